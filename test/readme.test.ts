@@ -3,10 +3,10 @@ import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { optionKeys } from '../src/options/table.js';
-import { kubectl, kubectlTest } from './support/kubectl.js';
-import { createIdleMetrics } from './support/metrics.js';
+import { kubectl, kubectlTest } from './support/clients/kubectl.js';
+import { kubectlOptions, tables, writtenTable } from './support/documents/readme-tables.js';
 import { projectFile } from './support/project.js';
-import { kubectlOptions, tables, writtenTable } from './support/readme-tables.js';
+import { createIdleMetrics } from './support/proxy/metrics.js';
 
 /** Every document of the project: its path, and its text. */
 const documents = await Promise.all(

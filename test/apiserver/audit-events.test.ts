@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { send } from '../support/http-client.js';
+import { send } from '../support/clients/http-client.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { AuditLog } from '../support/kube-apiserver/audit-log.js';
-import { startProxy } from '../support/proxy.js';
+import { startProxy } from '../support/proxy/proxy.js';
 
 apiServerTest(
   'an object that was created through the proxy is in its namespace, and both audit logs say who created it',

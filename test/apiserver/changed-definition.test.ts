@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { send } from '../support/clients/http-client.js';
+import { type JsonEvent, openWatch, type WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
-import { send } from '../support/http-client.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
-import { startProxy } from '../support/proxy.js';
-import { type JsonEvent, openWatch, type WatchClient } from '../support/watch-client.js';
-import { forms } from '../support/watched-namespace.js';
+import { startProxy } from '../support/proxy/proxy.js';
+import { forms } from '../support/proxy/watched-namespace.js';
 
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { send } from '../support/http-client.js';
+import { send } from '../support/clients/http-client.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
-import { startProxy } from '../support/proxy.js';
+import { startProxy } from '../support/proxy/proxy.js';
 
 const openApi = 'application/com.github.proto-openapi.spec';
 

@@ -3,11 +3,11 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type KubectlOptions, kubectl, startInTerminal, startKubectl } from '../support/clients/kubectl.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { Kubelet } from '../support/kube-apiserver/kubelet.js';
-import { type KubectlOptions, kubectl, startInTerminal, startKubectl } from '../support/kubectl.js';
-import { ownMetric } from '../support/own-metric.js';
-import { startProxy } from '../support/proxy.js';
+import { ownMetric } from '../support/proxy/own-metric.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import type { Scope } from '../support/scope.js';
 
 /** A protocol between kubectl and the API server. kubectl silently uses SPDY if a WebSocket is refused. */

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { assertStatus, send } from '../e2e/leg.js';
+import { send as sendPlain } from '../support/clients/http-client.js';
 import { eventuallyPasses } from '../support/eventually.js';
-import { send as sendPlain } from '../support/http-client.js';
 import type { ApiServer, Credential } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
-import { startProxy } from '../support/proxy.js';
+import { startProxy } from '../support/proxy/proxy.js';
 
 const pods = '/api/v1/namespaces/default/pods';
 const refusal = /^the API server refuses the proxy's own credential/;

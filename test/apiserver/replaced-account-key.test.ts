@@ -4,13 +4,13 @@ import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assertStatus, send } from '../e2e/leg.js';
+import { send as sendPlain } from '../support/clients/http-client.js';
 import { eventuallyPasses } from '../support/eventually.js';
-import { send as sendPlain } from '../support/http-client.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { RestartableServer } from '../support/kube-apiserver/restartable-server.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
-import { startProxy } from '../support/proxy.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import { NumberedObjects } from './numbered-objects.js';
 import { Reflector } from './reflector.js';
 

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:tls';
 import { assertStatus, send } from '../e2e/leg.js';
-import type { CertificateAuthority } from '../support/certificate-types.js';
+import type { CertificateAuthority } from '../support/certificates/certificate-types.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { openWatch } from '../support/clients/watch-client.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { startOwnApiServer } from '../support/kube-apiserver/run.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
-import { startProxy } from '../support/proxy.js';
-import { createServingFiles } from '../support/serving-files.js';
-import { openWatch } from '../support/watch-client.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../support/proxy/proxy.js';
 
 /** Milliseconds; the API server follows its files by inotify, and reads them once a minute. */
 const patience = 120_000;

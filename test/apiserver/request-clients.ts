@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import type { ClientHttp2Session } from 'node:http2';
 import https from 'node:https';
-import { ask, connectHttp2 } from '../support/http2-client.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import type { Scope } from '../support/scope.js';
 import type { GeneratedRequest } from './generated-request.js';
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { send } from '../support/http-client.js';
-import { startInProcess } from '../support/in-process.js';
+import { send } from '../support/clients/http-client.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { RestartableServer } from '../support/kube-apiserver/restartable-server.js';
-import { untilOwnMetric } from '../support/own-metric.js';
-import { startProxy } from '../support/proxy.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { untilOwnMetric } from '../support/proxy/own-metric.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import { NumberedObjects } from './numbered-objects.js';
 import { patientClock } from './patient-clock.js';
 import { Reflector } from './reflector.js';

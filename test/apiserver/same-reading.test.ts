@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { percentDecoded } from '../../src/http/percent-encoding.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { AuditLog, type ServerEvent } from '../support/kube-apiserver/audit-log.js';
 import { tokens } from '../support/kube-apiserver/authority-files.js';
-import { startProxy } from '../support/proxy.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import { createRandom } from '../support/random.js';
-import { createServingFiles } from '../support/serving-files.js';
 import { type GeneratedRequest, generateRequest } from './generated-request.js';
 import { type Answer, RequestClients } from './request-clients.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import { hasKubectl, kubectl, kubectlTest } from '../support/clients/kubectl.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
-import { hasKubectl, kubectl, kubectlTest } from '../support/kubectl.js';
-import { startProxy } from '../support/proxy.js';
+import { startProxy } from '../support/proxy/proxy.js';
 
 const name = 'kubectl apply --server-side writes, reports a conflict of field managers, and forces it';
 

@@ -6,9 +6,9 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { hasKubectl, hasScript, kubectlTest, seen, terminalTest } from '../support/clients/kubectl.js';
 import { eventually, within } from '../support/eventually.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
-import { hasKubectl, hasScript, kubectlTest, seen, terminalTest } from '../support/kubectl.js';
 import { protocols, Stack } from './kubectl-stack.js';
 
 const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest('hex');

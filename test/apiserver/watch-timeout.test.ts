@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
+import { openWatch } from '../support/clients/watch-client.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
-import { untilOwnMetric } from '../support/own-metric.js';
-import { startProxy } from '../support/proxy.js';
-import { openWatch } from '../support/watch-client.js';
+import { untilOwnMetric } from '../support/proxy/own-metric.js';
+import { startProxy } from '../support/proxy/proxy.js';
 
 apiServerTest(
   'a `timeout` ends no watch, even if it is no duration, and typed informers share theirs whatever it is',

@@ -3,9 +3,9 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { createServingFiles } from '../support/certificates/serving-files.js';
 import { eventually } from '../support/eventually.js';
-import { startUpProblems } from '../support/in-process.js';
-import { createServingFiles } from '../support/serving-files.js';
+import { startUpProblems } from '../support/proxy/in-process.js';
 
 /** Timers that have been started and have not fired yet, even those that do not keep the process alive. */
 function countTimers(t: TestContext): () => number {

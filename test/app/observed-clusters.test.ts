@@ -7,8 +7,8 @@ import pino from 'pino';
 import { ObservedClusters } from '../../src/app/observed-clusters.js';
 import { withClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import { parseOptions } from '../../src/options/parse.js';
-import { createCertificateAuthority } from '../support/certificates.js';
-import { createIdleMetrics } from '../support/metrics.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { createIdleMetrics } from '../support/proxy/metrics.js';
 
 const day = 24 * 3_600_000;
 

@@ -12,8 +12,8 @@ import type { Endpoint } from '../../src/clusters/endpoint.js';
 import { createStaticSource } from '../../src/credentials/static-source.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { parseOptions } from '../../src/options/parse.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { createOpenCluster } from '../support/followed-cluster.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { createOpenCluster } from '../support/proxy/followed-cluster.js';
 
 const ignore = () => {};
 

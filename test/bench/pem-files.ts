@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createCertificateAuthority } from '../support/certificates.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import type { Bench } from './bench.js';
 
 /** PEM files of one authority, a server on loopback and a client. */

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { residentBytes } from '../support/process-state.js';
+import { residentBytes } from '../support/proxy/process-state.js';
 
 /** Ticks per second in /proc/PID/stat: USER_HZ, which Linux fixes at 100 on every platform of Node. */
 const ticksPerSecond = 100;

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import type { Bench } from './bench.js';
 import { connectionField, forwarding, freePort, startNginx } from './nginx.js';
 import type { PemFiles } from './pem-files.js';

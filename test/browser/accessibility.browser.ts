@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { startStack } from '../support/stack.js';
+import { startStack } from '../support/proxy/stack.js';
 import { assertAccessible } from './axe.js';
 import { openPage, startBrowser } from './page.js';
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { KubeObject } from '../support/fake-api-server/objects.js';
-import { startStack } from '../support/stack.js';
+import { startStack } from '../support/proxy/stack.js';
 import { type OpenedPage, openPage, startBrowser } from './page.js';
 
 const scope = { after };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, it } from 'node:test';
-import { arn, startManyClusters, startManyStack } from '../support/many-clusters.js';
+import { arn, startManyClusters, startManyStack } from '../support/proxy/many-clusters.js';
 import { openPage, startBrowser } from './page.js';
 
 const scope = { after };

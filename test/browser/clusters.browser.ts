@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { delimiter } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
-import { startProxy } from '../support/proxy.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import { openPage, startBrowser } from './page.js';
 
 const scope = { after };

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { eventually } from '../support/eventually.js';
-import { startManyStack } from '../support/many-clusters.js';
-import { startProxy } from '../support/proxy.js';
-import { startRawUpstream } from '../support/raw-upstream.js';
+import { startManyStack } from '../support/proxy/many-clusters.js';
+import { startProxy } from '../support/proxy/proxy.js';
+import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
 import { type OpenedPage, openPage, startBrowser } from './page.js';
 
 const scope = { after };

@@ -3,7 +3,7 @@ import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { until } from '../support/eventually.js';
 import type { KubeObject } from '../support/fake-api-server/objects.js';
-import { startStack } from '../support/stack.js';
+import { startStack } from '../support/proxy/stack.js';
 import { openPage, startBrowser } from './page.js';
 
 const scope = { after };

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
-import { startGateway } from '../support/gateway.js';
-import { createServingFiles } from '../support/serving-files.js';
-import { startStack } from '../support/stack.js';
-import { twoUsers } from '../support/two-users.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { twoUsers } from '../support/identities/two-users.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import { startStack } from '../support/proxy/stack.js';
 import { openPage, startBrowser } from './page.js';
 
 const scope = { after };

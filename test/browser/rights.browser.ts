@@ -1,6 +1,6 @@
 import { after, it } from 'node:test';
-import { startGateway } from '../support/gateway.js';
-import { twoUsers } from '../support/two-users.js';
+import { twoUsers } from '../support/identities/two-users.js';
+import { startGateway } from '../support/proxy/gateway.js';
 import { openPage, startBrowser } from './page.js';
 
 const scope = { after };

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, describe, it } from 'node:test';
 import { type Page, request } from 'playwright-core';
-import { createCertificateAuthority } from '../support/certificates.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
 import { until } from '../support/eventually.js';
-import { type Gateway, startGateway } from '../support/gateway.js';
+import { twoUsers, twoUsersPolicy } from '../support/identities/two-users.js';
+import { type Gateway, startGateway } from '../support/proxy/gateway.js';
+import { startStack } from '../support/proxy/stack.js';
 import type { Scope } from '../support/scope.js';
-import { createServingFiles } from '../support/serving-files.js';
-import { startStack } from '../support/stack.js';
-import { twoUsers, twoUsersPolicy } from '../support/two-users.js';
 import { assertAccessible } from './axe.js';
 import { openPage, startBrowser } from './page.js';
 

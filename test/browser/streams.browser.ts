@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { BrowserContext, Page } from 'playwright-core';
 import { until } from '../support/eventually.js';
-import type { FakeApiServer } from '../support/fake-api-server.js';
-import { startStack } from '../support/stack.js';
+import type { FakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { startStack } from '../support/proxy/stack.js';
 import { clickTime, staysWithin } from './measure.js';
 import { openPage, startBrowser } from './page.js';
 

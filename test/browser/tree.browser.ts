@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { until } from '../support/eventually.js';
-import { startStack } from '../support/stack.js';
+import { startStack } from '../support/proxy/stack.js';
 import { openPage, startBrowser } from './page.js';
 
 const scope = { after };

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, describe, it } from 'node:test';
-import { requestApi } from '../support/http-client.js';
-import { startStack } from '../support/stack.js';
+import { requestApi } from '../support/clients/http-client.js';
+import { startStack } from '../support/proxy/stack.js';
 import { openPage, startBrowser } from './page.js';
 
 const scope = { after };

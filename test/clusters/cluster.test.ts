@@ -17,11 +17,19 @@ import { createStaticSource } from '../../src/credentials/static-source.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { withoutClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import { createCredentialMetrics } from '../../src/observability/metrics/credential-metrics.js';
-import type { CertificatePair } from '../support/certificates.js';
+import type { CertificatePair } from '../support/certificates/certificates.js';
 import { until } from '../support/eventually.js';
-import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../support/fake-api-server.js';
-import { createEndpoint, createFollowedCluster, createOpenCluster } from '../support/followed-cluster.js';
-import { sendOn } from '../support/recorded-response.js';
+import {
+  type FakeApiServer,
+  type RequestRecord,
+  startFakeApiServer,
+} from '../support/fake-api-server/fake-api-server.js';
+import {
+  createEndpoint,
+  createFollowedCluster,
+  createOpenCluster,
+} from '../support/proxy/followed-cluster.js';
+import { sendOn } from '../support/transport/recorded-response.js';
 
 const groups = ['system:masters'];
 const hour = 3_600_000;

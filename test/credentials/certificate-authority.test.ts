@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { loadCertificateAuthority } from '../../src/credentials/certificate-authority.js';
-import { createCertificateAuthority } from '../support/certificates.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'certificate-authority-'));
 after(() => rmSync(folder, { recursive: true, force: true }));

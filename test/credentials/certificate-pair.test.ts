@@ -12,7 +12,7 @@ import {
   type CertificatePair,
   convertKey,
   createCertificateAuthority,
-} from '../support/certificates.js';
+} from '../support/certificates/certificates.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'client-certificate-'));
 after(() => rmSync(folder, { recursive: true, force: true }));

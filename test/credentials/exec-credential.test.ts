@@ -10,7 +10,7 @@ import {
   type CertificateAuthority,
   type CertificatePair,
   createCertificateAuthority,
-} from '../support/certificates.js';
+} from '../support/certificates/certificates.js';
 
 const apiVersion = 'client.authentication.k8s.io/v1';
 

@@ -9,9 +9,9 @@ import { CredentialError, type CredentialSource } from '../../src/credentials/cr
 import { createExecSource, type ExecSourceOptions } from '../../src/credentials/exec-plugin.js';
 import { parseExecConfig } from '../../src/kubeconfig/exec-config.js';
 import { type Clock, systemClock } from '../../src/lib/clock.js';
-import { createCertificateAuthority } from '../support/certificates.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { until } from '../support/eventually.js';
-import { type ExecPlugin, isAlive, writeExecPlugin } from '../support/exec-plugin.js';
+import { type ExecPlugin, isAlive, writeExecPlugin } from '../support/identities/exec-plugin.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 interface Report {

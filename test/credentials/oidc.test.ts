@@ -8,10 +8,10 @@ import { CredentialError, type CredentialSource } from '../../src/credentials/cr
 import { createOidcSource } from '../../src/credentials/oidc.js';
 import type { OidcConfig } from '../../src/kubeconfig/auth-provider.js';
 import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
-import { createCertificateAuthority } from '../support/certificates.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { eventually } from '../support/eventually.js';
+import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { ManualClock } from '../support/manual-clock.js';
-import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
 
 const authority = await createCertificateAuthority();
 const start = Date.UTC(2030, 0, 1);

@@ -11,8 +11,8 @@ import { loadKubeconfig } from '../../src/kubeconfig/load.js';
 import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
 import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
-import { createCertificateAuthority } from '../support/certificates.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'select-'));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -3,11 +3,11 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
-import { manifestsOfChart } from '../support/chart-manifests.js';
-import { chartValues } from '../support/chart-values.js';
-import { helm, helmTest } from '../support/helm.js';
+import { manifestsOfChart } from '../support/documents/chart-manifests.js';
+import { chartValues } from '../support/documents/chart-values.js';
+import { helm, helmTest } from '../support/documents/helm.js';
+import { tables, writtenTable } from '../support/documents/readme-tables.js';
 import { projectFile } from '../support/project.js';
-import { tables, writtenTable } from '../support/readme-tables.js';
 import { type Manifest, only, optionsOf, proxyOf } from './manifests.js';
 
 const chart = projectFile('deploy/helm/kube-api-proxy');

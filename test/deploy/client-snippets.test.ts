@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { anyApiServer } from '../support/any-api-server.js';
-import { startInProcess } from '../support/in-process.js';
-import { javascriptClientTest, runJavascript, whyNot } from '../support/javascript-client.js';
+import { javascriptClientTest, runJavascript, whyNot } from '../support/clients/javascript-client.js';
 import { projectFile } from '../support/project.js';
-import { startStack } from '../support/stack.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { startStack } from '../support/proxy/stack.js';
 
 const run = promisify(execFile);
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { send } from '../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
+import { kubectlTest } from '../support/clients/kubectl.js';
 import { eventually } from '../support/eventually.js';
 import type { Policy } from '../support/fake-api-server/authorization.js';
-import { startGateway } from '../support/gateway.js';
-import { send } from '../support/http-client.js';
-import { ask, connectHttp2 } from '../support/http2-client.js';
-import { kubectlTest } from '../support/kubectl.js';
-import { createServingFiles } from '../support/serving-files.js';
-import { proxyToken } from '../support/two-users.js';
+import { proxyToken } from '../support/identities/two-users.js';
+import { startGateway } from '../support/proxy/gateway.js';
 import { type Manifest, only, optionsOf, proxyOf, type Rule, render } from './manifests.js';
 
 const gateway = 'system:serviceaccount:kube-api-proxy:kube-api-proxy';

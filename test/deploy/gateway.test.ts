@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
-import { kubectlTest } from '../support/kubectl.js';
+import { kubectlTest } from '../support/clients/kubectl.js';
 import { only, optionsOf, proxyOf, render } from './manifests.js';
 
 function list(source: string): RegexpList {

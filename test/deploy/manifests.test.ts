@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { kubectlTest } from '../support/kubectl.js';
+import { kubectlTest } from '../support/clients/kubectl.js';
 import { projectFile } from '../support/project.js';
 import { containersOf, type Labels, only, optionsOf, proxyOf, render } from './manifests.js';
 

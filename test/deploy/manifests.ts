@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { parseAllDocuments } from 'yaml';
 import { parseOptions } from '../../src/options/parse.js';
 import type { Options } from '../../src/options/table.js';
-import { kubectl } from '../support/kubectl.js';
+import { kubectl } from '../support/clients/kubectl.js';
 import { projectFile } from '../support/project.js';
 
 /** Labels, or a selector. */

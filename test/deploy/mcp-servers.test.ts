@@ -3,12 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { clientFile, javascriptClientTest } from '../support/clients/javascript-client.js';
 import { eventually } from '../support/eventually.js';
-import { clientFile, javascriptClientTest } from '../support/javascript-client.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { McpClient } from '../support/mcp-client.js';
 import { projectFile } from '../support/project.js';
-import { startStack } from '../support/stack.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { startStack } from '../support/proxy/stack.js';
 
 /** A tool and its arguments. */
 type Request = readonly [tool: string, args: object];

@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { withClusterLabel } from '../../src/observability/metrics/cluster-label.js';
-import { kubectlTest } from '../support/kubectl.js';
-import { createIdleMetrics, describeMetrics } from '../support/metrics.js';
+import { kubectlTest } from '../support/clients/kubectl.js';
 import { projectFile } from '../support/project.js';
+import { createIdleMetrics, describeMetrics } from '../support/proxy/metrics.js';
 import { only, render } from './manifests.js';
 import { readExpression } from './promql.js';
 

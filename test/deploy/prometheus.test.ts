@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { eventuallyPasses } from '../support/eventually.js';
 import { projectFile } from '../support/project.js';
-import { startStack } from '../support/stack.js';
+import { startStack } from '../support/proxy/stack.js';
 
 interface Configuration {
   readonly scrape_configs: readonly {

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { kubectlTest } from '../support/kubectl.js';
+import { kubectlTest } from '../support/clients/kubectl.js';
 import { projectFile } from '../support/project.js';
 import { type Manifest, only, render } from './manifests.js';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { kubectlTest } from '../support/kubectl.js';
+import { kubectlTest } from '../support/clients/kubectl.js';
 import { containersOf, only, optionsOf, proxyOf, render } from './manifests.js';
 
 kubectlTest(

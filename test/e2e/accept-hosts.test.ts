@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { anyApiServer } from '../support/any-api-server.js';
 import { projectFile } from '../support/project.js';
-import { startStack } from '../support/stack.js';
+import { startStack } from '../support/proxy/stack.js';
 import { assertStatus, type Leg, requestsReaching, send } from './leg.js';
 
 const www = projectFile('test/fixtures');

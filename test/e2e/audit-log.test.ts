@@ -5,13 +5,13 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
+import { open, send } from '../support/clients/http-client.js';
+import { connectRaw } from '../support/clients/raw-http.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { open, send } from '../support/http-client.js';
-import { type RunningProgram, startInProcess, startUpProblems } from '../support/in-process.js';
-import { ownMetric, untilOwnMetric } from '../support/own-metric.js';
-import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
-import { connectRaw } from '../support/raw-http.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../support/proxy/in-process.js';
+import { ownMetric, untilOwnMetric } from '../support/proxy/own-metric.js';
+import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import { clientRequests, toBytes } from './leg.js';
 
 type Event = Record<string, unknown> & {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, describe, type TestContext, test } from 'node:test';
 import { anyApiServer, embedded } from '../support/any-api-server.js';
-import { startGateway } from '../support/gateway.js';
-import { send } from '../support/http-client.js';
-import { connectRaw } from '../support/raw-http.js';
-import { proxyToken, twoUsers } from '../support/two-users.js';
+import { send } from '../support/clients/http-client.js';
+import { connectRaw } from '../support/clients/raw-http.js';
+import { proxyToken, twoUsers } from '../support/identities/two-users.js';
+import { startGateway } from '../support/proxy/gateway.js';
 import { probe } from './credential-probe.js';
 import { legs } from './leg.js';
 

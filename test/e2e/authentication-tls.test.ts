@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { anyApiServer, embedded } from '../support/any-api-server.js';
-import { createCertificateAuthority } from '../support/certificates.js';
-import { ask, connectHttp2 } from '../support/http2-client.js';
-import { kubectl, kubectlTest } from '../support/kubectl.js';
-import { runProgram } from '../support/proxy.js';
-import { createServingFiles } from '../support/serving-files.js';
-import { startStack } from '../support/stack.js';
-import { twoUsers } from '../support/two-users.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
+import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
+import { twoUsers } from '../support/identities/two-users.js';
+import { runProgram } from '../support/proxy/proxy.js';
+import { startStack } from '../support/proxy/stack.js';
 
 const pod = '/api/v1/namespaces/default/pods/web-0';
 const configMap = '/api/v1/namespaces/default/configmaps/settings';

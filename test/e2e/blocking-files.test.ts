@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { copyFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
-import { startProxy } from '../support/proxy.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import { bothLegs, passed, probe } from './credential-probe.js';
 
 test('a file of the kubeconfig that becomes a FIFO blocks no request, and is followed again later', async t => {

@@ -3,11 +3,11 @@ import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FakeApiServer } from '../support/fake-api-server.js';
-import { open } from '../support/http-client.js';
-import { connectHttp2, openStream } from '../support/http2-client.js';
+import { open } from '../support/clients/http-client.js';
+import { connectHttp2, openStream } from '../support/clients/http2-client.js';
+import type { FakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { startStack } from '../support/proxy/stack.js';
 import { createRandom, type Random } from '../support/random.js';
-import { startStack } from '../support/stack.js';
 
 /** Every word of eight bytes names its client and its position. */
 function fill(id: number, size: number): Buffer {

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { stringify } from 'yaml';
+import { connectRaw } from '../support/clients/raw-http.js';
 import { eventually } from '../support/eventually.js';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { startInProcess } from '../support/in-process.js';
-import { connectRaw } from '../support/raw-http.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import { type Leg, send, toBytes } from './leg.js';
 
 const server = await startFakeApiServer({

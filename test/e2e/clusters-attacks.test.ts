@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { stringify } from 'yaml';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { ask as askHttp2, connectHttp2 } from '../support/http2-client.js';
-import { startInProcess } from '../support/in-process.js';
-import { createServingFiles } from '../support/serving-files.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { ask as askHttp2, connectHttp2 } from '../support/clients/http2-client.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import { type Answer, type Leg, send } from './leg.js';
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];

@@ -3,10 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { open, send as sendPlain } from '../support/clients/http-client.js';
+import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
 import { eventually } from '../support/eventually.js';
-import { open, send as sendPlain } from '../support/http-client.js';
-import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
-import { startInProcess } from '../support/in-process.js';
+import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
+import { createOidcSigner } from '../support/identities/oidc-signer.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import {
   addContext,
   arn,
@@ -15,9 +17,7 @@ import {
   startManyClusters,
   startManyStack,
   which,
-} from '../support/many-clusters.js';
-import { startOidcIssuer } from '../support/oidc-issuer.js';
-import { createOidcSigner } from '../support/oidc-signer.js';
+} from '../support/proxy/many-clusters.js';
 import { type Answer, assertStatus, type Leg, send } from './leg.js';
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];

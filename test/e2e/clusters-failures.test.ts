@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { send as sendPlain } from '../support/clients/http-client.js';
+import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 import { eventually } from '../support/eventually.js';
-import { send as sendPlain } from '../support/http-client.js';
-import { startInProcess } from '../support/in-process.js';
-import { kubectl, kubectlTest } from '../support/kubectl.js';
-import { missingFile, startManyStack, which } from '../support/many-clusters.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { missingFile, startManyStack, which } from '../support/proxy/many-clusters.js';
 
 const { proxy, port, folder } = await startManyStack({ after }, { run: startInProcess });
 

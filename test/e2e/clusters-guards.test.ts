@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import type { ClientHttp2Session } from 'node:http2';
 import { after, before, describe, test } from 'node:test';
+import { send as sendPlain } from '../support/clients/http-client.js';
+import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
+import { connectRaw } from '../support/clients/raw-http.js';
 import { eventuallyPasses } from '../support/eventually.js';
-import { send as sendPlain } from '../support/http-client.js';
-import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
-import { startInProcess } from '../support/in-process.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import {
   arn,
   createChainFiles,
@@ -12,9 +13,8 @@ import {
   mountOf,
   startManyClusters,
   startManyStack,
-} from '../support/many-clusters.js';
-import { scrapeOwn, sumOf } from '../support/own-metric.js';
-import { connectRaw } from '../support/raw-http.js';
+} from '../support/proxy/many-clusters.js';
+import { scrapeOwn, sumOf } from '../support/proxy/own-metric.js';
 import { ambiguousSpellings, harmlessSpellings, refusedSpellings } from './exec-spellings.js';
 import { type Answer, type AttackRequest, assertStatus, type Leg, send } from './leg.js';
 

@@ -4,11 +4,10 @@ import { writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { createCertificateAuthority } from '../support/certificates.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { open, send as sendPlain } from '../support/clients/http-client.js';
 import { eventually } from '../support/eventually.js';
-import { startConnectProxy } from '../support/forward-proxy.js';
-import { open, send as sendPlain } from '../support/http-client.js';
-import { startInProcess } from '../support/in-process.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import {
   addContext,
   arn,
@@ -18,7 +17,8 @@ import {
   startManyStack,
   tokenOf,
   which,
-} from '../support/many-clusters.js';
+} from '../support/proxy/many-clusters.js';
+import { startConnectProxy } from '../support/upstreams/forward-proxy.js';
 import { assertStatus, type Leg, send } from './leg.js';
 
 /** Accepts connections and never sends a byte. */

@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
 import { parse } from 'yaml';
+import { send as sendPlain } from '../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
+import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 import { eventuallyPasses } from '../support/eventually.js';
-import { send as sendPlain } from '../support/http-client.js';
-import { ask, connectHttp2 } from '../support/http2-client.js';
-import { startInProcess, startUpProblems } from '../support/in-process.js';
-import { kubectl, kubectlTest } from '../support/kubectl.js';
+import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
+import { startInProcess, startUpProblems } from '../support/proxy/in-process.js';
 import {
   addContext,
   arn,
@@ -21,10 +22,9 @@ import {
   startManyClusters,
   startManyStack,
   which,
-} from '../support/many-clusters.js';
-import { startOidcIssuer } from '../support/oidc-issuer.js';
+} from '../support/proxy/many-clusters.js';
+import { startStack } from '../support/proxy/stack.js';
 import type { Scope } from '../support/scope.js';
-import { startStack } from '../support/stack.js';
 import { assertStatus, send } from './leg.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'served-kubeconfig-'));

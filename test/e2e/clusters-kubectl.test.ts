@@ -5,9 +5,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { type KubectlOptions, kubectl, kubectlTest, startKubectl } from '../support/clients/kubectl.js';
 import { eventually } from '../support/eventually.js';
-import { type KubectlOptions, kubectl, kubectlTest, startKubectl } from '../support/kubectl.js';
-import { arn, decodedMountOf, mountOf, rancherPath, startManyStack } from '../support/many-clusters.js';
+import { arn, decodedMountOf, mountOf, rancherPath, startManyStack } from '../support/proxy/many-clusters.js';
 
 const stack = await startManyStack({ after }, { flags: ['--reject-paths='] });
 const { proxy, one, two } = stack;

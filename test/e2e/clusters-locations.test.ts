@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { send as sendPlain } from '../support/http-client.js';
-import { startInProcess } from '../support/in-process.js';
+import { send as sendPlain } from '../support/clients/http-client.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import {
   arn,
   decodedMountOf,
@@ -9,7 +9,7 @@ import {
   rancherPath,
   startManyClusters,
   startManyStack,
-} from '../support/many-clusters.js';
+} from '../support/proxy/many-clusters.js';
 
 describe('a Location', () => {
   let location = '';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
-import { startInProcess } from '../support/in-process.js';
+import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import {
   addContext,
   arn,
@@ -12,8 +12,8 @@ import {
   rancherPath,
   startManyClusters,
   startManyStack,
-} from '../support/many-clusters.js';
-import { startProxy } from '../support/proxy.js';
+} from '../support/proxy/many-clusters.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import { type Answer, assertStatus, type Leg, send } from './leg.js';
 
 /** Names that differ only in how they are split or encoded, and names with special characters of URLs. */

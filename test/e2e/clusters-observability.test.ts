@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { open, send as sendPlain } from '../support/clients/http-client.js';
 import { eventuallyPasses } from '../support/eventually.js';
-import { open, send as sendPlain } from '../support/http-client.js';
 import {
   addContext,
   arn,
@@ -12,9 +12,9 @@ import {
   startManyClusters,
   startManyStack,
   which,
-} from '../support/many-clusters.js';
-import { scrapeOwn, sumOf } from '../support/own-metric.js';
-import { startProxy } from '../support/proxy.js';
+} from '../support/proxy/many-clusters.js';
+import { scrapeOwn, sumOf } from '../support/proxy/own-metric.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import { assertStatus, send } from './leg.js';
 
 const quoted = 'quo"ted\\name';

@@ -4,10 +4,10 @@ import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { describe, test } from 'node:test';
 import WebSocket from 'ws';
+import { open, requestApi } from '../support/clients/http-client.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
-import type { FakeApiServer } from '../support/fake-api-server.js';
-import { open, requestApi } from '../support/http-client.js';
-import { startInProcess } from '../support/in-process.js';
+import type { FakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import {
   addContext,
   arn,
@@ -17,7 +17,7 @@ import {
   startManyStack,
   tokenOf,
   which,
-} from '../support/many-clusters.js';
+} from '../support/proxy/many-clusters.js';
 import { assertStatus, type Leg, send } from './leg.js';
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];

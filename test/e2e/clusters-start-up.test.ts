@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { startInProcess, startUpProblems } from '../support/in-process.js';
-import { startManyClusters, startManyStack, which } from '../support/many-clusters.js';
-import { runProgram, startProxy } from '../support/proxy.js';
+import { startInProcess, startUpProblems } from '../support/proxy/in-process.js';
+import { startManyClusters, startManyStack, which } from '../support/proxy/many-clusters.js';
+import { runProgram, startProxy } from '../support/proxy/proxy.js';
 import { send } from './leg.js';
 
 const clusters = await startManyClusters({ after });

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { ClusterState } from '../../src/clusters/states.js';
-import { clusterStates, untilState } from '../support/cluster-states.js';
+import { send as sendPlain } from '../support/clients/http-client.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
-import { send as sendPlain } from '../support/http-client.js';
-import { startInProcess } from '../support/in-process.js';
+import { clusterStates, untilState } from '../support/proxy/cluster-states.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import {
   addContext,
   arn,
@@ -19,7 +19,7 @@ import {
   startManyStack,
   tokenOf,
   which,
-} from '../support/many-clusters.js';
+} from '../support/proxy/many-clusters.js';
 import { assertStatus, send } from './leg.js';
 
 const clusters = await startManyClusters(

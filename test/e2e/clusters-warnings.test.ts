@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { eventually } from '../support/eventually.js';
-import { startInProcess } from '../support/in-process.js';
-import { addContext, startManyClusters, startManyStack, tokenOf, which } from '../support/many-clusters.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import {
+  addContext,
+  startManyClusters,
+  startManyStack,
+  tokenOf,
+  which,
+} from '../support/proxy/many-clusters.js';
 import { send } from './leg.js';
 
 /** Names, and the names whose mounts they hide in part. */

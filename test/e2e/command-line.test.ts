@@ -4,15 +4,15 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import { createCertificateAuthority } from '../support/certificates.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 import { eventually, within } from '../support/eventually.js';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { type RunningProgram, startInProcess, startUpProblems } from '../support/in-process.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
-import { kubectl, kubectlTest } from '../support/kubectl.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { freePort, refusingPort } from '../support/ports.js';
 import { projectFile } from '../support/project.js';
-import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../support/proxy/in-process.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy/proxy.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'command-line-'));
 const server = await startFakeApiServer({

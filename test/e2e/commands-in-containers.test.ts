@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, describe, it } from 'node:test';
 import { projectFile } from '../support/project.js';
-import { startProxy } from '../support/proxy.js';
-import { startStrictUpstream } from '../support/strict-upstream.js';
+import { startProxy } from '../support/proxy/proxy.js';
+import { startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 import { type AttackRequest, type Leg, send } from './leg.js';
 
 const security = await readFile(projectFile('.github/SECURITY.md'), 'utf8');

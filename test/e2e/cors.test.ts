@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { send as sendPlain } from '../support/http-client.js';
+import { send as sendPlain } from '../support/clients/http-client.js';
+import { exchangeRaw } from '../support/clients/raw-http.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { projectFile } from '../support/project.js';
-import { exchangeRaw } from '../support/raw-http.js';
-import { startStack } from '../support/stack.js';
+import { startStack } from '../support/proxy/stack.js';
 import { type Answer, type AttackRequest, assertStatus, requestsReaching, send } from './leg.js';
 
 const www = projectFile('test/fixtures');

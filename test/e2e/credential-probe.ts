@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
 import type { AnyApiServer, Arrival } from '../support/any-api-server.js';
-import { configMap, configMapsIn } from '../support/config-maps.js';
+import { open, send as sendPlain } from '../support/clients/http-client.js';
 import { eventually } from '../support/eventually.js';
-import type { FakeApiServer, RequestRecord } from '../support/fake-api-server.js';
-import { open, send as sendPlain } from '../support/http-client.js';
-import type { ProxyProcess } from '../support/proxy.js';
+import { configMap, configMapsIn } from '../support/fake-api-server/config-maps.js';
+import type { FakeApiServer, RequestRecord } from '../support/fake-api-server/fake-api-server.js';
+import type { ProxyProcess } from '../support/proxy/proxy.js';
 import { type Answer, send } from './leg.js';
 
 /** A plain request, and an exec over WebSocket. */

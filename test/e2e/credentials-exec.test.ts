@@ -3,13 +3,13 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 import { eventually } from '../support/eventually.js';
-import { type ExecPlugin, writeExecPlugin } from '../support/exec-plugin.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { type RunningProgram as Program, startInProcess } from '../support/in-process.js';
-import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { kubectl, kubectlTest } from '../support/kubectl.js';
-import { type ProxyProcess, runProgram, startProxy } from '../support/proxy.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { type ExecPlugin, writeExecPlugin } from '../support/identities/exec-plugin.js';
+import { type RunningProgram as Program, startInProcess } from '../support/proxy/in-process.js';
+import { type KubeconfigContents, writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, runProgram, startProxy } from '../support/proxy/proxy.js';
 import {
   bothLegs,
   health,

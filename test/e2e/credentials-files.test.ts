@@ -5,12 +5,12 @@ import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { type AnyApiServer, anyApiServer, embedded } from '../support/any-api-server.js';
-import { type CertificatePair, createCertificateAuthority } from '../support/certificates.js';
+import { type CertificatePair, createCertificateAuthority } from '../support/certificates/certificates.js';
 import { eventually } from '../support/eventually.js';
-import { writeExecPlugin } from '../support/exec-plugin.js';
-import { type RunningProgram as Program, pollInterval, startInProcess } from '../support/in-process.js';
-import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { startProxy } from '../support/proxy.js';
+import { writeExecPlugin } from '../support/identities/exec-plugin.js';
+import { type RunningProgram as Program, pollInterval, startInProcess } from '../support/proxy/in-process.js';
+import { type KubeconfigContents, writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import {
   bothLegs,
   health,

@@ -9,13 +9,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { type AnyApiServer, anyApiServer, embedded } from '../support/any-api-server.js';
 import { eventually } from '../support/eventually.js';
-import { startNamingProxy } from '../support/forward-proxy.js';
-import { type RunningProgram as Program, startInProcess, startUpProblems } from '../support/in-process.js';
+import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { forwardFromIpv6 } from '../support/ipv6.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
-import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
 import { program } from '../support/project.js';
-import { runProgram, startProxy } from '../support/proxy.js';
+import {
+  type RunningProgram as Program,
+  startInProcess,
+  startUpProblems,
+} from '../support/proxy/in-process.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { runProgram, startProxy } from '../support/proxy/proxy.js';
+import { startNamingProxy } from '../support/upstreams/forward-proxy.js';
 import {
   bothLegs,
   health,

@@ -4,19 +4,19 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
+import { send } from '../support/clients/http-client.js';
 import { eventually } from '../support/eventually.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { type RunningProgram as Program, startInProcess } from '../support/proxy/in-process.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { runProgram, startProxy } from '../support/proxy/proxy.js';
 import {
   type ForwardProxy,
   type ForwardProxyOptions,
   startConnectProxy,
   startNamingProxy,
   startSocksProxy,
-} from '../support/forward-proxy.js';
-import { send } from '../support/http-client.js';
-import { type RunningProgram as Program, startInProcess } from '../support/in-process.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
-import { runProgram, startProxy } from '../support/proxy.js';
+} from '../support/upstreams/forward-proxy.js';
 import { bothLegs, health, openAttach, openWatch, passed, probe, sample } from './credential-probe.js';
 import { assertStatus } from './leg.js';
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
 import { eventually } from '../support/eventually.js';
-import { writeExecPlugin } from '../support/exec-plugin.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { startConnectProxy } from '../support/forward-proxy.js';
-import { startInProcess } from '../support/in-process.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { writeExecPlugin } from '../support/identities/exec-plugin.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { startConnectProxy } from '../support/upstreams/forward-proxy.js';
 import {
   bothLegs,
   health,

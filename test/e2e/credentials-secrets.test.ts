@@ -2,15 +2,19 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { send as sendPlain } from '../support/clients/http-client.js';
+import { exchangeRaw } from '../support/clients/raw-http.js';
 import { eventually } from '../support/eventually.js';
-import { writeExecPlugin } from '../support/exec-plugin.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { send as sendPlain } from '../support/http-client.js';
-import { type RunningProgram, startInProcess, startUpProblems } from '../support/in-process.js';
-import { type KubeconfigContents, type KubeconfigForm, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { createIdToken, startOidcIssuer } from '../support/oidc-issuer.js';
-import { type ProxyProcess, runProgram, startProxy } from '../support/proxy.js';
-import { exchangeRaw } from '../support/raw-http.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { writeExecPlugin } from '../support/identities/exec-plugin.js';
+import { createIdToken, startOidcIssuer } from '../support/identities/oidc-issuer.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../support/proxy/in-process.js';
+import {
+  type KubeconfigContents,
+  type KubeconfigForm,
+  writeKubeconfig,
+} from '../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, runProgram, startProxy } from '../support/proxy/proxy.js';
 import { bothLegs, probe } from './credential-probe.js';
 import { send } from './leg.js';
 

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { ask, connectHttp2 } from '../support/http2-client.js';
-import { startInProcess } from '../support/in-process.js';
-import { createChainFiles, startManyClusters, startManyStack } from '../support/many-clusters.js';
-import { scrapeOwn, sumOf } from '../support/own-metric.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { projectFile } from '../support/project.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { createChainFiles, startManyClusters, startManyStack } from '../support/proxy/many-clusters.js';
+import { scrapeOwn, sumOf } from '../support/proxy/own-metric.js';
 import { type AttackRequest, assertStatus, type Leg, legs, send } from './leg.js';
 
 const clusters = await startManyClusters({ after });

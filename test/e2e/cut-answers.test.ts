@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { connectRaw } from '../support/raw-http.js';
-import { reset, startStrictStack } from '../support/strict-upstream.js';
+import { connectRaw } from '../support/clients/raw-http.js';
+import { reset, startStrictStack } from '../support/upstreams/strict-upstream.js';
 
 /** How often each case is tried: without the check, at least a fifth of the answers looked complete. */
 const tries = 20;

@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { dumpedPage, withoutBrowser } from '../support/dumped-page.js';
-import { startProxy } from '../support/proxy.js';
-import { startRawUpstream } from '../support/raw-upstream.js';
+import { dumpedPage, withoutBrowser } from '../support/clients/dumped-page.js';
+import { startProxy } from '../support/proxy/proxy.js';
+import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
 
 const page = '/clusters/dev/apis/evil.example/v1/page';
 

@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { openWatch } from '../support/clients/watch-client.js';
 import { freePort } from '../support/ports.js';
-import { startStack } from '../support/stack.js';
-import { openWatch } from '../support/watch-client.js';
+import { startStack } from '../support/proxy/stack.js';
 import { type AnswerHead, startScriptedAnswers, ways } from './scripted-answers.js';
 
 const strict = "sandbox allow-downloads; frame-ancestors 'self'";

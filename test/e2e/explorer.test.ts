@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { anyApiServer } from '../support/any-api-server.js';
-import { send } from '../support/http-client.js';
-import { ask, connectHttp2 } from '../support/http2-client.js';
-import { startInProcess } from '../support/in-process.js';
+import { send } from '../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { projectFile } from '../support/project.js';
-import { startStack } from '../support/stack.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { startStack } from '../support/proxy/stack.js';
 
 const scope = { after };
 const server = await anyApiServer(scope);

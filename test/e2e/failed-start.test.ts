@@ -8,10 +8,10 @@ import { after, before, test } from 'node:test';
 import pino from 'pino';
 import { createProgram } from '../../src/app/compose.js';
 import { parseOptions } from '../../src/options/parse.js';
-import { type ExecPlugin, isAlive, writeExecPlugin } from '../support/exec-plugin.js';
-import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { runProgram } from '../support/proxy.js';
-import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
+import { createServingFiles, type ServingFiles } from '../support/certificates/serving-files.js';
+import { type ExecPlugin, isAlive, writeExecPlugin } from '../support/identities/exec-plugin.js';
+import { type KubeconfigFile, writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { runProgram } from '../support/proxy/proxy.js';
 
 let plugin: ExecPlugin;
 let kubeconfig: KubeconfigFile;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Duplex } from 'node:stream';
 import { after, describe, it } from 'node:test';
+import { connectRaw } from '../support/clients/raw-http.js';
 import { eventually } from '../support/eventually.js';
-import { connectRaw } from '../support/raw-http.js';
-import { startStack } from '../support/stack.js';
+import { startStack } from '../support/proxy/stack.js';
 import { execPath } from './exec-spellings.js';
 import {
   assertStatus,

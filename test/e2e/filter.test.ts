@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { anyApiServer } from '../support/any-api-server.js';
-import { startInProcess } from '../support/in-process.js';
-import { writeAdminKubeconfig } from '../support/proxy.js';
-import { startStack } from '../support/stack.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
+import { startStack } from '../support/proxy/stack.js';
 import {
   ambiguousSpellings,
   execPath,

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, describe, test } from 'node:test';
 import tls from 'node:tls';
-import { startBothListeners } from '../support/both-listeners.js';
-import { untilOwnMetric } from '../support/own-metric.js';
-import { connectRaw, exchangeRaw, type RawConnection, watchRaw } from '../support/raw-http.js';
-import { ok, startStrictUpstream } from '../support/strict-upstream.js';
+import { connectRaw, exchangeRaw, type RawConnection, watchRaw } from '../support/clients/raw-http.js';
+import { startBothListeners } from '../support/proxy/both-listeners.js';
+import { untilOwnMetric } from '../support/proxy/own-metric.js';
+import { ok, startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 import { type Leg, toBytes } from './leg.js';
 
 const large = 'x'.repeat(3_000_000);

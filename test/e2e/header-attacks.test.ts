@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
-import type { RequestRecord } from '../support/fake-api-server.js';
-import { exchangeRaw } from '../support/raw-http.js';
-import { startStack } from '../support/stack.js';
+import { exchangeRaw } from '../support/clients/raw-http.js';
+import type { RequestRecord } from '../support/fake-api-server/fake-api-server.js';
+import { startStack } from '../support/proxy/stack.js';
 import { execPath } from './exec-spellings.js';
 import { type AttackRequest, clientRequests, type Leg, legs, send, toBytes } from './leg.js';
 

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import type { ClientHttp2Session } from 'node:http2';
 import { after, before, describe, it } from 'node:test';
 import tls from 'node:tls';
-import { ask, connectHttp2 } from '../support/http2-client.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
-import { connectRaw, watchRaw } from '../support/raw-http.js';
-import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.js';
-import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
+import { createServingFiles, type ServingFiles } from '../support/certificates/serving-files.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
+import { connectRaw, watchRaw } from '../support/clients/raw-http.js';
+import type { KubeconfigFile } from '../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
+import { type RawUpstream, startRawUpstream } from '../support/upstreams/raw-upstream.js';
 import { assertStatus, type Leg, legs, parseAnswer, send, toBytes } from './leg.js';
 
 /** Node's own limit. Node before 22.23.3 and 24.21.0 accepts 23 fields more, and drops the fields after them. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { eventually, until } from '../support/eventually.js';
-import { ask, connectHttp2 } from '../support/http2-client.js';
+import { residentBytes } from '../support/proxy/process-state.js';
+import { startStack } from '../support/proxy/stack.js';
 import {
   connectFrames,
   type FrameConnection,
@@ -11,9 +13,7 @@ import {
   frameTypes,
   get,
   headerBlock,
-} from '../support/http2-frames.js';
-import { residentBytes } from '../support/process-state.js';
-import { startStack } from '../support/stack.js';
+} from '../support/upstreams/http2-frames.js';
 
 const whole = flags.endHeaders + flags.endStream;
 const [cancel, refusedStream, enhanceYourCalm, protocolError] = [8, 7, 11, 1];

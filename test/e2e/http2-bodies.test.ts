@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { eventually } from '../support/eventually.js';
-import { ask, connectHttp2 } from '../support/http2-client.js';
+import { startStack } from '../support/proxy/stack.js';
 import {
   connectFrames,
   type FrameConnection,
@@ -10,8 +11,7 @@ import {
   frameTypes,
   get,
   headerBlock,
-} from '../support/http2-frames.js';
-import { startStack } from '../support/stack.js';
+} from '../support/upstreams/http2-frames.js';
 
 const proxied = await startStack({ after }, { tls: true });
 let connection: FrameConnection;

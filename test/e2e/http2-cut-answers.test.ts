@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { startStack } from '../support/proxy/stack.js';
 import {
   connectFrames,
   type FrameConnection,
@@ -9,8 +10,7 @@ import {
   get,
   settingsFrame,
   uint32,
-} from '../support/http2-frames.js';
-import { startStack } from '../support/stack.js';
+} from '../support/upstreams/http2-frames.js';
 
 const internalError = 2;
 const proxied = await startStack({ after }, { tls: true });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { sharedIdentity } from '../support/certificates.js';
+import { sharedIdentity } from '../support/certificates/certificates.js';
+import { createServingFiles, type ServingFiles } from '../support/certificates/serving-files.js';
+import { ask, connectHttp2, type Http2Answer } from '../support/clients/http2-client.js';
+import { exchangeRaw } from '../support/clients/raw-http.js';
 import { eventually } from '../support/eventually.js';
-import { ask, connectHttp2, type Http2Answer } from '../support/http2-client.js';
-import { type FrameServer, fieldsOf, startFrameServer } from '../support/http2-frame-server.js';
-import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
-import { exchangeRaw } from '../support/raw-http.js';
-import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
+import { type KubeconfigFile, writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
+import { type FrameServer, fieldsOf, startFrameServer } from '../support/upstreams/http2-frame-server.js';
 
 type Fields = readonly (readonly [name: string, value: string])[];
 

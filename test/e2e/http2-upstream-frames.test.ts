@@ -2,22 +2,22 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { sharedIdentity } from '../support/certificates.js';
+import { sharedIdentity } from '../support/certificates/certificates.js';
+import { open } from '../support/clients/http-client.js';
+import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
 import { eventually, within } from '../support/eventually.js';
-import { open } from '../support/http-client.js';
+import { type KubeconfigFile, writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { ownMetrics, untilOwnMetric } from '../support/proxy/own-metric.js';
+import { openDescriptors } from '../support/proxy/process-state.js';
+import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
 import {
   type FrameServer,
   fieldsOf,
   type ServedConnection,
   startFrameServer,
-} from '../support/http2-frame-server.js';
-import { frameTypes } from '../support/http2-frames.js';
-import { answerAll, watchAndLeave } from '../support/http2-watches.js';
-import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { ownMetrics, untilOwnMetric } from '../support/own-metric.js';
-import { openDescriptors } from '../support/process-state.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
-import { connectRaw, type RawConnection } from '../support/raw-http.js';
+} from '../support/upstreams/http2-frame-server.js';
+import { frameTypes } from '../support/upstreams/http2-frames.js';
+import { answerAll, watchAndLeave } from '../support/upstreams/http2-watches.js';
 
 const { rstStream, windowUpdate } = frameTypes;
 const ok = [[':status', '200']] as const;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { send } from '../support/clients/http-client.js';
 import { eventually } from '../support/eventually.js';
-import { send } from '../support/http-client.js';
-import { startStack } from '../support/stack.js';
+import { startStack } from '../support/proxy/stack.js';
 
 test('SIGUSR1 does not open the inspector, and does not end the process', async t => {
   const { proxy } = await startStack(t);

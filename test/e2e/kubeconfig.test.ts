@@ -8,12 +8,20 @@ import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
 import { anyApiServer, embedded } from '../support/any-api-server.js';
-import { convertKey, createCertificateAuthority, type KeyType } from '../support/certificates.js';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { type RunningProgram, startInProcess } from '../support/in-process.js';
+import {
+  convertKey,
+  createCertificateAuthority,
+  type KeyType,
+} from '../support/certificates/certificates.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { forwardFromIpv6 } from '../support/ipv6.js';
-import { type KubeconfigContents, type KubeconfigForm, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { startProxy } from '../support/proxy.js';
+import { type RunningProgram, startInProcess } from '../support/proxy/in-process.js';
+import {
+  type KubeconfigContents,
+  type KubeconfigForm,
+  writeKubeconfig,
+} from '../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../support/proxy/proxy.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-e2e-'));
 /** The embedded one rejects the TLS handshake without a certificate of its authority, with or without a chain. */

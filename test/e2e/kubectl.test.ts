@@ -8,8 +8,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before } from 'node:test';
 import { anyApiServer, embedded } from '../support/any-api-server.js';
-import { eventually } from '../support/eventually.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import {
   type KubectlOptions,
   type KubectlResult,
@@ -19,8 +17,10 @@ import {
   startInTerminal,
   startKubectl,
   terminalTest,
-} from '../support/kubectl.js';
-import { type ProxyProcess as Program, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+} from '../support/clients/kubectl.js';
+import { eventually } from '../support/eventually.js';
+import type { KubeconfigFile } from '../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess as Program, startProxy, writeAdminKubeconfig } from '../support/proxy/proxy.js';
 
 const server = await anyApiServer({ after });
 /** Where the tests write. */

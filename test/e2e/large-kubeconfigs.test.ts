@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { stringify } from 'yaml';
+import { open, send } from '../support/clients/http-client.js';
 import { until } from '../support/eventually.js';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { open, send } from '../support/http-client.js';
-import { startInProcess, startUpProblems } from '../support/in-process.js';
-import { writeAdminKubeconfig } from '../support/proxy.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { startInProcess, startUpProblems } from '../support/proxy/in-process.js';
+import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import type { Scope } from '../support/scope.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'large-kubeconfigs-'));

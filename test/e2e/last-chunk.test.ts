@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { cut, readAnswers } from '../support/answer-reader.js';
-import { startInProcess } from '../support/in-process.js';
-import { connectRaw } from '../support/raw-http.js';
-import { startRawUpstream } from '../support/raw-upstream.js';
+import { connectRaw } from '../support/clients/raw-http.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { cut, readAnswers } from '../support/transport/answer-reader.js';
+import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
 
 /** Answers that come in one packet with their end, by target. */
 const answers = new Map<string, string>();

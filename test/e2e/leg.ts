@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
 import { type AnyApiServer, type Arrival, arrivalsAt } from '../support/any-api-server.js';
-import type { FakeApiServer, RequestRecord } from '../support/fake-api-server.js';
-import { connectRaw } from '../support/raw-http.js';
+import { connectRaw } from '../support/clients/raw-http.js';
+import type { FakeApiServer, RequestRecord } from '../support/fake-api-server/fake-api-server.js';
 
 /** The header lines that make a request a plain one, or ask for one of the two upgrades that kubectl uses. */
 export const legs = {

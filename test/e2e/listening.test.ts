@@ -6,16 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { parseOptions } from '../../src/options/parse.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { type RunningProgram, startInProcess, startUpProblems } from '../support/in-process.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { freePort } from '../support/ports.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../support/proxy/in-process.js';
+import type { KubeconfigFile } from '../support/proxy/kubeconfig-file.js';
 import {
   type ProxyProcess as Program,
   runProgram,
   startProxy,
   writeAdminKubeconfig,
-} from '../support/proxy.js';
+} from '../support/proxy/proxy.js';
 
 let server: FakeApiServer;
 let admin: KubeconfigFile;

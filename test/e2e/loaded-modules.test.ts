@@ -3,11 +3,11 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
-import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { createIdToken } from '../support/oidc-issuer.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { createIdToken } from '../support/identities/oidc-issuer.js';
 import { program, projectFile } from '../support/project.js';
-import { startProxy } from '../support/proxy.js';
-import { createServingFiles } from '../support/serving-files.js';
+import { type KubeconfigFile, writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../support/proxy/proxy.js';
 
 const oidc = ['--oidc-issuer-url=https://127.0.0.1:1', '--oidc-client-id=test'];
 const servingFiles = await createServingFiles();

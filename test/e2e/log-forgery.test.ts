@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
 import tls from 'node:tls';
+import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
 import { eventually } from '../support/eventually.js';
-import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
-import { startStack } from '../support/stack.js';
+import { startStack } from '../support/proxy/stack.js';
 
 import { legs, toBytes } from './leg.js';
 

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { kubeconfigFiles } from '../../src/kubeconfig/load.js';
-import { send } from '../support/http-client.js';
-import { startProxy } from '../support/proxy.js';
+import { send } from '../support/clients/http-client.js';
+import { startProxy } from '../support/proxy/proxy.js';
 
 /** A user that the system does not know, as in some Pods, and no HOME. */
 const under = ['unshare', '--user', '--map-user=64321', '--map-group=64321', 'env', '-u', 'HOME'];

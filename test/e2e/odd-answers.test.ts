@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
-import { ask, connectHttp2 } from '../support/http2-client.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
-import { watchRaw } from '../support/raw-http.js';
-import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.js';
-import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
+import { createServingFiles, type ServingFiles } from '../support/certificates/serving-files.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
+import { watchRaw } from '../support/clients/raw-http.js';
+import type { KubeconfigFile } from '../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
+import { type RawUpstream, startRawUpstream } from '../support/upstreams/raw-upstream.js';
 import { type Leg, legs, toBytes } from './leg.js';
 
 const watch = '/api/v1/pods?watch=true';

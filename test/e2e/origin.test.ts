@@ -3,9 +3,9 @@ import { after, before, describe, it } from 'node:test';
 import { fetch } from 'undici';
 import { type ClientOptions, WebSocket } from 'ws';
 import { anyApiServer } from '../support/any-api-server.js';
-import { send as sendPlain } from '../support/http-client.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { send as sendPlain } from '../support/clients/http-client.js';
+import type { KubeconfigFile } from '../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import { type AttackRequest, assertStatus, type Leg, requestsReaching, send } from './leg.js';
 
 const server = await anyApiServer({ after });

@@ -3,12 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
+import { open, send } from '../support/clients/http-client.js';
+import { exchangeRaw } from '../support/clients/raw-http.js';
 import { eventuallyPasses, until } from '../support/eventually.js';
-import { open, send } from '../support/http-client.js';
-import { type Sample, scrapeOwn as scrape, sumOf as sum } from '../support/own-metric.js';
 import { projectFile } from '../support/project.js';
-import { exchangeRaw } from '../support/raw-http.js';
-import { startStack } from '../support/stack.js';
+import { type Sample, scrapeOwn as scrape, sumOf as sum } from '../support/proxy/own-metric.js';
+import { startStack } from '../support/proxy/stack.js';
 
 /** The samples of a metric that have these labels. */
 function matching(samples: readonly Sample[], name: string, labels: Sample['labels'] = {}): Sample[] {

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { send } from '../support/http-client.js';
+import { send } from '../support/clients/http-client.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { projectFile } from '../support/project.js';
-import { startProgram, writeAdminKubeconfig } from '../support/proxy.js';
+import { startProgram, writeAdminKubeconfig } from '../support/proxy/proxy.js';
 
 const run = promisify(execFile);
 const folder = await mkdtemp(join(tmpdir(), 'packed-'));

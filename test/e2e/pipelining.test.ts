@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import type net from 'node:net';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { connectTo, startBothListeners } from '../support/both-listeners.js';
-import { type RawConnection, watchRaw } from '../support/raw-http.js';
-import { ok, startStrictUpstream } from '../support/strict-upstream.js';
+import { type RawConnection, watchRaw } from '../support/clients/raw-http.js';
+import { connectTo, startBothListeners } from '../support/proxy/both-listeners.js';
+import { ok, startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 
 /** More than the kernel's buffers hold for a client that does not read. */
 const large = 16 * 1024 * 1024;

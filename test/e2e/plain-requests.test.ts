@@ -3,13 +3,17 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
+import { send } from '../support/clients/http-client.js';
+import { connectRaw, exchangeRaw } from '../support/clients/raw-http.js';
 import { until } from '../support/eventually.js';
-import { send } from '../support/http-client.js';
-import { residentBytes } from '../support/process-state.js';
-import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy.js';
-import { connectRaw, exchangeRaw } from '../support/raw-http.js';
-import { type RawUpstream, type RawUpstreamRequest, startRawUpstream } from '../support/raw-upstream.js';
-import { startStack } from '../support/stack.js';
+import { residentBytes } from '../support/proxy/process-state.js';
+import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy/proxy.js';
+import { startStack } from '../support/proxy/stack.js';
+import {
+  type RawUpstream,
+  type RawUpstreamRequest,
+  startRawUpstream,
+} from '../support/upstreams/raw-upstream.js';
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));

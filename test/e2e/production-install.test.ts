@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { send } from '../support/http-client.js';
+import { send } from '../support/clients/http-client.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { projectFile } from '../support/project.js';
-import { environmentOf, startProgram, writeAdminKubeconfig } from '../support/proxy.js';
+import { environmentOf, startProgram, writeAdminKubeconfig } from '../support/proxy/proxy.js';
 
 const run = promisify(execFile);
 const dockerfile = await readFile(projectFile('Dockerfile'), 'utf8');

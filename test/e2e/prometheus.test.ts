@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventuallyPasses } from '../support/eventually.js';
 import { freePort } from '../support/ports.js';
-import { startStack } from '../support/stack.js';
+import { startStack } from '../support/proxy/stack.js';
 
 const isInstalled = spawnSync('prometheus', ['--version']).error === undefined;
 const isRequired = process.env['REQUIRE_PROMTOOL'] === '1';

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
-import { cut } from '../support/answer-reader.js';
-import { type ClientConnection, connectTo, startBothListeners } from '../support/both-listeners.js';
+import { watchRaw } from '../support/clients/raw-http.js';
+import { Received } from '../support/clients/received.js';
 import { eventuallyPasses } from '../support/eventually.js';
-import { readSamples, sumOf } from '../support/own-metric.js';
-import { openDescriptors } from '../support/process-state.js';
+import { type ClientConnection, connectTo, startBothListeners } from '../support/proxy/both-listeners.js';
+import { readSamples, sumOf } from '../support/proxy/own-metric.js';
+import { openDescriptors } from '../support/proxy/process-state.js';
 import { createRandom, type Random } from '../support/random.js';
-import { watchRaw } from '../support/raw-http.js';
-import { Received } from '../support/received.js';
-import { ok, startStrictUpstream } from '../support/strict-upstream.js';
+import { cut } from '../support/transport/answer-reader.js';
+import { ok, startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 
 /** PIPELINE_SEED and PIPELINES select other pipelines, or repeat a run. */
 const seed = Number(process.env['PIPELINE_SEED'] ?? 1);

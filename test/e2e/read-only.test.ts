@@ -7,10 +7,10 @@ import { after, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { uncertainSpellings } from '../guard/uncertain-spellings.js';
 import { anyApiServer, embedded } from '../support/any-api-server.js';
-import { send as sendPlain } from '../support/http-client.js';
-import { type KubectlResult, kubectl, kubectlTest } from '../support/kubectl.js';
-import { ownMetric } from '../support/own-metric.js';
-import { startStack } from '../support/stack.js';
+import { send as sendPlain } from '../support/clients/http-client.js';
+import { type KubectlResult, kubectl, kubectlTest } from '../support/clients/kubectl.js';
+import { ownMetric } from '../support/proxy/own-metric.js';
+import { startStack } from '../support/proxy/stack.js';
 import { ambiguousSpellings, refusedSpellings } from './exec-spellings.js';
 import { assertStatus, type Leg, requestsReaching, send } from './leg.js';
 

@@ -3,18 +3,24 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { untilState } from '../support/cluster-states.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { open, send as sendPlain } from '../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { eventually } from '../support/eventually.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { type Gateway, type GatewayOptions, startGateway } from '../support/gateway.js';
-import { open, send as sendPlain } from '../support/http-client.js';
-import { ask, connectHttp2 } from '../support/http2-client.js';
-import { addContext, mountOf, startManyClusters, startManyStack, tokenOf } from '../support/many-clusters.js';
-import { untilOwnMetric } from '../support/own-metric.js';
-import { startProxy } from '../support/proxy.js';
-import { createServingFiles } from '../support/serving-files.js';
-import { startStack } from '../support/stack.js';
-import { proxyToken, twoUsers } from '../support/two-users.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { proxyToken, twoUsers } from '../support/identities/two-users.js';
+import { untilState } from '../support/proxy/cluster-states.js';
+import { type Gateway, type GatewayOptions, startGateway } from '../support/proxy/gateway.js';
+import {
+  addContext,
+  mountOf,
+  startManyClusters,
+  startManyStack,
+  tokenOf,
+} from '../support/proxy/many-clusters.js';
+import { untilOwnMetric } from '../support/proxy/own-metric.js';
+import { startProxy } from '../support/proxy/proxy.js';
+import { startStack } from '../support/proxy/stack.js';
 import { health } from './credential-probe.js';
 import { type Answer, assertStatus, type Leg, send } from './leg.js';
 

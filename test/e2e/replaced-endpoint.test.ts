@@ -3,12 +3,12 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { eventually } from '../support/eventually.js';
-import { writeExecPlugin } from '../support/exec-plugin.js';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { startGateway } from '../support/gateway.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
-import { startProxy } from '../support/proxy.js';
-import { proxyToken } from '../support/two-users.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { writeExecPlugin } from '../support/identities/exec-plugin.js';
+import { proxyToken } from '../support/identities/two-users.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import { bothLegs, type Probe, type ProbeLeg, passed, probe, sample } from './credential-probe.js';
 import { assertStatus, send } from './leg.js';
 

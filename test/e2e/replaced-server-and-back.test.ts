@@ -3,9 +3,9 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { eventually } from '../support/eventually.js';
-import { writeExecPlugin } from '../support/exec-plugin.js';
-import { startGateway } from '../support/gateway.js';
-import { startInProcess } from '../support/in-process.js';
+import { writeExecPlugin } from '../support/identities/exec-plugin.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import { bothLegs, probe } from './credential-probe.js';
 import { assertStatus } from './leg.js';
 

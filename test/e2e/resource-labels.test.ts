@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { send } from '../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
+import { connectRaw } from '../support/clients/raw-http.js';
 import { eventuallyPasses } from '../support/eventually.js';
-import { send } from '../support/http-client.js';
-import { ask, connectHttp2 } from '../support/http2-client.js';
-import { startInProcess } from '../support/in-process.js';
-import { readSamples, scrapeOwn, sumOf } from '../support/own-metric.js';
-import { connectRaw } from '../support/raw-http.js';
-import { startStack } from '../support/stack.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { readSamples, scrapeOwn, sumOf } from '../support/proxy/own-metric.js';
+import { startStack } from '../support/proxy/stack.js';
 import { clientRequests, type Leg, send as sendRaw } from './leg.js';
 
 const definition = {

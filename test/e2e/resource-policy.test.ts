@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { type HttpAnswer, send as sendPlain } from '../support/http-client.js';
-import { ask, connectHttp2 } from '../support/http2-client.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { type HttpAnswer, send as sendPlain } from '../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
+import { connectRaw } from '../support/clients/raw-http.js';
 import { projectFile } from '../support/project.js';
-import { startProxy } from '../support/proxy.js';
-import { connectRaw } from '../support/raw-http.js';
-import { startRawUpstream } from '../support/raw-upstream.js';
-import { createServingFiles } from '../support/serving-files.js';
+import { startProxy } from '../support/proxy/proxy.js';
+import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
 import { type AttackRequest, type Leg, legs, send } from './leg.js';
 
 /** Every answer lets all pages embed it, twice, also after the body. */

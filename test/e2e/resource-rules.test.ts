@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { uncertainSpellings } from '../guard/uncertain-spellings.js';
 import { anyApiServer } from '../support/any-api-server.js';
-import { startUpProblems } from '../support/in-process.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type KubectlResult, kubectl, kubectlTest } from '../support/kubectl.js';
-import { ownMetric } from '../support/own-metric.js';
-import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { type KubectlResult, kubectl, kubectlTest } from '../support/clients/kubectl.js';
+import { startUpProblems } from '../support/proxy/in-process.js';
+import type { KubeconfigFile } from '../support/proxy/kubeconfig-file.js';
+import { ownMetric } from '../support/proxy/own-metric.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import { assertStatus, type Leg, requestsReaching, send } from './leg.js';
 
 const server = await anyApiServer({ after });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { type HttpAnswer, send } from '../support/http-client.js';
-import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy.js';
-import { connectRaw, type RawConnection } from '../support/raw-http.js';
-import { type RawAnswer, type RawUpstream, startRawUpstream } from '../support/raw-upstream.js';
+import { type HttpAnswer, send } from '../support/clients/http-client.js';
+import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
+import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy/proxy.js';
 import { steady } from '../support/steady.js';
+import { type RawAnswer, type RawUpstream, startRawUpstream } from '../support/upstreams/raw-upstream.js';
 
 const gzipped = gzipSync(Buffer.from('{"kind":"PodList"}'.repeat(1000)));
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { send } from '../support/clients/http-client.js';
 import { eventually } from '../support/eventually.js';
-import { send } from '../support/http-client.js';
-import { startProxy } from '../support/proxy.js';
+import { startProxy } from '../support/proxy/proxy.js';
 
 let silent: net.Server;
 before(async () => {

@@ -2,13 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { ask, connectHttp2 } from '../support/http2-client.js';
-import type { KubeconfigContents } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
-import { watchRaw } from '../support/raw-http.js';
-import { startRawUpstream } from '../support/raw-upstream.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
+import { watchRaw } from '../support/clients/raw-http.js';
+import type { KubeconfigContents } from '../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
 import type { Scope } from '../support/scope.js';
-import { createServingFiles } from '../support/serving-files.js';
+import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
 import { type AttackRequest, type Leg, legs, toBytes } from './leg.js';
 
 /** The answer of the API server to the next requests. */

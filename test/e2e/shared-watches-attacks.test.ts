@@ -7,15 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
+import { connectRaw } from '../support/clients/raw-http.js';
+import { openWatch } from '../support/clients/watch-client.js';
 import { eventually, within } from '../support/eventually.js';
-import { writeExecPlugin } from '../support/exec-plugin.js';
-import type { FakeApiServer } from '../support/fake-api-server.js';
-import { startGateway } from '../support/gateway.js';
-import { startInProcess } from '../support/in-process.js';
-import { untilOwnMetric } from '../support/own-metric.js';
-import { connectRaw } from '../support/raw-http.js';
-import { startStack } from '../support/stack.js';
-import { openWatch } from '../support/watch-client.js';
+import type { FakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { writeExecPlugin } from '../support/identities/exec-plugin.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { untilOwnMetric } from '../support/proxy/own-metric.js';
+import { startStack } from '../support/proxy/stack.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 

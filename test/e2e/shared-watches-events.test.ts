@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
-import { startStack } from '../support/stack.js';
-import type { WatchClient } from '../support/watch-client.js';
-import { forms, type NamespaceWatch, WatchedNamespace } from '../support/watched-namespace.js';
+import { startStack } from '../support/proxy/stack.js';
+import { forms, type NamespaceWatch, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 
 // Bookmarks come often, so that most upstream watches begin with one.
 const stack = await startStack(

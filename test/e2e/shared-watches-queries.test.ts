@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
+import { openWatch, readWatch, type WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
-import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
-import { startStack } from '../support/stack.js';
-import { openWatch, readWatch, type WatchClient } from '../support/watch-client.js';
-import { WatchedNamespace } from '../support/watched-namespace.js';
+import { startStack } from '../support/proxy/stack.js';
+import { WatchedNamespace } from '../support/proxy/watched-namespace.js';
 
 const { server, port, ca } = await startStack({ after }, { tls: true, flags: ['--share-watches'] });
 const proxy = { url: `https://127.0.0.1:${port}` };

@@ -4,15 +4,15 @@ import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { editKubeconfig, type KubeconfigEdit } from '../support/edited-kubeconfig.js';
+import { openWatch, type WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { startInProcess } from '../support/in-process.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { ManualClock } from '../support/manual-clock.js';
+import { editKubeconfig, type KubeconfigEdit } from '../support/proxy/edited-kubeconfig.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { type StackOptions, startStack } from '../support/proxy/stack.js';
+import { forms, type Watched, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 import type { Scope } from '../support/scope.js';
-import { type StackOptions, startStack } from '../support/stack.js';
-import { openWatch, type WatchClient } from '../support/watch-client.js';
-import { forms, type Watched, WatchedNamespace } from '../support/watched-namespace.js';
 
 const quietObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'quiet' } } as const;
 

@@ -3,12 +3,17 @@ import type { ServerResponse } from 'node:http';
 import { after, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import WebSocket from 'ws';
+import { open as openRequest, send } from '../support/clients/http-client.js';
+import { openWatch } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
-import { open as openRequest, send } from '../support/http-client.js';
-import { startInProcess } from '../support/in-process.js';
-import { startStack } from '../support/stack.js';
-import { openWatch } from '../support/watch-client.js';
-import { forms, type NamespaceWatch, type Watched, WatchedNamespace } from '../support/watched-namespace.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { startStack } from '../support/proxy/stack.js';
+import {
+  forms,
+  type NamespaceWatch,
+  type Watched,
+  WatchedNamespace,
+} from '../support/proxy/watched-namespace.js';
 
 // Everything may be impersonated and watched, so that a header that changes the identity reaches the API server.
 const server = { allow: () => true } as const;

@@ -5,9 +5,9 @@ import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
+import { ask, connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
 import { eventuallyPasses, until } from '../support/eventually.js';
-import { ask, connectHttp2, headOf, openStream } from '../support/http2-client.js';
-import { startStack, type TlsStack } from '../support/stack.js';
+import { startStack, type TlsStack } from '../support/proxy/stack.js';
 import { clientRequests } from './leg.js';
 
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';

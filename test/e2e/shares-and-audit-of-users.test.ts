@@ -4,11 +4,11 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { open, send } from '../support/clients/http-client.js';
+import { connectRaw } from '../support/clients/raw-http.js';
 import { until } from '../support/eventually.js';
-import { startGateway } from '../support/gateway.js';
-import { open, send } from '../support/http-client.js';
-import { connectRaw } from '../support/raw-http.js';
-import { twoUsers } from '../support/two-users.js';
+import { twoUsers } from '../support/identities/two-users.js';
+import { startGateway } from '../support/proxy/gateway.js';
 import { clientRequests, toBytes } from './leg.js';
 
 const alice = { authorization: 'Bearer alice-token' };

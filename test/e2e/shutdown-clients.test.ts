@@ -3,10 +3,17 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import tls from 'node:tls';
+import { send } from '../support/clients/http-client.js';
 import { within } from '../support/eventually.js';
-import { send } from '../support/http-client.js';
-import { connectFrames, frame, frameTypes, get, settingsFrame, uint32 } from '../support/http2-frames.js';
-import { type Stack, startStack, type TlsStack } from '../support/stack.js';
+import { type Stack, startStack, type TlsStack } from '../support/proxy/stack.js';
+import {
+  connectFrames,
+  frame,
+  frameTypes,
+  get,
+  settingsFrame,
+  uint32,
+} from '../support/upstreams/http2-frames.js';
 
 const endless = '/api/v1/pods?watch=1';
 

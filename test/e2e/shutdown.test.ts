@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
+import { open, send } from '../support/clients/http-client.js';
+import { connectRaw } from '../support/clients/raw-http.js';
 import { eventually, until, within } from '../support/eventually.js';
-import { startFakeApiServer } from '../support/fake-api-server.js';
-import { open, send } from '../support/http-client.js';
-import type { ProxyExit } from '../support/proxy.js';
-import { connectRaw } from '../support/raw-http.js';
-import { type Stack, startStack } from '../support/stack.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import type { ProxyExit } from '../support/proxy/proxy.js';
+import { type Stack, startStack } from '../support/proxy/stack.js';
 import { steady } from '../support/steady.js';
 
 const watchPath = '/api/v1/namespaces/kube-system/pods?watch=true';

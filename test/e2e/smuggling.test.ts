@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-
+import { send } from '../support/clients/http-client.js';
+import { connectRaw } from '../support/clients/raw-http.js';
 import { until } from '../support/eventually.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { send } from '../support/http-client.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
-import { connectRaw } from '../support/raw-http.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import type { KubeconfigFile } from '../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import { steady } from '../support/steady.js';
 import { clientRequests, parseAnswer } from './leg.js';
 

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
-import { type CertificatePair, createCertificateAuthority } from '../support/certificates.js';
-import { startUpProblems } from '../support/in-process.js';
-import { runProgram, startProxy } from '../support/proxy.js';
+import { type CertificatePair, createCertificateAuthority } from '../support/certificates/certificates.js';
+import { startUpProblems } from '../support/proxy/in-process.js';
+import { runProgram, startProxy } from '../support/proxy/proxy.js';
 
 let folder: string;
 let ca: string;

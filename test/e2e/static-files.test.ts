@@ -6,10 +6,10 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { startUpProblems } from '../support/in-process.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { startUpProblems } from '../support/proxy/in-process.js';
+import type { KubeconfigFile } from '../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import { type Answer, type AttackRequest, clientRequests, type Leg, legs, send } from './leg.js';
 
 const secret = 'secret outside of the folder';

@@ -6,11 +6,11 @@ import https from 'node:https';
 import net from 'node:net';
 import { after, type TestContext, test } from 'node:test';
 import tls from 'node:tls';
+import { createServingFiles, type ServingFiles } from '../support/certificates/serving-files.js';
+import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 import { eventually, within } from '../support/eventually.js';
-import { startUpProblems } from '../support/in-process.js';
-import { kubectl, kubectlTest } from '../support/kubectl.js';
-import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
-import { startStack, type TlsStack } from '../support/stack.js';
+import { startUpProblems } from '../support/proxy/in-process.js';
+import { startStack, type TlsStack } from '../support/proxy/stack.js';
 import { clientRequests } from './leg.js';
 
 const [shared, onlyTls13] = await Promise.all([

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { startGateway } from '../support/gateway.js';
-import { send } from '../support/http-client.js';
-import { ownMetric, untilOwnMetric } from '../support/own-metric.js';
-import { startProxy } from '../support/proxy.js';
-import { proxyToken, twoUsers } from '../support/two-users.js';
+import { send } from '../support/clients/http-client.js';
+import { proxyToken, twoUsers } from '../support/identities/two-users.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import { ownMetric, untilOwnMetric } from '../support/proxy/own-metric.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import { bothLegs, probe } from './credential-probe.js';
 import { assertStatus } from './leg.js';
 

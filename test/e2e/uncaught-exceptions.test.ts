@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { send } from '../support/clients/http-client.js';
 import { eventually } from '../support/eventually.js';
-import { send } from '../support/http-client.js';
-import { startProxy } from '../support/proxy.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import { sample } from './credential-probe.js';
 
 /** Signals that cause an uncaught error, because the program has no known fault that does. */

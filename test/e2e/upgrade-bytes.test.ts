@@ -6,8 +6,8 @@ import type { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
 import tls from 'node:tls';
 import { within } from '../support/eventually.js';
-import { startConnectProxy } from '../support/forward-proxy.js';
-import { startStack } from '../support/stack.js';
+import { startStack } from '../support/proxy/stack.js';
+import { startConnectProxy } from '../support/upstreams/forward-proxy.js';
 
 const size = 12 * 1024 * 1024;
 const pattern = randomBytes(size);

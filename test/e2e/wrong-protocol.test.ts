@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net, { type AddressInfo, type Server } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { startProxy } from '../support/proxy.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import { health } from './credential-probe.js';
 
 async function readinessWith(t: TestContext, protocol: 'http' | 'https', server: Server): Promise<string> {

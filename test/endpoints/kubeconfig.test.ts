@@ -6,7 +6,7 @@ import { after, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { type KubeconfigFacts, kubeconfigOf } from '../../src/endpoints/kubeconfig.js';
 import { runAtOnce } from '../../src/lib/steps.js';
-import { kubectl, kubectlTest } from '../support/kubectl.js';
+import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-document-'));
 after(() => rm(folder, { recursive: true }));

@@ -3,11 +3,11 @@ import http from 'node:http';
 import type { Socket } from 'node:net';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { send } from '../support/http-client.js';
-import { openDescriptors, settled } from '../support/process-state.js';
+import { send } from '../support/clients/http-client.js';
+import { openDescriptors, settled } from '../support/proxy/process-state.js';
 import { createRandom, type Random } from '../support/random.js';
-import type { StrictRequest } from '../support/strict-http.js';
-import { ok, reset, startStrictStack } from '../support/strict-upstream.js';
+import type { StrictRequest } from '../support/upstreams/strict-http.js';
+import { ok, reset, startStrictStack } from '../support/upstreams/strict-upstream.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 const seconds = long ? 300 : 12;

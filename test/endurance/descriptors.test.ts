@@ -6,12 +6,12 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { send } from '../support/http-client.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { settled } from '../support/process-state.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
-import { valuesOf } from '../support/strict-http.js';
-import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { send } from '../support/clients/http-client.js';
+import type { KubeconfigFile } from '../support/proxy/kubeconfig-file.js';
+import { settled } from '../support/proxy/process-state.js';
+import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
+import { valuesOf } from '../support/upstreams/strict-http.js';
+import { ok, type StrictUpstream, startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 
 /** Node itself needs some twenty. */
 const limit = 64;

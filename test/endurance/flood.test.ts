@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { send } from '../support/http-client.js';
-import { untilOwnMetric } from '../support/own-metric.js';
+import { send } from '../support/clients/http-client.js';
 import { scriptArguments } from '../support/project.js';
-import { startStack } from '../support/stack.js';
+import { untilOwnMetric } from '../support/proxy/own-metric.js';
+import { startStack } from '../support/proxy/stack.js';
 
 const floodConnections = 200;
 const slowPath = '/api/v1/namespaces/default/slow';
@@ -41,7 +41,13 @@ async function latencies(ports: readonly number[], agent: http.Agent, count: num
 
 /** Sends another user's requests as fast as they are answered, from its own process. `perSecond` has the statuses of the last second. */
 async function startFlood(t: TestContext, port: number, connections: number, path: string) {
-  const args = [...scriptArguments('support/flood'), String(port), '127.0.0.2', String(connections), path];
+  const args = [
+    ...scriptArguments('support/clients/flood'),
+    String(port),
+    '127.0.0.2',
+    String(connections),
+    path,
+  ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   t.after(() => child.kill('SIGKILL'));
   let printed = '';

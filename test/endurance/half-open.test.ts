@@ -5,9 +5,9 @@ import http from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createFarNetwork, type FarNetwork } from '../support/far-network.js';
-import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { type KubeconfigFile, writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
+import { createFarNetwork, type FarNetwork } from '../support/upstreams/far-network.js';
 
 /** An API server for the far side: watches stay open and quiet, upgrades are accepted, and everything else is answered. */
 const farServer = `

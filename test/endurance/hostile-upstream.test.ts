@@ -4,11 +4,11 @@ import http from 'node:http';
 import type { Socket } from 'node:net';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { open, send } from '../support/http-client.js';
-import { openDescriptors, residentBytes, settled } from '../support/process-state.js';
-import { connectRaw } from '../support/raw-http.js';
-import type { StrictRequest } from '../support/strict-http.js';
-import { ok, reset, startStrictStack } from '../support/strict-upstream.js';
+import { open, send } from '../support/clients/http-client.js';
+import { connectRaw } from '../support/clients/raw-http.js';
+import { openDescriptors, residentBytes, settled } from '../support/proxy/process-state.js';
+import type { StrictRequest } from '../support/upstreams/strict-http.js';
+import { ok, reset, startStrictStack } from '../support/upstreams/strict-upstream.js';
 
 const poison = ok('poison');
 const hint = 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n';

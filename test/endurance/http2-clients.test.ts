@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
+import { createRandom, type Random } from '../support/random.js';
 import {
   connectionPreface,
   flags,
@@ -13,10 +14,9 @@ import {
   headerBlock,
   settingsFrame,
   uint32,
-} from '../support/http2-frames.js';
-import { createRandom, type Random } from '../support/random.js';
-import type { StrictRequest } from '../support/strict-http.js';
-import { ok, reset, startStrictStack } from '../support/strict-upstream.js';
+} from '../support/upstreams/http2-frames.js';
+import type { StrictRequest } from '../support/upstreams/strict-http.js';
+import { ok, reset, startStrictStack } from '../support/upstreams/strict-upstream.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 const seconds = Number(process.env['SECONDS'] ?? (long ? 120 : 5));

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { test } from 'node:test';
-import { sharedIdentity } from '../support/certificates.js';
+import { sharedIdentity } from '../support/certificates/certificates.js';
+import { open, send } from '../support/clients/http-client.js';
 import { eventually, within } from '../support/eventually.js';
-import { heapInUse, inspected } from '../support/garbage.js';
-import { open, send } from '../support/http-client.js';
-import { startFrameServer } from '../support/http2-frame-server.js';
-import { answerAll, watchAndLeave } from '../support/http2-watches.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
-import { ownMetrics, untilOwnMetric } from '../support/own-metric.js';
-import { openDescriptors, settled } from '../support/process-state.js';
-import { startProxy } from '../support/proxy.js';
-import { startStack } from '../support/stack.js';
+import { heapInUse, inspected } from '../support/proxy/garbage.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { ownMetrics, untilOwnMetric } from '../support/proxy/own-metric.js';
+import { openDescriptors, settled } from '../support/proxy/process-state.js';
+import { startProxy } from '../support/proxy/proxy.js';
+import { startStack } from '../support/proxy/stack.js';
+import { startFrameServer } from '../support/upstreams/http2-frame-server.js';
+import { answerAll, watchAndLeave } from '../support/upstreams/http2-watches.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const active = 'kube_api_proxy_upstream_connections{state="active"}';

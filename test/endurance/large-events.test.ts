@@ -5,9 +5,9 @@ import http2 from 'node:http2';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
-import { createCertificateAuthority } from '../support/certificates.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
-import { startProxy } from '../support/proxy.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../support/proxy/proxy.js';
 import { createRandom } from '../support/random.js';
 
 const long = process.env['ENDURANCE'] !== undefined;

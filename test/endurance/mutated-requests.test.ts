@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { send } from '../support/http-client.js';
-import { openDescriptors, residentBytes, settled } from '../support/process-state.js';
+import { send } from '../support/clients/http-client.js';
+import { openDescriptors, residentBytes, settled } from '../support/proxy/process-state.js';
 import { createRandom } from '../support/random.js';
-import { StrictReader, type StrictRequest, valuesOf } from '../support/strict-http.js';
-import { ok, startStrictStack } from '../support/strict-upstream.js';
+import { StrictReader, type StrictRequest, valuesOf } from '../support/upstreams/strict-http.js';
+import { ok, startStrictStack } from '../support/upstreams/strict-upstream.js';
 import { type Mutation, mutate } from './mutation.js';
 
 /** MUTATION_SEED and MUTATIONS select other mutations, or repeat a run. */

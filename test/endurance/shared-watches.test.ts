@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { configMap } from '../support/config-maps.js';
+import type { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
-import { heapInUse, inspected } from '../support/garbage.js';
-import { ownMetrics } from '../support/own-metric.js';
-import { openDescriptors, residentBytes, settled } from '../support/process-state.js';
-import type { ProxyProcess } from '../support/proxy.js';
+import { configMap } from '../support/fake-api-server/config-maps.js';
+import { heapInUse, inspected } from '../support/proxy/garbage.js';
+import { ownMetrics } from '../support/proxy/own-metric.js';
+import { openDescriptors, residentBytes, settled } from '../support/proxy/process-state.js';
+import type { ProxyProcess } from '../support/proxy/proxy.js';
+import { startStack } from '../support/proxy/stack.js';
+import { forms, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 import { createRandom } from '../support/random.js';
-import { startStack } from '../support/stack.js';
-import type { WatchClient } from '../support/watch-client.js';
-import { forms, WatchedNamespace } from '../support/watched-namespace.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 const seed = Number(process.env['SEED'] ?? 1);

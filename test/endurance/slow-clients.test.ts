@@ -4,6 +4,8 @@ import net from 'node:net';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
+import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
+import { startStack } from '../support/proxy/stack.js';
 import {
   connectFrames,
   dripFirstHead,
@@ -12,10 +14,8 @@ import {
   frameTypes,
   get,
   headerBlock,
-} from '../support/http2-frames.js';
-import { connectRaw, type RawConnection } from '../support/raw-http.js';
-import { startStack } from '../support/stack.js';
-import { ok, startStrictStack } from '../support/strict-upstream.js';
+} from '../support/upstreams/http2-frames.js';
+import { ok, startStrictStack } from '../support/upstreams/strict-upstream.js';
 
 /** The time limit for a head is 30 s, and is checked every 2 s. */
 const least = 29_000;

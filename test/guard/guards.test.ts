@@ -15,7 +15,7 @@ import { parseOptions } from '../../src/options/parse.js';
 import { optionOwners } from '../../src/options/table.js';
 import { RequestContext } from '../../src/request/context.js';
 import type { Mount } from '../../src/request/mount.js';
-import { createIdleMetrics } from '../support/metrics.js';
+import { createIdleMetrics } from '../support/proxy/metrics.js';
 
 /** V8's report of the scripts that ran. */
 interface Coverage {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseOidcConfig } from '../../src/kubeconfig/auth-provider.js';
-import { createIdToken } from '../support/oidc-issuer.js';
+import { createIdToken } from '../support/identities/oidc-issuer.js';
 
 const label = 'user "alice" in /home/alice/.kube/config';
 const idToken = createIdToken(new Date());

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { readIdToken } from '../../src/kubeconfig/id-token.js';
-import { createIdToken } from '../support/oidc-issuer.js';
+import { createIdToken } from '../support/identities/oidc-issuer.js';
 
 const withClaims = (claims: string): string => `e30.${Buffer.from(claims).toString('base64url')}.c2ln`;
 

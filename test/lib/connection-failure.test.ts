@@ -7,7 +7,7 @@ import { askIssuer, createIssuerDispatcher } from '../../src/credentials/oidc-re
 import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
 import { proxyUnusable } from '../../src/transport/dial/proxy-error.js';
 import { toUpstreamError } from '../../src/transport/upstream-error.js';
-import { sharedIdentity } from '../support/certificates.js';
+import { sharedIdentity } from '../support/certificates/certificates.js';
 
 const proxy = { protocol: 'http:', hostname: 'proxy.test', port: 3128 } as const;
 

@@ -10,7 +10,7 @@ import { followTokenFile } from '../../src/authentication/token-file/token-file.
 import { type FileWatch, watchFiles } from '../../src/lib/file-watch.js';
 import { readRegular, readWhole } from '../../src/lib/read-file.js';
 import { followTlsFiles } from '../../src/server/listener/tls-files.js';
-import { createCertificateAuthority } from '../support/certificates.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { until } from '../support/eventually.js';
 
 let folder: string;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseOptions } from '../../src/options/parse.js';
-import { kubectl, kubectlTest } from '../support/kubectl.js';
+import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 
 function parse(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
   return parseOptions({ argv, env, readFile: () => 'log-level: warn' });

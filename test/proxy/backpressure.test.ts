@@ -6,12 +6,17 @@ import type { ClientWriter } from '../../src/proxy/client-writer.js';
 import { ConnectionPool } from '../../src/transport/pool.js';
 import { retryStale } from '../../src/transport/retry-stale.js';
 import type { RoundTrip, RoundTripper } from '../../src/transport/round-trip.js';
-import { BodyCheck } from '../support/body-check.js';
 import { createRandom, type Random } from '../support/random.js';
-import { requestTo } from '../support/recorded-response.js';
-import { type ResponsePlan, ScheduledApiServer } from '../support/scheduled-api-server.js';
-import { acceptSome, deliverSome, ScheduledClients, writerFor } from '../support/scheduled-clients.js';
-import type { ScheduledSocket } from '../support/scheduled-socket.js';
+import { BodyCheck } from '../support/transport/body-check.js';
+import { requestTo } from '../support/transport/recorded-response.js';
+import { type ResponsePlan, ScheduledApiServer } from '../support/transport/scheduled-api-server.js';
+import {
+  acceptSome,
+  deliverSome,
+  ScheduledClients,
+  writerFor,
+} from '../support/transport/scheduled-clients.js';
+import type { ScheduledSocket } from '../support/transport/scheduled-socket.js';
 
 /** Steps of all seeds together. */
 const steps = Number(process.env['MODEL_STEPS'] ?? 240_000);

@@ -6,9 +6,9 @@ import { after, before, describe, test } from 'node:test';
 import type { RequestRecord } from '../../src/observability/request-record.js';
 import { ClientWriter } from '../../src/proxy/client-writer.js';
 import { LentBytes } from '../../src/transport/borrowed-bytes.js';
+import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
 import { until } from '../support/eventually.js';
-import { FakeTrip } from '../support/fake-round-tripper.js';
-import { connectRaw, type RawConnection } from '../support/raw-http.js';
+import { FakeTrip } from '../support/transport/fake-round-tripper.js';
 
 /** A writer with a real client, and everything else that it needs. */
 interface Written {

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ProxyApp, startProxyApp } from '../support/proxy-app.js';
-import { connectRaw, type RawConnection } from '../support/raw-http.js';
+import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
+import { type ProxyApp, startProxyApp } from '../support/proxy/proxy-app.js';
 
 /** Much longer than the delay of a turn of the event loop on a busy machine. */
 const patience = 1000;

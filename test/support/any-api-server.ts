@@ -1,14 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
-import type { CertificateAuthority, CertificatePair, ClientCertificateOptions } from './certificates.js';
+import type {
+  CertificateAuthority,
+  CertificatePair,
+  ClientCertificateOptions,
+} from './certificates/certificates.js';
 import { eventuallyPasses } from './eventually.js';
-import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from './fake-api-server.js';
+import {
+  type FakeApiServer,
+  type FakeApiServerOptions,
+  startFakeApiServer,
+} from './fake-api-server/fake-api-server.js';
+import { policyOf, type Rule } from './fake-api-server/rbac.js';
+import { proxyToken, twoUsersRules } from './identities/two-users.js';
 import { ApiClient, adminAgent } from './kube-apiserver/api-client.js';
 import { ApiServer, createNamespace, type Location, locationVariable } from './kube-apiserver/api-server.js';
 import { AuditLog, type EventUser, type ServerEvent } from './kube-apiserver/audit-log.js';
-import { policyOf, type Rule } from './rbac.js';
 import type { Scope } from './scope.js';
-import { proxyToken, twoUsersRules } from './two-users.js';
 
 /** A request that arrived at an API server, as its audit log tells it. */
 export interface Arrival {

@@ -7,7 +7,7 @@ import { createDial } from '../../src/transport/dial/dial.js';
 import { lazySecureContext } from '../../src/transport/dial/tls.js';
 import { ConnectionPool } from '../../src/transport/pool.js';
 import { until } from '../support/eventually.js';
-import { type RecordedResponse, sendOn } from '../support/recorded-response.js';
+import { type RecordedResponse, sendOn } from '../support/transport/recorded-response.js';
 
 let server: Server;
 let connections: Set<net.Socket>;

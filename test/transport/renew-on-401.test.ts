@@ -4,8 +4,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { renewOn401, type SessionRequest } from '../../src/transport/renew-on-401.js';
 import type { OutgoingRequest, RoundTrip } from '../../src/transport/round-trip.js';
 import { UpstreamError } from '../../src/transport/upstream-error.js';
-import { FakeRoundTripper } from '../support/fake-round-tripper.js';
-import { RecordedResponse, requestTo } from '../support/recorded-response.js';
+import { FakeRoundTripper } from '../support/transport/fake-round-tripper.js';
+import { RecordedResponse, requestTo } from '../support/transport/recorded-response.js';
 
 class FakeSession {
   readonly host = 'api:6443';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { retryStale } from '../../src/transport/retry-stale.js';
 import type { RoundTrip } from '../../src/transport/round-trip.js';
-import { FakeRoundTripper } from '../support/fake-round-tripper.js';
-import { RecordedResponse, requestTo } from '../support/recorded-response.js';
+import { FakeRoundTripper } from '../support/transport/fake-round-tripper.js';
+import { RecordedResponse, requestTo } from '../support/transport/recorded-response.js';
 
 const gone = Object.assign(new Error('gone'), { code: 'ECONNRESET' });
 

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Turns } from '../../src/watches/turns.js';
-import { Sharing, turn } from '../support/sharing.js';
-import { bookmarkLine, eventLine } from '../support/watched-server.js';
-import type { WatchingClient } from '../support/watching-client.js';
+import { Sharing, turn } from '../support/watches/sharing.js';
+import { bookmarkLine, eventLine } from '../support/watches/watched-server.js';
+import type { WatchingClient } from '../support/watches/watching-client.js';
 
 const lines = (...versions: number[]) => versions.map(version => eventLine(version)).join('');
 

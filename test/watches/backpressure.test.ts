@@ -6,14 +6,19 @@ import { ConnectionPool } from '../../src/transport/pool.js';
 import { retryStale } from '../../src/transport/retry-stale.js';
 import type { BodySink, ResponseSink } from '../../src/transport/round-trip.js';
 import { Turns } from '../../src/watches/turns.js';
-import { BodyCheck } from '../support/body-check.js';
 import { createRandom, type Random } from '../support/random.js';
-import { type ResponsePlan, ScheduledApiServer } from '../support/scheduled-api-server.js';
-import { acceptSome, deliverSome, ScheduledClients, writerFor } from '../support/scheduled-clients.js';
-import type { ScheduledSocket } from '../support/scheduled-socket.js';
-import { Sharing, turn } from '../support/sharing.js';
-import { eventLine, session } from '../support/watched-server.js';
-import { WatchingClient } from '../support/watching-client.js';
+import { BodyCheck } from '../support/transport/body-check.js';
+import { type ResponsePlan, ScheduledApiServer } from '../support/transport/scheduled-api-server.js';
+import {
+  acceptSome,
+  deliverSome,
+  ScheduledClients,
+  writerFor,
+} from '../support/transport/scheduled-clients.js';
+import type { ScheduledSocket } from '../support/transport/scheduled-socket.js';
+import { Sharing, turn } from '../support/watches/sharing.js';
+import { eventLine, session } from '../support/watches/watched-server.js';
+import { WatchingClient } from '../support/watches/watching-client.js';
 
 /** Steps of all seeds together. */
 const steps = Number(process.env['MODEL_STEPS'] ?? 60_000);

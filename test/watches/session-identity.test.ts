@@ -6,7 +6,10 @@ import type { ClientConfig } from '../../src/kubeconfig/types.js';
 import { ownBytes } from '../../src/transport/borrowed-bytes.js';
 import type { OutgoingRequest, ResponseSink, RoundTripper } from '../../src/transport/round-trip.js';
 import { identify } from '../../src/watches/session-identity.js';
-import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.js';
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+} from '../support/certificates/certificates.js';
 import { eventually, within } from '../support/eventually.js';
 
 const server = { protocol: 'https:', hostname: '127.0.0.1', port: 6443, path: '' } as const;

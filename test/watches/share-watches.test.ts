@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ownBytes } from '../../src/transport/borrowed-bytes.js';
 import { unevenTimes } from '../support/manual-clock.js';
-import { Sharing, turn } from '../support/sharing.js';
-import { bookmarkLine, eventLine } from '../support/watched-server.js';
-import { WatchingClient } from '../support/watching-client.js';
+import { Sharing, turn } from '../support/watches/sharing.js';
+import { bookmarkLine, eventLine } from '../support/watches/watched-server.js';
+import { WatchingClient } from '../support/watches/watching-client.js';
 
 const expired = `${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } })}\n`;
 

@@ -3,7 +3,7 @@ import {
   type CertificatePair,
   type ClientCertificateOptions,
   createCertificateAuthority,
-} from '../../support/certificates.js';
+} from '../../support/certificates/certificates.js';
 import type { Credential } from './credential.js';
 import { type Difference, differences } from './differences.js';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
-import type { CertificatePair } from '../../support/certificates.js';
+import type { CertificatePair } from '../../support/certificates/certificates.js';
 import { AuditLog, type EventUser } from '../../support/kube-apiserver/audit-log.js';
 import type { Difference, Verdict } from './differences.js';
 

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import type { OidcIssuer } from '../../support/oidc-issuer.js';
-import { compactJwt, createOidcSigner } from '../../support/oidc-signer.js';
+import type { OidcIssuer } from '../../support/identities/oidc-issuer.js';
+import { compactJwt, createOidcSigner } from '../../support/identities/oidc-signer.js';
 import { bearer, type Credential } from './credential.js';
 import { type Difference, differences } from './differences.js';
 

@@ -1,7 +1,7 @@
 import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { compactJwt, signedJwt } from '../../support/identities/oidc-signer.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
-import { compactJwt, signedJwt } from '../../support/oidc-signer.js';
 import { bearer, type Credential } from './credential.js';
 
 /** A JSON object. */

@@ -16,8 +16,8 @@ import {
   type CertificatePair,
   type ClientCertificateOptions,
   createCertificateAuthority,
-} from '../../support/certificates.js';
-import { ask, connectHttp2 } from '../../support/http2-client.js';
+} from '../../support/certificates/certificates.js';
+import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 
 const day = 86_400_000;
 

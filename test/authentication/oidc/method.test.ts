@@ -8,10 +8,10 @@ import type { MethodParts } from '../../../src/authentication/method.js';
 import { openIdConnect } from '../../../src/authentication/oidc/method.js';
 import { systemClock } from '../../../src/lib/clock.js';
 import { parseOptions } from '../../../src/options/parse.js';
-import { createCertificateAuthority } from '../../support/certificates.js';
+import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { eventuallyPasses } from '../../support/eventually.js';
-import { startOidcIssuer } from '../../support/oidc-issuer.js';
-import { createOidcSigner } from '../../support/oidc-signer.js';
+import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
+import { createOidcSigner } from '../../support/identities/oidc-signer.js';
 
 it('only id-tokens that wait for their issuer count for the limit of their address', async t => {
   const authority = await createCertificateAuthority();

@@ -10,11 +10,14 @@ import { AuthenticationError, IdentityError } from '../../../src/authentication/
 import { OidcKeys } from '../../../src/authentication/oidc/keys.js';
 import { createIdTokenVerifier, createWaitsForIssuer } from '../../../src/authentication/oidc/verifier.js';
 import { createIssuerDial } from '../../../src/transport/dial/issuer-dial.js';
-import { type CertificateAuthority, createCertificateAuthority } from '../../support/certificates.js';
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+} from '../../support/certificates/certificates.js';
 import { eventuallyPasses, until } from '../../support/eventually.js';
+import { type OidcIssuer, startOidcIssuer } from '../../support/identities/oidc-issuer.js';
+import { compactJwt, createOidcSigner, type OidcSigner } from '../../support/identities/oidc-signer.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
-import { type OidcIssuer, startOidcIssuer } from '../../support/oidc-issuer.js';
-import { compactJwt, createOidcSigner, type OidcSigner } from '../../support/oidc-signer.js';
 
 const now = 1_700_000_000_000;
 const seconds = now / 1000;

@@ -10,7 +10,7 @@ import { createLogger, flushSync, type Logger } from '../../../src/observability
 import { eventually } from '../../support/eventually.js';
 import { scriptArguments } from '../../support/project.js';
 
-const writer = scriptArguments('support/log-writer');
+const writer = scriptArguments('support/proxy/log-writer');
 
 interface Line {
   readonly level: number;

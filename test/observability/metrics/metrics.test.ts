@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
 import type { ClusterMetrics, Metrics } from '../../../src/observability/metrics/metrics.js';
-import { createIdleMetrics } from '../../support/metrics.js';
+import { createIdleMetrics } from '../../support/proxy/metrics.js';
 
 function create(): Metrics & ClusterMetrics {
   return createIdleMetrics({

@@ -7,7 +7,7 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import tls from 'node:tls';
 import { Relay } from '../../../src/proxy/relay/relay.js';
-import { sharedIdentity } from '../../support/certificates.js';
+import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { eventually, until, within } from '../../support/eventually.js';
 
 const identity = await sharedIdentity();

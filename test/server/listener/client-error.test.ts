@@ -6,8 +6,8 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import tls from 'node:tls';
 import { isAnswered, refuseBadRequest, refuseConnect } from '../../../src/server/listener/client-error.js';
-import { sharedIdentity } from '../../support/certificates.js';
-import { connectRaw, type RawConnection, watchRaw } from '../../support/raw-http.js';
+import { sharedIdentity } from '../../support/certificates/certificates.js';
+import { connectRaw, type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
 
 const { authority, serverCertificate } = await sharedIdentity();
 const identity = { cert: serverCertificate.certificate, key: serverCertificate.key };

@@ -6,7 +6,10 @@ import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { Http2Sessions } from '../../../src/server/listener/http2-sessions.js';
-import { type CertificateAuthority, createCertificateAuthority } from '../../support/certificates.js';
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+} from '../../support/certificates/certificates.js';
 import { eventually } from '../../support/eventually.js';
 import {
   connectFrames,
@@ -17,7 +20,7 @@ import {
   get,
   settingsFrame,
   uint32,
-} from '../../support/http2-frames.js';
+} from '../../support/upstreams/http2-frames.js';
 
 const checkInterval = 20;
 const patience = { ask: 3, end: 11 };

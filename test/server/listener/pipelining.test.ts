@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { serveHalfClosed } from '../../../src/server/listener/half-closed.js';
 import { inTurn } from '../../../src/server/listener/pipelining.js';
+import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
 import { eventually, within } from '../../support/eventually.js';
-import { connectRaw, type RawConnection } from '../../support/raw-http.js';
 import { steady } from '../../support/steady.js';
 
 /** A server whose requests wait for their turn, and its connections. */

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { rootCertificates } from 'node:tls';
 import { ServingChain } from '../../../src/server/listener/serving-chain.js';
-import { createCertificateAuthority } from '../../support/certificates.js';
+import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 
 const root = await createCertificateAuthority({ commonName: 'root' });
 const intermediate = await root.intermediate({ commonName: 'intermediate' });

@@ -5,7 +5,7 @@ import net, { type AddressInfo } from 'node:net';
 import { after, describe, it } from 'node:test';
 import tls from 'node:tls';
 import { serveTls } from '../../../src/server/listener/secure-server.js';
-import { sharedIdentity } from '../../support/certificates.js';
+import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { eventually } from '../../support/eventually.js';
 import {
   connectFrames,
@@ -15,7 +15,7 @@ import {
   frameTypes,
   get,
   headerBlock,
-} from '../../support/http2-frames.js';
+} from '../../support/upstreams/http2-frames.js';
 
 /** The time limit for a head in these tests, in milliseconds. The program's limit is 30 s, which a test in endurance/ waits for. */
 const headersTimeout = 1_000;

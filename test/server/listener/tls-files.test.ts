@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { it } from 'node:test';
 import { followTlsFiles } from '../../../src/server/listener/tls-files.js';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { until } from '../../support/eventually.js';
-import { createServingFiles } from '../../support/serving-files.js';
 
 it('an incomplete pair leaves the last good one in use, and the complete pair is used', async t => {
   const files = await createServingFiles();

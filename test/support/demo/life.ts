@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { FakeApiServer } from '../fake-api-server/fake-api-server.js';
 import type { KubeObject } from '../fake-api-server/objects.js';
-import type { FakeApiServer } from '../fake-api-server.js';
 import type { Random } from '../random.js';
 import { ago, event, make, suffix } from './shapes.js';
 import { type App, apps, imageOf, nodeNames, podOf, startEvents } from './workloads.js';

@@ -1,5 +1,5 @@
 import type { SecureContextOptions } from 'node:tls';
-import type { CertificateAuthority, CertificatePair } from '../certificates.js';
+import type { CertificateAuthority, CertificatePair } from '../certificates/certificates.js';
 import type { KnownUser } from './authentication.js';
 import type { Policy } from './authorization.js';
 import type { KubeObject } from './objects.js';

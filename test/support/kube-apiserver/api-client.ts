@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
-import type { CertificatePair } from '../certificate-types.js';
+import type { CertificatePair } from '../certificates/certificate-types.js';
 import { fileNames } from './authority-files.js';
 
 /** The User-Agent of an ApiClient. */

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { CertificateAuthority, ClientCertificateOptions } from '../certificate-types.js';
+import type { CertificateAuthority, ClientCertificateOptions } from '../certificates/certificate-types.js';
 import { eventually } from '../eventually.js';
-import { writeKubeconfig } from '../kubeconfig-file.js';
+import type { Rule } from '../fake-api-server/rbac.js';
 import { freePort } from '../ports.js';
-import type { Rule } from '../rbac.js';
+import { writeKubeconfig } from '../proxy/kubeconfig-file.js';
 import type { Scope } from '../scope.js';
 import { ApiClient } from './api-client.js';
 import { fileNames, readAuthority } from './authority-files.js';

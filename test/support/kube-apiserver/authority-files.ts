@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CertificateAuthority } from '../certificate-types.js';
-import { createCertificateAuthority } from '../certificates.js';
+import type { CertificateAuthority } from '../certificates/certificate-types.js';
+import { createCertificateAuthority } from '../certificates/certificates.js';
 
 /** Tokens of --token-auth-file: token, user, uid, groups. Admin, one and two may do everything; the others have the rights of two-users.ts. */
 export const tokens = {
@@ -85,6 +85,6 @@ export async function readAuthority(folder: string): Promise<CertificateAuthorit
   const [certificate, key] = await Promise.all(
     [fileNames.ca, fileNames.caKey].map(name => readFile(join(folder, name), 'utf8')),
   );
-  const { restoreAuthority } = await import('../certificate-issuing.js');
+  const { restoreAuthority } = await import('../certificates/certificate-issuing.js');
   return restoreAuthority({ certificate: certificate as string, key: key as string });
 }

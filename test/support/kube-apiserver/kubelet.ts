@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import {
+  type FakeApiServer,
+  type RequestRecord,
+  startFakeApiServer,
+} from '../fake-api-server/fake-api-server.js';
 import type { KubeObject } from '../fake-api-server/objects.js';
 import { splitTarget } from '../fake-api-server/request-attributes.js';
-import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../fake-api-server.js';
 import type { Scope } from '../scope.js';
 import type { ApiServer } from './api-server.js';
 

@@ -1,8 +1,8 @@
 import { ApiTypes, groupVersion } from '../fake-api-server/discovery.js';
 import type { KubeObject } from '../fake-api-server/objects.js';
 import { complete, seedObjects } from '../fake-api-server/seed.js';
+import { twoUsersRules } from '../identities/two-users.js';
 import type { Scope } from '../scope.js';
-import { twoUsersRules } from '../two-users.js';
 import type { ApiServer } from './api-server.js';
 import { Kubelet } from './kubelet.js';
 

@@ -9,7 +9,9 @@ import { requestUpgrade } from '../../../src/proxy/upgrade-connection.js';
 import { createDial, type Dial, type DialOptions } from '../../../src/transport/dial/dial.js';
 import { ConnectionPool } from '../../../src/transport/pool.js';
 import { toUpstreamError } from '../../../src/transport/upstream-error.js';
-import { createCertificateAuthority } from '../../support/certificates.js';
+import { createCertificateAuthority } from '../../support/certificates/certificates.js';
+import { WellKnownAuthority } from '../../support/certificates/well-known-authority.js';
+import { sendOn } from '../../support/transport/recorded-response.js';
 import {
   createHalfOpenServer,
   type ForwardProxy,
@@ -17,9 +19,7 @@ import {
   startConnectProxy,
   startSocksProxy,
   untilUnused,
-} from '../../support/forward-proxy.js';
-import { sendOn } from '../../support/recorded-response.js';
-import { WellKnownAuthority } from '../../support/well-known-authority.js';
+} from '../../support/upstreams/forward-proxy.js';
 
 const authority = await createCertificateAuthority();
 const serverPair = await authority.server();

@@ -3,9 +3,16 @@ import { before, describe, type TestContext, test } from 'node:test';
 import { CredentialError } from '../../../src/credentials/credential-source.js';
 import { askIssuer, createIssuerDispatcher } from '../../../src/credentials/oidc-request.js';
 import { createIssuerDial } from '../../../src/transport/dial/issuer-dial.js';
-import { type CertificateAuthority, createCertificateAuthority } from '../../support/certificates.js';
-import { type ForwardProxy, startConnectProxy, startNamingProxy } from '../../support/forward-proxy.js';
-import { type OidcIssuer, startOidcIssuer } from '../../support/oidc-issuer.js';
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+} from '../../support/certificates/certificates.js';
+import { type OidcIssuer, startOidcIssuer } from '../../support/identities/oidc-issuer.js';
+import {
+  type ForwardProxy,
+  startConnectProxy,
+  startNamingProxy,
+} from '../../support/upstreams/forward-proxy.js';
 
 const host = 'issuer.example.test';
 const password = 'p@ss of the proxy';

@@ -7,15 +7,15 @@ import { inspect } from 'node:util';
 import { openTunnel, type TunnelOptions } from '../../../src/transport/dial/proxy-tunnel.js';
 import type { ProxyConfig } from '../../../src/transport/dial/proxy-url.js';
 import { UpstreamError } from '../../../src/transport/upstream-error.js';
-import { createCertificateAuthority } from '../../support/certificates.js';
+import { createCertificateAuthority } from '../../support/certificates/certificates.js';
+import { WellKnownAuthority } from '../../support/certificates/well-known-authority.js';
 import {
   type ForwardProxy,
   type ForwardProxyOptions,
   startConnectProxy,
   startSocksProxy,
   untilUnused,
-} from '../../support/forward-proxy.js';
-import { WellKnownAuthority } from '../../support/well-known-authority.js';
+} from '../../support/upstreams/forward-proxy.js';
 
 const credentials = { username: 'jürgen', password: 'top/secret@1:2' };
 const authority = await createCertificateAuthority({ commonName: 'proxy' });

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import tls from 'node:tls';
 import { createDial } from '../../../src/transport/dial/dial.js';
-import { createCertificateAuthority } from '../../support/certificates.js';
+import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 
 const day = 86_400_000;
 

@@ -9,10 +9,10 @@ import { createDial, type Dial } from '../../../src/transport/dial/dial.js';
 import { lazySecureContext } from '../../../src/transport/dial/tls.js';
 import { ConnectionPool } from '../../../src/transport/pool.js';
 import type { OutgoingBody } from '../../../src/transport/round-trip.js';
+import { type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
 import { until } from '../../support/eventually.js';
-import { startPackingServer } from '../../support/packing-server.js';
-import { type RawConnection, watchRaw } from '../../support/raw-http.js';
-import { sendOn } from '../../support/recorded-response.js';
+import { sendOn } from '../../support/transport/recorded-response.js';
+import { startPackingServer } from '../../support/upstreams/packing-server.js';
 
 const get = 'GET / HTTP/1.1\r\nHost: api\r\n\r\n';
 const hi = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
-import { cut, type ReadAnswer, readAnswers } from '../../support/answer-reader.js';
 import { createRandom, type Random } from '../../support/random.js';
+import { cut, type ReadAnswer, readAnswers } from '../../support/transport/answer-reader.js';
 
 function some<T>(random: Random, most: number, make: () => T): T[] {
   return Array.from({ length: random.below(most + 1) }, make);

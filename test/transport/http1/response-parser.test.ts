@@ -2,8 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ResponseError } from '../../../src/transport/http1/header-lines.js';
 import { ResponseParser } from '../../../src/transport/http1/response-parser.js';
-import { allCuts, cut, type Reading, type ReadOptions, readAnswers } from '../../support/answer-reader.js';
 import { assertLinear } from '../../support/growth.js';
+import {
+  allCuts,
+  cut,
+  type Reading,
+  type ReadOptions,
+  readAnswers,
+} from '../../support/transport/answer-reader.js';
 
 const crlf = '\r\n';
 

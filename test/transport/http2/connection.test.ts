@@ -5,16 +5,23 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { Http2Connection } from '../../../src/transport/http2/connection.js';
 import type { Http2Stream } from '../../../src/transport/http2/stream.js';
 import { until } from '../../support/eventually.js';
-import { dialPlain } from '../../support/http2-dial.js';
+import { createRandom } from '../../support/random.js';
+import { dialPlain } from '../../support/transport/http2-dial.js';
+import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
 import {
   type FrameServerOptions,
   fieldsOf,
   type ServedConnection,
   startFrameServer,
-} from '../../support/http2-frame-server.js';
-import { flags, frame, frameTypes, headerBlock, settingsFrame, uint32 } from '../../support/http2-frames.js';
-import { createRandom } from '../../support/random.js';
-import { RecordedResponse, requestTo, sendOn } from '../../support/recorded-response.js';
+} from '../../support/upstreams/http2-frame-server.js';
+import {
+  flags,
+  frame,
+  frameTypes,
+  headerBlock,
+  settingsFrame,
+  uint32,
+} from '../../support/upstreams/http2-frames.js';
 
 const { data, headers, rstStream, settings, ping, goaway, windowUpdate, continuation } = frameTypes;
 const refusedStream = 7;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FrameReader } from '../../../src/transport/http2/frame-reader.js';
-import { allCuts } from '../../support/answer-reader.js';
-import { type Frame, frame } from '../../support/http2-frames.js';
+import { allCuts } from '../../support/transport/answer-reader.js';
+import { type Frame, frame } from '../../support/upstreams/http2-frames.js';
 
 interface Read extends Frame {
   /** The payload as it was during the call. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HeaderBlock, type HeaderFields } from '../../../src/transport/http2/header-block.js';
-import { flags, frameTypes, headerBlock } from '../../support/http2-frames.js';
+import { flags, frameTypes, headerBlock } from '../../support/upstreams/http2-frames.js';
 
 interface Block {
   readonly stream: number;

@@ -4,8 +4,8 @@ import http2, { type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:ht
 import net, { type AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { decodeHeaderBlock, encodeHeaders, HpackError } from '../../../src/transport/http2/hpack.js';
-import { type Frame, flags, frame, frameTypes } from '../../support/http2-frames.js';
 import { createRandom, type Random } from '../../support/random.js';
+import { type Frame, flags, frame, frameTypes } from '../../support/upstreams/http2-frames.js';
 
 const maxListSize = 1 << 25;
 const everyOctet = Buffer.from(Array.from({ length: 256 }, (_, octet) => octet)).toString('latin1');

@@ -5,15 +5,15 @@ import { Http2Pool } from '../../../src/transport/http2/pool.js';
 import type { Lease } from '../../../src/transport/lease.js';
 import { ConnectionPool } from '../../../src/transport/pool.js';
 import { until } from '../../support/eventually.js';
-import { dialPlain } from '../../support/http2-dial.js';
+import { dialPlain } from '../../support/transport/http2-dial.js';
+import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
 import {
   type FrameServer,
   type FrameServerOptions,
   type ServedConnection,
   startFrameServer,
-} from '../../support/http2-frame-server.js';
-import { frame, frameTypes, settingsFrame } from '../../support/http2-frames.js';
-import { RecordedResponse, requestTo, sendOn } from '../../support/recorded-response.js';
+} from '../../support/upstreams/http2-frame-server.js';
+import { frame, frameTypes, settingsFrame } from '../../support/upstreams/http2-frames.js';
 
 const maxConcurrentStreams = 3;
 const ok = [[':status', '200']] as const;

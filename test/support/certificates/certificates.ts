@@ -1,0 +1,96 @@
+import { createPrivateKey } from 'node:crypto';
+import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { projectFile } from '../project.js';
+import type { CertificateAuthority, CertificateOptions, CertificatePair } from './certificate-types.js';
+
+export type {
+  CertificateAuthority,
+  CertificateOptions,
+  CertificatePair,
+  ClientCertificateOptions,
+  KeyType,
+  ServerCertificateOptions,
+} from './certificate-types.js';
+
+/** The identity of an embedded API server, and one client that it trusts. */
+export interface ServerIdentity {
+  readonly authority: CertificateAuthority;
+  /** For localhost, 127.0.0.1 and ::1. */
+  readonly serverCertificate: CertificatePair;
+  /** User admin in group system:masters. */
+  readonly clientCertificate: CertificatePair;
+}
+
+/**
+ * Makes a new self-signed authority. Two authorities with the same name do not trust each other's certificates. The library that issues
+ * certificates takes 0.1 s to load, so it is loaded on first use.
+ */
+export async function createCertificateAuthority(
+  options: CertificateOptions & { readonly commonName?: string } = {},
+): Promise<CertificateAuthority> {
+  const { createAuthority } = await import('./certificate-issuing.js');
+  return createAuthority(options);
+}
+
+let shared: Promise<ServerIdentity> | undefined;
+
+/** The identity that all servers of a test run share if they need no other. The first process that needs it creates it. */
+export function sharedIdentity(): Promise<ServerIdentity> {
+  shared ??= findOrMakeIdentity();
+  return shared;
+}
+
+async function findOrMakeIdentity(): Promise<ServerIdentity> {
+  const file = projectFile('build/identity.json');
+  const made = await readIdentity(file);
+  if (made !== undefined) return made;
+  const authority = await createCertificateAuthority();
+  const identity = {
+    authority: { certificate: authority.certificate, key: authority.key },
+    serverCertificate: await authority.server(),
+    clientCertificate: await authority.client(),
+  };
+  await mkdir(projectFile('build'), { recursive: true });
+  const own = `${file}.${process.pid}`;
+  await writeFile(own, JSON.stringify(identity), { mode: 0o600 });
+  // Another process may have been faster. Then all processes use its identity.
+  await link(own, file).catch(() => {});
+  await rm(own);
+  return (await readIdentity(file)) ?? { ...identity, authority };
+}
+
+async function readIdentity(file: string): Promise<ServerIdentity | undefined> {
+  try {
+    // Certificates are valid for 30 days.
+    if (Date.now() - (await stat(file)).mtimeMs > 86_400_000) {
+      await rm(file, { force: true });
+      return undefined;
+    }
+    const identity = JSON.parse(await readFile(file, 'utf8')) as ServerIdentity;
+    return { ...identity, authority: issuingLater(identity.authority) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** An authority that loads the issuing library on first use. */
+function issuingLater(own: CertificatePair): CertificateAuthority {
+  const restored = async () => {
+    const { restoreAuthority } = await import('./certificate-issuing.js');
+    return restoreAuthority(own);
+  };
+  return {
+    ...own,
+    server: async options => (await restored()).server(options),
+    client: async options => (await restored()).client(options),
+    intermediate: async options => (await restored()).intermediate(options),
+  };
+}
+
+/**
+ * The same private key in the older PEM forms that kubeconfigs contain: 'pkcs1' (RSA PRIVATE KEY) for RSA and
+ * 'sec1' (EC PRIVATE KEY) for EC keys. Throws for a key of another kind: Ed25519 has only PKCS#8.
+ */
+export function convertKey(pkcs8: string, type: 'pkcs1' | 'sec1'): string {
+  return createPrivateKey(pkcs8).export({ format: 'pem', type }).toString();
+}

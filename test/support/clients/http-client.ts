@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import https from 'node:https';
+import type { SecureContextOptions } from 'node:tls';
+import type { CertificateAuthority, CertificatePair } from '../certificates/certificates.js';
+
+/** An answer with its body read to the end. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly rawHeaders: string[];
+  readonly body: Buffer;
+  readonly text: string;
+  readonly json: unknown;
+}
+
+/** A request to send; the path is sent unchanged. */
+export interface HttpQuestion {
+  readonly method?: string;
+  readonly headers?: http.OutgoingHttpHeaders;
+  readonly body?: string | Buffer;
+  readonly agent?: http.Agent;
+  /** Over TLS, with these authorities and perhaps a client certificate. */
+  readonly tls?: Pick<SecureContextOptions, 'ca' | 'cert' | 'key'>;
+}
+
+/** Sends one request to a port of 127.0.0.1 and reads the whole answer. Without an agent it opens its own connection. */
+export async function send(port: number, path: string, question: HttpQuestion = {}): Promise<HttpAnswer> {
+  const response = await open(port, path, question);
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  const body = Buffer.concat(chunks);
+  return {
+    status: response.statusCode ?? 0,
+    statusText: response.statusMessage ?? '',
+    headers: response.headers,
+    rawHeaders: response.rawHeaders,
+    body,
+    text: body.toString(),
+    get json() {
+      return JSON.parse(body.toString()) as unknown;
+    },
+  };
+}
+
+/** Sends one request and resolves with the answer as soon as its headers have come. */
+export async function open(
+  port: number,
+  path: string,
+  { method = 'GET', headers = {}, body, agent, tls }: HttpQuestion = {},
+): Promise<http.IncomingMessage> {
+  const request = (tls === undefined ? http : https).request({
+    ...tls,
+    host: '127.0.0.1',
+    port,
+    path,
+    method,
+    // Node needs this to send the body of a DELETE or GET with its length.
+    headers: body === undefined ? headers : { 'content-length': Buffer.byteLength(body), ...headers },
+    agent: agent ?? false,
+  });
+  request.end(body);
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  request.on('error', () => {});
+  return response;
+}
+
+/** An embedded API server, or a real one. */
+interface ApiServer {
+  readonly url: string;
+  readonly authority: CertificateAuthority;
+  readonly clientCertificate: CertificatePair;
+}
+
+/** A request to an API server itself, by default as its admin. */
+interface ApiQuestion extends Omit<HttpQuestion, 'tls'> {
+  /** Raw request target. */
+  readonly path: string;
+  /** The client certificate to present; null presents none. */
+  readonly certificate?: CertificatePair | null;
+}
+
+/** Sends one request over its own connection. */
+export function requestApi(server: ApiServer, { path, ...question }: ApiQuestion): Promise<HttpAnswer> {
+  const { certificate: pair = server.clientCertificate, ...rest } = question;
+  const identity = pair === null ? {} : { cert: pair.certificate, key: pair.key };
+  const tls = { ca: server.authority.certificate, ...identity };
+  return send(Number(new URL(server.url).port), path, { body: '', ...rest, tls });
+}

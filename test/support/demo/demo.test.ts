@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { send } from '../clients/http-client.js';
+import { eventuallyPasses, until } from '../eventually.js';
+import { startFakeApiServer } from '../fake-api-server/fake-api-server.js';
+import { scriptArguments } from '../project.js';
+import { createRandom } from '../random.js';
+import { clusterObjects } from './cluster-objects.js';
+import { definitions } from './definitions.js';
+import { ClusterLife } from './life.js';
+
+test("the demo's cluster has some hundred objects, even custom ones, and their owners exist", () => {
+  const objects = clusterObjects(createRandom(1));
+  assert.ok(objects.length > 300, `${objects.length} objects`);
+  const uids = new Set(objects.map(({ metadata }) => metadata.uid));
+  assert.equal(uids.size, objects.length);
+  const paths = objects.map(({ apiVersion, kind, metadata: { namespace, name } }) => {
+    return [apiVersion, kind, namespace, name].join(' ');
+  });
+  assert.equal(new Set(paths).size, objects.length, 'no name is there twice');
+  for (const { metadata } of objects) {
+    const owners = (metadata['ownerReferences'] ?? []) as readonly { readonly uid: string }[];
+    for (const { uid } of owners) assert.ok(uids.has(uid), `the owner of ${metadata.name}`);
+  }
+});
+
+test("the demo's cluster changes by itself, the Pods of its default namespace too", async t => {
+  const server = await startFakeApiServer({ seed: false, customResources: definitions });
+  const random = createRandom(1);
+  for (const object of clusterObjects(random)) server.write(object);
+  const before = server.version;
+  const podsBefore = server.list('v1', 'Pod', 'default');
+  const life = new ClusterLife(server, random);
+  t.after(async () => {
+    life.close();
+    await server.kill();
+  });
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  life.start();
+  t.mock.timers.tick(60_000);
+  assert.ok(server.version > before + 20, `${server.version - before} changes in a minute`);
+  assert.notDeepEqual(server.list('v1', 'Pod', 'default'), podsBefore);
+  assert.ok(server.list('storage.example.com/v1', 'Backup').length >= 5);
+});
+
+test('the demo logs failures alone, so that what it has printed stays in sight', async t => {
+  const demo = spawn(process.execPath, [...scriptArguments('support/demo/demo'), '--port=0'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const closed = once(demo, 'close');
+  t.after(async () => {
+    demo.kill();
+    await closed;
+  });
+  let printed = '';
+  for (const stream of [demo.stdout, demo.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      printed += text;
+    });
+  }
+  const [, port] = await eventuallyPasses(() => {
+    return /Things to try:\n +http:\/\/127\.0\.0\.1:(\d+)/.exec(printed) ?? assert.fail(printed);
+  });
+  for (let count = 0; count < 30; count++) {
+    assert.equal((await send(Number(port), '/api/v1/pods?labelSelector=app%3Dweb')).status, 200);
+  }
+  const failed = await send(Number(port), '/api/v1/pods?labelSelector=app%3Dweb%3Dx');
+  assert.equal(failed.status, 400);
+  assert.match(failed.text, /unable to parse requirement/);
+  // Lines are written in order, so those of the requests before would be there.
+  await until(() => /"code":400/.test(printed));
+  assert.doesNotMatch(printed, /"code":200/);
+});

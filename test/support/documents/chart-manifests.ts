@@ -1,0 +1,43 @@
+import { projectFile } from '../project.js';
+import { helm } from './helm.js';
+
+const chart = projectFile('deploy/helm/kube-api-proxy');
+
+const notice = '# Made from deploy/helm/kube-api-proxy by `npm run manifests`.\n';
+
+/** Labels by which Helm finds its own objects. */
+const labelsOfHelm = /^ +(?:app\.kubernetes\.io\/(?:instance|version|managed-by)|helm\.sh\/chart): .*\n/gm;
+
+/** The files of deploy/ that are made from the Helm chart: their text by their path. Throws without helm. */
+export function manifestsOfChart(): ReadonlyMap<string, string> {
+  return new Map([
+    ...filesOf('gateway', [
+      '--namespace=kube-api-proxy',
+      `--values=${projectFile('deploy/gateway/values.yaml')}`,
+    ]),
+    ...filesOf('monitoring', [
+      '--namespace=monitoring',
+      '--set=callers.mode=everyone',
+      '--set=prometheusRule.enabled=true',
+      '--show-only=templates/prometheus-rule.yaml',
+    ]),
+  ]);
+}
+
+/** One file for each template, with the objects that it makes. */
+function filesOf(folder: string, args: readonly string[]): ReadonlyMap<string, string> {
+  const { code, stdout, stderr } = helm(['template', 'kube-api-proxy', chart, ...args]);
+  if (code !== 0) throw new Error(stderr);
+  const files = new Map<string, string>();
+  for (const [, template, object = ''] of stdout.matchAll(
+    /^# Source: kube-api-proxy\/templates\/(\S+)\n([\s\S]*?)(?=^---$|$(?![\s\S]))/gm,
+  )) {
+    const file = `deploy/${folder}/${template}`;
+    const text = `${object.trim()}\n`
+      .replace(labelsOfHelm, '')
+      // deploy/image has the tag.
+      .replace(/( image: kube-api-proxy):.*/, '$1');
+    files.set(file, files.has(file) ? `${files.get(file)}---\n${text}` : notice + text);
+  }
+  return files;
+}

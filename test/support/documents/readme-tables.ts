@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { definitionOf, flagName, optionKeys } from '../../../src/options/table.js';
+import { projectFile } from '../project.js';
+import { createIdleMetrics, describeMetrics } from '../proxy/metrics.js';
+import { chartValues } from './chart-values.js';
+
+/** The documents with tables that are generated from the code. */
+export const documents = [
+  'deploy/reference/flags.md',
+  'deploy/reference/metrics.md',
+  'deploy/helm/kube-api-proxy/README.md',
+] as const;
+
+/** The generated tables. Each is between comments with its name: `<!-- flags -->` and `<!-- /flags -->`. */
+export const tables = { flags: flagTable, metrics: metricTable, values: chartTable } as const;
+
+/** The text between the comments of a table in a document; undefined without them. */
+export function writtenTable(readme: string, name: keyof typeof tables): string | undefined {
+  return betweenComments(name).exec(readme)?.[2];
+}
+
+/** A document with its tables generated again. */
+export function withTables(readme: string): string {
+  return Object.entries(tables).reduce(
+    (text, [name, make]) =>
+      text.replace(betweenComments(name), (_, before, _written, after) => before + make() + after),
+    readme,
+  );
+}
+
+function betweenComments(name: string): RegExp {
+  return new RegExp(`(<!-- ${name} -->\n)([\\s\\S]*?)(<!-- /${name} -->)`);
+}
+
+/** A table's row. Bars are escaped, because on GitHub a bar ends its cell, even in code (GFM, section 4.10). */
+function rowOf(cells: readonly string[]): string {
+  return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
+}
+
+/** The options that `kubectl proxy` 1.32 has too, as its own flags or as global flags of kubectl. */
+export const kubectlOptions: ReadonlySet<string> = new Set([
+  ...[
+    'accept-hosts',
+    'accept-paths',
+    'address',
+    'api-prefix',
+    'append-server-path',
+    'disable-filter',
+    'help',
+  ],
+  ...['keepalive', 'port', 'reject-methods', 'reject-paths', 'unix-socket', 'www', 'www-prefix'],
+  ...['as', 'as-group', 'as-uid', 'certificate-authority', 'client-certificate', 'client-key', 'cluster'],
+  ...['context', 'insecure-skip-tls-verify', 'kubeconfig', 'password', 'request-timeout', 'server'],
+  ...['tls-server-name', 'token', 'user', 'username'],
+]);
+
+function flagTable(): string {
+  const rows = [...optionKeys.values()].map(key => {
+    const { short, type, default: value, help } = definitionOf(key);
+    const flag = `--${flagName(key)}${type.placeholder === undefined ? '' : `=${type.placeholder}`}`;
+    const names = short === undefined ? `\`${flag}\`` : `\`-${short}\`, \`${flag}\``;
+    const isKubectls = kubectlOptions.has(flagName(key));
+    return rowOf([names, isKubectls ? 'yes' : '', value === '' ? '' : `\`${value}\``, help]);
+  });
+  return `| flag | kubectl's | default | what |\n|---|---|---|---|\n${rows.join('')}`;
+}
+
+function metricTable(): string {
+  const rows = describeMetrics(createIdleMetrics())
+    .filter(({ name }) => name.startsWith('kube_api_proxy_'))
+    .map(({ name, type, labelNames, help }) => rowOf([`\`${name}\``, type, labelNames.join(', '), help]));
+  return `| metric | type | labels | meaning |\n|---|---|---|---|\n${rows.join('')}`;
+}
+
+function chartTable(): string {
+  const values = chartValues(readFileSync(projectFile('deploy/helm/kube-api-proxy/values.yaml'), 'utf8'));
+  const rows = values.map(({ path, default: value, comment }) => {
+    const written = JSON.stringify(value);
+    return rowOf([`\`${path}\``, written.length > 60 ? 'see `values.yaml`' : `\`${written}\``, comment]);
+  });
+  return `| value | default | what |\n|---|---|---|\n${rows.join('')}`;
+}

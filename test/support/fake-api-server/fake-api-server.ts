@@ -1,0 +1,337 @@
+import { EventEmitter } from 'node:events';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import {
+  type CertificateAuthority,
+  type CertificatePair,
+  type ServerIdentity,
+  sharedIdentity,
+} from '../certificates/certificates.js';
+import { authenticate, impersonate } from './authentication.js';
+import { defaultPolicy, forbidden, isAllowed, type Policy } from './authorization.js';
+import type { Cluster } from './cluster.js';
+import { establish } from './custom-resources.js';
+import { ApiTypes } from './discovery.js';
+import { type Exchange, sendFailure, setCommonHeaders } from './exchange.js';
+import { Listener } from './listener.js';
+import { serveNonResource } from './non-resource.js';
+import type { KubeObject, ObjectMeta } from './objects.js';
+import type { FakeApiServerOptions } from './options.js';
+import { PodRuntime } from './pod-runtime.js';
+import { readAttributes, splitTarget } from './request-attributes.js';
+import { type LiveRecord, RequestLog, type RequestRecord } from './request-log.js';
+import { serveResource } from './resource.js';
+import { seed } from './seed.js';
+import { Store, type StoreBackup } from './store.js';
+
+export type { FakeApiServerOptions } from './options.js';
+export type { RequestRecord } from './request-log.js';
+
+/** Answers a request itself and returns true, or returns false to leave it to the server. The body is unread and no header is set. */
+export type Interceptor = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
+
+/** The same for a request with an Upgrade header. If it returns true, it owns the socket. */
+export type UpgradeInterceptor = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
+
+/** A Kubernetes API server in this process: TLS on 127.0.0.1, objects in memory, a record of every request. */
+export class FakeApiServer {
+  /** The authority of the server's certificate and of client certificates that the server trusts. */
+  readonly authority: CertificateAuthority;
+  /** Certificate and key of user admin in group system:masters. */
+  readonly clientCertificate: CertificatePair;
+  readonly #options: FakeApiServerOptions;
+  readonly #cluster: Cluster;
+  readonly #log: RequestLog;
+  readonly #listener: Listener;
+  readonly #interceptors: Interceptor[] = [];
+  readonly #upgradeInterceptors: UpgradeInterceptor[] = [];
+  #serverCertificate: CertificatePair;
+  #port: number;
+
+  private constructor(options: FakeApiServerOptions, identity: ServerIdentity) {
+    this.authority = identity.authority;
+    this.clientCertificate = identity.clientCertificate;
+    this.#serverCertificate = identity.serverCertificate;
+    this.#options = options;
+    this.#port = options.port ?? 0;
+    this.#log = new RequestLog(options.requestLogLimit ?? 10_000);
+    const store = new Store(options.firstVersion ?? 1000, options.watchHistory);
+    const { customResources = [] } = options;
+    const api = new ApiTypes(customResources);
+    if (options.seed !== false) seed(store);
+    for (const definition of customResources) store.write(api.of(definition), establish(definition));
+    store.compact();
+    this.#cluster = {
+      api,
+      store,
+      pods: new PodRuntime(options.firstLogLines ?? 5),
+      credentials: { tokens: options.tokens ?? {}, basic: options.basic ?? {} },
+      policy: options.allow ?? defaultPolicy,
+      watchTimes: {
+        bookmarkInterval: options.bookmarkInterval ?? 60_000,
+        bookmarkBeforeEnd: options.bookmarkBeforeEnd ?? 2000,
+        timeout: options.watchTimeout,
+      },
+      isStopping: false,
+      lifecycle: new EventEmitter().setMaxListeners(0),
+    };
+    this.#listener = new Listener({
+      request: (request, response) => this.#request(request, response),
+      upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
+    });
+  }
+
+  /** Use startFakeApiServer. */
+  static async start(options: FakeApiServerOptions): Promise<FakeApiServer> {
+    const identity = await identityOf(options);
+    const server = new FakeApiServer(options, identity);
+    await server.#listen();
+    return server;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** https://127.0.0.1:PORT */
+  get url(): string {
+    return `https://127.0.0.1:${this.#port}`;
+  }
+
+  /** Requests so far, oldest first. A record changes until its request is closed. */
+  get requests(): readonly RequestRecord[] {
+    return this.#log.records;
+  }
+
+  /** The watches among the requests, even those that have ended; openWatches has only the open ones. */
+  get watches(): readonly RequestRecord[] {
+    return this.requests.filter(({ method, rawUrl }) => readAttributes(method, rawUrl).verb === 'watch');
+  }
+
+  get openWatches(): readonly RequestRecord[] {
+    return this.watches.filter(({ closedAt }) => closedAt === undefined);
+  }
+
+  /** TCP connections open now, upgraded ones included. */
+  get connections(): number {
+    return this.#listener.connections;
+  }
+
+  /** TCP connections accepted since the start, failed TLS handshakes included. */
+  get connectionsAccepted(): number {
+    return this.#listener.accepted;
+  }
+
+  /** TLS handshakes that failed at the server, oldest first. */
+  get tlsErrors(): readonly Error[] {
+    return this.#listener.tlsErrors;
+  }
+
+  /** The first past or future request that matches; rejects after `timeout` milliseconds (30 s). */
+  waitForRequest(matches: (record: RequestRecord) => boolean, timeout = 30_000): Promise<RequestRecord> {
+    return this.#log.waitFor(matches, timeout);
+  }
+
+  /** Calls `interceptor` before everything else, the last added first. Returns a function that removes it. */
+  intercept(interceptor: Interceptor): () => void {
+    return addFirst(this.#interceptors, interceptor);
+  }
+
+  /** Calls `interceptor` first for requests with an Upgrade header. Returns a function that removes it. */
+  interceptUpgrade(interceptor: UpgradeInterceptor): () => void {
+    return addFirst(this.#upgradeInterceptors, interceptor);
+  }
+
+  /** Drops the watch history: watches and continued lists from before now get 410. */
+  compact(): void {
+    this.#cluster.store.compact();
+  }
+
+  /** Creates or replaces an object without HTTP and its checks, and returns it with its new version. Throws for an unknown kind. */
+  write(object: KubeObject): KubeObject {
+    return this.#cluster.store.write(this.#cluster.api.of(object), object);
+  }
+
+  /** Removes an object in the same way. */
+  remove(object: KubeObject): void {
+    const { namespace = '', name = '' } = object.metadata;
+    this.#cluster.store.remove(this.#cluster.api.of(object), namespace, name);
+  }
+
+  /** A stored object; undefined if there is none. */
+  read(apiVersion: string, kind: string, { namespace = '', name = '' }: ObjectMeta): KubeObject | undefined {
+    return this.#cluster.store.get(this.#cluster.api.of({ apiVersion, kind }), namespace, name);
+  }
+
+  /** All objects of a kind, or those of one namespace. */
+  list(apiVersion: string, kind: string, namespace = ''): readonly KubeObject[] {
+    return this.#cluster.store.list(this.#cluster.api.of({ apiVersion, kind }), namespace);
+  }
+
+  /** resourceVersion of the latest change. */
+  get version(): number {
+    return this.#cluster.store.version;
+  }
+
+  /** The objects and their version, like a backup of etcd. */
+  backup(): StoreBackup {
+    return this.#cluster.store.backup();
+  }
+
+  /** Goes back to a backup, as operators do with etcd while the API server is stopped: kill(), restore(), restart(). */
+  restore(backup: StoreBackup): void {
+    this.#cluster.store.restore(backup);
+  }
+
+  /** Decides from now on about users outside system:masters; open watches continue. */
+  setPolicy(policy: Policy): void {
+    this.#cluster.policy = policy;
+  }
+
+  /** Adds a line to a pod's log; followers get it at once. Throws if there is no such pod. */
+  appendLog(namespace: string, pod: string, line: string): void {
+    const found = this.#cluster.store.get({ group: '', resource: 'pods' }, namespace, pod);
+    if (!found) throw new Error(`no pod ${namespace}/${pod}`);
+    this.#cluster.pods.appendLine(found.metadata.uid ?? '', line);
+  }
+
+  /** Closes connections that wait for a next request. */
+  closeIdleConnections(): void {
+    this.#listener.closeIdleConnections();
+  }
+
+  /** Ends watches and log streams cleanly, like an API server in a rolling restart, and continues. */
+  endWatches(): void {
+    this.#cluster.lifecycle.emit('stop');
+  }
+
+  /** Cuts every connection immediately, and continues. */
+  cut(): void {
+    this.#listener.cut();
+  }
+
+  /** Sends GOAWAY to each HTTP/2 connection, like `--goaway-chance`: its streams continue. */
+  goAway(): void {
+    this.#listener.goAway();
+  }
+
+  /** Stops listening, ends watches and log streams, lets other requests finish, cuts upgraded connections. */
+  async close(): Promise<void> {
+    const closed = this.#listener.close();
+    this.#cluster.isStopping = true;
+    this.#cluster.lifecycle.emit('stop');
+    await closed;
+  }
+
+  /** Stops listening and cuts every connection immediately, like a killed process. */
+  async kill(): Promise<void> {
+    await this.#listener.kill();
+    this.#cluster.lifecycle.emit('stop');
+  }
+
+  /**
+   * Kills the server if it runs, and listens again on the same port with the same objects, and with the same certificate
+   * unless there is a new one.
+   */
+  async restart(serverCertificate = this.#serverCertificate): Promise<void> {
+    await this.kill();
+    this.#serverCertificate = serverCertificate;
+    await this.#listen();
+  }
+
+  async #listen(): Promise<void> {
+    const { clientCertificates = 'required', keepAliveTimeout = 90_000, tls = {} } = this.#options;
+    const { certificate: cert, key } = this.#serverCertificate;
+    this.#cluster.isStopping = false;
+    this.#port = await this.#listener.listen(this.#port, {
+      ...tls,
+      cert,
+      key,
+      ca: this.authority.certificate,
+      requestCert: clientCertificates !== 'none',
+      rejectUnauthorized: clientCertificates === 'required',
+      keepAliveTimeout,
+    });
+  }
+
+  #request(request: IncomingMessage, response: ServerResponse): void {
+    const record = this.#log.add(request, response, false);
+    void this.#serve(request, response, { record, upgrade: undefined });
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const response = new ServerResponse(request);
+    const record = this.#log.add(request, response, true);
+    if (this.#upgradeInterceptors.some(interceptor => interceptor(request, socket, head))) return;
+    // A rejection uses the same code as any other answer. A handler that upgrades detaches the socket again.
+    response.assignSocket(request.socket);
+    response.shouldKeepAlive = false;
+    response.once('finish', () => socket.end());
+    void this.#serve(request, response, { record, upgrade: { socket, head } });
+  }
+
+  async #serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    arrival: { readonly record: LiveRecord; readonly upgrade: Exchange['upgrade'] },
+  ): Promise<void> {
+    request.on('error', () => {});
+    response.on('error', () => {});
+    try {
+      for (const interceptor of [...this.#interceptors]) {
+        if (await interceptor(request, response)) return;
+      }
+      await this.#answer(request, response, arrival);
+    } catch (error) {
+      sendFailure({ request, response }, error);
+    }
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { record, upgrade }: { readonly record: LiveRecord; readonly upgrade: Exchange['upgrade'] },
+  ): Promise<void> {
+    const { credentials, policy } = this.#cluster;
+    const { method = 'GET', url = '/' } = request;
+    setCommonHeaders(response);
+    if (upgrade) response.setHeader('Connection', 'close');
+    const attributes = readAttributes(method, url);
+    const authenticated = authenticate(request, credentials);
+    record.user = authenticated;
+    const user = impersonate(request, authenticated, question => {
+      if (!isAllowed(policy, authenticated, question)) throw forbidden(authenticated, question);
+    });
+    if (user !== authenticated) record.impersonated = user;
+    if (!isAllowed(policy, user, attributes)) throw forbidden(user, attributes);
+    const exchange = { request, response, query: splitTarget(url).query, attributes, user, upgrade };
+    if (attributes.isResourceRequest) await serveResource(this.#cluster, exchange);
+    else serveNonResource(this.#cluster, exchange);
+  }
+}
+
+function addFirst<T>(list: T[], item: T): () => void {
+  list.unshift(item);
+  return () => {
+    const index = list.indexOf(item);
+    if (index >= 0) list.splice(index, 1);
+  };
+}
+
+/** A new identity if the options name an authority, otherwise the one that all servers share. */
+async function identityOf({ authority, serverCertificate }: FakeApiServerOptions): Promise<ServerIdentity> {
+  if (authority === undefined) {
+    const shared = await sharedIdentity();
+    return { ...shared, serverCertificate: serverCertificate ?? shared.serverCertificate };
+  }
+  return {
+    authority,
+    serverCertificate: serverCertificate ?? (await authority.server()),
+    clientCertificate: await authority.client(),
+  };
+}
+
+/** Starts an embedded API server; stop it with close() or kill(). */
+export function startFakeApiServer(options: FakeApiServerOptions = {}): Promise<FakeApiServer> {
+  return FakeApiServer.start(options);
+}

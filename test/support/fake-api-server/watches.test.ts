@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import { after, test } from 'node:test';
+import WebSocket from 'ws';
+import { requestApi } from '../clients/http-client.js';
+import { headOf, openStream } from '../clients/http2-client.js';
+import { openWatch, readWatch, watchServer } from '../clients/watch-client.js';
+import { eventually, until } from '../eventually.js';
+import { configMap, configMapsIn } from './config-maps.js';
+import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from './fake-api-server.js';
+
+const protobuf = 'application/vnd.kubernetes.protobuf';
+const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+const partial = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io';
+
+const path = `${configMapsIn('default')}?watch=1`;
+
+async function start(options: FakeApiServerOptions = {}): Promise<FakeApiServer> {
+  const server = await startFakeApiServer(options);
+  after(() => server.kill());
+  return server;
+}
+
+const server = await start({ bookmarkInterval: 20 });
+
+test('a watch starts anywhere in the history, and one that starts too early gets a 410 with the oldest version', async () => {
+  const limited = await start({ watchHistory: 3 });
+  const { version } = limited;
+  for (const name of ['a', 'b', 'c', 'd']) limited.write(configMap('default', name));
+  const inside = await watchServer(limited, `${path}&resourceVersion=${version + 1}`);
+  await inside.until(3);
+  assert.deepEqual(inside.lines(), [
+    `ADDED b ${version + 2}`,
+    `ADDED c ${version + 3}`,
+    `ADDED d ${version + 4}`,
+  ]);
+  const outside = await watchServer(limited, `${path}&resourceVersion=${version}`);
+  assert.equal(await outside.ended, 'end');
+  assert.equal(outside.status, 200);
+  assert.equal(
+    String(outside.frames()[0]),
+    `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old ` +
+      `resource version: ${version} (${version + 1})","reason":"Expired","code":410}}\n`,
+  );
+});
+
+test('a watch from a future version is quiet until that version has passed', async () => {
+  const future = server.version + 2;
+  const watch = await watchServer(server, `${path}&allowWatchBookmarks=1&resourceVersion=${future}`);
+  const now = await watchServer(server, `${path}&allowWatchBookmarks=1&resourceVersion=${server.version}`);
+  await now.until(2);
+  for (const name of ['a', 'b', 'c']) server.write(configMap('default', name));
+  await until(() => watch.lines().some(line => line.startsWith('ADDED')));
+  const [line] = watch.lines().filter(line => !line.startsWith('BOOKMARK'));
+  assert.equal(line, `ADDED c ${future + 1}`);
+  assert.ok(watch.events().every(({ object }) => Number(object.metadata.resourceVersion) >= future));
+  watch.close();
+  now.close();
+});
+
+test('the last bookmark comes shortly before the end of timeoutSeconds', async () => {
+  const other = await start({ bookmarkBeforeEnd: 900 });
+  const query = `&allowWatchBookmarks=true&timeoutSeconds=1&resourceVersion=${other.version}`;
+  const watch = await watchServer(other, path + query);
+  assert.equal(await watch.ended, 'end');
+  assert.deepEqual(watch.lines(), [`BOOKMARK ${other.version}`]);
+});
+
+test('a watch without timeoutSeconds ends at a random time if the server has limits for that', async () => {
+  const other = await start({ watchTimeout: [10, 50] });
+  const watch = await watchServer(other, `${path}&resourceVersion=${other.version}`);
+  assert.equal(await watch.ended, 'end');
+});
+
+test('bookmarks of Tables and PartialObjectMetadata have their form, and the first one has the columns', async () => {
+  const query = `${path}&allowWatchBookmarks=true&resourceVersion=${server.version}`;
+  const rows = await watchServer(server, query, { Accept: table });
+  await rows.until(2);
+  const [first, second] = rows.events();
+  assert.equal(first?.type, 'BOOKMARK');
+  assert.equal(first?.object.kind, 'Table');
+  assert.equal(first?.object.columnDefinitions?.length, 3);
+  assert.deepEqual(first?.object.rows?.[0]?.cells, ['', 0, '<unknown>']);
+  assert.equal(second?.object.columnDefinitions, null);
+  rows.close();
+  const metadata = await watchServer(server, query, { Accept: partial });
+  await metadata.until(1);
+  assert.equal(
+    String(metadata.frames()[0]),
+    '{"type":"BOOKMARK","object":{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":' +
+      `{"resourceVersion":"${server.version}"}}}\n`,
+  );
+  metadata.close();
+});
+
+test('a protobuf watch separates its events, bookmarks and errors by length, without the magic bytes', async () => {
+  const { version } = server;
+  const watch = await watchServer(server, `${path}&resourceVersion=${version}`, {
+    Accept: `${protobuf},application/json`,
+  });
+  assert.equal(watch.headers['content-type'], `${protobuf};stream=watch`);
+  server.write(configMap('default', 'p', { data: { k: 'v' } }));
+  await watch.until(1);
+  const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
+  const metadata = Buffer.concat([
+    ...[Buffer.from([0x0a]), text('p'), Buffer.from([0x1a]), text('default')],
+    ...[Buffer.from([0x32]), text(String(version + 1))],
+  ]);
+  const entry = Buffer.from('\x0a\x01k\x12\x01v');
+  const raw = Buffer.from([0x0a, metadata.length, ...metadata, 0x12, entry.length, ...entry]);
+  const typeMeta = Buffer.from('\x0a\x02v1\x12\x09ConfigMap');
+  const unknown = [0x0a, typeMeta.length, ...typeMeta, 0x12, raw.length, ...raw, 0x1a, 0, 0x22, 0];
+  const object = Buffer.from([...Buffer.from('k8s\0'), ...unknown]);
+  const event = Buffer.from([0x0a, 5, ...Buffer.from('ADDED'), 0x12, object.length + 2, 0x0a, object.length]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(event.length + object.length);
+  assert.deepEqual(watch.frames()[0], Buffer.concat([length, event, object]));
+  watch.close();
+
+  const marked = `${path}&allowWatchBookmarks=true&resourceVersion=${server.version}`;
+  const bookmarks = await watchServer(server, marked, { Accept: `${protobuf};stream=watch` });
+  await bookmarks.until(1);
+  assert.match(bookmarks.frames()[0]?.toString('latin1') ?? '', /BOOKMARK.*k8s\0.*ConfigMap/s);
+  bookmarks.close();
+  const old = await watchServer(server, `${path}&resourceVersion=1`, { Accept: protobuf });
+  assert.equal(await old.ended, 'end');
+  assert.match(old.frames()[0]?.toString('latin1') ?? '', /ERROR.*k8s\0.*Status.*too old resource version/s);
+});
+
+test('a Table is JSON even if a client prefers protobuf', async () => {
+  const watch = await watchServer(server, `${path}&resourceVersion=${server.version}`, {
+    Accept: `${protobuf};as=Table;v=v1;g=meta.k8s.io,${table}`,
+  });
+  assert.equal(watch.headers['content-type'], 'application/json');
+  watch.close();
+});
+
+test('a watch over WebSocket gets a message for each event, and needs an origin and at most one subprotocol', async () => {
+  const { certificate: cert, key } = server.clientCertificate;
+  const url = `wss://127.0.0.1:${server.port}${path}&resourceVersion=${server.version}`;
+  const tls = { ca: server.authority.certificate, cert, key };
+  // These are the answers of golang.org/x/net/websocket.
+  for (const [protocols, more, code] of [
+    [[], {}, 403],
+    [[], { origin: 'null' }, 403],
+    [['a', 'b'], { origin: 'http://127.0.0.1' }, 400],
+  ] as const) {
+    const [error] = (await once(new WebSocket(url, [...protocols], { ...tls, ...more }), 'error')) as [Error];
+    assert.equal(error.message, `Unexpected server response: ${code}`);
+  }
+  const socket = new WebSocket(url, { ...tls, origin: 'http://127.0.0.1' });
+  await once(socket, 'open');
+  const message = once(socket, 'message');
+  server.write(configMap('default', 'w'));
+  assert.equal(JSON.parse(String((await message)[0])).object.metadata.name, 'w');
+  socket.close();
+  await once(socket, 'close');
+});
+
+test('the server counts the open watches', async () => {
+  await eventually('no watch', () => server.openWatches.length === 0);
+  const before = server.watches.length;
+  const watch = await watchServer(server, `${path}&resourceVersion=${server.version}`);
+  assert.equal(server.openWatches.length, 1);
+  assert.equal(server.watches.length, before + 1);
+  watch.close();
+  await eventually('no watch', () => server.openWatches.length === 0);
+});
+
+test('a restart keeps objects and versions, and a watch continues from its version', async () => {
+  const other = await start();
+  const { version } = other;
+  const first = await watchServer(other, `${path}&resourceVersion=${version}`);
+  other.write(configMap('default', 'one'));
+  await first.until(1);
+  await other.restart();
+  assert.equal(await first.ended, 'cut');
+  other.write(configMap('default', 'two'));
+  const second = await watchServer(other, `${path}&resourceVersion=${version + 1}`);
+  await second.until(1);
+  assert.deepEqual(second.lines(), [`ADDED two ${version + 2}`]);
+});
+
+test('a restored backup resets objects and versions', async () => {
+  const other = await start();
+  other.write(configMap('default', 'kept'));
+  const backup = other.backup();
+  other.write(configMap('default', 'lost'));
+  await other.kill();
+  other.restore(backup);
+  await other.restart();
+  const list = await requestApi(other, { path: configMapsIn('default') });
+  const { metadata, items } = list.json as { metadata: { resourceVersion: string }; items: unknown[] };
+  assert.equal(metadata.resourceVersion, String(backup.version));
+  assert.equal(items.length, 2);
+});
+
+test('endWatches ends every watch cleanly, and cut breaks it; the server continues', async () => {
+  const other = await start();
+  const open = () => watchServer(other, `${path}&resourceVersion=${other.version}`);
+  const watches = [await open(), await open()];
+  other.endWatches();
+  assert.deepEqual(await Promise.all(watches.map(({ ended }) => ended)), ['end', 'end']);
+  const watch = await open();
+  other.cut();
+  assert.equal(await watch.ended, 'cut');
+  assert.equal((await open()).status, 200);
+});
+
+test('after GOAWAY, a watch over HTTP/2 continues and a new request needs a new connection', async () => {
+  const { certificate: cert, key } = server.clientCertificate;
+  const session = http2.connect(server.url, { ca: server.authority.certificate, cert, key });
+  const stream = openStream(session, `${path}&resourceVersion=${server.version}`);
+  const head = await headOf(stream);
+  const watch = readWatch(stream, head[':status'] ?? 0, head);
+  const goneAway = once(session, 'goaway');
+  server.goAway();
+  await goneAway;
+  assert.ok(session.closed);
+  server.write(configMap('default', 'after-goaway'));
+  await watch.until(1);
+  assert.equal(watch.events()[0]?.object.metadata.name, 'after-goaway');
+  watch.close();
+  session.destroy();
+});
+
+test('a changed policy applies to reviews and new watches, and open watches continue', async () => {
+  const tokens = { secret: { username: 'robot' }, other: { username: 'proxy' } };
+  const other = await start({ clientCertificates: 'optional', tokens, allow: () => true });
+  const open = (headers: Record<string, string>) =>
+    openWatch(`${other.url}${path}&resourceVersion=${other.version}`, {
+      headers,
+      ca: other.authority.certificate,
+    });
+  const review = (headers: Record<string, string>) =>
+    requestApi(other, {
+      method: 'POST',
+      path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+      certificate: null,
+      headers: { 'Content-Type': 'application/json', ...headers },
+      body: JSON.stringify({
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectAccessReview',
+        spec: {
+          resourceAttributes: { verb: 'watch', version: 'v1', resource: 'configmaps', namespace: 'default' },
+        },
+      }),
+    });
+  const allowed = async (headers: Record<string, string>) =>
+    ((await review(headers)).json as { status: { allowed: boolean } }).status.allowed;
+  const robot = { Authorization: 'Bearer secret' };
+  const impersonated = { Authorization: 'Bearer other', 'Impersonate-User': 'alice' };
+  const watch = await open(robot);
+  assert.deepEqual([await allowed(robot), await allowed(impersonated)], [true, true]);
+  other.setPolicy((user, { verb, resource }) => {
+    if (verb === 'impersonate' || resource === 'selfsubjectaccessreviews') return true;
+    return user.username === 'alice' && verb === 'watch';
+  });
+  assert.deepEqual([await allowed(robot), await allowed(impersonated)], [false, true]);
+  other.write(configMap('default', 'seen'));
+  await watch.until(1);
+  assert.equal((await open(robot)).status, 403);
+  assert.equal((await open(impersonated)).status, 200);
+});
+
+test('the server writes hundreds of large events per second', async () => {
+  const other = await start();
+  const watch = await watchServer(other, `${path}&resourceVersion=${other.version}`);
+  const body = 'x'.repeat(100 * 1024);
+  for (let index = 0; index < 200; index += 1) {
+    other.write(configMap('default', 'large', { data: { body, index: `${index}` } }));
+  }
+  await watch.until(200);
+  assert.ok((watch.frames().at(-1)?.length ?? 0) > body.length);
+});
+
+test('a watch and a log over WebSocket accept the one subprotocol that comes with a token', async () => {
+  const { certificate: cert, key } = server.clientCertificate;
+  const base = `wss://127.0.0.1:${server.port}`;
+  const log = '/api/v1/namespaces/default/pods/web-0/log?tailLines=1';
+  for (const [target, first] of [
+    [`${path}&resourceVersion=0`, /^\{"type":"ADDED"/],
+    [log, /^log line 4\n$/],
+  ] as const) {
+    const socket = new WebSocket(base + target, ['binary.k8s.io'], {
+      ca: server.authority.certificate,
+      cert,
+      key,
+      origin: 'http://127.0.0.1',
+    });
+    const message = once(socket, 'message');
+    await once(socket, 'open');
+    assert.equal(socket.protocol, 'binary.k8s.io');
+    assert.match(String((await message)[0]), first);
+    socket.close();
+    await once(socket, 'close');
+  }
+});

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { openSync, readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { allProblems, createProgram, type Program } from '../../../src/app/compose.js';
+import { drain } from '../../../src/app/drain.js';
+import { listen, listenForAdmin } from '../../../src/app/listen.js';
+import type { Clock } from '../../../src/lib/clock.js';
+import { createLogger, flushed } from '../../../src/observability/log/logger.js';
+import { parseOptions } from '../../../src/options/parse.js';
+import { projectFile } from '../project.js';
+import type { Scope } from '../scope.js';
+import { environmentOf, type ProxyProcess, withListener } from './proxy.js';
+
+/** The interface that a program in the test's own process shares with the built one in its own process. */
+export interface RunningProgram extends Pick<ProxyProcess, 'address' | 'url' | 'port' | 'stderr' | 'log'> {
+  stop(signal?: NodeJS.Signals): Promise<unknown>;
+}
+
+/** Default time in milliseconds between two reads of the kubeconfig and its files; in the built program it is 4,000. */
+export const pollInterval = 50;
+
+/**
+ * Starts the program in the test's own process, like main.ts: with the same command line, environment, sockets and files, but a tenth of
+ * the CPU time of a process (0.2 s). For tests of flags, credentials and files; tests of signals, exit codes and standard output
+ * need startProxy. It ends with the scope.
+ */
+export async function startInProcess(
+  scope: Scope,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  { interval = pollInterval, clock }: { readonly interval?: number; readonly clock?: Clock } = {},
+): Promise<RunningProgram> {
+  const folder = await mkdtemp(join(tmpdir(), 'in-process-'));
+  const logFile = join(folder, 'log');
+  // Stays open, because a line may come late.
+  const fd = openSync(logFile, 'a', 0o600);
+  let program: Program | undefined;
+  let log: ReturnType<typeof createLogger> | undefined;
+  const stop = async () => {
+    if (program !== undefined) await drain(program, { delay: 0, grace: 0 });
+    program = undefined;
+    if (log !== undefined) await flushed(log);
+  };
+  scope.after(async () => {
+    await stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const { options, problems } = parse(args, env);
+  log = createLogger({ level: options.logLevel, format: 'json', fd });
+  const created = await createProgram(options, {
+    ...(await info(env, log)),
+    rereadInterval: interval,
+    ...(clock && { clock }),
+  });
+  if ('problems' in created) assert.fail([...problems, ...created.problems].join('\n'));
+  program = created;
+  assert.deepEqual(problems, []);
+  const bound = await listen(program.app, options, async (_mask, run) => void (await run()));
+  assert.ok('address' in bound, JSON.stringify(bound));
+  const admin = await listenForAdmin(program.admin, options);
+  if (admin !== undefined && 'address' in admin) log.info({ address: admin.address }, 'admin listener');
+  program.start();
+  const { address } = bound;
+  const stderr = () => readFileSync(logFile, 'utf8');
+  return {
+    address,
+    url: `http://${address}`,
+    port: Number(/:(\d+)$/.exec(address)?.[1] ?? 0),
+    stderr,
+    log: () =>
+      stderr()
+        .split('\n')
+        .filter(line => line.startsWith('{') && line.endsWith('}'))
+        .map(line => JSON.parse(line) as Record<string, unknown>),
+    stop,
+  };
+}
+
+/** The lines that the program would print on standard error if it does not start. Throws if it would start. */
+export async function startUpProblems(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<readonly string[]> {
+  const { options, problems } = parse(args, env);
+  const logger = createLogger({ level: 'silent', format: 'json' });
+  const created = await createProgram(options, await info(env, logger));
+  if (!('problems' in created)) await created.close();
+  const all = allProblems(problems, 'problems' in created ? created.problems : []);
+  assert.ok(all.length > 0, `nothing is wrong with ${args.join(' ')}`);
+  for (const problem of all) assert.match(problem, /^\S.*$/, 'it is one line');
+  return all;
+}
+
+function parse(args: readonly string[], env: Readonly<Record<string, string>>) {
+  return parseOptions({ argv: withListener(args), env: environmentOf(env) });
+}
+
+async function info(env: Readonly<Record<string, string>>, logger: ReturnType<typeof createLogger>) {
+  const own = environmentOf(env);
+  const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as { version: string };
+  return { env: own, homedir: own['HOME'] ?? '', version, nodeVersion: process.versions.node, logger };
+}

@@ -1,0 +1,313 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { createServingFiles, type ServingFiles } from '../certificates/serving-files.js';
+import { requestApi } from '../clients/http-client.js';
+import type { KnownUser } from '../fake-api-server/authentication.js';
+import {
+  type FakeApiServer,
+  type FakeApiServerOptions,
+  type RequestRecord,
+  startFakeApiServer,
+} from '../fake-api-server/fake-api-server.js';
+import { type ExecPlugin, writeExecPlugin } from '../identities/exec-plugin.js';
+import type { Scope } from '../scope.js';
+import type { RunningProgram, startInProcess } from './in-process.js';
+import { type ProxyProcess, startProxy } from './proxy.js';
+
+/** The name of a context in the style of cloud providers: with colons, a slash and an at sign. */
+export const arn = 'arn:aws:eks:eu-west-1:123:cluster/x@y';
+
+/** The path of the server URL of context `rancher`. */
+export const rancherPath = '/k8s/clusters/c-1';
+
+/** The missing file next to the kubeconfig that context `broken` names. */
+export const missingFile = 'missing.crt';
+
+type Named<Key extends string, Value> = { name: string } & Record<Key, Value>;
+type Fields = Record<string, unknown>;
+
+/** A kubeconfig as an object, which a test changes and writes again. */
+export interface ManyKubeconfig {
+  apiVersion: 'v1';
+  kind: 'Config';
+  clusters: Named<'cluster', Fields>[];
+  users: Named<'user', Fields>[];
+  contexts: Named<'context', { cluster: string; user: string; namespace?: string }>[];
+  'current-context': string;
+}
+
+/** One request that reached an API server, and its credential. */
+export interface Arrival {
+  readonly server: 'one' | 'two';
+  /** The context of the request's credential. */
+  readonly context: string;
+  readonly method: string;
+  /** The request target, byte for byte. */
+  readonly target: string;
+  readonly record: RequestRecord;
+}
+
+/**
+ * Two embedded API servers and a kubeconfig with a context for each kind of access. Config map `which` in namespace default says `one`
+ * or `two`. Each context has its own credential, which shows the context of each request:
+ *
+ * | context | server | credential |
+ * |---|---|---|
+ * | one (current) | one | client certificate |
+ * | two | two | exec plugin, which counts its runs |
+ * | a | one | token |
+ * | b | two | token |
+ * | arn:aws:… | two | token |
+ * | rancher | two, below /k8s/clusters/c-1 | token |
+ * | down | nobody listens there | token |
+ * | broken | one | client certificate whose file is missing |
+ */
+export interface ManyClusters {
+  readonly one: FakeApiServer;
+  readonly two: FakeApiServer;
+  /** The users that the API servers know, by token; a test may add some. */
+  readonly tokens: { readonly one: Record<string, KnownUser>; readonly two: Record<string, KnownUser> };
+  readonly plugin: ExecPlugin;
+  readonly folder: string;
+  /** Path of the kubeconfig. */
+  readonly kubeconfig: string;
+  /** The names of its contexts, in their order. */
+  readonly contexts: () => string[];
+  /** TCP connections that API server two has accepted since the kubeconfig was first written. */
+  dialledTwo(): number;
+  /** The requests of clients whose targets contain this text. */
+  arrivals(mark: string): Arrival[];
+  /** Changes the kubeconfig, and writes it in one step. */
+  change(edit: (config: ManyKubeconfig) => void): Promise<void>;
+  /** The secrets of the kubeconfig, none of which may appear in an answer or in the log. */
+  secrets(): string[];
+}
+
+/** Options of a set of clusters. */
+export interface ManyClustersOptions {
+  /** Options of both API servers. */
+  readonly server?: FakeApiServerOptions;
+  /** Changes the kubeconfig before it is first written. */
+  readonly edit?: (config: ManyKubeconfig, clusters: Pick<ManyClusters, 'one' | 'two'>) => void;
+}
+
+/** The token of a context's user. */
+export function tokenOf(context: string): string {
+  return `token-of-${Buffer.from(context).toString('hex')}`;
+}
+
+/** Adds a context with a cluster and a user of the same name, for an API server, with its own token unless the fields replace it. */
+export function addContext(
+  config: ManyKubeconfig,
+  name: string,
+  server: FakeApiServer,
+  { cluster = {}, user }: { readonly cluster?: Fields; readonly user?: Fields } = {},
+): void {
+  const ca = Buffer.from(server.authority.certificate).toString('base64');
+  config.clusters.push({
+    name: `cluster of ${name}`,
+    cluster: { server: server.url, 'certificate-authority-data': ca, ...cluster },
+  });
+  config.users.push({ name: `user of ${name}`, user: user ?? { token: tokenOf(name) } });
+  config.contexts.push({ name, context: { cluster: `cluster of ${name}`, user: `user of ${name}` } });
+}
+
+/** Removes a context with its cluster and user. */
+export function removeContext(config: ManyKubeconfig, name: string): void {
+  config.contexts = config.contexts.filter(context => context.name !== name);
+  config.clusters = config.clusters.filter(cluster => cluster.name !== `cluster of ${name}`);
+  config.users = config.users.filter(user => user.name !== `user of ${name}`);
+}
+
+/** The path of a context's mount, its name encoded as /-/kubeconfig encodes it. */
+export function mountOf(context: string): string {
+  return `/clusters/${encodeURIComponent(context)}`;
+}
+
+/** The same path as sent by clients that decode the path of a server URL, such as client-go. */
+export function decodedMountOf(context: string): string {
+  return `/clusters/${encodeURIComponent(context).replace(/%(2F|3A|40|2B|24|26|3D|2C|3B)/g, encoded => decodeURIComponent(encoded))}`;
+}
+
+/** The object that differs between the API servers. */
+export const which = '/api/v1/namespaces/default/configmaps/which';
+
+/** Starts the API servers and writes the kubeconfig. Everything ends with the scope. */
+export async function startManyClusters(
+  scope: Scope,
+  { server, edit }: ManyClustersOptions = {},
+): Promise<ManyClusters> {
+  const folder = await mkdtemp(join(tmpdir(), 'many-clusters-'));
+  scope.after(() => rm(folder, { recursive: true, force: true }));
+  const plugin = await writeExecPlugin();
+  scope.after(() => plugin.remove());
+  await plugin.answer({ token: tokenOf('two') });
+  const tokens = { one: {} as Record<string, KnownUser>, two: {} as Record<string, KnownUser> };
+  const options = { clientCertificates: 'optional', ...server } as const;
+  const [one, two] = await Promise.all([
+    startFakeApiServer({ tokens: tokens.one, ...options }),
+    startFakeApiServer({ tokens: tokens.two, ...options }),
+  ]);
+  scope.after(() => Promise.all([one.kill(), two.kill()]));
+  await Promise.all([tell(one, 'one'), tell(two, 'two')]);
+  serveBelow(two, rancherPath);
+
+  const { certificate, key } = one.clientCertificate;
+  const inline = (pem: string) => Buffer.from(pem).toString('base64');
+  const config: ManyKubeconfig = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [],
+    users: [],
+    contexts: [],
+    'current-context': 'one',
+  };
+  addContext(config, 'one', one, {
+    user: { 'client-certificate-data': inline(certificate), 'client-key-data': inline(key) },
+  });
+  addContext(config, 'two', two, { user: { exec: plugin.exec() } });
+  addContext(config, 'a', one);
+  addContext(config, 'b', two);
+  addContext(config, arn, two);
+  addContext(config, 'rancher', two, { cluster: { server: `${two.url}${rancherPath}` } });
+  // Nothing listens on tcpmux.
+  addContext(config, 'down', one, { cluster: { server: 'https://127.0.0.1:1' } });
+  addContext(config, 'broken', one, {
+    user: { 'client-certificate': missingFile, 'client-key': missingFile },
+  });
+  edit?.(config, { one, two });
+
+  const kubeconfig = join(folder, 'config');
+  const write = async () => {
+    for (const { name } of config.contexts) {
+      const user = { username: `user of ${name}`, groups: ['system:masters'] };
+      tokens.one[tokenOf(name)] ??= user;
+      tokens.two[tokenOf(name)] ??= user;
+    }
+    await writeFile(`${kubeconfig}.new`, stringify(config), { mode: 0o600 });
+    await rename(`${kubeconfig}.new`, kubeconfig);
+  };
+  await write();
+  const ownConnections = two.connectionsAccepted;
+  const arrivalsAt = (name: 'one' | 'two', mark: string): Arrival[] =>
+    ({ one, two })[name].requests
+      .filter(({ rawUrl, headers }) => rawUrl.includes(mark) && headers['user-agent'] !== 'kube-api-proxy')
+      .map(record => ({
+        server: name,
+        context: contextOf(record),
+        method: record.method,
+        target: record.rawUrl,
+        record,
+      }));
+  return {
+    one,
+    two,
+    tokens,
+    plugin,
+    folder,
+    kubeconfig,
+    contexts: () => config.contexts.map(({ name }) => name),
+    dialledTwo: () => two.connectionsAccepted - ownConnections,
+    arrivals: mark => [...arrivalsAt('one', mark), ...arrivalsAt('two', mark)],
+    async change(edit) {
+      edit(config);
+      await write();
+    },
+    secrets: () => [...config.contexts.map(({ name }) => tokenOf(name)), inline(key).slice(120, 200)],
+  };
+}
+
+/** The program with the clusters. */
+export interface ManyStack<P extends RunningProgram = ProxyProcess> extends ManyClusters {
+  readonly proxy: P;
+  readonly port: number;
+}
+
+/** Options of the program. */
+export interface ManyStackOptions extends ManyClustersOptions {
+  /** Running clusters. */
+  readonly clusters?: ManyClusters;
+  /** Starts the program instead of the built one. */
+  readonly run?: typeof startInProcess;
+  /** Flags besides --kubeconfig and --all-contexts. */
+  readonly flags?: readonly string[];
+  /** More environment variables for the program. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly tls?: ServingFiles;
+}
+
+/** Starts the program with --all-contexts, and the clusters unless they run. Everything ends with the scope, the program first. */
+export async function startManyStack(
+  scope: Scope,
+  options: ManyStackOptions & { readonly run: typeof startInProcess },
+): Promise<ManyStack<RunningProgram>>;
+export async function startManyStack(
+  scope: Scope,
+  options?: Omit<ManyStackOptions, 'run'>,
+): Promise<ManyStack>;
+export async function startManyStack(
+  scope: Scope,
+  options: ManyStackOptions = {},
+): Promise<ManyStack<RunningProgram>> {
+  const clusters = options.clusters ?? (await startManyClusters(scope, options));
+  const flags = [
+    ...[`--kubeconfig=${clusters.kubeconfig}`, '--all-contexts'],
+    ...(options.tls?.flags ?? []),
+    ...(options.flags ?? []),
+  ];
+  const proxy = await (options.run?.(scope, flags, options.env) ?? runBuilt(scope, flags, options.env));
+  return { ...clusters, proxy, port: proxy.port };
+}
+
+/** Files of a TLS listener. The certificate file ends with the authority, so that the program knows it. */
+export async function createChainFiles(scope: Scope): Promise<ServingFiles> {
+  const files = await createServingFiles();
+  scope.after(() => files.remove());
+  const leaf = readFileSync(files.certificate, 'utf8');
+  await files.replace('tls.crt', `${leaf}${files.authority.certificate}`);
+  return files;
+}
+
+async function runBuilt(
+  scope: Scope,
+  flags: readonly string[],
+  env?: Readonly<Record<string, string>>,
+): Promise<ProxyProcess> {
+  const proxy = await startProxy(flags, env);
+  scope.after(() => proxy.stop('SIGKILL'));
+  return proxy;
+}
+
+/** The context of a request's credential, found by the token or the certificate's name. */
+function contextOf({ headers, tlsSubject }: RequestRecord): string {
+  const [, hex] = /^Bearer token-of-([0-9a-f]+)$/.exec(headers['authorization']?.toString() ?? '') ?? [];
+  if (hex !== undefined) return Buffer.from(hex, 'hex').toString();
+  return tlsSubject?.commonName === 'admin' ? 'one' : '';
+}
+
+async function tell(server: FakeApiServer, name: string): Promise<void> {
+  await requestApi(server, {
+    method: 'POST',
+    path: '/api/v1/namespaces/default/configmaps',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'which' },
+      data: { cluster: name },
+    }),
+  });
+}
+
+/** Serves a whole API server below this path too, like Rancher. The records keep the target as it came. */
+function serveBelow(server: FakeApiServer, prefix: string): void {
+  const strip = (request: { url?: string | undefined }) => {
+    if (request.url?.startsWith(`${prefix}/`)) request.url = request.url.slice(prefix.length);
+    return false;
+  };
+  server.intercept(strip);
+  server.interceptUpgrade(strip);
+}

@@ -1,0 +1,43 @@
+import { authenticationMethods } from '../../../src/authentication/methods.js';
+import { rejectionReasons } from '../../../src/guard/guards.js';
+import { withoutClusterLabel } from '../../../src/observability/metrics/cluster-label.js';
+import {
+  type ClusterMetrics,
+  createMetrics,
+  type Metrics,
+  type MetricsOptions,
+} from '../../../src/observability/metrics/metrics.js';
+import { upstreamErrorReasons } from '../../../src/transport/upstream-error.js';
+
+/** Metrics without a program: those of the process and those of one cluster without connections and requests. */
+export function createIdleMetrics(options: Partial<MetricsOptions> = {}): Metrics & ClusterMetrics {
+  const metrics = createMetrics({
+    version: '1.2.3',
+    nodeVersion: '20.18.0',
+    rejectionReasons,
+    upstreamErrorReasons,
+    authenticationMethods: authenticationMethods.map(({ name }) => name),
+    clusterLabel: withoutClusterLabel,
+    connections: () => new Map([['', { idle: 0, active: 0, upgraded: 0 }]]),
+    shares: () => ({ inflight: 0, longrunning: 0, users: 0 }),
+    readiness: async () => new Map(),
+    ...options,
+  });
+  return { ...metrics, ...metrics.ofCluster('') };
+}
+
+/** A metric without its samples. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+}
+
+/** Every metric, in the order of a scrape. prom-client's types do not declare the name, help text and label names of a metric. */
+export function describeMetrics({ registry }: Metrics): MetricDescription[] {
+  return registry.getMetricsAsArray().map((metric: object) => {
+    const { name, help, labelNames } = metric as MetricDescription;
+    return { name, help, labelNames, type: metric.constructor.name.toLowerCase() };
+  });
+}

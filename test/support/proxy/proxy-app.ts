@@ -1,0 +1,120 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import fastify from 'fastify';
+import type { Cluster } from '../../../src/clusters/cluster.js';
+import type { Session } from '../../../src/clusters/endpoint.js';
+import { isLongRunning } from '../../../src/kubernetes/request-info.js';
+import type { StatusError } from '../../../src/kubernetes/status.js';
+import { RequestRecord } from '../../../src/observability/request-record.js';
+import { OpenStreams } from '../../../src/proxy/open-streams.js';
+import type { ProxyContext } from '../../../src/proxy/outbound-request.js';
+import { listenForUpgrades } from '../../../src/proxy/upgrade-listener.js';
+import { RequestContext } from '../../../src/request/context.js';
+import type { Mount } from '../../../src/request/mount.js';
+import { proxyPlugin } from '../../../src/server/api-routes.js';
+import { serveHalfClosed } from '../../../src/server/listener/half-closed.js';
+import { createDial } from '../../../src/transport/dial/dial.js';
+import { ConnectionPool } from '../../../src/transport/pool.js';
+import { renewOn401 } from '../../../src/transport/renew-on-401.js';
+import { retryStale } from '../../../src/transport/retry-stale.js';
+
+/** Plain requests and upgrades to an API server, in this process: no guards, no credentials, and time limits that are short enough for a test. */
+export interface ProxyApp {
+  readonly port: number;
+  /** The targets of the requests that are not complete. */
+  readonly open: ReadonlySet<string>;
+  close(): Promise<void>;
+}
+
+/** Settings of a test. */
+export interface ProxyAppOptions {
+  /** Port of a plain HTTP server on 127.0.0.1. */
+  readonly upstreamPort: number;
+  readonly patience: number;
+  /** The session with which a request is sent again after a 401; undefined to pass on the 401. */
+  readonly refused?: () => Promise<Session | undefined>;
+}
+
+/** Starts the server on a free port. */
+export async function startProxyApp({
+  upstreamPort,
+  patience,
+  refused = async () => undefined,
+}: ProxyAppOptions): Promise<ProxyApp> {
+  const dial = createDial({
+    server: { protocol: 'http:', hostname: '127.0.0.1', port: upstreamPort, path: '' },
+    secureContext: () => createSecureContext(),
+    insecureSkipTlsVerify: false,
+    keepAlive: 0,
+  });
+  const pool = new ConnectionPool(dial);
+  const endpoint = { config: { server: { path: '' } } };
+  const session = {
+    ...{ endpoint, host: 'upstream', serverPath: '', credential: {}, impersonation: [] },
+    ...{ pool, roundTripper: retryStale(pool), dial },
+  } as unknown as Session;
+  const sessions = { session: () => session, refused };
+  const roundTripper = renewOn401({ sessions, onFirstByte() {} });
+  const cluster = { host: 'upstream', endpoint, ...sessions, roundTripper } as unknown as Cluster;
+  const mount: Mount = {
+    ...{ route: '/api', access: 'caller' as const },
+    ...{ isApi: true, isCounted: true, namesContext: false, appendsServerPath: false },
+  };
+  const context = {
+    openStreams: new OpenStreams(),
+    authenticates: false,
+    requestTimeout: 0,
+    traffic: { upgraded() {} },
+    keepAlive: 0,
+    patience,
+  } as unknown as ProxyContext;
+  const open = new Set<string>();
+  const app = fastify({ rewriteUrl: () => '/api', forceCloseConnections: true });
+  serveHalfClosed(app.server, patience);
+  app.decorateRequest('context', null as never);
+  app.addHook('onRequest', async (request, reply) => {
+    const context = new RequestContext(request.raw, reply, {
+      ...{ mount, target: request.originalUrl, prefix: '', cluster },
+    });
+    const { info } = context;
+    request.context = context;
+    const origin = {
+      method: request.method,
+      path: '',
+      remoteAddress: undefined,
+      cluster: undefined,
+      requestId: 'id',
+      traceparent: undefined,
+    };
+    const metrics = { longRunning: isLongRunning(info), succeeded: () => {}, finished: () => {} };
+    const record = new RequestRecord(info, origin, metrics, {
+      logger: { isLevelEnabled: () => false },
+      which: 'none',
+    } as never);
+    context.record = record;
+    open.add(request.originalUrl);
+    const end = () => {
+      if (context.hasEnded) return;
+      open.delete(request.originalUrl);
+      context.end();
+      record.end(0);
+    };
+    if (request.raw.upgrade) request.raw.socket.on('close', end);
+    else reply.raw.on('close', end);
+  });
+  app.setErrorHandler((error: StatusError, _request, reply) => reply.code(error.code).send(error.toStatus()));
+  await app.register(proxyPlugin, { route: '/api', context });
+  listenForUpgrades(app);
+  app.server.listen(0, '127.0.0.1');
+  await app.ready();
+  if (!app.server.listening) await once(app.server, 'listening');
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    open,
+    async close() {
+      pool.destroy();
+      await app.close();
+    },
+  };
+}

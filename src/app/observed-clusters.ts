@@ -158,7 +158,7 @@ export class ObservedClusters implements Component {
         refreshed: (source, result) => credentials().refreshed(source, result),
         log: logger,
       },
-      ...(rereadInterval !== undefined && { interval: rereadInterval }),
+      interval: rereadInterval,
       ...(refuse !== undefined && { refuse }),
       ...(name === '' && { onContexts: contexts => this.registry.update(contexts) }),
       onReload: problems => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContextSummary } from '../kubeconfig/contexts.js';
-import { watchFiles } from '../lib/file-watch.js';
+import { type FileWatchOptions, watchFiles } from '../lib/file-watch.js';
 import { ConfigurationError } from './cluster.js';
 import { type Configuration, type ConfigurationOptions, loadConfiguration } from './configuration.js';
 import type { Endpoint } from './endpoint.js';
@@ -11,8 +11,7 @@ export interface FollowOptions extends Omit<ConfigurationOptions, 'rereadFiles'>
   readonly onReload: (problems: readonly string[]) => void;
   /** Called after the kubeconfig was read, with its contexts. */
   readonly onContexts?: (contexts: readonly ContextSummary[]) => void;
-  /** Milliseconds between checks, 4,000 by default. A rotated file is in use within twice this time. */
-  readonly interval?: number;
+  readonly interval?: FileWatchOptions['interval'];
 }
 
 /** Milliseconds that a request waits after a 401 until the files are read. Reading takes longer only if a file does not answer. */
@@ -40,7 +39,7 @@ export async function followConfiguration(
   use(first);
   const watch = await watchFiles({
     files: () => [...current.files, ...awaited],
-    interval: options.interval ?? 4_000,
+    interval: options.interval,
     onChange: async () => {
       const next = await loadConfiguration(configurationOptions, current);
       if (next.contexts !== undefined) options.onContexts?.(next.contexts);

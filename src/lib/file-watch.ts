@@ -15,8 +15,8 @@ export interface FileWatch {
 export interface FileWatchOptions {
   /** Called before every reading: a changed file can name others. */
   readonly files: () => readonly string[];
-  /** Milliseconds between readings. */
-  readonly interval: number;
+  /** Milliseconds between readings, 4,000 by default. A change is in use within twice that time. */
+  readonly interval?: number | undefined;
   readonly onChange: () => Promise<void>;
 }
 
@@ -24,7 +24,11 @@ export interface FileWatchOptions {
  * Watches files by reading them at intervals. This works on every file system, and for atomic renames, changed symlinks (as in Kubernetes'
  * volumes) and in-place writes. The files are few and small.
  */
-export async function watchFiles({ files, interval, onChange }: FileWatchOptions): Promise<FileWatch> {
+export async function watchFiles({
+  files,
+  interval = 4_000,
+  onChange,
+}: FileWatchOptions): Promise<FileWatch> {
   // All watches of one file share a reading that is not older than a quarter of the interval.
   const shared = (file: string) => {
     const reading = recent.get(file);

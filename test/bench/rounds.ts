@@ -184,10 +184,13 @@ async function measurePause(
   }
 }
 
-/** The longest delay of a timer, in seconds, since the last call. The program samples it every 50 ms. */
+/** Seconds between two samples of the lag, which its values contain. */
+const samplePeriod = 0.05;
+
+/** The longest delay of a timer, in seconds, since the last call. */
 async function longestPause({ url }: Program): Promise<number> {
   const metrics = await (await fetch(`${url}/-/metrics`)).text();
-  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(metrics)?.[1]);
+  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(metrics)?.[1]) - samplePeriod;
 }
 
 /** Each round begins with another program, so that no program always runs after the same one. */

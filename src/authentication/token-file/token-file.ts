@@ -1,6 +1,6 @@
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { describeFileError } from '../../lib/file-problem.js';
-import { watchFiles } from '../../lib/file-watch.js';
+import { type FileWatchOptions, watchFiles } from '../../lib/file-watch.js';
 import { readWhole } from '../../lib/read-file.js';
 import { type BearerToken, digestOf } from '../bearer-token/bearer-token.js';
 import { admitUser, type IdentityRules } from '../identity.js';
@@ -15,8 +15,7 @@ export interface TokenFileOptions {
   readonly onReload: (problems: readonly string[]) => void;
   /** Called for each record with something unusual. The line contains no token. */
   readonly onWarning: (warning: string) => void;
-  /** Milliseconds between readings of the file; 4 s by default. */
-  readonly interval?: number;
+  readonly interval?: FileWatchOptions['interval'];
 }
 
 /** A token file whose changes are followed. */
@@ -31,8 +30,6 @@ export interface FollowedTokenFile {
 type Users = ReadonlyMap<string, UserInfo | Error>;
 
 const flag = '--token-auth-file';
-/** Milliseconds between readings, as for the kubeconfig. A change is in use within twice that time. */
-const defaultInterval = 4_000;
 
 /**
  * Reads the file and follows its changes. If the file cannot be used now, the problems are returned; later, the last valid file stays in
@@ -46,7 +43,7 @@ export async function followTokenFile(
   let { users } = first;
   const watch = await watchFiles({
     files: () => [options.file],
-    interval: options.interval ?? defaultInterval,
+    interval: options.interval,
     async onChange() {
       const next = await read(options);
       if ('users' in next) users = next.users;

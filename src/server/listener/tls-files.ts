@@ -4,7 +4,7 @@ import {
 } from '../../authentication/client-certificate/authorities.js';
 import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
 import { type CertificatePair, loadCertificatePair } from '../../credentials/certificate-pair.js';
-import { watchFiles } from '../../lib/file-watch.js';
+import { type FileWatchOptions, watchFiles } from '../../lib/file-watch.js';
 
 /** What the TLS listener reads from files. */
 export interface TlsFiles {
@@ -29,9 +29,6 @@ export interface FollowedTlsFiles {
   close(): void;
 }
 
-/** Milliseconds between checks. A rotated file is in use within twice that time. */
-const defaultInterval = 4_000;
-
 /**
  * Reads the files of the TLS listener and follows them. If the files cannot be used (the key for a certificate has not come yet, or half of
  * a file is missing), the last good ones stay in use.
@@ -42,7 +39,7 @@ const defaultInterval = 4_000;
 export async function followTlsFiles(
   names: TlsFileNames,
   onReload: (problems: readonly string[], files: TlsFiles) => void,
-  interval = defaultInterval,
+  interval?: FileWatchOptions['interval'],
 ): Promise<FollowedTlsFiles | { readonly problems: readonly string[] }> {
   const first = await loadTlsFiles(names);
   if ('problems' in first) return first;

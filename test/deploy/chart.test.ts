@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
 import { manifestsOfChart } from '../support/documents/chart-manifests.js';
@@ -363,6 +366,7 @@ helmTest('the chart rejects an unknown value and a value of another type', () =>
   assert.match(problemWith('callers.serviceAccounts=[{"name":"dashboard"}]'), /missing property 'namespace'/);
   assert.match(problemWith('acceptHosts=["a,b"]'), /at '\/acceptHosts\/0'/);
   assert.match(problemWith('publicURL="http://gw.example"'), /at '\/publicURL'/);
+  assert.match(problemWith('tls.issuerRef={"kind":"ClusterIssuer"}'), /missing property 'name'/);
   assert.match(problemWith('oidc.ca="/etc/issuer.crt"'), /at '\/oidc\/ca'/);
 });
 
@@ -467,6 +471,29 @@ helmTest(
     assert.doesNotMatch(named, /everyone|ends on/);
   },
 );
+
+helmTest('the commands and the values that the documents show make a gateway', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'values-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const documents = ['gateway/README.md', 'helm/kube-api-proxy/README.md'].map(file =>
+    readFileSync(projectFile(`deploy/${file}`), 'utf8'),
+  );
+  const commands = documents.flatMap(text => text.match(/^ *helm install (?:.*\\\n)*.*$/gm) ?? []);
+  const examples = [...read('README.md').matchAll(/^```yaml\n([\s\S]*?)^```$/gm)];
+  assert.ok(commands.length >= 2 && examples.length >= 2);
+  for (const command of commands) {
+    const [, , release = '', , ...args] = command.trim().split(/[\s\\]+/);
+    const { code, stderr } = helm(['template', release, chart, ...args]);
+    assert.equal(code, 0, stderr);
+  }
+  for (const [, values = ''] of examples) {
+    const file = join(folder, 'values.yaml');
+    await writeFile(file, values);
+    const mode = values.includes('mode:') ? [] : ['--set=callers.mode=everyone'];
+    const { code, stderr } = helm(['template', 'gw', chart, `--values=${file}`, ...mode]);
+    assert.equal(code, 0, stderr);
+  }
+});
 
 test('the chart has the version of the package', () => {
   const { version } = JSON.parse(readFileSync(projectFile('package.json'), 'utf8')) as { version: string };

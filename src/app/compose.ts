@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { authenticationMethods, methodsOn } from '../authentication/methods.js';
-import type { Cluster } from '../clusters/cluster.js';
+import type { Cluster, ShareWatches } from '../clusters/cluster.js';
 import { get } from '../clusters/own-request.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import { sessionWithin } from '../clusters/session-within.js';
@@ -22,10 +22,12 @@ import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
 import { buildServer } from '../server/server.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
+import { RingBudget } from '../watches/event-ring.js';
+import { SharedWatches } from '../watches/share-watches.js';
+import { Turns } from '../watches/turns.js';
 import { Components } from './components.js';
 import { loadParts } from './load.js';
 import { ObservedClusters } from './observed-clusters.js';
-import { createShareWatches } from './shared-watches.js';
 
 /** What a program needs to know about its process. */
 export interface ProcessInfo {
@@ -180,6 +182,25 @@ export async function createProgram(
     beUnready: shutdown.begin,
     close: () => components.close(),
   };
+}
+
+/**
+ * How the clients of each cluster share watches. All clusters together share the memory for events, and the turns in which clients get
+ * them.
+ */
+function createShareWatches(
+  { shareWatchesBuffer }: Options,
+  { sharedWatches }: Metrics,
+  clock: Clock,
+): ShareWatches {
+  const common = {
+    budget: new RingBudget(shareWatchesBuffer),
+    turns: new Turns(),
+    observer: sharedWatches,
+    clock,
+    random: Math.random,
+  };
+  return (roundTripper, sessions) => new SharedWatches({ ...common, roundTripper, sessions });
 }
 
 /** Reads a discovery document as JSON. */

@@ -1,6 +1,6 @@
-import { shareCheck } from '../lib/shared-check.js';
 import { isAllowed, reviewAccess } from './access-review.js';
 import type { Cluster } from './cluster.js';
+import { shareCheck } from './shared-check.js';
 
 /** An attribute of a user that the proxy needs a permission to impersonate. */
 export interface ImpersonationTarget {

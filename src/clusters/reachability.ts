@@ -1,6 +1,6 @@
-import { shareCheck } from '../lib/shared-check.js';
 import type { Cluster } from './cluster.js';
 import { get } from './own-request.js';
+import { shareCheck } from './shared-check.js';
 
 const lifetime = { passed: 10_000, failed: 2_000 };
 const timeout = 5_000;

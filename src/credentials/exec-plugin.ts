@@ -1,9 +1,11 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { delimiter, isAbsolute, join } from 'node:path';
 import type { ExecConfig } from '../kubeconfig/exec-config.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import type { Credential } from './credential.js';
 import { CredentialError, type CredentialEvents, type CredentialSource } from './credential-source.js';
 import { createExecInfo, type ExecAnswer, type ExecCluster, parseExecCredential } from './exec-credential.js';
-import { findExecutable } from './exec-lookup.js';
 import { runExecCommand } from './exec-run.js';
 import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';
 
@@ -80,4 +82,32 @@ function merge(
     },
     ...(ends.length === 0 ? {} : { expiresAt: Math.min(...ends) }),
   };
+}
+
+/**
+ * Finds the file of a command: the path itself if it has a slash, otherwise the first executable of that name in PATH. Relative folders in
+ * PATH are skipped, because Go's `exec.LookPath` refuses files from there.
+ */
+async function findExecutable(
+  command: string,
+  path: string | undefined,
+): Promise<{ readonly file: string } | { readonly problem: 'not found' | 'not executable' }> {
+  const candidates = command.includes('/')
+    ? [command]
+    : (path ?? '')
+        .split(delimiter)
+        .filter(isAbsolute)
+        .map(folder => join(folder, command));
+  let problem: 'not found' | 'not executable' = 'not found';
+  for (const file of candidates) {
+    try {
+      if (!(await stat(file)).isFile()) continue;
+      problem = 'not executable';
+      await access(file, constants.X_OK);
+      return { file };
+    } catch {
+      // The next folder may contain it.
+    }
+  }
+  return { problem };
 }

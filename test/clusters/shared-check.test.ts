@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { shareCheck } from '../../src/lib/shared-check.js';
+import { shareCheck } from '../../src/clusters/shared-check.js';
 import { ManualClock, unevenTimes } from '../support/manual-clock.js';
 
 function create() {

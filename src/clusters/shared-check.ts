@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from './clock.js';
-import { Moment } from './moment.js';
+import { type Clock, systemClock } from '../lib/clock.js';
+import { Moment } from '../lib/moment.js';
 
 /** How long the result of a check is reused, in milliseconds. */
 export interface ResultLifetime {
@@ -9,7 +9,7 @@ export interface ResultLifetime {
 }
 
 /**
- * Returns a check whose callers share its result, so that the probes of several programs do not each ask a server.
+ * Returns a check whose callers share its result, so that the probes of several kubelets and load balancers do not each ask the API server.
  */
 export function shareCheck(
   check: () => Promise<void>,

@@ -40,6 +40,20 @@ export function sharedIdentity(): Promise<ServerIdentity> {
   return shared;
 }
 
+/** A new identity of an authority, or else the shared one. */
+export async function serverIdentity({
+  authority,
+  serverCertificate,
+}: Partial<ServerIdentity>): Promise<ServerIdentity> {
+  if (authority === undefined)
+    return { ...(await sharedIdentity()), ...(serverCertificate && { serverCertificate }) };
+  return {
+    authority,
+    serverCertificate: serverCertificate ?? (await authority.server()),
+    clientCertificate: await authority.client(),
+  };
+}
+
 async function findOrMakeIdentity(): Promise<ServerIdentity> {
   const file = projectFile('build/identity.json');
   const made = await readIdentity(file);

@@ -34,7 +34,6 @@ test('a server that requires client certificates ends the handshake without one 
     await assert.rejects(requestApi(strict, { path: '/version', certificate: stranger }));
     assert.equal((await requestApi(strict, { path: '/version' })).status, 200);
     assert.equal(strict.requests.length, 1);
-    assert.equal(strict.tlsErrors.length, 2);
   } finally {
     await strict.close();
   }

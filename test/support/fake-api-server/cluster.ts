@@ -1,9 +1,12 @@
-import type { EventEmitter } from 'node:events';
+import { EventEmitter } from 'node:events';
 import type { KnownCredentials } from './authentication.js';
-import type { Policy } from './authorization.js';
-import type { ApiTypes } from './discovery.js';
-import type { PodRuntime } from './pod-runtime.js';
-import type { Store } from './store.js';
+import { defaultPolicy, type Policy } from './authorization.js';
+import { establish } from './custom-resources.js';
+import { ApiTypes } from './discovery.js';
+import type { FakeApiServerOptions } from './options.js';
+import { PodRuntime } from './pod-runtime.js';
+import { seed } from './seed.js';
+import { Store } from './store.js';
 
 /** When a watch gets bookmarks and ends, in milliseconds. */
 export interface WatchTimes {
@@ -28,4 +31,27 @@ export interface Cluster {
   isStopping: boolean;
   /** Emits 'stop' when the server closes gracefully, so that open streams end. */
   readonly lifecycle: EventEmitter;
+}
+
+/** A cluster with the objects that the options ask for, and without a history. */
+export function createCluster({ customResources = [], ...options }: FakeApiServerOptions): Cluster {
+  const api = new ApiTypes(customResources);
+  const store = new Store(options.watchHistory);
+  if (options.seed !== false) seed(store);
+  for (const definition of customResources) store.write(api.of(definition), establish(definition));
+  store.compact();
+  return {
+    api,
+    store,
+    pods: new PodRuntime(options.firstLogLines ?? 5),
+    credentials: { tokens: options.tokens ?? {}, basic: options.basic ?? {} },
+    policy: options.allow ?? defaultPolicy,
+    watchTimes: {
+      bookmarkInterval: options.bookmarkInterval ?? 60_000,
+      bookmarkBeforeEnd: options.bookmarkBeforeEnd ?? 2000,
+      timeout: options.watchTimeout,
+    },
+    isStopping: false,
+    lifecycle: new EventEmitter().setMaxListeners(0),
+  };
 }

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { after, beforeEach, test } from 'node:test';
 import WebSocket from 'ws';
-import { requestApi } from '../clients/http-client.js';
+import { open, requestApi } from '../clients/http-client.js';
 import { type FakeApiServer, startFakeApiServer } from './fake-api-server.js';
 
 const webZero = '/api/v1/namespaces/default/pods/web-0';
@@ -25,13 +25,8 @@ function credentials() {
   return { cert, key, ca: server.authority.certificate };
 }
 
-async function get(path: string, agent: Agent): Promise<IncomingMessage> {
-  const sent = request(`${server.url}${path}`, { agent, ...credentials() });
-  sent.on('error', () => {});
-  sent.end();
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  response.on('error', () => {});
-  return response;
+function get(path: string, agent: Agent): Promise<IncomingMessage> {
+  return open(server.port, path, { agent, tls: credentials() });
 }
 
 test('a record has the request byte for byte, its subject and the digest of its body', async () => {

@@ -1,28 +1,23 @@
-import { EventEmitter } from 'node:events';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import {
   type CertificateAuthority,
   type CertificatePair,
   type ServerIdentity,
-  sharedIdentity,
+  serverIdentity,
 } from '../certificates/certificates.js';
 import { authenticate, impersonate } from './authentication.js';
-import { defaultPolicy, forbidden, isAllowed, type Policy } from './authorization.js';
-import type { Cluster } from './cluster.js';
-import { establish } from './custom-resources.js';
-import { ApiTypes } from './discovery.js';
+import { forbidden, isAllowed, type Policy } from './authorization.js';
+import { type Cluster, createCluster } from './cluster.js';
 import { type Exchange, sendFailure, setCommonHeaders } from './exchange.js';
 import { Listener } from './listener.js';
 import { serveNonResource } from './non-resource.js';
 import type { KubeObject, ObjectMeta } from './objects.js';
 import type { FakeApiServerOptions } from './options.js';
-import { PodRuntime } from './pod-runtime.js';
 import { readAttributes, splitTarget } from './request-attributes.js';
 import { type LiveRecord, RequestLog, type RequestRecord } from './request-log.js';
 import { serveResource } from './resource.js';
-import { seed } from './seed.js';
-import { Store, type StoreBackup } from './store.js';
+import type { StoreBackup } from './store.js';
 
 export type { FakeApiServerOptions } from './options.js';
 export type { RequestRecord } from './request-log.js';
@@ -55,35 +50,15 @@ export class FakeApiServer {
     this.#options = options;
     this.#port = options.port ?? 0;
     this.#log = new RequestLog(options.requestLogLimit ?? 10_000);
-    const store = new Store(options.firstVersion ?? 1000, options.watchHistory);
-    const { customResources = [] } = options;
-    const api = new ApiTypes(customResources);
-    if (options.seed !== false) seed(store);
-    for (const definition of customResources) store.write(api.of(definition), establish(definition));
-    store.compact();
-    this.#cluster = {
-      api,
-      store,
-      pods: new PodRuntime(options.firstLogLines ?? 5),
-      credentials: { tokens: options.tokens ?? {}, basic: options.basic ?? {} },
-      policy: options.allow ?? defaultPolicy,
-      watchTimes: {
-        bookmarkInterval: options.bookmarkInterval ?? 60_000,
-        bookmarkBeforeEnd: options.bookmarkBeforeEnd ?? 2000,
-        timeout: options.watchTimeout,
-      },
-      isStopping: false,
-      lifecycle: new EventEmitter().setMaxListeners(0),
-    };
+    this.#cluster = createCluster(options);
     this.#listener = new Listener({
       request: (request, response) => this.#request(request, response),
       upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
     });
   }
 
-  /** Use startFakeApiServer. */
   static async start(options: FakeApiServerOptions): Promise<FakeApiServer> {
-    const identity = await identityOf(options);
+    const identity = await serverIdentity(options);
     const server = new FakeApiServer(options, identity);
     await server.#listen();
     return server;
@@ -120,11 +95,6 @@ export class FakeApiServer {
   /** TCP connections accepted since the start, failed TLS handshakes included. */
   get connectionsAccepted(): number {
     return this.#listener.accepted;
-  }
-
-  /** TLS handshakes that failed at the server, oldest first. */
-  get tlsErrors(): readonly Error[] {
-    return this.#listener.tlsErrors;
   }
 
   /** The first past or future request that matches; rejects after `timeout` milliseconds (30 s). */
@@ -240,7 +210,7 @@ export class FakeApiServer {
   }
 
   async #listen(): Promise<void> {
-    const { clientCertificates = 'required', keepAliveTimeout = 90_000, tls = {} } = this.#options;
+    const { clientCertificates = 'required', tls = {} } = this.#options;
     const { certificate: cert, key } = this.#serverCertificate;
     this.#cluster.isStopping = false;
     this.#port = await this.#listener.listen(this.#port, {
@@ -250,7 +220,6 @@ export class FakeApiServer {
       ca: this.authority.certificate,
       requestCert: clientCertificates !== 'none',
       rejectUnauthorized: clientCertificates === 'required',
-      keepAliveTimeout,
     });
   }
 
@@ -315,19 +284,6 @@ function addFirst<T>(list: T[], item: T): () => void {
   return () => {
     const index = list.indexOf(item);
     if (index >= 0) list.splice(index, 1);
-  };
-}
-
-/** A new identity if the options name an authority, otherwise the one that all servers share. */
-async function identityOf({ authority, serverCertificate }: FakeApiServerOptions): Promise<ServerIdentity> {
-  if (authority === undefined) {
-    const shared = await sharedIdentity();
-    return { ...shared, serverCertificate: serverCertificate ?? shared.serverCertificate };
-  }
-  return {
-    authority,
-    serverCertificate: serverCertificate ?? (await authority.server()),
-    clientCertificate: await authority.client(),
   };
 }
 

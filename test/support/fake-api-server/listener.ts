@@ -16,8 +16,6 @@ export interface ListenerHandlers {
 export class Listener {
   /** TCP connections accepted since the first start, failed TLS handshakes included. */
   accepted = 0;
-  /** TLS handshakes that failed at the server, oldest first. */
-  readonly tlsErrors: Error[] = [];
   readonly #handlers: ListenerHandlers;
   readonly #sockets = new Set<Socket>();
   readonly #upgraded = new Set<Duplex>();
@@ -43,12 +41,10 @@ export class Listener {
       headersTimeout: 0,
       maxHeaderSize: 64 * 1024,
       noDelay: true,
+      keepAliveTimeout: 90_000,
     });
     server.on('connection', (socket: Socket) => this.#track(socket));
-    server.on('tlsClientError', (error, socket) => {
-      this.tlsErrors.push(error);
-      socket.destroy();
-    });
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
     server.on('clientError', (_error, socket) => {
       if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
       else socket.destroy();

@@ -31,10 +31,6 @@ export interface FakeApiServerOptions {
   readonly watchHistory?: number;
   /** The shortest and longest time in milliseconds of a watch without timeoutSeconds; by default it has no end. */
   readonly watchTimeout?: readonly [shortest: number, longest: number];
-  /** resourceVersion of the empty store (1,000). */
-  readonly firstVersion?: number;
-  /** Milliseconds that an idle connection stays open (90 s). */
-  readonly keepAliveTimeout?: number;
   /** How many requests `requests` keeps (10,000). */
   readonly requestLogLimit?: number;
   /** How many lines a new Pod's log has (5). */

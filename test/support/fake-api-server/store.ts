@@ -21,19 +21,17 @@ export interface StoreBackup {
 /** In-memory etcd: objects by resource, one version counter for all, and a history for watches. */
 export class Store {
   /** resourceVersion of the latest change. */
-  version: number;
+  version = 1000;
   /** Continued lists and watches from before this version are expired. */
-  oldestVersion: number;
+  oldestVersion = 1000;
   #objects = new Map<string, Map<string, KubeObject>>();
   readonly #historyLimit: number;
   readonly #history = new Map<string, StoreEvent[]>();
   readonly #listeners = new Map<string, Set<(event: StoreEvent) => void>>();
 
   /** Keeps this many events of each resource, as the API server's watch cache does. */
-  constructor(firstVersion: number, historyLimit = Number.POSITIVE_INFINITY) {
+  constructor(historyLimit = Number.POSITIVE_INFINITY) {
     this.#historyLimit = historyLimit;
-    this.version = firstVersion;
-    this.oldestVersion = firstVersion;
   }
 
   get(key: Key, namespace: string, name: string): KubeObject | undefined {

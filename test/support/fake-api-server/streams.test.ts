@@ -1,22 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { request } from 'node:https';
 import { after, before, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
-import { requestApi } from '../clients/http-client.js';
+import { open, requestApi } from '../clients/http-client.js';
+import { watchServer } from '../clients/watch-client.js';
+import { configMap } from './config-maps.js';
 import { type FakeApiServer, startFakeApiServer } from './fake-api-server.js';
-
-interface WatchEvent {
-  readonly type: string;
-  readonly object: {
-    readonly kind: string;
-    readonly metadata: { readonly name?: string; readonly resourceVersion: string };
-    readonly columnDefinitions?: unknown[] | null;
-    readonly code?: number;
-  };
-}
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const webZero = '/api/v1/namespaces/default/pods/web-0';
@@ -24,7 +15,7 @@ const webZero = '/api/v1/namespaces/default/pods/web-0';
 let server: FakeApiServer;
 
 before(async () => {
-  server = await startFakeApiServer({ bookmarkInterval: 50 });
+  server = await startFakeApiServer();
 });
 
 after(() => server.close());
@@ -32,15 +23,6 @@ after(() => server.close());
 function credentials() {
   const { certificate: cert, key } = server.clientCertificate;
   return { cert, key, ca: server.authority.certificate };
-}
-
-async function open(path: string, headers = {}): Promise<IncomingMessage> {
-  const sent = request(`${server.url}${path}`, { ...credentials(), headers, agent: false });
-  sent.on('error', () => {});
-  sent.end();
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  response.on('error', () => {});
-  return response;
 }
 
 async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<string> {
@@ -52,94 +34,39 @@ async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<string> {
   }
 }
 
-async function* watch(query: string, headers = {}): AsyncGenerator<WatchEvent> {
-  const response = await open(`${configMaps}?watch=1&${query}`, headers);
-  try {
-    for await (const line of lines(response)) yield JSON.parse(line) as WatchEvent;
-  } finally {
-    response.destroy();
-  }
-}
-
-async function next(events: AsyncGenerator<WatchEvent>): Promise<WatchEvent> {
-  const result = await events.next();
-  assert.ok(!result.done, 'the watch ended');
-  return result.value;
-}
-
-function write(method: string, name: string, labels?: Record<string, string>) {
-  const merge = { 'Content-Type': 'application/merge-patch+json' };
-  const body = JSON.stringify({ metadata: { name, labels } });
-  if (method === 'PATCH')
-    return requestApi(server, { method, path: `${configMaps}/${name}`, headers: merge, body });
-  if (method === 'POST') return requestApi(server, { method, path: configMaps, body });
-  return requestApi(server, { method, path: `${configMaps}/${name}` });
-}
-
-async function currentVersion(): Promise<string> {
-  const list = await requestApi(server, { path: `${configMaps}?limit=1` });
-  return (list.json as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
-}
-
-test('a watch sends its headers before its first event', async () => {
-  const response = await open(`${configMaps}?watch=1&resourceVersion=${await currentVersion()}`);
-  assert.equal(response.statusCode, 200);
-  response.destroy();
-});
-
 test('a watch with a label selector shows an object that starts to match as ADDED and one that stops as DELETED', async () => {
-  const events = watch(`resourceVersion=${await currentVersion()}&labelSelector=on%3D1`);
-  const first = next(events);
-  await write('POST', 'selected');
-  await write('PATCH', 'selected', { on: '1' });
-  assert.equal((await first).type, 'ADDED');
-  await write('PATCH', 'selected', { on: '1', more: 'x' });
-  assert.equal((await next(events)).type, 'MODIFIED');
-  await write('PATCH', 'selected', { on: '2' });
-  assert.equal((await next(events)).type, 'DELETED');
-  await events.return(undefined);
+  const query = `watch=1&labelSelector=on%3D1&resourceVersion=${server.version}`;
+  const watch = await watchServer(server, `${configMaps}?${query}`);
+  for (const labels of [{}, { on: '1' }, { on: '1', more: 'x' }, { on: '2' }]) {
+    server.write(configMap('default', 'selected', { labels }));
+  }
+  await watch.until(3);
+  assert.deepEqual(
+    watch.events().map(({ type }) => type),
+    ['ADDED', 'MODIFIED', 'DELETED'],
+  );
+  watch.close();
 });
 
 test('a watch without a version starts with all objects, and timeoutSeconds ends it cleanly', async () => {
-  const names: string[] = [];
-  for await (const event of watch('timeoutSeconds=1&fieldSelector=metadata.name%3Dsettings')) {
-    names.push(`${event.type} ${event.object.metadata.name}`);
-  }
-  assert.deepEqual(names, ['ADDED settings']);
-});
-
-test('bookmarks come at their interval with the version of the latest change', async () => {
-  const events = watch(`resourceVersion=${await currentVersion()}&allowWatchBookmarks=true`);
-  const bookmark = await next(events);
-  assert.equal(bookmark.type, 'BOOKMARK');
-  assert.equal(bookmark.object.metadata.resourceVersion, await currentVersion());
-  await events.return(undefined);
-});
-
-test('a Table watch names its columns only in the first event', async () => {
-  const headers = { Accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
-  const events = watch(`resourceVersion=${await currentVersion()}`, headers);
-  const first = next(events);
-  await write('POST', 'row');
-  assert.equal((await first).object.kind, 'Table');
-  assert.equal((await first).object.columnDefinitions?.length, 3);
-  await write('DELETE', 'row');
-  assert.equal((await next(events)).object.columnDefinitions, null);
-  await events.return(undefined);
+  const query = 'watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3Dsettings';
+  const watch = await watchServer(server, `${configMaps}?${query}`);
+  assert.equal(await watch.ended, 'end');
+  assert.match(watch.lines().join(), /^ADDED settings \d+$/);
 });
 
 test('compaction makes an older version a 410 for a new watch', async () => {
-  const version = await currentVersion();
-  await write('POST', 'compacted');
+  const { version } = server;
+  server.write(configMap('default', 'compacted'));
   server.compact();
-  const event = await next(watch(`resourceVersion=${version}`));
-  assert.equal(event.type, 'ERROR');
-  assert.equal(event.object.code, 410);
+  const watch = await watchServer(server, `${configMaps}?watch=1&resourceVersion=${version}`);
+  await watch.until(1);
+  assert.equal(watch.events()[0]?.object.code, 410);
 });
 
 test('a followed log streams new lines until the pod is deleted', async () => {
   const pod = '/api/v1/namespaces/team-0/pods/web-1';
-  const response = await open(`${pod}/log?follow=true&tailLines=1`);
+  const response = await open(server.port, `${pod}/log?follow=true&tailLines=1`, { tls: credentials() });
   const read = lines(response);
   assert.equal((await read.next()).value, 'log line 4');
   server.appendLog('team-0', 'web-1', 'new');

@@ -264,17 +264,6 @@ test('a changed policy applies to reviews and new watches, and open watches cont
   assert.equal((await open(impersonated)).status, 200);
 });
 
-test('the server writes hundreds of large events per second', async () => {
-  const other = await start();
-  const watch = await watchServer(other, `${path}&resourceVersion=${other.version}`);
-  const body = 'x'.repeat(100 * 1024);
-  for (let index = 0; index < 200; index += 1) {
-    other.write(configMap('default', 'large', { data: { body, index: `${index}` } }));
-  }
-  await watch.until(200);
-  assert.ok((watch.frames().at(-1)?.length ?? 0) > body.length);
-});
-
 test('a watch and a log over WebSocket accept the one subprotocol that comes with a token', async () => {
   const { certificate: cert, key } = server.clientCertificate;
   const base = `wss://127.0.0.1:${server.port}`;

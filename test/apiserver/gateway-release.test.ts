@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { hasKubectl } from '../support/clients/kubectl.js';
 import { helm } from '../support/documents/helm.js';
+import { eventuallyPasses } from '../support/eventually.js';
 import { writeExecPlugin } from '../support/identities/exec-plugin.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
@@ -192,6 +193,9 @@ for (const [mode, { values, groups, reason }] of Object.entries(modes)) {
       assert.deepEqual(others, []);
       await release.run(getAuthority);
       await release.run(fetch);
+      // The Service sends callers only to a Pod that is ready.
+      const ready = `curl --fail --silent --show-error --cacert ca.crt https://localhost:${proxy.port}/-/readyz?verbose`;
+      await eventuallyPasses(async () => assert.match(await release.run(ready), /\[\+\]impersonation ok/));
       await assert.rejects(
         release.run(getPods, plugin.directory),
         /alice@example\.com.* cannot list resource "pods"/,

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
 import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
-import { kubectlTest } from '../support/clients/kubectl.js';
-import { only, optionsOf, proxyOf, render } from './manifests.js';
+import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
+import { projectFile } from '../support/project.js';
+import { type Manifest, only, optionsOf, proxyOf, render } from './manifests.js';
 
 function list(source: string): RegexpList {
   const compiled = compileRegexpList('list', source);
@@ -16,6 +21,26 @@ kubectlTest('a Pod of deploy/gateway gets the time of its drain and 3 s more', a
   const preStop = proxy.lifecycle?.preStop.sleep.seconds ?? 0;
   assert.ok(preStop > 0 && shutdownDelay > 0);
   assert.ok(preStop + (shutdownDelay + shutdownGrace) / 1000 + 3 <= pod.terminationGracePeriodSeconds);
+});
+
+kubectlTest('the flags that the kustomization of deploy/gateway shows are added to its own', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'gateway-'));
+  t.after(() => rm(folder, { recursive: true }));
+  for (const name of ['gateway', 'image'])
+    await cp(projectFile(`deploy/${name}`), join(folder, name), { recursive: true });
+  const file = join(folder, 'gateway/kustomization.yaml');
+  const written = await readFile(file, 'utf8');
+  await writeFile(file, written.replace(/^# (?=patches:| )/gm, ''));
+  const { stdout, stderr } = await kubectl(['kustomize', join(folder, 'gateway')]);
+  const made = parseAllDocuments(stdout).map(document => document.toJS() as Manifest);
+  const changed = optionsOf(proxyOf(only(made, 'Deployment').spec.template.spec));
+  const own = optionsOf(proxyOf(only(await render('gateway'), 'Deployment').spec.template.spec));
+  assert.equal(stderr, '');
+  assert.deepEqual(changed, {
+    ...own,
+    oidcIssuerUrl: 'https://login.example/realms/dev',
+    oidcClientId: 'kube-api-proxy',
+  });
 });
 
 kubectlTest('deploy/gateway leaves the number of replicas to its autoscaler, from two up', async () => {

@@ -33,6 +33,13 @@ async function main(): Promise<void> {
   process.on('exit', () => flushSync(logger));
   let running: Program | undefined;
   leaveOnSignal(options, logger, () => running);
+  // Before anything that takes time: without listeners, these signals would end a program that is starting.
+  process.on('SIGUSR2', () => {
+    logger.level = nextLevel(logger.level, options.logLevel);
+    logger.warn({ to: logger.level }, 'log level changed by signal');
+  });
+  let auditLog: Program['auditLog'];
+  if (followsHangup(options)) process.on('SIGHUP', () => auditLog?.reopen());
   const program = await createProgram(options, {
     env: process.env,
     homedir: homeOrNone(),
@@ -41,6 +48,7 @@ async function main(): Promise<void> {
     logger,
   });
   if ('problems' in program) return fail(allProblems(problems, program.problems));
+  auditLog = program.auditLog;
   const giveUp = async (reasons: readonly string[]): Promise<void> => {
     fail(reasons);
     await program.close();
@@ -52,11 +60,6 @@ async function main(): Promise<void> {
     logger.warn('the filter is off: any web page that a user opens can use this port');
   }
   surviveErrors(logger, program.metrics.uncaught);
-  process.on('SIGUSR2', () => {
-    logger.level = nextLevel(logger.level, options.logLevel);
-    logger.warn({ to: logger.level }, 'log level changed by signal');
-  });
-  if (followsHangup(options)) process.on('SIGHUP', () => program.auditLog?.reopen());
 
   const listening = await listen(program.app, options, withUmask);
   if ('problem' in listening) return giveUp([listening.problem]);

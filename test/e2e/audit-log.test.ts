@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
@@ -636,6 +636,20 @@ describe('the file of the audit log', () => {
       stderr.trim().split('\n'),
       expected(reasons[0]).map(problem => `kube-api-proxy: ${problem}`),
     );
+  });
+
+  test('may be renamed while the program starts: neither SIGHUP nor SIGUSR2 ends it', async t => {
+    const parent = folder(t);
+    const [fifo, pid] = [join(parent, 'kubeconfig'), join(parent, 'pid')];
+    execFileSync('mkfifo', [fifo]);
+    // The shell waits until the program reads its kubeconfig.
+    const signals = `kill -HUP $(cat ${pid}); kill -USR2 $(cat ${pid}); sleep 0.2`;
+    const writer = execFile('sh', ['-c', `exec 3>${fifo}; ${signals}; cat ${kubeconfig.path} >&3`]);
+    t.after(() => writer.kill());
+    const { port } = await startBuilt(t, [`--kubeconfig=${fifo}`], {
+      under: ['sh', '-c', `echo $$ > ${pid}; exec "$@"`, 'sh'],
+    });
+    assert.equal((await send(port, '/version')).status, 200);
   });
 
   test('is not needed for SIGHUP, which then ends the program', async t => {

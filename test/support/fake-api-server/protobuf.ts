@@ -1,6 +1,7 @@
 import { PbfReader, PbfWriter } from 'pbf';
 import type { KubeObject } from './objects.js';
 import { messages } from './protobuf-schema.js';
+import { unsupportedMediaType } from './status-failure.js';
 
 type Message = Record<string, unknown>;
 
@@ -45,7 +46,7 @@ function fieldReader(message: string): (number: number, result: Message, pbf: Pb
 
 /**
  * Decodes `application/vnd.kubernetes.protobuf` (the magic bytes "k8s\0", then runtime.Unknown) into the JSON form. Fields
- * outside the schema are dropped. Throws an error for a kind without a schema.
+ * outside the schema are dropped. Throws 415 for a kind without a schema.
  */
 export function decodeProtobuf(bytes: Buffer): Message {
   const { typeMeta, raw } = new PbfReader(bytes.subarray(magic.length)).readFields(
@@ -56,7 +57,7 @@ export function decodeProtobuf(bytes: Buffer): Message {
     { typeMeta: {} as { kind?: string }, raw: new Uint8Array() as Uint8Array },
   );
   const { kind = '' } = typeMeta;
-  if (!hasProtobuf(kind)) throw new Error(`no protobuf schema for kind ${kind}`);
+  if (!hasProtobuf(kind)) throw unsupportedMediaType(['application/json', 'application/yaml']);
   return { ...typeMeta, ...new PbfReader(raw).readFields(fieldReader(kind), {}) };
 }
 

@@ -150,7 +150,8 @@ export function customPrinter(columns: readonly PrinterColumn[]): Printer {
     cells: object =>
       columns.map(({ type, jsonPath }) => {
         const value = field(object, ...jsonPath.split('.').slice(1));
-        return type === 'date' ? age(value) : (value ?? '');
+        if (type === 'date') return age(value);
+        return value ?? (type === 'integer' ? 0 : '');
       }),
   };
 }

@@ -1,10 +1,8 @@
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
-import { Agent, request } from 'node:https';
+import { Agent } from 'node:https';
 import { join } from 'node:path';
-import { text as readText } from 'node:stream/consumers';
 import type { CertificatePair } from '../certificates/certificate-types.js';
+import { send } from '../clients/http-client.js';
 import { fileNames } from './authority-files.js';
 
 /** The User-Agent of an ApiClient. */
@@ -18,12 +16,12 @@ export interface ApiAnswer {
 
 /** A member of system:masters who asks an API server without the proxy. */
 export class ApiClient {
-  readonly #url: string;
+  readonly #port: number;
   readonly #agent: Agent;
 
   /** `ca` is the authority of the API server, as PEM; the pair is a client certificate that it trusts. */
   constructor(url: string, ca: string, { certificate: cert, key }: CertificatePair) {
-    this.#url = url;
+    this.#port = Number(new URL(url).port);
     this.#agent = new Agent({ ca, cert, key, keepAlive: true });
   }
 
@@ -44,21 +42,15 @@ export class ApiClient {
     object?: unknown,
   ): Promise<ApiAnswer> {
     const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-    const body = object === undefined ? '' : JSON.stringify(object);
-    const sent = request(this.#url + path, {
+    const { status, headers, text } = await send(this.#port, path, {
       method,
       agent: this.#agent,
-      headers: {
-        'user-agent': adminAgent,
-        'content-length': Buffer.byteLength(body),
-        ...(object !== undefined && { 'content-type': contentType }),
-      },
+      tls: {},
+      headers: { 'user-agent': adminAgent, ...(object !== undefined && { 'content-type': contentType }) },
+      body: object === undefined ? '' : JSON.stringify(object),
     });
-    sent.end(body);
-    const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    const text = await readText(response);
-    const isJson = response.headers['content-type']?.startsWith('application/json') === true;
-    return { status: response.statusCode ?? 0, body: isJson ? (JSON.parse(text) as unknown) : text };
+    const isJson = headers['content-type']?.startsWith('application/json') === true;
+    return { status, body: isJson ? (JSON.parse(text) as unknown) : text };
   }
 
   /** Sends a request, and rejects unless its answer is a 2xx. Returns the answer's body. */

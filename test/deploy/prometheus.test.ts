@@ -82,6 +82,16 @@ function startPrometheus(file: string, folder: string): { child: ChildProcess; a
   return { child, address };
 }
 
+/** Ends Prometheus, and removes its folder. */
+async function stop(child: ChildProcess | undefined, folder: string): Promise<void> {
+  if (child !== undefined && child.exitCode === null) {
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  }
+  await rm(folder, { recursive: true });
+}
+
 async function ask<T>(address: string, path: string): Promise<T> {
   const response = await fetch(`http://${address}/api/v1/${path}`);
   const { data } = (await response.json()) as { data: T };
@@ -154,11 +164,38 @@ test("Prometheus reads the proxy's metrics, the API server's metrics through the
       [],
     );
   } finally {
-    if (child !== undefined && child.exitCode === null) {
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
-    }
-    await rm(folder, { recursive: true });
+    await stop(child, folder);
   }
+});
+
+test("Prometheus reads the API server's metrics through a gateway, by the configuration of clients.md", {
+  skip,
+}, async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));
+  const tokens = join(folder, 'tokens.csv');
+  await writeFile(tokens, 'token-of-prometheus,prometheus,,\n', { mode: 0o600 });
+  const { port, ca } = await startStack(t, {
+    server: { allow: (user, { path }) => user.username !== 'prometheus' || path === '/metrics' },
+    flags: [`--token-auth-file=${tokens}`],
+    tls: true,
+  });
+  await writeFile(join(folder, 'token'), 'token-of-prometheus');
+  await writeFile(join(folder, 'ca.crt'), ca);
+  const document = await readFile(projectFile('deploy/clients.md'), 'utf8');
+  const [, example = ''] = /^```yaml\n(scrape_configs:[\s\S]*?)^```$/m.exec(document) ?? [];
+  const file = join(folder, 'prometheus.yaml');
+  const address = `127.0.0.1:${port}`;
+  const config = example.replaceAll('/etc/prometheus', folder).replace('gw.example:443', address);
+  await writeFile(file, `global: { scrape_interval: 1s, scrape_timeout: 1s }\n${config}`);
+  const prometheus = startPrometheus(file, folder);
+  t.after(() => stop(prometheus.child, folder));
+  const api = await prometheus.address;
+  const { activeTargets } = await until(
+    () => ask<{ activeTargets: Target[] }>(api, 'targets'),
+    ({ activeTargets: targets }) => targets.some(({ health }) => health !== 'unknown'),
+  );
+  assert.deepEqual(
+    activeTargets.map(({ labels, health, lastError }) => [labels.job, health, lastError]),
+    [['apiserver', 'up', '']],
+  );
 });

@@ -2,6 +2,7 @@
 export const frameType = {
   data: 0,
   headers: 1,
+  priority: 2,
   rstStream: 3,
   settings: 4,
   pushPromise: 5,
@@ -22,6 +23,7 @@ export const errorCode = {
   frameSizeError: 6,
   refusedStream: 7,
   cancel: 8,
+  compressionError: 9,
   enhanceYourCalm: 11,
 } as const;
 

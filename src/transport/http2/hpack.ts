@@ -1,15 +1,14 @@
+import { errorCode } from './frames.js';
+import { Http2Error } from './http2-error.js';
 import { decodeHuffman } from './huffman.js';
 import { indexOfField, indexOfName, type StaticField, staticField } from './static-table.js';
 
 /** A header block is not valid HPACK, or is too large. */
-export class HpackError extends Error {
+export class HpackError extends Http2Error {
   override readonly name = 'HpackError';
 
-  constructor(
-    message: string,
-    readonly code: 'MALFORMED_HTTP2' | 'RESPONSE_HEADERS_TOO_LARGE' = 'MALFORMED_HTTP2',
-  ) {
-    super(message);
+  constructor(message: string, code: Http2Error['code'] = 'MALFORMED_HTTP2') {
+    super(code === 'MALFORMED_HTTP2' ? errorCode.compressionError : errorCode.enhanceYourCalm, message, code);
   }
 }
 

@@ -65,6 +65,13 @@ export class Inbound {
         requireLength(payload.length === 4);
         this.#events.onReset(streamId, payload.readUInt32BE());
         break;
+      case frameType.priority:
+        if (streamId === 0) throw malformed('the stream of a frame');
+        requireLength(payload.length === 5);
+        break;
+      case frameType.windowUpdate:
+        requireLength(payload.length === 4);
+        break;
       case frameType.pushPromise:
         throw malformed('a push promise');
     }

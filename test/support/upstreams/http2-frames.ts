@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
+import { plain } from './hpack.js';
 
 /** The bytes before a client's first frame. */
 export const connectionPreface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
@@ -42,17 +43,8 @@ export function frame(type: number, flag: number, stream: number, payload: Buffe
 
 /** Header fields as HPACK literals that are never indexed and never compressed (RFC 7541, section 6.2.3). */
 export function headerBlock(fields: readonly (readonly [name: string, value: string])[]): Buffer {
-  const parts = fields.flatMap(([name, value]) => [Buffer.from([0x10]), literal(name), literal(value)]);
+  const parts = fields.flatMap(([name, value]) => [Buffer.from([0x10]), plain(name), plain(value)]);
   return Buffer.concat(parts);
-}
-
-function literal(text: string): Buffer {
-  const bytes = Buffer.from(text, 'latin1');
-  if (bytes.length < 127) return Buffer.concat([Buffer.from([bytes.length]), bytes]);
-  const length: number[] = [127];
-  let left = bytes.length - 127;
-  for (; left >= 128; left = Math.floor(left / 128)) length.push((left % 128) + 128);
-  return Buffer.concat([Buffer.from([...length, left]), bytes]);
 }
 
 /** A number of four bytes, as in frames. */

@@ -266,6 +266,9 @@ describe('the end of an HTTP/2 connection', () => {
     'an acknowledgement of SETTINGS with content': frame(settings, flags.ack, 0, Buffer.alloc(6)),
     'GOAWAY on a stream': frame(goaway, 0, 1, Buffer.alloc(8)),
     'GOAWAY that is too short': frame(goaway, 0, 0, Buffer.alloc(7)),
+    'PRIORITY of stream 0': frame(frameTypes.priority, 0, 0, Buffer.alloc(5)),
+    'PRIORITY of a wrong length': frame(frameTypes.priority, 0, 1, Buffer.alloc(4)),
+    'WINDOW_UPDATE of a wrong length': frame(windowUpdate, 0, 1, Buffer.alloc(5)),
     'a frame that is too large': frame(data, 0, 1, Buffer.alloc(16_385)),
     'a frame inside a head': Buffer.concat([
       frame(headers, 0, 1, headerBlock(ok)),

@@ -4,7 +4,14 @@ import { readHead, readTrailers } from '../../../src/transport/http2/response-he
 
 const ok = [':status', '200'];
 const malformed = { name: 'Http2Error', code: 'MALFORMED_HTTP2', wireCode: 1 };
-const connectionSpecific = ['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'];
+const connectionSpecific = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+];
 /** Names and values that would end a field of HTTP/1.1, or the head. */
 const illegal: readonly (readonly [name: string, value: string])[] = [
   ['X', 'y'],

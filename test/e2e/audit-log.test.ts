@@ -217,7 +217,7 @@ test('every kind of request is in the audit log once, and requests to the proxy 
       ['create', configMaps, 'ResponseComplete', 201],
       ['list', `${configMaps}?limit=1`, 'ResponseComplete', 200],
       ['delete', `${configMaps}/audited`, 'ResponseComplete', 200],
-      ['post', '/version', 'ResponseComplete', 404],
+      ['post', '/version', 'ResponseComplete', 405],
       ['get', '/api/v1/namespaces/default/pods/none', 'ResponseComplete', 404],
     ],
   );

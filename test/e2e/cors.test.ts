@@ -50,7 +50,7 @@ const answers: readonly (readonly [number, AttackRequest])[] = [
   [404, { target: `${pod}-none` }],
   [200, { target: '/api/v1/pods' }],
   [200, { target: '/api/v1/pods?watch=true&timeoutSeconds=1' }],
-  [200, { method: 'HEAD', target: pod }],
+  [405, { method: 'HEAD', target: pod }],
   [404, { method: 'DELETE', target: `${pod}-none` }],
   [200, { target: '/static/server-texts.json' }],
   [200, { target: '/static/' }],

@@ -2,90 +2,133 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { anyApiServer, embedded } from '../support/any-api-server.js';
 import type { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
+import { AnyWatchedNamespace } from '../support/proxy/any-watched-namespace.js';
 import { startStack } from '../support/proxy/stack.js';
 import { forms, type NamespaceWatch, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 
-// Bookmarks come often, so that most upstream watches begin with one.
-const stack = await startStack(
-  { after },
-  { server: { bookmarkInterval: 50, bookmarkBeforeEnd: 500 }, flags: ['--share-watches'] },
-);
-const { server } = stack;
+// At the embedded API server, bookmarks come often, so that most upstream watches begin with one.
+const server = await anyApiServer({ after }, { bookmarkInterval: 50, bookmarkBeforeEnd: 500 });
+const stack = await startStack({ after }, { server, flags: ['--share-watches'] });
+
+/** A namespace of the embedded API server. */
+const embeddedNamespace = () =>
+  new WatchedNamespace({ server: server.embedded, proxy: { url: stack.proxy.url } });
 
 /** Asserts that a watch has received, byte for byte, the same as a direct watch of the API server from the same version. */
 async function assertSameAsDirect(
-  namespace: WatchedNamespace,
+  namespace: AnyWatchedNamespace | WatchedNamespace,
   watch: WatchClient,
   question: NamespaceWatch,
+  read: (bytes: Buffer) => string = bytes => bytes.toString('latin1'),
 ): Promise<void> {
   const direct = await namespace.direct(question);
-  assert.equal(watch.headers['content-type'], direct.headers['content-type']);
-  assert.equal(watch.headers['cache-control'], direct.headers['cache-control']);
-  await eventually('the events at the API server', () => direct.frames().length >= watch.frames().length);
-  assert.deepEqual(watch.frames().map(String), direct.frames().map(String));
-  assert.deepEqual(watch.bytes(), direct.bytes());
-  direct.close();
+  try {
+    assert.equal(watch.headers['content-type'], direct.headers['content-type']);
+    assert.equal(watch.headers['cache-control'], direct.headers['cache-control']);
+    await eventually('the events at the API server', () => direct.frames().length >= watch.frames().length);
+    assert.deepEqual(watch.frames().map(read), direct.frames().map(read));
+    assert.equal(read(watch.bytes()), read(direct.bytes()));
+  } finally {
+    direct.close();
+  }
+}
+
+/** The text of a Table without the ages of its objects, which grow until the API server writes it. */
+function ageless(bytes: Buffer): string {
+  return bytes.toString('latin1').replace(/"\d+s"\],/g, '"AGE"],');
 }
 
 // One after the other: a test of these cuts every connection of the API server.
 describe('events', { concurrency: false }, () => {
   for (const [form, Accept] of Object.entries(forms)) {
-    test(`come as the API server sends them, to first, late and returning clients (${form})`, async () => {
-      const namespace = new WatchedNamespace(stack);
-      const from = server.version;
-      const headers = { Accept };
-      const clients: (readonly [WatchClient, number])[] = [];
-      const join = async (version: number) =>
-        clients.push([await namespace.watch({ from: version, headers }), version]);
-      await join(from);
-      await join(from);
-      // A client that asks for bookmarks shows when the API server has sent one.
-      const marked = await namespace.watch({ from, headers, query: '&allowWatchBookmarks=true' });
-      await marked.until(1);
-      const [one = 0] = namespace.writeAll('one', 'one');
-      const two = namespace.write('two', {
-        text: 'ünïcödé "quoted" \\ \n </script> \u2028',
-        long: 'x'.repeat(70_000),
-      });
-      namespace.remove('one');
-      await join(one);
-      await join(two);
-      await join(server.version);
-      const [three] = namespace.writeAll('three', 'two');
-      for (const [client] of clients) await client.untilNamed('three');
-      namespace.write('last');
-      for (const [client] of clients) await client.untilNamed('last');
-      for (const [client, version] of clients) {
-        await assertSameAsDirect(namespace, client, { from: version, headers });
-      }
-      assert.equal(clients[0]?.[0].frames().length, 7);
-      assert.equal(namespace.upstream().length, 1);
+    test(
+      `come as the API server sends them, to first, late and returning clients (${form})`,
+      embedded,
+      async () => {
+        const namespace = embeddedNamespace();
+        const from = server.embedded.version;
+        const headers = { Accept };
+        const clients: (readonly [WatchClient, number])[] = [];
+        const join = async (version: number) =>
+          clients.push([await namespace.watch({ from: version, headers }), version]);
+        await join(from);
+        await join(from);
+        // A client that asks for bookmarks shows when the API server has sent one.
+        const marked = await namespace.watch({ from, headers, query: '&allowWatchBookmarks=true' });
+        await marked.until(1);
+        const [one = 0] = namespace.writeAll('one', 'one');
+        const two = namespace.write('two', {
+          text: 'ünïcödé "quoted" \\ \n </script> \u2028',
+          long: 'x'.repeat(70_000),
+        });
+        namespace.remove('one');
+        await join(one);
+        await join(two);
+        await join(server.embedded.version);
+        const [three] = namespace.writeAll('three', 'two');
+        for (const [client] of clients) await client.untilNamed('three');
+        namespace.write('last');
+        for (const [client] of clients) await client.untilNamed('last');
+        for (const [client, version] of clients) {
+          await assertSameAsDirect(namespace, client, { from: version, headers });
+        }
+        assert.equal(clients[0]?.[0].frames().length, 7);
+        assert.equal(namespace.upstream().length, 1);
 
-      // Events from before the break are not sent again, and later events have the same form.
-      server.cut();
-      namespace.write('after');
-      for (const [client] of clients) await client.untilNamed('after');
-      await join(three as number);
-      await join(server.version);
-      namespace.write('end');
-      for (const [client, version] of clients) {
-        await client.untilNamed('end');
-        assert.equal(client.state(), 'open');
-        await assertSameAsDirect(namespace, client, { from: version, headers });
+        // Events from before the break are not sent again, and later events have the same form.
+        server.embedded.cut();
+        namespace.write('after');
+        for (const [client] of clients) await client.untilNamed('after');
+        await join(three as number);
+        await join(server.embedded.version);
+        namespace.write('end');
+        for (const [client, version] of clients) {
+          await client.untilNamed('end');
+          assert.equal(client.state(), 'open');
+          await assertSameAsDirect(namespace, client, { from: version, headers });
+        }
+        // One client has a version from before the break. So the proxy opened a third watch from there, which serves all.
+        assert.equal(namespace.upstream().length, 3);
+      },
+    );
+  }
+
+  for (const [form, Accept] of Object.entries(forms)) {
+    test(`come to first, late and returning clients as to a client without the program (${form})`, async () => {
+      const namespace = await AnyWatchedNamespace.create(stack);
+      const headers = { Accept };
+      const clients: (readonly [WatchClient, string])[] = [];
+      const join = async (from: string) => clients.push([await namespace.watch({ from, headers }), from]);
+      await join(await namespace.version());
+      const one = await namespace.write('one');
+      await namespace.write('one', { text: 'x' });
+      const two = await namespace.write('two', { text: 'ünïcödé "quoted" \\ \n </script> \u2028' });
+      await namespace.remove('one');
+      for (const from of [one, two, await namespace.version()]) await join(from);
+      await namespace.write('last', { long: 'x'.repeat(70_000) });
+      for (const [client, from] of clients) {
+        await client.untilNamed('last');
+        await assertSameAsDirect(
+          namespace,
+          client,
+          { from, headers },
+          form === 'table' ? ageless : undefined,
+        );
       }
-      // One client has a version from before the break. So the proxy opened a third watch from there, which serves all.
-      assert.equal(namespace.upstream().length, 3);
+      assert.equal(clients[0]?.[0].frames().length, 5);
+      assert.equal((await namespace.upstream()).length, 1);
     });
   }
 
   test('of a selector show objects that start and stop matching, at the versions of their changes', async () => {
-    const namespace = new WatchedNamespace(stack);
-    const question = { from: server.version, query: '&fieldSelector=metadata.name%3Dmine' };
+    const namespace = await AnyWatchedNamespace.create(stack);
+    const question = { from: await namespace.version(), query: '&fieldSelector=metadata.name%3Dmine' };
     const watches = await namespace.watchMany(2, question);
-    namespace.writeAll('mine', 'other', 'mine');
-    namespace.remove('mine');
+    await namespace.writeAll('mine', 'other', 'mine');
+    await namespace.remove('mine');
     for (const watch of watches) {
       await watch.until(3);
       assert.deepEqual(
@@ -97,16 +140,16 @@ describe('events', { concurrency: false }, () => {
   });
 
   test('come whole and in order if they are many and large', async () => {
-    const namespace = new WatchedNamespace(stack);
-    const from = server.version;
+    const namespace = await AnyWatchedNamespace.create(stack);
+    const from = await namespace.version();
     const watches = await namespace.watchMany(5, { from });
-    const versions = Array.from({ length: 60 }, (_, index) =>
-      namespace.write('large', { body: `${index}`.repeat(40_000) }),
-    );
+    const versions: string[] = [];
+    for (let index = 0; index < 60; index += 1)
+      versions.push(await namespace.write('large', { body: `${index}`.repeat(40_000) }));
     for (const watch of watches) {
       await watch.until(60);
       assert.deepEqual(
-        watch.events().map(({ object }) => Number(object.metadata.resourceVersion)),
+        watch.events().map(({ object }) => object.metadata.resourceVersion),
         versions,
       );
     }
@@ -117,15 +160,15 @@ describe('a client that joins', { concurrency: true }, () => {
   const lines = (watch: WatchClient) => watch.lines().map(line => line.split(' ')[1]);
 
   test('in the past, at the present or ahead gets the events after its version, each once', async () => {
-    const namespace = new WatchedNamespace(stack);
-    const from = server.version;
+    const namespace = await AnyWatchedNamespace.create(stack);
+    const from = await namespace.version();
     const first = await namespace.watch({ from });
-    const [a = 0, , c = 0] = namespace.writeAll('a', 'b', 'c');
+    const [a = '', , c = ''] = await namespace.writeAll('a', 'b', 'c');
     await first.until(3);
     const past = await namespace.watch({ from: a });
     const present = await namespace.watch({ from: c });
-    const ahead = await namespace.watch({ from: c + 5_000_000 });
-    namespace.writeAll('d', 'e');
+    const ahead = await namespace.watch({ from: Number(c) + 5_000_000 });
+    await namespace.writeAll('d', 'e');
     for (const watch of [first, past, present]) await watch.untilNamed('"e"');
     assert.deepEqual([first, past, present].map(lines), [
       ['a', 'b', 'c', 'd', 'e'],
@@ -135,16 +178,17 @@ describe('a client that joins', { concurrency: true }, () => {
     assert.deepEqual(lines(ahead), []);
     assert.equal(ahead.state(), 'open');
     // The client from the future may have its own watch.
-    assert.ok(namespace.upstream().length <= 2);
+    assert.ok((await namespace.upstream()).length <= 2);
   });
 
-  test('a little ahead gets the events after its version, and none before it', async () => {
-    const namespace = new WatchedNamespace(stack);
+  test('a little ahead gets the events after its version, and none before it', embedded, async () => {
+    const namespace = embeddedNamespace();
     const first = await namespace.watch();
     const before = namespace.write('a');
     await first.untilNamed('"a"');
     const ahead = await namespace.watch({ from: before + 100 });
-    while (server.version < before + 90) server.write({ ...quietObject, metadata: { name: 'quiet' } });
+    while (server.embedded.version < before + 90)
+      server.embedded.write({ ...quietObject, metadata: { name: 'quiet' } });
     const names = Array.from({ length: 20 }, (_, index) => `n${index}-`);
     const versions = namespace.writeAll(...names);
     const newer = names.filter((_, index) => (versions[index] as number) > before + 100);
@@ -155,13 +199,13 @@ describe('a client that joins', { concurrency: true }, () => {
   });
 
   test('before the version of the first client gets the earlier events too', async () => {
-    const namespace = new WatchedNamespace(stack);
-    const from = server.version;
-    const [, b = 0] = namespace.writeAll('a', 'b', 'c');
+    const namespace = await AnyWatchedNamespace.create(stack);
+    const from = await namespace.version();
+    const [, b = ''] = await namespace.writeAll('a', 'b', 'c');
     const late = await namespace.watch({ from: b });
     await late.untilNamed('"c"');
     const early = await namespace.watch({ from });
-    namespace.write('d');
+    await namespace.write('d');
     for (const watch of [late, early]) await watch.untilNamed('"d"');
     assert.deepEqual([late, early].map(lines), [
       ['c', 'd'],
@@ -175,9 +219,9 @@ describe('a client that joins', { concurrency: true }, () => {
     }
   });
 
-  test('further in the past than 2,000 events gets all of them', async () => {
-    const namespace = new WatchedNamespace(stack);
-    const from = server.version;
+  test('further in the past than 2,000 events gets all of them', embedded, async () => {
+    const namespace = embeddedNamespace();
+    const from = server.embedded.version;
     const first = await namespace.watch({ from });
     for (let index = 0; index < 2100; index += 1) namespace.write(`n${index}-`);
     await first.until(2100);
@@ -191,9 +235,9 @@ describe('a client that joins', { concurrency: true }, () => {
     assert.ok(namespace.upstream().length <= 2);
   });
 
-  test('further in the past than 16 MB gets all of it', async () => {
-    const namespace = new WatchedNamespace(stack);
-    const from = server.version;
+  test('further in the past than 16 MB gets all of it', embedded, async () => {
+    const namespace = embeddedNamespace();
+    const from = server.embedded.version;
     const first = await namespace.watch({ from });
     const body = 'x'.repeat(1_000_000);
     for (let index = 0; index < 20; index += 1) namespace.write(`n${index}-`, { body });
@@ -211,9 +255,9 @@ const quietObject = { apiVersion: 'v1', kind: 'Namespace' } as const;
 describe('bookmarks', { concurrency: true }, () => {
   const asked = '&allowWatchBookmarks=true';
 
-  test('come only to clients that asked for them, never before an older event', async () => {
-    const namespace = new WatchedNamespace(stack);
-    const from = server.version;
+  test('come only to clients that asked for them, never before an older event', embedded, async () => {
+    const namespace = embeddedNamespace();
+    const from = server.embedded.version;
     const plain = await namespace.watch({ from });
     const refusing = await namespace.watch({ from, query: '&allowWatchBookmarks=false' });
     const asking = await namespace.watch({ from, query: asked });
@@ -237,10 +281,10 @@ describe('bookmarks', { concurrency: true }, () => {
     assert.equal(namespace.upstream().length, 1);
   });
 
-  test('come as the API server sends them, in each form', async () => {
+  test('come as the API server sends them, in each form', embedded, async () => {
     for (const Accept of Object.values(forms)) {
-      const namespace = new WatchedNamespace(stack);
-      const question = { from: server.version, query: asked, headers: { Accept } };
+      const namespace = embeddedNamespace();
+      const question = { from: server.embedded.version, query: asked, headers: { Accept } };
       const watches = await namespace.watchMany(2, question);
       const direct = await namespace.direct(question);
       for (const watch of [...watches, direct]) await watch.until(2);
@@ -254,10 +298,10 @@ describe('bookmarks', { concurrency: true }, () => {
     }
   });
 
-  test('and events share the columns of a Table: the first of either has them', async () => {
-    const namespace = new WatchedNamespace(stack);
+  test('and events share the columns of a Table: the first of either has them', embedded, async () => {
+    const namespace = embeddedNamespace();
     const headers = { Accept: forms.table };
-    const from = server.version;
+    const from = server.embedded.version;
     const asking = await namespace.watch({ from, headers, query: asked });
     await asking.until(2);
     const plain = await namespace.watch({ from, headers });
@@ -275,7 +319,7 @@ describe('bookmarks', { concurrency: true }, () => {
 /** Answers the watches of a namespace only with a head; the test sends the rest. */
 function holdWatches(namespace: WatchedNamespace): { open: readonly ServerResponse[]; remove: () => void } {
   const open: ServerResponse[] = [];
-  const remove = server.intercept((request, response) => {
+  const remove = server.embedded.intercept((request, response) => {
     if (request.url?.startsWith(namespace.path) !== true) return false;
     response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
     open.push(response);
@@ -286,35 +330,35 @@ function holdWatches(namespace: WatchedNamespace): { open: readonly ServerRespon
 
 describe('timeoutSeconds', { concurrency: true }, () => {
   test('applies only to its own client: its watch ends cleanly, and the others continue', async () => {
-    const namespace = new WatchedNamespace(stack);
-    const from = server.version;
+    const namespace = await AnyWatchedNamespace.create(stack);
+    const from = await namespace.version();
     const started = performance.now();
     const brief = await namespace.watch({ from, query: '&timeoutSeconds=1' });
     const long = await namespace.watch({ from, query: '&timeoutSeconds=300' });
     const endless = await namespace.watch({ from });
     assert.equal(await brief.ended, 'end');
     assert.ok(performance.now() - started > 900);
-    namespace.write('after');
+    await namespace.write('after');
     for (const watch of [long, endless]) await watch.untilNamed('after');
     assert.deepEqual(brief.frames(), []);
-    assert.equal(namespace.upstream().length, 1);
+    assert.equal((await namespace.upstream()).length, 1);
   });
 
   test('of the first client does not end the upstream watch of the others', async () => {
-    const namespace = new WatchedNamespace(stack);
-    const from = server.version;
+    const namespace = await AnyWatchedNamespace.create(stack);
+    const from = await namespace.version();
     const watches = await namespace.watchMany(2, { from, query: '&timeoutSeconds=1' });
     const other = await namespace.watch({ from });
     for (const watch of watches) assert.equal(await watch.ended, 'end');
-    namespace.write('after');
+    await namespace.write('after');
     await other.untilNamed('after');
-    assert.equal(namespace.upstream().length, 1);
+    assert.equal((await namespace.upstream()).length, 1);
   });
 });
 
 describe('an ERROR event', { concurrency: true }, () => {
-  test('for a version that is too old comes only to its client', async () => {
-    const namespace = new WatchedNamespace(stack);
+  test('for a version that is too old comes only to its client', embedded, async () => {
+    const namespace = embeddedNamespace();
     const watch = await namespace.watch();
     for (let attempt = 0; attempt < 2; attempt += 1) {
       const old = await namespace.watch({ from: 1 });
@@ -328,10 +372,10 @@ describe('an ERROR event', { concurrency: true }, () => {
   });
 
   for (const code of [410, 504, 500]) {
-    test(`of the API server (${code}) comes to every client and ends its watch`, async () => {
-      const namespace = new WatchedNamespace(stack);
+    test(`of the API server (${code}) comes to every client and ends its watch`, embedded, async () => {
+      const namespace = embeddedNamespace();
       const { open, remove } = holdWatches(namespace);
-      const from = server.version;
+      const from = server.embedded.version;
       const watches = await namespace.watchMany(3, { from });
       watches.push(await namespace.watch({ from, query: '&allowWatchBookmarks=true' }));
       assert.equal(open.length, 1);
@@ -351,12 +395,12 @@ describe('an ERROR event', { concurrency: true }, () => {
   }
 });
 
-test('an event of thousands of pieces, with pauses between them, comes whole', async () => {
-  const namespace = new WatchedNamespace(stack);
-  const from = server.version;
+test('an event of thousands of pieces, with pauses between them, comes whole', embedded, async () => {
+  const namespace = embeddedNamespace();
+  const from = server.embedded.version;
   const event = `{"type":"ADDED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","resourceVersion":"${from + 1}"},"data":{"text":"${'é'.repeat(3000)}"}}}\n`;
   const bytes = Buffer.from(event);
-  const remove = server.intercept(async (request, response) => {
+  const remove = server.embedded.intercept(async (request, response) => {
     if (request.url?.startsWith(namespace.path) !== true) return false;
     response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
     for (let at = 0; at < bytes.length; at += 3) {
@@ -372,8 +416,8 @@ test('an event of thousands of pieces, with pauses between them, comes whole', a
   remove();
 });
 
-test('versions of events may be numbers of any length', async () => {
-  const namespace = new WatchedNamespace(stack);
+test('versions of events may be numbers of any length', embedded, async () => {
+  const namespace = embeddedNamespace();
   const versions = [
     '9',
     '10',
@@ -407,16 +451,20 @@ test('versions of events may be numbers of any length', async () => {
   remove();
 });
 
-test('a client whose version overflows at the API server has its own watch, and others go on sharing', async () => {
-  const namespace = new WatchedNamespace(stack);
-  const { open, remove } = holdWatches(namespace);
-  const overflowing = await namespace.watch({ from: '18446744073709551615' });
-  // As if it had begun "from now".
-  const event = `{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"1001"}}}\n`;
-  open[0]?.write(event);
-  await overflowing.until(1);
-  for (const watch of await namespace.watchMany(3, { from: 1000 })) assert.equal(watch.state(), 'open');
-  assert.equal(overflowing.state(), 'open');
-  assert.equal(open.length, 2);
-  remove();
-});
+test(
+  'a client whose version overflows at the API server has its own watch, and others go on sharing',
+  embedded,
+  async () => {
+    const namespace = embeddedNamespace();
+    const { open, remove } = holdWatches(namespace);
+    const overflowing = await namespace.watch({ from: '18446744073709551615' });
+    // As if it had begun "from now".
+    const event = `{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"1001"}}}\n`;
+    open[0]?.write(event);
+    await overflowing.until(1);
+    for (const watch of await namespace.watchMany(3, { from: 1000 })) assert.equal(watch.state(), 'open');
+    assert.equal(overflowing.state(), 'open');
+    assert.equal(open.length, 2);
+    remove();
+  },
+);

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { anyApiServer } from '../support/any-api-server.js';
 import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
 import { openWatch, readWatch, type WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
+import { AnyWatchedNamespace } from '../support/proxy/any-watched-namespace.js';
 import { startStack } from '../support/proxy/stack.js';
-import { WatchedNamespace } from '../support/proxy/watched-namespace.js';
 
-const { server, port, ca } = await startStack({ after }, { tls: true, flags: ['--share-watches'] });
+const server = await anyApiServer({ after });
+const { port, ca } = await startStack({ after }, { server, tls: true, flags: ['--share-watches'] });
 const proxy = { url: `https://127.0.0.1:${port}` };
 const session = await connectHttp2(port, ca);
 after(() => session.destroy());
@@ -23,7 +25,7 @@ async function overHttp2(target: string, headers: Readonly<Record<string, string
 /** The watch of a program, as its source makes it. */
 interface Program {
   /** The query of a watch from a version, with a time limit in seconds if the program sends one. */
-  readonly query: (version: number, seconds: number) => string;
+  readonly query: (version: string, seconds: number) => string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -88,23 +90,24 @@ const programs: Readonly<Record<string, Program>> = {
 describe('five clients with a time limit each share one watch of the API server', { concurrency: 4 }, () => {
   for (const [program, { query, headers }] of Object.entries(programs)) {
     test(`if they are ${program}`, async () => {
-      const namespace = new WatchedNamespace({ server, proxy });
-      const from = server.version;
+      const namespace = await AnyWatchedNamespace.create({ server, proxy });
+      const from = await namespace.version();
       const watches = await Promise.all(
         [554, 301, 599, 420, 360].map((seconds, index) => {
           const open = index % 2 === 0 ? overHttp1 : overHttp2;
           return open(`${namespace.path}?${query(from, seconds)}`, headers);
         }),
       );
-      namespace.write('seen');
+      await namespace.write('seen');
       for (const { status, bytes } of watches) {
         assert.equal(status, 200);
         await eventually('the event', () => bytes().length > 0);
       }
       for (const watch of watches) watch.close();
-      assert.equal(namespace.upstream().length, 1);
+      const upstream = await namespace.upstream();
+      assert.equal(upstream.length, 1);
       // The proxy's own parameters replace those of the clients.
-      const { searchParams } = new URL(namespace.upstream()[0]?.rawUrl ?? '', server.url);
+      const { searchParams } = new URL(upstream[0]?.target ?? '', server.url);
       const expected = new URLSearchParams(query(from, 1));
       for (const name of ['timeout', 'timeoutSeconds']) expected.delete(name);
       expected.set('allowWatchBookmarks', 'true');
@@ -116,15 +119,17 @@ describe('five clients with a time limit each share one watch of the API server'
 });
 
 test('a client whose `timeout` is no duration of Go has a watch of its own, with that `timeout`', async () => {
-  const namespace = new WatchedNamespace({ server, proxy });
-  const target = namespace.target();
+  const namespace = await AnyWatchedNamespace.create({ server, proxy });
+  const target = await namespace.target();
   const watches = [];
   for (const more of ['', '&timeout=9m14s', '&timeout=30', '&timeout=']) {
     for (const open of [overHttp1, overHttp2]) watches.push(await open(target + more, {}));
   }
-  namespace.write('seen');
+  await namespace.write('seen');
   for (const watch of watches) await watch.untilNamed('seen');
   for (const watch of watches) watch.close();
-  const timeouts = namespace.upstream().map(({ rawUrl }) => /timeout=.*|$/.exec(rawUrl)?.[0]);
+  const timeouts = (await namespace.upstream()).map(
+    ({ target: arrived }) => /timeout=.*|$/.exec(arrived)?.[0],
+  );
   assert.deepEqual(timeouts.sort(), ['', 'timeout=', 'timeout=', 'timeout=30', 'timeout=30']);
 });

@@ -3,36 +3,36 @@ import type { ServerResponse } from 'node:http';
 import { after, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import WebSocket from 'ws';
+import { anyApiServer, embedded } from '../support/any-api-server.js';
 import { open as openRequest, send } from '../support/clients/http-client.js';
 import { openWatch } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
+import { type AnyWatched, AnyWatchedNamespace } from '../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startStack } from '../support/proxy/stack.js';
-import {
-  forms,
-  type NamespaceWatch,
-  type Watched,
-  WatchedNamespace,
-} from '../support/proxy/watched-namespace.js';
+import { forms, type NamespaceWatch } from '../support/proxy/watched-namespace.js';
 
-// Everything may be impersonated and watched, so that a header that changes the identity reaches the API server.
-const server = { allow: () => true } as const;
+const server = await anyApiServer({ after });
+// So that a header that changes the identity reaches the API server.
+for (const user of ['jane', 'system:serviceaccount:default:default']) {
+  await server.grant(user, [{ apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] }]);
+}
 const [stack, unshared] = await Promise.all([
   startStack({ after }, { server, flags: ['--share-watches'] }),
   startStack({ after }, { server, run: startInProcess }),
 ]);
 
 /** Opens watches one after the other, waits until each has an event, and counts the watches at the API server. */
-async function watchesOf(questions: readonly NamespaceWatch[], of: Watched = stack): Promise<number> {
-  const namespace = new WatchedNamespace(of);
-  const from = of.server.version;
+async function watchesOf(questions: readonly NamespaceWatch[], of: AnyWatched = stack): Promise<number> {
+  const namespace = await AnyWatchedNamespace.create(of);
+  const from = await namespace.version();
   const watches = [];
   for (const question of questions) watches.push(await namespace.watch({ from, ...question }));
   for (const watch of watches) assert.equal(watch.status, 200);
-  namespace.write('seen');
+  await namespace.write('seen');
   for (const watch of watches) await watch.untilNamed('seen');
   for (const watch of watches) watch.close();
-  return namespace.upstream().length;
+  return (await namespace.upstream()).length;
 }
 
 test('without --share-watches each watch is a separate one at the API server', async () => {
@@ -106,27 +106,27 @@ describe('watches with different targets', { concurrency: 4 }, () => {
   }
 
   test('by namespace are two at the API server', async () => {
-    const [one, other] = [new WatchedNamespace(stack), new WatchedNamespace(stack)];
+    const [one, other] = [await AnyWatchedNamespace.create(stack), await AnyWatchedNamespace.create(stack)];
     const [first, second] = [await one.watch(), await other.watch()];
-    one.write('mine');
-    other.write('yours');
+    await one.write('mine');
+    await other.write('yours');
     await first.untilNamed('mine');
     await second.untilNamed('yours');
     assert.deepEqual([first.frames().length, second.frames().length], [1, 1]);
-    assert.deepEqual([one.upstream().length, other.upstream().length], [1, 1]);
+    assert.deepEqual([(await one.upstream()).length, (await other.upstream()).length], [1, 1]);
   });
 });
 
-test('a client whose version no API server can have gets its 400, even if the watch is shared already', async () => {
-  const namespace = new WatchedNamespace(stack);
+test('a client whose version no API server can have gets its error, even if the watch is shared already', async () => {
+  const namespace = await AnyWatchedNamespace.create(stack);
   await namespace.watch();
   const tooLarge = '18446744073709551616';
   for (const from of [tooLarge, `000${tooLarge}`, '9'.repeat(100)]) {
     const watch = await namespace.watch({ from });
-    assert.equal(watch.status, 400);
+    assert.equal(watch.status, 500);
     await watch.ended;
     assert.match(String(watch.bytes()), /strconv\.ParseUint: parsing .* value out of range/);
-    assert.match(namespace.upstream().at(-1)?.rawUrl ?? '', new RegExp(`resourceVersion=${from}$`));
+    assert.match((await namespace.upstream()).at(-1)?.target ?? '', new RegExp(`resourceVersion=${from}$`));
   }
   const largest = await namespace.watch({ from: '18446744073709551615' });
   assert.equal(largest.status, 200);
@@ -148,12 +148,12 @@ describe('a watch is passed on unshared', { concurrency: 4 }, () => {
   };
   for (const [what, query] of Object.entries(odd)) {
     test(`with ${what}, and its query unchanged`, async () => {
-      const namespace = new WatchedNamespace(stack);
-      const target = `${namespace.path}?${query.replace('VERSION', `${stack.server.version}`)}`;
+      const namespace = await AnyWatchedNamespace.create(stack);
+      const target = `${namespace.path}?${query.replace('VERSION', `${await namespace.version()}`)}`;
       const watches = [await openWatch(stack.proxy.url + target), await openWatch(stack.proxy.url + target)];
       assert.equal(watches[0]?.status, watches[1]?.status);
       assert.deepEqual(
-        namespace.upstream().map(({ rawUrl }) => rawUrl),
+        (await namespace.upstream()).map(({ target: arrived }) => arrived),
         [target, target],
       );
     });
@@ -179,15 +179,15 @@ describe('a watch is passed on unshared', { concurrency: 4 }, () => {
   };
   for (const [name, value] of Object.entries(headers)) {
     test(`with the header ${name}`, async () => {
-      const namespace = new WatchedNamespace(stack);
-      const from = stack.server.version;
+      const namespace = await AnyWatchedNamespace.create(stack);
+      const from = await namespace.version();
       const shared = await namespace.watch({ from });
-      const before = namespace.upstream().length;
+      const before = (await namespace.upstream()).length;
       const own = await namespace.watchMany(2, { from, headers: { [name]: value } });
       // With some headers the program rejects the request, which then joins no watch either.
       const served = own.filter(({ status }) => status === 200);
-      assert.equal(namespace.upstream().length - before, served.length === 0 ? 0 : 2);
-      namespace.write('seen');
+      assert.equal((await namespace.upstream()).length - before, served.length === 0 ? 0 : 2);
+      await namespace.write('seen');
       for (const watch of [shared, ...served]) await watch.untilNamed('seen');
     });
   }
@@ -203,32 +203,31 @@ describe('a watch is passed on unshared', { concurrency: 4 }, () => {
   });
 
   test('with a body', async () => {
-    const namespace = new WatchedNamespace(stack);
-    const target = namespace.target();
+    const namespace = await AnyWatchedNamespace.create(stack);
+    const target = await namespace.target();
     for (const body of ['{}', '{}']) (await openRequest(stack.port, target, { body })).destroy();
-    assert.equal(namespace.upstream().length, 2);
+    assert.equal((await namespace.upstream()).length, 2);
   });
 
-  test('that is a HEAD request, which has no events', async () => {
-    const namespace = new WatchedNamespace(stack);
+  test('that is a HEAD request, which the API server rejects', async () => {
+    const namespace = await AnyWatchedNamespace.create(stack);
     for (let sent = 1; sent <= 2; sent += 1) {
-      const { status, text } = await send(stack.port, namespace.target(), { method: 'HEAD' });
-      assert.deepEqual([status, text], [200, '']);
-      assert.equal(namespace.upstream().length, sent);
+      const { status, text } = await send(stack.port, await namespace.target(), { method: 'HEAD' });
+      assert.deepEqual([status, text], [405, '']);
+      assert.equal((await namespace.upstream()).length, sent);
     }
   });
 
   test('over WebSocket', async () => {
-    const namespace = new WatchedNamespace(stack);
+    const namespace = await AnyWatchedNamespace.create(stack);
     const plain = await namespace.watch();
     const messages: string[] = [];
     const { url: origin } = stack.proxy;
-    const sockets = [1, 2].map(
-      () => new WebSocket(`${origin.replace('http', 'ws')}${namespace.target()}`, { origin }),
-    );
+    const target = await namespace.target();
+    const sockets = [1, 2].map(() => new WebSocket(`${origin.replace('http', 'ws')}${target}`, { origin }));
     for (const socket of sockets) socket.on('message', data => messages.push(String(data)));
-    await eventually('all watches', () => namespace.openUpstream().length === 3);
-    namespace.write('seen');
+    await eventually('all watches', async () => (await namespace.openUpstream()).length === 3);
+    await namespace.write('seen');
     await plain.untilNamed('seen');
     await eventually('both messages', () => messages.length === 2);
     assert.equal(messages[0], String(plain.frames()[0]));
@@ -237,18 +236,18 @@ describe('a watch is passed on unshared', { concurrency: 4 }, () => {
 });
 
 /** Answers the watches of a namespace instead of the server. */
-function answerWatches(namespace: WatchedNamespace, answer: (response: ServerResponse) => void): void {
-  stack.server.intercept((request, response) => {
-    if (request.url?.startsWith(namespace.path) !== true) return false;
+function answerWatches(namespace: AnyWatchedNamespace, answer: (response: ServerResponse) => void): void {
+  server.embedded.intercept((request, response) => {
+    if (request.url?.startsWith(`${namespace.path}?watch=`) !== true) return false;
     answer(response);
     return true;
   });
 }
 
-describe('an answer that is not a stream of events', { concurrency: 4 }, () => {
+describe('an answer that is not a stream of events', { concurrency: 4, ...embedded }, () => {
   for (const status of [400, 401, 403, 404, 406, 410, 429, 500, 503, 504]) {
     test(`with the status ${status} comes to each client unchanged`, async () => {
-      const namespace = new WatchedNamespace(stack);
+      const namespace = await AnyWatchedNamespace.create(stack);
       const body = `{"kind":"Status","code":${status}}\n`;
       answerWatches(namespace, response =>
         response
@@ -287,14 +286,14 @@ describe('an answer that is not a stream of events', { concurrency: 4 }, () => {
     };
   for (const [what, [type, body, encoding]] of Object.entries(bodies)) {
     test(`because of ${what} comes unchanged to each client, at the latest when it asks again`, async () => {
-      const namespace = new WatchedNamespace(stack);
+      const namespace = await AnyWatchedNamespace.create(stack);
       const open: ServerResponse[] = [];
       answerWatches(namespace, response => {
         open.push(response);
         response.writeHead(200, { 'Content-Type': type, ...(encoding && { 'Content-Encoding': encoding }) });
         response.write(body);
       });
-      const from = stack.server.version;
+      const from = await namespace.version();
       // A client that waits for the first event of a shared watch is cut if the program cannot read that event.
       for (const watch of await namespace.watchMany(2, { from })) {
         await eventually('an end, or the body', () => watch.state() === 'cut' || watch.bytes().length > 0);
@@ -315,7 +314,7 @@ describe('an answer that is not a stream of events', { concurrency: 4 }, () => {
 
 describe('the watch at the API server', { concurrency: true }, () => {
   test('ends soon after its last client has left', async () => {
-    const namespace = new WatchedNamespace(stack);
+    const namespace = await AnyWatchedNamespace.create(stack);
     const watches = await namespace.watchMany(3);
     await namespace.untilUpstream(1);
     for (const watch of watches) watch.close();
@@ -323,23 +322,23 @@ describe('the watch at the API server', { concurrency: true }, () => {
   });
 
   test('continues if a reloaded page leaves it and comes back', async () => {
-    const namespace = new WatchedNamespace(stack);
-    const from = stack.server.version;
+    const namespace = await AnyWatchedNamespace.create(stack);
+    const from = await namespace.version();
     for (let load = 0; load < 3; load += 1) {
       const watch = await namespace.watch({ from });
-      namespace.write(`load-${load}-`);
-      await watch.untilNamed(`load-${load}-`);
+      await namespace.write(`load-${load}`);
+      await watch.untilNamed(`load-${load}`);
       watch.close();
       await watch.ended;
     }
-    assert.equal(namespace.upstream().length, 1);
+    assert.equal((await namespace.upstream()).length, 1);
   });
 
   test('requests bookmarks, from the version of its first client, and no time limit', async () => {
-    const namespace = new WatchedNamespace(stack);
-    const from = stack.server.version;
+    const namespace = await AnyWatchedNamespace.create(stack);
+    const from = await namespace.version();
     await namespace.watch({ from, query: '&timeoutSeconds=300&labelSelector=app%3Dweb' });
-    const { searchParams } = new URL(namespace.upstream()[0]?.rawUrl ?? '', 'http://x');
+    const { searchParams } = new URL((await namespace.upstream())[0]?.target ?? '', 'http://x');
     assert.equal(searchParams.get('resourceVersion'), `${from}`);
     assert.equal(searchParams.get('labelSelector'), 'app=web');
     assert.match(searchParams.get('allowWatchBookmarks') ?? '', /^(true|1)$/);

@@ -28,6 +28,8 @@ export interface Arrival {
   readonly user: EventUser | undefined;
   /** Whom the sender acts as, if the API server lets it. */
   readonly impersonated: EventUser | undefined;
+  /** Whether its answer has ended. */
+  readonly isOver: boolean;
 }
 
 /**
@@ -126,8 +128,9 @@ class EmbeddedApiServer implements AnyApiServer {
 
 /** The requests of an embedded API server, oldest first. */
 export function arrivalsAt({ requests }: FakeApiServer): readonly Arrival[] {
-  return requests.map(({ method, rawUrl, headers, user, impersonated }) => ({
+  return requests.map(({ method, rawUrl, headers, user, impersonated, closedAt }) => ({
     ...{ method, target: rawUrl, userAgent: headers['user-agent']?.toString(), user, impersonated },
+    isOver: closedAt !== undefined,
   }));
 }
 
@@ -212,9 +215,9 @@ class RunApiServer implements AnyApiServer {
     return eventuallyPasses(async () => {
       await this.#log.read();
       for (const id of this.#log.auditIds) {
-        if (!this.#arrivals.has(id)) this.#arrivals.set(id, toArrival(this.#log.events(id)));
+        if (this.#arrivals.get(id)?.isOver !== true) this.#arrivals.set(id, toArrival(this.#log.events(id)));
       }
-      return [...this.#arrivals.values()];
+      return [...this.#arrivals.values()].filter(({ userAgent }) => userAgent !== adminAgent);
     });
   }
 }
@@ -224,5 +227,6 @@ function toArrival(events: readonly ServerEvent[]): Arrival {
   if (answering === undefined) throw new Error(`${events[0]?.requestURI} is not answered`);
   const { verb, objectRef, requestURI: target, userAgent, user, impersonatedUser: impersonated } = answering;
   const method = objectRef === undefined ? verb.toUpperCase() : (methods[verb] ?? verb);
-  return { method, target, userAgent, user, impersonated };
+  const isOver = events.some(({ stage }) => stage === 'ResponseComplete');
+  return { method, target, userAgent, user, impersonated, isOver };
 }

@@ -209,6 +209,25 @@ test('a verb that a resource does not have gets a 405, and an unknown form gets 
   assert.equal(form.status, 406);
 });
 
+test('resources, version and discovery reject a HEAD and other methods, and health accepts any', async () => {
+  const path = `${configMaps}/settings`;
+  for (const target of [path, configMaps, `${configMaps}?watch=true`, '/version', '/api', '/apis/apps/v1']) {
+    for (const method of ['HEAD', 'OPTIONS', 'PROPFIND'])
+      assert.equal((await requestApi(server, { method, path: target })).status, 405, `${method} ${target}`);
+  }
+  for (const method of ['HEAD', 'POST'])
+    assert.equal((await requestApi(server, { method, path: '/livez' })).status, 200);
+});
+
+test('a watch from what is no version gets a 500 without a reason', async () => {
+  const { status, body } = await requestApi(server, { path: `${configMaps}?watch=true&resourceVersion=abc` });
+  assert.equal(status, 500);
+  assert.deepEqual(JSON.parse(String(body)), {
+    ...{ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: 500 },
+    message: 'resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax',
+  });
+});
+
 test('a client can get only the metadata, of one object or of a list', async () => {
   const as = (form: string) => ({ Accept: `application/json;as=${form};v=v1;g=meta.k8s.io` });
   const one = await requestApi(server, {

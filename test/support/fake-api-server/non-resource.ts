@@ -3,6 +3,7 @@ import { serveDiscovery } from './discovery.js';
 import { type Exchange, sendText } from './exchange.js';
 import { readFixture } from './fixture.js';
 import { serveOpenApi } from './openapi.js';
+import { methodNotAllowed } from './status-failure.js';
 
 interface ServerTexts {
   readonly root: unknown;
@@ -26,13 +27,17 @@ function serveHealth(exchange: Exchange, endpoint: string, check: string | undef
   }
 }
 
-/** Answers paths that are not resources: root, version, health, metrics, OpenAPI and discovery; others get a 404 in plain text. */
+/**
+ * Answers paths that are not resources: root, version, health, metrics, OpenAPI and discovery; others get a 404 in plain text. Version and
+ * discovery accept GET alone, and the others any method.
+ */
 export function serveNonResource({ api }: Cluster, exchange: Exchange): void {
   const { path, verb } = exchange.attributes;
   const [, endpoint, check] = health.exec(path) ?? [];
-  if (verb !== 'get' && verb !== 'head') {
-    sendText(exchange, 404, '404 page not found\n');
-  } else if (path === '/') {
+  if (verb !== 'get' && /^\/(version|api|apis)\/?$|^\/api\/v1\/?$|^\/apis\/[^/]+\/[^/]+\/?$/.test(path)) {
+    throw methodNotAllowed();
+  }
+  if (path === '/') {
     sendText(exchange, 200, JSON.stringify(texts.root, null, 2), 'application/json');
   } else if (path === '/version' || path === '/version/') {
     sendText(exchange, 200, JSON.stringify(texts.version, null, 2), 'application/json');

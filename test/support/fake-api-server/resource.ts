@@ -33,6 +33,8 @@ export async function serveResource(cluster: Cluster, exchange: Exchange): Promi
     sendText(exchange, 404, '404 page not found\n');
     return;
   }
+  // Only a proxied request may be a HEAD.
+  if (exchange.request.method === 'HEAD' && subresource !== 'proxy') throw methodNotAllowed();
   if (subresource === '') {
     if (!(await serveReview(cluster, type, exchange))) await serveObject(cluster, type, exchange);
     return;

@@ -10,6 +10,7 @@ export class StatusFailure extends Error {
 
   constructor(
     readonly code: number,
+    /** An empty one is left out. */
     readonly reason: string,
     message: string,
     readonly details?: Details,
@@ -25,7 +26,7 @@ export class StatusFailure extends Error {
       metadata: {},
       status: 'Failure',
       message: this.message,
-      reason: this.reason,
+      ...(this.reason === '' ? {} : { reason: this.reason }),
       ...(this.details ? { details: this.details } : {}),
       code: this.code,
     };

@@ -5,7 +5,7 @@ import type { Exchange } from './exchange.js';
 import type { KubeObject } from './objects.js';
 import { isTrue } from './request-attributes.js';
 import { readSelector, type Selector } from './selectors.js';
-import { badRequest, expired } from './status-failure.js';
+import { expired, StatusFailure } from './status-failure.js';
 import type { StoreEvent } from './store.js';
 import { WatchEncoder } from './watch-encoder.js';
 
@@ -24,9 +24,9 @@ function readVersion(query: URLSearchParams): number | undefined {
   if (text === '' || text === '0') return undefined;
   const problem = parseProblem(text);
   if (problem !== undefined) {
-    throw badRequest(
-      `resourceVersion: Invalid value: "${text}": strconv.ParseUint: parsing "${text}": ${problem}`,
-    );
+    const message = `resourceVersion: Invalid value: "${text}": strconv.ParseUint: parsing "${text}": ${problem}`;
+    // A list with such a version gets a 400.
+    throw new StatusFailure(500, '', message);
   }
   return Number(text);
 }
@@ -63,10 +63,6 @@ export async function watchObjects(cluster: Cluster, type: ResourceType, exchang
     : from === undefined;
   const bookmarks = isTrue(query.get('allowWatchBookmarks'));
 
-  if (exchange.request.method === 'HEAD') {
-    exchange.response.writeHead(200, { 'Content-Type': encoder.contentType }).end();
-    return;
-  }
   const stream = await openStream(exchange, encoder.contentType);
   if (stream === undefined) return;
   const sendObject = (eventType: EventType, object: KubeObject) =>

@@ -1,5 +1,5 @@
 import { ApiIndex, type ApiResource, readAggregated } from '../../src/explorer/api/discovery.js';
-import { readFixture } from '../support/fake-api-server/fixture.js';
+import { readFixture } from '../support/project.js';
 
 const { core, groups } = readFixture<{ core: never; groups: never }>('discovery.json');
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { JsonEventReader } from '../../src/watches/json-events.js';
-import { readFixture } from '../support/fake-api-server/fixture.js';
+import { readFixture } from '../support/project.js';
 import { createRandom, type Random } from '../support/random.js';
 import {
   assertReads,

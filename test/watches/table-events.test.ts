@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { JsonEventReader } from '../../src/watches/json-events.js';
 import { memberSpan } from '../../src/watches/json-member.js';
 import { TableEvents } from '../../src/watches/table-events.js';
-import { readFixture } from '../support/fake-api-server/fixture.js';
 import { assertLinear } from '../support/growth.js';
+import { readFixture } from '../support/project.js';
 import { createRandom, type Random } from '../support/random.js';
 import {
   assertReads,

@@ -1,7 +1,7 @@
+import { readFixture } from '../project.js';
 import { type CustomDetails, readDefinitions } from './custom-resources.js';
 import type { DiscoveryGroup, DiscoveryResource } from './discovery-entries.js';
 import { type Exchange, sendJson } from './exchange.js';
-import { readFixture } from './fixture.js';
 import type { KubeObject } from './objects.js';
 import type { RequestAttributes } from './request-attributes.js';
 

@@ -1,7 +1,7 @@
+import { readFixture } from '../project.js';
 import type { Cluster } from './cluster.js';
 import { serveDiscovery } from './discovery.js';
 import { type Exchange, sendText } from './exchange.js';
-import { readFixture } from './fixture.js';
 import { serveOpenApi } from './openapi.js';
 import { methodNotAllowed } from './status-failure.js';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { CertificatePair } from '../certificates/certificates.js';
 import { type HttpAnswer, requestApi } from '../clients/http-client.js';
+import { readFixture } from '../project.js';
 import { type FakeApiServer, startFakeApiServer } from './fake-api-server.js';
-import { readFixture } from './fixture.js';
 
 interface RecordedExchange {
   readonly name: string;

@@ -1,5 +1,5 @@
+import { readFixture } from '../project.js';
 import type { PrinterColumn } from './custom-resources.js';
-import { readFixture } from './fixture.js';
 import { age, type Cells, type Column, column, field, items, type Printer } from './table-cells.js';
 
 const recorded = readFixture<Record<string, Column[]>>('table-columns.json');

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { createServingFiles, type ServingFiles } from '../certificates/serving-files.js';
-import { requestApi } from '../clients/http-client.js';
 import type { KnownUser } from '../fake-api-server/authentication.js';
+import { configMap } from '../fake-api-server/config-maps.js';
 import {
   type FakeApiServer,
   type FakeApiServerOptions,
@@ -152,7 +152,8 @@ export async function startManyClusters(
     startFakeApiServer({ tokens: tokens.two, ...options }),
   ]);
   scope.after(() => Promise.all([one.kill(), two.kill()]));
-  await Promise.all([tell(one, 'one'), tell(two, 'two')]);
+  one.write(configMap('default', 'which', { data: { cluster: 'one' } }));
+  two.write(configMap('default', 'which', { data: { cluster: 'two' } }));
   serveBelow(two, rancherPath);
 
   const { certificate, key } = one.clientCertificate;
@@ -286,20 +287,6 @@ function contextOf({ headers, tlsSubject }: RequestRecord): string {
   const [, hex] = /^Bearer token-of-([0-9a-f]+)$/.exec(headers['authorization']?.toString() ?? '') ?? [];
   if (hex !== undefined) return Buffer.from(hex, 'hex').toString();
   return tlsSubject?.commonName === 'admin' ? 'one' : '';
-}
-
-async function tell(server: FakeApiServer, name: string): Promise<void> {
-  await requestApi(server, {
-    method: 'POST',
-    path: '/api/v1/namespaces/default/configmaps',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: 'which' },
-      data: { cluster: name },
-    }),
-  });
 }
 
 /** Serves a whole API server below this path too, like Rancher. The records keep the target as it came. */

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { helm, helmTest } from '../support/documents/helm.js';
+import { chart, template } from './chart.js';
+import { only, optionsOf, proxyOf } from './manifests.js';
+
+function problemWith(...values: readonly string[]): string {
+  const { code, stderr } = helm(['template', 'x', chart, ...values.map(value => `--set-json=${value}`)]);
+  assert.notEqual(code, 0);
+  return stderr;
+}
+
+helmTest('the chart rejects an unknown value and a value of another type', () => {
+  assert.match(problemWith('image.tagg="1"'), /additional properties 'tagg' not allowed/);
+  assert.match(problemWith('replicas="three"'), /at '\/replicas'/);
+  assert.match(problemWith('callers.mode="all"'), /at '\/callers\/mode'/);
+  assert.match(problemWith('callers.serviceAccounts=["dashboard"]'), /at '\/callers\/serviceAccounts\/0'/);
+  assert.match(problemWith('callers.serviceAccounts=[{"name":"dashboard"}]'), /missing property 'namespace'/);
+  assert.match(problemWith('acceptHosts=["a,b"]'), /at '\/acceptHosts\/0'/);
+  assert.match(problemWith('publicURL="http://gw.example"'), /at '\/publicURL'/);
+  assert.match(problemWith('tls.issuerRef={"kind":"ClusterIssuer"}'), /missing property 'name'/);
+  assert.match(problemWith('oidc.ca="/etc/issuer.crt"'), /at '\/oidc\/ca'/);
+});
+
+helmTest('the chart says which values do not belong together, all in one message', () => {
+  assert.match(problemWith(), /callers\.mode has to be set\. `named`: .+ `everyone`: /);
+  const problems: readonly (readonly [values: readonly string[], expected: RegExp])[] = [
+    [
+      ['callers.groups=[]'],
+      /callers\.groups must contain system:authenticated: every caller is in this group/,
+    ],
+    [['callers.mode="named"'], /callers\.users and callers\.serviceAccounts are empty: nobody could come/],
+    [['callers.users=["bob"]'], /callers\.users is for callers\.mode `named`/],
+    [['tokenReview=false'], /Callers cannot authenticate: set at least one of oidc\.issuerURL, tokenReview/],
+    [['oidc.issuerURL="https://login.example"'], /oidc\.issuerURL needs oidc\.clientID/],
+    [['oidc.clientID="team"'], /oidc\.clientID needs oidc\.issuerURL/],
+    [
+      [
+        'tokenReview=false',
+        'clientCA="-----BEGIN CERTIFICATE-----"',
+        'callers.serviceAccounts=[{"namespace":"a","name":"b"}]',
+      ],
+      /callers\.serviceAccounts needs tokenReview/,
+    ],
+    [['ingress.enabled=true'], /ingress\.enabled needs publicURL with a host name/],
+    [
+      ['tlsRoute.parentRefs=[{"name":"edge"}]', 'publicURL="https://192.0.2.1"'],
+      /tlsRoute\.parentRefs needs publicURL/,
+    ],
+    [['extraArgs=["--port=1"]'], /extraArgs sets --port, which the chart sets too/],
+    [
+      ['extraArgs=["--public_url=https://a.example"]', 'publicURL="https://gw.example"'],
+      /extraArgs sets --public-url/,
+    ],
+  ];
+  for (const [values, expected] of problems) {
+    const problem = problemWith('callers.mode="everyone"', ...values);
+    assert.match(problem, expected);
+    assert.equal(problem.match(/^- /gm)?.length, 1, problem);
+  }
+  assert.equal(problemWith('oidc.clientID="team"', 'extraArgs=["--port=1"]').match(/^- /gm)?.length, 3);
+  const { spec } = only(template({ extraArgs: ['--public-url=https://a.example'] }), 'Deployment').spec
+    .template;
+  assert.equal(optionsOf(proxyOf(spec)).publicUrl, 'https://a.example');
+});
+
+function notes(...values: readonly string[]): string {
+  const args = [
+    'install',
+    'x',
+    chart,
+    '--dry-run=client',
+    '--namespace=y',
+    ...values.map(value => `--set-json=${value}`),
+  ];
+  const { code, stdout, stderr } = helm(args);
+  assert.equal(code, 0, stderr);
+  return stdout.slice(stdout.indexOf('NOTES:'));
+}
+
+helmTest(
+  'the notes after an installation lead to a first kubectl get pods, for each way in and each method',
+  () => {
+    const everyone = 'callers.mode="everyone"';
+    const oidc = ['oidc.issuerURL="https://login.example"', 'oidc.clientID="team"'];
+    const inside = notes(everyone, ...oidc);
+    assert.match(inside, /port-forward service\/x-kube-api-proxy 8443:443$/m);
+    assert.match(inside, /get secret x-kube-api-proxy-tls --output jsonpath/);
+    assert.match(
+      inside,
+      /curl --fail --silent --cacert ca\.crt https:\/\/localhost:8443\/-\/kubeconfig > gw\.yaml$/m,
+    );
+    assert.match(
+      inside,
+      /create rolebinding first-person --clusterrole=view --user='https:\/\/login\.example#SUB'$/m,
+    );
+    assert.match(inside, /kubectl krew install oidc-login\n\n +kubectl --kubeconfig gw\.yaml get pods$/m);
+    assert.match(inside, /WARNING: callers\.mode is `everyone`/);
+    assert.match(inside, /kube-api-proxy=client/);
+
+    const email = notes(everyone, ...oidc, 'oidc.usernameClaim="email"', 'oidc.usernamePrefix="o:"');
+    assert.match(email, /--user='o:alice@example\.com'$/m);
+    const balanced = notes(
+      everyone,
+      ...oidc,
+      'service.type="LoadBalancer"',
+      'publicURL="https://gw.example/"',
+    );
+    assert.match(balanced, /get service x-kube-api-proxy$/m);
+    assert.match(balanced, /--cacert ca\.crt https:\/\/gw\.example\/-\/kubeconfig/);
+    assert.doesNotMatch(balanced, /port-forward|kube-api-proxy=client/);
+    assert.match(
+      notes(everyone, 'service.type="LoadBalancer"'),
+      /--reuse-values --set publicURL=https:\/\/NAME/,
+    );
+
+    const account = 'callers.serviceAccounts=[{"namespace":"dashboards","name":"dashboard"}]';
+    const named = notes('callers.mode="named"', account, 'tls.secretName="mine"', 'rbac.create=false');
+    assert.match(named, /first-person --clusterrole=view --serviceaccount=dashboards:dashboard$/m);
+    assert.match(named, /--token "\$\(kubectl --namespace dashboards create token dashboard\)"$/m);
+    assert.match(named, /Pods wait until this Secret is there/);
+    assert.match(named, /WARNING: rbac\.create is false.* impersonate callers and create TokenReviews\.$/m);
+    assert.doesNotMatch(named, /everyone|ends on/);
+  },
+);

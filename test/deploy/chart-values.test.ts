@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { chartValues } from '../support/documents/chart-values.js';
+import { helm, helmTest } from '../support/documents/helm.js';
+import { tables, writtenTable } from '../support/documents/readme-tables.js';
+import { projectFile } from '../support/project.js';
+import { chart, template } from './chart.js';
+import { only, optionsOf, proxyOf } from './manifests.js';
+
+function read(file: string): string {
+  return readFileSync(`${chart}/${file}`, 'utf8');
+}
+
+/** A text that the chart takes for a certificate. */
+function certificate(content: string): string {
+  return `-----BEGIN CERTIFICATE-----\n${content}\n-----END CERTIFICATE-----\n`;
+}
+
+/** Values of every kind except switches, and the part of the objects that each one changes. */
+const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>> = {
+  'image.repository': ['registry.example/proxy', /"image":"registry\.example\/proxy@/],
+  'image.digest': [`sha256:${'0'.repeat(64)}`, /proxy@sha256:0{64}"/],
+  'image.pullPolicy': ['Always', /"imagePullPolicy":"Always"/],
+  'image.pullSecrets': [[{ name: 'registry' }], /"imagePullSecrets":\[\{"name":"registry"\}\]/],
+  'callers.mode': ['named', /"resources":\["users"\],"resourceNames":/],
+  'callers.users': [['bob'], /"resources":\["users"\],"resourceNames":\["bob"\]/],
+  'callers.serviceAccounts': [
+    [{ namespace: 'builds', name: 'ci' }],
+    /"namespace":"builds",.+"resources":\["serviceaccounts"\],"resourceNames":\["ci"\]/,
+  ],
+  'callers.groups': [
+    ['system:authenticated', 'dev'],
+    /"resources":\["groups"\],"resourceNames":\["system:authenticated","dev","system:serviceaccounts","system:serviceaccounts:builds"\]/,
+  ],
+  'oidc.issuerURL': ['https://login.example', /"--oidc-issuer-url=https:\/\/login\.example"/],
+  'oidc.clientID': ['team', /"--oidc-client-id=team"/],
+  'oidc.usernameClaim': ['name', /"--oidc-username-claim=name"/],
+  'oidc.usernamePrefix': ['u:', /"--oidc-username-prefix=u:"/],
+  'oidc.groupsClaim': ['roles', /"--oidc-groups-claim=roles"/],
+  'oidc.groupsPrefix': ['g:', /"--oidc-groups-prefix=g:"/],
+  'oidc.requiredClaims': [{ hd: 'example.com' }, /"--oidc-required-claim=hd=example\.com"/],
+  'oidc.signingAlgs': [['RS256', 'ES256'], /"--oidc-signing-algs=RS256,ES256"/],
+  'oidc.ca': [certificate('issuer'), /"oidc\.crt":"-----BEGIN CERTIFICATE-----\\nissuer\\n/],
+  'tokens.secretName': ['people', /"name":"tokens","secret":\{"secretName":"people"/],
+  clientCA: [certificate('clients'), /"clients\.crt":"-----BEGIN CERTIFICATE-----\\nclients\\n/],
+  publicURL: ['https://gw.example:8443', /"--public-url=https:\/\/gw\.example:8443"/],
+  'tls.secretName': ['certificate', /"secretName":"certificate"/],
+  'tls.issuerRef': [
+    { name: 'mine', kind: 'ClusterIssuer' },
+    /"kind":"Certificate",.+"secretName":"certificate","issuerRef":\{"kind":"ClusterIssuer","name":"mine"\}/,
+  ],
+  'tls.names': [['gw.example', '192.0.2.7'], /"dnsNames":\["gw\.example"\],"ipAddresses":\["192\.0\.2\.7"\]/],
+  acceptHosts: [['^other\\.example$'], /,\^gw\\\\\.example\$,\^other\\\\\.example\$"/],
+  'limits.requestsInflightPerUser': [2_000_001, /--max-requests-inflight-per-user=2000001"/],
+  'limits.longrunningRequestsPerUser': [2_000_002, /--max-longrunning-requests-per-user=2000002"/],
+  extraArgs: [['--read-only'], /"--read-only"/],
+  extraEnv: [[{ name: 'TZ', value: 'UTC' }], /"env":\[\{"name":"TZ","value":"UTC"\}\]/],
+  extraVolumes: [[{ name: 'ca', emptyDir: {} }], /\{"emptyDir":\{\},"name":"ca"\}/],
+  extraVolumeMounts: [[{ name: 'ca', mountPath: '/ca' }], /\{"mountPath":"\/ca","name":"ca"\}/],
+  'shutdown.preStop': [11, /"sleep":\{"seconds":11\}/],
+  'shutdown.delay': [12, /"--shutdown-delay=12s"/],
+  'shutdown.grace': [13, /"--shutdown-grace=13s"/],
+  'service.type': ['LoadBalancer', /"type":"LoadBalancer"/],
+  'service.port': [8443, /"port":8443,"targetPort":"https"/],
+  'ingress.enabled': [true, /"kind":"Ingress",.+"rules":\[\{"host":"gw\.example",/],
+  'ingress.className': ['nginx', /"ingressClassName":"nginx"/],
+  'ingress.annotations': [{ of: 'ingress' }, /"haproxy\.org\/ssl-passthrough":"true".*"of":"ingress"/],
+  'tlsRoute.parentRefs': [
+    [{ name: 'edge' }],
+    /"kind":"TLSRoute",.+"parentRefs":\[\{"name":"edge"\}\],"hostnames":\["gw\.example"\]/,
+  ],
+  'service.annotations': [{ of: 'service' }, /"annotations":\{"of":"service"\}/],
+  'service.loadBalancerSourceRanges': [['192.0.2.0/24'], /"loadBalancerSourceRanges":\["192\.0\.2\.0\/24"\]/],
+  'autoscaling.minReplicas': [3, /"minReplicas":3/],
+  'autoscaling.maxReplicas': [9, /"maxReplicas":9/],
+  'autoscaling.averageCpu': ['800m', /"averageValue":"800m"/],
+  resources: [{ limits: { memory: '1Gi' } }, /"memory":"1Gi"/],
+  'networkPolicy.monitoring': [
+    [{ ipBlock: { cidr: '192.0.2.2/32' } }],
+    /192\.0\.2\.2\/32"\}\}\],"ports":\[.{16,20}"port":"admin"/,
+  ],
+  'networkPolicy.egress': [
+    [{ ports: [{ port: 1 }] }],
+    /"policyTypes":\["Ingress","Egress"\],.+"egress":\[\{"ports":\[\{"port":1\}\]\}\]/,
+  ],
+  'serviceAccount.annotations': [{ of: 'account' }, /"annotations":\{"of":"account"\}/],
+  'serviceMonitor.enabled': [true, /"kind":"ServiceMonitor"/],
+  'serviceMonitor.labels': [{ release: 'prometheus' }, /"release":"prometheus"/],
+  'prometheusRule.enabled': [true, /"kind":"PrometheusRule"/],
+  'prometheusRule.labels': [{ rules: 'mine' }, /"rules":"mine"/],
+  'dashboard.enabled': [true, /"kube-api-proxy\.json":"\{/],
+  'dashboard.labels': [{ board: 'mine' }, /"board":"mine"/],
+  podAnnotations: [{ of: 'pod' }, /"annotations":\{"of":"pod"\}/],
+  podLabels: [{ team: 'a' }, /"team":"a"/],
+  priorityClassName: ['high', /"priorityClassName":"high"/],
+  nodeSelector: [{ disk: 'ssd' }, /"nodeSelector":\{"disk":"ssd"\}/],
+  tolerations: [[{ operator: 'Exists' }], /"tolerations":\[\{"operator":"Exists"\}\]/],
+  affinity: [{ nodeAffinity: {} }, /"affinity":\{"nodeAffinity":\{\}\}/],
+  nameOverride: ['other', /"app\.kubernetes\.io\/name":"other"/],
+  fullnameOverride: ['gateway', /"kind":"Deployment","metadata":\{"name":"gateway"/],
+};
+
+/** The switches, set to the other value, and the values that belong to them. */
+const switches = {
+  'image.tag': '9.9.9',
+  tokenReview: false,
+  clientCA: certificate('clients'),
+  auditLog: false,
+  'autoscaling.enabled': false,
+  replicas: 5,
+  'podDisruptionBudget.enabled': false,
+  'networkPolicy.enabled': false,
+  'rbac.create': false,
+};
+
+helmTest('the chart uses every value, and the program accepts the arguments', () => {
+  assert.deepEqual(
+    chartValues(read('values.yaml'))
+      .map(({ path }) => path)
+      .sort(),
+    [...new Set([...Object.keys(settings), ...Object.keys(switches), 'networkPolicy.clients'])].sort(),
+  );
+  const made = template(Object.fromEntries(Object.entries(settings).map(([path, [value]]) => [path, value])));
+  const text = JSON.stringify(made);
+  for (const [path, [, expected]] of Object.entries(settings)) assert.match(text, expected, path);
+  const pod = only(made, 'Deployment').spec.template.spec;
+  // Every method of authentication is on.
+  const options = optionsOf(proxyOf(pod));
+  assert.ok(options.authenticationTokenWebhook);
+  assert.equal(options.tokenAuthFile, '/etc/kube-api-proxy/tokens/tokens.csv');
+  assert.equal(options.clientCaFile, '/etc/kube-api-proxy/authorities/clients.crt');
+  assert.equal(options.oidcCaFile, '/etc/kube-api-proxy/authorities/oidc.crt');
+  assert.equal(pod.terminationGracePeriodSeconds, 11 + 12 + 13 + 5);
+
+  const switched = template(switches);
+  assert.deepEqual(switched.map(({ kind }) => kind).sort(), [
+    ...['ConfigMap', 'Deployment', 'Secret', 'Service', 'ServiceAccount'],
+  ]);
+  const { replicas, template: pods } = only(switched, 'Deployment').spec;
+  const proxy = proxyOf(pods.spec);
+  assert.deepEqual([replicas, proxy.image], [5, 'kube-api-proxy:9.9.9']);
+  assert.equal(optionsOf(proxy).auditLogPath, '');
+});
+
+helmTest('the commands and the values that the documents show make a gateway', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'values-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const documents = ['gateway/README.md', 'helm/kube-api-proxy/README.md'].map(file =>
+    readFileSync(projectFile(`deploy/${file}`), 'utf8'),
+  );
+  const commands = documents.flatMap(text => text.match(/^ *helm install (?:.*\\\n)*.*$/gm) ?? []);
+  const examples = [...read('README.md').matchAll(/^```yaml\n([\s\S]*?)^```$/gm)];
+  assert.ok(commands.length >= 2 && examples.length >= 2);
+  for (const command of commands) {
+    const [, , release = '', , ...args] = command.trim().split(/[\s\\]+/);
+    const { code, stderr } = helm(['template', release, chart, ...args]);
+    assert.equal(code, 0, stderr);
+  }
+  for (const [, values = ''] of examples) {
+    const file = join(folder, 'values.yaml');
+    await writeFile(file, values);
+    const mode = values.includes('mode:') ? [] : ['--set=callers.mode=everyone'];
+    const { code, stderr } = helm(['template', 'gw', chart, `--values=${file}`, ...mode]);
+    assert.equal(code, 0, stderr);
+  }
+});
+
+test('every value of the chart has a comment, an entry in the schema, and a row in the README', () => {
+  const schema = JSON.parse(read('values.schema.json')) as Schema;
+  for (const { path, comment } of chartValues(read('values.yaml'))) {
+    assert.match(comment, /^\S.*\.$/, path);
+    const found = path.split('.').reduce<Schema | undefined>((at, key) => at?.properties?.[key], schema);
+    assert.ok(found, path);
+  }
+  assert.equal(writtenTable(read('README.md'), 'values'), tables.values());
+});
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+}

@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { KnownCredentials } from './authentication.js';
 import { defaultPolicy, type Policy } from './authorization.js';
-import { establish } from './custom-resources.js';
 import { ApiTypes } from './discovery.js';
 import type { FakeApiServerOptions } from './options.js';
 import { PodRuntime } from './pod-runtime.js';
@@ -38,7 +37,7 @@ export function createCluster({ customResources = [], ...options }: FakeApiServe
   const api = new ApiTypes(customResources);
   const store = new Store(options.watchHistory);
   if (options.seed !== false) seed(store);
-  for (const definition of customResources) store.write(api.of(definition), establish(definition));
+  for (const definition of customResources) store.write(api.of(definition), definition);
   store.compact();
   return {
     api,

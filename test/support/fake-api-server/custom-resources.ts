@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { DiscoveryGroup, DiscoveryResource } from './discovery-entries.js';
-import { type KubeObject, timestamp } from './objects.js';
+import type { KubeObject } from './objects.js';
 
 /** `spec` of a CustomResourceDefinition, with the fields that this server reads. */
 interface DefinitionSpec {
@@ -87,26 +86,6 @@ export function readDefinitions(definitions: readonly KubeObject[]): CustomResou
     versions: [...versions].map(([version, resources]) => ({ version, resources })),
   }));
   return { groups: list, details };
-}
-
-/** A CustomResourceDefinition with the status of served resources. */
-export function establish(definition: KubeObject): KubeObject {
-  const { names, versions } = definition['spec'] as DefinitionSpec;
-  const condition = (type: string, reason: string, message: string) => {
-    return { type, status: 'True', lastTransitionTime: timestamp(), reason, message };
-  };
-  return {
-    ...definition,
-    metadata: { uid: randomUUID(), generation: 1, creationTimestamp: timestamp(), ...definition.metadata },
-    status: {
-      conditions: [
-        condition('NamesAccepted', 'NoConflicts', 'no conflicts found'),
-        condition('Established', 'InitialNamesAccepted', 'the initial names have been accepted'),
-      ],
-      acceptedNames: names,
-      storedVersions: versions.slice(0, 1).map(({ name }) => name),
-    },
-  };
 }
 
 /** The schema of a custom resource by its name, with the metadata that every object has. */

@@ -80,20 +80,17 @@ const kindDefaults: Readonly<Record<string, (object: KubeObject) => KubeObject>>
 };
 
 /**
- * Fills in the fields that the API server and its controllers set: name from generateName, uid, times, defaults of the kind,
- * and a healthy status (a pod runs, a deployment is available).
+ * Fills in the fields that the API server and its controllers set: uid, times, defaults of the kind, and a healthy status (a pod
+ * runs, a deployment is available).
  */
 export function prepareForCreate(type: ResourceType, object: KubeObject, namespace: string): KubeObject {
-  const { name, generateName, resourceVersion: _resourceVersion, ...rest } = object.metadata;
-  const generated = generateName ? `${generateName}${randomBytes(3).toString('hex').slice(0, 5)}` : undefined;
-  const finalName = name || generated;
-  if (!finalName) throw invalid(`${type.kind} "" is invalid: metadata.name: Required value`);
+  const { name, resourceVersion: _resourceVersion, ...rest } = object.metadata;
+  if (!name) throw invalid(`${type.kind} "" is invalid: metadata.name: Required value`);
   const hasGeneration = ['Pod', 'Deployment'].includes(type.kind);
   const prepared: KubeObject = {
     ...object,
     metadata: {
-      name: finalName,
-      ...(generateName ? { generateName } : {}),
+      name,
       ...(type.namespaced ? { namespace } : {}),
       ...rest,
       uid: randomUUID(),

@@ -50,14 +50,6 @@ function patch(name: string, type: string, body: unknown, query = ''): Promise<H
   return requestApi(server, { method: 'PATCH', path, headers, body: JSON.stringify(body) });
 }
 
-test('generateName creates a new name each time', async () => {
-  const body = JSON.stringify({ metadata: { generateName: 'gen-' } });
-  const post = () => requestApi(server, { method: 'POST', path: configMaps, headers: json, body });
-  const [first, second] = [(await post()).json as Stored, (await post()).json as Stored];
-  assert.match(first.metadata.name, /^gen-[0-9a-f]{5}$/);
-  assert.notEqual(first.metadata.name, second.metadata.name);
-});
-
 test('label selectors select by equality, set and presence', async () => {
   for (const tier of ['front', 'back', 'cache'])
     await create(`tier-${tier}`, { metadata: { name: `tier-${tier}`, labels: { tier } } });

@@ -1,7 +1,6 @@
 /** `metadata` as apimachinery's ObjectMeta, with the fields that this server reads or writes. */
 export interface ObjectMeta {
   name?: string;
-  generateName?: string;
   namespace?: string;
   uid?: string;
   resourceVersion?: string;
@@ -28,7 +27,6 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 
 const metadataOrder = [
   'name',
-  'generateName',
   'namespace',
   'uid',
   'resourceVersion',

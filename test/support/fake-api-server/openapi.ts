@@ -17,24 +17,19 @@ function operation(type: ResourceType, action: string): unknown {
   };
 }
 
-function patchOperation(type: ResourceType, v2: boolean): unknown {
-  const names = ['dryRun', 'fieldManager', 'fieldValidation', 'force'];
-  const schema = v2 ? { type: 'string' } : { schema: { type: 'string' } };
-  const parameters = names.map(name => ({ name, in: 'query', ...schema }));
+function patchOperation(type: ResourceType): unknown {
+  const names = ['dryRun', 'fieldManager', 'fieldValidation'];
+  const parameters = names.map(name => ({ name, in: 'query', schema: { type: 'string' } }));
   return { ...(operation(type, 'patch') as object), parameters };
 }
 
-function document(types: readonly ResourceType[], v2: boolean, schemas: object = {}): unknown {
+const info = { title: 'Kubernetes', version: 'v1.34.9' };
+
+function document(types: readonly ResourceType[], schemas: object): unknown {
   const paths = types
     .filter(type => type.verbs.includes('patch'))
-    .map(type => [pathOf(type), { get: operation(type, 'get'), patch: patchOperation(type, v2) }]);
-  const head = v2 ? { swagger: '2.0' } : { openapi: '3.0.0' };
-  return {
-    ...head,
-    info: { title: 'Kubernetes', version: 'v1.34.9' },
-    paths: Object.fromEntries(paths),
-    ...(v2 ? { definitions: schemas } : { components: { schemas } }),
-  };
+    .map(type => [pathOf(type), { get: operation(type, 'get'), patch: patchOperation(type) }]);
+  return { openapi: '3.0.0', info, paths: Object.fromEntries(paths), components: { schemas } };
 }
 
 function schemasOfAll(types: readonly ResourceType[]): object {
@@ -54,7 +49,7 @@ function byGroupVersion({ all }: ApiTypes): Map<string, ResourceType[]> {
 }
 
 /**
- * Answers /openapi/v2 with the operations but no schemas, and /openapi/v3 with both, only as JSON. That is enough for kubectl to see that the
+ * Answers /openapi/v2 with an empty document, and /openapi/v3 with operations and schemas, only as JSON. That is enough for kubectl to see that the
  * server validates fields and accepts dryRun, and for `kubectl explain`. A client that accepts only protobuf gets 406. Returns false for other paths.
  */
 export function serveOpenApi(exchange: Exchange, api: ApiTypes): boolean {
@@ -66,7 +61,7 @@ export function serveOpenApi(exchange: Exchange, api: ApiTypes): boolean {
     return true;
   }
   if (path === '/openapi/v2') {
-    sendJson(exchange, 200, document(api.all, true));
+    sendJson(exchange, 200, { swagger: '2.0', info, paths: {} });
     return true;
   }
   const groups = byGroupVersion(api);
@@ -77,6 +72,6 @@ export function serveOpenApi(exchange: Exchange, api: ApiTypes): boolean {
   }
   const types = groups.get(path.slice('/openapi/v3/'.length));
   if (!types) return false;
-  sendJson(exchange, 200, document(types, false, schemasOfAll(types)));
+  sendJson(exchange, 200, document(types, schemasOfAll(types)));
   return true;
 }

@@ -7,7 +7,6 @@ export const messages: Readonly<Record<string, Readonly<Record<number, string>>>
   TypeMeta: { 1: 'apiVersion:s', 2: 'kind:s' },
   ObjectMeta: {
     1: 'name:s',
-    2: 'generateName:s',
     3: 'namespace:s',
     5: 'uid:s',
     6: 'resourceVersion:s',

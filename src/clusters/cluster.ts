@@ -1,8 +1,7 @@
 import { isSameCredential } from '../credentials/credential.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import { StatusError } from '../kubernetes/status.js';
-import type { SessionRequest } from '../transport/renew-on-401.js';
-import { renewOn401 } from '../transport/renew-on-401.js';
+import { renewOn401, type SessionRequest } from '../transport/renew-on-401.js';
 import type { RoundTripper } from '../transport/round-trip.js';
 import type { Sessions } from '../transport/session-attempts.js';
 import type { Endpoint, Session } from './endpoint.js';

@@ -1,8 +1,7 @@
 import { type Credential, isSameClientCertificate } from '../credentials/credential.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import { impersonationHeaders } from '../kubernetes/impersonation.js';
-import { createDial } from '../transport/dial/dial.js';
-import { lazySecureContext } from '../transport/dial/tls.js';
+import { createDial, lazySecureContext } from '../transport/dial/dial.js';
 import { ConnectionPool } from '../transport/pool.js';
 import { retryStale } from '../transport/retry-stale.js';
 import { type Endpoint, haveSameConnections, type Session } from './endpoint.js';

@@ -5,11 +5,9 @@ import { fieldValue, hasField } from '../http/header-fields.js';
 import type { Http2Response } from '../http/http2-response.js';
 import type { RequestContext } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
-import { LaggingError } from '../transport/lagging-error.js';
-import type { BodySink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
-import { cut } from './cut.js';
+import { type BodySink, LaggingError, type ResponseSink, type RoundTrip } from '../transport/round-trip.js';
+import { cut, flushHead } from './client-answer.js';
 import type { DocumentPolicy } from './documents.js';
-import { flushHead } from './flush-head.js';
 import { type HeadRequest, responseHeaders, trailerFields, withPossibleFraming } from './headers.js';
 
 /**

@@ -82,7 +82,7 @@ const refusal =
 
 const malformed = new Set(['ERR_INVALID_CHAR', 'ERR_HTTP_INVALID_STATUS_CODE']);
 
-function judge(error: Error & { readonly code?: string }): Verdict {
+function classify(error: Error & { readonly code?: string }): Verdict {
   const code = error.code ?? '';
   const known = verdicts[code];
   if (known !== undefined) return known;
@@ -108,7 +108,7 @@ function judge(error: Error & { readonly code?: string }): Verdict {
 export function toUpstreamError(cause: Error, address: string): UpstreamError {
   if (cause instanceof UpstreamError) return cause;
   const inner = firstError(cause);
-  const [code, reason, what] = judge(inner);
+  const [code, reason, what] = classify(inner);
   return new UpstreamError(code, reason, `the API server at ${address} cannot be used: ${what}`, {
     cause: inner,
   });

@@ -1,7 +1,6 @@
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
-import { compareVersions } from './resource-version.js';
 import { JoinedBytes, type SharedBytes } from './shared-bytes.js';
-import type { WatchEvent } from './watch-event.js';
+import { compareVersions, type WatchEvent } from './watch-event.js';
 
 /** The most events of one ring, and the most bytes of their bodies. */
 const mostEvents = 2_000;

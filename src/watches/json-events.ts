@@ -1,8 +1,13 @@
 import { PendingBytes } from './pending-bytes.js';
-import { parseVersion } from './resource-version.js';
 import type { SharedBytes } from './shared-bytes.js';
 import { isTable, TableEvents } from './table-events.js';
-import { type EventReader, isWatchEventType, uniformEvent, type WatchEvent } from './watch-event.js';
+import {
+  type EventReader,
+  isWatchEventType,
+  parseVersion,
+  uniformEvent,
+  type WatchEvent,
+} from './watch-event.js';
 
 const lineFeed = 0x0a;
 /**

@@ -1,8 +1,13 @@
 import { PbfReader } from 'pbf';
 import { checkEventSize, PendingBytes } from './pending-bytes.js';
-import { parseVersion } from './resource-version.js';
 import type { SharedBytes } from './shared-bytes.js';
-import { type EventReader, isWatchEventType, uniformEvent, type WatchEvent } from './watch-event.js';
+import {
+  type EventReader,
+  isWatchEventType,
+  parseVersion,
+  uniformEvent,
+  type WatchEvent,
+} from './watch-event.js';
 
 const prefixLength = 4;
 /** The wire type of strings, bytes and messages. */

@@ -1,8 +1,8 @@
 import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import { isTrue, mostParameters, queryPairs } from '../kubernetes/query.js';
 import { parseDuration } from '../lib/duration.js';
-import { compareVersions, parseVersion } from './resource-version.js';
 import { sharableHeaders } from './sharable-headers.js';
+import { compareVersions, parseVersion } from './watch-event.js';
 
 /** The parts of a watch request that decide with which watches it can share, and which events it gets. */
 export interface SharableWatch {

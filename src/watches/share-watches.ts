@@ -42,7 +42,7 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
 
   send(request: WatchingRequest<Session>, sink: ResponseSink): RoundTrip {
     if (!request.isWatch || this.#isClosed) return this.#parts.roundTripper.send(request, sink);
-    return new Placement(this, this.#parts, request, sink).start();
+    return new SharingTrip(this, this.#parts, request, sink).start();
   }
 
   /** Closes each shared watch when its last client has left, and shares no new watch. */
@@ -118,7 +118,7 @@ function keyWithVersion({ key, version }: Pick<WatchToShare<unknown>, 'key' | 'v
 }
 
 /** Finds the watch for one client: a shared one, or one of its own. */
-class Placement<Session> implements RoundTrip {
+class SharingTrip<Session> implements RoundTrip {
   readonly #shared: SharedWatches<Session>;
   readonly #parts: ShareParts<Session>;
   readonly #request: WatchingRequest<Session>;
@@ -140,11 +140,11 @@ class Placement<Session> implements RoundTrip {
   }
 
   start(): this {
-    this.#place().catch((error: Error) => this.#fail(error));
+    this.#choose().catch((error: Error) => this.#fail(error));
     return this;
   }
 
-  async #place(): Promise<void> {
+  async #choose(): Promise<void> {
     // Each call waits, if only for a microtask: a response that began before `send` returned could not be paused.
     const session = this.#parts.sessions.session();
     const request = await this.#request.watchToShare(session instanceof Promise ? await session : session);

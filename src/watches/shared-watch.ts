@@ -9,11 +9,10 @@ import {
   type WatchHead,
 } from './lasting-watch.js';
 import type { Lingering } from './lingering.js';
-import { compareVersions } from './resource-version.js';
 import type { Loss, ShareObserver } from './share-observer.js';
 import type { Turns } from './turns.js';
-import type { WatchEvent } from './watch-event.js';
-import type { Feed, Watcher } from './watcher.js';
+import { compareVersions, type WatchEvent } from './watch-event.js';
+import type { Watcher, WatchSource } from './watcher.js';
 
 /** What all shared watches need. */
 export interface SharedWatchParts<Session> extends LastingWatchParts<Session> {
@@ -22,7 +21,7 @@ export interface SharedWatchParts<Session> extends LastingWatchParts<Session> {
   readonly observer: ShareObserver;
 }
 
-/** Hears about the state of a shared watch. */
+/** What owns a shared watch. */
 interface WatchOwner {
   /** The watches without a client. */
   readonly lingering: Lingering;
@@ -33,7 +32,7 @@ interface WatchOwner {
 const permissionLifetime = 10_000;
 
 /** One watch at the API server whose events go to many clients. */
-export class SharedWatch<Session> implements WatchHandler, Feed {
+export class SharedWatch<Session> implements WatchHandler, WatchSource {
   readonly ring: EventRing;
   readonly #parts: SharedWatchParts<Session>;
   readonly #request: WatchToShare<Session>;
@@ -171,7 +170,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
     this.#head ??= head;
     this.#permit();
     this.ring.completeVersion();
-    for (const watcher of this.#watchers) watcher.hear();
+    for (const watcher of this.#watchers) watcher.stateChanged();
   }
 
   received(event: WatchEvent): void {
@@ -225,7 +224,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
     this.#parts.observer.watches(-1);
     this.#owner.ended(ending);
     if (this.#watchers.size === 0) this.ring.clear();
-    for (const watcher of this.#watchers) watcher.hear();
+    for (const watcher of this.#watchers) watcher.stateChanged();
     this.#callAll();
   }
 

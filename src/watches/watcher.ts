@@ -3,13 +3,12 @@ import type { Clock } from '../lib/clock.js';
 import { Deferred } from '../lib/deferred.js';
 import { Moment } from '../lib/moment.js';
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
-import { LaggingError } from '../transport/lagging-error.js';
-import type { BodySink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
+import { type BodySink, LaggingError, type ResponseSink, type RoundTrip } from '../transport/round-trip.js';
 import type { EventRing, RingEntry } from './event-ring.js';
 import { type Ending, UnsharableError, type WatchHead } from './lasting-watch.js';
-import { compareVersions } from './resource-version.js';
 import type { ShareObserver } from './share-observer.js';
 import type { Turn } from './turns.js';
+import { compareVersions } from './watch-event.js';
 
 /** After each such number of bytes for one client, the watch checks whether the client accepts more. */
 const portion = 64 * 1024;
@@ -20,7 +19,7 @@ const portion = 64 * 1024;
 const minLifetime = 30 * 60_000;
 
 /** The watch that a watcher gets its events from. */
-export interface Feed {
+export interface WatchSource {
   /** The head of the API server's response; undefined before it has come. */
   readonly head: WatchHead | undefined;
   readonly ring: EventRing;
@@ -45,7 +44,7 @@ export class Watcher implements RoundTrip, Turn {
   /** Whether the client asked for bookmarks. */
   readonly #bookmarks: boolean;
   readonly #sink: ResponseSink;
-  #watch: Feed;
+  #watch: WatchSource;
   /** Undefined until the response to the client has begun. */
   #body: BodySink | undefined;
   /** The position of the client's next event in the ring. */
@@ -65,7 +64,7 @@ export class Watcher implements RoundTrip, Turn {
   #waiting: Deferred | undefined;
 
   /** Enters the watch. The client waits there until `begin`. */
-  constructor(watch: Feed, client: ClientWatch, sink: ResponseSink, parts: WatcherParts) {
+  constructor(watch: WatchSource, client: ClientWatch, sink: ResponseSink, parts: WatcherParts) {
     this.#parts = parts;
     this.#watch = watch;
     this.#client = client;
@@ -82,12 +81,12 @@ export class Watcher implements RoundTrip, Turn {
   opened(): Promise<void> {
     const waiting = new Deferred();
     this.#waiting = waiting;
-    if (this.#watch.head !== undefined || this.#watch.ending !== undefined) this.hear();
+    if (this.#watch.head !== undefined || this.#watch.ending !== undefined) this.stateChanged();
     return waiting.promise;
   }
 
   /** The watch has been opened, or is over. A client that has left stops waiting, so that nothing keeps it in memory. */
-  hear(): void {
+  stateChanged(): void {
     const waiting = this.#waiting;
     const { ending } = this.#watch;
     this.#waiting = undefined;
@@ -123,7 +122,7 @@ export class Watcher implements RoundTrip, Turn {
   }
 
   /** Moves to another watch, if its ring has all events that the client has not had. */
-  moveTo(watch: Feed): void {
+  moveTo(watch: WatchSource): void {
     const before = this.#watch;
     const position = this.#positionIn(watch.ring);
     if (this.#body === undefined || position === undefined) return;
@@ -237,7 +236,7 @@ export class Watcher implements RoundTrip, Turn {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#cancelEnd();
-    this.hear();
+    this.stateChanged();
     if (this.#body !== undefined) this.#parts.observer.clients(-1);
     this.#watch.leave(this);
   }

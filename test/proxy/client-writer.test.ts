@@ -46,7 +46,8 @@ async function start({ longRunning = false, ending = false } = {}): Promise<Writ
   client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   const response = await arrived;
   const record = {
-    ...{ longRunning, opened() {} },
+    longRunning,
+    opened() {},
     answeredUpstream(_code: number, auditId: string | undefined) {
       record.auditId = auditId;
     },

@@ -210,7 +210,9 @@ describe('the headers of an upstream request', () => {
 });
 
 const request: CookieRequest = {
-  ...{ prefix: '/clusters/dev', serverPath: '', apiPath: '/logs/a' },
+  prefix: '/clusters/dev',
+  serverPath: '',
+  apiPath: '/logs/a',
   target: parseRequestTarget('/logs/a'),
 };
 

@@ -5,7 +5,9 @@ import { type PrefixedRequest, relocate } from '../../src/proxy/location.js';
 function relocated(location: string, { path = '', namesContext = true, name = 'Location' } = {}): string {
   const server = { protocol: 'https:', hostname: 'api.example', port: 6443, path };
   const request = {
-    ...{ mount: { namesContext }, prefix: '/clusters/dev', cluster: { host: 'api.example:6443' } },
+    mount: { namesContext },
+    prefix: '/clusters/dev',
+    cluster: { host: 'api.example:6443' },
     endpoint: { config: { server } },
   } as unknown as PrefixedRequest;
   const headers = ['Content-Type', 'text/plain', name, location];

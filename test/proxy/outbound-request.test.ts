@@ -6,7 +6,10 @@ import { bringsAuthorization, outboundRequest, type ProxyContext } from '../../s
 import type { RequestContext } from '../../src/request/context.js';
 
 const session = {
-  ...{ host: 'api.example', serverPath: '', credential: { authorization: 'Bearer own' }, impersonation: [] },
+  host: 'api.example',
+  serverPath: '',
+  credential: { authorization: 'Bearer own' },
+  impersonation: [],
 } as unknown as Session;
 
 function request(caller: RequestContext['caller']): RequestContext {

@@ -1,7 +1,6 @@
 import http from 'node:http';
 import { proxyRefused, proxyUnusable } from './proxy-error.js';
-import type { Negotiation } from './proxy-negotiation.js';
-import { authorityOf } from './proxy-url.js';
+import { authorityOf, type Negotiation } from './proxy-url.js';
 
 const maxHeaderSize = 64 * 1024;
 /** A message shows at most this many characters of the proxy's status code and reason. */

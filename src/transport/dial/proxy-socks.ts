@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module';
 import type Socks from 'socks';
 import { proxyRefused } from './proxy-error.js';
-import type { Negotiation } from './proxy-negotiation.js';
-import { authorityOf } from './proxy-url.js';
+import { authorityOf, type Negotiation } from './proxy-url.js';
 
 /**
  * Loads the SOCKS library. Few users need it, and it takes 1 MB of an idle process and 3 % of a start. It must be loaded before the first connection, because

@@ -3,9 +3,8 @@ import tls from 'node:tls';
 import { codedError } from '../../lib/coded-error.js';
 import { negotiateConnect } from './proxy-connect.js';
 import { proxyUnusable } from './proxy-error.js';
-import type { Target } from './proxy-negotiation.js';
 import { negotiateSocks } from './proxy-socks.js';
-import type { ProxyConfig } from './proxy-url.js';
+import type { ProxyConfig, Target } from './proxy-url.js';
 
 /** A tunnel, and the settings for opening it. */
 export interface TunnelOptions {

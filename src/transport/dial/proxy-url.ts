@@ -1,3 +1,5 @@
+import type net from 'node:net';
+
 const defaultPorts = { 'http:': 80, 'https:': 443, 'socks5:': 1080, 'socks5h:': 1080 } as const;
 /** In RFC 1929, the length of a user name or password is one byte. */
 const maxSocksBytes = 255;
@@ -11,6 +13,23 @@ export interface ProxyConfig {
   /** Secret: it is sent to the proxy, and never appears in a message. */
   readonly credentials?: { readonly username: string; readonly password: string };
 }
+
+/** The server at the far end of a tunnel. */
+export interface Target {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/**
+ * Asks the proxy at the other end of a fresh connection for a tunnel to `server`. It may call `done` more than once; only the first call
+ * counts. The caller must handle errors and the close of the socket.
+ */
+export type Negotiation = (
+  socket: net.Socket,
+  proxy: ProxyConfig,
+  server: Target,
+  done: (error: Error | null) => void,
+) => void;
 
 /**
  * Parses a proxy's URL as client-go's `parseProxyURL` does. It also accepts socks5h, which means the same as socks5: in Go the proxy

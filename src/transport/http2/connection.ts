@@ -12,18 +12,18 @@ import {
   frame,
   frameType,
   goawayFrame,
+  Http2Error,
   headersFrames,
   rstStreamFrame,
   windowUpdateFrame,
 } from './frames.js';
 import { connectionWindow, greeting, type Negotiated, settingsAck } from './greeting.js';
 import type { HeaderFields } from './header-block.js';
+import { requestFields } from './heads.js';
 import { Heartbeat } from './heartbeat.js';
 import { encodeHeaders } from './hpack.js';
-import { Http2Error } from './http2-error.js';
 import { Inbound, type InboundEvents } from './inbound.js';
 import { ReadBuffer } from './read-buffer.js';
-import { requestFields } from './request-head.js';
 import { Http2Stream, type StreamOwner } from './stream.js';
 import { StreamTable } from './stream-table.js';
 
@@ -53,7 +53,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   #isClosing = false;
   #resets = 0;
   /** Received bytes, over all streams, that no WINDOW_UPDATE has acknowledged yet. */
-  #untold = 0;
+  #unacknowledged = 0;
 
   constructor(dial: Dial, onEnd: (connection: Http2Connection) => void) {
     this.#onEnd = onEnd;
@@ -146,7 +146,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   }
 
   /** Sends a WINDOW_UPDATE: the API server may send more on this stream. */
-  widen(streamId: number, bytes: number): void {
+  sendWindowUpdate(streamId: number, bytes: number): void {
     this.#socket?.write(windowUpdateFrame(streamId, bytes));
   }
 
@@ -202,7 +202,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
 
   #onBytes = (chunk: Buffer): void => {
     if (this.#isEnded) return;
-    this.#heartbeat.heard();
+    this.#heartbeat.received();
     try {
       this.#inbound.push(chunk);
     } catch (error) {
@@ -212,10 +212,10 @@ export class Http2Connection implements InboundEvents, StreamOwner {
 
   onData(streamId: number, chunk: Buffer, length: number, isEnd: boolean): void {
     const stream = this.#streams.find(streamId);
-    this.#untold += length;
-    if (this.#untold >= connectionWindow / 2) {
-      this.widen(0, this.#untold);
-      this.#untold = 0;
+    this.#unacknowledged += length;
+    if (this.#unacknowledged >= connectionWindow / 2) {
+      this.sendWindowUpdate(0, this.#unacknowledged);
+      this.#unacknowledged = 0;
     }
     if (stream === undefined) return;
     try {

@@ -1,5 +1,4 @@
-import { errorCode, frameHeaderLength, maxFrameLength } from './frames.js';
-import { Http2Error } from './http2-error.js';
+import { errorCode, frameHeaderLength, Http2Error, maxFrameLength } from './frames.js';
 
 /** Called for every frame, in order. The payload is a part of the bytes that were read. */
 export type OnFrame = (type: number, flags: number, streamId: number, payload: Buffer) => void;

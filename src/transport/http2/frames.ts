@@ -27,6 +27,23 @@ export const errorCode = {
   enhanceYourCalm: 11,
 } as const;
 
+/** The API server's bytes are not valid HTTP/2, or too many. `wireCode` is the error code for the API server (RFC 9113, section 7). */
+export class Http2Error extends Error {
+  override readonly name: string = 'Http2Error';
+
+  constructor(
+    readonly wireCode: number,
+    message: string,
+    readonly code: 'MALFORMED_HTTP2' | 'RESPONSE_HEADERS_TOO_LARGE' = 'MALFORMED_HTTP2',
+  ) {
+    super(message);
+  }
+}
+
+export function malformed(what: string): Http2Error {
+  return new Http2Error(errorCode.protocolError, `${what} is not HTTP/2`);
+}
+
 /** Identifiers of settings (RFC 9113, section 6.5.2). */
 export const setting = {
   headerTableSize: 1,

@@ -1,7 +1,5 @@
-import { errorCode, flag, frameType } from './frames.js';
+import { errorCode, flag, frameType, Http2Error, malformed } from './frames.js';
 import { decodeHeaderBlock, HpackError } from './hpack.js';
-import { Http2Error } from './http2-error.js';
-import { malformed } from './response-head.js';
 
 /** The most bytes of a header block, and of its decoded fields: net/http's DefaultMaxHeaderBytes. */
 const maxSize = 1 << 20;

@@ -7,18 +7,18 @@ const checksUntilEnd = 9;
 
 /** Decides whether the peer is still there, by whether bytes have come between two checks. */
 export class Heartbeat {
-  #wasHeard = true;
+  #hasReceived = true;
   #quietChecks = 0;
 
   /** Bytes have come. */
-  heard(): void {
-    this.#wasHeard = true;
+  received(): void {
+    this.#hasReceived = true;
   }
 
   /** Must be called every 5 s. Returns what the caller has to do. */
   check(): 'nothing' | 'ping' | 'end' {
-    this.#quietChecks = this.#wasHeard ? 0 : this.#quietChecks + 1;
-    this.#wasHeard = false;
+    this.#quietChecks = this.#hasReceived ? 0 : this.#quietChecks + 1;
+    this.#hasReceived = false;
     if (this.#quietChecks >= checksUntilEnd) return 'end';
     return this.#quietChecks === checksUntilPing ? 'ping' : 'nothing';
   }

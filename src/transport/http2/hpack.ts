@@ -1,5 +1,4 @@
-import { errorCode } from './frames.js';
-import { Http2Error } from './http2-error.js';
+import { errorCode, Http2Error } from './frames.js';
 import { decodeHuffman } from './huffman.js';
 import { indexOfField, indexOfName, type StaticField, staticField } from './static-table.js';
 

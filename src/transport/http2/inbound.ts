@@ -1,8 +1,6 @@
 import { FrameReader } from './frame-reader.js';
-import { errorCode, flag, frameType, setting } from './frames.js';
+import { errorCode, flag, frameType, Http2Error, malformed, setting } from './frames.js';
 import { HeaderBlock, type HeaderFields } from './header-block.js';
-import { Http2Error } from './http2-error.js';
-import { malformed } from './response-head.js';
 
 /** The frames of an API server. The listener must check whether their streams have begun. */
 export interface InboundEvents {

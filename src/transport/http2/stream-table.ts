@@ -1,4 +1,4 @@
-import { malformed } from './response-head.js';
+import { malformed } from './frames.js';
 import type { Http2Stream } from './stream.js';
 
 /**

@@ -1,10 +1,9 @@
 import { codedError } from '../../lib/coded-error.js';
 import type { Lease } from '../lease.js';
 import type { BodySink, OutgoingRequest, ResponseSink } from '../round-trip.js';
-import { errorCode } from './frames.js';
+import { errorCode, Http2Error, malformed } from './frames.js';
 import type { HeaderFields } from './header-block.js';
-import { Http2Error } from './http2-error.js';
-import { malformed, readHead, readTrailers } from './response-head.js';
+import { readHead, readTrailers } from './heads.js';
 
 /**
  * A stream's receive window in bytes. If a client does not read, at most this many bytes wait here, and the other streams of the connection
@@ -23,7 +22,7 @@ export interface StreamOwner {
   /** Resets the stream. */
   reset(streamId: number, code: number): void;
   /** Sends a WINDOW_UPDATE: the API server may send more on this stream. */
-  widen(streamId: number, bytes: number): void;
+  sendWindowUpdate(streamId: number, bytes: number): void;
   /** Passes received bytes to a sink. */
   lend(chunk: Buffer, sink: BodySink): void;
 }
@@ -45,7 +44,7 @@ export class Http2Stream implements Lease {
   #left: number | undefined;
   /** Bytes that the API server may still send, and received bytes that no WINDOW_UPDATE has acknowledged yet. */
   #window = streamWindow;
-  #untold = 0;
+  #unacknowledged = 0;
   #paused = false;
 
   constructor(connection: StreamOwner) {
@@ -107,8 +106,8 @@ export class Http2Stream implements Lease {
       return;
     }
     if (this.#sink !== undefined) this.#bodySink?.idle();
-    this.#untold += length;
-    if (!this.#paused) this.#tell();
+    this.#unacknowledged += length;
+    if (!this.#paused) this.#acknowledge();
   }
 
   #end(trailers: string[]): void {
@@ -141,15 +140,15 @@ export class Http2Stream implements Lease {
 
   resume(): void {
     this.#paused = false;
-    this.#tell();
+    this.#acknowledge();
   }
 
   /** Sends a WINDOW_UPDATE when half of the window has been received. */
-  #tell(): void {
-    if (this.#untold < streamWindow / 2 || this.#sink === undefined) return;
-    this.#connection.widen(this.id, this.#untold);
-    this.#window += this.#untold;
-    this.#untold = 0;
+  #acknowledge(): void {
+    if (this.#unacknowledged < streamWindow / 2 || this.#sink === undefined) return;
+    this.#connection.sendWindowUpdate(this.id, this.#unacknowledged);
+    this.#window += this.#unacknowledged;
+    this.#unacknowledged = 0;
   }
 
   abort(): void {

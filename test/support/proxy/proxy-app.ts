@@ -51,15 +51,25 @@ export async function startProxyApp({
   const pool = new ConnectionPool(dial);
   const endpoint = { config: { server: { path: '' } } };
   const session = {
-    ...{ endpoint, host: 'upstream', serverPath: '', credential: {}, impersonation: [] },
-    ...{ pool, roundTripper: retryStale(pool), dial },
+    endpoint,
+    host: 'upstream',
+    serverPath: '',
+    credential: {},
+    impersonation: [],
+    pool,
+    roundTripper: retryStale(pool),
+    dial,
   } as unknown as Session;
   const sessions = { session: () => session, refused };
   const roundTripper = renewOn401({ sessions, onFirstByte() {} });
   const cluster = { host: 'upstream', endpoint, ...sessions, roundTripper } as unknown as Cluster;
   const mount: Mount = {
-    ...{ route: '/api', access: 'caller' as const },
-    ...{ isApi: true, isCounted: true, namesContext: false, appendsServerPath: false },
+    route: '/api',
+    access: 'caller' as const,
+    isApi: true,
+    isCounted: true,
+    namesContext: false,
+    appendsServerPath: false,
   };
   const context = {
     openStreams: new OpenStreams(),
@@ -75,7 +85,10 @@ export async function startProxyApp({
   app.decorateRequest('context', null as never);
   app.addHook('onRequest', async (request, reply) => {
     const context = new RequestContext(request.raw, reply, {
-      ...{ mount, target: request.originalUrl, prefix: '', cluster },
+      mount,
+      target: request.originalUrl,
+      prefix: '',
+      cluster,
     });
     const { info } = context;
     request.context = context;

@@ -25,7 +25,10 @@ export class Sharing {
   readonly server = new WatchedServer();
   readonly joins: Join[] = [];
   readonly counts = {
-    ...{ watches: 0, clients: 0, received: 0, delivered: 0 },
+    watches: 0,
+    clients: 0,
+    received: 0,
+    delivered: 0,
     resumed: [] as Loss[],
     lagged: 0,
   };
@@ -45,7 +48,9 @@ export class Sharing {
       sessions: { session: () => session },
       roundTripper,
       budget: this.budget,
-      ...{ clock, random, turns },
+      clock,
+      random,
+      turns,
       observer: {
         watches: change => {
           counts.watches += change;

@@ -28,7 +28,9 @@ describe('a TLS session with the API server', () => {
       t.after(() => server.close());
       const dial = createDial({
         server: {
-          ...{ protocol: 'https:', hostname: '127.0.0.1', path: '' },
+          protocol: 'https:',
+          hostname: '127.0.0.1',
+          path: '',
           port: (server.address() as AddressInfo).port,
         },
         secureContext: () => tls.createSecureContext({ ca: authority.certificate }),

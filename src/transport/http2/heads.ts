@@ -1,6 +1,16 @@
 import { STATUS_CODES } from 'node:http';
-import { errorCode } from './frames.js';
-import { Http2Error } from './http2-error.js';
+import type { OutgoingRequest } from '../round-trip.js';
+import { malformed } from './frames.js';
+
+/** The header fields of a request in HTTP/2 (RFC 9113, section 8.3.1): name, value, name, value, … */
+export function requestFields({ method, path, headers }: OutgoingRequest): string[] {
+  const [, authority = ''] = headers;
+  const fields = [':method', method, ':scheme', 'https', ':authority', authority, ':path', path];
+  for (let index = 2; index < headers.length; index += 2) {
+    fields.push((headers[index] as string).toLowerCase(), headers[index + 1] as string);
+  }
+  return fields;
+}
 
 /** The head of a response, in the form of HTTP/1.1. */
 export interface ResponseHead {
@@ -67,8 +77,4 @@ function readFields(fields: readonly string[], from: number): string[] {
 /** Spells a name as net/http's CanonicalHeaderKey. kubectl proxy does so too, and a client may compare names with case. */
 function canonical(name: string): string {
   return name.replace(/(^|-)[a-z]/g, letter => letter.toUpperCase());
-}
-
-export function malformed(what: string): Http2Error {
-  return new Http2Error(errorCode.protocolError, `${what} is not HTTP/2`);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { readHead, readTrailers } from '../../../src/transport/http2/response-head.js';
+import { readHead, readTrailers } from '../../../src/transport/http2/heads.js';
 
 const ok = [':status', '200'];
 const malformed = { name: 'Http2Error', code: 'MALFORMED_HTTP2', wireCode: 1 };

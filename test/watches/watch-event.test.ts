@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { compareVersions, parseVersion } from '../../src/watches/resource-version.js';
+import { compareVersions, parseVersion } from '../../src/watches/watch-event.js';
 import { assertLinear } from '../support/growth.js';
 import { createRandom } from '../support/random.js';
 

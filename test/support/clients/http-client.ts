@@ -67,7 +67,7 @@ export async function open(
 }
 
 /** An embedded API server, or a real one. */
-interface ApiServer {
+export interface ApiServer {
   readonly url: string;
   readonly authority: CertificateAuthority;
   readonly clientCertificate: CertificatePair;
@@ -81,10 +81,19 @@ interface ApiQuestion extends Omit<HttpQuestion, 'tls'> {
   readonly certificate?: CertificatePair | null;
 }
 
+/** Options of a TLS connection to an API server itself. */
+export function tlsTo(
+  { authority, clientCertificate }: ApiServer,
+  pair: CertificatePair | null = clientCertificate,
+) {
+  return { ca: authority.certificate, ...(pair && { cert: pair.certificate, key: pair.key }) };
+}
+
 /** Sends one request over its own connection. */
-export function requestApi(server: ApiServer, { path, ...question }: ApiQuestion): Promise<HttpAnswer> {
-  const { certificate: pair = server.clientCertificate, ...rest } = question;
-  const identity = pair === null ? {} : { cert: pair.certificate, key: pair.key };
-  const tls = { ca: server.authority.certificate, ...identity };
-  return send(Number(new URL(server.url).port), path, { body: '', ...rest, tls });
+export function requestApi(
+  server: ApiServer,
+  { path, certificate, ...question }: ApiQuestion,
+): Promise<HttpAnswer> {
+  const tls = tlsTo(server, certificate);
+  return send(Number(new URL(server.url).port), path, { body: '', ...question, tls });
 }

@@ -3,8 +3,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import { eventually, within } from '../eventually.js';
-import type { FakeApiServer } from '../fake-api-server/fake-api-server.js';
-import { open } from './http-client.js';
+import { type ApiServer, open, tlsTo } from './http-client.js';
 
 /** The members of a JSON event that tests use; a Table's object has columns too. */
 export interface JsonEvent {
@@ -65,14 +64,13 @@ export async function openWatch(url: string, question: WatchQuestion = {}): Prom
   return readWatch(response, response.statusCode ?? 0, response.headers);
 }
 
-/** Opens a watch at the embedded API server itself, as its admin. */
+/** Opens a watch at an API server itself, as its admin. */
 export function watchServer(
-  server: FakeApiServer,
+  server: ApiServer,
   path: string,
   headers: OutgoingHttpHeaders = {},
 ): Promise<WatchClient> {
-  const { certificate: cert, key } = server.clientCertificate;
-  return openWatch(`${server.url}${path}`, { headers, ca: server.authority.certificate, cert, key });
+  return openWatch(`${server.url}${path}`, { headers, ...tlsTo(server) });
 }
 
 /** Reads the events of an answer, such as a stream of HTTP/2. */

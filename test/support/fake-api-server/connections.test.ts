@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { after, beforeEach, test } from 'node:test';
 import WebSocket from 'ws';
-import { open, requestApi } from '../clients/http-client.js';
+import { open, requestApi, tlsTo } from '../clients/http-client.js';
 import { type FakeApiServer, startFakeApiServer } from './fake-api-server.js';
 
 const webZero = '/api/v1/namespaces/default/pods/web-0';
@@ -20,10 +20,7 @@ after(async () => {
   for (const started of servers) await started.kill();
 });
 
-function credentials() {
-  const { certificate: cert, key } = server.clientCertificate;
-  return { cert, key, ca: server.authority.certificate };
-}
+const credentials = () => tlsTo(server);
 
 function get(path: string, agent: Agent): Promise<IncomingMessage> {
   return open(server.port, path, { agent, tls: credentials() });

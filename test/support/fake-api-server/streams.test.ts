@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { after, before, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
-import { open, requestApi } from '../clients/http-client.js';
+import { open, requestApi, tlsTo } from '../clients/http-client.js';
 import { watchServer } from '../clients/watch-client.js';
 import { configMap } from './config-maps.js';
 import { type FakeApiServer, startFakeApiServer } from './fake-api-server.js';
@@ -20,10 +20,7 @@ before(async () => {
 
 after(() => server.close());
 
-function credentials() {
-  const { certificate: cert, key } = server.clientCertificate;
-  return { cert, key, ca: server.authority.certificate };
-}
+const credentials = () => tlsTo(server);
 
 async function* lines(stream: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let rest = '';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import { after, test } from 'node:test';
 import WebSocket from 'ws';
-import { requestApi } from '../clients/http-client.js';
+import { requestApi, tlsTo } from '../clients/http-client.js';
 import { headOf, openStream } from '../clients/http2-client.js';
 import { openWatch, readWatch, watchServer } from '../clients/watch-client.js';
 import { eventually, until } from '../eventually.js';
@@ -127,9 +127,8 @@ test('a Table is JSON even if a client prefers protobuf', async () => {
 });
 
 test('a watch over WebSocket gets a message for each event, and needs an origin and at most one subprotocol', async () => {
-  const { certificate: cert, key } = server.clientCertificate;
   const url = `wss://127.0.0.1:${server.port}${path}&resourceVersion=${server.version}`;
-  const tls = { ca: server.authority.certificate, cert, key };
+  const tls = tlsTo(server);
   // These are the answers of golang.org/x/net/websocket.
   for (const [protocols, more, code] of [
     [[], {}, 403],
@@ -199,8 +198,7 @@ test('endWatches ends every watch cleanly, and cut breaks it; the server continu
 });
 
 test('after GOAWAY, a watch over HTTP/2 continues and a new request needs a new connection', async () => {
-  const { certificate: cert, key } = server.clientCertificate;
-  const session = http2.connect(server.url, { ca: server.authority.certificate, cert, key });
+  const session = http2.connect(server.url, tlsTo(server));
   const stream = openStream(session, `${path}&resourceVersion=${server.version}`);
   const head = await headOf(stream);
   const watch = readWatch(stream, head[':status'] ?? 0, head);
@@ -255,7 +253,6 @@ test('a changed policy applies to reviews and new watches, and open watches cont
 });
 
 test('a watch and a log over WebSocket accept the one subprotocol that comes with a token', async () => {
-  const { certificate: cert, key } = server.clientCertificate;
   const base = `wss://127.0.0.1:${server.port}`;
   const log = '/api/v1/namespaces/default/pods/web-0/log?tailLines=1';
   for (const [target, first] of [
@@ -263,9 +260,7 @@ test('a watch and a log over WebSocket accept the one subprotocol that comes wit
     [log, /^log line 4\n$/],
   ] as const) {
     const socket = new WebSocket(base + target, ['binary.k8s.io'], {
-      ca: server.authority.certificate,
-      cert,
-      key,
+      ...tlsTo(server),
       origin: 'http://127.0.0.1',
     });
     const message = once(socket, 'message');

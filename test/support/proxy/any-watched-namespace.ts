@@ -1,5 +1,5 @@
 import type { AnyApiServer, Arrival } from '../any-api-server.js';
-import { openWatch, type WatchClient } from '../clients/watch-client.js';
+import { openWatch, type WatchClient, watchServer } from '../clients/watch-client.js';
 import { eventually } from '../eventually.js';
 import { configMap, configMapsIn } from '../fake-api-server/config-maps.js';
 import { adminAgent } from '../kube-apiserver/api-client.js';
@@ -54,11 +54,8 @@ export class AnyWatchedNamespace {
 
   /** Opens the same watch at the API server itself. */
   async direct(question: NamespaceWatch = {}): Promise<WatchClient> {
-    const { url, authority, clientCertificate } = this.#server;
-    return openWatch(url + (await this.target(question)), {
-      ...{ ca: authority.certificate, cert: clientCertificate.certificate, key: clientCertificate.key },
-      headers: { ...question.headers, 'user-agent': adminAgent },
-    });
+    const headers = { ...question.headers, 'user-agent': adminAgent };
+    return watchServer(this.#server, await this.target(question), headers);
   }
 
   /** Writes a config map with the label app=web, and returns its version. */

@@ -9,7 +9,7 @@ import { parseRequestInfo } from '../src/kubernetes/request-info.js';
 import { sourceIPs } from '../src/observability/audit/event.js';
 import { loggableUri } from '../src/observability/audit/request-uri.js';
 import { optionTable } from '../src/options/table.js';
-import { type Additions, outboundHeaders } from '../src/proxy/headers.js';
+import { type Additions, clientHeaders } from '../src/proxy/headers.js';
 import { parseRequestTarget } from '../src/request/request-target.js';
 import { assertLinear } from './support/growth.js';
 import { projectFile } from './support/project.js';
@@ -139,7 +139,7 @@ test('the readers of targets and fields take linear time', () => {
     'a number': text => parseRequestInfo('GET', '/api/v1/pods', `fieldSelector=a=b&limit=${text}`),
     'a path': text => filter('GET', parseRequestTarget(`/api/${text}`), ''),
     'X-Forwarded-For': text => sourceIPs(['X-Forwarded-For', text], '192.0.2.1'),
-    Connection: text => outboundHeaders(['Connection', text], {} as Additions),
+    Connection: text => clientHeaders(['Connection', text], {} as Additions),
     'the name of a field': text => rejectClaimedIdentity([`x-${text}`, '']),
     'the name of an attribute': text => impersonatedUser([`Impersonate-Extra-${text}`, '']),
   };

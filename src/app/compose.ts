@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { authenticationMethods, methodsOn } from '../authentication/methods.js';
-import type { Cluster, ShareWatches } from '../clusters/cluster.js';
-import { get } from '../clusters/own-request.js';
+import type { Cluster } from '../clusters/cluster.js';
+import { accessWithin, get } from '../clusters/own-request.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
-import { sessionWithin } from '../clusters/session-within.js';
 import { createClusterChecks, createClusterStates } from '../clusters/states.js';
 import { createHealth, type Health } from '../endpoints/health.js';
 import { rejectionReasons } from '../guard/guards.js';
@@ -21,10 +20,9 @@ import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
 import { buildServer } from '../server/server.js';
+import { replacedReason } from '../transport/access.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
-import { RingBudget } from '../watches/event-ring.js';
-import { SharedWatches } from '../watches/share-watches.js';
-import { Turns } from '../watches/turns.js';
+import { createClusterWatches } from '../watches/cluster-watches.js';
 import { Components } from './components.js';
 import { loadParts } from './load.js';
 import { ObservedClusters } from './observed-clusters.js';
@@ -88,7 +86,7 @@ export async function createProgram(
   const slots = new RequestSlots(options);
   const metrics = createMetrics({
     ...info,
-    rejectionReasons,
+    rejectionReasons: [...rejectionReasons, replacedReason],
     upstreamErrorReasons,
     authenticationMethods: authenticationMethods.map(({ name }) => name),
     clusterLabel: options.allContexts ? withClusterLabel : withoutClusterLabel,
@@ -96,7 +94,14 @@ export async function createProgram(
     shares: () => slots.inUse,
     readiness: async () => health?.results() ?? new Map(),
   });
-  const shareWatches = options.shareWatches ? createShareWatches(options, metrics, clock) : undefined;
+  const sharedWatches = options.shareWatches
+    ? createClusterWatches({
+        buffer: options.shareWatchesBuffer,
+        observer: metrics.sharedWatches,
+        onFirstByte: metrics.traffic.firstByte,
+        clock,
+      })
+    : undefined;
   const clusters = components.add(
     new ObservedClusters({
       options,
@@ -104,7 +109,6 @@ export async function createProgram(
       homedir,
       logger,
       metrics,
-      shareWatches,
       rereadInterval: info.rereadInterval,
       refuse: config => (asksCallers ? refuseImpersonation(config) : undefined),
     }),
@@ -134,7 +138,7 @@ export async function createProgram(
       {
         name: 'credentials',
         async check() {
-          await sessionWithin(cluster, probeTimeout);
+          await accessWithin(cluster, probeTimeout);
           await reachability.accepts();
         },
       },
@@ -155,6 +159,7 @@ export async function createProgram(
       health,
       logger,
       openStreams,
+      sharedWatches,
       tls,
       slots,
       clusterStates: createClusterStates(clusters.registry, checksOf),
@@ -182,25 +187,6 @@ export async function createProgram(
     beUnready: shutdown.begin,
     close: () => components.close(),
   };
-}
-
-/**
- * How the clients of each cluster share watches. All clusters together share the memory for events, and the turns in which clients get
- * them.
- */
-function createShareWatches(
-  { shareWatchesBuffer }: Options,
-  { sharedWatches }: Metrics,
-  clock: Clock,
-): ShareWatches {
-  const common = {
-    budget: new RingBudget(shareWatchesBuffer),
-    turns: new Turns(),
-    observer: sharedWatches,
-    clock,
-    random: Math.random,
-  };
-  return (roundTripper, sessions) => new SharedWatches({ ...common, roundTripper, sessions });
 }
 
 /** Reads a discovery document as JSON. */

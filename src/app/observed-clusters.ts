@@ -1,4 +1,4 @@
-import { Cluster, type FollowEndpoint, type ShareWatches } from '../clusters/cluster.js';
+import { Cluster, type FollowEndpoint } from '../clusters/cluster.js';
 import type { ConfigurationOptions } from '../clusters/configuration.js';
 import { type FollowOptions, followConfiguration } from '../clusters/follow.js';
 import { ClusterRegistry } from '../clusters/registry.js';
@@ -23,8 +23,6 @@ export interface ClusterParts {
   readonly refuse: ConfigurationOptions['refuse'];
   /** Milliseconds between two readings of the configuration's files. */
   readonly rereadInterval?: number | undefined;
-  /** Lets clients share watches; undefined if each client has its own. */
-  readonly shareWatches?: ShareWatches | undefined;
 }
 
 /** The clusters of a program, their metrics, and the expiry warnings for their certificates. */
@@ -126,8 +124,6 @@ export class ObservedClusters implements Component {
         warning?.watch(notAfter);
       },
       onConnect: metrics.traffic.connected,
-      onFirstByte: metrics.traffic.firstByte,
-      shareWatches: this.#parts.shareWatches,
     });
     return cluster;
   }

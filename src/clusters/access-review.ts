@@ -1,18 +1,21 @@
-import type { Cluster } from './cluster.js';
+import type { AccessSource } from '../transport/access.js';
 import { type OwnRequest, postReview } from './own-request.js';
 
 const timeout = 5_000;
 const authorization = 'authorization.k8s.io/v1';
 
 /** The user that a review is about. By default it is the proxy's own identity. */
-type Subject = Pick<OwnRequest, 'as' | 'isFor'>;
+type Subject = Pick<OwnRequest, 'as' | 'user'>;
+
+/** An API server, and its name in messages. */
+export type ReviewingCluster = AccessSource & { readonly host: string };
 
 /**
  * Asks the API server what a user may do. Every authenticated user may ask for such a review (`system:basic-user`). Resolves to the status
  * of the review. Rejects if there is no complete answer in time, or if its HTTP status is neither 200 nor 201.
  */
 export async function reviewAccess(
-  cluster: Cluster,
+  cluster: ReviewingCluster,
   kind: 'SelfSubjectAccessReview' | 'SelfSubjectRulesReview',
   spec: object,
   subject: Subject = {},
@@ -28,7 +31,7 @@ export async function reviewAccess(
 
 /** Whether a user may do what `resourceAttributes` describe. */
 export async function isAllowed(
-  cluster: Cluster,
+  cluster: ReviewingCluster,
   resourceAttributes: object,
   subject?: Subject,
 ): Promise<boolean> {

@@ -1,31 +1,15 @@
 import { isSameCredential } from '../credentials/credential.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import { StatusError } from '../kubernetes/status.js';
-import { renewOn401, type SessionRequest } from '../transport/renew-on-401.js';
-import type { RoundTripper } from '../transport/round-trip.js';
-import type { Sessions } from '../transport/session-attempts.js';
-import type { Endpoint, Session } from './endpoint.js';
-import { SessionMaker, type SessionOptions } from './session-maker.js';
-import type { WatchingRequest } from './watching-request.js';
+import type { Access, AccessSource } from '../transport/access.js';
+import { AccessMaker, type ConnectionOptions } from './access-maker.js';
+import type { Endpoint } from './endpoint.js';
 
-/** The options that do not depend on the configuration. */
-export interface ClusterOptions extends SessionOptions {
-  /** Called with the milliseconds from sending a client's request to the head of its response. */
-  readonly onFirstByte: (milliseconds: number) => void;
-  /** Lets clients share watches; undefined if every client has its own. */
-  readonly shareWatches?: ShareWatches | undefined;
-}
-
-/** Wraps the round tripper of a cluster so that its clients share watches. */
-export type ShareWatches = (
-  roundTripper: RoundTripper<SessionRequest<Session>>,
-  sessions: Pick<Sessions<Session>, 'session'>,
-) => SharingRoundTripper;
-
-interface SharingRoundTripper extends RoundTripper<WatchingRequest<Session>> {
-  /** Lets each shared watch end with its last client. */
+/** What works for a cluster as long as the cluster is in use. */
+export interface ClusterPart {
+  /** Lets what is open end, and begins nothing new. */
   close(): void;
-  /** Ends all shared watches at once. */
+  /** Ends everything at once. */
   destroy(): void;
 }
 
@@ -53,16 +37,14 @@ const retryInterval = 1_000;
 
 /**
  * One API server, as a context of the kubeconfig defines it. The cluster reads its configuration when it is first used, and then follows
- * its changes. When the credentials or the configuration change, it creates a new session: new requests use the new one, open requests end
+ * its changes. When the credentials or the configuration change, it makes a new access: new requests use the new one, open requests end
  * on the old one, and idle connections of the old one are closed.
  */
-export class Cluster {
-  /** Sends the requests of clients. */
-  readonly roundTripper: RoundTripper<WatchingRequest<Session>>;
-  readonly #sharedWatches: SharingRoundTripper | undefined;
+export class Cluster implements AccessSource {
   readonly #name: string;
   readonly #follow: FollowEndpoint;
-  readonly #sessions: SessionMaker;
+  readonly #accesses: AccessMaker;
+  readonly #parts: ClusterPart[] = [];
   #endpoint: Endpoint | undefined;
   #opening: Promise<void> | undefined;
   #followed: { close(): void } | undefined;
@@ -70,13 +52,16 @@ export class Cluster {
   #onReplace: () => void = () => {};
   #isClosed = false;
 
-  constructor(name: string, follow: FollowEndpoint, options: ClusterOptions) {
+  constructor(name: string, follow: FollowEndpoint, options: ConnectionOptions) {
     this.#name = name;
     this.#follow = follow;
-    this.#sessions = new SessionMaker(options);
-    const roundTripper = renewOn401<Session>({ sessions: this, onFirstByte: options.onFirstByte });
-    this.#sharedWatches = options.shareWatches?.(roundTripper, this);
-    this.roundTripper = this.#sharedWatches ?? roundTripper;
+    this.#accesses = new AccessMaker(options);
+  }
+
+  /** Closes a part with the cluster. If the cluster is closed already, the part is closed at once. */
+  attach(part: ClusterPart): void {
+    this.#parts.push(part);
+    if (this.#isClosed) part.close();
   }
 
   /** Name of the kubeconfig's context. Empty if only flags define the API server. Also empty for the cluster of `/` before it is open. */
@@ -99,9 +84,9 @@ export class Cluster {
     return this.#endpoint === undefined ? '' : hostOf(this.#endpoint.config.server);
   }
 
-  /** Connections for plain requests, including those of former sessions that are still in use. */
+  /** Connections for plain requests, including those of former accesses that are still in use. */
   get connections(): { readonly idle: number; readonly active: number } {
-    return this.#sessions.connections;
+    return this.#accesses.connections;
   }
 
   /**
@@ -136,33 +121,33 @@ export class Cluster {
   }
 
   /**
-   * The session for a request now. It is a promise only while the cluster is not open or there is no credential. It rejects with a
-   * ConfigurationError or a CredentialError. If the endpoint is replaced meanwhile, the session belongs to the new endpoint.
+   * The access for a request now. It is a promise only while the cluster is not open or there is no credential. It rejects with a
+   * ConfigurationError or a CredentialError. If the endpoint is replaced meanwhile, the access belongs to the new endpoint.
    */
-  session(): Session | Promise<Session> {
+  access(): Access | Promise<Access> {
     const endpoint = this.#endpoint;
-    if (endpoint === undefined) return this.open().then(() => this.session());
+    if (endpoint === undefined) return this.open().then(() => this.access());
     const credential = endpoint.source.get();
-    if (!(credential instanceof Promise)) return this.#sessions.of(endpoint, credential);
+    if (!(credential instanceof Promise)) return this.#accesses.of(endpoint, credential);
     return credential.then(
-      late => (endpoint === this.#endpoint ? this.#sessions.of(endpoint, late) : this.session()),
+      late => (endpoint === this.#endpoint ? this.#accesses.of(endpoint, late) : this.access()),
       (error: unknown) => {
         // The credential source was replaced and closed during the wait.
-        if (endpoint !== this.#endpoint) return this.session();
+        if (endpoint !== this.#endpoint) return this.access();
         throw error;
       },
     );
   }
 
   /**
-   * Reports that the API server answered 401 to a request of this session. Resolves to a session with another credential, or to undefined
-   * if there is none. Never rejects.
+   * Reports that the API server answered 401 to a request with this access. Resolves to one with another credential, or to undefined if
+   * there is none. Never rejects.
    */
-  async refused(session: Session): Promise<Session | undefined> {
+  async refused(access: Access): Promise<Access | undefined> {
     try {
-      await this.#endpoint?.source.refused(session.credential);
-      const next = await this.session();
-      return isSameCredential(next.credential, session.credential) ? undefined : next;
+      await this.#endpoint?.source.refused(access.credential);
+      const next = await this.access();
+      return isSameCredential(next.credential, access.credential) ? undefined : next;
     } catch {
       return undefined;
     }
@@ -176,9 +161,9 @@ export class Cluster {
     // The cluster was closed while the configuration was read: the new source must not log in.
     if (this.#isClosed) endpoint.source.close();
     this.#onReplace();
-    // If a credential is available, this creates the session before the first request needs it.
-    const session = this.session();
-    if (session instanceof Promise) session.catch(() => {});
+    // If a credential is available, this makes the access before the first request needs it.
+    const access = this.access();
+    if (access instanceof Promise) access.catch(() => {});
   }
 
   /** Sets the callback that runs whenever the cluster gets another endpoint. */
@@ -189,16 +174,16 @@ export class Cluster {
   /** Lets open requests end and accepts no new ones. Closes idle connections, and stops following the configuration. */
   close(): void {
     this.#isClosed = true;
-    this.#sharedWatches?.close();
+    for (const part of this.#parts) part.close();
     this.#followed?.close();
     this.#endpoint?.source.close();
-    this.#sessions.close();
+    this.#accesses.close();
   }
 
   /** Like `close`, but also ends every connection. */
   destroy(): void {
     this.close();
-    this.#sharedWatches?.destroy();
-    this.#sessions.destroy();
+    for (const part of this.#parts) part.destroy();
+    this.#accesses.destroy();
   }
 }

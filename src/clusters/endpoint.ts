@@ -1,10 +1,9 @@
-import type { Credential } from '../credentials/credential.js';
 import type { CredentialSource } from '../credentials/credential-source.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
-import type { Dial } from '../transport/dial/dial.js';
+import { impersonationHeaders } from '../kubernetes/impersonation.js';
+import { digest } from '../lib/digest.js';
+import type { EndpointIdentity } from '../transport/access.js';
 import type { ProxyConfig } from '../transport/dial/proxy-url.js';
-import type { ConnectionPool } from '../transport/pool.js';
-import type { RoundTripper } from '../transport/round-trip.js';
 
 /** One API server, and one way to authenticate to it. An endpoint never changes: another configuration is another endpoint. */
 export interface Endpoint {
@@ -18,40 +17,22 @@ export interface Endpoint {
   readonly proxy: ProxyConfig | undefined;
 }
 
-/** What a request needs to reach the API server. A request keeps its session to its end, even if the configuration changes meanwhile. */
-export interface Session {
-  /**
-   * The endpoint that the session was created from. If a request was checked for another endpoint, it is checked again before it is sent.
-   */
-  readonly endpoint: Endpoint;
-  /** The value of the Host header, and the name in messages. */
-  readonly host: string;
-  /** Path of the kubeconfig's server URL, without a trailing slash; empty if it has none. */
-  readonly serverPath: string;
-  readonly credential: Credential;
-  /** Flat list of Impersonate-* fields; empty if no impersonation is configured. */
-  readonly impersonation: readonly string[];
-  readonly pool: ConnectionPool;
-  /** Sends a request over the pool, and once more if the connection was stale. */
-  readonly roundTripper: RoundTripper;
-  readonly dial: Dial;
-}
+const identities = new WeakMap<Endpoint, EndpointIdentity>();
 
-/** Whether both are the same API server, reached in the same way. If so, a path, and an answer about a caller, mean the same at both. */
-export function isSameServer(one: Endpoint, other: Endpoint): boolean {
-  return (
-    one === other || (haveSameConnections(one, other) && one.config.server.path === other.config.server.path)
-  );
-}
-
-/** A key that is equal for two endpoints with the same API server. */
-export function serverKey(endpoint: Endpoint): string {
-  const { config, certificateAuthority } = endpoint;
-  return JSON.stringify([
-    connectionKey(endpoint),
-    certificateAuthority?.toString('latin1'),
-    config.server.path,
-  ]);
+/** What the guards judge a request for. At the same server, a path, and an answer about a caller, mean the same. */
+export function identityOf(endpoint: Endpoint): EndpointIdentity {
+  let identity = identities.get(endpoint);
+  if (identity === undefined) {
+    const { config, certificateAuthority, context } = endpoint;
+    const { impersonation } = config;
+    identity = {
+      server: digest([connectionKey(endpoint), certificateAuthority?.toString('latin1'), config.server.path]),
+      impersonation: impersonation === undefined ? '' : digest(impersonationHeaders(impersonation)),
+      context,
+    };
+    identities.set(endpoint, identity);
+  }
+  return identity;
 }
 
 /** Whether a connection to one can be used for the other too, apart from client certificates. */

@@ -1,11 +1,12 @@
+import { CredentialError } from '../credentials/credential-source.js';
 import { codedError } from '../lib/coded-error.js';
 import { Deferred } from '../lib/deferred.js';
+import { within } from '../lib/within.js';
+import type { Access, AccessSource, UserIdentity } from '../transport/access.js';
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
-import type { BodySink, OutgoingBody, ResponseSink, RoundTrip } from '../transport/round-trip.js';
+import type { BodySink, OutgoingBody, ResponseSink } from '../transport/round-trip.js';
+import { UpstreamCall } from '../transport/upstream-call.js';
 import { toUpstreamError } from '../transport/upstream-error.js';
-import type { Cluster } from './cluster.js';
-import type { Session } from './endpoint.js';
-import { sessionWithin } from './session-within.js';
 
 /** The answer to one of the proxy's own requests. */
 export interface OwnAnswer {
@@ -20,10 +21,10 @@ const tooLate = codedError('ETIMEDOUT', 'no answer in time');
 /** The options of a request: the format of the answer, the time limit, and the user. */
 export interface OwnRequest {
   readonly accept?: string;
-  /** Impersonate-* fields of the user who asks: name, value, …; by default those of the session. */
-  readonly as?: readonly string[] | undefined;
-  /** Whether the request may be sent with this session; by default any session may be used. If not, the request fails. */
-  readonly isFor?: ((session: Session) => boolean) | undefined;
+  /** Impersonate-* fields of the user who asks: name, value, …; by default those of the access. */
+  readonly as?: readonly string[] | 'configured' | undefined;
+  /** The only user whose access may be used; by default any. */
+  readonly user?: UserIdentity | undefined;
   /** Milliseconds for the credential, and again from the first byte sent to the last byte received. */
   readonly timeout: number;
 }
@@ -38,8 +39,8 @@ interface Question extends OwnRequest {
  * Sends a GET as the configured identity. A 401 renews the credential, as it does for a client's request, so that a proxy without traffic
  * recovers too. Rejects with an UpstreamError if there is no complete answer in time, and with a CredentialError if there is no credential.
  */
-export function get(cluster: Cluster, path: string, request: OwnRequest): Promise<OwnAnswer> {
-  return askAs(cluster, { ...request, path });
+export function get(cluster: AccessSource, path: string, request: OwnRequest): Promise<OwnAnswer> {
+  return ask(cluster, { ...request, path });
 }
 
 /** A review, such as TokenReview: the API server answers it but does not store it. */
@@ -50,56 +51,66 @@ interface Review extends OwnRequest {
 }
 
 /** Posts a review. Otherwise like `get`. */
-export function postReview(cluster: Cluster, review: Review): Promise<OwnAnswer> {
-  return askAs(cluster, questionOf(review));
+export function postReview(cluster: AccessSource, review: Review): Promise<OwnAnswer> {
+  return ask(cluster, questionOf(review));
 }
 
-/** Posts a review with the credential of this session and no other: a 401 is the answer. Otherwise like `get`. */
-export function postReviewWith(session: Session, review: Review): Promise<OwnAnswer> {
-  return ask(session, questionOf(review));
+/** Posts a review with this access and no other: a 401 is the answer. Otherwise like `get`. */
+export function postReviewWith(access: Access, review: Review): Promise<OwnAnswer> {
+  return ask({ access: () => access, refused: async () => undefined }, questionOf(review));
 }
 
-function questionOf({ timeout, as, isFor, ...review }: Review): Question {
+/**
+ * The access for a request that cannot wait for a login, such as a probe. Rejects with a CredentialError if there is none within `timeout`
+ * milliseconds, or at once if the source cannot get one.
+ */
+export async function accessWithin(source: AccessSource, timeout: number): Promise<Access> {
+  return within(timeout, Promise.resolve(source.access()), () => {
+    throw noCredential(timeout);
+  });
+}
+
+function noCredential(timeout: number): CredentialError {
+  return new CredentialError(`no credential within ${timeout / 1000} s; still trying`);
+}
+
+function questionOf({ timeout, as, user, ...review }: Review): Question {
   const path = `/apis/${review.apiVersion}/${review.kind.toLowerCase()}s`;
-  return { path, timeout, as, isFor, body: JSON.stringify(review) };
+  return { path, timeout, as, user, body: JSON.stringify(review) };
 }
 
-async function askAs(cluster: Cluster, question: Question): Promise<OwnAnswer> {
-  const session = await sessionWithin(cluster, question.timeout);
-  const answer = await ask(session, question);
-  const next = answer.status === 401 ? await cluster.refused(session) : undefined;
-  return next === undefined ? answer : ask(next, question);
-}
-
-async function ask(session: Session, question: Question): Promise<OwnAnswer> {
-  const { credential, host, serverPath, impersonation, roundTripper } = session;
-  const { path, body, accept = 'application/json', timeout, as = impersonation, isFor } = question;
-  if (isFor?.(session) === false) throw new Error('the API server or the user has changed');
-  const headers = ['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy', ...as];
-  if (credential.authorization !== undefined) headers.push('Authorization', credential.authorization);
+function ask(source: AccessSource, question: Question): Promise<OwnAnswer> {
+  const { path, body, accept = 'application/json', timeout, as = 'configured', user } = question;
+  const headers = ['Accept', accept, 'User-Agent', 'kube-api-proxy'];
   if (body !== undefined) {
     headers.push('Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body)));
   }
   const request = {
     method: body === undefined ? 'GET' : 'POST',
-    path: serverPath + path,
+    target: path,
+    isBelowServerPath: true,
     headers,
+    bringsAuthorization: false,
+    impersonation: as,
+    hidesRefusal: false,
     body: body === undefined ? undefined : textBody(body),
+    connection: 'any',
     // A GET, and a review, may be sent twice.
     isRepeatable: true,
-  };
+    user,
+  } as const;
   const answer = new AnswerInMemory();
-  const timer = setTimeout(() => answer.error(tooLate), timeout);
-  let trip: RoundTrip | undefined;
-  try {
-    trip = roundTripper.send(request, answer);
-    return await answer.whole;
-  } catch (error) {
-    trip?.abort();
-    throw toUpstreamError(error as Error, host);
-  } finally {
-    clearTimeout(timer);
-  }
+  let timer = setTimeout(() => call.fail(noCredential(timeout)), timeout);
+  const late = (host: string) =>
+    call.state === 'renewing' ? noCredential(timeout) : toUpstreamError(tooLate, host);
+  const call = new UpstreamCall(source, request, answer, {
+    sent({ host }) {
+      clearTimeout(timer);
+      timer = setTimeout(() => call.fail(late(host)), timeout);
+    },
+  });
+  call.start();
+  return answer.whole.finally(() => clearTimeout(timer));
 }
 
 function textBody(text: string): OutgoingBody {

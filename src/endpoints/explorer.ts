@@ -12,7 +12,7 @@ export const explorer = {
   create() {
     let reading: ReturnType<typeof readFiles> | undefined;
     return async (request, reply) => {
-      const { path } = request.context.target;
+      const { path } = request.context.path.received;
       // Relative, because the proxy may have another path from outside.
       if (path === '/-/ui') return reply.redirect('ui/', 301);
       // Files are read at the first request, because most programs never get one.

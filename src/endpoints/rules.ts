@@ -23,15 +23,16 @@ export const rules = {
       const [, method = '', target = ''] = firstLine.exec(request) ?? [];
       if (method === '') throw new StatusError(400, usage);
       const destination = destinationOf(target);
-      const operation = new Operation({ method, rawHeaders: [] }, destination);
+      const operation = new Operation({ method, rawHeaders: [] }, destination, target);
       if (!destination.mount.isApi) throw new StatusError(400, usage);
-      if (operation.target.ambiguity !== undefined) throw new StatusError(400, operation.target.ambiguity);
+      const { ambiguity } = operation.path.received;
+      if (ambiguity !== undefined) throw new StatusError(400, ambiguity);
       const rejection = rejectionOf(operation);
       if (rejection === undefined) return { request, allowed: true };
       return { request, allowed: false, reason: rejection.reason, message: rejection.message };
     };
     return async ({ context }, reply) => {
-      const requests = new URLSearchParams(context.target.query).getAll('request');
+      const requests = new URLSearchParams(context.path.received.query).getAll('request');
       if (requests.length === 0 || requests.length > mostRequests) throw new StatusError(400, usage);
       reply.headers({
         'Content-Type': 'application/json',

@@ -26,7 +26,7 @@ export const staticFiles = fp(registerStaticFiles, { name: 'static-files' });
 async function registerStaticFiles(app: FastifyInstance, options: StaticFilesOptions): Promise<void> {
   const { folder, wwwPrefix, route } = options;
   app.get(route, async (request, reply) => {
-    const { path } = request.context.target;
+    const { path } = request.context.path.received;
     const file = await realpath(join(folder, path.slice(wwwPrefix.length))).catch(() => undefined);
     if (file === undefined || (file !== folder && !file.startsWith(folder + sep))) throw notFound(path);
     const found = await stat(file);
@@ -34,7 +34,7 @@ async function registerStaticFiles(app: FastifyInstance, options: StaticFilesOpt
     // Opening a FIFO blocks one of the four threads that all file operations share. Reading a device may never end, and a socket cannot
     // be opened.
     if (!found.isDirectory()) throw notFound(path);
-    if (!path.endsWith('/')) return reply.redirect(withFinalSlash(request.context.target), 301);
+    if (!path.endsWith('/')) return reply.redirect(withFinalSlash(request.context.path.received), 301);
     const index = join(file, 'index.html');
     const hasIndex = await stat(index).then(
       entry => entry.isFile(),
@@ -63,7 +63,7 @@ async function sendFile(
     dotfiles: 'allow',
     index: false,
   });
-  if (statusCode === 404) throw notFound(request.context.target.path);
+  if (statusCode === 404) throw notFound(request.context.path.received.path);
   // The type comes from the file's name, as with kubectl, and browsers may know better.
   reply.removeHeader(noSniff[0]);
   return reply.code(statusCode).headers(headers).send(stream);

@@ -23,7 +23,7 @@ export const crossSite = {
 } as const satisfies Guard;
 
 /** Judges a request by the site that it comes from; throws a Rejection. */
-type CrossSiteCheck = (request: Pick<RequestContext, 'raw' | 'mount' | 'sent'>) => void;
+type CrossSiteCheck = (request: Pick<RequestContext, 'mount' | 'path' | 'raw'>) => void;
 
 /**
  * Whether a browser says that a page of another origin causes a request: by every `Sec-Fetch-Site` but `same-origin` and `none`, compared
@@ -42,12 +42,12 @@ export function comesFromOtherSite(rawHeaders: RawHeaders): boolean {
  * `Sec-Fetch-Site` passes: only browsers send it, to https and loopback.
  */
 export function createCrossSiteCheck(isAllowed: (origin: string) => boolean): CrossSiteCheck {
-  return ({ raw, mount, sent }) => {
+  return ({ raw, mount, path }) => {
     if (!comesFromOtherSite(raw.rawHeaders)) return;
     const origin = pageOrigin(raw);
     if (origin !== undefined && isAllowed(origin)) return;
     const isLink = raw.method === 'GET' && raw.upgrade !== true && isTopLevelNavigation(raw.rawHeaders);
-    const mayBeProxied = (mount.isApi || mount.namesContext) && mayBeProxiedPage(sent.path);
+    const mayBeProxied = (mount.isApi || mount.namesContext) && mayBeProxiedPage(path.received.path);
     if (isLink && !mayBeProxied) return;
     throw new Rejection(
       403,

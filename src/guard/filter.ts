@@ -45,7 +45,7 @@ export const filter = {
       rejectPaths: validRegexpList(values.rejectPaths),
       rejectMethods: validRegexpList(values.rejectMethods),
     });
-    return ({ raw, target, serverPath }) => check(raw.method as string, target, serverPath);
+    return ({ raw, path }) => check(raw.method as string, path.forServer, path.serverPath);
   },
 } as const satisfies OperationGuard;
 

@@ -23,7 +23,7 @@ export const namespaces = {
   create({ acceptNamespaces }: OptionValues<typeof options>): OperationCheck | undefined {
     if (acceptNamespaces === options.acceptNamespaces.default) return undefined;
     const check = createNamespaceCheck(validRegexpList(acceptNamespaces, { whole: true }));
-    return ({ judgedInfo }) => check(judgedInfo);
+    return ({ path }) => check(path.decidedOn);
   },
 } as const satisfies OperationGuard;
 

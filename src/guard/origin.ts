@@ -20,8 +20,8 @@ export const origin = {
   create(options: CorsOptions): Check {
     const cors = corsPolicyOf(options);
     const check = createOriginCheck(origin => cors?.isAllowed(origin) === true);
-    return ({ raw, judgedInfo }) => {
-      if (comesFromBrowser(raw)) check(raw, judgedInfo);
+    return ({ raw, path }) => {
+      if (comesFromBrowser(raw)) check(raw, path.decidedOn);
     };
   },
 } as const satisfies Guard;

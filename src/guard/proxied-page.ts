@@ -28,8 +28,8 @@ export const proxiedPage = {
   options,
   create(options: ProxiedPageOptions, { authentication }: GuardParts): AnswerFields | undefined {
     return sandboxesProxiedPages(options, authentication)
-      ? ({ mount, sent }) =>
-          (mount.isApi || mount.namesContext) && mayBeProxiedPage(sent.path) ? sandbox : undefined
+      ? ({ mount, path }) =>
+          (mount.isApi || mount.namesContext) && mayBeProxiedPage(path.received.path) ? sandbox : undefined
       : undefined;
   },
 } as const satisfies AnswerRule;

@@ -24,7 +24,7 @@ export const readOnly = {
   judges: apiMounts,
   judgesOperations: true,
   create({ readOnly }: OptionValues<typeof options>): OperationCheck | undefined {
-    return readOnly ? ({ judgedInfo, raw }) => rejectWrite(judgedInfo, raw) : undefined;
+    return readOnly ? ({ path, raw }) => rejectWrite(path.decidedOn, raw) : undefined;
   },
 } as const satisfies OperationGuard;
 

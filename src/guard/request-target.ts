@@ -9,7 +9,7 @@ export const requestTarget = {
   options: {},
   reasons: ['bad_request'],
   judges: everyMount,
-  create: (): Check => request => rejectAmbiguousTarget(request.sent),
+  create: (): Check => request => rejectAmbiguousTarget(request.path.received),
 } as const satisfies Guard;
 
 /** Rejects a target with more than one reading: a rule could judge another request than the one that is carried out. */

@@ -23,7 +23,7 @@ export const resources = {
   create({ rejectResources }: OptionValues<typeof options>): OperationCheck | undefined {
     if (rejectResources.length === 0) return undefined;
     const check = createResourceCheck(rejectResources);
-    return ({ judgedInfo }) => check(judgedInfo);
+    return ({ path }) => check(path.decidedOn);
   },
 } as const satisfies OperationGuard;
 

@@ -102,7 +102,11 @@ function decodedPair(text: string): { name: string; value: string } | undefined 
   return name === undefined || value === undefined ? undefined : { name, value };
 }
 
+/** Text that is its own meaning: ASCII without `%` and `+`. */
+const plain = /^[ -$&-*,-~]*$/;
+
 function unescapeQuery(text: string): string | undefined {
+  if (plain.test(text)) return text;
   const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
   if (!spaced.includes('%')) return utf8Text(spaced);
   if (/%(?![0-9a-f]{2})/i.test(spaced)) return undefined;

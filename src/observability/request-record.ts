@@ -30,6 +30,8 @@ export interface RequestOrigin {
 /** One request from its head to its last byte: writes its log lines, its metrics and its audit events. */
 export class RequestRecord {
   readonly info: RequestInfo;
+  /** Whether the API server would call the request long-running. */
+  readonly longRunning: boolean;
   readonly origin: RequestOrigin;
   readonly #metrics: RequestMetrics;
   readonly #log: RequestLog;
@@ -43,6 +45,8 @@ export class RequestRecord {
   audit: RequestAudit | undefined;
   /** Why the answer is not the API server's own, or is incomplete. */
   failure: Error | undefined;
+  /** Whether the API server has answered 401 to the proxy's own credential. */
+  isUnauthorized = false;
   /** Who ended the request; the first value counts. */
   endedBy: EndReason | undefined;
 
@@ -50,12 +54,8 @@ export class RequestRecord {
     this.info = info;
     this.origin = origin;
     this.#metrics = metrics;
+    this.longRunning = metrics.longRunning;
     this.#log = log;
-  }
-
-  /** Whether the API server would call the request long-running. */
-  get longRunning(): boolean {
-    return this.#metrics.longRunning;
   }
 
   /** The HTTP status code of the answer; 0 while there is none. */

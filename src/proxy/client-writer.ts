@@ -1,12 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { asHttp2 } from '../http/as-http2.js';
+import { TLSSocket } from 'node:tls';
 import { fieldValue, hasField } from '../http/header-fields.js';
 import type { Http2Response } from '../http/http2-response.js';
 import type { RequestContext } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
 import { type BodySink, LaggingError, type ResponseSink, type RoundTrip } from '../transport/round-trip.js';
-import { cut, flushHead } from './client-answer.js';
 import type { DocumentPolicy } from './documents.js';
 import { type HeadRequest, responseHeaders, trailerFields, withPossibleFraming } from './headers.js';
 
@@ -22,7 +21,7 @@ const maxBuffered = 256 * 1024;
 const batch = 32 * 1024;
 
 /** What the writer needs of the request that is answered. */
-export type AnsweredRequest = Pick<RequestContext, 'reply' | 'record'> & HeadRequest;
+export type AnsweredRequest = Pick<RequestContext, 'reply' | 'record' | 'http2'> & HeadRequest;
 
 /** The request that the writer answers. */
 export interface WriterOwner {
@@ -44,8 +43,8 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   readonly #response: ServerResponse;
   readonly #http2: Http2Response | undefined;
   readonly #owner: WriterOwner;
-  /** The round trip to pause while the client does not read. */
-  #trip: RoundTrip | undefined;
+  /** The round trip that the response comes from. It is paused while the client does not read. */
+  trip: RoundTrip | undefined;
   /**
    * The socket to which the parts of a long-running answer are written at once. Each part is framed as Node would frame it, but written in
    * one piece: a watch event cost a third more in four pieces.
@@ -70,13 +69,8 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     this.#request = request;
     this.#policy = policy;
     this.#response = request.reply.raw;
-    this.#http2 = asHttp2(this.#response);
+    this.#http2 = request.http2;
     this.#owner = owner;
-  }
-
-  /** Sets the round trip that the response comes from. */
-  follow(trip: RoundTrip): void {
-    this.#trip = trip;
   }
 
   get isOver(): boolean {
@@ -102,7 +96,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     record.answeredUpstream(statusCode, fieldValue(headers, 'audit-id'));
     if (!record.longRunning) return this;
     record.opened(statusCode);
-    flushHead(response);
+    flushHead(response, this.#http2);
     if (this.#http2 === undefined && response.chunkedEncoding) this.#events = response.socket ?? undefined;
     return this;
   }
@@ -128,11 +122,11 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     this.#chunk = undefined;
     if (this.#paused || this.#response.writableLength < maxBuffered) return;
     this.#paused = true;
-    this.#trip?.pause();
+    this.trip?.pause();
     const client = this.#http2 ?? this.#response.socket ?? this.#response;
     client.once('drain', () => {
       this.#paused = false;
-      if (!this.#over) this.#trip?.resume();
+      if (!this.#over) this.trip?.resume();
     });
   }
 
@@ -225,7 +219,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   /** Sends what has come so far. */
   #flush(): void {
     if (this.#corked) this.#uncork();
-    else if (!this.#streaming) flushHead(this.#response);
+    else if (!this.#streaming) flushHead(this.#response, this.#http2);
   }
 
   #uncork(): void {
@@ -236,4 +230,27 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
 
 function onTurnEnd(writer: ClientWriter): void {
   writer.onTurnEnd();
+}
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * Sends the head before there is a body, with one byte per character. Node's own flushHeaders for HTTP/1.1 writes the head as UTF-8; a head
+ * before a body of bytes is not. If there is no body, the end of the answer sends the head.
+ */
+function flushHead(response: ServerResponse, http2: Http2Response | undefined): void {
+  if (http2 === undefined) response.write(nothing);
+  else response.flushHeaders();
+}
+
+/**
+ * Ends an HTTP/1.1 connection in the middle of an answer, after the bytes that are already written. The client notices that the answer is
+ * incomplete: the last chunk is missing, or there are fewer bytes than Content-Length says. Where a normal end of the connection would mean
+ * the end of the answer, the connection is reset.
+ */
+function cut(socket: Socket, { isDelimited }: { readonly isDelimited: boolean }): void {
+  if (isDelimited) socket.destroySoon();
+  // Over TLS this is an end without close_notify. A Unix socket has no reset, and Node throws.
+  else if (socket instanceof TLSSocket || socket.remoteAddress === undefined) socket.destroy();
+  else socket.resetAndDestroy();
 }

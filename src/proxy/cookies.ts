@@ -2,7 +2,7 @@ import { proxySubresource } from '../kubernetes/request-info.js';
 import type { RequestContext } from '../request/context.js';
 
 /** The parts of a request that decide for which paths a browser may send a cookie of its answer. */
-export type CookieRequest = Pick<RequestContext, 'prefix' | 'target' | 'serverPath' | 'apiPath'>;
+export type CookieRequest = Pick<RequestContext, 'path'>;
 
 /**
  * Begins a cookie that browsers accept for the whole host alone (RFC 6265bis, `__Host-`). A cookie without a name is sent as its value, so a
@@ -41,18 +41,18 @@ export function heldCookie(field: string, request: CookieRequest): string | unde
  * The path for a cookie: below the proxy subresource, the program's own path there. Everything else has the path of the aggregated API, or
  * the folder of the request.
  */
-function heldPath(ownPath: string, { prefix, target, serverPath, apiPath }: CookieRequest): string {
+function heldPath(ownPath: string, { path: { prefix, forServer, serverPath, api } }: CookieRequest): string {
   const server = prefix + serverPath;
-  const proxied = apiPath && proxySubresource(apiPath);
+  const proxied = api && proxySubresource(api);
   if (proxied) {
     const root = server + proxied;
     if (!ownPath.startsWith('/')) return root;
     const isBelow = ownPath.startsWith(root) || ownPath === root.slice(0, -1);
     return isBelow ? ownPath : root + ownPath.slice(1);
   }
-  const group = apiPath && /^\/apis\/[^/]+\/[^/]+(?=\/|$)/.exec(apiPath)?.[0];
+  const group = api && /^\/apis\/[^/]+\/[^/]+(?=\/|$)/.exec(api)?.[0];
   if (group) return `${server}${group}/`;
-  const path = prefix + target.rawPath;
+  const path = prefix + forServer.rawPath;
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
   // The whole host is no place to hold a cookie.
   return folder === '/' ? path : folder;

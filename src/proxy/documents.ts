@@ -4,7 +4,7 @@ import { proxySubresource } from '../kubernetes/request-info.js';
 import type { RequestContext } from '../request/context.js';
 
 /** The parts of a request that decide what browsers may make of its answer. */
-export type DocumentRequest = Pick<RequestContext, 'apiPath'>;
+export type DocumentRequest = { readonly path: Pick<RequestContext['path'], 'api'> };
 
 /** The option that decides about answers of the proxy subresource. */
 export interface DocumentPolicy {
@@ -41,10 +41,10 @@ const namedPlainType =
 export function restrictDocument(
   headers: string[],
   statusCode: number,
-  { apiPath }: DocumentRequest,
+  { path }: DocumentRequest,
   { sandboxesProxiedPages }: DocumentPolicy,
 ): void {
-  const isProxied = apiPath !== undefined && proxySubresource(apiPath) !== undefined;
+  const isProxied = path.api !== undefined && proxySubresource(path.api) !== undefined;
   if (isProxied && !sandboxesProxiedPages) return;
   removeSniffing(headers);
   headers.push(...noSniff);

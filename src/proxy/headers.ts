@@ -6,19 +6,13 @@ import { type CookieRequest, heldCookie } from './cookies.js';
 import { type DocumentPolicy, type DocumentRequest, restrictDocument } from './documents.js';
 import { type PrefixedRequest, relocate } from './location.js';
 
-/** Header fields for the API server, besides the client's own. */
+/** What the proxy adds to the client's header fields, and which of these it drops. */
 export interface Additions {
-  /** Value of the Host header. */
-  readonly host: string;
-  /** Value of the Authorization header for a request that has none. */
-  readonly authorization: string | undefined;
   /**
    * Whether the client's own credentials are meant for this proxy. Then none of them is sent on: neither an Authorization header of any
    * scheme nor a bearer token among WebSocket subprotocols.
    */
   readonly dropsCredentials: boolean;
-  /** Flat list of Impersonate-* fields: name, value, name, value, … */
-  readonly impersonation: readonly string[];
   /** Value of the X-Request-Id header for a request that has none. */
   readonly requestId: string;
   /** Value of the Audit-ID header, which replaces the client's. If undefined, the client's header is sent on. */
@@ -43,15 +37,14 @@ const hopByHop: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Returns the headers of a request to the API server, for plain requests and upgrades. Hop-by-hop fields and the fields that `Connection`
- * names are removed first, and the proxy's own fields are added after that, so that a client cannot remove these. The client's own
- * Authorization takes precedence over the configured one, as in client-go's round trippers, unless it is meant for this proxy.
- * Content-Length is left out: only the sender of the body adds it, so that no length is sent without its body.
+ * Returns the client's part of the headers of a request to the API server, for plain requests and upgrades. Hop-by-hop fields and the
+ * fields that `Connection` names are removed first, and the proxy's own fields are added after that, so that a client cannot remove these.
+ * Host is left out, which depends on the API server, and Content-Length: only the sender of the body adds it, so that no length is sent
+ * without its body.
  */
-export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): string[] {
+export function clientHeaders(rawHeaders: RawHeaders, additions: Additions): string[] {
   const named = namedByConnection(rawHeaders);
-  const headers: string[] = ['Host', additions.host];
-  let authorized = false;
+  const headers: string[] = [];
   let identified = false;
   let forwardedFor = '';
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -64,20 +57,14 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
       continue;
     }
     if (key === 'audit-id' && additions.auditId !== undefined) continue;
-    if (key === 'authorization') {
-      if (additions.dropsCredentials) continue;
-      authorized = true;
-    } else if (key === 'x-request-id') {
-      identified = true;
-    } else if (additions.dropsCredentials && key === 'sec-websocket-protocol') {
+    if (key === 'x-request-id') identified = true;
+    else if (additions.dropsCredentials && key === 'authorization') continue;
+    else if (additions.dropsCredentials && key === 'sec-websocket-protocol') {
       const protocols = withoutBearerProtocol(value);
       if (protocols !== undefined) headers.push(name, protocols);
       continue;
     }
     headers.push(name, value);
-  }
-  if (!authorized && additions.authorization !== undefined) {
-    headers.push('Authorization', additions.authorization);
   }
   if (!identified) headers.push('X-Request-Id', additions.requestId);
   if (additions.auditId !== undefined) headers.push('Audit-ID', additions.auditId);
@@ -86,7 +73,6 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
       forwardedFor === '' ? additions.remoteAddress : `${forwardedFor}, ${additions.remoteAddress}`;
   }
   if (forwardedFor !== '') headers.push('X-Forwarded-For', forwardedFor);
-  headers.push(...additions.impersonation);
   return headers;
 }
 
@@ -112,7 +98,7 @@ export function responseHeaders(
   policy: DocumentPolicy,
 ): string[] {
   const headers = inboundHeaders(rawHeaders, request);
-  relocate(headers, request);
+  if (request.mount.namesContext) relocate(headers, request);
   restrictDocument(headers, statusCode, request, policy);
   if (request.answerHeaders !== undefined) headers.push(...request.answerHeaders);
   return headers;

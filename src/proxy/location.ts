@@ -1,7 +1,7 @@
 import type { RequestContext } from '../request/context.js';
 
 /** The parts of a request that decide whether a redirect gets the prefix. */
-export type PrefixedRequest = Pick<RequestContext, 'mount' | 'prefix' | 'cluster' | 'endpoint'>;
+export type PrefixedRequest = Pick<RequestContext, 'mount' | 'path' | 'cluster' | 'endpoint'>;
 
 /**
  * Changes redirects that stay on the API server of a context: the context's prefix replaces the path of the server's URL. A redirect to
@@ -10,8 +10,8 @@ export type PrefixedRequest = Pick<RequestContext, 'mount' | 'prefix' | 'cluster
  *
  * @param headers Name, value, name, value, …; changed in place.
  */
-export function relocate(headers: string[], { mount, prefix, cluster, endpoint }: PrefixedRequest): void {
-  if (!mount.namesContext) return;
+export function relocate(headers: string[], request: PrefixedRequest): void {
+  const { cluster, endpoint } = request;
   const { server } = endpoint.config;
   for (let index = 0; index < headers.length; index += 2) {
     if (!/^(?:content-)?location$/i.test(headers[index] as string)) continue;
@@ -19,7 +19,7 @@ export function relocate(headers: string[], { mount, prefix, cluster, endpoint }
     const path = pathOn(server, location);
     if (path === undefined) continue;
     const below = pathBelow(server, path);
-    if (below !== undefined) headers[index + 1] = prefix + below;
+    if (below !== undefined) headers[index + 1] = request.path.prefix + below;
     else if (path === location) headers[index + 1] = `${server.protocol}//${cluster.host}${path}`;
   }
 }

@@ -3,7 +3,7 @@ import type { Cluster } from '../clusters/cluster.js';
 /** An exchange that both sides may keep open: a watch, a followed log, an upgraded connection. */
 export interface OpenStream {
   /** Ends it as its protocol does, as if the API server had ended it. */
-  end(): void;
+  endEarly(): void;
   /** Cuts it off. */
   destroy(): void;
   /** The cluster of an upgraded connection; undefined for other streams. */
@@ -13,17 +13,13 @@ export interface OpenStream {
 /** All open long-running requests and upgrades, so that a shutdown can end them. */
 export class OpenStreams {
   readonly #streams = new Set<OpenStream>();
-  #ending = false;
-
   /** Whether the streams have been asked to end. From then on, the connections of clients close after their answer. */
-  get ending(): boolean {
-    return this.#ending;
-  }
+  ending = false;
 
   add(stream: OpenStream): void {
     this.#streams.add(stream);
     // A connection that is still open can begin a stream after all others were asked to end.
-    if (this.#ending) setImmediate(() => stream.end());
+    if (this.ending) setImmediate(() => stream.endEarly());
   }
 
   delete(stream: OpenStream): void {
@@ -39,8 +35,8 @@ export class OpenStreams {
 
   /** Asks every stream to end. */
   end(): void {
-    this.#ending = true;
-    for (const stream of this.#streams) stream.end();
+    this.ending = true;
+    for (const stream of this.#streams) stream.endEarly();
   }
 
   /** Cuts off every stream that is still open. */

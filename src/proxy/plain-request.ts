@@ -1,24 +1,29 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Session } from '../clusters/endpoint.js';
-import type { WatchingRequest, WatchToShare } from '../clusters/watching-request.js';
-import { asHttp2 } from '../http/as-http2.js';
+import type { Cluster } from '../clusters/cluster.js';
 import { hasField } from '../http/header-fields.js';
 import type { Http2Response } from '../http/http2-response.js';
 import { hasBody } from '../http/message.js';
 import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { RequestContext } from '../request/context.js';
-import type { OutgoingRequest, RoundTrip } from '../transport/round-trip.js';
+import type { RoundTrip } from '../transport/round-trip.js';
+import { UpstreamCall } from '../transport/upstream-call.js';
+import type { UpstreamRequest } from '../transport/upstream-request.js';
+import { CallAccounting, type ProxyContext, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import type { OpenStream } from './open-streams.js';
-import { bringsAuthorization, hidesRefusal, outboundRequest, type ProxyContext } from './outbound-request.js';
 import { RequestBody } from './request-body.js';
-import { isWatch, watchToShare } from './watch-to-share.js';
+import { isWatch, watchRequest } from './watch-request.js';
 
 /** One plain request, and its lifetime. The client, the request timeout or a shutdown may end it before its answer is complete. */
-export class PlainRequest implements WatchingRequest<Session>, OpenStream, WriterOwner {
+export class PlainRequest implements OpenStream, WriterOwner {
   readonly upgradedTo = undefined;
-  readonly hasBody: boolean;
+  readonly #hasBody: boolean;
+  /**
+   * Whether the request may share a connection: a watch or a log, which the API server itself answers. Answers of programs behind the API
+   * server are passed on byte for byte, over HTTP/1.1.
+   */
+  readonly mayShare: boolean;
   readonly #context: ProxyContext;
   readonly #client: RequestContext;
   readonly #request: IncomingMessage;
@@ -33,8 +38,11 @@ export class PlainRequest implements WatchingRequest<Session>, OpenStream, Write
     this.#client = client;
     this.#request = client.raw;
     this.#response = client.reply.raw;
-    this.#http2 = asHttp2(this.#response);
-    this.hasBody = hasBody(client.raw);
+    this.#http2 = client.http2;
+    this.#hasBody = hasBody(client.raw);
+    const { verb, subresource } = client.record.info;
+    this.mayShare =
+      (verb === 'watch' || subresource === 'log') && client.raw.method === 'GET' && !this.#hasBody;
     this.#writer = new ClientWriter(client, context, this);
   }
 
@@ -46,60 +54,46 @@ export class PlainRequest implements WatchingRequest<Session>, OpenStream, Write
     this.#client.onEnd(() => this.#onClientClose());
     if (this.#http2 === undefined && this.#isEndless()) this.#endWithClient();
     if (this.#writer.isOver) return;
-    this.#trip = cluster.roundTripper.send(this, this.#writer);
-    this.#writer.follow(this.#trip);
+    this.#send(cluster);
   }
 
   get endsConnection(): boolean {
     return this.#context.openStreams.ending;
   }
 
-  get bringsAuthorization(): boolean {
-    return bringsAuthorization(this.#context, this.#client);
+  #send(cluster: Cluster): void {
+    const request = this.#upstreamRequest();
+    const accounting = new CallAccounting(this.#context, this.#client);
+    const { sharedWatches } = this.#context;
+    if (sharedWatches !== undefined && !this.#hasBody && isWatch(this.#client)) {
+      const watch = watchRequest(this.#context, this.#client, request);
+      this.#trip = sharedWatches(cluster).send(watch, this.#writer, accounting);
+      this.#writer.trip = this.#trip;
+      return;
+    }
+    const call = new UpstreamCall(cluster, request, this.#writer, accounting);
+    this.#trip = call;
+    this.#writer.trip = call;
+    call.start();
   }
 
-  get hidesRefusal(): boolean {
-    return hidesRefusal(this.#context, this.#client);
-  }
-
-  forSession(session: Session): OutgoingRequest {
+  #upstreamRequest(): UpstreamRequest {
     const method = this.#request.method as string;
-    const { path, headers } = outboundRequest(this.#context, this.#client, session);
-    const body = this.hasBody ? new RequestBody(this.#request, this.#context.patience) : undefined;
-    if (body !== undefined) headers.push(...body.framing);
-    else if (hasField(this.#request.rawHeaders, 'content-length')) headers.push('Content-Length', '0');
-    return {
-      method,
-      path,
-      headers,
+    const body = this.#hasBody ? new RequestBody(this.#request, this.#context.patience) : undefined;
+    const saysNoBody = body === undefined && hasField(this.#request.rawHeaders, 'content-length');
+    return upstreamRequest(this.#context, this.#client, {
+      headers: body?.framing ?? (saysNoBody ? ['Content-Length', '0'] : []),
       body,
       connection: this.mayShare ? 'shared' : 'any',
       isRepeatable: body === undefined && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS'),
-    };
-  }
-
-  get isWatch(): boolean {
-    return !this.hasBody && isWatch(this.#client);
-  }
-
-  watchToShare(session: Session): Promise<WatchToShare<Session> | undefined> {
-    return watchToShare(this.#context, this.#client, session);
-  }
-
-  /**
-   * Whether the request may share a connection: a watch or a log, which the API server itself answers. Answers of programs behind the API
-   * server are passed on byte for byte, over HTTP/1.1.
-   */
-  get mayShare(): boolean {
-    const { verb, subresource } = this.#client.record.info;
-    return (verb === 'watch' || subresource === 'log') && this.#request.method === 'GET' && !this.hasBody;
+    });
   }
 
   /** Whether the answer goes on without end, and may be silent for long. */
   #isEndless(): boolean {
     const { info } = this.#client.record;
     if (info.verb === 'watch') return true;
-    return info.subresource === 'log' && queryValues(this.#client.target.query, 'follow').length > 0;
+    return info.subresource === 'log' && queryValues(this.#client.path.forServer.query, 'follow').length > 0;
   }
 
   /**
@@ -151,7 +145,7 @@ export class PlainRequest implements WatchingRequest<Session>, OpenStream, Write
   }
 
   /** Ends the answer as the API server ends a watch: with its last chunk. */
-  end(): void {
+  endEarly(): void {
     this.#client.record.endedBy ??= 'shutdown';
     this.#writer.endEarly(new StatusError(503, 'kube-api-proxy is shutting down'));
     this.#trip?.abort();

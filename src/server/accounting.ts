@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Cluster } from '../clusters/cluster.js';
 import { Rejection } from '../guard/rejection.js';
-import { asHttp2 } from '../http/as-http2.js';
 import { fieldValue } from '../http/header-fields.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import { RequestAudit } from '../observability/audit/request-audit.js';
@@ -17,8 +16,8 @@ import {
   uncounted,
 } from '../observability/request-record.js';
 import type { OpenStreams } from '../proxy/open-streams.js';
-import { bringsAuthorization } from '../proxy/outbound-request.js';
 import type { RequestContext } from '../request/context.js';
+import { ReplacedError } from '../transport/access.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 
 /** The metrics and names of clusters. */
@@ -38,8 +37,6 @@ export interface AccountingParts {
   readonly audit: AuditLog | undefined;
   readonly logger: Logger;
   readonly logRequests: RequestLog['which'];
-  /** Whether callers are authenticated. */
-  readonly authenticates: boolean;
 }
 
 /** Counts, logs and audits requests. Each request has a record from its head until its answer or its connection ends. */
@@ -55,11 +52,13 @@ export class Accounting {
 
   /** Opens the record of a request. The record closes when the request ends. */
   begin(request: RequestContext): void {
-    const { info, mount } = request;
+    const { mount } = request;
+    const { info } = request.path;
     const { audit } = this.#parts;
     const { isCounted } = mount;
+    const origin = this.#originOf(request);
     const counted = isCounted ? this.#metricsOf(request).requestStarted(info) : uncounted;
-    const record = new RequestRecord(info, this.#originOf(request), counted, this.#log);
+    const record = new RequestRecord(info, origin, counted, this.#log);
     request.record = record;
     if (audit !== undefined && isCounted) record.audit = beginAudit(audit, request);
     const { cluster } = record.origin;
@@ -71,10 +70,10 @@ export class Accounting {
     return this.#parts.clusters.metricsOf(mount.isApi ? cluster : undefined);
   }
 
-  #originOf({ reply, raw, target, mount, cluster }: RequestContext): RequestOrigin {
+  #originOf({ reply, raw, path, mount, cluster }: RequestContext): RequestOrigin {
     return {
       method: raw.method as string,
-      path: loggable(target.rawPath),
+      path: loggable(path.forServer.rawPath),
       remoteAddress: raw.socket.remoteAddress,
       cluster: mount.isApi ? this.#parts.clusters.nameOf(cluster) : undefined,
       requestId: reply.request.id,
@@ -91,20 +90,20 @@ export class Accounting {
     // For an upgraded connection, only the socket emits an end.
     if (upgrade) socket.on('close', end);
     // Streams of one HTTP/2 connection share its socket, but each has an end of its own.
-    else (asHttp2(response)?.stream ?? response).on('close', end);
+    else (request.http2?.stream ?? response).on('close', end);
   }
 
   #end(request: RequestContext, socket: Socket): void {
     const { record, raw, mount } = request;
     const response = request.reply.raw;
-    const http2 = asHttp2(response);
+    const { http2 } = request;
     request.end();
-    this.#countFailure(request);
-    if (response.headersSent) record.answered(response.statusCode);
     // On an HTTP/2 connection, frames and compressed heads are counted too.
     const { received, sent } = passedSince(socket);
+    this.#countFailure(request);
+    if (response.headersSent) record.answered(response.statusCode);
     record.end(http2?.bytesSent ?? sent);
-    this.#countUnauthorized(request);
+    if (record.isUnauthorized) this.#metricsOf(request).credentials.unauthorized();
     if (mount.isCounted) {
       const { traffic } = this.#parts.metrics;
       traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
@@ -114,25 +113,9 @@ export class Accounting {
     if (this.#parts.openStreams.ending && http2 === undefined) socket.destroySoon();
   }
 
-  /**
-   * Counts a 401 of the API server itself about the proxy's own credential. Behind a proxy subresource, another program may have sent the
-   * 401. An authenticated caller has got an error instead of the 401.
-   */
-  #countUnauthorized(request: RequestContext): void {
-    const { failure, info, code } = request.record;
-    const isHidden = failure instanceof UpstreamError && failure.reason === 'credential';
-    const isPassed =
-      code === 401 &&
-      failure === undefined &&
-      request.mount.isApi &&
-      info.subresource !== 'proxy' &&
-      !bringsAuthorization(this.#parts, request);
-    if (isHidden || isPassed) this.#metricsOf(request).credentials.unauthorized();
-  }
-
   #countFailure(request: RequestContext): void {
     const { failure, audit } = request.record;
-    if (failure instanceof Rejection) {
+    if (failure instanceof Rejection || failure instanceof ReplacedError) {
       this.#metricsOf(request).rejected(failure.reason);
       audit?.annotate('kube-api-proxy/rejected-by', failure.reason);
     } else if (failure instanceof UpstreamError) this.#metricsOf(request).upstreamError(failure.reason);

@@ -2,7 +2,7 @@ import { METHODS } from 'node:http';
 import httpProxy from '@fastify/http-proxy';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
-import type { ProxyContext } from '../proxy/outbound-request.js';
+import type { ProxyContext } from '../proxy/client-request.js';
 import { PlainRequest } from '../proxy/plain-request.js';
 import { Upgrade } from '../proxy/upgrade.js';
 

@@ -19,9 +19,9 @@ export function answerErrors(app: FastifyInstance, contexts: () => ReadonlySet<s
       .headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
       .send(failure.toStatus());
   });
-  app.setNotFoundHandler(({ context: { mount, target } }) => {
+  app.setNotFoundHandler(({ context: { mount, path } }) => {
     if (mount === unknownContextMount) throw unknownContext(contexts());
-    throw new StatusError(404, `${target.path} is not served here`);
+    throw new StatusError(404, `${path.received.path} is not served here`);
   });
 }
 

@@ -6,13 +6,14 @@ import type { ClusterRegistry } from '../clusters/registry.js';
 import type { KubeconfigFacts } from '../endpoints/kubeconfig.js';
 import type { OwnEndpointParts } from '../endpoints/own-endpoint.js';
 import { staticFiles } from '../endpoints/static-files.js';
-import { GuardChain, type GuardOptions, judgeAgain } from '../guard/chain.js';
+import { GuardChain, type GuardOptions } from '../guard/chain.js';
 import type { GuardParts } from '../guard/guard.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
 import { noSniff } from '../http/browser-fields.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
+import type { ProxyContext } from '../proxy/client-request.js';
 import type { OpenStreams } from '../proxy/open-streams.js';
 import { listenForUpgrades } from '../proxy/upgrade-listener.js';
 import { RequestContext } from '../request/context.js';
@@ -60,6 +61,7 @@ export interface ServerParts {
   readonly health: OwnEndpointParts['health'];
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
+  readonly sharedWatches: ProxyContext['sharedWatches'];
   /** TLS of the main listener; undefined for plain HTTP. */
   readonly tls: Tls | undefined;
   /** Undefined if callers are not authenticated; then everyone acts as the kubeconfig's user. */
@@ -88,10 +90,10 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 
 /** Builds the main listener. It does not listen or connect to anything yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, clusters, metrics, openStreams, authentication } = parts;
+  const { options, clusters, metrics, openStreams, sharedWatches, authentication } = parts;
   const authenticates = authentication !== undefined;
   const guards = new GuardChain(options, parts);
-  const accounting = new Accounting({ ...parts, logRequests: options.logRequests, authenticates });
+  const accounting = new Accounting({ ...parts, logRequests: options.logRequests });
   const destinationOf = createDestinations(parts);
   const app = createApp(parts, destinationOf);
   app.decorateRequest('context', null as unknown as RequestContext);
@@ -150,7 +152,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       traffic: metrics.traffic,
       authenticates,
       sandboxesProxiedPages: sandboxes,
-      judgeAgain,
+      sharedWatches,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,
       patience: clientPatience,

@@ -1,14 +1,5 @@
-import type { Socket } from 'node:net';
+import type { OnReadOpts, Socket } from 'node:net';
 import type { BorrowedBytes } from './borrowed-bytes.js';
-
-/**
- * Sends a request to the API server and passes its response to a sink. Round trippers wrap each other, as in client-go:
- * `renewOn401(retryStale(pool))`. The pool and the retry belong to one session; the renewal chooses the session.
- */
-export interface RoundTripper<Request = OutgoingRequest> {
-  /** Sends a request. The sink gets the response after this call, so that it can pause it. An error may come during this call. */
-  send(request: Request, sink: ResponseSink): RoundTrip;
-}
 
 /** A request on its way, or its response. After the sink's `end` or `error`, its methods do nothing. */
 export interface RoundTrip {
@@ -19,7 +10,30 @@ export interface RoundTrip {
   abort(): void;
 }
 
-/** Receives a response. After `end` or `error` it gets no more calls. If a method throws, the round trip ends with that error. */
+/**
+ * Which connection carries a request. `shared`: a stream of a connection that other requests use too, if the API server supports HTTP/2.
+ * `new`: one that has not been used before. `upgrade`: one that may switch to another protocol.
+ */
+export type ConnectionKind = 'any' | 'shared' | 'new' | 'upgrade';
+
+/** The connections to one API server. */
+export interface Pool {
+  /** Returns a promise while a connection to share is being opened. The promise rejects with the error of that connection. */
+  lease(kind: ConnectionKind): Lease | Promise<Lease>;
+}
+
+/**
+ * A connection, or a stream of one, for one request. It is also the request's round trip. When that is over, it returns to its pool by
+ * itself and may serve another request; who sent the request must forget it by then.
+ */
+export interface Lease extends RoundTrip {
+  /** Sends a request that has passed `refuseIllegal`. The sink gets the response or the error, always after this call. */
+  send(request: OutgoingRequest, sink: ResponseSink): void;
+  /** Whether it failed before the API server could see the request: the connection was reused, and had ended unnoticed. */
+  readonly isStale: boolean;
+}
+
+/** Receives a response. After `end`, `error` or `switched` it gets no more calls. If a method throws, the round trip ends with that error. */
 export interface ResponseSink {
   /**
    * The head of the final response. Informational responses (1xx) are skipped.
@@ -32,6 +46,18 @@ export interface ResponseSink {
   end(trailers: string[]): void;
   /** The response failed and will not be complete. */
   error(error: Error): void;
+  /** The answer is a 101. Only the sink of a request over an `upgrade` connection gets it. */
+  switched?(response: SwitchedResponse): void;
+}
+
+/** A connection that has switched to another protocol. */
+export interface SwitchedResponse {
+  readonly statusMessage: string;
+  /** Name, value, name, value, … */
+  readonly headers: readonly string[];
+  readonly socket: Socket;
+  /** The first bytes of the new protocol, which came with the response. */
+  readonly head: Buffer;
 }
 
 /** Receives the body of a response. */
@@ -50,6 +76,14 @@ export interface OutgoingBody {
   stop(): void;
 }
 
+/** Reads the bytes of a connection that switches protocols into buffers of its own. */
+export interface SocketReader {
+  /** Node's options for the dial. */
+  readonly options: OnReadOpts;
+  /** The connection is open. */
+  follow(socket: Socket): void;
+}
+
 /** A request in the form that the API server gets. */
 export interface OutgoingRequest {
   readonly method: string;
@@ -58,30 +92,7 @@ export interface OutgoingRequest {
   /** Name, value, name, value, …, `Host` first; includes the framing fields. */
   readonly headers: readonly string[];
   readonly body?: OutgoingBody | undefined;
-  /**
-   * `shared`: a stream of a connection that other requests use too, if the API server supports HTTP/2. `new`: a connection that has not
-   * been used before.
-   */
-  readonly connection?: 'any' | 'shared' | 'new' | undefined;
-  /** Whether the request may reach the API server twice. */
-  readonly isRepeatable: boolean;
-}
-
-/**
- * Characters that a field value must not contain (RFC 9110, section 5.5). They would end the field, or become another character when
- * written as a byte.
- */
-const illegalValue = /[^\t\x20-\x7e\x80-\xff]/;
-const illegalTarget = /[^\x21-\x7e\x80-\xff]/;
-
-/** Throws a TypeError for a request that cannot be expressed in HTTP. */
-export function refuseIllegal({ path, headers }: OutgoingRequest): void {
-  if (illegalTarget.test(path)) throw new TypeError('the request target cannot be sent');
-  for (let index = 0; index < headers.length; index += 2) {
-    if (illegalValue.test(headers[index + 1] as string)) {
-      throw new TypeError(`the value of ${headers[index]} cannot be sent`);
-    }
-  }
+  readonly reader?: SocketReader | undefined;
 }
 
 /** A client reads more slowly than its data comes. It is too far behind, so the proxy ends its stream. */

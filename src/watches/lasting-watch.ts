@@ -1,21 +1,17 @@
-import type { WatchToShare } from '../clusters/watching-request.js';
 import { fieldValue, hasField } from '../http/header-fields.js';
 import type { Clock } from '../lib/clock.js';
 import { Moment } from '../lib/moment.js';
+import { type AccessSource, ReplacedError } from '../transport/access.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
-import type { SessionRequest } from '../transport/renew-on-401.js';
-import type {
-  BodySink,
-  OutgoingRequest,
-  ResponseSink,
-  RoundTrip,
-  RoundTripper,
-} from '../transport/round-trip.js';
+import type { BodySink, ResponseSink } from '../transport/round-trip.js';
+import { UpstreamCall } from '../transport/upstream-call.js';
+import type { SentRequest } from '../transport/upstream-request.js';
+import { UnknownUserError } from './access-user.js';
 import { createEventReader } from './event-reader.js';
-import { UnknownUserError } from './session-identity.js';
 import type { Loss } from './share-observer.js';
 import { TableEvents } from './table-events.js';
 import type { EventReader, WatchEvent } from './watch-event.js';
+import type { WatchToShare } from './watch-to-share.js';
 
 /** The head of the response to a watch. */
 export interface WatchHead {
@@ -45,8 +41,10 @@ export interface WatchHandler {
 }
 
 /** What a watch needs. */
-export interface LastingWatchParts<Session> {
-  readonly roundTripper: RoundTripper<SessionRequest<Session>>;
+export interface LastingWatchParts {
+  readonly source: AccessSource;
+  /** Called with the milliseconds from sending a request to the head of its response. */
+  readonly onFirstByte: (milliseconds: number) => void;
   readonly clock: Clock;
   /** At least 0 and less than 1. */
   readonly random: () => number;
@@ -70,15 +68,12 @@ const longestBackoff = 5_000;
  * continues from the last version, as client-go's `RetryWatcher` does. The new request may have another credential, but goes to the same
  * API server and acts as the same user.
  */
-export class LastingWatch<Session> implements ResponseSink, BodySink, SessionRequest<Session> {
-  readonly bringsAuthorization = false;
-  /** A 401 ends the watch, and each client gets the answer to a request of its own. */
-  readonly hidesRefusal = false;
-  readonly hasBody = false;
-  readonly #parts: LastingWatchParts<Session>;
-  readonly #request: Pick<WatchToShare<Session>, 'outgoing'>;
+export class LastingWatch implements ResponseSink, BodySink {
+  readonly #parts: LastingWatchParts;
+  readonly #request: Pick<WatchToShare, 'from'>;
   readonly #handler: WatchHandler;
-  #trip: RoundTrip | undefined;
+  #call: UpstreamCall | undefined;
+  #sent: SentRequest | undefined;
   #reader: EventReader | undefined;
   /** The Tables of all responses. */
   readonly #tables = new TableEvents();
@@ -90,8 +85,6 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   /** The error of the last attempt; undefined while the next attempt waits for its response. */
   #failure: Error | undefined;
   #failures = 0;
-  /** Why the request must not be sent: the current session leads to another API server or user, or its user is not known yet. */
-  #refusal: Error | undefined;
   #isOver = false;
   /** Whether the current or next response is the last one. */
   #isLast = false;
@@ -99,11 +92,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   #cancelRetry: () => void = () => {};
   #cancelDeadline: () => void = () => {};
 
-  constructor(
-    parts: LastingWatchParts<Session>,
-    request: Pick<WatchToShare<Session>, 'outgoing'>,
-    handler: WatchHandler,
-  ) {
+  constructor(parts: LastingWatchParts, request: Pick<WatchToShare, 'from'>, handler: WatchHandler) {
     this.#parts = parts;
     this.#request = request;
     this.#handler = handler;
@@ -111,8 +100,19 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
 
   start(): void {
     this.#failure = undefined;
-    this.#refusal = undefined;
-    this.#trip = this.#parts.roundTripper.send(this, this);
+    const { source, onFirstByte } = this.#parts;
+    this.#call = new UpstreamCall(source, this.#request.from(this.#handler.version), this, {
+      firstByte: onFirstByte,
+      sent: sent => {
+        this.#sent = sent;
+      },
+    });
+    this.#call.start();
+  }
+
+  /** What the last request was sent with; undefined before it was sent. */
+  get sent(): SentRequest | undefined {
+    return this.#sent;
   }
 
   /** Ends the watch: it has no clients any more. */
@@ -137,21 +137,12 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   /** Stops reading, so that the API server waits. This stays in force after a loss. */
   pause(): void {
     this.#isPaused = true;
-    this.#trip?.pause();
+    this.#call?.pause();
   }
 
   resume(): void {
     this.#isPaused = false;
-    this.#trip?.resume();
-  }
-
-  forSession(session: Session): OutgoingRequest {
-    try {
-      return this.#request.outgoing(session, this.#handler.version);
-    } catch (error) {
-      this.#refusal = error as Error;
-      throw error;
-    }
+    this.#call?.resume();
   }
 
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
@@ -176,7 +167,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     this.#contentType = contentType;
     this.#opened = new Moment(this.#parts.clock);
     if (loss !== undefined) this.#handler.resumed(loss);
-    if (this.#isPaused) this.#trip?.pause();
+    if (this.#isPaused) this.#call?.pause();
     this.#handler.began(head);
   }
 
@@ -209,20 +200,16 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   }
 
   #lose(loss: Loss, error: Error): void {
-    this.#trip = undefined;
+    this.#call = undefined;
     // The last events may have come in one read with the end. Then no call of `idle` follows them.
     this.idle();
     if (this.#isOver) return;
     if (this.#reader !== undefined) this.#beginToResume(loss);
-    // If the request may not be sent with the current session, each client sends its own, which is judged again.
-    if (this.#loss === undefined) this.#end(this.#refusal === undefined ? error : 'end');
-    else if (this.#isRefused || this.#isLast) this.#end(error);
+    const isReplaced = error instanceof ReplacedError;
+    // If the API server or the user was replaced, each client sends its own request.
+    if (this.#loss === undefined) this.#end(isReplaced || error instanceof UnknownUserError ? 'end' : error);
+    else if (isReplaced || this.#isLast) this.#end(error);
     else this.#retry(error);
-  }
-
-  /** Whether the current session leads to another API server or user. */
-  get #isRefused(): boolean {
-    return this.#refusal !== undefined && !(this.#refusal instanceof UnknownUserError);
   }
 
   #beginToResume(loss: Loss): void {
@@ -251,10 +238,10 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   }
 
   #drop(): void {
-    const trip = this.#trip;
-    this.#trip = undefined;
+    const call = this.#call;
+    this.#call = undefined;
     this.#reader = undefined;
-    trip?.abort();
+    call?.abort();
   }
 }
 

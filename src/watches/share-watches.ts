@@ -1,18 +1,19 @@
-import type { WatchingRequest, WatchToShare } from '../clusters/watching-request.js';
+import type { ReviewingCluster } from '../clusters/access-review.js';
 import { Moment } from '../lib/moment.js';
-import type { ResponseSink, RoundTrip, RoundTripper } from '../transport/round-trip.js';
-import type { Sessions } from '../transport/session-attempts.js';
+import type { ResponseSink, RoundTrip } from '../transport/round-trip.js';
+import { type CallObserver, UpstreamCall } from '../transport/upstream-call.js';
 import { VersionAheadError } from './event-ring.js';
 import { UnsharableError } from './lasting-watch.js';
 import { Lingering } from './lingering.js';
 import type { Join } from './share-observer.js';
 import { SharedWatch, type SharedWatchParts } from './shared-watch.js';
 import { ColumnsChangedError } from './table-events.js';
+import { type WatchRequest, type WatchToShare, watchToShare } from './watch-to-share.js';
 import { Watcher } from './watcher.js';
 
 /** What the shared watches of a cluster need. */
-interface ShareParts<Session> extends SharedWatchParts<Session> {
-  readonly sessions: Pick<Sessions<Session>, 'session'>;
+interface ShareParts extends SharedWatchParts {
+  readonly source: ReviewingCluster;
 }
 
 /** If a watch could not be shared, watches with the same key are not shared for this number of milliseconds. */
@@ -23,26 +24,26 @@ const mostOfOneKind = 10;
 
 /**
  * Sends one watch for all clients that want the same, as the API server's watch cache has one watch of etcd for all of them. Each client
- * gets the same events as from a watch of its own; only the time at which its response ends may differ. It is the outermost wrapper,
- * because a shared watch outlives its sessions.
+ * gets the same events as from a watch of its own; only the time at which its response ends may differ. A
+ * shared watch outlives the accesses that it is sent with.
  */
-export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Session>> {
-  readonly #parts: ShareParts<Session>;
+export class SharedWatches {
+  readonly #parts: ShareParts;
   /** The open shared watches, by key. A client may need a watch that begins earlier than an existing one with the same key. */
-  readonly #watches = new Map<string, SharedWatch<Session>[]>();
+  readonly #watches = new Map<string, SharedWatch[]>();
   /** The keys of watches that cannot be shared, some with a version, and since when this is known. */
   readonly #unsharable = new Map<string, Moment>();
   readonly #lingering: Lingering;
   #isClosed = false;
 
-  constructor(parts: ShareParts<Session>) {
+  constructor(parts: ShareParts) {
     this.#parts = parts;
     this.#lingering = new Lingering(parts.clock);
   }
 
-  send(request: WatchingRequest<Session>, sink: ResponseSink): RoundTrip {
-    if (!request.isWatch || this.#isClosed) return this.#parts.roundTripper.send(request, sink);
-    return new SharingTrip(this, this.#parts, request, sink).start();
+  /** Lets a client join a shared watch, or sends its own request. The sink gets the response after this call. */
+  send(request: WatchRequest, sink: ResponseSink, observer: CallObserver = {}): RoundTrip {
+    return new SharingTrip(this, this.#parts, request, sink, observer).start();
   }
 
   /** Closes each shared watch when its last client has left, and shares no new watch. */
@@ -56,11 +57,11 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     for (const watch of this.#all) watch.close();
   }
 
-  get #all(): SharedWatch<Session>[] {
+  get #all(): SharedWatch[] {
     return [...this.#watches.values()].flat();
   }
 
-  isUnsharable(request: WatchToShare<Session>): boolean {
+  isUnsharable(request: WatchToShare): boolean {
     return [request.key, keyWithVersion(request)].some(key => {
       const since = this.#unsharable.get(key);
       return since !== undefined && since.age < unsharableFor;
@@ -71,7 +72,7 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
    * Finds the shared watch for a client: the one with the most clients, or a new one. Returns undefined if there are too many with the same
    * key.
    */
-  find(request: WatchToShare<Session>): SharedWatch<Session> | undefined {
+  find(request: WatchToShare): SharedWatch | undefined {
     if (this.#isClosed) return undefined;
     const watches = this.#watches.get(request.key) ?? [];
     const [found] = watches
@@ -80,9 +81,9 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     return found ?? (watches.length < mostOfOneKind ? this.#open(request, watches) : undefined);
   }
 
-  #open(request: WatchToShare<Session>, others: readonly SharedWatch<Session>[]): SharedWatch<Session> {
+  #open(request: WatchToShare, others: readonly SharedWatch[]): SharedWatch {
     const { key } = request;
-    const watch: SharedWatch<Session> = new SharedWatch(this.#parts, request, {
+    const watch: SharedWatch = new SharedWatch(this.#parts, request, {
       lingering: this.#lingering,
       ended: ending => {
         if (ending instanceof UnsharableError) this.#remember(request, ending);
@@ -95,7 +96,7 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     return watch;
   }
 
-  #remember(request: WatchToShare<Session>, { cause }: UnsharableError): void {
+  #remember(request: WatchToShare, { cause }: UnsharableError): void {
     // A watch that begins after the change can be shared.
     if (cause instanceof ColumnsChangedError) return;
     // The client has chosen the version. Watches from other versions can be shared.
@@ -106,37 +107,40 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     if (this.#unsharable.size > mostUnsharable) this.#unsharable.delete(oldest as string);
   }
 
-  #forget(key: string, watch: SharedWatch<Session>): void {
+  #forget(key: string, watch: SharedWatch): void {
     const others = (this.#watches.get(key) ?? []).filter(other => other !== watch);
     if (others.length === 0) this.#watches.delete(key);
     else this.#watches.set(key, others);
   }
 }
 
-function keyWithVersion({ key, version }: Pick<WatchToShare<unknown>, 'key' | 'version'>): string {
+function keyWithVersion({ key, version }: Pick<WatchToShare, 'key' | 'version'>): string {
   return `${key} ${version}`;
 }
 
 /** Finds the watch for one client: a shared one, or one of its own. */
-class SharingTrip<Session> implements RoundTrip {
-  readonly #shared: SharedWatches<Session>;
-  readonly #parts: ShareParts<Session>;
-  readonly #request: WatchingRequest<Session>;
+class SharingTrip implements RoundTrip {
+  readonly #shared: SharedWatches;
+  readonly #parts: ShareParts;
+  readonly #request: WatchRequest;
   readonly #sink: ResponseSink;
+  readonly #observer: CallObserver;
   /** The watcher that waits at a shared watch or gets its events, or else the client's own round trip. */
   #trip: RoundTrip | undefined;
   #isAborted = false;
 
   constructor(
-    shared: SharedWatches<Session>,
-    parts: ShareParts<Session>,
-    request: WatchingRequest<Session>,
+    shared: SharedWatches,
+    parts: ShareParts,
+    request: WatchRequest,
     sink: ResponseSink,
+    observer: CallObserver,
   ) {
     this.#shared = shared;
     this.#parts = parts;
     this.#request = request;
     this.#sink = sink;
+    this.#observer = observer;
   }
 
   start(): this {
@@ -146,15 +150,15 @@ class SharingTrip<Session> implements RoundTrip {
 
   async #choose(): Promise<void> {
     // Each call waits, if only for a microtask: a response that began before `send` returned could not be paused.
-    const session = this.#parts.sessions.session();
-    const request = await this.#request.watchToShare(session instanceof Promise ? await session : session);
+    const { source } = this.#parts;
+    const request = await watchToShare(this.#request, await source.access(), source);
     if (this.#isAborted) return;
     if (request === undefined) this.#goAlone();
     else if (this.#shared.isUnsharable(request)) this.#goAlone('own');
     else await this.#share(request);
   }
 
-  async #share(request: WatchToShare<Session>): Promise<void> {
+  async #share(request: WatchToShare): Promise<void> {
     const watch = this.#shared.find(request);
     if (watch === undefined) {
       this.#goAlone('own');
@@ -170,6 +174,7 @@ class SharingTrip<Session> implements RoundTrip {
     // The watch may have been lost, and have continued, while the API server was asked.
     if (refusal === undefined && watch.isUnbrokenSince(request.version) && watcher.begin()) {
       this.#parts.observer.joined(isNew ? 'opened' : 'ring');
+      if (watch.sent !== undefined) this.#observer.sent?.(watch.sent);
       return;
     }
     watcher.abort();
@@ -179,7 +184,10 @@ class SharingTrip<Session> implements RoundTrip {
   /** @param join Undefined for a watch that cannot be shared because of its request. */
   #goAlone(join?: Join): void {
     if (join !== undefined) this.#parts.observer.joined(join);
-    this.#trip = this.#parts.roundTripper.send(this.#request, this.#sink);
+    const { source } = this.#parts;
+    const call = new UpstreamCall(source, this.#request.own, this.#sink, this.#observer);
+    this.#trip = call;
+    call.start();
   }
 
   #fail(error: Error): void {

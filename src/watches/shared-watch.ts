@@ -1,5 +1,5 @@
-import type { WatchToShare } from '../clusters/watching-request.js';
 import { Moment } from '../lib/moment.js';
+import type { SentRequest } from '../transport/upstream-request.js';
 import { EventRing, type RingBudget } from './event-ring.js';
 import {
   type Ending,
@@ -12,10 +12,11 @@ import type { Lingering } from './lingering.js';
 import type { Loss, ShareObserver } from './share-observer.js';
 import type { Turns } from './turns.js';
 import { compareVersions, type WatchEvent } from './watch-event.js';
+import type { WatchToShare } from './watch-to-share.js';
 import type { Watcher, WatchSource } from './watcher.js';
 
 /** What all shared watches need. */
-export interface SharedWatchParts<Session> extends LastingWatchParts<Session> {
+export interface SharedWatchParts extends LastingWatchParts {
   readonly budget: RingBudget;
   readonly turns: Turns;
   readonly observer: ShareObserver;
@@ -32,14 +33,14 @@ interface WatchOwner {
 const permissionLifetime = 10_000;
 
 /** One watch at the API server whose events go to many clients. */
-export class SharedWatch<Session> implements WatchHandler, WatchSource {
+export class SharedWatch implements WatchHandler, WatchSource {
   readonly ring: EventRing;
-  readonly #parts: SharedWatchParts<Session>;
-  readonly #request: WatchToShare<Session>;
-  readonly #upstream: LastingWatch<Session>;
+  readonly #parts: SharedWatchParts;
+  readonly #request: WatchToShare;
+  readonly #upstream: LastingWatch;
   readonly #owner: WatchOwner;
   readonly #watchers = new Set<Watcher>();
-  readonly #narrower = new Set<SharedWatch<Session>>();
+  readonly #narrower = new Set<SharedWatch>();
   #head: WatchHead | undefined;
   #ending: Ending | undefined;
   /** When the API server last permitted the watch. */
@@ -58,7 +59,7 @@ export class SharedWatch<Session> implements WatchHandler, WatchSource {
   #isPaused = false;
   #awaitsTurns = false;
 
-  constructor(parts: SharedWatchParts<Session>, request: WatchToShare<Session>, owner: WatchOwner) {
+  constructor(parts: SharedWatchParts, request: WatchToShare, owner: WatchOwner) {
     this.#parts = parts;
     this.#request = request;
     this.#owner = owner;
@@ -69,6 +70,11 @@ export class SharedWatch<Session> implements WatchHandler, WatchSource {
   start(): void {
     this.#parts.observer.watches(1);
     this.#upstream.start();
+  }
+
+  /** What the request at the API server was sent with; undefined before it was sent. */
+  get sent(): SentRequest | undefined {
+    return this.#upstream.sent;
   }
 
   get head(): WatchHead | undefined {
@@ -128,7 +134,7 @@ export class SharedWatch<Session> implements WatchHandler, WatchSource {
   }
 
   /** Takes over the clients of another watch, which began at a later version, as soon as this watch has caught up with it. */
-  willReplace(watch: SharedWatch<Session>): void {
+  willReplace(watch: SharedWatch): void {
     this.#narrower.add(watch);
   }
 
@@ -243,7 +249,7 @@ export class SharedWatch<Session> implements WatchHandler, WatchSource {
   }
 
   /** Moves the clients to another watch, if its ring has the events that they need. */
-  giveTo(watch: SharedWatch<Session>): void {
+  giveTo(watch: SharedWatch): void {
     for (const watcher of this.#watchers) watcher.moveTo(watch);
   }
 }

@@ -1,6 +1,6 @@
-import type { Session } from '../clusters/endpoint.js';
 import { postReviewWith } from '../clusters/own-request.js';
 import { isObject } from '../lib/json.js';
+import type { Access } from '../transport/access.js';
 
 /** The fields of `UserInfo` of authentication.k8s.io/v1 that are used here. */
 interface ReviewedUser {
@@ -14,22 +14,22 @@ const timeout = 5_000;
 const authentication = 'authentication.k8s.io/v1';
 
 /**
- * Asks the API server whose the credential of a session is (SelfSubjectReview, KEP-3325). Every authenticated user may ask
+ * Asks the API server whose the credential of an access is (SelfSubjectReview, KEP-3325). Every authenticated user may ask
  * (`system:basic-user`). Resolves to a text that is equal for two credentials of the same user, or to undefined if the API server does not
  * say it: before Kubernetes 1.28 it does not serve such reviews. Rejects if it may say it later: there is no complete answer in time, or the
  * answer is 401, 429 or an error of the server.
  *
  * The answer is about this credential alone: no other one is tried after a 401, and the configured impersonation is not sent.
  */
-export async function reviewSubject(session: Session): Promise<string | undefined> {
-  const { status, text } = await postReviewWith(session, {
+export async function reviewSubject(access: Access): Promise<string | undefined> {
+  const { status, text } = await postReviewWith(access, {
     apiVersion: authentication,
     kind: 'SelfSubjectReview',
     as: [],
     timeout,
   });
   if (status === 401 || status === 429 || status >= 500) {
-    throw new Error(`the API server at ${session.host} answers ${status} to a SelfSubjectReview`);
+    throw new Error(`the API server at ${access.host} answers ${status} to a SelfSubjectReview`);
   }
   const user = status === 201 || status === 200 ? readUser(text) : undefined;
   return user && textOf(user);

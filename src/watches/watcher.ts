@@ -1,4 +1,3 @@
-import type { ClientWatch } from '../clusters/watching-request.js';
 import type { Clock } from '../lib/clock.js';
 import { Deferred } from '../lib/deferred.js';
 import { Moment } from '../lib/moment.js';
@@ -9,6 +8,7 @@ import { type Ending, UnsharableError, type WatchHead } from './lasting-watch.js
 import type { ShareObserver } from './share-observer.js';
 import type { Turn } from './turns.js';
 import { compareVersions } from './watch-event.js';
+import type { ClientWatch } from './watch-to-share.js';
 
 /** After each such number of bytes for one client, the watch checks whether the client accepts more. */
 const portion = 64 * 1024;

@@ -1,50 +1,37 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isAllowed } from '../../src/clusters/access-review.js';
-import type { Cluster } from '../../src/clusters/cluster.js';
-import type { Session } from '../../src/clusters/endpoint.js';
-import { ownBytes } from '../../src/transport/borrowed-bytes.js';
-import type { ResponseSink } from '../../src/transport/round-trip.js';
+import { type Access, ReplacedError } from '../../src/transport/access.js';
+import { answeringPool } from '../support/transport/answering-pool.js';
+import { accessTo } from '../support/transport/upstream-requests.js';
 
-/** A session whose API server sends this answer to every request. */
-function sessionOf(host: string, status: number, asked: string[]): Session {
-  return {
-    host,
-    serverPath: '',
-    credential: {},
-    impersonation: [],
-    roundTripper: {
-      send(_request: unknown, sink: ResponseSink) {
-        asked.push(host);
-        queueMicrotask(() => {
-          const body = sink.head(status, '', []);
-          body.data(ownBytes(Buffer.from(JSON.stringify({ status: { allowed: true } }))));
-          sink.end([]);
-        });
-        return { pause() {}, resume() {}, abort() {} };
-      },
-    },
-  } as unknown as Session;
+/** An access to an API server that sends this answer to every request. */
+function accessOf(host: string, status: number, asked: string[]): Access {
+  const pool = answeringPool(() => {
+    asked.push(host);
+    return { status, body: { status: { allowed: true } } };
+  });
+  return accessTo(pool, { host });
 }
 
 describe('an access review', () => {
-  it('counts only for the API server and the user of its session, and is sent to no other server', async () => {
+  it('counts only for the API server and the user of its access, and is sent to no other server', async () => {
     const asked: string[] = [];
-    const first = sessionOf('first', 201, asked);
-    const refusing = sessionOf('first', 401, asked);
-    const second = sessionOf('second', 201, asked);
-    const isFor = ({ host }: Session) => host === 'first';
-    const ask = (now: Session, afterRefusal?: Session) => {
-      const cluster = {
-        host: '',
-        session: () => now,
-        refused: async () => afterRefusal,
-      } as unknown as Cluster;
-      return isAllowed(cluster, { verb: 'watch' }, { isFor });
-    };
-    assert.equal(await ask(first), true);
-    await assert.rejects(ask(second), /the user has changed/);
-    await assert.rejects(ask(refusing, second), /the user has changed/);
-    assert.deepEqual(asked, ['first', 'first']);
+    const first = accessOf('first', 201, asked);
+    const refusing = accessOf('first', 401, asked);
+    const second = accessOf('second', 201, asked);
+    for (const later of [false, true]) {
+      asked.length = 0;
+      const isUserOf = ({ host }: Access) => (later ? Promise.resolve(host === 'first') : host === 'first');
+      const ask = (now: Access, afterRefusal?: Access) => {
+        const cluster = { host: '', access: () => now, refused: async () => afterRefusal };
+        return isAllowed(cluster, { verb: 'watch' }, { user: { isUserOf } });
+      };
+      assert.equal(await ask(first), true);
+      await assert.rejects(ask(second), ReplacedError);
+      await assert.rejects(ask(refusing, second), ReplacedError);
+      assert.deepEqual(asked, ['first', 'first']);
+      assert.equal(await ask(refusing, first), true);
+    }
   });
 });

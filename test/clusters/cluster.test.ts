@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import type { Cluster } from '../../src/clusters/cluster.js';
-import type { Endpoint, Session } from '../../src/clusters/endpoint.js';
+import type { Endpoint } from '../../src/clusters/endpoint.js';
 import { get } from '../../src/clusters/own-request.js';
 import type { ClientCertificate, Credential } from '../../src/credentials/credential.js';
 import {
@@ -17,6 +17,7 @@ import { createStaticSource } from '../../src/credentials/static-source.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { withoutClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import { createCredentialMetrics } from '../../src/observability/metrics/credential-metrics.js';
+import type { Access } from '../../src/transport/access.js';
 import type { CertificatePair } from '../support/certificates/certificates.js';
 import { until } from '../support/eventually.js';
 import {
@@ -111,11 +112,11 @@ function start(source: CredentialSource): Cluster {
   return upstream;
 }
 
-/** The session, which must be available synchronously. */
-function sessionOf(of: Cluster): Session {
-  const session = of.session();
-  assert.ok(!(session instanceof Promise), 'there is a credential');
-  return session;
+/** The access, which must be available synchronously. */
+function accessOf(of: Cluster): Access {
+  const access = of.access();
+  assert.ok(!(access instanceof Promise), 'there is a credential');
+  return access;
 }
 
 /** Sends one request and returns the API server's record of it. */
@@ -136,20 +137,21 @@ async function expirySamples(): Promise<Record<string, number>> {
   return Object.fromEntries(values.map(({ labels, value }) => [String(labels['source']), value]));
 }
 
-describe('a session', () => {
+describe('an access', () => {
   it('stays the same as long as nothing changes', () => {
     const one = start(fixed(bearer('t-1')));
-    assert.equal(one.session(), one.session());
+    assert.equal(one.access(), one.access());
   });
 
   it('keeps its connections when only the token changes', async () => {
     const one = start(fixed(bearer('t-1')));
-    const old = sessionOf(one);
+    const old = accessOf(one);
     const before = await request(one);
     one.replace(endpoint(fixed(bearer('t-2'))));
-    const next = sessionOf(one);
+    const next = accessOf(one);
     assert.notEqual(next, old);
     assert.equal(next.pool, old.pool);
+    assert.deepEqual(next.endpoint, old.endpoint, 'a request in flight may use it');
     const record = await request(one);
     assert.equal(before.headers['authorization'], 'Bearer t-1');
     assert.equal(record.headers['authorization'], 'Bearer t-2');
@@ -159,20 +161,20 @@ describe('a session', () => {
 
   it('keeps its connections when the same certificate is read again', () => {
     const one = start(fixed({ clientCertificate: alice }));
-    const { pool } = sessionOf(one);
+    const { pool } = accessOf(one);
     const { certificate, key, notAfter } = alice;
     const again = { certificate: Buffer.from(certificate), key: Buffer.from(key), notAfter };
     one.replace(endpoint(fixed({ clientCertificate: again })));
-    assert.equal(sessionOf(one).pool, pool);
+    assert.equal(accessOf(one).pool, pool);
   });
 
   it('gets new connections when the certificate changes, and the old idle ones are closed', async () => {
     const one = start(fixed({ clientCertificate: alice }));
-    const { pool } = sessionOf(one);
+    const { pool } = accessOf(one);
     const before = await request(one);
     await until(() => server.connections === 1);
     one.replace(endpoint(fixed({ clientCertificate: bob })));
-    assert.notEqual(sessionOf(one).pool, pool);
+    assert.notEqual(accessOf(one).pool, pool);
     await until(() => server.connections === 0);
     const record = await request(one);
     assert.equal(before.tlsSubject?.commonName, 'alice');
@@ -183,7 +185,7 @@ describe('a session', () => {
 
   it('lets requests finish on the old connection', async t => {
     const one = start(fixed({ clientCertificate: alice }));
-    const { pool } = sessionOf(one);
+    const { pool } = accessOf(one);
     let response: ServerResponse | undefined;
     t.after(
       server.intercept((incoming, outgoing) => {
@@ -193,7 +195,7 @@ describe('a session', () => {
         return true;
       }),
     );
-    const watch = await sendOn(pool.acquire(), '/watch').begun;
+    const watch = await sendOn(await pool.lease('any'), '/watch').begun;
     one.replace(endpoint(fixed({ clientCertificate: bob })));
     assert.equal((await request(one)).tlsSubject?.commonName, 'bob');
     response?.end('last');
@@ -204,19 +206,21 @@ describe('a session', () => {
   it('gets new connections when the trusted authorities change', () => {
     const source = fixed(bearer('t-1'));
     const one = start(source);
-    const { pool } = sessionOf(one);
+    const { pool } = accessOf(one);
     one.replace({ ...endpoint(source), certificateAuthority: undefined });
-    assert.notEqual(sessionOf(one).pool, pool);
+    assert.notEqual(accessOf(one).pool, pool);
   });
 
   it('impersonates as the configuration says, over the existing connections', () => {
     const source = fixed(bearer('t-1'));
     const one = start(source);
-    const { pool, impersonation } = sessionOf(one);
+    const { pool, impersonation, endpoint: before } = accessOf(one);
     assert.deepEqual(impersonation, []);
     one.replace(endpoint(source, { impersonation: { user: 'carol', groups: [], extra: new Map() } }));
-    assert.equal(sessionOf(one).pool, pool);
-    assert.deepEqual(sessionOf(one).impersonation, ['Impersonate-User', 'carol']);
+    assert.equal(accessOf(one).pool, pool);
+    assert.deepEqual(accessOf(one).impersonation, ['Impersonate-User', 'carol']);
+    assert.notEqual(accessOf(one).endpoint.impersonation, before.impersonation);
+    assert.equal(accessOf(one).endpoint.server, before.server);
   });
 
   it('uses another API server when the configuration names one', async t => {
@@ -236,26 +240,26 @@ describe('a request that waits for a credential', () => {
   it('gets the one of the new source if its source is replaced', async () => {
     const { source, questions } = controlled();
     const one = start(source);
-    const waiting = [one.session(), one.session()];
+    const waiting = [one.access(), one.access()];
     assert.equal(questions.length, 1);
     one.replace(endpoint(fixed(bearer('t-2'))));
-    for (const session of await Promise.all(waiting)) assert.equal(session, sessionOf(one));
-    assert.deepEqual(sessionOf(one).credential, bearer('t-2'));
+    for (const access of await Promise.all(waiting)) assert.equal(access, accessOf(one));
+    assert.deepEqual(accessOf(one).credential, bearer('t-2'));
   });
 
   it('gets the one of the new source even if the old source answers', async () => {
     const { source, questions } = controlled();
     const one = start(source);
-    const waiting = one.session();
+    const waiting = one.access();
     questions[0]?.give('t-1');
     one.replace(endpoint(fixed(bearer('t-2'))));
-    assert.equal(await waiting, sessionOf(one));
-    assert.deepEqual(sessionOf(one).credential, bearer('t-2'));
+    assert.equal(await waiting, accessOf(one));
+    assert.deepEqual(accessOf(one).credential, bearer('t-2'));
   });
 
   it('waits through any number of reloads if the new source has none yet either', async () => {
     const one = start(controlled().source);
-    const waiting = one.session();
+    const waiting = one.access();
     one.replace(endpoint(controlled().source));
     const last = controlled();
     one.replace(endpoint(last.source));
@@ -266,15 +270,15 @@ describe('a request that waits for a credential', () => {
   it('gets the error of the source in use', async () => {
     const { source, questions } = controlled();
     const one = start(source);
-    const waiting = assert.rejects(async () => one.session(), /no luck/);
+    const waiting = assert.rejects(async () => one.access(), /no luck/);
     questions[0]?.fail('no luck');
     await waiting;
     const next = controlled();
     const still = assert.rejects(
       (async () => {
-        const session = one.session();
+        const access = one.access();
         one.replace(endpoint(next.source));
-        await session;
+        await access;
       })(),
       /no luck either/,
     );
@@ -284,7 +288,7 @@ describe('a request that waits for a credential', () => {
 
   it('gets an error when the cluster is destroyed', async () => {
     const one = start(controlled().source);
-    const waiting = assert.rejects(async () => one.session(), CredentialError);
+    const waiting = assert.rejects(async () => one.access(), CredentialError);
     one.destroy();
     await waiting;
   });
@@ -294,11 +298,11 @@ describe('the source of a configuration', () => {
   it('continues its work if the new configuration keeps it', async () => {
     const { source, questions } = controlled();
     const one = start(source);
-    const waiting = one.session();
+    const waiting = one.access();
     one.replace(endpoint(source, { impersonation: { user: 'carol', groups: [], extra: new Map() } }));
     questions[0]?.give('t-1');
-    const session = await waiting;
-    assert.deepEqual(session.impersonation, ['Impersonate-User', 'carol']);
+    const access = await waiting;
+    assert.deepEqual(access.impersonation, ['Impersonate-User', 'carol']);
     assert.equal(questions.length, 1);
     assert.deepEqual(Object.keys(await expirySamples()), ['exec']);
     one.replace(endpoint(source));
@@ -312,7 +316,7 @@ describe('the source of a configuration', () => {
     one.replace(endpoint(source));
     assert.deepEqual(await expirySamples(), {});
     questions[0]?.give('t-1');
-    await one.session();
+    await one.access();
     assert.deepEqual(Object.keys(await expirySamples()), ['exec']);
     one.replace(endpoint(fixed({ clientCertificate: bob })));
     assert.deepEqual(await expirySamples(), { static: Date.parse('2031-01-01') / 1_000 });
@@ -334,17 +338,17 @@ describe('the source of a configuration', () => {
   });
 });
 
-describe('a session that gets a 401', () => {
+describe('an access that gets a 401', () => {
   it('is not replaced if its source has no other credential', async () => {
     const one = start(fixed(bearer('t-1')));
-    assert.equal(await one.refused(sessionOf(one)), undefined);
+    assert.equal(await one.refused(accessOf(one)), undefined);
   });
 
-  it('is replaced by a session with the renewed credential', async () => {
+  it('is replaced by an access with the renewed credential', async () => {
     const { source, questions } = controlled();
     const one = start(source);
     questions[0]?.give('t-1');
-    const old = await one.session();
+    const old = await one.access();
     const renewal = one.refused(old);
     questions[1]?.give('t-2');
     const next = await renewal;
@@ -358,15 +362,15 @@ describe('a session that gets a 401', () => {
     const { source, questions } = controlled();
     const one = start(source);
     questions[0]?.give('t-1');
-    const session = await one.session();
-    const same = one.refused(session);
+    const access = await one.access();
+    const same = one.refused(access);
     questions[1]?.give('t-1');
     assert.equal(await same, undefined);
-    assert.equal(one.session(), session);
+    assert.equal(one.access(), access);
 
     const failing = controlled();
     one.replace(endpoint(failing.source));
-    const none = one.refused(session);
+    const none = one.refused(access);
     failing.questions[0]?.fail('no luck');
     assert.equal(await none, undefined);
   });
@@ -377,7 +381,7 @@ describe('a session that gets a 401', () => {
       upstream?.replace(endpoint(fixed(bearer('t-2'))));
     };
     const one = start(createStaticSource(bearer('t-1'), { events, rereadFiles }));
-    const next = await one.refused(sessionOf(one));
+    const next = await one.refused(accessOf(one));
     assert.deepEqual(next?.credential, bearer('t-2'));
   });
 
@@ -386,14 +390,14 @@ describe('a session that gets a 401', () => {
       upstream?.replace(endpoint(fixed(bearer('t-1'))));
     };
     const one = start(createStaticSource(bearer('t-1'), { events, rereadFiles }));
-    assert.equal(await one.refused(sessionOf(one)), undefined);
+    assert.equal(await one.refused(accessOf(one)), undefined);
   });
 
   it('is replaced by one of the new source if that takes over during the renewal', async () => {
     const { source, questions } = controlled();
     const one = start(source);
     questions[0]?.give('t-1');
-    const renewal = one.refused(await one.session());
+    const renewal = one.refused(await one.access());
     assert.equal(questions.length, 2);
     one.replace(endpoint(fixed(bearer('t-2'))));
     assert.deepEqual((await renewal)?.credential, bearer('t-2'));
@@ -401,7 +405,7 @@ describe('a session that gets a 401', () => {
 });
 
 describe('a destroyed cluster', () => {
-  it('ends every connection, even those of sessions that were replaced', async t => {
+  it('ends every connection, even those of accesses that were replaced', async t => {
     const one = start(fixed({ clientCertificate: alice }));
     t.after(
       server.intercept((incoming, outgoing) => {
@@ -409,7 +413,7 @@ describe('a destroyed cluster', () => {
         return incoming.url === '/watch';
       }),
     );
-    const watch = await sendOn(sessionOf(one).pool.acquire(), '/watch').begun;
+    const watch = await sendOn(await accessOf(one).pool.lease('any'), '/watch').begun;
     one.replace(endpoint(fixed({ clientCertificate: bob })));
     await request(one);
     await until(() => server.connections === 2);

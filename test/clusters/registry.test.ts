@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Cluster, ConfigurationError, type FollowEndpoint } from '../../src/clusters/cluster.js';
-import type { Endpoint } from '../../src/clusters/endpoint.js';
+import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import { ClusterRegistry } from '../../src/clusters/registry.js';
 import type { ContextSummary } from '../../src/kubeconfig/contexts.js';
 
@@ -28,7 +28,7 @@ function endpointOf(context: string): Endpoint {
 function createCluster(name: string, follow: FollowEndpoint): Cluster {
   return new Cluster(name, follow, {
     ...{ keepAlive: 0, http2: true },
-    ...{ onConnect: ignore, onCertificate: ignore, onFirstByte: ignore },
+    ...{ onConnect: ignore, onCertificate: ignore },
   });
 }
 
@@ -44,9 +44,9 @@ describe('a cluster', () => {
       return { close: () => (closed += 1) };
     });
     assert.deepEqual([cluster.endpoint, cluster.name, reads], [undefined, 'dev', 0]);
-    const [session, endpoint] = await Promise.all([cluster.session(), cluster.open()]);
+    const [access, endpoint] = await Promise.all([cluster.access(), cluster.open()]);
     assert.equal(reads, 1);
-    assert.equal(session.endpoint, endpoint);
+    assert.equal(access.endpoint, identityOf(endpoint));
     const next = endpointOf('dev');
     use(next);
     assert.equal(cluster.endpoint, next);
@@ -67,7 +67,7 @@ describe('a cluster', () => {
     });
     const message = 'context "dev" cannot be used: client-key /x: no such file';
     await assert.rejects(cluster.open(), { code: 503, message, retryAfterSeconds: undefined });
-    await assert.rejects(async () => cluster.session(), { code: 503, message });
+    await assert.rejects(async () => cluster.access(), { code: 503, message });
     assert.equal(reads, 1);
     assert.equal(cluster.failure?.message, message);
     now += 1_001;

@@ -57,12 +57,19 @@ async function start(t: TestContext, user: Readonly<Record<string, unknown>>, ar
   };
 }
 
-function rejected({ answer, arrived }: Probe, leg: ProbeLeg, before: readonly string[]): void {
-  assert.match(assertStatus(answer, 403, leg), /Impersonate-\* headers are not accepted/);
+/** The request waited while its endpoint was replaced: it is not judged again, and only `before` arrived at the API server. */
+function replaced({ answer, arrived }: Probe, leg: ProbeLeg, before: readonly string[]): void {
+  assert.match(assertStatus(answer, 503, leg), /replaced by another one while the request waited/);
+  assert.equal(answer.headers.get('retry-after'), '1');
   assert.deepEqual(
     arrived.map(({ headers }) => headers['authorization']),
     before,
   );
+}
+
+function rejected({ answer, arrived }: Probe, leg: ProbeLeg): void {
+  assert.match(assertStatus(answer, 403, leg), /Impersonate-\* headers are not accepted/);
+  assert.deepEqual(arrived, []);
 }
 
 function impersonated({ code, arrived }: Probe, leg: ProbeLeg): void {
@@ -86,13 +93,15 @@ describe('a kubeconfig that gains "as" while a request waits', { concurrency: 5 
     await release();
     for (const [index, [claiming, other]] of (await Promise.all(waiting)).entries()) {
       const leg = bothLegs[index] ?? 'plain';
-      rejected(claiming, leg, []);
-      impersonated(other, leg);
+      replaced(claiming, leg, []);
+      replaced(other, leg, []);
+      rejected(await probe(proxy, server, leg, claimed), leg);
+      impersonated(await probe(proxy, server, leg), leg);
     }
-    assert.equal(
-      await sample(proxy, 'kube_api_proxy_rejected_requests_total{reason="impersonation"}'),
-      bothLegs.length,
-    );
+    const rejections = (reason: string) =>
+      sample(proxy, `kube_api_proxy_rejected_requests_total{reason="${reason}"}`);
+    assert.equal(await rejections('replaced'), 2 * bothLegs.length);
+    assert.equal(await rejections('impersonation'), bothLegs.length);
   });
 
   test('for another token after a 401 keeps clients from that too', async t => {
@@ -101,7 +110,8 @@ describe('a kubeconfig that gains "as" while a request waits', { concurrency: 5 
     const claiming = bothLegs.map(leg => probe(proxy, server, leg, claimed));
     for (const [index, found] of (await Promise.all(claiming)).entries()) {
       const leg = bothLegs[index] ?? 'plain';
-      rejected(found, leg, ['Bearer one']);
+      replaced(found, leg, ['Bearer one']);
+      rejected(await probe(proxy, server, leg, claimed), leg);
       impersonated(await probe(proxy, server, leg), leg);
     }
   });

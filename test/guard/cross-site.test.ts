@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createCrossSiteCheck, crossSite } from '../../src/guard/cross-site.js';
 import type { Mount } from '../../src/request/mount.js';
-import { parseRequestTarget } from '../../src/request/request-target.js';
+import { RequestPath } from '../../src/request/request-path.js';
 import { rejectionOf, requestOf } from './judged-request.js';
 
 type Headers = Readonly<Record<string, string>>;
@@ -22,8 +22,8 @@ const pod = '/api/v1/namespaces/n/pods/web';
 
 function judge(line: string, headers: Headers, mount: keyof typeof mounts = 'api') {
   const [, target = ''] = line.split(' ');
-  const request = { raw: requestOf(line, headers), mount: mounts[mount], sent: parseRequestTarget(target) };
-  return rejectionOf(() => check(request));
+  const path = new RequestPath({ method: 'GET', received: target, target, prefix: '', serverPath: '' });
+  return rejectionOf(() => check({ raw: requestOf(line, headers), mount: mounts[mount], path }));
 }
 
 function passes(line: string, headers: Headers, mount?: keyof typeof mounts): void {

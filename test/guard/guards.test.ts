@@ -68,6 +68,7 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
     hasHeader: () => origin === 'app',
     code: () => reply,
     send: () => reply,
+    request: { originalUrl: target },
   };
   const impersonation = has('impersonation') ? {} : undefined;
   const request = new RequestContext(

@@ -3,12 +3,11 @@ import type { ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ClientWriter } from '../../src/proxy/client-writer.js';
-import { ConnectionPool } from '../../src/transport/pool.js';
-import { retryStale } from '../../src/transport/retry-stale.js';
-import type { RoundTrip, RoundTripper } from '../../src/transport/round-trip.js';
+import { ConnectionPool } from '../../src/transport/http1/pool.js';
+import type { RoundTrip } from '../../src/transport/round-trip.js';
+import { UpstreamCall } from '../../src/transport/upstream-call.js';
 import { createRandom, type Random } from '../support/random.js';
 import { BodyCheck } from '../support/transport/body-check.js';
-import { requestTo } from '../support/transport/recorded-response.js';
 import { type ResponsePlan, ScheduledApiServer } from '../support/transport/scheduled-api-server.js';
 import {
   acceptSome,
@@ -17,6 +16,7 @@ import {
   writerFor,
 } from '../support/transport/scheduled-clients.js';
 import type { ScheduledSocket } from '../support/transport/scheduled-socket.js';
+import { accessTo, onlySource, upstreamRequestTo } from '../support/transport/upstream-requests.js';
 
 /** Steps of all seeds together. */
 const steps = Number(process.env['MODEL_STEPS'] ?? 240_000);
@@ -83,7 +83,6 @@ class World {
   readonly pool: ConnectionPool;
   readonly seen = { whole: 0, paused: 0, left: 0, broken: 0, ended: 0 };
   exchanges: Exchange[] = [];
-  readonly #roundTripper: RoundTripper;
   readonly #clients: ScheduledClients;
   readonly #idleClients: ScheduledSocket[] = [];
   #next = 0;
@@ -94,7 +93,6 @@ class World {
     this.protocol = protocol;
     this.api = new ScheduledApiServer(random, path => this.#find(path)?.plan ?? nothing);
     this.pool = new ConnectionPool(this.api.dial('http/1.1'), this.api.dial('h2'));
-    this.#roundTripper = retryStale(this.pool);
     this.#clients = new ScheduledClients((path, response) => this.#answer(path, response));
   }
 
@@ -151,11 +149,12 @@ class World {
       exchange.passed += chunk.length;
       data(chunk);
     };
-    const trip = this.#roundTripper.send(
-      requestTo(path, { connection: this.protocol === 'h2' ? 'shared' : 'any' }),
+    const trip = new UpstreamCall(
+      onlySource(accessTo(this.pool)),
+      upstreamRequestTo(path, { connection: this.protocol === 'h2' ? 'shared' : 'any' }),
       writer,
     );
-    writer.follow({
+    writer.trip = {
       pause: () => {
         assert.equal(exchange.isPaused, false);
         exchange.isPaused = true;
@@ -167,7 +166,8 @@ class World {
         trip.resume();
       },
       abort: () => trip.abort(),
-    });
+    };
+    trip.start();
     Object.assign(exchange, { writer, trip, response });
     response.once('close', () => {
       if (writer.isOver) return;

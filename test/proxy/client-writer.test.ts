@@ -8,13 +8,13 @@ import { ClientWriter } from '../../src/proxy/client-writer.js';
 import { LentBytes } from '../../src/transport/borrowed-bytes.js';
 import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
 import { until } from '../support/eventually.js';
-import { FakeTrip } from '../support/transport/fake-round-tripper.js';
+import { FakeLease } from '../support/transport/fake-pool.js';
 
 /** A writer with a real client, and everything else that it needs. */
 interface Written {
   readonly writer: ClientWriter;
   readonly client: RawConnection;
-  readonly trip: FakeTrip<undefined>;
+  readonly trip: FakeLease;
   readonly response: ServerResponse;
   readonly record: Pick<RequestRecord, 'endedBy' | 'failure' | 'auditId'>;
   /** The error that was left to Fastify to answer with. */
@@ -62,10 +62,16 @@ async function start({ longRunning = false, ending = false } = {}): Promise<Writ
       overs += 1;
     },
   };
-  const request = { reply, record, mount: { namesContext: false }, answerHeaders: ['X-Ours', '1'] };
+  const request = {
+    reply,
+    record,
+    mount: { namesContext: false },
+    path: { api: undefined },
+    answerHeaders: ['X-Ours', '1'],
+  };
   const writer = new ClientWriter(request as never, { sandboxesProxiedPages: false }, owner);
-  const trip = new FakeTrip(undefined, writer);
-  writer.follow(trip);
+  const trip = new FakeLease('any');
+  writer.trip = trip;
   const pass = (text: string) => {
     const bytes = Buffer.from(text);
     let isKept = false;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { heldCookie } from '../../src/proxy/cookies.js';
-import { parseRequestTarget } from '../../src/request/request-target.js';
+import { RequestPath } from '../../src/request/request-path.js';
 
 interface Place {
   /** The path as sent below the prefix. */
@@ -13,10 +13,8 @@ interface Place {
 
 /** The field for the client; undefined if it is dropped. */
 function held(field: string, { at, prefix = '', serverPath = '' }: Place): string | undefined {
-  const target = parseRequestTarget(at);
-  const isBelow = target.rawPath.startsWith(`${serverPath}/`);
-  const apiPath = isBelow ? target.rawPath.slice(serverPath.length) : undefined;
-  return heldCookie(field, { prefix, target, serverPath, apiPath });
+  const path = new RequestPath({ method: 'GET', received: prefix + at, target: at, prefix, serverPath });
+  return heldCookie(field, { path });
 }
 
 /** The path that the client gets for a cookie with this Path; without Path if it is undefined. */

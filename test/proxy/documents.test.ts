@@ -18,7 +18,7 @@ function restricted(
   { path = '/apis/evil.example/v1/page', statusCode = 200, sandboxesProxiedPages = false }: Case = {},
 ): string[] {
   const changed = [...headers];
-  restrictDocument(changed, statusCode, { apiPath: path }, { sandboxesProxiedPages });
+  restrictDocument(changed, statusCode, { path: { api: path } }, { sandboxesProxiedPages });
   return changed;
 }
 
@@ -199,7 +199,7 @@ describe('an answer behind the proxy subresource', () => {
         assert.ok(isSandboxed(html, { path, sandboxesProxiedPages }), path);
     }
     const beside = ['Content-Type', 'text/html'];
-    restrictDocument(beside, 200, { apiPath: undefined }, { sandboxesProxiedPages: false });
+    restrictDocument(beside, 200, { path: { api: undefined } }, { sandboxesProxiedPages: false });
     assert.deepEqual(beside, ['Content-Type', 'text/html', ...noSniff, ...policy]);
   });
 });

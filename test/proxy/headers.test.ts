@@ -1,19 +1,49 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { upstreamRequest } from '../../src/proxy/client-request.js';
 import type { CookieRequest } from '../../src/proxy/cookies.js';
-import { type Additions, inboundHeaders, outboundHeaders, trailerFields } from '../../src/proxy/headers.js';
-import { parseRequestTarget } from '../../src/request/request-target.js';
+import { type Additions, clientHeaders, inboundHeaders, trailerFields } from '../../src/proxy/headers.js';
+import { RequestPath } from '../../src/request/request-path.js';
+import { outgoingRequest } from '../../src/transport/upstream-request.js';
 import { assertLinear } from '../support/growth.js';
+import { clientRequest } from '../support/proxy/client-request.js';
+import { FakePool } from '../support/transport/fake-pool.js';
+import { accessTo } from '../support/transport/upstream-requests.js';
 
-const additions: Additions = {
+/** What the proxy adds to a client's fields, from the client's request and from the access. */
+interface AllAdditions extends Additions {
+  readonly host: string;
+  readonly authorization: string | undefined;
+  /** The caller as whom the request acts where callers are authenticated. */
+  readonly user: string;
+}
+
+const additions: AllAdditions = {
   host: 'api.example:6443',
   authorization: 'Bearer configured',
   dropsCredentials: false,
-  impersonation: [],
+  user: 'nobody',
   requestId: 'generated',
   auditId: undefined,
   remoteAddress: '192.0.2.1',
 };
+
+/** The whole head of the request for the API server, from both layers that make it. */
+function outboundHeaders(
+  rawHeaders: readonly string[],
+  { host, authorization, dropsCredentials, user, ...parts }: AllAdditions,
+): readonly string[] {
+  const caller = dropsCredentials
+    ? { username: user, uid: undefined, groups: [], extra: new Map() }
+    : undefined;
+  const request = upstreamRequest(
+    { authenticates: dropsCredentials },
+    clientRequest({ rawHeaders, caller, ...parts }),
+    { headers: [], connection: 'any', isRepeatable: true },
+  );
+  const credential = authorization === undefined ? {} : { authorization };
+  return outgoingRequest(request, accessTo(new FakePool(), { host, credential })).headers;
+}
 
 /** Name and value of every field, names in lower case, sorted so that a comparison ignores the order. */
 function fields(headers: readonly string[]): [string, string][] {
@@ -190,10 +220,17 @@ describe('the headers of an upstream request', () => {
     assert.deepEqual(valuesOf(none, 'authorization'), []);
     const named = outboundHeaders([...client, 'Connection', 'Authorization, Impersonate-User'], {
       ...own,
-      impersonation: ['Impersonate-User', 'alice'],
+      user: 'alice',
     });
     assert.deepEqual(valuesOf(named, 'authorization'), ['Bearer configured']);
     assert.deepEqual(valuesOf(named, 'impersonate-user'), ['alice']);
+  });
+
+  it('have no Host and no credential of the proxy before there is an access', () => {
+    const client = ['Host', 'localhost:8001', 'Accept', 'a/b'];
+    assert.deepEqual(clientHeaders(client, { ...additions, remoteAddress: undefined }), [
+      ...['Accept', 'a/b', 'X-Request-Id', 'generated'],
+    ]);
   });
 
   it('are created in linear time for a hostile Connection header', () => {
@@ -210,10 +247,13 @@ describe('the headers of an upstream request', () => {
 });
 
 const request: CookieRequest = {
-  prefix: '/clusters/dev',
-  serverPath: '',
-  apiPath: '/logs/a',
-  target: parseRequestTarget('/logs/a'),
+  path: new RequestPath({
+    method: 'GET',
+    received: '/clusters/dev/logs/a',
+    target: '/logs/a',
+    prefix: '/clusters/dev',
+    serverPath: '',
+  }),
 };
 
 /** Fields by which an answer would speak for its whole origin. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import type { Access } from '../../src/transport/access.js';
 import { Turns } from '../../src/watches/turns.js';
 import { Sharing, turn } from '../support/watches/sharing.js';
 import { bookmarkLine, eventLine } from '../support/watches/watched-server.js';
@@ -173,15 +174,22 @@ describe('clients that come and go', () => {
     assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=100');
   });
 
-  it('get their own watch if the shared one may not use the current session', async () => {
-    const { server, joins, counts, join } = create();
-    const check = () => {
-      throw new Error('another user');
-    };
-    const client = await join({ check });
+  it('get their own watch if the shared one may not use the current access', async () => {
+    const sharing = create();
+    const { server, joins, counts, join } = sharing;
+    const [alice, bob] = ['alice', 'bob'].map(user =>
+      sharing.accessWith({ credential: { authorization: `Basic ${user}` } }),
+    ) as [Access, Access];
+    const turns = [alice, bob, bob];
+    sharing.access = () => turns.shift() ?? assert.fail('another access is needed');
+    const client = await join();
     await turn();
     assert.equal(client.ended, undefined);
     assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=100');
+    assert.deepEqual(
+      server.watches.map(({ authorization }) => authorization),
+      ['Basic bob'],
+    );
     assert.deepEqual(joins, ['own']);
     assert.equal(counts.watches, 0);
   });

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import type { ClientWriter } from '../../src/proxy/client-writer.js';
-import { ConnectionPool } from '../../src/transport/pool.js';
-import { retryStale } from '../../src/transport/retry-stale.js';
-import type { BodySink, ResponseSink } from '../../src/transport/round-trip.js';
+import { ConnectionPool } from '../../src/transport/http1/pool.js';
+import type { BodySink, Lease, ResponseSink } from '../../src/transport/round-trip.js';
 import { Turns } from '../../src/watches/turns.js';
 import { createRandom, type Random } from '../support/random.js';
 import { BodyCheck } from '../support/transport/body-check.js';
@@ -17,7 +16,7 @@ import {
 } from '../support/transport/scheduled-clients.js';
 import type { ScheduledSocket } from '../support/transport/scheduled-socket.js';
 import { Sharing, turn } from '../support/watches/sharing.js';
-import { eventLine, session } from '../support/watches/watched-server.js';
+import { eventLine } from '../support/watches/watched-server.js';
 import { WatchingClient } from '../support/watches/watching-client.js';
 
 /** Steps of all seeds together. */
@@ -115,27 +114,20 @@ class World {
     this.random = random;
     this.history = new History(random);
     this.api = new ScheduledApiServer(random, path => this.#planFor(path));
-    this.pool = new ConnectionPool(this.api.dial('http/1.1'), this.api.dial('h2'));
+    this.pool = new ConnectionPool(
+      this.api.dial('http/1.1'),
+      protocol === 'h2' ? this.api.dial('h2') : undefined,
+    );
     let ticks = 0;
     this.sharing = new Sharing({
       buffer: 100_000_000,
       // Some clients get events in one turn of the event loop.
       turns: new Turns(() => ticks++ * 3),
       random: () => random.below(1_000) / 1_000,
-      roundTripper: {
-        send: (request, sink) => {
-          const outgoing = request.forSession(session);
-          const connection = protocol === 'h2' ? 'shared' : 'any';
-          const counted = this.#counted(outgoing.path, sink);
-          const trip = retryStale(this.pool).send({ ...outgoing, connection }, counted);
-          return {
-            pause: () => {
-              this.seen.paused += 1;
-              trip.pause();
-            },
-            resume: () => trip.resume(),
-            abort: () => trip.abort(),
-          };
+      pool: {
+        lease: kind => {
+          const lease = this.pool.lease(kind);
+          return lease instanceof Promise ? lease.then(this.#watched) : this.#watched(lease);
         },
       },
     });
@@ -155,6 +147,20 @@ class World {
       largest: random.pick([3000, 9000, 16_384, 60_000, 300_000]),
     };
   }
+
+  /** Records the position of the watch that is sent over this connection, and counts its pauses. */
+  readonly #watched = (lease: Lease): Lease => ({
+    get isStale() {
+      return lease.isStale;
+    },
+    send: (request, sink) => lease.send(request, this.#counted(request.path, sink)),
+    pause: () => {
+      this.seen.paused += 1;
+      lease.pause();
+    },
+    resume: () => lease.resume(),
+    abort: () => lease.abort(),
+  });
 
   /** Records the position of the watch. */
   #counted(path: string, sink: ResponseSink): ResponseSink {
@@ -218,7 +224,7 @@ class World {
     guest.version = oldest + random.below(random.chance(0.5) ? 1 : version - oldest + 1);
     const writer = writerFor(response, true);
     const trip = this.sharing.shared.send(new WatchingClient({ version: String(guest.version) }), writer);
-    writer.follow(trip);
+    writer.trip = trip;
     Object.assign(guest, { response, writer });
     response.once('close', () => {
       if (writer.isOver) return;

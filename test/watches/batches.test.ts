@@ -20,9 +20,9 @@ class WritingClient extends WatchingClient {
 
 /** Clients of one shared watch, each of which has received one event. */
 async function share(...asked: Asked[]): Promise<{ watch: ServedWatch; clients: WritingClient[] }> {
-  const { server, shared } = new Sharing({ buffer: 10_000_000 });
+  const { server, send } = new Sharing({ buffer: 10_000_000 });
   const clients = asked.map(ask => new WritingClient(ask));
-  for (const client of clients) client.trip = shared.send(client, client);
+  for (const client of clients) send(client);
   await turn();
   const [watch] = server.watches as [ServedWatch];
   watch.open();

@@ -95,7 +95,7 @@ class World {
       isAllowed: async () => random.chance(0.9),
     });
     this.guests.push({ client, version, isPaused: false });
-    client.trip = this.sharing.shared.send(client, client);
+    this.sharing.send(client);
   }
 
   leave(guest: Guest): void {

@@ -1,12 +1,23 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import { StatusError } from '../../src/kubernetes/status.js';
 import { ownBytes } from '../../src/transport/borrowed-bytes.js';
+import { UpstreamError } from '../../src/transport/upstream-error.js';
 import { unevenTimes } from '../support/manual-clock.js';
+import type { Answer } from '../support/transport/answering-pool.js';
+import { endpoint } from '../support/transport/upstream-requests.js';
 import { Sharing, turn } from '../support/watches/sharing.js';
 import { bookmarkLine, eventLine } from '../support/watches/watched-server.js';
 import { WatchingClient } from '../support/watches/watching-client.js';
 
 const expired = `${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } })}\n`;
+
+/** A token that says whose it is. */
+function tokenOf(sub: string, jti = '1') {
+  const claims = Buffer.from(JSON.stringify({ iss: 'i', sub, jti })).toString('base64url');
+  return { authorization: `Bearer e30.${claims}.c2ln` };
+}
 
 const create = (options?: ConstructorParameters<typeof Sharing>[0]) => new Sharing(options);
 
@@ -36,7 +47,7 @@ describe('the watches of several clients', () => {
     watch().send();
     const client = new WatchingClient();
     client.trip = shared.send(client, client);
-    assert.equal(client.status, 0);
+    assert.equal(client.status, undefined);
     await turn();
     assert.equal(client.text, eventLine(101));
   });
@@ -54,7 +65,7 @@ describe('the watches of several clients', () => {
   it('wait together for the API server’s answer, and get its error', async () => {
     const { server, watch, join } = create();
     const clients = [await join(), await join()];
-    const error = new Error('refused');
+    const error = new UpstreamError(502, 'reset', 'refused');
     watch().fail(error);
     await turn();
     for (const client of clients) assert.equal(client.ended, error);
@@ -174,6 +185,185 @@ describe('the watches of several clients', () => {
   });
 });
 
+describe('what is recorded of a client that shares', () => {
+  const acting = ['Impersonate-User', 'jane', 'Impersonate-Group', 'dev'];
+
+  it('is what its watch was sent with, for the first client and for later ones', async () => {
+    const sharing = create();
+    const { joins, watch, join, open } = sharing;
+    const own = sharing.accessWith({ credential: tokenOf('proxy'), impersonation: acting });
+    sharing.access = () => own;
+    const clients = [await open(), await join()];
+    clients.push(await join({ impersonation: acting }));
+    assert.deepEqual(joins, ['opened', 'ring']);
+    watch(1).open();
+    await turn();
+    for (const { sent } of clients) {
+      assert.deepEqual(
+        sent.map(({ host, user }) => [host, user?.username, user?.groups]),
+        [['api:6443', 'jane', ['dev', 'system:authenticated']]],
+      );
+      assert.doesNotMatch(inspect(sent, { showHidden: true, depth: null }), /Bearer|e30/);
+    }
+  });
+
+  it('is what its own request was sent with if it gets a watch of its own', async () => {
+    const { watch, join } = create();
+    const client = await join({ impersonation: acting });
+    assert.equal(client.sent.length, 0);
+    watch().open(403);
+    await turn();
+    assert.deepEqual(
+      client.sent.map(({ user }) => user?.username),
+      ['jane'],
+    );
+  });
+
+  it('is the user of the watch now, if its credential was renewed', async () => {
+    const sharing = create();
+    const { clock, watch, open, join } = sharing;
+    const access = (id: string) =>
+      sharing.accessWith({ credential: tokenOf('alice', id), impersonation: acting });
+    const [one, two] = [access('1'), access('2')];
+    sharing.access = () => one;
+    await open();
+    sharing.access = () => two;
+    watch().end();
+    clock.advance(0);
+    watch(1).open();
+    const later = await join();
+    assert.deepEqual(
+      later.sent.map(({ user }) => user?.username),
+      ['jane'],
+    );
+  });
+
+  it('is nothing before its request is sent, and nothing for a client that leaves before', async () => {
+    const { watch, join } = create();
+    const client = await join();
+    client.trip?.abort();
+    watch().open();
+    await turn();
+    assert.deepEqual([client.sent, client.status], [[], undefined]);
+  });
+});
+
+describe('the watches of different users', () => {
+  const as = (user: string) => ({ impersonation: ['Impersonate-User', user] });
+
+  it('are separate, whoever they impersonate', async () => {
+    const { server, join } = create();
+    for (const asked of [{}, as('alice'), as('bob'), { impersonation: [] }]) await join(asked);
+    assert.equal(server.watches.length, 4);
+    await join(as('alice'));
+    assert.equal(server.watches.length, 4);
+  });
+
+  it('are never sent without a caller where callers are authenticated', async () => {
+    const { server, joins, join } = create();
+    const client = await join({ impersonation: undefined });
+    assert.deepEqual(
+      [client.ended instanceof StatusError && client.ended.code, server.watches, joins],
+      [500, [], []],
+    );
+  });
+});
+
+describe('a shared watch whose user only the API server knows', () => {
+  const opaque = (token: string) => ({ credential: { authorization: `Bearer ${token}` } });
+  const review = (username: string): Answer => ({
+    status: 201,
+    body: { kind: 'SelfSubjectReview', status: { userInfo: { username } } },
+  });
+
+  /** A watch of alice with the token `one`. Then the proxy has the token `two`, and the watch is lost. */
+  async function lose(whoseIsTwo: () => Answer | Promise<Answer>) {
+    const sharing = create();
+    sharing.server.whoIs = token => (token === 'Bearer one' ? review('alice') : whoseIsTwo());
+    const [one, two] = [sharing.accessWith(opaque('one')), sharing.accessWith(opaque('two'))];
+    sharing.access = () => one;
+    const client = await sharing.open();
+    sharing.access = () => two;
+    sharing.watch().end();
+    sharing.clock.advance(0);
+    return { ...sharing, client };
+  }
+
+  it('continues with another token when the API server has said that it is the same user', async () => {
+    let answer: (answer: Answer) => void = () => {};
+    const { server, watch, client } = await lose(() => new Promise(resolve => (answer = resolve)));
+    await turn();
+    assert.equal(server.watches.length, 1, 'nothing is sent before it is known');
+    answer(review('alice'));
+    await turn();
+    assert.equal(watch(1).authorization, 'Bearer two');
+    watch(1).open();
+    server.write();
+    watch(1).send();
+    assert.deepEqual(client.events, ['MODIFIED 101']);
+  });
+
+  it('is not sent with the token of another user', async () => {
+    const { server, client } = await lose(() => review('bob'));
+    await turn();
+    assert.equal(server.watches.length, 1);
+    assert.match(String(client.ended), /replaced by another one/);
+  });
+
+  it('is tried again while the API server does not say it, and ends in time', async () => {
+    const { server, clock, client } = await lose(() => undefined);
+    for (let count = 0; count < 30; count += 1) {
+      await turn();
+      assert.equal(server.watches.length, 1);
+      if (count < 29) assert.equal(client.ended, undefined, `after ${count} s`);
+      clock.advance(1_000);
+    }
+    await turn();
+    // If a second has really passed, the API server is being asked once more, and the watch ends because of the time.
+    assert.ok(client.ended instanceof Error);
+  });
+
+  it('becomes a watch of each client if this is not known when it is sent', async () => {
+    const sharing = create();
+    const { server, joins, join } = sharing;
+    server.whoIs = token => (token === 'Bearer one' ? review('alice') : undefined);
+    const [one, two] = [sharing.accessWith(opaque('one')), sharing.accessWith(opaque('two'))];
+    const accesses = [one, two, two];
+    sharing.access = () => accesses.shift() ?? assert.fail('another access is needed');
+    const client = await join();
+    assert.deepEqual([joins, client.ended], [['own'], undefined]);
+    assert.deepEqual(
+      server.watches.map(({ path, authorization }) => `${path} ${authorization}`),
+      ['/own?resourceVersion=100 Bearer two'],
+    );
+  });
+
+  it('asks for a permission only as the same user, and lets no client join if that is not known', async () => {
+    for (const [answer, how] of [
+      [review('alice'), 'ring'],
+      [review('bob'), 'refused'],
+      [undefined, 'refused'],
+    ] as const) {
+      const sharing = create();
+      const { server, clock, joins, join, open } = sharing;
+      server.whoIs = token => (token === 'Bearer one' ? review('alice') : answer);
+      const [one, two] = [sharing.accessWith(opaque('one')), sharing.accessWith(opaque('two'))];
+      sharing.access = () => one;
+      let asked = 0;
+      const isAllowed = async () => {
+        asked += 1;
+        return true;
+      };
+      await open({ isAllowed });
+      clock.advance(10_001);
+      const accesses = [one, two];
+      sharing.access = () => accesses.shift() ?? two;
+      await join();
+      assert.deepEqual([joins, asked], [['opened', how], how === 'ring' ? 1 : 0]);
+    }
+  });
+});
+
 describe('a watch that cannot be shared', () => {
   it("becomes the client's own watch if the API server answers anything but 200", async () => {
     const { server, joins, watch, join } = create();
@@ -182,7 +372,11 @@ describe('a watch that cannot be shared', () => {
     await turn();
     assert.deepEqual(
       server.watches.map(({ path }) => path),
-      ['/shared?resourceVersion=100', '/own?resourceVersion=100', '/own?resourceVersion=100'],
+      [
+        '/shared?resourceVersion=100&allowWatchBookmarks=true',
+        '/own?resourceVersion=100',
+        '/own?resourceVersion=100',
+      ],
     );
     watch(1).open(403);
     watch(2).open(200);
@@ -192,7 +386,11 @@ describe('a watch that cannot be shared', () => {
     );
     assert.deepEqual(joins, ['own', 'own']);
     await join();
-    assert.equal(watch(3).path, '/shared?resourceVersion=100', 'it is tried again at the next request');
+    assert.equal(
+      watch(3).path,
+      '/shared?resourceVersion=100&allowWatchBookmarks=true',
+      'it is tried again at the next request',
+    );
   });
 
   it('becomes each client’s own watch for ten minutes if its format is unknown', async () => {
@@ -210,7 +408,7 @@ describe('a watch that cannot be shared', () => {
     );
     clock.advance(2);
     await join();
-    assert.equal(server.watches.at(-1)?.path, '/shared?resourceVersion=100');
+    assert.equal(server.watches.at(-1)?.path, '/shared?resourceVersion=100&allowWatchBookmarks=true');
   });
 
   for (const [what, text] of [
@@ -239,7 +437,7 @@ describe('a watch that cannot be shared', () => {
       assert.equal(watch(index).isAborted, true);
     }
     await join();
-    assert.equal(server.watches.at(-1)?.path, '/shared?resourceVersion=100');
+    assert.equal(server.watches.at(-1)?.path, '/shared?resourceVersion=100&allowWatchBookmarks=true');
     // A server that begins with older events sends them again to the same client.
     await join({ version: '500' });
     assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=500');
@@ -260,7 +458,7 @@ describe('a watch that cannot be shared', () => {
     watch(1).text(table('102', ['Name', 'Status']));
     assert.ok(client.ended instanceof Error);
     await join({ version: '102' });
-    assert.equal(server.watches.at(-1)?.path, '/shared?resourceVersion=102');
+    assert.equal(server.watches.at(-1)?.path, '/shared?resourceVersion=102&allowWatchBookmarks=true');
   });
 });
 
@@ -344,7 +542,7 @@ describe('a shared watch that the API server ends', () => {
       watch().send();
       watch()[how]();
       clock.advance(0);
-      assert.equal(watch(1).path, '/shared?resourceVersion=102');
+      assert.equal(watch(1).path, '/shared?resourceVersion=102&allowWatchBookmarks=true');
       watch(1).open();
       server.write();
       watch(1).send();
@@ -361,7 +559,7 @@ describe('a shared watch that the API server ends', () => {
     watch().bookmark();
     watch().end();
     clock.advance(0);
-    assert.equal(watch(1).path, '/shared?resourceVersion=500');
+    assert.equal(watch(1).path, '/shared?resourceVersion=500&allowWatchBookmarks=true');
   });
 
   it('is opened again and again, with growing pauses, up to the time limit', async () => {
@@ -400,6 +598,8 @@ describe('a shared watch that the API server ends', () => {
       watch().end();
       clock.advance(0);
       watch(1).open(status);
+      // After a 401, another credential is looked for.
+      await turn();
       assert.equal(client.ended, 'end');
     });
   }
@@ -419,18 +619,63 @@ describe('a shared watch that the API server ends', () => {
     assert.equal(counts.watches, 0);
   });
 
-  it('cuts its clients if the cluster or the user has changed', async () => {
-    const { clock, watch, open } = create();
-    let isElsewhere = false;
-    const check = () => {
-      if (isElsewhere) throw new Error('another server');
-    };
-    const client = await open({ check });
-    isElsewhere = true;
+  for (const [what, change] of [
+    ['cluster', { endpoint: { ...endpoint, server: 'other' } }],
+    ['user', { credential: tokenOf('bob') }],
+    ['impersonation', { impersonation: ['Impersonate-User', 'bob'] }],
+  ] as const) {
+    it(`cuts its clients if the ${what} has changed`, async () => {
+      const sharing = create();
+      const { server, clock, watch, open } = sharing;
+      const own = sharing.accessWith({ credential: tokenOf('alice') });
+      sharing.access = () => own;
+      const client = await open();
+      const other = sharing.accessWith({ credential: tokenOf('alice'), ...change });
+      sharing.access = () => other;
+      watch().end();
+      clock.advance(0);
+      await turn();
+      assert.match(String(client.ended), /replaced by another one/);
+      assert.equal(server.watches.length, 1);
+    });
+
+    it(`cuts its clients if the ${what} has changed when a 401 leads to another credential`, async () => {
+      const sharing = create();
+      const { server, clock, watch, open } = sharing;
+      const own = sharing.accessWith({ credential: tokenOf('alice') });
+      sharing.access = () => own;
+      const client = await open();
+      sharing.refused = async () => sharing.accessWith({ credential: tokenOf('alice'), ...change });
+      watch().end();
+      clock.advance(0);
+      watch(1).open(401);
+      await turn();
+      assert.match(String(client.ended), /replaced by another one/);
+      assert.equal(server.watches.length, 2);
+    });
+  }
+
+  it('continues with the renewed credential of its user, at once or after a 401', async () => {
+    const sharing = create();
+    const { server, clock, counts, watch, open } = sharing;
+    const access = (id: string) => sharing.accessWith({ credential: tokenOf('alice', id) });
+    const [one, two, three] = [access('1'), access('2'), access('3')];
+    sharing.access = () => one;
+    const client = await open();
+    sharing.access = () => two;
+    sharing.refused = async refused => (refused === two ? three : undefined);
     watch().end();
     clock.advance(0);
+    assert.equal(watch(1).authorization, two.credential.authorization);
+    watch(1).open(401);
     await turn();
-    assert.match(String(client.ended), /another server/);
+    assert.equal(watch(2).authorization, three.credential.authorization);
+    assert.deepEqual([watch(1).isAborted, watch(2).path], [true, watch(1).path]);
+    watch(2).open();
+    server.write();
+    watch(2).send();
+    assert.deepEqual([client.events, client.ended], [['MODIFIED 101'], undefined]);
+    assert.deepEqual(counts.resumed, ['ended']);
   });
 
   it('cuts its clients if it continues in another format', async () => {
@@ -484,7 +729,7 @@ describe('a client that reads slowly', () => {
     client.trip?.pause();
     for (let count = 0; count < 10; count++) server.write(1, 'x'.repeat(40_000));
     watch().send();
-    client.onEvent = () => {
+    client.onData = () => {
       if (client.text.length > 100_000) client.trip?.pause();
     };
     client.trip?.resume();

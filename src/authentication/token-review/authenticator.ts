@@ -1,11 +1,11 @@
 import type { Cluster } from '../../clusters/cluster.js';
-import type { Endpoint } from '../../clusters/endpoint.js';
-import { requireSameServer } from '../../clusters/replaced-server.js';
+import { type Endpoint, identityOf } from '../../clusters/endpoint.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { Clock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 import { Moment } from '../../lib/moment.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
+import { ReplacedError } from '../../transport/access.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
 import {
   type Outcome,
@@ -98,6 +98,7 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
  * have reviewed the token, and the first server may be in use again before the request is sent.
  */
 function userAt(endpoint: Endpoint, outcome: Outcome): UserInfo | undefined {
-  requireSameServer(endpoint, outcome.verifiedBy as Endpoint);
+  const { server } = identityOf(outcome.verifiedBy as Endpoint);
+  if (server !== identityOf(endpoint).server) throw new ReplacedError();
   return userOf(outcome);
 }

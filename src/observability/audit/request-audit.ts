@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { impersonatedUser } from '../../kubernetes/impersonation.js';
 import type { RequestInfo } from '../../kubernetes/request-info.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import {
@@ -20,8 +19,8 @@ import { loggableUri } from './request-uri.js';
 /** What events say about a request. The caller may become known later. */
 export interface AuditedRequest {
   readonly raw: IncomingMessage;
-  /** Target as sent. */
-  readonly originalUrl: string;
+  /** The target as the client sent it. */
+  readonly path: { readonly received: { readonly raw: string } };
   readonly caller: UserInfo | undefined;
 }
 
@@ -66,9 +65,9 @@ export class RequestAudit {
     this.#log.append(this.#event('RequestReceived', this.#receivedAt));
   }
 
-  /** The request goes upstream with these fields: name, value, name, value, … */
-  sent(headers: readonly string[]): void {
-    this.#impersonated = impersonatedUser(headers);
+  /** The request was sent to the API server as this user; undefined without impersonation. */
+  sentAs(user: UserInfo | undefined): void {
+    this.#impersonated = user;
   }
 
   /** Adds an annotation to the events that follow. */
@@ -90,9 +89,9 @@ export class RequestAudit {
 
   /** All events have the same properties. JSON leaves out those that are undefined. */
   #event(stage: AuditStage, time: number, code?: number, failure?: Error): AuditEvent {
-    const { raw, originalUrl, caller } = this.#request;
+    const { raw, path, caller } = this.#request;
     const user = auditUser(caller);
-    this.#uri ??= loggableUri(originalUrl);
+    this.#uri ??= loggableUri(path.received.raw);
     return {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',

@@ -2,10 +2,9 @@ import type { Socket } from 'node:net';
 import { codedError } from '../../lib/coded-error.js';
 import { LentBytes } from '../borrowed-bytes.js';
 import type { Dial } from '../dial/dial.js';
-import type { Lease } from '../lease.js';
-import { brokenOff, wasReset } from '../reset.js';
-import type { BodySink, OutgoingBody, OutgoingRequest, ResponseSink } from '../round-trip.js';
+import type { BodySink, Lease, OutgoingBody, OutgoingRequest, ResponseSink } from '../round-trip.js';
 import { ReadBuffer } from './read-buffer.js';
+import { brokenOff, wasReset } from './reset.js';
 import { type ResponseEvents, ResponseParser } from './response-parser.js';
 
 /** The pool that a connection belongs to. */

@@ -4,7 +4,7 @@ import { codedError } from '../../lib/coded-error.js';
 import { Deferred } from '../../lib/deferred.js';
 import { LentBytes } from '../borrowed-bytes.js';
 import type { Dial } from '../dial/dial.js';
-import { brokenOff } from '../reset.js';
+import { brokenOff } from '../http1/reset.js';
 import type { BodySink, OutgoingRequest } from '../round-trip.js';
 import {
   errorCode,

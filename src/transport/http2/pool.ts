@@ -1,5 +1,5 @@
 import type { Dial } from '../dial/dial.js';
-import type { Lease } from '../lease.js';
+import type { Lease } from '../round-trip.js';
 import { Http2Connection } from './connection.js';
 
 const checkInterval = 5_000;

@@ -1,6 +1,5 @@
 import { codedError } from '../../lib/coded-error.js';
-import type { Lease } from '../lease.js';
-import type { BodySink, OutgoingRequest, ResponseSink } from '../round-trip.js';
+import type { BodySink, Lease, OutgoingRequest, ResponseSink } from '../round-trip.js';
 import { errorCode, Http2Error, malformed } from './frames.js';
 import type { HeaderFields } from './header-block.js';
 import { readHead, readTrailers } from './heads.js';

@@ -11,6 +11,7 @@ import { StatusError } from '../../../src/kubernetes/status.js';
 import type { UserInfo } from '../../../src/kubernetes/user-info.js';
 import type { AuditEvent } from '../../../src/observability/audit/event.js';
 import { RequestAudit } from '../../../src/observability/audit/request-audit.js';
+import { SentRequest } from '../../../src/transport/upstream-request.js';
 
 const groups = ['dev', 'system:authenticated'];
 const jane: UserInfo = { username: 'jane', uid: undefined, groups, extra: new Map() };
@@ -22,7 +23,7 @@ function create(longRunning: boolean, headers: Record<string, string> = {}) {
       rawHeaders: Object.entries(headers).flat(),
       socket: { remoteAddress: '192.0.2.1' },
     } as unknown as IncomingMessage,
-    originalUrl: '/api/v1/pods?watch=1',
+    path: { received: { raw: '/api/v1/pods?watch=1' } },
     caller: undefined as UserInfo | undefined,
   };
   const audit = new RequestAudit(request, parseRequestInfo('GET', '/api/v1/pods', 'watch=1'), {
@@ -80,7 +81,7 @@ describe('the audit of a request', () => {
     assert.deepEqual(events[0]?.user, { username: 'jane', groups });
   });
 
-  it('names the impersonated user from the upstream headers, unless that is the caller', () => {
+  it('names the impersonated user of the request that was sent, unless that is the caller', () => {
     for (const [caller, headers, expected] of [
       [undefined, [], undefined],
       [undefined, ['Impersonate-User', 'ann'], { username: 'ann', groups: ['system:authenticated'] }],
@@ -98,7 +99,7 @@ describe('the audit of a request', () => {
     ] as const) {
       const { audit, events, request } = create(false);
       request.caller = caller;
-      audit.sent(['Host', 'x', 'Authorization', 'Bearer S3CRET', ...headers]);
+      audit.sentAs(new SentRequest('x', ['Host', 'x', 'Authorization', 'Bearer S3CRET', ...headers]).user);
       audit.completed(200, undefined);
       assert.deepEqual(events[0]?.impersonatedUser, expected, headers.join(' '));
       assert.doesNotMatch(JSON.stringify(events), /S3CRET/);

@@ -1,8 +1,7 @@
 import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import { type Exchange, sendJson } from './exchange.js';
-import type { KubeObject } from './objects.js';
-import { isRecord } from './objects.js';
+import { isRecord, type KubeObject } from './objects.js';
 import { type ListMetadata, negotiate, representList } from './representation.js';
 import { readSelector } from './selectors.js';
 import { badRequest, expired } from './status-failure.js';

@@ -1,6 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { PassThrough } from 'node:stream';
+import { type Duplex, PassThrough } from 'node:stream';
 import { createWebSocketStream } from 'ws';
 import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';

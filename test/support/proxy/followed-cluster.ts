@@ -1,4 +1,5 @@
-import { Cluster, type ClusterOptions, type FollowEndpoint } from '../../../src/clusters/cluster.js';
+import type { ConnectionOptions } from '../../../src/clusters/access-maker.js';
+import { Cluster, type FollowEndpoint } from '../../../src/clusters/cluster.js';
 import type { Endpoint } from '../../../src/clusters/endpoint.js';
 import type { CredentialSource } from '../../../src/credentials/credential-source.js';
 
@@ -8,20 +9,19 @@ const ignore = () => {};
 export function createFollowedCluster(
   name: string,
   follow: FollowEndpoint,
-  options: Partial<ClusterOptions> = {},
+  options: Partial<ConnectionOptions> = {},
 ): Cluster {
   return new Cluster(name, follow, {
     keepAlive: 0,
     http2: true,
     onConnect: ignore,
     onCertificate: ignore,
-    onFirstByte: ignore,
     ...options,
   });
 }
 
 /** A cluster that goes to this endpoint, without a kubeconfig. */
-export function createOpenCluster(endpoint: Endpoint, options: Partial<ClusterOptions> = {}): Cluster {
+export function createOpenCluster(endpoint: Endpoint, options: Partial<ConnectionOptions> = {}): Cluster {
   const cluster = createFollowedCluster(endpoint.context, async () => ({ close: ignore }), options);
   cluster.replace(endpoint);
   return cluster;

@@ -3,21 +3,21 @@ import type { AddressInfo } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import fastify from 'fastify';
 import type { Cluster } from '../../../src/clusters/cluster.js';
-import type { Session } from '../../../src/clusters/endpoint.js';
+import { type Endpoint, identityOf } from '../../../src/clusters/endpoint.js';
 import { isLongRunning } from '../../../src/kubernetes/request-info.js';
 import type { StatusError } from '../../../src/kubernetes/status.js';
 import { RequestRecord } from '../../../src/observability/request-record.js';
+import type { ProxyContext } from '../../../src/proxy/client-request.js';
 import { OpenStreams } from '../../../src/proxy/open-streams.js';
-import type { ProxyContext } from '../../../src/proxy/outbound-request.js';
 import { listenForUpgrades } from '../../../src/proxy/upgrade-listener.js';
 import { RequestContext } from '../../../src/request/context.js';
 import type { Mount } from '../../../src/request/mount.js';
 import { proxyPlugin } from '../../../src/server/api-routes.js';
 import { serveHalfClosed } from '../../../src/server/listener/half-closed.js';
+import type { Access } from '../../../src/transport/access.js';
 import { createDial } from '../../../src/transport/dial/dial.js';
-import { ConnectionPool } from '../../../src/transport/pool.js';
-import { renewOn401 } from '../../../src/transport/renew-on-401.js';
-import { retryStale } from '../../../src/transport/retry-stale.js';
+import { ConnectionPool } from '../../../src/transport/http1/pool.js';
+import { accessTo } from '../transport/upstream-requests.js';
 
 /** Plain requests and upgrades to an API server, in this process: no guards, no credentials, and time limits that are short enough for a test. */
 export interface ProxyApp {
@@ -32,8 +32,8 @@ export interface ProxyAppOptions {
   /** Port of a plain HTTP server on 127.0.0.1. */
   readonly upstreamPort: number;
   readonly patience: number;
-  /** The session with which a request is sent again after a 401; undefined to pass on the 401. */
-  readonly refused?: () => Promise<Session | undefined>;
+  /** The access with which a request is sent again after a 401; undefined to pass on the 401. */
+  readonly refused?: () => Promise<Access | undefined>;
 }
 
 /** Starts the server on a free port. */
@@ -42,27 +42,16 @@ export async function startProxyApp({
   patience,
   refused = async () => undefined,
 }: ProxyAppOptions): Promise<ProxyApp> {
-  const dial = createDial({
+  const config = {
     server: { protocol: 'http:', hostname: '127.0.0.1', port: upstreamPort, path: '' },
-    secureContext: () => createSecureContext(),
     insecureSkipTlsVerify: false,
-    keepAlive: 0,
-  });
-  const pool = new ConnectionPool(dial);
-  const endpoint = { config: { server: { path: '' } } };
-  const session = {
-    endpoint,
-    host: 'upstream',
-    serverPath: '',
-    credential: {},
-    impersonation: [],
-    pool,
-    roundTripper: retryStale(pool),
-    dial,
-  } as unknown as Session;
-  const sessions = { session: () => session, refused };
-  const roundTripper = renewOn401({ sessions, onFirstByte() {} });
-  const cluster = { host: 'upstream', endpoint, ...sessions, roundTripper } as unknown as Cluster;
+  } as const;
+  const pool = new ConnectionPool(
+    createDial({ ...config, secureContext: () => createSecureContext(), keepAlive: 0 }),
+  );
+  const endpoint = { context: '', config } as Endpoint;
+  const access = accessTo(pool, { endpoint: identityOf(endpoint), host: 'upstream' });
+  const cluster = { host: 'upstream', endpoint, access: () => access, refused } as unknown as Cluster;
   const mount: Mount = {
     route: '/api',
     access: 'caller' as const,
@@ -75,7 +64,7 @@ export async function startProxyApp({
     openStreams: new OpenStreams(),
     authenticates: false,
     requestTimeout: 0,
-    traffic: { upgraded() {} },
+    traffic: { upgraded() {}, firstByte() {} },
     keepAlive: 0,
     patience,
   } as unknown as ProxyContext;
@@ -90,7 +79,7 @@ export async function startProxyApp({
       prefix: '',
       cluster,
     });
-    const { info } = context;
+    const { info } = context.path;
     request.context = context;
     const origin = {
       method: request.method,

@@ -80,16 +80,14 @@ interface SentRequest {
   readonly method?: string;
   readonly headers?: readonly string[];
   readonly body?: OutgoingBody;
-  readonly connection?: 'any' | 'shared' | 'new';
-  readonly isRepeatable?: boolean;
 }
 
 /** A request for the host `api`. */
 export function requestTo(path: string, { headers = [], ...more }: SentRequest = {}): OutgoingRequest {
-  return { method: 'GET', path, headers: ['Host', 'api', ...headers], isRepeatable: false, ...more };
+  return { method: 'GET', path, headers: ['Host', 'api', ...headers], ...more };
 }
 
-/** Sends a request on a connection, or through a round tripper. */
+/** Sends a request on a connection. */
 export function sendOn(
   sender: { send(request: OutgoingRequest, sink: ResponseSink): unknown },
   path = '/',

@@ -29,7 +29,7 @@ export class ScheduledClients {
 export function writerFor(response: ServerResponse, longRunning: boolean): ClientWriter {
   const reply = { raw: response, sent: false, hijack() {}, send: () => response.destroy() };
   const record = { longRunning, opened() {}, answeredUpstream() {} };
-  const request = { reply, record, mount: { namesContext: false } };
+  const request = { reply, record, mount: { namesContext: false }, path: { api: undefined } };
   return new ClientWriter(
     request as never,
     { sandboxesProxiedPages: false },

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import type { SessionRequest } from '../../../src/transport/renew-on-401.js';
-import type { RoundTripper } from '../../../src/transport/round-trip.js';
+import type { Access } from '../../../src/transport/access.js';
+import type { Pool } from '../../../src/transport/round-trip.js';
 import { RingBudget } from '../../../src/watches/event-ring.js';
 import type { Join, Loss } from '../../../src/watches/share-observer.js';
 import { SharedWatches } from '../../../src/watches/share-watches.js';
 import { Turns } from '../../../src/watches/turns.js';
 import { ManualClock } from '../manual-clock.js';
-import { type FakeSession, type ServedWatch, session, WatchedServer } from './watched-server.js';
+import { accessTo } from '../transport/upstream-requests.js';
+import { type ServedWatch, WatchedServer } from './watched-server.js';
 import { type Asked, WatchingClient } from './watching-client.js';
 
 /** Options of a test's shared watches. */
@@ -15,8 +16,8 @@ interface SharingOptions {
   readonly buffer?: number;
   readonly turns?: Turns;
   readonly random?: () => number;
-  /** Sends the watches to another API server. */
-  readonly roundTripper?: RoundTripper<SessionRequest<FakeSession>>;
+  /** Sends the watches over other connections. */
+  readonly pool?: Pool;
 }
 
 /** Shared watches, with an API server and a clock that the test controls, and with counts of events. */
@@ -33,20 +34,34 @@ export class Sharing {
     lagged: 0,
   };
   readonly budget: RingBudget;
-  readonly shared: SharedWatches<FakeSession>;
+  readonly shared: SharedWatches;
+  readonly #pool: Pool;
+  /** The access for a request now. */
+  access: () => Access | Promise<Access>;
+  /** The access after a 401. */
+  refused: (access: Access) => Promise<Access | undefined> = async () => undefined;
+  /** Milliseconds to the heads of responses. */
+  readonly firstBytes: number[] = [];
 
   constructor({
     buffer = 1_000_000,
     // No turn takes too long, however busy the machine is.
     turns = new Turns(() => 0),
     random = Math.random,
-    roundTripper = this.server,
+    pool = this.server,
   }: SharingOptions = {}) {
     const { clock, counts } = this;
+    this.#pool = { lease: kind => (kind === 'any' ? this.server : pool).lease(kind) };
+    const own = this.accessWith();
+    this.access = () => own;
     this.budget = new RingBudget(buffer);
-    this.shared = new SharedWatches<FakeSession>({
-      sessions: { session: () => session },
-      roundTripper,
+    this.shared = new SharedWatches({
+      source: {
+        host: own.host,
+        access: () => this.access(),
+        refused: access => this.refused(access),
+      },
+      onFirstByte: milliseconds => this.firstBytes.push(milliseconds),
       budget: this.budget,
       clock,
       random,
@@ -73,6 +88,11 @@ export class Sharing {
     });
   }
 
+  /** An access to the API server. By default it has no credential. */
+  accessWith(more: Partial<Access> = {}): Access {
+    return accessTo(this.#pool, more);
+  }
+
   /** The watch with this index at the API server; a negative index counts from the last one. */
   readonly watch = (index = 0): ServedWatch =>
     this.server.watches.at(index) ?? assert.fail(`there is no watch ${index}`);
@@ -81,10 +101,17 @@ export class Sharing {
   readonly atServer = (): number =>
     this.server.watches.filter(({ isAborted, isOver }) => !isAborted && !isOver).length;
 
+  /** Sends a client's request. */
+  readonly send = (client: WatchingClient): void => {
+    const { isAllowed } = client.asked;
+    if (isAllowed !== undefined) this.server.rights.set(client.name, isAllowed);
+    client.trip = this.shared.send(client, client, client.observer);
+  };
+
   /** Lets a client join. The API server answers only if another client has opened the watch. */
   readonly join = async (asked: Asked = {}): Promise<WatchingClient> => {
     const client = new WatchingClient(asked);
-    client.trip = this.shared.send(client, client);
+    this.send(client);
     await turn();
     return client;
   };

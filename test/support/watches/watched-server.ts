@@ -1,10 +1,15 @@
+import { fieldValue } from '../../../src/http/header-fields.js';
 import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
-import type { SessionRequest } from '../../../src/transport/renew-on-401.js';
-import type { BodySink, ResponseSink, RoundTrip, RoundTripper } from '../../../src/transport/round-trip.js';
-
-/** The only session of a watched server. */
-export const session = { name: 'session' };
-export type FakeSession = typeof session;
+import type {
+  BodySink,
+  ConnectionKind,
+  Lease,
+  OutgoingRequest,
+  Pool,
+  ResponseSink,
+  RoundTrip,
+} from '../../../src/transport/round-trip.js';
+import { type Answer, answeringPool, jsonOf } from '../transport/answering-pool.js';
 
 /** A write in the history of a watched server. */
 export interface Write {
@@ -14,7 +19,7 @@ export interface Write {
 
 /** An API server's answer to one watch. The test controls each step. */
 export class ServedWatch implements RoundTrip {
-  readonly path: string;
+  readonly request: OutgoingRequest;
   readonly sink: ResponseSink;
   readonly #server: WatchedServer;
   #body: BodySink | undefined;
@@ -23,10 +28,19 @@ export class ServedWatch implements RoundTrip {
   isOver = false;
   isPaused = false;
 
-  constructor(server: WatchedServer, path: string, sink: ResponseSink) {
+  constructor(server: WatchedServer, request: OutgoingRequest, sink: ResponseSink) {
     this.#server = server;
-    this.path = path;
+    this.request = request;
     this.sink = sink;
+  }
+
+  get path(): string {
+    return this.request.path;
+  }
+
+  /** The credential of the request. */
+  get authorization(): string | undefined {
+    return fieldValue(this.request.headers, 'authorization');
   }
 
   /** The version that the watch asked for. */
@@ -105,13 +119,46 @@ export class ServedWatch implements RoundTrip {
   }
 }
 
-/** An API server without sockets. The test controls each of its watches. */
-export class WatchedServer implements RoundTripper<SessionRequest<FakeSession>> {
+/** A connection for one watch. */
+class WatchLease implements Lease {
+  readonly isStale = false;
+  readonly #server: WatchedServer;
+  #watch: ServedWatch | undefined;
+
+  constructor(server: WatchedServer) {
+    this.#server = server;
+  }
+
+  send(request: OutgoingRequest, sink: ResponseSink): void {
+    this.#watch = new ServedWatch(this.#server, request, sink);
+    this.#server.watches.push(this.#watch);
+  }
+
+  pause(): void {
+    this.#watch?.pause();
+  }
+
+  resume(): void {
+    this.#watch?.resume();
+  }
+
+  abort(): void {
+    this.#watch?.abort();
+  }
+}
+
+/** An API server without sockets. The test controls each of its watches. It answers reviews at once. */
+export class WatchedServer implements Pool {
   /** All objects' changes so far, by version. */
   readonly writes: Write[] = [];
   /** All watches that were sent, in order. */
   watches: ServedWatch[] = [];
   version: number;
+  /** Whether the user may watch, by the name that the access review asks about. By default the user may. */
+  readonly rights = new Map<string, () => Promise<boolean>>();
+  /** What it answers to a SelfSubjectReview with this credential. */
+  whoIs: (authorization: string) => Answer | Promise<Answer> = () => ({ status: 404, body: '' });
+  readonly #reviews = answeringPool(request => this.#review(request));
 
   constructor(version = 100) {
     this.version = version;
@@ -125,15 +172,17 @@ export class WatchedServer implements RoundTripper<SessionRequest<FakeSession>> 
     return write;
   }
 
-  send(request: SessionRequest<FakeSession>, sink: ResponseSink): RoundTrip {
-    try {
-      const watch = new ServedWatch(this, request.forSession(session).path, sink);
-      this.watches.push(watch);
-      return watch;
-    } catch (error) {
-      queueMicrotask(() => sink.error(error as Error));
-      return { pause() {}, resume() {}, abort() {} };
+  lease(kind: ConnectionKind): Lease | Promise<Lease> {
+    return kind === 'any' ? this.#reviews.lease(kind) : new WatchLease(this);
+  }
+
+  async #review(request: OutgoingRequest): Promise<Answer> {
+    if (request.path.endsWith('/selfsubjectreviews')) {
+      return this.whoIs(fieldValue(request.headers, 'authorization') as string);
     }
+    const { spec } = jsonOf(request.body) as { spec: { resourceAttributes: { name: string } } };
+    const allowed = (await this.rights.get(spec.resourceAttributes.name)?.()) ?? true;
+    return { status: 201, body: { status: { allowed } } };
   }
 }
 

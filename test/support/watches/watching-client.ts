@@ -1,36 +1,49 @@
-import type { WatchingRequest, WatchToShare } from '../../../src/clusters/watching-request.js';
-import type { OutgoingRequest, RoundTrip } from '../../../src/transport/round-trip.js';
-import { RecordedResponse } from '../transport/recorded-response.js';
-import type { FakeSession } from './watched-server.js';
+import type { BorrowedBytes } from '../../../src/transport/borrowed-bytes.js';
+import type { BodySink, ResponseSink, RoundTrip } from '../../../src/transport/round-trip.js';
+import type { CallObserver } from '../../../src/transport/upstream-call.js';
+import type { SentRequest, UpstreamRequest } from '../../../src/transport/upstream-request.js';
+import type { WatchRequest } from '../../../src/watches/watch-to-share.js';
+import { upstreamRequestTo } from '../transport/upstream-requests.js';
 
 /** The watch that a test's client asks for. */
 export interface Asked {
   readonly version?: string;
   readonly key?: string;
   readonly bookmarks?: boolean;
+  /** Milliseconds, in whole seconds. */
   readonly timeout?: number;
   readonly expires?: number;
+  /** What the API server says about the user's right. */
   readonly isAllowed?: () => Promise<boolean>;
-  /** Throws if the watch must not be sent. */
-  readonly check?: () => void;
+  /** Impersonate-* fields of the caller; by default those of the access. */
+  readonly impersonation?: UpstreamRequest['impersonation'];
 }
 
+let clients = 0;
+
 /** A client's watch, and all that it has received. */
-export class WatchingClient extends RecordedResponse implements WatchingRequest<FakeSession> {
-  readonly isWatch = true;
-  readonly bringsAuthorization = false;
-  readonly hidesRefusal = false;
-  readonly hasBody = false;
+export class WatchingClient implements WatchRequest, ResponseSink, BodySink {
   readonly asked: Asked;
+  /** The name that the access review for this client asks about. */
+  readonly name = `client ${clients++}`;
+  readonly path = '/shared';
+  readonly rawHeaders = [];
+  readonly requestId = 'id';
+  readonly attributes = { name: this.name };
+  /** What was sent to the API server for this client. */
+  readonly sent: SentRequest[] = [];
+  readonly observer: CallObserver = { sent: sent => this.sent.push(sent) };
   trip: RoundTrip | undefined;
+  status: number | undefined;
+  headers: readonly string[] = [];
+  text = '';
+  ended: 'end' | Error | undefined;
+  /** How often `idle` was called. */
+  idles = 0;
+  onData: () => void = () => {};
 
   constructor(asked: Asked = {}) {
-    super();
     this.asked = asked;
-  }
-
-  get ended(): 'end' | Error | undefined {
-    return this.failure ?? (this.whole ? 'end' : undefined);
   }
 
   get version(): string {
@@ -50,35 +63,46 @@ export class WatchingClient extends RecordedResponse implements WatchingRequest<
     });
   }
 
-  forSession(): OutgoingRequest {
-    return this.#outgoing('/own', this.version);
+  get own(): UpstreamRequest {
+    const impersonation = 'impersonation' in this.asked ? this.asked.impersonation : 'configured';
+    return upstreamRequestTo(`/own?resourceVersion=${this.version}`, {
+      ...{ impersonation, connection: 'shared', isRepeatable: true },
+    });
   }
 
-  watchToShare(): WatchToShare<FakeSession> {
-    const {
-      key = 'pods',
-      bookmarks = false,
-      timeout,
-      expires,
-      isAllowed = async () => true,
-      check,
-    } = this.asked;
-    const { version } = this;
-    return {
-      key,
-      version,
-      bookmarks,
-      timeout,
-      expires,
-      isAllowed,
-      outgoing: (_session, from) => {
-        check?.();
-        return this.#outgoing('/shared', from);
-      },
-    };
+  get query(): string {
+    const { key, bookmarks = false, timeout } = this.asked;
+    const pairs = [`resourceVersion=${this.version}`];
+    if (key !== undefined) pairs.push(`labelSelector=${encodeURIComponent(key)}`);
+    if (bookmarks) pairs.push('allowWatchBookmarks=true');
+    if (timeout !== undefined) pairs.push(`timeoutSeconds=${timeout / 1000}`);
+    return pairs.join('&');
   }
 
-  #outgoing(path: string, version: string): OutgoingRequest {
-    return { method: 'GET', path: `${path}?resourceVersion=${version}`, headers: [], isRepeatable: true };
+  get expires(): number | undefined {
+    return this.asked.expires;
+  }
+
+  head(statusCode: number, _statusMessage: string, headers: string[]): BodySink {
+    this.status = statusCode;
+    this.headers = headers;
+    return this;
+  }
+
+  data(chunk: BorrowedBytes): void {
+    this.text += chunk.toLatin1();
+    this.onData();
+  }
+
+  idle(): void {
+    this.idles += 1;
+  }
+
+  end(): void {
+    this.ended = 'end';
+  }
+
+  error(error: Error): void {
+    this.ended = error;
   }
 }

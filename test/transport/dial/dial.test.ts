@@ -5,13 +5,14 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
-import { requestUpgrade } from '../../../src/proxy/upgrade-connection.js';
 import { createDial, type Dial, type DialOptions } from '../../../src/transport/dial/dial.js';
-import { ConnectionPool } from '../../../src/transport/pool.js';
+import { ConnectionPool } from '../../../src/transport/http1/pool.js';
+import { UpgradeConnection } from '../../../src/transport/http1/upgrade-connection.js';
+import type { SwitchedResponse } from '../../../src/transport/round-trip.js';
 import { toUpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { WellKnownAuthority } from '../../support/certificates/well-known-authority.js';
-import { sendOn } from '../../support/transport/recorded-response.js';
+import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
 import {
   createHalfOpenServer,
   type ForwardProxy,
@@ -130,23 +131,20 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
         const api = await startApiServer(t, protocol);
         const options = dialOptions(protocol, api.port, proxy, proxyProtocol);
         const received = await new Promise<string>((resolve, reject) => {
-          const headers = ['Host', 'api', 'Connection', 'Upgrade', 'Upgrade', 'echo'];
-          requestUpgrade(
-            createDial(options),
-            { method: 'GET', path: '/exec', headers },
-            {
-              onResponse: response => reject(new Error(`answered ${response.statusCode}`)),
-              onError: reject,
-              onUpgrade: (_response, socket) => {
-                let text = '';
-                socket.on('data', chunk => {
-                  text += String(chunk);
-                });
-                socket.once('end', () => resolve(text)).once('error', reject);
-                socket.end('hello');
-              },
+          const refused = new RecordedResponse();
+          refused.over.then(({ status, failure }) => reject(failure ?? new Error(`answered ${status}`)));
+          const sink = Object.assign(refused, {
+            switched({ socket }: SwitchedResponse) {
+              let text = '';
+              socket.on('data', chunk => {
+                text += String(chunk);
+              });
+              socket.once('end', () => resolve(text)).once('error', reject);
+              socket.end('hello');
             },
-          );
+          });
+          const headers = ['Connection', 'Upgrade', 'Upgrade', 'echo'];
+          new UpgradeConnection(createDial(options)).send(requestTo('/exec', { headers }), sink);
         });
         assert.equal(received, 'hello');
         await untilUnused(proxy);

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it, type TestContext } from 'node:test';
 import type { Dial } from '../../../src/transport/dial/dial.js';
+import { ConnectionPool } from '../../../src/transport/http1/pool.js';
 import { Http2Pool } from '../../../src/transport/http2/pool.js';
-import type { Lease } from '../../../src/transport/lease.js';
-import { ConnectionPool } from '../../../src/transport/pool.js';
+import type { Lease } from '../../../src/transport/round-trip.js';
 import { until } from '../../support/eventually.js';
 import { dialPlain } from '../../support/transport/http2-dial.js';
 import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
+import { callOver } from '../../support/transport/upstream-requests.js';
 import {
   type FrameServer,
   type FrameServerOptions,
@@ -272,7 +273,7 @@ describe('a pool that shares connections', () => {
     connectionPool.whenEmpty(() => {
       empties += 1;
     });
-    const shared = connectionPool.send(requestTo('/', { connection: 'shared' }), new RecordedResponse());
+    const shared = callOver(connectionPool, '/', { connection: 'shared' });
     await (await server.peer()).request('/');
     const plain = connectionPool.acquire();
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 2 });
@@ -280,7 +281,7 @@ describe('a pool that shares connections', () => {
     connectionPool.discard(plain);
     assert.equal(empties, 0);
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 1 });
-    shared.abort();
+    shared.call.abort();
     assert.equal(empties, 1);
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
   });
@@ -288,14 +289,15 @@ describe('a pool that shares connections', () => {
   it('ends second attempts that start while it is destroyed', async () => {
     const server = await start();
     const connectionPool = new ConnectionPool(dialPlain(server.port, ''), dialPlain(server.port));
-    sendOn(connectionPool, '/1', { connection: 'shared' });
+    callOver(connectionPool, '/1', { connection: 'shared' });
     const exchange = new RecordedResponse();
     let again: RecordedResponse | undefined;
     exchange.onEvent = () => {
       assert.ok(second.isStale);
       again = sendOn(connectionPool.connect(), '/2');
     };
-    const second = connectionPool.send(requestTo('/2', { connection: 'shared' }), exchange);
+    const second = await connectionPool.lease('shared');
+    second.send(requestTo('/2'), exchange);
     await (await server.peer()).request('/2');
     connectionPool.destroy();
     assert.equal(again?.failure?.code, 'ECONNRESET');
@@ -311,8 +313,8 @@ describe('a pool that shares connections', () => {
       ['/', 'x\r\ny: z'],
       ['/', '\u0100'],
     ] as const) {
-      const request = { headers: ['X', value], connection: 'shared' } as const;
-      assert.throws(() => sendOn(connectionPool, path, request), TypeError);
+      const { response } = callOver(connectionPool, path, { headers: ['X', value], connection: 'shared' });
+      assert.ok(response.failure instanceof TypeError);
     }
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
   });
@@ -325,12 +327,14 @@ describe('a pool that shares connections', () => {
       return { destroy() {} };
     };
     const connectionPool = new ConnectionPool(dial, dial);
-    const [waiting, left] = [new RecordedResponse(), new RecordedResponse()];
-    const trip = connectionPool.send(requestTo('/', { connection: 'shared' }), waiting);
-    connectionPool.send(requestTo('/', { connection: 'shared' }), left).abort();
+    const request = { connection: 'shared', isRepeatable: true } as const;
+    const waiting = callOver(connectionPool, '/', request).response;
+    const left = callOver(connectionPool, '/', request);
+    left.call.abort();
+    const dialled = callbacks.length;
     for (const callback of callbacks) callback(error, null);
-    assert.equal((await waiting.over).failure, error);
-    assert.equal(trip.isStale, false);
-    assert.equal(left.failure, undefined);
+    assert.equal((await waiting.over).failure?.cause, error);
+    assert.equal(callbacks.length, dialled, 'it is not stale, and not sent again');
+    assert.equal(left.response.failure, undefined);
   });
 });

@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { Session } from '../../src/clusters/endpoint.js';
+import { identityOf } from '../../src/clusters/endpoint.js';
 import type { ClientCertificate, Credential } from '../../src/credentials/credential.js';
+import { fieldValue } from '../../src/http/header-fields.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
-import { ownBytes } from '../../src/transport/borrowed-bytes.js';
-import type { OutgoingRequest, ResponseSink, RoundTripper } from '../../src/transport/round-trip.js';
-import { identify } from '../../src/watches/session-identity.js';
+import type { Access, UserIdentity } from '../../src/transport/access.js';
+import type { OutgoingRequest } from '../../src/transport/round-trip.js';
+import { identify, UnknownUserError } from '../../src/watches/access-user.js';
 import {
   type CertificateAuthority,
   createCertificateAuthority,
 } from '../support/certificates/certificates.js';
 import { eventually, within } from '../support/eventually.js';
+import { endpointWith } from '../support/proxy/client-request.js';
+import { type Answer, answeringPool } from '../support/transport/answering-pool.js';
+import { accessTo } from '../support/transport/upstream-requests.js';
 
 const server = { protocol: 'https:', hostname: '127.0.0.1', port: 6443, path: '' } as const;
-
-/** What the API server answers to a SelfSubjectReview; undefined for a connection that breaks, or a promise of the answer. */
-type Answer = { readonly status: number; readonly body: unknown } | undefined;
 
 interface Parts {
   readonly config?: Partial<ClientConfig>;
@@ -27,42 +28,19 @@ interface Parts {
 
 const notFound = { status: 404, body: '404 page not found' };
 
-function sessionOf({
+function accessOf({
   config,
   credential = {},
   impersonation = [],
   certificateAuthority,
   answer = () => notFound,
-}: Parts): Session {
-  const endpoint = {
-    context: 'any',
-    config: { server, insecureSkipTlsVerify: false, ...config },
-    certificateAuthority,
-    proxy: undefined,
-  };
-  const roundTripper: RoundTripper = {
-    send(request, sink) {
-      Promise.resolve(answer(request)).then(found => respond(sink, found));
-      return { pause() {}, resume() {}, abort() {} };
-    },
-  };
-  const session = { endpoint, host: 'server', serverPath: '', credential, impersonation, roundTripper };
-  return session as unknown as Session;
-}
-
-function respond(sink: ResponseSink, answer: Answer): void {
-  if (answer === undefined) {
-    sink.error(new Error('the connection broke'));
-    return;
-  }
-  const { status, body } = answer;
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  sink.head(status, '', []).data(ownBytes(Buffer.from(text)));
-  sink.end([]);
+}: Parts): Access {
+  const endpoint = endpointWith({ server, ...config }, { certificateAuthority });
+  return accessTo(answeringPool(answer), { endpoint: identityOf(endpoint), credential, impersonation });
 }
 
 async function keyOf(parts: Parts): Promise<string> {
-  return (await identify(sessionOf(parts))).key;
+  return (await identify(accessOf(parts))).key;
 }
 
 function jwt(claims: object): Credential {
@@ -74,7 +52,7 @@ function serviceAccount(uid: string, exp: number): Credential {
   return jwt({ iss: 'i', sub: 'system:serviceaccount:n:s', exp, jti: String(exp), 'kubernetes.io': own });
 }
 
-describe('the identity of a session', () => {
+describe('the user of an access', () => {
   let authority: CertificateAuthority;
   before(async () => {
     authority = await createCertificateAuthority();
@@ -105,7 +83,7 @@ describe('the identity of a session', () => {
   it('differs for every other user, API server, authority or impersonation', async () => {
     const token = { authorization: 'Bearer one' };
     const basic = { authorization: `Basic ${Buffer.from('alice:secret').toString('base64')}` };
-    const sessions: readonly Parts[] = [
+    const accesses: readonly Parts[] = [
       {},
       { credential: await certificate('alice') },
       { credential: await certificate('bob') },
@@ -132,7 +110,7 @@ describe('the identity of a session', () => {
       { impersonation: ['Impersonate-User', 'alice'], credential: token },
       { impersonation: ['Impersonate-User', 'alice', 'Impersonate-Group', 'a'], credential: token },
     ];
-    const keys = await Promise.all(sessions.map(keyOf));
+    const keys = await Promise.all(accesses.map(keyOf));
     assert.equal(new Set(keys).size, keys.length);
   });
 
@@ -160,16 +138,26 @@ function opaque(token: string, answer: Answer, more: Parts = {}): Parts {
   return { credential: { authorization: `Bearer ${token}` }, answer: () => answer, ...more };
 }
 
-/** Whether the identity of one session is that of another one, when both have been asked for. */
+/** Whether the user of one access is that of another one, when both have been asked for. */
 async function isSame(one: Parts, other: Parts): Promise<boolean> {
-  const [first, second] = [sessionOf(one), sessionOf(other)];
-  const [identity, otherIdentity] = [await identify(first), await identify(second)];
-  const same = identity.isOf(second);
-  assert.equal(same === true, identity.key === otherIdentity.key);
-  return same === true;
+  const [first, second] = [accessOf(one), accessOf(other)];
+  const [user, otherUser] = [await identify(first), await identify(second)];
+  const same = await isUserOf(user, second);
+  assert.equal(same, user.key === otherUser.key);
+  return same;
 }
 
-describe('the identity of a session with a token that only the API server can read', () => {
+/** False also if it is not known. */
+async function isUserOf(user: UserIdentity, access: Access): Promise<boolean> {
+  try {
+    return await user.isUserOf(access);
+  } catch (error) {
+    assert.ok(error instanceof UnknownUserError);
+    return false;
+  }
+}
+
+describe('the user of an access with a token that only the API server can read', () => {
   it('is the same for two tokens of the same user', async () => {
     const inOtherOrder = { ...alice, groups: [...alice.groups].reverse() };
     const ofToken = (id: string) => ({
@@ -226,15 +214,15 @@ describe('the identity of a session with a token that only the API server can re
       notAfter: new Date(),
     };
     const ofAlice = (more: Parts) => opaque('one', review(alice), more);
-    const sessions = [
+    const accesses = [
       ofAlice({}),
       ofAlice({ config: { server: { ...server, port: 6444 } } }),
       ofAlice({ certificateAuthority: Buffer.from('PEM') }),
       ofAlice({ impersonation: ['Impersonate-User', 'bob'] }),
       ofAlice({ credential: { authorization: 'Bearer one', clientCertificate } }),
     ];
-    const keys = await Promise.all(sessions.map(keyOf));
-    assert.equal(new Set(keys).size, sessions.length);
+    const keys = await Promise.all(accesses.map(keyOf));
+    assert.equal(new Set(keys).size, accesses.length);
   });
 
   it('is the token itself if the API server does not say who the user is', async () => {
@@ -272,18 +260,14 @@ describe('the identity of a session with a token that only the API server can re
       const message = JSON.stringify(answer);
       assert.equal(await isSame(opaque('one', answer), opaque('two', answer)), false, message);
       assert.equal(await isSame(opaque('one', answer), opaque('two', review(alice))), false, message);
-      assert.equal(
-        (await isSame(opaque('one', review(alice)), opaque('two', answer))) === true,
-        false,
-        message,
-      );
+      assert.equal(await isSame(opaque('one', review(alice)), opaque('two', answer)), false, message);
       assert.equal(await isSame(opaque('one', answer), opaque('one', answer)), true, message);
     }
   });
 
-  it('is asked for with this credential and no impersonation, once for each session', async () => {
+  it('is asked for with this credential and no impersonation, once for each access', async () => {
     const asked: OutgoingRequest[] = [];
-    const session = sessionOf({
+    const access = accessOf({
       credential: { authorization: 'Bearer one' },
       impersonation: ['Impersonate-User', 'bob'],
       answer: request => {
@@ -291,27 +275,32 @@ describe('the identity of a session with a token that only the API server can re
         return review(alice);
       },
     });
-    await Promise.all(Array.from({ length: 50 }, () => identify(session)));
-    await identify(session);
+    await Promise.all(Array.from({ length: 50 }, () => identify(access)));
+    await identify(access);
     assert.equal(asked.length, 1);
     const [{ method, path, headers }] = asked as [OutgoingRequest];
     assert.equal(`${method} ${path}`, 'POST /apis/authentication.k8s.io/v1/selfsubjectreviews');
-    assert.equal(headers[headers.indexOf('Authorization') + 1], 'Bearer one');
+    assert.equal(fieldValue(headers, 'authorization'), 'Bearer one');
     assert.ok(!headers.some(field => /impersonate/i.test(field)));
   });
 
   it('is asked for if a token looks like a JWT, but has no subject', async () => {
-    const session = (jti: string, user: object) => ({
+    const access = (jti: string, user: object) => ({
       credential: jwt({ iss: 'i', jti }),
       answer: () => review(user),
     });
-    assert.equal(await isSame(session('1', alice), session('2', alice)), true);
-    assert.equal(await isSame(session('1', alice), session('2', { ...alice, username: 'bob' })), false);
+    assert.equal(await isSame(access('1', alice), access('2', alice)), true);
+    assert.equal(await isSame(access('1', alice), access('2', { ...alice, username: 'bob' })), false);
   });
 
   it('is never asked for if the credential says whose it is', async () => {
-    const answer = () => assert.fail('the API server was asked');
-    for (const credential of [{}, jwt({ sub: 'alice' })]) await identify(sessionOf({ credential, answer }));
+    let asked = 0;
+    const answer = () => {
+      asked += 1;
+      return review(alice);
+    };
+    for (const credential of [{}, jwt({ sub: 'alice' })]) await identify(accessOf({ credential, answer }));
+    assert.equal(asked, 0);
   });
 
   it('is not waited for longer than a moment, and counts when it is there', async () => {
@@ -320,39 +309,64 @@ describe('the identity of a session with a token that only the API server can re
       answer = resolve;
     });
     let asked = 0;
-    const slow = sessionOf({
+    const slow = accessOf({
       credential: { authorization: 'Bearer one' },
       answer: () => {
         asked += 1;
         return held;
       },
     });
-    const known = sessionOf(opaque('two', review(alice)));
-    const identity = await identify(known);
-    assert.equal(identity.isOf(slow), undefined);
+    const known = await identify(accessOf(opaque('two', review(alice))));
+    const waiting = known.isUserOf(slow);
+    assert.ok(waiting instanceof Promise, 'the API server must say it');
+    await within('the error', assert.rejects(waiting, UnknownUserError));
     const { key } = await within('the key', identify(slow));
-    assert.notEqual(key, identity.key);
-    assert.equal(identity.isOf(slow), undefined);
+    assert.notEqual(key, known.key);
+    await within(
+      'the error',
+      assert.rejects(async () => known.isUserOf(slow), UnknownUserError),
+    );
     answer(review(alice));
-    await eventually('the answer', () => identity.isOf(slow) !== undefined);
-    assert.equal(identity.isOf(slow), true);
+    await eventually('the answer', () => isUserOf(known, slow));
+    assert.equal(known.isUserOf(slow), true);
     // A request that had reached its own time limit would have been sent again.
     assert.equal(asked, 1);
   });
 
+  it('is waited for, for a moment, by those who want to know whether it is theirs', async () => {
+    for (const [who, same] of [
+      [alice, true],
+      [{ ...alice, username: 'bob' }, false],
+    ] as const) {
+      const known = await identify(accessOf(opaque('two', review(alice))));
+      assert.equal(await known.isUserOf(accessOf(opaque('one', review(who)))), same);
+    }
+  });
+
+  it('is no other one at once if the API server does not have to be asked', async () => {
+    const known = await identify(accessOf(opaque('two', review(alice))));
+    for (const credential of [{}, jwt({ sub: 'alice' })]) {
+      assert.equal(known.isUserOf(accessOf({ credential })), false);
+      assert.equal(
+        (await identify(accessOf({ credential }))).isUserOf(accessOf({})),
+        credential.authorization === undefined,
+      );
+    }
+  });
+
   it('is asked for again a second after the API server could not answer, and not before', async () => {
     let asked = 0;
-    const session = sessionOf({
+    const access = accessOf({
       credential: { authorization: 'Bearer one' },
       answer: () => {
         asked += 1;
         return asked === 1 ? undefined : review(alice);
       },
     });
-    const other = await identify(sessionOf(opaque('two', review(alice))));
-    for (let count = 0; count < 20; count += 1) await identify(session);
+    const other = await identify(accessOf(opaque('two', review(alice))));
+    for (let count = 0; count < 20; count += 1) await identify(access);
     assert.equal(asked, 1);
-    await eventually('another question', async () => other.isOf(session) === true);
+    await eventually('another question', () => isUserOf(other, access));
     assert.equal(asked, 2);
   });
 });

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { codedError } from '../lib/coded-error.js';
+import { codedError } from '../../lib/coded-error.js';
 
 /**
  * Whether a connection that has just ended was reset. libuv reports a reset right after bytes as a normal end (`uv__stream_io`: POLLHUP

@@ -1,13 +1,13 @@
 import { type Credential, isSameClientCertificate } from '../credentials/credential.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import { impersonationHeaders } from '../kubernetes/impersonation.js';
+import type { Access } from '../transport/access.js';
 import { createDial, lazySecureContext } from '../transport/dial/dial.js';
-import { ConnectionPool } from '../transport/pool.js';
-import { retryStale } from '../transport/retry-stale.js';
-import { type Endpoint, haveSameConnections, type Session } from './endpoint.js';
+import { ConnectionPool } from '../transport/http1/pool.js';
+import { type Endpoint, haveSameConnections, identityOf } from './endpoint.js';
 
-/** How the connections of sessions are made and counted. */
-export interface SessionOptions {
+/** How the connections of a cluster are made and counted. */
+export interface ConnectionOptions {
   /** TCP keep-alive period in milliseconds, 0 for none. */
   readonly keepAlive: number;
   /** Whether long-running requests may share HTTP/2 connections. */
@@ -18,17 +18,24 @@ export interface SessionOptions {
   readonly onConnect: (connect: number, tls: number | undefined) => void;
 }
 
-/** Makes the sessions of one cluster, one after the other, and owns their connections. */
-export class SessionMaker {
-  readonly #options: SessionOptions;
-  readonly #pools = new Set<ConnectionPool>();
-  #current: Session | undefined;
+/** An access, and what it was made from. */
+interface Made {
+  readonly endpoint: Endpoint;
+  readonly access: Access;
+  readonly pool: ConnectionPool;
+}
 
-  constructor(options: SessionOptions) {
+/** Makes the accesses of one cluster, one after the other, and owns their connections. */
+export class AccessMaker {
+  readonly #options: ConnectionOptions;
+  readonly #pools = new Set<ConnectionPool>();
+  #current: Made | undefined;
+
+  constructor(options: ConnectionOptions) {
     this.#options = options;
   }
 
-  /** Connections for plain requests, including those of former sessions that are still in use. */
+  /** Connections for plain requests, including those of former accesses that are still in use. */
   get connections(): { readonly idle: number; readonly active: number } {
     let idle = 0;
     let active = 0;
@@ -39,21 +46,22 @@ export class SessionMaker {
     return { idle, active };
   }
 
-  /** The session of this endpoint and this credential: the last one, if it has both, otherwise a new one. */
-  of(endpoint: Endpoint, credential: Credential): Session {
+  /** The access for this endpoint and this credential: the last one, if it has both, otherwise a new one. */
+  of(endpoint: Endpoint, credential: Credential): Access {
     const current = this.#current;
-    if (current !== undefined && current.endpoint === endpoint && current.credential === credential)
-      return current;
-    const { config } = endpoint;
-    this.#current = {
-      endpoint,
-      host: hostOf(config.server),
-      serverPath: config.server.path,
+    if (current?.endpoint === endpoint && current.access.credential === credential) return current.access;
+    const { server, impersonation } = endpoint.config;
+    const pool = this.#poolFor(endpoint, credential);
+    const access = {
+      endpoint: identityOf(endpoint),
+      host: hostOf(server),
+      serverPath: server.path,
       credential,
-      impersonation: config.impersonation === undefined ? [] : impersonationHeaders(config.impersonation),
-      ...this.#connectionsTo(endpoint, credential),
+      impersonation: impersonation === undefined ? [] : impersonationHeaders(impersonation),
+      pool,
     };
-    return this.#current;
+    this.#current = { endpoint, access, pool };
+    return access;
   }
 
   /** Closes idle connections, and the others when their requests have ended. */
@@ -66,16 +74,10 @@ export class SessionMaker {
     for (const pool of this.#pools) pool.destroy();
   }
 
-  /** The connections of the last session, if they can be used. Otherwise its idle ones are closed, and new ones are made. */
-  #connectionsTo(
-    endpoint: Endpoint,
-    credential: Credential,
-  ): Pick<Session, 'pool' | 'roundTripper' | 'dial'> {
+  /** The connections of the last access, if they can be used. Otherwise its idle ones are closed, and new ones are made. */
+  #poolFor(endpoint: Endpoint, credential: Credential): ConnectionPool {
     const before = this.#current;
-    if (before !== undefined && needsSameConnections(before, endpoint, credential)) {
-      const { pool, roundTripper, dial } = before;
-      return { pool, roundTripper, dial };
-    }
+    if (before !== undefined && needsSameConnections(before, endpoint, credential)) return before.pool;
     before?.pool.close();
     this.#options.onCertificate(credential.clientCertificate?.notAfter);
     const { config, certificateAuthority } = endpoint;
@@ -96,13 +98,15 @@ export class SessionMaker {
     );
     this.#pools.add(pool);
     pool.whenEmpty(() => this.#pools.delete(pool));
-    return { pool, roundTripper: retryStale(pool), dial };
+    return pool;
   }
 }
 
 /** A new token uses the existing connections. A new certificate, authority or address needs new ones. */
-function needsSameConnections(before: Session, endpoint: Endpoint, credential: Credential): boolean {
-  return (
-    haveSameConnections(before.endpoint, endpoint) && isSameClientCertificate(before.credential, credential)
-  );
+function needsSameConnections(
+  { endpoint: before, access }: Made,
+  now: Endpoint,
+  credential: Credential,
+): boolean {
+  return haveSameConnections(before, now) && isSameClientCertificate(access.credential, credential);
 }

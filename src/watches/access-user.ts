@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { type Session, serverKey } from '../clusters/endpoint.js';
 import type { Credential } from '../credentials/credential.js';
 import { readClaims } from '../kubeconfig/id-token.js';
 import { digest } from '../lib/digest.js';
 import { isObject } from '../lib/json.js';
 import { within } from '../lib/within.js';
+import type { Access, UserIdentity } from '../transport/access.js';
 import { reviewSubject } from './subject-review.js';
 
 /** The longest time in milliseconds that a client waits until the API server has said who the user is. */
@@ -12,39 +12,39 @@ const patience = 1_000;
 /** If the API server cannot be asked, it is not asked again for this number of milliseconds. */
 const retryInterval = 1_000;
 
-/** It is not known yet whether a session acts as the user of the watch. */
+/** It is not known yet whether an access has the user of a request. */
 export class UnknownUserError extends Error {
   constructor() {
     super('the API server has not said yet whose the new credential is');
   }
 }
 
-const identities = new WeakMap<Session, SessionIdentity>();
+const users = new WeakMap<Access, AccessUser>();
 
-function identityOf(session: Session): SessionIdentity {
-  let identity = identities.get(session);
-  if (identity === undefined) {
-    identity = new SessionIdentity(session);
-    identities.set(session, identity);
+function userOf(access: Access): AccessUser {
+  let user = users.get(access);
+  if (user === undefined) {
+    user = new AccessUser(access);
+    users.set(access, user);
   }
-  return identity;
+  return user;
 }
 
 /**
- * Finds out who the user of a session is. If only the API server can say that, it is asked, once for each session, and this takes a second
+ * Finds out who the user of an access is. If only the API server can say that, it is asked, once for each access, and this takes a second
  * at most. Never rejects: if the API server does not say it, the credential itself is the identity.
  */
-export async function identify(session: Session): Promise<SessionIdentity> {
-  const identity = identityOf(session);
-  await identity.learn(session);
-  return identity;
+export async function identify(access: Access): Promise<AccessUser> {
+  const user = userOf(access);
+  await user.learn(access);
+  return user;
 }
 
 /**
- * The API server of a session and the user there. A session with the same identity may continue what another one began, even if the
- * credential was rotated between them. It contains no secret.
+ * The API server of an access and the user there. An access with the same user may continue what another one began, even if the credential
+ * was rotated between them. It contains no secret.
  */
-class SessionIdentity {
+class AccessUser implements UserIdentity {
   /** Equal for a renewed certificate, and for a renewed token that says whose it is. */
   readonly #credential: string;
   /** What the API server says about another token; undefined if it has not said it. */
@@ -54,37 +54,46 @@ class SessionIdentity {
   #learning: Promise<unknown> | undefined;
   #askAgainAt = 0;
 
-  constructor({ endpoint, credential, impersonation }: Session) {
-    this.#credential = digest([serverKey(endpoint), userOf(credential), impersonation]);
+  constructor({ endpoint, credential, impersonation }: Access) {
+    this.#credential = digest([endpoint.server, ownerOf(credential), impersonation]);
     this.#isFinal = credential.authorization === undefined || claimsOf(credential) !== undefined;
   }
 
-  /** Equal keys are the same identity. The key may change once, when the API server has said who the user is. */
+  /** Equal keys are the same user. The key may change once, when the API server has said who the user is. */
   get key(): string {
     return this.#user ?? this.#credential;
   }
 
-  /** Whether a session has this identity. Undefined if that is not known yet: the API server is being asked then, or will be on a later call. */
-  isOf(session: Session): boolean | undefined {
-    const other = identityOf(session);
+  isUserOf(access: Access): boolean | Promise<boolean> {
+    const other = userOf(access);
+    return this.#equals(other) ?? this.#equalsLater(other, access);
+  }
+
+  /** Undefined if the API server has not said yet who the other one is. */
+  #equals(other: AccessUser): boolean | undefined {
     if (other.#credential === this.#credential) return true;
     if (this.#user === undefined) return false;
-    if (other.#user !== undefined || other.#isFinal) return other.#user === this.#user;
-    other.learn(session);
-    return undefined;
+    return other.#user !== undefined || other.#isFinal ? other.#user === this.#user : undefined;
+  }
+
+  async #equalsLater(other: AccessUser, access: Access): Promise<boolean> {
+    await other.learn(access);
+    const isSame = this.#equals(other);
+    if (isSame === undefined) throw new UnknownUserError();
+    return isSame;
   }
 
   /** Asks the API server if necessary. Resolves when the user is known, or when callers should not wait any longer. */
-  learn(session: Session): Promise<unknown> | undefined {
+  learn(access: Access): Promise<unknown> | undefined {
     if (this.#isFinal) return undefined;
     if (this.#learning === undefined && performance.now() >= this.#askAgainAt)
-      this.#learning = this.#ask(session);
+      this.#learning = this.#ask(access);
     return this.#learning;
   }
 
-  #ask(session: Session): Promise<unknown> {
-    const answer = reviewSubject(session)
-      .then(user => this.#answered(session, user))
+  #ask(access: Access): Promise<unknown> {
+    const answer = reviewSubject(access)
+      .then(user => this.#answered(access, user))
       .catch(() => {
         this.#askAgainAt = performance.now() + retryInterval;
       })
@@ -94,10 +103,10 @@ class SessionIdentity {
     return within(patience, answer, () => undefined);
   }
 
-  #answered({ endpoint, credential, impersonation }: Session, user: string | undefined): void {
+  #answered({ endpoint, credential, impersonation }: Access, user: string | undefined): void {
     this.#isFinal = true;
     if (user === undefined) return;
-    this.#user = digest([serverKey(endpoint), subjectOf(credential), 'reviewed', user, impersonation]);
+    this.#user = digest([endpoint.server, subjectOf(credential), 'reviewed', user, impersonation]);
   }
 }
 
@@ -105,7 +114,7 @@ class SessionIdentity {
  * A renewed certificate has the same subject. A renewed token of a service account or an issuer has the same claims. Any other token counts
  * as a user of its own, because a plugin or an edited file may now provide another user's token.
  */
-function userOf(credential: Credential): unknown {
+function ownerOf(credential: Credential): unknown {
   const claims = claimsOf(credential);
   return [subjectOf(credential), claims ? lastingClaims(claims) : credential.authorization];
 }

@@ -1,10 +1,8 @@
-import type { Dial } from './dial/dial.js';
-import { type ConnectionOwner, Http1Connection } from './http1/connection.js';
-import { Http2Pool } from './http2/pool.js';
-import type { Lease } from './lease.js';
-import { PendingTrip } from './pending-trip.js';
-import type { Pool, PooledTrip } from './retry-stale.js';
-import { type OutgoingRequest, type ResponseSink, refuseIllegal } from './round-trip.js';
+import type { Dial } from '../dial/dial.js';
+import { Http2Pool } from '../http2/pool.js';
+import type { ConnectionKind, Lease, Pool } from '../round-trip.js';
+import { type ConnectionOwner, Http1Connection } from './connection.js';
+import { UpgradeConnection } from './upgrade-connection.js';
 
 /**
  * Idle time after which a connection is closed. It is shorter than the 60 s of common load balancers and the 90 s of the API server, so
@@ -52,19 +50,17 @@ export class ConnectionPool implements Pool, ConnectionOwner {
     };
   }
 
-  /** Sends a request. The sink gets the response later. Throws a TypeError if the request cannot be expressed in HTTP. */
-  send(request: OutgoingRequest, sink: ResponseSink): PooledTrip {
-    refuseIllegal(request);
-    const lease = this.#leaseFor(request);
-    if (lease instanceof Promise) return new PendingTrip(lease, request, sink);
-    lease.send(request, sink);
-    return lease;
-  }
-
-  /** Returns a promise while a connection to share is being opened. The promise rejects with the error of that connection. */
-  #leaseFor({ connection }: OutgoingRequest): Lease | Promise<Lease> {
-    if (connection === 'shared' && this.#shared !== undefined) return this.#shared.acquire();
-    return connection === 'new' ? this.connect() : this.acquire();
+  lease(kind: ConnectionKind): Lease | Promise<Lease> {
+    switch (kind) {
+      case 'shared':
+        return this.#shared?.acquire() ?? this.acquire();
+      case 'any':
+        return this.acquire();
+      case 'new':
+        return this.connect();
+      case 'upgrade':
+        return new UpgradeConnection(this.#dial);
+    }
   }
 
   /** Returns an idle connection, or a new one if there is none. */

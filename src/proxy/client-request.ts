@@ -1,0 +1,93 @@
+import type { Cluster } from '../clusters/cluster.js';
+import { identityOf } from '../clusters/endpoint.js';
+import { hasField } from '../http/header-fields.js';
+import { impersonationOf } from '../kubernetes/impersonation.js';
+import type { TrafficMetrics } from '../observability/metrics/traffic-metrics.js';
+import type { RequestContext } from '../request/context.js';
+import type { ConnectionKind, OutgoingBody, SocketReader } from '../transport/round-trip.js';
+import type { CallObserver } from '../transport/upstream-call.js';
+import type { SentRequest, UpstreamRequest } from '../transport/upstream-request.js';
+import type { SharedWatches } from '../watches/share-watches.js';
+import type { DocumentPolicy } from './documents.js';
+import { clientHeaders } from './headers.js';
+import type { OpenStreams } from './open-streams.js';
+
+/** What all requests of clients to the API server need. */
+export interface ProxyContext extends DocumentPolicy {
+  readonly openStreams: OpenStreams;
+  /**
+   * Whether callers are authenticated. If so, every request acts as its caller, and the caller's credential is never sent to the API
+   * server.
+   */
+  readonly authenticates: boolean;
+  /** The longest duration of a request that is not long-running, in milliseconds; 0 for no limit. */
+  readonly requestTimeout: number;
+  readonly traffic: TrafficMetrics;
+  /** The watches that the clients of a cluster share; undefined if every client has its own. */
+  readonly sharedWatches: ((cluster: Cluster) => SharedWatches) | undefined;
+  /** TCP keep-alive period of upgraded connections in milliseconds. */
+  readonly keepAlive: number;
+  /** How long a client's bytes may wait for the API server to read them while nothing else is transferred, in milliseconds. */
+  readonly patience: number;
+}
+
+/** What only plain requests, or only upgrades, know of a request. */
+interface Leg {
+  /** Header fields for the framing of a body, or for an upgrade. */
+  readonly headers: readonly string[];
+  readonly body?: OutgoingBody | undefined;
+  readonly connection: ConnectionKind;
+  readonly reader?: SocketReader | undefined;
+  readonly isRepeatable: boolean;
+}
+
+/** Returns the request of a client in the form for the API server, for plain requests and upgrades. */
+export function upstreamRequest(
+  { authenticates }: Pick<ProxyContext, 'authenticates'>,
+  { mount, path, raw, record, caller, endpoint }: RequestContext,
+  { headers: added, body, connection, reader, isRepeatable }: Leg,
+): UpstreamRequest {
+  const headers = clientHeaders(raw.rawHeaders, {
+    dropsCredentials: authenticates,
+    requestId: record.origin.requestId,
+    auditId: record.audit?.id,
+    remoteAddress: raw.socket.remoteAddress,
+  });
+  headers.push(...added);
+  return {
+    method: raw.method as string,
+    target: path.forServer.raw,
+    isBelowServerPath: mount.appendsServerPath,
+    headers,
+    bringsAuthorization: !authenticates && hasField(headers, 'authorization'),
+    impersonation: authenticates ? caller && impersonationOf(caller) : 'configured',
+    // Behind a proxy subresource another program may have sent a 401, which its client has to see.
+    hidesRefusal: authenticates && record.info.subresource !== 'proxy',
+    judgedFor: identityOf(endpoint),
+    namesContext: mount.namesContext,
+    body,
+    connection,
+    reader,
+    isRepeatable,
+  };
+}
+
+/** Counts, logs and audits what happens to the call of a client's request. */
+export class CallAccounting implements CallObserver {
+  readonly #record: RequestContext['record'];
+  readonly firstByte: TrafficMetrics['firstByte'];
+
+  constructor({ traffic }: Pick<ProxyContext, 'traffic'>, { record }: Pick<RequestContext, 'record'>) {
+    this.#record = record;
+    this.firstByte = traffic.firstByte;
+  }
+
+  sent(sent: SentRequest): void {
+    this.#record.audit?.sentAs(sent.user);
+  }
+
+  unauthorized(): void {
+    // Behind a proxy subresource another program may have sent the 401.
+    if (this.#record.info.subresource !== 'proxy') this.#record.isUnauthorized = true;
+  }
+}

@@ -1,0 +1,46 @@
+import { withoutField } from '../http/header-fields.js';
+import { queryValue } from '../kubernetes/query.js';
+import type { RequestContext } from '../request/context.js';
+import type { UpstreamRequest } from '../transport/upstream-request.js';
+import type { WatchRequest } from '../watches/watch-to-share.js';
+import type { ProxyContext } from './client-request.js';
+
+/** Whether a request is a watch of resources. A program behind a subresource may use the same words for something else. */
+export function isWatch({ raw, record: { info } }: Pick<RequestContext, 'raw' | 'record'>): boolean {
+  return raw.method === 'GET' && info.verb === 'watch' && info.isResourceRequest && info.subresource === '';
+}
+
+/** What a client's watch needs to be shared. `own` is the request that is sent if it cannot be. */
+export function watchRequest(
+  { authenticates }: Pick<ProxyContext, 'authenticates'>,
+  request: RequestContext,
+  own: UpstreamRequest,
+): WatchRequest {
+  const { raw, caller, record } = request;
+  const { rawPath, query } = request.path.forServer;
+  return {
+    own,
+    path: rawPath,
+    query,
+    rawHeaders: authenticates ? withoutField(raw.rawHeaders, 'authorization') : raw.rawHeaders,
+    requestId: record.origin.requestId,
+    expires: caller?.expires,
+    attributes: attributesOf(request),
+  };
+}
+
+/** The access review's attributes for the watch (`ResourceAttributes` of authorization.k8s.io/v1). */
+function attributesOf({ record: { info }, path }: RequestContext): object {
+  const fieldSelector = queryValue(path.forServer.query, 'fieldSelector') ?? '';
+  const labelSelector = queryValue(path.forServer.query, 'labelSelector') ?? '';
+  return {
+    verb: 'watch',
+    group: info.apiGroup,
+    version: info.apiVersion,
+    resource: info.resource,
+    ...(info.namespace !== '' && { namespace: info.namespace }),
+    ...(info.name !== '' && { name: info.name }),
+    ...(fieldSelector !== '' && { fieldSelector: { rawSelector: fieldSelector } }),
+    ...(labelSelector !== '' && { labelSelector: { rawSelector: labelSelector } }),
+  };
+}

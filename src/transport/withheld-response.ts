@@ -1,0 +1,36 @@
+import { type BorrowedBytes, ownBytes } from './borrowed-bytes.js';
+import type { BodySink } from './round-trip.js';
+
+/** A response that waits until it is known whether anyone gets it. Its connection is paused, so that few bytes come meanwhile. */
+export class WithheldResponse implements BodySink {
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  readonly headers: string[];
+  /** The trailers if it ended, or its error; undefined before its end. */
+  ending: string[] | Error | undefined;
+  #chunks: Buffer[] = [];
+  #body: BodySink | undefined;
+
+  constructor(statusCode: number, statusMessage: string, headers: string[]) {
+    this.statusCode = statusCode;
+    this.statusMessage = statusMessage;
+    this.headers = headers;
+  }
+
+  data(chunk: BorrowedBytes): void {
+    if (this.#body === undefined) this.#chunks.push(chunk.copy());
+    else this.#body.data(chunk);
+  }
+
+  idle(): void {
+    this.#body?.idle();
+  }
+
+  /** Passes on the part of the body that has come, and from now on all that comes. */
+  releaseTo(body: BodySink): void {
+    this.#body = body;
+    for (const chunk of this.#chunks) body.data(ownBytes(chunk));
+    this.#chunks = [];
+    if (this.ending === undefined) body.idle();
+  }
+}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { identityOf } from '../../src/clusters/endpoint.js';
+import { StatusError } from '../../src/kubernetes/status.js';
+import { CallAccounting, upstreamRequest } from '../../src/proxy/client-request.js';
+import type { RequestContext } from '../../src/request/context.js';
+import { outgoingRequest, SentRequest } from '../../src/transport/upstream-request.js';
+import { clientRequest, endpointWith } from '../support/proxy/client-request.js';
+import { FakePool } from '../support/transport/fake-pool.js';
+import { accessTo } from '../support/transport/upstream-requests.js';
+
+const alice = { username: 'alice', uid: undefined, groups: ['dev'], extra: new Map() };
+const theirs = ['Authorization', 'Bearer theirs'];
+const access = accessTo(new FakePool(), {
+  credential: { authorization: 'Bearer own' },
+  impersonation: ['Impersonate-User', 'configured'],
+});
+
+/** What the two legs know of a request. */
+const legs = {
+  'plain request': { headers: [], connection: 'any', isRepeatable: true },
+  upgrade: {
+    headers: ['Connection', 'Upgrade', 'Upgrade', 'SPDY/3.1'],
+    connection: 'upgrade',
+    isRepeatable: false,
+  },
+} as const;
+
+function valuesOf(headers: readonly string[], name: string): string[] {
+  return headers.filter((_, at) => at % 2 === 1 && headers[at - 1]?.toLowerCase() === name);
+}
+
+for (const [which, leg] of Object.entries(legs)) {
+  describe(`an upstream request of a ${which}`, () => {
+    const make = (authenticates: boolean, request: RequestContext) =>
+      upstreamRequest({ authenticates }, request, leg);
+    const headersOf = (authenticates: boolean, request: RequestContext) =>
+      outgoingRequest(make(authenticates, request), access).headers;
+
+    it('acts as its caller, without the caller’s credential', () => {
+      const headers = headersOf(true, clientRequest({ rawHeaders: theirs, caller: alice }));
+      assert.deepEqual(valuesOf(headers, 'authorization'), ['Bearer own']);
+      assert.deepEqual(headers.slice(-4), ['Impersonate-User', 'alice', 'Impersonate-Group', 'dev']);
+      assert.ok(!headers.includes('Bearer theirs') && !headers.includes('configured'));
+    });
+
+    it('is not created without a user if callers are authenticated, even if a guard has failed', () => {
+      assert.throws(
+        () => headersOf(true, clientRequest({ rawHeaders: theirs })),
+        (error: unknown) => error instanceof StatusError && error.code === 500,
+      );
+    });
+
+    it('has the client’s own credential if callers are not authenticated, and a 401 is then about that', () => {
+      const client = clientRequest({ rawHeaders: theirs });
+      const headers = headersOf(false, client);
+      assert.ok(headers.includes('Bearer theirs') && !headers.includes('Bearer own'));
+      assert.equal(make(false, client).bringsAuthorization, true);
+      const caller = clientRequest({ rawHeaders: theirs, caller: alice });
+      assert.equal(make(true, caller).bringsAuthorization, false);
+      assert.equal(make(false, clientRequest()).bringsAuthorization, false);
+    });
+
+    it('has the proxy’s credential, and a 401 is about that, if the client’s Connection removes its own', () => {
+      const client = clientRequest({ rawHeaders: [...theirs, 'Connection', 'authorization'] });
+      assert.deepEqual(valuesOf(headersOf(false, client), 'authorization'), ['Bearer own']);
+      assert.equal(make(false, client).bringsAuthorization, false);
+    });
+
+    it('acts as the configured user if callers are not authenticated', () => {
+      assert.equal(make(false, clientRequest()).impersonation, 'configured');
+      assert.deepEqual(valuesOf(headersOf(false, clientRequest()), 'impersonate-user'), ['configured']);
+    });
+
+    it('keeps what the proxy adds, whatever the client’s Connection names', () => {
+      const rawHeaders = [
+        ...['Connection', 'Upgrade, Authorization, Impersonate-User, X-Request-Id, Audit-ID, Host'],
+        ...['Upgrade', 'theirs', 'Impersonate-User', 'root', 'Audit-ID', 'theirs', 'Host', 'theirs'],
+      ];
+      const headers = headersOf(true, clientRequest({ rawHeaders, caller: alice, auditId: 'own' }));
+      assert.deepEqual(valuesOf(headers, 'host'), ['api:6443']);
+      assert.deepEqual(valuesOf(headers, 'authorization'), ['Bearer own']);
+      assert.deepEqual(valuesOf(headers, 'impersonate-user'), ['alice']);
+      assert.deepEqual(valuesOf(headers, 'x-request-id'), ['generated']);
+      assert.deepEqual(valuesOf(headers, 'audit-id'), ['own']);
+      assert.deepEqual(valuesOf(headers, 'upgrade'), which === 'upgrade' ? ['SPDY/3.1'] : []);
+      assert.deepEqual(valuesOf(headers, 'connection'), which === 'upgrade' ? ['Upgrade'] : []);
+    });
+
+    it('hides a refusal of the proxy’s credential from callers, except behind a proxy subresource', () => {
+      const hides = (authenticates: boolean, subresource: string) =>
+        make(authenticates, clientRequest({ caller: alice, subresource })).hidesRefusal;
+      assert.deepEqual(
+        [hides(true, ''), hides(true, 'exec'), hides(true, 'proxy'), hides(false, '')],
+        [true, true, false, false],
+      );
+    });
+
+    it('belongs to the endpoint that it was judged for, and to its context below a prefix that names one', () => {
+      const endpoint = endpointWith({}, { context: 'prod' });
+      for (const namesContext of [false, true]) {
+        const request = make(false, clientRequest({ endpoint, mount: { namesContext } }));
+        assert.equal(request.judgedFor, identityOf(endpoint));
+        assert.equal(request.namesContext, namesContext);
+        assert.equal(request.user, undefined);
+      }
+    });
+
+    it('has method and target of the client, and the way of its leg', () => {
+      const client = (appendsServerPath: boolean) =>
+        clientRequest({ method: 'POST', target: '/api?a=b', mount: { appendsServerPath } });
+      const { method, target, isBelowServerPath, connection, isRepeatable } = make(false, client(true));
+      assert.deepEqual([method, target, isBelowServerPath], ['POST', '/api?a=b', true]);
+      assert.deepEqual([connection, isRepeatable], [leg.connection, leg.isRepeatable]);
+      assert.equal(make(false, client(false)).isBelowServerPath, false);
+    });
+  });
+}
+
+describe('the accounting of a call', () => {
+  function account(subresource: string) {
+    const users: (string | undefined)[] = [];
+    const times: number[] = [];
+    const audit = { sentAs: (user?: { username: string }) => users.push(user?.username) };
+    const record = { audit, info: { subresource }, isUnauthorized: false };
+    const context = { traffic: { firstByte: (time: number) => times.push(time) } };
+    return { record, users, times, observer: new CallAccounting(context as never, { record } as never) };
+  }
+
+  it('has the user as whom each attempt was sent, and the time of each first byte', () => {
+    const { observer, users, times } = account('');
+    observer.sent(new SentRequest('api', ['Host', 'api', 'Impersonate-User', 'alice']));
+    observer.firstByte(7);
+    observer.sent(new SentRequest('api', ['Host', 'api']));
+    observer.firstByte(8);
+    assert.deepEqual(users, ['alice', undefined]);
+    assert.deepEqual(times, [7, 8]);
+  });
+
+  it('counts a 401 about the proxy’s credential, but not behind a proxy subresource', () => {
+    for (const [subresource, counts] of [
+      ['', true],
+      ['log', true],
+      ['proxy', false],
+    ] as const) {
+      const { observer, record } = account(subresource);
+      observer.unauthorized();
+      assert.equal(record.isUnauthorized, counts);
+    }
+  });
+});

@@ -1,0 +1,63 @@
+import type { Endpoint } from '../../../src/clusters/endpoint.js';
+import type { UserInfo } from '../../../src/kubernetes/user-info.js';
+import type { RequestContext } from '../../../src/request/context.js';
+
+interface ClientRequestParts {
+  readonly method?: string;
+  readonly target?: string;
+  readonly rawHeaders?: readonly string[];
+  readonly remoteAddress?: string | undefined;
+  readonly requestId?: string;
+  readonly auditId?: string | undefined;
+  readonly subresource?: string;
+  readonly caller?: UserInfo | undefined;
+  readonly endpoint?: Endpoint;
+  readonly mount?: Partial<RequestContext['mount']>;
+  readonly record?: object;
+}
+
+/** An endpoint without a credential. */
+export function endpointWith(
+  config: Partial<Endpoint['config']> = {},
+  more: Partial<Omit<Endpoint, 'config'>> = {},
+): Endpoint {
+  return {
+    context: 'dev',
+    config: {
+      server: { protocol: 'https:', hostname: 'api.example', port: 443, path: '' },
+      insecureSkipTlsVerify: false,
+      ...config,
+    },
+    certificateAuthority: undefined,
+    proxy: undefined,
+    ...more,
+  } as Endpoint;
+}
+
+/** A client's request after all guards, with what the request for the API server is made from. */
+export function clientRequest({
+  method = 'GET',
+  target = '/api',
+  rawHeaders = [],
+  remoteAddress,
+  requestId = 'generated',
+  auditId,
+  subresource = '',
+  caller,
+  endpoint = endpointWith(),
+  mount,
+  record,
+}: ClientRequestParts = {}): RequestContext {
+  return {
+    mount: { appendsServerPath: false, namesContext: false, ...mount },
+    path: { forServer: { raw: target } },
+    raw: { method, rawHeaders, socket: { remoteAddress } },
+    record: {
+      origin: { requestId },
+      audit: auditId === undefined ? undefined : { id: auditId },
+      info: { subresource },
+      ...record,
+    },
+    ...{ caller, endpoint },
+  } as unknown as RequestContext;
+}

@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { createDial, type Dial, lazySecureContext } from '../../../src/transport/dial/dial.js';
+import { UpgradeConnection } from '../../../src/transport/http1/upgrade-connection.js';
+import type { SwitchedResponse } from '../../../src/transport/round-trip.js';
+import { type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
+import { until } from '../../support/eventually.js';
+import { RecordedResponse, requestTo } from '../../support/transport/recorded-response.js';
+
+const headers = ['Connection', 'Upgrade', 'Upgrade', 'echo'];
+const switching =
+  'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\nX-A: \xe9\r\n\r\n';
+
+/** A sink that takes the switched connection. */
+class UpgradeResponse extends RecordedResponse {
+  readonly switches: SwitchedResponse[] = [];
+
+  switched(response: SwitchedResponse): void {
+    this.switches.push(response);
+  }
+}
+
+let server: net.Server;
+let dial: Dial;
+let accepted: RawConnection[];
+/** The proxy's sockets. */
+let sockets: Socket[];
+beforeEach(async () => {
+  accepted = [];
+  sockets = [];
+  server = net.createServer({ allowHalfOpen: true }, socket => {
+    accepted.push(watchRaw(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const own = createDial({
+    server: { protocol: 'http:', hostname: '127.0.0.1', port, path: '' },
+    secureContext: lazySecureContext(undefined, {}),
+    insecureSkipTlsVerify: false,
+    keepAlive: 0,
+  });
+  dial = (callback, onRead) =>
+    own((error, socket) => {
+      if (socket !== null) sockets.push(socket);
+      callback(error, socket);
+    }, onRead);
+});
+afterEach(() => {
+  for (const connection of accepted) connection.destroy();
+  for (const socket of sockets) socket.destroy();
+  server.close();
+});
+
+/** Sends a request, and resolves when the API server has it. */
+async function send<Response extends RecordedResponse>(
+  response: Response,
+): Promise<{ lease: UpgradeConnection; peer: RawConnection; response: Response }> {
+  const lease = new UpgradeConnection(dial);
+  lease.send(requestTo('/exec', { headers }), response);
+  await until(() => accepted.length === 1);
+  const peer = accepted[0] as RawConnection;
+  await peer.until(/\r\n\r\n$/);
+  return { lease, peer, response };
+}
+
+const isClosed = () => sockets.every(({ destroyed }) => destroyed);
+
+describe('a request for an upgrade', () => {
+  it('is sent with its fields as they are', async () => {
+    const { peer } = await send(new UpgradeResponse());
+    assert.equal(
+      peer.received(),
+      'GET /exec HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n',
+    );
+  });
+
+  it('passes the socket on with the first bytes of the new protocol, and does not touch it any more', async () => {
+    const { lease, peer, response } = await send(new UpgradeResponse());
+    peer.write(`${switching}first`);
+    await until(() => response.switches.length === 1);
+    const [{ statusMessage, headers: answered, socket, head }] = response.switches as [SwitchedResponse];
+    assert.deepEqual([statusMessage, String(head), socket], ['Switching Protocols', 'first', sockets[0]]);
+    assert.deepEqual(answered.slice(-2), ['X-A', '\xc3\xa9'], 'one character is one byte');
+    lease.pause();
+    socket.write('hello');
+    await peer.until(/hello$/);
+    assert.deepEqual([response.status, response.failure, isClosed()], [0, undefined, false]);
+  });
+
+  it('ends the connection that has switched if nobody takes it', async () => {
+    const { peer, response } = await send(new RecordedResponse());
+    peer.write(switching);
+    await until(isClosed);
+    assert.equal(sockets.length, 1);
+    assert.equal(response.status, 0);
+  });
+
+  it('passes any other answer on with its trailers, and ends the connection', async () => {
+    const { peer, response } = await send(new UpgradeResponse());
+    peer.write(
+      'HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\nX-A: b\r\n\r\n2\r\nno\r\n0\r\nX-T: t\r\n\r\n',
+    );
+    await response.over;
+    assert.deepEqual([response.status, response.text, response.trailers], [403, 'no', ['X-T', 't']]);
+    assert.ok(response.headers.join().includes('X-A,b') && response.idles > 0);
+    await until(isClosed);
+  });
+
+  it('can be paused before its answer is read, and resumed', async () => {
+    const { lease, peer, response } = await send(new UpgradeResponse());
+    response.onEvent = event => {
+      if (event === 'head') lease.pause();
+    };
+    peer.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n');
+    await until(() => response.status === 403);
+    peer.write('no');
+    await until(
+      () => sockets[0]?.bytesRead === 'HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno'.length,
+    );
+    await new Promise(setImmediate);
+    assert.equal(response.text, '');
+    lease.resume();
+    await response.over;
+    assert.deepEqual([response.text, response.whole], ['no', true]);
+  });
+
+  for (const [what, answer, message] of [
+    ['is a 101 without a protocol', 'HTTP/1.1 101 Switching Protocols\r\nContent-Length: 0\r\n\r\n', /101/],
+    ['has a status line with a control character', 'HTTP/1.1 403 a\x01b\r\nContent-Length: 0\r\n\r\n', /./],
+    ['is not HTTP', 'hello\r\n\r\n', /./],
+    ['breaks off', 'HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nno', /./],
+    ['never comes', '', /./],
+  ] as const) {
+    it(`fails once if its answer ${what}, and ends the connection`, async () => {
+      const { peer, response } = await send(new UpgradeResponse());
+      if (answer !== '') peer.write(answer);
+      if (what === 'breaks off') await until(() => response.text === 'no');
+      if (what === 'breaks off' || what === 'never comes') peer.destroy();
+      await response.over;
+      assert.match(String(response.failure?.message), message);
+      assert.equal(response.whole, false);
+      await until(isClosed);
+    });
+  }
+
+  it('fails with the error that its sink throws, and ends the connection', async () => {
+    const error = new Error('not for the client');
+    for (const event of ['head', 'body'] as const) {
+      accepted = [];
+      sockets = [];
+      const { peer, response } = await send(new UpgradeResponse());
+      response.onEvent = what => {
+        if (what === event) throw error;
+      };
+      peer.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno');
+      await until(() => response.failure !== undefined);
+      assert.equal(response.failure, error);
+      await until(isClosed);
+      peer.destroy();
+    }
+  });
+
+  it('fails with the error of its dial', async () => {
+    const error = Object.assign(new Error('nobody there'), { code: 'ECONNREFUSED' });
+    const response = new UpgradeResponse();
+    new UpgradeConnection(callback => {
+      queueMicrotask(() => callback(error, null));
+      return { destroy() {} };
+    }).send(requestTo('/', { headers }), response);
+    assert.equal((await response.over).failure, error);
+  });
+});
+
+describe('an aborted request for an upgrade', () => {
+  it('gives its dial up, and gets no error', async () => {
+    let isDestroyed = false;
+    let fail = () => {};
+    const lease = new UpgradeConnection(callback => {
+      fail = () => callback(new Error('destroyed'), null);
+      return {
+        destroy() {
+          isDestroyed = true;
+        },
+      };
+    });
+    const response = new UpgradeResponse();
+    lease.send(requestTo('/', { headers }), response);
+    lease.abort();
+    fail();
+    assert.deepEqual([isDestroyed, response.failure], [true, undefined]);
+  });
+
+  it('ends its connection before and during its answer, and gets nothing more', async () => {
+    for (const begun of [false, true]) {
+      accepted = [];
+      sockets = [];
+      const { lease, peer, response } = await send(new UpgradeResponse());
+      if (begun) {
+        peer.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nno');
+        await until(() => response.text === 'no');
+      }
+      lease.abort();
+      lease.abort();
+      await until(isClosed);
+      await new Promise(setImmediate);
+      assert.deepEqual([response.failure, response.trailers, response.switches], [undefined, undefined, []]);
+      peer.destroy();
+    }
+  });
+
+  it('ends a connection that opens late', async () => {
+    let open = () => {};
+    const lease = new UpgradeConnection((callback, onRead) =>
+      dial((error, socket) => {
+        open = () => callback(error as never, socket as never);
+      }, onRead),
+    );
+    const response = new UpgradeResponse();
+    lease.send(requestTo('/', { headers }), response);
+    await until(() => sockets.length === 1);
+    lease.abort();
+    open();
+    await until(isClosed);
+    assert.deepEqual([response.failure, response.switches], [undefined, []]);
+  });
+});

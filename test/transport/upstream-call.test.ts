@@ -1,0 +1,878 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { beforeEach, describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { StatusError } from '../../src/kubernetes/status.js';
+import { Deferred } from '../../src/lib/deferred.js';
+import { type Access, ReplacedError } from '../../src/transport/access.js';
+import type { OutgoingBody, SwitchedResponse } from '../../src/transport/round-trip.js';
+import { type CallObserver, UpstreamCall } from '../../src/transport/upstream-call.js';
+import { UpstreamError } from '../../src/transport/upstream-error.js';
+import type { UpstreamRequest } from '../../src/transport/upstream-request.js';
+import { FakePool } from '../support/transport/fake-pool.js';
+import { RecordedResponse } from '../support/transport/recorded-response.js';
+import { accessTo, endpoint, upstreamRequestTo } from '../support/transport/upstream-requests.js';
+
+const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+const gone = Object.assign(new Error('gone'), { code: 'ECONNRESET' });
+const body: OutgoingBody = { start() {}, stop() {} };
+
+/** Access to an API server, with connections of its own. Each name is another path of the server, and another credential. */
+class TestAccess implements Access {
+  readonly endpoint = endpoint;
+  readonly host = 'api:6443';
+  readonly serverPath: string;
+  readonly credential: Access['credential'];
+  readonly impersonation = [];
+  readonly pool = new FakePool();
+
+  constructor(name: string) {
+    this.serverPath = `/${name}`;
+    this.credential = { authorization: `Bearer ${name}` };
+  }
+
+  lease(index = 0) {
+    return this.pool.get(index);
+  }
+}
+
+let first: TestAccess;
+let second: TestAccess;
+let current: () => Access | Promise<Access>;
+/** The accesses that got a 401, and the function that resolves the pending search for another one. */
+let refused: Access[];
+let renew: (next: Access | undefined) => void;
+let response: RecordedResponse;
+/** What the observer was told, in order. */
+let told: (string | number)[];
+let times: number[];
+const observer: CallObserver = {
+  sent: ({ host }) => told.push(`sent to ${host}`),
+  firstByte: milliseconds => {
+    told.push('firstByte');
+    times.push(milliseconds);
+  },
+  unauthorized: () => told.push('unauthorized'),
+  ended: reason => told.push(reason),
+};
+beforeEach(() => {
+  first = new TestAccess('first');
+  second = new TestAccess('second');
+  current = () => first;
+  refused = [];
+  told = [];
+  times = [];
+  response = new RecordedResponse();
+});
+
+const source = {
+  access: () => current(),
+  refused(access: Access) {
+    refused.push(access);
+    return new Promise<Access | undefined>(resolve => {
+      renew = resolve;
+    });
+  },
+};
+
+function send(request: Partial<UpstreamRequest> = {}): UpstreamCall {
+  return new UpstreamCall(source, upstreamRequestTo('/pods', request), response, observer).start();
+}
+
+/** Ends the search with another access or none, and waits until this has an effect. */
+async function find(next: Access | undefined): Promise<void> {
+  renew(next);
+  await turn();
+}
+
+function pathsOf({ pool }: TestAccess): string[] {
+  return pool.leases.map(({ request }) => request.path);
+}
+
+function isUpstreamError(error: Error | undefined): boolean {
+  return error instanceof UpstreamError && error.message.startsWith('the API server at api:6443 ');
+}
+
+describe('a request that gets a 401', () => {
+  it('is created for another access and sent with it, and its client does not see the 401', async () => {
+    send();
+    const lease = first.lease();
+    lease.head(401);
+    lease.body('no');
+    lease.sink.end([]);
+    assert.deepEqual([refused, lease.calls, response.status], [[first], ['pause'], 0]);
+    await find(second);
+    assert.deepEqual([pathsOf(first), pathsOf(second)], [['/first/pods'], ['/second/pods']]);
+    assert.deepEqual(first.lease().request.headers.slice(-2), ['Authorization', 'Bearer first']);
+    assert.deepEqual(second.lease().request.headers.slice(-2), ['Authorization', 'Bearer second']);
+    second.lease().head(200);
+    second.lease().body('yes');
+    second.lease().sink.end(['X', 'y']);
+    assert.deepEqual([response.status, response.text, response.trailers], [200, 'yes', ['X', 'y']]);
+    assert.equal(times.length, 2);
+  });
+
+  it('is aborted on its connection if it is sent again before its answer is whole', async () => {
+    send();
+    first.lease().head(401);
+    await find(second);
+    assert.deepEqual(first.lease().calls, ['pause', 'abort']);
+  });
+
+  it('is sent again only once', async () => {
+    send();
+    first.lease().head(401);
+    await find(second);
+    second.lease().head(401);
+    assert.deepEqual([response.status, refused.length], [401, 1]);
+  });
+
+  it('passes the 401 on if there is no other credential, with the received part and the rest', async () => {
+    send();
+    const lease = first.lease();
+    lease.head(401);
+    lease.body('not ');
+    lease.body('you');
+    await find(undefined);
+    assert.deepEqual([response.status, response.text, response.idles], [401, 'not you', 1]);
+    assert.deepEqual(response.headers, ['X-Status', '401']);
+    assert.deepEqual(lease.calls, ['pause', 'resume']);
+    lease.body('!');
+    lease.sink.end([]);
+    assert.deepEqual([response.text, response.whole], ['not you!', true]);
+  });
+
+  it('passes an answer on that ended in the meantime, whole or cut', async () => {
+    send();
+    first.lease().head(401);
+    first.lease().sink.end(['X', 'y']);
+    await find(undefined);
+    assert.deepEqual([response.status, response.trailers], [401, ['X', 'y']]);
+
+    response = new RecordedResponse();
+    send();
+    first.lease(1).head(401);
+    first.lease(1).sink.error(reset);
+    await find(undefined);
+    assert.deepEqual([response.status, response.failure instanceof UpstreamError], [401, true]);
+  });
+
+  it('is not sent again if it has a body, but another credential is searched for', async () => {
+    send({ body });
+    first.lease().head(401);
+    assert.deepEqual([response.status, refused], [401, [first]]);
+    await find(second);
+    assert.equal(second.pool.leases.length, 0);
+  });
+
+  it('is sent again with a body that can be repeated', async () => {
+    send({ body, isRepeatable: true });
+    first.lease().head(401);
+    await find(second);
+    assert.equal(second.lease().request.body, body);
+    assert.equal(response.status, 0);
+  });
+
+  it('starts no renewal if the client sent its own credential', () => {
+    send({ bringsAuthorization: true });
+    first.lease().head(401);
+    assert.deepEqual([response.status, refused], [401, []]);
+  });
+
+  it('fails instead if its caller must not see a refusal: without another credential, after it, and with a body', async () => {
+    const isRefusal = (error: Error | undefined) =>
+      error instanceof UpstreamError && error.code === 502 && error.reason === 'credential';
+    send({ hidesRefusal: true });
+    first.lease().head(401);
+    first.lease().body('no');
+    assert.equal(response.failure, undefined);
+    await find(undefined);
+    assert.ok(isRefusal(response.failure));
+    assert.deepEqual([response.status, response.text], [0, '']);
+    assert.deepEqual(first.lease().calls, ['pause', 'abort']);
+
+    response = new RecordedResponse();
+    send({ hidesRefusal: true });
+    first.lease(1).head(401);
+    await find(second);
+    assert.throws(() => second.lease().head(401), isRefusal);
+
+    send({ hidesRefusal: true, body });
+    assert.throws(() => first.lease(2).head(401), isRefusal);
+    assert.equal(response.status, 0);
+  });
+
+  it('is passed on nevertheless if the API server has authenticated it, as for an aggregated API', async () => {
+    send({ hidesRefusal: true });
+    const headers = ['X-Kubernetes-PF-FlowSchema-UID', 'd38fef58'];
+    first.lease().sink.head(401, '', headers);
+    await find(undefined);
+    assert.deepEqual([response.status, response.headers], [401, headers]);
+  });
+
+  it('fails if it may not be sent with the other access', async () => {
+    const elsewhere = { ...second, endpoint: { ...endpoint, server: 'other' } };
+    send({ judgedFor: endpoint });
+    first.lease().head(401);
+    await find(elsewhere);
+    assert.ok(response.failure instanceof ReplacedError);
+    assert.equal(second.pool.leases.length, 0);
+    assert.deepEqual(first.lease().calls, ['pause', 'abort']);
+  });
+
+  it('has no further effect if it is aborted in the meantime', async () => {
+    for (const next of [second, undefined]) {
+      first = new TestAccess('first');
+      const call = send();
+      first.lease().head(401);
+      call.abort();
+      assert.deepEqual(first.lease().calls, ['pause', 'abort']);
+      await find(next);
+      assert.deepEqual([response.status, response.failure, second.pool.leases], [0, undefined, []]);
+    }
+  });
+
+  it('fails if its sink throws for the answer', async () => {
+    send();
+    response.head = () => {
+      throw Object.assign(new Error('no head'), { code: 'ERR_INVALID_CHAR' });
+    };
+    first.lease().head(401);
+    await find(undefined);
+    assert.deepEqual(first.lease().calls, ['pause', 'abort']);
+    assert.match(response.failure?.message ?? '', /api:6443 .*not valid HTTP/);
+  });
+
+  it('keeps what it asks for if it is an upgrade: it is sent again over another connection of this kind', async () => {
+    const reader = { options: {}, follow() {} } as unknown as NonNullable<UpstreamRequest['reader']>;
+    send({ connection: 'upgrade', reader });
+    first.lease().head(401);
+    await find(second);
+    assert.deepEqual(
+      [first, second].map(access => [access.lease().kind, access.lease().request.reader]),
+      [
+        ['upgrade', reader],
+        ['upgrade', reader],
+      ],
+    );
+  });
+});
+
+describe('a request', () => {
+  it('waits for an access, and is not sent if it is aborted in the meantime', async () => {
+    current = async () => first;
+    send();
+    send().abort();
+    assert.equal(first.pool.leases.length, 0);
+    await turn();
+    assert.equal(first.pool.leases.length, 1);
+  });
+
+  it('fails with the reason if there is no access, or if it may not be sent', async () => {
+    const error = new Error('no credential');
+    current = () => Promise.reject(error);
+    send();
+    assert.equal((await response.over).failure, error);
+
+    response = new RecordedResponse();
+    current = () => {
+      throw error;
+    };
+    send();
+    assert.equal(response.failure, error);
+
+    response = new RecordedResponse();
+    current = () => first;
+    send({ judgedFor: { ...endpoint, impersonation: 'jane' } });
+    assert.ok((response.failure as Error | undefined) instanceof ReplacedError);
+    assert.equal(first.pool.leases.length, 0);
+  });
+
+  it('fails with an error that names the API server if its connection fails', () => {
+    send();
+    first.lease().sink.error(reset);
+    assert.ok(response.failure instanceof UpstreamError);
+    assert.match(response.failure.message, /^the API server at api:6443 /);
+  });
+
+  it('is never sent without a caller where callers are authenticated, and takes no connection', () => {
+    send({ impersonation: undefined });
+    assert.ok(response.failure instanceof StatusError && response.failure.code === 500);
+    assert.deepEqual([first.pool.leases, told], [[], ['error']]);
+  });
+
+  it('is never sent if it is not HTTP, wherever that comes from, and takes no connection', () => {
+    for (const [request, more] of [
+      [{ target: '/a b' }, {}],
+      [{ headers: ['X', 'a\r\nb'] }, {}],
+      [{ impersonation: ['Impersonate-User', 'a\nb'] }, {}],
+      [{}, { credential: { authorization: 'Bearer S3CRET\n' } }],
+      [{}, { host: 'a\r\nb' }],
+      [{}, { serverPath: '/\u0100' }],
+      [{}, { impersonation: ['Impersonate-User', '\u0100'] }],
+    ] as const) {
+      response = new RecordedResponse();
+      const pool = new FakePool();
+      current = () => accessTo(pool, more);
+      send(request);
+      const message = JSON.stringify([request, more]);
+      assert.ok((response.failure as Error | undefined) instanceof TypeError, message);
+      assert.doesNotMatch(response.failure?.message ?? '', /S3CRET/);
+      assert.deepEqual(pool.leases, [], message);
+    }
+  });
+});
+
+describe('a request on a stale connection', () => {
+  it('is sent again unchanged on a new connection, and its sink gets only the second response', () => {
+    send({ isRepeatable: true, connection: 'shared' });
+    first.lease().goStale(gone);
+    assert.deepEqual(
+      first.pool.leases.map(({ kind }) => kind),
+      ['shared', 'new'],
+    );
+    assert.equal(first.lease(1).request, first.lease(0).request);
+    assert.equal(response.failure, undefined);
+    first.lease(1).head(200);
+    first.lease(1).body('whole');
+    first.lease(1).sink.end([]);
+    assert.deepEqual([response.status, response.text, response.trailers], [200, 'whole', []]);
+  });
+
+  it('fails if the new connection fails too, even if that is stale', () => {
+    send({ isRepeatable: true });
+    first.lease().goStale(gone);
+    first.lease(1).goStale(gone);
+    assert.equal(first.pool.leases.length, 2);
+    assert.equal(response.failure?.cause, gone);
+  });
+
+  it('fails immediately if it may not be repeated', () => {
+    send({ isRepeatable: false });
+    first.lease().goStale(gone);
+    assert.equal(first.pool.leases.length, 1);
+    assert.equal(response.failure?.cause, gone);
+  });
+
+  it('fails immediately if its response has begun', () => {
+    send({ isRepeatable: true });
+    first.lease().head(200);
+    first.lease().goStale(gone);
+    assert.equal(first.pool.leases.length, 1);
+    assert.equal(response.failure?.cause, gone);
+  });
+});
+
+describe('a request on a connection with another failure', () => {
+  it('is not sent again', () => {
+    send({ isRepeatable: true });
+    first.lease().sink.error(gone);
+    assert.equal(first.pool.leases.length, 1);
+    assert.equal(response.failure?.cause, gone);
+  });
+});
+
+describe('a request on a stale connection that gets a 401 too', () => {
+  const kinds = ({ pool }: TestAccess) => pool.leases.map(({ kind }) => kind);
+
+  it('is sent again for each of them, in either order, once for each access', async () => {
+    send({ isRepeatable: true, connection: 'shared' });
+    first.lease().goStale(gone);
+    first.lease(1).head(401);
+    await find(second);
+    second.lease().goStale(gone);
+    second.lease(1).head(200);
+    second.lease(1).sink.end([]);
+    assert.deepEqual(
+      [kinds(first), kinds(second)],
+      [
+        ['shared', 'new'],
+        ['shared', 'new'],
+      ],
+    );
+    assert.deepEqual([response.status, response.whole, refused], [200, true, [first]]);
+  });
+
+  it('is renewed no second time after a stale connection', async () => {
+    send({ isRepeatable: true });
+    first.lease().head(401);
+    await find(second);
+    second.lease().goStale(gone);
+    second.lease(1).head(401);
+    assert.deepEqual([response.status, refused], [401, [first]]);
+  });
+
+  it('fails if the connection of the second access is stale twice', async () => {
+    send({ isRepeatable: true });
+    first.lease().head(401);
+    await find(second);
+    second.lease().goStale(gone);
+    second.lease(1).goStale(gone);
+    assert.equal(response.failure?.cause, gone);
+    assert.equal(second.pool.leases.length, 2);
+  });
+
+  it('is renewed even if it may not be repeated, but then not sent again over a stale connection', async () => {
+    send({ isRepeatable: false });
+    first.lease().head(401);
+    await find(second);
+    second.lease().goStale(gone);
+    assert.equal(response.failure?.cause, gone);
+    assert.equal(second.pool.leases.length, 1);
+  });
+
+  it('is not sent again if its withheld 401 breaks off, even if its connection says that it is stale', async () => {
+    send({ isRepeatable: true });
+    first.lease().head(401);
+    first.lease().goStale(gone);
+    await find(undefined);
+    assert.deepEqual([response.status, response.failure?.cause], [401, gone]);
+    assert.equal(first.pool.leases.length, 1);
+  });
+});
+
+describe('a call that may be repeated', () => {
+  it('is paused, resumed and aborted on the connection of the second attempt', () => {
+    const call = send({ isRepeatable: true });
+    call.pause();
+    first.lease().goStale(gone);
+    call.pause();
+    call.resume();
+    call.abort();
+    assert.deepEqual(first.lease(0).calls, ['pause']);
+    assert.deepEqual(first.lease(1).calls, ['pause', 'resume', 'abort']);
+  });
+
+  for (const [how, isRepeatable] of [
+    ['that may be repeated', true],
+    ['that must not be repeated', false],
+  ] as const) {
+    it(`does not touch the connection of a request ${how} after the response`, () => {
+      for (const end of [() => first.lease().sink.end([]), () => first.lease().sink.error(gone)]) {
+        first = new TestAccess('first');
+        response = new RecordedResponse();
+        const call = send({ isRepeatable });
+        end();
+        call.pause();
+        call.resume();
+        call.abort();
+        call.fail(reset);
+        assert.deepEqual(first.lease().calls, []);
+      }
+    });
+  }
+});
+
+describe('a call over a connection to share that is still being opened', () => {
+  let open: () => void;
+  let fail: (error: Error) => void;
+  beforeEach(() => {
+    first.pool.opening = new Promise<void>((resolve, reject) => {
+      open = resolve;
+      fail = reject;
+    });
+  });
+
+  it('is sent when the connection is open', async () => {
+    const call = send({ connection: 'shared' });
+    assert.equal(first.lease().isUsed, false);
+    open();
+    await turn();
+    assert.equal(first.lease().isUsed, true);
+    call.pause();
+    assert.deepEqual(first.lease().calls, ['pause']);
+  });
+
+  for (const [how, end] of [
+    ['aborted', (call: UpstreamCall) => call.abort()],
+    ['ended with an error', (call: UpstreamCall) => call.fail(reset)],
+  ] as const) {
+    it(`aborts the late connection and sends nothing over it if it is ${how} in the meantime`, async () => {
+      end(send({ connection: 'shared' }));
+      open();
+      await turn();
+      assert.deepEqual([first.lease().calls, first.lease().isUsed], [['abort'], false]);
+    });
+
+    it(`does so for a late connection of its second access, and of its second attempt, if it is ${how}`, async () => {
+      second.pool.opening = first.pool.opening;
+      first.pool.opening = undefined;
+      const renewed = send({ connection: 'shared' });
+      first.lease().head(401);
+      await find(second);
+      end(renewed);
+      first.pool.opening = second.pool.opening;
+      const later = new TestAccess('later');
+      current = () => later;
+      response = new RecordedResponse();
+      const repeated = send({ connection: 'shared', isRepeatable: true });
+      later.pool.opening = first.pool.opening;
+      later.lease().goStale(gone);
+      end(repeated);
+      open();
+      await turn();
+      for (const lease of [second.lease(), later.lease(1)]) {
+        assert.deepEqual([lease.calls, lease.isUsed], [['abort'], false]);
+      }
+    });
+  }
+
+  it('gets the error of the connection, and only if it still waits', async () => {
+    send({ connection: 'shared', isRepeatable: true });
+    const waiting = response;
+    response = new RecordedResponse();
+    send({ connection: 'shared' }).abort();
+    fail(reset);
+    await turn();
+    assert.ok(isUpstreamError(waiting.failure));
+    assert.equal(response.failure, undefined);
+    assert.equal(first.pool.leases.length, 2);
+  });
+});
+
+/** A call that was brought into one state. */
+interface Entered {
+  readonly call: UpstreamCall;
+  /** Lets what the call waits for come late. */
+  readonly settle?: () => void;
+  /** Lets what the call waits for, or its connection, fail. */
+  readonly fail?: (error: Error) => void;
+}
+
+interface Situation {
+  readonly state: UpstreamCall['state'];
+  readonly enter: () => Entered | Promise<Entered>;
+  /** What an error becomes: that of a connection names the API server. Undefined if there is none: a withheld 401 waits with its error. */
+  readonly failsWith?: 'an error of the API server' | 'the error itself';
+  /** Whether the response has ended, so that no connection is left to be given up. */
+  readonly hasEnded?: boolean;
+}
+
+const situations: Readonly<Record<string, Situation>> = {
+  'that waits for an access': {
+    state: 'waiting',
+    failsWith: 'the error itself',
+    enter() {
+      const access = new Deferred<Access>();
+      current = () => access.promise;
+      return { call: send(), settle: () => access.resolve(first), fail: error => access.reject(error) };
+    },
+  },
+  'that waits for a condition': {
+    state: 'waiting',
+    failsWith: 'the error itself',
+    enter() {
+      const isUser = new Deferred<boolean>();
+      const call = send({ user: { isUserOf: () => isUser.promise } });
+      return { call, settle: () => isUser.resolve(true), fail: error => isUser.reject(error) };
+    },
+  },
+  'that waits for a connection': {
+    state: 'sent',
+    failsWith: 'an error of the API server',
+    enter() {
+      const opening = new Deferred<void>();
+      first.pool.opening = opening.promise;
+      return { call: send(), settle: () => opening.resolve(), fail: error => opening.reject(error) };
+    },
+  },
+  'that was sent': {
+    state: 'sent',
+    failsWith: 'an error of the API server',
+    enter: () => ({ call: send(), fail: error => first.lease().sink.error(error) }),
+  },
+  'whose 401 waits for another credential': {
+    state: 'renewing',
+    enter() {
+      const call = send();
+      first.lease().head(401);
+      return { call, settle: () => renew(second) };
+    },
+  },
+  'whose complete 401 waits for another credential': {
+    state: 'renewing',
+    hasEnded: true,
+    enter() {
+      const call = send();
+      first.lease().head(401);
+      first.lease().sink.end([]);
+      return { call, settle: () => renew(undefined) };
+    },
+  },
+  'with another credential that waits for a condition': {
+    state: 'renewing',
+    failsWith: 'the error itself',
+    async enter() {
+      const isUser = new Deferred<boolean>();
+      const user = { isUserOf: (access: Access) => access === first || isUser.promise };
+      const call = send({ user });
+      first.lease().head(401);
+      await find(second);
+      return { call, settle: () => isUser.resolve(true), fail: error => isUser.reject(error) };
+    },
+  },
+  'that was sent with another credential': {
+    state: 'sent',
+    failsWith: 'an error of the API server',
+    async enter() {
+      const call = send();
+      first.lease().head(401);
+      await find(second);
+      return { call, fail: error => second.lease().sink.error(error) };
+    },
+  },
+  'that is answered': {
+    state: 'answered',
+    failsWith: 'an error of the API server',
+    enter() {
+      const call = send();
+      first.lease().head(200);
+      return { call, fail: error => first.lease().sink.error(error) };
+    },
+  },
+};
+
+for (const [which, { state, enter, failsWith, hasEnded = false }] of Object.entries(situations)) {
+  describe(`a call ${which}`, () => {
+    const leases = () => [...first.pool.leases, ...second.pool.leases];
+    const used = () => leases().filter(({ isUsed }) => isUsed).length;
+    const endings = () => told.filter(what => what === 'aborted' || what === 'error' || what === 'complete');
+    const givenUp = () => leases().filter(({ calls }) => calls.at(-1) === 'abort').length;
+
+    it(`is in the state ${state}`, async () => {
+      assert.equal((await enter()).call.state, state);
+    });
+
+    for (const [how, end, reason] of [
+      ['abort', (call: UpstreamCall) => call.abort(), 'aborted'],
+      ['fail', (call: UpstreamCall) => call.fail(gone), 'error'],
+    ] as const) {
+      it(`is over after \`${how}\`: nothing is sent or answered any more, and its connection is given up`, async () => {
+        const { call, settle } = await enter();
+        const before = [response.status, used()];
+        end(call);
+        call.abort();
+        call.fail(reset);
+        settle?.();
+        await turn();
+        assert.equal(call.state, 'over');
+        assert.deepEqual([response.status, used()], before);
+        assert.equal(response.failure, how === 'fail' ? gone : undefined);
+        assert.equal(response.trailers, undefined);
+        assert.deepEqual(endings(), [reason]);
+        assert.equal(givenUp(), hasEnded ? 0 : leases().length);
+      });
+    }
+
+    if (failsWith === undefined) return;
+    it(`is over after an error, and its sink gets ${failsWith}`, async () => {
+      const { call, fail } = await enter();
+      fail?.(reset);
+      await turn();
+      call.abort();
+      call.fail(gone);
+      assert.equal(call.state, 'over');
+      if (failsWith === 'the error itself') assert.equal(response.failure, reset);
+      else assert.ok(isUpstreamError(response.failure) && response.failure?.cause === reset);
+      assert.deepEqual(endings(), ['error']);
+    });
+  });
+}
+
+describe('a call that is over', () => {
+  it('stays over, whatever is done with it', () => {
+    const call = send();
+    first.lease().head(200);
+    first.lease().sink.end([]);
+    call.abort();
+    call.fail(reset);
+    assert.equal(call.state, 'over');
+    assert.deepEqual([response.failure, first.lease().calls], [undefined, []]);
+    assert.equal(told.at(-1), 'complete');
+  });
+});
+
+describe('a condition on the user that the API server must answer', () => {
+  let answers: Map<Access, Deferred<boolean>>;
+  const user = {
+    isUserOf(access: Access) {
+      const answer = new Deferred<boolean>();
+      answers.set(access, answer);
+      return answer.promise;
+    },
+  };
+  beforeEach(() => {
+    answers = new Map();
+  });
+  const answer = async (access: Access, isUser: boolean) => {
+    answers.get(access)?.resolve(isUser);
+    await turn();
+  };
+
+  it('is waited for at each attempt, and not asked for a stale connection', async () => {
+    send({ user, isRepeatable: true });
+    assert.deepEqual([first.pool.leases, told], [[], []]);
+    await answer(first, true);
+    first.lease().goStale(gone);
+    assert.equal(first.pool.leases.length, 2, 'the access is the same');
+    first.lease(1).head(401);
+    await find(second);
+    assert.deepEqual([second.pool.leases, response.status], [[], 0]);
+    await answer(second, true);
+    second.lease().head(200);
+    assert.equal(response.status, 200);
+  });
+
+  it('keeps the request from another user, from the beginning or only after a 401', async () => {
+    send({ user });
+    await answer(first, false);
+    assert.ok(response.failure instanceof ReplacedError);
+    assert.deepEqual(first.pool.leases, []);
+
+    response = new RecordedResponse();
+    send({ user });
+    await answer(first, true);
+    first.lease().head(401);
+    await find(second);
+    await answer(second, false);
+    assert.ok((response.failure as Error | undefined) instanceof ReplacedError);
+    assert.deepEqual([second.pool.leases, response.status], [[], 0]);
+  });
+
+  it('keeps the request back with its own error if it is not answered, from the beginning or only after a 401', async () => {
+    const unknown = new Error('not known yet');
+    send({ user });
+    answers.get(first)?.reject(unknown);
+    await turn();
+    assert.equal(response.failure, unknown);
+    assert.deepEqual(first.pool.leases, []);
+
+    response = new RecordedResponse();
+    send({ user });
+    await answer(first, true);
+    first.lease().head(401);
+    await find(second);
+    answers.get(second)?.reject(unknown);
+    await turn();
+    assert.equal(response.failure, unknown);
+    assert.deepEqual(second.pool.leases, []);
+  });
+});
+
+describe('a request that was judged for an endpoint', () => {
+  const other = { ...endpoint, server: 'other' };
+  const at = (access: TestAccess, where: Access['endpoint']): Access => ({ ...access, endpoint: where });
+
+  it('is sent if its endpoint is back, after another one', async () => {
+    const waiting = new Deferred<Access>();
+    current = () => waiting.promise;
+    send({ judgedFor: endpoint });
+    // The configuration was B meanwhile, and is A again: an equal endpoint, and not the same object.
+    waiting.resolve(at(first, { ...endpoint }));
+    await turn();
+    assert.equal(first.pool.leases.length, 1);
+    first.lease().head(401);
+    await find(at(second, { ...endpoint }));
+    assert.equal(second.pool.leases.length, 1);
+  });
+
+  it('does not become a request to another one, while it waits for an access or after a 401', async () => {
+    const waiting = new Deferred<Access>();
+    current = () => waiting.promise;
+    send({ judgedFor: other });
+    waiting.resolve(first);
+    assert.ok((await response.over).failure instanceof ReplacedError, 'what was judged for B goes not to A');
+
+    response = new RecordedResponse();
+    current = () => first;
+    send({ judgedFor: endpoint });
+    first.lease().head(401);
+    await find(at(second, other));
+    assert.ok((response.failure as Error | undefined) instanceof ReplacedError);
+    assert.deepEqual([first.pool.leases.length, second.pool.leases.length], [1, 0]);
+  });
+});
+
+describe('a call for an upgrade', () => {
+  it('passes the switched connection on, is over then, and does not touch it any more', () => {
+    const switched: SwitchedResponse[] = [];
+    const sink = Object.assign(response, { switched: (answer: SwitchedResponse) => switched.push(answer) });
+    const call = send({ connection: 'upgrade' });
+    assert.equal(first.lease().kind, 'upgrade');
+    const answer = { statusMessage: 'ok', headers: [], socket: {} as Socket, head: Buffer.of(1) };
+    first.lease().sink.switched?.(answer);
+    assert.deepEqual(switched, [answer]);
+    call.abort();
+    call.fail(reset);
+    assert.deepEqual([call.state, first.lease().calls, sink.failure], ['over', [], undefined]);
+    assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'switched']);
+  });
+});
+
+describe('the observer of a call', () => {
+  it('is told of each request that is sent, of each head, and of the end', async () => {
+    send();
+    assert.deepEqual(told, ['sent to api:6443']);
+    first.lease().head(200);
+    first.lease().body('x');
+    first.lease().sink.end([]);
+    assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'complete']);
+    assert.ok(times.every(milliseconds => milliseconds >= 0));
+  });
+
+  it('is told of both attempts if a 401 leads to another access, and not that the first one is refused', async () => {
+    send();
+    first.lease().head(401);
+    await find(second);
+    assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'sent to api:6443']);
+    second.lease().head(200);
+    second.lease().sink.end([]);
+    assert.deepEqual(told.slice(3), ['firstByte', 'complete']);
+  });
+
+  for (const [how, request] of [
+    ['that the sink gets', {}],
+    ['that becomes an error', { hidesRefusal: true }],
+  ] as const) {
+    it(`is told of a 401 ${how} if it says something about the proxy's credential`, async () => {
+      send(request);
+      first.lease().head(401);
+      await find(undefined);
+      assert.deepEqual(told.slice(0, 3), ['sent to api:6443', 'firstByte', 'unauthorized']);
+    });
+  }
+
+  it('is not told that a 401 is about the proxy’s credential if the client sent its own', () => {
+    send({ bringsAuthorization: true });
+    first.lease().head(401);
+    first.lease().sink.end([]);
+    assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'complete']);
+  });
+
+  it('is told only of the end of a request that was not sent', async () => {
+    current = () => Promise.reject(new Error('no credential'));
+    send();
+    await response.over;
+    assert.deepEqual(told, ['error']);
+    told = [];
+    current = () => first;
+    response = new RecordedResponse();
+    send({ judgedFor: { ...endpoint, server: 'other' } });
+    assert.deepEqual(told, ['error']);
+  });
+
+  it('is told of the end before the sink is, and of nothing after that', () => {
+    send();
+    response.onEvent = event => told.push(`sink: ${event}`);
+    first.lease().head(200);
+    first.lease().sink.end([]);
+    assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'sink: head', 'complete', 'sink: end']);
+  });
+
+  it('may be left out', () => {
+    new UpstreamCall(source, upstreamRequestTo('/'), response).start();
+    first.lease().head(401);
+    first.lease().sink.end([]);
+    assert.deepEqual(refused, [first]);
+  });
+});

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
+import { StatusError } from '../../src/kubernetes/status.js';
+import { type Access, type AccessConditions, ReplacedError } from '../../src/transport/access.js';
+import { outgoingRequest, requireAccess, SentRequest } from '../../src/transport/upstream-request.js';
+import { endpointWith } from '../support/proxy/client-request.js';
+import { FakePool } from '../support/transport/fake-pool.js';
+import { accessTo, upstreamRequestTo } from '../support/transport/upstream-requests.js';
+
+const access = accessTo(new FakePool(), {
+  serverPath: '/k8s/c1',
+  credential: { authorization: 'Bearer own' },
+  impersonation: ['Impersonate-User', 'jane'],
+});
+const bare = accessTo(new FakePool());
+
+describe('a request for the API server', () => {
+  it('has the host first, then its own fields, then the credential and the configured impersonation', () => {
+    const { headers } = outgoingRequest(upstreamRequestTo('/api', { headers: ['Accept', 'a/b'] }), access);
+    assert.deepEqual(headers, [
+      ...['Host', 'api:6443', 'Accept', 'a/b'],
+      ...['Authorization', 'Bearer own', 'Impersonate-User', 'jane'],
+    ]);
+  });
+
+  it('has neither credential nor impersonation if the access has none', () => {
+    const { headers } = outgoingRequest(upstreamRequestTo('/api'), bare);
+    assert.deepEqual(headers, ['Host', 'api:6443']);
+  });
+
+  it("has the client's credential instead of the access's", () => {
+    for (const credential of ['Bearer theirs', '']) {
+      const request = { headers: ['authorization', credential], bringsAuthorization: true };
+      const { headers } = outgoingRequest(upstreamRequestTo('/api', request), access);
+      assert.deepEqual(headers.slice(2, 4), ['authorization', credential]);
+      assert.ok(!headers.includes('Bearer own'));
+    }
+  });
+
+  it("has the caller's impersonation instead of the access's, even an empty one", () => {
+    for (const impersonation of [['Impersonate-User', 'alice', 'Impersonate-Group', 'dev'], []]) {
+      const { headers } = outgoingRequest(upstreamRequestTo('/api', { impersonation }), access);
+      assert.deepEqual(headers.slice(4), impersonation);
+    }
+  });
+
+  it('is not made without a caller where callers are authenticated, whatever the access has', () => {
+    for (const to of [access, bare]) {
+      for (const bringsAuthorization of [false, true]) {
+        assert.throws(
+          () =>
+            outgoingRequest(upstreamRequestTo('/', { impersonation: undefined, bringsAuthorization }), to),
+          (error: unknown) => error instanceof StatusError && error.code === 500,
+        );
+      }
+    }
+  });
+
+  it("has the server's path before its target only if the target is below that path", () => {
+    const pathOf = (isBelowServerPath: boolean) =>
+      outgoingRequest(upstreamRequestTo('/api?a=b', { isBelowServerPath }), access).path;
+    assert.equal(pathOf(true), '/k8s/c1/api?a=b');
+    assert.equal(pathOf(false), '/api?a=b');
+  });
+
+  it('is made anew for each access, and leaves the request as it is', () => {
+    const request = Object.freeze(upstreamRequestTo('/api', { headers: Object.freeze(['Accept', 'a/b']) }));
+    const [one, other] = [outgoingRequest(request, access), outgoingRequest(request, bare)];
+    assert.deepEqual(one, outgoingRequest(request, access));
+    assert.ok(other.headers.length === 4 && other.path === '/api');
+  });
+
+  it('keeps method, body and reader', () => {
+    const body = { start() {}, stop() {} };
+    const reader = { options: { buffer: Buffer.alloc(1), callback: () => true }, follow() {} };
+    const outgoing = outgoingRequest(upstreamRequestTo('/', { method: 'POST', body, reader }), bare);
+    assert.deepEqual([outgoing.method, outgoing.body, outgoing.reader], ['POST', body, reader]);
+  });
+});
+
+describe('what an observer knows of a request', () => {
+  const fields = ['Host', 'api:6443', 'Authorization', 'Bearer S3CRET', 'Cookie', 'a=S3CRET'];
+  const acting = ['Impersonate-User', 'jane', 'Impersonate-Group', 'dev'];
+
+  it('is the API server and the impersonated user', () => {
+    const { host, user } = new SentRequest('api:6443', [...fields, ...acting]);
+    assert.equal(host, 'api:6443');
+    assert.deepEqual([user?.username, user?.groups], ['jane', ['dev', 'system:authenticated']]);
+    assert.equal(new SentRequest('api:6443', fields).user, undefined);
+  });
+
+  it('contains no secret, however it is written down', () => {
+    const sent = new SentRequest('api:6443', [...fields, ...acting]);
+    const texts = [
+      inspect(sent, { showHidden: true, depth: null, getters: true }),
+      JSON.stringify(sent),
+      JSON.stringify({ ...sent }),
+      JSON.stringify(structuredClone(sent)),
+      JSON.stringify(Object.getOwnPropertyDescriptors(sent)),
+      JSON.stringify(sent.user),
+      String(sent),
+    ];
+    for (const text of texts) assert.doesNotMatch(text, /S3CRET|Authorization/i);
+    const known = [...Reflect.ownKeys(sent), ...Reflect.ownKeys(Object.getPrototypeOf(sent))];
+    assert.deepEqual(known, ['host', 'constructor', 'user']);
+  });
+});
+
+const server = { protocol: 'https:', hostname: 'api.example', port: 443, path: '' } as const;
+const jane = { user: 'jane', groups: [], extra: new Map() };
+
+/** Whether a request that was judged for one endpoint may be sent to another one. */
+function mayGo(judgedFor: Endpoint, now: Endpoint, more: AccessConditions = {}): boolean {
+  const access = accessTo(new FakePool(), { endpoint: identityOf(now) });
+  try {
+    const waiting = requireAccess({ judgedFor: identityOf(judgedFor), ...more }, access);
+    assert.equal(waiting, undefined, 'nothing has to be waited for');
+    return true;
+  } catch (error) {
+    assert.ok(error instanceof ReplacedError);
+    return false;
+  }
+}
+
+/** Endpoints that differ from `endpointWith()`. */
+const others: Readonly<Record<string, Endpoint>> = {
+  'another host': endpointWith({ server: { ...server, hostname: 'other.example' } }),
+  'another port': endpointWith({ server: { ...server, port: 6443 } }),
+  'another protocol': endpointWith({ server: { ...server, protocol: 'http:' } }),
+  'another path of the server': endpointWith({ server: { ...server, path: '/k8s' } }),
+  'a certificate that is not verified': endpointWith({ insecureSkipTlsVerify: true }),
+  'another name in the certificate': endpointWith({ tlsServerName: 'other' }),
+  'another authority': endpointWith({}, { certificateAuthority: Buffer.from('PEM') }),
+  'another proxy on the way': endpointWith(
+    {},
+    { proxy: { protocol: 'http:', hostname: '192.0.2.9', port: 3128 } },
+  ),
+  'a configured impersonation': endpointWith({ impersonation: jane }),
+};
+
+const contexts = [false, true];
+
+describe('a request whose endpoint was replaced while it waited', () => {
+  it('goes to the same server with another credential', () => {
+    for (const namesContext of contexts) {
+      assert.ok(mayGo(endpointWith(), endpointWith(), { namesContext }));
+      const source = { get: () => ({ authorization: 'Bearer other' }) } as unknown as Endpoint['source'];
+      assert.ok(mayGo(endpointWith(), endpointWith({}, { source }), { namesContext }));
+      // The bytes were read again.
+      const pem = () => endpointWith({}, { certificateAuthority: Buffer.from('PEM') });
+      assert.ok(mayGo(pem(), pem(), { namesContext }));
+      const acting = () => endpointWith({ impersonation: { ...jane, extra: new Map() } });
+      assert.ok(mayGo(acting(), acting(), { namesContext }));
+    }
+  });
+
+  it('goes to the current context at / even if that has changed, if its server is the same', () => {
+    assert.ok(mayGo(endpointWith(), endpointWith({}, { context: 'admin' })));
+    assert.ok(mayGo(endpointWith(), endpointWith({}, { context: 'admin' }), { namesContext: false }));
+  });
+
+  it('does not go to the same server as the user of a context that its path does not name', () => {
+    assert.equal(
+      mayGo(endpointWith(), endpointWith({}, { context: 'admin' }), { namesContext: true }),
+      false,
+    );
+  });
+
+  for (const [what, other] of Object.entries(others)) {
+    it(`does not go to ${what}, or back, but to it if it was judged for that`, () => {
+      for (const namesContext of contexts) {
+        assert.equal(mayGo(endpointWith(), other, { namesContext }), false);
+        assert.equal(mayGo(other, endpointWith(), { namesContext }), false);
+        assert.ok(mayGo(other, other, { namesContext }));
+      }
+    });
+  }
+
+  it('does not go where another user is impersonated', () => {
+    const as = (impersonation: typeof jane) => endpointWith({ impersonation });
+    for (const other of [
+      as({ ...jane, user: 'ann' }),
+      endpointWith({ impersonation: { ...jane, groups: ['admin'] } }),
+      endpointWith({ impersonation: { ...jane, uid: '1' } }),
+      endpointWith({ impersonation: { ...jane, extra: new Map([['scopes', ['a']]]) } }),
+    ]) {
+      assert.equal(mayGo(as(jane), other), false);
+      assert.ok(mayGo(other, other));
+    }
+  });
+
+  it('ends as a 503 that clients repeat after a second, with a reason for the metric', () => {
+    assert.throws(
+      () =>
+        requireAccess(
+          { judgedFor: identityOf(endpointWith()) },
+          accessTo(new FakePool(), { endpoint: identityOf(others['another host'] as Endpoint) }),
+        ),
+      { code: 503, retryAfterSeconds: 1, reason: 'replaced' },
+    );
+  });
+});
+
+describe('a request of the proxy itself', () => {
+  it('goes to any endpoint', () => {
+    for (const other of Object.values(others)) {
+      requireAccess({}, accessTo(new FakePool(), { endpoint: identityOf(other) }));
+      requireAccess({ namesContext: true }, accessTo(new FakePool(), { endpoint: identityOf(other) }));
+    }
+  });
+});
+
+describe('a condition on the user', () => {
+  const ask = (isUser: boolean | Promise<boolean>) => {
+    const isUserOf = (asked: Access) => {
+      assert.equal(asked, bare);
+      return isUser;
+    };
+    return requireAccess({ user: { isUserOf } }, bare);
+  };
+
+  it('is answered at once if the user is known', () => {
+    assert.equal(ask(true), undefined);
+    assert.throws(() => ask(false), ReplacedError);
+  });
+
+  it('is a promise if the API server must be asked', async () => {
+    assert.equal(await ask(Promise.resolve(true)), undefined);
+    await assert.rejects(async () => ask(Promise.resolve(false)), ReplacedError);
+    await assert.rejects(async () => ask(Promise.reject(new Error('not yet'))), /not yet/);
+  });
+
+  it('is not asked for an endpoint to which the request must not go', () => {
+    const user = { isUserOf: () => assert.fail('the user does not matter') };
+    const judgedFor = { server: 'other', impersonation: '', context: 'dev' };
+    assert.throws(() => requireAccess({ judgedFor, user }, bare), ReplacedError);
+  });
+});

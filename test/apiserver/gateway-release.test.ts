@@ -164,12 +164,16 @@ for (const [mode, { values, groups, reason }] of Object.entries(modes)) {
       if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
       const release = await Release.prepare(t, server);
       const issuer = await startIssuer(t, release.folder);
-      const pod = `pod-${release.namespace}`;
+      // Its name comes after those of the Pods that are there for other files.
+      const pod = `web-of-${release.namespace}`;
       const containers = [{ name: 'web', image: 'web' }];
       await server.admin.do('POST', '/api/v1/namespaces/default/pods', {
         metadata: { name: pod },
         spec: { containers },
       });
+      t.after(() =>
+        server.admin.ask('DELETE', `/api/v1/namespaces/default/pods/${pod}?gracePeriodSeconds=0`),
+      );
       await fillView(server);
       const oidc = [
         ...[`--set=oidc.issuerURL=${issuer.url}`, '--set=oidc.clientID=gateway'],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,10 +18,12 @@ import { startStack, type TlsStack } from '../support/proxy/stack.js';
 import type { Scope } from '../support/scope.js';
 
 const authority = await createCertificateAuthority({ commonName: 'clients' });
-const jane = await authority.client({ commonName: 'jane', organizations: ['dev'] });
+/** Her name is new, because she gets rights. */
+const janeName = `jane-${randomUUID()}`;
+const jane = await authority.client({ commonName: janeName, organizations: ['dev'] });
 const stranger = await (await createCertificateAuthority({ commonName: 'clients' })).client();
 const server = await anyApiServer({ after });
-await server.grant('jane', [{ apiGroups: [''], resources: ['pods', 'pods/exec'], verbs: ['*'] }]);
+await server.grant(janeName, [{ apiGroups: [''], resources: ['pods', 'pods/exec'], verbs: ['*'] }]);
 const proxied = await start({ after });
 
 async function start(

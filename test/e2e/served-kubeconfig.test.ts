@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
+import { type AnyApiServer, anyApiServer, embedded } from '../support/any-api-server.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { send } from '../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
@@ -14,7 +15,8 @@ import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
-import { twoUsers } from '../support/identities/two-users.js';
+import { proxyToken, twoUsers } from '../support/identities/two-users.js';
+import { tokens } from '../support/kube-apiserver/authority-files.js';
 import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { assertStatus, legs, send as sendRaw } from './leg.js';
@@ -22,15 +24,25 @@ import { assertStatus, legs, send as sendRaw } from './leg.js';
 const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-e2e-'));
 after(() => rm(folder, { recursive: true }));
 
-const token = 'token-of-the-own-kubeconfig';
+/** A token of the run's API server, too. */
+const token = tokens.admin;
+const server = await anyApiServer(
+  { after },
+  {
+    tokens: {
+      [token]: { username: 'admin', groups: ['system:masters'] },
+      [proxyToken]: { username: 'proxy' },
+    },
+  },
+);
 /** A server like Rancher: its API is below a path. */
 const serverPath = '/k8s/clusters/c-1';
-const server = await startFakeApiServer({
+const rancher = await startFakeApiServer({
   clientCertificates: 'optional',
-  tokens: { [token]: { username: 'own', groups: ['system:masters'] } },
+  tokens: { [token]: { username: 'admin', groups: ['system:masters'] } },
 });
-after(() => server.kill());
-server.intercept(incoming => {
+after(() => rancher.kill());
+rancher.intercept(incoming => {
   if (incoming.url?.startsWith(`${serverPath}/`)) incoming.url = incoming.url.slice(serverPath.length);
   return false;
 });
@@ -40,14 +52,16 @@ after(() => files.remove());
 await files.replace('tls.crt', (await readFile(files.certificate, 'utf8')) + files.authority.certificate);
 
 const named = (name: string, fields: object) => ({ name, ...fields });
-const ca = Buffer.from(server.authority.certificate).toString('base64');
+const authorityOf = ({ authority }: Pick<AnyApiServer, 'authority'>) => ({
+  'certificate-authority-data': Buffer.from(authority.certificate).toString('base64'),
+});
 const kubeconfig = join(folder, 'own');
 await writeFile(
   kubeconfig,
   stringify({
     clusters: [
-      named('plain', { cluster: { server: server.url, 'certificate-authority-data': ca } }),
-      named('below', { cluster: { server: server.url + serverPath, 'certificate-authority-data': ca } }),
+      named('plain', { cluster: { server: server.url, ...authorityOf(server) } }),
+      named('below', { cluster: { server: rancher.url + serverPath, ...authorityOf(rancher) } }),
     ],
     users: [named('own', { user: { token } })],
     contexts: [
@@ -107,7 +121,7 @@ describe('/-/kubeconfig', () => {
     const config = parse(text) as Config;
     assert.deepEqual(config.contexts, [{ name: 'dev', context: { cluster: 'dev', namespace: 'team-0' } }]);
     assert.equal(config['current-context'], 'dev');
-    assert.doesNotMatch(text, new RegExp(`${token}|${server.port}|${folder}`));
+    assert.doesNotMatch(text, new RegExp(`${token}|${new URL(server.url).port}|${folder}`));
   });
 
   test('is called kube-api-proxy if only flags name the API server', async t => {
@@ -177,14 +191,24 @@ describe('/-/kubeconfig', () => {
     assert.deepEqual(serversOf(text), { dev: `https://${address}` });
     const { stdout, stderr } = await withKubeconfig(text, ['get', 'pods', '-o', 'name']);
     assert.match(stdout, /^pod\/web-\d$/m, stderr);
-    // The proxy's own token went to the API server.
-    assert.equal(
-      server.requests.findLast(({ rawUrl }) => /\/pods\b/.test(rawUrl))?.headers['authorization'],
-      `Bearer ${token}`,
-    );
     const userless = text.replace(/^ {6}user: .*\n/gm, '');
     assert.match((await withKubeconfig(userless, ['get', 'pods'])).stdout, /Please enter Username/);
   });
+
+  kubectlTest(
+    'leads kubectl to the proxy, which sends its own token to the API server',
+    embedded,
+    async () => {
+      const { text } = await send(plain.port, '/-/kubeconfig');
+      const { stdout, stderr } = await withKubeconfig(text, ['get', 'pods', '-o', 'name']);
+      assert.match(stdout, /^pod\/web-\d$/m, stderr);
+      const { requests } = server.embedded;
+      assert.equal(
+        requests.findLast(({ rawUrl }) => /\/pods\b/.test(rawUrl))?.headers['authorization'],
+        `Bearer ${token}`,
+      );
+    },
+  );
 
   test('gets a 404 on a Unix socket, whatever Host says, unless --public-url is set', async t => {
     const socketPath = join(folder, 'socket');
@@ -287,7 +311,7 @@ describe('/-/kubeconfig', () => {
 describe('/-/kubeconfig with authentication', () => {
   test('names no context to a stranger, and answers 401 to a bad credential', async t => {
     const { proxy } = await startGateway(t, {
-      ...{ run: startInProcess, tokenFile: twoUsers, serverPath },
+      ...{ run: startInProcess, tokenFile: twoUsers, serverPath, server },
       args: ['--all-contexts', '--public-url=https://gw.example'],
     });
     const get = (authorization?: string) =>
@@ -316,7 +340,7 @@ describe('/-/kubeconfig with authentication', () => {
 
   kubectlTest('works for a caller who fills in a token, over TLS', async t => {
     const { proxy } = await startGateway(t, {
-      ...{ run: startInProcess, tokenFile: twoUsers, args: files.flags },
+      ...{ run: startInProcess, tokenFile: twoUsers, args: files.flags, server },
     });
     const session = await connectHttp2(proxy.port, files.authority.certificate);
     const { text } = await ask(session, '/-/kubeconfig');
@@ -337,7 +361,7 @@ describe('/-/kubeconfig with authentication', () => {
     const ca = join(folder, 'issuer.crt');
     await writeFile(ca, files.authority.certificate);
     const { proxy } = await startGateway(t, {
-      ...{ run: startInProcess, tokenFile: twoUsers },
+      ...{ run: startInProcess, tokenFile: twoUsers, server },
       args: [
         ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gw', `--oidc-ca-file=${ca}`],
         ...['--oidc-username-claim=email', ...files.flags],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { after, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -13,8 +14,10 @@ import { startStack } from '../support/proxy/stack.js';
 import { forms, type NamespaceWatch } from '../support/proxy/watched-namespace.js';
 
 const server = await anyApiServer({ after });
+const jane = `jane-${randomUUID()}`;
+const account = `system:serviceaccount:${randomUUID()}:default`;
 // So that a header that changes the identity reaches the API server.
-for (const user of ['jane', 'system:serviceaccount:default:default']) {
+for (const user of [jane, account]) {
   await server.grant(user, [{ apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] }]);
 }
 const [stack, unshared] = await Promise.all([
@@ -162,9 +165,9 @@ describe('a watch is passed on unshared', { concurrency: 4 }, () => {
   const headers: Readonly<Record<string, string>> = {
     Authorization: 'Bearer of-the-client',
     AUTHORIZATION: 'Basic YTpi',
-    'Impersonate-User': 'jane',
-    'impersonate-user': 'system:serviceaccount:default:default',
-    'X-Remote-User': 'jane',
+    'Impersonate-User': jane,
+    'impersonate-user': account,
+    'X-Remote-User': jane,
     'X-Remote-Group': 'system:masters',
     'X-Remote-Extra-Scopes': 'all',
     'X-Remote-Uid': '7',
@@ -173,8 +176,8 @@ describe('a watch is passed on unshared', { concurrency: 4 }, () => {
     'X-Unknown': '1',
     Range: 'bytes=0-',
     'If-None-Match': '"1"',
-    Impersonate_User: 'jane',
-    X_Remote_User: 'jane',
+    Impersonate_User: jane,
+    X_Remote_User: jane,
     'Proxy-Authorization': 'Basic YTpi',
   };
   for (const [name, value] of Object.entries(headers)) {
@@ -194,7 +197,7 @@ describe('a watch is passed on unshared', { concurrency: 4 }, () => {
 
   test('with several headers that make an identity', async () => {
     const headers = {
-      'Impersonate-User': 'jane',
+      'Impersonate-User': jane,
       'Impersonate-Group': ['dev', 'ops'],
       'Impersonate-Uid': '7',
       'Impersonate-Extra-Scopes': 'all',

@@ -60,7 +60,7 @@ export interface AnyApiServer {
   client(commonName: string, options?: ClientCertificateOptions): Promise<CertificatePair>;
   /** Makes a namespace with a new name, which stays. */
   createNamespace(): Promise<string>;
-  /** Gives rights in all namespaces to a user. */
+  /** Gives rights in all namespaces to a user. No other file may use its name. */
   grant(user: string, rules: readonly Rule[]): Promise<void>;
   /** The embedded one. Throws if it is a real one, so only tests marked `embedded` use it. */
   readonly embedded: FakeApiServer;

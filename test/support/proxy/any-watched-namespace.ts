@@ -13,14 +13,14 @@ export interface AnyWatched {
 
 /** A WatchedNamespace of any API server: config maps that no other test uses, their watches, and those at the API server. */
 export class AnyWatchedNamespace {
+  readonly name: string;
   readonly path: string;
-  readonly #name: string;
   readonly #server: AnyApiServer;
   readonly #url: string;
   #writes = 0;
 
   private constructor({ server, proxy }: AnyWatched, name: string) {
-    this.#name = name;
+    this.name = name;
     this.path = configMapsIn(name);
     this.#server = server;
     this.#url = proxy.url;
@@ -63,7 +63,7 @@ export class AnyWatchedNamespace {
     // An update that changes nothing has no event.
     this.#writes += 1;
     const labels = { app: 'web' };
-    const object = configMap(this.#name, name, { labels, data: { write: `${this.#writes}`, ...data } });
+    const object = configMap(this.name, name, { labels, data: { write: `${this.#writes}`, ...data } });
     const { admin } = this.#server;
     const { status, body } = await admin.ask('PUT', `${this.path}/${name}`, object);
     const written = status === 200 ? body : await admin.do('POST', this.path, object);

@@ -120,36 +120,6 @@ test('each kind of patch changes only what it names', async () => {
   assert.equal((await patch('patched', 'merge-patch+json', stale)).status, 409);
 });
 
-test('a strategic merge patch merges containers by name and deletes on $patch', async () => {
-  const container = (name: string, image: string) => ({ name, image });
-  const path = '/apis/apps/v1/namespaces/default/deployments';
-  const spec = { template: { spec: { containers: [container('a', 'a:1'), container('b', 'b:1')] } } };
-  const body = JSON.stringify({ metadata: { name: 'merged' }, spec });
-  await requestApi(server, { method: 'POST', path, headers: json, body });
-  const change = {
-    spec: {
-      template: {
-        spec: {
-          containers: [
-            { name: 'a', image: 'a:2' },
-            { name: 'b', $patch: 'delete' },
-          ],
-        },
-      },
-    },
-  };
-  const response = await requestApi(server, {
-    method: 'PATCH',
-    path: `${path}/merged`,
-    headers: { 'Content-Type': 'application/strategic-merge-patch+json' },
-    body: JSON.stringify(change),
-  });
-  const { metadata, spec: after, status } = response.json as Stored;
-  assert.deepEqual((after as typeof spec).template.spec.containers, [container('a', 'a:2')]);
-  assert.equal(metadata.generation, 2);
-  assert.equal(status?.['observedGeneration'], 2);
-});
-
 test('a write that changes nothing keeps its version, and a status write changes only the status', async () => {
   await create('same', { data: { a: '1' } });
   const first = await requestApi(server, { path: `${configMaps}/same` });

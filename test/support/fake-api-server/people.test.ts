@@ -34,22 +34,6 @@ test('curl, Wget and browsers get indented JSON and other programs one line, unl
   }
 });
 
-kubectlTest('kubectl explains kinds and their fields', async () => {
-  const env = { KUBECONFIG: kubeconfig.path };
-  const pod = await kubectl(['explain', 'pods'], { env });
-  assert.deepEqual([pod.code, pod.stderr], [0, '']);
-  assert.match(
-    pod.stdout,
-    /^KIND: {7}Pod\nVERSION: {4}v1\n\nDESCRIPTION:\n {4}Pod is a collection of containers/,
-  );
-  assert.match(pod.stdout, /\n {2}spec\t<PodSpec>\n {4}Specification of the desired behavior of the pod\./);
-  const ports = await kubectl(['explain', 'deployments.spec.template.spec.containers.ports'], { env });
-  assert.match(ports.stdout, /^GROUP: {6}apps\n[\s\S]*FIELD: ports <\[\]ContainerPort>/);
-  assert.match(ports.stdout, /\n {2}containerPort\t<integer> -required-\n/);
-  const missing = await kubectl(['explain', 'pods.spec.nodes'], { env });
-  assert.deepEqual([missing.code, missing.stderr], [1, 'error: field "nodes" does not exist\n']);
-});
-
 kubectlTest('kubectl apply --server-side says that this server does not have it', async () => {
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'applied' } });
   const env = { KUBECONFIG: kubeconfig.path };

@@ -15,7 +15,7 @@ import {
 import { isTrue } from './request-attributes.js';
 import { acceptSpdy, spdyCommandProtocol, spdyStreams } from './spdy-upgrade.js';
 import { badRequest } from './status-failure.js';
-import { acceptWebSocket, remoteCommandProtocols, websocketStreams } from './websocket-channels.js';
+import { acceptWebSocket, remoteCommandProtocol, websocketStreams } from './websocket-channels.js';
 import { findObject } from './write.js';
 
 /**
@@ -68,7 +68,7 @@ async function openStreams(
 ): Promise<RemoteStreams | undefined> {
   const { upgrade, protocol } = requireUpgrade(exchange);
   if (protocol === 'websocket') {
-    const socket = await acceptWebSocket(exchange, upgrade, remoteCommandProtocols);
+    const socket = await acceptWebSocket(exchange, upgrade, [remoteCommandProtocol]);
     if (!socket) throw badRequest('no subprotocol that the client offers is known here');
     return websocketStreams(socket, options);
   }

@@ -45,6 +45,27 @@ test('a watch starts anywhere in the history, and one that starts too early gets
   );
 });
 
+test('a watch with a label selector shows an object that starts to match as ADDED and one that stops as DELETED', async () => {
+  const query = `watch=1&labelSelector=on%3D1&resourceVersion=${server.version}`;
+  const watch = await watchServer(server, `${configMapsIn('default')}?${query}`);
+  for (const labels of [{}, { on: '1' }, { on: '1', more: 'x' }, { on: '2' }]) {
+    server.write(configMap('default', 'selected', { labels }));
+  }
+  await watch.until(3);
+  assert.deepEqual(
+    watch.events().map(({ type }) => type),
+    ['ADDED', 'MODIFIED', 'DELETED'],
+  );
+  watch.close();
+});
+
+test('a watch without a version starts with all objects, and timeoutSeconds ends it cleanly', async () => {
+  const query = 'watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3Dsettings';
+  const watch = await watchServer(server, `${configMapsIn('default')}?${query}`);
+  assert.equal(await watch.ended, 'end');
+  assert.match(watch.lines().join(), /^ADDED settings \d+$/);
+});
+
 test('a watch from a future version is quiet until that version has passed', async () => {
   const future = server.version + 2;
   const watch = await watchServer(server, `${path}&allowWatchBookmarks=1&resourceVersion=${future}`);

@@ -10,8 +10,8 @@ import {
 
 const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 
-/** Subprotocols of exec and attach: v5 can half-close stdin; both end with a Status. */
-export const remoteCommandProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'] as const;
+/** The subprotocol of exec and attach, in which the client can half-close stdin. */
+export const remoteCommandProtocol = 'v5.channel.k8s.io';
 
 /**
  * Accepts the first subprotocol of the client's offer that is among `protocols`. Without an offer the connection

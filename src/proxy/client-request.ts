@@ -86,6 +86,10 @@ export class CallAccounting implements CallObserver {
     this.#record.audit?.sentAs(sent.user);
   }
 
+  joined(sent: SentRequest): void {
+    this.sent(sent);
+  }
+
   unauthorized(): void {
     // Behind a proxy subresource another program may have sent the 401.
     if (this.#record.info.subresource !== 'proxy') this.#record.isUnauthorized = true;

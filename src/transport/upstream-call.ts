@@ -17,11 +17,13 @@ import { WithheldResponse } from './withheld-response.js';
 export interface CallObserver {
   /** The request is sent, the first time or with another access. */
   sent?(sent: SentRequest): void;
+  /** The response is that of another call, which was sent before: a shared watch. Nothing follows. */
+  joined?(sent: SentRequest): void;
   /** The head of a response has come, this number of milliseconds after the request was sent. */
   firstByte?(milliseconds: number): void;
   /** The response that counts is a 401 about the proxy's own credential. */
   unauthorized?(): void;
-  /** The call is over. Only this call follows no other. */
+  /** The call is over; no other call of the observer follows. */
   ended?(reason: CallEnd): void;
 }
 
@@ -120,8 +122,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
 
   #use(access: Access): void | Promise<void> {
     const waiting = requireAccess(this.#request, access);
-    if (waiting === undefined) return this.#send(access);
-    return waiting.then(() => this.#send(access));
+    return waiting === undefined ? this.#send(access) : waiting.then(() => this.#send(access));
   }
 
   #send(access: Access): void {
@@ -176,10 +177,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   #onRenewal(next: Access | undefined, response: WithheldResponse): void | Promise<void> {
     if (this.#state === 'over') return undefined;
     this.#withheld = undefined;
-    if (next === undefined) {
-      this.#release(response);
-      return undefined;
-    }
+    if (next === undefined) return this.#release(response);
     this.#drop();
     return this.#use(next);
   }

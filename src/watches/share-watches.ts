@@ -174,7 +174,7 @@ class SharingTrip implements RoundTrip {
     // The watch may have been lost, and have continued, while the API server was asked.
     if (refusal === undefined && watch.isUnbrokenSince(request.version) && watcher.begin()) {
       this.#parts.observer.joined(isNew ? 'opened' : 'ring');
-      if (watch.sent !== undefined) this.#observer.sent?.(watch.sent);
+      if (watch.sent !== undefined) this.#observer.joined?.(watch.sent);
       return;
     }
     watcher.abort();

@@ -32,7 +32,10 @@ export class WatchingClient implements WatchRequest, ResponseSink, BodySink {
   readonly attributes = { name: this.name };
   /** What was sent to the API server for this client. */
   readonly sent: SentRequest[] = [];
-  readonly observer: CallObserver = { sent: sent => this.sent.push(sent) };
+  readonly observer: CallObserver = {
+    sent: sent => this.sent.push(sent),
+    joined: sent => this.sent.push(sent),
+  };
   trip: RoundTrip | undefined;
   status: number | undefined;
   headers: readonly string[] = [];

@@ -42,8 +42,9 @@ export class Relay {
   #write = (bytes: Buffer, onWritten?: () => void): void => {
     const to = this.#to;
     if (!to.writable) return;
-    to.write(bytes, onWritten);
-    if (to.writableLength >= this.#maxBuffered) this.#from.pause();
+    // Only a write that returns false is followed by a `drain` event.
+    const goesOn = to.write(bytes, onWritten);
+    if (!goesOn && to.writableLength >= this.#maxBuffered) this.#from.pause();
   };
 
   #end(): void {

@@ -31,7 +31,7 @@ export class Relay {
   start(): void {
     const from = this.#from;
     this.#reads?.relayTo(this.#write);
-    from.on('data', chunk => this.#write(chunk));
+    from.on('data', chunk => this.#write(chunk, error => error ?? free(chunk)));
     from.once('close', () => this.#reads?.flush());
     this.#to.on('drain', () => from.resume());
     if (from.readableEnded) this.#end();
@@ -39,7 +39,7 @@ export class Relay {
     from.resume();
   }
 
-  #write = (bytes: Buffer, onWritten?: () => void): void => {
+  #write = (bytes: Buffer, onWritten: (error?: Error | null) => void): void => {
     const to = this.#to;
     if (!to.writable) return;
     // Only a write that returns false is followed by a `drain` event.
@@ -51,4 +51,19 @@ export class Relay {
     this.#reads?.flush();
     this.#to.end();
   }
+}
+
+/** Nothing receives what is sent to this port. */
+const { port1: closedPort } = new MessageChannel();
+closedPort.close();
+/** A smaller part may share its memory with others, and is not worth the call. */
+const minFreed = 32 * 1024;
+
+/**
+ * Frees the memory of a part that has been written. The garbage collector would do so only after some 30 MB, and the reads until then would
+ * go into memory outside of the CPU's caches. That took 1.3 times the CPU time.
+ */
+function free({ buffer, byteLength }: Buffer): void {
+  if (byteLength < minFreed || byteLength !== buffer.byteLength) return;
+  closedPort.postMessage(undefined, [buffer as ArrayBuffer]);
 }

@@ -78,6 +78,25 @@ function hasLongBody(frames: readonly Frame[]): boolean {
   });
 }
 
+/** Whether a value is out of its range (RFC 9113, section 6.5.2; RFC 8441; RFC 9218). */
+function hasInvalidSetting({ payload }: Frame): boolean {
+  return Array.from({ length: payload.length / 6 }, (_, index) => index * 6).some(at => {
+    const value = payload.readUInt32BE(at + 2);
+    switch (payload.readUInt16BE(at)) {
+      case 2:
+      case 8:
+      case 9:
+        return value !== 0;
+      case 4:
+        return value > 0x7fffffff;
+      case 5:
+        return value < 16_384 || value > 0xffffff;
+      default:
+        return false;
+    }
+  });
+}
+
 const legalName = /^:?[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const illegalValue = /[^\t\x20-\x7e\x80-\xff]|^[ \t]|[ \t]$/;
 
@@ -238,6 +257,14 @@ export const differences: readonly Difference[] = [
     withNode: 'refused',
     isIn: frames =>
       frames.some(each => each.type === windowUpdate && (codeOf(each, 0) === 0 || each.stream > 1)),
+  },
+  {
+    name: 'does not check the values of settings that it does not use',
+    example: [acknowledged, frame(settings, 0, 0, bytes('0005 00001dff')), ok],
+    here: 'whole',
+    withNode: 'refused',
+    isIn: frames =>
+      frames.some(each => each.type === settings && each.payload.length % 6 === 0 && hasInvalidSetting(each)),
   },
   {
     name: 'decodes a head when it is complete',

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { clientFile, javascriptClientTest } from '../support/clients/javascript-client.js';
-import { McpClient } from '../support/clients/mcp-client.js';
 import { eventually } from '../support/eventually.js';
 import { projectFile } from '../support/project.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { startStack } from '../support/proxy/stack.js';
+import { McpClient } from './mcp-client.js';
 
 /** A tool and its arguments. */
 type Request = readonly [tool: string, args: object];

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type KubeconfigFile, writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
-import { createFarNetwork, type FarNetwork } from '../support/upstreams/far-network.js';
+import { createFarNetwork, type FarNetwork } from './far-network.js';
 
 /** An API server for the far side: watches stay open and quiet, upgrades are accepted, and everything else is answered. */
 const farServer = `

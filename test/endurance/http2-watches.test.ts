@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import { sharedIdentity } from '../support/certificates/certificates.js';
 import { open, send } from '../support/clients/http-client.js';
 import { eventually, within } from '../support/eventually.js';
-import { heapInUse, inspected } from '../support/proxy/garbage.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { ownMetrics, untilOwnMetric } from '../support/proxy/own-metric.js';
 import { openDescriptors, settled } from '../support/proxy/process-state.js';
@@ -12,6 +11,7 @@ import { startProxy } from '../support/proxy/proxy.js';
 import { startStack } from '../support/proxy/stack.js';
 import { startFrameServer } from '../support/upstreams/http2-frame-server.js';
 import { answerAll, watchAndLeave } from '../support/upstreams/http2-watches.js';
+import { heapInUse, inspected } from './garbage.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const active = 'kube_api_proxy_upstream_connections{state="active"}';

@@ -4,13 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
 import { configMap } from '../support/fake-api-server/config-maps.js';
-import { heapInUse, inspected } from '../support/proxy/garbage.js';
 import { ownMetrics } from '../support/proxy/own-metric.js';
 import { openDescriptors, residentBytes, settled } from '../support/proxy/process-state.js';
 import type { ProxyProcess } from '../support/proxy/proxy.js';
 import { startStack } from '../support/proxy/stack.js';
 import { forms, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 import { createRandom } from '../support/random.js';
+import { heapInUse, inspected } from './garbage.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 const seed = Number(process.env['SEED'] ?? 1);

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { after, test } from 'node:test';
-import { heapInUse, inspected } from '../support/proxy/garbage.js';
 import { ownMetrics } from '../support/proxy/own-metric.js';
 import { openDescriptors, residentBytes, settled } from '../support/proxy/process-state.js';
 import { reset, startStrictStack } from '../support/upstreams/strict-upstream.js';
+import { heapInUse, inspected } from './garbage.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 const count = long ? 100_000 : 15_000;

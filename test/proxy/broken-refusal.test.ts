@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { connectRaw } from '../support/clients/raw-http.js';
-import { type ProxyApp, startProxyApp } from '../support/proxy/proxy-app.js';
+import { type ProxyApp, startProxyApp } from './proxy-app.js';
 
 const requests = {
   'a plain request': 'GET /refused HTTP/1.1\r\nHost: localhost\r\n\r\n',

@@ -4,7 +4,7 @@ import net, { type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
-import { type ProxyApp, startProxyApp } from '../support/proxy/proxy-app.js';
+import { type ProxyApp, startProxyApp } from './proxy-app.js';
 
 /** Much longer than the delay of a turn of the event loop on a busy machine. */
 const patience = 1000;

@@ -4,9 +4,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Access } from '../../src/transport/access.js';
 import { Turns } from '../../src/watches/turns.js';
-import { Sharing, turn } from '../support/watches/sharing.js';
-import { bookmarkLine, eventLine } from '../support/watches/watched-server.js';
-import type { WatchingClient } from '../support/watches/watching-client.js';
+import { Sharing, turn } from './sharing.js';
+import { bookmarkLine, eventLine } from './watched-server.js';
+import type { WatchingClient } from './watching-client.js';
 
 const lines = (...versions: number[]) => versions.map(version => eventLine(version)).join('');
 

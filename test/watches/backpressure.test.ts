@@ -15,9 +15,9 @@ import {
   writerFor,
 } from '../support/transport/scheduled-clients.js';
 import type { ScheduledSocket } from '../support/transport/scheduled-socket.js';
-import { Sharing, turn } from '../support/watches/sharing.js';
-import { eventLine } from '../support/watches/watched-server.js';
-import { WatchingClient } from '../support/watches/watching-client.js';
+import { Sharing, turn } from './sharing.js';
+import { eventLine } from './watched-server.js';
+import { WatchingClient } from './watching-client.js';
 
 /** Steps of all seeds together. */
 const steps = Number(process.env['MODEL_STEPS'] ?? 60_000);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { BorrowedBytes } from '../../src/transport/borrowed-bytes.js';
-import { Sharing, turn } from '../support/watches/sharing.js';
-import { bookmarkLine, eventLine, type ServedWatch } from '../support/watches/watched-server.js';
-import { type Asked, WatchingClient } from '../support/watches/watching-client.js';
+import { Sharing, turn } from './sharing.js';
+import { bookmarkLine, eventLine, type ServedWatch } from './watched-server.js';
+import { type Asked, WatchingClient } from './watching-client.js';
 
 const framed = (line: string) => `${Buffer.byteLength(line).toString(16)}\r\n${line}\r\n`;
 

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import { Turns } from '../../src/watches/turns.js';
 import type { ManualClock } from '../support/manual-clock.js';
 import { createRandom, type Random } from '../support/random.js';
-import { Sharing, turn } from '../support/watches/sharing.js';
-import { bookmarkLine, type ServedWatch, type WatchedServer } from '../support/watches/watched-server.js';
-import { WatchingClient } from '../support/watches/watching-client.js';
+import { Sharing, turn } from './sharing.js';
+import { bookmarkLine, type ServedWatch, type WatchedServer } from './watched-server.js';
+import { WatchingClient } from './watching-client.js';
 
 /** The number of steps, over all seeds together. */
 const steps = Number(process.env['MODEL_STEPS'] ?? 36_000);

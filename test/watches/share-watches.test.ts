@@ -7,9 +7,9 @@ import { UpstreamError } from '../../src/transport/upstream-error.js';
 import { unevenTimes } from '../support/manual-clock.js';
 import type { Answer } from '../support/transport/answering-pool.js';
 import { endpoint } from '../support/transport/upstream-requests.js';
-import { Sharing, turn } from '../support/watches/sharing.js';
-import { bookmarkLine, eventLine } from '../support/watches/watched-server.js';
-import { WatchingClient } from '../support/watches/watching-client.js';
+import { Sharing, turn } from './sharing.js';
+import { bookmarkLine, eventLine } from './watched-server.js';
+import { WatchingClient } from './watching-client.js';
 
 const expired = `${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } })}\n`;
 

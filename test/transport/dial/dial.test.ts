@@ -11,7 +11,6 @@ import { UpgradeConnection } from '../../../src/transport/http1/upgrade-connecti
 import type { SwitchedResponse } from '../../../src/transport/round-trip.js';
 import { toUpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
-import { WellKnownAuthority } from '../../support/certificates/well-known-authority.js';
 import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
 import {
   createHalfOpenServer,
@@ -21,6 +20,7 @@ import {
   startSocksProxy,
   untilUnused,
 } from '../../support/upstreams/forward-proxy.js';
+import { WellKnownAuthority } from './well-known-authority.js';
 
 const authority = await createCertificateAuthority();
 const serverPair = await authority.server();

@@ -8,7 +8,6 @@ import { openTunnel, type TunnelOptions } from '../../../src/transport/dial/prox
 import type { ProxyConfig } from '../../../src/transport/dial/proxy-url.js';
 import { UpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
-import { WellKnownAuthority } from '../../support/certificates/well-known-authority.js';
 import {
   type ForwardProxy,
   type ForwardProxyOptions,
@@ -16,6 +15,7 @@ import {
   startSocksProxy,
   untilUnused,
 } from '../../support/upstreams/forward-proxy.js';
+import { WellKnownAuthority } from './well-known-authority.js';
 
 const credentials = { username: 'jürgen', password: 'top/secret@1:2' };
 const authority = await createCertificateAuthority({ commonName: 'proxy' });

@@ -12,7 +12,7 @@ import { type RawConnection, watchRaw } from '../../support/clients/raw-http.js'
 import { until } from '../../support/eventually.js';
 import { sendOn } from '../../support/transport/recorded-response.js';
 import { callOver } from '../../support/transport/upstream-requests.js';
-import { startPackingServer } from '../../support/upstreams/packing-server.js';
+import { startPackingServer } from './packing-server.js';
 
 const get = 'GET / HTTP/1.1\r\nHost: api\r\n\r\n';
 const hi = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi';

@@ -6,7 +6,6 @@ import { Http2Connection } from '../../../src/transport/http2/connection.js';
 import type { Http2Stream } from '../../../src/transport/http2/stream.js';
 import { until } from '../../support/eventually.js';
 import { createRandom } from '../../support/random.js';
-import { dialPlain } from '../../support/transport/http2-dial.js';
 import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
 import {
   type FrameServerOptions,
@@ -22,6 +21,7 @@ import {
   settingsFrame,
   uint32,
 } from '../../support/upstreams/http2-frames.js';
+import { dialPlain } from './http2-dial.js';
 
 const { data, headers, rstStream, settings, ping, goaway, windowUpdate, continuation } = frameTypes;
 const refusedStream = 7;

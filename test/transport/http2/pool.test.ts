@@ -5,7 +5,6 @@ import { ConnectionPool } from '../../../src/transport/http1/pool.js';
 import { Http2Pool } from '../../../src/transport/http2/pool.js';
 import type { Lease } from '../../../src/transport/round-trip.js';
 import { until } from '../../support/eventually.js';
-import { dialPlain } from '../../support/transport/http2-dial.js';
 import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
 import { callOver } from '../../support/transport/upstream-requests.js';
 import {
@@ -15,6 +14,7 @@ import {
   startFrameServer,
 } from '../../support/upstreams/http2-frame-server.js';
 import { frame, frameTypes, settingsFrame } from '../../support/upstreams/http2-frames.js';
+import { dialPlain } from './http2-dial.js';
 
 const maxConcurrentStreams = 3;
 const ok = [[':status', '200']] as const;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import WebSocket from 'ws';
-import { ownMetrics } from './own-metric.js';
-import type { ProxyProcess } from './proxy.js';
+import { ownMetrics } from '../support/proxy/own-metric.js';
+import type { ProxyProcess } from '../support/proxy/proxy.js';
 
 /** The environment of a program whose garbage collection a test can start. */
 export const inspected: Readonly<Record<string, string>> = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };

@@ -2,22 +2,22 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import fastify from 'fastify';
-import type { Cluster } from '../../../src/clusters/cluster.js';
-import { type Endpoint, identityOf } from '../../../src/clusters/endpoint.js';
-import { isLongRunning } from '../../../src/kubernetes/request-info.js';
-import type { StatusError } from '../../../src/kubernetes/status.js';
-import { RequestRecord } from '../../../src/observability/request-record.js';
-import type { ProxyContext } from '../../../src/proxy/client-request.js';
-import { OpenStreams } from '../../../src/proxy/open-streams.js';
-import { listenForUpgrades } from '../../../src/proxy/upgrade-listener.js';
-import { RequestContext } from '../../../src/request/context.js';
-import type { Mount } from '../../../src/request/mount.js';
-import { proxyPlugin } from '../../../src/server/api-routes.js';
-import { serveHalfClosed } from '../../../src/server/listener/half-closed.js';
-import type { Access } from '../../../src/transport/access.js';
-import { createDial } from '../../../src/transport/dial/dial.js';
-import { ConnectionPool } from '../../../src/transport/http1/pool.js';
-import { accessTo } from '../transport/upstream-requests.js';
+import type { Cluster } from '../../src/clusters/cluster.js';
+import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
+import { isLongRunning } from '../../src/kubernetes/request-info.js';
+import type { StatusError } from '../../src/kubernetes/status.js';
+import { RequestRecord } from '../../src/observability/request-record.js';
+import type { ProxyContext } from '../../src/proxy/client-request.js';
+import { OpenStreams } from '../../src/proxy/open-streams.js';
+import { listenForUpgrades } from '../../src/proxy/upgrade-listener.js';
+import { RequestContext } from '../../src/request/context.js';
+import type { Mount } from '../../src/request/mount.js';
+import { proxyPlugin } from '../../src/server/api-routes.js';
+import { serveHalfClosed } from '../../src/server/listener/half-closed.js';
+import type { Access } from '../../src/transport/access.js';
+import { createDial } from '../../src/transport/dial/dial.js';
+import { ConnectionPool } from '../../src/transport/http1/pool.js';
+import { accessTo } from '../support/transport/upstream-requests.js';
 
 /** Plain requests and upgrades to an API server, in this process: no guards, no credentials, and time limits that are short enough for a test. */
 export interface ProxyApp {

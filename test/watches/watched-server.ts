@@ -1,5 +1,5 @@
-import { fieldValue } from '../../../src/http/header-fields.js';
-import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
+import { fieldValue } from '../../src/http/header-fields.js';
+import { ownBytes } from '../../src/transport/borrowed-bytes.js';
 import type {
   BodySink,
   ConnectionKind,
@@ -8,8 +8,8 @@ import type {
   Pool,
   ResponseSink,
   RoundTrip,
-} from '../../../src/transport/round-trip.js';
-import { type Answer, answeringPool, jsonOf } from '../transport/answering-pool.js';
+} from '../../src/transport/round-trip.js';
+import { type Answer, answeringPool, jsonOf } from '../support/transport/answering-pool.js';
 
 /** A write in the history of a watched server. */
 export interface Write {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import type { Access } from '../../../src/transport/access.js';
-import type { Pool } from '../../../src/transport/round-trip.js';
-import { RingBudget } from '../../../src/watches/event-ring.js';
-import type { Join, Loss } from '../../../src/watches/share-observer.js';
-import { SharedWatches } from '../../../src/watches/share-watches.js';
-import { Turns } from '../../../src/watches/turns.js';
-import { ManualClock } from '../manual-clock.js';
-import { accessTo } from '../transport/upstream-requests.js';
+import type { Access } from '../../src/transport/access.js';
+import type { Pool } from '../../src/transport/round-trip.js';
+import { RingBudget } from '../../src/watches/event-ring.js';
+import type { Join, Loss } from '../../src/watches/share-observer.js';
+import { SharedWatches } from '../../src/watches/share-watches.js';
+import { Turns } from '../../src/watches/turns.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { accessTo } from '../support/transport/upstream-requests.js';
 import { type ServedWatch, WatchedServer } from './watched-server.js';
 import { type Asked, WatchingClient } from './watching-client.js';
 

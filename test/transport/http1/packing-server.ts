@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
-import { createCertificateAuthority } from '../certificates/certificates.js';
+import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 
 /** A TLS server that decides which of its records are sent together. */
 export interface PackingServer {

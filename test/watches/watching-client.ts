@@ -1,9 +1,9 @@
-import type { BorrowedBytes } from '../../../src/transport/borrowed-bytes.js';
-import type { BodySink, ResponseSink, RoundTrip } from '../../../src/transport/round-trip.js';
-import type { CallObserver } from '../../../src/transport/upstream-call.js';
-import type { SentRequest, UpstreamRequest } from '../../../src/transport/upstream-request.js';
-import type { WatchRequest } from '../../../src/watches/watch-to-share.js';
-import { upstreamRequestTo } from '../transport/upstream-requests.js';
+import type { BorrowedBytes } from '../../src/transport/borrowed-bytes.js';
+import type { BodySink, ResponseSink, RoundTrip } from '../../src/transport/round-trip.js';
+import type { CallObserver } from '../../src/transport/upstream-call.js';
+import type { SentRequest, UpstreamRequest } from '../../src/transport/upstream-request.js';
+import type { WatchRequest } from '../../src/watches/watch-to-share.js';
+import { upstreamRequestTo } from '../support/transport/upstream-requests.js';
 
 /** The watch that a test's client asks for. */
 export interface Asked {

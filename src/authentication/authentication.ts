@@ -1,5 +1,3 @@
-import type { IncomingMessage } from 'node:http';
-import { hasField } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
@@ -56,7 +54,7 @@ export class Authentication {
       const { name, authenticator } = this.#methods[index] as AskedMethod;
       const takesTokens = 'authenticateToken' in authenticator;
       if (takesTokens) {
-        token ??= this.#readToken(request.raw);
+        token ??= this.#readToken(request);
         if (token === undefined) continue;
       }
       let found: UserInfo | undefined | Promise<UserInfo | undefined>;
@@ -75,8 +73,8 @@ export class Authentication {
       }
       if (found !== undefined) return this.#succeeded(name, found);
     }
-    token ??= this.#readToken(request.raw);
-    if (token === undefined && !hasField(request.raw.rawHeaders, 'authorization')) return undefined;
+    token ??= this.#readToken(request);
+    if (token === undefined && request.head.authorization === undefined) return undefined;
     const what = token === undefined ? 'credential in Authorization' : 'bearer token';
     throw this.#failed('none', new AuthenticationError(`no method knows the ${what}`));
   }
@@ -93,12 +91,12 @@ export class Authentication {
     const { name, authenticator } = this.#methods[index] as AskedMethod;
     const failure = this.#failed(name, error);
     const isFinal = 'authenticateToken' in authenticator || failure instanceof StatusError;
-    const token = isFinal ? undefined : this.#readToken(request.raw);
+    const token = isFinal ? undefined : this.#readToken(request);
     if (token === undefined) throw failure;
     return this.#ask(request, index + 1, token);
   }
 
-  #readToken(request: IncomingMessage): BearerToken | undefined {
+  #readToken(request: AuthenticationRequest): BearerToken | undefined {
     try {
       return readBearerToken(request);
     } catch (error) {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Cluster } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
 import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
+import type { RequestHead } from '../http/request-head.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { Clock } from '../lib/clock.js';
@@ -81,6 +82,7 @@ export interface TokenAuthenticator {
 /** A request whose caller is to be authenticated. */
 export interface AuthenticationRequest {
   readonly raw: IncomingMessage;
+  readonly head: RequestHead;
   /** Whether its path names a context. If so, strangers must not learn whether that context exists. */
   readonly mount: { readonly namesContext: boolean };
   /** The cluster that the request goes to. What another cluster says about a caller is not valid there. */

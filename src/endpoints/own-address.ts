@@ -1,6 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { isIPv4, isIPv6 } from 'node:net';
-import { fieldValue } from '../http/header-fields.js';
+import type { RequestContext } from '../request/context.js';
 
 /** The sources for the proxy's address. */
 export interface AddressSources {
@@ -15,14 +14,14 @@ export interface AddressSources {
  * connection. X-Forwarded-* and Forwarded do not count, because anybody can send them. Undefined on a Unix socket.
  */
 export function addressFor(
-  { socket, rawHeaders }: IncomingMessage,
+  { raw: { socket }, head }: Pick<RequestContext, 'raw' | 'head'>,
   { publicUrl, trustsHost }: AddressSources,
 ): string | undefined {
   if (publicUrl !== '') return publicUrl;
   const { localAddress, localPort } = socket;
   if (localAddress === undefined) return undefined;
   const scheme = 'encrypted' in socket ? 'https' : 'http';
-  const named = trustsHost ? hostOf(fieldValue(rawHeaders, 'host') ?? '') : undefined;
+  const named = trustsHost ? hostOf(head.host ?? '') : undefined;
   return `${scheme}://${named ?? `${bracketed(localAddress)}:${localPort}`}`;
 }
 

@@ -8,7 +8,7 @@ export const claimedIdentity = {
   reasons: ['impersonation', 'bad_request'],
   judges: everyMount,
   create(_options: object, { authentication }: GuardParts): Check | undefined {
-    return authentication && (request => rejectClaimedIdentity(request.raw.rawHeaders));
+    return authentication && (request => rejectClaimedIdentity(request.head.rawHeaders));
   },
 } as const satisfies Guard;
 

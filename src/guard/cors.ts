@@ -1,6 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { ownPagesOnly } from '../http/browser-fields.js';
-import { fieldValue, hasField } from '../http/header-fields.js';
+import type { RequestHead } from '../http/request-head.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import type { RequestContext } from '../request/context.js';
 import { type AnswerFields, type AnswerRule, answered, type Check, everyMount, type Guard } from './guard.js';
@@ -23,7 +22,7 @@ export const cors = {
   options,
   create(values: CorsOptions): AnswerFields {
     const policy = corsPolicyOf(values);
-    return policy === undefined ? () => ownPagesOnly : ({ raw }) => policy.answerHeaders(raw);
+    return policy === undefined ? () => ownPagesOnly : ({ head }) => policy.answerHeaders(head);
   },
 } as const satisfies AnswerRule;
 
@@ -37,7 +36,7 @@ export function corsPolicyOf({ corsAllowedOrigins }: CorsOptions): CorsPolicy | 
 export interface CorsPolicy {
   isAllowed(origin: string): boolean;
   /** Fields of every answer to this request: name, value, … */
-  answerHeaders(request: PageRequest): readonly string[];
+  answerHeaders(head: RequestHead): readonly string[];
 }
 
 /** The API server's own lists (k8s.io/apiserver `filters.WithCORS`). */
@@ -72,10 +71,10 @@ export function createCorsPolicy(origins: RegexpList): CorsPolicy {
   const known = new Map<string, readonly string[]>();
   const policy: CorsPolicy = {
     isAllowed: origin => known.has(origin) || origins.matches(origin),
-    answerHeaders(request) {
-      const origin = pageOrigin(request);
+    answerHeaders(head) {
+      const origin = pageOrigin(head);
       if (origin === undefined || !policy.isAllowed(origin)) return others;
-      if (!hasField(request.rawHeaders, 'origin')) return embedding;
+      if (head.origin === undefined) return embedding;
       let headers = known.get(origin);
       if (headers === undefined) {
         headers = ['Access-Control-Allow-Origin', origin, ...allowed, ...anyPage, ...vary.origin];
@@ -86,9 +85,6 @@ export function createCorsPolicy(origins: RegexpList): CorsPolicy {
   };
   return policy;
 }
-
-/** The parts of a request that say which page sends it. */
-export type PageRequest = Pick<IncomingMessage, 'method' | 'rawHeaders' | 'upgrade'>;
 
 /** One absolute URL, and its part before the path. Two Referer fields, which are joined by a comma and a space, are none. */
 const referringUrl = /^([^:/?#\s]+:\/\/[^/?#\s]*)(?:[/?#]\S*)?$/;
@@ -101,10 +97,9 @@ const referringUrl = /^([^:/?#\s]+:\/\/[^/?#\s]*)(?:[/?#]\S*)?$/;
  * A Referer says less than an Origin: a page sends it for every image that a visitor has put there. So it never counts for a write or an
  * upgrade.
  */
-export function pageOrigin({ method, rawHeaders, upgrade }: PageRequest): string | undefined {
-  const origin = fieldValue(rawHeaders, 'origin');
-  if (origin !== undefined || method !== 'GET' || upgrade === true) return origin;
-  return referringUrl.exec(fieldValue(rawHeaders, 'referer') ?? '')?.[1];
+export function pageOrigin({ method, isUpgrade, origin, referer = '' }: RequestHead): string | undefined {
+  if (origin !== undefined || method !== 'GET' || isUpgrade) return origin;
+  return referringUrl.exec(referer)?.[1];
 }
 
 /** A browser that asks before it sends a request gets its answer at once. */
@@ -121,8 +116,8 @@ export const preflight = {
  * Answers preflights of allowed origins (Fetch, "CORS-preflight fetch") as the API server does: 204 to every OPTIONS, before callers are
  * authenticated, because browsers send no credentials with it. A preflight is never sent to the API server.
  */
-function answerPreflight({ raw, reply }: RequestContext): typeof answered | undefined {
-  if (raw.method !== 'OPTIONS' || !reply.hasHeader('Access-Control-Allow-Origin')) return undefined;
+function answerPreflight({ head, reply }: RequestContext): typeof answered | undefined {
+  if (head.method !== 'OPTIONS' || !reply.hasHeader('Access-Control-Allow-Origin')) return undefined;
   reply.code(204).send();
   return answered;
 }

@@ -1,4 +1,4 @@
-import { fieldValue, hasField, type RawHeaders } from '../http/header-fields.js';
+import type { RequestHead } from '../http/request-head.js';
 import type { RequestContext } from '../request/context.js';
 import { type CorsOptions, corsPolicyOf, pageOrigin } from './cors.js';
 import type { FilterSwitch } from './filter.js';
@@ -23,17 +23,16 @@ export const crossSite = {
 } as const satisfies Guard;
 
 /** Judges a request by the site that it comes from; throws a Rejection. */
-type CrossSiteCheck = (request: Pick<RequestContext, 'mount' | 'path' | 'raw'>) => void;
+type CrossSiteCheck = (request: Pick<RequestContext, 'mount' | 'path' | 'head'>) => void;
 
 /**
  * Whether a browser says that a page of another origin causes a request: by every `Sec-Fetch-Site` but `same-origin` and `none`, compared
  * with case. Another port of the same host is `same-site`. Several values and unknown ones count too.
  */
-export function comesFromOtherSite(rawHeaders: RawHeaders): boolean {
-  const site = fieldValue(rawHeaders, 'sec-fetch-site');
-  if (site === undefined || site === 'same-origin') return false;
+export function comesFromOtherSite({ fetchSite, isPrefetch }: RequestHead): boolean {
+  if (fetchSite === undefined || fetchSite === 'same-origin') return false;
   // Chromium says `none`, as for an address that a user types, when the speculation rules of any page prefetch something.
-  return site !== 'none' || isPrefetch(rawHeaders);
+  return fetchSite !== 'none' || isPrefetch;
 }
 
 /**
@@ -42,11 +41,11 @@ export function comesFromOtherSite(rawHeaders: RawHeaders): boolean {
  * `Sec-Fetch-Site` passes: only browsers send it, to https and loopback.
  */
 export function createCrossSiteCheck(isAllowed: (origin: string) => boolean): CrossSiteCheck {
-  return ({ raw, mount, path }) => {
-    if (!comesFromOtherSite(raw.rawHeaders)) return;
-    const origin = pageOrigin(raw);
+  return ({ head, mount, path }) => {
+    if (!comesFromOtherSite(head)) return;
+    const origin = pageOrigin(head);
     if (origin !== undefined && isAllowed(origin)) return;
-    const isLink = raw.method === 'GET' && raw.upgrade !== true && isTopLevelNavigation(raw.rawHeaders);
+    const isLink = head.method === 'GET' && !head.isUpgrade && isTopLevelNavigation(head);
     const mayBeProxied = (mount.isApi || mount.namesContext) && mayBeProxiedPage(path.received.path);
     if (isLink && !mayBeProxied) return;
     throw new Rejection(
@@ -59,15 +58,6 @@ export function createCrossSiteCheck(isAllowed: (origin: string) => boolean): Cr
 }
 
 /** Whether a browser opens the answer in a tab or window, and now: not in a frame, and not ahead of a click. */
-function isTopLevelNavigation(rawHeaders: RawHeaders): boolean {
-  return (
-    fieldValue(rawHeaders, 'sec-fetch-mode') === 'navigate' &&
-    fieldValue(rawHeaders, 'sec-fetch-dest') === 'document' &&
-    !isPrefetch(rawHeaders)
-  );
-}
-
-/** Whether a browser loads something that its user may never see. Older browsers call the field `Purpose`. */
-function isPrefetch(rawHeaders: RawHeaders): boolean {
-  return hasField(rawHeaders, 'sec-purpose') || hasField(rawHeaders, 'purpose');
+function isTopLevelNavigation({ fetchMode, fetchDest, isPrefetch }: RequestHead): boolean {
+  return fetchMode === 'navigate' && fetchDest === 'document' && !isPrefetch;
 }

@@ -45,7 +45,7 @@ export const filter = {
       rejectPaths: validRegexpList(values.rejectPaths),
       rejectMethods: validRegexpList(values.rejectMethods),
     });
-    return ({ raw, path }) => check(raw.method as string, path.forServer, path.serverPath);
+    return ({ head, path }) => check(head.method, path.forServer, path.serverPath);
   },
 } as const satisfies OperationGuard;
 

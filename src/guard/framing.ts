@@ -1,8 +1,6 @@
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { fieldValue } from '../http/header-fields.js';
 import { isHttp2 } from '../http/http2-request.js';
-import { hasBody } from '../http/message.js';
+import type { RequestContext } from '../request/context.js';
 import type { Check, Guard } from './guard.js';
 import { everyMount } from './guard.js';
 import { Rejection } from './rejection.js';
@@ -22,7 +20,7 @@ export const framing = {
   options: {},
   reasons: ['bad_request'],
   judges: everyMount,
-  create: (): Check => request => rejectUncertainFraming(request.raw),
+  create: (): Check => rejectUncertainFraming,
 } as const satisfies Guard;
 
 /**
@@ -32,24 +30,24 @@ export const framing = {
  * - a transfer coding other than chunked alone, or any in HTTP/1.0 (RFC 9112, section 6.1);
  * - an upgrade that announces a body: its bytes could be the body, the new protocol, or the next request.
  */
-export function rejectUncertainFraming(request: IncomingMessage): void {
-  const { socket, rawHeaders, httpVersion } = request;
+export function rejectUncertainFraming({ raw, head }: Pick<RequestContext, 'raw' | 'head'>): void {
+  const { socket, httpVersion } = raw;
   if (condemned.has(socket))
     throw rejection('the request before this one on its connection had no certain end');
-  if (rawHeaders.length > 2 * maxFields) {
+  if (head.rawHeaders.length > 2 * maxFields) {
     throw condemn(socket, `the request has more than ${maxFields} header fields`, 431);
   }
-  if (httpVersion !== '1.1' && httpVersion !== '1.0' && !isHttp2(request)) {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0' && !isHttp2(raw)) {
     throw condemn(socket, `HTTP/${httpVersion} is not supported; send HTTP/1.1`);
   }
-  const coding = fieldValue(rawHeaders, 'transfer-encoding');
+  const coding = head.transferEncoding;
   if (coding !== undefined) {
     if (httpVersion === '1.0') throw condemn(socket, 'an HTTP/1.0 request cannot have a Transfer-Encoding');
     if (coding.toLowerCase() !== 'chunked') {
       throw condemn(socket, 'no Transfer-Encoding but chunked is supported');
     }
   }
-  if (request.upgrade && hasBody(request)) {
+  if (head.isUpgrade && head.hasBody) {
     throw condemn(socket, 'a request with an Upgrade header cannot have a body; send it without Upgrade');
   }
 }

@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import { fieldValue } from '../http/header-fields.js';
+import type { RequestHead } from '../http/request-head.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import type { FilterSwitch } from './filter.js';
 import { type Check, everyMount, type Guard } from './guard.js';
@@ -23,12 +22,12 @@ export const host = {
   create({ acceptHosts, disableFilter }: OptionValues<typeof options> & FilterSwitch): Check | undefined {
     if (disableFilter) return undefined;
     const check = createHostCheck(validRegexpList(acceptHosts));
-    return request => check(request.raw);
+    return request => check(request.head);
   },
 } as const satisfies Guard;
 
 /** Judges a request by its Host header; throws a Rejection. */
-type HostCheck = (request: IncomingMessage) => void;
+type HostCheck = (head: RequestHead) => void;
 
 /** A host name, IPv4 address or bracketed IPv6 address, and a port (RFC 3986, section 3.2, without userinfo). */
 const hostAndPort = /^(\[[0-9a-fA-F:.]+\]|[^\s@/\\?#:[\],]+)(?::(\d*))?$/;
@@ -41,8 +40,7 @@ const hostAndPort = /^(\[[0-9a-fA-F:.]+\]|[^\s@/\\?#:[\],]+)(?::(\d*))?$/;
 export function createHostCheck(accepted: RegexpList): HostCheck {
   // Nearly all requests have the same few hosts; a small set keeps the expressions off the hot path.
   const known = new Set<string>();
-  return ({ rawHeaders }) => {
-    const host = fieldValue(rawHeaders, 'host') ?? '';
+  return ({ host = '' }) => {
     if (known.has(host)) return;
     if (!spellings(host).some(spelling => accepted.matches(spelling))) {
       throw new Rejection(

@@ -10,8 +10,8 @@ export const impersonation = {
   judges: apiMounts,
   create:
     (): Check =>
-    ({ endpoint, raw }) => {
-      if (endpoint.config.impersonation !== undefined) rejectImpersonation(raw.rawHeaders);
+    ({ endpoint, head }) => {
+      if (endpoint.config.impersonation !== undefined) rejectImpersonation(head.rawHeaders);
     },
 } as const satisfies Guard;
 

@@ -39,9 +39,9 @@ export const limits = {
   judges: countedMounts,
   create({ allContexts }: { readonly allContexts: boolean }, { slots }: GuardParts): Check {
     return request => {
-      const { caller, raw, record, mount } = request;
+      const { caller, raw, head, record, mount } = request;
       const user = caller?.username ?? raw.socket.remoteAddress ?? '';
-      const kind = record.longRunning || raw.upgrade ? 'longrunning' : 'inflight';
+      const kind = record.longRunning || head.isUpgrade ? 'longrunning' : 'inflight';
       request.onEnd(slots.take(user, kind, allContexts && mount.isApi ? request.cluster : undefined));
     };
   },

@@ -1,8 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { fieldValue, hasField } from '../http/header-fields.js';
-import { asksForUpgrade } from '../http/message.js';
+import type { RequestHead } from '../http/request-head.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
+import type { RequestContext } from '../request/context.js';
 import { type CorsOptions, corsPolicyOf, pageOrigin } from './cors.js';
 import { comesFromOtherSite } from './cross-site.js';
 import { apiMounts, type Check, type Guard } from './guard.js';
@@ -20,18 +19,21 @@ export const origin = {
   create(options: CorsOptions): Check {
     const cors = corsPolicyOf(options);
     const check = createOriginCheck(origin => cors?.isAllowed(origin) === true);
-    return ({ raw, path }) => {
-      if (comesFromBrowser(raw)) check(raw, path.decidedOn);
+    return request => {
+      if (comesFromBrowser(request.head)) check(request, request.path.decidedOn);
     };
   },
 } as const satisfies Guard;
 
 /** Judges a request by the web page that it comes from; throws a Rejection. */
-type OriginCheck = (request: IncomingMessage, info: RequestInfo) => void;
+type OriginCheck = (request: PageRequest, info: RequestInfo) => void;
+
+/** A request that may come from a web page, and the connection that shows its scheme. */
+type PageRequest = Pick<RequestContext, 'head' | 'raw'>;
 
 /** Whether a request says which page it comes from. Only browsers send these fields. */
-export function comesFromBrowser({ rawHeaders }: IncomingMessage): boolean {
-  return hasField(rawHeaders, 'origin') || hasField(rawHeaders, 'sec-fetch-site');
+export function comesFromBrowser({ origin, fetchSite }: RequestHead): boolean {
+  return origin !== undefined || fetchSite !== undefined;
 }
 
 /**
@@ -41,12 +43,11 @@ export function comesFromBrowser({ rawHeaders }: IncomingMessage): boolean {
  */
 export function createOriginCheck(isAllowed: (origin: string) => boolean): OriginCheck {
   return (request, info) => {
-    const origin = fieldValue(request.rawHeaders, 'origin');
-    const site = fieldValue(request.rawHeaders, 'sec-fetch-site');
-    if (origin !== undefined && isAllowed(origin)) return;
-    if (isOwn(request, origin, site)) return;
-    if (isRead(info, request) && !asksForUpgrade(request)) return;
-    if (isEmbedded(request, info, isAllowed)) return;
+    const { head } = request;
+    if (head.origin !== undefined && isAllowed(head.origin)) return;
+    if (isOwn(request)) return;
+    if (isRead(info, head) && !head.asksForUpgrade) return;
+    if (isEmbedded(head, info, isAllowed)) return;
     throw new Rejection(
       403,
       'origin',
@@ -57,25 +58,21 @@ export function createOriginCheck(isAllowed: (origin: string) => boolean): Origi
 }
 
 /** Whether a page of an allowed origin frames or loads what is behind a proxy subresource. Browsers then send no Origin. */
-function isEmbedded(
-  request: IncomingMessage,
-  info: RequestInfo,
-  isAllowed: (origin: string) => boolean,
-): boolean {
-  if (request.method !== 'GET' || info.subresource !== 'proxy' || !hasOneReading(info)) return false;
-  const origin = pageOrigin(request);
+function isEmbedded(head: RequestHead, info: RequestInfo, isAllowed: (origin: string) => boolean): boolean {
+  if (head.method !== 'GET' || info.subresource !== 'proxy' || !hasOneReading(info)) return false;
+  const origin = pageOrigin(head);
   return origin !== undefined && isAllowed(origin);
 }
 
-function isOwn(request: IncomingMessage, origin: string | undefined, site: string | undefined): boolean {
-  if (comesFromOtherSite(request.rawHeaders)) return false;
+function isOwn({ head, raw }: PageRequest): boolean {
+  const { origin, host } = head;
+  if (comesFromOtherSite(head)) return false;
   if (origin === undefined) return true;
-  const host = fieldValue(request.rawHeaders, 'host');
   if (host === undefined || !isSerializedOrigin(origin)) return false;
-  const own = (request.socket as TLSSocket).encrypted === true ? 'https' : 'http';
+  const own = (raw.socket as TLSSocket).encrypted === true ? 'https' : 'http';
   const [scheme, authority] = split(origin);
   if (withoutDefaultPort(scheme, authority) !== withoutDefaultPort(scheme, host.toLowerCase())) return false;
-  return scheme === own || (scheme === 'https' && site === 'same-origin');
+  return scheme === own || (scheme === 'https' && head.fetchSite === 'same-origin');
 }
 
 function split(origin: string): [scheme: string, authority: string] {

@@ -1,9 +1,8 @@
-import { fieldValue, type RawHeaders } from '../http/header-fields.js';
-import { asksForUpgrade } from '../http/message.js';
+import type { RawHeaders } from '../http/header-fields.js';
+import type { RequestHead } from '../http/request-head.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
-import type { OperationMessage } from '../request/operation.js';
 import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
 import { hasOneReading } from './one-reading.js';
 import { Rejection } from './rejection.js';
@@ -24,7 +23,7 @@ export const readOnly = {
   judges: apiMounts,
   judgesOperations: true,
   create({ readOnly }: OptionValues<typeof options>): OperationCheck | undefined {
-    return readOnly ? ({ path, raw }) => rejectWrite(path.decidedOn, raw) : undefined;
+    return readOnly ? ({ path, head }) => rejectWrite(path.decidedOn, head) : undefined;
   },
 } as const satisfies OperationGuard;
 
@@ -56,8 +55,8 @@ const methodOverride = /^(?:x[^a-z0-9]*)?(?:http[^a-z0-9]*)?method(?:[^a-z0-9]*o
  * For `--read-only`: rejects everything but get, list, watch and access reviews. RequestInfo's verb decides, not the HTTP method, because
  * `kubectl exec` is a GET. Throws a Rejection.
  */
-export function rejectWrite(info: RequestInfo, request: OperationMessage): void {
-  if (isRead(info, request) || isReview(info, request)) return;
+export function rejectWrite(info: RequestInfo, head: RequestHead): void {
+  if (isRead(info, head) || isReview(info, head)) return;
   throw new Rejection(
     403,
     'read_only',
@@ -69,11 +68,11 @@ export function rejectWrite(info: RequestInfo, request: OperationMessage): void 
 /**
  * Whether a request only reads: get, list or watch without an upgrade, or one of the two reads that the API server serves over WebSockets.
  */
-export function isRead(info: RequestInfo, request: OperationMessage): boolean {
-  const { method } = request;
+export function isRead(info: RequestInfo, head: RequestHead): boolean {
+  const { method } = head;
   if ((method !== 'GET' && method !== 'HEAD') || !hasOneReading(info)) return false;
-  if (overridesMethod(request.rawHeaders)) return false;
-  if (asksForUpgrade(request)) return isReadOverWebSocket(info, request);
+  if (overridesMethod(head.rawHeaders)) return false;
+  if (head.asksForUpgrade) return isReadOverWebSocket(info, head);
   if (!info.isResourceRequest) return !profiling.test(info.path);
   const { verb } = info;
   if (verb !== 'get' && verb !== 'list' && verb !== 'watch') return false;
@@ -91,17 +90,17 @@ function overridesMethod(rawHeaders: RawHeaders): boolean {
  * A watch, or a Pod's log. Nothing else: an aggregated API may answer a GET of any subresource with a console, as KubeVirt's
  * `virtualmachineinstances/console` does.
  */
-function isReadOverWebSocket(info: RequestInfo, { rawHeaders }: OperationMessage): boolean {
-  if (fieldValue(rawHeaders, 'upgrade')?.toLowerCase() !== 'websocket') return false;
+function isReadOverWebSocket(info: RequestInfo, { upgradeProtocol }: RequestHead): boolean {
+  if (upgradeProtocol.toLowerCase() !== 'websocket') return false;
   if (info.verb === 'watch') return info.subresource === '';
   return (
     info.verb === 'get' && info.apiGroup === '' && info.resource === 'pods' && info.subresource === 'log'
   );
 }
 
-function isReview(info: RequestInfo, request: OperationMessage): boolean {
-  if (request.method !== 'POST' || info.verb !== 'create' || asksForUpgrade(request)) return false;
-  if (overridesMethod(request.rawHeaders)) return false;
+function isReview(info: RequestInfo, head: RequestHead): boolean {
+  if (head.method !== 'POST' || info.verb !== 'create' || head.asksForUpgrade) return false;
+  if (overridesMethod(head.rawHeaders)) return false;
   return (
     reviews.get(info.apiGroup)?.has(info.resource) === true &&
     info.name === '' &&

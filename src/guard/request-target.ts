@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { RequestHead } from '../http/request-head.js';
 import type { RequestTarget } from '../request/request-target.js';
 import { type Check, everyMount, type Guard } from './guard.js';
 import { Rejection } from './rejection.js';
@@ -25,19 +25,17 @@ export const hostField = {
   options: {},
   reasons: ['bad_request'],
   judges: everyMount,
-  create: (): Check => request => rejectUncertainHost(request.raw),
+  create:
+    (): Check =>
+    ({ head, raw }) =>
+      rejectUncertainHost(head, raw.httpVersion),
 } as const satisfies Guard;
 
 /**
  * Rejects more than one Host header, with HTTP/2's `:authority` counted as one. Also rejects none, except in HTTP/1.0 (RFC 9112, section
  * 3.2).
  */
-export function rejectUncertainHost({ rawHeaders, httpVersion }: IncomingMessage): void {
-  let hosts = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] as string;
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
-  }
+export function rejectUncertainHost({ hosts }: RequestHead, httpVersion: string): void {
   if (hosts > 1) {
     const what = httpVersion === '2.0' ? ':authority and Host that differ' : 'more than one Host header';
     throw new Rejection(400, 'bad_request', `the request has ${what}`);

@@ -44,10 +44,10 @@ interface Leg {
 /** Returns the request of a client in the form for the API server, for plain requests and upgrades. */
 export function upstreamRequest(
   { authenticates }: Pick<ProxyContext, 'authenticates'>,
-  { mount, path, raw, record, caller, endpoint }: RequestContext,
+  { mount, path, raw, head, record, caller, endpoint }: RequestContext,
   { headers: added, body, connection, reader, isRepeatable }: Leg,
 ): UpstreamRequest {
-  const headers = clientHeaders(raw.rawHeaders, {
+  const headers = clientHeaders(head.rawHeaders, {
     dropsCredentials: authenticates,
     requestId: record.origin.requestId,
     auditId: record.audit?.id,
@@ -55,11 +55,13 @@ export function upstreamRequest(
   });
   headers.push(...added);
   return {
-    method: raw.method as string,
+    method: head.method,
     target: path.forServer.raw,
     isBelowServerPath: mount.appendsServerPath,
     headers,
-    bringsAuthorization: !authenticates && hasField(headers, 'authorization'),
+    // A client may name its own credential in `Connection`, and then it is not sent on.
+    bringsAuthorization:
+      !authenticates && head.authorization !== undefined && hasField(headers, 'authorization'),
     impersonation: authenticates ? caller && impersonationOf(caller) : 'configured',
     // Behind a proxy subresource another program may have sent a 401, which its client has to see.
     hidesRefusal: authenticates && record.info.subresource !== 'proxy',

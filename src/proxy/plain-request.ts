@@ -1,8 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Cluster } from '../clusters/cluster.js';
-import { hasField } from '../http/header-fields.js';
 import type { Http2Response } from '../http/http2-response.js';
-import { hasBody } from '../http/message.js';
 import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { RequestContext } from '../request/context.js';
@@ -39,10 +37,10 @@ export class PlainRequest implements OpenStream, WriterOwner {
     this.#request = client.raw;
     this.#response = client.reply.raw;
     this.#http2 = client.http2;
-    this.#hasBody = hasBody(client.raw);
+    this.#hasBody = client.head.hasBody;
     const { verb, subresource } = client.record.info;
     this.mayShare =
-      (verb === 'watch' || subresource === 'log') && client.raw.method === 'GET' && !this.#hasBody;
+      (verb === 'watch' || subresource === 'log') && client.head.method === 'GET' && !this.#hasBody;
     this.#writer = new ClientWriter(client, context, this);
   }
 
@@ -78,9 +76,9 @@ export class PlainRequest implements OpenStream, WriterOwner {
   }
 
   #upstreamRequest(): UpstreamRequest {
-    const method = this.#request.method as string;
-    const body = this.#hasBody ? new RequestBody(this.#request, this.#context.patience) : undefined;
-    const saysNoBody = body === undefined && hasField(this.#request.rawHeaders, 'content-length');
+    const { method, contentLength } = this.#client.head;
+    const body = this.#hasBody ? new RequestBody(this.#client, this.#context.patience) : undefined;
+    const saysNoBody = body === undefined && contentLength !== undefined;
     return upstreamRequest(this.#context, this.#client, {
       headers: body?.framing ?? (saysNoBody ? ['Content-Length', '0'] : []),
       body,

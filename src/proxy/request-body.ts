@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { fieldValue } from '../http/header-fields.js';
 import { codedError } from '../lib/coded-error.js';
 import { StallTimer } from '../lib/stall-timer.js';
+import type { RequestContext } from '../request/context.js';
 import type { OutgoingBody } from '../transport/round-trip.js';
 
 /**
@@ -19,10 +19,10 @@ export class RequestBody implements OutgoingBody {
   #onSent: () => void = () => {};
 
   /** @param patience How long the API server may read nothing of the body while no answer comes either, in milliseconds. */
-  constructor(request: IncomingMessage, patience: number) {
-    this.#request = request;
+  constructor({ raw, head }: Pick<RequestContext, 'raw' | 'head'>, patience: number) {
+    this.#request = raw;
     this.#patience = patience;
-    const length = fieldValue(request.rawHeaders, 'content-length');
+    const length = head.contentLength;
     this.#isChunked = length === undefined;
     this.framing = length === undefined ? ['Transfer-Encoding', 'chunked'] : ['Content-Length', length];
   }

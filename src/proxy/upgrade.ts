@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Cluster } from '../clusters/cluster.js';
 import { fieldValue, type RawHeaders } from '../http/header-fields.js';
-import { asksForUpgrade, upgradeProtocol } from '../http/message.js';
 import { StatusError } from '../kubernetes/status.js';
 import { StallTimer } from '../lib/stall-timer.js';
 import type { EndReason } from '../observability/metrics/traffic-metrics.js';
@@ -61,7 +60,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     this.#request = request;
     this.#response = request.reply.raw;
     this.#client = socket;
-    this.#asks = asksForUpgrade(request.raw);
+    this.#asks = request.head.asksForUpgrade;
     this.#early = head.length > 0 ? [head] : [];
     this.#writer = new ClientWriter(request, context, this);
     const { cluster } = request;
@@ -88,10 +87,10 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   }
 
   #upstreamRequest() {
-    const { raw } = this.#request;
-    const headers = this.#asks ? ['Connection', 'Upgrade', 'Upgrade', upgradeProtocol(raw.rawHeaders)] : [];
+    const { head } = this.#request;
+    const headers = this.#asks ? ['Connection', 'Upgrade', 'Upgrade', head.upgradeProtocol] : [];
     // Without it, Node announces chunks for a POST, and the last chunk could be taken for the first bytes of the new protocol.
-    if (raw.method !== 'GET') headers.push('Content-Length', '0');
+    if (head.method !== 'GET') headers.push('Content-Length', '0');
     return upstreamRequest(this.#context, this.#request, {
       headers,
       connection: 'upgrade',
@@ -128,7 +127,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     this.#response.detachSocket(client);
     record.answeredUpstream(101, fieldValue(headers, 'audit-id'));
     record.opened(101);
-    this.#context.traffic.upgraded(upgradeProtocol(headers));
+    this.#context.traffic.upgraded(fieldValue(headers, 'upgrade') ?? '');
     this.#stopWaiting();
     client.write(switchingProtocols(statusMessage, headers, this.#request), 'latin1');
     if (head.length > 0) client.write(head);

@@ -6,8 +6,8 @@ import type { WatchRequest } from '../watches/watch-to-share.js';
 import type { ProxyContext } from './client-request.js';
 
 /** Whether a request is a watch of resources. A program behind a subresource may use the same words for something else. */
-export function isWatch({ raw, record: { info } }: Pick<RequestContext, 'raw' | 'record'>): boolean {
-  return raw.method === 'GET' && info.verb === 'watch' && info.isResourceRequest && info.subresource === '';
+export function isWatch({ head, record: { info } }: Pick<RequestContext, 'head' | 'record'>): boolean {
+  return head.method === 'GET' && info.verb === 'watch' && info.isResourceRequest && info.subresource === '';
 }
 
 /** What a client's watch needs to be shared. `own` is the request that is sent if it cannot be. */
@@ -16,13 +16,13 @@ export function watchRequest(
   request: RequestContext,
   own: UpstreamRequest,
 ): WatchRequest {
-  const { raw, caller, record } = request;
+  const { head, caller, record } = request;
   const { rawPath, query } = request.path.forServer;
   return {
     own,
     path: rawPath,
     query,
-    rawHeaders: authenticates ? withoutField(raw.rawHeaders, 'authorization') : raw.rawHeaders,
+    rawHeaders: authenticates ? withoutField(head.rawHeaders, 'authorization') : head.rawHeaders,
     requestId: record.origin.requestId,
     expires: caller?.expires,
     attributes: attributesOf(request),

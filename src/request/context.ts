@@ -8,7 +8,7 @@ import { Operation } from './operation.js';
 
 /** One request while the guards judge it, plain or with an upgrade. */
 export class RequestContext extends Operation {
-  declare readonly raw: IncomingMessage;
+  readonly raw: IncomingMessage;
   readonly reply: FastifyReply;
   /** The user who sends the request; undefined before authentication, and if callers are not authenticated. */
   caller: UserInfo | undefined;
@@ -24,6 +24,7 @@ export class RequestContext extends Operation {
 
   constructor(raw: IncomingMessage, reply: FastifyReply, destination: Destination) {
     super(raw, destination, reply.request.originalUrl);
+    this.raw = raw;
     this.reply = reply;
     this.http2 = raw.httpVersionMajor === 2 ? (reply.raw as unknown as Http2Response) : undefined;
   }

@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Cluster } from '../clusters/cluster.js';
 import { Rejection } from '../guard/rejection.js';
-import { fieldValue } from '../http/header-fields.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import { RequestAudit } from '../observability/audit/request-audit.js';
 import type { Logger } from '../observability/log/logger.js';
@@ -70,14 +68,15 @@ export class Accounting {
     return this.#parts.clusters.metricsOf(mount.isApi ? cluster : undefined);
   }
 
-  #originOf({ reply, raw, path, mount, cluster }: RequestContext): RequestOrigin {
+  #originOf({ raw, head, path, mount, cluster }: RequestContext): RequestOrigin {
     return {
-      method: raw.method as string,
+      method: head.method,
       path: loggable(path.forServer.rawPath),
       remoteAddress: raw.socket.remoteAddress,
       cluster: mount.isApi ? this.#parts.clusters.nameOf(cluster) : undefined,
-      requestId: reply.request.id,
-      traceparent: fieldValue(raw.rawHeaders, 'traceparent')?.slice(0, 128),
+      // The one that the request brings, or a new one.
+      requestId: head.requestId?.slice(0, 128) ?? randomUUID(),
+      traceparent: head.traceparent?.slice(0, 128),
     };
   }
 
@@ -120,11 +119,6 @@ export class Accounting {
       audit?.annotate('kube-api-proxy/rejected-by', failure.reason);
     } else if (failure instanceof UpstreamError) this.#metricsOf(request).upstreamError(failure.reason);
   }
-}
-
-/** The ID of a request, in logs here and upstream: the one that it brings, or a new one. */
-export function requestIdOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): string {
-  return fieldValue(rawHeaders, 'x-request-id')?.slice(0, 128) ?? randomUUID();
 }
 
 /** The path for logs. A target that is not a path can contain a password (`http://user:password@host/`), and a path can be very long. */

@@ -56,10 +56,10 @@ export function createKubeconfigFacts({ options, registry, tls, callerEntries }:
     }));
     return [root, ...others];
   };
-  return ({ raw, caller }: RequestContext): KubeconfigFacts | undefined => {
-    const address = addressFor(raw, sources);
+  return (request: RequestContext): KubeconfigFacts | undefined => {
+    const address = addressFor(request, sources);
     if (address === undefined) return undefined;
-    const isForStranger = callerEntries.length > 0 && caller === undefined;
+    const isForStranger = callerEntries.length > 0 && request.caller === undefined;
     return {
       address,
       contexts: contextsFor(isForStranger),
@@ -76,8 +76,8 @@ export function createKubeconfigFacts({ options, registry, tls, callerEntries }:
  */
 export function createAuthorityCheck({ options, tls }: AddressParts): (request: RequestContext) => boolean {
   const sources = { publicUrl: options.publicUrl, trustsHost: !options.disableFilter };
-  return ({ raw }) => {
-    const address = addressFor(raw, sources);
+  return request => {
+    const address = addressFor(request, sources);
     if (tls === undefined || address === undefined) return false;
     const { protocol, hostname } = new URL(address);
     return protocol === 'https:' && tls.chain.isFor(hostname) && !tls.chain.isPublic;

@@ -18,7 +18,7 @@ import type { OpenStreams } from '../proxy/open-streams.js';
 import { listenForUpgrades } from '../proxy/upgrade-listener.js';
 import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
-import { Accounting, type AccountingParts, type MeasuredClusters, requestIdOf } from './accounting.js';
+import { Accounting, type AccountingParts, type MeasuredClusters } from './accounting.js';
 import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { answerErrors } from './errors.js';
@@ -230,7 +230,6 @@ function createApp(
   return fastify({
     logger: false,
     schemaController: schemaless,
-    genReqId: requestIdOf,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     serverFactory,

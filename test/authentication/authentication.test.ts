@@ -5,6 +5,7 @@ import { admitUsersOf } from '../../src/authentication/admitted-users.js';
 import { type AskedMethod, Authentication } from '../../src/authentication/authentication.js';
 import { AuthenticationError, IdentityError } from '../../src/authentication/identity.js';
 import type { AuthenticationRequest, RequestAuthenticator } from '../../src/authentication/method.js';
+import { RequestHead } from '../../src/http/request-head.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
 
@@ -34,9 +35,14 @@ function certificateMethod(authenticator: RequestAuthenticator): AskedMethod {
   return { name: 'client_certificate', hint: 'present a certificate', authenticator };
 }
 
+function requestOf(rawHeaders: string[]): AuthenticationRequest {
+  const head = new RequestHead({ method: 'GET', rawHeaders });
+  return { head, raw: { socket: {} } } as unknown as AuthenticationRequest;
+}
+
 function requestWith(token?: string): AuthenticationRequest {
   const rawHeaders = token === undefined ? [] : ['Authorization', `Bearer ${token}`];
-  return { raw: { rawHeaders, socket: {} } } as unknown as AuthenticationRequest;
+  return requestOf(rawHeaders);
 }
 
 function setUp(certificates?: RequestAuthenticator) {
@@ -100,11 +106,8 @@ describe('the methods of authentication', () => {
         token,
       );
     }
-    const basic = { raw: { rawHeaders: ['authorization', 'Basic eDp5'], socket: {} } };
-    await assert.rejects(
-      async () => authentication.identify(basic as unknown as AuthenticationRequest),
-      AuthenticationError,
-    );
+    const basic = requestOf(['authorization', 'Basic eDp5']);
+    await assert.rejects(async () => authentication.identify(basic), AuthenticationError);
     const failures = attempts.filter(({ result }) => result === 'failure');
     assert.equal(failures.length, 6);
   });

@@ -10,6 +10,7 @@ import type { MethodParts } from '../../src/authentication/method.js';
 import type { Cluster } from '../../src/clusters/cluster.js';
 import type { Endpoint } from '../../src/clusters/endpoint.js';
 import { createStaticSource } from '../../src/credentials/static-source.js';
+import { RequestHead } from '../../src/http/request-head.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
@@ -69,12 +70,13 @@ test('a token is valid in the clusters that know it, and one of a file in all of
   const userOf = async (token: string, { cluster }: { readonly cluster: Cluster }) => {
     const names: string[] = [];
     const subprotocol = `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString('base64url')}`;
-    for (const raw of [
+    for (const message of [
       { rawHeaders: ['Authorization', `Bearer ${token}`] },
       { rawHeaders: [...websocket, `v5.channel.k8s.io, ${subprotocol}`], upgrade: true },
     ]) {
       const request = {
-        raw: { socket: {}, ...raw } as unknown as IncomingMessage,
+        raw: { socket: {} } as IncomingMessage,
+        head: new RequestHead({ method: 'GET', ...message }),
         cluster,
         endpoint: cluster.endpoint as Endpoint,
         openCluster: () => undefined,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { addressFor } from '../../src/endpoints/own-address.js';
+import { RequestHead } from '../../src/http/request-head.js';
 
 interface Asked {
   readonly host?: string;
@@ -12,11 +13,10 @@ interface Asked {
 }
 
 function address({ host, socket, publicUrl = '', trustsHost = true, headers = [] }: Asked = {}) {
-  const request = {
-    rawHeaders: [...headers, ...(host === undefined ? [] : ['Host', host])],
-    socket: socket ?? { localAddress: '192.0.2.1', localPort: 8001 },
-  };
-  return addressFor(request as unknown as IncomingMessage, { publicUrl, trustsHost });
+  const rawHeaders = [...headers, ...(host === undefined ? [] : ['Host', host])];
+  const raw = { socket: socket ?? { localAddress: '192.0.2.1', localPort: 8001 } } as IncomingMessage;
+  const head = new RequestHead({ method: 'GET', rawHeaders });
+  return addressFor({ raw, head }, { publicUrl, trustsHost });
 }
 
 const bound = 'http://192.0.2.1:8001';

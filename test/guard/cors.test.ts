@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createCorsPolicy } from '../../src/guard/cors.js';
 import { compileOriginList } from '../../src/guard/origin-list.js';
-import { requestOf } from './judged-request.js';
+import { headOf } from './judged-request.js';
 
 const compiled = compileOriginList('--cors-allowed-origins', '^https://app\\.example$,^http://localhost:');
 assert.ok('list' in compiled);
 const policy = createCorsPolicy(compiled.list);
 const fieldsFor = (headers: Readonly<Record<string, string>>, line = 'GET /version') =>
-  policy.answerHeaders(requestOf(line, headers));
+  policy.answerHeaders(headOf(line, headers));
 const sameOrigin = ['Cross-Origin-Resource-Policy', 'same-origin'];
 const crossOrigin = ['Cross-Origin-Resource-Policy', 'cross-origin'];
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { createCrossSiteCheck, crossSite } from '../../src/guard/cross-site.js';
 import type { Mount } from '../../src/request/mount.js';
 import { RequestPath } from '../../src/request/request-path.js';
-import { rejectionOf, requestOf } from './judged-request.js';
+import { headOf, rejectionOf } from './judged-request.js';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -23,7 +23,7 @@ const pod = '/api/v1/namespaces/n/pods/web';
 function judge(line: string, headers: Headers, mount: keyof typeof mounts = 'api') {
   const [, target = ''] = line.split(' ');
   const path = new RequestPath({ method: 'GET', received: target, target, prefix: '', serverPath: '' });
-  return rejectionOf(() => check({ raw: requestOf(line, headers), mount: mounts[mount], path }));
+  return rejectionOf(() => check({ head: headOf(line, headers), mount: mounts[mount], path }));
 }
 
 function passes(line: string, headers: Headers, mount?: keyof typeof mounts): void {

@@ -3,21 +3,27 @@ import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { rejectUncertainFraming } from '../../src/guard/framing.js';
 import { Rejection } from '../../src/guard/rejection.js';
+import { RequestHead } from '../../src/http/request-head.js';
 
-function request(upgrade: boolean, headers: Record<string, string>): IncomingMessage {
-  const rawHeaders = Object.entries(headers).flat();
-  return { upgrade, rawHeaders, httpVersion: '1.1', socket: {} } as unknown as IncomingMessage;
+function request(
+  upgrade: boolean,
+  headers: Record<string, string>,
+  { httpVersion = '1.1', socket = {} }: { httpVersion?: string; socket?: object } = {},
+) {
+  const head = new RequestHead({ method: 'GET', upgrade, rawHeaders: Object.entries(headers).flat() });
+  return { head, raw: { httpVersion, socket } as IncomingMessage };
 }
 
 describe('an HTTP version', () => {
   it('other than 1.0 and 1.1 is rejected, together with all that follows on the connection', () => {
     for (const httpVersion of ['0.9', '2.0']) {
-      const strange = { ...request(false, {}), httpVersion } as IncomingMessage;
+      const socket = {};
+      const strange = request(false, {}, { httpVersion, socket });
       assert.throws(() => rejectUncertainFraming(strange), Rejection, httpVersion);
-      const next = { ...strange, httpVersion: '1.1' } as IncomingMessage;
+      const next = request(false, {}, { socket });
       assert.throws(() => rejectUncertainFraming(next), /before this one/);
     }
-    rejectUncertainFraming({ ...request(false, {}), httpVersion: '1.0' } as IncomingMessage);
+    rejectUncertainFraming(request(false, {}, { httpVersion: '1.0' }));
   });
 });
 

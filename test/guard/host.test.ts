@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { createHostCheck } from '../../src/guard/host.js';
 import { compileRegexpList } from '../../src/guard/regexp-list.js';
 import { Rejection } from '../../src/guard/rejection.js';
 import { rejectUncertainHost } from '../../src/guard/request-target.js';
+import { RequestHead } from '../../src/http/request-head.js';
 import { optionTable } from '../../src/options/table.js';
 import { assertLinear } from '../support/growth.js';
 
@@ -16,9 +16,9 @@ function guardFor(
   const guard = createHostCheck(compiled.list);
   return (...rawHeaders) => {
     try {
-      const request = { rawHeaders, httpVersion: '1.0' } as unknown as IncomingMessage;
-      rejectUncertainHost(request);
-      guard(request);
+      const head = new RequestHead({ method: 'GET', rawHeaders });
+      rejectUncertainHost(head, '1.0');
+      guard(head);
       return undefined;
     } catch (error) {
       assert.ok(error instanceof Rejection);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { IncomingMessage } from 'node:http';
 import { Rejection } from '../../src/guard/rejection.js';
+import { RequestHead } from '../../src/http/request-head.js';
 import { parseRequestInfo, type RequestInfo } from '../../src/kubernetes/request-info.js';
 import { parseRequestTarget } from '../../src/request/request-target.js';
 
@@ -12,11 +12,14 @@ export function infoOf(line: string): RequestInfo {
   return parseRequestInfo(method, target.path, target.query);
 }
 
-/** The parts of a request that guards read, with header names in lower case. An Upgrade header makes it an upgrade. */
-export function requestOf(line: string, headers: Readonly<Record<string, string>> = {}): IncomingMessage {
-  const [method] = line.split(' ');
-  const rawHeaders = Object.entries(headers).flat();
-  return { method, rawHeaders, upgrade: 'upgrade' in headers, socket: {} } as unknown as IncomingMessage;
+/** The head of a request, with header names in lower case. An Upgrade header makes it an upgrade. */
+export function headOf(line: string, headers: Readonly<Record<string, string>> = {}): RequestHead {
+  const [method = ''] = line.split(' ');
+  return new RequestHead({
+    method,
+    rawHeaders: Object.entries(headers).flat(),
+    upgrade: 'upgrade' in headers,
+  });
 }
 
 /** The rejection that `judge` throws; undefined if it accepts the request. */

@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { rejectWrite } from '../../src/guard/read-only.js';
-import { infoOf, rejectionOf, requestOf } from './judged-request.js';
+import { headOf, infoOf, rejectionOf } from './judged-request.js';
 import { uncertainSpellings } from './uncertain-spellings.js';
 
 type Headers = Readonly<Record<string, string>>;
 
 function passes(line: string, headers: Headers = {}): void {
   assert.equal(
-    rejectionOf(() => rejectWrite(infoOf(line), requestOf(line, headers))),
+    rejectionOf(() => rejectWrite(infoOf(line), headOf(line, headers))),
     undefined,
     `${line} ${JSON.stringify(headers)}`,
   );
 }
 
 function refuses(line: string, headers: Headers = {}): void {
-  const refusal = rejectionOf(() => rejectWrite(infoOf(line), requestOf(line, headers)));
+  const refusal = rejectionOf(() => rejectWrite(infoOf(line), headOf(line, headers)));
   assert.equal(refusal?.reason, 'read_only', `${line} ${JSON.stringify(headers)}`);
   assert.match(refusal.message, /--read-only/);
 }

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
+import { RequestHead } from '../../src/http/request-head.js';
 import { RequestBody } from '../../src/proxy/request-body.js';
 
 /** A request whose fields are missing in Node's `headers`, like all fields beyond Node's limit. */
-function request(...rawHeaders: string[]): IncomingMessage {
-  return { rawHeaders, headers: {} } as unknown as IncomingMessage;
+function request(...rawHeaders: string[]) {
+  const raw = { method: 'GET', rawHeaders, headers: {} } as unknown as IncomingMessage;
+  return { raw, head: new RequestHead(raw) };
 }
 
 describe('the body of a request', () => {

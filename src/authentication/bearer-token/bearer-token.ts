@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { fieldValue } from '../../http/header-fields.js';
+import type { RequestHead } from '../../http/request-head.js';
 import { hasBearerProtocolPrefix, parseBearerProtocol } from '../../kubernetes/bearer-protocol.js';
 import { AuthenticationError } from '../identity.js';
 
@@ -12,6 +12,12 @@ export interface BearerToken {
   readonly digest: string;
   /** The remote address; empty on a Unix socket. */
   readonly source: string;
+}
+
+/** A request that may have a token. */
+interface TokenRequest {
+  readonly head: RequestHead;
+  readonly raw: Pick<IncomingMessage, 'socket'>;
 }
 
 /** The hint in a 401, for every method that takes bearer tokens. */
@@ -33,10 +39,10 @@ export function digestOf(text: string): string {
  * a subprotocol (k8s.io/apiserver `request/bearertoken` and `request/websocket`). Undefined if there is none. Throws an AuthenticationError
  * if the token is malformed, or if there are two.
  */
-export function readBearerToken(request: IncomingMessage): BearerToken | undefined {
-  const authorization = fieldValue(request.rawHeaders, 'authorization');
+export function readBearerToken({ head, raw }: TokenRequest): BearerToken | undefined {
+  const { authorization } = head;
   const fromHeader = authorization === undefined ? undefined : parseAuthorization(authorization);
-  const fromProtocol = isWebSocket(request) ? parseProtocols(request.rawHeaders) : undefined;
+  const fromProtocol = isWebSocket(head) ? parseProtocols(head.webSocketProtocols) : undefined;
   if (fromHeader !== undefined && fromProtocol !== undefined) {
     throw new AuthenticationError(
       'the request has a bearer token both in Authorization and as a subprotocol',
@@ -44,7 +50,7 @@ export function readBearerToken(request: IncomingMessage): BearerToken | undefin
   }
   const text = fromHeader ?? fromProtocol;
   if (text === undefined) return undefined;
-  return { text, digest: digestOf(text), source: request.socket.remoteAddress ?? '' };
+  return { text, digest: digestOf(text), source: raw.socket.remoteAddress ?? '' };
 }
 
 /** RFC 6750, section 2.1: one space before the token. Any other value is no bearer token, as in the API server. */
@@ -54,32 +60,28 @@ function parseAuthorization(value: string): string | undefined {
   return token;
 }
 
-function isWebSocket({ upgrade, rawHeaders }: IncomingMessage): boolean {
+function isWebSocket({ isUpgrade, upgradeProtocol, connection = '' }: RequestHead): boolean {
   return (
-    upgrade === true &&
-    fieldValue(rawHeaders, 'upgrade')?.toLowerCase() === 'websocket' &&
-    /(?:^|,)\s*upgrade\s*(?:$|,)/i.test(fieldValue(rawHeaders, 'connection') ?? '')
+    isUpgrade &&
+    upgradeProtocol.toLowerCase() === 'websocket' &&
+    /(?:^|,)\s*upgrade\s*(?:$|,)/i.test(connection)
   );
 }
 
-function parseProtocols(rawHeaders: readonly string[]): string | undefined {
+function parseProtocols(protocols = ''): string | undefined {
   let token: string | undefined;
   let others = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    if ((rawHeaders[index] as string).toLowerCase() !== 'sec-websocket-protocol') continue;
-    for (const protocol of (rawHeaders[index + 1] as string).split(',')) {
-      const name = protocol.trim();
-      if (name === '') continue;
-      if (!hasBearerProtocolPrefix(name)) {
-        others += 1;
-        continue;
-      }
-      if (token !== undefined)
-        throw new AuthenticationError('the request has more than one bearer token as a subprotocol');
-      token = parseBearerProtocol(name);
-      if (token === undefined)
-        throw new AuthenticationError('the subprotocol is not a base64url bearer token');
+  for (const protocol of protocols.split(',')) {
+    const name = protocol.trim();
+    if (name === '') continue;
+    if (!hasBearerProtocolPrefix(name)) {
+      others += 1;
+      continue;
     }
+    if (token !== undefined)
+      throw new AuthenticationError('the request has more than one bearer token as a subprotocol');
+    token = parseBearerProtocol(name);
+    if (token === undefined) throw new AuthenticationError('the subprotocol is not a base64url bearer token');
   }
   // The server selects one of the offered protocols, and must not answer with the token.
   if (token !== undefined && others === 0) {

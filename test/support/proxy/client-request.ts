@@ -1,4 +1,5 @@
 import type { Endpoint } from '../../../src/clusters/endpoint.js';
+import { RequestHead } from '../../../src/http/request-head.js';
 import type { UserInfo } from '../../../src/kubernetes/user-info.js';
 import type { RequestContext } from '../../../src/request/context.js';
 
@@ -51,7 +52,8 @@ export function clientRequest({
   return {
     mount: { appendsServerPath: false, namesContext: false, ...mount },
     path: { forServer: { raw: target } },
-    raw: { method, rawHeaders, socket: { remoteAddress } },
+    raw: { socket: { remoteAddress } },
+    head: new RequestHead({ method, rawHeaders: [...rawHeaders] }),
     record: {
       origin: { requestId },
       audit: auditId === undefined ? undefined : { id: auditId },

@@ -1,0 +1,116 @@
+import type { IncomingMessage } from 'node:http';
+import type { RawHeaders } from './header-fields.js';
+
+/** The parts of a message that say what is asked for. */
+export type RequestMessage = Pick<IncomingMessage, 'method' | 'rawHeaders'> & {
+  /** True for a request that came as an `upgrade` event; Node's parser sets it. */
+  readonly upgrade?: boolean;
+};
+
+/**
+ * Upgrades to HTTP/2. HTTP/2 on the same connection would carry requests past every guard. RFC 9113 has withdrawn this upgrade, and a
+ * server may always ignore a request for an upgrade (RFC 9110, section 7.8).
+ */
+const http2 = /(^|[\s,])h2c?($|[\s,/])/i;
+
+/**
+ * What this program itself reads of a request, read once. All guards read it from the list that goes upstream: Node's `headers` omits
+ * fields beyond a limit and drops repeated ones. A field is undefined if the request has none; lines of the same name are one list (RFC
+ * 9110, section 5.2).
+ */
+export class RequestHead {
+  readonly method: string;
+  readonly rawHeaders: RawHeaders;
+  /** Whether the request came as an `upgrade` event. */
+  readonly isUpgrade: boolean;
+  /** Whether it asks for an upgrade to a protocol that the proxy allows. */
+  readonly asksForUpgrade: boolean;
+  /** Whether it announces a body (RFC 9112, section 6). `Content-Length: 0` means no body. */
+  readonly hasBody: boolean;
+  readonly host: string | undefined;
+  /** The number of Host fields. */
+  readonly hosts: number = 0;
+  readonly origin: string | undefined;
+  readonly referer: string | undefined;
+  readonly fetchSite: string | undefined;
+  readonly fetchMode: string | undefined;
+  readonly fetchDest: string | undefined;
+  /** Whether a browser loads something that its user may never see. Older browsers call the field `Purpose`. */
+  readonly isPrefetch: boolean = false;
+  readonly authorization: string | undefined;
+  readonly connection: string | undefined;
+  /** The protocol of `Upgrade`; empty if there is none. */
+  readonly upgradeProtocol: string;
+  readonly webSocketProtocols: string | undefined;
+  readonly contentLength: string | undefined;
+  readonly transferEncoding: string | undefined;
+  readonly requestId: string | undefined;
+  readonly traceparent: string | undefined;
+
+  constructor({ method, rawHeaders, upgrade }: RequestMessage) {
+    this.method = method as string;
+    this.rawHeaders = rawHeaders;
+    this.isUpgrade = upgrade === true;
+    let protocol: string | undefined;
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      const value = rawHeaders[index + 1] as string;
+      switch ((rawHeaders[index] as string).toLowerCase()) {
+        case 'host':
+          this.host = list(this.host, value);
+          this.hosts += 1;
+          break;
+        case 'origin':
+          this.origin = list(this.origin, value);
+          break;
+        case 'referer':
+          this.referer = list(this.referer, value);
+          break;
+        case 'sec-fetch-site':
+          this.fetchSite = list(this.fetchSite, value);
+          break;
+        case 'sec-fetch-mode':
+          this.fetchMode = list(this.fetchMode, value);
+          break;
+        case 'sec-fetch-dest':
+          this.fetchDest = list(this.fetchDest, value);
+          break;
+        case 'sec-purpose':
+        case 'purpose':
+          this.isPrefetch = true;
+          break;
+        case 'authorization':
+          this.authorization = list(this.authorization, value);
+          break;
+        case 'connection':
+          this.connection = list(this.connection, value);
+          break;
+        case 'upgrade':
+          protocol = list(protocol, value);
+          break;
+        case 'sec-websocket-protocol':
+          this.webSocketProtocols = list(this.webSocketProtocols, value);
+          break;
+        case 'content-length':
+          this.contentLength = list(this.contentLength, value);
+          break;
+        case 'transfer-encoding':
+          this.transferEncoding = list(this.transferEncoding, value);
+          break;
+        case 'x-request-id':
+          this.requestId = list(this.requestId, value);
+          break;
+        case 'traceparent':
+          this.traceparent = list(this.traceparent, value);
+          break;
+      }
+    }
+    this.upgradeProtocol = protocol ?? '';
+    this.asksForUpgrade = this.isUpgrade && !http2.test(this.upgradeProtocol);
+    this.hasBody =
+      this.transferEncoding !== undefined || (this.contentLength !== undefined && this.contentLength !== '0');
+  }
+}
+
+function list(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`;
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { RequestHead } from '../../src/http/request-head.js';
+
+const headOf = (...rawHeaders: string[]) => new RequestHead({ method: 'GET', rawHeaders });
+
+/** Each field that is read, and the property that has its value. */
+const fields = [
+  ['Host', 'host'],
+  ['Origin', 'origin'],
+  ['Referer', 'referer'],
+  ['Sec-Fetch-Site', 'fetchSite'],
+  ['Sec-Fetch-Mode', 'fetchMode'],
+  ['Sec-Fetch-Dest', 'fetchDest'],
+  ['Authorization', 'authorization'],
+  ['Connection', 'connection'],
+  ['Sec-WebSocket-Protocol', 'webSocketProtocols'],
+  ['Content-Length', 'contentLength'],
+  ['Transfer-Encoding', 'transferEncoding'],
+  ['X-Request-Id', 'requestId'],
+  ['Traceparent', 'traceparent'],
+] as const;
+
+describe('the head of a request', () => {
+  it('has each field in any case, and all its lines as one list', () => {
+    for (const [name, property] of fields) {
+      for (const spelling of [name, name.toLowerCase(), name.toUpperCase()]) {
+        assert.equal(headOf('Accept', '*/*', spelling, 'a')[property], 'a', spelling);
+        assert.equal(headOf(spelling, 'a', 'X', 'y', name, 'b, c')[property], 'a, b, c', spelling);
+        assert.equal(headOf(spelling, '')[property], '', spelling);
+      }
+    }
+    assert.equal(headOf('UPGRADE', 'a', 'Upgrade', 'b').upgradeProtocol, 'a, b');
+    assert.equal(headOf('host', 'a', 'HOST', 'a').hosts, 2);
+    for (const name of ['Purpose', 'SEC-PURPOSE']) assert.equal(headOf(name, '').isPrefetch, true);
+  });
+
+  it('takes no other name for one of them', () => {
+    for (const [name, property] of fields) {
+      const others = [`${name}s`, `X-${name}`, name.slice(1), `${name} `, `${name}_`, '__proto__'];
+      for (const other of others) assert.equal(headOf(other, 'a')[property], undefined, other);
+      if (name.includes('-')) assert.equal(headOf(name.replaceAll('-', '_'), 'a')[property], undefined);
+    }
+    const none = headOf('Hosts', 'a', 'Upgrade-Insecure-Requests', '1', 'X-Purpose', 'prefetch');
+    assert.deepEqual([none.hosts, none.upgradeProtocol, none.isPrefetch], [0, '', false]);
+  });
+
+  it('announces a body by the fields as they were sent, not as Node keeps them', () => {
+    const announces = (...rawHeaders: string[]) => headOf(...rawHeaders).hasBody;
+    assert.equal(announces('CONTENT-LENGTH', '5'), true);
+    assert.equal(announces('transfer-encoding', 'chunked'), true);
+    assert.equal(announces('Transfer-Encoding', ''), true);
+    assert.equal(announces('Content-Length', '0', 'Content-Length', '5'), true);
+    assert.equal(announces('Content-Length', '0'), false);
+    assert.equal(announces('Content-Type', 'text/plain'), false);
+  });
+
+  it('asks for an upgrade if the parser has seen one, and not for HTTP/2', () => {
+    const asks = (upgrade: boolean, protocol: string) =>
+      new RequestHead({ method: 'GET', upgrade, rawHeaders: ['UPGRADE', protocol] }).asksForUpgrade;
+    assert.equal(asks(true, 'websocket'), true);
+    assert.equal(asks(true, 'SPDY/3.1'), true);
+    assert.equal(asks(false, 'websocket'), false);
+    for (const http2 of ['h2c', 'H2', 'websocket, h2c']) assert.equal(asks(true, http2), false, http2);
+  });
+});

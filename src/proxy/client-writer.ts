@@ -1,13 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { fieldValue, hasField } from '../http/header-fields.js';
 import type { Http2Response } from '../http/http2-response.js';
 import type { RequestContext } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
 import { type BodySink, LaggingError, type ResponseSink, type RoundTrip } from '../transport/round-trip.js';
 import type { DocumentPolicy } from './documents.js';
-import { type HeadRequest, responseHeaders, trailerFields, withPossibleFraming } from './headers.js';
+import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from './headers.js';
 
 /**
  * If this number of bytes of an answer waits for the client, the upstream connection is paused. At Node's own mark of 16 KB every TLS record
@@ -86,14 +85,15 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     if (this.#over) return this;
     const response = this.#response;
     const { reply, record } = this.#request;
-    const headers = responseHeaders({ statusCode, rawHeaders }, this.#request, this.#policy);
+    const fields = responseHeaders({ statusCode, rawHeaders }, this.#request, this.#policy);
     response.sendDate = false;
     if (this.#owner.endsConnection) response.shouldKeepAlive = false;
     if (this.#http2 !== undefined) this.#http2.mayHaveTrailers = this.#owner.mayShare;
-    response.writeHead(statusCode, statusMessage, withPossibleFraming(statusCode, headers, response));
+    removeImpossible(fields, statusCode, response);
+    response.writeHead(statusCode, statusMessage, fields.headers);
     if (!reply.sent) reply.hijack();
-    this.#delimited = response.chunkedEncoding || hasField(headers, 'content-length');
-    record.answeredUpstream(statusCode, fieldValue(headers, 'audit-id'));
+    this.#delimited = response.chunkedEncoding || fields.hasLength;
+    record.answeredUpstream(statusCode, fields.auditId);
     if (!record.longRunning) return this;
     record.opened(statusCode);
     flushHead(response, this.#http2);

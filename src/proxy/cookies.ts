@@ -1,4 +1,3 @@
-import { proxySubresource } from '../kubernetes/request-info.js';
 import type { RequestContext } from '../request/context.js';
 
 /** The parts of a request that decide for which paths a browser may send a cookie of its answer. */
@@ -41,10 +40,12 @@ export function heldCookie(field: string, request: CookieRequest): string | unde
  * The path for a cookie: below the proxy subresource, the program's own path there. Everything else has the path of the aggregated API, or
  * the folder of the request.
  */
-function heldPath(ownPath: string, { path: { prefix, forServer, serverPath, api } }: CookieRequest): string {
+function heldPath(
+  ownPath: string,
+  { path: { prefix, forServer, serverPath, api, proxied } }: CookieRequest,
+): string {
   const server = prefix + serverPath;
-  const proxied = api && proxySubresource(api);
-  if (proxied) {
+  if (proxied !== undefined) {
     const root = server + proxied;
     if (!ownPath.startsWith('/')) return root;
     const isBelow = ownPath.startsWith(root) || ownPath === root.slice(0, -1);

@@ -1,10 +1,8 @@
 import { noSniff } from '../http/browser-fields.js';
-import { fieldValue, indexOfField } from '../http/header-fields.js';
-import { proxySubresource } from '../kubernetes/request-info.js';
 import type { RequestContext } from '../request/context.js';
 
 /** The parts of a request that decide what browsers may make of its answer. */
-export type DocumentRequest = { readonly path: Pick<RequestContext['path'], 'api'> };
+export type DocumentRequest = { readonly path: Pick<RequestContext['path'], 'proxied'> };
 
 /** The option that decides about answers of the proxy subresource. */
 export interface DocumentPolicy {
@@ -32,46 +30,43 @@ const plainTypes: ReadonlySet<string> = new Set([
 const namedPlainType =
   /^application\/(?:[\w!#$&^.-]+\+json|com\.github\.proto-openapi\.spec\.v\d[.@]v1\.0\+protobuf)$/;
 
-/**
- * Keeps an answer away from this origin, which it shares with the API and with all other clusters, if a browser could render it as a
- * document. What is behind the proxy subresource is left to the guards: where they trust it, its answers are not touched.
- *
- * @param headers The answer's fields as the client will get them: name, value, name, value, …; changed in place.
- */
-export function restrictDocument(
-  headers: string[],
-  statusCode: number,
+const noSniffSandbox: readonly string[] = [...noSniff, ...sandbox];
+
+/** Whether an answer is from behind the proxy subresource, and the guards trust what is there. Then it is not touched. */
+export function isLeftToGuards(
   { path }: DocumentRequest,
   { sandboxesProxiedPages }: DocumentPolicy,
-): void {
-  const isProxied = path.api !== undefined && proxySubresource(path.api) !== undefined;
-  if (isProxied && !sandboxesProxiedPages) return;
-  removeSniffing(headers);
-  headers.push(...noSniff);
-  if (!isProxied && mayBeDocument(headers, statusCode)) headers.push(...sandbox);
+): boolean {
+  return path.proxied !== undefined && !sandboxesProxiedPages;
 }
 
-function removeSniffing(headers: string[]): void {
-  for (let at = indexOfField(headers, 'x-content-type-options'); at !== -1; ) {
-    headers.splice(at, 2);
-    at = indexOfField(headers, 'x-content-type-options');
-  }
+/**
+ * Fields that keep an answer away from this origin, which it shares with the API and with all other clusters, if a browser could render it
+ * as a document. The guards sandbox what is behind the proxy subresource.
+ *
+ * @param contentType All values of the answer's Content-Type, as one list.
+ */
+export function documentFields(
+  statusCode: number,
+  contentType: string | undefined,
+  { path }: DocumentRequest,
+): readonly string[] {
+  return path.proxied === undefined && mayBeDocument(statusCode, contentType) ? noSniffSandbox : noSniff;
 }
 
 /**
  * Whether a browser could render the answer as a document. If in doubt it says yes, because the policy has no effect on other answers. The
  * fields of a 304 and of a 206 replace those of a stored answer, whose type may be another one (RFC 9111, section 3.2).
  */
-function mayBeDocument(headers: readonly string[], statusCode: number): boolean {
-  return statusCode === 304 || statusCode === 206 || !hasPlainType(headers);
+function mayBeDocument(statusCode: number, contentType: string | undefined): boolean {
+  return statusCode === 304 || statusCode === 206 || !isPlainType(contentType);
 }
 
 /** A media type and its parameters. Browsers take the last one of several types in a list, so a comma makes it none. */
 const mediaType = /^[ \t]*([^ \t;,]+)[ \t]*(?:;[^,]*)?$/;
 
-/** Whether the answer has one Content-Type, and that is a plain one. */
-function hasPlainType(headers: readonly string[]): boolean {
-  const value = fieldValue(headers, 'content-type');
+/** Whether there is one type, and that is a plain one. */
+function isPlainType(value: string | undefined): boolean {
   if (value === undefined) return false;
   if (plainTypes.has(value)) return true;
   const type = mediaType.exec(value)?.[1]?.toLowerCase() ?? '';

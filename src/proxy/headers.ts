@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import { hasField, indexOfField, type RawHeaders } from '../http/header-fields.js';
+import { indexOfField, type RawHeaders } from '../http/header-fields.js';
 import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
 import type { RequestContext } from '../request/context.js';
 import { type CookieRequest, heldCookie } from './cookies.js';
-import { type DocumentPolicy, type DocumentRequest, restrictDocument } from './documents.js';
+import { type DocumentPolicy, type DocumentRequest, documentFields, isLeftToGuards } from './documents.js';
 import { type PrefixedRequest, relocate } from './location.js';
 
 /** What the proxy adds to the client's header fields, and which of these it drops. */
@@ -88,35 +88,76 @@ interface AnswerHead {
   readonly rawHeaders: RawHeaders;
 }
 
+/** The header fields of an answer for its client, and what the proxy itself reads of them. Lines of the same name are one list. */
+export interface ClientFields {
+  /** Name, value, name, value, … */
+  readonly headers: string[];
+  contentType: string | undefined;
+  auditId: string | undefined;
+  hasLength: boolean;
+  hasTrailer: boolean;
+  /** Whether a field says how a browser may guess the type. */
+  hasSniffing: boolean;
+}
+
 /**
- * Returns the headers of a response for the client, for plain requests and upgrades: those of the API server, but for what they say about
+ * Returns the header fields of a response for the client, for plain requests and upgrades: those of the API server, but for what they say about
  * the whole origin, and those that this proxy and its guards add for browsers.
  */
 export function responseHeaders(
   { statusCode, rawHeaders }: AnswerHead,
   request: HeadRequest,
   policy: DocumentPolicy,
-): string[] {
-  const headers = inboundHeaders(rawHeaders, request);
+): ClientFields {
+  const fields = inboundFields(rawHeaders, request);
+  const { headers } = fields;
   if (request.mount.namesContext) relocate(headers, request);
-  restrictDocument(headers, statusCode, request, policy);
+  if (!isLeftToGuards(request, policy)) {
+    if (fields.hasSniffing) removeField(headers, 'x-content-type-options');
+    headers.push(...documentFields(statusCode, fields.contentType, request));
+  }
   if (request.answerHeaders !== undefined) headers.push(...request.answerHeaders);
-  return headers;
+  return fields;
 }
 
 /** Removes the header fields that must not reach the client: hop-by-hop fields, fields that `Connection` names, and those of `clientValue`. */
-export function inboundHeaders(rawHeaders: RawHeaders, request: CookieRequest): string[] {
+export function inboundFields(rawHeaders: RawHeaders, request: CookieRequest): ClientFields {
   const named = namedByConnection(rawHeaders);
-  const headers: string[] = [];
+  const fields: ClientFields = {
+    headers: [],
+    contentType: undefined,
+    auditId: undefined,
+    hasLength: false,
+    hasTrailer: false,
+    hasSniffing: false,
+  };
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
     const key = name.toLowerCase();
     // Trailer announces fields after the body, which are sent on to the client too.
     if ((hopByHop.has(key) && key !== 'trailer') || named?.has(key)) continue;
     const value = clientValue(key, rawHeaders[index + 1] as string, request);
-    if (value !== undefined) headers.push(name, value);
+    if (value === undefined) continue;
+    fields.headers.push(name, value);
+    switch (key) {
+      case 'content-type':
+        fields.contentType = fields.contentType === undefined ? value : `${fields.contentType}, ${value}`;
+        break;
+      case 'audit-id':
+        fields.auditId = fields.auditId === undefined ? value : `${fields.auditId}, ${value}`;
+        break;
+      case 'content-length':
+        fields.hasLength = true;
+        break;
+      case 'trailer':
+        fields.hasTrailer = true;
+        break;
+      case 'x-content-type-options':
+        fields.hasSniffing = true;
+        break;
+    }
   }
-  return headers;
+  return fields;
 }
 
 /**
@@ -167,17 +208,15 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
  * Trailers may follow any body of HTTP/2 (RFC 9113, section 8.1), but in HTTP/1.1 only chunks, and Node refuses to send a Trailer field
  * without them.
  */
-export function withPossibleFraming(
-  statusCode: number,
-  headers: string[],
-  { req }: ServerResponse,
-): string[] {
-  if (statusCode === 204) removeField(headers, 'content-length');
-  if (!hasField(headers, 'trailer')) return headers;
+export function removeImpossible(fields: ClientFields, statusCode: number, { req }: ServerResponse): void {
+  if (fields.hasLength && statusCode === 204) {
+    removeField(fields.headers, 'content-length');
+    fields.hasLength = false;
+  }
+  if (!fields.hasTrailer) return;
   const hasBody = req.method !== 'HEAD' && statusCode !== 204 && statusCode !== 304;
-  const isChunked = req.httpVersion === '1.1' && !hasField(headers, 'content-length');
-  if (!hasBody || !(isChunked || req.httpVersionMajor === 2)) removeField(headers, 'trailer');
-  return headers;
+  const isChunked = req.httpVersion === '1.1' && !fields.hasLength;
+  if (!hasBody || !(isChunked || req.httpVersionMajor === 2)) removeField(fields.headers, 'trailer');
 }
 
 function removeField(headers: string[], key: string): void {

@@ -1,4 +1,4 @@
-import { parseRequestInfo, type RequestInfo } from '../kubernetes/request-info.js';
+import { parseRequestInfo, proxySubresource, type RequestInfo } from '../kubernetes/request-info.js';
 import { parseRequestTarget, type RequestTarget } from './request-target.js';
 
 /** What the rules decide on if nothing says what a path is about. No rule lets it pass. */
@@ -24,6 +24,7 @@ export interface PathParts {
  * | `forServer` | what the API server gets | `/k8s/api/v1/namespaces/a/pods?limit=9` |
  * | `serverPath` | path of the server's URL | `/k8s` |
  * | `api` | the path below it, as sent | `/api/v1/namespaces/a/pods` |
+ * | `proxied` | the start of `api` up to the slash after a proxy subresource | undefined |
  * | `info` | what it is about, for metrics and logs | list pods in a |
  * | `decidedOn` | what the rules decide on | the same |
  *
@@ -38,6 +39,7 @@ export class RequestPath {
   readonly info: RequestInfo;
   readonly decidedOn: RequestInfo;
   readonly api: string | undefined;
+  readonly proxied: string | undefined;
 
   constructor({ method, received, target, prefix, serverPath }: PathParts) {
     this.prefix = prefix;
@@ -50,5 +52,8 @@ export class RequestPath {
     this.decidedOn = serverPath === '' || isBelow ? this.info : unknown;
     if (serverPath === '') this.api = rawPath;
     else if (rawPath.startsWith(`${serverPath}/`)) this.api = rawPath.slice(serverPath.length);
+    // Another spelling of the subresource does not count.
+    if (this.api !== undefined && this.info.subresource === 'proxy')
+      this.proxied = proxySubresource(this.api);
   }
 }

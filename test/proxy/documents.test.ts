@@ -1,25 +1,33 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { restrictDocument } from '../../src/proxy/documents.js';
+import { type HeadRequest, responseHeaders } from '../../src/proxy/headers.js';
+import { RequestPath } from '../../src/request/request-path.js';
 import { assertLinear } from '../support/growth.js';
 
 const policy = ['Content-Security-Policy', "sandbox allow-downloads; frame-ancestors 'self'"];
 const noSniff = ['X-Content-Type-Options', 'nosniff'];
 
 interface Case {
-  readonly path?: string | undefined;
+  readonly path?: string;
+  /** The path of the server's URL, if clients send it. */
+  readonly serverPath?: string;
   readonly statusCode?: number;
   readonly sandboxesProxiedPages?: boolean;
 }
 
-/** The fields of an answer after the function. */
+/** The fields of an answer for its client. */
 function restricted(
   headers: readonly string[],
-  { path = '/apis/evil.example/v1/page', statusCode = 200, sandboxesProxiedPages = false }: Case = {},
+  {
+    path = '/apis/evil.example/v1/page',
+    serverPath = '',
+    statusCode = 200,
+    sandboxesProxiedPages = false,
+  }: Case = {},
 ): string[] {
-  const changed = [...headers];
-  restrictDocument(changed, statusCode, { path: { api: path } }, { sandboxesProxiedPages });
-  return changed;
+  const parts = { method: 'GET', received: path, target: path, prefix: '', serverPath };
+  const request = { mount: { namesContext: false }, path: new RequestPath(parts) } as HeadRequest;
+  return responseHeaders({ statusCode, rawHeaders: headers }, request, { sandboxesProxiedPages }).headers;
 }
 
 const isSandboxed = (headers: readonly string[], options?: Case) =>
@@ -198,8 +206,8 @@ describe('an answer behind the proxy subresource', () => {
       for (const sandboxesProxiedPages of [true, false])
         assert.ok(isSandboxed(html, { path, sandboxesProxiedPages }), path);
     }
-    const beside = ['Content-Type', 'text/html'];
-    restrictDocument(beside, 200, { path: { api: undefined } }, { sandboxesProxiedPages: false });
-    assert.deepEqual(beside, ['Content-Type', 'text/html', ...noSniff, ...policy]);
+    const sent = ['Content-Type', 'text/html'];
+    const beside = restricted(sent, { path, serverPath: '/k8s' });
+    assert.deepEqual(beside, [...sent, ...noSniff, ...policy]);
   });
 });

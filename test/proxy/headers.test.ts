@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { upstreamRequest } from '../../src/proxy/client-request.js';
 import type { CookieRequest } from '../../src/proxy/cookies.js';
-import { type Additions, clientHeaders, inboundHeaders, trailerFields } from '../../src/proxy/headers.js';
+import { type Additions, clientHeaders, inboundFields, trailerFields } from '../../src/proxy/headers.js';
 import { RequestPath } from '../../src/request/request-path.js';
 import { outgoingRequest } from '../../src/transport/upstream-request.js';
 import { assertLinear } from '../support/growth.js';
@@ -256,6 +256,9 @@ const request: CookieRequest = {
   }),
 };
 
+const inboundHeaders = (rawHeaders: readonly string[], request: CookieRequest) =>
+  inboundFields(rawHeaders, request).headers;
+
 /** Fields by which an answer would speak for its whole origin. */
 const forOrigin = [
   ['NEL', '{"report_to":"x","max_age":1}'],
@@ -315,5 +318,25 @@ describe('the headers of a response to the client', () => {
 
   it('announce trailers, because the client gets those too', () => {
     assert.deepEqual(inboundHeaders(['Trailer', 'X-Sum'], request), ['Trailer', 'X-Sum']);
+  });
+
+  it('are read in any case as the client gets them, all lines of one name together', () => {
+    const read = (...rawHeaders: string[]) => {
+      const { headers: _, ...rest } = inboundFields(rawHeaders, request);
+      return rest;
+    };
+    const none = {
+      contentType: undefined,
+      auditId: undefined,
+      hasLength: false,
+      hasTrailer: false,
+      hasSniffing: false,
+    };
+    assert.deepEqual(read('X-Content-Type', 'a', 'Content-Types', 'b', 'Audit-Ids', 'c'), none);
+    const fields = ['CONTENT-type', 'a', 'Audit-Id', '1', 'content-TYPE', 'b', 'audit-ID', '2'];
+    assert.deepEqual(read(...fields), { ...none, contentType: 'a, b', auditId: '1, 2' });
+    assert.deepEqual(read(...fields, 'Connection', 'Content-Type, Audit-Id'), none);
+    const flags = ['content-LENGTH', '0', 'TRAILER', 'x', 'x-content-TYPE-options', 'none'];
+    assert.deepEqual(read(...flags), { ...none, hasLength: true, hasTrailer: true, hasSniffing: true });
   });
 });

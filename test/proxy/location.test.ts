@@ -71,7 +71,7 @@ describe('a redirect of an API server below /clusters/', () => {
   it('is unchanged at /', () => {
     const request = { mount: { namesContext: false }, path: { prefix: '', api: '/' } } as HeadRequest;
     const answer = { statusCode: 301, rawHeaders: ['Location', '/api/'] };
-    const headers = responseHeaders(answer, request, { sandboxesProxiedPages: false });
+    const { headers } = responseHeaders(answer, request, { sandboxesProxiedPages: false });
     assert.deepEqual(headers.slice(0, 2), ['Location', '/api/']);
   });
 });

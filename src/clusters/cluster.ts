@@ -45,7 +45,8 @@ export class Cluster implements AccessSource {
   readonly #follow: FollowEndpoint;
   readonly #accesses: AccessMaker;
   readonly #parts: ClusterPart[] = [];
-  #endpoint: Endpoint | undefined;
+  /** The endpoint for new requests; undefined before the cluster is open. Only `replace` changes it. */
+  endpoint: Endpoint | undefined;
   #opening: Promise<void> | undefined;
   #followed: { close(): void } | undefined;
   #failure: { readonly error: Error; readonly at: number } | undefined;
@@ -66,12 +67,7 @@ export class Cluster implements AccessSource {
 
   /** Name of the kubeconfig's context. Empty if only flags define the API server. Also empty for the cluster of `/` before it is open. */
   get name(): string {
-    return this.#endpoint?.context ?? this.#name;
-  }
-
-  /** The endpoint for new requests; undefined before the cluster is open. */
-  get endpoint(): Endpoint | undefined {
-    return this.#endpoint;
+    return this.endpoint?.context ?? this.#name;
   }
 
   /** Why the configuration could not be used when the cluster was last opened; undefined if it could. */
@@ -81,7 +77,7 @@ export class Cluster implements AccessSource {
 
   /** The API server's name in messages: the host of its URL. Empty before the cluster is open. */
   get host(): string {
-    return this.#endpoint === undefined ? '' : hostOf(this.#endpoint.config.server);
+    return this.endpoint === undefined ? '' : hostOf(this.endpoint.config.server);
   }
 
   /** Connections for plain requests, including those of former accesses that are still in use. */
@@ -94,7 +90,7 @@ export class Cluster implements AccessSource {
    * error for one second.
    */
   async open(): Promise<Endpoint> {
-    if (this.#endpoint !== undefined) return this.#endpoint;
+    if (this.endpoint !== undefined) return this.endpoint;
     if (this.#failure !== undefined && performance.now() - this.#failure.at < retryInterval) {
       throw this.#failure.error;
     }
@@ -125,15 +121,15 @@ export class Cluster implements AccessSource {
    * ConfigurationError or a CredentialError. If the endpoint is replaced meanwhile, the access belongs to the new endpoint.
    */
   access(): Access | Promise<Access> {
-    const endpoint = this.#endpoint;
+    const endpoint = this.endpoint;
     if (endpoint === undefined) return this.open().then(() => this.access());
     const credential = endpoint.source.get();
     if (!(credential instanceof Promise)) return this.#accesses.of(endpoint, credential);
     return credential.then(
-      late => (endpoint === this.#endpoint ? this.#accesses.of(endpoint, late) : this.access()),
+      late => (endpoint === this.endpoint ? this.#accesses.of(endpoint, late) : this.access()),
       (error: unknown) => {
         // The credential source was replaced and closed during the wait.
-        if (endpoint !== this.#endpoint) return this.access();
+        if (endpoint !== this.endpoint) return this.access();
         throw error;
       },
     );
@@ -145,7 +141,7 @@ export class Cluster implements AccessSource {
    */
   async refused(access: Access): Promise<Access | undefined> {
     try {
-      await this.#endpoint?.source.refused(access.credential);
+      await this.endpoint?.source.refused(access.credential);
       const next = await this.access();
       return isSameCredential(next.credential, access.credential) ? undefined : next;
     } catch {
@@ -155,8 +151,8 @@ export class Cluster implements AccessSource {
 
   /** Sends new requests to this endpoint from now on. */
   replace(endpoint: Endpoint): void {
-    const before = this.#endpoint;
-    this.#endpoint = endpoint;
+    const before = this.endpoint;
+    this.endpoint = endpoint;
     if (before !== undefined && before.source !== endpoint.source) before.source.close();
     // The cluster was closed while the configuration was read: the new source must not log in.
     if (this.#isClosed) endpoint.source.close();
@@ -176,7 +172,7 @@ export class Cluster implements AccessSource {
     this.#isClosed = true;
     for (const part of this.#parts) part.close();
     this.#followed?.close();
-    this.#endpoint?.source.close();
+    this.endpoint?.source.close();
     this.#accesses.close();
   }
 

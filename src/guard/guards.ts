@@ -24,7 +24,7 @@ const openCluster = {
   options: {},
   reasons: [],
   judges: ({ namesContext }) => namesContext,
-  create: (): Check => request => request.openCluster(),
+  create: (): Check => request => (request.endpoint === undefined ? request.openCluster() : undefined),
 } as const satisfies Guard;
 
 /**

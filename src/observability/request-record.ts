@@ -36,7 +36,8 @@ export class RequestRecord {
   readonly #metrics: RequestMetrics;
   readonly #log: RequestLog;
   readonly #startedAt = performance.now();
-  #code = 0;
+  /** The HTTP status code of the answer; 0 while there is none. */
+  code = 0;
   /** The caller's name; undefined if it is not known. */
   user: string | undefined;
   /** The request's Audit-ID, from the API server's answer. */
@@ -58,16 +59,6 @@ export class RequestRecord {
     this.#log = log;
   }
 
-  /** The HTTP status code of the answer; 0 while there is none. */
-  get code(): number {
-    return this.#code;
-  }
-
-  /** Sets the HTTP status code that goes to the client. */
-  answered(code: number): void {
-    this.#code = code;
-  }
-
   /** The API server has answered, with this status code and Audit-Id. */
   answeredUpstream(code: number, auditId: string | undefined): void {
     this.auditId = auditId;
@@ -77,7 +68,7 @@ export class RequestRecord {
 
   /** The head of a long-running request's answer was sent. The line is written now, because the request may end days later. */
   opened(code: number): void {
-    this.#code = code;
+    this.code = code;
     this.audit?.started(code);
     const { logger, which, write } = this.#log;
     if (which === 'all' && logger.isLevelEnabled('info')) write('info', this.#fields(), 'request open');
@@ -90,8 +81,8 @@ export class RequestRecord {
    */
   end(bytes: number): void {
     const seconds = (performance.now() - this.#startedAt) / 1000;
-    this.#metrics.finished(this.#code, seconds);
-    this.audit?.completed(this.#code, this.failure);
+    this.#metrics.finished(this.code, seconds);
+    this.audit?.completed(this.code, this.failure);
     const { logger, write } = this.#log;
     const level = this.#level();
     if (level === undefined || !logger.isLevelEnabled(level)) return;
@@ -106,9 +97,9 @@ export class RequestRecord {
    */
   #level(): 'debug' | 'info' | 'warn' | undefined {
     const { which } = this.#log;
-    const isError = this.failure !== undefined || this.#code >= 400;
+    const isError = this.failure !== undefined || this.code >= 400;
     if (which === 'none' || (which === 'errors' && !isError)) return undefined;
-    const refused = this.#code >= 400 && this.#code < 500;
+    const refused = this.code >= 400 && this.code < 500;
     if (this.failure !== undefined && !refused) return 'warn';
     return this.#metrics === uncounted ? 'debug' : 'info';
   }
@@ -130,7 +121,7 @@ export class RequestRecord {
       subresource: info.subresource || undefined,
       namespace: info.namespace || undefined,
       resourceName: info.name || undefined,
-      code: this.#code,
+      code: this.code,
       auditId: this.auditId,
       bytes,
       durationMs,

@@ -78,18 +78,18 @@ export function upstreamRequest(
 export class CallAccounting implements CallObserver {
   readonly #record: RequestContext['record'];
   readonly firstByte: TrafficMetrics['firstByte'];
+  /** Undefined without an audit log: nothing else needs to know as whom the request was sent. */
+  readonly sent: ((sent: SentRequest) => void) | undefined;
 
   constructor({ traffic }: Pick<ProxyContext, 'traffic'>, { record }: Pick<RequestContext, 'record'>) {
     this.#record = record;
     this.firstByte = traffic.firstByte;
-  }
-
-  sent(sent: SentRequest): void {
-    this.#record.audit?.sentAs(sent.user);
+    const { audit } = record;
+    this.sent = audit && (sent => audit.sentAs(sent.user));
   }
 
   joined(sent: SentRequest): void {
-    this.sent(sent);
+    this.sent?.(sent);
   }
 
   unauthorized(): void {

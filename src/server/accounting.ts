@@ -100,7 +100,7 @@ export class Accounting {
     // On an HTTP/2 connection, frames and compressed heads are counted too.
     const { received, sent } = passedSince(socket);
     this.#countFailure(request);
-    if (response.headersSent) record.answered(response.statusCode);
+    if (response.headersSent) record.code = response.statusCode;
     record.end(http2?.bytesSent ?? sent);
     if (record.isUnauthorized) this.#metricsOf(request).credentials.unauthorized();
     if (mount.isCounted) {

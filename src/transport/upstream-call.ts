@@ -16,7 +16,7 @@ import { WithheldResponse } from './withheld-response.js';
 /** Is told what happens to a call. */
 export interface CallObserver {
   /** The request is sent, the first time or with another access. */
-  sent?(sent: SentRequest): void;
+  readonly sent?: ((sent: SentRequest) => void) | undefined;
   /** The response is that of another call, which was sent before: a shared watch. Nothing follows. */
   joined?(sent: SentRequest): void;
   /** The head of a response has come, this number of milliseconds after the request was sent. */

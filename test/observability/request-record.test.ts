@@ -68,7 +68,7 @@ describe('the record of a request', () => {
     const begun = performance.now();
     const { record, finished } = create();
     await new Promise(resolve => setTimeout(resolve, 20));
-    record.answered(201);
+    record.code = 201;
     linesOf(record);
     const took = (performance.now() - begun) / 1000;
     assert.equal(finished.length, 1);
@@ -79,8 +79,8 @@ describe('the record of a request', () => {
 
   it('has the last code that the client got, and 0 without an answer', () => {
     const { record, finished } = create();
-    record.answered(401);
-    record.answered(200);
+    record.code = 401;
+    record.code = 200;
     assert.equal(lineOf(record)['code'], 200);
     const left = create();
     assert.equal(lineOf(left.record)['code'], 0);
@@ -89,7 +89,7 @@ describe('the record of a request', () => {
 
   it('writes one line with what was requested, and no field that does not apply', () => {
     const { record } = create('/apis/apps/v1/namespaces/ns/deployments/web/scale');
-    record.answered(200);
+    record.code = 200;
     const { time, durationMs, ...fields } = lineOf(record);
     assert.ok(typeof time === 'number' && typeof durationMs === 'number' && durationMs >= 0);
     assert.deepEqual(fields, {
@@ -128,7 +128,7 @@ describe('the record of a request', () => {
     ];
     for (const [code, failure, level] of ends) {
       const { record } = create();
-      record.answered(code);
+      record.code = code;
       record.failure = failure;
       const found = lineOf(record);
       assert.equal(found['level'], level, `${code} ${failure}`);
@@ -138,14 +138,14 @@ describe('the record of a request', () => {
 
   it('writes a debug line for a request to the proxy itself, and does not count it', () => {
     const { record, finished } = create('/-/livez', uncounted);
-    record.answered(200);
+    record.code = 200;
     assert.equal(lineOf(record)['level'], levels.debug);
     assert.deepEqual(finished, []);
   });
 
   it('is counted even if its line is not logged', () => {
     const { record, finished } = create('/version', undefined, { level: 'warn' });
-    record.answered(200);
+    record.code = 200;
     assert.deepEqual(linesOf(record), []);
     assert.equal(finished.length, 1);
   });
@@ -157,7 +157,7 @@ describe('the record of a request', () => {
       ['errors', 404, 1],
     ] as const) {
       const { record } = create('/version', undefined, { which });
-      record.answered(code);
+      record.code = code;
       assert.equal(linesOf(record).length, expected, `${which} ${code}`);
     }
   });

@@ -117,7 +117,12 @@ test('static files, the own endpoints and HEAD are served', async () => {
   assert.equal((await ask(session, '/static/nothing')).status, 404);
   assert.equal((await ask(session, '/-/livez')).text, 'ok');
   assert.match((await ask(session, '/-/metrics')).text, /kube_api_proxy_build_info/);
-  for (const path of ['/version', '/static/page.txt']) {
+  proxied.server.intercept((request, response) => {
+    if (request.url !== '/of-a-program') return false;
+    response.writeHead(200, { 'content-length': 12 }).end();
+    return true;
+  });
+  for (const path of ['/of-a-program', '/static/page.txt']) {
     const { status, headers, text } = await ask(session, path, { headers: { ':method': 'HEAD' } });
     assert.equal(status, 200);
     assert.ok(Number(headers['content-length']) > 0);

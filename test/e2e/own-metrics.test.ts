@@ -153,7 +153,7 @@ describe('the metrics count a request', () => {
     ],
     ['GET', '/version', { verb: 'get', group: '', version: '', resource: '', scope: '', code: '200' }],
     ['GET', '/readyz?verbose', { verb: 'get', group: '', resource: '', code: '200' }],
-    ['POST', '/version', { verb: 'post', group: '', resource: '', code: '404' }],
+    ['POST', '/version', { verb: 'post', group: '', resource: '', code: '405' }],
   ];
   for (const [method, path, labels, question] of cases) {
     test(`as ${JSON.stringify(labels)} for ${method} ${path}`, async () => {

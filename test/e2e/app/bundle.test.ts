@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { program, projectFile } from '../../support/project.js';
+
+const run = promisify(execFile);
+
+test('dist/ has only ASCII characters, each of which takes one byte of memory', async () => {
+  const libraries = await readdir(projectFile('dist/node_modules'));
+  assert.equal(libraries.length, 3);
+  for (const file of [program, ...libraries.map(name => projectFile(`dist/node_modules/${name}/index.js`))]) {
+    const text = await readFile(file);
+    assert.equal(
+      text.find(byte => byte > 127),
+      undefined,
+      file,
+    );
+  }
+});
+
+test('with source maps a stack names the files of src', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'bundle-'));
+  t.after(() => rm(folder, { recursive: true }));
+  // Without package.json, the program cannot know its version.
+  await cp(projectFile('dist'), join(folder, 'dist'), { recursive: true });
+  const failed = await run(process.execPath, ['--enable-source-maps', join(folder, 'dist/main.js')]).then(
+    () => assert.fail('the program started'),
+    (error: { readonly stderr: string }) => error.stderr,
+  );
+  assert.match(failed, /ENOENT[\s\S]*\bsrc\/main\.ts:\d+:\d+/);
+  await run(process.execPath, ['--enable-source-maps', program, '--version']);
+});
+
+test('dist/ contains the licences of all its packages', async () => {
+  const text = await readFile(projectFile('dist/THIRD-PARTY-LICENSES'), 'utf8');
+  const parts = text.split(`\n\n${'-'.repeat(80)}\n\n`);
+  const names = parts.map(part => part.split(' ')[0]);
+  for (const name of ['fastify', '@fastify/http-proxy', 'pino', 'undici', 're2js', 'preact'])
+    assert.ok(names.includes(name), name);
+  for (const part of parts) assert.match(part, /^\S+ \d\S+ \([A-Z][^)]+\)(\n|$)/, part);
+});

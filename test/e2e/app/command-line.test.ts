@@ -1,0 +1,640 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
+import { createCertificateAuthority } from '../../support/certificates/certificates.js';
+import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { eventually, within } from '../../support/eventually.js';
+import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { freePort, refusingPort } from '../../support/ports.js';
+import { projectFile } from '../../support/project.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
+import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import {
+  type ProxyProcess,
+  runProgram,
+  startProxy,
+  writeAdminKubeconfig,
+} from '../../support/proxy/proxy.js';
+
+const folder = await mkdtemp(join(tmpdir(), 'command-line-'));
+const server = await startFakeApiServer({
+  clientCertificates: 'optional',
+  tokens: {
+    'token-of-alice': { username: 'alice', groups: ['system:masters'] },
+    'token-of-bob': { username: 'bob', groups: ['system:masters'] },
+  },
+  basic: { 'carol:pass:word': { username: 'carol', groups: ['system:masters'] } },
+});
+const admin = await writeAdminKubeconfig(server);
+/** The output of `--help`. */
+const helpText = runProgram(['--help']);
+
+after(async () => {
+  await server.kill();
+  await admin.remove();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A program that ends with the test, in this process; by default with the admin's kubeconfig. */
+function start(
+  t: TestContext,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = { KUBECONFIG: admin.path },
+): Promise<RunningProgram> {
+  return startInProcess(t, args, env);
+}
+
+/** The built program, for tests of its output. */
+async function startProcess(
+  t: TestContext,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = { KUBECONFIG: admin.path },
+): Promise<ProxyProcess> {
+  const proxy = await startProxy(args, env);
+  t.after(() => proxy.stop('SIGKILL'));
+  return proxy;
+}
+
+/** The only start-up problem of a program that exits with 1 and prints nothing on standard output. */
+async function problemOf(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = { KUBECONFIG: admin.path },
+): Promise<string> {
+  const { code, stdout, stderr } = await runProgram(args, env);
+  assert.equal(code, 1, stderr);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^[^\n]+\n$/);
+  return stderr;
+}
+
+async function getStatus(url: string): Promise<number> {
+  const response = await fetch(url, { redirect: 'manual' });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+/** The user of the proxy at the API server. */
+async function whoami(proxy: RunningProgram): Promise<unknown> {
+  const response = await fetch(`${proxy.url}/apis/authentication.k8s.io/v1/selfsubjectreviews`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}',
+  });
+  const body = (await response.json()) as { message?: string; status?: { userInfo?: { username: string } } };
+  return body.status?.userInfo?.username ?? body.message;
+}
+
+/** The path of a request at the API server; a mark in the query identifies it. */
+async function pathAtServer(proxy: RunningProgram, path: string, mark: string): Promise<string | undefined> {
+  await getStatus(`${proxy.url}${path}?${mark}`);
+  return server.requests.find(({ rawUrl }) => rawUrl.endsWith(`?${mark}`))?.rawUrl.replace(`?${mark}`, '');
+}
+
+// Prefixes and static files
+
+for (const prefix of ['/custom/', '/custom', 'custom', '/a/b/']) {
+  test(`--api-prefix=${prefix} serves the API under that prefix and nowhere else`, async t => {
+    const proxy = await start(t, [`--api-prefix=${prefix}`]);
+    const rooted = `/${prefix.replace(/^\/|\/$/g, '')}`;
+    const mark = `prefix=${encodeURIComponent(prefix)}`;
+    assert.equal(await pathAtServer(proxy, `${rooted}/api/v1/namespaces`, mark), '/api/v1/namespaces');
+    assert.equal(await getStatus(`${proxy.url}${rooted}/version`), 200);
+    assert.equal(await getStatus(`${proxy.url}/version`), 404);
+    assert.equal(await pathAtServer(proxy, '/api/v1/namespaces', `outside-${mark}`), undefined);
+    assert.equal(await pathAtServer(proxy, `${rooted}x/api/v1/namespaces`, `beside-${mark}`), undefined);
+  });
+}
+
+test('--api-prefix=/api/ serves only /api, as kubectl does', async t => {
+  const proxy = await start(t, ['--api-prefix=/api/']);
+  assert.equal(await pathAtServer(proxy, '/api/v1/namespaces', 'api-prefix'), '/api/v1/namespaces');
+  assert.equal(await getStatus(`${proxy.url}/apis`), 404);
+  assert.equal(await getStatus(`${proxy.url}/version`), 404);
+});
+
+test('the filter checks the path below the API prefix', async t => {
+  const proxy = await start(t, ['--api-prefix=/custom/']);
+  const path = '/custom/api/v1/namespaces/default/pods/web-0/exec?command=true';
+  assert.equal(await getStatus(`${proxy.url}${path}`), 403);
+});
+
+test('--www serves a folder under /static/ next to the API', async t => {
+  const www = join(folder, 'www');
+  await mkdir(join(www, 'sub'), { recursive: true });
+  await mkdir(join(www, 'indexed'), { recursive: true });
+  await writeFile(join(www, 'page.html'), '<p>page</p>');
+  await writeFile(join(www, 'sub', 'data.json'), '{}');
+  await writeFile(join(www, 'indexed', 'index.html'), '<p>index</p>');
+  const proxy = await start(t, [`--www=${www}`]);
+
+  const page = await fetch(`${proxy.url}/static/page.html`);
+  assert.equal(page.status, 200);
+  assert.match(page.headers.get('Content-Type') ?? '', /^text\/html/);
+  assert.equal(await page.text(), '<p>page</p>');
+  const data = await fetch(`${proxy.url}/static/sub/data.json`);
+  assert.match(data.headers.get('Content-Type') ?? '', /^application\/json/);
+  assert.equal(await (await fetch(`${proxy.url}/static/indexed/`)).text(), '<p>index</p>');
+  assert.match(await (await fetch(`${proxy.url}/static/`)).text(), /page\.html/);
+  const withoutSlash = await fetch(`${proxy.url}/static`, { redirect: 'manual' });
+  assert.ok([301, 302, 307, 308].includes(withoutSlash.status), String(withoutSlash.status));
+  assert.match(withoutSlash.headers.get('Location') ?? '', /static\/$/);
+  assert.match(await (await fetch(`${proxy.url}/static/sub/`)).text(), /data\.json/);
+  assert.equal(await getStatus(`${proxy.url}/static/missing`), 404);
+  assert.equal(await getStatus(`${proxy.url}/static/missing/`), 404);
+  assert.equal(await getStatus(`${proxy.url}/version`), 200);
+});
+
+test('-w and -P serve a folder under another prefix, and /static/ then goes to the API server', async t => {
+  const www = join(folder, 'www-short');
+  await mkdir(www, { recursive: true });
+  await writeFile(join(www, 'page.txt'), 'page');
+  const proxy = await start(t, ['-w', www, '-P', '/app']);
+  assert.equal(await (await fetch(`${proxy.url}/app/page.txt`)).text(), 'page');
+  assert.equal(await pathAtServer(proxy, '/static/page.txt', 'static'), '/static/page.txt');
+  assert.equal(await pathAtServer(proxy, '/app/page.txt', 'app'), undefined);
+});
+
+test('--www takes a path relative to the working folder', async t => {
+  const www = 'test';
+  const proxy = await start(t, ['-w', www]);
+  assert.equal(await getStatus(`${proxy.url}/static/tsconfig.json`), 200);
+});
+
+// The filter's flags
+
+test('--accept-hosts replaces the default list of expressions', async t => {
+  const proxy = await start(t, ['--accept-hosts=^gw\\.local$,^127\\.0\\.0\\.1$']);
+  const named = (host: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const options = { port: proxy.port, path: '/version', headers: { Host: host }, agent: false };
+      http.get(options, response => resolve(response.resume().statusCode)).once('error', reject);
+    });
+  assert.equal(await named('gw.local'), 200);
+  assert.equal(await named('gw.local:8001'), 200);
+  assert.equal(await named('127.0.0.1'), 200);
+  assert.equal(await named('localhost'), 403);
+  assert.equal(await named('gwxlocal'), 403);
+});
+
+test('--accept-paths, --reject-paths and --reject-methods accept lists of expressions', async t => {
+  const proxy = await start(t, [
+    '--accept-paths=^/api/,^/version$',
+    '--reject-paths=/secrets,/configmaps',
+    '--reject-methods=DELETE,^P',
+  ]);
+  const pods = `${proxy.url}/api/v1/namespaces/default/pods`;
+  assert.equal(await getStatus(pods), 200);
+  assert.equal(await getStatus(`${proxy.url}/version`), 200);
+  assert.equal(await getStatus(`${proxy.url}/apis`), 403);
+  assert.equal(await getStatus(`${proxy.url}/api/v1/namespaces/default/secrets`), 403);
+  assert.equal(await getStatus(`${proxy.url}/api/v1/configmaps`), 403);
+  for (const method of ['DELETE', 'POST', 'PUT', 'PATCH']) {
+    assert.equal((await fetch(`${pods}/web-0`, { method })).status, 403, method);
+  }
+});
+
+test('an empty --reject-paths rejects nothing', async t => {
+  const proxy = await start(t, ['--reject-paths=']);
+  const mark = 'nothing-rejected';
+  const path = '/api/v1/namespaces/default/pods/web-0/exec';
+  assert.equal(await pathAtServer(proxy, path, mark), path);
+});
+
+test('--disable-filter accepts every host, path and method', async t => {
+  const proxy = await start(t, ['--disable-filter', '--reject-methods=GET', '--accept-paths=^/nothing$']);
+  assert.equal(await getStatus(`${proxy.url}/version`), 200);
+  assert.equal(await getStatus(`http://localhost.localdomain:${proxy.port}/version`).catch(() => 200), 200);
+});
+
+test('a switch does not take the next argument as its value, and =false turns it off', async t => {
+  const [problem = '', ...others] = await startUpProblems(['--disable-filter', 'false'], {
+    KUBECONFIG: admin.path,
+  });
+  assert.match(problem, /false/);
+  assert.deepEqual(others, []);
+  const proxy = await start(t, ['--disable-filter=false', '--reject-methods=GET']);
+  assert.equal(await getStatus(`${proxy.url}/version`), 403);
+});
+
+// The API server and the credentials
+
+test('-s takes precedence over the server of the kubeconfig and keeps its credentials', async t => {
+  const { certificate, key } = server.clientCertificate;
+  const file = await writeKubeconfig({
+    server: `https://127.0.0.1:${await refusingPort(t)}`,
+    ca: server.authority.certificate,
+    certificate,
+    key,
+  });
+  t.after(() => file.remove());
+  for (const args of [['-s', server.url], [`--server=${server.url}`]]) {
+    const proxy = await start(t, ['--kubeconfig', file.path, ...args], {});
+    assert.equal(await whoami(proxy), 'admin');
+  }
+});
+
+test('flags are enough: --server needs no kubeconfig', async t => {
+  const ca = join(folder, 'ca.crt');
+  const certificate = join(folder, 'client.crt');
+  const key = join(folder, 'client.key');
+  await writeFile(ca, server.authority.certificate);
+  await writeFile(certificate, server.clientCertificate.certificate);
+  await writeFile(key, server.clientCertificate.key);
+  const proxy = await start(
+    t,
+    [
+      `--server=${server.url}`,
+      `--certificate-authority=${ca}`,
+      `--client-certificate=${certificate}`,
+      `--client-key=${key}`,
+    ],
+    { HOME: folder },
+  );
+  assert.equal(await whoami(proxy), 'admin');
+});
+
+test('--token is sent as a bearer token', async t => {
+  const file = await writeKubeconfig({
+    server: server.url,
+    ca: server.authority.certificate,
+    token: 'unknown',
+  });
+  t.after(() => file.remove());
+  const proxy = await start(t, ['--kubeconfig', file.path, '--token', 'token-of-alice'], {});
+  assert.equal(await whoami(proxy), 'alice');
+});
+
+test('--username and --password are sent as basic authentication', async t => {
+  const file = await writeKubeconfig({ server: server.url, ca: server.authority.certificate });
+  t.after(() => file.remove());
+  const proxy = await start(t, ['--kubeconfig', file.path, '--username=carol', '--password=pass:word'], {});
+  assert.equal(await whoami(proxy), 'carol');
+  const { headers } = server.requests.findLast(({ rawUrl }) => rawUrl.includes('selfsubjectreviews')) ?? {};
+  assert.equal(headers?.['authorization'], `Basic ${Buffer.from('carol:pass:word').toString('base64')}`);
+});
+
+/** Clusters `dead` and `live`, users `alice` and `bob`; the current context is alice's on the dead cluster. */
+async function writeTwoOfEach(t: TestContext): Promise<string> {
+  const file = join(await mkdtemp(join(folder, 'two-')), 'config');
+  const ca = Buffer.from(server.authority.certificate).toString('base64');
+  const cluster = (name: string, url: string) => ({
+    name,
+    cluster: { server: url, 'certificate-authority-data': ca },
+  });
+  const user = (name: string) => ({ name, user: { token: `token-of-${name}` } });
+  const context = (name: string, cluster: string, user: string) => ({ name, context: { cluster, user } });
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [cluster('dead', `https://127.0.0.1:${await refusingPort(t)}`), cluster('live', server.url)],
+    users: [user('alice'), user('bob')],
+    contexts: [context('current', 'dead', 'alice'), context('other', 'live', 'bob')],
+    'current-context': 'current',
+  };
+  await writeFile(file, JSON.stringify(config));
+  t.after(() => rm(file));
+  return file;
+}
+
+test('--context, --cluster and --user select other entries than those of the current context', async t => {
+  const file = await writeTwoOfEach(t);
+  const current = await start(t, ['--kubeconfig', file], {});
+  assert.equal(await getStatus(`${current.url}/version`), 503, 'the current context is the dead cluster');
+  const other = await start(t, ['--kubeconfig', file, '--context=other'], {});
+  assert.equal(await whoami(other), 'bob');
+  const cluster = await start(t, ['--kubeconfig', file, '--cluster=live'], {});
+  assert.equal(await whoami(cluster), 'alice');
+  const user = await start(t, ['--kubeconfig', file, '--cluster=live', '--user=bob'], {});
+  assert.equal(await whoami(user), 'bob');
+});
+
+test("--tls-server-name is the name in the handshake and in the verification of the server's certificate", async t => {
+  const authority = await createCertificateAuthority();
+  const named = await startFakeApiServer({
+    authority,
+    serverCertificate: await authority.server({ dns: ['api.internal'] }),
+  });
+  t.after(() => named.kill());
+  const file = await writeAdminKubeconfig(named);
+  t.after(() => file.remove());
+  const without = await start(t, ['--kubeconfig', file.path], {});
+  assert.equal(await getStatus(`${without.url}/version`), 502);
+  const proxy = await start(t, ['--kubeconfig', file.path, '--tls-server-name=api.internal'], {});
+  assert.equal(await getStatus(`${proxy.url}/version`), 200);
+  assert.equal(named.requests.at(-1)?.tlsServerName, 'api.internal');
+  const wrong = await start(t, ['--kubeconfig', file.path, '--tls-server-name=other.internal'], {});
+  assert.equal(await getStatus(`${wrong.url}/version`), 502);
+});
+
+test('--certificate-authority takes precedence over the kubeconfig, and --insecure-skip-tls-verify over both', async t => {
+  const stranger = await createCertificateAuthority();
+  const ca = join(folder, 'right-ca.crt');
+  await writeFile(ca, server.authority.certificate);
+  const { certificate, key } = server.clientCertificate;
+  const file = await writeKubeconfig({ server: server.url, ca: stranger.certificate, certificate, key });
+  t.after(() => file.remove());
+  const without = await start(t, ['--kubeconfig', file.path], {});
+  assert.equal(await getStatus(`${without.url}/version`), 502);
+  const trusting = await start(t, ['--kubeconfig', file.path, '--certificate-authority', ca], {});
+  assert.equal(await getStatus(`${trusting.url}/version`), 200);
+  const insecure = await start(t, ['--kubeconfig', file.path, '--insecure-skip-tls-verify'], {});
+  assert.equal(await getStatus(`${insecure.url}/version`), 200);
+  assert.equal(await whoami(insecure), 'admin', 'the client certificate is presented all the same');
+});
+
+test("the path of the server's URL comes before the path of a request only with --append-server-path", async t => {
+  const file = await writeAdminKubeconfig(server, { server: `${server.url}/k8s/clusters/c-1` });
+  t.after(() => file.remove());
+  const plain = await start(t, ['--kubeconfig', file.path], {});
+  assert.equal(await pathAtServer(plain, '/api/v1/nodes', 'not-appended'), '/api/v1/nodes');
+  const appending = await start(t, ['--kubeconfig', file.path, '--append-server-path'], {});
+  const appended = '/k8s/clusters/c-1/api/v1/nodes';
+  assert.equal(await pathAtServer(appending, '/api/v1/nodes', 'appended'), appended);
+  const pods = '/api/v1/namespaces/default/pods/web-0/exec';
+  assert.equal(await getStatus(`${appending.url}${pods}`), 403, "the filter judges the client's path");
+});
+
+test('--request-timeout ends a request that the API server does not answer, but not a watch', async t => {
+  const remove = server.intercept(request => request.url === '/hangs');
+  t.after(remove);
+  const holds = async (value: string, milliseconds: number) => {
+    const proxy = await start(t, [`--request-timeout=${value}`]);
+    const watch = await fetch(`${proxy.url}/api/v1/namespaces?watch=1`);
+    const reader = (watch.body as ReadableStream<Uint8Array>).getReader();
+    const startedAt = performance.now();
+    const response = await fetch(`${proxy.url}/hangs`);
+    assert.equal(response.status, 504);
+    assert.equal(((await response.json()) as { kind: string }).kind, 'Status');
+    const elapsed = performance.now() - startedAt;
+    assert.ok(elapsed >= milliseconds - 10, `${elapsed} ms`);
+    // The watch began before the request that has timed out.
+    const name = `after-${value}`;
+    const metadata = { name };
+    await fetch(`${proxy.url}/api/v1/namespaces`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata }),
+    });
+    let seen = '';
+    const event = async () => {
+      while (!seen.includes(name)) {
+        const { value: chunk, done } = await reader.read();
+        assert.equal(done, false, 'the watch has ended');
+        seen += Buffer.from(chunk ?? []).toString();
+      }
+    };
+    await within('an event of the watch', event());
+    await reader.cancel();
+  };
+  await Promise.all([holds('700ms', 700), holds('1', 1000)]);
+});
+
+for (const [flag, value] of [
+  ['--request-timeout', 'soon'],
+  ['--keepalive', '10'],
+  ['--shutdown-grace', '-1s'],
+  ['--log-level', 'loud'],
+  ['--log-format', 'xml'],
+  ['--disable-filter', 'maybe'],
+] as const) {
+  test(`${flag}=${value} is rejected by name and value`, async () => {
+    const problems = await startUpProblems([`${flag}=${value}`], { KUBECONFIG: admin.path });
+    assert.equal(problems.length, 1, problems.join('\n'));
+    assert.ok(problems[0]?.includes(flag) && problems[0].includes(`"${value}"`), problems[0]);
+  });
+}
+
+test('a rejected value ends the program', async () => {
+  const problem = await problemOf(['--keepalive=10']);
+  assert.match(problem, /^kube-api-proxy: .*--keepalive.*"10"/);
+});
+
+test("kubectl's global flags are accepted: -v=6 logs more, and one line names those that are ignored", async t => {
+  const proxy = await startProcess(t, [
+    '-v=6',
+    '-n',
+    'team-a',
+    '--cache_dir',
+    folder,
+    '--match-server-version',
+  ]);
+  assert.equal(await getStatus(`${proxy.url}/-/livez`), 200);
+  await eventually('a line of level debug', () => proxy.log().some(({ level }) => level === 20));
+  assert.deepEqual(
+    proxy.log().flatMap(({ level, flags }) => (flags === undefined ? [] : [[level, flags]])),
+    [[40, ['--namespace', '--cache-dir', '--match-server-version']]],
+  );
+});
+
+// Environment and file
+
+test('every flag can be set by its environment variable, and the flag takes precedence', async t => {
+  const env = {
+    KUBE_API_PROXY_KUBECONFIG: admin.path,
+    KUBE_API_PROXY_PORT: '0',
+    KUBE_API_PROXY_API_PREFIX: '/env/',
+    KUBE_API_PROXY_REJECT_METHODS: 'DELETE',
+    KUBE_API_PROXY_LOG_LEVEL: 'silent',
+    KUBE_API_PROXY_DISABLE_FILTER: 'false',
+  };
+  const port = await freePort();
+  const proxy = await startProcess(t, [`--port=${port}`, '--reject-methods=GET'], env);
+  assert.equal(proxy.port, port);
+  assert.equal(await getStatus(`${proxy.url}/env/version`), 403);
+  assert.equal(await getStatus(`${proxy.url}/version`), 404);
+  assert.equal(proxy.stderr(), '');
+});
+
+test('the environment cannot set --help and --version', async t => {
+  const proxy = await start(t, [], {
+    KUBECONFIG: admin.path,
+    KUBE_API_PROXY_VERSION: 'true',
+    KUBE_API_PROXY_HELP: 'true',
+  });
+  assert.equal(await getStatus(`${proxy.url}/version`), 200);
+});
+
+test('the variables that the kubelet sets for a Service called kube-api-proxy are not options', async t => {
+  const port = await freePort();
+  const config = join(folder, 'service-link.yaml');
+  await writeFile(config, `port: ${port}\n`);
+  // An empty --unix-socket means none. It prevents that the test helper adds --port=0.
+  const proxy = await start(t, [`--config=${config}`, '--unix-socket='], {
+    KUBECONFIG: admin.path,
+    KUBE_API_PROXY_PORT: 'tcp://10.0.0.1:8001',
+    KUBE_API_PROXY_SERVICE_HOST: '10.0.0.1',
+    KUBE_API_PROXY_SERVICE_PORT: '8001',
+    KUBE_API_PROXY_PORT_8001_TCP: 'tcp://10.0.0.1:8001',
+    KUBE_API_PROXY_PORT_8001_TCP_ADDR: '10.0.0.1',
+  });
+  assert.equal(proxy.port, port, 'the next source is asked for the port');
+});
+
+test('a problem in an environment variable names the variable', async () => {
+  const problem = await problemOf([], { KUBECONFIG: admin.path, KUBE_API_PROXY_PORT: '99999' });
+  assert.match(problem, /KUBE_API_PROXY_PORT.*"99999"/);
+});
+
+test('flags take precedence over the environment, and the environment over the file of --config', async t => {
+  const config = join(folder, 'config.yaml');
+  await writeFile(
+    config,
+    [
+      `kubeconfig: ${admin.path}`,
+      'api-prefix: /file/',
+      "reject-methods: ['DELETE', 'PATCH']",
+      "reject-paths: '^/version$'",
+      'log-level: silent',
+      'insecure-skip-tls-verify: false',
+      '',
+    ].join('\n'),
+  );
+  const file = await startProcess(t, ['--config', config], {});
+  assert.equal(await getStatus(`${file.url}/file/version`), 403);
+  assert.equal(await getStatus(`${file.url}/file/apis`), 200);
+  assert.equal((await fetch(`${file.url}/file/apis`, { method: 'PATCH' })).status, 403);
+  assert.equal(file.stderr(), '');
+  const environment = await start(t, [], {
+    KUBE_API_PROXY_CONFIG: config,
+    KUBE_API_PROXY_API_PREFIX: '/environment/',
+  });
+  assert.equal(await getStatus(`${environment.url}/environment/version`), 403);
+  const flag = await start(t, ['--config', config, '--api-prefix=/flag/', '--reject-paths='], {
+    KUBE_API_PROXY_API_PREFIX: '/environment/',
+    KUBE_API_PROXY_REJECT_PATHS: '^/apis$',
+  });
+  assert.equal(await getStatus(`${flag.url}/flag/version`), 200);
+  assert.equal(await getStatus(`${flag.url}/flag/apis`), 200);
+});
+
+test('mistakes in the file of --config are reported with file and line, all at once', async () => {
+  const config = join(folder, 'mistakes.yaml');
+  await writeFile(config, 'port: 70000\nacept-hosts: x\nreject-paths: ["("]\n');
+  const { code, stdout, stderr } = await runProgram(['--config', config], { KUBECONFIG: admin.path });
+  assert.equal(code, 1);
+  assert.equal(stdout, '');
+  const lines = stderr.trimEnd().split('\n');
+  assert.equal(lines.length, 3, stderr);
+  assert.ok(
+    lines.some(line => line.includes(`${config}:1`) && line.includes('70000')),
+    stderr,
+  );
+  assert.ok(
+    lines.some(line => line.includes(`${config}:2`) && line.includes('acept-hosts')),
+    stderr,
+  );
+  assert.ok(
+    lines.some(line => line.includes(`${config}:3`) && line.includes('reject-paths')),
+    stderr,
+  );
+});
+
+// Help, version and output
+
+const flags = [
+  ...['port', 'address', 'unix-socket', 'api-prefix', 'www', 'www-prefix', 'accept-hosts', 'accept-paths'],
+  ...['reject-paths', 'reject-methods', 'disable-filter', 'keepalive', 'append-server-path', 'kubeconfig'],
+  ...['context', 'cluster', 'user', 'server', 'token', 'username', 'password', 'client-certificate'],
+  ...['client-key', 'certificate-authority', 'insecure-skip-tls-verify', 'tls-server-name'],
+  ...['request-timeout', 'config', 'log-level', 'log-format', 'shutdown-grace', 'help', 'version'],
+];
+
+for (const flag of ['--help', '-h']) {
+  test(`${flag} lists every option on standard output and ends with 0`, async () => {
+    const { code, stdout, stderr } = await (flag === '--help' ? helpText : runProgram([flag]));
+    assert.equal(code, 0);
+    assert.equal(stderr, '');
+    for (const name of flags) assert.match(stdout, new RegExp(`--${name}\\b`), name);
+    for (const letter of ['p', 'u', 'w', 'P', 's']) assert.match(stdout, new RegExp(`-${letter}, --`));
+  });
+}
+
+test('--help and --version work even if other arguments are wrong', async () => {
+  const help = await runProgram(['--port=99999', '--help', '--nonsense']);
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /--port/);
+  assert.equal((await runProgram(['--version', '--kubeconfig=/nonexistent'])).code, 0);
+});
+
+test('--version prints the version of package.json', async () => {
+  const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
+    version: string;
+  };
+  const { code, stdout, stderr } = await runProgram(['--version']);
+  assert.equal(code, 0);
+  assert.equal(stderr, '');
+  assert.match(stdout, new RegExp(`^\\S* ?v?${version.replaceAll('.', '\\.')}\n$`));
+});
+
+kubectlTest('--help lists every flag of kubectl proxy with its letter and default', async () => {
+  const { stdout: theirs } = await kubectl(['proxy', '--help']);
+  const { stdout: ours } = await helpText;
+  const options = [...theirs.matchAll(/^ {4}(?:-(\w), )?--([\w-]+)=(.*):$/gm)];
+  assert.ok(options.length >= 13, theirs);
+  for (const [, letter, name = '', value = ''] of options) {
+    const text = new RegExp(
+      `^ *${letter === undefined ? '' : `-${letter}, `}--${name}\\b[^\\n]*\\n((?: {6,}[^\\n]*\\n)+)`,
+      'm',
+    ).exec(ours)?.[1];
+    assert.ok(text !== undefined, `${name} is missing`);
+    const preset = value.replace(/^'(.*)'$/, '$1');
+    if (preset !== '' && preset !== 'false') {
+      assert.ok(text.includes(preset), `--${name} has another default than ${preset}: ${text}`);
+    }
+  }
+});
+
+test('standard output gets only the start-up line, and the log is on standard error', async t => {
+  const proxy = await startProcess(t, []);
+  await getStatus(`${proxy.url}/version`);
+  await getStatus(`${proxy.url}/api/v1/namespaces/default/pods/web-0/exec`);
+  const { code } = await proxy.stop();
+  assert.equal(code, 0);
+  assert.equal(proxy.stdout(), `Starting to serve on 127.0.0.1:${proxy.port}\n`);
+  const requests = proxy.log().filter(line => line['path'] === '/version');
+  assert.equal(requests.length, 1, proxy.stderr());
+});
+
+test('--log-format=json writes only JSON, one object per line', async t => {
+  const proxy = await startProcess(t, ['--log-format=json']);
+  await getStatus(`${proxy.url}/version`);
+  await proxy.stop();
+  const lines = proxy.stderr().trimEnd().split('\n');
+  assert.ok(lines.length >= 1);
+  for (const line of lines) assert.equal(typeof JSON.parse(line), 'object');
+});
+
+test('--log-format=pretty writes text for people', async t => {
+  const proxy = await startProcess(t, ['--log-format=pretty']);
+  await getStatus(`${proxy.url}/version`);
+  await proxy.stop();
+  assert.match(proxy.stderr(), /INFO/);
+  assert.equal(proxy.log().length, 0);
+});
+
+test('--log-level=silent logs nothing, and warn logs no requests', async t => {
+  for (const level of ['silent', 'warn']) {
+    const proxy = await startProcess(t, ['--log-level', level]);
+    await getStatus(`${proxy.url}/version`);
+    assert.equal((await proxy.stop()).code, 0);
+    assert.equal(proxy.stderr(), '', level);
+  }
+});
+
+test('no secret of the command line, the environment or a request appears in the log', async t => {
+  const file = await writeKubeconfig({ server: server.url, ca: server.authority.certificate });
+  t.after(() => file.remove());
+  const proxy = await startProcess(
+    t,
+    ['--kubeconfig', file.path, '--token=token-of-alice', '--log-level=trace'],
+    {},
+  );
+  await fetch(`${proxy.url}/version`, { headers: { Authorization: 'Bearer of-the-client' } });
+  await getStatus(`${proxy.url}/version`);
+  await proxy.stop();
+  assert.ok(proxy.log().length >= 2);
+  for (const secret of ['token-of-alice', 'of-the-client']) assert.ok(!proxy.stderr().includes(secret));
+});

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { parseOptions } from '../../../src/options/parse.js';
+import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { freePort } from '../../support/ports.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
+import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
+import {
+  type ProxyProcess as Program,
+  runProgram,
+  startProxy,
+  writeAdminKubeconfig,
+} from '../../support/proxy/proxy.js';
+
+let server: FakeApiServer;
+let admin: KubeconfigFile;
+let folder: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'listening-'));
+  server = await startFakeApiServer();
+  admin = await writeAdminKubeconfig(server);
+});
+
+after(async () => {
+  await server.kill();
+  await admin.remove();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A proxy that ends with the test; by default with the admin's kubeconfig. */
+async function start(t: TestContext, args: readonly string[]): Promise<Program> {
+  const proxy = await startProxy(args, { KUBECONFIG: admin.path });
+  t.after(() => proxy.stop('SIGKILL'));
+  return proxy;
+}
+
+/** The same in the test's own process, for tests that differ only in the address. */
+function startHere(t: TestContext, args: readonly string[]): Promise<RunningProgram> {
+  return startInProcess(t, args, { KUBECONFIG: admin.path });
+}
+
+/** The only start-up problem of a program that exits with 1 and prints nothing on standard output. */
+async function problemOf(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runProgram(args, { KUBECONFIG: admin.path });
+  assert.equal(code, 1, stderr);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^[^\n]+\n$/);
+  return stderr;
+}
+
+async function canListenOn(host: string): Promise<boolean> {
+  return freePort(host).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function getStatus(url: string): Promise<number> {
+  const response = await fetch(url, { redirect: 'manual' });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+async function getOverSocket(path: string, url: string): Promise<number | undefined> {
+  const request = http.get({ socketPath: path, path: url, headers: { Host: 'localhost' }, agent: false });
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  response.resume();
+  await once(response, 'end');
+  return response.statusCode;
+}
+
+for (const form of ['-pN', '-p=N', '-p N', '--port=N', '--port N']) {
+  test(`the port is read from ${form}`, () => {
+    const { options, problems } = parseOptions({ argv: form.replace('N', '12345').split(' '), env: {} });
+    assert.deepEqual([options.port, problems], [12345, []]);
+  });
+}
+
+test('port 0 picks a free port and prints it, and binds it only on 127.0.0.1', async t => {
+  const proxy = await start(t, ['-p0']);
+  assert.notEqual(proxy.port, 0);
+  assert.equal(proxy.address, `127.0.0.1:${proxy.port}`);
+  assert.equal(await getStatus(`http://127.0.0.1:${proxy.port}/version`), 200);
+  await assert.rejects(fetch(`http://127.0.0.2:${proxy.port}/version`));
+});
+
+for (const value of ['65536', '-1', '8001x', '']) {
+  test(`the port ${JSON.stringify(value)} is rejected by name and value`, async () => {
+    const [problem = ''] = await startUpProblems([`--port=${value}`], { KUBECONFIG: admin.path });
+    assert.match(problem, /--port/);
+    assert.ok(problem.includes(`"${value}"`), problem);
+  });
+}
+
+test('the last of several ports is used', async t => {
+  const port = await freePort();
+  const proxy = await startHere(t, ['--port=1', `-p${port}`]);
+  assert.equal(proxy.address, `127.0.0.1:${port}`);
+  assert.equal(await getStatus(`${proxy.url}/version`), 200);
+});
+
+for (const address of ['::1', '[::1]']) {
+  test(`--address=${address} serves on the IPv6 loopback and accepts its own name`, async t => {
+    if (!(await canListenOn('::1'))) return t.skip('there is no IPv6 loopback here');
+    const proxy = await startHere(t, [`--address=${address}`]);
+    assert.match(proxy.address, /^\[::1\]:\d+$/);
+    assert.equal(await getStatus(`${proxy.url}/version`), 200);
+    await assert.rejects(fetch(`http://127.0.0.1:${proxy.port}/version`));
+  });
+}
+
+test('--address=0.0.0.0 serves on every IPv4 address', async t => {
+  const proxy = await startHere(t, ['--address=0.0.0.0', '--insecure-allow-unauthenticated']);
+  assert.equal(await getStatus(`http://127.0.0.1:${proxy.port}/version`), 200);
+  const other = await fetch(`http://127.0.0.2:${proxy.port}/version`);
+  assert.equal(other.status, 403, 'the host filter answers, so the connection was accepted');
+  assert.match(((await other.json()) as { message: string }).message, /--accept-hosts/);
+});
+
+test('an address of another machine is rejected by name and value', async () => {
+  assert.match(
+    await problemOf(['--port=0', '--address=192.0.2.1', '--insecure-allow-unauthenticated']),
+    /--address.*192\.0\.2\.1/,
+  );
+});
+
+for (const flag of ['-u', '--unix-socket']) {
+  test(`${flag} serves on a Unix socket of mode 0600 and prints its path`, async t => {
+    const path = join(folder, `socket${flag}`);
+    const proxy = await start(t, [flag, path]);
+    assert.equal(proxy.address, path);
+    const found = await stat(path);
+    assert.ok(found.isSocket());
+    assert.equal(found.mode & 0o777, 0o600);
+    assert.equal(await getOverSocket(path, '/version'), 200);
+  });
+}
+
+test('a stale Unix socket is replaced', async t => {
+  const path = join(folder, 'stale');
+  const first = await start(t, ['-u', path]);
+  await first.stop('SIGKILL');
+  assert.ok((await stat(path)).isSocket(), 'a killed program leaves its socket behind');
+  await chmod(path, 0o666);
+  await start(t, ['-u', path]);
+  assert.equal(await getOverSocket(path, '/version'), 200);
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+});
+
+test('a regular file at the path of the Unix socket is not changed', async () => {
+  const path = join(folder, 'regular');
+  await writeFile(path, 'mine');
+  const problem = await problemOf(['-u', path]);
+  assert.match(problem, /--unix-socket/);
+  assert.ok(problem.includes(path), problem);
+  assert.equal(await readFile(path, 'utf8'), 'mine');
+});
+
+test('a symbolic link at the path of the Unix socket stays, and so does its target', async () => {
+  const target = join(folder, 'target');
+  const path = join(folder, 'link');
+  await writeFile(target, 'mine');
+  await symlink(target, path);
+  await problemOf(['-u', path]);
+  assert.equal(await readFile(path, 'utf8'), 'mine');
+});
+
+test('a Unix socket and a port exclude each other', async () => {
+  const argv = ['-u', join(folder, 'both'), '--port=8002'];
+  const [problem = ''] = await startUpProblems(argv, { KUBECONFIG: admin.path });
+  assert.match(problem, /--unix-socket/);
+  assert.match(problem, /--port/);
+});

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
+import { createIdToken } from '../../support/identities/oidc-issuer.js';
+import { program, projectFile } from '../../support/project.js';
+import { type KubeconfigFile, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../../support/proxy/proxy.js';
+
+const oidc = ['--oidc-issuer-url=https://127.0.0.1:1', '--oidc-client-id=test'];
+const servingFiles = await createServingFiles();
+after(() => servingFiles.remove());
+
+/** Modules that most processes never need (together some megabytes of resident memory), and arguments that need them. */
+const seldom: Readonly<Record<string, { readonly args?: string[]; readonly env?: Record<string, string> }>> =
+  {
+    jose: { args: oidc },
+    undici: { args: oidc },
+    re2js: { args: ['--accept-hosts=^gw\\.example$'] },
+    socks: { env: { HTTPS_PROXY: 'socks5://127.0.0.1:1' } },
+    'node:http2': { args: [...servingFiles.flags] },
+  };
+
+/** Modules that the packages in the bundle import and never use here. */
+const never = ['ajv', 'fast-uri', 'light-my-request', 'thread-stream', 'ws', '@opentelemetry/api'];
+
+let kubeconfig: KubeconfigFile;
+
+before(async () => {
+  // This server does not exist, and is not needed.
+  kubeconfig = await writeKubeconfig({
+    server: 'https://api.invalid:6443',
+    token: createIdToken(new Date(2100, 0)),
+  });
+});
+
+after(() => kubeconfig.remove());
+
+test('rarely used modules are not loaded', async t => {
+  const loaded = await loadedPackages(t, {});
+  for (const expected of ['fastify', 'pino', 'yaml', 'src/proxy', 'node:tls'])
+    assert.ok(loaded.has(expected), expected);
+  for (const unexpected of [...Object.keys(seldom), ...never]) assert.ok(!loaded.has(unexpected), unexpected);
+});
+
+test('unneeded code is not in the bundle', async () => {
+  const { bundled } = await readBundle();
+  const packages = new Set(bundled.map(nameOf));
+  for (const expected of ['fastify', '@fastify/http-proxy', 'jose'])
+    assert.ok(packages.has(expected), expected);
+  for (const unexpected of never) assert.ok(!packages.has(unexpected), unexpected);
+});
+
+for (const [name, settings] of Object.entries(seldom)) {
+  test(`${name} is loaded at the start if it is needed`, async t => {
+    assert.ok((await loadedPackages(t, settings)).has(name));
+  });
+}
+
+/** The package, or the folder of src, of a module or a script. */
+function nameOf(module: string): string | undefined {
+  return /.*\bnode_modules\/((?:@[^/]+\/)?[^/]+)/.exec(module)?.[1] ?? /^src\/[^/]+/.exec(module)?.[0];
+}
+
+/** The modules in dist/main.js, and those that run when it is loaded. Each of the others is a function with its name. */
+async function readBundle(): Promise<{ readonly bundled: string[]; readonly atOnce: string[] }> {
+  const { outputs } = JSON.parse(await readFile(projectFile('build/bundle.json'), 'utf8')) as {
+    outputs: Record<string, { inputs: Record<string, unknown> }>;
+  };
+  const bundled = Object.keys(outputs['dist/main.js']?.inputs ?? {});
+  // esbuild breaks long lines, also inside of strings.
+  const text = (await readFile(program, 'utf8')).replace(/\\?\n/g, '');
+  return { bundled, atOnce: bundled.filter(module => !text.includes(`"${module}"(`)) };
+}
+
+/**
+ * The packages, the folders of src and the modules of Node from which code ran before the program served. V8's coverage names the scripts
+ * that were loaded, and their functions that ran.
+ */
+async function loadedPackages(
+  t: TestContext,
+  { args = [], env = {} }: { readonly args?: string[]; readonly env?: Record<string, string> },
+): Promise<Set<string | undefined>> {
+  const directory = await mkdtemp(join(tmpdir(), 'coverage-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const [probe, builtins] = [join(directory, 'probe.cjs'), join(directory, 'builtins.json')];
+  const code = `require('fs').writeFileSync(${JSON.stringify(builtins)}, JSON.stringify(process.moduleLoadList))`;
+  await writeFile(probe, `process.on('exit', () => ${code});`);
+  const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, ...args], {
+    ...env,
+    NODE_V8_COVERAGE: directory,
+    NODE_OPTIONS: `--require=${probe}`,
+  });
+  await proxy.stop();
+  const [file, ...others] = (await readdir(directory)).filter(name => name.startsWith('coverage-'));
+  assert.deepEqual(others, []);
+  const { result } = JSON.parse(await readFile(join(directory, file ?? ''), 'utf8')) as {
+    result: { url: string; functions: { functionName: string; ranges: { count: number }[] }[] }[];
+  };
+  const ran = result.flatMap(({ url, functions }) => [
+    url,
+    ...functions
+      .filter(({ ranges }) => ranges.some(({ count }) => count > 0))
+      .map(({ functionName }) => functionName),
+  ]);
+  const ofNode = JSON.parse(await readFile(builtins, 'utf8')) as string[];
+  return new Set([
+    ...[...ran, ...(await readBundle()).atOnce].map(nameOf),
+    ...ofNode.map(name => name.replace(/^NativeModule /, 'node:')),
+  ]);
+}

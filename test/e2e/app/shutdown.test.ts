@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { describe, type TestContext, test } from 'node:test';
+import { open, send } from '../../support/clients/http-client.js';
+import { connectRaw } from '../../support/clients/raw-http.js';
+import { eventually, until, within } from '../../support/eventually.js';
+import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import type { ProxyExit } from '../../support/proxy/proxy.js';
+import { type Stack, startStack } from '../../support/proxy/stack.js';
+import { steady } from '../../support/steady.js';
+
+const watchPath = '/api/v1/namespaces/kube-system/pods?watch=true';
+const getWatch = `GET ${watchPath} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+const getLog =
+  'GET /api/v1/namespaces/default/pods/web-0/log?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n';
+const getNever = 'GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n';
+
+/** Longer than a test waits, so a program that exits during the test has not waited for it. */
+const longGrace = ['--shutdown-grace=5m'];
+
+function start(t: TestContext, flags: readonly string[] = longGrace): Promise<Stack> {
+  return startStack(t, { flags });
+}
+
+/** Sends a signal and returns the exit, and how many milliseconds it took. */
+async function leave(
+  { proxy }: Stack,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<ProxyExit & { readonly took: number }> {
+  const started = Date.now();
+  const exit = await within('the end of the program', proxy.stop(signal));
+  return { ...exit, took: Date.now() - started };
+}
+
+/** Waits until the shutdown has begun: the program accepts no more connections. */
+function refuses({ port }: Stack): Promise<void> {
+  const isRefused = () =>
+    new Promise<boolean>(resolve => {
+      const socket = net.connect(port, '127.0.0.1', () => resolve(false));
+      socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'ECONNREFUSED'));
+      socket.once('connect', () => socket.destroy());
+    });
+  return eventually('a refused connection', isRefused);
+}
+
+// Each test ends its own program, and most of them wait for that.
+describe('the program', { concurrency: 4 }, () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`ends at once with exit code 0 when it is idle and gets ${signal}`, async t => {
+      const stack = await start(t);
+      await send(stack.port, '/version');
+      assert.equal((await leave(stack, signal)).code, 0);
+      assert.doesNotMatch(stack.proxy.stderr(), /\n\s+at /);
+    });
+  }
+
+  for (const format of ['json', 'pretty'] as const) {
+    test(`writes every line of its ${format} log, even the last one`, async t => {
+      const stack = await start(t, [`--log-format=${format}`]);
+      for (let count = 0; count < 50; count++) await send(stack.port, `/last/${count}`);
+      assert.equal((await leave(stack)).code, 0);
+      const stderr = stack.proxy.stderr();
+      for (let count = 0; count < 50; count++) assert.match(stderr, new RegExp(`/last/${count}[" ]`));
+      assert.match(stderr, /shutting down[^\n]*\n/);
+    });
+  }
+
+  test('loses no line of the log after a second signal', async t => {
+    const stack = await start(t, ['--shutdown-delay=5m']);
+    const exited = leave(stack);
+    await until(async () => (await send(stack.port, '/-/readyz')).status !== 200);
+    await send(stack.port, '/last');
+    assert.equal((await stack.proxy.stop('SIGTERM')).code, 1);
+    await exited;
+    const lines = stack.proxy.log();
+    assert.deepEqual(
+      lines.filter(({ path, msg }) => path === '/last' || msg === 'shutting down').map(({ msg }) => msg),
+      ['shutting down', 'request'],
+    );
+  });
+
+  test('ends a hundred open watches and a followed log with their last chunks, and tells the API server', async t => {
+    const stack = await start(t);
+    const errors: Error[] = [];
+    const connections = await Promise.all(Array.from({ length: 101 }, () => connectRaw(stack.port)));
+    for (const [index, connection] of connections.entries()) {
+      connection.socket.on('error', error => errors.push(error));
+      connection.write(index === 0 ? getLog : getWatch);
+    }
+    await Promise.all(connections.map(connection => connection.until(/\r\n\r\n/)));
+    const records = stack.server.requests.filter(({ rawUrl }) => rawUrl === watchPath);
+    assert.equal(records.length, 100);
+    const { code } = await leave(stack);
+    const [log, ...watches] = await Promise.all(connections.map(connection => connection.untilClosed()));
+    assert.match(log ?? '', /\r\n0\r\n\r\n$/);
+    for (const watch of watches) assert.match(watch, /\r\n\r\n0\r\n\r\n$/);
+    assert.deepEqual(errors, []);
+    assert.equal(code, 0);
+    await Promise.all(records.map(({ closed }) => closed));
+  });
+
+  test('is not delayed by a watch whose client does not read', async t => {
+    const stack = await start(t, ['--shutdown-grace=1s']);
+    let written = 0;
+    stack.server.intercept((request, response) => {
+      if (request.url !== '/api/v1/pods?watch=1') return false;
+      const block = Buffer.alloc(1 << 20, 'x');
+      const fill = () => {
+        do written += block.length;
+        while (response.write(block));
+        response.once('drain', fill);
+      };
+      fill();
+      return true;
+    });
+    const connection = await connectRaw(stack.port);
+    connection.write('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await connection.until(/\r\n\r\n/);
+    connection.socket.pause();
+    await steady(() => written);
+    // Past its grace and a second more it would end with 1.
+    assert.equal((await leave(stack)).code, 0);
+    connection.destroy();
+  });
+
+  test('finishes requests in flight, closes idle connections, and accepts no new one', async t => {
+    const stack = await start(t);
+    let answerSlow = () => {};
+    let finishDownload = () => {};
+    stack.server.intercept((request, response) => {
+      if (request.url === '/slow') answerSlow = () => response.end('slow but whole');
+      else if (request.url === '/down') {
+        response.write('0123456789');
+        finishDownload = () => {
+          for (let turn = 1; turn < 10; turn += 1) response.write('0123456789');
+          response.end();
+        };
+      } else return false;
+      return true;
+    });
+    const path = '/api/v1/namespaces/default/configmaps';
+    const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'late' } });
+    const idle = await connectRaw(stack.port);
+    idle.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await idle.until(/\r\n\r\n[\s\S]*\}/);
+    const [slow, upload] = await Promise.all([connectRaw(stack.port), connectRaw(stack.port)]);
+    slow.write('GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    upload.write(
+      `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 10)}`,
+    );
+    const download = send(stack.port, '/down');
+    await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/slow');
+    await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/down');
+    await stack.server.waitForRequest(({ method }) => method === 'POST');
+
+    const leaving = leave(stack);
+    await idle.untilClosed();
+    await refuses(stack);
+    assert.equal(stack.proxy.process.exitCode, null, 'it waits for the requests');
+    upload.write(body.slice(10));
+    finishDownload();
+    answerSlow();
+    // RFC 9112, section 9.6: `Connection: close` lets the client send its next request on another connection.
+    await slow.until(/^HTTP\/1\.1 200 OK\r\n(?:[\s\S]*\r\n)?connection: close\r\n[\s\S]*slow but whole/i);
+    await slow.untilClosed();
+    await upload.until(/^HTTP\/1\.1 201 Created\r\n/);
+    assert.equal((await download).text, '0123456789'.repeat(10));
+    assert.equal((await leaving).code, 0);
+    for (const { destroy } of [idle, slow, upload]) destroy();
+  });
+
+  test('cuts a request that does not finish, and exits within --shutdown-grace', async t => {
+    const stack = await start(t, ['--shutdown-grace=1500ms']);
+    stack.server.intercept(request => request.url === '/never');
+    const connection = await connectRaw(stack.port);
+    connection.write(getNever);
+    await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
+    const { code, took } = await leave(stack);
+    // Past its grace and a second more it would end with 1.
+    assert.equal(code, 0);
+    assert.ok(took >= 900, `it took ${took} ms`);
+    await connection.untilClosed();
+  });
+
+  test('exits within five seconds by default', async t => {
+    const stack = await start(t, []);
+    stack.server.intercept(request => request.url === '/never');
+    const connection = await connectRaw(stack.port);
+    connection.write(getNever);
+    await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
+    const { code, took } = await leave(stack);
+    assert.equal(code, 0);
+    // The default is four seconds. A busy machine takes longer, but not as long as another default.
+    assert.ok(took >= 3000 && took < 9000, `it took ${took} ms`);
+    connection.destroy();
+  });
+
+  test('closes a connection that has never been used, which browsers keep open, at once', async t => {
+    const stack = await start(t);
+    const unused = await connectRaw(stack.port);
+    assert.equal((await leave(stack)).code, 0);
+    await unused.untilClosed();
+    unused.destroy();
+  });
+
+  test('is not delayed by a connection that has sent half a head', async t => {
+    const stack = await start(t, ['--shutdown-grace=1s']);
+    const connection = await connectRaw(stack.port);
+    connection.write('GET /version HTTP/1.1\r\nHost: loc');
+    // By now the program has read the bytes that came earlier on another connection.
+    await send(stack.port, '/version');
+    // Past its grace and a second more it would end with 1.
+    assert.equal((await leave(stack)).code, 0);
+    connection.destroy();
+  });
+
+  for (const second of ['SIGTERM', 'SIGINT'] as const) {
+    test(`ends at once with a second signal, ${second}`, async t => {
+      const stack = await start(t);
+      stack.server.intercept(request => request.url === '/never');
+      const connection = await connectRaw(stack.port);
+      connection.write(getNever);
+      await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
+      stack.proxy.process.kill('SIGTERM');
+      await refuses(stack);
+      assert.equal(stack.proxy.process.exitCode, null);
+      assert.notEqual((await leave(stack, second)).code, 0, 'a request was cut');
+      connection.destroy();
+    });
+  }
+
+  test('exits at once while the API server is down', async t => {
+    const server = await startFakeApiServer();
+    const stack = await startStack(t, { server, flags: longGrace });
+    await server.kill();
+    await send(stack.port, '/version');
+    assert.equal((await leave(stack)).code, 0);
+  });
+
+  test('ends cleanly if a watch is refused or over by then', async t => {
+    const stack = await start(t);
+    const response = await open(stack.port, watchPath);
+    const record = await stack.server.waitForRequest(({ rawUrl }) => rawUrl === watchPath);
+    response.on('error', () => {});
+    response.destroy();
+    assert.equal((await send(stack.port, '/api/v1/missing?watch=1')).status, 404);
+    await record.closed;
+    assert.equal((await leave(stack)).code, 0);
+  });
+});

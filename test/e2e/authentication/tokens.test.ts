@@ -1,0 +1,424 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, type TestContext, test } from 'node:test';
+import { parse, stringify } from 'yaml';
+import { type Arrival, anyApiServer, embedded } from '../../support/any-api-server.js';
+import { send } from '../../support/clients/http-client.js';
+import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { connectRaw } from '../../support/clients/raw-http.js';
+import { eventually } from '../../support/eventually.js';
+import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
+import { type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { runProgram } from '../../support/proxy/proxy.js';
+import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
+import { bothLegs, passed, probe, sample } from '../credential-probe.js';
+import { assertStatus, send as sendRaw } from '../leg.js';
+
+const alice = 'Authorization: Bearer alice-token';
+const bob = 'Authorization: Bearer bob-token';
+
+function encoded(token: string): string {
+  return `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString('base64url')}`;
+}
+
+function identityHeaders(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_, index) =>
+    /^(impersonate-|authorization|x-remote)/i.test(rawHeaders[index - (index % 2)] ?? ''),
+  );
+}
+
+const server = await anyApiServer({ after });
+
+/** A gateway in this process that knows alice and bob. */
+function start(t: TestContext, options: Omit<GatewayOptions, 'run' | 'server'> = {}) {
+  return startGateway(t, { tokenFile: twoUsers, ...options, run: startInProcess, server });
+}
+
+/** Asserts that the last of these requests was sent by the proxy, as alice. */
+function assertActsAsAlice(arrived: readonly Arrival[]): void {
+  const { user, impersonated } = arrived.at(-1) ?? {};
+  assert.equal(user?.username, server.proxyName);
+  assert.deepEqual(impersonated, { username: 'alice', groups: ['dev', 'system:authenticated'] });
+}
+
+describe('callers with a token', { concurrency: 4 }, () => {
+  test('act under their own name, and the API server decides about their rights', async t => {
+    const { proxy } = await startGateway(t, { tokenFile: twoUsers, server });
+    for (const leg of bothLegs) {
+      const allowed = await probe(proxy, server, leg, { headers: [alice] });
+      assert.equal(allowed.code, passed(leg), allowed.answer.raw);
+      assertActsAsAlice(allowed.arrived);
+      const refused = await probe(proxy, server, leg, { headers: [bob] });
+      assert.match(assertStatus(refused.answer, 403, leg), /^pods "web-0" is forbidden: User "bob" cannot /);
+    }
+    const lines = proxy.log().filter(({ msg, resource }) => msg === 'request' && resource === 'pods');
+    await eventually('the lines', () => proxy.log().some(({ user }) => user === 'bob'));
+    assert.ok(lines.every(({ user }) => user === 'alice' || user === 'bob'));
+    assert.doesNotMatch(proxy.stderr(), /alice-token|bob-token/);
+    const success = 'kube_api_proxy_authentication_attempts_total{method="token_file",result="success"}';
+    const { text } = await send(proxy.port, '/-/metrics', {
+      headers: { authorization: 'Bearer bob-token' },
+    });
+    assert.ok(text.includes(`${success} 5`));
+  });
+
+  test(
+    'go upstream with the token of the proxy, and with headers of their own identity',
+    embedded,
+    async t => {
+      const { proxy } = await start(t);
+      for (const leg of bothLegs) {
+        const { arrived } = await probe(proxy, server.embedded, leg, { headers: [alice] });
+        assert.deepEqual(identityHeaders(arrived.at(-1)?.rawHeaders ?? []), [
+          ...['Authorization', `Bearer ${proxyToken}`, 'Impersonate-User', 'alice'],
+          ...['Impersonate-Group', 'dev', 'Impersonate-Group', 'system:authenticated'],
+        ]);
+      }
+    },
+  );
+
+  test('get a 401 with a challenge without a valid token, and nothing goes upstream', async t => {
+    const { proxy } = await start(t);
+    const attempts = [
+      [],
+      ['Authorization:'],
+      ['Authorization: Bearer'],
+      ['Authorization: Bearer '],
+      ['Authorization: alice-token'],
+      ['Authorization: Bearer  alice-token'],
+      ['Authorization: Bearer\talice-token'],
+      ['Authorization: Bearer alice-token2'],
+      ['Authorization: Bearer alice-toke'],
+      ['Authorization: Bearer Alice-token'],
+      ['Authorization: Bearer alice-token bob-token'],
+      ['Authorization: Bearer alice-token,bob-token'],
+      ['Authorization: Bearer alice'],
+      [`Authorization: Bearer ${proxyToken}`],
+      [`Authorization: Basic ${Buffer.from('alice:alice-token').toString('base64')}`],
+      ['Authorization: Token alice-token'],
+      ['Proxy-Authorization: Bearer alice-token'],
+      ['X-Authorization: Bearer alice-token'],
+      ['Cookie: token=alice-token; Authorization=Bearer alice-token'],
+      ['Bearer: alice-token'],
+    ];
+    for (const leg of bothLegs) {
+      for (const headers of attempts) {
+        const { answer, arrived } = await probe(proxy, server, leg, { headers });
+        assert.match(
+          assertStatus(answer, 401, headers.join()),
+          /^Unauthorized: .*Authorization: Bearer TOKEN/,
+        );
+        assert.equal(answer.headers.get('www-authenticate'), 'Bearer realm="kube-api-proxy"');
+        assert.equal(arrived.length, 0);
+      }
+      for (const query of ['access_token=alice-token', 'token=alice-token']) {
+        const target = `/api/v1/namespaces/default/pods?${query}`;
+        assertStatus(await sendRaw(proxy.port, { leg, target }), 401, query);
+      }
+      for (const [one, other] of [
+        [alice, alice],
+        [alice, bob],
+        [bob.toUpperCase(), alice],
+        ['Authorization: Basic eDp5', alice],
+      ] as const) {
+        const { answer, arrived } = await probe(proxy, server, leg, { headers: [one, 'Accept: */*', other] });
+        assertStatus(answer, 400, `${one} ${other}`);
+        assert.equal(arrived.length, 0);
+      }
+    }
+    const metrics = await send(proxy.port, '/-/metrics', {
+      headers: { authorization: 'Bearer alice-token' },
+    });
+    const rejected = 2 * (attempts.length + 2);
+    const reason = 'kube_api_proxy_rejected_requests_total{reason="unauthenticated"}';
+    assert.ok(metrics.text.includes(`${reason} ${rejected}\n`), metrics.text);
+  });
+
+  test('need it everywhere except at the probes, and after the check of the host', async t => {
+    const { proxy } = await start(t, {
+      args: ['--www=src', '--www-prefix=/app/'],
+    });
+    for (const target of ['/-/livez', '/-/readyz', '/-/readyz?verbose', '/-/livez?x=/-/metrics']) {
+      assert.equal((await send(proxy.port, target)).status, 200, target);
+    }
+    for (const target of [
+      '/-/metrics',
+      '/-/metrics?/-/livez',
+      '/-/livez/',
+      '/-/livez/../metrics',
+      '/-/nothing',
+      '/-//livez',
+      '/-/Livez',
+      '/-/%6civez',
+      '/app/',
+      '/app/main.ts',
+      '/app/-/livez',
+      '/',
+      '/version',
+      '/livez',
+      '/healthz',
+      '/api/-/livez',
+      '//-/livez',
+    ]) {
+      const { status } = await send(proxy.port, target);
+      assert.ok(status === 401 || (status === 400 && target.includes('..')), `${target}: ${status}`);
+    }
+    const asAlice = { headers: { authorization: 'Bearer alice-token' } };
+    for (const target of ['/-/metrics', '/app/main.ts', '/version']) {
+      assert.equal((await send(proxy.port, target, asAlice)).status, 200, target);
+    }
+    for (const headers of [{ host: 'evil.example' }, { host: 'evil.example', ...asAlice.headers }]) {
+      assert.equal((await send(proxy.port, '/api', { headers })).status, 403);
+    }
+  });
+
+  test('cannot act as another user: identity headers of their own get a 403 on both legs', async t => {
+    const { proxy } = await start(t);
+    const attempts = [
+      ['Impersonate-User: bob'],
+      ['IMPERSONATE-USER: bob'],
+      ['impersonate-group: system:masters'],
+      ['Impersonate-Uid: 0'],
+      ['Impersonate-Extra-Scopes: all'],
+      ['Impersonate_User: bob'],
+      ['impersonate.group: system:masters'],
+      ['Impersonate-User:'],
+      ['Connection: Impersonate-User', 'Impersonate-User: bob'],
+      ['X-Remote-User: bob'],
+      ['x-remote-group: system:masters'],
+      ['X_Remote_User: bob'],
+      ['X-Remote-Extra-Scopes: all'],
+      ['X-Remote-Uid: 0'],
+      ['Connection: X-Remote-User', 'X-Remote-User: bob'],
+    ];
+    for (const leg of bothLegs) {
+      for (const headers of attempts) {
+        const { answer, arrived } = await probe(proxy, server, leg, { headers: [alice, ...headers] });
+        assert.match(assertStatus(answer, 403, headers.join()), /Impersonate-\* and X-Remote-\* headers/);
+        assert.equal(arrived.length, 0);
+      }
+      // A name in Connection does not remove a field of the proxy.
+      const named = ['Connection: Impersonate-User, Impersonate-Group, Authorization, X-Remote-User'];
+      assertActsAsAlice((await probe(proxy, server, leg, { headers: [alice, ...named] })).arrived);
+    }
+  });
+
+  test('may send it as a subprotocol of a WebSocket, which does not go upstream', embedded, async t => {
+    const { server, proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers });
+    const attach = async (protocols: readonly string[], more: readonly string[] = []) => {
+      const connection = await connectRaw(proxy.port);
+      const path = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
+      const lines = [
+        ...[`GET ${path} HTTP/1.1`, 'Host: 127.0.0.1', 'Connection: Upgrade', 'Upgrade: websocket'],
+        ...['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', ...more],
+        ...protocols.map(protocol => `Sec-WebSocket-Protocol: ${protocol}`),
+      ];
+      connection.write(`${lines.join('\r\n')}\r\n\r\n`);
+      const [head] = await connection.until(/^HTTP\/1\.1 [\s\S]*?\r\n\r\n/);
+      connection.destroy();
+      return head;
+    };
+    for (const protocols of [
+      [`v5.channel.k8s.io, ${encoded('alice-token')}`],
+      [`${encoded('alice-token')},v5.channel.k8s.io`],
+      [encoded('alice-token'), 'v5.channel.k8s.io'],
+    ]) {
+      const head = await attach(protocols);
+      assert.match(head, /^HTTP\/1\.1 101 /);
+      assert.match(head, /Sec-WebSocket-Protocol: v5\.channel\.k8s\.io\r\n/i);
+      const { rawHeaders } = server.requests.at(-1) ?? { rawHeaders: [] };
+      assert.doesNotMatch(rawHeaders.join(), /base64url\.bearer|YWxpY2U/);
+      assert.ok(identityHeaders(rawHeaders).includes('alice'));
+    }
+    const before = server.requests.length;
+    for (const protocols of [
+      [encoded('alice-token')],
+      [`v5.channel.k8s.io, ${encoded('wrong')}`],
+      [`v5.channel.k8s.io, ${encoded('alice-token')}, ${encoded('alice-token')}`],
+      ['v5.channel.k8s.io', encoded('alice-token'), encoded('bob-token')],
+      [`v5.channel.k8s.io, ${encoded('alice-token')}=`],
+      [`v5.channel.k8s.io, ${encoded('alice-token').toUpperCase()}`],
+    ]) {
+      assert.match(await attach(protocols), /^HTTP\/1\.1 401 /, protocols.join());
+    }
+    assert.match(await attach([`v5.channel.k8s.io, ${encoded('alice-token')}`], [bob]), /^HTTP\/1\.1 401 /);
+    assert.equal(server.requests.length, before);
+    const plain = { 'sec-websocket-protocol': `x, ${encoded('alice-token')}` };
+    assert.equal((await send(proxy.port, '/api', { headers: plain })).status, 401);
+    assert.doesNotMatch(proxy.stderr(), /base64url\.bearer|YWxpY2U/);
+  });
+
+  test('get a 403 for names and groups that Kubernetes reserves, unless the options allow them', async t => {
+    const file =
+      'm,mallory,,"dev,system:masters"\na,system:admin,,\nr,root,,"system:masters"\n' +
+      'k,kate,,"kubeadm:cluster-admins"\n';
+    const { proxy } = await start(t, { tokenFile: file });
+    for (const leg of bothLegs) {
+      for (const token of ['m', 'a', 'r', 'k']) {
+        const headers = [`Authorization: Bearer ${token}`];
+        const { answer, arrived } = await probe(proxy, server, leg, { headers });
+        assert.match(assertStatus(answer, 403, token), /reserved by Kubernetes .* --allow-system-identities/);
+        assert.equal(arrived.length, 0);
+      }
+    }
+    const allowing = await start(t, {
+      tokenFile: file,
+      args: ['--allow-system-identities=system:masters'],
+    });
+    const as = (token: string) =>
+      probe(allowing.proxy, server, 'plain', { headers: [`Authorization: Bearer ${token}`] });
+    assert.equal((await as('r')).code, 200);
+    assert.equal((await as('a')).code, 403);
+  });
+
+  test('are known by the file as it changes, and by its last good content while it is bad', async t => {
+    const { proxy, writeTokens } = await start(t);
+    const codeOf = async (token: string) =>
+      (await probe(proxy, server, 'plain', { headers: [`Authorization: Bearer ${token}`] })).code;
+    assert.equal(await codeOf('alice-token'), 200);
+    await writeTokens('bob-token,bob,,\nnew-token,alice,,\n');
+    await eventually('the new token', async () => (await codeOf('new-token')) === 200);
+    assert.equal(await codeOf('alice-token'), 401);
+    await writeTokens('secret-token\n');
+    await eventually('the error line', () => /fewer than 3 columns/.test(proxy.stderr()));
+    assert.equal(await codeOf('new-token'), 200);
+    assert.doesNotMatch(proxy.stderr(), /secret-token/);
+    const { text } = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer new-token' } });
+    for (const result of ['success', 'failure']) {
+      assert.ok(text.includes(`kube_api_proxy_token_auth_file_reloads_total{result="${result}"} 1\n`));
+    }
+  });
+});
+
+describe('callers in a browser', () => {
+  test('get preflights answered before authentication, and see why a request is refused', async t => {
+    const { proxy } = await start(t, {
+      args: ['--cors-allowed-origins=^https://app\\.example$'],
+    });
+    const before = (await server.arrivals()).length;
+    const origin = { origin: 'https://app.example' };
+    const preflight = await send(proxy.port, '/api/v1/namespaces/default/pods/web-0', {
+      method: 'OPTIONS',
+      headers: {
+        ...origin,
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': 'authorization',
+      },
+    });
+    assert.equal(preflight.status, 204);
+    assert.match(String(preflight.headers['access-control-allow-headers']), /authorization/i);
+    const refused = await send(proxy.port, '/api/v1/namespaces/default/pods/web-0', { headers: origin });
+    assert.equal(refused.status, 401);
+    assert.equal(refused.headers['access-control-allow-origin'], 'https://app.example');
+    const asked = (await server.arrivals()).slice(before);
+    assert.equal(asked.filter(({ target }) => target.includes('web-0')).length, 0);
+    // A request that is not a preflight needs a token, with any method.
+    for (const headers of [{}, { origin: 'https://other.example' }]) {
+      const { status } = await send(proxy.port, '/api', { method: 'OPTIONS', headers });
+      assert.ok(status === 401 || status === 403, String(status));
+    }
+  });
+
+  test('are subject to the rules of the proxy after authentication', async t => {
+    const { proxy } = await start(t, {
+      args: ['--read-only', '--reject-resources=pods/log'],
+    });
+    for (const leg of bothLegs) {
+      const { answer } = await probe(proxy, server, 'websocket', { headers: [alice] });
+      assertStatus(answer, 403, leg);
+      assertStatus((await probe(proxy, server, leg)).answer, 401, leg);
+    }
+    assert.equal((await probe(proxy, server, 'plain', { headers: [alice] })).code, 200);
+  });
+});
+
+describe('authentication of callers and impersonation', () => {
+  test('cannot both be configured', async t => {
+    const { kubeconfig, tokenFile } = await start(t);
+    const flags = [`--kubeconfig=${kubeconfig}`, `--token-auth-file=${tokenFile}`, '--port=0'];
+    const byFlag = await runProgram([...flags, '--as=jane']);
+    assert.equal(byFlag.code, 1);
+    assert.match(byFlag.stderr, /requests impersonate the authenticated callers, so --as, .* cannot be used/);
+  });
+
+  test('cannot both come from an edit of the kubeconfig: the last good one stays in use', async t => {
+    const { proxy, kubeconfig } = await startGateway(t, { tokenFile: twoUsers, server });
+    const edited = parse(await readFile(kubeconfig, 'utf8')) as { users: { user: object }[] };
+    Object.assign(edited.users[0]?.user ?? {}, { as: 'jane' });
+    await writeFile(kubeconfig, stringify(edited));
+    await eventually('the error line', () => /impersonate the authenticated callers/.test(proxy.stderr()));
+    for (const leg of bothLegs) {
+      const { code, arrived } = await probe(proxy, server, leg, { headers: [alice] });
+      assert.equal(code, passed(leg));
+      assertActsAsAlice(arrived);
+    }
+  });
+});
+
+describe('a proxy without authentication', () => {
+  test(
+    'sends a client’s own Authorization upstream, and livez is not its only open path',
+    embedded,
+    async t => {
+      const { server, tokens, proxy } = await startGateway(t, { run: startInProcess });
+      tokens['own'] = { username: 'alice' };
+      for (const leg of bothLegs) {
+        const found = await probe(proxy, server, leg, { headers: ['Authorization: Bearer own'] });
+        assert.deepEqual([found.code, found.authorization], [passed(leg), 'Bearer own']);
+      }
+      assert.equal(
+        await sample(proxy, 'kube_api_proxy_rejected_requests_total{reason="unauthenticated"}'),
+        0,
+      );
+    },
+  );
+});
+
+describe('a 401 of the API server', () => {
+  test(
+    'is about the proxy’s credential if callers are authenticated: it is renewed, and the request is sent again',
+    embedded,
+    async t => {
+      const folder = await mkdtemp(join(tmpdir(), 'proxy-token-'));
+      t.after(() => rm(folder, { recursive: true }));
+      const file = join(folder, 'token');
+      await writeFile(file, proxyToken);
+      const { server, tokens, proxy } = await startGateway(t, {
+        ...{ run: startInProcess, tokenFile: twoUsers, user: { tokenFile: file } },
+      });
+      let current = proxyToken;
+      for (const [index, leg] of bothLegs.entries()) {
+        assert.equal((await probe(proxy, server, leg, { headers: [alice] })).code, passed(leg));
+        delete tokens[current];
+        current = `renewed-${index}`;
+        tokens[current] = { username: 'proxy' };
+        await writeFile(file, current);
+        const found = await probe(proxy, server, leg, { headers: [alice] });
+        assert.equal(found.code, passed(leg), found.answer.raw);
+        assert.equal(found.authorization, `Bearer ${current}`);
+      }
+    },
+  );
+});
+
+describe('kubectl', () => {
+  kubectlTest('shows the caller with auth whoami, and a rejection names it', async t => {
+    const { proxy } = await startGateway(t, { tokenFile: twoUsers, server });
+    // kubectl sends no token without TLS.
+    const terminator = await startTlsTerminator(server.authority, proxy.port);
+    t.after(() => terminator.close());
+    const args = ['--server', terminator.url, '--token', 'alice-token', '--insecure-skip-tls-verify'];
+    const { code, stdout, stderr } = await kubectl(['auth', 'whoami', ...args]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /Username +alice\nGroups +\[dev system:authenticated\]/);
+    const refused = await kubectl(['get', 'configmaps', ...args]);
+    assert.match(refused.stderr, /Forbidden\): configmaps is forbidden: User "alice" cannot list/);
+    const ran = await kubectl(['exec', 'web-0', ...args, '--', 'echo', 'hello']);
+    assert.equal(ran.stdout, 'hello\n', ran.stderr);
+    const unknown = await kubectl(['get', 'pods', ...args.with(3, 'wrong')]);
+    assert.match(unknown.stderr, /You must be logged in to the server/);
+  });
+});

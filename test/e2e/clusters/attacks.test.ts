@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { stringify } from 'yaml';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
+import { ask as askHttp2, connectHttp2 } from '../../support/clients/http2-client.js';
+import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { type Answer, type Leg, send } from '../leg.js';
+
+const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
+const folder = await mkdtemp(join(tmpdir(), 'clusters-attacks-'));
+after(() => rm(folder, { recursive: true, force: true }));
+const server = await startFakeApiServer({
+  clientCertificates: 'optional',
+  allow: () => true,
+  tokens: { admin: { username: 'admin' } },
+});
+after(() => server.kill());
+
+async function writeContexts(name: string, contexts: readonly string[]): Promise<string> {
+  const file = join(folder, name);
+  const cluster = {
+    server: server.url,
+    'certificate-authority-data': Buffer.from(server.authority.certificate).toString('base64'),
+  };
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'c', cluster }],
+    users: [{ name: 'u', user: { token: 'admin' } }],
+    contexts: contexts.map(name => ({ name, context: { cluster: 'c', user: 'u' } })),
+    'current-context': contexts[0],
+  };
+  await writeFile(`${file}.new`, stringify(config), { mode: 0o600 });
+  await rename(`${file}.new`, file);
+  return file;
+}
+
+const tokenFile = join(folder, 'tokens.csv');
+await writeFile(tokenFile, 'file-token,fiona,,"dev"\n');
+const kubeconfig = await writeContexts('config', [
+  'current',
+  'other',
+  'kind#1',
+  'CORP\\dev',
+  'a\nb',
+  'x/../y',
+  'proxy',
+]);
+const flags = [`--kubeconfig=${kubeconfig}`, '--all-contexts', `--token-auth-file=${tokenFile}`];
+const proxy = await startInProcess({ after }, flags);
+const serving = await createServingFiles();
+after(() => serving.remove());
+const secure = await startInProcess({ after }, [...flags, ...serving.flags]);
+const http2 = await connectHttp2(secure.port, serving.authority.certificate);
+after(() => http2.destroy());
+
+/** The parts of an answer that do not differ from one request to the next. */
+function told({ code, headers, body }: Answer): unknown {
+  const kept = [...headers].filter(([name]) => !/^(date|audit-id|x-request-id|request-id)$/.test(name));
+  return { code, headers: kept, body };
+}
+
+const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+/** Requests that could reveal whether a name exists: paths below it, and header fields of browsers. */
+const attempts = {
+  'a page behind a proxy subresource': { below: '/api/v1/namespaces/n/pods/p/proxy/' },
+  'a write of another origin': { below: '/api/v1/pods', headers: { origin: 'https://evil.example' } },
+  'an exec of another site': {
+    below: '/api/v1/namespaces/n/pods/p/exec',
+    headers: { 'sec-fetch-site': 'cross-site' },
+  },
+  'an image of another site': {
+    below: '/version',
+    headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' },
+  },
+  'a link of another site': { below: '/version', headers: link },
+  'a link of another site to a proxy subresource': { below: '/api/v1/nodes/n/proxy/', headers: link },
+  'an ambiguous path': { below: '/api/../x' },
+} as const;
+type Attempt = { readonly below: string; readonly headers?: Readonly<Record<string, string>> };
+
+describe('a stranger cannot distinguish a context from an unknown name', () => {
+  const pairs = [
+    ['other', 'otter'],
+    ['kind#1', 'kind#2'],
+    ['CORP\\dev', 'CORP\\xyz'],
+    ['CORP%5Cdev', 'CORP%5Cxyz'],
+    ['a%0Ab', 'a%0Ac'],
+    ['x/../y', 'x/../z'],
+  ] as const;
+  for (const [what, { below, headers = {} }] of Object.entries(attempts) as [string, Attempt][]) {
+    test(`by ${what}`, async () => {
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+      for (const [known, unknown] of pairs) {
+        for (const leg of legs) {
+          for (const method of leg === 'plain' ? ['GET', 'POST', 'OPTIONS', 'HEAD'] : ['GET']) {
+            const ask = async (name: string) =>
+              told(
+                await send(proxy.port, { leg, method, target: `/clusters/${name}${below}`, headers: lines }),
+              );
+            assert.deepEqual(await ask(known), await ask(unknown), `${method} ${known} (${leg})`);
+          }
+        }
+      }
+    });
+
+    test(`by ${what}, over HTTP/2`, async () => {
+      for (const method of ['GET', 'POST']) {
+        const ask = async (name: string) => {
+          const {
+            status,
+            headers: head,
+            text,
+          } = await askHttp2(http2, `/clusters/${name}${below}`, {
+            headers: { ':method': method, ...headers },
+          });
+          return {
+            status,
+            text,
+            policy: head['content-security-policy'],
+            challenge: head['www-authenticate'],
+          };
+        };
+        assert.deepEqual(await ask('other'), await ask('otter'), method);
+      }
+    });
+  }
+});

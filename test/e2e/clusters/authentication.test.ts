@@ -1,0 +1,373 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { open, send as sendPlain } from '../../support/clients/http-client.js';
+import { connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
+import { eventually } from '../../support/eventually.js';
+import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
+import { createOidcSigner } from '../../support/identities/oidc-signer.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import {
+  addContext,
+  arn,
+  createChainFiles,
+  mountOf,
+  startManyClusters,
+  startManyStack,
+  which,
+} from '../../support/proxy/many-clusters.js';
+import { type Answer, assertStatus, type Leg, send } from '../leg.js';
+
+const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
+const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
+const folder = await mkdtemp(join(tmpdir(), 'many-callers-'));
+after(() => rm(folder, { recursive: true }));
+const tokenFile = join(folder, 'tokens.csv');
+await writeFile(tokenFile, 'file-token,fiona,,"dev"\n');
+
+const clusters = await startManyClusters(
+  { after },
+  {
+    server: { allow: () => true },
+  },
+);
+for (const at of ['one', 'two'] as const) {
+  clusters.tokens[at][`only-${at}`] = { username: `user-of-${at}` };
+  clusters.tokens[at]['same-token'] = { username: `somebody-of-${at}`, groups: [`group-of-${at}`] };
+}
+
+const files = await createChainFiles({ after });
+const signer = createOidcSigner('key');
+const issuer = await startOidcIssuer(files.authority);
+after(() => issuer.close());
+issuer.jwks = { keys: [signer.jwk] };
+const issuerCa = join(folder, 'issuer.crt');
+await writeFile(issuerCa, files.authority.certificate);
+const clientCa = join(folder, 'clients.crt');
+await writeFile(clientCa, files.authority.certificate);
+
+const common = { clusters, run: startInProcess };
+const [byReview, byFile, byAll] = await Promise.all([
+  startManyStack({ after }, { ...common, flags: ['--authentication-token-webhook', '--reject-paths='] }),
+  startManyStack({ after }, { ...common, flags: [`--token-auth-file=${tokenFile}`, '--reject-paths='] }),
+  startManyStack(
+    { after },
+    {
+      ...common,
+      tls: files,
+      flags: [
+        '--reject-paths=',
+        `--token-auth-file=${tokenFile}`,
+        ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${issuerCa}`],
+        '--oidc-username-prefix=-',
+        `--client-ca-file=${clientCa}`,
+      ],
+    },
+  ),
+]);
+const http2 = await connectHttp2(byAll.port, files.authority.certificate);
+after(() => http2.destroy());
+
+let marks = 0;
+
+/** Sends a request with a token to a mount. Returns the code, and the context and the user with which it arrived. */
+async function ask(
+  { port }: { readonly port: number },
+  mount: string,
+  token: string | undefined,
+  leg: Leg = 'plain',
+): Promise<{ readonly answer: Answer; readonly code: number; readonly as: string[] }> {
+  marks += 1;
+  const mark = `caller=${marks}.`;
+  const target = leg === 'plain' ? `${mount}${which}?${mark}` : `${mount}${exec}&${mark}`;
+  const headers = token === undefined ? [] : [`Authorization: Bearer ${token}`];
+  const answer = await send(port, { leg, target, headers });
+  const as = clusters
+    .arrivals(mark)
+    .map(({ context, record }) => `${context} as ${record.headers['impersonate-user'] ?? 'itself'}`);
+  return { answer, code: answer.code, as };
+}
+
+const passed = (leg: Leg) => (leg === 'plain' ? 200 : 101);
+
+/** The parts of an answer that do not differ from one request to the next. */
+function told({ code, headers, body }: Answer): unknown {
+  const kept = [...headers].filter(([name]) => !/^(date|audit-id|x-request-id|request-id)$/.test(name));
+  return { code, headers: kept, body };
+}
+
+const names = ['one', 'two', 'a', arn, 'rancher', 'down', 'broken', 'nope', 'ONE', '%61', ''];
+
+describe('a stranger', () => {
+  test('gets the same 401 for every /clusters/… whether the name exists or not', async () => {
+    for (const stack of [byReview, byFile]) {
+      for (const leg of legs) {
+        const { answer: first } = await ask(stack, mountOf('nope'), undefined, leg);
+        assertStatus(first, 401, 'nope');
+        for (const name of names) {
+          const { answer, as } = await ask(
+            stack,
+            `/clusters/${name.startsWith('%') ? name : encodeURIComponent(name)}`,
+            undefined,
+            leg,
+          );
+          assert.deepEqual(told(answer), told(first), name);
+          assert.deepEqual(as, []);
+        }
+        for (const target of ['/clusters', '/clusters/', '/clusters/one', '/clusters/nope/']) {
+          assert.deepEqual(told(await send(stack.port, { leg, target })), told(first), target);
+        }
+      }
+    }
+  });
+
+  test('with a bad credential gets the same 401 for every name', async () => {
+    for (const leg of legs) {
+      const { answer: first } = await ask(byFile, mountOf('nope'), 'bad', leg);
+      assertStatus(first, 401, 'nope');
+      for (const name of names) {
+        const { answer } = await ask(
+          byFile,
+          `/clusters/${name.startsWith('%') ? name : encodeURIComponent(name)}`,
+          'bad',
+          leg,
+        );
+        assert.deepEqual(told(answer), told(first), name);
+      }
+    }
+  });
+
+  test('gets a 401 from /-/clusters, and no answer contains the name of a context', async () => {
+    for (const stack of [byReview, byFile]) {
+      for (const path of [
+        '/-/clusters',
+        '/-/',
+        '/-/metrics',
+        '/clusters/nope',
+        '/-/kubeconfig',
+        '/-/readyz?verbose',
+        '/-/livez?verbose',
+      ]) {
+        const { status, text, headers } = await sendPlain(stack.port, path);
+        if (path === '/-/clusters') assert.equal(status, 401);
+        for (const name of ['two', arn, 'rancher', 'broken']) {
+          assert.ok(
+            !`${text}${JSON.stringify(headers)}`.includes(`${name}`),
+            `${path} tells ${name}: ${text}`,
+          );
+        }
+      }
+    }
+  });
+
+  test('causes no plugin run, connection or request for a context', async () => {
+    const before = clusters.dialledTwo();
+    const fresh = await ask(byFile, mountOf('two'), undefined);
+    assert.equal(fresh.code, 401);
+    assert.equal(clusters.plugin.runs(), 0);
+    assert.equal(clusters.dialledTwo(), before);
+  });
+
+  test('gets 401 over HTTP/2 too, whether the name exists or not', async () => {
+    for (const name of ['one', 'two', 'nope']) {
+      const stream = openStream(http2, `/clusters/${name}${which}`);
+      assert.equal((await headOf(stream))[':status'], 401, name);
+      stream.destroy();
+    }
+  });
+});
+
+describe('a caller', () => {
+  test('of the token file acts under its name on every mount', async () => {
+    for (const leg of legs) {
+      for (const [mount, context] of [
+        ['', 'one'],
+        ['/clusters/a', 'a'],
+        ['/clusters/two', 'two'],
+        [mountOf(arn), arn],
+        ['/clusters/rancher', 'rancher'],
+      ] as const) {
+        const { code, as, answer } = await ask(byFile, mount, 'file-token', leg);
+        assert.equal(code, passed(leg), answer.raw);
+        assert.deepEqual(as, [`${context} as fiona`]);
+      }
+    }
+  });
+
+  test('gets a 404 with the existing names', async () => {
+    const { answer } = await ask(byFile, '/clusters/nope', 'file-token');
+    const message = assertStatus(answer, 404, 'nope');
+    for (const name of clusters.contexts()) assert.ok(message.includes(name), message);
+  });
+
+  test('of OpenID Connect acts under its name on every mount, even over HTTP/2', async () => {
+    await eventually('the keys', () => /fetched the keys/.test(byAll.proxy.stderr()));
+    const exp = Math.floor(Date.now() / 1000) + 300;
+    const token = signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'olga', exp });
+    for (const [mount, context] of [
+      ['', 'one'],
+      ['/clusters/a', 'a'],
+      ['/clusters/b', 'b'],
+      [mountOf(arn), arn],
+    ] as const) {
+      for (const [bearer, user] of [
+        [token, 'olga'],
+        ['file-token', 'fiona'],
+      ] as const) {
+        marks += 1;
+        const stream = openStream(http2, `${mount}${which}?h2=${marks}.`, {
+          authorization: `Bearer ${bearer}`,
+        });
+        assert.equal((await headOf(stream))[':status'], 200);
+        stream.destroy();
+        const [arrival] = clusters.arrivals(`h2=${marks}.`);
+        assert.equal(arrival?.context, context);
+        assert.equal(arrival?.record.headers['impersonate-user'], user);
+      }
+    }
+  });
+
+  test('with a client certificate acts under its name on every mount', async () => {
+    const { certificate, key } = await files.authority.client({
+      commonName: 'carol',
+      organizations: ['dev'],
+    });
+    const session = await connectHttp2(byAll.port, files.authority.certificate, { cert: certificate, key });
+    for (const [mount, context] of [
+      ['', 'one'],
+      [mountOf(arn), arn],
+    ] as const) {
+      marks += 1;
+      const stream = openStream(session, `${mount}${which}?cert=${marks}.`);
+      assert.equal((await headOf(stream))[':status'], 200);
+      stream.destroy();
+      const [arrival] = clusters.arrivals(`cert=${marks}.`);
+      assert.equal(arrival?.context, context);
+      assert.equal(arrival?.record.headers['impersonate-user'], 'carol');
+    }
+    session.destroy();
+  });
+});
+
+describe('a token that a cluster accepts', () => {
+  test('counts only in that cluster', async () => {
+    for (const leg of legs) {
+      for (const [token, mount, result] of [
+        ['only-two', '/clusters/b', 'b as user-of-two'],
+        ['only-two', '/clusters/a', undefined],
+        ['only-two', '', undefined],
+        ['only-two', '/clusters/b', 'b as user-of-two'],
+        ['only-one', '', 'one as user-of-one'],
+        ['only-one', '/clusters/a', 'a as user-of-one'],
+        ['only-one', '/clusters/b', undefined],
+        ['only-one', mountOf(arn), undefined],
+        ['only-one', '', 'one as user-of-one'],
+        ['only-two', mountOf(arn), `${arn} as user-of-two`],
+      ] as const) {
+        const { answer, as } = await ask(byReview, mount, token, leg);
+        if (result === undefined) assertStatus(answer, 401, `${token} at ${mount}`);
+        else assert.equal(answer.code, passed(leg), answer.raw);
+        assert.deepEqual(as, result === undefined ? [] : [result], `${token} at ${mount}`);
+      }
+    }
+  });
+
+  test('is the user that its own cluster names, even if another cluster knows the same token', async () => {
+    for (let round = 0; round < 2; round += 1) {
+      for (const leg of legs) {
+        for (const [mount, context, at] of [
+          ['/clusters/b', 'b', 'two'],
+          ['/clusters/a', 'a', 'one'],
+          ['', 'one', 'one'],
+        ] as const) {
+          const { as } = await ask(byReview, mount, 'same-token', leg);
+          assert.deepEqual(as, [`${context} as somebody-of-${at}`]);
+        }
+      }
+    }
+  });
+
+  test('is reviewed with the credential of the mount’s own context', () => {
+    for (const server of [clusters.one, clusters.two]) {
+      const reviews = server.requests.filter(({ rawUrl }) => rawUrl.endsWith('/tokenreviews'));
+      assert.ok(reviews.length > 0);
+      const known = server === clusters.one ? ['one', 'a'] : ['b', arn];
+      for (const { headers, tlsSubject } of reviews) {
+        const hex = /token-of-([0-9a-f]+)/.exec(headers['authorization']?.toString() ?? '')?.[1];
+        const context = hex === undefined ? tlsSubject?.commonName : Buffer.from(hex, 'hex').toString();
+        assert.ok([...known, 'admin'].includes(context ?? ''), context);
+      }
+    }
+  });
+
+  test('cannot be reviewed by a cluster that does not answer: the same 401 as for an unknown name, and others continue', async () => {
+    // Any other answer would show a caller without a valid token that the cluster exists.
+    const { answer: none } = await ask(byReview, '/clusters/nope', 'bad');
+    assertStatus(none, 401, 'nope');
+    for (const name of ['down', 'broken']) {
+      for (const token of ['only-one', 'bad']) {
+        const { answer, as } = await ask(byReview, `/clusters/${name}`, token);
+        assert.deepEqual(told(answer), told(none), name);
+        assert.deepEqual(as, []);
+      }
+    }
+    assert.equal((await ask(byReview, '/clusters/a', 'only-one')).code, 200);
+  });
+});
+
+describe('impersonation', () => {
+  test('by --as applies to every mount, and callers cannot request their own', async t => {
+    const flags = ['--as=jane', '--as-group=dev', '--context=two', '--reject-paths='];
+    const stack = await startManyStack(t, { ...common, flags });
+    for (const leg of legs) {
+      for (const [mount, context] of [
+        ['', 'two'],
+        ['/clusters/two', 'two'],
+        ['/clusters/one', 'one'],
+        [mountOf(arn), arn],
+      ] as const) {
+        assert.deepEqual((await ask(stack, mount, undefined, leg)).as, [`${context} as jane`]);
+        const headers = ['Impersonate-User: root'];
+        assertStatus(await send(stack.port, { leg, target: `${mount}${which}`, headers }), 403, mount);
+      }
+    }
+  });
+
+  test('by a context’s own user applies only to its own mount', async t => {
+    const own = await startManyClusters(t, {
+      edit: (config, { two }) => {
+        addContext(config, 'as jane', two);
+        const user = config.users.at(-1)?.user;
+        if (user !== undefined) user['as'] = 'jane';
+      },
+      server: { allow: () => true },
+    });
+    const stack = await startManyStack(t, { clusters: own, run: startInProcess });
+    const userAt = async (mount: string, headers: string[] = []) => {
+      marks += 1;
+      const answer = await send(stack.port, { target: `${mount}${which}?as=${marks}.`, headers });
+      const [arrival] = own.arrivals(`as=${marks}.`);
+      return `${answer.code} ${arrival?.record.headers['impersonate-user']}`;
+    };
+    assert.equal(await userAt('/clusters/as%20jane'), '200 jane');
+    assert.equal(await userAt('/clusters/b'), '200 undefined');
+    assert.equal(await userAt('/clusters/b', ['Impersonate-User: joe']), '200 joe');
+    assert.equal(await userAt('/clusters/as%20jane', ['Impersonate-User: joe']), '403 undefined');
+    assert.equal(await userAt(''), '200 undefined');
+  });
+});
+
+test('the limits of a user apply to all mounts together', async t => {
+  const flags = [`--token-auth-file=${tokenFile}`, '--max-longrunning-requests-per-user=4'];
+  const { port } = await startManyStack(t, { ...common, flags });
+  const headers = { authorization: 'Bearer file-token' };
+  const codes: (number | undefined)[] = [];
+  for (const mount of ['', '/clusters/a', '/clusters/b', '/clusters/one', '/clusters/a', '/clusters/b', '']) {
+    const watch = await open(port, `${mount}/api/v1/namespaces/kube-system/pods?watch=true`, { headers });
+    t.after(() => watch.destroy());
+    codes.push(watch.statusCode);
+  }
+  assert.deepEqual(codes, [200, 200, 200, 200, 429, 429, 429]);
+});

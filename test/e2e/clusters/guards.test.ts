@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import type { ClientHttp2Session } from 'node:http2';
+import { after, before, describe, test } from 'node:test';
+import { send as sendPlain } from '../../support/clients/http-client.js';
+import { connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
+import { connectRaw } from '../../support/clients/raw-http.js';
+import { eventuallyPasses } from '../../support/eventually.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import {
+  arn,
+  createChainFiles,
+  decodedMountOf,
+  mountOf,
+  startManyClusters,
+  startManyStack,
+} from '../../support/proxy/many-clusters.js';
+import { scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
+import { ambiguousSpellings, harmlessSpellings, refusedSpellings } from '../exec-spellings.js';
+import { type Answer, type AttackRequest, assertStatus, type Leg, send } from '../leg.js';
+
+const clusters = await startManyClusters({ after });
+const secure = await createChainFiles({ after });
+const rules = [
+  '--accept-namespaces=default,team-0',
+  '--reject-resources=secrets,pods/exec,deployments.apps',
+  '--reject-methods=^DELETE$',
+  '--accept-hosts=^127\\.0\\.0\\.1$,^gw\\.example$',
+  '--cors-allowed-origins=^https://app\\.example$',
+  '--reject-paths=^/clusters/,^/api/.*/pods/.*/attach',
+];
+const [plain, tls, ruled, readOnly, unfiltered] = await Promise.all([
+  startManyStack({ after }, { clusters }),
+  startManyStack({ after }, { clusters, tls: secure }),
+  startManyStack({ after }, { clusters, run: startInProcess, flags: rules }),
+  startManyStack({ after }, { clusters, run: startInProcess, flags: ['--read-only', '--reject-paths='] }),
+  startManyStack({ after }, { clusters, run: startInProcess, flags: ['--disable-filter'] }),
+]);
+
+const mounts = ['/clusters/a', decodedMountOf(arn), '/clusters/rancher'];
+const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
+const pod = '/api/v1/namespaces/default/pods/web-0';
+let marks = 0;
+
+function marked(target: string): { readonly mark: string; readonly target: string } {
+  marks += 1;
+  const mark = `guarded=${marks}.`;
+  return { mark, target: `${target}${target.includes('?') ? '&' : '?'}${mark}` };
+}
+
+/** Sends a request to a mount. Returns the answer and the requests that arrived at any API server. */
+async function ask(
+  stack: { readonly port: number },
+  mount: string,
+  request: AttackRequest,
+): Promise<{ readonly answer: Answer; readonly arrived: string[] }> {
+  const { mark, target } = marked(`${mount}${request.target}`);
+  const answer = await send(stack.port, { ...request, target });
+  return { answer, arrived: clusters.arrivals(mark).map(found => `${found.context} ${found.target}`) };
+}
+
+/** The code of an answer, and the flag in its Status. */
+function verdict({ code, body }: Answer): string {
+  const [flag = ''] = code >= 400 && body.includes('"Status"') ? (/--[a-z-]+/.exec(body) ?? []) : [];
+  return `${code} ${flag}`;
+}
+
+for (const leg of legs) {
+  describe(`the default filter on the ${leg} leg`, () => {
+    test('rejects exec and attach below a mount in every spelling', async () => {
+      for (const mount of mounts) {
+        for (const target of refusedSpellings) {
+          const { answer, arrived } = await ask(plain, mount, { leg, target });
+          assertStatus(answer, 403, `${mount}${target}`);
+          assert.deepEqual(arrived, [], `${mount}${target}`);
+        }
+      }
+    });
+
+    test('rejects ambiguous paths below a mount', async () => {
+      for (const target of ambiguousSpellings.filter(spelling => /^[/\\]/.test(spelling))) {
+        const { answer, arrived } = await ask(plain, '/clusters/a', { leg, target });
+        assertStatus(answer, 400, target);
+        assert.deepEqual(arrived, [], target);
+      }
+    });
+
+    test('passes other requests on unchanged', async () => {
+      for (const target of harmlessSpellings) {
+        const { answer, arrived } = await ask(plain, '/clusters/a', { leg, target });
+        assert.equal(arrived.length, 1, `${target}: ${answer.raw.slice(0, 200)}`);
+        assert.ok(arrived[0]?.startsWith(`a ${target.split('#')[0]}`), arrived[0]);
+      }
+    });
+  });
+
+  describe(`a rule on the ${leg} leg`, () => {
+    const requests: readonly AttackRequest[] = [
+      { target: pod },
+      { target: `${pod}/log` },
+      { target: '/version' },
+      { target: '/api/v1/pods' },
+      { target: '/api/v1/nodes' },
+      { target: '/api/v1/namespaces/kube-system/pods' },
+      { target: '/api/v1/namespaces/default/secrets' },
+      { target: '/api/v1/namespaces/default/%73ecrets' },
+      { target: '/apis/apps/v1/namespaces/default/deployments' },
+      { target: `${pod}/exec?command=id` },
+      { target: `${pod}/attach` },
+      { target: `${pod}/portforward?ports=80` },
+      { method: 'DELETE', target: `${pod}-none` },
+      { method: 'POST', target: '/api/v1/namespaces/default/configmaps', headers: ['Content-Length: 0'] },
+      { method: 'TRACE', target: '/version' },
+      { target: pod, host: ['Host: evil.example'] },
+      { target: pod, host: ['Host: 127.0.0.1', 'Host: evil.example'] },
+      { target: pod, host: [] },
+      { target: pod, host: ['Host: gw.example'] },
+      { target: pod, headers: ['Origin: https://evil.example'] },
+      { target: pod, headers: ['Origin: null'] },
+      { target: pod, headers: ['Origin: https://app.example', 'Sec-Fetch-Site: cross-site'] },
+      { target: pod, headers: ['Sec-Fetch-Site: cross-site'] },
+      {
+        method: 'OPTIONS',
+        target: pod,
+        headers: ['Origin: https://app.example', 'Access-Control-Request-Method: GET'],
+      },
+      {
+        method: 'OPTIONS',
+        target: pod,
+        headers: ['Origin: https://evil.example', 'Access-Control-Request-Method: GET'],
+      },
+      { target: pod, headers: ['X-HTTP-Method-Override: DELETE'] },
+      { target: pod, headers: ['Impersonate-User: jane'] },
+      { target: pod, headers: ['Connection: close, Impersonate-User', 'Impersonate-User: jane'] },
+      { target: '//api/v1/namespaces/default/secrets' },
+      { target: '/api/v1/namespaces/default/secrets/../pods' },
+    ];
+
+    for (const [what, stack] of [
+      ['of every kind', ruled],
+      ['of --read-only', readOnly],
+      ['that --disable-filter leaves', unfiltered],
+    ] as const) {
+      test(`${what} applies below a mount as at /`, async () => {
+        for (const request of requests) {
+          const root = await ask(stack, '', { ...request, leg });
+          for (const mount of ['/clusters/a', decodedMountOf(arn)]) {
+            const below = await ask(stack, mount, { ...request, leg });
+            const name = `${request.method ?? 'GET'} ${mount}${request.target} ${(request.headers ?? request.host ?? []).join()}`;
+            assert.equal(
+              verdict(below.answer),
+              verdict(root.answer),
+              `${name}: ${below.answer.raw.slice(0, 300)}`,
+            );
+            assert.equal(below.arrived.length, root.arrived.length, name);
+            for (const arrived of below.arrived) {
+              assert.match(arrived, mount === '/clusters/a' ? /^a / : /^arn:/, name);
+              assert.equal(arrived.split(' ')[1]?.split('?')[0], request.target.split('?')[0], name);
+            }
+          }
+        }
+      });
+    }
+  });
+}
+
+test('a rule about paths sees the path below the mount, never the mount', async () => {
+  // `ruled` rejects ^/clusters/.
+  assert.equal((await ask(ruled, '/clusters/a', { target: pod })).answer.code, 200);
+  assertStatus((await ask(ruled, '/clusters/a', { target: '/clusters/b/version' })).answer, 403, 'below');
+});
+
+test('a rejection below a mount is counted by its reason as at /', async () => {
+  const count = async () =>
+    sumOf(await scrapeOwn(plain.port), 'kube_api_proxy_rejected_requests_total', { reason: 'path' });
+  const before = await count();
+  assertStatus((await ask(plain, '/clusters/a', { target: `${pod}/exec` })).answer, 403, 'exec');
+  await eventuallyPasses(async () => assert.equal(await count(), before + 1));
+});
+
+describe('a guard over HTTP/2', () => {
+  let http2: ClientHttp2Session;
+  // An idle connection ends after 90 s, and on a busy machine the tests before these may take that long.
+  before(async () => {
+    http2 = await connectHttp2(tls.port, secure.authority.certificate);
+  });
+  after(() => http2.destroy());
+
+  const ask2 = async (path: string, headers = {}) => {
+    const { mark, target } = marked(path);
+    const stream = openStream(http2, target, headers);
+    const head = await headOf(stream);
+    stream.destroy();
+    return { code: head[':status'], arrived: clusters.arrivals(mark).map(({ context }) => context) };
+  };
+
+  test('rejects exec and attach below a mount in every spelling', async () => {
+    for (const mount of ['/clusters/a', decodedMountOf(arn)]) {
+      for (const target of refusedSpellings.filter(spelling => /^[\x21-\x7e]+$/.test(spelling))) {
+        const { code, arrived } = await ask2(`${mount}${target}`);
+        // A target may not contain a fragment sign over HTTP/2 either.
+        assert.ok(code === 403 || (code === 400 && target.includes('#')), `${mount}${target}: ${code}`);
+        assert.deepEqual(arrived, [], target);
+      }
+    }
+  });
+
+  test('lets accepted requests reach the named cluster, many at once on one connection', async () => {
+    const names = ['a', 'b', 'two', 'one', 'rancher', arn];
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, async (_, index) => {
+        const name = names[index % names.length] as string;
+        return { name, ...(await ask2(`${mountOf(name)}${pod}`)) };
+      }),
+    );
+    for (const { name, code, arrived } of answers) {
+      assert.equal(code, 200);
+      assert.deepEqual(arrived, [name]);
+    }
+  });
+
+  test('rejects a foreign authority or origin below a mount', async () => {
+    for (const headers of [
+      { ':authority': 'evil.example' },
+      { origin: 'https://evil.example' },
+      { 'sec-fetch-site': 'cross-site' },
+    ]) {
+      const { code, arrived } = await ask2(`/clusters/a${pod}-none`, { ':method': 'DELETE', ...headers });
+      assert.equal(code, 403, JSON.stringify(headers));
+      assert.deepEqual(arrived, []);
+    }
+  });
+});
+
+test('requests for several clusters on one connection each reach their own', async () => {
+  const connection = await connectRaw(plain.port);
+  const names = ['a', 'b', 'a', 'rancher', 'nope', 'b', 'one'];
+  connection.write(
+    names
+      .map((name, index) => {
+        const last = index === names.length - 1 ? 'Connection: close\r\n' : '';
+        return `GET /clusters/${name}${pod}?pipelined=${index}. HTTP/1.1\r\nHost: localhost\r\n${last}\r\n`;
+      })
+      .join(''),
+  );
+  const codes = [...(await connection.untilClosed()).matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, code]) => code);
+  assert.deepEqual(codes, ['200', '200', '200', '200', '404', '200', '200']);
+  const arrived = clusters
+    .arrivals('?pipelined=')
+    .map(({ context, target }) => `${target.at(-2)} ${context}`);
+  assert.deepEqual(arrived.sort(), ['0 a', '1 b', '2 a', '3 rancher', '5 b', '6 one']);
+});
+
+test('a page that comes through a proxy subresource is sandboxed on every mount, and at /', async () => {
+  const page = '/api/v1/namespaces/default/services/web/proxy/';
+  for (const mount of ['', '/clusters/a', decodedMountOf(arn)]) {
+    const { headers } = await sendPlain(plain.port, `${mount}${page}`);
+    assert.match(
+      headers['content-security-policy']?.toString() ?? '',
+      /^sandbox (?!.*allow-same-origin)/,
+      mount,
+    );
+    assert.equal(
+      (await sendPlain(plain.port, `${mount}/version`)).headers['content-security-policy'],
+      undefined,
+    );
+  }
+});

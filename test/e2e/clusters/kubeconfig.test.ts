@@ -1,0 +1,482 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { after, describe, test } from 'node:test';
+import { parse } from 'yaml';
+import { send as sendPlain } from '../../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
+import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { eventuallyPasses } from '../../support/eventually.js';
+import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
+import { startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
+import {
+  addContext,
+  arn,
+  createChainFiles,
+  type ManyKubeconfig,
+  type ManyStackOptions,
+  mountOf,
+  startManyClusters,
+  startManyStack,
+  which,
+} from '../../support/proxy/many-clusters.js';
+import { startStack } from '../../support/proxy/stack.js';
+import type { Scope } from '../../support/scope.js';
+import { assertStatus, send } from '../leg.js';
+
+const folder = await mkdtemp(join(tmpdir(), 'served-kubeconfig-'));
+after(() => rm(folder, { recursive: true }));
+const tokenFile = join(folder, 'tokens.csv');
+await writeFile(tokenFile, 'file-token,fiona,,\n');
+const clusters = await startManyClusters(
+  { after },
+  {
+    edit: (config, { one, two }) => {
+      addContext(config, 'yes', one);
+      addContext(config, '1e3', two);
+      addContext(config, '# a: "b" *&!', two);
+    },
+    server: { allow: () => true },
+  },
+);
+const files = await createChainFiles({ after });
+const issuer = await startOidcIssuer(files.authority);
+after(() => issuer.close());
+const ca = join(folder, 'ca.crt');
+await writeFile(ca, files.authority.certificate);
+
+function start(scope: Scope, options: Omit<ManyStackOptions, 'run' | 'clusters'> = {}) {
+  return startManyStack(scope, { clusters, run: startInProcess, ...options });
+}
+
+const plain = await start({ after });
+
+interface Served {
+  readonly text: string;
+  readonly config: ManyKubeconfig;
+  /** The addresses of its clusters. */
+  readonly servers: string[];
+}
+
+/** The answer of /-/kubeconfig, which must be YAML, must not be cached, and must contain no secret. */
+async function get(port: number, headers: Readonly<Record<string, string>> = {}): Promise<Served> {
+  const answer = await sendPlain(port, '/-/kubeconfig', { headers });
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.headers['cache-control'], 'no-store');
+  assert.match(answer.headers['content-type'] ?? '', /yaml/);
+  return read(answer.text);
+}
+
+function read(text: string): Served {
+  for (const secret of [...clusters.secrets(), 'file-token', clusters.plugin.path, clusters.folder]) {
+    assert.ok(!text.includes(secret), `it has ${secret}`);
+  }
+  for (const server of [clusters.one, clusters.two]) {
+    assert.ok(!text.includes(`:${server.port}`), 'it has the address of an API server');
+  }
+  assert.doesNotMatch(text, /PRIVATE/);
+  // Over https:// kubectl prompts for a name and a password if it has no credential, so it gets a key pair that is not secret.
+  if (text.includes('client-key-data')) assert.match(text, /^# .*This key is public/m);
+  const config = parse(text) as ManyKubeconfig;
+  assert.equal(config.apiVersion, 'v1');
+  assert.equal(config.kind, 'Config');
+  for (const { cluster } of config.clusters) {
+    // Only over http:// there is nothing to verify.
+    const isPlain = String(cluster['server']).startsWith('http:');
+    assert.equal(cluster['insecure-skip-tls-verify'], isPlain ? true : undefined);
+  }
+  for (const { context } of config.contexts) {
+    assert.ok(
+      config.clusters.some(({ name }) => name === context.cluster),
+      context.cluster,
+    );
+    if (context.user !== undefined && context.user !== '') {
+      assert.ok(
+        config.users.some(({ name }) => name === context.user),
+        context.user,
+      );
+    }
+  }
+  const names = config.contexts.map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length, 'names are used once');
+  assert.ok(names.includes(config['current-context']), 'the current context is there');
+  return { text, config, servers: config.clusters.map(({ cluster }) => String(cluster['server'])) };
+}
+
+/** The name of the context for a server. */
+function contextFor({ config }: Served, server: string): string {
+  const cluster = config.clusters.find(
+    ({ cluster }) => String(cluster['server']).replace(/\/$/, '') === server,
+  );
+  assert.ok(
+    cluster !== undefined,
+    `${server} is one of ${config.clusters.map(({ cluster }) => cluster['server']).join()}`,
+  );
+  const context = config.contexts.find(({ context }) => context.cluster === cluster.name);
+  assert.ok(context !== undefined);
+  return context.name;
+}
+
+/** The user entry of the context for a server. */
+function userFor(served: Served, server: string): Record<string, unknown> | undefined {
+  const context = served.config.contexts.find(({ name }) => name === contextFor(served, server))?.context;
+  return served.config.users?.find(({ name }) => name === context?.user)?.user;
+}
+
+/** The addresses that a kubeconfig has for a proxy at this address. */
+function addresses(base: string): string[] {
+  return [base, ...clusters.contexts().map(name => `${base}${mountOf(name)}`)].sort();
+}
+
+const sorted = (servers: readonly string[]) =>
+  servers.map(server => server.replace(/(\/\/[^/]+)\/$/, '$1')).sort();
+
+/** Runs a script in bash, because it uses process substitution. */
+async function bash(
+  script: string,
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+  const child = spawn('bash', ['-c', script], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: folder, KUBECONFIG: '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr] = await Promise.all([buffer(child.stdout), buffer(child.stderr)]);
+  if (child.exitCode === null) await new Promise(resolve => child.once('close', resolve));
+  return { code: child.exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+}
+
+describe('the kubeconfig of a proxy without authentication', () => {
+  test('has one cluster and context for each mount, / as the current one, and no user', async () => {
+    const served = await get(plain.port);
+    const base = `http://127.0.0.1:${plain.port}`;
+    assert.deepEqual(sorted(served.servers), addresses(base));
+    assert.equal(served.config['current-context'], contextFor(served, base));
+    assert.equal((served.config.users ?? []).length, 0);
+    for (const name of clusters.contexts()) assert.equal(contextFor(served, `${base}${mountOf(name)}`), name);
+    assert.doesNotMatch(served.text, /certificate-authority/);
+  });
+
+  kubectlTest('works at once with kubectl, as README says', async () => {
+    const url = `http://127.0.0.1:${plain.port}/-/kubeconfig`;
+    const { code, stdout, stderr } = await bash(`kubectl --kubeconfig <(curl -s ${url}) get pods`);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /web-0/);
+    const file = join(folder, 'served');
+    await writeFile(file, (await get(plain.port)).text);
+    const current = await kubectl(
+      ['--kubeconfig', file, 'get', 'cm', 'which', '-o', 'jsonpath={.data.cluster}'],
+      { env: { HOME: folder } },
+    );
+    assert.equal(current.stdout, 'one', current.stderr);
+    for (const context of ['b', arn, 'rancher', 'yes', '# a: "b" *&!']) {
+      const args = [
+        '--kubeconfig',
+        file,
+        '--context',
+        context,
+        'get',
+        'cm',
+        'which',
+        '-o',
+        'jsonpath={.data.cluster}',
+      ];
+      const result = await kubectl(args, { env: { HOME: folder } });
+      assert.equal(result.stdout, context === 'yes' ? 'one' : 'two', `${context}: ${result.stderr}`);
+    }
+  });
+
+  test('has one entry if there is one cluster, with the path of --api-prefix', async t => {
+    const { port } = await startStack(t, { run: startInProcess, flags: ['--api-prefix=/k8s/'] });
+    const { text } = await sendPlain(port, '/-/kubeconfig');
+    const config = parse(text) as ManyKubeconfig;
+    assert.equal(config.contexts.length, 1);
+    assert.equal(
+      String(config.clusters[0]?.cluster['server']).replace(/\/$/, ''),
+      `http://127.0.0.1:${port}/k8s`,
+    );
+  });
+
+  test('has the path of --api-prefix only for /', async t => {
+    const { port } = await start(t, { flags: ['--api-prefix=/k8s/'] });
+    const base = `http://127.0.0.1:${port}`;
+    const servers = sorted((await get(port)).servers);
+    assert.ok(
+      servers.some(server => server.replace(/\/$/, '') === `${base}/k8s`),
+      servers.join(),
+    );
+    assert.ok(servers.includes(`${base}/clusters/a`));
+    assert.ok(!servers.some(server => server.includes('/k8s/clusters')));
+  });
+
+  test('is the answer to HEAD without a body, and to no method that writes', async () => {
+    const head = await sendPlain(plain.port, '/-/kubeconfig', { method: 'HEAD' });
+    assert.equal(head.status, 200);
+    assert.equal(head.text, '');
+    assert.ok((await sendPlain(plain.port, '/-/kubeconfig', { method: 'POST', body: '' })).status >= 400);
+  });
+});
+
+test('the kubeconfig has the current contexts', async t => {
+  const own = await startManyClusters(t);
+  const { port } = await startManyStack(t, { clusters: own, run: startInProcess });
+  await own.change(config => addContext(config, 'for users', own.two));
+  await eventuallyPasses(async () => {
+    const { text } = await sendPlain(port, '/-/kubeconfig');
+    assert.match(text, /\/clusters\/for%20users/);
+  });
+});
+
+describe('the address in the kubeconfig', () => {
+  test('is the Host of the request if the Host rule accepts it', async t => {
+    const { port } = await start(t, {
+      flags: ['--accept-hosts=^gw\\.example$,^\\[::1\\]$,^127\\.0\\.0\\.1$'],
+    });
+    for (const host of ['gw.example', 'gw.example:8080', '[::1]:8001', `127.0.0.1:${port}`]) {
+      assert.deepEqual(sorted((await get(port, { host })).servers), addresses(`http://${host}`), host);
+    }
+  });
+
+  test('is never a Host that the rule rejects', async () => {
+    for (const host of [
+      'evil.example',
+      `evil.example:${plain.port}`,
+      '127.0.0.1@evil.example',
+      '127.0.0.1/evil',
+      '127.0.0.1:80:80',
+      'localhost#',
+      '',
+    ]) {
+      const answer = await send(plain.port, { target: '/-/kubeconfig', host: [`Host: ${host}`] });
+      if (answer.code === 200) assert.ok(!answer.body.includes('evil'), answer.body);
+      else assert.ok([400, 403].includes(answer.code), `${host}: ${answer.code}`);
+    }
+    assertStatus(
+      await send(plain.port, { target: '/-/kubeconfig', host: ['Host: evil.example'] }),
+      403,
+      'evil',
+    );
+  });
+
+  test('is the address of the listener with --disable-filter, whatever Host says', async t => {
+    const { port } = await start(t, { flags: ['--disable-filter'] });
+    for (const host of ['evil.example', 'localhost', 'x\\y', `127.0.0.1:${port}`]) {
+      assert.deepEqual(
+        sorted((await get(port, { host })).servers),
+        addresses(`http://127.0.0.1:${port}`),
+        host,
+      );
+    }
+  });
+
+  test('never comes from X-Forwarded-* or Forwarded', async () => {
+    const { text } = await get(plain.port, {
+      'x-forwarded-host': 'evil.example',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-port': '666',
+      'x-forwarded-prefix': '/evil',
+      'x-forwarded-server': 'evil.example',
+      'x-forwarded-for': '10.6.6.6',
+      'x-original-host': 'evil.example',
+      'x-real-ip': '10.6.6.6',
+      forwarded: 'host=evil.example;proto=https',
+    });
+    assert.doesNotMatch(text, /evil|666|https:|10\.6/);
+  });
+
+  test('is --public-url if it is set, with its path and without a second slash', async t => {
+    for (const [url, base] of [
+      ['https://gw.example', 'https://gw.example'],
+      ['https://gw.example/', 'https://gw.example'],
+      ['http://gw.example:8080/k8s', 'http://gw.example:8080/k8s'],
+      ['https://gw.example/k8s/', 'https://gw.example/k8s'],
+    ] as const) {
+      for (const more of [[], ['--disable-filter']]) {
+        const { port } = await start(t, { flags: [`--public-url=${url}`, ...more] });
+        const { servers } = await get(port);
+        const cut = servers.map(server => (server.replace(/\/$/, '') === base ? base : server)).sort();
+        assert.deepEqual(cut, addresses(base), url);
+      }
+    }
+  });
+
+  test('prevents that pages of other origins read the kubeconfig', async () => {
+    for (const headers of [{ origin: 'https://evil.example' }, { 'sec-fetch-site': 'cross-site' }]) {
+      const { status, headers: got } = await sendPlain(plain.port, '/-/kubeconfig', { headers });
+      assert.ok(status === 403 || got['access-control-allow-origin'] === undefined);
+    }
+  });
+});
+
+describe('the kubeconfig of a proxy that serves TLS', () => {
+  test('has https and the authority at the end of the certificate file, over both HTTP versions', async t => {
+    const stack = await start(t, { tls: files });
+    const session = await connectHttp2(stack.port, files.authority.certificate);
+    const { status, text, headers } = await ask(session, '/-/kubeconfig');
+    session.destroy();
+    assert.equal(status, 200);
+    assert.equal(headers['cache-control'], 'no-store');
+    const served = read(text);
+    assert.deepEqual(sorted(served.servers), addresses(`https://127.0.0.1:${stack.port}`));
+    for (const { cluster } of served.config.clusters) {
+      const data = Buffer.from(String(cluster['certificate-authority-data']), 'base64').toString();
+      assert.ok(data.includes(files.authority.certificate.trim()), data);
+    }
+    const file = join(folder, 'tls');
+    await writeFile(file, text);
+    const result = await kubectl(['--kubeconfig', file, '--context', arn, 'get', 'pods'], {
+      env: { HOME: folder },
+    });
+    assert.match(result.stdout, /web-0/, result.stderr);
+  });
+
+  test('has no authority if --public-url names another server', async t => {
+    const { port } = await start(t, { flags: ['--public-url=https://gw.example'] });
+    assert.doesNotMatch((await get(port)).text, /certificate-authority/);
+  });
+});
+
+describe('the kubeconfig of a proxy with authentication', () => {
+  const bearer = { authorization: 'Bearer file-token' };
+
+  test('has only the entry for /, and no name of a context, for a caller without a valid credential', async t => {
+    const { port } = await start(t, { flags: [`--token-auth-file=${tokenFile}`] });
+    for (const headers of [{}, { authorization: 'Bearer bad' }, { authorization: 'Basic eDp5' }]) {
+      const answer = await sendPlain(port, '/-/kubeconfig', { headers });
+      // A bad credential may also get a 401.
+      if (answer.status === 401 && 'authorization' in headers) continue;
+      const served = await get(port, headers);
+      assert.deepEqual(sorted(served.servers), [`http://127.0.0.1:${port}`]);
+      assert.equal(served.config.contexts.length, 1);
+      assert.doesNotMatch(served.text, /clusters\/|rancher|broken|user of|cluster of/);
+      for (const name of [arn, 'two', 'yes', '1e3'])
+        assert.ok(!served.text.includes(`${name}\n`), served.text);
+    }
+  });
+
+  test('has all entries for a caller, and over http:// no user, with a comment that explains it', async t => {
+    const { port } = await start(t, { flags: [`--token-auth-file=${tokenFile}`] });
+    const served = await get(port, bearer);
+    assert.deepEqual(sorted(served.servers), addresses(`http://127.0.0.1:${port}`));
+    assert.equal((served.config.users ?? []).length, 0);
+    assert.match(served.text, /^\s*#.*http/im);
+  });
+
+  const publicly = '--public-url=https://gw.example';
+  const base = 'https://gw.example';
+
+  test('has one field for a token if a file has the tokens', async t => {
+    const { port } = await start(t, { flags: [`--token-auth-file=${tokenFile}`, publicly] });
+    const served = await get(port, bearer);
+    assert.equal(served.config.users.length, 1);
+    for (const server of addresses(base)) assert.ok('token' in (userFor(served, server) ?? {}), server);
+    const anonymous = await get(port);
+    assert.equal(anonymous.config.users.length, 1);
+    assert.ok('token' in (userFor(anonymous, base) ?? {}));
+  });
+
+  test('has a field for a token for each cluster if the clusters review them', async t => {
+    const { port } = await start(t, { flags: ['--authentication-token-webhook', publicly] });
+    clusters.tokens.one['reviewed'] = { username: 'rita' };
+    const served = await get(port, { authorization: 'Bearer reviewed' });
+    const users = served.config.contexts.map(({ context }) => context.user);
+    for (const server of addresses(base)) assert.ok('token' in (userFor(served, server) ?? {}), server);
+    // The tokens of / and of the current context may be the same, because their cluster is the same.
+    assert.ok(new Set(users).size >= clusters.contexts().length, `${users.join()} are apart`);
+    assert.ok(!served.text.includes('reviewed'), 'the token of the caller is not in it');
+  });
+
+  test('has an exec entry for kubectl oidc-login with OpenID Connect', async t => {
+    const { port } = await start(t, {
+      flags: [
+        ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=the gateway', `--oidc-ca-file=${ca}`],
+        publicly,
+        `--token-auth-file=${tokenFile}`,
+      ],
+    });
+    for (const served of [await get(port, bearer), await get(port)]) {
+      const { exec } = (userFor(served, base) ?? {}) as { exec?: Record<string, unknown> };
+      assert.equal(exec?.['command'], 'kubectl', served.text);
+      assert.match(String(exec['apiVersion']), /^client\.authentication\.k8s\.io\/v1(beta1)?$/);
+      assert.match(String(exec['interactiveMode']), /^(IfAvailable|Never|Always)$/);
+      const args = exec['args'] as string[];
+      assert.deepEqual(args.slice(0, 2), ['oidc-login', 'get-token']);
+      assert.ok(args.includes(`--oidc-issuer-url=${issuer.url}`), args.join(' '));
+      assert.ok(args.includes('--oidc-client-id=the gateway'), args.join(' '));
+    }
+  });
+
+  test('has two file names to fill in with client certificates', async t => {
+    const { port } = await start(t, { tls: files, flags: [`--client-ca-file=${ca}`] });
+    const { certificate, key } = await files.authority.client({ commonName: 'carol', organizations: [] });
+    for (const options of [{}, { cert: certificate, key }]) {
+      const session = await connectHttp2(port, files.authority.certificate, options);
+      const { text, status } = await ask(session, '/-/kubeconfig');
+      session.destroy();
+      assert.equal(status, 200, text);
+      const served = read(text);
+      const own = `https://127.0.0.1:${port}`;
+      const user = userFor(served, own) ?? {};
+      assert.equal(typeof user['client-certificate'], 'string');
+      assert.equal(typeof user['client-key'], 'string');
+      assert.notEqual(user['client-certificate'], '');
+      assert.deepEqual(sorted(served.servers), 'cert' in options ? addresses(own) : [own]);
+    }
+  });
+
+  kubectlTest('works with kubectl once its files exist', async t => {
+    const { port } = await start(t, { tls: files, flags: [`--client-ca-file=${ca}`] });
+    const { certificate, key } = await files.authority.client({ commonName: 'carol', organizations: [] });
+    const session = await connectHttp2(port, files.authority.certificate, { cert: certificate, key });
+    const { text } = await ask(session, '/-/kubeconfig');
+    session.destroy();
+    const served = read(text);
+    const user = userFor(served, `https://127.0.0.1:${port}`) ?? {};
+    const own = await mkdtemp(join(folder, 'carol-'));
+    await writeFile(join(own, 'config'), text);
+    // Relative names are below the kubeconfig's folder; a test may not write elsewhere.
+    for (const [field, pem] of [
+      ['client-certificate', certificate],
+      ['client-key', key],
+    ] as const) {
+      const name = String(user[field]);
+      assert.ok(!name.startsWith('/'), `${name} is no path of the proxy's machine`);
+      await writeFile(join(own, name), pem);
+    }
+    const args = [
+      '--kubeconfig',
+      join(own, 'config'),
+      '--context',
+      contextFor(served, `https://127.0.0.1:${port}${mountOf(arn)}`),
+    ];
+    const result = await kubectl([...args, 'get', 'cm', 'which', '-o', 'jsonpath={.data.cluster}'], {
+      env: { HOME: own },
+    });
+    assert.equal(result.stdout, 'two', result.stderr);
+    const arrivals = clusters.arrivals(which).filter(({ context }) => context === arn);
+    assert.equal(arrivals.at(-1)?.record.headers['impersonate-user'], 'carol');
+  });
+});
+
+describe('--public-url', () => {
+  for (const value of [
+    'gw.example',
+    'ftp://gw.example',
+    'https://user:s3cret@gw.example',
+    'https://gw.example?x',
+    'https://gw.example#x',
+    'https://',
+    '/path',
+  ]) {
+    test(`${JSON.stringify(value)} is rejected by its name`, async () => {
+      const problems = await startUpProblems([
+        `--kubeconfig=${clusters.kubeconfig}`,
+        `--public-url=${value}`,
+      ]);
+      assert.match(problems.join('\n'), /--public-url/);
+      assert.doesNotMatch(problems.join('\n'), /unknown/);
+      assert.ok(!problems.join().includes('s3cret'));
+    });
+  }
+});

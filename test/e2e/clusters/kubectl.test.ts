@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { type KubectlOptions, kubectl, kubectlTest, startKubectl } from '../../support/clients/kubectl.js';
+import { eventually } from '../../support/eventually.js';
+import {
+  arn,
+  decodedMountOf,
+  mountOf,
+  rancherPath,
+  startManyStack,
+} from '../../support/proxy/many-clusters.js';
+
+const stack = await startManyStack({ after }, { flags: ['--reject-paths='] });
+const { proxy, one, two } = stack;
+const home = join(stack.folder, 'home');
+await mkdir(home);
+const env = { HOME: home, KUBECONFIG: '' };
+
+const running: ChildProcess[] = [];
+after(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Runs kubectl on the mount of a context, or on /. It must exit with 0. Returns its standard output. */
+async function succeed(
+  context: string | undefined,
+  args: readonly string[],
+  options: KubectlOptions = {},
+): Promise<string> {
+  const server = `${proxy.url}${context === undefined ? '' : mountOf(context)}`;
+  const { code, stdout, stderr } = await kubectl(['-s', server, ...args], {
+    ...options,
+    env: { ...env, ...options.env },
+  });
+  assert.equal(code, 0, `kubectl -s ${server} ${args.join(' ')}: ${stderr}`);
+  return stdout;
+}
+
+/** A kubectl that runs until the end of this file's tests, and its output so far. */
+function start(context: string, args: readonly string[], more: Readonly<Record<string, string>> = {}) {
+  const child = startKubectl(['-s', `${proxy.url}${mountOf(context)}`, ...args], { ...env, ...more });
+  running.push(child);
+  let text = '';
+  const add = (chunk: Buffer) => {
+    text += chunk.toString();
+  };
+  child.stdout.on('data', add);
+  child.stderr.on('data', add);
+  const seen = async (pattern: RegExp): Promise<RegExpExecArray> => {
+    await eventually(`${pattern} of kubectl ${args.join(' ')}`, () => {
+      if (child.exitCode !== null && !pattern.test(text)) throw new Error(`it ended: ${text}`);
+      return pattern.test(text);
+    });
+    return pattern.exec(text) as RegExpExecArray;
+  };
+  return { child, seen };
+}
+
+const isOfTwo = (context: string) => !['one', 'a'].includes(context);
+
+for (const context of ['one', 'two', 'a', 'b', arn, 'rancher']) {
+  kubectlTest(`kubectl get on context ${context} reads its own cluster with its own user`, async () => {
+    const cluster = await succeed(context, ['get', 'cm', 'which', '-o', 'jsonpath={.data.cluster}']);
+    assert.equal(cluster, isOfTwo(context) ? 'two' : 'one');
+    const [arrival] = stack.arrivals('/configmaps/which').filter(found => found.context === context);
+    assert.equal(arrival?.server, cluster);
+    const path = '/api/v1/namespaces/default/configmaps/which';
+    assert.equal(arrival?.target, context === 'rancher' ? `${rancherPath}${path}` : path);
+  });
+}
+
+kubectlTest('kubectl prints on a mount what it prints on /', async () => {
+  for (const args of [
+    ['get', 'pods', '-A', '-o', 'name'],
+    ['get', 'cm', 'settings', '-o', 'yaml'],
+    ['api-resources'],
+    ['version', '-o', 'json'],
+    ['auth', 'whoami', '-o', 'jsonpath={.status.userInfo.username}'],
+    ['auth', 'can-i', 'delete', 'nodes'],
+    ['logs', 'web-1'],
+  ]) {
+    assert.equal(await succeed('one', args), await succeed(undefined, args), args.join(' '));
+  }
+});
+
+kubectlTest('kubectl get -w and logs -f on a mount show changes immediately', async () => {
+  const watch = start(arn, ['get', 'configmaps', '-w', '-o', 'name']);
+  await watch.seen(/configmap\/which/);
+  assert.equal(await succeed(arn, ['create', 'configmap', 'new']), 'configmap/new created\n');
+  await watch.seen(/configmap\/new/);
+  const logs = start('rancher', ['logs', '-f', 'web-1']);
+  await logs.seen(/log line 4/);
+  two.appendLog('default', 'web-1', 'a new line');
+  await logs.seen(/a new line/);
+});
+
+kubectlTest('kubectl apply, patch and delete on a mount write to its own cluster', async () => {
+  const input = JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'applied' },
+    data: { a: '1' },
+  });
+  for (const context of ['two', arn]) {
+    assert.equal(await succeed(context, ['apply', '-f', '-'], { input }), 'configmap/applied created\n');
+    const { code } = await kubectl(['-s', proxy.url, 'get', 'cm', 'applied'], { env });
+    assert.equal(code, 1, 'it is not in the current cluster');
+    await succeed(context, ['patch', 'cm', 'applied', '-p', '{"data":{"a":"2"}}']);
+    assert.equal(await succeed(context, ['get', 'cm', 'applied', '-o', 'jsonpath={.data.a}']), '2');
+    await succeed(context, ['delete', 'cm', 'applied']);
+  }
+});
+
+for (const [protocol, websockets] of [
+  ['WebSocket', 'true'],
+  ['SPDY', 'false'],
+] as const) {
+  const over = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: websockets, KUBECTL_PORT_FORWARD_WEBSOCKETS: websockets };
+
+  kubectlTest(`kubectl exec over ${protocol} runs in the mount's own cluster`, async () => {
+    for (const context of ['a', arn, 'rancher']) {
+      const mark = `${protocol}-${context}`.replace(/\W/g, '-');
+      const output = await succeed(context, ['exec', 'web-0', '--', 'echo', mark], { env: over });
+      assert.equal(output, `${mark}\n`);
+      const [arrival, ...more] = stack.arrivals(mark);
+      assert.deepEqual([arrival?.context, arrival?.server], [context, isOfTwo(context) ? 'two' : 'one']);
+      assert.deepEqual(more, [], 'there was no second try');
+      assert.match(arrival?.record.headers['upgrade']?.toString() ?? '', new RegExp(protocol, 'i'));
+    }
+  });
+
+  kubectlTest(`kubectl attach and port-forward over ${protocol} reach the mount's own cluster`, async () => {
+    const attach = start(arn, ['attach', '-i', 'web-0'], over);
+    attach.child.stdin.write('typed in\n');
+    await attach.seen(/typed in/);
+    const forward = start('b', ['port-forward', 'web-0', ':80'], over);
+    const [, port] = await forward.seen(/Forwarding from 127\.0\.0\.1:(\d+) -> 80/);
+    const client = net.connect(Number(port), '127.0.0.1');
+    client.write('ping');
+    const [data] = (await once(client, 'data')) as [Buffer];
+    assert.equal(data.toString(), 'ping');
+    client.destroy();
+    assert.deepEqual(
+      one.requests.filter(({ rawUrl }) => /attach|portforward/.test(rawUrl)),
+      [],
+    );
+  });
+}
+
+kubectlTest('kubectl cp on a mount copies a file in both directions', async () => {
+  const [source, back] = [join(stack.folder, 'source'), join(stack.folder, 'back')];
+  await writeFile(source, 'some text');
+  await succeed(arn, ['cp', source, 'web-0:/tmp/copied']);
+  await succeed(arn, ['cp', 'web-0:/tmp/copied', back]);
+  assert.equal(await readFile(back, 'utf8'), 'some text');
+});
+
+kubectlTest('kubectl proxy of a context whose server is a mount works too', async () => {
+  // The path of the server URL is appended only with a flag, as for every server URL with a path.
+  const server = `${proxy.url}${mountOf('b')}`;
+  const args = ['-s', server, 'proxy', '--port=0', '--append-server-path'];
+  const child = spawn('kubectl', args, { env: { PATH: process.env['PATH'] ?? '', ...env } });
+  running.push(child);
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const [, address] = /Starting to serve on (\S+)/.exec(line.toString()) ?? [];
+  const response = await fetch(`http://${address}/api/v1/namespaces/default/configmaps/which`);
+  assert.match(await response.text(), /"cluster":"two"/);
+});
+
+/** The standard error of a kubectl that fails. */
+async function failure(server: string): Promise<string> {
+  const { code, stderr } = await kubectl(['-s', server, 'get', 'cm', 'which', '-v=8'], {
+    env,
+    timeout: 10_000,
+  });
+  assert.equal(code, 1);
+  return stderr;
+}
+
+kubectlTest('kubectl ends with the failure of one cluster, and others continue to work', async () => {
+  // At -v=8 kubectl shows the whole Status, and otherwise only its reason.
+  assert.match(await failure(`${proxy.url}/clusters/down`), /ServiceUnavailable|BadGateway|ECONNREFUSED/);
+  assert.match(await succeed('a', ['get', 'pods']), /web-0/);
+});
+
+kubectlTest('kubectl gets a NotFound with the existing contexts for an unknown name', async () => {
+  const stderr = await failure(`${proxy.url}/clusters/nope`);
+  for (const name of ['one', 'rancher', arn]) assert.ok(stderr.includes(name), stderr);
+});
+
+kubectlTest('kubectl sends the names of contexts decoded, like these tests', async () => {
+  const server = `${proxy.url}${mountOf(arn)}`;
+  const { stderr } = await kubectl(['-s', server, '-v=8', 'get', 'cm', 'which'], { env });
+  assert.ok(stderr.includes(`${proxy.url}${decodedMountOf(arn)}/api/v1/`), stderr);
+});
+
+kubectlTest(
+  'kubectl get --raw replaces the path of a server, so it needs the path of the mount',
+  async () => {
+    const path = '/api/v1/namespaces/default/configmaps/which';
+    assert.match(await succeed(arn, ['get', '--raw', path]), /"cluster":"one"/);
+    assert.match(await succeed(undefined, ['get', '--raw', `${mountOf(arn)}${path}`]), /"cluster":"two"/);
+  },
+);

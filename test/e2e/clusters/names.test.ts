@@ -1,0 +1,406 @@
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import {
+  addContext,
+  arn,
+  createChainFiles,
+  decodedMountOf,
+  type ManyStack,
+  mountOf,
+  rancherPath,
+  startManyClusters,
+  startManyStack,
+} from '../../support/proxy/many-clusters.js';
+import { startProxy } from '../../support/proxy/proxy.js';
+import { type Answer, assertStatus, type Leg, send } from '../leg.js';
+
+/** Names that differ only in how they are split or encoded, and names with special characters of URLs. */
+const hiding = ['a/api', 'a/api/v1'];
+const odd = [
+  'a%2Fb',
+  'a/b',
+  'ab',
+  'A',
+  'x y',
+  'größe',
+  '100%',
+  'corp\\dev',
+  'q?x=1#y',
+  'se;mi=colon',
+  "it's(1)!*",
+];
+
+const clusters = await startManyClusters({ after });
+const secure = await createChainFiles({ after });
+const [plain, tls, names] = await Promise.all([
+  startManyStack({ after }, { clusters }),
+  startManyStack({ after }, { clusters, tls: secure }),
+  startManyStack(
+    { after },
+    {
+      run: startInProcess,
+      edit: (config, { one, two }) => {
+        for (const [index, name] of [...hiding, ...odd].entries()) {
+          addContext(config, name, index % 2 === 0 ? two : one);
+        }
+      },
+    },
+  ),
+]);
+
+let marks = 0;
+
+/** A query that identifies one request. */
+function nextMark(): string {
+  marks += 1;
+  return `mark=${marks}.`;
+}
+
+/** Sends a request with a mark after the target. Returns the context and the target with which it arrived, if it did. */
+async function sent(
+  stack: Pick<ManyStack, 'port' | 'arrivals'>,
+  target: string,
+  leg: Leg = 'plain',
+): Promise<{ readonly answer: Answer; readonly arrived: readonly (readonly [string, string])[] }> {
+  const mark = nextMark();
+  const query = target.includes('?') ? '&' : '?';
+  const answer = await send(stack.port, { leg, target: `${target}${query}${mark}` });
+  const arrived = stack
+    .arrivals(mark)
+    .map(({ context, target: found }) => [context, found.replace(new RegExp(`[?&]${mark}$`), '')] as const);
+  return { answer, arrived };
+}
+
+describe('the name of a context in a path', () => {
+  test('is recognised as /-/kubeconfig encodes it, and as clients that decode it send it', async () => {
+    for (const context of ['one', 'two', 'b', arn, ...odd.filter(name => name !== 'a%2Fb')]) {
+      const stack = names;
+      for (const mount of new Set([mountOf(context), decodedMountOf(context)])) {
+        const { arrived, answer } = await sent(stack, `${mount}/version`);
+        assert.deepEqual(arrived, [[context, '/version']], `${mount}: ${answer.raw.slice(0, 300)}`);
+      }
+    }
+  });
+
+  test('is recognised with the encoding in any case, and with letters that are encoded without need', async () => {
+    for (const target of [
+      '/clusters/arn%3aaws%3aeks%3aeu-west-1%3a123%3acluster%2fx%40y/version',
+      '/clusters/arn:aws:eks:eu-west-1:123:cluster%2Fx@y/version',
+      '/clusters/%61rn:aws:eks:eu-west-1:123:cluster/x%40y/version',
+    ]) {
+      assert.deepEqual((await sent(plain, target)).arrived, [[arn, '/version']], target);
+    }
+  });
+
+  test('is decoded once', async () => {
+    assert.deepEqual((await sent(names, '/clusters/a%252Fb/version')).arrived, [['a%2Fb', '/version']]);
+    assert.deepEqual((await sent(names, '/clusters/a%2Fb/version')).arrived, [['a/b', '/version']]);
+    assert.deepEqual((await sent(plain, '/clusters/%2561/version')).arrived, []);
+  });
+
+  test('is case-sensitive and ends at a slash', async () => {
+    assert.deepEqual((await sent(names, '/clusters/A/version')).arrived, [['A', '/version']]);
+    assert.deepEqual((await sent(names, '/clusters/a/version')).arrived, [['a', '/version']]);
+    assert.deepEqual((await sent(names, '/clusters/ab/version')).arrived, [['ab', '/version']]);
+    for (const target of ['/clusters/ONE/version', '/clusters/oneversion', '/clusters/on/e/version']) {
+      const { arrived, answer } = await sent(plain, target);
+      assertStatus(answer, 404, target);
+      assert.deepEqual(arrived, [], target);
+    }
+  });
+
+  test('is the longest match, with its slashes encoded or not', async () => {
+    for (const [target, context, path] of [
+      ['/clusters/a/version', 'a', '/version'],
+      ['/clusters/a/apis', 'a', '/apis'],
+      ['/clusters/a/api', 'a/api', '/'],
+      ['/clusters/a/api/version', 'a/api', '/version'],
+      ['/clusters/a%2Fapi/version', 'a/api', '/version'],
+      ['/clusters/a/api/v1/version', 'a/api/v1', '/version'],
+      ['/clusters/a%2fapi%2Fv1/version', 'a/api/v1', '/version'],
+      ['/clusters/a/api%2Fv1/version', 'a/api/v1', '/version'],
+      ['/clusters/a/api/api/v1/pods', 'a/api', '/api/v1/pods'],
+      ['/clusters/a/api/v1/api/v1/pods', 'a/api/v1', '/api/v1/pods'],
+      ['/clusters/a/api/v1beta1', 'a/api', '/v1beta1'],
+    ] as const) {
+      const { arrived, answer } = await sent(names, target);
+      assert.deepEqual(arrived, [[context, path]], `${target}: ${answer.raw.slice(0, 200)}`);
+    }
+  });
+});
+
+describe('the path below a mount', () => {
+  test('goes to the API server unchanged, with the query', async () => {
+    for (const [sub, path] of [
+      ['', '/'],
+      ['/', '/'],
+      ['//api', '//api'],
+      ['/api/v1/namespaces/default/pods/web%2D0', '/api/v1/namespaces/default/pods/web%2D0'],
+      [
+        '/api/v1/namespaces/default/services/web/proxy/a%2Fb;c=%20/',
+        '/api/v1/namespaces/default/services/web/proxy/a%2Fb;c=%20/',
+      ],
+      ['/version?a=%2F..%2f&b', '/version?a=%2F..%2f&b'],
+      ['/-/metrics', '/-/metrics'],
+      ['/-/clusters', '/-/clusters'],
+      ['/clusters/b/version', '/clusters/b/version'],
+      ['/static/x', '/static/x'],
+    ] as const) {
+      const { arrived, answer } = await sent(plain, `/clusters/a${sub}`);
+      assert.deepEqual(arrived, [['a', path]], `${sub}: ${answer.raw.slice(0, 200)}`);
+    }
+  });
+
+  test('keeps the path of the server’s URL before it, which / does only if it is configured', async t => {
+    const path = '/api/v1/namespaces/default/configmaps';
+    for (const [flags, before] of [
+      [[], ''],
+      [['--append-server-path'], rancherPath],
+    ] as const) {
+      const stack = await startManyStack(t, {
+        run: startInProcess,
+        clusters,
+        flags: ['--context=rancher', ...flags],
+      });
+      assert.deepEqual((await sent(stack, path)).arrived, [['rancher', `${before}${path}`]]);
+      const below = await sent(stack, `/clusters/rancher${path}`);
+      assert.deepEqual(below.arrived, [['rancher', `${rancherPath}${path}`]]);
+      assert.equal(below.answer.code, 200);
+      const log = await sent(
+        stack,
+        `/clusters/rancher/api/v1/namespaces/default/pods/web-0/log`,
+        'websocket',
+      );
+      assert.equal(log.arrived[0]?.[1], `${rancherPath}/api/v1/namespaces/default/pods/web-0/log`);
+    }
+  });
+
+  test('is below the root, whatever --api-prefix says', async t => {
+    const stack = await startManyStack(t, { run: startInProcess, clusters, flags: ['--api-prefix=/k8s/'] });
+    assert.deepEqual((await sent(stack, '/clusters/a/version')).arrived, [['a', '/version']]);
+    assert.deepEqual((await sent(stack, '/k8s/version')).arrived, [['one', '/version']]);
+    assertStatus((await sent(stack, '/version')).answer, 404, 'beside the prefix');
+    assert.deepEqual((await sent(stack, '/k8s/clusters/a/version')).arrived, [
+      ['one', '/clusters/a/version'],
+    ]);
+  });
+});
+
+describe('an unknown name', () => {
+  test('gets a 404 Status with the existing names', async () => {
+    for (const leg of ['plain', 'websocket', 'spdy'] as const) {
+      for (const target of [
+        '/clusters/nope/version',
+        '/clusters/nope',
+        '/clusters/nope/',
+        '/clusters/nope%2Fa/api',
+      ]) {
+        const { answer, arrived } = await sent(plain, target, leg);
+        const message = assertStatus(answer, 404, target);
+        assert.equal((JSON.parse(answer.body) as { reason: string }).reason, 'NotFound');
+        for (const name of plain.contexts()) assert.ok(message.includes(name), `${name}: ${message}`);
+        assert.deepEqual(arrived, []);
+      }
+    }
+  });
+
+  test('gets the API server’s own 404 without --all-contexts', async t => {
+    const proxy = await startProxy([`--kubeconfig=${clusters.kubeconfig}`]);
+    t.after(() => proxy.stop('SIGKILL'));
+    const stack = { ...plain, proxy, port: proxy.port };
+    assert.deepEqual((await sent(stack, '/clusters/a/version')).arrived, [['one', '/clusters/a/version']]);
+  });
+
+  test('includes every context that --contexts does not match as a whole', async t => {
+    const stack = await startManyStack(t, { run: startInProcess, clusters, flags: ['--contexts=arn:.*,b'] });
+    assert.deepEqual((await sent(stack, `${mountOf(arn)}/version`)).arrived, [[arn, '/version']]);
+    assert.deepEqual((await sent(stack, '/clusters/b/version')).arrived, [['b', '/version']]);
+    assert.deepEqual(
+      (await sent(stack, '/version')).arrived,
+      [['one', '/version']],
+      '/ is the current context',
+    );
+    for (const name of ['a', 'two', 'broken', 'rancher']) {
+      const { answer, arrived } = await sent(stack, `/clusters/${name}/version`);
+      const message = assertStatus(answer, 404, name);
+      assert.ok(message.includes(arn), message);
+      assert.doesNotMatch(message, /rancher|broken'?,/);
+      assert.deepEqual(arrived, []);
+    }
+  });
+});
+
+/** The requests that each spelling may cause: a context with the path that its cluster may get, or none. */
+const spellings: readonly (readonly [target: string, may?: readonly (readonly [string, string])[]])[] = [
+  ['/clusters/a/../b/version'],
+  ['/clusters/a/..%2fb/version'],
+  ['/clusters/a/%2e%2e/b/version'],
+  ['/clusters/a/%2E./b/version'],
+  ['/clusters/a%2f..%2fb/version'],
+  ['/clusters/a%2F%2e%2e%2Fb/version'],
+  ['/clusters/a/./version'],
+  ['/clusters/./a/version'],
+  ['/clusters/a/./api/v1/pods'],
+  ['/clusters/../clusters/a/version'],
+  ['/clusters/a/../../version'],
+  ['/./clusters/a/version'],
+  ['/x/../clusters/a/version'],
+  ['/clusters/a\\..\\b/version'],
+  ['/clusters\\a/version'],
+  ['\\clusters\\a\\version'],
+  ['/clusters/a%5c..%5cb/version'],
+  ['/clusters/a/..%5cb/version'],
+  ['/clusters//a/version'],
+  ['/clusters///version'],
+  ['/clusters/%2fa/version'],
+  ['/clusters/a%2fversion'],
+  ['/clusters/a%2Fapi/v1/namespaces'],
+  ['/clusters/a%5cversion'],
+  ['/clusters/a%/version'],
+  ['/clusters/%zz/version'],
+  ['/clusters/a%00/version'],
+  ['/clusters/a%0a/version'],
+  ['/clusters/a%0d%0aX-Injected:%201/version'],
+  ['/clusters/a%20/version'],
+  ['/clusters/%20a/version'],
+  ['/clusters/a%09/version'],
+  ['/clusters/a\xff/version'],
+  ['/clusters/%ff/version'],
+  ['/clusters/%c0%af/version'],
+  ['/clusters/%c1%a1/version'],
+  ['/clusters/%ef%bd%81/version'],
+  ['/clusters/a;b/version'],
+  ['/clusters/a;/version'],
+  ['/clusters/a;x=1/../b/version'],
+  ['/clusters/a%3b/version'],
+  ['/clusters/a%3fx/version'],
+  ['/clusters/a%23/version'],
+  ['/clusters/a#/version'],
+  ['/clusters/#a/version'],
+  ['/clusters/a./version'],
+  ['/clusters/a%2e/version'],
+  ['/clusters/.a/version'],
+  ['/clusters/a,b/version'],
+  ['/clusters/a+b/version'],
+  ['/clusters/%2561/version'],
+  ['/clusters/%252e%252e/version'],
+  ['/clusters/a%252f..%252fb/version'],
+  ['/clusters/*/version'],
+  ['/clusters/__proto__/version'],
+  ['/clusters/constructor/version'],
+  ['/clusters/toString'],
+  ['/clusters/?a'],
+  ['/clusters?/a/version'],
+  ['/clusters'],
+  ['/clusters/'],
+  ['http://127.0.0.1/clusters/a/version'],
+  ['http://b/clusters/a/version'],
+  ['https://user:secret@127.0.0.1/clusters/a/version'],
+  ['//127.0.0.1/clusters/a/version', [['one', '//127.0.0.1/clusters/a/version']]],
+  ['*'],
+  // The same in another spelling.
+  ['/clusters/%61/version', [['a', '/version']]],
+  ['/%63lusters/a/version', [['one', '/%63lusters/a/version']]],
+  ['/clusters%2fa/version', [['one', '/clusters%2fa/version']]],
+  ['/clusters%2Fa%2Fversion', [['one', '/clusters%2Fa%2Fversion']]],
+  // Other paths at the current cluster.
+  ['/Clusters/a/version', [['one', '/Clusters/a/version']]],
+  ['/CLUSTERS/a/version', [['one', '/CLUSTERS/a/version']]],
+  ['//clusters/a/version', [['one', '//clusters/a/version']]],
+  ['/%2fclusters/a/version', [['one', '/%2fclusters/a/version']]],
+  ['/clustersa/version', [['one', '/clustersa/version']]],
+  ['/clusters;x/a/version', [['one', '/clusters;x/a/version']]],
+  // The bytes below the mount are unchanged.
+  ['/clusters/a//version', [['a', '//version']]],
+  ['/clusters/a/%2fversion', [['a', '/%2fversion']]],
+  ['/clusters/a/clusters/b/version', [['a', '/clusters/b/version']]],
+  ['/clusters/a/version;x', [['a', '/version;x']]],
+  ['/clusters/a/%2576ersion', [['a', '/%2576ersion']]],
+];
+
+for (const leg of ['plain', 'websocket', 'spdy'] as const) {
+  test(`no spelling reaches another cluster than the named one on the ${leg} leg`, async () => {
+    for (const [target, may = []] of spellings) {
+      const { answer, arrived } = await sent(plain, target, leg);
+      for (const found of arrived) {
+        assert.ok(
+          may.some(pair => pair.join() === found.join()),
+          `${target} arrived as ${found.join(' ')}`,
+        );
+      }
+      if (may.length === 0)
+        assert.ok([400, 404, 0].includes(answer.code), `${target}: ${answer.raw.slice(0, 300)}`);
+      if (answer.code === 0) assert.match(target, /\xff/, 'only what is no HTTP ends without an answer');
+    }
+  });
+}
+
+test('dot segments, backslashes and absolute targets get a 400 on a mount as everywhere', async () => {
+  for (const target of [
+    '/clusters/a/../b/version',
+    '/clusters/a/%2e%2e/b/version',
+    '/clusters/a%2f..%2fb/version',
+    '/clusters/a/./version',
+    '/clusters/a\\..\\b/version',
+    '/clusters/a/..%5cb/version',
+    '/clusters/../version',
+    '/clusters/nope/../a/version',
+    '/clusters/a/%zz',
+    '/clusters/a/x%00',
+    'http://127.0.0.1/clusters/a/version',
+  ]) {
+    assertStatus((await sent(plain, target)).answer, 400, target);
+  }
+});
+
+test('no spelling reaches another cluster than the named one over HTTP/2', async t => {
+  const http2 = await connectHttp2(tls.port, secure.authority.certificate);
+  t.after(() => http2.destroy());
+  for (const [target, may = []] of spellings) {
+    // Node's client does not send a target that is not a path.
+    if (!/^[\x21-\x7e]+$/.test(target)) continue;
+    const mark = nextMark();
+    const path = `${target}${target.includes('?') ? '&' : '?'}${mark}`;
+    const stream = openStream(http2, path);
+    const head = await Promise.race([
+      headOf(stream),
+      new Promise<{ ':status'?: number }>(resolve => stream.once('close', () => resolve({}))),
+    ]);
+    stream.resume();
+    const arrived = tls.arrivals(mark);
+    for (const { context, target: found } of arrived) {
+      const bare = found.replace(new RegExp(`[?&]${mark}$`), '');
+      assert.ok(
+        may.some(pair => pair.join() === [context, bare].join()),
+        `${target} arrived at ${context} as ${bare}`,
+      );
+    }
+    if (may.length === 0)
+      assert.ok([400, 404, undefined].includes(head[':status']), `${target}: ${head[':status']}`);
+  }
+  assert.ok(!http2.destroyed);
+});
+
+test('a name that no path can have leads nowhere else', async t => {
+  const stack = await startManyStack(t, {
+    run: startInProcess,
+    edit: (config, { two }) => {
+      addContext(config, '..', two);
+      addContext(config, '.', two);
+      addContext(config, '../b', two);
+    },
+  });
+  for (const target of [
+    '/clusters/../version',
+    '/clusters/./version',
+    '/clusters/%2e%2e/version',
+    '/clusters/../b/version',
+    '/clusters/..%2fb/version',
+  ]) {
+    assertStatus(await send(stack.port, { target: `${target}?dots` }), 400, target);
+  }
+  assert.deepEqual(stack.arrivals('?dots'), []);
+  assert.equal((await send(stack.port, { target: '/clusters/a/version' })).code, 200);
+});

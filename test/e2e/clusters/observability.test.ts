@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { open, send as sendPlain } from '../../support/clients/http-client.js';
+import { eventuallyPasses } from '../../support/eventually.js';
+import {
+  addContext,
+  arn,
+  mountOf,
+  startManyClusters,
+  startManyStack,
+  which,
+} from '../../support/proxy/many-clusters.js';
+import { scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
+import { startProxy } from '../../support/proxy/proxy.js';
+import { assertStatus, send } from '../leg.js';
+
+const quoted = 'quo"ted\\name';
+const clusters = await startManyClusters(
+  { after },
+  { edit: (config, { two }) => addContext(config, quoted, two) },
+);
+const auditFile = join(clusters.folder, 'audit.log');
+const singleFile = join(clusters.folder, 'single.log');
+const [many, single] = await Promise.all([
+  startManyStack({ after }, { clusters, flags: [`--audit-log-path=${auditFile}`] }),
+  startProxy([`--kubeconfig=${clusters.kubeconfig}`, `--audit-log-path=${singleFile}`]),
+]);
+after(() => single.stop('SIGKILL'));
+
+const requestsTotal = 'kube_api_proxy_requests_total';
+const exec = '/api/v1/namespaces/default/pods/web-0/exec';
+
+interface Event {
+  readonly requestURI: string;
+  readonly stage: string;
+  readonly objectRef?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly responseStatus?: { readonly code: number };
+}
+
+/** The audit events so far, whole lines only. */
+function events(file: string): Event[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map(line => JSON.parse(line) as Event);
+}
+
+/** The cluster that an event's annotations name. */
+function clusterOf({ annotations = {} }: Event): string | undefined {
+  return Object.entries(annotations).find(([key]) => /(^|\/)cluster$/.test(key))?.[1];
+}
+
+/** The values that a label has in the proxy's own samples. */
+async function labelValues(port: number, label: string): Promise<Set<string>> {
+  const samples = await scrapeOwn(port);
+  return new Set(samples.flatMap(({ labels }) => (label in labels ? [labels[label] as string] : [])));
+}
+
+describe('the program with --all-contexts', () => {
+  test('has the context’s name in the metrics of requests, at / that of the current one', async () => {
+    const names = ['one', 'a', 'two', arn, quoted];
+    for (const name of names) {
+      for (let count = 0; count < 2; count += 1) {
+        assert.equal((await sendPlain(many.port, `${mountOf(name)}${which}`)).status, 200, name);
+      }
+    }
+    assert.equal((await sendPlain(many.port, which)).status, 200);
+    await eventuallyPasses(async () => {
+      const samples = await scrapeOwn(many.port);
+      for (const name of names) {
+        const label = name === quoted ? 'quo\\"ted\\\\name' : name;
+        assert.equal(
+          sumOf(samples, requestsTotal, { cluster: label, verb: 'get', code: '200' }),
+          name === 'one' ? 3 : 2,
+          name,
+        );
+      }
+    });
+  });
+
+  test('counts open watches for each cluster', async () => {
+    const watches = await Promise.all(
+      ['/clusters/a', '/clusters/b', '/clusters/b'].map(mount =>
+        open(many.port, `${mount}/api/v1/namespaces/default/configmaps?watch=true`),
+      ),
+    );
+    await eventuallyPasses(async () => {
+      const samples = await scrapeOwn(many.port);
+      const gauge = 'kube_api_proxy_longrunning_requests';
+      assert.deepEqual(
+        ['a', 'b'].map(cluster => sumOf(samples, gauge, { cluster, verb: 'watch' })),
+        [1, 2],
+      );
+    });
+    for (const watch of watches) watch.destroy();
+  });
+
+  test('puts no name that a client invents into a label, an annotation or a field', async () => {
+    const madeUp = [
+      'made-up-1',
+      'made-up-2',
+      'ONE',
+      'a%0ab',
+      encodeURIComponent('x"} 1\nevil 2'),
+      '..%2fmade-up-3',
+    ];
+    for (const name of madeUp) {
+      for (const leg of ['plain', 'websocket'] as const) {
+        const { code } = await send(many.port, { leg, target: `/clusters/${name}${which}` });
+        assert.ok([400, 404].includes(code), `${name}: ${code}`);
+      }
+    }
+    await eventuallyPasses(() => {
+      const told = events(auditFile).filter(({ requestURI }) => requestURI.includes('made-up-2'));
+      assert.ok(told.length > 0, 'they are audited');
+    });
+    const known = new Set([...clusters.contexts(), '', 'quo\\"ted\\\\name']);
+    for (const value of await labelValues(many.port, 'cluster')) assert.ok(known.has(value), value);
+    for (const line of many.proxy.log()) {
+      const { cluster } = line;
+      const isOfStart = cluster === 'cluster of one';
+      assert.ok(
+        cluster === undefined || isOfStart || known.has(String(cluster)) || cluster === quoted,
+        String(cluster),
+      );
+    }
+    for (const event of events(auditFile)) {
+      const cluster = clusterOf(event);
+      assert.ok(cluster === undefined || clusters.contexts().includes(cluster), cluster);
+    }
+  });
+
+  test('has it in log lines of requests and in audit events on both legs, even of rejected requests', async () => {
+    for (const [mount, cluster] of [
+      ['', 'one'],
+      ['/clusters/a', 'a'],
+      [mountOf(arn), arn],
+    ] as const) {
+      const mark = `seen-at-${cluster.length}`;
+      assert.equal((await send(many.port, { target: `${mount}${which}?${mark}` })).code, 200);
+      for (const leg of ['plain', 'websocket', 'spdy'] as const) {
+        assertStatus(await send(many.port, { leg, target: `${mount}${exec}?${mark}` }), 403, leg);
+      }
+      await eventuallyPasses(() => {
+        const found = events(auditFile).filter(
+          ({ requestURI, stage }) => requestURI.endsWith(mark) && stage === 'ResponseComplete',
+        );
+        assert.equal(found.length, 4, JSON.stringify(found));
+        for (const event of found) {
+          assert.equal(clusterOf(event), cluster);
+          assert.equal(event.objectRef?.['namespace'], 'default');
+          assert.match(event.objectRef?.['resource'] ?? '', /^(configmaps|pods)$/);
+        }
+        assert.ok(
+          found.some(
+            ({ responseStatus, objectRef }) =>
+              responseStatus?.code === 403 && objectRef?.['subresource'] === 'exec',
+          ),
+        );
+      });
+    }
+    await eventuallyPasses(() => {
+      const lines = many.proxy
+        .log()
+        .filter(
+          ({ status, statusCode, code, msg }) =>
+            /request/.test(String(msg)) || [status, statusCode, code].includes(403),
+        );
+      for (const cluster of ['one', 'a', arn]) {
+        assert.ok(
+          lines.filter(line => line['cluster'] === cluster).length >= 4,
+          `${cluster}: ${JSON.stringify(lines.at(-1))}`,
+        );
+      }
+    });
+  });
+
+  test('counts requests of a cluster that is down for that cluster', async () => {
+    assert.ok((await sendPlain(many.port, `/clusters/down${which}`)).status >= 500);
+    await eventuallyPasses(async () => {
+      const samples = await scrapeOwn(many.port);
+      const failed = samples.filter(
+        ({ name, labels }) => name === requestsTotal && labels['cluster'] === 'down',
+      );
+      assert.ok(
+        failed.some(({ value, labels }) => value === 1 && Number(labels['code']) >= 500),
+        JSON.stringify(failed),
+      );
+    });
+  });
+
+  test('has metrics without problems, says promtool', {
+    skip: spawnSync('promtool', ['--version']).status !== 0 && 'promtool is not installed',
+  }, async () => {
+    const { text } = await sendPlain(many.port, '/-/metrics');
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+      input: text,
+      encoding: 'utf8',
+    });
+    assert.equal(`${stdout}${stderr}`, '');
+    assert.equal(status, 0);
+  });
+});
+
+test('without --all-contexts no metric, log line or audit event has a cluster', async () => {
+  assert.equal((await sendPlain(single.port, which)).status, 200);
+  assertStatus(await send(single.port, { target: exec }), 403, 'exec');
+  await eventuallyPasses(() => assert.ok(events(singleFile).length >= 2));
+  assert.deepEqual(await labelValues(single.port, 'cluster'), new Set());
+  for (const event of events(singleFile)) assert.equal(clusterOf(event), undefined);
+  const requests = () => single.log().filter(({ path }) => path !== undefined);
+  await eventuallyPasses(() => assert.ok(requests().length > 0));
+  const lines = requests();
+  for (const line of lines) assert.ok(!('cluster' in line), JSON.stringify(line));
+});

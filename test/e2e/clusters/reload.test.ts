@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { describe, test } from 'node:test';
+import WebSocket from 'ws';
+import { open, requestApi } from '../../support/clients/http-client.js';
+import { eventually, eventuallyPasses } from '../../support/eventually.js';
+import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import {
+  addContext,
+  arn,
+  type ManyStack,
+  mountOf,
+  removeContext,
+  startManyStack,
+  tokenOf,
+  which,
+} from '../../support/proxy/many-clusters.js';
+import { assertStatus, type Leg, send } from '../leg.js';
+
+const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
+let marks = 0;
+
+/** The code of a request at a mount, and the contexts whose credentials it arrived with. */
+async function ask(
+  stack: Pick<ManyStack, 'port' | 'arrivals'>,
+  mount: string,
+  leg: Leg = 'plain',
+): Promise<string> {
+  marks += 1;
+  const mark = `reload=${marks}.`;
+  const { code } = await send(stack.port, { leg, target: `${mount}${which}?${mark}` });
+  return [code, ...stack.arrivals(mark).map(({ context, server }) => `${context} at ${server}`)].join(' ');
+}
+
+/** Waits until a mount gives this answer. */
+function untilAsked(
+  stack: Pick<ManyStack, 'port' | 'arrivals'>,
+  mount: string,
+  expected: string,
+  timeout?: number,
+): Promise<void> {
+  return eventuallyPasses(async () => assert.equal(await ask(stack, mount), expected), timeout);
+}
+
+/** A watch on a mount, and a function that checks that it still gets events. */
+async function watch(port: number, mount: string, server: FakeApiServer) {
+  const response: IncomingMessage = await open(
+    port,
+    `${mount}/api/v1/namespaces/default/configmaps?watch=true`,
+  );
+  assert.equal(response.statusCode, 200);
+  let text = '';
+  let over = false;
+  response.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  response.on('error', () => {});
+  response.on('close', () => {
+    over = true;
+  });
+  let count = 0;
+  return {
+    isOver: () => over,
+    close: () => response.destroy(),
+    async isAlive() {
+      count += 1;
+      const name = `seen-${response.socket.localPort}-${count}`;
+      const { status } = await requestApi(server, {
+        method: 'POST',
+        path: '/api/v1/namespaces/default/configmaps',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }),
+      });
+      assert.equal(status, 201);
+      await eventually(`the event of ${name}`, () => text.includes(name) || over);
+      assert.ok(!over, `the watch on ${mount} is over`);
+    },
+  };
+}
+
+/** An attach that echoes. */
+async function attach(port: number, mount: string) {
+  const path = `${mount}/api/v1/namespaces/default/pods/web-0/attach?stdin=true&stdout=true`;
+  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, ['v5.channel.k8s.io']);
+  await once(socket, 'open');
+  socket.on('error', () => {});
+  let text = '';
+  socket.on('message', (data: Buffer) => {
+    if (data[0] === 1) text += data.subarray(1).toString();
+  });
+  let count = 0;
+  return {
+    close: () => socket.terminate(),
+    async isAlive() {
+      count += 1;
+      const line = `line ${count} at ${mount}\n`;
+      socket.send(Buffer.concat([Buffer.from([0]), Buffer.from(line)]));
+      await eventually('the echo', () => text.includes(line) || socket.readyState !== WebSocket.OPEN);
+      assert.equal(socket.readyState, WebSocket.OPEN, `the attach on ${mount} is over`);
+    },
+  };
+}
+
+test('the built program follows contexts within 10 s, while streams on the others continue', async t => {
+  const stack = await startManyStack(t, { flags: ['--reject-paths='] });
+  const streams = await Promise.all([
+    watch(stack.port, '', stack.one),
+    watch(stack.port, '/clusters/a', stack.one),
+    watch(stack.port, mountOf(arn), stack.two),
+    attach(stack.port, '/clusters/rancher'),
+  ]);
+  assert.equal(await ask(stack, '/clusters/b'), '200 b at two');
+  await stack.change(config => {
+    addContext(config, 'new', stack.two);
+    removeContext(config, 'b');
+  });
+  await untilAsked(stack, '/clusters/new', '200 new at two', 10_000);
+  const { answer } = { answer: await send(stack.port, { target: `/clusters/b${which}` }) };
+  const message = assertStatus(answer, 404, 'b');
+  assert.match(message, /new/);
+  for (const stream of streams) {
+    await stream.isAlive();
+    stream.close();
+  }
+});
+
+describe('a kubeconfig that changes', () => {
+  test('adds and removes mounts on every leg', async t => {
+    const stack = await startManyStack(t, { run: startInProcess });
+    for (const leg of legs) assert.equal(await ask(stack, '/clusters/later', leg), '404');
+    await stack.change(config => addContext(config, 'later', stack.two));
+    await untilAsked(stack, '/clusters/later', '200 later at two');
+    for (const leg of legs) assert.equal(await ask(stack, '/clusters/later', leg), '200 later at two');
+    await stack.change(config => removeContext(config, 'later'));
+    await untilAsked(stack, '/clusters/later', '404');
+    for (const leg of legs) {
+      const answer = await send(stack.port, { leg, target: `/clusters/later${which}` });
+      const message = assertStatus(answer, 404, leg);
+      for (const name of stack.contexts()) assert.ok(message.includes(name), message);
+      assert.ok(!message.replace(/"later"|'later'/g, '').includes(' later,'), 'it is no name that exists');
+    }
+  });
+
+  test('moves a context to another server and user immediately for new requests', async t => {
+    const stack = await startManyStack(t, { run: startInProcess });
+    assert.equal(await ask(stack, '/clusters/a'), '200 a at one');
+    const other = await watch(stack.port, '/clusters/rancher', stack.two);
+    await stack.change(config => {
+      const cluster = config.clusters.find(({ name }) => name === 'cluster of a');
+      if (cluster !== undefined) cluster.cluster['server'] = stack.two.url;
+    });
+    await untilAsked(stack, '/clusters/a', '200 a at two');
+    for (const leg of legs) assert.equal(await ask(stack, '/clusters/a', leg), '200 a at two');
+    await stack.change(config => {
+      const context = config.contexts.find(({ name }) => name === 'a');
+      if (context !== undefined) context.context.user = 'user of b';
+    });
+    await untilAsked(stack, '/clusters/a', '200 b at two');
+    await other.isAlive();
+    other.close();
+  });
+
+  test('does not change clusters that are the same: they keep connections and credentials', async t => {
+    const stack = await startManyStack(t, { run: startInProcess });
+    const used = () =>
+      stack.two.requests
+        .filter(({ headers }) => headers['authorization'] === `Bearer ${tokenOf('two')}`)
+        .map(({ remotePort }) => remotePort);
+    assert.equal(await ask(stack, '/clusters/two'), '200 two at two');
+    assert.equal(stack.plugin.runs(), 1);
+    const before = used();
+    for (let round = 0; round < 3; round += 1) {
+      await stack.change(config => addContext(config, `round ${round}`, stack.one));
+      await untilAsked(stack, mountOf(`round ${round}`), `200 round ${round} at one`);
+      assert.equal(await ask(stack, '/clusters/two'), '200 two at two');
+    }
+    assert.equal(stack.plugin.runs(), 1, 'the plugin is not asked again');
+    const later = used().slice(before.length);
+    assert.ok(
+      later.some(port => before.includes(port)),
+      'connections are used again',
+    );
+  });
+
+  test('that takes the context of an open stream away, or changes it, lets the others’ streams continue', async t => {
+    const stack = await startManyStack(t, { run: startInProcess, flags: ['--reject-paths='] });
+    const gone = await watch(stack.port, '/clusters/b', stack.two);
+    const changed = await watch(stack.port, '/clusters/a', stack.one);
+    const others = await Promise.all([
+      watch(stack.port, '', stack.one),
+      watch(stack.port, mountOf(arn), stack.two),
+      attach(stack.port, '/clusters/rancher'),
+    ]);
+    await stack.change(config => {
+      removeContext(config, 'b');
+      const cluster = config.clusters.find(({ name }) => name === 'cluster of a');
+      if (cluster !== undefined) cluster.cluster['server'] = stack.two.url;
+    });
+    await untilAsked(stack, '/clusters/b', '404');
+    await untilAsked(stack, '/clusters/a', '200 a at two');
+    for (const stream of others) {
+      await stream.isAlive();
+      stream.close();
+    }
+    // Open streams are not cut, as with a kubeconfig of one cluster.
+    if (!gone.isOver()) await gone.isAlive();
+    if (!changed.isOver()) await changed.isAlive();
+    gone.close();
+    changed.close();
+  });
+
+  test('leaves every mount unchanged if it cannot be read, and the next good one is used', async t => {
+    const stack = await startManyStack(t, { run: startInProcess });
+    assert.equal(await ask(stack, '/clusters/a'), '200 a at one');
+    assert.equal(await ask(stack, '/clusters/b'), '200 b at two');
+    await writeFile(stack.kubeconfig, 'contexts: [');
+    const failed = () =>
+      stack.proxy.log().some(({ level, msg }) => Number(level) >= 40 && /config/i.test(String(msg)));
+    await eventually('the line in the log', failed);
+    for (const [mount, found] of [
+      ['', '200 one at one'],
+      ['/clusters/a', '200 a at one'],
+      ['/clusters/b', '200 b at two'],
+    ] as const) {
+      assert.equal(await ask(stack, mount), found);
+    }
+    await stack.change(config => addContext(config, 'good', stack.two));
+    await untilAsked(stack, '/clusters/good', '200 good at two');
+  });
+
+  test('breaks no other context if it breaks one', async t => {
+    const stack = await startManyStack(t, { run: startInProcess });
+    assert.equal(await ask(stack, '/clusters/b'), '200 b at two');
+    await stack.change(config => {
+      const user = config.users.find(({ name }) => name === 'user of b');
+      if (user !== undefined) user.user = { tokenFile: 'no-such-token' };
+      addContext(config, 'beside', stack.two);
+    });
+    await untilAsked(stack, '/clusters/beside', '200 beside at two');
+    assert.equal(await ask(stack, '/clusters/a'), '200 a at one');
+    // As at /, a context in use keeps its last good configuration, and the log says why it is not updated.
+    await eventually('the line in the log', () => /no-such-token/.test(stack.proxy.stderr()));
+    assert.equal(await ask(stack, '/clusters/b'), '200 b at two');
+    // A context that has not been used has no earlier configuration.
+    await stack.change(config => {
+      const user = config.users.find(({ name }) => name === 'user of rancher');
+      if (user !== undefined) user.user = { tokenFile: 'nor-this-one' };
+      addContext(config, 'and this', stack.two);
+    });
+    await untilAsked(stack, '/clusters/and%20this', '200 and this at two');
+    await eventuallyPasses(async () => {
+      const answer = await send(stack.port, { target: `/clusters/rancher${which}` });
+      assert.ok(answer.code >= 500, String(answer.code));
+      assert.match(assertStatus(answer, answer.code, 'rancher'), /nor-this-one/);
+    });
+  });
+
+  test('changes the cluster at / with its current context, unless --context is set', async t => {
+    const stack = await startManyStack(t, { run: startInProcess });
+    const fixed = await startManyStack(t, { run: startInProcess, clusters: stack, flags: ['--context=a'] });
+    assert.equal(await ask(stack, ''), '200 one at one');
+    assert.equal(await ask(fixed, ''), '200 a at one');
+    await stack.change(config => {
+      config['current-context'] = 'b';
+    });
+    await untilAsked(stack, '', '200 b at two');
+    assert.equal(await ask(fixed, ''), '200 a at one');
+    assert.equal(await ask(stack, '/clusters/one'), '200 one at one');
+  });
+
+  test('is filtered by --contexts each time', async t => {
+    const stack = await startManyStack(t, { run: startInProcess, flags: ['--contexts=team-.*'] });
+    assert.equal(await ask(stack, '/clusters/a'), '404');
+    await stack.change(config => {
+      addContext(config, 'team-1', stack.two);
+      addContext(config, 'other-1', stack.two);
+    });
+    await untilAsked(stack, '/clusters/team-1', '200 team-1 at two');
+    assert.equal(await ask(stack, '/clusters/other-1'), '404');
+  });
+});

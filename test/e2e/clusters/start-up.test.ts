@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
+import { startManyClusters, startManyStack, which } from '../../support/proxy/many-clusters.js';
+import { runProgram, startProxy } from '../../support/proxy/proxy.js';
+import { send } from '../leg.js';
+
+const clusters = await startManyClusters({ after });
+const all = [`--kubeconfig=${clusters.kubeconfig}`, '--all-contexts'];
+
+/** Flags that describe one cluster or one user, each with a value that is valid without --all-contexts. */
+const ofOne = [
+  '--server=https://127.0.0.1:6443',
+  '--cluster=cluster of a',
+  '--user=user of a',
+  '--token=s3cret',
+  '--client-certificate=client.crt',
+  '--client-key=client.key',
+  '--certificate-authority=ca.crt',
+  '--tls-server-name=kubernetes',
+  '--insecure-skip-tls-verify',
+  '--username=admin',
+  '--password=s3cret',
+];
+
+/** The problems of a flag together with --all-contexts, which name both. */
+function naming(problems: readonly string[], flag: string): string[] {
+  return problems.filter(problem => problem.includes(flag) && problem.includes('--all-contexts'));
+}
+
+describe('--all-contexts', () => {
+  for (const argument of ofOne) {
+    const flag = argument.replace(/=.*/, '');
+
+    test(`with ${flag} does not start, and gives the reason`, async () => {
+      const problems = await startUpProblems([...all, argument]);
+      const [problem = '', ...more] = naming(problems, flag);
+      assert.notEqual(problem, '', problems.join('\n'));
+      assert.deepEqual(more, []);
+      assert.match(problem, /every|all |each/, 'it says what would come of it');
+      assert.ok(!problems.join().includes('s3cret'));
+    });
+  }
+
+  test('reports all such flags together, even those of the environment', async () => {
+    const problems = await startUpProblems([...all, '--cluster=x', '--user=y'], {
+      KUBE_API_PROXY_TOKEN: 's3cret',
+      KUBE_API_PROXY_SERVER: 'https://127.0.0.1:6443',
+    });
+    for (const flag of ['--cluster', '--user', '--token', '--server']) {
+      assert.equal(naming(problems, flag).length > 0, true, `${flag}: ${problems.join('\n')}`);
+    }
+    assert.ok(!problems.join().includes('s3cret'));
+  });
+
+  test('ends the program with 1 and one line for each problem', async () => {
+    const { code, stdout, stderr } = await runProgram([...all, '--token=s3cret', '--port=0']);
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^kube-api-proxy: [^\n]*--token[^\n]*\n$/);
+    assert.ok(!stderr.includes('s3cret'));
+  });
+
+  test('works with --context, --as, --as-group, --as-uid and --as-user-extra', async t => {
+    const flags = ['--context=b', '--as=jane', '--as-group=g', '--as-uid=1', '--as-user-extra=k=v'];
+    const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
+    await send(port, { target: `${which}?start-up=1` });
+    await send(port, { target: `/clusters/a${which}?start-up=2` });
+    const found = clusters
+      .arrivals('start-up=')
+      .map(({ context, record }) => `${context} as ${record.headers['impersonate-user']}`);
+    assert.deepEqual(found.sort(), ['a as jane', 'b as jane']);
+  });
+
+  test('needs a kubeconfig', async () => {
+    const problems = await startUpProblems(['--all-contexts', '--kubeconfig=/nonexistent/config']);
+    assert.match(problems.join('\n'), /\/nonexistent\/config/);
+  });
+
+  test('with an unknown --context does not start', async () => {
+    const problems = await startUpProblems([...all, '--context=nope']);
+    assert.match(problems.join('\n'), /nope/);
+  });
+
+  test('can be set by the environment', async t => {
+    const proxy = await startProxy([`--kubeconfig=${clusters.kubeconfig}`], {
+      KUBE_API_PROXY_ALL_CONTEXTS: 'true',
+    });
+    t.after(() => proxy.stop('SIGKILL'));
+    assert.equal((await send(proxy.port, { target: `/clusters/b${which}` })).code, 200);
+  });
+
+  test('serves the contexts of several kubeconfigs in KUBECONFIG, the first one for each name', async t => {
+    const other = await startManyClusters(t, {
+      edit: config => {
+        config.contexts = config.contexts.filter(({ name }) => name === 'a' || name === 'b');
+        const b = config.contexts.find(({ name }) => name === 'b');
+        if (b !== undefined) b.name = 'only here';
+      },
+    });
+    const proxy = await startProxy(['--all-contexts'], {
+      KUBECONFIG: `${clusters.kubeconfig}:${other.kubeconfig}`,
+    });
+    t.after(() => proxy.stop('SIGKILL'));
+    assert.equal((await send(proxy.port, { target: `/clusters/a${which}?merged=1` })).code, 200);
+    assert.equal(clusters.arrivals('merged=1').length, 1, 'the first file wins');
+    await send(proxy.port, { target: `/clusters/only%20here${which}?merged=2` });
+    assert.equal([...clusters.arrivals('merged=2'), ...other.arrivals('merged=2')].length, 1);
+  });
+});
+
+describe('a prefix at /clusters/', () => {
+  for (const flag of [
+    '--api-prefix=/clusters/',
+    '--api-prefix=/clusters',
+    '--api-prefix=/clusters/a/',
+    '--www-prefix=/clusters/',
+  ]) {
+    test(`is rejected with --all-contexts: ${flag}`, async () => {
+      const problems = await startUpProblems([...all, flag, `--www=${clusters.folder}`]);
+      assert.notEqual(naming(problems, flag.replace(/=.*/, '')).length, 0, problems.join());
+    });
+  }
+
+  test('is accepted without it', async t => {
+    const proxy = await startProxy([`--kubeconfig=${clusters.kubeconfig}`, '--api-prefix=/clusters/a/']);
+    t.after(() => proxy.stop('SIGKILL'));
+    assert.equal((await send(proxy.port, { target: `/clusters/a${which}` })).code, 200);
+  });
+});
+
+describe('--contexts', () => {
+  test('without --all-contexts does not start, and gives the reason', async () => {
+    const problems = await startUpProblems([`--kubeconfig=${clusters.kubeconfig}`, '--contexts=^a$']);
+    assert.match(problems.join('\n'), /--contexts.*--all-contexts/);
+  });
+
+  test('with an invalid regular expression does not start', async () => {
+    const problems = await startUpProblems([...all, '--contexts=(']);
+    assert.match(problems.join('\n'), /--contexts.*"\("/);
+  });
+});

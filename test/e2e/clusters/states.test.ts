@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import type { ClusterState } from '../../../src/clusters/states.js';
+import { send as sendPlain } from '../../support/clients/http-client.js';
+import { eventually, eventuallyPasses } from '../../support/eventually.js';
+import { clusterStates, untilState } from '../../support/proxy/cluster-states.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import {
+  addContext,
+  arn,
+  missingFile,
+  mountOf,
+  rancherPath,
+  removeContext,
+  startManyClusters,
+  startManyStack,
+  tokenOf,
+  which,
+} from '../../support/proxy/many-clusters.js';
+import { assertStatus, send } from '../leg.js';
+
+const clusters = await startManyClusters(
+  { after },
+  {
+    // The proxy's identity at context `weak` may do everything except impersonate.
+    server: { allow: (user, { verb }) => !(user.username === 'user of weak' && verb === 'impersonate') },
+    edit: (config, { one, two }) => {
+      addContext(config, 'weak', two);
+      addContext(config, 'secretive', two, {
+        cluster: { server: `${two.url.replace('//', '//someone:s3cret@')}${rancherPath}` },
+      });
+      addContext(config, 'without cluster', one);
+      config.clusters = config.clusters.filter(({ name }) => name !== 'cluster of without cluster');
+    },
+  },
+);
+clusters.tokens.two[tokenOf('weak')] = { username: 'user of weak' };
+clusters.tokens.one['only-one'] = { username: 'user-of-one' };
+clusters.tokens.two['only-two'] = { username: 'user-of-two' };
+const { one, two } = clusters;
+const folder = await mkdtemp(join(tmpdir(), 'cluster-states-'));
+after(() => rm(folder, { recursive: true }));
+const tokenFile = join(folder, 'tokens.csv');
+await writeFile(tokenFile, 'file-token,fiona,,\n');
+
+const { port } = await startManyStack({ after }, { clusters, flags: ['--reject-paths='] });
+
+// The order of these tests matters: the first one needs unused clusters.
+
+test('/-/clusters shows names, servers without credentials, and the current one; all others are unused', async () => {
+  const states = await clusterStates(port);
+  assert.deepEqual([...states.keys()].sort(), clusters.contexts().sort());
+  for (const { name, state, current } of states.values()) {
+    assert.equal(current, name === 'one', name);
+    if (name !== 'one') assert.equal(state, 'unused', name);
+  }
+  assert.equal(states.get('one')?.server, one.url);
+  assert.equal(states.get('rancher')?.server, `${two.url}${rancherPath}`);
+  assert.equal(states.get('down')?.server, 'https://127.0.0.1:1');
+  const { text, headers } = await sendPlain(port, '/-/clusters');
+  assert.match(headers['content-type'] ?? '', /^application\/json/);
+  for (const secret of [...clusters.secrets(), 's3cret', 'someone'])
+    assert.ok(!text.includes(secret), secret);
+  assert.equal(clusters.dialledTwo(), 0);
+  assert.equal(clusters.plugin.runs(), 0);
+});
+
+test('a used cluster is ready, with its version, and others are still unused', async () => {
+  const { gitVersion } = (await sendPlain(port, '/version')).json as { gitVersion: string };
+  for (const name of ['one', 'a', 'b', 'two', 'rancher']) {
+    assert.equal((await sendPlain(port, `/clusters/${name}${which}`)).status, 200);
+    await eventuallyPasses(async () => {
+      const { state, version, reason } = (await clusterStates(port)).get(name) as ClusterState;
+      assert.deepEqual(
+        { name, state, version, reason },
+        { name, state: 'ready', version: gitVersion, reason: undefined },
+      );
+    });
+  }
+  assert.equal((await clusterStates(port)).get(arn)?.state, 'unused');
+});
+
+for (const [name, reason] of [
+  ['down', /ECONNREFUSED|refused/i],
+  ['broken', new RegExp(missingFile)],
+  ['without cluster', /cluster/],
+] as const) {
+  test(`a context that does not work is failing with its reason once it is used: ${name}`, async () => {
+    const answer = await send(port, { target: `${mountOf(name)}${which}` });
+    assert.match(assertStatus(answer, answer.code, name), reason);
+    const { reason: told, version } = await untilState(port, name, 'failing');
+    assert.match(told ?? '', reason);
+    assert.equal(version, undefined);
+    for (const secret of clusters.secrets()) assert.ok(!told?.includes(secret));
+    assert.equal((await sendPlain(port, '/-/readyz')).status, 200, 'readyz is about the current context');
+  });
+}
+
+test('a failing cluster is ready again when its server is up again, or its file exists', async t => {
+  const own = await startManyClusters(t);
+  const { port } = await startManyStack(t, { run: startInProcess, clusters: own });
+  const ask = async (name: string) => (await sendPlain(port, `/clusters/${name}${which}`)).status;
+  await own.two.kill();
+  assert.ok((await ask('b')) >= 500);
+  await untilState(port, 'b', 'failing');
+  assert.equal((await sendPlain(port, '/-/readyz')).status, 200);
+  await own.two.restart();
+  await eventually('the recovery', async () => (await ask('b')) === 200);
+  await untilState(port, 'b', 'ready');
+  const { certificate, key } = await own.one.authority.client();
+  assert.ok((await ask('broken')) >= 500);
+  await writeFile(join(own.folder, missingFile), `${certificate}${key}`);
+  await eventually('the file', async () => (await ask('broken')) === 200);
+  await untilState(port, 'broken', 'ready');
+});
+
+test('/-/clusters follows the kubeconfig', async t => {
+  const own = await startManyClusters(t);
+  const { port } = await startManyStack(t, { run: startInProcess, clusters: own });
+  assert.equal((await sendPlain(port, `/clusters/two${which}`)).status, 200);
+  await own.change(config => {
+    addContext(config, 'later', own.two);
+    removeContext(config, 'b');
+    config['current-context'] = 'a';
+  });
+  await eventuallyPasses(async () => {
+    const states = await clusterStates(port);
+    assert.deepEqual([...states.keys()].sort(), own.contexts().sort());
+    for (const { name, current } of states.values()) assert.equal(current, name === 'a', name);
+    assert.equal(states.get('later')?.state, 'unused');
+    assert.notEqual(states.get('two')?.state, 'unused');
+  });
+});
+
+describe('/-/clusters with authentication', () => {
+  const headers = (token: string) => ({ authorization: `Bearer ${token}` });
+
+  test('is only for callers, and says if the proxy may not impersonate once the cluster is in use', async t => {
+    const flags = [`--token-auth-file=${tokenFile}`];
+    const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
+    assert.equal((await sendPlain(port, '/-/clusters')).status, 401);
+    const states = await clusterStates(port, headers('file-token'));
+    assert.deepEqual([...states.keys()].sort(), clusters.contexts().sort());
+    assert.equal(states.get('weak')?.state, 'unused');
+    const used = await sendPlain(port, `/clusters/weak${which}`, { headers: headers('file-token') });
+    assert.equal(used.status, 403);
+    const { reason } = await untilState(port, 'weak', 'failing', headers('file-token'));
+    assert.match(reason ?? '', /impersonat/);
+    const { status, text } = await sendPlain(port, '/-/readyz?verbose');
+    assert.equal(status, 200, text);
+    assert.match(text, /\[\+\]impersonation ok/);
+  });
+
+  test('says whether a token is valid in all clusters, if no API server gets it', async t => {
+    for (const [flags, token, expected] of [
+      [[`--token-auth-file=${tokenFile}`], 'file-token', true],
+      [['--authentication-token-webhook'], 'only-one', false],
+      [[`--token-auth-file=${tokenFile}`, '--authentication-token-webhook'], 'file-token', false],
+    ] as const) {
+      const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
+      const { json } = await sendPlain(port, '/-/clusters', { headers: headers(token) });
+      const { sharesTokens, sandboxesProxiedPages } = json as Record<string, unknown>;
+      assert.deepEqual([sharesTokens, sandboxesProxiedPages], [expected, true], flags.join(' '));
+    }
+  });
+
+  test('accepts a token that the current cluster accepts, and not one of another cluster', async t => {
+    const flags = ['--authentication-token-webhook'];
+    const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
+    assert.equal((await sendPlain(port, '/-/clusters', { headers: headers('only-one') })).status, 200);
+    assert.equal((await sendPlain(port, '/-/clusters', { headers: headers('only-two') })).status, 401);
+    assertStatus(
+      await send(port, { target: '/clusters/nope', headers: ['Authorization: Bearer only-one'] }),
+      404,
+      '',
+    );
+    assertStatus(
+      await send(port, { target: '/clusters/nope', headers: ['Authorization: Bearer only-two'] }),
+      401,
+      '',
+    );
+  });
+});

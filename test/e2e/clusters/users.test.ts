@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { stringify } from 'yaml';
+import { anyApiServer } from '../../support/any-api-server.js';
+import { send as sendPlain } from '../../support/clients/http-client.js';
+import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { openWatch } from '../../support/clients/watch-client.js';
+import { eventually } from '../../support/eventually.js';
+import { tokens } from '../../support/kube-apiserver/authority-files.js';
+import { AnyWatchedNamespace } from '../../support/proxy/any-watched-namespace.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { assertStatus, type Leg, send } from '../leg.js';
+
+const server = await anyApiServer(
+  { after },
+  { tokens: { [tokens.alice]: { username: 'alice' }, [tokens.bob]: { username: 'bob' } } },
+);
+const folder = await mkdtemp(join(tmpdir(), 'clusters-users-'));
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** The users of contexts with a client certificate, by the context's name. */
+const certified = { first: `first-${randomUUID()}`, second: `second-${randomUUID()}` };
+
+async function userOf(name: keyof typeof certified): Promise<object> {
+  const { certificate, key } = await server.client(certified[name]);
+  return {
+    'client-certificate-data': Buffer.from(certificate).toString('base64'),
+    'client-key-data': Buffer.from(key).toString('base64'),
+  };
+}
+
+const users: Record<string, object> = {
+  first: await userOf('first'),
+  second: await userOf('second'),
+  alice: { token: tokens.alice },
+};
+
+const kubeconfig = join(folder, 'config');
+/** Writes a kubeconfig with one API server, and a context for each user. */
+async function writeContexts(): Promise<void> {
+  const authority = Buffer.from(server.authority.certificate).toString('base64');
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'api', cluster: { server: server.url, 'certificate-authority-data': authority } }],
+    users: Object.entries(users).map(([name, user]) => ({ name, user })),
+    contexts: Object.keys(users).map(name => ({ name, context: { cluster: 'api', user: name } })),
+    'current-context': 'first',
+  };
+  await writeFile(`${kubeconfig}.new`, stringify(config), { mode: 0o600 });
+  await rename(`${kubeconfig}.new`, kubeconfig);
+}
+await writeContexts();
+const proxy = await startInProcess({ after }, [
+  ...[`--kubeconfig=${kubeconfig}`, '--all-contexts', '--share-watches', '--reject-paths='],
+]);
+
+/** The user of a request below a mount, as the API server says. */
+async function whoami(mount: string): Promise<string> {
+  const { json } = await sendPlain(proxy.port, `${mount}/apis/authentication.k8s.io/v1/selfsubjectreviews`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}',
+  });
+  const { status, message } = json as { status: { userInfo?: { username: string } }; message?: string };
+  return status.userInfo?.username ?? String(message);
+}
+
+const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
+const pod = '/api/v1/namespaces/default/pods/web-0';
+
+describe('contexts of several users at one API server', () => {
+  test('act as their own user each, and the current one at /', async () => {
+    assert.equal(await whoami(''), certified.first);
+    const mounts = ['first', 'second', 'alice', 'second', 'first'];
+    const found = await Promise.all(mounts.map(name => whoami(`/clusters/${name}`)));
+    assert.deepEqual(found, [
+      ...[certified.first, certified.second, 'alice', certified.second, certified.first],
+    ]);
+  });
+
+  test('act as their own user on every leg, many at a time', async () => {
+    const asked = Array.from({ length: 30 }, (_, index) => ({
+      leg: legs[index % 3] as Leg,
+      name: (['first', 'second'] as const)[index % 2] as keyof typeof certified,
+      mark: `user=${index}.`,
+    }));
+    await Promise.all(
+      asked.map(({ leg, name, mark }) =>
+        send(proxy.port, { leg, target: `/clusters/${name}${pod}?${mark}` }).then(({ code }) =>
+          assert.equal(code, 200),
+        ),
+      ),
+    );
+    const arrivals = await server.arrivals();
+    for (const { name, mark } of asked) {
+      const arrived = arrivals.filter(({ target }) => target === `${pod}?${mark}`);
+      assert.deepEqual(
+        arrived.map(({ user }) => user?.username),
+        [certified[name]],
+      );
+    }
+  });
+
+  test('have the rights of their own user alone', async () => {
+    const configMap = '/api/v1/namespaces/default/configmaps/settings';
+    for (const leg of legs) {
+      assert.equal((await send(proxy.port, { leg, target: `/clusters/alice${pod}` })).code, 200);
+      assert.equal((await send(proxy.port, { leg, target: `/clusters/second${configMap}` })).code, 200);
+      const refused = await send(proxy.port, { leg, target: `/clusters/alice${configMap}` });
+      assert.match(assertStatus(refused, 403, leg), /User "alice" cannot get resource "configmaps"/);
+    }
+  });
+
+  test('never share a watch', async () => {
+    const namespace = await AnyWatchedNamespace.create({ server, proxy });
+    const from = await namespace.version();
+    const target = await namespace.target({ from });
+    const watches = [];
+    for (const name of ['first', 'second', 'first', 'second'])
+      watches.push(await openWatch(`${proxy.url}/clusters/${name}${target}`));
+    await namespace.write('seen');
+    for (const watch of watches) await watch.untilNamed('seen');
+    for (const watch of watches) watch.close();
+    const found = (await namespace.upstream()).map(({ user }) => user?.username);
+    assert.deepEqual(found.sort(), [certified.first, certified.second]);
+  });
+
+  kubectlTest('are each what kubectl is below their mount', async () => {
+    for (const [name, user] of [...Object.entries(certified), ['alice', 'alice']]) {
+      const args = ['-s', `${proxy.url}/clusters/${name}`, 'auth', 'whoami'];
+      const { stdout, stderr } = await kubectl([...args, '-o', 'jsonpath={.status.userInfo.username}']);
+      assert.equal(stdout, user, stderr);
+    }
+  });
+
+  test('are served as soon as the kubeconfig has them, and no longer than that', async () => {
+    users['bob'] = { token: tokens.bob };
+    await writeContexts();
+    await eventually('the context', async () => (await whoami('/clusters/bob')) === 'bob');
+    delete users['bob'];
+    await writeContexts();
+    await eventually(
+      'its end',
+      async () => (await sendPlain(proxy.port, '/clusters/bob/version')).status === 404,
+    );
+    assert.equal(await whoami('/clusters/alice'), 'alice');
+  });
+});

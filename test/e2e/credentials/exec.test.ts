@@ -1,0 +1,571 @@
+import assert from 'node:assert/strict';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import type { TLSSocket } from 'node:tls';
+import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { eventually } from '../../support/eventually.js';
+import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { type ExecPlugin, writeExecPlugin } from '../../support/identities/exec-plugin.js';
+import { type RunningProgram as Program, startInProcess } from '../../support/proxy/in-process.js';
+import { type KubeconfigContents, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, runProgram, startProxy } from '../../support/proxy/proxy.js';
+import {
+  bothLegs,
+  health,
+  keepSockets,
+  openAttach,
+  openWatch,
+  passed,
+  probe,
+  sample,
+} from '../credential-probe.js';
+import { assertStatus } from '../leg.js';
+
+const masters = ['system:masters'];
+const minute = 60_000;
+
+interface Setting {
+  readonly server: FakeApiServer;
+  readonly plugin: ExecPlugin;
+  /** Makes the API server accept a token, or no longer accept it. */
+  allow(token: string): void;
+  revoke(token: string): void;
+  /** Starts the program in this process. */
+  start(...differences: Differences): Promise<Program>;
+  /** Starts the built program, for tests of its output and for its own clock. */
+  startBuilt(...differences: Differences): Promise<ProxyProcess>;
+}
+
+/** More fields of the plugin's entry and of the kubeconfig, and more environment variables. */
+type Differences = [
+  more?: Readonly<Record<string, unknown>>,
+  contents?: Partial<KubeconfigContents>,
+  env?: Readonly<Record<string, string>>,
+];
+
+/** An API server that accepts tokens and certificates, and a kubeconfig with a plugin. */
+async function set(t: TestContext, options: Parameters<typeof writeExecPlugin>[0] = {}): Promise<Setting> {
+  const tokens: Record<string, { username: string; groups: string[] }> = {};
+  const server = await startFakeApiServer({ clientCertificates: 'optional', tokens });
+  const plugin = await writeExecPlugin(options);
+  t.after(async () => {
+    await server.kill();
+    await plugin.remove();
+  });
+  const flags = async (...[more, contents]: Differences) => {
+    const cluster = { server: server.url, ca: server.authority.certificate };
+    const kubeconfig = await writeKubeconfig({ ...cluster, user: { exec: plugin.exec(more) }, ...contents });
+    t.after(() => kubeconfig.remove());
+    return ['--kubeconfig', kubeconfig.path, '--reject-paths=', '--log-level=debug'];
+  };
+  return {
+    server,
+    plugin,
+    allow: token => {
+      tokens[token] = { username: token, groups: masters };
+    },
+    revoke: token => {
+      delete tokens[token];
+    },
+    async start(more, contents, env) {
+      return startInProcess(t, await flags(more, contents), env);
+    },
+    async startBuilt(more, contents, env) {
+      const proxy = await startProxy(await flags(more, contents), env);
+      t.after(() => proxy.stop('SIGKILL'));
+      return proxy;
+    },
+  };
+}
+
+const inMilliseconds = (milliseconds: number) => new Date(Date.now() + milliseconds).toISOString();
+
+/** How many renewed credentials the log reports. */
+function renewals(proxy: Program): number {
+  return proxy.log().filter(({ msg }) => msg === 'the exec credential was renewed').length;
+}
+
+/** Waits until the log reports a renewed credential. */
+async function ready(proxy: Program): Promise<void> {
+  await eventually('a first credential', () => renewals(proxy) > 0);
+}
+
+/**
+ * The plugin runs at the start and once more after a 401, then at most once in 10 s. A failing plugin runs again after 1, 2, 4, … s,
+ * if `failing` is set. A busy machine takes longer for the same requests.
+ */
+function assertFewRuns(plugin: ExecPlugin, began: number, failing = false): void {
+  const seconds = (performance.now() - began) / 1000;
+  const most = 2 + Math.floor(failing ? Math.log2(1 + seconds) : seconds / 10);
+  assert.ok(plugin.runs() <= most, `the plugin ran ${plugin.runs()} times, not ${most} at most`);
+}
+
+describe('an exec credential plugin', { concurrency: 12 }, () => {
+  test('runs once if twenty requests of both legs arrive together', async t => {
+    const { server, plugin, allow, startBuilt } = await set(t);
+    allow('one');
+    await plugin.answer({ token: 'one' });
+    await plugin.delay(1500);
+    const proxy = await startBuilt();
+    const legs = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? 'plain' : 'websocket'));
+    const answers = await Promise.all(legs.map(leg => probe(proxy, server, leg)));
+    for (const [index, { code, authorization }] of answers.entries()) {
+      assert.equal(code, passed(legs[index] ?? 'plain'));
+      assert.equal(authorization, 'Bearer one');
+    }
+    for (const leg of bothLegs) assert.equal((await probe(proxy, server, leg)).code, passed(leg));
+    assert.equal(plugin.runs(), 1);
+    assert.equal(
+      await sample(proxy, 'kube_api_proxy_credential_refreshes_total{source="exec",result="success"}'),
+      1,
+    );
+  });
+
+  test('runs again before the credential expires, and no request waits for it', async t => {
+    const { server, plugin, allow, start } = await set(t);
+    for (const token of ['one', 'two', 'three']) allow(token);
+    const expires = Math.floor(Date.now() / 1000) * 1000 + 50_000;
+    await plugin.answer({ token: 'one', expirationTimestamp: new Date(expires).toISOString() });
+    const proxy = await start();
+    await ready(proxy);
+    const expiration = 'kube_api_proxy_credential_expiration_timestamp_seconds{source="exec"}';
+    assert.equal(await sample(proxy, expiration), expires / 1000);
+    const release = await plugin.hold();
+    await plugin.answer({ token: 'two', expirationTimestamp: inMilliseconds(60 * minute) });
+    await eventually('the second run', () => plugin.runs() === 2, 60_000);
+    for (const leg of bothLegs) {
+      const { code, authorization, arrived } = await probe(proxy, server, leg);
+      assert.deepEqual([code, authorization], [passed(leg), 'Bearer one']);
+      assert.equal(arrived.length, 1);
+    }
+    await release();
+    await eventually(
+      'the second credential',
+      async () => (await probe(proxy, server)).authorization === 'Bearer two',
+    );
+    assert.ok(Date.now() < expires, 'it was not renewed before the first one had expired');
+    assert.equal(plugin.runs(), 2);
+    assert.ok(((await sample(proxy, expiration)) ?? 0) > Date.now() / 1000 + 3000);
+  });
+
+  test('runs before each expiry, even without requests', async t => {
+    const { server, plugin, allow, start } = await set(t);
+    allow('one');
+    await plugin.answer({ token: 'one', expirationTimestamp: inMilliseconds(8000) });
+    const proxy = await start();
+    await ready(proxy);
+    await plugin.answer({ token: 'one', expirationTimestamp: inMilliseconds(60 * minute) });
+    // A busy machine may need a third run of the short-lived one.
+    await eventually('the second run', () => plugin.runs() >= 2);
+    assert.equal((await probe(proxy, server)).code, 200);
+  });
+
+  for (const [what, leg, method] of [
+    ['a GET', 'plain', 'GET'],
+    ['a DELETE without a body', 'plain', 'DELETE'],
+    ['an exec', 'websocket', 'GET'],
+  ] as const) {
+    test(`runs once more after a 401, and ${what} is sent again with the new credential`, async t => {
+      const { server, plugin, allow, revoke, start } = await set(t);
+      allow('one');
+      await plugin.answer({ token: 'one' });
+      const proxy = await start();
+      assert.equal((await probe(proxy, server)).code, 200);
+      revoke('one');
+      allow('two');
+      await plugin.answer({ token: 'two' });
+      const { code, arrived } = await probe(proxy, server, leg, { method });
+      assert.equal(code, passed(leg));
+      assert.deepEqual(
+        arrived.map(({ method: sent, headers }) => [sent, headers['authorization']]),
+        [
+          [method, 'Bearer one'],
+          [method, 'Bearer two'],
+        ],
+      );
+      assert.equal(plugin.runs(), 2);
+    });
+  }
+
+  for (const method of ['POST', 'PUT', 'DELETE'] as const) {
+    test(`runs once more after a 401 to a ${method} with a body, which is not sent again`, async t => {
+      const { server, plugin, allow, revoke, start } = await set(t);
+      allow('one');
+      await plugin.answer({ token: 'one' });
+      const proxy = await start();
+      assert.equal((await probe(proxy, server)).code, 200);
+      revoke('one');
+      allow('two');
+      await plugin.answer({ token: 'two' });
+      const { answer, arrived } = await probe(proxy, server, 'plain', { method, body: '{}' });
+      assert.equal(assertStatus(answer, 401, method), 'Unauthorized');
+      assert.equal(arrived.length, 1);
+      await eventually('the second credential', () => renewals(proxy) === 2);
+      const next = await probe(proxy, server);
+      assert.equal(next.code, 200);
+      assert.equal(next.arrived.length, 1);
+      assert.equal(plugin.runs(), 2);
+    });
+  }
+
+  test('runs once for twenty requests that get a 401 together, and all of them are answered', async t => {
+    const { server, plugin, allow, revoke, start } = await set(t);
+    allow('one');
+    await plugin.answer({ token: 'one' });
+    const proxy = await start();
+    assert.equal((await probe(proxy, server)).code, 200);
+    revoke('one');
+    allow('two');
+    await plugin.delay(700);
+    await plugin.answer({ token: 'two' });
+    const legs = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? 'plain' : 'websocket'));
+    const answers = await Promise.all(legs.map(leg => probe(proxy, server, leg)));
+    assert.deepEqual(
+      answers.map(({ code }) => code),
+      legs.map(passed),
+    );
+    assert.equal(plugin.runs(), 2);
+  });
+
+  test('returns a credential that works even if the API server ends the connection with its 401', async t => {
+    const { server, plugin, allow, revoke, start } = await set(t);
+    allow('one');
+    await plugin.answer({ token: 'one' });
+    const proxy = await start();
+    assert.equal((await probe(proxy, server)).code, 200);
+    revoke('one');
+    allow('two');
+    await plugin.delay(500);
+    await plugin.answer({ token: 'two' });
+    server.intercept((request, response) => {
+      if (request.headers.authorization === 'Bearer one') {
+        response.writeHead(401, { Connection: 'close', 'Content-Length': 2 });
+        response.end('no');
+        return true;
+      }
+      return false;
+    });
+    const answers = await Promise.all(bothLegs.map(leg => probe(proxy, server, leg)));
+    assert.deepEqual(
+      answers.map(({ code }) => code),
+      [200, 101],
+    );
+  });
+
+  for (const what of ['the same token', 'a new token each time'] as const) {
+    test(`does not run for each request while ${what} still gets a 401, and the 401 is the API server's`, async t => {
+      const { server, plugin, start } = await set(t);
+      await plugin.answer({ token: 'refused' });
+      if (what !== 'the same token') {
+        const answer = { kind: 'ExecCredential', apiVersion: 'client.authentication.k8s.io/v1' };
+        const text = JSON.stringify({ ...answer, status: { token: 'refused-NUMBER' } });
+        await writeFile(
+          plugin.path,
+          `#!/bin/sh\necho run >> "\${0%/*}/runs"\necho '${text}' | sed s/NUMBER/$$/\n`,
+        );
+      }
+      const began = performance.now();
+      const proxy = await start();
+      await ready(proxy);
+      for (let count = 0; count < 10; count++) {
+        for (const leg of bothLegs) {
+          const { answer, arrived } = await probe(proxy, server, leg);
+          assert.equal(assertStatus(answer, 401, leg), 'Unauthorized');
+          assert.ok(answer.headers.has('audit-id'), 'the answer is not that of the API server');
+          assert.ok(arrived.length <= 2);
+        }
+      }
+      await Promise.all(bothLegs.flatMap(leg => [1, 2, 3].map(() => probe(proxy, server, leg))));
+      assertFewRuns(plugin, began);
+    });
+  }
+
+  test("does not run for a 401 to a client's own Authorization, which is not replaced", async t => {
+    const { server, plugin, allow, start } = await set(t);
+    allow('one');
+    await plugin.answer({ token: 'one' });
+    const proxy = await start();
+    await ready(proxy);
+    for (const leg of bothLegs) {
+      const { answer, arrived, authorization } = await probe(proxy, server, leg, {
+        headers: ['aUTHORIZATION: Bearer their-own'],
+      });
+      assertStatus(answer, 401, leg);
+      assert.equal(arrived.length, 1);
+      assert.equal(authorization, 'Bearer their-own');
+      assert.equal((await probe(proxy, server, leg)).authorization, 'Bearer one');
+    }
+    assert.equal(plugin.runs(), 1);
+  });
+
+  test('runs after a 401 to the check of readyz, so that a proxy without traffic recovers', async t => {
+    const { plugin, allow, revoke, start } = await set(t);
+    allow('one');
+    await plugin.answer({ token: 'one' });
+    const proxy = await start();
+    await ready(proxy);
+    revoke('one');
+    allow('two');
+    await plugin.answer({ token: 'two' });
+    assert.equal((await health(proxy, 'readyz')).status, 200);
+    assert.equal(plugin.runs(), 2);
+  });
+
+  test('that is missing makes requests fail with a 503 and its hint, and works as soon as it is installed', async t => {
+    const { server, plugin, allow, start } = await set(t);
+    allow('one');
+    await plugin.answer({ token: 'one' });
+    const command = join(plugin.directory, 'not-yet');
+    const proxy = await start({ command, installHint: 'Get it at example.com.\nThen log in.' });
+    for (const leg of bothLegs) {
+      const { answer, arrived } = await probe(proxy, server, leg);
+      const message = assertStatus(answer, 503, leg);
+      assert.match(message, /not-yet not found/);
+      assert.match(message, /Get it at example\.com\.\nThen log in\./);
+      assert.equal(arrived.length, 0);
+    }
+    assert.equal((await health(proxy, 'livez')).status, 200);
+    const unready = await health(proxy, 'readyz');
+    assert.equal(unready.status, 500);
+    assert.match(unready.text, /\[-\]credentials failed: .*not-yet not found/);
+    assert.equal(server.connectionsAccepted, 0, 'something went upstream without a credential');
+    assert.ok(
+      ((await sample(proxy, 'kube_api_proxy_credential_refreshes_total{source="exec",result="failure"}')) ??
+        0) >= 1,
+    );
+    await writeFile(command, `#!/bin/sh\nexec ${plugin.path}\n`);
+    await chmod(command, 0o755);
+    await eventually('recovery', async () => (await probe(proxy, server)).code === 200);
+    assert.equal((await probe(proxy, server, 'websocket')).code, 101);
+    await eventually('readiness', async () => (await health(proxy, 'readyz')).status === 200);
+  });
+
+  test('that fails makes requests fail with a 503 that says so, and is not started for each of them', async t => {
+    const { server, plugin, allow, start } = await set(t);
+    allow('one');
+    await plugin.answer({ token: 'one' });
+    await plugin.complain('please run: login --again\n');
+    await plugin.fail(3);
+    const began = performance.now();
+    const proxy = await start({ args: ['--secret=of-an-argument'] });
+    for (let count = 0; count < 5; count++) {
+      for (const leg of bothLegs) {
+        const { answer, arrived } = await probe(proxy, server, leg);
+        const message = assertStatus(answer, 503, leg);
+        assert.match(message, /get-credential failed with exit code 3/);
+        assert.doesNotMatch(message, /of-an-argument/);
+        assert.equal(arrived.length, 0);
+      }
+    }
+    assertFewRuns(plugin, began, true);
+    assert.match((await health(proxy, 'readyz')).text, /\[-\]credentials failed: .*exit code 3/);
+    assert.equal((await health(proxy, 'livez')).status, 200);
+    assert.equal(server.connectionsAccepted, 0);
+    await eventually('its stderr in the log', () =>
+      proxy.log().some(({ msg }) => msg === 'please run: login --again'),
+    );
+    await plugin.answer({ token: 'one' });
+    await eventually('recovery', async () => (await probe(proxy, server)).code === 200);
+  });
+
+  test('that hangs is stopped at its limit of 60 s, and until then livez is ok and readyz is not', async t => {
+    const { server, plugin, allow, startBuilt } = await set(t);
+    allow('one');
+    await plugin.answer({ token: 'one' });
+    await plugin.hang({ stubborn: true });
+    // A timer of 60 s takes only 7 s in this program, so that the test does not wait that long.
+    const clock = 'const s=setTimeout;globalThis.setTimeout=(f,ms,...a)=>s(f,ms===60000?7000:ms,...a)';
+    const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(clock)}"` };
+    const proxy = await startBuilt({}, {}, env);
+    // After its backoff the plugin may run again for one of the program's own checks.
+    const waiting = bothLegs.map(async leg => ({
+      ...(await probe(proxy, server, leg)),
+      connections: server.connectionsAccepted,
+    }));
+    await eventually('the first run', () => plugin.runs() === 1);
+    assert.equal((await health(proxy, 'livez')).status, 200);
+    const unready = await health(proxy, 'readyz');
+    assert.equal(unready.status, 500);
+    assert.match(unready.text, /\[-\]credentials failed: no credential .*within 5 s/);
+    for (const [index, answered] of waiting.entries()) {
+      const { answer, arrived, connections } = await answered;
+      assert.match(assertStatus(answer, 503, bothLegs[index] ?? ''), /did not finish within 60 s/);
+      assert.equal(arrived.length, 0);
+      assert.equal(connections, 0);
+    }
+  });
+
+  test('that prints nonsense makes requests fail with a 503, and its output is not shown', async t => {
+    const { server, plugin, startBuilt } = await set(t);
+    await plugin.write('{"kind":"ExecCredential","token":"do-not-repeat');
+    const proxy = await startBuilt();
+    for (const leg of bothLegs) {
+      const { answer } = await probe(proxy, server, leg);
+      assert.match(assertStatus(answer, 503, leg), /did not write a JSON object/);
+      assert.doesNotMatch(answer.raw, /do-not-repeat/);
+    }
+    assert.doesNotMatch(proxy.stderr() + proxy.stdout(), /do-not-repeat/);
+  });
+
+  test('can return a client certificate, and new connections use a new one while open streams stay', async t => {
+    const { server, plugin, startBuilt } = await set(t);
+    const inDays = (days: number) => new Date(Math.floor(Date.now() / 1000) * 1000 + days * 86_400_000);
+    const [earlier, later] = [inDays(20), inDays(21)];
+    const first = await server.authority.client({ commonName: 'first', notAfter: earlier });
+    const second = await server.authority.client({ commonName: 'second', notAfter: later });
+    await plugin.answer({
+      clientCertificateData: first.certificate,
+      clientKeyData: first.key,
+      expirationTimestamp: inMilliseconds(12_000),
+    });
+    const sockets = keepSockets(server);
+    const proxy = await startBuilt();
+    for (const leg of bothLegs) {
+      const { code, commonName, authorization } = await probe(proxy, server, leg);
+      assert.equal(code, passed(leg));
+      assert.equal(commonName, 'first');
+      assert.equal(authorization, undefined);
+    }
+    const streams = [await openWatch(proxy, server), await openAttach(proxy)];
+    t.after(() => {
+      for (const stream of streams) stream.close();
+    });
+    const idle = (await probe(proxy, server)).arrived[0]?.remotePort ?? 0;
+    const expiry = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
+    assert.equal(await sample(proxy, expiry), earlier.getTime() / 1000);
+    await plugin.answer({ clientCertificateData: second.certificate, clientKeyData: second.key });
+    await eventually(
+      'the second certificate',
+      async () => (await probe(proxy, server)).commonName === 'second',
+    );
+    const exec = await probe(proxy, server, 'websocket');
+    assert.equal(exec.code, 101);
+    assert.equal(exec.commonName, 'second');
+    for (const stream of streams) await stream.isAlive();
+    await eventually('the end of the idle connection', () => sockets.get(idle)?.destroyed === true);
+    assert.equal(await sample(proxy, expiry), later.getTime() / 1000);
+  });
+
+  for (const leg of bothLegs) {
+    test(`runs once more after a 401 to its client certificate, and the request (${leg}) is sent with the new one`, async t => {
+      const { server, plugin, start } = await set(t);
+      const give = async (commonName: string) => {
+        const { certificate, key } = await server.authority.client({ commonName });
+        await plugin.answer({ clientCertificateData: certificate, clientKeyData: key });
+      };
+      await give('first');
+      const proxy = await start();
+      assert.equal((await probe(proxy, server)).commonName, 'first');
+      server.intercept(({ socket, url }, response) => {
+        // Except the program's own requests at the start, whose 401 would make it run the plugin too early.
+        if (!url?.startsWith('/api/v1/namespaces/')) return false;
+        if ((socket as TLSSocket).getPeerCertificate().subject.CN !== 'first') return false;
+        response.writeHead(401, { 'Content-Length': 2 }).end('no');
+        return true;
+      });
+      await give('second');
+      const { code, arrived } = await probe(proxy, server, leg);
+      assert.equal(code, passed(leg));
+      assert.deepEqual(
+        arrived.map(({ tlsSubject }) => tlsSubject?.commonName),
+        ['first', 'second'],
+      );
+      assert.equal(plugin.runs(), 2);
+    });
+  }
+
+  test('writes its stderr to the log, and never its stdout', async t => {
+    const { server, plugin, allow, startBuilt } = await set(t);
+    allow('token-on-stdout');
+    await plugin.complain('the browser is opened\nsecond line\n');
+    await plugin.answer({ token: 'token-on-stdout', expirationTimestamp: inMilliseconds(60 * minute) });
+    const proxy = await startBuilt();
+    for (const leg of bothLegs) assert.equal((await probe(proxy, server, leg)).code, passed(leg));
+    const lines = proxy.log().filter(({ source, command }) => source === 'exec' && command === plugin.path);
+    assert.deepEqual(
+      lines.map(({ msg }) => msg),
+      ['the browser is opened', 'second line'],
+    );
+    assert.doesNotMatch(proxy.stderr() + proxy.stdout(), /token-on-stdout/);
+  });
+
+  for (const apiVersion of ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1']) {
+    test(`of ${apiVersion} gets its arguments, its environment and its cluster`, async t => {
+      const { server, plugin, allow, start } = await set(t, { apiVersion });
+      allow('one');
+      await plugin.answer({ token: 'one' });
+      const proxy = await start(
+        {
+          args: ['get', '--role=a b'],
+          env: [{ name: 'PROFILE', value: 'team' }],
+          provideClusterInfo: true,
+          interactiveMode: 'IfAvailable',
+        },
+        { cluster: { 'tls-server-name': 'localhost' } },
+      );
+      assert.equal((await probe(proxy, server)).code, 200);
+      assert.deepEqual(plugin.args(), ['get', '--role=a b']);
+      assert.equal(plugin.env()['PROFILE'], 'team');
+      assert.deepEqual(plugin.infos(), [
+        {
+          kind: 'ExecCredential',
+          apiVersion,
+          spec: {
+            cluster: {
+              server: server.url,
+              'tls-server-name': 'localhost',
+              'certificate-authority-data': Buffer.from(server.authority.certificate).toString('base64'),
+            },
+            interactive: false,
+          },
+        },
+      ]);
+    });
+  }
+
+  test('is found next to the kubeconfig if its path is relative, otherwise in PATH', async t => {
+    const { server, plugin, allow, start } = await set(t);
+    allow('one');
+    await plugin.answer({ token: 'one' });
+    const contents = { server: server.url, ca: server.authority.certificate };
+    const user = { exec: plugin.exec({ command: `./${plugin.name}` }) };
+    const beside = await writeKubeconfig({ ...contents, user }, { directory: plugin.directory });
+    const relative = await startInProcess(t, ['--kubeconfig', beside.path]);
+    assert.equal((await probe(relative, server)).code, 200);
+    const path = `${plugin.directory}:${process.env['PATH']}`;
+    const named = await start({ command: plugin.name }, {}, { PATH: path });
+    assert.equal((await probe(named, server)).code, 200);
+    assert.equal(plugin.runs(), 2);
+  });
+
+  test('that requires a terminal is a clear problem at the start', async t => {
+    const { server, plugin } = await set(t);
+    const user = { exec: plugin.exec({ interactiveMode: 'Always' }) };
+    const kubeconfig = await writeKubeconfig({ server: server.url, ca: server.authority.certificate, user });
+    t.after(() => kubeconfig.remove());
+    const { code, stderr } = await runProgram(['--kubeconfig', kubeconfig.path]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^kube-api-proxy: .*interactiveMode is Always.*\n$/);
+    assert.equal(plugin.runs(), 0);
+  });
+});
+
+kubectlTest('kubectl sees no 401 for a revoked token, and prints why there is no credential', async t => {
+  const { plugin, allow, revoke, startBuilt } = await set(t);
+  allow('one');
+  await plugin.answer({ token: 'one' });
+  const proxy = await startBuilt();
+  const first = await kubectl(['-s', proxy.url, 'get', 'pod', 'web-0', '-o', 'name']);
+  assert.equal(first.stdout, 'pod/web-0\n', first.stderr);
+  revoke('one');
+  allow('two');
+  await plugin.answer({ token: 'two' });
+  const exec = await kubectl(['-s', proxy.url, 'exec', 'web-0', '--', 'echo', 'hello']);
+  assert.deepEqual([exec.code, exec.stdout], [0, 'hello\n'], exec.stderr);
+  assert.equal(plugin.runs(), 2);
+  const without = await startBuilt({ command: 'no-such-plugin', installHint: 'Install it first.' });
+  const refused = await kubectl(['-s', without.url, 'get', '--raw', '/api/v1/pods']);
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.stderr, /executable no-such-plugin not found[\s\S]*Install it first\./);
+});

@@ -1,0 +1,528 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parse, stringify } from 'yaml';
+import { type AnyApiServer, anyApiServer, embedded } from '../../support/any-api-server.js';
+import { type CertificatePair, createCertificateAuthority } from '../../support/certificates/certificates.js';
+import { eventually } from '../../support/eventually.js';
+import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
+import {
+  type RunningProgram as Program,
+  pollInterval,
+  startInProcess,
+} from '../../support/proxy/in-process.js';
+import { type KubeconfigContents, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../../support/proxy/proxy.js';
+import {
+  bothLegs,
+  health,
+  keepSockets,
+  openAttach,
+  openWatch,
+  passed,
+  probe,
+  sample,
+} from '../credential-probe.js';
+
+const day = 86_400_000;
+const masters = ['system:masters'];
+
+const reloads = (result: string) => `kube_api_proxy_config_reloads_total{result="${result}"}`;
+const lastReload = 'kube_api_proxy_config_last_reload_successful';
+const certificateExpiry = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
+
+type Tokens = Record<string, { username: string; groups: string[] }>;
+
+interface Setting {
+  readonly server: AnyApiServer;
+  readonly tokens: Tokens;
+  /** The kubeconfig, with ca.crt, client.crt and client.key next to it. */
+  readonly path: string;
+  readonly directory: string;
+  /** Starts the program in this process, where it polls its files every 50 ms. */
+  start(
+    args?: readonly string[],
+    env?: Readonly<Record<string, string>>,
+    interval?: number,
+  ): Promise<Program>;
+  /** Starts the built program, which uses changed files within 10 s. */
+  startBuilt(): Promise<Program>;
+  /** A client certificate of the server's authority. */
+  certificate(commonName: string, notAfter?: Date): Promise<CertificatePair>;
+  /** Changes the kubeconfig in one step. */
+  edit(change: (kubeconfig: EditableKubeconfig) => void): Promise<void>;
+}
+
+interface EditableKubeconfig {
+  clusters: { name: string; cluster: Record<string, unknown> }[];
+  users: { name: string; user: Record<string, unknown> }[];
+  contexts: { name: string; context: Record<string, unknown> }[];
+  'current-context': string;
+}
+
+/** A kubeconfig whose user `first` has a certificate in files; `contents` takes precedence. */
+async function set(t: TestContext, given: Partial<KubeconfigContents> = {}): Promise<Setting> {
+  const tokens: Tokens = {};
+  for (const name of ['one', 'two']) tokens[name] = { username: name, groups: masters };
+  const server = await anyApiServer(t, { tokens });
+  for (const name of Object.keys(tokens)) server.follow(name);
+  const certificate = (commonName: string, notAfter = new Date(Date.now() + 30 * day)) =>
+    server.client(commonName, { notAfter });
+  const known = { server: server.url, ca: server.authority.certificate };
+  const pair = 'token' in given || 'user' in given ? {} : await certificate('first');
+  const { path, directory, remove } = await writeKubeconfig(
+    { ...known, ...pair, ...given },
+    { credentials: 'files' },
+  );
+  t.after(() => remove());
+  return {
+    server,
+    tokens,
+    path,
+    directory,
+    certificate,
+    async startBuilt() {
+      const proxy = await startProxy(['--kubeconfig', path, '--reject-paths=']);
+      t.after(() => proxy.stop('SIGKILL'));
+      return proxy;
+    },
+    start: (args = ['--kubeconfig', path], env = {}, interval = pollInterval) =>
+      startInProcess(t, [...args, '--reject-paths='], env, { interval }),
+    async edit(change) {
+      const kubeconfig = parse(await readFile(path, 'utf8')) as EditableKubeconfig;
+      change(kubeconfig);
+      await replaceFile(path, stringify(kubeconfig));
+    },
+  };
+}
+
+/** Waits until requests of both legs arrive as this user. */
+async function arrivesAs(
+  proxy: Program,
+  server: AnyApiServer,
+  name: string,
+  timeout?: number,
+): Promise<void> {
+  await eventually(`${name} in use`, async () => (await probe(proxy, server)).user === name, timeout);
+  for (const leg of bothLegs) {
+    const { code, user } = await probe(proxy, server, leg);
+    assert.deepEqual([code, user], [passed(leg), name]);
+  }
+}
+
+function complaints(proxy: Program): Record<string, unknown>[] {
+  return proxy
+    .log()
+    .filter(({ msg }) => msg === 'configuration cannot be used; the last good one stays in use');
+}
+
+/** Writes a new file and renames it to the path. */
+async function replaceFile(path: string, content: string): Promise<void> {
+  await writeFile(`${path}.new`, content);
+  await rename(`${path}.new`, path);
+}
+
+/** Replaces files like a Kubernetes volume: names point into `..data`, a symlink that is replaced in one step. */
+async function writeVolume(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
+  const version = `..${Date.now()}`;
+  await mkdir(join(directory, version), { recursive: true });
+  for (const [name, content] of Object.entries(files))
+    await writeFile(join(directory, version, name), content);
+  await symlink(version, join(directory, '..data_tmp'));
+  await rename(join(directory, '..data_tmp'), join(directory, '..data'));
+  for (const name of Object.keys(files)) {
+    await symlink(join('..data', name), join(directory, name)).catch(() => {});
+  }
+}
+
+type Rotate = (directory: string, pair: CertificatePair) => Promise<void>;
+
+const inPlace: Rotate = async (directory, { certificate, key }) => {
+  await writeFile(join(directory, 'client.crt'), certificate);
+  await writeFile(join(directory, 'client.key'), key);
+};
+
+const rotations: Readonly<Record<string, Rotate>> = {
+  'written in place': inPlace,
+  'renamed into place': async (directory, { certificate, key }) => {
+    await replaceFile(join(directory, 'client.crt'), certificate);
+    await replaceFile(join(directory, 'client.key'), key);
+  },
+  'swapped like a Kubernetes volume': (directory, { certificate, key }) =>
+    writeVolume(join(directory, 'volume'), { 'client.crt': certificate, 'client.key': key }),
+};
+
+describe('files that rotate', { concurrency: 6 }, () => {
+  for (const [how, rotate] of Object.entries(rotations)) {
+    test(`certificate and key ${how} are used within 10 s, and open streams continue`, async t => {
+      const { server, directory, certificate, startBuilt, edit } = await set(t);
+      if (how.startsWith('swapped')) {
+        await rotate(directory, await certificate('first'));
+        await edit(({ users }) => {
+          const user = { 'client-certificate': 'volume/client.crt', 'client-key': 'volume/client.key' };
+          users.splice(0, 1, { name: 'test', user });
+        });
+      }
+      const proxy = await startBuilt();
+      const watch = await openWatch(proxy, server);
+      const streams = [watch, await openAttach(proxy)];
+      t.after(() => {
+        for (const stream of streams) stream.close();
+      });
+      assert.equal((await probe(proxy, server)).user, 'first');
+      const expires = new Date(Math.floor(Date.now() / 1000) * 1000 + 17 * day);
+      await rotate(directory, await certificate('second', expires));
+      await arrivesAs(proxy, server, 'second', 10_000);
+      assert.equal(await sample(proxy, certificateExpiry), expires.getTime() / 1000);
+      assert.equal(await sample(proxy, lastReload), 1);
+      assert.ok(((await sample(proxy, reloads('success'))) ?? 0) >= 1);
+      for (const stream of streams) await stream.isAlive();
+      const watching = (await server.arrivals()).filter(({ target }) => target === watch.target);
+      assert.deepEqual(
+        watching.map(({ user }) => user?.username),
+        ['first'],
+      );
+      assert.ok(proxy.log().some(({ msg }) => msg === 'configuration reloaded'));
+    });
+  }
+
+  test(
+    'certificate and key that are replaced close the idle connections of the former ones',
+    embedded,
+    async t => {
+      const { server, directory, certificate, start } = await set(t);
+      const sockets = keepSockets(server.embedded);
+      const proxy = await start();
+      const [idle] = (await probe(proxy, server.embedded)).arrived;
+      assert.equal(idle?.tlsSubject?.commonName, 'first');
+      await inPlace(directory, await certificate('second'));
+      await arrivesAs(proxy, server, 'second');
+      await eventually(
+        'the end of the idle connection',
+        () => sockets.get(idle?.remotePort ?? 0)?.destroyed === true,
+      );
+    },
+  );
+
+  interface Damage {
+    readonly contents?: Partial<KubeconfigContents>;
+    readonly damage: (setting: Setting, next: CertificatePair) => Promise<void>;
+    readonly repair: (setting: Setting, next: CertificatePair) => Promise<void>;
+    /** The expected text of the log line. */
+    readonly problem: RegExp;
+  }
+  const repairConfig = async ({ path }: Setting, intact: string): Promise<void> => writeFile(path, intact);
+  const intact = new Map<string, string>();
+  // Each in one step: a poll between the truncation and the write of a file would find another fault.
+  const damages: Readonly<Record<string, Damage>> = {
+    'a certificate whose key has not come yet': {
+      damage: ({ directory }, { certificate }) => replaceFile(join(directory, 'client.crt'), certificate),
+      repair: ({ directory }, { key }) => replaceFile(join(directory, 'client.key'), key),
+      problem: /client\.key does not match the certificate in .*client\.crt/,
+    },
+    'a key whose certificate has not come yet': {
+      damage: ({ directory }, { key }) => replaceFile(join(directory, 'client.key'), key),
+      repair: ({ directory }, { certificate }) => replaceFile(join(directory, 'client.crt'), certificate),
+      problem: /client\.key does not match the certificate in .*client\.crt/,
+    },
+    'an empty certificate file': {
+      damage: ({ directory }) => replaceFile(join(directory, 'client.crt'), ''),
+      repair: ({ directory }, next) => inPlace(directory, next),
+      problem: /client\.crt has no certificate/,
+    },
+    'a key that is cut short': {
+      damage: ({ directory }, { key }) => replaceFile(join(directory, 'client.key'), key.slice(0, 100)),
+      repair: ({ directory }, next) => inPlace(directory, next),
+      problem: /client\.key has no private key/,
+    },
+    'a CA file that is gone': {
+      damage: ({ directory }) => rename(join(directory, 'ca.crt'), join(directory, 'ca.away')),
+      repair: async ({ directory }, next) => {
+        await inPlace(directory, next);
+        await rename(join(directory, 'ca.away'), join(directory, 'ca.crt'));
+      },
+      problem: /ca\.crt: no such file/,
+    },
+    'an empty kubeconfig': {
+      damage: ({ path }) => replaceFile(path, ''),
+      repair: async (setting, next) => {
+        await inPlace(setting.directory, next);
+        await repairConfig(setting, intact.get(setting.path) ?? '');
+      },
+      problem: /config\.yaml/,
+    },
+    'a kubeconfig that is no longer YAML': {
+      damage: async ({ path }) =>
+        replaceFile(path, `${await readFile(path, 'utf8')}\n  broken: [secret-of-edit`),
+      repair: async (setting, next) => {
+        await inPlace(setting.directory, next);
+        await repairConfig(setting, intact.get(setting.path) ?? '');
+      },
+      problem: /config\.yaml/,
+    },
+    'a kubeconfig that is gone': {
+      damage: ({ path }) => rm(path),
+      repair: async (setting, next) => {
+        await inPlace(setting.directory, next);
+        await repairConfig(setting, intact.get(setting.path) ?? '');
+      },
+      problem: /config\.yaml: no such file/,
+    },
+    'a context that does not exist': {
+      damage: ({ edit }) =>
+        edit(kubeconfig => {
+          kubeconfig['current-context'] = 'missing';
+        }),
+      repair: async (setting, next) => {
+        await inPlace(setting.directory, next);
+        await repairConfig(setting, intact.get(setting.path) ?? '');
+      },
+      problem: /missing/,
+    },
+  };
+  for (const [what, { damage, repair, problem }] of Object.entries(damages)) {
+    test(`${what} leaves the last good state in use, with one line in the log`, async t => {
+      const setting = await set(t);
+      const { server, path, certificate, start } = setting;
+      intact.set(path, await readFile(path, 'utf8'));
+      const proxy = await start();
+      const next = await certificate('second');
+      await damage(setting, next);
+      await eventually('a line in the log', () => complaints(proxy).length > 0);
+      const [{ problems, level } = {}] = complaints(proxy);
+      assert.match(String(problems), problem);
+      assert.ok(Number(level) >= 40, 'it is no warning');
+      assert.doesNotMatch(proxy.stderr(), /secret-of-edit|PRIVATE KEY/);
+      // Meanwhile it polls several times.
+      await delay(4 * pollInterval);
+      assert.equal(complaints(proxy).length, 1);
+      assert.equal(await sample(proxy, reloads('failure')), 1);
+      assert.equal(await sample(proxy, lastReload), 0);
+      for (const leg of bothLegs) {
+        const { code, user } = await probe(proxy, server, leg);
+        assert.deepEqual([code, user], [passed(leg), 'first']);
+      }
+      assert.equal((await health(proxy, 'readyz')).status, 200);
+      await repair(setting, next);
+      await arrivesAs(proxy, server, 'second');
+      await eventually('the gauge', async () => (await sample(proxy, lastReload)) === 1);
+    });
+  }
+
+  for (const [how, write] of [
+    ['written in place', writeFile],
+    ['renamed into place', replaceFile],
+  ] as const) {
+    test(`a tokenFile ${how} is used, but never an empty one`, async t => {
+      const setting = await set(t, { user: { tokenFile: 'token' } });
+      const { server, directory, start } = setting;
+      const file = join(directory, 'token');
+      await writeFile(file, 'one\n');
+      const proxy = await start();
+      const streams = [await openWatch(proxy, server), await openAttach(proxy)];
+      t.after(() => {
+        for (const stream of streams) stream.close();
+      });
+      assert.equal((await probe(proxy, server)).user, 'one');
+      await write(file, '');
+      await eventually('a line in the log', () => complaints(proxy).length === 1);
+      assert.match(String(complaints(proxy)[0]?.['problems']), /tokenFile .*token is empty/);
+      assert.equal((await probe(proxy, server)).user, 'one');
+      await write(file, 'two');
+      await arrivesAs(proxy, server, 'two');
+      for (const stream of streams) await stream.isAlive();
+    });
+  }
+
+  for (const [what, leg, method] of [
+    ['a GET', 'plain', 'GET'],
+    ['a DELETE without a body', 'plain', 'DELETE'],
+    ['an exec', 'websocket', 'GET'],
+  ] as const) {
+    test(
+      `a 401 makes the program read the tokenFile at once, and ${what} is sent again`,
+      embedded,
+      async t => {
+        const { server, tokens, path, directory, start } = await set(t, { user: { tokenFile: 'token' } });
+        await writeFile(join(directory, 'token'), 'one');
+        // No regular poll comes first.
+        const proxy = await start(['--kubeconfig', path], {}, 3_600_000);
+        assert.equal((await probe(proxy, server)).code, 200);
+        delete tokens['one'];
+        await writeFile(join(directory, 'token'), 'two');
+        const { code, arrived } = await probe(proxy, server.embedded, leg, { method });
+        assert.equal(code, passed(leg));
+        assert.equal(arrived.at(-1)?.headers['authorization'], 'Bearer two');
+      },
+    );
+  }
+
+  test('an edited current-context is used, with its server, authority and user', async t => {
+    const { server, start, edit } = await set(t);
+    const other = await anyApiServer(t);
+    const { certificate, key } = await other.client('of-the-other');
+    const base64 = (text: string) => Buffer.from(text).toString('base64');
+    await edit(({ clusters, users, contexts }) => {
+      const ca = base64(other.authority.certificate);
+      clusters.push({ name: 'other', cluster: { server: other.url, 'certificate-authority-data': ca } });
+      const user = { 'client-certificate-data': base64(certificate), 'client-key-data': base64(key) };
+      users.push({ name: 'other', user });
+      contexts.push({ name: 'other', context: { cluster: 'other', user: 'other' } });
+    });
+    const proxy = await start();
+    assert.equal((await probe(proxy, server)).user, 'first');
+    const streams = [await openWatch(proxy, server), await openAttach(proxy)];
+    t.after(() => {
+      for (const stream of streams) stream.close();
+    });
+    await edit(kubeconfig => {
+      kubeconfig['current-context'] = 'other';
+    });
+    await arrivesAs(proxy, other, 'of-the-other');
+    for (const stream of streams) await stream.isAlive();
+    assert.equal((await health(proxy, 'readyz')).status, 200);
+  });
+
+  test('a CA file is read again, for the certificate of another authority', embedded, async t => {
+    const { server, directory, start } = await set(t);
+    const proxy = await start();
+    assert.equal((await probe(proxy, server)).code, 200);
+    const authority = await createCertificateAuthority();
+    await server.embedded.restart(await authority.server());
+    await eventually('a refusal', async () => (await probe(proxy, server)).code === 502);
+    await replaceFile(join(directory, 'ca.crt'), authority.certificate);
+    await eventually('trust', async () => (await probe(proxy, server)).code === 200);
+    assert.equal((await probe(proxy, server, 'websocket')).code, 101);
+  });
+
+  test('every file of a KUBECONFIG list is followed, even one that appears later', async t => {
+    const { server, path, directory, certificate, start } = await set(t);
+    const missing = join(directory, 'before');
+    const proxy = await start([], { KUBECONFIG: `${missing}:${path}` });
+    assert.equal((await probe(proxy, server)).user, 'first');
+    const { certificate: crt, key } = await certificate('second');
+    await writeFile(join(directory, 'second.crt'), crt);
+    await writeFile(join(directory, 'second.key'), key);
+    const user = { 'client-certificate': 'second.crt', 'client-key': 'second.key' };
+    await writeFile(missing, stringify({ users: [{ name: 'test', user }] }));
+    await arrivesAs(proxy, server, 'second');
+    await rm(missing);
+    await arrivesAs(proxy, server, 'first');
+  });
+
+  for (const [how, damage] of [
+    ['is empty', (path: string) => writeFile(path, '')],
+    ['is gone', (path: string) => rm(path)],
+  ] as const) {
+    test(`a kubeconfig that ${how} for a while does not count as missing, even if --server would be enough`, async t => {
+      const { server, path, start } = await set(t);
+      const args = ['--server', server.url, '--certificate-authority', join(path, '../ca.crt')];
+      const proxy = await start(args, { KUBECONFIG: path });
+      assert.equal((await probe(proxy, server)).user, 'first');
+      await damage(path);
+      await eventually('a line in the log', () => complaints(proxy).length > 0);
+      for (const leg of bothLegs) {
+        const { code, user } = await probe(proxy, server, leg);
+        assert.deepEqual([code, user], [passed(leg), 'first']);
+      }
+    });
+  }
+
+  test('files that an edited kubeconfig names may come after it', async t => {
+    const { server, directory, certificate, start, edit } = await set(t);
+    const proxy = await start();
+    assert.equal((await probe(proxy, server)).user, 'first');
+    await edit(({ users }) => {
+      users.splice(0, 1, {
+        name: 'test',
+        user: { 'client-certificate': 'new.crt', 'client-key': 'new.key' },
+      });
+    });
+    await eventually('a line in the log', () => complaints(proxy).length > 0);
+    const { certificate: crt, key } = await certificate('second');
+    await writeFile(join(directory, 'new.crt'), crt);
+    await writeFile(join(directory, 'new.key'), key);
+    await arrivesAs(proxy, server, 'second');
+  });
+
+  test('requests that wait for a plugin are served when the kubeconfig changes to a credential without a plugin', async t => {
+    const plugin = await writeExecPlugin();
+    t.after(() => plugin.remove());
+    await plugin.hang();
+    const { server, start, edit } = await set(t, { user: { exec: plugin.exec() } });
+    const proxy = await start();
+    const waiting = bothLegs.map(leg => probe(proxy, server, leg));
+    await eventually('the run', () => plugin.runs() === 1);
+    await edit(({ users }) => {
+      users.splice(0, 1, { name: 'test', user: { token: 'one' } });
+    });
+    const answers = await Promise.all(waiting);
+    assert.deepEqual(
+      answers.map(({ code, user }) => [code, user]),
+      [
+        [200, 'one'],
+        [101, 'one'],
+      ],
+    );
+  });
+
+  test('a kubeconfig that changes from a plugin to a token takes the expiration of the old one away', async t => {
+    const plugin = await writeExecPlugin();
+    t.after(() => plugin.remove());
+    const { server, start, edit } = await set(t, { user: { exec: plugin.exec() } });
+    const expirationTimestamp = new Date(Date.now() + day).toISOString();
+    await plugin.answer({ token: 'one', expirationTimestamp });
+    const proxy = await start();
+    const expiration = 'kube_api_proxy_credential_expiration_timestamp_seconds{source="exec"}';
+    await arrivesAs(proxy, server, 'one');
+    assert.ok(await sample(proxy, expiration));
+    await edit(({ users }) => {
+      users.splice(0, 1, { name: 'test', user: { token: 'two' } });
+    });
+    await arrivesAs(proxy, server, 'two');
+    assert.equal(await sample(proxy, expiration), undefined);
+  });
+
+  test('an edit that does not concern the plugin does not run it again', async t => {
+    const plugin = await writeExecPlugin();
+    t.after(() => plugin.remove());
+    const { server, start, edit } = await set(t, { user: { exec: plugin.exec() } });
+    await plugin.answer({ token: 'one' });
+    const proxy = await start();
+    await arrivesAs(proxy, server, 'one');
+    await edit(({ contexts }) => {
+      contexts.push({ name: 'another', context: { cluster: 'test', user: 'test' } });
+    });
+    await eventually('the reload', async () => (await sample(proxy, reloads('success'))) === 1);
+    assert.equal((await probe(proxy, server)).user, 'one');
+    assert.equal(plugin.runs(), 1);
+  });
+
+  test('the log warns of a certificate with less than 7 days left, and again with less than a day', async t => {
+    const { server, directory, certificate, start } = await set(t);
+    const warnings = (proxy: Program) =>
+      proxy.log().filter(({ msg }) => String(msg).startsWith('the client certificate'));
+    const proxy = await start();
+    assert.equal((await probe(proxy, server)).user, 'first');
+    assert.deepEqual(warnings(proxy), []);
+    for (const [index, [hours, daysLeft]] of (
+      [
+        [6 * 24 + 1, 6],
+        [23, 0],
+      ] as const
+    ).entries()) {
+      const pair = await certificate(`short-${index}`, new Date(Date.now() + hours * 3_600_000));
+      await inPlace(directory, pair);
+      await arrivesAs(proxy, server, `short-${index}`);
+      await eventually('the warning', () => warnings(proxy).length > index);
+      const found = warnings(proxy);
+      assert.equal(found.length, index + 1);
+      assert.equal(found[index]?.['daysLeft'], daysLeft);
+      assert.ok(Number(found[index]?.['level']) >= 40);
+    }
+    const again = await start();
+    await eventually('the warning at start-up', () => warnings(again).length === 1);
+  });
+});

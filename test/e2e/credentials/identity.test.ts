@@ -1,0 +1,556 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parse, stringify } from 'yaml';
+import { type AnyApiServer, anyApiServer, embedded } from '../../support/any-api-server.js';
+import { eventually } from '../../support/eventually.js';
+import { createIdToken, type OidcIssuer, startOidcIssuer } from '../../support/identities/oidc-issuer.js';
+import { forwardFromIpv6 } from '../../support/ipv6.js';
+import { program } from '../../support/project.js';
+import {
+  type RunningProgram as Program,
+  startInProcess,
+  startUpProblems,
+} from '../../support/proxy/in-process.js';
+import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import { runProgram, startProxy } from '../../support/proxy/proxy.js';
+import { startNamingProxy } from '../../support/upstreams/forward-proxy.js';
+import {
+  bothLegs,
+  health,
+  openAttach,
+  openWatch,
+  type Probe,
+  passed,
+  probe,
+  sample,
+} from '../credential-probe.js';
+import { assertStatus } from '../leg.js';
+
+const masters = ['system:masters'];
+/** The time in milliseconds within which the built program uses a change. */
+const promised = 10_000;
+const hour = 3_600_000;
+
+type Tokens = Record<string, { username: string; groups: string[] }>;
+
+/** An API server with the users one and two, whose tokens are their names. The embedded one accepts others as soon as they are in `tokens`. */
+async function startServer(t: TestContext): Promise<{ server: AnyApiServer; tokens: Tokens }> {
+  const tokens: Tokens = {};
+  for (const name of ['one', 'two']) tokens[name] = { username: name, groups: masters };
+  const server = await anyApiServer(t, { tokens });
+  for (const name of Object.keys(tokens)) server.follow(name);
+  return { server, tokens };
+}
+
+/** The program in this process, with these fields of its user; `path` is its kubeconfig. */
+async function startAs(
+  t: TestContext,
+  server: AnyApiServer,
+  user: Readonly<Record<string, unknown>>,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ proxy: Program; path: string }> {
+  const kubeconfig = await writeKubeconfig({ server: server.url, ca: server.authority.certificate, user });
+  t.after(() => kubeconfig.remove());
+  const proxy = await startInProcess(t, ['--kubeconfig', kubeconfig.path, '--reject-paths=', ...args], env);
+  return { proxy, path: kubeconfig.path };
+}
+
+/** Names and values of the Impersonate-* headers that arrived, in their order and spelling. */
+function impersonation({ arrived }: Probe): string[] {
+  const headers = arrived.at(-1)?.rawHeaders ?? [];
+  return headers.filter((_, index) => /^impersonate-/i.test(headers[index - (index % 2)] ?? ''));
+}
+
+// The tests wait for files and renewals at the same time.
+describe('the identity of the program', { concurrency: true }, () => {
+  describe('impersonation', { concurrency: 6 }, () => {
+    test('of the kubeconfig is what the API server acts on', async t => {
+      const { server } = await startServer(t);
+      const { proxy } = await startAs(t, server, {
+        token: 'one',
+        as: 'jane@example.com',
+        'as-uid': '4-2',
+        'as-groups': ['system:masters', 'Ops team'],
+        'as-user-extra': { reason: ['first', 'second'], 'Acme.com/Role%x': ['viewer'] },
+      });
+      for (const leg of bothLegs) {
+        const { code, user, arrived } = await probe(proxy, server, leg);
+        assert.deepEqual([code, user], [passed(leg), 'one']);
+        assert.deepEqual(arrived.at(-1)?.impersonated, {
+          username: 'jane@example.com',
+          uid: '4-2',
+          groups: ['system:masters', 'Ops team', 'system:authenticated'],
+          extra: { reason: ['first', 'second'], 'acme.com/role%x': ['viewer'] },
+        });
+      }
+    });
+
+    test('of the kubeconfig goes upstream as client-go writes it', embedded, async t => {
+      const { server } = await startServer(t);
+      const { proxy } = await startAs(t, server, {
+        token: 'one',
+        as: 'jane@example.com',
+        'as-uid': '4-2',
+        'as-groups': ['system:masters', 'Ops team'],
+        'as-user-extra': { reason: ['first', 'second'], 'Acme.com/Role%x': ['viewer'] },
+      });
+      for (const leg of bothLegs) {
+        const found = await probe(proxy, server.embedded, leg);
+        assert.equal(found.code, passed(leg));
+        assert.equal(found.authorization, 'Bearer one');
+        assert.deepEqual(impersonation(found), [
+          ...['Impersonate-User', 'jane@example.com', 'Impersonate-Uid', '4-2'],
+          ...['Impersonate-Group', 'system:masters', 'Impersonate-Group', 'Ops team'],
+          ...['Impersonate-Extra-Reason', 'first', 'Impersonate-Extra-Reason', 'second'],
+          ...['Impersonate-Extra-Acme.com%2frole%25x', 'viewer'],
+        ]);
+      }
+    });
+
+    test("from the flags goes upstream, and takes precedence over the kubeconfig's", embedded, async t => {
+      const { server } = await startServer(t);
+      const user = { token: 'one', as: 'jane', 'as-groups': ['dev'] };
+      const { proxy } = await startAs(t, server, user, [
+        ...['--as=joe', '--as-uid=7', '--as-group=system:masters', '--as-group=ops'],
+        ...['--as-user-extra=scopes=a=b', '--as-user-extra=scopes=c'],
+      ]);
+      for (const leg of bothLegs) {
+        const found = await probe(proxy, server.embedded, leg);
+        assert.equal(found.code, passed(leg));
+        assert.deepEqual(impersonation(found), [
+          ...['Impersonate-User', 'joe', 'Impersonate-Uid', '7'],
+          ...['Impersonate-Group', 'system:masters', 'Impersonate-Group', 'ops'],
+          ...['Impersonate-Extra-Scopes', 'a=b', 'Impersonate-Extra-Scopes', 'c'],
+        ]);
+      }
+    });
+
+    test('is decided by the API server, whose rejection names the impersonated user', async t => {
+      const { server } = await startServer(t);
+      const { proxy } = await startAs(t, server, { token: 'one' }, ['--as=jane']);
+      for (const leg of bothLegs) {
+        assert.match(assertStatus((await probe(proxy, server, leg)).answer, 403, leg), /User "jane" cannot/);
+      }
+    });
+
+    test('that is configured cannot be escaped: a client with any Impersonate-* header gets a 403', async t => {
+      const { server } = await startServer(t);
+      const user = { token: 'one', as: 'jane', 'as-groups': masters };
+      const { proxy } = await startAs(t, server, user);
+      const attempts = [
+        ['Impersonate-User: root'],
+        ['impersonate-user: root'],
+        ['IMPERSONATE-USER: root'],
+        ['iMpErSoNaTe-GrOuP: system:masters'],
+        ['Impersonate-Uid: 0'],
+        ['impersonate-extra-scopes: all'],
+        ['Impersonate-Extra-: all'],
+        ['Impersonate-Whatever-Comes: x'],
+        ['Impersonate-User:'],
+        ['X: y', 'Impersonate-User: jane'],
+        ['Connection: Impersonate-User', 'Impersonate-User: root'],
+      ];
+      for (const leg of bothLegs) {
+        for (const headers of attempts) {
+          const { answer, arrived } = await probe(proxy, server, leg, { headers });
+          assert.match(assertStatus(answer, 403, headers.join()), /Impersonate-\* headers are not accepted/);
+          assert.equal(arrived.length, 0, headers.join());
+        }
+        assert.equal((await probe(proxy, server, leg)).code, passed(leg));
+      }
+      assert.equal(
+        await sample(proxy, 'kube_api_proxy_rejected_requests_total{reason="impersonation"}'),
+        2 * attempts.length,
+      );
+    });
+
+    test('is left to clients if none is configured, as far as the API server allows', async t => {
+      const { server } = await startServer(t);
+      const { proxy } = await startAs(t, server, { token: 'one' });
+      for (const leg of bothLegs) {
+        const headers = ['Impersonate-User: jane', 'impersonate-group: system:masters'];
+        const { code, arrived } = await probe(proxy, server, leg, { headers });
+        assert.equal(code, passed(leg));
+        const groups = ['system:masters', 'system:authenticated'];
+        assert.deepEqual(arrived.at(-1)?.impersonated, { username: 'jane', groups });
+        const alone = await probe(proxy, server, leg, { headers: ['Impersonate-User: jane'] });
+        assert.match(assertStatus(alone.answer, 403, leg), /User "jane" cannot/);
+      }
+    });
+
+    test('of clients goes upstream as they write it', embedded, async t => {
+      const { server } = await startServer(t);
+      const { proxy } = await startAs(t, server, { token: 'one' });
+      for (const leg of bothLegs) {
+        const headers = ['Impersonate-User: jane', 'impersonate-group: system:masters'];
+        assert.deepEqual(impersonation(await probe(proxy, server.embedded, leg, { headers })), [
+          ...['Impersonate-User', 'jane', 'impersonate-group', 'system:masters'],
+        ]);
+      }
+    });
+
+    test('that an edit of the kubeconfig adds is used within 10 s, against clients too', async t => {
+      const { server } = await startServer(t);
+      const { path } = await startAs(t, server, { token: 'one' });
+      const proxy = await startProxy(['--kubeconfig', path, '--reject-paths=']);
+      t.after(() => proxy.stop('SIGKILL'));
+      const headers = ['Impersonate-User: jane', 'Impersonate-Group: system:masters'];
+      assert.equal((await probe(proxy, server, 'plain', { headers })).code, 200);
+      const kubeconfig = parse(await readFile(path, 'utf8')) as { users: { user: object }[] };
+      Object.assign(kubeconfig.users[0]?.user ?? {}, { as: 'joe', 'as-groups': masters });
+      await writeFile(path, stringify(kubeconfig));
+      await eventually(
+        'the refusal',
+        async () => (await probe(proxy, server, 'plain', { headers })).code === 403,
+        promised,
+      );
+      for (const leg of bothLegs) {
+        assertStatus((await probe(proxy, server, leg, { headers })).answer, 403, leg);
+        const { code, arrived } = await probe(proxy, server, leg);
+        assert.equal(code, passed(leg));
+        assert.equal(arrived.at(-1)?.impersonated?.username, 'joe');
+      }
+    });
+  });
+
+  // The embedded API server accepts each token that the issuer gives.
+  describe('the oidc auth provider', { concurrency: 9, ...embedded }, () => {
+    interface Setting {
+      readonly server: AnyApiServer;
+      readonly tokens: Tokens;
+      readonly issuer: OidcIssuer;
+      start(config: Readonly<Record<string, string>>): Promise<{ proxy: Program; path: string }>;
+    }
+
+    async function set(t: TestContext, { host }: { readonly host?: string } = {}): Promise<Setting> {
+      const { server, tokens } = await startServer(t);
+      const issuer = await startOidcIssuer(server.authority, host === undefined ? {} : { host });
+      t.after(() => issuer.close());
+      const naming =
+        host === undefined ? undefined : await startNamingProxy(Number(new URL(issuer.url).port));
+      t.after(() => naming?.close());
+      const env = naming === undefined ? {} : { HTTPS_PROXY: `http://127.0.0.1:${naming.port}` };
+      const authority = Buffer.from(server.authority.certificate).toString('base64');
+      return {
+        server,
+        tokens,
+        issuer,
+        start: config => {
+          const given = {
+            'idp-issuer-url': issuer.url,
+            'client-id': 'kubernetes',
+            'client-secret': 'secret-of-client',
+            'idp-certificate-authority-data': authority,
+            'refresh-token': 'refresh-1',
+            ...config,
+          };
+          return startAs(t, server, { 'auth-provider': { name: 'oidc', config: given } }, [], env);
+        },
+      };
+    }
+
+    /** A token with this lifetime that the API server accepts. */
+    function issue(tokens: Tokens, milliseconds: number): string {
+      const token = createIdToken(new Date(Date.now() + milliseconds));
+      tokens[token] = { username: 'alice', groups: masters };
+      return token;
+    }
+
+    test('sends the id-token unchanged while it is valid', async t => {
+      const { server, tokens, issuer, start } = await set(t);
+      const token = issue(tokens, hour);
+      const { proxy } = await start({ 'id-token': token });
+      for (const leg of bothLegs) {
+        const { code, authorization } = await probe(proxy, server.embedded, leg);
+        assert.deepEqual([code, authorization], [passed(leg), `Bearer ${token}`]);
+      }
+      assert.equal(issuer.requests.length, 0);
+    });
+
+    test('refreshes at an issuer that only HTTPS_PROXY reaches', async t => {
+      const { server, tokens, issuer, start } = await set(t, { host: 'issuer.example.test' });
+      const fresh = issue(tokens, hour);
+      issuer.answer = () => ({ body: { id_token: fresh } });
+      const { proxy } = await start({ 'id-token': issue({}, -hour) });
+      for (const leg of bothLegs) {
+        const { code, authorization } = await probe(proxy, server.embedded, leg);
+        assert.deepEqual([code, authorization], [passed(leg), `Bearer ${fresh}`]);
+      }
+      assert.equal(issuer.requests.length, 1);
+    });
+
+    test('refreshes an expired id-token once for twenty requests, and writes nothing to the kubeconfig', async t => {
+      const { server, tokens, issuer, start } = await set(t);
+      const fresh = issue(tokens, hour);
+      issuer.answer = () => ({ body: { id_token: fresh, refresh_token: 'refresh-2' } });
+      const { proxy, path } = await start({ 'id-token': issue({}, -hour) });
+      const before = await readFile(path, 'utf8');
+      const legs = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? 'plain' : 'websocket'));
+      const answers = await Promise.all(legs.map(leg => probe(proxy, server.embedded, leg)));
+      for (const [index, { code, authorization }] of answers.entries()) {
+        assert.equal(code, passed(legs[index] ?? 'plain'));
+        assert.equal(authorization, `Bearer ${fresh}`);
+      }
+      assert.deepEqual(
+        issuer.requests.map(({ form }) => form['refresh_token']),
+        ['refresh-1'],
+      );
+      assert.equal(await readFile(path, 'utf8'), before);
+      const refreshes = 'kube_api_proxy_credential_refreshes_total{source="oidc",result="success"}';
+      assert.equal(await sample(proxy, refreshes), 1);
+      assert.ok(await sample(proxy, 'kube_api_proxy_credential_expiration_timestamp_seconds{source="oidc"}'));
+    });
+
+    test('refreshes after a 401 with its latest refresh-token, and the request is sent again', async t => {
+      const { server, tokens, issuer, start } = await set(t);
+      const [first, second, third] = [1, 2, 3].map(() => issue(tokens, hour)) as [string, string, string];
+      const given = [
+        { id_token: first, refresh_token: 'refresh-2' },
+        { id_token: second },
+        { id_token: third },
+      ];
+      issuer.answer = () => ({ body: given[issuer.requests.length - 1] ?? {} });
+      const { proxy } = await start({ 'id-token': issue({}, -hour) });
+      assert.equal((await probe(proxy, server.embedded)).authorization, `Bearer ${first}`);
+      delete tokens[first];
+      for (const leg of bothLegs) {
+        const { code, arrived, authorization } = await probe(proxy, server.embedded, leg);
+        assert.deepEqual([code, authorization], [passed(leg), `Bearer ${second}`]);
+        assert.equal(arrived.length, leg === 'plain' ? 2 : 1);
+      }
+      assert.deepEqual(
+        issuer.requests.map(({ form }) => form['refresh_token']),
+        ['refresh-1', 'refresh-2'],
+      );
+      delete tokens[second];
+      for (let count = 0; count < 5; count++) await probe(proxy, server.embedded);
+      assert.ok(issuer.requests.length <= 3, 'the issuer is asked for every refusal');
+    });
+
+    test('refreshes in the background before the id-token expires', async t => {
+      const { server, tokens, issuer, start } = await set(t);
+      const fresh = issue(tokens, hour);
+      issuer.answer = () => ({ body: { id_token: fresh } });
+      // The token counts as expired ten seconds before its end, and is renewed earlier by a fifth of the remaining time.
+      const old = issue(tokens, 25_000);
+      const { proxy } = await start({ 'id-token': old });
+      assert.equal((await probe(proxy, server.embedded)).authorization, `Bearer ${old}`);
+      await eventually('a refresh that nobody asked for', () => issuer.requests.length === 1);
+      await eventually(
+        'the new token',
+        async () => (await probe(proxy, server.embedded)).authorization === `Bearer ${fresh}`,
+      );
+    });
+
+    test('that cannot refresh makes requests fail with a 503 that says why, until it can', async t => {
+      const { server, tokens, issuer, start } = await set(t);
+      const { proxy } = await start({ 'id-token': issue({}, -hour) });
+      for (const leg of bothLegs) {
+        const { answer, arrived } = await probe(proxy, server.embedded, leg);
+        const message = assertStatus(answer, 503, leg);
+        assert.match(message, /OpenID Connect issuer at https:.*invalid_grant.*log in again/);
+        assert.doesNotMatch(answer.raw, /refresh-1|secret-of-client/);
+        assert.equal(arrived.length, 0);
+      }
+      assert.equal(server.embedded.connectionsAccepted, 0);
+      assert.equal((await health(proxy, 'livez')).status, 200);
+      const unready = await health(proxy, 'readyz');
+      assert.equal(unready.status, 500);
+      assert.match(unready.text, /\[-\]credentials failed: .*invalid_grant/);
+      const fresh = issue(tokens, hour);
+      issuer.answer = () => ({ body: { id_token: fresh } });
+      await eventually('recovery', async () => (await probe(proxy, server.embedded)).code === 200);
+      await eventually('readiness', async () => (await health(proxy, 'readyz')).status === 200);
+      assert.doesNotMatch(proxy.stderr(), /refresh-1|secret-of-client/);
+    });
+
+    test('of an edited kubeconfig that cannot be used does nothing, and none of its tokens is logged', async t => {
+      const { server, tokens, issuer, start } = await set(t);
+      const token = issue(tokens, hour);
+      const { proxy, path } = await start({ 'id-token': token });
+      assert.equal((await probe(proxy, server.embedded)).code, 200);
+      const expiration = 'kube_api_proxy_credential_expiration_timestamp_seconds{source="oidc"}';
+      const before = await sample(proxy, expiration);
+      assert.ok(before);
+      const text = await readFile(path, 'utf8');
+      const other = issue(tokens, 12_000);
+      const edited = text.replace(token, other).replace('refresh-1', 'refresh-2');
+      await writeFile(
+        path,
+        edited.replace(/certificate-authority-data: [A-Za-z0-9+/=]+/, 'certificate-authority: gone.crt'),
+      );
+      const complained = () => /gone\.crt: no such file/.test(proxy.stderr());
+      await eventually('a line in the log', complained);
+      assert.equal(await sample(proxy, expiration), before);
+      // A token of 12 s would be renewed after 1.6 s.
+      await delay(3000);
+      assert.equal((await probe(proxy, server.embedded)).authorization, `Bearer ${token}`);
+      assert.equal(issuer.requests.length, 0);
+    });
+
+    for (const [name, advice] of [
+      ['gcp', /gke-gcloud-auth-plugin/],
+      ['azure', /kubelogin/],
+    ] as const) {
+      test(`is the only one: ${name} gets the advice to use an exec plugin`, async t => {
+        const { server } = await startServer(t);
+        const user = { 'auth-provider': { name, config: { 'access-token': 'never-shown' } } };
+        const kubeconfig = await writeKubeconfig({
+          server: server.url,
+          ca: server.authority.certificate,
+          user,
+        });
+        t.after(() => kubeconfig.remove());
+        const problems = (await startUpProblems(['--kubeconfig', kubeconfig.path])).join('\n');
+        assert.match(problems, advice);
+        assert.match(problems, /exec plugin/);
+        assert.doesNotMatch(problems, /never-shown/);
+      });
+    }
+  });
+
+  const script = `mount -t tmpfs tmpfs /var/run/ &&
+mkdir -p /var/run/secrets/kubernetes.io/serviceaccount &&
+mount --bind "$MOUNT" /var/run/secrets/kubernetes.io/serviceaccount &&
+exec "$@"`;
+  const unshare = ['unshare', '--map-root-user', '--mount', 'sh', '-c', script, 'sh'];
+  const canMount =
+    spawnSync(unshare[0] as string, [...unshare.slice(1), 'true'], {
+      env: { ...process.env, MOUNT: tmpdir() },
+    }).status === 0;
+
+  describe('in a Pod', {
+    concurrency: 4,
+    skip: canMount ? false : 'no file system can be mounted here',
+  }, () => {
+    /** A folder with the files that the kubelet mounts for a service account. */
+    async function createMount(t: TestContext, server: AnyApiServer, token: string) {
+      const directory = await mkdtemp(join(tmpdir(), 'service-account-'));
+      t.after(() => rm(directory, { recursive: true, force: true }));
+      let version = 0;
+      const rotate = async (newToken: string, ca = server.authority.certificate) => {
+        version += 1;
+        const data = `..2024_${version}`;
+        await mkdir(join(directory, data));
+        await writeFile(join(directory, data, 'token'), newToken);
+        await writeFile(join(directory, data, 'ca.crt'), ca);
+        await symlink(data, join(directory, '..data_tmp'));
+        await rename(join(directory, '..data_tmp'), join(directory, '..data'));
+      };
+      await rotate(token);
+      for (const name of ['token', 'ca.crt']) await symlink(`..data/${name}`, join(directory, name));
+      return { directory, rotate };
+    }
+
+    interface PodProgram {
+      readonly port: number;
+      readonly stderr: () => string;
+    }
+
+    async function startInPod(
+      t: TestContext,
+      mount: string,
+      env: Readonly<Record<string, string>>,
+    ): Promise<PodProgram> {
+      const home = await mkdtemp(join(tmpdir(), 'home-'));
+      const [command = '', ...args] = [...unshare, process.execPath, program, '--port=0', '--reject-paths='];
+      const child: ChildProcess = spawn(command, args, {
+        env: { PATH: process.env['PATH'] ?? '', HOME: home, MOUNT: mount, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      const exited = once(child, 'close');
+      let stdout = '';
+      let stderr = '';
+      child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+        stdout += text;
+      });
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        stderr += text;
+      });
+      t.after(async () => {
+        child.kill('SIGKILL');
+        await exited;
+        await rm(home, { recursive: true, force: true });
+      });
+      const port = () => /^Starting to serve on .*:(\d+)\n/.exec(stdout)?.[1];
+      await eventually('the start', () => port() !== undefined || child.exitCode !== null);
+      assert.notEqual(port(), undefined, stderr);
+      return { port: Number(port()), stderr: () => stderr };
+    }
+
+    test('the service account is used, its token is read again, and open streams continue', async t => {
+      const { server } = await startServer(t);
+      const { directory, rotate } = await createMount(t, server, 'one');
+      const proxy = await startInPod(t, directory, {
+        KUBERNETES_SERVICE_HOST: '127.0.0.1',
+        KUBERNETES_SERVICE_PORT: new URL(server.url).port,
+      });
+      for (const leg of bothLegs) {
+        const { code, user } = await probe(proxy, server, leg);
+        assert.deepEqual([code, user], [passed(leg), 'one']);
+      }
+      const streams = [await openWatch(proxy, server), await openAttach(proxy)];
+      t.after(() => {
+        for (const stream of streams) stream.close();
+      });
+      await rotate('two');
+      await eventually('the second token', async () => (await probe(proxy, server)).user === 'two', promised);
+      assert.equal((await probe(proxy, server, 'websocket')).user, 'two');
+      for (const stream of streams) await stream.isAlive();
+    });
+
+    test('an API server with an IPv6 address is reached', embedded, async t => {
+      const { server } = await startServer(t);
+      const port = await forwardFromIpv6(t, server.embedded.port);
+      if (port === undefined) return t.skip('there is no IPv6 loopback here');
+      const { directory } = await createMount(t, server, 'one');
+      const proxy = await startInPod(t, directory, {
+        KUBERNETES_SERVICE_HOST: '::1',
+        KUBERNETES_SERVICE_PORT: String(port),
+      });
+      for (const leg of bothLegs) {
+        const { code, arrived } = await probe(proxy, server.embedded, leg);
+        assert.equal(code, passed(leg));
+        assert.equal(arrived[0]?.headers['host'], `[::1]:${port}`);
+      }
+    });
+
+    test('a kubeconfig takes precedence over the service account, even if it is absent for a while', async t => {
+      const { server } = await startServer(t);
+      const { directory } = await createMount(t, server, 'one');
+      const contents = { server: server.url, ca: server.authority.certificate, token: 'two' };
+      const kubeconfig = await writeKubeconfig(contents);
+      t.after(() => kubeconfig.remove());
+      const proxy = await startInPod(t, directory, {
+        KUBERNETES_SERVICE_HOST: '127.0.0.1',
+        KUBERNETES_SERVICE_PORT: new URL(server.url).port,
+        KUBECONFIG: kubeconfig.path,
+      });
+      assert.equal((await probe(proxy, server)).user, 'two');
+      await rename(kubeconfig.path, `${kubeconfig.path}.away`);
+      await eventually(
+        'a line in the log',
+        () => /the kubeconfig is empty now/.test(proxy.stderr()),
+        promised,
+      );
+      for (const leg of bothLegs) {
+        assert.equal((await probe(proxy, server, leg)).user, 'two');
+      }
+    });
+
+    test('without its environment, or without the mount, there is no kubeconfig', async () => {
+      for (const env of [{}, { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '443' }]) {
+        const { code, stderr } = await runProgram([], { HOME: '/nonexistent', ...env });
+        assert.equal(code, 1);
+        assert.match(stderr, /no kubeconfig: looked for \/nonexistent\/\.kube\/config/);
+      }
+    });
+  });
+});

@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
+import { open, send as sendPlain } from '../../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
+import { eventually } from '../../support/eventually.js';
+import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
+import { untilState } from '../../support/proxy/cluster-states.js';
+import { type Gateway, type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
+import {
+  addContext,
+  mountOf,
+  startManyClusters,
+  startManyStack,
+  tokenOf,
+} from '../../support/proxy/many-clusters.js';
+import { untilOwnMetric } from '../../support/proxy/own-metric.js';
+import { startProxy } from '../../support/proxy/proxy.js';
+import { startStack } from '../../support/proxy/stack.js';
+import { health } from '../credential-probe.js';
+import { type Answer, assertStatus, type Leg, send } from '../leg.js';
+
+const headers = ['Authorization: Bearer alice-token'];
+const bearer = { authorization: 'Bearer alice-token' };
+const pods = '/api/v1/namespaces/default/pods';
+const pod = `${pods}/web-0`;
+const refusal = /^the API server refuses the proxy's own credential/;
+const refusedMetric = 'kube_api_proxy_upstream_unauthorized_total';
+
+interface Question {
+  readonly leg: Leg;
+  readonly method: string;
+  readonly target: string;
+  readonly body?: string;
+}
+
+/** Requests with and without a body, those that use connections to the API server in other ways, and upgrades. */
+const questions: readonly Question[] = [
+  { leg: 'plain', method: 'GET', target: pod },
+  { leg: 'plain', method: 'DELETE', target: pod },
+  { leg: 'plain', method: 'POST', target: pods, body: '{"metadata":{"name":"new"}}' },
+  { leg: 'plain', method: 'GET', target: `${pods}?watch=true` },
+  { leg: 'plain', method: 'GET', target: `${pod}/log` },
+  { leg: 'websocket', method: 'GET', target: `${pod}/exec?command=true&stdout=true` },
+  { leg: 'spdy', method: 'POST', target: `${pod}/portforward` },
+];
+
+function askFor(
+  port: number,
+  { body, ...question }: Question,
+  lines: readonly string[] = headers,
+): Promise<Answer> {
+  const framing = body === undefined ? [] : [`Content-Length: ${body.length}`];
+  return send(port, { ...question, headers: [...lines, ...framing], rest: body ?? '' });
+}
+
+/** A gateway whose own token the API server does not know any more, until `restore`. */
+async function startRefused(
+  t: TestContext,
+  options: Omit<GatewayOptions, 'run'> = {},
+): Promise<Gateway & { refuse(): void; restore(): void }> {
+  const gateway = await startGateway(t, { tokenFile: twoUsers, ...options });
+  const { [proxyToken]: own } = gateway.tokens;
+  assert.ok(own);
+  const refuse = () => void delete gateway.tokens[proxyToken];
+  refuse();
+  return { ...gateway, refuse, restore: () => void Object.assign(gateway.tokens, { [proxyToken]: own }) };
+}
+
+/** Answers like a program that the API server forwards requests to. */
+function answerBehind(
+  server: FakeApiServer,
+  path: RegExp,
+  fields: Readonly<Record<string, string>> = {},
+): void {
+  const status = 'HTTP/1.1 401 Unauthorized';
+  server.intercept(({ url = '' }, response) => {
+    if (!path.test(url)) return false;
+    response.writeHead(401, { 'Content-Length': 11, ...fields }).end('log in here');
+    return true;
+  });
+  server.interceptUpgrade(({ url = '' }, socket) => {
+    if (!path.test(url)) return false;
+    const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.end(`${status}\r\n${lines.join('')}Content-Length: 11\r\n\r\nlog in here`);
+    return true;
+  });
+}
+
+describe("a 401 to the proxy's own credential, where callers are authenticated,", () => {
+  test('becomes a 502 for every kind of request on both legs, until the API server accepts it again', async t => {
+    const { server, proxy, restore } = await startRefused(t);
+    for (const question of questions) {
+      const what = `${question.leg} ${question.method} ${question.target}`;
+      const before = server.requests.length;
+      const answer = await askFor(proxy.port, question);
+      assert.match(assertStatus(answer, 502, what), refusal, what);
+      assert.doesNotMatch(answer.raw, /Unauthorized/, what);
+      assert.ok(server.requests.length > before, what);
+    }
+    const { text } = await sendPlain(proxy.port, '/-/metrics', { headers: bearer });
+    for (const sample of [refusedMetric, 'kube_api_proxy_upstream_errors_total{reason="credential"}']) {
+      assert.ok(text.includes(`\n${sample} ${questions.length}\n`), sample);
+    }
+    restore();
+    assert.equal((await askFor(proxy.port, questions[0] as Question)).code, 200);
+  });
+
+  test('becomes a 502 for clients of HTTP/2', async t => {
+    const files = await createServingFiles();
+    t.after(() => files.remove());
+    const { proxy } = await startRefused(t, { args: files.flags });
+    const session = await connectHttp2(proxy.port, files.authority.certificate);
+    t.after(() => session.destroy());
+    for (const { method, target, body } of questions.filter(({ leg }) => leg === 'plain')) {
+      const answer = await ask(session, target, {
+        headers: { ...bearer, ':method': method },
+        ...(body !== undefined && { body }),
+      });
+      assert.equal(answer.status, 502, target);
+      assert.match((answer.json as { message: string }).message, refusal);
+    }
+  });
+
+  for (const [what, options] of [
+    ['over HTTP/2', {}],
+    ['over HTTP/1.1', { env: { DISABLE_HTTP2: '1' } }],
+    ['that are shared', { args: ['--share-watches'] }],
+  ] as const) {
+    test(`becomes a 502 for watches ${what}, and ends the open ones without it`, async t => {
+      const { server, proxy, refuse, restore } = await startRefused(t, options);
+      restore();
+      const watch = `${pods}?watch=true`;
+      const opened = await open(proxy.port, watch, { headers: bearer });
+      assert.equal(opened.statusCode, 200);
+      let text = '';
+      opened.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      const ended = once(opened, 'close');
+      refuse();
+      server.endWatches();
+      await ended;
+      assert.ok(opened.complete);
+      assert.doesNotMatch(text, /Unauthorized|refuses/);
+      for (const target of [watch, `${watch}&labelSelector=a%3Db`]) {
+        const answer = await sendPlain(proxy.port, target, { headers: bearer });
+        assert.equal(answer.status, 502, target);
+        assert.match((answer.json as { message: string }).message, refusal);
+      }
+    });
+  }
+
+  test('becomes a 502 at the cluster that refuses it, and at no other one', async t => {
+    const clusters = await startManyClusters(t, {
+      edit: (config, { two }) => addContext(config, 'refused', two),
+    });
+    const tokenFile = join(clusters.folder, 'tokens.csv');
+    await writeFile(tokenFile, 'alice-token,alice,,system:masters\n');
+    const { port } = await startManyStack(t, {
+      clusters,
+      flags: [
+        ...[`--token-auth-file=${tokenFile}`, '--allow-system-identities=system:masters'],
+        '--reject-paths=',
+      ],
+    });
+    delete clusters.tokens.two[tokenOf('refused')];
+    for (const question of questions) {
+      const at = (context: string) =>
+        askFor(port, { ...question, target: mountOf(context) + question.target });
+      assert.match(assertStatus(await at('refused'), 502, question.target), refusal);
+    }
+    const { code } = await send(port, { target: mountOf('b') + pod, headers });
+    assert.equal(code, 200);
+    const { reason } = await untilState(port, 'refused', 'failing', bearer);
+    assert.match(String(reason), /refuses the proxy's own credential \(401\)/);
+  });
+
+  test('becomes a 502 for callers whose tokens the API server has to review', async t => {
+    const { tokens, proxy, refuse, restore } = await startRefused(t, {
+      tokenFile: '',
+      args: ['--authentication-token-webhook'],
+    });
+    tokens['alice-token'] = { username: 'alice' };
+    const get = questions[0] as Question;
+    assert.match(assertStatus(await askFor(proxy.port, get), 502, 'the review'), refusal);
+    restore();
+    await eventually('the review', async () => (await askFor(proxy.port, get)).code === 200);
+    refuse();
+    assert.match(assertStatus(await askFor(proxy.port, get), 502, 'a reviewed token'), refusal);
+  });
+});
+
+describe('the answer passes untouched', () => {
+  test('if another program than the API server itself gives it to an authenticated caller', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    answerBehind(server, /\/proxy\//, { 'WWW-Authenticate': 'Basic realm="x"' });
+    answerBehind(server, /^\/apis\/metrics/, {
+      'WWW-Authenticate': 'Basic realm="x"',
+      'X-Kubernetes-Pf-Flowschema-Uid': '33aa0148-9c78-435d-b9a9-0c2a925f80ab',
+    });
+    for (const leg of ['plain', 'websocket', 'spdy'] as const) {
+      for (const target of [`${pod}/proxy/login`, '/apis/metrics.k8s.io/v1beta1/nodes']) {
+        const answer = await send(proxy.port, { leg, target, headers });
+        assert.equal(answer.code, 401, `${leg} ${target}`);
+        assert.equal(answer.body, 'log in here');
+        assert.equal(answer.headers.get('www-authenticate'), 'Basic realm="x"');
+      }
+    }
+  });
+
+  test('without authentication, and for the Authorization of a client, over HTTP/1.1 and HTTP/2', async t => {
+    const { server, kubeconfig, refuse } = await startRefused(t);
+    const files = await createServingFiles();
+    t.after(() => files.remove());
+    const start = async (...flags: readonly string[]) => {
+      const proxy = await startProxy([`--kubeconfig=${kubeconfig}`, '--reject-paths=', ...flags]);
+      t.after(() => proxy.stop('SIGKILL'));
+      return proxy;
+    };
+    refuse();
+    const [plain, secure] = await Promise.all([start(), start(...files.flags)]);
+    const session = await connectHttp2(secure.port, files.authority.certificate);
+    t.after(() => session.destroy());
+    for (const lines of [[], ['Authorization: Bearer nobody']]) {
+      for (const question of questions) {
+        const answer = await askFor(plain.port, question, lines);
+        assert.equal(assertStatus(answer, 401, question.target), 'Unauthorized');
+        assert.ok(answer.headers.has('audit-id'), question.target);
+        const { authorization } = server.requests.at(-1)?.headers ?? {};
+        assert.equal(authorization, `Bearer ${lines.length === 0 ? proxyToken : 'nobody'}`);
+      }
+      const fields = lines.length === 0 ? {} : { authorization: 'Bearer nobody' };
+      const answer = await ask(session, pod, { headers: fields });
+      assert.equal(answer.status, 401);
+      assert.equal((answer.json as { message: string }).message, 'Unauthorized');
+    }
+    await untilOwnMetric(plain.port, refusedMetric, questions.length);
+  });
+});
+
+describe('readyz', () => {
+  test("fails while the API server refuses the proxy's own token", async t => {
+    const { kubeconfig, restore } = await startRefused(t);
+    const proxy = await startProxy([`--kubeconfig=${kubeconfig}`]);
+    t.after(() => proxy.stop('SIGKILL'));
+    const { status, text } = await health(proxy, 'readyz');
+    assert.equal(status, 500);
+    assert.match(
+      text,
+      /^\[-\]credentials failed: the API server at \S+ refuses the proxy's own credential \(401\)$/m,
+    );
+    assert.match(text, /^\[\+\]upstream ok$/m);
+    restore();
+    await eventually('readyz', async () => (await health(proxy, 'readyz')).status === 200);
+  });
+
+  test('fails while the API server refuses a client certificate in its answers, whatever its dates say', async t => {
+    const server = await startFakeApiServer();
+    t.after(() => server.kill());
+    const accept = server.intercept((_request, response) => {
+      response.writeHead(401, { 'Content-Length': 0 }).end();
+      return true;
+    });
+    const { proxy } = await startStack(t, { server });
+    const { text } = await health(proxy, 'readyz');
+    assert.match(text, /^\[-\]credentials failed: .* refuses the proxy's own credential/m);
+    accept();
+    await eventually('readyz', async () => (await health(proxy, 'readyz')).status === 200);
+  });
+
+  test('says that the upstream fails, and not the credential, if there is no answer', async t => {
+    const { server, proxy } = await startStack(t);
+    await server.kill();
+    await eventually('the failure', async () => {
+      const { text } = await health(proxy, 'readyz');
+      return /^\[\+\]credentials ok$/m.test(text) && /^\[-\]upstream failed: /m.test(text);
+    });
+  });
+});

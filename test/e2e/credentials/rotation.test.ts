@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { stringify } from 'yaml';
+import { eventually } from '../../support/eventually.js';
+import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { startConnectProxy } from '../../support/upstreams/forward-proxy.js';
+import {
+  bothLegs,
+  health,
+  type OpenStream,
+  openAttach,
+  openWatch,
+  type Probe,
+  passed,
+  probe,
+  sample,
+} from '../credential-probe.js';
+
+const masters = ['system:masters'];
+
+/** A volume as Kubernetes mounts it: all its files change in one step. */
+function createVolume(directory: string): (files: Readonly<Record<string, string>>) => Promise<void> {
+  let version = 0;
+  return async files => {
+    version += 1;
+    const data = `..version-${version}`;
+    await mkdir(join(directory, data));
+    for (const [name, content] of Object.entries(files))
+      await writeFile(join(directory, data, name), content);
+    await symlink(data, join(directory, '..data_tmp'));
+    await rename(join(directory, '..data_tmp'), join(directory, '..data'));
+    if (version > 1) return;
+    for (const name of Object.keys(files)) await symlink(`..data/${name}`, join(directory, name));
+  };
+}
+
+function kubeconfig(
+  server: FakeApiServer,
+  user: Readonly<Record<string, unknown>>,
+  cluster: Readonly<Record<string, unknown>> = {},
+): string {
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'c', cluster: { server: server.url, 'certificate-authority': 'ca.crt', ...cluster } }],
+    users: [{ name: 'u', user }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  });
+}
+
+test('everything rotates under running watches and open streams, which live on, and new requests use the new identity', async t => {
+  const plugin = await writeExecPlugin();
+  const directory = await mkdtemp(join(tmpdir(), 'rotation-'));
+  const tokens = Object.fromEntries(
+    ['token-1', 'token-2', 'exec-1'].map(name => [name, { username: name, groups: masters }]),
+  );
+  const [first, second] = await Promise.all(
+    [1, 2].map(() => startFakeApiServer({ clientCertificates: 'optional', tokens })),
+  );
+  assert.ok(first && second);
+  const forwardProxy = await startConnectProxy();
+  const rotate = createVolume(directory);
+  const one = await first.authority.client({ commonName: 'one' });
+  const fromFiles = {
+    'client-certificate': 'client.crt',
+    'client-key': 'client.key',
+    tokenFile: 'token',
+  };
+  await rotate({
+    config: kubeconfig(first, fromFiles),
+    'ca.crt': first.authority.certificate,
+    'client.crt': one.certificate,
+    'client.key': one.key,
+    token: 'token-1',
+  });
+  const proxy = await startInProcess(t, ['--kubeconfig', join(directory, 'config'), '--reject-paths=']);
+  const streams: OpenStream[] = [];
+  t.after(async () => {
+    for (const stream of streams) stream.close();
+    await proxy.stop();
+    await Promise.all([first.kill(), second.kill(), forwardProxy.close(), plugin.remove()]);
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  /** Waits until requests on both legs have the new identity, checks every stream and opens two more. */
+  const arrive = async (server: FakeApiServer, what: string, identity: (found: Probe) => unknown[]) => {
+    const expected = what.split(' ');
+    const isThere = async () => {
+      const found = await probe(proxy, server);
+      assert.equal(found.code, 200, `${what}: ${found.answer.raw.slice(0, 500)}`);
+      return found.arrived.length > 0 && identity(found).join(' ') === what;
+    };
+    await eventually(what, isThere);
+    for (const leg of bothLegs) {
+      const found = await probe(proxy, server, leg);
+      assert.equal(found.code, passed(leg));
+      assert.deepEqual(identity(found), expected);
+    }
+    for (const stream of streams) await stream.isAlive();
+    streams.push(await openWatch(proxy, server), await openAttach(proxy));
+    assert.equal((await health(proxy, 'readyz')).status, 200);
+  };
+
+  await arrive(first, 'one token-1', bearerAndName);
+
+  // Certificate, key and token.
+  const two = await first.authority.client({ commonName: 'two' });
+  await rotate({
+    config: kubeconfig(first, fromFiles),
+    'ca.crt': first.authority.certificate,
+    'client.crt': two.certificate,
+    'client.key': two.key,
+    token: 'token-2',
+  });
+  await arrive(first, 'two token-2', bearerAndName);
+
+  // Another API server, its authority, a certificate of that, and impersonation.
+  const three = await second.authority.client({ commonName: 'three' });
+  const files = { 'client.crt': three.certificate, 'client.key': three.key, token: 'token-2' };
+  const authority = { 'ca.crt': second.authority.certificate };
+  await rotate({
+    config: kubeconfig(second, { ...fromFiles, as: 'jane', 'as-groups': masters }),
+    ...files,
+    ...authority,
+  });
+  await arrive(second, 'three token-2 jane', found => [
+    ...bearerAndName(found),
+    found.arrived[0]?.headers['impersonate-user'],
+  ]);
+
+  // A plugin instead, and a proxy in between.
+  const expirationTimestamp = new Date(Date.now() + 14_000).toISOString();
+  await plugin.answer({ token: 'exec-1', expirationTimestamp });
+  const proxied = { 'proxy-url': `http://127.0.0.1:${forwardProxy.port}` };
+  await rotate({ config: kubeconfig(second, { exec: plugin.exec() }, proxied), ...files, ...authority });
+  await arrive(second, 'exec-1', ({ authorization, commonName }) =>
+    commonName === undefined ? [authorization?.slice('Bearer '.length)] : ['a certificate'],
+  );
+  assert.ok(forwardProxy.requests.length >= 3);
+
+  // The plugin's next credential.
+  const four = await second.authority.client({ commonName: 'four' });
+  await plugin.answer({ clientCertificateData: four.certificate, clientKeyData: four.key });
+  await arrive(second, 'four', ({ commonName, authorization }) =>
+    authorization === undefined ? [commonName] : ['a token'],
+  );
+  assert.equal(plugin.runs(), 2);
+
+  assert.equal(streams.length, 10);
+  for (const stream of streams) await stream.isAlive();
+  const { requests } = first;
+  const lasting = requests.filter(({ rawUrl }) => /watch=true|\/attach/.test(rawUrl));
+  assert.deepEqual(
+    lasting.map(({ tlsSubject, closedAt }) => [tlsSubject?.commonName, closedAt]),
+    ['one', 'one', 'two', 'two'].map(name => [name, undefined]),
+  );
+  assert.equal(await sample(proxy, 'kube_api_proxy_config_reloads_total{result="success"}'), 3);
+  assert.equal(await sample(proxy, 'kube_api_proxy_config_reloads_total{result="failure"}'), 0);
+  assert.equal(await sample(proxy, 'kube_api_proxy_config_last_reload_successful'), 1);
+  const worse = proxy.log().filter(({ level }) => Number(level) >= 50);
+  assert.deepEqual(worse, []);
+});
+
+function bearerAndName({ commonName, authorization }: Probe): unknown[] {
+  return [commonName, authorization?.slice('Bearer '.length)];
+}

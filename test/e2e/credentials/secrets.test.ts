@@ -1,0 +1,363 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { send as sendPlain } from '../../support/clients/http-client.js';
+import { exchangeRaw } from '../../support/clients/raw-http.js';
+import { eventually } from '../../support/eventually.js';
+import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
+import { createIdToken, startOidcIssuer } from '../../support/identities/oidc-issuer.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
+import {
+  type KubeconfigContents,
+  type KubeconfigForm,
+  writeKubeconfig,
+} from '../../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, runProgram, startProxy } from '../../support/proxy/proxy.js';
+import { bothLegs, probe } from '../credential-probe.js';
+import { send } from '../leg.js';
+
+const masters = ['system:masters'];
+
+/** Every form in which one of these secrets could be written; of a key, every line. */
+function spellings(secrets: readonly string[]): string[] {
+  return secrets.flatMap(secret => {
+    if (secret.includes('PRIVATE KEY')) {
+      const lines = secret.split('\n').filter(line => line.length > 30 && !line.startsWith('-----'));
+      return [...lines, ...lines.map(line => Buffer.from(line).toString('base64').slice(0, 40))];
+    }
+    const base64 = Buffer.from(secret).toString('base64').replace(/=+$/, '');
+    return [secret, base64, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)];
+  });
+}
+
+function assertHidden(text: string, secrets: readonly string[], what: string): void {
+  for (const form of spellings(secrets)) {
+    const at = text.indexOf(form);
+    assert.equal(at, -1, `${what} shows ${form}: ${text.slice(Math.max(0, at - 200), at + 200)}`);
+  }
+  assert.doesNotMatch(text, /-----BEGIN [A-Z ]*PRIVATE KEY/, what);
+}
+
+interface Setting {
+  readonly server: FakeApiServer;
+  /** The built program, or one in this process, which shares the test's standard output. */
+  readonly proxy: RunningProgram | ProxyProcess;
+  readonly path: string;
+  readonly directory: string;
+}
+
+type Contents = Partial<KubeconfigContents>;
+
+/** The program at trace level with this kubeconfig, in this process or as the built program. */
+async function start(
+  t: TestContext,
+  contents: (server: FakeApiServer) => Contents | Promise<Contents>,
+  {
+    args = [],
+    env = {},
+    form = {},
+    tokens = {},
+    built = false,
+  }: {
+    readonly args?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+    readonly form?: KubeconfigForm;
+    readonly tokens?: Record<string, { username: string; groups: string[] }>;
+    readonly built?: boolean;
+  } = {},
+): Promise<Setting> {
+  const basic = { 'team:secret-password': { username: 'team', groups: masters } };
+  const server = await startFakeApiServer({ clientCertificates: 'optional', tokens, basic });
+  t.after(() => server.kill());
+  const known = { server: server.url, ca: server.authority.certificate };
+  const { path, directory, remove } = await writeKubeconfig({ ...known, ...(await contents(server)) }, form);
+  t.after(() => remove());
+  const flags = ['--kubeconfig', path, '--reject-paths=', '--log-level=trace', ...args];
+  if (!built) return { server, proxy: await startInProcess(t, flags, env), path, directory };
+  const proxy = await startProxy(flags, env);
+  t.after(() => proxy.stop('SIGKILL'));
+  return { server, proxy, path, directory };
+}
+
+/** Everything that a client or an operator can read: answers of both legs, the own endpoints, stdout and the log. */
+async function assertNothingShows(
+  { server, proxy }: Setting,
+  secrets: readonly string[],
+  what: string,
+): Promise<void> {
+  for (const leg of bothLegs) {
+    assertHidden((await probe(proxy, server, leg)).answer.raw, secrets, `${what}: an answer (${leg})`);
+  }
+  for (const path of ['/-/metrics', '/-/readyz?verbose', '/-/livez?verbose', '/-/', '/-/config']) {
+    const { text, rawHeaders } = await sendPlain(proxy.port, path);
+    assertHidden(text + rawHeaders.join(), secrets, `${what}: ${path}`);
+  }
+  assertHidden(proxy.stderr(), secrets, `${what}: the log`);
+  if ('stdout' in proxy) assertHidden(proxy.stdout(), secrets, `${what}: stdout`);
+}
+
+/** Checks the program in use, after a broken edit, with 401s of the API server, with the API server down, and at the end. */
+async function assertHiddenAllAlong(setting: Setting, secrets: readonly string[]): Promise<void> {
+  const { server, proxy, path } = setting;
+  await assertNothingShows(setting, secrets, 'in use');
+  const intact = await readFile(path, 'utf8');
+  await writeFile(path, `${intact}\n  token: [${secrets.join('}')}: {`);
+  const complained = () => proxy.log().some(({ msg }) => String(msg).startsWith('configuration cannot'));
+  await eventually('a line in the log', complained);
+  await assertNothingShows(setting, secrets, 'after a broken edit');
+  const refuse = server.intercept((_request, response) => {
+    response.writeHead(401, { 'Content-Type': 'text/plain' }).end('no');
+    return true;
+  });
+  await assertNothingShows(setting, secrets, 'when refused');
+  refuse();
+  await server.kill();
+  await assertNothingShows(setting, secrets, 'without an API server');
+  await proxy.stop();
+  assertHidden(proxy.stderr() + ('stdout' in proxy ? proxy.stdout() : ''), secrets, 'the end');
+}
+
+describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => {
+  test('a token of the kubeconfig', async t => {
+    const token = 'secret-token-of-kubeconfig';
+    const tokens = { [token]: { username: 'one', groups: masters } };
+    const setting = await start(t, () => ({ token }), { tokens, built: true });
+    assert.equal((await probe(setting.proxy, setting.server)).authorization, `Bearer ${token}`);
+    await assertHiddenAllAlong(setting, [token]);
+  });
+
+  test('a token of --token, of the environment and of --config', async t => {
+    const token = 'secret-token-of-a-flag';
+    const tokens = { [token]: { username: 'one', groups: masters } };
+    const byFlag = await start(t, () => ({}), { tokens, args: ['--token', token], built: true });
+    assert.equal((await probe(byFlag.proxy, byFlag.server)).code, 200);
+    await assertNothingShows(byFlag, [token], 'the flag');
+    const byVariable = await start(t, () => ({}), {
+      tokens,
+      env: { KUBE_API_PROXY_TOKEN: token },
+      built: true,
+    });
+    assert.equal((await probe(byVariable.proxy, byVariable.server)).code, 200);
+    await assertNothingShows(byVariable, [token], 'the variable');
+    const config = join(byFlag.directory, 'flags.yaml');
+    await writeFile(config, `token: ${token}\n`);
+    const byFile = await start(t, () => ({}), { tokens, args: ['--config', config], built: true });
+    assert.equal((await probe(byFile.proxy, byFile.server)).code, 200);
+    await assertNothingShows(byFile, [token], 'the file');
+  });
+
+  test('a tokenFile, one that becomes unusable too', async t => {
+    const token = 'secret-token-of-a-file';
+    const tokens = { [token]: { username: 'one', groups: masters } };
+    const contents = async (server: FakeApiServer): Promise<Contents> => ({
+      server: server.url,
+      user: { tokenFile: 'token' },
+    });
+    const directory = join((await writeKubeconfigFolder(t)).directory);
+    await writeFile(join(directory, 'token'), token);
+    const setting = await start(t, contents, { tokens, form: { directory } });
+    assert.equal((await probe(setting.proxy, setting.server)).code, 200);
+    await writeFile(join(directory, 'token'), `${token}\nsecret-second-line`);
+    const complained = () => /a token cannot have/.test(setting.proxy.stderr());
+    await eventually('a line in the log', complained);
+    await assertNothingShows(setting, [token, 'secret-second-line'], 'after a broken write');
+  });
+
+  test('a user name with a password', async t => {
+    const password = 'secret-password';
+    const setting = await start(t, () => ({ username: 'team', password }));
+    assert.equal((await probe(setting.proxy, setting.server)).code, 200);
+    await assertHiddenAllAlong(setting, [password, `team:${password}`]);
+  });
+
+  for (const credentials of ['inline', 'files'] as const) {
+    test(`the key of a client certificate (${credentials})`, async t => {
+      let key = '';
+      const contents = async (server: FakeApiServer): Promise<Contents> => {
+        const pair = await server.authority.client();
+        key = pair.key;
+        return pair;
+      };
+      const setting = await start(t, contents, { form: { credentials } });
+      assert.equal((await probe(setting.proxy, setting.server)).commonName, 'admin');
+      if (credentials === 'files') {
+        await writeFile(join(setting.directory, 'client.key'), key.replace('MI', 'IM'));
+        const complained = () => /client\.key/.test(setting.proxy.stderr());
+        await eventually('a line in the log', complained);
+        await assertNothingShows(setting, [key], 'after a broken write');
+      }
+      await assertHiddenAllAlong(setting, [key]);
+    });
+  }
+
+  test('the input and the output of an exec plugin', async t => {
+    const plugin = await writeExecPlugin();
+    t.after(() => plugin.remove());
+    const token = 'secret-token-of-plugin';
+    const secrets = [token, 'secret-of-args', 'secret-of-env', 'secret-of-extension', 'secret-of-inherited'];
+    const extension = { audience: 'secret-of-extension' };
+    const setting = await start(
+      t,
+      async server => {
+        const { certificate, key } = await server.authority.client({ commonName: 'of-plugin' });
+        secrets.push(key);
+        await plugin.answer({ token, clientCertificateData: certificate, clientKeyData: key });
+        await plugin.complain('a line for the log\n');
+        return {
+          user: {
+            exec: plugin.exec({
+              args: ['--password=secret-of-args'],
+              env: [{ name: 'SECRET', value: 'secret-of-env' }],
+              provideClusterInfo: true,
+            }),
+          },
+          cluster: { extensions: [{ name: 'client.authentication.k8s.io/exec', extension }] },
+        };
+      },
+      { env: { INHERITED: 'secret-of-inherited' }, built: true },
+    );
+    const { commonName, authorization } = await probe(setting.proxy, setting.server);
+    assert.deepEqual([commonName, authorization], ['of-plugin', `Bearer ${token}`]);
+    assert.match(JSON.stringify(plugin.infos()), /secret-of-extension/);
+    assert.match(setting.proxy.stderr(), /a line for the log/);
+    await assertHiddenAllAlong(setting, secrets);
+  });
+
+  for (const [what, stdout] of [
+    ['no JSON', '{"kind":"ExecCredential","status":{"token":"secret-of-stdout"'],
+    ['no ExecCredential', '{"kind":"secret-of-stdout","apiVersion":"secret-of-stdout"}'],
+    [
+      'a bad token',
+      '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"secret-of-stdout\\n"}}',
+    ],
+    [
+      'a bad certificate',
+      '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"clientCertificateData":"secret-of-stdout","clientKeyData":"secret-of-stdout"}}',
+    ],
+    [
+      'a bad time',
+      '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"secret-of-stdout","expirationTimestamp":"secret-of-stdout"}}',
+    ],
+  ] as const) {
+    test(`the stdout of an exec plugin that writes ${what}`, async t => {
+      const plugin = await writeExecPlugin();
+      t.after(() => plugin.remove());
+      await plugin.write(stdout);
+      await plugin.complain('Authorization: Bearer secret-of-stderr\n{"token": "secret-of-stderr"}\n');
+      const exec = plugin.exec({ args: ['secret-of-args'], env: [{ name: 'S', value: 'secret-of-env' }] });
+      const setting = await start(t, () => ({ user: { exec } }));
+      assert.equal((await probe(setting.proxy, setting.server)).code, 503);
+      const secrets = ['secret-of-stdout', 'secret-of-args', 'secret-of-env', 'secret-of-stderr'];
+      await assertNothingShows(setting, secrets, 'a failing plugin');
+    });
+  }
+
+  test('the tokens and the client secret of an oidc auth provider', async t => {
+    const tokens: Record<string, { username: string; groups: string[] }> = {};
+    const secrets = ['secret-of-client', 'secret-refresh-1', 'secret-refresh-2', 'secret-of-description'];
+    const expired = createIdToken(new Date(Date.now() - 3_600_000));
+    const fresh = createIdToken(new Date(Date.now() + 3_600_000));
+    tokens[fresh] = { username: 'alice', groups: masters };
+    secrets.push(expired, fresh);
+    let answers = 0;
+    const setting = await start(
+      t,
+      async server => {
+        const issuer = await startOidcIssuer(server.authority);
+        t.after(() => issuer.close());
+        issuer.answer = ({ form, authorization }) => {
+          answers += 1;
+          if (answers > 2) return { body: { id_token: fresh, refresh_token: 'secret-refresh-2' } };
+          const error_description = `secret-of-description ${form['refresh_token']} ${authorization}`;
+          return { status: 400, body: { error: 'secret-of-description', error_description } };
+        };
+        const config = {
+          'idp-issuer-url': issuer.url,
+          'client-id': 'kubernetes',
+          'client-secret': 'secret-of-client',
+          'idp-certificate-authority-data': Buffer.from(server.authority.certificate).toString('base64'),
+          'id-token': expired,
+          'refresh-token': 'secret-refresh-1',
+        };
+        return { user: { 'auth-provider': { name: 'oidc', config } } };
+      },
+      { tokens },
+    );
+    await assertNothingShows(setting, secrets, 'without a token');
+    const recovered = async () => (await probe(setting.proxy, setting.server)).code === 200;
+    await eventually('recovery', recovered);
+    await assertHiddenAllAlong(setting, secrets);
+  });
+
+  test("clients' own credentials, in headers, URLs and subprotocols", async t => {
+    const setting = await start(t, async server => server.authority.client(), { built: true });
+    const { proxy, server } = setting;
+    const secrets = ['secret-of-client-header', 'secret-of-query', 'secret-of-authority', 'secret-of-cookie'];
+    const subprotocol = Buffer.from('secret-of-subprotocol').toString('base64url');
+    secrets.push('secret-of-subprotocol');
+    const headers = ['Authorization: Bearer secret-of-client-header', 'Cookie: session=secret-of-cookie'];
+    for (const down of [false, true]) {
+      if (down) await server.kill();
+      for (const leg of bothLegs) {
+        const target = '/api/v1/namespaces/default/pods/missing/exec?token=secret-of-query';
+        const offer = [`Sec-WebSocket-Protocol: base64url.bearer.authorization.k8s.io.${subprotocol}`];
+        const more = leg === 'plain' ? [] : offer;
+        const answer = await send(proxy.port, { leg, target, headers: [...headers, ...more] });
+        assert.ok(answer.code >= 400);
+        assertHidden(answer.raw, secrets, `an answer (${leg})`);
+        await send(proxy.port, { leg, target: 'http://u:secret-of-authority@127.0.0.1/version', headers });
+      }
+    }
+    await exchangeRaw(
+      proxy.port,
+      'GET /x HTTP/1.1\r\nAuthorization: Bearer secret-of-client-header\r\nBad Header\r\n\r\n',
+    );
+    await assertNothingShows(setting, secrets, 'requests of clients');
+  });
+
+  test('values of flags and of the kubeconfig in a start-up problem', async t => {
+    const { path, directory } = await writeKubeconfigFolder(t);
+    const bad = join(directory, 'bad.yaml');
+    await writeFile(bad, `${await readFile(path, 'utf8')}\nusers: {secret-in-yaml: [`);
+    const config = join(directory, 'flags.yaml');
+    await writeFile(config, 'token: [secret-in-config]\npassword: {a: secret-in-config}\n');
+    const secrets = ['secret flag token', 'secret-of-flag', 'secret-in-yaml', 'secret-in-config'];
+    const runs: readonly (readonly [readonly string[], Readonly<Record<string, string>>?])[] = [
+      [['--kubeconfig', path, '--token', 'secret flag token']],
+      [
+        [
+          '--kubeconfig',
+          path,
+          '--token',
+          'secret-of-flag',
+          '--username',
+          'x',
+          '--password',
+          'secret-of-flag',
+        ],
+      ],
+      [['--kubeconfig', bad]],
+      [['--kubeconfig', path, '--config', config]],
+      [['--kubeconfig', path], { KUBE_API_PROXY_TOKEN: 'secret flag token' }],
+      [['--kubeconfig', path, '--tokn=secret-of-flag']],
+    ];
+    for (const [args, env] of runs) {
+      assertHidden((await startUpProblems(args, env)).join('\n'), secrets, args.join(' '));
+    }
+    for (const [args, env] of runs.slice(1, 4)) {
+      const { code, stdout, stderr } = await runProgram(args, env);
+      assert.equal(code, 1, args.join(' '));
+      assert.notEqual(stderr, '');
+      assertHidden(stdout + stderr, secrets, args.join(' '));
+    }
+  });
+});
+
+/** A folder with a kubeconfig that has a token in it. */
+async function writeKubeconfigFolder(t: TestContext) {
+  const kubeconfig = await writeKubeconfig({ server: 'https://127.0.0.1:1', token: 'secret-in-yaml' });
+  t.after(() => kubeconfig.remove());
+  return kubeconfig;
+}

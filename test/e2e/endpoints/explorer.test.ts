@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { readdir, stat } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { anyApiServer } from '../../support/any-api-server.js';
+import { send } from '../../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
+import { projectFile } from '../../support/project.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { startStack } from '../../support/proxy/stack.js';
+
+const scope = { after };
+const server = await anyApiServer(scope);
+const { proxy, kubeconfig } = await startStack(scope, {
+  server,
+  flags: ['--api-prefix=/k8s/'],
+});
+const { port } = proxy;
+const page = await send(port, '/-/ui/');
+const script = /src="(main-[^"]+\.js)"/.exec(page.text)?.[1] as string;
+
+describe('the page', () => {
+  it('is HTML that names its files by a hash of their content, and has no script or style of its own', () => {
+    assert.equal(page.status, 200);
+    assert.equal(page.headers['content-type'], 'text/html; charset=utf-8');
+    assert.match(page.text, /<link rel="stylesheet" href="main-[A-Z0-9]+\.css">/);
+    assert.match(page.text, /<script type="module" src="main-[A-Z0-9]+\.js"><\/script>/);
+    assert.doesNotMatch(page.text, /<style|<script>|\sstyle=|\son[a-z]+=/);
+  });
+
+  it('may load nothing but its own files and this origin, run nothing inline, and not be framed', () => {
+    const policy = new Map(
+      (page.headers['content-security-policy'] as string)
+        .split('; ')
+        .map(directive => directive.split(/ (.*)/, 2) as [string, string]),
+    );
+    assert.equal(policy.get('default-src'), "'none'");
+    for (const source of ['script-src', 'style-src', 'connect-src', 'img-src'])
+      assert.equal(policy.get(source), "'self'", source);
+    for (const none of ['frame-ancestors', 'base-uri', 'form-action'])
+      assert.equal(policy.get(none), "'none'", none);
+    assert.equal(policy.get('require-trusted-types-for'), "'script'");
+    assert.equal(page.headers['x-content-type-options'], 'nosniff');
+    assert.equal(page.headers['referrer-policy'], 'no-referrer');
+    assert.equal(page.headers['cross-origin-opener-policy'], 'same-origin');
+  });
+
+  it('is revalidated by its ETag, and a file with a hash in its name is cached forever', async () => {
+    assert.equal(page.headers['cache-control'], 'no-cache');
+    assert.match(page.headers.etag ?? '', /^"[^"]+"$/);
+    for (const path of ['/-/ui/', `/-/ui/${script}`]) {
+      const { headers } = await send(port, path);
+      const again = await send(port, path, { headers: { 'If-None-Match': headers.etag as string } });
+      assert.deepEqual([again.status, again.text, again.headers.etag], [304, '', headers.etag]);
+    }
+    const { headers } = await send(port, `/-/ui/${script}`);
+    assert.equal(headers['cache-control'], 'public, max-age=31536000, immutable');
+    assert.equal(headers['content-type'], 'text/javascript; charset=utf-8');
+  });
+
+  it('is sent in the smallest coding that the client accepts, each with its own ETag', async () => {
+    const path = `/-/ui/${script}`;
+    const plain = await send(port, path);
+    const coded = async (accept: string) => send(port, path, { headers: { 'Accept-Encoding': accept } });
+    const br = await coded('gzip, deflate, br, zstd');
+    const gzip = await coded('gzip, br;q=0');
+    assert.deepEqual(
+      [plain, gzip, br].map(({ headers }) => headers['content-encoding']),
+      [undefined, 'gzip', 'br'],
+    );
+    assert.deepEqual(gunzipSync(gzip.body), plain.body);
+    assert.deepEqual(brotliDecompressSync(br.body), plain.body);
+    assert.equal(new Set([plain, gzip, br].map(({ headers }) => headers.etag)).size, 3);
+    for (const { headers } of [plain, gzip, br]) assert.equal(headers['vary'], 'Accept-Encoding');
+  });
+
+  it('takes at most 200 KB on its way to a browser, with all parts that are loaded later', async () => {
+    const folder = projectFile('dist/explorer');
+    const names = (await readdir(folder)).filter(name => name.endsWith('.gz'));
+    const sizes = await Promise.all(names.map(async name => (await stat(join(folder, name))).size));
+    const sum = sizes.reduce((total, size) => total + size, 0);
+    assert.ok(sum > 30_000 && sum < 200 * 1024, `${sum} bytes`);
+  });
+
+  it('answers HEAD like GET without the body', async () => {
+    const { status, headers, text } = await send(port, '/-/ui/', { method: 'HEAD' });
+    assert.deepEqual([status, text, headers.etag], [200, '', page.headers.etag]);
+  });
+
+  it('is found without its final slash, and has only its files below it', async () => {
+    const { status, headers } = await send(port, '/-/ui?x');
+    assert.deepEqual([status, headers.location], [301, 'ui/']);
+    for (const path of [
+      ...['/-/ui/index.html', '/-/ui/main.js', '/-/ui/tsconfig.json', '/-/UI/'],
+      ...[`/-/ui/${script}.br`, `/-/ui//${script}`, `/-/ui/x/${script}`, '/-/ui/constructor'],
+    ])
+      assert.equal((await send(port, path)).status, 404, path);
+    for (const path of ['/-/ui/../../package.json', '/-/ui/%2e%2e%2fmain.js'])
+      assert.equal((await send(port, path)).status, 400, path);
+    assert.equal((await send(port, '/-/ui/', { method: 'POST' })).status, 404);
+    assert.ok((await server.arrivals()).every(({ target }) => !target.includes('ui')));
+  });
+
+  it('is subject to the Host rule, like everything else', async () => {
+    for (const path of ['/-/ui/', `/-/ui/${script}`, '/-/']) {
+      const { status } = await send(port, path, { headers: { Host: 'evil.example' } });
+      assert.equal(status, 403, path);
+    }
+  });
+});
+
+describe('the index', () => {
+  it('is HTML for a browser and text for others, and lists what is below it', async () => {
+    const html = await send(port, '/-/', { headers: { Accept: 'text/html,*/*;q=0.8' } });
+    const text = await send(port, '/-/');
+    assert.equal(html.headers['content-type'], 'text/html; charset=utf-8');
+    assert.match(html.headers['content-security-policy'] as string, /^default-src 'none'/);
+    assert.equal(text.headers['content-type'], 'text/plain; charset=utf-8');
+    for (const name of ['ui/', 'clusters', 'kubeconfig', 'rules', 'metrics', 'livez', 'readyz']) {
+      assert.ok(html.text.includes(`<a href="${name}">`), name);
+      assert.match(text.text, new RegExp(`^/-/${name} `, 'm'));
+      assert.ok([200, 400, 404].includes((await send(port, `/-/${name}`)).status), name);
+    }
+  });
+});
+
+it('/-/clusters names the path of the API and the state of the cluster at /, even without --all-contexts', async () => {
+  const { status, json } = await send(port, '/-/clusters');
+  assert.equal(status, 200);
+  const { root, sandboxesProxiedPages, sharesTokens, clusters } = json as {
+    readonly root: unknown;
+    readonly sandboxesProxiedPages: boolean;
+    readonly sharesTokens: boolean;
+    readonly clusters: readonly Record<string, unknown>[];
+  };
+  assert.deepEqual(root, { path: '/k8s' });
+  assert.deepEqual([sandboxesProxiedPages, sharesTokens], [false, false]);
+  assert.equal(clusters.length, 1);
+  const [{ path, current, server: address, state } = {}] = clusters;
+  assert.deepEqual([path, current, address, state], ['/k8s', true, server.url, 'ready']);
+});
+
+it('/-/clusters says whether clients have to be told the authority of the certificate that they see', async t => {
+  const { server: api, files, ca, port: first } = await startStack(t, { tls: true });
+  const answerAt = async (port: number, host?: string) => {
+    const session = await connectHttp2(port, ca);
+    const { text } = await ask(session, '/-/clusters', host === undefined ? {} : { headers: { host } });
+    session.destroy();
+    return (JSON.parse(text) as { readonly hasOwnAuthority: boolean }).hasOwnAuthority;
+  };
+  assert.equal(await answerAt(first), true);
+  for (const [url, expected] of [
+    ['https://localhost:1', true],
+    // Another program ends TLS at these addresses.
+    ['https://gw.example', false],
+    ['http://localhost:1', false],
+  ] as const) {
+    const flags = [`--public-url=${url}`];
+    const other = await startStack(t, { run: startInProcess, server: api, tls: files, flags });
+    assert.equal(await answerAt(other.port), expected, url);
+  }
+  const { json } = await send(port, '/-/clusters');
+  assert.equal((json as { readonly hasOwnAuthority: boolean }).hasOwnAuthority, false);
+});
+
+describe('--explorer=false', () => {
+  it('removes the page, and its line in the index', async t => {
+    const other = await startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--explorer=false']);
+    for (const path of ['/-/ui/', '/-/ui', '/-/ui/x'])
+      assert.equal((await send(other.port, path)).status, 404);
+    const { status, text } = await send(other.port, '/-/');
+    assert.equal(status, 200);
+    assert.doesNotMatch(text, /ui/);
+  });
+});
+
+it('the page is served over TLS and HTTP/2 to callers without a credential', async t => {
+  const secure = await startStack(t, { tls: true, flags: ['--token-auth-file=/dev/null'] });
+  const session = await connectHttp2(secure.port, secure.ca);
+  t.after(() => session.destroy());
+  for (const path of ['/-/ui/', `/-/ui/${script}`, '/-/'])
+    assert.equal((await ask(session, path)).status, 200, path);
+  assert.equal((await ask(session, '/-/clusters')).status, 401);
+  assert.equal((await ask(session, '/-/ui/', { headers: { host: 'evil.example' } })).status, 403);
+});
+
+it('the page is served on a Unix socket', async t => {
+  const socketPath = join(tmpdir(), `explorer-${process.pid}.sock`);
+  await startStack(t, { flags: [`--unix-socket=${socketPath}`] });
+  const status = await new Promise((resolve, reject) => {
+    const headers = { Host: 'localhost' };
+    request({ socketPath, path: '/-/ui/', headers }, response => resolve(response.resume().statusCode))
+      .on('error', reject)
+      .end();
+  });
+  assert.equal(status, 200);
+});

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { send } from '../../support/clients/http-client.js';
+import { eventually } from '../../support/eventually.js';
+import { startProxy } from '../../support/proxy/proxy.js';
+
+let silent: net.Server;
+before(async () => {
+  silent = net.createServer(socket => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+});
+after(() => silent.close());
+
+describe('a scrape', { concurrency: true }, () => {
+  test('does not wait for an API server that accepts and never answers', async t => {
+    const { port } = silent.address() as AddressInfo;
+    const proxy = await startProxy([
+      `--server=http://127.0.0.1:${port}`,
+      '--admin-port=0',
+      '--admin-address=127.0.0.1',
+    ]);
+    t.after(() => proxy.stop('SIGKILL'));
+    const isAdmin = ({ msg }: Record<string, unknown>) => msg === 'admin listener';
+    await eventually('the line of the admin listener', () => proxy.log().some(isAdmin));
+    const admin = Number(/\d+$/.exec(String(proxy.log().find(isAdmin)?.['address']))?.[0]);
+    const scrape = async (at: number, path: string): Promise<string> => {
+      const started = performance.now();
+      const { status, text } = await send(at, path);
+      assert.equal(status, 200);
+      // The check of the API server itself takes 5 s.
+      assert.ok(performance.now() - started < 4_000, `it took ${performance.now() - started} ms`);
+      assert.match(text, /^kube_api_proxy_ready\{check="shutdown"\} 1$/m);
+      return text;
+    };
+    await scrape(proxy.port, '/-/metrics');
+    await scrape(admin, '/metrics');
+    // readyz waits for the results of the same checks.
+    assert.equal((await send(admin, '/readyz')).status, 500);
+    for (const text of [await scrape(admin, '/metrics'), await scrape(proxy.port, '/-/metrics')]) {
+      assert.match(text, /^kube_api_proxy_ready\{check="credentials"\} 1$/m);
+      assert.match(text, /^kube_api_proxy_ready\{check="upstream"\} 0$/m);
+    }
+  });
+});

@@ -1,0 +1,396 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
+import { after, describe, test } from 'node:test';
+import { parse, stringify } from 'yaml';
+import { type AnyApiServer, anyApiServer, embedded } from '../../support/any-api-server.js';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
+import { send } from '../../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
+import { javascriptClientTest, runJavascript } from '../../support/clients/javascript-client.js';
+import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
+import { createOidcSigner } from '../../support/identities/oidc-signer.js';
+import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
+import { tokens } from '../../support/kube-apiserver/authority-files.js';
+import { startGateway } from '../../support/proxy/gateway.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { assertStatus, legs, send as sendRaw } from '../leg.js';
+
+const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-e2e-'));
+after(() => rm(folder, { recursive: true }));
+
+/** A token of the run's API server, too. */
+const token = tokens.admin;
+const server = await anyApiServer(
+  { after },
+  {
+    tokens: {
+      [token]: { username: 'admin', groups: ['system:masters'] },
+      [proxyToken]: { username: 'proxy' },
+    },
+  },
+);
+/** A server like Rancher: its API is below a path. */
+const serverPath = '/k8s/clusters/c-1';
+const rancher = await startFakeApiServer({
+  clientCertificates: 'optional',
+  tokens: { [token]: { username: 'admin', groups: ['system:masters'] } },
+});
+after(() => rancher.kill());
+rancher.intercept(incoming => {
+  if (incoming.url?.startsWith(`${serverPath}/`)) incoming.url = incoming.url.slice(serverPath.length);
+  return false;
+});
+
+const files = await createServingFiles();
+after(() => files.remove());
+await files.replace('tls.crt', (await readFile(files.certificate, 'utf8')) + files.authority.certificate);
+
+const named = (name: string, fields: object) => ({ name, ...fields });
+const authorityOf = ({ authority }: Pick<AnyApiServer, 'authority'>) => ({
+  'certificate-authority-data': Buffer.from(authority.certificate).toString('base64'),
+});
+const kubeconfig = join(folder, 'own');
+await writeFile(
+  kubeconfig,
+  stringify({
+    clusters: [
+      named('plain', { cluster: { server: server.url, ...authorityOf(server) } }),
+      named('below', { cluster: { server: rancher.url + serverPath, ...authorityOf(rancher) } }),
+    ],
+    users: [named('own', { user: { token } })],
+    contexts: [
+      named('dev', { context: { cluster: 'plain', user: 'own', namespace: 'team-0' } }),
+      named('rancher', { context: { cluster: 'below', user: 'own' } }),
+      named('kube-api-proxy', { context: { cluster: 'plain', user: 'own' } }),
+      named('off', { context: { cluster: 'plain', user: 'own' } }),
+    ],
+    'current-context': 'dev',
+  }),
+);
+const flag = `--kubeconfig=${kubeconfig}`;
+
+interface Config {
+  clusters: { name: string; cluster: Record<string, string> }[];
+  users: { name: string; user: Record<string, unknown> }[];
+  contexts: { name: string; context: { cluster: string; user?: string; namespace?: string } }[];
+  'current-context': string;
+}
+
+function serversOf(text: string): Record<string, string | undefined> {
+  const { clusters } = parse(text) as Config;
+  return Object.fromEntries(clusters.map(({ name, cluster }) => [name, cluster['server']]));
+}
+
+/** Runs kubectl with a kubeconfig, without an input for prompts. */
+async function withKubeconfig(text: string, args: readonly string[], env: Record<string, string> = {}) {
+  const file = join(await mkdtemp(join(folder, 'caller-')), 'config');
+  await writeFile(file, text);
+  return kubectl(['--kubeconfig', file, ...args], { env: { HOME: folder, ...env } });
+}
+
+const listPodsInEachContext = `
+import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+const config = new KubeConfig();
+config.loadFromFile(process.argv[2]);
+for (const { name } of config.contexts) {
+  config.setCurrentContext(name);
+  const pods = await config.makeApiClient(CoreV1Api).listNamespacedPod({ namespace: 'team-0' });
+  console.log(name, pods.items[0].metadata.name);
+}
+`;
+
+const plain = await startInProcess({ after }, [flag]);
+const many = await startInProcess({ after }, [
+  ...[flag, '--all-contexts', '--contexts=dev,rancher,kube-api-proxy'],
+]);
+
+describe('/-/kubeconfig', () => {
+  test('has the name and the namespace of the current context, and nothing of its user', async () => {
+    const { text, headers, status } = await send(plain.port, '/-/kubeconfig');
+    assert.equal(status, 200);
+    assert.equal(headers['content-type'], 'application/yaml');
+    assert.equal(headers['cache-control'], 'no-store');
+    assert.equal(headers['x-content-type-options'], 'nosniff');
+    assert.deepEqual(serversOf(text), { dev: plain.url });
+    const config = parse(text) as Config;
+    assert.deepEqual(config.contexts, [{ name: 'dev', context: { cluster: 'dev', namespace: 'team-0' } }]);
+    assert.equal(config['current-context'], 'dev');
+    assert.doesNotMatch(text, new RegExp(`${token}|${new URL(server.url).port}|${folder}`));
+  });
+
+  test('is called kube-api-proxy if only flags name the API server', async t => {
+    const { port, url } = await startInProcess(t, ['--server=http://127.0.0.1:1', '--kubeconfig=/dev/null']);
+    assert.deepEqual(serversOf((await send(port, '/-/kubeconfig')).text), { 'kube-api-proxy': url });
+  });
+
+  kubectlTest('leads kubectl to / and to each context that is served', async () => {
+    const { text } = await send(many.port, '/-/kubeconfig');
+    const { url } = many;
+    assert.deepEqual(serversOf(text), {
+      // `/` follows the proxy's current context, so it is not that context and gets another name.
+      'kube-api-proxy-current': url,
+      dev: `${url}/clusters/dev`,
+      rancher: `${url}/clusters/rancher`,
+      'kube-api-proxy': `${url}/clusters/kube-api-proxy`,
+    });
+    for (const args of [[], ['--context=dev'], ['--context=rancher', '-n', 'team-0']]) {
+      const { stdout, stderr } = await withKubeconfig(text, [...args, 'get', 'pods', '-o', 'name']);
+      assert.match(stdout, /^pod\/web-\d$/m, stderr);
+    }
+  });
+
+  javascriptClientTest(
+    'leads @kubernetes/client-node to / and to each context, over http:// too',
+    async () => {
+      const { text } = await send(many.port, '/-/kubeconfig');
+      const file = join(folder, 'for-javascript');
+      await writeFile(file, text);
+      const printed = await runJavascript(listPodsInEachContext, [file]);
+      assert.deepEqual(printed.trim().split('\n'), [
+        'kube-api-proxy-current web-0',
+        'dev web-0',
+        'rancher web-0',
+        'kube-api-proxy web-0',
+      ]);
+    },
+  );
+
+  kubectlTest('has the path of the server, which clients of / send themselves', async t => {
+    const { port, url } = await startInProcess(t, [flag, '--context=rancher']);
+    const { text } = await send(port, '/-/kubeconfig');
+    assert.deepEqual(serversOf(text), { rancher: url + serverPath });
+    const { stdout, stderr } = await withKubeconfig(text, ['get', 'pods', '-o', 'name']);
+    assert.match(stdout, /^pod\/web-0$/m, stderr);
+    const appending = await startInProcess(t, [flag, '--context=rancher', '--append-server-path']);
+    const own = (await send(appending.port, '/-/kubeconfig')).text;
+    assert.deepEqual(serversOf(own), { rancher: appending.url });
+    const found = await withKubeconfig(own, ['get', 'pods', '-o', 'name']);
+    assert.match(found.stdout, /^pod\/web-0$/m, found.stderr);
+  });
+
+  test('has no prefix that kubectl would not send', async t => {
+    const { port, url } = await startInProcess(t, [flag, '--api-prefix=/api/']);
+    assert.deepEqual(serversOf((await send(port, '/-/kubeconfig')).text), { dev: url });
+  });
+
+  kubectlTest('works at once over TLS, where kubectl would prompt without a user', async t => {
+    const { port, address } = await startInProcess(t, [flag, ...files.flags]);
+    const session = await connectHttp2(port, files.authority.certificate);
+    const { text, status } = await ask(session, '/-/kubeconfig');
+    const head = await ask(session, '/-/kubeconfig', { headers: { ':method': 'HEAD' } });
+    session.destroy();
+    assert.equal(status, 200);
+    assert.equal(head.status, 200);
+    assert.equal(head.text, '');
+    assert.deepEqual(serversOf(text), { dev: `https://${address}` });
+    const { stdout, stderr } = await withKubeconfig(text, ['get', 'pods', '-o', 'name']);
+    assert.match(stdout, /^pod\/web-\d$/m, stderr);
+    const userless = text.replace(/^ {6}user: .*\n/gm, '');
+    assert.match((await withKubeconfig(userless, ['get', 'pods'])).stdout, /Please enter Username/);
+  });
+
+  kubectlTest(
+    'leads kubectl to the proxy, which sends its own token to the API server',
+    embedded,
+    async () => {
+      const { text } = await send(plain.port, '/-/kubeconfig');
+      const { stdout, stderr } = await withKubeconfig(text, ['get', 'pods', '-o', 'name']);
+      assert.match(stdout, /^pod\/web-\d$/m, stderr);
+      const { requests } = server.embedded;
+      assert.equal(
+        requests.findLast(({ rawUrl }) => /\/pods\b/.test(rawUrl))?.headers['authorization'],
+        `Bearer ${token}`,
+      );
+    },
+  );
+
+  test('gets a 404 on a Unix socket, whatever Host says, unless --public-url is set', async t => {
+    const socketPath = join(folder, 'socket');
+    const get = async () => {
+      const asked = request({ socketPath, path: '/-/kubeconfig', headers: { host: 'localhost' } }).end();
+      const response = await new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
+        asked.once('response', resolve).once('error', reject);
+      });
+      return { status: response.statusCode, text: await readText(response) };
+    };
+    const first = await startInProcess(t, [flag, `--unix-socket=${socketPath}`]);
+    const { status, text } = await get();
+    assert.equal(status, 404);
+    assert.match(text, /"kind":"Status".*--public-url/);
+    await first.stop();
+    await startInProcess(t, [flag, `--unix-socket=${socketPath}`, '--public-url=http://gw.example/k8s/']);
+    assert.deepEqual(serversOf((await get()).text), { dev: 'http://gw.example/k8s' });
+  });
+
+  test('answers only GET and HEAD, and no upgrade', async () => {
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+      const question = { method, body: '' };
+      const [own, other] = [
+        await send(plain.port, '/-/kubeconfig', question),
+        await send(plain.port, '/-/metrics', question),
+      ];
+      assert.equal(own.status, other.status, method);
+      assert.ok(own.status >= 400, method);
+    }
+    for (const leg of ['websocket', 'spdy'] as const) {
+      const answer = await sendRaw(plain.port, { leg, target: '/-/kubeconfig' });
+      assert.notEqual(answer.code, 101, legs[leg].join());
+      const evil = await sendRaw(plain.port, { leg, target: '/-/kubeconfig', host: ['Host: evil.example'] });
+      assertStatus(evil, 403, leg);
+    }
+  });
+
+  test('has the host that the request names, for `/` and for each context', async t => {
+    const proxy = await startInProcess(t, [flag, '--all-contexts', '--contexts=dev,rancher']);
+    for (const host of [`127.0.0.1:${proxy.port}`, 'localhost']) {
+      const { text } = await send(proxy.port, '/-/kubeconfig', { headers: { host } });
+      assert.deepEqual(serversOf(text), {
+        'kube-api-proxy': `http://${host}`,
+        dev: `http://${host}/clusters/dev`,
+        rancher: `http://${host}/clusters/rancher`,
+      });
+      const { contexts } = parse(text) as Config;
+      assert.deepEqual(
+        contexts.map(({ context }) => context.namespace),
+        ['team-0', 'team-0', undefined],
+      );
+    }
+    const unnamed = await sendRaw(proxy.port, { target: '/-/kubeconfig', host: [], version: '1.0' });
+    assertStatus(unnamed, 403, 'no Host');
+  });
+
+  test('has no host that programs read differently, even if --accept-hosts accepts every host', async t => {
+    const { port, address } = await startInProcess(t, [flag, '--accept-hosts=.*', ...files.flags]);
+    const session = await connectHttp2(port, files.authority.certificate);
+    t.after(() => session.destroy());
+    for (const authority of [
+      ...['a"b', "a'b", 'a:0', 'a:99999', 'a%2fb', '{a}', '*', '&a', '`a`', '[::1', '[::g]', 'a<b', '$(id)'],
+      ...['a:b@c', 'a@c', 'a/b', 'a?b', 'a#b', 'a,b', 'a b', `${'a'.repeat(300)}.example`],
+    ]) {
+      const { status, text } = await ask(session, '/-/kubeconfig', { headers: { ':authority': authority } });
+      if (status === 200) assert.deepEqual(serversOf(text), { dev: `https://${address}` }, authority);
+      // nghttp2 does not accept some of these values, and resets the stream.
+      else assert.ok(status === 400 || status === 0, `${authority}: ${text}`);
+    }
+    const named = await ask(session, '/-/kubeconfig', { headers: { ':authority': 'gw.example' } });
+    assert.deepEqual(serversOf(named.text), { dev: 'https://gw.example' });
+  });
+
+  test('has the authority only for a --public-url that the certificate is for', async t => {
+    for (const [url, isKnown] of [
+      ['https://localhost:9/k8s', true],
+      ['https://gw.example', false],
+      ['http://localhost', false],
+    ] as const) {
+      const { port } = await startInProcess(t, [flag, `--public-url=${url}`, ...files.flags]);
+      const session = await connectHttp2(port, files.authority.certificate);
+      const { text } = await ask(session, '/-/kubeconfig');
+      session.destroy();
+      const [entry] = (parse(text) as Config).clusters;
+      assert.equal(entry?.cluster['server'], url);
+      assert.equal('certificate-authority-data' in (entry?.cluster ?? {}), isKnown, url);
+    }
+  });
+
+  test('has the address of the connection with --disable-filter, even without a Host', async t => {
+    const { port, url } = await startInProcess(t, [flag, '--disable-filter']);
+    for (const host of [[], ['Host: evil.example'], ['Host: a"\\: b']]) {
+      const version = host.length === 0 ? '1.0' : '1.1';
+      const { body } = await sendRaw(port, { target: '/-/kubeconfig', host, version });
+      assert.deepEqual(serversOf(body), { dev: url }, host.join());
+    }
+  });
+});
+
+describe('/-/kubeconfig with authentication', () => {
+  test('names no context to a stranger, and answers 401 to a bad credential', async t => {
+    const { proxy } = await startGateway(t, {
+      ...{ run: startInProcess, tokenFile: twoUsers, serverPath, server },
+      args: ['--all-contexts', '--public-url=https://gw.example'],
+    });
+    const get = (authorization?: string) =>
+      send(proxy.port, '/-/kubeconfig', authorization === undefined ? {} : { headers: { authorization } });
+    const stranger = await get();
+    assert.deepEqual(serversOf(stranger.text), { 'kube-api-proxy': 'https://gw.example' });
+    assert.match(stranger.text, /^# .*without a credential/m);
+    const alice = await get('Bearer alice-token');
+    assert.deepEqual(serversOf(alice.text), {
+      'kube-api-proxy': `https://gw.example${serverPath}`,
+      test: 'https://gw.example/clusters/test',
+    });
+    assert.doesNotMatch(alice.text, /alice/);
+    for (const bad of ['Bearer bad', 'Bearer', 'Basic eDp5', 'alice-token']) {
+      const answer = await get(bad);
+      assert.equal(answer.status, 401, bad);
+      assert.equal(answer.headers['www-authenticate'], 'Bearer realm="kube-api-proxy"');
+    }
+    const claimed = await send(proxy.port, '/-/kubeconfig', { headers: { 'impersonate-user': 'alice' } });
+    assert.equal(claimed.status, 403);
+    const own = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer bob-token' } });
+    assert.match(own.text, /authentication_attempts_total\{method="token_file",result="success"\} 2\n/);
+    // Only the bad credentials count; a request without one is not an attempt.
+    assert.match(own.text, /authentication_attempts_total\{method="none",result="failure"\} 4\n/);
+  });
+
+  kubectlTest('works for a caller who fills in a token, over TLS', async t => {
+    const { proxy } = await startGateway(t, {
+      ...{ run: startInProcess, tokenFile: twoUsers, args: files.flags, server },
+    });
+    const session = await connectHttp2(proxy.port, files.authority.certificate);
+    const { text } = await ask(session, '/-/kubeconfig');
+    session.destroy();
+    assert.match(text, /^# Replace the words in capitals\.$/m);
+    const unfilled = await withKubeconfig(text, ['auth', 'whoami']);
+    assert.match(unfilled.stderr, /logged in|Unauthorized/);
+    const filledIn = text.replace(/PASTE-YOUR-TOKEN-HERE/, 'alice-token');
+    const { stdout, stderr } = await withKubeconfig(filledIn, ['auth', 'whoami']);
+    assert.match(stdout, /alice/, stderr);
+  });
+
+  kubectlTest('makes kubectl log in if there is an OpenID Connect issuer', async t => {
+    const signer = createOidcSigner('one');
+    const issuer = await startOidcIssuer(files.authority);
+    t.after(() => issuer.close());
+    issuer.jwks = { keys: [signer.jwk] };
+    const ca = join(folder, 'issuer.crt');
+    await writeFile(ca, files.authority.certificate);
+    const { proxy } = await startGateway(t, {
+      ...{ run: startInProcess, tokenFile: twoUsers, server },
+      args: [
+        ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gw', `--oidc-ca-file=${ca}`],
+        ...['--oidc-username-claim=email', ...files.flags],
+      ],
+    });
+    const session = await connectHttp2(proxy.port, files.authority.certificate);
+    const { text } = await ask(session, '/-/kubeconfig');
+    session.destroy();
+    assert.match(text, /^# token: "PASTE-YOUR-TOKEN-HERE"$/m);
+    // This script replaces kubelogin, and records its arguments.
+    const bin = await mkdtemp(join(folder, 'bin-'));
+    const claims = { iss: issuer.url, aud: 'gw', sub: '1', email: 'alice', email_verified: true };
+    const idToken = signer.sign({ ...claims, exp: Math.floor(Date.now() / 1000) + 600 });
+    const credential = JSON.stringify({
+      ...{ apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential' },
+      status: { token: idToken },
+    });
+    await writeFile(
+      join(bin, 'kubectl-oidc_login'),
+      `#!/bin/sh\necho "$@" > '${bin}/arguments'\necho '${credential}'\n`,
+      { mode: 0o755 },
+    );
+    const { stdout, stderr } = await withKubeconfig(text, ['auth', 'whoami'], {
+      PATH: `${bin}:${process.env['PATH']}`,
+    });
+    assert.match(stdout, /Username +alice\n/, stderr);
+    assert.equal(
+      await readFile(join(bin, 'arguments'), 'utf8'),
+      `get-token --oidc-issuer-url=${issuer.url} --oidc-client-id=gw --oidc-extra-scope=email\n`,
+    );
+  });
+});

@@ -1,0 +1,418 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { startUpProblems } from '../../support/proxy/in-process.js';
+import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
+import { type Answer, type AttackRequest, clientRequests, type Leg, legs, send } from '../leg.js';
+
+const secret = 'secret outside of the folder';
+const evilName = `<img src=x onerror=alert(1)>"'&.txt`;
+
+let server: FakeApiServer;
+let socket: net.Server;
+let kubeconfig: KubeconfigFile;
+let directory: string;
+let proxies: Record<'standard' | 'root' | 'nested', ProxyProcess>;
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'static-files-'));
+  const www = join(directory, 'www');
+  await mkdir(join(www, 'listed', 'deep'), { recursive: true });
+  await mkdir(join(www, 'indexed'));
+  await mkdir(join(www, 'with space'));
+  await mkdir(join(www, 'api'));
+  await mkdir(join(directory, 'www-secret'));
+  const files: Record<string, string> = {
+    'secret.txt': secret,
+    'www-secret/secret.txt': secret,
+    'www/hello.txt': 'hello world',
+    'www/page.html': '<p>page</p>',
+    'www/.hidden': 'hidden',
+    'www/indexed/index.html': '<p>index</p>',
+    'www/with space/ä%&+.txt': 'odd',
+    'www/with space/what?.txt': 'question',
+    'www/with space/#1.txt': 'number',
+    'www/..dots': 'dots',
+    'www/api/static.txt': 'not the API server',
+    'www/listed/deep/a.txt': 'a',
+    'www/listed/b#c?d%e.txt': 'b',
+    [`www/listed/${evilName}`]: 'evil',
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+  await symlink(join(directory, 'secret.txt'), join(www, 'leak.txt'));
+  await symlink('../secret.txt', join(www, 'leak-relative.txt'));
+  await symlink(directory, join(www, 'leak-folder'));
+  await symlink('/', join(www, 'leak-root'));
+  await symlink(join(directory, 'www-secret'), join(www, 'leak-sibling'));
+  await symlink('leak.txt', join(www, 'leak-twice.txt'));
+  await symlink('../secret.txt', join(www, 'leak%23.txt'));
+  await symlink('../secret.txt', join(www, 'leak%3F.txt'));
+  await symlink('../secret.txt', join(www, 'leak%26.txt'));
+  await symlink('hello.txt', join(www, 'alias.txt'));
+  await symlink('indexed', join(www, 'alias-folder'));
+  await symlink('loop', join(www, 'loop'));
+  await symlink('nothing', join(www, 'dangling'));
+  await symlink(www, join(directory, 'www-link'));
+  await mkdir(join(www, 'special'));
+  execFileSync('mkfifo', [join(www, 'special', 'fifo'), join(www, 'special', 'index.html')]);
+  await symlink('fifo', join(www, 'special', 'alias'));
+  socket = net.createServer().listen(join(www, 'special', 'socket'));
+  await once(socket, 'listening');
+
+  server = await startFakeApiServer();
+  kubeconfig = await writeAdminKubeconfig(server);
+  const start = (...args: string[]) => startProxy([`--kubeconfig=${kubeconfig.path}`, ...args]);
+  const [standard, root, nested] = await Promise.all([
+    start('--www', join(directory, 'www-link')),
+    start('-w', www, '-P', '/', '--api-prefix=/api/'),
+    start('-w', www, '-P', '/k8s/ui', '--api-prefix=/k8s'),
+  ]);
+  proxies = { standard, root, nested };
+});
+
+after(async () => {
+  await Promise.all(Object.values(proxies).map(proxy => proxy.stop('SIGKILL')));
+  await kubeconfig.remove();
+  await server.kill();
+  socket.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function get(target: string, request: Partial<AttackRequest> = {}): Promise<Answer> {
+  return send(proxies.standard.port, { target, ...request });
+}
+
+/** Asserts that the answer contains this text, because its body may be chunked. */
+async function gives(target: string, text: string): Promise<void> {
+  const answer = await get(target);
+  assert.equal(answer.code, 200, `${target}: ${answer.raw}`);
+  assert.ok(answer.body.includes(text), `${target}: ${answer.raw}`);
+}
+
+describe('a static file', () => {
+  it('is served with its type and length', async () => {
+    const answer = await get('/static/hello.txt');
+    assert.equal(answer.code, 200);
+    assert.equal(answer.body, 'hello world');
+    assert.match(answer.headers.get('content-type') ?? '', /^text\/plain/);
+    assert.equal(answer.headers.get('content-length'), '11');
+    assert.match((await get('/static/page.html')).headers.get('content-type') ?? '', /^text\/html/);
+  });
+
+  it('is served by its percent-encoded name, decoded once', async () => {
+    await gives('/static/%68ello.txt', 'hello world');
+    await gives('/static/with%20space/what%3F.txt', 'question');
+    await gives('/static/with%20space/%231.txt', 'number');
+    await gives('/static/with%20space/%C3%A4%25&+.txt', 'odd');
+    await gives('/static/with%20space/%C3%A4%25%26%2B.txt', 'odd');
+    await gives('/static/..dots', 'dots');
+    await gives('/static/hello.txt?v=1#x', 'hello world');
+    assert.equal((await get('/static/%2568ello.txt')).code, 404);
+    assert.equal((await get('/static/HELLO.txt')).code, 404);
+  });
+
+  it('is served even if its name begins with a dot, as in kubectl', async () => {
+    await gives('/static/.hidden', 'hidden');
+  });
+
+  it('has only its head sent for HEAD', async () => {
+    const answer = await get('/static/hello.txt', { method: 'HEAD' });
+    assert.equal(answer.code, 200);
+    assert.equal(answer.headers.get('content-length'), '11');
+    assert.equal(answer.body, '');
+  });
+
+  it('is served in part for a Range, and not beyond its end', async () => {
+    const part = await get('/static/hello.txt', { headers: ['Range: bytes=6-8'] });
+    assert.equal(part.code, 206);
+    assert.equal(part.body, 'wor');
+    assert.equal(part.headers.get('content-range'), 'bytes 6-8/11');
+    assert.equal((await get('/static/hello.txt', { headers: ['Range: bytes=100-'] })).code, 416);
+    const many = `bytes=${'0-,'.repeat(2000)}0-`;
+    assert.ok((await get('/static/hello.txt', { headers: [`Range: ${many}`] })).raw.length < 10_000);
+  });
+
+  it('is not sent again to a client that has a current copy', async () => {
+    const etag = (await get('/static/hello.txt')).headers.get('etag') ?? 'none';
+    assert.equal((await get('/static/hello.txt', { headers: [`If-None-Match: ${etag}`] })).code, 304);
+  });
+
+  it('does not exist for other methods, which do not reach the API server either', async () => {
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'PROPFIND']) {
+      const { code } = await get('/static/hello.txt', { method, headers: ['Content-Length: 1'], rest: 'x' });
+      assert.ok(code === 404 || code === 405, `${method}: ${code}`);
+    }
+    assert.deepEqual(clientRequests(server), []);
+  });
+
+  it('that does not exist is a 404 Status', async () => {
+    for (const target of [
+      '/static/nothing',
+      '/static/hello.txt/x',
+      '/static/dangling',
+      `/static/${'x'.repeat(200)}`,
+    ]) {
+      const answer = await get(target);
+      assert.equal(answer.code, 404, answer.raw);
+      assert.equal(JSON.parse(answer.body).kind, 'Status', target);
+    }
+  });
+});
+
+for (const leg of Object.keys(legs) as Leg[]) {
+  describe(`the folder of static files on the ${leg} leg`, () => {
+    const leaks = (answer: Answer, target: string) => {
+      assert.ok(answer.code >= 400 && answer.code < 500, `${target}: ${answer.raw.slice(0, 400)}`);
+      assert.ok(!answer.raw.includes(secret), target);
+      // A rejection may repeat the requested path.
+      if (!target.includes('static-files-')) assert.ok(!answer.raw.includes(directory), target);
+      assert.ok(!answer.raw.includes('root:'), target);
+    };
+
+    it('cannot be left by dots and slashes in any spelling', async () => {
+      const dots = [
+        '..',
+        '%2e%2e',
+        '%2E.',
+        '.%2e',
+        '%252e%252e',
+        '..%00',
+        '%c0%ae%c0%ae',
+        '...',
+        '..;',
+        '%ff..',
+        '. .',
+      ];
+      const slashes = ['/', '%2f', '%5c', '\\', '//', '%252f', '%c0%af', '/./', '/%2e/'];
+      for (const dot of dots) {
+        for (const slash of slashes) {
+          for (const target of [
+            `/static${slash}${dot}${slash}secret.txt`,
+            `/static/${dot}${slash}secret.txt`,
+            `/static/listed${slash}${dot}${slash}${dot}${slash}secret.txt`,
+            `/static/${dot}${slash}www-secret${slash}secret.txt`,
+            `/static/${`${dot}${slash}`.repeat(12)}etc${slash}passwd`,
+          ]) {
+            leaks(await get(target, { leg }), target);
+          }
+        }
+      }
+    });
+
+    it('cannot be left by an absolute path', async () => {
+      for (const target of [
+        '/static//etc/passwd',
+        '/static/%2fetc%2fpasswd',
+        '/static/%2Fetc/passwd',
+        '/static/file:%2f%2f%2fetc%2fpasswd',
+        '/static/C:%5cWindows',
+        '/static/~/x',
+        '/static/hello.txt%00.html',
+        '/static/hello.txt%0a',
+        `/static/${encodeURIComponent(directory)}%2fsecret.txt`,
+      ]) {
+        leaks(await get(target, { leg }), target);
+      }
+    });
+
+    it('cannot be left by a symbolic link', async () => {
+      for (const name of [
+        'leak.txt',
+        'leak-relative.txt',
+        'leak-twice.txt',
+        'leak-folder',
+        'leak-folder/',
+        'leak-folder/secret.txt',
+        'leak-folder/?format=json',
+        'leak-root/etc/passwd',
+        'leak-root/etc/',
+        'leak-sibling/secret.txt',
+        '%6ceak.txt',
+        'leak-folder%2fsecret.txt',
+        'leak-folder/www/leak.txt',
+      ]) {
+        leaks(await get(`/static/${name}`, { leg }), name);
+      }
+    });
+
+    it('cannot be left by a symbolic link with a percent-encoded name', async () => {
+      for (const name of [
+        'leak%26.txt',
+        'leak%2526.txt',
+        'leak%23.txt',
+        'leak%2523.txt',
+        'leak%3F.txt',
+        'leak%253F.txt',
+      ]) {
+        leaks(await get(`/static/${name}`, { leg }), name);
+      }
+    });
+  });
+}
+
+describe('a symbolic link within the folder', () => {
+  it('is a 404 Status if its target does not exist', async () => {
+    for (const name of ['dangling', 'dangling/x', 'loop', 'loop/x']) {
+      const answer = await get(`/static/${name}`);
+      assert.equal(answer.code, 404, `${name}: ${answer.raw}`);
+      assert.equal(JSON.parse(answer.body).kind, 'Status', name);
+    }
+  });
+
+  it('is followed to its target', async () => {
+    await gives('/static/alias.txt', 'hello world');
+    await gives('/static/alias-folder/', '<p>index</p>');
+    await gives('/static/alias-folder/index.html', '<p>index</p>');
+  });
+});
+
+describe('a folder of static files', () => {
+  it('is shown by its index.html', async () => {
+    await gives('/static/indexed/', '<p>index</p>');
+  });
+
+  it('is listed if it has none, folders with a slash', async () => {
+    await gives('/static/', 'href="./hello.txt"');
+    await gives('/static/listed/', '>deep/<');
+    await gives('/static/listed/deep/', '>a.txt<');
+  });
+
+  it('redirects to itself with a slash at its end, with the query, so that its links work', async () => {
+    for (const [target, location] of [
+      ['/static', '/static/'],
+      ['/static?a=b', '/static/?a=b'],
+      ['/static/listed', '/static/listed/'],
+      ['/static/indexed?a=b', '/static/indexed/?a=b'],
+      ['/static/with%20space', '/static/with%20space/'],
+    ] as const) {
+      const answer = await get(target);
+      assert.ok([301, 302, 307, 308].includes(answer.code), `${target}: ${answer.raw}`);
+      assert.equal(answer.headers.get('location'), location, target);
+    }
+  });
+
+  it('is listed with names as text and links that work', async () => {
+    const { code, body, headers } = await get('/static/listed/');
+    assert.equal(code, 200, body);
+    assert.match(headers.get('content-type') ?? '', /^text\/html/);
+    assert.doesNotMatch(body, /<img|onerror=alert\(1\)>/);
+    const links = [...body.matchAll(/href="([^"]*)"/g)].map(([, href]) => href as string);
+    assert.equal(links.length, 3, body);
+    for (const link of links) {
+      const { pathname } = new URL(
+        link.replaceAll('&#38;', '&').replaceAll('&amp;', '&'),
+        'http://x/static/listed/',
+      );
+      assert.match(pathname, /^\/static\/listed\/./, link);
+      assert.equal((await get(pathname)).code, 200, link);
+    }
+  });
+
+  it('is listed with its own content type, whatever the query asks for', async () => {
+    for (const query of [
+      'format=json',
+      'format=<script>',
+      'format=html',
+      'format[]=x',
+      '__proto__=x',
+      'format=',
+    ]) {
+      const answer = await get(`/static/listed/?${query}`);
+      assert.ok(answer.code < 500, `${query}: ${answer.raw}`);
+      if (/html/.test(answer.headers.get('content-type') ?? ''))
+        assert.doesNotMatch(answer.body, /<img|<script/);
+    }
+  });
+
+  it('does not redirect to another host', async () => {
+    for (const target of [
+      '//evil.example/..',
+      '//evil.example',
+      '//listed',
+      '/%2fevil.example',
+      '//evil.example/%2e%2e',
+      '/\\evil.example',
+    ]) {
+      const answer = await send(proxies.root.port, { target });
+      assert.ok(
+        answer.code >= 400 || !/^(\/\/|\/\\|http)/.test(answer.headers.get('location') ?? ''),
+        `${target}: ${answer.raw}`,
+      );
+    }
+  });
+});
+
+describe('a file that is not regular', () => {
+  it('is not served, and does not affect regular ones', async () => {
+    const names = ['fifo', 'alias', 'index.html', 'socket'];
+    const requests = ['GET', 'HEAD', 'GET'].flatMap(method =>
+      names.map(name => get(`/static/special/${name}`, { method })),
+    );
+    // More than the four threads on which libuv opens files.
+    assert.deepEqual(new Set((await Promise.all(requests)).map(({ code }) => code)), new Set([404]));
+    await gives('/static/hello.txt', 'hello world');
+  });
+
+  it('is listed with the others, and is not used as an index', async () => {
+    await gives('/static/special/', '>fifo</a>');
+  });
+});
+
+describe('two prefixes, one within the other', () => {
+  it('are distinguished by the longer one', async () => {
+    const before = clientRequests(server).length;
+    const file = await send(proxies.root.port, { target: '/hello.txt' });
+    assert.equal(file.body, 'hello world');
+    assert.equal((await send(proxies.root.port, { target: '/api/v1/namespaces' })).code, 200);
+    assert.equal((await send(proxies.root.port, { target: '/api/static.txt' })).code, 404);
+    assert.equal((await send(proxies.nested.port, { target: '/k8s/ui/hello.txt' })).body, 'hello world');
+    assert.equal((await send(proxies.nested.port, { target: '/k8s/version' })).code, 200);
+    assert.equal((await send(proxies.nested.port, { target: '/hello.txt' })).code, 404);
+    assert.deepEqual(
+      clientRequests(server)
+        .slice(before)
+        .map(({ rawUrl }) => rawUrl),
+      ['/api/v1/namespaces', '/api/static.txt', '/version'],
+    );
+  });
+
+  it('do not hide the own endpoints', async () => {
+    assert.equal((await send(proxies.root.port, { target: '/-/livez' })).code, 200);
+  });
+
+  it('do not bypass the filter of the API server', async () => {
+    const before = clientRequests(server).length;
+    for (const target of [
+      '/%2d/api',
+      '/%2d/%61pi',
+      '/-/%61pi',
+      '/%61pi/v1/namespaces/default/pods/web-0/exec',
+      '//api/v1/pods',
+    ]) {
+      const { code } = await send(proxies.root.port, { target });
+      assert.ok(code === 404 || code === 403, `${target}: ${code}`);
+    }
+    const urls = clientRequests(server).map(({ rawUrl }) => rawUrl);
+    assert.deepEqual(urls.slice(before), []);
+  });
+});
+
+describe('--www', () => {
+  it('is a start-up problem if it is not a folder', async () => {
+    for (const www of [
+      join(directory, 'nothing'),
+      join(directory, 'www', 'hello.txt'),
+      join(directory, 'www', 'dangling'),
+    ]) {
+      const problems = await startUpProblems([`--kubeconfig=${kubeconfig.path}`, '--www', www]);
+      assert.deepEqual(problems, [`--www: "${www}" is not a folder`]);
+    }
+  });
+});

@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
+import { projectFile } from '../../support/project.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { createChainFiles, startManyClusters, startManyStack } from '../../support/proxy/many-clusters.js';
+import { scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
+import { type AttackRequest, assertStatus, type Leg, legs, send } from '../leg.js';
+
+const clusters = await startManyClusters({ after });
+const files = await createChainFiles({ after });
+const tokens = join(clusters.folder, 'tokens.csv');
+await writeFile(tokens, 'alice-token,alice,,\n');
+const flags = [
+  ...['--reject-paths=', `--www=${projectFile('test/fixtures')}`],
+  '--cors-allowed-origins=^https://app\\.example$',
+];
+const [open, secure, authenticated, unfiltered] = await Promise.all([
+  startManyStack({ after }, { clusters, flags }),
+  startManyStack({ after }, { clusters, flags, tls: files }),
+  startManyStack(
+    { after },
+    { clusters, run: startInProcess, flags: [...flags, `--token-auth-file=${tokens}`] },
+  ),
+  startManyStack({ after }, { clusters, run: startInProcess, flags: [...flags, '--disable-filter'] }),
+]);
+const http2 = await connectHttp2(secure.port, files.authority.certificate);
+after(() => http2.destroy());
+
+const pod = '/api/v1/namespaces/default/pods/web-0';
+const proxied = '/api/v1/namespaces/default/services/web/proxy/';
+const allowed = 'https://app.example';
+
+/** What browsers send with a request, by its name. */
+type Sent = Readonly<Record<string, string>>;
+type Mode = 'navigate' | 'no-cors' | 'cors' | 'websocket';
+const metadata = (mode: Mode, dest: string, more: Sent = {}): Sent => ({
+  ...{ 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': mode, 'Sec-Fetch-Dest': dest },
+  ...more,
+});
+const evil = { Referer: 'https://evil.example/' };
+const link = metadata('navigate', 'document', { 'Sec-Fetch-User': '?1', ...evil });
+const frame = metadata('navigate', 'iframe', evil);
+
+/** All ways in which a page of another site reaches the port without a preflight. */
+const driveBys: Readonly<Record<string, readonly [method: string, sent: Sent]>> = {
+  'a frame': ['GET', frame],
+  'an embedded object': ['GET', metadata('navigate', 'object', evil)],
+  'an embed': ['GET', metadata('navigate', 'embed', evil)],
+  'an image': ['GET', metadata('no-cors', 'image', evil)],
+  'an image without a Referer': ['GET', metadata('no-cors', 'image')],
+  'a script': ['GET', metadata('no-cors', 'script', evil)],
+  'a module': ['GET', metadata('cors', 'script', { Origin: 'https://evil.example', ...evil })],
+  'a fetch without CORS': ['GET', metadata('no-cors', 'empty', evil)],
+  'a fetch with CORS': ['GET', metadata('cors', 'empty', { Origin: 'https://evil.example' })],
+  'a fetch of a sandboxed page': ['GET', metadata('cors', 'empty', { Origin: 'null' })],
+  'a HEAD without CORS': ['HEAD', metadata('no-cors', 'empty', evil)],
+  'a form with POST': ['POST', { ...link, Origin: 'https://evil.example' }],
+  'a beacon': ['POST', metadata('no-cors', 'empty', { Origin: 'https://evil.example' })],
+  'a prefetch': ['GET', { ...link, 'Sec-Purpose': 'prefetch' }],
+  'a prerender': ['GET', { ...link, 'Sec-Purpose': 'prefetch;prerender' }],
+  'a prefetch by speculation rules': [
+    'GET',
+    { ...link, 'Sec-Fetch-Site': 'none', 'Sec-Purpose': 'prefetch' },
+  ],
+  'a prefetch of an older browser': ['GET', { ...link, Purpose: 'prefetch' }],
+  'an image on another port of this host': [
+    'GET',
+    { ...metadata('no-cors', 'image'), 'Sec-Fetch-Site': 'same-site', Referer: 'http://127.0.0.1:9/' },
+  ],
+  'fields in another case': ['GET', { 'sec-fetch-SITE': 'Cross-Site', 'sec-fetch-mode': 'no-cors' }],
+  'a preflight': [
+    'OPTIONS',
+    metadata('cors', 'empty', { Origin: 'https://evil.example', 'Access-Control-Request-Method': 'PUT' }),
+  ],
+};
+
+const lines = (sent: Sent) => Object.entries(sent).map(([name, value]) => `${name}: ${value}`);
+const request = (
+  target: string,
+  [method, sent]: readonly [string, Sent],
+  leg: Leg = 'plain',
+): AttackRequest => ({
+  ...{ target, method, leg, headers: lines(sent) },
+});
+
+/** Marks a target, so that a test finds its requests at the API servers. */
+let marks = 0;
+function marked(target: string): { readonly target: string; readonly arrived: () => number } {
+  const mark = `site=${++marks}.`;
+  return { target: `${target}?${mark}`, arrived: () => clusters.arrivals(mark).length };
+}
+
+/** Asserts that a request of another site gets 403 for that reason on every leg and HTTP version, and reaches no API server. */
+async function assertRejected(path: string, sent: readonly [string, Sent], what: string): Promise<void> {
+  for (const { port } of [open, authenticated]) {
+    for (const leg of Object.keys(legs) as Leg[]) {
+      const { target, arrived } = marked(path);
+      const answer = await send(port, request(target, sent, leg));
+      const name = `${what} of ${path} (${leg})`;
+      assert.equal(answer.code, 403, `${name}: ${answer.raw.slice(0, 300)}`);
+      assert.equal(answer.headers.get('cross-origin-resource-policy'), 'same-origin', name);
+      if (sent[0] !== 'HEAD') assert.match(assertStatus(answer, 403, name), /another site/, name);
+      assert.equal(arrived(), 0, name);
+    }
+  }
+  const { target, arrived } = marked(path);
+  const [method, headers] = sent;
+  const answer = await ask(http2, target, { headers: { ':method': method, ...headers } });
+  assert.equal(answer.status, 403, `${what} of ${path} (HTTP/2)`);
+  assert.equal(answer.headers['cross-origin-resource-policy'], 'same-origin');
+  if (method !== 'HEAD') assert.match(answer.text, /another site/);
+  assert.equal(arrived(), 0);
+}
+
+describe('a page of another site', () => {
+  test('runs no exec plugin of a context that was never used, whatever it embeds or sends', async () => {
+    for (const [what, sent] of Object.entries(driveBys)) {
+      await assertRejected('/clusters/two/version', sent, what);
+    }
+    assert.equal(clusters.plugin.runs(), 0);
+    assert.equal(clusters.dialledTwo(), 0);
+    const { code } = await send(open.port, request('/clusters/two/version', ['GET', link]));
+    assert.equal(code, 200);
+    assert.equal(clusters.plugin.runs(), 1);
+  });
+
+  test('reaches no API, no own path and no file, before callers are authenticated', async () => {
+    for (const path of [pod, '/', '/-/', '/-/ui/', '/-/metrics', '/-/clusters', '/-/kubeconfig', '/-/none']) {
+      await assertRejected(path, ['GET', frame], 'a frame');
+    }
+    for (const path of ['/static/', '/static/server-texts.json', '/clusters/none/version', proxied]) {
+      await assertRejected(path, ['GET', metadata('no-cors', 'image', evil)], 'an image');
+    }
+  });
+
+  test('may link here, and a probe answers it too', async () => {
+    for (const target of [
+      pod,
+      '/-/',
+      '/-/ui/',
+      '/-/metrics',
+      '/static/server-texts.json',
+      '/clusters/a/version',
+    ]) {
+      assert.equal((await send(open.port, request(target, ['GET', link]))).code, 200, target);
+      assert.equal((await ask(http2, target, { headers: link })).status, 200, target);
+    }
+    for (const target of ['/-/livez', '/-/readyz', '/-/readyz?verbose']) {
+      for (const [what, sent] of Object.entries(driveBys)) {
+        if (sent[0] !== 'GET') continue;
+        assert.equal((await send(authenticated.port, request(target, sent))).code, 200, `${what}: ${target}`);
+      }
+    }
+    // A link without a credential is no caller.
+    assertStatus(await send(authenticated.port, request(pod, ['GET', link])), 401, 'link');
+  });
+
+  test('may not link to what may be a proxy subresource', async () => {
+    for (const path of [
+      proxied,
+      `${pod}/proxy`,
+      `${pod}/%70roxy/`,
+      `${pod}/PROXY;a=b/`,
+      '/api/v1/nodes/n/proxy/',
+      `/clusters/a${proxied}`,
+      `/clusters/none${proxied}`,
+    ]) {
+      await assertRejected(path, ['GET', link], 'a link');
+    }
+  });
+
+  test('is not one if the browser says so, and programs that are no browsers are not affected', async () => {
+    for (const sent of [
+      {},
+      { 'Sec-Fetch-Mode': 'cors' },
+      { 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image', ...evil },
+      { 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' },
+      { 'Sec-Fetch-Site': 'none', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' },
+    ] as Sent[]) {
+      for (const target of [pod, '/-/metrics', '/static/']) {
+        assert.equal((await send(open.port, request(target, ['GET', sent]))).code, 200, JSON.stringify(sent));
+        assert.equal((await ask(http2, target, { headers: sent })).status, 200, JSON.stringify(sent));
+      }
+    }
+  });
+
+  test('hides itself in no repeated or joined field', async () => {
+    for (const headers of [
+      ['Sec-Fetch-Site: none', 'Sec-Fetch-Site: none'],
+      ['Sec-Fetch-Site: same-origin', 'Sec-Fetch-Site: cross-site'],
+      ['Sec-Fetch-Site: same-origin, same-origin'],
+      ['Sec-Fetch-Site:'],
+      ['Sec-Fetch-Site: NONE'],
+      [...lines(link), 'Sec-Fetch-Dest: iframe'],
+      [...lines(link), 'Sec-Fetch-Mode: navigate'],
+      [...lines(link), 'Sec-Purpose:'],
+      [...lines(frame), 'Referer: https://app.example/'],
+      [
+        ...lines(metadata('navigate', 'iframe')),
+        'Referer: https://app.example/',
+        'Referer: https://app.example/',
+      ],
+      [...lines(metadata('cors', 'empty')), `Origin: ${allowed}`, `Origin: ${allowed}`],
+      ['Connection: Sec-Fetch-Site', ...lines(frame)],
+    ]) {
+      for (const leg of Object.keys(legs) as Leg[]) {
+        const answer = await send(open.port, { target: pod, leg, headers });
+        assert.match(assertStatus(answer, 403, headers.join()), /another site/, headers.join());
+      }
+    }
+    const joined = { 'sec-fetch-site': ['same-origin', 'cross-site'] };
+    assert.equal((await ask(http2, pod, { headers: joined })).status, 403);
+  });
+
+  test('is counted if it is rejected', async () => {
+    const count = async () =>
+      sumOf(await scrapeOwn(open.port), 'kube_api_proxy_rejected_requests_total', { reason: 'cross_site' });
+    const before = await count();
+    for (const leg of Object.keys(legs) as Leg[]) await send(open.port, request(pod, ['GET', frame], leg));
+    assert.equal(await count(), before + 3);
+  });
+
+  test('may read with --disable-filter, but not write or upgrade', async () => {
+    for (const [what, sent] of Object.entries(driveBys)) {
+      const { code, body } = await send(unfiltered.port, request(pod, sent));
+      if (sent[0] === 'GET') assert.equal(code, 200, what);
+      // It passes. The API server has no HEAD of its resources.
+      else if (sent[0] === 'HEAD') assert.equal(code, 405, what);
+      else assert.match(body, /another origin may not do this/, what);
+    }
+    for (const leg of ['websocket', 'spdy'] as const) {
+      const answer = await send(unfiltered.port, request(`${pod}/exec`, ['GET', frame], leg));
+      assert.match(assertStatus(answer, 403, leg), /another origin may not do this/);
+    }
+    for (const sent of [link, { ...link, 'Sec-Fetch-Site': 'none', 'Sec-Purpose': 'prefetch' }])
+      assertStatus(await send(unfiltered.port, request(proxied, ['GET', sent])), 403, 'proxied');
+  });
+});
+
+describe('a page of an allowed origin', () => {
+  const origin = { Origin: allowed };
+  const referer = { Referer: `${allowed}/dashboards` };
+
+  test('may read, write and upgrade by its Origin, and embed by its Referer alone', async () => {
+    const read = metadata('cors', 'empty', origin);
+    const policyOf = async (target: string, sent: Sent) => {
+      const { code, headers } = await send(open.port, request(target, ['GET', sent]));
+      assert.equal(code, 200, target);
+      return headers.get('cross-origin-resource-policy');
+    };
+    for (const target of [pod, '/-/metrics', '/static/server-texts.json', '/clusters/a/version']) {
+      assert.equal(await policyOf(target, read), 'cross-origin', target);
+      for (const embedded of [
+        metadata('navigate', 'iframe', referer),
+        metadata('no-cors', 'image', referer),
+      ]) {
+        assert.equal(await policyOf(target, embedded), 'cross-origin', target);
+        const answer = await ask(http2, target, { headers: embedded });
+        assert.equal(answer.status, 200, target);
+        assert.equal(answer.headers['cross-origin-resource-policy'], 'cross-origin', target);
+      }
+    }
+    const deletion = (sent: Sent) => send(open.port, request(`${pod}-none`, ['DELETE', sent]));
+    assert.equal((await deletion(read)).code, 404);
+    assertStatus(await deletion(metadata('no-cors', 'empty', referer)), 403, 'a write by its Referer');
+  });
+
+  test('may frame a page behind a proxy subresource by its Referer, on no other leg and for no write', async () => {
+    const sent = metadata('navigate', 'iframe', referer);
+    for (const path of [proxied, `/clusters/a${proxied}`]) {
+      const { target, arrived } = marked(path);
+      await send(open.port, request(target, ['GET', sent]));
+      assert.equal(arrived(), 1, path);
+      await ask(http2, target, { headers: sent });
+      assert.equal(arrived(), 2, path);
+      for (const leg of ['websocket', 'spdy'] as const)
+        assertStatus(await send(open.port, request(target, ['GET', sent], leg)), 403, leg);
+      for (const method of ['POST', 'DELETE', 'HEAD']) {
+        assert.equal((await send(open.port, request(target, [method, sent]))).code, 403, method);
+        assert.equal((await ask(http2, target, { headers: { ':method': method, ...sent } })).status, 403);
+      }
+      for (const more of [{ Origin: 'null' }, { Referer: `${allowed}.evil.example/` }, { Referer: '' }])
+        assert.equal((await send(open.port, request(target, ['GET', { ...sent, ...more }]))).code, 403);
+      assert.equal(arrived(), 2, path);
+    }
+  });
+
+  test('cannot exec by its Referer, with and without an upgrade', async () => {
+    const { target, arrived } = marked(`${pod}/exec`);
+    for (const leg of Object.keys(legs) as Leg[]) {
+      for (const sent of [
+        metadata('navigate', 'iframe', referer),
+        metadata('websocket', 'websocket', referer),
+      ])
+        assertStatus(await send(open.port, request(target, ['GET', sent], leg)), 403, leg);
+    }
+    assert.equal(arrived(), 0);
+  });
+
+  test('gets its preflights answered for every path, and may embed the answer', async () => {
+    const sent = metadata('cors', 'empty', { ...origin, 'Access-Control-Request-Method': 'PUT' });
+    for (const target of [pod, proxied, '/clusters/two/version', '/-/metrics', '/static/']) {
+      for (const { port } of [open, authenticated]) {
+        const { code, headers } = await send(port, request(target, ['OPTIONS', sent]));
+        assert.equal(code, 204, target);
+        assert.equal(headers.get('cross-origin-resource-policy'), 'cross-origin');
+      }
+    }
+  });
+});

@@ -1,0 +1,423 @@
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import type { Duplex } from 'node:stream';
+import { after, describe, type TestContext, test } from 'node:test';
+import { open, send } from '../../support/clients/http-client.js';
+import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
+import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { ownMetric, untilOwnMetric } from '../../support/proxy/own-metric.js';
+import { startStack } from '../../support/proxy/stack.js';
+import { toBytes } from '../leg.js';
+
+const inflight = 'kube_api_proxy_request_slots_in_use{kind="inflight"}';
+const longrunning = 'kube_api_proxy_request_slots_in_use{kind="longrunning"}';
+const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
+const portForward = '/api/v1/namespaces/default/pods/web-0/portforward';
+const slowPath = '/api/v1/namespaces/default/slow';
+const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
+
+const [few, three] = await Promise.all([
+  startStack({ after }, { flags: ['--max-requests-inflight=2', '--max-longrunning-requests=2'] }),
+  startStack(
+    { after },
+    {
+      flags: [
+        '--max-requests-inflight=3',
+        '--max-longrunning-requests=3',
+        '--max-requests-inflight-per-user=3',
+        '--max-longrunning-requests-per-user=3',
+        '--request-timeout=500ms',
+        '--reject-paths=/exec',
+        '--www=test',
+      ],
+    },
+  ),
+]);
+
+function rejected(reason: string): string {
+  return `kube_api_proxy_rejected_requests_total{reason="${reason}"}`;
+}
+
+/** Does not answer requests for the slow path until `release` answers those that wait. */
+function holdSlowPath(server: FakeApiServer): { release: () => void; remove: () => void } {
+  const waiting: http.ServerResponse[] = [];
+  const remove = server.intercept((request, response) => {
+    if (!request.url?.startsWith(slowPath)) return false;
+    waiting.push(response);
+    return true;
+  });
+  return {
+    release: () => {
+      for (const response of waiting.splice(0)) response.end('done');
+    },
+    remove,
+  };
+}
+
+/** Leaves upgrades to the test. */
+function serveUpgrades(t: TestContext, server: FakeApiServer, answer: (socket: Duplex) => void): void {
+  const sockets: Duplex[] = [];
+  const remove = server.interceptUpgrade((_request, socket: Duplex) => {
+    sockets.push(socket.on('error', () => {}).on('end', () => socket.end()));
+    socket.resume();
+    answer(socket);
+    return true;
+  });
+  t.after(() => {
+    remove();
+    for (const socket of sockets) socket.destroy();
+  });
+}
+
+async function connect(t: TestContext, port: number): Promise<RawConnection> {
+  const connection = await connectRaw(port);
+  connection.socket.on('error', () => {});
+  t.after(() => connection.destroy());
+  return connection;
+}
+
+/** The rejection of a request over a limit, as the API server and apimachinery write it. */
+function assertTooMany(status: number, headers: http.IncomingHttpHeaders, text: string, flag: string): void {
+  assert.equal(status, 429, text);
+  assert.equal(headers['retry-after'], '1');
+  const { message, ...rest } = JSON.parse(text) as { message: string };
+  assert.match(message, new RegExp(`--${flag} \\(`));
+  assert.deepEqual(rest, {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    reason: 'TooManyRequests',
+    details: { retryAfterSeconds: 1 },
+    code: 429,
+  });
+}
+
+describe('a request over a limit of all users', () => {
+  const proxied = few;
+  const { port } = few;
+
+  test('is rejected at once, and served again when a slot is free', async t => {
+    const slow = holdSlowPath(proxied.server);
+    t.after(slow.remove);
+    const held = [send(port, slowPath), send(port, slowPath)];
+    await untilOwnMetric(port, inflight, 2);
+    const before = (await ownMetric(port, rejected('max_inflight'))) ?? 0;
+    const { status, headers, text } = await send(port, '/version');
+    assertTooMany(status, headers, text, 'max-requests-inflight');
+    await untilOwnMetric(port, rejected('max_inflight'), before + 1);
+    const watch = await open(port, quietWatch);
+    assert.equal(watch.statusCode, 200, 'the other kind has slots of its own');
+    watch.destroy();
+    slow.release();
+    assert.deepEqual(
+      (await Promise.all(held)).map(answer => answer.status),
+      [200, 200],
+    );
+    await untilOwnMetric(port, inflight, 0);
+    assert.equal((await send(port, '/version')).status, 200);
+  });
+
+  test('is rejected with the whole body of a POST, and its connection stays open', async t => {
+    const slow = holdSlowPath(proxied.server);
+    t.after(slow.remove);
+    const held = [send(port, slowPath), send(port, slowPath)];
+    await untilOwnMetric(port, inflight, 2);
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    const body = Buffer.alloc(1 << 20, 'x');
+    const refused = await send(port, '/api/v1/namespaces/default/configmaps', {
+      method: 'POST',
+      body,
+      agent,
+    });
+    assertTooMany(refused.status, refused.headers, refused.text, 'max-requests-inflight');
+    slow.release();
+    await Promise.all(held);
+    await untilOwnMetric(port, inflight, 0);
+    assert.equal((await send(port, '/version', { agent })).status, 200);
+  });
+
+  test('is rejected on every leg if it is a watch or an upgrade, and kubectl and browsers can read why', async t => {
+    serveUpgrades(t, proxied.server, socket => socket.write(switching));
+    const watch = await open(port, quietWatch);
+    const upgrade = await connect(t, port);
+    upgrade.write(toBytes({ leg: 'spdy', target: portForward }));
+    await upgrade.until(/ 101 /);
+    await untilOwnMetric(port, longrunning, 2);
+    const before = (await ownMetric(port, rejected('max_longrunning'))) ?? 0;
+    for (const leg of ['plain', 'spdy', 'websocket'] as const) {
+      for (const target of [
+        quietWatch,
+        portForward,
+        `${portForward}/`,
+        '/api/v1/namespaces/default/pods/web-0/log',
+      ]) {
+        const connection = await connect(t, port);
+        connection.write(toBytes({ leg, target }));
+        const [head = '', text = ''] = (await connection.untilClosed()).split('\r\n\r\n');
+        assert.match(head, /^HTTP\/1\.1 429 Too Many Requests\r\n/, `${leg} ${target}`);
+        const retryAfter = /^retry-after: (.*)$/im.exec(head)?.[1];
+        assertTooMany(
+          429,
+          retryAfter === undefined ? {} : { 'retry-after': retryAfter },
+          text,
+          'max-longrunning-requests',
+        );
+      }
+    }
+    await untilOwnMetric(port, rejected('max_longrunning'), before + 12);
+    assert.equal((await send(port, '/version')).status, 200, 'the other kind has slots of its own');
+    watch.destroy();
+    upgrade.destroy();
+    await untilOwnMetric(port, longrunning, 0);
+  });
+
+  test('counts as long-running if it is an upgrade, whatever its path is, because the client chooses the path', async t => {
+    serveUpgrades(t, proxied.server, socket => socket.write(switching));
+    const connections = [await connect(t, port), await connect(t, port)];
+    for (const connection of connections) {
+      connection.write(toBytes({ leg: 'websocket', target: '/version' }));
+      await connection.until(/ 101 /);
+    }
+    assert.equal(await ownMetric(port, longrunning), 2);
+    assert.equal(await ownMetric(port, inflight), 0);
+    for (const connection of connections) connection.destroy();
+    await untilOwnMetric(port, longrunning, 0);
+  });
+
+  test("does not prevent that the proxy's own endpoints answer", async t => {
+    const slow = holdSlowPath(proxied.server);
+    t.after(slow.remove);
+    const held = [send(port, slowPath), send(port, slowPath)];
+    await untilOwnMetric(port, inflight, 2);
+    for (const path of ['/-/livez', '/-/readyz', '/-/metrics']) {
+      assert.equal((await send(port, path)).status, 200, path);
+    }
+    slow.release();
+    await Promise.all(held);
+  });
+});
+
+describe('a slot becomes free', () => {
+  const proxied = three;
+  const { port } = three;
+
+  const plain = (target: string, ...headers: string[]) =>
+    `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${headers.map(line => `${line}\r\n`).join('')}\r\n`;
+
+  const ways: Record<string, (t: TestContext) => Promise<unknown>> = {
+    'when the answer is complete': () => send(port, '/api/v1/pods'),
+    'when there is no such path': () => send(port, '/no/such/path'),
+    'when the answer is a file': () => send(port, '/static/tsconfig.json'),
+    'when the file does not exist': () => send(port, '/static/none'),
+    'when the filter rejects the request': () => send(port, '/api/v1/namespaces/default/pods/web-0/exec'),
+    'when the target is ambiguous': () => send(port, '/api/v1/%2e%2e/pods'),
+    'when --request-timeout has passed': async t => {
+      t.after(holdSlowPath(proxied.server).remove);
+      assert.equal((await send(port, slowPath)).status, 504);
+    },
+    'when --request-timeout has passed for a list, however it says that it is no watch': async t => {
+      t.after(holdSlowPath(proxied.server).remove);
+      for (const value of ['0', 'False', 'fal%C5%BFe']) {
+        assert.equal((await send(port, `${slowPath}?watch=${value}`)).status, 504, value);
+      }
+    },
+    'when --request-timeout has passed for a client that does not read its answer': async t => {
+      const answer = Buffer.alloc(32 << 20);
+      t.after(
+        proxied.server.intercept((request, response) => {
+          if (request.url !== '/unread') return false;
+          response.end(answer);
+          return true;
+        }),
+      );
+      const connection = await connect(t, port);
+      connection.write(plain('/unread'));
+      await connection.until(/\r\n\r\n/);
+      connection.socket.pause();
+      await untilOwnMetric(port, inflight, 0);
+    },
+    'when the client leaves before there is an answer': async t => {
+      t.after(holdSlowPath(proxied.server).remove);
+      const connection = await connect(t, port);
+      const before = proxied.server.requests.length;
+      connection.write(plain(slowPath));
+      await proxied.server.waitForRequest(
+        ({ rawUrl }) => rawUrl === slowPath && proxied.server.requests.length > before,
+      );
+      connection.socket.resetAndDestroy();
+    },
+    'when the client leaves in the middle of the answer': async t => {
+      t.after(
+        proxied.server.intercept((request, response) => {
+          if (request.url !== '/big') return false;
+          const block = Buffer.alloc(1 << 16);
+          const fill = () => {
+            while (response.write(block));
+            response.once('drain', fill);
+          };
+          fill();
+          return true;
+        }),
+      );
+      const connection = await connect(t, port);
+      connection.write(plain('/big'));
+      await connection.until(/\r\n\r\n/);
+      connection.destroy();
+    },
+    'when the client leaves in the middle of its body': async t => {
+      const connection = await connect(t, port);
+      connection.write(
+        'POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{',
+      );
+      await untilOwnMetric(port, inflight, 1);
+      connection.destroy();
+    },
+    'when the API server closes the connection without an answer': async t => {
+      t.after(
+        proxied.server.intercept((request, response) => {
+          if (request.url !== '/reset') return false;
+          response.socket?.destroy();
+          return true;
+        }),
+      );
+      assert.equal((await send(port, '/reset')).status, 502);
+    },
+    'when the API server cuts its answer': async t => {
+      t.after(
+        proxied.server.intercept((request, response) => {
+          if (request.url !== '/cut') return false;
+          response.writeHead(200, { 'content-length': '100' });
+          response.write('x', () => response.socket?.destroy());
+          return true;
+        }),
+      );
+      await send(port, '/cut').catch(() => {});
+    },
+    'when pipelined requests are cut': async t => {
+      t.after(holdSlowPath(proxied.server).remove);
+      const connection = await connect(t, port);
+      connection.write(plain(slowPath) + plain('/version') + plain('/version') + plain('/version'));
+      await untilOwnMetric(port, inflight, 1);
+      assert.equal(await ownMetric(port, 'kube_api_proxy_inflight_requests'), 1, 'the others wait');
+      connection.destroy();
+    },
+    'when a watch is ended by its client': async () => {
+      (await open(port, quietWatch)).destroy();
+    },
+    'when a watch is ended by the API server': () => send(port, `${quietWatch}&timeoutSeconds=1`),
+    'when a watch is reset by its client': async t => {
+      const connection = await connect(t, port);
+      connection.write(plain(quietWatch));
+      await connection.until(/\r\n\r\n/);
+      connection.socket.resetAndDestroy();
+    },
+    'when an upgraded connection is ended by its client': async t => {
+      serveUpgrades(t, proxied.server, socket => socket.write(switching));
+      const connection = await connect(t, port);
+      connection.write(toBytes({ leg: 'spdy', target: portForward }));
+      await connection.until(/ 101 /);
+      connection.socket.end();
+      await connection.untilClosed();
+    },
+    'when an upgraded connection is ended by the API server': async t => {
+      serveUpgrades(t, proxied.server, socket => socket.end(switching));
+      const connection = await connect(t, port);
+      connection.write(toBytes({ leg: 'websocket', target: portForward }));
+      await connection.untilClosed();
+      connection.destroy();
+    },
+    'when an upgraded connection is reset': async t => {
+      serveUpgrades(t, proxied.server, socket => socket.write(switching));
+      const connection = await connect(t, port);
+      connection.write(toBytes({ leg: 'websocket', target: portForward }));
+      await connection.until(/ 101 /);
+      connection.socket.resetAndDestroy();
+    },
+    'when an upgrade is refused by the API server': async t => {
+      const connection = await connect(t, port);
+      connection.write(
+        toBytes({ leg: 'websocket', target: '/api/v1/namespaces/default/pods/none/portforward' }),
+      );
+      assert.match(await connection.untilClosed(), /^HTTP\/1\.1 404 /);
+    },
+    'when an upgrade is rejected by the filter': async t => {
+      const connection = await connect(t, port);
+      connection.write(toBytes({ leg: 'spdy', target: '/api/v1/namespaces/default/pods/web-0/exec' }));
+      assert.match(await connection.untilClosed(), /^HTTP\/1\.1 403 /);
+    },
+    'when the API server closes the connection of an upgrade without an answer': async t => {
+      serveUpgrades(t, proxied.server, socket => socket.destroy());
+      const connection = await connect(t, port);
+      connection.write(toBytes({ leg: 'spdy', target: portForward }));
+      assert.match(await connection.untilClosed(), /^HTTP\/1\.1 502 /);
+    },
+    'when the client of an upgrade leaves before there is an answer': async t => {
+      const asked = new Promise<void>(resolve => serveUpgrades(t, proxied.server, () => resolve()));
+      const connection = await connect(t, port);
+      connection.write(toBytes({ leg: 'spdy', target: portForward }));
+      await asked;
+      // A close (FIN) may be only of one side, and then the answer still comes.
+      connection.socket.resetAndDestroy();
+    },
+  };
+
+  for (const [way, go] of Object.entries(ways)) {
+    test(way, async t => {
+      for (let turn = 0; turn < 2; turn++) {
+        await go(t);
+        await untilOwnMetric(port, inflight, 0);
+        await untilOwnMetric(port, longrunning, 0);
+        await untilOwnMetric(port, 'kube_api_proxy_users', 0);
+      }
+    });
+  }
+
+  test('when the API server is down', async t => {
+    await proxied.server.kill();
+    t.after(() => proxied.server.restart());
+    for (let turn = 0; turn < 4; turn++) {
+      assert.equal((await send(port, '/version')).status, 503);
+      const connection = await connect(t, port);
+      connection.write(toBytes({ leg: 'spdy', target: portForward }));
+      assert.match(await connection.untilClosed(), /^HTTP\/1\.1 503 /);
+    }
+    await untilOwnMetric(port, inflight, 0);
+    await untilOwnMetric(port, longrunning, 0);
+  });
+});
+
+/** Without authentication, a connection from another loopback address belongs to another user. */
+function agentOf(t: TestContext, localAddress: string): http.Agent {
+  const agent = new http.Agent({ keepAlive: true, localAddress });
+  t.after(() => agent.destroy());
+  return agent;
+}
+
+describe("requests over a user's own limit", { concurrency: true }, () => {
+  test('from an address are rejected, and those from others are served', async t => {
+    const flags = ['--max-requests-inflight-per-user=2', '--max-longrunning-requests-per-user=1'];
+    const { server, port } = await startStack(t, { flags });
+    const slow = holdSlowPath(server);
+    const [jane, joe] = [agentOf(t, '127.0.0.2'), agentOf(t, '127.0.0.3')];
+    const held = [send(port, slowPath, { agent: jane }), send(port, slowPath, { agent: jane })];
+    await untilOwnMetric(port, inflight, 2);
+    const refused = await send(port, '/version', {
+      agent: jane,
+      headers: { 'x-forwarded-for': '127.0.0.3', 'x-real-ip': '127.0.0.3', forwarded: 'for=127.0.0.3' },
+    });
+    assertTooMany(refused.status, refused.headers, refused.text, 'max-requests-inflight-per-user');
+    assert.equal((await send(port, '/version', { agent: joe })).status, 200);
+    const watch = await open(port, quietWatch, { agent: jane });
+    const second = await send(port, quietWatch, { agent: jane });
+    assertTooMany(second.status, second.headers, second.text, 'max-longrunning-requests-per-user');
+    (await open(port, quietWatch, { agent: joe })).destroy();
+    watch.destroy();
+    slow.release();
+    await Promise.all(held);
+    await untilOwnMetric(port, rejected('user_inflight'), 1);
+    await untilOwnMetric(port, rejected('user_longrunning'), 1);
+    await untilOwnMetric(port, 'kube_api_proxy_users', 0);
+  });
+});

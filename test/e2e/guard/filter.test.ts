@@ -1,0 +1,323 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { anyApiServer } from '../../support/any-api-server.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { writeAdminKubeconfig } from '../../support/proxy/proxy.js';
+import { startStack } from '../../support/proxy/stack.js';
+import {
+  ambiguousSpellings,
+  execPath,
+  harmlessSpellings,
+  isExec,
+  refusedSpellings,
+} from '../exec-spellings.js';
+import { assertStatus, type Leg, requestsReaching, send } from '../leg.js';
+
+const serverPath = '/k8s/clusters/c1';
+
+const server = await anyApiServer({ after });
+const { proxy: standard, kubeconfig } = await startStack({ after }, { server });
+const belowPath = await writeAdminKubeconfig(server, { server: server.url + serverPath });
+after(() => belowPath.remove());
+const start = (file: string, ...args: string[]) =>
+  startInProcess({ after }, [`--kubeconfig=${file}`, ...args]);
+const [below, appending, custom, api, unfiltered, strict] = await Promise.all([
+  start(belowPath.path),
+  start(belowPath.path, '--append-server-path'),
+  start(kubeconfig, '--api-prefix=custom'),
+  start(kubeconfig, '--api-prefix=/api/'),
+  start(kubeconfig, '--disable-filter'),
+  start(
+    kubeconfig,
+    '--accept-paths=^/version$,^/api/v1/namespaces/default/',
+    '--reject-paths=^/api/v1/namespaces/[^/]+/secrets$',
+    '--reject-methods=^(POST|PUT|PATCH|DELETE)$',
+  ),
+]);
+const proxies = { standard, below, appending, custom, api, unfiltered, strict };
+
+const { reached, refused } = requestsReaching(() => server);
+
+const eachLeg: readonly Leg[] = ['plain', 'websocket', 'spdy'];
+
+for (const leg of eachLeg) {
+  describe(`a request for exec on the ${leg} leg`, () => {
+    it('is rejected in every spelling that a server could read as exec', async () => {
+      for (const target of refusedSpellings)
+        await refused(proxies.standard, 403, { leg, target }, /--reject-paths/);
+    });
+
+    it('is rejected with every method', async () => {
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']) {
+        await refused(proxies.standard, 403, { leg, method, target: execPath }, /--reject-paths/);
+      }
+    });
+
+    it('is rejected in every ambiguous spelling', async () => {
+      for (const target of ambiguousSpellings) await refused(proxies.standard, 400, { leg, target }, /./);
+    });
+
+    it('is rejected with a query that newer API servers drop, as every request is, even without a filter', async () => {
+      const target = `/api/v1/pods?${'a&'.repeat(10_000)}watch=1`;
+      for (const proxy of [proxies.standard, proxies.unfiltered]) {
+        for (const path of [target, `/?${'&'.repeat(10_000)}`, `/-/healthz?${'&'.repeat(100_000)}`]) {
+          await refused(
+            proxy,
+            400,
+            { leg, target: path },
+            /more than 10000 parameters.* more than one reading/,
+          );
+        }
+      }
+    });
+
+    it('is rejected in every ambiguous spelling even without a filter', async () => {
+      for (const target of ambiguousSpellings) await refused(proxies.unfiltered, 400, { leg, target }, /./);
+    });
+
+    it('reaches the API server unchanged if the API server reads it as something else', async () => {
+      for (const target of harmlessSpellings) {
+        const { code } = await send(proxies.standard.port, { leg, target });
+        assert.notEqual(code, 0, target);
+      }
+      assert.deepEqual(
+        await reached(),
+        harmlessSpellings.map(target => `GET ${target}`),
+      );
+      assert.deepEqual(
+        (await reached()).filter(request => isExec(request.slice(4))),
+        [],
+      );
+    });
+
+    it('is not a request if its first line has bytes that HTTP does not allow', async () => {
+      for (const target of [
+        `${execPath}\x00`,
+        `/version\x00${execPath}`,
+        `${execPath}\t`,
+        `/version\r${execPath}`,
+        `/version ${execPath}`,
+        `${execPath}\x7f`,
+        execPath.slice(1),
+        `?${execPath}`,
+        `127.0.0.1:6443${execPath}`,
+        '127.0.0.1:6443',
+        '',
+      ]) {
+        await refused(proxies.standard, 400, { leg, target }, /./);
+      }
+    });
+
+    it('is not a valid request if its method is in lower case or has other bytes next to it', async () => {
+      for (const method of ['get', 'Get', 'gEt', 'GET\x00', 'GET\t', '\x00GET', 'GETX', 'G ET', '']) {
+        await refused(proxies.standard, 400, { leg, method, target: execPath }, /not valid HTTP/);
+      }
+    });
+
+    it('is rejected even if its headers name another method', async () => {
+      const headers = [
+        'X-HTTP-Method-Override: DELETE',
+        'X-Original-URL: /version',
+        'X-Rewrite-URL: /version',
+        'X-Forwarded-Uri: /version',
+        'X-Forwarded-Prefix: /version',
+      ];
+      await refused(proxies.standard, 403, { leg, target: execPath, headers }, /--reject-paths/);
+    });
+
+    it('is rejected below the path of the API server, in every spelling of that path too', async () => {
+      for (const prefix of [
+        serverPath,
+        `/${serverPath}`,
+        '/k8s//clusters/c1',
+        '/k8s%2fclusters%2fc1',
+        '/%6b8s/clusters/c1/',
+      ]) {
+        for (const target of refusedSpellings.filter(spelling => !/%5c/i.test(spelling))) {
+          await refused(proxies.below, 403, { leg, target: prefix + target }, /--reject-paths/);
+        }
+      }
+      for (const target of refusedSpellings)
+        await refused(proxies.below, 403, { leg, target }, /--reject-paths/);
+    });
+
+    it('is rejected below the path of the API server with a backslash for a slash', async () => {
+      for (const target of refusedSpellings.filter(spelling => /%5c/i.test(spelling))) {
+        await refused(proxies.below, 403, { leg, target: serverPath + target }, /--reject-paths/);
+      }
+    });
+
+    it("is rejected if the API server's path is put before it", async () => {
+      for (const target of refusedSpellings)
+        await refused(proxies.appending, 403, { leg, target }, /--reject-paths/);
+      await refused(proxies.appending, 400, { leg, target: `/..${execPath}` }, /reading/);
+    });
+
+    it('is rejected below an API prefix', async () => {
+      for (const target of refusedSpellings) {
+        await refused(proxies.custom, 403, { leg, target: `/custom${target}` }, /--reject-paths/);
+      }
+      for (const target of ambiguousSpellings.filter(spelling => spelling.startsWith('/'))) {
+        await refused(proxies.custom, 400, { leg, target: `/custom${target}` }, /./);
+      }
+    });
+
+    it('is not passed on outside an API prefix, or if the prefix is spelled differently', async () => {
+      for (const target of [
+        execPath,
+        '/',
+        '/version',
+        '/customs/version',
+        '/CUSTOM/version',
+        '/%63ustom/version',
+        '//custom/version',
+      ]) {
+        await refused(proxies.custom, 404, { leg, target }, /not served/);
+      }
+      for (const target of ['/', '/version', '/apis', '//api/v1/pods', '/%61pi/v1/pods', '/api%2fv1']) {
+        await refused(proxies.api, 404, { leg, target }, /not served/);
+      }
+      for (const target of ['/x/../custom/version', '/custom/../version']) {
+        await refused(proxies.custom, 400, { leg, target }, /reading/);
+      }
+    });
+
+    it('is accepted without a filter', async () => {
+      await send(proxies.unfiltered.port, {
+        leg,
+        target: `${execPath}?command=id`,
+        host: ['Host: evil.example'],
+      });
+      assert.deepEqual(await reached(), [`GET ${execPath}?command=id`]);
+    });
+  });
+
+  describe(`a path or method rule on the ${leg} leg`, () => {
+    it('rejects paths that --accept-paths does not match, in every spelling', async () => {
+      for (const target of [
+        '/',
+        '/versions',
+        '/version/x',
+        '/version%2fx',
+        '//versions',
+        '/api/v1/namespaces/kube-system/pods',
+        '/api/v1/namespaces/default%2d2/pods',
+        '/api/v1/namespaces',
+        '/apis?/api/v1/namespaces/default/',
+        '/apis%3f/version',
+      ]) {
+        await refused(proxies.strict, 403, { leg, target }, /--accept-paths/);
+      }
+      for (const target of [
+        '/api/v1/namespaces/default/../kube-system/pods',
+        '/api/v1/namespaces/default%2f%2e%2e%2fx',
+      ]) {
+        await refused(proxies.strict, 400, { leg, target }, /reading/);
+      }
+    });
+
+    it('rejects paths that --reject-paths matches, in every spelling', async () => {
+      for (const target of [
+        'secrets',
+        'secrets/',
+        '%73ecrets',
+        '/secrets',
+        'secrets//',
+        'secrets%2f',
+        'secrets?watch=1',
+      ]) {
+        await refused(
+          proxies.strict,
+          403,
+          { leg, target: `/api/v1/namespaces/default/${target}` },
+          /--reject-paths/,
+        );
+      }
+    });
+
+    it('rejects methods that --reject-methods matches, by the method only', async () => {
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+        const headers = ['X-HTTP-Method-Override: GET', 'X-HTTP-Method: GET', 'X-Method-Override: GET'];
+        await refused(proxies.strict, 403, { leg, method, target: '/version', headers }, /--reject-methods/);
+      }
+    });
+
+    it('accepts the rest, with headers that name another method unchanged', async () => {
+      await send(proxies.strict.port, {
+        leg,
+        target: '/version',
+        headers: ['X-HTTP-Method-Override: DELETE'],
+      });
+      assert.deepEqual(await reached(), ['GET /version']);
+    });
+
+    it("cannot be bypassed with the proxy's own paths", async () => {
+      for (const target of [
+        '/-/api',
+        '/-/%61pi',
+        '/-/ap%69?x',
+        '/-/none',
+        '/-/api/v1/pods',
+        '/-/%6eone',
+        '/-//',
+      ]) {
+        await refused(proxies.strict, 404, { leg, target }, /not served/);
+      }
+      for (const target of ['/-/../version', '/-/%2e%2e/api', '/-/\\..\\api', '/-/api#x']) {
+        await refused(proxies.strict, 400, { leg, target }, /reading/);
+      }
+    });
+  });
+}
+
+describe('CONNECT', () => {
+  it('is answered with a Status 405 for any target, with and without a filter', async () => {
+    for (const proxy of [proxies.standard, proxies.unfiltered]) {
+      for (const target of ['127.0.0.1:6443', '127.0.0.1', execPath, '*', 'http://127.0.0.1/version']) {
+        const rest = 'GET /version HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+        const answer = await send(proxy.port, { method: 'CONNECT', target, rest });
+        assert.ok([400, 405].includes(answer.code), target);
+        assertStatus(answer, answer.code, target);
+      }
+    }
+    assert.deepEqual(await reached(), []);
+  });
+});
+
+describe('the log', () => {
+  it('does not contain text before an @ in a request target or in a query', async () => {
+    await send(proxies.standard.port, { target: `http://someone:hunter2@127.0.0.1${execPath}` });
+    await send(proxies.standard.port, { target: '/version?token=hunter2' });
+    await send(proxies.standard.port, { target: `${execPath}?token=hunter2` });
+    assert.match(proxies.standard.stderr(), /"code":403/);
+    assert.ok(!proxies.standard.stderr().includes('hunter2'), 'the log holds hunter2');
+  });
+});
+
+describe('a filter with hostile requests', () => {
+  it('answers 200 requests of 100 KB that are hostile to regular expressions', async () => {
+    const length = 100_000;
+    const targets = [
+      `/api/${'/pods/'.repeat(length / 6)}`,
+      `/api/v1/exec/attach//${'pods/a/'.repeat(length / 7)}`,
+      `/api//v1${'/exec/attach'.repeat(length / 12)}`,
+      `/api/v1/exec/attach${'%5cpods%2f'.repeat(length / 10)}`,
+      `/api/v1/pods?fieldSelector=${'metadata.name=a\\,'.repeat(length / 17)}`,
+    ];
+    // An expression that backtracks would take hours.
+    for (let round = 0; round < 10; round++) {
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          send(proxies.standard.port, { target: targets[index % targets.length] as string }),
+        ),
+      );
+      for (const { code } of answers) assert.ok(code >= 200 && code < 600, String(code));
+    }
+    assert.equal((await send(proxies.standard.port, { target: '/version' })).code, 200);
+  });
+
+  it('answers a head that is too large with a Status 431', async () => {
+    const answer = await send(proxies.standard.port, { target: `/api?${'x'.repeat(200_000)}` });
+    assertStatus(answer, 431, 'large head');
+  });
+});

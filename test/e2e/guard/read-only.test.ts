@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { WebSocket } from 'ws';
+import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
+import { anyApiServer, embedded } from '../../support/any-api-server.js';
+import { send as sendPlain } from '../../support/clients/http-client.js';
+import { type KubectlResult, kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { ownMetric } from '../../support/proxy/own-metric.js';
+import { startStack } from '../../support/proxy/stack.js';
+import { ambiguousSpellings, refusedSpellings } from '../exec-spellings.js';
+import { assertStatus, type Leg, requestsReaching, send } from '../leg.js';
+
+// --read-only itself must reject exec and the others, not the filter.
+const server = await anyApiServer({ after });
+const api = await startStack({ after }, { server, flags: ['--read-only', '--reject-paths='] });
+const folder = await mkdtemp(join(tmpdir(), 'read-only-'));
+after(() => rm(folder, { recursive: true }));
+
+const { reached, arrivals } = requestsReaching(() => server);
+
+async function rejections(): Promise<number> {
+  return Number(await ownMetric(api.port, 'kube_api_proxy_rejected_requests_total{reason="read_only"}'));
+}
+
+function run(...args: string[]): Promise<KubectlResult> {
+  return kubectl(['-s', api.proxy.url, ...args], { env: { HOME: folder, KUBECONFIG: '' } });
+}
+
+const pod = '/api/v1/namespaces/default/pods/web-0';
+const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
+
+kubectlTest('kubectl reads through a read-only proxy as it does without one', async () => {
+  for (const [args, pattern] of [
+    [['get', 'pods'], /web-0 +1\/1/],
+    [['get', 'pods', '-A', '-o', 'yaml'], /name: web-1/],
+    [['get', 'pod', 'web-0', '--watch', '--request-timeout=1'], /web-0/],
+    [['describe', 'pod', 'web-0'], /Name: +web-0/],
+    [['logs', 'web-0'], /./],
+    [['api-resources'], /deployments/],
+    [['version'], /Server Version/],
+    [['get', '--raw', '/metrics'], /./],
+    [['auth', 'can-i', 'create', 'pods'], /yes/],
+    [['auth', 'whoami'], /admin/],
+    [['explain', 'pod'], /KIND: +Pod/],
+  ] as const) {
+    const { stdout, stderr } = await run(...args);
+    assert.match(stdout, pattern, `${args.join(' ')}: ${stderr}`);
+  }
+});
+
+kubectlTest(
+  'kubectl changes nothing through a read-only proxy, and names the flag that prevents it',
+  async () => {
+    const manifest = join(folder, 'configmap.yaml');
+    await writeFile(manifest, 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: new}\n');
+    await writeFile(join(folder, 'file'), 'x');
+    const before = await rejections();
+    const commands = [
+      ['apply', '-f', manifest, '--validate=false'],
+      ['apply', '--server-side', '-f', manifest, '--validate=false'],
+      ['create', '-f', manifest, '--validate=false'],
+      ['create', '--dry-run=server', '-f', manifest, '--validate=false'],
+      ['delete', 'pod', 'web-0', '--wait=false'],
+      ['delete', 'pods', '--all', '--wait=false'],
+      ['exec', 'web-0', '--', 'id'],
+      ['attach', 'web-0'],
+      ['cp', join(folder, 'file'), 'web-0:/tmp/file'],
+      ['port-forward', 'web-0', '0:80'],
+      ['create', 'token', 'default'],
+      ['scale', 'deployment', 'web', '--replicas=7'],
+      ['patch', 'pod', 'web-0', '-p', '{"metadata":{"labels":{"x":"y"}}}'],
+      ['label', 'pod', 'web-0', 'x=y'],
+      ['drain', 'node-0', '--ignore-daemonsets', '--force'],
+      ['debug', 'web-0', '--image=busybox'],
+      ['get', '--raw', `${pod}/proxy/`],
+    ];
+    for (const args of commands) {
+      const { code, stderr } = await run(...args);
+      assert.notEqual(code, 0, args.join(' '));
+      assert.match(stderr, /--read-only|[Ff]orbidden/, args.join(' '));
+    }
+    assert.ok((await rejections()) >= before + commands.length);
+    const changes = (await arrivals()).filter(
+      ({ method, target }) => method !== 'GET' || /\/(exec|attach|portforward|proxy)\b/.test(target),
+    );
+    assert.deepEqual(changes, []);
+  },
+);
+
+for (const leg of legs) {
+  describe(`--read-only on the ${leg} leg`, () => {
+    it('rejects writes, connects and unknown methods', async () => {
+      const before = await rejections();
+      const requests = [
+        ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'].map(method => ({ method, target: pod })),
+        ...['GET', 'POST', 'HEAD', 'PUT'].flatMap(method =>
+          ['exec', 'attach', 'portforward', 'proxy', 'proxy/x', 'EXEC'].map(name => ({
+            method,
+            target: `${pod}/${name}`,
+          })),
+        ),
+        { target: '/api/v1/proxy/nodes/node-0/metrics' },
+        { target: '/api/v1/watch/namespaces/default/pods/web-0/exec' },
+        { method: 'POST', target: '/api/v1/watch/pods' },
+        { method: 'POST', target: '/api/v1/namespaces/default/serviceaccounts/default/token' },
+        { method: 'POST', target: '/version' },
+        { target: '/debug/pprof/profile' },
+        { target: pod, headers: ['X-HTTP-Method-Override: DELETE'] },
+      ];
+      for (const request of requests) {
+        const what = JSON.stringify(request);
+        const answer = await send(api.proxy.port, { leg, ...request });
+        if ('method' in request && request.method === 'HEAD') assert.equal(answer.code, 403, what);
+        else assert.match(assertStatus(answer, 403, what), /--read-only/, what);
+      }
+      assert.deepEqual(await reached(), []);
+      assert.equal(await rejections(), before + requests.length);
+    });
+
+    it('rejects every spelling of exec and every ambiguous request', async () => {
+      for (const target of [...refusedSpellings, ...uncertainSpellings]) {
+        assert.match(assertStatus(await send(api.proxy.port, { leg, target }), 403, target), /--read-only/);
+      }
+      for (const target of ambiguousSpellings) {
+        assertStatus(await send(api.proxy.port, { leg, target }), 400, target);
+      }
+      assert.deepEqual(await reached(), []);
+    });
+  });
+}
+
+for (const leg of ['websocket', 'spdy'] as const) {
+  it(`a read-only proxy upgrades only watches and logs on the ${leg} leg`, async () => {
+    for (const target of [pod, '/version', '/api/v1/pods', `${pod}?watch=true`]) {
+      assertStatus(await send(api.proxy.port, { leg, target }), 403, target);
+    }
+    assert.deepEqual(await reached(), []);
+    const target = '/api/v1/pods?watch=true&timeoutSeconds=1';
+    // The API server upgrades a watch only if the request names an origin.
+    const headers = ['Origin: http://127.0.0.1'];
+    const { code } = await send(api.proxy.port, { leg, target, headers });
+    assert.equal(code, leg === 'spdy' ? 403 : 101);
+    assert.deepEqual(await reached(), leg === 'spdy' ? [] : [`GET ${target}`]);
+  });
+}
+
+it('a review is created through a read-only proxy', async () => {
+  const body = JSON.stringify({
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SelfSubjectAccessReview',
+    spec: { resourceAttributes: { verb: 'get', resource: 'pods' } },
+  });
+  const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+  const headers = { 'content-type': 'application/json' };
+  const answer = await sendPlain(api.proxy.port, path, { method: 'POST', headers, body });
+  assert.equal(answer.status, 201, answer.text);
+});
+
+it(
+  'a WebSocket can watch through a read-only proxy if the API server accepts it, and gets no shell',
+  embedded,
+  async () => {
+    const remove = server.embedded.interceptUpgrade((_request, socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      return true;
+    });
+    try {
+      for (const target of ['/api/v1/pods?watch=true', `${pod}/log?follow=true`]) {
+        assert.equal((await send(api.proxy.port, { leg: 'websocket', target })).code, 101);
+      }
+      const shell = new WebSocket(`${api.proxy.url.replace('http', 'ws')}${pod}/exec?command=id`);
+      const [error] = (await once(shell, 'error')) as [Error];
+      assert.match(error.message, /403/);
+    } finally {
+      remove();
+    }
+  },
+);

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
+import { anyApiServer } from '../../support/any-api-server.js';
+import { type KubectlResult, kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { startUpProblems } from '../../support/proxy/in-process.js';
+import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
+import { ownMetric } from '../../support/proxy/own-metric.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
+import { assertStatus, type Leg, requestsReaching, send } from '../leg.js';
+
+const server = await anyApiServer({ after });
+let kubeconfig: KubeconfigFile;
+/** --accept-namespaces, --reject-resources, and both with --read-only for a server URL that has a path. */
+let confined: ProxyProcess;
+let without: ProxyProcess;
+let behindPath: ProxyProcess;
+let pathKubeconfig: KubeconfigFile;
+let home: string;
+
+before(async () => {
+  home = await mkdtemp(join(tmpdir(), 'resource-rules-'));
+  kubeconfig = await writeAdminKubeconfig(server);
+  pathKubeconfig = await writeAdminKubeconfig(server, { server: `${server.url}/k8s/clusters/c1` });
+  const start = (file: KubeconfigFile, ...args: string[]) =>
+    startProxy([`--kubeconfig=${file.path}`, '--reject-paths=', ...args]);
+  [confined, without, behindPath] = await Promise.all([
+    // --disable-filter does not disable the rules of other flags.
+    start(kubeconfig, '--accept-namespaces=team-0,dev-.*', '--disable-filter'),
+    start(kubeconfig, '--reject-resources=secrets,pods/exec,deployments.apps'),
+    start(pathKubeconfig, '--reject-resources=secrets', '--accept-namespaces=team-0', '--read-only'),
+  ]);
+});
+
+after(async () => {
+  await Promise.all([confined, without, behindPath].map(proxy => proxy.stop('SIGKILL')));
+  await kubeconfig.remove();
+  await pathKubeconfig.remove();
+  await rm(home, { recursive: true });
+});
+
+const { reached } = requestsReaching(() => server);
+
+async function rejections(proxy: ProxyProcess, reason: string): Promise<number> {
+  return Number(await ownMetric(proxy.port, `kube_api_proxy_rejected_requests_total{reason="${reason}"}`));
+}
+
+function run(proxy: ProxyProcess, ...args: string[]): Promise<KubectlResult> {
+  return kubectl(['-s', proxy.url, ...args], { env: { HOME: home, KUBECONFIG: '' } });
+}
+
+const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+for (const leg of legs) {
+  describe(`--accept-namespaces on the ${leg} leg`, () => {
+    it('rejects other namespaces and requests without one, in every spelling, and counts them', async () => {
+      const before = await rejections(confined, 'namespace');
+      const targets = [
+        '/api/v1/namespaces/default/pods',
+        '/api/v1/namespaces/default',
+        '/api/v1/namespaces/team-01/pods',
+        '/api/v1/namespaces/xteam-0/pods',
+        '/api/v1/namespaces/default/pods/web-0/exec?command=id',
+        '/api/v1/namespaces/%64efault/pods',
+        '/api/v1/watch/namespaces/default/secrets',
+        '/api/v1/proxy/namespaces/default/pods/web-0',
+        '/apis/apps/v1/namespaces/default/deployments',
+        '/api/v1/pods',
+        '/api/v1/pods?fieldSelector=metadata.namespace%3Dteam-0',
+        '/api/v1/namespaces',
+        '/api/v1/nodes/node-0/proxy/exec/team-0/web/c',
+        '/apis/example.com/v1/unknowns',
+        '/metrics',
+        ...uncertainSpellings,
+      ];
+      for (const target of targets) {
+        for (const method of methods) {
+          const answer = await send(confined.port, { leg, method, target });
+          assert.match(assertStatus(answer, 403, `${method} ${target}`), /--accept-namespaces/);
+        }
+      }
+      assert.deepEqual(await reached(), []);
+      assert.equal(await rejections(confined, 'namespace'), before + targets.length * methods.length);
+    });
+
+    it('accepts the listed ones, discovery and version', async () => {
+      const targets = ['/api/v1/namespaces/team-0/pods', '/api/v1/namespaces/team-0', '/apis', '/version'];
+      for (const target of targets) {
+        assert.equal((await send(confined.port, { leg, target })).code, 200, target);
+      }
+      assert.deepEqual(
+        await reached(),
+        targets.map(target => `GET ${target}`),
+      );
+    });
+  });
+
+  describe(`--reject-resources on the ${leg} leg`, () => {
+    it('rejects a resource with any method, version, namespace and spelling, and counts it', async () => {
+      const before = await rejections(without, 'resource');
+      const targets = [
+        '/api/v1/secrets',
+        '/api/v1/secrets?watch=true',
+        '/api/v1/secrets?fieldSelector=metadata.name%3Dx',
+        '/api/v1/namespaces/default/secrets/',
+        '/api/v1/namespaces/default/secrets/token',
+        '/api/v1/namespaces/default/%73ecrets/token',
+        '/api/v1/namespaces/default/Secrets/token',
+        '/api/v1/watch/secrets',
+        '/api/v1/watch/namespaces/default/secrets/token',
+        '/api/v2/secrets',
+        '//api/v1/secrets',
+        '/api/v1/namespaces/default/pods/web-0/exec?command=id',
+        '/api/v1/namespaces/default/pods/web-0/%65xec',
+        '/apis/apps/v1beta2/deployments',
+        '/apis/apps/v1/namespaces/default/deployments/web/scale',
+        ...uncertainSpellings,
+      ];
+      for (const target of targets) {
+        for (const method of methods) {
+          const answer = await send(without.port, { leg, method, target });
+          assert.match(assertStatus(answer, 403, `${method} ${target}`), /--reject-resources/);
+        }
+      }
+      assert.deepEqual(await reached(), []);
+      assert.equal(await rejections(without, 'resource'), before + targets.length * methods.length);
+    });
+
+    it('accepts the others', async () => {
+      const targets = ['/api/v1/namespaces/default/pods/web-0', '/api/v1/namespaces/secrets', '/version'];
+      for (const target of targets) await send(without.port, { leg, target });
+      assert.deepEqual(
+        await reached(),
+        targets.map(target => `GET ${target}`),
+      );
+    });
+  });
+
+  it(`behind a server URL with a path, no path outside that path passes the rules on the ${leg} leg`, async () => {
+    const [namespace, prefix] = ['/api/v1/namespaces/team-0', '/k8s/clusters/c1'];
+    for (const target of [
+      `${prefix}/api/v1/secrets`,
+      `${prefix}${namespace}/secrets/x`,
+      `${prefix}${namespace}/pods/web-1/exec`,
+      `/k8s/clusters/c2${namespace}/pods`,
+      `${namespace}/pods`,
+      `/${prefix}${namespace}/secrets`,
+      '/version',
+      '/',
+    ]) {
+      assertStatus(await send(behindPath.port, { leg, target }), 403, target);
+    }
+    assert.deepEqual(await reached(), []);
+    const target = `${prefix}${namespace}/pods`;
+    await send(behindPath.port, { target });
+    assert.deepEqual(await reached(), [`GET ${target}`]);
+  });
+}
+
+kubectlTest('kubectl works in an accepted namespace and is rejected elsewhere', async () => {
+  assert.match((await run(confined, '-n', 'team-0', 'get', 'pods')).stdout, /web-1/);
+  assert.equal((await run(confined, '-n', 'team-0', 'exec', 'web-1', '--', 'true')).code, 0);
+  for (const args of [
+    ['get', 'pods'],
+    ['get', 'pods', '-A'],
+    ['get', 'nodes'],
+    ['exec', 'web-0', '--', 'true'],
+  ]) {
+    const { code, stderr } = await run(confined, ...args);
+    assert.equal(code, 1, args.join(' '));
+    assert.match(stderr, /--accept-namespaces/);
+  }
+});
+
+kubectlTest('kubectl sees no rejected resource and gets no shell where pods/exec is rejected', async () => {
+  assert.match((await run(without, 'get', 'pods')).stdout, /web-0/);
+  for (const args of [
+    ['get', 'secrets', '-A'],
+    ['exec', 'web-0', '--', 'true'],
+    ['get', 'deployments'],
+  ]) {
+    const { code, stderr } = await run(without, ...args);
+    assert.equal(code, 1, args.join(' '));
+    assert.match(stderr, /--reject-resources/);
+  }
+});
+
+it('wrong lists end the start, with one line each', async () => {
+  const problems = await startUpProblems([
+    `--kubeconfig=${kubeconfig.path}`,
+    '--accept-namespaces=a,(',
+    '--reject-resources=secret,a/b/c',
+    '--cors-allowed-origins=.*',
+  ]);
+  assert.deepEqual(problems, [
+    '--accept-namespaces: "(" is not a regular expression: missing closing ): `(`',
+    '--reject-resources: "secret" is not how paths name it; write secrets',
+    '--reject-resources: "a/b/c" is not RESOURCE, RESOURCE.GROUP or either with /SUBRESOURCE',
+    `--cors-allowed-origins: ".*" does not pin both ends of the host in the Origin; write it like '^https://app\\.example$' or '//app\\.example(:|$)'`,
+  ]);
+});

@@ -1,0 +1,665 @@
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, type TestContext, test } from 'node:test';
+import { open, send } from '../../support/clients/http-client.js';
+import { connectRaw } from '../../support/clients/raw-http.js';
+import { eventually, eventuallyPasses } from '../../support/eventually.js';
+import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
+import { ownMetric, untilOwnMetric } from '../../support/proxy/own-metric.js';
+import {
+  type ProxyProcess,
+  runProgram,
+  startProxy,
+  writeAdminKubeconfig,
+} from '../../support/proxy/proxy.js';
+import { clientRequests, toBytes } from '../leg.js';
+
+type Event = Record<string, unknown> & {
+  readonly auditID: string;
+  readonly stage: string;
+  readonly requestURI: string;
+  readonly verb: string;
+  readonly responseStatus?: { readonly code?: number; readonly message?: string };
+  readonly annotations?: Readonly<Record<string, string>>;
+};
+
+const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
+const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=id&stdout=true';
+
+const server = await startFakeApiServer();
+const kubeconfig = await writeAdminKubeconfig(server);
+after(async () => {
+  await server.kill();
+  await kubeconfig.remove();
+});
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'audit-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+interface Audited<P extends RunningProgram> {
+  readonly proxy: P;
+  readonly port: number;
+  readonly path: string;
+  readonly events: () => Event[];
+}
+
+function flags(path: string, more: readonly string[]): string[] {
+  return [`--kubeconfig=${kubeconfig.path}`, `--audit-log-path=${path}`, '--reject-paths=/attach', ...more];
+}
+
+/** The program in this process, with an audit log in its own folder. */
+async function start(t: TestContext, args: readonly string[] = []): Promise<Audited<RunningProgram>> {
+  const path = join(folder(t), 'audit.log');
+  const proxy = await startInProcess(t, flags(path, args));
+  return { proxy, port: proxy.port, path, events: () => parse(readFileSync(path, 'utf8')) };
+}
+
+/** The built program, for tests of signals, output and limits of a process. */
+async function startBuilt(
+  t: TestContext,
+  args: readonly string[] = [],
+  { path = join(folder(t), 'audit.log'), under }: { path?: string; under?: readonly string[] } = {},
+): Promise<Audited<ProxyProcess>> {
+  const proxy = await startProxy(flags(path, args), {}, under);
+  t.after(() => proxy.stop('SIGKILL'));
+  return { proxy, port: proxy.port, path, events: () => parse(readFileSync(path, 'utf8')) };
+}
+
+/** Reads the events; every line must be a whole Event. */
+function parse(text: string): Event[] {
+  assert.ok(
+    text === '' || text.endsWith('\n'),
+    `the last line is whole: ${JSON.stringify(text.slice(-200))}`,
+  );
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map(line => JSON.parse(line) as Event);
+}
+
+/** Waits until the file has this number of events. While it is being written, it can end in the middle of a line. */
+function untilEvents(events: () => Event[], count: number): Promise<Event[]> {
+  return eventuallyPasses(() => {
+    const found = events();
+    assert.ok(found.length >= count, `${count} events: ${JSON.stringify(found)}`);
+    return found;
+  });
+}
+
+const text = (value: unknown) => typeof value === 'string';
+const texts = (value: unknown) => Array.isArray(value) && value.every(text);
+const microTime = (value: unknown) =>
+  text(value) && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(value as string);
+const one =
+  (...values: string[]) =>
+  (value: unknown) =>
+    values.includes(value as string);
+const map = (isValue: (value: unknown) => boolean) => (value: unknown) =>
+  typeof value === 'object' && value !== null && Object.values(value).every(isValue);
+
+type Shape = Readonly<Record<string, (value: unknown) => boolean>>;
+
+const userInfo: Shape = { username: text, uid: text, groups: texts, extra: map(texts) };
+/** `Event` of k8s.io/apiserver/pkg/apis/audit/v1: the names and types of its fields, and the required ones. */
+const shapes: Shape = {
+  kind: one('Event'),
+  apiVersion: one('audit.k8s.io/v1'),
+  level: one('None', 'Metadata', 'Request', 'RequestResponse'),
+  auditID: text,
+  stage: one('RequestReceived', 'ResponseStarted', 'ResponseComplete', 'Panic'),
+  requestURI: text,
+  verb: text,
+  user: has(userInfo),
+  impersonatedUser: has(userInfo),
+  sourceIPs: texts,
+  userAgent: text,
+  objectRef: has({
+    resource: text,
+    namespace: text,
+    name: text,
+    uid: text,
+    apiGroup: text,
+    apiVersion: text,
+    resourceVersion: text,
+    subresource: text,
+  }),
+  responseStatus: has({
+    metadata: map(() => false),
+    status: one('Success', 'Failure'),
+    message: text,
+    reason: text,
+    details: map(() => true),
+    code: Number.isInteger,
+  }),
+  requestReceivedTimestamp: microTime,
+  stageTimestamp: microTime,
+  annotations: map(text),
+};
+const required = ['kind', 'apiVersion', 'level', 'auditID', 'stage', 'requestURI', 'verb', 'user'];
+
+function has(shape: Shape): (value: unknown) => boolean {
+  return value =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(value).every(([key, field]) => shape[key]?.(field) === true);
+}
+
+function assertEvent(event: Event): void {
+  for (const [key, value] of Object.entries(event)) {
+    assert.ok(shapes[key]?.(value), `${key} in ${JSON.stringify(event)}`);
+  }
+  for (const key of [...required, 'requestReceivedTimestamp', 'stageTimestamp']) assert.ok(key in event, key);
+}
+
+test('a plain request is one event with the caller, the request and the result', async t => {
+  const { port, events, path } = await startBuilt(t);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  const started = Date.now();
+  await send(port, '/apis/apps/v1/namespaces/default/deployments/web?pretty=true', {
+    headers: { 'user-agent': 'kubectl/v1.32.0', 'x-forwarded-for': '198.51.100.7, 127.0.0.9' },
+  });
+  const [event, ...more] = await untilEvents(events, 1);
+  assert.ok(event !== undefined);
+  assert.deepEqual(more, []);
+  assertEvent(event);
+  const { auditID, requestReceivedTimestamp, stageTimestamp, ...rest } = event;
+  assert.deepEqual(rest, {
+    kind: 'Event',
+    apiVersion: 'audit.k8s.io/v1',
+    level: 'Metadata',
+    stage: 'ResponseComplete',
+    requestURI: '/apis/apps/v1/namespaces/default/deployments/web?pretty=true',
+    verb: 'get',
+    user: {},
+    sourceIPs: ['198.51.100.7', '127.0.0.9', '127.0.0.1'],
+    userAgent: 'kubectl/v1.32.0',
+    objectRef: {
+      resource: 'deployments',
+      namespace: 'default',
+      name: 'web',
+      apiGroup: 'apps',
+      apiVersion: 'v1',
+    },
+    responseStatus: { metadata: {}, code: 200 },
+  });
+  const received = Date.parse(requestReceivedTimestamp as string);
+  assert.ok(received >= started - 5 && received <= Date.parse(stageTimestamp as string));
+  const [sent] = clientRequests(server).slice(-1);
+  assert.equal(sent?.headers['audit-id'], auditID, 'the API server has it under the same id');
+});
+
+test('every kind of request is in the audit log once, and requests to the proxy itself are not', async t => {
+  const { proxy, port, path } = await start(t);
+  const json = { 'content-type': 'application/json' };
+  const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'audited' } });
+  const configMaps = '/api/v1/namespaces/team-0/configmaps';
+  await send(port, configMaps, { method: 'POST', body, headers: json });
+  await send(port, `${configMaps}?limit=1`);
+  await send(port, `${configMaps}/audited`, { method: 'DELETE' });
+  await send(port, '/version', { method: 'POST' });
+  await send(port, '/api/v1/namespaces/default/pods/none');
+  await send(port, '/-/livez');
+  await send(port, '/-/metrics');
+  await proxy.stop();
+  const events = parse(readFileSync(path, 'utf8'));
+  events.forEach(assertEvent);
+  assert.deepEqual(
+    events.map(({ verb, requestURI, stage, responseStatus }) => [
+      verb,
+      requestURI,
+      stage,
+      responseStatus?.code,
+    ]),
+    [
+      ['create', configMaps, 'ResponseComplete', 201],
+      ['list', `${configMaps}?limit=1`, 'ResponseComplete', 200],
+      ['delete', `${configMaps}/audited`, 'ResponseComplete', 200],
+      ['post', '/version', 'ResponseComplete', 405],
+      ['get', '/api/v1/namespaces/default/pods/none', 'ResponseComplete', 404],
+    ],
+  );
+  assert.equal(new Set(events.map(({ auditID }) => auditID)).size, 5);
+});
+
+for (const leg of ['spdy', 'websocket'] as const) {
+  test(`an exec over ${leg} has an event when it arrives, when it is open and when it has ended`, async t => {
+    const { port, events } = await start(t);
+    const connection = await connectRaw(port);
+    t.after(() => connection.destroy());
+    connection.write(toBytes({ leg, target: exec }));
+    await connection.until(/^HTTP\/1\.1 101 /);
+    const opened = await untilEvents(events, 2);
+    assert.deepEqual(
+      opened.map(({ stage }) => stage),
+      ['RequestReceived', 'ResponseStarted'],
+    );
+    connection.socket.end();
+    const all = await untilEvents(events, 3);
+    all.forEach(assertEvent);
+    assert.deepEqual(
+      all.map(({ stage, responseStatus, verb, requestURI }) => [
+        stage,
+        responseStatus?.code,
+        verb,
+        requestURI,
+      ]),
+      [
+        ['RequestReceived', undefined, 'get', exec],
+        ['ResponseStarted', 101, 'get', exec],
+        ['ResponseComplete', 101, 'get', exec],
+      ],
+    );
+    assert.equal(new Set(all.map(({ auditID }) => auditID)).size, 1);
+    assert.deepEqual(all[2]?.['objectRef'], {
+      resource: 'pods',
+      namespace: 'default',
+      name: 'web-0',
+      apiVersion: 'v1',
+      subresource: 'exec',
+    });
+    const sent = clientRequests(server).at(-1);
+    assert.equal(sent?.headers['audit-id'], all[0]?.auditID);
+  });
+}
+
+test('a watch has three events, whichever side ends it, and a clean exit loses none', async t => {
+  const { proxy, port, path, events } = await startBuilt(t);
+  (await open(port, quietWatch)).destroy();
+  await untilEvents(events, 3);
+  await send(port, `${quietWatch}&timeoutSeconds=1`);
+  const watch = await open(port, quietWatch);
+  watch.on('error', () => {});
+  const upgrade = await connectRaw(port);
+  t.after(() => upgrade.destroy());
+  upgrade.write(toBytes({ leg: 'spdy', target: exec.replace('command=id', 'command=sh') }));
+  await upgrade.until(/ 101 /);
+  assert.equal((await proxy.stop()).code, 0);
+  const all = parse(readFileSync(path, 'utf8'));
+  all.forEach(assertEvent);
+  const stages = byRequest(all);
+  assert.equal(stages.size, 4);
+  for (const course of stages.values()) {
+    assert.deepEqual(
+      course.map(({ stage }) => stage),
+      ['RequestReceived', 'ResponseStarted', 'ResponseComplete'],
+    );
+  }
+});
+
+function byRequest(events: readonly Event[]): Map<string, Event[]> {
+  const groups = new Map<string, Event[]>();
+  for (const event of events) groups.set(event.auditID, [...(groups.get(event.auditID) ?? []), event]);
+  return groups;
+}
+
+test('a rejected request is in the audit log with the rule and the Status, on every leg', async t => {
+  const { port, events } = await start(t, ['--max-longrunning-requests=1']);
+  const attach = '/api/v1/namespaces/default/pods/web-0/attach';
+  const answers = new Map<string, string>();
+  for (const leg of ['plain', 'spdy', 'websocket'] as const) {
+    const connection = await connectRaw(port);
+    connection.write(toBytes({ leg, target: attach }));
+    answers.set(leg, await connection.untilClosed());
+    connection.destroy();
+  }
+  await send(port, '/api/v1/%2e%2e/pods');
+  await send(port, '/api/v1/pods', { headers: { host: 'evil.example' } });
+  const watch = await open(port, quietWatch);
+  assert.equal((await send(port, quietWatch)).status, 429);
+  watch.destroy();
+  const all = await untilEvents(events, 3 * 2 + 2 + 3 + 2);
+  all.forEach(assertEvent);
+  const complete = all.filter(({ stage }) => stage === 'ResponseComplete');
+  const rules = complete.map(({ annotations, responseStatus }) => [
+    annotations?.['kube-api-proxy/rejected-by'],
+    responseStatus?.code,
+  ]);
+  assert.deepEqual(
+    rules.sort(),
+    [
+      ...Array.from({ length: 3 }, () => ['path', 403]),
+      ['bad_request', 400],
+      ['host', 403],
+      ['max_longrunning', 429],
+      [undefined, 200],
+    ].sort(),
+  );
+  for (const { requestURI, responseStatus } of complete.filter(event => event.requestURI === attach)) {
+    assert.deepEqual(
+      responseStatus,
+      {
+        metadata: {},
+        status: 'Failure',
+        message: 'the path is refused by --reject-paths; change that list to allow it',
+        reason: 'Forbidden',
+        code: 403,
+      },
+      requestURI,
+    );
+  }
+  for (const [leg, answer] of answers) {
+    const id = /^audit-id: (.*)\r$/im.exec(answer)?.[1];
+    assert.ok(
+      complete.some(({ auditID }) => auditID === id),
+      `${leg}: the client is told the id`,
+    );
+  }
+});
+
+test('a request of a client that leaves before its answer is in the audit log without a code', async t => {
+  const { port, events } = await start(t);
+  const seen = new Promise<void>(resolve => {
+    t.after(
+      server.intercept(request => {
+        if (request.url !== '/slow') return false;
+        resolve();
+        return true;
+      }),
+    );
+  });
+  const connection = await connectRaw(port);
+  connection.write('GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await seen;
+  connection.socket.resetAndDestroy();
+  const [event] = await untilEvents(events, 1);
+  assert.ok(event !== undefined);
+  assertEvent(event);
+  assert.equal(event.responseStatus?.code, undefined);
+  assert.match(event.responseStatus?.message ?? '', /ended before there was an answer/);
+});
+
+test('a request to an API server that is down is in the audit log with the Status that the client gets', async t => {
+  const { port, events } = await start(t);
+  t.after(
+    server.intercept((request, response) => {
+      if (request.url !== '/reset') return false;
+      response.socket?.destroy();
+      return true;
+    }),
+  );
+  const { json } = await send(port, '/reset');
+  const [event] = await untilEvents(events, 1);
+  const { message, reason, code } = json as Record<string, unknown>;
+  assert.deepEqual(event?.responseStatus, { metadata: {}, status: 'Failure', message, reason, code });
+});
+
+test('a request keeps the Audit-ID that it brings, and an invalid one is replaced', async t => {
+  const { port, events } = await start(t);
+  await send(port, '/version', { headers: { 'audit-id': 'given-1' } });
+  await send(port, '/version', { headers: { 'Audit-ID': ['given-2', 'given-3'] } });
+  await send(port, '/version', { headers: { 'audit-id': 'not "one"', connection: 'audit-id' } });
+  const ids = (await untilEvents(events, 3)).map(({ auditID }) => auditID);
+  assert.equal(ids[0], 'given-1');
+  const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+  assert.match(ids[1] ?? '', uuid);
+  assert.match(ids[2] ?? '', uuid);
+  const sent = clientRequests(server).slice(-3);
+  assert.deepEqual(
+    sent.map(({ rawHeaders }) =>
+      rawHeaders.filter(
+        (_value, index) => rawHeaders[index - 1]?.toLowerCase() === 'audit-id' && index % 2 === 1,
+      ),
+    ),
+    ids.map(id => [id]),
+  );
+});
+
+test('without an audit log the Audit-ID is passed between client and API server unchanged', async t => {
+  const proxy = await startInProcess(t, [`--kubeconfig=${kubeconfig.path}`]);
+  await send(proxy.port, '/version', { headers: { 'audit-id': 'not "one"' } });
+  await send(proxy.port, '/version');
+  const [first, second] = clientRequests(server).slice(-2);
+  assert.equal(first?.headers['audit-id'], 'not "one"');
+  assert.equal(second?.headers['audit-id'], undefined);
+  assert.equal(await ownMetric(proxy.port, 'kube_api_proxy_audit_events_total'), 0);
+});
+
+test('an event has the impersonated user, from the kubeconfig or from the client, with the groups that the API server adds', async t => {
+  const configured = await start(t, [
+    '--as=jane',
+    '--as-group=dev',
+    '--as-uid=42',
+    '--as-user-extra=scopes=a',
+  ]);
+  await send(configured.port, '/version');
+  const [event] = await untilEvents(configured.events, 1);
+  assert.ok(event !== undefined);
+  assertEvent(event);
+  assert.deepEqual(event['impersonatedUser'], {
+    username: 'jane',
+    uid: '42',
+    groups: ['dev', 'system:authenticated'],
+    extra: { scopes: ['a'] },
+  });
+  assert.deepEqual(event['user'], {});
+  const open = await start(t);
+  await send(open.port, '/version', { headers: { 'Impersonate-User': 'ann' } });
+  const [asked] = await untilEvents(open.events, 1);
+  assert.deepEqual(asked?.['impersonatedUser'], { username: 'ann', groups: ['system:authenticated'] });
+});
+
+test('the audit log contains no token, wherever a client puts one', async t => {
+  const { port, path, events, proxy } = await start(t, ['--token=S3CRET-configured']);
+  const secret = 'S3CRET';
+  await send(port, `/version?access_token=${secret}&a=b`, { headers: { authorization: `Bearer ${secret}` } });
+  await send(port, `/version?ACCESS%5FTOKEN=${secret}`, { headers: { cookie: secret } });
+  for (const target of [`/version?x;access_token=${secret}`, `http://user:${secret}@localhost/version`]) {
+    const connection = await connectRaw(port);
+    connection.write(toBytes({ target, headers: [`Authorization: Basic ${secret}`] }));
+    await connection.untilClosed();
+  }
+  const upgrade = await connectRaw(port);
+  upgrade.write(
+    toBytes({
+      leg: 'websocket',
+      target: `${exec}&token=${secret}`,
+      headers: [`Sec-WebSocket-Protocol: base64url.bearer.authorization.k8s.io.${secret}`],
+    }),
+  );
+  await upgrade.until(/^HTTP\/1\.1 \d{3} /);
+  upgrade.destroy();
+  await untilEvents(events, 6);
+  await proxy.stop();
+  const lines = readFileSync(path, 'utf8');
+  assert.doesNotMatch(lines, /S3CRET/);
+  assert.match(lines, /access_token=REDACTED&a=b/);
+});
+
+test('every event is one line, whatever a client sends', async t => {
+  const { port, events } = await start(t);
+  const agents = ['"}\\n{"kind":"Event"', 'a\tb', '\u2028', 'x'.repeat(20_000)];
+  for (const agent of agents) {
+    const connection = await connectRaw(port);
+    connection.write(toBytes({ target: '/version?a="\\', headers: [`User-Agent: ${agent}`] }));
+    await connection.untilClosed();
+    connection.destroy();
+  }
+  const all = await untilEvents(events, agents.length);
+  assert.equal(all.length, agents.length);
+  all.forEach(assertEvent);
+});
+
+describe('the file of the audit log', () => {
+  /** Sends requests on some connections until it is stopped. Returns the number of answers. */
+  function keepAsking(t: TestContext, port: number): { stop: () => Promise<number> } {
+    const agent = new http.Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
+    let isStopped = false;
+    let count = 0;
+    const loops = Array.from({ length: 8 }, async () => {
+      while (!isStopped) {
+        const number = count++;
+        await send(port, `/version?number=${number}&filler=${'x'.repeat(4000)}`, { agent });
+      }
+    });
+    return {
+      stop: async () => {
+        isStopped = true;
+        await Promise.all(loops);
+        return count;
+      },
+    };
+  }
+
+  function assertAll(events: readonly Event[], count: number): void {
+    const numbers = events.map(({ requestURI }) => Number(/number=(\d+)/.exec(requestURI)?.[1]));
+    assert.equal(numbers.length, count);
+    assert.equal(new Set(numbers).size, count);
+    events.forEach(assertEvent);
+  }
+
+  test('is opened again on SIGHUP after a rename, and no line is lost', async t => {
+    const { proxy, port, path } = await startBuilt(t);
+    const load = keepAsking(t, port);
+    const parts: string[] = [];
+    for (let turn = 1; turn <= 5; turn++) {
+      await eventually('a file with some events', () => statSync(path).size >= 50_000);
+      parts.push(`${path}.${turn}`);
+      renameSync(path, `${path}.${turn}`);
+      proxy.process.kill('SIGHUP');
+    }
+    await eventually('the last file', () => existsSync(path));
+    const count = await load.stop();
+    assert.equal((await proxy.stop()).code, 0);
+    assertAll(
+      [...parts, path].flatMap(part => parse(readFileSync(part, 'utf8'))),
+      count,
+    );
+  });
+
+  /** Starts the program under a limit for the size of a file, which is like a full disk, and fills the file. */
+  async function fillDisk(t: TestContext) {
+    const { proxy, port, path, events } = await startBuilt(t, [], {
+      under: ['sh', '-c', 'trap "" XFSZ; ulimit -S -f 32; exec "$@"', 'sh'],
+    });
+    const agent = new http.Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
+    let count = 0;
+    const ask = async () => {
+      const { status } = await send(port, `/version?number=${count}&filler=${'x'.repeat(300)}`, { agent });
+      assert.equal(status, 200);
+      count += 1;
+    };
+    const errors = () => ownMetric(port, 'kube_api_proxy_audit_errors_total');
+    while ((await errors()) === 0) await ask();
+    for (let more = 0; more < 5; more++) await ask();
+    await eventually('further attempts', async () => ((await errors()) ?? 0) >= 3);
+    const lines = readFileSync(path, 'utf8').split('\n');
+    assert.ok(lines.length > 1 && lines.length <= count, `${lines.length - 1} of ${count} lines`);
+    assert.notEqual(lines.at(-1), '', 'the disk has cut a line');
+    const told = proxy.log().filter(({ msg }) => /^cannot write the audit log/.test(String(msg)));
+    assert.equal(told.length, 1, 'it is said once');
+    assert.equal((told[0]?.['err'] as { code: string } | undefined)?.code, 'EFBIG');
+    const untilRecovered = () =>
+      eventually('the line that it is written again', () =>
+        proxy.log().some(({ msg }) => msg === 'the audit log can be written again'),
+      );
+    return { proxy, path, events, ask, count: () => count, untilRecovered };
+  }
+
+  test('on a full disk blocks no request, is counted and logged, and a cut line is whole in the next file', async t => {
+    const { proxy, path, events, count, untilRecovered } = await fillDisk(t);
+    renameSync(path, `${path}.1`);
+    proxy.process.kill('SIGHUP');
+    await untilRecovered();
+    await proxy.stop();
+    const full = readFileSync(`${path}.1`, 'utf8');
+    assertAll([...parse(full.slice(0, full.lastIndexOf('\n') + 1)), ...events()], count());
+    assert.equal(proxy.log().filter(({ msg }) => /lost/.test(String(msg))).length, 0);
+  });
+
+  test('on a full disk continues when there is space again, and the cut line is completed first', async t => {
+    const { proxy, events, ask, count, untilRecovered } = await fillDisk(t);
+    execFileSync('prlimit', [`--pid=${proxy.process.pid}`, '--fsize=unlimited:']);
+    await untilRecovered();
+    await ask();
+    await proxy.stop();
+    assertAll(events(), count());
+    assert.equal(proxy.log().filter(({ msg }) => /lost/.test(String(msg))).length, 0);
+  });
+
+  test('that can never be written does not stop, delay or enlarge the program', async t => {
+    const { proxy, port } = await startBuilt(t, [], { path: '/dev/full' });
+    for (let number = 0; number < 20; number++) assert.equal((await send(port, '/version')).status, 200);
+    await untilOwnMetric(port, 'kube_api_proxy_audit_events_total', 20);
+    await eventually(
+      'an error',
+      async () => ((await ownMetric(port, 'kube_api_proxy_audit_errors_total')) ?? 0) >= 1,
+    );
+    const { code } = await proxy.stop();
+    assert.equal(code, 0);
+    assert.ok(
+      proxy.log().some(({ msg, events }) => /^audit events are lost/.test(String(msg)) && events === 20),
+    );
+  });
+
+  test('is the whole standard output if its name is -; the log then has the address', async t => {
+    const { proxy, port } = await startBuilt(t, [], { path: '-' });
+    await send(port, '/version');
+    assert.equal((await proxy.stop()).code, 0);
+    const [first = '', ...lines] = proxy.stdout().split('\n');
+    assertEvent(JSON.parse(first) as Event);
+    assert.deepEqual(lines, ['']);
+    for (const line of proxy.stderr().trimEnd().split('\n')) JSON.parse(line);
+    const told = proxy.log().filter(({ msg }) => msg === `Starting to serve on 127.0.0.1:${port}`);
+    assert.deepEqual(
+      told.map(({ level }) => level),
+      [30],
+    );
+  });
+
+  test('that cannot be opened is a start-up problem, reported with the others', async t => {
+    const parent = folder(t);
+    writeFileSync(join(parent, 'file'), '');
+    const reasons = [
+      [parent, 'is a directory'],
+      [join(parent, 'none', 'audit.log'), 'its folder does not exist'],
+      [join(parent, 'file', 'audit.log'), 'part of its path is not a folder'],
+    ] as const;
+    const flagsOf = (path: string) => [
+      `--kubeconfig=${kubeconfig.path}`,
+      '--port=0',
+      '--www=/none',
+      `--audit-log-path=${path}`,
+    ];
+    const expected = ([path, reason]: readonly [string, string]) => [
+      '--www: "/none" is not a folder',
+      `--audit-log-path: "${path}": ${reason}`,
+    ];
+    for (const row of reasons) assert.deepEqual(await startUpProblems(flagsOf(row[0])), expected(row));
+    const { code, stderr, stdout } = await runProgram(flagsOf(parent));
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.deepEqual(
+      stderr.trim().split('\n'),
+      expected(reasons[0]).map(problem => `kube-api-proxy: ${problem}`),
+    );
+  });
+
+  test('may be renamed while the program starts: neither SIGHUP nor SIGUSR2 ends it', async t => {
+    const parent = folder(t);
+    const [fifo, pid] = [join(parent, 'kubeconfig'), join(parent, 'pid')];
+    execFileSync('mkfifo', [fifo]);
+    // The shell waits until the program reads its kubeconfig.
+    const signals = `kill -HUP $(cat ${pid}); kill -USR2 $(cat ${pid}); sleep 0.2`;
+    const writer = execFile('sh', ['-c', `exec 3>${fifo}; ${signals}; cat ${kubeconfig.path} >&3`]);
+    t.after(() => writer.kill());
+    const { port } = await startBuilt(t, [`--kubeconfig=${fifo}`], {
+      under: ['sh', '-c', `echo $$ > ${pid}; exec "$@"`, 'sh'],
+    });
+    assert.equal((await send(port, '/version')).status, 200);
+  });
+
+  test('is not needed for SIGHUP, which then ends the program', async t => {
+    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+    t.after(() => proxy.stop('SIGKILL'));
+    assert.equal((await proxy.stop('SIGHUP')).code, 0);
+  });
+});

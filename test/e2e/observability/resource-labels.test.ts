@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { send } from '../../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
+import { connectRaw } from '../../support/clients/raw-http.js';
+import { eventuallyPasses } from '../../support/eventually.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { readSamples, scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
+import { startStack } from '../../support/proxy/stack.js';
+import { clientRequests, type Leg, send as sendRaw } from '../leg.js';
+
+const definition = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'widgets.example.com' },
+  spec: {
+    group: 'example.com',
+    scope: 'Namespaced',
+    names: { plural: 'widgets', singular: 'widget', kind: 'Widget' },
+    versions: [{ name: 'v1' }],
+  },
+};
+const widgets = '/apis/example.com/v1/namespaces/default/widgets';
+const requests = 'kube_api_proxy_requests_total';
+const open = 'kube_api_proxy_longrunning_requests';
+
+const start = (flags: readonly string[] = []) =>
+  startStack({ after }, { run: startInProcess, server: { customResources: [definition] }, flags });
+
+test('requests for a custom resource are other until the API server has answered one with success, without discovery', async () => {
+  const { port, server } = await start();
+  const counted = async (resource: string, code: string) =>
+    sumOf(await scrapeOwn(port), requests, {
+      group: resource === 'other' ? 'other' : 'example.com',
+      resource,
+      code,
+    });
+  assert.equal((await send(port, `${widgets}/none`)).status, 404);
+  assert.equal((await send(port, widgets)).status, 200);
+  await eventuallyPasses(async () => {
+    assert.deepEqual([await counted('other', '404'), await counted('other', '200')], [1, 1]);
+  });
+  assert.equal((await send(port, widgets)).status, 200);
+  assert.equal((await send(port, `${widgets}/none`)).status, 404);
+  await eventuallyPasses(async () => {
+    assert.deepEqual([await counted('widgets', '404'), await counted('widgets', '200')], [1, 1]);
+    assert.deepEqual([await counted('other', '404'), await counted('other', '200')], [1, 1]);
+  });
+  const own = server.requests.filter(({ headers }) => headers['user-agent'] === 'kube-api-proxy');
+  assert.deepEqual(
+    own.filter(({ rawUrl }) => /^\/apis?(\/|$)/.test(rawUrl)),
+    [],
+    'the proxy asks for no discovery',
+  );
+});
+
+test('the head of a watch is a success: a second watch has the label while the first is open', async t => {
+  const { port, server } = await start();
+  for (const resource of ['other', 'widgets']) {
+    const connection = await connectRaw(port);
+    t.after(() => connection.destroy());
+    connection.write(`GET ${widgets}?watch=true HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    await connection.until(/\r\n\r\n/);
+    await eventuallyPasses(async () =>
+      assert.equal(sumOf(await scrapeOwn(port), open, { verb: 'watch', resource }), 1, resource),
+    );
+  }
+  assert.equal(clientRequests(server).length, 2);
+});
+
+test('no client can make labels of names that it invents', async t => {
+  const stack = await startStack(
+    { after },
+    {
+      server: { customResources: [definition] },
+      flags: ['--cors-allowed-origins=^https://app\\.example$'],
+      tls: true,
+    },
+  );
+  const { port, server, ca } = stack;
+  // An API server with CORS answers a preflight for any path.
+  server.intercept((request, response) => {
+    if (request.method !== 'OPTIONS') return false;
+    response.writeHead(204).end();
+    return true;
+  });
+  const session = await connectHttp2(port, ca);
+  t.after(() => session.destroy());
+  const paths = [
+    '/apis/example.com/v1/invented',
+    '/apis/example.com/v2/widgets',
+    '/apis/invented.example/v1/widgets',
+    '/apis/example.com/v1/watch/invented',
+    '/apis/example.com/v1/proxy/invented',
+    '/api/v1/invented/x/y',
+    `${widgets}/w/invented`,
+  ];
+  const page = { origin: 'https://app.example', 'access-control-request-method': 'GET' };
+  // Twice, because a label that was learnt shows with the next request.
+  for (const path of [...paths, ...paths]) {
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'WATCH']) {
+      const headers = { ':method': method };
+      const { status } = await ask(session, path, { headers });
+      if (method !== 'OPTIONS') assert.ok(status >= 400, `${method} ${path}: ${status}`);
+      if (method === 'OPTIONS') await ask(session, path, { headers: { ...headers, ...page } });
+    }
+  }
+  const { text } = await ask(session, '/-/metrics');
+  const samples = readSamples(text).filter(({ name }) => name === requests);
+  assert.ok(sumOf(samples, requests, { resource: 'other', code: '204' }) > 0, 'preflights were answered');
+  for (const { labels } of samples) {
+    for (const value of Object.values(labels)) assert.doesNotMatch(value, /invented|example|v2|widgets/);
+  }
+});
+
+test('an upgrade for a name that the API server does not have is other, with either protocol', async () => {
+  const { port } = await start(['--reject-paths=']);
+  for (const leg of ['websocket', 'spdy'] as const satisfies readonly Leg[]) {
+    const target = '/api/v1/namespaces/default/pods/web-0/invented?command=id';
+    for (let again = 0; again < 2; again += 1) assert.equal((await sendRaw(port, { leg, target })).code, 404);
+  }
+  await eventuallyPasses(async () => {
+    const samples = await scrapeOwn(port);
+    assert.equal(sumOf(samples, requests, { resource: 'pods', subresource: 'other', code: '404' }), 4);
+    assert.equal(sumOf(samples, requests, { subresource: 'invented' }), 0);
+  });
+});

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
+import { ask, connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
+import { eventuallyPasses, until } from '../../support/eventually.js';
+import { startStack, type TlsStack } from '../../support/proxy/stack.js';
+import { clientRequests } from '../leg.js';
+
+const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
+const slowPath = '/api/v1/namespaces/default/slow';
+const earlyPath = '/api/v1/namespaces/default/early';
+const emptyPath = '/api/v1/namespaces/default/empty';
+const unreadPath = '/api/v1/namespaces/default/unread';
+const unread = Buffer.alloc(1 << 20);
+const folder = mkdtempSync(join(tmpdir(), 'audit-'));
+const auditLog = join(folder, 'audit.log');
+
+const limits = ['--max-requests-inflight-per-user=3', '--max-longrunning-requests-per-user=3'];
+const proxied = await startStack(
+  { after },
+  { tls: true, flags: [...limits, `--audit-log-path=${auditLog}`] },
+);
+after(() => rmSync(folder, { recursive: true, force: true }));
+proxied.server.intercept(({ url }) => url === slowPath);
+proxied.server.intercept(({ url }, response) => {
+  if (url !== earlyPath) return false;
+  response.writeHead(413, { Trailer: 'X-Why' });
+  response.write('too large');
+  response.addTrailers({ 'X-Why': 'too large' });
+  response.end();
+  return true;
+});
+proxied.server.intercept(({ url }, response) => {
+  if (url !== emptyPath) return false;
+  response.writeHead(204).end();
+  return true;
+});
+proxied.server.intercept(({ url }, response) => {
+  if (url !== unreadPath) return false;
+  response.end(unread);
+  return true;
+});
+/** Programs with the same API server. */
+const impatient = await startStack(
+  { after },
+  {
+    server: proxied.server,
+    tls: true,
+    flags: [...limits, '--request-timeout=500ms'],
+  },
+);
+const observers = new Map<TlsStack, ClientHttp2Session>();
+for (const stack of [proxied, impatient]) observers.set(stack, await connectHttp2(stack.port, stack.ca));
+after(() => {
+  for (const observer of observers.values()) observer.destroy();
+});
+
+async function connect(t: TestContext, { port, ca }: TlsStack = proxied): Promise<ClientHttp2Session> {
+  const session = await connectHttp2(port, ca);
+  t.after(() => session.destroy());
+  return session;
+}
+
+/** Waits until this number of slots is in use. */
+async function untilTaken(inflight: number, longrunning: number, stack = proxied): Promise<void> {
+  await eventuallyPasses(async () => {
+    const { text } = await ask(observers.get(stack) as ClientHttp2Session, '/-/metrics');
+    const of = (kind: string) =>
+      new RegExp(`^kube_api_proxy_request_slots_in_use\\{kind="${kind}"\\} (\\d+)$`, 'm').exec(text)?.[1];
+    assert.equal(`${of('inflight')} ${of('longrunning')}`, `${inflight} ${longrunning}`);
+  });
+}
+
+const ways: Record<string, (session: ClientHttp2Session) => Promise<void>> = {
+  'when its answer is complete': async session => {
+    const answers = await Promise.all([1, 2, 3].map(() => ask(session, '/version')));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200],
+    );
+  },
+  'when its answer is complete before its body': async session => {
+    const stream = openStream(session, earlyPath, { ':method': 'POST' }, false);
+    stream.write('the beginning of something long');
+    let text = '';
+    let trailers: IncomingHttpHeaders = {};
+    stream.on('data', chunk => {
+      text += chunk;
+    });
+    stream.on('trailers', got => {
+      trailers = got;
+    });
+    assert.equal((await headOf(stream))[':status'], 413);
+    await untilTaken(0, 0);
+    if (!stream.closed) await once(stream, 'close');
+    assert.equal(text, 'too large');
+    assert.equal(trailers['x-why'], 'too large');
+    assert.equal(stream.rstCode, 0);
+    assert.equal((await ask(session, '/version')).status, 200, 'the connection goes on');
+  },
+  'when its answer without a body is complete before its own': async session => {
+    const stream = openStream(session, emptyPath, { ':method': 'POST' }, false);
+    stream.write('the beginning of something long');
+    assert.equal((await headOf(stream))[':status'], 204);
+    await untilTaken(0, 0);
+  },
+  'when it is reset before there is an answer': async session => {
+    const streams = [1, 2, 3].map(() => openStream(session, slowPath));
+    await untilTaken(3, 0);
+    const { status, headers, json } = await ask(session, '/version');
+    assert.equal(status, 429);
+    assert.equal(headers['retry-after'], '1');
+    assert.deepEqual((json as Record<string, unknown>)['details'], { retryAfterSeconds: 1 });
+    for (const stream of streams) stream.close(8);
+  },
+  'when a watch is reset': async session => {
+    const streams = [1, 2, 3].map(() => openStream(session, quietWatch));
+    await Promise.all(streams.map(headOf));
+    await untilTaken(0, 3);
+    assert.equal((await ask(session, quietWatch)).status, 429);
+    for (const stream of streams) stream.close(8);
+  },
+  'when its connection goes': async session => {
+    openStream(session, slowPath);
+    await headOf(openStream(session, quietWatch));
+    await untilTaken(1, 1);
+    session.destroy();
+  },
+  'when it is reset as soon as it is sent': async session => {
+    for (let stream = 0; stream < 20; stream++) openStream(session, slowPath).close(8);
+    // When this is answered, the program has seen everything before it.
+    assert.equal((await ask(session, '/-/livez')).status, 200);
+  },
+};
+
+/** Ways that need a program with a short --request-timeout. */
+const lateWays: typeof ways = {
+  'when --request-timeout has passed in the middle of its body': async session => {
+    const stream = openStream(session, slowPath, { ':method': 'POST' }, false);
+    stream.write('the beginning of something long');
+    assert.equal((await headOf(stream))[':status'], 504);
+    await untilTaken(0, 0, impatient);
+  },
+  'when --request-timeout has passed for an answer that is not read': async session => {
+    const streams = [1, 2, 3].map(() => openStream(session, unreadPath));
+    await Promise.all(streams.map(headOf));
+    await untilTaken(0, 0, impatient);
+    assert.equal((await ask(session, '/version')).status, 200, 'the connection goes on');
+  },
+};
+
+for (const [way, go] of Object.entries({ ...ways, ...lateWays })) {
+  const stack = way in lateWays ? impatient : proxied;
+  test(`the slot of a request over HTTP/2 becomes free ${way}`, async t => {
+    for (let turn = 0; turn < 2; turn++) {
+      await go(await connect(t, stack));
+      await untilTaken(0, 0, stack);
+    }
+  });
+}
+
+test('requests over HTTP/2 are in the audit log like all others', async t => {
+  const session = await connect(t);
+  const headers = { 'user-agent': 'h2', 'x-forwarded-for': '198.51.100.1', 'audit-id': 'over-http2' };
+  await ask(session, `/version?access_token=S3CRET`, { headers });
+  const watch = openStream(session, quietWatch, { 'user-agent': 'h2' });
+  await headOf(watch);
+  watch.close(8);
+  const read = () => readFileSync(auditLog, 'utf8');
+  await until(() => read().split('"userAgent":"h2"').length === 5);
+  assert.doesNotMatch(read(), /S3CRET/);
+  const events = read()
+    .split('\n')
+    .slice(0, -1)
+    .map(line => JSON.parse(line) as Record<string, unknown>)
+    .filter(({ userAgent }) => userAgent === 'h2');
+  assert.deepEqual(
+    events.map(({ auditID, stage, requestURI, sourceIPs, responseStatus }) => [
+      auditID === 'over-http2',
+      stage,
+      requestURI,
+      sourceIPs,
+      (responseStatus as { code?: number } | undefined)?.code,
+    ]),
+    [
+      [true, 'ResponseComplete', '/version?access_token=REDACTED', ['198.51.100.1', '127.0.0.1'], 200],
+      [false, 'RequestReceived', quietWatch, ['127.0.0.1'], undefined],
+      [false, 'ResponseStarted', quietWatch, ['127.0.0.1'], 200],
+      [false, 'ResponseComplete', quietWatch, ['127.0.0.1'], 200],
+    ],
+  );
+  const sent = clientRequests(proxied.server).find(({ rawUrl }) =>
+    rawUrl.startsWith('/version?access_token'),
+  );
+  assert.equal(sent?.headers['audit-id'], 'over-http2');
+});

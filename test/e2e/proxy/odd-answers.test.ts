@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import tls from 'node:tls';
+import { createServingFiles, type ServingFiles } from '../../support/certificates/serving-files.js';
+import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
+import { watchRaw } from '../../support/clients/raw-http.js';
+import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
+import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
+import { type RawUpstream, startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { type Leg, legs, toBytes } from '../leg.js';
+
+const watch = '/api/v1/pods?watch=true';
+/** The API server's answers, by target. */
+const answers = new Map<string, string>();
+
+let upstream: RawUpstream;
+let kubeconfig: KubeconfigFile;
+let files: ServingFiles;
+let proxy: ProxyProcess;
+
+before(async () => {
+  upstream = await startRawUpstream(({ socket, target }) => {
+    socket.write(answers.get(target) ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 'latin1');
+  });
+  kubeconfig = await upstream.writeKubeconfig();
+  files = await createServingFiles();
+  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', ...files.flags]);
+});
+
+after(async () => {
+  await proxy.stop('SIGKILL');
+  await upstream.close();
+  await kubeconfig.remove();
+  await files.remove();
+});
+
+/** The bytes of the answer over HTTP/1.1, up to a match. */
+async function overHttp1(target: string, pattern: RegExp, leg: Leg = 'plain'): Promise<string> {
+  const socket = tls.connect({ port: proxy.port, ca: files.authority.certificate });
+  const connection = watchRaw(socket);
+  try {
+    connection.write(toBytes({ target, leg }));
+    await connection.until(pattern);
+    return connection.received();
+  } finally {
+    connection.destroy();
+  }
+}
+
+const connectionFields = [
+  'HTTP2-Settings: AAMAAABkAAQAAP__',
+  'Keep-Alive: timeout=5',
+  'Proxy-Connection: keep-alive',
+  'TE: gzip',
+  'Upgrade: h2c',
+  'Connection: x-named',
+  'Proxy-Authenticate: Basic',
+];
+const goodFields = [
+  'X-Sum: 1',
+  'x-sum: 2',
+  'ETag: "a"',
+  'etag: "b"',
+  '__proto__: 3',
+  'constructor: 4',
+  "!#$%&'*+-.^_`|~: 5",
+  'X-Empty:',
+  'X-Bytes: caf\xe9\xc3\xa9',
+];
+
+function chunked(trailers: readonly string[], headers: readonly string[] = []): string {
+  const lines = ['HTTP/1.1 200 OK', ...headers, 'Transfer-Encoding: chunked'];
+  return `${lines.join('\r\n')}\r\n\r\n2\r\nok\r\n0\r\n${trailers.map(line => `${line}\r\n`).join('')}\r\n`;
+}
+
+test('an answer that switches protocols keeps all fields except those that give browsers permissions', async () => {
+  const head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+  const permissions = 'Access-Control-Allow-Origin: *\r\nservice-worker-allowed: /\r\n';
+  const target = '/api/v1/namespaces/default/pods/permits/exec';
+  answers.set(target, `${head}${permissions}X-Bytes: caf\xe9\r\n\r\n`);
+  const received = await overHttp1(target, /\r\n\r\n/, 'websocket');
+  assert.equal(received, `${head}X-Bytes: caf\xe9\r\nCross-Origin-Resource-Policy: same-origin\r\n\r\n`);
+});
+
+test('trailers of a connection are removed, and others arrive, over both HTTP versions', async () => {
+  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  try {
+    for (const target of ['/version?trailers', watch]) {
+      answers.set(target, chunked([...connectionFields, 'Access-Control-Allow-Origin: *', ...goodFields]));
+      const { status, text, trailers, rstCode } = await ask(session, target);
+      assert.deepEqual([status, text, rstCode], [200, 'ok', 0]);
+      assert.deepEqual(
+        Object.keys(trailers).filter(
+          name => !goodFields.some(field => field.toLowerCase().startsWith(`${name}:`)),
+        ),
+        [],
+      );
+      assert.deepEqual(
+        [trailers['x-sum'], trailers['constructor'], trailers.etag],
+        ['1, 2', '4', '"a", "b"'],
+      );
+      const raw = await overHttp1(target, /\r\n0\r\n[\s\S]*\r\n\r\n$/);
+      assert.doesNotMatch(raw, /http2-settings|proxy-connection|access-control|h2c/i);
+      for (const field of goodFields) assert.ok(raw.includes(field), field);
+    }
+  } finally {
+    session.destroy();
+  }
+});
+
+test('a head that node:http2 cannot send is at most a 502, and the program continues', async () => {
+  const session = await connectHttp2(proxy.port, files.authority.certificate, {
+    maxHeaderListPairs: 5000,
+  });
+  try {
+    const heads: readonly (readonly [string, number])[] = [
+      [['HTTP/1.1 200 OK', ...connectionFields, ...goodFields, 'Content-Length: 2'].join('\r\n'), 200],
+      ['HTTP/1.1 600 Odd\r\nContent-Length: 2', 502],
+      ['HTTP/1.1 999 Odd\r\nContent-Length: 2', 502],
+      ['HTTP/1.1 200 OK\r\n:status: 201\r\nContent-Length: 2', 502],
+      [`HTTP/1.1 200 OK\r\n${'X: 1\r\n'.repeat(1500)}Content-Length: 2`, 200],
+    ];
+    for (const [index, [head, code]] of heads.entries()) {
+      for (const target of [`/version?head-${index}`, `${watch}&head-${index}`]) {
+        answers.set(target, `${head}\r\n\r\nok`);
+        const { status } = await ask(session, target);
+        assert.equal(status, code, head.slice(0, 80));
+      }
+    }
+    assert.equal((await ask(session, '/version')).status, 200);
+  } finally {
+    session.destroy();
+  }
+});
+
+test('an answer whose head is too large for HTTP/2 ends only its own stream', async () => {
+  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  session.on('error', () => {});
+  try {
+    for (const target of ['/version?large', `${watch}&large`]) {
+      answers.set(target, `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(400_000)}\r\nContent-Length: 2\r\n\r\nok`);
+      const { rstCode, status } = await ask(session, target);
+      assert.ok(rstCode > 0 || status === 502, `${rstCode} ${status}`);
+    }
+  } finally {
+    session.destroy();
+  }
+  const next = await connectHttp2(proxy.port, files.authority.certificate);
+  assert.equal((await ask(next, '/version')).status, 200);
+  next.destroy();
+});
+
+test('header values beyond ASCII arrive byte for byte, even of watches and of refused upgrades', async () => {
+  const value = 'caf\xe9 \xc3\xa9\xff';
+  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  try {
+    for (const leg of Object.keys(legs) as Leg[]) {
+      for (const target of ['/version?bytes', `${watch}&bytes`]) {
+        // The body comes later, so that the head is sent first.
+        answers.set(target, `HTTP/1.1 200 OK\r\nX-Bytes: ${value}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+        const raw = await overHttp1(target, /\r\n\r\n/, leg);
+        assert.match(raw, /^HTTP\/1\.1 200 /);
+        assert.ok(raw.includes(`X-Bytes: ${value}\r\n`), `${leg} ${target}: ${raw}`);
+        answers.set(target, `HTTP/1.1 200 OK\r\nX-Bytes: ${value}\r\nContent-Length: 2\r\n\r\nok`);
+        if (leg !== 'plain') continue;
+        const { headers } = await ask(session, target);
+        assert.equal(headers['x-bytes'], value);
+      }
+    }
+  } finally {
+    session.destroy();
+  }
+});
+
+test('an answer to an upgrade has all of its header fields, however many', async () => {
+  const fields = Array.from({ length: 1500 }, (_, index) => `X-${index}: ${index}`);
+  for (const leg of ['websocket', 'spdy'] as const) {
+    for (const first of [
+      '101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x',
+      '403 Forbidden\r\nContent-Length: 0',
+    ]) {
+      answers.set('/version?many', `HTTP/1.1 ${first}\r\n${fields.join('\r\n')}\r\n\r\n`);
+      const raw = await overHttp1('/version?many', /\r\n\r\n/, leg);
+      assert.equal(raw.slice(9, 12), first.slice(0, 3));
+      for (const field of fields) assert.ok(raw.includes(`${field}\r\n`), `${leg} ${field}`);
+    }
+  }
+});
+
+test('a 204 has no length on any leg, whatever the API server says, and no body', async () => {
+  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  try {
+    for (const length of [0, 5]) {
+      const head = `HTTP/1.1 204 No Content\r\nX-Sum: 1\r\nContent-Length: ${length}\r\n\r\n`;
+      answers.set('/version?empty', head);
+      const { status, headers, text, rstCode } = await ask(session, '/version?empty');
+      assert.deepEqual([status, headers['x-sum'], text, rstCode], [204, '1', '', 0]);
+      assert.equal(headers['content-length'], undefined);
+      for (const leg of Object.keys(legs) as Leg[]) {
+        const raw = await overHttp1('/version?empty', /\r\n\r\n/, leg);
+        assert.match(raw, /^HTTP\/1\.1 204 No Content\r\nX-Sum: 1\r\n/);
+        assert.doesNotMatch(raw, /content-length/i, leg);
+      }
+    }
+  } finally {
+    session.destroy();
+  }
+});
+
+test('an answer that is not valid HTTP/1.1 is a 502 on every leg, and no uncaught error', async () => {
+  const heads: readonly (readonly [string, number])[] = [
+    ['099 Odd\r\nContent-Length: 2', 502],
+    ['403 O\x7fdd\r\nContent-Length: 2', 502],
+    ['101 Switching Protocols\r\nX: 1', 502],
+    ['403 Forbidden\r\nTrailer: X-Sum\r\nContent-Length: 2', 403],
+    ['204 No Content\r\nTrailer: X-Sum', 204],
+    ['304 Not Modified\r\nTrailer: X-Sum', 304],
+  ];
+  for (const [head, code] of heads) {
+    answers.set('/version?odd', `HTTP/1.1 ${head}\r\n\r\n${head.includes('Content-Length') ? 'ok' : ''}`);
+    for (const leg of Object.keys(legs) as Leg[]) {
+      const raw = await overHttp1('/version?odd', /^HTTP\/1\.1 [\s\S]*\r\n\r\n/, leg);
+      assert.equal(Number(raw.slice(9, 12)), code, `${leg} ${head}`);
+    }
+  }
+  assert.deepEqual(
+    proxy.log().filter(({ msg }) => msg === 'uncaught exception'),
+    [],
+  );
+});

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { startScriptedAnswers, ways } from '../scripted-answers.js';
+
+const answers = await startScriptedAnswers({ after });
+const [open, authenticated, every] = await Promise.all([
+  answers.start('--api-prefix=/k8s/'),
+  answers.start(answers.authentication),
+  answers.start('--all-contexts', '--sandbox-proxied-pages=false'),
+]);
+const below = await startScriptedAnswers({ after }, { serverPath: '/rancher/c-1' });
+const [sent, added] = await Promise.all([below.start(), below.start('--append-server-path')]);
+
+const pod = '/api/v1/namespaces/x/pods/y/proxy';
+const group = '/apis/evil.example/v1';
+
+/** What an API server may answer, with a type that is a page or is none, or with another protocol. */
+const statuses = ['200 OK', '302 Found', '304 Not Modified', '403 No', '500 No', '101 Switching Protocols'];
+const switching = ['Connection: Upgrade', 'Upgrade: websocket'];
+
+/** Sends a request to a path, and returns its answer; undefined if its way has no such answer. */
+async function answerTo(
+  [proxy, target]: readonly [typeof open, string],
+  way: (typeof ways)[number],
+  status: string,
+  lines: readonly string[],
+) {
+  const switches = status.startsWith('101');
+  if (switches && (way === 'plain' || way === 'http2')) return undefined;
+  const scripted = proxy === sent || proxy === added ? below : answers;
+  scripted.answer({ status, lines: [...(switches ? switching : ['Content-Type: text/plain']), ...lines] });
+  const answer = await scripted.send(proxy, { way, target });
+  assert.equal(answer.code, Number(status.slice(0, 3)), `${way} ${target}`);
+  return answer;
+}
+
+describe('an answer', () => {
+  it('never speaks for the whole origin, whether it is a head, a 101 or a trailer', async () => {
+    const fields = [
+      'NEL: {"report_to":"x","max_age":2592000,"include_subdomains":true}',
+      'nel: {}',
+      'Report-To: {"group":"x","max_age":1,"endpoints":[{"url":"https://evil.example"}]}',
+      'REPORTING-ENDPOINTS: x="https://evil.example"',
+      'Strict-Transport-Security: max-age=31536000; includeSubDomains',
+      'Clear-Site-Data: "*"',
+      'Alt-Svc: h2="evil.example:443"',
+      'Service-Worker-Allowed: /',
+      'Access-Control-Allow-Origin: *',
+    ];
+    const names = new Set(fields.map(field => field.slice(0, field.indexOf(':')).toLowerCase()));
+    for (const place of [
+      [open, '/k8s/version'],
+      [open, `/k8s${pod}/`],
+      [authenticated, `${pod}/`],
+      [every, `/clusters/test${group}/page`],
+    ] as const) {
+      for (const way of ways) {
+        for (const status of statuses) {
+          const answer = await answerTo(place, way, status, [...fields, 'X-Kept: 1']);
+          if (answer === undefined) continue;
+          for (const name of names) assert.deepEqual(answer.values(name), [], `${way} ${status} ${name}`);
+          assert.deepEqual(answer.values('x-kept'), ['1']);
+        }
+      }
+    }
+    answers.answer({ trailers: [...fields, 'X-Kept: 1', 'Set-Cookie: a=1; Path=/; Domain=evil.example'] });
+    const raw = await answers.exchange(
+      open,
+      `GET /k8s${pod}/ HTTP/1.1\r\nHost: localhost\r\nTE: trailers\r\nConnection: close\r\n\r\n`,
+    );
+    const [, trailers = ''] = raw.split('\r\n0\r\n');
+    assert.equal(trailers, `X-Kept: 1\r\nSet-Cookie: a=1; Path=/k8s${pod}/\r\n\r\n`);
+  });
+});
+
+describe('a cookie', () => {
+  it('is held where it came from, in every answer', async () => {
+    const cookies = [
+      'Set-Cookie: a=1',
+      'set-cookie: b=2; Path=/b; Domain=evil.example; HttpOnly',
+      'Set-Cookie: c=3; DOMAIN; path=/c;PATH=c; Secure',
+      'Set-Cookie: __Host-d=4; Secure; Path=/',
+      'Set-Cookie: =__HOST-e=5; Secure; Path=/',
+      'Set-Cookie: f=6; Path=/clusters/other/',
+    ];
+    const attributes = (paths: readonly [string, string, string, string]) => [
+      `a=1; Path=${paths[0]}`,
+      `b=2; HttpOnly; Path=${paths[1]}`,
+      `c=3; Secure; Path=${paths[2]}`,
+      `f=6; Path=${paths[3]}`,
+    ];
+    const inPod = (root: string) =>
+      attributes([`${root}/`, `${root}/b`, `${root}/`, `${root}/clusters/other/`]);
+    const at = (path: string) => attributes([path, path, path, path]);
+    for (const [proxy, target, expected] of [
+      [open, `/k8s${pod}/a/b?c=/d/`, inPod(`/k8s${pod}`)],
+      [open, `/k8s${pod}`, inPod(`/k8s${pod}`)],
+      [open, `/k8s${group}/page`, at(`/k8s${group}/`)],
+      [open, '/k8s/version', at('/k8s/')],
+      [open, '/k8s/logs/a/b', at('/k8s/logs/a/')],
+      [authenticated, `${pod}/`, inPod(pod)],
+      [authenticated, '/version', at('/version')],
+      [authenticated, '/', []],
+      [authenticated, '/api/v1/namespaces/x/pods/y', at('/api/v1/namespaces/x/pods/')],
+      [authenticated, '/api/v1/namespaces/x/pods/y/%70roxy/a', at('/api/v1/namespaces/x/pods/y/%70roxy/')],
+      [authenticated, '/api/v1/proxy/nodes/n/a', at('/api/v1/proxy/nodes/n/')],
+      [every, `/clusters/test${pod}/a`, inPod(`/clusters/test${pod}`)],
+      [every, `/clusters/t%65st${pod}/a`, inPod(`/clusters/t%65st${pod}`)],
+      [every, `/clusters/test${group}/pods/y/proxy/a`, at(`/clusters/test${group}/`)],
+      [every, `/clusters/test${group}`, at(`/clusters/test${group}/`)],
+      [every, '/clusters/test/version', at('/clusters/test/')],
+      [every, '/clusters/test', at('/clusters/test/')],
+      [sent, `/rancher/c-1${pod}/a`, inPod(`/rancher/c-1${pod}`)],
+      [sent, `/rancher/c-1${group}/a`, at(`/rancher/c-1${group}/`)],
+      [sent, `/rancher/c-11${group}/a/b`, at(`/rancher/c-11${group}/a/`)],
+      [added, `${pod}/a`, inPod(pod)],
+      [added, `${group}/a`, at(`${group}/`)],
+    ] as const) {
+      for (const way of ways) {
+        for (const status of way === 'spdy' ? ['101 Switching Protocols'] : statuses) {
+          const answer = await answerTo([proxy, target], way, status, cookies);
+          if (answer !== undefined)
+            assert.deepEqual(answer.values('set-cookie'), expected, `${way} ${status} ${target}`);
+        }
+      }
+    }
+  });
+
+  it('of a program that knows its path stays as it is', async () => {
+    for (const mount of ['/clusters/test', '']) {
+      const root = `${mount}${pod}`;
+      for (const way of ways) {
+        const paths = [root, `${root}/`, `${root}/login`, `${root}x`];
+        const cookies = paths.map(path => `Set-Cookie: a=1; Path=${path}`);
+        const answer = await answerTo([every, `${root}/login`], way, '200 OK', cookies);
+        assert.deepEqual(
+          answer?.values('set-cookie'),
+          [root, `${root}/`, `${root}/login`, `${root}${root}x`].map(path => `a=1; Path=${path}`),
+        );
+      }
+    }
+  });
+});

@@ -1,0 +1,458 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { send } from '../../support/clients/http-client.js';
+import { connectRaw, exchangeRaw } from '../../support/clients/raw-http.js';
+import { until } from '../../support/eventually.js';
+import { residentBytes } from '../../support/proxy/process-state.js';
+import { type ProxyProcess as RunningProxy, startProxy } from '../../support/proxy/proxy.js';
+import { startStack } from '../../support/proxy/stack.js';
+import {
+  type RawUpstream,
+  type RawUpstreamRequest,
+  startRawUpstream,
+} from '../../support/upstreams/raw-upstream.js';
+
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+
+let upstream: RawUpstream;
+let proxy: RunningProxy;
+let withToken: RunningProxy;
+
+before(async () => {
+  upstream = await startRawUpstream(async request => {
+    await request.complete;
+    request.socket.write(ok);
+  });
+  const kubeconfig = await upstream.writeKubeconfig();
+  const tokenKubeconfig = await upstream.writeKubeconfig({ token: 'configured-token' });
+  [proxy, withToken] = await Promise.all([
+    startProxy([`--kubeconfig=${kubeconfig.path}`]),
+    startProxy([`--kubeconfig=${tokenKubeconfig.path}`]),
+  ]);
+  await kubeconfig.remove();
+  await tokenKubeconfig.remove();
+});
+
+after(async () => {
+  await proxy?.stop('SIGKILL');
+  await withToken?.stop('SIGKILL');
+  await upstream?.close();
+});
+
+const last = (): RawUpstreamRequest => {
+  const request = upstream.requests.at(-1);
+  assert.ok(request, 'no request reached the API server');
+  return request;
+};
+
+/** Sends a head as written, with Host and Connection: close added, and returns the request that the API server got. */
+async function forward(
+  requestLine: string,
+  headers: readonly string[] = [],
+  body: string | Buffer = '',
+  port = proxy.port,
+): Promise<RawUpstreamRequest> {
+  const seen = upstream.requests.length;
+  const host = headers.some(header => /^host:/i.test(header)) ? [] : [`Host: 127.0.0.1:${port}`];
+  const close = headers.some(header => /^connection:/i.test(header)) ? [] : ['Connection: close'];
+  const head = `${[requestLine, ...host, ...headers, ...close].join('\r\n')}\r\n\r\n`;
+  const connection = await connectRaw(port);
+  connection.write(Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]));
+  const [answer] = await connection.until(/^HTTP\/1\.1 \d+[\s\S]*?\r\n\r\n/);
+  connection.destroy();
+  assert.match(answer, /^HTTP\/1\.1 200 /, `${requestLine} was not let through`);
+  assert.equal(upstream.requests.length, seen + 1);
+  return last();
+}
+
+const withLength = (type: string, body: string | Buffer) => [
+  `Content-Type: ${type}`,
+  `Content-Length: ${Buffer.from(body).length}`,
+];
+
+describe('the request target', () => {
+  const targets = [
+    '/',
+    '/?',
+    '/api/v1/namespaces/default/pods?',
+    '/api/v1/namespaces/default/pods?labelSelector=a%3Db&labelSelector=c%3Dd&limit=',
+    '/api/v1/pods?a&b=&=&&c==d&a=1&a=2',
+    '/api/v1/pods?fieldSelector=metadata.name%3Da%2Cb&x=a+b%20c',
+    '/api/v1/pods?q=sum({a="b"}|^`)',
+    '/api/v1/pods?continue=https://example.com/a//b/../c',
+    '/api/v1/namespaces/default/services/http:web:80/proxy/a%2Fb',
+    '/api/v1/namespaces/default/services/https:web:8443/proxy/a%2fb%2Fc/',
+    '/api/v1/namespaces/default/services/web/proxy/a//b///c',
+    '/api/v1/namespaces/default/services/web/proxy/%C3%A9%20%25',
+    "/api/v1/namespaces/default/services/web/proxy/-._~!$&'()*+,=:@",
+    '/apis/example.com/v1/namespaces/default/things/UPPER%7Etilde',
+    `/api/v1/namespaces/default/pods?labelSelector=${'a%3Db,'.repeat(1365)}`,
+    `/api/v1/namespaces/default/services/web/proxy/${'long/'.repeat(1600)}`,
+  ];
+  for (const target of targets) {
+    test(`${target.slice(0, 90)} (${target.length} bytes) arrives byte for byte`, async () => {
+      const request = await forward(`GET ${target} HTTP/1.1`);
+      assert.equal(request.head.split('\r\n')[0], `GET ${target} HTTP/1.1`);
+    });
+  }
+});
+
+describe('the request body', () => {
+  const bodies: readonly (readonly [what: string, method: string, type: string, body: string | Buffer])[] = [
+    ['text/plain of 2 MiB', 'POST', 'text/plain', 'x'.repeat(2 << 20)],
+    ['protobuf', 'POST', 'application/vnd.kubernetes.protobuf', everyByte],
+    ['apply-patch+yaml', 'PATCH', 'application/apply-patch+yaml', 'kind: ConfigMap\nmetadata:\n  name: a\n'],
+    ['merge-patch+json', 'PATCH', 'application/merge-patch+json', '{"a" : 1e2, "b":9007199254740993 }\n'],
+    ['invalid JSON', 'POST', 'application/json', '{"kind": "Pod", '],
+    ['a JSON number beyond a double', 'PUT', 'application/json', '{"n":9007199254740993}'],
+    ['an __proto__ key', 'POST', 'application/json', '{"__proto__":{"a":1}}'],
+    ['an invalid Content-Type', 'POST', 'no type at all;;=', 'body'],
+    ['an empty Content-Type', 'POST', '', 'body'],
+    ['an invalid charset', 'POST', 'application/json; charset="', everyByte],
+    ['a multipart form', 'POST', 'multipart/form-data; boundary=x', '--x\r\n\r\nno form'],
+    ['a form', 'POST', 'application/x-www-form-urlencoded', 'a=b&a=%zz'],
+    ['DELETE with DeleteOptions', 'DELETE', 'application/json', '{"propagationPolicy":"Foreground"}'],
+    ['GET with a body', 'GET', 'application/json', '{"get":true}'],
+    ['OPTIONS with a body', 'OPTIONS', 'text/plain', 'options'],
+  ];
+  for (const [what, method, type, body] of bodies) {
+    test(`${what} arrives byte for byte`, async () => {
+      const request = await forward(`${method} /api/v1/x HTTP/1.1`, withLength(type, body), body);
+      assert.equal(request.method, method);
+      assert.deepEqual(request.values('content-type'), [type]);
+      assert.deepEqual(request.values('content-length'), [String(Buffer.from(body).length)]);
+      assert.ok(request.body().equals(Buffer.from(body)));
+    });
+  }
+
+  test('a chunked body arrives as chunks that hold the same bytes', async () => {
+    const chunks = '5\r\nhello\r\n1;name=value\r\n,\r\n00A\r\n wide worl\r\n1\r\nd\r\n0\r\n\r\n';
+    const request = await forward(
+      'POST /api/v1/x HTTP/1.1',
+      ['Content-Type: text/plain', 'Transfer-Encoding: chunked'],
+      chunks,
+    );
+    assert.deepEqual(request.values('transfer-encoding'), ['chunked']);
+    assert.deepEqual(request.values('content-length'), []);
+    assert.equal(decodeChunks(request.body()), 'hello, wide world');
+  });
+
+  test('a chunked DELETE and an empty chunked POST arrive', async () => {
+    const chunked = ['Transfer-Encoding: chunked'];
+    const removal = await forward('DELETE /api/v1/x HTTP/1.1', chunked, '2\r\n{}\r\n0\r\n\r\n');
+    assert.equal(decodeChunks(removal.body()), '{}');
+    const empty = await forward('POST /api/v1/x HTTP/1.1', chunked, '0\r\n\r\n');
+    const [length] = empty.values('content-length');
+    assert.equal(length ?? decodeChunks(empty.body()).length.toString(), '0');
+  });
+
+  test('a POST without a body has Content-Length: 0, and a GET has no framing', async () => {
+    const post = await forward('POST /api/v1/x HTTP/1.1', ['Content-Length: 0']);
+    assert.deepEqual(post.values('content-length'), ['0']);
+    const get = await forward('GET /api/v1/x HTTP/1.1');
+    assert.deepEqual([...get.values('content-length'), ...get.values('transfer-encoding')], []);
+  });
+
+  test('a body is passed on while the client still sends it', async () => {
+    const connection = await connectRaw(proxy.port);
+    connection.write('POST /slow-upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nfirst');
+    const request = await upstream.waitForRequest(({ target }) => target === '/slow-upload');
+    await until(() => request.body().length >= 5);
+    assert.equal(request.body().toString(), 'first');
+    connection.write('later');
+    await connection.until(/\r\n\r\nok$/);
+    assert.equal(request.body().toString(), 'firstlater');
+    connection.destroy();
+  });
+});
+
+describe('the method', () => {
+  const methods =
+    'GET POST PUT PATCH DELETE OPTIONS TRACE PROPFIND PROPPATCH REPORT SEARCH MKCOL COPY MOVE LOCK PURGE'.split(
+      ' ',
+    );
+  if (http.METHODS.includes('QUERY')) methods.push('QUERY');
+  for (const method of methods) {
+    test(`${method} arrives unchanged`, async () => {
+      const path = '/api/v1/namespaces/default/pods/web/proxy/dav';
+      const request = await forward(`${method} ${path} HTTP/1.1`);
+      assert.equal(request.head.split('\r\n')[0], `${method} ${path} HTTP/1.1`);
+    });
+  }
+
+  test('PROPFIND and REPORT keep their bodies', async () => {
+    for (const method of ['PROPFIND', 'REPORT']) {
+      const body = '<propfind/>';
+      const request = await forward(`${method} /dav HTTP/1.1`, withLength('text/xml', body), body);
+      assert.equal(request.body().toString(), body);
+    }
+  });
+
+  test('HEAD arrives as HEAD', async () => {
+    await send(proxy.port, '/head-me', { method: 'HEAD' }).catch(() => {});
+    assert.equal(last().head.split('\r\n')[0], 'HEAD /head-me HTTP/1.1');
+  });
+});
+
+describe('request headers', () => {
+  test('arrive with their case, order and repetitions', async () => {
+    const sent = [
+      'aCCept: application/json;as=Table;v=v1;g=meta.k8s.io, application/json',
+      'X-Repeated: one',
+      'user-AGENT: kubectl/v1.32 (linux)',
+      'X-Repeated: two, three',
+      'x-repeated: one',
+      'X-Empty:',
+      'Cookie: a=1',
+      'Cookie: b=2',
+      'IF-None-Match: "etag"',
+      'Accept-Encoding: gzip;q=0.5, br',
+      'X-Latin: caf\u00e9',
+    ];
+    const request = await forward('GET /headers HTTP/1.1', sent);
+    const lines = request.head.split('\r\n').slice(1, -2);
+    const arrived = lines.filter(line => !/^(host|x-forwarded-[a-z]+|x-request-id|connection):/i.test(line));
+    assert.deepEqual(
+      arrived.map(line => line.trimEnd()),
+      sent,
+    );
+  });
+
+  test('have the Host of the API server', async () => {
+    const request = await forward('GET /host HTTP/1.1', ['Host: localhost:8001']);
+    assert.deepEqual(request.values('host'), [`127.0.0.1:${upstream.port}`]);
+  });
+
+  test('have the configured token if the client sends none', async () => {
+    const request = await forward('GET /token HTTP/1.1', [], '', withToken.port);
+    assert.deepEqual(request.values('authorization'), ['Bearer configured-token']);
+  });
+
+  test("have a client's Authorization instead of the configured token, and only that", async () => {
+    const request = await forward('GET /token HTTP/1.1', ['authorization: Bearer mine'], '', withToken.port);
+    assert.deepEqual(request.values('authorization'), ['Bearer mine']);
+  });
+
+  test("have the client's address at the end of X-Forwarded-For", async () => {
+    const alone = await forward('GET /forwarded HTTP/1.1');
+    assert.deepEqual(alone.values('x-forwarded-for'), ['127.0.0.1']);
+    const behind = await forward('GET /forwarded HTTP/1.1', [
+      'X-Forwarded-For: 203.0.113.7',
+      'x-forwarded-for: 198.51.100.1, 192.0.2.9',
+    ]);
+    assert.equal(
+      behind.values('x-forwarded-for').join(', '),
+      '203.0.113.7, 198.51.100.1, 192.0.2.9, 127.0.0.1',
+    );
+  });
+
+  test('lose hop-by-hop headers and those that Connection names', async () => {
+    const request = await forward('GET /hop HTTP/1.1', [
+      'Connection: close, X-Private, x-other',
+      'Connection: X-Second',
+      'X-Private: 1',
+      'X-Other: 2',
+      'X-Second: 3',
+      'Keep-Alive: timeout=5, max=100',
+      'Proxy-Connection: keep-alive',
+      'Proxy-Authorization: Basic c2VjcmV0',
+      'TE: gzip',
+      'X-Kept: 4',
+    ]);
+    for (const name of ['x-private', 'x-other', 'x-second', 'keep-alive', 'proxy-connection'])
+      assert.deepEqual(request.values(name), [], name);
+    assert.deepEqual(request.values('proxy-authorization'), []);
+    assert.doesNotMatch(request.head, /^te: *gzip/im);
+    assert.doesNotMatch(request.head, /^connection:.*(close|x-)/im);
+    assert.deepEqual(request.values('x-kept'), ['4']);
+  });
+
+  test('keep the proxy’s own headers even if the client names them in Connection', async () => {
+    const request = await forward(
+      'POST /hop HTTP/1.1',
+      [
+        'Connection: Authorization, X-Forwarded-For, Host, Content-Length, Transfer-Encoding',
+        'Content-Type: text/plain',
+        'Content-Length: 5',
+      ],
+      'hello',
+      withToken.port,
+    );
+    assert.deepEqual(request.values('authorization'), ['Bearer configured-token']);
+    assert.deepEqual(request.values('x-forwarded-for'), ['127.0.0.1']);
+    assert.deepEqual(request.values('host'), [`127.0.0.1:${upstream.port}`]);
+    assert.deepEqual(request.values('content-length'), ['5']);
+    assert.equal(request.body().toString(), 'hello');
+  });
+
+  test('may contain Keep-Alive', async () => {
+    const request = await forward('GET /keep-alive HTTP/1.1', ['Keep-Alive: 300', 'Connection: keep-alive']);
+    assert.deepEqual(request.values('keep-alive'), []);
+  });
+});
+
+describe('a client connection', () => {
+  test('carries one request after another', async () => {
+    const connection = await connectRaw(proxy.port);
+    for (const turn of [1, 2, 3]) {
+      connection.write(`GET /turn-${turn} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      await connection.until(new RegExp(`(HTTP/1\\.1 200 [\\s\\S]*?\\r\\n\\r\\nok){${turn}}$`));
+      assert.equal(last().target, `/turn-${turn}`);
+    }
+    connection.destroy();
+  });
+
+  test('accepts pipelined requests and answers them in order', async () => {
+    const slow = await startRawUpstream(async request => {
+      await request.complete;
+      const body = `${request.target} ${request.body()}`;
+      const answer = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+      // The first is the slowest.
+      setTimeout(() => request.socket.write(answer), request.target === '/a' ? 200 : 0);
+    });
+    const kubeconfig = await slow.writeKubeconfig();
+    const own = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+    try {
+      const answers = await exchangeRaw(
+        own.port,
+        'GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n' +
+          'POST /b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody' +
+          'GET /c HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+      );
+      const bodies = answers.split(/HTTP\/1\.1 200 OK\r\n[\s\S]*?\r\n\r\n/).slice(1);
+      assert.deepEqual(bodies, ['/a ', '/b body', '/c ']);
+    } finally {
+      await own.stop('SIGKILL');
+      await slow.close();
+      await kubeconfig.remove();
+    }
+  });
+
+  test('has one request in flight, however many are pipelined', async () => {
+    const answer = (socket: RawUpstreamRequest['socket']) =>
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    const first: RawUpstreamRequest['socket'][] = [];
+    const slow = await startRawUpstream(({ target, socket }) => {
+      if (target === '/first') first.push(socket);
+      else answer(socket);
+    });
+    const kubeconfig = await slow.writeKubeconfig();
+    const own = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+    const connection = await connectRaw(own.port);
+    try {
+      const count = 1000;
+      connection.write(
+        'PUT /first HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n' +
+          'GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(count) +
+          'GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+      );
+      await slow.waitForRequest(({ target }) => target === '/first');
+      // Another connection is not delayed, and its answer comes after any wrongly started request.
+      assert.equal((await send(own.port, '/other')).text, 'ok');
+      assert.deepEqual(
+        slow.requests.map(({ target }) => target),
+        ['/first', '/other'],
+      );
+      for (const socket of first) answer(socket);
+      assert.equal((await connection.untilClosed()).split('\r\n\r\nok').length - 1, count + 2);
+      assert.equal(new Set(slow.requests.map(({ socket }) => socket)).size, 2);
+    } finally {
+      connection.destroy();
+      await own.stop('SIGKILL');
+      await slow.close();
+      await kubeconfig.remove();
+    }
+  });
+
+  test('with Expect: 100-continue gets a 100 before its body, and the answer after it', async () => {
+    const connection = await connectRaw(proxy.port);
+    connection.write(
+      'POST /continue HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n',
+    );
+    await connection.until(/^HTTP\/1\.1 100 Continue\r\n\r\n/);
+    connection.write('body');
+    const answer = await connection.untilClosed();
+    assert.match(answer, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nok$/);
+    assert.equal(last().body().toString(), 'body');
+  });
+
+  test('of HTTP/1.0 gets an answer without chunks that ends with the connection', async () => {
+    const answer = await exchangeRaw(proxy.port, 'GET /old HTTP/1.0\r\nHost: localhost\r\n\r\n');
+    assert.match(answer, /^HTTP\/1\.[01] 200 OK\r\n[\s\S]*\r\n\r\nok$/);
+    assert.doesNotMatch(answer, /transfer-encoding/i);
+    assert.equal(last().head.split('\r\n')[0], 'GET /old HTTP/1.1');
+  });
+
+  test('of HTTP/1.0 with a body is served', async () => {
+    const request = 'POST /old HTTP/1.0\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc';
+    assert.match(await exchangeRaw(proxy.port, request), /^HTTP\/1\.[01] 200 OK\r\n/);
+    assert.equal(last().body().toString(), 'abc');
+  });
+
+  test('of HTTP/1.0 that asks for keep-alive is served', async () => {
+    const connection = await connectRaw(proxy.port);
+    connection.write('GET /old HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n');
+    await connection.until(/^HTTP\/1\.[01] 200 OK\r\n[\s\S]*\r\n\r\nok/);
+    connection.destroy();
+  });
+});
+
+const { proxy: through } = await startStack({ after });
+
+describe('a body of 100 MB', () => {
+  const path = '/api/v1/namespaces/default/services/web/proxy/upload';
+  const block = Buffer.from(Array.from({ length: 1 << 20 }, (_, index) => (index * 31) & 0xff));
+  const blocks = 100;
+  const expected = createHash('sha256');
+  for (let index = 0; index < blocks; index += 1) expected.update(block);
+  const sha256 = expected.digest('hex');
+
+  for (const framing of ['Content-Length', 'chunks'] as const) {
+    test(`with ${framing} arrives whole without being held in memory`, async () => {
+      const before = residentBytes(through.pid);
+      let most = before;
+      const request = http.request({
+        host: '127.0.0.1',
+        port: through.port,
+        path,
+        method: 'POST',
+        agent: false,
+        headers: {
+          'Content-Type': 'text/plain',
+          ...(framing === 'chunks' ? {} : { 'Content-Length': blocks * block.length }),
+        },
+      });
+      const answered = once(request, 'response') as Promise<[http.IncomingMessage]>;
+      for (let index = 0; index < blocks; index += 1) {
+        if (!request.write(block)) await once(request, 'drain');
+        most = Math.max(most, residentBytes(through.pid));
+      }
+      request.end();
+      const [response] = await answered;
+      assert.equal(response.statusCode, 200);
+      let text = '';
+      for await (const chunk of response) text += chunk;
+      const echo = JSON.parse(text) as { bodyBytes: number; sha256: string };
+      assert.equal(echo.bodyBytes, blocks * block.length);
+      assert.equal(echo.sha256, sha256);
+      assert.ok(most - before < 100e6, `resident memory grew by ${Math.round((most - before) / 1e6)} MB`);
+    });
+  }
+});
+
+function decodeChunks(bytes: Buffer): string {
+  let rest = bytes.toString('latin1');
+  let text = '';
+  for (;;) {
+    const [line = ''] = /^[^\r]*\r\n/.exec(rest) ?? [];
+    const size = Number.parseInt(line, 16);
+    assert.ok(Number.isInteger(size), `no chunk size in ${JSON.stringify(rest.slice(0, 40))}`);
+    if (size === 0) return text;
+    text += rest.slice(line.length, line.length + size);
+    rest = rest.slice(line.length + size + 2);
+  }
+}

@@ -1,0 +1,428 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { type HttpAnswer, send } from '../../support/clients/http-client.js';
+import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
+import { type ProxyProcess as RunningProxy, startProxy } from '../../support/proxy/proxy.js';
+import { steady } from '../../support/steady.js';
+import { type RawAnswer, type RawUpstream, startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+
+const gzipped = gzipSync(Buffer.from('{"kind":"PodList"}'.repeat(1000)));
+
+function head(status: string, ...headers: string[]): string {
+  return `${[`HTTP/1.1 ${status}`, ...headers].join('\r\n')}\r\n\r\n`;
+}
+
+/** Raw answers of the API server, by path. */
+const answers: Record<string, RawAnswer> = {
+  '/429': ({ socket }) =>
+    socket.write(`${head('429 Too Many Requests', 'Retry-After: 1', 'Content-Length: 4')}slow`),
+  '/503': ({ socket }) =>
+    socket.write(`${head('503 Service Unavailable', 'Retry-After: 7', 'Content-Length: 4')}away`),
+  '/502': ({ socket }) => socket.write(`${head('502 Bad Gateway', 'Content-Length: 5')}their`),
+  '/304': ({ socket }) =>
+    socket.write(head('304 Not Modified', 'ETag: "abc"', 'Content-Type: application/json')),
+  '/204': ({ socket }) => socket.write(head('204 No Content', 'X-Kept: yes')),
+  '/302': ({ socket }) =>
+    socket.write(head('302 Found', 'Location: https://127.0.0.1:6443/elsewhere/?a=%2F', 'Content-Length: 0')),
+  '/301': ({ socket }) =>
+    socket.write(head('301 Moved Permanently', 'Location: /api/v1/../x//y', 'Content-Length: 0')),
+  '/length': ({ socket, method }) =>
+    socket.write(
+      `${head('200 OK', 'Content-Type: text/plain', 'Content-Length: 12345')}${method === 'HEAD' ? '' : 'x'.repeat(12345)}`,
+    ),
+  '/chunked-head': ({ socket }) => socket.write(head('200 OK', 'Transfer-Encoding: chunked', 'X-Kept: yes')),
+  '/gzip': ({ socket }) => {
+    socket.write(
+      head('200 OK', 'Content-Encoding: gzip', 'Vary: Accept-Encoding', `Content-Length: ${gzipped.length}`),
+    );
+    socket.write(gzipped);
+  },
+  '/repeated': ({ socket }) =>
+    socket.write(
+      head(
+        '200 OK',
+        'wArNing: 299 - "first"',
+        'Set-Cookie: a=1; Path=/',
+        'Warning: 299 - "second, with a comma"',
+        'Set-Cookie: b=2',
+        'X-Empty:',
+        'X-Accent: caf\u00e9',
+        'Audit-Id: 1-2-3',
+        'Content-Length: 0',
+      ),
+    ),
+  '/date': ({ socket }) =>
+    socket.write(head('200 OK', 'Date: Thu, 01 Jan 1970 00:00:00 GMT', 'Content-Length: 0')),
+  '/299': ({ socket }) => socket.write(`${head('299 Nearly Fine', 'Content-Length: 2')}ok`),
+  '/599': ({ socket }) => socket.write(`${head('599 Odd: Very (odd)', 'Content-Length: 2')}no`),
+  '/no-reason': ({ socket }) => socket.write(`${head('200 ', 'Content-Length: 2')}ok`),
+  '/hop': ({ socket }) =>
+    socket.write(
+      head(
+        '200 OK',
+        'Connection: keep-alive, X-Private',
+        'Keep-Alive: timeout=77',
+        'X-Private: 1',
+        'Proxy-Authenticate: Basic',
+        'Proxy-Connection: close',
+        'X-Kept: 2',
+        'Content-Length: 0',
+      ),
+    ),
+  '/names-length': ({ socket }) =>
+    socket.write(`${head('200 OK', 'Connection: Content-Length, Content-Type', 'Content-Length: 5')}hello`),
+  '/trailers': ({ socket }) =>
+    socket.write(
+      `${head('200 OK', 'Trailer: Grpc-Status, X-Checksum', 'Transfer-Encoding: chunked')}5\r\nhello\r\n0\r\nGrpc-Status: 0\r\nX-Checksum: abc\r\n\r\n`,
+    ),
+  '/empty-chunked': ({ socket }) => socket.write(`${head('200 OK', 'Transfer-Encoding: chunked')}0\r\n\r\n`),
+  '/empty': ({ socket }) => socket.write(head('200 OK', 'Content-Length: 0')),
+  '/until-close': ({ socket }) => {
+    socket.write(`${head('200 OK', 'Content-Type: text/plain')}part one,`);
+    setTimeout(() => socket.end('part two'), 50);
+  },
+  '/cut-length': ({ socket }) => {
+    socket.write(`${head('200 OK', 'Content-Length: 100')}only these`);
+    setTimeout(() => socket.destroy(), 50);
+  },
+  '/ended-length': ({ socket }) => {
+    socket.write(`${head('200 OK', 'Content-Length: 100')}only these`);
+    setTimeout(() => socket.end(), 50);
+  },
+  '/cut-chunked': ({ socket }) => {
+    socket.write(`${head('200 OK', 'Transfer-Encoding: chunked')}a\r\nonly these\r\n`);
+    setTimeout(() => socket.destroy(), 50);
+  },
+  '/ended-chunked': ({ socket }) => {
+    socket.write(`${head('200 OK', 'Transfer-Encoding: chunked')}a\r\nonly these\r\n`);
+    setTimeout(() => socket.end(), 50);
+  },
+  '/bad-chunk': ({ socket }) => {
+    socket.write(`${head('200 OK', 'Transfer-Encoding: chunked')}a\r\nonly these\r\n`);
+    // A Node client would see a reset together with the bytes before it as a normal end.
+    setTimeout(() => socket.write('not a size\r\n'), 50);
+  },
+  '/cut-until-close': ({ socket }) => {
+    socket.write(`${head('200 OK', 'Content-Type: text/plain')}only these`);
+    setTimeout(() => resetBelow(socket), 50);
+  },
+  '/early': ({ socket }) =>
+    socket.write(`${head('413 Request Entity Too Large', 'Connection: close', 'Content-Length: 7')}too big`),
+  '/early-kept-open': ({ socket }) => socket.write(`${head('403 Forbidden', 'Content-Length: 9')}forbidden`),
+  '/early-close': ({ socket }) =>
+    socket.end(`${head('413 Request Entity Too Large', 'Connection: close', 'Content-Length: 7')}too big`),
+  '/hints': ({ socket }) => {
+    socket.write(head('103 Early Hints', 'Link: </style.css>; rel=preload'));
+    socket.write(head('102 Processing'));
+    setTimeout(() => socket.write(`${head('200 OK', 'Content-Length: 2')}ok`), 50);
+  },
+  '/many-headers': ({ socket }) =>
+    socket.write(
+      `${head('200 OK', ...Array.from({ length: 200 }, (_, index) => `X-Many-${index}: ${'v'.repeat(100)}`), 'Content-Length: 2')}ok`,
+    ),
+};
+
+/** Resets the TCP connection below a TLS connection. */
+function resetBelow(socket: Parameters<RawAnswer>[0]['socket']): void {
+  const { _parent: tcp } = socket as unknown as { _parent?: { resetAndDestroy(): void } };
+  if (tcp) tcp.resetAndDestroy();
+  else socket.resetAndDestroy();
+}
+
+let upstream: RawUpstream;
+let proxy: RunningProxy;
+
+before(async () => {
+  upstream = await startRawUpstream(request => {
+    const answer = answers[request.target.split('?')[0] ?? ''];
+    assert.ok(answer, `no answer for ${request.target}`);
+    answer(request);
+  });
+  const kubeconfig = await upstream.writeKubeconfig();
+  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+  await kubeconfig.remove();
+});
+
+after(async () => {
+  await proxy?.stop('SIGKILL');
+  await upstream?.close();
+});
+
+const get = (path: string, method = 'GET'): Promise<HttpAnswer> => send(proxy.port, path, { method });
+
+const asked = (path: string) => upstream.requests.filter(({ target }) => target === path).length;
+
+/** Sends a GET and returns the connection, with all that it learns about its end. */
+async function getRaw(
+  path: string,
+  version = 'HTTP/1.1',
+  extra = '',
+): Promise<RawConnection & { error?: Error }> {
+  const connection: RawConnection & { error?: Error } = await connectRaw(proxy.port);
+  connection.socket.on('error', error => {
+    connection.error = error;
+  });
+  connection.write(`GET ${path} ${version}\r\nHost: localhost\r\n${extra}\r\n`);
+  return connection;
+}
+
+describe('the status', () => {
+  for (const [path, status, retryAfter, text] of [
+    ['/429', 429, '1', 'slow'],
+    ['/503', 503, '7', 'away'],
+    ['/502', 502, undefined, 'their'],
+  ] as const) {
+    test(`${status} comes back once, without a retry, with its Retry-After`, async () => {
+      const before = asked(path);
+      const answer = await get(path);
+      assert.equal(answer.status, status);
+      assert.equal(answer.headers['retry-after'], retryAfter);
+      assert.equal(answer.text, text);
+      await new Promise(resolve => setTimeout(resolve, 100));
+      assert.equal(asked(path) - before, 1);
+    });
+  }
+
+  test('304 comes back with its ETag and without a body', async () => {
+    const answer = await get('/304');
+    assert.equal(answer.status, 304);
+    assert.equal(answer.headers.etag, '"abc"');
+    assert.equal(answer.text, '');
+  });
+
+  test('304 leaves the connection open for the next request', async () => {
+    const connection = await getRaw('/304');
+    await connection.until(/\r\n\r\n$/);
+    assert.doesNotMatch(connection.received(), /transfer-encoding/i);
+    connection.write('GET /299 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await connection.until(/HTTP\/1\.1 299 [\s\S]*ok$/);
+    connection.destroy();
+  });
+
+  test('204 comes back without any framing', async () => {
+    const connection = await getRaw('/204', 'HTTP/1.1', 'Connection: close\r\n');
+    const answer = await connection.untilClosed();
+    assert.match(answer, /^HTTP\/1\.1 204 No Content\r\n[\s\S]*X-Kept: yes\r\n/);
+    assert.doesNotMatch(answer, /transfer-encoding|content-length/i);
+    assert.ok(answer.endsWith('\r\n\r\n'));
+  });
+
+  test('302 and 301 are not followed and their Location is unchanged', async () => {
+    assert.equal((await get('/302')).headers.location, 'https://127.0.0.1:6443/elsewhere/?a=%2F');
+    assert.equal((await get('/301')).headers.location, '/api/v1/../x//y');
+  });
+
+  test('and its reason phrase are those of the API server, even if unusual', async () => {
+    for (const [path, line] of [
+      ['/299', 'HTTP/1.1 299 Nearly Fine'],
+      ['/599', 'HTTP/1.1 599 Odd: Very (odd)'],
+      ['/no-reason', 'HTTP/1.1 200 '],
+    ] as const) {
+      const connection = await getRaw(path, 'HTTP/1.1', 'Connection: close\r\n');
+      assert.equal((await connection.untilClosed()).split('\r\n')[0], line);
+    }
+  });
+});
+
+describe('the headers', () => {
+  test('come back repeated, in order and with their case, and the proxy adds its own', async () => {
+    const connection = await getRaw('/repeated', 'HTTP/1.1', 'Connection: close\r\n');
+    const answer = await connection.untilClosed();
+    const lines = answer.split('\r\n').slice(1);
+    const kept = lines.filter(line => line !== '' && !/^(connection|keep-alive):/i.test(line));
+    assert.deepEqual(
+      kept.map(line => line.trimEnd()),
+      [
+        'wArNing: 299 - "first"',
+        'Set-Cookie: a=1; Path=/repeated',
+        'Warning: 299 - "second, with a comma"',
+        'Set-Cookie: b=2; Path=/repeated',
+        'X-Empty:',
+        // The two bytes of a UTF-8 character, one character per byte.
+        'X-Accent: caf\u00c3\u00a9',
+        'Audit-Id: 1-2-3',
+        'Content-Length: 0',
+        // It has no type, so a browser could take it for a page.
+        'X-Content-Type-Options: nosniff',
+        "Content-Security-Policy: sandbox allow-downloads; frame-ancestors 'self'",
+        'Cross-Origin-Resource-Policy: same-origin',
+      ],
+    );
+  });
+
+  test('have the API server’s Date, or none', async () => {
+    assert.equal((await get('/date')).headers.date, 'Thu, 01 Jan 1970 00:00:00 GMT');
+    assert.equal((await get('/empty')).headers.date, undefined);
+  });
+
+  test('that are hop-by-hop, or named by Connection, are removed', async () => {
+    const { headers } = await get('/hop');
+    assert.equal(headers['x-private'], undefined);
+    assert.notEqual(headers['keep-alive'], 'timeout=77');
+    assert.equal(headers['proxy-connection'], undefined);
+    assert.doesNotMatch(headers.connection ?? '', /x-private/i);
+    assert.equal(headers['x-kept'], '2');
+  });
+
+  test('cannot remove the framing of the body', async () => {
+    assert.equal((await get('/names-length')).text, 'hello');
+  });
+
+  test('may be many', async () => {
+    const connection = await getRaw('/many-headers', 'HTTP/1.1', 'Connection: close\r\n');
+    const answer = await connection.untilClosed();
+    assert.equal(answer.match(/^X-Many-\d+: v{100}\r$/gm)?.length, 200);
+    assert.ok(answer.endsWith('\r\n\r\nok'));
+  });
+});
+
+describe('the body', () => {
+  test('of a HEAD is empty, and its Content-Length is kept', async () => {
+    const answer = await get('/length', 'HEAD');
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers['content-length'], '12345');
+    assert.equal(answer.body.length, 0);
+    assert.equal((await get('/length')).body.length, 12_345);
+  });
+
+  test('of a HEAD is empty if the answer would be chunked', async () => {
+    const connection = await connectRaw(proxy.port);
+    connection.write('HEAD /chunked-head HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await connection.until(/X-Kept: yes\r\n[\s\S]*\r\n\r\n$/);
+    connection.write('GET /299 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    const all = await connection.untilClosed();
+    assert.match(all, /\r\n\r\nHTTP\/1\.1 299 Nearly Fine\r\n/);
+  });
+
+  test('stays compressed', async () => {
+    const answer = await send(proxy.port, '/gzip', { headers: { 'accept-encoding': 'gzip' } });
+    assert.equal(answer.headers['content-encoding'], 'gzip');
+    assert.equal(answer.headers['content-length'], String(gzipped.length));
+    assert.ok(answer.body.equals(gzipped));
+  });
+
+  test('has its trailers', async () => {
+    const connection = await getRaw('/trailers', 'HTTP/1.1', 'TE: trailers\r\nConnection: close\r\n');
+    const answer = await connection.untilClosed();
+    assert.match(answer, /transfer-encoding: chunked/i);
+    assert.match(answer, /\r\n0\r\nGrpc-Status: 0\r\nX-Checksum: abc\r\n\r\n$/);
+  });
+
+  test('is complete if it is empty and chunked', async () => {
+    const connection = await getRaw('/empty-chunked', 'HTTP/1.1', 'Connection: close\r\n');
+    const answer = await connection.untilClosed();
+    assert.match(answer, /\r\n\r\n(0\r\n\r\n)?$/);
+    assert.match(answer, /transfer-encoding: chunked\r\n[\s\S]*\r\n0\r\n\r\n$|content-length: 0\r\n/i);
+    assert.equal((await get('/empty')).headers['content-length'], '0');
+  });
+
+  test('comes whole if the end of the connection delimits it', async () => {
+    assert.equal((await get('/until-close')).text, 'part one,part two');
+    const old = await getRaw('/until-close', 'HTTP/1.0');
+    assert.match(await old.untilClosed(), /\r\n\r\npart one,part two$/);
+    assert.equal(old.error, undefined);
+  });
+
+  test('comes without chunks to an HTTP/1.0 client if it is chunked', async () => {
+    const old = await getRaw('/trailers', 'HTTP/1.0');
+    const answer = await old.untilClosed();
+    assert.match(answer, /\r\n\r\nhello$/);
+    assert.doesNotMatch(answer, /transfer-encoding/i);
+    assert.equal(old.error, undefined);
+  });
+});
+
+describe('an answer that is cut half-way', () => {
+  const cut = [
+    '/cut-length',
+    '/ended-length',
+    '/cut-chunked',
+    '/ended-chunked',
+    '/bad-chunk',
+    '/cut-until-close',
+  ];
+  for (const path of cut) {
+    test(`${path.slice(1)} reaches an HTTP/1.1 client as cut`, async () => {
+      await assert.rejects(get(path), /aborted|ECONNRESET|socket hang up|terminated/);
+      const connection = await getRaw(path);
+      const answer = await connection.untilClosed(5000);
+      assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+      assert.doesNotMatch(answer, /\r\n0\r\n\r\n$/);
+      assert.ok(answer.includes('only these'), 'what came before the cut reaches the client');
+      connection.destroy();
+    });
+
+    test(`${path.slice(1)} reaches an HTTP/1.0 client as cut`, async () => {
+      const connection = await getRaw(path, 'HTTP/1.0');
+      const answer = await connection.untilClosed(5000);
+      await new Promise(resolve => setTimeout(resolve, 50));
+      const lengthTells = /content-length: 100\r\n/i.test(answer);
+      // Without a length, only a reset shows that the answer is cut.
+      if (!lengthTells) assert.match(String(connection.error), /ECONNRESET/);
+      else assert.doesNotMatch(answer, /\r\n\r\n.{100}/);
+      connection.destroy();
+    });
+  }
+
+  test('does not affect the next one', async () => {
+    await get('/cut-chunked').catch(() => {});
+    assert.equal((await get('/299')).text, 'ok');
+  });
+});
+
+describe('an answer before the end of the upload', () => {
+  for (const [path, status, text] of [
+    ['/early', 413, 'too big'],
+    ['/early-close', 413, 'too big'],
+    ['/early-kept-open', 403, 'forbidden'],
+  ] as const) {
+    test(`${path.slice(1)} reaches the client that still sends`, async () => {
+      const connection = await connectRaw(proxy.port);
+      connection.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n`);
+      const block = Buffer.alloc(64 * 1024, 'x');
+      const sending = setInterval(() => {
+        if (connection.socket.writable) connection.write(block);
+      }, 5);
+      try {
+        await connection.until(new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\\r\\n\\r\\n${text}`));
+      } finally {
+        clearInterval(sending);
+        connection.destroy();
+      }
+    });
+  }
+
+  test('reaches a client that reads only after it has sent everything', async () => {
+    const connection = await connectRaw(proxy.port);
+    connection.socket.pause();
+    connection.write('POST /early-close HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\n');
+    const sent = new Promise(resolve => connection.socket.write(Buffer.alloc(5_000_000, 'x'), resolve));
+    await sent;
+    connection.socket.resume();
+    await connection.until(/^HTTP\/1\.1 413 [\s\S]*\r\n\r\ntoo big/);
+    connection.destroy();
+  });
+});
+
+test('1xx answers before the final one do no harm', async () => {
+  const answer = await get('/hints');
+  assert.equal(answer.status, 200);
+  assert.equal(answer.text, 'ok');
+  const old = await getRaw('/hints', 'HTTP/1.0');
+  // RFC 9110, section 15.2: no 1xx to an HTTP/1.0 client.
+  assert.match(await old.untilClosed(), /^HTTP\/1\.[01] 200 OK\r\n/);
+});
+
+test('a client that does not read its pipelined answers gets them all later', async () => {
+  const connection = await connectRaw(proxy.port);
+  connection.socket.pause();
+  const count = 50;
+  connection.write('GET /length HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(count));
+  await steady(() => upstream.requests.length);
+  connection.socket.resume();
+  connection.write('GET /299 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  const all = await connection.untilClosed();
+  assert.equal(all.split(`\r\n\r\n${'x'.repeat(12_345)}`).length - 1, count);
+  assert.match(all.slice(-400), /HTTP\/1\.1 299 Nearly Fine\r\n/);
+});

@@ -1,0 +1,485 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { createCertificateAuthority, sharedIdentity } from '../../support/certificates/certificates.js';
+import { type HttpAnswer, send } from '../../support/clients/http-client.js';
+import { eventually, within } from '../../support/eventually.js';
+import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { refusingPort } from '../../support/ports.js';
+import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
+import { type KubeconfigContents, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../../support/proxy/proxy.js';
+import type { Scope } from '../../support/scope.js';
+import { openSockets } from '../../support/upstreams/open-sockets.js';
+import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+
+const path = '/api/v1/namespaces/default/pods';
+const secretToken = 'very-secret-token';
+const { authority } = await sharedIdentity();
+const stranger = await createCertificateAuthority();
+const strangerPair = await stranger.client();
+/** Concurrency of tests whose programs wait or start at the same time. */
+const sideBySide = { concurrency: 4 };
+
+/** Starts the program in the test's own process. Only the one that gets broken answers needs its own process. */
+async function start(t: Scope, contents: KubeconfigContents, args: string[] = []): Promise<RunningProgram> {
+  const kubeconfig = await writeKubeconfig(contents);
+  t.after(() => kubeconfig.remove());
+  return startInProcess(t, [`--kubeconfig=${kubeconfig.path}`, ...args]);
+}
+
+async function startServer(
+  t: Scope,
+  options: Parameters<typeof startFakeApiServer>[0] = {},
+): Promise<FakeApiServer> {
+  const server = await startFakeApiServer(options);
+  t.after(() => server.kill());
+  return server;
+}
+
+/** A kubeconfig that the server accepts; these fields take precedence. */
+function admin(server: FakeApiServer, contents: Partial<KubeconfigContents> = {}): KubeconfigContents {
+  const { certificate, key } = server.clientCertificate;
+  return { server: server.url, ca: server.authority.certificate, certificate, key, ...contents };
+}
+
+/** A TCP server that is not an API server. */
+async function startTcp(t: Scope, onSocket: (socket: net.Socket) => void): Promise<number> {
+  const server = net.createServer();
+  const sockets = openSockets(server);
+  server.on('connection', onSocket);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+interface StatusObject {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly metadata: object;
+  readonly status: string;
+  readonly message: string;
+  readonly reason: string;
+  readonly code: number;
+}
+
+/** Checks that an answer is a Status like those of the API server, and contains no credential. */
+function checkStatus(answer: HttpAnswer, code: number, message: RegExp): void {
+  assert.equal(answer.status, code, answer.text);
+  assert.match(answer.headers['content-type'] ?? '', /^application\/json/);
+  const { kind, apiVersion, metadata, status, message: text, code: inBody } = answer.json as StatusObject;
+  assert.deepEqual(
+    { kind, apiVersion, metadata, status, code: inBody },
+    { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code },
+  );
+  assert.match(text, message);
+  assertNoSecret(answer.text);
+}
+
+function assertNoSecret(text: string): void {
+  assert.doesNotMatch(text, /very-secret|PRIVATE KEY|BEGIN CERTIFICATE|Bearer|\n\s+at /);
+}
+
+/** The log lines about a path, from this index on. The line of a later request comes after all of them. */
+async function linesAbout(proxy: RunningProgram, about = path, from = 0): Promise<Record<string, unknown>[]> {
+  const marker = `/marker/${randomUUID()}`;
+  const lines = (text: string) =>
+    proxy
+      .log()
+      .slice(from)
+      .filter(line => JSON.stringify(line).includes(text));
+  await send(proxy.port, marker);
+  await eventually('the line of the marker', () => lines(marker).length > 0);
+  return lines(about);
+}
+
+/** Sends one request and expects a Status, one warning in the log, and one counted upstream error. */
+async function checkFailure(
+  proxy: RunningProgram,
+  expected: { code: number; message: RegExp; cause: RegExp; reason: string },
+): Promise<void> {
+  const before = proxy.log().length;
+  checkStatus(await send(proxy.port, path), expected.code, expected.message);
+  const lines = await linesAbout(proxy, path, before);
+  assert.equal(lines.length, 1, JSON.stringify(lines));
+  const line = lines[0] ?? {};
+  assert.equal(line['code'], expected.code);
+  assert.ok(Number(line['level']) >= 40, 'it is a warning or an error');
+  assert.match(JSON.stringify(line['err']), expected.cause);
+  assertNoSecret(proxy.stderr());
+  const metrics = (await send(proxy.port, '/-/metrics')).text;
+  const counter = `kube_api_proxy_upstream_errors_total{reason="${expected.reason}"} `;
+  assert.ok(metrics.includes(counter), `no ${counter} in the metrics`);
+  assert.notEqual(metrics.split(counter)[1]?.split('\n')[0], '0');
+  const { message } = (await send(proxy.port, path)).json as StatusObject;
+  assert.match(message, expected.message, 'the second request fails alike');
+}
+
+describe('an API server that cannot be reached', sideBySide, () => {
+  test('because the connection is refused is a 503', async t => {
+    const port = await refusingPort(t);
+    const proxy = await start(t, {
+      server: `https://127.0.0.1:${port}`,
+      ca: authority.certificate,
+      token: secretToken,
+    });
+    await checkFailure(proxy, {
+      code: 503,
+      message: new RegExp(`127\\.0\\.0\\.1:${port}.*refused`),
+      cause: /ECONNREFUSED/,
+      reason: 'refused',
+    });
+  });
+
+  test('because its name does not resolve is a 503', async t => {
+    const proxy = await start(t, {
+      server: 'https://nonexistent.invalid:6443',
+      ca: authority.certificate,
+      token: secretToken,
+    });
+    await checkFailure(proxy, {
+      code: 503,
+      message: /nonexistent\.invalid.*(resolve|DNS)/,
+      cause: /ENOTFOUND|EAI_AGAIN/,
+      reason: 'dns',
+    });
+  });
+
+  test('is used again as soon as it answers', async t => {
+    const server = await startServer(t);
+    const proxy = await start(t, admin(server));
+    assert.equal((await send(proxy.port, path)).status, 200);
+    await server.kill();
+    checkStatus(await send(proxy.port, path), 503, /refused/);
+    checkStatus(await send(proxy.port, path, { method: 'POST', body: '{}' }), 503, /refused/);
+    await server.restart();
+    assert.equal((await send(proxy.port, path)).status, 200);
+  });
+
+  test('causes the same error for a watch', async t => {
+    const port = await refusingPort(t);
+    const proxy = await start(t, { server: `http://127.0.0.1:${port}` });
+    checkStatus(await send(proxy.port, `${path}?watch=true`), 503, /refused/);
+  });
+});
+
+describe('an API server whose certificate', sideBySide, () => {
+  test('is signed by an unknown authority is a 502 that says so', async t => {
+    const server = await startServer(t);
+    const proxy = await start(t, admin(server, { ca: stranger.certificate }));
+    await checkFailure(proxy, {
+      code: 502,
+      message: /unknown authority.*certificate-authority/,
+      cause: /UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED|UNABLE_TO_GET_ISSUER|CERT_SIGNATURE_FAILURE/,
+      reason: 'tls_unknown_authority',
+    });
+    assert.equal(server.requests.length, 0, 'no request went to a stranger');
+  });
+
+  test('is for another name is a 502 that says so', async t => {
+    const serverCertificate = await authority.server({ dns: ['api.example.com'], ip: [] });
+    const server = await startServer(t, { serverCertificate });
+    const proxy = await start(t, admin(server));
+    await checkFailure(proxy, {
+      code: 502,
+      message: /not for this name.*tls-server-name/,
+      cause: /ALTNAME/,
+      reason: 'tls_wrong_name',
+    });
+    assert.equal(server.requests.length, 0);
+  });
+
+  test('has expired is a 502 that says so', async t => {
+    const serverCertificate = await authority.server({
+      notBefore: new Date(Date.now() - 7_200_000),
+      notAfter: new Date(Date.now() - 3_600_000),
+    });
+    const server = await startServer(t, { serverCertificate });
+    const proxy = await start(t, admin(server));
+    await checkFailure(proxy, {
+      code: 502,
+      message: /expired/,
+      cause: /CERT_HAS_EXPIRED/,
+      reason: 'tls_expired',
+    });
+  });
+
+  test('is not valid yet is a 502 that says so', async t => {
+    const serverCertificate = await authority.server({ notBefore: new Date(Date.now() + 3_600_000) });
+    const server = await startServer(t, { serverCertificate });
+    const proxy = await start(t, admin(server));
+    checkStatus(await send(proxy.port, path), 502, /not valid yet/);
+  });
+
+  test('cannot be verified is accepted only with insecure-skip-tls-verify', async t => {
+    const server = await startServer(t);
+    const { certificate, key } = server.clientCertificate;
+    const insecure = { server: server.url, certificate, key };
+    const [inFile, byFlag, system] = await Promise.all([
+      start(t, { ...insecure, cluster: { 'insecure-skip-tls-verify': true } }),
+      start(t, insecure, ['--insecure-skip-tls-verify']),
+      start(t, insecure),
+    ]);
+    assert.equal((await send(inFile.port, path)).status, 200);
+    assert.equal((await send(byFlag.port, path)).status, 200);
+    checkStatus(await send(system.port, path), 502, /unknown authority/);
+  });
+
+  test('has another name is accepted if tls-server-name is that name', async t => {
+    const serverCertificate = await authority.server({ dns: ['api.example.com'], ip: [] });
+    const server = await startServer(t, { serverCertificate });
+    const inFile = await start(t, admin(server, { cluster: { 'tls-server-name': 'api.example.com' } }));
+    assert.equal((await send(inFile.port, path)).status, 200);
+    const record = await server.waitForRequest(({ rawUrl }) => rawUrl === path);
+    assert.equal(record.tlsServerName, 'api.example.com');
+    assert.equal(record.headers['host'], `127.0.0.1:${server.port}`);
+    const byFlag = await start(t, admin(server), ['--tls-server-name=api.example.com']);
+    assert.equal((await send(byFlag.port, path)).status, 200);
+    const other = await start(t, admin(server), ['--tls-server-name=other.example.com']);
+    checkStatus(await send(other.port, path), 502, /not for this name/);
+  });
+});
+
+describe('a client certificate', () => {
+  const alerts: readonly (readonly [name: string, number: number])[] = [
+    ['bad_certificate', 42],
+    ['unsupported_certificate', 43],
+    ['certificate_revoked', 44],
+    ['certificate_expired', 45],
+    ['certificate_unknown', 46],
+    ['unknown_ca', 48],
+    ['access_denied', 49],
+    ['certificate_required', 116],
+  ];
+  describe('that is refused with the alert', async () => {
+    // RFC 8446, section 6: a fatal alert in its own record.
+    let alert = Buffer.alloc(0);
+    const port = await startTcp({ after }, socket => socket.once('data', () => socket.end(alert)));
+    const pair = await authority.client();
+    const proxy = await start(
+      { after },
+      { server: `https://127.0.0.1:${port}`, ca: authority.certificate, ...pair },
+    );
+    for (const [name, number] of alerts) {
+      test(`${name} is a 502 that says so`, async () => {
+        alert = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, number]);
+        checkStatus(await send(proxy.port, path), 502, /refused the client certificate/);
+      });
+    }
+  });
+
+  for (const version of ['-tls1_2', '-tls1_3']) {
+    test(`that OpenSSL refuses (${version}) is a 502 that says so`, {
+      skip: spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not installed',
+    }, async t => {
+      const port = await startOpenssl(t, version);
+      const server = `https://127.0.0.1:${port}`;
+      const proxy = await start(t, { server, ca: authority.certificate, ...strangerPair });
+      await checkFailure(proxy, {
+        code: 502,
+        message: /refused the client certificate/,
+        cause: /ERR_SSL_[A-Z0-9_]+/,
+        reason: 'tls_client_certificate',
+      });
+      const post = await send(proxy.port, path, { method: 'POST', body: 'x'.repeat(1_000_000) });
+      checkStatus(post, 502, /refused the client certificate/);
+      checkStatus(await send(proxy.port, `${path}?watch=1`), 502, /refused the client certificate/);
+    });
+  }
+
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    // Node's server closes the connection without an alert, after the handshake.
+    test(`that is rejected without an alert (${maxVersion}) is a 502`, async t => {
+      const server = await startServer(t, { tls: { maxVersion } });
+      const proxy = await start(t, admin(server, strangerPair));
+      checkStatus(await send(proxy.port, path), 502, /client certificate|closed/);
+      const post = await send(proxy.port, path, { method: 'POST', body: 'x'.repeat(1_000_000) });
+      checkStatus(post, 502, /client certificate|closed/);
+      checkStatus(await send(proxy.port, `${path}?watch=1`), 502, /client certificate|closed/);
+      assert.equal(server.requests.length, 0);
+    });
+  }
+
+  test('that the API server rejects with a 401 returns that 401', async t => {
+    const server = await startServer(t, { clientCertificates: 'optional' });
+    const proxy = await start(t, admin(server, strangerPair));
+    const answer = await send(proxy.port, path);
+    assert.equal(answer.status, 401);
+    assert.equal((answer.json as StatusObject).reason, 'Unauthorized');
+  });
+});
+
+/** OpenSSL's own server, which requires a client certificate and sends an alert for a wrong one. */
+async function startOpenssl(t: Scope, version: string) {
+  const pair = await authority.server();
+  const directory = await mkdtemp(join(tmpdir(), 'openssl-server-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const file = async (name: string, text: string) => {
+    await writeFile(join(directory, name), text);
+    return join(directory, name);
+  };
+  const child = spawn(
+    'openssl',
+    [
+      's_server',
+      '-accept',
+      '127.0.0.1:0',
+      version,
+      '-Verify',
+      '1',
+      '-verify_return_error',
+      '-www',
+      ...['-CAfile', await file('ca.crt', authority.certificate)],
+      ...['-cert', await file('server.crt', pair.certificate)],
+      ...['-key', await file('server.key', pair.key)],
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  t.after(() => child.kill());
+  child.stderr.resume();
+  let output = '';
+  for await (const chunk of child.stdout) {
+    output += chunk;
+    const port = /^ACCEPT .*:(\d+)$/m.exec(output)?.[1];
+    if (port !== undefined) return Number(port);
+  }
+  throw new Error(`openssl s_server does not start: ${output}`);
+}
+
+describe('an API server that does not answer', sideBySide, () => {
+  test('within --request-timeout is a 504, and its answer is cut if it has begun', async t => {
+    const server = await startServer(t);
+    const proxy = await start(t, admin(server), ['--request-timeout=1s']);
+    // The timeout counts from the client's request on. With a connection that is open, the request reaches the API server in time.
+    assert.equal((await send(proxy.port, path)).status, 200);
+    server.intercept(request => request.url === '/silent');
+    const started = Date.now();
+    checkStatus(await send(proxy.port, '/silent'), 504, /--request-timeout/);
+    const took = Date.now() - started;
+    assert.ok(took >= 950 && took < 20_000, `it took ${took} ms, not the default of a minute`);
+    const record = await server.waitForRequest(({ rawUrl }) => rawUrl === '/silent');
+    await record.closed;
+    assert.equal((await send(proxy.port, path)).status, 200);
+    server.intercept((request, response) => {
+      if (request.url !== '/half') return false;
+      response.write('half');
+      return true;
+    });
+    await assert.rejects(send(proxy.port, '/half'), /aborted|ECONNRESET/);
+  });
+
+  test('in the TLS handshake within --request-timeout is a 504', async t => {
+    const port = await startTcp(t, socket => socket.resume());
+    const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate }, [
+      '--request-timeout=700ms',
+    ]);
+    checkStatus(await send(proxy.port, path), 504, /timeout|in time/);
+  });
+
+  test('in the TLS handshake at all is a 504 after some seconds', async t => {
+    const port = await startTcp(t, socket => socket.resume());
+    const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate });
+    checkStatus(await send(proxy.port, path), 504, /in time|timeout/);
+  });
+});
+
+describe('an API server of another protocol', sideBySide, () => {
+  test('that speaks plain HTTP at an https URL is a 502 that says so', async t => {
+    const server = http.createServer((_request, response) => response.end('plain'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate });
+    await checkFailure(proxy, {
+      code: 502,
+      message: /does not speak TLS.*http:/,
+      cause: /ERR_SSL|WRONG_VERSION/,
+      reason: 'tls',
+    });
+  });
+
+  test('that speaks HTTPS at an http URL fails without harm', async t => {
+    const server = await startServer(t);
+    const proxy = await start(t, { server: `http://127.0.0.1:${server.port}` });
+    const answer = await send(proxy.port, path);
+    // Node's TLS server closes the connection. Go's server answers with a 400 in plain text, which would be passed on.
+    assert.ok([400, 502].includes(answer.status), String(answer.status));
+    if (answer.status === 502) checkStatus(answer, 502, /./);
+  });
+
+  test('that closes the connection at once is a 502', async t => {
+    const port = await startTcp(t, socket => socket.destroy());
+    const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate });
+    await checkFailure(proxy, {
+      code: 502,
+      message: /closed/,
+      cause: /ECONNRESET/,
+      reason: 'reset',
+    });
+  });
+});
+
+describe('an answer', async () => {
+  const head = 'HTTP/1.1 200 OK\r\n';
+  const broken: readonly (readonly [what: string, answer: string])[] = [
+    ['that is garbage', '\u0000\u0001\u0002 no HTTP at all\r\n\r\n'],
+    ['of SSH', 'SSH-2.0-OpenSSH_9.6\r\n'],
+    ['with a name that is no header name', `${head}Bad Name: x\r\nContent-Length: 2\r\n\r\nok`],
+    ['with a control character in a header', `${head}X-Bad: a\u0001b\r\nContent-Length: 2\r\n\r\nok`],
+    ['with a lone CR in a header', `${head}X-Bad: a\rb\r\nContent-Length: 2\r\n\r\nok`],
+    ['with a line that is no header', `${head}no colon here\r\nContent-Length: 2\r\n\r\nok`],
+    ['with two lengths', `${head}Content-Length: 2\r\nContent-Length: 3\r\n\r\nok`],
+    ['with a negative length', `${head}Content-Length: -1\r\n\r\nok`],
+    [
+      'with a length and chunks',
+      `${head}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
+    ],
+    ['with a status of four digits', 'HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\nok'],
+    ['with status 000', 'HTTP/1.1 000 Nothing\r\nContent-Length: 2\r\n\r\nok'],
+    ['with status 99', 'HTTP/1.1 099 Low\r\nContent-Length: 2\r\n\r\nok'],
+    ['that switches protocols unasked', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n'],
+    ['of HTTP/2', 'HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\nok'],
+  ];
+  const tooLarge = `${head}X-Large: ${'x'.repeat(4 << 20)}\r\nContent-Length: 0\r\n\r\n`;
+  const upstream = await startRawUpstream(({ socket, target }) => {
+    const [, row] = /^\/broken\/(\d+)$/.exec(target) ?? [];
+    const bytes = row === undefined ? undefined : broken[Number(row)]?.[1];
+    if (bytes !== undefined) socket.write(Buffer.from(bytes, 'latin1'));
+    else socket.write(target === '/too-large' ? tooLarge : `${head}Content-Length: 2\r\n\r\nok`);
+  });
+  after(() => upstream.close());
+  const kubeconfig = await upstream.writeKubeconfig();
+  const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+  after(() => proxy.stop('SIGKILL'));
+  await kubeconfig.remove();
+
+  for (const [row, [what]] of broken.entries()) {
+    test(`${what} is a 502 and the next request works`, async () => {
+      const target = `/broken/${row}`;
+      // Well below --request-timeout, which would end it too.
+      const broke = await within('an answer', send(proxy.port, target));
+      checkStatus(broke, 502, /not valid HTTP|closed before|protocol/);
+      assert.equal((await send(proxy.port, '/fine')).text, 'ok');
+      assert.equal((await linesAbout(proxy, `"${target}"`)).length, 1);
+      assert.doesNotMatch(proxy.stderr(), /uncaught|unhandled/);
+      assert.equal(proxy.process.exitCode, null);
+    });
+  }
+
+  test('with a head that is far too large is a 502', async () => {
+    checkStatus(await send(proxy.port, '/too-large'), 502, /too large/);
+    assert.equal((await send(proxy.port, '/fine')).text, 'ok');
+  });
+});

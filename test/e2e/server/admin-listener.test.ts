@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
+import { after, test } from 'node:test';
+import { send } from '../../support/clients/http-client.js';
+import { connectRaw } from '../../support/clients/raw-http.js';
+import { eventually, eventuallyPasses } from '../../support/eventually.js';
+import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
+import { runProgram, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
+import { startStack } from '../../support/proxy/stack.js';
+
+const adminFlags = ['--admin-port=0', '--admin-address=127.0.0.1'];
+const { server, proxy, kubeconfig } = await startStack({ after }, { flags: adminFlags });
+const admin = await adminPortOf(proxy);
+
+async function adminPortOf(program: RunningProgram): Promise<number> {
+  const line = () => program.log().find(({ msg }) => msg === 'admin listener');
+  await eventually('the admin listener', () => line() !== undefined);
+  return Number(/:(\d+)$/.exec(String(line()?.['address']))?.[1]);
+}
+
+test('the admin listener serves the metrics and the health of the proxy under any host name', async () => {
+  const headers = { host: '10.1.2.3:8002' };
+  const metrics = await send(admin, '/metrics', { headers });
+  assert.equal(metrics.status, 200);
+  assert.match(metrics.text, /^kube_api_proxy_ready\{check="credentials"\} 1$/m);
+  assert.match(metrics.text, /^kube_api_proxy_build_info\{/m);
+  assert.equal((await send(admin, '/livez', { headers })).text, 'ok');
+  const ready = await send(admin, '/readyz?verbose', { headers });
+  assert.match(ready.text, /^\[\+\]credentials ok\n\[\+\]upstream ok\n\[\+\]shutdown ok\n/m);
+});
+
+test('the admin listener never serves the API, on either leg', async () => {
+  const seen = server.requests.length;
+  for (const path of [
+    '/api',
+    '/api/v1/pods',
+    '/apis',
+    '/version',
+    '/',
+    '/-/metrics',
+    '/healthz',
+    '//api',
+    '/%61pi',
+  ]) {
+    assert.equal((await send(admin, path)).status, 404, path);
+  }
+  const upgrade =
+    'GET /api/v1/namespaces/default/pods/web-0/exec HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  const connection = await connectRaw(admin);
+  connection.write(upgrade);
+  await connection.until(/^HTTP\/1\.1 404 /);
+  connection.destroy();
+  assert.equal(server.requests.slice(seen).filter(({ rawUrl }) => /exec|pods/.test(rawUrl)).length, 0);
+});
+
+test('a failing excluded check does not make the proxy unready', async t => {
+  const away = await startFakeApiServer();
+  t.after(() => away.kill());
+  const config = await writeAdminKubeconfig(away);
+  t.after(() => config.remove());
+  const own = await startInProcess(t, [`--kubeconfig=${config.path}`, ...adminFlags]);
+  const port = await adminPortOf(own);
+  await away.kill();
+  await eventually('the failed check', async () => (await send(port, '/readyz')).status === 500);
+  assert.match((await send(port, '/readyz?verbose')).text, /^\[-\]upstream failed/m);
+  assert.equal((await send(port, '/readyz?exclude=upstream')).status, 200);
+  assert.equal((await send(own.port, '/-/readyz')).status, 500);
+  assert.equal((await send(own.port, '/-/readyz?exclude=upstream&exclude=credentials')).status, 200);
+  assert.equal((await send(own.port, '/-/readyz?exclude=credentials')).status, 500);
+});
+
+test('a signal makes the proxy unready first, and it serves until the delay is over', async t => {
+  const flags = ['--shutdown-delay=4s', '--shutdown-grace=2s', ...adminFlags];
+  const own = await startStack(t, { server, flags });
+  const port = await adminPortOf(own.proxy);
+  const began = performance.now();
+  own.proxy.process.kill('SIGTERM');
+  await eventually('unreadiness', async () => (await send(port, '/readyz')).status === 500);
+  assert.match((await send(port, '/readyz')).text, /^\[-\]shutdown failed: the process is shutting down$/m);
+  assert.equal((await send(port, '/livez')).status, 200);
+  assert.equal((await send(own.port, '/version')).status, 200, 'still served');
+  assert.equal((await own.proxy.exited).code, 0);
+  const took = performance.now() - began;
+  assert.ok(took >= 3_950, `it took ${took} ms`);
+});
+
+test('an admin port in use is a start-up problem that names the port', async () => {
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as net.AddressInfo;
+  const { code, stderr } = await runProgram([
+    `--kubeconfig=${kubeconfig}`,
+    '--port=0',
+    `--admin-port=${port}`,
+    '--admin-address=127.0.0.1',
+    '--log-level=silent',
+  ]);
+  taken.close();
+  assert.equal(code, 1);
+  assert.equal(stderr, `kube-api-proxy: --admin-port: 127.0.0.1:${port} is already in use\n`);
+});
+
+test('SIGUSR2 lowers the log level by one, and returns from trace to the configured level', async () => {
+  const levels = () =>
+    proxy
+      .log()
+      .filter(({ msg }) => msg === 'log level changed by signal')
+      .map(line => line['to']);
+  for (const expected of [['debug'], ['debug', 'trace'], ['debug', 'trace', 'info']]) {
+    proxy.process.kill('SIGUSR2');
+    await eventually('the line', () => levels().length >= expected.length);
+    assert.deepEqual(levels(), expected);
+  }
+});
+
+test('a request has the same id upstream and in the log, and --log-requests leaves out lines', async t => {
+  const own = await startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--log-requests=errors']);
+  const seen = () => server.requests.find(({ rawUrl }) => rawUrl === '/version?id');
+  await send(own.port, '/version?id', {
+    headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
+  });
+  const id = seen()?.headers['x-request-id'];
+  assert.match(String(id), /^[0-9a-f-]{36}$/);
+  assert.match(String(seen()?.headers['traceparent']), /^00-0af7651916cd43dd8448eb211c80319c-/);
+  await send(own.port, '/nowhere', { headers: { 'x-request-id': 'mine' } });
+  const requests = () => own.log().filter(({ msg }) => msg === 'request');
+  await eventually(
+    'the line of the second, after which one of the first would have come',
+    () => requests().length > 0,
+  );
+  const lines = requests();
+  assert.deepEqual(
+    lines.map(({ path, requestId, code }) => [path, requestId, code]),
+    [['/nowhere', 'mine', 404]],
+  );
+  assert.match(String(lines[0]?.['auditId']), /^[0-9a-f-]{36}$/);
+});
+
+test('long-running requests are counted by the cause of their end, and bytes by leg', async () => {
+  const watch = await connectRaw(proxy.port);
+  watch.write('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await watch.until(/200 OK/);
+  watch.destroy();
+  const short = await send(proxy.port, '/api/v1/pods?watch=1&timeoutSeconds=1');
+  assert.equal(short.status, 200);
+  const ended = 'kube_api_proxy_longrunning_requests_ended_total';
+  const text = await eventuallyPasses(async () => {
+    const found = (await send(admin, '/metrics')).text;
+    assert.match(found, new RegExp(`^${ended}\\{reason="client"\\} 1$`, 'm'));
+    return found;
+  });
+  assert.match(text, /^kube_api_proxy_longrunning_requests_ended_total\{reason="client"\} 1$/m);
+  assert.match(text, /^kube_api_proxy_longrunning_requests_ended_total\{reason="upstream"\} 1$/m);
+  assert.match(text, /^kube_api_proxy_request_bytes_total\{leg="plain"\} [1-9]\d+$/m);
+  assert.match(text, /^kube_api_proxy_response_bytes_total\{leg="plain"\} [1-9]\d+$/m);
+  assert.match(text, /^kube_api_proxy_upstream_connect_duration_seconds_count\{phase="tls"\} [1-9]/m);
+  assert.match(text, /^kube_api_proxy_upstream_first_byte_duration_seconds_count [1-9]/m);
+});

@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { sharedIdentity } from '../../support/certificates/certificates.js';
+import { open } from '../../support/clients/http-client.js';
+import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
+import { eventually, within } from '../../support/eventually.js';
+import { type KubeconfigFile, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import { ownMetrics, untilOwnMetric } from '../../support/proxy/own-metric.js';
+import { openDescriptors } from '../../support/proxy/process-state.js';
+import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
+import {
+  type FrameServer,
+  fieldsOf,
+  type ServedConnection,
+  startFrameServer,
+} from '../../support/upstreams/http2-frame-server.js';
+import { frameTypes } from '../../support/upstreams/http2-frames.js';
+import { answerAll, watchAndLeave } from '../../support/upstreams/http2-watches.js';
+
+const { rstStream, windowUpdate } = frameTypes;
+const ok = [[':status', '200']] as const;
+const cancelled = 8;
+const refusedStream = 7;
+const streamWindow = 256 * 1024;
+const active = 'kube_api_proxy_upstream_connections{state="active"}';
+
+let server: FrameServer;
+let kubeconfig: KubeconfigFile;
+let proxy: ProxyProcess;
+/** Answers the requests that no test answers itself. */
+let onConnection: (connection: ServedConnection) => void = () => {};
+
+before(async () => {
+  const { authority } = await sharedIdentity();
+  server = await startFrameServer({
+    authority,
+    settings: [[3, 250]],
+    onConnection: connection => onConnection(connection),
+  });
+  kubeconfig = await writeKubeconfig({
+    server: `https://127.0.0.1:${server.port}`,
+    ca: authority.certificate,
+    token: 'secret-of-the-proxy',
+  });
+  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none', '--shutdown-grace=5m']);
+});
+after(async () => {
+  await proxy?.stop('SIGKILL');
+  server?.close();
+  await kubeconfig?.remove();
+});
+
+let watches = 0;
+
+/** A watch of a client that reads bytes, and its stream at the API server. */
+async function watch(): Promise<{ client: RawConnection; peer: ServedConnection; id: number }> {
+  watches += 1;
+  const path = `/api/v1/pods?watch=true&number=${watches}.`;
+  const client = await connectRaw(proxy.port);
+  client.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  const find = () =>
+    server.accepted.flatMap(peer =>
+      peer.frames.filter(each => fieldsOf(each).includes(path)).map(({ stream }) => ({ peer, id: stream })),
+    );
+  await eventually('the request', () => find().length > 0);
+  const [found] = find();
+  assert.ok(found !== undefined);
+  return { client, ...found };
+}
+
+describe('an answer over HTTP/2 that would be malformed over HTTP/1.1', () => {
+  const injected = '\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\ninjected';
+  const heads: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+    'a value with a line break': [...ok, ['x', `y${injected}`]],
+    'a value with LF': [...ok, ['x', 'y\nset-cookie: injected']],
+    'a value with CR': [...ok, ['x', 'y\rset-cookie: injected']],
+    'a value with NUL': [...ok, ['x', 'y\0injected']],
+    'a name with a line break': [...ok, [`x: y${injected}`, 'z']],
+    'a name with a colon': [...ok, ['content-length: 0', 'z']],
+    'a name with a blank': [...ok, ['content-length ', '0']],
+    'a name in capitals': [...ok, ['Content-Length', '0']],
+    'no name': [...ok, ['', 'injected']],
+    'a status with a line break': [[':status', `200${injected}`]],
+    'a status of four digits': [[':status', '2000']],
+    'two statuses': [...ok, ...ok],
+    'transfer-encoding': [...ok, ['transfer-encoding', 'chunked']],
+    connection: [...ok, ['connection', 'close']],
+    upgrade: [...ok, ['upgrade', 'injected']],
+    '101': [[':status', '101']],
+    'two lengths': [...ok, ['content-length', '1'], ['content-length', '2']],
+    'an invalid length': [...ok, ['content-length', '0x1']],
+  };
+  for (const [what, fields] of Object.entries(heads)) {
+    test(`because of ${what} becomes a 502, and others continue`, async () => {
+      const other = await watch();
+      const { client, peer, id } = await watch();
+      peer.head(id, fields, false);
+      peer.data(id, 'injected', true);
+      const [head] = await client.until(/^HTTP\/1\.1 502 [\s\S]*"code":502\}/);
+      assert.doesNotMatch(head, /injected/);
+      assert.match(head, /not valid HTTP\/2/);
+      await peer.until('RST_STREAM', each => each.type === rstStream && each.stream === id);
+      // The connection can be used for another request.
+      client.write('GET /-/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+      assert.match((await client.untilClosed()).slice(head.length), /^\s*HTTP\/1\.1 200 /);
+      other.peer.head(other.id, ok, false);
+      other.peer.data(other.id, 'goes on', true);
+      await other.client.until(/7\r\ngoes on\r\n0\r\n\r\n$/);
+      other.client.destroy();
+    });
+  }
+
+  for (const [what, send] of Object.entries<(peer: ServedConnection, id: number) => void>({
+    'a trailer with a line break': (peer, id) => peer.head(id, [['x', `y${injected}`]], true),
+    'a trailer that frames': (peer, id) => peer.head(id, [['transfer-encoding', 'injected']], true),
+    'a trailer with a length': (peer, id) => peer.head(id, [['content-length', '8']], true),
+    'a second head': (peer, id) => peer.head(id, ok, false),
+    'a reset': (peer, id) => peer.reset(id, 2),
+    'a refusal': (peer, id) => peer.reset(id, refusedStream),
+  })) {
+    test(`because it has ${what} after its body is cut`, async () => {
+      const { client, peer, id } = await watch();
+      peer.head(id, ok, false);
+      peer.data(id, 'body');
+      await client.until(/4\r\nbody\r\n$/);
+      send(peer, id);
+      const text = await client.untilClosed();
+      assert.match(text, /4\r\nbody\r\n$/);
+      assert.equal(text.match(/HTTP\/1\.1/g)?.length, 1);
+    });
+  }
+
+  for (const [what, body] of [
+    ['longer', 'abcdHTTP/1.1 200 injected'],
+    ['shorter', 'ab'],
+  ] as const) {
+    test(`because its body is ${what} than its length is cut`, async () => {
+      const { client, peer, id } = await watch();
+      peer.head(id, [...ok, ['content-length', '3']], false);
+      peer.data(id, body, true);
+      const text = await client.untilClosed();
+      assert.match(text, /^HTTP\/1\.1 (200|502) /);
+      assert.doesNotMatch(text, /injected/);
+    });
+  }
+
+  test('is passed on with its trailers if these are valid', async () => {
+    const { client, peer, id } = await watch();
+    peer.head(id, [...ok, ['trailer', 'x-sum']], false);
+    peer.data(id, 'body');
+    peer.head(id, [['x-sum', '1']], true);
+    await client.until(/4\r\nbody\r\n0\r\nX-Sum: 1\r\n\r\n$/i);
+    client.destroy();
+  });
+});
+
+describe('streams of one connection', () => {
+  test('are aborted one by one when their clients leave', async () => {
+    const open = await Promise.all(Array.from({ length: 10 }, watch));
+    for (const { peer, id } of open) peer.head(id, ok, false);
+    for (const { client } of open.slice(0, 5)) client.destroy();
+    for (const { peer, id } of open.slice(0, 5)) {
+      const { payload } = await peer.until(
+        'RST_STREAM',
+        each => each.type === rstStream && each.stream === id,
+      );
+      assert.equal(payload.readUInt32BE(), cancelled);
+    }
+    for (const { client, peer, id } of open.slice(5)) {
+      assert.equal(peer.of(rstStream, id).length, 0);
+      peer.data(id, 'still here', true);
+      await client.until(/still here\r\n0\r\n\r\n$/);
+      client.destroy();
+    }
+    await untilOwnMetric(proxy.port, active, 0);
+  });
+
+  test('that are refused are requested again on another connection', async () => {
+    const one = await watch();
+    one.peer.reset(one.id, refusedStream);
+    // The server answers every request over HTTP/1.1 with a 404.
+    await one.client.until(/^HTTP\/1\.1 404 /);
+    one.client.destroy();
+  });
+
+  test('do not wait for a stream that is not read, whose bytes all come later', async () => {
+    const stalled = await watch();
+    const fast = await watch();
+    assert.equal(stalled.peer, fast.peer);
+    stalled.client.socket.pause();
+    const total = 24 * 1024 * 1024;
+    const sender = (each: typeof stalled) => {
+      each.peer.head(each.id, ok, false);
+      let sent = 0;
+      const step = () => {
+        const told = each.peer
+          .of(windowUpdate, each.id)
+          .reduce((sum, { payload }) => sum + payload.readUInt32BE(), 0);
+        while (sent < total && streamWindow + told - sent >= 16_384) {
+          each.peer.data(each.id, Buffer.alloc(16_384, String.fromCharCode(97 + ((sent / 16_384) % 26))));
+          sent += 16_384;
+        }
+        return sent;
+      };
+      return step;
+    };
+    const [toStalled, toFast] = [sender(stalled), sender(fast)];
+    const fastHasAll = () => {
+      toStalled();
+      return toFast() === total && fast.client.received().length > total;
+    };
+    await eventually('all for the fast one', fastHasAll);
+    const before = toStalled();
+    // Long enough to see that the window is limited.
+    await delay(50);
+    assert.equal(toStalled(), before);
+    assert.ok(before < total, `${before} bytes for one that does not read`);
+    stalled.client.socket.resume();
+    await eventually('all for the other one', () => toStalled() === total);
+    for (const { client, peer, id } of [stalled, fast]) {
+      peer.data(id, '', true);
+      await client.until(/0\r\n\r\n$/);
+      const body = unchunk(client.received());
+      assert.equal(body.length, total);
+      for (let at = 0; at < total; at += 16_384) {
+        assert.equal(body[at], 97 + ((at / 16_384) % 26));
+        assert.equal(body[at + 16_383], body[at]);
+      }
+      client.destroy();
+    }
+  });
+
+  // The tests in endurance/ use thousands of streams, and check the heap.
+  test('leave nothing in memory, both after their end and after their clients leave', async () => {
+    onConnection = answerAll;
+    // Open streams get no answer here.
+    for (const { socket } of server.accepted) socket.destroy();
+    const many = async (count: number) => {
+      await watchAndLeave(proxy.port, count);
+      await untilOwnMetric(proxy.port, active, 0);
+    };
+    await many(100);
+    const descriptors = openDescriptors(proxy.pid);
+    const connections = server.accepted.length;
+    await many(500);
+    await untilOwnMetric(proxy.port, active, 0);
+    const metrics = await ownMetrics(proxy.port);
+    assert.equal(metrics.get('kube_api_proxy_longrunning_requests'), 0);
+    // One connection for each 200 streams that were aborted.
+    const opened = server.accepted.length - connections;
+    assert.ok(opened <= 3, `${opened} connections`);
+    assert.ok(openDescriptors(proxy.pid) <= descriptors + 5);
+  });
+});
+
+test('an idle connection does not delay the exit of the program', async () => {
+  const response = await open(proxy.port, '/api/v1/pods?watch=true&ends');
+  response.resume();
+  await once(response, 'end');
+  const { code } = await within('the end of the program', proxy.stop());
+  assert.equal(code, 0);
+});
+
+/** The body of a chunked answer. */
+function unchunk(answer: string): Buffer {
+  const parts: string[] = [];
+  let at = answer.indexOf('\r\n\r\n') + 4;
+  for (;;) {
+    const end = answer.indexOf('\r\n', at);
+    const size = Number.parseInt(answer.slice(at, end), 16);
+    if (size === 0) return Buffer.from(parts.join(''), 'latin1');
+    parts.push(answer.slice(end + 2, end + 2 + size));
+    at = end + 2 + size + 2;
+  }
+}

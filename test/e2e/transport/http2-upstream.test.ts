@@ -1,0 +1,378 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { sharedIdentity } from '../../support/certificates/certificates.js';
+import { open, requestApi, send } from '../../support/clients/http-client.js';
+import { connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
+import { connectRaw } from '../../support/clients/raw-http.js';
+import { eventually, within } from '../../support/eventually.js';
+import type { FakeApiServer, RequestRecord } from '../../support/fake-api-server/fake-api-server.js';
+import { twoUsers } from '../../support/identities/two-users.js';
+import { startGateway } from '../../support/proxy/gateway.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { untilOwnMetric } from '../../support/proxy/own-metric.js';
+import { startStack } from '../../support/proxy/stack.js';
+import { startConnectProxy } from '../../support/upstreams/forward-proxy.js';
+import { openWatch } from '../credential-probe.js';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+/** A watch without events. */
+const quiet = `${configMaps}?watch=true&fieldSelector=metadata.name%3Dnone`;
+const pods = '/api/v1/namespaces/default/pods?watch=true';
+const masters = ['system:masters'];
+const active = 'kube_api_proxy_upstream_connections{state="active"}';
+
+/** The stack that tests share. They find their requests by a mark, and depend on their order for the number of connections. */
+const shared = await startStack({ after });
+
+/** What a client receives of its watch. */
+interface Watch {
+  readonly response: IncomingMessage;
+  text: string;
+  /** Undefined while it is open. */
+  end: 'complete' | 'cut' | undefined;
+}
+
+async function watch(port: number, path: string, headers: Record<string, string> = {}): Promise<Watch> {
+  const response = await open(port, path, { headers });
+  const found: Watch = { response, text: '', end: undefined };
+  response.setEncoding('utf8').on('data', (chunk: string) => {
+    found.text += chunk;
+  });
+  response.on('error', () => {});
+  response.once('close', () => {
+    found.end = response.complete ? 'complete' : 'cut';
+  });
+  return found;
+}
+
+function watchMany(port: number, count: number, path = quiet): Promise<Watch[]> {
+  return Promise.all(Array.from({ length: count }, () => watch(port, path)));
+}
+
+async function createConfigMap(server: FakeApiServer, name: string): Promise<void> {
+  const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+  const headers = { 'content-type': 'application/json' };
+  const { status } = await requestApi(server, { method: 'POST', path: configMaps, headers, body });
+  assert.equal(status, 201);
+}
+
+function watchesAt({ requests }: FakeApiServer, mark = ''): RequestRecord[] {
+  return requests.filter(({ rawUrl }) => rawUrl.includes('watch=true') && rawUrl.includes(mark));
+}
+
+/** The connections of requests, by their ports. */
+function portsOf(records: readonly RequestRecord[]): Set<number> {
+  return new Set(records.map(({ remotePort }) => remotePort));
+}
+
+describe('an API server with HTTP/2', () => {
+  test('sees that a client leaves, and its other streams continue', async () => {
+    const { server, proxy } = shared;
+    const watches: Watch[] = [];
+    for (let index = 0; index < 10; index++) {
+      watches.push(await watch(proxy.port, `${configMaps}?watch=true&leaving=${index}.`));
+    }
+    const leaving = watches.filter((_, index) => index % 3 === 0);
+    for (const { response } of leaving) response.destroy();
+    const closed = () => watchesAt(server, 'leaving=').filter(({ closedAt }) => closedAt !== undefined);
+    await eventually('the end of four streams', () => closed().length === leaving.length);
+    assert.deepEqual(
+      closed().map(({ rawUrl }) => /leaving=(\d)/.exec(rawUrl)?.[1]),
+      ['0', '3', '6', '9'],
+    );
+    await createConfigMap(server, 'seen-by-others');
+    const staying = watches.filter(each => !leaving.includes(each));
+    await eventually('the event', () => staying.every(({ text }) => text.includes('"seen-by-others"')));
+    assert.equal(portsOf(watchesAt(server, 'leaving=')).size, 1);
+    for (const { response } of staying) response.destroy();
+  });
+
+  test('sends a followed log over it', async () => {
+    const { server, proxy } = shared;
+    const log = await watch(proxy.port, '/api/v1/namespaces/default/pods/web-0/log?follow=true');
+    server.appendLog('default', 'web-0', 'the last line');
+    await eventually('the line', () => log.text.includes('the last line'));
+    assert.equal(server.requests.find(({ rawUrl }) => rawUrl.includes('/log'))?.httpVersion, '2.0');
+    log.response.destroy();
+  });
+
+  // The tests in endurance/ repeat this thousands of times.
+  test('keeps the streams of others if one client opens watches and leaves, again and again', async () => {
+    const { server, proxy } = shared;
+    const patient = await watch(proxy.port, `${configMaps}?watch=true&patient`);
+    let left = 300;
+    const restless = async () => {
+      for (; left > 0; left--) (await open(proxy.port, `${quiet}&restless`)).destroy();
+    };
+    await Promise.all(Array.from({ length: 20 }, restless));
+    await createConfigMap(server, 'seen-by-the-patient');
+    await eventually('the event', () => patient.text.includes('"seen-by-the-patient"'));
+    const ports = portsOf([...watchesAt(server, 'patient'), ...watchesAt(server, 'restless')]);
+    assert.ok(ports.size < 5, `${ports.size} connections`);
+    patient.response.destroy();
+    await untilOwnMetric(proxy.port, active, 0);
+    await eventually('few connections', () => server.connections < 30);
+  });
+
+  // The tests in endurance/ use a thousand.
+  test('has five hundred watches on few connections, and other requests over HTTP/1.1', async () => {
+    const { server, proxy } = shared;
+    const path = `${configMaps}?watch=true&five-hundred`;
+    const first = await watch(proxy.port, path);
+    const watches = [first, ...(await watchMany(proxy.port, 499, path))];
+    assert.ok(watches.every(({ response }) => response.statusCode === 200));
+    const plain = await Promise.all(Array.from({ length: 50 }, () => send(proxy.port, configMaps)));
+    assert.ok(plain.every(({ status }) => status === 200));
+    const records = watchesAt(server, path);
+    assert.equal(records.length, 500);
+    assert.ok(records.every(({ httpVersion }) => httpVersion === '2.0'));
+    const ports = portsOf(records);
+    assert.ok(ports.size >= 5 && ports.size <= 7, `${ports.size} connections`);
+    const others = server.requests.filter(({ rawUrl }) => rawUrl === configMaps);
+    assert.ok(others.length >= 50);
+    assert.ok(others.every(({ httpVersion }) => httpVersion === '1.1'));
+    await createConfigMap(server, 'seen-by-all');
+    await eventually('the event in every watch', () =>
+      watches.every(({ text }) => text.includes('"seen-by-all"')),
+    );
+    for (const { response } of watches) response.destroy();
+    await untilOwnMetric(proxy.port, active, 0);
+    await eventually('the end of every stream', () =>
+      records.every(({ closedAt }) => closedAt !== undefined),
+    );
+  });
+
+  test('distinguishes the callers on one connection', async t => {
+    const { server, proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers });
+    const as = (token: string) => ({ authorization: `Bearer ${token}` });
+    await watch(proxy.port, pods, as('alice-token'));
+    const each = await Promise.all(
+      Array.from({ length: 40 }, async (_, index) => {
+        const [token, path] = index % 2 === 0 ? ['alice-token', pods] : ['bob-token', quiet];
+        const [ownName, other] = index % 2 === 0 ? ['alice', quiet] : ['bob', pods];
+        const mark = `&mark=${index}.`;
+        const allowed = await watch(proxy.port, `${path}${mark}`, as(token as string));
+        const refused = await send(proxy.port, `${other}${mark}`, { headers: as(token as string) });
+        return { ownName, mark, allowed, refused };
+      }),
+    );
+    const records = watchesAt(server);
+    for (const { ownName, mark, allowed, refused } of each) {
+      assert.equal(allowed.response.statusCode, 200);
+      assert.equal(refused.status, 403);
+      assert.match(refused.text, new RegExp(`"${ownName}\\\\" cannot|\\\\"${ownName}\\\\"`));
+      const own = records.filter(({ rawUrl }) => rawUrl.endsWith(mark));
+      assert.deepEqual(
+        own.map(({ headers }) => [headers['impersonate-user'], headers['authorization']]),
+        Array.from({ length: 2 }, () => [ownName, 'Bearer token-of-the-proxy']),
+      );
+    }
+    assert.equal(portsOf(records).size, 1);
+  });
+
+  test('gets each client’s own bearer token if callers are not authenticated', async t => {
+    const tokens = { one: { username: 'one', groups: masters }, two: { username: 'two', groups: masters } };
+    const { server, proxy } = await startStack(t, {
+      run: startInProcess,
+      server: { tokens, clientCertificates: 'none' },
+      user: { token: 'one' },
+    });
+    const headers = [{}, { authorization: 'Bearer two' }, { authorization: 'Bearer none' }] as const;
+    const watches = [];
+    for (const each of headers) watches.push(await watch(proxy.port, quiet, each));
+    assert.deepEqual(
+      watches.map(({ response }) => response.statusCode),
+      [200, 200, 401],
+    );
+    const records = watchesAt(server);
+    assert.deepEqual(
+      records.map(record => record.headers['authorization']),
+      ['Bearer one', 'Bearer two', 'Bearer none'],
+    );
+    assert.equal(portsOf(records).size, 1);
+    for (const { response } of watches) response.destroy();
+  });
+
+  for (const how of ['kill', 'close'] as const) {
+    test(`causes 200 watches to end when it stops (${how}), and gets new ones when it is up again`, async t => {
+      const { server, proxy } = await startStack(t, { run: startInProcess });
+      const watches = await watchMany(proxy.port, 200);
+      const gone = server[how]();
+      await eventually('the end of every watch', () => watches.every(({ end }) => end !== undefined));
+      const expected = how === 'kill' ? 'cut' : 'complete';
+      assert.ok(watches.every(({ end }) => end === expected));
+      if (how === 'close') await server.kill();
+      await gone;
+      await untilOwnMetric(proxy.port, active, 0);
+      await server.restart();
+      const next = await watchMany(proxy.port, 20);
+      assert.ok(next.every(({ response, end }) => response.statusCode === 200 && end === undefined));
+      for (const { response } of next) response.destroy();
+    });
+  }
+
+  test('gets a watch again with the next token after a 401', async t => {
+    const directory = await mkdtemp(join(tmpdir(), 'http2-upstream-'));
+    t.after(() => rm(directory, { recursive: true, force: true }));
+    const tokens: Record<string, { username: string; groups: string[] }> = {
+      one: { username: 'one', groups: masters },
+    };
+    await writeFile(join(directory, 'token'), 'one');
+    const { server, proxy } = await startStack(t, {
+      run: startInProcess,
+      server: { tokens, clientCertificates: 'optional' },
+      user: { tokenFile: join(directory, 'token') },
+    });
+    const first = await watch(proxy.port, quiet);
+    delete tokens['one'];
+    tokens['two'] = { username: 'two', groups: masters };
+    await writeFile(join(directory, 'token'), 'two');
+    const second = await watchMany(proxy.port, 5);
+    assert.ok(second.every(({ response }) => response.statusCode === 200));
+    const records = watchesAt(server);
+    const sent = records.map(({ headers }) => headers['authorization']);
+    assert.equal(sent.filter(value => value === 'Bearer two').length, 5);
+    assert.equal(portsOf(records).size, 1);
+    assert.equal(first.end, undefined);
+    for (const { response } of [first, ...second]) response.destroy();
+  });
+
+  test('gets new watches on a new connection when the client certificate changes', async t => {
+    const directory = await mkdtemp(join(tmpdir(), 'http2-upstream-'));
+    t.after(() => rm(directory, { recursive: true, force: true }));
+    const { authority } = await sharedIdentity();
+    const write = async (commonName: string) => {
+      const { certificate, key } = await authority.client({ commonName });
+      await writeFile(join(directory, 'new'), certificate + key);
+      await rename(join(directory, 'new'), join(directory, 'client.pem'));
+    };
+    await write('one');
+    const file = join(directory, 'client.pem');
+    const { server, proxy } = await startStack(t, {
+      run: startInProcess,
+      user: { 'client-certificate': file, 'client-key': file },
+    });
+    const old = await openWatch(proxy, server);
+    await write('two');
+    const nameNow = async () => {
+      await send(proxy.port, '/version');
+      return server.requests.at(-1)?.tlsSubject?.commonName;
+    };
+    await eventually('the new certificate', async () => (await nameNow()) === 'two');
+    const fresh = await openWatch(proxy, server);
+    await old.isAlive();
+    await fresh.isAlive();
+    const records = watchesAt(server);
+    assert.deepEqual(
+      records.map(({ httpVersion, tlsSubject }) => [httpVersion, tlsSubject?.commonName]),
+      [
+        ['2.0', 'one'],
+        ['2.0', 'two'],
+      ],
+    );
+    old.close();
+    await eventually('the end of the old one', () => records[0]?.closedAt !== undefined);
+    await fresh.isAlive();
+    fresh.close();
+    await untilOwnMetric(proxy.port, active, 0);
+  });
+
+  test('can be reached through an HTTP proxy', async t => {
+    const forwardProxy = await startConnectProxy();
+    t.after(() => forwardProxy.close());
+    const url = `http://127.0.0.1:${forwardProxy.port}`;
+    const { server, proxy } = await startStack(t, { run: startInProcess, cluster: { 'proxy-url': url } });
+    await watch(proxy.port, quiet);
+    const watches = await watchMany(proxy.port, 50, `${configMaps}?watch=true`);
+    await createConfigMap(server, 'through-the-proxy');
+    await eventually('the event', () => watches.every(({ text }) => text.includes('"through-the-proxy"')));
+    const records = watchesAt(server);
+    assert.ok(records.every(({ httpVersion }) => httpVersion === '2.0'));
+    assert.equal(portsOf(records).size, 1);
+    forwardProxy.dropConnections();
+    await eventually('the end of every watch', () => watches.every(({ end }) => end === 'cut'));
+    const next = await watch(proxy.port, quiet);
+    assert.equal(next.response.statusCode, 200);
+    next.response.destroy();
+  });
+
+  test('gets only HTTP/1.1 with DISABLE_HTTP2', async t => {
+    const { server, proxy } = await startStack(t, { run: startInProcess, env: { DISABLE_HTTP2: '1' } });
+    const watches = await watchMany(proxy.port, 10);
+    assert.ok(server.requests.every(({ httpVersion }) => httpVersion === '1.1'));
+    assert.equal(portsOf(watchesAt(server)).size, 10);
+    for (const { response } of watches) response.destroy();
+  });
+
+  test('serves an HTTP/1.0 client, whose answer ends with the connection', async t => {
+    const { server, proxy } = await startStack(t, { run: startInProcess });
+    const client = await connectRaw(proxy.port);
+    t.after(() => client.destroy());
+    client.write(`GET ${configMaps}?watch=true HTTP/1.0\r\nHost: localhost\r\n\r\n`);
+    await client.until(/\r\n\r\n/);
+    await createConfigMap(server, 'old-client');
+    await client.until(/"name":"old-client".*\}\n/);
+    assert.doesNotMatch(client.received(), /transfer-encoding|\r\n[0-9a-f]+\r\n/i);
+    void server.close();
+    const text = await client.untilClosed();
+    assert.match(text, /\}\n$/);
+    assert.equal(watchesAt(server)[0]?.httpVersion, '2.0');
+  });
+
+  test('serves HTTP/2 clients too', async t => {
+    const { server, proxy, ca } = await startStack(t, { tls: true });
+    const session = await connectHttp2(proxy.port, ca);
+    t.after(() => session.destroy());
+    const streams = Array.from({ length: 30 }, () => openStream(session, `${configMaps}?watch=true`));
+    const texts = streams.map(() => '');
+    for (const [index, stream] of streams.entries()) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => {
+        texts[index] += chunk;
+      });
+    }
+    const heads = await Promise.all(streams.map(headOf));
+    assert.ok(heads.every(head => head[':status'] === 200 && head['connection'] === undefined));
+    await createConfigMap(server, 'on-both-sides');
+    await eventually('the event', () => texts.every(text => text.includes('"on-both-sides"')));
+    for (const stream of streams.slice(0, 10)) stream.close(8);
+    const records = watchesAt(server);
+    const closed = () => records.filter(({ closedAt }) => closedAt !== undefined).length;
+    await eventually('the end of ten streams', () => closed() === 10);
+    await createConfigMap(server, 'by-the-others');
+    await eventually('the event', () => texts.slice(10).every(text => text.includes('"by-the-others"')));
+    assert.equal(portsOf(records).size, 1);
+  });
+
+  test('sees every watch ended with its last chunk when the program exits', async t => {
+    // Longer than the test waits.
+    const { server, proxy } = await startStack(t, { flags: ['--shutdown-grace=5m'] });
+    await watch(proxy.port, quiet);
+    const watches = await watchMany(proxy.port, 50);
+    const { code } = await within('the end of the program', proxy.stop());
+    assert.equal(code, 0);
+    await eventually('the end', () => watches.every(({ end }) => end === 'complete'));
+    const records = watchesAt(server);
+    await eventually('the end of every stream', () =>
+      records.every(({ closedAt }) => closedAt !== undefined),
+    );
+    assert.doesNotMatch(proxy.stderr(), /\n\s+at |[Uu]nhandled/);
+  });
+});
+
+test('an API server with only HTTP/1.1 gets every watch on its own connection', async t => {
+  const tls = { ALPNProtocols: ['http/1.1'] } as Record<string, unknown>;
+  const { server, proxy } = await startStack(t, { run: startInProcess, server: { tls } });
+  const watches = await watchMany(proxy.port, 120, `${configMaps}?watch=true`);
+  assert.ok(watches.every(({ response }) => response.statusCode === 200));
+  const records = watchesAt(server);
+  assert.ok(records.every(({ httpVersion }) => httpVersion === '1.1'));
+  assert.equal(portsOf(records).size, 120);
+  await createConfigMap(server, 'over-http1');
+  await eventually('the event', () => watches.every(({ text }) => text.includes('"over-http1"')));
+  for (const { response } of watches) response.destroy();
+  await untilOwnMetric(proxy.port, active, 0);
+});

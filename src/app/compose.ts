@@ -128,7 +128,7 @@ export async function createProgram(
   }
   const { authentication, tls, auditLog } = loaded;
   // This makes the counters of `/`, which start at 0.
-  clusters.metricsOf(cluster);
+  clusters.measured(cluster);
 
   const shutdown = createShutdownCheck();
   const checksOf = createClusterChecks(authentication && (() => authentication.impersonated()));

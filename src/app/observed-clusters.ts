@@ -7,8 +7,9 @@ import { urlOf } from '../kubeconfig/server-address.js';
 import { createExpiryWarning, type ExpiryWarning } from '../observability/expiry-warning.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { CredentialMetrics } from '../observability/metrics/credential-metrics.js';
-import type { ClusterMetrics, Metrics } from '../observability/metrics/metrics.js';
+import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
+import type { MeasuredCluster } from '../server/accounting.js';
 import { hiddenPaths } from '../server/mounts.js';
 import type { Component } from './components.js';
 
@@ -34,7 +35,7 @@ export class ObservedClusters implements Component {
   #isStarted = false;
   readonly #warnedOf = new Set<string>();
   /** The key is the cluster's name in metrics. */
-  readonly #metrics = new Map<string, ClusterMetrics>();
+  readonly #measured = new Map<string, MeasuredCluster>();
 
   constructor(parts: ClusterParts) {
     this.#parts = parts;
@@ -47,20 +48,16 @@ export class ObservedClusters implements Component {
     });
   }
 
-  /** The metrics of a cluster's requests and credentials. Undefined stands for requests that go to no API server. */
-  metricsOf(cluster: Cluster | undefined): ClusterMetrics {
-    const name = (cluster === undefined ? undefined : this.nameOf(cluster)) ?? '';
-    let metrics = this.#metrics.get(name);
-    if (metrics === undefined) {
-      metrics = this.#parts.metrics.ofCluster(name);
-      this.#metrics.set(name, metrics);
+  /** How the requests and credentials of a cluster are counted and logged. Undefined stands for requests that go to no API server. */
+  measured(cluster: Cluster | undefined): MeasuredCluster {
+    const name = this.#parts.options.allContexts ? cluster?.name : undefined;
+    const key = name ?? '';
+    let measured = this.#measured.get(key);
+    if (measured === undefined || measured.name !== name) {
+      measured = { name, metrics: measured?.metrics ?? this.#parts.metrics.ofCluster(key) };
+      this.#measured.set(key, measured);
     }
-    return metrics;
-  }
-
-  /** The cluster's name in metrics, logs and audit events; undefined if only one cluster is served. */
-  nameOf(cluster: Cluster): string | undefined {
-    return this.#parts.options.allContexts ? cluster.name : undefined;
+    return measured;
   }
 
   /** Describes the API server of `/` for a log line, without secrets. */
@@ -97,7 +94,7 @@ export class ObservedClusters implements Component {
   #create(name: string): Cluster {
     const { options, metrics } = this.#parts;
     let warning: ExpiryWarning | undefined;
-    const credentials = () => this.metricsOf(cluster).credentials;
+    const credentials = () => this.measured(cluster).metrics.credentials;
     const followWithWarning: FollowEndpoint = async use => {
       const own = this.#createExpiryWarning(name);
       warning = own;

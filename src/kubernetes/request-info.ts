@@ -19,9 +19,17 @@ export interface RequestInfo {
   readonly subresource: string;
   /** From the path, or from `fieldSelector=metadata.name=…` of a list or watch. */
   readonly name: string;
+  /**
+   * Whether the request may last as long as its client wants: kube-apiserver's `BasicLongRunningRequestCheck` (watch and proxy verbs;
+   * attach, exec, proxy, log and portforward subresources; profiles).
+   */
+  readonly isLongRunning: boolean;
+  /** Whether metrics use the verb `connect`, which they do for the exec, attach, portforward and proxy subresources with any method. */
+  readonly isConnect: boolean;
+  readonly scope: Scope;
 }
 
-/** The extent of a request, as in the `scope` label of the API server's metrics. */
+/** The extent of a request, as in the API server's metrics (`CleanScope`): one object (named, or created), a namespace, the cluster, or none. */
 export type Scope = 'resource' | 'namespace' | 'cluster' | '';
 
 const verbs: ReadonlyMap<string, string> = new Map([
@@ -43,8 +51,24 @@ const maxParts = 9;
  * raw and without `?`. Never throws: a path that the API server answers with an error (`/api/v1/watch`) keeps the fields read so far.
  */
 export function parseRequestInfo(method: string, path: string, query: string): RequestInfo {
-  const parts = splitPath(path);
-  const info = {
+  const info = emptyInfo(method, path);
+  readInto(info, method, query);
+  const { isResourceRequest, verb, subresource } = info;
+  info.isConnect = isResourceRequest && (verb === 'proxy' || connectSubresources.has(subresource));
+  info.isLongRunning =
+    verb === 'watch' ||
+    verb === 'proxy' ||
+    (isResourceRequest ? longRunningSubresources.has(subresource) : path.startsWith('/debug/pprof/'));
+  if (info.name !== '' || verb === 'create') info.scope = 'resource';
+  else if (info.namespace !== '') info.scope = 'namespace';
+  else if (isResourceRequest) info.scope = 'cluster';
+  return info;
+}
+
+type MutableInfo = { -readonly [Field in keyof RequestInfo]: RequestInfo[Field] };
+
+function emptyInfo(method: string, path: string): MutableInfo {
+  return {
     isResourceRequest: false,
     path,
     verb: method.toLowerCase(),
@@ -55,13 +79,21 @@ export function parseRequestInfo(method: string, path: string, query: string): R
     resource: '',
     subresource: '',
     name: '',
+    isLongRunning: false,
+    isConnect: false,
+    scope: '',
   };
+}
+
+/** Reads the fields that the path and the query give. */
+function readInto(info: MutableInfo, method: string, query: string): void {
+  const parts = splitPath(info.path);
   const prefix = parts[0];
-  if (parts.length < 3 || (prefix !== 'api' && prefix !== 'apis')) return info;
+  if (parts.length < 3 || (prefix !== 'api' && prefix !== 'apis')) return;
   info.apiPrefix = prefix;
   let at = 1;
   if (prefix === 'apis') {
-    if (parts.length < 4) return info;
+    if (parts.length < 4) return;
     info.apiGroup = parts[at++] ?? '';
   }
   info.isResourceRequest = true;
@@ -69,7 +101,7 @@ export function parseRequestInfo(method: string, path: string, query: string): R
 
   const special = parts[at];
   if (special === 'watch' || special === 'proxy') {
-    if (at + 1 === parts.length) return info;
+    if (at + 1 === parts.length) return;
     info.verb = special;
     at++;
   } else {
@@ -90,7 +122,6 @@ export function parseRequestInfo(method: string, path: string, query: string): R
     info.name = selectedName(query);
   }
   if (info.name === '' && info.verb === 'delete') info.verb = 'deletecollection';
-  return info;
 }
 
 function splitPath(path: string): string[] {
@@ -124,32 +155,6 @@ function hasDecodableOptions(query: string): boolean {
     isFieldSelector(queryValue(query, 'fieldSelector') ?? '') &&
     isLabelSelector(queryValue(query, 'labelSelector') ?? '')
   );
-}
-
-/**
- * Whether the request may last as long as its client wants: kube-apiserver's `BasicLongRunningRequestCheck` (watch and proxy verbs;
- * attach, exec, proxy, log and portforward subresources; profiles).
- */
-export function isLongRunning(info: RequestInfo): boolean {
-  if (info.verb === 'watch' || info.verb === 'proxy') return true;
-  return info.isResourceRequest
-    ? longRunningSubresources.has(info.subresource)
-    : info.path.startsWith('/debug/pprof/');
-}
-
-/**
- * Whether metrics use the verb `connect` for the request, which they do for the exec, attach, portforward and proxy subresources with any
- * method.
- */
-export function isConnect(info: RequestInfo): boolean {
-  return info.isResourceRequest && (info.verb === 'proxy' || connectSubresources.has(info.subresource));
-}
-
-/** The API server's `CleanScope`: one object (named, or created), a namespace, or the cluster; '' for non-resource requests. */
-export function scopeOf(info: RequestInfo): Scope {
-  if (info.name !== '' || info.verb === 'create') return 'resource';
-  if (info.namespace !== '') return 'namespace';
-  return info.isResourceRequest ? 'cluster' : '';
 }
 
 /**

@@ -55,7 +55,7 @@ export class RequestRecord {
     this.info = info;
     this.origin = origin;
     this.#metrics = metrics;
-    this.longRunning = metrics.longRunning;
+    this.longRunning = info.isLongRunning;
     this.#log = log;
   }
 
@@ -137,7 +137,6 @@ function isSuccess(code: number): boolean {
 
 /** For requests to the proxy's own endpoints, which the metrics do not count. */
 export const uncounted: RequestMetrics = {
-  longRunning: false,
   succeeded: () => {},
   finished: () => {},
 };

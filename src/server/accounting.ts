@@ -18,12 +18,17 @@ import type { RequestContext } from '../request/context.js';
 import { ReplacedError } from '../transport/access.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 
-/** The metrics and names of clusters. */
+/** How requests to a cluster are counted and logged. */
+export interface MeasuredCluster {
+  readonly metrics: ClusterMetrics;
+  /** The cluster's name in logs and audit events; undefined if only one cluster is served, and for requests that go to none. */
+  readonly name: string | undefined;
+}
+
+/** Finds how requests to clusters are counted and logged. */
 export interface MeasuredClusters {
-  /** The metrics of a cluster; undefined stands for requests that go to no API server. */
-  metricsOf(cluster: Cluster | undefined): ClusterMetrics;
-  /** The cluster's name in logs and audit events; undefined if only one cluster is served. */
-  nameOf(cluster: Cluster): string | undefined;
+  /** Undefined stands for requests that go to no API server. */
+  measured(cluster: Cluster | undefined): MeasuredCluster;
 }
 
 /** The parts of the program that requests are counted, logged and audited with. */
@@ -54,30 +59,18 @@ export class Accounting {
     const { info } = request.path;
     const { audit } = this.#parts;
     const { isCounted } = mount;
-    const origin = this.#originOf(request);
-    const counted = isCounted ? this.#metricsOf(request).requestStarted(info) : uncounted;
+    const { metrics, name } = this.#measured(request);
+    const origin = originOf(request, name);
+    const counted = isCounted ? metrics.requestStarted(info) : uncounted;
     const record = new RequestRecord(info, origin, counted, this.#log);
     request.record = record;
     if (audit !== undefined && isCounted) record.audit = beginAudit(audit, request);
-    const { cluster } = record.origin;
-    if (cluster !== undefined) record.audit?.annotate('kube-api-proxy/cluster', cluster);
+    if (name !== undefined) record.audit?.annotate('kube-api-proxy/cluster', name);
     this.#awaitEnd(request);
   }
 
-  #metricsOf({ mount, cluster }: RequestContext): ClusterMetrics {
-    return this.#parts.clusters.metricsOf(mount.isApi ? cluster : undefined);
-  }
-
-  #originOf({ raw, head, path, mount, cluster }: RequestContext): RequestOrigin {
-    return {
-      method: head.method,
-      path: loggable(path.forServer.rawPath),
-      remoteAddress: raw.socket.remoteAddress,
-      cluster: mount.isApi ? this.#parts.clusters.nameOf(cluster) : undefined,
-      // The one that the request brings, or a new one.
-      requestId: head.requestId?.slice(0, 128) ?? randomUUID(),
-      traceparent: head.traceparent?.slice(0, 128),
-    };
+  #measured({ mount, cluster }: RequestContext): MeasuredCluster {
+    return this.#parts.clusters.measured(mount.isApi ? cluster : undefined);
   }
 
   #awaitEnd(request: RequestContext): void {
@@ -102,7 +95,7 @@ export class Accounting {
     this.#countFailure(request);
     if (response.headersSent) record.code = response.statusCode;
     record.end(http2?.bytesSent ?? sent);
-    if (record.isUnauthorized) this.#metricsOf(request).credentials.unauthorized();
+    if (record.isUnauthorized) this.#measured(request).metrics.credentials.unauthorized();
     if (mount.isCounted) {
       const { traffic } = this.#parts.metrics;
       traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
@@ -115,10 +108,23 @@ export class Accounting {
   #countFailure(request: RequestContext): void {
     const { failure, audit } = request.record;
     if (failure instanceof Rejection || failure instanceof ReplacedError) {
-      this.#metricsOf(request).rejected(failure.reason);
+      this.#measured(request).metrics.rejected(failure.reason);
       audit?.annotate('kube-api-proxy/rejected-by', failure.reason);
-    } else if (failure instanceof UpstreamError) this.#metricsOf(request).upstreamError(failure.reason);
+    } else if (failure instanceof UpstreamError)
+      this.#measured(request).metrics.upstreamError(failure.reason);
   }
+}
+
+function originOf({ raw, head, path }: RequestContext, cluster: string | undefined): RequestOrigin {
+  return {
+    method: head.method,
+    path: loggable(path.forServer.rawPath),
+    remoteAddress: raw.socket.remoteAddress,
+    cluster,
+    // The one that the request brings, or a new one.
+    requestId: head.requestId?.slice(0, 128) ?? randomUUID(),
+    traceparent: head.traceparent?.slice(0, 128),
+  };
 }
 
 /** The path for logs. A target that is not a path can contain a password (`http://user:password@host/`), and a path can be very long. */

@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  isConnect,
-  isLongRunning,
-  parseRequestInfo,
-  proxySubresource,
-  type RequestInfo,
-  scopeOf,
-} from '../../src/kubernetes/request-info.js';
+import { parseRequestInfo, proxySubresource, type RequestInfo } from '../../src/kubernetes/request-info.js';
 
 function parse(method: string, target: string): RequestInfo {
   const [path = '', query = ''] = target.split(/\?(.*)/s);
@@ -225,10 +218,10 @@ describe('the long-running check', () => {
     '/logs/exec',
   ];
   for (const target of longRunning) {
-    it(`holds for ${target}`, () => assert.equal(isLongRunning(parse('GET', target)), true));
+    it(`holds for ${target}`, () => assert.equal(parse('GET', target).isLongRunning, true));
   }
   for (const target of short) {
-    it(`does not hold for ${target}`, () => assert.equal(isLongRunning(parse('GET', target)), false));
+    it(`does not hold for ${target}`, () => assert.equal(parse('GET', target).isLongRunning, false));
   }
 });
 
@@ -236,7 +229,7 @@ describe('the connect verb', () => {
   it('stands for exec, attach, portforward and proxy with any method', () => {
     for (const subresource of ['exec', 'attach', 'portforward', 'proxy']) {
       for (const method of ['GET', 'POST', 'DELETE']) {
-        assert.equal(isConnect(parse(method, `/api/v1/namespaces/d/pods/p/${subresource}`)), true);
+        assert.equal(parse(method, `/api/v1/namespaces/d/pods/p/${subresource}`).isConnect, true);
       }
     }
   });
@@ -247,7 +240,7 @@ describe('the connect verb', () => {
       '/api/v1/namespaces/d/pods/exec',
       '/x/pods/p/exec',
     ]) {
-      assert.equal(isConnect(parse('GET', target)), false);
+      assert.equal(parse('GET', target).isConnect, false);
     }
   });
 });
@@ -264,7 +257,7 @@ describe('the scope', () => {
     ['GET', '/healthz', ''],
   ];
   for (const [method, target, scope] of rows) {
-    it(`of ${method} ${target} is "${scope}"`, () => assert.equal(scopeOf(parse(method, target)), scope));
+    it(`of ${method} ${target} is "${scope}"`, () => assert.equal(parse(method, target).scope, scope));
   }
 });
 

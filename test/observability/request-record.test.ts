@@ -32,7 +32,6 @@ function create(
 ) {
   const finished: [number, number][] = [];
   const counted = {
-    longRunning: false,
     succeeded: () => {},
     finished: (...end: [number, number]) => void finished.push(end),
   };
@@ -163,7 +162,7 @@ describe('the record of a request', () => {
   });
 
   it('writes a line when a long-running request opens, and one with the cause of its end', () => {
-    const { record } = create('/api/v1/pods', { ...uncounted, longRunning: true });
+    const { record } = create('/api/v1/watch/pods', uncounted);
     record.auditId = 'audit';
     record.opened(200);
     record.endedBy = 'upstream';
@@ -205,6 +204,6 @@ describe('the record of a request', () => {
 
   it('knows whether the request is long-running', () => {
     assert.equal(create().record.longRunning, false);
-    assert.equal(create('/version', { ...uncounted, longRunning: true }).record.longRunning, true);
+    assert.equal(create('/api/v1/watch/pods').record.longRunning, true);
   });
 });

@@ -4,7 +4,6 @@ import { createSecureContext } from 'node:tls';
 import fastify from 'fastify';
 import type { Cluster } from '../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
-import { isLongRunning } from '../../src/kubernetes/request-info.js';
 import type { StatusError } from '../../src/kubernetes/status.js';
 import { RequestRecord } from '../../src/observability/request-record.js';
 import type { ProxyContext } from '../../src/proxy/client-request.js';
@@ -89,7 +88,7 @@ export async function startProxyApp({
       requestId: 'id',
       traceparent: undefined,
     };
-    const metrics = { longRunning: isLongRunning(info), succeeded: () => {}, finished: () => {} };
+    const metrics = { succeeded: () => {}, finished: () => {} };
     const record = new RequestRecord(info, origin, metrics, {
       logger: { isLevelEnabled: () => false },
       which: 'none',

@@ -1,14 +1,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { KnownResources, other } from '../../kubernetes/known-resources.js';
-import { isLongRunning, type RequestInfo } from '../../kubernetes/request-info.js';
+import type { RequestInfo, Scope } from '../../kubernetes/request-info.js';
 import type { ClusterLabel } from './cluster-label.js';
 import { BatchedCounter, Histogram } from './hot-metrics.js';
-import { createRequestLabels, type RequestLabels, requestLabelNames } from './request-labels.js';
+import { type KnownResource, KnownResources, other } from './known-resources.js';
 
 /** One request that is being served. */
 export interface RequestMetrics {
-  /** Whether the API server would call the request long-running. */
-  readonly longRunning: boolean;
   /** The API server has answered with success. If its resource was unknown, requests that come later have its labels. */
   succeeded(): void;
   /**
@@ -24,6 +21,38 @@ export interface RequestMetrics {
 const durationBuckets = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
+
+/** The labels that describe a request; each has a bounded set of values. */
+interface RequestLabels {
+  readonly verb: string;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly scope: Scope;
+}
+
+const requestLabelNames = ['verb', 'group', 'version', 'resource', 'subresource', 'scope'] as const;
+
+const scopes: readonly Scope[] = ['', 'cluster', 'namespace', 'resource'];
+const resourceVerbs = [
+  'get',
+  'list',
+  'watch',
+  'create',
+  'update',
+  'patch',
+  'delete',
+  'deletecollection',
+  'connect',
+];
+const methods = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options'];
+const resourceVerbIndex: ReadonlyMap<string, number> = new Map(
+  resourceVerbs.map((verb, index) => [verb, index]),
+);
+const methodIndex: ReadonlyMap<string, number> = new Map(methods.map((method, index) => [method, index]));
+
+const nonResource: KnownResource = { group: '', version: '', resource: '', subresource: '', known: true };
 
 /** Begins the metrics of one request. */
 export type StartRequest = (info: RequestInfo) => RequestMetrics;
@@ -93,12 +122,11 @@ export function createRequestMetrics(
     const seriesOf = createRequestLabels(resources, labels => createSeries(labels, cluster));
     return info => {
       const labelled = seriesOf(info);
-      const lasting = isLongRunning(info);
+      const lasting = info.isLongRunning;
       let over = false;
       if (lasting) labelled.longRunning.inc();
       else inflight += 1;
       return {
-        longRunning: lasting,
         succeeded() {
           if (info.isResourceRequest) resources.learn(info);
         },
@@ -115,4 +143,46 @@ export function createRequestMetrics(
       };
     };
   };
+}
+
+/**
+ * Returns what `create` has made for a request's labels. All requests with the same labels share one result, so that only the first one
+ * allocates. The verb is that of RequestInfo; it is `connect` for exec, attach, portforward and proxy, and the lower-case method for
+ * non-resource paths. Each unknown field is `other`.
+ */
+function createRequestLabels<T>(
+  knownResources: KnownResources,
+  create: (labels: RequestLabels) => T,
+): (info: RequestInfo) => T {
+  const cache = new Map<KnownResource, T[]>();
+
+  return info => {
+    const resource = info.isResourceRequest ? knownResources.find(info) : nonResource;
+    const verb = verbIndex(info);
+    const { scope } = info;
+    const index = (verb + 1) * scopes.length + scopes.indexOf(scope);
+    let made = cache.get(resource);
+    if (made === undefined) {
+      made = [];
+      cache.set(resource, made);
+    }
+    let result = made[index];
+    if (result === undefined) {
+      result = create({
+        verb: (info.isResourceRequest ? resourceVerbs : methods)[verb] ?? other,
+        group: resource.group,
+        version: resource.version,
+        resource: resource.resource,
+        subresource: resource.subresource,
+        scope,
+      });
+      made[index] = result;
+    }
+    return result;
+  };
+}
+
+function verbIndex(info: RequestInfo): number {
+  if (!info.isResourceRequest) return methodIndex.get(info.verb) ?? -1;
+  return resourceVerbIndex.get(info.isConnect ? 'connect' : info.verb) ?? -1;
 }

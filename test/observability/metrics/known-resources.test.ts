@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
-import { KnownResources } from '../../src/kubernetes/known-resources.js';
-import { parseRequestInfo, type RequestInfo } from '../../src/kubernetes/request-info.js';
-import { projectFile } from '../support/project.js';
+import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
+import { KnownResources } from '../../../src/observability/metrics/known-resources.js';
+import { projectFile } from '../../support/project.js';
 
 interface GroupVersionResources {
   readonly version: string;

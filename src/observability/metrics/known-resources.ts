@@ -1,5 +1,5 @@
-import { builtInResources } from './built-in-resources.js';
-import type { RequestInfo } from './request-info.js';
+import { builtInResources } from '../../kubernetes/built-in-resources.js';
+import type { RequestInfo } from '../../kubernetes/request-info.js';
 
 /** The label value for everything unknown. */
 export const other = 'other';

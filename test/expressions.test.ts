@@ -10,7 +10,7 @@ import { sourceIPs } from '../src/observability/audit/event.js';
 import { loggableUri } from '../src/observability/audit/request-uri.js';
 import { optionTable } from '../src/options/table.js';
 import { type Additions, clientHeaders } from '../src/proxy/headers.js';
-import { parseRequestTarget } from '../src/request/request-target.js';
+import { parseRequestTarget } from '../src/request/request-path.js';
 import { assertLinear } from './support/growth.js';
 import { projectFile } from './support/project.js';
 

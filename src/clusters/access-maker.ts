@@ -4,7 +4,7 @@ import { impersonationHeaders } from '../kubernetes/impersonation.js';
 import type { Access } from '../transport/access.js';
 import { createDial, lazySecureContext } from '../transport/dial/dial.js';
 import { ConnectionPool } from '../transport/http1/pool.js';
-import { type Endpoint, haveSameConnections, identityOf } from './endpoint.js';
+import { type Endpoint, haveSameConnections } from './endpoint.js';
 
 /** How the connections of a cluster are made and counted. */
 export interface ConnectionOptions {
@@ -53,7 +53,7 @@ export class AccessMaker {
     const { server, impersonation } = endpoint.config;
     const pool = this.#poolFor(endpoint, credential);
     const access = {
-      endpoint: identityOf(endpoint),
+      endpoint: endpoint.identity,
       host: hostOf(server),
       serverPath: server.path,
       credential,

@@ -16,7 +16,7 @@ import type { ClientConfig, Kubeconfig } from '../kubeconfig/types.js';
 import { readWhole } from '../lib/read-file.js';
 import { createIssuerDial } from '../transport/dial/issuer-dial.js';
 import { selectProxy } from '../transport/dial/proxy-selection.js';
-import type { Endpoint } from './endpoint.js';
+import { type Endpoint, identityOf } from './endpoint.js';
 
 /** The result of the kubeconfig, the flags, and the files that they name. */
 export interface Configuration extends Endpoint {
@@ -96,12 +96,14 @@ export async function loadConfiguration(
   const source = prepared.create({ certificateAuthority, env, events, rereadFiles, before: before?.source });
   const chosen = isSet(overrides.context) ? overrides.context : (kubeconfig.currentContext ?? '');
   const context = kubeconfig.contexts.has(chosen) ? chosen : '';
+  const { proxy } = proxied;
   return {
     context,
     config,
     certificateAuthority,
     source,
-    proxy: proxied.proxy,
+    proxy,
+    identity: identityOf({ context, config, certificateAuthority, proxy }),
     files,
     hasKubeconfig,
     contexts,

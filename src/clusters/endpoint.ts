@@ -15,24 +15,19 @@ export interface Endpoint {
   readonly source: CredentialSource;
   /** The proxy server between this program and the API server, if any. */
   readonly proxy: ProxyConfig | undefined;
+  /** `identityOf` the other properties. */
+  readonly identity: EndpointIdentity;
 }
 
-const identities = new WeakMap<Endpoint, EndpointIdentity>();
-
 /** What the guards judge a request for. At the same server, a path, and an answer about a caller, mean the same. */
-export function identityOf(endpoint: Endpoint): EndpointIdentity {
-  let identity = identities.get(endpoint);
-  if (identity === undefined) {
-    const { config, certificateAuthority, context } = endpoint;
-    const { impersonation } = config;
-    identity = {
-      server: digest([connectionKey(endpoint), certificateAuthority?.toString('latin1'), config.server.path]),
-      impersonation: impersonation === undefined ? '' : digest(impersonationHeaders(impersonation)),
-      context,
-    };
-    identities.set(endpoint, identity);
-  }
-  return identity;
+export function identityOf(endpoint: Omit<Endpoint, 'source' | 'identity'>): EndpointIdentity {
+  const { config, certificateAuthority, context } = endpoint;
+  const { impersonation } = config;
+  return {
+    server: digest([connectionKey(endpoint), certificateAuthority?.toString('latin1'), config.server.path]),
+    impersonation: impersonation === undefined ? '' : digest(impersonationHeaders(impersonation)),
+    context,
+  };
 }
 
 /** Whether a connection to one can be used for the other too, apart from client certificates. */
@@ -43,7 +38,7 @@ export function haveSameConnections(one: Endpoint, other: Endpoint): boolean {
   );
 }
 
-function connectionKey({ config, proxy }: Endpoint): string {
+function connectionKey({ config, proxy }: Pick<Endpoint, 'config' | 'proxy'>): string {
   const { server, insecureSkipTlsVerify, tlsServerName } = config;
   const { protocol, hostname, port } = server;
   return JSON.stringify([protocol, hostname, port, insecureSkipTlsVerify, tlsServerName, proxy]);

@@ -1,9 +1,8 @@
 import type { RouteHandlerMethod } from 'fastify';
 import type { ClusterState } from '../clusters/states.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
-import type { RequestContext } from '../request/context.js';
+import type { Operation, RequestContext } from '../request/context.js';
 import type { Destination, Mount } from '../request/mount.js';
-import type { Operation } from '../request/operation.js';
 import type { Health } from './health.js';
 import type { KubeconfigFacts } from './kubeconfig.js';
 

@@ -1,5 +1,5 @@
 import { StatusError } from '../kubernetes/status.js';
-import { Operation } from '../request/operation.js';
+import { Operation } from '../request/context.js';
 import type { OwnEndpoint } from './own-endpoint.js';
 
 /** Maximum number of requests in one question. */

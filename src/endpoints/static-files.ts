@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { noSniff } from '../http/browser-fields.js';
 import { StatusError } from '../kubernetes/status.js';
-import type { RequestTarget } from '../request/request-target.js';
+import type { RequestTarget } from '../request/request-path.js';
 
 /** The folder of --www, and the path at which it is served. */
 export interface StaticFilesOptions {

@@ -1,7 +1,6 @@
 import type { IntersectionOf } from '../lib/option.js';
-import type { RequestContext } from '../request/context.js';
+import type { Operation, RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
-import type { Operation } from '../request/operation.js';
 import {
   type AnswerFields,
   answered,

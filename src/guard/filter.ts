@@ -1,6 +1,6 @@
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
-import type { RequestTarget } from '../request/request-target.js';
+import type { RequestTarget } from '../request/request-path.js';
 import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
 import { type RegexpList, regexpList, validRegexpList } from './regexp-list.js';
 import { Rejection } from './rejection.js';

@@ -1,8 +1,7 @@
 import type { Authentication } from '../authentication/authentication.js';
 import type { OptionOwner } from '../lib/option.js';
-import type { RequestContext } from '../request/context.js';
+import type { Operation, RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
-import type { Operation } from '../request/operation.js';
 
 /** What a check returns if it has answered the request itself: no other guard judges it. */
 export const answered = Symbol('answered');

@@ -1,5 +1,5 @@
 import type { RequestHead } from '../http/request-head.js';
-import type { RequestTarget } from '../request/request-target.js';
+import type { RequestTarget } from '../request/request-path.js';
 import { type Check, everyMount, type Guard } from './guard.js';
 import { Rejection } from './rejection.js';
 

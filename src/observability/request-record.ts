@@ -1,7 +1,6 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { RequestAudit } from './audit/request-audit.js';
-import type { Logger } from './log/logger.js';
-import type { createRequestLines, RequestLineFields } from './log/request-line.js';
+import type { createRequestLines, Logger, RequestLineFields } from './log/logger.js';
 import type { RequestMetrics } from './metrics/request-metrics.js';
 import type { EndReason } from './metrics/traffic-metrics.js';
 

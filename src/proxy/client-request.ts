@@ -1,5 +1,4 @@
 import type { Cluster } from '../clusters/cluster.js';
-import { identityOf } from '../clusters/endpoint.js';
 import { hasField } from '../http/header-fields.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import type { TrafficMetrics } from '../observability/metrics/traffic-metrics.js';
@@ -65,7 +64,7 @@ export function upstreamRequest(
     impersonation: authenticates ? caller && impersonationOf(caller) : 'configured',
     // Behind a proxy subresource another program may have sent a 401, which its client has to see.
     hidesRefusal: authenticates && record.info.subresource !== 'proxy',
-    judgedFor: identityOf(endpoint),
+    judgedFor: endpoint.identity,
     namesContext: mount.namesContext,
     body,
     connection,
@@ -80,16 +79,14 @@ export class CallAccounting implements CallObserver {
   readonly firstByte: TrafficMetrics['firstByte'];
   /** Undefined without an audit log: nothing else needs to know as whom the request was sent. */
   readonly sent: ((sent: SentRequest) => void) | undefined;
+  readonly joined: CallAccounting['sent'];
 
   constructor({ traffic }: Pick<ProxyContext, 'traffic'>, { record }: Pick<RequestContext, 'record'>) {
     this.#record = record;
     this.firstByte = traffic.firstByte;
     const { audit } = record;
     this.sent = audit && (sent => audit.sentAs(sent.user));
-  }
-
-  joined(sent: SentRequest): void {
-    this.sent?.(sent);
+    this.joined = this.sent;
   }
 
   unauthorized(): void {

@@ -1,10 +1,46 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
+import type { Cluster } from '../clusters/cluster.js';
+import type { Endpoint } from '../clusters/endpoint.js';
 import type { Http2Response } from '../http/http2-response.js';
+import { RequestHead, type RequestMessage } from '../http/request-head.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { RequestRecord } from '../observability/request-record.js';
-import type { Destination } from './mount.js';
-import { Operation } from './operation.js';
+import type { Destination, Mount } from './mount.js';
+import { RequestPath } from './request-path.js';
+
+/** What a request does and where it goes, whoever sends it. A request that nobody has sent can be judged as an operation. */
+export class Operation {
+  readonly head: RequestHead;
+  readonly mount: Mount;
+  /** The API server that the request goes to. If it goes to none, this is the one of `/`. */
+  readonly cluster: Cluster;
+  readonly path: RequestPath;
+  /**
+   * The endpoint for which every guard judges the request, even if the cluster gets another one meanwhile. It is there once the cluster is
+   * open, which a guard sees to before any part needs it.
+   */
+  endpoint!: Endpoint;
+
+  /** @param received The target as the client sent it. */
+  constructor(message: RequestMessage, { mount, target, prefix, cluster }: Destination, received: string) {
+    this.head = new RequestHead(message);
+    this.mount = mount;
+    this.cluster = cluster;
+    if (cluster.endpoint !== undefined) this.endpoint = cluster.endpoint;
+    // Clients send the path of the server's URL, unless the proxy adds it.
+    const serverPath = mount.appendsServerPath ? '' : this.endpoint.config.server.path;
+    this.path = new RequestPath({ method: this.head.method, received, target, prefix, serverPath });
+  }
+
+  /** Opens the cluster if this is its first request; before that, there is no endpoint. Rejects with a ConfigurationError. */
+  openCluster(): Promise<void> | undefined {
+    if (this.endpoint !== undefined) return undefined;
+    return this.cluster.open().then(endpoint => {
+      this.endpoint = endpoint;
+    });
+  }
+}
 
 /** One request while the guards judge it, plain or with an upgrade. */
 export class RequestContext extends Operation {

@@ -5,7 +5,7 @@ import { Rejection } from '../guard/rejection.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import { RequestAudit } from '../observability/audit/request-audit.js';
 import type { Logger } from '../observability/log/logger.js';
-import { createRequestLines } from '../observability/log/request-line.js';
+import { createRequestLines } from '../observability/log/logger.js';
 import type { ClusterMetrics, Metrics } from '../observability/metrics/metrics.js';
 import {
   type RequestLog,

@@ -18,7 +18,7 @@ export interface CallObserver {
   /** The request is sent, the first time or with another access. */
   readonly sent?: ((sent: SentRequest) => void) | undefined;
   /** The response is that of another call, which was sent before: a shared watch. Nothing follows. */
-  joined?(sent: SentRequest): void;
+  readonly joined?: ((sent: SentRequest) => void) | undefined;
   /** The head of a response has come, this number of milliseconds after the request was sent. */
   firstByte?(milliseconds: number): void;
   /** The response that counts is a 401 about the proxy's own credential. */

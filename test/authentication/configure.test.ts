@@ -8,7 +8,7 @@ import { configureAuthentication } from '../../src/authentication/configure.js';
 import { AuthenticationError } from '../../src/authentication/identity.js';
 import type { MethodParts } from '../../src/authentication/method.js';
 import type { Cluster } from '../../src/clusters/cluster.js';
-import type { Endpoint } from '../../src/clusters/endpoint.js';
+import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import { createStaticSource } from '../../src/credentials/static-source.js';
 import { RequestHead } from '../../src/http/request-head.js';
 import { systemClock } from '../../src/lib/clock.js';
@@ -26,7 +26,7 @@ async function startCluster(t: TestContext, tokens: Record<string, { readonly us
     tokens: { ...tokens, 'token-of-the-proxy': proxy },
   });
   t.after(() => server.kill());
-  const cluster = createOpenCluster({
+  const endpoint = {
     context: '',
     config: {
       server: { protocol: 'https:', hostname: '127.0.0.1', port: server.port, path: '' },
@@ -38,7 +38,8 @@ async function startCluster(t: TestContext, tokens: Record<string, { readonly us
       { events: { expires: ignore }, rereadFiles: async () => {} },
     ),
     proxy: undefined,
-  });
+  } as const;
+  const cluster = createOpenCluster({ ...endpoint, identity: identityOf(endpoint) });
   t.after(() => cluster.destroy());
   return { server, cluster };
 }

@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import type { Cluster } from '../../src/clusters/cluster.js';
-import type { Endpoint } from '../../src/clusters/endpoint.js';
+import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import { get } from '../../src/clusters/own-request.js';
 import type { ClientCertificate, Credential } from '../../src/credentials/credential.js';
 import {
@@ -92,7 +92,7 @@ function controlled() {
 }
 
 function endpoint(source: CredentialSource, more: Partial<Endpoint['config']> = {}): Endpoint {
-  return {
+  const parts = {
     config: {
       server: { protocol: 'https:', hostname: '127.0.0.1', port: server.port, path: '' },
       insecureSkipTlsVerify: false,
@@ -102,7 +102,8 @@ function endpoint(source: CredentialSource, more: Partial<Endpoint['config']> = 
     certificateAuthority: Buffer.from(server.authority.certificate),
     source,
     proxy: undefined,
-  };
+  } as const;
+  return { ...parts, identity: identityOf(parts) };
 }
 
 function start(source: CredentialSource): Cluster {

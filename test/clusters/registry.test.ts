@@ -8,7 +8,7 @@ import type { ContextSummary } from '../../src/kubeconfig/contexts.js';
 const ignore = () => {};
 
 function endpointOf(context: string): Endpoint {
-  return {
+  const endpoint = {
     context,
     config: {
       server: { protocol: 'http:', hostname: `${context}.invalid`, port: 80, path: '' },
@@ -22,7 +22,8 @@ function endpointOf(context: string): Endpoint {
       close: ignore,
     },
     proxy: undefined,
-  };
+  } as const;
+  return { ...endpoint, identity: identityOf(endpoint) };
 }
 
 function createCluster(name: string, follow: FollowEndpoint): Cluster {
@@ -46,7 +47,7 @@ describe('a cluster', () => {
     assert.deepEqual([cluster.endpoint, cluster.name, reads], [undefined, 'dev', 0]);
     const [access, endpoint] = await Promise.all([cluster.access(), cluster.open()]);
     assert.equal(reads, 1);
-    assert.equal(access.endpoint, identityOf(endpoint));
+    assert.equal(access.endpoint, endpoint.identity);
     const next = endpointOf('dev');
     use(next);
     assert.equal(cluster.endpoint, next);

@@ -4,7 +4,7 @@ import { createFilterCheck } from '../../src/guard/filter.js';
 import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
 import { Rejection } from '../../src/guard/rejection.js';
 import { optionTable } from '../../src/options/table.js';
-import { parseRequestTarget } from '../../src/request/request-target.js';
+import { parseRequestTarget } from '../../src/request/request-path.js';
 import { assertLinear } from '../support/growth.js';
 
 interface Rules {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Rejection } from '../../src/guard/rejection.js';
 import { RequestHead } from '../../src/http/request-head.js';
 import { parseRequestInfo, type RequestInfo } from '../../src/kubernetes/request-info.js';
-import { parseRequestTarget } from '../../src/request/request-target.js';
+import { parseRequestTarget } from '../../src/request/request-path.js';
 
 /** The RequestInfo of a request's first line, `METHOD target`, as the server creates it. */
 export function infoOf(line: string): RequestInfo {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import pino from 'pino';
 import { parseRequestInfo } from '../../src/kubernetes/request-info.js';
 import { StatusError } from '../../src/kubernetes/status.js';
-import { createRequestLines } from '../../src/observability/log/request-line.js';
+import { createRequestLines } from '../../src/observability/log/logger.js';
 import type { RequestMetrics } from '../../src/observability/metrics/request-metrics.js';
 import {
   type RequestLog,

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { identityOf } from '../../src/clusters/endpoint.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { CallAccounting, upstreamRequest } from '../../src/proxy/client-request.js';
 import type { RequestContext } from '../../src/request/context.js';
@@ -100,7 +99,7 @@ for (const [which, leg] of Object.entries(legs)) {
       const endpoint = endpointWith({}, { context: 'prod' });
       for (const namesContext of [false, true]) {
         const request = make(false, clientRequest({ endpoint, mount: { namesContext } }));
-        assert.equal(request.judgedFor, identityOf(endpoint));
+        assert.equal(request.judgedFor, endpoint.identity);
         assert.equal(request.namesContext, namesContext);
         assert.equal(request.user, undefined);
       }

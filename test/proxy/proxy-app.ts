@@ -48,8 +48,9 @@ export async function startProxyApp({
   const pool = new ConnectionPool(
     createDial({ ...config, secureContext: () => createSecureContext(), keepAlive: 0 }),
   );
-  const endpoint = { context: '', config } as Endpoint;
-  const access = accessTo(pool, { endpoint: identityOf(endpoint), host: 'upstream' });
+  const parts = { context: '', config } as Endpoint;
+  const endpoint = { ...parts, identity: identityOf(parts) };
+  const access = accessTo(pool, { endpoint: endpoint.identity, host: 'upstream' });
   const cluster = { host: 'upstream', endpoint, access: () => access, refused } as unknown as Cluster;
   const mount: Mount = {
     route: '/api',

@@ -1,5 +1,5 @@
 import type { Cluster } from '../../clusters/cluster.js';
-import { type Endpoint, identityOf } from '../../clusters/endpoint.js';
+import type { Endpoint } from '../../clusters/endpoint.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { Clock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
@@ -98,7 +98,7 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
  * have reviewed the token, and the first server may be in use again before the request is sent.
  */
 function userAt(endpoint: Endpoint, outcome: Outcome): UserInfo | undefined {
-  const { server } = identityOf(outcome.verifiedBy as Endpoint);
-  if (server !== identityOf(endpoint).server) throw new ReplacedError();
+  const { server } = (outcome.verifiedBy as Endpoint).identity;
+  if (server !== endpoint.identity.server) throw new ReplacedError();
   return userOf(outcome);
 }

@@ -8,7 +8,7 @@ import { AuthenticationError } from '../../../src/authentication/identity.js';
 import type { AuthenticationRequest } from '../../../src/authentication/method.js';
 import { createTokenReviewAuthenticator } from '../../../src/authentication/token-review/authenticator.js';
 import type { Cluster } from '../../../src/clusters/cluster.js';
-import type { Endpoint } from '../../../src/clusters/endpoint.js';
+import { type Endpoint, identityOf } from '../../../src/clusters/endpoint.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { eventually } from '../../support/eventually.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
@@ -24,7 +24,8 @@ interface FakeCluster {
 
 function endpointOf(hostname: string): Endpoint {
   const server = { protocol: 'https:', hostname, port: 443, path: '' };
-  return { config: { server } } as unknown as Endpoint;
+  const endpoint = { config: { server } } as unknown as Endpoint;
+  return { ...endpoint, identity: identityOf(endpoint) };
 }
 
 function clusterOf(hostname: string, review: Review): FakeCluster {

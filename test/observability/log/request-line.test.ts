@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import pino from 'pino';
 import { escapeControls } from '../../../src/observability/log/control-characters.js';
-import { createRequestLines, type RequestLineFields } from '../../../src/observability/log/request-line.js';
+import { createRequestLines, type RequestLineFields } from '../../../src/observability/log/logger.js';
 import { endReasons } from '../../../src/observability/metrics/traffic-metrics.js';
 import { projectFile } from '../../support/project.js';
 

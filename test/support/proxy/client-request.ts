@@ -1,4 +1,4 @@
-import type { Endpoint } from '../../../src/clusters/endpoint.js';
+import { type Endpoint, identityOf } from '../../../src/clusters/endpoint.js';
 import { RequestHead } from '../../../src/http/request-head.js';
 import type { UserInfo } from '../../../src/kubernetes/user-info.js';
 import type { RequestContext } from '../../../src/request/context.js';
@@ -22,7 +22,7 @@ export function endpointWith(
   config: Partial<Endpoint['config']> = {},
   more: Partial<Omit<Endpoint, 'config'>> = {},
 ): Endpoint {
-  return {
+  const endpoint = {
     context: 'dev',
     config: {
       server: { protocol: 'https:', hostname: 'api.example', port: 443, path: '' },
@@ -33,6 +33,7 @@ export function endpointWith(
     proxy: undefined,
     ...more,
   } as Endpoint;
+  return { ...endpoint, identity: identityOf(endpoint) };
 }
 
 /** A client's request after all guards, with what the request for the API server is made from. */

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from '../../../src/clusters/access-maker.js';
 import { Cluster, type FollowEndpoint } from '../../../src/clusters/cluster.js';
-import type { Endpoint } from '../../../src/clusters/endpoint.js';
+import { type Endpoint, identityOf } from '../../../src/clusters/endpoint.js';
 import type { CredentialSource } from '../../../src/credentials/credential-source.js';
 
 const ignore = () => {};
@@ -36,7 +36,7 @@ export function createEndpoint(
   }: { readonly host?: string; readonly source?: CredentialSource } = {},
 ): Endpoint {
   const credential = {};
-  return {
+  const endpoint = {
     context,
     config: {
       server: { protocol: 'http:', hostname: host, port: 80, path: '' },
@@ -50,5 +50,6 @@ export function createEndpoint(
       close: ignore,
     },
     proxy: undefined,
-  };
+  } as const;
+  return { ...endpoint, identity: identityOf(endpoint) };
 }

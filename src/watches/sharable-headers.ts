@@ -7,9 +7,6 @@ const harmless: ReadonlySet<string> = new Set([
   'host',
   'keep-alive',
   'te',
-  // Shared watches must have these two in common; they are part of the key.
-  'accept',
-  'accept-encoding',
   // For the API server's logs and audit events.
   'forwarded',
   'kubectl-command',
@@ -53,22 +50,34 @@ const harmless: ReadonlySet<string> = new Set([
 ]);
 const harmlessPrefix = /^sec-(?:ch|fetch)-/;
 
+/** The fields that clients of a shared watch have in common; empty if there is none. */
+export interface SharableHeaders {
+  readonly accept: string;
+  readonly acceptEncoding: string;
+}
+
 /**
- * Whether no header field can change the events of a watch. Fields that authenticate or impersonate (Authorization, Cookie, Impersonate-*,
- * X-Remote-*) are not on the list, and unknown fields are not either.
+ * Reads the fields that are a part of the key of a watch. Returns undefined if another field can change the events. Fields that authenticate
+ * or impersonate (Authorization, Cookie, Impersonate-*, X-Remote-*) are not on the list, and unknown fields are not either.
  */
-export function sharableHeaders(rawHeaders: RawHeaders): boolean {
-  const seen = new Set<string>();
+export function sharableHeaders(rawHeaders: RawHeaders): SharableHeaders | undefined {
+  let accept: string | undefined;
+  let acceptEncoding: string | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const key = (rawHeaders[index] as string).toLowerCase();
+    const value = rawHeaders[index + 1] as string;
     // If a field is repeated, Go reads the first one (`Header.Get`), and other programs read them as one list.
-    if ((key === 'accept' || key === 'accept-encoding') && seen.has(key)) return false;
-    seen.add(key);
-    if (key === 'connection') {
-      if (!namesNoField(rawHeaders[index + 1] as string)) return false;
-    } else if (!harmless.has(key) && !harmlessPrefix.test(key)) return false;
+    if (key === 'accept') {
+      if (accept !== undefined) return undefined;
+      accept = value;
+    } else if (key === 'accept-encoding') {
+      if (acceptEncoding !== undefined) return undefined;
+      acceptEncoding = value;
+    } else if (key === 'connection') {
+      if (!namesNoField(value)) return undefined;
+    } else if (!harmless.has(key) && !harmlessPrefix.test(key)) return undefined;
   }
-  return true;
+  return { accept: accept ?? '', acceptEncoding: acceptEncoding ?? '' };
 }
 
 const connectionOptions: ReadonlySet<string> = new Set(['', 'close', 'keep-alive']);

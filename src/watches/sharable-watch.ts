@@ -1,11 +1,11 @@
-import { fieldValue, type RawHeaders } from '../http/header-fields.js';
+import type { RawHeaders } from '../http/header-fields.js';
 import { isTrue, mostParameters, queryPairs } from '../kubernetes/query.js';
 import { parseDuration } from '../lib/duration.js';
-import { sharableHeaders } from './sharable-headers.js';
+import { type SharableHeaders, sharableHeaders } from './sharable-headers.js';
 import { compareVersions, parseVersion } from './watch-event.js';
 
 /** The parts of a watch request that decide with which watches it can share, and which events it gets. */
-export interface SharableWatch {
+export interface SharableWatch extends SharableHeaders {
   /** The query without `ownParameters`. The other pairs are as sent, in their order. */
   readonly query: string;
   /** Parsed resourceVersion: the client gets the events after this version. */
@@ -14,10 +14,6 @@ export interface SharableWatch {
   readonly bookmarks: boolean;
   /** Milliseconds until the watch ends; undefined for a random time. For the API server, 0 means a random time too. */
   readonly timeout: number | undefined;
-  /** The Accept field; empty if there is none. */
-  readonly accept: string;
-  /** The Accept-Encoding field; empty if there is none. */
-  readonly acceptEncoding: string;
 }
 
 /**
@@ -65,21 +61,21 @@ export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWa
     if (ownParameters.has(name)) own.set(name, value);
     else rest.push(text);
   }
+  const bookmarks = isTrue(own.get('allowWatchBookmarks'));
   const version = parseVersion(own.get('resourceVersion') ?? '');
   const timeout = seconds(own.get('timeoutSeconds') ?? '0');
-  const accept = fieldValue(rawHeaders, 'accept') ?? '';
   if (version === undefined || timeout === undefined) return undefined;
   if (parseDuration(own.get('timeout') ?? '0') === undefined) return undefined;
   if (rest.length + addedParameters > mostParameters) return undefined;
   if (compareVersions(version, largestVersion) > 0) return undefined;
-  if (!sharableHeaders(rawHeaders) || !acceptsSharedFormat(accept)) return undefined;
+  const headers = sharableHeaders(rawHeaders);
+  if (headers === undefined || !acceptsSharedFormat(headers.accept)) return undefined;
   return {
     query: rest.join('&'),
     version,
-    bookmarks: isTrue(own.get('allowWatchBookmarks')),
+    bookmarks,
     timeout: timeout === 0 ? undefined : timeout * 1000,
-    accept,
-    acceptEncoding: fieldValue(rawHeaders, 'accept-encoding') ?? '',
+    ...headers,
   };
 }
 

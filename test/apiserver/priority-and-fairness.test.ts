@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { ClientRequest } from 'node:http';
 import https from 'node:https';
 import type { TestContext } from 'node:test';
 import { send as sendOn } from '../e2e/leg.js';
@@ -72,17 +73,29 @@ async function rejectAll(
     return headers['x-kubernetes-pf-flowschema-uid'] === schema.metadata.uid;
   });
   const { certificate: cert, key } = await server.authority.client({ commonName: user, organizations: [] });
-  const request = https.request(`${server.url}${configMaps}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'content-length': 1000 },
-    ...{ ca: server.authority.certificate, cert, key, agent: false },
+  let request: ClientRequest | undefined;
+  t.after(() => request?.destroy());
+  const takePlace = () => {
+    const mine = https.request(`${server.url}${configMaps}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': 1000 },
+      ...{ ca: server.authority.certificate, cert, key, agent: false },
+    });
+    mine.on('error', () => {});
+    // The only place may still belong to the request before. Then this one is rejected, and has to come again.
+    mine.once('response', () => {
+      mine.destroy();
+      if (request === mine) request = undefined;
+    });
+    mine.flushHeaders();
+    return mine;
+  };
+  await eventually('a rejection', async () => {
+    request ??= takePlace();
+    return (await send(port, configMaps)).status === 429;
   });
-  request.on('error', () => {});
-  request.flushHeaders();
-  t.after(() => request.destroy());
-  await eventually('a rejection', async () => (await send(port, configMaps)).status === 429);
   return async () => {
-    request.destroy();
+    request?.destroy();
     await server.admin.do('DELETE', `${group}/flowschemas/${user}`);
     await server.admin.do('DELETE', `${group}/prioritylevelconfigurations/${user}`);
   };

@@ -106,9 +106,9 @@ describe('an API server that disappears without a packet', { timeout: 90_000 }, 
   test('is detected in the time that the README states, and used again when it is back', async t => {
     if (network === undefined) return t.skip('no network namespaces without privileges here');
     const { usual, limited } = programs;
+    const streams = [await open(usual, false), await open(usual, true)];
     // This leaves each of them an idle connection for the next request.
     for (const program of [usual, limited]) assert.equal((await ask(program, 'GET')).code, 200);
-    const streams = [await open(usual, false), await open(usual, true)];
     network.setRetries(4);
     network.cut();
 

@@ -4,7 +4,7 @@ import { impersonationHeaders } from '../kubernetes/impersonation.js';
 import type { Access } from '../transport/access.js';
 import { createDial, lazySecureContext } from '../transport/dial/dial.js';
 import { ConnectionPool } from '../transport/http1/pool.js';
-import { type Endpoint, haveSameConnections } from './endpoint.js';
+import type { Endpoint } from './endpoint.js';
 
 /** How the connections of a cluster are made and counted. */
 export interface ConnectionOptions {
@@ -77,7 +77,7 @@ export class AccessMaker {
   /** The connections of the last access, if they can be used. Otherwise its idle ones are closed, and new ones are made. */
   #poolFor(endpoint: Endpoint, credential: Credential): ConnectionPool {
     const before = this.#current;
-    if (before !== undefined && needsSameConnections(before, endpoint, credential)) return before.pool;
+    if (before !== undefined && needsSameConnections(before.access, endpoint, credential)) return before.pool;
     before?.pool.close();
     this.#options.onCertificate(credential.clientCertificate?.notAfter);
     const { config, certificateAuthority } = endpoint;
@@ -103,10 +103,9 @@ export class AccessMaker {
 }
 
 /** A new token uses the existing connections. A new certificate, authority or address needs new ones. */
-function needsSameConnections(
-  { endpoint: before, access }: Made,
-  now: Endpoint,
-  credential: Credential,
-): boolean {
-  return haveSameConnections(before, now) && isSameClientCertificate(access.credential, credential);
+function needsSameConnections(before: Access, { identity }: Endpoint, credential: Credential): boolean {
+  return (
+    before.endpoint.connections === identity.connections &&
+    isSameClientCertificate(before.credential, credential)
+  );
 }

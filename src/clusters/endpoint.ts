@@ -19,31 +19,21 @@ export interface Endpoint {
   readonly identity: EndpointIdentity;
 }
 
-/** What the guards judge a request for. At the same server, a path, and an answer about a caller, mean the same. */
-export function identityOf(endpoint: Omit<Endpoint, 'source' | 'identity'>): EndpointIdentity {
-  const { config, certificateAuthority, context } = endpoint;
-  const { impersonation } = config;
+/** Which parts of endpoints are the same. Two with the same `server` give a path, and an answer about a caller, the same meaning. */
+export function identityOf({
+  config,
+  certificateAuthority,
+  proxy,
+  context,
+}: Omit<Endpoint, 'source' | 'identity'>): EndpointIdentity {
+  const { server, insecureSkipTlsVerify, tlsServerName, impersonation } = config;
+  const { protocol, hostname, port, path } = server;
+  const address = [protocol, hostname, port, insecureSkipTlsVerify, tlsServerName, proxy];
+  const connections = digest([address, certificateAuthority?.toString('latin1')]);
   return {
-    server: digest([connectionKey(endpoint), certificateAuthority?.toString('latin1'), config.server.path]),
+    connections,
+    server: connections + path,
     impersonation: impersonation === undefined ? '' : digest(impersonationHeaders(impersonation)),
     context,
   };
-}
-
-/** Whether a connection to one can be used for the other too, apart from client certificates. */
-export function haveSameConnections(one: Endpoint, other: Endpoint): boolean {
-  return (
-    connectionKey(one) === connectionKey(other) &&
-    isSamePem(one.certificateAuthority, other.certificateAuthority)
-  );
-}
-
-function connectionKey({ config, proxy }: Pick<Endpoint, 'config' | 'proxy'>): string {
-  const { server, insecureSkipTlsVerify, tlsServerName } = config;
-  const { protocol, hostname, port } = server;
-  return JSON.stringify([protocol, hostname, port, insecureSkipTlsVerify, tlsServerName, proxy]);
-}
-
-function isSamePem(one: Buffer | undefined, other: Buffer | undefined): boolean {
-  return one === other || (one !== undefined && other !== undefined && one.equals(other));
 }

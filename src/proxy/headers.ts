@@ -101,8 +101,8 @@ export interface ClientFields {
 }
 
 /**
- * Returns the header fields of a response for the client, for plain requests and upgrades: those of the API server, but for what they say about
- * the whole origin, and those that this proxy and its guards add for browsers.
+ * Returns the header fields of a response for the client, for plain requests and upgrades: those of the API server, but for what they say
+ * about the whole origin, and those that this proxy and its guards add for browsers.
  */
 export function responseHeaders(
   { statusCode, rawHeaders }: AnswerHead,

@@ -1,10 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Cluster } from '../clusters/cluster.js';
-import type { Http2Response } from '../http/http2-response.js';
 import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { RequestContext } from '../request/context.js';
-import type { RoundTrip } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import { CallAccounting, type ProxyContext, upstreamRequest } from './client-request.js';
@@ -26,9 +24,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
   readonly #client: RequestContext;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #http2: Http2Response | undefined;
   readonly #writer: ClientWriter;
-  #trip: RoundTrip | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(context: ProxyContext, client: RequestContext) {
@@ -36,7 +32,6 @@ export class PlainRequest implements OpenStream, WriterOwner {
     this.#client = client;
     this.#request = client.raw;
     this.#response = client.reply.raw;
-    this.#http2 = client.http2;
     this.#hasBody = client.head.hasBody;
     const { verb, subresource } = client.record.info;
     this.mayShare =
@@ -50,7 +45,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
     if (record.longRunning) this.#context.openStreams.add(this);
     else if (this.#context.requestTimeout > 0) this.#startTimer();
     this.#client.onEnd(() => this.#onClientClose());
-    if (this.#http2 === undefined && this.#isEndless()) this.#endWithClient();
+    if (this.#client.http2 === undefined && this.#isEndless()) this.#endWithClient();
     if (this.#writer.isOver) return;
     this.#send(cluster);
   }
@@ -65,12 +60,10 @@ export class PlainRequest implements OpenStream, WriterOwner {
     const { sharedWatches } = this.#context;
     if (sharedWatches !== undefined && !this.#hasBody && isWatch(this.#client)) {
       const watch = watchRequest(this.#context, this.#client, request);
-      this.#trip = sharedWatches(cluster).send(watch, this.#writer, accounting);
-      this.#writer.trip = this.#trip;
+      this.#writer.trip = sharedWatches(cluster).send(watch, this.#writer, accounting);
       return;
     }
     const call = new UpstreamCall(cluster, request, this.#writer, accounting);
-    this.#trip = call;
     this.#writer.trip = call;
     call.start();
   }
@@ -114,7 +107,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
     if (this.#writer.isOver) return;
     this.#client.record.endedBy ??= 'client';
     this.#writer.close();
-    this.#trip?.abort();
+    this.#writer.trip?.abort();
   }
 
   onOver(): void {
@@ -137,7 +130,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
     this.#writer.error(
       new StatusError(504, `the API server did not answer within --request-timeout (${seconds}s)`),
     );
-    this.#trip?.abort();
+    this.#writer.trip?.abort();
     if (!hasHead) this.#startTimer();
     else this.#drop();
   }
@@ -146,7 +139,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
   endEarly(): void {
     this.#client.record.endedBy ??= 'shutdown';
     this.#writer.endEarly(new StatusError(503, 'kube-api-proxy is shutting down'));
-    this.#trip?.abort();
+    this.#writer.trip?.abort();
   }
 
   destroy(): void {
@@ -155,7 +148,8 @@ export class PlainRequest implements OpenStream, WriterOwner {
   }
 
   #drop(): void {
-    if (this.#http2 === undefined) this.#request.socket.destroy();
-    else this.#http2.drop();
+    const { http2 } = this.#client;
+    if (http2 === undefined) this.#request.socket.destroy();
+    else http2.drop();
   }
 }

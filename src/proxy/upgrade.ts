@@ -45,7 +45,6 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   readonly #request: RequestContext;
   readonly #response: ServerResponse;
   readonly #client: Socket;
-  readonly #asks: boolean;
   #early: Buffer[];
   #earlyBytes = 0;
   readonly #reads = new RelayReads();
@@ -60,7 +59,6 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     this.#request = request;
     this.#response = request.reply.raw;
     this.#client = socket;
-    this.#asks = request.head.asksForUpgrade;
     this.#early = head.length > 0 ? [head] : [];
     this.#writer = new ClientWriter(request, context, this);
     const { cluster } = request;
@@ -88,7 +86,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
 
   #upstreamRequest() {
     const { head } = this.#request;
-    const headers = this.#asks ? ['Connection', 'Upgrade', 'Upgrade', head.upgradeProtocol] : [];
+    const headers = head.asksForUpgrade ? ['Connection', 'Upgrade', 'Upgrade', head.upgradeProtocol] : [];
     // Without it, Node announces chunks for a POST, and the last chunk could be taken for the first bytes of the new protocol.
     if (head.method !== 'GET') headers.push('Content-Length', '0');
     return upstreamRequest(this.#context, this.#request, {
@@ -114,7 +112,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   }
 
   switched({ statusMessage, headers, socket: upstream, head }: SwitchedResponse): void {
-    if (!this.#asks) {
+    if (!this.#request.head.asksForUpgrade) {
       upstream.destroy();
       const message = 'the API server switched protocols although it was not asked to';
       this.error(new UpstreamError(502, 'protocol', message));

@@ -20,7 +20,9 @@ export interface Access {
  * text is equal for two endpoints that are the same in this respect.
  */
 export interface EndpointIdentity {
-  /** The address of the API server, its path, how its certificate is verified, and the proxy on the way. */
+  /** The address of the API server, how its certificate is verified, and the proxy on the way: what connections depend on. */
+  readonly connections: string;
+  /** The same, with the path of the server's URL. */
   readonly server: string;
   /** The configured impersonation. */
   readonly impersonation: string;

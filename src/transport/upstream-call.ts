@@ -196,7 +196,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     else this.end(ending);
   }
 
-  /** Gives the sink the head, or throws the error that it gets instead. Returns the sink's own body: a watch event costs 4 % less in this way. */
+  /** Gives the sink the head, or throws the error that it gets instead. The body goes to the sink directly: a watch event costs 4 % less so. */
   #deliver(statusCode: number, statusMessage: string, headers: string[]): BodySink {
     if (statusCode === 401 && !this.#request.bringsAuthorization) {
       this.#observer.unauthorized?.();

@@ -36,7 +36,7 @@ export interface UpstreamRequest extends AccessConditions {
   readonly isRepeatable: boolean;
 }
 
-/** Throws a ReplacedError if a request with these conditions must not use this access. If the API server must be asked, it returns a promise. */
+/** Throws a ReplacedError if a request with these conditions must not use this access. Returns a promise if the API server must be asked. */
 export function requireAccess(
   { judgedFor, namesContext, user }: AccessConditions,
   access: Access,
@@ -60,8 +60,8 @@ function requireUser(isUser: boolean): void {
 
 /**
  * Adds what comes from the access: the host, the server's path, the credential and the configured impersonation. Throws a StatusError for a
- * request without a caller where callers are authenticated: it would act as the proxy itself, which may be allowed to impersonate anyone. Throws a TypeError for a request
- * that cannot be expressed in HTTP.
+ * request without a caller where callers are authenticated: it would act as the proxy itself, which may be allowed to impersonate anyone.
+ * Throws a TypeError for a request that cannot be expressed in HTTP.
  */
 export function outgoingRequest(request: UpstreamRequest, access: Access): OutgoingRequest {
   const { method, target, isBelowServerPath, bringsAuthorization, impersonation, body, reader } = request;

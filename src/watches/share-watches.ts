@@ -24,8 +24,8 @@ const mostOfOneKind = 10;
 
 /**
  * Sends one watch for all clients that want the same, as the API server's watch cache has one watch of etcd for all of them. Each client
- * gets the same events as from a watch of its own; only the time at which its response ends may differ. A
- * shared watch outlives the accesses that it is sent with.
+ * gets the same events as from a watch of its own; only the time at which its response ends may differ. A shared watch outlives the
+ * accesses that it is sent with.
  */
 export class SharedWatches {
   readonly #parts: ShareParts;

@@ -208,7 +208,8 @@ describe('an access', () => {
     const source = fixed(bearer('t-1'));
     const one = start(source);
     const { pool } = accessOf(one);
-    one.replace({ ...endpoint(source), certificateAuthority: undefined });
+    const next = { ...endpoint(source), certificateAuthority: undefined };
+    one.replace({ ...next, identity: identityOf(next) });
     assert.notEqual(accessOf(one).pool, pool);
   });
 

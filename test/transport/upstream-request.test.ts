@@ -234,7 +234,7 @@ describe('a condition on the user', () => {
 
   it('is not asked for an endpoint to which the request must not go', () => {
     const user = { isUserOf: () => assert.fail('the user does not matter') };
-    const judgedFor = { server: 'other', impersonation: '', context: 'dev' };
+    const judgedFor = { connections: 'other', server: 'other', impersonation: '', context: 'dev' };
     assert.throws(() => requireAccess({ judgedFor, user }, bare), ReplacedError);
   });
 });

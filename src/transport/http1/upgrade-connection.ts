@@ -41,7 +41,9 @@ export class UpgradeConnection implements Lease {
   #sendOver(socket: Socket, { method, path, headers, reader }: OutgoingRequest): void {
     reader?.follow(socket);
     const outgoing = http.request({
-      ...{ method, path, headers: [...headers] },
+      method,
+      path,
+      headers: [...headers],
       maxHeaderSize: 1 << 20,
       createConnection: () => socket,
     });

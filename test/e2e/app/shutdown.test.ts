@@ -43,6 +43,15 @@ function refuses({ port }: Stack): Promise<void> {
   return eventually('a refused connection', isRefused);
 }
 
+/** Sends a request that the API server never answers. */
+async function sendNever({ server, port }: Stack) {
+  server.intercept(request => request.url === '/never');
+  const connection = await connectRaw(port);
+  connection.write(getNever);
+  await server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
+  return connection;
+}
+
 // Each test ends its own program, and most of them wait for that.
 describe('the program', { concurrency: 4 }, () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -171,10 +180,7 @@ describe('the program', { concurrency: 4 }, () => {
 
   test('cuts a request that does not finish, and exits within --shutdown-grace', async t => {
     const stack = await start(t, ['--shutdown-grace=1500ms']);
-    stack.server.intercept(request => request.url === '/never');
-    const connection = await connectRaw(stack.port);
-    connection.write(getNever);
-    await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
+    const connection = await sendNever(stack);
     const { code, took } = await leave(stack);
     // Past its grace and a second more it would end with 1.
     assert.equal(code, 0);
@@ -184,10 +190,7 @@ describe('the program', { concurrency: 4 }, () => {
 
   test('exits within five seconds by default', async t => {
     const stack = await start(t, []);
-    stack.server.intercept(request => request.url === '/never');
-    const connection = await connectRaw(stack.port);
-    connection.write(getNever);
-    await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
+    const connection = await sendNever(stack);
     const { code, took } = await leave(stack);
     assert.equal(code, 0);
     // The default is four seconds. A busy machine takes longer, but not as long as another default.
@@ -217,10 +220,7 @@ describe('the program', { concurrency: 4 }, () => {
   for (const second of ['SIGTERM', 'SIGINT'] as const) {
     test(`ends at once with a second signal, ${second}`, async t => {
       const stack = await start(t);
-      stack.server.intercept(request => request.url === '/never');
-      const connection = await connectRaw(stack.port);
-      connection.write(getNever);
-      await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
+      const connection = await sendNever(stack);
       stack.proxy.process.kill('SIGTERM');
       await refuses(stack);
       assert.equal(stack.proxy.process.exitCode, null);

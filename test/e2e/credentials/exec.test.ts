@@ -101,6 +101,18 @@ function assertFewRuns(plugin: ExecPlugin, began: number, failing = false): void
   assert.ok(plugin.runs() <= most, `the plugin ran ${plugin.runs()} times, not ${most} at most`);
 }
 
+/** The program after a request with the token `one`. From now on the API server accepts only the token `two`. */
+async function startAndRevoke(t: TestContext) {
+  const { server, plugin, allow, revoke, start } = await set(t);
+  allow('one');
+  await plugin.answer({ token: 'one' });
+  const proxy = await start();
+  assert.equal((await probe(proxy, server)).code, 200);
+  revoke('one');
+  allow('two');
+  return { server, plugin, proxy };
+}
+
 describe('an exec credential plugin', { concurrency: 12 }, () => {
   test('runs once if twenty requests of both legs arrive together', async t => {
     const { server, plugin, allow, startBuilt } = await set(t);
@@ -167,13 +179,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     ['an exec', 'websocket', 'GET'],
   ] as const) {
     test(`runs once more after a 401, and ${what} is sent again with the new credential`, async t => {
-      const { server, plugin, allow, revoke, start } = await set(t);
-      allow('one');
-      await plugin.answer({ token: 'one' });
-      const proxy = await start();
-      assert.equal((await probe(proxy, server)).code, 200);
-      revoke('one');
-      allow('two');
+      const { server, plugin, proxy } = await startAndRevoke(t);
       await plugin.answer({ token: 'two' });
       const { code, arrived } = await probe(proxy, server, leg, { method });
       assert.equal(code, passed(leg));
@@ -190,13 +196,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
 
   for (const method of ['POST', 'PUT', 'DELETE'] as const) {
     test(`runs once more after a 401 to a ${method} with a body, which is not sent again`, async t => {
-      const { server, plugin, allow, revoke, start } = await set(t);
-      allow('one');
-      await plugin.answer({ token: 'one' });
-      const proxy = await start();
-      assert.equal((await probe(proxy, server)).code, 200);
-      revoke('one');
-      allow('two');
+      const { server, plugin, proxy } = await startAndRevoke(t);
       await plugin.answer({ token: 'two' });
       const { answer, arrived } = await probe(proxy, server, 'plain', { method, body: '{}' });
       assert.equal(assertStatus(answer, 401, method), 'Unauthorized');
@@ -210,13 +210,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
   }
 
   test('runs once for twenty requests that get a 401 together, and all of them are answered', async t => {
-    const { server, plugin, allow, revoke, start } = await set(t);
-    allow('one');
-    await plugin.answer({ token: 'one' });
-    const proxy = await start();
-    assert.equal((await probe(proxy, server)).code, 200);
-    revoke('one');
-    allow('two');
+    const { server, plugin, proxy } = await startAndRevoke(t);
     await plugin.delay(700);
     await plugin.answer({ token: 'two' });
     const legs = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? 'plain' : 'websocket'));
@@ -229,13 +223,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
   });
 
   test('returns a credential that works even if the API server ends the connection with its 401', async t => {
-    const { server, plugin, allow, revoke, start } = await set(t);
-    allow('one');
-    await plugin.answer({ token: 'one' });
-    const proxy = await start();
-    assert.equal((await probe(proxy, server)).code, 200);
-    revoke('one');
-    allow('two');
+    const { server, plugin, proxy } = await startAndRevoke(t);
     await plugin.delay(500);
     await plugin.answer({ token: 'two' });
     server.intercept((request, response) => {

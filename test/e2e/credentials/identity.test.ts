@@ -39,6 +39,15 @@ const hour = 3_600_000;
 
 type Tokens = Record<string, { username: string; groups: string[] }>;
 
+/** A kubeconfig's user that impersonates with every field. */
+const asJane = {
+  token: 'one',
+  as: 'jane@example.com',
+  'as-uid': '4-2',
+  'as-groups': ['system:masters', 'Ops team'],
+  'as-user-extra': { reason: ['first', 'second'], 'Acme.com/Role%x': ['viewer'] },
+};
+
 /** An API server with the users one and two, whose tokens are their names. The embedded one accepts others as soon as they are in `tokens`. */
 async function startServer(t: TestContext): Promise<{ server: AnyApiServer; tokens: Tokens }> {
   const tokens: Tokens = {};
@@ -73,13 +82,7 @@ describe('the identity of the program', { concurrency: true }, () => {
   describe('impersonation', { concurrency: 6 }, () => {
     test('of the kubeconfig is what the API server acts on', async t => {
       const { server } = await startServer(t);
-      const { proxy } = await startAs(t, server, {
-        token: 'one',
-        as: 'jane@example.com',
-        'as-uid': '4-2',
-        'as-groups': ['system:masters', 'Ops team'],
-        'as-user-extra': { reason: ['first', 'second'], 'Acme.com/Role%x': ['viewer'] },
-      });
+      const { proxy } = await startAs(t, server, asJane);
       for (const leg of bothLegs) {
         const { code, user, arrived } = await probe(proxy, server, leg);
         assert.deepEqual([code, user], [passed(leg), 'one']);
@@ -94,13 +97,7 @@ describe('the identity of the program', { concurrency: true }, () => {
 
     test('of the kubeconfig goes upstream as client-go writes it', embedded, async t => {
       const { server } = await startServer(t);
-      const { proxy } = await startAs(t, server, {
-        token: 'one',
-        as: 'jane@example.com',
-        'as-uid': '4-2',
-        'as-groups': ['system:masters', 'Ops team'],
-        'as-user-extra': { reason: ['first', 'second'], 'Acme.com/Role%x': ['viewer'] },
-      });
+      const { proxy } = await startAs(t, server, asJane);
       for (const leg of bothLegs) {
         const found = await probe(proxy, server.embedded, leg);
         assert.equal(found.code, passed(leg));

@@ -5,7 +5,12 @@ import type { UpstreamRequest } from '../../../src/transport/upstream-request.js
 import { RecordedResponse } from './recorded-response.js';
 
 /** The endpoint of a test's accesses. */
-export const endpoint: EndpointIdentity = { connections: 'server', server: 'server', impersonation: '', context: 'dev' };
+export const endpoint: EndpointIdentity = {
+  connections: 'server',
+  server: 'server',
+  impersonation: '',
+  context: 'dev',
+};
 
 /** An access without a credential. */
 export function accessTo(pool: Pool, more: Partial<Access> = {}): Access {

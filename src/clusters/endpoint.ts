@@ -19,7 +19,7 @@ export interface Endpoint {
   readonly identity: EndpointIdentity;
 }
 
-/** Which parts of endpoints are the same. Two with the same `server` give a path, and an answer about a caller, the same meaning. */
+/** What two endpoints are compared by. If `server` is equal, a path, and an answer about a caller, mean the same at both. */
 export function identityOf({
   config,
   certificateAuthority,

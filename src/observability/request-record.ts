@@ -1,6 +1,6 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { RequestAudit } from './audit/request-audit.js';
-import type { createRequestLines, Logger, RequestLineFields } from './log/logger.js';
+import type { createRequestLines, Logger, RequestLineFields, RequestOrigin } from './log/logger.js';
 import type { RequestMetrics } from './metrics/request-metrics.js';
 import type { EndReason } from './metrics/traffic-metrics.js';
 
@@ -10,20 +10,6 @@ export interface RequestLog {
   readonly which: 'all' | 'errors' | 'none';
   /** Writes the lines of requests that have not failed, to the logger's destination. */
   readonly write: ReturnType<typeof createRequestLines>;
-}
-
-/** What is known about a request from the start. */
-export interface RequestOrigin {
-  readonly method: string;
-  /** Path as sent, without its query, which may contain a token. */
-  readonly path: string;
-  readonly remoteAddress: string | undefined;
-  /** Name of the context; undefined if only one cluster is served, and for a request that goes to no cluster. */
-  readonly cluster: string | undefined;
-  /** The request's X-Request-Id: the client's, or a new one. */
-  readonly requestId: string;
-  /** W3C Trace Context, which goes to the API server unchanged; undefined without one. */
-  readonly traceparent: string | undefined;
 }
 
 /** One request from its head to its last byte: writes its log lines, its metrics and its audit events. */

@@ -17,8 +17,8 @@ export class Operation {
   readonly cluster: Cluster;
   readonly path: RequestPath;
   /**
-   * The endpoint for which every guard judges the request, even if the cluster gets another one meanwhile. It is there once the cluster is
-   * open, which a guard sees to before any part needs it.
+   * The endpoint for which every guard judges the request, even if the cluster gets another one meanwhile. It is undefined until the cluster
+   * is open. A guard opens the cluster before any other part needs it.
    */
   endpoint!: Endpoint;
 

@@ -5,14 +5,9 @@ import { Rejection } from '../guard/rejection.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import { RequestAudit } from '../observability/audit/request-audit.js';
 import type { Logger } from '../observability/log/logger.js';
-import { createRequestLines } from '../observability/log/logger.js';
+import { createRequestLines, type RequestOrigin } from '../observability/log/logger.js';
 import type { ClusterMetrics, Metrics } from '../observability/metrics/metrics.js';
-import {
-  type RequestLog,
-  type RequestOrigin,
-  RequestRecord,
-  uncounted,
-} from '../observability/request-record.js';
+import { type RequestLog, RequestRecord, uncounted } from '../observability/request-record.js';
 import type { OpenStreams } from '../proxy/open-streams.js';
 import type { RequestContext } from '../request/context.js';
 import { ReplacedError } from '../transport/access.js';

@@ -196,7 +196,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     else this.end(ending);
   }
 
-  /** Gives the sink the head, or throws the error that it gets instead. The body goes to the sink directly: a watch event costs 4 % less so. */
+  /** Gives the sink the head, or throws the error that it gets instead. The sink gets the body directly, which saves 4 % of a watch event. */
   #deliver(statusCode: number, statusMessage: string, headers: string[]): BodySink {
     if (statusCode === 401 && !this.#request.bringsAuthorization) {
       this.#observer.unauthorized?.();

@@ -3,14 +3,10 @@ import { describe, it } from 'node:test';
 import pino from 'pino';
 import { parseRequestInfo } from '../../src/kubernetes/request-info.js';
 import { StatusError } from '../../src/kubernetes/status.js';
+import type { RequestOrigin } from '../../src/observability/log/logger.js';
 import { createRequestLines } from '../../src/observability/log/logger.js';
 import type { RequestMetrics } from '../../src/observability/metrics/request-metrics.js';
-import {
-  type RequestLog,
-  type RequestOrigin,
-  RequestRecord,
-  uncounted,
-} from '../../src/observability/request-record.js';
+import { type RequestLog, RequestRecord, uncounted } from '../../src/observability/request-record.js';
 
 const origin: RequestOrigin = {
   method: 'GET',

@@ -125,14 +125,22 @@ function describe(error: unknown): ErrorDescription {
   };
 }
 
-/** The fields of a line about a request, in their order; the line leaves out undefined ones. */
-export interface RequestLineFields {
+/** What is known about a request from the start. */
+export interface RequestOrigin {
   readonly method: string;
+  /** Path as sent, without its query, which may contain a token. */
   readonly path: string;
   readonly remoteAddress: string | undefined;
+  /** Name of the context; undefined if only one cluster is served, and for a request that goes to no cluster. */
   readonly cluster: string | undefined;
+  /** The request's X-Request-Id: the client's, or a new one. */
   readonly requestId: string;
+  /** W3C Trace Context, which goes to the API server unchanged; undefined without one. */
   readonly traceparent: string | undefined;
+}
+
+/** The fields of a line about a request; the line leaves out undefined ones. */
+export interface RequestLineFields extends RequestOrigin {
   readonly user: string | undefined;
   readonly verb: string;
   readonly apiGroup: string | undefined;

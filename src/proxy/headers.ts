@@ -39,8 +39,8 @@ const hopByHop: ReadonlySet<string> = new Set([
 /**
  * Returns the client's part of the headers of a request to the API server, for plain requests and upgrades. Hop-by-hop fields and the
  * fields that `Connection` names are removed first, and the proxy's own fields are added after that, so that a client cannot remove these.
- * Host is left out, which depends on the API server, and Content-Length: only the sender of the body adds it, so that no length is sent
- * without its body.
+ * Host is left out, because it depends on the API server. Content-Length is left out too: only the sender of the body adds it, so that no
+ * length is sent without its body.
  */
 export function clientHeaders(rawHeaders: RawHeaders, additions: Additions): string[] {
   const named = namedByConnection(rawHeaders);

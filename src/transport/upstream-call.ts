@@ -31,8 +31,8 @@ export interface CallObserver {
 export type CallEnd = 'complete' | 'error' | 'aborted' | 'switched';
 
 /**
- * - `waiting`: for an access, or for the connection.
- * - `sent`: the response has not begun.
+ * - `waiting`: for an access.
+ * - `sent`: the request waits for its connection, or for the response.
  * - `renewing`: the response is a 401, and another credential is looked for.
  * - `answered`: the sink has the head of the response.
  */

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { ApiIndex } from '../api/discovery.js';
 import { useStore } from '../parts/hooks.js';
 import { Tree } from './tree.js';
@@ -12,7 +12,8 @@ export function Sidebar({ index }: { readonly index: ApiIndex }) {
   const address = useStore(state => state.address);
   // On a narrow screen the tree covers the view that was chosen in it.
   useEffect(() => setOpen(false), [address]);
-  useEffect(() => {
+  // Before the first paint: who sees the tree can use the key.
+  useLayoutEffect(() => {
     const focus = (event: KeyboardEvent) => {
       const isTyping = event.target instanceof Element && event.target.matches('input, select, textarea');
       if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;

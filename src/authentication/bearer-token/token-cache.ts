@@ -3,10 +3,10 @@ import type { UserInfo } from '../../kubernetes/user-info.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 import { Moment } from '../../lib/moment.js';
+import { SharedCapacity } from '../../lib/shared-capacity.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 import { AuthenticationError, IdentityError } from '../identity.js';
 import { type BearerToken, networkOf } from './bearer-token.js';
-import { SharedCapacity } from './shared-capacity.js';
 
 /** The user of a valid token, and when this result expires at the latest, in milliseconds since 1970. */
 export interface VerifiedUser {

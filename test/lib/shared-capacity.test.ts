@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { SharedCapacity } from '../../../src/authentication/bearer-token/shared-capacity.js';
-import { eventually } from '../../support/eventually.js';
+import { SharedCapacity } from '../../src/lib/shared-capacity.js';
+import { eventually } from '../support/eventually.js';
 
 it('maps share one capacity, and a large map takes nothing from a small one', () => {
   const capacity = new SharedCapacity(10);

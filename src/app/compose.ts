@@ -166,6 +166,7 @@ export async function createProgram(
       authentication: authentication?.authentication,
       callerEntries: methodsOn(options).map(method => method.kubeconfigUser(options)),
       audit: auditLog,
+      clock,
     }),
   );
   return {

@@ -1,12 +1,12 @@
 import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
 import { Authentication } from './authentication.js';
-import type { ActiveMethod, MethodParts } from './method.js';
+import { type ActiveMethod, type MethodParts, uidTarget } from './method.js';
 import { type AuthenticationOptions, methodsOn } from './methods.js';
 
 /** The methods that the options turn on. Each follows the changes of its files. */
 export interface ConfiguredAuthentication {
   readonly authentication: Authentication;
-  /** What the proxy's identity must be allowed to impersonate, for all users that can be authenticated. */
+  /** What the proxy's identity must be allowed to impersonate, for all users that can be authenticated, and those that they may name. */
   impersonated(): readonly ImpersonationTarget[];
   /** The checks for readyz. */
   readonly checks: readonly NonNullable<ActiveMethod['check']>[];
@@ -15,7 +15,10 @@ export interface ConfiguredAuthentication {
   close(): void;
 }
 
-const userTargets = ['users', 'groups'].map(resource => ({ group: '', resource }));
+const userTargets: readonly ImpersonationTarget[] = ['users', 'groups'].map(resource => ({
+  group: '',
+  resource,
+}));
 
 /** Creates the methods. Reads files, but opens no connection. Collects all problems. */
 export async function configureAuthentication(
@@ -43,7 +46,11 @@ export async function configureAuthentication(
   return {
     authentication: new Authentication(methods, parts.metrics),
     impersonated: () => [
-      ...new Set([...userTargets, ...methods.flatMap(method => method.impersonates?.() ?? [])]),
+      ...new Set([
+        ...userTargets,
+        ...(options.allowImpersonation ? [uidTarget] : []),
+        ...methods.flatMap(method => method.impersonates?.() ?? []),
+      ]),
     ],
     checks: methods.flatMap(({ check }) => (check === undefined ? [] : [check])),
     start() {

@@ -1,7 +1,8 @@
+import { serviceAccountOf } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { defineOptions } from '../lib/option.js';
-import { names } from '../lib/value-type.js';
+import { bool, names } from '../lib/value-type.js';
 
 /** Says for the log why a credential is invalid. A client only learns that it is. The message contains no part of the credential. */
 export class AuthenticationError extends Error {
@@ -18,18 +19,18 @@ export class AuthenticationError extends Error {
   }
 }
 
-/** A known user who may not act through this proxy: a 403 whose message says why. */
+/** A known user who may not act through this proxy, or whom nobody may act as: a 403 whose message says why. */
 export class IdentityError extends StatusError {
   constructor(message: string) {
     super(403, message);
   }
 }
 
-/** Which users a method may authenticate. */
+/** Which users a method may authenticate, or which users callers may act as. */
 export interface IdentityRules {
   /** Names and groups of the system that are allowed nevertheless: `--allow-system-identities`. */
   readonly allowed: ReadonlySet<string>;
-  /** Whether service accounts are allowed: only the cluster itself can authenticate them. */
+  /** Whether service accounts are allowed: only the cluster itself can authenticate them, and say who may act as them. */
   readonly serviceAccounts: boolean;
 }
 
@@ -39,13 +40,17 @@ export const identity = {
     allowSystemIdentities: {
       type: names,
       default: '',
-      help: 'Names and groups beginning with system: or kubeadm: that callers may have, such as system:masters.',
+      help: 'Names and groups beginning with system: or kubeadm: that callers may have or act as, such as system:masters.',
+    },
+    allowImpersonation: {
+      type: bool,
+      default: 'false',
+      help: 'Let callers act as other users (kubectl --as), where the API server lets the caller impersonate them.',
     },
   }),
 };
 
 const authenticated = 'system:authenticated';
-const serviceAccount = /^system:serviceaccount:([^:]+):[^:]+$/;
 
 /**
  * The user that requests are sent as. The user is in `system:authenticated`, and has no other name or group that Kubernetes reserves: an
@@ -59,23 +64,8 @@ export function admitUser(user: UserInfo, rules: IdentityRules): UserInfo {
     throw new AuthenticationError('the credential identifies nobody (system:anonymous)');
   }
   if (username === '') throw new IdentityError('the credential identifies a user without a name');
-  for (const value of [username, uid, ...groups]) checkValue(value);
-  for (const [key, values] of extra) {
-    if (key === '') throw new IdentityError('the user has an extra field without a name');
-    for (const value of values) checkValue(value);
-  }
-  const namespace = rules.serviceAccounts ? serviceAccount.exec(username)?.[1] : undefined;
-  if (isSystem(username) && namespace === undefined && !rules.allowed.has(username)) {
-    throw refusal('user', username);
-  }
-  for (const group of groups) {
-    const isOwn =
-      namespace !== undefined &&
-      (group === 'system:serviceaccounts' || group === `system:serviceaccounts:${namespace}`);
-    if (isSystem(group) && group !== authenticated && !isOwn && !rules.allowed.has(group)) {
-      throw refusal('group', group);
-    }
-  }
+  if (extra.has('')) throw new IdentityError('the user has an extra field without a name');
+  checkIdentity(user, rules);
   return {
     username,
     uid: uid === '' ? undefined : uid,
@@ -83,6 +73,26 @@ export function admitUser(user: UserInfo, rules: IdentityRules): UserInfo {
     extra,
     ...(expires !== undefined && { expires }),
   };
+}
+
+/**
+ * Throws an IdentityError for a user who has a name or a group that Kubernetes reserves and the rules do not allow, or whom no header can
+ * name exactly. A service account, if the rules allow them, may have the groups of its own namespace.
+ */
+export function checkIdentity(
+  { username, uid = '', groups, extra }: UserInfo,
+  { allowed, serviceAccounts }: IdentityRules,
+): void {
+  for (const value of [username, uid, ...groups, ...[...extra.values()].flat()]) checkValue(value);
+  const account = serviceAccounts ? serviceAccountOf(username) : undefined;
+  if (isSystem(username) && account === undefined && !allowed.has(username)) throw refusal('user', username);
+  const own =
+    account === undefined ? [] : ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`];
+  for (const group of groups) {
+    if (isSystem(group) && group !== authenticated && !own.includes(group) && !allowed.has(group)) {
+      throw refusal('group', group);
+    }
+  }
 }
 
 /**

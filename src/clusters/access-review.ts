@@ -4,15 +4,29 @@ import { type OwnRequest, postReview } from './own-request.js';
 const timeout = 5_000;
 const authorization = 'authorization.k8s.io/v1';
 
-/** The user that a review is about. By default it is the proxy's own identity. */
-type Subject = Pick<OwnRequest, 'as' | 'user'>;
+/** The user that a review is about, by default the proxy's own identity, and what the access must be like. */
+type Subject = Omit<OwnRequest, 'accept' | 'timeout'>;
 
 /** An API server, and its name in messages. */
 export type ReviewingCluster = AccessSource & { readonly host: string };
 
+/** The API server has not answered a review, but refused it or failed. */
+export class ReviewError extends Error {
+  constructor(
+    host: string,
+    kind: string,
+    /** HTTP status code. */
+    readonly status: number,
+    /** The body of the answer. */
+    readonly body: string,
+  ) {
+    super(`the API server at ${host} answers ${status} to a ${kind}`);
+  }
+}
+
 /**
  * Asks the API server what a user may do. Every authenticated user may ask for such a review (`system:basic-user`). Resolves to the status
- * of the review. Rejects if there is no complete answer in time, or if its HTTP status is neither 200 nor 201.
+ * of the review. Rejects if there is no complete answer in time, and with a ReviewError if its HTTP status is neither 200 nor 201.
  */
 export async function reviewAccess(
   cluster: ReviewingCluster,
@@ -23,7 +37,7 @@ export async function reviewAccess(
   const review = { apiVersion: authorization, kind, spec, timeout };
   const answer = await postReview(cluster, { ...review, ...subject });
   if (answer.status !== 201 && answer.status !== 200) {
-    throw new Error(`the API server at ${cluster.host} answers ${answer.status} to a ${kind}`);
+    throw new ReviewError(cluster.host, kind, answer.status, answer.text);
   }
   const { status } = JSON.parse(answer.text) as { status?: Record<string, unknown> };
   return status ?? {};

@@ -2,7 +2,7 @@ import { CredentialError } from '../credentials/credential-source.js';
 import { codedError } from '../lib/coded-error.js';
 import { Deferred } from '../lib/deferred.js';
 import { within } from '../lib/within.js';
-import type { Access, AccessSource, UserIdentity } from '../transport/access.js';
+import type { Access, AccessConditions, AccessSource } from '../transport/access.js';
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
 import type { BodySink, OutgoingBody, ResponseSink } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
@@ -18,13 +18,11 @@ export interface OwnAnswer {
 const maxBytes = 32 * 1024 * 1024;
 const tooLate = codedError('ETIMEDOUT', 'no answer in time');
 
-/** The options of a request: the format of the answer, the time limit, and the user. */
-export interface OwnRequest {
+/** The options of a request: the format of the answer, the time limit, the user, and what the access must be like. */
+export interface OwnRequest extends AccessConditions {
   readonly accept?: string;
   /** Impersonate-* fields of the user who asks: name, value, …; by default those of the access. */
   readonly as?: readonly string[] | 'configured' | undefined;
-  /** The only user whose access may be used; by default any. */
-  readonly user?: UserIdentity | undefined;
   /** Milliseconds for the credential, and again from the first byte sent to the last byte received. */
   readonly timeout: number;
 }
@@ -74,13 +72,14 @@ function noCredential(timeout: number): CredentialError {
   return new CredentialError(`no credential within ${timeout / 1000} s; still trying`);
 }
 
-function questionOf({ timeout, as, user, ...review }: Review): Question {
+function questionOf({ timeout, as, user, judgedFor, namesContext, ...review }: Review): Question {
   const path = `/apis/${review.apiVersion}/${review.kind.toLowerCase()}s`;
-  return { path, timeout, as, user, body: JSON.stringify(review) };
+  return { path, timeout, as, user, judgedFor, namesContext, body: JSON.stringify(review) };
 }
 
 function ask(source: AccessSource, question: Question): Promise<OwnAnswer> {
-  const { path, body, accept = 'application/json', timeout, as = 'configured', user } = question;
+  const { path, body, accept = 'application/json', timeout, as = 'configured' } = question;
+  const { user, judgedFor, namesContext } = question;
   const headers = ['Accept', accept, 'User-Agent', 'kube-api-proxy'];
   if (body !== undefined) {
     headers.push('Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body)));
@@ -97,7 +96,7 @@ function ask(source: AccessSource, question: Question): Promise<OwnAnswer> {
     connection: 'any',
     // A GET, and a review, may be sent twice.
     isRepeatable: true,
-    user,
+    ...{ user, judgedFor, namesContext },
   } as const;
   const answer = new AnswerInMemory();
   let timer = setTimeout(() => call.fail(noCredential(timeout)), timeout);

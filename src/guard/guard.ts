@@ -1,5 +1,7 @@
 import type { Authentication } from '../authentication/authentication.js';
+import type { Clock } from '../lib/clock.js';
 import type { OptionOwner } from '../lib/option.js';
+import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
 import type { Operation, RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
 
@@ -22,6 +24,8 @@ export type RequestKind = 'inflight' | 'longrunning';
 export interface GuardParts {
   /** Undefined without authentication: everyone then acts as the kubeconfig's user. */
   readonly authentication: Authentication | undefined;
+  readonly metrics: { readonly authentication: Pick<AuthenticationMetrics, 'impersonated'> };
+  readonly clock: Clock;
   readonly slots: {
     /**
      * Takes a slot of each limit that counts a request. Returns a function that gives them back; later calls of it have no effect. Throws a

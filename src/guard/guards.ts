@@ -13,6 +13,7 @@ import { origin } from './origin.js';
 import { proxiedPage } from './proxied-page.js';
 import { readOnly } from './read-only.js';
 import { hostField, requestTarget } from './request-target.js';
+import { requestedUser } from './requested-user.js';
 import { resources } from './resources.js';
 
 /**
@@ -54,6 +55,8 @@ export const guards = [
   readOnly,
   namespaces,
   resources,
+  // May it act as whom it asks for? Only the API server knows.
+  requestedUser,
 ] as const satisfies readonly Guard[];
 
 /** Header fields that answers get for browsers, in this order, before a request is judged. */

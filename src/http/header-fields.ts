@@ -22,11 +22,6 @@ export function hasField(headers: RawHeaders, key: string): boolean {
   return indexOfField(headers, key) !== -1;
 }
 
-/** The fields without those of this name (in lower case). */
-export function withoutField(headers: RawHeaders, key: string): RawHeaders {
-  return headers.filter((_, index) => (headers[index - (index % 2)] as string).toLowerCase() !== key);
-}
-
 /** The index of the first field of this name (in lower case); -1 if there is none. */
 export function indexOfField(headers: RawHeaders, key: string): number {
   for (let index = 0; index < headers.length; index += 2) {

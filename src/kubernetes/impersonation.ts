@@ -57,11 +57,13 @@ export function hasImpersonationHeader(rawHeaders: readonly string[]): boolean {
   return false;
 }
 
-/**
- * The user that a request with these headers impersonates, read as the API server reads them, with the groups that it adds; undefined
- * without impersonation.
- */
-export function impersonatedUser(rawHeaders: readonly string[]): UserInfo | undefined {
+/** Whether a field belongs to an impersonation, as the API server reads it. `key` is the name in lower case. */
+export function isImpersonationField(key: string): boolean {
+  return key.startsWith(prefix);
+}
+
+/** The user whom the headers of a request name, read as the API server reads them; undefined if there is no name. */
+export function namedUser(rawHeaders: readonly string[]): UserInfo | undefined {
   let username: string | undefined;
   let uid: string | undefined;
   const groups: string[] = [];
@@ -70,7 +72,7 @@ export function impersonatedUser(rawHeaders: readonly string[]): UserInfo | unde
     const name = rawHeaders[index] as string;
     if (name.charCodeAt(0) !== 0x49 && name.charCodeAt(0) !== 0x69) continue;
     const key = name.toLowerCase();
-    if (!key.startsWith(prefix)) continue;
+    if (!isImpersonationField(key)) continue;
     const value = utf8Text(rawHeaders[index + 1] as string);
     if (key === 'impersonate-user') username ??= value;
     else if (key === 'impersonate-uid') uid ??= value;
@@ -80,20 +82,33 @@ export function impersonatedUser(rawHeaders: readonly string[]): UserInfo | unde
       extra.set(field, [...(extra.get(field) ?? []), value]);
     }
   }
-  if (username === undefined || username === '') return undefined;
-  return { username, uid, groups: withImpliedGroups(username, groups), extra };
+  return username === undefined || username === '' ? undefined : { username, uid, groups, extra };
+}
+
+/** The user whom a request with these headers impersonates, with the groups that the API server adds; undefined without impersonation. */
+export function impersonatedUser(rawHeaders: readonly string[]): UserInfo | undefined {
+  const named = namedUser(rawHeaders);
+  return named && { ...named, groups: withImpliedGroups(named.username, named.groups) };
 }
 
 /** A service account whose namespace and name are valid (apiserver `serviceaccount.SplitUsername`). */
 const serviceAccount =
-  /^system:serviceaccount:([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?):(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
+  /^system:serviceaccount:([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?):(?=.{1,253}$)([a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)$/;
+
+/** The service account of a user name; undefined if the API server takes the name for one of another user. */
+export function serviceAccountOf(
+  username: string,
+): { readonly namespace: string; readonly name: string } | undefined {
+  const [, namespace, name] = serviceAccount.exec(username) ?? [];
+  return namespace === undefined || name === undefined ? undefined : { namespace, name };
+}
 
 /**
  * Adds what the API server adds to an impersonated user's groups (apiserver `WithImpersonation`): those of a service account if no group is
  * named, and the group of all users who are authenticated, or of the anonymous one.
  */
 function withImpliedGroups(username: string, named: readonly string[]): readonly string[] {
-  const namespace = named.length === 0 ? serviceAccount.exec(username)?.[1] : undefined;
+  const namespace = named.length === 0 ? serviceAccountOf(username)?.namespace : undefined;
   const groups =
     namespace === undefined ? named : ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
   if (groups.includes('system:unauthenticated')) return groups;

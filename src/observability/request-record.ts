@@ -25,6 +25,8 @@ export class RequestRecord {
   code = 0;
   /** The caller's name; undefined if it is not known. */
   user: string | undefined;
+  /** The name of the user as whom the caller acts; undefined without impersonation by the caller. */
+  impersonatedUser: string | undefined;
   /** The request's Audit-ID, from the API server's answer. */
   auditId: string | undefined;
   /** The request's events for the audit log; undefined without an audit log. */
@@ -97,6 +99,7 @@ export class RequestRecord {
       remoteAddress: origin.remoteAddress,
       cluster: origin.cluster,
       user: this.user,
+      impersonatedUser: this.impersonatedUser,
       requestId: origin.requestId,
       traceparent: origin.traceparent,
       verb: info.verb,

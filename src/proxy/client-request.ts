@@ -15,8 +15,8 @@ import type { OpenStreams } from './open-streams.js';
 export interface ProxyContext extends DocumentPolicy {
   readonly openStreams: OpenStreams;
   /**
-   * Whether callers are authenticated. If so, every request acts as its caller, and the caller's credential is never sent to the API
-   * server.
+   * Whether callers are authenticated. If so, every request acts as its caller, or as whom the caller may impersonate, and the caller's
+   * credential is never sent to the API server.
    */
   readonly authenticates: boolean;
   /** The longest duration of a request that is not long-running, in milliseconds; 0 for no limit. */
@@ -43,7 +43,7 @@ interface Leg {
 /** Returns the request of a client in the form for the API server, for plain requests and upgrades. */
 export function upstreamRequest(
   { authenticates }: Pick<ProxyContext, 'authenticates'>,
-  { mount, path, raw, head, record, caller, endpoint }: RequestContext,
+  { mount, path, raw, head, record, caller, impersonated, endpoint }: RequestContext,
   { headers: added, body, connection, reader, isRepeatable }: Leg,
 ): UpstreamRequest {
   const headers = clientHeaders(head.rawHeaders, {
@@ -61,7 +61,9 @@ export function upstreamRequest(
     // A client may name its own credential in `Connection`, and then it is not sent on.
     bringsAuthorization:
       !authenticates && head.authorization !== undefined && hasField(headers, 'authorization'),
-    impersonation: authenticates ? caller && impersonationOf(caller) : 'configured',
+    impersonation: authenticates
+      ? caller && (impersonated?.headers ?? impersonationOf(caller))
+      : 'configured',
     // Behind a proxy subresource another program may have sent a 401, which its client has to see.
     hidesRefusal: authenticates && record.info.subresource !== 'proxy',
     judgedFor: endpoint.identity,

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { indexOfField, type RawHeaders } from '../http/header-fields.js';
 import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
+import { isImpersonationField } from '../kubernetes/impersonation.js';
 import type { RequestContext } from '../request/context.js';
 import { type CookieRequest, heldCookie } from './cookies.js';
 import { type DocumentPolicy, type DocumentRequest, documentFields, isLeftToGuards } from './documents.js';
@@ -10,7 +11,7 @@ import { type PrefixedRequest, relocate } from './location.js';
 export interface Additions {
   /**
    * Whether the client's own credentials are meant for this proxy. Then none of them is sent on: neither an Authorization header of any
-   * scheme nor a bearer token among WebSocket subprotocols.
+   * scheme nor a bearer token among WebSocket subprotocols. Nor are fields that name a user: the proxy itself says as whom a request acts.
    */
   readonly dropsCredentials: boolean;
   /** Value of the X-Request-Id header for a request that has none. */
@@ -58,7 +59,7 @@ export function clientHeaders(rawHeaders: RawHeaders, additions: Additions): str
     }
     if (key === 'audit-id' && additions.auditId !== undefined) continue;
     if (key === 'x-request-id') identified = true;
-    else if (additions.dropsCredentials && key === 'authorization') continue;
+    else if (additions.dropsCredentials && saysWho(key)) continue;
     else if (additions.dropsCredentials && key === 'sec-websocket-protocol') {
       const protocols = withoutBearerProtocol(value);
       if (protocols !== undefined) headers.push(name, protocols);
@@ -74,6 +75,11 @@ export function clientHeaders(rawHeaders: RawHeaders, additions: Additions): str
   }
   if (forwardedFor !== '') headers.push('X-Forwarded-For', forwardedFor);
   return headers;
+}
+
+/** Whether a field says who the client is, or as whom it acts. `key` is its name in lower case. */
+export function saysWho(key: string): boolean {
+  return key === 'authorization' || isImpersonationField(key);
 }
 
 /** The request properties that decide which header fields a response gets. */

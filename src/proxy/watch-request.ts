@@ -1,9 +1,10 @@
-import { withoutField } from '../http/header-fields.js';
+import type { RawHeaders } from '../http/header-fields.js';
 import { queryValue } from '../kubernetes/query.js';
 import type { RequestContext } from '../request/context.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import type { WatchRequest } from '../watches/watch-to-share.js';
 import type { ProxyContext } from './client-request.js';
+import { saysWho } from './headers.js';
 
 /** Whether a request is a watch of resources. A program behind a subresource may use the same words for something else. */
 export function isWatch({ head, record: { info } }: Pick<RequestContext, 'head' | 'record'>): boolean {
@@ -22,11 +23,16 @@ export function watchRequest(
     own,
     path: rawPath,
     query,
-    rawHeaders: authenticates ? withoutField(head.rawHeaders, 'authorization') : head.rawHeaders,
+    rawHeaders: authenticates ? withoutWho(head.rawHeaders) : head.rawHeaders,
     requestId: record.origin.requestId,
     expires: caller?.expires,
     attributes: attributesOf(request),
   };
+}
+
+/** The fields without those that say who the client is: the impersonation of the request says that. */
+function withoutWho(headers: RawHeaders): RawHeaders {
+  return headers.filter((_, index) => !saysWho((headers[index - (index % 2)] as string).toLowerCase()));
 }
 
 /** The access review's attributes for the watch (`ResourceAttributes` of authorization.k8s.io/v1). */

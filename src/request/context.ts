@@ -4,6 +4,7 @@ import type { Cluster } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
 import type { Http2Response } from '../http/http2-response.js';
 import { RequestHead, type RequestMessage } from '../http/request-head.js';
+import type { RequestedUser } from '../kubernetes/requested-user.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { RequestRecord } from '../observability/request-record.js';
 import type { Destination, Mount } from './mount.js';
@@ -48,6 +49,8 @@ export class RequestContext extends Operation {
   readonly reply: FastifyReply;
   /** The user who sends the request; undefined before authentication, and if callers are not authenticated. */
   caller: UserInfo | undefined;
+  /** As whom the caller acts, as the API server has permitted; undefined for a caller who acts under its own name. */
+  impersonated: RequestedUser | undefined;
   /** Counts, logs and audits the request. Accounting sets it before any guard runs. */
   record!: RequestRecord;
   /** The response as one of HTTP/2; undefined over HTTP/1.1. */

@@ -10,6 +10,7 @@ import { GuardChain, type GuardOptions } from '../guard/chain.js';
 import type { GuardParts } from '../guard/guard.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
 import { noSniff } from '../http/browser-fields.js';
+import type { Clock } from '../lib/clock.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
@@ -69,6 +70,7 @@ export interface ServerParts {
   /** The users in a kubeconfig for callers, one for each authentication method. */
   readonly callerEntries: KubeconfigFacts['users'];
   readonly slots: GuardParts['slots'];
+  readonly clock: Clock;
   /** Undefined if there is no audit log. */
   readonly audit: AuditLog | undefined;
 }

@@ -59,7 +59,13 @@ test('a token is valid in the clusters that know it, and one of a file in all of
   const { options, problems } = parseOptions({ argv, env: {} });
   assert.deepEqual(problems, []);
   const configured = await configureAuthentication(options, {
-    metrics: { attempted: ignore, cacheAsked: ignore, reviewed: ignore, tokenFileReloaded: ignore },
+    metrics: {
+      attempted: ignore,
+      cacheAsked: ignore,
+      reviewed: ignore,
+      impersonated: ignore,
+      tokenFileReloaded: ignore,
+    },
     logger: {} as unknown as MethodParts['logger'],
     env: {},
     clock: systemClock,

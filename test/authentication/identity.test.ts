@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AuthenticationError, admitUser, IdentityError } from '../../src/authentication/identity.js';
+import {
+  AuthenticationError,
+  admitUser,
+  checkIdentity,
+  IdentityError,
+} from '../../src/authentication/identity.js';
 
 const nobody = { allowed: new Set<string>(), serviceAccounts: false };
 const cluster = { allowed: new Set<string>(), serviceAccounts: true };
@@ -97,5 +102,46 @@ describe('an authenticated user', () => {
     assert.throws(() => admitUser(user(''), nobody), IdentityError, 'no name: the proxy itself');
     const extra = new Map([['', ['x']]]);
     assert.throws(() => admitUser(user('alice', [], { extra }), nobody), IdentityError);
+  });
+});
+
+describe('a user as whom a caller acts', () => {
+  const check = (name: string, groups: readonly string[], ...allowed: readonly string[]) =>
+    checkIdentity(user(name, groups), { allowed: new Set(allowed), serviceAccounts: true });
+
+  it('may be a service account, with the groups of its own namespace and of all who are authenticated', () => {
+    check(robot, []);
+    check(robot, ['dev', 'system:authenticated', 'system:serviceaccounts', 'system:serviceaccounts:shop']);
+    check('alice', ['dev', 'system:authenticated', '', 'dev']);
+  });
+
+  it('has no other name or group that Kubernetes reserves unless the options list it, and that is always a 403', () => {
+    const reserved: readonly (readonly [name: string, group?: string])[] = [
+      ['system:admin'],
+      ['system:anonymous'],
+      ['system:serviceaccount:shop:robot:x'],
+      ['system:serviceaccount:Shop:robot'],
+      ['system:serviceaccount:shop:ro_bot'],
+      [`system:serviceaccount:${'s'.repeat(64)}:robot`],
+      [`system:serviceaccount:shop:${'r'.repeat(254)}`],
+      ['kubeadm:admin'],
+      ['alice', 'system:masters'],
+      ['alice', 'system:unauthenticated'],
+      ['alice', 'system:serviceaccounts'],
+      ['alice', 'system:serviceaccounts:shop'],
+      ['alice', 'kubeadm:cluster-admins'],
+      [robot, 'system:masters'],
+      [robot, 'system:serviceaccounts:kube-system'],
+      ['system:anonymous', 'dev'],
+    ];
+    for (const [name, group] of reserved) {
+      const groups = group === undefined ? [] : [group];
+      assert.throws(
+        () => check(name, groups),
+        (error: unknown) => error instanceof IdentityError && error.code === 403,
+        `${name} ${group}`,
+      );
+      check(name, groups, name, ...groups);
+    }
   });
 });

@@ -41,6 +41,11 @@ helmTest('the chart says which values do not belong together, all in one message
       ],
       /callers\.serviceAccounts needs tokenReview/,
     ],
+    [['impersonation.groups=["testers"]'], /impersonation\.groups needs impersonation\.enabled/],
+    [
+      ['impersonation.enabled=true', 'impersonation.users=["carol"]'],
+      /impersonation\.users is for callers\.mode `named`/,
+    ],
     [['ingress.enabled=true'], /ingress\.enabled needs publicURL with a host name/],
     [
       ['tlsRoute.parentRefs=[{"name":"edge"}]', 'publicURL="https://192.0.2.1"'],

@@ -70,6 +70,16 @@ describe('a proxy that authenticates its callers', () => {
     }
   });
 
+  it('lets those fields pass by which a caller may ask to act as another user, and in no other spelling', () => {
+    const allowed = /^impersonate-user$/i;
+    rejectClaimedIdentity(['Impersonate-User', 'a', 'IMPERSONATE-USER', 'b'], allowed);
+    for (const name of ['Impersonate_User', 'Impersonate-Users', 'X-Impersonate-User-', 'X-Remote-User']) {
+      const reject = () => rejectClaimedIdentity(['Impersonate-User', 'a', name, 'b'], allowed);
+      if (name.startsWith('X-I')) reject();
+      else assert.throws(reject, (error: unknown) => error instanceof Rejection && error.code === 403, name);
+    }
+  });
+
   it('rejects a second Authorization header, whatever both contain', () => {
     for (const [one, other] of [
       ['Authorization', 'Authorization'],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { requestedUser } from '../../src/kubernetes/requested-user.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { CallAccounting, upstreamRequest } from '../../src/proxy/client-request.js';
 import type { RequestContext } from '../../src/request/context.js';
@@ -41,6 +42,31 @@ for (const [which, leg] of Object.entries(legs)) {
       assert.deepEqual(valuesOf(headers, 'authorization'), ['Bearer own']);
       assert.deepEqual(headers.slice(-4), ['Impersonate-User', 'alice', 'Impersonate-Group', 'dev']);
       assert.ok(!headers.includes('Bearer theirs') && !headers.includes('configured'));
+    });
+
+    it('acts as whom its caller may impersonate, by the fields that the guards judged and no other', () => {
+      const fields = ['impersonate-user', 'carol', 'Impersonate-Extra-%41b', 'x'];
+      const requested = { ...(requestedUser(fields) ?? assert.fail()) };
+      const rawHeaders = [
+        ...theirs,
+        ...fields,
+        'Impersonate-Group',
+        'root',
+        'Connection',
+        'impersonate-user',
+      ];
+      const request = Object.assign(clientRequest({ rawHeaders, caller: alice }), {
+        impersonated: requested,
+      });
+      const headers = headersOf(true, request);
+      assert.deepEqual(headers.slice(-4), fields);
+      assert.equal(headers.filter((name, at) => at % 2 === 0 && /^impersonate/i.test(name)).length, 2);
+      // A caller who names nobody acts as itself, whatever fields have passed the guards.
+      const own = headersOf(true, clientRequest({ rawHeaders, caller: alice }));
+      assert.deepEqual(valuesOf(own, 'impersonate-user'), ['alice']);
+      assert.deepEqual(valuesOf(own, 'impersonate-group'), ['dev']);
+      const nobody = Object.assign(clientRequest({ rawHeaders }), { impersonated: requested });
+      assert.throws(() => headersOf(true, nobody), StatusError);
     });
 
     it('is not created without a user if callers are authenticated, even if a guard has failed', () => {

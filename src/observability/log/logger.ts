@@ -142,6 +142,7 @@ export interface RequestOrigin {
 /** The fields of a line about a request; the line leaves out undefined ones. */
 export interface RequestLineFields extends RequestOrigin {
   readonly user: string | undefined;
+  readonly impersonatedUser: string | undefined;
   readonly verb: string;
   readonly apiGroup: string | undefined;
   readonly version: string | undefined;
@@ -175,6 +176,8 @@ export function createRequestLines(
     if (remoteAddress !== undefined) line += `,"remoteAddress":"${remoteAddress}"`;
     if (fields.cluster !== undefined) line += `,"cluster":${quote(fields.cluster)}`;
     if (fields.user !== undefined) line += `,"user":${quote(fields.user)}`;
+    if (fields.impersonatedUser !== undefined)
+      line += `,"impersonatedUser":${quote(fields.impersonatedUser)}`;
     line += `,"requestId":${quote(fields.requestId)}`;
     if (traceparent !== undefined) line += `,"traceparent":${quote(traceparent)}`;
     line += `,"verb":"${fields.verb}"`;

@@ -5,6 +5,10 @@ const results = ['success', 'failure', 'error'] as const;
 /** `error` means that the method could not decide. */
 type AuthenticationResult = (typeof results)[number];
 
+const impersonationResults = ['allowed', 'refused', 'error'] as const;
+/** `error` means that the API server did not say whether the caller may. */
+type ImpersonationResult = (typeof impersonationResults)[number];
+
 /** The metrics of callers' authentication. */
 export interface AuthenticationMetrics {
   /** @param method The method that recognized the credential; `none` if no method did. */
@@ -13,6 +17,8 @@ export interface AuthenticationMetrics {
   cacheAsked(isHit: boolean): void;
   /** A TokenReview took this many seconds. */
   reviewed(seconds: number): void;
+  /** A caller asked to act as another user. */
+  impersonated(result: ImpersonationResult): void;
   /** The changed file of --token-auth-file was read, and could be used or not. */
   tokenFileReloaded(isUsable: boolean): void;
 }
@@ -52,6 +58,12 @@ export function createAuthenticationMetrics(
     labelNames: ['result'],
     registers,
   });
+  const impersonations = new Counter({
+    name: 'kube_api_proxy_impersonation_requests_total',
+    help: 'Requests by which callers asked to act as another user, by whether they were let.',
+    labelNames: ['result'],
+    registers,
+  });
   const counters = new Map(
     methods.map(method => [
       method,
@@ -60,6 +72,7 @@ export function createAuthenticationMetrics(
   );
   for (const method of methods) for (const result of results) attempts.inc({ method, result }, 0);
   for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
+  for (const result of impersonationResults) impersonations.inc({ result }, 0);
   const hits = cache.labels('hit');
   const misses = cache.labels('miss');
   hits.inc(0);
@@ -69,6 +82,7 @@ export function createAuthenticationMetrics(
     attempted: (method, result) => counters.get(method)?.[result]?.inc(),
     cacheAsked: isHit => (isHit ? hits : misses).inc(),
     reviewed: seconds => reviews.observe(seconds),
+    impersonated: result => impersonations.inc({ result }),
     tokenFileReloaded: isUsable => reloads.inc({ result: isUsable ? 'success' : 'failure' }),
   };
 }

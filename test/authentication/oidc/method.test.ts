@@ -34,7 +34,13 @@ it('only id-tokens that wait for their issuer count for the limit of their addre
   const { options } = parseOptions({ argv, env: {} });
   const ignore = () => {};
   const { authenticator, check, start, close } = await openIdConnect.create(options, {
-    metrics: { attempted: ignore, cacheAsked: ignore, reviewed: ignore, tokenFileReloaded: ignore },
+    metrics: {
+      attempted: ignore,
+      cacheAsked: ignore,
+      reviewed: ignore,
+      impersonated: ignore,
+      tokenFileReloaded: ignore,
+    },
     logger: { info: ignore, warn: ignore } as unknown as MethodParts['logger'],
     env: {},
     clock: systemClock,

@@ -31,6 +31,7 @@ describe('a line of the pretty log', () => {
     const start = '[18:47:06.147] INFO: GET /api/v1/namespaces/default/pods/web-0';
     assert.equal(line(request), `${start} 200, 3.21 ms, 4.12 kB\n`);
     assert.equal(line({ ...request, user: 'alice' }), `${start} 200, 3.21 ms, 4.12 kB, alice\n`);
+    assert.match(line({ ...request, user: 'alice', impersonatedUser: 'carol' }), / kB, alice as carol\n$/);
     const { bytes, durationMs, ...open } = request;
     assert.ok(bytes + durationMs > 0);
     assert.equal(line({ ...open, msg: 'request open' }), `${start} 200, open\n`);

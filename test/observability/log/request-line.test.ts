@@ -13,6 +13,7 @@ const every: RequestLineFields = {
   remoteAddress: '2001:db8::1',
   cluster: 'dev',
   user: 'system:serviceaccount:default:"web"',
+  impersonatedUser: 'carol <"c">',
   requestId: '0b5c5bd2-5b8e-4a0c-9d3c-2f9b8f7d2a10',
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   verb: 'get',
@@ -33,7 +34,7 @@ const necessary = ['method', 'path', 'requestId', 'verb', 'code'];
 
 /** The fields whose text comes from clients and servers. */
 const texts = [
-  ...(['path', 'user', 'requestId', 'traceparent', 'apiGroup', 'version'] as const),
+  ...(['path', 'user', 'impersonatedUser', 'requestId', 'traceparent', 'apiGroup', 'version'] as const),
   ...(['resource', 'subresource', 'namespace', 'resourceName', 'auditId'] as const),
 ];
 

@@ -99,11 +99,12 @@ function headerValues(request: IncomingMessage, name: string): string[] {
 function readImpersonation(request: IncomingMessage): UserInfo | undefined {
   const username = request.headers['impersonate-user']?.toString() ?? '';
   const groups = headerValues(request, 'impersonate-group');
-  const uid = request.headers['impersonate-uid']?.toString();
+  const uid = request.headers['impersonate-uid']?.toString() || undefined;
   const extra: Record<string, string[]> = {};
   for (const name of Object.keys(request.headers)) {
     if (!name.startsWith('impersonate-extra-')) continue;
-    extra[decodeURIComponent(name.slice('impersonate-extra-'.length))] = headerValues(request, name);
+    const key = decodeURIComponent(name.slice('impersonate-extra-'.length));
+    extra[key] = [...(extra[key] ?? []), ...headerValues(request, name)];
   }
   const more = groups.length > 0 || uid !== undefined || Object.keys(extra).length > 0;
   if (username === '') {
@@ -120,7 +121,7 @@ function readImpersonation(request: IncomingMessage): UserInfo | undefined {
 
 type Question = Pick<RequestAttributes, 'group' | 'resource' | 'subresource' | 'name' | 'namespace'>;
 
-/** The authorizer's checks for an impersonation: one each for the user, its groups, uid and extra fields. */
+/** The authorizer's checks for an impersonation: one each for the user, its groups, extra fields and uid, in this order. */
 function impersonationQuestions(target: UserInfo): Question[] {
   const core = (resource: string, name: string, namespace = '') => ({
     ...{ group: '', resource, subresource: '', name, namespace },
@@ -132,15 +133,30 @@ function impersonationQuestions(target: UserInfo): Question[] {
     name,
     namespace: '',
   });
-  const [, namespace, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(target.username) ?? [];
+  const [, namespace, account] = serviceAccount.exec(target.username) ?? [];
   return [
     account === undefined ? core('users', target.username) : core('serviceaccounts', account, namespace),
     ...target.groups.map(name => core('groups', name)),
-    ...(target.uid === undefined ? [] : [other('uids', '', target.uid)]),
     ...Object.entries(target.extra ?? {}).flatMap(([key, values]) =>
       values.map(value => other('userextras', key, value)),
     ),
+    ...(target.uid === undefined ? [] : [other('uids', '', target.uid)]),
   ];
+}
+
+/** Valid names have no capital letters and no underscore; kube-apiserver checks more. */
+const serviceAccount = /^system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)$/;
+
+/** The groups of an impersonated user, with those that the server adds. */
+function allGroups({ username, groups }: UserInfo): readonly string[] {
+  const [, namespace] = serviceAccount.exec(username) ?? [];
+  const named =
+    groups.length > 0 || namespace === undefined
+      ? groups
+      : ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
+  if (named.includes('system:unauthenticated')) return named;
+  const all = username === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated';
+  return named.includes(all) ? named : [...named, all];
 }
 
 /**
@@ -157,6 +173,5 @@ export function impersonate(
   for (const question of impersonationQuestions(target)) {
     may({ verb: 'impersonate', isResourceRequest: true, path: '', version: 'v1', ...question });
   }
-  const authenticated = target.username === 'system:anonymous' ? [] : ['system:authenticated'];
-  return { ...target, groups: [...new Set([...target.groups, ...authenticated])] };
+  return { ...target, groups: allGroups(target) };
 }

@@ -17,6 +17,16 @@
 {{- if and $callers.serviceAccounts (not .Values.tokenReview) }}
 {{- $problems = append $problems "callers.serviceAccounts needs tokenReview: only the API server knows the tokens of service accounts." }}
 {{- end }}
+{{- if and (eq $callers.mode "everyone") .Values.impersonation.users }}
+{{- $problems = append $problems "impersonation.users is for callers.mode `named`: with `everyone` the gateway may act as every user." }}
+{{- end }}
+{{- if not .Values.impersonation.enabled }}
+{{- range $key, $value := .Values.impersonation }}
+{{- if $value }}
+{{- $problems = append $problems (printf "impersonation.%s needs impersonation.enabled." $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if not (or .Values.oidc.issuerURL .Values.tokenReview .Values.tokens.secretName .Values.clientCA) }}
 {{- $problems = append $problems "Callers cannot authenticate: set at least one of oidc.issuerURL, tokenReview, tokens.secretName and clientCA." }}
 {{- end }}

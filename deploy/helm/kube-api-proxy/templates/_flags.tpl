@@ -47,6 +47,10 @@
 {{- if .Values.clientCA }}
 - --client-ca-file=/etc/kube-api-proxy/authorities/clients.crt
 {{- end }}
+{{- if .Values.impersonation.enabled }}
+# kubectl --as: callers may act as others whom the API server lets them impersonate.
+- --allow-impersonation
+{{- end }}
 # exec and attach are RBAC's to allow, too.
 - --reject-paths=
 {{- with .Values.limits }}

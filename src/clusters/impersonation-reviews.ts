@@ -1,0 +1,109 @@
+import { impersonationOf } from '../kubernetes/impersonation.js';
+import { forbiddenMessage, type ImpersonatedAttribute } from '../kubernetes/requested-user.js';
+import { StatusError } from '../kubernetes/status.js';
+import type { UserInfo } from '../kubernetes/user-info.js';
+import type { Clock } from '../lib/clock.js';
+import { digest } from '../lib/digest.js';
+import { Moment } from '../lib/moment.js';
+import { SharedCapacity } from '../lib/shared-capacity.js';
+import { refusedCredential, UpstreamError } from '../transport/upstream-error.js';
+import { ReviewError, reviewAccess } from './access-review.js';
+import type { Cluster } from './cluster.js';
+import type { Endpoint } from './endpoint.js';
+
+/** Who asks to impersonate, and the API server that decides. */
+interface Impersonator {
+  readonly caller: UserInfo;
+  readonly cluster: Cluster;
+  /** The endpoint that the caller's request is judged for. No other one may answer a review. */
+  readonly endpoint: Endpoint;
+  readonly mount: { readonly namesContext: boolean };
+}
+
+/** Milliseconds for which the API server's permission is valid. */
+const lifetime = 10_000;
+/** How many permissions are remembered, over all clusters. */
+const capacity = 4096;
+
+/**
+ * Asks the API server whether a caller may impersonate, by reviews that are sent as the caller. Only permissions are remembered, each for
+ * one endpoint and one caller with all that is known of the caller.
+ */
+export class ImpersonationReviews {
+  readonly #clock: Clock;
+  readonly #capacity = new SharedCapacity(capacity);
+  /** When each permission was asked for. */
+  readonly #permissions = new WeakMap<Endpoint, Map<string, Moment>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Resolves if the caller may impersonate all of these. Rejects with a StatusError: of 403 in the API server's words about the first one
+   * that the caller may not impersonate, of 503 if the API server does not say it, of 502 if it refuses the proxy's own credential.
+   */
+  async permit(impersonator: Impersonator, attributes: readonly ImpersonatedAttribute[]): Promise<void> {
+    const reviews = await Promise.allSettled(attributes.map(asked => this.#review(impersonator, asked)));
+    const [failed] = reviews.filter(review => review.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #review(impersonator: Impersonator, asked: ImpersonatedAttribute): Promise<void> {
+    const { caller, cluster, endpoint, mount } = impersonator;
+    const as = impersonationOf(caller);
+    const permissions = this.#permissionsAt(endpoint);
+    const key = digest([as, asked]);
+    const permitted = permissions.get(key);
+    if (permitted !== undefined && permitted.age < lifetime) return;
+    const since = new Moment(this.#clock);
+    const status = await reviewAccess(
+      cluster,
+      'SelfSubjectAccessReview',
+      { resourceAttributes: asked },
+      { as, judgedFor: endpoint.identity, namesContext: mount.namesContext },
+    ).catch((error: Error) => {
+      throw withoutAnswer(error);
+    });
+    const { allowed, reason, evaluationError } = status;
+    // The API server refuses an impersonation about which its authorizer has an error, whatever else that says.
+    if (allowed !== true || (evaluationError ?? '') !== '') {
+      throw new StatusError(
+        403,
+        forbiddenMessage(caller.username, asked, typeof reason === 'string' ? reason : ''),
+      );
+    }
+    this.#capacity.set(permissions, key, since);
+  }
+
+  #permissionsAt(endpoint: Endpoint): Map<string, Moment> {
+    let permissions = this.#permissions.get(endpoint);
+    if (permissions === undefined) {
+      permissions = this.#capacity.createMap();
+      this.#permissions.set(endpoint, permissions);
+    }
+    return permissions;
+  }
+}
+
+/** The error for the caller when a review has no answer, or another one than whether the caller is allowed. */
+function withoutAnswer(error: Error): StatusError {
+  if (error instanceof StatusError && error.code === 503) return error;
+  if (error instanceof ReviewError) {
+    if (error.status === 401) return refusedCredential();
+    // The caller may not ask, or the proxy may not act as the caller.
+    if (error.status < 500 && error.status !== 429) return new StatusError(403, messageOf(error));
+  }
+  const reason = error instanceof UpstreamError ? error.reason : 'other';
+  const message = `it is not known whether you may impersonate: ${error.message}`;
+  return new UpstreamError(503, reason, message, { cause: error });
+}
+
+/** The message of the API server's Status. */
+function messageOf({ body, message }: ReviewError): string {
+  try {
+    return String((JSON.parse(body) as { message?: unknown }).message ?? message);
+  } catch {
+    return message;
+  }
+}

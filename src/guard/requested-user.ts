@@ -1,0 +1,60 @@
+import { checkIdentity } from '../authentication/identity.js';
+import { type AuthenticationOptions, authenticationMethods, methodsOn } from '../authentication/methods.js';
+import { ImpersonationReviews } from '../clusters/impersonation-reviews.js';
+import { hasImpersonationHeader } from '../kubernetes/impersonation.js';
+import { requestedUser as readRequestedUser } from '../kubernetes/requested-user.js';
+import { StatusError } from '../kubernetes/status.js';
+import type { UserInfo } from '../kubernetes/user-info.js';
+import type { RequestContext } from '../request/context.js';
+import { apiMounts, type Check, type Guard, type GuardParts } from './guard.js';
+import { Rejection } from './rejection.js';
+
+type Options = Pick<AuthenticationOptions, 'allowImpersonation' | 'allowSystemIdentities'>;
+
+/** A caller acts as another user only if the API server lets the caller impersonate that one: `kubectl --as`. */
+export const requestedUser = {
+  name: 'requested user',
+  options: {},
+  reasons: ['impersonation', 'bad_request'],
+  judges: apiMounts,
+
+  problems(options: AuthenticationOptions) {
+    if (!options.allowImpersonation || methodsOn(options).length > 0) return [];
+    const ways = authenticationMethods.map(({ flag }) => flag).join(', ');
+    return [
+      `--allow-impersonation needs a method of authentication (${ways}): it is about what each caller may do`,
+    ];
+  },
+
+  create(
+    { allowImpersonation, allowSystemIdentities }: Options,
+    { authentication, metrics, clock }: GuardParts,
+  ): Check | undefined {
+    if (!allowImpersonation || authentication === undefined) return undefined;
+    const rules = { allowed: new Set(allowSystemIdentities), serviceAccounts: true };
+    const reviews = new ImpersonationReviews(clock);
+    const { impersonated } = metrics.authentication;
+
+    const judge = async (request: RequestContext): Promise<void> => {
+      const { cluster, endpoint, mount } = request;
+      const requested = readRequestedUser(request.head.rawHeaders);
+      if (requested === undefined) return;
+      checkIdentity(requested.user, rules);
+      const caller = request.caller as UserInfo;
+      await reviews.permit({ caller, cluster, endpoint, mount }, requested.attributes);
+      request.impersonated = requested;
+      request.record.impersonatedUser = requested.user.username;
+      impersonated('allowed');
+    };
+    return request =>
+      hasImpersonationHeader(request.head.rawHeaders)
+        ? judge(request).catch((error: Error) => {
+            const isRefusal = error instanceof StatusError && error.code < 500;
+            impersonated(isRefusal ? 'refused' : 'error');
+            if (!isRefusal) throw error;
+            const reason = error.code === 400 ? 'bad_request' : 'impersonation';
+            throw new Rejection(error.code, reason, error.message);
+          })
+        : undefined;
+  },
+} as const satisfies Guard;

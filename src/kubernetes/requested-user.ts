@@ -1,0 +1,100 @@
+import type { RawHeaders } from '../http/header-fields.js';
+import { isImpersonationField, namedUser, serviceAccountOf } from './impersonation.js';
+import { StatusError } from './status.js';
+import type { UserInfo } from './user-info.js';
+
+/** What a caller needs a right to impersonate: `ResourceAttributes` of authorization.k8s.io/v1. */
+export interface ImpersonatedAttribute {
+  readonly verb: 'impersonate';
+  readonly group: string;
+  readonly version: 'v1';
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** A user as whom a caller asks to act (`kubectl --as`). */
+export interface RequestedUser {
+  /** As the client named it, without the groups that the API server adds. */
+  readonly user: UserInfo;
+  /** The client's Impersonate-* fields: name, value, … */
+  readonly headers: RawHeaders;
+  /** In the order in which the API server of Kubernetes 1.34 judges them (apiserver `WithImpersonation`). */
+  readonly attributes: readonly ImpersonatedAttribute[];
+}
+
+/** Each value costs the API server a review. */
+const mostValues = 64;
+/** The fields that have one value, which may be empty. */
+const single: ReadonlySet<string> = new Set(['impersonate-user', 'impersonate-uid']);
+
+/**
+ * The user whom the Impersonate-* fields of a request name, read as the API server reads them; undefined if they name none. Throws a
+ * StatusError of 400 if they name a group, uid or extra field of no user (since Kubernetes 1.35, `processImpersonationHeaders`); and if
+ * there are two users or uids, more than 64 values, or a value that is not UTF-8, so that no review could name it exactly.
+ */
+export function requestedUser(rawHeaders: RawHeaders): RequestedUser | undefined {
+  const headers: string[] = [];
+  const seen = new Set<string>();
+  let namesAny = false;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    const value = rawHeaders[index + 1] as string;
+    const key = name.toLowerCase();
+    if (!isImpersonationField(key)) continue;
+    if (single.has(key) && seen.has(key))
+      throw new StatusError(400, `the request has more than one ${name} header`);
+    seen.add(key);
+    headers.push(name, value);
+    namesAny ||= value !== '' || !single.has(key);
+  }
+  if (!namesAny) return undefined;
+  const user = namedUser(headers);
+  if (user === undefined) {
+    throw new StatusError(400, 'the request impersonates a group, a uid or an extra field, but no user');
+  }
+  const attributes = attributesOf(user);
+  if (attributes.length > mostValues) {
+    throw new StatusError(400, `the request impersonates more than ${mostValues} values`);
+  }
+  if (attributes.some(({ name, subresource = '' }) => `${name}${subresource}`.includes('\ufffd'))) {
+    throw new StatusError(400, 'the request impersonates a value that is not UTF-8');
+  }
+  return { user, headers, attributes };
+}
+
+function attributesOf({ username, uid = '', groups, extra }: UserInfo): ImpersonatedAttribute[] {
+  const core = { verb: 'impersonate', group: '', version: 'v1' } as const;
+  const other = { ...core, group: 'authentication.k8s.io' };
+  const account = serviceAccountOf(username);
+  return [
+    account === undefined
+      ? { ...core, resource: 'users', name: username }
+      : { ...core, resource: 'serviceaccounts', ...account },
+    ...groups.map(name => ({ ...core, resource: 'groups', name })),
+    ...[...extra].flatMap(([subresource, values]) =>
+      values.map(name => ({ ...other, resource: 'userextras', subresource, name })),
+    ),
+    ...(uid === '' ? [] : [{ ...other, resource: 'uids', name: uid }]),
+  ];
+}
+
+/**
+ * The API server's message for a user who may not impersonate this (apiserver `ForbiddenStatusError`, apimachinery `NewForbidden`).
+ *
+ * @param reason What the authorizer says about it; may be empty.
+ */
+export function forbiddenMessage(
+  username: string,
+  { group, resource, subresource = '', namespace = '', name }: ImpersonatedAttribute,
+  reason: string,
+): string {
+  const kind = group === '' ? resource : `${resource}.${group}`;
+  const object = name === '' ? kind : `${kind} ${JSON.stringify(name)}`;
+  const whole = JSON.stringify(subresource === '' ? resource : `${resource}/${subresource}`);
+  const where = namespace === '' ? 'at the cluster scope' : `in the namespace "${namespace}"`;
+  const what = `User ${JSON.stringify(username)} cannot impersonate resource ${whole} in API group "${group}" ${where}`;
+  const escaped = what.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return `${object} is forbidden: ${escaped}${reason === '' ? '' : `: ${reason}`}`;
+}

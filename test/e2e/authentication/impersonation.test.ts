@@ -1,0 +1,416 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, type TestContext, test } from 'node:test';
+import { anyApiServer, embedded } from '../../support/any-api-server.js';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
+import { send } from '../../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
+import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { connectRaw } from '../../support/clients/raw-http.js';
+import { eventually } from '../../support/eventually.js';
+import type { Policy } from '../../support/fake-api-server/authorization.js';
+import { startGateway } from '../../support/proxy/gateway.js';
+import { startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
+import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
+import { bothLegs, passed, probe } from '../credential-probe.js';
+import { assertStatus, send as sendRaw } from '../leg.js';
+
+const server = await anyApiServer({ after });
+
+/** May act as alice, as a service account and as some of the system, and may do nothing itself. */
+const lead = `lead-${randomUUID()}`;
+/** May do nothing. */
+const peer = `peer-${randomUUID()}`;
+const account = 'system:serviceaccount:default:robot';
+const impersonate = { verbs: ['impersonate'] };
+const core = { ...impersonate, apiGroups: [''] };
+const other = { ...impersonate, apiGroups: ['authentication.k8s.io'] };
+await server.grant(lead, [
+  { ...core, resources: ['users'], resourceNames: ['alice', 'system:anonymous', 'system:admin'] },
+  { ...core, resources: ['groups'], resourceNames: ['ops', 'system:masters', 'system:unauthenticated'] },
+  { ...core, resources: ['serviceaccounts'], resourceNames: ['robot'] },
+  { ...other, resources: ['uids'], resourceNames: ['7'] },
+  { ...other, resources: ['userextras/scopes'], resourceNames: ['view', 'edit'] },
+]);
+
+const tokenFile = `lead-token,${lead},,"dev"\npeer-token,${peer},,\nalice-token,alice,,"dev"\n`;
+const byLead = 'Authorization: Bearer lead-token';
+const byPeer = 'Authorization: Bearer peer-token';
+const asAlice = 'Impersonate-User: alice';
+
+function start(t: TestContext, ...args: readonly string[]) {
+  const run = startInProcess;
+  return startGateway(t, { run, server, tokenFile, args: ['--allow-impersonation', ...args] });
+}
+
+const shared = await startGateway(
+  { after },
+  { run: startInProcess, server, tokenFile, args: ['--allow-impersonation'] },
+);
+
+/** Sends a probe over each leg, which has to reach the API server once, and returns whom it acts as there. */
+async function actsAs(headers: readonly string[], { proxy } = shared): Promise<unknown> {
+  const found: unknown[] = [];
+  for (const leg of bothLegs) {
+    const { arrived } = await probe(proxy, server, leg, { headers: [byLead, ...headers] });
+    assert.equal(arrived.length, 1, `${leg} ${headers.join()}`);
+    assert.equal(arrived[0]?.user?.username, server.proxyName);
+    found.push(arrived[0]?.impersonated);
+  }
+  assert.deepEqual(found[0], found[1]);
+  return found[0];
+}
+
+/** Sends a probe over each leg, which the proxy has to refuse itself. */
+async function isRefused(
+  headers: readonly string[],
+  code: number,
+  message: RegExp,
+  { proxy } = shared,
+): Promise<void> {
+  for (const leg of bothLegs) {
+    const { answer, arrived } = await probe(proxy, server, leg, { headers });
+    assert.match(assertStatus(answer, code, headers.join()), message);
+    assert.equal(arrived.length, 0, headers.join());
+  }
+}
+
+describe('a caller who may impersonate', { concurrency: 4 }, () => {
+  test('acts as the user whom it names, and without that as itself', async () => {
+    for (const leg of bothLegs) {
+      const own = await probe(shared.proxy, server, leg, { headers: [byLead] });
+      assert.match(assertStatus(own.answer, 403, leg), new RegExp(`User "${lead}" cannot`));
+      const { code } = await probe(shared.proxy, server, leg, { headers: [byLead, asAlice] });
+      assert.equal(code, passed(leg));
+    }
+    assert.deepEqual(await actsAs([asAlice]), { username: 'alice', groups: ['system:authenticated'] });
+    const more = ['Impersonate-Group: ops', 'Impersonate-Uid: 7', 'Impersonate-Extra-Scopes: view'];
+    assert.deepEqual(await actsAs([...more, asAlice, 'Impersonate-Extra-Scopes: edit']), {
+      username: 'alice',
+      uid: '7',
+      groups: ['ops', 'system:authenticated'],
+      extra: { scopes: ['view', 'edit'] },
+    });
+    // An empty name and uid name nobody, as at the API server.
+    const itself = { username: lead, groups: ['dev', 'system:authenticated'] };
+    assert.deepEqual(await actsAs(['Impersonate-User:', 'Impersonate-Uid:']), itself);
+  });
+
+  test('acts as a service account, which has its own groups only if no group is named', async () => {
+    const ofAccount = ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'];
+    assert.deepEqual(await actsAs([`Impersonate-User: ${account}`]), {
+      username: account,
+      groups: ofAccount,
+    });
+    assert.deepEqual(await actsAs([`Impersonate-User: ${account}`, 'Impersonate-Group: ops']), {
+      username: account,
+      groups: ['ops', 'system:authenticated'],
+    });
+  });
+
+  test('is understood in every spelling that the API server understands, whatever Connection names', async () => {
+    const alice = { username: 'alice', groups: ['ops', 'system:authenticated'], extra: { scopes: ['view'] } };
+    for (const headers of [
+      ['IMPERSONATE-USER: alice', 'impersonate-group: ops', 'impersonate-extra-SCOPES: view'],
+      [asAlice, 'Impersonate-Group:   ops  ', 'Impersonate-Extra-%73c%6Fpes: view'],
+      [
+        'Connection: Impersonate-User, impersonate-group, Impersonate-Extra-Scopes',
+        ...[asAlice, 'Impersonate-Group: ops', 'Impersonate-Extra-Scopes: view'],
+      ],
+    ]) {
+      assert.deepEqual(await actsAs(headers), alice, headers.join());
+    }
+  });
+
+  test('does not become anybody by a field that only some programs take for one of these, nor by a trailer', async () => {
+    for (const field of [
+      ...[
+        'Impersonate_User: alice',
+        'Impersonate.User: alice',
+        'Impersonate: alice',
+        'Impersonate-Users: alice',
+      ],
+      ...[
+        'Impersonate-Anything: x',
+        'Impersonate-Extra_scopes: view',
+        'X-Remote-User: alice',
+        'X_Remote_Group: ops',
+      ],
+    ]) {
+      await isRefused([byLead, field], 403, /headers are not accepted/);
+      await isRefused([byLead, asAlice, field], 403, /headers are not accepted/);
+    }
+    const { raw } = await sendRaw(shared.proxy.port, {
+      method: 'POST',
+      target: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+      headers: [
+        byLead,
+        'Content-Type: application/json',
+        'Transfer-Encoding: chunked',
+        'Trailer: Impersonate-User',
+      ],
+      rest: '2\r\n{}\r\n0\r\nImpersonate-User: alice\r\n\r\n',
+    });
+    assert.match(raw, /^HTTP\/1\.1 201 /);
+    assert.match(raw, new RegExp(`"username":"${lead}"`));
+  });
+
+  test('is refused for what is no user, or more than one', async () => {
+    for (const [message, ...headers] of [
+      [/but no user/, 'Impersonate-Group: ops'],
+      [/but no user/, 'Impersonate-Uid: 7', 'Impersonate-User:'],
+      [/but no user/, 'Impersonate-Extra-Scopes:'],
+      [/more than one Impersonate-User/, asAlice, asAlice],
+      [/more than one impersonate-user/, asAlice, 'impersonate-user: carol'],
+      [/more than one Impersonate-Uid/, asAlice, 'Impersonate-Uid: 7', 'Impersonate-Uid:'],
+      [/not UTF-8/, 'Impersonate-User: alic\xe9'],
+      [/not UTF-8/, asAlice, 'Impersonate-Extra-%FF: x'],
+      [/more than 64 values/, asAlice, ...Array<string>(64).fill('Impersonate-Group: ops')],
+    ] as const) {
+      await isRefused([byLead, ...headers], 400, message);
+    }
+    const most = Array<string>(63).fill('Impersonate-Group: ops');
+    assert.equal(
+      (await probe(shared.proxy, server, 'plain', { headers: [byLead, asAlice, ...most] })).code,
+      200,
+    );
+  });
+
+  test('is refused in the API server’s words about the first value that it may not impersonate', async () => {
+    const cannot = (object: string, resource: string, group = '') =>
+      new RegExp(
+        `^${object} is forbidden: User "${lead}" cannot impersonate resource "${resource}" in API group "${group}" at the cluster scope$`,
+      );
+    const uids = cannot('uids\\.authentication\\.k8s\\.io "8"', 'uids', 'authentication.k8s.io');
+    const extra = cannot(
+      'userextras\\.authentication\\.k8s\\.io "all"',
+      'userextras/scopes',
+      'authentication.k8s.io',
+    );
+    const [uid, scope, group] = [
+      'Impersonate-Uid: 8',
+      'Impersonate-Extra-Scopes: all',
+      'Impersonate-Group: admins',
+    ];
+    for (const [message, ...headers] of [
+      [uids, asAlice, uid],
+      [extra, uid, asAlice, scope],
+      [cannot('groups "admins"', 'groups'), uid, scope, asAlice, group, 'Impersonate-Group: ops'],
+      [cannot('users "carol"', 'users'), uid, scope, group, 'Impersonate-User: carol'],
+      [cannot('groups', 'groups'), asAlice, 'Impersonate-Group:'],
+    ] as const) {
+      await isRefused([byLead, ...headers], 403, message);
+    }
+    await isRefused(
+      [byLead, 'Impersonate-User: system:serviceaccount:default:other'],
+      403,
+      /^serviceaccounts "other" is forbidden: .* in API group "" in the namespace "default"$/,
+    );
+    await isRefused([byPeer, asAlice], 403, new RegExp(`^users "alice" is forbidden: User "${peer}" cannot`));
+    await isRefused(['Authorization: Bearer nobody', asAlice], 401, /Unauthorized/);
+    await isRefused([asAlice], 401, /Unauthorized/);
+  });
+
+  test('acts as nobody of the system, even where the API server allows it, unless the options name them', async t => {
+    const allowed = 'system:anonymous,system:masters,system:serviceaccount:default:a:b';
+    const allowing = await start(t, `--allow-system-identities=${allowed}`);
+    for (const headers of [
+      ['Impersonate-User: system:anonymous'],
+      ['Impersonate-User: system:admin'],
+      [asAlice, 'Impersonate-Group: system:masters'],
+      [asAlice, 'Impersonate-Group: ops', 'Impersonate-Group: system:unauthenticated'],
+      [`Impersonate-User: ${account}`, 'Impersonate-Group: system:masters'],
+      [`Impersonate-User: ${account}`, 'Impersonate-Group: system:serviceaccounts:kube-system'],
+      ['Impersonate-User: system:serviceaccount:default:a:b'],
+      ['Impersonate-User: kubeadm:admin'],
+    ]) {
+      await isRefused([byLead, ...headers], 403, /is reserved by Kubernetes .*--allow-system-identities/);
+    }
+    assert.deepEqual(await actsAs(['Impersonate-User: system:anonymous'], allowing), {
+      username: 'system:anonymous',
+      groups: ['system:unauthenticated'],
+    });
+    assert.deepEqual(await actsAs([asAlice, 'Impersonate-Group: system:masters'], allowing), {
+      username: 'alice',
+      groups: ['system:masters', 'system:authenticated'],
+    });
+    await isRefused([byLead, 'Impersonate-User: system:admin'], 403, /is reserved/, allowing);
+    // Any other name that begins like that of a service account is one of a user, which the API server has to allow.
+    await isRefused(
+      [byLead, 'Impersonate-User: system:serviceaccount:default:a:b'],
+      403,
+      /^users "system:serviceaccount:default:a:b" is forbidden/,
+      allowing,
+    );
+  });
+
+  test('is subject to the rules of the proxy, and names nobody to the proxy’s own paths', async t => {
+    const strict = await start(t, '--read-only', '--reject-resources=secrets');
+    const headers = [byLead, asAlice];
+    const { answer, arrived } = await probe(strict.proxy, server, 'websocket', { headers });
+    assert.match(assertStatus(answer, 403, 'exec'), /--read-only/);
+    assert.equal(arrived.length, 0);
+    const secrets = await sendRaw(strict.proxy.port, {
+      target: '/api/v1/namespaces/default/secrets',
+      headers,
+    });
+    assert.match(assertStatus(secrets, 403, 'secrets'), /--reject-resources/);
+    assert.equal((await probe(strict.proxy, server, 'plain', { headers })).code, 200);
+    for (const target of ['/-/metrics', '/-/clusters', '/-/livez']) {
+      assertStatus(await sendRaw(shared.proxy.port, { target, headers }), 403, target);
+      assert.equal((await sendRaw(shared.proxy.port, { target, headers: [byLead] })).code, 200);
+    }
+  });
+
+  test('may bring the token as a subprotocol of a WebSocket', async () => {
+    const token = Buffer.from('lead-token').toString('base64url');
+    const connection = await connectRaw(shared.proxy.port);
+    const lines = [
+      'GET /api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true HTTP/1.1',
+      ...['Host: 127.0.0.1', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'],
+      ...['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', asAlice],
+      `Sec-WebSocket-Protocol: v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.${token}`,
+    ];
+    connection.write(`${lines.join('\r\n')}\r\n\r\n`);
+    await connection.until(/^HTTP\/1\.1 101 [\s\S]*Sec-WebSocket-Protocol: v5\.channel\.k8s\.io\r\n/i);
+    connection.destroy();
+  });
+});
+
+test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else', async t => {
+  const files = await createServingFiles();
+  t.after(() => files.remove());
+  const { proxy } = await start(t, ...files.flags);
+  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  t.after(() => session.destroy());
+  const review = (token: string, headers: Readonly<Record<string, string | string[]>>) =>
+    ask(session, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+      headers: {
+        ':method': 'POST',
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        ...headers,
+      },
+      body: '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}',
+    });
+  const allowed = await review('lead-token', {
+    'impersonate-user': 'alice',
+    'impersonate-group': ['ops', 'ops'],
+    'impersonate-extra-scopes': 'view',
+  });
+  assert.equal(allowed.status, 201, allowed.text);
+  const { userInfo } = (allowed.json as { status: { userInfo: { username: string; groups: string[] } } })
+    .status;
+  assert.equal(userInfo.username, 'alice');
+  assert.ok(userInfo.groups.includes('ops'));
+  for (const [token, headers, code] of [
+    ['peer-token', { 'impersonate-user': 'alice' }, 403],
+    ['lead-token', { 'impersonate-user': 'carol' }, 403],
+    ['lead-token', { 'impersonate-group': 'ops' }, 400],
+    ['lead-token', { 'impersonate-user': 'system:admin' }, 403],
+    ['lead-token', { impersonate_user: 'alice' }, 403],
+  ] as const) {
+    const { status, text } = await review(token, headers);
+    assert.equal(status, code, text);
+  }
+});
+
+test('events, lines and metrics say who acted as whom', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'impersonation-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'audit.log');
+  const { proxy } = await start(t, `--audit-log-path=${path}`);
+  for (const leg of bothLegs) await probe(proxy, server, leg, { headers: [byLead, asAlice] });
+  await probe(proxy, server, 'plain', { headers: [byPeer, asAlice] });
+  await probe(proxy, server, 'plain', { headers: ['Authorization: Bearer alice-token'] });
+  const all = async () =>
+    (await readFile(path, 'utf8'))
+      .split('\n')
+      .slice(0, -1)
+      .map(line => JSON.parse(line));
+  await eventually('the events', async () => {
+    const complete = (await all()).filter(({ stage }) => stage === 'ResponseComplete');
+    return complete.length === 4;
+  });
+  const events = await all();
+  const told = events.map(({ stage, user, impersonatedUser }) => [
+    ...[stage, user.username, impersonatedUser?.username, impersonatedUser?.groups],
+  ]);
+  const alice = ['alice', ['system:authenticated']];
+  assert.deepEqual(told.slice(0, 1), [['ResponseComplete', lead, ...alice]]);
+  assert.ok(told.some(event => event[0] === 'ResponseStarted' && event[1] === lead && event[2] === 'alice'));
+  assert.deepEqual(
+    told.filter(event => event[1] === peer),
+    [['ResponseComplete', peer, undefined, undefined]],
+  );
+  assert.deepEqual(
+    told.filter(event => event[1] === 'alice'),
+    [['ResponseComplete', 'alice', undefined, undefined]],
+  );
+  const metric = 'kube_api_proxy_impersonation_requests_total';
+  const results = await Promise.all(
+    ['allowed', 'refused', 'error'].map(result => sampleAsAlice(proxy.port, `${metric}{result="${result}"}`)),
+  );
+  assert.deepEqual(results, [2, 1, 0]);
+  const lines = proxy.log().filter(({ msg, resource }) => msg === 'request' && resource === 'pods');
+  assert.deepEqual(
+    lines.map(({ user, impersonatedUser }) => [user, impersonatedUser]).sort(),
+    [
+      ['alice', undefined],
+      [lead, 'alice'],
+      [lead, 'alice'],
+      [peer, undefined],
+    ].sort(),
+  );
+});
+
+async function sampleAsAlice(port: number, name: string): Promise<number> {
+  const { text } = await send(port, '/-/metrics', { headers: { authorization: 'Bearer alice-token' } });
+  const line = text.split('\n').find(candidate => candidate.startsWith(`${name} `));
+  return Number(line?.slice(name.length + 1));
+}
+
+test('the program does not start with --allow-impersonation and no method of authentication', async () => {
+  assert.deepEqual(
+    (await startUpProblems([`--kubeconfig=${shared.kubeconfig}`, '--allow-impersonation'])).map(problem =>
+      problem.replace(/ \(.*/, ''),
+    ),
+    ['--allow-impersonation needs a method of authentication'],
+  );
+});
+
+test('readyz says that the proxy may not impersonate uids, once callers may name some', embedded, async t => {
+  const allow: Policy = (_user, { resource }) => resource !== 'uids';
+  const options = { run: startInProcess, tokenFile, server: { allow } };
+  const { proxy } = await startGateway(t, { ...options, args: ['--allow-impersonation'] });
+  const { status, text } = await send(proxy.port, '/-/readyz?verbose');
+  assert.equal(status, 500);
+  assert.match(text, /impersonation failed: .*may not impersonate uids \(authentication\.k8s\.io\);/);
+  const without = await startGateway(t, options);
+  assert.equal((await send(without.proxy.port, '/-/readyz')).status, 200);
+});
+
+kubectlTest('kubectl --as works through the gateway as at the API server', async t => {
+  // kubectl sends no token without TLS.
+  const terminator = await startTlsTerminator(server.authority, shared.proxy.port);
+  t.after(() => terminator.close());
+  const args = ['--server', terminator.url, '--token', 'lead-token', '--insecure-skip-tls-verify'];
+  const run = (...command: readonly string[]) =>
+    kubectl([...command.slice(0, 2), ...args, ...command.slice(2)]);
+  const whoami = await run('auth', 'whoami', '--as=alice', '--as-group=ops', '--as-uid=7');
+  assert.equal(whoami.code, 0, whoami.stderr);
+  assert.match(whoami.stdout, /Username +alice\n/);
+  assert.match(whoami.stdout, /UID +7\n/);
+  assert.match(whoami.stdout, /Groups +\[ops system:authenticated\]/);
+  const pod = await run('get', 'pods', 'web-0', '--as=alice');
+  assert.match(pod.stdout, /^web-0 /m, pod.stderr);
+  const can = await run('auth', 'can-i', '--list', '--as=alice');
+  assert.equal(can.code, 0, can.stderr);
+  const refused = await run('get', 'pods', '--as=carol');
+  assert.match(refused.stderr, new RegExp(`Forbidden\\): users "carol" is forbidden: User "${lead}" cannot`));
+  const ran = await run('exec', 'web-0', '--as=alice', '--', 'echo', 'hello');
+  assert.equal(ran.stdout, 'hello\n', ran.stderr);
+});

@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import type { WatchClient } from '../../support/clients/watch-client.js';
+import { eventually } from '../../support/eventually.js';
+import type { Policy } from '../../support/fake-api-server/authorization.js';
+import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { startGateway } from '../../support/proxy/gateway.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { mountOf, startManyStack } from '../../support/proxy/many-clusters.js';
+import { WatchedNamespace } from '../../support/proxy/watched-namespace.js';
+import { bothLegs, passed, probe } from '../credential-probe.js';
+import { assertStatus, type Leg, send } from '../leg.js';
+
+const tokenFile = [
+  'lead-token,lead,,"dev"',
+  'lead-again,lead,,"dev"',
+  'lead-in-ops,lead,,"dev,ops"',
+  'lead-with-uid,lead,7,"dev"',
+  'peer-token,peer,,"dev"',
+  'alice-token,alice,,',
+  '',
+].join('\n');
+
+const asAlice = 'Impersonate-User: alice';
+const by = (token: string) => `Authorization: Bearer ${token}`;
+
+/** The users that lead, and only lead in group dev without a uid, may act as. */
+const targets = new Set(['alice', 'bob']);
+
+const allow: Policy = ({ username, groups, uid }, { verb, name, resource }) => {
+  if (username === 'proxy') return true;
+  if (/^self/.test(resource)) return true;
+  if (verb === 'impersonate')
+    return username === 'lead' && !groups.includes('ops') && uid === undefined && targets.has(name);
+  return username === 'alice' || username === 'bob';
+};
+
+async function start(
+  t: TestContext,
+  { args = [], ...options }: { args?: readonly string[]; serverPath?: string } = {},
+) {
+  const clock = new ManualClock(Date.now());
+  const run: typeof startInProcess = (scope, argv, env) => startInProcess(scope, argv, env, { clock });
+  targets.add('alice').add('bob');
+  const gateway = await startGateway(t, {
+    ...{ run, tokenFile, server: { allow }, args: ['--allow-impersonation', ...args] },
+    ...options,
+  });
+  return { ...gateway, clock };
+}
+
+function reviewsOf(server: FakeApiServer) {
+  return server.requests.filter(
+    ({ rawUrl, impersonated }) => rawUrl.endsWith('/selfsubjectaccessreviews') && impersonated !== undefined,
+  );
+}
+
+describe('what the API server has said about one caller', () => {
+  test('lets no other caller act as the same user, not even one that differs in a group or a uid', async t => {
+    const { proxy, server } = await start(t);
+    for (const leg of bothLegs) {
+      for (const token of ['lead-token', 'lead-again']) {
+        const { code } = await probe(proxy, server, leg, { headers: [by(token), asAlice] });
+        assert.equal(code, passed(leg), token);
+      }
+      for (const token of ['peer-token', 'lead-in-ops', 'lead-with-uid', 'alice-token']) {
+        const { answer, arrived } = await probe(proxy, server, leg, { headers: [by(token), asAlice] });
+        assert.match(assertStatus(answer, 403, token), /^users "alice" is forbidden: User "/);
+        assert.equal(arrived.length, 0, token);
+      }
+    }
+    const asked = reviewsOf(server).map(({ impersonated }) => impersonated?.username);
+    assert.equal(
+      asked.filter(name => name === 'lead').length,
+      5,
+      'one for lead-token and lead-again, four refusals',
+    );
+  });
+
+  test('is forgotten after 10 s, so that a right that was taken away is gone then, and one that was given is there at once', async t => {
+    const { proxy, server, clock } = await start(t);
+    const codes = async () => {
+      const found: number[] = [];
+      for (const leg of bothLegs) {
+        found.push((await probe(proxy, server, leg, { headers: [by('lead-token'), asAlice] })).code);
+      }
+      return found;
+    };
+    targets.delete('alice');
+    assert.deepEqual(await codes(), [403, 403]);
+    targets.add('alice');
+    assert.deepEqual(await codes(), [200, 101]);
+    targets.delete('alice');
+    clock.advance(9_999);
+    assert.deepEqual(await codes(), [200, 101]);
+    clock.advance(1);
+    assert.deepEqual(await codes(), [403, 403]);
+  });
+
+  test('counts for one cluster alone', async t => {
+    targets.add('alice');
+    const folder = await mkdtemp(join(tmpdir(), 'impersonation-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'tokens.csv');
+    await writeFile(file, tokenFile);
+    const many = await startManyStack(t, {
+      run: startInProcess,
+      server: { allow },
+      flags: ['--allow-impersonation', '--reject-paths=', `--token-auth-file=${file}`],
+    });
+    many.two.setPolicy((user, asked) => asked.verb !== 'impersonate' && allow(user, asked));
+    let marks = 0;
+    const ask = async (mount: string, leg: Leg) => {
+      marks += 1;
+      const pod = '/api/v1/namespaces/default/pods/web-0';
+      const target = leg === 'plain' ? `${pod}?` : `${pod}/exec?command=true&stdout=true&`;
+      const headers = [by('lead-token'), asAlice];
+      const { code } = await send(many.port, { leg, target: `${mount}${target}mark=${marks}.`, headers });
+      const arrived = many.arrivals(`mark=${marks}.`);
+      return [code, ...arrived.map(({ server, record }) => `${server} ${record.impersonated?.username}`)];
+    };
+    for (const leg of ['plain', 'websocket', 'spdy'] as const) {
+      const code = leg === 'plain' ? 200 : 101;
+      assert.deepEqual(await ask('', leg), [code, 'one alice']);
+      assert.deepEqual(await ask(mountOf('one'), leg), [code, 'one alice']);
+      assert.deepEqual(await ask(mountOf('two'), leg), [403]);
+      assert.deepEqual(await ask(mountOf('a'), leg), [code, 'one alice']);
+      assert.deepEqual(await ask(mountOf('b'), leg), [403]);
+    }
+  });
+
+  test('counts for no API server that comes after it, nor for itself when it comes back', async t => {
+    // Two API servers behind one host. Only the second one lets lead act as alice.
+    const { proxy, server, kubeconfig } = await start(t, {
+      serverPath: '/c1',
+      args: ['--append-server-path'],
+    });
+    const asked: string[] = [];
+    server.intercept(request => {
+      const { url = '' } = request;
+      const [path = ''] = /^\/c[12]/.exec(url) ?? [];
+      request.url = url.slice(path.length);
+      if (!url.endsWith('/selfsubjectaccessreviews') || request.headers['impersonate-user'] !== 'lead')
+        return false;
+      asked.push(path);
+      if (path === '/c2') targets.add('alice');
+      else targets.delete('alice');
+      return false;
+    });
+    const first = await readFile(kubeconfig, 'utf8');
+    let reloads = 0;
+    const use = async (path: string) => {
+      reloads += 1;
+      await writeFile(`${kubeconfig}.new`, first.replace('/c1', path));
+      await rename(`${kubeconfig}.new`, kubeconfig);
+      const count = () => proxy.log().filter(({ msg }) => msg === 'configuration reloaded').length;
+      await eventually('the kubeconfig to be read', () => count() === reloads);
+    };
+    const codeOf = async () =>
+      (await probe(proxy, server, 'plain', { headers: [by('lead-token'), asAlice] })).code;
+    assert.equal(await codeOf(), 403);
+    await use('/c2');
+    assert.equal(await codeOf(), 200);
+    assert.equal(await codeOf(), 200);
+    await use('/c1');
+    assert.equal(await codeOf(), 403);
+    await use('/c2');
+    assert.equal(await codeOf(), 200);
+    assert.deepEqual(asked, ['/c1', '/c2', '/c1', '/c2']);
+  });
+
+  test('does not let a request pass to an API server that took its place while it was asked', async t => {
+    const { proxy, server, kubeconfig } = await start(t, {
+      serverPath: '/c1',
+      args: ['--append-server-path'],
+    });
+    const release: (() => void)[] = [];
+    server.intercept(async request => {
+      const { url = '' } = request;
+      request.url = url.replace(/^\/c[12]/, '');
+      if (
+        url === '/c1/apis/authorization.k8s.io/v1/selfsubjectaccessreviews' &&
+        request.headers['impersonate-user'] === 'lead'
+      ) {
+        await new Promise<void>(resolve => release.push(resolve));
+      }
+      return false;
+    });
+    const requests = bothLegs.map(leg => probe(proxy, server, leg, { headers: [by('lead-token'), asAlice] }));
+    await eventually('both reviews', () => release.length === 2);
+    const content = await readFile(kubeconfig, 'utf8');
+    await writeFile(`${kubeconfig}.new`, content.replace('/c1', '/c2'));
+    await rename(`${kubeconfig}.new`, kubeconfig);
+    await eventually('the reload', () => proxy.log().some(({ msg }) => msg === 'configuration reloaded'));
+    for (const answer of release) answer();
+    for (const { answer, arrived } of await Promise.all(requests)) {
+      assert.match(assertStatus(answer, 503, 'replaced'), /replaced by another one while the request waited/);
+      assert.deepEqual(arrived, []);
+    }
+  });
+});
+
+describe('a shared watch of another user', () => {
+  const watchers: WatchClient[] = [];
+
+  test('has the events of that user, is opened once for all callers who may act as it, and for nobody else', async t => {
+    const { proxy, server, clock } = await start(t, { args: ['--share-watches'] });
+    const namespace = new WatchedNamespace({ server, proxy });
+    const from = server.version;
+    const open = async (token: string, user?: string) => {
+      const watch = await namespace.watch({
+        from,
+        headers: {
+          Authorization: `Bearer ${token}`,
+          ...(user !== undefined && { 'Impersonate-User': user }),
+        },
+      });
+      watchers.push(watch);
+      return watch;
+    };
+    t.after(() => {
+      for (const watch of watchers) watch.close();
+    });
+    const alice = await open('lead-token', 'alice');
+    assert.equal((await open('lead-again', 'alice')).status, 200);
+    assert.equal(namespace.upstream().length, 1);
+    assert.equal((await open('lead-token', 'bob')).status, 200);
+    assert.equal((await open('alice-token')).status, 200);
+    assert.deepEqual(
+      namespace.upstream().map(({ impersonated }) => impersonated?.username),
+      ['alice', 'bob', 'alice'],
+    );
+    for (const token of ['peer-token', 'lead-in-ops', 'lead-with-uid']) {
+      assert.equal((await open(token, 'alice')).status, 403, token);
+    }
+    assert.equal((await open('lead-token')).status, 403, 'lead itself may watch nothing');
+    namespace.write('seen');
+    await alice.untilNamed('seen');
+
+    targets.delete('alice');
+    clock.advance(10_000);
+    assert.equal((await open('lead-token', 'alice')).status, 403);
+    namespace.write('later');
+    await alice.untilNamed('later');
+    targets.add('alice');
+    const before = namespace.upstream().length;
+    assert.equal((await open('lead-token', 'alice')).status, 200);
+    assert.equal(namespace.upstream().length, before, 'it joins the watch that is open');
+  });
+});
+
+describe('a review that has no answer', () => {
+  test('is a 503 on both legs, a refused one a 403, and nothing is sent', async t => {
+    const { proxy, server } = await start(t);
+    let answer: (response: ServerResponse) => void = response => response.destroy();
+    server.intercept(({ url, headers }, response) => {
+      if (!url?.endsWith('/selfsubjectaccessreviews') || headers['impersonate-user'] !== 'lead') return false;
+      answer(response);
+      return true;
+    });
+    const status = (code: number) => (response: ServerResponse) => {
+      response.writeHead(code, { 'Content-Type': 'application/json' });
+      response.end('{"kind":"Status","message":"lead may not ask"}');
+    };
+    for (const [give, code, message] of [
+      [answer, 503, /it is not known whether you may impersonate/],
+      [status(500), 503, /not known .* answers 500 to a SelfSubjectAccessReview/],
+      [status(429), 503, /not known .* answers 429/],
+      [status(403), 403, /^lead may not ask$/],
+      [status(401), 502, /refuses the proxy's own credential/],
+    ] as const) {
+      answer = give;
+      for (const leg of bothLegs) {
+        const found = await probe(proxy, server, leg, { headers: [by('lead-token'), asAlice] });
+        assert.match(assertStatus(found.answer, code, leg), message);
+        assert.deepEqual(found.arrived, []);
+      }
+    }
+  });
+});
+
+test('limits count the caller, whomever it acts as', async t => {
+  const { proxy, server } = await start(t, { args: ['--max-requests-inflight-per-user=1'] });
+  const waiting: ServerResponse[] = [];
+  server.intercept(({ url }, response) => {
+    if (!url?.startsWith('/api/v1/namespaces/default/pods/slow')) return false;
+    waiting.push(response);
+    return true;
+  });
+  const ask = (token: string, user: string, pod: string) =>
+    send(proxy.port, {
+      target: `/api/v1/namespaces/default/pods/${pod}`,
+      headers: [by(token), `Impersonate-User: ${user}`],
+    });
+  const held = ask('lead-token', 'alice', 'slow');
+  await eventually('the request', () => waiting.length === 1);
+  const refused = assertStatus(await ask('lead-token', 'bob', 'web-0'), 429, 'lead');
+  assert.match(refused, /requests of yours .*--max-requests-inflight-per-user/);
+  const own = await send(proxy.port, { target: '/version', headers: [by('alice-token')] });
+  assert.notEqual(own.code, 429, 'alice has a share of her own');
+  for (const response of waiting) response.end('{}');
+  assert.equal((await held).code, 200);
+});

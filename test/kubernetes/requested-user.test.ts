@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { forbiddenMessage, requestedUser } from '../../src/kubernetes/requested-user.js';
+import { StatusError } from '../../src/kubernetes/status.js';
+
+/** What has to be reviewed, as `group/resource/subresource namespace name`. */
+function asked(...rawHeaders: readonly string[]): readonly string[] | undefined {
+  return requestedUser(rawHeaders)?.attributes.map(
+    ({ verb, version, group, resource, subresource, namespace, name }) => {
+      assert.deepEqual([verb, version], ['impersonate', 'v1']);
+      return [`${group}/${resource}${subresource === undefined ? '' : `/${subresource}`}`, namespace, name]
+        .filter(part => part !== undefined)
+        .join(' ');
+    },
+  );
+}
+
+function refuses(pattern: RegExp, ...rawHeaders: readonly string[]): void {
+  assert.throws(
+    () => requestedUser(rawHeaders),
+    (error: unknown) => error instanceof StatusError && error.code === 400 && pattern.test(error.message),
+    JSON.stringify(rawHeaders),
+  );
+}
+
+describe('the user whom a request names', () => {
+  it('needs a review for each value, in the order user, groups, extra fields, uid', () => {
+    const headers = [
+      ...['Host', 'x', 'impersonate-UID', '7', 'Impersonate-Extra-Scopes', 'view', 'Accept', '*/*'],
+      ...['IMPERSONATE-GROUP', 'dev', 'Impersonate-User', 'carol', 'impersonate-group', 'ops, more'],
+      ...['impersonate-extra-scopes', 'edit', 'Impersonate-Extra-acme.com%2Fa%41', ''],
+    ];
+    assert.deepEqual(asked(...headers), [
+      '/users carol',
+      '/groups dev',
+      '/groups ops, more',
+      'authentication.k8s.io/userextras/scopes view',
+      'authentication.k8s.io/userextras/scopes edit',
+      'authentication.k8s.io/userextras/acme.com/aA ',
+      'authentication.k8s.io/uids 7',
+    ]);
+    const { headers: sent, user } = requestedUser(headers) ?? assert.fail();
+    assert.deepEqual(sent, [...headers.slice(2, 6), ...headers.slice(8)]);
+    assert.deepEqual(user, {
+      username: 'carol',
+      uid: '7',
+      groups: ['dev', 'ops, more'],
+      extra: new Map([
+        ['scopes', ['view', 'edit']],
+        ['acme.com/aA', ['']],
+      ]),
+    });
+  });
+
+  it('is a service account only if namespace and name are valid', () => {
+    const name = `a.b-${'c'.repeat(249)}`;
+    for (const [account, ...expected] of [
+      ['shop:robot', '/serviceaccounts shop robot'],
+      [`${'s'.repeat(63)}:0.robot`, `/serviceaccounts ${'s'.repeat(63)} 0.robot`],
+      [`shop:${name}`, `/serviceaccounts shop ${name}`],
+      ...[
+        `shop:${name}c`,
+        `${'s'.repeat(64)}:robot`,
+        'shop',
+        'shop:',
+        ':robot',
+        'shop:robot:x',
+        'Shop:robot',
+      ].map(bad => [bad, `/users system:serviceaccount:${bad}`] as const),
+      ...['shop:ro_bot', 'sh.op:robot', '-shop:robot', 'shop:robot.', 'shop:robot..x'].map(
+        bad => [bad, `/users system:serviceaccount:${bad}`] as const,
+      ),
+    ] as const) {
+      assert.deepEqual(asked('Impersonate-User', `system:serviceaccount:${account}`), expected, account);
+    }
+  });
+
+  it('is nobody without such a field, and if there are only an empty name and uid', () => {
+    assert.equal(asked('Host', 'x', 'Impersonator', 'x', 'X-Impersonate-User', 'y'), undefined);
+    assert.equal(asked('Impersonate-User', '', 'Impersonate-Uid', ''), undefined);
+    assert.deepEqual(asked('Impersonate-User', 'carol', 'Impersonate-Uid', ''), ['/users carol']);
+  });
+
+  it('has to have a name if there is anything else', () => {
+    for (const name of [
+      'Impersonate-Group',
+      'impersonate-extra-scopes',
+      'Impersonate-Extra-',
+      'IMPERSONATE-UID',
+    ]) {
+      refuses(/no user/, name, 'x');
+      refuses(/no user/, name, 'x', 'Impersonate-User', '');
+      if (name !== 'IMPERSONATE-UID') refuses(/no user/, name, '');
+    }
+  });
+
+  it('has one name and one uid, whatever the others say', () => {
+    for (const name of ['Impersonate-User', 'Impersonate-Uid']) {
+      for (const value of ['carol', 'dave', '']) {
+        const other = ['Impersonate-User', 'carol', 'Impersonate-Uid', '7'];
+        refuses(/more than one/, ...other, name.toLowerCase(), value);
+        refuses(/more than one/, name.toUpperCase(), value, ...other);
+      }
+    }
+  });
+
+  it('has at most 64 values', () => {
+    const groups = (count: number) =>
+      Array.from({ length: count }, (_, at) => ['Impersonate-Group', `g${at}`]).flat();
+    assert.equal(asked('Impersonate-User', 'u', ...groups(63))?.length, 64);
+    refuses(/64 values/, 'Impersonate-User', 'u', ...groups(64));
+    refuses(
+      /64 values/,
+      'Impersonate-User',
+      'u',
+      ...groups(62),
+      'Impersonate-Uid',
+      '7',
+      'Impersonate-Extra-A',
+      'v',
+    );
+  });
+
+  it('has no value that is not UTF-8: a review would be about another one', () => {
+    const text = Buffer.from('Zoë 💡').toString('latin1');
+    assert.deepEqual(asked('Impersonate-User', text), ['/users Zoë 💡']);
+    for (const bad of ['zo\xeb', 'a\xff', '\xc3', '\xed\xa0\x80', Buffer.from('\ufffd').toString('latin1')]) {
+      refuses(/UTF-8/, 'Impersonate-User', bad);
+      refuses(/UTF-8/, 'Impersonate-User', 'u', 'Impersonate-Group', bad);
+      refuses(/UTF-8/, 'Impersonate-User', 'u', 'Impersonate-Uid', bad);
+      refuses(/UTF-8/, 'Impersonate-User', 'u', 'Impersonate-Extra-A', bad);
+    }
+    refuses(/UTF-8/, 'Impersonate-User', 'u', 'Impersonate-Extra-%ff', 'v');
+  });
+});
+
+describe('the message about what a caller may not impersonate', () => {
+  it('has the words of the API server', () => {
+    const core = { verb: 'impersonate', version: 'v1', group: '' } as const;
+    const other = { ...core, group: 'authentication.k8s.io' };
+    for (const [attributes, reason, message] of [
+      [
+        { ...core, resource: 'users', name: 'carol' },
+        '',
+        'users "carol" is forbidden: User "al<i>ce" cannot impersonate resource "users" in API group "" at the cluster scope',
+      ],
+      [
+        { ...core, resource: 'serviceaccounts', namespace: 'shop', name: 'robot' },
+        'RBAC: clusterrole.rbac.authorization.k8s.io "x" not found',
+        'serviceaccounts "robot" is forbidden: User "al<i>ce" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "shop": RBAC: clusterrole.rbac.authorization.k8s.io "x" not found',
+      ],
+      [
+        { ...other, resource: 'userextras', subresource: 'acme.com/a', name: '' },
+        '',
+        'userextras.authentication.k8s.io is forbidden: User "al<i>ce" cannot impersonate resource "userextras/acme.com/a" in API group "authentication.k8s.io" at the cluster scope',
+      ],
+    ] as const) {
+      const escaped = message.replace('<i>', '&lt;i&gt;');
+      assert.equal(forbiddenMessage('al<i>ce', attributes, reason), escaped);
+    }
+  });
+});

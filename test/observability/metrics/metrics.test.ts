@@ -71,6 +71,7 @@ describe('metrics', () => {
       kube_api_proxy_client_certificate_expiration_timestamp_seconds: 'gauge',
       kube_api_proxy_authentication_attempts_total: 'counter',
       kube_api_proxy_authentication_token_cache_requests_total: 'counter',
+      kube_api_proxy_impersonation_requests_total: 'counter',
       kube_api_proxy_token_auth_file_reloads_total: 'counter',
       kube_api_proxy_token_review_duration_seconds: 'histogram',
       kube_api_proxy_build_info: 'gauge',

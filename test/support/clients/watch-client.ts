@@ -5,22 +5,26 @@ import type { SecureContextOptions } from 'node:tls';
 import { eventually, within } from '../eventually.js';
 import { type ApiServer, open, tlsTo } from './http-client.js';
 
-/** The members of a JSON event that tests use; a Table's object has columns too. */
+/** The members of a JSON event that tests use. */
 export interface JsonEvent {
   readonly type: string;
-  readonly object: {
-    readonly kind: string;
-    readonly apiVersion: string;
-    readonly metadata: {
-      readonly name?: string;
-      readonly resourceVersion: string;
-      readonly labels?: Record<string, string>;
-    };
-    readonly columnDefinitions?: readonly unknown[] | null;
-    readonly rows?: readonly { readonly cells: readonly unknown[] }[];
-    readonly code?: number;
-    readonly message?: string;
+  readonly object: JsonObject;
+}
+
+/** An object, a Status, or a Table, which has columns. */
+interface JsonObject {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly metadata: {
+    readonly name?: string;
+    readonly resourceVersion: string;
+    readonly labels?: Record<string, string>;
+    readonly annotations?: Record<string, string>;
   };
+  readonly columnDefinitions?: readonly unknown[] | null;
+  readonly rows?: readonly { readonly cells: readonly unknown[]; readonly object?: JsonObject | null }[];
+  readonly code?: number;
+  readonly message?: string;
 }
 
 /** One open watch, and what it has received. */

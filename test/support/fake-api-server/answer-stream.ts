@@ -1,25 +1,42 @@
+import { gzipSync } from 'node:zlib';
 import { type Exchange, startStream } from './exchange.js';
 import { acceptWebSocket, sendMessage } from './websocket-channels.js';
 
 /** An answer without a known end: a watch or a followed log. */
 export interface AnswerStream {
   write(frame: Buffer | string): void;
+  /** Whether more is written than the client has taken. */
+  readonly isFull: boolean;
+  /** Resolves when the client has taken what was written, or has gone. */
+  drained(): Promise<void>;
+  /** Whether it has ended, or the client has gone. */
+  readonly isOver: boolean;
   end(): void;
   onClose(listener: () => void): void;
 }
 
+/** How such an answer is sent. */
+interface StreamOptions {
+  /**
+   * The accepted subprotocols of a WebSocket. If undefined, any single offer is accepted, two are rejected, and the client has to name an
+   * origin, as in golang.org/x/net/websocket.
+   */
+  readonly protocols?: readonly string[] | undefined;
+  /** Whether an answer over HTTP is compressed: each frame is a gzip member of its own, as with the API server's `perFlushGzipWriter`. */
+  readonly isCompressed?: boolean;
+}
+
 /**
- * Begins such an answer, over HTTP or, with one message per frame, over a WebSocket. `protocols` are the accepted subprotocols. If it is
- * undefined, any single offer is accepted, two are rejected, and the client has to name an origin, as in golang.org/x/net/websocket.
- * Resolves with undefined if the handshake is rejected, which that package answers itself, with a status alone.
+ * Begins such an answer, over HTTP or, with one message per frame, over a WebSocket. Resolves with undefined if the handshake is rejected,
+ * which golang.org/x/net/websocket answers itself, with a status alone.
  */
 export async function openStream(
   exchange: Exchange,
   contentType: string,
-  protocols?: readonly string[],
+  { protocols, isCompressed = false }: StreamOptions = {},
 ): Promise<AnswerStream | undefined> {
   const { upgrade, request } = exchange;
-  if (upgrade === undefined) return httpStream(exchange, contentType);
+  if (upgrade === undefined) return httpStream(exchange, contentType, isCompressed);
   const offered = (request.headers['sec-websocket-protocol'] ?? '')
     .split(',')
     .map(item => item.trim())
@@ -31,6 +48,11 @@ export async function openStream(
   if (socket === undefined) return reject(exchange, '403 Forbidden');
   return {
     write: frame => void sendMessage(socket, frame).catch(() => {}),
+    isFull: false,
+    drained: async () => {},
+    get isOver() {
+      return socket.readyState !== socket.OPEN;
+    },
     end: () => socket.close(),
     onClose: listener => void socket.once('close', listener),
   };
@@ -41,13 +63,44 @@ function reject({ request, response, upgrade }: Exchange, status: string): undef
   upgrade?.socket.end(`HTTP/1.1 ${status}\r\n\r\n`);
 }
 
-function httpStream(exchange: Exchange, contentType: string): AnswerStream {
+function httpStream(exchange: Exchange, contentType: string, isCompressed: boolean): AnswerStream {
   const { response } = exchange;
   response.setHeader('Content-Type', contentType);
+  if (isCompressed) {
+    response.setHeader('Content-Encoding', 'gzip');
+    response.setHeader('Vary', 'Accept-Encoding');
+  }
   startStream(exchange);
+  let isFull = false;
+  let isOver = false;
+  let goOn = () => {};
+  const becomeFree = () => {
+    isFull = false;
+    goOn();
+  };
+  const close = () => {
+    isOver = true;
+    becomeFree();
+  };
+  response.on('drain', becomeFree).once('close', close);
   return {
-    write: frame => void response.write(frame),
-    end: () => void response.end(),
+    write(frame) {
+      isFull = !response.write(isCompressed ? gzipSync(frame, { level: 1 }) : frame);
+    },
+    get isFull() {
+      return isFull;
+    },
+    drained: () =>
+      new Promise(resolve => {
+        goOn = resolve;
+      }),
+    get isOver() {
+      return isOver;
+    },
+    end() {
+      response.end();
+      close();
+    },
     onClose(listener) {
       response.once('close', listener);
       response.once('finish', listener);

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { KnownCredentials } from './authentication.js';
 import { defaultPolicy, type Policy } from './authorization.js';
 import { ApiTypes } from './discovery.js';
+import { InitialEvents } from './initial-events.js';
 import type { FakeApiServerOptions } from './options.js';
 import { PodRuntime } from './pod-runtime.js';
 import { seed } from './seed.js';
@@ -26,6 +27,8 @@ export interface Cluster {
   /** May be replaced while the server runs. */
   policy: Policy;
   readonly watchTimes: WatchTimes;
+  readonly initialEvents: InitialEvents;
+  readonly compressInitialEvents: boolean;
   /** True while the server closes: new watches then end at once. */
   isStopping: boolean;
   /** Emits 'stop' when the server closes gracefully, so that open streams end. */
@@ -50,6 +53,8 @@ export function createCluster({ customResources = [], ...options }: FakeApiServe
       bookmarkBeforeEnd: options.bookmarkBeforeEnd ?? 2000,
       timeout: options.watchTimeout,
     },
+    initialEvents: new InitialEvents(),
+    compressInitialEvents: options.compressInitialEvents ?? false,
     isStopping: false,
     lifecycle: new EventEmitter().setMaxListeners(0),
   };

@@ -10,6 +10,7 @@ import { authenticate, impersonate } from './authentication.js';
 import { forbidden, isAllowed, type Policy } from './authorization.js';
 import { type Cluster, createCluster } from './cluster.js';
 import { type Exchange, sendFailure, setCommonHeaders } from './exchange.js';
+import type { InitialEvents } from './initial-events.js';
 import { Listener } from './listener.js';
 import { serveNonResource } from './non-resource.js';
 import type { KubeObject, ObjectMeta } from './objects.js';
@@ -163,6 +164,11 @@ export class FakeApiServer {
     const found = this.#cluster.store.get({ group: '', resource: 'pods' }, namespace, pod);
     if (!found) throw new Error(`no pod ${namespace}/${pod}`);
     this.#cluster.pods.appendLine(found.metadata.uid ?? '', line);
+  }
+
+  /** Where a test can hold the initial events of watches. */
+  get initialEvents(): InitialEvents {
+    return this.#cluster.initialEvents;
   }
 
   /** Closes connections that wait for a next request. */

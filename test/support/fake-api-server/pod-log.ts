@@ -21,7 +21,7 @@ export async function servePodLog(cluster: Cluster, type: ResourceType, exchange
   const hasTimes = isTrue(query.get('timestamps'));
   const textOf = ({ time, text }: LoggedLine) => `${hasTimes ? `${time} ` : ''}${text}\n`;
 
-  const stream = await openStream(exchange, 'text/plain', protocols);
+  const stream = await openStream(exchange, 'text/plain', { protocols });
   if (stream === undefined) return;
   const limit = Number(query.get('limitBytes') ?? Number.POSITIVE_INFINITY);
   const lines = cluster.pods.lines(uid).filter(({ time }) => Date.parse(time) >= since);

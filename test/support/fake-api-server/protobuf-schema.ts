@@ -69,5 +69,6 @@ export const messages: Readonly<Record<string, Readonly<Record<number, string>>>
   NonResourceAttributes: { 1: 'path:s', 2: 'verb:s' },
   SelfSubjectRulesReview: { 1: 'metadata:ObjectMeta', 2: 'spec:SelfSubjectRulesReviewSpec' },
   SelfSubjectRulesReviewSpec: { 1: 'namespace:s' },
+  PartialObjectMetadata: { 1: 'metadata:ObjectMeta' },
   Status: { 2: 'status:s', 3: 'message:s', 4: 'reason:s', 6: 'code:i' },
 };

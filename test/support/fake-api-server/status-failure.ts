@@ -2,6 +2,8 @@ interface Details {
   readonly name?: string;
   readonly group?: string;
   readonly kind?: string;
+  readonly causes?: readonly { readonly reason: string; readonly message: string; readonly field?: string }[];
+  readonly retryAfterSeconds?: number;
 }
 
 /** The error of a request that the API server rejects: the HTTP status and the fields of the `Status` object. */
@@ -88,6 +90,15 @@ export function staleVersion(target: Target, name: string): StatusFailure {
 /** 410 for a list continuation or a watch from a version that is no longer in the history. */
 export function expired(message: string): StatusFailure {
   return new StatusFailure(410, 'Expired', message);
+}
+
+/** 504 for a version that the server does not reach within three seconds. */
+export function tooLargeVersion(version: number, current: number): StatusFailure {
+  const message = 'Too large resource version';
+  return new StatusFailure(504, 'Timeout', `Timeout: ${message}: ${version}, current: ${current}`, {
+    causes: [{ reason: 'ResourceVersionTooLarge', message }],
+    retryAfterSeconds: 1,
+  });
 }
 
 /** 415 for a body in a form that the server does not read. */

@@ -28,7 +28,8 @@ export function tableRow(
   const values = cells(object).map(cell => (cell === '\0' ? age(object.metadata.creationTimestamp) : cell));
   // Only Events begin with another column.
   const row = { cells: columns[0]?.name === 'Name' ? [object.metadata.name ?? '', ...values] : values };
-  if (include === 'None') return row;
+  const endsInitialEvents = object.metadata.annotations?.['k8s.io/initial-events-end'] === 'true';
+  if (include === 'None' && !endsInitialEvents) return { ...row, object: null };
   const whole = orderFields({ ...object, kind: type.kind, apiVersion: groupVersion(type) });
   return { ...row, object: include === 'Object' ? whole : toPartial(object, version) };
 }

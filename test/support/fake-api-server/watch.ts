@@ -1,12 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { openStream } from './answer-stream.js';
 import type { Cluster, WatchTimes } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import type { Exchange } from './exchange.js';
+import { readWatchOptions } from './list-options.js';
 import type { KubeObject } from './objects.js';
-import { isTrue } from './request-attributes.js';
 import { readSelector, type Selector } from './selectors.js';
-import { expired, StatusFailure } from './status-failure.js';
-import type { StoreEvent } from './store.js';
+import { expired, StatusFailure, tooLargeVersion } from './status-failure.js';
+import type { Store, StoreEvent } from './store.js';
 import { WatchEncoder } from './watch-encoder.js';
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -44,41 +45,52 @@ function lengthOf(query: URLSearchParams, { timeout }: WatchTimes): number | und
   return timeout && timeout[0] + Math.random() * (timeout[1] - timeout[0]);
 }
 
+/** Whether the client accepts gzip, in the one spelling that the API server reads (`negotiateContentEncoding`). */
+function acceptsGzip(field: string | string[] | undefined): boolean {
+  return `${field}`.split(',').some(coding => coding.trim() === 'gzip');
+}
+
+/** Whether the store gets this version within three seconds, for which the watch cache waits too. */
+async function reaches(store: Store, version: number): Promise<boolean> {
+  const deadline = performance.now() + 3000;
+  while (store.version < version && performance.now() < deadline) await delay(20);
+  return store.version >= version;
+}
+
 /**
  * Answers a watch: headers at once, one frame per event, until timeoutSeconds, the client or the server ends it. A version older than
  * the history gets one ERROR event with a 410 Status. With a future version, events up to that version are not sent, as in the API
- * server's watch cache (`cacheWatcher.process`).
+ * server's watch cache (`cacheWatcher.process`). A watch that begins with the objects gets those of one version, then a bookmark of that
+ * version if it allows bookmarks, and then the changes since.
  */
 export async function watchObjects(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
   const { store, watchTimes } = cluster;
   const { query, attributes } = exchange;
-  const encoder = new WatchEncoder(type, exchange.request.headers.accept, query);
+  const { headers } = exchange.request;
+  const encoder = new WatchEncoder(type, headers.accept, query);
+  const { initial, bookmarks } = readWatchOptions(query);
   const from = readVersion(query);
   const selects = readSelector(query);
   const namespace = type.namespaced ? attributes.namespace : '';
   const within = (object: KubeObject) => namespace === '' || object.metadata.namespace === namespace;
   const named = (object: KubeObject) => attributes.name === '' || object.metadata.name === attributes.name;
-  const initial = query.has('sendInitialEvents')
-    ? isTrue(query.get('sendInitialEvents'))
-    : from === undefined;
-  const bookmarks = isTrue(query.get('allowWatchBookmarks'));
 
-  const stream = await openStream(exchange, encoder.contentType);
+  const isReached = !initial || from === undefined || (await reaches(store, from));
+  const compresses = cluster.compressInitialEvents && initial && bookmarks;
+  const isCompressed = compresses && acceptsGzip(headers['accept-encoding']);
+  const stream = await openStream(exchange, encoder.contentType, { isCompressed });
   if (stream === undefined) return;
-  const sendObject = (eventType: EventType, object: KubeObject) =>
-    stream.write(encoder.object(eventType, object));
-  const sendBookmark = (annotations?: Record<string, string>) => {
-    if (store.version >= (from ?? 0)) stream.write(encoder.bookmark(store.version, annotations));
-  };
+  /** Changes up to this version are not sent. */
+  let start = from ?? store.version;
   const forward = (event: StoreEvent) => {
-    if (event.version <= (from ?? 0) || !within(event.object) || !named(event.object)) return;
+    if (event.version <= start || !within(event.object) || !named(event.object)) return;
     const eventType = selectedType(event, selects);
     if (eventType === undefined) return;
     // An object that stops matching is sent in its last matching state, with the version of the change.
     const { resourceVersion = '' } = event.object.metadata;
     const previous = event.previous ?? event.object;
     const leaving = { ...previous, metadata: { ...previous.metadata, resourceVersion } };
-    sendObject(eventType, eventType === 'DELETED' ? leaving : event.object);
+    stream.write(encoder.object(eventType, eventType === 'DELETED' ? leaving : event.object));
   };
 
   if (cluster.isStopping) {
@@ -86,29 +98,30 @@ export async function watchObjects(cluster: Cluster, type: ResourceType, exchang
     return;
   }
   const oldest = store.oldestVersionOf(type);
-  if (from !== undefined && from < oldest) {
-    stream.write(encoder.error(expired(`too old resource version: ${from} (${oldest})`)));
+  if (!isReached || (!initial && from !== undefined && from < oldest)) {
+    const failure = isReached
+      ? expired(`too old resource version: ${from} (${oldest})`)
+      : tooLargeVersion(from ?? 0, store.version);
+    stream.write(encoder.error(failure));
     stream.end();
     return;
   }
-  if (initial) {
-    for (const object of store.list(type, namespace)) {
-      if (named(object) && selects(object)) sendObject('ADDED', object);
-    }
-    if (query.has('sendInitialEvents') && bookmarks) sendBookmark({ 'k8s.io/initial-events-end': 'true' });
-  } else if (from !== undefined) {
-    for (const event of store.since(type, from)) forward(event);
-  }
 
-  const unsubscribe = store.subscribe(type, forward);
+  /** Changes that come while the initial events are sent. */
+  const later: StoreEvent[] = [];
+  let isInitial = initial;
+  const unsubscribe = store.subscribe(type, event => (isInitial ? later.push(event) : forward(event)));
   const timers: NodeJS.Timeout[] = [];
-  const after = (delay: number, run: () => void) => timers.push(setTimeout(run, delay));
-  if (bookmarks) timers.push(setInterval(() => sendBookmark(), watchTimes.bookmarkInterval));
+  const after = (time: number, run: () => void) => timers.push(setTimeout(run, time));
+  const bookmark = () => {
+    if (!isInitial && store.version >= start) stream.write(encoder.bookmark(store.version));
+  };
+  if (bookmarks) timers.push(setInterval(bookmark, watchTimes.bookmarkInterval));
   const end = () => stream.end();
   const length = lengthOf(query, watchTimes);
   if (length !== undefined) {
     const last = length - watchTimes.bookmarkBeforeEnd;
-    if (bookmarks && last > 0) after(last, () => sendBookmark());
+    if (bookmarks && last > 0) after(last, bookmark);
     after(length, end);
   }
   cluster.lifecycle.once('stop', end);
@@ -117,4 +130,20 @@ export async function watchObjects(cluster: Cluster, type: ResourceType, exchang
     for (const timer of timers) clearInterval(timer);
     cluster.lifecycle.off('stop', end);
   });
+
+  if (!initial) {
+    for (const event of store.since(type, start)) forward(event);
+    return;
+  }
+  start = store.version;
+  const objects = store.list(type, namespace).filter(object => named(object) && selects(object));
+  await cluster.initialEvents.send(stream, initialFrames(encoder, objects, bookmarks ? start : undefined));
+  isInitial = false;
+  if (!stream.isOver) for (const event of later) forward(event);
+}
+
+/** @param version That of the bookmark at the end; undefined for a watch without bookmarks. */
+function* initialFrames(encoder: WatchEncoder, objects: readonly KubeObject[], version: number | undefined) {
+  for (const object of objects) yield encoder.object('ADDED', object);
+  if (version !== undefined) yield encoder.bookmark(version, { 'k8s.io/initial-events-end': 'true' });
 }

@@ -16,6 +16,7 @@ import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js';
+import { defaultBuffer } from '../options/shared-watches.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
@@ -96,7 +97,7 @@ export async function createProgram(
   });
   const sharedWatches = options.shareWatches
     ? createClusterWatches({
-        buffer: options.shareWatchesBuffer,
+        buffer: options.shareWatchesBuffer ?? defaultBuffer(),
         observer: metrics.sharedWatches,
         onFirstByte: metrics.traffic.firstByte,
         clock,

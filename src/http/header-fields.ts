@@ -22,6 +22,13 @@ export function hasField(headers: RawHeaders, key: string): boolean {
   return indexOfField(headers, key) !== -1;
 }
 
+/** A copy of the fields in which each field of this name (in lower case) has this value. */
+export function withField(headers: RawHeaders, key: string, value: string): string[] {
+  return headers.map((text, index) =>
+    index % 2 === 1 && (headers[index - 1] as string).toLowerCase() === key ? value : text,
+  );
+}
+
 /** The index of the first field of this name (in lower case); -1 if there is none. */
 export function indexOfField(headers: RawHeaders, key: string): number {
   for (let index = 0; index < headers.length; index += 2) {

@@ -1,5 +1,6 @@
+import { totalmem } from 'node:os';
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import { bool, byteSize } from '../lib/value-type.js';
+import { bool, byteSize, optional } from '../lib/value-type.js';
 
 const options = defineOptions('API server', {
   shareWatches: {
@@ -8,9 +9,9 @@ const options = defineOptions('API server', {
     help: 'Open one watch at the API server for all clients of a user that watch the same. Its audit log then shows one watch.',
   },
   shareWatchesBuffer: {
-    type: byteSize,
-    default: '256Mi',
-    help: 'Memory for the recent events of all shared watches together. A client that lags behind them is cut.',
+    type: optional(byteSize),
+    default: '',
+    help: 'Memory for the recent events of all shared watches together. A client that lags behind them is cut. By default a quarter of the memory limit of the container, at most 256Mi; without a limit 256Mi.',
   },
 });
 
@@ -20,6 +21,19 @@ export const sharedWatches = { options, problems };
 /** In bytes. A smaller buffer could not hold what arrives in one read, and no client could keep up. */
 const smallestBuffer = 1024 * 1024;
 
-function problems({ shareWatchesBuffer }: OptionValues<typeof options>): string[] {
+function problems({ shareWatchesBuffer = smallestBuffer }: OptionValues<typeof options>): string[] {
   return shareWatchesBuffer < smallestBuffer ? ['--share-watches-buffer is less than 1Mi'] : [];
+}
+
+const largestDefault = 256 * 1024 * 1024;
+
+/**
+ * The default of `--share-watches-buffer` in bytes: a quarter of the memory that the process may use, at most 256Mi, so that a small container
+ * is not killed.
+ *
+ * @param limit As of `process.constrainedMemory()`. There is no limit if it is 0, or more than the machine has.
+ */
+export function defaultBuffer(limit = process.constrainedMemory(), machine = totalmem()): number {
+  const isLimited = limit > 0 && limit <= machine;
+  return isLimited ? Math.max(smallestBuffer, Math.min(limit / 4, largestDefault)) : largestDefault;
 }

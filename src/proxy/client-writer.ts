@@ -4,7 +4,7 @@ import { TLSSocket } from 'node:tls';
 import type { Http2Response } from '../http/http2-response.js';
 import type { RequestContext } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
-import { type BodySink, LaggingError, type ResponseSink, type RoundTrip } from '../transport/round-trip.js';
+import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '../transport/round-trip.js';
 import type { DocumentPolicy } from './documents.js';
 import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from './headers.js';
 
@@ -36,7 +36,7 @@ export interface WriterOwner {
  * Writes a response to its client. Bytes go from the parser to the client's socket without a stream in between. While the client does not
  * read fast enough, the round trip is paused.
  */
-export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
+export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   readonly #request: AnsweredRequest;
   readonly #policy: DocumentPolicy;
   readonly #response: ServerResponse;
@@ -80,6 +80,10 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     return this.#chunk !== undefined || this.#response.writableLength > 0;
   }
 
+  get waiting(): number {
+    return (this.#chunk?.length ?? 0) + this.#response.writableLength;
+  }
+
   /** Throws if the head is not valid HTTP/1.1. Until then Fastify still has the reply, so that an error can be answered. */
   head(statusCode: number, statusMessage: string, rawHeaders: string[]): BodySink {
     if (this.#over) return this;
@@ -114,16 +118,18 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     this.#chunk = chunk.keep(this);
   }
 
-  idle(): void {
+  idle(most = maxBuffered): void {
     if (this.#events !== undefined && this.#chunk === undefined && !this.#eventsWait) return;
     if (this.#over || !this.#response.headersSent) return;
     if (this.#chunk !== undefined) this.#write(this.#chunk);
     else if (!this.#streaming) this.#endTurn();
     this.#chunk = undefined;
-    if (this.#paused || this.#response.writableLength < maxBuffered) return;
+    if (this.#paused || this.#response.writableLength < most) return;
+    const client = this.#http2?.stream ?? this.#response.socket ?? this.#response;
+    // Otherwise no `drain` follows.
+    if (!client.writableNeedDrain) return;
     this.#paused = true;
     this.trip?.pause();
-    const client = this.#http2 ?? this.#response.socket ?? this.#response;
     client.once('drain', () => {
       this.#paused = false;
       if (!this.#over) this.trip?.resume();

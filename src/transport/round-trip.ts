@@ -50,6 +50,12 @@ export interface ResponseSink {
   switched?(response: SwitchedResponse): void;
 }
 
+/** The way of a response to a client. While the client does not read fast enough, it pauses the round trip. */
+export interface ClientSink extends ResponseSink {
+  /** How many bytes of the response wait for the client. */
+  readonly waiting: number;
+}
+
 /** A connection that has switched to another protocol. */
 export interface SwitchedResponse {
   readonly statusMessage: string;
@@ -64,8 +70,12 @@ export interface SwitchedResponse {
 export interface BodySink {
   /** A part of the body, without framing; never empty. The bytes are lent until the call returns. */
   data(chunk: BorrowedBytes): void;
-  /** All bytes that have been read so far have been passed on. */
-  idle(): void;
+  /**
+   * All bytes that have been read so far have been passed on.
+   *
+   * @param most How many bytes may wait for the client without a pause of the round trip; by default what lets the bytes flow best.
+   */
+  idle(most?: number): void;
 }
 
 /** The body of a request. It writes itself to the socket. */

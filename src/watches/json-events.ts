@@ -1,8 +1,10 @@
+import { isObject } from '../lib/json.js';
 import { PendingBytes } from './pending-bytes.js';
 import type { SharedBytes } from './shared-bytes.js';
 import { isTable, TableEvents } from './table-events.js';
 import {
   type EventReader,
+  initialEventsEnd,
   isWatchEventType,
   parseVersion,
   uniformEvent,
@@ -53,13 +55,16 @@ export class JsonEventReader implements EventReader {
   #event(bytes: SharedBytes): WatchEvent {
     const { type, object } = asObject(parse(bytes.toLatin1()));
     if (!isWatchEventType(type)) throw new Error('a line of the watch has no valid event type');
-    const { kind, apiVersion, metadata, columnDefinitions } = asObject(object);
+    const { kind, apiVersion, metadata, columnDefinitions, rows } = asObject(object);
     if (type === 'ERROR') return uniformEvent(type, '', bytes);
     const { resourceVersion } = asObject(metadata);
     const version = typeof resourceVersion === 'string' ? parseVersion(resourceVersion) : undefined;
     if (version === undefined) throw new Error('an event of the watch has no numeric resourceVersion');
-    const event = uniformEvent(type, version, bytes);
-    return isTable(kind, apiVersion) ? this.#tables.event(event, columnDefinitions) : event;
+    const inTable = isTable(kind, apiVersion);
+    const endsInitialEvents =
+      type === 'BOOKMARK' && hasEndAnnotation(inTable ? metadataOfRow(rows) : metadata);
+    const event = uniformEvent(type, version, bytes, endsInitialEvents);
+    return inTable ? this.#tables.event(event, columnDefinitions) : event;
   }
 }
 
@@ -71,6 +76,21 @@ function mayBegin(pending: PendingBytes): boolean {
     if (!' \t\r'.includes(character)) text += character;
   }
   return beginnings.some(beginning => text.startsWith(beginning) || beginning.startsWith(text));
+}
+
+/** The metadata of the object in a Table's only row. Without objects (`includeObject=None`) there is none. */
+function metadataOfRow(rows: unknown): unknown {
+  return Array.isArray(rows) && isObject(rows[0]) && isObject(rows[0]['object'])
+    ? rows[0]['object']['metadata']
+    : undefined;
+}
+
+function hasEndAnnotation(metadata: unknown): boolean {
+  return (
+    isObject(metadata) &&
+    isObject(metadata['annotations']) &&
+    metadata['annotations'][initialEventsEnd] === 'true'
+  );
 }
 
 /** Parses a line that was read as Latin-1, which is faster than UTF-8. All names and values that are used here are ASCII. */

@@ -26,10 +26,10 @@ export type Ending = 'end' | Error;
 
 /** Receives the events of a watch. */
 export interface WatchHandler {
-  /** The version from which the watch continues after a loss. */
-  readonly version: string;
+  /** The version from which the watch continues after a loss; undefined during the initial events, where it ends then. */
+  readonly version: string | undefined;
   /** The API server has sent the head of a response, the first one or one after a loss. */
-  began(head: WatchHead): void;
+  began(): void;
   /** Throws an Error for an event that it cannot use. */
   received(event: WatchEvent): void;
   /** All events that have been read so far have been passed on. */
@@ -71,12 +71,13 @@ const longestBackoff = 5_000;
 export class LastingWatch implements ResponseSink, BodySink {
   readonly #parts: LastingWatchParts;
   readonly #request: Pick<WatchToShare, 'from'>;
-  readonly #handler: WatchHandler;
+  #handler: WatchHandler;
   #call: UpstreamCall | undefined;
   #sent: SentRequest | undefined;
   #reader: EventReader | undefined;
   /** The Tables of all responses. */
   readonly #tables = new TableEvents();
+  #head: WatchHead | undefined;
   #contentType: string | undefined;
   /** When the last response began. */
   #opened: Moment | undefined;
@@ -115,6 +116,21 @@ export class LastingWatch implements ResponseSink, BodySink {
     return this.#sent;
   }
 
+  /** The head of the first response; undefined before it has come. */
+  get firstHead(): WatchHead | undefined {
+    return this.#head;
+  }
+
+  /** The columns of its Tables as JSON; undefined if there was none. */
+  get columns(): Buffer | undefined {
+    return this.#tables.columns;
+  }
+
+  /** Another handler gets all further calls. */
+  handOver(handler: WatchHandler): void {
+    this.#handler = handler;
+  }
+
   /** Ends the watch: it has no clients any more. */
   stop(): void {
     this.#isOver = true;
@@ -132,6 +148,11 @@ export class LastingWatch implements ResponseSink, BodySink {
   resumeNoMore(): void {
     this.#isLast = true;
     if (this.#loss !== undefined) this.#end(new Error('the cluster of the watch is no longer in use'));
+  }
+
+  /** Whether reading is paused. */
+  get isPaused(): boolean {
+    return this.#isPaused;
   }
 
   /** Stops reading, so that the API server waits. This stays in force after a loss. */
@@ -168,7 +189,8 @@ export class LastingWatch implements ResponseSink, BodySink {
     this.#opened = new Moment(this.#parts.clock);
     if (loss !== undefined) this.#handler.resumed(loss);
     if (this.#isPaused) this.#call?.pause();
-    this.#handler.began(head);
+    this.#head ??= head;
+    this.#handler.began();
   }
 
   data(chunk: BorrowedBytes): void {
@@ -204,7 +226,13 @@ export class LastingWatch implements ResponseSink, BodySink {
     // The last events may have come in one read with the end. Then no call of `idle` follows them.
     this.idle();
     if (this.#isOver) return;
-    if (this.#reader !== undefined) this.#beginToResume(loss);
+    if (this.#reader !== undefined) {
+      if (this.#handler.version === undefined) {
+        this.#end(loss === 'ended' ? 'end' : error);
+        return;
+      }
+      this.#beginToResume(loss);
+    }
     const isReplaced = error instanceof ReplacedError;
     // If the API server or the user was replaced, each client sends its own request.
     if (this.#loss === undefined) this.#end(isReplaced || error instanceof UnknownUserError ? 'end' : error);

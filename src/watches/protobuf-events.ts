@@ -3,6 +3,7 @@ import { checkEventSize, PendingBytes } from './pending-bytes.js';
 import type { SharedBytes } from './shared-bytes.js';
 import {
   type EventReader,
+  initialEventsEnd,
   isWatchEventType,
   parseVersion,
   uniformEvent,
@@ -58,10 +59,17 @@ function parseEvent(bytes: SharedBytes): WatchEvent {
   if (!isWatchEventType(type)) throw new Error('a message of the watch has no valid event type');
   const object = objectIn(field(field(event, 2), 1));
   if (type === 'ERROR') return uniformEvent(type, '', bytes);
-  // In every kind, field 1 is its ObjectMeta, and field 6 of that is resourceVersion.
-  const version = parseVersion(text(field(field(object, 1), 6)));
+  // In every kind, field 1 is its ObjectMeta. Field 6 of that is resourceVersion, and field 12 are the annotations.
+  const metadata = field(object, 1);
+  const version = parseVersion(text(field(metadata, 6)));
   if (version === undefined) throw new Error('an event of the watch has no numeric resourceVersion');
-  return uniformEvent(type, version, bytes);
+  const endsInitialEvents = type === 'BOOKMARK' && fields(metadata, 12).some(isEndAnnotation);
+  return uniformEvent(type, version, bytes, endsInitialEvents);
+}
+
+/** Whether an entry of a map, its key and its value, is the annotation of the bookmark after the initial events. */
+function isEndAnnotation(entry: Uint8Array): boolean {
+  return text(field(entry, 1)) === initialEventsEnd && text(field(entry, 2)) === 'true';
 }
 
 /** The object in a runtime.Unknown. */
@@ -81,16 +89,23 @@ function objectIn(raw: Uint8Array): Uint8Array {
  * repeated field, which no encoder writes and a decoder would have to merge.
  */
 function field(message: Uint8Array, wanted: number): Uint8Array {
+  const [value = none, ...others] = fields(message, wanted);
+  if (others.length > 0) throw new Error(broken);
+  return value;
+}
+
+/** All values of a length-delimited field. Throws an Error for broken messages. */
+function fields(message: Uint8Array, wanted: number): Uint8Array[] {
   const reader = new PbfReader(message);
-  let value: Uint8Array | undefined;
+  const values: Uint8Array[] = [];
   for (let number = reader.nextField(); number !== 0; number = reader.nextField()) {
     if (number !== wanted) continue;
-    if (reader.type !== lengthDelimited || value !== undefined) throw new Error(broken);
-    value = reader.readBytes();
+    if (reader.type !== lengthDelimited) throw new Error(broken);
+    values.push(reader.readBytes());
   }
   // The library does not notice a length that goes past the end.
   if (reader.pos !== message.length) throw new Error(broken);
-  return value ?? none;
+  return values;
 }
 
 function text(bytes: Uint8Array): string {

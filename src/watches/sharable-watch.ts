@@ -1,15 +1,20 @@
 import type { RawHeaders } from '../http/header-fields.js';
-import { isTrue, mostParameters, queryPairs } from '../kubernetes/query.js';
+import { isTrue, mostParameters, queryPairs, queryValue } from '../kubernetes/query.js';
 import { parseDuration } from '../lib/duration.js';
 import { type SharableHeaders, sharableHeaders } from './sharable-headers.js';
 import { compareVersions, parseVersion } from './watch-event.js';
 
+/** Where a watch begins: after a version, or with the initial events (KEP-3157), which this query asks for. */
+type Beginning =
+  | { readonly version: string; readonly initialQuery: undefined }
+  | { readonly version: undefined; readonly initialQuery: string };
+
 /** The parts of a watch request that decide with which watches it can share, and which events it gets. */
-export interface SharableWatch extends SharableHeaders {
+export type SharableWatch = SharableHeaders & Beginning & Common;
+
+interface Common {
   /** The query without `ownParameters`. The other pairs are as sent, in their order. */
   readonly query: string;
-  /** Parsed resourceVersion: the client gets the events after this version. */
-  readonly version: string;
   /** Whether the client gets bookmarks. */
   readonly bookmarks: boolean;
   /** Milliseconds until the watch ends; undefined for a random time. For the API server, 0 means a random time too. */
@@ -17,22 +22,20 @@ export interface SharableWatch extends SharableHeaders {
 }
 
 /**
- * Parameters that may differ between the clients of a shared watch. client-go's typed clients send `timeout` beside `timeoutSeconds`, and
- * kubectl sends its `--request-timeout` there. The API server ignores it for a watch (apiserver `endpoints/handlers/get.go`, `handleWatch`).
+ * How long a client's watch lasts. client-go's typed clients send `timeout` beside `timeoutSeconds`, and kubectl sends its
+ * `--request-timeout` there. The API server ignores it for a watch (apiserver `endpoints/handlers/get.go`, `handleWatch`).
  */
+const timeLimits: ReadonlySet<string> = new Set(['timeout', 'timeoutSeconds']);
+/** Parameters that may differ between the clients of a shared watch. Those of the same initial events differ in their time limits alone. */
 const ownParameters: ReadonlySet<string> = new Set([
+  ...timeLimits,
   'resourceVersion',
-  'timeout',
-  'timeoutSeconds',
+  'resourceVersionMatch',
+  'sendInitialEvents',
   'allowWatchBookmarks',
 ]);
-/** Parameters that make another kind of watch, or an error (apimachinery `internalversion/validation`); a watch has no pages. */
-const otherWatches: ReadonlySet<string> = new Set([
-  'sendInitialEvents',
-  'resourceVersionMatch',
-  'limit',
-  'continue',
-]);
+/** Parameters that make an error (apimachinery `internalversion/validation`): a watch has no pages. */
+const ofPages: ReadonlySet<string> = new Set(['limit', 'continue']);
 /**
  * The largest int64, and so the largest revision of etcd. The API server parses a version as a uint64 (apiserver `storage`,
  * `APIObjectVersioner.ParseResourceVersion`), but a larger one overflows in its watch of etcd: 2^64 - 1 may begin "from now".
@@ -55,28 +58,51 @@ const longestTimeout = 2_147_483;
 export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWatch | undefined {
   const own = new Map<string, string>();
   const rest: string[] = [];
+  const unlimited: string[] = [];
   for (const { text, name, value } of queryPairs(query)) {
     // Go ignores a broken pair; other servers may not.
-    if (name === undefined || otherWatches.has(name) || own.has(name)) return undefined;
+    if (name === undefined || ofPages.has(name) || own.has(name)) return undefined;
     if (ownParameters.has(name)) own.set(name, value);
     else rest.push(text);
+    if (!timeLimits.has(name)) unlimited.push(text);
   }
-  const bookmarks = isTrue(own.get('allowWatchBookmarks'));
-  const version = parseVersion(own.get('resourceVersion') ?? '');
+  const beginning = beginningOf(own, unlimited.join('&'));
   const timeout = seconds(own.get('timeoutSeconds') ?? '0');
-  if (version === undefined || timeout === undefined) return undefined;
+  if (beginning === undefined || timeout === undefined) return undefined;
   if (parseDuration(own.get('timeout') ?? '0') === undefined) return undefined;
   if (rest.length + addedParameters > mostParameters) return undefined;
-  if (compareVersions(version, largestVersion) > 0) return undefined;
   const headers = sharableHeaders(rawHeaders);
   if (headers === undefined || !acceptsSharedFormat(headers.accept)) return undefined;
   return {
+    ...beginning,
     query: rest.join('&'),
-    version,
-    bookmarks,
+    bookmarks: isTrue(own.get('allowWatchBookmarks')),
     timeout: timeout === 0 ? undefined : timeout * 1000,
     ...headers,
   };
+}
+
+/**
+ * Where a watch with these parameters begins; undefined if it cannot be shared. Initial events need a bookmark that ends them, and an object
+ * in it that says so. They may begin without a version, from 0 or from a number, with the meaning that the API server gives to it.
+ *
+ * @param query The query without time limits.
+ */
+function beginningOf(own: ReadonlyMap<string, string>, query: string): Beginning | undefined {
+  const asked = own.get('resourceVersion') ?? '';
+  const version = parseVersion(asked);
+  if (version !== undefined && compareVersions(version, largestVersion) > 0) return undefined;
+  const match = own.get('resourceVersionMatch');
+  const sends = own.get('sendInitialEvents');
+  if (match === undefined && sends === undefined)
+    return version === undefined ? undefined : { version, initialQuery: undefined };
+  const areShared =
+    match === 'NotOlderThan' &&
+    sends === 'true' &&
+    isTrue(own.get('allowWatchBookmarks')) &&
+    queryValue(query, 'includeObject') !== 'None' &&
+    (version !== undefined || asked === '' || asked === '0');
+  return areShared ? { version: undefined, initialQuery: query } : undefined;
 }
 
 /** Parses whole seconds; undefined for any other string. */

@@ -1,24 +1,22 @@
 import type { ReviewingCluster } from '../clusters/access-review.js';
-import { Moment } from '../lib/moment.js';
-import type { ResponseSink, RoundTrip } from '../transport/round-trip.js';
+import type { ClientSink, RoundTrip } from '../transport/round-trip.js';
 import { type CallObserver, UpstreamCall } from '../transport/upstream-call.js';
-import { VersionAheadError } from './event-ring.js';
-import { UnsharableError } from './lasting-watch.js';
+import type { SentRequest } from '../transport/upstream-request.js';
+import { InitialSchedule } from './initial-schedule.js';
+import { InitialStream, type StreamAtBookmark } from './initial-stream.js';
+import { type Ending, UnsharableError } from './lasting-watch.js';
 import { Lingering } from './lingering.js';
 import type { Join } from './share-observer.js';
-import { SharedWatch, type SharedWatchParts } from './shared-watch.js';
-import { ColumnsChangedError } from './table-events.js';
+import { type SharedBeginning, SharedWatch, type SharedWatchParts } from './shared-watch.js';
+import { UnsharableKeys } from './unsharable-keys.js';
 import { type WatchRequest, type WatchToShare, watchToShare } from './watch-to-share.js';
-import { Watcher } from './watcher.js';
+import { Watcher, type WatchSource } from './watcher.js';
 
 /** What the shared watches of a cluster need. */
 interface ShareParts extends SharedWatchParts {
   readonly source: ReviewingCluster;
 }
 
-/** If a watch could not be shared, watches with the same key are not shared for this number of milliseconds. */
-const unsharableFor = 10 * 60_000;
-const mostUnsharable = 1_000;
 /** The most shared watches with the same key. Each of them begins at an earlier version than those before it. */
 const mostOfOneKind = 10;
 
@@ -31,18 +29,20 @@ export class SharedWatches {
   readonly #parts: ShareParts;
   /** The open shared watches, by key. A client may need a watch that begins earlier than an existing one with the same key. */
   readonly #watches = new Map<string, SharedWatch[]>();
-  /** The keys of watches that cannot be shared, some with a version, and since when this is known. */
-  readonly #unsharable = new Map<string, Moment>();
+  /** When the streams of initial events are sent that some clients wait for, by `initialKey`. */
+  readonly #schedules = new Map<string, InitialSchedule<InitialStream>>();
+  readonly #unsharable: UnsharableKeys;
   readonly #lingering: Lingering;
   #isClosed = false;
 
   constructor(parts: ShareParts) {
     this.#parts = parts;
     this.#lingering = new Lingering(parts.clock);
+    this.#unsharable = new UnsharableKeys(parts.clock);
   }
 
   /** Lets a client join a shared watch, or sends its own request. The sink gets the response after this call. */
-  send(request: WatchRequest, sink: ResponseSink, observer: CallObserver = {}): RoundTrip {
+  send(request: WatchRequest, sink: ClientSink, observer: CallObserver = {}): RoundTrip {
     return new SharingTrip(this, this.#parts, request, sink, observer).start();
   }
 
@@ -55,6 +55,7 @@ export class SharedWatches {
   /** Cuts all clients of shared watches. */
   destroy(): void {
     for (const watch of this.#all) watch.close();
+    for (const schedule of this.#schedules.values()) for (const stream of schedule.requests) stream.close();
   }
 
   get #all(): SharedWatch[] {
@@ -62,31 +63,70 @@ export class SharedWatches {
   }
 
   isUnsharable(request: WatchToShare): boolean {
-    return [request.key, keyWithVersion(request)].some(key => {
-      const since = this.#unsharable.get(key);
-      return since !== undefined && since.age < unsharableFor;
-    });
+    return this.#unsharable.has(request);
   }
 
   /**
-   * Finds the shared watch for a client: the one with the most clients, or a new one. Returns undefined if there are too many with the same
-   * key.
+   * Finds the shared watch for a client of this version: the one with the most clients, or a new one. Returns undefined if there are too
+   * many with the same key.
    */
-  find(request: WatchToShare): SharedWatch | undefined {
+  find(request: WatchToShare, version: string): SharedWatch | undefined {
     if (this.#isClosed) return undefined;
-    const watches = this.#watches.get(request.key) ?? [];
-    const [found] = watches
-      .filter(watch => watch.serves(request.version))
-      .sort((one, other) => other.size - one.size);
-    return found ?? (watches.length < mostOfOneKind ? this.#open(request, watches) : undefined);
+    const found = this.#largest(request.key, watch => watch.serves(version));
+    if (found !== undefined) return found;
+    const { length } = this.#watches.get(request.key) ?? [];
+    return length < mostOfOneKind ? this.#open(request, { version }) : undefined;
   }
 
-  #open(request: WatchToShare, others: readonly SharedWatch[]): SharedWatch {
+  /** The initial stream for a client: one that is not sent yet. */
+  initialStream(request: WatchToShare): InitialStream | undefined {
+    if (this.#isClosed) return undefined;
+    const { initialKey } = request;
+    const schedule =
+      this.#schedules.get(initialKey) ??
+      new InitialSchedule<InitialStream>(this.#parts.clock, () => this.#schedules.delete(initialKey));
+    this.#schedules.set(initialKey, schedule);
+    return schedule.join(() => {
+      const stream: InitialStream = new InitialStream(this.#parts, request, {
+        reached: beginning => {
+          schedule.done(stream);
+          return this.#watchAfter(request, beginning, stream.size);
+        },
+        ended: ending => {
+          schedule.done(stream);
+          this.#remember(request, ending);
+        },
+      });
+      return stream;
+    });
+  }
+
+  /** The shared watch for the clients of an initial stream that is at its bookmark: an open one, or the stream itself from now on. */
+  #watchAfter(request: WatchToShare, beginning: StreamAtBookmark, clients: number): SharedWatch {
+    const { version, upstream } = beginning;
+    const open = this.#largest(
+      request.key,
+      watch => watch.head !== undefined && watch.serves(version) && watch.hasColumns(upstream.columns),
+    );
+    this.#parts.observer.moved(open === undefined ? 'opened' : 'ring', clients);
+    if (open === undefined) return this.#open(request, beginning);
+    upstream.stop();
+    return open;
+  }
+
+  #largest(key: string, isUsable: (watch: SharedWatch) => boolean): SharedWatch | undefined {
+    const watches = this.#watches.get(key) ?? [];
+    const [largest] = watches.filter(isUsable).sort((one, other) => other.size - one.size);
+    return largest;
+  }
+
+  #open(request: WatchToShare, beginning: SharedBeginning): SharedWatch {
     const { key } = request;
-    const watch: SharedWatch = new SharedWatch(this.#parts, request, {
+    const others = this.#watches.get(key) ?? [];
+    const watch: SharedWatch = new SharedWatch(this.#parts, request, beginning, {
       lingering: this.#lingering,
       ended: ending => {
-        if (ending instanceof UnsharableError) this.#remember(request, ending);
+        this.#remember(request, ending);
         this.#forget(key, watch);
       },
     });
@@ -96,15 +136,8 @@ export class SharedWatches {
     return watch;
   }
 
-  #remember(request: WatchToShare, { cause }: UnsharableError): void {
-    // A watch that begins after the change can be shared.
-    if (cause instanceof ColumnsChangedError) return;
-    // The client has chosen the version. Watches from other versions can be shared.
-    const key = cause instanceof VersionAheadError ? keyWithVersion(request) : request.key;
-    this.#unsharable.delete(key);
-    this.#unsharable.set(key, new Moment(this.#parts.clock));
-    const [oldest] = this.#unsharable.keys();
-    if (this.#unsharable.size > mostUnsharable) this.#unsharable.delete(oldest as string);
+  #remember(request: WatchToShare, ending: Ending): void {
+    if (ending instanceof UnsharableError) this.#unsharable.add(request, ending);
   }
 
   #forget(key: string, watch: SharedWatch): void {
@@ -114,8 +147,12 @@ export class SharedWatches {
   }
 }
 
-function keyWithVersion({ key, version }: Pick<WatchToShare, 'key' | 'version'>): string {
-  return `${key} ${version}`;
+/** How a client gets its events. */
+interface Joining {
+  readonly how: Join;
+  /** Why it does not join; undefined if it does. */
+  readonly refusal: Join | undefined;
+  readonly of: { readonly sent: SentRequest | undefined };
 }
 
 /** Finds the watch for one client: a shared one, or one of its own. */
@@ -123,7 +160,7 @@ class SharingTrip implements RoundTrip {
   readonly #shared: SharedWatches;
   readonly #parts: ShareParts;
   readonly #request: WatchRequest;
-  readonly #sink: ResponseSink;
+  readonly #sink: ClientSink;
   readonly #observer: CallObserver;
   /** The watcher that waits at a shared watch or gets its events, or else the client's own round trip. */
   #trip: RoundTrip | undefined;
@@ -133,7 +170,7 @@ class SharingTrip implements RoundTrip {
     shared: SharedWatches,
     parts: ShareParts,
     request: WatchRequest,
-    sink: ResponseSink,
+    sink: ClientSink,
     observer: CallObserver,
   ) {
     this.#shared = shared;
@@ -155,26 +192,49 @@ class SharingTrip implements RoundTrip {
     if (this.#isAborted) return;
     if (request === undefined) this.#goAlone();
     else if (this.#shared.isUnsharable(request)) this.#goAlone('own');
-    else await this.#share(request);
+    else if (request.version === undefined) await this.#shareInitialEvents(request);
+    else await this.#share(request, request.version);
   }
 
-  async #share(request: WatchToShare): Promise<void> {
-    const watch = this.#shared.find(request);
+  async #shareInitialEvents(request: WatchToShare): Promise<void> {
+    const stream = this.#shared.initialStream(request);
+    if (stream === undefined) {
+      this.#goAlone('own');
+      return;
+    }
+    const watcher = this.#enter(stream, request);
+    const refusal = await watcher.opened().then(() => undefined, toOwn);
+    this.#begin(watcher, { how: 'initial', refusal, of: stream });
+  }
+
+  async #share(request: WatchToShare, version: string): Promise<void> {
+    const watch = this.#shared.find(request, version);
     if (watch === undefined) {
       this.#goAlone('own');
       return;
     }
-    const isNew = watch.head === undefined && watch.size === 0;
-    const watcher = new Watcher(watch, request, this.#sink, this.#parts);
-    this.#trip = watcher;
+    const how = watch.head === undefined && watch.size === 0 ? 'opened' : 'ring';
+    const watcher = this.#enter(watch, request);
     let refusal: Join | undefined;
     if (watch.head === undefined) refusal = await watcher.opened().then(() => undefined, toOwn);
     else if (!watch.isPermitted) refusal = (await watch.askPermission()) ? undefined : 'refused';
-    if (this.#isAborted) return;
     // The watch may have been lost, and have continued, while the API server was asked.
-    if (refusal === undefined && watch.isUnbrokenSince(request.version) && watcher.begin()) {
-      this.#parts.observer.joined(isNew ? 'opened' : 'ring');
-      if (watch.sent !== undefined) this.#observer.joined?.(watch.sent);
+    if (!watch.isUnbrokenSince(version)) refusal ??= 'own';
+    this.#begin(watcher, { how, refusal, of: watch });
+  }
+
+  #enter(watch: WatchSource, request: WatchToShare): Watcher {
+    const watcher = new Watcher(watch, request, this.#sink, this.#parts);
+    this.#trip = watcher;
+    return watcher;
+  }
+
+  /** Begins the client's response, unless the client must have a watch of its own. */
+  #begin(watcher: Watcher, { how, refusal, of: { sent } }: Joining): void {
+    if (this.#isAborted) return;
+    if (refusal === undefined && watcher.begin()) {
+      this.#parts.observer.joined(how);
+      if (sent !== undefined) this.#observer.joined?.(sent);
       return;
     }
     watcher.abort();

@@ -22,6 +22,14 @@ export interface SharedWatchParts extends LastingWatchParts {
   readonly observer: ShareObserver;
 }
 
+/** How a shared watch begins. */
+export interface SharedBeginning {
+  /** The watch has the events after this version. */
+  readonly version: string;
+  /** A watch that has come to this version; by default a new one is opened. */
+  readonly upstream?: LastingWatch;
+}
+
 /** What owns a shared watch. */
 interface WatchOwner {
   /** The watches without a client. */
@@ -41,7 +49,6 @@ export class SharedWatch implements WatchHandler, WatchSource {
   readonly #owner: WatchOwner;
   readonly #watchers = new Set<Watcher>();
   readonly #narrower = new Set<SharedWatch>();
-  #head: WatchHead | undefined;
   #ending: Ending | undefined;
   /** When the API server last permitted the watch. */
   #permitted: Moment | undefined;
@@ -55,21 +62,29 @@ export class SharedWatch implements WatchHandler, WatchSource {
    * from a backup, it now has other events of these versions.
    */
   #continuedFrom = '0';
-  /** Whether reading is paused, so that the API server waits for the clients. */
-  #isPaused = false;
   #awaitsTurns = false;
 
-  constructor(parts: SharedWatchParts, request: WatchToShare, owner: WatchOwner) {
+  constructor(
+    parts: SharedWatchParts,
+    request: WatchToShare,
+    { version, upstream = new LastingWatch(parts, request, this) }: SharedBeginning,
+    owner: WatchOwner,
+  ) {
     this.#parts = parts;
     this.#request = request;
     this.#owner = owner;
-    this.ring = new EventRing(request.version, parts.budget);
-    this.#upstream = new LastingWatch(parts, request, this);
+    this.ring = new EventRing(version, parts.budget);
+    this.#upstream = upstream;
+    parts.observer.watches(1);
   }
 
+  /** Opens the watch, or takes over the one that is open. */
   start(): void {
-    this.#parts.observer.watches(1);
-    this.#upstream.start();
+    if (this.head === undefined) this.#upstream.start();
+    else {
+      this.#upstream.handOver(this);
+      this.#owner.lingering.add(this);
+    }
   }
 
   /** What the request at the API server was sent with; undefined before it was sent. */
@@ -78,7 +93,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
   }
 
   get head(): WatchHead | undefined {
-    return this.#head;
+    return this.#upstream.firstHead;
   }
 
   get ending(): Ending | undefined {
@@ -92,6 +107,11 @@ export class SharedWatch implements WatchHandler, WatchSource {
 
   get version(): string {
     return this.ring.current;
+  }
+
+  /** Whether clients that have had Tables with these columns, or none, can get the events of this watch. */
+  hasColumns(columns: Buffer | undefined): boolean {
+    return columns === undefined || this.#upstream.columns?.equals(columns) === true;
   }
 
   /** Whether this watch can give a client of this version all newer events. */
@@ -141,12 +161,12 @@ export class SharedWatch implements WatchHandler, WatchSource {
   enter(watcher: Watcher): void {
     this.#owner.lingering.delete(this);
     this.#watchers.add(watcher);
-    if (this.#isPaused) this.#keepPace();
+    if (this.#upstream.isPaused) this.#keepPace();
   }
 
   leave(watcher: Watcher): void {
     this.#watchers.delete(watcher);
-    if (this.#isPaused) this.#keepPace();
+    if (this.#upstream.isPaused) this.#keepPace();
     if (this.#watchers.size > 0) return;
     if (this.#ending !== undefined) this.ring.clear();
     else if (this.#isLeaving) this.close();
@@ -169,11 +189,10 @@ export class SharedWatch implements WatchHandler, WatchSource {
   call(watcher: Watcher): void {
     this.#parts.turns.call(watcher);
     this.#parts.turns.run();
-    if (this.#isPaused) this.#keepPace();
+    if (this.#upstream.isPaused) this.#keepPace();
   }
 
-  began(head: WatchHead): void {
-    this.#head ??= head;
+  began(): void {
     this.#permit();
     this.ring.completeVersion();
     for (const watcher of this.#watchers) watcher.stateChanged();
@@ -207,8 +226,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
       });
     }
     const waits = this.#awaitsTurns || this.#isStuck;
-    if (waits === this.#isPaused) return;
-    this.#isPaused = waits;
+    if (waits === this.#upstream.isPaused) return;
     if (waits) this.#upstream.pause();
     else this.#upstream.resume();
   }
@@ -248,8 +266,9 @@ export class SharedWatch implements WatchHandler, WatchSource {
     }
   }
 
-  /** Moves the clients to another watch, if its ring has the events that they need. */
+  /** Moves the clients to another watch, if its ring has the events that they need, and its Tables have the same columns. */
   giveTo(watch: SharedWatch): void {
+    if (!watch.hasColumns(this.#upstream.columns)) return;
     for (const watcher of this.#watchers) watcher.moveTo(watch);
   }
 }

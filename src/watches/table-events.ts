@@ -28,6 +28,11 @@ export class TableEvents {
   /** The last event that was changed into a first event. Clients usually begin with the newest event, so one is enough. */
   #latest: { readonly event: WatchEvent; readonly first: SharedBytes } | undefined;
 
+  /** The columns as JSON; undefined if no Table has come. */
+  get columns(): Buffer | undefined {
+    return this.#columns;
+  }
+
   /** Another response continues the watch. Its first Table must have the same columns. */
   responseBegins(): void {
     this.#begins = true;
@@ -70,11 +75,13 @@ class TableEvent implements WatchEvent {
   readonly type;
   readonly version;
   readonly bytes;
+  readonly endsInitialEvents;
   readonly #tables: TableEvents;
 
-  constructor({ type, version }: WatchEvent, bytes: SharedBytes, tables: TableEvents) {
+  constructor({ type, version, endsInitialEvents }: WatchEvent, bytes: SharedBytes, tables: TableEvents) {
     this.type = type;
     this.version = version;
+    this.endsInitialEvents = endsInitialEvents;
     this.bytes = bytes;
     this.#tables = tables;
   }

@@ -15,6 +15,8 @@ export interface WatchEvent {
    * columns.
    */
   readonly first: SharedBytes;
+  /** Whether this is the bookmark after the initial events (`k8s.io/initial-events-end`, KEP-3157). */
+  readonly endsInitialEvents: boolean;
 }
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
@@ -51,9 +53,17 @@ export function compareVersions(one: string, other: string): number {
 }
 
 /** Creates an event that is the same for every client, whether it is the client's first one or not. */
-export function uniformEvent(type: WatchEventType, version: string, bytes: SharedBytes): WatchEvent {
-  return { type, version, bytes, first: bytes };
+export function uniformEvent(
+  type: WatchEventType,
+  version: string,
+  bytes: SharedBytes,
+  endsInitialEvents = false,
+): WatchEvent {
+  return { type, version, bytes, first: bytes, endsInitialEvents };
 }
+
+/** The annotation of the bookmark after the initial events (metav1.InitialEventsAnnotationKey). Its value is `true`. */
+export const initialEventsEnd = 'k8s.io/initial-events-end';
 
 /** Reads the events of one watch response. */
 export interface EventReader {

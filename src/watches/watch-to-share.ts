@@ -24,8 +24,8 @@ export interface WatchRequest {
 
 /** The parts of a watch that may differ between the clients that share it. */
 export interface ClientWatch {
-  /** The client gets the events after this version. */
-  readonly version: string;
+  /** The client gets the events after this version; undefined if it gets the initial events first. */
+  readonly version: string | undefined;
   /** Whether the client asked for bookmarks. */
   readonly bookmarks: boolean;
   /** The longest duration in milliseconds; undefined lets the proxy choose. */
@@ -38,8 +38,13 @@ export interface ClientWatch {
 export interface WatchToShare extends ClientWatch {
   /** Two watches of one cluster can share if their keys are equal: the same user asks for the same events in the same format. */
   readonly key: string;
-  /** The request for the shared watch, from this version on. Only an access of the same user of the same API server may send it. */
-  from(version: string): UpstreamRequest;
+  /** Two watches that begin with the initial events can share those if these keys are equal, too. */
+  readonly initialKey: string;
+  /**
+   * The request for the watch of all clients: from this version on, or with the initial events if it is undefined. Only an access of the
+   * same user of the same API server may send it.
+   */
+  from(version: string | undefined): UpstreamRequest;
   /** Asks the API server whether the user may watch this now. */
   isAllowed(): Promise<boolean>;
 }
@@ -64,18 +69,23 @@ export async function watchToShare(
   const user = await identify(access);
 
   // The returned object outlives the request. It must keep nothing else of the request in memory.
-  const { query, version, bookmarks, timeout, accept, acceptEncoding } = watch;
-  const headers = headersOf({ accept, acceptEncoding, requestId });
+  const { query, initialQuery, version, bookmarks, timeout, accept, acceptEncoding } = watch;
+  const key = digest([user.key, impersonation, path, query, accept, acceptEncoding]);
   return {
-    ...{ version, bookmarks, timeout, expires },
-    key: digest([user.key, impersonation, path, query, accept, acceptEncoding]),
+    ...{ key, version, bookmarks, timeout, expires },
+    initialKey: digest([key, initialQuery]),
     from(continued) {
+      const isInitial = continued === undefined;
       const fields = `resourceVersion=${continued}&allowWatchBookmarks=true`;
+      const continuing = query === '' ? fields : `${query}&${fields}`;
+      // From 1.37 on, API servers compress the whole response with initial events. It could not continue as another watch.
+      const encoding = isInitial ? 'identity' : acceptEncoding;
       return {
         method: 'GET',
-        target: `${path}?${query === '' ? fields : `${query}&${fields}`}`,
+        target: `${path}?${isInitial ? initialQuery : continuing}`,
         isBelowServerPath: true,
-        ...{ headers, impersonation, user },
+        headers: headersOf({ accept, acceptEncoding: encoding, requestId }),
+        ...{ impersonation, user },
         bringsAuthorization: false,
         // A 401 ends the watch, and each client gets the answer to a request of its own.
         hidesRefusal: false,

@@ -1,8 +1,9 @@
+import { withField } from '../http/header-fields.js';
 import type { Clock } from '../lib/clock.js';
 import { Deferred } from '../lib/deferred.js';
 import { Moment } from '../lib/moment.js';
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
-import { type BodySink, LaggingError, type ResponseSink, type RoundTrip } from '../transport/round-trip.js';
+import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '../transport/round-trip.js';
 import type { EventRing, RingEntry } from './event-ring.js';
 import { type Ending, UnsharableError, type WatchHead } from './lasting-watch.js';
 import type { ShareObserver } from './share-observer.js';
@@ -11,12 +12,14 @@ import { compareVersions } from './watch-event.js';
 import type { ClientWatch } from './watch-to-share.js';
 
 /** After each such number of bytes for one client, the watch checks whether the client accepts more. */
-const portion = 64 * 1024;
+export const portion = 64 * 1024;
 /**
  * If a client sets no time limit, its watch lasts at least this number of milliseconds, and at most twice that. This is the API server's
  * `--min-request-timeout`.
  */
 const minLifetime = 30 * 60_000;
+/** A client that gets the initial events first has had all events of this version, which is before all others. */
+const beginning = '0';
 
 /** The watch that a watcher gets its events from. */
 export interface WatchSource {
@@ -27,7 +30,7 @@ export interface WatchSource {
   readonly ending: Ending | undefined;
   enter(watcher: Watcher): void;
   leave(watcher: Watcher): void;
-  /** Lets a watcher work when its turn comes. */
+  /** A watcher has begun, or accepts more: lets it work when its turn comes. */
   call(watcher: Watcher): void;
 }
 
@@ -43,7 +46,7 @@ export class Watcher implements RoundTrip, Turn {
   readonly #parts: WatcherParts;
   /** Whether the client asked for bookmarks. */
   readonly #bookmarks: boolean;
-  readonly #sink: ResponseSink;
+  readonly #sink: ClientSink;
   #watch: WatchSource;
   /** Undefined until the response to the client has begun. */
   #body: BodySink | undefined;
@@ -64,12 +67,12 @@ export class Watcher implements RoundTrip, Turn {
   #waiting: Deferred | undefined;
 
   /** Enters the watch. The client waits there until `begin`. */
-  constructor(watch: WatchSource, client: ClientWatch, sink: ResponseSink, parts: WatcherParts) {
+  constructor(watch: WatchSource, client: ClientWatch, sink: ClientSink, parts: WatcherParts) {
     this.#parts = parts;
     this.#watch = watch;
     this.#client = client;
     this.#bookmarks = client.bookmarks;
-    this.#version = client.version;
+    this.#version = client.version ?? beginning;
     this.#sink = sink;
     watch.enter(this);
   }
@@ -110,27 +113,60 @@ export class Watcher implements RoundTrip, Turn {
     this.#client = undefined;
     this.#cancelEnd = begun.schedule(lifetime, () => this.#end());
     try {
-      this.#body = this.#sink.head(head.statusCode, head.statusMessage, headersNow(head.headers));
+      const headers = withField(head.headers, 'date', new Date().toUTCString());
+      this.#body = this.#sink.head(head.statusCode, head.statusMessage, headers);
       observer.clients(1);
     } catch (error) {
       this.#fail(error as Error);
     }
     // The client's credential may have expired while the client waited for the API server.
     if (lifetime <= 0) this.#end();
-    else this.work();
+    else this.#watch.call(this);
     return true;
   }
 
-  /** Moves to another watch, if its ring has all events that the client has not had. */
-  moveTo(watch: WatchSource): void {
+  /** Whether the response to the client has begun. */
+  get hasBegun(): boolean {
+    return this.#body !== undefined;
+  }
+
+  /** Sends a piece of the initial events. If the client does not take all of it at once, it is paused until it has. */
+  pass(bytes: BorrowedBytes, events: number): void {
+    if (this.#isOver) return;
+    this.#hasHadEvent = true;
+    try {
+      this.#body?.data(bytes);
+      this.#body?.idle(0);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+    this.#parts.observer.delivered(events);
+  }
+
+  /** How many bytes wait for the client. */
+  get waiting(): number {
+    return this.#sink.waiting;
+  }
+
+  /** The client has had the initial events up to the bookmark of this version, and gets the events of another watch. */
+  continueAt(watch: WatchSource, version: string): void {
+    this.#version = version;
+    if (this.moveTo(watch)) watch.call(this);
+    else if (watch.ending === undefined) this.lag();
+    else this.#finish(watch.ending);
+  }
+
+  /** Moves to another watch. Returns false if its ring does not have all events that the client has not had. */
+  moveTo(watch: WatchSource): boolean {
     const before = this.#watch;
     const position = this.#positionIn(watch.ring);
-    if (this.#body === undefined || position === undefined) return;
+    if (this.#body === undefined || position === undefined) return false;
     this.#position = position;
     this.#isSettled = !this.#hasVersion || watch.ring.isPast(this.#version);
     this.#watch = watch;
     watch.enter(this);
     before.leave(this);
+    return true;
   }
 
   /** The position of the client's next event in another ring; undefined if that ring does not have it. */
@@ -162,11 +198,8 @@ export class Watcher implements RoundTrip, Turn {
     const { observer } = this.#parts;
     let passed = 0;
     while (!this.#isOver) {
-      if (this.#position < ring.first) {
-        observer.lagged();
-        throw new LaggingError('the client reads the events of its watch too slowly');
-      }
-      if (this.#isPaused) return;
+      if (this.#position < ring.first) this.lag();
+      if (this.#isOver || this.#isPaused) return;
       if (this.#position === ring.end) break;
       const from = this.#position;
       const entry = ring.at(from);
@@ -183,9 +216,7 @@ export class Watcher implements RoundTrip, Turn {
     }
     if (passed > 0) body.idle();
     const { ending } = this.#watch;
-    if (this.#position !== ring.end || ending === undefined) return;
-    if (ending instanceof Error) throw ending;
-    this.#end();
+    if (this.#position === ring.end && ending !== undefined) this.#finish(ending);
   }
 
   /**
@@ -241,10 +272,22 @@ export class Watcher implements RoundTrip, Turn {
     this.#watch.leave(this);
   }
 
+  /** Ends the client as its watch has ended. */
+  #finish(ending: Ending): void {
+    if (ending === 'end') this.#end();
+    else this.#fail(ending);
+  }
+
   #end(): void {
     if (this.#isOver) return;
     this.abort();
     this.#sink.end([]);
+  }
+
+  /** Cuts the client off, because it reads too slowly. */
+  lag(): void {
+    this.#parts.observer.lagged();
+    this.#fail(new LaggingError('the client reads the events of its watch too slowly'));
   }
 
   /** Ends the client's response with the error. */
@@ -252,13 +295,4 @@ export class Watcher implements RoundTrip, Turn {
     this.abort();
     this.#sink.error(error);
   }
-}
-
-/** The header fields of a response that came a while ago, with the current Date. */
-function headersNow(headers: readonly string[]): string[] {
-  const now = [...headers];
-  for (let index = 0; index < now.length; index += 2) {
-    if ((now[index] as string).toLowerCase() === 'date') now[index + 1] = new Date().toUTCString();
-  }
-  return now;
 }

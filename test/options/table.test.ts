@@ -396,6 +396,7 @@ describe('the environment', () => {
       publicUrl: 'https://gw.example',
       rejectResources: 'secrets',
       corsAllowedOrigins: '//x$',
+      shareWatchesBuffer: '2Mi',
     };
     for (const [flag, key] of optionKeys) {
       const name = `KUBE_API_PROXY_${flag.toUpperCase().replaceAll('-', '_')}`;
@@ -406,6 +407,7 @@ describe('the environment', () => {
       if (key === 'help' || key === 'version') assert.equal(value, false);
       else if (type.placeholder === undefined) assert.equal(value, true, name);
       else if (key === 'adminPort') assert.equal(value, 8002);
+      else if (key === 'shareWatchesBuffer') assert.equal(value, 2 ** 21);
       else if (key === 'rejectResources') {
         assert.deepEqual(value, [{ resource: 'secrets', group: '*', subresource: undefined }]);
       } else if (preset === '') assert.deepEqual([value].flat(), [text], name);

@@ -55,6 +55,34 @@ describe('the reader of a watch in JSON', () => {
     assert.deepEqual(summary('watch: expired version 410'), ['ERROR ']);
   });
 
+  it('recognises the bookmark after the initial events, in a Table too', () => {
+    const annotated = (value: unknown) => ({
+      resourceVersion: '7',
+      annotations: { other: 'é', 'k8s.io/initial-events-end': value },
+    });
+    const table = (metadata: unknown, rows: unknown) =>
+      line(
+        { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions: [{ name: 'a' }], rows },
+        'BOOKMARK',
+      );
+    const row = (metadata: unknown) => [{ cells: [], object: { kind: 'PartialObjectMetadata', metadata } }];
+    const ends = (text: string) => readAll(new JsonEventReader(), text)[0]?.endsInitialEvents;
+    assert.equal(ends(line({ kind: 'Pod', metadata: annotated('true') }, 'BOOKMARK')), true);
+    assert.equal(ends(table({ resourceVersion: '7' }, row(annotated('true')))), true);
+    for (const other of [
+      line({ kind: 'Pod', metadata: annotated('true') }, 'ADDED'),
+      line({ kind: 'Pod', metadata: annotated('false') }, 'BOOKMARK'),
+      line({ kind: 'Pod', metadata: annotated(true) }, 'BOOKMARK'),
+      line({ kind: 'Pod', metadata: { resourceVersion: '7' } }, 'BOOKMARK'),
+      line({ kind: 'Pod', metadata: { resourceVersion: '7', annotations: null } }, 'BOOKMARK'),
+      table({ resourceVersion: '7' }, row({})),
+      table({ resourceVersion: '7' }, [{ cells: [], object: null }]),
+      table({ resourceVersion: '7' }, []),
+      table({ resourceVersion: '7' }, null),
+    ])
+      assert.equal(ends(other), false, other);
+  });
+
   it('returns the same events wherever chunks end', () => {
     for (let seed = 1; seed <= 150; seed++) {
       const random = createRandom(seed);

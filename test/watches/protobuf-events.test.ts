@@ -72,6 +72,21 @@ describe('the reader of a watch in protobuf', () => {
     }
   });
 
+  it('recognises the bookmark after the initial events', () => {
+    const entry = (key: string, value: string) => field(12, Buffer.concat([field(1, key), field(2, value)]));
+    const ends = (type: string, ...entries: Buffer[]) =>
+      readAll(
+        new ProtobufEventReader(),
+        event(type, unknown(field(1, Buffer.concat([field(6, '7'), ...entries])))),
+      )[0]?.endsInitialEvents;
+    const end = entry('k8s.io/initial-events-end', 'true');
+    assert.equal(ends('BOOKMARK', end), true);
+    assert.equal(ends('BOOKMARK', entry('a', 'b'), end, entry('c', 'd')), true);
+    assert.equal(ends('ADDED', end), false);
+    assert.equal(ends('BOOKMARK'), false);
+    assert.equal(ends('BOOKMARK', entry('k8s.io/initial-events-end', 'false'), entry('a', 'true')), false);
+  });
+
   it('returns a bookmark, and an error', () => {
     const bytes = [event('BOOKMARK', unknown(field(1, field(6, '7')))), event('ERROR', unknown(status))];
     assert.deepEqual(

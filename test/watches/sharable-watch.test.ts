@@ -19,7 +19,7 @@ describe('a watch that can be shared', () => {
       ),
       {
         query: 'labelSelector=a%3Db&watch=true&fieldSelector=x+y',
-        version: '12',
+        ...{ version: '12', initialQuery: undefined },
         bookmarks: true,
         timeout: 7000,
         accept: table,
@@ -31,7 +31,7 @@ describe('a watch that can be shared', () => {
   it('needs no header fields', () => {
     assert.deepEqual(sharableWatch('resourceVersion=9223372036854775807', []), {
       query: '',
-      version: '9223372036854775807',
+      ...{ version: '9223372036854775807', initialQuery: undefined },
       bookmarks: false,
       timeout: undefined,
       accept: '',
@@ -49,6 +49,58 @@ describe('a watch that can be shared', () => {
     assert.equal(watch?.timeout, 1000);
     assert.equal(watch?.bookmarks, true);
   });
+});
+
+describe('a watch that begins with the initial events', () => {
+  const informer =
+    'allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents=true&watch=true';
+
+  it('can be shared, in the form that client-go sends', () => {
+    const watch = sharableWatch(`labelSelector=a&${informer}&timeout=9m14s&timeoutSeconds=554`, []);
+    assert.deepEqual(watch, {
+      query: 'labelSelector=a&watch=true',
+      ...{ version: undefined, initialQuery: `labelSelector=a&${informer}` },
+      ...{ bookmarks: true, timeout: 554_000, accept: '', acceptEncoding: '' },
+    });
+  });
+
+  it('has every parameter in the query for the initial events, as sent, but the time limits', () => {
+    for (const version of [
+      'resourceVersion=',
+      'resourceVersion=0',
+      'resourceVersion=0012',
+      'resourceVersion=%37',
+    ]) {
+      const watch = sharableWatch(`timeoutSeconds=5&${informer}&${version}&time%6fut=5s&a`, []);
+      assert.deepEqual([watch?.version, watch?.initialQuery], [undefined, `${informer}&${version}&a`]);
+      assert.equal(watch?.query, 'watch=true&a');
+    }
+  });
+
+  const unshared = [
+    'sendInitialEvents=true&allowWatchBookmarks=true',
+    'resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&resourceVersion=5',
+    ...['Exact', '', 'notolderthan'].map(
+      match => `sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=${match}`,
+    ),
+    ...['false', '0', '', '1', 'True', 'no'].map(
+      sends => `sendInitialEvents=${sends}&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan`,
+    ),
+    'sendInitialEvents=true&resourceVersionMatch=NotOlderThan',
+    'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=false',
+    ...['x', '-1', '00', '9223372036854775808', '1.5'].map(
+      version => `${informer}&resourceVersion=${version}`,
+    ),
+    ...['sendInitialEvents=true', 'resourceVersionMatch=NotOlderThan', 'limit=1', 'continue=x', 'a;b'].map(
+      pair => `${informer}&${pair}`,
+    ),
+    `${informer}&includeObject=None`,
+    `${informer}&include%4fbject=None`,
+    `${informer}&timeoutSeconds=x`,
+  ];
+  for (const each of unshared) {
+    it(`is not shared with "${each}"`, () => assert.equal(sharableWatch(each, []), undefined));
+  }
 });
 
 describe('allowWatchBookmarks', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Access } from '../../src/transport/access.js';
 import type { Pool } from '../../src/transport/round-trip.js';
 import { RingBudget } from '../../src/watches/event-ring.js';
-import type { Join, Loss } from '../../src/watches/share-observer.js';
+import type { Join, Loss, Move } from '../../src/watches/share-observer.js';
 import { SharedWatches } from '../../src/watches/share-watches.js';
 import { Turns } from '../../src/watches/turns.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -33,6 +33,9 @@ export class Sharing {
     resumed: [] as Loss[],
     lagged: 0,
   };
+  /** The number of clients with which each initial stream began. */
+  readonly initialStreams: number[] = [];
+  readonly moves: Move[] = [];
   readonly budget: RingBudget;
   readonly shared: SharedWatches;
   readonly #pool: Pool;
@@ -74,6 +77,8 @@ export class Sharing {
           counts.clients += change;
         },
         joined: how => this.joins.push(how),
+        initialStream: clients => this.initialStreams.push(clients),
+        moved: (to, clients) => this.moves.push(...Array<Move>(clients).fill(to)),
         received: () => {
           counts.received += 1;
         },

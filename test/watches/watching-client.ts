@@ -1,5 +1,5 @@
 import type { BorrowedBytes } from '../../src/transport/borrowed-bytes.js';
-import type { BodySink, ResponseSink, RoundTrip } from '../../src/transport/round-trip.js';
+import type { BodySink, ClientSink, RoundTrip } from '../../src/transport/round-trip.js';
 import type { CallObserver } from '../../src/transport/upstream-call.js';
 import type { SentRequest, UpstreamRequest } from '../../src/transport/upstream-request.js';
 import type { WatchRequest } from '../../src/watches/watch-to-share.js';
@@ -8,6 +8,8 @@ import { upstreamRequestTo } from '../support/transport/upstream-requests.js';
 /** The watch that a test's client asks for. */
 export interface Asked {
   readonly version?: string;
+  /** Whether it begins with the objects. */
+  readonly initial?: boolean;
   readonly key?: string;
   readonly bookmarks?: boolean;
   /** Milliseconds, in whole seconds. */
@@ -22,7 +24,7 @@ export interface Asked {
 let clients = 0;
 
 /** A client's watch, and all that it has received. */
-export class WatchingClient implements WatchRequest, ResponseSink, BodySink {
+export class WatchingClient implements WatchRequest, ClientSink, BodySink {
   readonly asked: Asked;
   /** The name that the access review for this client asks about. */
   readonly name = `client ${clients++}`;
@@ -44,6 +46,8 @@ export class WatchingClient implements WatchRequest, ResponseSink, BodySink {
   /** How often `idle` was called. */
   idles = 0;
   onData: () => void = () => {};
+  /** The bytes that it has not taken when it pauses. */
+  waiting = 64 * 1024;
 
   constructor(asked: Asked = {}) {
     this.asked = asked;
@@ -68,14 +72,17 @@ export class WatchingClient implements WatchRequest, ResponseSink, BodySink {
 
   get own(): UpstreamRequest {
     const impersonation = 'impersonation' in this.asked ? this.asked.impersonation : 'configured';
-    return upstreamRequestTo(`/own?resourceVersion=${this.version}`, {
+    const query = this.asked.initial === true ? this.query : `resourceVersion=${this.version}`;
+    return upstreamRequestTo(`/own?${query}`, {
       ...{ impersonation, connection: 'shared', isRepeatable: true },
     });
   }
 
   get query(): string {
-    const { key, bookmarks = false, timeout } = this.asked;
-    const pairs = [`resourceVersion=${this.version}`];
+    const { key, bookmarks = false, timeout, initial = false } = this.asked;
+    const pairs: string[] = [];
+    if (initial) pairs.push('sendInitialEvents=true', 'resourceVersionMatch=NotOlderThan');
+    if (!initial || this.asked.version !== undefined) pairs.push(`resourceVersion=${this.version}`);
     if (key !== undefined) pairs.push(`labelSelector=${encodeURIComponent(key)}`);
     if (bookmarks) pairs.push('allowWatchBookmarks=true');
     if (timeout !== undefined) pairs.push(`timeoutSeconds=${timeout / 1000}`);

@@ -1,10 +1,12 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { BatchedCounter } from './hot-metrics.js';
 
 /** How a client got its watch. */
-const watchJoins = ['opened', 'ring', 'own', 'refused'] as const;
+const watchJoins = ['opened', 'ring', 'initial', 'own', 'refused'] as const;
 /** Why a shared watch had to be opened again. */
 const watchLosses = ['ended', 'error'] as const;
+/** Where a client went after the initial events. */
+const watchMoves = ['opened', 'ring'] as const;
 
 /** The metrics of watches that several clients share. */
 export interface SharedWatchMetrics {
@@ -13,6 +15,10 @@ export interface SharedWatchMetrics {
   /** A client has joined a shared watch (1), or left it (-1). */
   clients(change: 1 | -1): void;
   joined(how: (typeof watchJoins)[number]): void;
+  /** The API server sends the initial events for this number of clients. */
+  initialStream(clients: number): void;
+  /** This number of clients have had the initial events, and move to a shared watch. */
+  moved(to: (typeof watchMoves)[number], clients: number): void;
   /** The API server sent an event. */
   received(): void;
   /** This many events were sent to clients. */
@@ -28,7 +34,7 @@ export function createSharedWatchMetrics(registry: Registry): SharedWatchMetrics
   const registers = [registry];
   const watches = new Gauge({
     name: 'kube_api_proxy_shared_watches',
-    help: 'Open watches at the API server that clients share.',
+    help: 'Open watches at the API server that clients share, initial streams included.',
     registers,
   });
   const clients = new Gauge({
@@ -38,8 +44,20 @@ export function createSharedWatchMetrics(registry: Registry): SharedWatchMetrics
   });
   const joins = new Counter({
     name: 'kube_api_proxy_shared_watch_joins_total',
-    help: 'Watches of clients, by where their events come from: a shared watch that they opened or joined (ring), or a watch of their own.',
+    help: 'Watches of clients, by where their events come from: a shared watch that they opened or joined (ring), an initial stream, or a watch of their own.',
     labelNames: ['how'],
+    registers,
+  });
+  const initialStreams = new Histogram({
+    name: 'kube_api_proxy_shared_watch_initial_stream_clients',
+    help: 'Streams of initial events (sendInitialEvents) from the API server, by the number of clients that each began with.',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
+    registers,
+  });
+  const moves = new Counter({
+    name: 'kube_api_proxy_shared_watch_moves_total',
+    help: 'Clients that have had the initial events, by where they get changes from: a shared watch that was open (ring), or one that their initial stream became (opened).',
+    labelNames: ['to'],
     registers,
   });
   const events = new Counter({
@@ -67,10 +85,13 @@ export function createSharedWatchMetrics(registry: Registry): SharedWatchMetrics
   const delivered = new BatchedCounter(events.labels('out'));
   for (const how of watchJoins) joins.inc({ how }, 0);
   for (const reason of watchLosses) resumptions.inc({ reason }, 0);
+  for (const to of watchMoves) moves.inc({ to }, 0);
   return {
     watches: change => watches.inc(change),
     clients: change => clients.inc(change),
     joined: how => joins.inc({ how }),
+    initialStream: clients => initialStreams.observe(clients),
+    moved: (to, clients) => moves.inc({ to }, clients),
     received: () => received.add(1),
     delivered: events => delivered.add(events),
     resumed: reason => resumptions.inc({ reason }),

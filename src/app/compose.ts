@@ -122,7 +122,10 @@ export async function createProgram(
       logger,
     ),
   );
-  const loaded = await loadParts(options, { components, cluster, metrics, logger, env, clock });
+  const loaded = await loadParts(options, {
+    ...{ components, cluster, metrics, logger, env, clock },
+    rereadInterval: info.rereadInterval,
+  });
   if ('problems' in loaded) {
     await components.close();
     return loaded;
@@ -148,7 +151,7 @@ export async function createProgram(
       ...(authentication?.checks ?? []),
       { name: 'shutdown', check: shutdown.check },
     ],
-    () => unknownResources.warnings(),
+    () => [...unknownResources.warnings(), ...(authentication?.warnings() ?? [])],
   );
   const admin =
     options.adminPort === undefined ? undefined : components.add(await buildAdminServer({ metrics, health }));
@@ -165,7 +168,7 @@ export async function createProgram(
       slots,
       clusterStates: createClusterStates(clusters.registry, checksOf),
       authentication: authentication?.authentication,
-      callerEntries: methodsOn(options).map(method => method.kubeconfigUser(options)),
+      callerEntries: () => authentication?.kubeconfigUsers() ?? [],
       audit: auditLog,
       clock,
     }),

@@ -21,6 +21,7 @@ interface LoadingParts {
   readonly logger: Logger;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
+  readonly rereadInterval: number | undefined;
 }
 
 /** The parts of a program that need files; undefined if the options do not turn them on. */
@@ -87,7 +88,7 @@ async function openCluster(cluster: Cluster): Loading<never> {
 
 async function loadAuthentication(
   options: Options,
-  { metrics, logger, env, clock }: LoadingParts,
+  { metrics, logger, env, clock, rereadInterval }: LoadingParts,
   clientAuthorities: () => Tls['clientAuthorities'],
 ): Loading<ConfiguredAuthentication> {
   if (methodsOn(options).length === 0) return undefined;
@@ -97,6 +98,7 @@ async function loadAuthentication(
     env,
     clock,
     clientAuthorities,
+    rereadInterval,
   });
 }
 

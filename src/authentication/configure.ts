@@ -1,6 +1,7 @@
 import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
+import type { CallerEntry } from '../kubeconfig/types.js';
 import { Authentication } from './authentication.js';
-import { type ActiveMethod, type MethodParts, uidTarget } from './method.js';
+import { type ActiveMethod, type MethodParts, type TrustedIssuer, uidTarget } from './method.js';
 import { type AuthenticationOptions, methodsOn } from './methods.js';
 
 /** The methods that the options turn on. Each follows the changes of its files. */
@@ -10,6 +11,12 @@ export interface ConfiguredAuthentication {
   impersonated(): readonly ImpersonationTarget[];
   /** The checks for readyz. */
   readonly checks: readonly NonNullable<ActiveMethod['check']>[];
+  /** What readyz says besides, one line each. */
+  warnings(): readonly string[];
+  /** The OpenID Connect issuers whose tokens callers may use now. */
+  issuers(): readonly TrustedIssuer[];
+  /** The users in a kubeconfig for callers. */
+  kubeconfigUsers(): readonly CallerEntry[];
   /** Starts the background work. No connection is opened before. */
   start(): void;
   close(): void;
@@ -53,6 +60,9 @@ export async function configureAuthentication(
       ]),
     ],
     checks: methods.flatMap(({ check }) => (check === undefined ? [] : [check])),
+    warnings: () => methods.flatMap(method => method.warnings?.() ?? []),
+    issuers: () => methods.flatMap(method => method.issuers?.() ?? []),
+    kubeconfigUsers: () => methods.flatMap(method => method.kubeconfigUsers()),
     start() {
       for (const method of methods) method.start?.();
     },

@@ -6,6 +6,7 @@ import type { RequestHead } from '../http/request-head.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { Clock } from '../lib/clock.js';
+import type { JsonObject } from '../lib/json.js';
 import type { OptionOwner } from '../lib/option.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
@@ -27,8 +28,6 @@ export interface AuthenticationMethod<Options> extends OptionOwner {
   readonly sendsSecret: boolean;
   problems?(options: Options): readonly string[];
   isOn(options: Options): boolean;
-  /** The user in a kubeconfig for callers. */
-  kubeconfigUser(options: Options): CallerEntry;
   /** Reads files, but opens no connection. Collects all problems, one line each. */
   create(
     options: Options,
@@ -47,6 +46,8 @@ export interface MethodParts {
   readonly allowed: ReadonlySet<string>;
   /** The authorities that may issue client certificates now. */
   readonly clientAuthorities: () => ClientAuthorities | undefined;
+  /** Milliseconds between two readings of the methods' files. */
+  readonly rereadInterval?: number | undefined;
 }
 
 /** A method that is in use. */
@@ -54,11 +55,33 @@ export interface ActiveMethod {
   readonly authenticator: RequestAuthenticator | TokenAuthenticator;
   /** What the proxy's identity must be allowed to impersonate now, besides users and groups. */
   impersonates?(): readonly ImpersonationTarget[];
-  /** The method's check for readyz. */
-  readonly check?: { readonly name: string; readonly check: () => void };
+  /** The method's check for readyz. The failure of a part is a line there, and nothing else. */
+  readonly check?: ReadinessCheck & { readonly parts?: () => readonly ReadinessCheck[] };
+  /** What readyz says besides, one line each. */
+  warnings?(): readonly string[];
+  /** The issuers whose tokens callers may use now. */
+  issuers?(): readonly TrustedIssuer[];
+  /** The users in a kubeconfig for callers. */
+  kubeconfigUsers(): readonly CallerEntry[];
   /** Starts the background work. No connection is opened before. */
   start?(): void;
   close?(): void;
+}
+
+interface ReadinessCheck {
+  readonly name: string;
+  readonly check: () => void;
+}
+
+/** An OpenID Connect issuer whose tokens callers may use. */
+export interface TrustedIssuer {
+  readonly url: string;
+  /** The client that gets tokens for callers: the first audience that is accepted. */
+  readonly clientId: string;
+  /** Whether the caller's name is the claim `email`, which a client has to ask for. */
+  readonly asksForEmail: boolean;
+  /** The discovery document that was fetched last; undefined until then. */
+  discovery(): JsonObject | undefined;
 }
 
 /** Finds out who sends a request, by a credential other than a bearer token (k8s.io/apiserver `authenticator.Request`). */
@@ -95,3 +118,10 @@ export interface AuthenticationRequest {
 
 /** What the proxy must be allowed to impersonate for users with a uid. */
 export const uidTarget: ImpersonationTarget = { group: 'authentication.k8s.io', resource: 'uids' };
+
+/** The same for users whose token has an ID, for audit logs: those of service accounts since Kubernetes 1.30, and of issuers with `jti`. */
+export const credentialIdTarget = {
+  group: 'authentication.k8s.io',
+  resource: 'userextras',
+  subresource: 'authentication.kubernetes.io/credential-id',
+} as const satisfies ImpersonationTarget;

@@ -6,6 +6,8 @@ export interface HealthCheck {
   /** The name in `?exclude=NAME` and in the answer's lines. */
   readonly name: string;
   readonly check: () => void | Promise<void>;
+  /** Checks of its parts. Each has a line of its own, and does not make readyz fail. */
+  readonly parts?: () => readonly HealthCheck[];
 }
 
 /** An answer in the API server's format, to be sent as text/plain. The code is 500 if a check failed. */
@@ -77,10 +79,9 @@ async function answer(
     checks.map(check => (excluded.has(check.name) ? undefined : failureOf(check))),
   );
   let lines = '';
-  for (const [index, { name }] of checks.entries()) {
-    const failure = failures[index];
-    if (failure !== undefined) lines += `[-]${name} failed: ${failure}\n`;
-    else lines += excluded.has(name) ? `[+]${name} excluded: ok\n` : `[+]${name} ok\n`;
+  for (const [index, { name, parts }] of checks.entries()) {
+    lines += excluded.has(name) ? `[+]${name} excluded: ok\n` : lineOf(name, failures[index]);
+    for (const part of parts?.() ?? []) lines += lineOf(part.name, await failureOf(part));
   }
   if (unmatched.size > 0) {
     const names = [...unmatched].sort().map(name => JSON.stringify(name));
@@ -92,6 +93,10 @@ async function answer(
   }
   const verbose = queryValues(query, 'verbose').length > 0;
   return { code: 200, body: verbose ? `${lines}${kind} check passed\n` : 'ok' };
+}
+
+function lineOf(name: string, failure: string | undefined): string {
+  return failure === undefined ? `[+]${name} ok\n` : `[-]${name} failed: ${failure}\n`;
 }
 
 async function failureOf(check: HealthCheck): Promise<string | undefined> {

@@ -1,6 +1,7 @@
 import type { RE2JS } from 're2js';
+import { compileRe2 } from '../lib/re2.js';
 import type { ValueType } from '../lib/value-type.js';
-import { compileRe2, type RegexpList, reasonOf } from './regexp-list.js';
+import { type RegexpList, reasonOf } from './regexp-list.js';
 
 /** One origin as serialized by RFC 6454, section 6.2: no `null`, no list, no path. */
 const serializedOrigin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/\\?#@,]+$/i;

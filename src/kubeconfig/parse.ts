@@ -1,8 +1,7 @@
-import { type Document, isNode } from 'yaml';
 import { isObject, type JsonObject } from '../lib/json.js';
 import type { Steps } from '../lib/steps.js';
 import type { AuthInfo, Cluster, Context } from './types.js';
-import { parseYaml } from './yaml-document.js';
+import { type Path, parseYaml, spell } from './yaml-document.js';
 
 /** The content of one kubeconfig file. */
 export interface KubeconfigContent {
@@ -66,7 +65,7 @@ export function* parseKubeconfig(
   if ('problems' in yaml) return yaml;
   const problems: string[] = [];
   const report = (path: Path, problem: string): void => {
-    problems.push(`${yaml.at(nodeAt(yaml.document, path))}: ${spell(path)}${problem}`);
+    problems.push(`${yaml.at(yaml.nodeAt(path))}: ${spell(path)}${problem}`);
   };
   const root = yaml.value ?? {};
   if (!isObject(root)) return { problems: [`${yaml.at(null)}: not a kubeconfig: not a mapping`] };
@@ -88,7 +87,6 @@ export function* parseKubeconfig(
   return problems.length > 0 ? { problems } : { content };
 }
 
-type Path = readonly (string | number)[];
 type Report = (path: Path, problem: string) => void;
 
 /** Reads a list of `{name, [field]: {…}}`. Two entries with the same name in one file are a problem, as in client-go. */
@@ -148,19 +146,3 @@ const hasShape: Readonly<Record<FieldShape, (value: unknown) => boolean>> = {
   anything: () => true,
   'a mapping to lists of strings': value => isObject(value) && Object.values(value).every(isTextList),
 };
-
-/** The node at the path, or the nearest one above it: a value behind an alias has no node at its path. */
-function nodeAt(document: Document.Parsed, path: Path): Document.Parsed['contents'] {
-  for (let length = path.length; length > 0; length--) {
-    const node = document.getIn(path.slice(0, length), true);
-    if (isNode(node)) return node as Document.Parsed['contents'];
-  }
-  return document.contents;
-}
-
-function spell(path: Path): string {
-  return path
-    .map(part => (typeof part === 'number' ? `[${part}]` : `.${part}`))
-    .join('')
-    .slice(1);
-}

@@ -3,6 +3,7 @@ import {
   type CST,
   type Document,
   isCollection,
+  isNode,
   Lexer,
   LineCounter,
   type Node,
@@ -13,6 +14,9 @@ import {
 } from 'yaml';
 import type { Steps } from '../lib/steps.js';
 
+/** The way to a value of a document, such as `['users', 0, 'name']`. */
+export type Path = readonly (string | number)[];
+
 /** The first document of a YAML (or JSON) file. */
 export interface YamlDocument {
   readonly document: Document.Parsed;
@@ -20,6 +24,8 @@ export interface YamlDocument {
   readonly value: unknown;
   /** `FILE:LINE` of a node, or of the document's start. */
   at(node: Pick<Node, 'range'> | null | undefined): string;
+  /** The node at the path, or the nearest one above it: a value behind an alias has no node at its path. */
+  nodeAt(path: Path): Node | null;
 }
 
 /** How many aliases a file may have, including nested ones. A file with more is treated as an alias bomb. */
@@ -49,11 +55,31 @@ export function* parseYaml(
   const [error] = document.errors.toSorted((one, other) => one.pos[0] - other.pos[0]);
   if (error !== undefined) return { problems: [`${lineOf(error.pos[0])}: ${withoutText(error.message)}`] };
   try {
-    return { document, value: document.toJS({ maxAliasCount }), at: node => lineOf(node?.range?.[0] ?? 0) };
+    const value: unknown = document.toJS({ maxAliasCount });
+    return {
+      ...{ document, value, at: node => lineOf(node?.range?.[0] ?? 0) },
+      nodeAt: path => nodeAt(document, path),
+    };
   } catch (failure) {
     const message = failure instanceof Error ? failure.message : 'not YAML';
     return { problems: [`${lineOf(document.range[0])}: ${withoutText(message)}`] };
   }
+}
+
+/** A path as Kubernetes writes it: `users[0].name`. */
+export function spell(path: Path): string {
+  return path
+    .map(part => (typeof part === 'number' ? `[${part}]` : `.${part}`))
+    .join('')
+    .slice(1);
+}
+
+function nodeAt(document: Document.Parsed, path: Path): Node | null {
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node)) return node;
+  }
+  return document.contents;
 }
 
 /** The tokens of the first document, and those around it; or the offset of the first place that has too many levels. */

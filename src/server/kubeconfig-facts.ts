@@ -21,8 +21,8 @@ export interface KubeconfigParts extends AddressParts {
     readonly appendServerPath: boolean;
   };
   readonly registry: ClusterRegistry;
-  /** One user for each authentication method that is on. */
-  readonly callerEntries: KubeconfigFacts['users'];
+  /** The users by which callers can authenticate now; none if they need not. */
+  readonly callerEntries: () => KubeconfigFacts['users'];
 }
 
 /** Name of the context of `/` if the kubeconfig has no name for it, or if another context here has that name. */
@@ -59,12 +59,13 @@ export function createKubeconfigFacts({ options, registry, tls, callerEntries }:
   return (request: RequestContext): KubeconfigFacts | undefined => {
     const address = addressFor(request, sources);
     if (address === undefined) return undefined;
-    const isForStranger = callerEntries.length > 0 && request.caller === undefined;
+    const users = callerEntries();
+    const isForStranger = users.length > 0 && request.caller === undefined;
     return {
       address,
       contexts: contextsFor(isForStranger),
       authority: authority(),
-      users: callerEntries,
+      users,
       isForStranger,
     };
   };

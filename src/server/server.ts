@@ -68,7 +68,7 @@ export interface ServerParts {
   /** Undefined if callers are not authenticated; then everyone acts as the kubeconfig's user. */
   readonly authentication: Authentication | undefined;
   /** The users in a kubeconfig for callers, one for each authentication method. */
-  readonly callerEntries: KubeconfigFacts['users'];
+  readonly callerEntries: () => KubeconfigFacts['users'];
   readonly slots: GuardParts['slots'];
   readonly clock: Clock;
   /** Undefined if there is no audit log. */
@@ -120,7 +120,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const tokenRules = {
     sandboxesProxiedPages: sandboxes,
     // Without authentication a caller's token goes to the API server as it is.
-    sharesTokens: authenticates && !callerEntries.some(({ isPerCluster }) => isPerCluster),
+    sharesTokens: authenticates && !callerEntries().some(({ isPerCluster }) => isPerCluster),
   };
   const served = servedEndpoints(options);
   for (const { name, create } of served) {

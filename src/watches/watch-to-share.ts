@@ -1,5 +1,6 @@
 import { isAllowed, type ReviewingCluster } from '../clusters/access-review.js';
 import type { RawHeaders } from '../http/header-fields.js';
+import { userOfImpersonation } from '../kubernetes/impersonation.js';
 import { digest } from '../lib/digest.js';
 import type { Access } from '../transport/access.js';
 import { requireAccess, type UpstreamRequest } from '../transport/upstream-request.js';
@@ -70,7 +71,7 @@ export async function watchToShare(
 
   // The returned object outlives the request. It must keep nothing else of the request in memory.
   const { query, initialQuery, version, bookmarks, timeout, accept, acceptEncoding } = watch;
-  const key = digest([user.key, impersonation, path, query, accept, acceptEncoding]);
+  const key = digest([user.key, userOfImpersonation(impersonation), path, query, accept, acceptEncoding]);
   return {
     ...{ key, version, bookmarks, timeout, expires },
     initialKey: digest([key, initialQuery]),

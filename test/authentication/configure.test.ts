@@ -65,6 +65,7 @@ test('a token is valid in the clusters that know it, and one of a file in all of
       reviewed: ignore,
       impersonated: ignore,
       tokenFileReloaded: ignore,
+      authenticationConfigReloaded: ignore,
     },
     logger: {} as unknown as MethodParts['logger'],
     env: {},

@@ -30,8 +30,15 @@ helmTest('the chart says which values do not belong together, all in one message
     ],
     [['callers.mode="named"'], /callers\.users and callers\.serviceAccounts are empty: nobody could come/],
     [['callers.users=["bob"]'], /callers\.users is for callers\.mode `named`/],
-    [['tokenReview=false'], /Callers cannot authenticate: set at least one of oidc\.issuerURL, tokenReview/],
+    [
+      ['tokenReview=false'],
+      /Callers cannot authenticate: set at least one of oidc\.issuerURL, authenticationConfig, tokenReview/,
+    ],
     [['oidc.issuerURL="https://login.example"'], /oidc\.issuerURL needs oidc\.clientID/],
+    [
+      ['oidc.issuerURL="https://login.example"', 'oidc.clientID="team"', 'authenticationConfig={"jwt":[]}'],
+      /authenticationConfig and oidc cannot be used together/,
+    ],
     [['oidc.clientID="team"'], /oidc\.clientID needs oidc\.issuerURL/],
     [
       [

@@ -116,6 +116,14 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
 const switches = {
   'image.tag': '9.9.9',
   tokenReview: false,
+  authenticationConfig: {
+    jwt: [
+      {
+        issuer: { url: 'https://login.example', audiences: ['team'] },
+        claimMappings: { username: { claim: 'sub', prefix: '' } },
+      },
+    ],
+  },
   clientCA: certificate('clients'),
   auditLog: false,
   'autoscaling.enabled': false,
@@ -146,12 +154,13 @@ helmTest('the chart uses every value, and the program accepts the arguments', ()
 
   const switched = template(switches);
   assert.deepEqual(switched.map(({ kind }) => kind).sort(), [
-    ...['ConfigMap', 'Deployment', 'Secret', 'Service', 'ServiceAccount'],
+    ...['ConfigMap', 'ConfigMap', 'Deployment', 'Secret', 'Service', 'ServiceAccount'],
   ]);
   const { replicas, template: pods } = only(switched, 'Deployment').spec;
   const proxy = proxyOf(pods.spec);
   assert.deepEqual([replicas, proxy.image], [5, 'kube-api-proxy:9.9.9']);
   assert.equal(optionsOf(proxy).auditLogPath, '');
+  assert.equal(optionsOf(proxy).authenticationConfig, '/etc/kube-api-proxy/authentication/config.yaml');
 });
 
 helmTest('the commands and the values that the documents show make a gateway', async t => {

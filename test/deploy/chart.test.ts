@@ -3,6 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { parseConfigurationFile } from '../../src/authentication/oidc/configuration-file.js';
 import { manifestsOfChart } from '../support/documents/chart-manifests.js';
 import { helm, helmTest } from '../support/documents/helm.js';
 import { projectFile } from '../support/project.js';
@@ -145,7 +146,9 @@ helmTest(
       'oidc.issuerURL': 'https://login.example',
       'oidc.clientID': 'team',
     });
-    assert.doesNotMatch(JSON.stringify(only(made, 'ClusterRole')), /tokenreviews|uids|userextras/);
+    const role = JSON.stringify(only(made, 'ClusterRole'));
+    assert.doesNotMatch(role, /tokenreviews|uids/);
+    assert.match(role, /"resources":\["userextras\/authentication\.kubernetes\.io\/credential-id"\]/);
     const { spec } = only(made, 'Deployment').spec.template;
     assert.deepEqual(
       spec.volumes?.map(({ name }) => name),
@@ -153,7 +156,43 @@ helmTest(
     );
     assert.equal(optionsOf(proxyOf(spec)).authenticationTokenWebhook, false);
     const withTokens = template({ tokenReview: false, 'tokens.secretName': 'people' });
+    assert.doesNotMatch(JSON.stringify(only(withTokens, 'ClusterRole')), /userextras/);
     assert.match(JSON.stringify(only(withTokens, 'ClusterRole')), /"resources":\["uids"\]/);
+  },
+);
+
+helmTest(
+  'the file of several issuers is in a folder that changes without a restart, and its uids and extra fields may be sent',
+  () => {
+    const issuer = { url: 'https://login.example', audiences: ['team'] };
+    const username = { claim: 'sub', prefix: '' };
+    const extra = [{ key: 'example.com/a', valueExpression: '"x"' }];
+    const configured = (prefix: string) =>
+      template({
+        tokenReview: false,
+        authenticationConfig: {
+          jwt: [{ issuer, claimMappings: { username: { ...username, prefix }, extra } }],
+        },
+      });
+    const made = configured('a:');
+    const { spec } = only(made, 'Deployment').spec.template;
+    assert.deepEqual(
+      spec.volumes?.map(({ name }) => name),
+      ['tls', 'authentication'],
+    );
+    const { data } = only(made, 'ConfigMap');
+    const problems: string[] = [];
+    const file = parseConfigurationFile('config.yaml', data['config.yaml'] ?? '', problems);
+    assert.deepEqual([problems, file?.configuration.jwt[0]?.claimMappings.username.prefix], [[], 'a:']);
+    assert.deepEqual(only(configured('b:'), 'Deployment'), only(made, 'Deployment'));
+    const role = JSON.stringify(only(made, 'ClusterRole'));
+    for (const target of [
+      'uids',
+      'userextras/authentication.kubernetes.io/credential-id',
+      'userextras/example.com/a',
+    ]) {
+      assert.ok(role.includes(JSON.stringify(target)), target);
+    }
   },
 );
 

@@ -32,21 +32,19 @@ export const clientCertificate = {
 
   isOn: ({ clientCaFile }) => clientCaFile !== '',
 
-  kubeconfigUser: () => ({
-    fields: {
-      'client-certificate': 'PATH-OF-YOUR-CERTIFICATE',
-      'client-key': 'PATH-OF-YOUR-KEY',
-    },
-    isComplete: false,
-    isPerCluster: false,
-  }),
-
   async create(_options, { clientAuthorities, allowed }) {
     const [{ createClientCertificateAuthenticator }, { admitUsersOf }] = await Promise.all([
       import('./authenticator.js'),
       import('../admitted-users.js'),
     ]);
     const rules = { allowed, serviceAccounts: false };
-    return { authenticator: admitUsersOf(createClientCertificateAuthenticator(clientAuthorities), rules) };
+    const fields = {
+      'client-certificate': 'PATH-OF-YOUR-CERTIFICATE',
+      'client-key': 'PATH-OF-YOUR-KEY',
+    };
+    return {
+      authenticator: admitUsersOf(createClientCertificateAuthenticator(clientAuthorities), rules),
+      kubeconfigUsers: () => [{ fields, isComplete: false, isPerCluster: false }],
+    };
   },
 } satisfies AuthenticationMethod<Options>;

@@ -2,17 +2,22 @@ import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jos
 import { JWKSNoMatchingKey } from 'jose/errors';
 import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
 import { askIssuer, createIssuerDispatcher, type IssuerDial } from '../../credentials/oidc-request.js';
+import type { PemSource } from '../../kubeconfig/pem-source.js';
 import { StatusError } from '../../kubernetes/status.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
-import { parseObject } from '../../lib/json.js';
+import { type JsonObject, parseObject } from '../../lib/json.js';
 import { Moment } from '../../lib/moment.js';
 import { AuthenticationError } from '../identity.js';
 
 /** How the keys of an issuer are fetched. */
 export interface OidcKeysOptions {
   readonly issuer: string;
-  /** PEM file with the authorities for the issuer's certificate; empty for the well-known ones. */
-  readonly caFile: string;
+  /** Where the discovery document is; empty if it is below the issuer's URL. */
+  readonly discoveryUrl: string;
+  /** The authorities for the issuer's certificate; undefined for the well-known ones. */
+  readonly certificateAuthority: PemSource | undefined;
+  /** What messages call the options for the issuer and for its authority. */
+  readonly names: { readonly issuer: string; readonly certificateAuthority: string };
   /** Opens the connections to the issuer. Each fetch has its own. */
   readonly dial: IssuerDial;
   readonly clock?: Clock;
@@ -28,8 +33,6 @@ const patience = 10_000;
 /** Milliseconds after which keys are fetched again, so that keys that the issuer has withdrawn are forgotten. */
 const freshFor = 10 * 60_000;
 
-const flags = { issuer: '--oidc-issuer-url', ca: '--oidc-ca-file' };
-
 /**
  * The public keys of an OpenID Connect issuer, found by OpenID Connect Discovery 1.0. They are fetched in the background, repeatedly until
  * a fetch succeeds; tokens wait for that. If the issuer cannot be reached later, the last keys stay in use.
@@ -39,7 +42,8 @@ export class OidcKeys {
   readonly #clock: Clock;
   readonly #closed = new AbortController();
   #keys: JWTVerifyGetKey | undefined;
-  #names: ReadonlySet<unknown> = new Set();
+  #keyNames: ReadonlySet<unknown> = new Set();
+  #discovery: JsonObject | undefined;
   #fetching: Promise<void> | undefined;
   /** When the last fetch began. */
   #asked: Moment | undefined;
@@ -72,9 +76,14 @@ export class OidcKeys {
     throw new Error(`there are no keys of the OpenID Connect issuer ${issuer} yet: ${reason}`);
   }
 
+  /** The discovery document that was fetched last; undefined until then. */
+  get discovery(): JsonObject | undefined {
+    return this.#discovery;
+  }
+
   /** Whether there is a key with this name (`kid`). If so, its tokens need not wait for the issuer. */
   has(name: unknown): boolean {
-    return this.#names.has(name);
+    return this.#keyNames.has(name);
   }
 
   /**
@@ -144,7 +153,7 @@ export class OidcKeys {
       const isFirst = this.#keys === undefined;
       const set = await this.#load();
       this.#keys = createLocalJWKSet(set);
-      this.#names = new Set(set.keys.map(({ kid }) => kid).filter(name => typeof name === 'string'));
+      this.#keyNames = new Set(set.keys.map(({ kid }) => kid).filter(name => typeof name === 'string'));
       this.#failure = undefined;
       if (isFirst) log.info(`fetched the keys of the OpenID Connect issuer ${issuer}`);
     } catch (error) {
@@ -154,13 +163,13 @@ export class OidcKeys {
       if (this.#keys !== undefined) {
         this.#pause = { since: asked, length: cooldown };
         log.warn(
-          { reason },
+          { reason, issuer },
           'the keys of the OpenID Connect issuer cannot be renewed; the last ones stay in use',
         );
         return;
       }
       log.warn(
-        { reason },
+        { reason, issuer },
         'cannot fetch the keys of the OpenID Connect issuer yet; its tokens get the answer 503',
       );
       this.#pause = { since: new Moment(this.#clock), length: retryInterval };
@@ -169,36 +178,40 @@ export class OidcKeys {
   }
 
   async #load(): Promise<JSONWebKeySet> {
-    const { issuer, caFile, dial } = this.#options;
-    const dispatcher = createIssuerDispatcher(dial, await loadAuthority(caFile));
+    const { issuer, discoveryUrl, certificateAuthority, names, dial } = this.#options;
+    const authority = await loadAuthority(certificateAuthority, names.certificateAuthority);
+    const dispatcher = createIssuerDispatcher(dial, authority);
     const get = async (url: URL) => {
       const { signal } = this.#closed;
-      const answer = await askIssuer(url, { dispatcher, signal, authorityName: flags.ca });
+      const answer = await askIssuer(url, { dispatcher, signal, authorityName: names.certificateAuthority });
       const object = answer.status === 200 ? parseObject(answer.text) : undefined;
       if (object === undefined)
         throw new Error(`${url.origin}${url.pathname} answered ${answer.status}, not 200 with a JSON object`);
       return object;
     };
     try {
-      const discovery = await get(new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`));
+      const usual = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+      const discovery = await get(new URL(discoveryUrl === '' ? usual : discoveryUrl));
       // OpenID Connect Discovery 1.0, section 4.3: the two must be exactly equal.
       if (discovery['issuer'] !== issuer) {
-        throw new Error(`the discovery document is for another issuer; check ${flags.issuer}`);
+        throw new Error(`the discovery document is for another issuer; check ${names.issuer}`);
       }
       const { jwks_uri: uri } = discovery;
       if (typeof uri !== 'string' || !URL.canParse(uri) || new URL(uri).protocol !== 'https:') {
         throw new Error('the discovery document has no jwks_uri that is an https:// URL');
       }
-      return (await get(new URL(uri))) as unknown as JSONWebKeySet;
+      const keys = (await get(new URL(uri))) as unknown as JSONWebKeySet;
+      this.#discovery = discovery;
+      return keys;
     } finally {
       void dispatcher.destroy();
     }
   }
 }
 
-async function loadAuthority(file: string): Promise<Buffer | undefined> {
-  if (file === '') return undefined;
-  const loaded = await loadCertificateAuthority({ file });
-  if ('problems' in loaded) throw new Error(`${flags.ca}: ${loaded.problems.join('; ')}`);
+async function loadAuthority(source: PemSource | undefined, name: string): Promise<Buffer | undefined> {
+  if (source === undefined) return undefined;
+  const loaded = await loadCertificateAuthority(source);
+  if ('problems' in loaded) throw new Error(`${name}: ${loaded.problems.join('; ')}`);
   return loaded.certificateAuthority;
 }

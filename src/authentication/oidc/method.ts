@@ -1,12 +1,13 @@
+import type { ImpersonationTarget } from '../../clusters/impersonation-access.js';
 import { createIssuerDial } from '../../transport/dial/issuer-dial.js';
-import { bearerTokenHint } from '../bearer-token/bearer-token.js';
-import type { AuthenticationMethod } from '../method.js';
-import { claimMappingOf, type OidcOptions, oidcProblems, options } from './options.js';
+import { bearerTokenFields, bearerTokenHint } from '../bearer-token/bearer-token.js';
+import { type AuthenticationMethod, credentialIdTarget, type TrustedIssuer, uidTarget } from '../method.js';
+import { allowedAlgorithms, configurationOf, type OidcOptions, oidcProblems, options } from './options.js';
 
 /** Milliseconds, as in the API server. A key that the issuer has withdrawn may be accepted for this long. */
 const ttl = 10_000;
 
-/** Authenticates callers by the ID tokens of an OpenID Connect issuer. */
+/** Authenticates callers by the ID tokens of OpenID Connect issuers, and follows the changes of the file that names them. */
 export const openIdConnect = {
   name: 'oidc',
   flag: '--oidc-issuer-url',
@@ -15,55 +16,62 @@ export const openIdConnect = {
   options,
   problems: oidcProblems,
 
-  isOn: ({ oidcIssuerUrl }) => oidcIssuerUrl !== '',
+  isOn: ({ oidcIssuerUrl, authenticationConfig }) => oidcIssuerUrl !== '' || authenticationConfig !== '',
 
-  /** The same fields as kubelogin's own setup writes. A claim `email` needs the scope of that name (OpenID Connect Core, section 5.4). */
-  kubeconfigUser: ({ oidcIssuerUrl, oidcClientId, oidcUsernameClaim }) => ({
-    fields: {
-      exec: {
-        apiVersion: 'client.authentication.k8s.io/v1',
-        command: 'kubectl',
-        args: [
-          'oidc-login',
-          'get-token',
-          `--oidc-issuer-url=${oidcIssuerUrl}`,
-          `--oidc-client-id=${oidcClientId}`,
-          ...(oidcUsernameClaim === 'email' ? ['--oidc-extra-scope=email'] : []),
-        ],
-        installHint: 'kubectl krew install oidc-login',
-        interactiveMode: 'IfAvailable',
-      },
-    },
-    isComplete: true,
-    isPerCluster: false,
-  }),
-
-  async create(options, { metrics, logger, env, clock, allowed }) {
-    const { oidcIssuerUrl: issuer, oidcClientId: clientId, oidcSigningAlgs: algorithms } = options;
-    const [{ createIdTokenVerifier, createWaitsForIssuer }, { OidcKeys }, { TokenCache, userOf }] =
+  async create(options, { metrics, logger, env, clock, allowed, rereadInterval }) {
+    const [{ Issuers }, { validate }, { followConfigurationFile }, { TokenCache, userOf }] =
       await Promise.all([
-        import('./verifier.js'),
-        import('./keys.js'),
+        import('./issuers.js'),
+        import('./validation.js'),
+        import('./followed-file.js'),
         import('../bearer-token/token-cache.js'),
       ]);
-    const keys = new OidcKeys({
-      issuer,
-      caFile: options.oidcCaFile,
+    const { authenticationConfig: file, oidcCaFile } = options;
+    const isFile = file !== '';
+    const issuers = new Issuers({
       dial: createIssuerDial(env),
       log: logger,
       clock,
+      rules: { allowed, serviceAccounts: false },
+      algorithms: isFile ? allowedAlgorithms : options.oidcSigningAlgs,
+      names: isFile
+        ? { issuer: 'issuer.url', certificateAuthority: 'issuer.certificateAuthority' }
+        : { issuer: '--oidc-issuer-url', certificateAuthority: '--oidc-ca-file' },
+      ...(oidcCaFile !== '' && { certificateAuthority: { file: oidcCaFile } }),
     });
-    const rules = { allowed, serviceAccounts: false };
+    let problem: string | undefined;
+    let close = () => {};
+    if (isFile) {
+      const followed = await followConfigurationFile({
+        file,
+        interval: rereadInterval,
+        onEntries: entries => issuers.replace(entries),
+        onWarning: warning => logger.warn(warning),
+        onReload(problems) {
+          [problem] = problems;
+          metrics.authenticationConfigReloaded(problem === undefined);
+          if (problem === undefined) logger.info('issuers of --authentication-config reloaded');
+          else
+            logger.error(
+              { problems },
+              '--authentication-config cannot be used; the last valid one stays in use',
+            );
+        },
+      });
+      if ('problems' in followed) return followed;
+      close = followed.close;
+    } else {
+      const problems: string[] = [];
+      const entries = await validate(configurationOf(options), (_path, reason) =>
+        problems.push(`--oidc-issuer-url and the other --oidc-* flags: ${reason}`),
+      );
+      if (problems.length > 0) return { problems };
+      issuers.replace(entries);
+    }
     const cache = new TokenCache({
-      verify: createIdTokenVerifier({
-        issuer,
-        clientId,
-        algorithms,
-        mapping: claimMappingOf(options),
-        rules,
-        keys,
-      }),
-      waits: createWaitsForIssuer({ issuer, keys }),
+      verify: token => issuers.verify(token),
+      waits: token => issuers.waits(token),
+      verifiedBy: () => issuers.current,
       successTtl: ttl,
       failureTtl: ttl,
       metrics,
@@ -76,9 +84,66 @@ export const openIdConnect = {
           return found instanceof Promise ? found.then(userOf) : userOf(found);
         },
       },
-      check: { name: 'oidc', check: () => keys.check() },
-      start: () => keys.start(),
-      close: () => keys.close(),
+      check: {
+        name: 'oidc',
+        check: () => issuers.check(),
+        parts: () => issuers.all.map(({ url, keys }) => ({ name: `oidc/${url}`, check: () => keys.check() })),
+      },
+      warnings() {
+        const none =
+          issuers.all.length === 0 ? [`${file} has no jwt entries, so every ID token is refused`] : [];
+        return problem === undefined
+          ? none
+          : [...none, `${problem}; the last valid version of the file stays in use`];
+      },
+      issuers: () => issuers.all,
+      impersonates: () => issuers.all.flatMap(({ valid }) => impersonated(valid.mapping)),
+      kubeconfigUsers: () => (issuers.all.length === 0 ? [anyToken] : issuers.all.map(kubeconfigUser)),
+      start: () => issuers.start(),
+      close() {
+        close();
+        issuers.close();
+      },
     };
   },
 } satisfies AuthenticationMethod<OidcOptions>;
+
+/** The ID of a token (`jti`) becomes an extra field for audit logs. */
+function impersonated({
+  uid,
+  extra,
+}: {
+  readonly uid: unknown;
+  readonly extra: readonly { readonly key: string }[];
+}): readonly ImpersonationTarget[] {
+  return [
+    credentialIdTarget,
+    ...(uid === undefined ? [] : [uidTarget]),
+    ...extra.map(({ key }) => ({ ...credentialIdTarget, subresource: key })),
+  ];
+}
+
+const anyToken = { fields: bearerTokenFields, isComplete: false, isPerCluster: false };
+
+/** The same fields as kubelogin's own setup writes. A claim `email` needs the scope of that name (OpenID Connect Core, section 5.4). */
+function kubeconfigUser({ url, clientId, asksForEmail }: TrustedIssuer) {
+  return {
+    fields: {
+      exec: {
+        apiVersion: 'client.authentication.k8s.io/v1',
+        command: 'kubectl',
+        args: [
+          'oidc-login',
+          'get-token',
+          `--oidc-issuer-url=${url}`,
+          `--oidc-client-id=${clientId}`,
+          ...(asksForEmail ? ['--oidc-extra-scope=email'] : []),
+        ],
+        installHint: 'kubectl krew install oidc-login',
+        interactiveMode: 'IfAvailable',
+      },
+    },
+    isComplete: true,
+    isPerCluster: false,
+  };
+}

@@ -1,10 +1,15 @@
 import { issuerProblem } from '../../lib/issuer-url.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { names, text, texts } from '../../lib/value-type.js';
-import type { ClaimMapping } from './claims.js';
+import type { AuthenticationConfiguration } from './configuration.js';
 
-/** The options for an OpenID Connect issuer. They mean the same as for the API server. */
+/** The options for OpenID Connect issuers. They mean the same as for the API server. */
 export const options = defineOptions('Authentication', {
+  authenticationConfig: {
+    type: text('FILE'),
+    default: '',
+    help: "The API server's file for any number of OpenID Connect issuers (AuthenticationConfiguration). Changes are followed.",
+  },
   oidcIssuerUrl: {
     type: text('URL'),
     default: '',
@@ -56,14 +61,17 @@ export const options = defineOptions('Authentication', {
 export type OidcOptions = OptionValues<typeof options>;
 
 /** The algorithms of RFC 7518, section 3.1, without HMAC, because its key would have to be secret, and without `none`. */
-const allowedAlgorithms: ReadonlySet<string> = new Set(
-  ['RS', 'ES', 'PS'].flatMap(family => ['256', '384', '512'].map(bits => family + bits)),
+export const allowedAlgorithms: readonly string[] = ['RS', 'ES', 'PS'].flatMap(family =>
+  ['256', '384', '512'].map(bits => family + bits),
 );
 
 /** The problems of the options, one line each; none if no issuer is set. */
 export function oidcProblems(options: OidcOptions): string[] {
-  const { oidcIssuerUrl, oidcClientId, oidcRequiredClaim, oidcSigningAlgs } = options;
+  const { authenticationConfig, oidcIssuerUrl, oidcClientId, oidcRequiredClaim, oidcSigningAlgs } = options;
   const problems: string[] = [];
+  if (authenticationConfig !== '' && oidcFlags(options).length > 0) {
+    return [`--authentication-config cannot be used with ${oidcFlags(options).join(', ')}`];
+  }
   if (oidcIssuerUrl === '' && oidcClientId === '') return problems;
   if (oidcIssuerUrl === '' || oidcClientId === '') {
     problems.push('--oidc-issuer-url and --oidc-client-id must be set together');
@@ -78,9 +86,9 @@ export function oidcProblems(options: OidcOptions): string[] {
     }
   }
   for (const algorithm of oidcSigningAlgs) {
-    if (!allowedAlgorithms.has(algorithm)) {
+    if (!allowedAlgorithms.includes(algorithm)) {
       problems.push(
-        `--oidc-signing-algs: ${JSON.stringify(algorithm)} is not one of ${[...allowedAlgorithms].join(', ')}`,
+        `--oidc-signing-algs: ${JSON.stringify(algorithm)} is not one of ${allowedAlgorithms.join(', ')}`,
       );
     }
   }
@@ -88,17 +96,38 @@ export function oidcProblems(options: OidcOptions): string[] {
   return problems;
 }
 
-/** How claims become users. A name gets the issuer's URL and `#` as its prefix, unless it is an email or the options say otherwise. */
-export function claimMappingOf(options: OidcOptions): ClaimMapping {
-  const { oidcIssuerUrl, oidcUsernameClaim: usernameClaim, oidcUsernamePrefix } = options;
-  const preset = usernameClaim === 'email' ? '' : `${oidcIssuerUrl}#`;
-  const usernamePrefix = oidcUsernamePrefix === '-' ? '' : oidcUsernamePrefix || preset;
+/** The --oidc-* flags that are not at their defaults. */
+function oidcFlags(values: OidcOptions): string[] {
+  return Object.entries(options).flatMap(([key, { default: preset }]) => {
+    if (!key.startsWith('oidc') || String(values[key as keyof OidcOptions]) === preset) return [];
+    return [`--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`];
+  });
+}
+
+/**
+ * The configuration that the --oidc-* flags describe. A name gets the issuer's URL and `#` as its prefix, unless it is an email or the flags
+ * say otherwise. The authority is not part of it, because its file is followed.
+ */
+export function configurationOf(options: OidcOptions): AuthenticationConfiguration {
+  const { oidcIssuerUrl, oidcUsernameClaim, oidcUsernamePrefix, oidcGroupsClaim, oidcGroupsPrefix } = options;
+  const preset = oidcUsernameClaim === 'email' ? '' : `${oidcIssuerUrl}#`;
   return {
-    usernameClaim,
-    usernamePrefix,
-    groupsClaim: options.oidcGroupsClaim,
-    groupsPrefix: options.oidcGroupsPrefix,
-    requiredClaims: new Map(options.oidcRequiredClaim.map(splitPair)),
+    jwt: [
+      {
+        issuer: { url: oidcIssuerUrl, audiences: [options.oidcClientId] },
+        claimMappings: {
+          username: {
+            claim: oidcUsernameClaim,
+            prefix: oidcUsernamePrefix === '-' ? '' : oidcUsernamePrefix || preset,
+          },
+          ...(oidcGroupsClaim !== '' && { groups: { claim: oidcGroupsClaim, prefix: oidcGroupsPrefix } }),
+        },
+        // The last value of a claim counts.
+        claimValidationRules: [...new Map(options.oidcRequiredClaim.map(splitPair))].map(
+          ([claim, requiredValue]) => ({ claim, requiredValue }),
+        ),
+      },
+    ],
   };
 }
 

@@ -1,18 +1,20 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose';
 import { JWKSMultipleMatchingKeys, JWSSignatureVerificationFailed } from 'jose/errors';
 import { StatusError } from '../../kubernetes/status.js';
+import type { UserInfo } from '../../kubernetes/user-info.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
 import type { VerifiedUser } from '../bearer-token/token-cache.js';
+import { EvaluationError } from '../cel/values.js';
 import { AuthenticationError, admitUser, type IdentityRules } from '../identity.js';
-import { type ClaimMapping, userOfClaims } from './claims.js';
 import type { OidcKeys } from './keys.js';
+import { type ClaimMapping, userOfClaims } from './mapping.js';
 
 /** Which tokens of an issuer are accepted, and how they become users. */
 export interface OidcVerification {
   readonly issuer: string;
-  /** The audience that a token must have. */
-  readonly clientId: string;
+  /** A token must be for one of these audiences. */
+  readonly audiences: readonly string[];
   /** JOSE algorithms; none of them is symmetric. */
   readonly algorithms: readonly string[];
   readonly mapping: ClaimMapping;
@@ -41,8 +43,17 @@ export function createIdTokenVerifier(
     if (![claims.aud].flat().every(audience => typeof audience === 'string')) {
       throw new AuthenticationError('an audience of the token is not a string');
     }
-    return { user: admitUser({ ...userOfClaims(claims, mapping), expires }, rules), expires };
+    return { user: admitUser({ ...mapClaims(claims, mapping), expires }, rules), expires };
   };
+}
+
+/** An expression without a result refuses the token. */
+function mapClaims(claims: JWTPayload, mapping: ClaimMapping): UserInfo {
+  try {
+    return userOfClaims(claims, mapping);
+  } catch (error) {
+    throw error instanceof EvaluationError ? new AuthenticationError(error.message) : error;
+  }
 }
 
 /** Whether a token has to wait for its issuer because its key is not known yet. */
@@ -67,7 +78,7 @@ function keyNameOf(token: string): unknown {
 }
 
 /** The issuer that the token names. The token is not verified yet. */
-function issuerOf(token: string): string | undefined {
+export function issuerOf(token: string): string | undefined {
   try {
     return decodeJwt(token).iss;
   } catch {
@@ -78,11 +89,11 @@ function issuerOf(token: string): string | undefined {
 async function verify(
   token: string,
   issuer: string[],
-  { clientId, algorithms, keys, clock = systemClock }: OidcVerification,
+  { audiences, algorithms, keys, clock = systemClock }: OidcVerification,
 ): Promise<JWTPayload> {
   const options = {
     issuer,
-    audience: clientId,
+    audience: [...audiences],
     algorithms: [...algorithms],
     requiredClaims: ['exp'],
     currentDate: new Date(clock.now()),

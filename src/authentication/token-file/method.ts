@@ -21,12 +21,11 @@ export const tokenFile = {
 
   isOn: ({ tokenAuthFile }) => tokenAuthFile !== '',
 
-  kubeconfigUser: () => ({ fields: bearerTokenFields, isComplete: false, isPerCluster: false }),
-
-  async create({ tokenAuthFile }, { metrics, logger, allowed }) {
+  async create({ tokenAuthFile }, { metrics, logger, allowed, rereadInterval }) {
     const { followTokenFile } = await import('./token-file.js');
     const followed = await followTokenFile({
       file: tokenAuthFile,
+      interval: rereadInterval,
       rules: { allowed, serviceAccounts: false },
       onWarning: warning => logger.warn(warning),
       onReload(problems) {
@@ -37,6 +36,11 @@ export const tokenFile = {
     });
     if ('problems' in followed) return followed;
     const { authenticator, hasUids, close } = followed;
-    return { authenticator, impersonates: () => (hasUids() ? [uidTarget] : []), close };
+    return {
+      authenticator,
+      impersonates: () => (hasUids() ? [uidTarget] : []),
+      kubeconfigUsers: () => [{ fields: bearerTokenFields, isComplete: false, isPerCluster: false }],
+      close,
+    };
   },
 } satisfies AuthenticationMethod<OptionValues<typeof options>>;

@@ -1,7 +1,7 @@
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { bool, names } from '../../lib/value-type.js';
 import { bearerTokenFields, bearerTokenHint } from '../bearer-token/bearer-token.js';
-import { type AuthenticationMethod, uidTarget } from '../method.js';
+import { type AuthenticationMethod, credentialIdTarget, uidTarget } from '../method.js';
 
 const options = defineOptions('Authentication', {
   authenticationTokenWebhook: {
@@ -16,16 +16,6 @@ const options = defineOptions('Authentication', {
   },
 });
 
-/**
- * What tokens of service accounts add since Kubernetes 1.30. They also have extra fields for a Pod and its node, which are not listed here.
- * The permission to impersonate `serviceaccounts` is not checked: it may be given in any namespaces, and a SelfSubjectRulesReview reads one.
- */
-const credentialIdTarget = {
-  group: 'authentication.k8s.io',
-  resource: 'userextras',
-  subresource: 'authentication.kubernetes.io/credential-id',
-};
-
 /** Authenticates callers by the tokens that the cluster of their request knows. The result is valid for that cluster only. */
 export const tokenReview = {
   name: 'token_review',
@@ -35,8 +25,6 @@ export const tokenReview = {
   options,
 
   isOn: ({ authenticationTokenWebhook }) => authenticationTokenWebhook,
-
-  kubeconfigUser: () => ({ fields: bearerTokenFields, isComplete: false, isPerCluster: true }),
 
   async create({ apiAudiences: audiences }, { metrics, clock, allowed }) {
     const [{ createTokenReviewAuthenticator }, { createTokenReview }] = await Promise.all([
@@ -50,6 +38,9 @@ export const tokenReview = {
         metrics,
         clock,
       }),
+      kubeconfigUsers: () => [{ fields: bearerTokenFields, isComplete: false, isPerCluster: true }],
+      // Tokens of service accounts also have extra fields for a Pod and its node, which are not listed here. The permission to impersonate
+      // `serviceaccounts` is not checked: it may be given in any namespaces, and a SelfSubjectRulesReview reads one.
       impersonates: () => [uidTarget, credentialIdTarget],
     };
   },

@@ -21,6 +21,8 @@ export interface AuthenticationMetrics {
   impersonated(result: ImpersonationResult): void;
   /** The changed file of --token-auth-file was read, and could be used or not. */
   tokenFileReloaded(isUsable: boolean): void;
+  /** The same of --authentication-config. */
+  authenticationConfigReloaded(isUsable: boolean): void;
 }
 
 /**
@@ -64,6 +66,12 @@ export function createAuthenticationMetrics(
     labelNames: ['result'],
     registers,
   });
+  const configReloads = new Counter({
+    name: 'kube_api_proxy_authentication_config_reloads_total',
+    help: 'Reads of the changed file of --authentication-config, by whether it could be used.',
+    labelNames: ['result'],
+    registers,
+  });
   const counters = new Map(
     methods.map(method => [
       method,
@@ -71,8 +79,11 @@ export function createAuthenticationMetrics(
     ]),
   );
   for (const method of methods) for (const result of results) attempts.inc({ method, result }, 0);
-  for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
   for (const result of impersonationResults) impersonations.inc({ result }, 0);
+  for (const result of ['success', 'failure']) {
+    reloads.inc({ result }, 0);
+    configReloads.inc({ result }, 0);
+  }
   const hits = cache.labels('hit');
   const misses = cache.labels('miss');
   hits.inc(0);
@@ -84,5 +95,6 @@ export function createAuthenticationMetrics(
     reviewed: seconds => reviews.observe(seconds),
     impersonated: result => impersonations.inc({ result }),
     tokenFileReloaded: isUsable => reloads.inc({ result: isUsable ? 'success' : 'failure' }),
+    authenticationConfigReloaded: isUsable => configReloads.inc({ result: isUsable ? 'success' : 'failure' }),
   };
 }

@@ -57,7 +57,7 @@ export const differences = {
     })),
   },
   credentialId: {
-    documented: 'a client certificate, or an ID token with `jti`',
+    documented: 'a client certificate',
     gateway: change(({ extra, ...user }) => ({
       ...user,
       extra: Object.fromEntries(Object.entries(extra).filter(([key]) => key !== credentialId)),

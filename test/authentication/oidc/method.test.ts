@@ -33,13 +33,14 @@ it('only id-tokens that wait for their issuer count for the limit of their addre
   const argv = [`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`];
   const { options } = parseOptions({ argv, env: {} });
   const ignore = () => {};
-  const { authenticator, check, start, close } = await openIdConnect.create(options, {
+  const active = await openIdConnect.create(options, {
     metrics: {
       attempted: ignore,
       cacheAsked: ignore,
       reviewed: ignore,
       impersonated: ignore,
       tokenFileReloaded: ignore,
+      authenticationConfigReloaded: ignore,
     },
     logger: { info: ignore, warn: ignore } as unknown as MethodParts['logger'],
     env: {},
@@ -47,6 +48,8 @@ it('only id-tokens that wait for their issuer count for the limit of their addre
     allowed: new Set(),
     clientAuthorities: () => undefined,
   });
+  if ('problems' in active) assert.fail(active.problems.join());
+  const { authenticator, check, start, close } = active;
   t.after(close);
   start();
   const authenticate = async (text: string, source = '192.0.2.1') => {

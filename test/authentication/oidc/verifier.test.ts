@@ -53,7 +53,13 @@ interface Setting {
 
 async function set(
   t: TestContext,
-  more: { algorithms?: string[]; issuer?: OidcIssuer; caFile?: string; isSlow?: boolean } = {},
+  more: {
+    algorithms?: string[];
+    issuer?: OidcIssuer;
+    caFile?: string;
+    discoveryUrl?: string;
+    isSlow?: boolean;
+  } = {},
 ): Promise<Setting> {
   const issuer = more.issuer ?? (await startOidcIssuer(authority));
   t.after(() => issuer.close());
@@ -62,7 +68,9 @@ async function set(
   const log: string[] = [];
   const keys = new OidcKeys({
     issuer: issuer.url,
-    caFile: more.caFile ?? caFile,
+    discoveryUrl: more.discoveryUrl ?? '',
+    certificateAuthority: { file: more.caFile ?? caFile },
+    names: { issuer: '--oidc-issuer-url', certificateAuthority: '--oidc-ca-file' },
     dial: createIssuerDial({}),
     clock,
     log: {
@@ -76,11 +84,11 @@ async function set(
   const waits = createWaitsForIssuer({ issuer: issuer.url, keys });
   const verify = createIdTokenVerifier({
     issuer: issuer.url,
-    clientId: 'gateway',
+    audiences: ['gateway'],
     algorithms: more.algorithms ?? ['RS256'],
     mapping: {
-      ...{ usernameClaim: 'sub', usernamePrefix: '', groupsClaim: 'groups', groupsPrefix: '' },
-      requiredClaims: new Map(),
+      ...{ username: { claim: 'sub', prefix: '' }, groups: { claim: 'groups', prefix: '' }, uid: undefined },
+      ...{ requiredClaims: new Map(), extra: [], claimRules: [], userRules: [] },
     },
     rules: { allowed: new Set(), serviceAccounts: false },
     keys,

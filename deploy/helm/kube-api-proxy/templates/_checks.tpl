@@ -27,8 +27,11 @@
 {{- end }}
 {{- end }}
 {{- end }}
-{{- if not (or .Values.oidc.issuerURL .Values.tokenReview .Values.tokens.secretName .Values.clientCA) }}
-{{- $problems = append $problems "Callers cannot authenticate: set at least one of oidc.issuerURL, tokenReview, tokens.secretName and clientCA." }}
+{{- if not (or .Values.oidc.issuerURL .Values.authenticationConfig .Values.tokenReview .Values.tokens.secretName .Values.clientCA) }}
+{{- $problems = append $problems "Callers cannot authenticate: set at least one of oidc.issuerURL, authenticationConfig, tokenReview, tokens.secretName and clientCA." }}
+{{- end }}
+{{- if and .Values.oidc.issuerURL .Values.authenticationConfig }}
+{{- $problems = append $problems "authenticationConfig and oidc cannot be used together: put the issuer of oidc into authenticationConfig." }}
 {{- end }}
 {{- if and .Values.oidc.issuerURL (not .Values.oidc.clientID) }}
 {{- $problems = append $problems "oidc.issuerURL needs oidc.clientID: the audience that the tokens must have." }}

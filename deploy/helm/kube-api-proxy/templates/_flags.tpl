@@ -37,6 +37,10 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if .Values.authenticationConfig }}
+# Followed: a change is in use within a minute or two, when the kubelet has brought it.
+- --authentication-config=/etc/kube-api-proxy/authentication/config.yaml
+{{- end }}
 {{- if .Values.tokenReview }}
 # Tokens that the cluster knows: of service accounts, and of people where the API server has OpenID Connect.
 - --authentication-token-webhook

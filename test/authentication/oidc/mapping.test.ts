@@ -1,18 +1,24 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { compileExpression } from '../../../src/authentication/cel/expression.js';
 import { AuthenticationError } from '../../../src/authentication/identity.js';
-import { type ClaimMapping, userOfClaims } from '../../../src/authentication/oidc/claims.js';
-import { claimMappingOf, oidcProblems } from '../../../src/authentication/oidc/options.js';
+import { type ClaimMapping, userOfClaims } from '../../../src/authentication/oidc/mapping.js';
+import { configurationOf, oidcProblems } from '../../../src/authentication/oidc/options.js';
 
 const mapping: ClaimMapping = {
-  usernameClaim: 'sub',
-  usernamePrefix: '',
-  groupsClaim: 'groups',
-  groupsPrefix: '',
+  username: { claim: 'sub', prefix: '' },
+  groups: { claim: 'groups', prefix: '' },
+  uid: undefined,
+  extra: [],
   requiredClaims: new Map(),
+  claimRules: [],
+  userRules: [],
 };
 
+const byEmail = { ...mapping, username: { claim: 'email', prefix: '' } };
+
 const options = {
+  authenticationConfig: '',
   oidcIssuerUrl: 'https://issuer.example',
   oidcClientId: 'gateway',
   oidcUsernameClaim: 'sub',
@@ -26,7 +32,11 @@ const options = {
 
 describe('the claims of an id-token', () => {
   it('give a name and groups, with their prefixes', () => {
-    const prefixed = { ...mapping, usernamePrefix: 'oidc:', groupsPrefix: 'g:' };
+    const prefixed = {
+      ...mapping,
+      username: { claim: 'sub', prefix: 'oidc:' },
+      groups: { claim: 'groups', prefix: 'g:' },
+    };
     const user = userOfClaims({ sub: 'alice', groups: ['dev', 'ops'], email: 'x' }, prefixed);
     assert.equal(user.username, 'oidc:alice');
     assert.deepEqual(user.groups, ['g:dev', 'g:ops']);
@@ -34,7 +44,7 @@ describe('the claims of an id-token', () => {
     assert.deepEqual(userOfClaims({ sub: 'alice', groups: 'dev' }, mapping).groups, ['dev']);
     assert.deepEqual(userOfClaims({ sub: 'alice' }, mapping).groups, []);
     assert.deepEqual(
-      userOfClaims({ sub: 'alice', groups: ['dev'] }, { ...mapping, groupsClaim: '' }).groups,
+      userOfClaims({ sub: 'alice', groups: ['dev'] }, { ...mapping, groups: undefined }).groups,
       [],
     );
     // Distributed claims are not fetched.
@@ -58,13 +68,12 @@ describe('the claims of an id-token', () => {
       assert.throws(() => userOfClaims({ ...claims }, mapping), AuthenticationError, JSON.stringify(claims));
     }
     assert.throws(
-      () => userOfClaims({ sub: 'x' }, { ...mapping, usernameClaim: 'constructor' }),
+      () => userOfClaims({ sub: 'x' }, { ...mapping, username: { claim: 'constructor', prefix: '' } }),
       AuthenticationError,
     );
   });
 
   it('give no user with an unverified email; an email without email_verified is accepted', () => {
-    const byEmail = { ...mapping, usernameClaim: 'email' };
     const email = 'alice@example.com';
     assert.equal(userOfClaims({ email }, byEmail).username, email);
     assert.equal(userOfClaims({ email, email_verified: true }, byEmail).username, email);
@@ -83,22 +92,85 @@ describe('the claims of an id-token', () => {
   });
 });
 
+describe('the other claims of an id-token', () => {
+  it('give a uid if it is a string, and the ID of the token as an extra field', () => {
+    const byId = { ...mapping, uid: { claim: 'oid', prefix: '' } };
+    assert.equal(userOfClaims({ sub: 'alice', oid: 'u-1' }, byId).uid, 'u-1');
+    for (const oid of [undefined, 7, ['u-1']]) {
+      assert.throws(() => userOfClaims({ sub: 'alice', oid }, byId), AuthenticationError);
+    }
+    const extraOf = (jti: unknown) => [...userOfClaims({ sub: 'alice', jti }, mapping).extra];
+    assert.deepEqual(extraOf('t-1'), [['authentication.kubernetes.io/credential-id', ['JTI=t-1']]]);
+    for (const jti of [undefined, '', 7, null, ['t-1']]) assert.deepEqual(extraOf(jti), []);
+  });
+
+  it('are mapped and checked by expressions', () => {
+    const full: ClaimMapping = {
+      ...mapping,
+      username: compileExpression('claims.team + ":" + claims.sub', 'claims'),
+      groups: compileExpression('dyn(claims.roles).map(r, "r:" + r)', 'claims'),
+      uid: compileExpression('claims.oid', 'claims'),
+      extra: [
+        {
+          key: 'example.org/a',
+          value: compileExpression('["x", "", string(claims.sub)].filter(x, x != "")', 'claims'),
+        },
+        { key: 'example.org/none', value: compileExpression('""', 'claims') },
+      ],
+      claimRules: [
+        {
+          expression: compileExpression('claims.roles.size() < 3', 'claims', { isRule: true }),
+          message: 'many',
+        },
+      ],
+      userRules: [
+        {
+          expression: compileExpression('user.groups.all(g, g != "r:root") && user.uid != ""', 'user', {
+            isRule: true,
+          }),
+          message: '',
+        },
+      ],
+    };
+    const claims = { sub: 'alice', team: 'a', oid: 'u-1', roles: ['dev', 'ops'] };
+    assert.deepEqual(userOfClaims(claims, full), {
+      username: 'a:alice',
+      uid: 'u-1',
+      groups: ['r:dev', 'r:ops'],
+      extra: new Map([['example.org/a', ['x', 'alice']]]),
+    });
+    for (const [change, reason] of [
+      [{ team: undefined }, /the expression "claims\.team .* has no result: no such key/],
+      [{ roles: 'dev' }, /has no result: a comprehension needs a list or a map/],
+      [{ roles: ['root'] }, /the expression "user\.groups.*" is false$/],
+      [{ roles: ['1', '2', '3'] }, /is false: many/],
+      [{ oid: 1 }, /"claims\.oid" has no result: it is no string/],
+      [{ oid: '' }, /is false/],
+    ] as const) {
+      const changed = JSON.parse(JSON.stringify({ ...claims, ...change })) as object;
+      assert.throws(() => userOfClaims({ ...changed }, full), { message: reason }, JSON.stringify(change));
+    }
+    assert.throws(
+      () => userOfClaims({ sub: '' }, { ...mapping, username: compileExpression('claims.sub', 'claims') }),
+      /is an empty name/,
+    );
+  });
+});
+
 describe('the options for an issuer', () => {
   it('put the issuer before names that are not emails, unless they say otherwise', () => {
-    const prefixOf = (more: object) => claimMappingOf({ ...options, ...more }).usernamePrefix;
+    const prefixOf = (more: object) =>
+      configurationOf({ ...options, ...more }).jwt[0]?.claimMappings.username.prefix;
     assert.equal(prefixOf({}), 'https://issuer.example#');
     assert.equal(prefixOf({ oidcUsernameClaim: 'email' }), '');
     assert.equal(prefixOf({ oidcUsernamePrefix: '-' }), '');
     assert.equal(prefixOf({ oidcUsernamePrefix: 'oidc:' }), 'oidc:');
     assert.equal(prefixOf({ oidcUsernameClaim: 'email', oidcUsernamePrefix: 'oidc:' }), 'oidc:');
-    const { requiredClaims } = claimMappingOf({ ...options, oidcRequiredClaim: ['a=b=c', 'd='] });
-    assert.deepEqual(
-      [...requiredClaims],
-      [
-        ['a', 'b=c'],
-        ['d', ''],
-      ],
-    );
+    const { jwt } = configurationOf({ ...options, oidcRequiredClaim: ['a=b=c', 'd=1', 'd='] });
+    assert.deepEqual(jwt[0]?.claimValidationRules, [
+      { claim: 'a', requiredValue: 'b=c' },
+      { claim: 'd', requiredValue: '' },
+    ]);
   });
 
   it('are reported as problems if they are wrong', () => {
@@ -116,6 +188,10 @@ describe('the options for an issuer', () => {
       [{ oidcSigningAlgs: ['none'] }, /"none" is not one of/],
       [{ oidcSigningAlgs: [] }, /is empty/],
       [{ oidcRequiredClaim: ['a=b', 'c'] }, /value 2 of 2 is not KEY=VALUE/],
+      [
+        { authenticationConfig: 'f' },
+        /--authentication-config cannot be used with --oidc-issuer-url, --oidc-client-id$/,
+      ],
     ] as const) {
       const problems = oidcProblems({ ...options, ...more });
       assert.equal(problems.length, 1, JSON.stringify(more));

@@ -1,0 +1,105 @@
+import { type ASTNode, Environment } from '@marcbachmann/cel-js';
+import type { JsonObject } from '../../lib/json.js';
+import { compile } from './compile.js';
+import { CostError, ExpressionError, type Variable } from './evaluation.js';
+import { isSplit } from './functions.js';
+import { EvaluationError, type Value } from './values.js';
+
+/** An expression that can be evaluated. Each evaluation throws an error that says why there is no result; it has no part of the token. */
+export interface Expression {
+  readonly text: string;
+  /** The result as a string. */
+  evaluateString(input: JsonObject): string;
+  /** The result as strings: one string, a list of strings, or null. Empty strings are left out (`convertCELValueToStringList`). */
+  evaluateStrings(input: JsonObject): readonly string[];
+  evaluateBool(input: JsonObject): boolean;
+  /** Whether the expression selects this claim, as `claims.NAME`, `claims.?NAME` or in `has()`. */
+  selectsClaim(name: string): boolean;
+}
+
+/** The longest expression, in characters. */
+const longest = 10_000;
+/** What an evaluation may take: a step for each node, element, and tenth character of a string that is read. */
+const mostSteps = 100_000;
+
+/** The library parses: it enforces how many nodes an expression has, and how deeply they are nested. */
+const parser = new Environment({
+  enableOptionalTypes: true,
+  unlistedVariablesAreDyn: true,
+  limits: { maxAstNodes: 2_000, maxDepth: 50 },
+});
+
+/**
+ * Compiles an expression of an AuthenticationConfiguration. Throws an ExpressionError for one that the API server does not accept, and for
+ * one that is not evaluated here exactly as it does.
+ *
+ * @param isRule Whether the result must be a bool for certain, as that of a validation rule.
+ */
+export function compileExpression(text: string, variable: Variable, { isRule = false } = {}): Expression {
+  const ast = parse(text);
+  const { type, evaluate } = compile(ast, variable);
+  if (isRule && type.kind !== 'bool') throw new ExpressionError('must evaluate to bool');
+  const run = (input: JsonObject): Value => {
+    try {
+      return evaluate({ input, locals: [], steps: mostSteps });
+    } catch (error) {
+      if (!(error instanceof EvaluationError || error instanceof CostError)) throw error;
+      throw failure(text, error.message);
+    }
+  };
+  return {
+    text,
+    evaluateString(input) {
+      const value = run(input);
+      if (typeof value !== 'string') throw failure(text, 'it is no string');
+      return value;
+    },
+    evaluateStrings: input => {
+      const strings = stringsOf(run(input));
+      if (strings === undefined) throw failure(text, 'it is neither a string nor a list of strings');
+      return strings;
+    },
+    evaluateBool(input) {
+      const value = run(input);
+      if (typeof value !== 'boolean') throw failure(text, 'it is no bool');
+      return value;
+    },
+    selectsClaim: name => selects(ast, name),
+  };
+}
+
+function failure(text: string, reason: string): EvaluationError {
+  return new EvaluationError(`the expression ${JSON.stringify(text)} has no result: ${reason}`);
+}
+
+function stringsOf(value: Value): readonly string[] | undefined {
+  if (value === null) return [];
+  const list = typeof value === 'string' ? [value] : value;
+  if (!Array.isArray(list) || isSplit(list)) return undefined;
+  return list.every(item => typeof item === 'string') ? list.filter(item => item !== '') : undefined;
+}
+
+function parse(text: string): ASTNode {
+  if (text.length > longest) throw new ExpressionError(`is longer than ${longest} characters`);
+  // The two parsers read a carriage return, and half a character, in different ways.
+  if (text.includes('\r') || Buffer.from(text).toString() !== text) {
+    throw new ExpressionError('has a carriage return, or half of a surrogate pair');
+  }
+  try {
+    return parser.parse(text).ast;
+  } catch (error) {
+    const { summary, message } = error as Error & { readonly summary?: string };
+    throw new ExpressionError(`is no CEL expression: ${summary ?? message}`);
+  }
+}
+
+/** All nodes below a value are looked at, in has() and in the body of a comprehension too. */
+function selects(value: unknown, claim: string): boolean {
+  if (Array.isArray(value)) return value.some(item => selects(item, claim));
+  if (typeof value !== 'object' || value === null || !('op' in value)) return false;
+  const { op, args } = value as ASTNode;
+  if ((op === '.' || op === '.?') && args[1] === claim && args[0].op === 'id' && args[0].args === 'claims') {
+    return true;
+  }
+  return selects(args, claim);
+}

@@ -44,7 +44,14 @@ const sessionOptions = {
   maxSendHeaderBlockLength: 256 * 1024,
   // Megabytes. The default of 10 is too little for 250 slow readers of large lists.
   maxSessionMemory: 128,
+  // By default nghttp2 drops a field with a space at either end and says nothing, so that no rule sees it.
+  strictFieldWhitespaceValidation: false,
 };
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+
+/** Whether the requests of a session have fields with a space at either end: older versions of Node ignore the option. */
+export const seesEveryField = major > 24 || (major === 24 && minor >= 2) || (major === 22 && minor >= 17);
 
 /** The number of checks after which a silent client gets a PING (`ask`), and after which it counts as gone (`end`). */
 export interface Patience {

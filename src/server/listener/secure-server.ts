@@ -13,6 +13,8 @@ export interface SecureServerOptions extends Http2SessionsOptions {
   /** Read at every connection: new connections use rotated files. */
   readonly files: { readonly current: TlsFiles };
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** For ALPN, the preferred one first. */
+  readonly protocols: readonly ('h2' | 'http/1.1')[];
   /** A TLS handshake failed. */
   readonly onHandshakeError: (error: Error, remoteAddress: string | undefined) => void;
 }
@@ -81,7 +83,7 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
 /** Makes the TLS server for one version of the files. `handshakeTimeout` is in milliseconds. */
 function createTlsServer(
   { pair, clientAuthorities }: TlsFiles,
-  { minVersion }: SecureServerOptions,
+  { minVersion, protocols }: SecureServerOptions,
   handshakeTimeout: number,
 ): TlsServer {
   return createServer({
@@ -102,6 +104,6 @@ function createTlsServer(
       // As in Go's pool: an intermediate in the file is trusted without its root.
       allowPartialTrustChain: true,
     }),
-    ALPNProtocols: ['h2', 'http/1.1'],
+    ALPNProtocols: [...protocols],
   });
 }

@@ -3,6 +3,7 @@ import { type ClientAuthorities, includesAll } from '../../authentication/client
 import { createExpiryWarning } from '../../observability/expiry-warning.js';
 import type { Logger } from '../../observability/log/logger.js';
 import type { ListenerMetrics } from '../../observability/metrics/listener-metrics.js';
+import { seesEveryField } from './http2-session.js';
 import { serveTls } from './secure-server.js';
 import { ServingChain } from './serving-chain.js';
 import { followTlsFiles, type TlsFiles } from './tls-files.js';
@@ -32,7 +33,7 @@ const versions = { VersionTLS12: 'TLSv1.2', VersionTLS13: 'TLSv1.3' } as const;
 
 /** Reads the listener's files; undefined without --tls-cert-file. */
 export async function configureTls(
-  options: TlsOptions & { readonly clientCaFile: string },
+  options: TlsOptions & { readonly clientCaFile: string; readonly allowImpersonation: boolean },
   { metrics, logger }: TlsParts,
 ): Promise<Tls | undefined | { readonly problems: readonly string[] }> {
   if (options.tlsCertFile === '' || options.tlsPrivateKeyFile === '') return undefined;
@@ -77,6 +78,8 @@ export async function configureTls(
       serveTls(server, {
         files,
         minVersion: versions[options.tlsMinVersion],
+        // A request whose Impersonate-User was dropped would act as its caller.
+        protocols: options.allowImpersonation && !seesEveryField ? ['http/1.1'] : ['h2', 'http/1.1'],
         onAbuse(reason, remoteAddress) {
           metrics.http2Abused(reason);
           logger.warn(

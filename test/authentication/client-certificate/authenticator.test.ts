@@ -60,6 +60,7 @@ before(async () => {
   serveTls(server, {
     files,
     minVersion: 'TLSv1.2',
+    protocols: ['h2', 'http/1.1'],
     onHandshakeError: () => {},
     onAbuse: () => {},
   });

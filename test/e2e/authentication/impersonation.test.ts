@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
+import { connect } from 'node:tls';
+import { seesEveryField } from '../../../src/server/listener/http2-session.js';
 import { anyApiServer, embedded } from '../../support/any-api-server.js';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { send } from '../../support/clients/http-client.js';
@@ -284,6 +287,16 @@ test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else',
   const files = await createServingFiles();
   t.after(() => files.remove());
   const { proxy } = await start(t, ...files.flags);
+  if (!seesEveryField) {
+    const socket = connect({
+      ...{ port: proxy.port, host: '127.0.0.1', ca: files.authority.certificate },
+      ALPNProtocols: ['h2', 'http/1.1'],
+    });
+    t.after(() => socket.destroy());
+    await once(socket, 'secureConnect');
+    assert.equal(socket.alpnProtocol, 'http/1.1', 'HTTP/2 would drop fields here');
+    return;
+  }
   const session = await connectHttp2(proxy.port, files.authority.certificate);
   t.after(() => session.destroy());
   const review = (token: string, headers: Readonly<Record<string, string | string[]>>) =>
@@ -312,6 +325,9 @@ test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else',
     ['lead-token', { 'impersonate-group': 'ops' }, 400],
     ['lead-token', { 'impersonate-user': 'system:admin' }, 403],
     ['lead-token', { impersonate_user: 'alice' }, 403],
+    // Over HTTP/1.1 a space at either end does not count, but here it belongs to the name.
+    ['lead-token', { 'impersonate-user': ' alice' }, 403],
+    ['lead-token', { 'impersonate-user': 'alice', 'impersonate-group': 'ops ' }, 403],
   ] as const) {
     const { status, text } = await review(token, headers);
     assert.equal(status, code, text);
@@ -355,9 +371,12 @@ test('events, lines and metrics say who acted as whom', async t => {
     ['allowed', 'refused', 'error'].map(result => sampleAsAlice(proxy.port, `${metric}{result="${result}"}`)),
   );
   assert.deepEqual(results, [2, 1, 0]);
-  const lines = proxy.log().filter(({ msg, resource }) => msg === 'request' && resource === 'pods');
+  const lines = () => proxy.log().filter(({ msg, resource }) => msg === 'request' && resource === 'pods');
+  await eventually('the lines', () => lines().length === 4);
   assert.deepEqual(
-    lines.map(({ user, impersonatedUser }) => [user, impersonatedUser]).sort(),
+    lines()
+      .map(({ user, impersonatedUser }) => [user, impersonatedUser])
+      .sort(),
     [
       ['alice', undefined],
       [lead, 'alice'],

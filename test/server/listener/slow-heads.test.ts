@@ -36,6 +36,7 @@ serveTls(server, {
     },
   },
   minVersion: 'TLSv1.2',
+  protocols: ['h2', 'http/1.1'],
   onHandshakeError: error => handshakeErrors.push(error),
   onAbuse: () => assert.fail('slowness is no abuse'),
 });

@@ -98,7 +98,10 @@ for (const { what, namespace, account, render } of deployments) {
       }
       assert.equal((await actAs('system:serviceaccount:dashboards:builder')).status, 403);
 
-      const gateway = await startProxy([`--kubeconfig=${kubeconfig}`, '--authentication-token-webhook']);
+      const gateway = await startProxy([
+        `--kubeconfig=${kubeconfig}`,
+        ...['--authentication-token-webhook', '--allow-impersonation'],
+      ]);
       t.after(() => gateway.stop('SIGKILL'));
       const { status, text } = await send(gateway.port, '/-/readyz?verbose');
       assert.equal(status, 200, text);
@@ -114,6 +117,41 @@ for (const { what, namespace, account, render } of deployments) {
           body: review,
         });
         assert.equal(answer.status, code, answer.text);
+      }
+
+      // As whom a caller may act: the API server has to let the caller, and then the gateway.
+      const dashboard = 'system:serviceaccount:dashboards:dashboard';
+      const impersonate = { apiGroups: [''], verbs: ['impersonate'] };
+      await server.grant(dashboard, [
+        { ...impersonate, resources: ['users'], resourceNames: ['bob@example.com', 'dave@example.com'] },
+        { ...impersonate, resources: ['groups'], resourceNames: ['testers'] },
+        { ...impersonate, resources: ['serviceaccounts'], resourceNames: ['dashboard'] },
+        { apiGroups: ['authentication.k8s.io'], verbs: ['impersonate'], resources: ['uids'] },
+      ]);
+      const token = await tokenOf(server, 'dashboards', 'dashboard');
+      const cannot = (user: string, name: string) =>
+        new RegExp(`\\\\"${name}\\\\" is forbidden: User \\\\"${user}\\\\" cannot impersonate`);
+      const itself = `system:serviceaccount:${namespace}:${account}`;
+      for (const [user, groups, expected] of [
+        ['bob@example.com', [], 201],
+        ['bob@example.com', ['testers'], 201],
+        [dashboard, [], 201],
+        ['dave@example.com', [], cannot(itself, 'dave@example.com')],
+        ['alice@example.com', [], cannot(dashboard, 'alice@example.com')],
+        ['bob@example.com', ['developers'], cannot(dashboard, 'developers')],
+        [`system:serviceaccount:${other}:dashboard`, [], cannot(itself, 'dashboard')],
+        ['bob@example.com', ['system:masters'], /is reserved by Kubernetes/],
+      ] as const) {
+        const { status, text } = await send(gateway.port, reviews, {
+          method: 'POST',
+          headers: {
+            ...{ 'content-type': 'application/json', authorization: `Bearer ${token}` },
+            ...{ 'impersonate-user': user, 'impersonate-group': [...groups], 'impersonate-uid': '7' },
+          },
+          body: review,
+        });
+        assert.equal(status, expected === 201 ? 201 : 403, `${user} ${groups.join()}: ${text}`);
+        assert.match(text, expected === 201 ? /"uid":"7"/ : expected);
       }
     },
   );

@@ -1,18 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { projectFile } from './support/project.js';
+import { temporaryFolder } from './support/temporary-folder.js';
 
 /** A project with the linter's configuration, and files that break its rules. */
 const files: Readonly<Record<string, string>> = {
@@ -35,8 +27,7 @@ const files: Readonly<Record<string, string>> = {
 };
 
 describe('the linter', () => {
-  const temporary = mkdtempSync(join(tmpdir(), 'imports-'));
-  after(() => rmSync(temporary, { recursive: true }));
+  const temporary = temporaryFolder();
   // Checkouts are often below a folder with that name, and their test/ is not source code.
   const folder = join(temporary, 'src/project');
   for (const [name, content] of Object.entries(files)) {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { eventually } from '../support/eventually.js';
 import { startUpProblems } from '../support/proxy/in-process.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** Timers that have been started and have not fired yet, even those that do not keep the process alive. */
 function countTimers(t: TestContext): () => number {
@@ -36,9 +36,8 @@ function countTimers(t: TestContext): () => number {
 }
 
 test('a start-up that fails half-way leaves no timer and no open file', async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'failed-start-'));
+  const folder = temporaryFolder();
   const serving = await createServingFiles();
-  t.after(() => Promise.all([rm(folder, { recursive: true }), serving.remove()]));
   const tokens = join(folder, 'tokens.csv');
   await writeFile(tokens, 'alice-token,alice,,\n');
   const kubeconfig = join(folder, 'config');

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import pino from 'pino';
@@ -9,6 +8,7 @@ import { withClusterLabel } from '../../src/observability/metrics/cluster-label.
 import { parseOptions } from '../../src/options/parse.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { createIdleMetrics } from '../support/proxy/metrics.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const day = 24 * 3_600_000;
 
@@ -24,8 +24,7 @@ it('a context that no longer exists has no warnings and no metrics', async t => 
     ],
     contexts: ['gone', 'stays'].map(name => ({ name, context: { cluster: 'c', user: 'u' } })),
   };
-  const folder = await mkdtemp(join(tmpdir(), 'clusters-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const file = join(folder, 'config');
   await writeFile(file, JSON.stringify(kubeconfig));
   const messages: string[] = [];

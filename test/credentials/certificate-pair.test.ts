@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { loadClientCertificate } from '../../src/credentials/certificate-pair.js';
 import type { ClientCertificate } from '../../src/credentials/credential.js';
 import type { PemSource } from '../../src/kubeconfig/pem-source.js';
@@ -13,9 +12,9 @@ import {
   convertKey,
   createCertificateAuthority,
 } from '../support/certificates/certificates.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'client-certificate-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 const inline = (pem: string, origin: string): PemSource => ({ data: Buffer.from(pem), origin });
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { chartValues } from '../support/documents/chart-values.js';
 import { helm, helmTest } from '../support/documents/helm.js';
 import { tables, writtenTable } from '../support/documents/readme-tables.js';
 import { projectFile } from '../support/project.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { chart, template } from './chart.js';
 import { only, optionsOf, proxyOf } from './manifests.js';
 
@@ -163,9 +163,8 @@ helmTest('the chart uses every value, and the program accepts the arguments', ()
   assert.equal(optionsOf(proxy).authenticationConfig, '/etc/kube-api-proxy/authentication/config.yaml');
 });
 
-helmTest('the commands and the values that the documents show make a gateway', async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'values-'));
-  t.after(() => rm(folder, { recursive: true }));
+helmTest('the commands and the values that the documents show make a gateway', async () => {
+  const folder = temporaryFolder();
   const documents = ['gateway/README.md', 'helm/kube-api-proxy/README.md'].map(file =>
     readFileSync(projectFile(`deploy/${file}`), 'utf8'),
   );

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -10,6 +9,7 @@ import { javascriptClientTest, runJavascript, whyNot } from '../support/clients/
 import { projectFile } from '../support/project.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startStack } from '../support/proxy/stack.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const run = promisify(execFile);
 
@@ -24,8 +24,7 @@ async function snippet(pattern: RegExp, address: string): Promise<string> {
   return code.slice(code.indexOf('\n') + 1).replaceAll('127.0.0.1:8001', address);
 }
 
-const folder = await mkdtemp(join(tmpdir(), 'snippets-'));
-after(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 const server = await anyApiServer({ after });
 const address = `127.0.0.1:${(await startStack({ after }, { run: startInProcess, server })).port}`;
 

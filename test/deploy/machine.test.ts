@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { parseDuration } from '../../src/lib/duration.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { projectFile } from '../support/project.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 interface ComposeService {
   readonly image: string;
@@ -99,19 +99,15 @@ const installed = spawnSync('systemd-analyze', ['--version']).status === 0;
 test('systemd accepts the unit and rates it as well confined', {
   skip: !installed && 'systemd-analyze is not installed',
 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'unit-'));
-  try {
-    const file = join(folder, 'kube-api-proxy.service');
-    const unit = await read('kube-api-proxy.service');
-    // If the program is not installed, that is the only complaint of `verify`.
-    await writeFile(file, unit.replace(/^ExecStart=kube-api-proxy$/m, `ExecStart=${process.execPath}`));
-    const verified = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
-    assert.deepEqual([verified.status, verified.stderr], [0, '']);
-    const judged = spawnSync('systemd-analyze', ['security', '--offline=yes', '--threshold=20', file], {
-      encoding: 'utf8',
-    });
-    assert.equal(judged.status, 0, judged.stdout + judged.stderr);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const folder = temporaryFolder();
+  const file = join(folder, 'kube-api-proxy.service');
+  const unit = await read('kube-api-proxy.service');
+  // If the program is not installed, that is the only complaint of `verify`.
+  await writeFile(file, unit.replace(/^ExecStart=kube-api-proxy$/m, `ExecStart=${process.execPath}`));
+  const verified = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
+  assert.deepEqual([verified.status, verified.stderr], [0, '']);
+  const judged = spawnSync('systemd-analyze', ['security', '--offline=yes', '--threshold=20', file], {
+    encoding: 'utf8',
+  });
+  assert.equal(judged.status, 0, judged.stdout + judged.stderr);
 });

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { clientFile, javascriptClientTest } from '../support/clients/javascript-client.js';
@@ -8,6 +7,7 @@ import { eventually } from '../support/eventually.js';
 import { projectFile } from '../support/project.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { startStack } from '../support/proxy/stack.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { McpClient } from './mcp-client.js';
 
 /** A tool and its arguments. */
@@ -46,23 +46,16 @@ interface Agent {
   readonly kubeconfig: string;
 }
 
-/** A folder that ends with the test. */
-async function temporaryFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'agent-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
-
 /** The proxy with the flags for agents, and the kubeconfig that an agent gets. */
 const modes: Readonly<Record<string, (t: TestContext) => Promise<Agent>>> = {
   async 'a local proxy'(t) {
     const { proxy } = await startStack(t, { flags });
-    const kubeconfig = join(await temporaryFolder(t), 'config');
+    const kubeconfig = join(temporaryFolder(), 'config');
     await writeFile(kubeconfig, await (await fetch(`${proxy.url}/-/kubeconfig`)).text());
     return { audit: proxy.stdout, kubeconfig };
   },
   async 'a gateway'(t) {
-    const directory = await temporaryFolder(t);
+    const directory = temporaryFolder();
     const tokens = join(directory, 'tokens.csv');
     await writeFile(tokens, 'token-of-the-agent,agent,,\n', { mode: 0o600 });
     const { proxy, port, ca } = await startStack(t, {
@@ -82,7 +75,7 @@ for (const [server, { script, pods, secrets, deletion }] of Object.entries(serve
       `${server} lists Pods through ${mode} with the flags for agents, and cannot read Secrets or delete a Pod`,
       async t => {
         const { audit, kubeconfig } = await start(t);
-        const HOME = await temporaryFolder(t);
+        const HOME = temporaryFolder();
         const args = server === 'kubernetes-mcp-server' ? ['--kubeconfig', kubeconfig] : [];
         const client = await McpClient.start([clientFile(server, script), ...args], {
           ...{ PATH: process.env['PATH'] ?? '', HOME, KUBECONFIG: kubeconfig, KUBECONFIG_PATH: kubeconfig },

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { eventuallyPasses } from '../support/eventually.js';
 import { projectFile } from '../support/project.js';
 import { startStack } from '../support/proxy/stack.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 interface Configuration {
   readonly scrape_configs: readonly {
@@ -82,14 +82,13 @@ function startPrometheus(file: string, folder: string): { child: ChildProcess; a
   return { child, address };
 }
 
-/** Ends Prometheus, and removes its folder. */
-async function stop(child: ChildProcess | undefined, folder: string): Promise<void> {
+/** Ends Prometheus. */
+async function stop(child: ChildProcess | undefined): Promise<void> {
   if (child !== undefined && child.exitCode === null) {
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
   }
-  await rm(folder, { recursive: true });
 }
 
 async function ask<T>(address: string, path: string): Promise<T> {
@@ -111,7 +110,7 @@ function until<T>(get: () => Promise<T>, enough: (result: T) => boolean): Promis
 test("Prometheus reads the proxy's metrics, the API server's metrics through the proxy, and the alerts", {
   skip,
 }, async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));
+  const folder = temporaryFolder();
   const { proxy } = await startStack(t, { flags: ['--admin-port=0', '--admin-address=127.0.0.1'] });
   let child: ChildProcess | undefined;
   try {
@@ -164,14 +163,14 @@ test("Prometheus reads the proxy's metrics, the API server's metrics through the
       [],
     );
   } finally {
-    await stop(child, folder);
+    await stop(child);
   }
 });
 
 test("Prometheus reads the API server's metrics through a gateway, by the configuration of clients.md", {
   skip,
 }, async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));
+  const folder = temporaryFolder();
   const tokens = join(folder, 'tokens.csv');
   await writeFile(tokens, 'token-of-prometheus,prometheus,,\n', { mode: 0o600 });
   const { port, ca } = await startStack(t, {
@@ -188,7 +187,7 @@ test("Prometheus reads the API server's metrics through a gateway, by the config
   const config = example.replaceAll('/etc/prometheus', folder).replace('gw.example:443', address);
   await writeFile(file, `global: { scrape_interval: 1s, scrape_timeout: 1s }\n${config}`);
   const prometheus = startPrometheus(file, folder);
-  t.after(() => stop(prometheus.child, folder));
+  t.after(() => stop(prometheus.child));
   const api = await prometheus.address;
   const { activeTargets } = await until(
     () => ask<{ activeTargets: Target[] }>(api, 'targets'),

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { projectFile } from '../support/project.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 interface Manifest {
   readonly version: string;
@@ -28,9 +28,8 @@ async function filesWithVersion(): Promise<string[]> {
   return found;
 }
 
-test('npm version writes the new version wherever the old one was', async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'release-'));
-  t.after(() => rm(folder, { recursive: true }));
+test('npm version writes the new version wherever the old one was', async () => {
+  const folder = temporaryFolder();
   const files = await filesWithVersion();
   assert.ok(files.length > 4, files.join());
   for (const file of files) await cp(projectFile(file), join(folder, file));

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { kubectlTest } from '../support/clients/kubectl.js';
 import { projectFile } from '../support/project.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { type Manifest, only, render } from './manifests.js';
 
 const compiler = projectFile('node_modules/.bin/tsc');
@@ -24,37 +24,33 @@ function moduleOf(apiVersion: string): string {
  * API server of that version reports under strict field validation. Each error begins with the set's name.
  */
 async function complaints(sets: Readonly<Record<string, readonly Manifest[]>>): Promise<string[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'manifests-'));
-  try {
-    const config = {
-      compilerOptions: {
-        strict: true,
-        noEmit: true,
-        module: 'esnext',
-        moduleResolution: 'bundler',
-        types: [],
-        paths: { 'kubernetes-types/*': [`${types}/*`] },
-      },
-      files: Object.keys(sets).map(name => `${name}.ts`),
-    };
-    for (const [name, manifests] of Object.entries(sets)) {
-      const source = manifests.map(
-        (manifest, index) =>
-          `import type { ${manifest.kind} as T${index} } from '${moduleOf(manifest.apiVersion)}';\n` +
-          `export const m${index}: T${index} = ${JSON.stringify(manifest, null, 1)};\n`,
-      );
-      await writeFile(join(folder, `${name}.ts`), source.join('\n'));
-    }
-    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
-    const { stdout, error } = spawnSync(compiler, ['-p', folder, '--pretty', 'false'], {
-      encoding: 'utf8',
-      cwd: folder,
-    });
-    assert.equal(error, undefined);
-    return stdout.split('\n').filter(line => line !== '');
-  } finally {
-    await rm(folder, { recursive: true });
+  const folder = temporaryFolder();
+  const config = {
+    compilerOptions: {
+      strict: true,
+      noEmit: true,
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      types: [],
+      paths: { 'kubernetes-types/*': [`${types}/*`] },
+    },
+    files: Object.keys(sets).map(name => `${name}.ts`),
+  };
+  for (const [name, manifests] of Object.entries(sets)) {
+    const source = manifests.map(
+      (manifest, index) =>
+        `import type { ${manifest.kind} as T${index} } from '${moduleOf(manifest.apiVersion)}';\n` +
+        `export const m${index}: T${index} = ${JSON.stringify(manifest, null, 1)};\n`,
+    );
+    await writeFile(join(folder, `${name}.ts`), source.join('\n'));
   }
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
+  const { stdout, error } = spawnSync(compiler, ['-p', folder, '--pretty', 'false'], {
+    encoding: 'utf8',
+    cwd: folder,
+  });
+  assert.equal(error, undefined);
+  return stdout.split('\n').filter(line => line !== '');
 }
 
 /** The compiler takes a second, so one run reads everything. */

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { createServingFiles } from '../support/certificates/serving-files.js';
@@ -8,6 +7,7 @@ import { watchRaw } from '../support/clients/raw-http.js';
 import type { KubeconfigContents } from '../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
 import type { Scope } from '../support/scope.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
 import { type AttackRequest, type Leg, legs, toBytes } from './leg.js';
 
@@ -66,7 +66,7 @@ export async function startScriptedAnswers(
   const server = `https://127.0.0.1:${upstream.port}${serverPath}`;
   const kubeconfig = await upstream.writeKubeconfig({ ...contents, server });
   const files = await createServingFiles();
-  const folder = await mkdtemp(join(tmpdir(), 'scripted-'));
+  const folder = temporaryFolder();
   const tokens = join(folder, 'tokens.csv');
   await writeFile(tokens, 'alice-token,alice,,\n');
   await writeFile(join(folder, 'page.html'), '<p>page');
@@ -74,9 +74,6 @@ export async function startScriptedAnswers(
   scope.after(async () => {
     await Promise.all(proxies.map(proxy => proxy.stop('SIGKILL')));
     await upstream.close();
-    await kubeconfig.remove();
-    await files.remove();
-    await rm(folder, { recursive: true });
   });
   const ca = files.authority.certificate;
   return {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
@@ -8,6 +7,7 @@ import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
 import { proxyUnusable } from '../../src/transport/dial/proxy-error.js';
 import { toUpstreamError } from '../../src/transport/upstream-error.js';
 import { sharedIdentity } from '../support/certificates/certificates.js';
+import { listen } from '../support/ports.js';
 
 const proxy = { protocol: 'http:', hostname: 'proxy.test', port: 3128 } as const;
 
@@ -47,9 +47,9 @@ describe('an error of a connection', () => {
       notBefore: new Date(Date.now() + day),
       notAfter: new Date(Date.now() + 2 * day),
     });
-    const server = createServer({ cert: certificate, key }).listen(0, '127.0.0.1');
+    const server = createServer({ cert: certificate, key });
     t.after(() => server.close());
-    await once(server, 'listening');
+    await listen(server);
     const dispatcher = createIssuerDispatcher(createIssuerDial({}), Buffer.from(authority.certificate));
     t.after(() => dispatcher.destroy());
     const url = new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}/`);

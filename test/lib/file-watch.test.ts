@@ -1,23 +1,12 @@
 import assert from 'node:assert/strict';
-import {
-  mkdir,
-  mkdtemp,
-  readFile,
-  rename,
-  rm,
-  stat,
-  symlink,
-  unlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rename, stat, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Deferred } from '../../src/lib/deferred.js';
 import { type FileWatch, watchFiles } from '../../src/lib/file-watch.js';
 import { eventually } from '../support/eventually.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 let folder: string;
 let one: string;
@@ -25,7 +14,7 @@ let two: string;
 let changes: number;
 let watch: FileWatch | undefined;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'file-watch-'));
+  folder = temporaryFolder();
   one = join(folder, 'one');
   two = join(folder, 'two');
   await writeFile(one, 'a');
@@ -35,7 +24,6 @@ beforeEach(async () => {
 afterEach(async () => {
   watch?.close();
   watch = undefined;
-  await rm(folder, { recursive: true, force: true });
 });
 
 /** Only `poll` reads the files, unless the test passes a short interval. */

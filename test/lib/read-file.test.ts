@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { pbkdf2 } from 'node:crypto';
-import { mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { afterEach, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { followTokenFile } from '../../src/authentication/token-file/token-file.js';
 import { type FileWatch, watchFiles } from '../../src/lib/file-watch.js';
@@ -12,16 +11,16 @@ import { readRegular, readWhole } from '../../src/lib/read-file.js';
 import { followTlsFiles } from '../../src/server/listener/tls-files.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { until } from '../support/eventually.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 let folder: string;
 const closing: { close(): void }[] = [];
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'read-file-'));
+  folder = temporaryFolder();
 });
 afterEach(() => {
   for (const part of closing.splice(0)) part.close();
 });
-after(() => rm(folder, { recursive: true, force: true }));
 
 let made = 0;
 const fresh = () => join(folder, `file-${++made}`);

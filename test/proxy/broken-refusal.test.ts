@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { connectRaw } from '../support/clients/raw-http.js';
+import { listen } from '../support/ports.js';
 import { type ProxyApp, startProxyApp } from './proxy-app.js';
 
 const requests = {
@@ -28,8 +29,7 @@ before(async () => {
     refusing = socket;
     socket.on('error', () => {}).once('data', () => socket.write(head));
   });
-  upstream.listen(0, '127.0.0.1');
-  await once(upstream, 'listening');
+  await listen(upstream);
   app = await startProxyApp({
     upstreamPort: (upstream.address() as AddressInfo).port,
     patience: 25_000,

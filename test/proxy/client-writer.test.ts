@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import http, { type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -8,6 +7,7 @@ import { ClientWriter } from '../../src/proxy/client-writer.js';
 import { LentBytes } from '../../src/transport/borrowed-bytes.js';
 import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
 import { until } from '../support/eventually.js';
+import { listen } from '../support/ports.js';
 import { FakeLease } from '../support/transport/fake-pool.js';
 
 /** A writer with a real client, and everything else that it needs. */
@@ -29,8 +29,8 @@ let onRequest: (response: ServerResponse) => void;
 const clients: RawConnection[] = [];
 
 before(async () => {
-  server = http.createServer((_request, response) => onRequest(response)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  server = http.createServer((_request, response) => onRequest(response));
+  await listen(server);
 });
 after(() => {
   for (const client of clients) client.destroy();

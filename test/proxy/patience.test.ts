@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
+import { listen } from '../support/ports.js';
 import { type ProxyApp, startProxyApp } from './proxy-app.js';
 
 /** Much longer than the delay of a turn of the event loop on a busy machine. */
@@ -58,8 +58,7 @@ before(async () => {
       void answers[segment]?.(socket);
     });
   });
-  upstream.listen(0, '127.0.0.1');
-  await once(upstream, 'listening');
+  await listen(upstream);
   app = await startProxyApp({ upstreamPort: (upstream.address() as AddressInfo).port, patience });
 });
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { program, projectFile } from '../../support/project.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const run = promisify(execFile);
 
@@ -22,9 +22,8 @@ test('dist/ has only ASCII characters, each of which takes one byte of memory', 
   }
 });
 
-test('with source maps a stack names the files of src', async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'bundle-'));
-  t.after(() => rm(folder, { recursive: true }));
+test('with source maps a stack names the files of src', async () => {
+  const folder = temporaryFolder();
   // Without package.json, the program cannot know its version.
   await cp(projectFile('dist'), join(folder, 'dist'), { recursive: true });
   const failed = await run(process.execPath, ['--enable-source-maps', join(folder, 'dist/main.js')]).then(

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import pino from 'pino';
@@ -10,8 +8,10 @@ import { createProgram } from '../../../src/app/compose.js';
 import { parseOptions } from '../../../src/options/parse.js';
 import { createServingFiles, type ServingFiles } from '../../support/certificates/serving-files.js';
 import { type ExecPlugin, isAlive, writeExecPlugin } from '../../support/identities/exec-plugin.js';
+import { listen } from '../../support/ports.js';
 import { type KubeconfigFile, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { runProgram } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 let plugin: ExecPlugin;
 let kubeconfig: KubeconfigFile;
@@ -23,17 +23,14 @@ before(async () => {
   plugin = await writeExecPlugin();
   await plugin.hang({ stubborn: false });
   kubeconfig = await writeKubeconfig({ server: 'https://127.0.0.1:1', user: { exec: plugin.exec() } });
-  taken = net.createServer().listen(0, '127.0.0.1');
-  await once(taken, 'listening');
+  taken = net.createServer();
+  await listen(taken);
   files = await createServingFiles();
-  folder = await mkdtemp(join(tmpdir(), 'failed-start-'));
+  folder = temporaryFolder();
 });
 after(async () => {
   taken.close();
-  await files.remove();
-  await kubeconfig.remove();
   await plugin.remove();
-  await rm(folder, { recursive: true });
 });
 
 const failures: Readonly<Record<string, () => string[]>> = {

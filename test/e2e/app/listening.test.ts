@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { parseOptions } from '../../../src/options/parse.js';
@@ -16,21 +15,20 @@ import {
   startProxy,
   writeAdminKubeconfig,
 } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 let server: FakeApiServer;
 let admin: KubeconfigFile;
 let folder: string;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'listening-'));
+  folder = temporaryFolder();
   server = await startFakeApiServer();
   admin = await writeAdminKubeconfig(server);
 });
 
 after(async () => {
   await server.kill();
-  await admin.remove();
-  await rm(folder, { recursive: true, force: true });
 });
 
 /** A proxy that ends with the test; by default with the admin's kubeconfig. */

@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, type TestContext, test } from 'node:test';
+import { before, test } from 'node:test';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { createIdToken } from '../../support/identities/oidc-issuer.js';
 import { program, projectFile } from '../../support/project.js';
 import { type KubeconfigFile, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { startProxy } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const oidc = ['--oidc-issuer-url=https://127.0.0.1:1', '--oidc-client-id=test'];
 const servingFiles = await createServingFiles();
-after(() => servingFiles.remove());
 
 /** Modules that most processes never need (together some megabytes of resident memory), and arguments that need them. */
 const seldom: Readonly<Record<string, { readonly args?: string[]; readonly env?: Record<string, string> }>> =
@@ -36,10 +35,8 @@ before(async () => {
   });
 });
 
-after(() => kubeconfig.remove());
-
-test('rarely used modules are not loaded', async t => {
-  const loaded = await loadedPackages(t, {});
+test('rarely used modules are not loaded', async () => {
+  const loaded = await loadedPackages({});
   for (const expected of ['fastify', 'pino', 'yaml', 'src/proxy', 'node:tls'])
     assert.ok(loaded.has(expected), expected);
   for (const unexpected of [...Object.keys(seldom), ...never]) assert.ok(!loaded.has(unexpected), unexpected);
@@ -54,8 +51,8 @@ test('unneeded code is not in the bundle', async () => {
 });
 
 for (const [name, settings] of Object.entries(seldom)) {
-  test(`${name} is loaded at the start if it is needed`, async t => {
-    assert.ok((await loadedPackages(t, settings)).has(name));
+  test(`${name} is loaded at the start if it is needed`, async () => {
+    assert.ok((await loadedPackages(settings)).has(name));
   });
 }
 
@@ -79,12 +76,14 @@ async function readBundle(): Promise<{ readonly bundled: string[]; readonly atOn
  * The packages, the folders of src and the modules of Node from which code ran before the program served. V8's coverage names the scripts
  * that were loaded, and their functions that ran.
  */
-async function loadedPackages(
-  t: TestContext,
-  { args = [], env = {} }: { readonly args?: string[]; readonly env?: Record<string, string> },
-): Promise<Set<string | undefined>> {
-  const directory = await mkdtemp(join(tmpdir(), 'coverage-'));
-  t.after(() => rm(directory, { recursive: true }));
+async function loadedPackages({
+  args = [],
+  env = {},
+}: {
+  readonly args?: string[];
+  readonly env?: Record<string, string>;
+}): Promise<Set<string | undefined>> {
+  const directory = temporaryFolder();
   const [probe, builtins] = [join(directory, 'probe.cjs'), join(directory, 'builtins.json')];
   const code = `require('fs').writeFileSync(${JSON.stringify(builtins)}, JSON.stringify(process.moduleLoadList))`;
   await writeFile(probe, `process.on('exit', () => ${code});`);

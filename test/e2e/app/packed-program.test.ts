@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { send } from '../../support/clients/http-client.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { projectFile } from '../../support/project.js';
 import { startProgram, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const run = promisify(execFile);
-const folder = await mkdtemp(join(tmpdir(), 'packed-'));
-after(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 interface Manifest {
   readonly version: string;
@@ -91,7 +90,6 @@ test('the installed package serves the API without other packages, even its rare
   const server = await startFakeApiServer();
   t.after(() => server.kill());
   const kubeconfig = await writeAdminKubeconfig(server);
-  t.after(() => kubeconfig.remove());
   const command = [join(prefix, 'bin/kube-api-proxy'), `--kubeconfig=${kubeconfig.path}`];
 
   const proxy = await startProgram(command, [

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import * as nodeModule from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -10,6 +9,7 @@ import { send } from '../../support/clients/http-client.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { projectFile } from '../../support/project.js';
 import { environmentOf, startProgram, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const run = promisify(execFile);
 const dockerfile = await readFile(projectFile('Dockerfile'), 'utf8');
@@ -85,8 +85,7 @@ const mayChroot = spawnSync('chroot', ['/', 'true']).status === 0;
 test('the files of the image serve the API as the user of the image', {
   skip: !mayChroot && 'chroot needs root',
 }, async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'image-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const command = await makeImage(folder);
   const files = await readdir(join(folder, 'image'), { recursive: true, withFileTypes: true });
   assert.deepEqual(
@@ -101,7 +100,6 @@ test('the files of the image serve the API as the user of the image', {
   const server = await startFakeApiServer();
   t.after(() => server.kill());
   const kubeconfig = await writeAdminKubeconfig(server);
-  t.after(() => kubeconfig.remove());
   const config = await readFile(kubeconfig.path, 'utf8');
   const written = config.replaceAll('127.0.0.1', 'localhost');
   await writeFile(join(folder, 'image/etc/config'), written, { mode: 0o644 });
@@ -132,9 +130,8 @@ async function startWithCache(command: readonly string[]): Promise<{ told: strin
 
 test('the image has a compile cache that its user uses and cannot change, and that others start without', {
   skip: !mayChroot && 'chroot needs root',
-}, async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'image-'));
-  t.after(() => rm(folder, { recursive: true }));
+}, async () => {
+  const folder = temporaryFolder();
   const command = await makeImage(folder);
   const path = join(folder, 'image', cache);
   const listing = async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { environmentName } from '../../../src/options/environment.js';
 import { definitionOf, flagName, optionKeys } from '../../../src/options/table.js';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
@@ -29,7 +29,6 @@ const urlFlags = [...new Set(optionKeys.values())].filter(
 );
 
 const kubeconfig = await writeKubeconfig({ server: 'https://127.0.0.1:1', token: 'a' });
-after(() => kubeconfig.remove());
 const kubeconfigFlag = `--kubeconfig=${kubeconfig.path}`;
 
 /** What a flag with a URL needs besides. */
@@ -77,7 +76,7 @@ describe('the password of a URL that the program refuses is in no start-up probl
     assert.deepEqual(urlFlags.map(flagName).sort(), ['oidc-issuer-url', 'public-url', 'server']);
   });
 
-  test('those of the kubeconfig: server, proxy-url and idp-issuer-url', async t => {
+  test('those of the kubeconfig: server, proxy-url and idp-issuer-url', async () => {
     const idToken = createIdToken(new Date(Date.now() + 3_600_000));
     const withIssuer = (url: string) => ({
       'auth-provider': {
@@ -91,7 +90,6 @@ describe('the password of a URL that the program refuses is in no start-up probl
       ...urls.map(url => ({ server: 'https://127.0.0.1:1', user: withIssuer(url) })),
     ]) {
       const file = await writeKubeconfig({ token: 'a', ...contents });
-      t.after(() => file.remove());
       const problems = await startUpProblems([`--kubeconfig=${file.path}`]);
       assertHidden(problems.join('\n'), JSON.stringify(contents));
     }
@@ -126,7 +124,6 @@ describe('the password of a URL of the kubeconfig that cannot be used is in no a
     });
     const { proxy, port } = await startManyStack(t, { clusters, flags: ['--log-level=trace'] });
     const files = await createServingFiles();
-    t.after(() => files.remove());
     const secure = await startManyStack(t, { clusters, tls: files });
     const session = await connectHttp2(secure.port, files.authority.certificate);
     t.after(() => session.destroy());

@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from 'node:test';
 import tls from 'node:tls';
 import { send } from '../../support/clients/http-client.js';
 import { within } from '../../support/eventually.js';
+import { listen } from '../../support/ports.js';
 import { type Stack, startStack, type TlsStack } from '../../support/proxy/stack.js';
 import {
   connectFrames,
@@ -47,8 +48,8 @@ async function connectTls({ port, ca }: TlsStack, protocol: string): Promise<tls
 
 /** The first bytes of a handshake. */
 async function clientHello(): Promise<Buffer> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const server = net.createServer();
+  await listen(server);
   const client = tls.connect({ host: '127.0.0.1', port: (server.address() as net.AddressInfo).port });
   client.on('error', () => {});
   const [socket] = (await once(server, 'connection')) as [net.Socket];

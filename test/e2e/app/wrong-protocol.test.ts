@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import http from 'node:http';
-import net, { type AddressInfo, type Server } from 'node:net';
+import net, { type Server } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { listen } from '../../support/ports.js';
 import { startProxy } from '../../support/proxy/proxy.js';
 import { health } from '../credential-probe.js';
 
 async function readinessWith(t: TestContext, protocol: 'http' | 'https', server: Server): Promise<string> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const port = await listen(server);
   t.after(() => server.close());
-  const { port } = server.address() as AddressInfo;
   const proxy = await startProxy([`--server=${protocol}://127.0.0.1:${port}`]);
   t.after(() => proxy.stop('SIGKILL'));
   const { status, text } = await health(proxy, 'readyz');

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { stringify } from 'yaml';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { listen } from '../../support/ports.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { type Leg, send, toBytes } from '../leg.js';
 
 const server = await startFakeApiServer({
@@ -21,15 +21,13 @@ after(() => server.kill());
 /** Accepts connections, and answers nothing. */
 const held: Socket[] = [];
 const silent = createServer(socket => void held.push(socket.on('error', () => {})));
-silent.listen(0, '127.0.0.1');
-await once(silent, 'listening');
+await listen(silent);
 after(() => {
   silent.close();
   for (const socket of held) socket.destroy();
 });
 const { port: silentPort } = silent.address() as { port: number };
-const folder = await mkdtemp(join(tmpdir(), 'clusters-slots-'));
-after(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const kubeconfig = join(folder, 'config');
 const ca = Buffer.from(server.authority.certificate).toString('base64');
 await writeFile(

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { stringify } from 'yaml';
@@ -8,11 +7,11 @@ import { createServingFiles } from '../../support/certificates/serving-files.js'
 import { ask as askHttp2, connectHttp2 } from '../../support/clients/http2-client.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { type Answer, type Leg, send } from '../leg.js';
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
-const folder = await mkdtemp(join(tmpdir(), 'clusters-attacks-'));
-after(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const server = await startFakeApiServer({
   clientCertificates: 'optional',
   allow: () => true,
@@ -53,7 +52,6 @@ const kubeconfig = await writeContexts('config', [
 const flags = [`--kubeconfig=${kubeconfig}`, '--all-contexts', `--token-auth-file=${tokenFile}`];
 const proxy = await startInProcess({ after }, flags);
 const serving = await createServingFiles();
-after(() => serving.remove());
 const secure = await startInProcess({ after }, [...flags, ...serving.flags]);
 const http2 = await connectHttp2(secure.port, serving.authority.certificate);
 after(() => http2.destroy());

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { open, send as sendPlain } from '../../support/clients/http-client.js';
@@ -18,12 +17,12 @@ import {
   startManyStack,
   which,
 } from '../../support/proxy/many-clusters.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { type Answer, assertStatus, type Leg, send } from '../leg.js';
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
-const folder = await mkdtemp(join(tmpdir(), 'many-callers-'));
-after(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 const tokenFile = join(folder, 'tokens.csv');
 await writeFile(tokenFile, 'file-token,fiona,,"dev"\n');
 
@@ -38,7 +37,7 @@ for (const at of ['one', 'two'] as const) {
   clusters.tokens[at]['same-token'] = { username: `somebody-of-${at}`, groups: [`group-of-${at}`] };
 }
 
-const files = await createChainFiles({ after });
+const files = await createChainFiles();
 const signer = createOidcSigner('key');
 const issuer = await startOidcIssuer(files.authority);
 after(() => issuer.close());

@@ -19,7 +19,7 @@ import { ambiguousSpellings, harmlessSpellings, refusedSpellings } from '../exec
 import { type Answer, type AttackRequest, assertStatus, type Leg, send } from '../leg.js';
 
 const clusters = await startManyClusters({ after });
-const secure = await createChainFiles({ after });
+const secure = await createChainFiles();
 const rules = [
   '--accept-namespaces=default,team-0',
   '--reject-resources=secrets,pods/exec,deployments.apps',

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { after, describe, test } from 'node:test';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { open, send as sendPlain } from '../../support/clients/http-client.js';
 import { eventually } from '../../support/eventually.js';
+import { listen } from '../../support/ports.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   addContext,
@@ -23,8 +23,7 @@ import { assertStatus, type Leg, send } from '../leg.js';
 
 /** Accepts connections and never sends a byte. */
 const silent = net.createServer(socket => socket.on('error', () => {}));
-silent.listen(0, '127.0.0.1');
-await once(silent, 'listening');
+await listen(silent);
 let silentConnections = 0;
 silent.on('connection', () => {
   silentConnections += 1;

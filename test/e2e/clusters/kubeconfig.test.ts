@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
@@ -25,10 +24,10 @@ import {
 } from '../../support/proxy/many-clusters.js';
 import { startStack } from '../../support/proxy/stack.js';
 import type { Scope } from '../../support/scope.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { assertStatus, send } from '../leg.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'served-kubeconfig-'));
-after(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 const tokenFile = join(folder, 'tokens.csv');
 await writeFile(tokenFile, 'file-token,fiona,,\n');
 const clusters = await startManyClusters(
@@ -42,7 +41,7 @@ const clusters = await startManyClusters(
     server: { allow: () => true },
   },
 );
-const files = await createChainFiles({ after });
+const files = await createChainFiles();
 const issuer = await startOidcIssuer(files.authority);
 after(() => issuer.close());
 const ca = join(folder, 'ca.crt');

@@ -33,7 +33,7 @@ const odd = [
 ];
 
 const clusters = await startManyClusters({ after });
-const secure = await createChainFiles({ after });
+const secure = await createChainFiles();
 const [plain, tls, names] = await Promise.all([
   startManyStack({ after }, { clusters }),
   startManyStack({ after }, { clusters, tls: secure }),

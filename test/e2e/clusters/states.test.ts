@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { ClusterState } from '../../../src/clusters/states.js';
@@ -20,6 +19,7 @@ import {
   tokenOf,
   which,
 } from '../../support/proxy/many-clusters.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { assertStatus, send } from '../leg.js';
 
 const clusters = await startManyClusters(
@@ -41,8 +41,7 @@ clusters.tokens.two[tokenOf('weak')] = { username: 'user of weak' };
 clusters.tokens.one['only-one'] = { username: 'user-of-one' };
 clusters.tokens.two['only-two'] = { username: 'user-of-two' };
 const { one, two } = clusters;
-const folder = await mkdtemp(join(tmpdir(), 'cluster-states-'));
-after(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 const tokenFile = join(folder, 'tokens.csv');
 await writeFile(tokenFile, 'file-token,fiona,,\n');
 

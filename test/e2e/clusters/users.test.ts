@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { stringify } from 'yaml';
@@ -13,14 +12,14 @@ import { eventually } from '../../support/eventually.js';
 import { tokens } from '../../support/kube-apiserver/authority-files.js';
 import { AnyWatchedNamespace } from '../../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { assertStatus, type Leg, send } from '../leg.js';
 
 const server = await anyApiServer(
   { after },
   { tokens: { [tokens.alice]: { username: 'alice' }, [tokens.bob]: { username: 'bob' } } },
 );
-const folder = await mkdtemp(join(tmpdir(), 'clusters-users-'));
-after(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 /** The users of contexts with a client certificate, by the context's name. */
 const certified = { first: `first-${randomUUID()}`, second: `second-${randomUUID()}` };

@@ -27,7 +27,6 @@ test('a file of the kubeconfig that becomes a FIFO blocks no request, and is fol
   t.after(async () => {
     await proxy.stop('SIGKILL');
     await server.kill();
-    await kubeconfig.remove();
   });
   const asks = async () => {
     const codes = [];

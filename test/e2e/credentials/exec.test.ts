@@ -56,7 +56,6 @@ async function set(t: TestContext, options: Parameters<typeof writeExecPlugin>[0
   const flags = async (...[more, contents]: Differences) => {
     const cluster = { server: server.url, ca: server.authority.certificate };
     const kubeconfig = await writeKubeconfig({ ...cluster, user: { exec: plugin.exec(more) }, ...contents });
-    t.after(() => kubeconfig.remove());
     return ['--kubeconfig', kubeconfig.path, '--reject-paths=', '--log-level=debug'];
   };
   return {
@@ -531,7 +530,6 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     const { server, plugin } = await set(t);
     const user = { exec: plugin.exec({ interactiveMode: 'Always' }) };
     const kubeconfig = await writeKubeconfig({ server: server.url, ca: server.authority.certificate, user });
-    t.after(() => kubeconfig.remove());
     const { code, stderr } = await runProgram(['--kubeconfig', kubeconfig.path]);
     assert.equal(code, 1);
     assert.match(stderr, /^kube-api-proxy: .*interactiveMode is Always.*\n$/);

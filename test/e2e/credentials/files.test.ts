@@ -72,11 +72,10 @@ async function set(t: TestContext, given: Partial<KubeconfigContents> = {}): Pro
     server.client(commonName, { notAfter });
   const known = { server: server.url, ca: server.authority.certificate };
   const pair = 'token' in given || 'user' in given ? {} : await certificate('first');
-  const { path, directory, remove } = await writeKubeconfig(
+  const { path, directory } = await writeKubeconfig(
     { ...known, ...pair, ...given },
     { credentials: 'files' },
   );
-  t.after(() => remove());
   return {
     server,
     tokens,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -19,6 +19,7 @@ import {
 } from '../../support/proxy/in-process.js';
 import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { runProgram, startProxy } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { startNamingProxy } from '../../support/upstreams/forward-proxy.js';
 import {
   bothLegs,
@@ -66,7 +67,6 @@ async function startAs(
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ proxy: Program; path: string }> {
   const kubeconfig = await writeKubeconfig({ server: server.url, ca: server.authority.certificate, user });
-  t.after(() => kubeconfig.remove());
   const proxy = await startInProcess(t, ['--kubeconfig', kubeconfig.path, '--reject-paths=', ...args], env);
   return { proxy, path: kubeconfig.path };
 }
@@ -404,7 +404,6 @@ describe('the identity of the program', { concurrency: true }, () => {
           ca: server.authority.certificate,
           user,
         });
-        t.after(() => kubeconfig.remove());
         const problems = (await startUpProblems(['--kubeconfig', kubeconfig.path])).join('\n');
         assert.match(problems, advice);
         assert.match(problems, /exec plugin/);
@@ -428,9 +427,8 @@ exec "$@"`;
     skip: canMount ? false : 'no file system can be mounted here',
   }, () => {
     /** A folder with the files that the kubelet mounts for a service account. */
-    async function createMount(t: TestContext, server: AnyApiServer, token: string) {
-      const directory = await mkdtemp(join(tmpdir(), 'service-account-'));
-      t.after(() => rm(directory, { recursive: true, force: true }));
+    async function createMount(server: AnyApiServer, token: string) {
+      const directory = temporaryFolder();
       let version = 0;
       const rotate = async (newToken: string, ca = server.authority.certificate) => {
         version += 1;
@@ -456,7 +454,7 @@ exec "$@"`;
       mount: string,
       env: Readonly<Record<string, string>>,
     ): Promise<PodProgram> {
-      const home = await mkdtemp(join(tmpdir(), 'home-'));
+      const home = temporaryFolder();
       const [command = '', ...args] = [...unshare, process.execPath, program, '--port=0', '--reject-paths='];
       const child: ChildProcess = spawn(command, args, {
         env: { PATH: process.env['PATH'] ?? '', HOME: home, MOUNT: mount, ...env },
@@ -474,7 +472,6 @@ exec "$@"`;
       t.after(async () => {
         child.kill('SIGKILL');
         await exited;
-        await rm(home, { recursive: true, force: true });
       });
       const port = () => /^Starting to serve on .*:(\d+)\n/.exec(stdout)?.[1];
       await eventually('the start', () => port() !== undefined || child.exitCode !== null);
@@ -484,7 +481,7 @@ exec "$@"`;
 
     test('the service account is used, its token is read again, and open streams continue', async t => {
       const { server } = await startServer(t);
-      const { directory, rotate } = await createMount(t, server, 'one');
+      const { directory, rotate } = await createMount(server, 'one');
       const proxy = await startInPod(t, directory, {
         KUBERNETES_SERVICE_HOST: '127.0.0.1',
         KUBERNETES_SERVICE_PORT: new URL(server.url).port,
@@ -507,7 +504,7 @@ exec "$@"`;
       const { server } = await startServer(t);
       const port = await forwardFromIpv6(t, server.embedded.port);
       if (port === undefined) return t.skip('there is no IPv6 loopback here');
-      const { directory } = await createMount(t, server, 'one');
+      const { directory } = await createMount(server, 'one');
       const proxy = await startInPod(t, directory, {
         KUBERNETES_SERVICE_HOST: '::1',
         KUBERNETES_SERVICE_PORT: String(port),
@@ -521,10 +518,9 @@ exec "$@"`;
 
     test('a kubeconfig takes precedence over the service account, even if it is absent for a while', async t => {
       const { server } = await startServer(t);
-      const { directory } = await createMount(t, server, 'one');
+      const { directory } = await createMount(server, 'one');
       const contents = { server: server.url, ca: server.authority.certificate, token: 'two' };
       const kubeconfig = await writeKubeconfig(contents);
-      t.after(() => kubeconfig.remove());
       const proxy = await startInPod(t, directory, {
         KUBERNETES_SERVICE_HOST: '127.0.0.1',
         KUBERNETES_SERVICE_PORT: new URL(server.url).port,

@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
@@ -15,6 +12,7 @@ import {
 } from '../../support/certificates/certificates.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { forwardFromIpv6 } from '../../support/ipv6.js';
+import { listen } from '../../support/ports.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import {
   type KubeconfigContents,
@@ -22,8 +20,9 @@ import {
   writeKubeconfig,
 } from '../../support/proxy/kubeconfig-file.js';
 import { startProxy } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-e2e-'));
+const folder = temporaryFolder();
 /** The embedded one rejects the TLS handshake without a certificate of its authority, with or without a chain. */
 const server = await anyApiServer({ after }, { clientCertificates: 'required' });
 const { authority } = server;
@@ -42,8 +41,6 @@ const tokenServer = await anyApiServer(
   },
 );
 
-after(() => rm(folder, { recursive: true, force: true }));
-
 function start(
   t: TestContext,
   args: readonly string[],
@@ -59,7 +56,6 @@ async function startWith(
   form: KubeconfigForm = {},
 ): Promise<RunningProgram> {
   const file = await writeKubeconfig(contents, form);
-  t.after(() => file.remove());
   return start(t, ['--kubeconfig', file.path]);
 }
 
@@ -425,9 +421,7 @@ for (const scheme of ['http://', '']) {
       response.end('plain');
     });
     t.after(() => plain.close().closeAllConnections());
-    plain.listen(0, '127.0.0.1');
-    await once(plain, 'listening');
-    const { port } = plain.address() as AddressInfo;
+    const port = await listen(plain);
     const proxy = await startWith(t, { server: `${scheme}127.0.0.1:${port}`, token: 'token-of-alice' });
     assert.equal(await (await fetch(`${proxy.url}/plain`)).text(), 'plain');
     const request = requests.find(({ url }) => url === '/plain');

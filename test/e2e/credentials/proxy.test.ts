@@ -56,14 +56,13 @@ async function set(
   if (host !== '127.0.0.1')
     await server.restart(await server.authority.server({ dns: [host], ip: ['127.0.0.1'] }));
   const { certificate, key } = server.clientCertificate;
-  const { path, directory, remove } = await writeKubeconfig({
+  const { path, directory } = await writeKubeconfig({
     server: `https://${host}:${server.port}`,
     ca: server.authority.certificate,
     certificate,
     key,
     ...(proxyUrl === undefined ? {} : { cluster: { 'proxy-url': proxyUrl } }),
   });
-  t.after(() => remove());
   return {
     server,
     path,

@@ -112,7 +112,6 @@ describe("a 401 to the proxy's own credential, where callers are authenticated,"
 
   test('becomes a 502 for clients of HTTP/2', async t => {
     const files = await createServingFiles();
-    t.after(() => files.remove());
     const { proxy } = await startRefused(t, { args: files.flags });
     const session = await connectHttp2(proxy.port, files.authority.certificate);
     t.after(() => session.destroy());
@@ -216,7 +215,6 @@ describe('the answer passes untouched', () => {
   test('without authentication, and for the Authorization of a client, over HTTP/1.1 and HTTP/2', async t => {
     const { server, kubeconfig, refuse } = await startRefused(t);
     const files = await createServingFiles();
-    t.after(() => files.remove());
     const start = async (...flags: readonly string[]) => {
       const proxy = await startProxy([`--kubeconfig=${kubeconfig}`, '--reject-paths=', ...flags]);
       t.after(() => proxy.stop('SIGKILL'));

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
@@ -8,6 +7,7 @@ import { eventually } from '../../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { startConnectProxy } from '../../support/upstreams/forward-proxy.js';
 import {
   bothLegs,
@@ -56,7 +56,7 @@ function kubeconfig(
 
 test('everything rotates under running watches and open streams, which live on, and new requests use the new identity', async t => {
   const plugin = await writeExecPlugin();
-  const directory = await mkdtemp(join(tmpdir(), 'rotation-'));
+  const directory = temporaryFolder();
   const tokens = Object.fromEntries(
     ['token-1', 'token-2', 'exec-1'].map(name => [name, { username: name, groups: masters }]),
   );
@@ -85,7 +85,6 @@ test('everything rotates under running watches and open streams, which live on, 
     for (const stream of streams) stream.close();
     await proxy.stop();
     await Promise.all([first.kill(), second.kill(), forwardProxy.close(), plugin.remove()]);
-    await rm(directory, { recursive: true, force: true });
   });
 
   /** Waits until requests on both legs have the new identity, checks every stream and opens two more. */

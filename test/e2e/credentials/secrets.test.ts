@@ -72,8 +72,7 @@ async function start(
   const server = await startFakeApiServer({ clientCertificates: 'optional', tokens, basic });
   t.after(() => server.kill());
   const known = { server: server.url, ca: server.authority.certificate };
-  const { path, directory, remove } = await writeKubeconfig({ ...known, ...(await contents(server)) }, form);
-  t.after(() => remove());
+  const { path, directory } = await writeKubeconfig({ ...known, ...(await contents(server)) }, form);
   const flags = ['--kubeconfig', path, '--reject-paths=', '--log-level=trace', ...args];
   if (!built) return { server, proxy: await startInProcess(t, flags, env), path, directory };
   const proxy = await startProxy(flags, env);
@@ -155,7 +154,7 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
       server: server.url,
       user: { tokenFile: 'token' },
     });
-    const directory = join((await writeKubeconfigFolder(t)).directory);
+    const directory = join((await writeKubeconfigFolder()).directory);
     await writeFile(join(directory, 'token'), token);
     const setting = await start(t, contents, { tokens, form: { directory } });
     assert.equal((await probe(setting.proxy, setting.server)).code, 200);
@@ -317,8 +316,8 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
     await assertNothingShows(setting, secrets, 'requests of clients');
   });
 
-  test('values of flags and of the kubeconfig in a start-up problem', async t => {
-    const { path, directory } = await writeKubeconfigFolder(t);
+  test('values of flags and of the kubeconfig in a start-up problem', async () => {
+    const { path, directory } = await writeKubeconfigFolder();
     const bad = join(directory, 'bad.yaml');
     await writeFile(bad, `${await readFile(path, 'utf8')}\nusers: {secret-in-yaml: [`);
     const config = join(directory, 'flags.yaml');
@@ -356,8 +355,5 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
 });
 
 /** A folder with a kubeconfig that has a token in it. */
-async function writeKubeconfigFolder(t: TestContext) {
-  const kubeconfig = await writeKubeconfig({ server: 'https://127.0.0.1:1', token: 'secret-in-yaml' });
-  t.after(() => kubeconfig.remove());
-  return kubeconfig;
-}
+const writeKubeconfigFolder = () =>
+  writeKubeconfig({ server: 'https://127.0.0.1:1', token: 'secret-in-yaml' });

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { stringify } from 'yaml';
 import { open, send } from '../../support/clients/http-client.js';
 import { until } from '../../support/eventually.js';
@@ -11,9 +10,9 @@ import { startFakeApiServer } from '../../support/fake-api-server/fake-api-serve
 import { startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
 import { writeAdminKubeconfig } from '../../support/proxy/proxy.js';
 import type { Scope } from '../../support/scope.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'large-kubeconfigs-'));
-after(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 /** The text of a kubeconfig with this many contexts, whose API servers refuse connections. Another context has no API server. */
 function textOf(contexts: number, comment = ''): string {

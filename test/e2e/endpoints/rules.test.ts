@@ -21,8 +21,6 @@ const kubeconfig = await writeAdminKubeconfig(server);
 const pathKubeconfig = await writeAdminKubeconfig(server, { server: server.url + serverPath });
 after(async () => {
   await server.kill();
-  await kubeconfig.remove();
-  await pathKubeconfig.remove();
 });
 
 /** One entry of the answer. */
@@ -143,7 +141,6 @@ describe('/-/rules', () => {
 
   it('sends nothing to the API server, opens no context, and counts no rejection', async t => {
     const other = await writeKubeconfig({ name: 'other', server: server.url });
-    t.after(() => other.remove());
     const { port } = await startInProcess(t, ['--all-contexts', '--read-only'], {
       KUBECONFIG: `${kubeconfig.path}:${other.path}`,
     });

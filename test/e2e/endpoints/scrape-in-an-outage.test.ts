@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
 import { eventually } from '../../support/eventually.js';
+import { listen } from '../../support/ports.js';
 import { startProxy } from '../../support/proxy/proxy.js';
 
 let silent: net.Server;
 before(async () => {
-  silent = net.createServer(socket => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
-  await once(silent, 'listening');
+  silent = net.createServer(socket => socket.on('error', () => {}).resume());
+  await listen(silent);
 });
 after(() => silent.close());
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
@@ -19,10 +18,10 @@ import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
 import { tokens } from '../../support/kube-apiserver/authority-files.js';
 import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { assertStatus, legs, send as sendRaw } from '../leg.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-e2e-'));
-after(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 /** A token of the run's API server, too. */
 const token = tokens.admin;
@@ -48,7 +47,6 @@ rancher.intercept(incoming => {
 });
 
 const files = await createServingFiles();
-after(() => files.remove());
 await files.replace('tls.crt', (await readFile(files.certificate, 'utf8')) + files.authority.certificate);
 
 const named = (name: string, fields: object) => ({ name, ...fields });

@@ -38,7 +38,6 @@ const [byDefault, readOnly, asRecommended] = await Promise.all([
 after(async () => {
   await Promise.all([byDefault, readOnly, asRecommended].map(proxy => proxy.stop('SIGKILL')));
   await upstream.stop();
-  await kubeconfig.remove();
 });
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];

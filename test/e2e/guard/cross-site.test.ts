@@ -10,7 +10,7 @@ import { scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
 import { type AttackRequest, assertStatus, type Leg, legs, send } from '../leg.js';
 
 const clusters = await startManyClusters({ after });
-const files = await createChainFiles({ after });
+const files = await createChainFiles();
 const tokens = join(clusters.folder, 'tokens.csv');
 await writeFile(tokens, 'alice-token,alice,,\n');
 const flags = [

@@ -18,7 +18,6 @@ const serverPath = '/k8s/clusters/c1';
 const server = await anyApiServer({ after });
 const { proxy: standard, kubeconfig } = await startStack({ after }, { server });
 const belowPath = await writeAdminKubeconfig(server, { server: server.url + serverPath });
-after(() => belowPath.remove());
 const start = (file: string, ...args: string[]) =>
   startInProcess({ after }, [`--kubeconfig=${file}`, ...args]);
 const [below, appending, custom, api, unfiltered, strict] = await Promise.all([

@@ -30,7 +30,6 @@ before(async () => {
 
 after(async () => {
   await Promise.all([open, unfiltered].map(proxy => proxy.stop('SIGKILL')));
-  await kubeconfig.remove();
 });
 
 const { reached } = requestsReaching(() => server);

@@ -72,7 +72,6 @@ async function visit(
   } finally {
     await proxy.stop('SIGKILL');
     await upstream.close();
-    await kubeconfig.remove();
   }
 }
 

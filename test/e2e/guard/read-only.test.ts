@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
@@ -11,14 +10,14 @@ import { send as sendPlain } from '../../support/clients/http-client.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { ownMetric } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { ambiguousSpellings, refusedSpellings } from '../exec-spellings.js';
 import { assertStatus, type Leg, requestsReaching, send } from '../leg.js';
 
 // --read-only itself must reject exec and the others, not the filter.
 const server = await anyApiServer({ after });
 const api = await startStack({ after }, { server, flags: ['--read-only', '--reject-paths='] });
-const folder = await mkdtemp(join(tmpdir(), 'read-only-'));
-after(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 const { reached, arrivals } = requestsReaching(() => server);
 

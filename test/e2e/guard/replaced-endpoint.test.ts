@@ -28,7 +28,6 @@ async function start(t: TestContext, user: Readonly<Record<string, unknown>>, ar
   const server = await startFakeApiServer({ clientCertificates: 'optional', tokens });
   t.after(() => server.kill());
   const kubeconfig = await writeKubeconfig({ server: server.url, ca: server.authority.certificate, user });
-  t.after(() => kubeconfig.remove());
   const proxy = await startProxy(['--kubeconfig', kubeconfig.path, ...args]);
   t.after(() => proxy.stop('SIGKILL'));
   const edit = async (more: Edit) => {

@@ -39,8 +39,6 @@ after(async () => {
   http2.destroy();
   await Promise.all([plain, secure, allowing, unfiltered].map(proxy => proxy.stop('SIGKILL')));
   await upstream.close();
-  await kubeconfig.remove();
-  await files.remove();
 });
 
 /** The policies of an answer, trailers included. */

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
 import { anyApiServer } from '../../support/any-api-server.js';
@@ -10,6 +7,7 @@ import { startUpProblems } from '../../support/proxy/in-process.js';
 import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
 import { ownMetric } from '../../support/proxy/own-metric.js';
 import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { assertStatus, type Leg, requestsReaching, send } from '../leg.js';
 
 const server = await anyApiServer({ after });
@@ -22,7 +20,7 @@ let pathKubeconfig: KubeconfigFile;
 let home: string;
 
 before(async () => {
-  home = await mkdtemp(join(tmpdir(), 'resource-rules-'));
+  home = temporaryFolder();
   kubeconfig = await writeAdminKubeconfig(server);
   pathKubeconfig = await writeAdminKubeconfig(server, { server: `${server.url}/k8s/clusters/c1` });
   const start = (file: KubeconfigFile, ...args: string[]) =>
@@ -37,9 +35,6 @@ before(async () => {
 
 after(async () => {
   await Promise.all([confined, without, behindPath].map(proxy => proxy.stop('SIGKILL')));
-  await kubeconfig.remove();
-  await pathKubeconfig.remove();
-  await rm(home, { recursive: true });
 });
 
 const { reached } = requestsReaching(() => server);

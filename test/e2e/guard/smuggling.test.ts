@@ -144,7 +144,6 @@ before(async () => {
 
 after(async () => {
   await proxy.stop();
-  await kubeconfig.remove();
   await server.kill();
 });
 

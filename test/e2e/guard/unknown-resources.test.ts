@@ -13,10 +13,6 @@ before(async () => {
   admin = await writeAdminKubeconfig(server);
 });
 
-after(async () => {
-  await admin.remove();
-});
-
 test('the log and readyz name misspelt entries of --reject-resources, and readyz passes', async t => {
   const proxy = await startProxy([
     `--kubeconfig=${admin.path}`,

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
 import { open, send } from '../../support/clients/http-client.js';
@@ -17,6 +16,7 @@ import {
   startProxy,
   writeAdminKubeconfig,
 } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { clientRequests, toBytes } from '../leg.js';
 
 type Event = Record<string, unknown> & {
@@ -35,14 +35,7 @@ const server = await startFakeApiServer();
 const kubeconfig = await writeAdminKubeconfig(server);
 after(async () => {
   await server.kill();
-  await kubeconfig.remove();
 });
-
-function folder(t: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), 'audit-'));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
 
 interface Audited<P extends RunningProgram> {
   readonly proxy: P;
@@ -57,7 +50,7 @@ function flags(path: string, more: readonly string[]): string[] {
 
 /** The program in this process, with an audit log in its own folder. */
 async function start(t: TestContext, args: readonly string[] = []): Promise<Audited<RunningProgram>> {
-  const path = join(folder(t), 'audit.log');
+  const path = join(temporaryFolder(), 'audit.log');
   const proxy = await startInProcess(t, flags(path, args));
   return { proxy, port: proxy.port, path, events: () => parse(readFileSync(path, 'utf8')) };
 }
@@ -66,7 +59,7 @@ async function start(t: TestContext, args: readonly string[] = []): Promise<Audi
 async function startBuilt(
   t: TestContext,
   args: readonly string[] = [],
-  { path = join(folder(t), 'audit.log'), under }: { path?: string; under?: readonly string[] } = {},
+  { path = join(temporaryFolder(), 'audit.log'), under }: { path?: string; under?: readonly string[] } = {},
 ): Promise<Audited<ProxyProcess>> {
   const proxy = await startProxy(flags(path, args), {}, under);
   t.after(() => proxy.stop('SIGKILL'));
@@ -616,8 +609,8 @@ describe('the file of the audit log', () => {
     );
   });
 
-  test('that cannot be opened is a start-up problem, reported with the others', async t => {
-    const parent = folder(t);
+  test('that cannot be opened is a start-up problem, reported with the others', async () => {
+    const parent = temporaryFolder();
     writeFileSync(join(parent, 'file'), '');
     const reasons = [
       [parent, 'is a directory'],
@@ -644,7 +637,7 @@ describe('the file of the audit log', () => {
   });
 
   test('may be renamed while the program starts: neither SIGHUP nor SIGUSR2 ends it', async t => {
-    const parent = folder(t);
+    const parent = temporaryFolder();
     const [fifo, pid] = [join(parent, 'kubeconfig'), join(parent, 'pid')];
     execFileSync('mkfifo', [fifo]);
     // The shell waits until the program reads its kubeconfig.

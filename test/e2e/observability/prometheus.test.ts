@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventuallyPasses } from '../../support/eventually.js';
 import { freePort } from '../../support/ports.js';
 import { startStack } from '../../support/proxy/stack.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const isInstalled = spawnSync('prometheus', ['--version']).error === undefined;
 const isRequired = process.env['REQUIRE_PROMTOOL'] === '1';
@@ -17,7 +17,7 @@ test('a real Prometheus scrapes the API server through the proxy, and the proxy 
   timeout: 60_000,
 }, async t => {
   const { proxy } = await startStack(t);
-  const directory = await mkdtemp(join(tmpdir(), 'prometheus-'));
+  const directory = temporaryFolder();
   const port = await freePort();
   const target = `static_configs: [{ targets: ['${proxy.address}'] }]`;
   await writeFile(
@@ -46,7 +46,6 @@ test('a real Prometheus scrapes the API server through the proxy, and the proxy 
     const closed = once(prometheus, 'close');
     prometheus.kill();
     await closed;
-    await rm(directory, { recursive: true });
   });
 
   const query = async (expression: string): Promise<string | undefined> => {

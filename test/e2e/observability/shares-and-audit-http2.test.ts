@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { ask, connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
 import { eventuallyPasses, until } from '../../support/eventually.js';
 import { startStack, type TlsStack } from '../../support/proxy/stack.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { clientRequests } from '../leg.js';
 
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
@@ -16,7 +16,7 @@ const earlyPath = '/api/v1/namespaces/default/early';
 const emptyPath = '/api/v1/namespaces/default/empty';
 const unreadPath = '/api/v1/namespaces/default/unread';
 const unread = Buffer.alloc(1 << 20);
-const folder = mkdtempSync(join(tmpdir(), 'audit-'));
+const folder = temporaryFolder();
 const auditLog = join(folder, 'audit.log');
 
 const limits = ['--max-requests-inflight-per-user=3', '--max-longrunning-requests-per-user=3'];
@@ -24,7 +24,6 @@ const proxied = await startStack(
   { after },
   { tls: true, flags: [...limits, `--audit-log-path=${auditLog}`] },
 );
-after(() => rmSync(folder, { recursive: true, force: true }));
 proxied.server.intercept(({ url }) => url === slowPath);
 proxied.server.intercept(({ url }, response) => {
   if (url !== earlyPath) return false;

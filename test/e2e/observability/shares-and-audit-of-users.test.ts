@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { open, send } from '../../support/clients/http-client.js';
@@ -9,6 +8,7 @@ import { connectRaw } from '../../support/clients/raw-http.js';
 import { until } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
 import { startGateway } from '../../support/proxy/gateway.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { clientRequests, toBytes } from '../leg.js';
 
 const alice = { authorization: 'Bearer alice-token' };
@@ -62,8 +62,7 @@ test("a user's limits apply to that user on every address, and to no other user 
 });
 
 test('every event of the audit log names the caller, and no credential', async t => {
-  const folder = mkdtempSync(join(tmpdir(), 'audit-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   const path = join(folder, 'audit.log');
   const { port, server, proxy } = await start(t, [`--audit-log-path=${path}`]);
   await send(port, pods, { headers: alice });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { dumpedPage, withoutBrowser } from '../../support/clients/dumped-page.js';
 import { startProxy } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
 
 const page = '/clusters/dev/apis/evil.example/v1/page';
@@ -39,7 +39,7 @@ const xhtml = `<html xmlns="http://www.w3.org/1999/xhtml"><head><title>dev</titl
 fetch(location.origin + '/clusters/prod/api/v1/secrets');
 </script></body></html>`;
 
-const folder = await mkdtemp(join(tmpdir(), 'www-'));
+const folder = temporaryFolder();
 await writeFile(join(folder, 'frame.html'), `<iframe src="${page}"></iframe>`);
 const kubeconfigs = await Promise.all([
   dev.writeKubeconfig({ name: 'dev' }),
@@ -60,7 +60,6 @@ after(async () => {
   site.close();
   await proxy.stop('SIGKILL');
   await Promise.all([dev.close(), prod.close(), ...kubeconfigs.map(file => file.remove())]);
-  await rm(folder, { recursive: true });
 });
 
 /** How often the page was requested. */

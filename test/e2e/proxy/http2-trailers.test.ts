@@ -38,8 +38,6 @@ before(async () => {
 after(async () => {
   for (const proxy of [plain, secure]) await proxy?.stop('SIGKILL');
   server?.close();
-  await kubeconfig?.remove();
-  await files?.remove();
 });
 
 /** Only watches and logs go to the API server over HTTP/2. */

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before } from 'node:test';
 import { anyApiServer, embedded } from '../../support/any-api-server.js';
@@ -21,6 +20,7 @@ import {
 import { eventually } from '../../support/eventually.js';
 import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess as Program, startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const server = await anyApiServer({ after });
 /** Where the tests write. */
@@ -34,7 +34,7 @@ let folder: string;
 let env: Record<string, string>;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'kubectl-e2e-'));
+  folder = temporaryFolder();
   await mkdir(join(folder, 'home'));
   env = { HOME: join(folder, 'home'), KUBECONFIG: '' };
   kubeconfig = await writeAdminKubeconfig(server);
@@ -44,8 +44,6 @@ before(async () => {
 
 after(async () => {
   await Promise.all([filtered.stop('SIGKILL'), open.stop('SIGKILL')]);
-  await kubeconfig.remove();
-  await rm(folder, { recursive: true, force: true });
 });
 
 function run(args: readonly string[], options: KubectlOptions = {}): Promise<KubectlResult> {

@@ -30,8 +30,6 @@ before(async () => {
 after(async () => {
   await proxy.stop('SIGKILL');
   await upstream.close();
-  await kubeconfig.remove();
-  await files.remove();
 });
 
 /** The bytes of the answer over HTTP/1.1, up to a match. */

@@ -33,8 +33,6 @@ before(async () => {
     startProxy([`--kubeconfig=${kubeconfig.path}`]),
     startProxy([`--kubeconfig=${tokenKubeconfig.path}`]),
   ]);
-  await kubeconfig.remove();
-  await tokenKubeconfig.remove();
 });
 
 after(async () => {
@@ -328,7 +326,6 @@ describe('a client connection', () => {
     } finally {
       await own.stop('SIGKILL');
       await slow.close();
-      await kubeconfig.remove();
     }
   });
 
@@ -364,7 +361,6 @@ describe('a client connection', () => {
       connection.destroy();
       await own.stop('SIGKILL');
       await slow.close();
-      await kubeconfig.remove();
     }
   });
 

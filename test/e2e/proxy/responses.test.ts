@@ -141,7 +141,6 @@ before(async () => {
   });
   const kubeconfig = await upstream.writeKubeconfig();
   proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-  await kubeconfig.remove();
 });
 
 after(async () => {

@@ -9,6 +9,7 @@ import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { open, send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually, until, within } from '../../support/eventually.js';
+import { listen } from '../../support/ports.js';
 import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { residentBytes } from '../../support/proxy/process-state.js';
 import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
@@ -238,8 +239,7 @@ describe('a client that leaves', () => {
       socket.on('error', () => {}).once('close', () => open.delete(socket));
       socket.resume();
     });
-    deaf.listen(0, '127.0.0.1');
-    await once(deaf, 'listening');
+    await listen(deaf);
     const { authority } = await sharedIdentity();
     const kubeconfig = await writeKubeconfig({
       server: `https://127.0.0.1:${(deaf.address() as AddressInfo).port}`,
@@ -259,7 +259,6 @@ describe('a client that leaves', () => {
     } finally {
       await proxy.stop('SIGKILL');
       deaf.close();
-      await kubeconfig.remove();
     }
   });
 });
@@ -493,7 +492,6 @@ describe('a stale connection', () => {
     });
     const kubeconfig = await upstream.writeKubeconfig();
     proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-    await kubeconfig.remove();
   });
   after(async () => {
     await proxy?.stop('SIGKILL');

@@ -1,22 +1,21 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { createCertificateAuthority, sharedIdentity } from '../../support/certificates/certificates.js';
 import { type HttpAnswer, send } from '../../support/clients/http-client.js';
 import { eventually, within } from '../../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { refusingPort } from '../../support/ports.js';
+import { listen, refusingPort } from '../../support/ports.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import { type KubeconfigContents, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { startProxy } from '../../support/proxy/proxy.js';
 import type { Scope } from '../../support/scope.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { openSockets } from '../../support/upstreams/open-sockets.js';
 import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
 
@@ -31,7 +30,6 @@ const sideBySide = { concurrency: 4 };
 /** Starts the program in the test's own process. Only the one that gets broken answers needs its own process. */
 async function start(t: Scope, contents: KubeconfigContents, args: string[] = []): Promise<RunningProgram> {
   const kubeconfig = await writeKubeconfig(contents);
-  t.after(() => kubeconfig.remove());
   return startInProcess(t, [`--kubeconfig=${kubeconfig.path}`, ...args]);
 }
 
@@ -55,8 +53,7 @@ async function startTcp(t: Scope, onSocket: (socket: net.Socket) => void): Promi
   const server = net.createServer();
   const sockets = openSockets(server);
   server.on('connection', onSocket);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  await listen(server);
   t.after(() => {
     server.close();
     for (const socket of sockets) socket.destroy();
@@ -323,8 +320,7 @@ describe('a client certificate', () => {
 /** OpenSSL's own server, which requires a client certificate and sends an alert for a wrong one. */
 async function startOpenssl(t: Scope, version: string) {
   const pair = await authority.server();
-  const directory = await mkdtemp(join(tmpdir(), 'openssl-server-'));
-  t.after(() => rm(directory, { recursive: true }));
+  const directory = temporaryFolder();
   const file = async (name: string, text: string) => {
     await writeFile(join(directory, name), text);
     return join(directory, name);
@@ -397,10 +393,8 @@ describe('an API server that does not answer', sideBySide, () => {
 describe('an API server of another protocol', sideBySide, () => {
   test('that speaks plain HTTP at an https URL is a 502 that says so', async t => {
     const server = http.createServer((_request, response) => response.end('plain'));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
+    const port = await listen(server);
     t.after(() => server.close());
-    const { port } = server.address() as AddressInfo;
     const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate });
     await checkFailure(proxy, {
       code: 502,
@@ -463,7 +457,6 @@ describe('an answer', async () => {
   const kubeconfig = await upstream.writeKubeconfig();
   const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
   after(() => proxy.stop('SIGKILL'));
-  await kubeconfig.remove();
 
   for (const [row, [what]] of broken.entries()) {
     test(`${what} is a 502 and the next request works`, async () => {

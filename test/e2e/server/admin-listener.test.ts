@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import net from 'node:net';
 import { after, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { listen } from '../../support/ports.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import { runProgram, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
@@ -59,7 +59,6 @@ test('a failing excluded check does not make the proxy unready', async t => {
   const away = await startFakeApiServer();
   t.after(() => away.kill());
   const config = await writeAdminKubeconfig(away);
-  t.after(() => config.remove());
   const own = await startInProcess(t, [`--kubeconfig=${config.path}`, ...adminFlags]);
   const port = await adminPortOf(own);
   await away.kill();
@@ -87,9 +86,8 @@ test('a signal makes the proxy unready first, and it serves until the delay is o
 });
 
 test('an admin port in use is a start-up problem that names the port', async () => {
-  const taken = net.createServer().listen(0, '127.0.0.1');
-  await once(taken, 'listening');
-  const { port } = taken.address() as net.AddressInfo;
+  const taken = net.createServer();
+  const port = await listen(taken);
   const { code, stderr } = await runProgram([
     `--kubeconfig=${kubeconfig}`,
     '--port=0',

@@ -33,8 +33,6 @@ before(async () => {
 after(async () => {
   await Promise.all([proxy.stop('SIGKILL'), secure.stop('SIGKILL')]);
   await upstream.close();
-  await kubeconfig.remove();
-  await files.remove();
 });
 
 /** Filler fields: as many as make `total` with Host and those of the leg. */

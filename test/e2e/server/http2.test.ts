@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import tls from 'node:tls';
@@ -14,14 +13,14 @@ import { residentBytes } from '../../support/proxy/process-state.js';
 import { startProxy } from '../../support/proxy/proxy.js';
 import { startStack, type TlsStack } from '../../support/proxy/stack.js';
 import { steady } from '../../support/steady.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { connectFrames, frame, frameTypes, get } from '../../support/upstreams/http2-frames.js';
 import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
 
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
 const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = http2.constants;
 
-const folder = await mkdtemp(join(tmpdir(), 'www-'));
-after(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 await writeFile(join(folder, 'page.txt'), 'a static page');
 const proxied = await startStack({ after }, { flags: [`--www=${folder}`], tls: true });
 const session = await connectHttp2(proxied.port, proxied.ca);

@@ -12,7 +12,6 @@ const upstream = await startRawUpstream(({ socket, target }) => {
 });
 after(() => upstream.close());
 const kubeconfig = await upstream.writeKubeconfig();
-after(() => kubeconfig.remove());
 const proxy = await startInProcess({ after }, [`--kubeconfig=${kubeconfig.path}`]);
 
 /** A complete chunked answer with these header lines. */

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import net from 'node:net';
-import { after, type TestContext, test } from 'node:test';
+import { after, test } from 'node:test';
 import tls from 'node:tls';
-import { createServingFiles, type ServingFiles } from '../../support/certificates/serving-files.js';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { eventually, within } from '../../support/eventually.js';
 import { startUpProblems } from '../../support/proxy/in-process.js';
@@ -269,20 +269,14 @@ async function problemsOf(flags: readonly string[]): Promise<string> {
   return problems;
 }
 
-async function withFiles(t: TestContext): Promise<ServingFiles> {
-  const files = await createServingFiles();
-  t.after(() => files.remove());
-  return files;
-}
-
-test('a certificate without its key, and a key without its certificate, are reported', async t => {
-  const { flags } = await withFiles(t);
+test('a certificate without its key, and a key without its certificate, are reported', async () => {
+  const { flags } = await createServingFiles();
   assert.match(await problemsOf(flags.slice(0, 1)), /--tls-cert-file needs --tls-private-key-file/);
   assert.match(await problemsOf(flags.slice(1)), /--tls-private-key-file needs --tls-cert-file/);
 });
 
-test('files that cannot be read are reported with flag and name', async t => {
-  const { folder } = await withFiles(t);
+test('files that cannot be read are reported with flag and name', async () => {
+  const { folder } = await createServingFiles();
   const problems = await problemsOf([
     `--tls-cert-file=${folder}/no.crt`,
     `--tls-private-key-file=${folder}/no.key`,
@@ -291,8 +285,8 @@ test('files that cannot be read are reported with flag and name', async t => {
   assert.ok(problems.includes(`--tls-private-key-file ${folder}/no.key: no such file`), problems);
 });
 
-test('files that are not PEM are reported with flag and name', async t => {
-  const { flags, certificate, key } = await withFiles(t);
+test('files that are not PEM are reported with flag and name', async () => {
+  const { flags, certificate, key } = await createServingFiles();
   await writeFile(certificate, 'not PEM');
   await writeFile(key, 'not PEM');
   const problems = await problemsOf(flags);
@@ -300,8 +294,8 @@ test('files that are not PEM are reported with flag and name', async t => {
   assert.ok(problems.includes(`--tls-private-key-file ${key} has no private key`), problems);
 });
 
-test('a key that does not fit the certificate is reported with both files', async t => {
-  const { flags, authority, replace, certificate, key } = await withFiles(t);
+test('a key that does not fit the certificate is reported with both files', async () => {
+  const { flags, authority, replace, certificate, key } = await createServingFiles();
   await replace('tls.key', (await authority.server()).key);
   const problems = await problemsOf(flags);
   assert.ok(
@@ -312,14 +306,14 @@ test('a key that does not fit the certificate is reported with both files', asyn
   );
 });
 
-test('an unknown version is reported by name', async t => {
-  const { flags } = await withFiles(t);
+test('an unknown version is reported by name', async () => {
+  const { flags } = await createServingFiles();
   const problems = await problemsOf([...flags, '--tls-min-version=VersionTLS11']);
   assert.match(problems, /--tls-min-version: "VersionTLS11" is not one of VersionTLS12, VersionTLS13/);
 });
 
-test('a Unix socket and a certificate exclude each other', async t => {
-  const { flags, folder } = await withFiles(t);
+test('a Unix socket and a certificate exclude each other', async () => {
+  const { flags, folder } = await createServingFiles();
   assert.match(
     await problemsOf([...flags, `--unix-socket=${folder}/socket`]),
     /--unix-socket and --tls-cert-file/,

@@ -49,7 +49,6 @@ before(async () => {
 after(async () => {
   await proxy?.stop('SIGKILL');
   server?.close();
-  await kubeconfig?.remove();
 });
 
 let watches = 0;

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { sharedIdentity } from '../../support/certificates/certificates.js';
@@ -15,6 +14,7 @@ import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { untilOwnMetric } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { startConnectProxy } from '../../support/upstreams/forward-proxy.js';
 import { openWatch } from '../credential-probe.js';
 
@@ -216,8 +216,7 @@ describe('an API server with HTTP/2', () => {
   }
 
   test('gets a watch again with the next token after a 401', async t => {
-    const directory = await mkdtemp(join(tmpdir(), 'http2-upstream-'));
-    t.after(() => rm(directory, { recursive: true, force: true }));
+    const directory = temporaryFolder();
     const tokens: Record<string, { username: string; groups: string[] }> = {
       one: { username: 'one', groups: masters },
     };
@@ -242,8 +241,7 @@ describe('an API server with HTTP/2', () => {
   });
 
   test('gets new watches on a new connection when the client certificate changes', async t => {
-    const directory = await mkdtemp(join(tmpdir(), 'http2-upstream-'));
-    t.after(() => rm(directory, { recursive: true, force: true }));
+    const directory = temporaryFolder();
     const { authority } = await sharedIdentity();
     const write = async (commonName: string) => {
       const { certificate, key } = await authority.client({ commonName });

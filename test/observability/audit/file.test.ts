@@ -1,21 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { AuditFile } from '../../../src/observability/audit/file.js';
 import { AuditLog } from '../../../src/observability/audit/log.js';
 import { eventually } from '../../support/eventually.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
-function folder(t: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), 'audit-'));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
-
-async function open(t: TestContext, path = join(folder(t), 'audit.log')) {
+async function open(path = join(temporaryFolder(), 'audit.log')) {
   const told = { failed: [] as string[], recovered: 0, dropped: 0 };
   const file = await AuditFile.open(path, {
     failed: error => void told.failed.push((error as NodeJS.ErrnoException).code ?? error.message),
@@ -35,19 +29,19 @@ function read(path: string): string {
 
 // Two of these waits are longer than the second in which a failed write is not tried again.
 describe('the file of an audit log', { concurrency: true }, () => {
-  it('is readable only for its owner, and is continued if it exists', async t => {
-    const first = await open(t);
+  it('is readable only for its owner, and is continued if it exists', async () => {
+    const first = await open();
     first.file.write('one\n');
     await first.file.close();
     assert.equal(statSync(first.path).mode & 0o777, 0o600);
-    const second = await open(t, first.path);
+    const second = await open(first.path);
     second.file.write('two\nthree\n');
     await second.file.close();
     assert.equal(read(first.path), 'one\ntwo\nthree\n');
   });
 
-  it('has every line, in order, even if it is closed immediately', async t => {
-    const { file, path, told } = await open(t);
+  it('has every line, in order, even if it is closed immediately', async () => {
+    const { file, path, told } = await open();
     const lines = Array.from({ length: 20_000 }, (_, index) => `${index}\n`);
     for (const line of lines) file.write(line);
     await file.close();
@@ -55,15 +49,15 @@ describe('the file of an audit log', { concurrency: true }, () => {
     assert.deepEqual(told, { failed: [], recovered: 0, dropped: 0 });
   });
 
-  it('ends the line that a crash has cut, before it writes the next one', async t => {
-    const path = join(folder(t), 'audit.log');
+  it('ends the line that a crash has cut, before it writes the next one', async () => {
+    const path = join(temporaryFolder(), 'audit.log');
     writeFileSync(path, 'one\ntw');
-    const { file } = await open(t, path);
+    const { file } = await open(path);
     file.write('three\n');
     file.write('four\n');
     await file.close();
     assert.equal(read(path), 'one\ntw\nthree\nfour\n');
-    const again = await open(t, path);
+    const again = await open(path);
     renameSync(path, `${path}.1`);
     writeFileSync(path, 'cut');
     again.file.reopen();
@@ -72,14 +66,14 @@ describe('the file of an audit log', { concurrency: true }, () => {
     assert.equal(read(path), 'cut\nfive\n');
   });
 
-  it('is a problem if it cannot be opened', async t => {
-    const path = folder(t);
-    await assert.rejects(open(t, path), { code: 'EISDIR' });
-    await assert.rejects(open(t, join(path, 'none', 'audit.log')), { code: 'ENOENT' });
+  it('is a problem if it cannot be opened', async () => {
+    const path = temporaryFolder();
+    await assert.rejects(open(path), { code: 'EISDIR' });
+    await assert.rejects(open(join(path, 'none', 'audit.log')), { code: 'ENOENT' });
   });
 
-  it('is reopened by its name on request, immediately and without a lost line', async t => {
-    const { file, path } = await open(t);
+  it('is reopened by its name on request, immediately and without a lost line', async () => {
+    const { file, path } = await open();
     file.write('one\n');
     await eventually('it is written', () => read(path) === 'one\n');
     renameSync(path, `${path}.1`);
@@ -88,7 +82,7 @@ describe('the file of an audit log', { concurrency: true }, () => {
     file.write('three\n');
     await file.close();
     assert.equal(read(`${path}.1`) + read(path), 'one\ntwo\nthree\n');
-    const quiet = await open(t);
+    const quiet = await open();
     renameSync(quiet.path, `${quiet.path}.1`);
     quiet.file.reopen();
     await eventually('it is there without a line', () =>
@@ -97,10 +91,10 @@ describe('the file of an audit log', { concurrency: true }, () => {
     await quiet.file.close();
   });
 
-  it('stays open if its name cannot be opened', async t => {
-    const parent = folder(t);
+  it('stays open if its name cannot be opened', async () => {
+    const parent = temporaryFolder();
     await mkdir(join(parent, 'logs'));
-    const { file, told } = await open(t, join(parent, 'logs', 'audit.log'));
+    const { file, told } = await open(join(parent, 'logs', 'audit.log'));
     await rename(join(parent, 'logs'), join(parent, 'moved'));
     file.reopen();
     file.write('one\n');
@@ -114,8 +108,8 @@ describe('the file of an audit log', { concurrency: true }, () => {
     assert.equal(read(join(parent, 'logs', 'audit.log')), 'two\n');
   });
 
-  it('on a full disk is written again later, and lines that no longer fit into memory are counted', async t => {
-    const { file, told } = await open(t, '/dev/full');
+  it('on a full disk is written again later, and lines that no longer fit into memory are counted', async () => {
+    const { file, told } = await open('/dev/full');
     const line = `${'x'.repeat(1023)}\n`;
     for (let count = 0; count < 17 * 1024; count++) file.write(line);
     assert.equal(told.dropped, 1024);

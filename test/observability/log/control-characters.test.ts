@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { AuditLog } from '../../../src/observability/audit/log.js';
 import { escapeControls, spellOutControls } from '../../../src/observability/log/control-characters.js';
 import { createLogger, type Logger } from '../../../src/observability/log/logger.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const characters = Array.from({ length: 0x2100 }, (_, code) => String.fromCharCode(code));
 /** Characters that control a terminal, and characters that change the direction of text. */
@@ -14,13 +14,8 @@ const harmful = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
 const hostile = '\r\n[23:59:59.000] INFO: forged\x1b[2J\x9b2J\x7f\x85\u2028\u2066\\n';
 
 /** The text that a logger writes to a file. */
-async function logged(
-  t: TestContext,
-  format: 'json' | 'pretty',
-  write: (logger: Logger) => void,
-): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'controls-'));
-  t.after(() => rm(folder, { recursive: true }));
+async function logged(format: 'json' | 'pretty', write: (logger: Logger) => void): Promise<string> {
+  const folder = temporaryFolder();
   const fd = openSync(join(folder, 'log'), 'a');
   const logger = createLogger({ level: 'trace', format, fd });
   write(logger);
@@ -58,15 +53,15 @@ describe('JSON for a log', () => {
 });
 
 describe('a line of the log', () => {
-  it('is one line of JSON without such characters, in every part', async t => {
-    const text = await logged(t, 'json', writeHostile);
+  it('is one line of JSON without such characters, in every part', async () => {
+    const text = await logged('json', writeHostile);
     assert.doesNotMatch(text.slice(0, -1), harmful);
     const { msg, list, err } = JSON.parse(text) as { msg: string; list: string[]; err: { code: string } };
     assert.deepEqual([msg, list[0], err.code], [hostile, hostile, hostile]);
   });
 
-  it('is indented below its first line in a pretty log, in every part', async t => {
-    const text = await logged(t, 'pretty', writeHostile);
+  it('is indented below its first line in a pretty log, in every part', async () => {
+    const text = await logged('pretty', writeHostile);
     assert.equal(text.split('\n').filter(line => line.startsWith('[')).length, 1, text);
     assert.doesNotMatch(text.replaceAll('\n', ''), harmful);
     assert.match(

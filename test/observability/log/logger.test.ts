@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger, flushSync, type Logger } from '../../../src/observability/log/logger.js';
 import { eventually } from '../../support/eventually.js';
 import { scriptArguments } from '../../support/project.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const writer = scriptArguments('support/proxy/log-writer');
 
@@ -21,14 +21,13 @@ interface Line {
 
 /** A logger that writes to a file, and a function that reads the file's lines. */
 async function createFileLogger(t: TestContext): Promise<{ logger: Logger; lines: () => Promise<Line[]> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'logger-'));
+  const folder = temporaryFolder();
   const file = join(folder, 'log');
   const fd = openSync(file, 'a');
   const logger = createLogger({ level: 'trace', format: 'json', fd });
   t.after(async () => {
     await flush(logger);
     closeSync(fd);
-    await rm(folder, { recursive: true });
   });
   return { logger, lines: async () => linesOf(await readFile(file, 'utf8')) };
 }

@@ -8,6 +8,7 @@ import tls from 'node:tls';
 import { isAnswered, refuseBadRequest, refuseConnect } from '../../../src/server/listener/client-error.js';
 import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { connectRaw, type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
+import { listen } from '../../support/ports.js';
 
 const { authority, serverCertificate } = await sharedIdentity();
 const identity = { cert: serverCertificate.certificate, key: serverCertificate.key };
@@ -20,9 +21,9 @@ async function connectTls(port: number): Promise<RawConnection> {
 
 /** Both ends of one connection, the server's first. */
 async function connect(t: TestContext): Promise<{ socket: Socket; client: RawConnection }> {
-  const server = net.createServer().listen(0, '127.0.0.1');
+  const server = net.createServer();
   t.after(() => server.close());
-  await once(server, 'listening');
+  await listen(server);
   const accepted = once(server, 'connection') as Promise<[Socket]>;
   const client = await connectRaw((server.address() as AddressInfo).port);
   t.after(() => client.destroy());
@@ -66,9 +67,9 @@ describe('a malformed request', () => {
     ['https', () => https.createServer(identity), connectTls],
   ] as const) {
     it(`is answered over ${protocol} to a client that sends megabytes before it reads, and the connection ends`, async t => {
-      const server = createServer().listen(0, '127.0.0.1');
+      const server = createServer();
       t.after(() => server.close().closeAllConnections());
-      await once(server, 'listening');
+      await listen(server);
       let answers = 0;
       server.on('clientError', (error: Error, socket: Socket) => {
         if (isAnswered(socket)) return;

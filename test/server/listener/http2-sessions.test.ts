@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
@@ -11,6 +9,7 @@ import {
   createCertificateAuthority,
 } from '../../support/certificates/certificates.js';
 import { eventually } from '../../support/eventually.js';
+import { listen } from '../../support/ports.js';
 import {
   connectFrames,
   type FrameConnection,
@@ -43,9 +42,7 @@ before(async () => {
   server = createServer(answer);
   const sessions = new Http2Sessions(server, { onAbuse: () => {} }, { checkInterval, patience });
   listener = tls.createServer({ cert, key, ALPNProtocols: ['h2'] }, socket => sessions.accept(socket));
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  ({ port } = listener.address() as AddressInfo);
+  port = await listen(listener);
 });
 
 after(() => {

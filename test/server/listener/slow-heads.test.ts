@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { after, describe, it } from 'node:test';
 import tls from 'node:tls';
 import { serveTls } from '../../../src/server/listener/secure-server.js';
 import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { eventually } from '../../support/eventually.js';
+import { listen } from '../../support/ports.js';
 import {
   connectFrames,
   dripFirstHead,
@@ -40,9 +41,7 @@ serveTls(server, {
   onHandshakeError: error => handshakeErrors.push(error),
   onAbuse: () => assert.fail('slowness is no abuse'),
 });
-server.listen(0, '127.0.0.1');
-await once(server, 'listening');
-const { port } = server.address() as AddressInfo;
+const port = await listen(server);
 after(() => {
   server.close();
   server.closeAllConnections();

@@ -7,7 +7,6 @@ import { until } from '../../support/eventually.js';
 
 it('an incomplete pair leaves the last good one in use, and the complete pair is used', async t => {
   const files = await createServingFiles();
-  t.after(() => files.remove());
   const reloads: (readonly string[])[] = [];
   const followed = await followTlsFiles(
     { certificate: files.certificate, key: files.key, clientAuthorities: '' },

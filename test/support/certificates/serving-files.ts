@@ -1,6 +1,6 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { temporaryFolder } from '../temporary-folder.js';
 import {
   type CertificateAuthority,
   type CertificatePair,
@@ -24,7 +24,7 @@ export interface ServingFiles {
 
 /** Creates an authority and a certificate for localhost that it has issued. */
 export async function createServingFiles(): Promise<ServingFiles> {
-  const folder = await mkdtemp(join(tmpdir(), 'serving-'));
+  const folder = temporaryFolder();
   const authority = await createCertificateAuthority({ commonName: 'serving' });
   const [certificate, key] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
   const files: ServingFiles = {

@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { temporaryFolder } from '../temporary-folder.js';
 
 /** Path of the installed Chromium, if there is one. */
 const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
@@ -15,7 +14,7 @@ export const withoutBrowser = chromium === undefined && 'there is no Chromium';
 
 /** Opens a URL in Chromium with a profile of its own. Returns the document as HTML when its scripts have nothing more to do. */
 export async function dumpedPage(url: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'browser-'));
+  const folder = temporaryFolder();
   try {
     const { stdout } = await promisify(execFile)(
       chromium as string,

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
+import { temporaryFolder } from '../temporary-folder.js';
 
 const run = promisify(execFile);
 
@@ -36,13 +36,9 @@ export function clientFile(client: string, file: string): string {
 
 /** Runs a module that imports @kubernetes/client-node, and returns what it prints. Rejects if the program fails. */
 export async function runJavascript(code: string, args: readonly string[] = []): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'javascript-client-'));
-  try {
-    const file = join(folder, 'program.mjs');
-    await writeFile(file, code);
-    await symlink(modules as string, join(folder, 'node_modules'));
-    return (await run(process.execPath, [file, ...args])).stdout;
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const folder = temporaryFolder();
+  const file = join(folder, 'program.mjs');
+  await writeFile(file, code);
+  await symlink(modules as string, join(folder, 'node_modules'));
+  return (await run(process.execPath, [file, ...args])).stdout;
 }

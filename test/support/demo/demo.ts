@@ -59,10 +59,9 @@ proxy.stdout.setEncoding('utf8').on('data', (text: string) => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => proxy.kill(signal));
 proxy.on('close', async code => {
-  for (const { server, life, kubeconfig } of clusters) {
+  for (const { server, life } of clusters) {
     life.close();
     await server.kill();
-    await kubeconfig.remove();
   }
   process.exitCode = code ?? 1;
 });

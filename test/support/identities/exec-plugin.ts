@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { temporaryFolder } from '../temporary-folder.js';
 
 /** The part of an ExecCredential that a plugin fills in. */
 interface ExecStatus {
@@ -83,7 +83,7 @@ export async function writeExecPlugin({
   readonly apiVersion?: string;
   readonly name?: string;
 } = {}): Promise<ExecPlugin> {
-  const directory = await mkdtemp(join(tmpdir(), 'exec-plugin-'));
+  const directory = temporaryFolder();
   const path = join(directory, name);
   await writeFile(path, script);
   await chmod(path, 0o755);
@@ -138,7 +138,6 @@ export async function writeExecPlugin({
           // The process has already ended.
         }
       }
-      await rm(directory, { recursive: true, force: true });
     },
   };
 }

@@ -26,8 +26,6 @@ export async function startBothListeners(scope: Scope, upstream: StrictUpstream)
   scope.after(async () => {
     for (const proxy of await started) await proxy.stop('SIGKILL');
     await upstream.stop();
-    await kubeconfig.remove();
-    await files.remove();
   });
   const [plain, secure] = await started;
   return { plain, secure, ca: files.authority.certificate };

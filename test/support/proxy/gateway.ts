@@ -1,5 +1,4 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AnyApiServer } from '../any-api-server.js';
 import type { KnownUser } from '../fake-api-server/authentication.js';
@@ -11,6 +10,7 @@ import {
 } from '../fake-api-server/fake-api-server.js';
 import { proxyToken, twoUsersPolicy } from '../identities/two-users.js';
 import type { Scope } from '../scope.js';
+import { temporaryFolder } from '../temporary-folder.js';
 import type { RunningProgram, startInProcess } from './in-process.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from './proxy.js';
@@ -62,8 +62,7 @@ export async function startGateway<O extends GatewayOptions>(
   t: Scope,
   options: O = {} as O,
 ): Promise<GatewayOf<O>> {
-  const folder = await mkdtemp(join(tmpdir(), 'gateway-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   const tokens: Record<string, KnownUser> = { [proxyToken]: { username: 'proxy' } };
   const server = await serverOf(t, tokens, options);
   const { path: kubeconfig } = await writeKubeconfig(

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { openSync, readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { allProblems, createProgram, type Program } from '../../../src/app/compose.js';
 import { drain } from '../../../src/app/drain.js';
@@ -11,6 +10,7 @@ import { createLogger, flushed } from '../../../src/observability/log/logger.js'
 import { parseOptions } from '../../../src/options/parse.js';
 import { projectFile } from '../project.js';
 import type { Scope } from '../scope.js';
+import { temporaryFolder } from '../temporary-folder.js';
 import { environmentOf, type ProxyProcess, withListener } from './proxy.js';
 
 /** The interface that a program in the test's own process shares with the built one in its own process. */
@@ -32,7 +32,7 @@ export async function startInProcess(
   env: Readonly<Record<string, string>> = {},
   { interval = pollInterval, clock }: { readonly interval?: number; readonly clock?: Clock } = {},
 ): Promise<RunningProgram> {
-  const folder = await mkdtemp(join(tmpdir(), 'in-process-'));
+  const folder = temporaryFolder();
   const logFile = join(folder, 'log');
   // Stays open, because a line may come late.
   const fd = openSync(logFile, 'a', 0o600);
@@ -45,7 +45,6 @@ export async function startInProcess(
   };
   scope.after(async () => {
     await stop();
-    await rm(folder, { recursive: true, force: true });
   });
   const { options, problems } = parse(args, env);
   log = createLogger({ level: options.logLevel, format: 'json', fd });

@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { temporaryFolder } from '../temporary-folder.js';
 
 /** The content of a generated kubeconfig: one cluster, one user and one context, all with the same name. */
 export interface KubeconfigContents {
@@ -30,7 +30,7 @@ export interface KubeconfigForm {
   readonly directory?: string;
 }
 
-/** The path of the kubeconfig. `remove` deletes its temporary folder, or nothing if the caller named the folder. */
+/** A kubeconfig that was written. */
 export interface KubeconfigFile {
   readonly path: string;
   readonly directory: string;
@@ -45,7 +45,7 @@ export async function writeKubeconfig(
   contents: KubeconfigContents,
   form: KubeconfigForm = {},
 ): Promise<KubeconfigFile> {
-  const directory = form.directory ?? (await mkdtemp(join(tmpdir(), 'kubeconfig-')));
+  const directory = form.directory ?? temporaryFolder();
   const pem = async (field: string, file: string, value: string | undefined) => {
     if (value === undefined) return {};
     if (form.credentials !== 'files') return { [`${field}-data`]: Buffer.from(value).toString('base64') };
@@ -78,12 +78,5 @@ export async function writeKubeconfig(
   const json = form.format === 'json';
   const path = join(directory, json ? 'config.json' : 'config.yaml');
   await writeFile(path, json ? JSON.stringify(config, null, 2) : stringify(config), { mode: 0o600 });
-  const own = form.directory === undefined;
-  return {
-    path,
-    directory,
-    remove: async () => {
-      if (own) await rm(directory, { recursive: true, force: true });
-    },
-  };
+  return { path, directory, remove: () => rm(path, { force: true }) };
 }

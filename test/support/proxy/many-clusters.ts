@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { createServingFiles, type ServingFiles } from '../certificates/serving-files.js';
@@ -14,6 +13,7 @@ import {
 } from '../fake-api-server/fake-api-server.js';
 import { type ExecPlugin, writeExecPlugin } from '../identities/exec-plugin.js';
 import type { Scope } from '../scope.js';
+import { temporaryFolder } from '../temporary-folder.js';
 import type { RunningProgram, startInProcess } from './in-process.js';
 import { type ProxyProcess, startProxy } from './proxy.js';
 
@@ -140,8 +140,7 @@ export async function startManyClusters(
   scope: Scope,
   { server, edit }: ManyClustersOptions = {},
 ): Promise<ManyClusters> {
-  const folder = await mkdtemp(join(tmpdir(), 'many-clusters-'));
-  scope.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   const plugin = await writeExecPlugin();
   scope.after(() => plugin.remove());
   await plugin.answer({ token: tokenOf('two') });
@@ -264,9 +263,8 @@ export async function startManyStack(
 }
 
 /** Files of a TLS listener. The certificate file ends with the authority, so that the program knows it. */
-export async function createChainFiles(scope: Scope): Promise<ServingFiles> {
+export async function createChainFiles(): Promise<ServingFiles> {
   const files = await createServingFiles();
-  scope.after(() => files.remove());
   const leaf = readFileSync(files.certificate, 'utf8');
   await files.replace('tls.crt', `${leaf}${files.authority.certificate}`);
   return files;

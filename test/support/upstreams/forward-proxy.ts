@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import type { CertificatePair } from '../certificates/certificates.js';
 import { eventually } from '../eventually.js';
+import { listen } from '../ports.js';
 import { openSockets } from './open-sockets.js';
 
 /** One tunnel that a client has requested. */
@@ -64,7 +65,7 @@ export async function startConnectProxy(
       });
     }
   });
-  return listen(server, requests);
+  return listening(server, requests);
 }
 
 /** A CONNECT proxy for names that do not exist: every name leads to this port on this machine. */
@@ -120,7 +121,7 @@ export async function startSocksProxy(options: ForwardProxyOptions = {}): Promis
       }
     })();
   });
-  return listen(server, requests);
+  return listening(server, requests);
 }
 
 /**
@@ -138,15 +139,13 @@ export function untilUnused(proxy: ForwardProxy): Promise<void> {
   return eventually('the proxy has no open connection', () => proxy.openConnections() === 0);
 }
 
-async function listen(
+async function listening(
   server: net.Server | http.Server | https.Server,
   requests: TunnelRequest[],
 ): Promise<ForwardProxy> {
   const sockets = openSockets(server as net.Server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server as net.Server),
     requests,
     openConnections: () => sockets.size,
     dropConnections: () => {

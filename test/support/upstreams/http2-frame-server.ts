@@ -1,8 +1,8 @@
-import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import tls from 'node:tls';
 import { decodeHeaderBlock } from '../../../src/transport/http2/hpack.js';
 import type { CertificateAuthority } from '../certificates/certificates.js';
+import { listen } from '../ports.js';
 import {
   connectionPreface,
   type Frame,
@@ -61,8 +61,7 @@ export async function startFrameServer(options: FrameServerOptions = {}): Promis
   };
   const server = await createListener(authority, serve);
   const sockets = openSockets(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  await listen(server);
   return {
     port: (server.address() as AddressInfo).port,
     accepted,

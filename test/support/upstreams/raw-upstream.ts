@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import {
   type CertificateAuthority,
   type CertificatePair,
   createCertificateAuthority,
 } from '../certificates/certificates.js';
+import { listen } from '../ports.js';
 import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from '../proxy/kubeconfig-file.js';
 
 /** One request in bytes. The body is everything after the head, with its transfer coding. */
@@ -79,9 +80,7 @@ export async function startRawUpstream(
       answer(request);
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   return {
     port,
     authority,

@@ -157,8 +157,6 @@ export async function startStrictStack(
   scope.after(async () => {
     await proxy?.stop('SIGKILL');
     await upstream.stop();
-    await kubeconfig.remove();
-    await files?.remove();
   });
   proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, ...(files?.flags ?? []), ...flags], env);
   return { upstream, proxy, ...(files && { ca: files.authority.certificate }) };

@@ -11,6 +11,7 @@ import { UpgradeConnection } from '../../../src/transport/http1/upgrade-connecti
 import type { SwitchedResponse } from '../../../src/transport/round-trip.js';
 import { toUpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
+import { listen } from '../../support/ports.js';
 import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
 import {
   createHalfOpenServer,
@@ -76,8 +77,7 @@ async function startApiServer(t: TestContext, protocol: 'https:' | 'http:'): Pro
     socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n');
     socket.on('error', () => {}).pipe(socket);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  await listen(server);
   t.after(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
@@ -256,10 +256,8 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
       const proxy = await start();
       t.after(() => proxy.close());
       const server = net.createServer(socket => socket.on('error', () => {}).end());
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
+      const port = await listen(server);
       t.after(() => server.close());
-      const { port } = server.address() as AddressInfo;
       const dialled = connect(createDial(dialOptions('https:', port, proxy, proxyProtocol)));
       await assert.rejects(dialled, (error: Error) => toUpstreamError(error, 'api').reason === 'reset');
       await untilUnused(proxy);

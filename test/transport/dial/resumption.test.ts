@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import tls from 'node:tls';
 import { createDial } from '../../../src/transport/dial/dial.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
+import { listen } from '../../support/ports.js';
 
 const day = 86_400_000;
 
@@ -23,8 +24,7 @@ describe('a TLS session with the API server', () => {
           .end('x')
           .resume();
       });
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
+      await listen(server);
       t.after(() => server.close());
       const dial = createDial({
         server: {

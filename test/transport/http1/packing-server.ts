@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
+import { listen } from '../../support/ports.js';
 
 /** A TLS server that decides which of its records are sent together. */
 export interface PackingServer {
@@ -31,8 +31,7 @@ export async function startPackingServer(packets: readonly (readonly string[])[]
       for (const records of packets) await packer.sendAsOne(secure, records);
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  await listen(server);
   return {
     port: (server.address() as AddressInfo).port,
     authority: authority.certificate,

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { createDial, type Dial, lazySecureContext } from '../../../src/transport/dial/dial.js';
 import { UpgradeConnection } from '../../../src/transport/http1/upgrade-connection.js';
 import type { SwitchedResponse } from '../../../src/transport/round-trip.js';
 import { type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
 import { until } from '../../support/eventually.js';
+import { listen } from '../../support/ports.js';
 import { RecordedResponse, requestTo } from '../../support/transport/recorded-response.js';
 
 const headers = ['Connection', 'Upgrade', 'Upgrade', 'echo'];
@@ -33,9 +33,7 @@ beforeEach(async () => {
   server = net.createServer({ allowHalfOpen: true }, socket => {
     accepted.push(watchRaw(socket));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const own = createDial({
     server: { protocol: 'http:', hostname: '127.0.0.1', port, path: '' },
     secureContext: lazySecureContext(undefined, {}),

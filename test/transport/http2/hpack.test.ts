@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import http2, { type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { decodeHeaderBlock, encodeHeaders, HpackError } from '../../../src/transport/http2/hpack.js';
+import { listen } from '../../support/ports.js';
 import { createRandom, type Random } from '../../support/random.js';
 import {
   bytes,
@@ -264,8 +264,7 @@ async function exchange(
     received = raw;
     stream.respond(answer, { endStream: true });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  await listen(server);
   const socket = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
   t.after(() => {
     socket.destroy();

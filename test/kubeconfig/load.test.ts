@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { type KubeconfigLocation, loadKubeconfig } from '../../src/kubeconfig/load.js';
 import type { Kubeconfig } from '../../src/kubeconfig/types.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'load-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 let written = 0;
 
@@ -100,6 +99,10 @@ describe('the file of --kubeconfig', () => {
   it('must exist', async () => {
     assert.deepEqual(await problemsOf({ flag: '/nowhere/config' }), [
       '--kubeconfig: /nowhere/config: no such file',
+    ]);
+    const below = join(write(one), 'below');
+    assert.deepEqual(await problemsOf({ flag: below }), [
+      `--kubeconfig: ${below}: part of its path is not a folder`,
     ]);
   });
 
@@ -254,6 +257,8 @@ clusters:
     assert.deepEqual(await problemsIn('clusters:\n- name: a\n  cluster: {server: x\nusers: []\n'), [
       'FILE:4: Flow map in block collection must be sufficiently indented and end with a }',
     ]);
+    assert.match((await problemsIn('apiVersion: v1\nclusters:\n\t- name: x\n')).join(), /^FILE:3: /);
+    assert.match((await problemsIn('{\n "apiVersion": "v1",\n "users": [}\n')).join(), /^FILE:3: /);
     assert.deepEqual(await problemsIn('a: b: c'), [
       'FILE:1: Nested mappings are not allowed in compact mappings',
     ]);

@@ -1,16 +1,16 @@
-import { Cluster, type FollowEndpoint } from '../clusters/cluster.js';
+import { Cluster } from '../clusters/cluster.js';
 import type { ConfigurationOptions } from '../clusters/configuration.js';
+import type { Endpoint } from '../clusters/endpoint.js';
 import { type FollowOptions, followConfiguration } from '../clusters/follow.js';
 import { ClusterRegistry } from '../clusters/registry.js';
 import { validRegexpList } from '../guard/regexp-list.js';
 import { urlOf } from '../kubeconfig/server-address.js';
-import { createExpiryWarning, type ExpiryWarning } from '../observability/expiry-warning.js';
+import { ExpiryWarnings } from '../observability/expiry-warning.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { CredentialMetrics } from '../observability/metrics/credential-metrics.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
 import type { MeasuredCluster } from '../server/accounting.js';
-import { hiddenPaths } from '../server/mounts.js';
 import type { Component } from './components.js';
 
 /** What clusters are made from. */
@@ -30,21 +30,19 @@ export interface ClusterParts {
 export class ObservedClusters implements Component {
   readonly registry: ClusterRegistry;
   readonly #parts: ClusterParts;
-  readonly #expiryWarnings = new Set<ExpiryWarning>();
+  readonly #expiryWarnings: ExpiryWarnings;
   readonly #lastGood: FollowOptions['lastGood'] & object = { kubeconfig: undefined };
-  #isStarted = false;
-  readonly #warnedOf = new Set<string>();
   /** The key is the cluster's name in metrics. */
   readonly #measured = new Map<string, MeasuredCluster>();
 
   constructor(parts: ClusterParts) {
     this.#parts = parts;
+    this.#expiryWarnings = new ExpiryWarnings(parts.logger);
     const { options } = parts;
     const served = options.allContexts ? validRegexpList(options.contexts, { whole: true }) : undefined;
     this.registry = new ClusterRegistry({
       create: name => this.#create(name),
       serves: name => served?.matches(name) === true,
-      onChange: () => this.#warnOfHidden(),
     });
   }
 
@@ -75,67 +73,39 @@ export class ObservedClusters implements Component {
 
   /** Begins to warn of certificates that expire soon. */
   start(): void {
-    this.#isStarted = true;
-    for (const warning of this.#expiryWarnings) warning.start();
+    this.#expiryWarnings.start();
   }
 
   close(): void {
     this.registry.close();
-  }
-
-  #warnOfHidden(): void {
-    for (const hidden of hiddenPaths(this.registry.names)) {
-      if (this.#warnedOf.has(hidden.context)) continue;
-      this.#warnedOf.add(hidden.context);
-      this.#parts.logger.warn(hidden, 'the name of a context hides a path of another one');
-    }
+    this.#expiryWarnings.close();
   }
 
   #create(name: string): Cluster {
     const { options, metrics } = this.#parts;
-    let warning: ExpiryWarning | undefined;
+    const of = name === '' ? '' : ` of context ${JSON.stringify(name)}`;
     const credentials = () => this.measured(cluster).metrics.credentials;
-    const followWithWarning: FollowEndpoint = async use => {
-      const own = this.#createExpiryWarning(name);
-      warning = own;
-      try {
-        const followed = await followConfiguration(this.#followOptions(name, credentials), use);
-        return {
-          close: () => {
-            followed.close();
-            this.#closeExpiryWarning(own);
-            credentials().clientCertificateExpires(undefined);
-          },
-        };
-      } catch (error) {
-        this.#closeExpiryWarning(own);
-        throw error;
-      }
+    const onCertificate = (notAfter: Date | undefined) => {
+      credentials().clientCertificateExpires(notAfter);
+      this.#expiryWarnings.watch(`the client certificate${of}`, notAfter);
     };
-    const cluster: Cluster = new Cluster(name, followWithWarning, {
+    const follow = async (use: (endpoint: Endpoint) => void) => {
+      const followed = await followConfiguration(this.#followOptions(name, credentials), use);
+      return {
+        close() {
+          followed.close();
+          onCertificate(undefined);
+        },
+      };
+    };
+    const cluster: Cluster = new Cluster(name, follow, {
       keepAlive: options.keepalive,
       // client-go has the same switch.
       http2: (this.#parts.env['DISABLE_HTTP2'] ?? '') === '',
-      onCertificate(notAfter) {
-        credentials().clientCertificateExpires(notAfter);
-        warning?.watch(notAfter);
-      },
+      onCertificate,
       onConnect: metrics.traffic.connected,
     });
     return cluster;
-  }
-
-  #createExpiryWarning(name: string): ExpiryWarning {
-    const of = name === '' ? '' : ` of context ${JSON.stringify(name)}`;
-    const warning = createExpiryWarning(this.#parts.logger, `the client certificate${of}`);
-    this.#expiryWarnings.add(warning);
-    if (this.#isStarted) warning.start();
-    return warning;
-  }
-
-  #closeExpiryWarning(warning: ExpiryWarning): void {
-    this.#expiryWarnings.delete(warning);
-    warning.close();
   }
 
   #followOptions(name: string, credentials: () => CredentialMetrics): FollowOptions {

@@ -10,8 +10,6 @@ export interface ClusterRegistryOptions {
   readonly create: (name: string) => Cluster;
   /** Whether the context with this name is served below `/clusters/`. */
   readonly serves: (name: string) => boolean;
-  /** Called when the set of served contexts has changed. */
-  readonly onChange?: () => void;
 }
 
 /**
@@ -67,7 +65,6 @@ export class ClusterRegistry {
     this.#contexts = contexts;
     this.#names = new Set(contexts.map(({ name }) => name).filter(this.#options.serves));
     this.#closeUnserved();
-    this.#options.onChange?.();
   }
 
   /** Ends every connection, and stops following configurations. */

@@ -86,26 +86,6 @@ export function createApiPaths(options: Parameters<typeof rootPath>[0], registry
   };
 }
 
-/** A path that a context takes from another context. */
-interface HiddenPath {
-  readonly context: string;
-  /** Name of the other context. */
-  readonly hides: string;
-  readonly path: string;
-}
-
-/** `/clusters/a/b` belongs to context `a/b`, so that nobody can reach the path `/b` of context `a`. */
-export function hiddenPaths(names: ReadonlySet<string>): readonly HiddenPath[] {
-  const hidden: HiddenPath[] = [];
-  for (const context of names) {
-    for (let end = context.indexOf('/'); end !== -1; end = context.indexOf('/', end + 1)) {
-      const hides = context.slice(0, end);
-      if (names.has(hides)) hidden.push({ context, hides, path: context.slice(end) });
-    }
-  }
-  return hidden;
-}
-
 /**
  * Decides where a request goes, from its target as sent. It divides paths as net/http's ServeMux does: the longest prefix wins, and a
  * prefix without its final slash means the prefix itself. Apart from the name of a context, a prefix must be spelled exactly; all other

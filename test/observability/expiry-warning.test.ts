@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import pino from 'pino';
-import { createExpiryWarning } from '../../src/observability/expiry-warning.js';
+import { ExpiryWarnings } from '../../src/observability/expiry-warning.js';
 
 const start = Date.UTC(2030, 0, 1);
 const hour = 3_600_000;
@@ -18,9 +18,13 @@ function create() {
   const lines: Line[] = [];
   const logger = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });
   let now = start;
-  const warning = createExpiryWarning(logger, 'the client certificate', () => now);
+  const warnings = new ExpiryWarnings(logger, () => now);
   return {
-    warning,
+    warning: {
+      watch: (notAfter: Date | undefined) => warnings.watch('the client certificate', notAfter),
+      start: () => warnings.start(),
+      close: () => warnings.close(),
+    },
     lines,
     messages: () => lines.map(({ msg, daysLeft }) => `${msg} ${daysLeft}`),
     /** Lets time pass without a check; the next `watch` checks. */

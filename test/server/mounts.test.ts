@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Cluster } from '../../src/clusters/cluster.js';
-import {
-  apiRoute,
-  createMounts,
-  filesMount,
-  hiddenPaths,
-  type MountOptions,
-} from '../../src/server/mounts.js';
+import { apiRoute, createMounts, filesMount, type MountOptions } from '../../src/server/mounts.js';
 
 type Destination = 'api' | 'static' | 'none' | 'own';
 
@@ -230,15 +224,5 @@ describe('a path below /clusters/', () => {
     for (const rawUrl of ['/Clusters/dev', '//clusters/dev', '/%63lusters/dev', '/clusterss/dev']) {
       assert.notEqual(find(rawUrl).mount.route, '/unknown-context', rawUrl);
     }
-  });
-});
-
-describe('a hidden path', () => {
-  it('belongs to a context whose name is the beginning of another name, up to a slash', () => {
-    assert.deepEqual(hiddenPaths(new Set(['a', 'a/b', 'a/b/c', 'ab/c', 'd/e'])), [
-      { context: 'a/b', hides: 'a', path: '/b' },
-      { context: 'a/b/c', hides: 'a', path: '/b/c' },
-      { context: 'a/b/c', hides: 'a/b', path: '/c' },
-    ]);
   });
 });

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import { type ClientAuthorities, includesAll } from '../../authentication/client-certificate/authorities.js';
-import { createExpiryWarning } from '../../observability/expiry-warning.js';
+import { ExpiryWarnings } from '../../observability/expiry-warning.js';
 import type { Logger } from '../../observability/log/logger.js';
 import type { ListenerMetrics } from '../../observability/metrics/listener-metrics.js';
 import { seesEveryField } from './http2-session.js';
@@ -37,12 +37,12 @@ export async function configureTls(
   { metrics, logger }: TlsParts,
 ): Promise<Tls | undefined | { readonly problems: readonly string[] }> {
   if (options.tlsCertFile === '' || options.tlsPrivateKeyFile === '') return undefined;
-  const expiryWarning = createExpiryWarning(logger, 'the certificate of --tls-cert-file');
+  const warnings = new ExpiryWarnings(logger);
   let chain: ServingChain;
   const use = ({ pair: { certificate, notAfter } }: TlsFiles) => {
     chain = new ServingChain(certificate);
     metrics.certificateExpires(notAfter);
-    expiryWarning.watch(notAfter);
+    warnings.watch('the certificate of --tls-cert-file', notAfter);
   };
   const servers: Server[] = [];
   let authorities: ClientAuthorities | undefined;
@@ -97,10 +97,10 @@ export async function configureTls(
     get clientAuthorities() {
       return files.current.clientAuthorities;
     },
-    start: expiryWarning.start,
+    start: () => warnings.start(),
     close() {
       files.close();
-      expiryWarning.close();
+      warnings.close();
     },
   };
 }

@@ -2,26 +2,10 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { eventually } from '../../support/eventually.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
-import {
-  addContext,
-  startManyClusters,
-  startManyStack,
-  tokenOf,
-  which,
-} from '../../support/proxy/many-clusters.js';
+import { startManyClusters, startManyStack, tokenOf, which } from '../../support/proxy/many-clusters.js';
 import { send } from '../leg.js';
 
-/** Names, and the names whose mounts they hide in part. */
-const hiding = [
-  ['a/api', 'a'],
-  ['a/api/v1', 'a'],
-] as const;
 const clusters = await startManyClusters({ after });
-
-/** Whether a log line is at least a warning and has all these texts. */
-function warns(line: Record<string, unknown>, ...texts: readonly string[]): boolean {
-  return Number(line['level']) >= 40 && texts.every(text => JSON.stringify(line).includes(text));
-}
 
 test('one log line at the start names the context, cluster, server and user at /', async t => {
   const { proxy, one, secrets } = await startManyStack(t, { clusters, run: startInProcess });
@@ -44,17 +28,4 @@ test('the log warns of an API server that cannot be reached at the start, and th
   assert.ok(!proxy.stderr().includes(tokenOf('down')));
   assert.equal((await send(port, { target: `/clusters/a${which}` })).code, 200);
   assert.equal((await send(port, { target: '/-/readyz' })).code, 500);
-});
-
-test('the log warns of a name that hides part of another mount, at the start and when it appears', async t => {
-  const { proxy, change, two } = await startManyStack(t, {
-    edit: (config, { two }) => {
-      for (const [name] of hiding) addContext(config, name, two);
-    },
-  });
-  const isWarned = (name: string, hidden: string) =>
-    proxy.log().some(line => warns(line, JSON.stringify(name), JSON.stringify(hidden)));
-  await eventually('the warnings', () => hiding.every(([name, hidden]) => isWarned(name, hidden)));
-  await change(config => addContext(config, 'b/version', two));
-  await eventually('the warning of what comes', () => isWarned('b/version', 'b'));
 });

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { rejectClaimedIdentity } from '../src/guard/claimed-identity.js';
 import { createFilterCheck } from '../src/guard/filter.js';
-import { compileRegexpList, type RegexpList } from '../src/guard/regexp-list.js';
+import { type RegexpList, regexpList } from '../src/guard/regexp-list.js';
 import { impersonatedUser } from '../src/kubernetes/impersonation.js';
 import { parseRequestInfo } from '../src/kubernetes/request-info.js';
 import { sourceIPs } from '../src/observability/audit/event.js';
@@ -12,6 +12,7 @@ import { optionTable } from '../src/options/table.js';
 import { type Additions, clientHeaders } from '../src/proxy/headers.js';
 import { parseRequestTarget } from '../src/request/request-path.js';
 import { assertLinear } from './support/growth.js';
+import { parsedValue } from './support/option-value.js';
 import { projectFile } from './support/project.js';
 
 /** How many characters a client can put into one target or one field: a head has 128 KB. */
@@ -119,11 +120,7 @@ test('each expression takes linear time', () => {
   }
 });
 
-function list(source: string): RegexpList {
-  const compiled = compileRegexpList('list', source);
-  assert.ok('list' in compiled);
-  return compiled.list;
-}
+const list = (source: string): RegexpList => parsedValue(regexpList, source);
 
 test('the readers of targets and fields take linear time', () => {
   const filter = createFilterCheck({

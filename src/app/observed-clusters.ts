@@ -3,7 +3,6 @@ import type { ConfigurationOptions } from '../clusters/configuration.js';
 import type { Endpoint } from '../clusters/endpoint.js';
 import { type FollowOptions, followConfiguration } from '../clusters/follow.js';
 import { ClusterRegistry } from '../clusters/registry.js';
-import { validRegexpList } from '../guard/regexp-list.js';
 import { urlOf } from '../kubeconfig/server-address.js';
 import { ExpiryWarnings } from '../observability/expiry-warning.js';
 import type { Logger } from '../observability/log/logger.js';
@@ -38,11 +37,10 @@ export class ObservedClusters implements Component {
   constructor(parts: ClusterParts) {
     this.#parts = parts;
     this.#expiryWarnings = new ExpiryWarnings(parts.logger);
-    const { options } = parts;
-    const served = options.allContexts ? validRegexpList(options.contexts, { whole: true }) : undefined;
+    const { allContexts, contexts } = parts.options;
     this.registry = new ClusterRegistry({
       create: name => this.#create(name),
-      serves: name => served?.matches(name) === true,
+      serves: name => allContexts && contexts.matches(name),
     });
   }
 

@@ -3,8 +3,8 @@ import type { RequestHead } from '../http/request-head.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import type { RequestContext } from '../request/context.js';
 import { type AnswerFields, type AnswerRule, answered, type Check, everyMount, type Guard } from './guard.js';
-import { compileOriginList, originList } from './origin-list.js';
-import { type RegexpList, validList } from './regexp-list.js';
+import { originList } from './origin-list.js';
+import type { RegexpList } from './regexp-list.js';
 
 const options = defineOptions('Filter', {
   corsAllowedOrigins: {
@@ -27,16 +27,8 @@ export const cors = {
 } as const satisfies AnswerRule;
 
 /** Undefined if no page of another origin may use the API. */
-export function corsPolicyOf({ corsAllowedOrigins }: CorsOptions): CorsPolicy | undefined {
-  if (corsAllowedOrigins === '') return undefined;
-  return createCorsPolicy(validList(compileOriginList('list', corsAllowedOrigins)));
-}
-
-/** Which web pages may use the API, and the header fields that say so to their browsers. */
-export interface CorsPolicy {
-  isAllowed(origin: string): boolean;
-  /** Fields of every answer to this request: name, value, … */
-  answerHeaders(head: RequestHead): readonly string[];
+export function corsPolicyOf({ corsAllowedOrigins }: CorsOptions) {
+  return corsAllowedOrigins.source === '' ? undefined : createCorsPolicy(corsAllowedOrigins);
 }
 
 /** The API server's own lists (k8s.io/apiserver `filters.WithCORS`). */
@@ -66,24 +58,26 @@ const vary = {
 const others: readonly string[] = [...ownPagesOnly, ...vary.site];
 const embedding: readonly string[] = [...anyPage, ...vary.referer];
 
-/** The API server's CORS answers for the origins of `--cors-allowed-origins`, which may embed answers too. */
-export function createCorsPolicy(origins: RegexpList): CorsPolicy {
+/**
+ * Which web pages may use the API, and the header fields that say so to their browsers: the API server's CORS answers for the origins of
+ * `--cors-allowed-origins`, which may embed answers too.
+ */
+export function createCorsPolicy(origins: RegexpList) {
   const known = new Map<string, readonly string[]>();
-  const policy: CorsPolicy = {
-    isAllowed: origin => known.has(origin) || origins.matches(origin),
-    answerHeaders(head) {
-      const origin = pageOrigin(head);
-      if (origin === undefined || !policy.isAllowed(origin)) return others;
-      if (head.origin === undefined) return embedding;
-      let headers = known.get(origin);
-      if (headers === undefined) {
-        headers = ['Access-Control-Allow-Origin', origin, ...allowed, ...anyPage, ...vary.origin];
-        if (known.size < 64) known.set(origin, headers);
-      }
-      return headers;
-    },
+  const isAllowed = (origin: string): boolean => known.has(origin) || origins.matches(origin);
+  /** Fields of every answer to this request: name, value, … */
+  const answerHeaders = (head: RequestHead): readonly string[] => {
+    const origin = pageOrigin(head);
+    if (origin === undefined || !isAllowed(origin)) return others;
+    if (head.origin === undefined) return embedding;
+    let headers = known.get(origin);
+    if (headers === undefined) {
+      headers = ['Access-Control-Allow-Origin', origin, ...allowed, ...anyPage, ...vary.origin];
+      if (known.size < 64) known.set(origin, headers);
+    }
+    return headers;
   };
-  return policy;
+  return { isAllowed, answerHeaders };
 }
 
 /** One absolute URL, and its part before the path. Two Referer fields, which are joined by a comma and a space, are none. */
@@ -109,7 +103,7 @@ export const preflight = {
   reasons: [],
   judges: everyMount,
   create: ({ corsAllowedOrigins }: CorsOptions): Check | undefined =>
-    corsAllowedOrigins === '' ? undefined : answerPreflight,
+    corsAllowedOrigins.source === '' ? undefined : answerPreflight,
 } as const satisfies Guard;
 
 /**

@@ -22,9 +22,6 @@ export const crossSite = {
   },
 } as const satisfies Guard;
 
-/** Judges a request by the site that it comes from; throws a Rejection. */
-type CrossSiteCheck = (request: Pick<RequestContext, 'mount' | 'path' | 'head'>) => void;
-
 /**
  * Whether a browser says that a page of another origin causes a request: by every `Sec-Fetch-Site` but `same-origin` and `none`, compared
  * with case. Another port of the same host is `same-site`. Several values and unknown ones count too.
@@ -40,8 +37,8 @@ export function comesFromOtherSite({ fetchSite, isPrefetch }: RequestHead): bool
  * something. The target is read as sent, so that the answer does not tell strangers whether a context exists. A request without
  * `Sec-Fetch-Site` passes: only browsers send it, to https and loopback.
  */
-export function createCrossSiteCheck(isAllowed: (origin: string) => boolean): CrossSiteCheck {
-  return ({ head, mount, path }) => {
+export function createCrossSiteCheck(isAllowed: (origin: string) => boolean) {
+  return ({ head, mount, path }: Pick<RequestContext, 'mount' | 'path' | 'head'>): void => {
     if (!comesFromOtherSite(head)) return;
     const origin = pageOrigin(head);
     if (origin !== undefined && isAllowed(origin)) return;

@@ -2,7 +2,7 @@ import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
 import type { RequestTarget } from '../request/request-path.js';
 import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
-import { type RegexpList, regexpList, validRegexpList } from './regexp-list.js';
+import { type RegexpList, regexpList } from './regexp-list.js';
 import { Rejection } from './rejection.js';
 
 const options = defineOptions('Filter', {
@@ -40,20 +40,10 @@ export const filter = {
   judgesOperations: true,
   create(values: OptionValues<typeof options>): OperationCheck | undefined {
     if (values.disableFilter) return undefined;
-    const check = createFilterCheck({
-      acceptPaths: validRegexpList(values.acceptPaths),
-      rejectPaths: validRegexpList(values.rejectPaths),
-      rejectMethods: validRegexpList(values.rejectMethods),
-    });
+    const check = createFilterCheck(values);
     return ({ head, path }) => check(head.method, path.forServer, path.serverPath);
   },
 } as const satisfies OperationGuard;
-
-/**
- * Judges a request by its method and path; throws a Rejection. `serverPath` is the path of the kubeconfig's server URL. Clients send it
- * themselves, unless --append-server-path is set.
- */
-type FilterCheck = (method: string, target: RequestTarget, serverPath: string) => void;
 
 /** kubectl proxy's four lists, without the hosts. */
 interface FilterRules {
@@ -67,10 +57,11 @@ const respellable = /[%\\]|\/\/|.\/$/;
 
 /**
  * kubectl's path and method filter (`pkg/proxy.FilterServer`). It tries every reading of the path that the API server, or a program behind
- * it, could have. So a rule that rejects the plain spelling rejects the other ones too.
+ * it, could have. So a rule that rejects the plain spelling rejects the other ones too. `serverPath` is the path of the kubeconfig's server
+ * URL. Clients send it themselves, unless --append-server-path is set.
  */
-export function createFilterCheck({ acceptPaths, rejectPaths, rejectMethods }: FilterRules): FilterCheck {
-  return (method, target, serverPath) => {
+export function createFilterCheck({ acceptPaths, rejectPaths, rejectMethods }: FilterRules) {
+  return (method: string, target: RequestTarget, serverPath: string): void => {
     if (rejectMethods.matches(method)) {
       throw new Rejection(403, 'method', `method ${method} is refused by --reject-methods`);
     }

@@ -3,16 +3,15 @@ import { claimedIdentity } from './claimed-identity.js';
 import { cors, preflight } from './cors.js';
 import { crossSite } from './cross-site.js';
 import { filter } from './filter.js';
-import { framing } from './framing.js';
 import type { AnswerRule, Check, Guard } from './guard.js';
 import { host } from './host.js';
 import { impersonation } from './impersonation.js';
 import { limits } from './limits.js';
+import { message } from './message.js';
 import { namespaces } from './namespaces.js';
 import { origin } from './origin.js';
 import { proxiedPage } from './proxied-page.js';
 import { readOnly } from './read-only.js';
-import { hostField, requestTarget } from './request-target.js';
 import { requestedUser } from './requested-user.js';
 import { resources } from './resources.js';
 
@@ -34,9 +33,7 @@ const openCluster = {
  */
 export const guards = [
   // Does the message have only one reading?
-  framing,
-  requestTarget,
-  hostField,
+  message,
   // Does it come from a web page that may not use the proxy?
   host,
   preflight,

@@ -2,7 +2,7 @@ import type { RequestHead } from '../http/request-head.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import type { FilterSwitch } from './filter.js';
 import { type Check, everyMount, type Guard } from './guard.js';
-import { type RegexpList, regexpList, validRegexpList } from './regexp-list.js';
+import { type RegexpList, regexpList } from './regexp-list.js';
 import { Rejection } from './rejection.js';
 
 const options = defineOptions('Filter', {
@@ -21,13 +21,10 @@ export const host = {
   judges: everyMount,
   create({ acceptHosts, disableFilter }: OptionValues<typeof options> & FilterSwitch): Check | undefined {
     if (disableFilter) return undefined;
-    const check = createHostCheck(validRegexpList(acceptHosts));
+    const check = createHostCheck(acceptHosts);
     return request => check(request.head);
   },
 } as const satisfies Guard;
-
-/** Judges a request by its Host header; throws a Rejection. */
-type HostCheck = (head: RequestHead) => void;
 
 /** A host name, IPv4 address or bracketed IPv6 address, and a port (RFC 3986, section 3.2, without userinfo). */
 const hostAndPort = /^(\[[0-9a-fA-F:.]+\]|[^\s@/\\?#:[\],]+)(?::(\d*))?$/;
@@ -37,7 +34,7 @@ const hostAndPort = /^(\[[0-9a-fA-F:.]+\]|[^\s@/\\?#:[\],]+)(?::(\d*))?$/;
  * An expression is tried on the host without its port, and on an IPv6 address with and without its brackets: kubectl's own default for
  * `[::1]` never matches a host with a port.
  */
-export function createHostCheck(accepted: RegexpList): HostCheck {
+export function createHostCheck(accepted: RegexpList): (head: RequestHead) => void {
   // Nearly all requests have the same few hosts; a small set keeps the expressions off the hot path.
   const known = new Set<string>();
   return ({ host = '' }) => {

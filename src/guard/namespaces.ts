@@ -2,12 +2,12 @@ import type { RequestInfo } from '../kubernetes/request-info.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
 import { hasOneReading } from './one-reading.js';
-import { type RegexpList, regexpList, validRegexpList } from './regexp-list.js';
+import { type RegexpList, wholeRegexpList } from './regexp-list.js';
 import { Rejection } from './rejection.js';
 
 const options = defineOptions('Filter', {
   acceptNamespaces: {
-    type: regexpList,
+    type: wholeRegexpList,
     default: '.*',
     help: 'Namespaces that are accepted, by whole names. Any value but the default also refuses what is in no namespace.',
   },
@@ -21,14 +21,11 @@ export const namespaces = {
   judges: apiMounts,
   judgesOperations: true,
   create({ acceptNamespaces }: OptionValues<typeof options>): OperationCheck | undefined {
-    if (acceptNamespaces === options.acceptNamespaces.default) return undefined;
-    const check = createNamespaceCheck(validRegexpList(acceptNamespaces, { whole: true }));
+    if (acceptNamespaces.source === options.acceptNamespaces.default) return undefined;
+    const check = createNamespaceCheck(acceptNamespaces);
     return ({ path }) => check(path.decidedOn);
   },
 } as const satisfies OperationGuard;
-
-/** Judges a request by the namespace that it is about; throws a Rejection. */
-type NamespaceCheck = (info: RequestInfo) => void;
 
 /**
  * What Kubernetes shows to everybody: the roles system:discovery, system:public-info-viewer and system:service-account-issuer-discovery.
@@ -48,7 +45,7 @@ const selfReviews: ReadonlySet<string> = new Set([
  * are rejected too, also lists across namespaces and cluster-scoped objects (a node's proxy subresource reaches every Pod on it).
  * Exceptions are discovery, version, OpenAPI, health and reviews of oneself. A Namespace object counts as being in itself.
  */
-export function createNamespaceCheck(accepted: RegexpList): NamespaceCheck {
+export function createNamespaceCheck(accepted: RegexpList): (info: RequestInfo) => void {
   const known = new Set<string>();
   return info => {
     const { namespace } = info;

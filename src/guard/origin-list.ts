@@ -1,7 +1,7 @@
 import type { RE2JS } from 're2js';
 import { compileRe2 } from '../lib/re2.js';
 import type { ValueType } from '../lib/value-type.js';
-import { type RegexpList, reasonOf } from './regexp-list.js';
+import { compileList, type Matcher, type RegexpList } from './regexp-list.js';
 
 /** One origin as serialized by RFC 6454, section 6.2: no `null`, no list, no path. */
 const serializedOrigin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/\\?#@,]+$/i;
@@ -11,32 +11,6 @@ const beforeHost = /^(?:[a-z][a-z0-9+.-]*(?::\/{0,2})?)?$/i;
 /** Whether a text is one origin, as browsers send it. */
 export function isSerializedOrigin(text: string): boolean {
   return serializedOrigin.test(text);
-}
-
-/**
- * Compiles a comma-separated list of Go regular expressions for origins, as for the API server's flag: they match anywhere in the Origin,
- * with case, and each must pin both ends of the host (`^` or `//`, and `$` or `:`). The API server does not check more, so there
- * `^https://app.example` lets `https://app.example.evil.example` in. Here a match must also cover the whole host. Problems name `flag` and
- * the expression.
- */
-export function compileOriginList(
-  flag: string,
-  source: string,
-): { readonly list: RegexpList } | { readonly problems: string[] } {
-  const expressions: RE2JS[] = [];
-  const problems: string[] = [];
-  for (const expression of source === '' ? [] : source.split(',')) {
-    try {
-      if (/\^|\/\//.test(expression) && /[$:]/.test(expression)) expressions.push(compileRe2(expression));
-      else problems.push(`${flag}: ${JSON.stringify(expression)} ${unpinned}`);
-    } catch (error) {
-      problems.push(`${flag}: ${JSON.stringify(expression)} is not a regular expression: ${reasonOf(error)}`);
-    }
-  }
-  if (problems.length > 0) return { problems };
-  const matches = (origin: string) =>
-    isSerializedOrigin(origin) && expressions.some(expression => findsHost(expression, origin));
-  return { list: { matches } };
 }
 
 const unpinned =
@@ -53,12 +27,19 @@ function findsHost(expression: RE2JS, origin: string): boolean {
   );
 }
 
-/** An option's list of origins of web pages; each pins both ends of the host. The value is the text itself. */
-export const originList: ValueType<string> = {
+/**
+ * An option's comma-separated list of Go regular expressions for origins of web pages, as for the API server's flag: they match anywhere in
+ * the Origin, with case, and each must pin both ends of the host (`^` or `//`, and `$` or `:`). The API server does not check more, so there
+ * `^https://app.example` lets `https://app.example.evil.example` in. Here a match must also cover the whole host.
+ */
+export const originList: ValueType<RegexpList> = {
   placeholder: 'REGEXPS',
   separator: ',',
-  parse(value, where) {
-    const compiled = compileOriginList(where, value);
-    return 'list' in compiled ? { value } : compiled;
-  },
+  parse: (source, where) => compileList(source, where, compileOrigin),
 };
+
+function compileOrigin(expression: string): Matcher | string {
+  if (!/\^|\/\//.test(expression) || !/[$:]/.test(expression)) return unpinned;
+  const compiled = compileRe2(expression);
+  return origin => isSerializedOrigin(origin) && findsHost(compiled, origin);
+}

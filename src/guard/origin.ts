@@ -25,9 +25,6 @@ export const origin = {
   },
 } as const satisfies Guard;
 
-/** Judges a request by the web page that it comes from; throws a Rejection. */
-type OriginCheck = (request: PageRequest, info: RequestInfo) => void;
-
 /** A request that may come from a web page, and the connection that shows its scheme. */
 type PageRequest = Pick<RequestContext, 'head' | 'raw'>;
 
@@ -41,8 +38,8 @@ export function comesFromBrowser({ origin, fetchSite }: RequestHead): boolean {
  * form, a POST of text/plain. A page has the same origin if its Origin is this listener's scheme and the request's own Host. Behind a load
  * balancer that ends TLS the scheme differs; then the browser itself has to say `same-origin`.
  */
-export function createOriginCheck(isAllowed: (origin: string) => boolean): OriginCheck {
-  return (request, info) => {
+export function createOriginCheck(isAllowed: (origin: string) => boolean) {
+  return (request: PageRequest, info: RequestInfo): void => {
     const { head } = request;
     if (head.origin !== undefined && isAllowed(head.origin)) return;
     if (isOwn(request)) return;

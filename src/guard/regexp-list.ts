@@ -1,13 +1,15 @@
 import { compileRe2 } from '../lib/re2.js';
-import type { ValueType } from '../lib/value-type.js';
+import type { Parsed, ValueType } from '../lib/value-type.js';
 
 /** A comma-separated list of Go regular expressions. */
 export interface RegexpList {
+  /** As in the option. */
+  readonly source: string;
   /** True if any expression matches. An empty list matches nothing. */
   matches(text: string): boolean;
 }
 
-type Matcher = (text: string) => boolean;
+export type Matcher = (text: string) => boolean;
 
 /** `^prefix.*first.*second`, where `.` matches no line feed. If the shortest match has a line feed, all longer ones have it too. */
 function inOrder(prefix: string, first: string, second: string): Matcher {
@@ -34,61 +36,64 @@ const shortcuts: ReadonlyMap<string, Matcher> = new Map<string, Matcher>([
   ['^/api/.*/pods/.*/attach', inOrder('/api/', '/pods/', '/attach')],
 ]);
 
-function compileExpression(expression: string, whole: boolean): Matcher {
-  const shortcut = whole ? undefined : shortcuts.get(expression);
+function compileExpression(expression: string): Matcher {
+  const shortcut = shortcuts.get(expression);
   if (shortcut !== undefined) return shortcut;
   const re = compileRe2(expression);
-  return whole ? text => re.matches(text) : text => re.test(text);
+  return text => re.test(text);
+}
+
+function compileWhole(expression: string): Matcher {
+  // The default. A `.` matches no line feed.
+  if (expression === '.*') return text => !text.includes('\n');
+  const re = compileRe2(expression);
+  return text => re.matches(text);
 }
 
 /**
- * Compiles `source` as kubectl's `MakeRegexpArray` does: split at every comma, Go syntax, linear time. An empty source is an empty list.
- * An expression matches anywhere in a text (Go's `MatchString`); with `whole`, it must match the whole text. Problems name `flag` and the
- * expression, one line each.
+ * Compiles a list: split at every comma, as kubectl's `MakeRegexpArray` does. An empty source is an empty list. Problems begin with `where`
+ * and name the expression, one line each.
+ *
+ * @param compile Returns what is wrong with an expression as a string, the end of a sentence; or throws RE2's error.
  */
-export function compileRegexpList(
-  flag: string,
+export function compileList(
   source: string,
-  { whole = false }: { whole?: boolean } = {},
-): { readonly list: RegexpList } | { readonly problems: string[] } {
+  where: string,
+  compile: (expression: string) => Matcher | string,
+): Parsed<RegexpList> {
   const matchers: Matcher[] = [];
   const problems: string[] = [];
   for (const expression of source === '' ? [] : source.split(',')) {
+    const problem = (what: string) => problems.push(`${where}: ${JSON.stringify(expression)} ${what}`);
     try {
-      matchers.push(compileExpression(expression, whole));
+      const compiled = compile(expression);
+      if (typeof compiled === 'string') problem(compiled);
+      else matchers.push(compiled);
     } catch (error) {
-      problems.push(`${flag}: "${expression}" is not a regular expression: ${reasonOf(error)}`);
+      problem(`is not a regular expression: ${reasonOf(error)}`);
     }
   }
   if (problems.length > 0) return { problems };
   const [only] = matchers;
-  if (only !== undefined && matchers.length === 1) return { list: { matches: only } };
-  return { list: { matches: text => matchers.some(matches => matches(text)) } };
-}
-
-/** Compiles a list that an option's type has accepted. */
-export function validRegexpList(source: string, how?: { whole: boolean }): RegexpList {
-  return validList(compileRegexpList('list', source, how));
-}
-
-/** Options are validated when they are parsed: a list that does not compile is a bug. */
-export function validList<T>(compiled: { readonly list: T } | { readonly problems: readonly string[] }): T {
-  if ('problems' in compiled) throw new Error(compiled.problems.join('; '));
-  return compiled.list;
+  if (only !== undefined && matchers.length === 1) return { value: { source, matches: only } };
+  return { value: { source, matches: text => matchers.some(matches => matches(text)) } };
 }
 
 /** RE2's message, without the words that the line already has. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/^error parsing regexp: /, '');
 }
 
-/** An option's list of Go regular expressions that compile; the value is the text itself. */
-export const regexpList: ValueType<string> = {
+/** An option's list of Go regular expressions, in linear time. An expression matches anywhere in a text (Go's `MatchString`). */
+export const regexpList: ValueType<RegexpList> = {
   placeholder: 'REGEXPS',
   separator: ',',
-  parse(value, where) {
-    const compiled = compileRegexpList(where, value);
-    return 'list' in compiled ? { value } : compiled;
-  },
+  parse: (source, where) => compileList(source, where, compileExpression),
+};
+
+/** The same, but an expression must match the whole text. */
+export const wholeRegexpList: ValueType<RegexpList> = {
+  ...regexpList,
+  parse: (source, where) => compileList(source, where, compileWhole),
 };

@@ -27,14 +27,11 @@ export const resources = {
   },
 } as const satisfies OperationGuard;
 
-/** Judges a request by the resource that it is about; throws a Rejection. */
-type ResourceCheck = (info: RequestInfo) => void;
-
 /**
  * Rejects requests about a resource of `--reject-resources`, whatever the verb, version, namespace and method. Case makes no difference,
  * although the API server knows only lower case.
  */
-export function createResourceCheck(rejected: readonly ResourcePattern[]): ResourceCheck {
+export function createResourceCheck(rejected: readonly ResourcePattern[]): (info: RequestInfo) => void {
   return info => {
     if (!hasOneReading(info)) {
       throw new Rejection(

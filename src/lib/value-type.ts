@@ -1,7 +1,7 @@
 import { parseDuration } from './duration.js';
 
 /** The result of parsing a string: its value, or its problems, one line each. */
-type Parsed<T> = { readonly value: T } | { readonly problems: readonly string[] };
+export type Parsed<T> = { readonly value: T } | { readonly problems: readonly string[] };
 
 /**
  * How the string of an option is parsed. `placeholder` stands for the value in --help. A switch has no placeholder and takes no argument.

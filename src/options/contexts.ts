@@ -1,4 +1,4 @@
-import { regexpList } from '../guard/regexp-list.js';
+import { wholeRegexpList } from '../guard/regexp-list.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
 
@@ -9,7 +9,7 @@ const options = defineOptions('API server', {
     help: 'Also serve each context of the kubeconfig, below /clusters/NAME/.',
   },
   contexts: {
-    type: regexpList,
+    type: wholeRegexpList,
     default: '.*',
     help: 'Contexts that --all-contexts serves, by their whole names.',
   },
@@ -39,7 +39,7 @@ export const contexts = {
   options,
   problems(values: Values): readonly string[] {
     if (!values.allContexts) {
-      const isNarrowed = values.contexts !== options.contexts.default;
+      const isNarrowed = values.contexts.source !== options.contexts.default;
       return isNarrowed ? ['--contexts needs --all-contexts: without it only one context is served'] : [];
     }
     const problems: string[] = [];

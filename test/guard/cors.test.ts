@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createCorsPolicy } from '../../src/guard/cors.js';
-import { compileOriginList } from '../../src/guard/origin-list.js';
+import { originList } from '../../src/guard/origin-list.js';
+import { parsedValue } from '../support/option-value.js';
 import { headOf } from './judged-request.js';
 
-const compiled = compileOriginList('--cors-allowed-origins', '^https://app\\.example$,^http://localhost:');
-assert.ok('list' in compiled);
-const policy = createCorsPolicy(compiled.list);
+const policy = createCorsPolicy(parsedValue(originList, '^https://app\\.example$,^http://localhost:'));
 const fieldsFor = (headers: Readonly<Record<string, string>>, line = 'GET /version') =>
   policy.answerHeaders(headOf(line, headers));
 const sameOrigin = ['Cross-Origin-Resource-Policy', 'same-origin'];

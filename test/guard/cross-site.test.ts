@@ -159,7 +159,7 @@ describe('the guard against pages of other sites', () => {
     for (const access of ['public', 'optional', 'caller'] as const)
       assert.equal(crossSite.judges({ access } as Mount), true);
     assert.equal(crossSite.judges({ access: 'probe' } as Mount), false);
-    const options = { corsAllowedOrigins: '' };
+    const options = { corsAllowedOrigins: { source: '', matches: () => false } };
     assert.equal(crossSite.create({ ...options, disableFilter: true }), undefined);
     assert.notEqual(crossSite.create({ ...options, disableFilter: false }), undefined);
   });

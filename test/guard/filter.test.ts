@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createFilterCheck } from '../../src/guard/filter.js';
-import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
+import { type RegexpList, regexpList } from '../../src/guard/regexp-list.js';
 import { Rejection } from '../../src/guard/rejection.js';
 import { optionTable } from '../../src/options/table.js';
 import { parseRequestTarget } from '../../src/request/request-path.js';
 import { assertLinear } from '../support/growth.js';
+import { parsedValue } from '../support/option-value.js';
 
 interface Rules {
   readonly acceptPaths?: string;
@@ -14,11 +15,7 @@ interface Rules {
   readonly serverPath?: string;
 }
 
-function compile(source: string): RegexpList {
-  const compiled = compileRegexpList('--flag', source);
-  assert.ok('list' in compiled);
-  return compiled.list;
-}
+const compile = (source: string): RegexpList => parsedValue(regexpList, source);
 
 /** The rule that rejects the request, if any; the rules are the defaults unless others are passed. */
 function judge(rules: Rules, method: string, raw: string): { rule: string; message: string } | undefined {

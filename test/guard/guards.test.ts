@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
@@ -18,6 +17,7 @@ import { optionOwners } from '../../src/options/table.js';
 import { RequestContext } from '../../src/request/context.js';
 import type { Mount } from '../../src/request/mount.js';
 import { createIdleMetrics } from '../support/proxy/metrics.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** V8's report of the scripts that ran. */
 interface Coverage {
@@ -25,6 +25,11 @@ interface Coverage {
 }
 
 type GuardName = (typeof guards)[number]['name'];
+
+/** What the guard `message` rejects, in its order. */
+const messageFaults = ['framing', 'target', 'host field'] as const;
+
+type Fault = GuardName | (typeof messageFaults)[number];
 
 const api: Mount = {
   route: '/api',
@@ -45,14 +50,14 @@ const { options } = parseOptions({
   env: {},
 });
 
-/** A request that each guard in `faults`, and no other, would reject or answer. */
+/** A request that each guard in `faults`, and no other, would reject or answer; and one of the faults of a message. */
 function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestContext {
-  const has = (name: GuardName) => faults.has(name);
+  const has = (name: Fault) => faults.has(name);
   const origin = has('preflight') ? 'app' : has('origin') ? 'evil' : undefined;
   const rawHeaders = [
     ...['Host', has('host') ? 'evil.example' : 'localhost'],
-    ...(has('Host field') ? ['Host', 'localhost'] : []),
-    ...(has('framing') ? ['Transfer-Encoding', 'gzip'] : []),
+    ...(has('host field') ? ['Host', 'localhost'] : []),
+    ...(has('framing') || has('message') ? ['Transfer-Encoding', 'gzip'] : []),
     ...(origin === undefined ? [] : ['Origin', `https://${origin}.example`]),
     ...(has('cross-site') ? ['Sec-Fetch-Site', 'cross-site'] : []),
     ...(has('claimed identity') ? ['X-Remote-User', 'root'] : []),
@@ -63,7 +68,7 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
   const method = has('preflight') ? 'OPTIONS' : has('filter') ? 'TRACE' : write;
   const namespace = has('namespaces') ? 'default' : 'team-a';
   const path = has('resources') ? 'pods/web/log' : 'configmaps?watch=true';
-  const target = `/api/v1/namespaces/${namespace}/${path}${has('request target') ? '\\' : ''}`;
+  const target = `/api/v1/namespaces/${namespace}/${path}${has('target') ? '\\' : ''}`;
   const socket = { remoteAddress: '127.0.0.1' };
   const reply = {
     header: () => reply,
@@ -136,6 +141,20 @@ describe('the list of guards', () => {
     }
   }
 
+  for (const upgrade of [false, true]) {
+    it(`begins with a guard that rejects ${upgrade ? 'an upgrade' : 'a plain request'} with each fault of its message`, async () => {
+      for (const fault of messageFaults) {
+        for (const authenticates of [false, true]) {
+          assert.equal(
+            await judge(new Set([fault, 'host', 'resources']), { upgrade, authenticates }),
+            'bad_request',
+            fault,
+          );
+        }
+      }
+    });
+  }
+
   it('has each name once, and each option of its guards once in the table', () => {
     const members = [...guards, ...answerRules];
     const names: readonly string[] = members.map(({ name }) => name);
@@ -166,9 +185,8 @@ describe('the list of guards', () => {
   });
 
   for (const file of ['guard/guards', 'options/table']) {
-    it(`is imported by ${file} without any large package`, async t => {
-      const directory = await mkdtemp(join(tmpdir(), 'coverage-'));
-      t.after(() => rm(directory, { recursive: true }));
+    it(`is imported by ${file} without any large package`, async () => {
+      const directory = temporaryFolder();
       const source = import.meta.resolve(
         `../../src/${file}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
       );

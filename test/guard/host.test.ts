@@ -1,19 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createHostCheck } from '../../src/guard/host.js';
-import { compileRegexpList } from '../../src/guard/regexp-list.js';
+import { rejectUncertainHost } from '../../src/guard/message.js';
+import { regexpList } from '../../src/guard/regexp-list.js';
 import { Rejection } from '../../src/guard/rejection.js';
-import { rejectUncertainHost } from '../../src/guard/request-target.js';
 import { RequestHead } from '../../src/http/request-head.js';
 import { optionTable } from '../../src/options/table.js';
 import { assertLinear } from '../support/growth.js';
+import { parsedValue } from '../support/option-value.js';
 
 function guardFor(
   source: string,
 ): (...rawHeaders: string[]) => { code: number; message: string } | undefined {
-  const compiled = compileRegexpList('--accept-hosts', source);
-  assert.ok('list' in compiled);
-  const guard = createHostCheck(compiled.list);
+  const guard = createHostCheck(parsedValue(regexpList, source));
   return (...rawHeaders) => {
     try {
       const head = new RequestHead({ method: 'GET', rawHeaders });

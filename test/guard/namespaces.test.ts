@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createNamespaceCheck } from '../../src/guard/namespaces.js';
-import { compileRegexpList } from '../../src/guard/regexp-list.js';
+import { wholeRegexpList } from '../../src/guard/regexp-list.js';
+import { parsedValue } from '../support/option-value.js';
 import { infoOf, rejectionOf } from './judged-request.js';
 import { uncertainSpellings } from './uncertain-spellings.js';
 
 function guardFor(source: string) {
-  const compiled = compileRegexpList('--accept-namespaces', source, { whole: true });
-  assert.ok('list' in compiled);
-  const guard = createNamespaceCheck(compiled.list);
+  const guard = createNamespaceCheck(parsedValue(wholeRegexpList, source));
   return {
     passes(line: string): void {
       for (let round = 0; round < 2; round++)

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { compileOriginList } from '../../src/guard/origin-list.js';
+import { originList } from '../../src/guard/origin-list.js';
 import { assertLinear } from '../support/growth.js';
+import { parsedValue } from '../support/option-value.js';
 
-function list(source: string) {
-  const compiled = compileOriginList('--cors-allowed-origins', source);
-  assert.ok('list' in compiled, JSON.stringify(compiled));
-  return compiled.list;
-}
+const list = (source: string) => parsedValue(originList, source);
 
 function allows(source: string, ...origins: string[]): void {
   for (const origin of origins) assert.equal(list(source).matches(origin), true, `${source} ${origin}`);
@@ -105,7 +102,7 @@ describe('a list of allowed origins', () => {
       '//app\\.example',
       '',
     ]) {
-      const compiled = compileOriginList('--cors-allowed-origins', `^https://fine\\.example$,${expression}`);
+      const compiled = originList.parse(`^https://fine\\.example$,${expression}`, '--cors-allowed-origins');
       assert.ok('problems' in compiled, expression);
       assert.equal(compiled.problems.length, 1);
       assert.match(
@@ -113,7 +110,7 @@ describe('a list of allowed origins', () => {
         /^--cors-allowed-origins: ".*" does not pin both ends of the host/,
       );
     }
-    assert.deepEqual(compileOriginList('--cors-allowed-origins', '^(:$'), {
+    assert.deepEqual(originList.parse('^(:$', '--cors-allowed-origins'), {
       problems: ['--cors-allowed-origins: "^(:$" is not a regular expression: missing closing ): `^(:$`'],
     });
   });

@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RE2JS } from 're2js';
-import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
+import { type RegexpList, regexpList, wholeRegexpList } from '../../src/guard/regexp-list.js';
 import { optionTable } from '../../src/options/table.js';
 import { assertLinear } from '../support/growth.js';
+import { parsedValue } from '../support/option-value.js';
 
-function compile(source: string): RegexpList {
-  const compiled = compileRegexpList('--flag', source);
-  assert.ok('list' in compiled, JSON.stringify(compiled));
-  return compiled.list;
-}
+const compile = (source: string): RegexpList => parsedValue(regexpList, source);
 
 /** kubectl's own rule: any expression of the list matches, anywhere in the text. */
 function matchesPlainly(source: string, text: string): boolean {
@@ -88,11 +85,11 @@ describe('a list of regular expressions', () => {
   });
 
   it('can require a match of the whole text, even with alternatives', () => {
-    const compiled = compileRegexpList('--flag', 'a|ab,^c$,x.*', { whole: true });
-    assert.ok('list' in compiled);
-    for (const text of ['a', 'ab', 'c', 'x', 'xyz']) assert.ok(compiled.list.matches(text), text);
-    for (const text of ['', 'b', 'aa', 'abc', 'cc', 'ax', 'x\n', 'a\n'])
-      assert.ok(!compiled.list.matches(text), text);
+    const list = parsedValue(wholeRegexpList, 'a|ab,^c$,x.*');
+    for (const text of ['a', 'ab', 'c', 'x', 'xyz']) assert.ok(list.matches(text), text);
+    for (const text of ['', 'b', 'aa', 'abc', 'cc', 'ax', 'x\n', 'a\n']) assert.ok(!list.matches(text), text);
+    const all = parsedValue(wholeRegexpList, '.*');
+    assert.deepEqual(['', 'abc', 'a\nb'].map(all.matches), [true, true, false]);
   });
 
   it('does not let . match a line break, like Go', () => {
@@ -123,7 +120,7 @@ describe('a list of regular expressions', () => {
   });
 
   it('names the flag and each expression that does not compile', () => {
-    assert.deepEqual(compileRegexpList('--accept-paths', 'fine,(,[a'), {
+    assert.deepEqual(regexpList.parse('fine,(,[a', '--accept-paths'), {
       problems: [
         '--accept-paths: "(" is not a regular expression: missing closing ): `(`',
         '--accept-paths: "[a" is not a regular expression: missing closing ]: `[a`',
@@ -133,7 +130,7 @@ describe('a list of regular expressions', () => {
 
   it('rejects expressions that Go rejects and JavaScript accepts', () => {
     for (const source of ['(?=a)', '(?<!a)b', '(a)\\1', 'a{1001}']) {
-      assert.ok('problems' in compileRegexpList('--flag', source), source);
+      assert.ok('problems' in regexpList.parse(source, '--flag'), source);
     }
   });
 });

@@ -83,7 +83,7 @@ it('a flag may have underscores for its dashes, as with kubectl', () => {
     '/tmp',
   ]);
   assert.deepEqual([problems, ignored], [[], ['--cache-dir']]);
-  assert.deepEqual([options.apiPrefix, options.rejectPaths], ['/x/', '']);
+  assert.deepEqual([options.apiPrefix, options.rejectPaths.source], ['/x/', '']);
 });
 
 kubectlTest(

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { parseOptions } from '../../src/options/parse.js';
 import { flagName, type OptionKey, type Options, optionKeys, optionTable } from '../../src/options/table.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 type Env = Record<string, string>;
 
@@ -31,10 +31,6 @@ describe('the defaults', () => {
       apiPrefix: '/',
       www: '',
       wwwPrefix: '/static/',
-      acceptHosts: '^localhost$,^127\\.0\\.0\\.1$,^\\[::1\\]$',
-      acceptPaths: '^.*',
-      rejectPaths: '^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach',
-      rejectMethods: '^$',
       disableFilter: false,
       // 0 there, which Go's dialer takes for 15 s.
       keepalive: 15_000,
@@ -62,6 +58,11 @@ describe('the defaults', () => {
     const options = optionsOf([]);
     const own = Object.keys(defaults).map(key => [key, options[key as keyof Options]]);
     assert.deepEqual(Object.fromEntries(own), defaults);
+    const { acceptHosts, acceptPaths, rejectPaths, rejectMethods } = options;
+    assert.equal(acceptHosts.source, '^localhost$,^127\\.0\\.0\\.1$,^\\[::1\\]$');
+    assert.equal(acceptPaths.source, '^.*');
+    assert.equal(rejectPaths.source, '^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach');
+    assert.equal(rejectMethods.source, '^$');
   });
 
   it('have the short letters of kubectl', () => {
@@ -95,7 +96,7 @@ describe('the command line', () => {
   });
 
   it('reads an empty value after the equals sign', () => {
-    assert.equal(optionsOf(['--reject-paths=']).rejectPaths, '');
+    assert.equal(optionsOf(['--reject-paths=']).rejectPaths.source, '');
     assert.equal(optionsOf(['--token', '']).token, '');
   });
 
@@ -410,7 +411,10 @@ describe('the environment', () => {
       else if (key === 'shareWatchesBuffer') assert.equal(value, 2 ** 21);
       else if (key === 'rejectResources') {
         assert.deepEqual(value, [{ resource: 'secrets', group: '*', subresource: undefined }]);
-      } else if (preset === '') assert.deepEqual([value].flat(), [text], name);
+      } else if (preset === '') {
+        const source = value instanceof Object && 'source' in value ? value.source : value;
+        assert.deepEqual([source].flat(), [text], name);
+      }
     }
   });
 
@@ -426,7 +430,7 @@ describe('the environment', () => {
   });
 
   it('may set an empty value', () => {
-    assert.equal(optionsOf([], { KUBE_API_PROXY_REJECT_PATHS: '' }).rejectPaths, '');
+    assert.equal(optionsOf([], { KUBE_API_PROXY_REJECT_PATHS: '' }).rejectPaths.source, '');
   });
 
   it('ignores the variables that Kubernetes sets for a Service called kube-api-proxy', () => {
@@ -466,8 +470,8 @@ describe('the configuration file', () => {
   it('may contain expressions as a list', () => {
     const text = "accept-hosts: ['^localhost$', '^gw\\.local$']\nreject-methods: []\n";
     const options = optionsOf(['--config=f'], {}, text);
-    assert.equal(options.acceptHosts, '^localhost$,^gw\\.local$');
-    assert.equal(options.rejectMethods, '');
+    assert.equal(options.acceptHosts.source, '^localhost$,^gw\\.local$');
+    assert.equal(options.rejectMethods.source, '');
   });
 
   it('keeps the spelling of a number if the option is a text', () => {
@@ -534,8 +538,7 @@ describe('the configuration file', () => {
   });
 
   describe('on disk', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'options-'));
-    after(() => rmSync(folder, { recursive: true }));
+    const folder = temporaryFolder();
 
     it('is read from the path in --config or KUBE_API_PROXY_CONFIG', () => {
       const file = join(folder, 'proxy.yaml');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { rejectAmbiguousTarget } from '../../src/guard/message.js';
 import { Rejection } from '../../src/guard/rejection.js';
-import { rejectAmbiguousTarget } from '../../src/guard/request-target.js';
 import { parseRequestTarget } from '../../src/request/request-path.js';
 import { assertLinear } from '../support/growth.js';
 

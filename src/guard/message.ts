@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import { isHttp2 } from '../http/http2-request.js';
+import type { RequestHead } from '../http/request-head.js';
 import type { RequestContext } from '../request/context.js';
-import type { Check, Guard } from './guard.js';
-import { everyMount } from './guard.js';
+import type { RequestTarget } from '../request/request-path.js';
+import { type Check, everyMount, type Guard } from './guard.js';
 import { Rejection } from './rejection.js';
 
 /**
@@ -14,13 +15,17 @@ const maxFields = 1000;
 /** Connections on which the end of a request is not certain: what follows may be a part of it. */
 const condemned = new WeakSet<Socket>();
 
-/** The end of a request is certain; otherwise its connection cannot be used any more. */
-export const framing = {
-  name: 'framing',
+/** A message has a certain end, one target and one host: two programs read it alike. */
+export const message = {
+  name: 'message',
   options: {},
   reasons: ['bad_request'],
   judges: everyMount,
-  create: (): Check => rejectUncertainFraming,
+  create: (): Check => request => {
+    rejectUncertainFraming(request);
+    rejectAmbiguousTarget(request.path.received);
+    rejectUncertainHost(request.head, request.raw.httpVersion);
+  },
 } as const satisfies Guard;
 
 /**
@@ -49,6 +54,27 @@ export function rejectUncertainFraming({ raw, head }: Pick<RequestContext, 'raw'
   }
   if (head.isUpgrade && head.hasBody) {
     throw condemn(socket, 'a request with an Upgrade header cannot have a body; send it without Upgrade');
+  }
+}
+
+/** Rejects a target with more than one reading: a rule could judge another request than the one that is carried out. */
+export function rejectAmbiguousTarget({ ambiguity }: RequestTarget): void {
+  if (ambiguity !== undefined) {
+    throw new Rejection(400, 'bad_request', `${ambiguity}; the request has more than one reading`);
+  }
+}
+
+/**
+ * Rejects more than one Host header, with HTTP/2's `:authority` counted as one. Also rejects none, except in HTTP/1.0 (RFC 9112, section
+ * 3.2).
+ */
+export function rejectUncertainHost({ hosts }: RequestHead, httpVersion: string): void {
+  if (hosts > 1) {
+    const what = httpVersion === '2.0' ? ':authority and Host that differ' : 'more than one Host header';
+    throw new Rejection(400, 'bad_request', `the request has ${what}`);
+  }
+  if (hosts === 0 && httpVersion !== '1.0') {
+    throw new Rejection(400, 'bad_request', 'the request has no Host header');
   }
 }
 

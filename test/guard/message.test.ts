@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
-import { rejectUncertainFraming } from '../../src/guard/framing.js';
+import { rejectUncertainFraming } from '../../src/guard/message.js';
 import { Rejection } from '../../src/guard/rejection.js';
 import { RequestHead } from '../../src/http/request-head.js';
 

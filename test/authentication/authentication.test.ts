@@ -53,7 +53,7 @@ function setUp(certificates?: RequestAuthenticator) {
       method('token_file', 'f'),
       method('token_review', 'r'),
     ],
-    { attempted: (name, result) => attempts.push(`${name} ${result}`) },
+    { attempted: (name, result) => void attempts.push(`${name} ${result}`) },
   );
   const authenticate = async (token?: string) =>
     (await authentication.authenticate(requestWith(token))).username;
@@ -94,7 +94,7 @@ describe('the methods of authentication', () => {
         method('token_file', 'f'),
         method('token_review', 'r'),
       ],
-      { attempted: (_name, result) => attempts.push({ result }) },
+      { attempted: (_name, result) => void attempts.push({ result }) },
     );
     assert.equal(await authentication.identify(requestWith()), undefined);
     assert.equal(attempts.length, 0);

@@ -1,17 +1,10 @@
 import { Counter, type Registry } from 'prom-client';
 
 /** The metrics of the audit log. */
-export interface AuditMetrics {
-  /** An event was made. */
-  recorded(): void;
-  /** Writing or reopening the file failed; the log tries again. */
-  failed(): void;
-  /** How many events were lost because too many waited for the file. */
-  dropped(events: number): void;
-}
+export type AuditMetrics = ReturnType<typeof createAuditMetrics>;
 
 /** Adds the metrics to a registry. They start at 0. */
-export function createAuditMetrics(registry: Registry): AuditMetrics {
+export function createAuditMetrics(registry: Registry) {
   const registers = [registry];
   const events = new Counter({
     name: 'kube_api_proxy_audit_events_total',
@@ -29,8 +22,11 @@ export function createAuditMetrics(registry: Registry): AuditMetrics {
     registers,
   });
   return {
+    /** An event was made. */
     recorded: () => events.inc(),
+    /** Writing or reopening the file failed; the log tries again. */
     failed: () => errors.inc(),
-    dropped: count => dropped.inc(count),
+    /** How many events were lost because too many waited for the file. */
+    dropped: (count: number) => dropped.inc(count),
   };
 }

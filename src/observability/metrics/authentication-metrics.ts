@@ -10,30 +10,14 @@ const impersonationResults = ['allowed', 'refused', 'error'] as const;
 type ImpersonationResult = (typeof impersonationResults)[number];
 
 /** The metrics of callers' authentication. */
-export interface AuthenticationMetrics {
-  /** @param method The method that recognized the credential; `none` if no method did. */
-  attempted(method: string, result: AuthenticationResult): void;
-  /** A token was looked up in the cache of earlier results. */
-  cacheAsked(isHit: boolean): void;
-  /** A TokenReview took this many seconds. */
-  reviewed(seconds: number): void;
-  /** A caller asked to act as another user. */
-  impersonated(result: ImpersonationResult): void;
-  /** The changed file of --token-auth-file was read, and could be used or not. */
-  tokenFileReloaded(isUsable: boolean): void;
-  /** The same of --authentication-config. */
-  authenticationConfigReloaded(isUsable: boolean): void;
-}
+export type AuthenticationMetrics = ReturnType<typeof createAuthenticationMetrics>;
 
 /**
  * Adds the metrics to a registry. They start at 0.
  *
  * @param names The names of the methods.
  */
-export function createAuthenticationMetrics(
-  registry: Registry,
-  names: readonly string[],
-): AuthenticationMetrics {
+export function createAuthenticationMetrics(registry: Registry, names: readonly string[]) {
   const methods = [...names, 'none'];
   const registers = [registry];
   const attempts = new Counter({
@@ -90,11 +74,18 @@ export function createAuthenticationMetrics(
   misses.inc(0);
 
   return {
-    attempted: (method, result) => counters.get(method)?.[result]?.inc(),
-    cacheAsked: isHit => (isHit ? hits : misses).inc(),
-    reviewed: seconds => reviews.observe(seconds),
-    impersonated: result => impersonations.inc({ result }),
-    tokenFileReloaded: isUsable => reloads.inc({ result: isUsable ? 'success' : 'failure' }),
-    authenticationConfigReloaded: isUsable => configReloads.inc({ result: isUsable ? 'success' : 'failure' }),
+    /** @param method The method that recognized the credential; `none` if no method did. */
+    attempted: (method: string, result: AuthenticationResult) => counters.get(method)?.[result]?.inc(),
+    /** A token was looked up in the cache of earlier results. */
+    cacheAsked: (isHit: boolean) => (isHit ? hits : misses).inc(),
+    /** A TokenReview took this many seconds. */
+    reviewed: (seconds: number) => reviews.observe(seconds),
+    /** A caller asked to act as another user. */
+    impersonated: (result: ImpersonationResult) => impersonations.inc({ result }),
+    /** The changed file of --token-auth-file was read, and could be used or not. */
+    tokenFileReloaded: (isUsable: boolean) => reloads.inc({ result: isUsable ? 'success' : 'failure' }),
+    /** The same of --authentication-config. */
+    authenticationConfigReloaded: (isUsable: boolean) =>
+      configReloads.inc({ result: isUsable ? 'success' : 'failure' }),
   };
 }

@@ -2,30 +2,10 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ClusterLabel } from './cluster-label.js';
 
 /** The metrics of one cluster's credentials. */
-export interface CredentialMetrics {
-  /** A source got another credential, or failed to get one. */
-  refreshed(source: string, result: 'success' | 'failure'): void;
-  /** The API server answered 401 to a request with the proxy's own credential. */
-  unauthorized(): void;
-  /** Sets when the credential in use expires. Undefined means that this is not known, and removes the sample. */
-  expires(source: string, at: Date | undefined): void;
-  /** Sets when the client certificate in use expires. Undefined means that there is none, and removes the sample. */
-  clientCertificateExpires(at: Date | undefined): void;
-}
-
-/** The metrics of all clusters' credentials. */
-export interface AllCredentialMetrics {
-  /** The metrics of one cluster. From this call on, its counters whose labels are known are at 0. */
-  ofCluster(cluster: string): CredentialMetrics;
-  /** Changed files of the configuration were read, and could be used or not. */
-  reloaded(isUsable: boolean): void;
-}
+export type CredentialMetrics = ReturnType<ReturnType<typeof createCredentialMetrics>['ofCluster']>;
 
 /** Adds the metrics of credentials to a registry, and those of the configuration that they come from. */
-export function createCredentialMetrics(
-  registry: Registry,
-  clusterLabel: ClusterLabel,
-): AllCredentialMetrics {
+export function createCredentialMetrics(registry: Registry, clusterLabel: ClusterLabel) {
   const registers = [registry];
   const refreshes = new Counter({
     name: 'kube_api_proxy_credential_refreshes_total',
@@ -66,24 +46,31 @@ export function createCredentialMetrics(
   for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
 
   return {
-    ofCluster(cluster) {
+    /** The metrics of one cluster. From this call on, its counters whose labels are known are at 0. */
+    ofCluster(cluster: string) {
       const labels = clusterLabel.of(cluster);
       unauthorized.inc(labels, 0);
       certificateExpiration.remove(labels);
       return {
-        refreshed: (source, result) => refreshes.inc({ ...labels, source, result }),
+        /** A source got another credential, or failed to get one. */
+        refreshed: (source: string, result: 'success' | 'failure') =>
+          refreshes.inc({ ...labels, source, result }),
+        /** The API server answered 401 to a request with the proxy's own credential. */
         unauthorized: () => unauthorized.inc(labels),
-        expires(source, at) {
+        /** Sets when the credential in use expires. Undefined means that this is not known, and removes the sample. */
+        expires(source: string, at: Date | undefined) {
           if (at === undefined) expiration.remove({ ...labels, source });
           else expiration.set({ ...labels, source }, at.getTime() / 1000);
         },
-        clientCertificateExpires(at) {
+        /** Sets when the client certificate in use expires. Undefined means that there is none, and removes the sample. */
+        clientCertificateExpires(at: Date | undefined) {
           if (at === undefined) certificateExpiration.remove(labels);
           else certificateExpiration.set(labels, at.getTime() / 1000);
         },
       };
     },
-    reloaded(isUsable) {
+    /** Changed files of the configuration were read, and could be used or not. */
+    reloaded(isUsable: boolean) {
       reloads.inc({ result: isUsable ? 'success' : 'failure' });
       lastReload.set(isUsable ? 1 : 0);
     },

@@ -5,17 +5,10 @@ const abuseReasons = ['resets', 'controls'] as const;
 export type AbuseReason = (typeof abuseReasons)[number];
 
 /** The metrics of the TLS listener. */
-export interface ListenerMetrics {
-  /** Sets when the listener's certificate expires. */
-  certificateExpires(at: Date): void;
-  /** Changed files were read, and could be used or not. */
-  reloaded(isUsable: boolean): void;
-  /** The proxy ended an HTTP/2 connection because its client sent too many of these. */
-  http2Abused(reason: AbuseReason): void;
-}
+export type ListenerMetrics = ReturnType<typeof createListenerMetrics>;
 
 /** Adds the metrics to a registry. */
-export function createListenerMetrics(registry: Registry): ListenerMetrics {
+export function createListenerMetrics(registry: Registry) {
   const registers = [registry];
   const expiration = new Gauge({
     name: 'kube_api_proxy_serving_certificate_expiration_timestamp_seconds',
@@ -38,8 +31,11 @@ export function createListenerMetrics(registry: Registry): ListenerMetrics {
   expiration.remove();
   for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
   return {
-    certificateExpires: at => expiration.set(at.getTime() / 1000),
-    http2Abused: reason => abuses.inc({ reason }),
-    reloaded: isUsable => reloads.inc({ result: isUsable ? 'success' : 'failure' }),
+    /** Sets when the listener's certificate expires. */
+    certificateExpires: (at: Date) => expiration.set(at.getTime() / 1000),
+    /** The proxy ended an HTTP/2 connection because its client sent too many of these. */
+    http2Abused: (reason: AbuseReason) => abuses.inc({ reason }),
+    /** Changed files were read, and could be used or not. */
+    reloaded: (isUsable: boolean) => reloads.inc({ result: isUsable ? 'success' : 'failure' }),
   };
 }

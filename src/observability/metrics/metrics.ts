@@ -1,50 +1,18 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { type AuditMetrics, createAuditMetrics } from './audit-metrics.js';
-import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
+import { createAuditMetrics } from './audit-metrics.js';
+import { createAuthenticationMetrics } from './authentication-metrics.js';
 import type { ClusterLabel } from './cluster-label.js';
-import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
-import { createListenerMetrics, type ListenerMetrics } from './listener-metrics.js';
-import { createRequestMetrics, type StartRequest } from './request-metrics.js';
-import { createSharedWatchMetrics, type SharedWatchMetrics } from './shared-watch-metrics.js';
-import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
+import { createCredentialMetrics } from './credential-metrics.js';
+import { createListenerMetrics } from './listener-metrics.js';
+import { createRequestMetrics } from './request-metrics.js';
+import { createSharedWatchMetrics } from './shared-watch-metrics.js';
+import { type ConnectionCounts, createTrafficMetrics } from './traffic-metrics.js';
 
 /** The proxy's own metrics. */
-export interface Metrics {
-  /**
-   * The metrics of one cluster's requests and credentials. Call this once for each name.
-   *
-   * @param name A context's name; empty for requests that go to no API server.
-   */
-  ofCluster(name: string): ClusterMetrics;
-  /** A request was rejected before its cluster was known. */
-  rejected(reason: string): void;
-  /** Changed files of the configuration were read, and could be used or not. */
-  reloaded(isUsable: boolean): void;
-  /** The audit log. */
-  readonly audit: AuditMetrics;
-  /** The TLS listener. */
-  readonly listener: ListenerMetrics;
-  /** Authentication of callers. */
-  readonly authentication: AuthenticationMetrics;
-  /** Bytes and upstream connections. */
-  readonly traffic: TrafficMetrics;
-  /** Watches that several clients share. */
-  readonly sharedWatches: SharedWatchMetrics;
-  /** The process had an uncaught error. */
-  uncaught(): void;
-  /** All metrics, in the order of a scrape. It writes them in Prometheus' text format 0.0.4. */
-  readonly registry: Registry;
-}
+export type Metrics = ReturnType<typeof createMetrics>;
 
 /** The metrics of one cluster. */
-export interface ClusterMetrics {
-  readonly requestStarted: StartRequest;
-  /** A guard rejected a request. */
-  rejected(reason: string): void;
-  /** A request failed on the way to the API server or back. */
-  upstreamError(reason: string): void;
-  readonly credentials: CredentialMetrics;
-}
+export type ClusterMetrics = ReturnType<Metrics['ofCluster']>;
 
 /** The requests that count towards a limit now, and the number of users who sent those that count towards a per-user limit. */
 export interface SharesInUse {
@@ -91,7 +59,7 @@ const misnamed = [
 ];
 
 /** Metrics in a registry of their own. */
-export function createMetrics(options: MetricsOptions): Metrics {
+export function createMetrics(options: MetricsOptions) {
   const registry = new Registry();
   const registers = [registry];
 
@@ -152,30 +120,40 @@ export function createMetrics(options: MetricsOptions): Metrics {
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision });
   for (const name of misnamed) registry.removeSingleMetric(name);
   const credentials = createCredentialMetrics(registry, clusterLabel);
-  const createClusterMetrics: Metrics['ofCluster'] = name => {
+  /**
+   * The metrics of one cluster's requests and credentials. Call this once for each name.
+   *
+   * @param name A context's name; empty for requests that go to no API server.
+   */
+  const ofCluster = (name: string) => {
     const labels = clusterLabel.of(name);
     // Each series starts at 0: rate() and increase() do not see a counter's first appearance.
     for (const reason of options.rejectionReasons) rejections.inc({ ...labels, reason }, 0);
     for (const reason of options.upstreamErrorReasons) upstreamErrors.inc({ ...labels, reason }, 0);
     return {
       requestStarted: requestMetrics(name),
-      rejected: reason => rejections.inc({ ...labels, reason }),
-      upstreamError: reason => upstreamErrors.inc({ ...labels, reason }),
+      /** A guard rejected a request. */
+      rejected: (reason: string) => rejections.inc({ ...labels, reason }),
+      /** A request failed on the way to the API server or back. */
+      upstreamError: (reason: string) => upstreamErrors.inc({ ...labels, reason }),
       credentials: credentials.ofCluster(name),
     };
   };
   const nowhere = clusterLabel.of('');
 
   return {
-    ofCluster: createClusterMetrics,
-    rejected: reason => rejections.inc({ ...nowhere, reason }),
+    ofCluster,
+    /** A request was rejected before its cluster was known. */
+    rejected: (reason: string) => rejections.inc({ ...nowhere, reason }),
     reloaded: credentials.reloaded,
     audit: createAuditMetrics(registry),
     listener: createListenerMetrics(registry),
     authentication: createAuthenticationMetrics(registry, options.authenticationMethods),
     traffic: createTrafficMetrics(registry, options.connections, clusterLabel),
     sharedWatches: createSharedWatchMetrics(registry),
+    /** The process had an uncaught error. */
     uncaught: () => uncaught.inc(),
+    /** All metrics, in the order of a scrape. It writes them in Prometheus' text format 0.0.4. */
     registry,
   };
 }

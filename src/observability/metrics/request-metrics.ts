@@ -1,8 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { builtInResources } from '../../kubernetes/built-in-resources.js';
 import type { RequestInfo, Scope } from '../../kubernetes/request-info.js';
 import type { ClusterLabel } from './cluster-label.js';
 import { BatchedCounter, Histogram } from './hot-metrics.js';
-import { type KnownResource, KnownResources, other } from './known-resources.js';
 
 /** One request that is being served. */
 export interface RequestMetrics {
@@ -34,8 +34,10 @@ interface RequestLabels {
 
 const requestLabelNames = ['verb', 'group', 'version', 'resource', 'subresource', 'scope'] as const;
 
-const scopes: readonly Scope[] = ['', 'cluster', 'namespace', 'resource'];
-const resourceVerbs = [
+/** The label value for everything unknown. */
+const other = 'other';
+
+const resourceVerbs: ReadonlySet<string> = new Set([
   'get',
   'list',
   'watch',
@@ -44,15 +46,56 @@ const resourceVerbs = [
   'patch',
   'delete',
   'deletecollection',
-  'connect',
-];
-const methods = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options'];
-const resourceVerbIndex: ReadonlyMap<string, number> = new Map(
-  resourceVerbs.map((verb, index) => [verb, index]),
-);
-const methodIndex: ReadonlyMap<string, number> = new Map(methods.map((method, index) => [method, index]));
+]);
+const methods: ReadonlySet<string> = new Set(['get', 'head', 'post', 'put', 'patch', 'delete', 'options']);
 
-const nonResource: KnownResource = { group: '', version: '', resource: '', subresource: '', known: true };
+/** How many resources and subresources can be learnt. All further ones are `other`. */
+const mostLearnt = 1_000;
+// In Kubernetes, names of groups, versions, resources and subresources are DNS labels and subdomains.
+const legalName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+/**
+ * The resources and subresources that exist, for labels. Kubernetes' own are known from the start, others once the API server has answered
+ * a request for them with success: names that a client made up get 403 or 404. A resource is never forgotten, so the number of resources,
+ * and of metric series made from them, has an upper limit.
+ */
+export class KnownResources {
+  readonly #known = new Set<string>();
+  #learnt = 0;
+
+  constructor() {
+    for (const [groupVersion, resources] of Object.entries(builtInResources)) {
+      const [apiVersion = '', apiGroup = ''] = groupVersion.split('/').reverse();
+      for (const entry of resources.split(/\s+/)) {
+        const [resource = '', subresources = ''] = entry.split('/');
+        for (const subresource of ['', ...subresources.split(',')]) {
+          this.#known.add(keyOf({ apiGroup, apiVersion, resource, subresource }));
+        }
+      }
+    }
+  }
+
+  has(info: ResourceNames): boolean {
+    return this.#known.has(keyOf(info));
+  }
+
+  /** The API server has answered this resource request with success. */
+  learn(info: ResourceNames): void {
+    if (this.#learnt >= mostLearnt || this.has(info)) return;
+    const { apiGroup, apiVersion, resource, subresource } = info;
+    const names = [apiVersion, resource, ...[apiGroup, subresource].filter(name => name !== '')];
+    if (!names.every(name => name !== other && legalName.test(name))) return;
+    this.#learnt += 1;
+    this.#known.add(keyOf(info));
+  }
+}
+
+type ResourceNames = Pick<RequestInfo, 'apiGroup' | 'apiVersion' | 'resource' | 'subresource'>;
+
+/** No name contains a slash. */
+function keyOf({ apiGroup, apiVersion, resource, subresource }: ResourceNames): string {
+  return `${apiGroup}/${apiVersion}/${resource}/${subresource}`;
+}
 
 /** Begins the metrics of one request. */
 export type StartRequest = (info: RequestInfo) => RequestMetrics;
@@ -119,7 +162,19 @@ export function createRequestMetrics(
 
   return cluster => {
     const resources = new KnownResources();
-    const seriesOf = createRequestLabels(resources, labels => createSeries(labels, cluster));
+    const made = new Map<string, ReturnType<typeof createSeries>>();
+    /** All requests with the same labels share one series, so that only the first one allocates. */
+    const seriesOf = (info: RequestInfo) => {
+      const verb = verbOf(info);
+      const own = `${verb} ${info.scope} ${keyOf(info)}`;
+      const known = made.get(own);
+      if (known !== undefined) return known;
+      const isKnown = !info.isResourceRequest || resources.has(info);
+      const key = isKnown ? own : `${verb} ${info.scope}`;
+      const series = made.get(key) ?? createSeries(labelsOf(verb, info, isKnown), cluster);
+      made.set(key, series);
+      return series;
+    };
     return info => {
       const labelled = seriesOf(info);
       const lasting = info.isLongRunning;
@@ -146,43 +201,16 @@ export function createRequestMetrics(
 }
 
 /**
- * Returns what `create` has made for a request's labels. All requests with the same labels share one result, so that only the first one
- * allocates. The verb is that of RequestInfo; it is `connect` for exec, attach, portforward and proxy, and the lower-case method for
- * non-resource paths. Each unknown field is `other`.
+ * The verb is that of RequestInfo; it is `connect` for exec, attach, portforward and proxy, and the lower-case method for non-resource
+ * paths.
  */
-function createRequestLabels<T>(
-  knownResources: KnownResources,
-  create: (labels: RequestLabels) => T,
-): (info: RequestInfo) => T {
-  const cache = new Map<KnownResource, T[]>();
-
-  return info => {
-    const resource = info.isResourceRequest ? knownResources.find(info) : nonResource;
-    const verb = verbIndex(info);
-    const { scope } = info;
-    const index = (verb + 1) * scopes.length + scopes.indexOf(scope);
-    let made = cache.get(resource);
-    if (made === undefined) {
-      made = [];
-      cache.set(resource, made);
-    }
-    let result = made[index];
-    if (result === undefined) {
-      result = create({
-        verb: (info.isResourceRequest ? resourceVerbs : methods)[verb] ?? other,
-        group: resource.group,
-        version: resource.version,
-        resource: resource.resource,
-        subresource: resource.subresource,
-        scope,
-      });
-      made[index] = result;
-    }
-    return result;
-  };
+function verbOf({ isResourceRequest, isConnect, verb }: RequestInfo): string {
+  if (isConnect) return 'connect';
+  return (isResourceRequest ? resourceVerbs : methods).has(verb) ? verb : other;
 }
 
-function verbIndex(info: RequestInfo): number {
-  if (!info.isResourceRequest) return methodIndex.get(info.verb) ?? -1;
-  return resourceVerbIndex.get(info.isConnect ? 'connect' : info.verb) ?? -1;
+function labelsOf(verb: string, info: RequestInfo, isKnown: boolean): RequestLabels {
+  const { scope, apiGroup: group, apiVersion: version, resource, subresource } = info;
+  if (isKnown) return { verb, group, version, resource, subresource, scope };
+  return { verb, group: other, version: other, resource: other, subresource: other, scope };
 }

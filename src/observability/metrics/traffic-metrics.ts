@@ -17,20 +17,7 @@ export interface ConnectionCounts {
 }
 
 /** The metrics of bytes and of connections to the API server. */
-export interface TrafficMetrics {
-  /** Bytes from and to a client, including heads and framing; counted when the request ends. */
-  transferred(leg: Leg, received: number, sent: number): void;
-  /**
-   * A connection to the API server was opened. The arguments are the milliseconds of the TCP connect (through a proxy: with its tunnel) and
-   * of the TLS handshake.
-   */
-  connected(connect: number, tls: number | undefined): void;
-  /** Milliseconds from sending a request to the first byte of its answer. */
-  firstByte(duration: number): void;
-  longRunningEnded(reason: EndReason): void;
-  /** A connection was switched to this protocol, which the Upgrade field of the 101 names. */
-  upgraded(protocol: string): void;
-}
+export type TrafficMetrics = ReturnType<typeof createTrafficMetrics>;
 
 const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const firstByteBuckets = [
@@ -42,7 +29,7 @@ export function createTrafficMetrics(
   registry: Registry,
   connections: () => ReadonlyMap<string, ConnectionCounts>,
   clusterLabel: ClusterLabel,
-): TrafficMetrics {
+) {
   const registers = [registry];
   const received = new Counter({
     name: 'kube_api_proxy_request_bytes_total',
@@ -118,17 +105,24 @@ export function createTrafficMetrics(
   const connectPhase = connectDurations.labels({ phase: 'connect' });
   const tlsPhase = connectDurations.labels({ phase: 'tls' });
   return {
-    transferred(leg, bytesReceived, bytesSent) {
+    /** Bytes from and to a client, including heads and framing; counted when the request ends. */
+    transferred(leg: Leg, bytesReceived: number, bytesSent: number) {
       legs[leg].received.add(bytesReceived);
       legs[leg].sent.add(bytesSent);
     },
-    connected(connect, tls) {
+    /**
+     * A connection to the API server was opened. The arguments are the milliseconds of the TCP connect (through a proxy: with its tunnel) and
+     * of the TLS handshake.
+     */
+    connected(connect: number, tls: number | undefined) {
       connectPhase.observe(connect / 1000);
       if (tls !== undefined) tlsPhase.observe(tls / 1000);
     },
-    firstByte: duration => firstBytes.observe(duration / 1000),
-    longRunningEnded: reason => ended.inc({ reason }),
-    upgraded: protocol => upgrades.inc({ protocol: protocolLabel(protocol) }),
+    /** Milliseconds from sending a request to the first byte of its answer. */
+    firstByte: (duration: number) => firstBytes.observe(duration / 1000),
+    longRunningEnded: (reason: EndReason) => ended.inc({ reason }),
+    /** A connection was switched to this protocol, which the Upgrade field of the 101 names. */
+    upgraded: (protocol: string) => upgrades.inc({ protocol: protocolLabel(protocol) }),
   };
 }
 

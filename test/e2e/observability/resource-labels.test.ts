@@ -121,7 +121,7 @@ test('an upgrade for a name that the API server does not have is other, with eit
   }
   await eventuallyPasses(async () => {
     const samples = await scrapeOwn(port);
-    assert.equal(sumOf(samples, requests, { resource: 'pods', subresource: 'other', code: '404' }), 4);
+    assert.equal(sumOf(samples, requests, { resource: 'other', subresource: 'other', code: '404' }), 4);
     assert.equal(sumOf(samples, requests, { subresource: 'invented' }), 0);
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
-import { KnownResources } from '../../../src/observability/metrics/known-resources.js';
+import { KnownResources } from '../../../src/observability/metrics/request-metrics.js';
 import { projectFile } from '../../support/project.js';
 
 interface GroupVersionResources {
@@ -36,7 +36,7 @@ describe('the resources known from the start', () => {
         for (const { resource, subresources = [] } of resources) {
           for (const suffix of ['', ...subresources.map(({ subresource }) => `/name/${subresource}`)]) {
             assert.equal(
-              known.find(info(`${prefix}/${resource}${suffix}`)).known,
+              known.has(info(`${prefix}/${resource}${suffix}`)),
               true,
               `${prefix}/${resource}${suffix}`,
             );
@@ -64,52 +64,33 @@ describe('the resources known from the start', () => {
       '/api/v1/constructor',
       '/api/v1//pods',
     ]) {
-      assert.equal(known.find(info(path)).known, false, path);
+      assert.equal(known.has(info(path)), false, path);
     }
-  });
-
-  it('are found as one object for every request, with "other" in each unknown field', () => {
-    const known = new KnownResources();
-    const places = [
-      ['/api/v1/namespaces/a/pods/p/log', ['', 'v1', 'pods', 'log']],
-      ['/api/v1/pods/p/made-up', ['', 'v1', 'pods', 'other']],
-      ['/api/v1/made-up', ['', 'v1', 'other', '']],
-      ['/api/v1/made-up/m/status', ['', 'v1', 'other', 'other']],
-      ['/apis/apps/v9/deployments', ['apps', 'other', 'other', '']],
-      ['/apis/made.up/v1/pods/p/log', ['other', 'other', 'other', 'other']],
-    ] as const;
-    for (const [path, fields] of places) {
-      const { group, version, resource, subresource } = known.find(info(path));
-      assert.deepEqual([group, version, resource, subresource], fields, path);
-    }
-    assert.equal(known.find(info('/api/v1/pods')), known.find(info('/api/v1/namespaces/x/pods/y')));
-    assert.equal(known.find(info('/apis/a/b/c')), known.find(info('/apis/x/y/z/name')));
   });
 });
 
 describe('a resource that the API server has answered with success', () => {
   const widget = '/apis/example.com/v1alpha1/namespaces/d/widgets/w';
 
-  it('is known from then on, with its group and version, but not its other subresources', () => {
+  it('is known from then on in its group and version, but not its subresources', () => {
     const known = new KnownResources();
-    assert.equal(known.find(info(widget)).known, false);
+    assert.equal(known.has(info(widget)), false);
     known.learn(info(widget));
-    const { group, version, resource, subresource } = known.find(info(widget));
-    assert.deepEqual([group, version, resource, subresource], ['example.com', 'v1alpha1', 'widgets', '']);
-    assert.equal(known.find(info('/apis/example.com/v1alpha1/widgets')), known.find(info(widget)));
-    assert.equal(known.find(info(`${widget}/status`)).known, false);
-    assert.equal(known.find(info('/apis/example.com/v1/widgets')).known, false);
+    assert.equal(known.has(info(widget)), true);
+    assert.equal(known.has(info('/apis/example.com/v1alpha1/widgets')), true);
+    assert.equal(known.has(info(`${widget}/status`)), false);
+    assert.equal(known.has(info('/apis/example.com/v1/widgets')), false);
     known.learn(info(`${widget}/status`));
-    assert.equal(known.find(info(`${widget}/status`)).known, true);
-    assert.equal(known.find(info(`${widget}/scale`)).known, false);
+    assert.equal(known.has(info(`${widget}/status`)), true);
+    assert.equal(known.has(info(`${widget}/scale`)), false);
   });
 
   it('is the only one that is then known', () => {
     const known = new KnownResources();
     known.learn(info(`${widget}/status`));
-    assert.equal(known.find(info('/apis/example.com/v1alpha1/gadgets')).resource, 'other');
-    assert.equal(known.find(info('/apis/example.org/v1alpha1/widgets')).group, 'other');
-    assert.equal(known.find(info('/api/v1/widgets')).resource, 'other');
+    assert.equal(known.has(info('/apis/example.com/v1alpha1/gadgets')), false);
+    assert.equal(known.has(info('/apis/example.org/v1alpha1/widgets')), false);
+    assert.equal(known.has(info('/api/v1/widgets')), false);
   });
 
   it('is not known if its names are none of Kubernetes, "other" among them', () => {
@@ -122,12 +103,12 @@ describe('a resource that the API server has answered with success', () => {
         `/apis/example.com/v1/widgets/w/${name}`,
       ]) {
         known.learn(info(path));
-        assert.equal(known.find(info(path)).known, false, path);
+        assert.equal(known.has(info(path)), false, path);
       }
     }
     // A path that names no resource.
     known.learn(info('/apis/example.com/v1/watch'));
-    assert.equal(known.find(info('/apis/example.com/v1/watch')).known, false);
+    assert.equal(known.has(info('/apis/example.com/v1/watch')), false);
   });
 
   it('is one of a thousand at most, each in a group of its own or not; Kubernetes’ own stay known', () => {
@@ -140,11 +121,10 @@ describe('a resource that the API server has answered with success', () => {
       for (let number = 0; number < 3_000; number += 1) known.learn(info(pathOf(number)));
       // One more time changes nothing.
       known.learn(info(pathOf(0)));
-      const isKnown = Array.from({ length: 3_000 }, (_, number) => known.find(info(pathOf(number))).known);
+      const isKnown = Array.from({ length: 3_000 }, (_, number) => known.has(info(pathOf(number))));
       assert.deepEqual([isKnown.indexOf(false), isKnown.lastIndexOf(true)], [1_000, 999]);
-      const { group, resource } = known.find(info('/apis/example2999.com/v1/widgets'));
-      assert.deepEqual([group, resource], ['other', 'other']);
-      assert.equal(known.find(info('/api/v1/pods')).known, true);
+      assert.equal(known.has(info('/apis/example2999.com/v1/widgets')), false);
+      assert.equal(known.has(info('/api/v1/pods')), true);
     }
   });
 });

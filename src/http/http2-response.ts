@@ -13,44 +13,6 @@ const connectionSpecific: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** Fields for which node:http2 throws if they have two values. */
-const singleValue: ReadonlySet<string> = new Set([
-  'access-control-allow-credentials',
-  'access-control-max-age',
-  'access-control-request-method',
-  'age',
-  'authorization',
-  'content-encoding',
-  'content-language',
-  'content-length',
-  'content-location',
-  'content-md5',
-  'content-range',
-  'content-type',
-  'date',
-  'dnt',
-  'etag',
-  'expires',
-  'from',
-  'host',
-  'if-match',
-  'if-modified-since',
-  'if-none-match',
-  'if-range',
-  'if-unmodified-since',
-  'last-modified',
-  'location',
-  'max-forwards',
-  'proxy-authorization',
-  'range',
-  'referer',
-  'retry-after',
-  'tk',
-  'upgrade-insecure-requests',
-  'user-agent',
-  'x-content-type-options',
-]);
-
 const nothing = Buffer.alloc(0);
 
 /**
@@ -139,7 +101,10 @@ export class Http2Response extends Http2ServerResponse {
   }
 }
 
-/** Headers in the form of node:http2, with names in lower case. They come from an object, or from name, value, name, value, … */
+/**
+ * Headers in the form of node:http2, with names in lower case. They come from an object, or from name, value, name, value, … Lines of the
+ * same name become one list (RFC 9110, section 5.3), except for Set-Cookie: for many names, node:http2 refuses two lines.
+ */
 function toFields(headers: unknown): OutgoingHttpHeaders {
   const fields: OutgoingHttpHeaders = Object.create(null);
   const flat = Array.isArray(headers) ? headers : Object.entries(headers ?? {}).flat(1);
@@ -149,7 +114,7 @@ function toFields(headers: unknown): OutgoingHttpHeaders {
     const before = fields[name] as string | string[] | undefined;
     if (connectionSpecific.has(name)) continue;
     if (before === undefined) fields[name] = value;
-    else if (!singleValue.has(name)) fields[name] = [before, value].flat();
+    else if (name === 'set-cookie') fields[name] = [before, value].flat();
     else if (before !== value) fields[name] = `${before}, ${value}`;
   }
   return fields;

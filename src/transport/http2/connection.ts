@@ -7,17 +7,19 @@ import type { Dial } from '../dial/dial.js';
 import { brokenOff } from '../http1/reset.js';
 import type { BodySink, OutgoingRequest } from '../round-trip.js';
 import {
+  connectionWindow,
   errorCode,
   flag,
   frame,
   frameType,
   goawayFrame,
+  greeting,
   Http2Error,
   headersFrames,
   rstStreamFrame,
+  settingsAck,
   windowUpdateFrame,
 } from './frames.js';
-import { connectionWindow, greeting, type Negotiated, settingsAck } from './greeting.js';
 import type { HeaderFields } from './header-block.js';
 import { requestFields } from './heads.js';
 import { Heartbeat } from './heartbeat.js';
@@ -32,6 +34,9 @@ import { StreamTable } from './stream-table.js';
  * connection (500 in Envoy, 1000 in Node). So a client that causes many resets must not cost other clients their streams.
  */
 const mostResets = 200;
+/** The protocol that the TLS handshake (ALPN) chose for a connection. */
+type Negotiated = 'h2' | 'http/1.1';
+
 /** The most bytes of answers (to PING and SETTINGS) that may wait for an API server that does not read them. */
 const maxUnread = 1 << 20;
 

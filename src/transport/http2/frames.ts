@@ -57,7 +57,19 @@ export const frameHeaderLength = 9;
 /** The longest payload in bytes: every receiver must accept it (RFC 9113, section 4.2), and the proxy allows no longer one. */
 export const maxFrameLength = 16 * 1024;
 /** The bytes that a client sends before its first frame (RFC 9113, section 3.4). */
-export const connectionPreface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+const connectionPreface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+
+/**
+ * A stream's receive window in bytes. If a client does not read, at most this many bytes wait here, and the other streams of the connection
+ * continue.
+ */
+export const streamWindow = 256 * 1024;
+/**
+ * The connection's receive window in bytes, for all streams together. The proxy reads these bytes at once, even if the client of a stream
+ * is slow.
+ */
+export const connectionWindow = 16 * 1024 * 1024;
+const initialWindow = 65_535;
 
 /** The bytes of one frame. */
 export function frame(type: number, flags: number, streamId: number, payload: Buffer): Buffer {
@@ -70,7 +82,7 @@ export function frame(type: number, flags: number, streamId: number, payload: Bu
   return bytes;
 }
 
-export function settingsFrame(settings: readonly (readonly [id: number, value: number])[]): Buffer {
+function settingsFrame(settings: readonly (readonly [id: number, value: number])[]): Buffer {
   const payload = Buffer.allocUnsafe(settings.length * 6);
   for (const [index, [id, value]] of settings.entries()) {
     payload.writeUInt16BE(id, index * 6);
@@ -109,3 +121,18 @@ function uint32(value: number): Buffer {
   bytes.writeUInt32BE(value);
   return bytes;
 }
+
+/** The first bytes that a client sends (RFC 9113, section 3.4). The SETTINGS turn off the dynamic header table and server push. */
+export const greeting = Buffer.concat([
+  Buffer.from(connectionPreface),
+  settingsFrame([
+    [setting.headerTableSize, 0],
+    [setting.enablePush, 0],
+    [setting.initialWindowSize, streamWindow],
+    [setting.maxHeaderListSize, 1 << 20],
+  ]),
+  windowUpdateFrame(0, connectionWindow - initialWindow),
+]);
+
+/** The acknowledgement of the server's SETTINGS. */
+export const settingsAck = frame(frameType.settings, flag.ack, 0, Buffer.alloc(0));

@@ -1,14 +1,8 @@
 import { codedError } from '../../lib/coded-error.js';
 import type { BodySink, Lease, OutgoingRequest, ResponseSink } from '../round-trip.js';
-import { errorCode, Http2Error, malformed } from './frames.js';
+import { errorCode, Http2Error, malformed, streamWindow } from './frames.js';
 import type { HeaderFields } from './header-block.js';
 import { readHead, readTrailers } from './heads.js';
-
-/**
- * A stream's receive window in bytes. If a client does not read, at most this many bytes wait here, and the other streams of the connection
- * continue.
- */
-export const streamWindow = 256 * 1024;
 
 /** The connection that a stream belongs to. */
 export interface StreamOwner {

@@ -10,11 +10,7 @@ export const clusters = {
   access: 'caller',
   create({ clusterStates, apiPaths, tokenRules, hasOwnAuthority }) {
     return async ({ context }, reply) => {
-      reply.headers({
-        'Content-Type': 'application/json',
-        'Cache-Control': 'no-store',
-        'X-Content-Type-Options': 'nosniff',
-      });
+      reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
       const { root } = apiPaths;
       const states = (await clusterStates()).map(({ name, ...state }) => {
         return { name, path: apiPaths.of(name), ...state };

@@ -62,11 +62,6 @@ const pageHeaders = {
 /** The names of all other files contain a hash of their content. */
 const hashedHeaders = { 'Cache-Control': 'public, max-age=31536000, immutable' };
 
-const commonHeaders = {
-  'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
-};
-
 /** Reads all files of the page, half a megabyte in all. There are none if the page was not built. */
 export async function readExplorerFiles(folder = built): Promise<ExplorerFiles> {
   const names = await readdir(folder).catch((): string[] => []);
@@ -85,7 +80,7 @@ export async function readExplorerFiles(folder = built): Promise<ExplorerFiles> 
         if (identity === undefined || gzip === undefined || br === undefined) throw new Error(name);
         const headers = {
           'Content-Type': types[extname(name)] as string,
-          ...commonHeaders,
+          'Referrer-Policy': 'no-referrer',
           ...(isPage ? pageHeaders : hashedHeaders),
         };
         return [isPage ? '' : name, { headers, codings: { identity, gzip, br } }];

@@ -16,17 +16,8 @@ interface HealthAnswer {
   readonly body: string;
 }
 
-export interface Health {
-  /** Whether the process answers. `query` is the raw query string: `verbose` lists the checks, `exclude=NAME` (repeatable) omits one. */
-  livez(query: string): Promise<HealthAnswer>;
-  /** Whether requests can be served, with the same parameters. */
-  readyz(query: string): Promise<HealthAnswer>;
-  /**
-   * Starts all checks, waits at most 100 ms for them, and returns for each check whether its last completed run passed. A check that has
-   * never completed is left out.
-   */
-  results(): Promise<ReadonlyMap<string, boolean>>;
-}
+/** The health of the program. */
+export type Health = ReturnType<typeof createHealth>;
 
 /** Milliseconds to wait for the checks before results are returned: enough for a healthy API server, and far below a scrape's timeout. */
 const resultsTimeout = 100;
@@ -36,20 +27,23 @@ const resultsTimeout = 100;
  * only says that the process answers (`ping`), because a restart does not help if the API server is away. `warnings` are further lines of
  * readyz; they do not make it fail.
  */
-export function createHealth(
-  checks: readonly HealthCheck[],
-  warnings: () => readonly string[] = () => [],
-): Health {
+export function createHealth(checks: readonly HealthCheck[], warnings: () => readonly string[] = () => []) {
   const ping: HealthCheck = { name: 'ping', check: () => undefined };
   const readyzChecks = [ping, ...checks];
   return {
-    livez: query => answer('livez', [ping], query),
-    readyz: query => answer('readyz', readyzChecks, query, warnings()),
+    /** Whether the process answers. `query` is the raw query string: `verbose` lists the checks, `exclude=NAME` (repeatable) omits one. */
+    livez: (query: string) => answer('livez', [ping], query),
+    /** Whether requests can be served, with the same parameters. */
+    readyz: (query: string) => answer('readyz', readyzChecks, query, warnings()),
     results: createResults(checks),
   };
 }
 
-function createResults(checks: readonly HealthCheck[]): Health['results'] {
+/**
+ * Returns a function that starts all checks, waits at most 100 ms for them, and returns for each check whether its last completed run passed.
+ * A check that has never completed is left out.
+ */
+function createResults(checks: readonly HealthCheck[]): () => Promise<ReadonlyMap<string, boolean>> {
   const known = new Map<string, boolean>();
   const running = new Map<string, Promise<void>>();
   const run = async (check: HealthCheck): Promise<void> => {

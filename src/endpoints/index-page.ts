@@ -19,7 +19,6 @@ export const index = {
         'Content-Security-Policy':
           "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         'Referrer-Policy': 'no-referrer',
-        'X-Content-Type-Options': 'nosniff',
         Vary: 'Accept',
       });
       return wantsHtml ? html : text;

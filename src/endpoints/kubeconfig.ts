@@ -1,29 +1,25 @@
 import { stringify } from 'yaml';
 import type { CallerEntry } from '../kubeconfig/types.js';
-import type { Steps } from '../lib/steps.js';
+import { StatusError } from '../kubernetes/status.js';
+import { runInSlices, type Steps } from '../lib/steps.js';
+import type { KubeconfigFacts, OwnEndpoint } from './own-endpoint.js';
 
-/** One context of the kubeconfig. */
-export interface KubeconfigContext {
-  readonly name: string;
-  /** Path below the address, percent-encoded; empty, or with a slash at its beginning and none at its end. */
-  readonly path: string;
-  /** Empty if the context has none. */
-  readonly namespace: string;
-}
-
-/** The content of a kubeconfig for this proxy. */
-export interface KubeconfigFacts {
-  /** URL of the proxy without a final slash. */
-  readonly address: string;
-  /** The first one is the current context. */
-  readonly contexts: readonly KubeconfigContext[];
-  /** PEM of the authority of the proxy's certificate; undefined if it is not known. */
-  readonly authority: string | undefined;
-  /** One user for each authentication method that is on. */
-  readonly users: readonly CallerEntry[];
-  /** Whether contexts may be missing because the caller is not known. */
-  readonly isForStranger: boolean;
-}
+/** A kubeconfig for this proxy, with the address at which the caller reached it. */
+export const kubeconfig = {
+  name: 'kubeconfig',
+  title: 'a kubeconfig for clients of this proxy',
+  access: 'optional',
+  create({ kubeconfigFor }) {
+    return async ({ context }, reply) => {
+      const facts = kubeconfigFor(context);
+      if (facts === undefined) {
+        throw new StatusError(404, 'a kubeconfig needs a URL, and a Unix socket has none; set --public-url');
+      }
+      reply.headers({ 'Content-Type': 'application/yaml', 'Cache-Control': 'no-store' });
+      return runInSlices(kubeconfigOf(facts));
+    };
+  },
+} as const satisfies OwnEndpoint;
 
 const sharedUser = 'kube-api-proxy';
 

@@ -1,10 +1,10 @@
 import type { RouteHandlerMethod } from 'fastify';
 import type { ClusterState } from '../clusters/states.js';
+import type { CallerEntry } from '../kubeconfig/types.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Operation, RequestContext } from '../request/context.js';
 import type { Destination, Mount } from '../request/mount.js';
 import type { Health } from './health.js';
-import type { KubeconfigFacts } from './kubeconfig.js';
 
 /** The parts of the program that endpoints need for their answers. */
 export interface OwnEndpointParts {
@@ -41,6 +41,29 @@ interface TokenRules {
   readonly sandboxesProxiedPages: boolean;
   /** Whether a token is valid in all clusters. If not, it is meant for one cluster, and that cluster's API server sees it. */
   readonly sharesTokens: boolean;
+}
+
+/** One context of the kubeconfig. */
+export interface KubeconfigContext {
+  readonly name: string;
+  /** Path below the address, percent-encoded; empty, or with a slash at its beginning and none at its end. */
+  readonly path: string;
+  /** Empty if the context has none. */
+  readonly namespace: string;
+}
+
+/** The content of a kubeconfig for this proxy. */
+export interface KubeconfigFacts {
+  /** URL of the proxy without a final slash. */
+  readonly address: string;
+  /** The first one is the current context. */
+  readonly contexts: readonly KubeconfigContext[];
+  /** PEM of the authority of the proxy's certificate; undefined if it is not known. */
+  readonly authority: string | undefined;
+  /** One user for each authentication method that is on. */
+  readonly users: readonly CallerEntry[];
+  /** Whether contexts may be missing because the caller is not known. */
+  readonly isForStranger: boolean;
 }
 
 /** One path at which the proxy itself answers a GET. */

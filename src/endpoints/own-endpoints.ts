@@ -1,7 +1,7 @@
 import { clusters } from './clusters.js';
 import { explorer } from './explorer.js';
 import { index } from './index-page.js';
-import { kubeconfig } from './kubeconfig-endpoint.js';
+import { kubeconfig } from './kubeconfig.js';
 import { metrics } from './metrics.js';
 import type { OwnEndpoint } from './own-endpoint.js';
 import { livez, readyz } from './probes.js';

@@ -15,11 +15,7 @@ function probe(name: 'livez' | 'readyz', title: string) {
     create({ health }: Pick<OwnEndpointParts, 'health'>): RouteHandlerMethod {
       return async (request, reply) => {
         const { code, body } = await health[name](queryOf(request.originalUrl));
-        reply.code(code).headers({
-          'Content-Type': 'text/plain; charset=utf-8',
-          'Cache-Control': 'no-cache, private',
-          'X-Content-Type-Options': 'nosniff',
-        });
+        reply.code(code).type('text/plain; charset=utf-8').header('Cache-Control', 'no-cache, private');
         return body;
       };
     },

@@ -34,11 +34,7 @@ export const rules = {
     return async ({ context }, reply) => {
       const requests = new URLSearchParams(context.path.received.query).getAll('request');
       if (requests.length === 0 || requests.length > mostRequests) throw new StatusError(400, usage);
-      reply.headers({
-        'Content-Type': 'application/json',
-        'Cache-Control': 'no-store',
-        'X-Content-Type-Options': 'nosniff',
-      });
+      reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
       return `${JSON.stringify({ requests: requests.map(answerTo) }, undefined, 2)}\n`;
     };
   },

@@ -1,5 +1,15 @@
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import { address, duration, port, text, type ValueType, valueType } from '../lib/value-type.js';
+import {
+  address,
+  bool,
+  duration,
+  optional,
+  optionalBaseUrl,
+  port,
+  text,
+  type ValueType,
+  valueType,
+} from '../lib/value-type.js';
 
 /** A path prefix. A missing leading or trailing slash is added. A prefix below `/-/` is rejected, because that path is the proxy's own. */
 const pathPrefix: ValueType<string> = valueType('PREFIX', value => {
@@ -53,6 +63,26 @@ const options = defineOptions('Listening', {
     type: duration,
     default: '5s',
     help: 'How long requests may take to finish after SIGTERM or SIGINT.',
+  },
+  publicUrl: {
+    type: optionalBaseUrl,
+    default: '',
+    help: 'URL at which clients reach the proxy, for /-/kubeconfig; by default that of each request.',
+  },
+  explorer: {
+    type: bool,
+    default: 'true',
+    help: 'Serve a page at /-/ui/ that shows the API in a browser. It never writes.',
+  },
+  adminPort: {
+    type: optional(port),
+    default: '',
+    help: 'Port of a second listener, with /metrics, /livez and /readyz of the proxy only; off by default.',
+  },
+  adminAddress: {
+    type: address,
+    default: '0.0.0.0',
+    help: 'IP address that --admin-port listens on.',
   },
 });
 

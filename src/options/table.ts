@@ -10,14 +10,12 @@ import { exposure } from './exposure.js';
 import { general } from './general.js';
 import { listening } from './listening.js';
 import { logging } from './logging.js';
-import { ownEndpoints } from './own-endpoints.js';
 import { sharedWatches } from './shared-watches.js';
 
 /** All parts that have options. This is the order of the options within a group of --help. */
 export const optionOwners = [
   listening,
   tls,
-  ownEndpoints,
   ...authenticationMethods,
   identity,
   ...guards,

@@ -1,5 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
 import type { Cluster } from '../clusters/cluster.js';
 import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
@@ -19,7 +21,7 @@ import { RelayReads } from './relay/relay-reads.js';
 /** If a client sends more bytes than this before the 101, its socket is paused. */
 const maxEarlyBytes = 64 * 1024;
 
-/** The client's socket, and the bytes that followed its request head. */
+/** The client's socket, and the bytes that followed its request head. Kept from Node's `upgrade` event until the handler needs them. */
 interface UpgradeSocket {
   readonly socket: Socket;
   readonly head: Buffer;
@@ -27,9 +29,30 @@ interface UpgradeSocket {
 
 const sockets = new WeakMap<IncomingMessage, UpgradeSocket>();
 
-/** Keeps the socket of Node's `upgrade` event until the handler needs it. */
-export function keepSocket(request: IncomingMessage, socket: Socket, head: Buffer): void {
-  sockets.set(request, { socket, head });
+/**
+ * Passes upgrade requests through the same hooks and routes as all other requests. Each gets an ordinary response, so that a rejection can
+ * be written and ends the connection. The handler may take over the socket instead.
+ */
+export function listenForUpgrades(app: FastifyInstance): void {
+  app.server.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
+    const socket = duplex as Socket;
+    // Node has removed its own listeners. Without one, a reset would end the process.
+    socket.on('error', () => socket.destroy());
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    try {
+      response.assignSocket(socket);
+    } catch {
+      // The request was pipelined behind one that has not been answered yet. No upgrade client does that.
+      socket.destroy();
+      return;
+    }
+    // Node has removed its own listener. Without one, a large rejection would wait forever.
+    socket.on('drain', () => response.emit('drain'));
+    response.once('finish', () => socket.destroySoon());
+    sockets.set(request, { socket, head });
+    app.routing(request, response);
+  });
 }
 
 /**

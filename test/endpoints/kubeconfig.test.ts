@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { type KubeconfigFacts, kubeconfigOf } from '../../src/endpoints/kubeconfig.js';
+import { kubeconfigOf } from '../../src/endpoints/kubeconfig.js';
+import type { KubeconfigFacts } from '../../src/endpoints/own-endpoint.js';
 import { runAtOnce } from '../../src/lib/steps.js';
 import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-document-'));
-after(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder();
 
 const token = { fields: { token: 'PASTE' }, isComplete: false, isPerCluster: false };
 const reviewed = { fields: { token: 'PASTE' }, isComplete: false, isPerCluster: true };

@@ -8,7 +8,7 @@ import type { StatusError } from '../../src/kubernetes/status.js';
 import { RequestRecord } from '../../src/observability/request-record.js';
 import type { ProxyContext } from '../../src/proxy/client-request.js';
 import { OpenStreams } from '../../src/proxy/open-streams.js';
-import { listenForUpgrades } from '../../src/proxy/upgrade-listener.js';
+import { listenForUpgrades } from '../../src/proxy/upgrade.js';
 import { RequestContext } from '../../src/request/context.js';
 import type { Mount } from '../../src/request/mount.js';
 import { proxyPlugin } from '../../src/server/api-routes.js';

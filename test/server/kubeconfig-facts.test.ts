@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
-import { addressFor } from '../../src/endpoints/own-address.js';
 import { RequestHead } from '../../src/http/request-head.js';
+import { addressFor } from '../../src/server/kubeconfig-facts.js';
 
 interface Asked {
   readonly host?: string;
@@ -16,7 +16,7 @@ function address({ host, socket, publicUrl = '', trustsHost = true, headers = []
   const rawHeaders = [...headers, ...(host === undefined ? [] : ['Host', host])];
   const raw = { socket: socket ?? { localAddress: '192.0.2.1', localPort: 8001 } } as IncomingMessage;
   const head = new RequestHead({ method: 'GET', rawHeaders });
-  return addressFor({ raw, head }, { publicUrl, trustsHost });
+  return addressFor({ raw, head }, { publicUrl, disableFilter: !trustsHost });
 }
 
 const bound = 'http://192.0.2.1:8001';

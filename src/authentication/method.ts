@@ -86,7 +86,10 @@ export interface TrustedIssuer {
 
 /** Finds out who sends a request, by a credential other than a bearer token (k8s.io/apiserver `authenticator.Request`). */
 export interface RequestAuthenticator {
-  /** The user; undefined if the request has no credential of this kind. Throws, or rejects, if the credential is invalid. */
+  /**
+   * The user; undefined if the request has no credential of this kind. Throws, or rejects, if the credential is invalid, or with an
+   * IdentityError for a user who may not act here.
+   */
   authenticateRequest(request: IncomingMessage): UserInfo | undefined | Promise<UserInfo | undefined>;
 }
 

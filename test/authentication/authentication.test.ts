@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
-import { admitUsersOf } from '../../src/authentication/admitted-users.js';
 import { type AskedMethod, Authentication } from '../../src/authentication/authentication.js';
-import { AuthenticationError, IdentityError } from '../../src/authentication/identity.js';
+import { AuthenticationError, admitUser, IdentityError } from '../../src/authentication/identity.js';
 import type { AuthenticationRequest, RequestAuthenticator } from '../../src/authentication/method.js';
 import { RequestHead } from '../../src/http/request-head.js';
 import { StatusError } from '../../src/kubernetes/status.js';
@@ -152,24 +150,11 @@ describe('the methods of authentication', () => {
   });
 
   it('do not let the user of a certificate who may not act here act as another user by a token', async () => {
-    const certificates = admitUsersOf(
-      { authenticateRequest: () => user('root', ['system:masters']) },
-      { allowed: new Set(), serviceAccounts: false },
-    );
-    const { authenticate } = setUp(certificates);
+    const rules = { allowed: new Set<string>(), serviceAccounts: false };
+    const { authenticate } = setUp({
+      authenticateRequest: () => admitUser(user('root', ['system:masters']), rules),
+    });
     await assert.rejects(async () => authenticate('f1'), IdentityError);
     await assert.rejects(async () => authenticate(), IdentityError);
-  });
-});
-
-describe('the users of client certificates', () => {
-  it('are admitted once per connection, and each request gets the same object', () => {
-    const carol = user('carol', ['dev']);
-    const rules = { allowed: new Set<string>(), serviceAccounts: false };
-    const { authenticateRequest } = admitUsersOf({ authenticateRequest: () => carol }, rules);
-    const request = {} as IncomingMessage;
-    const first = authenticateRequest(request) as UserInfo;
-    assert.deepEqual(first.groups, ['dev', 'system:authenticated']);
-    assert.equal(authenticateRequest(request), first);
   });
 });

@@ -27,23 +27,25 @@ interface Identity extends Validity {
  * the authorities still trusted.
  *
  * @param authorities The authorities that are trusted now.
+ * @param admit The user that requests are sent as, or throws. It is called once for each connection.
  * @param now Milliseconds since 1970.
  */
 export function createClientCertificateAuthenticator(
   authorities: () => ClientAuthorities | undefined,
+  admit: (user: UserInfo) => UserInfo,
   now: () => number = Date.now,
 ): RequestAuthenticator {
-  const identities = new WeakMap<Socket, Identity | AuthenticationError>();
+  const identities = new WeakMap<Socket, Identity | Error>();
   return {
     authenticateRequest({ socket }) {
       const peer = peerOf(socket);
       if (peer === undefined) return undefined;
       let identity = identities.get(socket);
       if (identity === undefined) {
-        identity = identify(peer);
+        identity = identify(peer, admit);
         identities.set(socket, identity);
       }
-      if (identity instanceof AuthenticationError) throw identity;
+      if (identity instanceof Error) throw identity;
       if (!includesAll(authorities(), peer.authorities)) {
         throw new AuthenticationError(
           'authorities were removed from --client-ca-file after the client certificate was verified',
@@ -59,7 +61,10 @@ export function createClientCertificateAuthenticator(
   };
 }
 
-function identify({ certificate, problem, authorities }: Peer): Identity | AuthenticationError {
+function identify(
+  { certificate, problem, authorities }: Peer,
+  admit: (user: UserInfo) => UserInfo,
+): Identity | Error {
   if (problem !== undefined) return new AuthenticationError(`the client certificate is rejected: ${problem}`);
   const validities = validitiesOf(certificate, authorities);
   if (validities === undefined) {
@@ -83,17 +88,19 @@ function identify({ certificate, problem, authorities }: Peer): Identity | Authe
     return new AuthenticationError('the client certificate has no CN');
   }
   const notAfter = Math.min(...validities.map(validity => validity.notAfter));
-  return {
-    user: {
-      username: username as string,
-      uid: undefined,
-      groups: groups as string[],
-      extra: new Map(),
-      expires: notAfter,
-    },
-    notBefore: Math.max(...validities.map(({ notBefore }) => notBefore)),
-    notAfter,
+  const notBefore = Math.max(...validities.map(validity => validity.notBefore));
+  const user = {
+    username: username as string,
+    uid: undefined,
+    groups: groups as string[],
+    extra: new Map(),
+    expires: notAfter,
   };
+  try {
+    return { user: admit(user), notBefore, notAfter };
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { text } from '../../lib/value-type.js';
+import { admitUser } from '../identity.js';
 import type { AuthenticationMethod } from '../method.js';
 
 const options = defineOptions('Authentication', {
@@ -33,17 +34,14 @@ export const clientCertificate = {
   isOn: ({ clientCaFile }) => clientCaFile !== '',
 
   async create(_options, { clientAuthorities, allowed }) {
-    const [{ createClientCertificateAuthenticator }, { admitUsersOf }] = await Promise.all([
-      import('./authenticator.js'),
-      import('../admitted-users.js'),
-    ]);
+    const { createClientCertificateAuthenticator } = await import('./authenticator.js');
     const rules = { allowed, serviceAccounts: false };
     const fields = {
       'client-certificate': 'PATH-OF-YOUR-CERTIFICATE',
       'client-key': 'PATH-OF-YOUR-KEY',
     };
     return {
-      authenticator: admitUsersOf(createClientCertificateAuthenticator(clientAuthorities), rules),
+      authenticator: createClientCertificateAuthenticator(clientAuthorities, user => admitUser(user, rules)),
       kubeconfigUsers: () => [{ fields, isComplete: false, isPerCluster: false }],
     };
   },

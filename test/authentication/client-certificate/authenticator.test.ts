@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
 import { createClientCertificateAuthenticator } from '../../../src/authentication/client-certificate/authenticator.js';
 import { toClientAuthorities } from '../../../src/authentication/client-certificate/authorities.js';
+import { IdentityError } from '../../../src/authentication/identity.js';
 import type { UserInfo } from '../../../src/kubernetes/user-info.js';
 import { serveTls } from '../../../src/server/listener/secure-server.js';
 import type { TlsFiles } from '../../../src/server/listener/tls-files.js';
@@ -18,6 +18,7 @@ import {
   createCertificateAuthority,
 } from '../../support/certificates/certificates.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
+import { listen } from '../../support/ports.js';
 
 const day = 86_400_000;
 
@@ -27,6 +28,8 @@ let server: Server;
 let port: number;
 let files: { current: TlsFiles };
 let now = Date.now();
+let admissions = 0;
+let lastUser: UserInfo | undefined;
 
 before(async () => {
   serving = await createCertificateAuthority();
@@ -47,11 +50,17 @@ before(async () => {
   };
   const authenticator = createClientCertificateAuthenticator(
     () => files.current.clientAuthorities,
+    user => {
+      admissions += 1;
+      if (user.username === 'root') throw new IdentityError('root may not act here');
+      return { ...user };
+    },
     () => now,
   );
   server = createServer((request, response) => {
     try {
       const user = authenticator.authenticateRequest(request) as UserInfo | undefined;
+      lastUser = user;
       response.end(JSON.stringify(user === undefined ? null : [user.username, user.groups]));
     } catch (error) {
       response.end(JSON.stringify((error as Error).message));
@@ -64,9 +73,7 @@ before(async () => {
     onHandshakeError: () => {},
     onAbuse: () => {},
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  port = (server.address() as AddressInfo).port;
+  port = await listen(server);
 });
 
 after(() => {
@@ -106,6 +113,21 @@ describe('a client certificate', () => {
     const session = await connectHttp2(port, serving.certificate, { cert: pair.certificate, key: pair.key });
     assert.deepEqual((await ask(session, '/')).json, ['jane', ['dev']]);
     session.destroy();
+  });
+
+  it('has its user admitted once for each connection, and each request gets the same object, or the same error', async () => {
+    const before = admissions;
+    for (const commonName of ['carol', 'root']) {
+      const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+      const pair = await authority.client({ commonName, organizations: [] });
+      const expected = commonName === 'root' ? 'root may not act here' : ['carol', []];
+      assert.deepEqual(await whoIs(pair, agent), expected);
+      const first = lastUser;
+      assert.deepEqual(await whoIs(pair, agent), expected);
+      assert.equal(lastUser, first);
+      agent.destroy();
+    }
+    assert.equal(admissions - before, 2);
   });
 
   it('is optional: without one there is no user', async () => {

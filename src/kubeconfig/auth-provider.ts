@@ -1,4 +1,5 @@
 import { issuerProblem } from '../lib/issuer-url.js';
+import { isObject, type JsonObject } from '../lib/json.js';
 import { readIdToken } from './id-token.js';
 import { type PemSource, resolvePemSource } from './pem-source.js';
 
@@ -37,23 +38,22 @@ type Fields = Partial<Record<(typeof textFields)[number], string>>;
 /**
  * Reads a user's auth-provider. The only supported one is oidc. As in client-go (`plugin/pkg/client/auth/oidc`), extra-scopes is ignored,
  * and idp-certificate-authority is relative to the working folder. Problems begin with `label`, which names the user. They quote only the
- * provider's name and the issuer, if it has no user.
+ * provider's name and the issuer, if it has no user. With problems, the result is incomplete or undefined.
  */
 export function parseOidcConfig(
-  authProvider: Readonly<Record<string, unknown>>,
+  authProvider: JsonObject,
   label: string,
-): { readonly config: OidcConfig } | { readonly problems: readonly string[] } {
-  const { name } = authProvider;
-  if (name !== 'oidc') return { problems: [`${label}: ${whyNot(name)}`] };
-  const config = authProvider['config'] ?? {};
-  if (typeof config !== 'object' || Array.isArray(config)) {
-    return { problems: [`${label}: config of the auth-provider is not a mapping`] };
-  }
-  const problems: string[] = [];
+  problems: string[],
+): OidcConfig | undefined {
   const report = (problem: string): void => {
     problems.push(`${label}: ${problem}`);
   };
-  const fields = readTexts(config as Readonly<Record<string, unknown>>, report);
+  const { name } = authProvider;
+  const config = authProvider['config'] ?? {};
+  if (name !== 'oidc') report(whyNot(name));
+  else if (!isObject(config)) report('config of the auth-provider is not a mapping');
+  if (name !== 'oidc' || !isObject(config)) return undefined;
+  const fields = readTexts(config, report);
   const { 'idp-issuer-url': issuer = '', 'client-id': clientId = '' } = fields;
   const { 'id-token': idToken = '', 'refresh-token': refreshToken = '' } = fields;
   // client-go would also send the secrets over http.
@@ -65,18 +65,15 @@ export function parseOidcConfig(
   if (idToken === '' && refreshToken === '') {
     report('the oidc auth-provider has neither an id-token nor a refresh-token; log in first');
   }
-  const authority = resolvePemSource(fields, 'idp-certificate-authority', { label, file: undefined });
-  if (authority !== undefined && 'problem' in authority) problems.push(authority.problem);
-  if (problems.length > 0) return { problems };
+  const owner = { label, file: undefined };
+  const certificateAuthority = resolvePemSource(fields, 'idp-certificate-authority', owner, problems);
   return {
-    config: {
-      issuer,
-      clientId,
-      clientSecret: fields['client-secret'] ?? '',
-      idToken,
-      refreshToken,
-      ...(authority === undefined || 'problem' in authority ? {} : { certificateAuthority: authority }),
-    },
+    issuer,
+    clientId,
+    clientSecret: fields['client-secret'] ?? '',
+    idToken,
+    refreshToken,
+    ...(certificateAuthority !== undefined && { certificateAuthority }),
   };
 }
 
@@ -88,7 +85,7 @@ function whyNot(name: unknown): string {
   return `the ${name} auth plugin has been removed from Kubernetes' clients; ${advice}`;
 }
 
-function readTexts(config: Readonly<Record<string, unknown>>, report: (problem: string) => void): Fields {
+function readTexts(config: JsonObject, report: (problem: string) => void): Fields {
   const fields: Fields = {};
   for (const field of textFields) {
     const value = config[field] ?? '';

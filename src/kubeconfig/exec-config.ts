@@ -23,13 +23,13 @@ export interface ExecConfig {
 /**
  * Reads a user's `exec` by client-go's rules (`clientcmd` validation and defaults). A command with a slash is relative to the kubeconfig's
  * folder. A plugin that needs a terminal is a problem, because a proxy has none. Problems begin with `label`, which names the user. They
- * quote no argument and no value of a variable.
+ * quote no argument and no value of a variable. With problems, the result is incomplete or undefined.
  */
 export function parseExecConfig(
   exec: Readonly<Record<string, unknown>>,
   { label, file }: { readonly label: string; readonly file: string | undefined },
-): { readonly config: ExecConfig } | { readonly problems: readonly string[] } {
-  const problems: string[] = [];
+  problems: string[],
+): ExecConfig | undefined {
   const report = (problem: string): void => {
     problems.push(`${label}: ${problem}`);
   };
@@ -49,16 +49,14 @@ export function parseExecConfig(
   const installHint = text('installHint');
   const provideClusterInfo = exec['provideClusterInfo'] ?? false;
   if (typeof provideClusterInfo !== 'boolean') report('exec.provideClusterInfo is not true or false');
-  if (problems.length > 0 || apiVersion === undefined) return { problems };
+  if (apiVersion === undefined) return undefined;
   return {
-    config: {
-      apiVersion,
-      command: command.includes('/') ? resolvePath(command, file) : command,
-      args,
-      env,
-      installHint,
-      provideClusterInfo: provideClusterInfo === true,
-    },
+    apiVersion,
+    command: command.includes('/') ? resolvePath(command, file) : command,
+    args,
+    env,
+    installHint,
+    provideClusterInfo: provideClusterInfo === true,
   };
 }
 

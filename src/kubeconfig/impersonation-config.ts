@@ -11,13 +11,13 @@ interface Stated<T> {
 /**
  * Resolves the impersonation by client-go's rules: --as and --as-uid win over the kubeconfig's values, --as-group replaces its list of
  * groups, and --as-user-extra replaces its values for each key. As in client-go, uid, groups and extra need a user. A value that no header
- * can carry unchanged is a problem here. client-go fails at each request, or trims the value.
+ * can carry unchanged is a problem here. client-go fails at each request, or trims the value. Undefined without a user.
  */
 export function resolveImpersonation(
   user: { readonly label: string; readonly value: AuthInfo },
   overrides: ImpersonationOverrides,
-): { readonly impersonation: Impersonation | undefined } | { readonly problems: readonly string[] } {
-  const problems: string[] = [];
+  problems: string[],
+): Impersonation | undefined {
   const name = firstSet(overrides.as, '--as', user.value.as, `as of ${user.label}`);
   const uid = firstSet(overrides.asUid, '--as-uid', user.value['as-uid'], `as-uid of ${user.label}`);
   const groups = resolveGroups(user, overrides);
@@ -34,15 +34,12 @@ export function resolveImpersonation(
       `${user.label} asks for a uid, groups or user-extra without impersonating a user; set as, or pass --as`,
     );
   }
-  if (problems.length > 0) return { problems };
-  if (name.value === '') return { impersonation: undefined };
+  if (name.value === '') return undefined;
   return {
-    impersonation: {
-      user: name.value,
-      ...(uid.value === '' ? {} : { uid: uid.value }),
-      groups: groups.value,
-      extra: new Map(Array.from(extra, ([key, { value }]) => [key, value])),
-    },
+    user: name.value,
+    ...(uid.value === '' ? {} : { uid: uid.value }),
+    groups: groups.value,
+    extra: new Map(Array.from(extra, ([key, { value }]) => [key, value])),
   };
 }
 

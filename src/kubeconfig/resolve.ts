@@ -2,7 +2,7 @@ import { parseOidcConfig } from './auth-provider.js';
 import { parseExecConfig } from './exec-config.js';
 import { resolveImpersonation } from './impersonation-config.js';
 import { isSet, type Overrides, overrideCluster, overrideUser } from './overrides.js';
-import { type PemSource, resolvePath, resolvePemSource } from './pem-source.js';
+import { resolvePath, resolvePemSource } from './pem-source.js';
 import { type Selected, selectEntries } from './selection.js';
 import { parseServerAddress } from './server-address.js';
 import type { AuthInfo, ClientConfig, Cluster, Kubeconfig, ServerAddress } from './types.js';
@@ -19,20 +19,21 @@ export function isMissingKubeconfig(problem: string): boolean {
  * are problems, returns all of them, one line each. Reads no files. As in client-go, no credential is sent over plain HTTP.
  */
 export function resolveClientConfig(
-  kubeconfig: Kubeconfig | undefined,
+  kubeconfig: Kubeconfig,
   overrides: Overrides,
 ): { readonly config: ClientConfig } | { readonly problems: readonly string[] } {
-  if ((kubeconfig?.files.length ?? 0) === 0 && !isSet(overrides.server)) {
-    const candidates = kubeconfig?.candidates.join(', ') ?? '';
+  if (kubeconfig.files.length === 0 && !isSet(overrides.server)) {
+    const candidates = kubeconfig.candidates.join(', ');
     const tried = candidates === '' ? '' : `looked for ${candidates}; `;
     return { problems: [`${noKubeconfig}${tried}pass --kubeconfig or --server`] };
   }
-  const selection = selectEntries(kubeconfig, overrides);
-  const problems = [...selection.problems];
+  const problems: string[] = [];
+  const selection = selectEntries(kubeconfig, overrides, problems);
+  const isSelected = problems.length === 0;
   const cluster = { ...selection.cluster, value: overrideCluster(selection.cluster.value, overrides) };
   const user = { ...selection.user, value: overrideUser(selection.user.value, overrides) };
 
-  const server = resolveServer(cluster, selection.problems.length === 0, overrides, problems);
+  const server = resolveServer(cluster, isSelected, overrides, problems);
   const isTls = server?.protocol !== 'http:';
   const hasCredentials = selection.hasUser || Object.keys(user.value).length > 0;
   if (isTls && !hasCredentials && selection.contextLabel !== undefined) {
@@ -40,10 +41,8 @@ export function resolveClientConfig(
   }
   const trust = resolveTrust(cluster, isTls, problems);
   const credentials = resolveCredentials(user, isTls, problems);
-  const impersonated = resolveImpersonation(user, overrides);
-  if ('problems' in impersonated) problems.push(...impersonated.problems);
-  if (server === undefined || 'problems' in impersonated || problems.length > 0) return { problems };
-  const { impersonation } = impersonated;
+  const impersonation = resolveImpersonation(user, overrides, problems);
+  if (server === undefined || problems.length > 0) return { problems };
   const proxyUrl = cluster.value['proxy-url'] ?? '';
   const identity = {
     ...(impersonation === undefined ? {} : { impersonation }),
@@ -83,10 +82,7 @@ function resolveTrust(
   | 'disableCompression'
   | 'execClusterConfig'
 > {
-  const certificateAuthority = take(
-    resolvePemSource(cluster.value, 'certificate-authority', cluster),
-    problems,
-  );
+  const certificateAuthority = resolvePemSource(cluster.value, 'certificate-authority', cluster, problems);
   const insecureSkipTlsVerify = cluster.value['insecure-skip-tls-verify'] ?? false;
   if (isTls && insecureSkipTlsVerify && certificateAuthority !== undefined) {
     problems.push(
@@ -118,8 +114,8 @@ function resolveCredentials(
     problems.push(`${user.label}: a token and a user name or password cannot be set at the same time`);
   }
   const known = problems.length;
-  const certificate = take(resolvePemSource(user.value, 'client-certificate', user), problems);
-  const key = take(resolvePemSource(user.value, 'client-key', user), problems);
+  const certificate = resolvePemSource(user.value, 'client-certificate', user, problems);
+  const key = resolvePemSource(user.value, 'client-key', user, problems);
   if (problems.length === known && (certificate === undefined) !== (key === undefined)) {
     problems.push(
       key === undefined
@@ -142,15 +138,9 @@ function resolveLogin(user: Selected<AuthInfo>, problems: string[]): Pick<Client
   if (exec !== undefined && authProvider !== undefined) {
     problems.push(`${user.label}: exec and auth-provider cannot be set at the same time`);
   }
-  const parsedExec = exec === undefined ? undefined : parseExecConfig(exec, user);
-  const parsedOidc = authProvider === undefined ? undefined : parseOidcConfig(authProvider, user.label);
-  for (const parsed of [parsedExec, parsedOidc]) {
-    if (parsed !== undefined && 'problems' in parsed) problems.push(...parsed.problems);
-  }
-  return {
-    ...(parsedExec !== undefined && 'config' in parsedExec ? { exec: parsedExec.config } : {}),
-    ...(parsedOidc !== undefined && 'config' in parsedOidc ? { oidc: parsedOidc.config } : {}),
-  };
+  const execConfig = exec && parseExecConfig(exec, user, problems);
+  const oidc = authProvider && parseOidcConfig(authProvider, user.label, problems);
+  return { ...(execConfig && { exec: execConfig }), ...(oidc && { oidc }) };
 }
 
 /** The cluster's extension for exec plugins (KEP-541). */
@@ -158,14 +148,4 @@ function execExtension(extensions: unknown): unknown {
   if (!Array.isArray(extensions)) return undefined;
   const entry: unknown = extensions.find(item => item?.name === 'client.authentication.k8s.io/exec');
   return (entry as { extension?: unknown } | undefined)?.extension;
-}
-
-/** The source; undefined if there is a problem, which is added to `problems`. */
-function take(
-  source: PemSource | { readonly problem: string } | undefined,
-  problems: string[],
-): PemSource | undefined {
-  if (source === undefined || !('problem' in source)) return source;
-  problems.push(source.problem);
-  return undefined;
 }

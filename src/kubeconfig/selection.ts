@@ -9,50 +9,48 @@ export interface Selected<T> {
   readonly file: string | undefined;
 }
 
-/** The cluster and user of a context. If there are problems, an entry may be empty. */
+/** The cluster and user of a context. With problems, an entry may be empty. */
 export interface Selection {
   readonly cluster: Selected<Cluster>;
   readonly user: Selected<AuthInfo>;
   /** Whether a context or a flag names the user. If not, only flags can authenticate. */
   readonly hasUser: boolean;
   readonly contextLabel: string | undefined;
-  readonly problems: readonly string[];
 }
 
 /**
  * Selects context, cluster and user: --cluster and --user win over the context's values, and --context over current-context. If a name does
  * not exist, the problem lists the existing ones. client-go ignores some of these cases.
  */
-export function selectEntries(kubeconfig: Kubeconfig | undefined, overrides: Overrides): Selection {
-  const problems: string[] = [];
-  const files = kubeconfig?.files.join(', ') ?? '';
+export function selectEntries(kubeconfig: Kubeconfig, overrides: Overrides, problems: string[]): Selection {
+  const files = kubeconfig.files.join(', ');
   const find = <T>(
-    entries: ReadonlyMap<string, Named<T>> | undefined,
+    entries: ReadonlyMap<string, Named<T>>,
     name: string | undefined,
     missing: (quoted: string) => string,
   ): Named<T> | undefined => {
     if (name === undefined) return undefined;
-    const entry = entries?.get(name);
+    const entry = entries.get(name);
     if (entry === undefined) problems.push(`${missing(JSON.stringify(name))} ${listNames(entries, files)}`);
     return entry;
   };
 
-  const contextName = textOrNone(overrides.context) ?? kubeconfig?.currentContext;
+  const contextName = textOrNone(overrides.context) ?? kubeconfig.currentContext;
   const contextSource = isSet(overrides.context) ? '--context' : 'current-context';
   const context = find(
-    kubeconfig?.contexts,
+    kubeconfig.contexts,
     contextName,
     name => `${contextSource}: there is no context ${name}`,
   );
   const contextLabel = context && `context ${JSON.stringify(contextName)} in ${context.file}`;
   if (contextName === undefined && !isSet(overrides.server) && !isSet(overrides.cluster)) {
-    problems.push(`no current-context; choose one with --context ${listNames(kubeconfig?.contexts, files)}`);
+    problems.push(`no current-context; choose one with --context ${listNames(kubeconfig.contexts, files)}`);
   }
 
   const clusterName = textOrNone(overrides.cluster) ?? textOrNone(context?.value.cluster);
   const clusterSource = isSet(overrides.cluster) ? '--cluster' : contextLabel;
   const cluster = find(
-    kubeconfig?.clusters,
+    kubeconfig.clusters,
     clusterName,
     name => `${clusterSource}: there is no cluster ${name}`,
   );
@@ -62,13 +60,12 @@ export function selectEntries(kubeconfig: Kubeconfig | undefined, overrides: Ove
 
   const userName = textOrNone(overrides.user) ?? textOrNone(context?.value.user);
   const userSource = isSet(overrides.user) ? '--user' : contextLabel;
-  const user = find(kubeconfig?.users, userName, name => `${userSource}: there is no user ${name}`);
+  const user = find(kubeconfig.users, userName, name => `${userSource}: there is no user ${name}`);
   return {
     cluster: select('cluster', clusterName, cluster),
     user: select('user', userName, user),
     hasUser: userName !== undefined,
     contextLabel,
-    problems,
   };
 }
 
@@ -76,8 +73,8 @@ function textOrNone(text: string | undefined): string | undefined {
   return isSet(text) ? text : undefined;
 }
 
-function listNames(entries: ReadonlyMap<string, unknown> | undefined, files: string): string {
-  const names = [...(entries?.keys() ?? [])].map(name => JSON.stringify(name));
+function listNames(entries: ReadonlyMap<string, unknown>, files: string): string {
+  const names = [...entries.keys()].map(name => JSON.stringify(name));
   const where = files === '' ? 'no kubeconfig' : files;
   return names.length === 0 ? `(${where} has none)` : `(${where} has ${names.join(', ')})`;
 }

@@ -1,21 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { Credential } from '../../src/credentials/credential.js';
 import type { CredentialEvents, CredentialSource } from '../../src/credentials/credential-source.js';
 import { prepareCredentialSource } from '../../src/credentials/select.js';
-import { parseExecConfig } from '../../src/kubeconfig/exec-config.js';
+import { type ExecConfig, parseExecConfig } from '../../src/kubeconfig/exec-config.js';
 import { loadKubeconfig } from '../../src/kubeconfig/load.js';
 import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
 import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'select-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 const tokenFile = join(folder, 'token');
 
@@ -134,12 +133,11 @@ describe('a source with state', () => {
     idToken: '',
     refreshToken: 'r',
   };
-  const parsed = parseExecConfig(
+  const exec = parseExecConfig(
     { apiVersion: 'client.authentication.k8s.io/v1', command: '/bin/login', interactiveMode: 'Never' },
     { label: 'user "test"', file: '/config' },
-  );
-  assert.ok('config' in parsed);
-  const exec = parsed.config;
+    [],
+  ) as ExecConfig;
 
   it('is kept by a reload that changes nothing of it', async () => {
     for (const given of [{ exec }, { oidc }]) {
@@ -170,19 +168,15 @@ describe('the credential of a kubeconfig', () => {
         const { certificate, key } = await ca.client();
         const contents = { server: 'https://localhost:6443', ca: ca.certificate, certificate, key };
         const file = await writeKubeconfig(contents, { format, credentials });
-        try {
-          const read = await loadKubeconfig({ flag: file.path, env: undefined, homedir: '/nowhere' }, path =>
-            readFileSync(path, 'utf8'),
-          );
-          assert.ok('kubeconfig' in read, JSON.stringify(read));
-          const resolved = resolveClientConfig(read.kubeconfig, {});
-          assert.ok('config' in resolved, JSON.stringify(resolved));
-          const { clientCertificate } = await loaded(resolved.config);
-          assert.equal(clientCertificate?.certificate.toString(), certificate);
-          assert.equal(clientCertificate?.key.toString(), key);
-        } finally {
-          await file.remove();
-        }
+        const read = await loadKubeconfig({ flag: file.path, env: undefined, homedir: '/nowhere' }, path =>
+          readFileSync(path, 'utf8'),
+        );
+        assert.ok('kubeconfig' in read, JSON.stringify(read));
+        const resolved = resolveClientConfig(read.kubeconfig, {});
+        assert.ok('config' in resolved, JSON.stringify(resolved));
+        const { clientCertificate } = await loaded(resolved.config);
+        assert.equal(clientCertificate?.certificate.toString(), certificate);
+        assert.equal(clientCertificate?.key.toString(), key);
       });
     }
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { describe, it } from 'node:test';
-import { parseOidcConfig } from '../../src/kubeconfig/auth-provider.js';
+import { type OidcConfig, parseOidcConfig } from '../../src/kubeconfig/auth-provider.js';
 import { createIdToken } from '../support/identities/oidc-issuer.js';
 
 const label = 'user "alice" in /home/alice/.kube/config';
@@ -15,8 +15,14 @@ const complete = {
 };
 
 function problemsOf(authProvider: Record<string, unknown>): readonly string[] {
-  const result = parseOidcConfig(authProvider, label);
-  return 'problems' in result ? result.problems : [];
+  const problems: string[] = [];
+  parseOidcConfig(authProvider, label, problems);
+  return problems;
+}
+
+function parsed(config: Record<string, unknown>): OidcConfig | undefined {
+  assert.deepEqual(problemsOf({ name: 'oidc', config }), []);
+  return parseOidcConfig({ name: 'oidc', config }, label, []);
 }
 
 const problemsWith = (config: Record<string, unknown>) =>
@@ -29,17 +35,15 @@ describe('an oidc auth-provider', () => {
       'extra-scopes': 'groups',
       'idp-certificate-authority-data': Buffer.from('pem').toString('base64'),
     };
-    assert.deepEqual(parseOidcConfig({ name: 'oidc', config }, label), {
-      config: {
-        issuer: 'https://issuer.example/realms/test',
-        clientId: 'kubernetes',
-        clientSecret: 'the-client-secret',
-        idToken,
-        refreshToken: 'the-refresh-token',
-        certificateAuthority: {
-          data: Buffer.from('pem'),
-          origin: `idp-certificate-authority-data of ${label}`,
-        },
+    assert.deepEqual(parsed(config), {
+      issuer: 'https://issuer.example/realms/test',
+      clientId: 'kubernetes',
+      clientSecret: 'the-client-secret',
+      idToken,
+      refreshToken: 'the-refresh-token',
+      certificateAuthority: {
+        data: Buffer.from('pem'),
+        origin: `idp-certificate-authority-data of ${label}`,
       },
     });
   });
@@ -47,15 +51,13 @@ describe('an oidc auth-provider', () => {
   it('needs no secret, and only one of the tokens', () => {
     const { 'client-secret': _, 'id-token': token, ...minimal } = complete;
     for (const config of [minimal, { ...minimal, 'refresh-token': null, 'id-token': token }]) {
-      assert.ok('config' in parseOidcConfig({ name: 'oidc', config }, label));
+      assert.ok(parsed(config));
     }
   });
 
   it('has its authority relative to the working folder, as in client-go', () => {
     const config = { ...complete, 'idp-certificate-authority': 'ca.crt' };
-    const result = parseOidcConfig({ name: 'oidc', config }, label);
-    assert.ok('config' in result);
-    assert.deepEqual(result.config.certificateAuthority, { file: resolve('ca.crt') });
+    assert.deepEqual(parsed(config)?.certificateAuthority, { file: resolve('ca.crt') });
   });
 
   it('has all its missing fields reported', () => {

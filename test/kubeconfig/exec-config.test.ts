@@ -6,16 +6,17 @@ const owner = { label: 'user "dev" in /home/dev/.kube/config', file: '/home/dev/
 const v1 = { apiVersion: 'client.authentication.k8s.io/v1', interactiveMode: 'Never' };
 
 function parsed(exec: Record<string, unknown>): ExecConfig {
-  const result = parseExecConfig({ ...v1, ...exec }, owner);
-  assert.ok('config' in result, JSON.stringify(result));
-  return result.config;
+  const problems: string[] = [];
+  const config = parseExecConfig({ ...v1, ...exec }, owner, problems);
+  assert.deepEqual(problems, []);
+  return config as ExecConfig;
 }
 
 function problemsOf(exec: Record<string, unknown>): string[] {
-  const result = parseExecConfig(exec, owner);
-  assert.ok('problems' in result, 'problems were expected');
-  for (const problem of result.problems) assert.ok(problem.startsWith(`${owner.label}: `), problem);
-  return result.problems.map(problem => problem.slice(owner.label.length + 2));
+  const problems: string[] = [];
+  parseExecConfig(exec, owner, problems);
+  for (const problem of problems) assert.ok(problem.startsWith(`${owner.label}: `), problem);
+  return problems.map(problem => problem.slice(owner.label.length + 2));
 }
 
 describe('the exec of a user', () => {

@@ -6,14 +6,13 @@ import type { AuthInfo } from '../../src/kubeconfig/types.js';
 
 const label = 'user "alice" in FILE';
 const resolved = (value: AuthInfo, overrides: ImpersonationOverrides = {}) => {
-  const result = resolveImpersonation({ label, value }, overrides);
-  assert.ok('impersonation' in result, JSON.stringify(result));
-  return result.impersonation;
+  assert.deepEqual(problems(value, overrides), []);
+  return resolveImpersonation({ label, value }, overrides, []);
 };
 const problems = (value: AuthInfo, overrides: ImpersonationOverrides = {}) => {
-  const result = resolveImpersonation({ label, value }, overrides);
-  assert.ok('problems' in result, JSON.stringify(result));
-  return result.problems;
+  const found: string[] = [];
+  resolveImpersonation({ label, value }, overrides, found);
+  return found;
 };
 
 const full: AuthInfo = {

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { inClusterKubeconfig } from '../../src/kubeconfig/in-cluster.js';
 import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
-const directory = mkdtempSync(join(tmpdir(), 'in-cluster-'));
-after(() => rmSync(directory, { recursive: true, force: true }));
+const directory = temporaryFolder();
 writeFileSync(join(directory, 'token'), 'a-token');
 
 const env = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443' };

@@ -33,17 +33,23 @@ function kubeconfig(entries: Entries = {}): Kubeconfig {
   };
 }
 
+/** What is loaded if there is no file. */
+const nothing: Kubeconfig = {
+  ...kubeconfig({ clusters: {}, users: {}, contexts: {}, currentContext: undefined }),
+  ...{ files: [], candidates: [] },
+};
+
 const withUser = (user: AuthInfo): Kubeconfig => kubeconfig({ users: { u: user } });
 const withCluster = (cluster: Cluster): Kubeconfig =>
   kubeconfig({ clusters: { k: { server: 'https://one:6443', ...cluster } } });
 
-function configOf(from: Kubeconfig | undefined, overrides: Overrides = {}): ClientConfig {
+function configOf(from: Kubeconfig, overrides: Overrides = {}): ClientConfig {
   const result = resolveClientConfig(from, overrides);
   assert.ok('config' in result, JSON.stringify(result));
   return result.config;
 }
 
-function problemsOf(from: Kubeconfig | undefined, overrides: Overrides = {}): readonly string[] {
+function problemsOf(from: Kubeconfig, overrides: Overrides = {}): readonly string[] {
   const result = resolveClientConfig(from, overrides);
   assert.ok('problems' in result, JSON.stringify(result));
   return result.problems;
@@ -142,8 +148,8 @@ describe('a context', () => {
 describe('a start without a kubeconfig', () => {
   it('needs only --server', () => {
     const config = { server: { ...server, hostname: 'x' }, insecureSkipTlsVerify: false, token: 't' };
-    assert.deepEqual(configOf(undefined, { server: 'https://x:6443', token: 't' }), config);
-    assert.deepEqual(configOf(undefined, { server: 'https://x:6443' }).token, undefined);
+    assert.deepEqual(configOf(nothing, { server: 'https://x:6443', token: 't' }), config);
+    assert.deepEqual(configOf(nothing, { server: 'https://x:6443' }).token, undefined);
   });
 
   it('reports which files were searched', () => {
@@ -153,11 +159,11 @@ describe('a start without a kubeconfig', () => {
       candidates: ['/a', '/b'],
     };
     assert.deepEqual(problemsOf(none), ['no kubeconfig: looked for /a, /b; pass --kubeconfig or --server']);
-    assert.deepEqual(problemsOf(undefined), ['no kubeconfig: pass --kubeconfig or --server']);
+    assert.deepEqual(problemsOf(nothing), ['no kubeconfig: pass --kubeconfig or --server']);
   });
 
   it('reports that --context does not exist', () => {
-    assert.deepEqual(problemsOf(undefined, { server: 'https://x', context: 'c' }), [
+    assert.deepEqual(problemsOf(nothing, { server: 'https://x', context: 'c' }), [
       '--context: there is no context "c" (no kubeconfig has none)',
     ]);
   });
@@ -270,7 +276,7 @@ describe('a user', () => {
     assert.deepEqual(problemsOf(withUser({ 'client-key-data': base64('K') })), [
       `user "u" in ${file} has a client-key but no client-certificate`,
     ]);
-    assert.deepEqual(problemsOf(undefined, { server: 'https://x', clientCertificate: 'c' }), [
+    assert.deepEqual(problemsOf(nothing, { server: 'https://x', clientCertificate: 'c' }), [
       'the user of the flags has a client-certificate but no client-key',
     ]);
   });

@@ -53,7 +53,7 @@ export interface Program {
   /** Begins the work in the background: warnings, the keys of an OpenID Connect issuer. Opens connections. */
   start(): void;
   /** From this call on, readyz fails. */
-  readonly beUnready: () => void;
+  beUnready(): void;
   /** Ends everything immediately. To let open requests finish, close the server first. */
   close(): Promise<void>;
 }
@@ -134,7 +134,7 @@ export async function createProgram(
   // This makes the counters of `/`, which start at 0.
   clusters.measured(cluster);
 
-  const shutdown = createShutdownCheck();
+  let isLeaving = false;
   const checksOf = createClusterChecks(authentication && (() => authentication.impersonated()));
   const { reachability, mayImpersonate } = checksOf(cluster);
   health = createHealth(
@@ -149,7 +149,12 @@ export async function createProgram(
       { name: 'upstream', check: () => reachability.answers() },
       ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
       ...(authentication?.checks ?? []),
-      { name: 'shutdown', check: shutdown.check },
+      {
+        name: 'shutdown',
+        check() {
+          if (isLeaving) throw new Error('the process is shutting down');
+        },
+      },
     ],
     () => [...unknownResources.warnings(), ...(authentication?.warnings() ?? [])],
   );
@@ -189,7 +194,9 @@ export async function createProgram(
         logger.warn({ reason: error.message }, 'callers cannot be impersonated');
       });
     },
-    beUnready: shutdown.begin,
+    beUnready() {
+      isLeaving = true;
+    },
     close: () => components.close(),
   };
 }
@@ -208,19 +215,6 @@ function connectionsOf({ used }: ClusterRegistry, openStreams: OpenStreams) {
       { ...cluster.connections, upgraded: openStreams.upgradedTo(cluster) },
     ]),
   );
-}
-
-/** A check of readyz that fails once the shutdown has begun. */
-function createShutdownCheck(): { check: () => void; begin: () => void } {
-  let leaving = false;
-  return {
-    check() {
-      if (leaving) throw new Error('the process is shutting down');
-    },
-    begin() {
-      leaving = true;
-    },
-  };
 }
 
 /** A request can impersonate only one user. */

@@ -4,7 +4,6 @@ import { methodsOn } from '../authentication/methods.js';
 import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
 import type { Clock } from '../lib/clock.js';
 import { describeFileError } from '../lib/file-problem.js';
-import { isObject } from '../lib/json.js';
 import { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
@@ -47,33 +46,27 @@ type Loading<Part> = Promise<Part | undefined | Problems>;
  */
 export async function loadParts(options: Options, parts: LoadingParts): Promise<LoadedParts | Problems> {
   const { components, cluster } = parts;
-  let listenerTls: Tls | undefined;
+  let tls: Tls | undefined;
   const loaded = await Promise.all([
     openCluster(cluster),
-    loadAuthentication(options, parts, () => listenerTls?.clientAuthorities),
+    loadAuthentication(options, parts, () => tls?.clientAuthorities),
     findFolder(options.www),
     loadTls(options, parts),
     loadAuditLog(options, parts),
   ]);
-  const [, authentication, www = '', tls, auditLog] = withoutProblems(loaded);
-  listenerTls = tls;
-  if (auditLog !== undefined) components.add(auditLog);
-  if (tls !== undefined) components.add(tls);
-  if (authentication !== undefined) components.add(authentication);
-  const failed = loaded.filter(isProblems);
-  if (failed.length > 0) return { problems: failed.flatMap(({ problems }) => problems) };
-  return { authentication, www, tls, auditLog };
-}
-
-function isProblems(part: unknown): part is Problems {
-  return isObject(part) && 'problems' in part;
-}
-
-/** The parts that could be loaded, each at its place. */
-function withoutProblems<Parts extends readonly unknown[]>(loaded: Parts) {
-  return loaded.map(part => (isProblems(part) ? undefined : part)) as {
-    [Index in keyof Parts]: Exclude<Parts[Index], Problems> | undefined;
+  const problems: string[] = [];
+  const take = <Part extends object>(part: Part | Problems | undefined): Part | undefined => {
+    if (part === undefined || !('problems' in part)) return part;
+    problems.push(...(part as Problems).problems);
+    return undefined;
   };
+  take(loaded[0]);
+  const authentication = take(loaded[1]);
+  const folder = take(loaded[2]);
+  tls = take(loaded[3]);
+  const auditLog = take(loaded[4]);
+  for (const part of [auditLog, tls, authentication]) if (part !== undefined) components.add(part);
+  return problems.length > 0 ? { problems } : { authentication, www: folder?.path ?? '', tls, auditLog };
 }
 
 async function openCluster(cluster: Cluster): Loading<never> {
@@ -102,13 +95,13 @@ async function loadAuthentication(
   });
 }
 
-async function findFolder(www: string): Loading<string> {
+async function findFolder(www: string): Loading<{ readonly path: string }> {
   if (www === '') return undefined;
   const isFolder = await stat(www).then(
     found => found.isDirectory(),
     () => false,
   );
-  return isFolder ? realpath(www) : { problems: [`--www: "${www}" is not a folder`] };
+  return isFolder ? { path: await realpath(www) } : { problems: [`--www: "${www}" is not a folder`] };
 }
 
 /** Loads the TLS listener only if it is used: with node:http2 it takes 4 % of a start. */

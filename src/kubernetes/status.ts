@@ -1,18 +1,5 @@
 /** The reasons of apimachinery's `metav1.StatusReason` that a proxy needs for its own answers. */
-type StatusReason =
-  | 'BadRequest'
-  | 'Unauthorized'
-  | 'Forbidden'
-  | 'NotFound'
-  | 'MethodNotAllowed'
-  | 'RequestEntityTooLarge'
-  | 'TooManyRequests'
-  | 'InternalError'
-  | 'BadGateway'
-  | 'ServiceUnavailable'
-  | 'Timeout';
-
-const reasons: Readonly<Record<number, StatusReason>> = {
+const reasons: Readonly<Record<number, string>> = {
   400: 'BadRequest',
   401: 'Unauthorized',
   403: 'Forbidden',
@@ -33,7 +20,8 @@ export interface Status {
   readonly metadata: Record<string, never>;
   readonly status: 'Failure';
   readonly message: string;
-  readonly reason: StatusReason | '';
+  /** Empty for a code without a name, as `metav1.StatusReasonUnknown` is. */
+  readonly reason: string;
   readonly details?: StatusDetails;
   readonly code: number;
 }
@@ -70,7 +58,7 @@ export class StatusError extends Error {
   }
 }
 
-/** A `Status` for an HTTP status code. The reason is empty for a code without a name, as `metav1.StatusReasonUnknown` is. */
+/** A `Status` for an HTTP status code. */
 export function createStatus(code: number, message: string, details?: StatusDetails): Status {
   return {
     kind: 'Status',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createRefusalLimit } from '../../src/credentials/refusal-limit.js';
+import { createRefusalLimit } from '../../src/credentials/renewed-source.js';
 import { ManualClock, unevenTimes } from '../support/manual-clock.js';
 
 /** The limit, and a function that asks it this number of seconds after the start. */

@@ -111,7 +111,6 @@ kubectlTest(
     const manifests = await render('gateway');
     const { args = [] } = proxyOf(only(manifests, 'Deployment').spec.template.spec);
     const files = await createServingFiles();
-    t.after(() => files.remove());
     const tokens = {
       [proxyToken]: serviceAccount('kube-api-proxy', 'kube-api-proxy'),
       dashboard: serviceAccount('dashboards', 'dashboard'),

@@ -29,24 +29,13 @@ export function openTunnel(
   const ready = proxy.protocol === 'https:' ? 'secureConnect' : 'connect';
   let settled = false;
 
-  const release = (): void => {
+  const done = (error: Error | null): void => {
+    if (settled) return;
     settled = true;
     clearTimeout(timer);
     socket.off(ready, onReady).off('error', onError).off('close', onClose).off('end', onClose);
-  };
-  const abandon = (): void => {
-    release();
-    socket.on('error', () => {}).destroy();
-  };
-  const done = (error: Error | null): void => {
-    if (settled) return;
-    if (error === null) {
-      release();
-      callback(null, socket);
-    } else {
-      abandon();
-      callback(error, null);
-    }
+    if (error !== null) socket.on('error', () => {}).destroy();
+    callback(error, error === null ? socket : null);
   };
   const fail = (code: string, message: string) => done(proxyUnusable(proxy, codedError(code, message)));
   const onReady = () => negotiate(socket, proxy, server, done);
@@ -60,20 +49,7 @@ export function openTunnel(
   });
   // With `allowHalfOpen`, a socket does not close when the proxy ends it.
   socket.once(ready, onReady).on('error', onError).once('close', onClose).once('end', onClose);
-  return {
-    destroy() {
-      if (settled) {
-        socket.destroy();
-        return;
-      }
-      abandon();
-      process.nextTick(
-        callback,
-        codedError('ECONNRESET', 'the connection was given up while connecting'),
-        null,
-      );
-    },
-  };
+  return socket;
 }
 
 function connectPlain({ hostname, port }: ProxyConfig): net.Socket {

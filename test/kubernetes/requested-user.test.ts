@@ -135,6 +135,12 @@ describe('the user whom a request names', () => {
 });
 
 describe('the message about what a caller may not impersonate', () => {
+  it('is never long, however long a name is', () => {
+    const [attribute] = requestedUser(['Impersonate-User', 'x'.repeat(60_000)])?.attributes ?? [];
+    const message = forbiddenMessage('alice', attribute ?? assert.fail(), '');
+    assert.ok(message.startsWith('users "xxx') && message.length < 1_200, String(message.length));
+  });
+
   it('has the words of the API server', () => {
     const core = { verb: 'impersonate', version: 'v1', group: '' } as const;
     const other = { ...core, group: 'authentication.k8s.io' };

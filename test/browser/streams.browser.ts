@@ -55,6 +55,28 @@ describe('a live list', () => {
     assert.equal(listsOf(configMaps), before);
   });
 
+  it('shows at once what has changed right before the API server ends the watch', async t => {
+    // Without bookmarks, which would make the page read the rows later.
+    const { server: quiet, proxy: own } = await startStack(t, { flags: ['--reject-paths='] });
+    const { page, go } = await openPage(t, browser, own.url);
+    await go(configMaps);
+    await page.getByText('live', { exact: true }).waitFor();
+    await until(() => quiet.openWatches.some(({ rawUrl }) => rawUrl.startsWith(configMaps)));
+    // After a watch that has lasted, the next one begins at once, and here before changed rows are read.
+    await page.evaluate(`{
+      const { now } = Date;
+      Date.now = () => now() + 10_000;
+      const { setTimeout: wait } = window;
+      window.setTimeout = (run, time, ...rest) => wait(run, time === 100 ? 1_000 : time, ...rest);
+    }`);
+    const before = listsOf(configMaps, quiet);
+    const metadata = { name: 'late', namespace: 'default', uid: 'late' };
+    quiet.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: {} });
+    quiet.endWatches();
+    await link(page, 'late').waitFor();
+    assert.equal(listsOf(configMaps, quiet), before);
+  });
+
   it('is read again if the API server has dropped its version', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(configMaps);

@@ -44,7 +44,6 @@ export class LiveList extends Followed {
   readonly #changed = new Set<string>();
   #resourceVersion = '';
   #mayWatch: boolean;
-  #isRefreshing = false;
   /** Whether the user may get single objects. If not, changes are read with the whole list. */
   #mayGet = true;
 
@@ -82,19 +81,26 @@ export class LiveList extends Followed {
     const seen = new Set<string>();
     let token = '';
     let version = '';
-    do {
-      const page = { limit: pageSize, continue: token };
-      const request = ApiRequest.list(prefix, index, this.#scope, page);
-      const table = readTable(await client.json<ApiObject>(request, signal));
-      this.#put(table);
-      for (const row of table.rows) seen.add(keyOf(row));
-      token = table.continue;
-      version ||= table.resourceVersion;
-      this.progress = { loaded: seen.size, remaining: table.remaining };
-      this.changed();
-    } while (token !== '');
-    for (const key of this.rows.keys()) if (!seen.has(key)) this.rows.delete(key);
+    // What changes from now on may have been read before.
+    const changed = [...this.#changed];
     this.#changed.clear();
+    try {
+      do {
+        const page = { limit: pageSize, continue: token };
+        const request = ApiRequest.list(prefix, index, this.#scope, page);
+        const table = readTable(await client.json<ApiObject>(request, signal));
+        this.#put(table);
+        for (const row of table.rows) seen.add(keyOf(row));
+        token = table.continue;
+        version ||= table.resourceVersion;
+        this.progress = { loaded: seen.size, remaining: table.remaining };
+        this.changed();
+      } while (token !== '');
+    } catch (error) {
+      for (const key of changed) this.#changed.add(key);
+      throw error;
+    }
+    for (const key of this.rows.keys()) if (!seen.has(key)) this.rows.delete(key);
     this.#resourceVersion = version;
     this.progress = undefined;
     this.changed();
@@ -106,21 +112,34 @@ export class LiveList extends Followed {
     const request = ApiRequest.watch(prefix, index, this.#scope, this.#resourceVersion, form);
     const failing = new AbortController();
     const both = AbortSignal.any([signal, failing.signal]);
+    let refreshing: Promise<void> | undefined;
     const refresh = () => {
-      this.#refresh(both).catch(error => {
-        this.#resourceVersion = '';
-        failing.abort(error);
-      });
+      if (this.#changed.size === 0) return;
+      refreshing ??= this.#refresh(both)
+        .catch(error => {
+          if (both.aborted) return;
+          this.#resourceVersion = '';
+          failing.abort(error);
+        })
+        .finally(() => {
+          refreshing = undefined;
+        });
     };
-    await watchEvents(
-      this.source,
-      request,
-      event => {
-        this.#take(event);
-        if (this.#changed.size > 0) refresh();
-      },
-      both,
-    );
+    // Rows that had changed when the last watch ended.
+    refresh();
+    try {
+      await watchEvents(
+        this.source,
+        request,
+        event => {
+          this.#take(event);
+          refresh();
+        },
+        both,
+      );
+    } finally {
+      await refreshing;
+    }
   }
 
   #take({ type, object }: WatchEvent): void {
@@ -146,32 +165,25 @@ export class LiveList extends Followed {
     this.changed();
   }
 
-  /** Reads the rows that have changed. Only one call runs at a time. */
+  /** Reads the rows that have changed. */
   async #refresh(signal: AbortSignal): Promise<void> {
-    if (this.#isRefreshing) return;
-    this.#isRefreshing = true;
-    try {
-      while (this.#changed.size > 0) {
-        await this.source.page.wait(gathering, signal);
-        if (!this.#mayGet || this.#changed.size > mostSingleRows) {
-          await this.#load(signal);
-          await this.source.page.wait(pollInterval / 5, signal);
-          continue;
-        }
-        const keys = [...this.#changed];
-        this.#changed.clear();
-        // Two requests at a time, so that a click finds a free connection.
-        await Promise.all(
-          [0, 1].map(first =>
-            this.#readRows(
-              keys.filter((_, at) => at % 2 === first),
-              signal,
-            ),
-          ),
-        );
+    while (this.#changed.size > 0) {
+      await this.source.page.wait(gathering, signal);
+      if (!this.#mayGet || this.#changed.size > mostSingleRows) {
+        await this.#load(signal);
+        await this.source.page.wait(pollInterval / 5, signal);
+        continue;
       }
-    } finally {
-      this.#isRefreshing = false;
+      const keys = [...this.#changed];
+      // Two requests at a time, so that a click finds a free connection.
+      await Promise.all(
+        [0, 1].map(first =>
+          this.#readRows(
+            keys.filter((_, at) => at % 2 === first),
+            signal,
+          ),
+        ),
+      );
     }
   }
 
@@ -179,16 +191,17 @@ export class LiveList extends Followed {
     const { client, prefix, index } = this.source;
     for (const key of keys) {
       const slash = key.indexOf('/');
+      this.#changed.delete(key);
       const object = { ...this.#scope, namespace: key.slice(0, slash), name: key.slice(slash + 1) };
       try {
         const request = ApiRequest.object(prefix, index, object, 'table');
         this.#put(readTable(await client.json<ApiObject>(request, signal)));
       } catch (error) {
-        if (!(error instanceof ApiError && (error.code === 404 || error.code === 403))) throw error;
-        if (error.code === 403) {
-          this.#mayGet = false;
-          this.#changed.add(key);
-        } else this.rows.delete(key);
+        const code = error instanceof ApiError ? error.code : undefined;
+        if (code === 404) this.rows.delete(key);
+        else this.#changed.add(key);
+        if (code === 403) this.#mayGet = false;
+        else if (code !== 404) throw error;
       }
       this.changed();
     }

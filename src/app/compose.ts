@@ -174,6 +174,7 @@ export async function createProgram(
       clusterStates: createClusterStates(clusters.registry, checksOf),
       authentication: authentication?.authentication,
       callerEntries: () => authentication?.kubeconfigUsers() ?? [],
+      signInIssuers: () => (options.explorerSignIn ? (authentication?.issuers() ?? []) : []),
       audit: auditLog,
       clock,
     }),

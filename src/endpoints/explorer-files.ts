@@ -38,22 +38,26 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /**
- * Allows only the page's own files and this origin's API. Trusted Types are required and no policy creates any, so no script can turn a
- * string into markup. No page can put this one into a frame, and a page that opens it gets no reference to it.
+ * Allows only the page's own files, and requests to this origin's API and to these other origins. Trusted Types are required and no policy
+ * creates any, so no script can turn a string into markup. No page can put this one into a frame.
  */
-const pageHeaders = {
-  'Content-Security-Policy': [
+export function pagePolicy(origins: readonly string[]): string {
+  return [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "img-src 'self'",
-    "connect-src 'self'",
+    ["connect-src 'self'", ...origins].join(' '),
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
-  ].join('; '),
+  ].join('; ');
+}
+
+/** A page that opens this one gets no reference to it. */
+const pageHeaders = {
   'Cache-Control': 'no-cache',
   'Cross-Origin-Opener-Policy': 'same-origin',
   'X-Frame-Options': 'DENY',

@@ -1,5 +1,6 @@
 import { StatusError } from '../kubernetes/status.js';
 import type { OwnEndpoint } from './own-endpoint.js';
+import { signInOrigins } from './sign-in.js';
 
 const folder = '/-/ui/';
 
@@ -9,7 +10,7 @@ export const explorer = {
   title: 'the API in the browser',
   access: 'public',
   isServed: options => options.explorer,
-  create() {
+  create({ signIn }) {
     let reading: ReturnType<typeof readFiles> | undefined;
     return async (request, reply) => {
       const { path } = request.context.path.received;
@@ -17,13 +18,19 @@ export const explorer = {
       if (path === '/-/ui') return reply.redirect('ui/', 301);
       // Files are read at the first request, because most programs never get one.
       reading ??= readFiles();
-      const { files, preferredCoding } = await reading;
-      const file = files.get(path.slice(folder.length));
+      const { files, preferredCoding, pagePolicy } = await reading;
+      const name = path.slice(folder.length);
+      const file = files.get(name);
       if (file === undefined) throw new StatusError(404, `${path} is not served here`);
       const coding = preferredCoding(request.headers['accept-encoding']);
       const { content, etag } = file.codings[coding];
-      reply.headers({ ...file.headers, ETag: etag, Vary: 'Accept-Encoding' });
-      if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send();
+      reply.headers({ ...file.headers, Vary: 'Accept-Encoding' });
+      const origins = name === '' ? signInOrigins(signIn.issuers()) : [];
+      if (name === '') reply.header('Content-Security-Policy', pagePolicy(origins));
+      // A browser that has the page could keep another policy with it.
+      if (origins.length === 0) reply.header('ETag', etag);
+      if (origins.length === 0 && request.headers['if-none-match']?.includes(etag))
+        return reply.code(304).send();
       if (coding !== 'identity') reply.header('Content-Encoding', coding);
       return content;
     };
@@ -31,6 +38,6 @@ export const explorer = {
 } as const satisfies OwnEndpoint;
 
 async function readFiles() {
-  const { preferredCoding, readExplorerFiles } = await import('./explorer-files.js');
-  return { files: await readExplorerFiles(), preferredCoding };
+  const { pagePolicy, preferredCoding, readExplorerFiles } = await import('./explorer-files.js');
+  return { files: await readExplorerFiles(), pagePolicy, preferredCoding };
 }

@@ -1,6 +1,7 @@
 import type { RouteHandlerMethod } from 'fastify';
 import type { ClusterState } from '../clusters/states.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
+import type { JsonObject } from '../lib/json.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Operation, RequestContext } from '../request/context.js';
 import type { Destination, Mount } from '../request/mount.js';
@@ -13,6 +14,7 @@ export interface OwnEndpointParts {
   readonly clusterStates: () => Promise<readonly ClusterState[]>;
   readonly apiPaths: ApiPaths;
   readonly tokenRules: TokenRules;
+  readonly signIn: SignInParts;
   /** The content of a kubeconfig for the caller; undefined if the proxy has no address that a client could use. */
   readonly kubeconfigFor: (request: RequestContext) => KubeconfigFacts | undefined;
   /** Whether clients have to be told the authority of the proxy's certificate, at the address that the caller used. */
@@ -64,6 +66,26 @@ export interface KubeconfigFacts {
   readonly users: readonly CallerEntry[];
   /** Whether contexts may be missing because the caller is not known. */
   readonly isForStranger: boolean;
+}
+
+/** An OpenID Connect issuer at which people may sign in on the page. */
+export interface SignInIssuer {
+  readonly url: string;
+  readonly clientId: string;
+  /** Whether the caller's name is the claim `email`, which the page has to ask for. */
+  readonly asksForEmail: boolean;
+  /** Its document of OpenID Connect Discovery 1.0, unchecked; undefined until it has been read. */
+  discovery(): JsonObject | undefined;
+}
+
+/** What the page needs to sign people in. */
+export interface SignInParts {
+  /** The issuers now; none if people cannot sign in there. */
+  readonly issuers: () => readonly SignInIssuer[];
+  /** The scopes of `--explorer-sign-in-scopes`; empty for the usual ones. */
+  readonly scopes: readonly string[];
+  /** `--public-url` without a final slash; empty if it is not set. */
+  readonly publicUrl: string;
 }
 
 /** One path at which the proxy itself answers a GET. */

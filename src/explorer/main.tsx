@@ -7,9 +7,12 @@
 //   parts/   what several views are made of, and the hooks by which views reach the store and the models.
 //   views/   one view a file; app.tsx chooses among them by the fragment.
 //   styles/  style sheets; tokens.css has the colours and sizes.
+//   sign-in/ signing in at an issuer of OpenID Connect: there and back (issuer-sign-in.ts), what is asked of it (issuer.ts), and the tokens
+//            and their renewal (session.ts).
 //   store.ts the one state that all share: session, clusters, discovery, address.
 //
 // Files of api/, text/ and live/ that have no DOM in them are tested by node:test in test/explorer; everything else in test/browser.
+import './sign-in/answer.js';
 import { render } from 'preact';
 import { store } from './store.js';
 import { App } from './views/app.js';

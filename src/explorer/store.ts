@@ -6,6 +6,7 @@ import { type Address, parseFragment } from './api/fragment.js';
 import { page } from './api/page.js';
 import { readDiscovery } from './api/read-discovery.js';
 import { ApiRequest } from './api/requests.js';
+import { IssuerSignIn } from './sign-in/issuer-sign-in.js';
 
 /** A value that is read once. */
 export type Loaded<T> =
@@ -41,6 +42,7 @@ const retryInterval = 3_000;
 /** The one state of the page. */
 class Store {
   readonly client: Client;
+  readonly issuerSignIn: IssuerSignIn;
   state: State = {
     session: { kind: 'checking' },
     address: parseFragment('', []),
@@ -55,15 +57,20 @@ class Store {
   /** Ends what is being read for this session. */
   #opening = new AbortController();
   #mayStoreTokens = false;
+  /** Why the user could not sign in at an issuer before the page was loaded; empty without a problem. */
+  #problem = '';
 
   constructor(client: Client) {
     this.client = client;
+    this.issuerSignIn = new IssuerSignIn(client, problem => this.#close(problem));
     client.onUnauthorized = prefix => {
       const { cluster } = this.state;
       if (prefix !== proxyItself && prefix !== cluster?.prefix) return;
       // The cluster of `/` accepts the same users as the proxy itself.
-      if (cluster === undefined || cluster.current) this.#close(client.tokens.size > 0 ? notAccepted : '');
-      else if (prefix === proxyItself) this.#close(notAccepted);
+      if (cluster === undefined || cluster.current)
+        this.#close(client.hasToken ? notAccepted : this.#problem);
+      else if (prefix === proxyItself || (client.session !== undefined && !client.tokens.has(prefix)))
+        this.#close(notAccepted);
       else this.#closeCluster(prefix, client.tokens.has(prefix) ? notAccepted : '');
     };
   }
@@ -79,7 +86,19 @@ class Store {
     for (const [prefix, token] of readTokens()) this.client.tokens.set(prefix, token);
     sessionStorage.removeItem(tokensKey);
     addEventListener('hashchange', () => this.#go());
+    void this.#resume();
+  }
+
+  async #resume(): Promise<void> {
+    this.#problem = await this.issuerSignIn.resume();
     void this.#open();
+  }
+
+  /** Goes to an issuer, so that the user signs in there. */
+  async signInAt(issuer: string): Promise<void> {
+    const problem = await this.issuerSignIn.begin(issuer);
+    const { session } = this.state;
+    if (session.kind === 'closed') this.#set({ session: { ...session, problem } });
   }
 
   /** Accepts the token that the user has entered. */
@@ -98,6 +117,7 @@ class Store {
   /** Forgets all tokens. */
   signOut(): void {
     this.client.tokens.clear();
+    void this.issuerSignIn.end();
     this.#close('');
   }
 
@@ -108,6 +128,7 @@ class Store {
 
   #close(problem: string): void {
     this.client.tokens.delete(proxyItself);
+    this.issuerSignIn.forget();
     sessionStorage.removeItem(tokensKey);
     this.#reading.abort();
     this.#set({

@@ -11,12 +11,14 @@ import { general } from './general.js';
 import { listening } from './listening.js';
 import { logging } from './logging.js';
 import { sharedWatches } from './shared-watches.js';
+import { signIn } from './sign-in.js';
 
 /** All parts that have options. This is the order of the options within a group of --help. */
 export const optionOwners = [
   listening,
   tls,
   ...authenticationMethods,
+  signIn,
   identity,
   ...guards,
   ...answerRules,

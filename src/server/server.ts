@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Authentication } from '../authentication/authentication.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
-import type { KubeconfigFacts, OwnEndpointParts } from '../endpoints/own-endpoint.js';
+import type { KubeconfigFacts, OwnEndpointParts, SignInParts } from '../endpoints/own-endpoint.js';
 import { staticFiles } from '../endpoints/static-files.js';
 import { GuardChain, type GuardOptions } from '../guard/chain.js';
 import type { GuardParts } from '../guard/guard.js';
@@ -45,6 +45,7 @@ type ServerOptions = GuardOptions & {
   readonly wwwPrefix: string;
   readonly appendServerPath: boolean;
   readonly explorer: boolean;
+  readonly explorerSignInScopes: readonly string[];
   /** Milliseconds, as `keepalive`; 0 turns it off. */
   readonly requestTimeout: number;
   readonly keepalive: number;
@@ -68,6 +69,8 @@ export interface ServerParts {
   readonly authentication: Authentication | undefined;
   /** The users in a kubeconfig for callers, one for each authentication method. */
   readonly callerEntries: () => KubeconfigFacts['users'];
+  /** The OpenID Connect issuers at which people may sign in on the explorer's page. */
+  readonly signInIssuers: SignInParts['issuers'];
   readonly slots: GuardParts['slots'];
   readonly clock: Clock;
   /** Undefined if there is no audit log. */
@@ -131,6 +134,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         clusterStates,
         apiPaths,
         tokenRules,
+        signIn: {
+          issuers: parts.signInIssuers,
+          scopes: options.explorerSignInScopes,
+          publicUrl: options.publicUrl,
+        },
         kubeconfigFor,
         served,
         destinationOf,

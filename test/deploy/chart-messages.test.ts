@@ -40,6 +40,8 @@ helmTest('the chart says which values do not belong together, all in one message
       /authenticationConfig and oidc cannot be used together/,
     ],
     [['oidc.clientID="team"'], /oidc\.clientID needs oidc\.issuerURL/],
+    [['signIn.enabled=true'], /signIn\.enabled needs an issuer/],
+    [['signIn.scopes=["openid"]'], /signIn\.scopes needs signIn\.enabled/],
     [
       [
         'tokenReview=false',

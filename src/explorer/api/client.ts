@@ -19,12 +19,22 @@ export class ApiError extends Error {
 /** Stands for the proxy's own paths, which belong to no cluster. */
 export const proxyItself = '/-';
 
+/** A user who signed in at an issuer of OpenID Connect. */
+interface SignedIn {
+  /** The bearer token, which the proxy itself checks, so that no API server sees it. */
+  readonly token: string;
+  /** Waits until the token can be used; undefined if it can be used now. Rejects with an ApiError. */
+  ready(): Promise<void> | undefined;
+}
+
 /** Sends the user's requests to the proxy that served the page. */
 export class Client {
   /** The address of the proxy: origin and path, without a final slash. */
   readonly base: string;
-  /** The user's tokens, by the paths of clusters or of the proxy itself. They are only here and in `Authorization`. */
+  /** The tokens that the user has entered, by the paths of clusters or of the proxy itself. They are only here and in `Authorization`. */
   readonly tokens = new Map<string, string>();
+  /** Undefined unless the user signed in at an issuer. */
+  session: SignedIn | undefined;
   /** Whether a token for the proxy is valid in all clusters. It is not until the proxy has said so. */
   sharesTokens = false;
   /** Whether other clients need the certificate of the proxy's authority, because their system does not know it. */
@@ -44,7 +54,13 @@ export class Client {
    */
   tokenFor(prefix: string): string | undefined {
     const isShared = this.sharesTokens || prefix === this.root;
-    return this.tokens.get(prefix) ?? (isShared ? this.tokens.get(proxyItself) : undefined);
+    const entered = this.tokens.get(prefix) ?? (isShared ? this.tokens.get(proxyItself) : undefined);
+    return entered ?? this.session?.token;
+  }
+
+  /** Whether there is any token. */
+  get hasToken(): boolean {
+    return this.tokens.size > 0 || this.session !== undefined;
   }
 
   /** The response to a request, with its body unread. Rejects with an ApiError unless it is a success. */
@@ -80,30 +96,39 @@ export class Client {
     return (await this.#fetch(proxyItself, '/kubeconfig', { headers: {} })).blob();
   }
 
-  async #fetch(
-    prefix: string,
-    path: string,
-    init: RequestInit & { headers: Record<string, string> },
-  ): Promise<Response> {
-    const token = this.tokenFor(prefix);
-    const headers = { ...init.headers, ...(token !== undefined && { Authorization: `Bearer ${token}` }) };
-    let response: Response;
-    try {
-      response = await fetch(this.base + prefix + path, {
-        ...init,
-        headers,
-        // The API server has nothing for a browser to cache. A redirect is not followed, because the token would go along.
-        ...{ cache: 'no-store', redirect: 'error', referrerPolicy: 'no-referrer' },
-      });
-    } catch (error) {
-      if ((error as Error).name === 'AbortError') throw error;
-      throw new ApiError(0, 'the proxy does not answer');
+  async #fetch(prefix: string, path: string, init: Init): Promise<Response> {
+    let { response, token } = await this.#sendOnce(prefix, path, init);
+    if (response.status === 401 && this.session !== undefined) {
+      // The token may have ended on its way.
+      await this.session.ready();
+      if (token !== this.tokenFor(prefix)) ({ response, token } = await this.#sendOnce(prefix, path, init));
     }
     if (response.ok) return response;
     if (response.status === 401 && token === this.tokenFor(prefix)) this.onUnauthorized(prefix);
     throw await errorOf(response);
   }
+
+  /** The response, and the token that was sent. */
+  async #sendOnce(prefix: string, path: string, init: Init) {
+    await this.session?.ready();
+    const token = this.tokenFor(prefix);
+    const headers = { ...init.headers, ...(token !== undefined && { Authorization: `Bearer ${token}` }) };
+    try {
+      const response = await fetch(this.base + prefix + path, {
+        ...init,
+        headers,
+        // The API server has nothing for a browser to cache. A redirect is not followed, because the token would go along.
+        ...{ cache: 'no-store', redirect: 'error', referrerPolicy: 'no-referrer' },
+      });
+      return { response, token };
+    } catch (error) {
+      if ((error as Error).name === 'AbortError') throw error;
+      throw new ApiError(0, 'the proxy does not answer');
+    }
+  }
 }
+
+type Init = RequestInit & { readonly headers: Record<string, string> };
 
 /** The message of the API server's Status, or else the first line of the body. */
 async function errorOf(response: Response): Promise<ApiError> {

@@ -12,6 +12,7 @@ export async function stream(
   onText: (text: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  await client.session?.ready();
   if (hasOwnStreams() || !(await overWebSocket(client, request, onText, signal))) {
     await overFetch(client, request, onText, signal);
   }

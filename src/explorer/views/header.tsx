@@ -64,7 +64,6 @@ function WhoAmI() {
   const source = useSource();
   if (session.kind !== 'open') return null;
   const whoAmI = source && reviewOf(source);
-  const hasToken = store.client.tokens.size > 0;
   return (
     <details
       class="who"
@@ -99,7 +98,7 @@ function WhoAmI() {
         {whoAmI !== undefined && (
           <RequestBar request={whoAmI} action={{ kind: 'command', words: ['auth', 'whoami'] }} />
         )}
-        {hasToken ? (
+        {store.client.hasToken ? (
           <button type="button" onClick={() => store.signOut()}>
             Sign out
           </button>

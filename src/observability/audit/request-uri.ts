@@ -1,7 +1,11 @@
 import { percentDecoded } from '../../http/percent-encoding.js';
 
-/** Names of query parameters with secret values: access_token, client_secret, X-Amz-Signature, … */
-const secretName = /token|secret|passw|api[-_]?key|signature|credential|authorization|bearer/i;
+/**
+ * Names of query parameters with secret values: access_token, client_secret, X-Amz-Signature, … `code` and `state` are those of OAuth, with
+ * which an issuer sends a browser back.
+ */
+const secretName =
+  /token|secret|passw|api[-_]?key|signature|credential|authorization|bearer|(?<![\w-])(?:code|state)(?![\w-])/i;
 
 const percent = 0x25;
 const hexDigits = '0123456789ABCDEF';

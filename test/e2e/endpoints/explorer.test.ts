@@ -119,7 +119,7 @@ describe('the index', () => {
     assert.equal(html.headers['content-type'], 'text/html; charset=utf-8');
     assert.match(html.headers['content-security-policy'] as string, /^default-src 'none'/);
     assert.equal(text.headers['content-type'], 'text/plain; charset=utf-8');
-    for (const name of ['ui/', 'clusters', 'kubeconfig', 'rules', 'metrics', 'livez', 'readyz']) {
+    for (const name of ['ui/', 'sign-in', 'clusters', 'kubeconfig', 'rules', 'metrics', 'livez', 'readyz']) {
       assert.ok(html.text.includes(`<a href="${name}">`), name);
       assert.match(text.text, new RegExp(`^/-/${name} `, 'm'));
       assert.ok([200, 400, 404].includes((await send(port, `/-/${name}`)).status), name);

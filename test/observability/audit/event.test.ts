@@ -76,12 +76,22 @@ describe('the request URI of an audit event', () => {
       'X-Amz-Signature=S3CRET',
       'api_key=S3CRET&apikey=S3CRET&API-KEY=S3CRET',
       'authorization=S3CRET',
+      'code=S3CRET&state=S3CRET&iss=https://login.example',
+      'a=b;state=S3CRET',
+      'CODE=S3CRET',
+      '%63ode=S3CRET',
+      '%2563ode=S3CRET',
+      '?code=S3CRET',
+      'code[]=S3CRET',
+      '+state+=S3CRET',
     ]) {
       const uri = loggableUri(`/api/v1/pods?${query}`);
       assert.doesNotMatch(uri, /S3CRET/, query);
       assert.match(uri, /REDACTED/, query);
     }
     assert.equal(loggableUri('/x?a=b&token=S3CRET&c=d'), '/x?a=b&token=REDACTED&c=d');
+    const others = '/x?statusCode=1&exit-code=2&state_of=3&nostate=4&codes=5&a=code&b=state';
+    assert.equal(loggableUri(others), others);
   });
 
   it('is left out if it is not a path, because it may contain a password', () => {

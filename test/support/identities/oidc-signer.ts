@@ -5,6 +5,8 @@ export interface OidcSigner {
   readonly kid: string;
   /** For the issuer's jwks. */
   readonly jwk: Readonly<Record<string, unknown>>;
+  /** For a provider that signs by itself. */
+  readonly privateJwk: Readonly<Record<string, unknown>>;
   /** The public key, PEM. */
   readonly publicPem: string;
   /** A compact JWT of exactly these claims. Header parameters are added to `alg` and `kid`. */
@@ -20,6 +22,7 @@ export function createOidcSigner(kid: string, alg: 'RS256' | 'ES256' = 'RS256'):
   return {
     kid,
     jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' },
+    privateJwk: { ...privateKey.export({ format: 'jwk' }), kid, alg, use: 'sig' },
     publicPem: publicKey.export({ format: 'pem', type: 'spki' }).toString(),
     sign: (claims, header = {}) => signedJwt({ alg, kid, ...header }, claims, privateKey),
   };

@@ -43,6 +43,12 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if and .Values.signIn.enabled (not (or .Values.oidc.issuerURL .Values.authenticationConfig)) }}
+{{- $problems = append $problems "signIn.enabled needs an issuer: set oidc or authenticationConfig." }}
+{{- end }}
+{{- if and .Values.signIn.scopes (not .Values.signIn.enabled) }}
+{{- $problems = append $problems "signIn.scopes needs signIn.enabled." }}
+{{- end }}
 {{- $host := include "proxy.publicHost" . }}
 {{- range $way, $isOn := dict "ingress.enabled" .Values.ingress.enabled "tlsRoute.parentRefs" .Values.tlsRoute.parentRefs }}
 {{- if and $isOn (not (regexMatch "[a-z]" $host)) }}

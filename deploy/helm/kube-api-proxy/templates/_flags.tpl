@@ -41,6 +41,12 @@
 # Followed: a change is in use within a minute or two, when the kubelet has brought it.
 - --authentication-config=/etc/kube-api-proxy/authentication/config.yaml
 {{- end }}
+{{- if .Values.signIn.enabled }}
+- --explorer-sign-in
+{{- with .Values.signIn.scopes }}
+- {{ printf "--explorer-sign-in-scopes=%s" (join "," .) | quote }}
+{{- end }}
+{{- end }}
 {{- if .Values.tokenReview }}
 # Tokens that the cluster knows: of service accounts, and of people where the API server has OpenID Connect.
 - --authentication-token-webhook

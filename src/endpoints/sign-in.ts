@@ -1,0 +1,58 @@
+import type { OwnEndpoint, SignInIssuer } from './own-endpoint.js';
+
+/** Scopes of OpenID Connect Core 1.0, sections 5.4 and 11, and `groups`, which Dex and Okta have. */
+const usualScopes = ['profile', 'email', 'groups', 'offline_access'];
+
+/**
+ * Where people may sign in on the page: `{"page", "issuers": [{"issuer", "clientId", "scopes"}]}`. It is public, and contains no secret. An
+ * issuer is not there before its discovery document has been read, because the page's policy would let no request to it pass.
+ */
+export const signIn = {
+  name: 'sign-in',
+  title: 'the issuers at which people can sign in on that page',
+  access: 'public',
+  isServed: options => options.explorer,
+  create({ signIn: { issuers, scopes, publicUrl } }) {
+    return async (_request, reply) => {
+      reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+      const answer = {
+        // The one address that issuers send the browser back to.
+        page: publicUrl === '' ? undefined : `${publicUrl}/-/ui/`,
+        issuers: issuers().flatMap(issuer => {
+          const discovery = issuer.discovery();
+          if (discovery === undefined) return [];
+          const { scopes_supported: known } = discovery;
+          const usual = usualScopes.filter(scope => Array.isArray(known) && known.includes(scope));
+          if (issuer.asksForEmail) usual.push('email');
+          const wanted = new Set(['openid', ...(scopes.length > 0 ? scopes : usual)]);
+          return [{ issuer: issuer.url, clientId: issuer.clientId, scopes: [...wanted] }];
+        }),
+      };
+      return `${JSON.stringify(answer, undefined, 2)}\n`;
+    };
+  },
+} as const satisfies OwnEndpoint;
+
+/**
+ * The origins to which the page sends requests to sign people in, for its `connect-src`: of each issuer's discovery document, and of the
+ * token and revocation endpoints that it names.
+ */
+export function signInOrigins(issuers: readonly SignInIssuer[]): readonly string[] {
+  const urls = issuers.flatMap(issuer => {
+    const discovery = issuer.discovery();
+    return discovery && [issuer.url, discovery['token_endpoint'], discovery['revocation_endpoint']];
+  });
+  return [...new Set(urls.flatMap(originOf))];
+}
+
+/**
+ * The origin of a URL, if it is https or on this machine. A URL parser takes `*`, `;` and `,` as parts of a host, which would be a wildcard
+ * in a policy, or the beginning of another directive.
+ */
+function originOf(url: unknown): readonly string[] {
+  if (typeof url !== 'string' || !URL.canParse(url)) return [];
+  const { protocol, hostname, origin } = new URL(url);
+  if (!/^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:]+\])$/.test(hostname)) return [];
+  const isLoopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback) ? [origin] : [];
+}

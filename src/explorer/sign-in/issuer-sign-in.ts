@@ -1,0 +1,107 @@
+import { type Client, messageOf, proxyItself } from '../api/client.js';
+import { answer } from './answer.js';
+import type { Issuer } from './issuer.js';
+import { keepAttempt, markSignedIn, takeAttempt, unmarkSignedIn } from './kept.js';
+import type { SignInOffer } from './offer.js';
+import { Session } from './session.js';
+
+/**
+ * Signing in at an issuer and out again: by the authorization code flow with PKCE, as a public client, with the whole window. Each method
+ * that can fail resolves with a sentence for the user, which is empty without a problem.
+ */
+export class IssuerSignIn {
+  readonly #client: Client;
+  readonly #onEnd: (problem: string) => void;
+  /** The issuer of the client's session, and the session itself. */
+  #open: { readonly issuer: Issuer; readonly session: Session } | undefined;
+
+  /** @param onEnd Called when a user has to sign in again, with a sentence that says why. */
+  constructor(client: Client, onEnd: (problem: string) => void) {
+    this.#client = client;
+    this.#onEnd = onEnd;
+  }
+
+  /** The address of this page. */
+  get page(): string {
+    return `${this.#client.base}/-/ui/`;
+  }
+
+  offer(): Promise<SignInOffer> {
+    return this.#client.own<SignInOffer>('/sign-in');
+  }
+
+  /** Goes to the issuer. Does not resolve if the browser goes there. */
+  begin(issuer: string, prompt?: 'none'): Promise<string> {
+    return this.#at(issuer, async found => {
+      const { url, attempt } = await found.begin(location.hash, prompt);
+      keepAttempt(attempt);
+      if (prompt === undefined) location.assign(url);
+      else location.replace(url);
+      await new Promise(() => {});
+    });
+  }
+
+  /**
+   * Goes on with what this window has begun: takes the answer of the issuer; or else, if the document of a user who signed in was loaded
+   * again, asks the issuer for a token once, in silence.
+   */
+  async resume(): Promise<string> {
+    const attempt = takeAttempt();
+    if (answer !== undefined) {
+      if (attempt === undefined)
+        return 'This window has not asked for the answer that it got. Sign in again.';
+      history.replaceState(null, '', location.pathname + attempt.view);
+      return this.#at(attempt.issuer, async found => {
+        const tokens = await found.redeem(answer as URLSearchParams, attempt);
+        if (tokens === undefined) return;
+        const session = new Session(tokens, before => found.refresh(before), this.#onEnd);
+        this.#open = { issuer: found, session };
+        this.#client.tokens.delete(proxyItself);
+        this.#client.session = session;
+        markSignedIn(attempt.issuer);
+      });
+    }
+    // A link to this page, which anyone can make, begins nothing.
+    const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+    if (navigation?.type === 'navigate') return '';
+    // Without the mark, the next document does not try again.
+    const issuer = unmarkSignedIn();
+    return issuer === undefined ? '' : this.begin(issuer, 'none');
+  }
+
+  /** Forgets that the user signed in. */
+  forget(): void {
+    void this.#open?.session.close();
+    this.#open = undefined;
+    this.#client.session = undefined;
+    unmarkSignedIn();
+  }
+
+  /** Signs out: forgets, makes the issuer forget too, and goes to its page for signing out, if there is one. */
+  async end(): Promise<void> {
+    const open = this.#open;
+    this.forget();
+    if (open === undefined) return;
+    const refreshToken = await open.session.close();
+    if (refreshToken !== undefined) await open.issuer.revoke(refreshToken);
+    const address = open.issuer.signOutAddress;
+    if (address !== undefined) location.assign(address);
+  }
+
+  async #at(issuer: string, use: (found: Issuer) => Promise<void>): Promise<string> {
+    try {
+      const { issuers } = await this.offer();
+      const entry = issuers.find(candidate => candidate.issuer === issuer);
+      if (entry === undefined) return 'The proxy no longer offers this issuer.';
+      const { Issuer, sentenceOf } = await import('./issuer.js');
+      try {
+        await use(await Issuer.discover(entry, this.page));
+        return '';
+      } catch (error) {
+        return sentenceOf(error, entry);
+      }
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { until } from '../support/eventually.js';
+import { clientId, startProvider } from '../support/identities/oidc-provider.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import type { Scope } from '../support/scope.js';
+import { openPage } from './page.js';
+
+export const pods = '/api/v1/namespaces/default/pods';
+
+/** A gateway whose page offers a provider. The provider's alice has the rights of alice. */
+export async function startAtAnIssuer(
+  scope: Scope,
+  browser: Browser,
+  { lifetime = 300, args = [] as readonly string[] } = {},
+) {
+  const folder = await mkdtemp(join(tmpdir(), 'at-an-issuer-'));
+  scope.after(() => rm(folder, { recursive: true }));
+  const authority = await createCertificateAuthority();
+  const caFile = join(folder, 'ca.crt');
+  await writeFile(caFile, authority.certificate);
+  const issuer = await startProvider(scope, authority, { lifetime });
+  const { proxy, server } = await startGateway(scope, {
+    args: [
+      ...[`--oidc-issuer-url=${issuer.url}`, `--oidc-client-id=${clientId}`, `--oidc-ca-file=${caFile}`],
+      ...['--oidc-username-prefix=-', '--explorer-sign-in', ...args],
+    ],
+  });
+  const ui = `${proxy.url}/-/ui/`;
+  issuer.pages.add(ui);
+  await until(async () => (await (await fetch(`${proxy.url}/-/sign-in`)).text()).includes(issuer.url));
+  /** A window of its own browser. */
+  const open = (own: Scope) => openPage(own, browser, proxy.url, { ignoreHTTPSErrors: true });
+  return { issuer, proxy, server, ui, open };
+}
+
+/** The button that goes to the issuer. */
+export function button(page: Page) {
+  return page.getByRole('button', { name: /^Sign in with / });
+}
+
+/** The field for a token. */
+export function field(page: Page) {
+  return page.getByLabel('Bearer token');
+}
+
+/** Answers the provider's question for a name. */
+export async function logIn(page: Page): Promise<void> {
+  await page.locator('input[name=login]').fill('alice');
+  await page.locator('input[name=password]').fill('any');
+  await page.locator('input[name=password]').press('Enter');
+}
+
+/** Signs in with the button, at a provider that does not know this browser yet. */
+export async function signIn(page: Page): Promise<void> {
+  await button(page).click();
+  await logIn(page);
+}

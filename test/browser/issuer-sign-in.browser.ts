@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { until } from '../support/eventually.js';
+import { button, field, logIn, pods, signIn, startAtAnIssuer } from './at-an-issuer.js';
+import { assertAccessible } from './axe.js';
+import { startBrowser } from './page.js';
+
+const scope = { after };
+const browser = await startBrowser(scope);
+const { issuer, proxy, ui, open } = await startAtAnIssuer(scope, browser);
+/** The same with tokens of 5 s. */
+const short = await startAtAnIssuer(scope, browser, { lifetime: 5 });
+
+async function signOut(page: Page): Promise<void> {
+  await page.locator('summary', { hasText: 'alice' }).click();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+}
+
+/** Everything that stays after the document, or that others can read. */
+async function traces(page: Page): Promise<string> {
+  const stored = await page.evaluate<string>(
+    'JSON.stringify([location.href, document.cookie, { ...localStorage }, { ...sessionStorage }, history.state])',
+  );
+  return [stored, await page.content()].join('\n');
+}
+
+describe('a page whose proxy offers an issuer', () => {
+  it('signs in by the keyboard alone, shows the view that was left, and keeps the tokens in its memory', async t => {
+    const { page, go, requested, problems } = await open(t);
+    await go(pods);
+    await button(page).waitFor();
+    await until(() => button(page).evaluate(element => element === element.ownerDocument.activeElement));
+    await assertAccessible(page);
+    await page.keyboard.press('Enter');
+    await logIn(page);
+    await page.getByText('2 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    assert.equal(page.url(), `${ui}#${pods}`);
+    const [answer] = requested.filter(url => url.startsWith(`${ui}?`));
+    const code = new URL(answer as string).searchParams.get('code') as string;
+    const found = await traces(page);
+    assert.ok(!found.includes(code));
+    // Both an ID token and its parts begin in this way.
+    assert.doesNotMatch(found, /eyJ/);
+    assert.equal(await page.evaluate('Object.keys(sessionStorage).join()'), 'kube-api-proxy-signed-in');
+    assert.doesNotMatch(requested.join('\n'), /eyJ/);
+    assert.ok(!proxy.stderr().includes(code));
+    assert.deepEqual(problems, []);
+  });
+
+  it('has the code in no entry of the history', async t => {
+    const { page, go } = await open(t);
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    const session = await page.context().newCDPSession(page);
+    const { entries } = await session.send('Page.getNavigationHistory');
+    assert.deepEqual(
+      entries.filter(({ url }) => /[?&]code=/.test(url)),
+      [],
+    );
+  });
+
+  it('still takes a token', async t => {
+    const { page, go } = await open(t);
+    await go(pods);
+    await field(page).fill('no-such-token');
+    await field(page).press('Enter');
+    await page.getByRole('alert').getByText('The token is not accepted').waitFor();
+    await button(page).waitFor();
+  });
+
+  it('signs in again in silence after a reload, and once only if the issuer would have to ask', async t => {
+    const { page, go, requested } = await open(t);
+    const silent = () => requested.filter(url => /\/auth\?.*prompt=none/.test(url)).length;
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    for (const times of [1, 2]) {
+      await page.reload();
+      await page.getByText('2 objects').waitFor();
+      assert.equal(silent(), times);
+      assert.equal(page.url(), `${ui}#${pods}`);
+    }
+    await page.context().clearCookies();
+    await page.reload();
+    await button(page).waitFor();
+    assert.equal(await page.getByRole('alert').count(), 0);
+    assert.equal(silent(), 3);
+    await page.reload();
+    await button(page).waitFor();
+    assert.equal(silent(), 3);
+    assert.equal(page.url(), `${ui}#${pods}`);
+  });
+
+  it('forgets everything at signing out, and so does the issuer', async t => {
+    const { page, go } = await open(t);
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    const before = issuer.revoked;
+    await signOut(page);
+    await page.getByRole('button', { name: /Yes/ }).click();
+    await button(page).waitFor();
+    assert.equal(page.url(), ui);
+    assert.ok(issuer.revoked > before);
+    assert.equal(await page.evaluate('sessionStorage.length + localStorage.length'), 0);
+    await page.reload();
+    await signIn(page);
+    await page.getByText('Paths that are not resources').waitFor();
+  });
+
+  it('is signed in in each window by itself, until one signs out at the issuer', async t => {
+    const { page, go } = await short.open(t);
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    const other = await page.context().newPage();
+    await other.goto(`${short.ui}#${pods}`);
+    // The issuer knows the user by now.
+    await button(other).click();
+    await other.getByText('2 objects').waitFor();
+    await signOut(other);
+    await other.getByRole('button', { name: /Yes/ }).click();
+    await button(other).waitFor();
+    await page
+      .getByRole('alert')
+      .getByText(/Your sign-in at .* has ended/)
+      .waitFor();
+    assert.doesNotMatch(await page.content(), /web-0/);
+  });
+
+  it('asks to sign in again if the refresh token was revoked, or brings no ID token', async t => {
+    const { page, go } = await short.open(t);
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    short.issuer.alterTokens = tokens => void delete tokens['id_token'];
+    await page
+      .getByRole('alert')
+      .getByText(/has ended/)
+      .waitFor();
+    short.issuer.alterTokens = () => {};
+    await button(page).click();
+    await page.getByText('2 objects').waitFor();
+    await short.issuer.revokeAll();
+    await page
+      .getByRole('alert')
+      .getByText(/has ended/)
+      .waitFor();
+    assert.ok(short.issuer.refused.includes('invalid_grant'));
+    assert.equal(await page.evaluate('sessionStorage.length'), 0);
+  });
+});
+
+describe('a live list over renewals of a token of 5 s', () => {
+  /** A Pod. */
+  const write = (to: typeof short.server, name: string) =>
+    to.write({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { namespace: 'default', name, uid: name },
+      spec: {},
+    });
+
+  it('goes on past the end of several tokens', async t => {
+    const { page, go, problems } = await short.open(t);
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    const { refresh_token: before, authorization_code: codes } = short.issuer.granted;
+    await until(() => short.issuer.granted.refresh_token >= before + 3);
+    write(short.server, 'late');
+    await page.getByRole('link', { name: 'late' }).waitFor();
+    short.server.remove({ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'default', name: 'late' } });
+    assert.equal(short.issuer.granted.authorization_code, codes);
+    assert.deepEqual(problems, []);
+  });
+
+  it('loses no event over 100 of them, which come at once', async t => {
+    const { page, go } = await short.open(t);
+    // Two thirds of 5 s become 50 ms; everything else takes its time.
+    await page.addInitScript(`{
+      const { setTimeout: wait } = window;
+      window.setTimeout = (run, time, ...rest) => wait(run, time > 3300 && time < 3400 ? 50 : time, ...rest);
+    }`);
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    const listed = () =>
+      short.server.requests.filter(({ rawUrl }) => rawUrl.startsWith(`${pods}?limit=`)).length;
+    const before = listed();
+    const { granted } = short.issuer;
+    const { refresh_token: first, authorization_code: codes } = granted;
+    for (let count = 1; count <= 100; count++) {
+      await until(() => granted.refresh_token >= first + count);
+      write(short.server, `pod-${count}`);
+      if (count % 25 === 0) {
+        // The watch goes on from its version, with the newest token.
+        short.server.endWatches();
+        await page.getByText(`${2 + count} objects`).waitFor();
+      }
+    }
+    await page.getByText('102 objects').waitFor();
+    assert.equal(listed(), before, 'the list was not read again');
+    assert.equal(granted.authorization_code, codes);
+  });
+});
+
+describe('a page', () => {
+  it('says so if the issuer allows no requests of pages, and takes a token', async t => {
+    const { page, go } = await open(t);
+    issuer.refusedOrigins.add(proxy.url);
+    t.after(() => issuer.refusedOrigins.delete(proxy.url));
+    await go(pods);
+    await signIn(page);
+    await page
+      .getByRole('alert')
+      .getByText(/may not allow requests of pages at .* \(CORS\)/)
+      .waitFor();
+    await field(page).waitFor();
+    await assertAccessible(page);
+  });
+
+  it('says so if the browser has no PKCE here, and takes a token', async t => {
+    const { page, go } = await open(t);
+    await page.addInitScript("Object.defineProperty(crypto, 'subtle', { value: undefined })");
+    await go(pods);
+    await page.getByText('To sign in without a token, open this page over https.').waitFor();
+    await field(page).waitFor();
+    assert.equal(await button(page).count(), 0);
+  });
+});
+
+describe('a page below --public-url', async () => {
+  it('is the one that the issuer sends the browser back to, with any prefix; elsewhere there is a link to it', async t => {
+    const { createServer, request } = await import('node:http');
+    const front = createServer((incoming, outgoing) => {
+      const path = incoming.url?.replace(/^\/team\/k8s/, '');
+      const forwarded = request(
+        {
+          host: '127.0.0.1',
+          port: below.proxy.port,
+          method: incoming.method,
+          path,
+          headers: incoming.headers,
+        },
+        answer => {
+          outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+          answer.pipe(outgoing);
+        },
+      );
+      incoming.pipe(forwarded.on('error', () => outgoing.destroy()));
+    });
+    await new Promise<void>(resolve => front.listen(0, '127.0.0.1', resolve));
+    t.after(() => {
+      front.close();
+      front.closeAllConnections();
+    });
+    const publicUrl = `http://127.0.0.1:${(front.address() as { port: number }).port}/team/k8s`;
+    const below = await startAtAnIssuer(t, browser, { args: [`--public-url=${publicUrl}`] });
+    below.issuer.pages.add(`${publicUrl}/-/ui/`);
+    const { page, go } = await below.open(t);
+    await go(pods);
+    await page.getByRole('link', { name: `${publicUrl}/-/ui/` }).click();
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    assert.equal(page.url(), `${publicUrl}/-/ui/#${pods}`);
+  });
+});

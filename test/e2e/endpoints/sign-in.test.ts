@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it, type TestContext } from 'node:test';
+import { createCertificateAuthority } from '../../support/certificates/certificates.js';
+import { send } from '../../support/clients/http-client.js';
+import { until } from '../../support/eventually.js';
+import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
+import { startGateway } from '../../support/proxy/gateway.js';
+
+const server = await startFakeApiServer();
+after(() => server.kill());
+const authority = await createCertificateAuthority();
+
+/** A gateway whose issuer has this in its discovery document. The page's policy and the answer of /-/sign-in are what a stranger gets. */
+async function start(
+  t: TestContext,
+  {
+    flags = ['--explorer-sign-in'],
+    discovery = {},
+    hold,
+  }: {
+    readonly flags?: readonly string[];
+    readonly discovery?: Readonly<Record<string, unknown>>;
+    readonly hold?: Promise<void>;
+  } = {},
+) {
+  const folder = await mkdtemp(join(tmpdir(), 'sign-in-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const caFile = join(folder, 'ca.crt');
+  await writeFile(caFile, authority.certificate);
+  const issuer = await startOidcIssuer(authority);
+  t.after(() => issuer.close());
+  Object.assign(issuer.metadata, discovery);
+  if (hold !== undefined) issuer.hold(hold);
+  const { proxy } = await startGateway(t, {
+    server,
+    args: [
+      ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`],
+      ...flags,
+    ],
+  });
+  const { port } = proxy;
+  const offer = async () => {
+    const { json } = await send(port, '/-/sign-in');
+    return json as { readonly page?: string; readonly issuers: readonly Record<string, unknown>[] };
+  };
+  const sources = async () => {
+    const { headers } = await send(port, '/-/ui/');
+    return /connect-src ([^;]*)/.exec(headers['content-security-policy'] as string)?.[1]?.split(' ');
+  };
+  const ready = () => until(async () => (await send(port, '/-/readyz?verbose')).text.includes('[+]oidc ok'));
+  return { proxy, port, folder, issuer, offer, sources, ready };
+}
+
+describe('/-/sign-in', () => {
+  it('names the issuer, the client and the scopes to a stranger, and nothing else', async t => {
+    const scopes_supported = ['openid', 'email', 'offline_access', 'phone', 7];
+    const { port, issuer, offer, ready } = await start(t, { discovery: { scopes_supported } });
+    await ready();
+    assert.deepEqual(await offer(), {
+      issuers: [{ issuer: issuer.url, clientId: 'gateway', scopes: ['openid', 'email', 'offline_access'] }],
+    });
+    const { status, headers } = await send(port, '/-/sign-in');
+    assert.equal(status, 200);
+    assert.match(headers['content-type'] as string, /^application\/json/);
+    assert.equal(headers['cache-control'], 'no-store');
+  });
+
+  it('has the address of the page and the scopes that flags say', async t => {
+    const { offer, ready } = await start(t, {
+      flags: [
+        ...['--explorer-sign-in', '--explorer-sign-in-scopes=email,custom'],
+        '--public-url=https://gw.example/prefix/',
+      ],
+    });
+    await ready();
+    const { page, issuers } = await offer();
+    assert.equal(page, 'https://gw.example/prefix/-/ui/');
+    assert.deepEqual(issuers[0]?.['scopes'], ['openid', 'email', 'custom']);
+  });
+
+  it('names no issuer without --explorer-sign-in, and is away with the page', async t => {
+    const { offer, sources, ready } = await start(t, { flags: [] });
+    await ready();
+    assert.deepEqual(await offer(), { issuers: [] });
+    assert.deepEqual(await sources(), ["'self'"]);
+    const { port } = await start(t, { flags: ['--explorer=false'] });
+    assert.equal((await send(port, '/-/sign-in')).status, 401);
+  });
+
+  it('names an issuer only when its discovery document has been read', async t => {
+    let release = () => {};
+    const hold = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    const { port, issuer, offer, sources, ready } = await start(t, { hold });
+    await until(() => issuer.discoveries > 0);
+    assert.deepEqual(await offer(), { issuers: [] });
+    assert.deepEqual(await sources(), ["'self'"]);
+    const etag = (await send(port, '/-/ui/')).headers.etag as string;
+    release();
+    await ready();
+    assert.equal((await offer()).issuers.length, 1);
+    assert.deepEqual(await sources(), ["'self'", new URL(issuer.url).origin]);
+    // A browser that has the page from before gets the new policy.
+    assert.equal((await send(port, '/-/ui/', { headers: { 'If-None-Match': etag } })).status, 200);
+  });
+});
+
+describe("the page's policy", () => {
+  it('lets in the origins of the discovery document, the token and the revocation endpoint, and no other', async t => {
+    const { issuer, sources, ready } = await start(t, {
+      discovery: {
+        authorization_endpoint: 'https://authorize.example/a',
+        token_endpoint: 'https://token.example:8443/realms/x/token?a=b',
+        revocation_endpoint: 'http://127.0.0.1:9/revoke',
+        end_session_endpoint: 'https://end.example/',
+        userinfo_endpoint: 'https://userinfo.example/',
+      },
+    });
+    await ready();
+    assert.deepEqual(await sources(), [
+      "'self'",
+      new URL(issuer.url).origin,
+      'https://token.example:8443',
+      'http://127.0.0.1:9',
+    ]);
+  });
+
+  it('has no wildcard and no other directive, whatever an issuer says', async t => {
+    const { issuer, port, sources, ready } = await start(t, {
+      discovery: { token_endpoint: 'https://a;script-src', revocation_endpoint: 'https://*.evil.example/' },
+    });
+    await ready();
+    assert.deepEqual(await sources(), ["'self'", new URL(issuer.url).origin]);
+    const { headers } = await send(port, '/-/ui/');
+    assert.match(headers['content-security-policy'] as string, /; script-src 'self'; /);
+  });
+});
+
+it('a code and its state are in no line of the log, and redacted in the audit log, wherever the browser lands', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'sign-in-audit-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'audit.log');
+  const { proxy, port } = await start(t, {
+    flags: ['--explorer-sign-in', '-v=9', '--log-requests=all', `--audit-log-path=${path}`],
+  });
+  const query = 'code=S3CRET&state=S3CRET&iss=https%3A%2F%2Flogin.example';
+  for (const target of [
+    '/-/ui/',
+    '/-/ui',
+    '/-/ui/x',
+    '/-/',
+    '/',
+    '/api/v1/pods',
+    '/clusters/x/',
+    '/callback',
+  ]) {
+    await send(port, `${target}?${query}`, { headers: { Authorization: 'Bearer x' } });
+    await send(port, `${target}?x&%63ode=S3CRET`);
+  }
+  await until(async () =>
+    (await readFile(path, 'utf8')).includes('/callback?code=REDACTED&state=REDACTED&iss='),
+  );
+  assert.doesNotMatch(await readFile(path, 'utf8'), /S3CRET/);
+  await until(() => proxy.stderr().includes('/callback'));
+  assert.doesNotMatch(proxy.stderr(), /S3CRET/);
+});

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { signInOrigins } from '../../src/endpoints/sign-in.js';
+
+const issuer = { url: 'https://login.example/realms/dev', clientId: 'gateway', asksForEmail: false };
+
+function originsOf(endpoint: unknown): readonly string[] {
+  return signInOrigins([{ ...issuer, discovery: () => ({ token_endpoint: endpoint }) }]);
+}
+
+describe('the origins to which the page may send requests', () => {
+  it('are there once for all issuers, and not before a discovery document has been read', () => {
+    const other = { ...issuer, url: 'https://other.example' };
+    const discovery = () => ({
+      token_endpoint: 'https://token.example/',
+      revocation_endpoint: 'https://token.example/x',
+    });
+    assert.deepEqual(signInOrigins([]), []);
+    assert.deepEqual(signInOrigins([{ ...issuer, discovery: () => undefined }]), []);
+    assert.deepEqual(
+      signInOrigins([
+        { ...issuer, discovery },
+        { ...other, discovery },
+      ]),
+      ['https://login.example', 'https://token.example', 'https://other.example'],
+    );
+  });
+
+  for (const [url, origin] of [
+    ['https://TOKEN.example:443/realms/x/token?a=b', 'https://token.example'],
+    ['https://token.example:8443', 'https://token.example:8443'],
+    ['https://[2001:db8::1]/token', 'https://[2001:db8::1]'],
+    ['https://user:password@token.example/', 'https://token.example'],
+    ['http://127.0.0.1:9/', 'http://127.0.0.1:9'],
+    ['http://localhost:9/', 'http://localhost:9'],
+    ['http://[::1]:9/', 'http://[::1]:9'],
+  ] as const) {
+    it(`have no path: ${url}`, () => assert.deepEqual(originsOf(url), ['https://login.example', origin]));
+  }
+
+  const hostile = [
+    ...['http://token.example/', 'ws://token.example/', 'javascript:alert(1)', 'data:text/html,x', '*', ''],
+    ...[
+      'https:',
+      'https://*',
+      'https://*.evil.example/',
+      'https://*:*/',
+      "https://evil.example;script-src'*'",
+    ],
+    ...['https://a;script-src', 'https://a,b/', "https://'unsafe-inline'/", 'https://evil.example\r\nX-A: b'],
+    ...[
+      'http://localhost.evil.example/',
+      'http://127.0.0.1.evil.example/',
+      'http://[::2]/',
+      'blob:https://a/',
+    ],
+    ...['filesystem:https://a/', 'https://token.example https://evil.example', "'self' *", 'https://$a/'],
+  ];
+  for (const endpoint of [...hostile, null, 7, ['https://a.example'], { toString: 'https://a.example' }]) {
+    it(`are none for a hostile endpoint: ${JSON.stringify(endpoint)}`, () => {
+      assert.deepEqual(originsOf(endpoint), ['https://login.example']);
+    });
+  }
+});

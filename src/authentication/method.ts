@@ -20,7 +20,7 @@ import type { ClientAuthorities } from './client-certificate/authorities.js';
 export interface AuthenticationMethod<Options> extends OptionOwner {
   /** The value of the metrics' label `method`. */
   readonly name: string;
-  /** The flag that turns the method on, with its dashes. */
+  /** The flags that turn the method on, with their dashes, for a sentence. */
   readonly flag: string;
   /** What a 401 tells a caller to do. */
   readonly hint: string;

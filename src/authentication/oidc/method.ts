@@ -10,7 +10,7 @@ const ttl = 10_000;
 /** Authenticates callers by the ID tokens of OpenID Connect issuers, and follows the changes of the file that names them. */
 export const openIdConnect = {
   name: 'oidc',
-  flag: '--oidc-issuer-url',
+  flag: '--oidc-issuer-url or --authentication-config',
   hint: bearerTokenHint,
   sendsSecret: true,
   options,

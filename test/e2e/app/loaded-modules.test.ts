@@ -11,12 +11,27 @@ import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const oidc = ['--oidc-issuer-url=https://127.0.0.1:1', '--oidc-client-id=test'];
 const servingFiles = await createServingFiles();
+const folder = temporaryFolder();
+const issuers = join(folder, 'issuers.json');
+await writeFile(
+  issuers,
+  JSON.stringify({
+    ...{ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration' },
+    jwt: [
+      {
+        issuer: { url: 'https://127.0.0.1:1', audiences: ['test'] },
+        claimMappings: { username: { expression: 'claims.sub' } },
+      },
+    ],
+  }),
+);
 
 /** Modules that most processes never need (together some megabytes of resident memory), and arguments that need them. */
 const seldom: Readonly<Record<string, { readonly args?: string[]; readonly env?: Record<string, string> }>> =
   {
     jose: { args: oidc },
     undici: { args: oidc },
+    '@marcbachmann/cel-js': { args: [`--authentication-config=${issuers}`] },
     re2js: { args: ['--accept-hosts=^gw\\.example$'] },
     socks: { env: { HTTPS_PROXY: 'socks5://127.0.0.1:1' } },
     'node:http2': { args: [...servingFiles.flags] },

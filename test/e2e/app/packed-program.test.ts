@@ -124,6 +124,7 @@ test("the package's bill of materials lists the content of the bundle, with lice
   for (const name of [
     'fastify',
     '@fastify/http-proxy',
+    '@marcbachmann/cel-js',
     'yaml',
     'prom-client',
     'pino',

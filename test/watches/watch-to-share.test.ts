@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fieldValue } from '../../src/http/header-fields.js';
+import { impersonationOf } from '../../src/kubernetes/impersonation.js';
 import { type Access, ReplacedError } from '../../src/transport/access.js';
 import type { OutgoingRequest } from '../../src/transport/round-trip.js';
 import { outgoingRequest, type UpstreamRequest } from '../../src/transport/upstream-request.js';
@@ -97,6 +98,29 @@ describe('the key of a shared watch', () => {
     ]) {
       assert.equal(await keyOf({}, asked), key);
     }
+  });
+
+  it('is equal for all tokens of a caller, whatever their IDs are', async () => {
+    const caller = (more: ReadonlyMap<string, readonly string[]>) => {
+      const impersonation = impersonationOf({
+        username: 'jane',
+        uid: undefined,
+        groups: ['dev'],
+        extra: more,
+      });
+      return keyOf({}, { own: { impersonation } });
+    };
+    const id = 'authentication.kubernetes.io/credential-id';
+    const key = await caller(new Map([[id, ['JTI=1']]]));
+    assert.equal(await caller(new Map([[id, ['JTI=2']]])), key);
+    assert.equal(await caller(new Map()), key);
+    for (const other of [`${id}s`, 'credential-id', 'JTI=1']) {
+      assert.notEqual(await caller(new Map([[other, ['JTI=1']]])), key, other);
+    }
+    assert.notEqual(
+      await keyOf({}, { own: { impersonation: [...jane, 'Impersonate-Group', 'JTI=1'] } }),
+      key,
+    );
   });
 
   it('differs for another user, API server, impersonation, path, query or form', async () => {

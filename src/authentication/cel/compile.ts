@@ -10,7 +10,6 @@ import {
   needBool,
   noOverload,
   type Sub,
-  sizeOf,
   spend,
   step,
   type Variable,
@@ -18,7 +17,7 @@ import {
 import { functions, members, operators } from './functions.js';
 import { ofOptional, optionalMember } from './optional.js';
 import { bool, double, dyn, int, join, string } from './types.js';
-import { areEqual, EvaluationError, type Value } from './values.js';
+import { areEqual, EvaluationError, type Value, wholeSizeOf } from './values.js';
 
 /**
  * Compiles a syntax tree for one variable. Only what is evaluated exactly as cel-go does it, in the environment that the API server has for
@@ -130,7 +129,7 @@ function equality(
     type: bool,
     evaluate: step(evaluation => {
       const values = [one.evaluate(evaluation), other.evaluate(evaluation)] as const;
-      spend(evaluation, sizeOf(values[0]) + sizeOf(values[1]));
+      spend(evaluation, wholeSizeOf(values[0]) + wholeSizeOf(values[1]));
       return areEqual(...values) === (op === '==');
     }),
   };
@@ -140,7 +139,7 @@ function isIn([item, range]: readonly [Compiled, Compiled]): Compiled {
   const { type } = range;
   const of = type.kind === 'map' ? type.key : type.kind === 'list' ? type.of : dyn;
   if (join(item.type, of) === undefined) throw noOverload('in', [item, range]);
-  return apply(operators, 'in', [item, range]);
+  return apply(operators, 'in', [item, range], wholeSizeOf);
 }
 
 /** A sum of lists has the elements of both. */

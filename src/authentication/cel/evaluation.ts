@@ -2,7 +2,7 @@ import type { ASTNode } from '@marcbachmann/cel-js';
 import type { JsonObject } from '../../lib/json.js';
 import type { Overload } from './functions.js';
 import { bool, type CelType, describe, dyn, join } from './types.js';
-import { EvaluationError, isOf, type Value } from './values.js';
+import { CostError, EvaluationError, isOf, sizeOf, type Value } from './values.js';
 
 /** A variable of an expression: `claims` of a token, or the `user` that they were mapped to. */
 export type Variable = 'claims' | 'user';
@@ -10,11 +10,6 @@ export type Variable = 'claims' | 'user';
 /** Why an expression cannot be used. */
 export class ExpressionError extends Error {
   override readonly name = 'ExpressionError';
-}
-
-/** The evaluation would take too long. Unlike an EvaluationError, no operator may ignore it. */
-export class CostError extends Error {
-  override readonly name = 'CostError';
 }
 
 /** One evaluation: the value of the variable, those of the comprehensions around, and how many steps are left. */
@@ -40,11 +35,14 @@ export type Sub = (node: ASTNode) => Compiled;
 
 /**
  * A call of one of several forms. Which one it is may depend on the values. Throws an ExpressionError if the types fit none of them.
+ *
+ * @param measure How many steps it takes to read a value.
  */
 export function apply(
   definitions: Readonly<Record<string, readonly Overload[]>>,
   name: string,
   args: readonly Compiled[],
+  measure: (value: Value) => number = sizeOf,
 ): Compiled {
   const known = Object.hasOwn(definitions, name) ? definitions[name] : undefined;
   if (known === undefined) throw unsupported(name);
@@ -62,7 +60,7 @@ export function apply(
       const values = args.map(({ evaluate }) => evaluate(evaluation));
       spend(
         evaluation,
-        values.map(sizeOf).reduce((sum, size) => sum + size, 0),
+        values.map(measure).reduce((sum, size) => sum + size, 0),
       );
       const chosen = fitting.find(({ parameters }) =>
         parameters.every((type, index) => isOf(type, values[index] as Value)),
@@ -90,12 +88,6 @@ export function step(evaluate: Compiled['evaluate']): Compiled['evaluate'] {
 export function spend(evaluation: Evaluation, steps: number): void {
   evaluation.steps -= steps;
   if (evaluation.steps < 0) throw new CostError('the evaluation takes too many steps');
-}
-
-/** The steps that it takes to read a value: cel-go, too, counts a tenth of the length of a string. */
-export function sizeOf(value: Value): number {
-  if (typeof value === 'string') return Math.ceil(value.length / 10);
-  return Array.isArray(value) ? value.length : 0;
 }
 
 /** The expression has something that is evaluated nowhere here. */

@@ -1,9 +1,9 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import type { JsonObject } from '../../lib/json.js';
 import { compile } from './compile.js';
-import { CostError, ExpressionError, type Variable } from './evaluation.js';
+import { ExpressionError, type Variable } from './evaluation.js';
 import { isSplit } from './functions.js';
-import { EvaluationError, type Value } from './values.js';
+import { CostError, EvaluationError, type Value } from './values.js';
 
 /** An expression that can be evaluated. Each evaluation throws an error that says why there is no result; it has no part of the token. */
 export interface Expression {
@@ -21,6 +21,9 @@ export interface Expression {
 const longest = 10_000;
 /** What an evaluation may take: a step for each node, element, and tenth character of a string that is read. */
 const mostSteps = 100_000;
+
+/** The longest result, in characters: a request with header fields for more would not pass the API server. */
+const longestResult = 500_000;
 
 /** The library parses: it enforces how many nodes an expression has, and how deeply they are nested. */
 const parser = new Environment({
@@ -43,8 +46,10 @@ export function compileExpression(text: string, variable: Variable, { isRule = f
     try {
       return evaluate({ input, locals: [], steps: mostSteps });
     } catch (error) {
-      if (!(error instanceof EvaluationError || error instanceof CostError)) throw error;
-      throw failure(text, error.message);
+      // Claims may be nested so deeply that no recursion ends.
+      const isExpected =
+        error instanceof EvaluationError || error instanceof CostError || error instanceof RangeError;
+      throw isExpected ? failure(text, error.message) : error;
     }
   };
   return {
@@ -52,11 +57,13 @@ export function compileExpression(text: string, variable: Variable, { isRule = f
     evaluateString(input) {
       const value = run(input);
       if (typeof value !== 'string') throw failure(text, 'it is no string');
+      checkLength(text, [value]);
       return value;
     },
     evaluateStrings: input => {
       const strings = stringsOf(run(input));
       if (strings === undefined) throw failure(text, 'it is neither a string nor a list of strings');
+      checkLength(text, strings);
       return strings;
     },
     evaluateBool(input) {
@@ -70,6 +77,11 @@ export function compileExpression(text: string, variable: Variable, { isRule = f
 
 function failure(text: string, reason: string): EvaluationError {
   return new EvaluationError(`the expression ${JSON.stringify(text)} has no result: ${reason}`);
+}
+
+function checkLength(text: string, strings: readonly string[]): void {
+  const length = strings.reduce((sum, string) => sum + string.length, 0);
+  if (length > longestResult) throw failure(text, 'it is too long');
 }
 
 function stringsOf(value: Value): readonly string[] | undefined {

@@ -1,5 +1,5 @@
 import { bool, type CelType, double, dyn, int, listOf, mapOf, string } from './types.js';
-import { areEqual, compare, EvaluationError, formatDouble, keysOf, type Value } from './values.js';
+import { areEqual, CostError, compare, EvaluationError, formatDouble, keysOf, type Value } from './values.js';
 
 /** One form of a function or an operator. The receiver is the first parameter of a member function. */
 export interface Overload {
@@ -95,7 +95,7 @@ export const members: Definitions = {
   ],
   replace: [
     overload([string, string, string], string, (text: string, part: string, other: string) => {
-      return part === '' ? ['', ...runes(text), ''].join(other) : text.split(part).join(other);
+      return joined(part === '' ? ['', ...runes(text), ''] : text.split(part), other);
     }),
   ],
   split: [
@@ -130,9 +130,9 @@ export const members: Definitions = {
     }),
   ],
   join: [
-    overload([listOf(string)], string, (list: readonly Value[]) => texts(list).join('')),
+    overload([listOf(string)], string, (list: readonly Value[]) => joined(texts(list), '')),
     overload([listOf(string), string], string, (list: readonly Value[], separator: string) =>
-      texts(list).join(separator),
+      joined(texts(list), separator),
     ),
   ],
 };
@@ -234,9 +234,18 @@ function find(text: string, part: string, offset: bigint): bigint {
   return index < 0 ? -1n : BigInt(runes(text.slice(0, index)).length);
 }
 
-function texts(list: readonly Value[]): readonly Value[] {
+function texts(list: readonly Value[]): readonly string[] {
   if (list.some(item => typeof item !== 'string')) throw new EvaluationError('join needs strings');
-  return list;
+  return list as readonly string[];
+}
+
+/** The longest string that a function makes of shorter ones, in characters. */
+const longest = 1_000_000;
+
+function joined(parts: readonly string[], separator: string): string {
+  const length = parts.reduce((sum, part) => sum + part.length, separator.length * parts.length);
+  if (length > longest) throw new CostError('a string becomes too long');
+  return parts.join(separator);
 }
 
 function checked(value: bigint): bigint {

@@ -21,6 +21,11 @@ export class EvaluationError extends Error {
   override readonly name = 'EvaluationError';
 }
 
+/** The evaluation would take too long. Unlike an EvaluationError, no operator may ignore it. */
+export class CostError extends Error {
+  override readonly name = 'CostError';
+}
+
 /** A value that may be missing (`optional_type`). */
 export class Optional {
   static readonly none = new Optional(undefined);
@@ -109,6 +114,20 @@ function unescapeName(escaped: string): string | undefined {
     return known ?? word;
   });
   return isValid ? name : undefined;
+}
+
+/** The steps that it takes to read a value: a tenth of the length of a string, as in cel-go, and the length of a list. */
+export function sizeOf(value: Value): number {
+  if (typeof value === 'string') return Math.ceil(value.length / 10);
+  return Array.isArray(value) ? value.length : 0;
+}
+
+/** The same with all that is in a list or a map. */
+export function wholeSizeOf(value: Value): number {
+  let size = 1 + sizeOf(value);
+  if (Array.isArray(value)) for (const item of value as readonly Value[]) size += wholeSizeOf(item);
+  else if (isMap(value)) for (const key of keysOf(value)) size += wholeSizeOf(elementOf(value, key) ?? null);
+  return size;
 }
 
 /** Whether two values are equal; values of different kinds are not, but for numbers. Throws an EvaluationError for what cannot be compared. */

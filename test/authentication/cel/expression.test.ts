@@ -219,6 +219,27 @@ describe('an expression', () => {
     );
   });
 
+  it('refuses a token that would make it use much memory, or nest without end', () => {
+    const text = 'a'.repeat(60_000);
+    let deep: unknown = 1;
+    for (let level = 0; level < 50_000; level++) deep = [deep];
+    const input = { text, other: text, list: Array.from({ length: 20_000 }, () => 'x'), deep };
+    for (const [expression, reason] of [
+      ['claims.text.replace("a", claims.text)', /too long/],
+      ['claims.list.join(claims.text)', /too long|too many steps/],
+      ['dyn(claims.list).map(x, claims.text)', /too long/],
+      [
+        'claims.list.map(x, claims.list.map(y, [y]))'.replaceAll('claims.list', 'dyn(claims.list)'),
+        /too many steps/,
+      ],
+      ['dyn(claims.list).all(x, claims.list == claims.list) ? "a" : "b"', /too many steps/],
+      ['claims.deep == claims.deep ? "a" : "b"', /has no result/],
+      ['(claims.deep == claims.deep || true) ? "a" : "b"', /has no result/],
+    ] as const) {
+      assert.throws(() => compileExpression(expression, 'claims').evaluateStrings(input), reason, expression);
+    }
+  });
+
   it('knows which claims it selects', () => {
     const selects = (text: string) => compileExpression(text, 'claims').selectsClaim('email_verified');
     for (const text of [

@@ -64,8 +64,13 @@ it('only id-tokens that wait for their issuer count for the limit of their addre
   await assert.rejects(authenticate(tokenOf('alice')), { code: 503, message: /from this address/ });
   assert.equal(await authenticate(otherIssuer('alice')), undefined);
   assert.equal(await authenticate('opaque'), undefined);
+  assert.equal(active.issuers()[0]?.discovery(), undefined);
   release();
   assert.equal((await Promise.all(waiting))[127], `${issuer.url}#user-127`);
   await eventuallyPasses(check.check);
+  assert.deepEqual(
+    active.issuers().map(one => [one.url, one.clientId, one.discovery()]),
+    [[issuer.url, 'gateway', issuer.metadata]],
+  );
   assert.equal(await authenticate(tokenOf('alice')), `${issuer.url}#alice`);
 });

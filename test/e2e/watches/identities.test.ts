@@ -133,6 +133,11 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
     assert.equal((await open(alice)).upstream.length, 1);
     assert.equal((await open([certificate, certificate])).upstream.length, 1);
     assert.equal((await open([byToken('reviewed-all'), byToken('reviewed-all')])).upstream.length, 1);
+    const idToken = (jti?: string) =>
+      byToken(signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'frank', exp: secondsFromNow(300), jti }));
+    const { upstream } = await open([idToken('1'), idToken('2'), idToken()]);
+    assert.equal(upstream.length, 1);
+    assert.match(identityOf(upstream[0] ?? assert.fail()), /credential-id: JTI=1,/);
   });
 
   test('never share if a name, group, uid or extra field differs', async () => {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
@@ -11,13 +10,13 @@ import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { startOwnApiServer } from '../support/kube-apiserver/run.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { type Asked, bearer, verdictOf } from './identities/credential.js';
 import { configurations, type JwtConfiguration, wrongEntries } from './identities/jwt-configurations.js';
 
 /** A file, an API server and a gateway that follow it, and an issuer for each configuration. */
 async function start(t: TestContext, run: ApiServer) {
-  const folder = await mkdtemp(join(tmpdir(), 'authentication-config-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const path = join(folder, 'config.json');
   const authority = await createCertificateAuthority();
   // Two issuers may have keys of one name.

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
@@ -12,6 +11,7 @@ import { compactJwt, createOidcSigner } from '../../support/identities/oidc-sign
 import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { runProgram } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { bothLegs, health, probe } from '../credential-probe.js';
 
 const seconds = () => Math.floor(Date.now() / 1000);
@@ -19,9 +19,7 @@ const seconds = () => Math.floor(Date.now() / 1000);
 /** Two issuers that both have a key of the name `one`, and a gateway with a file that has both. */
 async function start(t: TestContext, args: readonly string[] = []) {
   const authority = await createCertificateAuthority();
-  const folder = await mkdtemp(join(tmpdir(), 'authentication-config-'));
-  t.after(() => rm(folder, { recursive: true }));
-  const file = join(folder, 'config.yaml');
+  const file = join(temporaryFolder(), 'config.yaml');
   const startIssuer = async (audience: string) => {
     const signer = createOidcSigner('one');
     const issuer = await startOidcIssuer(authority);

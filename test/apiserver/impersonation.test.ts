@@ -262,8 +262,19 @@ apiServerTest('kubectl --as says the same through the gateway as at the API serv
   t.after(() => rm(folder, { recursive: true }));
   const ca = join(folder, 'ca.crt');
   await writeFile(ca, server.authority.certificate);
+  // Each command has to ask for all that it needs: what another one has found would hide a refusal.
   const at = (url: string, args: readonly string[]) =>
-    kubectl([...args, '--server', url, '--token', caller?.token ?? '', '--certificate-authority', ca]);
+    kubectl([
+      ...args,
+      '--cache-dir',
+      join(folder, randomUUID()),
+      '--server',
+      url,
+      '--token',
+      caller?.token ?? '',
+      '--certificate-authority',
+      ca,
+    ]);
   const as = [`--as=${names.user}`, `--as-group=${names.group}`, `--as-uid=${names.uid}`];
   const account = `--as=system:serviceaccount:${namespace}:robot`;
   for (const args of [

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { eventually, within } from '../../support/eventually.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { freePort, refusingPort } from '../../support/ports.js';
 import { projectFile } from '../../support/project.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
@@ -182,13 +180,6 @@ test('--accept-paths, --reject-paths and --reject-methods accept lists of expres
   }
 });
 
-test('an empty --reject-paths rejects nothing', async t => {
-  const proxy = await start(t, ['--reject-paths=']);
-  const mark = 'nothing-rejected';
-  const path = '/api/v1/namespaces/default/pods/web-0/exec';
-  assert.equal(await pathAtServer(proxy, path, mark), path);
-});
-
 test('--disable-filter accepts every host, path and method', async t => {
   const proxy = await start(t, ['--disable-filter', '--reject-methods=GET', '--accept-paths=^/nothing$']);
   assert.equal(await getStatus(`${proxy.url}/version`), 200);
@@ -196,20 +187,6 @@ test('--disable-filter accepts every host, path and method', async t => {
 });
 
 // The API server and the credentials
-
-test('-s takes precedence over the server of the kubeconfig and keeps its credentials', async t => {
-  const { certificate, key } = server.clientCertificate;
-  const file = await writeKubeconfig({
-    server: `https://127.0.0.1:${await refusingPort(t)}`,
-    ca: server.authority.certificate,
-    certificate,
-    key,
-  });
-  for (const args of [['-s', server.url], [`--server=${server.url}`]]) {
-    const proxy = await start(t, ['--kubeconfig', file.path, ...args], {});
-    assert.equal(await whoami(proxy), 'admin');
-  }
-});
 
 test('flags are enough: --server needs no kubeconfig', async t => {
   const ca = join(folder, 'ca.crt');
@@ -229,91 +206,6 @@ test('flags are enough: --server needs no kubeconfig', async t => {
     { HOME: folder },
   );
   assert.equal(await whoami(proxy), 'admin');
-});
-
-test('--token is sent as a bearer token', async t => {
-  const file = await writeKubeconfig({
-    server: server.url,
-    ca: server.authority.certificate,
-    token: 'unknown',
-  });
-  const proxy = await start(t, ['--kubeconfig', file.path, '--token', 'token-of-alice'], {});
-  assert.equal(await whoami(proxy), 'alice');
-});
-
-test('--username and --password are sent as basic authentication', async t => {
-  const file = await writeKubeconfig({ server: server.url, ca: server.authority.certificate });
-  const proxy = await start(t, ['--kubeconfig', file.path, '--username=carol', '--password=pass:word'], {});
-  assert.equal(await whoami(proxy), 'carol');
-  const { headers } = server.requests.findLast(({ rawUrl }) => rawUrl.includes('selfsubjectreviews')) ?? {};
-  assert.equal(headers?.['authorization'], `Basic ${Buffer.from('carol:pass:word').toString('base64')}`);
-});
-
-/** Clusters `dead` and `live`, users `alice` and `bob`; the current context is alice's on the dead cluster. */
-async function writeTwoOfEach(t: TestContext): Promise<string> {
-  const file = join(await mkdtemp(join(folder, 'two-')), 'config');
-  const ca = Buffer.from(server.authority.certificate).toString('base64');
-  const cluster = (name: string, url: string) => ({
-    name,
-    cluster: { server: url, 'certificate-authority-data': ca },
-  });
-  const user = (name: string) => ({ name, user: { token: `token-of-${name}` } });
-  const context = (name: string, cluster: string, user: string) => ({ name, context: { cluster, user } });
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [cluster('dead', `https://127.0.0.1:${await refusingPort(t)}`), cluster('live', server.url)],
-    users: [user('alice'), user('bob')],
-    contexts: [context('current', 'dead', 'alice'), context('other', 'live', 'bob')],
-    'current-context': 'current',
-  };
-  await writeFile(file, JSON.stringify(config));
-  t.after(() => rm(file));
-  return file;
-}
-
-test('--context, --cluster and --user select other entries than those of the current context', async t => {
-  const file = await writeTwoOfEach(t);
-  const current = await start(t, ['--kubeconfig', file], {});
-  assert.equal(await getStatus(`${current.url}/version`), 503, 'the current context is the dead cluster');
-  const other = await start(t, ['--kubeconfig', file, '--context=other'], {});
-  assert.equal(await whoami(other), 'bob');
-  const cluster = await start(t, ['--kubeconfig', file, '--cluster=live'], {});
-  assert.equal(await whoami(cluster), 'alice');
-  const user = await start(t, ['--kubeconfig', file, '--cluster=live', '--user=bob'], {});
-  assert.equal(await whoami(user), 'bob');
-});
-
-test("--tls-server-name is the name in the handshake and in the verification of the server's certificate", async t => {
-  const authority = await createCertificateAuthority();
-  const named = await startFakeApiServer({
-    authority,
-    serverCertificate: await authority.server({ dns: ['api.internal'] }),
-  });
-  t.after(() => named.kill());
-  const file = await writeAdminKubeconfig(named);
-  const without = await start(t, ['--kubeconfig', file.path], {});
-  assert.equal(await getStatus(`${without.url}/version`), 502);
-  const proxy = await start(t, ['--kubeconfig', file.path, '--tls-server-name=api.internal'], {});
-  assert.equal(await getStatus(`${proxy.url}/version`), 200);
-  assert.equal(named.requests.at(-1)?.tlsServerName, 'api.internal');
-  const wrong = await start(t, ['--kubeconfig', file.path, '--tls-server-name=other.internal'], {});
-  assert.equal(await getStatus(`${wrong.url}/version`), 502);
-});
-
-test('--certificate-authority takes precedence over the kubeconfig, and --insecure-skip-tls-verify over both', async t => {
-  const stranger = await createCertificateAuthority();
-  const ca = join(folder, 'right-ca.crt');
-  await writeFile(ca, server.authority.certificate);
-  const { certificate, key } = server.clientCertificate;
-  const file = await writeKubeconfig({ server: server.url, ca: stranger.certificate, certificate, key });
-  const without = await start(t, ['--kubeconfig', file.path], {});
-  assert.equal(await getStatus(`${without.url}/version`), 502);
-  const trusting = await start(t, ['--kubeconfig', file.path, '--certificate-authority', ca], {});
-  assert.equal(await getStatus(`${trusting.url}/version`), 200);
-  const insecure = await start(t, ['--kubeconfig', file.path, '--insecure-skip-tls-verify'], {});
-  assert.equal(await getStatus(`${insecure.url}/version`), 200);
-  assert.equal(await whoami(insecure), 'admin', 'the client certificate is presented all the same');
 });
 
 test("the path of the server's URL comes before the path of a request only with --append-server-path", async t => {
@@ -388,90 +280,14 @@ test("kubectl's global flags are accepted: -v=6 logs more, and one line names th
 
 // Environment and file
 
-test('every flag can be set by its environment variable, and the flag takes precedence', async t => {
-  const env = {
-    KUBE_API_PROXY_KUBECONFIG: admin.path,
-    KUBE_API_PROXY_PORT: '0',
-    KUBE_API_PROXY_API_PREFIX: '/env/',
-    KUBE_API_PROXY_REJECT_METHODS: 'DELETE',
-    KUBE_API_PROXY_LOG_LEVEL: 'silent',
-    KUBE_API_PROXY_DISABLE_FILTER: 'false',
-  };
-  const port = await freePort();
-  const proxy = await startProcess(t, [`--port=${port}`, '--reject-methods=GET'], env);
-  assert.equal(proxy.port, port);
-  assert.equal(await getStatus(`${proxy.url}/env/version`), 403);
-  assert.equal(await getStatus(`${proxy.url}/version`), 404);
-  assert.equal(proxy.stderr(), '');
-});
-
-test('the variables that the kubelet sets for a Service called kube-api-proxy are not options', async t => {
-  const port = await freePort();
-  const config = join(folder, 'service-link.yaml');
-  await writeFile(config, `port: ${port}\n`);
-  // An empty --unix-socket means none. It prevents that the test helper adds --port=0.
-  const proxy = await start(t, [`--config=${config}`, '--unix-socket='], {
-    KUBECONFIG: admin.path,
-    KUBE_API_PROXY_PORT: 'tcp://10.0.0.1:8001',
-    KUBE_API_PROXY_SERVICE_HOST: '10.0.0.1',
-    KUBE_API_PROXY_SERVICE_PORT: '8001',
-    KUBE_API_PROXY_PORT_8001_TCP: 'tcp://10.0.0.1:8001',
-    KUBE_API_PROXY_PORT_8001_TCP_ADDR: '10.0.0.1',
-  });
-  assert.equal(proxy.port, port, 'the next source is asked for the port');
-});
-
-test('flags take precedence over the environment, and the environment over the file of --config', async t => {
-  const config = join(folder, 'config.yaml');
-  await writeFile(
-    config,
-    [
-      `kubeconfig: ${admin.path}`,
-      'api-prefix: /file/',
-      "reject-methods: ['DELETE', 'PATCH']",
-      "reject-paths: '^/version$'",
-      'log-level: silent',
-      'insecure-skip-tls-verify: false',
-      '',
-    ].join('\n'),
-  );
-  const file = await startProcess(t, ['--config', config], {});
-  assert.equal(await getStatus(`${file.url}/file/version`), 403);
-  assert.equal(await getStatus(`${file.url}/file/apis`), 200);
-  assert.equal((await fetch(`${file.url}/file/apis`, { method: 'PATCH' })).status, 403);
-  assert.equal(file.stderr(), '');
-  const environment = await start(t, [], {
-    KUBE_API_PROXY_CONFIG: config,
-    KUBE_API_PROXY_API_PREFIX: '/environment/',
-  });
-  assert.equal(await getStatus(`${environment.url}/environment/version`), 403);
-  const flag = await start(t, ['--config', config, '--api-prefix=/flag/', '--reject-paths='], {
-    KUBE_API_PROXY_API_PREFIX: '/environment/',
-    KUBE_API_PROXY_REJECT_PATHS: '^/apis$',
-  });
-  assert.equal(await getStatus(`${flag.url}/flag/version`), 200);
-  assert.equal(await getStatus(`${flag.url}/flag/apis`), 200);
-});
-
 // Help, version and output
 
-const flags = [
-  ...['port', 'address', 'unix-socket', 'api-prefix', 'www', 'www-prefix', 'accept-hosts', 'accept-paths'],
-  ...['reject-paths', 'reject-methods', 'disable-filter', 'keepalive', 'append-server-path', 'kubeconfig'],
-  ...['context', 'cluster', 'user', 'server', 'token', 'username', 'password', 'client-certificate'],
-  ...['client-key', 'certificate-authority', 'insecure-skip-tls-verify', 'tls-server-name'],
-  ...['request-timeout', 'config', 'log-level', 'log-format', 'shutdown-grace', 'help', 'version'],
-];
-
-for (const flag of ['--help', '-h']) {
-  test(`${flag} lists every option on standard output and ends with 0`, async () => {
-    const { code, stdout, stderr } = await (flag === '--help' ? helpText : runProgram([flag]));
-    assert.equal(code, 0);
-    assert.equal(stderr, '');
-    for (const name of flags) assert.match(stdout, new RegExp(`--${name}\\b`), name);
-    for (const letter of ['p', 'u', 'w', 'P', 's']) assert.match(stdout, new RegExp(`-${letter}, --`));
-  });
-}
+test('-h prints the same as --help, on standard output, and ends with 0', async () => {
+  const help = await helpText;
+  assert.equal(help.code, 0);
+  assert.equal(help.stderr, '');
+  assert.deepEqual(await runProgram(['-h']), help);
+});
 
 test('--version prints the version of package.json', async () => {
   const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
@@ -510,32 +326,6 @@ test('standard output gets only the start-up line, and the log is on standard er
   assert.equal(proxy.stdout(), `Starting to serve on 127.0.0.1:${proxy.port}\n`);
   const requests = proxy.log().filter(line => line['path'] === '/version');
   assert.equal(requests.length, 1, proxy.stderr());
-});
-
-test('--log-format=json writes only JSON, one object per line', async t => {
-  const proxy = await startProcess(t, ['--log-format=json']);
-  await getStatus(`${proxy.url}/version`);
-  await proxy.stop();
-  const lines = proxy.stderr().trimEnd().split('\n');
-  assert.ok(lines.length >= 1);
-  for (const line of lines) assert.equal(typeof JSON.parse(line), 'object');
-});
-
-test('--log-format=pretty writes text for people', async t => {
-  const proxy = await startProcess(t, ['--log-format=pretty']);
-  await getStatus(`${proxy.url}/version`);
-  await proxy.stop();
-  assert.match(proxy.stderr(), /INFO/);
-  assert.equal(proxy.log().length, 0);
-});
-
-test('--log-level=silent logs nothing, and warn logs no requests', async t => {
-  for (const level of ['silent', 'warn']) {
-    const proxy = await startProcess(t, ['--log-level', level]);
-    await getStatus(`${proxy.url}/version`);
-    assert.equal((await proxy.stop()).code, 0);
-    assert.equal(proxy.stderr(), '', level);
-  }
 });
 
 test('no secret of the command line, the environment or a request appears in the log', async t => {

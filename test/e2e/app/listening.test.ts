@@ -4,10 +4,9 @@ import { chmod, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
-import { parseOptions } from '../../../src/options/parse.js';
 import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { freePort } from '../../support/ports.js';
-import { type RunningProgram, startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
+import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
 import {
   type ProxyProcess as Program,
@@ -73,34 +72,12 @@ async function getOverSocket(path: string, url: string): Promise<number | undefi
   return response.statusCode;
 }
 
-for (const form of ['-pN', '-p=N', '-p N', '--port=N', '--port N']) {
-  test(`the port is read from ${form}`, () => {
-    const { options, problems } = parseOptions({ argv: form.replace('N', '12345').split(' '), env: {} });
-    assert.deepEqual([options.port, problems], [12345, []]);
-  });
-}
-
 test('port 0 picks a free port and prints it, and binds it only on 127.0.0.1', async t => {
   const proxy = await start(t, ['-p0']);
   assert.notEqual(proxy.port, 0);
   assert.equal(proxy.address, `127.0.0.1:${proxy.port}`);
   assert.equal(await getStatus(`http://127.0.0.1:${proxy.port}/version`), 200);
   await assert.rejects(fetch(`http://127.0.0.2:${proxy.port}/version`));
-});
-
-for (const value of ['65536', '-1', '8001x', '']) {
-  test(`the port ${JSON.stringify(value)} is rejected by name and value`, async () => {
-    const [problem = ''] = await startUpProblems([`--port=${value}`], { KUBECONFIG: admin.path });
-    assert.match(problem, /--port/);
-    assert.ok(problem.includes(`"${value}"`), problem);
-  });
-}
-
-test('the last of several ports is used', async t => {
-  const port = await freePort();
-  const proxy = await startHere(t, ['--port=1', `-p${port}`]);
-  assert.equal(proxy.address, `127.0.0.1:${port}`);
-  assert.equal(await getStatus(`${proxy.url}/version`), 200);
 });
 
 for (const address of ['::1', '[::1]']) {
@@ -167,11 +144,4 @@ test('a symbolic link at the path of the Unix socket stays, and so does its targ
   await symlink(target, path);
   await problemOf(['-u', path]);
   assert.equal(await readFile(path, 'utf8'), 'mine');
-});
-
-test('a Unix socket and a port exclude each other', async () => {
-  const argv = ['-u', join(folder, 'both'), '--port=8002'];
-  const [problem = ''] = await startUpProblems(argv, { KUBECONFIG: admin.path });
-  assert.match(problem, /--unix-socket/);
-  assert.match(problem, /--port/);
 });

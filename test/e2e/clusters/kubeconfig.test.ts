@@ -9,8 +9,7 @@ import { send as sendPlain } from '../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { eventuallyPasses } from '../../support/eventually.js';
-import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
-import { startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   addContext,
   arn,
@@ -42,8 +41,6 @@ const clusters = await startManyClusters(
   },
 );
 const files = await createChainFiles();
-const issuer = await startOidcIssuer(files.authority);
-after(() => issuer.close());
 const ca = join(folder, 'ca.crt');
 await writeFile(ca, files.authority.certificate);
 
@@ -162,28 +159,6 @@ describe('the kubeconfig of a proxy without authentication', () => {
     const { code, stdout, stderr } = await bash(`kubectl --kubeconfig <(curl -s ${url}) get pods`);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /web-0/);
-    const file = join(folder, 'served');
-    await writeFile(file, (await get(plain.port)).text);
-    const current = await kubectl(
-      ['--kubeconfig', file, 'get', 'cm', 'which', '-o', 'jsonpath={.data.cluster}'],
-      { env: { HOME: folder } },
-    );
-    assert.equal(current.stdout, 'one', current.stderr);
-    for (const context of ['b', arn, 'rancher', 'yes', '# a: "b" *&!']) {
-      const args = [
-        '--kubeconfig',
-        file,
-        '--context',
-        context,
-        'get',
-        'cm',
-        'which',
-        '-o',
-        'jsonpath={.data.cluster}',
-      ];
-      const result = await kubectl(args, { env: { HOME: folder } });
-      assert.equal(result.stdout, context === 'yes' ? 'one' : 'two', `${context}: ${result.stderr}`);
-    }
   });
 
   test('has one entry if there is one cluster, with the path of --api-prefix', async t => {
@@ -208,13 +183,6 @@ describe('the kubeconfig of a proxy without authentication', () => {
     assert.ok(servers.includes(`${base}/clusters/a`));
     assert.ok(!servers.some(server => server.includes('/k8s/clusters')));
   });
-
-  test('is the answer to HEAD without a body, and to no method that writes', async () => {
-    const head = await sendPlain(plain.port, '/-/kubeconfig', { method: 'HEAD' });
-    assert.equal(head.status, 200);
-    assert.equal(head.text, '');
-    assert.ok((await sendPlain(plain.port, '/-/kubeconfig', { method: 'POST', body: '' })).status >= 400);
-  });
 });
 
 test('the kubeconfig has the current contexts', async t => {
@@ -228,15 +196,6 @@ test('the kubeconfig has the current contexts', async t => {
 });
 
 describe('the address in the kubeconfig', () => {
-  test('is the Host of the request if the Host rule accepts it', async t => {
-    const { port } = await start(t, {
-      flags: ['--accept-hosts=^gw\\.example$,^\\[::1\\]$,^127\\.0\\.0\\.1$'],
-    });
-    for (const host of ['gw.example', 'gw.example:8080', '[::1]:8001', `127.0.0.1:${port}`]) {
-      assert.deepEqual(sorted((await get(port, { host })).servers), addresses(`http://${host}`), host);
-    }
-  });
-
   test('is never a Host that the rule rejects', async () => {
     for (const host of [
       'evil.example',
@@ -258,17 +217,6 @@ describe('the address in the kubeconfig', () => {
     );
   });
 
-  test('is the address of the listener with --disable-filter, whatever Host says', async t => {
-    const { port } = await start(t, { flags: ['--disable-filter'] });
-    for (const host of ['evil.example', 'localhost', 'x\\y', `127.0.0.1:${port}`]) {
-      assert.deepEqual(
-        sorted((await get(port, { host })).servers),
-        addresses(`http://127.0.0.1:${port}`),
-        host,
-      );
-    }
-  });
-
   test('never comes from X-Forwarded-* or Forwarded', async () => {
     const { text } = await get(plain.port, {
       'x-forwarded-host': 'evil.example',
@@ -282,22 +230,6 @@ describe('the address in the kubeconfig', () => {
       forwarded: 'host=evil.example;proto=https',
     });
     assert.doesNotMatch(text, /evil|666|https:|10\.6/);
-  });
-
-  test('is --public-url if it is set, with its path and without a second slash', async t => {
-    for (const [url, base] of [
-      ['https://gw.example', 'https://gw.example'],
-      ['https://gw.example/', 'https://gw.example'],
-      ['http://gw.example:8080/k8s', 'http://gw.example:8080/k8s'],
-      ['https://gw.example/k8s/', 'https://gw.example/k8s'],
-    ] as const) {
-      for (const more of [[], ['--disable-filter']]) {
-        const { port } = await start(t, { flags: [`--public-url=${url}`, ...more] });
-        const { servers } = await get(port);
-        const cut = servers.map(server => (server.replace(/\/$/, '') === base ? base : server)).sort();
-        assert.deepEqual(cut, addresses(base), url);
-      }
-    }
   });
 
   test('prevents that pages of other origins read the kubeconfig', async () => {
@@ -329,51 +261,11 @@ describe('the kubeconfig of a proxy that serves TLS', () => {
     });
     assert.match(result.stdout, /web-0/, result.stderr);
   });
-
-  test('has no authority if --public-url names another server', async t => {
-    const { port } = await start(t, { flags: ['--public-url=https://gw.example'] });
-    assert.doesNotMatch((await get(port)).text, /certificate-authority/);
-  });
 });
 
 describe('the kubeconfig of a proxy with authentication', () => {
-  const bearer = { authorization: 'Bearer file-token' };
-
-  test('has only the entry for /, and no name of a context, for a caller without a valid credential', async t => {
-    const { port } = await start(t, { flags: [`--token-auth-file=${tokenFile}`] });
-    for (const headers of [{}, { authorization: 'Bearer bad' }, { authorization: 'Basic eDp5' }]) {
-      const answer = await sendPlain(port, '/-/kubeconfig', { headers });
-      // A bad credential may also get a 401.
-      if (answer.status === 401 && 'authorization' in headers) continue;
-      const served = await get(port, headers);
-      assert.deepEqual(sorted(served.servers), [`http://127.0.0.1:${port}`]);
-      assert.equal(served.config.contexts.length, 1);
-      assert.doesNotMatch(served.text, /clusters\/|rancher|broken|user of|cluster of/);
-      for (const name of [arn, 'two', 'yes', '1e3'])
-        assert.ok(!served.text.includes(`${name}\n`), served.text);
-    }
-  });
-
-  test('has all entries for a caller, and over http:// no user, with a comment that explains it', async t => {
-    const { port } = await start(t, { flags: [`--token-auth-file=${tokenFile}`] });
-    const served = await get(port, bearer);
-    assert.deepEqual(sorted(served.servers), addresses(`http://127.0.0.1:${port}`));
-    assert.equal((served.config.users ?? []).length, 0);
-    assert.match(served.text, /^\s*#.*http/im);
-  });
-
   const publicly = '--public-url=https://gw.example';
   const base = 'https://gw.example';
-
-  test('has one field for a token if a file has the tokens', async t => {
-    const { port } = await start(t, { flags: [`--token-auth-file=${tokenFile}`, publicly] });
-    const served = await get(port, bearer);
-    assert.equal(served.config.users.length, 1);
-    for (const server of addresses(base)) assert.ok('token' in (userFor(served, server) ?? {}), server);
-    const anonymous = await get(port);
-    assert.equal(anonymous.config.users.length, 1);
-    assert.ok('token' in (userFor(anonymous, base) ?? {}));
-  });
 
   test('has a field for a token for each cluster if the clusters review them', async t => {
     const { port } = await start(t, { flags: ['--authentication-token-webhook', publicly] });
@@ -384,44 +276,6 @@ describe('the kubeconfig of a proxy with authentication', () => {
     // The tokens of / and of the current context may be the same, because their cluster is the same.
     assert.ok(new Set(users).size >= clusters.contexts().length, `${users.join()} are apart`);
     assert.ok(!served.text.includes('reviewed'), 'the token of the caller is not in it');
-  });
-
-  test('has an exec entry for kubectl oidc-login with OpenID Connect', async t => {
-    const { port } = await start(t, {
-      flags: [
-        ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=the gateway', `--oidc-ca-file=${ca}`],
-        publicly,
-        `--token-auth-file=${tokenFile}`,
-      ],
-    });
-    for (const served of [await get(port, bearer), await get(port)]) {
-      const { exec } = (userFor(served, base) ?? {}) as { exec?: Record<string, unknown> };
-      assert.equal(exec?.['command'], 'kubectl', served.text);
-      assert.match(String(exec['apiVersion']), /^client\.authentication\.k8s\.io\/v1(beta1)?$/);
-      assert.match(String(exec['interactiveMode']), /^(IfAvailable|Never|Always)$/);
-      const args = exec['args'] as string[];
-      assert.deepEqual(args.slice(0, 2), ['oidc-login', 'get-token']);
-      assert.ok(args.includes(`--oidc-issuer-url=${issuer.url}`), args.join(' '));
-      assert.ok(args.includes('--oidc-client-id=the gateway'), args.join(' '));
-    }
-  });
-
-  test('has two file names to fill in with client certificates', async t => {
-    const { port } = await start(t, { tls: files, flags: [`--client-ca-file=${ca}`] });
-    const { certificate, key } = await files.authority.client({ commonName: 'carol', organizations: [] });
-    for (const options of [{}, { cert: certificate, key }]) {
-      const session = await connectHttp2(port, files.authority.certificate, options);
-      const { text, status } = await ask(session, '/-/kubeconfig');
-      session.destroy();
-      assert.equal(status, 200, text);
-      const served = read(text);
-      const own = `https://127.0.0.1:${port}`;
-      const user = userFor(served, own) ?? {};
-      assert.equal(typeof user['client-certificate'], 'string');
-      assert.equal(typeof user['client-key'], 'string');
-      assert.notEqual(user['client-certificate'], '');
-      assert.deepEqual(sorted(served.servers), 'cert' in options ? addresses(own) : [own]);
-    }
   });
 
   kubectlTest('works with kubectl once its files exist', async t => {
@@ -456,26 +310,4 @@ describe('the kubeconfig of a proxy with authentication', () => {
     const arrivals = clusters.arrivals(which).filter(({ context }) => context === arn);
     assert.equal(arrivals.at(-1)?.record.headers['impersonate-user'], 'carol');
   });
-});
-
-describe('--public-url', () => {
-  for (const value of [
-    'gw.example',
-    'ftp://gw.example',
-    'https://user:s3cret@gw.example',
-    'https://gw.example?x',
-    'https://gw.example#x',
-    'https://',
-    '/path',
-  ]) {
-    test(`${JSON.stringify(value)} is rejected by its name`, async () => {
-      const problems = await startUpProblems([
-        `--kubeconfig=${clusters.kubeconfig}`,
-        `--public-url=${value}`,
-      ]);
-      assert.match(problems.join('\n'), /--public-url/);
-      assert.doesNotMatch(problems.join('\n'), /unknown/);
-      assert.ok(!problems.join().includes('s3cret'));
-    });
-  }
 });

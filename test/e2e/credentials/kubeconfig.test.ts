@@ -74,8 +74,6 @@ async function admin(commonName = 'admin', keyType: KeyType = 'ec') {
   return authority.client({ commonName, keyType });
 }
 
-const base64 = (text: string) => Buffer.from(text).toString('base64');
-
 // Keys and certificates
 
 for (const keyType of ['rsa2048', 'ec', 'ed25519'] as const) {
@@ -147,18 +145,6 @@ test('certificate and key may be in one file, with text around them', async t =>
     user: { 'client-certificate': file, 'client-key': file },
   });
   assert.equal(await whoami(proxy.url), 'one-file');
-});
-
-test('inline data takes precedence over the file', async t => {
-  const inline = await admin('inline');
-  const proxy = await startWith(t, {
-    server: server.url,
-    ca: authority.certificate,
-    ...inline,
-    cluster: { 'certificate-authority': '/nonexistent/ca.crt' },
-    user: { 'client-certificate': '/nonexistent/client.crt', 'client-key': '/nonexistent/client.key' },
-  });
-  assert.equal(await whoami(proxy.url), 'inline');
 });
 
 test("the API server's 401 to an unknown certificate comes back unchanged", async t => {
@@ -257,12 +243,6 @@ test('a token is sent together with a client certificate', embedded, async t => 
 
 // Files and lists
 
-test('a kubeconfig may be JSON', async t => {
-  const contents = { server: server.url, ca: authority.certificate, ...(await admin()) };
-  const proxy = await startWith(t, contents, { format: 'json' });
-  assert.equal(await whoami(proxy.url), 'admin');
-});
-
 test('the default is ~/.kube/config, without a flag and KUBECONFIG, with paths relative to ~/.kube', async t => {
   const home = await mkdtemp(join(folder, 'home-'));
   const directory = join(home, '.kube');
@@ -275,16 +255,6 @@ test('the default is ~/.kube/config, without a flag and KUBECONFIG, with paths r
   assert.equal(await whoami(proxy.url), 'at-home');
   const empty = await start(t, [], { HOME: home, KUBECONFIG: '' });
   assert.equal(await whoami(empty.url), 'at-home');
-});
-
-test('--kubeconfig takes precedence over KUBECONFIG, and KUBECONFIG over ~/.kube/config', async t => {
-  const common = { server: server.url, ca: authority.certificate };
-  const flag = await writeKubeconfig({ ...common, ...(await admin('flag')) });
-  const variable = await writeKubeconfig({ ...common, ...(await admin('variable')) });
-  t.after(() => Promise.all([flag.remove(), variable.remove()]));
-  const env = { KUBECONFIG: variable.path };
-  assert.equal(await whoami((await start(t, ['--kubeconfig', flag.path], env)).url), 'flag');
-  assert.equal(await whoami((await start(t, [], env)).url), 'variable');
 });
 
 interface ListFile {
@@ -311,26 +281,6 @@ async function writeListFile({ cluster, user, context, current }: ListFile): Pro
   return file;
 }
 
-test('a KUBECONFIG list is merged: the first file wins for each name, missing files are skipped', async t => {
-  const one = await admin('one');
-  const ca = { 'certificate-authority-data': base64(authority.certificate) };
-  const pair = ({ certificate, key }: { certificate: string; key: string }) => ({
-    'client-certificate-data': base64(certificate),
-    'client-key-data': base64(key),
-  });
-  const context = { cluster: 'shared', user: 'shared' };
-  const files = [
-    join(folder, 'no-such-file'),
-    await writeListFile({ user: pair(one), current: 'shared' }),
-    await writeListFile({ cluster: { server: server.url, ...ca }, user: pair(await admin('two')) }),
-    '',
-    await writeListFile({ context, cluster: { server: 'https://127.0.0.1:1' }, current: 'elsewhere' }),
-    await writeListFile({ context: { cluster: 'nowhere', user: 'nobody' } }),
-  ];
-  const proxy = await start(t, [], { KUBECONFIG: files.join(':') });
-  assert.equal(await whoami(proxy.url), 'one');
-});
-
 test('relative paths of a list are relative to the file that contains them', async t => {
   const { certificate, key } = await admin('relative');
   const users = await writeListFile({
@@ -349,52 +299,7 @@ test('relative paths of a list are relative to the file that contains them', asy
   assert.equal(await whoami(proxy.url), 'relative');
 });
 
-test('extensions, preferences, unknown keys, anchors and further documents do no harm', async t => {
-  const { certificate, key } = await admin('decorated');
-  const file = join(folder, 'decorated.yaml');
-  await writeFile(
-    file,
-    `---
-preferences: {colors: true}
-extensions:
-- name: minikube
-  extension: {version: v1.35.0, provider: minikube.sigs.k8s.io}
-future-field: [1, 2]
-clusters:
-- name: c
-  cluster: &cluster
-    server: ${server.url}
-    certificate-authority-data: ${base64(authority.certificate)}
-    disable-compression: true
-    extensions: [{name: cluster_info, extension: {a: b}}]
-- name: copy
-  cluster: *cluster
-users:
-- name: u
-  user:
-    client-certificate-data: >-
-      ${base64(certificate)}
-    client-key-data: "${base64(key)}"
-    client-certificate: ''
-    token: null
-contexts:
-- {name: x, context: {cluster: copy, user: u, namespace: default, extensions: []}}
-current-context: x
----
-not: a kubeconfig
-`,
-  );
-  const proxy = await start(t, ['--kubeconfig', file]);
-  assert.equal(await whoami(proxy.url), 'decorated');
-});
-
 // The server's address
-
-test('the path of the server address is not put before requests by default, as in kubectl proxy', async t => {
-  const contents = { server: `${server.url}/base/`, ca: authority.certificate, ...(await admin()) };
-  const proxy = await startWith(t, contents);
-  assert.equal(await whoami(proxy.url), 'admin');
-});
 
 test('the API server is reached over IPv6', embedded, async t => {
   const port = await forwardFromIpv6(t, serverPort);

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
 import type { ClusterMetrics, Metrics } from '../../../src/observability/metrics/metrics.js';
@@ -211,23 +210,5 @@ describe('metrics', () => {
     assert.deepEqual([...after.keys()], [...before.keys()]);
     const text = await render(metrics);
     assert.doesNotMatch(text, /made|path\d|METHOD|method\d|sub\d|things/);
-  });
-
-  const program = 'promtool';
-  const installed = spawnSync(program, ['--version']).error === undefined;
-  const required = process.env['REQUIRE_PROMTOOL'] === '1';
-  it('are accepted by promtool', {
-    skip: !installed && !required && 'promtool is not installed',
-  }, async () => {
-    const metrics = create();
-    metrics.requestStarted(parse('GET', '/api/v1/pods?watch=1')).finished(200, 1);
-    metrics.requestStarted(parse('GET', '/api/v1/pods')).finished(0, 1);
-    metrics.credentials.clientCertificateExpires(new Date());
-    await render(metrics);
-    // The collectors of active resources and garbage collection have samples from the second scrape on.
-    const text = await render(metrics);
-    assert.match(text, /^kube_api_proxy_requests_total\{/m);
-    const complaints = execFileSync(program, ['check', 'metrics'], { input: text, encoding: 'utf8' });
-    assert.equal(complaints, '');
   });
 });

@@ -204,6 +204,16 @@ describe('the reviews of an impersonation', () => {
     );
   });
 
+  it('are remembered up to a bound: 4,096 permissions, of which the oldest goes first', async () => {
+    const names = (turn: number) => Array.from({ length: 64 }, (_, at) => `n${turn * 64 + at}`);
+    for (let turn = 0; turn < 65; turn++) await permit(names(turn));
+    assert.equal(asked.length, 65 * 64);
+    await permit(names(64));
+    assert.equal(asked.length, 65 * 64, 'the newest ones are there');
+    await permit(names(0));
+    assert.equal(asked.length, 66 * 64, 'the oldest ones are asked for again');
+  });
+
   it('serve no other endpoint, and none that came back after another one', async () => {
     const other = endpointWith({ server: { protocol: 'https:', hostname: 'b', port: 443, path: '' } });
     const back = endpointWith();

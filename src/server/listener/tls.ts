@@ -44,6 +44,14 @@ export async function configureTls(
     metrics.certificateExpires(notAfter);
     warnings.watch('the certificate of --tls-cert-file', notAfter);
   };
+  // A request whose Impersonate-User was dropped would act as its caller.
+  const isWithoutHttp2 = options.allowImpersonation && !seesEveryField;
+  if (isWithoutHttp2) {
+    logger.warn(
+      'HTTP/2 is off: this version of Node.js drops fields over HTTP/2 that --allow-impersonation needs',
+    );
+  }
+  const protocols = isWithoutHttp2 ? (['http/1.1'] as const) : (['h2', 'http/1.1'] as const);
   const servers: Server[] = [];
   let authorities: ClientAuthorities | undefined;
   const files = await followTlsFiles(
@@ -78,8 +86,7 @@ export async function configureTls(
       serveTls(server, {
         files,
         minVersion: versions[options.tlsMinVersion],
-        // A request whose Impersonate-User was dropped would act as its caller.
-        protocols: options.allowImpersonation && !seesEveryField ? ['http/1.1'] : ['h2', 'http/1.1'],
+        protocols,
         onAbuse(reason, remoteAddress) {
           metrics.http2Abused(reason);
           logger.warn(

@@ -295,6 +295,7 @@ test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else',
     t.after(() => socket.destroy());
     await once(socket, 'secureConnect');
     assert.equal(socket.alpnProtocol, 'http/1.1', 'HTTP/2 would drop fields here');
+    await eventually('the warning', () => /HTTP\/2 is off/.test(proxy.stderr()));
     return;
   }
   const session = await connectHttp2(proxy.port, files.authority.certificate);

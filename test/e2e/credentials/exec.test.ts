@@ -9,7 +9,7 @@ import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-s
 import { type ExecPlugin, writeExecPlugin } from '../../support/identities/exec-plugin.js';
 import { type RunningProgram as Program, startInProcess } from '../../support/proxy/in-process.js';
 import { type KubeconfigContents, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
-import { type ProxyProcess, runProgram, startProxy } from '../../support/proxy/proxy.js';
+import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
 import {
   bothLegs,
   health,
@@ -158,18 +158,6 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     assert.ok(Date.now() < expires, 'it was not renewed before the first one had expired');
     assert.equal(plugin.runs(), 2);
     assert.ok(((await sample(proxy, expiration)) ?? 0) > Date.now() / 1000 + 3000);
-  });
-
-  test('runs before each expiry, even without requests', async t => {
-    const { server, plugin, allow, start } = await set(t);
-    allow('one');
-    await plugin.answer({ token: 'one', expirationTimestamp: inMilliseconds(8000) });
-    const proxy = await start();
-    await ready(proxy);
-    await plugin.answer({ token: 'one', expirationTimestamp: inMilliseconds(60 * minute) });
-    // A busy machine may need a third run of the short-lived one.
-    await eventually('the second run', () => plugin.runs() >= 2);
-    assert.equal((await probe(proxy, server)).code, 200);
   });
 
   for (const [what, leg, method] of [
@@ -383,18 +371,6 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     }
   });
 
-  test('that prints nonsense makes requests fail with a 503, and its output is not shown', async t => {
-    const { server, plugin, startBuilt } = await set(t);
-    await plugin.write('{"kind":"ExecCredential","token":"do-not-repeat');
-    const proxy = await startBuilt();
-    for (const leg of bothLegs) {
-      const { answer } = await probe(proxy, server, leg);
-      assert.match(assertStatus(answer, 503, leg), /did not write a JSON object/);
-      assert.doesNotMatch(answer.raw, /do-not-repeat/);
-    }
-    assert.doesNotMatch(proxy.stderr() + proxy.stdout(), /do-not-repeat/);
-  });
-
   test('can return a client certificate, and new connections use a new one while open streams stay', async t => {
     const { server, plugin, startBuilt } = await set(t);
     const inDays = (days: number) => new Date(Math.floor(Date.now() / 1000) * 1000 + days * 86_400_000);
@@ -461,80 +437,6 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
       assert.equal(plugin.runs(), 2);
     });
   }
-
-  test('writes its stderr to the log, and never its stdout', async t => {
-    const { server, plugin, allow, startBuilt } = await set(t);
-    allow('token-on-stdout');
-    await plugin.complain('the browser is opened\nsecond line\n');
-    await plugin.answer({ token: 'token-on-stdout', expirationTimestamp: inMilliseconds(60 * minute) });
-    const proxy = await startBuilt();
-    for (const leg of bothLegs) assert.equal((await probe(proxy, server, leg)).code, passed(leg));
-    const lines = proxy.log().filter(({ source, command }) => source === 'exec' && command === plugin.path);
-    assert.deepEqual(
-      lines.map(({ msg }) => msg),
-      ['the browser is opened', 'second line'],
-    );
-    assert.doesNotMatch(proxy.stderr() + proxy.stdout(), /token-on-stdout/);
-  });
-
-  for (const apiVersion of ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1']) {
-    test(`of ${apiVersion} gets its arguments, its environment and its cluster`, async t => {
-      const { server, plugin, allow, start } = await set(t, { apiVersion });
-      allow('one');
-      await plugin.answer({ token: 'one' });
-      const proxy = await start(
-        {
-          args: ['get', '--role=a b'],
-          env: [{ name: 'PROFILE', value: 'team' }],
-          provideClusterInfo: true,
-          interactiveMode: 'IfAvailable',
-        },
-        { cluster: { 'tls-server-name': 'localhost' } },
-      );
-      assert.equal((await probe(proxy, server)).code, 200);
-      assert.deepEqual(plugin.args(), ['get', '--role=a b']);
-      assert.equal(plugin.env()['PROFILE'], 'team');
-      assert.deepEqual(plugin.infos(), [
-        {
-          kind: 'ExecCredential',
-          apiVersion,
-          spec: {
-            cluster: {
-              server: server.url,
-              'tls-server-name': 'localhost',
-              'certificate-authority-data': Buffer.from(server.authority.certificate).toString('base64'),
-            },
-            interactive: false,
-          },
-        },
-      ]);
-    });
-  }
-
-  test('is found next to the kubeconfig if its path is relative, otherwise in PATH', async t => {
-    const { server, plugin, allow, start } = await set(t);
-    allow('one');
-    await plugin.answer({ token: 'one' });
-    const contents = { server: server.url, ca: server.authority.certificate };
-    const user = { exec: plugin.exec({ command: `./${plugin.name}` }) };
-    const beside = await writeKubeconfig({ ...contents, user }, { directory: plugin.directory });
-    const relative = await startInProcess(t, ['--kubeconfig', beside.path]);
-    assert.equal((await probe(relative, server)).code, 200);
-    const path = `${plugin.directory}:${process.env['PATH']}`;
-    const named = await start({ command: plugin.name }, {}, { PATH: path });
-    assert.equal((await probe(named, server)).code, 200);
-    assert.equal(plugin.runs(), 2);
-  });
-
-  test('that requires a terminal is a clear problem at the start', async t => {
-    const { server, plugin } = await set(t);
-    const user = { exec: plugin.exec({ interactiveMode: 'Always' }) };
-    const kubeconfig = await writeKubeconfig({ server: server.url, ca: server.authority.certificate, user });
-    const { code, stderr } = await runProgram(['--kubeconfig', kubeconfig.path]);
-    assert.equal(code, 1);
-    assert.match(stderr, /^kube-api-proxy: .*interactiveMode is Always.*\n$/);
-    assert.equal(plugin.runs(), 0);
-  });
 });
 
 kubectlTest('kubectl sees no 401 for a revoked token, and prints why there is no credential', async t => {

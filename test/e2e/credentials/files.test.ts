@@ -7,7 +7,6 @@ import { parse, stringify } from 'yaml';
 import { type AnyApiServer, anyApiServer, embedded } from '../../support/any-api-server.js';
 import { type CertificatePair, createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { eventually } from '../../support/eventually.js';
-import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
 import {
   type RunningProgram as Program,
   pollInterval,
@@ -444,84 +443,5 @@ describe('files that rotate', { concurrency: 6 }, () => {
     await writeFile(join(directory, 'new.crt'), crt);
     await writeFile(join(directory, 'new.key'), key);
     await arrivesAs(proxy, server, 'second');
-  });
-
-  test('requests that wait for a plugin are served when the kubeconfig changes to a credential without a plugin', async t => {
-    const plugin = await writeExecPlugin();
-    t.after(() => plugin.remove());
-    await plugin.hang();
-    const { server, start, edit } = await set(t, { user: { exec: plugin.exec() } });
-    const proxy = await start();
-    const waiting = bothLegs.map(leg => probe(proxy, server, leg));
-    await eventually('the run', () => plugin.runs() === 1);
-    await edit(({ users }) => {
-      users.splice(0, 1, { name: 'test', user: { token: 'one' } });
-    });
-    const answers = await Promise.all(waiting);
-    assert.deepEqual(
-      answers.map(({ code, user }) => [code, user]),
-      [
-        [200, 'one'],
-        [101, 'one'],
-      ],
-    );
-  });
-
-  test('a kubeconfig that changes from a plugin to a token takes the expiration of the old one away', async t => {
-    const plugin = await writeExecPlugin();
-    t.after(() => plugin.remove());
-    const { server, start, edit } = await set(t, { user: { exec: plugin.exec() } });
-    const expirationTimestamp = new Date(Date.now() + day).toISOString();
-    await plugin.answer({ token: 'one', expirationTimestamp });
-    const proxy = await start();
-    const expiration = 'kube_api_proxy_credential_expiration_timestamp_seconds{source="exec"}';
-    await arrivesAs(proxy, server, 'one');
-    assert.ok(await sample(proxy, expiration));
-    await edit(({ users }) => {
-      users.splice(0, 1, { name: 'test', user: { token: 'two' } });
-    });
-    await arrivesAs(proxy, server, 'two');
-    assert.equal(await sample(proxy, expiration), undefined);
-  });
-
-  test('an edit that does not concern the plugin does not run it again', async t => {
-    const plugin = await writeExecPlugin();
-    t.after(() => plugin.remove());
-    const { server, start, edit } = await set(t, { user: { exec: plugin.exec() } });
-    await plugin.answer({ token: 'one' });
-    const proxy = await start();
-    await arrivesAs(proxy, server, 'one');
-    await edit(({ contexts }) => {
-      contexts.push({ name: 'another', context: { cluster: 'test', user: 'test' } });
-    });
-    await eventually('the reload', async () => (await sample(proxy, reloads('success'))) === 1);
-    assert.equal((await probe(proxy, server)).user, 'one');
-    assert.equal(plugin.runs(), 1);
-  });
-
-  test('the log warns of a certificate with less than 7 days left, and again with less than a day', async t => {
-    const { server, directory, certificate, start } = await set(t);
-    const warnings = (proxy: Program) =>
-      proxy.log().filter(({ msg }) => String(msg).startsWith('the client certificate'));
-    const proxy = await start();
-    assert.equal((await probe(proxy, server)).user, 'first');
-    assert.deepEqual(warnings(proxy), []);
-    for (const [index, [hours, daysLeft]] of (
-      [
-        [6 * 24 + 1, 6],
-        [23, 0],
-      ] as const
-    ).entries()) {
-      const pair = await certificate(`short-${index}`, new Date(Date.now() + hours * 3_600_000));
-      await inPlace(directory, pair);
-      await arrivesAs(proxy, server, `short-${index}`);
-      await eventually('the warning', () => warnings(proxy).length > index);
-      const found = warnings(proxy);
-      assert.equal(found.length, index + 1);
-      assert.equal(found[index]?.['daysLeft'], daysLeft);
-      assert.ok(Number(found[index]?.['level']) >= 40);
-    }
-    const again = await start();
-    await eventually('the warning at start-up', () => warnings(again).length === 1);
   });
 });

@@ -331,21 +331,6 @@ describe('the identity of the program', { concurrency: true }, () => {
       assert.ok(issuer.requests.length <= 3, 'the issuer is asked for every refusal');
     });
 
-    test('refreshes in the background before the id-token expires', async t => {
-      const { server, tokens, issuer, start } = await set(t);
-      const fresh = issue(tokens, hour);
-      issuer.answer = () => ({ body: { id_token: fresh } });
-      // The token counts as expired ten seconds before its end, and is renewed earlier by a fifth of the remaining time.
-      const old = issue(tokens, 25_000);
-      const { proxy } = await start({ 'id-token': old });
-      assert.equal((await probe(proxy, server.embedded)).authorization, `Bearer ${old}`);
-      await eventually('a refresh that nobody asked for', () => issuer.requests.length === 1);
-      await eventually(
-        'the new token',
-        async () => (await probe(proxy, server.embedded)).authorization === `Bearer ${fresh}`,
-      );
-    });
-
     test('that cannot refresh makes requests fail with a 503 that says why, until it can', async t => {
       const { server, tokens, issuer, start } = await set(t);
       const { proxy } = await start({ 'id-token': issue({}, -hour) });

@@ -5,11 +5,7 @@ import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
 import { anyApiServer, embedded } from '../../support/any-api-server.js';
-import {
-  convertKey,
-  createCertificateAuthority,
-  type KeyType,
-} from '../../support/certificates/certificates.js';
+import { createCertificateAuthority, type KeyType } from '../../support/certificates/certificates.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { forwardFromIpv6 } from '../../support/ipv6.js';
 import { listen } from '../../support/ports.js';
@@ -87,24 +83,6 @@ for (const keyType of ['rsa2048', 'ec', 'ed25519'] as const) {
   }
 }
 
-for (const [keyType, form] of [
-  ['rsa2048', 'pkcs1'],
-  ['ec', 'sec1'],
-] as const) {
-  test(`a key in ${form.toUpperCase()} form authenticates`, async t => {
-    const { certificate, key } = await admin(form, keyType);
-    const old = convertKey(key, form);
-    assert.match(old, /BEGIN (RSA|EC) PRIVATE KEY/);
-    const proxy = await startWith(t, {
-      server: server.url,
-      ca: authority.certificate,
-      certificate,
-      key: old,
-    });
-    assert.equal(await whoami(proxy.url), form);
-  });
-}
-
 for (const credentials of ['inline', 'files'] as const) {
   test(`the chain of a certificate from an intermediate authority is presented, from ${credentials}`, async t => {
     const intermediate = await (await authority.intermediate()).intermediate({ commonName: 'second' });
@@ -133,18 +111,6 @@ test('any authority of a bundle may have signed the server certificate', async t
   const ca = `# two of them\n${stranger.certificate}\n${authority.certificate}`.replaceAll('\n', '\r\n');
   const proxy = await startWith(t, { server: server.url, ca, ...(await admin()) });
   assert.equal(await whoami(proxy.url), 'admin');
-});
-
-test('certificate and key may be in one file, with text around them', async t => {
-  const { certificate, key } = await admin('one-file');
-  const file = join(folder, 'both.pem');
-  await writeFile(file, `subject=CN=one-file\n${key}\nissuer=CN=kubernetes\n${certificate}\n`);
-  const proxy = await startWith(t, {
-    server: server.url,
-    ca: authority.certificate,
-    user: { 'client-certificate': file, 'client-key': file },
-  });
-  assert.equal(await whoami(proxy.url), 'one-file');
 });
 
 test("the API server's 401 to an unknown certificate comes back unchanged", async t => {

@@ -535,23 +535,4 @@ describe('a stale connection', () => {
     assert.equal(answer.status, 502);
     assert.equal(attempts('/get-with-body').length, 1);
   });
-
-  test('that sent a part of its answer causes no second attempt', async () => {
-    assert.equal((await sendOnReused('/part')).status, 502);
-    assert.equal(attempts('/part').length, 1);
-  });
-
-  test('causes only one more attempt', async () => {
-    assert.equal((await sendOnReused('/always-closes-reused')).status, 502);
-    assert.equal(attempts('/always-closes-reused').length, 2);
-  });
-
-  test('is different from a new one that closes, which causes no second attempt', async () => {
-    // The request without an answer uses the idle connection.
-    await send(proxy.port, '/always-closes-first');
-    assert.equal((await send(proxy.port, '/always-closes-fresh')).status, 502);
-    const [first, ...more] = attempts('/always-closes-fresh');
-    assert.equal(first?.turn, 1);
-    assert.equal(more.length, 0);
-  });
 });

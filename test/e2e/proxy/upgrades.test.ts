@@ -94,23 +94,6 @@ async function gone(upstream: TLSSocket): Promise<void> {
 
 // Refusals
 
-for (const [code, path] of [
-  [404, '/api/v1/namespaces/default/pods/missing/exec?command=true&stdout=true'],
-  [400, '/api/v1/namespaces/default/pods/web-0/exec?stdout=true'],
-] as const) {
-  test(`the API server's ${code} to an upgrade comes back unchanged and ends the connection`, async t => {
-    const client = await connect(t);
-    client.write(upgradeRequest(path, 'Upgrade: SPDY/3.1').replace('Upgrade: test/1\r\n', ''));
-    const answer = await client.untilClosed();
-    assert.match(answer, new RegExp(`^HTTP/1\\.1 ${code} `));
-    assert.match(answer, /\r\nAudit-Id: /i);
-    assert.match(answer, /\r\nContent-Type: application\/json\r\n/i);
-    const status = JSON.parse(/\{.*\}/.exec(bodyOf(answer))?.[0] ?? '') as { kind: string; code: number };
-    assert.equal(status.kind, 'Status');
-    assert.equal(status.code, code);
-  });
-}
-
 test('a 403 to an upgrade comes back with its reason phrase, repeated headers and body', async t => {
   const body = 'x'.repeat(MiB);
   serveUpgrade(t, '/refused', (_request, socket) => {
@@ -124,37 +107,6 @@ test('a 403 to an upgrade comes back with its reason phrase, repeated headers an
   assert.match(answer, /^HTTP\/1\.1 403 Not For You\r\n/);
   assert.match(answer, /\r\nWarning: 299 - "a"\r\nWarning: 299 - "b"\r\nX-Case: Kept\r\n/);
   assert.equal(bodyOf(answer), body);
-});
-
-test('bytes that a client sends after a refused upgrade are not read as another request', async t => {
-  const mark = '/api/v1/namespaces/smuggled';
-  const client = await connect(t);
-  const path = '/api/v1/namespaces/default/pods/missing/exec?command=true&stdout=true';
-  client.write(`${upgradeRequest(path)}GET ${mark} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-  const answer = await client.untilClosed();
-  assert.equal(answer.match(/HTTP\/1\.1 /g)?.length, 1, answer);
-  assert.equal(
-    server.requests.some(({ rawUrl }) => rawUrl === mark),
-    false,
-  );
-});
-
-test('an upgrade that the filter rejects gets a 403 Status, and does not reach the API server', async t => {
-  const filtered = await startInProcess(t, ['--kubeconfig', kubeconfig]);
-  const path = '/api/v1/namespaces/default/pods/web-0/exec?command=filtered&stdout=true';
-  const client = await connect(t, filtered);
-  client.write(upgradeRequest(path));
-  const answer = await client.untilClosed();
-  assert.match(answer, /^HTTP\/1\.1 403 /);
-  assert.match(bodyOf(answer), /"kind":"Status".*--reject-paths/);
-  assert.equal(
-    server.requests.some(({ rawUrl }) => rawUrl === path),
-    false,
-  );
-  const lines = () => filtered.log().filter(({ path: logged }) => String(logged).endsWith('/exec'));
-  await eventually('its line in the log', () => lines().length === 1);
-  assert.equal(lines()[0]?.['code'], 403);
-  assert.equal(lines()[0]?.['remoteAddress'], '127.0.0.1');
 });
 
 test('an API server that ignores the upgrade answers as usual', async t => {

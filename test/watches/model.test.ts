@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { LaggingError } from '../../src/transport/round-trip.js';
 import { Turns } from '../../src/watches/turns.js';
 import type { ManualClock } from '../support/manual-clock.js';
 import { createRandom, type Random } from '../support/random.js';
 import { Sharing, turn } from './sharing.js';
-import { bookmarkLine, type ServedWatch, type WatchedServer } from './watched-server.js';
+import { bookmarkLine, ServedList, type ServedWatch, type WatchedServer } from './watched-server.js';
 import { WatchingClient } from './watching-client.js';
 
 /** The number of steps, over all seeds together. */
@@ -14,10 +15,18 @@ const seeds = 12;
 /** A client, with what the test knows about it. */
 interface Guest {
   readonly client: WatchingClient;
-  /** The version in its request. */
+  /** The version in its request, or that of the API server at that time if it begins with the objects. */
   readonly version: number;
+  /** What it has in common with the clients of the same streams of objects. */
+  readonly key: string;
+  /** When it asked, on the monotonic clock; undefined until the program has had time to read its request. */
+  askedAt: number | undefined;
   isPaused: boolean;
 }
+
+/** How long a client may wait for objects, in milliseconds, and how many streams of objects of a key there are while none has to. */
+const longestWait = 5_000;
+const mostLists = 2;
 
 /** Shared watches, an API server, and clients that come and go at random. */
 class World {
@@ -26,6 +35,15 @@ class World {
   readonly clock: ManualClock;
   readonly server: WatchedServer;
   readonly guests: Guest[] = [];
+  /**
+   * How many streams of objects were sent, how many of them because a client had waited, how many clients were too slow for one, and how many
+   * got changes after it.
+   */
+  readonly seen = { lists: 0, forced: 0, slow: 0, followed: 0 };
+  /** What is wrong with a stream of objects; undefined while nothing is. */
+  #problem: string | undefined;
+  /** When the last stream of objects was sent, by its query. */
+  readonly #lastList = new Map<string, number>();
 
   constructor(seed: number) {
     let ticks = 0;
@@ -39,6 +57,8 @@ class World {
     });
     this.clock = this.sharing.clock;
     this.server = this.sharing.server;
+    this.server.now = () => this.clock.monotonic();
+    this.server.onList = list => this.#countList(list);
   }
 
   get open(): ServedWatch[] {
@@ -57,6 +77,7 @@ class World {
     const guest = this.guests.length === 0 ? undefined : random.pick(this.guests);
     const what = random.below(100);
     if (what < 30) this.write();
+    else if (watch instanceof ServedList && watch.isInitial && what < 60) this.list(watch);
     else if (what < 55) watch?.send(1 + random.below(5), 1 + random.below(400));
     else if (what < 60 && watch?.path.startsWith('/shared')) {
       watch.send();
@@ -67,6 +88,7 @@ class World {
     else if (what < 86 && watch !== undefined) {
       // A watch that continues from a version does not get the remaining events of that version, as with a real API server.
       watch.sendRestOfVersion();
+      if (random.chance(0.1)) watch.text(tooOld);
       if (what < 84) watch.end();
       else watch.fail();
     } else if (what < 87) for (const one of this.waiting) random.chance(0.5) ? one.fail() : one.open(503);
@@ -75,27 +97,49 @@ class World {
     else this.clock.advance(random.below(40_000));
   }
 
-  /** Changes an object, or a few with one version. */
+  /** Creates, changes or deletes an object, or a few with one version. */
   write(): void {
     const { random, server } = this;
     let step = 1 + random.below(3);
-    do {
-      server.write(step, `${random.below(1_000)} ${'x'.repeat(random.below(200))}`);
+    // Those of one version are different ones.
+    const first = random.below(8);
+    for (let index = 0; index === 0 || (index < 8 && random.chance(0.3)); index += 1) {
+      server.change(`web-${(first + index) % 8}`, {
+        step,
+        body: `${random.below(1_000)} ${'x'.repeat(random.below(200))}`,
+        deletes: random.chance(0.4),
+      });
       step = 0;
-    } while (random.chance(0.3));
+    }
   }
 
+  /** Sends a part of the initial events, or a change between them. */
+  list(watch: ServedList): void {
+    const { random } = this;
+    const size = 1 + random.below(400);
+    if (random.chance(0.3)) watch.finish(size);
+    else if (random.chance(0.7)) watch.sendObjects(1 + random.below(4), size);
+    else watch.send(1, size);
+  }
+
+  /** Lets a client join, or a few that ask for the objects at the same time. */
   join(): void {
     const { random, server } = this;
-    const version = Math.max(100, server.version + 2 - random.below(40));
-    const client = new WatchingClient({
-      version: String(version),
-      key: random.pick(['pods', 'services']),
-      bookmarks: random.chance(0.5),
-      isAllowed: async () => random.chance(0.9),
-    });
-    this.guests.push({ client, version, isPaused: false });
-    this.sharing.send(client);
+    const initial = random.chance(0.5);
+    const version = initial ? server.version : Math.max(100, server.version + 2 - random.below(40));
+    const asked = initial ? random.pick([undefined, undefined, '0', String(version)]) : String(version);
+    const key = random.pick(['pods', 'services']);
+    do {
+      const client = new WatchingClient({
+        ...{ initial, key },
+        ...(asked !== undefined && { version: asked }),
+        ...(random.chance(0.2) && { timeout: 1_000 * (1 + random.below(60)) }),
+        bookmarks: initial || random.chance(0.5),
+        isAllowed: async () => random.chance(0.9),
+      });
+      this.guests.push({ client, version, key: listKey(client.query), askedAt: undefined, isPaused: false });
+      this.sharing.send(client);
+    } while (initial && random.chance(0.5));
   }
 
   leave(guest: Guest): void {
@@ -111,16 +155,74 @@ class World {
   }
 
   /** Asserts that the events of each client are the beginning of those that it must get. */
-  check({ client, version }: Guest, isComplete = false): void {
-    const bookmarks = client.lines.filter(line => line.includes('BOOKMARK'));
-    const events = client.lines.filter(line => !line.includes('BOOKMARK')).map(line => `${line}\n`);
+  check(guest: Guest, isComplete = false): void {
+    if (guest.client.asked.initial !== true) {
+      this.checkChanges(guest.client, guest.client.text, guest.version, isComplete);
+      return;
+    }
+    const { text, ended } = guest.client;
+    const marked = text.indexOf('initial-events-end');
+    const initial = marked === -1 ? text : text.slice(0, text.indexOf('\n', marked) + 1);
+    // The API server lists at the earliest when it gets a request, which must be after the client's.
+    const list = this.server.lists.findLast(
+      one =>
+        one.listed >= guest.version &&
+        (marked === -1 ? one.initial.startsWith(initial) : one.initial === initial),
+    );
+    if (marked === -1 && ended instanceof LaggingError) this.seen.slow += 1;
+    // A client that waits has got nothing.
+    if (text === '' && list === undefined && !isComplete) return;
+    assert.ok(list !== undefined, `no stream of objects is ${initial}`);
+    assert.ok(!isComplete || marked !== -1, 'the initial events have come');
+    if (list.endVersion === undefined || marked === -1) return;
+    if (text.length > initial.length) this.seen.followed += 1;
+    this.checkChanges(guest.client, text.slice(initial.length), list.endVersion, isComplete);
+  }
+
+  /** Asserts that a text has the changes after a version, or the beginning of them. */
+  checkChanges(client: WatchingClient, text: string, version: number, isComplete: boolean): void {
+    const lines = text.split('\n').slice(0, -1);
+    const isTooOld = `${lines.at(-1)}\n` === tooOld;
+    if (isTooOld) lines.pop();
+    const bookmarks = lines.filter(line => line.includes('BOOKMARK'));
+    const events = lines.filter(line => !line.includes('BOOKMARK')).map(line => `${line}\n`);
     const all = this.server.writes.filter(write => write.version > version).map(({ line }) => line);
     assert.deepEqual(events, isComplete ? all : all.slice(0, events.length));
     if (!client.asked.bookmarks) assert.deepEqual(bookmarks, []);
-    const versions = client.events.map(event => Number(event.split(' ')[1]));
+    const versions = lines.map(line => Number(JSON.parse(line).object.metadata.resourceVersion));
     for (const [index, one] of versions.entries()) assert.ok(one >= (versions[index - 1] ?? version));
     for (const line of bookmarks)
       assert.equal(`${line}\n`, bookmarkLine(JSON.parse(line).object.metadata.resourceVersion));
+  }
+
+  /** Asserts that no client waits too long for objects, and that no more streams of objects run at a time than must. */
+  checkLists(): void {
+    assert.equal(this.#problem, undefined);
+    const now = this.clock.monotonic();
+    for (const { client, key, askedAt } of this.guests) {
+      if (client.asked.initial !== true || client.ended !== undefined || askedAt === undefined) continue;
+      const last = this.#lastList.get(key) ?? 0;
+      assert.ok(last >= askedAt || now - askedAt < longestWait, 'a client waits too long');
+    }
+    for (const guest of [...this.guests]) {
+      guest.askedAt ??= now;
+      if (guest.client.ended !== undefined) this.leave(guest);
+    }
+  }
+
+  /** Counts a stream of objects that is sent now. */
+  #countList({ path, sentAt }: ServedList): void {
+    this.#lastList.set(listKey(path), sentAt);
+    if (!path.startsWith('/shared')) return;
+    this.seen.lists += 1;
+    const running = this.server.watches.filter(
+      one => one instanceof ServedList && one.path === path && one.isInitial && !one.isAborted && !one.isOver,
+    );
+    // This one is not among the watches yet.
+    if (running.length < mostLists) return;
+    this.seen.forced += 1;
+    const hasWaited = ({ askedAt = sentAt }: Guest) => sentAt - askedAt >= longestWait;
+    if (!this.guests.some(hasWaited)) this.#problem = 'too many streams of objects at a time';
   }
 
   /** Lets every client receive its missing events. */
@@ -128,15 +230,42 @@ class World {
     for (const guest of this.guests) if (guest.isPaused) this.pauseOrResume(guest);
     for (let round = 0; round < 30; round++) {
       for (const watch of this.waiting) watch.open();
-      for (const watch of this.open) watch.send();
+      for (const watch of this.open) {
+        if (watch instanceof ServedList && watch.isInitial) watch.finish();
+        else watch.send();
+      }
       this.clock.advance(500);
       await turn();
     }
   }
 }
 
+/** The query of a stream of objects, or of a client that asks for one, without what may differ between clients of one stream. */
+function listKey(target: string): string {
+  const pairs = target.replace(/^.*\?/, '').split('&');
+  return pairs
+    .filter(pair => !pair.startsWith('timeoutSeconds='))
+    .sort()
+    .join('&');
+}
+
+/** The last event of a watch whose version is too old. */
+const tooOld = '{"type":"ERROR","object":{"kind":"Status","code":410,"metadata":{}}}\n';
+
 describe('shared watches under random events', () => {
-  const seen = { opened: 0, ring: 0, own: 0, refused: 0, resumed: 0, lagged: 0 };
+  const seen = {
+    ...{ opened: 0, ring: 0, own: 0, refused: 0, resumed: 0, lagged: 0 },
+    ...{
+      initial: 0,
+      'moved to ring': 0,
+      'moved to opened': 0,
+      lists: 0,
+      shared: 0,
+      forced: 0,
+      slow: 0,
+      followed: 0,
+    },
+  };
 
   for (let seed = 1; seed <= seeds; seed++) {
     it(`give every client its events, each once and in order (seed ${seed})`, async () => {
@@ -144,16 +273,25 @@ describe('shared watches under random events', () => {
       for (let step = 0; step < steps / seeds; step++) {
         world.step();
         // Clients join asynchronously.
-        if (step % 3 === 0) await turn();
+        if (step % 3 === 0) {
+          await turn();
+          world.checkLists();
+        }
       }
       for (const guest of world.guests) world.check(guest);
       await world.settle();
       for (const guest of world.guests) world.check(guest, guest.client.ended === undefined);
 
-      const { joins, counts } = world.sharing;
-      for (const how of joins) if (how !== 'initial') seen[how] += 1;
+      const { joins, counts, moves, initialStreams } = world.sharing;
+      for (const how of joins) seen[how] += 1;
+      for (const to of moves) seen[`moved to ${to}`] += 1;
       seen.resumed += counts.resumed.length;
       seen.lagged += counts.lagged;
+      seen.lists += world.seen.lists;
+      for (const clients of initialStreams) if (clients > 1) seen.shared += 1;
+      seen.forced += world.seen.forced;
+      seen.slow += world.seen.slow;
+      seen.followed += world.seen.followed;
       for (const guest of [...world.guests]) world.leave(guest);
       world.clock.advance(10_000);
       assert.equal(counts.clients, 0);
@@ -164,5 +302,11 @@ describe('shared watches under random events', () => {
 
   it('reach every possible state', () => {
     for (const [what, count] of Object.entries(seen)) assert.ok(count > 20, `${what}: ${count}`);
+    // The others end before a change, or were too slow.
+    const moved = seen['moved to ring'] + seen['moved to opened'];
+    assert.ok(
+      seen.followed > moved / 3,
+      `${seen.followed} of ${moved} clients get changes after the objects`,
+    );
   });
 });

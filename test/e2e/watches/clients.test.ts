@@ -17,7 +17,7 @@ import { AnyWatchedNamespace } from '../../support/proxy/any-watched-namespace.j
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
-import { WatchedNamespace } from '../../support/proxy/watched-namespace.js';
+import { queryOf, WatchedNamespace } from '../../support/proxy/watched-namespace.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'shared-clients-'));
 after(() => rm(folder, { recursive: true, force: true }));
@@ -114,42 +114,46 @@ describe('each client of a shared watch', { concurrency: false }, () => {
     }
   });
 
-  test('counts towards the limits', async () => {
-    const namespace = await AnyWatchedNamespace.create(guarded);
-    const from = await namespace.version();
-    const watches = await namespace.watchMany(3, { from });
-    assert.equal((await namespace.upstream()).length, 1);
-    const refused = await namespace.watch({ from });
-    assert.equal(refused.status, 429);
-    watches[0]?.close();
-    await eventually('a place', async () => {
-      const watch = await namespace.watch({ from });
-      if (watch.status === 200) watches.push(watch);
-      return watch.status === 200;
+  for (const initial of [false, true]) {
+    test(`counts towards the limits${initial ? ', if it begins with the objects too' : ''}`, async () => {
+      const namespace = await AnyWatchedNamespace.create(guarded);
+      const question = { from: await namespace.version(), initial };
+      const watches = await namespace.watchMany(3, question);
+      await namespace.untilUpstream(1);
+      const refused = await namespace.watch(question);
+      assert.equal(refused.status, 429);
+      watches[0]?.close();
+      await eventually('a place', async () => {
+        const watch = await namespace.watch(question);
+        if (watch.status === 200) watches.push(watch);
+        return watch.status === 200;
+      });
+      for (const watch of watches) watch.close();
+      await namespace.untilUpstream(0);
     });
-    for (const watch of watches) watch.close();
-    await namespace.untilUpstream(0);
-  });
+  }
 
   test('passes the guards, even if a watch is shared', async () => {
     const namespace = await AnyWatchedNamespace.create(guarded);
-    const query = `?watch=true&resourceVersion=${await namespace.version()}`;
-    for (const path of [
-      '/api/v1/namespaces/default/secrets',
-      '/api/v1/namespaces/default/pods',
-      '/api/v1/namespaces/kube-system/configmaps',
-      '/api/v1/configmaps',
-    ]) {
-      for (let attempt = 0; attempt < 2; attempt += 1) {
-        assert.equal((await send(guarded.port, path + query)).status, 403, path);
+    for (const initial of [false, true]) {
+      const query = `?${queryOf({ initial }, await namespace.version())}`;
+      for (const path of [
+        '/api/v1/namespaces/default/secrets',
+        '/api/v1/namespaces/default/pods',
+        '/api/v1/namespaces/kube-system/configmaps',
+        '/api/v1/configmaps',
+      ]) {
+        for (let attempt = 0; attempt < 2; attempt += 1) {
+          assert.equal((await send(guarded.port, path + query)).status, 403, path);
+        }
+        const arrived = (await server.arrivals()).filter(({ target }) => target === path + query);
+        assert.deepEqual(arrived, []);
       }
-      const arrived = (await server.arrivals()).filter(({ target }) => target === path + query);
-      assert.deepEqual(arrived, []);
+      const host = await send(guarded.port, namespace.path + query, {
+        headers: { host: 'evil.example' },
+      });
+      assert.equal(host.status, 403);
     }
-    const host = await send(guarded.port, namespace.path + query, {
-      headers: { host: 'evil.example' },
-    });
-    assert.equal(host.status, 403);
   });
 });
 

@@ -3,7 +3,7 @@ import { openWatch, type WatchClient, watchServer } from '../clients/watch-clien
 import { eventually } from '../eventually.js';
 import { configMap, configMapsIn } from '../fake-api-server/config-maps.js';
 import { adminAgent } from '../kube-apiserver/api-client.js';
-import type { NamespaceWatch } from './watched-namespace.js';
+import { type NamespaceWatch, queryOf } from './watched-namespace.js';
 
 /** The addresses of the program and its API server. */
 export interface AnyWatched {
@@ -37,8 +37,9 @@ export class AnyWatchedNamespace {
   }
 
   /** The path and query of a watch. */
-  async target({ from, query = '' }: NamespaceWatch = {}): Promise<string> {
-    return `${this.path}?watch=true&resourceVersion=${from ?? (await this.version())}${query}`;
+  async target(question: NamespaceWatch = {}): Promise<string> {
+    const { from = question.initial ? '' : await this.version() } = question;
+    return `${this.path}?${queryOf(question, from)}`;
   }
 
   /** Opens a watch through the program. */

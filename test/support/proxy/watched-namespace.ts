@@ -14,13 +14,27 @@ export const forms = {
 
 /** How a namespace is watched. */
 export interface NamespaceWatch {
-  /** resourceVersion; by default the current one. */
+  /** resourceVersion; by default the current one, or none for a watch that begins with the objects. */
   readonly from?: number | string;
+  /** Whether it begins with the objects, as the first watch of client-go's informers since 0.35. */
+  readonly initial?: boolean;
   /** More of the query, beginning with an ampersand. */
   readonly query?: string;
   readonly headers?: OutgoingHttpHeaders;
   /** Credentials for the program's TLS listener. */
   readonly tls?: Omit<WatchQuestion, 'headers'>;
+}
+
+/** The parameters of client-go's reflectors for a watch that begins with the objects. */
+const initialEvents = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+
+/** The query of a watch, from the current version unless it begins elsewhere. */
+export function queryOf(
+  { from, initial = false, query = '' }: NamespaceWatch,
+  current: number | string,
+): string {
+  if (!initial) return `watch=true&resourceVersion=${from ?? current}${query}`;
+  return `watch=true&${initialEvents}${from === undefined ? '' : `&resourceVersion=${from}`}${query}`;
 }
 
 /** The addresses and identities of the program and its API server. */
@@ -47,8 +61,8 @@ export class WatchedNamespace {
   }
 
   /** The path and query of a watch. */
-  target({ from = this.#server.version, query = '' }: NamespaceWatch = {}): string {
-    return `${this.path}?watch=true&resourceVersion=${from}${query}`;
+  target(question: NamespaceWatch = {}): string {
+    return `${this.path}?${queryOf(question, this.#server.version)}`;
   }
 
   /** Opens a watch through the program. */

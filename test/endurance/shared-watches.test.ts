@@ -187,8 +187,27 @@ test('all ring buffers together stay within --share-watches-buffer, however many
 /** A client and the events that it must get. */
 interface Member {
   readonly watch: WatchClient;
+  /** Its version, or that of the API server when it asked if it begins with the objects. */
   readonly from: number;
-  readonly bookmarks: boolean;
+  readonly initial: boolean;
+}
+
+/** A change of the API server: an object was written or removed. */
+interface Change {
+  readonly version: number;
+  readonly name: string;
+  readonly isRemoval: boolean;
+}
+
+/** The objects of a version, each with its own. */
+function objectsAt(version: number, history: readonly Change[]): Map<string, number> {
+  const objects = new Map<string, number>();
+  for (const change of history) {
+    if (change.version > version) break;
+    if (change.isRemoval) objects.delete(change.name);
+    else objects.set(change.name, change.version);
+  }
+  return objects;
 }
 
 describe(`clients that join and leave while the API server fails (seed ${seed})`, { concurrency: 2 }, () => {
@@ -199,20 +218,35 @@ describe(`clients that join and leave while the API server fails (seed ${seed})`
       const stack = await start(t, [], env);
       const { server } = stack;
       const namespace = new WatchedNamespace(stack);
-      const history: number[] = [];
+      const history: Change[] = [];
       let compacted = 0;
       let members: Member[] = [];
       const join = async () => {
-        const recent = history.at(-1 - random.below(Math.min(history.length, 30) || 1));
-        const from = random.chance(0.3) ? server.version : (recent ?? server.version);
-        const bookmarks = random.chance(0.3);
-        const query = bookmarks ? '&allowWatchBookmarks=true' : '';
-        const watch = await namespace.watch({ from, query }).catch(() => undefined);
-        if (watch?.status === 200) members.push({ watch, from, bookmarks });
+        const recent = history.at(-1 - random.below(Math.min(history.length, 30) || 1))?.version;
+        const initial = random.chance(0.5);
+        const from = initial || random.chance(0.3) ? server.version : (recent ?? server.version);
+        const query = !initial && random.chance(0.3) ? '&allowWatchBookmarks=true' : '';
+        const question = initial && random.chance(0.5) ? { initial } : { initial, from, query };
+        const watch = await namespace.watch(question).catch(() => undefined);
+        if (watch?.status === 200) members.push({ watch, from, initial });
         else watch?.close();
       };
-      const check = ({ watch, from }: Member) => {
+      const check = (member: Member) => {
+        const { watch } = member;
         const events = watch.events();
+        let { from } = member;
+        if (member.initial) {
+          const end = events.findIndex(({ type }) => type === 'BOOKMARK');
+          const first = events.splice(0, end === -1 ? events.length : end + 1);
+          if (end === -1) return 1;
+          from = Number(first.pop()?.object.metadata.resourceVersion);
+          assert.ok(from >= member.from, 'the objects are older than the request');
+          const objects = first.map(({ object: { metadata } }) => [
+            metadata.name,
+            Number(metadata.resourceVersion),
+          ]);
+          assert.deepEqual(objects.toSorted(), [...objectsAt(from, history)].toSorted());
+        }
         if (events.at(-1)?.type === 'ERROR') {
           assert.equal(events.pop()?.object.code, 410);
           const seen = Number(events.at(-1)?.object.metadata.resourceVersion ?? from);
@@ -222,14 +256,18 @@ describe(`clients that join and leave while the API server fails (seed ${seed})`
         const versions = events
           .filter(({ type }) => type !== 'BOOKMARK')
           .map(({ object }) => Number(object.metadata.resourceVersion));
-        const expected = history.filter(version => version > from);
+        const expected = history.map(({ version }) => version).filter(version => version > from);
         assert.deepEqual(versions, expected.slice(0, versions.length));
         return expected.length - versions.length;
       };
       for (let step = 0; step < steps; step += 1) {
         const kind = random.below(100);
-        if (kind < 50) history.push(namespace.write(`n${random.below(20)}-`));
-        else if (kind < 75) await join();
+        if (kind < 50) {
+          const name = `n${random.below(20)}-`;
+          const isRemoval = random.chance(0.3) && objectsAt(server.version, history).has(name);
+          if (isRemoval) namespace.remove(name);
+          history.push({ version: isRemoval ? server.version : namespace.write(name), name, isRemoval });
+        } else if (kind < 75) await join();
         else if (kind < 85) members.splice(random.below(members.length || 1), 1)[0]?.watch.close();
         else if (kind < 89) server.cut();
         else if (kind < 93) server.endWatches();
@@ -245,7 +283,7 @@ describe(`clients that join and leave while the API server fails (seed ${seed})`
           return false;
         });
       }
-      history.push(namespace.write('last'));
+      history.push({ version: namespace.write('last'), name: 'last', isRemoval: false });
       for (const member of members) {
         await eventually('the last event', () => member.watch.state() !== 'open' || check(member) === 0);
         check(member);

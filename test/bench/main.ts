@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { projectFile } from '../support/project.js';
 import type { Bench } from './bench.js';
 import { killChildren } from './children.js';
+import { runInformerRound } from './informer-load.js';
 import { runAuditRound, runHttp2Round } from './listener-load.js';
 import type { Sample } from './metrics.js';
 import { writePemFiles } from './pem-files.js';
@@ -98,6 +99,7 @@ async function runRounds(run: Bench) {
     if (run.settings.workloads.includes('upgrade')) await runUpgradeRound(run, upgrades, round, findings);
     if (run.settings.workloads.includes('tail')) await runTailRound(run, requests, watches, round, findings);
     if (run.settings.workloads.includes('watch')) await runWatchRound(run, watches, round, findings);
+    if (run.settings.workloads.includes('informer')) await runInformerRound(run, watches, round, findings);
   }
   return { samples, doubts, notes: [...notes] };
 }

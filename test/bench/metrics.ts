@@ -48,6 +48,17 @@ export const metrics: readonly Metric[] = [
   { id: 'watch.changed', title: 'watch: event p99 since the change, ms', digits: 3 },
   { id: 'watch.upstream', title: 'watch: CPU of the API server, times that for one watch', digits: 3 },
   { id: 'watch.pause', title: 'watch: longest pause of the event loop, shared by a crowd, ms', digits: 3 },
+  {
+    id: 'informer.upstream',
+    title: 'informers: CPU of the API server, times that for one watch',
+    digits: 3,
+  },
+  {
+    id: 'informer.streams',
+    title: 'informers: initial streams at the API server, all started at once',
+    digits: 4,
+  },
+  { id: 'informer.listing', title: 'informers: until all have their objects, ms', digits: 3 },
   { id: 'memory.idle', title: 'memory: idle, MB', digits: 3 },
   { id: 'memory.watch', title: 'memory: per open watch, KB', digits: 3 },
   { id: 'memory.busy-watch', title: 'memory: per open watch, events flowing, KB', digits: 3 },

@@ -7,9 +7,17 @@ import { type RequestWorkloadName, requestWorkloads } from './workloads.js';
 
 /**
  * What is measured: starts, one of the request workloads, the cost of HTTP/2 and of the audit log, upgrades, small GETs
- * beside everything else, or open watches.
+ * beside everything else, open watches, or informers that list by watching.
  */
-export type WorkloadName = 'start' | RequestWorkloadName | 'http2' | 'audit' | 'upgrade' | 'tail' | 'watch';
+export type WorkloadName =
+  | 'start'
+  | RequestWorkloadName
+  | 'http2'
+  | 'audit'
+  | 'upgrade'
+  | 'tail'
+  | 'watch'
+  | 'informer';
 
 /** One run of the benchmark, as the command line says; times are in seconds. */
 export interface Settings {
@@ -54,6 +62,7 @@ const workloadNames: readonly WorkloadName[] = [
   'upgrade',
   'tail',
   'watch',
+  'informer',
 ];
 
 /** The text of --help. */

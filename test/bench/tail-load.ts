@@ -80,7 +80,7 @@ async function runMixture(
   const exec = receiveExec(url, tls);
   try {
     await exec.opened;
-    await askClient(watchClient, { command: 'open', url, count: watches, tls });
+    await askClient(watchClient, { command: 'open', url, count: watches, tls, informers: false });
     await askServer(server, { command: 'start', rate: mixture.events, spread: true });
     await askPaced(listClient, { command: 'start', url: url + pathOf('large-list'), tls, ...mixture.lists });
     await askPaced(getClient, { command: 'start', url: url + pathOf('get'), tls, ...mixture.gets });

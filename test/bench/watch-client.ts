@@ -1,9 +1,12 @@
-import { get, type IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { get as getSecure } from 'node:https';
+import { connect, type Socket } from 'node:net';
+import { connect as connectSecure } from 'node:tls';
 import { quantile } from './statistics.js';
 import { createEventReader, now } from './watch-event.js';
 import { answer, type ClientCommand, type ClientState, readTls } from './watch-messages.js';
-import { watchPath } from './workloads.js';
+import { informerObjects, informerPath, watchPath } from './workloads.js';
 
 // This process opens watches, each on its own HTTP/1.1 connection, and records how old each event is.
 
@@ -13,11 +16,13 @@ const atOnce = 50;
 let received = 0;
 let lost = 0;
 let measuring = false;
+let sending = 0;
+let listing = 0;
 let sinceSent: number[] = [];
 let sinceChange: number[] = [];
 
 answer<ClientCommand, ClientState>(async message => {
-  if (message.command === 'open') await openWatches(message);
+  if (message.command === 'open') await (message.informers ? startInformers(message) : openWatches(message));
   if (message.command === 'begin') {
     sinceSent = [];
     sinceChange = [];
@@ -31,29 +36,78 @@ answer<ClientCommand, ClientState>(async message => {
     p50: quantile(sinceSent, 0.5) / 1000,
     p99: quantile(sinceSent, 0.99) / 1000,
     p99SinceChange: quantile(sinceChange, 0.99) / 1000,
+    sending,
+    listing,
   };
 });
 
-async function openWatches({ url, count, tls }: Extract<ClientCommand, { command: 'open' }>): Promise<void> {
+type Opening = Extract<ClientCommand, { command: 'open' }>;
+
+async function openWatches({ url, count, tls }: Opening): Promise<void> {
   const pem = tls === null ? null : readTls(tls);
-  let left = count;
-  const openInTurn = async () => {
-    while (left > 0) {
-      left -= 1;
-      await openWatch(url + watchPath, pem);
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, openInTurn));
+  await eachInTurn(count, () =>
+    openWatch(1, onResponse =>
+      pem === null
+        ? get(url + watchPath, { agent: false, headers }, onResponse)
+        : getSecure(url + watchPath, { agent: false, headers, ...pem }, onResponse),
+    ),
+  );
 }
 
-/** Resolves with the watch's first event, when it is open all the way to the server. */
-function openWatch(url: string, pem: ReturnType<typeof readTls> | null): Promise<void> {
+/** Opens the connections first, so that the requests of all informers can be sent at once. */
+async function startInformers({ url, count, tls }: Opening): Promise<void> {
+  const { hostname: host, port } = new URL(url);
+  const pem = tls === null ? null : readTls(tls);
+  const sockets: Socket[] = [];
+  await eachInTurn(count, async () => {
+    const to = { host, port: Number(port) };
+    const socket = pem === null ? connect(to) : connectSecure({ ...to, ...pem });
+    await once(socket, pem === null ? 'connect' : 'secureConnect');
+    sockets.push(socket);
+  });
+  const began = performance.now();
+  const sent: Promise<unknown>[] = [];
+  const listed = sockets.map(socket =>
+    openWatch(informerObjects + 1, onResponse => {
+      const options = { host, port, path: informerPath, headers, createConnection: () => socket };
+      const request = get(options, onResponse);
+      sent.push(once(request, 'finish'));
+      return request;
+    }),
+  );
+  await Promise.all(sent);
+  sending = performance.now() - began;
+  await Promise.all(listed);
+  listing = performance.now() - began;
+}
+
+async function eachInTurn(count: number, run: () => Promise<void>): Promise<void> {
+  let left = count;
+  const runInTurn = async () => {
+    while (left > 0) {
+      left -= 1;
+      await run();
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, runInTurn));
+}
+
+const headers = { Accept: 'application/json' };
+
+/**
+ * Resolves with the event of this number, when the watch is open all the way to the server and has all its initial events. Only later
+ * events count.
+ */
+function openWatch(
+  initial: number,
+  send: (onResponse: (response: IncomingMessage) => void) => ClientRequest,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    let first = true;
+    let left = initial;
     const read = createEventReader(({ changed, sent }) => {
-      if (first) {
-        first = false;
-        resolve();
+      if (left > 0) {
+        left -= 1;
+        if (left === 0) resolve();
         return;
       }
       received += 1;
@@ -62,19 +116,14 @@ function openWatch(url: string, pem: ReturnType<typeof readTls> | null): Promise
       sinceSent.push(time - sent);
       sinceChange.push(time - changed);
     });
-    const onResponse = (response: IncomingMessage) => {
+    const request = send(response => {
       if (response.statusCode !== 200) reject(new Error(`a watch was answered ${response.statusCode}`));
       response.on('data', read).on('error', () => {});
       response.once('close', () => {
         lost += 1;
-        reject(new Error('a watch ended before its first event'));
+        reject(new Error('a watch ended before its initial events did'));
       });
-    };
-    const headers = { Accept: 'application/json' };
-    const request =
-      pem === null
-        ? get(url, { agent: false, headers }, onResponse)
-        : getSecure(url, { agent: false, headers, ...pem }, onResponse);
+    });
     request.once('error', reject);
   });
 }

@@ -43,6 +43,11 @@ export interface WatchResult {
   readonly upstreamWatches: number;
   /** HTTP versions towards the server. */
   readonly protocols: readonly string[];
+  /** Watches that began with the objects at the server. */
+  readonly lists: number;
+  /** Milliseconds within which informers sent their requests, and until all of them had their objects. */
+  readonly sending: number;
+  readonly listing: number;
 }
 
 /** Starts the server for watches. */
@@ -53,22 +58,26 @@ export async function startWatchUpstream(bench: Bench, pem: PemFiles): Promise<W
   return { ...(await describeUpstream(bench, { name: 'watch-upstream', port, pem })), server };
 }
 
-/** Opens the watches through a program, lets events flow, and measures after the warm-up. */
+/** Opens the watches through a program, or starts informers there, lets events flow, and measures after the warm-up. */
 export async function runWatches(
   bench: Bench,
   { pid, url }: Program,
   { server, straightUrl, pem }: WatchUpstream,
+  kind: 'watches' | 'informers' = 'watches',
 ): Promise<WatchResult> {
   const { watches: count, rate, seconds, warmUp, settle } = bench.settings;
   const before = await askServer(server, { command: 'stop' });
   const client = await startScript(bench, 'bench/watch-client');
   try {
     const tls = { ca: pem.ca, cert: pem.clientCertificate, key: pem.clientKey };
-    await askClient(client, { command: 'open', url, count, tls: url === straightUrl ? tls : null });
+    const { sending, listing } = await askClient(client, {
+      ...{ command: 'open', url, count, informers: kind === 'informers' },
+      tls: url === straightUrl ? tls : null,
+    });
     await sleep(settle * 1000);
     const quietBytes = pid === undefined ? undefined : residentTreeBytes(pid);
 
-    const { protocols, open } = await askServer(server, { command: 'start', rate, spread: false });
+    const { protocols, open, lists } = await askServer(server, { command: 'start', rate, spread: false });
     await sleep(warmUp * 1000);
     const memory = pid === undefined ? undefined : sampleMemory(pid);
     await askClient(client, { command: 'begin' });
@@ -98,6 +107,9 @@ export async function runWatches(
       skipped: skipped - before.skipped,
       upstreamWatches: open,
       protocols,
+      lists: lists - before.lists,
+      sending,
+      listing,
     };
   } finally {
     await endChild(client);

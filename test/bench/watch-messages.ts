@@ -29,11 +29,20 @@ export interface ServerState {
   readonly skipped: number;
   /** HTTP versions of the open watches. */
   readonly protocols: readonly string[];
+  /** Watches since it started that began with the objects. */
+  readonly lists: number;
 }
 
 /** The commands of the watch client; it answers each once. */
 export type ClientCommand =
-  | { readonly command: 'open'; readonly url: string; readonly count: number; readonly tls: ClientTls | null }
+  | {
+      readonly command: 'open';
+      readonly url: string;
+      readonly count: number;
+      readonly tls: ClientTls | null;
+      /** Whether they are informers' watches, which all begin at once. */
+      readonly informers: boolean;
+    }
   | { readonly command: 'begin' }
   | { readonly command: 'end' };
 
@@ -55,6 +64,9 @@ export interface ClientState {
   readonly p50: number;
   readonly p99: number;
   readonly p99SinceChange: number;
+  /** Milliseconds within which informers sent their requests, and until all of them had their objects. */
+  readonly sending: number;
+  readonly listing: number;
 }
 
 /** The commands of a client that sends one GET at a fixed rate; it answers each once. */

@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { now, watchEvent } from './watch-event.js';
+import { listedEvent, now, watchEvent } from './watch-event.js';
 import { answer, type ServerCommand, type ServerState } from './watch-messages.js';
+import { informerObjects } from './workloads.js';
 
 // This process stands for the API server in watches: TLS with a required client certificate, HTTP/2 and
-// HTTP/1.1. Every GET with watch=1 stays open and gets one event at once, then the same events as all others, with growing versions.
+// HTTP/1.1. Every GET with watch=1 stays open and gets one event at once, or all objects and a bookmark if it asks for initial events, then
+// the same events as all others, with growing versions.
 
 /** The API server's own limit, which spreads a client's watches over several connections. */
 const streamsPerConnection = 100;
@@ -22,6 +24,7 @@ let sent = 0;
 let rounds = 0;
 let latest = 0;
 let skipped = 0;
+let lists = 0;
 let timer: NodeJS.Timeout | undefined;
 let writing = false;
 
@@ -37,7 +40,7 @@ answer<ServerCommand, ServerState>(async message => {
   }
   const protocols = [...new Set([...open].map(({ req }) => req.httpVersion))];
   const { user, system } = process.cpuUsage();
-  return { port, open: open.size, sent, rounds, skipped, protocols, cpu: (user + system) / 1e6 };
+  return { port, open: open.size, sent, rounds, skipped, protocols, lists, cpu: (user + system) / 1e6 };
 });
 
 async function listen({ http2, pem }: Extract<ServerCommand, { command: 'listen' }>): Promise<number> {
@@ -70,7 +73,11 @@ function serve(request: Http2ServerRequest, response: Http2ServerResponse): void
   response.once('close', () => open.delete(response));
   open.add(response);
   const stamp = nextStamp();
-  response.write(watchEvent('ADDED', { changed: stamp, sent: stamp }));
+  const event = watchEvent('ADDED', { changed: stamp, sent: stamp });
+  if (request.url.includes('sendInitialEvents=true')) {
+    lists += 1;
+    response.write(event.repeat(informerObjects) + listedEvent(stamp));
+  } else response.write(event);
 }
 
 /** The time, which is also the version of an event. It is different for each change. */

@@ -58,6 +58,12 @@ export const http2Workloads: readonly Http2Workload[] = requestWorkloads
 export const watchPath =
   '/api/v1/namespaces/team-0/configmaps?watch=1&allowWatchBookmarks=true&resourceVersion=1';
 
+/** The first watch of an informer of client-go 0.35 and later, which lists by watching. */
+export const informerPath =
+  '/api/v1/namespaces/team-0/configmaps?watch=1&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents=true';
+/** The objects that it begins with. */
+export const informerObjects = 100;
+
 /** Bytes of the messages of exec and port-forward. */
 const message = 32 * 1024;
 

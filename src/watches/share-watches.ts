@@ -49,7 +49,10 @@ export class SharedWatches {
   /** Closes each shared watch when its last client has left, and shares no new watch. */
   close(): void {
     this.#isClosed = true;
-    for (const watch of this.#all) watch.closeWhenLeft();
+    for (const watch of this.#all) {
+      watch.resumeNoMore();
+      if (watch.size === 0) watch.close();
+    }
   }
 
   /** Cuts all clients of shared watches. */
@@ -109,9 +112,10 @@ export class SharedWatches {
       watch => watch.head !== undefined && watch.serves(version) && watch.hasColumns(upstream.columns),
     );
     this.#parts.observer.moved(open === undefined ? 'opened' : 'ring', clients);
-    if (open === undefined) return this.#open(request, beginning);
-    upstream.stop();
-    return open;
+    const watch = open ?? this.#open(request, beginning);
+    if (open !== undefined) upstream.stop();
+    else if (this.#isClosed) watch.resumeNoMore();
+    return watch;
   }
 
   #largest(key: string, isUsable: (watch: SharedWatch) => boolean): SharedWatch | undefined {

@@ -173,11 +173,10 @@ export class SharedWatch implements WatchHandler, WatchSource {
     else this.#owner.lingering.add(this);
   }
 
-  /** Accepts no new clients: the watch ends with its current response, or when its last client leaves. */
-  closeWhenLeft(): void {
+  /** The watch ends with its current response, or when its last client leaves. */
+  resumeNoMore(): void {
     this.#isLeaving = true;
-    if (this.#watchers.size === 0) this.close();
-    else this.#upstream.resumeNoMore();
+    this.#upstream.resumeNoMore();
   }
 
   /** Ends the watch. Its remaining clients are cut off. */

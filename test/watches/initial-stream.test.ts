@@ -312,6 +312,21 @@ describe('a stream of initial events that fails', () => {
     assert.equal(sharing.clock.pending, 0);
   });
 
+  it('is continued by nothing after its bookmark if its cluster is closed', async () => {
+    const sharing = new Sharing();
+    const client = await sharing.join(initial);
+    sharing.watch(0).open();
+    await turn();
+    sharing.shared.close();
+    sharing.watch(0).text(objects + endLine(100) + eventLine(101));
+    assert.equal(client.text, objects + endLine(100) + eventLine(101));
+    sharing.watch(0).end();
+    assert.ok(client.ended instanceof Error);
+    sharing.clock.advance(60_000);
+    assert.equal(sharing.server.watches.length, 1);
+    assert.deepEqual([sharing.counts.watches, sharing.counts.clients], [0, 0]);
+  });
+
   it('is cut when its cluster is closed', async () => {
     const sharing = new Sharing();
     const { first, others, streams } = await crowd(sharing);

@@ -3,7 +3,6 @@ import { after, before, describe, it } from 'node:test';
 import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
 import { anyApiServer } from '../../support/any-api-server.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../../support/clients/kubectl.js';
-import { startUpProblems } from '../../support/proxy/in-process.js';
 import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
 import { ownMetric } from '../../support/proxy/own-metric.js';
 import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
@@ -182,19 +181,4 @@ kubectlTest('kubectl sees no rejected resource and gets no shell where pods/exec
     assert.equal(code, 1, args.join(' '));
     assert.match(stderr, /--reject-resources/);
   }
-});
-
-it('wrong lists end the start, with one line each', async () => {
-  const problems = await startUpProblems([
-    `--kubeconfig=${kubeconfig.path}`,
-    '--accept-namespaces=a,(',
-    '--reject-resources=secret,a/b/c',
-    '--cors-allowed-origins=.*',
-  ]);
-  assert.deepEqual(problems, [
-    '--accept-namespaces: "(" is not a regular expression: missing closing ): `(`',
-    '--reject-resources: "secret" is not how paths name it; write secrets',
-    '--reject-resources: "a/b/c" is not RESOURCE, RESOURCE.GROUP or either with /SUBRESOURCE',
-    `--cors-allowed-origins: ".*" does not pin both ends of the host in the Origin; write it like '^https://app\\.example$' or '//app\\.example(:|$)'`,
-  ]);
 });

@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { connectRaw } from '../../support/clients/raw-http.js';
 import type { WatchClient } from '../../support/clients/watch-client.js';
 import { eventually } from '../../support/eventually.js';
 import type { Policy } from '../../support/fake-api-server/authorization.js';
@@ -14,7 +15,7 @@ import { startInProcess } from '../../support/proxy/in-process.js';
 import { mountOf, startManyStack } from '../../support/proxy/many-clusters.js';
 import { WatchedNamespace } from '../../support/proxy/watched-namespace.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
-import { assertStatus, type Leg, send } from '../leg.js';
+import { assertStatus, type Leg, send, toBytes } from '../leg.js';
 
 const tokenFile = [
   'lead-token,lead,,"dev"',
@@ -282,6 +283,30 @@ describe('a review that has no answer', () => {
       }
     }
   });
+});
+
+test('a client that leaves while the API server is asked sends nothing, and gives its slot back', async t => {
+  const { proxy, server } = await start(t, {
+    args: ['--max-requests-inflight-per-user=1'],
+  });
+  const release: (() => void)[] = [];
+  server.intercept(async ({ url, headers }) => {
+    if (!url?.endsWith('/selfsubjectaccessreviews') || headers['impersonate-user'] !== 'lead') return false;
+    await new Promise<void>(resolve => release.push(resolve));
+    return false;
+  });
+  const connection = await connectRaw(proxy.port);
+  const target = '/api/v1/namespaces/default/pods/left';
+  connection.write(toBytes({ target, headers: [by('lead-token'), asAlice] }));
+  await eventually('the review', () => release.length === 1);
+  // A client that only ends its side may still read the answer.
+  connection.socket.resetAndDestroy();
+  await eventually('the line', () => proxy.log().some(({ path, code }) => path === target && code === 0));
+  const second = probe(proxy, server, 'plain', { headers: [by('lead-token'), asAlice] });
+  await eventually('the second review', () => release.length === 2);
+  for (const answer of release) answer();
+  assert.equal((await second).code, 200);
+  assert.ok(!server.requests.some(({ rawUrl }) => rawUrl === target));
 });
 
 test('limits count the caller, whomever it acts as', async t => {

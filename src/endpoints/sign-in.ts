@@ -5,7 +5,8 @@ const usualScopes = ['profile', 'email', 'groups', 'offline_access'];
 
 /**
  * Where people may sign in on the page: `{"page", "issuers": [{"issuer", "clientId", "scopes"}]}`. It is public, and contains no secret. An
- * issuer is not there before its discovery document has been read, because the page's policy would let no request to it pass.
+ * issuer is not there before its discovery document has been read, because the page's policy would let no request to it pass, nor is one
+ * of programs, which names no page where people sign in.
  */
 export const signIn = {
   name: 'sign-in',
@@ -18,14 +19,12 @@ export const signIn = {
       const answer = {
         // The one address that issuers send the browser back to.
         page: publicUrl === '' ? undefined : `${publicUrl}/-/ui/`,
-        issuers: issuers().flatMap(issuer => {
-          const discovery = issuer.discovery();
-          if (discovery === undefined) return [];
+        issuers: forPeople(issuers()).map(({ issuer, discovery }) => {
           const { scopes_supported: known } = discovery;
           const usual = usualScopes.filter(scope => Array.isArray(known) && known.includes(scope));
           if (issuer.asksForEmail) usual.push('email');
           const wanted = new Set(['openid', ...(scopes.length > 0 ? scopes : usual)]);
-          return [{ issuer: issuer.url, clientId: issuer.clientId, scopes: [...wanted] }];
+          return { issuer: issuer.url, clientId: issuer.clientId, scopes: [...wanted] };
         }),
       };
       return `${JSON.stringify(answer, undefined, 2)}\n`;
@@ -38,11 +37,19 @@ export const signIn = {
  * token and revocation endpoints that it names.
  */
 export function signInOrigins(issuers: readonly SignInIssuer[]): readonly string[] {
-  const urls = issuers.flatMap(issuer => {
-    const discovery = issuer.discovery();
-    return discovery && [issuer.url, discovery['token_endpoint'], discovery['revocation_endpoint']];
-  });
+  const urls = forPeople(issuers).flatMap(({ issuer, discovery }) => [
+    ...[issuer.url, discovery['token_endpoint'], discovery['revocation_endpoint']],
+  ]);
   return [...new Set(urls.flatMap(originOf))];
+}
+
+/** The issuers at which people can sign in, with their discovery documents. */
+function forPeople(issuers: readonly SignInIssuer[]) {
+  return issuers.flatMap(issuer => {
+    const discovery = issuer.discovery();
+    const isForPeople = originOf(discovery?.['authorization_endpoint']).length > 0;
+    return discovery !== undefined && isForPeople ? [{ issuer, discovery }] : [];
+  });
 }
 
 /**

@@ -4,37 +4,54 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { until } from '../support/eventually.js';
-import { clientId, startProvider } from '../support/identities/oidc-provider.js';
+import { clientId, type RunningProvider, startProvider } from '../support/identities/oidc-provider.js';
 import { startGateway } from '../support/proxy/gateway.js';
 import type { Scope } from '../support/scope.js';
 import { openPage } from './page.js';
 
 export const pods = '/api/v1/namespaces/default/pods';
 
-/** A gateway whose page offers a provider. The provider's alice has the rights of alice. */
+/** A gateway whose page offers one provider or several. Their alice has the rights of alice. */
 export async function startAtAnIssuer(
   scope: Scope,
   browser: Browser,
-  { lifetime = 300, args = [] as readonly string[] } = {},
+  { lifetime = 300, count = 1, args = [] as readonly string[] } = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'at-an-issuer-'));
   scope.after(() => rm(folder, { recursive: true }));
   const authority = await createCertificateAuthority();
-  const caFile = join(folder, 'ca.crt');
-  await writeFile(caFile, authority.certificate);
-  const issuer = await startProvider(scope, authority, { lifetime });
+  const issuers = await Promise.all(
+    Array.from({ length: count }, () => startProvider(scope, authority, { lifetime })),
+  );
+  const config = join(folder, 'issuers.json');
+  await writeFile(
+    config,
+    JSON.stringify({
+      apiVersion: 'apiserver.config.k8s.io/v1',
+      kind: 'AuthenticationConfiguration',
+      jwt: issuers.map(({ url }) => ({
+        issuer: {
+          url,
+          audiences: [clientId, 'another'],
+          audienceMatchPolicy: 'MatchAny',
+          certificateAuthority: authority.certificate,
+        },
+        claimMappings: { username: { claim: 'sub', prefix: '' } },
+      })),
+    }),
+  );
   const { proxy, server } = await startGateway(scope, {
-    args: [
-      ...[`--oidc-issuer-url=${issuer.url}`, `--oidc-client-id=${clientId}`, `--oidc-ca-file=${caFile}`],
-      ...['--oidc-username-prefix=-', '--explorer-sign-in', ...args],
-    ],
+    args: [`--authentication-config=${config}`, '--explorer-sign-in', ...args],
   });
   const ui = `${proxy.url}/-/ui/`;
-  issuer.pages.add(ui);
-  await until(async () => (await (await fetch(`${proxy.url}/-/sign-in`)).text()).includes(issuer.url));
+  for (const { pages } of issuers) pages.add(ui);
+  await until(async () => {
+    const offer = await (await fetch(`${proxy.url}/-/sign-in`)).text();
+    return issuers.every(({ url }) => offer.includes(url));
+  });
   /** A window of its own browser. */
   const open = (own: Scope) => openPage(own, browser, proxy.url, { ignoreHTTPSErrors: true });
-  return { issuer, proxy, server, ui, open };
+  return { issuer: issuers[0] as RunningProvider, issuers, proxy, server, ui, open };
 }
 
 /** The button that goes to the issuer. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, describe, it } from 'node:test';
 import { until } from '../support/eventually.js';
-import { button, field, pods, signIn, startAtAnIssuer } from './at-an-issuer.js';
+import { button, field, logIn, pods, signIn, startAtAnIssuer } from './at-an-issuer.js';
 import { assertAccessible } from './axe.js';
 import { startBrowser } from './page.js';
 
@@ -211,6 +211,34 @@ describe('a hostile discovery document', () => {
     await refused(/does not answer this page/);
     assert.match(problems.join(), /evil\.example/);
   });
+});
+
+it('an issuer cannot get the code of another one, to which it sends the user', async t => {
+  const both = await startAtAnIssuer(t, browser, { count: 2 });
+  const { issuers } = both;
+  const [honest, dishonest] = issuers.map(({ url }) => url) as [string, string];
+  const window = await both.open(t);
+  await window.go(pods);
+  const buttons = issuers.map(({ url }) =>
+    window.page.getByRole('button', { name: `Sign in with ${new URL(url).host}` }),
+  );
+  assert.equal(await button(window.page).count(), 2);
+  await window.page.route(`${dishonest}/.well-known/openid-configuration`, async route => {
+    const response = await route.fetch();
+    const document = (await response.json()) as Record<string, unknown>;
+    await route.fulfill({ response, json: { ...document, authorization_endpoint: `${honest}/auth` } });
+  });
+  await buttons[1]?.click();
+  await logIn(window.page);
+  await window.page.getByRole('alert').getByText(/iss/).waitFor();
+  assert.ok(window.requested.some(url => url.startsWith(`${both.ui}?code=`)));
+  assert.deepEqual(
+    window.requested.filter(url => url.endsWith('/token')),
+    [],
+  );
+  // The honest one still works, and knows the user by now.
+  await buttons[0]?.click();
+  await window.page.getByText('2 objects').waitFor();
 });
 
 it('a page of a Pod, which is sandboxed, can neither begin to sign in nor end it', async t => {

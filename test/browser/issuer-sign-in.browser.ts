@@ -12,6 +12,14 @@ const { issuer, proxy, ui, open } = await startAtAnIssuer(scope, browser);
 /** The same with tokens of 5 s. */
 const short = await startAtAnIssuer(scope, browser, { lifetime: 5 });
 
+/** Lets a page renew its token of 5 s after 50 ms instead of two thirds of its life; everything else takes its time. */
+async function hurry(page: Page): Promise<void> {
+  await page.addInitScript(`{
+    const { setTimeout: wait } = window;
+    window.setTimeout = (run, time, ...rest) => wait(run, time > 3300 && time < 3400 ? 50 : time, ...rest);
+  }`);
+}
+
 async function signOut(page: Page): Promise<void> {
   await page.locator('summary', { hasText: 'alice' }).click();
   await page.getByRole('button', { name: 'Sign out' }).click();
@@ -46,20 +54,9 @@ describe('a page whose proxy offers an issuer', () => {
     assert.equal(await page.evaluate('Object.keys(sessionStorage).join()'), 'kube-api-proxy-signed-in');
     assert.doesNotMatch(requested.join('\n'), /eyJ/);
     assert.ok(!proxy.stderr().includes(code));
-    assert.deepEqual(problems, []);
-  });
-
-  it('has the code in no entry of the history', async t => {
-    const { page, go } = await open(t);
-    await go(pods);
-    await signIn(page);
-    await page.getByText('2 objects').waitFor();
     const session = await page.context().newCDPSession(page);
-    const { entries } = await session.send('Page.getNavigationHistory');
-    assert.deepEqual(
-      entries.filter(({ url }) => /[?&]code=/.test(url)),
-      [],
-    );
+    assert.doesNotMatch(JSON.stringify(await session.send('Page.getNavigationHistory')), /[?&]code=/);
+    assert.deepEqual(problems, []);
   });
 
   it('still takes a token', async t => {
@@ -133,6 +130,7 @@ describe('a page whose proxy offers an issuer', () => {
 
   it('asks to sign in again if the refresh token was revoked, or brings no ID token', async t => {
     const { page, go } = await short.open(t);
+    await hurry(page);
     await go(pods);
     await signIn(page);
     await page.getByText('2 objects').waitFor();
@@ -170,7 +168,7 @@ describe('a live list over renewals of a token of 5 s', () => {
     await signIn(page);
     await page.getByText('2 objects').waitFor();
     const { refresh_token: before, authorization_code: codes } = short.issuer.granted;
-    await until(() => short.issuer.granted.refresh_token >= before + 3);
+    await until(() => short.issuer.granted.refresh_token >= before + 2);
     write(short.server, 'late');
     await page.getByRole('link', { name: 'late' }).waitFor();
     short.server.remove({ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'default', name: 'late' } });
@@ -180,11 +178,7 @@ describe('a live list over renewals of a token of 5 s', () => {
 
   it('loses no event over 100 of them, which come at once', async t => {
     const { page, go } = await short.open(t);
-    // Two thirds of 5 s become 50 ms; everything else takes its time.
-    await page.addInitScript(`{
-      const { setTimeout: wait } = window;
-      window.setTimeout = (run, time, ...rest) => wait(run, time > 3300 && time < 3400 ? 50 : time, ...rest);
-    }`);
+    await hurry(page);
     await go(pods);
     await signIn(page);
     await page.getByText('2 objects').waitFor();

@@ -3,15 +3,19 @@ import { describe, it } from 'node:test';
 import { signInOrigins } from '../../src/endpoints/sign-in.js';
 
 const issuer = { url: 'https://login.example/realms/dev', clientId: 'gateway', asksForEmail: false };
+const authorization_endpoint = 'https://login.example/authorize';
 
 function originsOf(endpoint: unknown): readonly string[] {
-  return signInOrigins([{ ...issuer, discovery: () => ({ token_endpoint: endpoint }) }]);
+  return signInOrigins([
+    { ...issuer, discovery: () => ({ authorization_endpoint, token_endpoint: endpoint }) },
+  ]);
 }
 
 describe('the origins to which the page may send requests', () => {
   it('are there once for all issuers, and not before a discovery document has been read', () => {
     const other = { ...issuer, url: 'https://other.example' };
     const discovery = () => ({
+      authorization_endpoint,
       token_endpoint: 'https://token.example/',
       revocation_endpoint: 'https://token.example/x',
     });
@@ -24,6 +28,13 @@ describe('the origins to which the page may send requests', () => {
       ]),
       ['https://login.example', 'https://token.example', 'https://other.example'],
     );
+  });
+
+  it('are none for an issuer of programs, which has no page where people sign in', () => {
+    for (const page of [undefined, 'urn:kubernetes:programmatic_authorization', 'http://login.example/']) {
+      const discovery = () => ({ authorization_endpoint: page, token_endpoint: 'https://token.example/' });
+      assert.deepEqual(signInOrigins([{ ...issuer, discovery }]), []);
+    }
   });
 
   for (const [url, origin] of [

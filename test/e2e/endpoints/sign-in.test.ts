@@ -33,7 +33,8 @@ async function start(
   await writeFile(caFile, authority.certificate);
   const issuer = await startOidcIssuer(authority);
   t.after(() => issuer.close());
-  Object.assign(issuer.metadata, discovery);
+  const authorization_endpoint = 'https://login.example/authorize';
+  Object.assign(issuer.metadata, { authorization_endpoint }, discovery);
   if (hold !== undefined) issuer.hold(hold);
   const { proxy } = await startGateway(t, {
     server,

@@ -28,11 +28,15 @@ async function start(t: TestContext, run: ApiServer) {
       t.after(() => issuer.close());
       const signer = signers[index % 2] as (typeof signers)[number];
       issuer.jwks = { keys: [signer.jwk, elliptic.jwk] };
-      return { configuration, url: issuer.url, signer };
+      const { discoveredAs } = configuration;
+      if (discoveredAs === undefined) return { configuration, url: issuer.url, signer };
+      const discoveryURL = `${issuer.url}/.well-known/openid-configuration`;
+      issuer.metadata = { ...(issuer.metadata as object), issuer: discoveredAs };
+      return { configuration: { ...configuration, issuer: { discoveryURL } }, url: discoveredAs, signer };
     }),
   );
-  const write = async (jwt: readonly object[]) => {
-    const head = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration' };
+  const write = async (jwt: readonly object[], version = 'v1') => {
+    const head = { apiVersion: `apiserver.config.k8s.io/${version}`, kind: 'AuthenticationConfiguration' };
     await writeFile(`${path}.new`, JSON.stringify({ ...head, jwt }));
     await rename(`${path}.new`, path);
   };
@@ -145,7 +149,7 @@ apiServerTest('the gateway reads the file of the API server with the same verdic
 
   await t.test('of a file that was changed', async () => {
     const prefixed = { claimMappings: { username: { claim: 'sub', prefix: 'new:' } } };
-    await write([entryOf(first.url, { entry: prefixed }), ...all.slice(2)]);
+    await write([entryOf(first.url, { entry: prefixed }), ...all.slice(2)], 'v1beta1');
     await compare('of a changed entry', first.signer.sign(claimsOf(first.url, {})), 'new:alice');
     const [, removed] = issuers;
     assert.ok(removed);

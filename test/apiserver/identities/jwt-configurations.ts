@@ -6,6 +6,8 @@ export interface JwtConfiguration {
   /** Fields of the entry; those of the issuer beside its URL. By default `sub` is the name, without a prefix, for the audience `gateway`. */
   readonly entry?: object;
   readonly issuer?: object;
+  /** The issuer has this URL, and its discovery document is at another one. */
+  readonly discoveredAs?: string;
   readonly tokens: readonly JwtToken[];
 }
 
@@ -71,6 +73,14 @@ export const configurations: readonly JwtConfiguration[] = [
     tokens: [
       ['for it', {}, 'alice'],
       ['for another', { aud: 'other' }, undefined],
+    ],
+  },
+  {
+    what: 'a discovery document at another URL',
+    discoveredAs: 'https://login.example.test/realm',
+    tokens: [
+      ['with a subject', {}, 'alice'],
+      ['for another audience', { aud: 'other' }, undefined],
     ],
   },
   mapped(
@@ -270,6 +280,12 @@ export const configurations: readonly JwtConfiguration[] = [
     ['with roles as an object', { access: { roles: { dev: 1, 0: 1 } } }, undefined],
     ['with a string', { access: 'dev' }, undefined],
     ['without access', {}, undefined],
+  ),
+  ruled(
+    'a rule that may run long',
+    ['dyn(claims.list).all(x, dyn(claims.list).all(y, dyn(claims.list).all(z, x + y + z > 0.0)))'],
+    ['with a short list', { list: [1, 2, 3] }, 'alice'],
+    ['with a long list', { list: Array.from({ length: 300 }, (_, index) => index + 1) }, undefined],
   ),
   ruled(
     'escaped names of claims',

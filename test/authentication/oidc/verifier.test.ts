@@ -297,6 +297,19 @@ describe('the keys of an issuer', () => {
     });
   }
 
+  it('are found by a discovery document at another URL, which names the issuer', async t => {
+    const issuer = await startOidcIssuer(authority);
+    const discoveryUrl = `${issuer.url}/.well-known/openid-configuration`;
+    const { log } = await set(t, { issuer: { ...issuer, url: 'https://elsewhere.example' }, discoveryUrl });
+    assert.match(log.join(), /for another issuer/);
+    issuer.metadata = { ...(issuer.metadata as object), issuer: 'https://elsewhere.example' };
+    const found = await set(t, {
+      issuer: Object.assign(issuer, { url: 'https://elsewhere.example' }),
+      discoveryUrl,
+    });
+    assert.equal(await found.verify(signer.sign(found.claims())), 'alice');
+  });
+
   it('stay in use while the issuer is not reachable', async t => {
     const { verify, claims, issuer, clock, log } = await set(t);
     const token = signer.sign(claims({ exp: seconds + 9999 }));

@@ -93,9 +93,11 @@ function stringsOf(value: Value): readonly string[] | undefined {
 
 function parse(text: string): ASTNode {
   if (text.length > longest) throw new ExpressionError(`is longer than ${longest} characters`);
-  // The two parsers read a carriage return, and half a character, in different ways.
-  if (text.includes('\r') || Buffer.from(text).toString() !== text) {
-    throw new ExpressionError('has a carriage return, or half of a surrogate pair');
+  // The library and cel-go read these in different ways.
+  if (text.includes('\r') || Buffer.from(text).toString() !== text || /r(["'])[\s\S]*\\\1/i.test(text)) {
+    throw new ExpressionError(
+      'has a carriage return, half of a surrogate pair, or a backslash before a quote behind a raw string',
+    );
   }
   try {
     return parser.parse(text).ast;

@@ -162,6 +162,7 @@ describe('an expression', () => {
     [`${'['.repeat(60)}1${']'.repeat(60)}`, /maxDepth/],
     [Array.from({ length: 1_500 }, () => '1').join('+'), /maxAstNodes/],
     ['"a\r\nb" == ""', /carriage return/],
+    ['r"\\" == "a" ? "\\"" : "b"', /behind a raw string/],
     ['"\ud800"', /surrogate/],
     ['9223372036854775808', /larger than an int/],
     ['__proto__', /.*/],

@@ -255,6 +255,32 @@ describe('a shared watch of another user', () => {
   });
 });
 
+test('initial events of a shared watch go to nobody who may not act as its user now', async t => {
+  const { proxy, server, clock } = await start(t, { args: ['--share-watches'] });
+  const namespace = new WatchedNamespace({ server, proxy });
+  namespace.write('first');
+  const query = '&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+  const open = async (token: string, user?: string) => {
+    const headers = {
+      Authorization: `Bearer ${token}`,
+      ...(user !== undefined && { 'Impersonate-User': user }),
+    };
+    const watch = await namespace.watch({ query, headers });
+    t.after(() => watch.close());
+    return watch;
+  };
+  for (const token of ['lead-token', 'lead-again']) await (await open(token, 'alice')).untilNamed('first');
+  for (const token of ['peer-token', 'lead-in-ops', 'lead-with-uid']) {
+    assert.equal((await open(token, 'alice')).status, 403, token);
+  }
+  assert.equal((await open('lead-token')).status, 403);
+  targets.delete('alice');
+  clock.advance(10_000);
+  assert.equal((await open('lead-token', 'alice')).status, 403);
+  const users = namespace.upstream().map(({ impersonated }) => impersonated?.username);
+  assert.deepEqual(new Set(users), new Set(['alice', 'lead']));
+});
+
 describe('a review that has no answer', () => {
   test('is a 503 on both legs, a refused one a 403, and nothing is sent', async t => {
     const { proxy, server } = await start(t);

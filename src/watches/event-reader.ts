@@ -12,8 +12,13 @@ import type { EventReader } from './watch-event.js';
  *
  * @param headers The response's header fields: name, value, name, value, …
  * @param tables The Tables of the responses before, if the response continues a watch.
+ * @param isInitial Whether the response begins with the initial events.
  */
-export function createEventReader(headers: readonly string[], tables?: TableEvents): EventReader | undefined {
+export function createEventReader(
+  headers: readonly string[],
+  tables?: TableEvents,
+  isInitial?: boolean,
+): EventReader | undefined {
   const encoding = fieldValue(headers, 'content-encoding');
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return undefined;
   const type = mediaType(fieldValue(headers, 'content-type'));
@@ -24,7 +29,7 @@ export function createEventReader(headers: readonly string[], tables?: TableEven
     if (name !== 'stream' && (name !== 'charset' || value.toLowerCase() !== 'utf-8')) return undefined;
   }
   if (essence === 'application/json' && (stream === null || stream === 'watch'))
-    return new JsonEventReader(tables);
+    return new JsonEventReader(tables, isInitial);
   if (essence === 'application/vnd.kubernetes.protobuf' && stream === 'watch')
     return new ProtobufEventReader();
   return undefined;

@@ -176,7 +176,7 @@ export class LastingWatch implements ResponseSink, BodySink {
 
   #begin(head: WatchHead): void {
     const contentType = fieldValue(head.headers, 'content-type');
-    const reader = readerFor(head.headers, this.#tables);
+    const reader = this.#readerFor(head.headers);
     if (reader === undefined || contentType !== (this.#contentType ?? contentType)) {
       this.#end(new UnsharableError('the response has a form that cannot be shared'));
       return;
@@ -191,6 +191,12 @@ export class LastingWatch implements ResponseSink, BodySink {
     if (this.#isPaused) this.#call?.pause();
     this.#head ??= head;
     this.#handler.began();
+  }
+
+  /** Creates the reader for a response. A response with a Content-Length is not a watch, because the end of a watch is not known before. */
+  #readerFor(headers: readonly string[]): EventReader | undefined {
+    if (hasField(headers, 'content-length')) return undefined;
+    return createEventReader(headers, this.#tables, this.#handler.version === undefined);
   }
 
   data(chunk: BorrowedBytes): void {
@@ -271,11 +277,6 @@ export class LastingWatch implements ResponseSink, BodySink {
     this.#reader = undefined;
     call?.abort();
   }
-}
-
-/** Creates the reader for a response. A response with a Content-Length is not a watch, because the end of a watch is not known before. */
-function readerFor(headers: readonly string[], tables: TableEvents): EventReader | undefined {
-  return hasField(headers, 'content-length') ? undefined : createEventReader(headers, tables);
 }
 
 /**

@@ -3,7 +3,7 @@ import type { SharedBytes } from './shared-bytes.js';
 /** One event of a watch (metav1.WatchEvent), with the bytes that clients get. */
 export interface WatchEvent {
   readonly type: WatchEventType;
-  /** The parsed resourceVersion of the object; empty for an ERROR, whose Status has none. */
+  /** The parsed resourceVersion of the object; empty for an ERROR, whose Status has none, and for an initial event that nobody had to read. */
   readonly version: string;
   /**
    * The event as the API server framed it: a line of JSON with its newline, or a length of 4 bytes and the message. A client gets these

@@ -83,6 +83,25 @@ describe('the reader of a watch in JSON', () => {
       assert.equal(ends(other), false, other);
   });
 
+  it('does not parse the objects that a watch begins with, apart from the first one', () => {
+    const object = (version: string) => ({ kind: 'Pod', metadata: { resourceVersion: version } });
+    const unread = '{"type":"ADDED","object":{"no":JSON}}\n';
+    const end = { metadata: { resourceVersion: '9', annotations: { 'k8s.io/initial-events-end': 'true' } } };
+    const reader = new JsonEventReader(undefined, true);
+    const text = [
+      ...[line(object('7')), unread, line(object('8'), 'MODIFIED'), unread],
+      ...[line(end, 'BOOKMARK'), line(object('10'))],
+    ];
+    const events = readAll(reader, ...text);
+    assert.deepEqual(
+      events.map(({ type, version }) => `${type} ${version}`),
+      ['ADDED 7', 'ADDED ', 'MODIFIED 8', 'ADDED ', 'BOOKMARK 9', 'ADDED 10'],
+    );
+    assert.equal(events.map(({ bytes }) => bytes.toLatin1()).join(''), text.join(''));
+    assert.throws(() => readAll(reader, unread), /not valid JSON/);
+    assert.throws(() => readAll(new JsonEventReader(undefined, true), unread), /not valid JSON/);
+  });
+
   it('returns the same events wherever chunks end', () => {
     for (let seed = 1; seed <= 150; seed++) {
       const random = createRandom(seed);

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { send } from '../support/clients/http-client.js';
-import { type JsonEvent, openWatch, type WatchClient } from '../support/clients/watch-client.js';
+import { shownEvents, untilListed } from '../support/clients/initial-events.js';
+import { type JsonEvent, openWatch } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { startProxy } from '../support/proxy/proxy.js';
-import { forms } from '../support/proxy/watched-namespace.js';
+import { forms, queryOf } from '../support/proxy/watched-namespace.js';
 
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
@@ -89,8 +90,27 @@ apiServerTest(
     t.after(() => Promise.all([plain.stop('SIGKILL'), sharing.stop('SIGKILL')]));
     const headers = { Accept: forms.table };
 
+    /** Lists by watching once alone and twice shared, and checks the columns of the first event, which is the only one with columns. */
+    const listByWatching = async (of: string, columns: string) => {
+      const target = `${widgets.path(of)}?${queryOf({ initial: true }, '')}`;
+      const watches = await Promise.all(
+        [plain, sharing, sharing].map(({ url }) => openWatch(url + target, { headers })),
+      );
+      for (const watch of watches) {
+        await untilListed(watch);
+        const [first, ...others] = watch.events().map(({ object }) => names(object));
+        assert.equal(first, columns);
+        assert.deepEqual(
+          others.filter(one => one !== null),
+          [],
+        );
+      }
+      return watches;
+    };
+
     /** Lists and watches once alone and twice shared, and checks the columns of both, and that the next object is all that comes. */
     const watchAll = async (of: string, columns: string, next: string) => {
+      const listed = await listByWatching(of, columns);
       const watches = await Promise.all(
         [plain, sharing, sharing].map(async ({ url, port }) => {
           const { json } = await send(port, widgets.path(of), { headers });
@@ -110,17 +130,25 @@ apiServerTest(
           [['ADDED', next, columns]],
         );
       }
-      return watches;
+      for (const watch of listed) {
+        await watch.untilNamed(`"${next}"`);
+        assert.equal(shownEvents(watch).at(-1), `ADDED ${next}`);
+        assert.equal(names(watch.events().at(-1)?.object), null);
+      }
+      return { watches, listed };
     };
 
     /** All watches end. The API server builds a new cache for each change, so that a shared watch finds its version too old. */
-    const assertEnd = async ([alone, ...shared]: readonly WatchClient[]) => {
-      assert.equal(await alone?.ended, 'end');
-      for (const watch of shared) {
-        assert.equal(await watch.ended, 'end');
-        const last = watch.events().at(-1);
-        assert.deepEqual([watch.frames().length, last?.type, last?.object.code], [2, 'ERROR', 410]);
+    const assertEnd = async ({ watches, listed }: Awaited<ReturnType<typeof watchAll>>) => {
+      for (const [alone, ...shared] of [watches, listed]) {
+        assert.equal(await alone?.ended, 'end');
+        for (const watch of shared) {
+          assert.equal(await watch.ended, 'end');
+          const last = watch.events().at(-1);
+          assert.deepEqual([last?.type, last?.object.code], ['ERROR', 410]);
+        }
       }
+      for (const watch of watches.slice(1)) assert.equal(watch.frames().length, 2);
     };
 
     const first = await watchAll('v1', 'Name,Colour', 'one');
@@ -131,10 +159,11 @@ apiServerTest(
     await assertEnd(second);
     const third = await watchAll('v1', 'Name,Colour,Size', 'three');
     await widgets.define(version('v1', ['Colour', 'Size'], false), version('v2', ['Size']));
-    for (const watch of third) assert.equal(await watch.ended, 'end');
+    for (const watch of [...third.watches, ...third.listed]) assert.equal(await watch.ended, 'end');
     for (const { url } of [plain, sharing]) {
       assert.equal((await openWatch(`${url}${widgets.path('v1')}?watch=true`, { headers })).status, 404);
     }
-    for (const watch of await watchAll('v2', 'Name,Size', 'four')) watch.close();
+    const fourth = await watchAll('v2', 'Name,Size', 'four');
+    for (const watch of [...fourth.watches, ...fourth.listed]) watch.close();
   },
 );

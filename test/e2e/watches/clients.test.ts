@@ -9,6 +9,7 @@ import { anyApiServer, embedded } from '../../support/any-api-server.js';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { send } from '../../support/clients/http-client.js';
 import { connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
+import { untilListed } from '../../support/clients/initial-events.js';
 import { kubectl, kubectlTest, startKubectl } from '../../support/clients/kubectl.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { readWatch, type WatchClient } from '../../support/clients/watch-client.js';
@@ -65,54 +66,56 @@ function auditEvents(path: string): AuditEvent[] {
 }
 
 describe('each client of a shared watch', { concurrency: false }, () => {
-  test('has its own audit events and log line, and counts in the metrics', async () => {
-    const namespace = await AnyWatchedNamespace.create(plain);
-    const from = await namespace.version();
-    const before = await scrapeOwn(plain.port);
-    const ended = (samples: typeof before) =>
-      sumOf(samples, 'kube_api_proxy_requests_total', { ...watched, code: '200' });
-    const watches = [];
-    for (const agent of ['one', 'two', 'three']) {
-      watches.push(await namespace.watch({ from, headers: { 'User-Agent': agent } }));
-    }
-    const open = await scrapeOwn(plain.port);
-    assert.equal(sumOf(open, longRunning, watched) - sumOf(before, longRunning, watched), 3);
-    await namespace.write('large', { text: 'x'.repeat(20_000) });
-    for (const watch of watches) await watch.untilNamed('large');
-    assert.equal((await namespace.upstream()).length, 1);
-    // The audit log is written in the background.
-    await eventuallyPasses(() => {
-      const started = auditEvents(namespace.path).filter(({ stage }) => stage === 'ResponseStarted');
-      assert.equal(started.length, 3);
+  for (const initial of [false, true]) {
+    test(`has its own audit events and log line, and counts in the metrics${initial ? ', if it begins with the objects too' : ''}`, async () => {
+      const namespace = await AnyWatchedNamespace.create(plain);
+      const from = await namespace.version();
+      const before = await scrapeOwn(plain.port);
+      const ended = (samples: typeof before) =>
+        sumOf(samples, 'kube_api_proxy_requests_total', { ...watched, code: '200' });
+      const watches = [];
+      for (const agent of ['one', 'two', 'three']) {
+        watches.push(await namespace.watch({ from, initial, headers: { 'User-Agent': agent } }));
+      }
+      const open = await scrapeOwn(plain.port);
+      assert.equal(sumOf(open, longRunning, watched) - sumOf(before, longRunning, watched), 3);
+      await namespace.write('large', { text: 'x'.repeat(20_000) });
+      for (const watch of watches) await watch.untilNamed('large');
+      await namespace.untilUpstream(1);
+      // The audit log is written in the background.
+      await eventuallyPasses(() => {
+        const started = auditEvents(namespace.path).filter(({ stage }) => stage === 'ResponseStarted');
+        assert.equal(started.length, 3);
+      });
+      for (const watch of watches) watch.close();
+      await eventuallyPasses(async () => {
+        const after = await scrapeOwn(plain.port);
+        assert.equal(sumOf(after, longRunning, watched), sumOf(before, longRunning, watched));
+        assert.equal(ended(after) - ended(before), 3);
+      });
+      const events = await eventuallyPasses(() => {
+        const complete = auditEvents(namespace.path).filter(({ stage }) => stage === 'ResponseComplete');
+        assert.equal(complete.length, 3);
+        return complete;
+      });
+      assert.deepEqual(events.map(({ userAgent }) => userAgent).sort(), ['one', 'three', 'two']);
+      assert.equal(new Set(events.map(({ auditID }) => auditID)).size, 3);
+      assert.ok(events.every(({ verb, responseStatus }) => verb === 'watch' && responseStatus?.code === 200));
+      const lines = await eventuallyPasses(() => {
+        const found = plain.proxy
+          .log()
+          .filter(({ path, bytes }) => String(path).startsWith(namespace.path) && bytes !== undefined);
+        assert.equal(found.length, 3);
+        return found;
+      });
+      assert.equal(new Set(lines.map(({ requestId }) => requestId)).size, 3);
+      for (const line of lines) {
+        assert.equal(line['verb'], 'watch');
+        assert.equal(line['code'], 200);
+        assert.ok(Number(line['bytes']) > 20_000);
+      }
     });
-    for (const watch of watches) watch.close();
-    await eventuallyPasses(async () => {
-      const after = await scrapeOwn(plain.port);
-      assert.equal(sumOf(after, longRunning, watched), sumOf(before, longRunning, watched));
-      assert.equal(ended(after) - ended(before), 3);
-    });
-    const events = await eventuallyPasses(() => {
-      const complete = auditEvents(namespace.path).filter(({ stage }) => stage === 'ResponseComplete');
-      assert.equal(complete.length, 3);
-      return complete;
-    });
-    assert.deepEqual(events.map(({ userAgent }) => userAgent).sort(), ['one', 'three', 'two']);
-    assert.equal(new Set(events.map(({ auditID }) => auditID)).size, 3);
-    assert.ok(events.every(({ verb, responseStatus }) => verb === 'watch' && responseStatus?.code === 200));
-    const lines = await eventuallyPasses(() => {
-      const found = plain.proxy
-        .log()
-        .filter(({ path, bytes }) => String(path).startsWith(namespace.path) && bytes !== undefined);
-      assert.equal(found.length, 3);
-      return found;
-    });
-    assert.equal(new Set(lines.map(({ requestId }) => requestId)).size, 3);
-    for (const line of lines) {
-      assert.equal(line['verb'], 'watch');
-      assert.equal(line['code'], 200);
-      assert.ok(Number(line['bytes']) > 20_000);
-    }
-  });
+  }
 
   for (const initial of [false, true]) {
     test(`counts towards the limits${initial ? ', if it begins with the objects too' : ''}`, async () => {
@@ -178,6 +181,30 @@ test('metrics count shared watches, their clients, joins, events and resumptions
   for (const watch of watches) watch.close();
   await eventually('no client', async () => (await sum('_clients')) === 0);
   assert.equal(await sum('_lagging_clients_total'), 0);
+});
+
+test('metrics count streams of initial events, their clients, and where these go', embedded, async t => {
+  const stack = await startStack(t, { server, run: startInProcess, flags: ['--share-watches'] });
+  const namespace = new WatchedNamespace({ server: server.embedded, proxy: stack.proxy });
+  namespace.writeAll('a', 'b');
+  const sum = async (name: string, labels: Record<string, string> = {}) =>
+    sumOf(await scrapeOwn(stack.port), `kube_api_proxy_shared_watch${name}`, labels);
+  const watches = [await namespace.watch({ initial: true })];
+  for (const count of [2, 3]) {
+    for (const watch of watches) await untilListed(watch);
+    watches.push(await namespace.watch({ initial: true }));
+    assert.equal(watches.length, count);
+  }
+  for (const watch of watches) await untilListed(watch);
+  await eventually('one watch', async () => (await sum('es')) === 1);
+  assert.equal(await sum('_clients'), 3);
+  assert.equal(await sum('_joins_total', { how: 'initial' }), 3);
+  assert.equal(await sum('_initial_stream_clients_count'), 3);
+  assert.equal(await sum('_initial_stream_clients_sum'), 3);
+  assert.equal(await sum('_moves_total', { to: 'opened' }), 1);
+  assert.equal(await sum('_moves_total', { to: 'ring' }), 2);
+  for (const watch of watches) watch.close();
+  await eventually('no client', async () => (await sum('_clients')) === 0);
 });
 
 test('each page gets the CORS fields of its own origin', async t => {

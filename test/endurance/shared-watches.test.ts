@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { untilListed } from '../support/clients/initial-events.js';
 import type { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
 import { configMap } from '../support/fake-api-server/config-maps.js';
@@ -149,6 +150,42 @@ test('5 stalled readers of 30 MB of Tables cost the memory of one ring, and the 
     watch.resume();
     assert.equal(await watch.ended, 'cut');
   }
+});
+
+/** A namespace with 30 MB of objects. */
+function largeObjects(stack: Awaited<ReturnType<typeof start>>): WatchedNamespace {
+  const namespace = new WatchedNamespace(stack);
+  for (let index = 0; index < 60; index += 1) namespace.write(`n${index}-`, { body: 'x'.repeat(500_000) });
+  return namespace;
+}
+
+test('stalled clients of initial streams cost the memory of their connections, and get everything when they read', async t => {
+  const count = long ? 300 : 30;
+  const stack = await start(t, [], inspected);
+  const namespace = largeObjects(stack);
+  const ask = (index: number) =>
+    namespace.watch({ initial: true, query: `&labelSelector=app%21%3Dn${index}` });
+  // The memory that the program needs for such objects anyway.
+  const first = await ask(0);
+  await untilListed(first);
+  const before = await usedBytes(stack.proxy);
+  const stalled: WatchClient[] = [];
+  for (let index = 1; index <= count; index += 1) {
+    const watch = await ask(index);
+    await watch.until(1);
+    watch.pause();
+    stalled.push(watch);
+  }
+  const held = (await usedBytes(stack.proxy)) - before;
+  t.diagnostic(`${(held / count / 1024).toFixed(0)} KB for each of ${count} clients`);
+  assert.ok(held < count * 1.5 * megabyte, `${Math.round(held / megabyte)} MB`);
+  for (const watch of stalled.slice(0, 5)) {
+    watch.resume();
+    await untilListed(watch);
+    assert.equal(watch.frames().length, 61);
+    watch.close();
+  }
+  for (const watch of stalled) watch.close();
 });
 
 test('all ring buffers together stay within --share-watches-buffer, however many watches there are', async t => {

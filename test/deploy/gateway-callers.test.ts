@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { send } from '../support/clients/http-client.js';
-import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { kubectlTest } from '../support/clients/kubectl.js';
 import { eventually } from '../support/eventually.js';
 import type { Policy } from '../support/fake-api-server/authorization.js';
@@ -143,17 +142,16 @@ kubectlTest(
         ...['--admin-port=0', '--admin-address=127.0.0.1'],
       ],
     });
-    const session = await connectHttp2(proxy.port, files.authority.certificate);
-    t.after(() => session.destroy());
+    const tls = { ca: files.authority.certificate };
     const as = (token: string, path: string) =>
-      ask(session, path, { headers: { authorization: `Bearer ${token}` } });
+      send(proxy.port, path, { tls, headers: { authorization: `Bearer ${token}` } });
 
     const listener = () => proxy.log().find(({ msg }) => msg === 'admin listener')?.['address'] as string;
     await eventually('the admin listener', () => listener() !== undefined);
     const adminPort = Number(/\d+$/.exec(listener())?.[0]);
     await eventually('readyz', async () => (await send(adminPort, '/readyz')).status === 200);
 
-    assert.equal((await ask(session, pods)).status, 401);
+    assert.equal((await send(proxy.port, pods, { tls })).status, 401);
     assert.equal((await as('unknown', pods)).status, 401);
     assert.equal((await as('dashboard', pods)).status, 200);
     assert.equal(server.requests.at(-1)?.headers['impersonate-user'], dashboard);

@@ -34,11 +34,12 @@ import { StreamTable } from './stream-table.js';
  * connection (500 in Envoy, 1000 in Node). So a client that causes many resets must not cost other clients their streams.
  */
 const mostResets = 200;
-/** The protocol that the TLS handshake (ALPN) chose for a connection. */
-type Negotiated = 'h2' | 'http/1.1';
 
 /** The most bytes of answers (to PING and SETTINGS) that may wait for an API server that does not read them. */
 const maxUnread = 1 << 20;
+
+/** The protocol that the TLS handshake (ALPN) chose for a connection. */
+type Negotiated = 'h2' | 'http/1.1';
 
 /** One HTTP/2 connection to the API server (RFC 9113), for long-running requests without a body. */
 export class Http2Connection implements InboundEvents, StreamOwner {

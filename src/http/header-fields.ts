@@ -1,6 +1,16 @@
 /** Header fields in the form of Node's `rawHeaders`: name, value, name, value, … in order, spelled as sent. */
 export type RawHeaders = readonly string[];
 
+/** Fields about a connection of HTTP/1.1, in lower case. HTTP/2 forbids them (RFC 9113, section 8.2.2), and HTTP/1.1 would act on them. */
+export const connectionSpecific: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+
 /**
  * The value of a field; undefined if there is none. Lines of the same name are one list (RFC 9110, section 5.2). All guards read fields
  * with this function, from the same list that goes upstream: Node's `headers` omits fields beyond a limit and drops repeated ones.

@@ -1,17 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { Http2ServerResponse } from 'node:http2';
+import { connectionSpecific } from './header-fields.js';
 import type { Http2Request } from './http2-request.js';
-
-/** Fields about the connection, which HTTP/2 forbids (RFC 9113, section 8.2.2). */
-const connectionSpecific: ReadonlySet<string> = new Set([
-  'connection',
-  'http2-settings',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 const nothing = Buffer.alloc(0);
 

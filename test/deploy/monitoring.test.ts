@@ -175,13 +175,6 @@ test('no two panels of the dashboard overlap', async () => {
   }
 });
 
-kubectlTest('deploy/monitoring has the alerts and the dashboard of the chart', async () => {
-  const made = await render('monitoring');
-  assert.deepEqual(only(made, 'PrometheusRule').spec, { groups: await groups() }, 'run npm run manifests');
-  const { data } = only(made, 'ConfigMap');
-  assert.deepEqual(JSON.parse(data['kube-api-proxy.json'] ?? ''), await dashboard());
-});
-
 kubectlTest('the monitors of deploy/monitoring select the gateway and the sidecars', async () => {
   const monitoring = await render('monitoring');
   const relabelings = [{ targetLabel: 'job', replacement: 'kube-api-proxy' }];

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { connectionSpecific } from '../../http/header-fields.js';
 import type { OutgoingRequest } from '../round-trip.js';
 import { malformed } from './frames.js';
 
@@ -27,15 +28,6 @@ const digits = /^\d{1,15}$/;
 const fieldName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** Values that RFC 9113, section 8.2.1 forbids, and values that Node refuses to send to the client. */
 const illegalValue = /[^\t\x20-\x7e\x80-\xff]|^[ \t]|[ \t]$/;
-/** Header fields about HTTP/1.1 connections. HTTP/2 forbids them (RFC 9113, section 8.2.2), and an HTTP/1.1 client would act on them. */
-const connectionSpecific: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 /** Reads the head of a response. Throws an Http2Error if the fields are not a valid head (RFC 9113, section 8.3.2). */
 export function readHead(fields: readonly string[]): ResponseHead {

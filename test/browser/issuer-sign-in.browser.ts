@@ -16,7 +16,7 @@ const short = await startAtAnIssuer(scope, browser, { lifetime: 5 });
 async function hurry(page: Page): Promise<void> {
   await page.addInitScript(`{
     const { setTimeout: wait } = window;
-    window.setTimeout = (run, time, ...rest) => wait(run, time > 3300 && time < 3400 ? 50 : time, ...rest);
+    window.setTimeout = (run, time, ...rest) => wait(run, time > 1500 && time < 3400 ? 50 : time, ...rest);
   }`);
 }
 
@@ -174,6 +174,34 @@ describe('a live list over renewals of a token of 5 s', () => {
     short.server.remove({ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'default', name: 'late' } });
     assert.equal(short.issuer.granted.authorization_code, codes);
     assert.deepEqual(problems, []);
+  });
+
+  it('gets another token if the proxy refuses one that has ended earlier than the page expects', async t => {
+    const { page, go } = await short.open(t);
+    // By its own clock, this window's token never ends.
+    await page.addInitScript(`{
+      const begin = Date.now();
+      Date.now = () => begin;
+      const { setTimeout: wait } = window;
+      window.setTimeout = (run, time, ...rest) => wait(run, time > 1500 ? 1e9 : time, ...rest);
+    }`);
+    let authorization = '';
+    page.on('request', request => {
+      authorization = request.headers()['authorization'] ?? authorization;
+    });
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    const { refresh_token: before, authorization_code: codes } = short.issuer.granted;
+    const headers = { authorization };
+    await until(async () => (await fetch(`${short.proxy.url}/-/clusters`, { headers })).status === 401);
+    assert.equal(short.issuer.granted.refresh_token, before);
+    write(short.server, 'awake');
+    await page.getByRole('link', { name: 'awake' }).waitFor();
+    short.server.remove({ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'default', name: 'awake' } });
+    assert.equal(short.issuer.granted.refresh_token, before + 1);
+    assert.equal(short.issuer.granted.authorization_code, codes);
   });
 
   it('loses no event over 100 of them, which come at once', async t => {

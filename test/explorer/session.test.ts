@@ -54,6 +54,15 @@ describe('the session of a user who signed in', () => {
     assert.equal(session.token, 'second');
   });
 
+  it('asks once for another token in place of one that the proxy has refused', async t => {
+    const { session, refresh, answer } = start(t);
+    answer({ idToken: 'second' });
+    await Promise.all([session.replace('first'), session.replace('first')]);
+    await session.replace('first');
+    assert.equal(refresh.mock.callCount(), 1);
+    assert.equal(session.token, 'second');
+  });
+
   it('keeps its token while the issuer does not answer, and tries again', async t => {
     const { session, refresh, onEnd, answer, fail, pass } = start(t);
     fail(new ApiError(0, 'away'));

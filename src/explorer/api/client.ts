@@ -25,6 +25,8 @@ interface SignedIn {
   readonly token: string;
   /** Waits until the token can be used; undefined if it can be used now. Rejects with an ApiError. */
   ready(): Promise<void> | undefined;
+  /** Waits for another token, if this one, which the proxy has refused, is the newest. Rejects with an ApiError. */
+  replace(token: string): Promise<void>;
 }
 
 /** Sends the user's requests to the proxy that served the page. */
@@ -98,9 +100,9 @@ export class Client {
 
   async #fetch(prefix: string, path: string, init: Init): Promise<Response> {
     let { response, token } = await this.#sendOnce(prefix, path, init);
-    if (response.status === 401 && this.session !== undefined) {
-      // The token may have ended on its way.
-      await this.session.ready();
+    if (response.status === 401 && token !== undefined && this.session !== undefined) {
+      // The token may have ended on its way, or earlier than it says.
+      await this.session.replace(token);
       if (token !== this.tokenFor(prefix)) ({ response, token } = await this.#sendOnce(prefix, path, init));
     }
     if (response.ok) return response;

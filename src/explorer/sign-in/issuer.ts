@@ -154,7 +154,9 @@ export function sentenceOf(error: unknown, entry: IssuerEntry): string {
 function tokensOf(response: oauth.TokenEndpointResponse, refreshToken: string | undefined): Tokens {
   const claims = oauth.getValidatedIdTokenClaims(response);
   if (claims === undefined || response.id_token === undefined) throw new Error('there is no ID token');
-  const lifetime = (claims.exp - claims.iat) * 1000;
+  const [begin, end] = [claims.iat * 1000, claims.exp * 1000];
+  // Entra ID's tokens begin five minutes before they are given. The clock of this machine may be wrong too, but not by most of a life.
+  const lifetime = Math.max(Math.min(end - begin, end - Date.now()), (end - begin) / 4);
   return { idToken: response.id_token, subject: claims.sub, lifetime, refreshToken };
 }
 

@@ -5,7 +5,7 @@ export interface Tokens {
   readonly idToken: string;
   /** The user's identifier at the issuer. */
   readonly subject: string;
-  /** Milliseconds between the beginning and the end of the ID token. */
+  /** Milliseconds from now to the end of the ID token. */
   readonly lifetime: number;
   /** Undefined if the issuer gave none; then the ID token cannot be renewed. */
   readonly refreshToken: string | undefined;
@@ -58,6 +58,11 @@ export class Session {
     return this.#failure !== undefined && now >= this.#ends ? Promise.reject(this.#failure) : undefined;
   }
 
+  /** Waits for another token, if this one, which the proxy has refused, is the newest. Rejects with an ApiError. */
+  async replace(token: string): Promise<void> {
+    if (token === this.token) await this.#renew();
+  }
+
   /** Ends the renewals. Resolves with the last refresh token, so that it can be revoked. */
   async close(): Promise<string | undefined> {
     this.#isClosed = true;
@@ -97,7 +102,6 @@ export class Session {
   #take(tokens: Tokens): void {
     this.#tokens = tokens;
     this.#failure = undefined;
-    // Counted from now, because the clocks of this machine and of the issuer may differ.
     this.#ends = Date.now() + tokens.lifetime;
     const before = tokens.refreshToken === undefined ? 0 : Math.min(lead, tokens.lifetime / 3);
     this.#renewAfter(Math.max(tokens.lifetime - before, shortestPause));

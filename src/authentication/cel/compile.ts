@@ -17,7 +17,7 @@ import {
 import { functions, members, operators } from './functions.js';
 import { ofOptional, optionalMember } from './optional.js';
 import { bool, double, dyn, int, join, string } from './types.js';
-import { areEqual, EvaluationError, type Value, wholeSizeOf } from './values.js';
+import { areEqual, EvaluationError, sizeOf, type Value } from './values.js';
 
 /**
  * Compiles a syntax tree for one variable. Only what is evaluated exactly as cel-go does it, in the environment that the API server has for
@@ -53,8 +53,12 @@ export function compile(node: ASTNode, variable: Variable, locals: readonly Loca
     case 'rcall':
       return member(node.args, variable, locals);
     case '!_':
-    case '-_':
       return apply(operators, node.op, [sub(node.args)]);
+    case '-_':
+      return {
+        ...apply(operators, node.op, [sub(node.args)]),
+        ...(node.args.op === 'value' && { isConstant: true }),
+      };
     case 'in':
       return isIn(node.args.map(sub) as [Compiled, Compiled]);
     case '+':
@@ -71,7 +75,7 @@ function literal({ args: value }: Extract<ASTNode, { op: 'value' }>): Compiled {
   if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value) {
     throw new ExpressionError(`${value} is larger than an int`);
   }
-  return { type, evaluate: () => value as Value };
+  return { type, isConstant: true, evaluate: () => value as Value };
 }
 
 function local(name: string, variable: Variable, locals: readonly Local[]): Compiled {
@@ -129,7 +133,7 @@ function equality(
     type: bool,
     evaluate: step(evaluation => {
       const values = [one.evaluate(evaluation), other.evaluate(evaluation)] as const;
-      spend(evaluation, wholeSizeOf(values[0]) + wholeSizeOf(values[1]));
+      spend(evaluation, sizeOf(values[0]) + sizeOf(values[1]));
       return areEqual(...values) === (op === '==');
     }),
   };
@@ -139,7 +143,7 @@ function isIn([item, range]: readonly [Compiled, Compiled]): Compiled {
   const { type } = range;
   const of = type.kind === 'map' ? type.key : type.kind === 'list' ? type.of : dyn;
   if (join(item.type, of) === undefined) throw noOverload('in', [item, range]);
-  return apply(operators, 'in', [item, range], wholeSizeOf);
+  return apply(operators, 'in', [item, range]);
 }
 
 /** A sum of lists has the elements of both. */
@@ -153,8 +157,17 @@ function sum(operands: readonly [Compiled, Compiled]): Compiled {
   return { ...result, type };
 }
 
+/** cel-go converts literals when it compiles an expression, so that the API server rejects one that cannot be converted. */
 function call(name: string, args: readonly ASTNode[], sub: Sub): Compiled {
-  return apply(functions, name, args.map(sub));
+  const [first, ...others] = args.map(sub) as [Compiled | undefined, ...Compiled[]];
+  const result = apply(functions, name, first === undefined ? [] : [first, ...others]);
+  if (first?.isConstant !== true || name === 'size') return result;
+  try {
+    const value = result.evaluate({ input: {}, locals: [], steps: Number.POSITIVE_INFINITY });
+    return { type: result.type, isConstant: true, evaluate: () => value };
+  } catch (error) {
+    throw new ExpressionError(`${name}() of this literal: ${(error as Error).message}`);
+  }
 }
 
 function member(

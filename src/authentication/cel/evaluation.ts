@@ -22,6 +22,8 @@ export interface Evaluation {
 /** A part of an expression, with its type. `evaluate` throws an EvaluationError or a CostError. */
 export interface Compiled {
   readonly type: CelType;
+  /** Whether the value is a literal, or a literal converted to another type. */
+  readonly isConstant?: true;
   readonly evaluate: (evaluation: Evaluation) => Value;
 }
 
@@ -35,14 +37,11 @@ export type Sub = (node: ASTNode) => Compiled;
 
 /**
  * A call of one of several forms. Which one it is may depend on the values. Throws an ExpressionError if the types fit none of them.
- *
- * @param measure How many steps it takes to read a value.
  */
 export function apply(
   definitions: Readonly<Record<string, readonly Overload[]>>,
   name: string,
   args: readonly Compiled[],
-  measure: (value: Value) => number = sizeOf,
 ): Compiled {
   const known = Object.hasOwn(definitions, name) ? definitions[name] : undefined;
   if (known === undefined) throw unsupported(name);
@@ -60,7 +59,7 @@ export function apply(
       const values = args.map(({ evaluate }) => evaluate(evaluation));
       spend(
         evaluation,
-        values.map(measure).reduce((sum, size) => sum + size, 0),
+        values.map(sizeOf).reduce((sum, size) => sum + size, 0),
       );
       const chosen = fitting.find(({ parameters }) =>
         parameters.every((type, index) => isOf(type, values[index] as Value)),

@@ -80,12 +80,18 @@ export const members: Definitions = {
   indexOf: [
     overload([string, string], int, (text: string, part: string) => find(text, part, 0n)),
     overload([string, string, int], int, find),
+    overload([dynList, dyn], int, (list: readonly Value[], item: Value) =>
+      BigInt(list.findIndex(other => areEqual(other, item))),
+    ),
   ],
   lastIndexOf: [
     overload([string, string], int, (text: string, part: string) => {
       const index = text.lastIndexOf(part);
       return BigInt(index < 0 ? -1 : runes(text.slice(0, index)).length);
     }),
+    overload([dynList, dyn], int, (list: readonly Value[], item: Value) =>
+      BigInt(list.findLastIndex(other => areEqual(other, item))),
+    ),
   ],
   lowerAscii: [
     overload([string], string, (text: string) => text.replace(/[A-Z]+/g, part => part.toLowerCase())),

@@ -116,17 +116,12 @@ function unescapeName(escaped: string): string | undefined {
   return isValid ? name : undefined;
 }
 
-/** The steps that it takes to read a value: a tenth of the length of a string, as in cel-go, and the length of a list. */
+/** The steps that it takes to read a value, with all that is in it: a tenth of the length of a string, as in cel-go. */
 export function sizeOf(value: Value): number {
   if (typeof value === 'string') return Math.ceil(value.length / 10);
-  return Array.isArray(value) ? value.length : 0;
-}
-
-/** The same with all that is in a list or a map. */
-export function wholeSizeOf(value: Value): number {
-  let size = 1 + sizeOf(value);
-  if (Array.isArray(value)) for (const item of value as readonly Value[]) size += wholeSizeOf(item);
-  else if (isMap(value)) for (const key of keysOf(value)) size += wholeSizeOf(elementOf(value, key) ?? null);
+  let size = 1;
+  if (Array.isArray(value)) for (const item of value as readonly Value[]) size += sizeOf(item);
+  else if (isMap(value)) for (const key of keysOf(value)) size += sizeOf(elementOf(value, key) ?? null);
   return size;
 }
 

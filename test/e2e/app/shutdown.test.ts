@@ -206,17 +206,6 @@ describe('the program', { concurrency: 4 }, () => {
     unused.destroy();
   });
 
-  test('is not delayed by a connection that has sent half a head', async t => {
-    const stack = await start(t, ['--shutdown-grace=1s']);
-    const connection = await connectRaw(stack.port);
-    connection.write('GET /version HTTP/1.1\r\nHost: loc');
-    // By now the program has read the bytes that came earlier on another connection.
-    await send(stack.port, '/version');
-    // Past its grace and a second more it would end with 1.
-    assert.equal((await leave(stack)).code, 0);
-    connection.destroy();
-  });
-
   for (const second of ['SIGTERM', 'SIGINT'] as const) {
     test(`ends at once with a second signal, ${second}`, async t => {
       const stack = await start(t);

@@ -307,21 +307,6 @@ test("the API server's own metrics and health are not replaced", async () => {
 });
 
 describe('livez and readyz', () => {
-  test('answer ok, and list their checks on request, like the API server', async () => {
-    const { port } = proxied;
-    for (const path of ['/-/livez', '/-/readyz']) {
-      const answer = await send(port, path);
-      assert.equal(answer.status, 200);
-      assert.equal(answer.text, 'ok');
-      assert.match(answer.headers['content-type'] ?? '', /^text\/plain/);
-      assert.equal((await send(port, path, { method: 'HEAD' })).status, 200);
-    }
-    const livez = await send(port, '/-/livez?verbose');
-    assert.match(livez.text, /^(\[\+\]\S+ ok\n)+livez check passed\n$/);
-    const readyz = await send(port, '/-/readyz?verbose');
-    assert.match(readyz.text, /^(\[\+\]\S+ ok\n){2,}readyz check passed\n$/);
-  });
-
   test('of a proxy whose API server does not answer are 500 with the reason until it answers again', async t => {
     // Probes share a result for some time, so no probe may come before this.
     const { server, proxy } = await startStack(t);

@@ -306,12 +306,6 @@ test('a key that does not fit the certificate is reported with both files', asyn
   );
 });
 
-test('an unknown version is reported by name', async () => {
-  const { flags } = await createServingFiles();
-  const problems = await problemsOf([...flags, '--tls-min-version=VersionTLS11']);
-  assert.match(problems, /--tls-min-version: "VersionTLS11" is not one of VersionTLS12, VersionTLS13/);
-});
-
 test('a Unix socket and a certificate exclude each other', async () => {
   const { flags, folder } = await createServingFiles();
   assert.match(

@@ -1,25 +1,23 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { send } from '../support/clients/http-client.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { AuditLog } from '../support/kube-apiserver/audit-log.js';
 import { startProxy } from '../support/proxy/proxy.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 apiServerTest(
   'an object that was created through the proxy is in its namespace, and both audit logs say who created it',
   async (t, server) => {
-    const folder = await mkdtemp(join(tmpdir(), 'audit-'));
+    const folder = temporaryFolder();
     const namespace = await server.createNamespace();
-    const kubeconfig = await server.kubeconfig(t, { commonName: 'carol', organizations: ['dev'] });
+    const kubeconfig = await server.kubeconfig({ commonName: 'carol', organizations: ['dev'] });
     await server.grant('carol', [{ apiGroups: [''], resources: ['configmaps'], verbs: ['create'] }]);
     const ownLog = join(folder, 'audit.log');
     const proxy = await startProxy([`--kubeconfig=${kubeconfig}`, `--audit-log-path=${ownLog}`]);
     t.after(async () => {
       await proxy.stop('SIGKILL');
-      await rm(folder, { recursive: true });
     });
     const path = `/api/v1/namespaces/${namespace}/configmaps`;
     const auditId = randomUUID();

@@ -54,7 +54,7 @@ async function start(t: TestContext, run: ApiServer) {
   await writeFile(certificate, serving.certificate);
   await writeFile(key, serving.key);
   const gateway = await startInProcess(t, [
-    `--kubeconfig=${await server.kubeconfig(t, { commonName: 'proxy', organizations: [] })}`,
+    `--kubeconfig=${await server.kubeconfig({ commonName: 'proxy', organizations: [] })}`,
     ...[`--tls-cert-file=${certificate}`, `--tls-private-key-file=${key}`, `--authentication-config=${path}`],
   ]);
   const asked = (port: number): Asked => ({

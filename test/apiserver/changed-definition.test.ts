@@ -82,7 +82,7 @@ apiServerTest(
   async (t, server) => {
     const widgets = new Widgets(server, await server.createNamespace());
     await widgets.define(version('v1', ['Colour']));
-    const kubeconfig = await server.kubeconfig(t);
+    const kubeconfig = await server.kubeconfig();
     const [plain, sharing] = await Promise.all([
       startProxy([`--kubeconfig=${kubeconfig}`]),
       startProxy([`--kubeconfig=${kubeconfig}`, '--share-watches']),

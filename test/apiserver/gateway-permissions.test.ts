@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { TestContext } from 'node:test';
 import { send } from '../support/clients/http-client.js';
 import { kubectl } from '../support/clients/kubectl.js';
 import { helm } from '../support/documents/helm.js';
@@ -56,8 +55,8 @@ async function tokenOf(server: ApiServer, namespace: string, name: string): Prom
   return answer.status.token;
 }
 
-async function apply(t: TestContext, server: ApiServer, manifests: string): Promise<void> {
-  const env = { KUBECONFIG: await server.kubeconfig(t) };
+async function apply(server: ApiServer, manifests: string): Promise<void> {
+  const env = { KUBECONFIG: await server.kubeconfig() };
   await output(kubectl(['apply', '--filename=-'], { env, input: manifests }));
 }
 
@@ -74,8 +73,8 @@ for (const { what, namespace, account, render } of deployments) {
         const { status } = await server.admin.ask('POST', '/api/v1/namespaces', { metadata: { name } });
         assert.ok(status === 201 || status === 409, name);
       }
-      await apply(t, server, await render());
-      const kubeconfig = await server.kubeconfig(t, { token: await tokenOf(server, namespace, account) });
+      await apply(server, await render());
+      const kubeconfig = await server.kubeconfig({ token: await tokenOf(server, namespace, account) });
 
       // Whoever has the gateway's credential names no groups: the API server adds those of the account's namespace.
       const direct = await startProxy([`--kubeconfig=${kubeconfig}`]);

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -17,6 +16,7 @@ import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { projectFile } from '../support/project.js';
 import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const chart = projectFile('deploy/helm/kube-api-proxy');
 const account = 'gw-kube-api-proxy';
@@ -38,10 +38,9 @@ class Release {
     this.#kubeconfig = kubeconfig;
   }
 
-  static async prepare(t: TestContext, server: ApiServer): Promise<Release> {
-    const folder = await mkdtemp(join(tmpdir(), 'release-'));
-    t.after(() => rm(folder, { recursive: true }));
-    return new Release(server, await server.createNamespace(), folder, await server.kubeconfig(t));
+  static async prepare(server: ApiServer): Promise<Release> {
+    const folder = temporaryFolder();
+    return new Release(server, await server.createNamespace(), folder, await server.kubeconfig());
   }
 
   /** Runs helm, and returns its notes. */
@@ -73,11 +72,11 @@ class Release {
   }
 
   /** A kubeconfig with the token of the release's service account. */
-  async identity(t: TestContext): Promise<string> {
+  async identity(): Promise<string> {
     const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
     const path = `/api/v1/namespaces/${this.namespace}/serviceaccounts/${account}/token`;
     const { status } = (await this.#server.admin.do('POST', path, request)) as { status: { token: string } };
-    return this.#server.kubeconfig(t, { token: status.token });
+    return this.#server.kubeconfig({ token: status.token });
   }
 
   /** Starts the container's command on a free port, with the files of its volumes. */
@@ -102,7 +101,7 @@ class Release {
       ...args
         .filter(arg => !/^--(?:address|port|admin-port|shutdown-delay)=/.test(arg))
         .map(arg => arg.replace('/etc/kube-api-proxy', this.folder)),
-      `--kubeconfig=${await this.identity(t)}`,
+      `--kubeconfig=${await this.identity()}`,
     ]);
     t.after(() => proxy.stop('SIGKILL'));
     return proxy;
@@ -162,7 +161,7 @@ for (const [mode, { values, groups, reason }] of Object.entries(modes)) {
     async (t, server) => {
       if (!hasKubectl) return t.skip('kubectl is not in PATH');
       if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
-      const release = await Release.prepare(t, server);
+      const release = await Release.prepare(server);
       const issuer = await startIssuer(t, release.folder);
       // Its name comes after those of the Pods that are there for other files.
       const pod = `web-of-${release.namespace}`;
@@ -210,7 +209,7 @@ for (const [mode, { values, groups, reason }] of Object.entries(modes)) {
 
       await plugin.answer({ token: issuer.tokenOf('mallory@example.com', groups) });
       await assert.rejects(release.run(getPods, plugin.directory), reason);
-      const asGateway = `kubectl --kubeconfig=${await release.identity(t)}`;
+      const asGateway = `kubectl --kubeconfig=${await release.identity()}`;
       const controller = release.run(`${asGateway} get --raw=/version --as=system:kube-controller-manager`);
       // SECURITY.md and the notes warn of this.
       if (mode === 'everyone') await controller;
@@ -233,7 +232,7 @@ apiServerTest(
   'an upgrade of the chart keeps the certificate, and its notes say when its names are wrong',
   async (t, server) => {
     if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
-    const release = await Release.prepare(t, server);
+    const release = await Release.prepare(server);
     release.helm('install', 'gw', chart, '--set=callers.mode=everyone');
     const first = await release.certificate();
     const upgrade = ['upgrade', 'gw', chart, '--set=callers.mode=everyone'];
@@ -262,7 +261,7 @@ apiServerTest(
   'a real API server accepts what the chart makes for tokens of a file, client certificates, an Ingress and a Secret of its own',
   async (t, server) => {
     if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
-    const release = await Release.prepare(t, server);
+    const release = await Release.prepare(server);
     const authority = join(release.folder, 'clients.crt');
     await writeFile(authority, server.authority.certificate);
     const accounts = JSON.stringify([{ namespace: release.namespace, name: 'ci' }]);

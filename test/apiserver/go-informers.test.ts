@@ -1,24 +1,22 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import { configMap, configMapsIn } from '../support/fake-api-server/config-maps.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { projectFile } from '../support/project.js';
 import { untilOwnMetric } from '../support/proxy/own-metric.js';
 import { startProxy } from '../support/proxy/proxy.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** Where Debian's package golang-k8s-client-go-dev has client-go. */
 const gopath = process.env['GOPATH'] ?? '/usr/share/gocode';
 const isMissing =
   spawnSync('go', ['version']).status !== 0 || !existsSync(join(gopath, 'src/k8s.io/client-go/informers'));
 
-const folder = await mkdtemp(join(tmpdir(), 'informer-'));
-after(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 if (isMissing)
   test('typed informers of Go share', { skip: 'go and golang-k8s-client-go-dev are not there' }, () => {});
@@ -34,7 +32,7 @@ else
       const namespace = await server.createNamespace();
       const path = configMapsIn(namespace);
       for (const name of ['a', 'b']) await server.admin.do('POST', path, configMap(namespace, name));
-      const kubeconfig = await server.kubeconfig(t);
+      const kubeconfig = await server.kubeconfig();
       const auditLog = join(folder, 'audit.log');
       const flags = [`--kubeconfig=${kubeconfig}`, '--share-watches', `--audit-log-path=${auditLog}`];
       const proxy = await startProxy(flags);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
@@ -11,6 +10,7 @@ import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { startOwnApiServer } from '../support/kube-apiserver/run.js';
 import { projectFile } from '../support/project.js';
 import { runProgram, startProxy } from '../support/proxy/proxy.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { makeClientCertificates } from './identities/client-certificates.js';
 import { type Asked, type Credential, verdictOf } from './identities/credential.js';
 import type { Difference, Verdict } from './identities/differences.js';
@@ -45,8 +45,7 @@ async function start(
   claims: readonly string[],
   makeTokens: (issuer: OidcIssuer) => readonly Credential[],
 ) {
-  const folder = await mkdtemp(join(tmpdir(), 'identities-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const write = async (name: string, content: string) => {
     const path = join(folder, name);
     await writeFile(path, content, { mode: 0o600 });
@@ -70,7 +69,7 @@ async function start(
     { apiGroups: ['*'], resources: ['*'], verbs: ['impersonate'] },
     { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
   ]);
-  const kubeconfig = await server.kubeconfig(t, { commonName: 'proxy', organizations: [] });
+  const kubeconfig = await server.kubeconfig({ commonName: 'proxy', organizations: [] });
   const serving = await server.authority.server();
   const flags = [
     `--kubeconfig=${kubeconfig}`,
@@ -154,9 +153,8 @@ apiServerTest(
 apiServerTest(
   'a token file that the API server cannot read stops the gateway at its start too',
   async (t, run) => {
-    const folder = await mkdtemp(join(tmpdir(), 'identities-'));
-    t.after(() => rm(folder, { recursive: true }));
-    const kubeconfig = await run.kubeconfig(t);
+    const folder = temporaryFolder();
+    const kubeconfig = await run.kubeconfig();
     const startGateway = async (name: string, content: string) => {
       const file = join(folder, name);
       await writeFile(file, content);

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
@@ -16,6 +15,7 @@ import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { AuditLog, type EventUser } from '../support/kube-apiserver/audit-log.js';
 import { projectFile } from '../support/project.js';
 import { startProxy } from '../support/proxy/proxy.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { type Difference, differences, type Verdict } from './impersonation/differences.js';
 import { combinations, type Names, type Question, rulesOf, spellings } from './impersonation/questions.js';
 
@@ -70,8 +70,7 @@ async function makeCallers(server: ApiServer, names: Names): Promise<readonly Ca
 }
 
 async function startGateway(t: TestContext, server: ApiServer) {
-  const folder = await mkdtemp(join(tmpdir(), 'impersonation-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const write = async (name: string, content: string) => {
     const path = join(folder, name);
     await writeFile(path, content, { mode: 0o600 });
@@ -85,7 +84,7 @@ async function startGateway(t: TestContext, server: ApiServer) {
   const serving = await server.authority.server();
   const auditLog = join(folder, 'audit.log');
   const proxy = await startProxy([
-    `--kubeconfig=${await server.kubeconfig(t, { commonName: proxyName, organizations: [] })}`,
+    `--kubeconfig=${await server.kubeconfig({ commonName: proxyName, organizations: [] })}`,
     `--tls-cert-file=${await write('tls.crt', serving.certificate)}`,
     `--tls-private-key-file=${await write('tls.key', serving.key)}`,
     `--client-ca-file=${server.file('ca')}`,
@@ -258,8 +257,7 @@ apiServerTest('kubectl --as says the same through the gateway as at the API serv
   };
   const { proxy } = await startGateway(t, server);
   const caller = (await makeCallers(server, names)).at(-1);
-  const folder = await mkdtemp(join(tmpdir(), 'kubectl-as-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const ca = join(folder, 'ca.crt');
   await writeFile(ca, server.authority.certificate);
   // Each command has to ask for all that it needs: what another one has found would hide a refusal.

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type KubectlOptions, kubectl, startInTerminal, startKubectl } from '../support/clients/kubectl.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { Kubelet } from '../support/kube-apiserver/kubelet.js';
 import { ownMetric } from '../support/proxy/own-metric.js';
 import { startProxy } from '../support/proxy/proxy.js';
 import type { Scope } from '../support/scope.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** A protocol between kubectl and the API server. kubectl silently uses SPDY if a WebSocket is refused. */
 export interface Protocol {
@@ -53,12 +51,11 @@ export class Stack {
     protocol?: Protocol,
     annotations: Readonly<Record<string, string>> = {},
   ): Promise<Stack> {
-    const folder = await mkdtemp(join(tmpdir(), 'streams-'));
-    scope.after(() => rm(folder, { recursive: true, force: true }));
+    const folder = temporaryFolder();
     const [namespace, kubelet, kubeconfig] = await Promise.all([
       server.createNamespace(),
       Kubelet.start(scope, server),
-      server.kubeconfig(scope),
+      server.kubeconfig(),
     ]);
     const [proxy] = await Promise.all([
       startProxy([`--kubeconfig=${kubeconfig}`, '--reject-paths=']),

@@ -121,7 +121,7 @@ apiServerTest(
   async (t, run) => {
     const { server } = await startOwnApiServer(t, run);
     const user = await createUser(server);
-    const kubeconfig = await server.kubeconfig(t, { commonName: user, organizations: [] });
+    const kubeconfig = await server.kubeconfig({ commonName: user, organizations: [] });
     const [plain, sharing] = await Promise.all([
       start(t, kubeconfig),
       start(t, kubeconfig, '--share-watches'),
@@ -160,7 +160,7 @@ apiServerTest(
     // In seconds: the API server ends each watch after once or twice this time.
     const { server } = await startOwnApiServer(t, run, { flags: ['--min-request-timeout=2'] });
     const user = await createUser(server);
-    const kubeconfig = await server.kubeconfig(t, { commonName: user, organizations: [] });
+    const kubeconfig = await server.kubeconfig({ commonName: user, organizations: [] });
     const args = [`--kubeconfig=${kubeconfig}`, '--reject-paths=', '--share-watches'];
     const proxy = await startInProcess(t, args, {}, { clock: patientClock });
     const objects = await NumberedObjects.in(server);

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { assertStatus, send } from '../e2e/leg.js';
@@ -12,6 +11,7 @@ import { eventuallyPasses } from '../support/eventually.js';
 import type { ApiServer, Credential } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { startProxy } from '../support/proxy/proxy.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const pods = '/api/v1/namespaces/default/pods';
 const refusal = /^the API server refuses the proxy's own credential/;
@@ -24,8 +24,8 @@ const legs = [
 
 /** The program with this credential, once with callers and once without. */
 async function startBoth(t: TestContext, server: ApiServer, credential: Credential) {
-  const kubeconfig = await server.kubeconfig(t, credential);
-  const folder = await mkdtemp(join(tmpdir(), 'refused-'));
+  const kubeconfig = await server.kubeconfig(credential);
+  const folder = temporaryFolder();
   const tokenFile = join(folder, 'tokens.csv');
   await writeFile(tokenFile, 'alice-token,alice,,dev\n');
   const flags = [`--kubeconfig=${kubeconfig}`, '--reject-paths='];
@@ -35,7 +35,6 @@ async function startBoth(t: TestContext, server: ApiServer, credential: Credenti
   ]);
   t.after(async () => {
     await Promise.all([gateway.stop('SIGKILL'), open.stop('SIGKILL')]);
-    await rm(folder, { recursive: true });
   });
   return { gateway, open };
 }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertStatus, send } from '../e2e/leg.js';
 import { send as sendPlain } from '../support/clients/http-client.js';
@@ -11,6 +10,7 @@ import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { RestartableServer } from '../support/kube-apiserver/restartable-server.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { startProxy } from '../support/proxy/proxy.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { NumberedObjects } from './numbered-objects.js';
 import { Reflector } from './reflector.js';
 
@@ -25,8 +25,7 @@ async function tokenOf({ admin }: ApiServer, account: string): Promise<string> {
 apiServerTest(
   'after a restart with another service account key the program is refused, and goes on as soon as its token file has a new token',
   async (t, run) => {
-    const folder = await mkdtemp(join(tmpdir(), 'account-key-'));
-    t.after(() => rm(folder, { recursive: true }));
+    const folder = temporaryFolder();
     await cp(run.location.files, folder, { recursive: true });
     const own = await RestartableServer.start(t, run, { files: folder });
     const objects = await NumberedObjects.in(own.server);

@@ -27,7 +27,6 @@ apiServerTest(
   'a serving certificate that is replaced while the API server runs cuts no watch, and counts for connections that are new',
   async (t, run) => {
     const files = await createServingFiles();
-    t.after(() => files.remove());
     await files.write(await run.authority.server());
     const { server } = await startOwnApiServer(t, run, { flags: files.flags });
     const serve = async (authority: CertificateAuthority) => {

@@ -15,7 +15,7 @@ const patience = 120_000;
 
 /** The program in front of an API server, once for watches of their own and once for shared ones. */
 async function startBoth(t: TestContext, { server }: RestartableServer) {
-  const kubeconfig = await server.kubeconfig(t);
+  const kubeconfig = await server.kubeconfig();
   const [plain, sharing] = await Promise.all([
     startProxy([`--kubeconfig=${kubeconfig}`]),
     startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--share-watches'], {}, { clock: patientClock }),

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { percentDecoded } from '../../src/http/percent-encoding.js';
@@ -11,6 +10,7 @@ import { AuditLog, type ServerEvent } from '../support/kube-apiserver/audit-log.
 import { tokens } from '../support/kube-apiserver/authority-files.js';
 import { startProxy } from '../support/proxy/proxy.js';
 import { createRandom } from '../support/random.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { type GeneratedRequest, generateRequest } from './generated-request.js';
 import { type Answer, RequestClients } from './request-clients.js';
 
@@ -110,9 +110,8 @@ function outcomeOf(
 }
 
 async function start(t: TestContext, server: ApiServer) {
-  const folder = await mkdtemp(join(tmpdir(), 'same-reading-'));
+  const folder = temporaryFolder();
   const serving = await createServingFiles();
-  t.after(() => Promise.all([rm(folder, { recursive: true }), serving.remove()]));
   await Promise.all(['impersonator', 'proxy'].map(user => server.grant(user, impersonation)));
   const callersFile = join(folder, 'tokens.csv');
   await writeFile(callersFile, tokenFile);
@@ -124,8 +123,8 @@ async function start(t: TestContext, server: ApiServer) {
     return { proxy, log: new AuditLog(path) };
   };
   const [open, gateway] = await Promise.all([
-    startOne('open', await server.kubeconfig(t, { commonName: 'impersonator', organizations: [] }), []),
-    startOne('gateway', await server.kubeconfig(t, { token: tokens.proxy }), [
+    startOne('open', await server.kubeconfig({ commonName: 'impersonator', organizations: [] }), []),
+    startOne('gateway', await server.kubeconfig({ token: tokens.proxy }), [
       `--token-auth-file=${callersFile}`,
       ...serving.flags,
     ]),

@@ -8,7 +8,7 @@ const name = 'kubectl apply --server-side writes, reports a conflict of field ma
 if (!hasKubectl) kubectlTest(name, () => {});
 else {
   apiServerTest(name, async (t, server) => {
-    const [namespace, kubeconfig] = await Promise.all([server.createNamespace(), server.kubeconfig(t)]);
+    const [namespace, kubeconfig] = await Promise.all([server.createNamespace(), server.kubeconfig()]);
     const proxy = await startProxy([`--kubeconfig=${kubeconfig}`]);
     t.after(() => proxy.stop('SIGKILL'));
     const run = (args: readonly string[], input = '') =>

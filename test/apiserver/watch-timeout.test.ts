@@ -8,7 +8,7 @@ apiServerTest(
   'a `timeout` ends no watch, even if it is no duration, and typed informers share theirs whatever it is',
   async (t, server) => {
     const namespace = await server.createNamespace();
-    const kubeconfig = await server.kubeconfig(t);
+    const kubeconfig = await server.kubeconfig();
     const path = `/api/v1/namespaces/${namespace}/configmaps`;
     const { metadata } = (await server.admin.do('GET', path)) as { metadata: { resourceVersion: string } };
     const { resourceVersion } = metadata;

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { configureAuthentication } from '../../src/authentication/configure.js';
@@ -15,6 +14,7 @@ import { systemClock } from '../../src/lib/clock.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { createOpenCluster } from '../support/proxy/followed-cluster.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const ignore = () => {};
 
@@ -51,8 +51,7 @@ function reviewsOf({ requests }: FakeApiServer): number {
 test('a token is valid in the clusters that know it, and one of a file in all of them, even if one cluster is down', async t => {
   const development = await startCluster(t, { robot: { username: 'robot' }, shared: { username: 'dev' } });
   const production = await startCluster(t, { shared: { username: 'prod' } });
-  const folder = await mkdtemp(join(tmpdir(), 'configure-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const file = join(folder, 'tokens.csv');
   await writeFile(file, 'alice-token,alice,,\n');
   const argv = ['--authentication-token-webhook', `--token-auth-file=${file}`];

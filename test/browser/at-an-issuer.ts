@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
@@ -7,6 +6,7 @@ import { until } from '../support/eventually.js';
 import { clientId, type RunningProvider, startProvider } from '../support/identities/oidc-provider.js';
 import { startGateway } from '../support/proxy/gateway.js';
 import type { Scope } from '../support/scope.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { openPage } from './page.js';
 
 export const pods = '/api/v1/namespaces/default/pods';
@@ -17,8 +17,7 @@ export async function startAtAnIssuer(
   browser: Browser,
   { lifetime = 300, count = 1, args = [] as readonly string[] } = {},
 ) {
-  const folder = await mkdtemp(join(tmpdir(), 'at-an-issuer-'));
-  scope.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const authority = await createCertificateAuthority();
   const issuers = await Promise.all(
     Array.from({ length: count }, () => startProvider(scope, authority, { lifetime })),

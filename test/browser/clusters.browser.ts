@@ -27,10 +27,7 @@ const proxy = await startProxy(['--all-contexts', '--reject-paths='], {
 });
 after(async () => {
   await proxy.stop('SIGKILL');
-  for (const { server, kubeconfig } of clusters) {
-    await server.kill();
-    await kubeconfig.remove();
-  }
+  for (const { server } of clusters) await server.kill();
 });
 const browser = await startBrowser(scope);
 

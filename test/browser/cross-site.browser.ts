@@ -180,7 +180,6 @@ describe('a page of an allowed origin', async () => {
   after(async () => {
     await proxy.stop('SIGKILL');
     await upstream.close();
-    await kubeconfig.remove();
   });
 
   /** Whether an image is shown in a page. */

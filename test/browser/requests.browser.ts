@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -11,13 +10,13 @@ import { createServingFiles } from '../support/certificates/serving-files.js';
 import { twoUsers } from '../support/identities/two-users.js';
 import { startGateway } from '../support/proxy/gateway.js';
 import { startStack } from '../support/proxy/stack.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { openPage, startBrowser } from './page.js';
 
 const scope = { after };
 const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] });
 const browser = await startBrowser(scope);
-const folder = await mkdtemp(join(tmpdir(), 'commands-'));
-after(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 /** Runs a copied line in a shell, and returns its output. */
 async function run(line: string, shell = 'sh', limit = 20): Promise<string> {
@@ -134,7 +133,6 @@ describe('the panel with the request of a view', () => {
 describe('the commands at a gateway with an authority of its own', () => {
   it('name the file with its certificate, and work', async t => {
     const files = await createServingFiles();
-    t.after(() => files.remove());
     const gateway = await startGateway(t, { tokenFile: twoUsers, args: files.flags });
     const { page, go } = await openPage(t, browser, `https://localhost:${gateway.proxy.port}`, {
       ignoreHTTPSErrors: true,
@@ -145,8 +143,7 @@ describe('the commands at a gateway with an authority of its own', () => {
     await page.getByText('2 objects').waitFor();
     const { curl, kubectl } = await commandsOf(page);
     await page.locator('main').getByText('NODE_EXTRA_CA_CERTS=ca.crt').waitFor();
-    const within = await mkdtemp(join(tmpdir(), 'authority-'));
-    t.after(() => rm(within, { recursive: true }));
+    const within = temporaryFolder();
     const runThere = async (line: string) => {
       const env = { PATH: process.env['PATH'], HOME: within, TOKEN: 'alice-token' };
       return (await promisify(execFile)('sh', ['-c', line], { cwd: within, env })).stdout;

@@ -198,7 +198,6 @@ describe('a page whose proxy accepts client certificates', async () => {
   const authority = await createCertificateAuthority({ commonName: 'clients' });
   const start = async (own: Scope) => {
     const files = await createServingFiles();
-    own.after(() => files.remove());
     const flags = [`--client-ca-file=${await files.replace('clients.crt', authority.certificate)}`];
     return startStack(own, {
       server: { allow: twoUsersPolicy },

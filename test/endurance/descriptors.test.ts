@@ -50,7 +50,6 @@ before(async () => {
 after(async () => {
   await proxy?.stop('SIGKILL');
   await upstream?.stop();
-  await kubeconfig?.remove();
 });
 
 /** Opens a watch and leaves it. */

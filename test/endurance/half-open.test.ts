@@ -53,7 +53,6 @@ after(async () => {
   for (const program of Object.values(programs)) await program.stop('SIGKILL');
   server?.kill('SIGKILL');
   network?.close();
-  await kubeconfig?.remove();
 });
 
 interface Stream {

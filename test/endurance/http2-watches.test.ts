@@ -25,7 +25,6 @@ test('5000 watches on connections of HTTP/2 leave nothing behind', async t => {
     ca: authority.certificate,
     token: 'a-token',
   });
-  t.after(() => kubeconfig.remove());
   const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none'], inspected);
   t.after(() => proxy.stop('SIGKILL'));
   const many = async (count: number) => {

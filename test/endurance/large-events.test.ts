@@ -96,7 +96,6 @@ describe(`an event of 1.3 MB in a watch (seed ${seed})`, { concurrency: false, t
       t.after(async () => {
         await proxy.stop('SIGKILL');
         server.close();
-        await kubeconfig.remove();
       });
       let left = count;
       const readOn = async () => {

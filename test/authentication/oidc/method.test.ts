@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
@@ -12,13 +11,13 @@ import { createCertificateAuthority } from '../../support/certificates/certifica
 import { eventuallyPasses } from '../../support/eventually.js';
 import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../../support/identities/oidc-signer.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 it('only id-tokens that wait for their issuer count for the limit of their address', async t => {
   const authority = await createCertificateAuthority();
   const issuer = await startOidcIssuer(authority);
   t.after(() => issuer.close());
-  const folder = await mkdtemp(join(tmpdir(), 'oidc-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const caFile = join(folder, 'ca.crt');
   await writeFile(caFile, authority.certificate);
   const signer = createOidcSigner('one');

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, it, type TestContext } from 'node:test';
+import { before, describe, it, type TestContext } from 'node:test';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 import { TokenCache, userOf } from '../../../src/authentication/bearer-token/token-cache.js';
 import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
@@ -18,6 +17,7 @@ import { eventuallyPasses, until } from '../../support/eventually.js';
 import { type OidcIssuer, startOidcIssuer } from '../../support/identities/oidc-issuer.js';
 import { compactJwt, createOidcSigner, type OidcSigner } from '../../support/identities/oidc-signer.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const now = 1_700_000_000_000;
 const seconds = now / 1000;
@@ -30,14 +30,12 @@ let other: OidcSigner;
 
 before(async () => {
   authority = await createCertificateAuthority();
-  folder = await mkdtemp(join(tmpdir(), 'oidc-'));
+  folder = temporaryFolder();
   caFile = join(folder, 'ca.crt');
   await writeFile(caFile, authority.certificate);
   signer = createOidcSigner('one');
   other = createOidcSigner('two');
 });
-
-after(() => rm(folder, { recursive: true }));
 
 interface Setting {
   readonly issuer: OidcIssuer;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
 import { followTokenFile, parseTokenFile } from '../../../src/authentication/token-file/token-file.js';
 import { until } from '../../support/eventually.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const rules = { allowed: new Set<string>(), serviceAccounts: false };
 
@@ -84,7 +84,7 @@ describe('a token file', () => {
 });
 
 async function follow(t: TestContext, text: string) {
-  const folder = await mkdtemp(join(tmpdir(), 'tokens-'));
+  const folder = temporaryFolder();
   const file = join(folder, 'tokens.csv');
   await writeFile(file, text);
   const reloads: (readonly string[])[] = [];
@@ -98,7 +98,6 @@ async function follow(t: TestContext, text: string) {
   assert.ok('authenticator' in followed);
   t.after(async () => {
     followed.close();
-    await rm(folder, { recursive: true });
   });
   const nameOf = async (token: string) => {
     const user = followed.authenticator.authenticateToken({ digest: digestOf(token) });

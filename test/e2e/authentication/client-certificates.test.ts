@@ -31,7 +31,6 @@ async function start(
   flags: readonly string[] = ['--reject-paths='],
 ): Promise<TlsStack<AnyApiServer>> {
   const files = await createServingFiles();
-  scope.after(() => files.remove());
   const ca = await files.replace('clients.crt', authority.certificate);
   return startStack(scope, {
     server,
@@ -193,9 +192,8 @@ test('a client cannot renegotiate, with another certificate or at all', async ()
   client.kill('SIGKILL');
 });
 
-test('--client-ca-file needs TLS, and is reported with its name if it has no effect', async t => {
+test('--client-ca-file needs TLS, and is reported with its name if it has no effect', async () => {
   const files = await createServingFiles();
-  t.after(() => files.remove());
   const flags = ['--port=0', '--server=http://127.0.0.1:1'];
   const run = async (...args: string[]) => (await startUpProblems([...flags, ...args])).join('\n');
   const { code, stderr } = await runProgram([...flags, `--client-ca-file=${files.certificate}`]);

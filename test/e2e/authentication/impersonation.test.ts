@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
 import { connect } from 'node:tls';
@@ -17,6 +16,7 @@ import { eventually } from '../../support/eventually.js';
 import type { Policy } from '../../support/fake-api-server/authorization.js';
 import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
 import { assertStatus, send as sendRaw } from '../leg.js';
@@ -285,7 +285,6 @@ describe('a caller who may impersonate', { concurrency: 4 }, () => {
 
 test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else', async t => {
   const files = await createServingFiles();
-  t.after(() => files.remove());
   const { proxy } = await start(t, ...files.flags);
   if (!seesEveryField) {
     const socket = connect({
@@ -336,8 +335,7 @@ test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else',
 });
 
 test('events, lines and metrics say who acted as whom', async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'impersonation-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const path = join(folder, 'audit.log');
   const { proxy } = await start(t, `--audit-log-path=${path}`);
   for (const leg of bothLegs) await probe(proxy, server, leg, { headers: [byLead, asAlice] });

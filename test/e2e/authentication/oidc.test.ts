@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
 import { anyApiServer, embedded } from '../../support/any-api-server.js';
@@ -12,6 +11,7 @@ import { twoUsersRules } from '../../support/identities/two-users.js';
 import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { runProgram } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { startNamingProxy } from '../../support/upstreams/forward-proxy.js';
 import { bothLegs, health, passed, probe } from '../credential-probe.js';
 import { assertStatus } from '../leg.js';
@@ -29,8 +29,7 @@ async function start(
   }: { readonly tokenFile?: string; readonly host?: string; readonly hold?: Promise<void> } = {},
 ) {
   const authority = await createCertificateAuthority();
-  const folder = await mkdtemp(join(tmpdir(), 'oidc-ca-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const caFile = join(folder, 'ca.crt');
   await writeFile(caFile, authority.certificate);
   const signer = createOidcSigner('one');

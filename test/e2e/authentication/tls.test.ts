@@ -15,7 +15,6 @@ const configMap = '/api/v1/namespaces/default/configmaps/settings';
 const server = await anyApiServer({ after });
 const authority = await createCertificateAuthority({ commonName: 'clients' });
 const files = await createServingFiles();
-after(() => files.remove());
 const proxied = await startStack(
   { after },
   {

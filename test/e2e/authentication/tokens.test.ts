@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
@@ -13,6 +12,7 @@ import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
 import { type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { runProgram } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
 import { bothLegs, passed, probe, sample } from '../credential-probe.js';
 import { assertStatus, send as sendRaw } from '../leg.js';
@@ -382,8 +382,7 @@ describe('a 401 of the API server', () => {
     'is about the proxy’s credential if callers are authenticated: it is renewed, and the request is sent again',
     embedded,
     async t => {
-      const folder = await mkdtemp(join(tmpdir(), 'proxy-token-'));
-      t.after(() => rm(folder, { recursive: true }));
+      const folder = temporaryFolder();
       const file = join(folder, 'token');
       await writeFile(file, proxyToken);
       const { server, tokens, proxy } = await startGateway(t, {

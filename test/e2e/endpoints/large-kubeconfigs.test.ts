@@ -105,11 +105,8 @@ describe('a kubeconfig that is too large or has too many levels', () => {
 
   it('leaves the last good one in use', async t => {
     const server = await startFakeApiServer();
-    const { path: file, remove } = await writeAdminKubeconfig(server);
-    t.after(async () => {
-      await server.kill();
-      await remove();
-    });
+    const { path: file } = await writeAdminKubeconfig(server);
+    t.after(() => server.kill());
     const good = await readFile(file);
     const { port, log } = await startInProcess(t, [`--kubeconfig=${file}`]);
     const logged = (message: RegExp) => log().filter(({ msg }) => message.test(String(msg)));

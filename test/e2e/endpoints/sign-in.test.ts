@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
@@ -9,6 +8,7 @@ import { until } from '../../support/eventually.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
 import { startGateway } from '../../support/proxy/gateway.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const server = await startFakeApiServer();
 after(() => server.kill());
@@ -27,8 +27,7 @@ async function start(
     readonly hold?: Promise<void>;
   } = {},
 ) {
-  const folder = await mkdtemp(join(tmpdir(), 'sign-in-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const caFile = join(folder, 'ca.crt');
   await writeFile(caFile, authority.certificate);
   const issuer = await startOidcIssuer(authority);
@@ -143,8 +142,7 @@ describe("the page's policy", () => {
 });
 
 it('a code and its state are in no line of the log, and redacted in the audit log, wherever the browser lands', async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'sign-in-audit-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder();
   const path = join(folder, 'audit.log');
   const { proxy, port } = await start(t, {
     flags: ['--explorer-sign-in', '-v=9', '--log-requests=all', `--audit-log-path=${path}`],

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { connectRaw } from '../../support/clients/raw-http.js';
@@ -14,6 +13,7 @@ import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { mountOf, startManyStack } from '../../support/proxy/many-clusters.js';
 import { WatchedNamespace } from '../../support/proxy/watched-namespace.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
 import { assertStatus, type Leg, send, toBytes } from '../leg.js';
 
@@ -105,8 +105,7 @@ describe('what the API server has said about one caller', () => {
 
   test('counts for one cluster alone', async t => {
     targets.add('alice');
-    const folder = await mkdtemp(join(tmpdir(), 'impersonation-'));
-    t.after(() => rm(folder, { recursive: true }));
+    const folder = temporaryFolder();
     const file = join(folder, 'tokens.csv');
     await writeFile(file, tokenFile);
     const many = await startManyStack(t, {

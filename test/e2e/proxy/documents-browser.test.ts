@@ -59,7 +59,7 @@ await once(site, 'listening');
 after(async () => {
   site.close();
   await proxy.stop('SIGKILL');
-  await Promise.all([dev.close(), prod.close(), ...kubeconfigs.map(file => file.remove())]);
+  await Promise.all([dev.close(), prod.close()]);
 });
 
 /** How often the page was requested. */

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
@@ -16,6 +15,7 @@ import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { untilOwnMetric } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 
@@ -125,8 +125,7 @@ describe('a client on a Unix socket', () => {
   }
 
   it('is cut if it does not read, and the program continues', async t => {
-    const folder = await mkdtemp(join(tmpdir(), 'unix-'));
-    t.after(() => rm(folder, { recursive: true }));
+    const folder = temporaryFolder();
     const path = join(folder, 'socket');
     const flags = [...sharing, '--share-watches-buffer=1Mi', `--unix-socket=${path}`];
     const { server } = await startStack(t, { flags });
@@ -153,8 +152,7 @@ describe('a client on a Unix socket', () => {
   });
 
   it('of HTTP/1.0 is cut if the API server breaks its answer off, and the program continues', async t => {
-    const folder = await mkdtemp(join(tmpdir(), 'unix-'));
-    t.after(() => rm(folder, { recursive: true }));
+    const folder = temporaryFolder();
     const path = join(folder, 'socket');
     const { server } = await startStack(t, { flags: [`--unix-socket=${path}`] });
     const socket = await connectUnix(path);

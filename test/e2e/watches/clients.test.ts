@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { anyApiServer, embedded } from '../../support/any-api-server.js';
@@ -19,13 +17,12 @@ import { startInProcess } from '../../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { queryOf, WatchedNamespace } from '../../support/proxy/watched-namespace.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'shared-clients-'));
-after(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const auditLog = join(folder, 'audit.log');
 
 const files = await createServingFiles();
-after(() => files.remove());
 const server = await anyApiServer({ after });
 const [plain, secure, guarded] = await Promise.all([
   startStack({ after }, { server, flags: ['--share-watches', `--audit-log-path=${auditLog}`] }),

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,16 +15,15 @@ import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { mountOf, startManyStack } from '../../support/proxy/many-clusters.js';
 import { type NamespaceWatch, WatchedNamespace } from '../../support/proxy/watched-namespace.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const authority = await createCertificateAuthority({ commonName: 'clients' });
 const files = await createServingFiles();
-after(() => files.remove());
 const clientCa = await files.replace('clients.crt', authority.certificate);
 
 const secondsFromNow = (seconds: number) => Math.floor(Date.now() / 1000) + seconds;
 
-const folder = await mkdtemp(join(tmpdir(), 'shared-identities-'));
-after(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 const issuerAuthority = await createCertificateAuthority();
 await writeFile(join(folder, 'ca.crt'), issuerAuthority.certificate);
 const signer = createOidcSigner('one', 'ES256');

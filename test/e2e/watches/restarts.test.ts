@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { openWatch, type WatchClient } from '../../support/clients/watch-client.js';
@@ -13,6 +12,7 @@ import { startInProcess } from '../../support/proxy/in-process.js';
 import { type StackOptions, startStack } from '../../support/proxy/stack.js';
 import { forms, type Watched, WatchedNamespace } from '../../support/proxy/watched-namespace.js';
 import type { Scope } from '../../support/scope.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const quietObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'quiet' } } as const;
 
@@ -455,8 +455,7 @@ async function startWithTokens(scope: Scope, user: Readonly<Record<string, unkno
 
 describe('a kubeconfig that changes', { concurrency: true }, () => {
   test('to a new token of the same account does not end it: a rotated credential is the same identity', async t => {
-    const folder = await mkdtemp(join(tmpdir(), 'rotated-'));
-    t.after(() => rm(folder, { recursive: true }));
+    const folder = temporaryFolder();
     const tokenFile = join(folder, 'token');
     await writeFile(tokenFile, formerToken);
     const stack = await startWithTokens(t, { tokenFile });
@@ -471,8 +470,7 @@ describe('a kubeconfig that changes', { concurrency: true }, () => {
   });
 
   test('to another user’s token that does not name its user cuts clients', async t => {
-    const folder = await mkdtemp(join(tmpdir(), 'rotated-'));
-    t.after(() => rm(folder, { recursive: true }));
+    const folder = temporaryFolder();
     const tokenFile = join(folder, 'token');
     await writeFile(tokenFile, 'one');
     const stack = await startWithTokens(t, { tokenFile });

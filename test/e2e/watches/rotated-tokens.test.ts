@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import type { WatchClient } from '../../support/clients/watch-client.js';
@@ -12,6 +11,7 @@ import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { WatchedNamespace } from '../../support/proxy/watched-namespace.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const reviews = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
 const alice = { username: 'alice', groups: ['system:masters'] } as const;
@@ -31,7 +31,7 @@ async function start(t: TestContext, { from, flags = ['--share-watches'], env = 
   const tokens: Record<string, KnownUser> = { 'token-1': alice };
   const server = await startFakeApiServer({ clientCertificates: 'optional', tokens });
   t.after(() => server.kill());
-  const { credential, put } = await (from === 'plugin' ? pluginFor(t) : fileFor(t));
+  const { credential, put } = await (from === 'plugin' ? pluginFor(t) : fileFor());
   await put('token-1');
   const stack = await startStack(t, {
     ...{ run: startInProcess, server, flags, env },
@@ -56,9 +56,8 @@ async function pluginFor(t: TestContext) {
   return { credential: { exec: plugin.exec() }, put: (token: string) => plugin.answer({ token }) };
 }
 
-async function fileFor(t: TestContext) {
-  const folder = await mkdtemp(join(tmpdir(), 'rotated-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+async function fileFor() {
+  const folder = temporaryFolder();
   const tokenFile = join(folder, 'token');
   const put = async (token: string) => {
     await writeFile(`${tokenFile}.new`, token);

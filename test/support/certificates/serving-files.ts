@@ -1,4 +1,4 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '../temporary-folder.js';
 import {
@@ -19,7 +19,6 @@ export interface ServingFiles {
   replace(name: string, content: string): Promise<string>;
   /** Replaces certificate and key. */
   write(pair: CertificatePair): Promise<void>;
-  remove(): Promise<void>;
 }
 
 /** Creates an authority and a certificate for localhost that it has issued. */
@@ -43,7 +42,6 @@ export async function createServingFiles(): Promise<ServingFiles> {
       await files.replace('tls.key', pair.key);
       await files.replace('tls.crt', pair.certificate);
     },
-    remove: () => rm(folder, { recursive: true, force: true }),
   };
   await files.write(await authority.server());
   return files;

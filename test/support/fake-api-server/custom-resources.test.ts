@@ -42,10 +42,7 @@ const kubeconfig = await writeKubeconfig({
   ca: server.authority.certificate,
   ...server.clientCertificate,
 });
-after(async () => {
-  await server.kill();
-  await kubeconfig.remove();
-});
+after(() => server.kill());
 
 const run = async (...args: string[]) => {
   const { code, stdout, stderr } = await kubectl(args, { env: { KUBECONFIG: kubeconfig.path } });

@@ -11,10 +11,7 @@ const kubeconfig = await writeKubeconfig({
   ca: server.authority.certificate,
   ...server.clientCertificate,
 });
-after(async () => {
-  await server.kill();
-  await kubeconfig.remove();
-});
+after(() => server.kill());
 
 async function textFor(path: string, agent: string): Promise<string> {
   return (await requestApi(server, { path, headers: { 'User-Agent': agent } })).text;

@@ -5,7 +5,6 @@ import { eventually } from '../eventually.js';
 import type { Rule } from '../fake-api-server/rbac.js';
 import { freePort } from '../ports.js';
 import { writeKubeconfig } from '../proxy/kubeconfig-file.js';
-import type { Scope } from '../scope.js';
 import { ApiClient } from './api-client.js';
 import { fileNames, readAuthority } from './authority-files.js';
 import type { GuardedProcess } from './guarded-process.js';
@@ -55,11 +54,10 @@ export class ApiServer {
     return join(this.location.files, fileNames[name]);
   }
 
-  /** Writes a kubeconfig that ends with the scope. Its user is in system:masters, unless the credential says otherwise. Returns its path. */
-  async kubeconfig(scope: Scope, credential: Credential = {}): Promise<string> {
+  /** Writes a kubeconfig. Its user is in system:masters, unless the credential says otherwise. Returns its path. */
+  async kubeconfig(credential: Credential = {}): Promise<string> {
     const user = 'token' in credential ? credential : await this.authority.client(credential);
     const file = await writeKubeconfig({ server: this.url, ca: this.authority.certificate, ...user });
-    scope.after(() => file.remove());
     return file.path;
   }
 

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { temporaryFolder } from '../temporary-folder.js';
@@ -34,7 +34,6 @@ export interface KubeconfigForm {
 export interface KubeconfigFile {
   readonly path: string;
   readonly directory: string;
-  remove(): Promise<void>;
 }
 
 /**
@@ -78,5 +77,5 @@ export async function writeKubeconfig(
   const json = form.format === 'json';
   const path = join(directory, json ? 'config.json' : 'config.yaml');
   await writeFile(path, json ? JSON.stringify(config, null, 2) : stringify(config), { mode: 0o600 });
-  return { path, directory, remove: () => rm(path, { force: true }) };
+  return { path, directory };
 }

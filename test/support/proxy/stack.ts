@@ -72,7 +72,6 @@ export async function startStack<O extends StackOptions>(
   scope.after(async () => {
     await proxy?.stop('SIGKILL');
     if (server !== options.server) await (server as FakeApiServer).kill();
-    if (files !== options.tls) await files?.remove();
   });
   const flags = [`--kubeconfig=${kubeconfig.path}`, ...(files?.flags ?? []), ...(options.flags ?? [])];
   proxy = await (options.run?.(scope, flags, options.env) ?? startProxy(flags, options.env));

@@ -17,28 +17,27 @@ export async function runInformerRound(
   { add, doubt, note, progress }: Findings,
 ): Promise<void> {
   const { programs, watches } = bench.settings;
+  const costs = new Map<Program['name'], number>();
+  for (const name of rotated(compared, round).filter(one => programs.includes(one))) {
+    progress(`round ${round}, ${name}: ${watches} informers`);
+    const result = await runInformers(bench, await startProgram(bench, name, upstream), upstream);
+    const { serverSecondsPerRound, lists, sending, listing, upstreamWatches, errors, skipped } = result;
+    costs.set(name, serverSecondsPerRound);
+    add({ round, program: name, metric: 'informer.streams', value: lists });
+    add({ round, program: name, metric: 'informer.listing', value: listing });
+    note(
+      `${name}: ${watches} informers sent their requests within ${sending.toFixed(0)} ms; then ${upstreamWatches} watches were open`,
+    );
+    if (errors > 0) doubt(`round ${round}, ${name}: ${errors} events or watches of informers lost`);
+    if (skipped > 0)
+      doubt(`round ${round}, ${name}: the server for informers skipped ${skipped} rounds of events`);
+  }
+  // It comes last, when the server's code is compiled as for the others.
   progress(`round ${round}: one informer`);
   const one = { ...bench, settings: { ...bench.settings, watches: 1 } };
   const forOne = await runInformers(one, await startProgram(bench, 'direct', upstream), upstream);
-  for (const program of rotated(compared, round).filter(name => programs.includes(name))) {
-    progress(`round ${round}, ${program}: ${watches} informers`);
-    const result = await runInformers(bench, await startProgram(bench, program, upstream), upstream);
-    const { serverSecondsPerRound, lists, sending, listing, upstreamWatches, errors, skipped } = result;
-    add({
-      round,
-      program,
-      metric: 'informer.upstream',
-      value: serverSecondsPerRound / forOne.serverSecondsPerRound,
-    });
-    add({ round, program, metric: 'informer.streams', value: lists });
-    add({ round, program, metric: 'informer.listing', value: listing });
-    note(
-      `${program}: ${watches} informers sent their requests within ${sending.toFixed(0)} ms; then ${upstreamWatches} watches were open`,
-    );
-    if (errors > 0) doubt(`round ${round}, ${program}: ${errors} events or watches of informers lost`);
-    if (skipped > 0)
-      doubt(`round ${round}, ${program}: the server for informers skipped ${skipped} rounds of events`);
-  }
+  for (const [name, cost] of costs)
+    add({ round, program: name, metric: 'informer.upstream', value: cost / forOne.serverSecondsPerRound });
 }
 
 async function runInformers(bench: Bench, program: Program, upstream: WatchUpstream): Promise<WatchResult> {

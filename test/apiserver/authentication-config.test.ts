@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { ExpressionError } from '../../src/authentication/cel/evaluation.js';
+import { compileExpression } from '../../src/authentication/cel/expression.js';
+import { claims as celClaims } from '../authentication/cel/truths.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
@@ -10,8 +13,10 @@ import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { startOwnApiServer } from '../support/kube-apiserver/run.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { createRandom, type Random } from '../support/random.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { type Asked, bearer, verdictOf } from './identities/credential.js';
+import { generateExpression } from './identities/generated-expression.js';
 import { configurations, type JwtConfiguration, wrongEntries } from './identities/jwt-configurations.js';
 
 /** A file, an API server and a gateway that follow it, and an issuer for each configuration. */
@@ -62,6 +67,21 @@ async function start(t: TestContext, run: ApiServer) {
   });
   const servers = { direct: asked(Number(new URL(server.url).port)), gateway: asked(gateway.port) };
   return { issuers, elliptic, write, all, entryOf, server, gateway, servers };
+}
+
+const seed = Number(process.env['EXPRESSION_SEED'] ?? 20_261);
+const count = Number(process.env['EXPRESSIONS'] ?? 60);
+
+/** An expression that the gateway accepts. */
+function acceptedExpression(random: Random): string {
+  for (;;) {
+    const expression = generateExpression(random);
+    try {
+      if (expression.length < 600) return compileExpression(expression, 'claims').text;
+    } catch (error) {
+      assert.ok(error instanceof ExpressionError, expression);
+    }
+  }
 }
 
 const seconds = () => Math.floor(Date.now() / 1000);
@@ -124,11 +144,10 @@ apiServerTest('the gateway reads the file of the API server with the same verdic
     }
   });
 
-  const failures = async () => {
+  const reloads = async (status: 'success' | 'failure') => {
     const { body } = await server.admin.ask('GET', '/metrics');
-    const line =
-      /^apiserver_authentication_config_controller_automatic_reloads_total\{.*status="failure"\} (\d+)$/m;
-    return Number(line.exec(String(body))?.[1] ?? 0);
+    const name = 'apiserver_authentication_config_controller_automatic_reloads_total';
+    return Number(new RegExp(`^${name}\\{.*status="${status}"\\} (\\d+)$`, 'm').exec(String(body))?.[1] ?? 0);
   };
   const refusals = () => gateway.stderr().split('the last valid one stays in use').length - 1;
   const [first] = issuers;
@@ -137,14 +156,41 @@ apiServerTest('the gateway reads the file of the API server with the same verdic
   await t.test('of a file that cannot be used', async t => {
     for (const [what, entry, issuer = {}] of wrongEntries) {
       await t.test(`with ${what}`, async () => {
-        const before = [await failures(), refusals()];
+        const before = [await reloads('failure'), refusals()];
         await write([...all, entryOf('https://wrong.example', { entry, issuer })]);
         await eventually('both have read it', async () => {
-          return (await failures()) > (before[0] ?? 0) && refusals() > (before[1] ?? 0);
+          return (await reloads('failure')) > (before[0] ?? 0) && refusals() > (before[1] ?? 0);
         });
       });
     }
     await compare('of the last valid file', good, 'bob');
+  });
+
+  await t.test(`of ${count} generated expressions (EXPRESSION_SEED=${seed})`, async () => {
+    const random = createRandom(seed);
+    const results = new Set<string>();
+    for (let batch = 0; batch * issuers.length < count; batch++) {
+      const expressions = issuers.map(() => acceptedExpression(random));
+      const entries = issuers.map(({ url, configuration: { issuer = {} } }, index) => {
+        const extra = [{ key: 'example.com/value', valueExpression: expressions[index] }];
+        const claimMappings = { username: { claim: 'sub', prefix: '' }, extra };
+        return entryOf(url, { entry: { claimMappings }, issuer });
+      });
+      const before = await reloads('success');
+      await write(entries);
+      await eventually('both have read it', async () => {
+        return (await reloads('success')) > before && gateway.stderr().split('reloaded').length > batch + 1;
+      });
+      for (const [index, { url, signer }] of issuers.entries()) {
+        const what = expressions[index] as string;
+        const token = signer.sign(claimsOf(url, { ...celClaims, sub: 'alice', jti: `${batch}` }));
+        const credential = bearer(what, token, undefined);
+        const expected = await verdictOf(servers.direct, credential);
+        assert.deepEqual(await verdictOf(servers.gateway, credential), expected, what);
+        results.add(JSON.stringify(expected));
+      }
+    }
+    assert.ok(results.size > 10, 'there are many results');
   });
 
   await t.test('of a file that was changed', async () => {

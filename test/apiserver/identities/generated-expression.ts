@@ -1,16 +1,16 @@
 import type { Random } from '../../support/random.js';
 
-/** Expressions that may fail, about the claims of `truths.ts`. They have no claims of the token's own. */
+/** An expression about the claims of `truths.ts`, which may fail. What it gives can be a header field: it begins and ends with no space. */
 export function generateExpression(random: Random): string {
   const make = new ExpressionMaker(random);
   const depth = 2 + random.below(3);
   return random.pick([
-    () => make.string(depth),
+    () => `"<" + ${make.string(depth)} + ">"`,
     () => `(${make.bool(depth)}) ? "yes" : "no"`,
     () => `string(${make.int(depth)})`,
     () => `string(${make.double(depth)})`,
-    () => `string(${make.any(depth)})`,
-    () => `dyn(${make.list(depth)}).map(y, string(y))`,
+    () => `"<" + string(${make.any(depth)}) + ">"`,
+    () => `dyn(${make.list(depth)}).map(y, "<" + string(y) + ">")`,
   ])();
 }
 
@@ -29,7 +29,7 @@ const strings = [
     '"dev"',
     '"1"',
     '"true"',
-    '" x\\t"',
+    '" x "',
     '"a.b"',
     '"-7"',
     '"007"',

@@ -1,9 +1,9 @@
-import { type ASTNode, Environment } from '@marcbachmann/cel-js';
+import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
 import type { JsonObject } from '../../lib/json.js';
-import { compile } from './compile.js';
-import { ExpressionError, type Variable } from './evaluation.js';
+import { checker, prepare } from './environment.js';
 import { isSplit } from './functions.js';
-import { CostError, EvaluationError, type Value } from './values.js';
+import { ExpressionError, Rewriter, type Variable } from './rewriter.js';
+import { EvaluationError } from './values.js';
 
 /** An expression that can be evaluated. Each evaluation throws an error that says why there is no result; it has no part of the token. */
 export interface Expression {
@@ -19,18 +19,9 @@ export interface Expression {
 
 /** The longest expression, in characters. */
 const longest = 10_000;
-/** What an evaluation may take: a step for each node, element, and tenth character of a string that is read. */
-const mostSteps = 100_000;
 
 /** The longest result, in characters: a request with header fields for more would not pass the API server. */
 const longestResult = 500_000;
-
-/** The library parses: it enforces how many nodes an expression has, and how deeply they are nested. */
-const parser = new Environment({
-  enableOptionalTypes: true,
-  unlistedVariablesAreDyn: true,
-  limits: { maxAstNodes: 2_000, maxDepth: 50 },
-});
 
 /**
  * Compiles an expression of an AuthenticationConfiguration. Throws an ExpressionError for one that the API server does not accept, and for
@@ -39,17 +30,20 @@ const parser = new Environment({
  * @param isRule Whether the result must be a bool for certain, as that of a validation rule.
  */
 export function compileExpression(text: string, variable: Variable, { isRule = false } = {}): Expression {
-  const ast = parse(text);
-  const { type, evaluate } = compile(ast, variable);
-  if (isRule && type.kind !== 'bool') throw new ExpressionError('must evaluate to bool');
-  const run = (input: JsonObject): Value => {
+  const parsed = parse(text);
+  const { ast } = parsed;
+  const rewritten = new Rewriter(variable).rewrite(ast);
+  const evaluate = orExpressionError(() => {
+    const { type, error } = parsed.check();
+    if (error !== undefined) throw error;
+    if (isRule && type !== 'bool') throw new ExpressionError('must evaluate to bool');
+    return prepare(rewritten, variable);
+  });
+  const run = (input: JsonObject): unknown => {
     try {
-      return evaluate({ input, locals: [], steps: mostSteps });
+      return evaluate(input);
     } catch (error) {
-      // Claims may be nested so deeply that no recursion ends.
-      const isExpected =
-        error instanceof EvaluationError || error instanceof CostError || error instanceof RangeError;
-      throw isExpected ? failure(text, error.message) : error;
+      throw failure(text, reasonOf(error));
     }
   };
   return {
@@ -84,14 +78,14 @@ function checkLength(text: string, strings: readonly string[]): void {
   if (length > longestResult) throw failure(text, 'it is too long');
 }
 
-function stringsOf(value: Value): readonly string[] | undefined {
+function stringsOf(value: unknown): readonly string[] | undefined {
   if (value === null) return [];
   const list = typeof value === 'string' ? [value] : value;
   if (!Array.isArray(list) || isSplit(list)) return undefined;
   return list.every(item => typeof item === 'string') ? list.filter(item => item !== '') : undefined;
 }
 
-function parse(text: string): ASTNode {
+function parse(text: string): ParseResult {
   if (text.length > longest) throw new ExpressionError(`is longer than ${longest} characters`);
   // The library and cel-go read these in different ways.
   if (text.includes('\r') || Buffer.from(text).toString() !== text || /r(["'])[\s\S]*\\\1/i.test(text)) {
@@ -99,12 +93,22 @@ function parse(text: string): ASTNode {
       'has a carriage return, half of a surrogate pair, or a backslash before a quote behind a raw string',
     );
   }
+  return orExpressionError(() => checker.parse(text), 'is no CEL expression: ');
+}
+
+/** Does something with an expression. An error of the library becomes an ExpressionError. */
+function orExpressionError<T>(work: () => T, prefix = ''): T {
   try {
-    return parser.parse(text).ast;
+    return work();
   } catch (error) {
-    const { summary, message } = error as Error & { readonly summary?: string };
-    throw new ExpressionError(`is no CEL expression: ${summary ?? message}`);
+    throw error instanceof ExpressionError ? error : new ExpressionError(prefix + reasonOf(error));
   }
+}
+
+/** Errors of the library have a summary, and in their message the expression besides. Our functions have underscores before their names. */
+function reasonOf(error: unknown): string {
+  const { summary, message } = error as Error & { readonly summary?: string };
+  return (summary ?? message).replace("'_", "'");
 }
 
 /** All nodes below a value are looked at, in has() and in the body of a comprehension too. */

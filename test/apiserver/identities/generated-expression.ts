@@ -1,6 +1,9 @@
 import type { Random } from '../../support/random.js';
 
-/** An expression about the claims of `truths.ts`, which may fail. What it gives can be a header field: it begins and ends with no space. */
+/**
+ * An expression about the claims of `truths.ts`, which may fail. It has no sum of which only cel-go knows the type. What it gives can be a header
+ * field: it begins and ends with no space.
+ */
 export function generateExpression(random: Random): string {
   const make = new ExpressionMaker(random);
   const depth = 2 + random.below(3);
@@ -36,6 +39,7 @@ const strings = [
   ],
 ] as const;
 const ints = ['0', '1', '2', '-1', '7', '100', '9223372036854775807', '-9223372036854775807'] as const;
+const indices = ['0', '1', '7'] as const;
 const doubles = ['0.5', '1.0', '-2.0', '1e3', '1e21', '1e-7', '123456789.0', '0.1'] as const;
 const patterns = ['"^a"', '"[0-9]+"', '"(?i)ALICE"', '"^$"', '"😀"', '"."'] as const;
 
@@ -59,16 +63,15 @@ class ExpressionMaker {
     return this.#pick([
       () => `claims.${claim}`,
       () => `claims.nested.${this.#pick(['team', 'team.name', 'a__dot__b', 'none'])}`,
-      () => `claims.roles[${this.int(next)}]`,
-      () => `claims.list[${this.int(0)}][${this.int(0)}]`,
-      () => `claims.mixed[${this.int(0)}]`,
+      () => `claims.roles[${this.#pick(indices)}]`,
+      () => `claims.list[${this.#pick(indices)}][${this.#pick(indices)}]`,
+      () => `claims.mixed[${this.#pick(indices)}]`,
       () => `claims.?${claim}.orValue(${this.any(next)})`,
       () => `claims.?nested.?team.name.orValue(${this.string(0)})`,
-      () => `claims.roles[?${this.int(0)}].orValue(${this.string(0)})`,
+      () => `claims.roles[?${this.#pick(indices)}].orValue(${this.string(0)})`,
       () => `(${this.bool(next)} ? ${this.any(next)} : ${this.any(next)})`,
       () => `dyn(${this.#pick([this.string(next), this.int(next), this.bool(next), this.list(next)])})`,
-      () => `{"k": ${this.any(next)}}.k`,
-      () => `optional.of(${this.any(next)}).value()`,
+      () => `claims.?${claim}.value()`,
       () => this.string(next),
       () => this.int(next),
     ])();
@@ -79,9 +82,8 @@ class ExpressionMaker {
     const next = depth - 1;
     const one = () => this.#orAny(this.string(next));
     return this.#pick([
-      () => `(${one()} + ${one()})`,
-      () => `${one()}.${this.#pick(['lowerAscii', 'upperAscii', 'trim'])}()`,
-      () => `${one()}.charAt(${this.int(next)})`,
+      () => `(${one()} + ${this.string(next)})`,
+      () => `${one()}.${this.#pick(['lowerAscii', 'upperAscii'])}()`,
       () => `${one()}.substring(${this.int(next)})`,
       () => `${one()}.substring(${this.int(next)}, ${this.int(next)})`,
       () => `${one()}.replace(${one()}, ${one()})`,
@@ -89,7 +91,6 @@ class ExpressionMaker {
       () => `string(${this.any(next)})`,
       () => `string(${this.double(next)})`,
       () => `(${this.bool(next)} ? ${this.string(next)} : ${this.string(next)})`,
-      () => `${one()}.find("[a-z]+|[^x]")`,
     ])();
   }
 
@@ -100,33 +101,25 @@ class ExpressionMaker {
     return this.#pick([
       () => this.#pick(ints),
       () => `size(${this.#pick([this.string(next), this.list(next), this.any(next)])})`,
-      () => `${text()}.${this.#pick(['indexOf', 'lastIndexOf'])}(${text()})`,
-      () => `${text()}.indexOf(${text()}, ${this.int(0)})`,
-      () => `(${this.int(next)} ${this.#pick(['+', '-', '*', '/', '%'])} ${this.int(next)})`,
+      () => `${text()}.indexOf(${text()})`,
+      () => `${this.list(next)}.indexOf(${this.any(next)})`,
+      () => `(${this.int(next)} ${this.#pick(['+', '-', '*', '/'])} ${this.int(next)})`,
       () => `int(${this.any(next)})`,
-      () => `-(${this.int(next)})`,
     ])();
   }
 
   double(depth: number): string {
     if (depth <= 0) return this.#pick([...doubles, 'claims.until', 'claims.half']);
-    const next = depth - 1;
-    const one = () => this.#orAny(this.double(next));
-    return this.#pick([
-      () => `(${one()} ${this.#pick(['+', '-', '*', '/'])} ${one()})`,
-      () => `double(${this.int(next)})`,
-      () => `(-${one()})`,
-    ])();
+    const one = () => this.#orAny(this.double(depth - 1));
+    return `(${one()} ${this.#pick(['+', '-', '*', '/'])} ${one()})`;
   }
 
   list(depth: number): string {
-    if (depth <= 0)
-      return this.#pick(['claims.roles', '["a", "b"]', '[1, 2]', '[]', 'claims.list', 'claims.mixed']);
+    if (depth <= 0) return this.#pick(['claims.roles', '["a", "b"]', '[]', 'claims.list', 'claims.mixed']);
     const next = depth - 1;
     const text = () => this.#orAny(this.string(next));
     return this.#pick([
       () => `${text()}.split(${text()})`,
-      () => `${text()}.split(${text()}, ${this.int(0)})`,
       () => `[${this.string(next)}, ${this.string(next)}]`,
       () => `(${this.list(next)} + ${this.list(next)})`,
       () => `dyn(${this.list(next)}).map(x, ${this.#pick([this.string(next), 'string(x)', 'x + "!"'])})`,
@@ -152,7 +145,6 @@ class ExpressionMaker {
       () => `${text()}.matches(${this.#pick(patterns)})`,
       () =>
         `dyn(${this.list(next)}).${this.#pick(['all', 'exists', 'exists_one'])}(x, ${this.#predicate(next)})`,
-      () => `bool(${this.any(next)})`,
       () => `claims.?${this.#pick(claims)}.hasValue()`,
     ])();
   }

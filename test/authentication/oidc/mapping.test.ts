@@ -140,8 +140,8 @@ describe('the other claims of an id-token', () => {
       extra: new Map([['example.org/a', ['x', 'alice']]]),
     });
     for (const [change, reason] of [
-      [{ team: undefined }, /the expression "claims\.team .* has no result: no such key/],
-      [{ roles: 'dev' }, /has no result: a comprehension needs a list or a map/],
+      [{ team: undefined }, /the expression "claims\.team .* has no result: No such key/],
+      [{ roles: 'dev' }, /has no result: found no matching overload for 'range/],
       [{ roles: ['root'] }, /the expression "user\.groups.*" is false$/],
       [{ roles: ['1', '2', '3'] }, /is false: many/],
       [{ oid: 1 }, /"claims\.oid" has no result: it is no string/],

@@ -1,0 +1,258 @@
+import type { ASTNode } from '@marcbachmann/cel-js';
+import { type Functions, globals, members, regularExpression } from './functions.js';
+
+/** A variable of an expression: `claims` of a token, or the `user` that they were mapped to. */
+export type Variable = 'claims' | 'user';
+
+/** Why an expression cannot be used. */
+export class ExpressionError extends Error {
+  override readonly name = 'ExpressionError';
+}
+
+/** How deeply comprehensions (`all`, `exists`, `map`, …) may be nested. */
+const mostNested = 3;
+
+const userFields: ReadonlySet<unknown> = new Set(['username', 'uid', 'groups', 'extra']);
+
+/** The macros that go through a list or the keys of a map, with the numbers of their arguments. */
+const comprehensions = new Set(['all 2', 'exists 2', 'exists_one 2', 'filter 2', 'map 2', 'map 3']);
+
+/** The member functions of an optional, with the numbers of their arguments. */
+const ofOptionals = new Set(['orValue 1', 'value 0', 'hasValue 0']);
+
+const operators: Readonly<Record<string, (one: string, other: string) => string>> = {
+  '&&': (one, other) => `(${one} && ${other})`,
+  '||': (one, other) => `(${one} || ${other})`,
+  '==': (one, other) => `_equal(${one}, ${other})`,
+  '!=': (one, other) => `!_equal(${one}, ${other})`,
+  '<': (one, other) => `_less(${one}, ${other})`,
+  '<=': (one, other) => `!_less(${other}, ${one})`,
+  '>': (one, other) => `_less(${other}, ${one})`,
+  '>=': (one, other) => `!_less(${one}, ${other})`,
+  '+': (one, other) => `_add(${one}, ${other})`,
+  '-': (one, other) => `_subtract(${one}, ${other})`,
+  '*': (one, other) => `_multiply(${one}, ${other})`,
+  '/': (one, other) => `_divide(${one}, ${other})`,
+  in: (one, other) => `_in(${one}, ${other})`,
+};
+
+type Selection = Extract<ASTNode, { op: '.' | '.?' | '[]' | '[?]' }>;
+type Call<Op extends 'call' | 'rcall'> = Extract<ASTNode, { op: Op }>['args'];
+
+/**
+ * Rewrites an expression so that the library evaluates it exactly as cel-go does, in the environment that the API server has for authentication
+ * (k8s.io/apiserver `pkg/cel/environment` and `pkg/authentication/cel`): operators and functions become calls of functions of ours. Throws an
+ * ExpressionError for what is not known to be exact then.
+ */
+export class Rewriter {
+  readonly #variable: Variable;
+  /** The variables of the comprehensions around. */
+  readonly #locals: readonly string[];
+
+  constructor(variable: Variable, locals: readonly string[] = []) {
+    this.#variable = variable;
+    this.#locals = locals;
+  }
+
+  rewrite(node: ASTNode): string {
+    switch (node.op) {
+      case 'value':
+        return literal(node);
+      case 'id':
+        return this.#local(node.args);
+      case '.':
+      case '.?':
+      case '[]':
+      case '[?]':
+        return this.#selection(node);
+      case 'list':
+        checkTypes(node.args);
+        return `[${this.#values(node.args)}]`;
+      case '?:': {
+        const [condition, yes, no] = node.args.map(part => this.#value(part));
+        return `(${condition} ? ${yes} : ${no})`;
+      }
+      case 'call':
+        return this.#call(node.args);
+      case 'rcall':
+        return this.#member(node.args);
+      case '!_':
+        return `!${this.#value(node.args)}`;
+      case '-_':
+        if (node.args.op !== 'value') throw unsupported('a minus sign before anything but a number');
+        return `-${literal(node.args)}`;
+      case 'map':
+        throw unsupported('a map');
+      default:
+        return this.#operator(node.op, node.args);
+    }
+  }
+
+  /** Rewrites what cannot be an optional. */
+  #value(node: ASTNode): string {
+    if (isOptional(node)) throw unsupported('an optional without orValue(), value() or hasValue()');
+    return this.rewrite(node);
+  }
+
+  #values(nodes: readonly ASTNode[]): string {
+    return nodes.map(node => this.#value(node)).join(', ');
+  }
+
+  #local(name: string): string {
+    if (this.#locals.includes(name)) return name;
+    if (name === this.#variable) throw unsupported(`${name} as a whole`);
+    throw new ExpressionError(`undeclared reference to ${JSON.stringify(name)}`);
+  }
+
+  #operator(op: string, operands: readonly [ASTNode, ASTNode]): string {
+    // All relations have one precedence in CEL, but not in the parser: without parentheses, it reads a == b < c as a == (b < c).
+    if (/^[!=]=$/.test(op) && /^(?:[<>]=?|[!=]=|in)$/.test(operands[1].op)) {
+      throw new ExpressionError(
+        `the right side of ${op} is a comparison; put it on the left side, in parentheses`,
+      );
+    }
+    const [one, other] = operands.map(operand => this.#value(operand)) as [string, string];
+    const rewritten = operators[op]?.(one, other);
+    if (rewritten === undefined) throw unsupported(op);
+    return rewritten;
+  }
+
+  #selection(node: Selection): string {
+    const [target, key] = this.#lookup(node);
+    return isOptional(node) ? `_optional(${target}, ${key})` : `${target}[${key}]`;
+  }
+
+  /** What something is selected from, and its name or index. */
+  #lookup({ args: [target, property] }: Selection): readonly [target: string, key: string] {
+    const key = typeof property === 'string' ? property : property.op === 'value' ? property.args : undefined;
+    if (typeof key !== 'string' && typeof key !== 'bigint') throw unsupported('an index that is no literal');
+    const text = typeof key === 'string' ? JSON.stringify(unescaped(key)) : String(key);
+    if (!isVariable(target, this.#variable)) return [this.rewrite(target), text];
+    if (this.#variable === 'user' && !userFields.has(property)) {
+      throw new ExpressionError('the fields of user are username, uid, groups and extra');
+    }
+    return [this.#variable, text];
+  }
+
+  #call([name, args]: Call<'call'>): string {
+    const [field] = args;
+    // The API server converts it when it compiles the expression, and may reject it.
+    if (name === 'int' && isConstant(field)) throw unsupported('int() of a literal');
+    if (name !== 'has') return `_${defined(globals, name, args.length)}(${this.#values(args)})`;
+    if (args.length !== 1 || field?.op !== '.') throw new ExpressionError('has() takes one selected field');
+    if (!isPath(field)) throw unsupported('has() of anything but names and dots');
+    return `_optional(${this.#lookup(field).join(', ')}).hasValue()`;
+  }
+
+  #member([name, receiver, args]: Call<'rcall'>): string {
+    const [first, ...others] = args;
+    const form = `${name} ${args.length}`;
+    if (comprehensions.has(form) && first?.op === 'id') {
+      return this.#comprehension(name, receiver, first.args, others);
+    }
+    if (isOptional(receiver)) {
+      if (!ofOptionals.has(form)) throw unsupported(`${name}() of an optional`);
+      return `${this.rewrite(receiver)}.${name}(${this.#values(args)})`;
+    }
+    const from = this.#value(receiver);
+    const known = defined(name === 'size' ? globals : members, name, args.length + 1);
+    if (name === 'matches') checkPattern(args);
+    return `_${known}(${[from, ...args.map(node => this.#value(node))].join(', ')})`;
+  }
+
+  #comprehension(name: string, range: ASTNode, item: string, body: readonly ASTNode[]): string {
+    if (item === this.#variable || item.startsWith('_')) {
+      throw new ExpressionError(`${item} cannot be a variable here`);
+    }
+    if (this.#locals.length >= mostNested) {
+      throw new ExpressionError(`more than ${mostNested} comprehensions are nested`);
+    }
+    const inner = new Rewriter(this.#variable, [...this.#locals, item]);
+    const rewritten = `_range(${this.#value(range)}).${name}(${item}, ${inner.#values(body)})`;
+    if (!isRange(range)) throw unsupported(`such a range of ${name}()`, '; write dyn(…) around it');
+    return rewritten;
+  }
+}
+
+/** Whether the value may be missing. */
+function isOptional(node: ASTNode): boolean {
+  if (node.op === '.?' || node.op === '[?]') return true;
+  return (node.op === '.' || node.op === '[]') && isOptional(node.args[0]);
+}
+
+/** Whether a node is a literal, or a literal converted to another type. */
+function isConstant(node: ASTNode | undefined): boolean {
+  if (node?.op !== 'call') return node?.op === 'value' || node?.op === '-_';
+  return ['dyn', 'string', 'int'].includes(node.args[0]) && isConstant(node.args[1][0]);
+}
+
+function isVariable(node: ASTNode, variable: string): boolean {
+  return node.op === 'id' && node.args === variable;
+}
+
+function isPath(node: ASTNode): boolean {
+  return node.op === 'id' || (node.op === '.' && isPath(node.args[0]));
+}
+
+/** What fields and elements are selected from. */
+function rootOf(node: ASTNode): ASTNode {
+  return node.op === '.' || node.op === '[]' ? rootOf(node.args[0]) : node;
+}
+
+/** Whether the API server takes it as the range of a comprehension for certain: a claim is `any` there, which it does not take. */
+function isRange(node: ASTNode): boolean {
+  if (node.op === 'call') return node.args[0] === 'dyn';
+  if (node.op === 'rcall') return ['split', 'filter', 'map'].includes(node.args[0]);
+  return node.op === 'list' || isVariable(rootOf(node), 'user');
+}
+
+/** The elements of a list have one type in the API server, where a claim is `any`, and what is in it `dyn`. The library knows `dyn` alone. */
+function checkTypes(items: readonly ASTNode[]): void {
+  const types = items.map(node => {
+    if (node.op === 'call' && node.args[0] === 'dyn') return 'dyn';
+    if ((node.op !== '.' && node.op !== '[]') || isVariable(rootOf(node), 'user')) return 'other';
+    return isVariable(node.args[0], 'claims') ? 'any' : 'dyn';
+  });
+  if (new Set(types).size > 1) throw new ExpressionError('the elements of a list have different types');
+}
+
+function literal({ args: value, input, start, end }: Extract<ASTNode, { op: 'value' }>): string {
+  if (typeof value === 'object' && value !== null) throw unsupported('a literal of bytes or of a uint');
+  if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value) {
+    throw new ExpressionError(`${value} is larger than an int`);
+  }
+  return input.slice(start, end);
+}
+
+const escapes: Readonly<Record<string, string>> = { underscores: '__', dot: '.', dash: '-', slash: '/' };
+
+/** The name that Kubernetes reads: `a.b` for `a__dot__b` (k8s.io/apiserver `pkg/cel/escaping.go`). */
+function unescaped(name: string): string {
+  const sequence = /__(underscores|dot|dash|slash)__/g;
+  if (name.replace(sequence, '').includes('__')) throw unsupported(`the name ${JSON.stringify(name)}`);
+  return name.replace(sequence, (_, word: string) => escapes[word] as string);
+}
+
+/** The pattern has to be a literal, so that a wrong one is found at once. */
+function checkPattern([pattern]: readonly ASTNode[]): void {
+  if (pattern?.op !== 'value' || typeof pattern.args !== 'string') {
+    throw new ExpressionError('matches() is supported with one literal string alone');
+  }
+  try {
+    regularExpression(pattern.args);
+  } catch {
+    throw new ExpressionError(`${JSON.stringify(pattern.args)} is not a regular expression`);
+  }
+}
+
+/** The name of a function, if there is one with so many parameters. */
+function defined(functions: Functions, name: string, count: number): string {
+  const signatures = Object.keys(functions).filter(signature => signature.startsWith(`${name}(`));
+  if (signatures.length === 0) throw unsupported(name);
+  if (signatures.some(signature => /\(.*\)/.exec(signature)?.[0].split(',').length === count)) return name;
+  throw unsupported(`${name}() with so many arguments`);
+}
+
+function unsupported(what: string, instead = ''): ExpressionError {
+  return new ExpressionError(`${what} is not supported${instead}`);
+}

@@ -88,12 +88,21 @@ function stringsOf(value: unknown): readonly string[] | undefined {
 function parse(text: string): ParseResult {
   if (text.length > longest) throw new ExpressionError(`is longer than ${longest} characters`);
   // The library and cel-go read these in different ways.
-  if (text.includes('\r') || Buffer.from(text).toString() !== text || /r(["'])[\s\S]*\\\1/i.test(text)) {
+  if (text.includes('\r') || Buffer.from(text).toString() !== text || hasEscapedQuoteBehindRaw(text)) {
     throw new ExpressionError(
       'has a carriage return, half of a surrogate pair, or a backslash before a quote behind a raw string',
     );
   }
   return orExpressionError(() => checker.parse(text), 'is no CEL expression: ');
+}
+
+/** Whether a raw string begins, and its quote comes again later with a backslash before it. */
+function hasEscapedQuoteBehindRaw(text: string): boolean {
+  const lower = text.toLowerCase();
+  return ['"', "'"].some(quote => {
+    const beginning = lower.indexOf(`r${quote}`);
+    return beginning !== -1 && lower.includes(`\\${quote}`, beginning);
+  });
 }
 
 /** Does something with an expression. An error of the library becomes an ExpressionError. */

@@ -249,7 +249,8 @@ function checkPattern([pattern]: readonly ASTNode[]): void {
 function defined(functions: Functions, name: string, count: number): string {
   const signatures = Object.keys(functions).filter(signature => signature.startsWith(`${name}(`));
   if (signatures.length === 0) throw unsupported(name);
-  if (signatures.some(signature => /\(.*\)/.exec(signature)?.[0].split(',').length === count)) return name;
+  const counts = signatures.map(signature => signature.slice(0, signature.indexOf(')')).split(',').length);
+  if (counts.includes(count)) return name;
   throw unsupported(`${name}() with so many arguments`);
 }
 

@@ -94,7 +94,7 @@ async function checkIssuer(
 }
 
 function withoutSlashes(url: string): string {
-  return url.replace(/\/+$/, '');
+  return url.replace(/(?<!\/)\/+$/, '');
 }
 
 type Compiler = Pick<typeof import('../cel/expression.js'), 'compileExpression'>;

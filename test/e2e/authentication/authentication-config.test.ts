@@ -4,7 +4,9 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { send } from '../../support/clients/http-client.js';
+import { ask as askOverHttp2, connectHttp2 } from '../../support/clients/http2-client.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import { type OidcIssuer, startOidcIssuer } from '../../support/identities/oidc-issuer.js';
 import { compactJwt, createOidcSigner } from '../../support/identities/oidc-signer.js';
@@ -125,6 +127,17 @@ describe('callers with ID tokens of several issuers', { concurrency: 2 }, () => 
       }
     }
     await eventually('the reason', () => /too many steps/.test(proxy.stderr()));
+
+    const files = await createServingFiles();
+    const secure = await open(files.flags);
+    const session = await connectHttp2(secure.proxy.port, files.authority.certificate);
+    t.after(() => session.destroy());
+    const statusFor = async (token: string) => {
+      const headers = { authorization: `Bearer ${token}` };
+      return (await askOverHttp2(session, '/api/v1/namespaces', { headers })).status;
+    };
+    await eventuallyPasses(async () => assert.equal(await statusFor(b.signer.sign(b.claims())), 403));
+    for (const [what, token] of attacks) assert.equal(await statusFor(token), 401, `${what}, HTTP/2`);
   });
 
   test('carry the ID of their token for the audit log', async t => {

@@ -40,11 +40,13 @@ export class GuardChain {
     this.#answerFields = answerRules.flatMap(rule => rule.create(options, parts) ?? []);
   }
 
-  /** Adds the header fields of the answer rules to every answer. */
+  /** Says which header fields of the answer rules the answer has to have. */
   addAnswerFields(request: RequestContext): void {
     for (const fieldsOf of this.#answerFields) {
       const fields = fieldsOf(request);
-      if (fields !== undefined) addAnswerFields(request, fields);
+      if (fields === undefined) continue;
+      const before = request.answerHeaders;
+      request.answerHeaders = before === undefined ? fields : [...before, ...fields];
     }
   }
 
@@ -106,13 +108,4 @@ export class GuardChain {
 
 function judgesOperations(guard: Guard): guard is OperationGuard {
   return 'judgesOperations' in guard;
-}
-
-/** Sets the fields in two places: the proxy's own answers are sent with Fastify's reply, those of the API server without it. */
-function addAnswerFields(request: RequestContext, fields: readonly string[]): void {
-  const before = request.answerHeaders;
-  request.answerHeaders = before === undefined ? fields : [...before, ...fields];
-  for (let index = 0; index < fields.length; index += 2) {
-    request.reply.header(fields[index] as string, fields[index + 1]);
-  }
 }

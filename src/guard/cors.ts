@@ -110,8 +110,8 @@ export const preflight = {
  * Answers preflights of allowed origins (Fetch, "CORS-preflight fetch") as the API server does: 204 to every OPTIONS, before callers are
  * authenticated, because browsers send no credentials with it. A preflight is never sent to the API server.
  */
-function answerPreflight({ head, reply }: RequestContext): typeof answered | undefined {
-  if (head.method !== 'OPTIONS' || !reply.hasHeader('Access-Control-Allow-Origin')) return undefined;
+function answerPreflight({ head, reply, answerHeaders }: RequestContext): typeof answered | undefined {
+  if (head.method !== 'OPTIONS' || !answerHeaders?.includes('Access-Control-Allow-Origin')) return undefined;
   reply.code(204).send();
   return answered;
 }

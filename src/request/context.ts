@@ -55,7 +55,7 @@ export class RequestContext extends Operation {
   record!: RequestRecord;
   /** The response as one of HTTP/2; undefined over HTTP/1.1. */
   readonly http2: Http2Response | undefined;
-  /** Header fields that are added to those of the API server's answer: name, value, …; undefined if there are none. */
+  /** Header fields that are added to those of the answer, whoever gives it: name, value, …; undefined if there are none. */
   answerHeaders: readonly string[] | undefined;
   readonly #onEnd: (() => void)[] = [];
   /** Whether the request has ended: its answer was sent, or its client has gone. */

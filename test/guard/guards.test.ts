@@ -71,8 +71,6 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
   const target = `/api/v1/namespaces/${namespace}/${path}${has('target') ? '\\' : ''}`;
   const socket = { remoteAddress: '127.0.0.1' };
   const reply = {
-    header: () => reply,
-    hasHeader: () => origin === 'app',
     code: () => reply,
     send: () => reply,
     request: { originalUrl: target },
@@ -111,7 +109,9 @@ async function judge(
     clock: systemClock,
   });
   let outcome = 'answered';
-  chain.judge(createRequest(faults, upgrade === true), rejection => {
+  const request = createRequest(faults, upgrade === true);
+  chain.addAnswerFields(request);
+  chain.judge(request, rejection => {
     if (rejection !== undefined && !(rejection instanceof Rejection)) throw rejection;
     outcome = rejection === undefined ? 'passed' : rejection.reason;
   });

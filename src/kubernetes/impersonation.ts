@@ -11,7 +11,8 @@ export interface Impersonation {
   readonly extra: ReadonlyMap<string, readonly string[]>;
 }
 
-const prefix = 'impersonate-';
+/** How the fields of an impersonation begin, as the API server reads them: their names in lower case. */
+export const impersonationPrefix = 'impersonate-';
 const extraPrefix = 'impersonate-extra-';
 
 /**
@@ -72,11 +73,6 @@ export function hasImpersonationHeader(rawHeaders: readonly string[]): boolean {
   return false;
 }
 
-/** Whether a field belongs to an impersonation, as the API server reads it. `key` is the name in lower case. */
-export function isImpersonationField(key: string): boolean {
-  return key.startsWith(prefix);
-}
-
 /** The user whom the headers of a request name, read as the API server reads them; undefined if there is no name. */
 export function namedUser(rawHeaders: readonly string[]): UserInfo | undefined {
   let username: string | undefined;
@@ -87,7 +83,7 @@ export function namedUser(rawHeaders: readonly string[]): UserInfo | undefined {
     const name = rawHeaders[index] as string;
     if (name.charCodeAt(0) !== 0x49 && name.charCodeAt(0) !== 0x69) continue;
     const key = name.toLowerCase();
-    if (!isImpersonationField(key)) continue;
+    if (!key.startsWith(impersonationPrefix)) continue;
     const value = utf8Text(rawHeaders[index + 1] as string);
     if (key === 'impersonate-user') username ??= value;
     else if (key === 'impersonate-uid') uid ??= value;

@@ -1,5 +1,5 @@
 import type { RawHeaders } from '../http/header-fields.js';
-import { isImpersonationField, namedUser, serviceAccountOf } from './impersonation.js';
+import { impersonationPrefix, namedUser, serviceAccountOf } from './impersonation.js';
 import { StatusError } from './status.js';
 import type { UserInfo } from './user-info.js';
 
@@ -42,7 +42,7 @@ export function requestedUser(rawHeaders: RawHeaders): RequestedUser | undefined
     const name = rawHeaders[index] as string;
     const value = rawHeaders[index + 1] as string;
     const key = name.toLowerCase();
-    if (!isImpersonationField(key)) continue;
+    if (!key.startsWith(impersonationPrefix)) continue;
     if (single.has(key) && seen.has(key))
       throw new StatusError(400, `the request has more than one ${name} header`);
     seen.add(key);

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { indexOfField, type RawHeaders } from '../http/header-fields.js';
 import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
-import { isImpersonationField } from '../kubernetes/impersonation.js';
+import { impersonationPrefix } from '../kubernetes/impersonation.js';
 import type { RequestContext } from '../request/context.js';
 import { type CookieRequest, heldCookie } from './cookies.js';
 import { type DocumentPolicy, type DocumentRequest, documentFields, isLeftToGuards } from './documents.js';
@@ -79,7 +79,7 @@ export function clientHeaders(rawHeaders: RawHeaders, additions: Additions): str
 
 /** Whether a field says who the client is, or as whom it acts. `key` is its name in lower case. */
 export function saysWho(key: string): boolean {
-  return key === 'authorization' || isImpersonationField(key);
+  return key === 'authorization' || key.startsWith(impersonationPrefix);
 }
 
 /** The request properties that decide which header fields a response gets. */

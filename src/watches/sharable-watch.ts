@@ -66,7 +66,8 @@ export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWa
     else rest.push(text);
     if (!timeLimits.has(name)) unlimited.push(text);
   }
-  const beginning = beginningOf(own, unlimited.join('&'));
+  const bookmarks = isTrue(own.get('allowWatchBookmarks'));
+  const beginning = beginningOf(own, bookmarks, unlimited.join('&'));
   const timeout = seconds(own.get('timeoutSeconds') ?? '0');
   if (beginning === undefined || timeout === undefined) return undefined;
   if (parseDuration(own.get('timeout') ?? '0') === undefined) return undefined;
@@ -76,7 +77,7 @@ export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWa
   return {
     ...beginning,
     query: rest.join('&'),
-    bookmarks: isTrue(own.get('allowWatchBookmarks')),
+    bookmarks,
     timeout: timeout === 0 ? undefined : timeout * 1000,
     ...headers,
   };
@@ -88,7 +89,11 @@ export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWa
  *
  * @param query The query without time limits.
  */
-function beginningOf(own: ReadonlyMap<string, string>, query: string): Beginning | undefined {
+function beginningOf(
+  own: ReadonlyMap<string, string>,
+  bookmarks: boolean,
+  query: string,
+): Beginning | undefined {
   const asked = own.get('resourceVersion') ?? '';
   const version = parseVersion(asked);
   if (version !== undefined && compareVersions(version, largestVersion) > 0) return undefined;
@@ -99,7 +104,7 @@ function beginningOf(own: ReadonlyMap<string, string>, query: string): Beginning
   const areShared =
     match === 'NotOlderThan' &&
     sends === 'true' &&
-    isTrue(own.get('allowWatchBookmarks')) &&
+    bookmarks &&
     queryValue(query, 'includeObject') !== 'None' &&
     (version !== undefined || asked === '' || asked === '0');
   return areShared ? { version: undefined, initialQuery: query } : undefined;

@@ -106,14 +106,16 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     const request = new RequestContext(raw, reply, raw.destination as Destination);
     reply.request.context = request;
     accounting.begin(request);
+    // For what the proxy answers itself.
+    reply.header(...noSniff);
     guards.addAnswerFields(request);
     guards.judge(request, done);
   });
-  // For what the proxy answers itself: answers of the API server are sent without Fastify.
+  // Answers of the API server are sent without Fastify, and with these fields already.
   app.addHook('onSend', (request, reply, _payload, done) => {
     // Fastify answers a request that it cannot route before the other hook.
     const context = request.context as RequestContext | null;
-    const fields = [...noSniff, ...(context?.answerHeaders ?? [])];
+    const fields = context?.answerHeaders ?? [];
     for (let index = 0; index < fields.length; index += 2) {
       const name = fields[index] as string;
       if (!reply.hasHeader(name)) reply.header(name, fields[index + 1]);

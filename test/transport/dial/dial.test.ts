@@ -11,6 +11,7 @@ import { UpgradeConnection } from '../../../src/transport/http1/upgrade-connecti
 import type { SwitchedResponse } from '../../../src/transport/round-trip.js';
 import { toUpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
+import { until } from '../../support/eventually.js';
 import { listen } from '../../support/ports.js';
 import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
 import {
@@ -165,6 +166,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
           if (wait > 0) await sleep(wait);
           dialled.destroy();
           await untilUnused(proxy);
+          await until(() => calls.length > 0);
           await sleep(1);
           assert.equal(calls.length, 1);
         }

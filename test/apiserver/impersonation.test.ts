@@ -147,19 +147,18 @@ function withoutCredential({ extra = {}, ...user }: EventUser): EventUser {
   };
 }
 
+/** Names that no other test uses, and two namespaces. */
+async function createNames(server: ApiServer): Promise<Names> {
+  const [namespace, elsewhere] = await Promise.all([server.createNamespace(), server.createNamespace()]);
+  const id = randomUUID();
+  const scope = 'view';
+  return { user: `carol-${id}`, group: `dev-${id}`, uid: `uid-${id}`, scope, namespace, elsewhere };
+}
+
 apiServerTest(
   'a caller who impersonates gets the same answer from the gateway as from the API server, or one that its README lists',
   async (t, server) => {
-    const [namespace, elsewhere] = await Promise.all([server.createNamespace(), server.createNamespace()]);
-    const id = randomUUID();
-    const names = {
-      user: `carol-${id}`,
-      group: `dev-${id}`,
-      uid: `uid-${id}`,
-      scope: 'view',
-      namespace,
-      elsewhere,
-    };
+    const names = await createNames(server);
     const { proxy } = await startGateway(t, server);
     const ca = server.authority.certificate;
     let compared = 0;
@@ -205,16 +204,7 @@ apiServerTest(
 apiServerTest(
   'one Audit-ID joins the event of the gateway, with caller and target, and that of the API server, with gateway and target',
   async (t, server) => {
-    const [namespace, elsewhere] = await Promise.all([server.createNamespace(), server.createNamespace()]);
-    const id = randomUUID();
-    const names = {
-      user: `carol-${id}`,
-      group: `dev-${id}`,
-      uid: `uid-${id}`,
-      scope: 'view',
-      namespace,
-      elsewhere,
-    };
+    const names = await createNames(server);
     const { proxy, proxyName, auditLog } = await startGateway(t, server);
     const [lead] = await makeCallers(server, names);
     assert.ok(lead?.certificate !== undefined);

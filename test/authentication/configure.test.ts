@@ -14,6 +14,7 @@ import { systemClock } from '../../src/lib/clock.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { createOpenCluster } from '../support/proxy/followed-cluster.js';
+import { createIdleMetrics } from '../support/proxy/metrics.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const ignore = () => {};
@@ -58,14 +59,7 @@ test('a token is valid in the clusters that know it, and one of a file in all of
   const { options, problems } = parseOptions({ argv, env: {} });
   assert.deepEqual(problems, []);
   const configured = await configureAuthentication(options, {
-    metrics: {
-      attempted: ignore,
-      cacheAsked: ignore,
-      reviewed: ignore,
-      impersonated: ignore,
-      tokenFileReloaded: ignore,
-      authenticationConfigReloaded: ignore,
-    },
+    metrics: createIdleMetrics().authentication,
     logger: {} as unknown as MethodParts['logger'],
     env: {},
     clock: systemClock,

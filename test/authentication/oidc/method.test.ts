@@ -11,6 +11,7 @@ import { createCertificateAuthority } from '../../support/certificates/certifica
 import { eventuallyPasses } from '../../support/eventually.js';
 import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../../support/identities/oidc-signer.js';
+import { createIdleMetrics } from '../../support/proxy/metrics.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 it('only id-tokens that wait for their issuer count for the limit of their address', async t => {
@@ -33,14 +34,7 @@ it('only id-tokens that wait for their issuer count for the limit of their addre
   const { options } = parseOptions({ argv, env: {} });
   const ignore = () => {};
   const active = await openIdConnect.create(options, {
-    metrics: {
-      attempted: ignore,
-      cacheAsked: ignore,
-      reviewed: ignore,
-      impersonated: ignore,
-      tokenFileReloaded: ignore,
-      authenticationConfigReloaded: ignore,
-    },
+    metrics: createIdleMetrics().authentication,
     logger: { info: ignore, warn: ignore } as unknown as MethodParts['logger'],
     env: {},
     clock: systemClock,

@@ -19,7 +19,7 @@ export class AuthenticationError extends Error {
   }
 }
 
-/** A known user who may not act through this proxy, or whom nobody may act as: a 403 whose message says why. */
+/** A known user who may not act through this proxy, or a user that nobody may act as: a 403 whose message says why. */
 export class IdentityError extends StatusError {
   constructor(message: string) {
     super(403, message);

@@ -2,7 +2,7 @@ import type { AuthenticationOptions } from '../authentication/methods.js';
 import { type Check, everyMount, type Guard, type GuardParts } from './guard.js';
 import { Rejection } from './rejection.js';
 
-/** Where callers are authenticated, only the credential says who sends a request, and with `--allow-impersonation` as whom it acts. */
+/** Where callers are authenticated, only the credential says who sends a request. With `--allow-impersonation`, it may name a user to act as. */
 export const claimedIdentity = {
   name: 'claimed identity',
   options: {},

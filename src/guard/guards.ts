@@ -52,7 +52,7 @@ export const guards = [
   readOnly,
   namespaces,
   resources,
-  // May it act as whom it asks for? Only the API server knows.
+  // May it act as the user that it names? Only the API server knows.
   requestedUser,
 ] as const satisfies readonly Guard[];
 

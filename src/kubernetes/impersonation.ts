@@ -2,7 +2,7 @@ import { percentDecoded } from '../http/percent-encoding.js';
 import { utf8Text } from '../http/utf8.js';
 import type { UserInfo } from './user-info.js';
 
-/** The user as whom requests act, instead of the identity that authenticates: client-go's `rest.ImpersonationConfig`. */
+/** The user that requests act as, instead of the identity that authenticates: client-go's `rest.ImpersonationConfig`. */
 export interface Impersonation {
   readonly user: string;
   readonly uid?: string;

@@ -14,7 +14,7 @@ export interface ImpersonatedAttribute {
   readonly name: string;
 }
 
-/** A user as whom a caller asks to act (`kubectl --as`). */
+/** A user that a caller asks to act as (`kubectl --as`). */
 export interface RequestedUser {
   /** As the client named it, without the groups that the API server adds. */
   readonly user: UserInfo;

@@ -25,7 +25,7 @@ export class RequestRecord {
   code = 0;
   /** The caller's name; undefined if it is not known. */
   user: string | undefined;
-  /** The name of the user as whom the caller acts; undefined without impersonation by the caller. */
+  /** The name of the user that the caller acts as; undefined if it acts under its own name. */
   impersonatedUser: string | undefined;
   /** The request's Audit-ID, from the API server's answer. */
   auditId: string | undefined;

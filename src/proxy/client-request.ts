@@ -15,7 +15,7 @@ import type { OpenStreams } from './open-streams.js';
 export interface ProxyContext extends DocumentPolicy {
   readonly openStreams: OpenStreams;
   /**
-   * Whether callers are authenticated. If so, every request acts as its caller, or as whom the caller may impersonate, and the caller's
+   * Whether callers are authenticated. If so, every request acts as its caller, or as a user that it may impersonate, and the caller's
    * credential is never sent to the API server.
    */
   readonly authenticates: boolean;
@@ -79,7 +79,7 @@ export function upstreamRequest(
 export class CallAccounting implements CallObserver {
   readonly #record: RequestContext['record'];
   readonly firstByte: TrafficMetrics['firstByte'];
-  /** Undefined without an audit log: nothing else needs to know as whom the request was sent. */
+  /** Undefined without an audit log: nothing else needs to know which user the request was sent as. */
   readonly sent: ((sent: SentRequest) => void) | undefined;
   readonly joined: CallAccounting['sent'];
 

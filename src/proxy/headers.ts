@@ -11,7 +11,7 @@ import { type PrefixedRequest, relocate } from './location.js';
 export interface Additions {
   /**
    * Whether the client's own credentials are meant for this proxy. Then none of them is sent on: neither an Authorization header of any
-   * scheme nor a bearer token among WebSocket subprotocols. Nor are fields that name a user: the proxy itself says as whom a request acts.
+   * scheme nor a bearer token among WebSocket subprotocols. Nor are fields that name a user: the proxy itself says which user a request acts as.
    */
   readonly dropsCredentials: boolean;
   /** Value of the X-Request-Id header for a request that has none. */
@@ -77,7 +77,7 @@ export function clientHeaders(rawHeaders: RawHeaders, additions: Additions): str
   return headers;
 }
 
-/** Whether a field says who the client is, or as whom it acts. `key` is its name in lower case. */
+/** Whether a field says who the client is, or which user it acts as. `key` is its name in lower case. */
 export function saysWho(key: string): boolean {
   return key === 'authorization' || key.startsWith(impersonationPrefix);
 }

@@ -49,7 +49,7 @@ export class RequestContext extends Operation {
   readonly reply: FastifyReply;
   /** The user who sends the request; undefined before authentication, and if callers are not authenticated. */
   caller: UserInfo | undefined;
-  /** As whom the caller acts, as the API server has permitted; undefined for a caller who acts under its own name. */
+  /** The user that the caller acts as, with the API server's permission; undefined for a caller that acts under its own name. */
   impersonated: RequestedUser | undefined;
   /** Counts, logs and audits the request. Accounting sets it before any guard runs. */
   record!: RequestRecord;

@@ -34,6 +34,15 @@ class Crowd {
     return { server: stack.server, crowd: new Crowd(clock, namespace, stack.port) };
   }
 
+  /** With one client, whose stream stops after this number of events until `release`. */
+  static async withStream(scope: Scope, events: number) {
+    const { server, crowd } = await Crowd.start(scope);
+    const release = server.initialEvents.hold(events);
+    await crowd.ask();
+    await crowd.untilLegs(1);
+    return { crowd, release };
+  }
+
   /** Lets one more client ask, and waits until the program has its request. */
   async ask(question: NamespaceWatch = {}): Promise<void> {
     this.#asked.push(this.namespace.watch({ initial: true, ...question }));
@@ -67,10 +76,7 @@ const objects = ['ADDED a', 'ADDED b', 'END'];
 
 describe('clients that ask for all objects at the same time', () => {
   test('share the second stream if the first has begun, and later ones the third', async t => {
-    const { server, crowd } = await Crowd.start(t);
-    const release = server.initialEvents.hold(1);
-    await crowd.ask();
-    await crowd.untilLegs(1);
+    const { crowd, release } = await Crowd.withStream(t, 1);
     for (let count = 0; count < 5; count += 1) await crowd.ask();
     assert.equal(crowd.legs, 1, 'they wait for the next one');
     await crowd.untilLegs(2);
@@ -93,10 +99,7 @@ describe('clients that ask for all objects at the same time', () => {
   });
 
   test('wait no longer than five seconds, whatever runs', async t => {
-    const { server, crowd } = await Crowd.start(t);
-    const release = server.initialEvents.hold(1);
-    await crowd.ask();
-    await crowd.untilLegs(1);
+    const { crowd, release } = await Crowd.withStream(t, 1);
     await crowd.ask();
     await crowd.untilLegs(2);
     for (let count = 0; count < 3; count += 1) await crowd.ask();
@@ -109,10 +112,7 @@ describe('clients that ask for all objects at the same time', () => {
   });
 
   test('get the next stream when the current one has reached its bookmark', async t => {
-    const { server, crowd } = await Crowd.start(t);
-    const release = server.initialEvents.hold(2);
-    await crowd.ask();
-    await crowd.untilLegs(1);
+    const { crowd, release } = await Crowd.withStream(t, 2);
     for (let count = 0; count < 4; count += 1) await crowd.ask();
     release();
     // The clock stands still.
@@ -122,10 +122,7 @@ describe('clients that ask for all objects at the same time', () => {
   });
 
   test('get no older state than at the time when they ask', async t => {
-    const { server, crowd } = await Crowd.start(t);
-    const release = server.initialEvents.hold(0);
-    await crowd.ask();
-    await crowd.untilLegs(1);
+    const { crowd, release } = await Crowd.withStream(t, 0);
     crowd.namespace.write('c');
     await crowd.ask();
     release();
@@ -136,10 +133,7 @@ describe('clients that ask for all objects at the same time', () => {
   });
 
   test('have no stream any more when all have left it', async t => {
-    const { server, crowd } = await Crowd.start(t);
-    const release = server.initialEvents.hold(1);
-    await crowd.ask();
-    await crowd.untilLegs(1);
+    const { crowd, release } = await Crowd.withStream(t, 1);
     await crowd.ask();
     await crowd.untilLegs(2);
     for (const watch of await crowd.clients) watch.close();
@@ -152,10 +146,7 @@ describe('clients that ask for all objects at the same time', () => {
   });
 
   test('end at their own time, even before the bookmark', async t => {
-    const { server, crowd } = await Crowd.start(t);
-    const release = server.initialEvents.hold(1);
-    await crowd.ask();
-    await crowd.untilLegs(1);
+    const { crowd, release } = await Crowd.withStream(t, 1);
     await crowd.ask({ query: '&timeoutSeconds=60&timeout=1m0s' });
     await crowd.ask({ query: '&timeoutSeconds=300' });
     await crowd.untilLegs(2);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { send } from '../support/clients/http-client.js';
-import { shownEvents, untilListed } from '../support/clients/initial-events.js';
+import { shownChanges, untilListed } from '../support/clients/initial-events.js';
 import { type JsonEvent, openWatch } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
@@ -132,7 +132,7 @@ apiServerTest(
       }
       for (const watch of listed) {
         await watch.untilNamed(`"${next}"`);
-        assert.equal(shownEvents(watch).at(-1), `ADDED ${next}`);
+        assert.equal(shownChanges(watch).at(-1), `ADDED ${next}`);
         assert.equal(names(watch.events().at(-1)?.object), null);
       }
       return { watches, listed };

@@ -3,6 +3,7 @@ import { IdentityError } from '../authentication/identity.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { RequestContext } from '../request/context.js';
+import type { RequestPath } from '../request/request-path.js';
 import { type Check, callersMounts, type Guard, type GuardParts } from './guard.js';
 import { Rejection } from './rejection.js';
 
@@ -60,6 +61,20 @@ function createAuthenticationCheck(
 
 function accept(request: RequestContext, user: UserInfo | undefined): void {
   if (user === undefined) return;
+  if (request.mount.isApi) rejectOtherServer(request.path);
   request.caller = user;
   request.record.user = user.username;
+}
+
+/**
+ * Rejects a path that is not that of the server's URL, and not below it. It may lead to another API server behind the same host, for which
+ * nobody has vouched who the caller is, or whom it may impersonate.
+ */
+function rejectOtherServer({ api, forServer, serverPath }: RequestPath): void {
+  if (api !== undefined || forServer.rawPath === serverPath) return;
+  throw new Rejection(
+    403,
+    'identity',
+    'callers may only use the API server at the path of its URL: begin with that path, or run the proxy with --append-server-path',
+  );
 }

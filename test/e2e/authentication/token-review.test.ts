@@ -13,7 +13,7 @@ import { ManualClock } from '../../support/manual-clock.js';
 import { type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { bothLegs, health, passed, probe } from '../credential-probe.js';
-import { assertStatus } from '../leg.js';
+import { assertStatus, send as sendRaw } from '../leg.js';
 
 const robot = {
   username: 'system:serviceaccount:shop:robot',
@@ -250,6 +250,35 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
       assert.equal(arrived.length, 0);
     }
     assert.equal(server.requests.filter(({ rawUrl }) => /^\/c2\/.*tokenreviews/.test(rawUrl)).length, 1);
+  });
+
+  test('say who the caller is below the path of the server’s URL alone', async t => {
+    const { server, tokens, proxy } = await start(t, {
+      serverPath: '/c1',
+      server: { allow: user => user.username === 'proxy' || user.username === robot.username },
+    });
+    tokens['sa-token'] = robot;
+    server.intercept(request => {
+      // Two clusters behind one host, each with a namespace `shop`.
+      request.url = request.url?.replace(/^\/c[12]/, '');
+      return false;
+    });
+    const pod = '/api/v1/namespaces/default/pods/web-0';
+    const ask = (path: string, leg: (typeof bothLegs)[number]) => {
+      const target = `${path}${pod}${leg === 'plain' ? '' : '/exec?command=true&stdout=true'}`;
+      return sendRaw(proxy.port, { leg, target, headers: bearer('sa-token') });
+    };
+    for (const leg of bothLegs) {
+      assert.equal((await ask('/c1', leg)).code, passed(leg));
+      for (const path of ['/c2', '']) {
+        assert.match(assertStatus(await ask(path, leg), 403, path), /at the path of its URL/);
+      }
+    }
+    const asRobot = server.requests.filter(({ headers }) => headers['impersonate-user'] === robot.username);
+    assert.deepEqual(
+      asRobot.map(({ rawUrl }) => rawUrl.slice(0, 4)),
+      ['/c1/', '/c1/'],
+    );
   });
 
   test('that are made up and wait for a slow review block neither other addresses nor recent callers', async t => {

@@ -33,7 +33,8 @@ export interface State {
 
 const loading = { kind: 'loading' } as const;
 const notAccepted = 'The token is not accepted.';
-const tokensKey = 'kube-api-proxy-tokens';
+// Pages of other proxies may be below other paths of this origin.
+const tokensKey = `kube-api-proxy-tokens ${location.pathname}`;
 /** Milliseconds between two checks of the clusters' states. */
 const refreshInterval = 15_000;
 /** Milliseconds before a request without an answer is repeated. */
@@ -86,6 +87,10 @@ class Store {
     for (const [prefix, token] of readTokens()) this.client.tokens.set(prefix, token);
     sessionStorage.removeItem(tokensKey);
     addEventListener('hashchange', () => this.#go());
+    // A browser that goes back may show a former document with all that it had in memory, although the user signed out in a later one.
+    addEventListener('pageshow', ({ persisted }) => {
+      if (persisted && this.client.hasToken) this.#forget();
+    });
     void this.#resume();
   }
 
@@ -116,8 +121,12 @@ class Store {
 
   /** Forgets all tokens. */
   signOut(): void {
-    this.client.tokens.clear();
     void this.issuerSignIn.end();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.client.tokens.clear();
     this.#close('');
   }
 

@@ -64,8 +64,8 @@ export function field(page: Page) {
 }
 
 /** Answers the provider's question for a name. */
-export async function logIn(page: Page): Promise<void> {
-  await page.locator('input[name=login]').fill('alice');
+export async function logIn(page: Page, name = 'alice'): Promise<void> {
+  await page.locator('input[name=login]').fill(name);
   await page.locator('input[name=password]').fill('any');
   await page.locator('input[name=password]').press('Enter');
 }

@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core';
 import { until } from '../support/eventually.js';
 import { button, field, logIn, pods, signIn, startAtAnIssuer } from './at-an-issuer.js';
 import { assertAccessible } from './axe.js';
+import { startFront } from './front.js';
 import { startBrowser } from './page.js';
 
 const scope = { after };
@@ -51,7 +52,10 @@ describe('a page whose proxy offers an issuer', () => {
     assert.ok(!found.includes(code));
     // Both an ID token and its parts begin in this way.
     assert.doesNotMatch(found, /eyJ/);
-    assert.equal(await page.evaluate('Object.keys(sessionStorage).join()'), 'kube-api-proxy-signed-in');
+    assert.equal(
+      await page.evaluate('Object.keys(sessionStorage).join()'),
+      'kube-api-proxy-signed-in /-/ui/',
+    );
     assert.doesNotMatch(requested.join('\n'), /eyJ/);
     assert.ok(!proxy.stderr().includes(code));
     const session = await page.context().newCDPSession(page);
@@ -89,6 +93,35 @@ describe('a page whose proxy offers an issuer', () => {
     await button(page).waitFor();
     assert.equal(silent(), 3);
     assert.equal(page.url(), `${ui}#${pods}`);
+  });
+
+  it('becomes no other user in silence, who has signed in at the issuer since', async t => {
+    const { page, go } = await open(t);
+    await go(pods);
+    await signIn(page);
+    await page.locator('summary', { hasText: 'alice' }).waitFor();
+    await page.context().clearCookies();
+    const other = await page.context().newPage();
+    await other.goto(`${ui}#${pods}`);
+    await button(other).click();
+    await logIn(other, 'bob');
+    await other.locator('summary', { hasText: 'bob' }).waitFor();
+    await page.reload();
+    await page.getByRole('alert').getByText('another user has signed in there').waitFor();
+    await button(page).waitFor();
+    assert.equal(await page.evaluate('sessionStorage.length'), 0);
+  });
+
+  it('has no tokens if a browser that goes back shows it again as it was', async t => {
+    const { page, go } = await open(t);
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))");
+    await button(page).waitFor();
+    assert.doesNotMatch(await traces(page), /web-0|signed-in/);
+    await button(page).click();
+    await page.getByText('2 objects').waitFor();
   });
 
   it('forgets everything at signing out, and so does the issuer', async t => {
@@ -256,32 +289,10 @@ describe('a page', () => {
   });
 });
 
-describe('a page below --public-url', async () => {
+describe('a page below --public-url', () => {
   it('is the one that the issuer sends the browser back to, with any prefix; elsewhere there is a link to it', async t => {
-    const { createServer, request } = await import('node:http');
-    const front = createServer((incoming, outgoing) => {
-      const path = incoming.url?.replace(/^\/team\/k8s/, '');
-      const forwarded = request(
-        {
-          host: '127.0.0.1',
-          port: below.proxy.port,
-          method: incoming.method,
-          path,
-          headers: incoming.headers,
-        },
-        answer => {
-          outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-          answer.pipe(outgoing);
-        },
-      );
-      incoming.pipe(forwarded.on('error', () => outgoing.destroy()));
-    });
-    await new Promise<void>(resolve => front.listen(0, '127.0.0.1', resolve));
-    t.after(() => {
-      front.close();
-      front.closeAllConnections();
-    });
-    const publicUrl = `http://127.0.0.1:${(front.address() as { port: number }).port}/team/k8s`;
+    const front = await startFront(t, { team: () => below.proxy.port });
+    const publicUrl = `${front}/team`;
     const below = await startAtAnIssuer(t, browser, { args: [`--public-url=${publicUrl}`] });
     below.issuer.pages.add(`${publicUrl}/-/ui/`);
     const { page, go } = await below.open(t);

@@ -10,6 +10,7 @@ import { type Gateway, startGateway } from '../support/proxy/gateway.js';
 import { startStack } from '../support/proxy/stack.js';
 import type { Scope } from '../support/scope.js';
 import { assertAccessible } from './axe.js';
+import { startFront } from './front.js';
 import { openPage, startBrowser } from './page.js';
 
 const scope = { after };
@@ -131,6 +132,26 @@ describe('a page whose proxy requires a token', () => {
     await field(page).waitFor();
     await page.goBack();
     assert.doesNotMatch(await page.content(), /web-0/);
+  });
+
+  it('sends it to no other proxy below the same origin', async t => {
+    const other = await startGateway(t, { tokenFile: 'other-token,other,,\n' });
+    const origin = await startFront(t, { one: () => gateway.proxy.port, other: () => other.proxy.port });
+    const { page } = await openPage(t, browser, origin);
+    const visit = (name: string) => page.goto(`${origin}/${name}/-/ui/#/api/v1/namespaces/default/pods`);
+    await visit('one');
+    await signIn(page, 'alice-token');
+    await page.getByText('2 objects').waitFor();
+    const sent: string[] = [];
+    page.on('request', request => {
+      if (request.url().startsWith(`${origin}/other/`))
+        sent.push(request.headers()['authorization'] ?? 'none');
+    });
+    await visit('other');
+    await field(page).waitFor();
+    assert.deepEqual([...new Set(sent)], ['none']);
+    await visit('one');
+    await page.getByText('2 objects').waitFor();
   });
 
   it('asks again when the token is no longer valid', async t => {

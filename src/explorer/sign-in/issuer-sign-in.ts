@@ -30,12 +30,16 @@ export class IssuerSignIn {
     return this.#client.own<SignInOffer>('/sign-in');
   }
 
-  /** Goes to the issuer. Does not resolve if the browser goes there. */
-  begin(issuer: string, prompt?: 'none'): Promise<string> {
+  /**
+   * Goes to the issuer. Does not resolve if the browser goes there.
+   *
+   * @param subject The user to bring back without a question; by default anyone may sign in.
+   */
+  begin(issuer: string, subject?: string): Promise<string> {
     return this.#at(issuer, async found => {
-      const { url, attempt } = await found.begin(location.hash, prompt);
+      const { url, attempt } = await found.begin(location.hash, subject);
       keepAttempt(attempt);
-      if (prompt === undefined) location.assign(url);
+      if (subject === undefined) location.assign(url);
       else location.replace(url);
       await new Promise(() => {});
     });
@@ -58,15 +62,15 @@ export class IssuerSignIn {
         this.#open = { issuer: found, session };
         this.#client.tokens.delete(proxyItself);
         this.#client.session = session;
-        markSignedIn(attempt.issuer);
+        markSignedIn({ issuer: attempt.issuer, subject: tokens.subject });
       });
     }
     // A link to this page, which anyone can make, begins nothing.
     const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
     if (navigation?.type === 'navigate') return '';
     // Without the mark, the next document does not try again.
-    const issuer = unmarkSignedIn();
-    return issuer === undefined ? '' : this.begin(issuer, 'none');
+    const before = unmarkSignedIn();
+    return before === undefined ? '' : this.begin(before.issuer, before.subject);
   }
 
   /** Forgets that the user signed in. */

@@ -47,14 +47,14 @@ export class Issuer {
   }
 
   /** The address to go to, and what the answer has to be checked against. */
-  async begin(view: string, prompt: Attempt['prompt']): Promise<{ url: string; attempt: Attempt }> {
+  async begin(view: string, subject: Attempt['subject']): Promise<{ url: string; attempt: Attempt }> {
     const attempt = {
       issuer: this.#entry.issuer,
       state: oauth.generateRandomState(),
       nonce: oauth.generateRandomNonce(),
       verifier: oauth.generateRandomCodeVerifier(),
       view,
-      prompt,
+      subject,
     };
     const url = addressOf(this.#server.authorization_endpoint, {
       response_type: 'code',
@@ -66,7 +66,7 @@ export class Issuer {
       nonce: attempt.nonce,
       code_challenge: await oauth.calculatePKCECodeChallenge(attempt.verifier),
       code_challenge_method: 'S256',
-      ...(prompt !== undefined && { prompt }),
+      ...(subject !== undefined && { prompt: 'none' }),
     });
     if (url === undefined) throw new Error('it names no authorization_endpoint');
     return { url, attempt };
@@ -78,22 +78,26 @@ export class Issuer {
    */
   async redeem(
     answer: URLSearchParams,
-    { state, nonce, verifier, prompt }: Attempt,
+    { state, nonce, verifier, subject }: Attempt,
   ): Promise<Tokens | undefined> {
     const [server, client] = [this.#server, this.#client];
     let code: URLSearchParams;
     try {
       code = oauth.validateAuthResponse(server, client, answer, state);
     } catch (error) {
-      if (prompt === 'none' && error instanceof oauth.AuthorizationResponseError) return undefined;
+      if (subject !== undefined && error instanceof oauth.AuthorizationResponseError) return undefined;
       throw error;
     }
     const response = await oauth.authorizationCodeGrantRequest(
       ...([server, client, oauth.None(), code, this.#page, verifier, optionsFor(this.#entry)] as const),
     );
     const checks = { expectedNonce: nonce, requireIdToken: true };
-    const tokens = await oauth.processAuthorizationCodeResponse(server, client, response, checks);
-    return tokensOf(tokens, tokens.refresh_token);
+    const granted = await oauth.processAuthorizationCodeResponse(server, client, response, checks);
+    const tokens = tokensOf(granted, granted.refresh_token);
+    // Nobody becomes another user without noticing.
+    if (subject !== undefined && tokens.subject !== subject)
+      throw new Error('another user has signed in there');
+    return tokens;
   }
 
   /** Tokens of the same user. Rejects with a sentence for the user if there are none any more. */

@@ -11,12 +11,16 @@ export interface Attempt {
   readonly verifier: string;
   /** The fragment to show afterwards. */
   readonly view: string;
-  /** With `none`, the issuer may ask the user nothing. */
-  readonly prompt: 'none' | undefined;
+  /** The user who has to come back; the issuer may then ask nothing. Undefined if anyone may sign in. */
+  readonly subject: string | undefined;
 }
 
-const attemptKey = 'kube-api-proxy-sign-in';
-const signedInKey = 'kube-api-proxy-signed-in';
+/** Who signed in, and where. */
+export type SignedIn = Pick<Attempt, 'issuer'> & { readonly subject: string };
+
+// Pages of other proxies may be below other paths of this origin.
+const attemptKey = `kube-api-proxy-sign-in ${location.pathname}`;
+const signedInKey = `kube-api-proxy-signed-in ${location.pathname}`;
 
 /** Keeps an attempt until the next document of the page begins. */
 export function keepAttempt(attempt: Attempt): void {
@@ -25,22 +29,21 @@ export function keepAttempt(attempt: Attempt): void {
 
 /** The attempt that this window has kept, once. */
 export function takeAttempt(): Attempt | undefined {
-  const text = taken(attemptKey);
-  return text === null ? undefined : (JSON.parse(text) as Attempt);
+  return taken<Attempt>(attemptKey);
 }
 
 /** Marks this window as signed in at an issuer. */
-export function markSignedIn(issuer: string): void {
-  sessionStorage.setItem(signedInKey, issuer);
+export function markSignedIn(signedIn: SignedIn): void {
+  sessionStorage.setItem(signedInKey, JSON.stringify(signedIn));
 }
 
-/** Removes the mark. Returns the issuer that it named; undefined without a mark. */
-export function unmarkSignedIn(): string | undefined {
-  return taken(signedInKey) ?? undefined;
+/** Removes the mark. Returns what it said; undefined without a mark. */
+export function unmarkSignedIn(): SignedIn | undefined {
+  return taken<SignedIn>(signedInKey);
 }
 
-function taken(key: string): string | null {
-  const value = sessionStorage.getItem(key);
+function taken<T>(key: string): T | undefined {
+  const text = sessionStorage.getItem(key);
   sessionStorage.removeItem(key);
-  return value;
+  return text === null ? undefined : (JSON.parse(text) as T);
 }

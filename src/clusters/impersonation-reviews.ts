@@ -4,6 +4,7 @@ import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { Clock } from '../lib/clock.js';
 import { digest } from '../lib/digest.js';
+import { FairSlots } from '../lib/fair-slots.js';
 import { Moment } from '../lib/moment.js';
 import { SharedCapacity } from '../lib/shared-capacity.js';
 import { refusedCredential, UpstreamError } from '../transport/upstream-error.js';
@@ -24,16 +25,29 @@ interface Impersonator {
 const lifetime = 10_000;
 /** How many permissions are remembered, over all clusters. */
 const capacity = 4096;
+/**
+ * How many reviews of one caller a cluster gets at a time. A request may need 64 of them. Each takes a connection, and goes on if the caller
+ * leaves.
+ */
+const mostAtATime = 512;
+
+/** What an endpoint has said. */
+interface Answers {
+  /** When each permission was asked for. */
+  readonly permissions: Map<string, Moment>;
+  /** The reviews that have no answer yet. */
+  readonly pending: Map<string, Promise<void>>;
+}
 
 /**
  * Asks the API server whether a caller may impersonate, by reviews that are sent as the caller. Only permissions are remembered, each for
- * one endpoint and one caller with all that is known of the caller.
+ * one endpoint and one caller with all that is known of the caller. Requests that need the same answer at the same time share a review.
  */
 export class ImpersonationReviews {
   readonly #clock: Clock;
   readonly #capacity = new SharedCapacity(capacity);
-  /** When each permission was asked for. */
-  readonly #permissions = new WeakMap<Endpoint, Map<string, Moment>>();
+  readonly #answers = new WeakMap<Endpoint, Answers>();
+  readonly #slots = new FairSlots<string>(Number.POSITIVE_INFINITY, () => mostAtATime);
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -41,7 +55,7 @@ export class ImpersonationReviews {
 
   /**
    * Resolves if the caller may impersonate all of these. Rejects with a StatusError: of 403 in the API server's words about the first one
-   * that the caller may not impersonate, of 503 if the API server does not say it, of 502 if it refuses the proxy's own credential.
+   * that the caller may not impersonate, of 503 if the API server does not say it or has too many reviews of the caller, of 502 if it refuses the proxy's own credential.
    */
   async permit(impersonator: Impersonator, attributes: readonly ImpersonatedAttribute[]): Promise<void> {
     const reviews = await Promise.allSettled(attributes.map(asked => this.#review(impersonator, asked)));
@@ -50,39 +64,58 @@ export class ImpersonationReviews {
   }
 
   async #review(impersonator: Impersonator, asked: ImpersonatedAttribute): Promise<void> {
-    const { caller, cluster, endpoint, mount } = impersonator;
-    const as = impersonationOf(caller);
-    const permissions = this.#permissionsAt(endpoint);
-    const key = digest([as, asked]);
+    const { permissions, pending } = this.#answersOf(impersonator.endpoint);
+    const key = digest([impersonationOf(impersonator.caller), asked]);
     const permitted = permissions.get(key);
     if (permitted !== undefined && permitted.age < lifetime) return;
-    const since = new Moment(this.#clock);
-    const status = await reviewAccess(
-      cluster,
-      'SelfSubjectAccessReview',
-      { resourceAttributes: asked },
-      { as, judgedFor: endpoint.identity, namesContext: mount.namesContext },
-    ).catch((error: Error) => {
-      throw withoutAnswer(error);
-    });
-    const { allowed, reason, evaluationError } = status;
-    // The API server refuses an impersonation about which its authorizer has an error, whatever else that says.
-    if (allowed !== true || (evaluationError ?? '') !== '') {
-      throw new StatusError(
-        403,
-        forbiddenMessage(caller.username, asked, typeof reason === 'string' ? reason : ''),
-      );
+    let review = pending.get(key);
+    if (review === undefined) {
+      const since = new Moment(this.#clock);
+      review = this.#askInLimits(impersonator, asked)
+        .then(() => this.#capacity.set(permissions, key, since))
+        .finally(() => pending.delete(key));
+      pending.set(key, review);
     }
-    this.#capacity.set(permissions, key, since);
+    await review;
   }
 
-  #permissionsAt(endpoint: Endpoint): Map<string, Moment> {
-    let permissions = this.#permissions.get(endpoint);
-    if (permissions === undefined) {
-      permissions = this.#capacity.createMap();
-      this.#permissions.set(endpoint, permissions);
+  async #askInLimits(impersonator: Impersonator, asked: ImpersonatedAttribute): Promise<void> {
+    const party = digest([impersonator.cluster.name, impersonator.caller.username]);
+    if (!this.#slots.takeNow(party)) {
+      const message =
+        'the API server has too many questions at this moment about whom you may impersonate; try again';
+      throw new StatusError(503, message, { retryAfterSeconds: 1 });
     }
-    return permissions;
+    await ask(impersonator, asked).finally(() => this.#slots.giveBack(party));
+  }
+
+  #answersOf(endpoint: Endpoint): Answers {
+    let answers = this.#answers.get(endpoint);
+    if (answers === undefined) {
+      answers = { permissions: this.#capacity.createMap(), pending: new Map() };
+      this.#answers.set(endpoint, answers);
+    }
+    return answers;
+  }
+}
+
+/** Asks the API server once. Rejects like `permit`. */
+async function ask(
+  { caller, cluster, endpoint, mount }: Impersonator,
+  asked: ImpersonatedAttribute,
+): Promise<void> {
+  const { allowed, reason, evaluationError } = await reviewAccess(
+    cluster,
+    'SelfSubjectAccessReview',
+    { resourceAttributes: asked },
+    { as: impersonationOf(caller), judgedFor: endpoint.identity, namesContext: mount.namesContext },
+  ).catch((error: Error) => {
+    throw withoutAnswer(error);
+  });
+  // The API server refuses an impersonation about which its authorizer has an error, whatever else that says.
+  if (allowed !== true || (evaluationError ?? '') !== '') {
+    const because = typeof reason === 'string' ? reason : '';
+    throw new StatusError(403, forbiddenMessage(caller.username, asked, because));
   }
 }
 

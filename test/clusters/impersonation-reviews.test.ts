@@ -53,9 +53,11 @@ function answer({ headers, body }: OutgoingRequest): Answer | Promise<Answer> {
 /** A cluster whose access belongs to `now`, which a test changes. */
 class TestCluster {
   readonly host = 'api.example';
+  readonly name: string;
   now: Endpoint;
 
-  constructor(endpoint: Endpoint) {
+  constructor(endpoint: Endpoint, name = 'dev') {
+    this.name = name;
     this.now = endpoint;
   }
 
@@ -202,6 +204,56 @@ describe('the reviews of an impersonation', () => {
       asked.map(({ name }) => name),
       ['carol', 'carol', 'carol', 'carol'],
     );
+  });
+
+  it('are shared by requests that need the same answer at the same time', async () => {
+    for (const isAllowed of [true, false]) {
+      asked = [];
+      let release = () => {};
+      const later = new Promise<void>(resolve => {
+        release = resolve;
+      });
+      answers = async () => {
+        await later;
+        return { status: 201, body: { status: { allowed: isAllowed } } };
+      };
+      const requests = [permit(['dave', 'ops']), permit(['dave', 'dev']), permit(['dave', 'ops'])];
+      const results = Promise.allSettled(requests);
+      release();
+      const statuses = (await results).map(({ status }) => status);
+      assert.deepEqual(statuses, Array(3).fill(isAllowed ? 'fulfilled' : 'rejected'));
+      assert.deepEqual(
+        asked.map(({ name }) => name),
+        ['dave', 'ops', 'dev'],
+      );
+      clock.advance(10_000);
+    }
+  });
+
+  it('of one caller are at most 512 at a time, also of clients that have left, and other callers go on', async () => {
+    let release = () => {};
+    const later = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    answers = async () => {
+      await later;
+      return allowed;
+    };
+    const names = (turn: number) => Array.from({ length: 64 }, (_, at) => `n${turn * 64 + at}`);
+    const waiting = Array.from({ length: 8 }, (_, turn) => permit(names(turn)));
+    await failsWith(permit(names(8)), 503, /too many questions .* try again/);
+    assert.equal(asked.length, 512);
+    // The same name at another cluster, and another name at the same one.
+    const elsewhere = new TestCluster(endpoint, 'elsewhere');
+    const at = endpointWith();
+    const others = [
+      permit(['carol'], { caller: { ...alice, username: 'bob' } }),
+      permit(['carol'], { of: elsewhere, at }),
+    ];
+    assert.equal(asked.length, 514);
+    release();
+    await Promise.all([...waiting, ...others]);
+    await permit(names(8));
   });
 
   it('are remembered up to a bound: 4,096 permissions, of which the oldest goes first', async () => {

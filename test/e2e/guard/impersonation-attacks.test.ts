@@ -221,7 +221,10 @@ describe('what the API server has said about one caller', () => {
       }
       return false;
     });
-    const requests = bothLegs.map(leg => probe(proxy, server, leg, { headers: [by('lead-token'), asAlice] }));
+    const requests = bothLegs.map(leg => {
+      const user = leg === 'plain' ? asAlice : 'Impersonate-User: bob';
+      return probe(proxy, server, leg, { headers: [by('lead-token'), user] });
+    });
     await eventually('both reviews', () => release.length === 2);
     const content = await readFile(kubeconfig, 'utf8');
     await writeFile(`${kubeconfig}.new`, content.replace('/c1', '/c2'));
@@ -357,7 +360,7 @@ test('a client that leaves while the API server is asked sends nothing, and give
   // A client that only ends its side may still read the answer.
   connection.socket.resetAndDestroy();
   await eventually('the line', () => proxy.log().some(({ path, code }) => path === target && code === 0));
-  const second = probe(proxy, server, 'plain', { headers: [by('lead-token'), asAlice] });
+  const second = probe(proxy, server, 'plain', { headers: [by('lead-token'), 'Impersonate-User: bob'] });
   await eventually('the second review', () => release.length === 2);
   for (const answer of release) answer();
   assert.equal((await second).code, 200);

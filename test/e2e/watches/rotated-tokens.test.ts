@@ -10,7 +10,7 @@ import { startFakeApiServer } from '../../support/fake-api-server/fake-api-serve
 import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { startStack } from '../../support/proxy/stack.js';
-import { WatchedNamespace } from '../../support/proxy/watched-namespace.js';
+import { untilReviewed, WatchedNamespace } from '../../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const reviews = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
@@ -73,6 +73,11 @@ function names(watch: WatchClient): (string | undefined)[] {
   return watch.events().map(({ object }) => object.metadata.name);
 }
 
+async function openReviewed(stack: Stack) {
+  await untilReviewed(stack, 'token-1');
+  return open(stack);
+}
+
 async function open(stack: Stack) {
   const namespace = new WatchedNamespace(stack);
   const from = stack.server.version;
@@ -105,7 +110,7 @@ for (const [version, env] of [
     for (const from of ['plugin', 'file'] as const) {
       test(`continue without notice when the token of a ${from} is rotated`, async t => {
         const stack = await start(t, { from, env });
-        const { namespace, watches } = await open(stack);
+        const { namespace, watches } = await openReviewed(stack);
         for (const [index, end] of [
           () => stack.server.cut(),
           () => stack.server.endWatches(),
@@ -127,9 +132,10 @@ for (const [version, env] of [
 
       test(`are joined by clients that come after the token of a ${from} was rotated`, async t => {
         const stack = await start(t, { from, env });
-        const { namespace, from: version } = await open(stack);
+        const { namespace, from: version } = await openReviewed(stack);
         await stack.rotate('token-2', alice);
         await untilUsed(stack, 'token-2');
+        await untilReviewed(stack, 'token-2');
         const late = await namespace.watch({ from: version });
         await late.untilNamed('first');
         assert.equal(namespace.upstream().length, 1);
@@ -177,7 +183,7 @@ describe('with impersonation in the kubeconfig, shared watches', { concurrency: 
 
   test('continue when the token is rotated, and the API server reviews the token itself', async t => {
     const stack = await start(t, { from: 'plugin', user });
-    const { namespace, watches } = await open(stack);
+    const { namespace, watches } = await openReviewed(stack);
     await stack.rotate('token-2', alice);
     stack.server.cut();
     namespace.write('second');
@@ -266,7 +272,7 @@ describe('if the API server', { concurrency: 4 }, () => {
 
   test('is down while the token is rotated, clients notice nothing', async t => {
     const stack = await start(t, { from: 'file' });
-    const { namespace, watches } = await open(stack);
+    const { namespace, watches } = await openReviewed(stack);
     await stack.server.kill();
     await stack.rotate('token-2', alice);
     await eventually('the new token', () =>
@@ -280,7 +286,7 @@ describe('if the API server', { concurrency: 4 }, () => {
 
   test('answers 503 to the first reviews of a new token, clients notice nothing', async t => {
     const stack = await start(t, { from: 'plugin' });
-    const { namespace, watches } = await open(stack);
+    const { namespace, watches } = await openReviewed(stack);
     await stack.rotate('token-2', alice);
     let refused = 0;
     stack.server.intercept((request, response) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { ClientRequest } from 'node:http';
 import https from 'node:https';
@@ -75,25 +76,23 @@ async function rejectAll(
   const { certificate: cert, key } = await server.authority.client({ commonName: user, organizations: [] });
   let request: ClientRequest | undefined;
   t.after(() => request?.destroy());
-  const takePlace = () => {
-    const mine = https.request(`${server.url}${configMaps}`, {
+  // The only place may still belong to another request. Then this one is rejected, and has to come again.
+  await eventually('the only place', async () => {
+    request?.destroy();
+    request = https.request(`${server.url}${configMaps}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-length': 1000 },
+      headers: { 'content-type': 'application/json', 'content-length': 1000, expect: '100-continue' },
       ...{ ca: server.authority.certificate, cert, key, agent: false },
     });
-    mine.on('error', () => {});
-    // The only place may still belong to the request before. Then this one is rejected, and has to come again.
-    mine.once('response', () => {
-      mine.destroy();
-      if (request === mine) request = undefined;
-    });
-    mine.flushHeaders();
-    return mine;
-  };
-  await eventually('a rejection', async () => {
-    request ??= takePlace();
-    return (await send(port, configMaps)).status === 429;
+    request.on('error', () => {});
+    request.flushHeaders();
+    // The API server asks for the body when it has begun to serve the request.
+    return Promise.race([
+      once(request, 'continue').then(() => true),
+      once(request, 'response').then(() => false),
+    ]);
   });
+  assert.equal((await send(port, configMaps)).status, 429);
   return async () => {
     request?.destroy();
     await server.admin.do('DELETE', `${group}/flowschemas/${user}`);

@@ -102,8 +102,10 @@ for (const { what, namespace, account, render } of deployments) {
         ...['--authentication-token-webhook', '--allow-impersonation'],
       ]);
       t.after(() => gateway.stop('SIGKILL'));
-      const { status, text } = await send(gateway.port, '/-/readyz?verbose');
-      assert.equal(status, 200, text);
+      await eventuallyPasses(async () => {
+        const { status, text } = await send(gateway.port, '/-/readyz?verbose');
+        assert.equal(status, 200, text);
+      });
       for (const [from, code] of [
         ['dashboards', 201],
         ['kube-system', 403],

@@ -204,7 +204,10 @@ for (const [mode, { values, groups, reason }] of Object.entries(modes)) {
         /alice@example\.com.* cannot list resource "pods"/,
       );
       await release.run(bind);
-      assert.match(await release.run(getPods, plugin.directory), new RegExp(`^${pod} `, 'm'));
+      // The API server learns of a binding a little later.
+      await eventuallyPasses(async () =>
+        assert.match(await release.run(getPods, plugin.directory), new RegExp(`^${pod} `, 'm')),
+      );
       assert.ok(plugin.args().includes(`--oidc-issuer-url=${issuer.url}`), plugin.args().join());
 
       await plugin.answer({ token: issuer.tokenOf('mallory@example.com', groups) });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { percentDecoded } from '../../src/http/percent-encoding.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
+import { eventually } from '../support/eventually.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { AuditLog, type ServerEvent } from '../support/kube-apiserver/audit-log.js';
@@ -164,7 +165,18 @@ apiServerTest(
     // A proxy that ends writes the last lines of its log.
     await Promise.all([open.proxy.stop(), gateway.proxy.stop()]);
     const serverLog = new AuditLog(server.location.auditLog);
-    for (const log of [open.log, gateway.log, serverLog]) await log.read();
+    for (const log of [open.log, gateway.log]) await log.read();
+    // The API server writes the last event of a request after its answer.
+    const isOver = ({ id }: Sent) => {
+      const stages = serverLog.events(id).map(({ stage }) => stage);
+      return !stages.includes('RequestReceived') || stages.includes('ResponseComplete');
+    };
+    let unfinished = sent;
+    await eventually('the last events of the API server', async () => {
+      await serverLog.read();
+      unfinished = unfinished.filter(one => !isOver(one));
+      return unfinished.length === 0;
+    });
 
     const outcomes = new Map<string, number>();
     for (const one of sent) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { clientRequests } from '../e2e/leg.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { send } from '../support/clients/http-client.js';
 import { kubectlTest } from '../support/clients/kubectl.js';
@@ -154,7 +155,7 @@ kubectlTest(
     assert.equal((await send(proxy.port, pods, { tls })).status, 401);
     assert.equal((await as('unknown', pods)).status, 401);
     assert.equal((await as('dashboard', pods)).status, 200);
-    assert.equal(server.requests.at(-1)?.headers['impersonate-user'], dashboard);
+    assert.equal(clientRequests(server).at(-1)?.headers['impersonate-user'], dashboard);
     assert.equal((await as('alice', configMaps)).status, 200);
     for (const [token, path, reason] of [
       ['dashboard', configMaps, /User \\"system:serviceaccount:dashboards:dashboard\\" cannot list/],

@@ -15,7 +15,7 @@ import { runProgram } from '../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
 import { bothLegs, passed, probe, sample } from '../credential-probe.js';
-import { assertStatus, send as sendRaw } from '../leg.js';
+import { assertStatus, clientRequests, send as sendRaw } from '../leg.js';
 
 const alice = 'Authorization: Bearer alice-token';
 const bob = 'Authorization: Bearer bob-token';
@@ -229,11 +229,11 @@ describe('callers with a token', { concurrency: 4 }, () => {
       const head = await attach(protocols);
       assert.match(head, /^HTTP\/1\.1 101 /);
       assert.match(head, /Sec-WebSocket-Protocol: v5\.channel\.k8s\.io\r\n/i);
-      const { rawHeaders } = server.requests.at(-1) ?? { rawHeaders: [] };
+      const { rawHeaders } = clientRequests(server).at(-1) ?? { rawHeaders: [] };
       assert.doesNotMatch(rawHeaders.join(), /base64url\.bearer|YWxpY2U/);
       assert.ok(identityHeaders(rawHeaders).includes('alice'));
     }
-    const before = server.requests.length;
+    const before = clientRequests(server).length;
     for (const protocols of [
       [encoded('alice-token')],
       [`v5.channel.k8s.io, ${encoded('wrong')}`],
@@ -245,7 +245,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
       assert.match(await attach(protocols), /^HTTP\/1\.1 401 /, protocols.join());
     }
     assert.match(await attach([`v5.channel.k8s.io, ${encoded('alice-token')}`], [bob]), /^HTTP\/1\.1 401 /);
-    assert.equal(server.requests.length, before);
+    assert.equal(clientRequests(server).length, before);
     const plain = { 'sec-websocket-protocol': `x, ${encoded('alice-token')}` };
     assert.equal((await send(proxy.port, '/api', { headers: plain })).status, 401);
     assert.doesNotMatch(proxy.stderr(), /base64url\.bearer|YWxpY2U/);

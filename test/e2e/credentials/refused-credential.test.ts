@@ -22,7 +22,7 @@ import { untilOwnMetric } from '../../support/proxy/own-metric.js';
 import { startProxy } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { health } from '../credential-probe.js';
-import { type Answer, assertStatus, type Leg, send } from '../leg.js';
+import { type Answer, assertStatus, clientRequests, type Leg, send } from '../leg.js';
 
 const headers = ['Authorization: Bearer alice-token'];
 const bearer = { authorization: 'Bearer alice-token' };
@@ -229,7 +229,7 @@ describe('the answer passes untouched', () => {
         const answer = await askFor(plain.port, question, lines);
         assert.equal(assertStatus(answer, 401, question.target), 'Unauthorized');
         assert.ok(answer.headers.has('audit-id'), question.target);
-        const { authorization } = server.requests.at(-1)?.headers ?? {};
+        const { authorization } = clientRequests(server).at(-1)?.headers ?? {};
         assert.equal(authorization, `Bearer ${lines.length === 0 ? proxyToken : 'nobody'}`);
       }
       const fields = lines.length === 0 ? {} : { authorization: 'Bearer nobody' };

@@ -19,6 +19,7 @@ import { residentBytes } from '../../support/proxy/process-state.js';
 import { startProxy } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { steady } from '../../support/steady.js';
+import { clientRequests } from '../leg.js';
 
 const MiB = 1024 * 1024;
 
@@ -327,7 +328,7 @@ test('an upgrade has the same credentials and headers as a plain request', async
   const own = await connect(t, through);
   own.write(upgradeRequest('/headers', 'Authorization: Bearer own'));
   await own.until(/^HTTP\/1\.1 101 /);
-  assert.equal(other.requests.at(-1)?.headers['authorization'], 'Bearer own');
+  assert.equal(clientRequests(other).at(-1)?.headers['authorization'], 'Bearer own');
 });
 
 test('an upgrade by POST without a length is sent upstream without one: the client’s bytes come first', async t => {

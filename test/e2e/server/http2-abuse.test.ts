@@ -14,6 +14,7 @@ import {
   get,
   headerBlock,
 } from '../../support/upstreams/http2-frames.js';
+import { clientRequests } from '../leg.js';
 
 const whole = flags.endHeaders + flags.endStream;
 const [cancel, refusedStream, enhanceYourCalm, protocolError] = [8, 7, 11, 1];
@@ -281,10 +282,10 @@ const malformed: Record<string, readonly (readonly [string, string])[]> = {
 for (const [what, fields] of Object.entries(malformed)) {
   test(`a request with ${what} is reset and does not reach the API server`, async () => {
     const connection = await connect();
-    const before = server.requests.length;
+    const before = clientRequests(server).length;
     connection.head(1, fields);
     await connection.until('the reset', isReset(protocolError));
-    assert.equal(server.requests.length, before);
+    assert.equal(clientRequests(server).length, before);
     connection.socket.destroy();
   });
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
@@ -32,6 +33,8 @@ export interface Probe extends AnyProbe<RequestRecord> {
   readonly commonName: string | undefined;
 }
 
+/** At a real API server, other files send probes of the same users at the same time. */
+const id = randomUUID();
 let probes = 0;
 
 interface ProbeQuestion {
@@ -60,7 +63,7 @@ export async function probe(
   question: ProbeQuestion = {},
 ): Promise<AnyProbe<Arrival> | Probe> {
   probes += 1;
-  const mark = `probe=${probes}.`;
+  const mark = `probe=${id}.${probes}.`;
   const pod = '/api/v1/namespaces/default/pods/web-0';
   const target = leg === 'plain' ? `${pod}?${mark}` : `${pod}/exec?command=true&stdout=true&${mark}`;
   const { method = 'GET', headers = [], body } = question;

@@ -9,6 +9,7 @@ import { anyApiServer } from '../../support/any-api-server.js';
 import { send } from '../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { projectFile } from '../../support/project.js';
+import { clusterStates, untilState } from '../../support/proxy/cluster-states.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { startStack } from '../../support/proxy/stack.js';
 
@@ -128,6 +129,9 @@ describe('the index', () => {
 });
 
 it('/-/clusters names the path of the API and the state of the cluster at /, even without --all-contexts', async () => {
+  // The state is `ready` when the API server has answered, for which one answer of the program waits a second.
+  const [name = ''] = (await clusterStates(port)).keys();
+  await untilState(port, name, 'ready');
   const { status, json } = await send(port, '/-/clusters');
   assert.equal(status, 200);
   const { root, sandboxesProxiedPages, sharesTokens, clusters } = json as {

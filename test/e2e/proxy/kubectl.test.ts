@@ -17,7 +17,7 @@ import {
   startKubectl,
   terminalTest,
 } from '../../support/clients/kubectl.js';
-import { eventually } from '../../support/eventually.js';
+import { eventually, within } from '../../support/eventually.js';
 import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess as Program, startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
@@ -476,12 +476,7 @@ for (const [protocol, upgrade, command, forwarding] of [
           asked && rawUrl.includes('sleep') && headers['upgrade'] === upgrade && closedAt === undefined,
       );
       exec.kill('SIGKILL');
-      await Promise.race([
-        request.closed,
-        new Promise((_, reject) => {
-          setTimeout(() => reject(new Error('it is still open after 3 s')), 3000).unref();
-        }),
-      ]);
+      await within('its end at the API server', request.closed);
     },
   );
 }

@@ -67,7 +67,7 @@ const options = defineOptions('Listening', {
   publicUrl: {
     type: optionalBaseUrl,
     default: '',
-    help: 'URL at which clients reach the proxy, for /-/kubeconfig; by default that of each request.',
+    help: 'URL at which clients reach the proxy, for /-/kubeconfig and the page where people sign in; by default that of each request.',
   },
   explorer: {
     type: bool,

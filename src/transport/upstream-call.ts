@@ -17,7 +17,7 @@ import { WithheldResponse } from './withheld-response.js';
 export interface CallObserver {
   /** The request is sent, the first time or with another access. */
   readonly sent?: ((sent: SentRequest) => void) | undefined;
-  /** The response is that of another call, which was sent before: a shared watch. Nothing follows. */
+  /** The response that comes next is that of another call, which was sent before: a shared watch. */
   readonly joined?: ((sent: SentRequest) => void) | undefined;
   /** The head of a response has come, this number of milliseconds after the request was sent. */
   firstByte?(milliseconds: number): void;

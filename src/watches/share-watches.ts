@@ -1,7 +1,7 @@
 import type { ReviewingCluster } from '../clusters/access-review.js';
 import type { ClientSink, RoundTrip } from '../transport/round-trip.js';
 import { type CallObserver, UpstreamCall } from '../transport/upstream-call.js';
-import type { SentRequest } from '../transport/upstream-request.js';
+import { SentRequest } from '../transport/upstream-request.js';
 import { InitialSchedule } from './initial-schedule.js';
 import { InitialStream, type StreamAtBookmark } from './initial-stream.js';
 import { type Ending, UnsharableError } from './lasting-watch.js';
@@ -236,13 +236,21 @@ class SharingTrip implements RoundTrip {
   /** Begins the client's response, unless the client must have a watch of its own. */
   #begin(watcher: Watcher, { how, refusal, of: { sent } }: Joining): void {
     if (this.#isAborted) return;
-    if (refusal === undefined && watcher.begin()) {
-      this.#parts.observer.joined(how);
-      if (sent !== undefined) this.#observer.joined?.(sent);
-      return;
+    if (refusal === undefined) {
+      if (sent !== undefined) this.#observer.joined?.(this.#asOwn(sent));
+      if (watcher.begin()) {
+        this.#parts.observer.joined(how);
+        return;
+      }
     }
     watcher.abort();
     this.#goAlone(refusal ?? 'own');
+  }
+
+  /** What this client's request would have been sent with: the clients of a watch may differ in the ID of their credential. */
+  #asOwn(sent: SentRequest): SentRequest {
+    const { impersonation } = this.#request.own;
+    return typeof impersonation === 'object' ? new SentRequest(sent.host, impersonation) : sent;
   }
 
   /** @param join Undefined for a watch that cannot be shared because of its request. */

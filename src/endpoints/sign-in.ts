@@ -54,12 +54,14 @@ function forPeople(issuers: readonly SignInIssuer[]) {
 
 /**
  * The origin of a URL, if it is https or on this machine. A URL parser takes `*`, `;` and `,` as parts of a host, which would be a wildcard
- * in a policy, or the beginning of another directive.
+ * in a policy, or the beginning of another directive. It takes hosts of any length too, but a browser takes no header field of any length.
  */
 function originOf(url: unknown): readonly string[] {
   if (typeof url !== 'string' || !URL.canParse(url)) return [];
   const { protocol, hostname, origin } = new URL(url);
-  if (!/^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:]+\])$/.test(hostname)) return [];
+  // RFC 1035, section 2.3.4.
+  if (hostname.length > 253 || !/^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:]+\])$/.test(hostname))
+    return [];
   const isLoopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
   return protocol === 'https:' || (protocol === 'http:' && isLoopback) ? [origin] : [];
 }

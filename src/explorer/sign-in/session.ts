@@ -104,7 +104,8 @@ export class Session {
     this.#failure = undefined;
     this.#ends = Date.now() + tokens.lifetime;
     const before = tokens.refreshToken === undefined ? 0 : Math.min(lead, tokens.lifetime / 3);
-    this.#renewAfter(Math.max(tokens.lifetime - before, shortestPause));
+    // The times of a token may be infinite, and the difference of two such times is no number.
+    this.#renewAfter(Math.max(tokens.lifetime - before || 0, shortestPause));
   }
 
   #renewAfter(milliseconds: number): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { delimiter } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { until } from '../support/eventually.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { startProxy } from '../support/proxy/proxy.js';
@@ -37,8 +38,8 @@ describe('the page with several clusters', () => {
     await go('/api/v1/namespaces/default/configmaps/which');
     await page.getByText('cluster: one').waitFor();
     const choice = page.getByLabel('Cluster');
+    await until(async () => (await choice.locator('option').count()) === names.length);
     const shown = await choice.locator('option').allTextContents();
-    assert.equal(shown.length, names.length);
     for (const name of names)
       assert.ok(
         shown.some(text => text.includes(name)),

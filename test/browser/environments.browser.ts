@@ -138,6 +138,6 @@ describe('the light and the dark colours', () => {
     };
     assert.ok((await lightness()) < 80);
     await page.emulateMedia({ colorScheme: 'light' });
-    assert.ok((await lightness()) > 200);
+    await until(async () => (await lightness()) > 200);
   });
 });

@@ -222,7 +222,7 @@ it('an issuer cannot get the code of another one, to which it sends the user', a
   const buttons = issuers.map(({ url }) =>
     window.page.getByRole('button', { name: `Sign in with ${new URL(url).host}` }),
   );
-  assert.equal(await button(window.page).count(), 2);
+  await until(async () => (await button(window.page).count()) === 2);
   await window.page.route(`${dishonest}/.well-known/openid-configuration`, async route => {
     const response = await route.fetch();
     const document = (await response.json()) as Record<string, unknown>;

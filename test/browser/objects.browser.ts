@@ -85,7 +85,7 @@ describe('the view of an object', () => {
     await fold.click();
     await yaml(page).getByText('manager: kubelet').waitFor();
     await yaml(page).getByRole('button', { name: 'Fold spec' }).click();
-    assert.doesNotMatch((await yaml(page).textContent()) ?? '', /sidecar/);
+    await until(async () => !((await yaml(page).textContent()) ?? '').includes('sidecar'));
     // Keys and values have different colours.
     const colors = await page.evaluate<string[]>(
       `[...document.querySelectorAll('.yaml .line span')].map(token => getComputedStyle(token).color)`,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import { createServingFiles } from '../support/certificates/serving-files.js';
+import { eventuallyPasses } from '../support/eventually.js';
 import { twoUsers } from '../support/identities/two-users.js';
 import { startGateway } from '../support/proxy/gateway.js';
 import { startStack } from '../support/proxy/stack.js';
@@ -18,23 +20,35 @@ const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] }
 const browser = await startBrowser(scope);
 const folder = temporaryFolder();
 
+const env = { PATH: process.env['PATH'], HOME: folder };
+
 /** Runs a copied line in a shell, and returns its output. */
-async function run(line: string, shell = 'sh', limit = 20): Promise<string> {
-  const { stdout } = await promisify(execFile)('timeout', [`${limit}`, shell, '-c', line], {
-    cwd: folder,
-    env: { PATH: process.env['PATH'], HOME: folder },
-    maxBuffer: 1e8,
-  }).catch((error: { stdout: string; stderr: string; code: number }) => {
-    // The time limit ends a stream.
-    assert.ok(error.code === 124, `${line}\n${error.stderr}`);
-    return error;
-  });
+async function run(line: string, shell = 'sh'): Promise<string> {
+  const options = { cwd: folder, env, timeout: 60_000, maxBuffer: 1e8 };
+  const { stdout } = await promisify(execFile)(shell, ['-c', line], options);
   assert.deepEqual(
     (await readdir(folder)).filter(name => !name.startsWith('.')),
     [],
     `${line} left something behind`,
   );
   return stdout;
+}
+
+/** Runs a copied line that does not end by itself, until its output matches. */
+async function prints(line: string, pattern: RegExp): Promise<void> {
+  const child = spawn('sh', ['-c', line], { cwd: folder, env, detached: true, stdio: ['ignore', 'pipe', 2] });
+  const closed = once(child, 'close');
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  try {
+    await eventuallyPasses(() => assert.match(output, pattern, line));
+  } finally {
+    // It is a group of its own: the shell and what it runs.
+    if (child.exitCode === null) process.kill(-(child.pid as number), 'SIGKILL');
+    await closed;
+  }
 }
 
 /** The commands of the view that is shown. */
@@ -83,8 +97,8 @@ describe('the panel with the request of a view', () => {
     await go('/api/v1/namespaces/default/pods/web-0/log');
     await page.getByText('log line 4').waitFor();
     const log = await commandsOf(page);
-    assert.match(await run(log.kubectl, 'sh', 3), /^log line 0\n[\s\S]*log line 4\n$/);
-    assert.match(await run(log.curl, 'sh', 3), /log line 4\n$/);
+    await prints(log.kubectl, /^log line 0\n[\s\S]*log line 4\n$/);
+    await prints(log.curl, /log line 4\n$/);
   });
 
   it('has the watch, which its commands open too', async t => {
@@ -92,8 +106,8 @@ describe('the panel with the request of a view', () => {
     await go('/api/v1/namespaces/default/configmaps?watch=true');
     await page.getByText('ADDED').first().waitFor();
     const { curl, kubectl } = await commandsOf(page);
-    assert.match(await run(curl, 'sh', 2), /^\{"type":"ADDED"/);
-    assert.match(await run(kubectl, 'sh', 4), /"type": ?"ADDED"/);
+    await prints(curl, /^\{"type":"ADDED"/);
+    await prints(kubectl, /"type": ?"ADDED"/);
   });
 
   it('has the path of a non-resource, a schema or a review', async t => {

@@ -1,4 +1,5 @@
 import { after, it } from 'node:test';
+import { until } from '../support/eventually.js';
 import { twoUsers } from '../support/identities/two-users.js';
 import { startGateway } from '../support/proxy/gateway.js';
 import { openPage, startBrowser } from './page.js';
@@ -35,7 +36,10 @@ for (const [token, may] of [
     server.write(configMap(token));
     const born = page.getByRole('cell', { name: token });
     // The page asks again every 10 s, by its own clock.
-    for (let tries = 0; tries < 20 && !(await born.isVisible()); tries++) await page.clock.runFor(11_000);
-    await born.waitFor();
+    await until(async () => {
+      if (await born.isVisible()) return true;
+      await page.clock.runFor(11_000);
+      return false;
+    });
   });
 }

@@ -40,10 +40,7 @@ describe('a page whose proxy requires a token', () => {
     const { page, go, problems } = await openPage(t, browser, gateway.proxy.url);
     await go('/api/v1/namespaces/default/pods');
     assert.equal(await field(page).getAttribute('type'), 'password');
-    assert.equal(
-      await field(page).evaluate(element => element === element.ownerDocument.activeElement),
-      true,
-    );
+    await until(() => field(page).evaluate(element => element === element.ownerDocument.activeElement));
     await assertAccessible(page);
     assert.deepEqual(problems, []);
   });

@@ -182,7 +182,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
         watching.map(({ user }) => user?.username),
         ['first'],
       );
-      assert.ok(proxy.log().some(({ msg }) => msg === 'configuration reloaded'));
+      await eventually('the line', () => proxy.log().some(({ msg }) => msg === 'configuration reloaded'));
     });
   }
 

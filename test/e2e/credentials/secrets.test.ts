@@ -220,7 +220,7 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
     const { commonName, authorization } = await probe(setting.proxy, setting.server);
     assert.deepEqual([commonName, authorization], ['of-plugin', `Bearer ${token}`]);
     assert.match(JSON.stringify(plugin.infos()), /secret-of-extension/);
-    assert.match(setting.proxy.stderr(), /a line for the log/);
+    await eventually('its line in the log', () => /a line for the log/.test(setting.proxy.stderr()));
     await assertHiddenAllAlong(setting, secrets);
   });
 

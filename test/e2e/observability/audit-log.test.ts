@@ -548,7 +548,9 @@ describe('the file of the audit log', () => {
     const lines = readFileSync(path, 'utf8').split('\n');
     assert.ok(lines.length > 1 && lines.length <= count, `${lines.length - 1} of ${count} lines`);
     assert.notEqual(lines.at(-1), '', 'the disk has cut a line');
-    const told = proxy.log().filter(({ msg }) => /^cannot write the audit log/.test(String(msg)));
+    const problems = () => proxy.log().filter(({ msg }) => /^cannot write the audit log/.test(String(msg)));
+    await eventually('the line', () => problems().length > 0);
+    const told = problems();
     assert.equal(told.length, 1, 'it is said once');
     assert.equal((told[0]?.['err'] as { code: string } | undefined)?.code, 'EFBIG');
     const untilRecovered = () =>

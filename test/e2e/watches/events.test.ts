@@ -84,9 +84,10 @@ describe('events', { concurrency: false }, () => {
         for (const [client] of clients) await client.untilNamed('after');
         await join(three as number);
         await join(server.embedded.version);
-        namespace.write('end');
+        namespace.write('finish');
         for (const [client, version] of clients) {
-          await client.untilNamed('end');
+          // The columns of a Table have words such as `intended`.
+          await client.untilNamed('finish');
           assert.equal(client.state(), 'open');
           await assertSameAsDirect(namespace, client, { from: version, headers });
         }

@@ -39,13 +39,19 @@ export function sizeOf(value: Value): number {
 /** How many levels a claim may have. The library keeps a type for each shape of nested lists and maps that it has seen. */
 const mostLevels = 8;
 
-/** A value of JSON. Throws an EvaluationError for a number that is too large for a double, which Go does not read. */
+/**
+ * A value of JSON. Half of a surrogate pair is U+FFFD, as in Go, so that two strings cannot make one letter of two halves. Throws an
+ * EvaluationError for a number that is too large for a double, which Go does not read.
+ */
 export function toValue(json: unknown, levels = mostLevels): Value {
   if (levels < 0) spend(Infinity);
+  if (typeof json === 'string') return json.toWellFormed();
   if (json === Infinity || json === -Infinity) throw new EvaluationError('a number is too large');
   if (Array.isArray(json)) return json.map(item => toValue(item, levels - 1));
   if (!isObject(json)) return json as Value;
-  return new Map(Object.entries(json).map(([name, value]) => [name, toValue(value, levels - 1)]));
+  return new Map(
+    Object.entries(json).map(([name, value]) => [name.toWellFormed(), toValue(value, levels - 1)]),
+  );
 }
 
 /** The claims of a token. What is wrong with one is an error when it is looked up. */

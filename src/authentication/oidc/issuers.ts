@@ -133,8 +133,8 @@ export class Issuers {
     for (const [url, issuer] of this.#set) if (before.get(url) !== issuer) issuer.keys.start();
   }
 
-  #issuerOf({ text }: BearerToken): Issuer | undefined {
-    const name = issuerOf(text);
+  #issuerOf(token: BearerToken): Issuer | undefined {
+    const name = issuerOf(token);
     // Google's tokens may have the issuer without its scheme (k8s.io/apiserver `untrustedIssuer`).
     return this.#set.get(name === 'accounts.google.com' ? `https://${name}` : (name ?? ''));
   }

@@ -4,10 +4,16 @@ export const claims = JSON.parse(`{
   "sub": "alice", "email": "alice@example.com", "until": 1700000300, "since": 1700000000, "big": 1234567, "half": 0.5,
   "small": 0.00001234, "zero": 0, "yes": true, "nothing": null, "roles": ["dev", "ops"], "mixed": ["a", 1, null],
   "csv": "a,b,c", "emoji": "a😀b", "empty": "", "nested": {"team": {"name": "x"}, "a.b": "dotted"}, "a.b": "top", "if": "word",
-  "x__y__z": "strange", "deep__dot__": 1, "list": [[1, 2], [3]], "__proto__": {"polluted": "yes"}
+  "x__y__z": "strange", "deep__dot__": 1, "list": [[1, 2], [3]], "__proto__": {"polluted": "yes"},
+  "high": "\\ud83d", "low": "\\ude00"
 }`) as Record<string, unknown>;
 
 export const truths: readonly string[] = [
+  ...[
+    'claims.high + claims.low == "\\uFFFD\\uFFFD"',
+    '!"😀".startsWith(claims.high)',
+    'claims.high == claims.low',
+  ],
   ...['1 + 2 * 3 == 7', '7 / 2 == 3', '-7 / 2 == -3', '1.0 / 2.0 == 0.5', '2 - 3 == -1'],
   ...[
     'claims.until - claims.since <= 300',

@@ -133,6 +133,41 @@ describe('an id-token', () => {
     }
   });
 
+  it('is rejected if the API server takes it for one that has expired, or cannot read a claim', async t => {
+    const { verify, claims } = await set(t);
+    for (const more of [
+      { exp: seconds + 0.9 },
+      ...[2 ** 63, 1e300].map(exp => ({ exp })),
+      ...[7, true, [], {}].flatMap(value => [{ nonce: value }, { at_hash: value }]),
+      ...[7, [], 'groups', { groups: 'there' }, { groups: '' }, { groups: null }].map(names => ({
+        _claim_names: names,
+      })),
+      ...[7, [], { there: 7 }, { there: { endpoint: 7 } }, { there: { access_token: 7 } }].map(sources => ({
+        _claim_sources: sources,
+      })),
+    ]) {
+      await assert.rejects(verify(signer.sign(claims(more))), AuthenticationError, JSON.stringify(more));
+    }
+    for (const more of [
+      { exp: 2 ** 62 },
+      { nonce: null, at_hash: null, _claim_names: null, _claim_sources: null },
+      { nonce: 'n', at_hash: 'h', _claim_names: {}, _claim_sources: { there: null } },
+      { _claim_names: { groups: 'there' }, _claim_sources: { there: { endpoint: 'https://x', more: 7 } } },
+    ]) {
+      assert.equal(await verify(signer.sign(claims(more))), 'alice', JSON.stringify(more));
+    }
+  });
+
+  it('of another key is read once, because anybody may send one that takes milliseconds', async t => {
+    const { claims, cache } = await set(t);
+    const text = other.sign(claims({ mark: 'read once' }), { kid: 'one' });
+    const parse = t.mock.method(JSON, 'parse');
+    const outcome = await cache.find({ text, digest: digestOf(text), source: '' });
+    assert.throws(() => userOf(outcome), AuthenticationError);
+    const reads = parse.mock.calls.filter(({ arguments: [json] }) => String(json).includes('read once'));
+    assert.equal(reads.length, 1);
+  });
+
   it('is rejected for another audience, and not recognised if its issuer is another one or it is no JWT', async t => {
     const { verify, claims, issuer } = await set(t);
     for (const aud of [

@@ -65,6 +65,8 @@ async function start(t: TestContext, args: readonly string[] = []) {
   };
 }
 
+const part = (text: string) => Buffer.from(text).toString('base64url');
+
 function hmac(secret: string, claims: object): string {
   const input = compactJwt({ alg: 'HS256', kid: 'one' }, claims, '').slice(0, -1);
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`;
@@ -103,6 +105,14 @@ describe('callers with ID tokens of several issuers', { concurrency: 2 }, () => 
       ['alg none', compactJwt({ alg: 'none' }, a.claims(), '')],
       ['HS256 by the public key', hmac(a.signer.publicPem, a.claims())],
       ['HS256 by the public key of B', hmac(b.signer.publicPem, b.claims())],
+      ['an extension of its header', a.signer.sign(a.claims(), { crit: ['secret-word'] })],
+      [
+        'a header that is no JSON',
+        `${part('{"alg": secret-word}')}.${part(JSON.stringify(a.claims()))}.c2ln`,
+      ],
+      ['a time that no clock has', a.signer.sign(a.claims({ exp: 1e300 }))],
+      ['a nonce that is no text', a.signer.sign(a.claims({ nonce: 7 }))],
+      ['groups at a place that it does not name', a.signer.sign(a.claims({ _claim_names: { groups: 'x' } }))],
       [
         'an expression that runs long',
         b.signer.sign(b.claims({ list: Array.from({ length: 200 }, (_, index) => index + 1) })),
@@ -127,6 +137,8 @@ describe('callers with ID tokens of several issuers', { concurrency: 2 }, () => 
       }
     }
     await eventually('the reason', () => /too many steps/.test(proxy.stderr()));
+    assert.match(proxy.stderr(), /its header needs what is not supported/);
+    assert.doesNotMatch(proxy.stderr(), /secret-word/);
 
     const files = await createServingFiles();
     const secure = await open(files.flags);

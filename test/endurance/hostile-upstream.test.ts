@@ -115,20 +115,20 @@ describe('an API server that never finishes its answer', () => {
     ['/chunk-extension-for-ever', 'cut'],
   ] as const) {
     test(`(${target}) fills no memory, and its connection ends at the latest with its client`, {
-      timeout: 30_000,
+      timeout: 90_000,
     }, async () => {
       const memory = residentBytes(proxy.pid);
       const connection = await connectRaw(proxy.port);
       connection.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+      if (expected === 502) await connection.until(/^HTTP\/1\.1 502 [\s\S]*too large/);
       await connection.untilClosed(1500).catch(() => {});
-      if (expected === 502) assert.match(connection.received(), /^HTTP\/1\.1 502 [\s\S]*too large/);
       await isFine();
       const growth = residentBytes(proxy.pid) - memory;
       assert.ok(growth < 100e6, `it grew by ${Math.round(growth / 1e6)} MB`);
       // After a close (FIN) the program would still wait up to 25 s for the answer.
       connection.socket.resetAndDestroy();
       const busy = () => [...upstream.sockets].filter(socket => socket.writableLength > 0).length;
-      assert.equal(await settled(busy, 0, 5000), 0, 'the upstream connection is still read');
+      assert.equal(await settled(busy, 0, 15_000), 0, 'the upstream connection is still read');
     });
   }
 

@@ -62,10 +62,10 @@ for (const [what, request] of Object.entries(requests)) {
         const client = await connectRaw(app.port);
         client.write(request);
         if (isCut) {
-          const received = await client.untilClosed(5000);
+          const received = await client.untilClosed();
           assert.match(received, /^HTTP\/1\.1 401 Unauthorized\r\n/);
           assert.doesNotMatch(received, /\r\n0\r\n\r\n$/);
-        } else await client.until(/half\r\n0\r\n\r\n$/, 5000);
+        } else await client.until(/half\r\n0\r\n\r\n$/);
         client.destroy();
       });
     }

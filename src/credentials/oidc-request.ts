@@ -78,9 +78,9 @@ export async function askIssuer(
   }
 }
 
-/** The issuer's address for a message, without its query. */
-export function describeIssuer(url: URL): string {
-  return `the OpenID Connect issuer at ${url.origin}${url.pathname}`;
+/** The issuer's address for a message, without its query, and its beginning alone: an answer of the issuer may name one of any length. */
+export function describeIssuer({ origin, pathname }: URL): string {
+  return `the OpenID Connect issuer at ${(origin + pathname).slice(0, 200)}`;
 }
 
 class TooLarge extends Error {}

@@ -1,7 +1,12 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { JWKSNoMatchingKey } from 'jose/errors';
 import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
-import { askIssuer, createIssuerDispatcher, type IssuerDial } from '../../credentials/oidc-request.js';
+import {
+  askIssuer,
+  createIssuerDispatcher,
+  describeIssuer,
+  type IssuerDial,
+} from '../../credentials/oidc-request.js';
 import type { PemSource } from '../../kubeconfig/pem-source.js';
 import { StatusError } from '../../kubernetes/status.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
@@ -186,7 +191,7 @@ export class OidcKeys {
       const answer = await askIssuer(url, { dispatcher, signal, authorityName: names.certificateAuthority });
       const object = answer.status === 200 ? parseObject(answer.text) : undefined;
       if (object === undefined)
-        throw new Error(`${url.origin}${url.pathname} answered ${answer.status}, not 200 with a JSON object`);
+        throw new Error(`${describeIssuer(url)} answered ${answer.status}, not 200 with a JSON object`);
       return object;
     };
     try {

@@ -343,6 +343,20 @@ describe('the keys of an issuer', () => {
     assert.equal(await found.verify(signer.sign(found.claims())), 'alice');
   });
 
+  it('at an address of any length are named by its beginning, because readyz and the log say why they are missing', async t => {
+    const issuer = await startOidcIssuer(authority);
+    for (const origin of [new URL(issuer.url).origin, `https://${'x'.repeat(9_000)}`]) {
+      issuer.metadata = { ...(issuer.metadata as object), jwks_uri: `${origin}/${'x'.repeat(9_000)}` };
+      const { log, keys } = await set(t, { issuer });
+      assert.throws(
+        () => keys.check(),
+        ({ message }: Error) =>
+          /x{100}.* (?:answered 404|cannot be used)/.test(message) && message.length < 500,
+      );
+      assert.ok(log.join('\n').length < 1_000);
+    }
+  });
+
   it('stay in use while the issuer is not reachable', async t => {
     const { verify, claims, issuer, clock, log } = await set(t);
     const token = signer.sign(claims({ exp: seconds + 9999 }));

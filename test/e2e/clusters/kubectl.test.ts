@@ -174,10 +174,7 @@ kubectlTest('kubectl proxy of a context whose server is a mount works too', asyn
 
 /** The standard error of a kubectl that fails. */
 async function failure(server: string): Promise<string> {
-  const { code, stderr } = await kubectl(['-s', server, 'get', 'cm', 'which', '-v=8'], {
-    env,
-    timeout: 10_000,
-  });
+  const { code, stderr } = await kubectl(['-s', server, 'get', 'cm', 'which', '-v=8'], { env });
   assert.equal(code, 1);
   return stderr;
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { type HttpAnswer, send } from '../../support/clients/http-client.js';
+import { type HttpAnswer, open, send } from '../../support/clients/http-client.js';
 import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
 import { type ProxyProcess as RunningProxy, startProxy } from '../../support/proxy/proxy.js';
 import { steady } from '../../support/steady.js';
@@ -12,6 +13,9 @@ const gzipped = gzipSync(Buffer.from('{"kind":"PodList"}'.repeat(1000)));
 function head(status: string, ...headers: string[]): string {
   return `${[`HTTP/1.1 ${status}`, ...headers].join('\r\n')}\r\n\r\n`;
 }
+
+/** Cuts the last answer that is to be cut, once its client has its bytes: a reset takes those on the way with it. */
+let cut = () => {};
 
 /** Raw answers of the API server, by path. */
 const answers: Record<string, RawAnswer> = {
@@ -83,28 +87,28 @@ const answers: Record<string, RawAnswer> = {
   },
   '/cut-length': ({ socket }) => {
     socket.write(`${head('200 OK', 'Content-Length: 100')}only these`);
-    setTimeout(() => socket.destroy(), 50);
+    cut = () => void socket.destroy();
   },
   '/ended-length': ({ socket }) => {
     socket.write(`${head('200 OK', 'Content-Length: 100')}only these`);
-    setTimeout(() => socket.end(), 50);
+    cut = () => void socket.end();
   },
   '/cut-chunked': ({ socket }) => {
     socket.write(`${head('200 OK', 'Transfer-Encoding: chunked')}a\r\nonly these\r\n`);
-    setTimeout(() => socket.destroy(), 50);
+    cut = () => void socket.destroy();
   },
   '/ended-chunked': ({ socket }) => {
     socket.write(`${head('200 OK', 'Transfer-Encoding: chunked')}a\r\nonly these\r\n`);
-    setTimeout(() => socket.end(), 50);
+    cut = () => void socket.end();
   },
   '/bad-chunk': ({ socket }) => {
     socket.write(`${head('200 OK', 'Transfer-Encoding: chunked')}a\r\nonly these\r\n`);
     // A Node client would see a reset together with the bytes before it as a normal end.
-    setTimeout(() => socket.write('not a size\r\n'), 50);
+    cut = () => void socket.write('not a size\r\n');
   },
   '/cut-until-close': ({ socket }) => {
     socket.write(`${head('200 OK', 'Content-Type: text/plain')}only these`);
-    setTimeout(() => resetBelow(socket), 50);
+    cut = () => resetBelow(socket);
   },
   '/early': ({ socket }) =>
     socket.write(`${head('413 Request Entity Too Large', 'Connection: close', 'Content-Length: 7')}too big`),
@@ -317,7 +321,12 @@ describe('the body', () => {
 });
 
 describe('an answer that is cut half-way', () => {
-  const cut = [
+  const readCut = async (path: string) => {
+    const response = await open(proxy.port, path);
+    response.on('data', () => cut());
+    await once(response, 'end');
+  };
+  const paths = [
     '/cut-length',
     '/ended-length',
     '/cut-chunked',
@@ -325,11 +334,13 @@ describe('an answer that is cut half-way', () => {
     '/bad-chunk',
     '/cut-until-close',
   ];
-  for (const path of cut) {
+  for (const path of paths) {
     test(`${path.slice(1)} reaches an HTTP/1.1 client as cut`, async () => {
-      await assert.rejects(get(path), /aborted|ECONNRESET|socket hang up|terminated/);
+      await assert.rejects(readCut(path), /aborted|ECONNRESET|socket hang up|terminated/);
       const connection = await getRaw(path);
-      const answer = await connection.untilClosed(5000);
+      await connection.until(/only these/);
+      cut();
+      const answer = await connection.untilClosed();
       assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
       assert.doesNotMatch(answer, /\r\n0\r\n\r\n$/);
       assert.ok(answer.includes('only these'), 'what came before the cut reaches the client');
@@ -338,7 +349,9 @@ describe('an answer that is cut half-way', () => {
 
     test(`${path.slice(1)} reaches an HTTP/1.0 client as cut`, async () => {
       const connection = await getRaw(path, 'HTTP/1.0');
-      const answer = await connection.untilClosed(5000);
+      await connection.until(/only these/);
+      cut();
+      const answer = await connection.untilClosed();
       await new Promise(resolve => setTimeout(resolve, 50));
       const lengthTells = /content-length: 100\r\n/i.test(answer);
       // Without a length, only a reset shows that the answer is cut.
@@ -349,7 +362,7 @@ describe('an answer that is cut half-way', () => {
   }
 
   test('does not affect the next one', async () => {
-    await get('/cut-chunked').catch(() => {});
+    await readCut('/cut-chunked').catch(() => {});
     assert.equal((await get('/299')).text, 'ok');
   });
 });

@@ -467,8 +467,9 @@ describe('connections to the API server', () => {
   test('end with the API server: an open watch is cut, not completed', async () => {
     const { server, proxy } = proxied;
     const response = await open(proxy.port, quietWatch);
+    const cut = once(response.resume(), 'error');
     await server.restart();
-    const [error] = (await within('cut', once(response.resume(), 'error'))) as [Error];
+    const [error] = (await within('cut', cut)) as [Error];
     assert.match(error.message, /aborted|ECONNRESET/);
   });
 });

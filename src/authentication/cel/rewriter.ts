@@ -138,6 +138,7 @@ export class Rewriter {
     const [field] = args;
     // The API server converts it when it compiles the expression, and may reject it.
     if (name === 'int' && isConstant(field)) throw unsupported('int() of a literal');
+    if (name === 'string' || name === 'int') this.#checkType(name, field);
     if (name !== 'has') return `_${defined(globals, name, args.length)}(${this.#values(args)})`;
     if (args.length !== 1 || field?.op !== '.') throw new ExpressionError('has() takes one selected field');
     if (!isPath(field)) throw unsupported('has() of anything but names and dots');
@@ -154,6 +155,7 @@ export class Rewriter {
       if (!ofOptionals.has(form)) throw unsupported(`${name}() of an optional`);
       return `${this.rewrite(receiver)}.${name}(${this.#values(args)})`;
     }
+    if (name === 'indexOf') this.#checkType(name, receiver);
     const from = this.#value(receiver);
     const known = defined(name === 'size' ? globals : members, name, args.length + 1);
     if (name === 'matches') checkPattern(args);
@@ -170,7 +172,14 @@ export class Rewriter {
     const inner = new Rewriter(this.#variable, [...this.#locals, item]);
     const rewritten = `_range(${this.#value(range)}).${name}(${item}, ${inner.#values(body)})`;
     if (!isRange(range)) throw unsupported(`such a range of ${name}()`, '; write dyn(…) around it');
+    this.#checkType(name, range);
     return rewritten;
+  }
+
+  /** The API server chooses some functions by the type that it infers: they fail for another value, and ours do not. */
+  #checkType(name: string, value: ASTNode | undefined): void {
+    if (this.#variable === 'user' || value === undefined || value.op === '+' || !isInferred(value)) return;
+    throw unsupported(`${name}() of what [?…] or a sum gives`, '; write dyn(…) around it');
   }
 }
 
@@ -204,6 +213,29 @@ function isRange(node: ASTNode): boolean {
   if (node.op === 'call') return node.args[0] === 'dyn';
   if (node.op === 'rcall') return ['split', 'filter', 'map'].includes(node.args[0]);
   return node.op === 'list' || isVariable(rootOf(node), 'user');
+}
+
+/** Whether the API server infers the type of a value of a claim from what is beside it: from a default, or from the other part of a sum. */
+function isInferred(node: ASTNode): boolean {
+  switch (node.op) {
+    case '[?]':
+      return !isVariable(node.args[0], 'claims');
+    case '+':
+      return true;
+    case '.':
+    case '.?':
+    case '[]':
+      return isInferred(node.args[0]);
+    case '?:':
+    case 'list':
+      return node.args.some(isInferred);
+    case 'rcall': {
+      const [name, receiver, args] = node.args;
+      return ['orValue', 'value', 'map', 'filter'].includes(name) && [receiver, ...args].some(isInferred);
+    }
+    default:
+      return false;
+  }
 }
 
 /** The elements of a list have one type in the API server, where a claim is `any`, and what is in it `dyn`. The library knows `dyn` alone. */

@@ -205,6 +205,18 @@ describe('an expression', () => {
     ['["a"].indexOf(1) == -1', /no matching overload/],
     ['[1, 2, 1].lastIndexOf(1) == 2', /lastIndexOf is not supported/],
     ['dyn(claims.list).all(l, l.all(x, x > 0))', /write dyn/],
+    // The API server infers a type for them, and refuses a token with a value of another type.
+    ['string(claims.mixed[?1].orValue(""))', /string\(\) of what \[\?…\] or a sum gives .*; write dyn/],
+    ['string(claims.?mixed[?1].value())', /write dyn/],
+    ['string(claims.list[?0][0].orValue(""))', /write dyn/],
+    ['string(claims.nested[?"team"].name.orValue(""))', /write dyn/],
+    ['string(true ? claims.mixed[?1].orValue("") : "")', /write dyn/],
+    ['string((claims.mixed + ["a"])[1])', /write dyn/],
+    ['string((true ? claims.mixed + ["a"] : ["b"])[1])', /write dyn/],
+    ['string(["a"].map(x, claims.mixed[?1].orValue(""))[0])', /write dyn/],
+    ['[claims.mixed[?1].orValue("")].map(x, string(x))', /map\(\) of what .*; write dyn/],
+    ['int(claims.mixed[?1].orValue("1"))', /int\(\) of what/],
+    ['claims.list[?0].orValue("").indexOf("a")', /indexOf\(\) of what/],
     [Array.from({ length: 300 }, () => 'true').join(' && '), /maxDepth/],
   ] as const) {
     it(`is an error if the API server rejects it, or if it is not evaluated as there: ${text.slice(0, 60)}`, () => {

@@ -10,6 +10,12 @@ export const claims = JSON.parse(`{
 
 export const truths: readonly string[] = [
   ...[
+    'string(dyn(claims.mixed[?1].orValue(""))) == "1"',
+    'string(claims.?zero.orValue("")) == "0"',
+    'claims.mixed[?1].orValue("") + "!" != "" || true',
+    'string(claims.zero + 1.0) == "1"',
+  ],
+  ...[
     'claims.high + claims.low == "\\uFFFD\\uFFFD"',
     '!"😀".startsWith(claims.high)',
     'claims.high == claims.low',

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import type { ClientHttp2Session } from 'node:http2';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, describe, type TestContext, test } from 'node:test';
 import { open, send as sendPlain } from '../../support/clients/http-client.js';
 import { connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
 import { eventually } from '../../support/eventually.js';
@@ -66,8 +67,13 @@ const [byReview, byFile, byAll] = await Promise.all([
     },
   ),
 ]);
-const http2 = await connectHttp2(byAll.port, files.authority.certificate);
-after(() => http2.destroy());
+
+/** A connection that ends with the test: one that is idle for long is ended by the program. */
+async function connect(t: TestContext): Promise<ClientHttp2Session> {
+  const session = await connectHttp2(byAll.port, files.authority.certificate);
+  t.after(() => session.destroy());
+  return session;
+}
 
 let marks = 0;
 
@@ -169,7 +175,8 @@ describe('a stranger', () => {
     assert.equal(clusters.dialledTwo(), before);
   });
 
-  test('gets 401 over HTTP/2 too, whether the name exists or not', async () => {
+  test('gets 401 over HTTP/2 too, whether the name exists or not', async t => {
+    const http2 = await connect(t);
     for (const name of ['one', 'two', 'nope']) {
       const stream = openStream(http2, `/clusters/${name}${which}`);
       assert.equal((await headOf(stream))[':status'], 401, name);
@@ -201,8 +208,9 @@ describe('a caller', () => {
     for (const name of clusters.contexts()) assert.ok(message.includes(name), message);
   });
 
-  test('of OpenID Connect acts under its name on every mount, even over HTTP/2', async () => {
+  test('of OpenID Connect acts under its name on every mount, even over HTTP/2', async t => {
     await eventually('the keys', () => /fetched the keys/.test(byAll.proxy.stderr()));
+    const http2 = await connect(t);
     const exp = Math.floor(Date.now() / 1000) + 300;
     const token = signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'olga', exp });
     for (const [mount, context] of [

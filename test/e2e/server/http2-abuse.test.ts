@@ -24,9 +24,6 @@ server.intercept((request, response) => {
   if (request.url === '/large') response.end(Buffer.alloc(4_000_000, 'x'));
   return request.url === '/never' || request.url === '/large';
 });
-const scraper = await connectHttp2(port, ca);
-after(() => scraper.destroy());
-
 function connect(options?: { preface?: boolean }): Promise<FrameConnection> {
   return connectFrames(port, ca, options);
 }
@@ -71,7 +68,10 @@ function longHead(fields: readonly (readonly [string, string])[], size = 16_000)
 }
 
 async function metric(name: string): Promise<number> {
-  const { text } = await ask(scraper, '/-/metrics');
+  // Each on its own connection: one that is idle for long is ended.
+  const session = await connectHttp2(port, ca);
+  const { text } = await ask(session, '/-/metrics');
+  session.destroy();
   const line = text.split('\n').find(candidate => candidate.startsWith(name));
   return Number(line?.split(' ').at(-1));
 }

@@ -16,7 +16,7 @@ export interface Difference {
 export const differences = {
   reserved: {
     documented:
-      'a name or group that begins with `system:` or `kubeadm:`, but for service accounts with their own groups and `system:authenticated`',
+      'a name or group that begins with `system:` or `kubeadm:`, except service accounts with their own groups, and `system:authenticated`',
     code: 403,
     message: /is reserved by Kubernetes/,
   },

@@ -185,10 +185,12 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     if (count > 0) this.#parts.turns.call(this);
   }
 
-  /** Takes the next piece for all clients. Returns false if there is none, or if clients have not taken the last one. */
+  /** Takes the next piece for all clients. Returns false if there is none, or if it has to wait for clients that have not taken the last one. */
   #take(): boolean {
     if (this.#waiting.length === 0) this.#leadOn();
-    if (this.#waiting.length === 0 || this.#slow.size > 0) return false;
+    if (this.#waiting.length === 0) return false;
+    // After the bookmark there is not much left, and the next watch goes on: who waited too long would miss its events.
+    if (this.#slow.size > 0 && this.#next === undefined) return false;
     let length = 0;
     const count = this.#waiting.findIndex(({ bytes }) => {
       length += bytes.length;

@@ -414,6 +414,24 @@ describe('a slow client of initial events', () => {
     assert.equal(slow.text, endLine(100) + eventLine(101));
   });
 
+  it('holds nobody up when the bookmark has come, so that no other client misses the changes after it', async () => {
+    const sharing = new Sharing();
+    const { others, streams } = await crowd(sharing);
+    const [slow, ...quick] = others as [WatchingClient, ...WatchingClient[]];
+    slow.onData = () => slow.trip?.pause();
+    // The last event comes in pieces, and the bookmark with the last one.
+    const last = eventLine(91, 'x'.repeat(150_000)) + endLine(100);
+    streams[1]?.text(last);
+    // Together more than a shared watch keeps for those who lag.
+    let changes = '';
+    for (let version = 101; version <= 2_200; version++) {
+      changes += eventLine(version);
+      streams[1]?.text(eventLine(version));
+    }
+    sharing.clock.advance(60_000);
+    for (const { ended, text } of quick) assert.deepEqual([ended, text], [undefined, last + changes]);
+  });
+
   it('gets a large event in pieces', async () => {
     const sharing = new Sharing();
     const { others, streams } = await crowd(sharing);

@@ -35,6 +35,8 @@ const retryInterval = 10_000;
 const cooldown = 5_000;
 /** How long a token waits for keys at most, in milliseconds. */
 const patience = 10_000;
+/** A token without the name of its key is checked with each key, and anybody may send one. */
+const mostKeys = 100;
 /** Milliseconds after which keys are fetched again, so that keys that the issuer has withdrawn are forgotten. */
 const freshFor = 10 * 60_000;
 
@@ -157,7 +159,9 @@ export class OidcKeys {
     try {
       const isFirst = this.#keys === undefined;
       const set = await this.#load();
-      this.#keys = createLocalJWKSet(set);
+      const keys = createLocalJWKSet(set);
+      if (set.keys.length > mostKeys) throw new Error(`the issuer has more than ${mostKeys} keys`);
+      this.#keys = keys;
       this.#keyNames = new Set(set.keys.map(({ kid }) => kid).filter(name => typeof name === 'string'));
       this.#failure = undefined;
       if (isFirst) log.info(`fetched the keys of the OpenID Connect issuer ${issuer}`);

@@ -357,6 +357,20 @@ describe('the keys of an issuer', () => {
     }
   });
 
+  it('are at most 100, because a token without the name of its key is checked with each', async t => {
+    const { verify, claims, issuer, clock, log } = await set(t);
+    const keys = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({ ...other.jwk, kid: `k${index}` }));
+    issuer.jwks = { keys: keys(101) };
+    clock.advance(5_000);
+    await assert.rejects(verify(other.sign(claims(), { kid: 'k7' })), { code: 503 });
+    assert.match(log.join(), /the issuer has more than 100 keys/);
+    assert.equal(await verify(signer.sign(claims())), 'alice', 'the last keys stay in use');
+    issuer.jwks = { keys: keys(100) };
+    clock.advance(5_000);
+    assert.equal(await verify(other.sign(claims(), { kid: 'k7' })), 'alice');
+  });
+
   it('stay in use while the issuer is not reachable', async t => {
     const { verify, claims, issuer, clock, log } = await set(t);
     const token = signer.sign(claims({ exp: seconds + 9999 }));

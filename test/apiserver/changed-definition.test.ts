@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { send } from '../support/clients/http-client.js';
 import { shownChanges, untilListed } from '../support/clients/initial-events.js';
 import { type JsonEvent, openWatch } from '../support/clients/watch-client.js';
-import { eventually } from '../support/eventually.js';
+import { eventually, eventuallyPasses } from '../support/eventually.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { startProxy } from '../support/proxy/proxy.js';
@@ -90,12 +90,21 @@ apiServerTest(
     t.after(() => Promise.all([plain.stop('SIGKILL'), sharing.stop('SIGKILL')]));
     const headers = { Accept: forms.table };
 
+    /** Opens a watch, as client-go does: the API server answers 429 while its new cache is not ready. */
+    const open = async (url: string) => {
+      const watch = await eventuallyPasses(async () => {
+        const asked = await openWatch(url, { headers });
+        assert.notEqual(asked.status, 429);
+        return asked;
+      });
+      assert.equal(watch.status, 200);
+      return watch;
+    };
+
     /** Lists by watching once alone and twice shared, and checks the columns of the first event, which is the only one with columns. */
     const listByWatching = async (of: string, columns: string) => {
       const target = `${widgets.path(of)}?${queryOf({ initial: true }, '')}`;
-      const watches = await Promise.all(
-        [plain, sharing, sharing].map(({ url }) => openWatch(url + target, { headers })),
-      );
+      const watches = await Promise.all([plain, sharing, sharing].map(({ url }) => open(url + target)));
       for (const watch of watches) {
         await untilListed(watch);
         const [first, ...others] = watch.events().map(({ object }) => names(object));
@@ -116,9 +125,7 @@ apiServerTest(
           const { json } = await send(port, widgets.path(of), { headers });
           assert.equal(names(json), columns);
           const { resourceVersion } = (json as JsonEvent['object']).metadata;
-          return openWatch(`${url}${widgets.path(of)}?watch=true&resourceVersion=${resourceVersion}`, {
-            headers,
-          });
+          return open(`${url}${widgets.path(of)}?watch=true&resourceVersion=${resourceVersion}`);
         }),
       );
       await widgets.create(next, of);

@@ -55,7 +55,8 @@ export class ImpersonationReviews {
 
   /**
    * Resolves if the caller may impersonate all of these. Rejects with a StatusError: of 403 in the API server's words about the first one
-   * that the caller may not impersonate, of 503 if the API server does not say it or has too many reviews of the caller, of 502 if it refuses the proxy's own credential.
+   * that the caller may not impersonate, of 503 if the API server does not say it or has too many reviews of the caller, of 502 if it
+   * refuses the proxy's own credential.
    */
   async permit(impersonator: Impersonator, attributes: readonly ImpersonatedAttribute[]): Promise<void> {
     const reviews = await Promise.allSettled(attributes.map(asked => this.#review(impersonator, asked)));

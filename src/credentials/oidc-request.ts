@@ -78,7 +78,7 @@ export async function askIssuer(
   }
 }
 
-/** The issuer's address for a message, without its query, and its beginning alone: an answer of the issuer may name one of any length. */
+/** The beginning of the issuer's address for a message, without its query. The issuer's own answer may name an address of any length. */
 export function describeIssuer({ origin, pathname }: URL): string {
   return `the OpenID Connect issuer at ${(origin + pathname).slice(0, 200)}`;
 }

@@ -67,8 +67,8 @@ function accept(request: RequestContext, user: UserInfo | undefined): void {
 }
 
 /**
- * Rejects a path that is not that of the server's URL, and not below it. It may lead to another API server behind the same host, for which
- * nobody has vouched who the caller is, or whom it may impersonate.
+ * Rejects a path that is neither the path of the server's URL nor below it. It may lead to another API server behind the same host. That one
+ * has not said who the caller is, or whom the caller may impersonate.
  */
 function rejectOtherServer({ api, forServer, serverPath }: RequestPath): void {
   if (api !== undefined || forServer.rawPath === serverPath) return;

@@ -5,17 +5,17 @@ import type { Scope } from '../support/scope.js';
 /**
  * Starts a server in front of proxies, each of them below a path of one origin. Resolves with the origin.
  *
- * @param ports The port of each proxy by the first segment of its path, asked at each request.
+ * @param ports The port of each proxy by its path, such as `/team/k8s`, asked at each request.
  */
 export async function startFront(
   scope: Scope,
   ports: Readonly<Record<string, () => number>>,
 ): Promise<string> {
   const front = createServer((incoming, outgoing) => {
-    const [, segment = '', path] = /^\/([^/]*)(\/.*)$/.exec(incoming.url ?? '') ?? [];
-    const { method, headers } = incoming;
+    const { method, headers, url = '' } = incoming;
+    const prefix = Object.keys(ports).find(each => url.startsWith(`${each}/`)) ?? '';
     const forwarded = request(
-      { host: '127.0.0.1', port: ports[segment]?.(), method, path, headers },
+      { host: '127.0.0.1', port: ports[prefix]?.(), method, path: url.slice(prefix.length), headers },
       answer => {
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(outgoing);

@@ -297,8 +297,8 @@ describe('a page', () => {
 
 describe('a page below --public-url', () => {
   it('is the one that the issuer sends the browser back to, with any prefix; elsewhere there is a link to it', async t => {
-    const front = await startFront(t, { team: () => below.proxy.port });
-    const publicUrl = `${front}/team`;
+    const front = await startFront(t, { '/team/k8s': () => below.proxy.port });
+    const publicUrl = `${front}/team/k8s`;
     const below = await startAtAnIssuer(t, browser, { args: [`--public-url=${publicUrl}`] });
     below.issuer.pages.add(`${publicUrl}/-/ui/`);
     const { page, go } = await below.open(t);

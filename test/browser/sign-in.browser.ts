@@ -133,7 +133,10 @@ describe('a page whose proxy requires a token', () => {
 
   it('sends it to no other proxy below the same origin', async t => {
     const other = await startGateway(t, { tokenFile: 'other-token,other,,\n' });
-    const origin = await startFront(t, { one: () => gateway.proxy.port, other: () => other.proxy.port });
+    const origin = await startFront(t, {
+      '/one': () => gateway.proxy.port,
+      '/other': () => other.proxy.port,
+    });
     const { page } = await openPage(t, browser, origin);
     const visit = (name: string) => page.goto(`${origin}/${name}/-/ui/#/api/v1/namespaces/default/pods`);
     await visit('one');

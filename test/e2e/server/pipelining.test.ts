@@ -9,7 +9,7 @@ import { connectTo, startBothListeners } from '../../support/proxy/both-listener
 import { steady } from '../../support/steady.js';
 import { ok, startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 
-/** More than the kernel's buffers hold for a client that does not read, but not more than they may hold for the program. */
+/** More than the kernel's buffers hold for a client that does not read. Those for the program may hold all of it. */
 const large = 16 * 1024 * 1024;
 /** With their heads, these bodies take several TLS records. */
 const body = 'b'.repeat(40_000);

@@ -54,9 +54,10 @@ async function startFlood(t: TestContext, port: number, connections: number, pat
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     printed += text;
   });
-  while (!/"429"/.test(printed)) await once(child.stdout, 'data', { signal: AbortSignal.timeout(20_000) });
+  while (!/"429".*\n/.test(printed))
+    await once(child.stdout, 'data', { signal: AbortSignal.timeout(20_000) });
   return {
-    perSecond: () => JSON.parse(printed.trim().split('\n').at(-1) ?? '{}') as Record<string, number>,
+    perSecond: () => JSON.parse(printed.split('\n').at(-2) ?? '{}') as Record<string, number>,
     stop: () => child.kill('SIGKILL'),
   };
 }

@@ -57,7 +57,7 @@ interface AuditEvent {
 function auditEvents(path: string): AuditEvent[] {
   return readFileSync(auditLog, 'utf8')
     .split('\n')
-    .filter(line => line.endsWith('}'))
+    .slice(0, -1)
     .map(line => JSON.parse(line) as AuditEvent)
     .filter(({ requestURI }) => requestURI.startsWith(path));
 }

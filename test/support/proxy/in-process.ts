@@ -71,7 +71,8 @@ export async function startInProcess(
     log: () =>
       stderr()
         .split('\n')
-        .filter(line => line.startsWith('{') && line.endsWith('}'))
+        .slice(0, -1)
+        .filter(line => line.startsWith('{'))
         .map(line => JSON.parse(line) as Record<string, unknown>),
     stop,
   };

@@ -88,6 +88,7 @@ export async function startProgram(
     log: () =>
       output.stderr
         .split('\n')
+        .slice(0, -1)
         .filter(line => line.startsWith('{'))
         .map(line => JSON.parse(line) as Record<string, unknown>),
     async stop(signal = 'SIGTERM') {

@@ -130,6 +130,24 @@ describe("the page's policy", () => {
     ]);
   });
 
+  it('lets in no plain http, except on this machine, and no issuer whose page for signing in is plain', async t => {
+    for (const [discovery, isOffered] of [
+      [
+        {
+          token_endpoint: 'http://token.example/',
+          revocation_endpoint: 'http://127.0.0.1.evil.example/revoke',
+        },
+        true,
+      ],
+      [{ authorization_endpoint: 'http://login.example/authorize' }, false],
+    ] as const) {
+      const { issuer, offer, sources, ready } = await start(t, { discovery });
+      await ready();
+      assert.deepEqual(await sources(), ["'self'", ...(isOffered ? [new URL(issuer.url).origin] : [])]);
+      assert.equal((await offer()).issuers.length, isOffered ? 1 : 0);
+    }
+  });
+
   it('has no wildcard and no other directive, whatever an issuer says', async t => {
     const { issuer, port, sources, ready } = await start(t, {
       discovery: { token_endpoint: 'https://a;script-src', revocation_endpoint: 'https://*.evil.example/' },

@@ -343,29 +343,31 @@ describe('a review that has no answer', () => {
   });
 });
 
-test('a client that leaves while the API server is asked sends nothing, and gives its slot back', async t => {
-  const { proxy, server } = await start(t, {
-    args: ['--max-requests-inflight-per-user=1'],
+for (const leg of bothLegs) {
+  test(`a client that leaves while the API server is asked sends nothing, and gives its slot back: ${leg}`, async t => {
+    const { proxy, server } = await start(t, {
+      args: ['--max-requests-inflight-per-user=1', '--max-longrunning-requests-per-user=1'],
+    });
+    const release: (() => void)[] = [];
+    server.intercept(async ({ url, headers }) => {
+      if (!url?.endsWith('/selfsubjectaccessreviews') || headers['impersonate-user'] !== 'lead') return false;
+      await new Promise<void>(resolve => release.push(resolve));
+      return false;
+    });
+    const connection = await connectRaw(proxy.port);
+    const path = `/api/v1/namespaces/default/pods/left${leg === 'plain' ? '' : '/exec'}`;
+    connection.write(toBytes({ leg, target: path, headers: [by('lead-token'), asAlice] }));
+    await eventually('the review', () => release.length === 1);
+    // A client that only ends its side may still read the answer.
+    connection.socket.resetAndDestroy();
+    await eventually('the line', () => proxy.log().some(line => line['path'] === path && line['code'] === 0));
+    const second = probe(proxy, server, leg, { headers: [by('lead-token'), 'Impersonate-User: bob'] });
+    await eventually('the second review', () => release.length === 2);
+    for (const answer of release) answer();
+    assert.equal((await second).code, passed(leg));
+    assert.ok(!server.requests.some(({ rawUrl }) => rawUrl === path));
   });
-  const release: (() => void)[] = [];
-  server.intercept(async ({ url, headers }) => {
-    if (!url?.endsWith('/selfsubjectaccessreviews') || headers['impersonate-user'] !== 'lead') return false;
-    await new Promise<void>(resolve => release.push(resolve));
-    return false;
-  });
-  const connection = await connectRaw(proxy.port);
-  const target = '/api/v1/namespaces/default/pods/left';
-  connection.write(toBytes({ target, headers: [by('lead-token'), asAlice] }));
-  await eventually('the review', () => release.length === 1);
-  // A client that only ends its side may still read the answer.
-  connection.socket.resetAndDestroy();
-  await eventually('the line', () => proxy.log().some(({ path, code }) => path === target && code === 0));
-  const second = probe(proxy, server, 'plain', { headers: [by('lead-token'), 'Impersonate-User: bob'] });
-  await eventually('the second review', () => release.length === 2);
-  for (const answer of release) answer();
-  assert.equal((await second).code, 200);
-  assert.ok(!server.requests.some(({ rawUrl }) => rawUrl === target));
-});
+}
 
 test('limits count the caller, whomever it acts as', async t => {
   const { proxy, server } = await start(t, { args: ['--max-requests-inflight-per-user=1'] });

@@ -45,7 +45,8 @@ else
         child.stdout.setEncoding('utf8').on('data', (more: string) => {
           text += more;
         });
-        return () => text.split('\n').filter(line => line !== '');
+        // The last line may still be coming.
+        return () => text.split('\n').slice(0, -1);
       });
       for (const output of outputs) await eventually('two objects', () => output().length === 2);
       await untilOwnMetric(proxy.port, 'kube_api_proxy_shared_watches', 1);

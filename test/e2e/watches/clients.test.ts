@@ -330,7 +330,7 @@ test('a connection serves other requests after a watch that ended by timeoutSeco
   const connection = await connectRaw(plain.port);
   t.after(() => connection.destroy());
   connection.write(
-    `GET ${await namespace.target({ from, query: '&timeoutSeconds=1' })} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+    `GET ${await namespace.target({ from, query: '&timeoutSeconds=3' })} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
   );
   await connection.until(/"a"[^\n]*\n\r\n0\r\n\r\n$/);
   connection.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');

@@ -93,7 +93,7 @@ describe('watches that begin with the objects', { concurrency: 4 }, () => {
 
   test('end at their own time, and the API server gets none of their limits', async () => {
     const namespace = await twoObjects();
-    const brief = await namespace.watch({ initial: true, query: '&timeoutSeconds=1&timeout=1s' });
+    const brief = await namespace.watch({ initial: true, query: '&timeoutSeconds=3&timeout=1s' });
     const long = await namespace.watch({ initial: true, query: '&timeoutSeconds=300&timeout=5m0s' });
     assert.equal(await brief.ended, 'end');
     assert.deepEqual(shownChanges(brief), ['ADDED a', 'ADDED b', 'END']);

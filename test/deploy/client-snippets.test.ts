@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { anyApiServer } from '../support/any-api-server.js';
 import { javascriptClientTest, runJavascript, whyNot } from '../support/clients/javascript-client.js';
+import { eventuallyPasses } from '../support/eventually.js';
 import { projectFile } from '../support/project.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startStack } from '../support/proxy/stack.js';
@@ -17,8 +18,8 @@ const run = promisify(execFile);
 const python = '/usr/bin/python3';
 
 /** The first block of code that matches, for a proxy at this address. */
-async function snippet(pattern: RegExp, address: string): Promise<string> {
-  const document = await readFile(projectFile('deploy/sidecar/README.md'), 'utf8');
+async function snippet(pattern: RegExp, address: string, file = 'deploy/sidecar/README.md'): Promise<string> {
+  const document = await readFile(projectFile(file), 'utf8');
   const blocks = document.split(/^```/m).filter((_, index) => index % 2 === 1);
   const code = blocks.find(block => pattern.test(block)) ?? assert.fail(String(pattern));
   return code.slice(code.indexOf('\n') + 1).replaceAll('127.0.0.1:8001', address);
@@ -42,14 +43,27 @@ test('the snippet for kubectl is a kubeconfig that works', {
   assert.match(stdout, /^pod\/web-0$/m);
 });
 
-test('the snippet for Python lists and watches', {
-  skip: whyNot(spawnSync(python, ['-c', 'import kubernetes']).status === 0, 'python3-kubernetes'),
-}, async () => {
+const whyNoPython = whyNot(spawnSync(python, ['-c', 'import kubernetes']).status === 0, 'python3-kubernetes');
+
+test('the snippet for Python lists and watches', { skip: whyNoPython }, async () => {
   const file = join(folder, 'snippet.py');
   await writeFile(file, await snippet(/^python/, address));
-  const { stdout } = await run(python, [file]);
+  // A busy API server may take longer than the second of the snippet's watch.
+  await eventuallyPasses(async () => {
+    const { stdout } = await run(python, [file]);
+    assert.match(stdout, /^web-0$/m);
+    assert.match(stdout, /^ADDED web-0$/m);
+  });
+});
+
+test('the snippet for Python in clients.md lists with the served kubeconfig', {
+  skip: whyNoPython,
+}, async () => {
+  const served = await fetch(`http://${address}/-/kubeconfig`);
+  await writeFile(join(folder, 'gw.yaml'), await served.text());
+  const code = await snippet(/^python/, address, 'deploy/clients.md');
+  const { stdout } = await run(python, ['-c', code], { cwd: folder });
   assert.match(stdout, /^web-0$/m);
-  assert.match(stdout, /^ADDED web-0$/m);
 });
 
 javascriptClientTest('the snippet for JavaScript lists', async () => {

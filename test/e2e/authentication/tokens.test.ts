@@ -54,9 +54,14 @@ describe('callers with a token', { concurrency: 4 }, () => {
       const refused = await probe(proxy, server, leg, { headers: [bob] });
       assert.match(assertStatus(refused.answer, 403, leg), /^pods "web-0" is forbidden: User "bob" cannot /);
     }
-    const lines = proxy.log().filter(({ msg, resource }) => msg === 'request' && resource === 'pods');
-    await eventually('the lines', () => proxy.log().some(({ user }) => user === 'bob'));
-    assert.ok(lines.every(({ user }) => user === 'alice' || user === 'bob'));
+    const lines = () => proxy.log().filter(({ msg, resource }) => msg === 'request' && resource === 'pods');
+    await eventually('the lines', () => lines().length === 4);
+    assert.deepEqual(
+      lines()
+        .map(({ user }) => user)
+        .sort(),
+      ['alice', 'alice', 'bob', 'bob'],
+    );
     assert.doesNotMatch(proxy.stderr(), /alice-token|bob-token/);
     const success = 'kube_api_proxy_authentication_attempts_total{method="token_file",result="success"}';
     const { text } = await send(proxy.port, '/-/metrics', {

@@ -159,7 +159,7 @@ apiServerTest('the gateway reads the file of the API server with the same verdic
         const before = [await reloads('failure'), refusals()];
         await write([...all, entryOf('https://wrong.example', { entry, issuer })]);
         await eventually('both have read it', async () => {
-          return (await reloads('failure')) > (before[0] ?? 0) && refusals() > (before[1] ?? 0);
+          return refusals() > (before[1] ?? 0) && (await reloads('failure')) > (before[0] ?? 0);
         });
       });
     }
@@ -179,7 +179,7 @@ apiServerTest('the gateway reads the file of the API server with the same verdic
       const before = await reloads('success');
       await write(entries);
       await eventually('both have read it', async () => {
-        return (await reloads('success')) > before && gateway.stderr().split('reloaded').length > batch + 1;
+        return gateway.stderr().split('reloaded').length > batch + 1 && (await reloads('success')) > before;
       });
       for (const [index, { url, signer }] of issuers.entries()) {
         const what = expressions[index] as string;

@@ -291,8 +291,8 @@ test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else',
       ...{ port: proxy.port, host: '127.0.0.1', ca: files.authority.certificate },
       ALPNProtocols: ['h2', 'http/1.1'],
     });
-    t.after(() => socket.destroy());
     await once(socket, 'secureConnect');
+    socket.destroy();
     assert.equal(socket.alpnProtocol, 'http/1.1', 'HTTP/2 would drop fields here');
     await eventually('the warning', () => /HTTP\/2 is off/.test(proxy.stderr()));
     return;

@@ -208,7 +208,8 @@ describe('a hostile discovery document', () => {
   it('cannot send a code to an origin that the proxy does not know', async () => {
     await alter({ token_endpoint: 'https://evil.example/token' });
     await begin();
-    await refused(/does not answer this page/);
+    // The proxy may have learned the origin after the page was loaded.
+    await refused(/does not answer this page.*Reload the page/);
     assert.match(problems.join(), /evil\.example/);
   });
 });

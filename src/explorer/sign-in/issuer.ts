@@ -195,7 +195,7 @@ function optionsFor(entry: IssuerEntry) {
         throw new ApiError(
           0,
           `${nameOf(entry)} does not answer this page. It may not allow requests of pages at ` +
-            `${location.origin} (CORS), or not be reachable. Use a token instead.`,
+            `${location.origin} (CORS), or not be reachable. Reload the page, or use a token.`,
         );
       }
       if (response.status < 500 && response.status !== 429) return response;

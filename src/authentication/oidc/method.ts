@@ -65,7 +65,8 @@ export const openIdConnect = {
       const entries = await validate(configurationOf(options), (_path, reason) =>
         problems.push(`--oidc-issuer-url and the other --oidc-* flags: ${reason}`),
       );
-      if (problems.length > 0) return { problems };
+      // What `oidcProblems` finds is reported already, in the words of the flags.
+      if (problems.length > 0) return { problems: oidcProblems(options).length > 0 ? [] : problems };
       issuers.replace(entries);
     }
     const cache = new TokenCache({

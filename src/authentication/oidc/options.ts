@@ -67,7 +67,8 @@ export const allowedAlgorithms: readonly string[] = ['RS', 'ES', 'PS'].flatMap(f
 
 /** The problems of the options, one line each; none if no issuer is set. */
 export function oidcProblems(options: OidcOptions): string[] {
-  const { authenticationConfig, oidcIssuerUrl, oidcClientId, oidcRequiredClaim, oidcSigningAlgs } = options;
+  const { authenticationConfig, oidcIssuerUrl, oidcClientId, oidcUsernameClaim } = options;
+  const { oidcRequiredClaim, oidcSigningAlgs } = options;
   const problems: string[] = [];
   if (authenticationConfig !== '' && oidcFlags(options).length > 0) {
     return [`--authentication-config cannot be used with ${oidcFlags(options).join(', ')}`];
@@ -78,6 +79,7 @@ export function oidcProblems(options: OidcOptions): string[] {
   }
   const unusable = oidcIssuerUrl === '' ? undefined : issuerProblem(oidcIssuerUrl, '--oidc-issuer-url');
   if (unusable !== undefined) problems.push(unusable);
+  if (oidcUsernameClaim === '') problems.push('--oidc-username-claim is empty');
   for (const [index, claim] of oidcRequiredClaim.entries()) {
     if (claim.indexOf('=') < 1) {
       problems.push(

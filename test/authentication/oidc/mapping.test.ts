@@ -184,6 +184,7 @@ describe('the options for an issuer', () => {
       [{ oidcIssuerUrl: 'https://a:b@issuer.example' }, /has an @ in it/],
       [{ oidcIssuerUrl: 'https://issuer.example?x' }, /has a query/],
       [{ oidcIssuerUrl: 'https://issuer.example#' }, /has a query or a fragment/],
+      [{ oidcUsernameClaim: '' }, /^--oidc-username-claim is empty$/],
       [{ oidcSigningAlgs: ['RS256', 'HS256'] }, /--oidc-signing-algs: "HS256" is not one of RS256/],
       [{ oidcSigningAlgs: ['none'] }, /"none" is not one of/],
       [{ oidcSigningAlgs: [] }, /is empty/],

@@ -31,13 +31,21 @@ export async function followConfigurationFile(
     options.onEntries(read.entries);
     return [];
   };
-  const problems = await use();
-  if (problems.length > 0) return { problems };
-  return watchFiles({
+  // The watch begins first, so that a change during the first reading is not missed.
+  let first: Promise<readonly string[]> | undefined;
+  const watch = await watchFiles({
     files: () => [options.file],
     interval: options.interval,
-    onChange: async () => options.onReload(await use()),
+    async onChange() {
+      await first;
+      options.onReload(await use());
+    },
   });
+  first = use();
+  const problems = await first;
+  if (problems.length === 0) return watch;
+  watch.close();
+  return { problems };
 }
 
 async function readConfiguration(

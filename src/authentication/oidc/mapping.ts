@@ -41,7 +41,9 @@ export function userOfClaims(claims: JsonObject, mapping: ClaimMapping): UserInf
     extra: extraOf(claims, mapping),
   };
   for (const [name, value] of mapping.requiredClaims) {
-    if (own(claims, name) !== value) {
+    const found = own(claims, name);
+    // Go reads null as an empty string.
+    if ((found === null ? '' : found) !== value) {
       throw new AuthenticationError(`the claim ${JSON.stringify(name)} does not have the required value`);
     }
   }

@@ -75,7 +75,10 @@ async function checkIssuer(
   }
   if (certificateAuthority !== '') {
     const loaded = await loadCertificateAuthority({ data: Buffer.from(certificateAuthority), origin: 'it' });
+    const all = countCertificates(certificateAuthority);
     if ('problems' in loaded) report([...path, 'certificateAuthority'], 'has no certificate');
+    else if (countCertificates(String(loaded.certificateAuthority)) < all)
+      report([...path, 'certificateAuthority'], 'has a certificate that cannot be read');
   }
   if (audiences.length === 0) report([...path, 'audiences'], 'is missing');
   for (const [index, audience] of audiences.entries()) {
@@ -85,12 +88,16 @@ async function checkIssuer(
   if (audienceMatchPolicy !== 'MatchAny' && (audienceMatchPolicy !== '' || audiences.length > 1)) {
     report([...path, 'audienceMatchPolicy'], 'is not MatchAny');
   }
-  if ('egressSelectorType' in issuer) {
+  if ('egressSelectorType' in issuer && issuer.egressSelectorType !== '') {
     report(
       [...path, 'egressSelectorType'],
       'is not supported, as in an API server with its default feature gates',
     );
   }
+}
+
+function countCertificates(pem: string): number {
+  return pem.split('-----BEGIN CERTIFICATE-----').length - 1;
 }
 
 function withoutSlashes(url: string): string {

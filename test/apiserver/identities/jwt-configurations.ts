@@ -68,8 +68,8 @@ export const configurations: readonly JwtConfiguration[] = [
     ],
   },
   {
-    what: 'one audience with a policy',
-    issuer: { audienceMatchPolicy: 'MatchAny' },
+    what: 'one audience with a policy, and an empty egress selector',
+    issuer: { audienceMatchPolicy: 'MatchAny', egressSelectorType: '' },
     tokens: [
       ['for it', {}, 'alice'],
       ['for another', { aud: 'other' }, undefined],
@@ -226,6 +226,8 @@ export const configurations: readonly JwtConfiguration[] = [
     tokens: [
       ['with both', { hd: 'example.com', x: '' }, 'alice'],
       ['with another value', { hd: 'example.org', x: '' }, undefined],
+      ['with null as the empty one', { hd: 'example.com', x: null }, 'alice'],
+      ['with null as the other one', { hd: null, x: '' }, undefined],
       ['with a list', { hd: ['example.com'], x: '' }, undefined],
       ['without the empty one', { hd: 'example.com' }, undefined],
     ],

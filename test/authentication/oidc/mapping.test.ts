@@ -86,7 +86,10 @@ describe('the claims of an id-token', () => {
   it('give no user unless every required claim has exactly the required value', () => {
     const strict = { ...mapping, requiredClaims: new Map([['hd', 'example.com']]) };
     assert.equal(userOfClaims({ sub: 'alice', hd: 'example.com' }, strict).username, 'alice');
-    for (const hd of [undefined, '', 'Example.com', ['example.com'], true]) {
+    const empty = { ...mapping, requiredClaims: new Map([['hd', '']]) };
+    for (const hd of ['', null]) assert.equal(userOfClaims({ sub: 'alice', hd }, empty).username, 'alice');
+    assert.throws(() => userOfClaims({ sub: 'alice' }, empty), AuthenticationError);
+    for (const hd of [undefined, null, '', 'Example.com', ['example.com'], true]) {
       assert.throws(() => userOfClaims({ sub: 'alice', hd }, strict), AuthenticationError);
     }
   });

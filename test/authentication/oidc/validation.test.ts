@@ -247,6 +247,17 @@ jwt:
     });
   }
 
+  it('may have other things among its authorities, but no certificate that cannot be read', async () => {
+    const { certificate } = await createCertificateAuthority();
+    const block = (type: string) => `-----BEGIN ${type}-----\nAAAA\n-----END ${type}-----\n`;
+    const readWith = (more: string) => read(issued({ certificateAuthority: `text\n${certificate}${more}` }));
+    assert.deepEqual((await readWith(`${block('X')}text`)).problems, []);
+    assert.match(
+      (await readWith(block('CERTIFICATE'))).problems.join(),
+      /certificateAuthority has a certificate that cannot be read$/,
+    );
+  });
+
   it('may name users by an email if something looks at whether it is verified', async () => {
     const email = { username: { expression: 'claims.email' } };
     for (const change of [

@@ -241,6 +241,9 @@ describe('callers with ID tokens of several issuers', { concurrency: 2 }, () => 
       assert.equal((await ask(leg, ofB)).user, 'b:alice');
     }
     assert.equal(b.issuer.discoveries, discoveries, 'an entry that has not changed keeps its keys');
+    const { text } = await send(proxy.port, '/-/metrics', { headers: { authorization: `Bearer ${ofB}` } });
+    for (const result of ['success', 'failure'])
+      assert.match(text, new RegExp(`authentication_config_reloads_total\\{result="${result}"\\} [1-9]`));
     await write();
     await eventually('the warning', async () =>
       /warn: .* has no jwt entries/.test((await health(proxy, 'readyz')).text),

@@ -6,6 +6,7 @@ import { kubectlTest } from '../support/clients/kubectl.js';
 import { eventually } from '../support/eventually.js';
 import type { Policy } from '../support/fake-api-server/authorization.js';
 import { proxyToken } from '../support/identities/two-users.js';
+import { adminPort } from '../support/proxy/admin-listener.js';
 import { startGateway } from '../support/proxy/gateway.js';
 import { type Manifest, only, optionsOf, proxyOf, type Rule, render } from './manifests.js';
 
@@ -147,10 +148,8 @@ kubectlTest(
     const as = (token: string, path: string) =>
       send(proxy.port, path, { tls, headers: { authorization: `Bearer ${token}` } });
 
-    const listener = () => proxy.log().find(({ msg }) => msg === 'admin listener')?.['address'] as string;
-    await eventually('the admin listener', () => listener() !== undefined);
-    const adminPort = Number(/\d+$/.exec(listener())?.[0]);
-    await eventually('readyz', async () => (await send(adminPort, '/readyz')).status === 200);
+    const admin = await adminPort(proxy);
+    await eventually('readyz', async () => (await send(admin, '/readyz')).status === 200);
 
     assert.equal((await send(proxy.port, pods, { tls })).status, 401);
     assert.equal((await as('unknown', pods)).status, 401);

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { eventuallyPasses } from '../support/eventually.js';
 import { projectFile } from '../support/project.js';
+import { adminAddress } from '../support/proxy/admin-listener.js';
 import { startStack } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -115,11 +116,7 @@ test("Prometheus reads the proxy's metrics, the API server's metrics through the
   const { proxy } = await startStack(t, { flags: ['--admin-port=0', '--admin-address=127.0.0.1'] });
   let child: ChildProcess | undefined;
   try {
-    const listening = await until(
-      async () => proxy.log().find(({ msg }) => msg === 'admin listener'),
-      line => line !== undefined,
-    );
-    const admin = String(listening?.['address']);
+    const admin = await adminAddress(proxy);
     const file = await writeConfiguration(folder, { 'kube-api-proxy': admin, apiserver: proxy.address });
     const prometheus = startPrometheus(file, folder);
     child = prometheus.child;

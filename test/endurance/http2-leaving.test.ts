@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { send } from '../support/clients/http-client.js';
 import { eventually } from '../support/eventually.js';
+import { adminPort } from '../support/proxy/admin-listener.js';
 import { openDescriptors, settled } from '../support/proxy/process-state.js';
 import { createRandom, type Random } from '../support/random.js';
 import {
@@ -52,12 +53,7 @@ const { upstream, proxy, ca } = await startStrictStack(
   },
   { tls: true, flags: ['--log-requests=none', '--admin-port=0', ...limits] },
 );
-let admin = 0;
-await eventually('the admin listener', () => {
-  const line = proxy.log().find(({ msg }) => msg === 'admin listener');
-  admin = Number(/:(\d+)$/.exec(String(line?.['address']))?.[1]);
-  return admin > 0;
-});
+const admin = await adminPort(proxy);
 
 /** A connection with windows that never close. */
 async function connect(): Promise<tls.TLSSocket> {

@@ -10,6 +10,7 @@ import type { FakeApiServer } from '../../support/fake-api-server/fake-api-serve
 import { createIdToken } from '../../support/identities/oidc-issuer.js';
 import { proxyToken } from '../../support/identities/two-users.js';
 import { ManualClock } from '../../support/manual-clock.js';
+import { adminAddress } from '../../support/proxy/admin-listener.js';
 import { type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { bothLegs, health, passed, probe } from '../credential-probe.js';
@@ -113,8 +114,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
       args: ['--admin-port=0', '--admin-address=127.0.0.1'],
     });
     // The admin listener's metrics need no caller.
-    await eventually('the admin listener', () => proxy.log().some(({ msg }) => msg === 'admin listener'));
-    const { address } = proxy.log().find(({ msg }) => msg === 'admin listener') ?? {};
+    const address = await adminAddress(proxy);
     const metric = async (line: string) => {
       const text = await (await fetch(`http://${address}/metrics`)).text();
       return text.split('\n').includes(line);

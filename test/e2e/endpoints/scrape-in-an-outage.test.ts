@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import net, { type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
-import { eventually } from '../../support/eventually.js';
 import { listen } from '../../support/ports.js';
+import { adminPort } from '../../support/proxy/admin-listener.js';
 import { startProxy } from '../../support/proxy/proxy.js';
 
 let silent: net.Server;
@@ -22,9 +22,7 @@ describe('a scrape', { concurrency: true }, () => {
       '--admin-address=127.0.0.1',
     ]);
     t.after(() => proxy.stop('SIGKILL'));
-    const isAdmin = ({ msg }: Record<string, unknown>) => msg === 'admin listener';
-    await eventually('the line of the admin listener', () => proxy.log().some(isAdmin));
-    const admin = Number(/\d+$/.exec(String(proxy.log().find(isAdmin)?.['address']))?.[0]);
+    const admin = await adminPort(proxy);
     const scrape = async (at: number, path: string): Promise<string> => {
       const started = performance.now();
       const { status, text } = await send(at, path);

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { eventually } from '../../support/eventually.js';
 import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
+import { adminAddress } from '../../support/proxy/admin-listener.js';
 import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { bothLegs, probe } from '../credential-probe.js';
@@ -56,8 +57,7 @@ test('a second API server’s review of a token does not count for the first one
     const count = () => proxy.log().filter(({ msg }) => msg === 'configuration reloaded').length;
     await eventually('the kubeconfig to be read', () => count() === reloads);
   };
-  await eventually('the admin listener', () => proxy.log().some(({ msg }) => msg === 'admin listener'));
-  const { address } = proxy.log().find(({ msg }) => msg === 'admin listener') ?? {};
+  const address = await adminAddress(proxy);
   const sum = async (pattern: RegExp) => {
     const text = await (await fetch(`http://${address}/metrics`)).text();
     return [...text.matchAll(pattern)].reduce((total, [, value]) => total + Number(value), 0);

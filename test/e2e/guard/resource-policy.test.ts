@@ -5,6 +5,7 @@ import { type HttpAnswer, send as sendPlain } from '../../support/clients/http-c
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { projectFile } from '../../support/project.js';
+import { adminPort } from '../../support/proxy/admin-listener.js';
 import { startProxy } from '../../support/proxy/proxy.js';
 import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
 import { type AttackRequest, type Leg, legs, send } from '../leg.js';
@@ -127,8 +128,7 @@ describe('every answer has one Cross-Origin-Resource-Policy', () => {
   });
 
   test('on the admin listener too', async () => {
-    const line = plain.log().find(({ msg }) => msg === 'admin listener');
-    const port = Number(/:(\d+)$/.exec(String(line?.['address']))?.[1]);
+    const port = await adminPort(plain);
     for (const path of ['/metrics', '/livez', '/none']) {
       const { headers } = await sendPlain(port, path);
       assert.equal(headers['cross-origin-resource-policy'], 'same-origin', path);

@@ -7,6 +7,7 @@ import { open, send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { until } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
+import { adminPort } from '../../support/proxy/admin-listener.js';
 import { startGateway } from '../../support/proxy/gateway.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { clientRequests, toBytes } from '../leg.js';
@@ -125,10 +126,7 @@ test('a made-up user does not count: a request that is rejected for lack of a cr
     const { status } = await send(port, pods, { headers: { authorization: `Bearer made-up-${user}` } });
     assert.equal(status, 401);
   }
-  const admin = () => proxy.log().find(({ msg }) => msg === 'admin listener');
-  await until(() => admin() !== undefined);
-  const line = admin();
-  const { text } = await send(Number(/:(\d+)$/.exec(String(line?.['address']))?.[1]), '/metrics');
+  const { text } = await send(await adminPort(proxy), '/metrics');
   assert.match(text, /^kube_api_proxy_users 0$/m);
   assert.match(text, /^kube_api_proxy_rejected_requests_total\{reason="user_inflight"\} 0$/m);
   assert.match(text, /^kube_api_proxy_rejected_requests_total\{reason="unauthenticated"\} 50$/m);

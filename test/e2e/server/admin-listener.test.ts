@@ -6,19 +6,14 @@ import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { listen } from '../../support/ports.js';
-import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
+import { adminPort } from '../../support/proxy/admin-listener.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import { runProgram, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
 
 const adminFlags = ['--admin-port=0', '--admin-address=127.0.0.1'];
 const { server, proxy, kubeconfig } = await startStack({ after }, { flags: adminFlags });
-const admin = await adminPortOf(proxy);
-
-async function adminPortOf(program: RunningProgram): Promise<number> {
-  const line = () => program.log().find(({ msg }) => msg === 'admin listener');
-  await eventually('the admin listener', () => line() !== undefined);
-  return Number(/:(\d+)$/.exec(String(line()?.['address']))?.[1]);
-}
+const admin = await adminPort(proxy);
 
 test('the admin listener serves the metrics and the health of the proxy under any host name', async () => {
   const headers = { host: '10.1.2.3:8002' };
@@ -63,7 +58,7 @@ test('a failing excluded check does not make the proxy unready', async t => {
   t.after(() => away.kill());
   const config = await writeAdminKubeconfig(away);
   const own = await startInProcess(t, [`--kubeconfig=${config.path}`, ...adminFlags]);
-  const port = await adminPortOf(own);
+  const port = await adminPort(own);
   await away.kill();
   await eventually('the failed check', async () => (await send(port, '/readyz')).status === 500);
   assert.match((await send(port, '/readyz?verbose')).text, /^\[-\]upstream failed/m);
@@ -76,7 +71,7 @@ test('a failing excluded check does not make the proxy unready', async t => {
 test('a signal makes the proxy unready first, and it serves until the delay is over', async t => {
   const flags = ['--shutdown-delay=4s', '--shutdown-grace=2s', ...adminFlags];
   const own = await startStack(t, { server, flags });
-  const port = await adminPortOf(own.proxy);
+  const port = await adminPort(own.proxy);
   const began = performance.now();
   own.proxy.process.kill('SIGTERM');
   await eventually('unreadiness', async () => (await send(port, '/readyz')).status === 500);

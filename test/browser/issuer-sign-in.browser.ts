@@ -142,6 +142,26 @@ describe('a page whose proxy offers an issuer', () => {
     await page.getByText('Paths that are not resources').waitFor();
   });
 
+  it('forgets everything too if the issuer names no address for signing out', async t => {
+    const { page, go, requested } = await open(t);
+    await page.route(`${issuer.url}/.well-known/openid-configuration`, async route => {
+      const response = await route.fetch();
+      const document = (await response.json()) as object;
+      const none = { end_session_endpoint: undefined, revocation_endpoint: undefined };
+      await route.fulfill({ response, json: { ...document, ...none } });
+    });
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    await signOut(page);
+    await button(page).waitFor();
+    assert.equal(page.url(), `${ui}#${pods}`);
+    assert.doesNotMatch(await traces(page), /web-0|signed-in/);
+    await page.reload();
+    await button(page).waitFor();
+    assert.doesNotMatch(requested.join(), /prompt=none/);
+  });
+
   it('is signed in in each window by itself, until one signs out at the issuer', async t => {
     const { page, go } = await short.open(t);
     await go(pods);

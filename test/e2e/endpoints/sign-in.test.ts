@@ -82,6 +82,14 @@ describe('/-/sign-in', () => {
     assert.deepEqual(issuers[0]?.['scopes'], ['openid', 'email', 'custom']);
   });
 
+  it('asks for the email where that is the name, even if the issuer lists no scopes', async t => {
+    const { offer, ready } = await start(t, {
+      flags: ['--explorer-sign-in', '--oidc-username-claim=email'],
+    });
+    await ready();
+    assert.deepEqual((await offer()).issuers[0]?.['scopes'], ['openid', 'email']);
+  });
+
   it('names no issuer without --explorer-sign-in, and is away with the page', async t => {
     const { offer, sources, ready } = await start(t, { flags: [] });
     await ready();

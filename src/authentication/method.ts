@@ -26,7 +26,7 @@ export interface AuthenticationMethod<Options> extends OptionOwner {
   readonly hint: string;
   /** Whether callers send a secret that can be used by anyone who reads it. */
   readonly sendsSecret: boolean;
-  problems?(options: Options): readonly string[];
+  problems?(options: Options, given: ReadonlySet<string>): readonly string[];
   isOn(options: Options): boolean;
   /** Reads files, but opens no connection. Collects all problems, one line each. */
   create(

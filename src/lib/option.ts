@@ -36,8 +36,12 @@ export type OptionValues<D> = {
 /** A part that has its own options: a group, a guard, an authentication method. */
 export interface OptionOwner {
   readonly options: OptionDefinitions;
-  /** The problems of options that are valid separately but not together, one line each. It may read the options of other owners. */
-  problems?(options: never): readonly string[];
+  /**
+   * The problems of options that are valid separately but not together, one line each. It may read the options of other owners.
+   *
+   * @param given The keys of the options that are set, be it to their defaults.
+   */
+  problems?(options: never, given: ReadonlySet<string>): readonly string[];
 }
 
 type Ungrouped = Omit<OptionDefinition<unknown>, 'group'>;
@@ -69,12 +73,15 @@ export function mergeOptions<const Owners extends readonly OptionOwner[]>(
   return Object.assign({}, ...owners.map(({ options }) => options)) as MergedOptions<Owners>;
 }
 
-type ReadByProblems<Owner> = Owner extends { problems(options: infer Options): unknown } ? Options : never;
+type ReadByProblems<Owner> = Owner extends { problems(options: infer Options, given: never): unknown }
+  ? Options
+  : never;
 
 /** The problems that the members of a list find, in the order of the list. */
 export function problemsOf<const Owners extends readonly OptionOwner[]>(
   owners: Owners,
   options: IntersectionOf<ReadByProblems<Owners[number]>>,
+  given: ReadonlySet<string>,
 ): readonly string[] {
-  return owners.flatMap(owner => owner.problems?.(options as never) ?? []);
+  return owners.flatMap(owner => owner.problems?.(options as never, given) ?? []);
 }

@@ -55,7 +55,8 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
   }
   const options = Object.fromEntries(values) as Options;
   if (options.help || options.version) return { options, problems: [], ignored };
-  return { options, problems: [...problems, ...problemsOf(optionOwners, options)], ignored };
+  const given = new Set(sources.flatMap(source => [...source.settings.keys()]));
+  return { options, problems: [...problems, ...problemsOf(optionOwners, options, given)], ignored };
 }
 
 function readConfigFile(config: Setting | undefined, readFile: (file: string) => string): Source {

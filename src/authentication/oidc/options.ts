@@ -65,13 +65,14 @@ export const allowedAlgorithms: readonly string[] = ['RS', 'ES', 'PS'].flatMap(f
   ['256', '384', '512'].map(bits => family + bits),
 );
 
-/** The problems of the options, one line each; none if no issuer is set. */
-export function oidcProblems(options: OidcOptions): string[] {
+/** The problems of the options, one line each; none if no issuer is set. The keys in `given` are set, be it to their defaults. */
+export function oidcProblems(options: OidcOptions, given: ReadonlySet<string> = new Set()): string[] {
   const { authenticationConfig, oidcIssuerUrl, oidcClientId, oidcUsernameClaim } = options;
   const { oidcRequiredClaim, oidcSigningAlgs } = options;
   const problems: string[] = [];
-  if (authenticationConfig !== '' && oidcFlags(options).length > 0) {
-    return [`--authentication-config cannot be used with ${oidcFlags(options).join(', ')}`];
+  const flags = oidcFlags(options, given);
+  if (authenticationConfig !== '' && flags.length > 0) {
+    return [`--authentication-config cannot be used with ${flags.join(', ')}`];
   }
   if (oidcIssuerUrl === '' && oidcClientId === '') return problems;
   if (oidcIssuerUrl === '' || oidcClientId === '') {
@@ -98,10 +99,11 @@ export function oidcProblems(options: OidcOptions): string[] {
   return problems;
 }
 
-/** The --oidc-* flags that are not at their defaults. */
-function oidcFlags(values: OidcOptions): string[] {
+/** The --oidc-* flags that are set, but for those that are empty and have no default. */
+function oidcFlags(values: OidcOptions, given: ReadonlySet<string>): string[] {
   return Object.entries(options).flatMap(([key, { default: preset }]) => {
-    if (!key.startsWith('oidc') || String(values[key as keyof OidcOptions]) === preset) return [];
+    const isEmpty = String(values[key as keyof OidcOptions]) === '' && preset === '';
+    if (!key.startsWith('oidc') || !given.has(key) || isEmpty) return [];
     return [`--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`];
   });
 }

@@ -307,7 +307,7 @@ test('a file that cannot be used is reported at the start, with each of its prob
       '--server=https://127.0.0.1:1',
       `--authentication-config=${file}`,
       '--oidc-client-id=x',
-      '--oidc-signing-algs=ES256',
+      '--oidc-signing-algs=RS256',
     ],
   ]);
   assert.equal(both.code, 1);

@@ -51,7 +51,6 @@ export function* parseYaml(
   const tokens = yield* readTokens(text, lineCounter);
   if (typeof tokens === 'number') return { problems: [`${lineOf(tokens)}: more than ${mostLevels} levels`] };
   const document = yield* composeDocument(tokens);
-  if (document === undefined) return yield* parseYaml(file, 'null');
   const [error] = document.errors.toSorted((one, other) => one.pos[0] - other.pos[0]);
   if (error !== undefined) return { problems: [`${lineOf(error.pos[0])}: ${withoutText(error.message)}`] };
   try {
@@ -90,6 +89,8 @@ function* readTokens(text: string, lineCounter: LineCounter): Steps<readonly CST
   let count = 0;
   for (const lexeme of new Lexer().lex(text)) {
     tokens.push(...parser.next(lexeme));
+    // The first error counts. A file of brackets has hundreds of thousands, which would take seconds.
+    if (tokens.at(-1)?.type === 'error') break;
     // The stack has the document, the open collections, and sometimes a scalar that is being read.
     const { stack } = parser;
     if (stack.length > mostLevels + 1 && stack.filter(isCollectionToken).length > mostLevels)
@@ -117,15 +118,15 @@ interface Divided {
   readonly parts: readonly Collection[];
 }
 
-/** Composes the document of these tokens; undefined if there is none. Long collections are composed in parts, and then put together. */
-function* composeDocument(tokens: readonly CST.Token[]): Steps<Document.Parsed | undefined> {
+/** Composes the document of these tokens, even if it is empty. Long collections are composed in parts, and then put together. */
+function* composeDocument(tokens: readonly CST.Token[]): Steps<Document.Parsed> {
   const divisions = new Map<unknown, Divided>();
   // A directive counts for the tokens behind it alone.
   const canDivide = !tokens.some(({ type }) => type === 'directive');
   if (canDivide) for (const token of tokens) if (token.type === 'document') divide(token.value, divisions);
-  const [document] = new Composer(options).compose(tokens);
+  const document = new Composer(options).compose(tokens, true, 0).next().value as Document.Parsed;
   yield;
-  if (document === undefined || divisions.size === 0) return document;
+  if (divisions.size === 0) return document;
   const divided: { readonly node: YAMLMap | YAMLSeq; readonly parts: readonly Collection[] }[] = [];
   visit(document, {
     Collection(_key, node) {
@@ -139,8 +140,8 @@ function* composeDocument(tokens: readonly CST.Token[]): Steps<Document.Parsed |
     const items: unknown[] = [];
     for (const value of parts) {
       const part = yield* composeDocument([{ type: 'document', offset: value.offset, start: [], value }]);
-      if (isCollection(part?.contents)) items.push(...part.contents.items);
-      document.errors.push(...(part?.errors ?? []));
+      if (isCollection(part.contents)) items.push(...part.contents.items);
+      document.errors.push(...part.errors);
     }
     node.items = items.concat(node.items) as never[];
   }

@@ -156,6 +156,10 @@ describe('a page of another site', () => {
     }
     // A link without a credential is no caller.
     assertStatus(await send(authenticated.port, request(pod, ['GET', link])), 401, 'link');
+    for (const leg of ['websocket', 'spdy'] as const) {
+      const answer = await send(authenticated.port, request(pod, ['GET', link], leg));
+      assert.match(assertStatus(answer, 403, 'an upgrade is no link'), /another site/);
+    }
   });
 
   test('may not link to what may be a proxy subresource', async () => {

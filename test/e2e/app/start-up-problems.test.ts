@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { before, type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
 import { type CertificatePair, createCertificateAuthority } from '../../support/certificates/certificates.js';
@@ -209,9 +210,7 @@ test('a Unix socket that another program listens on is reported with its path, a
   const file = await writeConfig({});
   const line = await listeningProblem(t, ['--kubeconfig', file, '-u', path]);
   assertNames(line, '--unix-socket', path, 'in use');
-  const client = net.connect(path);
-  const [data] = (await once(client, 'data')) as [Buffer];
-  assert.equal(data.toString(), 'theirs');
+  assert.equal(await text(net.connect(path)), 'theirs');
 });
 
 test('a Unix socket in a folder that is missing or closed is reported with its path', async t => {

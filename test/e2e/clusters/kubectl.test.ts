@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { type KubectlOptions, kubectl, kubectlTest, startKubectl } from '../../support/clients/kubectl.js';
+import {
+  type KubectlOptions,
+  kubectl,
+  kubectlTest,
+  seen,
+  startKubectl,
+} from '../../support/clients/kubectl.js';
+import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import {
   arn,
@@ -140,10 +145,9 @@ for (const [protocol, websockets] of [
     await attach.seen(/typed in/);
     const forward = start('b', ['port-forward', 'web-0', ':80'], over);
     const [, port] = await forward.seen(/Forwarding from 127\.0\.0\.1:(\d+) -> 80/);
-    const client = net.connect(Number(port), '127.0.0.1');
+    const client = await connectRaw(Number(port));
     client.write('ping');
-    const [data] = (await once(client, 'data')) as [Buffer];
-    assert.equal(data.toString(), 'ping');
+    await client.until(/^ping$/);
     client.destroy();
     assert.deepEqual(
       one.requests.filter(({ rawUrl }) => /attach|portforward/.test(rawUrl)),
@@ -166,8 +170,7 @@ kubectlTest('kubectl proxy of a context whose server is a mount works too', asyn
   const args = ['-s', server, 'proxy', '--port=0', '--append-server-path'];
   const child = spawn('kubectl', args, { env: { PATH: process.env['PATH'] ?? '', ...env } });
   running.push(child);
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  const [, address] = /Starting to serve on (\S+)/.exec(line.toString()) ?? [];
+  const [, address] = await seen(child, /Starting to serve on (\S+)\n/);
   const response = await fetch(`http://${address}/api/v1/namespaces/default/configmaps/which`);
   assert.match(await response.text(), /"cluster":"two"/);
 });

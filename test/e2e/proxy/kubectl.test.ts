@@ -17,6 +17,7 @@ import {
   startKubectl,
   terminalTest,
 } from '../../support/clients/kubectl.js';
+import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually, within } from '../../support/eventually.js';
 import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess as Program, startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
@@ -325,10 +326,9 @@ kubectlTest('kubectl prints why exec, attach and cp are rejected by default', as
 kubectlTest('port-forward is accepted by default', async () => {
   const forward = start(['-s', filtered.url, 'port-forward', 'web-0', ':80']);
   const [, port] = await seen(forward, /Forwarding from 127\.0\.0\.1:(\d+) -> 80/);
-  const client = net.connect(Number(port), '127.0.0.1');
+  const client = await connectRaw(Number(port));
   client.write('ping');
-  const [data] = (await once(client, 'data')) as [Buffer];
-  assert.equal(data.toString(), 'ping');
+  await client.until(/^ping$/);
   client.destroy();
 });
 

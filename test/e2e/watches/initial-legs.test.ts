@@ -127,7 +127,8 @@ describe('clients that ask for all objects at the same time', () => {
     await crowd.ask();
     release();
     const [first, second] = (await crowd.clients) as [WatchClient, WatchClient];
-    for (const watch of [first, second]) await watch.untilNamed('"c"');
+    await first.untilNamed('"c"');
+    await untilListed(second);
     assert.deepEqual(shownChanges(first), [...objects, 'ADDED c']);
     assert.deepEqual(shownChanges(second), ['ADDED a', 'ADDED b', 'ADDED c', 'END']);
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
@@ -112,9 +113,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
         server: { hostname: '127.0.0.1', port },
       }).opened;
       socket.end('hello');
-      const [chunk] = (await once(socket, 'data')) as [Buffer];
-      assert.equal(chunk.toString(), 'hello');
-      await once(socket, 'end');
+      assert.equal(await text(socket), 'hello');
       await untilUnused(proxy);
       assert.equal(proxy.requests[0]?.target, `127.0.0.1:${port}`);
       assert.equal(proxy.requests[0]?.credentials, undefined);

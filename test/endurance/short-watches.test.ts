@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import net from 'node:net';
 import { after, test } from 'node:test';
+import { closed } from '../support/closed.js';
 import { ownMetrics } from '../support/proxy/own-metric.js';
 import { openDescriptors, residentBytes, settled } from '../support/proxy/process-state.js';
 import { reset, startStrictStack } from '../support/upstreams/strict-upstream.js';
@@ -40,7 +40,7 @@ async function watch(how: 'leaves' | 'ends' | 'breaks'): Promise<string> {
     if (how === 'ends' && received.endsWith('\r\n0\r\n\r\n')) socket.destroy();
   });
   socket.write(`GET /api/v1/pods?watch=1&${how} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-  await once(socket, 'close');
+  await closed(socket);
   return received;
 }
 

@@ -5,6 +5,7 @@ import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
+import { closed } from '../support/closed.js';
 import { startStack } from '../support/proxy/stack.js';
 import {
   connectFrames,
@@ -130,8 +131,8 @@ describe('a client', { concurrency: true, timeout: 60_000 }, () => {
     const began = Date.now();
     const took = await Promise.all(
       [silent, http1, idle.socket, half.socket, drip.socket].map(async socket => {
-        socket.on('error', () => {}).resume();
-        if (!socket.closed) await once(socket, 'close');
+        socket.resume();
+        await closed(socket);
         return Date.now() - began;
       }),
     );

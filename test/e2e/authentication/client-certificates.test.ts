@@ -11,6 +11,7 @@ import { type CertificatePair, createCertificateAuthority } from '../../support/
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { closed } from '../../support/closed.js';
 import { eventually, within } from '../../support/eventually.js';
 import { startUpProblems } from '../../support/proxy/in-process.js';
 import { runProgram } from '../../support/proxy/proxy.js';
@@ -58,7 +59,7 @@ async function exchange(
     if (received.startsWith('HTTP/1.1 101')) socket.destroy();
   });
   socket.write(head);
-  if (!socket.closed) await once(socket, 'close');
+  await closed(socket);
   return received;
 }
 
@@ -139,7 +140,7 @@ describe('files that change', { concurrency: true }, () => {
         await once(socket, 'secureConnect');
         const reused = socket.isSessionReused();
         socket.write(plain);
-        if (!socket.closed) await once(socket, 'close');
+        await closed(socket);
         return { reused, ticket, code: received.slice(9, 12) };
       };
       const { ticket, code } = await connect();

@@ -12,6 +12,7 @@ import type { TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
 import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
+import { closed } from '../../support/closed.js';
 import { eventually, within } from '../../support/eventually.js';
 import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
@@ -85,7 +86,7 @@ function bodyOf(answer: string): string {
 async function gone(upstream: TLSSocket): Promise<void> {
   upstream.resume();
   if (!upstream.readableEnded && !upstream.destroyed) {
-    await within('the end', Promise.race([once(upstream, 'end'), once(upstream, 'close')]));
+    await within('the end', Promise.race([once(upstream, 'end').catch(() => {}), closed(upstream)]));
   }
   await eventually('that no bytes are taken', () => {
     if (!upstream.destroyed) upstream.write('is anybody there?');
@@ -486,11 +487,10 @@ test('an API server that dies ends the connection of the client', async t => {
   const { client, upstream } = await openUpgrade(t, '/server-dies');
   upstream.write('the last bytes');
   await client.until(/the last bytes$/);
-  const closed = once(client.socket, 'close');
   upstream.destroy();
   await within('the end', client.untilClosed());
   client.socket.end();
-  await within('the close', closed);
+  await within('the close', closed(client.socket));
 });
 
 test('a client that resets its connection before the answer ends its upstream connection', async t => {

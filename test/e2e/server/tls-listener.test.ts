@@ -8,6 +8,7 @@ import { after, test } from 'node:test';
 import tls from 'node:tls';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { closed } from '../../support/closed.js';
 import { eventually, within } from '../../support/eventually.js';
 import { startUpProblems } from '../../support/proxy/in-process.js';
 import { startStack, type TlsStack } from '../../support/proxy/stack.js';
@@ -60,7 +61,7 @@ async function exchange(proxied: TlsStack, text: string | Buffer): Promise<strin
   });
   socket.on('error', () => {});
   socket.write(text);
-  if (!socket.closed) await once(socket, 'close');
+  await closed(socket);
   return received;
 }
 

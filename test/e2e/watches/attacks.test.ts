@@ -8,6 +8,7 @@ import { describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { openWatch } from '../../support/clients/watch-client.js';
+import { closed } from '../../support/closed.js';
 import { eventually, within } from '../../support/eventually.js';
 import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
@@ -161,7 +162,7 @@ describe('a client on a Unix socket', () => {
     assert.match(String(head), /^HTTP\/1.1 200/);
     socket.resume();
     server.cut();
-    await once(socket, 'close');
+    await closed(socket);
     assert.match(await ask(path, '/-/livez'), /^HTTP\/1.1 200/);
   });
 });

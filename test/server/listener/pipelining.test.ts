@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { serveHalfClosed } from '../../../src/server/listener/half-closed.js';
 import { inTurn } from '../../../src/server/listener/pipelining.js';
 import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
+import { closed } from '../../support/closed.js';
 import { eventually, within } from '../../support/eventually.js';
 import { steady } from '../../support/steady.js';
 
@@ -101,7 +102,7 @@ for (const [what, behind] of [
       client.socket[leave]();
       const [socket] = sockets;
       assert.ok(socket !== undefined);
-      if (!socket.closed) await within('the end of the connection', once(socket, 'close'));
+      await within('the end of the connection', closed(socket));
       assert.deepEqual(targets, ['/silent']);
     });
   }

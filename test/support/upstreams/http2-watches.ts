@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import net from 'node:net';
+import { closed } from '../closed.js';
 import { fieldsOf, type ServedConnection } from './http2-frame-server.js';
 import { flags, frame, frameTypes, headerBlock } from './http2-frames.js';
 
@@ -42,6 +42,6 @@ async function watchOnce(port: number, how: 'ends' | 'leaves'): Promise<void> {
     if (received.includes(how === 'ends' ? '\r\n0\r\n\r\n' : 'BOOKMARK')) socket.destroy();
   });
   socket.write(`GET /api/v1/pods?watch=true&${how} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-  await once(socket, 'close');
+  await closed(socket);
   assert.match(received, /BOOKMARK/);
 }

@@ -53,7 +53,12 @@ async function clientHello(): Promise<Buffer> {
   const client = tls.connect({ host: '127.0.0.1', port: (server.address() as net.AddressInfo).port });
   client.on('error', () => {});
   const [socket] = (await once(server, 'connection')) as [net.Socket];
-  const [bytes] = (await once(socket, 'data')) as [Buffer];
+  let bytes = Buffer.alloc(0);
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+    bytes = Buffer.concat([bytes, chunk as Buffer]);
+    // A record names its length behind the first three bytes.
+    if (bytes.length >= 5 && bytes.length === 5 + bytes.readUInt16BE(3)) break;
+  }
   client.destroy();
   server.close();
   return bytes;

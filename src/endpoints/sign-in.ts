@@ -54,8 +54,8 @@ function forPeople(issuers: readonly SignInIssuer[]) {
 
 /**
  * The origin of a URL, if it is https or on this machine. A URL parser takes `*`, `;` and `,` as parts of a host, which would be a wildcard
- * in a policy, or the beginning of another directive. It also takes a host of any
- * length, but a browser refuses an answer whose header fields are too long.
+ * in a policy, or the beginning of another directive. It also takes a host of any length, but a browser refuses an answer whose header
+ * fields are too long.
  */
 function originOf(url: unknown): readonly string[] {
   if (typeof url !== 'string' || !URL.canParse(url)) return [];

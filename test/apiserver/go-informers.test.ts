@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import { configMap, configMapsIn } from '../support/fake-api-server/config-maps.js';
+import { wholeLines } from '../support/json-lines.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { projectFile } from '../support/project.js';
 import { untilOwnMetric } from '../support/proxy/own-metric.js';
@@ -45,8 +46,7 @@ else
         child.stdout.setEncoding('utf8').on('data', (more: string) => {
           text += more;
         });
-        // The last line may still be coming.
-        return () => text.split('\n').slice(0, -1);
+        return () => wholeLines(text);
       });
       for (const output of outputs) await eventually('two objects', () => output().length === 2);
       await untilOwnMetric(proxy.port, 'kube_api_proxy_shared_watches', 1);

@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import { send as sendOn } from '../e2e/leg.js';
 import { send } from '../support/clients/http-client.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
+import { jsonLines } from '../support/json-lines.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
@@ -108,9 +109,7 @@ async function start(t: TestContext, kubeconfig: string, ...flags: string[]) {
 
 /** What the API server's audit log says of requests whose target contains a text: their codes, in the order in which they ended. */
 async function codesOf({ location }: ApiServer, text: string): Promise<(number | undefined)[]> {
-  const lines = (await readFile(location.auditLog, 'utf8')).split('\n').slice(0, -1);
-  return lines
-    .map(line => JSON.parse(line) as ServerEvent)
+  return jsonLines<ServerEvent>(await readFile(location.auditLog, 'utf8'))
     .filter(({ stage, requestURI }) => stage === 'ResponseComplete' && requestURI.includes(text))
     .map(({ responseStatus }) => responseStatus?.code);
 }

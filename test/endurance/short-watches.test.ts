@@ -33,7 +33,6 @@ const { upstream, proxy } = await startStrictStack(
 async function watch(how: 'leaves' | 'ends' | 'breaks'): Promise<string> {
   const socket = net.connect({ host: '127.0.0.1', port: proxy.port });
   let received = '';
-  socket.on('error', () => {});
   socket.on('data', bytes => {
     received += bytes.toString('latin1');
     if (how === 'leaves' && received.includes('BOOKMARK')) socket.destroy();

@@ -32,7 +32,6 @@ export async function followConfigurationFile(
     return [];
   };
   // The watch begins first, so that a change during the first reading is not missed.
-  let first: Promise<readonly string[]> | undefined;
   const watch = await watchFiles({
     files: () => [options.file],
     interval: options.interval,
@@ -41,7 +40,7 @@ export async function followConfigurationFile(
       options.onReload(await use());
     },
   });
-  first = use();
+  const first = use();
   const problems = await first;
   if (problems.length === 0) return watch;
   watch.close();

@@ -53,7 +53,6 @@ async function exchange(
   });
   await once(socket, 'secureConnect');
   let received = '';
-  socket.on('error', () => {});
   socket.on('data', chunk => {
     received += chunk.toString('latin1');
     if (received.startsWith('HTTP/1.1 101')) socket.destroy();

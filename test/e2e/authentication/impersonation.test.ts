@@ -14,6 +14,8 @@ import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import type { Policy } from '../../support/fake-api-server/authorization.js';
+import { jsonLines } from '../../support/json-lines.js';
+import type { ServerEvent } from '../../support/kube-apiserver/audit-log.js';
 import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
@@ -341,11 +343,7 @@ test('events, lines and metrics say who acted as whom', async t => {
   for (const leg of bothLegs) await probe(proxy, server, leg, { headers: [byLead, asAlice] });
   await probe(proxy, server, 'plain', { headers: [byPeer, asAlice] });
   await probe(proxy, server, 'plain', { headers: ['Authorization: Bearer alice-token'] });
-  const all = async () =>
-    (await readFile(path, 'utf8'))
-      .split('\n')
-      .slice(0, -1)
-      .map(line => JSON.parse(line));
+  const all = async () => jsonLines<ServerEvent>(await readFile(path, 'utf8'));
   await eventually('the events', async () => {
     const complete = (await all()).filter(({ stage }) => stage === 'ResponseComplete');
     return complete.length === 4;

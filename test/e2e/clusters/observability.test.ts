@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { open, send as sendPlain } from '../../support/clients/http-client.js';
 import { eventuallyPasses } from '../../support/eventually.js';
+import { jsonLines } from '../../support/json-lines.js';
 import {
   addContext,
   arn,
@@ -43,10 +44,7 @@ interface Event {
 
 /** The audit events so far, whole lines only. */
 function events(file: string): Event[] {
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .slice(0, -1)
-    .map(line => JSON.parse(line) as Event);
+  return jsonLines(readFileSync(file, 'utf8'));
 }
 
 /** The cluster that an event's annotations name. */

@@ -8,6 +8,7 @@ import { open, send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { jsonLines } from '../../support/json-lines.js';
 import { type RunningProgram, startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
 import { ownMetric, untilOwnMetric } from '../../support/proxy/own-metric.js';
 import {
@@ -72,10 +73,7 @@ function parse(text: string): Event[] {
     text === '' || text.endsWith('\n'),
     `the last line is whole: ${JSON.stringify(text.slice(-200))}`,
   );
-  return text
-    .split('\n')
-    .slice(0, -1)
-    .map(line => JSON.parse(line) as Event);
+  return jsonLines<Event>(text);
 }
 
 /** Waits until the file has this number of events. While it is being written, it can end in the middle of a line. */

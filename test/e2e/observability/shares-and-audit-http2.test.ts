@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { ask, connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
 import { eventuallyPasses, until } from '../../support/eventually.js';
+import { jsonLines } from '../../support/json-lines.js';
 import { startStack, type TlsStack } from '../../support/proxy/stack.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { clientRequests } from '../leg.js';
@@ -175,11 +176,7 @@ test('requests over HTTP/2 are in the audit log like all others', async t => {
   const read = () => readFileSync(auditLog, 'utf8');
   await until(() => read().split('"userAgent":"h2"').length === 5);
   assert.doesNotMatch(read(), /S3CRET/);
-  const events = read()
-    .split('\n')
-    .slice(0, -1)
-    .map(line => JSON.parse(line) as Record<string, unknown>)
-    .filter(({ userAgent }) => userAgent === 'h2');
+  const events = jsonLines<Record<string, unknown>>(read()).filter(({ userAgent }) => userAgent === 'h2');
   assert.deepEqual(
     events.map(({ auditID, stage, requestURI, sourceIPs, responseStatus }) => [
       auditID === 'over-http2',

@@ -7,6 +7,7 @@ import { open, send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { until } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
+import { jsonLines } from '../../support/json-lines.js';
 import { adminPort } from '../../support/proxy/admin-listener.js';
 import { startGateway } from '../../support/proxy/gateway.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
@@ -87,10 +88,7 @@ test('every event of the audit log names the caller, and no credential', async t
   const text = readFileSync(path, 'utf8');
   for (const secret of ['alice-token', 'bob-token', 'S3CRET', token])
     assert.ok(!text.includes(secret), secret);
-  const events = text
-    .split('\n')
-    .slice(0, -1)
-    .map(line => JSON.parse(line) as Record<string, unknown> & { responseStatus?: { code: number } });
+  const events = jsonLines<Record<string, unknown> & { responseStatus?: { code: number } }>(text);
   const aliceUser = { username: 'alice', groups: ['dev', 'system:authenticated'] };
   const bobUser = { username: 'bob', groups: ['system:authenticated'] };
   assert.deepEqual(

@@ -59,7 +59,6 @@ async function exchange(proxied: TlsStack, text: string | Buffer): Promise<strin
   socket.on('data', chunk => {
     received += chunk.toString('latin1');
   });
-  socket.on('error', () => {});
   socket.write(text);
   await closed(socket);
   return received;

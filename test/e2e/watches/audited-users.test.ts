@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { eventuallyPasses } from '../../support/eventually.js';
+import { jsonLines } from '../../support/json-lines.js';
 import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { WatchedNamespace } from '../../support/proxy/watched-namespace.js';
@@ -43,9 +44,7 @@ function named(user: User | undefined): string | undefined {
 
 /** The events of one stage: for each client, who it is and as whom it acts. */
 function told(path: string, stage: string): unknown[] {
-  const lines = readFileSync(auditLog, 'utf8').split('\n').slice(0, -1);
-  return lines
-    .map(line => JSON.parse(line) as AuditEvent)
+  return jsonLines<AuditEvent>(readFileSync(auditLog, 'utf8'))
     .filter(event => event.stage === stage && event.requestURI.startsWith(path))
     .sort((one, other) => (one.userAgent < other.userAgent ? -1 : 1))
     .map(({ user, impersonatedUser }) => [named(user), named(impersonatedUser)]);

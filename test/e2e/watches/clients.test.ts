@@ -12,6 +12,7 @@ import { kubectl, kubectlTest, startKubectl } from '../../support/clients/kubect
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { readWatch, type WatchClient } from '../../support/clients/watch-client.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
+import { jsonLines } from '../../support/json-lines.js';
 import { AnyWatchedNamespace } from '../../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
@@ -55,11 +56,8 @@ interface AuditEvent {
 }
 
 function auditEvents(path: string): AuditEvent[] {
-  return readFileSync(auditLog, 'utf8')
-    .split('\n')
-    .slice(0, -1)
-    .map(line => JSON.parse(line) as AuditEvent)
-    .filter(({ requestURI }) => requestURI.startsWith(path));
+  const events = jsonLines<AuditEvent>(readFileSync(auditLog, 'utf8'));
+  return events.filter(({ requestURI }) => requestURI.startsWith(path));
 }
 
 describe('each client of a shared watch', { concurrency: false }, () => {

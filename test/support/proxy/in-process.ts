@@ -8,6 +8,7 @@ import { listen, listenForAdmin } from '../../../src/app/listen.js';
 import type { Clock } from '../../../src/lib/clock.js';
 import { createLogger, flushed } from '../../../src/observability/log/logger.js';
 import { parseOptions } from '../../../src/options/parse.js';
+import { logLines } from '../json-lines.js';
 import { projectFile } from '../project.js';
 import type { Scope } from '../scope.js';
 import { temporaryFolder } from '../temporary-folder.js';
@@ -68,12 +69,7 @@ export async function startInProcess(
     url: `http://${address}`,
     port: Number(/:(\d+)$/.exec(address)?.[1] ?? 0),
     stderr,
-    log: () =>
-      stderr()
-        .split('\n')
-        .slice(0, -1)
-        .filter(line => line.startsWith('{'))
-        .map(line => JSON.parse(line) as Record<string, unknown>),
+    log: () => logLines(stderr()),
     stop,
   };
 }

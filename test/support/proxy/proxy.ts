@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { FakeApiServer } from '../fake-api-server/fake-api-server.js';
+import { logLines } from '../json-lines.js';
 import { program } from '../project.js';
 import { type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
 
@@ -85,12 +86,7 @@ export async function startProgram(
     port: Number(/:(\d+)$/.exec(address)?.[1] ?? 0),
     stdout: () => output.stdout,
     stderr: () => output.stderr,
-    log: () =>
-      output.stderr
-        .split('\n')
-        .slice(0, -1)
-        .filter(line => line.startsWith('{'))
-        .map(line => JSON.parse(line) as Record<string, unknown>),
+    log: () => logLines(output.stderr),
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
       return exited;

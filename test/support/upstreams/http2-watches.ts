@@ -35,7 +35,6 @@ export async function watchAndLeave(port: number, count: number): Promise<void> 
 
 async function watchOnce(port: number, how: 'ends' | 'leaves'): Promise<void> {
   const socket = net.connect({ host: '127.0.0.1', port });
-  socket.on('error', () => {});
   let received = '';
   socket.on('data', bytes => {
     received += bytes.toString('latin1');

@@ -3,6 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import type { Problem } from '../../src/authentication/oidc/configuration.js';
 import { parseConfigurationFile } from '../../src/authentication/oidc/configuration-file.js';
 import { manifestsOfChart } from '../support/documents/chart-manifests.js';
 import { helm, helmTest } from '../support/documents/helm.js';
@@ -181,7 +182,7 @@ helmTest(
       ['tls', 'authentication'],
     );
     const { data } = only(made, 'ConfigMap');
-    const problems: string[] = [];
+    const problems: Problem[] = [];
     const file = parseConfigurationFile('config.yaml', data['config.yaml'] ?? '', problems);
     assert.deepEqual([problems, file?.configuration.jwt[0]?.claimMappings.username.prefix], [[], 'a:']);
     assert.deepEqual(only(configured('b:'), 'Deployment'), only(made, 'Deployment'));

@@ -2,7 +2,7 @@ import { isScalar, visit } from 'yaml';
 import { type Path, parseYaml, spell } from '../../kubeconfig/yaml-document.js';
 import { isObject } from '../../lib/json.js';
 import { runAtOnce } from '../../lib/steps.js';
-import type { AuthenticationConfiguration, Report } from './configuration.js';
+import type { AuthenticationConfiguration, Problem, Report } from './configuration.js';
 
 /** What a field may be: a string, true or false, a list of one shape, or an object that has no other fields. */
 type Shape = 'a string' | 'true or false' | readonly [Shape] | { readonly [field: string]: Shape };
@@ -53,28 +53,30 @@ export interface ConfigurationFile {
 
 /**
  * Reads the API server's file (YAML or JSON) as strictly as it does: an unknown field, one that is there twice, and a value of another type
- * are problems, null is a missing value. The problems are collected in `problems`, one line each, and quote nothing of the file.
+ * are problems, null is a missing value. The problems are collected in `problems`. Of the file, they quote names of fields and expressions.
  */
 export function parseConfigurationFile(
   file: string,
   text: string,
-  problems: string[],
+  problems: Problem[],
 ): ConfigurationFile | undefined {
   const yaml = runAtOnce(parseYaml(file, text));
   if ('problems' in yaml) {
-    problems.push(...yaml.problems);
+    problems.push(...yaml.problems.map(text => ({ text, publicText: text })));
     return undefined;
   }
-  const report: Report = (path, problem) => {
+  const report: Report = (path, problem, detail = '') => {
     const where = path.length === 0 ? '' : `${spell(path)} `;
-    problems.push(`${yaml.at(yaml.nodeAt(path))}: ${where}${problem}`);
+    const publicText = `${yaml.at(yaml.nodeAt(path))}: ${where}${problem}`;
+    problems.push({ text: publicText + detail, publicText });
   };
   visit(yaml.document, {
     Map(_key, { items }) {
       const names = items.map(({ key }) => (isScalar(key) ? key.value : undefined));
       for (const [index, name] of names.entries()) {
         if (name === undefined || names.indexOf(name) === index) continue;
-        problems.push(`${yaml.at(items[index]?.key as never)}: ${JSON.stringify(name)} is there twice`);
+        const text = `${yaml.at(items[index]?.key as never)}: ${JSON.stringify(name)} is there twice`;
+        problems.push({ text, publicText: text });
       }
     },
   });

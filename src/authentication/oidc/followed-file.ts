@@ -1,7 +1,7 @@
 import { describeFileError } from '../../lib/file-problem.js';
 import { watchFiles } from '../../lib/file-watch.js';
 import { readWhole } from '../../lib/read-file.js';
-import type { PrefixedClaimOrExpression } from './configuration.js';
+import type { PrefixedClaimOrExpression, Problem } from './configuration.js';
 import { parseConfigurationFile } from './configuration-file.js';
 import { type ValidAuthenticator, validate } from './validation.js';
 
@@ -12,7 +12,7 @@ export interface ConfigurationFileOptions {
   /** Called with the entries of each version of the file that can be used, the first one included. */
   readonly onEntries: (entries: readonly ValidAuthenticator[]) => void;
   /** Called after each reading of a changed file. If there are problems, the last valid version stays in use. */
-  readonly onReload: (problems: readonly string[]) => void;
+  readonly onReload: (problems: readonly Problem[]) => void;
   /** Called for what is allowed but dangerous, one line each. */
   readonly onWarning: (warning: string) => void;
   readonly interval: number | undefined;
@@ -24,7 +24,7 @@ const flag = '--authentication-config';
 export async function followConfigurationFile(
   options: ConfigurationFileOptions,
 ): Promise<{ close(): void } | { readonly problems: readonly string[] }> {
-  const use = async (): Promise<readonly string[]> => {
+  const use = async (): Promise<readonly Problem[]> => {
     const read = await readConfiguration(options.file);
     if ('problems' in read) return read.problems;
     for (const warning of collisions(read.entries)) options.onWarning(warning);
@@ -44,19 +44,20 @@ export async function followConfigurationFile(
   const problems = await first;
   if (problems.length === 0) return watch;
   watch.close();
-  return { problems };
+  return { problems: problems.map(({ text }) => text) };
 }
 
 async function readConfiguration(
   file: string,
-): Promise<{ readonly entries: readonly ValidAuthenticator[] } | { readonly problems: readonly string[] }> {
+): Promise<{ readonly entries: readonly ValidAuthenticator[] } | { readonly problems: readonly Problem[] }> {
   let text: string;
   try {
     text = (await readWhole(file)).toString();
   } catch (error) {
-    return { problems: [`${flag}: ${file}: ${describeFileError(error)}`] };
+    const problem = `${flag}: ${file}: ${describeFileError(error)}`;
+    return { problems: [{ text: problem, publicText: problem }] };
   }
-  const problems: string[] = [];
+  const problems: Problem[] = [];
   const parsed = parseConfigurationFile(`${flag}: ${file}`, text, problems);
   const entries = parsed && (await validate(parsed.configuration, parsed.report));
   return entries === undefined || problems.length > 0 ? { problems } : { entries };

@@ -48,12 +48,12 @@ export const openIdConnect = {
         onEntries: entries => issuers.replace(entries),
         onWarning: warning => logger.warn(warning),
         onReload(problems) {
-          [problem] = problems;
+          problem = problems[0]?.publicText;
           metrics.authenticationConfigReloaded(problem === undefined);
           if (problem === undefined) logger.info('issuers of --authentication-config reloaded');
           else
             logger.error(
-              { problems },
+              { problems: problems.map(({ text }) => text) },
               '--authentication-config cannot be used; the last valid one stays in use',
             );
         },

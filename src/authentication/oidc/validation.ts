@@ -237,7 +237,7 @@ class MappingCompiler {
       return this.#compiler?.compileExpression(text, variable, { isRule });
     } catch (error) {
       if ((error as Error).name !== 'ExpressionError') throw error;
-      this.#report(path, `${JSON.stringify(text)}: ${(error as Error).message}`);
+      this.#report(path, 'cannot be used', `: ${JSON.stringify(text)}: ${(error as Error).message}`);
       return undefined;
     }
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Problem } from '../../../src/authentication/oidc/configuration.js';
 import { parseConfigurationFile } from '../../../src/authentication/oidc/configuration-file.js';
 import { validate } from '../../../src/authentication/oidc/validation.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
@@ -9,10 +10,10 @@ const claimMappings = { username: { claim: 'sub', prefix: '' } };
 const entry = { issuer, claimMappings };
 
 async function read(text: string) {
-  const problems: string[] = [];
+  const problems: Problem[] = [];
   const parsed = parseConfigurationFile('FILE', text, problems);
   const entries = parsed && (await validate(parsed.configuration, parsed.report));
-  return { problems, entries: entries ?? [] };
+  return { problems: problems.map(({ text }) => text), entries: entries ?? [] };
 }
 
 function file(content: object): string {
@@ -236,7 +237,7 @@ jwt:
     [
       'an expression that is not supported',
       mapped({ username: { expression: 'url(claims.a).getHost()' } }),
-      /username\.expression "url\(claims\.a\)\.getHost\(\)": url is not supported/,
+      /username\.expression cannot be used: "url\(claims\.a\)\.getHost\(\)": url is not supported/,
     ],
   ] as const) {
     it(`cannot be used with ${what}`, async () => {

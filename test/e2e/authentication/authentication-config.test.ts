@@ -224,10 +224,20 @@ describe('callers with ID tokens of several issuers', { concurrency: 2 }, () => 
         )
       );
     });
+    await write(a.entry({ claimValidationRules: [{ expression: 'claims.team == url("some-secret")' }] }));
+    await eventually('the text in the log', () =>
+      /\[0\]\.expression cannot be used: .*some-secret/.test(proxy.stderr()),
+    );
+    const { text: told } = await health(proxy, 'readyz');
+    assert.match(
+      told,
+      /config\.yaml:1: jwt\[0\]\.claimValidationRules\[0\]\.expression cannot be used; the last/,
+    );
+    assert.doesNotMatch(told, /some-secret|claims\.team/);
     await writeText('{');
     await eventually(
       'the next warning',
-      async () => !/another entry/.test((await health(proxy, 'readyz')).text),
+      async () => !/cannot be used/.test((await health(proxy, 'readyz')).text),
     );
     await eventually('the error', () =>
       /config cannot be used; the last valid one stays in use/.test(proxy.stderr()),
@@ -295,8 +305,8 @@ test('a file that cannot be used is reported at the start, with each of its prob
   ]);
   assert.equal(code, 1);
   for (const problem of [
-    /claimValidationRules\[0\]\.expression "claims\.x": must evaluate to bool/,
-    /claimValidationRules\[1\]\.expression "url\(\\"x\\"\) == 1": url is not supported/,
+    /claimValidationRules\[0\]\.expression cannot be used: "claims\.x": must evaluate to bool/,
+    /claimValidationRules\[1\]\.expression cannot be used: "url\(\\"x\\"\) == 1": url is not supported/,
     /jwt\[1\]\.unknown is an unknown field/,
     /jwt\[1\]\.issuer\.url is missing/,
   ]) {

@@ -78,8 +78,8 @@ export interface TrustedIssuer {
   readonly url: string;
   /** The client that gets tokens for callers: the first audience that is accepted. */
   readonly clientId: string;
-  /** Whether the caller's name is the claim `email`, which a client has to ask for. */
-  readonly asksForEmail: boolean;
+  /** What a client asks for when it signs a person in; undefined while that depends on a discovery document that has not been read. */
+  readonly scopes: readonly string[] | undefined;
   /** The discovery document that was fetched last; undefined until then. */
   discovery(): JsonObject | undefined;
 }

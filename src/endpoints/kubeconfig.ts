@@ -148,6 +148,7 @@ function commentsOf(
     const whose = user.isPerCluster ? ' with your credential for each cluster' : '';
     comments.push(`Replace the words in capitals${whose}.`);
   }
+  for (const { note } of users) if (note !== undefined) comments.push(note);
   const others = users.filter(other => other !== user);
   return [
     ...comments,

@@ -72,8 +72,8 @@ export interface KubeconfigFacts {
 export interface SignInIssuer {
   readonly url: string;
   readonly clientId: string;
-  /** Whether the caller's name is the claim `email`, which the page has to ask for. */
-  readonly asksForEmail: boolean;
+  /** What the page asks for; undefined while that depends on a discovery document that has not been read. */
+  readonly scopes: readonly string[] | undefined;
   /** Its document of OpenID Connect Discovery 1.0, unchecked; undefined until it has been read. */
   discovery(): JsonObject | undefined;
 }
@@ -82,8 +82,6 @@ export interface SignInIssuer {
 export interface SignInParts {
   /** The issuers now; none if people cannot sign in there. */
   readonly issuers: () => readonly SignInIssuer[];
-  /** The scopes of `--explorer-sign-in-scopes`; empty for the usual ones. */
-  readonly scopes: readonly string[];
   /** `--public-url` without a final slash; empty if it is not set. */
   readonly publicUrl: string;
 }

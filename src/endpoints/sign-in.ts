@@ -1,8 +1,5 @@
 import type { OwnEndpoint, SignInIssuer } from './own-endpoint.js';
 
-/** Scopes of OpenID Connect Core 1.0, sections 5.4 and 11, and `groups`, which Dex and Okta have. */
-const usualScopes = ['profile', 'email', 'groups', 'offline_access'];
-
 /**
  * Where people may sign in on the page: `{"page", "issuers": [{"issuer", "clientId", "scopes"}]}`. It is public, and contains no secret. An
  * issuer is not there before its discovery document has been read, because the page's policy would let no request to it pass, nor is one
@@ -13,19 +10,17 @@ export const signIn = {
   title: 'the issuers at which people can sign in on that page',
   access: 'public',
   isServed: options => options.explorer,
-  create({ signIn: { issuers, scopes, publicUrl } }) {
+  create({ signIn: { issuers, publicUrl } }) {
     return async (_request, reply) => {
       reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
       const answer = {
         // The one address that issuers send the browser back to.
         page: publicUrl === '' ? undefined : `${publicUrl}/-/ui/`,
-        issuers: forPeople(issuers()).map(({ issuer, discovery }) => {
-          const { scopes_supported: known } = discovery;
-          const usual = usualScopes.filter(scope => Array.isArray(known) && known.includes(scope));
-          if (issuer.asksForEmail) usual.push('email');
-          const wanted = new Set(['openid', ...(scopes.length > 0 ? scopes : usual)]);
-          return { issuer: issuer.url, clientId: issuer.clientId, scopes: [...wanted] };
-        }),
+        issuers: forPeople(issuers()).map(({ issuer: { url, clientId, scopes } }) => ({
+          issuer: url,
+          clientId,
+          scopes,
+        })),
       };
       return `${JSON.stringify(answer, undefined, 2)}\n`;
     };

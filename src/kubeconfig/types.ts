@@ -51,6 +51,8 @@ export interface CallerEntry {
   readonly isComplete: boolean;
   /** Whether each cluster has its own credentials, and so needs its own user. */
   readonly isPerCluster: boolean;
+  /** What a reader of the entry has to know. */
+  readonly note?: string;
 }
 
 /** A named entry and its file. Relative paths in it are relative to that file's folder. */

@@ -45,7 +45,6 @@ type ServerOptions = GuardOptions & {
   readonly wwwPrefix: string;
   readonly appendServerPath: boolean;
   readonly explorer: boolean;
-  readonly explorerSignInScopes: readonly string[];
   /** Milliseconds, as `keepalive`; 0 turns it off. */
   readonly requestTimeout: number;
   readonly keepalive: number;
@@ -147,7 +146,6 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         tokenRules,
         signIn: {
           issuers: parts.signInIssuers,
-          scopes: options.explorerSignInScopes,
           publicUrl: options.publicUrl,
         },
         kubeconfigFor,

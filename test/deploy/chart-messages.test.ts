@@ -41,7 +41,7 @@ helmTest('the chart says which values do not belong together, all in one message
     ],
     [['oidc.clientID="team"'], /oidc\.clientID needs oidc\.issuerURL/],
     [['signIn.enabled=true'], /signIn\.enabled needs an issuer/],
-    [['signIn.scopes=["openid"]'], /signIn\.scopes needs signIn\.enabled/],
+    [['signIn.scopes=["openid"]'], /signIn\.scopes needs an issuer/],
     [
       [
         'tokenReview=false',

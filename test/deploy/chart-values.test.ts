@@ -53,7 +53,7 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
   'oidc.requiredClaims': [{ hd: 'example.com' }, /"--oidc-required-claim=hd=example\.com"/],
   'oidc.signingAlgs': [['RS256', 'ES256'], /"--oidc-signing-algs=RS256,ES256"/],
   'signIn.enabled': [true, /"--explorer-sign-in"/],
-  'signIn.scopes': [['openid', 'email'], /"--explorer-sign-in-scopes=openid,email"/],
+  'signIn.scopes': [['openid', 'email'], /"--sign-in-scopes=openid,email"/],
   'oidc.ca': [certificate('issuer'), /"oidc\.crt":"-----BEGIN CERTIFICATE-----\\nissuer\\n/],
   'tokens.secretName': ['people', /"name":"tokens","secret":\{"secretName":"people"/],
   clientCA: [certificate('clients'), /"clients\.crt":"-----BEGIN CERTIFICATE-----\\nclients\\n/],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { signInOrigins } from '../../src/endpoints/sign-in.js';
 
-const issuer = { url: 'https://login.example/realms/dev', clientId: 'gateway', asksForEmail: false };
+const issuer = { url: 'https://login.example/realms/dev', clientId: 'gateway', scopes: ['openid'] };
 const authorization_endpoint = 'https://login.example/authorize';
 
 function originsOf(endpoint: unknown): readonly string[] {

@@ -19,9 +19,10 @@ it('--explorer-sign-in needs an issuer, and the page', () => {
   ]);
 });
 
-it('--explorer-sign-in-scopes needs --explorer-sign-in', () => {
-  assert.deepEqual(problems('--explorer-sign-in-scopes=openid', '--explorer-sign-in', ...issuer), []);
-  assert.deepEqual(problems('--explorer-sign-in-scopes=openid', ...issuer), [
-    '--explorer-sign-in-scopes needs --explorer-sign-in',
+it('--sign-in-scopes needs an issuer, which may stand in a file', () => {
+  assert.deepEqual(problems('--sign-in-scopes=openid', ...issuer), []);
+  assert.deepEqual(problems('--sign-in-scopes=openid', '--authentication-config=issuers.yaml'), []);
+  assert.deepEqual(problems('--sign-in-scopes=openid'), [
+    '--sign-in-scopes needs an OpenID Connect issuer: --oidc-issuer-url or --authentication-config',
   ]);
 });

@@ -9,12 +9,17 @@ import { OidcKeys, type OidcKeysOptions } from './keys.js';
 import type { ValidAuthenticator } from './validation.js';
 import { createIdTokenVerifier, createWaitsForIssuer, issuerOf } from './verifier.js';
 
+/** Scopes of OpenID Connect Core 1.0, sections 5.4 and 11, and `groups`, which Dex and Okta have. */
+const usualScopes = ['profile', 'email', 'groups', 'offline_access'];
+
 /** What all issuers have in common. */
 export interface IssuerParts extends Pick<OidcKeysOptions, 'dial' | 'log' | 'clock' | 'names'> {
   readonly dial: IssuerDial;
   /** JOSE algorithms that may sign tokens; none of them is symmetric. */
   readonly algorithms: readonly string[];
   readonly rules: IdentityRules;
+  /** Scopes in place of the usual ones; none to ask for those. */
+  readonly scopes: readonly string[];
   /** A file that replaces the authorities of the configuration, and that may change. */
   readonly certificateAuthority?: PemSource;
 }
@@ -23,6 +28,7 @@ export interface IssuerParts extends Pick<OidcKeysOptions, 'dial' | 'log' | 'clo
 class Issuer implements TrustedIssuer {
   readonly valid: ValidAuthenticator;
   readonly keys: OidcKeys;
+  readonly #configuredScopes: readonly string[];
   readonly verify: (token: BearerToken) => Promise<VerifiedUser | undefined>;
   readonly waits: (token: BearerToken) => boolean;
 
@@ -30,6 +36,7 @@ class Issuer implements TrustedIssuer {
     const { url, discoveryURL = '', certificateAuthority = '', audiences } = valid.entry.issuer;
     const inline = { data: Buffer.from(certificateAuthority), origin: 'certificateAuthority' };
     this.valid = valid;
+    this.#configuredScopes = parts.scopes;
     this.keys = new OidcKeys({
       ...parts,
       issuer: url,
@@ -49,9 +56,15 @@ class Issuer implements TrustedIssuer {
     return this.valid.entry.issuer.audiences[0] as string;
   }
 
-  get asksForEmail(): boolean {
+  get scopes(): readonly string[] | undefined {
+    if (this.#configuredScopes.length > 0) return [...new Set(['openid', ...this.#configuredScopes])];
+    if (this.keys.discovery === undefined) return undefined;
+    const { scopes_supported: known } = this.keys.discovery;
     const { username } = this.valid.mapping;
-    return 'text' in username ? username.selectsClaim('email') : username.claim === 'email';
+    const namesByEmail = 'text' in username ? username.selectsClaim('email') : username.claim === 'email';
+    const isWanted = (scope: string) =>
+      (Array.isArray(known) && known.includes(scope)) || (scope === 'email' && namesByEmail);
+    return ['openid', ...usualScopes.filter(isWanted)];
   }
 
   discovery(): JsonObject | undefined {

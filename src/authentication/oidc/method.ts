@@ -1,4 +1,5 @@
 import type { ImpersonationTarget } from '../../clusters/impersonation-access.js';
+import type { CallerEntry } from '../../kubeconfig/types.js';
 import { createIssuerDial } from '../../transport/dial/issuer-dial.js';
 import { bearerTokenFields, bearerTokenHint } from '../bearer-token/bearer-token.js';
 import { type AuthenticationMethod, credentialIdTarget, type TrustedIssuer, uidTarget } from '../method.js';
@@ -33,6 +34,7 @@ export const openIdConnect = {
       log: logger,
       clock,
       rules: { allowed, serviceAccounts: false },
+      scopes: options.signInScopes,
       algorithms: isFile ? allowedAlgorithms : options.oidcSigningAlgs,
       names: isFile
         ? { issuer: 'issuer.url', certificateAuthority: 'issuer.certificateAuthority' }
@@ -126,19 +128,21 @@ function impersonated({
 
 const anyToken = { fields: bearerTokenFields, isComplete: false, isPerCluster: false };
 
-/** The same fields as kubelogin's own setup writes. A claim `email` needs the scope of that name (OpenID Connect Core, section 5.4). */
-function kubeconfigUser({ url, clientId, asksForEmail }: TrustedIssuer) {
+/**
+ * The same fields as kubelogin's own setup writes, but the command is the plugin itself: kubectl says how to install a command that is
+ * missing, and `kubectl oidc-login` would not be. kubelogin always asks for `openid`.
+ */
+function kubeconfigUser({ url, clientId, scopes }: TrustedIssuer): CallerEntry {
   return {
     fields: {
       exec: {
         apiVersion: 'client.authentication.k8s.io/v1',
-        command: 'kubectl',
+        command: 'kubectl-oidc_login',
         args: [
-          'oidc-login',
           'get-token',
           `--oidc-issuer-url=${url}`,
           `--oidc-client-id=${clientId}`,
-          ...(asksForEmail ? ['--oidc-extra-scope=email'] : []),
+          ...(scopes ?? []).flatMap(scope => (scope === 'openid' ? [] : [`--oidc-extra-scope=${scope}`])),
         ],
         installHint: 'kubectl krew install oidc-login',
         interactiveMode: 'IfAvailable',
@@ -146,5 +150,8 @@ function kubeconfigUser({ url, clientId, asksForEmail }: TrustedIssuer) {
     },
     isComplete: true,
     isPerCluster: false,
+    ...(scopes === undefined && {
+      note: `The issuer ${url} has not answered the proxy yet, so no scopes are here. Request this file again, or you may lack groups.`,
+    }),
   };
 }

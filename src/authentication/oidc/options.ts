@@ -50,6 +50,11 @@ export const options = defineOptions('Authentication', {
     default: 'RS256',
     help: 'JOSE algorithms that may sign the tokens: RS, ES or PS with 256, 384 or 512.',
   },
+  signInScopes: {
+    type: names,
+    default: '',
+    help: 'Scopes for which /-/kubeconfig and the page ask the issuer; by default openid, profile, email, groups and offline_access, if the issuer has them.',
+  },
   oidcCaFile: {
     type: text('FILE'),
     default: '',
@@ -68,11 +73,16 @@ export const allowedAlgorithms: readonly string[] = ['RS', 'ES', 'PS'].flatMap(f
 /** The problems of the options, one line each; none if no issuer is set. The keys in `given` are set, be it to their defaults. */
 export function oidcProblems(options: OidcOptions, given: ReadonlySet<string> = new Set()): string[] {
   const { authenticationConfig, oidcIssuerUrl, oidcClientId, oidcUsernameClaim } = options;
-  const { oidcRequiredClaim, oidcSigningAlgs } = options;
+  const { oidcRequiredClaim, oidcSigningAlgs, signInScopes } = options;
   const problems: string[] = [];
   const flags = oidcFlags(options, given);
   if (authenticationConfig !== '' && flags.length > 0) {
     return [`--authentication-config cannot be used with ${flags.join(', ')}`];
+  }
+  if (signInScopes.length > 0 && oidcIssuerUrl === '' && authenticationConfig === '') {
+    problems.push(
+      '--sign-in-scopes needs an OpenID Connect issuer: --oidc-issuer-url or --authentication-config',
+    );
   }
   if (oidcIssuerUrl === '' && oidcClientId === '') return problems;
   if (oidcIssuerUrl === '' || oidcClientId === '') {

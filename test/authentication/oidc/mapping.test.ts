@@ -27,6 +27,7 @@ const options = {
   oidcGroupsPrefix: '',
   oidcRequiredClaim: [] as string[],
   oidcSigningAlgs: ['RS256'],
+  signInScopes: [] as string[],
   oidcCaFile: '',
 };
 

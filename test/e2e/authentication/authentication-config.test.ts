@@ -263,16 +263,20 @@ describe('callers with ID tokens of several issuers', { concurrency: 2 }, () => 
 
   test('find a user of each issuer in the kubeconfig', async t => {
     const { a, b, write, open } = await start(t, ['--public-url=https://gw.example']);
+    Object.assign(b.issuer.metadata, { scopes_supported: ['openid', 'groups'] });
     const email = 'claims.?email_verified.orValue(true) == true ? claims.email : ""';
     await write(a.entry(), b.entry({ claimMappings: { username: { expression: email } } }));
     const { proxy } = await open();
-    const { text } = await send(proxy.port, '/-/kubeconfig');
     const argsOf = ({ issuer }: { readonly issuer: OidcIssuer }, id: string, more = '') =>
       new RegExp(
         `"--oidc-issuer-url=${issuer.url}"\\n#? +- "--oidc-client-id=${id}"\\n${more}#? +installHint`,
       );
-    assert.match(text, argsOf(a, 'a'));
-    assert.match(text, argsOf(b, 'b', '#? +- "--oidc-extra-scope=email"\\n'));
+    await eventuallyPasses(async () => {
+      const { text } = await send(proxy.port, '/-/kubeconfig');
+      assert.match(text, argsOf(a, 'a'));
+      const scopes = ['email', 'groups'].map(scope => `#? +- "--oidc-extra-scope=${scope}"\\n`);
+      assert.match(text, argsOf(b, 'b', scopes.join('')));
+    });
     await write();
     await eventually('another kubeconfig', async () => {
       return /token: "PASTE-YOUR-TOKEN-HERE"/.test((await send(proxy.port, '/-/kubeconfig')).text);

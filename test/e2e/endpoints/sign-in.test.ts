@@ -51,8 +51,13 @@ async function start(
     const { headers } = await send(port, '/-/ui/');
     return /connect-src ([^;]*)/.exec(headers['content-security-policy'] as string)?.[1]?.split(' ');
   };
+  /** What the kubeconfig asks for besides `openid`. */
+  const extraScopes = async () => {
+    const { text } = await send(port, '/-/kubeconfig');
+    return { scopes: [...text.matchAll(/--oidc-extra-scope=(\w+)/g)].map(([, scope]) => scope), text };
+  };
   const ready = () => until(async () => (await send(port, '/-/readyz?verbose')).text.includes('[+]oidc ok'));
-  return { proxy, port, folder, issuer, offer, sources, ready };
+  return { proxy, port, folder, issuer, offer, sources, extraScopes, ready };
 }
 
 describe('/-/sign-in', () => {
@@ -70,9 +75,9 @@ describe('/-/sign-in', () => {
   });
 
   it('has the address of the page and the scopes that flags say', async t => {
-    const { offer, ready } = await start(t, {
+    const { offer, extraScopes, ready } = await start(t, {
       flags: [
-        ...['--explorer-sign-in', '--explorer-sign-in-scopes=email,custom'],
+        ...['--explorer-sign-in', '--sign-in-scopes=email,custom'],
         '--public-url=https://gw.example/prefix/',
       ],
     });
@@ -80,14 +85,16 @@ describe('/-/sign-in', () => {
     const { page, issuers } = await offer();
     assert.equal(page, 'https://gw.example/prefix/-/ui/');
     assert.deepEqual(issuers[0]?.['scopes'], ['openid', 'email', 'custom']);
+    assert.deepEqual((await extraScopes()).scopes, ['email', 'custom']);
   });
 
   it('asks for the email where that is the name, even if the issuer lists no scopes', async t => {
-    const { offer, ready } = await start(t, {
-      flags: ['--explorer-sign-in', '--oidc-username-claim=email'],
+    const { offer, extraScopes, ready } = await start(t, {
+      flags: ['--explorer-sign-in', '--oidc-username-claim=email', '--public-url=https://gw.example'],
     });
     await ready();
     assert.deepEqual((await offer()).issuers[0]?.['scopes'], ['openid', 'email']);
+    assert.deepEqual((await extraScopes()).scopes, ['email']);
   });
 
   it('names no issuer without --explorer-sign-in, and is away with the page', async t => {
@@ -104,14 +111,24 @@ describe('/-/sign-in', () => {
     const hold = new Promise<void>(resolve => {
       release = resolve;
     });
-    const { port, issuer, offer, sources, ready } = await start(t, { hold });
+    const { port, issuer, offer, sources, extraScopes, ready } = await start(t, {
+      flags: ['--explorer-sign-in', '--public-url=https://gw.example'],
+      discovery: { scopes_supported: ['openid', 'groups', 'phone'] },
+      hold,
+    });
     await until(() => issuer.discoveries > 0);
-    assert.deepEqual(await offer(), { issuers: [] });
+    assert.deepEqual((await offer()).issuers, []);
     assert.deepEqual(await sources(), ["'self'"]);
+    const before = await extraScopes();
+    assert.deepEqual(before.scopes, []);
+    assert.match(before.text, new RegExp(`^# The issuer ${issuer.url} has not answered the proxy yet`, 'm'));
     const etag = (await send(port, '/-/ui/')).headers.etag as string;
     release();
     await ready();
     assert.equal((await offer()).issuers.length, 1);
+    const after = await extraScopes();
+    assert.deepEqual(after.scopes, ['groups']);
+    assert.doesNotMatch(after.text, /has not answered/);
     assert.deepEqual(await sources(), ["'self'", new URL(issuer.url).origin]);
     // A browser that has the page from before gets the new policy.
     assert.equal((await send(port, '/-/ui/', { headers: { 'If-None-Match': etag } })).status, 200);

@@ -43,11 +43,12 @@
 {{- end }}
 {{- end }}
 {{- end }}
-{{- if and .Values.signIn.enabled (not (or .Values.oidc.issuerURL .Values.authenticationConfig)) }}
-{{- $problems = append $problems "signIn.enabled needs an issuer: set oidc or authenticationConfig." }}
+{{- if not (or .Values.oidc.issuerURL .Values.authenticationConfig) }}
+{{- range $key, $value := .Values.signIn }}
+{{- if $value }}
+{{- $problems = append $problems (printf "signIn.%s needs an issuer: set oidc or authenticationConfig." $key) }}
 {{- end }}
-{{- if and .Values.signIn.scopes (not .Values.signIn.enabled) }}
-{{- $problems = append $problems "signIn.scopes needs signIn.enabled." }}
+{{- end }}
 {{- end }}
 {{- $host := include "proxy.publicHost" . }}
 {{- range $way, $isOn := dict "ingress.enabled" .Values.ingress.enabled "tlsRoute.parentRefs" .Values.tlsRoute.parentRefs }}

@@ -43,9 +43,9 @@
 {{- end }}
 {{- if .Values.signIn.enabled }}
 - --explorer-sign-in
-{{- with .Values.signIn.scopes }}
-- {{ printf "--explorer-sign-in-scopes=%s" (join "," .) | quote }}
 {{- end }}
+{{- with .Values.signIn.scopes }}
+- {{ printf "--sign-in-scopes=%s" (join "," .) | quote }}
 {{- end }}
 {{- if .Values.tokenReview }}
 # Tokens that the cluster knows: of service accounts, and of people where the API server has OpenID Connect.

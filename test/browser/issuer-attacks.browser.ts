@@ -189,6 +189,12 @@ describe('a hostile discovery document', () => {
     'with a plain authorization endpoint': [{ authorization_endpoint: 'http://evil.example/' }, /https/],
     'with a plain token endpoint': [{ token_endpoint: 'http://evil.example/' }, /https/],
     'with a script as its page for signing out': [{ end_session_endpoint: 'javascript:x=1' }, /https/],
+    'with a list as its authorization endpoint': [
+      { authorization_endpoint: [`${issuer.url}/auth`] },
+      /https/,
+    ],
+    'with a list as its token endpoint': [{ token_endpoint: [[`${issuer.url}/token`]] }, /https/],
+    'with a list as its page for signing out': [{ end_session_endpoint: [issuer.url] }, /https/],
     'without an authorization endpoint': [{ authorization_endpoint: undefined }, /authorization_endpoint/],
   };
   for (const [what, [members, problem]] of Object.entries(hostile)) {

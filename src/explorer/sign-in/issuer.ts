@@ -40,7 +40,7 @@ export class Issuer {
     const response = await oauth.discoveryRequest(url, optionsFor(entry));
     const server = await oauth.processDiscoveryResponse(url, response);
     for (const name of endpoints) {
-      const endpoint = server[name];
+      const endpoint: unknown = server[name];
       if (endpoint !== undefined && !isUsable(endpoint)) throw new Error(`its ${name} is not https://`);
     }
     return new Issuer(entry, server, page);
@@ -171,9 +171,9 @@ function addressOf(endpoint: string | undefined, parameters: Readonly<Record<str
   return url.href;
 }
 
-/** Whether a URL is https, or http on this machine, as the page's policy has it. */
-function isUsable(url: string): boolean {
-  if (!URL.canParse(url)) return false;
+/** Whether a value is a URL of https, or of http on this machine, as the page's policy has it. A URL parser reads a list as its text. */
+function isUsable(url: unknown): boolean {
+  if (typeof url !== 'string' || !URL.canParse(url)) return false;
   const { protocol, hostname } = new URL(url);
   const isLoopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
   return protocol === 'https:' || (protocol === 'http:' && isLoopback);

@@ -17,9 +17,12 @@ export function parseBearerProtocol(protocol: string): string | undefined {
   return bytes.equals(Buffer.from(bytes.toString('utf8'))) ? bytes.toString('latin1') : undefined;
 }
 
-/** The value of a Sec-WebSocket-Protocol header without bearer tokens; undefined if nothing remains. */
+/**
+ * The value of a Sec-WebSocket-Protocol header without bearer tokens; undefined if nothing remains. What is around the prefix does not count:
+ * the API server ignores white space of Unicode there, and so finds a token where this program finds none.
+ */
 export function withoutBearerProtocol(value: string): string | undefined {
   if (!value.toLowerCase().includes(prefix)) return value;
-  const kept = value.split(',').filter(protocol => !hasBearerProtocolPrefix(protocol.trim()));
+  const kept = value.split(',').filter(protocol => !protocol.toLowerCase().includes(prefix));
   return kept.length === 0 ? undefined : kept.join(',').trim();
 }

@@ -209,11 +209,18 @@ describe('the headers of an upstream request', () => {
       ...['Sec-WebSocket-Protocol', 'v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.c2VjcmV0'],
       ...['sec-websocket-protocol', 'BASE64URL.bearer.authorization.k8s.io.c2VjcmV0'],
       ...['Sec-Websocket-Protocol', 'base64url.bearer.authorization.k8s.io.c2VjcmV0,v4.channel.k8s.io'],
+      // The API server ignores white space of Unicode around a name.
+      ...[
+        'Sec-WebSocket-Protocol',
+        'v3.channel.k8s.io, \xc2\xa0base64url.bearer.authorization.k8s.io.c2VjcmV0',
+      ],
       ...['Cookie', 'kept=1'],
     ];
     const headers = outboundHeaders(client, own);
     assert.deepEqual(valuesOf(headers, 'authorization'), ['Bearer configured']);
-    assert.deepEqual(valuesOf(headers, 'sec-websocket-protocol'), ['v5.channel.k8s.io', 'v4.channel.k8s.io']);
+    assert.deepEqual(valuesOf(headers, 'sec-websocket-protocol'), [
+      ...['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v3.channel.k8s.io'],
+    ]);
     assert.deepEqual(valuesOf(headers, 'cookie'), ['kept=1']);
     assert.doesNotMatch(headers.join(), /secret|c2VjcmV0/);
     const none = outboundHeaders(client, { ...own, authorization: undefined });

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { RequestHead } from '../../http/request-head.js';
+import { utf8Text } from '../../http/utf8.js';
 import { hasBearerProtocolPrefix, parseBearerProtocol } from '../../kubernetes/bearer-protocol.js';
 import { AuthenticationError } from '../identity.js';
 
@@ -35,9 +36,19 @@ export function digestOf(text: string): string {
 }
 
 /**
+ * Whether a token (one character for each byte) has white space or a control character, read as UTF-8. The API server removes what Go's
+ * `unicode.IsSpace` calls white space from a JWT, so that one token would have many spellings, and of most of them nobody else could read
+ * when it expires. Takes linear time.
+ */
+export function hasSpaceOrControl(text: string): boolean {
+  // Almost every token is of ASCII alone.
+  return /[^\x21-\x7e]/.test(text) && /[\p{White_Space}\p{Cc}]/u.test(utf8Text(text));
+}
+
+/**
  * The bearer token of a request, from its Authorization header. On a WebSocket, where browsers can set no other header, it may also come as
  * a subprotocol (k8s.io/apiserver `request/bearertoken` and `request/websocket`). Undefined if there is none. Throws an AuthenticationError
- * if the token is malformed, or if there are two.
+ * if the token is malformed or has white space or a control character, or if there are two.
  */
 export function readBearerToken({ head, raw }: TokenRequest): BearerToken | undefined {
   const { authorization } = head;
@@ -50,12 +61,15 @@ export function readBearerToken({ head, raw }: TokenRequest): BearerToken | unde
   }
   const text = fromHeader ?? fromProtocol;
   if (text === undefined) return undefined;
+  if (hasSpaceOrControl(text)) {
+    throw new AuthenticationError('the bearer token has white space or a control character');
+  }
   return { text, digest: digestOf(text), source: raw.socket.remoteAddress ?? '' };
 }
 
 /** RFC 6750, section 2.1: one space before the token. Any other value is no bearer token, as in the API server. */
 function parseAuthorization(value: string): string | undefined {
-  const [, token, rest = ''] = /^[ \t]*bearer ([^ ]+)(.*)$/i.exec(value) ?? [];
+  const [, token, rest = ''] = /^[ \t]*bearer ([^ \t]+)(.*)$/i.exec(value) ?? [];
   if (!/^[ \t]*$/.test(rest)) throw new AuthenticationError('there are several words after Bearer');
   return token;
 }

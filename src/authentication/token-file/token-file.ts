@@ -1,8 +1,9 @@
+import { utf8Text } from '../../http/utf8.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { describeFileError } from '../../lib/file-problem.js';
 import { type FileWatchOptions, watchFiles } from '../../lib/file-watch.js';
 import { readWhole } from '../../lib/read-file.js';
-import { type BearerToken, digestOf } from '../bearer-token/bearer-token.js';
+import { type BearerToken, digestOf, hasSpaceOrControl } from '../bearer-token/bearer-token.js';
 import { admitUser, type IdentityRules } from '../identity.js';
 import { CsvError, parseCsv } from './csv.js';
 
@@ -69,7 +70,7 @@ async function read({
   onWarning,
 }: TokenFileOptions): Promise<{ readonly users: Users } | { readonly problems: readonly string[] }> {
   try {
-    return parseTokenFile((await readWhole(file)).toString(), {
+    return parseTokenFile(await readWhole(file), {
       label: `${flag}: ${file}`,
       rules,
       onWarning,
@@ -80,16 +81,17 @@ async function read({
 }
 
 /**
- * Reads the API server's format (k8s.io/apiserver `token/tokenfile`): token, user, uid and, in quotes, groups separated by commas. If a
- * token occurs twice, the later record is used. A record without a token is ignored. Both cause a warning.
+ * Reads the API server's format (k8s.io/apiserver `token/tokenfile`): token, user, uid and, in quotes, groups separated by commas. Tokens
+ * are compared by their bytes. If a token occurs twice, the later record is used. A record without a token, or with one that no request can
+ * bring, is ignored. Each causes a warning.
  */
 export function parseTokenFile(
-  text: string,
+  file: Buffer,
   { label, rules, onWarning }: { readonly label: string } & Pick<TokenFileOptions, 'rules' | 'onWarning'>,
 ): { readonly users: Users } | { readonly problems: readonly string[] } {
   let records: string[][];
   try {
-    records = parseCsv(text);
+    records = parseCsv(file.toString('latin1'));
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     return { problems: [`${label}:${error.line}: ${error.message}`] };
@@ -102,12 +104,19 @@ export function parseTokenFile(
       problems.push(`${record} has fewer than 3 columns (token, user, uid)`);
     } else if (token === '') {
       onWarning(`${record} has an empty token and is ignored`);
+    } else if (hasSpaceOrControl(token)) {
+      onWarning(`${record} has a token with white space or a control character and is ignored`);
     } else if (username === '') {
       problems.push(`${record} has no user name`);
     } else {
-      const digest = digestOf(Buffer.from(token).toString('latin1'));
+      const digest = digestOf(token);
       if (users.has(digest)) onWarning(`${record} repeats the token of an earlier record, and replaces it`);
-      const user = { username, uid, groups: groups.split(','), extra: new Map() };
+      const user = {
+        username: utf8Text(username),
+        uid: utf8Text(uid),
+        groups: utf8Text(groups).split(','),
+        extra: new Map(),
+      };
       users.set(
         digest,
         admit(user, rules, reason => onWarning(`${record} is rejected: ${reason}`)),

@@ -35,6 +35,10 @@ export const differences = {
     documented: 'a token before another word, or besides a token as a subprotocol',
     gateway: change(() => 401),
   },
+  spaces: {
+    documented: 'a token with white space (of Unicode too) or a control character in it',
+    gateway: change(() => 401),
+  },
   reserved: {
     documented: 'a name or group that begins with `system:` or `kubeadm:`',
     gateway: change(() => 403),

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { compactJwt, signedJwt } from '../../support/identities/oidc-signer.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
 import { bearer, type Credential } from './credential.js';
+import { differences } from './differences.js';
 
 /** A JSON object. */
 type Json = Readonly<Record<string, unknown>>;
@@ -82,6 +83,7 @@ export async function makeServiceAccountTokens(server: ApiServer): Promise<reado
   const hmacInput = compactJwt({ ...header, alg: 'HS256' }, claims, '').slice(0, -1);
   const hmac = createHmac('sha256', publicPem).update(hmacInput).digest('base64url');
 
+  const spaced = (space: string) => reader.replace(/(?<=\.[^.]*)..$/, end => space + end);
   const user = `system:serviceaccount:${namespace}:reader`;
   return [
     bearer('given by the API server', reader, user),
@@ -91,6 +93,11 @@ export async function makeServiceAccountTokens(server: ApiServer): Promise<reado
     bearer('bound to a Node', ofNode, user),
     bearer('for two audiences, one of them the API server', twoAudiences, user),
     bearer('for another audience', otherAudience, undefined),
+    bearer('with a tab in it', spaced('\t'), user, differences.spaces),
+    bearer('with a no-break space in it', spaced('\u00a0'), user, differences.spaces),
+    bearer('with the control character of a next line in it', spaced('\u0085'), user, differences.spaces),
+    bearer('with a line separator before it', `\u2028${reader}`, user, differences.spaces),
+    bearer('with a zero width space in it', spaced('\u200b'), undefined),
     bearer('of an account that was deleted', deleted, undefined),
     bearer('of an account that was deleted and made again', again, undefined),
     bearer('bound to a Pod that was deleted', ofGonePod, undefined),

@@ -33,6 +33,8 @@ export const tokenFile = [
   'anonymous,system:anonymous,23',
   "apostrophes,'tom',24,'dev,ops'",
   '# comment,uma,25',
+  'wide\u3000space,wes,27',
+  'joined\ufeffby-nothing,xan,28',
   'last,vic,26,dev\r',
 ].join('\n');
 
@@ -61,6 +63,8 @@ export const tokensOfTheFile: readonly Credential[] = [
   },
   bearer('that ends with the byte of a space in ISO 8859-1', 'voilà', 'olga'),
   bearer('without the spaces that it has in the file', 'in-spaces', undefined),
+  bearer('with an ideographic space', 'wide\u3000space', 'wes', differences.spaces),
+  bearer('with a zero width no-break space', 'joined\ufeffby-nothing', 'xan'),
   bearer('that two records have', 'of-two', 'judy'),
   bearer('of a user with an empty group', 'no-groups', 'kim', differences.groups),
   bearer('of a user with groups that are empty or twice there', 'odd-groups', 'leo', differences.groups),

@@ -28,7 +28,7 @@ function encoded(text: string): string {
 
 describe('a bearer token', () => {
   it('comes in the Authorization header, its scheme in any case', () => {
-    for (const value of ['Bearer one', 'bearer one', 'BEARER one', ' \tBearer one \t', 'Bearer one  ']) {
+    for (const value of ['Bearer one', 'bearer one', 'BEARER one', ' \tBearer one \t', 'Bearer one\t ']) {
       assert.deepEqual(readBearerToken(request(['Authorization', value])), {
         text: 'one',
         digest: digestOf('one'),
@@ -59,7 +59,15 @@ describe('a bearer token', () => {
   });
 
   it('is bad when it is more than one word', () => {
-    for (const value of ['Bearer one two', 'Bearer one, two', 'Bearer one, Bearer one', 'Bearer one \ttwo']) {
+    for (const value of [
+      ...[
+        'Bearer one two',
+        'Bearer one, two',
+        'Bearer one, Bearer one',
+        'Bearer one \ttwo',
+        'Bearer one\ttwo',
+      ],
+    ]) {
       assert.throws(
         () => readBearerToken(request(['Authorization', value])),
         (error: unknown) => error instanceof AuthenticationError && !error.message.includes('one '),
@@ -68,10 +76,43 @@ describe('a bearer token', () => {
     }
   });
 
+  it('is bad with white space or a control character, in both places, and only if its bytes are UTF-8 for one', () => {
+    const bytes = (character: string) => Buffer.from(character).toString('latin1');
+    const fromHeader = (text: string) => readBearerToken(request(['Authorization', `Bearer ${text}`]))?.text;
+    for (let code = 0; code <= 0x10ffff; code += code < 0x3100 ? 1 : 0x1003) {
+      const character = String.fromCodePoint(code);
+      // Go's `unicode.IsSpace` and `unicode.IsControl`.
+      const isRefused =
+        code <= 0x20 ||
+        (code >= 0x7f && code <= 0xa0) ||
+        [0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000].includes(code) ||
+        (code >= 0x2000 && code <= 0x200a);
+      if (code >= 0xd800 && code <= 0xdfff) continue;
+      const token = `o${character}ne`;
+      const read = [
+        () => fromHeader(bytes(token)),
+        () => readBearerToken(webSocket('x', encoded(token)))?.text,
+      ];
+      for (const [place, find] of read.entries()) {
+        if (isRefused) assert.throws(find, AuthenticationError, `${code.toString(16)} in place ${place}`);
+        else assert.equal(find(), bytes(token), code.toString(16));
+      }
+    }
+    for (const character of ['\xa0', '\x85', '\x80', '\xe2\x80', '\xc2\xc2', '\xff']) {
+      for (const token of [`${character}one`, `o${character}ne`, `one${character}`]) {
+        assert.equal(fromHeader(token), token);
+      }
+    }
+    for (const token of [`one${bytes('\u00a0')}`, `${bytes('\u3000')}one`])
+      assert.throws(() => fromHeader(token));
+  });
+
   it('is read in linear time, even from a hostile header', () => {
     assertLinear(120_000, length => {
       const [two, none] = [`Bearer a${' '.repeat(length)}b`, `${' '.repeat(length)}x`];
+      const broken = `Bearer ${'\xe2\x80'.repeat(length)}\xc2\xa0`;
       return () => {
+        assert.throws(() => readBearerToken(request(['Authorization', broken])));
         assert.throws(() => readBearerToken(request(['Authorization', two])));
         assert.equal(readBearerToken(request(['Authorization', none])), undefined);
       };

@@ -10,9 +10,9 @@ import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const rules = { allowed: new Set<string>(), serviceAccounts: false };
 
-function parse(text: string) {
+function parse(content: string | Buffer) {
   const warnings: string[] = [];
-  const parsed = parseTokenFile(text, {
+  const parsed = parseTokenFile(Buffer.from(content as string), {
     label: 'tokens.csv',
     rules,
     onWarning: warning => warnings.push(warning),
@@ -52,6 +52,31 @@ describe('a token file', () => {
     assert.equal(find(''), undefined);
     assert.equal(warnings.length, 2);
     assert.doesNotMatch(warnings.join(), /t1/);
+  });
+
+  it('compares the bytes of tokens, also of those that are not UTF-8', () => {
+    const file = Buffer.from(
+      't\xe9,alice,1\nt\xe8,bob,2\nt\xc3\xa9,zo\xc3\xab,3,gr\xc3\xb6\xc3\x9fe\n',
+      'latin1',
+    );
+    const { parsed, warnings } = parse(file);
+    assert.ok('users' in parsed);
+    const { users } = parsed;
+    const nameOf = (token: string) => (users.get(digestOf(token)) as { username?: string })?.username;
+    assert.deepEqual(['t\xe9', 't\xe8', 't\xc3\xa9'].map(nameOf), ['alice', 'bob', 'zo\u00eb']);
+    assert.deepEqual(['t\xea', 't\xef\xbf\xbd', 't'].map(nameOf), [undefined, undefined, undefined]);
+    assert.deepEqual(
+      [...users.values()].flatMap(user => ('groups' in user ? user.groups[0] : [])).at(-1),
+      'gr\u00f6\u00dfe',
+    );
+    assert.deepEqual(warnings, []);
+  });
+
+  it('ignores a token that no request can bring, with a warning', () => {
+    const { parsed, warnings } = parse(' t1,alice,1\nt\u00a02,bob,2\n"t\n3",carol,3\n');
+    assert.ok('users' in parsed && parsed.users.size === 0);
+    assert.equal(warnings.length, 3);
+    assert.match(warnings[2] ?? '', /^tokens\.csv: record 3 has a token with white space or a control/);
   });
 
   it('rejects users that Kubernetes reserves, with a warning when it is read', () => {

@@ -3,10 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { describe, type TestContext, test } from 'node:test';
 import type { Clock } from '../../../src/lib/clock.js';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { open, send } from '../../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
-import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import type { FakeApiServer, Interceptor } from '../../support/fake-api-server/fake-api-server.js';
 import { createIdToken } from '../../support/identities/oidc-issuer.js';
 import { proxyToken } from '../../support/identities/two-users.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -172,6 +174,67 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
       const { code } = await probe(proxy, server, 'plain', { headers: bearer(token) });
       return code === 401;
     });
+  });
+
+  test('with white space or a control character get a 401 before anybody is asked, and all others are reviewed', async t => {
+    const files = await createServingFiles();
+    const isReview = ({ url = '' }: { url?: string | undefined }) => url.endsWith('/tokenreviews');
+    const knowsAll: Interceptor = (request, response) => {
+      if (!isReview(request)) return false;
+      // An API server that strips white space.
+      const status = { authenticated: true, user: { username: 'alice' } };
+      response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify({ status }));
+      return true;
+    };
+    const plain = await start(t, { intercept: knowsAll });
+    const secure = await start(t, { intercept: knowsAll, args: files.flags });
+    const session = await connectHttp2(secure.proxy.port, files.authority.certificate);
+    t.after(() => session.destroy());
+    const token = createIdToken(new Date(Date.now() + 60_000));
+    const overHttp2 = async (text: string) => {
+      const headers = { authorization: `Bearer ${text}` };
+      return (await ask(session, '/api/v1/namespaces/default/pods/web-0', { headers })).status;
+    };
+    const asSubprotocol = async (text: string) => {
+      const protocol = `base64url.bearer.authorization.k8s.io.${Buffer.from(text, 'latin1').toString('base64url')}`;
+      const headers = [`Sec-WebSocket-Protocol: ${protocol}`];
+      return (await probe(plain.proxy, plain.server, 'websocket', { headers })).code;
+    };
+    const inAuthorization = (leg: (typeof bothLegs)[number]) => async (text: string) =>
+      (await probe(plain.proxy, plain.server, leg, { headers: bearer(text) })).code;
+    const ways = [...bothLegs.map(inAuthorization), asSubprotocol, overHttp2];
+    // As bytes: a tab, and U+00A0, U+0085, U+1680, U+2009, U+2028, U+3000 and a control character in UTF-8.
+    const spaces = [
+      '\t',
+      '\xc2\xa0',
+      '\xc2\x85',
+      '\xe1\x9a\x80',
+      '\xe2\x80\x89',
+      '\xe2\x80\xa8',
+      '\xe3\x80\x80',
+      '\xc2\x9f',
+    ];
+    for (const way of ways) {
+      for (const space of spaces) assert.equal(await way(token.replace('.', `${space}.`)), 401, space);
+      for (const space of spaces.slice(1)) {
+        assert.equal(await way(`${space}${token}`), 401, space);
+        assert.equal(await way(`${token}${space}`), 401, space);
+      }
+    }
+    for (const control of ['\0', '\n', '\x1b', '\x7f', ' ']) {
+      assert.equal(await asSubprotocol(`${token}${control}`), 401);
+    }
+    assert.equal(reviews(plain.server) + reviews(secure.server), 0);
+    const others = ['kubeconfig-u-x:secret', 'voil\xc3\xa0', '{"a"}', '\xef\xbb\xbftoken'];
+    for (const [index, text] of others.entries()) {
+      for (const way of ways) assert.ok([200, 101].includes(await way(text)), text);
+      assert.equal(reviews(plain.server), index + 1);
+    }
+    // A WebSocket's token has to be UTF-8.
+    for (const text of ['voil\xe0', 'one\xa0', '\x85one']) {
+      for (const way of [inAuthorization('plain'), overHttp2]) assert.equal(await way(text), 200);
+      assert.equal(await asSubprotocol(text), 401);
+    }
   });
 
   test('cannot be reviewed while the API server is down or rejects the review: they get a 50x, which is not cached', async t => {

@@ -40,9 +40,9 @@ async function check(cluster: Cluster, targets: readonly ImpersonationTarget[]):
 }
 
 interface Rule {
-  readonly verbs?: readonly string[];
-  readonly apiGroups?: readonly string[];
-  readonly resources?: readonly string[];
+  readonly verbs?: readonly string[] | null;
+  readonly apiGroups?: readonly string[] | null;
+  readonly resources?: readonly string[] | null;
 }
 
 /** SelfSubjectRulesReview returns the rules themselves, including those for certain names. */
@@ -60,8 +60,8 @@ function covers(rule: Rule, { group, resource, subresource }: ImpersonationTarge
   );
 }
 
-function has(list: readonly string[] = [], item: string): boolean {
-  return list.includes(item) || list.includes('*');
+function has(list: Rule['verbs'], item: string): boolean {
+  return list?.includes(item) === true || list?.includes('*') === true;
 }
 
 function describe({ group, resource, subresource }: ImpersonationTarget): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ApiIndex, type GroupList, readVersion, versionsOf } from '../../src/explorer/api/discovery.js';
+import { ApiIndex, readVersion, versionsOf } from '../../src/explorer/api/discovery.js';
 import { fieldsOf, type OpenApiDocument, schemaOf } from '../../src/explorer/api/openapi.js';
 import { resourceOf } from './recorded-index.js';
 
@@ -85,7 +85,7 @@ describe('discovery without aggregation', () => {
       name: 'apps',
       versions: [{ version: 'v1beta1' }, { version: 'v1' }, { version: '../v2' }],
       preferredVersion: { version: 'v1' },
-    } satisfies GroupList['groups'][number];
+    };
     assert.deepEqual(versionsOf(group), ['v1', 'v1beta1']);
     const resources = [
       { name: 'deployments', kind: 'Deployment', namespaced: true, verbs: ['get'], shortNames: ['deploy'] },

@@ -20,16 +20,16 @@ export interface TokenReviewOptions {
 const apiVersion = 'authentication.k8s.io/v1';
 const timeout = 10_000;
 
-/** The fields of authentication.k8s.io/v1's `TokenReviewStatus` that are used here. */
+/** The fields of authentication.k8s.io/v1's `TokenReviewStatus` that are used here. Go may write an empty list as null. */
 interface ReviewStatus {
   readonly authenticated?: boolean;
   readonly error?: string;
-  readonly audiences?: readonly string[];
+  readonly audiences?: readonly string[] | null;
   readonly user?: {
     readonly username?: string;
     readonly uid?: string;
-    readonly groups?: readonly string[];
-    readonly extra?: Readonly<Record<string, readonly string[]>>;
+    readonly groups?: readonly string[] | null;
+    readonly extra?: Readonly<Record<string, readonly string[] | null>> | null;
   };
 }
 
@@ -81,6 +81,7 @@ function readStatus({ status, text }: { readonly status: number; readonly text: 
   throw new StatusError(503, "callers cannot be authenticated: the API server's answer is not a TokenReview");
 }
 
-function toUserInfo({ username = '', uid, groups = [], extra = {} }: ReviewStatus['user'] = {}): UserInfo {
-  return { username, uid, groups, extra: new Map(Object.entries(extra)) };
+function toUserInfo({ username = '', uid, groups, extra }: ReviewStatus['user'] = {}): UserInfo {
+  const fields = Object.entries(extra ?? {}).map(([key, values]) => [key, values ?? []] as const);
+  return { username, uid, groups: groups ?? [], extra: new Map(fields) };
 }

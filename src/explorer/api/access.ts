@@ -1,4 +1,5 @@
 import type { ApiResource } from './discovery.js';
+import type { WireList } from './objects.js';
 
 /** A verb on a resource, or on one of its subresources. */
 export interface Operation {
@@ -18,12 +19,12 @@ type Decision = 'yes' | 'no' | 'unknown';
 
 /** The status of a SelfSubjectRulesReview (k8s.io/api `authorization/v1`). */
 export interface Rules {
-  readonly resourceRules: readonly {
-    readonly verbs: readonly string[];
-    readonly apiGroups?: readonly string[];
-    readonly resources?: readonly string[];
-    readonly resourceNames?: readonly string[];
-  }[];
+  readonly resourceRules: WireList<{
+    readonly verbs: WireList<string>;
+    readonly apiGroups?: WireList<string>;
+    readonly resources?: WireList<string>;
+    readonly resourceNames?: WireList<string>;
+  }>;
   readonly incomplete: boolean;
 }
 
@@ -52,17 +53,17 @@ export function verdictOf(
   { subresource, verb }: Operation,
 ): Decision {
   const names = subresource === '' ? [name] : [`${name}/${subresource}`, `*/${subresource}`];
-  const isAllowed = resourceRules.some(
-    ({ verbs, apiGroups = [], resources = [], resourceNames = [] }) =>
-      resourceNames.length === 0 &&
+  const isAllowed = resourceRules?.some(
+    ({ verbs, apiGroups, resources, resourceNames }) =>
+      (resourceNames ?? []).length === 0 &&
       has(verbs, verb) &&
       has(apiGroups, group) &&
       names.some(wanted => has(resources, wanted)),
   );
-  if (isAllowed) return 'yes';
+  if (isAllowed === true) return 'yes';
   return incomplete ? 'unknown' : 'no';
 }
 
-function has(list: readonly string[], wanted: string): boolean {
-  return list.includes('*') || list.includes(wanted);
+function has(list: WireList<string> | undefined, wanted: string): boolean {
+  return list?.includes('*') === true || list?.includes(wanted) === true;
 }

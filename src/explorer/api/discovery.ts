@@ -1,3 +1,5 @@
+import type { WireList } from './objects.js';
+
 /** One resource of the API, as discovery lists it. */
 export interface ApiResource {
   /** Empty for the core group. */
@@ -110,48 +112,48 @@ function keyOf({ group, version, name }: Pick<ApiResource, 'group' | 'version' |
 /** The parts of aggregated discovery that the page reads (k8s.io/api `apidiscovery/v2`). */
 export interface AggregatedDiscovery {
   readonly kind: 'APIGroupDiscoveryList';
-  readonly items: readonly {
+  readonly items?: WireList<{
     readonly metadata?: { readonly name?: string };
-    readonly versions: readonly {
+    readonly versions?: WireList<{
       readonly version: string;
       readonly freshness?: string;
-      readonly resources?: readonly {
+      readonly resources?: WireList<{
         readonly resource: string;
-        readonly responseKind?: { readonly kind?: string };
+        readonly responseKind?: { readonly kind?: string } | null;
         readonly scope: string;
-        readonly verbs?: readonly string[];
-        readonly shortNames?: readonly string[];
-        readonly subresources?: readonly {
+        readonly verbs?: WireList<string>;
+        readonly shortNames?: WireList<string>;
+        readonly subresources?: WireList<{
           readonly subresource: string;
-          readonly responseKind?: { readonly kind?: string };
-          readonly verbs?: readonly string[];
-        }[];
-      }[];
-    }[];
-  }[];
+          readonly responseKind?: { readonly kind?: string } | null;
+          readonly verbs?: WireList<string>;
+        }>;
+      }>;
+    }>;
+  }>;
 }
 
 /** Reads an aggregated document. Resources and groups whose names cannot be in a path are skipped. */
 export function readAggregated({ items }: AggregatedDiscovery): readonly ApiGroup[] {
-  return items
+  return (items ?? [])
     .map(({ metadata, versions }) => {
       const group = metadata?.name ?? '';
-      const read = versions.map(({ version, freshness, resources = [] }): ApiVersion => {
+      const read = (versions ?? []).map(({ version, freshness, resources }): ApiVersion => {
         return {
           version,
           isStale: freshness === 'Stale',
-          resources: resources
-            .map(({ resource, responseKind, scope, verbs = [], shortNames = [], subresources = [] }) => ({
+          resources: (resources ?? [])
+            .map(({ resource, responseKind, scope, verbs, shortNames, subresources }) => ({
               group,
               version,
               name: resource,
               kind: responseKind?.kind ?? '',
-              verbs,
-              shortNames,
+              verbs: verbs ?? [],
+              shortNames: shortNames ?? [],
               namespaced: scope === 'Namespaced',
-              subresources: subresources
-                .map(({ subresource, responseKind: kind, verbs: can = [] }) => {
-                  return { name: subresource, kind: kind?.kind ?? '', verbs: can };
+              subresources: (subresources ?? [])
+                .map(({ subresource, responseKind: kind, verbs: can }) => {
+                  return { name: subresource, kind: kind?.kind ?? '', verbs: can ?? [] };
                 })
                 .filter(hasPlainName),
             }))
@@ -166,27 +168,29 @@ export function readAggregated({ items }: AggregatedDiscovery): readonly ApiGrou
 /** The parts of an APIResourceList that the page reads. */
 export interface ResourceList {
   readonly groupVersion: string;
-  readonly resources: readonly {
+  readonly resources?: WireList<{
     readonly name: string;
     readonly kind: string;
     readonly namespaced: boolean;
-    readonly verbs?: readonly string[];
-    readonly shortNames?: readonly string[];
-  }[];
+    readonly verbs?: WireList<string>;
+    readonly shortNames?: WireList<string>;
+  }>;
 }
 
 /** The parts of an APIGroupList that the page reads. */
 export interface GroupList {
-  readonly groups: readonly {
-    readonly name: string;
-    readonly versions: readonly { readonly version: string }[];
-    readonly preferredVersion?: { readonly version?: string };
-  }[];
+  readonly groups?: WireList<GroupEntry>;
+}
+
+interface GroupEntry {
+  readonly name: string;
+  readonly versions?: WireList<{ readonly version: string }>;
+  readonly preferredVersion?: { readonly version?: string };
 }
 
 /** The versions of a group, the preferred one first. */
-export function versionsOf({ versions, preferredVersion }: GroupList['groups'][number]): readonly string[] {
-  const names = versions.map(({ version }) => version).filter(isPlain);
+export function versionsOf({ versions, preferredVersion }: GroupEntry): readonly string[] {
+  const names = (versions ?? []).map(({ version }) => version).filter(isPlain);
   const preferred = preferredVersion?.version;
   return [...names.filter(name => name === preferred), ...names.filter(name => name !== preferred)];
 }
@@ -196,14 +200,14 @@ export function readVersion(group: string, version: string, list: ResourceList |
   const entries = list?.resources ?? [];
   const resources = entries
     .filter(({ name }) => !name.includes('/'))
-    .map(({ name, kind, namespaced, verbs = [], shortNames = [] }) => ({
+    .map(({ name, kind, namespaced, verbs, shortNames }) => ({
       group,
       version,
       name,
       kind,
       namespaced,
-      verbs,
-      shortNames,
+      verbs: verbs ?? [],
+      shortNames: shortNames ?? [],
       subresources: entries
         .filter(entry => entry.name.startsWith(`${name}/`))
         .map(entry => ({

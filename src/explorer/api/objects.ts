@@ -14,9 +14,12 @@ export interface WatchEvent {
   readonly object: ApiObject;
 }
 
+/** A list in an answer. A server in Go may send null for an empty one: `items` of an empty PartialObjectMetadataList. */
+export type WireList<T> = readonly T[] | null;
+
 /** A list of objects. */
 export interface ObjectList extends ApiObject {
-  readonly items?: readonly ApiObject[];
+  readonly items?: WireList<ApiObject>;
 }
 
 /** Whether a value is an object with fields. */

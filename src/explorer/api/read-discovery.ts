@@ -9,6 +9,7 @@ import {
   readVersion,
   versionsOf,
 } from './discovery.js';
+import type { WireList } from './objects.js';
 import { ApiRequest } from './requests.js';
 
 /** Reads the discovery of an API server: two requests if it aggregates discovery, otherwise one for each version of a group. */
@@ -20,7 +21,7 @@ export async function readDiscovery(client: Client, prefix: string): Promise<Api
   return new ApiIndex([...core, ...others]);
 }
 
-type CoreVersions = { readonly kind: 'APIVersions'; readonly versions: readonly string[] };
+type CoreVersions = { readonly kind: 'APIVersions'; readonly versions?: WireList<string> };
 type Groups = GroupList & { readonly kind: 'APIGroupList' };
 
 async function readRoot(
@@ -34,8 +35,8 @@ async function readRoot(
   if (answer.kind === 'APIGroupDiscoveryList') return readAggregated(answer);
   const groups =
     answer.kind === 'APIVersions'
-      ? [{ name: '', versions: answer.versions.map(version => ({ version })) }]
-      : answer.groups;
+      ? [{ name: '', versions: (answer.versions ?? []).map(version => ({ version })) }]
+      : (answer.groups ?? []);
   return Promise.all(
     groups.map(async group => {
       const { name } = group;

@@ -1,5 +1,5 @@
 import type { ListMeta, ObjectMeta } from 'kubernetes-types/meta/v1.js';
-import type { ApiObject, ObjectList } from './objects.js';
+import type { ApiObject, ObjectList, WireList } from './objects.js';
 
 /** One column of a table (apimachinery `TableColumnDefinition`). */
 export interface Column {
@@ -36,8 +36,8 @@ export function keyOf({ namespace, name }: Pick<Row, 'namespace' | 'name'>): str
 interface WireTable {
   readonly kind: 'Table';
   readonly metadata?: ListMeta;
-  readonly columnDefinitions?: readonly Partial<Column>[] | null;
-  readonly rows?: readonly { readonly cells: readonly unknown[]; readonly object?: ApiObject }[] | null;
+  readonly columnDefinitions?: WireList<Partial<Column>>;
+  readonly rows?: WireList<{ readonly cells: WireList<unknown>; readonly object?: ApiObject | null }>;
 }
 
 /** Reads a table. If the server sends none (some aggregated APIs do not), it makes one of names and ages. */
@@ -64,7 +64,7 @@ export function readTable(answer: ApiObject): Table {
       description: column.description ?? '',
       priority: column.priority ?? 0,
     })),
-    rows: (rows ?? []).map(({ cells, object }) => rowOf(cells, object?.metadata ?? {})),
+    rows: (rows ?? []).map(({ cells, object }) => rowOf(cells ?? [], object?.metadata ?? {})),
     ...rest,
   };
 }

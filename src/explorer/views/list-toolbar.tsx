@@ -85,6 +85,6 @@ async function readNamespaces(
   const resource = index.preferred('', 'namespaces');
   if (resource === undefined) return [];
   const request = ApiRequest.list(prefix, index, { resource, namespace: '' }, {}, 'metadata');
-  const { items = [] } = await client.json<ObjectList>(request, signal);
-  return items.flatMap(({ metadata }) => metadata?.name ?? []);
+  const { items } = await client.json<ObjectList>(request, signal);
+  return (items ?? []).flatMap(({ metadata }) => metadata?.name ?? []);
 }

@@ -111,8 +111,8 @@ async function readOwned(
     if (resource?.verbs.includes('list') !== true) continue;
     const request = ApiRequest.list(prefix, index, { resource, namespace }, { limit: '2000' }, 'metadata');
     // The user may not be allowed to list some of them.
-    const { items = [] } = await client.json<ObjectList>(request, signal).catch((): ObjectList => ({}));
-    for (const { metadata = {} } of items) {
+    const { items } = await client.json<ObjectList>(request, signal).catch((): ObjectList => ({}));
+    for (const { metadata = {} } of items ?? []) {
       if (metadata.ownerReferences?.some(owner => owner.uid === uid) !== true) continue;
       const { name: own = '', namespace: within = '' } = metadata;
       found.push({ kind: resource.kind, name: own, href: linkToObject(resource, within, own) });

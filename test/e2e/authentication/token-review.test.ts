@@ -436,6 +436,18 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
     assert.equal(await codeOf('unaware'), 401);
   });
 
+  test('may be of a user whose lists are null, as Go writes a list that is not set', async t => {
+    const { server, proxy } = await start(t);
+    server.intercept(({ url = '' }, response) => {
+      if (!url.endsWith('/tokenreviews')) return false;
+      const user = { username: 'alice', groups: null, extra: { 'example.com/unset': null } };
+      const status = { authenticated: true, user, audiences: null };
+      response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify({ status }));
+      return true;
+    });
+    assert.equal((await probe(proxy, server, 'plain', { headers: bearer('unset') })).code, 200);
+  });
+
   test('are tried after those of the token file', async t => {
     const { server, tokens, proxy } = await start(t, { tokenFile: 'known,alice,,\n' });
     Object.assign(tokens, { known: { username: 'bob' }, own: { username: 'alice' } });
@@ -485,7 +497,11 @@ describe('the permission to impersonate', () => {
     server.intercept(({ url = '' }, response) => {
       if (!url.endsWith('/selfsubjectrulesreviews')) return false;
       const rule = { verbs: ['impersonate'], apiGroups: [''], resources: ['users', 'groups'] };
-      const status = { resourceRules: [{ ...rule, resourceNames: ['alice', 'dev'] }], incomplete: false };
+      const unset = { verbs: null, apiGroups: null, resources: null };
+      const status = {
+        resourceRules: [unset, { ...rule, resourceNames: ['alice', 'dev'] }],
+        incomplete: false,
+      };
       response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify({ status }));
       return true;
     });

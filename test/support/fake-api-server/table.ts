@@ -34,6 +34,16 @@ export function tableRow(
   return { ...row, object: include === 'Object' ? whole : toPartial(object, version) };
 }
 
+/** The resources for which the API server has no printer. A Table of such a resource that has no rows has null in their place. */
+const unprinted: ReadonlySet<string> = new Set([
+  ...['limitranges', 'roles', 'clusterroles', 'csistoragecapacities', 'customresourcedefinitions'],
+]);
+
+/** `rows` of a Table without rows. */
+export function noRows({ resource, custom }: ResourceType): readonly [] | null {
+  return custom === undefined && unprinted.has(resource) ? null : [];
+}
+
 const nameAndAge: Printer = { columns: [column('Name'), column('Age')], cells: () => ['\0'] };
 
 function printerOf({ group, resource, custom }: ResourceType): Printer {

@@ -10,8 +10,8 @@ export interface DrainTimes {
 }
 
 /**
- * Shuts down. First readyz fails. Then no new connections are accepted, and watches end immediately. Upgraded connections end after half of
- * the grace period, and everything that is still open after 80 % of it is cut off. The admin listener answers until the end.
+ * Shuts down. First readyz fails. Then no new connections are accepted, and watches end immediately. What is still
+ * open after 80 % of the grace period is cut off. The admin listener answers until the end.
  */
 export async function drain(
   { app, openStreams, beUnready, close }: Program,
@@ -19,14 +19,11 @@ export async function drain(
 ): Promise<void> {
   beUnready();
   await delay(times.delay);
-  const timers = [
-    setTimeout(() => openStreams.destroy(), times.grace * 0.5),
-    setTimeout(() => {
-      openStreams.destroy();
-      app.server.closeAllConnections();
-    }, times.grace * 0.8),
-  ];
+  const timer = setTimeout(() => {
+    openStreams.destroy();
+    app.server.closeAllConnections();
+  }, times.grace * 0.8);
   await app.close();
-  for (const timer of timers) clearTimeout(timer);
+  clearTimeout(timer);
   await close();
 }

@@ -62,7 +62,7 @@ const options = defineOptions('Listening', {
   shutdownGrace: {
     type: duration,
     default: '5s',
-    help: 'How long requests may take to finish after SIGTERM or SIGINT.',
+    help: 'How long a shutdown may take after SIGTERM or SIGINT; requests and upgrades that are left after 80 % of it are cut off.',
   },
   publicUrl: {
     type: optionalBaseUrl,

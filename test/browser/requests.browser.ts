@@ -207,6 +207,17 @@ describe('hostile text in a name or selector', () => {
   }
 });
 
+it('a link with a control character in a name or selector shows nothing to copy', async t => {
+  const { page, go, requested } = await openPage(t, browser, proxy.url);
+  for (const fragment of ['pods/a%15%0Atouch%20pwned%0A', 'pods?labelSelector=%15%0Atouch%20pwned%0A']) {
+    await go(`/api/v1/namespaces/default/${fragment}`);
+    await page.getByRole('heading', { name: 'Not in this API' }).waitFor();
+    assert.equal(await page.locator('main').getByText('copy as').count(), 0);
+    await page.goto('about:blank');
+  }
+  assert.ok(!requested.some(url => url.includes('pwned')));
+});
+
 describe('the path of the server or cluster before the API path', async () => {
   const prefixed = await startStack(scope, { flags: ['--api-prefix=/k8s/', '--reject-paths='] });
 

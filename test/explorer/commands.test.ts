@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { ApiRequest } from '../../src/explorer/api/requests.js';
+import { ApiRequest, isVisible } from '../../src/explorer/api/requests.js';
 import { type Action, commandsFor, shellWord } from '../../src/explorer/text/commands.js';
 import { recorded, resourceOf } from './recorded-index.js';
 
@@ -10,7 +10,7 @@ const deployments = resourceOf('apps', 'deployments');
 const target = { base: 'http://127.0.0.1:8001', hasToken: false, hasOwnAuthority: false };
 
 /** The arguments that a program gets from this shell for the line. */
-function argumentsOf(line: string, shell = 'sh'): string[] {
+function argumentsOf(line: string | undefined, shell = 'sh'): string[] {
   const script = `curl() { printf '%s\\0' "$@"; }; kubectl() { printf '%s\\0' "$@"; }; TOKEN=secret; ${line}`;
   const { stdout, stderr } = spawnSync(shell, ['-c', script], {
     encoding: 'utf8',
@@ -27,19 +27,24 @@ const evil = [
   "'; touch /tmp/owned; '",
   '$(id)`id`$HOME$' + '{HOME}',
   '"double" \\ back\\\\slash',
-  'new\nline\ttab',
   '!history !! * ? [a-z] ~ # {a,b}',
   '-rf',
   '--server=http://evil.example',
-  'ünï\u2028çode \u{1f600}',
+  'ünï çode \u{1f600}',
   '',
   "''''",
   'a\\',
   '%s %d',
 ];
 
+/** Characters that a terminal or a shell acts on when they are pasted, whatever quotes are around them, or that nobody sees. */
+const hidden = [
+  ...['\u0015\ntouch pwned\n', 'a\nb', 'a\rb', 'a\tb', '\u001b[201~', '\u0000', '\u0003', '\u007f', '\u009b'],
+  ...['\u2028', '\u2029', '\u202e', '\u200b', '\u{e0041}', '\ud800'],
+];
+
 describe('a word of the shell', () => {
-  it('is the text itself, with any characters, in sh and in bash', () => {
+  it('is the text itself, with any characters that people see, in sh and in bash', () => {
     for (const shell of ['sh', 'bash']) {
       assert.deepEqual(argumentsOf(`curl ${evil.map(shellWord).join(' ')}`, shell), evil);
     }
@@ -84,6 +89,27 @@ describe('the commands', () => {
     }
   });
 
+  it('are not there if a part has a character that nobody sees; a URL has it encoded', () => {
+    for (const text of hidden) {
+      const pod = { resource: pods, namespace: 'x', name: 'y' };
+      const log = ApiRequest.log('', recorded, pod, {});
+      assert.equal(commandsFor(log, { kind: 'log', ...pod, container: text }, target).kubectl, undefined);
+      assert.equal(commandsFor(log, { kind: 'object', ...pod, name: text }, target).kubectl, undefined);
+      assert.equal(commandsFor(log, { kind: 'command', words: ['x', text] }, target).kubectl, undefined);
+      const all = commandsFor(log, { kind: 'raw' }, { ...target, base: `http://x/${text}` });
+      assert.deepEqual([all.curl, all.kubectl], [undefined, undefined]);
+      // JavaScript has a visible spelling for some of them.
+      assert.ok(isVisible(all.fetch ?? ''));
+      if (text === '\ud800') continue;
+      const list = { resource: pods, namespace: '', labelSelector: text };
+      const listed = ApiRequest.list('', recorded, list);
+      const { curl, kubectl, fetch } = commandsFor(listed, { kind: 'list', ...list }, target);
+      assert.equal(kubectl, undefined);
+      assert.equal(argumentsOf(curl).at(-1), `http://127.0.0.1:8001${listed.apiPath}`);
+      assert.equal(fetched(fetch).url, `http://127.0.0.1:8001${listed.apiPath}`);
+    }
+  });
+
   it('take the token from a variable, and never contain it', () => {
     const list = { resource: pods, namespace: '' };
     const action: Action = { kind: 'list', ...list };
@@ -119,7 +145,7 @@ describe('the commands', () => {
     assert.deepEqual(sent.slice(0, 2), ['-X', 'POST']);
     assert.equal(sent[sent.indexOf('-d') + 1], request.body);
     assert.equal(fetched(commands.fetch).options.body, request.body);
-    assert.match(commands.kubectl, /^printf %s .* \| kubectl --server \S+ create --raw \S+ -f -$/);
+    assert.match(commands.kubectl ?? '', /^printf %s .* \| kubectl --server \S+ create --raw \S+ -f -$/);
   });
 
   it('follow a log and a watch', () => {
@@ -150,7 +176,7 @@ interface Call {
 }
 
 /** The arguments of `fetch` in a line of JavaScript. */
-function fetched(line: string): Call {
+function fetched(line = ''): Call {
   const expression = line.replace(/^const \w+ = /, '').replaceAll('await ', '');
   const run = new Function('fetch', 'token', `return ${expression}`) as (
     fetch: unknown,

@@ -1,4 +1,4 @@
-import { isSegmentName } from './requests.js';
+import { isSegmentName, isVisible } from './requests.js';
 
 /** The view that a fragment names. Nothing in it has been checked against the API server. */
 export type View =
@@ -28,7 +28,8 @@ export interface Address {
 }
 
 /**
- * Reads a fragment: a path of the API with its query, after the path of a cluster. A fragment that cannot be read is `unknown`.
+ * Reads a fragment: a path of the API with its query, after the path of a cluster. A fragment that cannot be read, or has a character that
+ * nobody sees, is `unknown`.
  *
  * @param clusters The paths of clusters that a fragment may begin with.
  */
@@ -39,7 +40,8 @@ export function parseFragment(fragment: string, clusters: readonly string[]): Ad
   const query = new URLSearchParams(mark === -1 ? '' : text.slice(mark + 1));
   const cluster =
     clusters.find(path => path !== '' && (whole === path || whole.startsWith(`${path}/`))) ?? '';
-  return { cluster, view: viewOf(whole.slice(cluster.length)), query, text };
+  const view = isVisible([...query].join()) ? viewOf(whole.slice(cluster.length)) : unknown;
+  return { cluster, view, query, text };
 }
 
 function viewOf(path: string): View {

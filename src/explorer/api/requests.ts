@@ -208,10 +208,19 @@ export function objectPath(resource: ApiResource, { namespace, name }: Omit<Obje
 }
 
 /**
- * The names that the API server accepts (apimachinery `IsValidPathSegmentName`). Such a name is one segment for every reader of the path.
+ * The names that the API server accepts (apimachinery `IsValidPathSegmentName`), but for those with a backslash or a character that nobody
+ * sees. Such a name is one segment for every reader of the path.
  */
 export function isSegmentName(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && !/[/%\\]/.test(name);
+  return name !== '' && name !== '.' && name !== '..' && !/[/%\\]/.test(name) && isVisible(name);
+}
+
+/**
+ * Whether people see each character of a text. A terminal acts on a control character in what is pasted, whatever quotes are around it; a
+ * format character makes a text look like another one.
+ */
+export function isVisible(text: string): boolean {
+  return !/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text);
 }
 
 function segment(name: string): string {

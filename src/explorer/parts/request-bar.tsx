@@ -22,10 +22,7 @@ export function RequestBar({ request, action }: { readonly request: ApiRequest; 
           <div key={name}>
             <dt>{name}</dt>
             <dd>
-              <ScrollBox kind="command" label={`${name} command`}>
-                <pre>{commands[name]}</pre>
-              </ScrollBox>
-              <CopyButton text={commands[name]} label={name} />
+              <Line name={name} text={commands[name]} />
             </dd>
           </div>
         ))}
@@ -37,5 +34,17 @@ export function RequestBar({ request, action }: { readonly request: ApiRequest; 
         </p>
       )}
     </details>
+  );
+}
+
+function Line({ name, text }: { readonly name: string; readonly text: string | undefined }) {
+  if (text === undefined) return <span class="muted">none: it would have a character that nobody sees</span>;
+  return (
+    <>
+      <ScrollBox kind="command" label={`${name} command`}>
+        <pre>{text}</pre>
+      </ScrollBox>
+      <CopyButton text={text} label={name} />
+    </>
   );
 }

@@ -1,11 +1,17 @@
 import type { ApiResource } from '../api/discovery.js';
-import type { ApiRequest, ListScope, LogQuery, ObjectName } from '../api/requests.js';
+import {
+  type ApiRequest,
+  isVisible,
+  type ListScope,
+  type LogQuery,
+  type ObjectName,
+} from '../api/requests.js';
 
-/** The same request as a command or as code, to copy. */
+/** The same request as a command or as code, to copy. One that would have a character that nobody sees is undefined. */
 export interface Commands {
-  readonly curl: string;
-  readonly kubectl: string;
-  readonly fetch: string;
+  readonly curl: string | undefined;
+  readonly kubectl: string | undefined;
+  readonly fetch: string | undefined;
 }
 
 /** Where a request goes, and whether a token goes with it. */
@@ -31,17 +37,28 @@ export type Action =
 
 /** Commands never contain a token: they read it from the variable TOKEN. */
 export function commandsFor(request: ApiRequest, action: Action, target: Target): Commands {
+  const visible = (text: string) => (isVisible(text) ? text : undefined);
   return {
-    curl: curlOf(request, target),
-    kubectl: kubectlOf(request, action, target),
-    fetch: fetchOf(request, target),
+    curl: visible(curlOf(request, target)),
+    kubectl: visible(kubectlOf(request, action, target)),
+    fetch: visible(fetchOf(request, target)),
   };
 }
 
-/** One word of a POSIX shell, whatever characters it contains. NUL cannot be in an argument of a program. */
+/** A word of a command: a text, which is escaped, or one of the constants, which the shell reads as they are. */
+type Word = string | typeof token | typeof authorization;
+const token = { raw: '"$TOKEN"' } as const;
+const authorization = { raw: '"Authorization: Bearer $TOKEN"' } as const;
+
+function lineOf(words: readonly Word[]): string {
+  return words.map(word => (typeof word === 'string' ? shellWord(word) : word.raw)).join(' ');
+}
+
+/** One word of a POSIX shell, whatever visible characters it contains. The name of a flag stays readable. */
 export function shellWord(text: string): string {
   if (/^[\w@%+=:,./-]+$/.test(text)) return text;
-  return `'${text.replaceAll('\0', '').replaceAll("'", "'\\''")}'`;
+  const flag = /^--[a-z-]+=/.exec(text)?.[0] ?? '';
+  return `${flag}'${text.slice(flag.length).replaceAll("'", "'\\''")}'`;
 }
 
 function curlOf(
@@ -49,16 +66,16 @@ function curlOf(
   { base, hasToken, hasOwnAuthority }: Target,
 ): string {
   const isStream = /[?&](?:watch|follow)=true/.test(apiPath);
-  return [
+  return lineOf([
     'curl',
     ...(hasOwnAuthority ? ['--cacert', authorityFile] : []),
     ...(isStream ? ['-N'] : []),
     ...(method === 'GET' ? [] : ['-X', method]),
-    ...(hasToken ? ['-H', '"Authorization: Bearer $TOKEN"'] : []),
-    ...(accept.includes('as=') ? ['-H', shellWord(`Accept: ${accept.split(',')[0]}`)] : []),
-    ...(body === undefined ? [] : ['-H', "'Content-Type: application/json'", '-d', shellWord(body)]),
-    shellWord(base + prefix + apiPath),
-  ].join(' ');
+    ...(hasToken ? ['-H', authorization] : []),
+    ...(accept.includes('as=') ? ['-H', `Accept: ${accept.split(',')[0]}`] : []),
+    ...(body === undefined ? [] : ['-H', 'Content-Type: application/json', '-d', body]),
+    base + prefix + apiPath,
+  ]);
 }
 
 function kubectlOf(
@@ -67,41 +84,45 @@ function kubectlOf(
   { base, hasToken, hasOwnAuthority }: Target,
 ): string {
   const server = [
-    ...['kubectl', '--server', shellWord(base + prefix)],
+    ...['kubectl', '--server', base + prefix],
     ...(hasOwnAuthority ? ['--certificate-authority', authorityFile] : []),
-    ...(hasToken ? ['--token "$TOKEN"'] : []),
+    ...(hasToken ? ['--token', token] : []),
   ];
-  if (action.kind === 'command') return [...server, ...action.words.map(shellWord)].join(' ');
-  if (action.kind === 'raw') {
-    // kubectl ignores the path of --server here (client-go `Request.RequestURI`).
-    const path = shellWord(prefix + apiPath);
-    if (body === undefined) return [...server, 'get', '--raw', path].join(' ');
-    return `printf %s ${shellWord(body)} | ${[...server, 'create', '--raw', path, '-f -'].join(' ')}`;
+  if (action.kind === 'raw' && body !== undefined) {
+    const create = lineOf([...server, 'create', '--raw', prefix + apiPath, '-f', '-']);
+    return `${lineOf(['printf', '%s', body])} | ${create}`;
   }
+  // kubectl ignores the path of --server for --raw (client-go `Request.RequestURI`).
+  return lineOf([
+    ...server,
+    ...(action.kind === 'raw' ? ['get', '--raw', prefix + apiPath] : wordsOf(action)),
+  ]);
+}
+
+function wordsOf(action: Exclude<Action, { readonly kind: 'raw' }>): readonly string[] {
+  if (action.kind === 'command') return action.words;
   const { resource, namespace } = action;
   const isWithin = namespace !== '';
-  const scope = isWithin ? [`--namespace=${shellWord(namespace)}`] : [];
+  const scope = isWithin ? [`--namespace=${namespace}`] : [];
   if (action.kind === 'log') {
     const { name, container, follow, previous, tailLines } = action;
     return [
-      ...[...server, 'logs', shellWord(`pod/${name}`), ...scope],
-      ...(container === undefined ? [] : [`--container=${shellWord(container)}`]),
+      ...['logs', `pod/${name}`, ...scope],
+      ...(container === undefined ? [] : [`--container=${container}`]),
       ...(follow === true ? ['--follow'] : []),
       ...(previous === true ? ['--previous'] : []),
       ...(tailLines === undefined ? [] : [`--tail=${tailLines}`]),
-    ].join(' ');
+    ];
   }
-  if (action.kind === 'object') {
-    return [...server, 'get', shellWord(`${typeOf(resource)}/${action.name}`), ...scope, '-o yaml'].join(' ');
-  }
+  if (action.kind === 'object') return ['get', `${typeOf(resource)}/${action.name}`, ...scope, '-o', 'yaml'];
   const { labelSelector = '', fieldSelector = '' } = action;
   return [
-    ...[...server, 'get', typeOf(resource)],
+    ...['get', typeOf(resource)],
     ...(resource.namespaced && !isWithin ? ['--all-namespaces'] : scope),
-    ...(labelSelector === '' ? [] : [`--selector=${shellWord(labelSelector)}`]),
-    ...(fieldSelector === '' ? [] : [`--field-selector=${shellWord(fieldSelector)}`]),
-    ...(action.kind === 'watch' ? ['--watch --output-watch-events -o json'] : []),
-  ].join(' ');
+    ...(labelSelector === '' ? [] : [`--selector=${labelSelector}`]),
+    ...(fieldSelector === '' ? [] : [`--field-selector=${fieldSelector}`]),
+    ...(action.kind === 'watch' ? ['--watch', '--output-watch-events', '-o', 'json'] : []),
+  ];
 }
 
 /** A resource as kubectl distinguishes it from others of the same name: `deployments.v1.apps`. */

@@ -72,8 +72,8 @@ function NotFound() {
     <section class="page">
       <h1>Not in this API</h1>
       <p>
-        The API server does not list what this address names. This page requests only what is listed, so there
-        is nothing to show.
+        The API server does not list what this address names, or the address has a character that nobody sees.
+        This page requests only what is listed, so there is nothing to show.
       </p>
       <p>
         <a href={linkTo('/')}>All groups and resources</a>

@@ -2,7 +2,7 @@ import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
 import { type BearerToken, readBearerToken } from './bearer-token/bearer-token.js';
-import { AuthenticationError } from './identity.js';
+import { AuthenticationError, UndecidedError } from './identity.js';
 import type { ActiveMethod, AuthenticationMethod, AuthenticationRequest } from './method.js';
 
 /** The parts of a method that authentication uses: its name in the metrics, its hint in a 401, and its authenticator. */
@@ -110,7 +110,8 @@ export class Authentication {
   }
 
   #failed(method: string, error: unknown): unknown {
-    const nobodyCanTell = error instanceof StatusError && error.code >= 500;
+    const nobodyCanTell =
+      error instanceof UndecidedError || (error instanceof StatusError && error.code >= 500);
     this.#metrics.attempted(method, nobodyCanTell ? 'error' : 'failure');
     return error;
   }

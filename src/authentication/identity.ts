@@ -19,6 +19,13 @@ export class AuthenticationError extends Error {
   }
 }
 
+/** Nobody could tell whose the credential is, and a stranger must not learn even that: the answer is that to an invalid one. */
+export class UndecidedError extends AuthenticationError {
+  constructor(cause: StatusError) {
+    super('nobody could tell whose the credential is', { cause });
+  }
+}
+
 /** A known user who may not act through this proxy, or a user that nobody may act as: a 403 whose message says why. */
 export class IdentityError extends StatusError {
   constructor(message: string) {

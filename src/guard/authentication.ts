@@ -29,10 +29,9 @@ function createAuthenticationCheck(
   authentication: Authentication,
 ): (request: RequestContext) => void | Promise<void> {
   const message = `Unauthorized: this proxy takes no request without a credential that it knows; ${authentication.hints.join(', or ')}`;
-  const toRejection = (error: unknown, { mount }: RequestContext): Error => {
+  const toRejection = (error: unknown): Error => {
     if (error instanceof IdentityError) return new Rejection(403, 'identity', error.message);
-    // Below /clusters/, an error of a cluster would tell strangers that there is a context of this name.
-    if (error instanceof StatusError && error.code >= 500 && !mount.namesContext) return error;
+    if (error instanceof StatusError && error.code >= 500) return error;
     // What is wrong with the credential is only logged: a client that guesses learns nothing from the answer.
     return new Rejection(401, 'unauthenticated', message, { headers: challenge, cause: error });
   };
@@ -44,7 +43,7 @@ function createAuthenticationCheck(
           ? authentication.identify(request)
           : authentication.authenticate(request);
     } catch (error) {
-      throw toRejection(error, request);
+      throw toRejection(error);
     }
     if (!(found instanceof Promise)) {
       accept(request, found);
@@ -53,7 +52,7 @@ function createAuthenticationCheck(
     return found.then(
       user => accept(request, user),
       error => {
-        throw toRejection(error, request);
+        throw toRejection(error);
       },
     );
   };

@@ -14,8 +14,11 @@ export const claimedIdentity = {
   ): Check | undefined {
     return (
       authentication &&
-      (({ head, mount }) =>
-        rejectClaimedIdentity(head.rawHeaders, allowImpersonation && mount.isApi ? impersonation : undefined))
+      (({ head, mount: { isApi, namesContext } }) => {
+        // A name that is no context gets the same answer as one that is.
+        const mayImpersonate = allowImpersonation && (isApi || namesContext);
+        rejectClaimedIdentity(head.rawHeaders, mayImpersonate ? impersonation : undefined);
+      })
     );
   },
 } as const satisfies Guard;

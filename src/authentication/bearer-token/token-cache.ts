@@ -103,6 +103,12 @@ export class TokenCache {
     return outcome ?? asked ?? this.#begin(token);
   }
 
+  /** Whether the token was valid at most ten minutes ago, or is so now, whichever server checks tokens now. */
+  wasValid({ digest }: Pick<BearerToken, 'digest'>): boolean {
+    const last = this.#goodLately.get(digest);
+    return last !== undefined && last.age < this.#options.successTtl + reservedFor;
+  }
+
   #forgetFormerVerifier(): void {
     const verifier = this.#options.verifiedBy?.();
     if (verifier === this.#verifier) return;
@@ -114,18 +120,13 @@ export class TokenCache {
     const { digest, source } = token;
     const { waits = () => true } = this.#options;
     const asking =
-      this.#isExempt(digest) || !waits(token) ? this.#ask(token) : this.#askInTurn(token, networkOf(source));
+      this.wasValid(token) || !waits(token) ? this.#ask(token) : this.#askInTurn(token, networkOf(source));
     this.#pending.set(digest, asking);
     const end = () => {
       if (this.#pending.get(digest) === asking) this.#pending.delete(digest);
     };
     asking.then(end, end);
     return asking;
-  }
-
-  #isExempt(digest: string): boolean {
-    const last = this.#goodLately.get(digest);
-    return last !== undefined && last.age < this.#options.successTtl + reservedFor;
   }
 
   /** Throws a StatusError of 503 if the network is at its limit. */

@@ -1,5 +1,6 @@
 import type { Cluster } from '../../clusters/cluster.js';
 import type { Endpoint } from '../../clusters/endpoint.js';
+import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { Clock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
@@ -14,6 +15,7 @@ import {
   userOf,
   type VerifiedUser,
 } from '../bearer-token/token-cache.js';
+import { UndecidedError } from '../identity.js';
 import type { AuthenticationRequest, TokenAuthenticator } from '../method.js';
 
 /** How tokens are reviewed, and how long a result is valid. */
@@ -27,11 +29,11 @@ export interface TokenReviewAuthenticatorOptions {
 /** Milliseconds for which the API server's answer about a token is valid: kube-apiserver's own default for its webhook, and less for a failure. */
 const ttl = { success: 2 * 60_000, failure: 10_000 };
 /**
- * A caller below `/clusters/` learns after at least this many milliseconds that a token is invalid: about the time that most clusters need.
- * Otherwise the time would tell strangers which contexts exist, because the answer for one that does not exist comes from memory, within 1
- * ms.
+ * Below `/clusters/`, a token that has not been valid at the cluster gets its 401 after exactly this many milliseconds, whether its context
+ * exists or not, and whatever the cluster answers, or does not answer: another time or code would tell strangers which contexts exist. A
+ * review that takes longer goes on, and the next request with the token gets its result.
  */
-const soonestRefusal = 500;
+const refusedAfter = 2_000;
 /**
  * How many tokens one cluster reviews at the same time, besides those that were valid a short time ago. kube-apiserver serves 600 requests
  * at a time by default (--max-requests-inflight and --max-mutating-requests-inflight).
@@ -75,22 +77,41 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
     const opening = request.openCluster();
     return opening === undefined ? ask(token, request) : opening.then(() => ask(token, request));
   };
-  const refuse = (asked: Moment, error: unknown) =>
-    new Promise<never>((_, reject) => {
-      asked.schedule(soonestRefusal, () => reject(error as Error));
-    });
   return {
     authenticateToken(token, request) {
       if (!request.mount.namesContext) return find(token, request);
-      const asked = new Moment(clock);
+      const wasValid = () => cacheOf(request.cluster).wasValid(token);
+      let found: ReturnType<typeof find>;
       try {
-        const found = find(token, request);
-        return found instanceof Promise ? found.catch(error => refuse(asked, error)) : found;
+        found = find(token, request);
       } catch (error) {
-        return refuse(asked, error);
+        found = Promise.reject(error);
       }
+      return found instanceof Promise && !wasValid() ? unnoticed(found, wasValid, clock) : found;
     },
   };
+}
+
+/** Delays a failure, and ends a long wait, so that a stranger cannot distinguish a context from a name that is none. */
+async function unnoticed<T>(found: Promise<T>, wasValid: () => boolean, clock: Clock): Promise<T> {
+  let reason: unknown = new StatusError(503, `the cluster did not answer within ${refusedAfter} ms`);
+  let cancel = () => {};
+  const refused = new Promise<never>((_, reject) => {
+    cancel = new Moment(clock).schedule(refusedAfter, () => {
+      const isUndecided = reason instanceof StatusError && reason.code >= 500;
+      reject(isUndecided ? new UndecidedError(reason as StatusError) : reason);
+    });
+  });
+  const told = found.catch(error => {
+    if (wasValid()) throw error;
+    reason = error;
+    return refused;
+  });
+  try {
+    return await Promise.race([told, refused]);
+  } finally {
+    cancel();
+  }
 }
 
 /**

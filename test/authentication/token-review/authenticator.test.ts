@@ -75,28 +75,70 @@ function held() {
 const never: Review = () => new Promise<VerifiedUser>(() => {});
 
 describe('tokens that clusters review', () => {
-  it('take half a second to be rejected below the path of a context, whoever rejects them and however fast', async () => {
+  const down: Review = () => {
+    throw new StatusError(503, 'down');
+  };
+  for (const [what, review, cause] of [
+    ['that does not know them', unknown, undefined],
+    ['that fails', down, /down/],
+    ['that does not answer', never, /did not answer/],
+  ] as const) {
+    it(`take two seconds to be rejected below the path of a context by a cluster ${what}, as for an unknown name`, async () => {
+      const { authenticate, clock } = setUp();
+      const asked = clusterOf('asked', review);
+      // Where the result is remembered too.
+      for (let time = 0; time < 2; time++) {
+        let isRefused = false;
+        const refused = assert.rejects(
+          authenticate('made-up', asked, { namesContext: true }).finally(() => (isRefused = true)),
+          (error: Error) =>
+            error instanceof AuthenticationError && (cause?.test((error.cause as Error).message) ?? true),
+        );
+        await eventually('the timer', () => clock.pending > 0);
+        clock.advance(1_999);
+        await new Promise(resolve => setImmediate(resolve));
+        assert.equal(isRefused, false);
+        clock.advance(1);
+        await refused;
+      }
+    });
+  }
+
+  it('are valid below the path of a context as soon as its cluster says so, even after that time', async () => {
     const { authenticate, clock } = setUp();
-    const known = clusterOf('known', unknown);
-    const current = clusterOf('current', unknown);
-    // The result is cached.
-    await assert.rejects(authenticate('made-up', current), AuthenticationError);
-    for (const cluster of [current, known]) {
-      let isRefused = false;
-      const refused = assert.rejects(
-        authenticate('made-up', cluster, { namesContext: true }).finally(() => (isRefused = true)),
-        AuthenticationError,
-      );
-      await eventually('the timer', () => clock.pending > 0);
-      clock.advance(499);
-      await new Promise(resolve => setImmediate(resolve));
-      assert.equal(isRefused, false);
-      clock.advance(1);
-      await refused;
-    }
-    const good = clusterOf('good', verified);
-    assert.equal(await authenticate('alice', good, { namesContext: true }), 'alice');
-    assert.equal(clock.pending, 0);
+    const { answers, review } = held();
+    const slow = clusterOf('slow', review);
+    const first = assert.rejects(authenticate('alice', slow, { namesContext: true }), AuthenticationError);
+    clock.advance(2_000);
+    await first;
+    const second = authenticate('alice', slow, { namesContext: true });
+    answers[0]?.(verified('alice'));
+    assert.equal(await second, 'alice');
+    assert.equal(await authenticate('alice', slow, { namesContext: true }), 'alice');
+    assert.deepEqual([clock.pending, slow.reviewed.length], [0, 1]);
+  });
+
+  it('that were valid at a cluster wait for it, and hear what is wrong with it, below the path of its context too', async () => {
+    const { authenticate, clock } = setUp();
+    const cluster = clusterOf('a', verified);
+    const ask = (endpoint?: Endpoint) =>
+      authenticate('alice', cluster, { namesContext: true, ...(endpoint && { endpoint }) });
+    assert.equal(await ask(), 'alice');
+    const first = cluster.endpoint;
+    const { answers, review } = held();
+    Object.assign(cluster, { endpoint: endpointOf('b'), review });
+    const replaced = assert.rejects(ask(first), { code: 503, message: /replaced by another one/ });
+    clock.advance(9_999);
+    answers[0]?.(verified('alice'));
+    await replaced;
+    clock.advance(120_000);
+    cluster.review = down;
+    await assert.rejects(ask(), { code: 503, message: 'down' });
+    clock.advance(12 * 60_000);
+    const stranger = assert.rejects(ask(), AuthenticationError);
+    await eventually('the timer', () => clock.pending > 0);
+    clock.advance(2_000);
+    await stranger;
   });
 
   for (const [when, pass] of unevenTimes) {

@@ -3,6 +3,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { stringify } from 'yaml';
+import { seesEveryField } from '../../../src/server/listener/http2-session.js';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { ask as askHttp2, connectHttp2 } from '../../support/clients/http2-client.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
@@ -50,9 +51,13 @@ const kubeconfig = await writeContexts('config', [
   'proxy',
 ]);
 const flags = [`--kubeconfig=${kubeconfig}`, '--all-contexts', `--token-auth-file=${tokenFile}`];
-const proxy = await startInProcess({ after }, flags);
+const proxy = await startInProcess({ after }, [...flags, '--allow-impersonation']);
 const serving = await createServingFiles();
-const secure = await startInProcess({ after }, [...flags, ...serving.flags]);
+const secure = await startInProcess({ after }, [
+  ...flags,
+  ...serving.flags,
+  ...(seesEveryField ? ['--allow-impersonation'] : []),
+]);
 const http2 = await connectHttp2(secure.port, serving.authority.certificate);
 after(() => http2.destroy());
 
@@ -78,6 +83,9 @@ const attempts = {
   'a link of another site': { below: '/version', headers: link },
   'a link of another site to a proxy subresource': { below: '/api/v1/nodes/n/proxy/', headers: link },
   'an ambiguous path': { below: '/api/../x' },
+  'a user to act as': { below: '/version', headers: { 'impersonate-user': 'jane' } },
+  'groups to act as': { below: '/api', headers: { 'impersonate-group': 'dev', 'impersonate-extra-x': 'y' } },
+  'a user to act as in another spelling': { below: '/api', headers: { impersonate_user: 'jane' } },
 } as const;
 type Attempt = { readonly below: string; readonly headers?: Readonly<Record<string, string>> };
 

@@ -260,7 +260,7 @@ describe('a caller', () => {
 
 describe('a token that a cluster accepts', () => {
   test('counts only in that cluster', async () => {
-    for (const leg of legs) {
+    const askOn = async (leg: Leg) => {
       for (const [token, mount, result] of [
         ['only-two', '/clusters/b', 'b as user-of-two'],
         ['only-two', '/clusters/a', undefined],
@@ -278,7 +278,8 @@ describe('a token that a cluster accepts', () => {
         else assert.equal(answer.code, passed(leg), answer.raw);
         assert.deepEqual(as, result === undefined ? [] : [result], `${token} at ${mount}`);
       }
-    }
+    };
+    await Promise.all(legs.map(askOn));
   });
 
   test('is the user that its own cluster names, even if another cluster knows the same token', async () => {
@@ -313,13 +314,16 @@ describe('a token that a cluster accepts', () => {
     // Any other answer would show a caller without a valid token that the cluster exists.
     const { answer: none } = await ask(byReview, '/clusters/nope', 'bad');
     assertStatus(none, 401, 'nope');
-    for (const name of ['down', 'broken']) {
-      for (const token of ['only-one', 'bad']) {
+    const attempts = ['down', 'broken'].flatMap(name =>
+      ['only-one', 'bad'].map(token => [name, token] as const),
+    );
+    await Promise.all(
+      attempts.map(async ([name, token]) => {
         const { answer, as } = await ask(byReview, `/clusters/${name}`, token);
         assert.deepEqual(told(answer), told(none), name);
         assert.deepEqual(as, []);
-      }
-    }
+      }),
+    );
     assert.equal((await ask(byReview, '/clusters/a', 'only-one')).code, 200);
   });
 });

@@ -1,4 +1,4 @@
-import { serviceAccountOf } from '../kubernetes/impersonation.js';
+import { largestPartAbove, serviceAccountOf, type UserPart } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { defineOptions } from '../lib/option.js';
@@ -60,6 +60,30 @@ export const identity = {
 const authenticated = 'system:authenticated';
 
 /**
+ * The most bytes of header fields that name a user. An API server takes 1 MB of them, and ends a connection with more (net/http): that of
+ * other users' watches too.
+ */
+const mostBytes = 256 * 1024;
+
+/**
+ * What is wrong with a user whose name, uid, groups and extra fields are too large to be sent; undefined if nothing is.
+ *
+ * @param originOf Where a part of the user comes from.
+ */
+export function sizeProblem(
+  user: UserInfo,
+  originOf: (part: UserPart) => string | undefined = () => undefined,
+): string | undefined {
+  const part = largestPartAbove(mostBytes, user);
+  if (part === undefined) return undefined;
+  const origin = originOf(part);
+  return (
+    'the user takes more than 256 KB of Impersonate-* header fields, and the API server gets no more; ' +
+    `most of them are for its ${part}${origin === undefined ? '' : `, from ${origin}`}`
+  );
+}
+
+/**
  * The user that requests are sent as. The user is in `system:authenticated`, and has no other name or group that Kubernetes reserves: an
  * issuer that controls a group claim must not be able to create administrators. Throws an AuthenticationError for the anonymous user.
  * Throws an IdentityError for all other users that are not allowed, and for those that no header can name exactly: an API server would read
@@ -72,24 +96,25 @@ export function admitUser(user: UserInfo, rules: IdentityRules): UserInfo {
   }
   if (username === '') throw new IdentityError('the credential identifies a user without a name');
   if (extra.has('')) throw new IdentityError('the user has an extra field without a name');
-  checkIdentity(user, rules);
-  return {
+  const admitted = {
     username,
     uid: uid === '' ? undefined : uid,
     groups: [...new Set(groups.filter(group => group !== '' && group !== authenticated)), authenticated],
     extra,
     ...(expires !== undefined && { expires }),
   };
+  checkIdentity(admitted, rules);
+  return admitted;
 }
 
 /**
- * Throws an IdentityError for a user who has a name or a group that Kubernetes reserves and the rules do not allow, or whom no header can
- * name exactly. A service account, if the rules allow them, may have the groups of its own namespace.
+ * Throws an IdentityError for a user who has a name or a group that Kubernetes reserves and the rules do not allow, who is too large, or whom
+ * no header can name exactly. A service account, if the rules allow them, may have the groups of its own namespace.
  */
-export function checkIdentity(
-  { username, uid = '', groups, extra }: UserInfo,
-  { allowed, serviceAccounts }: IdentityRules,
-): void {
+export function checkIdentity(user: UserInfo, { allowed, serviceAccounts }: IdentityRules): void {
+  const problem = sizeProblem(user);
+  if (problem !== undefined) throw new IdentityError(problem);
+  const { username, uid = '', groups, extra } = user;
   for (const value of [username, uid, ...groups, ...[...extra.values()].flat()]) checkValue(value);
   const account = serviceAccounts ? serviceAccountOf(username) : undefined;
   if (isSystem(username) && account === undefined && !allowed.has(username)) throw refusal('user', username);

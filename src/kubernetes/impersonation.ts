@@ -20,15 +20,51 @@ const extraPrefix = 'impersonate-extra-';
  * character of a value is one byte of its UTF-8 form: Node and undici write headers as Latin-1, so the API server gets the bytes that
  * client-go would send.
  */
-export function impersonationHeaders({ user, uid, groups, extra }: Impersonation): string[] {
-  const headers = ['Impersonate-User', utf8Bytes(user)];
-  if (uid !== undefined) headers.push('Impersonate-Uid', utf8Bytes(uid));
-  for (const group of groups) headers.push('Impersonate-Group', utf8Bytes(group));
-  for (const [key, values] of extra) {
-    const name = canonicalName(`Impersonate-Extra-${escapeKey(key)}`);
-    for (const value of values) headers.push(name, utf8Bytes(value));
-  }
+export function impersonationHeaders(impersonation: Impersonation): string[] {
+  const headers: string[] = [];
+  for (const { name, value } of fieldsOf(impersonation)) headers.push(name, utf8Bytes(value));
   return headers;
+}
+
+/** A part of a user, for messages. */
+export type UserPart = 'name' | 'uid' | 'groups' | `extra field ${string}`;
+
+/** One field of an impersonation, its value in Unicode, and the part of the user that it carries. */
+interface Field {
+  readonly part: UserPart;
+  readonly name: string;
+  readonly value: string;
+}
+
+function* fieldsOf({ user, uid, groups, extra }: Impersonation): Generator<Field> {
+  yield { part: 'name', name: 'Impersonate-User', value: user };
+  if (uid !== undefined) yield { part: 'uid', name: 'Impersonate-Uid', value: uid };
+  for (const value of groups) yield { part: 'groups', name: 'Impersonate-Group', value };
+  for (const [key, values] of extra) {
+    const part = `extra field ${JSON.stringify(key.slice(0, 200))}` as const;
+    const name = canonicalName(`Impersonate-Extra-${escapeKey(key)}`);
+    for (const value of values) yield { part, name, value };
+  }
+}
+
+/**
+ * The part of a user that takes the most of its header fields, if these have more bytes than this, as HTTP/2 counts them (RFC 9113, section
+ * 6.5.2). Otherwise undefined. Reads no more than so many bytes.
+ */
+export function largestPartAbove(mostBytes: number, user: UserInfo): UserPart | undefined {
+  const sizes = new Map<UserPart, number>();
+  let total = 0;
+  for (const { part, name, value } of fieldsOf(toImpersonation(user))) {
+    const size = name.length + Buffer.byteLength(value) + 32;
+    sizes.set(part, (sizes.get(part) ?? 0) + size);
+    total += size;
+    if (total > mostBytes) return [...sizes].reduce((one, other) => (other[1] > one[1] ? other : one))[0];
+  }
+  return undefined;
+}
+
+function toImpersonation({ username, uid, groups, extra }: UserInfo): Impersonation {
+  return { user: username, groups, extra, ...(uid !== undefined && { uid }) };
 }
 
 const made = new WeakMap<UserInfo, readonly string[]>();
@@ -37,8 +73,7 @@ const made = new WeakMap<UserInfo, readonly string[]>();
 export function impersonationOf(user: UserInfo): readonly string[] {
   let headers = made.get(user);
   if (headers === undefined) {
-    const { username, uid, groups, extra } = user;
-    headers = impersonationHeaders({ user: username, groups, extra, ...(uid === undefined ? {} : { uid }) });
+    headers = impersonationHeaders(toImpersonation(user));
     made.set(user, headers);
   }
   return headers;

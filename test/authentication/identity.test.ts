@@ -6,6 +6,7 @@ import {
   checkIdentity,
   IdentityError,
 } from '../../src/authentication/identity.js';
+import { assertLinear } from '../support/growth.js';
 
 const nobody = { allowed: new Set<string>(), serviceAccounts: false };
 const cluster = { allowed: new Set<string>(), serviceAccounts: true };
@@ -103,6 +104,81 @@ describe('an authenticated user', () => {
     const extra = new Map([['', ['x']]]);
     assert.throws(() => admitUser(user('alice', [], { extra }), nobody), IdentityError);
   });
+});
+
+describe('the header fields of a user', () => {
+  it('have at most 256 KB, and the message names what takes most of them', () => {
+    // name, value and 32 bytes, as in HTTP/2
+    const room = 256 * 1024 - ('Impersonate-User'.length + 1 + 32) - ('Impersonate-Group'.length + 20 + 32);
+    const valueFor = (name: string) => 'x'.repeat(room - name.length - 32);
+    const [uid, group, extra] = ['Impersonate-Uid', 'Impersonate-Group', 'Impersonate-Extra-Scopes'].map(
+      valueFor,
+    );
+    const many = Array.from({ length: (256 * 1024) / 53 }, (_, index) => index.toString(36).padStart(4, '0'));
+    const half = 'h'.repeat(150_000);
+    for (const [largest, more, groups] of [
+      ['uid', (add: string) => ({ uid: uid + add }), []],
+      ['groups', () => ({}), [group]],
+      ['extra field "scopes"', (add: string) => ({ extra: new Map([['scopes', [extra + add]]]) }), []],
+    ] as const) {
+      const make = (add: string) =>
+        user(
+          'u',
+          groups.map(name => name + add),
+          more(add),
+        );
+      assert.equal(admitUser(make(''), nobody).username, 'u');
+      assertTooLarge(make('x'), largest, [admitUser]);
+    }
+    assertTooLarge(user('u', many), 'groups');
+    assertTooLarge(user('\u00e9'.repeat(131_072), ['dev']), 'name');
+    assertTooLarge(
+      user('u', [half], {
+        extra: new Map([
+          ['a', ['b']],
+          ['Sco:pes', [half + 'x'.repeat(100)]],
+        ]),
+      }),
+      'extra field "Sco:pes"',
+    );
+    assertTooLarge(
+      user('u', [], { extra: new Map([['s', Array<string>(5_200).fill('')]]) }),
+      'extra field "s"',
+    );
+  });
+
+  it('are measured in linear time, and no further than to the limit', () => {
+    assertLinear(20_000, length => {
+      const large = user('u', [], {
+        extra: new Map([['a', Array<string>(length).fill('x'.repeat(10_000))]]),
+      });
+      const keys = user('u', [], {
+        extra: new Map(Array.from({ length }, (_, key) => [`${key}`, ['x'.repeat(100)]])),
+      });
+      return () => {
+        assertTooLarge(large, 'extra field "a"');
+        assertTooLarge(keys, 'extra field "');
+      };
+    });
+  });
+
+  function assertTooLarge(
+    large: ReturnType<typeof user>,
+    largest: string,
+    checks: readonly (typeof checkIdentity)[] = [admitUser, checkIdentity],
+  ): void {
+    for (const check of checks) {
+      assert.throws(
+        () => check(large, nobody),
+        (error: unknown) => {
+          assert.ok(error instanceof IdentityError && error.code === 403);
+          assert.match(error.message, /^the user takes more than 256 KB of Impersonate-\* header fields/);
+          assert.ok(error.message.includes(`most of them are for its ${largest}`), error.message);
+          return error.message.length < 600;
+        },
+      );
+    }
+  }
 });
 
 describe('a user as whom a caller acts', () => {

@@ -1,7 +1,8 @@
+import type { UserPart } from '../../kubernetes/impersonation.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { JsonObject } from '../../lib/json.js';
 import type { Expression } from '../cel/expression.js';
-import { AuthenticationError } from '../identity.js';
+import { AuthenticationError, IdentityError, sizeProblem } from '../identity.js';
 
 /** Where a field of the user comes from. The prefix is used without change. */
 export type Source = { readonly claim: string; readonly prefix: string } | Expression;
@@ -31,7 +32,7 @@ const credentialId = 'authentication.kubernetes.io/credential-id';
 /**
  * Maps verified claims to a user, as the API server does (k8s.io/apiserver `token/oidc`). Distributed claims (OpenID Connect Core 1.0,
  * section 5.6.2) are not fetched: the user is in none of their groups. Throws an error that has no part of the token if the claims do not
- * meet the mapping.
+ * meet the mapping, and an IdentityError for a user who is too large.
  */
 export function userOfClaims(claims: JsonObject, mapping: ClaimMapping): UserInfo {
   const user = {
@@ -48,9 +49,33 @@ export function userOfClaims(claims: JsonObject, mapping: ClaimMapping): UserInf
     }
   }
   checkRules(mapping.claimRules, claims);
+  const problem = sizeProblem(user, part => originOf(part, mapping));
+  if (problem !== undefined) throw new IdentityError(problem);
   const { username, uid = '', groups, extra } = user;
   checkRules(mapping.userRules, { username, uid, groups, extra: Object.fromEntries(extra) });
   return user;
+}
+
+/** Which claim or which field of the configuration a part of the user comes from. */
+function originOf(part: UserPart, { username, groups, uid }: ClaimMapping): string | undefined {
+  const describe = (source: Source | undefined, field: string) => {
+    if (source === undefined) return undefined;
+    return 'text' in source
+      ? `claimMappings.${field}.expression`
+      : `the claim ${JSON.stringify(source.claim)}`;
+  };
+  switch (part) {
+    case 'name':
+      return describe(username, 'username');
+    case 'groups':
+      return describe(groups, 'groups');
+    case 'uid':
+      return describe(uid, 'uid');
+    case `extra field ${JSON.stringify(credentialId)}`:
+      return 'the claim "jti"';
+    default:
+      return 'claimMappings.extra';
+  }
 }
 
 function usernameOf(claims: JsonObject, source: Source): string {

@@ -4,7 +4,7 @@ import { describeFileError } from '../../lib/file-problem.js';
 import { type FileWatchOptions, watchFiles } from '../../lib/file-watch.js';
 import { readWhole } from '../../lib/read-file.js';
 import { type BearerToken, digestOf, hasSpaceOrControl } from '../bearer-token/bearer-token.js';
-import { admitUser, type IdentityRules } from '../identity.js';
+import { admitUser, type IdentityRules, sizeProblem } from '../identity.js';
 import { CsvError, parseCsv } from './csv.js';
 
 /** The options of a token file. */
@@ -117,6 +117,8 @@ export function parseTokenFile(
         groups: utf8Text(groups).split(','),
         extra: new Map(),
       };
+      const problem = sizeProblem(user);
+      if (problem !== undefined) problems.push(`${record}: ${problem}`);
       users.set(
         digest,
         admit(user, rules, reason => onWarning(`${record} is rejected: ${reason}`)),

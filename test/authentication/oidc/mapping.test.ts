@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { compileExpression } from '../../../src/authentication/cel/expression.js';
-import { AuthenticationError } from '../../../src/authentication/identity.js';
+import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
 import { type ClaimMapping, userOfClaims } from '../../../src/authentication/oidc/mapping.js';
 import { configurationOf, oidcProblems } from '../../../src/authentication/oidc/options.js';
 
@@ -158,6 +158,72 @@ describe('the other claims of an id-token', () => {
       () => userOfClaims({ sub: '' }, { ...mapping, username: compileExpression('claims.sub', 'claims') }),
       /is an empty name/,
     );
+  });
+});
+
+describe('a user who is too large', () => {
+  const expression = (text: string) => compileExpression(text, 'claims');
+  const extraOf = (text: string) => [{ key: 'example.org/a', value: expression(text) }];
+  const names = Array.from({ length: 20_000 }, (_, index) => `${index}`);
+
+  it('gets a 403 that names the claim or the mapping, and no part of the token or of an expression', () => {
+    const text = 'x'.repeat(90_000);
+    const long = 'x'.repeat(300_000);
+    for (const [claims, more, origin] of [
+      [{ sub: long }, {}, 'name, from the claim "sub"'],
+      [
+        { groups: names.slice(0, 2_000) },
+        { groups: { claim: 'groups', prefix: 'p'.repeat(100) } },
+        'groups, from the claim "groups"',
+      ],
+      [{ oid: long }, { uid: { claim: 'oid', prefix: '' } }, 'uid, from the claim "oid"'],
+      [{ jti: long }, {}, 'extra field "authentication.kubernetes.io/credential-id", from the claim "jti"'],
+      [
+        { text },
+        { username: expression('claims.text + claims.text + claims.text') },
+        'name, from claimMappings.username.expression',
+      ],
+      [
+        { text, oid: 'a' },
+        { uid: expression('claims.text + claims.text + claims.text') },
+        'uid, from claimMappings.uid.expression',
+      ],
+      [
+        { names },
+        { groups: expression('dyn(claims.names).map(x, x)') },
+        'groups, from claimMappings.groups.expression',
+      ],
+      [
+        { names },
+        { extra: extraOf('dyn(claims.names).map(x, "a")') },
+        'extra field "example.org/a", from claimMappings.extra',
+      ],
+      // 1.8 GB of header fields
+      [
+        { names, text },
+        { extra: extraOf('dyn(claims.names).map(x, claims.text)') },
+        'extra field "example.org/a", from claimMappings.extra',
+      ],
+    ] as const) {
+      assert.throws(
+        () => userOfClaims({ sub: 'alice', ...claims }, { ...mapping, ...more }),
+        (error: unknown) =>
+          error instanceof IdentityError && error.message.endsWith(`most of them are for its ${origin}`),
+        origin,
+      );
+    }
+  });
+
+  it('is refused before an expression about the user reads it, and after those about the claims', () => {
+    const rule = (text: string, variable: 'claims' | 'user') => [
+      { expression: compileExpression(text, variable, { isRule: true }), message: '' },
+    ];
+    const large = { ...mapping, extra: extraOf('dyn(claims.names).map(x, "a")') };
+    const claims = { sub: 'alice', names };
+    const userRules = rule('user.username == "bob"', 'user');
+    assert.throws(() => userOfClaims(claims, { ...large, userRules }), IdentityError);
+    const claimRules = rule('claims.sub == "bob"', 'claims');
+    assert.throws(() => userOfClaims(claims, { ...large, claimRules }), AuthenticationError);
   });
 });
 

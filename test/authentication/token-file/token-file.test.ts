@@ -93,11 +93,15 @@ describe('a token file', () => {
     assert.match(warnings.join('\n'), /record 1 is rejected: .*\n.*record 2 is rejected: /);
   });
 
-  it('is invalid with too few columns, no name or broken quotes; the problem names the line and shows no token', () => {
+  it('is invalid with too few columns, no name, too large a user or broken quotes; the problem names the line and shows no token', () => {
     for (const [text, problem] of [
       ['secret,alice', /tokens\.csv: record 1 has fewer than 3 columns/],
       ['a,b,c\nsecret', /record 2 has fewer than 3 columns/],
       ['secret,,1', /record 1 has no user name/],
+      [
+        `a,b,c\nsecret,alice,1,"dev,${'x'.repeat(262_144)}"`,
+        /record 2: the user takes more than 256 KB .* for its groups$/,
+      ],
       ['a,b,c\n"secret,alice,1', /tokens\.csv:2: a quote/],
     ] as const) {
       const { parsed } = parse(text);

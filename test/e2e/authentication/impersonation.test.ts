@@ -39,6 +39,7 @@ await server.grant(lead, [
   { ...core, resources: ['serviceaccounts'], resourceNames: ['robot'] },
   { ...other, resources: ['uids'], resourceNames: ['7'] },
   { ...other, resources: ['userextras/scopes'], resourceNames: ['view', 'edit'] },
+  { ...other, resources: ['userextras/wide'] },
 ]);
 
 const tokenFile = `lead-token,${lead},,"dev"\npeer-token,${peer},,\nalice-token,alice,,"dev"\n`;
@@ -270,6 +271,15 @@ describe('a caller who may impersonate', { concurrency: 4 }, () => {
     }
   });
 
+  test('may name a user of 124 KB, which is what a head has room for', async () => {
+    const values = Array.from({ length: 62 }, (_, index) => `${index}-${'x'.repeat(2_000)}`);
+    const wide = values.map(value => `Impersonate-Extra-Wide: ${value}`);
+    assert.deepEqual(await actsAs([asAlice, ...wide]), {
+      ...{ username: 'alice', groups: ['system:authenticated'] },
+      extra: { wide: values },
+    });
+  });
+
   test('may bring the token as a subprotocol of a WebSocket', async () => {
     const token = Buffer.from('lead-token').toString('base64url');
     const connection = await connectRaw(shared.proxy.port);
@@ -320,6 +330,9 @@ test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else',
   const { userInfo } = (allowed.json as { status: { userInfo: { username: string; groups: string[] } } })
     .status;
   assert.equal(userInfo.username, 'alice');
+  const wide = Array.from({ length: 61 }, (_, index) => `${index}-${'x'.repeat(2_000)}`);
+  const large = await review('lead-token', { 'impersonate-user': 'alice', 'impersonate-extra-wide': wide });
+  assert.equal(large.status, 201, large.text);
   assert.ok(userInfo.groups.includes('ops'));
   for (const [token, headers, code] of [
     ['peer-token', { 'impersonate-user': 'alice' }, 403],

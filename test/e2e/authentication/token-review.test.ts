@@ -89,6 +89,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
       imposter: { ...robot, groups: ['system:serviceaccounts:kube-system'] },
       space: { username: ' system:admin' },
       nameless: { username: '' },
+      large: { username: 'alice', groups: Array.from({ length: 6_000 }, (_, index) => `g-${index}`) },
       alice: { username: 'alice', groups: ['dev'] },
     });
     for (const leg of bothLegs) {
@@ -101,6 +102,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
         ['imposter', 403],
         ['space', 403],
         ['nameless', 403],
+        ['large', 403],
       ] as const) {
         const { answer, arrived } = await probe(proxy, server, leg, { headers: bearer(token) });
         assertStatus(answer, code, token);
@@ -108,7 +110,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
       }
       assert.equal((await probe(proxy, server, leg, { headers: bearer('alice') })).code, passed(leg));
     }
-    assert.equal(reviews(server), 9, 'failures are remembered too');
+    assert.equal(reviews(server), 10, 'failures are remembered too');
   });
 
   test('are reviewed once for forty requests that arrive together; one that leaves does not fail the others', async t => {

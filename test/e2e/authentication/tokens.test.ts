@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { type Arrival, anyApiServer, embedded } from '../../support/any-api-server.js';
-import { send } from '../../support/clients/http-client.js';
+import { open, send } from '../../support/clients/http-client.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
@@ -277,6 +277,24 @@ describe('callers with a token', { concurrency: 4 }, () => {
       probe(allowing.proxy, server, 'plain', { headers: [`Authorization: Bearer ${token}`] });
     assert.equal((await as('r')).code, 200);
     assert.equal((await as('a')).code, 403);
+  });
+
+  test('may take 250 KB of header fields, on both legs, and in a watch of a real API server', async t => {
+    const groups = Array.from({ length: 250 }, (_, index) => `${index}-${'g'.repeat(950)}`);
+    const tokenFile = `large-token,alice,,"${groups.join()}"\nbob-token,bob,,\n`;
+    const { proxy } = await start(t, { tokenFile });
+    const headers = ['Authorization: Bearer large-token'];
+    for (const leg of bothLegs) {
+      const { code, arrived, answer } = await probe(proxy, server, leg, { headers });
+      assert.equal(code, passed(leg), answer.raw);
+      assert.equal(arrived.at(-1)?.impersonated?.groups?.length, 251);
+    }
+    // Node's HTTP/2 server takes no more than 8 CONTINUATION frames.
+    if (embedded.skip === false) return;
+    const path = '/api/v1/namespaces/default/pods?watch=true';
+    const watch = await open(proxy.port, path, { headers: { authorization: 'Bearer large-token' } });
+    assert.equal(watch.statusCode, 200);
+    watch.destroy();
   });
 
   test('are known by the file as it changes, and by its last good content while it is bad', async t => {

@@ -39,7 +39,8 @@ export class Listener {
       allowHalfOpen: true,
       requestTimeout: 0,
       headersTimeout: 0,
-      maxHeaderSize: 64 * 1024,
+      // As net/http.
+      maxHeaderSize: 1 << 20,
       noDelay: true,
       keepAliveTimeout: 90_000,
     });

@@ -16,10 +16,6 @@ function meta(name: string, more: object = {}) {
   return { name, namespace, uid: `uid-${name}`, creationTimestamp: '2026-01-01T00:00:00Z', ...more };
 }
 
-function ownedBy(apiVersion: string, kind: string, name: string) {
-  return { ownerReferences: [{ apiVersion, kind, name, uid: `uid-${name}`, controller: true }] };
-}
-
 const condition = {
   ...{ type: 'Ready', status: 'False', reason: 'ContainersNotReady' },
   ...{ message: 'containers with unready status: [app]', lastTransitionTime: '2026-01-01T00:00:00Z' },
@@ -35,7 +31,7 @@ const managedFields = [
 ];
 const pod: KubeObject = {
   ...{ apiVersion: 'v1', kind: 'Pod' },
-  metadata: meta('owned', { ...ownedBy('apps/v1', 'ReplicaSet', 'middle'), managedFields }),
+  metadata: meta('owned', { managedFields }),
   spec: {
     containers: [
       { name: 'app', image: 'registry.example/app:1' },
@@ -44,15 +40,7 @@ const pod: KubeObject = {
   },
   status: { phase: 'Running', conditions: [condition] },
 };
-const objects: readonly KubeObject[] = [
-  { apiVersion: 'apps/v1', kind: 'Deployment', metadata: meta('top'), spec: { replicas: 1 } },
-  {
-    ...{ apiVersion: 'apps/v1', kind: 'ReplicaSet', spec: { replicas: 1 } },
-    metadata: meta('middle', ownedBy('apps/v1', 'Deployment', 'top')),
-  },
-  pod,
-];
-for (const object of objects) server.write(object);
+server.write(pod);
 
 function writeEvent(name: string, reason: string, uid: string): void {
   const now = new Date().toISOString();
@@ -91,19 +79,6 @@ describe('the view of an object', () => {
       `[...document.querySelectorAll('.yaml .line span')].map(token => getComputedStyle(token).color)`,
     );
     assert.ok(new Set(colors).size >= 3, 'it is highlighted');
-  });
-
-  it('links to its owner, and to the objects that it owns', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(`${pods}/owned`);
-    await page.getByRole('link', { name: 'ReplicaSet middle' }).click();
-    await page.getByRole('heading', { name: 'middle' }).waitFor();
-    await page.getByRole('link', { name: 'Deployment top' }).waitFor();
-    await page.getByText('Objects that belong to it').click();
-    await page.getByRole('link', { name: 'Pod owned' }).click();
-    await page.getByRole('heading', { name: 'owned' }).waitFor();
-    await page.goBack();
-    await page.getByRole('heading', { name: 'middle' }).waitFor();
   });
 
   it('shows its conditions, and its own events as they come', async t => {

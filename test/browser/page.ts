@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
 import type { Scope } from '../support/scope.js';
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
@@ -25,6 +25,11 @@ export interface OpenedPage {
   readonly requested: string[];
   /** Goes to a fragment of the explorer. */
   go(fragment: string): Promise<void>;
+}
+
+/** The row of an object in a list. */
+export function rowOf(page: Page, name: string): Locator {
+  return page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
 }
 
 /** Opens a page for an explorer at this URL of the proxy; nothing is loaded yet. */

@@ -1,40 +1,34 @@
+import { randomUUID } from 'node:crypto';
 import { after, it } from 'node:test';
+import { anyApiServer } from '../support/any-api-server.js';
 import { until } from '../support/eventually.js';
-import { twoUsers } from '../support/identities/two-users.js';
+import { configMapsIn } from '../support/fake-api-server/config-maps.js';
 import { startGateway } from '../support/proxy/gateway.js';
 import { openPage, startBrowser } from './page.js';
 
 const scope = { after };
-const { server, proxy } = await startGateway(scope, {
-  tokenFile: twoUsers,
-  server: {
-    allow: (user, { verb, resource, isResourceRequest }) => {
-      if (!isResourceRequest || user.username === 'proxy' || resource.startsWith('self')) return true;
-      return verb === 'list' || (user.username === 'bob' && verb === 'watch');
-    },
-  },
-});
+const server = await anyApiServer(scope);
+const rights = { 'list and not watch': ['list'], 'list and watch, and not get': ['list', 'watch'] };
+const users = Object.entries(rights).map(([may, verbs]) => ({ may, verbs, name: `user-${randomUUID()}` }));
+const tokenFile = users.map(({ name }) => `token-of-${name},${name},,\n`).join('');
+const { proxy } = await startGateway(scope, { server, tokenFile });
 const browser = await startBrowser(scope);
 
-function configMap(name: string) {
-  const metadata = { name, namespace: 'team-0', uid: name, creationTimestamp: '2026-01-01T00:00:00Z' };
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: {} };
-}
-
-for (const [token, may] of [
-  ['alice-token', 'list and not watch'],
-  ['bob-token', 'list and watch, and not get'],
-] as const) {
+for (const { may, verbs, name } of users) {
   it(`a list still follows changes for a user who may ${may}`, async t => {
+    const configMaps = configMapsIn(await server.createNamespace());
+    const write = (own: string) => server.admin.do('POST', configMaps, { metadata: { name: own } });
+    await server.grant(name, [{ apiGroups: [''], resources: ['configmaps'], verbs }]);
+    await write('is-there');
     const { page, go } = await openPage(t, browser, proxy.url);
     await page.clock.install();
-    await go('/api/v1/namespaces/team-0/configmaps');
-    await page.getByLabel('Bearer token').fill(token);
+    await go(configMaps);
+    await page.getByLabel('Bearer token').fill(`token-of-${name}`);
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('cell', { name: 'settings' }).waitFor();
+    await page.getByRole('cell', { name: 'is-there' }).waitFor();
     await page.getByText('live', { exact: true }).waitFor();
-    server.write(configMap(token));
-    const born = page.getByRole('cell', { name: token });
+    await write('is-born');
+    const born = page.getByRole('cell', { name: 'is-born' });
     // The page asks again every 10 s, by its own clock.
     await until(async () => {
       if (await born.isVisible()) return true;

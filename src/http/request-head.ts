@@ -13,6 +13,8 @@ export type RequestMessage = Pick<IncomingMessage, 'method' | 'rawHeaders'> & {
  */
 const http2 = /(^|[\s,])h2c?($|[\s,/])/i;
 
+const page = /text\/html/i;
+
 /**
  * What this program itself reads of a request, read once. All guards read it from the list that goes upstream: Node's `headers` omits
  * fields beyond a limit and drops repeated ones. A field is undefined if the request has none; lines of the same name are one list (RFC
@@ -37,6 +39,11 @@ export class RequestHead {
   readonly fetchDest: string | undefined;
   /** Whether a browser loads something that its user may never see. Older browsers call the field `Purpose`. */
   readonly isPrefetch: boolean = false;
+  /**
+   * Whether a browser may have sent the request. Browsers send `Sec-Fetch-*` to https and loopback alone; to other hosts they show what they
+   * are by `Origin`, or by asking for a page.
+   */
+  readonly mayBeBrowser: boolean;
   readonly authorization: string | undefined;
   readonly connection: string | undefined;
   /** The protocol of `Upgrade`; empty if there is none. */
@@ -52,9 +59,15 @@ export class RequestHead {
     this.rawHeaders = rawHeaders;
     this.isUpgrade = upgrade === true;
     let protocol: string | undefined;
+    let mayBeBrowser = false;
     for (let index = 0; index < rawHeaders.length; index += 2) {
+      const key = (rawHeaders[index] as string).toLowerCase();
       const value = rawHeaders[index + 1] as string;
-      switch ((rawHeaders[index] as string).toLowerCase()) {
+      if (key.startsWith('sec-fetch-')) mayBeBrowser = true;
+      switch (key) {
+        case 'accept':
+          if (page.test(value)) mayBeBrowser = true;
+          break;
         case 'host':
           this.host = list(this.host, value);
           this.hosts += 1;
@@ -104,6 +117,7 @@ export class RequestHead {
           break;
       }
     }
+    this.mayBeBrowser = mayBeBrowser || this.origin !== undefined;
     this.upgradeProtocol = protocol ?? '';
     this.asksForUpgrade = this.isUpgrade && !http2.test(this.upgradeProtocol);
     this.hasBody =

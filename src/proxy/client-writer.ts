@@ -140,7 +140,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     if (this.#over) return;
     this.#request.record.endedBy ??= 'upstream';
     if (trailers.length > 0 && this.#response.chunkedEncoding) {
-      this.#response.addTrailers(trailerFields(trailers, this.#request));
+      this.#response.addTrailers(trailerFields(trailers, this.#request, this.#policy));
     }
     this.close();
     if (this.#chunk === undefined) this.#response.end();

@@ -3,8 +3,8 @@ import { indexOfField, type RawHeaders } from '../http/header-fields.js';
 import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
 import { impersonationPrefix } from '../kubernetes/impersonation.js';
 import type { RequestContext } from '../request/context.js';
-import { type CookieRequest, heldCookie } from './cookies.js';
-import { type DocumentPolicy, type DocumentRequest, documentFields, isLeftToGuards } from './documents.js';
+import { clientValue, type FieldRequest } from './answer-fields.js';
+import { type DocumentPolicy, documentFields, isLeftToGuards } from './documents.js';
 import { type PrefixedRequest, relocate } from './location.js';
 
 /** What the proxy adds to the client's header fields, and which of these it drops. */
@@ -83,10 +83,7 @@ export function saysWho(key: string): boolean {
 }
 
 /** The request properties that decide which header fields a response gets. */
-export type HeadRequest = PrefixedRequest &
-  CookieRequest &
-  DocumentRequest &
-  Pick<RequestContext, 'answerHeaders'>;
+export type HeadRequest = PrefixedRequest & FieldRequest & Pick<RequestContext, 'answerHeaders'>;
 
 /** The head of an answer: name, value, name, value, … */
 interface AnswerHead {
@@ -115,7 +112,7 @@ export function responseHeaders(
   request: HeadRequest,
   policy: DocumentPolicy,
 ): ClientFields {
-  const fields = inboundFields(rawHeaders, request);
+  const fields = inboundFields(rawHeaders, request, policy);
   const { headers } = fields;
   if (request.mount.namesContext) relocate(headers, request);
   if (!isLeftToGuards(request, policy)) {
@@ -127,7 +124,11 @@ export function responseHeaders(
 }
 
 /** Removes the header fields that must not reach the client: hop-by-hop fields, fields that `Connection` names, and those of `clientValue`. */
-export function inboundFields(rawHeaders: RawHeaders, request: CookieRequest): ClientFields {
+export function inboundFields(
+  rawHeaders: RawHeaders,
+  request: FieldRequest,
+  policy: DocumentPolicy,
+): ClientFields {
   const named = namedByConnection(rawHeaders);
   const fields: ClientFields = {
     headers: [],
@@ -142,7 +143,7 @@ export function inboundFields(rawHeaders: RawHeaders, request: CookieRequest): C
     const key = name.toLowerCase();
     // Trailer announces fields after the body, which are sent on to the client too.
     if ((hopByHop.has(key) && key !== 'trailer') || named?.has(key)) continue;
-    const value = clientValue(key, rawHeaders[index + 1] as string, request);
+    const value = clientValue(key, rawHeaders[index + 1] as string, request, policy);
     if (value === undefined) continue;
     fields.headers.push(name, value);
     switch (key) {
@@ -164,34 +165,6 @@ export function inboundFields(rawHeaders: RawHeaders, request: CookieRequest): C
     }
   }
   return fields;
-}
-
-/**
- * Fields by which one answer speaks for the whole origin, which an API server and its Pods share with the API, the explorer and all other
- * clusters: that browsers report its requests (NEL and the Reporting API), use another port or HTTPS for it, delete what it has stored, or
- * let a service worker answer for paths outside of its folder. `Cross-Origin-Resource-Policy` is for the guards to say.
- */
-const forOrigin: ReadonlySet<string> = new Set([
-  'alt-svc',
-  'clear-site-data',
-  'cross-origin-resource-policy',
-  'nel',
-  'report-to',
-  'reporting-endpoints',
-  'service-worker-allowed',
-  'strict-transport-security',
-]);
-
-/**
- * Returns the value with which a field of a head or a trailer reaches the client; undefined if it must not reach it. `Access-Control-*` of
- * the API server, or of a program behind a proxy subresource, is meant for browsers that send their own credential; here they would use that
- * of this proxy.
- *
- * @param key The name of the field in lower case.
- */
-export function clientValue(key: string, value: string, request: CookieRequest): string | undefined {
-  if (forOrigin.has(key) || key.startsWith('access-control-')) return undefined;
-  return key === 'set-cookie' ? heldCookie(value, request) : value;
 }
 
 function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
@@ -230,12 +203,17 @@ function removeField(headers: string[], key: string): void {
 }
 
 /** Trailers for the client, in the form that Node accepts. Fields that are removed from a head are removed here too. */
-export function trailerFields(trailers: RawHeaders, request: CookieRequest): [string, string][] {
+export function trailerFields(
+  trailers: RawHeaders,
+  request: FieldRequest,
+  policy: DocumentPolicy,
+): [string, string][] {
   const fields: [string, string][] = [];
   for (let index = 0; index + 1 < trailers.length; index += 2) {
     const name = trailers[index] as string;
     const key = name.toLowerCase();
-    const value = hopByHop.has(key) ? undefined : clientValue(key, trailers[index + 1] as string, request);
+    if (hopByHop.has(key)) continue;
+    const value = clientValue(key, trailers[index + 1] as string, request, policy);
     if (value !== undefined) fields.push([name, value]);
   }
   return fields;

@@ -11,9 +11,11 @@ import type { RequestContext } from '../request/context.js';
 import type { BodySink, ResponseSink, SwitchedResponse } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import { UpstreamError } from '../transport/upstream-error.js';
+import { clientValue } from './answer-fields.js';
 import { CallAccounting, type ProxyContext, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
-import { clientValue } from './headers.js';
+
+import type { DocumentPolicy } from './documents.js';
 import type { OpenStream } from './open-streams.js';
 import { Relay } from './relay/relay.js';
 import { RelayReads } from './relay/relay-reads.js';
@@ -150,7 +152,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     record.opened(101);
     this.#context.traffic.upgraded(fieldValue(headers, 'upgrade') ?? '');
     this.#stopWaiting();
-    client.write(switchingProtocols(statusMessage, headers, this.#request), 'latin1');
+    client.write(switchingProtocols(statusMessage, headers, this.#request, this.#context), 'latin1');
     if (head.length > 0) client.write(head);
     for (const chunk of this.#early) upstream.write(chunk);
     this.#early = [];
@@ -218,11 +220,16 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
 }
 
 /** The head of an answer that switches protocols. Its hop-by-hop fields are a part of the switch. */
-function switchingProtocols(statusMessage: string, headers: RawHeaders, request: RequestContext): string {
+function switchingProtocols(
+  statusMessage: string,
+  headers: RawHeaders,
+  request: RequestContext,
+  policy: DocumentPolicy,
+): string {
   let head = `HTTP/1.1 101 ${statusMessage}\r\n`;
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index] as string;
-    const value = clientValue(name.toLowerCase(), headers[index + 1] as string, request);
+    const value = clientValue(name.toLowerCase(), headers[index + 1] as string, request, policy);
     if (value !== undefined) head += `${name}: ${value}\r\n`;
   }
   const added = request.answerHeaders ?? [];

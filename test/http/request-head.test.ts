@@ -45,6 +45,36 @@ describe('the head of a request', () => {
     assert.deepEqual([none.hosts, none.upgradeProtocol, none.isPrefetch], [0, '', false]);
   });
 
+  it('may be from a browser if it says where it comes from, or asks for a page', () => {
+    for (const [name, value] of [
+      ...['Origin', 'Sec-Fetch-Site', 'sec-fetch-MODE', 'SEC-FETCH-USER', 'Sec-Fetch-Next'].map(name => [
+        name,
+        '',
+      ]),
+      ...['text/html', '*/*,TEXT/HTML;q=0.9', 'application/xhtml+xml, text/html'].map(value => [
+        'ACCEPT',
+        value,
+      ]),
+    ] as const) {
+      assert.equal(
+        headOf('Accept', '*/*', name as string, value as string, 'X', 'y').mayBeBrowser,
+        true,
+        name,
+      );
+    }
+    const program = [
+      'Accept',
+      'application/json;as=Table, */*',
+      'Origins',
+      'x',
+      'X-Sec-Fetch-Site',
+      'x',
+      'X',
+      'text/html',
+    ];
+    assert.equal(headOf(...program, 'Referer', 'http://x/', 'User-Agent', 'Mozilla/5.0').mayBeBrowser, false);
+  });
+
   it('announces a body by the fields as they were sent, not as Node keeps them', () => {
     const announces = (...rawHeaders: string[]) => headOf(...rawHeaders).hasBody;
     assert.equal(announces('CONTENT-LENGTH', '5'), true);

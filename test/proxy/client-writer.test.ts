@@ -67,6 +67,7 @@ async function start({ longRunning = false, ending = false } = {}): Promise<Writ
     record,
     mount: { namesContext: false },
     path: { api: undefined },
+    head: { mayBeBrowser: false },
     answerHeaders: ['X-Ours', '1'],
   };
   const writer = new ClientWriter(request as never, { sandboxesProxiedPages: false }, owner);

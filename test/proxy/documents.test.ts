@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { RequestHead } from '../../src/http/request-head.js';
 import { type HeadRequest, responseHeaders } from '../../src/proxy/headers.js';
 import { RequestPath } from '../../src/request/request-path.js';
 import { assertLinear } from '../support/growth.js';
@@ -26,7 +27,8 @@ function restricted(
   }: Case = {},
 ): string[] {
   const parts = { method: 'GET', received: path, target: path, prefix: '', serverPath };
-  const request = { mount: { namesContext: false }, path: new RequestPath(parts) } as HeadRequest;
+  const head = new RequestHead({ method: 'GET', rawHeaders: [] });
+  const request = { mount: { namesContext: false }, path: new RequestPath(parts), head } as HeadRequest;
   return responseHeaders({ statusCode, rawHeaders: headers }, request, { sandboxesProxiedPages }).headers;
 }
 

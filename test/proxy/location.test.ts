@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { RequestHead } from '../../src/http/request-head.js';
 import { type HeadRequest, responseHeaders } from '../../src/proxy/headers.js';
 import { type PrefixedRequest, relocate } from '../../src/proxy/location.js';
 
@@ -69,7 +70,8 @@ describe('a redirect of an API server below /clusters/', () => {
   });
 
   it('is unchanged at /', () => {
-    const request = { mount: { namesContext: false }, path: { prefix: '', api: '/' } } as HeadRequest;
+    const head = new RequestHead({ method: 'GET', rawHeaders: [] });
+    const request = { mount: { namesContext: false }, path: { prefix: '', api: '/' }, head } as HeadRequest;
     const answer = { statusCode: 301, rawHeaders: ['Location', '/api/'] };
     const { headers } = responseHeaders(answer, request, { sandboxesProxiedPages: false });
     assert.deepEqual(headers.slice(0, 2), ['Location', '/api/']);

@@ -24,14 +24,35 @@ async function answerTo(
   way: (typeof ways)[number],
   status: string,
   lines: readonly string[],
+  headers: readonly string[] = [],
 ) {
   const switches = status.startsWith('101');
   if (switches && (way === 'plain' || way === 'http2')) return undefined;
   const scripted = proxy === sent || proxy === added ? below : answers;
   scripted.answer({ status, lines: [...(switches ? switching : ['Content-Type: text/plain']), ...lines] });
-  const answer = await scripted.send(proxy, { way, target });
+  const answer = await scripted.send(proxy, { way, target, headers });
   assert.equal(answer.code, Number(status.slice(0, 3)), `${way} ${target}`);
   return answer;
+}
+
+/** Where answers come from, and whether the guards leave them as they are. */
+const places = [
+  [open, '/k8s/version', false],
+  [open, `/k8s${pod}/`, true],
+  [authenticated, `${pod}/`, false],
+  [every, `/clusters/test${group}/page`, false],
+  [every, `/clusters/test${pod}/`, true],
+] as const;
+
+const nameOf = (line: string) => line.slice(0, line.indexOf(':')).toLowerCase();
+const namesOf = (lines: readonly string[]) => new Set(lines.map(nameOf));
+const valuesOf = (lines: readonly string[], name: string) =>
+  lines.filter(line => nameOf(line) === name).map(line => line.slice(line.indexOf(':') + 2));
+
+async function trailersOf(proxy: typeof open, target: string, ...headers: string[]) {
+  const lines = ['Host: localhost', 'TE: trailers', 'Connection: close', ...headers];
+  const raw = await answers.exchange(proxy, `GET ${target} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+  return raw.split('\r\n0\r\n')[1];
 }
 
 describe('an answer', () => {
@@ -46,30 +67,110 @@ describe('an answer', () => {
       'Alt-Svc: h2="evil.example:443"',
       'Service-Worker-Allowed: /',
       'Access-Control-Allow-Origin: *',
+      'Accept-CH: Sec-CH-UA-Model',
+      'CRITICAL-CH: Sec-CH-UA-Model',
+      'use-as-dictionary: match="/*"',
     ];
-    const names = new Set(fields.map(field => field.slice(0, field.indexOf(':')).toLowerCase()));
-    for (const place of [
-      [open, '/k8s/version'],
-      [open, `/k8s${pod}/`],
-      [authenticated, `${pod}/`],
-      [every, `/clusters/test${group}/page`],
-    ] as const) {
+    for (const [proxy, target] of places) {
       for (const way of ways) {
         for (const status of statuses) {
-          const answer = await answerTo(place, way, status, [...fields, 'X-Kept: 1']);
+          const answer = await answerTo([proxy, target], way, status, [...fields, 'X-Kept: 1']);
           if (answer === undefined) continue;
-          for (const name of names) assert.deepEqual(answer.values(name), [], `${way} ${status} ${name}`);
+          for (const name of namesOf(fields))
+            assert.deepEqual(answer.values(name), [], `${way} ${status} ${name}`);
           assert.deepEqual(answer.values('x-kept'), ['1']);
         }
       }
     }
     answers.answer({ trailers: [...fields, 'X-Kept: 1', 'Set-Cookie: a=1; Path=/; Domain=evil.example'] });
-    const raw = await answers.exchange(
-      open,
-      `GET /k8s${pod}/ HTTP/1.1\r\nHost: localhost\r\nTE: trailers\r\nConnection: close\r\n\r\n`,
+    assert.equal(
+      await trailersOf(open, `/k8s${pod}/`),
+      `X-Kept: 1\r\nSet-Cookie: a=1; Path=/k8s${pod}/\r\n\r\n`,
     );
-    const [, trailers = ''] = raw.split('\r\n0\r\n');
-    assert.equal(trailers, `X-Kept: 1\r\nSet-Cookie: a=1; Path=/k8s${pod}/\r\n\r\n`);
+  });
+
+  it('makes nobody load another path, but for a page that is left to the guards', async () => {
+    const fields = [
+      `Refresh: 0; url=${pod}/`,
+      `LINK: <${pod}/>; rel=prefetch`,
+      `Link: <${pod}/>; rel=preload; as=image`,
+      `speculation-rules: "${pod}/"`,
+    ];
+    for (const [proxy, target, isLeft] of places) {
+      for (const way of ways) {
+        for (const status of statuses) {
+          for (const headers of [[], ['Accept: text/html']]) {
+            const answer = await answerTo([proxy, target], way, status, fields, headers);
+            if (answer === undefined) continue;
+            const expected = isLeft ? fields : [];
+            for (const name of namesOf(fields)) {
+              const values = valuesOf(expected, name);
+              assert.deepEqual(answer.values(name), values, `${way} ${status} ${target} ${name}`);
+            }
+          }
+        }
+      }
+    }
+  });
+
+  it('has for a browser only the fields of one list, and for a program all', async () => {
+    const listed = [
+      ...['Content-Range: bytes 0-1/2', 'Content-Language: en', 'ETag: "a"', 'Age: 1', 'Vary: Accept'],
+      ...[
+        'Cache-Control: no-cache',
+        'Accept-Ranges: bytes',
+        'Retry-After: 1',
+        'Warning: 299 - "a"',
+        'Audit-Id: a',
+      ],
+      ...['X-Kubernetes-Pf-Flowschema-Uid: a', 'X-KUBERNETES-PF-PRIORITYLEVEL-UID: b', 'Location: ./x'],
+      ...['www-authenticate: Bearer', 'Referrer-Policy: no-referrer', 'X-Frame-Options: DENY'],
+      ...['Permissions-Policy: camera=()', 'Cross-Origin-Opener-Policy: same-origin'],
+      ...[
+        'Sec-WebSocket-Accept: a',
+        'Sec-WebSocket-Protocol: v5.channel.k8s.io',
+        'X-Stream-Protocol-Version: v4',
+      ],
+    ];
+    const others = [
+      'X-Custom: 1',
+      'x-custom: 2',
+      'Server: a',
+      'Origin-Trial: a',
+      'SourceMap: /a',
+      'Set-Login: logged-in',
+    ];
+    const csp = `Content-Security-Policy: img-src *; report-uri ${pod}/`;
+    for (const [headers, isBrowser] of [
+      [[], false],
+      [['Accept: application/json', 'User-Agent: Mozilla/5.0'], false],
+      [['Sec-Fetch-Site: same-origin'], true],
+      [['Sec-Fetch-Dest: empty'], true],
+      [['Accept: text/html,*/*;q=0.8'], true],
+    ] as const) {
+      for (const [proxy, target, isLeft] of places) {
+        for (const way of ways) {
+          for (const status of ['200 OK', '304 Not Modified', '101 Switching Protocols']) {
+            const lines = [...listed, ...others, 'Set-Cookie: a=1', csp];
+            const answer = await answerTo([proxy, target], way, status, lines, headers);
+            if (answer === undefined) continue;
+            const what = `${headers} ${way} ${status} ${target}`;
+            for (const name of namesOf(listed))
+              assert.deepEqual(answer.values(name), valuesOf(listed, name), what);
+            const isListed = isBrowser && !isLeft;
+            for (const name of namesOf(others))
+              assert.deepEqual(answer.values(name), isListed ? [] : valuesOf(others, name), what);
+            assert.equal(answer.values('set-cookie').length, isListed ? 0 : 1, what);
+            const [policy = ''] = answer.values('content-security-policy');
+            assert.equal(policy, isListed ? 'img-src *' : csp.slice(csp.indexOf(':') + 2), what);
+          }
+        }
+      }
+    }
+    answers.answer({ lines: ['Trailer: X-Sum'], trailers: ['Server-Timing: a', 'Audit-Id: b', 'X-Sum: c'] });
+    const target = '/k8s/version';
+    assert.equal(await trailersOf(open, target, 'Sec-Fetch-Mode: cors'), 'Audit-Id: b\r\n\r\n');
+    assert.equal(await trailersOf(open, target), 'Server-Timing: a\r\nAudit-Id: b\r\nX-Sum: c\r\n\r\n');
   });
 });
 

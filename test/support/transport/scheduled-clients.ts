@@ -29,7 +29,8 @@ export class ScheduledClients {
 export function writerFor(response: ServerResponse, longRunning: boolean): ClientWriter {
   const reply = { raw: response, sent: false, hijack() {}, send: () => response.destroy() };
   const record = { longRunning, opened() {}, answeredUpstream() {} };
-  const request = { reply, record, mount: { namesContext: false }, path: { api: undefined } };
+  const head = { mayBeBrowser: false };
+  const request = { reply, record, mount: { namesContext: false }, path: { api: undefined }, head };
   return new ClientWriter(
     request as never,
     { sandboxesProxiedPages: false },

@@ -11,7 +11,8 @@ interface Stated<T> {
 /**
  * Resolves the impersonation by client-go's rules: --as and --as-uid win over the kubeconfig's values, --as-group replaces its list of
  * groups, and --as-user-extra replaces its values for each key. As in client-go, uid, groups and extra need a user. A value that no header
- * can carry unchanged is a problem here. client-go fails at each request, or trims the value. Undefined without a user.
+ * can carry unchanged is a problem here. client-go fails at each request, or trims the value. Capital letters in keys of extra are small ones,
+ * as the API server reads them from client-go. Undefined without a user.
  */
 export function resolveImpersonation(
   user: { readonly label: string; readonly value: AuthInfo },
@@ -39,8 +40,17 @@ export function resolveImpersonation(
     user: name.value,
     ...(uid.value === '' ? {} : { uid: uid.value }),
     groups: groups.value,
-    extra: new Map(Array.from(extra, ([key, { value }]) => [key, value])),
+    extra: inLowerCase(extra),
   };
+}
+
+function inLowerCase(extra: ReadonlyMap<string, Stated<readonly string[]>>): Map<string, readonly string[]> {
+  const merged = new Map<string, readonly string[]>();
+  for (const [key, { value }] of extra) {
+    const lower = key.replace(/[A-Z]/g, letter => letter.toLowerCase());
+    merged.set(lower, [...(merged.get(lower) ?? []), ...value]);
+  }
+  return merged;
 }
 
 function firstSet(

@@ -7,7 +7,7 @@ export interface Impersonation {
   readonly user: string;
   readonly uid?: string;
   readonly groups: readonly string[];
-  /** Further attributes of the user. The API server reads the keys in lower case. */
+  /** Further attributes of the user, by key. */
   readonly extra: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -171,10 +171,13 @@ function utf8Bytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** client-go's `headerKeyEscape`: every byte that a header name cannot contain (RFC 9110, `token`), and `%` itself, becomes %XX. */
+/**
+ * Every byte that a header name cannot contain (RFC 9110, `token`), and `%` itself, becomes %XX, as in client-go's `headerKeyEscape`. So do
+ * capital letters: the API server makes the name lower case and decodes it then, so that two keys would become one.
+ */
 function escapeKey(key: string): string {
   return utf8Bytes(key).replace(
-    /[^!#$&'*+\-.0-9A-Z^_`a-z|~]/g,
+    /[^!#$&'*+\-.0-9^_`a-z|~]/g,
     byte => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
   );
 }

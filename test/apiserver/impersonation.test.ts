@@ -8,9 +8,11 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import { impersonationHeaders } from '../../src/kubernetes/impersonation.js';
 import type { CertificatePair } from '../support/certificates/certificates.js';
 import { type KubectlResult, kubectl } from '../support/clients/kubectl.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
+import type { Rule } from '../support/fake-api-server/rbac.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { AuditLog, type EventUser } from '../support/kube-apiserver/audit-log.js';
@@ -208,6 +210,42 @@ apiServerTest(
       assert.ok(unlike.has(difference), `${documented}: there is no difference`);
       assert.ok(readme.includes(`\n| ${documented} |`), documented);
     }
+  },
+);
+
+apiServerTest(
+  'the API server reads the extra keys of a caller in their case, and its refusal names the key in that case',
+  async (_t, server) => {
+    const id = randomUUID();
+    const users = { apiGroups: [''], resources: ['users'], verbs: ['impersonate'] };
+    // As roles list it from before keys kept their case.
+    const former = { ...users, apiGroups: ['authentication.k8s.io'], resources: ['userextras/accesskeyid'] };
+    const ask = async (
+      name: string,
+      rules: readonly Rule[],
+      extra: ReadonlyMap<string, readonly string[]>,
+    ) => {
+      await server.grant(name, rules);
+      const certificate = await server.authority.client({ commonName: name, organizations: [] });
+      const client = new Client(Number(new URL(server.url).port), server.authority.certificate, {
+        ...{ name, certificate },
+      });
+      const headers = impersonationHeaders({ user: 'carol', groups: [], extra });
+      return client.ask(headers).finally(() => client.close());
+    };
+    const extra = new Map(
+      ['accessKeyId', 'accesskeyid', 'Foo', 'foo', '%46oo', 'A-B/c', '\u00c4\u00e4'].map(key => [
+        key,
+        [`of ${key}`],
+      ]),
+    );
+    const found = await ask(`all-${id}`, everybody, extra);
+    assert.deepEqual('extra' in found && found.extra, Object.fromEntries(extra));
+    const refused = await ask(`former-${id}`, [users, former], new Map([['accessKeyId', ['ASIA']]]));
+    assert.match(
+      'message' in refused ? refused.message : '',
+      /impersonate resource "userextras\/accessKeyId"/,
+    );
   },
 );
 

@@ -46,19 +46,19 @@ describe('the configured impersonation', () => {
     });
   });
 
-  it('may come only from the flags', () => {
+  it('may come only from the flags, where the API server makes the keys lower case', () => {
     const overrides = {
       as: 'carol',
       asUid: '7',
       asGroup: ['a,b'],
-      asUserExtra: ['k=1', 'other=x=y', 'k=2', 'e='],
+      asUserExtra: ['k=1', 'other=x=y', 'k=2', 'e=', 'K=3'],
     };
     assert.deepEqual(resolved({}, overrides), {
       user: 'carol',
       uid: '7',
       groups: ['a,b'],
       extra: new Map([
-        ['k', ['1', '2']],
+        ['k', ['1', '2', '3']],
         ['other', ['x=y']],
         ['e', ['']],
       ]),

@@ -7,6 +7,7 @@ import {
   hasImpersonationHeader,
   impersonationHeaders,
   impersonationOf,
+  namedUser,
 } from '../../src/kubernetes/impersonation.js';
 
 const extraName = (key: string): string | undefined =>
@@ -55,17 +56,26 @@ describe('impersonation headers', () => {
     assert.equal(extraName('a\r\nb'), 'Impersonate-Extra-A%0d%0ab');
   });
 
-  it('spell an extra key as net/http does, in any case', () => {
-    assert.equal(extraName('ACME-teamID'), 'Impersonate-Extra-Acme-Teamid');
+  it('spell an extra key as net/http does, and keep its case', () => {
+    assert.equal(extraName('acme-team'), 'Impersonate-Extra-Acme-Team');
     assert.equal(extraName('x--y'), 'Impersonate-Extra-X--Y');
+    assert.equal(extraName('accessKeyId'), 'Impersonate-Extra-Access%4bey%49d');
+    const extra = new Map([
+      ['Foo', ['1']],
+      ['foo', ['2']],
+      ['%46oo', ['3']],
+      ['FOO-Bar', ['4', '5']],
+      ['\u00c9t\u00e9', ['6']],
+    ]);
+    assert.deepEqual(namedUser(impersonationHeaders({ user: 'u', groups: [], extra }))?.extra, extra);
   });
 
-  it('escape exactly the bytes that are not in RFC 9110’s token', () => {
+  it('escape exactly the capital letters, and the bytes that are not in RFC 9110’s token', () => {
     for (let code = 0; code < 128; code++) {
       const character = String.fromCharCode(code);
-      const isToken = /[!#$&'*+.^_`|~0-9A-Za-z-]/.test(character);
+      const isKept = /[!#$&'*+.^_`|~0-9a-z-]/.test(character);
       const hex = code.toString(16).padStart(2, '0');
-      const expected = isToken ? character.toLowerCase() : `%${hex}`;
+      const expected = isKept ? character : `%${hex}`;
       assert.equal(extraName(`x${character}`), `Impersonate-Extra-X${expected}`, `character ${code}`);
     }
   });

@@ -25,6 +25,8 @@ const robot = {
   extra: {
     'authentication.kubernetes.io/credential-id': ['JTI=1'],
     'authentication.kubernetes.io/pod-name': ['web-0'],
+    // EKS
+    accessKeyId: ['ASIA1'],
   },
 };
 
@@ -63,6 +65,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
         ...['Impersonate-Group', 'system:serviceaccounts:shop', 'Impersonate-Group', 'system:authenticated'],
         ...['Impersonate-Extra-Authentication.kubernetes.io%2fcredential-Id', 'JTI=1'],
         ...['Impersonate-Extra-Authentication.kubernetes.io%2fpod-Name', 'web-0'],
+        ...['Impersonate-Extra-Access%4bey%49d', 'ASIA1'],
       ]);
     }
     assert.equal(reviews(server), 1);

@@ -16,7 +16,8 @@ export type Loaded<T> =
 
 /** Whether the user has access. */
 type Session =
-  | { readonly kind: 'checking' | 'open' }
+  /** Until an issuer's page for signing out comes, nobody can sign in. */
+  | { readonly kind: 'checking' | 'open' | 'leaving' }
   /** The proxy, or the cluster that is shown, requires a token. */
   | { readonly kind: 'closed'; readonly by: 'proxy' | 'cluster'; readonly problem: string };
 
@@ -65,7 +66,8 @@ class Store {
     this.client = client;
     this.issuerSignIn = new IssuerSignIn(client, problem => this.#close(problem));
     client.onUnauthorized = prefix => {
-      const { cluster } = this.state;
+      const { cluster, session } = this.state;
+      if (session.kind === 'leaving') return;
       if (prefix !== proxyItself && prefix !== cluster?.prefix) return;
       // The cluster of `/` accepts the same users as the proxy itself.
       if (cluster === undefined || cluster.current)
@@ -89,7 +91,7 @@ class Store {
     addEventListener('hashchange', () => this.#go());
     // A browser that goes back may show a former document with all that it had in memory, although the user signed out in a later one.
     addEventListener('pageshow', ({ persisted }) => {
-      if (persisted && this.client.hasToken) this.#forget();
+      if (persisted && (this.client.hasToken || this.state.session.kind === 'leaving')) this.#forget();
     });
     void this.#resume();
   }
@@ -101,9 +103,10 @@ class Store {
 
   /** Goes to an issuer, so that the user signs in there. */
   async signInAt(issuer: string): Promise<void> {
+    this.issuerSignIn.drop();
     const problem = await this.issuerSignIn.begin(issuer);
     const { session } = this.state;
-    if (session.kind === 'closed') this.#set({ session: { ...session, problem } });
+    if (session.kind === 'closed' && problem !== '') this.#set({ session: { ...session, problem } });
   }
 
   /** Accepts the token that the user has entered. */
@@ -115,18 +118,23 @@ class Store {
       this.#set({ session: { ...session, problem: 'The token contains invalid characters.' } });
       return;
     }
+    this.issuerSignIn.drop();
     this.client.tokens.set(session.by === 'proxy' ? proxyItself : (cluster?.prefix ?? proxyItself), token);
     void this.#open();
   }
 
-  /** Forgets all tokens. */
-  signOut(): void {
-    void this.issuerSignIn.end();
-    this.#forget();
+  /** Forgets all tokens, and signs out at the issuer too. */
+  async signOut(): Promise<void> {
+    this.client.tokens.clear();
+    const ending = this.issuerSignIn.end();
+    this.#leave({ kind: 'leaving' });
+    const problem = await ending;
+    if (this.state.session.kind === 'leaving') this.#close(problem);
   }
 
   #forget(): void {
     this.client.tokens.clear();
+    this.issuerSignIn.drop();
     this.#close('');
   }
 
@@ -136,12 +144,16 @@ class Store {
   }
 
   #close(problem: string): void {
+    this.#leave({ kind: 'closed', by: 'proxy', problem });
+  }
+
+  #leave(session: Session): void {
     this.client.tokens.delete(proxyItself);
     this.issuerSignIn.forget();
     sessionStorage.removeItem(tokensKey);
     this.#reading.abort();
     this.#set({
-      session: { kind: 'closed', by: 'proxy', problem },
+      session,
       clusters: [],
       cluster: undefined,
       index: loading,

@@ -75,3 +75,11 @@ export async function signIn(page: Page): Promise<void> {
   await button(page).click();
   await logIn(page);
 }
+
+/** Everything that stays after the document, or that others can read. */
+export async function traces(page: Page): Promise<string> {
+  const stored = await page.evaluate<string>(
+    'JSON.stringify([location.href, document.cookie, { ...localStorage }, { ...sessionStorage }, history.state])',
+  );
+  return [stored, await page.content()].join('\n');
+}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { until } from '../support/eventually.js';
-import { button, field, logIn, pods, signIn, startAtAnIssuer } from './at-an-issuer.js';
+import { button, field, logIn, pods, signIn, startAtAnIssuer, traces } from './at-an-issuer.js';
 import { assertAccessible } from './axe.js';
 import { startFront } from './front.js';
 import { startBrowser } from './page.js';
@@ -19,19 +19,6 @@ async function hurry(page: Page): Promise<void> {
     const { setTimeout: wait } = window;
     window.setTimeout = (run, time, ...rest) => wait(run, time > 1500 && time < 3400 ? 50 : time, ...rest);
   }`);
-}
-
-async function signOut(page: Page): Promise<void> {
-  await page.locator('summary', { hasText: 'alice' }).click();
-  await page.getByRole('button', { name: 'Sign out' }).click();
-}
-
-/** Everything that stays after the document, or that others can read. */
-async function traces(page: Page): Promise<string> {
-  const stored = await page.evaluate<string>(
-    'JSON.stringify([location.href, document.cookie, { ...localStorage }, { ...sessionStorage }, history.state])',
-  );
-  return [stored, await page.content()].join('\n');
 }
 
 describe('a page whose proxy offers an issuer', () => {
@@ -123,63 +110,6 @@ describe('a page whose proxy offers an issuer', () => {
     assert.doesNotMatch(await traces(page), /web-0|signed-in/);
     await button(page).click();
     await page.getByText('2 objects').waitFor();
-  });
-
-  it('forgets everything at signing out, and so does the issuer', async t => {
-    const { page, go } = await open(t);
-    await go(pods);
-    await signIn(page);
-    await page.getByText('2 objects').waitFor();
-    const before = issuer.revoked;
-    await signOut(page);
-    await page.getByRole('button', { name: /Yes/ }).click();
-    await button(page).waitFor();
-    assert.equal(page.url(), ui);
-    assert.ok(issuer.revoked > before);
-    assert.equal(await page.evaluate('sessionStorage.length + localStorage.length'), 0);
-    await page.reload();
-    await signIn(page);
-    await page.getByText('Paths that are not resources').waitFor();
-  });
-
-  it('forgets everything too if the issuer names no address for signing out', async t => {
-    const { page, go, requested } = await open(t);
-    await page.route(`${issuer.url}/.well-known/openid-configuration`, async route => {
-      const response = await route.fetch();
-      const document = (await response.json()) as object;
-      const none = { end_session_endpoint: undefined, revocation_endpoint: undefined };
-      await route.fulfill({ response, json: { ...document, ...none } });
-    });
-    await go(pods);
-    await signIn(page);
-    await page.getByText('2 objects').waitFor();
-    await signOut(page);
-    await button(page).waitFor();
-    assert.equal(page.url(), `${ui}#${pods}`);
-    assert.doesNotMatch(await traces(page), /web-0|signed-in/);
-    await page.reload();
-    await button(page).waitFor();
-    assert.doesNotMatch(requested.join(), /prompt=none/);
-  });
-
-  it('is signed in in each window by itself, until one signs out at the issuer', async t => {
-    const { page, go } = await short.open(t);
-    await go(pods);
-    await signIn(page);
-    await page.getByText('2 objects').waitFor();
-    const other = await page.context().newPage();
-    await other.goto(`${short.ui}#${pods}`);
-    // The issuer knows the user by now.
-    await button(other).click();
-    await other.getByText('2 objects').waitFor();
-    await signOut(other);
-    await other.getByRole('button', { name: /Yes/ }).click();
-    await button(other).waitFor();
-    await page
-      .getByRole('alert')
-      .getByText(/Your sign-in at .* has ended/)
-      .waitFor();
-    assert.doesNotMatch(await page.content(), /web-0/);
   });
 
   it('asks to sign in again if the refresh token was revoked, or brings no ID token', async t => {

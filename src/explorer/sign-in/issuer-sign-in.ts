@@ -1,9 +1,13 @@
 import { type Client, messageOf, proxyItself } from '../api/client.js';
+import { page } from '../api/page.js';
 import { answer } from './answer.js';
 import type { Issuer } from './issuer.js';
 import { keepAttempt, markSignedIn, takeAttempt, unmarkSignedIn } from './kept.js';
 import type { SignInOffer } from './offer.js';
 import { Session } from './session.js';
+
+/** Milliseconds that an issuer's page for signing out may take. */
+const patience = 15_000;
 
 /**
  * Signing in at an issuer and out again: by the authorization code flow with PKCE, as a public client, with the whole window. Each method
@@ -14,6 +18,10 @@ export class IssuerSignIn {
   readonly #onEnd: (problem: string) => void;
   /** The issuer of the client's session, and the session itself. */
   #open: { readonly issuer: Issuer; readonly session: Session } | undefined;
+  /** Ends what is on its way to an issuer. */
+  #way = new AbortController();
+  /** Whether the window waits for a document of an issuer. */
+  #isLeaving = false;
 
   /** @param onEnd Called when a user has to sign in again, with a sentence that says why. */
   constructor(client: Client, onEnd: (problem: string) => void) {
@@ -36,9 +44,11 @@ export class IssuerSignIn {
    * @param subject The user to bring back without a question; by default anyone may sign in.
    */
   begin(issuer: string, subject?: string): Promise<string> {
-    return this.#at(issuer, async found => {
+    return this.#at(issuer, async (found, signal) => {
       const { url, attempt } = await found.begin(location.hash, subject);
+      signal.throwIfAborted();
       keepAttempt(attempt);
+      this.#isLeaving = true;
       if (subject === undefined) location.assign(url);
       else location.replace(url);
       await new Promise(() => {});
@@ -81,31 +91,52 @@ export class IssuerSignIn {
     unmarkSignedIn();
   }
 
-  /** Signs out: forgets, makes the issuer forget too, and goes to its page for signing out, if there is one. */
-  async end(): Promise<void> {
-    const open = this.#open;
-    this.forget();
-    if (open === undefined) return;
-    const refreshToken = await open.session.close();
-    if (refreshToken !== undefined) await open.issuer.revoke(refreshToken);
-    const address = open.issuer.signOutAddress;
-    if (address !== undefined) location.assign(address);
+  /** Drops what is on its way to an issuer: the user has decided otherwise. */
+  drop(): void {
+    this.#way.abort();
+    this.#way = new AbortController();
+    takeAttempt();
+    if (this.#isLeaving) window.stop();
+    this.#isLeaving = false;
   }
 
-  async #at(issuer: string, use: (found: Issuer) => Promise<void>): Promise<string> {
+  /**
+   * Signs out: forgets, makes the issuer forget too, and goes to its page for signing out. Resolves if there is no such page, or if it does
+   * not come.
+   */
+  async end(): Promise<string> {
+    const open = this.#open;
+    this.forget();
+    if (open === undefined) return '';
+    const { signal } = this.#way;
+    // A renewal that is on its way brings the refresh token to revoke.
+    const refreshToken = await open.session.close();
+    if (refreshToken !== undefined) open.issuer.revoke(refreshToken);
+    const address = open.issuer.signOutAddress;
+    if (address === undefined || signal.aborted) return '';
+    this.#isLeaving = true;
+    location.assign(address);
+    await page.wait(patience, signal).catch(() => {});
+    if (signal.aborted) return '';
+    this.drop();
+    return `The page of ${open.issuer.name} for signing out does not come. You may still be signed in there.`;
+  }
+
+  async #at(issuer: string, use: (found: Issuer, signal: AbortSignal) => Promise<void>): Promise<string> {
+    const { signal } = this.#way;
     try {
       const { issuers } = await this.offer();
       const entry = issuers.find(candidate => candidate.issuer === issuer);
       if (entry === undefined) return 'The proxy no longer offers this issuer.';
       const { Issuer, sentenceOf } = await import('./issuer.js');
       try {
-        await use(await Issuer.discover(entry, this.page));
+        await use(await Issuer.discover(entry, this.page), signal);
         return '';
       } catch (error) {
-        return sentenceOf(error, entry);
+        return signal.aborted ? '' : sentenceOf(error, entry);
       }
     } catch (error) {
-      return messageOf(error);
+      return signal.aborted ? '' : messageOf(error);
     }
   }
 }

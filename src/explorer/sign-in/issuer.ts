@@ -34,6 +34,11 @@ export class Issuer {
     this.#page = page;
   }
 
+  /** Its name for people. */
+  get name(): string {
+    return nameOf(this.#entry);
+  }
+
   /** Reads the issuer's discovery document. Rejects, as all methods do, with an ApiError of code 0 if it does not answer. */
   static async discover(entry: IssuerEntry, page: string): Promise<Issuer> {
     const url = new URL(entry.issuer);
@@ -123,13 +128,11 @@ export class Issuer {
     }
   }
 
-  /** Makes the issuer forget a refresh token, if it can. Never rejects. */
-  async revoke(refreshToken: string): Promise<void> {
+  /** Makes the issuer forget a refresh token, if it can: sends the request, which goes on when the document ends. */
+  revoke(refreshToken: string): void {
     if (this.#server.revocation_endpoint === undefined) return;
-    const options = optionsFor(this.#entry);
-    await oauth
-      .revocationRequest(this.#server, this.#client, oauth.None(), refreshToken, options)
-      .catch(() => {});
+    const options = optionsFor(this.#entry, { keepalive: true });
+    oauth.revocationRequest(this.#server, this.#client, oauth.None(), refreshToken, options).catch(() => {});
   }
 
   /**
@@ -180,7 +183,7 @@ function isUsable(url: unknown): boolean {
 }
 
 /** How each request to the issuer is sent. */
-function optionsFor(entry: IssuerEntry) {
+function optionsFor(entry: IssuerEntry, more: RequestInit = {}) {
   return {
     [oauth.allowInsecureRequests]: true,
     [oauth.customFetch]: async (url: string, init: object) => {
@@ -188,6 +191,7 @@ function optionsFor(entry: IssuerEntry) {
       try {
         response = await fetch(url, {
           ...init,
+          ...more,
           ...{ cache: 'no-store', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer' },
           signal: AbortSignal.timeout(patience),
         });

@@ -25,6 +25,16 @@ export function App() {
       </main>
     );
   }
+  if (session.kind === 'leaving') {
+    return (
+      <main class="sign-in">
+        <div>
+          <h1>Kubernetes API</h1>
+          <p role="status">Signing out…</p>
+        </div>
+      </main>
+    );
+  }
   const isReady = cluster !== undefined && index.kind === 'ready';
   return (
     <div class="app">

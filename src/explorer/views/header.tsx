@@ -99,7 +99,7 @@ function WhoAmI() {
           <RequestBar request={whoAmI} action={{ kind: 'command', words: ['auth', 'whoami'] }} />
         )}
         {store.client.hasToken ? (
-          <button type="button" onClick={() => store.signOut()}>
+          <button type="button" onClick={() => void store.signOut()}>
             Sign out
           </button>
         ) : (

@@ -20,6 +20,8 @@ export interface RunningProvider {
   readonly refused: string[];
   /** How many refresh tokens clients have revoked. */
   revoked: number;
+  /** What a request with this path waits for. */
+  hold: (path: string) => Promise<void>;
   /** Revokes all refresh tokens, as an administrator does. */
   revokeAll(): Promise<void>;
   /** Changes the addresses to which it sends browsers back. */
@@ -68,6 +70,7 @@ export async function startProvider(
   const running: RunningProvider = {
     ...{ url, provider, pages, refusedOrigins, granted, refused },
     revoked: 0,
+    hold: async () => {},
     revokeAll: async () => {
       await Promise.all([...grants].map(grant => provider.RefreshToken.revokeByGrantId(grant)));
     },
@@ -75,6 +78,7 @@ export async function startProvider(
     alterTokens: () => {},
   };
   provider.use(async (context, next) => {
+    await running.hold(context.path);
     await next();
     const address = context.response.get('Location') ?? '';
     if ([...pages].some(page => address.startsWith(`${page}?`))) {

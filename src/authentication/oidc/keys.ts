@@ -33,8 +33,8 @@ export interface OidcKeysOptions {
 const retryInterval = 10_000;
 /** Minimum milliseconds between two searches for a missing key, whichever keys the tokens name. */
 const cooldown = 5_000;
-/** How long a token waits for keys at most, in milliseconds. */
-const patience = 10_000;
+/** How long a token waits at most, in milliseconds: for a key that is not known, and for the keys to be fetched again. */
+const patience = { unknown: 10_000, renewal: 2_000 };
 /** A token without the name of its key is checked with each key, and anybody may send one. */
 const mostKeys = 100;
 /** Milliseconds after which keys are fetched again, so that keys that the issuer has withdrawn are forgotten. */
@@ -52,6 +52,8 @@ export class OidcKeys {
   #keyNames: ReadonlySet<unknown> = new Set();
   #discovery: JsonObject | undefined;
   #fetching: Promise<void> | undefined;
+  /** Resolves when the keys have been fetched again, and at the latest when tokens do not wait any longer for that. */
+  #renewal: Promise<void> | undefined;
   /** When the last fetch began. */
   #asked: Moment | undefined;
   /** Why the last fetch failed; undefined if it succeeded. */
@@ -94,14 +96,14 @@ export class OidcKeys {
   }
 
   /**
-   * The key for a token's header: jose's `JWTVerifyGetKey`. If there is no such key, asks the issuer once more. Waits at most 10 s for the
-   * issuer, then rejects with a StatusError of 503.
+   * The key for a token's header: jose's `JWTVerifyGetKey`. Waits at most 2 s for keys in the place of old ones. If there is no such key,
+   * asks the issuer once more. Waits at most 10 s for the issuer, then rejects with a StatusError of 503.
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     if (this.#keys === undefined) await this.#lookAgain(Number.POSITIVE_INFINITY);
+    else await this.#renew();
     const keys = this.#keys;
     if (keys === undefined) throw this.#unavailable();
-    if (this.#age >= freshFor) void this.#fetch();
     try {
       return await keys(header, token);
     } catch (error) {
@@ -126,13 +128,28 @@ export class OidcKeys {
    */
   async #lookAgain(after: number): Promise<boolean> {
     if (this.#fetching === undefined && this.#age < after) return false;
+    await this.#fetchWithin(patience.unknown);
+    return true;
+  }
+
+  /** Fetches keys again that are old, and waits a moment for that: one of them may have been withdrawn. */
+  async #renew(): Promise<void> {
+    if (this.#age >= freshFor) {
+      this.#renewal = this.#fetchWithin(patience.renewal).finally(() => {
+        this.#renewal = undefined;
+      });
+    }
+    await this.#renewal;
+  }
+
+  /** Waits at most so many milliseconds for the fetch, which goes on then. */
+  async #fetchWithin(milliseconds: number): Promise<void> {
     let cancel = () => {};
     const late = new Promise<void>(resolve => {
-      cancel = this.#clock.schedule(patience, resolve);
+      cancel = this.#clock.schedule(milliseconds, resolve);
     });
     await Promise.race([this.#fetch(), late]);
     cancel();
-    return true;
   }
 
   #unavailable(): StatusError {

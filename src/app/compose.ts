@@ -11,6 +11,7 @@ import { UnknownResources } from '../guard/unknown-resources.js';
 import { isMissingKubeconfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import type { FetchJson } from '../kubernetes/discovery.js';
+import { refusedGroupReason } from '../kubernetes/refused-group.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
@@ -20,6 +21,7 @@ import { defaultBuffer } from '../options/shared-watches.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
+import { RefusedGroups } from '../server/refused-groups.js';
 import { buildServer } from '../server/server.js';
 import { replacedReason } from '../transport/access.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
@@ -85,9 +87,10 @@ export async function createProgram(
   let health: Health | undefined;
   const openStreams = new OpenStreams();
   const slots = new RequestSlots(options);
+  const refusedGroups = new RefusedGroups(clock, logger);
   const metrics = createMetrics({
     ...info,
-    rejectionReasons: [...rejectionReasons, replacedReason],
+    rejectionReasons: [...rejectionReasons, replacedReason, refusedGroupReason],
     upstreamErrorReasons,
     authenticationMethods: authenticationMethods.map(({ name }) => name),
     clusterLabel: options.allContexts ? withClusterLabel : withoutClusterLabel,
@@ -156,7 +159,10 @@ export async function createProgram(
         },
       },
     ],
-    () => [...unknownResources.warnings(), ...(authentication?.warnings() ?? [])],
+    () => [
+      ...[...unknownResources.warnings(), ...(authentication?.warnings() ?? [])].map(text => ({ text })),
+      ...refusedGroups.warnings(),
+    ],
   );
   const admin =
     options.adminPort === undefined ? undefined : components.add(await buildAdminServer({ metrics, health }));
@@ -176,6 +182,7 @@ export async function createProgram(
       callerEntries: () => authentication?.kubeconfigUsers() ?? [],
       signInIssuers: () => (options.explorerSignIn ? (authentication?.issuers() ?? []) : []),
       audit: auditLog,
+      refusedGroups,
       clock,
     }),
   );

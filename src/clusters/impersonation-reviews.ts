@@ -1,4 +1,5 @@
 import { impersonationOf } from '../kubernetes/impersonation.js';
+import { refusedGroup } from '../kubernetes/refused-group.js';
 import { forbiddenMessage, type ImpersonatedAttribute } from '../kubernetes/requested-user.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
@@ -111,7 +112,7 @@ async function ask(
     { resourceAttributes: asked },
     { as: impersonationOf(caller), judgedFor: endpoint.identity, namesContext: mount.namesContext },
   ).catch((error: Error) => {
-    throw withoutAnswer(error);
+    throw withoutAnswer(error, caller);
   });
   // The API server refuses an impersonation about which its authorizer has an error, whatever else that says.
   if (allowed !== true || (evaluationError ?? '') !== '') {
@@ -121,12 +122,14 @@ async function ask(
 }
 
 /** The error for the caller when a review has no answer, or another one than whether the caller is allowed. */
-function withoutAnswer(error: Error): StatusError {
+function withoutAnswer(error: Error, { groups }: UserInfo): StatusError {
   if (error instanceof StatusError && error.code === 503) return error;
   if (error instanceof ReviewError) {
     if (error.status === 401) return refusedCredential();
     // The caller may not ask, or the proxy may not act as the caller.
-    if (error.status < 500 && error.status !== 429) return new StatusError(403, messageOf(error));
+    if (error.status < 500 && error.status !== 429) {
+      return refusedGroup(error.body, groups) ?? new StatusError(403, messageOf(error));
+    }
   }
   const reason = error instanceof UpstreamError ? error.reason : 'other';
   const message = `it is not known whether you may impersonate: ${error.message}`;

@@ -10,6 +10,13 @@ export interface HealthCheck {
   readonly parts?: () => readonly HealthCheck[];
 }
 
+/** A line of readyz that does not make it fail. */
+export interface Warning {
+  readonly text: string;
+  /** What callers read in its place: strangers must not know it. */
+  readonly forCallers?: string;
+}
+
 /** An answer in the API server's format, to be sent as text/plain. The code is 500 if a check failed. */
 interface HealthAnswer {
   readonly code: 200 | 500;
@@ -27,14 +34,17 @@ const resultsTimeout = 100;
  * only says that the process answers (`ping`), because a restart does not help if the API server is away. `warnings` are further lines of
  * readyz; they do not make it fail.
  */
-export function createHealth(checks: readonly HealthCheck[], warnings: () => readonly string[] = () => []) {
+export function createHealth(checks: readonly HealthCheck[], warnings: () => readonly Warning[] = () => []) {
   const ping: HealthCheck = { name: 'ping', check: () => undefined };
   const readyzChecks = [ping, ...checks];
   return {
     /** Whether the process answers. `query` is the raw query string: `verbose` lists the checks, `exclude=NAME` (repeatable) omits one. */
     livez: (query: string) => answer('livez', [ping], query),
-    /** Whether requests can be served, with the same parameters. */
-    readyz: (query: string) => answer('readyz', readyzChecks, query, warnings()),
+    /** Whether requests can be served, with the same query. `isCaller` is asked if the answer depends on who reads it. */
+    async readyz(query: string, isCaller: () => Promise<boolean> = async () => false) {
+      const lines = await textsOf(warnings(), isCaller);
+      return answer('readyz', readyzChecks, query, lines);
+    },
     results: createResults(checks),
   };
 }
@@ -87,6 +97,14 @@ async function answer(
   }
   const verbose = queryValues(query, 'verbose').length > 0;
   return { code: 200, body: verbose ? `${lines}${kind} check passed\n` : 'ok' };
+}
+
+async function textsOf(
+  warnings: readonly Warning[],
+  isCaller: () => Promise<boolean>,
+): Promise<readonly string[]> {
+  const inFull = warnings.some(({ forCallers }) => forCallers !== undefined) && (await isCaller());
+  return warnings.map(({ text, forCallers }) => (inFull ? (forCallers ?? text) : text));
 }
 
 function lineOf(name: string, failure: string | undefined): string {

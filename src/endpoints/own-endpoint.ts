@@ -11,6 +11,8 @@ import type { Health } from './health.js';
 export interface OwnEndpointParts {
   readonly metrics: Pick<Metrics, 'registry'>;
   readonly health: Health;
+  /** Whether a request to an endpoint for probes, which needs no credential, has a valid one. */
+  readonly isCaller: (request: RequestContext) => Promise<boolean>;
   readonly clusterStates: () => Promise<readonly ClusterState[]>;
   readonly apiPaths: ApiPaths;
   readonly tokenRules: TokenRules;

@@ -12,9 +12,13 @@ function probe(name: 'livez' | 'readyz', title: string) {
     name,
     title,
     access: 'probe',
-    create({ health }: Pick<OwnEndpointParts, 'health'>): RouteHandlerMethod {
+    create({
+      health,
+      isCaller,
+    }: Pick<OwnEndpointParts, 'health'> & Partial<Pick<OwnEndpointParts, 'isCaller'>>): RouteHandlerMethod {
       return async (request, reply) => {
-        const { code, body } = await health[name](queryOf(request.originalUrl));
+        const asks = isCaller && (() => isCaller(request.context));
+        const { code, body } = await health[name](queryOf(request.originalUrl), asks);
         reply.code(code).type('text/plain; charset=utf-8').header('Cache-Control', 'no-cache, private');
         return body;
       };

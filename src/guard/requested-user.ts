@@ -2,6 +2,7 @@ import { checkIdentity } from '../authentication/identity.js';
 import { type AuthenticationOptions, authenticationMethods, methodsOn } from '../authentication/methods.js';
 import { ImpersonationReviews } from '../clusters/impersonation-reviews.js';
 import { hasImpersonationHeader } from '../kubernetes/impersonation.js';
+import { RefusedGroupError } from '../kubernetes/refused-group.js';
 import { requestedUser as readRequestedUser } from '../kubernetes/requested-user.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
@@ -49,7 +50,7 @@ export const requestedUser = {
     return request =>
       hasImpersonationHeader(request.head.rawHeaders)
         ? judge(request).catch((error: Error) => {
-            const isRefusal = error instanceof StatusError && error.code < 500;
+            const isRefusal = isOfCaller(error);
             impersonated(isRefusal ? 'refused' : 'error');
             if (!isRefusal) throw error;
             const reason = error.code === 400 ? 'bad_request' : 'impersonation';
@@ -58,3 +59,8 @@ export const requestedUser = {
         : undefined;
   },
 } as const satisfies Guard;
+
+/** Whether the caller is refused, and not the proxy. */
+function isOfCaller(error: Error): error is StatusError {
+  return error instanceof StatusError && error.code < 500 && !(error instanceof RefusedGroupError);
+}

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Cluster } from '../clusters/cluster.js';
 import { Rejection } from '../guard/rejection.js';
+import { RefusedGroupError } from '../kubernetes/refused-group.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import { RequestAudit } from '../observability/audit/request-audit.js';
 import type { Logger } from '../observability/log/logger.js';
@@ -12,6 +13,7 @@ import type { OpenStreams } from '../proxy/open-streams.js';
 import type { RequestContext } from '../request/context.js';
 import { ReplacedError } from '../transport/access.js';
 import { UpstreamError } from '../transport/upstream-error.js';
+import type { RefusedGroups } from './refused-groups.js';
 
 /** How requests to a cluster are counted and logged. */
 export interface MeasuredCluster {
@@ -35,6 +37,7 @@ export interface AccountingParts {
   readonly audit: AuditLog | undefined;
   readonly logger: Logger;
   readonly logRequests: RequestLog['which'];
+  readonly refusedGroups: Pick<RefusedGroups, 'add'>;
 }
 
 /** Counts, logs and audits requests. Each request has a record from its head until its answer or its connection ends. */
@@ -101,10 +104,15 @@ export class Accounting {
   }
 
   #countFailure(request: RequestContext): void {
-    const { failure, audit } = request.record;
-    if (failure instanceof Rejection || failure instanceof ReplacedError) {
+    const { failure, audit, origin } = request.record;
+    if (
+      failure instanceof Rejection ||
+      failure instanceof ReplacedError ||
+      failure instanceof RefusedGroupError
+    ) {
       this.#measured(request).metrics.rejected(failure.reason);
       audit?.annotate('kube-api-proxy/rejected-by', failure.reason);
+      if (failure instanceof RefusedGroupError) this.#parts.refusedGroups.add(failure.group, origin.cluster);
     } else if (failure instanceof UpstreamError)
       this.#measured(request).metrics.upstreamError(failure.reason);
   }

@@ -74,6 +74,7 @@ export interface ServerParts {
   readonly clock: Clock;
   /** Undefined if there is no audit log. */
   readonly audit: AuditLog | undefined;
+  readonly refusedGroups: AccountingParts['refusedGroups'];
 }
 
 /** Maximum milliseconds for a request's head. Bodies and answers have no limit. */
@@ -141,6 +142,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       create({
         metrics,
         health,
+        isCaller: request => knows(authentication, request),
         clusterStates,
         apiPaths,
         tokenRules,
@@ -187,6 +189,15 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   });
   return app;
+}
+
+/** Whether a request has a valid credential. An invalid one, or one that cannot be checked, is as good as none. */
+async function knows(authentication: Authentication | undefined, request: RequestContext): Promise<boolean> {
+  try {
+    return (await authentication?.identify(request)) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { hasField } from '../http/header-fields.js';
 import type { Access, AccessSource } from './access.js';
+import { fairnessField, mayBeAboutGroup, RefusalReader } from './refusal-reader.js';
 import type {
   BodySink,
   ConnectionKind,
@@ -39,12 +40,6 @@ export type CallEnd = 'complete' | 'error' | 'aborted' | 'switched';
 type State = 'waiting' | 'sent' | 'renewing' | 'answered' | 'over';
 
 /**
- * A field of the answers to requests that the API server has authenticated (its priority and fairness filter comes later). A 401 with it is
- * that of an aggregated API.
- */
-const authenticatedField = 'x-kubernetes-pf-flowschema-uid';
-
-/**
  * One request to the API server, until it is over. It waits for an access, sends the request, and passes the response to its sink.
  *
  * If the connection was reused and had ended unnoticed, a repeatable request is sent once more on a new connection, as by net/http's
@@ -57,7 +52,7 @@ const authenticatedField = 'x-kubernetes-pf-flowschema-uid';
 export class UpstreamCall implements RoundTrip, ResponseSink {
   readonly #source: AccessSource;
   readonly #request: UpstreamRequest;
-  readonly #sink: ResponseSink;
+  #sink: ResponseSink;
   readonly #observer: CallObserver;
   #state: State = 'waiting';
   #access: Access | undefined;
@@ -200,12 +195,20 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   #deliver(statusCode: number, statusMessage: string, headers: string[]): BodySink {
     if (statusCode === 401 && !this.#request.bringsAuthorization) {
       this.#observer.unauthorized?.();
-      if (this.#request.hidesRefusal && !hasField(headers, authenticatedField)) throw refusedCredential();
+      if (this.#request.hidesRefusal && !hasField(headers, fairnessField)) throw refusedCredential();
     }
+    if (statusCode === 403 && this.#request.hidesRefusal) this.#readRefusal(statusMessage, headers);
     this.#state = 'answered';
     // A watch stays in this state for long.
     this.#outgoing = undefined;
     return this.#sink.head(statusCode, statusMessage, headers);
+  }
+
+  /** The sink may get an error in place of a 403. */
+  #readRefusal(statusMessage: string, headers: string[]): void {
+    const { host } = this.#access as Access;
+    const refusal = { statusMessage, headers, host, impersonation: this.#request.impersonation };
+    if (mayBeAboutGroup(refusal)) this.#sink = new RefusalReader(refusal, this.#sink);
   }
 
   /** The connection has switched protocols: from now on its socket belongs to the sink. */

@@ -23,8 +23,8 @@ export interface UpstreamRequest extends AccessConditions {
    */
   readonly impersonation: readonly string[] | 'configured' | undefined;
   /**
-   * Whether a 401 about the proxy's credential becomes an error. Callers who have authenticated to the proxy would take it for a refusal of
-   * their own credential.
+   * Whether a refusal of the proxy itself becomes an error: a 401 about its credential, and a 403 because it may not impersonate a group.
+   * Callers who have authenticated to the proxy would take it for a refusal of their own credential, or look for rights of their own.
    */
   readonly hidesRefusal: boolean;
   /** The body of a repeatable request can be sent again. */

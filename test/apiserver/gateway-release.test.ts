@@ -142,7 +142,7 @@ const modes = {
   everyone: {
     values: ['--set=callers.mode=everyone', '--set=oidc.groupsClaim=groups'],
     groups: ['strangers'],
-    reason: /cannot impersonate resource "groups" in API group "" at the cluster scope/,
+    reason: /does not let this proxy impersonate the group "strangers"/,
   },
   named: {
     values: [

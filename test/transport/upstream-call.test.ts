@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { RefusedGroupError } from '../../src/kubernetes/refused-group.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { Deferred } from '../../src/lib/deferred.js';
 import { type Access, ReplacedError } from '../../src/transport/access.js';
@@ -208,6 +209,51 @@ describe('a request that gets a 401', () => {
     first.lease().sink.head(401, '', headers);
     await find(undefined);
     assert.deepEqual([response.status, response.headers], [401, headers]);
+  });
+
+  it('fails if it is a 403 about a group of its user, and is passed on as it came if it is about something else', () => {
+    const impersonation = ['Impersonate-User', 'alice', 'Impersonate-Group', 'ops'];
+    const about = (resource: string) =>
+      `{"message":"${resource} \\"ops\\" is forbidden: User \\"gw\\" cannot impersonate resource \\"${resource}\\" in"}`;
+    const answer = (text: string, more: Partial<UpstreamRequest> = {}, headers?: string[]) => {
+      first = new TestAccess('first');
+      response = new RecordedResponse();
+      send({ hidesRefusal: true, impersonation, ...more });
+      first.lease().head(403, headers);
+      // In two parts.
+      for (const part of [text.slice(0, 9), text.slice(9)]) first.lease().body(part);
+      return first.lease();
+    };
+    answer(about('groups')).sink.end([]);
+    assert.ok(response.failure instanceof RefusedGroupError);
+    assert.deepEqual([response.status, response.text], [0, '']);
+
+    const long = `${about('groups')}${' '.repeat(200_000)}`;
+    for (const [text, more, headers] of [
+      [about('users'), {}, ['X', 'y']],
+      [long, {}, ['X', 'y']],
+      [about('groups'), { hidesRefusal: false }, ['X', 'y']],
+      [about('groups'), { impersonation: [...impersonation.slice(0, 3), 'dev'] }, ['X', 'y']],
+      [about('groups'), {}, ['X-Kubernetes-PF-FlowSchema-UID', 'd38fef58']],
+    ] as const) {
+      answer(text, more, [...headers]).sink.end(['Trailer', 'x']);
+      assert.deepEqual(
+        [response.status, response.headers, response.text, response.trailers, response.failure],
+        [403, headers, text, ['Trailer', 'x'], undefined],
+      );
+    }
+
+    answer('{"mess').sink.error(reset);
+    assert.deepEqual([response.status, response.text], [403, '{"mess']);
+    assert.ok(response.failure instanceof UpstreamError);
+
+    // A head that no client can get.
+    answer('');
+    response.head = () => {
+      throw Object.assign(new Error('no'), { code: 'ERR_INVALID_CHAR' });
+    };
+    first.lease().sink.end([]);
+    assert.equal((response.failure as UpstreamError | undefined)?.reason, 'protocol');
   });
 
   it('fails if it may not be sent with the other access', async () => {

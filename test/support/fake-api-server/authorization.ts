@@ -37,7 +37,7 @@ export function forbidden(user: UserInfo, attributes: RequestAttributes): Status
   const qualified = group ? `${attributes.resource}.${group}` : attributes.resource;
   const scope = namespace ? `in the namespace "${namespace}"` : 'at the cluster scope';
   const message =
-    `${qualified}${name ? ` "${name}"` : ''} is forbidden: User "${user.username}" cannot ${verb} ` +
+    `${qualified}${name ? ` ${JSON.stringify(name)}` : ''} is forbidden: User ${JSON.stringify(user.username)} cannot ${verb} ` +
     `resource "${resource}" in API group "${group}" ${scope}`;
   return new StatusFailure(403, 'Forbidden', message, {
     ...(name ? { name } : {}),

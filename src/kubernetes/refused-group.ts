@@ -1,0 +1,47 @@
+import { StatusError } from './status.js';
+
+/** The value of `reason` in the metric of refused requests. */
+export const refusedGroupReason = 'refused_group';
+
+/** The API server does not let the proxy impersonate a group of a request's user: a 403 that says who can change that. */
+export class RefusedGroupError extends StatusError {
+  readonly reason = refusedGroupReason;
+
+  constructor(readonly group: string) {
+    super(
+      403,
+      `the API server does not let this proxy impersonate the group ${JSON.stringify(group.slice(0, 200))}, which the user of the ` +
+        'request has; whoever runs the proxy can allow it (the verb impersonate on this group; in the chart: callers.groups), or leave ' +
+        'other groups out (--accept-group; in the chart: callers.dropOtherGroups)',
+    );
+  }
+}
+
+/** The API server's message (apiserver `ForbiddenStatusError`), with the name as Go quotes it. */
+const refusal =
+  /groups ("(?:[^"\\]|\\.)*") is forbidden: User "(?:[^"\\]|\\.)*" cannot impersonate resource "groups" /;
+
+/**
+ * The error for a user of these groups if the API server's answer says that the sender may not impersonate one of them; undefined for every
+ * other answer.
+ *
+ * @param body A Status as JSON, YAML or Protobuf, whose strings are UTF-8.
+ */
+export function refusedGroup(body: string, groups: readonly string[]): RefusedGroupError | undefined {
+  const [, quoted = ''] = refusal.exec(messageOf(body)) ?? [];
+  try {
+    const group = groups[groups.indexOf(JSON.parse(quoted) as string)];
+    return group === undefined ? undefined : new RefusedGroupError(group);
+  } catch {
+    return undefined;
+  }
+}
+
+function messageOf(body: string): string {
+  try {
+    return String((JSON.parse(body) as { readonly message?: unknown }).message);
+  } catch {
+    // YAML breaks long lines.
+    return body.replace(/\s+/g, ' ');
+  }
+}

@@ -5,14 +5,15 @@ import { type BearerToken, readBearerToken } from './bearer-token/bearer-token.j
 import { AuthenticationError, UndecidedError } from './identity.js';
 import type { ActiveMethod, AuthenticationMethod, AuthenticationRequest } from './method.js';
 
-/** The parts of a method that authentication uses: its name in the metrics, its hint in a 401, and its authenticator. */
+/** The parts of a method that authentication uses: its name in the metrics, its hint in a 401, its authenticator and its rechecker. */
 export type AskedMethod = Pick<AuthenticationMethod<never>, 'name' | 'hint'> &
-  Pick<ActiveMethod, 'authenticator'>;
+  Pick<ActiveMethod, 'authenticator' | 'rechecker'>;
 
 /** Finds out who sends a request. The first method that knows the credential decides. Each attempt is counted once. */
 export class Authentication {
   readonly #methods: readonly AskedMethod[];
   readonly #metrics: Pick<AuthenticationMetrics, 'attempted'>;
+  #rechecking: Authentication | undefined;
 
   /** @param methods In the order in which they are tried. */
   constructor(methods: readonly AskedMethod[], metrics: Pick<AuthenticationMetrics, 'attempted'>) {
@@ -37,6 +38,18 @@ export class Authentication {
   /** Like `authenticate`, but undefined for a request without any credential. */
   identify(request: AuthenticationRequest): UserInfo | undefined | Promise<UserInfo | undefined> {
     return this.#ask(request, 0);
+  }
+
+  /**
+   * The user of a credential that was valid when its request was let in. No method answers from what it has been told before. Errors as for
+   * `authenticate`; nothing is counted, because nobody sends a request.
+   */
+  recheck(request: AuthenticationRequest): UserInfo | Promise<UserInfo> {
+    this.#rechecking ??= new Authentication(
+      this.#methods.map(method => ({ ...method, authenticator: method.rechecker })),
+      { attempted() {} },
+    );
+    return this.#rechecking.authenticate(request);
   }
 
   readonly #required = (user: UserInfo | undefined): UserInfo => {

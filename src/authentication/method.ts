@@ -53,6 +53,11 @@ export interface MethodParts {
 /** A method that is in use. */
 export interface ActiveMethod {
   readonly authenticator: RequestAuthenticator | TokenAuthenticator;
+  /**
+   * Says whether a credential that was valid is so still, and whose it is now. It takes the credential as the open request presented it, and
+   * answers like `authenticator`, but for what only another server knows it asks that server again.
+   */
+  readonly rechecker: RequestAuthenticator | TokenAuthenticator;
   /** What the proxy's identity must be allowed to impersonate now, besides users and groups. */
   impersonates?(): readonly ImpersonationTarget[];
   /** The method's check for readyz. The failure of a part is a line there, and nothing else. */

@@ -9,3 +9,13 @@ export interface UserInfo {
   /** When the credential that names the user expires, in milliseconds since 1970; undefined if that is not known. */
   readonly expires?: number | undefined;
 }
+
+/** Whether two users are the same to every authorizer: the order of groups and extra fields means nothing. */
+export function isSameUser(one: UserInfo, other: UserInfo): boolean {
+  return one === other || textOf(one) === textOf(other);
+}
+
+function textOf({ username, uid, groups, extra }: UserInfo): string {
+  const fields = [...extra].map(([key, values]) => JSON.stringify([key, [...values].sort()]));
+  return JSON.stringify([username, uid, [...groups].sort(), fields.sort()]);
+}

@@ -19,6 +19,11 @@ export interface ProxyContext extends DocumentPolicy {
    * credential is never sent to the API server.
    */
   readonly authenticates: boolean;
+  /**
+   * Whether the caller of an open request would be let in again, as the same user; undefined if callers are not authenticated. Throws, or
+   * rejects, if nobody can say it at this moment.
+   */
+  readonly isStillLetIn: ((request: RequestContext) => boolean | Promise<boolean>) | undefined;
   /** The longest duration of a request that is not long-running, in milliseconds; 0 for no limit. */
   readonly requestTimeout: number;
   readonly traffic: TrafficMetrics;

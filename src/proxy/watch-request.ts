@@ -13,7 +13,7 @@ export function isWatch({ head, record: { info } }: Pick<RequestContext, 'head' 
 
 /** What a client's watch needs to be shared. `own` is the request that is sent if it cannot be. */
 export function watchRequest(
-  { authenticates }: Pick<ProxyContext, 'authenticates'>,
+  { authenticates, isStillLetIn }: Pick<ProxyContext, 'authenticates' | 'isStillLetIn'>,
   request: RequestContext,
   own: UpstreamRequest,
 ): WatchRequest {
@@ -27,6 +27,7 @@ export function watchRequest(
     requestId: record.origin.requestId,
     expires: caller?.expires,
     attributes: attributesOf(request),
+    isStillValid: isStillLetIn && (() => isStillLetIn(request)),
   };
 }
 

@@ -34,6 +34,7 @@ import { clientPatience, serveHalfClosed } from './listener/half-closed.js';
 import { inTurn, outlives } from './listener/pipelining.js';
 import type { Tls } from './listener/tls.js';
 import { apiRoute, createApiPaths, createMounts, filesMount, ownPrefix, servedEndpoints } from './mounts.js';
+import { createRecheck } from './recheck.js';
 
 /** The options that the server and its guards read. */
 type ServerOptions = GuardOptions & {
@@ -171,6 +172,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       openStreams,
       traffic: metrics.traffic,
       authenticates,
+      isStillLetIn: createRecheck(parts),
       sandboxesProxiedPages: sandboxes,
       sharedWatches,
       requestTimeout: options.requestTimeout,

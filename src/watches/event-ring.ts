@@ -2,6 +2,8 @@ import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
 import { JoinedBytes, type SharedBytes } from './shared-bytes.js';
 import { compareVersions, type WatchEvent } from './watch-event.js';
 
+/** After each such number of bytes for one client, the watch checks whether the client accepts more. */
+export const portion = 64 * 1024;
 /** The most events of one ring, and the most bytes of their bodies. */
 const mostEvents = 2_000;
 const mostBytes = 16 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import type { SentRequest } from '../transport/upstream-request.js';
-import { EventRing } from './event-ring.js';
+import { EventRing, portion } from './event-ring.js';
 import { type Ending, LastingWatch, type WatchHandler, type WatchHead } from './lasting-watch.js';
 import { SharedBytes } from './shared-bytes.js';
 import type { SharedBeginning, SharedWatch, SharedWatchParts } from './shared-watch.js';
@@ -7,7 +7,7 @@ import { SlowClients } from './slow-clients.js';
 import type { Turn } from './turns.js';
 import type { WatchEvent } from './watch-event.js';
 import type { WatchToShare } from './watch-to-share.js';
-import { portion, type Watcher, type WatchSource } from './watcher.js';
+import type { Watcher, WatchSource } from './watcher.js';
 
 /** An initial stream that has got its bookmark of this version. */
 export type StreamAtBookmark = Required<SharedBeginning>;
@@ -142,6 +142,9 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   }
 
   /** Never called, because there is no version to continue from. */
+  mayReopen(): void {}
+
+  /** Never called either. */
   resumed(): void {}
 
   ended(ending: Ending): void {

@@ -34,6 +34,8 @@ export interface WatchHandler {
   received(event: WatchEvent): void;
   /** All events that have been read so far have been passed on. */
   idle(): void;
+  /** The watch is lost, and is to be opened again. It waits until this calls back; a later call may be too late, and does nothing then. */
+  mayReopen(open: () => void): void;
   /** The watch continues after a loss. */
   resumed(loss: Loss): void;
   /** The watch is over: no more calls come. */
@@ -58,7 +60,7 @@ const finalStatuses: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 /** The reader of events copies what it keeps, so no bytes of a chunk are held. */
 const nobody: BytesHolder = { holdsBytes: false };
 /** A lost watch must continue within this number of milliseconds, or it ends. */
-const resumeWithin = 30_000;
+export const resumeWithin = 30_000;
 /** If a response has lasted at least this number of milliseconds, the next request is sent without delay. */
 const steadyAfter = 5_000;
 const longestBackoff = 5_000;
@@ -262,8 +264,12 @@ export class LastingWatch implements ResponseSink, BodySink {
     const { clock, random } = this.#parts;
     const delay = backoff(this.#failures, random);
     this.#failures += 1;
-    this.#cancelRetry = clock.schedule(delay, () => this.start());
+    this.#cancelRetry = clock.schedule(delay, () => this.#handler.mayReopen(this.#reopen));
   }
+
+  readonly #reopen = (): void => {
+    if (!this.#isOver) this.start();
+  };
 
   #end(ending: Ending): void {
     if (this.#isOver) return;
@@ -283,6 +289,6 @@ export class LastingWatch implements ResponseSink, BodySink {
  * Milliseconds before the next attempt after this number of failures: 0 at first, then growing. A random part spreads the attempts of many
  * watches.
  */
-function backoff(failures: number, random: () => number): number {
+export function backoff(failures: number, random: () => number): number {
   return failures === 0 ? 0 : Math.min(100 * 2 ** failures, longestBackoff) * (0.5 + random() / 2);
 }

@@ -228,7 +228,8 @@ class SharingTrip implements RoundTrip {
   }
 
   #enter(watch: WatchSource, request: WatchToShare): Watcher {
-    const watcher = new Watcher(watch, request, this.#sink, this.#parts);
+    const { isStillValid } = this.#request;
+    const watcher = new Watcher(watch, request, { sink: this.#sink, isStillValid }, this.#parts);
     this.#trip = watcher;
     return watcher;
   }

@@ -63,6 +63,8 @@ export class SharedWatch implements WatchHandler, WatchSource {
    */
   #continuedFrom = '0';
   #awaitsTurns = false;
+  /** Opens a lost watch again. It waits for a client whose credential is still valid. */
+  #reopen: (() => void) | undefined;
 
   constructor(
     parts: SharedWatchParts,
@@ -161,6 +163,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
   enter(watcher: Watcher): void {
     this.#owner.lingering.delete(this);
     this.#watchers.add(watcher);
+    this.#reopenFor(watcher);
     if (this.#upstream.isPaused) this.#keepPace();
   }
 
@@ -188,6 +191,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
   call(watcher: Watcher): void {
     this.#parts.turns.call(watcher);
     this.#parts.turns.run();
+    this.#reopenFor(watcher);
     if (this.#upstream.isPaused) this.#keepPace();
   }
 
@@ -233,6 +237,26 @@ export class SharedWatch implements WatchHandler, WatchSource {
   get #isStuck(): boolean {
     for (const watcher of this.#watchers) if (!watcher.isPaused) return false;
     return this.#watchers.size > 0;
+  }
+
+  /**
+   * Asks whether the clients' credentials are still valid. The first one that is opens the watch; the others get no event before they have
+   * an answer. Without a client nothing is opened.
+   */
+  mayReopen(open: () => void): void {
+    this.#reopen = open;
+    for (const watcher of this.#watchers) {
+      watcher.recheck();
+      this.#reopenFor(watcher);
+    }
+    if (this.#watchers.size === 0) this.close();
+  }
+
+  #reopenFor(watcher: Watcher): void {
+    if (this.#reopen === undefined || !this.#watchers.has(watcher) || !watcher.stay.isCertain) return;
+    const reopen = this.#reopen;
+    this.#reopen = undefined;
+    reopen();
   }
 
   resumed(loss: Loss): void {

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.js';
-import { portion, type Watcher } from './watcher.js';
+import { portion } from './event-ring.js';
+import type { Watcher } from './watcher.js';
 
 /** A client is too slow if it takes less than `portion` bytes in this number of milliseconds, in which bytes wait for it. */
 const patience = 10_000;

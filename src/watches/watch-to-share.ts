@@ -21,7 +21,15 @@ export interface WatchRequest {
   readonly expires: number | undefined;
   /** `ResourceAttributes` of the watch (authorization.k8s.io/v1). */
   readonly attributes: object;
+  /** Undefined if clients have no credentials. */
+  readonly isStillValid: CredentialCheck | undefined;
 }
+
+/**
+ * Whether a client would be let in again, as the user who it was: the same one who acts as the same one. Throws, or rejects, if nobody can
+ * say it at this moment.
+ */
+export type CredentialCheck = () => boolean | Promise<boolean>;
 
 /** The parts of a watch that may differ between the clients that share it. */
 export interface ClientWatch {

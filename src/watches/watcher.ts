@@ -1,25 +1,15 @@
 import { withField } from '../http/header-fields.js';
 import type { Clock } from '../lib/clock.js';
 import { Deferred } from '../lib/deferred.js';
-import { Moment } from '../lib/moment.js';
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
 import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '../transport/round-trip.js';
-import type { EventRing, RingEntry } from './event-ring.js';
+import { type EventRing, portion, type RingEntry } from './event-ring.js';
 import { type Ending, UnsharableError, type WatchHead } from './lasting-watch.js';
 import type { ShareObserver } from './share-observer.js';
+import { type Guest, Stay } from './stay.js';
 import type { Turn } from './turns.js';
 import { compareVersions } from './watch-event.js';
-import type { ClientWatch } from './watch-to-share.js';
-
-/** After each such number of bytes for one client, the watch checks whether the client accepts more. */
-export const portion = 64 * 1024;
-/**
- * If a client sets no time limit, its watch lasts at least this number of milliseconds, and at most twice that. This is the API server's
- * `--min-request-timeout`.
- */
-const minLifetime = 30 * 60_000;
-/** A client that gets the initial events first has had all events of this version, which is before all others. */
-const beginning = '0';
+import type { ClientWatch, CredentialCheck } from './watch-to-share.js';
 
 /** The watch that a watcher gets its events from. */
 export interface WatchSource {
@@ -41,18 +31,25 @@ interface WatcherParts {
   readonly observer: ShareObserver;
 }
 
-/** One client of a shared watch: its position in the ring, and when it ends. */
-export class Watcher implements RoundTrip, Turn {
+/** Where a client's events go, and what says whether its credential is still valid. */
+interface Client {
+  readonly sink: ClientSink;
+  readonly isStillValid: CredentialCheck | undefined;
+}
+
+/** One client of a shared watch: its position in the ring. */
+export class Watcher implements RoundTrip, Turn, Guest {
   readonly #parts: WatcherParts;
   /** Whether the client asked for bookmarks. */
   readonly #bookmarks: boolean;
   readonly #sink: ClientSink;
+  readonly stay: Stay;
   #watch: WatchSource;
   /** Undefined until the response to the client has begun. */
   #body: BodySink | undefined;
   /** The position of the client's next event in the ring. */
   #position = 0;
-  /** The client has had all events before this version. */
+  /** The client has had all events before this version; 0, which is before all others, if it gets the initial events first. */
   #version: string;
   /** Whether the client has had all events of this version. More events of the same version may still come. */
   #hasVersion = true;
@@ -63,17 +60,17 @@ export class Watcher implements RoundTrip, Turn {
   #isOver = false;
   /** Undefined once the response has begun, because a watch to share is large. */
   #client: ClientWatch | undefined;
-  #cancelEnd: () => void = () => {};
   #waiting: Deferred | undefined;
 
   /** Enters the watch. The client waits there until `begin`. */
-  constructor(watch: WatchSource, client: ClientWatch, sink: ClientSink, parts: WatcherParts) {
+  constructor(watch: WatchSource, client: ClientWatch, { sink, isStillValid }: Client, parts: WatcherParts) {
     this.#parts = parts;
     this.#watch = watch;
     this.#client = client;
     this.#bookmarks = client.bookmarks;
-    this.#version = client.version ?? beginning;
+    this.#version = client.version ?? '0';
     this.#sink = sink;
+    this.stay = new Stay(this, isStillValid, parts);
     watch.enter(this);
   }
 
@@ -107,21 +104,17 @@ export class Watcher implements RoundTrip, Turn {
     }
     this.#position = position;
     this.#isSettled = ring.isPast(this.#version);
-    const { clock, observer } = this.#parts;
-    const begun = new Moment(clock);
-    const lifetime = this.#lifetime(this.#client as ClientWatch, begun);
+    const hasTime = this.stay.begin(this.#client as ClientWatch);
     this.#client = undefined;
-    this.#cancelEnd = begun.schedule(lifetime, () => this.#end());
     try {
       const headers = withField(head.headers, 'date', new Date().toUTCString());
       this.#body = this.#sink.head(head.statusCode, head.statusMessage, headers);
-      observer.clients(1);
+      this.#parts.observer.clients(1);
     } catch (error) {
-      this.#fail(error as Error);
+      this.fail(error as Error);
     }
-    // The client's credential may have expired while the client waited for the API server.
-    if (lifetime <= 0) this.#end();
-    else this.#watch.call(this);
+    if (hasTime) this.#watch.call(this);
+    else this.end();
     return true;
   }
 
@@ -138,7 +131,7 @@ export class Watcher implements RoundTrip, Turn {
       this.#body?.data(bytes);
       this.#body?.idle(0);
     } catch (error) {
-      this.#fail(error as Error);
+      this.fail(error as Error);
     }
     this.#parts.observer.delivered(events);
   }
@@ -166,6 +159,7 @@ export class Watcher implements RoundTrip, Turn {
     this.#watch = watch;
     watch.enter(this);
     before.leave(this);
+    this.recheck();
     return true;
   }
 
@@ -176,20 +170,15 @@ export class Watcher implements RoundTrip, Turn {
     return count === undefined ? undefined : ring.positionBehind(this.#version, count);
   }
 
-  /** How many milliseconds the watch lasts. */
-  #lifetime({ timeout, expires = Number.POSITIVE_INFINITY }: ClientWatch, begun: Moment): number {
-    return Math.min(timeout ?? minLifetime * (1 + this.#parts.random()), expires - begun.time);
-  }
-
   /** Sends the events that are there, as far as the client accepts them. */
   work(): void {
     const body = this.#body;
-    if (body === undefined || this.#isOver) return;
+    if (body === undefined || this.#isOver || !this.stay.isCertain) return;
     // Without a closure: one for each client and event would be garbage to collect.
     try {
       this.#passOn(body);
     } catch (error) {
-      this.#fail(error as Error);
+      this.fail(error as Error);
     }
   }
 
@@ -248,9 +237,14 @@ export class Watcher implements RoundTrip, Turn {
     return type !== 'BOOKMARK' || this.#bookmarks;
   }
 
-  /** Whether the client accepts no more for now. */
+  /** Whether the client gets no more for now. */
   get isPaused(): boolean {
-    return this.#isPaused;
+    return this.#isPaused || !this.stay.isCertain;
+  }
+
+  /** Asks if the client's credential is still valid. The credential of a client that has not begun has just been accepted. */
+  recheck(): void {
+    if (this.hasBegun) this.stay.recheck();
   }
 
   pause(): void {
@@ -262,11 +256,15 @@ export class Watcher implements RoundTrip, Turn {
     this.#watch.call(this);
   }
 
+  goOn(): void {
+    this.#watch.call(this);
+  }
+
   /** The client has gone. */
   abort(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#cancelEnd();
+    this.stay.over();
     this.stateChanged();
     if (this.#body !== undefined) this.#parts.observer.clients(-1);
     this.#watch.leave(this);
@@ -274,11 +272,12 @@ export class Watcher implements RoundTrip, Turn {
 
   /** Ends the client as its watch has ended. */
   #finish(ending: Ending): void {
-    if (ending === 'end') this.#end();
-    else this.#fail(ending);
+    if (ending === 'end') this.end();
+    else this.fail(ending);
   }
 
-  #end(): void {
+  /** Ends the client's response, complete. */
+  end(): void {
     if (this.#isOver) return;
     this.abort();
     this.#sink.end([]);
@@ -287,11 +286,11 @@ export class Watcher implements RoundTrip, Turn {
   /** Cuts the client off, because it reads too slowly. */
   lag(): void {
     this.#parts.observer.lagged();
-    this.#fail(new LaggingError('the client reads the events of its watch too slowly'));
+    this.fail(new LaggingError('the client reads the events of its watch too slowly'));
   }
 
   /** Ends the client's response with the error. */
-  #fail(error: Error): void {
+  fail(error: Error): void {
     this.abort();
     this.#sink.error(error);
   }

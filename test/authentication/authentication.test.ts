@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type AskedMethod, Authentication } from '../../src/authentication/authentication.js';
 import { AuthenticationError, admitUser, IdentityError } from '../../src/authentication/identity.js';
-import type { AuthenticationRequest, RequestAuthenticator } from '../../src/authentication/method.js';
+import type {
+  AuthenticationRequest,
+  RequestAuthenticator,
+  TokenAuthenticator,
+} from '../../src/authentication/method.js';
 import { RequestHead } from '../../src/http/request-head.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
@@ -19,18 +23,20 @@ function method(name: 'token_file' | 'token_review', letter: string): AskedMetho
     if (text.includes('?')) throw new StatusError(503, 'away');
     return user(text);
   };
-  return {
-    name,
-    hint: 'send a token',
-    authenticator: {
-      authenticateToken: ({ text }) =>
-        name === 'token_review' ? Promise.resolve(text).then(userOf) : userOf(text),
-    },
+  const authenticator: TokenAuthenticator = {
+    authenticateToken: ({ text }) =>
+      name === 'token_review' ? Promise.resolve(text).then(userOf) : userOf(text),
   };
+  return { name, hint: 'send a token', authenticator, rechecker: authenticator };
 }
 
 function certificateMethod(authenticator: RequestAuthenticator): AskedMethod {
-  return { name: 'client_certificate', hint: 'present a certificate', authenticator };
+  return {
+    name: 'client_certificate',
+    hint: 'present a certificate',
+    authenticator,
+    rechecker: authenticator,
+  };
 }
 
 function requestOf(rawHeaders: string[]): AuthenticationRequest {
@@ -108,6 +114,17 @@ describe('the methods of authentication', () => {
     await assert.rejects(async () => authentication.identify(basic), AuthenticationError);
     const failures = attempts.filter(({ result }) => result === 'failure');
     assert.equal(failures.length, 6);
+  });
+
+  it('are asked by a recheck what they know now, and nothing is counted', async () => {
+    const attempts: string[] = [];
+    const rechecker = { authenticateToken: () => user('now') };
+    const authentication = new Authentication([{ ...method('token_file', 'f'), rechecker }], {
+      attempted: (name, result) => void attempts.push(`${name} ${result}`),
+    });
+    assert.equal((await authentication.authenticate(requestWith('f1'))).username, 'f1');
+    assert.equal((await authentication.recheck(requestWith('f1'))).username, 'now');
+    assert.deepEqual(attempts, ['token_file success']);
   });
 
   it('list in a 401 what callers can do, each way once, tokens first', () => {

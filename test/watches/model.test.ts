@@ -37,9 +37,11 @@ class World {
   readonly guests: Guest[] = [];
   /**
    * How many streams of objects were sent, how many of them because a client had waited, how many clients were too slow for one, and how many
-   * got changes after it.
+   * got changes after it; how many clients ended because of their credential, and for how many it was not known.
    */
-  readonly seen = { lists: 0, forced: 0, slow: 0, followed: 0 };
+  readonly seen = { lists: 0, forced: 0, slow: 0, followed: 0, 'taken out': 0, unknown: 0 };
+  /** Whether every credential is valid. */
+  #isCalm = false;
   /** What is wrong with a stream of objects; undefined while nothing is. */
   #problem: string | undefined;
   /** When the last stream of objects was sent, by its query. */
@@ -130,16 +132,30 @@ class World {
     const asked = initial ? random.pick([undefined, undefined, '0', String(version)]) : String(version);
     const key = random.pick(['pods', 'services']);
     do {
-      const client = new WatchingClient({
+      const client: WatchingClient = new WatchingClient({
         ...{ initial, key },
         ...(asked !== undefined && { version: asked }),
         ...(random.chance(0.2) && { timeout: 1_000 * (1 + random.below(60)) }),
         bookmarks: initial || random.chance(0.5),
         isAllowed: async () => random.chance(0.9),
+        ...(random.chance(0.5) && { isStillValid: () => this.judge(client) }),
       });
       this.guests.push({ client, version, key: listKey(client.query), askedAt: undefined, isPaused: false });
       this.sharing.send(client);
     } while (initial && random.chance(0.5));
+  }
+
+  /** Says whether a client's credential is still valid, at once or later. After a no, nobody may ask again. */
+  judge(client: WatchingClient): boolean | Promise<boolean> {
+    const { random, seen } = this;
+    if (client.ended !== undefined) this.#problem = 'a credential is asked about after the end of its client';
+    if (!this.#isCalm && random.chance(0.2)) {
+      seen.unknown += 1;
+      return Promise.reject(new Error('nobody answers'));
+    }
+    const isValid = this.#isCalm || random.chance(0.9);
+    if (!isValid) seen['taken out'] += 1;
+    return random.chance(0.5) ? isValid : turn().then(() => isValid);
   }
 
   leave(guest: Guest): void {
@@ -227,6 +243,7 @@ class World {
 
   /** Lets every client receive its missing events. */
   async settle(): Promise<void> {
+    this.#isCalm = true;
     for (const guest of this.guests) if (guest.isPaused) this.pauseOrResume(guest);
     for (let round = 0; round < 30; round++) {
       for (const watch of this.waiting) watch.open();
@@ -264,6 +281,8 @@ describe('shared watches under random events', () => {
       forced: 0,
       slow: 0,
       followed: 0,
+      'taken out': 0,
+      unknown: 0,
     },
   };
 
@@ -292,6 +311,8 @@ describe('shared watches under random events', () => {
       seen.forced += world.seen.forced;
       seen.slow += world.seen.slow;
       seen.followed += world.seen.followed;
+      seen['taken out'] += world.seen['taken out'];
+      seen.unknown += world.seen.unknown;
       for (const guest of [...world.guests]) world.leave(guest);
       world.clock.advance(10_000);
       assert.equal(counts.clients, 0);

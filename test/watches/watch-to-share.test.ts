@@ -31,6 +31,7 @@ function share(access: Access, { own, ...more }: Asked = {}): Promise<WatchToSha
     requestId: 'id',
     expires: 12,
     attributes: { verb: 'watch' },
+    isStillValid: undefined,
     ...more,
   };
   return watchToShare(request, access, { host: 'api', access: () => access, refused: async () => undefined });

@@ -2,7 +2,7 @@ import type { BorrowedBytes } from '../../src/transport/borrowed-bytes.js';
 import type { BodySink, ClientSink, RoundTrip } from '../../src/transport/round-trip.js';
 import type { CallObserver } from '../../src/transport/upstream-call.js';
 import type { SentRequest, UpstreamRequest } from '../../src/transport/upstream-request.js';
-import type { WatchRequest } from '../../src/watches/watch-to-share.js';
+import type { CredentialCheck, WatchRequest } from '../../src/watches/watch-to-share.js';
 import { upstreamRequestTo } from '../support/transport/upstream-requests.js';
 
 /** The watch that a test's client asks for. */
@@ -19,6 +19,8 @@ export interface Asked {
   readonly isAllowed?: () => Promise<boolean>;
   /** Impersonate-* fields of the caller; by default those of the access. */
   readonly impersonation?: UpstreamRequest['impersonation'];
+  /** What is said about its credential; by default it has none. */
+  readonly isStillValid?: CredentialCheck;
 }
 
 let clients = 0;
@@ -91,6 +93,10 @@ export class WatchingClient implements WatchRequest, ClientSink, BodySink {
 
   get expires(): number | undefined {
     return this.asked.expires;
+  }
+
+  get isStillValid(): CredentialCheck | undefined {
+    return this.asked.isStillValid;
   }
 
   head(statusCode: number, _statusMessage: string, headers: string[]): BodySink {

@@ -109,6 +109,12 @@ export class TokenCache {
     return last !== undefined && last.age < this.#options.successTtl + reservedFor;
   }
 
+  /** The result of a check that begins now, or is under way. For a token that was valid, so that no limit applies. */
+  recheck(token: BearerToken): Promise<Outcome> {
+    this.#forgetFormerVerifier();
+    return this.#pending.get(token.digest) ?? this.#pend(token, this.#ask(token));
+  }
+
   #forgetFormerVerifier(): void {
     const verifier = this.#options.verifiedBy?.();
     if (verifier === this.#verifier) return;
@@ -117,10 +123,12 @@ export class TokenCache {
   }
 
   #begin(token: BearerToken): Promise<Outcome> {
-    const { digest, source } = token;
     const { waits = () => true } = this.#options;
-    const asking =
-      this.wasValid(token) || !waits(token) ? this.#ask(token) : this.#askInTurn(token, networkOf(source));
+    const isFree = this.wasValid(token) || !waits(token);
+    return this.#pend(token, isFree ? this.#ask(token) : this.#askInTurn(token, networkOf(token.source)));
+  }
+
+  #pend({ digest }: BearerToken, asking: Promise<Outcome>): Promise<Outcome> {
     this.#pending.set(digest, asking);
     const end = () => {
       if (this.#pending.get(digest) === asking) this.#pending.delete(digest);
@@ -178,7 +186,11 @@ export class TokenCache {
     const isGood = 'user' in outcome && outcome.user !== undefined;
     if (isFresh(outcome)) {
       if (isGood) good.set(this.#good, digest, outcome);
-      else others.set(this.#others, digest, outcome);
+      else {
+        others.set(this.#others, digest, outcome);
+        // What was valid before was checked again.
+        this.#good.delete(digest);
+      }
       this.#goodLately.delete(digest);
     }
     if (isGood) goodLately.set(this.#goodLately, digest, new Moment(this.#clock));

@@ -40,8 +40,12 @@ export const clientCertificate = {
       'client-certificate': 'PATH-OF-YOUR-CERTIFICATE',
       'client-key': 'PATH-OF-YOUR-KEY',
     };
+    const authenticator = createClientCertificateAuthenticator(clientAuthorities, user =>
+      admitUser(user, rules),
+    );
     return {
-      authenticator: createClientCertificateAuthenticator(clientAuthorities, user => admitUser(user, rules)),
+      authenticator,
+      rechecker: authenticator,
       kubeconfigUsers: () => [{ fields, isComplete: false, isPerCluster: false }],
     };
   },

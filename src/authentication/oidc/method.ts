@@ -1,7 +1,7 @@
 import type { ImpersonationTarget } from '../../clusters/impersonation-access.js';
 import type { CallerEntry } from '../../kubeconfig/types.js';
 import { createIssuerDial } from '../../transport/dial/issuer-dial.js';
-import { bearerTokenFields, bearerTokenHint } from '../bearer-token/bearer-token.js';
+import { type BearerToken, bearerTokenFields, bearerTokenHint } from '../bearer-token/bearer-token.js';
 import { type AuthenticationMethod, credentialIdTarget, type TrustedIssuer, uidTarget } from '../method.js';
 import { allowedAlgorithms, configurationOf, type OidcOptions, oidcProblems, options } from './options.js';
 
@@ -80,13 +80,16 @@ export const openIdConnect = {
       metrics,
       clock,
     });
-    return {
-      authenticator: {
-        authenticateToken(token) {
-          const found = cache.find(token);
-          return found instanceof Promise ? found.then(userOf) : userOf(found);
-        },
+    const authenticator = {
+      authenticateToken(token: BearerToken) {
+        const found = cache.find(token);
+        return found instanceof Promise ? found.then(userOf) : userOf(found);
       },
+    };
+    return {
+      authenticator,
+      // No server is asked about a token, and what is remembered for `ttl` ends with the token and with the configuration.
+      rechecker: authenticator,
       check: {
         name: 'oidc',
         check: () => issuers.check(),

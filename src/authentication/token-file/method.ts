@@ -38,6 +38,7 @@ export const tokenFile = {
     const { authenticator, hasUids, close } = followed;
     return {
       authenticator,
+      rechecker: authenticator,
       impersonates: () => (hasUids() ? [uidTarget] : []),
       kubeconfigUsers: () => [{ fields: bearerTokenFields, isComplete: false, isPerCluster: false }],
       close,

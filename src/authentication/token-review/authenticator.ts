@@ -44,7 +44,9 @@ const mostReviews = 512;
  * The cluster that a request goes to reviews its token. The result is valid for that cluster only, and a slow cluster delays no requests to
  * another. Memory, and the number of waiting tokens of one network, are limited over all clusters together.
  */
-export function createTokenReviewAuthenticator(options: TokenReviewAuthenticatorOptions): TokenAuthenticator {
+export function createTokenReviewAuthenticator(
+  options: TokenReviewAuthenticatorOptions,
+): Record<'authenticator' | 'rechecker', TokenAuthenticator> {
   const { review, metrics, clock } = options;
   const bounds = new TokenBounds();
   // The cache of a cluster is freed with the cluster.
@@ -77,7 +79,7 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
     const opening = request.openCluster();
     return opening === undefined ? ask(token, request) : opening.then(() => ask(token, request));
   };
-  return {
+  const authenticator: TokenAuthenticator = {
     authenticateToken(token, request) {
       if (!request.mount.namesContext) return find(token, request);
       const wasValid = () => cacheOf(request.cluster).wasValid(token);
@@ -90,6 +92,11 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
       return found instanceof Promise && !wasValid() ? unnoticed(found, wasValid, clock) : found;
     },
   };
+  const rechecker: TokenAuthenticator = {
+    authenticateToken: async (token, { cluster, endpoint }) =>
+      userAt(endpoint, await cacheOf(cluster).recheck(token)),
+  };
+  return { authenticator, rechecker };
 }
 
 /** Delays a failure, and ends a long wait, so that a stranger cannot distinguish a context from a name that is none. */

@@ -33,7 +33,7 @@ export const tokenReview = {
     ]);
     const rules = { allowed, serviceAccounts: true };
     return {
-      authenticator: createTokenReviewAuthenticator({
+      ...createTokenReviewAuthenticator({
         review: createTokenReview({ audiences, rules, metrics }),
         metrics,
         clock,

@@ -42,7 +42,7 @@ const unknown: Review = () => {
 
 function setUp() {
   const clock = new ManualClock(1_700_000_000_000);
-  const authenticator = createTokenReviewAuthenticator({
+  const { authenticator, rechecker } = createTokenReviewAuthenticator({
     async review({ text }, cluster) {
       const { reviewed, review } = cluster as unknown as FakeCluster;
       reviewed.push(text);
@@ -54,16 +54,18 @@ function setUp() {
   const authenticate = async (
     text: string,
     cluster: FakeCluster,
-    { source = '192.0.2.1', endpoint = cluster.endpoint, namesContext = false } = {},
+    { source = '192.0.2.1', endpoint = cluster.endpoint, namesContext = false, by = authenticator } = {},
   ) => {
     const request = {
       ...{ cluster: cluster as unknown as Cluster, endpoint, openCluster: () => undefined },
       mount: { namesContext },
     } as unknown as AuthenticationRequest;
     const token = { text, digest: digestOf(text), source };
-    return (await authenticator.authenticateToken(token, request))?.username;
+    return (await by.authenticateToken(token, request))?.username;
   };
-  return { clock, authenticate };
+  const recheck = (text: string, cluster: FakeCluster, more = {}) =>
+    authenticate(text, cluster, { ...more, by: rechecker });
+  return { clock, authenticate, recheck };
 }
 
 /** A review that is answered when the test says so. */
@@ -289,6 +291,43 @@ describe('tokens that clusters review', () => {
     assert.deepEqual((await results).names, ['bob', 'carol']);
     assert.ok((await results).ended <= 16, `after ${(await results).ended} reviews`);
     assert.ok(cluster.reviewed.length <= 512 + 32 + 3);
+  });
+});
+
+describe('a recheck of a token that was valid', () => {
+  it('asks again, once for all at a time, and its answer counts for new requests too', async () => {
+    const { authenticate, recheck } = setUp();
+    const cluster = clusterOf('a', verified);
+    await authenticate('robot', cluster);
+    assert.deepEqual(await Promise.all([recheck('robot', cluster), recheck('robot', cluster)]), [
+      'robot',
+      'robot',
+    ]);
+    assert.equal(cluster.reviewed.length, 2);
+    cluster.review = unknown;
+    assert.equal(await authenticate('robot', cluster), 'robot');
+    await assert.rejects(recheck('robot', cluster), AuthenticationError);
+    await assert.rejects(authenticate('robot', cluster), AuthenticationError);
+  });
+
+  it('fails while nobody answers, and new requests still get the last answer', async () => {
+    const { authenticate, recheck } = setUp();
+    const cluster = clusterOf('a', verified);
+    await authenticate('robot', cluster);
+    cluster.review = () => {
+      throw new StatusError(503, 'down');
+    };
+    await assert.rejects(recheck('robot', cluster), { code: 503 });
+    assert.equal(await authenticate('robot', cluster), 'robot');
+  });
+
+  it('passes the limit of its network, and fails if another API server would answer', async () => {
+    const { authenticate, recheck } = setUp();
+    const cluster = clusterOf('a', verified);
+    const full = clusterOf('full', never);
+    for (let index = 0; index < 128; index++) void authenticate(`token-${index}`, full);
+    assert.equal(await recheck('robot', cluster), 'robot');
+    await assert.rejects(recheck('robot', cluster, { endpoint: endpointOf('b') }), /replaced by another one/);
   });
 });
 

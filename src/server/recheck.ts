@@ -1,0 +1,47 @@
+import { AuthenticationError } from '../authentication/identity.js';
+import { ImpersonationReviews } from '../clusters/impersonation-reviews.js';
+import type { GuardParts } from '../guard/guard.js';
+import { StatusError } from '../kubernetes/status.js';
+import { isSameUser, type UserInfo } from '../kubernetes/user-info.js';
+import type { RequestContext } from '../request/context.js';
+import { ReplacedError } from '../transport/access.js';
+
+/**
+ * Whether the caller of an open request would be let in again: its credential is valid, it is that of the same user, and this user may
+ * still act as the one that the request names. Throws, or rejects, if nobody can say it at this moment.
+ */
+export type Recheck = (request: RequestContext) => boolean | Promise<boolean>;
+
+/** Undefined if callers are not authenticated. */
+export function createRecheck({
+  authentication,
+  clock,
+}: Pick<GuardParts, 'authentication' | 'clock'>): Recheck | undefined {
+  if (authentication === undefined) return undefined;
+  const reviews = new ImpersonationReviews(clock);
+  const mayAct = ({ cluster, endpoint, mount, impersonated }: RequestContext, caller: UserInfo) =>
+    impersonated === undefined ||
+    reviews.permit({ caller, cluster, endpoint, mount }, impersonated.attributes).then(() => true);
+  const judge = (request: RequestContext, user: UserInfo) => {
+    const caller = request.caller as UserInfo;
+    return isSameUser(user, caller) && mayAct(request, caller);
+  };
+  return request => {
+    try {
+      const found = authentication.recheck(request);
+      const verdict =
+        found instanceof Promise ? found.then(user => judge(request, user)) : judge(request, found);
+      return verdict instanceof Promise ? verdict.catch(refused) : verdict;
+    } catch (error) {
+      return refused(error);
+    }
+  };
+}
+
+/** False for an error that is an answer: 401, 403, or the API server that has let the caller in is no longer in use. Throws another one. */
+function refused(error: unknown): false {
+  const isPassing = error instanceof AuthenticationError && error.isPassing;
+  const isFailure = error instanceof StatusError && error.code >= 500 && !(error instanceof ReplacedError);
+  if (isPassing || isFailure) throw error;
+  return false;
+}

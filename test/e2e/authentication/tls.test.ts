@@ -83,6 +83,19 @@ describe('callers over HTTP/2', () => {
       assert.deepEqual(await arrived(`?claimed=${header}`), []);
     }
   });
+
+  test('that name a user with a control character act as themselves: neither the rules nor the API server see that field', async t => {
+    const session = await connect();
+    t.after(() => session.destroy());
+    const fields = ['impersonate-user', 'impersonate-group', 'impersonate-extra-scopes', 'x-remote-user'];
+    for (const [index, header] of fields.entries()) {
+      const headers = { ...token('alice').headers, [header]: 'bo\x01b' };
+      const { status, text } = await ask(session, `${pod}?unseen=${index}.`, { headers });
+      assert.equal(status, 200, text);
+      const [{ impersonated } = {}] = await arrived(`?unseen=${index}.`);
+      assert.deepEqual(impersonated, { username: 'alice', groups: ['dev', 'system:authenticated'] });
+    }
+  });
 });
 
 describe('callers with a client certificate', () => {

@@ -11,10 +11,15 @@ import {
   type Validity,
   validityOf,
 } from './authorities.js';
+import { type ClientCertificate, readCertificate } from './certificate.js';
+import { DerError } from './der.js';
 import { type Peer, peerOf } from './peer.js';
 
 /** RFC 5280, section 4.2.1.12: id-kp-clientAuth. */
 const clientAuth = '1.3.6.1.5.5.7.3.2';
+/** RFC 5280, appendix A.1: id-at-commonName and id-at-organizationName. */
+const commonName = '2.5.4.3';
+const organization = '2.5.4.10';
 
 /** The user that a certificate names, and when every certificate of its chain is valid. */
 interface Identity extends Validity {
@@ -61,58 +66,59 @@ export function createClientCertificateAuthenticator(
   };
 }
 
-function identify(
-  { certificate, problem, authorities }: Peer,
-  admit: (user: UserInfo) => UserInfo,
-): Identity | Error {
-  if (problem !== undefined) return new AuthenticationError(`the client certificate is rejected: ${problem}`);
+function identify(peer: Peer, admit: (user: UserInfo) => UserInfo): Identity | Error {
+  try {
+    const { validities, certificate } = verify(peer);
+    const notAfter = Math.min(...validities.map(validity => validity.notAfter));
+    const notBefore = Math.max(...validities.map(validity => validity.notBefore));
+    return { user: admit({ ...userOf(certificate), expires: notAfter }), notBefore, notAfter };
+  } catch (error) {
+    if (!(error instanceof DerError)) return error as Error;
+    const message = `the client certificate, or one of its issuers, cannot be read: ${error.message}`;
+    return new AuthenticationError(message);
+  }
+}
+
+/** Throws an AuthenticationError, or a DerError, for a certificate that is not verified. */
+function verify({ certificate, problem, authorities }: Peer) {
+  if (problem !== undefined) throw new AuthenticationError(`the client certificate is rejected: ${problem}`);
   const validities = validitiesOf(certificate, authorities);
   if (validities === undefined) {
-    return new AuthenticationError(
+    throw new AuthenticationError(
       'the client certificate is rejected: its chain leads to no authority of --client-ca-file',
     );
   }
-  // node:crypto names the extended key usages `keyUsage`. A certificate without the extension is rejected.
-  if (!(new X509Certificate(certificate.raw).keyUsage ?? []).includes(clientAuth)) {
-    return new AuthenticationError('the client certificate is not for client authentication');
+  return { validities, certificate: readCertificate(certificate.raw) };
+}
+
+/** Throws an AuthenticationError for a certificate that names no user, or is for other purposes. */
+function userOf({ subject, usages }: ClientCertificate): UserInfo {
+  // A certificate without the extension is rejected.
+  if (!usages?.includes(clientAuth)) {
+    throw new AuthenticationError('the client certificate is not for client authentication');
   }
-  // OpenSSL has decoded these values from the DER, without escapes. The string forms of a subject are ambiguous.
-  const { CN, O } = certificate.subject as unknown as Readonly<Record<string, unknown>>;
-  const names = toList(CN);
-  const groups = toList(O);
-  const username = names.at(-1);
-  if (![...names, ...groups].every(value => typeof value === 'string')) {
-    return new AuthenticationError('the subject of the client certificate cannot be read');
-  }
-  if (username === undefined || username === '') {
-    return new AuthenticationError('the client certificate has no CN');
-  }
-  const notAfter = Math.min(...validities.map(validity => validity.notAfter));
-  const notBefore = Math.max(...validities.map(validity => validity.notBefore));
-  const user = {
-    username: username as string,
-    uid: undefined,
-    groups: groups as string[],
-    extra: new Map(),
-    expires: notAfter,
-  };
-  try {
-    return { user: admit(user), notBefore, notAfter };
-  } catch (error) {
-    return error as Error;
-  }
+  const valuesOf = (wanted: string) =>
+    subject.flatMap(({ type, value }) => {
+      if (type !== wanted) return [];
+      if (value !== undefined) return [value];
+      throw new AuthenticationError('CN or O of the client certificate is a T61String that is not ASCII');
+    });
+  const username = valuesOf(commonName).at(-1) ?? '';
+  if (username === '') throw new AuthenticationError('the client certificate has no CN');
+  return { username, uid: undefined, groups: valuesOf(organization), extra: new Map() };
 }
 
 /**
  * When the client's certificate and all its issuers, up to an authority, are valid. Undefined if this cannot be determined. Node finds
  * issuers only by name, among all certificates that the client sent. So this function checks that each issuer has signed the certificate
- * before it.
+ * before it. Throws a DerError if the API server could not read one of them.
  */
 function validitiesOf(leaf: DetailedPeerCertificate, authorities: ClientAuthorities): Validity[] | undefined {
   const validities: Validity[] = [];
   const seen = new Set<DetailedPeerCertificate>();
   let below: X509Certificate | undefined;
   for (let next: typeof leaf | undefined = leaf; next !== undefined && !seen.has(next); ) {
+    readCertificate(next.raw);
     const certificate = new X509Certificate(next.raw);
     if (below !== undefined && !below.verify(certificate.publicKey)) return undefined;
     const trusted = authorities.validities.get(publicKeyOf(certificate));
@@ -123,10 +129,4 @@ function validitiesOf(leaf: DetailedPeerCertificate, authorities: ClientAuthorit
     next = next.issuerCertificate;
   }
   return undefined;
-}
-
-/** Node gives one value as a string, and several as a list in the order of the certificate. */
-function toList(value: unknown): readonly unknown[] {
-  if (value === undefined) return [];
-  return Array.isArray(value) ? value : [value];
 }

@@ -4,6 +4,12 @@ import {
   type ClientCertificateOptions,
   createCertificateAuthority,
 } from '../../support/certificates/certificates.js';
+import {
+  ambiguousCertificate,
+  issueBelow,
+  issueOdd,
+  oddCertificates,
+} from '../../support/certificates/odd-certificates.js';
 import type { Credential } from './credential.js';
 import { type Difference, differences } from './differences.js';
 
@@ -137,5 +143,14 @@ export async function makeClientCertificates(
     sent('of another authority, with an unknown token', aliceOther, 'Bearer unknown', undefined),
     sent('of another authority, with Basic', aliceOther, 'Basic b2Y6', undefined),
     sent('without CN, with a token', nameless, 'Bearer of-two', 'judy'),
+    ...oddCertificates.map(odd => is(odd.what, issueOdd(authority, odd.parts), odd.user?.[0])),
+    is('of an intermediate authority with an extension', issueBelow(authority, 1), 'alice'),
+    is('of an intermediate authority with an extension twice', issueBelow(authority, 2), undefined),
+    is(
+      ambiguousCertificate.what,
+      issueOdd(authority, ambiguousCertificate.parts),
+      ambiguousCertificate.user?.[0],
+      differences.ambiguous,
+    ),
   ]);
 }

@@ -16,7 +16,7 @@ export interface Credential {
   readonly certificate?: CertificatePair;
   /** Sec-WebSocket-Protocol. Then the request is an upgrade. */
   readonly protocols?: string;
-  /** The name of the user; undefined if the API server answers 401. */
+  /** The name of the user; undefined if the API server answers 401, or ends the handshake. */
   readonly user: string | undefined;
   /** How the gateway differs from the API server. */
   readonly differs: readonly Difference[];
@@ -101,6 +101,13 @@ async function send(
   });
   // A text would be written together with the head, and both as UTF-8.
   request.end(method === 'GET' ? undefined : Buffer.from(review));
-  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  const [response] = (await once(request, 'response').catch(endOfHandshake)) as [IncomingMessage?];
+  if (response === undefined) return { status: 401, body: '' };
   return { status: response.statusCode ?? 0, body: await text(response) };
+}
+
+/** Go ends the handshake if it cannot read a certificate. */
+function endOfHandshake(error: NodeJS.ErrnoException): [] {
+  if (error.code?.endsWith('_ALERT_BAD_CERTIFICATE')) return [];
+  throw error;
 }

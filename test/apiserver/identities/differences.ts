@@ -80,6 +80,10 @@ export const differences = {
     documented: 'a client certificate whose issuers follow in the wrong order',
     gateway: change(() => 401),
   },
+  ambiguous: {
+    documented: 'a client certificate whose CN or O is a T61String that is not ASCII',
+    gateway: change(() => 401),
+  },
   claimTypes: {
     documented:
       'an ID token with an empty name, with `null` as its name or among its groups, or with a time as a string',

@@ -17,6 +17,12 @@ import {
   type ClientCertificateOptions,
   createCertificateAuthority,
 } from '../../support/certificates/certificates.js';
+import {
+  ambiguousCertificate,
+  issueBelow,
+  issueOdd,
+  oddCertificates,
+} from '../../support/certificates/odd-certificates.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { listen } from '../../support/ports.js';
 
@@ -164,6 +170,22 @@ describe('a client certificate', () => {
       { CN: [{ ia5String: 'last' }] },
     ];
     assert.deepEqual(await whoHas({ subject }), ['last', ['one', 'two']]);
+  });
+
+  for (const { what, user, parts } of [...oddCertificates, { ...ambiguousCertificate, user: undefined }]) {
+    const verdict = user === undefined ? 'refused' : `that of ${JSON.stringify(user)}`;
+    it(`${what} is ${verdict}, as in the API server`, async () => {
+      const found = await whoIs(issueOdd(authority, parts));
+      assert.deepEqual(Array.isArray(found) ? found.flat() : undefined, user, String(found));
+    });
+  }
+
+  it('of an intermediate authority that the API server cannot read is refused', async () => {
+    assert.deepEqual(await whoIs(issueBelow(authority, 1)), ['alice', []]);
+    assert.match(
+      String(await whoIs(issueBelow(authority, 2))),
+      /cannot be read: the extension 1\.2\.3\.4 is there twice/,
+    );
   });
 
   it('without a CN, or with an empty one, is rejected', async () => {

@@ -28,6 +28,8 @@ export interface State {
   readonly clusters: readonly Cluster[];
   /** The cluster that is shown. */
   readonly cluster: Cluster | undefined;
+  /** The namespace that links to other resources stay in; empty for all. */
+  readonly namespace: string;
   readonly index: Loaded<ApiIndex>;
   readonly user: Loaded<UserInfo>;
 }
@@ -50,6 +52,7 @@ class Store {
     address: parseFragment('', []),
     clusters: [],
     cluster: undefined,
+    namespace: '',
     index: loading,
     user: loading,
   };
@@ -223,8 +226,11 @@ class Store {
     const address = parseFragment(location.hash, beginnings);
     const cluster = clusters.find(({ fragment, alias }) => [fragment, alias].includes(address.cluster));
     const isSame = address.cluster === this.state.address.cluster && address.text === this.state.address.text;
-    this.#set({ address: isSame ? this.state.address : address, cluster });
-    if (cluster !== undefined && cluster.prefix !== before?.prefix) void this.#show(cluster);
+    const isOther = cluster !== undefined && cluster.prefix !== before?.prefix;
+    const namespace =
+      namespaceAt(address, isOther ? loading : this.state.index) ?? (isOther ? '' : this.state.namespace);
+    this.#set({ address: isSame ? this.state.address : address, cluster, namespace });
+    if (isOther) void this.#show(cluster);
   }
 
   async #show({ prefix }: Cluster): Promise<void> {
@@ -258,6 +264,16 @@ class Store {
       if (!signal.aborted) this.#set({ user: { kind: 'failed', problem: messageOf(error) } });
     }
   }
+}
+
+/** The namespace of a view, empty for a list over all. Undefined if the view says nothing about it: it is of the whole cluster. */
+function namespaceAt({ view }: Address, index: Loaded<ApiIndex>): string | undefined {
+  if (!('namespace' in view)) return undefined;
+  if (view.namespace !== '') return view.namespace;
+  const { group, version, resource } = view;
+  return index.kind === 'ready' && index.value.resource(group, version, resource)?.namespaced
+    ? ''
+    : undefined;
 }
 
 /** The tokens that this window has stored. */

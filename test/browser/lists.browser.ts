@@ -47,7 +47,7 @@ describe('the headings of a list', () => {
 });
 
 describe('a list on a phone', () => {
-  it('has name and status on the screen, in one namespace or in all', async t => {
+  it('has name and status on the screen, and the namespace of each object in a list over all', async t => {
     const { page, go } = await openPage(t, browser, proxy.url, { viewport: { width: 390, height: 844 } });
     for (const path of ['/api/v1/namespaces/default/pods', '/api/v1/pods', '/api/v1/nodes']) {
       await go(path);
@@ -56,6 +56,15 @@ describe('a list on a phone', () => {
       const cell = page.locator('tr[aria-rowindex="2"]').locator('td', { has: page.locator('.status') });
       const box = (await cell.boundingBox()) ?? assert.fail('the cell is not drawn');
       assert.ok(box.x > 0 && box.x + box.width <= 390, `${path}: ${JSON.stringify(box)}`);
+    }
+    for (const path of ['/api/v1/pods', '/api/v1/configmaps']) {
+      await go(path);
+      const within = page.locator('tr[aria-rowindex]').getByText('default', { exact: true }).first();
+      await within.waitFor();
+      const box = (await within.boundingBox()) ?? assert.fail('the namespace is not drawn');
+      assert.ok(box.x > 0 && box.x + box.width <= 390, `${path}: ${JSON.stringify(box)}`);
+      const row = (await page.locator('tr[aria-rowindex="2"]').boundingBox()) ?? assert.fail();
+      assert.equal(row.height, 50, 'as high as the rows that are not drawn');
     }
     // A wider screen has the order of the API server.
     await page.setViewportSize({ width: 1280, height: 800 });
@@ -139,6 +148,52 @@ describe('a list with a filter or an order', () => {
     await page.getByText('2 objects').waitFor();
     await page.goBack();
     await page.getByText('4 objects').waitFor();
+  });
+
+  it('stays in its namespace when another resource is chosen, until all namespaces are', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(configMaps);
+    for (const [resource, path] of [
+      [/^secrets/, `/api/v1/namespaces/${namespace}/secrets`],
+      [/^nodes/, '/api/v1/nodes'],
+      [/^services/, `/api/v1/namespaces/${namespace}/services`],
+    ] as const) {
+      await page.getByRole('treeitem', { name: resource }).first().click();
+      await page.waitForURL(url => url.hash === `#${path}`);
+    }
+    await page.getByRole('navigation', { name: 'Path' }).getByText('v1', { exact: true }).click();
+    await page.getByRole('region', { name: 'Resources of v1' }).getByRole('link', { name: 'pods' }).click();
+    await page.waitForURL(url => url.hash === `#/api/v1/namespaces/${namespace}/pods`);
+    await page.getByLabel('Namespace').selectOption('All namespaces');
+    await page.waitForURL(url => url.hash === '#/api/v1/pods');
+    await page.getByRole('treeitem', { name: /^secrets/ }).click();
+    await page.waitForURL(url => url.hash === '#/api/v1/secrets');
+  });
+
+  it('is searched by name, which stays when the user comes back to it', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    const labels = { searched: 'yes' };
+    for (const name of ['apple', 'grape', 'plum']) await writeConfigMap(name, { labels });
+    await go(`${configMaps}?labelSelector=searched`);
+    const box = page.getByLabel('Find by name');
+    await box.pressSequentially('APP');
+    await page.getByText('3 objects, 1 found').waitFor();
+    assert.deepEqual(await firstCells(page), ['apple']);
+    await writeConfigMap('pineapple', { labels });
+    await page.getByText('4 objects, 2 found').waitFor();
+    await rowOf(page, 'pineapple').getByRole('link').click();
+    await page.getByRole('heading', { name: 'pineapple' }).waitFor();
+    await page.goBack();
+    await page.getByText('4 objects, 2 found').waitFor();
+    assert.equal(await box.inputValue(), 'APP');
+    await box.fill('cherry');
+    await page.getByText(`No objects in ${namespace} whose name contains “cherry”.`).waitFor();
+    await box.fill('');
+    await page.getByText('4 objects', { exact: true }).waitFor();
+    await rowOf(page, 'plum').waitFor();
+    // What was typed is not a list of its own in the history.
+    await page.goBack();
+    assert.equal(page.url(), 'about:blank');
   });
 
   it('shows an error in a selector in the API server’s words', async t => {

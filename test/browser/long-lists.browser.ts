@@ -56,6 +56,23 @@ describe('a list of ten thousand objects', async () => {
     assert.ok((await page.getByRole('row').count()) < 120);
   });
 
+  it('is searched by name over all rows, drawn or not, and blocks for at most 200 ms', async t => {
+    const { page, go } = await openPage(t, browser, many.proxy.url);
+    await watchMainThread(page);
+    await go(path);
+    await page.getByText('10,001 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    const box = page.getByLabel('Find by name');
+    await staysWithin(200, async () => {
+      await longestBlock(page);
+      await box.fill('');
+      await box.pressSequentially('object-0999');
+      await page.getByText('10,001 objects, 10 found').waitFor();
+      await rowOf(page, 'object-09999').waitFor();
+      return longestBlock(page);
+    });
+  });
+
   it('sorts, and changes while it is shown, and blocks for at most 200 ms', async t => {
     const { page, go } = await openPage(t, browser, many.proxy.url);
     await watchMainThread(page);

@@ -88,6 +88,12 @@ export function isPastTime({ name, type }: Column): boolean {
   return type === 'date' || /^(?:Last Seen|First Seen|Last Schedule)$/.test(name);
 }
 
+/** The rows whose names contain a text, in any case. */
+export function rowsNamed<R extends Row>(rows: Iterable<R>, text: string): readonly R[] {
+  const wanted = text.trim().toLowerCase();
+  return [...rows].filter(({ name }) => name.toLowerCase().includes(wanted));
+}
+
 /** A key that sorts strings as people do: without case, and numbers by their value. An Intl.Collator takes ten times as long. */
 function orderKey(text: string): string {
   return text.toLowerCase().replace(/\d+/g, digits => digits.padStart(12, '0'));

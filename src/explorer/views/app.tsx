@@ -13,9 +13,12 @@ export function App() {
   const cluster = useStore(state => state.cluster);
   const index = useStore(state => state.index);
   const address = useStore(state => state.address);
+  // A search by name is in the address, but typing is no new view.
+  const shown = address.text.replace(/[?&]name=[^&]*/, '');
+  // A new view starts at its top.
+  useEffect(() => document.querySelector('main')?.scrollTo(0, 0), [shown]);
   useEffect(() => {
-    // A new view starts at its top, and a screen reader starts at its heading.
-    document.querySelector('main')?.scrollTo(0, 0);
+    // A screen reader starts at its heading.
     document.title = titleOf(address, cluster?.name);
   }, [address, cluster]);
   if (session.kind === 'closed' && session.by === 'proxy') {

@@ -8,10 +8,11 @@ export interface Shown {
 
 /** Which columns are shown. */
 interface Choice {
-  readonly hasNamespace: boolean;
+  /** Whether the list is over all namespaces. */
+  readonly isOverAll: boolean;
   /** Whether columns of lower priority are shown too. */
   readonly isWide: boolean;
-  /** Whether the screen is that of a phone: then name and status come first, so that both are on it. */
+  /** Whether the screen is that of a phone: then name and status come first, so that both are on it, and the namespace is below the name. */
   readonly isNarrow: boolean;
 }
 
@@ -20,10 +21,10 @@ const namespaceColumn: Column = { name: 'Namespace', type: 'string', description
 /** The columns of a list, in their order. */
 export function shownColumns(
   columns: readonly Column[],
-  { hasNamespace, isWide, isNarrow }: Choice,
+  { isOverAll, isWide, isNarrow }: Choice,
 ): readonly Shown[] {
   const shown = [
-    ...(hasNamespace ? [{ column: namespaceColumn, index: -1 }] : []),
+    ...(isOverAll && !isNarrow ? [{ column: namespaceColumn, index: -1 }] : []),
     ...columns
       .map((column, index) => ({ column, index }))
       .filter(({ column }) => isWide || column.priority === 0),

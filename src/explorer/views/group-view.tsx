@@ -1,6 +1,7 @@
 import { orderedVerbs } from '../api/access.js';
 import { type ApiGroup, groupVersion } from '../api/discovery.js';
 import { ApiRequest } from '../api/requests.js';
+import { useStore } from '../parts/hooks.js';
 import { linkTo, linkToList } from '../parts/links.js';
 import { RequestBar } from '../parts/request-bar.js';
 import { Verbs } from '../parts/verbs.js';
@@ -16,6 +17,7 @@ export function GroupView({
   readonly group: ApiGroup;
   readonly version: string | undefined;
 }) {
+  const namespace = useStore(state => state.namespace);
   const chosen = group.versions.find(entry => entry.version === version) ?? group.versions[0];
   if (chosen === undefined) return null;
   const name = groupVersion({ group: group.name, version: chosen.version });
@@ -49,7 +51,7 @@ export function GroupView({
         {chosen.resources.map(resource => (
           <tr key={resource.name}>
             <td>
-              <a href={linkToList(resource)}>{resource.name}</a>
+              <a href={linkToList(resource, namespace)}>{resource.name}</a>
             </td>
             <td class="muted">{resource.shortNames.join(', ')}</td>
             <td>{resource.kind}</td>

@@ -10,11 +10,12 @@ import { TextField } from '../parts/text-field.js';
 export function ListToolbar({
   source,
   scope,
-  view,
+  rest,
 }: {
   readonly source: Source;
   readonly scope: ListScope;
-  readonly view: string;
+  /** What else is in the query of the address. */
+  readonly rest: Readonly<Record<string, string>>;
 }) {
   const { resource, namespace, labelSelector = '', fieldSelector = '' } = scope;
   const [within, setWithin] = useState(namespace);
@@ -24,8 +25,7 @@ export function ListToolbar({
   useEffect(() => setLabels(labelSelector), [labelSelector]);
   useEffect(() => setFields(fieldSelector), [fieldSelector]);
   const go = (chosen: string) => {
-    const more = view === 'watch' ? { watch: 'true' } : {};
-    location.hash = linkToList(resource, chosen, { labelSelector: labels, fieldSelector: fields, ...more });
+    location.hash = linkToList(resource, chosen, { labelSelector: labels, fieldSelector: fields, ...rest });
   };
   return (
     <form

@@ -24,10 +24,11 @@ export function ListView({
 }) {
   const labelSelector = query.get('labelSelector') ?? '';
   const fieldSelector = query.get('fieldSelector') ?? '';
+  const name = query.get('name') ?? '';
   const scope: ListScope = { resource, namespace, labelSelector, fieldSelector };
 
   const hrefOf = (more: Readonly<Record<string, string>>) =>
-    linkToList(resource, namespace, { labelSelector, fieldSelector, ...more });
+    linkToList(resource, namespace, { labelSelector, fieldSelector, name, ...more });
   const { verbs, kind, namespaced, shortNames } = resource;
   const tabs = [
     ...(verbs.includes('list') ? [{ name: 'objects', title: 'Objects', href: hrefOf({}) }] : []),
@@ -49,8 +50,16 @@ export function ListView({
         </p>
       </div>
       <Tabs label={`Views of ${resource.name}`} tabs={tabs} chosen={view} />
-      {isList && <ListToolbar source={source} scope={scope} view={view} />}
-      {view === 'objects' && <ObjectsView source={source} scope={scope} />}
+      {isList && (
+        <ListToolbar
+          source={source}
+          scope={scope}
+          rest={view === 'watch' ? { name, watch: 'true' } : { name }}
+        />
+      )}
+      {view === 'objects' && (
+        <ObjectsView source={source} scope={scope} name={name} hrefOf={found => hrefOf({ name: found })} />
+      )}
       {view === 'watch' && <WatchView source={source} scope={scope} />}
       {view === 'fields' && <FieldsView source={source} resource={resource} />}
       {view === 'access' && <AccessView source={source} resource={resource} namespace={namespace} />}

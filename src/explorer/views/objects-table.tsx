@@ -9,8 +9,8 @@ import { useVirtualRows } from '../parts/virtual-rows.js';
 import { Cell } from './cell.js';
 import { columnWidths, type Shown, shownColumns } from './columns.js';
 
-/** Pixels. The style sheet has the same number. */
-const rowHeight = 33;
+/** Pixels. The style sheet has the same numbers. */
+const rowHeights = { single: 33, stacked: 50 };
 
 /** Milliseconds for which a change is marked. The style sheet fades the mark out in this time. */
 const flashTime = 3_000;
@@ -18,10 +18,16 @@ const flashTime = 3_000;
 /** Draws only the rows that are in view, however many there are. */
 export function ObjectsTable({
   list,
+  rows: found,
+  name,
   scope,
   isWide,
 }: {
   readonly list: LiveList;
+  /** Those that are shown. */
+  readonly rows: readonly LiveRow[];
+  /** A part of their names. */
+  readonly name: string;
   readonly scope: ListScope;
   readonly isWide: boolean;
 }) {
@@ -29,22 +35,23 @@ export function ObjectsTable({
   const [order, setOrder] = useState<{ name: string; isDescending: boolean }>();
   const now = useNow();
   const isNarrow = useNarrow();
-  const hasNamespace = resource.namespaced && namespace === '';
-  const shown = shownColumns(list.columns, { hasNamespace, isWide, isNarrow });
+  const isOverAll = resource.namespaced && namespace === '';
+  const isStacked = isOverAll && isNarrow;
+  const rowHeight = rowHeights[isStacked ? 'stacked' : 'single'];
+  const shown = shownColumns(list.columns, { isOverAll, isWide, isNarrow });
   const linked = shown.find(({ column }) => column.name === 'Name') ?? shown.find(({ index }) => index === 0);
   const sortedBy = shown.find(({ column }) => column.name === order?.name);
-  const { version } = list;
   const rows = useMemo(() => {
     const isDescending = order?.isDescending === true;
-    return sortRows([...list.rows.values()], sortedBy && { ...sortedBy, isDescending });
-  }, [list, version, sortedBy?.column.name, order?.isDescending]);
+    return sortRows(found, sortedBy && { ...sortedBy, isDescending });
+  }, [found, sortedBy?.column.name, order?.isDescending]);
   const widths = useMemo(
-    () => columnWidths(shown, rows, isNarrow),
-    [list.columns, isWide, isNarrow, rows.length > 0],
+    () => columnWidths(shown, [...list.rows.values()], isNarrow),
+    [list.columns, isWide, isNarrow, list.rows.size > 0],
   );
   const { scroller, first, end, scrollTo } = useVirtualRows(rows.length, rowHeight);
-  const sort = (name: string) =>
-    setOrder({ name, isDescending: order?.name === name ? !order.isDescending : false });
+  const sort = (column: string) =>
+    setOrder({ name: column, isDescending: order?.name === column ? !order.isDescending : false });
   const keyDown = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     const row = (event.target as Element).closest<HTMLElement>('tr[aria-rowindex]');
@@ -58,7 +65,11 @@ export function ObjectsTable({
   };
   return (
     <ScrollBox kind="table-box" box={scroller} label={`Table of ${resource.name}`}>
-      <table class="objects" aria-rowcount={rows.length + 1} style={{ minWidth: `${sum(widths)}ch` }}>
+      <table
+        class={isStacked ? 'objects stacked' : 'objects'}
+        aria-rowcount={rows.length + 1}
+        style={{ minWidth: `${sum(widths)}ch` }}
+      >
         <colgroup>
           {widths.map((width, at) => (
             <col key={shown[at]?.column.name} style={{ width: `${width}ch` }} />
@@ -66,25 +77,32 @@ export function ObjectsTable({
         </colgroup>
         <thead>
           <tr aria-rowindex={1}>
-            {shown.map(({ column: { name, description } }) => (
-              <th key={name} scope="col" aria-sort={sortOf(name, order)}>
-                <button type="button" title={description} onClick={() => sort(name)}>
-                  {name}
+            {shown.map(({ column: { name: title, description } }) => (
+              <th key={title} scope="col" aria-sort={sortOf(title, order)}>
+                <button type="button" title={description} onClick={() => sort(title)}>
+                  {title}
                 </button>
               </th>
             ))}
           </tr>
         </thead>
         <tbody onKeyDown={keyDown}>
-          <Gap rows={first} />
+          <Gap height={first * rowHeight} />
           {rows.slice(first, end).map((row, at) => (
-            <ObjectRow key={keyOf(row)} position={first + at + 2} {...{ row, shown, linked, scope, now }} />
+            <ObjectRow
+              key={keyOf(row)}
+              position={first + at + 2}
+              {...{ row, shown, linked, scope, now, isStacked }}
+            />
           ))}
-          <Gap rows={rows.length - end} />
+          <Gap height={(rows.length - end) * rowHeight} />
         </tbody>
       </table>
       {rows.length === 0 && list.progress === undefined && list.error === undefined && (
-        <p class="nothing">No objects{namespace === '' ? '' : ` in ${namespace}`}.</p>
+        <p class="nothing">
+          No objects{namespace === '' ? '' : ` in ${namespace}`}
+          {list.rows.size > 0 && ` whose name contains “${name.trim()}”`}.
+        </p>
       )}
     </ScrollBox>
   );
@@ -97,6 +115,7 @@ function ObjectRow({
   linked,
   scope,
   now,
+  isStacked,
 }: {
   readonly row: LiveRow;
   readonly position: number;
@@ -105,6 +124,8 @@ function ObjectRow({
   readonly linked: Shown | undefined;
   readonly scope: ListScope;
   readonly now: number;
+  /** Whether the namespace is below the name. */
+  readonly isStacked: boolean;
 }) {
   const { changes, changedAt, readAt, cells, namespace, name, metadata } = row;
   // The animation has two names: it starts again when the name changes.
@@ -119,6 +140,7 @@ function ObjectRow({
             created={isAge(column) ? metadata.creationTimestamp : undefined}
             href={column === linked?.column ? linkToObject(scope.resource, namespace, name) : undefined}
           />
+          {isStacked && column === linked?.column && <span class="within">{namespace}</span>}
         </td>
       ))}
     </tr>
@@ -126,8 +148,8 @@ function ObjectRow({
 }
 
 /** An empty row, as high as the rows that are not drawn. */
-function Gap({ rows }: { readonly rows: number }) {
-  return rows > 0 ? <tr class="gap" style={{ height: `${rows * rowHeight}px` }} /> : null;
+function Gap({ height }: { readonly height: number }) {
+  return height > 0 ? <tr class="gap" style={{ height: `${height}px` }} /> : null;
 }
 
 function sortOf(name: string, order: { readonly name: string; readonly isDescending: boolean } | undefined) {

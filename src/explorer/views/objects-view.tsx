@@ -1,28 +1,43 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { ApiRequest, type ListScope } from '../api/requests.js';
+import { rowsNamed } from '../api/table.js';
 import { LiveList } from '../live/live-list.js';
 import type { Source } from '../live/source.js';
 import { useModel } from '../parts/hooks.js';
 import { Problem, Skeleton, StreamBadge } from '../parts/notices.js';
 import { RequestBar } from '../parts/request-bar.js';
+import { NameSearch } from './name-search.js';
 import { ObjectsTable } from './objects-table.js';
 
 /** The objects of a list, live. */
-export function ObjectsView({ source, scope }: { readonly source: Source; readonly scope: ListScope }) {
-  const { namespace, labelSelector, fieldSelector } = scope;
-  return <Listed key={`${namespace} ${labelSelector} ${fieldSelector}`} source={source} scope={scope} />;
+export function ObjectsView(props: ObjectsViewProps) {
+  const { namespace, labelSelector, fieldSelector } = props.scope;
+  return <Listed key={`${namespace} ${labelSelector} ${fieldSelector}`} {...props} />;
 }
 
-function Listed({ source, scope }: { readonly source: Source; readonly scope: ListScope }) {
+interface ObjectsViewProps {
+  readonly source: Source;
+  readonly scope: ListScope;
+  /** A part of the names of the objects that are shown. */
+  readonly name: string;
+  /** The address with another part of a name. */
+  readonly hrefOf: (name: string) => string;
+}
+
+function Listed({ source, scope, name, hrefOf }: ObjectsViewProps) {
   const list = useModel(() => new LiveList(source, scope), [source]);
   const [isWide, setWide] = useState(false);
   const request = ApiRequest.list(source.prefix, source.index, scope, { limit: '500' });
-  const { rows, progress, error, columns, state } = list;
+  const { rows, version, progress, error, columns, state } = list;
+  const found = useMemo(() => rowsNamed(rows.values(), name), [rows, version, name]);
   return (
     <>
       <RequestBar request={request} action={{ kind: 'list', ...scope }} />
       <div class="status-line">
-        <span role="status">{countOf(rows.size, progress !== undefined)}</span>
+        <span role="status">
+          {countOf(rows.size, progress !== undefined)}
+          {name !== '' && `, ${found.length.toLocaleString('en')} found`}
+        </span>
         {progress !== undefined && progress.remaining > 0 && (
           <progress
             aria-label="Loading the list"
@@ -32,6 +47,7 @@ function Listed({ source, scope }: { readonly source: Source; readonly scope: Li
         )}
         {error === undefined && <StreamBadge state={state} />}
         <span class="space" />
+        <NameSearch name={name} hrefOf={hrefOf} />
         {columns.some(({ priority }) => priority > 0) && (
           <label class="check">
             <input type="checkbox" checked={isWide} onChange={() => setWide(!isWide)} /> All columns
@@ -42,7 +58,7 @@ function Listed({ source, scope }: { readonly source: Source; readonly scope: Li
       {columns.length === 0 && error === undefined ? (
         <Skeleton lines={12} />
       ) : (
-        <ObjectsTable list={list} scope={scope} isWide={isWide} />
+        <ObjectsTable list={list} rows={found} name={name} scope={scope} isWide={isWide} />
       )}
     </>
   );

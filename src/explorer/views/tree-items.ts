@@ -12,6 +12,8 @@ export interface TreeItem {
   /** The lines above it that must be unfolded to show it. */
   readonly parent: string | undefined;
   readonly hasChildren: boolean;
+  /** Undefined for a group or a version. */
+  readonly resource: ApiResource | undefined;
   /** How well it matches the filter itself, the best first: 0 is an exact name. Undefined if it does not match. */
   readonly match: number | undefined;
   readonly isCustom: boolean;
@@ -38,6 +40,7 @@ export function visibleItems(index: ApiIndex, filter: string): readonly TreeItem
           parent: path,
           hasChildren: resources.length > 0,
           match: undefined,
+          resource: undefined,
           isCustom,
         },
         ...resources,
@@ -54,6 +57,7 @@ export function visibleItems(index: ApiIndex, filter: string): readonly TreeItem
         parent: undefined,
         hasChildren: children.length > 0,
         match: undefined,
+        resource: undefined,
         isCustom,
       },
       ...children,
@@ -69,15 +73,16 @@ function resourceItems(
   parent: string,
 ): TreeItem[] {
   return resources
-    .map(resource => ({ ...resource, match: matchOf(resource, filter) }))
+    .map(resource => ({ resource, match: matchOf(resource, filter) }))
     .filter(({ match }) => filter === '' || match !== undefined)
-    .map(({ name, shortNames, match }) => ({
-      path: `${path}/${name}`,
+    .map(({ resource, match }) => ({
+      path: `${path}/${resource.name}`,
       level,
-      label: name,
-      note: shortNames.join(', '),
+      label: resource.name,
+      note: resource.shortNames.join(', '),
       parent,
       hasChildren: false,
+      resource,
       match,
       isCustom: false,
     }));

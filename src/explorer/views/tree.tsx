@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { versionPath } from '../api/requests.js';
 import { useStore } from '../parts/hooks.js';
-import { linkTo } from '../parts/links.js';
+import { linkTo, linkToList } from '../parts/links.js';
 import type { TreeItem } from './tree-items.js';
 
 /** A tree for the keyboard: the right and left arrows unfold and fold, Enter opens, Home and End go to the first and last line. */
@@ -19,6 +19,7 @@ export function Tree({
     () => new Set(items[0] ? [items[0].path] : []),
   );
   const here = useAddressPath();
+  const namespace = useStore(state => state.namespace);
   const [focused, setFocused] = useState('');
   const isUnfolded = (path: string) => isFiltered || unfolded.has(path) || here.startsWith(`${path}/`);
   const parents = new Map(items.map(({ path, parent }) => [path, parent]));
@@ -79,7 +80,7 @@ export function Tree({
             key={path}
             role="treeitem"
             class={`level-${level}${path === best?.path ? ' best' : ''}`}
-            href={linkTo(path)}
+            href={item.resource === undefined ? linkTo(path) : linkToList(item.resource, namespace)}
             data-path={path}
             tabIndex={path === tabStop ? 0 : -1}
             aria-level={level}

@@ -1,16 +1,11 @@
 import type { Socket } from 'node:net';
+import { maxFields } from '../http/header-fields.js';
 import { isHttp2 } from '../http/http2-request.js';
 import type { RequestHead } from '../http/request-head.js';
 import type { RequestContext } from '../request/context.js';
 import type { RequestTarget } from '../request/request-path.js';
 import { type Check, everyMount, type Guard } from './guard.js';
 import { Rejection } from './rejection.js';
-
-/**
- * Node's own limit, by default. Before 22.23.3 and 24.21.0 it lets 23 more fields through, which are not in its `headers`. It drops all
- * that follow without an error, `Content-Length` too.
- */
-const maxFields = 1000;
 
 /** Connections on which the end of a request is not certain: what follows may be a part of it. */
 const condemned = new WeakSet<Socket>();
@@ -39,6 +34,8 @@ export function rejectUncertainFraming({ raw, head }: Pick<RequestContext, 'raw'
   const { socket, httpVersion } = raw;
   if (condemned.has(socket))
     throw rejection('the request before this one on its connection had no certain end');
+  // Node's own limit is the same. Before 22.23.3 and 24.21.0 it lets 23 more fields through, which are not in its `headers`, and drops all
+  // that follow without an error, `Content-Length` too.
   if (head.rawHeaders.length > 2 * maxFields) {
     throw condemn(socket, `the request has more than ${maxFields} header fields`, 431);
   }

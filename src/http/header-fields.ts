@@ -1,6 +1,19 @@
 /** Header fields in the form of Node's `rawHeaders`: name, value, name, value, … in order, spelled as sent. */
 export type RawHeaders = readonly string[];
 
+/** The most header fields of a request or an answer, and the most trailers. */
+export const maxFields = 1000;
+
+/** The octets that each field adds to the size of a list of fields, besides its name and value (RFC 9113, section 6.5.2). */
+export const fieldOverhead = 32;
+
+/** The size of a list of fields in octets, as RFC 9113 counts it for SETTINGS_MAX_HEADER_LIST_SIZE. */
+export function fieldListSize(headers: RawHeaders): number {
+  let size = (headers.length / 2) * fieldOverhead;
+  for (const text of headers) size += text.length;
+  return size;
+}
+
 /** Fields about a connection of HTTP/1.1, in lower case. HTTP/2 forbids them (RFC 9113, section 8.2.2), and HTTP/1.1 would act on them. */
 export const connectionSpecific: ReadonlySet<string> = new Set([
   'connection',
@@ -20,8 +33,7 @@ export const connectionSpecific: ReadonlySet<string> = new Set([
 export function fieldValue(headers: RawHeaders, key: string): string | undefined {
   let value: string | undefined;
   for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index] as string;
-    if (name.length !== key.length || name.toLowerCase() !== key) continue;
+    if (!isNamed(headers[index] as string, key)) continue;
     value = value === undefined ? headers[index + 1] : `${value}, ${headers[index + 1]}`;
   }
   return value;
@@ -29,7 +41,22 @@ export function fieldValue(headers: RawHeaders, key: string): string | undefined
 
 /** Whether there is a field of this name (in lower case). */
 export function hasField(headers: RawHeaders, key: string): boolean {
-  return indexOfField(headers, key) !== -1;
+  for (let index = 0; index < headers.length; index += 2) {
+    if (isNamed(headers[index] as string, key)) return true;
+  }
+  return false;
+}
+
+/** Removes all fields of this name (in lower case) from the list, in one pass. */
+export function removeFields(headers: string[], key: string): void {
+  let kept = 0;
+  for (let index = 0; index < headers.length; index += 2) {
+    if (isNamed(headers[index] as string, key)) continue;
+    headers[kept] = headers[index] as string;
+    headers[kept + 1] = headers[index + 1] as string;
+    kept += 2;
+  }
+  headers.length = kept;
 }
 
 /** A copy of the fields in which each field of this name (in lower case) has this value. */
@@ -39,11 +66,6 @@ export function withField(headers: RawHeaders, key: string, value: string): stri
   );
 }
 
-/** The index of the first field of this name (in lower case); -1 if there is none. */
-export function indexOfField(headers: RawHeaders, key: string): number {
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index] as string;
-    if (name.length === key.length && name.toLowerCase() === key) return index;
-  }
-  return -1;
+function isNamed(name: string, key: string): boolean {
+  return name.length === key.length && name.toLowerCase() === key;
 }

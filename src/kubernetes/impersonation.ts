@@ -125,7 +125,9 @@ export function namedUser(rawHeaders: readonly string[]): UserInfo | undefined {
     else if (key === 'impersonate-group') groups.push(value);
     else if (key.startsWith(extraPrefix)) {
       const field = unescapeKey(key.slice(extraPrefix.length));
-      extra.set(field, [...(extra.get(field) ?? []), value]);
+      const values = extra.get(field);
+      if (values === undefined) extra.set(field, [value]);
+      else values.push(value);
     }
   }
   return username === undefined || username === '' ? undefined : { username, uid, groups, extra };

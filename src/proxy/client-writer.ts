@@ -1,10 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import type { RawHeaders } from '../http/header-fields.js';
 import type { Http2Response } from '../http/http2-response.js';
 import type { RequestContext } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
 import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '../transport/round-trip.js';
+import { UpstreamError } from '../transport/upstream-error.js';
 import type { DocumentPolicy } from './documents.js';
 import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from './headers.js';
 
@@ -84,7 +86,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     return (this.#chunk?.length ?? 0) + this.#response.writableLength;
   }
 
-  /** Throws if the head is not valid HTTP/1.1. Until then Fastify still has the reply, so that an error can be answered. */
+  /** Throws if the head is not valid HTTP/1.1, or too large for the client. Until then Fastify still has the reply, so that an error can be answered. */
   head(statusCode: number, statusMessage: string, rawHeaders: string[]): BodySink {
     if (this.#over) return this;
     const response = this.#response;
@@ -94,6 +96,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     if (this.#owner.endsConnection) response.shouldKeepAlive = false;
     if (this.#http2 !== undefined) this.#http2.mayHaveTrailers = this.#owner.mayShare;
     removeImpossible(fields, statusCode, response);
+    if (this.#http2 !== undefined) refuseTooLarge('head', fields.headers, this.#http2);
     response.writeHead(statusCode, statusMessage, fields.headers);
     if (!reply.sent) reply.hijack();
     this.#delimited = response.chunkedEncoding || fields.hasLength;
@@ -138,14 +141,25 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   end(trailers: string[]): void {
     if (this.#over) return;
-    this.#request.record.endedBy ??= 'upstream';
-    if (trailers.length > 0 && this.#response.chunkedEncoding) {
-      this.#response.addTrailers(trailerFields(trailers, this.#request, this.#policy));
+    try {
+      this.#addTrailers(trailers);
+    } catch (error) {
+      this.error(error as Error);
+      return;
     }
+    this.#request.record.endedBy ??= 'upstream';
     this.close();
     if (this.#chunk === undefined) this.#response.end();
     else this.#response.end(this.#chunk);
     this.#chunk = undefined;
+  }
+
+  /** Throws if the trailers are too large for the client. */
+  #addTrailers(trailers: string[]): void {
+    if (trailers.length === 0 || !this.#response.chunkedEncoding) return;
+    const fields = trailerFields(trailers, this.#request, this.#policy);
+    if (this.#http2 !== undefined) refuseTooLarge('trailers', fields.flat(), this.#http2);
+    this.#response.addTrailers(fields);
   }
 
   /** Answers with a Status if the answer has not begun. Otherwise it cuts the answer so that the client notices. */
@@ -239,6 +253,13 @@ function onTurnEnd(writer: ClientWriter): void {
 }
 
 const nothing = Buffer.alloc(0);
+
+/** Throws an UpstreamError for fields that would cost the client its whole connection. */
+function refuseTooLarge(what: string, fields: RawHeaders, http2: Http2Response): void {
+  if (http2.takes(fields)) return;
+  const message = `the ${what} of the API server's answer exceeds the ${http2.maxHead} bytes of this HTTP/2 connection, or 65536 in one field; try HTTP/1.1`;
+  throw new UpstreamError(502, 'protocol', message);
+}
 
 /**
  * Sends the head before there is a body, with one byte per character. Node's own flushHeaders for HTTP/1.1 writes the head as UTF-8; a head

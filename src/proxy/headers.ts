@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { indexOfField, type RawHeaders } from '../http/header-fields.js';
+import { type RawHeaders, removeFields } from '../http/header-fields.js';
 import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
 import { impersonationPrefix } from '../kubernetes/impersonation.js';
 import type { RequestContext } from '../request/context.js';
@@ -116,7 +116,7 @@ export function responseHeaders(
   const { headers } = fields;
   if (request.mount.namesContext) relocate(headers, request);
   if (!isLeftToGuards(request, policy)) {
-    if (fields.hasSniffing) removeField(headers, 'x-content-type-options');
+    if (fields.hasSniffing) removeFields(headers, 'x-content-type-options');
     headers.push(...documentFields(statusCode, fields.contentType, request));
   }
   if (request.answerHeaders !== undefined) headers.push(...request.answerHeaders);
@@ -189,17 +189,13 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
  */
 export function removeImpossible(fields: ClientFields, statusCode: number, { req }: ServerResponse): void {
   if (fields.hasLength && statusCode === 204) {
-    removeField(fields.headers, 'content-length');
+    removeFields(fields.headers, 'content-length');
     fields.hasLength = false;
   }
   if (!fields.hasTrailer) return;
   const hasBody = req.method !== 'HEAD' && statusCode !== 204 && statusCode !== 304;
   const isChunked = req.httpVersion === '1.1' && !fields.hasLength;
-  if (!hasBody || !(isChunked || req.httpVersionMajor === 2)) removeField(fields.headers, 'trailer');
-}
-
-function removeField(headers: string[], key: string): void {
-  for (let at = indexOfField(headers, key); at !== -1; at = indexOfField(headers, key)) headers.splice(at, 2);
+  if (!hasBody || !(isChunked || req.httpVersionMajor === 2)) removeFields(fields.headers, 'trailer');
 }
 
 /** Trailers for the client, in the form that Node accepts. Fields that are removed from a head are removed here too. */

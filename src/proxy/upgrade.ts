@@ -220,7 +220,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
 }
 
 /** The head of an answer that switches protocols. Its hop-by-hop fields are a part of the switch. */
-function switchingProtocols(
+export function switchingProtocols(
   statusMessage: string,
   headers: RawHeaders,
   request: RequestContext,

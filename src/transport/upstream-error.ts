@@ -1,3 +1,4 @@
+import { maxFields } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import { connectionFailure, type FailureKind, firstError, isTlsFailure } from '../lib/connection-failure.js';
 
@@ -56,6 +57,7 @@ const verdicts: Readonly<Record<string, Verdict>> = {
   MALFORMED_RESPONSE: notHttp,
   MALFORMED_HTTP2: [502, 'protocol', 'its answer is not valid HTTP/2'],
   RESPONSE_HEADERS_TOO_LARGE: [502, 'protocol', 'its response headers are too large'],
+  TOO_MANY_RESPONSE_HEADERS: [502, 'protocol', `its answer has more than ${maxFields} header fields`],
 };
 
 /** Status, reason and advice for failures that can happen with every server. */

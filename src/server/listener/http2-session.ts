@@ -8,8 +8,9 @@ import {
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { ownAnswerFields } from '../../http/browser-fields.js';
+import { fieldListSize, maxFields } from '../../http/header-fields.js';
 import { Http2Request } from '../../http/http2-request.js';
-import { Http2Response } from '../../http/http2-response.js';
+import { Http2Response, maxSentHead } from '../../http/http2-response.js';
 import type { AbuseReason } from '../../observability/metrics/listener-metrics.js';
 import { TokenBucket } from './token-bucket.js';
 
@@ -39,9 +40,9 @@ const sessionOptions = {
     initialWindowSize: streamWindow,
     maxHeaderListSize,
   },
-  maxHeaderListPairs: 1000,
+  maxHeaderListPairs: maxFields,
   maxSessionRejectedStreams: 100,
-  maxSendHeaderBlockLength: 256 * 1024,
+  maxSendHeaderBlockLength: maxSentHead,
   // Megabytes. The default of 10 is too little for 250 slow readers of large lists.
   maxSessionMemory: 128,
   // By default nghttp2 drops a field with a space at either end and says nothing, so that no rule sees it.
@@ -232,7 +233,7 @@ export class Http2Session {
       }),
     );
     // nghttp2 only enforces the limit once the client has acknowledged it.
-    if (sizeOf(rawHeaders) > maxHeaderListSize) {
+    if (fieldListSize(rawHeaders) > maxHeaderListSize) {
       response.writeHead(431, ownAnswerFields);
       response.end();
       return;
@@ -260,11 +261,4 @@ export class Http2Session {
       this.#session.destroy(new Error(`too many ${reason}`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
     });
   }
-}
-
-/** The size of a head without compression (RFC 9113, section 6.5.2). */
-function sizeOf(rawHeaders: readonly string[]): number {
-  let size = rawHeaders.length * 16;
-  for (const text of rawHeaders) size += text.length;
-  return size;
 }

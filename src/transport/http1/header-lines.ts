@@ -1,9 +1,11 @@
+import { maxFields, type RawHeaders } from '../../http/header-fields.js';
+
 /** A response cannot be parsed: its bytes are not HTTP/1.1, or its head is too large. */
 export class ResponseError extends Error {
   override readonly name = 'ResponseError';
 
   constructor(
-    readonly code: 'MALFORMED_RESPONSE' | 'RESPONSE_HEADERS_TOO_LARGE',
+    readonly code: 'MALFORMED_RESPONSE' | 'RESPONSE_HEADERS_TOO_LARGE' | 'TOO_MANY_RESPONSE_HEADERS',
     message: string,
   ) {
     super(message);
@@ -12,6 +14,15 @@ export class ResponseError extends Error {
 
 export function malformed(what: string): ResponseError {
   return new ResponseError('MALFORMED_RESPONSE', `${what} is not HTTP/1.1`);
+}
+
+/** Throws a ResponseError for a head, or trailers, of more fields than an answer may have. */
+export function refuseTooMany(headers: RawHeaders): void {
+  if (headers.length > 2 * maxFields) throw tooMany();
+}
+
+function tooMany(): ResponseError {
+  return new ResponseError('TOO_MANY_RESPONSE_HEADERS', 'the answer has too many header fields');
 }
 
 export const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/.source;
@@ -29,9 +40,10 @@ export function splitLines(text: string): string[] {
 
 /**
  * Parses the header fields in `lines`, beginning at index `from`. Returns name, value, name, value, …. Throws a ResponseError for a line
- * that is not a field, such as a folded line.
+ * that is not a field, such as a folded line, and for too many fields.
  */
 export function parseFields(lines: readonly string[], from: number): string[] {
+  if (lines.length - from > maxFields) throw tooMany();
   const fields: string[] = [];
   for (let index = from; index < lines.length; index++) {
     const line = lines[index] as string;

@@ -4,14 +4,8 @@ import { ownBytes } from '../borrowed-bytes.js';
 import type { Dial } from '../dial/dial.js';
 import type { Lease, OutgoingRequest, ResponseSink } from '../round-trip.js';
 import { UpstreamError } from '../upstream-error.js';
-import { illegal, malformed } from './header-lines.js';
+import { illegal, malformed, refuseTooMany } from './header-lines.js';
 import { brokenOff, wasReset } from './reset.js';
-
-/**
- * Node allows 1,000 header fields, which is less than a plain response may have here. Node before 22.23.3 and 24.21.0 drops further fields
- * silently.
- */
-const maxFields = 16 * 1024;
 
 /**
  * A connection of its own for a request that asks for an upgrade. After a 101 its socket belongs to the sink. Any other answer is passed on
@@ -48,7 +42,8 @@ export class UpgradeConnection implements Lease {
       createConnection: () => socket,
     });
     this.#outgoing = outgoing;
-    outgoing.maxHeadersCount = maxFields;
+    // Otherwise Node before 22.23.3 and 24.21.0 drops fields silently.
+    outgoing.maxHeadersCount = 0;
     outgoing.once('upgrade', (response, upgraded: Socket, head) => this.#switch(response, upgraded, head));
     outgoing.once('response', response => this.#answer(response, socket));
     outgoing.once('error', this.#onError);
@@ -56,6 +51,7 @@ export class UpgradeConnection implements Lease {
   }
 
   #switch({ statusMessage = '', rawHeaders }: http.IncomingMessage, socket: Socket, head: Buffer): void {
+    this.#attempt(() => refuseTooMany(rawHeaders));
     const sink = this.#sink;
     this.#sink = undefined;
     if (sink?.switched === undefined) socket.destroy();
@@ -72,6 +68,7 @@ export class UpgradeConnection implements Lease {
     response.on('error', this.#onError);
     this.#attempt(sink => {
       const { statusCode = 0, statusMessage = '', rawHeaders } = response;
+      refuseTooMany(rawHeaders);
       // For Node, a 101 without a protocol is an ordinary answer.
       if (statusCode === 101) {
         throw new UpstreamError(502, 'protocol', 'the API server answered 101 without a protocol');
@@ -88,6 +85,7 @@ export class UpgradeConnection implements Lease {
       );
     });
     response.once('end', () => {
+      this.#attempt(() => refuseTooMany(response.rawTrailers));
       this.#sink?.end(response.rawTrailers);
       this.#sink = undefined;
       socket.destroy();

@@ -34,7 +34,10 @@ export class Http2Error extends Error {
   constructor(
     readonly wireCode: number,
     message: string,
-    readonly code: 'MALFORMED_HTTP2' | 'RESPONSE_HEADERS_TOO_LARGE' = 'MALFORMED_HTTP2',
+    readonly code:
+      | 'MALFORMED_HTTP2'
+      | 'RESPONSE_HEADERS_TOO_LARGE'
+      | 'TOO_MANY_RESPONSE_HEADERS' = 'MALFORMED_HTTP2',
   ) {
     super(message);
   }

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
-import { connectionSpecific } from '../../http/header-fields.js';
+import { connectionSpecific, maxFields } from '../../http/header-fields.js';
 import type { OutgoingRequest } from '../round-trip.js';
-import { malformed } from './frames.js';
+import { errorCode, Http2Error, malformed } from './frames.js';
 
 /** The header fields of a request in HTTP/2 (RFC 9113, section 8.3.1): name, value, name, value, … */
 export function requestFields({ method, path, headers }: OutgoingRequest): string[] {
@@ -29,7 +29,7 @@ const fieldName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** Values that RFC 9113, section 8.2.1 forbids, and values that Node refuses to send to the client. */
 const illegalValue = /[^\t\x20-\x7e\x80-\xff]|^[ \t]|[ \t]$/;
 
-/** Reads the head of a response. Throws an Http2Error if the fields are not a valid head (RFC 9113, section 8.3.2). */
+/** Reads the head of a response. Throws an Http2Error if the fields are not a valid head (RFC 9113, section 8.3.2), or too many. */
 export function readHead(fields: readonly string[]): ResponseHead {
   const [name, code = ''] = fields;
   if (name !== ':status' || !status.test(code)) throw malformed('the :status of an answer');
@@ -45,7 +45,7 @@ export function readHead(fields: readonly string[]): ResponseHead {
   return { statusCode, statusMessage: STATUS_CODES[statusCode] ?? '', headers, contentLength };
 }
 
-/** Reads the trailers of a response. Throws an Http2Error for a field that trailers must not contain. */
+/** Reads the trailers of a response. Throws an Http2Error for a field that trailers must not contain, and for too many. */
 export function readTrailers(fields: readonly string[]): string[] {
   const trailers = readFields(fields, 0);
   if (trailers.some((name, index) => index % 2 === 0 && name === 'Content-Length'))
@@ -54,6 +54,13 @@ export function readTrailers(fields: readonly string[]): string[] {
 }
 
 function readFields(fields: readonly string[], from: number): string[] {
+  if (fields.length - from > 2 * maxFields) {
+    throw new Http2Error(
+      errorCode.enhanceYourCalm,
+      'an answer has too many header fields',
+      'TOO_MANY_RESPONSE_HEADERS',
+    );
+  }
   const headers: string[] = [];
   for (let index = from; index < fields.length; index += 2) {
     const name = fields[index] as string;

@@ -101,3 +101,16 @@ describe('trailers', () => {
     assert.deepEqual(readTrailers(['x', 'Content-Length']), ['X', 'Content-Length']);
   });
 });
+
+it('an answer, an informational one too, has at most 1,000 header fields and 1,000 trailers', () => {
+  const fields = (count: number) => Array.from({ length: count }, () => ['x', 'y']).flat();
+  const tooMany = { name: 'Http2Error', code: 'TOO_MANY_RESPONSE_HEADERS', wireCode: 11 };
+  for (const read of [
+    (count: number) => readHead([...ok, ...fields(count)]).headers,
+    (count: number) => readHead([':status', '103', ...fields(count)]).headers,
+    (count: number) => readTrailers(fields(count)),
+  ]) {
+    assert.equal(read(1_000).length, 2_000);
+    assert.throws(() => read(1_001), tooMany);
+  }
+});

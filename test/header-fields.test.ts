@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { describe, it } from 'node:test';
+import { rejectClaimedIdentity } from '../src/guard/claimed-identity.js';
+import { isRead } from '../src/guard/read-only.js';
+import { fieldListSize, fieldValue, hasField, removeFields, withField } from '../src/http/header-fields.js';
+import { Http2Request } from '../src/http/http2-request.js';
+import { Http2Response } from '../src/http/http2-response.js';
+import { RequestHead } from '../src/http/request-head.js';
+import {
+  hasImpersonationHeader,
+  impersonatedUser,
+  largestPartAbove,
+  userOfImpersonation,
+} from '../src/kubernetes/impersonation.js';
+import { parseRequestInfo } from '../src/kubernetes/request-info.js';
+import { requestedUser } from '../src/kubernetes/requested-user.js';
+import { auditUserAgent, ownAuditId, sourceIPs } from '../src/observability/audit/event.js';
+import { upstreamRequest } from '../src/proxy/client-request.js';
+import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from '../src/proxy/headers.js';
+import { switchingProtocols } from '../src/proxy/upgrade.js';
+import { watchRequest } from '../src/proxy/watch-request.js';
+import type { RequestContext } from '../src/request/context.js';
+import { RequestPath } from '../src/request/request-path.js';
+import { ResponseParser } from '../src/transport/http1/response-parser.js';
+import { headersFrames } from '../src/transport/http2/frames.js';
+import { readHead, readTrailers, requestFields } from '../src/transport/http2/heads.js';
+import { decodeHeaderBlock, encodeHeaders } from '../src/transport/http2/hpack.js';
+import { Inbound } from '../src/transport/http2/inbound.js';
+import { outgoingRequest, SentRequest, type UpstreamRequest } from '../src/transport/upstream-request.js';
+import { createEventReader } from '../src/watches/event-reader.js';
+import { sharableHeaders } from '../src/watches/sharable-headers.js';
+import { TableEvents } from '../src/watches/table-events.js';
+import { assertLinear } from './support/growth.js';
+import { clientRequest } from './support/proxy/client-request.js';
+import { FakePool } from './support/transport/fake-pool.js';
+import { accessTo } from './support/transport/upstream-requests.js';
+import { settingsFrame } from './support/upstreams/http2-frames.js';
+
+/** More fields than any head may have, so that quadratic work shows: no function may rely on a limit that another one enforces. */
+const count = 8_000;
+
+const value = 'a=1; Path=/b, c';
+
+/** A list of this number of fields. Three of four have this name, and the others have other names of the same length. */
+function listOf(name: string, length: number): string[] {
+  return Array.from({ length }, (_, index) => {
+    const other = (index % 1_000).toString(36).padStart(name.length, 'x').slice(-name.length);
+    return [index % 4 === 0 ? other : name, value];
+  }).flat();
+}
+
+/** Asserts that reading a list of fields takes linear time, whichever of these names many of them have. */
+function assertLinearIn(names: readonly string[], read: (fields: string[]) => unknown): void {
+  for (const name of names) {
+    const prepare = (length: number) => {
+      const fields = listOf(name, length);
+      return () => {
+        try {
+          read([...fields]);
+        } catch {}
+      };
+    };
+    assertLinear(count, prepare, name);
+  }
+}
+
+/** A stream of an HTTP/2 client that takes whatever is sent. */
+function streamOf(): ConstructorParameters<typeof Http2Request>[0] {
+  const session = { remoteSettings: { maxHeaderListSize: 2 ** 32 - 1 } };
+  return Object.assign(new EventEmitter(), { endAfterHeaders: true, session, respond() {} }) as never;
+}
+
+const http2Request = (headers: object = {}, fields: readonly string[] = []) =>
+  new Http2Request(streamOf(), {} as never, headers as never, fields);
+
+const path = new RequestPath({
+  ...{ method: 'GET', received: '/clusters/dev/api', target: '/api' },
+  ...{ prefix: '/clusters/dev', serverPath: '' },
+});
+const answered = {
+  ...clientRequest({ mount: { namesContext: true } }),
+  ...{ path, cluster: { host: 'api.example' }, answerHeaders: ['Vary', 'Origin'] },
+} as unknown as HeadRequest & RequestContext;
+const fromBrowser = {
+  ...answered,
+  head: new RequestHead({ method: 'GET', rawHeaders: ['Sec-Fetch-Mode', 'cors'] }),
+};
+const policy = { sandboxesProxiedPages: true };
+const access = accessTo(new FakePool());
+const leg = { headers: [], connection: 'any', isRepeatable: true } as const;
+const info = parseRequestInfo('GET', '/api/v1/pods', '');
+
+const requestNames = [
+  ...['Host', 'Connection', 'Upgrade', 'Cookie', 'Authorization', 'X-Forwarded-For', 'X-Real-Ip'],
+  ...['Impersonate-User', 'Impersonate-Group', 'Impersonate-Extra-a', 'Sec-WebSocket-Protocol', 'Accept'],
+  ...[
+    'Audit-ID',
+    'X-Request-Id',
+    'User-Agent',
+    'Content-Length',
+    'Transfer-Encoding',
+    'Origin',
+    'X-Remote-User',
+  ],
+];
+
+/** What reads the fields of a request, in the order of its way. */
+const requestReaders: Readonly<Record<string, (fields: string[]) => unknown>> = {
+  'the head': rawHeaders => new RequestHead({ method: 'GET', rawHeaders }),
+  'the head of HTTP/2': fields =>
+    http2Request({ ':authority': 'a', cookie: 'a=1' }, [':path', '/', ...fields]),
+  'the size': fieldListSize,
+  'the rule about identities': fields => rejectClaimedIdentity(fields, /^impersonate-/i),
+  'the rule about methods': rawHeaders => isRead(info, new RequestHead({ method: 'GET', rawHeaders })),
+  'the rule about impersonation': hasImpersonationHeader,
+  'the user that it asks for': fields => requestedUser(['Impersonate-User', 'a', ...fields]),
+  'the user of an audit event': impersonatedUser,
+  'the size of a user': fields =>
+    largestPartAbove(1e9, impersonatedUser(['Impersonate-User', 'a', ...fields]) ?? assert.fail()),
+  'the user of a shared watch': userOfImpersonation,
+  'the other fields of an audit event': fields => [
+    sourceIPs(fields, '192.0.2.1'),
+    ownAuditId(fields),
+    auditUserAgent(fields),
+  ],
+  'the head for the API server': rawHeaders => {
+    for (const authenticates of [true, false]) {
+      const user = { username: 'alice', uid: undefined, groups: [], extra: new Map() };
+      const request = clientRequest({ rawHeaders, auditId: 'a', remoteAddress: '192.0.2.1', caller: user });
+      const outgoing = outgoingRequest(upstreamRequest({ authenticates }, request, leg), access);
+      new SentRequest('a', outgoing.headers).user;
+    }
+  },
+  'the head for the API server over HTTP/2': headers =>
+    encodeHeaders(requestFields({ method: 'GET', path: '/', headers: ['Host', 'a', ...headers] })),
+  'the key of a shared watch': fields => {
+    const request = { ...answered, head: new RequestHead({ method: 'GET', rawHeaders: fields }) };
+    const { rawHeaders } = watchRequest(
+      { authenticates: true, isStillLetIn: undefined },
+      request as RequestContext,
+      {} as UpstreamRequest,
+    );
+    sharableHeaders(rawHeaders);
+  },
+};
+
+const answerNames = [
+  ...['X-Content-Type-Options', 'Set-Cookie', 'Trailer', 'Connection', 'Content-Length', 'Transfer-Encoding'],
+  ...[
+    'Content-Type',
+    'Content-Encoding',
+    'Location',
+    'Audit-Id',
+    'Date',
+    'Upgrade',
+    'NEL',
+    'Vary',
+    'Content-Security-Policy',
+  ],
+];
+
+/** What reads the fields of an answer, in the order of its way. */
+const answerReaders: Readonly<Record<string, (fields: string[]) => unknown>> = {
+  'a value': fields => [fieldValue(fields, 'content-type'), hasField(fields, 'x')],
+  'a removal': fields => {
+    for (const name of answerNames) removeFields(fields, name.toLowerCase());
+  },
+  'the head of HTTP/2': fields => readHead([':status', '200', ...fields.map(text => text.toLowerCase())]),
+  'trailers of HTTP/2': fields => readTrailers(fields.map(text => text.toLowerCase())),
+  'a header block': fields => decodeHeaderBlock(encodeHeaders(fields), 1e9),
+  'the head of a shared watch': fields => [
+    withField(fields, 'date', 'now'),
+    createEventReader(fields, new TableEvents(), false),
+  ],
+  'the head of an answer': rawHeaders => {
+    for (const [statusCode, request] of [
+      [200, answered],
+      [204, fromBrowser],
+    ] as const) {
+      const response = { req: { method: 'GET', httpVersion: '1.0', httpVersionMajor: 1 } };
+      const fields = responseHeaders({ statusCode, rawHeaders }, request, policy);
+      removeImpossible(fields, statusCode, response as never);
+    }
+  },
+  'the head of an upgrade': fields => switchingProtocols('', fields, answered, policy),
+  trailers: fields => trailerFields(fields, answered, policy),
+  'the head for a client of HTTP/2': fields => new Http2Response(http2Request()).writeHead(200, fields),
+  'trailers for a client of HTTP/2': fields =>
+    new Http2Response(http2Request()).addTrailers(trailerFields(fields, answered, policy)),
+};
+
+const lines = (fields: readonly string[]) =>
+  fields.map((text, index) => text + (index % 2 === 0 ? ': ' : '\r\n'));
+
+/** What the parsers of HTTP/1.1 and HTTP/2 read in one piece. */
+const answers: Readonly<Record<string, (length: number) => () => unknown>> = {
+  'a head of HTTP/1.1': length =>
+    parsing(`HTTP/1.1 200 OK\r\n${lines(listOf('Set-Cookie', length)).join('')}\r\n`),
+  'trailers of HTTP/1.1': length => {
+    const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n';
+    return parsing(`${head}${lines(listOf('Trailer', length)).join('')}\r\n`);
+  },
+  'informational answers of HTTP/1.1': length =>
+    parsing('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(length)),
+  'informational answers of HTTP/2': length => {
+    const hints = headersFrames(1, encodeHeaders([':status', '103', 'link', '</a>']));
+    const bytes = Buffer.concat([settingsFrame(), ...Array.from({ length }, () => hints)]);
+    const events = { onSettings() {}, onPing() {}, onGoaway() {}, onData() {}, onReset() {} };
+    const onHeaders = (_: number, fields: object) => void readHead(fields as string[]);
+    return () => new Inbound({ ...events, onHeaders }).push(bytes);
+  },
+};
+
+function parsing(text: string): () => void {
+  const bytes = Buffer.from(text, 'latin1');
+  return () => {
+    const parser = new ResponseParser();
+    parser.expect({ onHead() {}, onBody() {}, onEnd() {} }, { withoutBody: false });
+    try {
+      parser.push(bytes);
+    } catch {}
+  };
+}
+
+describe('reading a list of header fields takes time in proportion to its length:', () => {
+  for (const [what, read] of Object.entries(requestReaders)) {
+    it(`${what} of a request`, () => assertLinearIn(requestNames, read));
+  }
+  for (const [what, read] of Object.entries(answerReaders)) {
+    it(`${what}, from the API server`, () => assertLinearIn(answerNames, read));
+  }
+  it('all values of one attribute of a user', () => {
+    assertLinear(3 * count, length => {
+      const fields = Array.from({ length }, () => ['Impersonate-Extra-a', '1']).flat();
+      return () => impersonatedUser(fields);
+    });
+  });
+  for (const [what, prepare] of Object.entries(answers)) {
+    it(what, () => assertLinear(count, prepare));
+  }
+});

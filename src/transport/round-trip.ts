@@ -29,7 +29,10 @@ export interface Pool {
 export interface Lease extends RoundTrip {
   /** Sends a request that has passed `refuseIllegal`. The sink gets the response or the error, always after this call. */
   send(request: OutgoingRequest, sink: ResponseSink): void;
-  /** Whether it failed before the API server could see the request: the connection was reused, and had ended unnoticed. */
+  /**
+   * Whether it failed before the API server could see the request: the connection was reused and had ended unnoticed, or does not take a
+   * head of this size. A new connection may carry it.
+   */
   readonly isStale: boolean;
 }
 

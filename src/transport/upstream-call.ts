@@ -42,8 +42,8 @@ type State = 'waiting' | 'sent' | 'renewing' | 'answered' | 'over';
 /**
  * One request to the API server, until it is over. It waits for an access, sends the request, and passes the response to its sink.
  *
- * If the connection was reused and had ended unnoticed, a repeatable request is sent once more on a new connection, as by net/http's
- * Transport. After the first 401 about the proxy's credential, the request is sent once more with another credential, if there is one. A
+ * If the connection was reused and had ended unnoticed, or does not take so large a head, a repeatable request is sent once more on a new
+ * connection, as by net/http's Transport. After the first 401 about the proxy's credential, the request is sent once more with another credential, if there is one. A
  * rejected request has changed nothing, whatever its method is; but the body of a client's request cannot be sent again. The access of each
  * attempt must meet the conditions of the request.
  *

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { fieldListSize } from '../../http/header-fields.js';
 import { codedError } from '../../lib/coded-error.js';
 import { Deferred } from '../../lib/deferred.js';
 import { LentBytes } from '../borrowed-bytes.js';
@@ -24,7 +25,7 @@ import type { HeaderFields } from './header-block.js';
 import { requestFields } from './heads.js';
 import { Heartbeat } from './heartbeat.js';
 import { encodeHeaders } from './hpack.js';
-import { Inbound, type InboundEvents } from './inbound.js';
+import { Inbound, type InboundEvents, type ServerSettings } from './inbound.js';
 import { ReadBuffer } from './read-buffer.js';
 import { Http2Stream, type StreamOwner } from './stream.js';
 import { StreamTable } from './stream-table.js';
@@ -58,6 +59,8 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   #isRefused = false;
   #isClosing = false;
   #resets = 0;
+  /** The largest head that the API server accepts. Go's ends the whole connection for a larger one. */
+  #maxHead = Number.POSITIVE_INFINITY;
   /** Received bytes, over all streams, that no WINDOW_UPDATE has acknowledged yet. */
   #unacknowledged = 0;
 
@@ -123,15 +126,16 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     return how;
   }
 
-  /** Sends the request of a stream. Only the stream calls it. */
+  /** Sends the request of a stream, or fails it if this connection cannot carry it. Only the stream calls it. */
   start(stream: Http2Stream, request: OutgoingRequest): void {
-    if (this.#isEnded || this.#isRefused) {
-      const gone = codedError('ECONNRESET', 'the connection ended before the request');
-      queueMicrotask(() => stream.fail(gone, { isUnseen: true }));
+    const fields = requestFields(request);
+    if (!this.#takesStreams || fieldListSize(fields) > this.#maxHead) {
+      const unsent = codedError('ECONNRESET', 'the connection does not take the request');
+      queueMicrotask(() => stream.fail(unsent, { isUnseen: true }));
       return;
     }
     this.#streams.begin(stream);
-    this.#socket?.write(headersFrames(stream.id, encodeHeaders(requestFields(request))));
+    this.#socket?.write(headersFrames(stream.id, encodeHeaders(fields)));
   }
 
   /** Removes a stream that is complete, or that will not be sent. */
@@ -196,9 +200,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
 
   #onSocketError = (error: Error): void => this.#fail(error);
 
-  #onSocketClose = (): void => {
-    this.#fail(brokenOff());
-  };
+  #onSocketClose = (): void => this.#fail(brokenOff());
 
   #onRead = (length: number, buffer: Uint8Array): boolean => {
     this.#buffer.wasRead(length);
@@ -251,7 +253,8 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     stream.fail(error, { isUnseen: false });
   }
 
-  onSettings(maxStreams: number | undefined): void {
+  onSettings({ maxStreams, maxHead = this.#maxHead }: ServerSettings): void {
+    this.#maxHead = maxHead;
     const takesNone = maxStreams !== undefined && this.#streams.setLimit(maxStreams) === 0;
     this.#answer(settingsAck);
     if (this.#isReady) return;

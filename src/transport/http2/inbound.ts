@@ -2,10 +2,17 @@ import { FrameReader } from './frame-reader.js';
 import { errorCode, flag, frameType, Http2Error, malformed, setting } from './frames.js';
 import { HeaderBlock, type HeaderFields } from './header-block.js';
 
+/** What an API server's SETTINGS say, as far as it matters to a client. A limit is undefined if they do not change it. */
+export interface ServerSettings {
+  readonly maxStreams: number | undefined;
+  /** The largest head of a request, as RFC 9113, section 6.5.2 counts it. */
+  readonly maxHead: number | undefined;
+}
+
 /** The frames of an API server. The listener must check whether their streams have begun. */
 export interface InboundEvents {
-  /** The API server's SETTINGS, always the first frame. `maxStreams` is undefined if they do not change the limit. */
-  onSettings(maxStreams: number | undefined): void;
+  /** The API server's SETTINGS, always the first frame. */
+  onSettings(settings: ServerSettings): void;
   /** A PING. Its answer must have the same payload. */
   onPing(payload: Buffer): void;
   /** The API server accepts no stream with a higher id. */
@@ -83,11 +90,13 @@ export class Inbound {
     requireLength(payload.length % 6 === 0);
     this.#isGreeted = true;
     let maxStreams: number | undefined;
+    let maxHead: number | undefined;
     for (let at = 0; at < payload.length; at += 6) {
-      if (payload.readUInt16BE(at) === setting.maxConcurrentStreams)
-        maxStreams = payload.readUInt32BE(at + 2);
+      const id = payload.readUInt16BE(at);
+      if (id === setting.maxConcurrentStreams) maxStreams = payload.readUInt32BE(at + 2);
+      else if (id === setting.maxHeaderListSize) maxHead = payload.readUInt32BE(at + 2);
     }
-    this.#events.onSettings(maxStreams);
+    this.#events.onSettings({ maxStreams, maxHead });
   }
 }
 

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { afterEach, describe, it, type TestContext } from 'node:test';
 import type { Dial } from '../../../src/transport/dial/dial.js';
 import { ConnectionPool } from '../../../src/transport/http1/pool.js';
 import { Http2Pool } from '../../../src/transport/http2/pool.js';
 import type { Lease } from '../../../src/transport/round-trip.js';
 import { until } from '../../support/eventually.js';
+import { listen } from '../../support/ports.js';
 import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
 import { callOver } from '../../support/transport/upstream-requests.js';
 import {
@@ -17,6 +19,7 @@ import { frame, frameTypes, settingsFrame } from '../../support/upstreams/http2-
 import { dialPlain } from './http2-dial.js';
 
 const maxConcurrentStreams = 3;
+const maxHeaderListSize = 6;
 const ok = [[':status', '200']] as const;
 
 const ends: (() => void)[] = [];
@@ -317,6 +320,48 @@ describe('a pool that shares connections', () => {
       assert.ok(response.failure instanceof TypeError);
     }
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
+  });
+
+  it('gives a request whose head is larger than the API server has told for this connection one of its own', async () => {
+    const told = 1_000;
+    const alone: string[] = [];
+    const plain = http.createServer(({ url = '' }, response) => {
+      alone.push(url);
+      response.end('alone');
+    });
+    const server = await start({ settings: [[maxHeaderListSize, told]] });
+    const connectionPool = new ConnectionPool(
+      dialPlain(await listen(plain), 'http/1.1'),
+      dialPlain(server.port),
+    );
+    ends.push(() => {
+      connectionPool.destroy();
+      plain.close();
+    });
+    /** A watch whose head has this size, as RFC 9113 counts it. */
+    const watch = (target: string, size: number) => {
+      const own = [':method', 'GET', ':scheme', 'https', ':authority', 'api:6443', ':path', target, 'x'];
+      const padding = 'y'.repeat(size - own.join('').length - 32 * 5);
+      const more = { headers: ['X', padding], connection: 'shared', isRepeatable: true } as const;
+      return callOver(connectionPool, target, more).response;
+    };
+    const open = watch('/open', told);
+    const peer = await server.peer();
+    const stream = await peer.request('/open');
+    assert.equal((await watch('/larger', told + 1).over).text, 'alone');
+    peer.send(settingsFrame([maxHeaderListSize, told - 1]));
+    await peer.until('the acknowledgement', () => peer.of(frameTypes.settings).length === 3);
+    assert.equal((await watch('/less', told).over).text, 'alone');
+    peer.send(settingsFrame([maxHeaderListSize, 2 * told]));
+    await peer.until('the acknowledgement', () => peer.of(frameTypes.settings).length === 4);
+    watch('/more', 2 * told);
+    await peer.request('/more');
+    peer.head(stream, ok, true);
+    await open.over;
+    assert.deepEqual(
+      [open.status, open.whole, alone, server.accepted.length],
+      [200, true, ['/larger', '/less'], 1],
+    );
   });
 
   it('reports an error of dialling, and lets a request be aborted during dialling', async () => {

@@ -5,7 +5,7 @@ import type { WatchEvent } from './watch-event.js';
 const noColumns = Buffer.from('null');
 const noList = 'a Table of the watch has no columnDefinitions';
 
-/** The response that continues a watch has other columns than the one before. */
+/** A Table has other columns than those before. */
 export class ColumnsChangedError extends Error {
   override readonly message = 'the columns of the Tables have changed';
 }
@@ -16,9 +16,11 @@ export function isTable(kind: unknown, apiVersion: unknown): boolean {
 }
 
 /**
- * The Tables of one watch. The API server sends `columnDefinitions` in the first event of a watch, and null in later ones (apiserver
- * `endpoints/handlers/response.go`, `NoHeaders`). Here each event can be the first or a later one for a client; the two forms differ only
- * in the value of this member. Tables exist only in JSON (apiserver `endpoints/handlers/rest.go`, `AllowsMediaTypeTransform`).
+ * The Tables of one watch. The API server sends `columnDefinitions` in the first event of a response, and null in later ones (apiserver
+ * `endpoints/handlers/response.go`, `NoHeaders`). A few later ones may have them too: it sends what it has encoded for another response
+ * that began with this event. Here each event can be the first or a later one for a client; the two forms differ only in the value of
+ * this member, and only the first one has columns. Tables exist only in JSON (apiserver `endpoints/handlers/rest.go`,
+ * `AllowsMediaTypeTransform`).
  */
 export class TableEvents {
   /** The columns of the watch's first Table. */
@@ -45,9 +47,9 @@ export class TableEvents {
    */
   event(event: WatchEvent, columns: unknown): WatchEvent {
     const hasColumns = Array.isArray(columns) && columns.length > 0;
-    if (this.#begins) {
-      if (!hasColumns) throw new Error('the first Table of the response has no columns');
-      this.#begins = false;
+    if (this.#begins && !hasColumns) throw new Error('the first Table of the response has no columns');
+    this.#begins = false;
+    if (hasColumns) {
       const line = event.bytes.copy();
       const span = columnsSpan(line);
       const found = line.subarray(span.start, span.end);
@@ -55,8 +57,6 @@ export class TableEvents {
       if (!found.equals(this.#columns)) throw new ColumnsChangedError();
       return new TableEvent(event, replaced(line, span, noColumns), this);
     }
-    // Other servers may send the columns with every event.
-    if (hasColumns) return event;
     if (columns !== null && !Array.isArray(columns)) throw new Error(noList);
     return new TableEvent(event, event.bytes, this);
   }

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { send } from '../support/clients/http-client.js';
+import { openWatch, type WatchClient } from '../support/clients/watch-client.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { RestartableServer } from '../support/kube-apiserver/restartable-server.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { untilOwnMetric } from '../support/proxy/own-metric.js';
 import { startProxy } from '../support/proxy/proxy.js';
+import { forms } from '../support/proxy/watched-namespace.js';
 import { NumberedObjects } from './numbered-objects.js';
 import { patientClock } from './patient-clock.js';
 import { Reflector } from './reflector.js';
@@ -57,6 +59,41 @@ apiServerTest(
     assertHistory(shared, 1, []);
     await untilOwnMetric(sharing.port, 'kube_api_proxy_shared_watches', 1);
     await untilOwnMetric(sharing.port, 'kube_api_proxy_shared_watch_clients', 50);
+  },
+);
+
+apiServerTest(
+  'clients of Tables get columns with their first event alone, after a restart too, when the API server sends some twice',
+  async (t, run) => {
+    const own = await RestartableServer.start(t, run);
+    const { sharing } = await startBoth(t, own);
+    const objects = await NumberedObjects.in(own.server);
+    const headers = { Accept: forms.table };
+    const open = (query: string) => openWatch(`${sharing.url}${objects.path}?${query}`, { headers });
+    const from = await objects.create(own.server, 1);
+    // What begins with the same event is encoded once for both of these, and then one of them still has its columns to send.
+    const queries = [
+      `watch=1&resourceVersion=${from}`,
+      `watch=1&resourceVersion=${from}&labelSelector=!none`,
+    ];
+    const watches = await Promise.all([...queries, ...queries].map(open));
+    const restarted = async () => {
+      await own.kill();
+      await own.restart();
+    };
+    for (const [count, between] of [
+      [2, undefined],
+      [4, restarted],
+    ] as const) {
+      await between?.();
+      for (let index = 0; index < 2; index += 1) {
+        await objects.create(own.server, 1);
+        await Promise.all(watches.map(watch => watch.until(count - 1 + index)));
+      }
+    }
+    const columns = (watch: WatchClient) =>
+      watch.events().map(({ object }) => object.columnDefinitions?.length ?? null);
+    for (const watch of watches) assert.deepEqual(columns(watch), [3, null, null, null]);
   },
 );
 

@@ -81,6 +81,8 @@ interface ReadinessCheck {
 /** An OpenID Connect issuer whose tokens callers may use. */
 export interface TrustedIssuer {
   readonly url: string;
+  /** Whether there can be no other issuer beside it, because a flag names it and no file. */
+  readonly isAlone: boolean;
   /** The client that gets tokens for callers: the first audience that is accepted. */
   readonly clientId: string;
   /** What a client asks for when it signs a person in; undefined while that depends on a discovery document that has not been read. */

@@ -1,6 +1,6 @@
 import { StatusError } from '../kubernetes/status.js';
 import type { OwnEndpoint } from './own-endpoint.js';
-import { signInOrigins } from './sign-in.js';
+import { isPageName, signInOrigins } from './sign-in.js';
 
 const folder = '/-/ui/';
 
@@ -20,13 +20,14 @@ export const explorer = {
       reading ??= readFiles();
       const { files, preferredCoding, pagePolicy } = await reading;
       const name = path.slice(folder.length);
-      const file = files.get(name);
+      const isPage = isPageName(name);
+      const file = files.get(isPage ? '' : name);
       if (file === undefined) throw new StatusError(404, `${path} is not served here`);
       const coding = preferredCoding(request.headers['accept-encoding']);
       const { content, etag } = file.codings[coding];
       reply.headers({ ...file.headers, Vary: 'Accept-Encoding' });
-      const origins = name === '' ? signInOrigins(signIn.issuers()) : [];
-      if (name === '') reply.header('Content-Security-Policy', pagePolicy(origins));
+      const origins = isPage ? signInOrigins(signIn.issuers()) : [];
+      if (isPage) reply.header('Content-Security-Policy', pagePolicy(origins));
       // A browser that has the page could keep another policy with it.
       if (origins.length === 0) reply.header('ETag', etag);
       if (origins.length === 0 && request.headers['if-none-match']?.includes(etag))

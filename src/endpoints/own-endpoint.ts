@@ -73,6 +73,8 @@ export interface KubeconfigFacts {
 /** An OpenID Connect issuer at which people may sign in on the page. */
 export interface SignInIssuer {
   readonly url: string;
+  /** Whether there can be no other issuer beside it. */
+  readonly isAlone: boolean;
   readonly clientId: string;
   /** What the page asks for; undefined while that depends on a discovery document that has not been read. */
   readonly scopes: readonly string[] | undefined;

@@ -1,7 +1,10 @@
 import type { OwnEndpoint, SignInIssuer } from './own-endpoint.js';
 
+/** The path of the page. */
+const page = '/-/ui/';
+
 /**
- * Where people may sign in on the page: `{"page", "issuers": [{"issuer", "clientId", "scopes"}]}`. It is public, and contains no secret. An
+ * Where people may sign in on the page: `{"page", "issuers": [{"issuer", "clientId", "scopes", "redirectPath"}]}`. It is public, and contains no secret. An
  * issuer is not there before its discovery document has been read, because the page's policy would let no request to it pass, nor is one
  * of programs, which names no page where people sign in.
  */
@@ -14,18 +17,35 @@ export const signIn = {
     return async (_request, reply) => {
       reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
       const answer = {
-        // The one address that issuers send the browser back to.
-        page: publicUrl === '' ? undefined : `${publicUrl}/-/ui/`,
-        issuers: forPeople(issuers()).map(({ issuer: { url, clientId, scopes } }) => ({
+        // The one address of the page that issuers know.
+        page: publicUrl === '' ? undefined : publicUrl + page,
+        issuers: forPeople(issuers()).map(({ issuer: { url, isAlone, clientId, scopes } }) => ({
           issuer: url,
           clientId,
           scopes,
+          redirectPath: isAlone ? page : page + redirectName(url),
         })),
       };
       return `${JSON.stringify(answer, undefined, 2)}\n`;
     };
   },
 } as const satisfies OwnEndpoint;
+
+/**
+ * The last segment of an issuer's own redirect URI: `from-login.example_realms_dev`. No two issuers have the same, and each accepts its own
+ * alone, so that the page knows by whom an answer is, even if it does not say so (RFC 9700, section 4.4.2).
+ */
+export function redirectName(issuer: string): string {
+  const plain = issuer.replace(/^https:\/\//, '').replaceAll(/[^A-Za-z0-9.:/-]+/g, text => {
+    return `~${Buffer.from(text).toString('hex')}~`;
+  });
+  return `from-${plain.replaceAll('/', '_')}`;
+}
+
+/** Whether the page is served under a name below its path: its own empty one, or one to which an issuer may send the browser back. */
+export function isPageName(name: string): boolean {
+  return name === '' || /^from-[^/]+$/.test(name);
+}
 
 /**
  * The origins to which the page sends requests to sign people in, for its `connect-src`: of each issuer's discovery document, and of the

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
+import type { SignInOffer } from '../../src/explorer/sign-in/offer.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { until } from '../support/eventually.js';
 import { clientId, type RunningProvider, startProvider } from '../support/identities/oidc-provider.js';
@@ -11,7 +12,7 @@ import { openPage } from './page.js';
 
 export const pods = '/api/v1/namespaces/default/pods';
 
-/** A gateway whose page offers one provider or several. Their alice has the rights of alice. */
+/** A gateway whose page offers one provider, by flags, or several, by a file. Their alice has the rights of alice. */
 export async function startAtAnIssuer(
   scope: Scope,
   browser: Browser,
@@ -22,35 +23,40 @@ export async function startAtAnIssuer(
   const issuers = await Promise.all(
     Array.from({ length: count }, () => startProvider(scope, authority, { lifetime })),
   );
-  const config = join(folder, 'issuers.json');
+  const issuer = issuers[0] as RunningProvider;
+  const [caFile, config] = [join(folder, 'ca.crt'), join(folder, 'issuers.json')];
+  await writeFile(caFile, authority.certificate);
   await writeFile(
     config,
     JSON.stringify({
       apiVersion: 'apiserver.config.k8s.io/v1',
       kind: 'AuthenticationConfiguration',
       jwt: issuers.map(({ url }) => ({
-        issuer: {
-          url,
-          audiences: [clientId, 'another'],
-          audienceMatchPolicy: 'MatchAny',
-          certificateAuthority: authority.certificate,
-        },
+        issuer: { url, audiences: [clientId], certificateAuthority: authority.certificate },
         claimMappings: { username: { claim: 'sub', prefix: '' } },
       })),
     }),
   );
+  const flags = [
+    ...[`--oidc-issuer-url=${issuer.url}`, `--oidc-client-id=${clientId}`, `--oidc-ca-file=${caFile}`],
+    '--oidc-username-prefix=-',
+  ];
   const { proxy, server } = await startGateway(scope, {
-    args: [`--authentication-config=${config}`, '--explorer-sign-in', ...args],
+    args: [...(count === 1 ? flags : [`--authentication-config=${config}`]), '--explorer-sign-in', ...args],
   });
   const ui = `${proxy.url}/-/ui/`;
-  for (const { pages } of issuers) pages.add(ui);
+  /** The redirect URI of each provider, which it alone accepts. */
+  const redirects: string[] = [];
   await until(async () => {
-    const offer = await (await fetch(`${proxy.url}/-/sign-in`)).text();
-    return issuers.every(({ url }) => offer.includes(url));
+    const offer = (await (await fetch(`${proxy.url}/-/sign-in`)).json()) as SignInOffer;
+    const paths = issuers.map(({ url }) => offer.issuers.find(entry => entry.issuer === url)?.redirectPath);
+    redirects.splice(0, count, ...paths.map(path => `${proxy.url}${path ?? '/-/ui/'}`));
+    return offer.issuers.length === count;
   });
+  for (const [at, { pages }] of issuers.entries()) pages.add(redirects[at] as string);
   /** A window of its own browser. */
   const open = (own: Scope) => openPage(own, browser, proxy.url, { ignoreHTTPSErrors: true });
-  return { issuer: issuers[0] as RunningProvider, issuers, proxy, server, ui, open };
+  return { issuer, issuers, redirects, proxy, server, ui, open };
 }
 
 /** The button that goes to the issuer. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
 import { until } from '../support/eventually.js';
+import type { Scope } from '../support/scope.js';
 import { button, field, logIn, pods, signIn, startAtAnIssuer } from './at-an-issuer.js';
 import { assertAccessible } from './axe.js';
 import { startBrowser } from './page.js';
@@ -163,6 +165,11 @@ describe('an answer of the issuer', () => {
       await page.waitForURL(url => url.pathname === path && url.searchParams.has('code'));
       assert.equal(tokenRequests(), 0, path);
     }
+    issuer.alterAnswer = ({ search }) => new URL(`/-/ui/from-${new URL(issuer.url).host}${search}`, ui);
+    await begin();
+    await refused('another address');
+    assert.equal(tokenRequests(), 0);
+    assert.equal(page.url(), `${ui}#${pods}`);
   });
 
   it('in the fragment is not used', async () => {
@@ -220,32 +227,69 @@ describe('a hostile discovery document', () => {
   });
 });
 
-it('an issuer cannot get the code of another one, to which it sends the user', async t => {
-  const both = await startAtAnIssuer(t, browser, { count: 2 });
-  const { issuers } = both;
-  const [honest, dishonest] = issuers.map(({ url }) => url) as [string, string];
-  const window = await both.open(t);
-  await window.go(pods);
-  const buttons = issuers.map(({ url }) =>
-    window.page.getByRole('button', { name: `Sign in with ${new URL(url).host}` }),
-  );
-  await until(async () => (await button(window.page).count()) === 2);
-  await window.page.route(`${dishonest}/.well-known/openid-configuration`, async route => {
-    const response = await route.fetch();
-    const document = (await response.json()) as Record<string, unknown>;
-    await route.fulfill({ response, json: { ...document, authorization_endpoint: `${honest}/auth` } });
+describe('an issuer that sends the user to another one, which does not name itself in its answers', async () => {
+  const both = await startAtAnIssuer(scope, browser, { count: 2 });
+  const [honest, dishonest] = both.issuers.map(({ url }) => url) as [string, string];
+  const buttonOf = (window: Page, url: string) =>
+    window.getByRole('button', { name: `Sign in with ${new URL(url).host}` });
+  /** A window in which both discovery documents say that answers have no `iss`, as is true. */
+  async function openBoth(own: Scope, authorization_endpoint = `${dishonest}/auth`) {
+    const window = await both.open(own);
+    for (const { url } of both.issuers) {
+      await window.page.route(`${url}/.well-known/openid-configuration`, async route => {
+        const response = await route.fetch();
+        const document = {
+          ...((await response.json()) as object),
+          authorization_response_iss_parameter_supported: false,
+          ...(url === dishonest && { authorization_endpoint }),
+        };
+        await route.fulfill({ response, json: document });
+      });
+    }
+    for (const each of both.issuers) {
+      each.alterAnswer = address => {
+        address.searchParams.delete('iss');
+        return address;
+      };
+    }
+    await window.go(pods);
+    await until(async () => (await button(window.page).count()) === 2);
+    return window;
+  }
+  const sentTo = (requested: readonly string[], path: string) =>
+    requested.filter(url => new URL(url).pathname === path);
+
+  it('gets no code with its own redirect URI, which the other one does not accept', async t => {
+    const { page: window, requested } = await openBoth(t, `${honest}/auth`);
+    await buttonOf(window, dishonest).click();
+    await window.getByText('invalid_redirect_uri').waitFor();
+    assert.deepEqual(sentTo(requested, '/token'), []);
   });
-  await buttons[1]?.click();
-  await logIn(window.page);
-  await window.page.getByRole('alert').getByText(/iss/).waitFor();
-  assert.ok(window.requested.some(url => url.startsWith(`${both.ui}?code=`)));
-  assert.deepEqual(
-    window.requested.filter(url => url.endsWith('/token')),
-    [],
-  );
-  // The honest one still works, and knows the user by now.
-  await buttons[0]?.click();
-  await window.page.getByText('2 objects').waitFor();
+
+  it('gets no code with the redirect URI of the other one, because the page did not expect it there', async t => {
+    const { page: window, requested } = await openBoth(t);
+    await window.route(`${dishonest}/auth?*`, async (route, request) => {
+      const query = new URL(request.url()).searchParams;
+      query.set('redirect_uri', both.redirects[0] as string);
+      await route.fulfill({ status: 303, headers: { Location: `${honest}/auth?${query}` } });
+    });
+    await buttonOf(window, dishonest).click();
+    await logIn(window);
+    await window
+      .getByRole('alert')
+      .getByText(/another address/)
+      .waitFor();
+    assert.equal(window.url(), `${both.ui}#${pods}`);
+    assert.ok(requested.some(url => url.startsWith(`${both.redirects[0]}?code=`)));
+    assert.deepEqual(sentTo(requested, '/token'), []);
+    // The honest one still works, and knows the user by now.
+    await buttonOf(window, honest).click();
+    await window.getByText('2 objects').waitFor();
+    assert.equal(window.url(), `${both.ui}#${pods}`);
+    assert.equal(sentTo(requested, '/token').length, 1);
+    await window.reload();
+    await window.getByText('2 objects').waitFor();
+  });
 });
 
 it('a page of a Pod, which is sandboxed, can neither begin to sign in nor end it', async t => {

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { signInOrigins } from '../../src/endpoints/sign-in.js';
+import { isPageName, redirectName, signInOrigins } from '../../src/endpoints/sign-in.js';
 
-const issuer = { url: 'https://login.example/realms/dev', clientId: 'gateway', scopes: ['openid'] };
+const issuer = {
+  url: 'https://login.example/realms/dev',
+  isAlone: true,
+  clientId: 'gateway',
+  scopes: ['openid'],
+};
 const authorization_endpoint = 'https://login.example/authorize';
 
 function originsOf(endpoint: unknown): readonly string[] {
@@ -73,4 +78,25 @@ describe('the origins to which the page may send requests', () => {
       assert.deepEqual(originsOf(endpoint), ['https://login.example']);
     });
   }
+});
+
+describe('the redirect URI of an issuer', () => {
+  it('is one segment of plain characters, which no other issuer has', () => {
+    const names = {
+      'https://login.example/realms/dev': 'from-login.example_realms_dev',
+      'https://login.example/realms/dev/': 'from-login.example_realms_dev_',
+      'https://login.example:8443/my_realm': 'from-login.example:8443_my~5f~realm',
+      'https://login.example/my/realm': 'from-login.example_my_realm',
+      'https://login.example/a/../b': 'from-login.example_a_.._b',
+      'https://login.example/%2F': 'from-login.example_~25~2F',
+      'https://login.example/~25~2F': 'from-login.example_~7e~25~7e~2F',
+      'https://login.example/é?a=b#c': 'from-login.example_~c3a93f~a~3d~b~23~c',
+    };
+    for (const [issuer, name] of Object.entries(names)) {
+      assert.equal(redirectName(issuer), name);
+      assert.ok(isPageName(name));
+      assert.equal(new URL(`/-/ui/${name}`, 'https://gw.example').pathname, `/-/ui/${name}`);
+    }
+    assert.equal(new Set(Object.values(names)).size, Object.keys(names).length);
+  });
 });

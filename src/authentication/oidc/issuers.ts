@@ -18,6 +18,7 @@ export interface IssuerParts extends Pick<OidcKeysOptions, 'dial' | 'log' | 'clo
   /** JOSE algorithms that may sign tokens; none of them is symmetric. */
   readonly algorithms: readonly string[];
   readonly rules: IdentityRules;
+  readonly isAlone: boolean;
   /** Scopes in place of the usual ones; none to ask for those. */
   readonly scopes: readonly string[];
   /** A file that replaces the authorities of the configuration, and that may change. */
@@ -28,6 +29,7 @@ export interface IssuerParts extends Pick<OidcKeysOptions, 'dial' | 'log' | 'clo
 class Issuer implements TrustedIssuer {
   readonly valid: ValidAuthenticator;
   readonly keys: OidcKeys;
+  readonly isAlone: boolean;
   readonly #configuredScopes: readonly string[];
   readonly verify: (token: BearerToken) => Promise<VerifiedUser | undefined>;
   readonly waits: (token: BearerToken) => boolean;
@@ -36,6 +38,7 @@ class Issuer implements TrustedIssuer {
     const { url, discoveryURL = '', certificateAuthority = '', audiences } = valid.entry.issuer;
     const inline = { data: Buffer.from(certificateAuthority), origin: 'certificateAuthority' };
     this.valid = valid;
+    this.isAlone = parts.isAlone;
     this.#configuredScopes = parts.scopes;
     this.keys = new OidcKeys({
       ...parts,

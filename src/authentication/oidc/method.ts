@@ -33,6 +33,7 @@ export const openIdConnect = {
       dial: createIssuerDial(env),
       log: logger,
       clock,
+      isAlone: !isFile,
       rules: { allowed, serviceAccounts: false },
       scopes: options.signInScopes,
       algorithms: isFile ? allowedAlgorithms : options.oidcSigningAlgs,

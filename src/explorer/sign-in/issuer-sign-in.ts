@@ -1,6 +1,6 @@
 import { type Client, messageOf, proxyItself } from '../api/client.js';
 import { page } from '../api/page.js';
-import { answer } from './answer.js';
+import { answer, arrivedAt } from './answer.js';
 import type { Issuer } from './issuer.js';
 import { keepAttempt, markSignedIn, takeAttempt, unmarkSignedIn } from './kept.js';
 import type { SignInOffer } from './offer.js';
@@ -65,6 +65,9 @@ export class IssuerSignIn {
       if (attempt === undefined)
         return 'This window has not asked for the answer that it got. Sign in again.';
       history.replaceState(null, '', location.pathname + attempt.view);
+      // The answer of another issuer, to which this one sent the browser (RFC 9700, section 4.4).
+      if (arrivedAt !== attempt.redirectUri)
+        return 'The answer came to another address than the issuer was given. Sign in again.';
       return this.#at(attempt.issuer, async found => {
         const tokens = await found.redeem(answer as URLSearchParams, attempt);
         if (tokens === undefined) return;
@@ -130,7 +133,7 @@ export class IssuerSignIn {
       if (entry === undefined) return 'The proxy no longer offers this issuer.';
       const { Issuer, sentenceOf } = await import('./issuer.js');
       try {
-        await use(await Issuer.discover(entry, this.page), signal);
+        await use(await Issuer.discover(entry, this.#client.base), signal);
         return '';
       } catch (error) {
         return signal.aborted ? '' : sentenceOf(error, entry);

@@ -24,14 +24,14 @@ export class Issuer {
   readonly #entry: IssuerEntry;
   readonly #server: oauth.AuthorizationServer;
   readonly #client: oauth.Client;
-  /** The address of the page, to which the issuer sends the browser back. */
-  readonly #page: string;
+  /** The address of the page to which the issuer sends the browser back. */
+  readonly #redirectUri: string;
 
-  private constructor(entry: IssuerEntry, server: oauth.AuthorizationServer, page: string) {
+  private constructor(entry: IssuerEntry, server: oauth.AuthorizationServer, redirectUri: string) {
     this.#entry = entry;
     this.#server = server;
     this.#client = { client_id: entry.clientId, [oauth.clockTolerance]: clockTolerance };
-    this.#page = page;
+    this.#redirectUri = redirectUri;
   }
 
   /** Its name for people. */
@@ -39,8 +39,12 @@ export class Issuer {
     return nameOf(this.#entry);
   }
 
-  /** Reads the issuer's discovery document. Rejects, as all methods do, with an ApiError of code 0 if it does not answer. */
-  static async discover(entry: IssuerEntry, page: string): Promise<Issuer> {
+  /**
+   * Reads the issuer's discovery document. Rejects, as all methods do, with an ApiError of code 0 if it does not answer.
+   *
+   * @param base The address of the proxy, without a final slash.
+   */
+  static async discover(entry: IssuerEntry, base: string): Promise<Issuer> {
     const url = new URL(entry.issuer);
     const response = await oauth.discoveryRequest(url, optionsFor(entry));
     const server = await oauth.processDiscoveryResponse(url, response);
@@ -48,13 +52,14 @@ export class Issuer {
       const endpoint: unknown = server[name];
       if (endpoint !== undefined && !isUsable(endpoint)) throw new Error(`its ${name} is not https://`);
     }
-    return new Issuer(entry, server, page);
+    return new Issuer(entry, server, base + entry.redirectPath);
   }
 
   /** The address to go to, and what the answer has to be checked against. */
   async begin(view: string, subject: Attempt['subject']): Promise<{ url: string; attempt: Attempt }> {
     const attempt = {
       issuer: this.#entry.issuer,
+      redirectUri: this.#redirectUri,
       state: oauth.generateRandomState(),
       nonce: oauth.generateRandomNonce(),
       verifier: oauth.generateRandomCodeVerifier(),
@@ -65,7 +70,7 @@ export class Issuer {
       response_type: 'code',
       response_mode: 'query',
       client_id: this.#entry.clientId,
-      redirect_uri: this.#page,
+      redirect_uri: this.#redirectUri,
       scope: this.#entry.scopes.join(' '),
       state: attempt.state,
       nonce: attempt.nonce,
@@ -94,7 +99,15 @@ export class Issuer {
       throw error;
     }
     const response = await oauth.authorizationCodeGrantRequest(
-      ...([server, client, oauth.None(), code, this.#page, verifier, optionsFor(this.#entry)] as const),
+      ...([
+        server,
+        client,
+        oauth.None(),
+        code,
+        this.#redirectUri,
+        verifier,
+        optionsFor(this.#entry),
+      ] as const),
     );
     const checks = { expectedNonce: nonce, requireIdToken: true };
     const granted = await oauth.processAuthorizationCodeResponse(server, client, response, checks);
@@ -142,7 +155,7 @@ export class Issuer {
   get signOutAddress(): string | undefined {
     return addressOf(this.#server.end_session_endpoint, {
       client_id: this.#entry.clientId,
-      post_logout_redirect_uri: this.#page,
+      post_logout_redirect_uri: this.#redirectUri,
     });
   }
 }

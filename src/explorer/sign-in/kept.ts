@@ -3,6 +3,8 @@
 /** One way to an issuer and back. */
 export interface Attempt {
   readonly issuer: string;
+  /** Where the answer has to arrive. */
+  readonly redirectUri: string;
   /** The value that the answer has to repeat. */
   readonly state: string;
   /** The value that the ID token has to repeat. */

@@ -3,6 +3,8 @@ export interface IssuerEntry {
   readonly issuer: string;
   readonly clientId: string;
   readonly scopes: readonly string[];
+  /** The path below the proxy's address to which the issuer sends the browser back. */
+  readonly redirectPath: string;
 }
 
 /** The answer of `/-/sign-in`. */

@@ -66,7 +66,14 @@ describe('/-/sign-in', () => {
     const { port, issuer, offer, ready } = await start(t, { discovery: { scopes_supported } });
     await ready();
     assert.deepEqual(await offer(), {
-      issuers: [{ issuer: issuer.url, clientId: 'gateway', scopes: ['openid', 'email', 'offline_access'] }],
+      issuers: [
+        {
+          issuer: issuer.url,
+          clientId: 'gateway',
+          scopes: ['openid', 'email', 'offline_access'],
+          redirectPath: '/-/ui/',
+        },
+      ],
     });
     const { status, headers } = await send(port, '/-/sign-in');
     assert.equal(status, 200);

@@ -81,6 +81,13 @@ test('every row of a table has as many cells as its heading', () => {
   }
 });
 
+test('each curl whose answer becomes a file writes none for an error, and prints the error', () => {
+  const lines = documents.flatMap(({ text }) => text.match(/^.*\bcurl .*\/-\/kubeconfig.*$/gm) ?? []);
+  const written = lines.filter(line => /> \S|<\(/.test(line));
+  assert.ok(written.length >= 5);
+  for (const line of written) assert.match(line, /curl -fsS /);
+});
+
 /** The name by which GitHub links to a heading. */
 function anchorOf(heading: string): string {
   return heading

@@ -99,10 +99,7 @@ helmTest(
     const inside = notes(everyone, ...oidc);
     assert.match(inside, /port-forward service\/x-kube-api-proxy 8443:443$/m);
     assert.match(inside, /get secret x-kube-api-proxy-tls --output jsonpath/);
-    assert.match(
-      inside,
-      /curl --fail --silent --cacert ca\.crt https:\/\/localhost:8443\/-\/kubeconfig > gw\.yaml$/m,
-    );
+    assert.match(inside, /curl -fsS --cacert ca\.crt https:\/\/localhost:8443\/-\/kubeconfig > gw\.yaml$/m);
     assert.match(
       inside,
       /create rolebinding first-person --clusterrole=view --user='https:\/\/login\.example#SUB'$/m,
@@ -122,6 +119,14 @@ helmTest(
     assert.match(balanced, /get service x-kube-api-proxy$/m);
     assert.match(balanced, /--cacert ca\.crt https:\/\/gw\.example\/-\/kubeconfig/);
     assert.doesNotMatch(balanced, /port-forward|kube-api-proxy=client/);
+    // An Ingress that the chart has not made.
+    const own = notes(everyone, ...oidc, 'publicURL="https://gw.example"');
+    assert.match(
+      own,
+      /People use https:\/\/gw\.example\. Point this name at the address of what you have in front/,
+    );
+    assert.match(own, /--cacert ca\.crt https:\/\/gw\.example\/-\/kubeconfig/);
+    assert.doesNotMatch(own, /no address outside|port-forward/);
     assert.match(
       notes(everyone, 'service.type="LoadBalancer"'),
       /--reuse-values --set publicURL=https:\/\/NAME/,

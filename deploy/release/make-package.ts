@@ -12,9 +12,23 @@ const manifest = { name, version, description, keywords, license, type, bin, eng
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-for (const path of ['LICENSE', 'README.md', 'dist']) cpSync(path, `${folder}/${path}`, { recursive: true });
+for (const path of ['LICENSE', 'dist']) cpSync(path, `${folder}/${path}`, { recursive: true });
+writeFileSync(`${folder}/README.md`, packedReadme(readFileSync('README.md', 'utf8')));
 writeJson('package.json', manifest);
 writeJson('dist/sbom.cdx.json', billOfMaterials());
+
+/** The README without links to files that are not in the package, but with their names, and without pictures. */
+function packedReadme(text: string): string {
+  return text
+    .replace(/^!\[.*\n\n/gm, '')
+    .replace(/\[([^\]]*)\]\((?!https:|#|LICENSE\))([^)#]*)[^)]*\)/g, (_, words: string, file: string) =>
+      words === file ? file : `${words} (${file})`,
+    )
+    .replace(
+      /^# .*\n/,
+      heading => `${heading}\nThe files that this text names are in the project's repository.\n`,
+    );
+}
 
 function writeJson(file: string, value: object): void {
   writeFileSync(`${folder}/${file}`, `${JSON.stringify(value, null, 2)}\n`);

@@ -64,6 +64,15 @@ test("the package's manifest says what npm shows of a command, and names no pack
   assert.ok((manifest['keywords'] as string[]).length > 0);
 });
 
+test('the README of the package links to its own sections and files alone, and names the others', async () => {
+  const text = await packedText('README.md');
+  const targets = [...text.matchAll(/\]\((?!https:)([^)]*)\)/g)].map(([, target = '']) => target);
+  assert.deepEqual([...new Set(targets.filter(target => !target.startsWith('#')))], ['LICENSE']);
+  assert.ok(targets.length > 5);
+  assert.match(text, /^\| every flag \| deploy\/reference\/flags\.md \|$/m);
+  assert.match(text, /the sidecar \(deploy\/sidecar\/README\.md\)/);
+});
+
 test('npm changes nothing of the checkout when it packs, installs or publishes: no script of package.json runs then', () => {
   const lifecycle = /^(?:pre|post)?(?:pack|prepare|install|publish|publishOnly|shrinkwrap|dependencies)$/;
   assert.deepEqual(

@@ -1,5 +1,6 @@
 import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
+import { AcceptedGroups } from './accepted-groups.js';
 import { Authentication } from './authentication.js';
 import { type ActiveMethod, type MethodParts, type TrustedIssuer, uidTarget } from './method.js';
 import { type AuthenticationOptions, methodsOn } from './methods.js';
@@ -30,13 +31,17 @@ const userTargets: readonly ImpersonationTarget[] = ['users', 'groups'].map(reso
 /** Creates the methods. Reads files, but opens no connection. Collects all problems. */
 export async function configureAuthentication(
   options: AuthenticationOptions,
-  parts: Omit<MethodParts, 'allowed'>,
+  parts: Omit<MethodParts, 'rules'>,
 ): Promise<ConfiguredAuthentication | { readonly problems: readonly string[] }> {
-  const allowed = new Set(options.allowSystemIdentities);
+  const { allowSystemIdentities, acceptGroup } = options;
+  const rules = {
+    allowed: new Set(allowSystemIdentities),
+    accepted: acceptGroup.length === 0 ? undefined : new AcceptedGroups(acceptGroup, parts.logger),
+  };
   const created = await Promise.all(
     methodsOn(options).map(async method => ({
       method,
-      active: await method.create(options, { ...parts, allowed }),
+      active: await method.create(options, { ...parts, rules }),
     })),
   );
   const problems = created.flatMap(({ active }) => ('problems' in active ? active.problems : []));

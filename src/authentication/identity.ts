@@ -2,7 +2,8 @@ import { largestPartAbove, serviceAccountOf, type UserPart } from '../kubernetes
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { defineOptions } from '../lib/option.js';
-import { bool, names } from '../lib/value-type.js';
+import { bool, names, texts } from '../lib/value-type.js';
+import type { AcceptedGroups } from './accepted-groups.js';
 
 /** Says for the log why a credential is invalid. A client only learns that it is. The message contains no part of the credential. */
 export class AuthenticationError extends Error {
@@ -41,6 +42,12 @@ export interface IdentityRules {
   readonly serviceAccounts: boolean;
 }
 
+/** Which users a method may authenticate, and what is left out of them. */
+export interface CallerRules extends IdentityRules {
+  /** Undefined if callers keep all their groups. */
+  readonly accepted?: AcceptedGroups | undefined;
+}
+
 /** The options that all methods share. */
 export const identity = {
   options: defineOptions('Authentication', {
@@ -48,6 +55,11 @@ export const identity = {
       type: names,
       default: '',
       help: 'Names and groups beginning with system: or kubeadm: that callers may have or act as, such as system:masters.',
+    },
+    acceptGroup: {
+      type: texts('GROUP'),
+      default: '',
+      help: 'Group that callers keep, besides those that Kubernetes gives; all other ones are left out. By default they keep all. It can be repeated.',
     },
     allowImpersonation: {
       type: bool,
@@ -87,9 +99,10 @@ export function sizeProblem(
  * The user that requests are sent as. The user is in `system:authenticated`, and has no other name or group that Kubernetes reserves: an
  * issuer that controls a group claim must not be able to create administrators. Throws an AuthenticationError for the anonymous user.
  * Throws an IdentityError for all other users that are not allowed, and for those that no header can name exactly: an API server would read
- * " system:masters" as system:masters, and an empty name as the proxy's own identity.
+ * " system:masters" as system:masters, and an empty name as the proxy's own identity. Only then are groups left out, so that a group that is
+ * refused is not just left out.
  */
-export function admitUser(user: UserInfo, rules: IdentityRules): UserInfo {
+export function admitUser(user: UserInfo, rules: CallerRules): UserInfo {
   const { username, uid = '', groups, extra, expires } = user;
   if (username === 'system:anonymous' || groups.includes('system:unauthenticated')) {
     throw new AuthenticationError('the credential identifies nobody (system:anonymous)');
@@ -104,7 +117,7 @@ export function admitUser(user: UserInfo, rules: IdentityRules): UserInfo {
     ...(expires !== undefined && { expires }),
   };
   checkIdentity(admitted, rules);
-  return admitted;
+  return rules.accepted?.leaveOutOthers(admitted) ?? admitted;
 }
 
 /**

@@ -12,6 +12,7 @@ import type { Logger } from '../observability/log/logger.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
 import type { BearerToken } from './bearer-token/bearer-token.js';
 import type { ClientAuthorities } from './client-certificate/authorities.js';
+import type { CallerRules } from './identity.js';
 
 /**
  * One way to find out who a caller is. Its file is always loaded, so it imports nothing heavy: `create` loads the code that is needed only
@@ -42,8 +43,8 @@ export interface MethodParts {
   /** The environment of the process: it may name a proxy server for connections to an OpenID Connect issuer. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** Names and groups of the system that are allowed nevertheless. */
-  readonly allowed: ReadonlySet<string>;
+  /** Who is allowed, but for service accounts, and which groups they keep. */
+  readonly rules: Omit<CallerRules, 'serviceAccounts'>;
   /** The authorities that may issue client certificates now. */
   readonly clientAuthorities: () => ClientAuthorities | undefined;
   /** Milliseconds between two readings of the methods' files. */

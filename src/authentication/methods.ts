@@ -9,6 +9,9 @@ import { tokenReview } from './token-review/method.js';
 /** Every method, in the order in which the API server tries them. */
 export const authenticationMethods = [clientCertificate, tokenFile, openIdConnect, tokenReview] as const;
 
+/** The flags of all methods, for a sentence. */
+export const methodFlags = authenticationMethods.map(({ flag }) => flag).join(', ');
+
 type Methods = typeof authenticationMethods;
 
 /** The options of all methods, and the options of other parts that they read. */

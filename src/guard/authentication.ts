@@ -1,5 +1,6 @@
 import type { Authentication } from '../authentication/authentication.js';
 import { IdentityError } from '../authentication/identity.js';
+import { type AuthenticationOptions, methodFlags, methodsOn } from '../authentication/methods.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { RequestContext } from '../request/context.js';
@@ -13,6 +14,15 @@ export const authentication = {
   options: {},
   reasons: ['unauthenticated', 'identity'],
   judges: callersMounts,
+
+  problems(options: AuthenticationOptions) {
+    return options.acceptGroup.length > 0 && methodsOn(options).length === 0
+      ? [
+          `--accept-group needs a method of authentication (${methodFlags}): it is about the groups of callers`,
+        ]
+      : [];
+  },
+
   create(_options: object, { authentication }: GuardParts): Check | undefined {
     return authentication && createAuthenticationCheck(authentication);
   },
@@ -63,6 +73,9 @@ function accept(request: RequestContext, user: UserInfo | undefined): void {
   if (request.mount.isApi) rejectOtherServer(request.path);
   request.caller = user;
   request.record.user = user.username;
+  if (user.leftOut !== undefined) {
+    request.record.audit?.annotate('kube-api-proxy/left-out-groups', JSON.stringify(user.leftOut));
+  }
 }
 
 /**

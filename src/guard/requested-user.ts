@@ -1,5 +1,5 @@
 import { checkIdentity } from '../authentication/identity.js';
-import { type AuthenticationOptions, authenticationMethods, methodsOn } from '../authentication/methods.js';
+import { type AuthenticationOptions, methodFlags, methodsOn } from '../authentication/methods.js';
 import { ImpersonationReviews } from '../clusters/impersonation-reviews.js';
 import { hasImpersonationHeader } from '../kubernetes/impersonation.js';
 import { RefusedGroupError } from '../kubernetes/refused-group.js';
@@ -21,9 +21,8 @@ export const requestedUser = {
 
   problems(options: AuthenticationOptions) {
     if (!options.allowImpersonation || methodsOn(options).length > 0) return [];
-    const ways = authenticationMethods.map(({ flag }) => flag).join(', ');
     return [
-      `--allow-impersonation needs a method of authentication (${ways}): it is about what each caller may do`,
+      `--allow-impersonation needs a method of authentication (${methodFlags}): it is about what each caller may do`,
     ];
   },
 

@@ -6,6 +6,8 @@ export interface UserInfo {
   readonly groups: readonly string[];
   /** Further attributes of the user, by key. */
   readonly extra: ReadonlyMap<string, readonly string[]>;
+  /** Groups of the credential that are not among `groups`, because `--accept-group` leaves them out; undefined for none. */
+  readonly leftOut?: readonly string[];
   /** When the credential that names the user expires, in milliseconds since 1970; undefined if that is not known. */
   readonly expires?: number | undefined;
 }

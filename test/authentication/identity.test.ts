@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { AcceptedGroups } from '../../src/authentication/accepted-groups.js';
 import {
   AuthenticationError,
   admitUser,
   checkIdentity,
   IdentityError,
 } from '../../src/authentication/identity.js';
+import { parseOptions } from '../../src/options/parse.js';
 import { assertLinear } from '../support/growth.js';
 
 const nobody = { allowed: new Set<string>(), serviceAccounts: false };
@@ -51,6 +53,45 @@ describe('an authenticated user', () => {
         [name, ...groups].join(),
       );
     }
+  });
+
+  it('keeps the groups of --accept-group alone, but for those that Kubernetes gives, and not if one is reserved', () => {
+    const lines: unknown[] = [];
+    const logger = { info: (...line: unknown[]) => lines.push(line.length === 2 ? line[0] : line) };
+    const accepted = new AcceptedGroups(['dev', 'Team "A", EU'], logger as never);
+    for (const [name, groups, kept, leftOut] of [
+      ['alice', ['dev', 'Team "A", EU'], ['dev', 'Team "A", EU'], undefined],
+      ['alice', ['ops', 'dev', 'Team "A"', ' EU'.trim()], ['dev'], ['ops', 'Team "A"', 'EU']],
+      ['alice', ['DEV', 'ops'], [], ['DEV', 'ops']],
+      [robot, ['system:serviceaccounts', 'system:serviceaccounts:shop', 'ops'], undefined, ['ops']],
+    ] as const) {
+      const admitted = admitUser(user(name, groups), { ...cluster, accepted });
+      assert.deepEqual(admitted.groups, [...(kept ?? groups.slice(0, 2)), 'system:authenticated']);
+      assert.deepEqual(admitted.leftOut, leftOut);
+    }
+    assert.deepEqual(
+      lines,
+      ['ops', 'Team "A"', 'EU', 'DEV'].map(group => ({ group })),
+    );
+    for (const group of [
+      'system:masters',
+      'kubeadm:cluster-admins',
+      'system:serviceaccounts',
+      ' ops',
+      'o\nps',
+    ]) {
+      assert.throws(() => admitUser(user('alice', [group]), { ...nobody, accepted }), IdentityError, group);
+    }
+    const many = Array.from({ length: 200 }, (_, index) => `group-${index}`);
+    assert.equal(admitUser(user('alice', many), { ...nobody, accepted }).leftOut?.length, 200);
+    assert.equal(lines.length, 101);
+    assert.deepEqual(lines.at(-1), ['the log names no more groups that are left out']);
+  });
+
+  it('is what --accept-group needs', () => {
+    const problems = (...argv: string[]) => parseOptions({ argv, env: {} }).problems;
+    assert.deepEqual(problems('--accept-group=a, b', '--accept-group=c', '--token-auth-file=tokens.csv'), []);
+    assert.match(problems('--accept-group=a').join(), /^--accept-group needs a method of authentication \(/);
   });
 
   it('may be a service account with its own groups, if the cluster itself says so', () => {

@@ -36,6 +36,7 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
     ['system:authenticated', 'dev'],
     /"resources":\["groups"\],"resourceNames":\["system:authenticated","dev","system:serviceaccounts","system:serviceaccounts:builds"\]/,
   ],
+  'callers.dropOtherGroups': [true, /"--accept-group=system:authenticated","--accept-group=dev"/],
   'impersonation.enabled': [true, /"--allow-impersonation"/],
   'impersonation.users': [['jane'], /"resources":\["users"\],"resourceNames":\["jane"\]/],
   'impersonation.groups': [['ops'], /"resources":\["groups"\],"resourceNames":\["ops"\]/],

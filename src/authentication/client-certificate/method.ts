@@ -33,15 +33,14 @@ export const clientCertificate = {
 
   isOn: ({ clientCaFile }) => clientCaFile !== '',
 
-  async create(_options, { clientAuthorities, allowed }) {
+  async create(_options, { clientAuthorities, rules }) {
     const { createClientCertificateAuthenticator } = await import('./authenticator.js');
-    const rules = { allowed, serviceAccounts: false };
     const fields = {
       'client-certificate': 'PATH-OF-YOUR-CERTIFICATE',
       'client-key': 'PATH-OF-YOUR-KEY',
     };
     const authenticator = createClientCertificateAuthenticator(clientAuthorities, user =>
-      admitUser(user, rules),
+      admitUser(user, { ...rules, serviceAccounts: false }),
     );
     return {
       authenticator,

@@ -3,7 +3,7 @@ import type { PemSource } from '../../kubeconfig/pem-source.js';
 import type { JsonObject } from '../../lib/json.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
 import type { VerifiedUser } from '../bearer-token/token-cache.js';
-import type { IdentityRules } from '../identity.js';
+import type { CallerRules } from '../identity.js';
 import type { TrustedIssuer } from '../method.js';
 import { OidcKeys, type OidcKeysOptions } from './keys.js';
 import type { ValidAuthenticator } from './validation.js';
@@ -17,7 +17,7 @@ export interface IssuerParts extends Pick<OidcKeysOptions, 'dial' | 'log' | 'clo
   readonly dial: IssuerDial;
   /** JOSE algorithms that may sign tokens; none of them is symmetric. */
   readonly algorithms: readonly string[];
-  readonly rules: IdentityRules;
+  readonly rules: CallerRules;
   readonly isAlone: boolean;
   /** Scopes in place of the usual ones; none to ask for those. */
   readonly scopes: readonly string[];

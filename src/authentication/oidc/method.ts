@@ -19,7 +19,7 @@ export const openIdConnect = {
 
   isOn: ({ oidcIssuerUrl, authenticationConfig }) => oidcIssuerUrl !== '' || authenticationConfig !== '',
 
-  async create(options, { metrics, logger, env, clock, allowed, rereadInterval }) {
+  async create(options, { metrics, logger, env, clock, rules, rereadInterval }) {
     const [{ Issuers }, { validate }, { followConfigurationFile }, { TokenCache, userOf }] =
       await Promise.all([
         import('./issuers.js'),
@@ -34,7 +34,7 @@ export const openIdConnect = {
       log: logger,
       clock,
       isAlone: !isFile,
-      rules: { allowed, serviceAccounts: false },
+      rules: { ...rules, serviceAccounts: false },
       scopes: options.signInScopes,
       algorithms: isFile ? allowedAlgorithms : options.oidcSigningAlgs,
       names: isFile

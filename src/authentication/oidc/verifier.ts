@@ -7,7 +7,7 @@ import { isObject, type JsonObject } from '../../lib/json.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
 import type { VerifiedUser } from '../bearer-token/token-cache.js';
 import { EvaluationError } from '../cel/values.js';
-import { AuthenticationError, admitUser, type IdentityRules } from '../identity.js';
+import { AuthenticationError, admitUser, type CallerRules } from '../identity.js';
 import type { OidcKeys } from './keys.js';
 import { type ClaimMapping, userOfClaims } from './mapping.js';
 
@@ -19,7 +19,7 @@ export interface OidcVerification {
   /** JOSE algorithms; none of them is symmetric. */
   readonly algorithms: readonly string[];
   readonly mapping: ClaimMapping;
-  readonly rules: IdentityRules;
+  readonly rules: CallerRules;
   readonly keys: Pick<OidcKeys, 'find' | 'has'>;
   readonly clock?: Clock;
 }

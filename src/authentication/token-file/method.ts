@@ -21,12 +21,12 @@ export const tokenFile = {
 
   isOn: ({ tokenAuthFile }) => tokenAuthFile !== '',
 
-  async create({ tokenAuthFile }, { metrics, logger, allowed, rereadInterval }) {
+  async create({ tokenAuthFile }, { metrics, logger, rules, rereadInterval }) {
     const { followTokenFile } = await import('./token-file.js');
     const followed = await followTokenFile({
       file: tokenAuthFile,
       interval: rereadInterval,
-      rules: { allowed, serviceAccounts: false },
+      rules: { ...rules, serviceAccounts: false },
       onWarning: warning => logger.warn(warning),
       onReload(problems) {
         metrics.tokenFileReloaded(problems.length === 0);

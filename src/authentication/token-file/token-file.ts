@@ -4,14 +4,14 @@ import { describeFileError } from '../../lib/file-problem.js';
 import { type FileWatchOptions, watchFiles } from '../../lib/file-watch.js';
 import { readWhole } from '../../lib/read-file.js';
 import { type BearerToken, digestOf, hasSpaceOrControl } from '../bearer-token/bearer-token.js';
-import { admitUser, type IdentityRules, sizeProblem } from '../identity.js';
+import { admitUser, type CallerRules, sizeProblem } from '../identity.js';
 import { CsvError, parseCsv } from './csv.js';
 
 /** The options of a token file. */
 export interface TokenFileOptions {
   /** The path: the value of --token-auth-file. */
   readonly file: string;
-  readonly rules: IdentityRules;
+  readonly rules: CallerRules;
   /** Called after each reading of a changed file. If there are problems, the last valid file stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
   /** Called for each record with something unusual. The line contains no token. */
@@ -128,7 +128,7 @@ export function parseTokenFile(
   return problems.length > 0 ? { problems } : { users };
 }
 
-function admit(user: UserInfo, rules: IdentityRules, onRefused: (reason: string) => void): UserInfo | Error {
+function admit(user: UserInfo, rules: CallerRules, onRefused: (reason: string) => void): UserInfo | Error {
   try {
     return admitUser(user, rules);
   } catch (error) {

@@ -26,15 +26,14 @@ export const tokenReview = {
 
   isOn: ({ authenticationTokenWebhook }) => authenticationTokenWebhook,
 
-  async create({ apiAudiences: audiences }, { metrics, clock, allowed }) {
+  async create({ apiAudiences: audiences }, { metrics, clock, rules }) {
     const [{ createTokenReviewAuthenticator }, { createTokenReview }] = await Promise.all([
       import('./authenticator.js'),
       import('./review.js'),
     ]);
-    const rules = { allowed, serviceAccounts: true };
     return {
       ...createTokenReviewAuthenticator({
-        review: createTokenReview({ audiences, rules, metrics }),
+        review: createTokenReview({ audiences, rules: { ...rules, serviceAccounts: true }, metrics }),
         metrics,
         clock,
       }),

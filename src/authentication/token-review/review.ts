@@ -7,13 +7,13 @@ import type { AuthenticationMetrics } from '../../observability/metrics/authenti
 import { refusedCredential } from '../../transport/upstream-error.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
 import type { VerifiedUser } from '../bearer-token/token-cache.js';
-import { AuthenticationError, admitUser, type IdentityRules } from '../identity.js';
+import { AuthenticationError, admitUser, type CallerRules } from '../identity.js';
 
 /** The options of a review. */
 export interface TokenReviewOptions {
   /** A token must be for one of these audiences. If empty, it must be for the API server itself. */
   readonly audiences: readonly string[];
-  readonly rules: IdentityRules;
+  readonly rules: CallerRules;
   readonly metrics: Pick<AuthenticationMetrics, 'reviewed'>;
 }
 

@@ -38,7 +38,7 @@ it('only id-tokens that wait for their issuer count for the limit of their addre
     logger: { info: ignore, warn: ignore } as unknown as MethodParts['logger'],
     env: {},
     clock: systemClock,
-    allowed: new Set(),
+    rules: { allowed: new Set() },
     clientAuthorities: () => undefined,
   });
   if ('problems' in active) assert.fail(active.problems.join());

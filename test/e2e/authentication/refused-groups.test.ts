@@ -160,3 +160,29 @@ test('a group that the gateway may not impersonate is a warning of readyz, which
     /^warn: .* may not impersonate these groups: "Platform Team <x&y>"; /m,
   );
 });
+
+test('a caller comes without the groups that --accept-group does not name, and the audit log and the log have them', async t => {
+  const auditLog = join(temporaryFolder(), 'audit.log');
+  const { proxy } = await start(t, '--accept-group=dev', '--accept-group=x', `--audit-log-path=${auditLog}`);
+  await eventuallyPasses(async () => {
+    for (const leg of bothLegs) {
+      const { code, arrived } = await probe(proxy, server, leg, { headers: [by('both')] });
+      assert.equal(code, passed(leg));
+      assert.deepEqual(arrived.at(-1)?.impersonated?.groups, ['dev', 'system:authenticated']);
+    }
+  });
+  await probe(proxy, server, 'plain', { headers: [by('dev')] });
+  const events = await eventuallyPasses(async () => {
+    const found = jsonLines<ServerEvent>(await readFile(auditLog, 'utf8'));
+    // An exec may end later than the request after it.
+    assert.ok(found.some(({ annotations }) => annotations === undefined));
+    return found;
+  });
+  assert.equal(events[0]?.annotations?.['kube-api-proxy/left-out-groups'], JSON.stringify([group]));
+  assert.deepEqual(events[0]?.user.groups, ['dev', 'system:authenticated']);
+  const lines = proxy.log().filter(({ msg }) => /is left out/.test(String(msg)));
+  assert.deepEqual(
+    lines.map(line => line['group']),
+    [group],
+  );
+});

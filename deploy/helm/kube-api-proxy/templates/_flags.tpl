@@ -57,6 +57,12 @@
 {{- if .Values.clientCA }}
 - --client-ca-file=/etc/kube-api-proxy/authorities/clients.crt
 {{- end }}
+{{- if .Values.callers.dropOtherGroups }}
+# Callers come without their other groups, instead of not at all.
+{{- range .Values.callers.groups }}
+- {{ printf "--accept-group=%s" . | quote }}
+{{- end }}
+{{- end }}
 {{- if .Values.impersonation.enabled }}
 # kubectl --as: callers may act as others whom the API server lets them impersonate.
 - --allow-impersonation

@@ -46,6 +46,11 @@ export class RequestRecord {
     this.#log = log;
   }
 
+  /** Whether the request was long-running and was answered: a refusal is no stream that may end. */
+  get hadStream(): boolean {
+    return this.longRunning && isSuccess(this.code);
+  }
+
   /** The API server has answered, with this status code and Audit-Id. */
   answeredUpstream(code: number, auditId: string | undefined): void {
     this.auditId = auditId;

@@ -19,6 +19,7 @@ import type { DocumentPolicy } from './documents.js';
 import type { OpenStream } from './open-streams.js';
 import { Relay } from './relay/relay.js';
 import { RelayReads } from './relay/relay-reads.js';
+import { SideEnd } from './relay/side-end.js';
 
 /** If a client sends more bytes than this before the 101, its socket is paused. */
 const maxEarlyBytes = 64 * 1024;
@@ -103,7 +104,8 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     this.#context.openStreams.add(this);
     client.setKeepAlive(true, this.#context.keepAlive);
     client.setNoDelay(true);
-    client.once('close', () => this.#tearDown('client'));
+    this.#request.onEnd(() => this.#tearDown('client'));
+    if (this.#writer.isOver) return;
     // Reading is the only way to notice that the client leaves before there is an answer.
     client.on('data', this.#keepEarly);
     this.#call.start();
@@ -150,14 +152,17 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     this.#response.detachSocket(client);
     record.answeredUpstream(101, fieldValue(headers, 'audit-id'));
     record.opened(101);
-    this.#context.traffic.upgraded(fieldValue(headers, 'upgrade') ?? '');
+    const protocol = fieldValue(headers, 'upgrade') ?? '';
+    this.#context.traffic.upgraded(protocol);
     this.#stopWaiting();
     client.write(switchingProtocols(statusMessage, headers, this.#request, this.#context), 'latin1');
-    if (head.length > 0) client.write(head);
-    for (const chunk of this.#early) upstream.write(chunk);
+    const endOf = (side: EndReason) =>
+      new SideEnd(/^websocket$/i.test(protocol), () => {
+        record.endedBy ??= side;
+      });
+    new Relay(client, upstream, endOf('client')).start(this.#early);
+    new Relay(upstream, client, endOf('upstream'), this.#reads).start(head.length > 0 ? [head] : []);
     this.#early = [];
-    new Relay(client, upstream).start();
-    new Relay(upstream, client, this.#reads).start();
     upstream.once('close', () => this.#tearDown('upstream'));
     upstream.on('error', error => {
       record.failure = error;

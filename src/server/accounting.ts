@@ -97,7 +97,7 @@ export class Accounting {
     if (mount.isCounted) {
       const { traffic } = this.#parts.metrics;
       traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
-      if (record.longRunning) traffic.longRunningEnded(record.endedBy ?? 'error');
+      if (record.hadStream) traffic.longRunningEnded(record.endedBy ?? 'error');
     }
     // A server that is closing waits for its connections, and nothing else ends those that are kept alive.
     if (this.#parts.openStreams.ending && http2 === undefined) socket.destroySoon();

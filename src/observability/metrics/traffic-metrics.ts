@@ -79,7 +79,7 @@ export function createTrafficMetrics(
   }).labels({});
   const ended = new Counter({
     name: 'kube_api_proxy_longrunning_requests_ended_total',
-    help: 'Long-running requests that ended, by who ended them.',
+    help: 'Long-running requests that ended after a successful answer, by who ended them.',
     labelNames: ['reason'],
     registers,
   });

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { RelayReads } from './relay-reads.js';
+import type { SideEnd } from './side-end.js';
 
 /** When this many bytes wait on one side, the other side stops reading. At Node's own mark of 16 KB, every read stopped the reading. */
 const maxBuffered = 256 * 1024;
@@ -17,19 +18,32 @@ export class Relay {
   readonly #from: Socket;
   readonly #to: Socket;
   readonly #reads: RelayReads | undefined;
+  readonly #sideEnd: SideEnd | undefined;
   readonly #maxBuffered: number;
 
-  /** @param reads Reads `from` into reused buffers; without it, bytes come as `data` events. */
-  constructor(from: Socket, to: Socket, reads?: RelayReads) {
+  /**
+   * @param sideEnd Hears the end of `from`.
+   * @param reads Reads `from` into reused buffers; without it, bytes come as `data` events.
+   */
+  constructor(from: Socket, to: Socket, sideEnd?: SideEnd, reads?: RelayReads) {
     this.#from = from;
     this.#to = to;
+    this.#sideEnd = sideEnd;
     this.#reads = reads;
     this.#maxBuffered = reads === undefined ? maxBufferedEvents : maxBuffered;
   }
 
-  /** Copies until the end. Call this before anything ends `to` because `from` has closed, so that received bytes are written first. */
-  start(): void {
+  /**
+   * Copies until the end. Call this before anything ends `to` because `from` has closed, so that received bytes are written first.
+   *
+   * @param early What `from` has sent so far.
+   */
+  start(early: readonly Buffer[] = []): void {
     const from = this.#from;
+    for (const bytes of early) {
+      this.#sideEnd?.read(bytes);
+      this.#to.write(bytes);
+    }
     this.#reads?.relayTo(this.#write);
     from.on('data', chunk => this.#write(chunk, error => error ?? free(chunk)));
     from.once('close', () => this.#reads?.flush());
@@ -41,6 +55,7 @@ export class Relay {
 
   #write = (bytes: Buffer, onWritten: (error?: Error | null) => void): void => {
     const to = this.#to;
+    this.#sideEnd?.read(bytes);
     if (!to.writable) return;
     // Only a write that returns false is followed by a `drain` event.
     const goesOn = to.write(bytes, onWritten);
@@ -49,6 +64,7 @@ export class Relay {
 
   #end(): void {
     this.#reads?.flush();
+    this.#sideEnd?.end();
     this.#to.end();
   }
 }

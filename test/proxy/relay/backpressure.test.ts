@@ -99,7 +99,7 @@ class Pair {
     }
     const [client, upstream] = [this.client as unknown as Socket, this.upstream as unknown as Socket];
     new Relay(client, upstream).start();
-    new Relay(upstream, client, this.reads).start();
+    new Relay(upstream, client, undefined, this.reads).start();
   }
 
   get isOver(): boolean {

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net, { type Socket } from 'node:net';
+import { after, describe, it } from 'node:test';
+import tls from 'node:tls';
+import { kubectlTest, seen, startKubectl } from '../../support/clients/kubectl.js';
+import { watchRaw } from '../../support/clients/raw-http.js';
+import { eventually } from '../../support/eventually.js';
+import { ownMetric, untilOwnMetric } from '../../support/proxy/own-metric.js';
+import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
+import { startStack } from '../../support/proxy/stack.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
+import { assertStatus, send } from '../leg.js';
+
+const { server, proxy: plain, kubeconfig } = await startStack({ after }, { flags: ['--reject-paths='] });
+const secure = await startStack({ after }, { server, flags: ['--reject-paths='], tls: true });
+const reasons = ['client', 'upstream', 'shutdown', 'error'] as const;
+const sampleOf = (reason: string) => `kube_api_proxy_longrunning_requests_ended_total{reason="${reason}"}`;
+const countsOf = () => Promise.all(reasons.map(reason => ownMetric(plain.port, sampleOf(reason))));
+
+/** The line of a request that has ended; undefined before. */
+const lineOf = (proxy: ProxyProcess, path: string) =>
+  proxy.log().find(line => line['path'] === path && line['msg'] === 'request');
+
+/** A close frame with the code 1000, from a server and from a client (RFC 6455, section 5.5.1). */
+const closeFrame = Buffer.from([0x88, 2, 3, 232]);
+const maskedCloseFrame = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 3, 232]);
+/** A binary frame with a close frame in its payload. */
+const data = Buffer.from([0x82, 0x80 | closeFrame.length, 0, 0, 0, 0, ...closeFrame]);
+
+interface Sides {
+  /** The client's connection, with TLS if the listener has TLS, and the one below it. */
+  readonly client: Socket;
+  readonly below: Socket;
+  readonly upstream: Socket;
+}
+
+/** Ends of an upgrade, and by whom. */
+const ends: Readonly<Record<string, readonly ['client' | 'upstream' | 'error', (sides: Sides) => void]>> = {
+  'the client ends its side': ['client', ({ client }) => client.end()],
+  'the client leaves without an end of its TLS session': ['client', ({ below }) => below.destroy()],
+  'the client resets the connection': ['client', ({ below }) => (below as net.Socket).resetAndDestroy()],
+  'the client sends a close frame, and the API server ends': [
+    'client',
+    ({ client, upstream }) => {
+      endWith(client, upstream);
+      client.write(Buffer.concat([data, maskedCloseFrame.subarray(0, 1)]));
+      client.write(maskedCloseFrame.subarray(1));
+      upstream.on('data', chunk => chunk.includes(maskedCloseFrame.subarray(-4)) && upstream.end(closeFrame));
+    },
+  ],
+  'the API server ends': ['upstream', ({ client, upstream }) => endWith(client, upstream).end(data)],
+  'the API server sends a close frame, which the client answers and ends': [
+    'upstream',
+    ({ client, upstream }) => {
+      upstream.write(closeFrame);
+      client.once('data', () => client.end(maskedCloseFrame));
+    },
+  ],
+  'the API server resets the connection': [
+    'error',
+    ({ upstream }) =>
+      (upstream as tls.TLSSocket & { readonly _parent: net.Socket })._parent.resetAndDestroy(),
+  ],
+};
+
+/** A socket ends after the other one, which is returned. */
+function endWith(socket: Socket, other: Socket): Socket {
+  socket.once('end', () => socket.end());
+  return other;
+}
+
+async function open(listener: 'plain' | 'TLS', path: string): Promise<Sides> {
+  const accepted = new Promise<Socket>(resolve => {
+    const remove = server.interceptUpgrade((request, socket) => {
+      if (request.url !== path) return false;
+      remove();
+      socket.on('error', () => {});
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      resolve(socket as Socket);
+      return true;
+    });
+  });
+  const below = net.connect({
+    port: listener === 'TLS' ? secure.port : plain.port,
+    host: '127.0.0.1',
+    allowHalfOpen: true,
+  });
+  const client =
+    listener === 'TLS' ? tls.connect({ socket: below, ca: secure.ca, servername: 'localhost' }) : below;
+  for (const socket of new Set([below, client])) socket.on('error', () => {});
+  after(() => below.destroy());
+  await once(client, listener === 'TLS' ? 'secureConnect' : 'connect');
+  const head = ['Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+  client.write(`GET ${path} HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\n`);
+  await watchRaw(client).until(/^HTTP\/1\.1 101 [\s\S]*?\r\n\r\n/);
+  return { client, below, upstream: await accepted };
+}
+
+describe('an upgrade', () => {
+  for (const listener of ['plain', 'TLS'] as const) {
+    for (const [what, [endedBy, act]] of Object.entries(ends)) {
+      it(`over ${listener === 'TLS' ? 'TLS' : 'plain HTTP'} counts as ended by ${endedBy} if ${what}`, async () => {
+        const path = `/api/v1/namespaces/default/pods/${what.replaceAll(/\W/g, '-')}/exec`;
+        const before = await countsOf();
+        const sides = await open(listener, path);
+        sides.upstream.on('data', () => {}).once('end', () => sides.upstream.end());
+        act(sides);
+        const proxy = listener === 'TLS' ? secure.proxy : plain;
+        await eventually('its line', () => lineOf(proxy, path) !== undefined);
+        assert.equal(lineOf(proxy, path)?.['endedBy'], endedBy);
+        if (listener === 'TLS') return;
+        const expected = reasons.map(
+          (reason, index) => (before[index] as number) + (reason === endedBy ? 1 : 0),
+        );
+        assert.deepEqual(await countsOf(), expected);
+      });
+    }
+  }
+
+  it('that is refused, or fails before its answer, has not ended a stream', async t => {
+    const guarded = await startStack(t, { server, flags: ['--reject-paths=/exec'] });
+    const before = await countsOf();
+    const pod = '/api/v1/namespaces/default/pods/web-0';
+    for (const leg of ['websocket', 'spdy'] as const) {
+      for (const code of [400, 401, 403, 500]) {
+        const path = `${pod}/exec?code=${code}&leg=${leg}`;
+        t.after(
+          server.interceptUpgrade((request, socket) => {
+            if (request.url !== path) return false;
+            socket.end(`HTTP/1.1 ${code} No\r\nContent-Length: 0\r\n\r\n`);
+            return true;
+          }),
+        );
+        assert.equal((await send(plain.port, { leg, target: path })).code, code);
+      }
+      assertStatus(
+        await send(plain.port, { leg, target: `${pod}/exec`, host: ['Host: evil.example'] }),
+        403,
+        leg,
+      );
+      assertStatus(await send(guarded.port, { leg, target: `${pod}/exec` }), 403, leg);
+      assertStatus(
+        await send(plain.port, { leg, target: `${pod}/exec`, headers: ['Content-Length: x'] }),
+        400,
+        leg,
+      );
+    }
+    for (const target of [
+      '/api/v1/pods?watch=true&resourceVersion=x',
+      '/api/v1/namespaces/default/pods/none/log?follow=true',
+    ])
+      assert.ok((await send(plain.port, { target })).code >= 400, target);
+    assert.deepEqual(await countsOf(), before);
+    assert.equal(await ownMetric(guarded.port, sampleOf('error')), 0);
+  });
+});
+
+for (const [protocol, websockets] of [
+  ['websocket', 'true'],
+  ['spdy', 'false'],
+] as const) {
+  for (const [command, args, ready] of [
+    ['exec', ['exec', '-i', 'web-0', '--', 'cat'], /ready/],
+    ['port-forward', ['port-forward', 'web-0', ':80'], /Forwarding from 127\.0\.0\.1:(\d+)/],
+  ] as const) {
+    for (const signal of ['SIGKILL', 'SIGINT'] as const) {
+      kubectlTest(
+        `kubectl ${command} over ${protocol} that ${signal} ends counts as ended by its client`,
+        async t => {
+          const proxy = await startProxy([`--kubeconfig=${kubeconfig}`, '--reject-paths=']);
+          t.after(() => proxy.stop('SIGKILL'));
+          const child = startKubectl(['-s', proxy.url, ...args], {
+            HOME: temporaryFolder(),
+            KUBECONFIG: '',
+            KUBECTL_REMOTE_COMMAND_WEBSOCKETS: websockets,
+            KUBECTL_PORT_FORWARD_WEBSOCKETS: websockets,
+          });
+          t.after(() => child.kill('SIGKILL'));
+          const isReady = seen(child, ready);
+          if (command === 'exec') child.stdin.write('ready\n');
+          const [, port] = await isReady;
+          if (port !== undefined) await once(net.connect(Number(port), '127.0.0.1'), 'connect');
+          assert.equal(
+            await ownMetric(proxy.port, `kube_api_proxy_upgrades_total{protocol="${protocol}"}`),
+            1,
+          );
+          child.kill(signal);
+          await untilOwnMetric(proxy.port, sampleOf('client'), 1);
+          for (const reason of ['upstream', 'error'])
+            assert.equal(await ownMetric(proxy.port, sampleOf(reason)), 0);
+          const lines = () => proxy.log().filter(({ code, msg }) => code === 101 && msg === 'request');
+          await eventually('its line', () => lines().length > 0);
+          assert.deepEqual(
+            lines().map(({ endedBy }) => endedBy),
+            ['client'],
+          );
+        },
+      );
+    }
+  }
+}

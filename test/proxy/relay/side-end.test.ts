@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { SideEnd } from '../../../src/proxy/relay/side-end.js';
+import { assertLinear } from '../../support/growth.js';
+
+/** A frame with this opcode. Each byte of its mask and its payload could begin a close frame. */
+function frame(opcode: number, length: number, { isMasked = false } = {}): Buffer {
+  const mask = isMasked ? 0x80 : 0;
+  const extended = Buffer.alloc(length < 126 ? 0 : length < 65_536 ? 2 : 8);
+  if (extended.length === 2) extended.writeUInt16BE(length);
+  if (extended.length === 8) extended.writeBigUInt64BE(BigInt(length));
+  const short = [126, length, 127][extended.length === 0 ? 1 : extended.length === 2 ? 0 : 2] as number;
+  const rest = Buffer.alloc(length + (isMasked ? 4 : 0), 0x88);
+  return Buffer.concat([Buffer.from([opcode, mask | short]), extended, rest]);
+}
+
+/** How many bytes were read in parts of this size when the side ended; undefined if it did not. */
+function endAt(bytes: Buffer, size: number, isWebSocket = true): number | undefined {
+  let read = 0;
+  let at: number | undefined;
+  const side = new SideEnd(isWebSocket, () => {
+    assert.equal(at, undefined);
+    at = read;
+  });
+  for (; read < bytes.length; read += size) side.read(bytes.subarray(read, read + size));
+  return at;
+}
+
+describe('one side of a WebSocket', () => {
+  it('ends with its first close frame, however its bytes come', () => {
+    for (const isMasked of [false, true]) {
+      const before = Buffer.concat(
+        [0, 1, 2, 125, 126, 300, 65_535, 65_536, 70_000].flatMap(length =>
+          [0x81, 0x02, 0x80, 0xc2, 0x89].map(opcode => frame(opcode, length, { isMasked })),
+        ),
+      );
+      for (const close of [0x88, 0xc8, 0x08]) {
+        const bytes = Buffer.concat([before, frame(close, 2, { isMasked }), frame(close, 0), before]);
+        for (const size of [1, 2, 3, 7, 4096, bytes.length]) {
+          assert.equal(endAt(bytes, size), before.length - (before.length % size), `${close} ${size}`);
+          assert.equal(endAt(before, size), undefined);
+        }
+      }
+    }
+  });
+
+  it('ends with its last byte too, and in another protocol with that alone', () => {
+    assert.equal(endAt(frame(0x88, 0), 1, false), undefined);
+    for (const isWebSocket of [false, true]) {
+      let ends = 0;
+      new SideEnd(isWebSocket, () => {
+        ends += 1;
+      }).end();
+      assert.equal(ends, 1);
+    }
+  });
+
+  it('is read in linear time', () => {
+    for (const one of [frame(0x89, 0), frame(0x82, 30_000), Buffer.from([0xff])]) {
+      assertLinear(300_000, length => {
+        const bytes = Buffer.concat(Array.from({ length: Math.ceil(length / one.length) }, () => one));
+        return () => assert.equal(endAt(bytes, 1000), undefined);
+      });
+    }
+  });
+});

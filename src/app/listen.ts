@@ -1,5 +1,6 @@
-import { lstat, unlink } from 'node:fs/promises';
+import { lstat, stat, unlink } from 'node:fs/promises';
 import { type AddressInfo, connect } from 'node:net';
+import { dirname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Options } from '../options/table.js';
 
@@ -31,8 +32,18 @@ export async function listen(
     await withUmask(0o177, () => app.listen({ path: unixSocket }));
     return { address: unixSocket };
   } catch (error) {
-    return { problem: listeningProblem(error as NodeJS.ErrnoException, options) };
+    const folder = unixSocket === '' ? undefined : await folderProblem(unixSocket);
+    return { problem: folder ?? listeningProblem(error as NodeJS.ErrnoException, options) };
   }
+}
+
+/** What is wrong with the folder of a socket. Node says EACCES if there is none. */
+async function folderProblem(unixSocket: string): Promise<string | undefined> {
+  const folder = dirname(unixSocket);
+  const found = await stat(folder).catch((error: NodeJS.ErrnoException) => error.code);
+  const isMissing =
+    found === 'ENOENT' || found === 'ENOTDIR' || (typeof found === 'object' && !found.isDirectory());
+  return isMissing ? `--unix-socket: ${unixSocket} cannot be made: there is no folder ${folder}` : undefined;
 }
 
 /** The URL of the explorer for a browser on this machine; undefined if there is none. */

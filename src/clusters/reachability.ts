@@ -1,3 +1,4 @@
+import { UpstreamError } from '../transport/upstream-error.js';
 import type { Cluster } from './cluster.js';
 import { get } from './own-request.js';
 import { shareCheck } from './shared-check.js';
@@ -45,7 +46,11 @@ export class Reachability {
 
   async #ask(): Promise<void> {
     const { host, endpoint } = this.#cluster;
-    const { status, text } = await get(this.#cluster, '/version', { timeout });
+    const { status, text } = await get(this.#cluster, '/version', { timeout }).catch(error => {
+      if (error instanceof UpstreamError && error.reason === 'credential')
+        throw new RefusedError(error.message);
+      throw error;
+    });
     if (status === 401) {
       throw new RefusedError(`the API server at ${host} refuses the proxy's own credential (401)`);
     }

@@ -61,6 +61,11 @@ const respellable = /[%\\]|\/\/|.\/$/;
  * URL. Clients send it themselves, unless --append-server-path is set.
  */
 export function createFilterCheck({ acceptPaths, rejectPaths, rejectMethods }: FilterRules) {
+  const allowed =
+    rejectPaths.source === options.rejectPaths.default
+      ? ', by default; --reject-paths= allows exec and attach'
+      : '; change that list to allow it';
+  const rejected = () => new Rejection(403, 'path', `the path is refused by --reject-paths${allowed}`);
   return (method: string, target: RequestTarget, serverPath: string): void => {
     if (rejectMethods.matches(method)) {
       throw new Rejection(403, 'method', `method ${method} is refused by --reject-methods`);
@@ -96,10 +101,6 @@ function withoutFinalSlash(path: string): string {
 /** The rest of a path below the server's own path. That is where /api begins for an API server behind a path, such as Rancher's. */
 function relativeTo(prefix: string, path: string): string {
   return prefix !== '' && path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
-}
-
-function rejected(): Rejection {
-  return new Rejection(403, 'path', 'the path is refused by --reject-paths; change that list to allow it');
 }
 
 function notAccepted(): Rejection {

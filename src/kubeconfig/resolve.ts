@@ -27,6 +27,11 @@ export function resolveClientConfig(
     const tried = candidates === '' ? '' : `looked for ${candidates}; `;
     return { problems: [`${noKubeconfig}${tried}pass --kubeconfig or --server`] };
   }
+  if (isEmpty(kubeconfig) && !isSet(overrides.server)) {
+    const { files } = kubeconfig;
+    const are = files.length === 1 ? 'is an empty kubeconfig' : 'are empty kubeconfigs';
+    return { problems: [`${files.join(', ')} ${are}; pass another one with --kubeconfig, or pass --server`] };
+  }
   const problems: string[] = [];
   const selection = selectEntries(kubeconfig, overrides, problems);
   const isSelected = problems.length === 0;
@@ -50,6 +55,10 @@ export function resolveClientConfig(
   };
   if (!isTls) return { config: { server, insecureSkipTlsVerify: false, ...identity } };
   return { config: { server, ...trust, ...credentials, ...identity } };
+}
+
+function isEmpty({ clusters, users, contexts }: Kubeconfig): boolean {
+  return clusters.size + users.size + contexts.size === 0;
 }
 
 function resolveServer(

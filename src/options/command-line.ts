@@ -49,7 +49,8 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       // An argument after an unknown flag was probably meant as its value.
       if (token.index - 1 === unknownAt) continue;
       const isMeant = token.index - 1 === switchedAt;
-      problems.push(unexpectedArgument(flagBefore, isMeant ? token.value : undefined));
+      const isProxy = token.index === 0 && token.value === 'proxy';
+      problems.push(isProxy ? notKubectl : unexpectedArgument(flagBefore, isMeant ? token.value : undefined));
       continue;
     }
     // One argument can contain many letters. What follows the first unknown one may be a part of a password.
@@ -88,6 +89,9 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   }
   return { settings, problems, ignored: [...ignored] };
 }
+
+/** For `kubectl proxy …` with the name of this program in place of kubectl. */
+const notKubectl = 'unexpected argument "proxy": leave it out, this program is the proxy';
 
 /**
  * Does not quote the argument, which may be a part of a password: `--token $TOKEN` has one if there is a space in it. Adds a hint if the

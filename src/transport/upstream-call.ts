@@ -10,7 +10,13 @@ import type {
   RoundTrip,
   SwitchedResponse,
 } from './round-trip.js';
-import { refusedCredential, toUpstreamError } from './upstream-error.js';
+import {
+  hasExpired,
+  isAnswerToPlainHttp,
+  needsHttps,
+  refusedCredential,
+  toUpstreamError,
+} from './upstream-error.js';
 import { outgoingRequest, requireAccess, SentRequest, type UpstreamRequest } from './upstream-request.js';
 import { WithheldResponse } from './withheld-response.js';
 
@@ -193,10 +199,13 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
 
   /** Gives the sink the head, or throws the error that it gets instead. The sink gets the body directly, which saves 4 % of a watch event. */
   #deliver(statusCode: number, statusMessage: string, headers: string[]): BodySink {
+    const { credential, host } = this.#access as Access;
     if (statusCode === 401 && !this.#request.bringsAuthorization) {
       this.#observer.unauthorized?.();
-      if (this.#request.hidesRefusal && !hasField(headers, fairnessField)) throw refusedCredential();
+      const isReplaced = this.#request.hidesRefusal || hasExpired(credential);
+      if (isReplaced && !hasField(headers, fairnessField)) throw refusedCredential(credential);
     }
+    if (isAnswerToPlainHttp(statusCode, headers)) throw needsHttps(host);
     if (statusCode === 403 && this.#request.hidesRefusal) this.#readRefusal(statusMessage, headers);
     this.#state = 'answered';
     // A watch stays in this state for long.
@@ -235,7 +244,10 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     else if (isStale && this.#mayRepeat) {
       this.#mayRepeat = false;
       this.#sendOver('new');
-    } else this.fail(toUpstreamError(error, (this.#access as Access).host));
+    } else {
+      const { host, credential } = this.#access as Access;
+      this.fail(toUpstreamError(error, host, credential));
+    }
   }
 
   #end(reason: CallEnd): void {

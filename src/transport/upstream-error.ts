@@ -1,3 +1,4 @@
+import type { Credential } from '../credentials/credential.js';
 import { maxFields } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import { connectionFailure, type FailureKind, firstError, isTlsFailure } from '../lib/connection-failure.js';
@@ -34,9 +35,31 @@ export class UpstreamError extends StatusError {
 }
 
 /** The API server answered 401 to the proxy's own credential: a 502, because the caller's credential is not the cause. */
-export function refusedCredential(): UpstreamError {
-  const message = "the API server refuses the proxy's own credential; whoever runs the proxy must replace it";
+export function refusedCredential(credential: Credential = {}): UpstreamError {
+  const what = hasExpired(credential) ? `: ${expired(credential)}` : '';
+  const message = `the API server refuses the proxy's own credential${what}; whoever runs the proxy must replace it`;
   return new UpstreamError(502, 'credential', message);
+}
+
+/** Whether the client certificate has expired by this machine's clock. */
+export function hasExpired({ clientCertificate }: Credential): boolean {
+  return clientCertificate !== undefined && clientCertificate.notAfter.getTime() < Date.now();
+}
+
+function expired({ clientCertificate }: Credential): string {
+  return `its client certificate has expired (${clientCertificate?.notAfter.toISOString()})`;
+}
+
+/** Whether a server of TLS got a request in plain HTTP. Go's net/http answers it with a 400 that has no header field, which is its own mark. */
+export function isAnswerToPlainHttp(statusCode: number, headers: readonly string[]): boolean {
+  return statusCode === 400 && headers.length === 0;
+}
+
+/** @param address `host:port` of the API server, as in its URL. */
+export function needsHttps(address: string): UpstreamError {
+  const what = 'it answers as a server of TLS answers plain HTTP (400)';
+  const advice = 'should the server URL begin with https:// instead?';
+  return new UpstreamError(502, 'tls', `the API server at ${address} cannot be used: ${what}; ${advice}`);
 }
 
 type Verdict = readonly [code: 502 | 503 | 504, reason: UpstreamErrorReason, what: string];
@@ -106,11 +129,15 @@ function classify(error: Error & { readonly code?: string }): Verdict {
  * the cause. The original error stays in `cause`, for the log.
  *
  * @param address `host:port` of the API server, as in its URL.
+ * @param credential The proxy's own, if the connection has presented it.
  */
-export function toUpstreamError(cause: Error, address: string): UpstreamError {
+export function toUpstreamError(cause: Error, address: string, credential: Credential = {}): UpstreamError {
   if (cause instanceof UpstreamError) return cause;
   const inner = firstError(cause);
-  const [code, reason, what] = classify(inner);
+  const verdict = classify(inner);
+  const [code, reason] = verdict;
+  const isExpired = verdict === clientCertificateRefused && hasExpired(credential);
+  const what = isExpired ? `it refused the proxy's own credential: ${expired(credential)}` : verdict[2];
   return new UpstreamError(code, reason, `the API server at ${address} cannot be used: ${what}`, {
     cause: inner,
   });

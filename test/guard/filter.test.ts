@@ -103,7 +103,15 @@ describe("the filter with kubectl's defaults", () => {
   });
 
   it('names the rule and how to allow the request', () => {
-    assert.match(judge({}, 'GET', `${pod}/exec`)?.message ?? '', /--reject-paths.*allow/);
+    for (const command of ['exec', 'attach']) {
+      const message = judge({}, 'GET', `${pod}/${command}`)?.message;
+      assert.equal(
+        message,
+        'the path is refused by --reject-paths, by default; --reject-paths= allows exec and attach',
+      );
+    }
+    const message = judge({ rejectPaths: '/exec' }, 'GET', `${pod}/exec`)?.message;
+    assert.equal(message, 'the path is refused by --reject-paths; change that list to allow it');
   });
 });
 

@@ -97,6 +97,16 @@ describe('a context', () => {
     ]);
   });
 
+  it('is a problem in an empty kubeconfig, whatever is selected, unless a server is given', () => {
+    const empty = { currentContext: undefined, contexts: {}, clusters: {}, users: {} };
+    for (const overrides of [{}, { context: 'x' }, { cluster: 'x' }]) {
+      assert.deepEqual(problemsOf(kubeconfig(empty), overrides), [
+        `${file} is an empty kubeconfig; pass another one with --kubeconfig, or pass --server`,
+      ]);
+    }
+    assert.equal(configOf(kubeconfig(empty), { server: 'http://x' }).server.hostname, 'x');
+  });
+
   it('is a problem if none is selected', () => {
     assert.deepEqual(problemsOf({ ...several, currentContext: undefined }), [
       `no current-context; choose one with --context (${file} has "c", "d")`,

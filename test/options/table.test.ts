@@ -144,7 +144,11 @@ describe('the command line', () => {
   });
 
   it('has no arguments except flags, even after --', () => {
-    assert.deepEqual(problemsOf(['proxy']), ['unexpected argument at the start']);
+    assert.deepEqual(problemsOf(['secret']), ['unexpected argument at the start']);
+    assert.deepEqual(problemsOf(['proxy', '--port=1']), [
+      'unexpected argument "proxy": leave it out, this program is the proxy',
+    ]);
+    assert.deepEqual(problemsOf(['--port=1', 'proxy']), ['unexpected argument after --port']);
     assert.deepEqual(problemsOf(['--', '--port=1', '-p2']), [
       'unexpected argument after --',
       'unexpected argument after --',

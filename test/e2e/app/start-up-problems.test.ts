@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import net from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { before, type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
@@ -216,7 +216,14 @@ test('a Unix socket that another program listens on is reported with its path, a
 test('a Unix socket in a folder that is missing or closed is reported with its path', async t => {
   const file = await writeConfig({});
   const missing = join(folder, 'no-such-folder', 'socket');
-  assertNames(await printedProblem(['--kubeconfig', file, '-u', missing]), '--unix-socket', missing);
+  const below = join(file, 'socket');
+  for (const [socket, folder] of [
+    [missing, dirname(missing)],
+    [below, file],
+  ] as const) {
+    const line = await printedProblem(['--kubeconfig', file, '-u', socket]);
+    assertNames(line, `--unix-socket: ${socket} cannot be made: there is no folder ${folder}`);
+  }
   if (process.getuid?.() === 0) return t.skip('root may write everywhere');
   const closed = join(folder, 'closed');
   await mkdir(closed, { mode: 0o500 });

@@ -18,12 +18,18 @@ import type { Scope } from '../../support/scope.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { openSockets } from '../../support/upstreams/open-sockets.js';
 import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { assertStatus, send as sendRaw } from '../leg.js';
 
 const path = '/api/v1/namespaces/default/pods';
 const secretToken = 'very-secret-token';
 const { authority } = await sharedIdentity();
 const stranger = await createCertificateAuthority();
 const strangerPair = await stranger.client();
+const expiredPair = () =>
+  authority.client({
+    notBefore: new Date(Date.now() - 2_000_000),
+    notAfter: new Date(Date.now() - 1_000_000),
+  });
 /** Concurrency of tests whose programs wait or start at the same time. */
 const sideBySide = { concurrency: 4 };
 
@@ -268,6 +274,16 @@ describe('a client certificate', () => {
       { after },
       { server: `https://127.0.0.1:${port}`, ca: authority.certificate, ...pair },
     );
+    test('and has expired is a 502 that says so', async t => {
+      const expired = {
+        server: `https://127.0.0.1:${port}`,
+        ca: authority.certificate,
+        ...(await expiredPair()),
+      };
+      alert = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 45]);
+      const { port: own } = await start(t, expired);
+      checkStatus(await send(own, path), 502, /its client certificate has expired \(20/);
+    });
     for (const [name, number] of alerts) {
       test(`${name} is a 502 that says so`, async () => {
         alert = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, number]);
@@ -307,6 +323,21 @@ describe('a client certificate', () => {
       assert.equal(server.requests.length, 0);
     });
   }
+
+  test('that has expired is a 502 that says so, and readyz names the credential', async t => {
+    const server = await startServer(t, { clientCertificates: 'optional' });
+    const proxy = await start(t, admin(server, await expiredPair()));
+    const expired =
+      /refuses the proxy's own credential: its client certificate has expired \(20.*; whoever runs/;
+    for (const leg of ['plain', 'websocket', 'spdy'] as const) {
+      assert.match(assertStatus(await sendRaw(proxy.port, { leg, target: path }), 502, leg), expired);
+    }
+    const { text } = await send(proxy.port, '/-/readyz?verbose');
+    assert.match(
+      text,
+      /\[-\]credentials failed: .*its client certificate has expired[^\n]*\n\[\+\]upstream ok/,
+    );
+  });
 
   test('that the API server rejects with a 401 returns that 401', async t => {
     const server = await startServer(t, { clientCertificates: 'optional' });

@@ -16,7 +16,8 @@ const browser = await startBrowser(scope);
 
 for (const { may, verbs, name } of users) {
   it(`a list still follows changes for a user who may ${may}`, async t => {
-    const configMaps = configMapsIn(await server.createNamespace());
+    const namespace = await server.createNamespace();
+    const configMaps = configMapsIn(namespace);
     const write = (own: string) => server.admin.do('POST', configMaps, { metadata: { name: own } });
     await server.grant(name, [{ apiGroups: [''], resources: ['configmaps'], verbs }]);
     await write('is-there');
@@ -35,5 +36,9 @@ for (const { may, verbs, name } of users) {
       await page.clock.runFor(11_000);
       return false;
     });
+    // These users may list no namespaces, so they type one.
+    await page.getByRole('treeitem', { name: /^services/ }).click();
+    await page.getByRole('alert').getByText('services is forbidden').waitFor();
+    await until(async () => (await page.getByLabel('Namespace').inputValue()) === namespace);
   });
 }

@@ -1,9 +1,4 @@
-/** A part of the program that has a timer, a watcher or a socket. */
-export interface Component {
-  /** Begins its work in the background. It opens no connections before this call. */
-  start?(): void;
-  close(): void | Promise<void>;
-}
+import type { Component } from '../lib/component.js';
 
 /**
  * The components of a program. They start in the order in which they were added, and close in the reverse order, also after a failed start.

@@ -1,16 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { authenticationMethods, methodsOn } from '../authentication/methods.js';
-import type { Cluster } from '../clusters/cluster.js';
-import { accessWithin, get } from '../clusters/own-request.js';
+import { accessWithin } from '../clusters/own-request.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import { createClusterChecks, createClusterStates } from '../clusters/states.js';
 import { createHealth, type Health } from '../endpoints/health.js';
-import { rejectionReasons } from '../guard/guards.js';
-import { RequestSlots } from '../guard/limits.js';
-import { UnknownResources } from '../guard/unknown-resources.js';
+import { GuardChain } from '../guard/chain.js';
 import { isMissingKubeconfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
-import type { FetchJson } from '../kubernetes/discovery.js';
 import { refusedGroupReason } from '../kubernetes/refused-group.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import type { AuditLog } from '../observability/audit/log.js';
@@ -27,6 +23,7 @@ import { replacedReason } from '../transport/access.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
 import { createClusterWatches } from '../watches/cluster-watches.js';
 import { Components } from './components.js';
+import { FeatureSet, rejectionReasons } from './feature-set.js';
 import { loadParts } from './load.js';
 import { ObservedClusters } from './observed-clusters.js';
 
@@ -60,8 +57,6 @@ export interface Program {
   close(): Promise<void>;
 }
 
-/** Milliseconds that a discovery document may take. */
-const discoveryTimeout = 30_000;
 /** Milliseconds that a health probe waits for a credential. */
 const probeTimeout = 5_000;
 
@@ -86,7 +81,6 @@ export async function createProgram(
   // A scrape reads it, but the metrics are made before it.
   let health: Health | undefined;
   const openStreams = new OpenStreams();
-  const slots = new RequestSlots(options);
   const refusedGroups = new RefusedGroups(clock, logger);
   const metrics = createMetrics({
     ...info,
@@ -95,9 +89,9 @@ export async function createProgram(
     authenticationMethods: authenticationMethods.map(({ name }) => name),
     clusterLabel: options.allContexts ? withClusterLabel : withoutClusterLabel,
     connections: () => connectionsOf(clusters.registry, openStreams),
-    shares: () => slots.inUse,
     readiness: async () => health?.results() ?? new Map(),
   });
+  const features = new FeatureSet(metrics.registry);
   const sharedWatches = options.shareWatches
     ? createClusterWatches({
         buffer: options.shareWatchesBuffer ?? defaultBuffer(),
@@ -118,13 +112,7 @@ export async function createProgram(
     }),
   );
   const cluster = clusters.registry.default;
-  const unknownResources = components.add(
-    new UnknownResources(
-      options.rejectResources,
-      (path, accept) => fetchDiscovery(cluster, path, accept),
-      logger,
-    ),
-  );
+  const added = features.create(options, { cluster, logger, clock }, components);
   const loaded = await loadParts(options, {
     ...{ components, cluster, metrics, logger, env, clock },
     rereadInterval: info.rereadInterval,
@@ -160,7 +148,9 @@ export async function createProgram(
       },
     ],
     () => [
-      ...[...unknownResources.warnings(), ...(authentication?.warnings() ?? [])].map(text => ({ text })),
+      ...[...added.flatMap(parts => parts.warnings?.() ?? []), ...(authentication?.warnings() ?? [])].map(
+        text => ({ text }),
+      ),
       ...refusedGroups.warnings(),
     ],
   );
@@ -170,20 +160,23 @@ export async function createProgram(
     await buildServer({
       options: { ...options, www: loaded.www },
       clusters,
+      guards: new GuardChain(options, features.guards, {
+        authentication: authentication?.authentication,
+        metrics,
+        clock,
+      }),
       metrics,
       health,
       logger,
       openStreams,
       sharedWatches,
       tls,
-      slots,
       clusterStates: createClusterStates(clusters.registry, checksOf),
       authentication: authentication?.authentication,
       callerEntries: () => authentication?.kubeconfigUsers() ?? [],
       signInIssuers: () => (options.explorerSignIn ? (authentication?.issuers() ?? []) : []),
       audit: auditLog,
       refusedGroups,
-      clock,
     }),
   );
   return {
@@ -207,12 +200,6 @@ export async function createProgram(
     },
     close: () => components.close(),
   };
-}
-
-/** Reads a discovery document as JSON. */
-async function fetchDiscovery(cluster: Cluster, path: string, accept: string): ReturnType<FetchJson> {
-  const { status, text } = await get(cluster, path, { accept, timeout: discoveryTimeout });
-  return { status, body: JSON.parse(text) as unknown };
 }
 
 /** The number of connections to each cluster, by its name. */

@@ -4,13 +4,13 @@ import type { Endpoint } from '../clusters/endpoint.js';
 import { type FollowOptions, followConfiguration } from '../clusters/follow.js';
 import { ClusterRegistry } from '../clusters/registry.js';
 import { urlOf } from '../kubeconfig/server-address.js';
+import type { Component } from '../lib/component.js';
 import { ExpiryWarnings } from '../observability/expiry-warning.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { CredentialMetrics } from '../observability/metrics/credential-metrics.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
 import type { MeasuredCluster } from '../server/accounting.js';
-import type { Component } from './components.js';
 
 /** What clusters are made from. */
 export interface ClusterParts {

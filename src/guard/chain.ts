@@ -10,7 +10,7 @@ import {
   type OperationCheck,
   type OperationGuard,
 } from './guard.js';
-import { answerRules, guards } from './guards.js';
+import { answerRules, type guards, inOrder } from './guards.js';
 import { Rejection } from './rejection.js';
 
 /** A rule without options must not change the types of the others' options. */
@@ -20,7 +20,7 @@ type ReadBy<Rule> = Rule extends { create(options: infer Options, parts: GuardPa
     : Options
   : never;
 
-/** The options that the guards read. */
+/** The options that the guards of the core read. */
 export type GuardOptions = IntersectionOf<ReadBy<(typeof guards)[number] | (typeof answerRules)[number]>>;
 
 /**
@@ -32,9 +32,10 @@ export class GuardChain {
   readonly #answerFields: readonly AnswerFields[];
   readonly #checks = new WeakMap<Mount, readonly Check[]>();
 
-  constructor(options: GuardOptions, parts: GuardParts) {
-    this.#guards = (guards as readonly Guard[]).flatMap(guard => {
-      const check = guard.create(options as never, parts);
+  /** @param guards In any order. */
+  constructor(options: GuardOptions, guards: readonly Guard[], parts: GuardParts) {
+    this.#guards = inOrder(guards).flatMap(guard => {
+      const check = guard.create(options as never, parts, undefined);
       return check === undefined ? [] : [{ guard, check }];
     });
     this.#answerFields = answerRules.flatMap(rule => rule.create(options, parts) ?? []);

@@ -5,6 +5,7 @@ import { Rejection } from './rejection.js';
 /** Where callers are authenticated, only the credential says who sends a request. With `--allow-impersonation`, it may name a user to act as. */
 export const claimedIdentity = {
   name: 'claimed identity',
+  stage: 'caller',
   options: {},
   reasons: ['impersonation', 'bad_request'],
   judges: everyMount,

@@ -99,6 +99,7 @@ export function pageOrigin({ method, isUpgrade, origin, referer = '' }: RequestH
 /** A browser that asks before it sends a request gets its answer at once. */
 export const preflight = {
   name: 'preflight',
+  stage: 'page',
   options: {},
   reasons: [],
   judges: everyMount,

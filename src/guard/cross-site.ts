@@ -12,6 +12,7 @@ import { Rejection } from './rejection.js';
  */
 export const crossSite = {
   name: 'cross-site',
+  stage: 'page',
   options: {},
   reasons: ['cross_site'],
   judges: pagesMounts,

@@ -34,6 +34,7 @@ export type FilterSwitch = Pick<OptionValues<typeof options>, 'disableFilter'>;
 /** kubectl's lists of paths and methods. */
 export const filter = {
   name: 'filter',
+  stage: 'operation',
   options,
   reasons: ['path', 'method'],
   judges: apiMounts,

@@ -17,41 +17,54 @@ export type Check = (request: RequestContext) => void | Promise<void> | typeof a
 /** Judges what a request does, whoever sends it. Throws a Rejection. */
 export type OperationCheck = (operation: Operation) => void;
 
-/** The two kinds of requests, which are counted separately. Long-running requests are watches, followed logs and upgrades. */
-export type RequestKind = 'inflight' | 'longrunning';
-
 /** What guards are created with, besides the options. */
 export interface GuardParts {
   /** Undefined without authentication: everyone then acts as the kubeconfig's user. */
   readonly authentication: Authentication | undefined;
   readonly metrics: { readonly authentication: Pick<AuthenticationMetrics, 'impersonated'> };
   readonly clock: Clock;
-  readonly slots: {
-    /**
-     * Takes a slot of each limit that counts a request. Returns a function that gives them back; later calls of it have no effect. Throws a
-     * Rejection if a limit is reached.
-     *
-     * @param cluster Where the request goes, if there are several clusters.
-     */
-    take(user: string, kind: RequestKind, cluster?: object): () => void;
-  };
 }
 
-/** One rule: which requests it judges, and how. Its options, its reasons and its position in the order follow from the list of guards. */
-export interface Guard extends OptionOwner {
+/** The questions of which every request is asked one after the other. A guard answers a part of one of them. */
+export const stages = [
+  // Does the message have only one reading?
+  'message',
+  // Does it come from a web page that may not use the proxy?
+  'page',
+  // Who sends it?
+  'caller',
+  // May a web page send it? That depends on the path below a context, which only callers may learn.
+  'origin',
+  // Is there room for it?
+  'room',
+  // May it do what it asks for?
+  'operation',
+  // May it act as the user that it names? Only the API server knows.
+  'user',
+] as const;
+
+/**
+ * One rule: which requests it judges, and how. Its options, its reasons and its position in the order follow from its stage and the lists
+ * of guards.
+ *
+ * @typeParam Options The options that it reads.
+ * @typeParam Metrics Those of its feature.
+ */
+export interface Guard<Options = never, Metrics = undefined> extends OptionOwner {
   readonly name: string;
+  readonly stage: (typeof stages)[number];
   /** Why it rejects: values of `reason` in kube_api_proxy_rejected_requests_total. */
   readonly reasons: readonly string[];
   /** Whether it judges the requests of a mount. */
   judges(mount: Mount): boolean;
   /** Undefined if the options do not turn the rule on. */
-  create(options: never, parts: GuardParts): Check | undefined;
+  create(options: Options, parts: GuardParts, metrics: Metrics): Check | undefined;
 }
 
 /** A guard that decides by the operation alone, so that it can judge one that nobody has requested. */
-export interface OperationGuard extends Guard {
+export interface OperationGuard<Options = never> extends Guard<Options> {
   readonly judgesOperations: true;
-  create(options: never, parts: GuardParts): OperationCheck | undefined;
+  create(options: Options, parts: GuardParts): OperationCheck | undefined;
 }
 
 /** Header fields for an answer, whoever sends it: name, value, …; undefined for none. */

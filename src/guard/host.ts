@@ -16,6 +16,7 @@ const options = defineOptions('Filter', {
 /** A request names a host that `--accept-hosts` accepts. */
 export const host = {
   name: 'host',
+  stage: 'page',
   options,
   reasons: ['host', 'bad_request'],
   judges: everyMount,

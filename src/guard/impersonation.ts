@@ -5,6 +5,7 @@ import { Rejection } from './rejection.js';
 /** If the proxy impersonates a user, its callers do not. */
 export const impersonation = {
   name: 'impersonation',
+  stage: 'operation',
   options: {},
   reasons: ['impersonation'],
   judges: apiMounts,

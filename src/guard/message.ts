@@ -13,6 +13,7 @@ const condemned = new WeakSet<Socket>();
 /** A message has a certain end, one target and one host: two programs read it alike. */
 export const message = {
   name: 'message',
+  stage: 'message',
   options: {},
   reasons: ['bad_request'],
   judges: everyMount,

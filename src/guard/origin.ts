@@ -13,6 +13,7 @@ import { Rejection } from './rejection.js';
 /** What a web page of another origin may do: read only, unless `--cors-allowed-origins` names it. `--disable-filter` does not turn it off. */
 export const origin = {
   name: 'origin',
+  stage: 'origin',
   options: {},
   reasons: ['origin'],
   judges: apiMounts,

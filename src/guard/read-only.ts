@@ -18,6 +18,7 @@ const options = defineOptions('Filter', {
 /** Nothing is written, and nothing is run. */
 export const readOnly = {
   name: 'read-only',
+  stage: 'operation',
   options,
   reasons: ['read_only'],
   judges: apiMounts,

@@ -15,6 +15,7 @@ type Options = Pick<AuthenticationOptions, 'allowImpersonation' | 'allowSystemId
 /** A caller acts as another user only if the API server lets the caller impersonate that one: `kubectl --as`. */
 export const requestedUser = {
   name: 'requested user',
+  stage: 'user',
   options: {},
   reasons: ['impersonation', 'bad_request'],
   judges: apiMounts,

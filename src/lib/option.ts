@@ -26,7 +26,7 @@ export interface OptionDefinition<T> {
 }
 
 /** Options by key. The keys are the fields of the options' values and, in kebab-case, the flags. */
-type OptionDefinitions = Readonly<Record<string, OptionDefinition<unknown>>>;
+export type OptionDefinitions = Readonly<Record<string, OptionDefinition<unknown>>>;
 
 /** The values of options, by the same keys. */
 export type OptionValues<D> = {

@@ -1,7 +1,14 @@
 import { identity } from '../authentication/identity.js';
 import { authenticationMethods } from '../authentication/methods.js';
+import { features } from '../features.js';
 import { answerRules, guards } from '../guard/guards.js';
-import { mergeOptions, type OptionDefinition, type OptionValues, optionGroups } from '../lib/option.js';
+import {
+  mergeOptions,
+  type OptionDefinition,
+  type OptionOwner,
+  type OptionValues,
+  optionGroups,
+} from '../lib/option.js';
 import { tls } from '../server/listener/tls-options.js';
 import { apiServer } from './api-server.js';
 import { contexts } from './contexts.js';
@@ -12,6 +19,18 @@ import { listening } from './listening.js';
 import { logging } from './logging.js';
 import { sharedWatches } from './shared-watches.js';
 import { signIn } from './sign-in.js';
+
+/** The parts of a feature that have options: itself, and its guards. */
+type OwnersIn<F> =
+  | (F extends { readonly options: unknown } ? F : never)
+  | (F extends { readonly guards: readonly (infer G)[] } ? G : never);
+
+function ownersIn<F extends Partial<OptionOwner> & { readonly guards?: readonly OptionOwner[] }>(feature: F) {
+  return [
+    ...(feature.options ? [feature] : []),
+    ...(feature.guards ?? []),
+  ] as unknown as readonly OwnersIn<F>[];
+}
 
 /** All parts that have options. This is the order of the options within a group of --help. */
 export const optionOwners = [
@@ -29,6 +48,7 @@ export const optionOwners = [
   logging,
   general,
   exposure,
+  ...features.flatMap(ownersIn),
 ] as const;
 
 /**

@@ -5,11 +5,9 @@ import type { Authentication } from '../authentication/authentication.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import type { KubeconfigFacts, OwnEndpointParts, SignInParts } from '../endpoints/own-endpoint.js';
 import { staticFiles } from '../endpoints/static-files.js';
-import { GuardChain, type GuardOptions } from '../guard/chain.js';
-import type { GuardParts } from '../guard/guard.js';
+import type { GuardChain, GuardOptions } from '../guard/chain.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
 import { noSniff } from '../http/browser-fields.js';
-import type { Clock } from '../lib/clock.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
@@ -59,6 +57,7 @@ export interface ServerParts {
   readonly clusters: MeasuredClusters & { readonly registry: ClusterRegistry };
   readonly clusterStates: OwnEndpointParts['clusterStates'];
   readonly metrics: Metrics;
+  readonly guards: GuardChain;
   readonly health: OwnEndpointParts['health'];
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
@@ -71,8 +70,6 @@ export interface ServerParts {
   readonly callerEntries: () => KubeconfigFacts['users'];
   /** The OpenID Connect issuers at which people may sign in on the explorer's page. */
   readonly signInIssuers: SignInParts['issuers'];
-  readonly slots: GuardParts['slots'];
-  readonly clock: Clock;
   /** Undefined if there is no audit log. */
   readonly audit: AuditLog | undefined;
   readonly refusedGroups: AccountingParts['refusedGroups'];
@@ -95,9 +92,8 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 
 /** Builds the main listener. It does not listen or connect to anything yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, clusters, metrics, openStreams, sharedWatches, authentication } = parts;
+  const { options, clusters, guards, metrics, openStreams, sharedWatches, authentication } = parts;
   const authenticates = authentication !== undefined;
-  const guards = new GuardChain(options, parts);
   const accounting = new Accounting({ ...parts, logRequests: options.logRequests });
   const destinationOf = createDestinations(parts);
   const app = createApp(parts, destinationOf);

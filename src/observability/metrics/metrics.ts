@@ -14,13 +14,6 @@ export type Metrics = ReturnType<typeof createMetrics>;
 /** The metrics of one cluster. */
 export type ClusterMetrics = ReturnType<Metrics['ofCluster']>;
 
-/** The requests that count towards a limit now, and the number of users who sent those that count towards a per-user limit. */
-export interface SharesInUse {
-  readonly inflight: number;
-  readonly longrunning: number;
-  readonly users: number;
-}
-
 /** The parts of the program that the metrics read, and the values of labels. */
 export interface MetricsOptions {
   /** The program's version and Node's, without a leading `v`. */
@@ -36,8 +29,6 @@ export interface MetricsOptions {
   readonly clusterLabel: ClusterLabel;
   /** Called at every scrape. */
   readonly connections: () => ReadonlyMap<string, ConnectionCounts>;
-  /** Called at every scrape. */
-  readonly shares: () => SharesInUse;
   /** Whether each check of readyz passes; called at every scrape. */
   readonly readiness: () => Promise<ReadonlyMap<string, boolean>>;
 }
@@ -66,25 +57,6 @@ export function createMetrics(options: MetricsOptions) {
   // The order of these calls is the order of a scrape.
   const { clusterLabel } = options;
   const requestMetrics = createRequestMetrics(registry, clusterLabel);
-  new Gauge({
-    name: 'kube_api_proxy_request_slots_in_use',
-    help: 'Requests that count towards --max-requests-inflight and --max-longrunning-requests now; rejected requests never count.',
-    labelNames: ['kind'],
-    registers,
-    collect() {
-      const { inflight, longrunning } = options.shares();
-      this.set({ kind: 'inflight' }, inflight);
-      this.set({ kind: 'longrunning' }, longrunning);
-    },
-  });
-  new Gauge({
-    name: 'kube_api_proxy_users',
-    help: 'Users whose open requests count towards a per-user limit now; 0 without such limits.',
-    registers,
-    collect() {
-      this.set(options.shares().users);
-    },
-  });
   const rejections = new Counter({
     name: 'kube_api_proxy_rejected_requests_total',
     help: 'Requests that the proxy rejected itself, by the rule that rejected them.',

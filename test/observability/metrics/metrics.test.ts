@@ -7,7 +7,6 @@ import { createIdleMetrics } from '../../support/proxy/metrics.js';
 function create(): Metrics & ClusterMetrics {
   return createIdleMetrics({
     connections: () => new Map([['', { idle: 1, active: 2, upgraded: 3 }]]),
-    shares: () => ({ inflight: 4, longrunning: 5, users: 6 }),
     readiness: async () =>
       new Map([
         ['credentials', true],
@@ -158,9 +157,6 @@ describe('metrics', () => {
     assert.equal(found.get('kube_api_proxy_ready{check="credentials"}'), 1);
     assert.equal(found.get('kube_api_proxy_ready{check="upstream"}'), 0);
     assert.equal(found.get('kube_api_proxy_upstream_connections{state="upgraded"}'), 3);
-    assert.equal(found.get('kube_api_proxy_request_slots_in_use{kind="inflight"}'), 4);
-    assert.equal(found.get('kube_api_proxy_request_slots_in_use{kind="longrunning"}'), 5);
-    assert.equal(found.get('kube_api_proxy_users'), 6);
   });
 
   it('have the client certificate’s expiry only while there is a certificate', async () => {

@@ -1,5 +1,5 @@
+import { FeatureSet, rejectionReasons } from '../../../src/app/feature-set.js';
 import { authenticationMethods } from '../../../src/authentication/methods.js';
-import { rejectionReasons } from '../../../src/guard/guards.js';
 import { withoutClusterLabel } from '../../../src/observability/metrics/cluster-label.js';
 import {
   type ClusterMetrics,
@@ -9,7 +9,7 @@ import {
 } from '../../../src/observability/metrics/metrics.js';
 import { upstreamErrorReasons } from '../../../src/transport/upstream-error.js';
 
-/** Metrics without a program: those of the process and those of one cluster without connections and requests. */
+/** Metrics without a program: those of the process, of all features, and of one cluster without connections and requests. */
 export function createIdleMetrics(options: Partial<MetricsOptions> = {}): Metrics & ClusterMetrics {
   const metrics = createMetrics({
     version: '1.2.3',
@@ -19,10 +19,10 @@ export function createIdleMetrics(options: Partial<MetricsOptions> = {}): Metric
     authenticationMethods: authenticationMethods.map(({ name }) => name),
     clusterLabel: withoutClusterLabel,
     connections: () => new Map([['', { idle: 0, active: 0, upgraded: 0 }]]),
-    shares: () => ({ inflight: 0, longrunning: 0, users: 0 }),
     readiness: async () => new Map(),
     ...options,
   });
+  new FeatureSet(metrics.registry);
   return { ...metrics, ...metrics.ofCluster('') };
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseResourceList } from '../../src/guard/resource-list.js';
-import { UnknownResources } from '../../src/guard/unknown-resources.js';
-import type { FetchJson } from '../../src/kubernetes/discovery.js';
-import { ManualClock } from '../support/manual-clock.js';
+import type { FetchJson } from '../../../src/features/resource-rules/discovery.js';
+import { parseResourceList } from '../../../src/features/resource-rules/resource-list.js';
+import { UnknownResources } from '../../../src/features/resource-rules/unknown-resources.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 const widgets = {
   metadata: { name: 'example.com' },

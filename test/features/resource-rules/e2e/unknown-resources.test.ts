@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { anyApiServer } from '../../support/any-api-server.js';
-import { send } from '../../support/clients/http-client.js';
-import { eventually } from '../../support/eventually.js';
-import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
-import { startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
+import { anyApiServer } from '../../../support/any-api-server.js';
+import { send } from '../../../support/clients/http-client.js';
+import { eventually } from '../../../support/eventually.js';
+import type { KubeconfigFile } from '../../../support/proxy/kubeconfig-file.js';
+import { startProxy, writeAdminKubeconfig } from '../../../support/proxy/proxy.js';
 
 const server = await anyApiServer({ after });
 let admin: KubeconfigFile;

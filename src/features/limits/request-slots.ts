@@ -1,51 +1,23 @@
-import { FairSlots } from '../lib/fair-slots.js';
-import { defineOptions, type OptionValues } from '../lib/option.js';
-import { count } from '../lib/value-type.js';
-import type { SharesInUse } from '../observability/metrics/metrics.js';
-import { type Check, countedMounts, type Guard, type GuardParts, type RequestKind } from './guard.js';
-import { Rejection } from './rejection.js';
+import { Rejection } from '../../guard/rejection.js';
+import { FairSlots } from '../../lib/fair-slots.js';
 
-const options = defineOptions('Limits', {
-  maxRequestsInflight: {
-    type: count,
-    default: '400',
-    help: 'Requests at a time, without long-running ones; more get 429. 0 is no limit.',
-  },
-  maxLongrunningRequests: {
-    type: count,
-    default: '5000',
-    help: 'Long-running requests (watch, exec, logs, …) and upgrades at a time; 0 is no limit.',
-  },
-  maxRequestsInflightPerUser: {
-    type: count,
-    default: '0',
-    help: 'As --max-requests-inflight, for each user; 0 is no limit.',
-  },
-  maxLongrunningRequestsPerUser: {
-    type: count,
-    default: '0',
-    help: 'As --max-longrunning-requests, for each user; 0 is no limit.',
-  },
-});
+/** The two kinds of requests, which are counted separately. Long-running requests are watches, followed logs and upgrades. */
+export type RequestKind = 'inflight' | 'longrunning';
 
-/**
- * Limits the requests of each user and of all together, so that no caller takes the capacity of others. With authentication a user is the
- * caller, without it the remote address. An upgraded connection counts as long-running, whatever its path is.
- */
-export const limits = {
-  name: 'limits',
-  options,
-  reasons: ['max_inflight', 'max_longrunning', 'user_inflight', 'user_longrunning'],
-  judges: countedMounts,
-  create({ allContexts }: { readonly allContexts: boolean }, { slots }: GuardParts): Check {
-    return request => {
-      const { caller, raw, head, record, mount } = request;
-      const user = caller?.username ?? raw.socket.remoteAddress ?? '';
-      const kind = record.longRunning || head.isUpgrade ? 'longrunning' : 'inflight';
-      request.onEnd(slots.take(user, kind, allContexts && mount.isApi ? request.cluster : undefined));
-    };
-  },
-} as const satisfies Guard;
+/** The values of the limits; 0 is no limit. */
+export interface LimitOptions {
+  readonly maxRequestsInflight: number;
+  readonly maxLongrunningRequests: number;
+  readonly maxRequestsInflightPerUser: number;
+  readonly maxLongrunningRequestsPerUser: number;
+}
+
+/** The requests that count towards a limit now, and the number of users who sent those that count towards a per-user limit. */
+export interface SlotsInUse {
+  readonly inflight: number;
+  readonly longrunning: number;
+  readonly users: number;
+}
 
 /**
  * With several clusters, each may have this many times the slots that are free. A cluster that hangs gets three quarters of all, and the
@@ -76,7 +48,7 @@ const texts = {
 export class RequestSlots {
   readonly #kinds: Readonly<Record<RequestKind, SlotsOfKind>>;
 
-  constructor(values: OptionValues<typeof options>) {
+  constructor(values: LimitOptions) {
     const { maxRequestsInflight, maxRequestsInflightPerUser } = values;
     const { maxLongrunningRequests, maxLongrunningRequestsPerUser } = values;
     this.#kinds = {
@@ -85,13 +57,18 @@ export class RequestSlots {
     };
   }
 
-  get inUse(): SharesInUse {
+  get inUse(): SlotsInUse {
     const { inflight, longrunning } = this.#kinds;
     const users = new Set([...inflight.users, ...longrunning.users]).size;
     return { inflight: inflight.taken, longrunning: longrunning.taken, users };
   }
 
-  /** As `GuardParts.slots` says. */
+  /**
+   * Takes a slot of each limit that counts a request. Returns a function that gives them back; later calls of it have no effect. Throws a
+   * Rejection if a limit is reached.
+   *
+   * @param cluster Where the request goes, if there are several clusters.
+   */
   take(user: string, kind: RequestKind, cluster?: object): () => void {
     return this.#kinds[kind].take(user, cluster);
   }
@@ -154,6 +131,6 @@ class SlotsOfKind {
   }
 }
 
-function rejection(reason: (typeof limits.reasons)[number], message: string): Rejection {
+function rejection(reason: `${'max' | 'user'}_${RequestKind}`, message: string): Rejection {
   return new Rejection(429, reason, `${message}; try again in ${retryAfterSeconds} s`, { retryAfterSeconds });
 }

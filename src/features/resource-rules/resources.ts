@@ -1,8 +1,8 @@
-import type { RequestInfo } from '../kubernetes/request-info.js';
-import { defineOptions, type OptionValues } from '../lib/option.js';
-import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
-import { hasOneReading } from './one-reading.js';
-import { Rejection } from './rejection.js';
+import { apiMounts, type OperationCheck, type OperationGuard } from '../../guard/guard.js';
+import { hasOneReading } from '../../guard/one-reading.js';
+import { Rejection } from '../../guard/rejection.js';
+import type { RequestInfo } from '../../kubernetes/request-info.js';
+import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { isAbout, nameOf, type ResourcePattern, resourceList } from './resource-list.js';
 
 const options = defineOptions('Filter', {
@@ -16,6 +16,7 @@ const options = defineOptions('Filter', {
 /** A request is not about a resource of `--reject-resources`. */
 export const resources = {
   name: 'resources',
+  stage: 'operation',
   options,
   reasons: ['resource'],
   judges: apiMounts,
@@ -25,7 +26,7 @@ export const resources = {
     const check = createResourceCheck(rejectResources);
     return ({ path }) => check(path.decidedOn);
   },
-} as const satisfies OperationGuard;
+} as const satisfies OperationGuard<OptionValues<typeof options>>;
 
 /**
  * Rejects requests about a resource of `--reject-resources`, whatever the verb, version, namespace and method. Case makes no difference,

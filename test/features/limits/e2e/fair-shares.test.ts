@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
 import { after, describe, type TestContext, test } from 'node:test';
-import { open, send } from '../../support/clients/http-client.js';
-import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
-import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { ownMetric, untilOwnMetric } from '../../support/proxy/own-metric.js';
-import { startStack } from '../../support/proxy/stack.js';
-import { toBytes } from '../leg.js';
+import { toBytes } from '../../../e2e/leg.js';
+import { open, send } from '../../../support/clients/http-client.js';
+import { connectRaw, type RawConnection } from '../../../support/clients/raw-http.js';
+import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
+import { ownMetric, untilOwnMetric } from '../../../support/proxy/own-metric.js';
+import { startStack } from '../../../support/proxy/stack.js';
 
 const inflight = 'kube_api_proxy_request_slots_in_use{kind="inflight"}';
 const longrunning = 'kube_api_proxy_request_slots_in_use{kind="longrunning"}';

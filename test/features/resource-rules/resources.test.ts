@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseResourceList } from '../../src/guard/resource-list.js';
-import { createResourceCheck } from '../../src/guard/resources.js';
-import { infoOf, rejectionOf } from './judged-request.js';
-import { uncertainSpellings } from './uncertain-spellings.js';
+import { parseResourceList } from '../../../src/features/resource-rules/resource-list.js';
+import { createResourceCheck } from '../../../src/features/resource-rules/resources.js';
+import { infoOf, rejectionOf } from '../../guard/judged-request.js';
+import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
 
 function guardFor(source: string) {
   const parsed = parseResourceList(source);

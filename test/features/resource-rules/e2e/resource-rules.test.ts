@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
-import { anyApiServer } from '../../support/any-api-server.js';
-import { type KubectlResult, kubectl, kubectlTest } from '../../support/clients/kubectl.js';
-import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
-import { ownMetric } from '../../support/proxy/own-metric.js';
-import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
-import { assertStatus, type Leg, requestsReaching, send } from '../leg.js';
+import { assertStatus, type Leg, requestsReaching, send } from '../../../e2e/leg.js';
+import { uncertainSpellings } from '../../../guard/uncertain-spellings.js';
+import { anyApiServer } from '../../../support/any-api-server.js';
+import { type KubectlResult, kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
+import type { KubeconfigFile } from '../../../support/proxy/kubeconfig-file.js';
+import { ownMetric } from '../../../support/proxy/own-metric.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const server = await anyApiServer({ after });
 let kubeconfig: KubeconfigFile;

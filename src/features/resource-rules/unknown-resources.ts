@@ -1,6 +1,6 @@
-import { discover, type FetchJson } from '../kubernetes/discovery.js';
-import { type Clock, systemClock } from '../lib/clock.js';
-import type { Logger } from '../observability/log/logger.js';
+import { type Clock, systemClock } from '../../lib/clock.js';
+import type { Logger } from '../../observability/log/logger.js';
+import { discover, type FetchJson } from './discovery.js';
 import { isAbout, nameOf, type ResourcePattern } from './resource-list.js';
 
 /** Milliseconds until discovery is read again, while it did not come or lacks an entry. */

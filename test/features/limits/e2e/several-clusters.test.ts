@@ -4,13 +4,13 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { stringify } from 'yaml';
-import { connectRaw } from '../../support/clients/raw-http.js';
-import { eventually } from '../../support/eventually.js';
-import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { listen } from '../../support/ports.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
-import { type Leg, send, toBytes } from '../leg.js';
+import { type Leg, send, toBytes } from '../../../e2e/leg.js';
+import { connectRaw } from '../../../support/clients/raw-http.js';
+import { eventually } from '../../../support/eventually.js';
+import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
+import { listen } from '../../../support/ports.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
+import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const server = await startFakeApiServer({
   clientCertificates: 'optional',

@@ -1,5 +1,5 @@
-import { builtInResources } from '../kubernetes/built-in-resources.js';
-import type { ValueType } from '../lib/value-type.js';
+import { builtInResources } from '../../kubernetes/built-in-resources.js';
+import type { ValueType } from '../../lib/value-type.js';
 
 /** One entry of `--reject-resources`; `*` stands for any. */
 export interface ResourcePattern {

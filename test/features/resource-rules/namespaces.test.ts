@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createNamespaceCheck } from '../../src/guard/namespaces.js';
-import { wholeRegexpList } from '../../src/guard/regexp-list.js';
-import { parsedValue } from '../support/option-value.js';
-import { infoOf, rejectionOf } from './judged-request.js';
-import { uncertainSpellings } from './uncertain-spellings.js';
+import { createNamespaceCheck } from '../../../src/features/resource-rules/namespaces.js';
+import { wholeRegexpList } from '../../../src/guard/regexp-list.js';
+import { infoOf, rejectionOf } from '../../guard/judged-request.js';
+import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
+import { parsedValue } from '../../support/option-value.js';
 
 function guardFor(source: string) {
   const guard = createNamespaceCheck(parsedValue(wholeRegexpList, source));

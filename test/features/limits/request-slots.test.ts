@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { RequestKind } from '../../src/guard/guard.js';
-import { RequestSlots } from '../../src/guard/limits.js';
-import { Rejection } from '../../src/guard/rejection.js';
+import { type RequestKind, RequestSlots } from '../../../src/features/limits/request-slots.js';
+import { Rejection } from '../../../src/guard/rejection.js';
 
 type Limits = ConstructorParameters<typeof RequestSlots>[0];
 

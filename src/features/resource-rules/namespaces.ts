@@ -1,9 +1,9 @@
-import type { RequestInfo } from '../kubernetes/request-info.js';
-import { defineOptions, type OptionValues } from '../lib/option.js';
-import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
-import { hasOneReading } from './one-reading.js';
-import { type RegexpList, wholeRegexpList } from './regexp-list.js';
-import { Rejection } from './rejection.js';
+import { apiMounts, type OperationCheck, type OperationGuard } from '../../guard/guard.js';
+import { hasOneReading } from '../../guard/one-reading.js';
+import { type RegexpList, wholeRegexpList } from '../../guard/regexp-list.js';
+import { Rejection } from '../../guard/rejection.js';
+import type { RequestInfo } from '../../kubernetes/request-info.js';
+import { defineOptions, type OptionValues } from '../../lib/option.js';
 
 const options = defineOptions('Filter', {
   acceptNamespaces: {
@@ -16,6 +16,7 @@ const options = defineOptions('Filter', {
 /** A request is in a namespace that `--accept-namespaces` accepts. */
 export const namespaces = {
   name: 'namespaces',
+  stage: 'operation',
   options,
   reasons: ['namespace'],
   judges: apiMounts,
@@ -25,7 +26,7 @@ export const namespaces = {
     const check = createNamespaceCheck(acceptNamespaces);
     return ({ path }) => check(path.decidedOn);
   },
-} as const satisfies OperationGuard;
+} as const satisfies OperationGuard<OptionValues<typeof options>>;
 
 /**
  * What Kubernetes shows to everybody: the roles system:discovery, system:public-info-viewer and system:service-account-issuer-discovery.

@@ -1,0 +1,50 @@
+import type { Registry } from 'prom-client';
+import type { Cluster } from './clusters/cluster.js';
+import type { Guard } from './guard/guard.js';
+import type { Clock } from './lib/clock.js';
+import type { Component } from './lib/component.js';
+import type { OptionDefinitions } from './lib/option.js';
+import type { Logger } from './observability/log/logger.js';
+
+/** What a feature is created with, besides the options and its metrics. */
+export interface Core {
+  /** The cluster of `/`. */
+  readonly cluster: Cluster;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** What a feature adds to a program. */
+export interface FeatureParts extends Component {
+  /** What readyz says besides, one line each. */
+  warnings?(): readonly string[];
+}
+
+/**
+ * One capability that the program can do without: a folder of `features/`, and an entry in `features.ts`. It imports from folders of the core
+ * that are below `app/` and `options/`, never from another feature. The core reaches it through these members alone. The file is always
+ * loaded, so it imports no large package.
+ *
+ * @typeParam Options Its own options, and those of the core that it reads.
+ * @typeParam Metrics What `metrics` returns.
+ */
+export interface Feature<Options, Metrics = undefined> {
+  readonly name: string;
+  /** Options besides those of its guards and its method. */
+  readonly options?: OptionDefinitions;
+  /** As `OptionOwner.problems`. */
+  readonly problems?: (options: Options, given: ReadonlySet<string>) => readonly string[];
+  /** Its guards. Within a stage they come after those of the core. */
+  readonly guards?: readonly Guard<Options, Metrics>[];
+  /** Adds its metrics to the registry, whether it is on or off: alerts and documents need all of them. */
+  readonly metrics?: (registry: Registry) => Metrics;
+  /** Called once, at the start; undefined if the options do not turn it on. Opens no connection before the parts start. */
+  readonly create?: (options: Options, core: Core, metrics: Metrics) => FeatureParts | undefined;
+}
+
+/** A feature of any metrics, as lists have them. */
+export type AnyFeature<Options> =
+  | Feature<Options, never>
+  | (Omit<Feature<Options, never>, 'metrics'> & {
+      readonly metrics: (registry: Registry) => unknown;
+    });

@@ -5,6 +5,7 @@ import type { Clock } from './lib/clock.js';
 import type { Component } from './lib/component.js';
 import type { OptionDefinitions } from './lib/option.js';
 import type { Logger } from './observability/log/logger.js';
+import type { Recorder } from './observability/recorder.js';
 
 /** What a feature is created with, besides the options and its metrics. */
 export interface Core {
@@ -16,9 +17,21 @@ export interface Core {
 
 /** What a feature adds to a program. */
 export interface FeatureParts extends Component {
+  readonly recorder?: Recorder;
+  /** Whether it writes to standard output, which then has nothing else. */
+  readonly usesStdout?: boolean;
+  /** The process got a SIGHUP. */
+  hangup?(): void;
   /** What readyz says besides, one line each. */
   warnings?(): readonly string[];
 }
+
+/** Why something cannot be made, one line each. */
+export interface Problems {
+  readonly problems: readonly string[];
+}
+
+type Created = FeatureParts | Problems | undefined;
 
 /**
  * One capability that the program can do without: a folder of `features/`, and an entry in `features.ts`. It imports from folders of the core
@@ -38,8 +51,13 @@ export interface Feature<Options, Metrics = undefined> {
   readonly guards?: readonly Guard<Options, Metrics>[];
   /** Adds its metrics to the registry, whether it is on or off: alerts and documents need all of them. */
   readonly metrics?: (registry: Registry) => Metrics;
-  /** Called once, at the start; undefined if the options do not turn it on. Opens no connection before the parts start. */
-  readonly create?: (options: Options, core: Core, metrics: Metrics) => FeatureParts | undefined;
+  /** Whether SIGHUP is for this feature, from the start of the process on. Otherwise it ends the process: its terminal is gone. */
+  readonly followsHangup?: (options: Options) => boolean;
+  /**
+   * Called once, at the start; undefined if the options do not turn it on. It may read files, but opens no connection before the parts
+   * start. Problems are one line each; then nothing is left to be closed.
+   */
+  readonly create?: (options: Options, core: Core, metrics: Metrics) => Created | Promise<Created>;
 }
 
 /** A feature of any metrics, as lists have them. */

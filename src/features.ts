@@ -1,3 +1,4 @@
+import { auditLog } from './features/audit-log/feature.js';
 import { limits } from './features/limits/feature.js';
 import { resourceRules } from './features/resource-rules/feature.js';
 
@@ -6,4 +7,4 @@ import { resourceRules } from './features/resource-rules/feature.js';
  * folder, its tests, and its two lines here. Of guards, options and metrics, those of the core come first, and then those of the features
  * in this order.
  */
-export const features = [limits, resourceRules] as const;
+export const features = [limits, resourceRules, auditLog] as const;

@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
 import { allProblems, createProgram, type Program } from './app/compose.js';
 import { drain } from './app/drain.js';
+import { followsHangup } from './app/feature-set.js';
 import { explorerUrl, listen, listenForAdmin } from './app/listen.js';
 import { createLogger, flushed, flushSync, type Logger } from './observability/log/logger.js';
 import { isOpenToOthers } from './options/exposure.js';
@@ -38,8 +39,8 @@ async function main(): Promise<void> {
     logger.level = nextLevel(logger.level, options.logLevel);
     logger.warn({ to: logger.level }, 'log level changed by signal');
   });
-  let auditLog: Program['auditLog'];
-  if (followsHangup(options)) process.on('SIGHUP', () => auditLog?.reopen());
+  let created: Program | undefined;
+  if (followsHangup(options)) process.on('SIGHUP', () => created?.hangup());
   const program = await createProgram(options, {
     env: process.env,
     homedir: homeOrNone(),
@@ -48,7 +49,7 @@ async function main(): Promise<void> {
     logger,
   });
   if ('problems' in program) return fail(allProblems(problems, program.problems));
-  auditLog = program.auditLog;
+  created = program;
   const giveUp = async (reasons: readonly string[]): Promise<void> => {
     fail(reasons);
     await program.close();
@@ -73,18 +74,17 @@ async function main(): Promise<void> {
     );
   }
   running = program;
-  announce(`Starting to serve on ${listening.address}`, options, logger);
+  announce(`Starting to serve on ${listening.address}`, program, logger);
   const page = explorerUrl(listening.address, options);
   if (page !== undefined && process.stderr.isTTY) logger.info({ url: page }, 'the API in the browser');
   program.start();
 }
 
 /**
- * Prints the only line that kubectl proxy prints. If stdout is the audit log, the line goes to the program's log, so that stdout contains
- * only JSON.
+ * Prints the only line that kubectl proxy prints. If stdout is a feature's, the line goes to the program's log.
  */
-function announce(line: string, { auditLogPath }: Options, logger: Logger): void {
-  if (auditLogPath === '-') logger.info(line);
+function announce(line: string, { usesStdout }: Program, logger: Logger): void {
+  if (usesStdout) logger.info(line);
   else process.stdout.write(`${line}\n`);
 }
 
@@ -111,11 +111,6 @@ function surviveErrors(logger: Logger, count: () => void): void {
       logger.error({ err }, message);
     });
   }
-}
-
-/** Whether SIGHUP means that the audit log was renamed. Otherwise it means that the terminal is gone. */
-function followsHangup({ auditLogPath }: Options): boolean {
-  return auditLogPath !== '' && auditLogPath !== '-';
 }
 
 function logFormat({ logFormat: format }: Options): 'json' | 'pretty' {

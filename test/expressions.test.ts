@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { sourceIPs } from '../src/features/audit-log/event.js';
+import { loggableUri } from '../src/features/audit-log/request-uri.js';
 import { rejectClaimedIdentity } from '../src/guard/claimed-identity.js';
 import { createFilterCheck } from '../src/guard/filter.js';
 import { type RegexpList, regexpList } from '../src/guard/regexp-list.js';
 import { impersonatedUser } from '../src/kubernetes/impersonation.js';
 import { parseRequestInfo } from '../src/kubernetes/request-info.js';
-import { sourceIPs } from '../src/observability/audit/event.js';
-import { loggableUri } from '../src/observability/audit/request-uri.js';
 import { optionTable } from '../src/options/table.js';
 import { type Additions, clientHeaders } from '../src/proxy/headers.js';
 import { parseRequestTarget } from '../src/request/request-path.js';
@@ -97,7 +97,7 @@ function apply(regexp: RegExp, input: string): void {
 test('each expression takes linear time', () => {
   const expressions = findExpressions();
   const files = new Set(expressions.map(({ file }) => file));
-  for (const file of ['guard/host.ts', 'observability/audit/request-uri.ts', 'kubernetes/query.ts']) {
+  for (const file of ['guard/host.ts', 'features/audit-log/request-uri.ts', 'kubernetes/query.ts']) {
     assert.ok(files.has(file), file);
   }
   assert.ok(expressions.length > 60, String(expressions.length));

@@ -9,7 +9,6 @@ import { isMissingKubeconfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { refusedGroupReason } from '../kubernetes/refused-group.js';
 import { type Clock, systemClock } from '../lib/clock.js';
-import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js';
@@ -47,10 +46,12 @@ export interface Program {
   readonly admin: FastifyInstance | undefined;
   readonly openStreams: OpenStreams;
   readonly metrics: Metrics;
-  /** Undefined without --audit-log-path. */
-  readonly auditLog: AuditLog | undefined;
+  /** Whether standard output is a feature's, and has nothing else. */
+  readonly usesStdout: boolean;
   /** Begins the work in the background: warnings, the keys of an OpenID Connect issuer. Opens connections. */
   start(): void;
+  /** The process got a SIGHUP. */
+  hangup(): void;
   /** From this call on, readyz fails. */
   beUnready(): void;
   /** Ends everything immediately. To let open requests finish, close the server first. */
@@ -112,16 +113,15 @@ export async function createProgram(
     }),
   );
   const cluster = clusters.registry.default;
-  const added = features.create(options, { cluster, logger, clock }, components);
   const loaded = await loadParts(options, {
-    ...{ components, cluster, metrics, logger, env, clock },
+    ...{ components, features, cluster, metrics, logger, env, clock },
     rereadInterval: info.rereadInterval,
   });
   if ('problems' in loaded) {
     await components.close();
     return loaded;
   }
-  const { authentication, tls, auditLog } = loaded;
+  const { authentication, tls, added } = loaded;
   // This makes the counters of `/`, which start at 0.
   clusters.measured(cluster);
 
@@ -175,8 +175,9 @@ export async function createProgram(
       authentication: authentication?.authentication,
       callerEntries: () => authentication?.kubeconfigUsers() ?? [],
       signInIssuers: () => (options.explorerSignIn ? (authentication?.issuers() ?? []) : []),
-      audit: auditLog,
+      recorders: added.flatMap(({ recorder }) => recorder ?? []),
       refusedGroups,
+      clock,
     }),
   );
   return {
@@ -184,7 +185,7 @@ export async function createProgram(
     admin,
     openStreams,
     metrics,
-    auditLog,
+    usesStdout: added.some(parts => parts.usesStdout),
     start() {
       components.start();
       logger.info(clusters.describeDefault(options), 'requests to / go to this API server');
@@ -194,6 +195,9 @@ export async function createProgram(
       mayImpersonate?.().catch((error: Error) => {
         logger.warn({ reason: error.message }, 'callers cannot be impersonated');
       });
+    },
+    hangup() {
+      for (const parts of added) parts.hangup?.();
     },
     beUnready() {
       isLeaving = true;

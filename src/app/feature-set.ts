@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import type { AnyFeature, Core, FeatureParts } from '../feature.js';
+import type { AnyFeature, Core, FeatureParts, Problems } from '../feature.js';
 import { features } from '../features.js';
 import type { Guard } from '../guard/guard.js';
 import { guards, inOrder } from '../guard/guards.js';
@@ -36,11 +36,27 @@ export class FeatureSet {
     return [...guards, ...added];
   }
 
-  /** Creates the features that the options turn on. Their parts are among the components then. */
-  create(options: Options, core: Core, components: Components): readonly FeatureParts[] {
-    return [...this.#metrics].flatMap(([feature, metrics]) => {
-      const parts = feature.create?.(options, core, metrics);
-      return parts === undefined ? [] : [components.add(parts)];
-    });
+  /**
+   * Creates the features that the options turn on, all at the same time. Their parts are among the components then, also if there are
+   * problems.
+   */
+  async create(
+    options: Options,
+    core: Core,
+    components: Components,
+  ): Promise<{ readonly parts: readonly FeatureParts[] } | Problems> {
+    const created = await Promise.all(
+      [...this.#metrics].map(([feature, metrics]) => feature.create?.(options, core, metrics)),
+    );
+    const parts = created.flatMap(made =>
+      made === undefined || 'problems' in made ? [] : [components.add(made)],
+    );
+    const problems = created.flatMap(made => (made !== undefined && 'problems' in made ? made.problems : []));
+    return problems.length > 0 ? { problems } : { parts };
   }
+}
+
+/** Whether a feature that the options turn on follows SIGHUP. */
+export function followsHangup(options: Options): boolean {
+  return all.some(feature => feature.followsHangup?.(options) === true);
 }

@@ -2,18 +2,19 @@ import { realpath, stat } from 'node:fs/promises';
 import { type ConfiguredAuthentication, configureAuthentication } from '../authentication/configure.js';
 import { methodsOn } from '../authentication/methods.js';
 import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
+import type { FeatureParts, Problems } from '../feature.js';
 import type { Clock } from '../lib/clock.js';
-import { describeFileError } from '../lib/file-problem.js';
-import { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
 import type { Tls } from '../server/listener/tls.js';
 import type { Components } from './components.js';
+import type { FeatureSet } from './feature-set.js';
 
 /** What the parts are loaded with. */
 interface LoadingParts {
   readonly components: Components;
+  readonly features: FeatureSet;
   /** The cluster of `/`, which is opened. */
   readonly cluster: Cluster;
   readonly metrics: Metrics;
@@ -29,12 +30,8 @@ interface LoadedParts {
   /** Path of the folder of static files, without symbolic links; empty to serve none. */
   readonly www: string;
   readonly tls: Tls | undefined;
-  readonly auditLog: AuditLog | undefined;
-}
-
-/** Why something cannot be loaded, one line each. */
-interface Problems {
-  readonly problems: readonly string[];
+  /** Of the features that the options turn on. */
+  readonly added: readonly FeatureParts[];
 }
 
 /** What a part is loaded as; undefined if the options do not turn it on. */
@@ -52,7 +49,7 @@ export async function loadParts(options: Options, parts: LoadingParts): Promise<
     loadAuthentication(options, parts, () => tls?.clientAuthorities),
     findFolder(options.www),
     loadTls(options, parts),
-    loadAuditLog(options, parts),
+    parts.features.create(options, parts, components),
   ]);
   const problems: string[] = [];
   const take = <Part extends object>(part: Part | Problems | undefined): Part | undefined => {
@@ -64,9 +61,9 @@ export async function loadParts(options: Options, parts: LoadingParts): Promise<
   const authentication = take(loaded[1]);
   const folder = take(loaded[2]);
   tls = take(loaded[3]);
-  const auditLog = take(loaded[4]);
-  for (const part of [auditLog, tls, authentication]) if (part !== undefined) components.add(part);
-  return problems.length > 0 ? { problems } : { authentication, www: folder?.path ?? '', tls, auditLog };
+  const added = take(loaded[4])?.parts ?? [];
+  for (const part of [tls, authentication]) if (part !== undefined) components.add(part);
+  return problems.length > 0 ? { problems } : { authentication, www: folder?.path ?? '', tls, added };
 }
 
 async function openCluster(cluster: Cluster): Loading<never> {
@@ -109,15 +106,4 @@ async function loadTls(options: Options, { metrics, logger }: LoadingParts): Loa
   if (options.tlsCertFile === '') return undefined;
   const { configureTls } = await import('../server/listener/tls.js');
   return configureTls(options, { metrics: metrics.listener, logger });
-}
-
-async function loadAuditLog(options: Options, { metrics, logger }: LoadingParts): Loading<AuditLog> {
-  if (options.auditLogPath === '') return undefined;
-  try {
-    return await AuditLog.open(options.auditLogPath, { metrics: metrics.audit, logger });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'its folder does not exist' : describeFileError(error);
-    return { problems: [`--audit-log-path: "${options.auditLogPath}": ${reason}`] };
-  }
 }

@@ -93,7 +93,7 @@ export class GuardChain {
       done(rejection as Error);
       return;
     }
-    request.record.audit?.received();
+    request.record.received();
     done();
   }
 

@@ -1,8 +1,9 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
-import type { RequestAudit } from './audit/request-audit.js';
+import type { UserInfo } from '../kubernetes/user-info.js';
 import type { createRequestLines, Logger, RequestLineFields, RequestOrigin } from './log/logger.js';
 import type { RequestMetrics } from './metrics/request-metrics.js';
 import type { EndReason } from './metrics/traffic-metrics.js';
+import type { Recording } from './recorder.js';
 
 /** Which requests have a line in the log (`errors`: those that failed or ended with 4xx or 5xx), and where the lines go. */
 export interface RequestLog {
@@ -12,7 +13,7 @@ export interface RequestLog {
   readonly write: ReturnType<typeof createRequestLines>;
 }
 
-/** One request from its head to its last byte: writes its log lines, its metrics and its audit events. */
+/** One request from its head to its last byte: writes its log lines, its metrics, and what recorders write of it. */
 export class RequestRecord {
   readonly info: RequestInfo;
   /** Whether the API server would call the request long-running. */
@@ -29,8 +30,8 @@ export class RequestRecord {
   impersonatedUser: string | undefined;
   /** The request's Audit-ID, from the API server's answer. */
   auditId: string | undefined;
-  /** The request's events for the audit log; undefined without an audit log. */
-  audit: RequestAudit | undefined;
+  /** What recorders write of the request; undefined without recorders, and for requests that are not counted. */
+  recordings: readonly Recording[] | undefined;
   /** Why the answer is not the API server's own, or is incomplete. */
   failure: Error | undefined;
   /** Whether the API server has answered 401 to the proxy's own credential. */
@@ -51,6 +52,20 @@ export class RequestRecord {
     return this.longRunning && isSuccess(this.code);
   }
 
+  /** The guards have let the request pass. */
+  received(): void {
+    for (const recording of this.recordings ?? []) recording.received();
+  }
+
+  /** The request was sent to the API server as this user; undefined without impersonation. */
+  sentAs(user: UserInfo | undefined): void {
+    for (const recording of this.recordings ?? []) recording.sentAs(user);
+  }
+
+  annotate(key: string, value: string): void {
+    for (const recording of this.recordings ?? []) recording.annotate(key, value);
+  }
+
   /** The API server has answered, with this status code and Audit-Id. */
   answeredUpstream(code: number, auditId: string | undefined): void {
     this.auditId = auditId;
@@ -61,7 +76,7 @@ export class RequestRecord {
   /** The head of a long-running request's answer was sent. The line is written now, because the request may end days later. */
   opened(code: number): void {
     this.code = code;
-    this.audit?.started(code);
+    for (const recording of this.recordings ?? []) recording.started(code);
     const { logger, which, write } = this.#log;
     if (which === 'all' && logger.isLevelEnabled('info')) write('info', this.#fields(), 'request open');
   }
@@ -74,7 +89,7 @@ export class RequestRecord {
   end(bytes: number): void {
     const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#metrics.finished(this.code, seconds);
-    this.audit?.completed(this.code, this.failure);
+    for (const recording of this.recordings ?? []) recording.completed(this.code, this.failure);
     const { logger, write } = this.#log;
     const level = this.#level();
     if (level === undefined || !logger.isLevelEnabled(level)) return;

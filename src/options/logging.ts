@@ -1,5 +1,5 @@
 import { defineOptions } from '../lib/option.js';
-import { oneOf, text } from '../lib/value-type.js';
+import { oneOf } from '../lib/value-type.js';
 
 const options = defineOptions('Logging', {
   logLevel: {
@@ -17,12 +17,7 @@ const options = defineOptions('Logging', {
     default: 'auto',
     help: 'Format of the log: json has every field, pretty one short line for each event. auto is pretty on a terminal, else json.',
   },
-  auditLogPath: {
-    type: text('FILE'),
-    default: '',
-    help: "File for the audit log: who did what, one audit.k8s.io/v1 Event a line. SIGHUP opens it again; '-' is standard output; off by default.",
-  },
 });
 
-/** The options of the program's log and of the audit log. */
+/** The options of the program's log. */
 export const logging = { options };

@@ -54,7 +54,7 @@ export function upstreamRequest(
   const headers = clientHeaders(head.rawHeaders, {
     dropsCredentials: authenticates,
     requestId: record.origin.requestId,
-    auditId: record.audit?.id,
+    auditId: record.recordings?.[0]?.auditId,
     remoteAddress: raw.socket.remoteAddress,
   });
   headers.push(...added);
@@ -80,19 +80,18 @@ export function upstreamRequest(
   };
 }
 
-/** Counts, logs and audits what happens to the call of a client's request. */
+/** Counts, logs and records what happens to the call of a client's request. */
 export class CallAccounting implements CallObserver {
   readonly #record: RequestContext['record'];
   readonly firstByte: TrafficMetrics['firstByte'];
-  /** Undefined without an audit log: nothing else needs to know which user the request was sent as. */
+  /** Undefined without recorders: nothing else needs to know which user the request was sent as. */
   readonly sent: ((sent: SentRequest) => void) | undefined;
   readonly joined: CallAccounting['sent'];
 
   constructor({ traffic }: Pick<ProxyContext, 'traffic'>, { record }: Pick<RequestContext, 'record'>) {
     this.#record = record;
     this.firstByte = traffic.firstByte;
-    const { audit } = record;
-    this.sent = audit && (sent => audit.sentAs(sent.user));
+    this.sent = record.recordings && (({ user }) => record.sentAs(user));
     this.joined = this.sent;
   }
 

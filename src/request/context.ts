@@ -51,7 +51,7 @@ export class RequestContext extends Operation {
   caller: UserInfo | undefined;
   /** The user that the caller acts as, with the API server's permission; undefined for a caller that acts under its own name. */
   impersonated: RequestedUser | undefined;
-  /** Counts, logs and audits the request. Accounting sets it before any guard runs. */
+  /** Counts, logs and records the request. Accounting sets it before any guard runs. */
   record!: RequestRecord;
   /** The response as one of HTTP/2; undefined over HTTP/1.1. */
   readonly http2: Http2Response | undefined;

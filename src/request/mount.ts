@@ -12,7 +12,7 @@ export interface Mount {
   readonly access: 'probe' | 'public' | 'optional' | 'caller';
   /** Whether its requests go to an API server, so that the guards for paths, resources and pages apply. */
   readonly isApi: boolean;
-  /** Whether its requests are counted, limited and audited. Those for the proxy's own metrics and health are not. */
+  /** Whether its requests are counted, limited and recorded. Those for the proxy's own metrics and health are not. */
   readonly isCounted: boolean;
   /** Whether its prefix names a context of the kubeconfig, even one that does not exist. */
   readonly namesContext: boolean;

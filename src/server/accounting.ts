@@ -3,11 +3,10 @@ import type { Socket } from 'node:net';
 import type { Cluster } from '../clusters/cluster.js';
 import { Rejection } from '../guard/rejection.js';
 import { RefusedGroupError } from '../kubernetes/refused-group.js';
-import type { AuditLog } from '../observability/audit/log.js';
-import { RequestAudit } from '../observability/audit/request-audit.js';
 import type { Logger } from '../observability/log/logger.js';
 import { createRequestLines, type RequestOrigin } from '../observability/log/logger.js';
 import type { ClusterMetrics, Metrics } from '../observability/metrics/metrics.js';
+import type { Recorder } from '../observability/recorder.js';
 import { type RequestLog, RequestRecord, uncounted } from '../observability/request-record.js';
 import type { OpenStreams } from '../proxy/open-streams.js';
 import type { RequestContext } from '../request/context.js';
@@ -18,7 +17,7 @@ import type { RefusedGroups } from './refused-groups.js';
 /** How requests to a cluster are counted and logged. */
 export interface MeasuredCluster {
   readonly metrics: ClusterMetrics;
-  /** The cluster's name in logs and audit events; undefined if only one cluster is served, and for requests that go to none. */
+  /** The cluster's name in logs and recordings; undefined if only one cluster is served, and for requests that go to none. */
   readonly name: string | undefined;
 }
 
@@ -28,19 +27,18 @@ export interface MeasuredClusters {
   measured(cluster: Cluster | undefined): MeasuredCluster;
 }
 
-/** The parts of the program that requests are counted, logged and audited with. */
+/** The parts of the program that requests are counted, logged and recorded with. */
 export interface AccountingParts {
   readonly metrics: Metrics;
   readonly clusters: MeasuredClusters;
   readonly openStreams: OpenStreams;
-  /** Undefined if there is no audit log. */
-  readonly audit: AuditLog | undefined;
+  readonly recorders: readonly Recorder[];
   readonly logger: Logger;
   readonly logRequests: RequestLog['which'];
   readonly refusedGroups: Pick<RefusedGroups, 'add'>;
 }
 
-/** Counts, logs and audits requests. Each request has a record from its head until its answer or its connection ends. */
+/** Counts, logs and records requests. Each request has a record from its head until its answer or its connection ends. */
 export class Accounting {
   readonly #parts: AccountingParts;
   readonly #log: RequestLog;
@@ -55,15 +53,18 @@ export class Accounting {
   begin(request: RequestContext): void {
     const { mount } = request;
     const { info } = request.path;
-    const { audit } = this.#parts;
+    const { recorders } = this.#parts;
     const { isCounted } = mount;
     const { metrics, name } = this.#measured(request);
     const origin = originOf(request, name);
     const counted = isCounted ? metrics.requestStarted(info) : uncounted;
     const record = new RequestRecord(info, origin, counted, this.#log);
     request.record = record;
-    if (audit !== undefined && isCounted) record.audit = beginAudit(audit, request);
-    if (name !== undefined) record.audit?.annotate('kube-api-proxy/cluster', name);
+    if (recorders.length > 0 && isCounted) {
+      const isLong = record.longRunning || request.raw.upgrade === true;
+      record.recordings = recorders.map(recorder => recorder.begin(request, info, isLong));
+      if (name !== undefined) record.annotate('kube-api-proxy/cluster', name);
+    }
     this.#awaitEnd(request);
   }
 
@@ -104,14 +105,15 @@ export class Accounting {
   }
 
   #countFailure(request: RequestContext): void {
-    const { failure, audit, origin } = request.record;
+    const { record } = request;
+    const { failure, origin } = record;
     if (
       failure instanceof Rejection ||
       failure instanceof ReplacedError ||
       failure instanceof RefusedGroupError
     ) {
       this.#measured(request).metrics.rejected(failure.reason);
-      audit?.annotate('kube-api-proxy/rejected-by', failure.reason);
+      record.annotate('kube-api-proxy/rejected-by', failure.reason);
       if (failure instanceof RefusedGroupError) this.#parts.refusedGroups.add(failure.group, origin.cluster);
     } else if (failure instanceof UpstreamError)
       this.#measured(request).metrics.upstreamError(failure.reason);
@@ -133,11 +135,6 @@ function originOf({ raw, head, path }: RequestContext, cluster: string | undefin
 /** The path for logs. A target that is not a path can contain a password (`http://user:password@host/`), and a path can be very long. */
 function loggable(rawPath: string): string {
   return rawPath.startsWith('/') ? rawPath.slice(0, 2048) : '';
-}
-
-function beginAudit(log: AuditLog, request: RequestContext): RequestAudit {
-  const { info, longRunning } = request.record;
-  return new RequestAudit(request, info, { longRunning: longRunning || request.raw.upgrade === true, log });
 }
 
 /** Bytes that a connection has transferred. */

@@ -12,7 +12,8 @@ export function answerErrors(app: FastifyInstance, contexts: () => ReadonlySet<s
       if (failure.endsConnection) reply.header('Connection', 'close');
       reply.headers(failure.headers);
     }
-    if (record.audit !== undefined) reply.header('Audit-ID', record.audit.id);
+    const recording = record.recordings?.[0];
+    if (recording !== undefined) reply.header('Audit-ID', recording.auditId);
     if (failure.retryAfterSeconds !== undefined) reply.header('Retry-After', failure.retryAfterSeconds);
     reply
       .code(failure.code)

@@ -8,7 +8,7 @@ import { staticFiles } from '../endpoints/static-files.js';
 import type { GuardChain, GuardOptions } from '../guard/chain.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
 import { noSniff } from '../http/browser-fields.js';
-import type { AuditLog } from '../observability/audit/log.js';
+import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { ProxyContext } from '../proxy/client-request.js';
@@ -70,9 +70,9 @@ export interface ServerParts {
   readonly callerEntries: () => KubeconfigFacts['users'];
   /** The OpenID Connect issuers at which people may sign in on the explorer's page. */
   readonly signInIssuers: SignInParts['issuers'];
-  /** Undefined if there is no audit log. */
-  readonly audit: AuditLog | undefined;
+  readonly recorders: AccountingParts['recorders'];
   readonly refusedGroups: AccountingParts['refusedGroups'];
+  readonly clock: Clock;
 }
 
 /** Maximum milliseconds for a request's head. Bodies and answers have no limit. */

@@ -146,8 +146,8 @@ describe('the accounting of a call', () => {
   function account(subresource: string) {
     const users: (string | undefined)[] = [];
     const times: number[] = [];
-    const audit = { sentAs: (user?: { username: string }) => users.push(user?.username) };
-    const record = { audit, info: { subresource }, isUnauthorized: false };
+    const sentAs = (user?: { username: string }) => users.push(user?.username);
+    const record = { recordings: [], sentAs, info: { subresource }, isUnauthorized: false };
     const context = { traffic: { firstByte: (time: number) => times.push(time) } };
     return { record, users, times, observer: new CallAccounting(context as never, { record } as never) };
   }

@@ -83,7 +83,7 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
       cluster: { endpoint: { config: { server: { path: '' }, impersonation } } } as never,
     },
   );
-  request.record = { longRunning: false } as never;
+  request.record = { longRunning: false, received: () => {} } as never;
   return request;
 }
 

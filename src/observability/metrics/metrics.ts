@@ -1,5 +1,4 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { createAuditMetrics } from './audit-metrics.js';
 import { createAuthenticationMetrics } from './authentication-metrics.js';
 import type { ClusterLabel } from './cluster-label.js';
 import { createCredentialMetrics } from './credential-metrics.js';
@@ -118,7 +117,6 @@ export function createMetrics(options: MetricsOptions) {
     /** A request was rejected before its cluster was known. */
     rejected: (reason: string) => rejections.inc({ ...nowhere, reason }),
     reloaded: credentials.reloaded,
-    audit: createAuditMetrics(registry),
     listener: createListenerMetrics(registry),
     authentication: createAuthenticationMetrics(registry, options.authenticationMethods),
     traffic: createTrafficMetrics(registry, options.connections, clusterLabel),

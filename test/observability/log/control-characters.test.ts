@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { AuditLog } from '../../../src/observability/audit/log.js';
+import { AuditLog } from '../../../src/features/audit-log/log.js';
 import { escapeControls, spellOutControls } from '../../../src/observability/log/control-characters.js';
 import { createLogger, type Logger } from '../../../src/observability/log/logger.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';

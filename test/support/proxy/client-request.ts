@@ -57,7 +57,7 @@ export function clientRequest({
     head: new RequestHead({ method, rawHeaders: [...rawHeaders] }),
     record: {
       origin: { requestId },
-      audit: auditId === undefined ? undefined : { id: auditId },
+      recordings: auditId === undefined ? undefined : [{ auditId }],
       info: { subresource },
       ...record,
     },

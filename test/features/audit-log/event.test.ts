@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
-import { StatusError } from '../../../src/kubernetes/status.js';
 import {
   auditUser,
   auditUserAgent,
@@ -9,9 +7,11 @@ import {
   ownAuditId,
   responseStatus,
   sourceIPs,
-} from '../../../src/observability/audit/event.js';
-import { formatMicroTime, microTime } from '../../../src/observability/audit/request-audit.js';
-import { loggableUri } from '../../../src/observability/audit/request-uri.js';
+} from '../../../src/features/audit-log/event.js';
+import { formatMicroTime, microTime } from '../../../src/features/audit-log/request-audit.js';
+import { loggableUri } from '../../../src/features/audit-log/request-uri.js';
+import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
+import { StatusError } from '../../../src/kubernetes/status.js';
 
 describe('sourceIPs', () => {
   it("are in the API server's order with the peer last, whatever the headers contain", () => {

@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs';
 import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import { ask, connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
-import { eventuallyPasses, until } from '../../support/eventually.js';
-import { jsonLines } from '../../support/json-lines.js';
-import { startStack, type TlsStack } from '../../support/proxy/stack.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
-import { clientRequests } from '../leg.js';
+import { clientRequests } from '../e2e/leg.js';
+import { ask, connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
+import { eventuallyPasses, until } from '../support/eventually.js';
+import { jsonLines } from '../support/json-lines.js';
+import { startStack, type TlsStack } from '../support/proxy/stack.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
 const slowPath = '/api/v1/namespaces/default/slow';

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
-import { escapeControls } from '../log/control-characters.js';
-import type { Logger } from '../log/logger.js';
-import type { AuditMetrics } from '../metrics/audit-metrics.js';
+import { escapeControls } from '../../observability/log/control-characters.js';
+import type { Logger } from '../../observability/log/logger.js';
 import type { AuditEvent } from './event.js';
 import { AuditFile, type AuditFileEvents } from './file.js';
+import type { AuditMetrics } from './metrics.js';
 
 /** Where trouble with the file is reported. */
 interface AuditLogParts {

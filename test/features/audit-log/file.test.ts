@@ -4,8 +4,8 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
-import { AuditFile } from '../../../src/observability/audit/file.js';
-import { AuditLog } from '../../../src/observability/audit/log.js';
+import { AuditFile } from '../../../src/features/audit-log/file.js';
+import { AuditLog } from '../../../src/features/audit-log/log.js';
 import { eventually } from '../../support/eventually.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import type { RequestInfo } from '../../kubernetes/request-info.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
+import type { RecordedRequest, Recording } from '../../observability/recorder.js';
 import {
   type AuditEvent,
   type AuditStage,
@@ -16,20 +16,12 @@ import {
 import type { AuditLog } from './log.js';
 import { loggableUri } from './request-uri.js';
 
-/** What events say about a request. The caller may become known later. */
-export interface AuditedRequest {
-  readonly raw: IncomingMessage;
-  /** The target as the client sent it. */
-  readonly path: { readonly received: { readonly raw: string } };
-  readonly caller: UserInfo | undefined;
-}
-
 /** Writes the events of one request: when it is over; if it is long-running, also when it came and when its answer began. */
-export class RequestAudit {
-  /** The ID in all events of the request. The API server gets it as Audit-ID and uses it in its own events too. */
-  readonly id: string;
+export class RequestAudit implements Recording {
+  /** The ID in all events of the request. The API server uses it in its own events too. */
+  readonly auditId: string;
   readonly #log: Pick<AuditLog, 'begin' | 'append'>;
-  readonly #request: AuditedRequest;
+  readonly #request: RecordedRequest;
   readonly #info: RequestInfo;
   readonly #longRunning: boolean;
   readonly #receivedAt = microTime();
@@ -40,12 +32,12 @@ export class RequestAudit {
   readonly #sourceIPs: readonly string[] | undefined;
 
   constructor(
-    request: AuditedRequest,
+    request: RecordedRequest,
     info: RequestInfo,
     { longRunning, log }: { longRunning: boolean; log: Pick<AuditLog, 'begin' | 'append'> },
   ) {
     const { rawHeaders, socket } = request.raw;
-    this.id = ownAuditId(rawHeaders) ?? randomUUID();
+    this.auditId = ownAuditId(rawHeaders) ?? randomUUID();
     this.#log = log;
     log.begin();
     this.#request = request;
@@ -96,7 +88,7 @@ export class RequestAudit {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',
       level: 'Metadata',
-      auditID: this.id,
+      auditID: this.auditId,
       stage,
       requestURI: this.#uri,
       verb: this.#info.verb,

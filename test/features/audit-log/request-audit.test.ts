@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
+import type { AuditEvent } from '../../../src/features/audit-log/event.js';
+import { RequestAudit } from '../../../src/features/audit-log/request-audit.js';
 import {
   type Impersonation,
   impersonatedUser,
@@ -9,8 +11,6 @@ import {
 import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import type { UserInfo } from '../../../src/kubernetes/user-info.js';
-import type { AuditEvent } from '../../../src/observability/audit/event.js';
-import { RequestAudit } from '../../../src/observability/audit/request-audit.js';
 import { SentRequest } from '../../../src/transport/upstream-request.js';
 
 const groups = ['dev', 'system:authenticated'];
@@ -58,7 +58,7 @@ describe('the audit of a request', () => {
       ],
     );
     const [received, started, complete] = events as [AuditEvent, AuditEvent, AuditEvent];
-    assert.deepEqual(new Set(events.map(({ auditID }) => auditID)), new Set([audit.id]));
+    assert.deepEqual(new Set(events.map(({ auditID }) => auditID)), new Set([audit.auditId]));
     assert.equal(received.stageTimestamp, received.requestReceivedTimestamp);
     assert.equal(complete.requestReceivedTimestamp, received.requestReceivedTimestamp);
     assert.ok(complete.stageTimestamp >= started.stageTimestamp);

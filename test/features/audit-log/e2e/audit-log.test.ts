@@ -4,21 +4,21 @@ import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'n
 import http from 'node:http';
 import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
-import { open, send } from '../../support/clients/http-client.js';
-import { connectRaw } from '../../support/clients/raw-http.js';
-import { eventually, eventuallyPasses } from '../../support/eventually.js';
-import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { jsonLines } from '../../support/json-lines.js';
-import { type RunningProgram, startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
-import { ownMetric, untilOwnMetric } from '../../support/proxy/own-metric.js';
+import { clientRequests, toBytes } from '../../../e2e/leg.js';
+import { open, send } from '../../../support/clients/http-client.js';
+import { connectRaw } from '../../../support/clients/raw-http.js';
+import { eventually, eventuallyPasses } from '../../../support/eventually.js';
+import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
+import { jsonLines } from '../../../support/json-lines.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../../../support/proxy/in-process.js';
+import { ownMetric, untilOwnMetric } from '../../../support/proxy/own-metric.js';
 import {
   type ProxyProcess,
   runProgram,
   startProxy,
   writeAdminKubeconfig,
-} from '../../support/proxy/proxy.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
-import { clientRequests, toBytes } from '../leg.js';
+} from '../../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 type Event = Record<string, unknown> & {
   readonly auditID: string;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import {
   auditUser,
   auditUserAgent,
@@ -12,6 +12,7 @@ import { formatMicroTime, microTime } from '../../../src/features/audit-log/requ
 import { loggableUri } from '../../../src/features/audit-log/request-uri.js';
 import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
+import { assertLinear } from '../../support/growth.js';
 
 describe('sourceIPs', () => {
   it("are in the API server's order with the peer last, whatever the headers contain", () => {
@@ -188,4 +189,24 @@ describe('the parts of an audit event', () => {
     // It differs from the wall clock, which has whole milliseconds, by 2 ms at most.
     assert.ok(time > before - 3 && time < after + 3, `${time} is not between ${before} and ${after}`);
   });
+});
+
+test('what an event says of a target and of X-Forwarded-For takes linear time', () => {
+  const readers: Readonly<Record<string, (text: string) => unknown>> = {
+    'a query': text => loggableUri(`/x?watch=1&%61${text}`),
+    'a path': text => loggableUri(`/${text}`),
+    'X-Forwarded-For': text => sourceIPs(['X-Forwarded-For', text], '192.0.2.1'),
+  };
+  for (const [name, read] of Object.entries(readers)) {
+    for (const unit of ['a', '/', '%61', '&%61=', '\x80', '=', ',', '9', 'token=&']) {
+      assertLinear(
+        126 * 1024,
+        length => {
+          const text = unit.repeat(length / unit.length);
+          return () => read(text);
+        },
+        `${name} of ${JSON.stringify(unit)}`,
+      );
+    }
+  }
 });

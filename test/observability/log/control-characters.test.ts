@@ -3,7 +3,6 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { AuditLog } from '../../../src/features/audit-log/log.js';
 import { escapeControls, spellOutControls } from '../../../src/observability/log/control-characters.js';
 import { createLogger, type Logger } from '../../../src/observability/log/logger.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
@@ -68,16 +67,5 @@ describe('a line of the log', () => {
       text,
       /\\r\\n\[23:59:59\.000\] INFO: forged\\u001b\[2J\\u009b2J\\u007f\\u0085\\u2028\\u2066\\n/,
     );
-  });
-
-  it('is one line of the audit log without such characters', async () => {
-    const written: string[] = [];
-    const file = { write: (lines: string) => void written.push(lines), reopen() {}, async close() {} };
-    const log = new AuditLog(file, { recorded() {} });
-    log.append({ userAgent: hostile } as never);
-    await log.close();
-    const [lines = ''] = written;
-    assert.doesNotMatch(lines.slice(0, -1), harmful);
-    assert.equal((JSON.parse(lines) as { userAgent: string }).userAgent, hostile);
   });
 });

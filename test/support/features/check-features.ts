@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { projectFile } from '../project.js';
+
+// Proves that each feature can be taken out: in a copy of the project, its folder, its tests and its two lines of features.ts are deleted,
+// and the program and the tests that are left have to type-check. Then all of them are deleted at once.
+
+const list = 'src/features.ts';
+/** Tests of the chart, of manifests and of documents, which are about several features. */
+const aboutDocuments = ['test/deploy', 'test/readme.test.ts'];
+
+const names = readdirSync(projectFile('src/features'));
+const failures = [
+  ...names.flatMap(name => problemsWithout([name], aboutDocuments)),
+  ...problemsWithout(names, [...aboutDocuments, 'test/together']),
+];
+for (const failure of failures) process.stderr.write(`${failure}\n`);
+if (failures.length > 0) process.exitCode = 1;
+else process.stdout.write(`each of ${names.length} features can be taken out: ${names.join(', ')}\n`);
+
+/** What does not type-check without these features; one sentence for each import that stands in the way. */
+function problemsWithout(taken: readonly string[], others: readonly string[]): readonly string[] {
+  const copy = mkdtempSync(join(tmpdir(), 'without-features-'));
+  try {
+    for (const part of ['src', 'test', 'deploy/release', 'package.json', 'tsconfig.json'])
+      cpSync(projectFile(part), join(copy, part), { recursive: true });
+    symlinkSync(projectFile('node_modules'), join(copy, 'node_modules'));
+    const folders = taken.flatMap(name => [`src/features/${name}`, `test/features/${name}`]);
+    for (const path of [...folders, ...others]) rmSync(join(copy, path), { recursive: true, force: true });
+    writeFileSync(join(copy, list), withoutLines(readFileSync(join(copy, list), 'utf8'), taken));
+    const { status, stdout } = spawnSync(
+      projectFile('node_modules/.bin/tsc'),
+      ['-p', 'test/tsconfig.json', '--pretty', 'false'],
+      { cwd: copy, encoding: 'utf8' },
+    );
+    if (status === 0) return [];
+    const what = taken.length === 1 ? `the feature ${taken[0]}` : 'all features together';
+    return stdout
+      .split('\n')
+      .filter(line => line.includes(': error '))
+      .map(line => `${what} cannot be taken out: ${sentenceOf(line)}`);
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+}
+
+/** `features.ts` without the imports of features, and without their names in the list. */
+function withoutLines(text: string, taken: readonly string[]): string {
+  return taken.reduce((left, name) => {
+    const [line = '', variable = ''] =
+      new RegExp(`^import \\{ (\\w+) \\} from '\\./features/${name}/feature\\.js';\n`, 'm').exec(left) ?? [];
+    if (line === '' || !existsSync(projectFile(`src/features/${name}/feature.ts`)))
+      throw new Error(`${list} has no import of ${name}`);
+    return left.replace(line, '').replace(new RegExp(`\\b${variable}\\b(?:,\\s*)?`), '');
+  }, text);
+}
+
+/** Which import stands in the way, if the compiler's error is about one. */
+function sentenceOf(error: string): string {
+  const [, file, imported] = /^(.*?)\(.*TS2307: Cannot find module '(.*?)'/.exec(error) ?? [];
+  return file === undefined ? error : `${file} imports ${imported}`;
+}

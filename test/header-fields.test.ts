@@ -15,7 +15,6 @@ import {
 } from '../src/kubernetes/impersonation.js';
 import { parseRequestInfo } from '../src/kubernetes/request-info.js';
 import { requestedUser } from '../src/kubernetes/requested-user.js';
-import { auditUserAgent, ownAuditId, sourceIPs } from '../src/observability/audit/event.js';
 import { upstreamRequest } from '../src/proxy/client-request.js';
 import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from '../src/proxy/headers.js';
 import { switchingProtocols } from '../src/proxy/upgrade.js';
@@ -31,39 +30,12 @@ import { outgoingRequest, SentRequest, type UpstreamRequest } from '../src/trans
 import { createEventReader } from '../src/watches/event-reader.js';
 import { sharableHeaders } from '../src/watches/sharable-headers.js';
 import { TableEvents } from '../src/watches/table-events.js';
+import { assertLinearIn, fieldCount, listOf } from './support/field-lists.js';
 import { assertLinear } from './support/growth.js';
 import { clientRequest } from './support/proxy/client-request.js';
 import { FakePool } from './support/transport/fake-pool.js';
 import { accessTo } from './support/transport/upstream-requests.js';
 import { settingsFrame } from './support/upstreams/http2-frames.js';
-
-/** More fields than any head may have, so that quadratic work shows: no function may rely on a limit that another one enforces. */
-const count = 8_000;
-
-const value = 'a=1; Path=/b, c';
-
-/** A list of this number of fields. Three of four have this name, and the others have other names of the same length. */
-function listOf(name: string, length: number): string[] {
-  return Array.from({ length }, (_, index) => {
-    const other = (index % 1_000).toString(36).padStart(name.length, 'x').slice(-name.length);
-    return [index % 4 === 0 ? other : name, value];
-  }).flat();
-}
-
-/** Asserts that reading a list of fields takes linear time, whichever of these names many of them have. */
-function assertLinearIn(names: readonly string[], read: (fields: string[]) => unknown): void {
-  for (const name of names) {
-    const prepare = (length: number) => {
-      const fields = listOf(name, length);
-      return () => {
-        try {
-          read([...fields]);
-        } catch {}
-      };
-    };
-    assertLinear(count, prepare, name);
-  }
-}
 
 /** A stream of an HTTP/2 client that takes whatever is sent. */
 function streamOf(): ConstructorParameters<typeof Http2Request>[0] {
@@ -119,11 +91,6 @@ const requestReaders: Readonly<Record<string, (fields: string[]) => unknown>> = 
   'the size of a user': fields =>
     largestPartAbove(1e9, impersonatedUser(['Impersonate-User', 'a', ...fields]) ?? assert.fail()),
   'the user of a shared watch': userOfImpersonation,
-  'the other fields of an audit event': fields => [
-    sourceIPs(fields, '192.0.2.1'),
-    ownAuditId(fields),
-    auditUserAgent(fields),
-  ],
   'the head for the API server': rawHeaders => {
     for (const authenticates of [true, false]) {
       const user = { username: 'alice', uid: undefined, groups: [], extra: new Map() };
@@ -231,12 +198,12 @@ describe('reading a list of header fields takes time in proportion to its length
     it(`${what}, from the API server`, () => assertLinearIn(answerNames, read));
   }
   it('all values of one attribute of a user', () => {
-    assertLinear(3 * count, length => {
+    assertLinear(3 * fieldCount, length => {
       const fields = Array.from({ length }, () => ['Impersonate-Extra-a', '1']).flat();
       return () => impersonatedUser(fields);
     });
   });
   for (const [what, prepare] of Object.entries(answers)) {
-    it(what, () => assertLinear(count, prepare));
+    it(what, () => assertLinear(fieldCount, prepare));
   }
 });

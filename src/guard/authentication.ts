@@ -75,7 +75,7 @@ function accept(request: RequestContext, user: UserInfo | undefined): void {
   request.caller = user;
   request.record.user = user.username;
   if (user.leftOut !== undefined) {
-    request.record.audit?.annotate('kube-api-proxy/left-out-groups', JSON.stringify(user.leftOut));
+    request.record.annotate('kube-api-proxy/left-out-groups', JSON.stringify(user.leftOut));
   }
 }
 

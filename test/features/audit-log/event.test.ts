@@ -12,6 +12,7 @@ import { formatMicroTime, microTime } from '../../../src/features/audit-log/requ
 import { loggableUri } from '../../../src/features/audit-log/request-uri.js';
 import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
+import { assertLinearIn } from '../../support/field-lists.js';
 import { assertLinear } from '../../support/growth.js';
 
 describe('sourceIPs', () => {
@@ -209,4 +210,12 @@ test('what an event says of a target and of X-Forwarded-For takes linear time', 
       );
     }
   }
+});
+
+test('what an event says of header fields takes linear time', () => {
+  assertLinearIn(['X-Forwarded-For', 'X-Real-Ip', 'Audit-ID', 'User-Agent'], fields => [
+    sourceIPs(fields, '192.0.2.1'),
+    ownAuditId(fields),
+    auditUserAgent(fields),
+  ]);
 });

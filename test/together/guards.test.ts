@@ -14,9 +14,10 @@ import { answerRules, inOrder } from '../../src/guard/guards.js';
 import { Rejection } from '../../src/guard/rejection.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { parseOptions } from '../../src/options/parse.js';
-import { optionOwners } from '../../src/options/table.js';
+import { flagName, type OptionKey, optionOwners } from '../../src/options/table.js';
 import { RequestContext } from '../../src/request/context.js';
 import type { Mount } from '../../src/request/mount.js';
+import { projectFile } from '../support/project.js';
 import { createIdleMetrics } from '../support/proxy/metrics.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -189,6 +190,36 @@ describe('the list of guards', () => {
         optionOwners.some(owner => owner.options === options),
         name,
       );
+  });
+
+  it('has the flags and the reasons of each guard in rules.md', async () => {
+    const rules = await readFile(projectFile('deploy/reference/rules.md'), 'utf8');
+    for (const { name, options, reasons } of [
+      ...guards,
+      ...answerRules.map(rule => ({ ...rule, reasons: [] })),
+    ]) {
+      const flags = (Object.keys(options) as OptionKey[]).map(key => `--${flagName(key)}`);
+      for (const text of [...flags, ...reasons]) {
+        // A flag may have its value behind it.
+        assert.match(rules, new RegExp(`\`${text}[=\`]`), `rules.md has no ${text} of the guard "${name}"`);
+      }
+    }
+  });
+
+  it('has a test file for each file of a guard, with a name that begins with its own', async () => {
+    const namesIn = (folder: string) => readdir(projectFile(folder), { recursive: true });
+    const tests = (await Promise.all(['test', 'test/e2e'].map(namesIn))).flat();
+    let guarded = 0;
+    for (const name of await namesIn('src')) {
+      if (!/^(?:guard|features)\/.*\.ts$/.test(name) || name === 'guard/guards.ts') continue;
+      const text = await readFile(projectFile(join('src', name)), 'utf8');
+      if (!/ satisfies (?:Guard|OperationGuard|AnswerRule);/.test(text)) continue;
+      guarded += 1;
+      const path = name.replace(/\.ts$/, '');
+      const isTested = tests.some(test => test.startsWith(path) && test.endsWith('.test.ts'));
+      assert.ok(isTested, `src/${name} needs test/${path}.test.ts`);
+    }
+    assert.ok(guarded > 10);
   });
 
   it('has separate reasons for each guard, except for malformed requests and the impersonation rules', () => {

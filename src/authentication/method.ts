@@ -117,6 +117,8 @@ export interface TokenAuthenticator {
 export interface AuthenticationRequest {
   readonly raw: IncomingMessage;
   readonly head: RequestHead;
+  /** From a trusted proxy; undefined if the peer is the client. */
+  readonly clientAddress?: string | undefined;
   /** Whether its path names a context. If so, strangers must not learn whether that context exists. */
   readonly mount: { readonly namesContext: boolean };
   /** The cluster that the request goes to. What another cluster says about a caller is not valid there. */

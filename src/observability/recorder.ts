@@ -18,6 +18,8 @@ export interface RecordedRequest {
   /** The target as the client sent it. */
   readonly path: { readonly received: { readonly raw: string } };
   readonly caller: UserInfo | undefined;
+  /** From a trusted proxy; undefined if the peer is the client. */
+  readonly clientAddress?: string | undefined;
 }
 
 /** One request of a recorder. */

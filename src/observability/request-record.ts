@@ -117,6 +117,7 @@ export class RequestRecord {
       method: origin.method,
       path: origin.path,
       remoteAddress: origin.remoteAddress,
+      clientAddress: origin.clientAddress,
       cluster: origin.cluster,
       user: this.user,
       impersonatedUser: this.impersonatedUser,

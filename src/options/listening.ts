@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import {
   address,
@@ -18,6 +19,34 @@ const pathPrefix: ValueType<string> = valueType('PREFIX', value => {
   if (/[\s?#\\]/.test(prefix)) return 'is not a path prefix';
   return prefix.startsWith('/-/') ? "is under /-/, which holds the proxy's own endpoints" : { value: prefix };
 });
+
+/** Addresses and networks, separated by commas. */
+const networks: ValueType<readonly string[]> = {
+  placeholder: 'CIDR,…',
+  separator: ',',
+  parse(value, where) {
+    const all = value.split(',').filter(network => network !== '');
+    const bad = all.filter(network => !isNetwork(network));
+    if (bad.length === 0) return { value: all };
+    return {
+      problems: bad.map(
+        network => `${where}: ${JSON.stringify(network)} is not a network (such as 10.0.0.0/8)`,
+      ),
+    };
+  },
+};
+
+/** The package also takes names of networks, and masks. */
+function isNetwork(text: string): boolean {
+  const [, address = '', prefix = '1'] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(address);
+  return (
+    version !== 0 &&
+    !address.includes('%') &&
+    Number(prefix) >= 1 &&
+    Number(prefix) <= (version === 4 ? 32 : 128)
+  );
+}
 
 const options = defineOptions('Listening', {
   port: {
@@ -63,6 +92,11 @@ const options = defineOptions('Listening', {
     type: duration,
     default: '5s',
     help: 'How long a shutdown may take after SIGTERM or SIGINT; requests and upgrades that are left after 80 % of it are cut off.',
+  },
+  trustedProxies: {
+    type: networks,
+    default: '',
+    help: 'Networks of load balancers whose X-Forwarded-For has the address of the client, for the log, the limits and the audit log.',
   },
   publicUrl: {
     type: optionalBaseUrl,

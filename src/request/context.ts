@@ -47,6 +47,8 @@ export class Operation {
 export class RequestContext extends Operation {
   readonly raw: IncomingMessage;
   readonly reply: FastifyReply;
+  /** The client's address, from a trusted proxy in front of this one; undefined if the peer is the client. */
+  clientAddress: string | undefined;
   /** The user who sends the request; undefined before authentication, and if callers are not authenticated. */
   caller: UserInfo | undefined;
   /** The user that the caller acts as, with the API server's permission; undefined for a caller that acts under its own name. */

@@ -120,11 +120,15 @@ export class Accounting {
   }
 }
 
-function originOf({ raw, head, path }: RequestContext, cluster: string | undefined): RequestOrigin {
+function originOf(
+  { raw, head, path, clientAddress }: RequestContext,
+  cluster: string | undefined,
+): RequestOrigin {
   return {
     method: head.method,
     path: loggable(path.forServer.rawPath),
     remoteAddress: raw.socket.remoteAddress,
+    clientAddress,
     cluster,
     // The one that the request brings, or a new one.
     requestId: head.requestId?.slice(0, 128) ?? randomUUID(),

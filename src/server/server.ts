@@ -19,6 +19,7 @@ import type { Destination } from '../request/mount.js';
 import { Accounting, type AccountingParts, type MeasuredClusters } from './accounting.js';
 import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
+import { createClientAddress } from './client-address.js';
 import { answerErrors } from './errors.js';
 import { createAuthorityCheck, createKubeconfigFacts } from './kubeconfig-facts.js';
 import {
@@ -44,6 +45,7 @@ type ServerOptions = GuardOptions & {
   readonly wwwPrefix: string;
   readonly appendServerPath: boolean;
   readonly explorer: boolean;
+  readonly trustedProxies: readonly string[];
   /** Milliseconds, as `keepalive`; 0 turns it off. */
   readonly requestTimeout: number;
   readonly keepalive: number;
@@ -96,11 +98,13 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const authenticates = authentication !== undefined;
   const accounting = new Accounting({ ...parts, logRequests: options.logRequests });
   const destinationOf = createDestinations(parts);
+  const clientAddress = createClientAddress(options.trustedProxies);
   const app = createApp(parts, destinationOf);
   app.decorateRequest('context', null as unknown as RequestContext);
 
   app.addHook('onRequest', ({ raw }, reply, done) => {
     const request = new RequestContext(raw, reply, raw.destination as Destination);
+    request.clientAddress = clientAddress(raw);
     reply.request.context = request;
     accounting.begin(request);
     // For what the proxy answers itself.

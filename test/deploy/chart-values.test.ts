@@ -66,6 +66,7 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
   ],
   'tls.names': [['gw.example', '192.0.2.7'], /"dnsNames":\["gw\.example"\],"ipAddresses":\["192\.0\.2\.7"\]/],
   acceptHosts: [['^other\\.example$'], /,\^gw\\\\\.example\$,\^other\\\\\.example\$"/],
+  trustedProxies: [['10.0.0.0/8', 'fd00::/8'], /"--trusted-proxies=10\.0\.0\.0\/8,fd00::\/8"/],
   'limits.requestsInflightPerUser': [2_000_001, /--max-requests-inflight-per-user=2000001"/],
   'limits.longrunningRequestsPerUser': [2_000_002, /--max-longrunning-requests-per-user=2000002"/],
   extraArgs: [['--read-only'], /"--read-only"/],

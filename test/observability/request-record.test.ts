@@ -12,6 +12,7 @@ const origin: RequestOrigin = {
   method: 'GET',
   path: '/p',
   remoteAddress: '192.0.2.1',
+  clientAddress: undefined,
   cluster: undefined,
   requestId: 'the-id',
   traceparent: undefined,

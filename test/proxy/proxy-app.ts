@@ -85,6 +85,7 @@ export async function startProxyApp({
       method: request.method,
       path: '',
       remoteAddress: undefined,
+      clientAddress: undefined,
       cluster: undefined,
       requestId: 'id',
       traceparent: undefined,

@@ -19,6 +19,8 @@ export interface BearerToken {
 interface TokenRequest {
   readonly head: RequestHead;
   readonly raw: Pick<IncomingMessage, 'socket'>;
+  /** From a trusted proxy; undefined if the peer is the client. */
+  readonly clientAddress?: string | undefined;
 }
 
 /** The hint in a 401, for every method that takes bearer tokens. */
@@ -50,7 +52,7 @@ export function hasSpaceOrControl(text: string): boolean {
  * a subprotocol (k8s.io/apiserver `request/bearertoken` and `request/websocket`). Undefined if there is none. Throws an AuthenticationError
  * if the token is malformed or has white space or a control character, or if there are two.
  */
-export function readBearerToken({ head, raw }: TokenRequest): BearerToken | undefined {
+export function readBearerToken({ head, raw, clientAddress }: TokenRequest): BearerToken | undefined {
   const { authorization } = head;
   const fromHeader = authorization === undefined ? undefined : parseAuthorization(authorization);
   const fromProtocol = isWebSocket(head) ? parseProtocols(head.webSocketProtocols) : undefined;
@@ -64,7 +66,7 @@ export function readBearerToken({ head, raw }: TokenRequest): BearerToken | unde
   if (hasSpaceOrControl(text)) {
     throw new AuthenticationError('the bearer token has white space or a control character');
   }
-  return { text, digest: digestOf(text), source: raw.socket.remoteAddress ?? '' };
+  return { text, digest: digestOf(text), source: clientAddress ?? raw.socket.remoteAddress ?? '' };
 }
 
 /** RFC 6750, section 2.1: one space before the token. Any other value is no bearer token, as in the API server. */

@@ -45,6 +45,11 @@ export class RequestAudit implements Recording {
     this.#longRunning = longRunning;
     // A connection that has ended no longer has its peer's address.
     this.#sourceIPs = sourceIPs(rawHeaders, socket.remoteAddress);
+    const { clientAddress } = request;
+    if (clientAddress !== undefined) this.annotate('kube-api-proxy/client-address', clientAddress);
+    else if (this.#sourceIPs !== undefined && this.#sourceIPs.length > 1) {
+      this.annotate('kube-api-proxy/unverified-source-ips', 'true');
+    }
   }
 
   /**

@@ -45,8 +45,8 @@ const guard = {
     const slots = new RequestSlots(values);
     metrics.slots = slots;
     return request => {
-      const { caller, raw, head, record, mount } = request;
-      const user = caller?.username ?? raw.socket.remoteAddress ?? '';
+      const { caller, raw, head, record, mount, clientAddress } = request;
+      const user = caller?.username ?? clientAddress ?? raw.socket.remoteAddress ?? '';
       const kind = record.longRunning || head.isUpgrade ? 'longrunning' : 'inflight';
       request.onEnd(slots.take(user, kind, values.allContexts && mount.isApi ? request.cluster : undefined));
     };
@@ -55,7 +55,7 @@ const guard = {
 
 /**
  * Limits the requests of each user and of all together, so that no caller takes the capacity of others. With authentication a user is the
- * caller, without it the remote address. An upgraded connection counts as long-running, whatever its path is.
+ * caller, without it the client's address. An upgraded connection counts as long-running, whatever its path is.
  */
 export const limits = {
   name: 'limits',

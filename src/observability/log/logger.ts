@@ -130,7 +130,10 @@ export interface RequestOrigin {
   readonly method: string;
   /** Path as sent, without its query, which may contain a token. */
   readonly path: string;
+  /** The peer's. */
   readonly remoteAddress: string | undefined;
+  /** The client's, from a trusted proxy; undefined if the peer is the client. */
+  readonly clientAddress: string | undefined;
   /** Name of the context; undefined if only one cluster is served, and for a request that goes to no cluster. */
   readonly cluster: string | undefined;
   /** The request's X-Request-Id: the client's, or a new one. */
@@ -170,10 +173,11 @@ export function createRequestLines(
   const bindings = escapeControls(inside[pino.symbols.chindingsSym] as string);
   const { values } = logger.levels;
   return (level, fields, message) => {
-    const { remoteAddress, traceparent, auditId, bytes, durationMs, endedBy } = fields;
+    const { remoteAddress, clientAddress, traceparent, auditId, bytes, durationMs, endedBy } = fields;
     let line = `{"level":${values[level]},"time":${Date.now()}${bindings},"method":"${fields.method}"`;
     line += `,"path":${quote(fields.path)}`;
     if (remoteAddress !== undefined) line += `,"remoteAddress":"${remoteAddress}"`;
+    if (clientAddress !== undefined) line += `,"clientAddress":"${clientAddress}"`;
     if (fields.cluster !== undefined) line += `,"cluster":${quote(fields.cluster)}`;
     if (fields.user !== undefined) line += `,"user":${quote(fields.user)}`;
     if (fields.impersonatedUser !== undefined)

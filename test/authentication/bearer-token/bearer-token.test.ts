@@ -27,6 +27,11 @@ function encoded(text: string): string {
 }
 
 describe('a bearer token', () => {
+  it('counts for the address that a trusted proxy names, if there is one', () => {
+    const behind = { ...request(['Authorization', 'Bearer one']), clientAddress: '198.51.100.7' };
+    assert.equal(readBearerToken(behind)?.source, '198.51.100.7');
+  });
+
   it('comes in the Authorization header, its scheme in any case', () => {
     for (const value of ['Bearer one', 'bearer one', 'BEARER one', ' \tBearer one \t', 'Bearer one\t ']) {
       assert.deepEqual(readBearerToken(request(['Authorization', value])), {

@@ -11,6 +11,7 @@ const every: RequestLineFields = {
   method: 'GET',
   path: '/api/v1/namespaces/default/pods/web-0/log',
   remoteAddress: '2001:db8::1',
+  clientAddress: '192.0.2.7',
   cluster: 'dev',
   user: 'system:serviceaccount:default:"web"',
   impersonatedUser: 'carol <"c">',

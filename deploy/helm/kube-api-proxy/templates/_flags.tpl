@@ -9,6 +9,9 @@
 {{- with .Values.publicURL }}
 - {{ printf "--public-url=%s" . | quote }}
 {{- end }}
+{{- with .Values.trustedProxies }}
+- {{ printf "--trusted-proxies=%s" (join "," .) | quote }}
+{{- end }}
 # How callers authenticate. Requests act as the caller, so that RBAC says what each may do. rbac.yaml says who may come at all.
 {{- with .Values.oidc }}
 {{- if .issuerURL }}

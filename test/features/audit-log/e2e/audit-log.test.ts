@@ -180,6 +180,7 @@ test('a plain request is one event with the caller, the request and the result',
       apiVersion: 'v1',
     },
     responseStatus: { metadata: {}, code: 200 },
+    annotations: { 'kube-api-proxy/unverified-source-ips': 'true' },
   });
   const received = Date.parse(requestReceivedTimestamp as string);
   assert.ok(received >= started - 5 && received <= Date.parse(stageTimestamp as string));

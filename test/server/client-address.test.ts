@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { describe, it } from 'node:test';
+import { parseOptions } from '../../src/options/parse.js';
+import { createClientAddress } from '../../src/server/client-address.js';
+import { assertLinear } from '../support/growth.js';
+
+const networks = ['10.0.0.0/8', '192.0.2.9', 'fd00::/8'];
+
+/** The client of a request from a peer, with one X-Forwarded-For for each further value. */
+function clientOf(peer: string | undefined, ...forwardedFor: readonly string[]): string | undefined {
+  const rawHeaders = forwardedFor.flatMap(value => ['x-Forwarded-FOR', value]);
+  return createClientAddress(networks)({ rawHeaders, socket: { remoteAddress: peer } as Socket });
+}
+
+describe('the address of a client', () => {
+  for (const [peer, forwardedFor, client] of [
+    ['10.1.2.3', ['198.51.100.7'], '198.51.100.7'],
+    ['::ffff:10.1.2.3', ['198.51.100.7'], '198.51.100.7'],
+    ['fd00::1', ['2001:db8::1'], '2001:db8::1'],
+    // The client writes the first ones, and each proxy adds its own peer.
+    ['10.1.2.3', ['127.0.0.1, 198.51.100.7'], '198.51.100.7'],
+    ['10.1.2.3', ['127.0.0.1', '198.51.100.7 ,192.0.2.9,10.9.9.9'], '198.51.100.7'],
+    ['10.1.2.3', ['10.0.0.1'], '10.0.0.1'],
+    // These peers are the client, or nobody knows it.
+    ['198.51.100.7', ['10.0.0.1'], undefined],
+    ['192.0.2.8', ['203.0.113.1'], undefined],
+    [undefined, ['203.0.113.1'], undefined],
+    ['10.1.2.3', [], undefined],
+    ['10.1.2.3', [''], undefined],
+    ['10.1.2.3', ['198.51.100.7, unknown'], undefined],
+    ['10.1.2.3', ['198.51.100.7:443'], undefined],
+    ['10.1.2.3', ['198.51.100.7, "quoted", 10.1.1.1'], undefined],
+  ] as const) {
+    it(`from ${peer} with ${JSON.stringify(forwardedFor)} is ${client}`, () => {
+      assert.equal(clientOf(peer, ...forwardedFor), client);
+    });
+  }
+
+  it('is found in linear time', () => {
+    for (const part of ['10.0.0.1,', ' ,', ',', 'x ']) {
+      assertLinear(400_000, length => {
+        const value = part.repeat(length / part.length);
+        return () => clientOf('10.1.2.3', value);
+      });
+    }
+  });
+
+  it('needs networks that can be read', () => {
+    const problems = (value: string) =>
+      parseOptions({ argv: [`--trusted-proxies=${value}`], env: {} }).problems;
+    for (const good of ['', '10.0.0.0/8,fd00::/8', '192.0.2.9', '::1/128'])
+      assert.deepEqual(problems(good), [], good);
+    for (const bad of [
+      '0.0.0.0/0',
+      '::/0',
+      '10.0.0.0/33',
+      'loopback',
+      '10.0.0.0/255.0.0.0',
+      'host',
+      '10.0.0.0/',
+      'fe80::1%lo/64',
+    ]) {
+      assert.deepEqual(problems(`192.0.2.9,${bad}`), [
+        `--trusted-proxies: "${bad}" is not a network (such as 10.0.0.0/8)`,
+      ]);
+    }
+  });
+});

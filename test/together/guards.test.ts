@@ -213,7 +213,7 @@ describe('the list of guards', () => {
     for (const name of await namesIn('src')) {
       if (!/^(?:guard|features)\/.*\.ts$/.test(name) || name === 'guard/guards.ts') continue;
       const text = await readFile(projectFile(join('src', name)), 'utf8');
-      if (!/ satisfies (?:Guard|OperationGuard|AnswerRule);/.test(text)) continue;
+      if (!/ satisfies (?:Guard|OperationGuard|AnswerRule)\b/.test(text)) continue;
       guarded += 1;
       const path = name.replace(/\.ts$/, '');
       const isTested = tests.some(test => test.startsWith(path) && test.endsWith('.test.ts'));

@@ -124,6 +124,7 @@ async function ask(
 /** The error for the caller when a review has no answer, or another one than whether the caller is allowed. */
 function withoutAnswer(error: Error, { groups }: UserInfo): StatusError {
   if (error instanceof StatusError && error.code === 503) return error;
+  if (error instanceof UpstreamError && error.reason === 'credential') return error;
   if (error instanceof ReviewError) {
     if (error.status === 401) return refusedCredential();
     // The caller may not ask, or the proxy may not act as the caller.

@@ -9,6 +9,7 @@ import { StatusError } from '../../src/kubernetes/status.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
 import { type Access, ReplacedError } from '../../src/transport/access.js';
 import type { OutgoingRequest } from '../../src/transport/round-trip.js';
+import { refusedCredential } from '../../src/transport/upstream-error.js';
 import { ManualClock, unevenTimes } from '../support/manual-clock.js';
 import { endpointWith } from '../support/proxy/client-request.js';
 import { type Answer, answeringPool, jsonOf } from '../support/transport/answering-pool.js';
@@ -325,6 +326,8 @@ describe('the reviews of an impersonation', () => {
     answers = () => ({ status: 401, body: {} });
     await failsWith(permit(['carol']), 502, /refuses the proxy's own credential/);
     const closed = new TestCluster(endpoint);
+    closed.access = () => Promise.reject(refusedCredential());
+    await failsWith(permit(['carol'], { of: closed }), 502, /refuses the proxy's own credential/);
     closed.access = () => Promise.reject(new CredentialError('no plugin'));
     await failsWith(permit(['carol'], { of: closed }), 503, /no plugin/);
     answers = name => (name === 'carol' ? allowed : undefined);

@@ -3,7 +3,7 @@ import type { Cluster } from './clusters/cluster.js';
 import type { Guard } from './guard/guard.js';
 import type { Clock } from './lib/clock.js';
 import type { Component } from './lib/component.js';
-import type { OptionDefinitions } from './lib/option.js';
+import type { OptionDefinitions, OptionFacts } from './lib/option.js';
 import type { Logger } from './observability/log/logger.js';
 import type { Recorder } from './observability/recorder.js';
 
@@ -46,7 +46,7 @@ export interface Feature<Options, Metrics = undefined> {
   /** Options besides those of its guards and its method. */
   readonly options?: OptionDefinitions;
   /** As `OptionOwner.problems`. */
-  readonly problems?: (options: Options, given: ReadonlySet<string>) => readonly string[];
+  readonly problems?: (options: Options, given: ReadonlySet<string>, facts: OptionFacts) => readonly string[];
   /** Its guards. Within a stage they come after those of the core. */
   readonly guards?: readonly Guard<Options, Metrics>[];
   /** Adds its metrics to the registry, whether it is on or off: alerts and documents need all of them. */

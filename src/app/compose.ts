@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import { authenticationMethods, methodsOn } from '../authentication/methods.js';
 import { accessWithin } from '../clusters/own-request.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import { createClusterChecks, createClusterStates } from '../clusters/states.js';
@@ -12,6 +11,7 @@ import { type Clock, systemClock } from '../lib/clock.js';
 import type { Logger } from '../observability/log/logger.js';
 import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js';
+import { authenticationMethods, methodsOn } from '../options/methods.js';
 import { defaultBuffer } from '../options/shared-watches.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';

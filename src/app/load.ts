@@ -1,11 +1,11 @@
 import { realpath, stat } from 'node:fs/promises';
 import { type ConfiguredAuthentication, configureAuthentication } from '../authentication/configure.js';
-import { methodsOn } from '../authentication/methods.js';
 import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
 import type { FeatureParts, Problems } from '../feature.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
+import { methodsOn } from '../options/methods.js';
 import type { Options } from '../options/table.js';
 import type { Tls } from '../server/listener/tls.js';
 import type { Components } from './components.js';
@@ -81,8 +81,9 @@ async function loadAuthentication(
   { metrics, logger, env, clock, rereadInterval }: LoadingParts,
   clientAuthorities: () => Tls['clientAuthorities'],
 ): Loading<ConfiguredAuthentication> {
-  if (methodsOn(options).length === 0) return undefined;
-  return configureAuthentication(options, {
+  const methods = methodsOn(options);
+  if (methods.length === 0) return undefined;
+  return configureAuthentication(options, methods, {
     metrics: metrics.authentication,
     logger,
     env,

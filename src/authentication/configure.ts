@@ -2,8 +2,14 @@ import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
 import { AcceptedGroups } from './accepted-groups.js';
 import { Authentication } from './authentication.js';
-import { type ActiveMethod, type MethodParts, type TrustedIssuer, uidTarget } from './method.js';
-import { type AuthenticationOptions, methodsOn } from './methods.js';
+import type { IdentityOptions } from './identity.js';
+import {
+  type ActiveMethod,
+  type AuthenticationMethod,
+  type MethodParts,
+  type TrustedIssuer,
+  uidTarget,
+} from './method.js';
 
 /** The methods that the options turn on. Each follows the changes of its files. */
 export interface ConfiguredAuthentication {
@@ -29,8 +35,9 @@ const userTargets: readonly ImpersonationTarget[] = ['users', 'groups'].map(reso
 }));
 
 /** Creates the methods. Reads files, but opens no connection. Collects all problems. */
-export async function configureAuthentication(
-  options: AuthenticationOptions,
+export async function configureAuthentication<Options extends IdentityOptions>(
+  options: Options,
+  methodsOn: readonly AuthenticationMethod<Options>[],
   parts: Omit<MethodParts, 'rules'>,
 ): Promise<ConfiguredAuthentication | { readonly problems: readonly string[] }> {
   const { allowSystemIdentities, acceptGroup } = options;
@@ -39,7 +46,7 @@ export async function configureAuthentication(
     accepted: acceptGroup.length === 0 ? undefined : new AcceptedGroups(acceptGroup, parts.logger),
   };
   const created = await Promise.all(
-    methodsOn(options).map(async method => ({
+    methodsOn.map(async method => ({
       method,
       active: await method.create(options, { ...parts, rules }),
     })),

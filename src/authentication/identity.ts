@@ -1,7 +1,7 @@
 import { largestPartAbove, serviceAccountOf, type UserPart } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
-import { defineOptions } from '../lib/option.js';
+import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool, names, texts } from '../lib/value-type.js';
 import type { AcceptedGroups } from './accepted-groups.js';
 
@@ -68,6 +68,9 @@ export const identity = {
     },
   }),
 };
+
+/** The values of these options. */
+export type IdentityOptions = OptionValues<typeof identity.options>;
 
 const authenticated = 'system:authenticated';
 

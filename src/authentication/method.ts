@@ -7,7 +7,7 @@ import type { CallerEntry } from '../kubeconfig/types.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { Clock } from '../lib/clock.js';
 import type { JsonObject } from '../lib/json.js';
-import type { OptionOwner } from '../lib/option.js';
+import type { MethodFacts, OptionOwner } from '../lib/option.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
 import type { BearerToken } from './bearer-token/bearer-token.js';
@@ -18,15 +18,11 @@ import type { CallerRules } from './identity.js';
  * One way to find out who a caller is. Its file is always loaded, so it imports nothing heavy: `create` loads the code that is needed only
  * if the method is on.
  */
-export interface AuthenticationMethod<Options> extends OptionOwner {
+export interface AuthenticationMethod<Options> extends OptionOwner, MethodFacts {
   /** The value of the metrics' label `method`. */
   readonly name: string;
-  /** The flags that turn the method on, with their dashes, for a sentence. */
-  readonly flag: string;
   /** What a 401 tells a caller to do. */
   readonly hint: string;
-  /** Whether callers send a secret that can be used by anyone who reads it. */
-  readonly sendsSecret: boolean;
   problems?(options: Options, given: ReadonlySet<string>): readonly string[];
   isOn(options: Options): boolean;
   /** Reads files, but opens no connection. Collects all problems, one line each. */

@@ -1,8 +1,8 @@
 import type { Authentication } from '../authentication/authentication.js';
-import { IdentityError } from '../authentication/identity.js';
-import { type AuthenticationOptions, methodFlags, methodsOn } from '../authentication/methods.js';
+import { IdentityError, type IdentityOptions } from '../authentication/identity.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
+import { flagsOf, type OptionFacts } from '../lib/option.js';
 import type { RequestContext } from '../request/context.js';
 import type { RequestPath } from '../request/request-path.js';
 import { type Check, callersMounts, type Guard, type GuardParts } from './guard.js';
@@ -16,10 +16,10 @@ export const authentication = {
   reasons: ['unauthenticated', 'identity'],
   judges: callersMounts,
 
-  problems(options: AuthenticationOptions) {
-    return options.acceptGroup.length > 0 && methodsOn(options).length === 0
+  problems({ acceptGroup }: IdentityOptions, _given: unknown, { methods, methodsOn }: OptionFacts) {
+    return acceptGroup.length > 0 && methodsOn.length === 0
       ? [
-          `--accept-group needs a method of authentication (${methodFlags}): it is about the groups of callers`,
+          `--accept-group needs a method of authentication (${flagsOf(methods)}): it is about the groups of callers`,
         ]
       : [];
   },

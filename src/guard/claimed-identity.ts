@@ -1,4 +1,4 @@
-import type { AuthenticationOptions } from '../authentication/methods.js';
+import type { IdentityOptions } from '../authentication/identity.js';
 import { type Check, everyMount, type Guard, type GuardParts } from './guard.js';
 import { Rejection } from './rejection.js';
 
@@ -10,7 +10,7 @@ export const claimedIdentity = {
   reasons: ['impersonation', 'bad_request'],
   judges: everyMount,
   create(
-    { allowImpersonation }: Pick<AuthenticationOptions, 'allowImpersonation'>,
+    { allowImpersonation }: Pick<IdentityOptions, 'allowImpersonation'>,
     { authentication }: GuardParts,
   ): Check | undefined {
     return (

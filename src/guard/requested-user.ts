@@ -1,16 +1,14 @@
-import { checkIdentity } from '../authentication/identity.js';
-import { type AuthenticationOptions, methodFlags, methodsOn } from '../authentication/methods.js';
+import { checkIdentity, type IdentityOptions } from '../authentication/identity.js';
 import { ImpersonationReviews } from '../clusters/impersonation-reviews.js';
 import { hasImpersonationHeader } from '../kubernetes/impersonation.js';
 import { RefusedGroupError } from '../kubernetes/refused-group.js';
 import { requestedUser as readRequestedUser } from '../kubernetes/requested-user.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
+import { flagsOf, type OptionFacts } from '../lib/option.js';
 import type { RequestContext } from '../request/context.js';
 import { apiMounts, type Check, type Guard, type GuardParts } from './guard.js';
 import { Rejection } from './rejection.js';
-
-type Options = Pick<AuthenticationOptions, 'allowImpersonation' | 'allowSystemIdentities'>;
 
 /** A caller acts as another user only if the API server lets the caller impersonate that one: `kubectl --as`. */
 export const requestedUser = {
@@ -20,15 +18,15 @@ export const requestedUser = {
   reasons: ['impersonation', 'bad_request'],
   judges: apiMounts,
 
-  problems(options: AuthenticationOptions) {
-    if (!options.allowImpersonation || methodsOn(options).length > 0) return [];
+  problems({ allowImpersonation }: IdentityOptions, _given: unknown, { methods, methodsOn }: OptionFacts) {
+    if (!allowImpersonation || methodsOn.length > 0) return [];
     return [
-      `--allow-impersonation needs a method of authentication (${methodFlags}): it is about what each caller may do`,
+      `--allow-impersonation needs a method of authentication (${flagsOf(methods)}): it is about what each caller may do`,
     ];
   },
 
   create(
-    { allowImpersonation, allowSystemIdentities }: Options,
+    { allowImpersonation, allowSystemIdentities }: IdentityOptions,
     { authentication, metrics, clock }: GuardParts,
   ): Check | undefined {
     if (!allowImpersonation || authentication === undefined) return undefined;

@@ -33,6 +33,29 @@ export type OptionValues<D> = {
   readonly [K in keyof D]: D[K] extends { readonly type: ValueType<infer T> } ? T : never;
 };
 
+/** A method of authentication, as parts ask about it that do not know its options. */
+export interface MethodFacts {
+  /** The flags that turn the method on, with their dashes, for a sentence. */
+  readonly flag: string;
+  /** Whether callers send a secret that can be used by anyone who reads it. */
+  readonly sendsSecret: boolean;
+  /** Whether OpenID Connect issuers say who a caller is, so that people can sign in there. */
+  readonly hasIssuers?: boolean;
+}
+
+/** What a part may ask about other parts. */
+export interface OptionFacts {
+  /** All methods of authentication. */
+  readonly methods: readonly MethodFacts[];
+  /** Those that the options turn on. If there is at least one, callers have to authenticate. */
+  readonly methodsOn: readonly MethodFacts[];
+}
+
+/** The flags of methods, for a sentence. */
+export function flagsOf(methods: readonly MethodFacts[]): string {
+  return methods.map(({ flag }) => flag).join(', ');
+}
+
 /** A part that has its own options: a group, a guard, an authentication method. */
 export interface OptionOwner {
   readonly options: OptionDefinitions;
@@ -41,7 +64,7 @@ export interface OptionOwner {
    *
    * @param given The keys of the options that are set, be it to their defaults.
    */
-  problems?(options: never, given: ReadonlySet<string>): readonly string[];
+  problems?(options: never, given: ReadonlySet<string>, facts: OptionFacts): readonly string[];
 }
 
 type Ungrouped = Omit<OptionDefinition<unknown>, 'group'>;
@@ -73,7 +96,9 @@ export function mergeOptions<const Owners extends readonly OptionOwner[]>(
   return Object.assign({}, ...owners.map(({ options }) => options)) as MergedOptions<Owners>;
 }
 
-type ReadByProblems<Owner> = Owner extends { problems(options: infer Options, given: never): unknown }
+type ReadByProblems<Owner> = Owner extends {
+  problems(options: infer Options, given: never, facts: never): unknown;
+}
   ? Options
   : never;
 
@@ -82,6 +107,7 @@ export function problemsOf<const Owners extends readonly OptionOwner[]>(
   owners: Owners,
   options: IntersectionOf<ReadByProblems<Owners[number]>>,
   given: ReadonlySet<string>,
+  facts: OptionFacts,
 ): readonly string[] {
-  return owners.flatMap(owner => owner.problems?.(options as never, given) ?? []);
+  return owners.flatMap(owner => owner.problems?.(options as never, given, facts) ?? []);
 }

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { type AuthenticationOptions, authenticationMethods, methodsOn } from '../authentication/methods.js';
-import { defineOptions, type OptionValues } from '../lib/option.js';
+import { defineOptions, flagsOf, type OptionFacts, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
+import { type MethodOptions, methodsOn } from './methods.js';
 
 const options = defineOptions('Authentication', {
   insecureAllowUnauthenticated: {
@@ -17,7 +17,7 @@ interface ListenerOptions {
   readonly address: string;
 }
 
-type ExposureOptions = OptionValues<typeof options> & AuthenticationOptions & ListenerOptions;
+type ExposureOptions = OptionValues<typeof options> & MethodOptions & ListenerOptions;
 
 /** Checks who can reach the main listener, and whether callers there have to authenticate. */
 export const exposure = { options, problems };
@@ -31,7 +31,7 @@ export function isBeyondLoopback({ unixSocket, address }: ListenerOptions): bool
 }
 
 /** Whether callers from other machines act as the kubeconfig's user without authentication. */
-export function isOpenToOthers(options: AuthenticationOptions & ListenerOptions): boolean {
+export function isOpenToOthers(options: MethodOptions & ListenerOptions): boolean {
   return isBeyondLoopback(options) && methodsOn(options).length === 0;
 }
 
@@ -39,23 +39,21 @@ export function isOpenToOthers(options: AuthenticationOptions & ListenerOptions)
  * Rejects options that expose the kubeconfig's user to the network. Listening beyond loopback without authentication has to be allowed
  * explicitly. Callers' secrets that cross the network unencrypted are never allowed.
  */
-function problems(options: ExposureOptions): string[] {
+function problems(options: ExposureOptions, _given: unknown, { methods, methodsOn }: OptionFacts): string[] {
   if (!isBeyondLoopback(options)) return [];
   const { address, insecureAllowUnauthenticated, tlsCertFile } = options;
   const where = `--address: ${JSON.stringify(address)} can be reached from other machines`;
-  const methods = methodsOn(options);
   const found: string[] = [];
   if (isOpenToOthers(options) && !insecureAllowUnauthenticated) {
-    const ways = authenticationMethods.map(({ flag }) => flag).join(', ');
     found.push(
-      `${where}, and everyone there would act as the kubeconfig's user; authenticate callers (${ways}), ` +
+      `${where}, and everyone there would act as the kubeconfig's user; authenticate callers (${flagsOf(methods)}), ` +
         'listen on 127.0.0.1 or --unix-socket, or accept it with --insecure-allow-unauthenticated',
     );
   }
-  const secrets = methods.filter(({ sendsSecret }) => sendsSecret).map(({ flag }) => flag);
+  const secrets = methodsOn.filter(({ sendsSecret }) => sendsSecret);
   if (secrets.length > 0 && tlsCertFile === '') {
     found.push(
-      `${where}, and the tokens of ${secrets.join(', ')} would cross the network unencrypted; ` +
+      `${where}, and the tokens of ${flagsOf(secrets)} would cross the network unencrypted; ` +
         'set --tls-cert-file and --tls-private-key-file, or listen on 127.0.0.1 or --unix-socket',
     );
   }

@@ -4,6 +4,7 @@ import { problemsOf } from '../lib/option.js';
 import { parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
+import { factsOf } from './methods.js';
 import {
   definitionOf,
   type OptionKey,
@@ -56,7 +57,11 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
   const options = Object.fromEntries(values) as Options;
   if (options.help || options.version) return { options, problems: [], ignored };
   const given = new Set(sources.flatMap(source => [...source.settings.keys()]));
-  return { options, problems: [...problems, ...problemsOf(optionOwners, options, given)], ignored };
+  return {
+    options,
+    problems: [...problems, ...problemsOf(optionOwners, options, given, factsOf(options))],
+    ignored,
+  };
 }
 
 function readConfigFile(config: Setting | undefined, readFile: (file: string) => string): Source {

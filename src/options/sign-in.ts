@@ -1,6 +1,4 @@
-import { openIdConnect } from '../authentication/oidc/method.js';
-import type { OidcOptions } from '../authentication/oidc/options.js';
-import { defineOptions, type OptionValues } from '../lib/option.js';
+import { defineOptions, flagsOf, type OptionFacts, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
 
 const options = defineOptions('Authentication', {
@@ -11,20 +9,18 @@ const options = defineOptions('Authentication', {
   },
 });
 
-type Values = OptionValues<typeof options> & OidcOptions & { readonly explorer: boolean };
+type Values = OptionValues<typeof options> & { readonly explorer: boolean };
 
 /** Whether people can sign in at an issuer on the page that shows the API. */
 export const signIn = {
   options,
-  problems(values: Values): readonly string[] {
-    const { explorer, explorerSignIn } = values;
+  problems({ explorer, explorerSignIn }: Values, _given: unknown, { methods, methodsOn }: OptionFacts) {
     if (!explorerSignIn) return [];
     const problems: string[] = [];
     if (!explorer) problems.push('--explorer-sign-in needs the page, which --explorer=false takes away');
-    if (!openIdConnect.isOn(values)) {
-      problems.push(
-        '--explorer-sign-in needs an OpenID Connect issuer: --oidc-issuer-url or --authentication-config',
-      );
+    if (!methodsOn.some(({ hasIssuers }) => hasIssuers)) {
+      const ways = flagsOf(methods.filter(({ hasIssuers }) => hasIssuers));
+      problems.push(`--explorer-sign-in needs an OpenID Connect issuer: ${ways}`);
     }
     return problems;
   },

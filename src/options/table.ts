@@ -1,5 +1,4 @@
 import { identity } from '../authentication/identity.js';
-import { authenticationMethods } from '../authentication/methods.js';
 import { features } from '../features.js';
 import { answerRules, guards } from '../guard/guards.js';
 import {
@@ -17,6 +16,7 @@ import { exposure } from './exposure.js';
 import { general } from './general.js';
 import { listening } from './listening.js';
 import { logging } from './logging.js';
+import { authenticationMethods } from './methods.js';
 import { sharedWatches } from './shared-watches.js';
 import { signIn } from './sign-in.js';
 

@@ -11,6 +11,7 @@ import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import { createStaticSource } from '../../src/credentials/static-source.js';
 import { RequestHead } from '../../src/http/request-head.js';
 import { systemClock } from '../../src/lib/clock.js';
+import { methodsOn } from '../../src/options/methods.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { createOpenCluster } from '../support/proxy/followed-cluster.js';
@@ -58,7 +59,7 @@ test('a token is valid in the clusters that know it, and one of a file in all of
   const argv = ['--authentication-token-webhook', `--token-auth-file=${file}`];
   const { options, problems } = parseOptions({ argv, env: {} });
   assert.deepEqual(problems, []);
-  const configured = await configureAuthentication(options, {
+  const configured = await configureAuthentication(options, methodsOn(options), {
     metrics: createIdleMetrics().authentication,
     logger: {} as unknown as MethodParts['logger'],
     env: {},

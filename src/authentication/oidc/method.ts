@@ -14,6 +14,7 @@ export const openIdConnect = {
   flag: '--oidc-issuer-url or --authentication-config',
   hint: bearerTokenHint,
   sendsSecret: true,
+  hasIssuers: true,
   options,
   problems: oidcProblems,
 

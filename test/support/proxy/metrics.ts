@@ -1,5 +1,4 @@
 import { FeatureSet, rejectionReasons } from '../../../src/app/feature-set.js';
-import { authenticationMethods } from '../../../src/authentication/methods.js';
 import { withoutClusterLabel } from '../../../src/observability/metrics/cluster-label.js';
 import {
   type ClusterMetrics,
@@ -7,6 +6,7 @@ import {
   type Metrics,
   type MetricsOptions,
 } from '../../../src/observability/metrics/metrics.js';
+import { authenticationMethods } from '../../../src/options/methods.js';
 import { upstreamErrorReasons } from '../../../src/transport/upstream-error.js';
 
 /** Metrics without a program: those of the process, of all features, and of one cluster without connections and requests. */

@@ -5,6 +5,8 @@ import type { RawHeaders } from './header-fields.js';
 export type RequestMessage = Pick<IncomingMessage, 'method' | 'rawHeaders'> & {
   /** True for a request that came as an `upgrade` event; Node's parser sets it. */
   readonly upgrade?: boolean;
+  /** Undefined for an operation that nobody has sent. */
+  readonly httpVersion?: string;
 };
 
 /**
@@ -54,7 +56,7 @@ export class RequestHead {
   readonly requestId: string | undefined;
   readonly traceparent: string | undefined;
 
-  constructor({ method, rawHeaders, upgrade }: RequestMessage) {
+  constructor({ method, rawHeaders, upgrade, httpVersion }: RequestMessage) {
     this.method = method as string;
     this.rawHeaders = rawHeaders;
     this.isUpgrade = upgrade === true;
@@ -119,7 +121,8 @@ export class RequestHead {
     }
     this.mayBeBrowser = mayBeBrowser || this.origin !== undefined;
     this.upgradeProtocol = protocol ?? '';
-    this.asksForUpgrade = this.isUpgrade && !http2.test(this.upgradeProtocol);
+    // A server has to ignore Upgrade in an HTTP/1.0 request (RFC 9110, section 7.8).
+    this.asksForUpgrade = this.isUpgrade && httpVersion !== '1.0' && !http2.test(this.upgradeProtocol);
     this.hasBody =
       this.transferEncoding !== undefined || (this.contentLength !== undefined && this.contentLength !== '0');
   }

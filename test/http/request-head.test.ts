@@ -92,5 +92,17 @@ describe('the head of a request', () => {
     assert.equal(asks(true, 'SPDY/3.1'), true);
     assert.equal(asks(false, 'websocket'), false);
     for (const http2 of ['h2c', 'H2', 'websocket, h2c']) assert.equal(asks(true, http2), false, http2);
+    for (const [httpVersion, asks] of [
+      ['1.1', true],
+      ['1.0', false],
+    ] as const) {
+      const head = new RequestHead({
+        method: 'GET',
+        upgrade: true,
+        httpVersion,
+        rawHeaders: ['Upgrade', 'websocket'],
+      });
+      assert.equal(head.asksForUpgrade, asks, httpVersion);
+    }
   });
 });

@@ -76,9 +76,9 @@ function parseAuthorization(value: string): string | undefined {
   return token;
 }
 
-function isWebSocket({ isUpgrade, upgradeProtocol, connection = '' }: RequestHead): boolean {
+function isWebSocket({ asksForUpgrade, upgradeProtocol, connection = '' }: RequestHead): boolean {
   return (
-    isUpgrade &&
+    asksForUpgrade &&
     upgradeProtocol.toLowerCase() === 'websocket' &&
     /(?:^|,)\s*upgrade\s*(?:$|,)/i.test(connection)
   );

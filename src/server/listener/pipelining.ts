@@ -36,12 +36,16 @@ export function inTurn(handle: RequestListener, patience = clientPatience): Requ
 /**
  * Whether an error of Node's parser does not end the connection now, because its requests are still answered.
  *
+ * Bytes behind a request that asks to close the connection, or behind one of HTTP/1.0, are dropped (RFC 9112, section 9.6). The answer to that
+ * request ends the connection.
+ *
  * Node pauses its parser if a request comes while much of an answer waits for the client, but the parser reads directly from the TLS handle,
  * which still delivers the records that were read together with that request: they fail with HPE_PAUSED, and are lost. A listener for `data`
  * would make Node read through the stream, which keeps them; but if a body has stopped the handle at that moment, the stream believes that
  * it is already reading, and the connection is never read again.
  */
 export function outlives(socket: Socket, { code }: { readonly code?: string }): boolean {
+  if (code === 'HPE_CLOSED_CONNECTION') return true;
   const pipeline = pipelines.get(socket);
   if (pipeline === undefined) return false;
   if (code === 'HPE_PAUSED') pipeline.endUnread();

@@ -119,6 +119,16 @@ test('an API server that ignores the upgrade answers as usual', async t => {
   assert.match(answer, /"gitVersion"/);
 });
 
+test('an Upgrade field of an HTTP/1.0 request is ignored', async t => {
+  serveUpgrade(t, '/ten', (_request, socket) => socket.end(switching));
+  for (const method of ['GET', 'POST']) {
+    const client = await connect(t);
+    client.write(upgradeRequest('/ten', 'X-Ten: 1').replace('GET', method).replace('HTTP/1.1', 'HTTP/1.0'));
+    assert.match(await client.untilClosed(), /^HTTP\/1\.1 404 /);
+    assert.equal(clientRequests(server).at(-1)?.headers['upgrade'], undefined);
+  }
+});
+
 test('an upgrade gets a 503 Status when the API server is down, and works when it is back', async t => {
   const { server: other, proxy: through } = await startStack(t, {
     run: startInProcess,

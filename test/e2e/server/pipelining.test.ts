@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
+import { eventually } from '../../support/eventually.js';
 import { connectTo, startBothListeners } from '../../support/proxy/both-listeners.js';
 import { steady } from '../../support/steady.js';
 import { ok, startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
@@ -15,6 +16,8 @@ const large = 16 * 1024 * 1024;
 const body = 'b'.repeat(40_000);
 const bodyOfRequests = 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(10_000);
 
+/** Answers the last request for `/late`. */
+let answerLate: (() => void) | undefined;
 /** The upstream connection of the large answer. */
 let answering: net.Socket | undefined;
 
@@ -22,6 +25,8 @@ const upstream = await startStrictUpstream((request, socket) => {
   if (request.target === '/large') {
     answering = socket;
     Readable.from(pieces(Buffer.from(ok('x'.repeat(large))))).pipe(socket, { end: false });
+  } else if (request.target === '/late') {
+    answerLate = () => void socket.write(ok(`${request.method} ${request.target} ${request.body.length}`));
   } else if (request.target !== '/silent')
     socket.write(ok(`${request.method} ${request.target} ${request.body.length}`));
 });
@@ -112,6 +117,49 @@ for (const listener of ['plain', 'secure'] as const) {
       assert.ok(!targets().includes('/upgrade'));
     });
   }
+
+  test(`a request that closes its connection is answered over the ${listener} listener, whatever comes behind it`, async () => {
+    const close = 'Host: localhost\r\nConnection: close\r\n';
+    for (const [what, request] of [
+      ['a GET', `GET /late HTTP/1.1\r\n${close}\r\n`],
+      ['a POST', `POST /late HTTP/1.1\r\n${close}Content-Length: 4\r\n\r\nbody`],
+      [
+        'a chunked POST',
+        `POST /late HTTP/1.1\r\n${close}Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n`,
+      ],
+      ['HTTP/1.0', 'GET /late HTTP/1.0\r\nHost: localhost\r\n\r\n'],
+      ['a POST of HTTP/1.0', 'POST /late HTTP/1.0\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody'],
+      ['a pipeline', `GET /first HTTP/1.1\r\nHost: localhost\r\n\r\nGET /late HTTP/1.1\r\n${close}\r\n`],
+    ] as const) {
+      for (const behind of [
+        lastGet,
+        post('/last', 'x'),
+        '!\r\n',
+        '\0',
+        'x'.repeat(1_000_000),
+        '\r\nGET /last HTTP/1.1\r\n',
+      ]) {
+        upstream.requests.length = 0;
+        const connection = await connect();
+        connection.write(request + behind.slice(0, 3));
+        await eventually('the request', () => answerLate !== undefined);
+        for (const part of [behind.slice(3, 10), behind.slice(10)]) {
+          if (part !== '') await new Promise(resolve => connection.socket.write(part, resolve));
+        }
+        answerLate?.();
+        answerLate = undefined;
+        const all = await connection.untilClosed();
+        const method = request.includes('POST') ? 'POST' : 'GET';
+        const [, rest] = all.split(/\r\n\r\n(?=(?:GET|POST) \/late)/);
+        assert.equal(
+          rest,
+          `${method} /late ${method === 'POST' ? 4 : 0}`,
+          `${what} before ${JSON.stringify(behind.slice(0, 20))}`,
+        );
+        assert.ok(!targets().includes('/last'));
+      }
+    }
+  });
 
   test(`other clients are answered while thousands of requests of one write are, over the ${listener} listener`, async () => {
     const [{ socket: many }, { socket: other }] = await Promise.all([

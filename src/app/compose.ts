@@ -122,8 +122,6 @@ export async function createProgram(
     return loaded;
   }
   const { authentication, tls, added } = loaded;
-  // This makes the counters of `/`, which start at 0.
-  clusters.measured(cluster);
 
   let isLeaving = false;
   const checksOf = createClusterChecks(authentication && (() => authentication.impersonated()));
@@ -159,7 +157,7 @@ export async function createProgram(
   const app = components.add(
     await buildServer({
       options: { ...options, www: loaded.www },
-      clusters,
+      registry: clusters.registry,
       guards: new GuardChain(options, features.guards, {
         authentication: authentication?.authentication,
         metrics,

@@ -10,7 +10,6 @@ import type { Logger } from '../observability/log/logger.js';
 import type { CredentialMetrics } from '../observability/metrics/credential-metrics.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
-import type { MeasuredCluster } from '../server/accounting.js';
 
 /** What clusters are made from. */
 export interface ClusterParts {
@@ -25,14 +24,12 @@ export interface ClusterParts {
   readonly rereadInterval?: number | undefined;
 }
 
-/** The clusters of a program, their metrics, and the expiry warnings for their certificates. */
+/** The clusters of a program, and the expiry warnings for their certificates. */
 export class ObservedClusters implements Component {
   readonly registry: ClusterRegistry;
   readonly #parts: ClusterParts;
   readonly #expiryWarnings: ExpiryWarnings;
   readonly #lastGood: FollowOptions['lastGood'] & object = { kubeconfig: undefined };
-  /** The key is the cluster's name in metrics. */
-  readonly #measured = new Map<string, MeasuredCluster>();
 
   constructor(parts: ClusterParts) {
     this.#parts = parts;
@@ -42,18 +39,6 @@ export class ObservedClusters implements Component {
       create: name => this.#create(name),
       serves: name => allContexts && contexts.matches(name),
     });
-  }
-
-  /** How the requests and credentials of a cluster are counted and logged. Undefined stands for requests that go to no API server. */
-  measured(cluster: Cluster | undefined): MeasuredCluster {
-    const name = this.#parts.options.allContexts ? cluster?.name : undefined;
-    const key = name ?? '';
-    let measured = this.#measured.get(key);
-    if (measured === undefined || measured.name !== name) {
-      measured = { name, metrics: measured?.metrics ?? this.#parts.metrics.ofCluster(key) };
-      this.#measured.set(key, measured);
-    }
-    return measured;
   }
 
   /** Describes the API server of `/` for a log line, without secrets. */
@@ -82,7 +67,7 @@ export class ObservedClusters implements Component {
   #create(name: string): Cluster {
     const { options, metrics } = this.#parts;
     const of = name === '' ? '' : ` of context ${JSON.stringify(name)}`;
-    const credentials = () => this.measured(cluster).metrics.credentials;
+    const credentials = () => cluster.metrics.credentials;
     const onCertificate = (notAfter: Date | undefined) => {
       credentials().clientCertificateExpires(notAfter);
       this.#expiryWarnings.watch(`the client certificate${of}`, notAfter);
@@ -100,6 +85,7 @@ export class ObservedClusters implements Component {
       keepAlive: options.keepalive,
       // client-go has the same switch.
       http2: (this.#parts.env['DISABLE_HTTP2'] ?? '') === '',
+      metricsOf: metrics.ofCluster,
       onCertificate,
       onConnect: metrics.traffic.connected,
     });

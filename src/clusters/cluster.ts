@@ -1,6 +1,7 @@
 import { isSameCredential } from '../credentials/credential.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import { StatusError } from '../kubernetes/status.js';
+import type { ClusterMetrics } from '../observability/metrics/metrics.js';
 import type { Access, AccessSource } from '../transport/access.js';
 import { AccessMaker, type ConnectionOptions } from './access-maker.js';
 import type { Endpoint } from './endpoint.js';
@@ -11,6 +12,12 @@ export interface ClusterPart {
   close(): void;
   /** Ends everything at once. */
   destroy(): void;
+}
+
+/** How a cluster reaches its API server, and how that is counted. */
+export interface ClusterOptions extends ConnectionOptions {
+  /** The metrics of a cluster of this name. */
+  readonly metricsOf: (name: string) => ClusterMetrics;
 }
 
 /** The configuration cannot be used: a 503 whose message says why. */
@@ -44,7 +51,10 @@ export class Cluster implements AccessSource {
   readonly #name: string;
   readonly #follow: FollowEndpoint;
   readonly #accesses: AccessMaker;
+  readonly #metricsOf: ClusterOptions['metricsOf'];
   readonly #parts: ClusterPart[] = [];
+  /** How requests to the cluster are counted. Others take their place if the cluster of `/` gets another name. */
+  metrics: ClusterMetrics;
   /** The endpoint for new requests; undefined before the cluster is open. Only `replace` changes it. */
   endpoint: Endpoint | undefined;
   #opening: Promise<void> | undefined;
@@ -53,9 +63,11 @@ export class Cluster implements AccessSource {
   #onReplace: () => void = () => {};
   #isClosed = false;
 
-  constructor(name: string, follow: FollowEndpoint, options: ConnectionOptions) {
+  constructor(name: string, follow: FollowEndpoint, { metricsOf, ...options }: ClusterOptions) {
     this.#name = name;
     this.#follow = follow;
+    this.#metricsOf = metricsOf;
+    this.metrics = metricsOf(name);
     this.#accesses = new AccessMaker(options);
   }
 
@@ -153,6 +165,7 @@ export class Cluster implements AccessSource {
   replace(endpoint: Endpoint): void {
     const before = this.endpoint;
     this.endpoint = endpoint;
+    this.metrics = this.#metricsOf(this.name);
     if (before !== undefined && before.source !== endpoint.source) before.source.close();
     // The cluster was closed while the configuration was read: the new source must not log in.
     if (this.#isClosed) endpoint.source.close();

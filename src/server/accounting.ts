@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { Cluster } from '../clusters/cluster.js';
 import { Rejection } from '../guard/rejection.js';
 import { RefusedGroupError } from '../kubernetes/refused-group.js';
 import type { Logger } from '../observability/log/logger.js';
@@ -14,23 +13,9 @@ import { ReplacedError } from '../transport/access.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 import type { RefusedGroups } from './refused-groups.js';
 
-/** How requests to a cluster are counted and logged. */
-export interface MeasuredCluster {
-  readonly metrics: ClusterMetrics;
-  /** The cluster's name in logs and recordings; undefined if only one cluster is served, and for requests that go to none. */
-  readonly name: string | undefined;
-}
-
-/** Finds how requests to clusters are counted and logged. */
-export interface MeasuredClusters {
-  /** Undefined stands for requests that go to no API server. */
-  measured(cluster: Cluster | undefined): MeasuredCluster;
-}
-
 /** The parts of the program that requests are counted, logged and recorded with. */
 export interface AccountingParts {
   readonly metrics: Metrics;
-  readonly clusters: MeasuredClusters;
   readonly openStreams: OpenStreams;
   readonly recorders: readonly Recorder[];
   readonly logger: Logger;
@@ -42,9 +27,12 @@ export interface AccountingParts {
 export class Accounting {
   readonly #parts: AccountingParts;
   readonly #log: RequestLog;
+  /** Of requests that go to no API server. */
+  readonly #nowhere: ClusterMetrics;
 
   constructor(parts: AccountingParts) {
     this.#parts = parts;
+    this.#nowhere = parts.metrics.ofCluster('');
     const { logger, logRequests } = parts;
     this.#log = { logger, which: logRequests, write: createRequestLines(logger) };
   }
@@ -55,21 +43,22 @@ export class Accounting {
     const { info } = request.path;
     const { recorders } = this.#parts;
     const { isCounted } = mount;
-    const { metrics, name } = this.#measured(request);
-    const origin = originOf(request, name);
+    const metrics = this.#metricsOf(request);
+    const { cluster } = metrics;
+    const origin = originOf(request, cluster);
     const counted = isCounted ? metrics.requestStarted(info) : uncounted;
     const record = new RequestRecord(info, origin, counted, this.#log);
     request.record = record;
     if (recorders.length > 0 && isCounted) {
       const isLong = record.longRunning || request.raw.upgrade === true;
       record.recordings = recorders.map(recorder => recorder.begin(request, info, isLong));
-      if (name !== undefined) record.annotate('kube-api-proxy/cluster', name);
+      if (cluster !== undefined) record.annotate('kube-api-proxy/cluster', cluster);
     }
     this.#awaitEnd(request);
   }
 
-  #measured({ mount, cluster }: RequestContext): MeasuredCluster {
-    return this.#parts.clusters.measured(mount.isApi ? cluster : undefined);
+  #metricsOf({ mount, cluster }: RequestContext): ClusterMetrics {
+    return mount.isApi ? cluster.metrics : this.#nowhere;
   }
 
   #awaitEnd(request: RequestContext): void {
@@ -94,7 +83,7 @@ export class Accounting {
     this.#countFailure(request);
     if (response.headersSent) record.code = response.statusCode;
     record.end(http2?.bytesSent ?? sent);
-    if (record.isUnauthorized) this.#measured(request).metrics.credentials.unauthorized();
+    if (record.isUnauthorized) this.#metricsOf(request).credentials.unauthorized();
     if (mount.isCounted) {
       const { traffic } = this.#parts.metrics;
       traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
@@ -112,11 +101,10 @@ export class Accounting {
       failure instanceof ReplacedError ||
       failure instanceof RefusedGroupError
     ) {
-      this.#measured(request).metrics.rejected(failure.reason);
+      this.#metricsOf(request).rejected(failure.reason);
       record.annotate('kube-api-proxy/rejected-by', failure.reason);
       if (failure instanceof RefusedGroupError) this.#parts.refusedGroups.add(failure.group, origin.cluster);
-    } else if (failure instanceof UpstreamError)
-      this.#measured(request).metrics.upstreamError(failure.reason);
+    } else if (failure instanceof UpstreamError) this.#metricsOf(request).upstreamError(failure.reason);
   }
 }
 

@@ -16,7 +16,7 @@ import type { OpenStreams } from '../proxy/open-streams.js';
 import { listenForUpgrades } from '../proxy/upgrade.js';
 import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
-import { Accounting, type AccountingParts, type MeasuredClusters } from './accounting.js';
+import { Accounting, type AccountingParts } from './accounting.js';
 import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { createClientAddress } from './client-address.js';
@@ -55,8 +55,7 @@ type ServerOptions = GuardOptions & {
 /** Everything that a server is built from, in the program and in tests. */
 export interface ServerParts {
   readonly options: ServerOptions;
-  /** The API servers, and the metrics of each. */
-  readonly clusters: MeasuredClusters & { readonly registry: ClusterRegistry };
+  readonly registry: ClusterRegistry;
   readonly clusterStates: OwnEndpointParts['clusterStates'];
   readonly metrics: Metrics;
   readonly guards: GuardChain;
@@ -94,7 +93,7 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 
 /** Builds the main listener. It does not listen or connect to anything yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, clusters, guards, metrics, openStreams, sharedWatches, authentication } = parts;
+  const { options, registry, guards, metrics, openStreams, sharedWatches, authentication } = parts;
   const authenticates = authentication !== undefined;
   const accounting = new Accounting({ ...parts, logRequests: options.logRequests });
   const destinationOf = createDestinations(parts);
@@ -124,10 +123,9 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     done();
   });
 
-  answerErrors(app, () => clusters.registry.names);
+  answerErrors(app, () => registry.names);
 
   const { health, clusterStates, tls, callerEntries } = parts;
-  const { registry } = clusters;
   const kubeconfigFor = createKubeconfigFacts({ options, registry, tls, callerEntries });
   const apiPaths = createApiPaths(options, registry);
   const sandboxes = sandboxesProxiedPages(options, authentication);
@@ -225,10 +223,10 @@ function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams)
   return sockets;
 }
 
-function createDestinations({ options, clusters }: ServerParts): (rawUrl: string) => Destination {
+function createDestinations({ options, registry }: ServerParts): (rawUrl: string) => Destination {
   const { apiPrefix, appendServerPath, allContexts, explorer } = options;
   const wwwPrefix = options.www === '' ? undefined : options.wwwPrefix;
-  return createMounts({ apiPrefix, wwwPrefix, appendServerPath, allContexts, explorer }, clusters.registry);
+  return createMounts({ apiPrefix, wwwPrefix, appendServerPath, allContexts, explorer }, registry);
 }
 
 function createApp(

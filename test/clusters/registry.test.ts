@@ -29,7 +29,7 @@ function endpointOf(context: string): Endpoint {
 function createCluster(name: string, follow: FollowEndpoint): Cluster {
   return new Cluster(name, follow, {
     ...{ keepAlive: 0, http2: true },
-    ...{ onConnect: ignore, onCertificate: ignore },
+    ...{ onConnect: ignore, onCertificate: ignore, metricsOf: cluster => ({ cluster }) as never },
   });
 }
 
@@ -53,6 +53,15 @@ describe('a cluster', () => {
     assert.equal(cluster.endpoint, next);
     cluster.close();
     assert.equal(closed, 1);
+  });
+
+  it('has the metrics of its name, which changes with its context', () => {
+    const cluster = createCluster('', async () => ({ close: ignore }));
+    const seen = ['dev', 'prod', 'dev'].map(context => {
+      cluster.replace(endpointOf(context));
+      return cluster.metrics;
+    });
+    assert.deepEqual(seen, [{ cluster: 'dev' }, { cluster: 'prod' }, { cluster: 'dev' }]);
   });
 
   it('reports why its configuration cannot be used, reads it again after a second, and recovers', async t => {

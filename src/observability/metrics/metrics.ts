@@ -91,17 +91,14 @@ export function createMetrics(options: MetricsOptions) {
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision });
   for (const name of misnamed) registry.removeSingleMetric(name);
   const credentials = createCredentialMetrics(registry, clusterLabel);
-  /**
-   * The metrics of one cluster's requests and credentials. Call this once for each name.
-   *
-   * @param name A context's name; empty for requests that go to no API server.
-   */
-  const ofCluster = (name: string) => {
+  const createOfCluster = (name: string) => {
     const labels = clusterLabel.of(name);
     // Each series starts at 0: rate() and increase() do not see a counter's first appearance.
     for (const reason of options.rejectionReasons) rejections.inc({ ...labels, reason }, 0);
     for (const reason of options.upstreamErrorReasons) upstreamErrors.inc({ ...labels, reason }, 0);
     return {
+      /** The cluster's name in logs and recordings; undefined if only one cluster is served, and for requests that go to none. */
+      cluster: labels['cluster'] || undefined,
       requestStarted: requestMetrics(name),
       /** A guard rejected a request. */
       rejected: (reason: string) => rejections.inc({ ...labels, reason }),
@@ -109,6 +106,18 @@ export function createMetrics(options: MetricsOptions) {
       upstreamError: (reason: string) => upstreamErrors.inc({ ...labels, reason }),
       credentials: credentials.ofCluster(name),
     };
+  };
+  const ofClusters = new Map<string, ReturnType<typeof createOfCluster>>();
+  /**
+   * The metrics of one cluster's requests and credentials. They are the same for a cluster that comes again.
+   *
+   * @param name A context's name; empty for requests that go to no API server.
+   */
+  const ofCluster = (name: string) => {
+    const key = clusterLabel.of(name)['cluster'] ?? '';
+    const made = ofClusters.get(key) ?? createOfCluster(key);
+    ofClusters.set(key, made);
+    return made;
   };
   const nowhere = clusterLabel.of('');
 

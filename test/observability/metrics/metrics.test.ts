@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
+import { withClusterLabel, withoutClusterLabel } from '../../../src/observability/metrics/cluster-label.js';
 import type { ClusterMetrics, Metrics } from '../../../src/observability/metrics/metrics.js';
 import { createIdleMetrics } from '../../support/proxy/metrics.js';
 
@@ -172,6 +173,18 @@ describe('metrics', () => {
   it('name the build', async () => {
     const found = await samples(create());
     assert.equal(found.get('kube_api_proxy_build_info{version="1.2.3",node_version="20.18.0"}'), 1);
+  });
+
+  it('of a cluster stay the same when it comes again, and are named only beside others', () => {
+    for (const [clusterLabel, name] of [
+      [withClusterLabel, 'dev'],
+      [withoutClusterLabel, undefined],
+    ] as const) {
+      const { ofCluster } = createIdleMetrics({ clusterLabel });
+      assert.equal(ofCluster('dev'), ofCluster('dev'));
+      assert.equal(ofCluster('dev') === ofCluster('prod'), name === undefined);
+      assert.deepEqual([ofCluster('dev').cluster, ofCluster('').cluster], [name, undefined]);
+    }
   });
 
   it('of two proxies in one process are separate', async () => {

@@ -1,7 +1,7 @@
-import type { ConnectionOptions } from '../../../src/clusters/access-maker.js';
-import { Cluster, type FollowEndpoint } from '../../../src/clusters/cluster.js';
+import { Cluster, type ClusterOptions, type FollowEndpoint } from '../../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../../src/clusters/endpoint.js';
 import type { CredentialSource } from '../../../src/credentials/credential-source.js';
+import type { ClusterMetrics } from '../../../src/observability/metrics/metrics.js';
 
 const ignore = () => {};
 
@@ -9,11 +9,12 @@ const ignore = () => {};
 export function createFollowedCluster(
   name: string,
   follow: FollowEndpoint,
-  options: Partial<ConnectionOptions> = {},
+  options: Partial<ClusterOptions> = {},
 ): Cluster {
   return new Cluster(name, follow, {
     keepAlive: 0,
     http2: true,
+    metricsOf: () => ({}) as ClusterMetrics,
     onConnect: ignore,
     onCertificate: ignore,
     ...options,
@@ -21,7 +22,7 @@ export function createFollowedCluster(
 }
 
 /** A cluster that goes to this endpoint, without a kubeconfig. */
-export function createOpenCluster(endpoint: Endpoint, options: Partial<ConnectionOptions> = {}): Cluster {
+export function createOpenCluster(endpoint: Endpoint, options: Partial<ClusterOptions> = {}): Cluster {
   const cluster = createFollowedCluster(endpoint.context, async () => ({ close: ignore }), options);
   cluster.replace(endpoint);
   return cluster;

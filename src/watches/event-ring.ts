@@ -1,4 +1,5 @@
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
+import { Held, MemoryBudget } from './memory-budget.js';
 import { JoinedBytes, type SharedBytes } from './shared-bytes.js';
 import { compareVersions, type WatchEvent } from './watch-event.js';
 
@@ -8,7 +9,7 @@ export const portion = 64 * 1024;
 const mostEvents = 2_000;
 const mostBytes = 16 * 1024 * 1024;
 /** The bytes of memory that an event takes besides its own bytes. */
-const overhead = 300;
+export const overhead = 300;
 
 /**
  * The first event is not newer than the version from which the watch began. A client chose that version, so other watches of the same kind
@@ -16,26 +17,27 @@ const overhead = 300;
  */
 export class VersionAheadError extends Error {}
 
-/** An event in a ring. The entries of all rings also form one list, ordered by age. */
-export class RingEntry {
-  older: RingEntry | undefined;
-  newer: RingEntry | undefined;
+/** An event in a ring. */
+export class RingEntry extends Held {
   readonly ring: EventRing;
   readonly type: WatchEvent['type'];
   /** Empty for an ERROR. */
   readonly version: string;
-  readonly size: number;
   /** What a client gets if it has already had an event. */
   readonly bytes: SharedBytes;
   readonly #event: WatchEvent;
 
   constructor(event: WatchEvent, ring: EventRing) {
+    super(event.bytes.length + overhead);
     this.ring = ring;
     this.type = event.type;
     this.version = event.version;
-    this.size = event.bytes.length + overhead;
     this.bytes = event.bytes;
     this.#event = event;
+  }
+
+  drop(): void {
+    this.ring.forgetOldest();
   }
 
   /** What a client gets if this is its first event. */
@@ -52,33 +54,9 @@ interface JoinedEvents {
   readonly bytes: BorrowedBytes;
 }
 
-/** The memory that all rings of a process may take together. When it is full, the oldest events of all rings are dropped first. */
-export class RingBudget {
-  readonly #most: number;
-  #used = 0;
-  #oldest: RingEntry | undefined;
-  #newest: RingEntry | undefined;
+/** The memory for the events of all rings, and for what is behind them. */
+export class RingBudget extends MemoryBudget {
   #joined: JoinedEvents | undefined;
-
-  /** @param most The limit in bytes. */
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  /** The bytes of all events in the rings. */
-  get used(): number {
-    return this.#used;
-  }
-
-  add(entry: RingEntry): void {
-    entry.older = this.#newest;
-    if (this.#newest === undefined) this.#oldest = entry;
-    else this.#newest.newer = entry;
-    this.#newest = entry;
-    this.#used += entry.size;
-    // The newest event stays, however large it is, because its clients will get it next.
-    while (this.#used > this.#most && this.#oldest !== entry) (this.#oldest as RingEntry).ring.forgetOldest();
-  }
 
   /** Joins events for `EventRing.batch`. Only the last joined piece is kept, for all rings together, so that it needs no budget. */
   join(ring: EventRing, from: number, to: number): BorrowedBytes {
@@ -88,17 +66,6 @@ export class RingBudget {
     const bytes = new JoinedBytes(parts);
     this.#joined = { ring, from, to, bytes };
     return bytes;
-  }
-
-  remove(entry: RingEntry): void {
-    const { older, newer } = entry;
-    if (older === undefined) this.#oldest = newer;
-    else older.newer = newer;
-    if (newer === undefined) this.#newest = older;
-    else newer.older = older;
-    entry.older = undefined;
-    entry.newer = undefined;
-    this.#used -= entry.size;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { SentRequest } from '../transport/upstream-request.js';
-import { EventRing, portion } from './event-ring.js';
+import { Backlog } from './backlog.js';
+import { EventRing } from './event-ring.js';
 import { type Ending, LastingWatch, type WatchHandler, type WatchHead } from './lasting-watch.js';
-import { SharedBytes } from './shared-bytes.js';
 import type { SharedBeginning, SharedWatch, SharedWatchParts } from './shared-watch.js';
 import { SlowClients } from './slow-clients.js';
 import type { Turn } from './turns.js';
@@ -20,44 +20,49 @@ interface StreamOwner {
   ended(ending: Ending): void;
 }
 
-/** A part of an event, or all of it. */
-interface Part {
-  readonly bytes: Buffer;
-  /** 1 for the beginning of an event, so that the parts of a piece can be counted as events. */
-  readonly events: 0 | 1;
-}
-
-/** A part of the stream that all clients get in one write. */
-interface Piece {
-  readonly bytes: SharedBytes;
-  readonly events: number;
+/** How far a client is. */
+interface Place {
+  /** The position of its next piece. */
+  next: number;
+  /** How many bytes it was sent since it last had to wait. */
+  sent: number;
 }
 
 /** After this number of clients, others may have their turn. */
 const some = 16;
+/** How many bytes a client may be behind, while others go on. */
+const mostBehind = 8 * 1024 * 1024;
+/** How long the others wait, in milliseconds, for a client that is further behind: at a time, as in the API server's watch cache, and in all. */
+const patience = 100;
+const patienceInAll = 3_000;
 
 /**
  * One watch at the API server that begins with the initial events, for all clients that asked before it was sent. It sends an event for each
- * object, then a bookmark (KEP-3157). Up to this bookmark every client gets the same bytes, as the API server sent them, and the slowest
- * client sets the pace. After it the clients move to a shared watch, and if there is none for them, this stream becomes one. Nothing is kept
- * of the events, so a stream that breaks off ends its clients.
+ * object, then a bookmark (KEP-3157). Up to this bookmark every client gets the same bytes, as the API server sent them. The fastest client
+ * sets the pace; what slower ones lack is kept, up to `mostBehind`, in the memory for events. After the bookmark the clients move to a
+ * shared watch, and if there is none for them, this stream becomes one. A stream that breaks off ends its clients.
  */
 export class InitialStream implements WatchHandler, WatchSource, Turn {
   readonly version = undefined;
-  /** Always empty: each event goes to all clients when it comes. */
+  /** Always empty: the backlog has the events. */
   readonly ring: EventRing;
   readonly #parts: SharedWatchParts;
   readonly #owner: StreamOwner;
   readonly #upstream: LastingWatch;
-  readonly #clients = new Set<Watcher>();
-  /** What has come and is in no piece yet. */
-  readonly #waiting: Part[] = [];
-  /** The last piece, and the clients that have not got it. */
-  #piece: Piece | undefined;
-  readonly #without = new Set<Watcher>();
+  readonly #backlog: Backlog;
+  readonly #places = new Map<Watcher, Place>();
+  /** The clients that may get their next piece. */
+  readonly #ready = new Set<Watcher>();
+  /** The clients that have not taken their last piece. */
   readonly #slow: SlowClients;
   #isStarted = false;
   #hasEvents = false;
+  /** Whether it began for several clients. */
+  #isShared = false;
+  /** Since when the others wait for a client that is too far behind, and what ends that. */
+  #held: { readonly since: number; readonly cancel: () => void } | undefined;
+  /** For how many milliseconds they have waited in all. */
+  #waited = 0;
   /** Where the clients go after the last piece. */
   #next: { readonly watch: SharedWatch; readonly version: string } | undefined;
   #ending: Ending | undefined;
@@ -66,6 +71,7 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     this.#parts = parts;
     this.#owner = owner;
     this.ring = new EventRing('0', parts.budget);
+    this.#backlog = new Backlog(parts.budget);
     this.#upstream = new LastingWatch(parts, request, this);
     this.#slow = new SlowClients(parts.clock, client => this.#onTooSlow(client));
   }
@@ -91,23 +97,29 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
 
   /** The number of clients. */
   get size(): number {
-    return this.#clients.size;
+    return this.#places.size;
   }
 
   enter(client: Watcher): void {
-    this.#clients.add(client);
+    this.#places.set(client, { next: 0, sent: 0 });
   }
 
   leave(client: Watcher): void {
-    this.#clients.delete(client);
-    const wasSlow = this.#slow.delete(client);
-    const wasWithout = this.#without.delete(client);
-    if (this.#clients.size === 0 && this.#next === undefined) this.close();
-    else if (wasSlow || wasWithout) this.#work();
+    const place = this.#places.get(client);
+    if (place === undefined) return;
+    this.#places.delete(client);
+    this.#ready.delete(client);
+    this.#slow.delete(client);
+    this.#backlog.release(place.next);
+    if (this.#places.size > 0) this.#keepPace();
+    else if (this.#next === undefined) this.close();
+    else this.#next.watch.expectsNoMore(this);
   }
 
   call(client: Watcher): void {
+    if (!this.#places.has(client)) return;
     if (!client.isPaused) this.#slow.accepts(client);
+    this.#ready.add(client);
     this.#work();
   }
 
@@ -118,27 +130,26 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   }
 
   began(): void {
-    this.#parts.observer.initialStream(this.#clients.size);
-    for (const client of this.#clients) client.stateChanged();
+    this.#isShared = this.size > 1;
+    this.#parts.observer.initialStream(this.size);
+    for (const client of this.#places.keys()) client.stateChanged();
   }
 
   received(event: WatchEvent): void {
-    const bytes = (this.#hasEvents ? event.bytes : event.first).copy();
+    this.#backlog.append((this.#hasEvents ? event.bytes : event.first).copy(), this.size);
     this.#hasEvents = true;
-    for (let at = 0; at < bytes.length; at += portion) {
-      this.#waiting.push({ bytes: bytes.subarray(at, at + portion), events: at === 0 ? 1 : 0 });
-    }
     this.#parts.observer.received();
     if (!event.endsInitialEvents) return;
     const { version } = event;
     this.#over();
     const watch = this.#owner.reached({ version, upstream: this.#upstream });
     this.#next = { watch, version };
-    this.#work();
+    watch.expects(this);
+    this.#callAll();
   }
 
   idle(): void {
-    this.#work();
+    if (this.#next === undefined) this.#callAll();
   }
 
   /** Never called, because there is no version to continue from. */
@@ -152,13 +163,20 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     this.#ending = ending;
     this.#over();
     this.#owner.ended(ending);
-    for (const client of this.#clients) client.stateChanged();
-    this.#work();
+    for (const client of this.#places.keys()) client.stateChanged();
+    this.#callAll();
   }
 
   /** The request at the API server is over, or belongs to a shared watch now. */
   #over(): void {
     if (this.#isStarted) this.#parts.observer.watches(-1);
+  }
+
+  /** All clients may get what has come. */
+  #callAll(): void {
+    this.#backlog.complete(this.size);
+    for (const client of this.#places.keys()) this.#ready.add(client);
+    this.#work();
   }
 
   #work(): void {
@@ -167,67 +185,90 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     this.#keepPace();
   }
 
+  /** Sends the next piece to some clients. */
   work(): void {
-    if (this.#without.size > 0 || this.#take()) this.#pass();
-    this.#keepPace();
-  }
-
-  /** Sends the last piece to some clients. */
-  #pass(): void {
-    const { bytes, events } = this.#piece as Piece;
     let count = 0;
-    for (const client of this.#without) {
-      // A client that has not begun calls when it has.
-      if (!client.hasBegun) continue;
-      this.#without.delete(client);
-      client.pass(bytes, events);
-      if (client.isPaused && this.#clients.has(client)) this.#slow.add(client);
+    for (const client of this.#ready) {
+      this.#ready.delete(client);
+      // One that has not begun, or has not taken its last piece, calls later.
+      if (client.hasBegun && (!client.isPaused || this.#isAtEnd(client))) this.#pass(client);
       count += 1;
       if (count === some) break;
     }
-    if (count > 0) this.#parts.turns.call(this);
+    if (this.#ready.size > 0) this.#parts.turns.call(this);
+    else this.#keepPace();
   }
 
-  /** Takes the next piece for all clients. Returns false if there is none, or if it has to wait for clients that have not taken the last one. */
-  #take(): boolean {
-    if (this.#waiting.length === 0) this.#leadOn();
-    if (this.#waiting.length === 0) return false;
-    // After the bookmark there is not much left, and the next watch goes on: who waited too long would miss its events.
-    if (this.#slow.size > 0 && this.#next === undefined) return false;
-    let length = 0;
-    const count = this.#waiting.findIndex(({ bytes }) => {
-      length += bytes.length;
-      return length > portion;
-    });
-    const parts = this.#waiting.splice(0, count === -1 ? this.#waiting.length : count);
-    this.#piece = {
-      bytes: new SharedBytes(parts.map(({ bytes }) => bytes)),
-      events: parts.reduce((sum, { events }) => sum + events, 0),
-    };
-    for (const client of this.#clients) this.#without.add(client);
-    return true;
-  }
-
-  /** All clients have had all of the stream: they move to the next watch, or end. */
-  #leadOn(): void {
-    if (this.#next === undefined && this.#ending === undefined) return;
-    this.#slow.clear();
-    for (const client of this.#clients) {
-      if (this.#next === undefined) client.work();
-      else client.continueAt(this.#next.watch, this.#next.version);
+  #pass(client: Watcher): void {
+    const place = this.#places.get(client) as Place;
+    if (place.next < this.#backlog.first) {
+      client.lag();
+      return;
     }
+    const piece = this.#backlog.take(place.next);
+    if (piece === undefined) {
+      this.#leadOn(client);
+      return;
+    }
+    place.next += 1;
+    place.sent += piece.bytes.length;
+    client.pass(piece.bytes, piece.events);
+    if (!this.#places.has(client)) return;
+    if (client.isPaused) {
+      this.#slow.add(client, place.sent);
+      place.sent = 0;
+    }
+    if (!client.isPaused || this.#isAtEnd(client)) this.#ready.add(client);
   }
 
-  /** Reads nothing more from the API server while a client has not had what has come. */
+  #isAtEnd(client: Watcher): boolean {
+    return this.#places.get(client)?.next === this.#backlog.end;
+  }
+
+  /** A client has had all of the stream: it moves to the next watch, or ends. */
+  #leadOn(client: Watcher): void {
+    if (this.#next !== undefined) client.continueAt(this.#next.watch, this.#next.version);
+    else if (this.#ending !== undefined) client.work();
+  }
+
+  /** Reads nothing more from the API server while each client has something to take, or while one is too far behind. */
   #keepPace(): void {
-    if (this.#next !== undefined || this.#ending !== undefined) return;
-    const waits = this.#waiting.length > 0 || this.#without.size > 0 || this.#slow.size > 0;
+    if (this.#next !== undefined || this.#ending !== undefined) {
+      this.#hold(false);
+      return;
+    }
+    const isBusy = this.#ready.size > 0 || (this.size > 0 && this.#slow.size === this.size);
+    this.#hold(!isBusy && this.#backlog.bytes > mostBehind);
+    const waits = isBusy || this.#held !== undefined;
     if (waits === this.#upstream.isPaused) return;
     if (waits) this.#upstream.pause();
     else this.#upstream.resume();
   }
 
+  /** The others wait for a client that is too far behind, or do not wait any more. */
+  #hold(isHeld: boolean): void {
+    const { clock } = this.#parts;
+    if (isHeld === (this.#held !== undefined)) return;
+    if (this.#held === undefined) {
+      const left = Math.max(Math.min(patience, patienceInAll - this.#waited), 0);
+      const cancel = clock.schedule(left, () => this.#dropBehind());
+      this.#held = { since: clock.monotonic(), cancel };
+    } else {
+      this.#held.cancel();
+      this.#waited += clock.monotonic() - this.#held.since;
+      this.#held = undefined;
+    }
+  }
+
+  /** Cuts the clients off that are too far behind. */
+  #dropBehind(): void {
+    while (this.#backlog.bytes > mostBehind) this.#backlog.dropOldest();
+    for (const [client, { next }] of this.#places) if (next < this.#backlog.first) client.lag();
+    this.#keepPace();
+  }
+
   #onTooSlow(client: Watcher): void {
-    if (this.#clients.size > 1) client.lag();
+    // After the others, it still takes memory.
+    if (this.size > 1 || (this.#isShared && this.#next !== undefined)) client.lag();
   }
 }

@@ -221,7 +221,7 @@ class SharingTrip implements RoundTrip {
     const watcher = this.#enter(watch, request);
     let refusal: Join | undefined;
     if (watch.head === undefined) refusal = await watcher.opened().then(() => undefined, toOwn);
-    else if (!watch.isPermitted) refusal = (await watch.askPermission()) ? undefined : 'refused';
+    else if (!watch.permission.isValid) refusal = (await watch.permission.request()) ? undefined : 'refused';
     // The watch may have been lost, and have continued, while the API server was asked.
     if (!watch.isUnbrokenSince(version)) refusal ??= 'own';
     this.#begin(watcher, { how, refusal, of: watch });

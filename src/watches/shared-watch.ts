@@ -1,4 +1,3 @@
-import { Moment } from '../lib/moment.js';
 import type { SentRequest } from '../transport/upstream-request.js';
 import { EventRing, type RingBudget } from './event-ring.js';
 import {
@@ -9,6 +8,7 @@ import {
   type WatchHead,
 } from './lasting-watch.js';
 import type { Lingering } from './lingering.js';
+import { Permission } from './permission.js';
 import type { Loss, ShareObserver } from './share-observer.js';
 import type { Turns } from './turns.js';
 import { compareVersions, type WatchEvent } from './watch-event.js';
@@ -37,22 +37,19 @@ interface WatchOwner {
   ended(ending: Ending): void;
 }
 
-/** Milliseconds for which a permission from the API server is valid. */
-const permissionLifetime = 10_000;
-
 /** One watch at the API server whose events go to many clients. */
 export class SharedWatch implements WatchHandler, WatchSource {
   readonly ring: EventRing;
+  /** For clients that join while it is open. */
+  readonly permission: Permission;
   readonly #parts: SharedWatchParts;
-  readonly #request: WatchToShare;
   readonly #upstream: LastingWatch;
   readonly #owner: WatchOwner;
   readonly #watchers = new Set<Watcher>();
   readonly #narrower = new Set<SharedWatch>();
+  /** The streams whose clients are still to come. */
+  readonly #expected = new Set<object>();
   #ending: Ending | undefined;
-  /** When the API server last permitted the watch. */
-  #permitted: Moment | undefined;
-  #asking: Promise<boolean> | undefined;
   /** Whether the watch closes when its last client leaves. */
   #isLeaving = false;
   /** The end of the ring when the watchers were last called. */
@@ -73,8 +70,8 @@ export class SharedWatch implements WatchHandler, WatchSource {
     owner: WatchOwner,
   ) {
     this.#parts = parts;
-    this.#request = request;
     this.#owner = owner;
+    this.permission = new Permission(parts.clock, () => request.isAllowed());
     this.ring = new EventRing(version, parts.budget);
     this.#upstream = upstream;
     parts.observer.watches(1);
@@ -130,31 +127,6 @@ export class SharedWatch implements WatchHandler, WatchSource {
     return compareVersions(version, this.#continuedFrom) >= 0;
   }
 
-  /** Whether the API server has said within `permissionLifetime` that the user may watch this. */
-  get isPermitted(): boolean {
-    return this.#permitted !== undefined && this.#permitted.age < permissionLifetime;
-  }
-
-  /**
-   * Asks the API server whether the user may watch this. Callers that ask at the same time share one request. Resolves to false also if the
-   * request fails.
-   */
-  askPermission(): Promise<boolean> {
-    this.#asking ??= this.#request
-      .isAllowed()
-      .catch(() => false)
-      .then(isAllowed => {
-        this.#asking = undefined;
-        if (isAllowed) this.#permit();
-        return isAllowed;
-      });
-    return this.#asking;
-  }
-
-  #permit(): void {
-    this.#permitted = new Moment(this.#parts.clock);
-  }
-
   /** Takes over the clients of another watch, which began at a later version, as soon as this watch has caught up with it. */
   willReplace(watch: SharedWatch): void {
     this.#narrower.add(watch);
@@ -170,7 +142,23 @@ export class SharedWatch implements WatchHandler, WatchSource {
   leave(watcher: Watcher): void {
     this.#watchers.delete(watcher);
     if (this.#upstream.isPaused) this.#keepPace();
-    if (this.#watchers.size > 0) return;
+    this.#rest();
+  }
+
+  /** Clients will come from this stream. */
+  expects(stream: object): void {
+    this.#owner.lingering.delete(this);
+    this.#expected.add(stream);
+  }
+
+  expectsNoMore(stream: object): void {
+    this.#expected.delete(stream);
+    this.#rest();
+  }
+
+  /** Has no client, and closes later or at once, unless there is one or will be. */
+  #rest(): void {
+    if (this.#watchers.size > 0 || this.#expected.size > 0) return;
     if (this.#ending !== undefined) this.ring.clear();
     else if (this.#isLeaving) this.close();
     else this.#owner.lingering.add(this);
@@ -196,7 +184,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
   }
 
   began(): void {
-    this.#permit();
+    this.permission.give();
     this.ring.completeVersion();
     for (const watcher of this.#watchers) watcher.stateChanged();
   }
@@ -249,7 +237,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
       watcher.recheck();
       this.#reopenFor(watcher);
     }
-    if (this.#watchers.size === 0) this.close();
+    if (this.#watchers.size === 0 && this.#expected.size === 0) this.close();
   }
 
   #reopenFor(watcher: Watcher): void {

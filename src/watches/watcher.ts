@@ -154,12 +154,13 @@ export class Watcher implements RoundTrip, Turn, Guest {
     const before = this.#watch;
     const position = this.#positionIn(watch.ring);
     if (this.#body === undefined || position === undefined) return false;
+    this.recheck();
+    if (this.#isOver) return true;
     this.#position = position;
     this.#isSettled = !this.#hasVersion || watch.ring.isPast(this.#version);
     this.#watch = watch;
     watch.enter(this);
     before.leave(this);
-    this.recheck();
     return true;
   }
 

@@ -11,22 +11,19 @@ import { ManualClock } from '../../support/manual-clock.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { startStack } from '../../support/proxy/stack.js';
 import type { Scope } from '../../support/scope.js';
-import { steady } from '../../support/steady.js';
 
 const namespace = 'large';
-/** 24 MB, which the buffers of no connection hold. */
-const count = 48;
 const target = `${configMapsIn(namespace)}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`;
 
 /** The program in front of an API server with large objects. Its clock stands still until the test moves it. */
-async function start(scope: Scope, { tls }: { readonly tls: boolean }) {
+async function start(scope: Scope, { tls, count }: { readonly tls: boolean; readonly count: number }) {
   const clock = new ManualClock(Date.now());
   const stack = await startStack(scope, {
     tls,
     run: (programScope, args, env) => startInProcess(programScope, args, env, { clock }),
     flags: ['--share-watches'],
   });
-  const text = 'x'.repeat(500_000);
+  const text = 'x'.repeat(200_000);
   for (let index = 0; index < count; index += 1)
     stack.server.write(configMap(namespace, `large-${index}`, { data: { text } }));
   const ca = 'ca' in stack ? String(stack.ca) : undefined;
@@ -78,38 +75,71 @@ const stalled: Readonly<Record<string, (started: Started, scope: Scope) => Promi
   },
 };
 
-describe('a client that reads nothing of the initial events', () => {
-  for (const [protocol, open] of Object.entries(stalled)) {
-    test(`holds those up that share them, until it is cut (${protocol})`, async t => {
-      const started = await start(t, { tls: !['HTTP/1.1', 'HTTP/1.0'].includes(protocol) });
-      const { server, proxy, port, clock, ca } = started;
-      const url = `${ca === undefined ? proxy.url : proxy.url.replace('http:', 'https:')}${target}`;
-      const security = ca === undefined ? {} : { ca };
-      const longRunning = (number: number) =>
-        eventually(`${number} clients`, async () => {
-          const { text } = await send(port, '/-/metrics', ca === undefined ? {} : { tls: { ca } });
-          return text.includes(`kube_api_proxy_request_slots_in_use{kind="longrunning"} ${number}\n`);
-        });
-      const release = server.initialEvents.hold(1);
-      const first = await openWatch(url, security);
-      first.close();
-      const other = await openWatch(url, security);
-      const asked = [open(started, t), openWatch(url, security), openWatch(url, security)] as const;
-      await longRunning(4);
-      clock.advance(100);
-      const [slow, ...others] = await Promise.all(asked);
-      release();
-      await steady(() => others.reduce((sum, watch) => sum + watch.frames().length, 0));
-      for (const watch of others) assert.ok(watch.frames().length < count, 'they wait for the slow one');
-      await eventually('the others’ events', () => {
-        clock.advance(1_000);
-        return [other, ...others].every(watch => watch.frames().length === count + 1);
-      });
-      assert.ok(await slow.wasCut());
-      server.write(configMap(namespace, 'later'));
-      for (const watch of [other, ...others]) await watch.untilNamed('"later"');
-      await longRunning(3);
-      for (const watch of [other, ...others]) watch.close();
+/** Three clients that read nothing, and five that read, which share these objects of 200 KB. */
+async function share(scope: Scope, protocol: string, count: number, open: (typeof stalled)[string]) {
+  const started = await start(scope, { tls: !['HTTP/1.1', 'HTTP/1.0'].includes(protocol), count });
+  const { server, proxy, port, clock, ca } = started;
+  const url = `${ca === undefined ? proxy.url : proxy.url.replace('http:', 'https:')}${target}`;
+  const security = ca === undefined ? {} : { ca };
+  const longRunning = (number: number) =>
+    eventually(`${number} clients`, async () => {
+      const { text } = await send(port, '/-/metrics', ca === undefined ? {} : { tls: { ca } });
+      return text.includes(`kube_api_proxy_request_slots_in_use{kind="longrunning"} ${number}\n`);
     });
+  const release = server.initialEvents.hold(1);
+  const first = await openWatch(url, security);
+  first.close();
+  const second = await openWatch(url, security);
+  second.close();
+  const asked = [
+    Promise.all(Array.from({ length: 3 }, () => open(started, scope))),
+    Promise.all(Array.from({ length: 5 }, () => openWatch(url, security))),
+  ] as const;
+  await longRunning(8);
+  clock.advance(100);
+  const [slow, others] = await Promise.all(asked);
+  release();
+  scope.after(() => {
+    for (const watch of others) watch.close();
+  });
+  const haveAll = () => others.every(watch => watch.frames().length >= count + 1);
+  return { ...started, slow, others, haveAll, longRunning };
+}
+
+describe('clients that read nothing of the initial events', () => {
+  for (const [protocol, open] of Object.entries(stalled)) {
+    test(`hold the others up for 3 s at most, and are cut (${protocol})`, async t => {
+      const { server, clock, slow, others, haveAll, longRunning } = await share(t, protocol, 60, open);
+      let waited = 0;
+      await eventually('the others’ events', () => {
+        if (haveAll()) return true;
+        if (waited < 3_000) clock.advance(100);
+        waited += 100;
+        return false;
+      });
+      server.write(configMap(namespace, 'later'));
+      for (const watch of others) await watch.untilNamed('"later"');
+      for (let seconds = 0; seconds < 60; seconds += 1) clock.advance(1_000);
+      await longRunning(5);
+      for (const one of slow) assert.ok(await one.wasCut());
+      for (const watch of others) assert.equal(watch.state(), 'open');
+    });
+  }
+});
+
+test('a client that reads late gets all that it lacks from memory, at most 8 MB, and the changes since', async t => {
+  const late: WatchClient[] = [];
+  const { server, haveAll } = await share(t, 'HTTP/1.1', 40, async ({ port }) => {
+    const watch = await openWatch(`http://127.0.0.1:${port}${target}`);
+    late.push(watch);
+    return stall(watch);
+  });
+  await eventually('the others’ events', haveAll);
+  server.write(configMap(namespace, 'later'));
+  for (const watch of late) {
+    watch.resume();
+    await watch.untilNamed('"later"');
+    assert.equal(watch.frames().length, 42);
+    watch.close();
   }
 });

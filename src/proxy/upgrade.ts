@@ -17,17 +17,15 @@ import { ClientWriter, type WriterOwner } from './client-writer.js';
 
 import type { DocumentPolicy } from './documents.js';
 import type { OpenStream } from './open-streams.js';
+import { hasTurn, maxEarlyBytes, PipelinedUpgrade } from './pipelined-upgrade.js';
 import { Relay } from './relay/relay.js';
 import { RelayReads } from './relay/relay-reads.js';
 import { SideEnd } from './relay/side-end.js';
 
-/** If a client sends more bytes than this before the 101, its socket is paused. */
-const maxEarlyBytes = 64 * 1024;
-
 /** The client's socket, and the bytes that followed its request head. Kept from Node's `upgrade` event until the handler needs them. */
 interface UpgradeSocket {
   readonly socket: Socket;
-  readonly head: Buffer;
+  readonly early: readonly Buffer[];
 }
 
 const sockets = new WeakMap<IncomingMessage, UpgradeSocket>();
@@ -36,25 +34,22 @@ const sockets = new WeakMap<IncomingMessage, UpgradeSocket>();
  * Passes upgrade requests through the same hooks and routes as all other requests. Each gets an ordinary response, so that a rejection can
  * be written and ends the connection. The handler may take over the socket instead.
  */
-export function listenForUpgrades(app: FastifyInstance): void {
+export function listenForUpgrades(app: FastifyInstance, patience: number): void {
   app.server.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
     const socket = duplex as Socket;
     // Node has removed its own listeners. Without one, a reset would end the process.
     socket.on('error', () => socket.destroy());
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
-    try {
-      response.assignSocket(socket);
-    } catch {
-      // The request was pipelined behind one that has not been answered yet. No upgrade client does that.
-      socket.destroy();
-      return;
-    }
-    // Node has removed its own listener. Without one, a large rejection would wait forever.
-    socket.on('drain', () => response.emit('drain'));
-    response.once('finish', () => socket.destroySoon());
-    sockets.set(request, { socket, head });
-    app.routing(request, response);
+    const begin = (behind: readonly Buffer[]) => {
+      // Node has removed its own listener. Without one, a large rejection would wait forever.
+      socket.on('drain', () => response.emit('drain'));
+      response.once('finish', () => socket.destroySoon());
+      sockets.set(request, { socket, early: head.length > 0 ? [head, ...behind] : behind });
+      app.routing(request, response);
+    };
+    if (hasTurn(response, socket)) begin([]);
+    else new PipelinedUpgrade(socket, response, patience, begin).wait();
   });
 }
 
@@ -80,12 +75,12 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   #upstream: Socket | undefined;
 
   constructor(context: ProxyContext, request: RequestContext) {
-    const { socket, head } = sockets.get(request.raw) as UpgradeSocket;
+    const { socket, early } = sockets.get(request.raw) as UpgradeSocket;
     this.#context = context;
     this.#request = request;
     this.#response = request.reply.raw;
     this.#client = socket;
-    this.#early = head.length > 0 ? [head] : [];
+    this.#early = [...early];
     this.#writer = new ClientWriter(request, context, this);
     const { cluster } = request;
     const accounting = new CallAccounting(context, request);
@@ -107,7 +102,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     this.#request.onEnd(() => this.#tearDown('client'));
     if (this.#writer.isOver) return;
     // Reading is the only way to notice that the client leaves before there is an answer.
-    client.on('data', this.#keepEarly);
+    client.on('data', this.#keepEarly).resume();
     this.#call.start();
   }
 

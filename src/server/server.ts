@@ -178,7 +178,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       patience: clientPatience,
     },
   });
-  listenForUpgrades(app);
+  listenForUpgrades(app, clientPatience);
   app.server.on('connect', (_request, socket) => {
     metrics.rejected('bad_request');
     refuseConnect(socket as Socket);

@@ -1,10 +1,13 @@
 import type { Registry } from 'prom-client';
+import type { CallerRules } from './authentication/identity.js';
+import type { ActiveMethod, AuthenticationMethod } from './authentication/method.js';
 import type { Cluster } from './clusters/cluster.js';
 import type { Guard } from './guard/guard.js';
 import type { Clock } from './lib/clock.js';
 import type { Component } from './lib/component.js';
 import type { OptionDefinitions, OptionFacts } from './lib/option.js';
 import type { Logger } from './observability/log/logger.js';
+import type { AuthenticationMetrics } from './observability/metrics/authentication-metrics.js';
 import type { Recorder } from './observability/recorder.js';
 
 /** What a feature is created with, besides the options and its metrics. */
@@ -13,11 +16,20 @@ export interface Core {
   readonly cluster: Cluster;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** The environment of the process: it may name a proxy server for connections. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds between two readings of files that are followed; undefined for the default. */
+  readonly rereadInterval: number | undefined;
+  /** Who may be a caller, but for service accounts, and which groups callers keep. */
+  readonly callerRules: Omit<CallerRules, 'serviceAccounts'>;
+  readonly metrics: { readonly authentication: Pick<AuthenticationMetrics, 'cacheAsked'> };
 }
 
 /** What a feature adds to a program. */
 export interface FeatureParts extends Component {
   readonly recorder?: Recorder;
+  /** If the feature has a method, and the options turn it on. */
+  readonly method?: ActiveMethod;
   /** Whether it writes to standard output, which then has nothing else. */
   readonly usesStdout?: boolean;
   /** The process got a SIGHUP. */
@@ -49,6 +61,8 @@ export interface Feature<Options, Metrics = undefined> {
   readonly problems?: (options: Options, given: ReadonlySet<string>, facts: OptionFacts) => readonly string[];
   /** Its guards. Within a stage they come after those of the core. */
   readonly guards?: readonly Guard<Options, Metrics>[];
+  /** How it finds out who a caller is. Methods are asked in the order of the features. */
+  readonly method?: AuthenticationMethod<Options>;
   /** Adds its metrics to the registry, whether it is on or off: alerts and documents need all of them. */
   readonly metrics?: (registry: Registry) => Metrics;
   /** Whether SIGHUP is for this feature, from the start of the process on. Otherwise it ends the process: its terminal is gone. */

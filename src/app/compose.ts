@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import { AcceptedGroups } from '../authentication/accepted-groups.js';
+import { configureAuthentication } from '../authentication/configure.js';
 import { accessWithin } from '../clusters/own-request.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import { createClusterChecks, createClusterStates } from '../clusters/states.js';
@@ -114,14 +116,22 @@ export async function createProgram(
   );
   const cluster = clusters.registry.default;
   const loaded = await loadParts(options, {
-    ...{ components, features, cluster, metrics, logger, env, clock },
-    rereadInterval: info.rereadInterval,
+    components,
+    features,
+    core: {
+      ...{ cluster, logger, clock, env, metrics },
+      rereadInterval: info.rereadInterval,
+      callerRules: callerRulesOf(options, logger),
+    },
   });
   if ('problems' in loaded) {
     await components.close();
     return loaded;
   }
-  const { authentication, tls, added } = loaded;
+  const { tls } = loaded;
+  const { parts: added, methods } = loaded.added;
+  const authentication =
+    methods.length === 0 ? undefined : configureAuthentication(options, methods, metrics.authentication);
 
   let isLeaving = false;
   const checksOf = createClusterChecks(authentication && (() => authentication.impersonated()));
@@ -146,9 +156,7 @@ export async function createProgram(
       },
     ],
     () => [
-      ...[...added.flatMap(parts => parts.warnings?.() ?? []), ...(authentication?.warnings() ?? [])].map(
-        text => ({ text }),
-      ),
+      ...added.flatMap(parts => parts.warnings?.() ?? []).map(text => ({ text })),
       ...refusedGroups.warnings(),
     ],
   );
@@ -212,6 +220,14 @@ function connectionsOf({ used }: ClusterRegistry, openStreams: OpenStreams) {
       { ...cluster.connections, upgraded: openStreams.upgradedTo(cluster) },
     ]),
   );
+}
+
+/** Who may be a caller, but for service accounts, and which groups callers keep. */
+function callerRulesOf({ allowSystemIdentities, acceptGroup }: Options, logger: Logger) {
+  return {
+    allowed: new Set(allowSystemIdentities),
+    accepted: acceptGroup.length === 0 ? undefined : new AcceptedGroups(acceptGroup, logger),
+  };
 }
 
 /** A request can impersonate only one user. */

@@ -1,12 +1,30 @@
 import type { Registry } from 'prom-client';
+import type { UsedMethod } from '../authentication/configure.js';
+import type { CoreMethod, MethodParts } from '../authentication/method.js';
 import type { AnyFeature, Core, FeatureParts, Problems } from '../feature.js';
 import { features } from '../features.js';
 import type { Guard } from '../guard/guard.js';
 import { guards, inOrder } from '../guard/guards.js';
+import { coreMethods } from '../options/methods.js';
 import type { Options } from '../options/table.js';
 import type { Components } from './components.js';
 
-const all: readonly AnyFeature<Options>[] = features;
+/** What features of all kinds are created with. */
+type WholeCore = Core & MethodParts;
+
+/** A method of the core, as if it were a feature. */
+function asFeature(method: CoreMethod<Options>): AnyFeature<Options> {
+  return {
+    name: method.name,
+    method,
+    create: (options, core) => (method.isOn(options) ? method.create(options, core as WholeCore) : undefined),
+  };
+}
+
+const all: readonly AnyFeature<Options>[] = [
+  ...coreMethods.map((method: CoreMethod<Options>) => asFeature(method)),
+  ...features,
+];
 
 /** Every reason that a guard gives, once. */
 export const rejectionReasons: readonly string[] = [
@@ -14,6 +32,13 @@ export const rejectionReasons: readonly string[] = [
     inOrder([...guards, ...all.flatMap(feature => feature.guards ?? [])]).flatMap(({ reasons }) => reasons),
   ),
 ];
+
+/** What the features that the options turn on were made as. */
+export interface CreatedFeatures {
+  readonly parts: readonly FeatureParts[];
+  /** Every method that the options turn on, in the order in which they are asked. */
+  readonly methods: readonly UsedMethod[];
+}
 
 /** The features of one program, with their metrics. */
 export class FeatureSet {
@@ -38,21 +63,33 @@ export class FeatureSet {
 
   /**
    * Creates the features that the options turn on, all at the same time. Their parts are among the components then, also if there are
-   * problems.
+   * problems. A method that is on, and of which nothing was made, is one: it must not mean that nobody is authenticated.
    */
   async create(
     options: Options,
-    core: Core,
+    core: WholeCore,
     components: Components,
-  ): Promise<{ readonly parts: readonly FeatureParts[] } | Problems> {
+  ): Promise<CreatedFeatures | Problems> {
     const created = await Promise.all(
-      [...this.#metrics].map(([feature, metrics]) => feature.create?.(options, core, metrics)),
+      [...this.#metrics].map(async ([{ method, create }, metrics]) => ({
+        method: method?.isOn(options) === true ? method : undefined,
+        made: await create?.(options, core, metrics),
+      })),
     );
-    const parts = created.flatMap(made =>
-      made === undefined || 'problems' in made ? [] : [components.add(made)],
-    );
-    const problems = created.flatMap(made => (made !== undefined && 'problems' in made ? made.problems : []));
-    return problems.length > 0 ? { problems } : { parts };
+    const parts: FeatureParts[] = [];
+    const methods: UsedMethod[] = [];
+    const problems: string[] = [];
+    for (const { method, made } of created) {
+      if (made !== undefined && 'problems' in made) {
+        problems.push(...made.problems);
+        continue;
+      }
+      if (made !== undefined) parts.push(components.add(made));
+      if (method === undefined) continue;
+      if (made?.method !== undefined) methods.push({ ...method, ...made.method });
+      else problems.push(`${method.flag}: the program made no method of authentication of it`);
+    }
+    return problems.length > 0 ? { problems } : { parts, methods };
   }
 }
 

@@ -6,6 +6,7 @@ import type { RequestHead } from '../http/request-head.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { Clock } from '../lib/clock.js';
+import type { Component } from '../lib/component.js';
 import type { JsonObject } from '../lib/json.js';
 import type { MethodFacts, OptionOwner } from '../lib/option.js';
 import type { Logger } from '../observability/log/logger.js';
@@ -14,33 +15,41 @@ import type { BearerToken } from './bearer-token/bearer-token.js';
 import type { ClientAuthorities } from './client-certificate/authorities.js';
 import type { CallerRules } from './identity.js';
 
-/**
- * One way to find out who a caller is. Its file is always loaded, so it imports nothing heavy: `create` loads the code that is needed only
- * if the method is on.
- */
-export interface AuthenticationMethod<Options> extends OptionOwner, MethodFacts {
+/** One way to find out who a caller is, as it is known before the start. */
+export interface AuthenticationMethod<Options> extends MethodFacts {
   /** The value of the metrics' label `method`. */
   readonly name: string;
   /** What a 401 tells a caller to do. */
   readonly hint: string;
-  problems?(options: Options, given: ReadonlySet<string>): readonly string[];
+  /** If so, callers have to authenticate, and a program in which nothing was made for the method does not start. */
   isOn(options: Options): boolean;
+}
+
+/**
+ * A method of the core. Its file is always loaded, so it imports nothing heavy: `create` loads the code that is needed only if the method is
+ * on.
+ */
+export interface CoreMethod<Options> extends AuthenticationMethod<Options>, OptionOwner {
+  problems?(options: Options, given: ReadonlySet<string>): readonly string[];
   /** Reads files, but opens no connection. Collects all problems, one line each. */
   create(
     options: Options,
     parts: MethodParts,
-  ): Promise<ActiveMethod | { readonly problems: readonly string[] }>;
+  ): Promise<
+    | (Component & { readonly method: ActiveMethod; warnings?(): readonly string[] })
+    | { readonly problems: readonly string[] }
+  >;
 }
 
-/** What methods are created with. */
+/** What methods of the core are created with. */
 export interface MethodParts {
-  readonly metrics: AuthenticationMetrics;
+  readonly metrics: { readonly authentication: AuthenticationMetrics };
   readonly logger: Logger;
   /** The environment of the process: it may name a proxy server for connections to an OpenID Connect issuer. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   /** Who is allowed, but for service accounts, and which groups they keep. */
-  readonly rules: Omit<CallerRules, 'serviceAccounts'>;
+  readonly callerRules: Omit<CallerRules, 'serviceAccounts'>;
   /** The authorities that may issue client certificates now. */
   readonly clientAuthorities: () => ClientAuthorities | undefined;
   /** Milliseconds between two readings of the methods' files. */
@@ -59,15 +68,10 @@ export interface ActiveMethod {
   impersonates?(): readonly ImpersonationTarget[];
   /** The method's check for readyz. The failure of a part is a line there, and nothing else. */
   readonly check?: ReadinessCheck & { readonly parts?: () => readonly ReadinessCheck[] };
-  /** What readyz says besides, one line each. */
-  warnings?(): readonly string[];
   /** The issuers whose tokens callers may use now. */
   issuers?(): readonly TrustedIssuer[];
   /** The users in a kubeconfig for callers. */
   kubeconfigUsers(): readonly CallerEntry[];
-  /** Starts the background work. No connection is opened before. */
-  start?(): void;
-  close?(): void;
 }
 
 interface ReadinessCheck {

@@ -1,24 +1,33 @@
 import { clientCertificate } from '../authentication/client-certificate/method.js';
-import type { identity } from '../authentication/identity.js';
 import type { AuthenticationMethod } from '../authentication/method.js';
 import { openIdConnect } from '../authentication/oidc/method.js';
 import { tokenFile } from '../authentication/token-file/method.js';
-import { tokenReview } from '../authentication/token-review/method.js';
-import type { MergedOptions, OptionFacts, OptionValues } from '../lib/option.js';
+import { features } from '../features.js';
+import type { IntersectionOf, OptionFacts } from '../lib/option.js';
 
-/** Every method, in the order in which the API server tries them. */
-export const authenticationMethods = [clientCertificate, tokenFile, openIdConnect, tokenReview] as const;
+/** The methods of the core, which come before those of the features. */
+export const coreMethods = [clientCertificate, tokenFile, openIdConnect] as const;
 
-type Methods = typeof authenticationMethods;
+type ReadBy<Method> = Method extends { isOn(options: infer Options): boolean } ? Options : never;
+type MethodIn<F> = F extends { readonly method: infer Method } ? Method : never;
 
-/** The options of all methods, and the options of other parts that they read. */
-export type MethodOptions = OptionValues<MergedOptions<Methods> & typeof identity.options> & {
-  readonly tlsCertFile: string;
-};
+/** The options that say which methods are on. */
+export type MethodOptions = IntersectionOf<
+  ReadBy<(typeof coreMethods)[number] | MethodIn<(typeof features)[number]>>
+>;
+
+type Method = AuthenticationMethod<MethodOptions>;
+const all: readonly { readonly name: string; readonly method?: Method }[] = features;
+
+/** Every method, in the order in which they are asked, which is the API server's. */
+export const authenticationMethods: readonly Method[] = [
+  ...coreMethods,
+  ...all.flatMap(({ method }) => method ?? []),
+];
 
 /** The methods that the options turn on. If there is at least one, callers have to authenticate. */
-export function methodsOn(options: MethodOptions): readonly AuthenticationMethod<MethodOptions>[] {
-  return authenticationMethods.filter(({ isOn }: AuthenticationMethod<MethodOptions>) => isOn(options));
+export function methodsOn(options: MethodOptions): readonly Method[] {
+  return authenticationMethods.filter(method => method.isOn(options));
 }
 
 /** What a part may ask about other parts, with these options. */

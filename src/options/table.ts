@@ -16,7 +16,7 @@ import { exposure } from './exposure.js';
 import { general } from './general.js';
 import { listening } from './listening.js';
 import { logging } from './logging.js';
-import { authenticationMethods } from './methods.js';
+import { coreMethods } from './methods.js';
 import { sharedWatches } from './shared-watches.js';
 import { signIn } from './sign-in.js';
 
@@ -32,11 +32,17 @@ function ownersIn<F extends Partial<OptionOwner> & { readonly guards?: readonly 
   ] as unknown as readonly OwnersIn<F>[];
 }
 
+/** The options of methods stand together, before those that are about all callers. */
+function hasMethod(feature: object): boolean {
+  return 'method' in feature;
+}
+
 /** All parts that have options. This is the order of the options within a group of --help. */
 export const optionOwners = [
   listening,
   tls,
-  ...authenticationMethods,
+  ...coreMethods,
+  ...features.filter(hasMethod).flatMap(ownersIn),
   signIn,
   identity,
   ...guards,
@@ -48,7 +54,7 @@ export const optionOwners = [
   logging,
   general,
   exposure,
-  ...features.flatMap(ownersIn),
+  ...features.filter(feature => !hasMethod(feature)).flatMap(ownersIn),
 ] as const;
 
 /**

@@ -1,7 +1,7 @@
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { text } from '../../lib/value-type.js';
 import { admitUser } from '../identity.js';
-import type { AuthenticationMethod } from '../method.js';
+import type { CoreMethod } from '../method.js';
 
 const options = defineOptions('Authentication', {
   clientCaFile: {
@@ -33,19 +33,22 @@ export const clientCertificate = {
 
   isOn: ({ clientCaFile }) => clientCaFile !== '',
 
-  async create(_options, { clientAuthorities, rules }) {
+  async create(_options, { clientAuthorities, callerRules }) {
     const { createClientCertificateAuthenticator } = await import('./authenticator.js');
     const fields = {
       'client-certificate': 'PATH-OF-YOUR-CERTIFICATE',
       'client-key': 'PATH-OF-YOUR-KEY',
     };
     const authenticator = createClientCertificateAuthenticator(clientAuthorities, user =>
-      admitUser(user, { ...rules, serviceAccounts: false }),
+      admitUser(user, { ...callerRules, serviceAccounts: false }),
     );
     return {
-      authenticator,
-      rechecker: authenticator,
-      kubeconfigUsers: () => [{ fields, isComplete: false, isPerCluster: false }],
+      method: {
+        authenticator,
+        rechecker: authenticator,
+        kubeconfigUsers: () => [{ fields, isComplete: false, isPerCluster: false }],
+      },
+      close() {},
     };
   },
-} satisfies AuthenticationMethod<Options>;
+} satisfies CoreMethod<Options>;

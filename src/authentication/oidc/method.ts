@@ -2,7 +2,7 @@ import type { ImpersonationTarget } from '../../clusters/impersonation-access.js
 import type { CallerEntry } from '../../kubeconfig/types.js';
 import { createIssuerDial } from '../../transport/dial/issuer-dial.js';
 import { type BearerToken, bearerTokenFields, bearerTokenHint } from '../bearer-token/bearer-token.js';
-import { type AuthenticationMethod, credentialIdTarget, type TrustedIssuer, uidTarget } from '../method.js';
+import { type CoreMethod, credentialIdTarget, type TrustedIssuer, uidTarget } from '../method.js';
 import { allowedAlgorithms, configurationOf, type OidcOptions, oidcProblems, options } from './options.js';
 
 /** Milliseconds, as in the API server. A key that the issuer has withdrawn may be accepted for this long. */
@@ -20,7 +20,7 @@ export const openIdConnect = {
 
   isOn: ({ oidcIssuerUrl, authenticationConfig }) => oidcIssuerUrl !== '' || authenticationConfig !== '',
 
-  async create(options, { metrics, logger, env, clock, rules, rereadInterval }) {
+  async create(options, { metrics, logger, env, clock, callerRules, rereadInterval }) {
     const [{ Issuers }, { validate }, { followConfigurationFile }, { TokenCache, userOf }] =
       await Promise.all([
         import('./issuers.js'),
@@ -35,7 +35,7 @@ export const openIdConnect = {
       log: logger,
       clock,
       isAlone: !isFile,
-      rules: { ...rules, serviceAccounts: false },
+      rules: { ...callerRules, serviceAccounts: false },
       scopes: options.signInScopes,
       algorithms: isFile ? allowedAlgorithms : options.oidcSigningAlgs,
       names: isFile
@@ -53,7 +53,7 @@ export const openIdConnect = {
         onWarning: warning => logger.warn(warning),
         onReload(problems) {
           problem = problems[0]?.publicText;
-          metrics.authenticationConfigReloaded(problem === undefined);
+          metrics.authentication.authenticationConfigReloaded(problem === undefined);
           if (problem === undefined) logger.info('issuers of --authentication-config reloaded');
           else
             logger.error(
@@ -79,7 +79,7 @@ export const openIdConnect = {
       verifiedBy: () => issuers.current,
       successTtl: ttl,
       failureTtl: ttl,
-      metrics,
+      metrics: metrics.authentication,
       clock,
     });
     const authenticator = {
@@ -89,13 +89,19 @@ export const openIdConnect = {
       },
     };
     return {
-      authenticator,
-      // No server is asked about a token, and what is remembered for `ttl` ends with the token and with the configuration.
-      rechecker: authenticator,
-      check: {
-        name: 'oidc',
-        check: () => issuers.check(),
-        parts: () => issuers.all.map(({ url, keys }) => ({ name: `oidc/${url}`, check: () => keys.check() })),
+      method: {
+        authenticator,
+        // No server is asked about a token, and what is remembered for `ttl` ends with the token and with the configuration.
+        rechecker: authenticator,
+        check: {
+          name: 'oidc',
+          check: () => issuers.check(),
+          parts: () =>
+            issuers.all.map(({ url, keys }) => ({ name: `oidc/${url}`, check: () => keys.check() })),
+        },
+        issuers: () => issuers.all,
+        impersonates: () => issuers.all.flatMap(({ valid }) => impersonated(valid.mapping)),
+        kubeconfigUsers: () => (issuers.all.length === 0 ? [anyToken] : issuers.all.map(kubeconfigUser)),
       },
       warnings() {
         const none =
@@ -104,9 +110,6 @@ export const openIdConnect = {
           ? none
           : [...none, `${problem}; the last valid version of the file stays in use`];
       },
-      issuers: () => issuers.all,
-      impersonates: () => issuers.all.flatMap(({ valid }) => impersonated(valid.mapping)),
-      kubeconfigUsers: () => (issuers.all.length === 0 ? [anyToken] : issuers.all.map(kubeconfigUser)),
       start: () => issuers.start(),
       close() {
         close();
@@ -114,7 +117,7 @@ export const openIdConnect = {
       },
     };
   },
-} satisfies AuthenticationMethod<OidcOptions>;
+} satisfies CoreMethod<OidcOptions>;
 
 /** The ID of a token (`jti`) becomes an extra field for audit logs. */
 function impersonated({

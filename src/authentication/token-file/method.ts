@@ -1,7 +1,7 @@
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { text } from '../../lib/value-type.js';
 import { bearerTokenFields, bearerTokenHint } from '../bearer-token/bearer-token.js';
-import { type AuthenticationMethod, uidTarget } from '../method.js';
+import { type CoreMethod, uidTarget } from '../method.js';
 
 const options = defineOptions('Authentication', {
   tokenAuthFile: {
@@ -21,15 +21,15 @@ export const tokenFile = {
 
   isOn: ({ tokenAuthFile }) => tokenAuthFile !== '',
 
-  async create({ tokenAuthFile }, { metrics, logger, rules, rereadInterval }) {
+  async create({ tokenAuthFile }, { metrics, logger, callerRules, rereadInterval }) {
     const { followTokenFile } = await import('./token-file.js');
     const followed = await followTokenFile({
       file: tokenAuthFile,
       interval: rereadInterval,
-      rules: { ...rules, serviceAccounts: false },
+      rules: { ...callerRules, serviceAccounts: false },
       onWarning: warning => logger.warn(warning),
       onReload(problems) {
-        metrics.tokenFileReloaded(problems.length === 0);
+        metrics.authentication.tokenFileReloaded(problems.length === 0);
         if (problems.length === 0) logger.info('tokens of callers reloaded');
         else logger.error({ problems }, 'tokens of callers cannot be used; the last valid ones stay in use');
       },
@@ -37,11 +37,13 @@ export const tokenFile = {
     if ('problems' in followed) return followed;
     const { authenticator, hasUids, close } = followed;
     return {
-      authenticator,
-      rechecker: authenticator,
-      impersonates: () => (hasUids() ? [uidTarget] : []),
-      kubeconfigUsers: () => [{ fields: bearerTokenFields, isComplete: false, isPerCluster: false }],
+      method: {
+        authenticator,
+        rechecker: authenticator,
+        impersonates: () => (hasUids() ? [uidTarget] : []),
+        kubeconfigUsers: () => [{ fields: bearerTokenFields, isComplete: false, isPerCluster: false }],
+      },
       close,
     };
   },
-} satisfies AuthenticationMethod<OptionValues<typeof options>>;
+} satisfies CoreMethod<OptionValues<typeof options>>;

@@ -1,5 +1,4 @@
 import { Counter, type Registry } from 'prom-client';
-import { Histogram } from './hot-metrics.js';
 
 const results = ['success', 'failure', 'error'] as const;
 /** `error` means that the method could not decide. */
@@ -32,12 +31,6 @@ export function createAuthenticationMetrics(registry: Registry, names: readonly 
     labelNames: ['status'],
     registers,
   });
-  const reviews = new Histogram({
-    name: 'kube_api_proxy_token_review_duration_seconds',
-    help: 'Time that the API server took to review the token of a caller (TokenReview).',
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registry,
-  }).labels({});
   const reloads = new Counter({
     name: 'kube_api_proxy_token_auth_file_reloads_total',
     help: 'Reads of the changed file of --token-auth-file, by whether it could be used.',
@@ -78,8 +71,6 @@ export function createAuthenticationMetrics(registry: Registry, names: readonly 
     attempted: (method: string, result: AuthenticationResult) => counters.get(method)?.[result]?.inc(),
     /** A token was looked up in the cache of earlier results. */
     cacheAsked: (isHit: boolean) => (isHit ? hits : misses).inc(),
-    /** A TokenReview took this many seconds. */
-    reviewed: (seconds: number) => reviews.observe(seconds),
     /** A caller asked to act as another user. */
     impersonated: (result: ImpersonationResult) => impersonations.inc({ result }),
     /** The changed file of --token-auth-file was read, and could be used or not. */

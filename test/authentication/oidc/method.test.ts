@@ -3,15 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
-import type { MethodParts } from '../../../src/authentication/method.js';
 import { openIdConnect } from '../../../src/authentication/oidc/method.js';
-import { systemClock } from '../../../src/lib/clock.js';
 import { parseOptions } from '../../../src/options/parse.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { eventuallyPasses } from '../../support/eventually.js';
+import { createCore } from '../../support/features/core.js';
 import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../../support/identities/oidc-signer.js';
-import { createIdleMetrics } from '../../support/proxy/metrics.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 it('only id-tokens that wait for their issuer count for the limit of their address', async t => {
@@ -32,17 +30,10 @@ it('only id-tokens that wait for their issuer count for the limit of their addre
 
   const argv = [`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`];
   const { options } = parseOptions({ argv, env: {} });
-  const ignore = () => {};
-  const active = await openIdConnect.create(options, {
-    metrics: createIdleMetrics().authentication,
-    logger: { info: ignore, warn: ignore } as unknown as MethodParts['logger'],
-    env: {},
-    clock: systemClock,
-    rules: { allowed: new Set() },
-    clientAuthorities: () => undefined,
-  });
-  if ('problems' in active) assert.fail(active.problems.join());
-  const { authenticator, check, start, close } = active;
+  const made = await openIdConnect.create(options, createCore());
+  if ('problems' in made) assert.fail(made.problems.join());
+  const { method, start, close } = made;
+  const { authenticator, check, issuers } = method;
   t.after(close);
   start();
   const authenticate = async (text: string, source = '192.0.2.1') => {
@@ -57,12 +48,12 @@ it('only id-tokens that wait for their issuer count for the limit of their addre
   await assert.rejects(authenticate(tokenOf('alice')), { code: 503, message: /from this address/ });
   assert.equal(await authenticate(otherIssuer('alice')), undefined);
   assert.equal(await authenticate('opaque'), undefined);
-  assert.equal(active.issuers()[0]?.discovery(), undefined);
+  assert.equal(issuers()[0]?.discovery(), undefined);
   release();
   assert.equal((await Promise.all(waiting))[127], `${issuer.url}#user-127`);
   await eventuallyPasses(check.check);
   assert.deepEqual(
-    active.issuers().map(one => [one.url, one.clientId, one.discovery()]),
+    issuers().map(one => [one.url, one.clientId, one.discovery()]),
     [[issuer.url, 'gateway', issuer.metadata]],
   );
   assert.equal(await authenticate(tokenOf('alice')), `${issuer.url}#alice`);

@@ -3,19 +3,19 @@ import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { Registry } from 'prom-client';
+import { Components } from '../../src/app/components.js';
+import { FeatureSet } from '../../src/app/feature-set.js';
 import { configureAuthentication } from '../../src/authentication/configure.js';
 import { AuthenticationError } from '../../src/authentication/identity.js';
-import type { MethodParts } from '../../src/authentication/method.js';
 import type { Cluster } from '../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import { createStaticSource } from '../../src/credentials/static-source.js';
 import { RequestHead } from '../../src/http/request-head.js';
-import { systemClock } from '../../src/lib/clock.js';
-import { methodsOn } from '../../src/options/methods.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { createCore } from '../support/features/core.js';
 import { createOpenCluster } from '../support/proxy/followed-cluster.js';
-import { createIdleMetrics } from '../support/proxy/metrics.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const ignore = () => {};
@@ -59,15 +59,11 @@ test('a token is valid in the clusters that know it, and one of a file in all of
   const argv = ['--authentication-token-webhook', `--token-auth-file=${file}`];
   const { options, problems } = parseOptions({ argv, env: {} });
   assert.deepEqual(problems, []);
-  const configured = await configureAuthentication(options, methodsOn(options), {
-    metrics: createIdleMetrics().authentication,
-    logger: {} as unknown as MethodParts['logger'],
-    env: {},
-    clock: systemClock,
-    clientAuthorities: () => undefined,
-  });
-  assert.ok('authentication' in configured);
-  t.after(() => configured.close());
+  const components = new Components();
+  t.after(() => components.close());
+  const created = await new FeatureSet(new Registry()).create(options, createCore(), components);
+  assert.ok('methods' in created);
+  const { authentication } = configureAuthentication(options, created.methods, { attempted: ignore });
   const websocket = ['Upgrade', 'websocket', 'Connection', 'Upgrade', 'Sec-WebSocket-Protocol'];
   const userOf = async (token: string, { cluster }: { readonly cluster: Cluster }) => {
     const names: string[] = [];
@@ -84,7 +80,7 @@ test('a token is valid in the clusters that know it, and one of a file in all of
         openCluster: () => undefined,
         mount: { namesContext: false },
       };
-      names.push((await configured.authentication.authenticate(request)).username);
+      names.push((await authentication.authenticate(request)).username);
     }
     assert.equal(names[0], names[1]);
     return names[0];

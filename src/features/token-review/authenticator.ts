@@ -1,3 +1,13 @@
+import type { BearerToken } from '../../authentication/bearer-token/bearer-token.js';
+import {
+  type Outcome,
+  TokenBounds,
+  TokenCache,
+  userOf,
+  type VerifiedUser,
+} from '../../authentication/bearer-token/token-cache.js';
+import { UndecidedError } from '../../authentication/identity.js';
+import type { AuthenticationRequest, TokenAuthenticator } from '../../authentication/method.js';
 import type { Cluster } from '../../clusters/cluster.js';
 import type { Endpoint } from '../../clusters/endpoint.js';
 import { StatusError } from '../../kubernetes/status.js';
@@ -7,16 +17,6 @@ import { FairSlots } from '../../lib/fair-slots.js';
 import { Moment } from '../../lib/moment.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 import { ReplacedError } from '../../transport/access.js';
-import type { BearerToken } from '../bearer-token/bearer-token.js';
-import {
-  type Outcome,
-  TokenBounds,
-  TokenCache,
-  userOf,
-  type VerifiedUser,
-} from '../bearer-token/token-cache.js';
-import { UndecidedError } from '../identity.js';
-import type { AuthenticationRequest, TokenAuthenticator } from '../method.js';
 
 /** How tokens are reviewed, and how long a result is valid. */
 export interface TokenReviewAuthenticatorOptions {

@@ -6,9 +6,9 @@ import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.
 import type { VerifiedUser } from '../../../src/authentication/bearer-token/token-cache.js';
 import { AuthenticationError } from '../../../src/authentication/identity.js';
 import type { AuthenticationRequest } from '../../../src/authentication/method.js';
-import { createTokenReviewAuthenticator } from '../../../src/authentication/token-review/authenticator.js';
 import type { Cluster } from '../../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../../src/clusters/endpoint.js';
+import { createTokenReviewAuthenticator } from '../../../src/features/token-review/authenticator.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { eventually } from '../../support/eventually.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';

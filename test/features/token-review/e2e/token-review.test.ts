@@ -2,21 +2,21 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { describe, type TestContext, test } from 'node:test';
-import type { Clock } from '../../../src/lib/clock.js';
-import { createServingFiles } from '../../support/certificates/serving-files.js';
-import { open, send } from '../../support/clients/http-client.js';
-import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
-import { connectRaw } from '../../support/clients/raw-http.js';
-import { eventually } from '../../support/eventually.js';
-import type { FakeApiServer, Interceptor } from '../../support/fake-api-server/fake-api-server.js';
-import { createIdToken } from '../../support/identities/oidc-issuer.js';
-import { proxyToken } from '../../support/identities/two-users.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import { adminAddress } from '../../support/proxy/admin-listener.js';
-import { type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
-import { bothLegs, health, passed, probe } from '../credential-probe.js';
-import { assertStatus, send as sendRaw } from '../leg.js';
+import type { Clock } from '../../../../src/lib/clock.js';
+import { bothLegs, health, passed, probe } from '../../../e2e/credential-probe.js';
+import { assertStatus, send as sendRaw } from '../../../e2e/leg.js';
+import { createServingFiles } from '../../../support/certificates/serving-files.js';
+import { open, send } from '../../../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
+import { connectRaw } from '../../../support/clients/raw-http.js';
+import { eventually } from '../../../support/eventually.js';
+import type { FakeApiServer, Interceptor } from '../../../support/fake-api-server/fake-api-server.js';
+import { createIdToken } from '../../../support/identities/oidc-issuer.js';
+import { proxyToken } from '../../../support/identities/two-users.js';
+import { ManualClock } from '../../../support/manual-clock.js';
+import { adminAddress } from '../../../support/proxy/admin-listener.js';
+import { type GatewayOptions, startGateway } from '../../../support/proxy/gateway.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
 
 const robot = {
   username: 'system:serviceaccount:shop:robot',

@@ -392,6 +392,7 @@ describe('the environment', () => {
       rejectResources: 'secrets',
       corsAllowedOrigins: '//x$',
       shareWatchesBuffer: '2Mi',
+      trustedProxies: '192.0.2.0/24',
     };
     for (const [flag, key] of optionKeys) {
       const name = `KUBE_API_PROXY_${flag.toUpperCase().replaceAll('-', '_')}`;

@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client';
 import type { CallerRules } from './authentication/identity.js';
 import type { ActiveMethod, AuthenticationMethod } from './authentication/method.js';
 import type { Cluster } from './clusters/cluster.js';
+import type { OwnEndpoint } from './endpoints/own-endpoint.js';
 import type { Guard } from './guard/guard.js';
 import type { Clock } from './lib/clock.js';
 import type { Component } from './lib/component.js';
@@ -63,6 +64,8 @@ export interface Feature<Options, Metrics = undefined> {
   readonly guards?: readonly Guard<Options, Metrics>[];
   /** How it finds out who a caller is. Methods are asked in the order of the features. */
   readonly method?: AuthenticationMethod<Options>;
+  /** What it answers itself below `/-/`. In the index they come before those of the core. */
+  readonly endpoints?: readonly OwnEndpoint<Options>[];
   /** Adds its metrics to the registry, whether it is on or off: alerts and documents need all of them. */
   readonly metrics?: (registry: Registry) => Metrics;
   /** Whether SIGHUP is for this feature, from the start of the process on. Otherwise it ends the process: its terminal is gone. */

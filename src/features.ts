@@ -1,11 +1,14 @@
 import { auditLog } from './features/audit-log/feature.js';
+import { explorer } from './features/explorer/feature.js';
 import { limits } from './features/limits/feature.js';
 import { resourceRules } from './features/resource-rules/feature.js';
+import { servedKubeconfig } from './features/served-kubeconfig/feature.js';
 import { tokenReview } from './features/token-review/feature.js';
 
 /**
  * The features of the program, each in its folder of `features/`. No other file of the core names one. To take a feature out, delete its
  * folder, its tests, and its two lines here. Of guards, options and metrics, those of the core come first, and then those of the features
- * in this order. Methods of authentication are asked in this order too: the API server's.
+ * in this order. Methods of authentication are asked in this order too: the API server's. Endpoints of features come before those of the
+ * core, in the index of `/-/`.
  */
-export const features = [tokenReview, limits, resourceRules, auditLog] as const;
+export const features = [tokenReview, limits, resourceRules, auditLog, explorer, servedKubeconfig] as const;

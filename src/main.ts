@@ -6,7 +6,7 @@ import closeWithGrace from 'close-with-grace';
 import { allProblems, createProgram, type Program } from './app/compose.js';
 import { drain } from './app/drain.js';
 import { followsHangup } from './app/feature-set.js';
-import { explorerUrl, listen, listenForAdmin } from './app/listen.js';
+import { listen, listenForAdmin, urlForBrowser } from './app/listen.js';
 import { createLogger, flushed, flushSync, type Logger } from './observability/log/logger.js';
 import { isOpenToOthers } from './options/exposure.js';
 import { formatHelp } from './options/help.js';
@@ -75,8 +75,10 @@ async function main(): Promise<void> {
   }
   running = program;
   announce(`Starting to serve on ${listening.address}`, program, logger);
-  const page = explorerUrl(listening.address, options);
-  if (page !== undefined && process.stderr.isTTY) logger.info({ url: page }, 'the API in the browser');
+  const url = urlForBrowser(listening.address, options);
+  if (url !== undefined && process.stderr.isTTY) {
+    for (const { path, title } of program.pages) logger.info({ url: url + path }, title);
+  }
   program.start();
 }
 

@@ -18,13 +18,14 @@ import { defaultBuffer } from '../options/shared-watches.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
+import { ownPrefix } from '../server/mounts.js';
 import { RefusedGroups } from '../server/refused-groups.js';
 import { buildServer } from '../server/server.js';
 import { replacedReason } from '../transport/access.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
 import { createClusterWatches } from '../watches/cluster-watches.js';
 import { Components } from './components.js';
-import { FeatureSet, rejectionReasons } from './feature-set.js';
+import { FeatureSet, rejectionReasons, servedEndpoints } from './feature-set.js';
 import { loadParts } from './load.js';
 import { ObservedClusters } from './observed-clusters.js';
 
@@ -48,6 +49,8 @@ export interface Program {
   readonly admin: FastifyInstance | undefined;
   readonly openStreams: OpenStreams;
   readonly metrics: Metrics;
+  /** What a person who starts the program at a terminal can open in a browser: the path of each page, and what it is. */
+  readonly pages: readonly { readonly path: string; readonly title: string }[];
   /** Whether standard output is a feature's, and has nothing else. */
   readonly usesStdout: boolean;
   /** Begins the work in the background: warnings, the keys of an OpenID Connect issuer. Opens connections. */
@@ -160,12 +163,14 @@ export async function createProgram(
       ...refusedGroups.warnings(),
     ],
   );
+  const endpoints = servedEndpoints(options);
   const admin =
     options.adminPort === undefined ? undefined : components.add(await buildAdminServer({ metrics, health }));
   const app = components.add(
     await buildServer({
       options: { ...options, www: loaded.www },
       registry: clusters.registry,
+      endpoints,
       guards: new GuardChain(options, features.guards, {
         authentication: authentication?.authentication,
         metrics,
@@ -180,7 +185,7 @@ export async function createProgram(
       clusterStates: createClusterStates(clusters.registry, checksOf),
       authentication: authentication?.authentication,
       callerEntries: () => authentication?.kubeconfigUsers() ?? [],
-      signInIssuers: () => (options.explorerSignIn ? (authentication?.issuers() ?? []) : []),
+      issuers: () => authentication?.issuers() ?? [],
       recorders: added.flatMap(({ recorder }) => recorder ?? []),
       refusedGroups,
       clock,
@@ -191,6 +196,9 @@ export async function createProgram(
     admin,
     openStreams,
     metrics,
+    pages: endpoints.flatMap(({ isForPeople, name, title }) =>
+      isForPeople ? [{ path: ownPrefix + name, title }] : [],
+    ),
     usesStdout: added.some(parts => parts.usesStdout),
     start() {
       components.start();

@@ -1,6 +1,8 @@
 import type { Registry } from 'prom-client';
 import type { UsedMethod } from '../authentication/configure.js';
 import type { CoreMethod, MethodParts } from '../authentication/method.js';
+import type { OwnEndpoint, ServedEndpoint } from '../endpoints/own-endpoint.js';
+import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import type { AnyFeature, Core, FeatureParts, Problems } from '../feature.js';
 import { features } from '../features.js';
 import type { Guard } from '../guard/guard.js';
@@ -91,6 +93,17 @@ export class FeatureSet {
     }
     return problems.length > 0 ? { problems } : { parts, methods };
   }
+}
+
+/** The endpoints of the features and of the core that the options turn on, in the order of the index. */
+export function servedEndpoints(options: Options): readonly ServedEndpoint[] {
+  const endpoints: readonly OwnEndpoint<Options>[] = [
+    ...all.flatMap(feature => feature.endpoints ?? []),
+    ...ownEndpoints,
+  ];
+  return endpoints
+    .filter(endpoint => endpoint.isServed?.(options) ?? true)
+    .map(endpoint => ({ ...endpoint, create: parts => endpoint.create(parts, options) }));
 }
 
 /** Whether a feature that the options turn on follows SIGHUP. */

@@ -46,14 +46,14 @@ async function folderProblem(unixSocket: string): Promise<string | undefined> {
   return isMissing ? `--unix-socket: ${unixSocket} cannot be made: there is no folder ${folder}` : undefined;
 }
 
-/** The URL of the explorer for a browser on this machine; undefined if there is none. */
-export function explorerUrl(address: string, options: Options): string | undefined {
-  const { explorer, publicUrl, unixSocket, tlsCertFile } = options;
-  if (!explorer || (unixSocket !== '' && publicUrl === '')) return undefined;
+/** The URL of the proxy for a browser on this machine, without a final slash; undefined if there is none. */
+export function urlForBrowser(address: string, options: Options): string | undefined {
+  const { publicUrl, unixSocket, tlsCertFile } = options;
+  if (unixSocket !== '' && publicUrl === '') return undefined;
   const scheme = tlsCertFile === '' ? 'http' : 'https';
   // A browser cannot open the address of all interfaces, and --accept-hosts accepts localhost by default.
   const host = address.replace(/^(?:0\.0\.0\.0|\[::\])(?=:)/, 'localhost');
-  return `${publicUrl || `${scheme}://${host}`}/-/ui/`;
+  return publicUrl || `${scheme}://${host}`;
 }
 
 /** Listens as --admin-address and --admin-port say; undefined if there is no admin listener. */

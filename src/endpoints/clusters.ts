@@ -1,4 +1,4 @@
-import type { OwnEndpoint } from './own-endpoint.js';
+import type { OwnEndpoint, ServingCertificate } from './own-endpoint.js';
 
 /**
  * The contexts, their paths and their states, as JSON: `{"root": {"path"}, "clusters": [{"name", "path", "server", …}]}`, and what pages have
@@ -8,7 +8,7 @@ export const clusters = {
   name: 'clusters',
   title: 'the clusters that are served, and their state',
   access: 'caller',
-  create({ clusterStates, apiPaths, tokenRules, hasOwnAuthority }) {
+  create({ clusterStates, apiPaths, tokenRules, addressFor, certificate }) {
     return async ({ context }, reply) => {
       reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
       const { root } = apiPaths;
@@ -18,10 +18,20 @@ export const clusters = {
       const answer = {
         root: { path: root },
         ...tokenRules,
-        hasOwnAuthority: hasOwnAuthority(context),
+        hasOwnAuthority: hasOwnAuthority(addressFor(context), certificate()),
         clusters: states,
       };
       return `${JSON.stringify(answer, undefined, 2)}\n`;
     };
   },
 } as const satisfies OwnEndpoint;
+
+/**
+ * Whether clients have to be told the authority of the proxy's certificate, at the address that the caller used. They do not if another
+ * program ends TLS there with a certificate of its own.
+ */
+function hasOwnAuthority(address: string | undefined, certificate: ServingCertificate | undefined): boolean {
+  if (address === undefined || certificate === undefined) return false;
+  const { protocol, hostname } = new URL(address);
+  return protocol === 'https:' && certificate.isFor(hostname) && !certificate.isPublic;
+}

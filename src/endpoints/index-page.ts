@@ -1,4 +1,4 @@
-import type { OwnEndpoint } from './own-endpoint.js';
+import type { OwnEndpoint, OwnEndpointParts } from './own-endpoint.js';
 
 /**
  * The index of the paths below `/-/`: a page for browsers, and plain text for other clients. It is public, so it contains nothing but
@@ -27,7 +27,7 @@ export const index = {
 } as const satisfies OwnEndpoint;
 
 /** All values come from the source code, so none needs escaping. */
-function pageOf(endpoints: readonly OwnEndpoint[]): string {
+function pageOf(endpoints: OwnEndpointParts['served']): string {
   const rows = endpoints.map(({ name, title }) => `<dt><a href="${name}">/-/${name}</a><dd>${title}\n`);
   return `<!doctype html>
 <html lang="en">

@@ -1,7 +1,8 @@
 import type { RouteHandlerMethod } from 'fastify';
+import type { TrustedIssuer } from '../authentication/method.js';
+import type { ClusterRegistry } from '../clusters/registry.js';
 import type { ClusterState } from '../clusters/states.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
-import type { JsonObject } from '../lib/json.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Operation, RequestContext } from '../request/context.js';
 import type { Destination, Mount } from '../request/mount.js';
@@ -15,12 +16,17 @@ export interface OwnEndpointParts {
   readonly isCaller: (request: RequestContext) => Promise<boolean>;
   readonly clusterStates: () => Promise<readonly ClusterState[]>;
   readonly apiPaths: ApiPaths;
+  /** The cluster of `/`, and the contexts. */
+  readonly registry: Pick<ClusterRegistry, 'default' | 'names' | 'contexts'>;
   readonly tokenRules: TokenRules;
-  readonly signIn: SignInParts;
-  /** The content of a kubeconfig for the caller; undefined if the proxy has no address that a client could use. */
-  readonly kubeconfigFor: (request: RequestContext) => KubeconfigFacts | undefined;
-  /** Whether clients have to be told the authority of the proxy's certificate, at the address that the caller used. */
-  readonly hasOwnAuthority: (request: RequestContext) => boolean;
+  /** The URL at which a caller reached the proxy, without a final slash; undefined if it has none that a client could use. */
+  readonly addressFor: (request: RequestContext) => string | undefined;
+  /** The certificate that the main listener has now; undefined for plain HTTP. */
+  readonly certificate: () => ServingCertificate | undefined;
+  /** The users in a kubeconfig for callers, one for each way to authenticate that is on; none if they need not. */
+  readonly callerEntries: () => readonly CallerEntry[];
+  /** The OpenID Connect issuers whose tokens callers may use now. */
+  readonly issuers: () => readonly TrustedIssuer[];
   /** Where a request with this target goes. */
   readonly destinationOf: (target: string) => Destination;
   /** Why a rule of the proxy would reject an operation, whoever requested it; undefined if none would. */
@@ -28,11 +34,13 @@ export interface OwnEndpointParts {
     operation: Operation,
   ) => { readonly reason: string; readonly message: string } | undefined;
   /** The endpoints that are served. */
-  readonly served: readonly OwnEndpoint[];
+  readonly served: readonly Pick<ServedEndpoint, 'name' | 'title'>[];
 }
 
 /** The paths at which callers reach the API servers. */
 export interface ApiPaths {
+  /** The path prefix of the API, without a final slash and without the path of the server's URL, which strangers must not learn. */
+  readonly prefix: string;
   /** The path prefix for requests to the API server of `/`, without a final slash. */
   readonly root: string;
   /** The same for a context. A context that is not served below `/clusters/` is at `/`. */
@@ -47,57 +55,35 @@ interface TokenRules {
   readonly sharesTokens: boolean;
 }
 
-/** One context of the kubeconfig. */
-export interface KubeconfigContext {
-  readonly name: string;
-  /** Path below the address, percent-encoded; empty, or with a slash at its beginning and none at its end. */
-  readonly path: string;
-  /** Empty if the context has none. */
-  readonly namespace: string;
-}
-
-/** The content of a kubeconfig for this proxy. */
-export interface KubeconfigFacts {
-  /** URL of the proxy without a final slash. */
-  readonly address: string;
-  /** The first one is the current context. */
-  readonly contexts: readonly KubeconfigContext[];
-  /** PEM of the authority of the proxy's certificate; undefined if it is not known. */
+/** A certificate of the proxy's. */
+export interface ServingCertificate {
+  /** PEM of the authority that clients have to trust; undefined if it is not known. */
   readonly authority: string | undefined;
-  /** One user for each authentication method that is on. */
-  readonly users: readonly CallerEntry[];
-  /** Whether contexts may be missing because the caller is not known. */
-  readonly isForStranger: boolean;
+  /** Whether it leads to an authority that most clients know without being told. */
+  readonly isPublic: boolean;
+  /** Whether it is valid for this host. An IPv6 address is in brackets. */
+  isFor(hostname: string): boolean;
 }
 
-/** An OpenID Connect issuer at which people may sign in on the page. */
-export interface SignInIssuer {
-  readonly url: string;
-  /** Whether there can be no other issuer beside it. */
-  readonly isAlone: boolean;
-  readonly clientId: string;
-  /** What the page asks for; undefined while that depends on a discovery document that has not been read. */
-  readonly scopes: readonly string[] | undefined;
-  /** Its document of OpenID Connect Discovery 1.0, unchecked; undefined until it has been read. */
-  discovery(): JsonObject | undefined;
-}
-
-/** What the page needs to sign people in. */
-export interface SignInParts {
-  /** The issuers now; none if people cannot sign in there. */
-  readonly issuers: () => readonly SignInIssuer[];
-  /** `--public-url` without a final slash; empty if it is not set. */
-  readonly publicUrl: string;
-}
-
-/** One path at which the proxy itself answers a GET. */
-export interface OwnEndpoint {
+/**
+ * One path at which the proxy itself answers a GET.
+ *
+ * @typeParam Options The options that it reads.
+ */
+export interface OwnEndpoint<Options = unknown> {
   /** The part of its path after `/-/`. A name that ends with a slash stands for every path below it too. The name of the index is empty. */
   readonly name: string;
   /** The description of the endpoint in the index. */
   readonly title: string;
   readonly access: Mount['access'];
+  /** Whether a person who starts the program at a terminal is told its URL. */
+  readonly isForPeople?: boolean;
   /** Whether the options turn the endpoint on. Without this function it is always served. */
-  isServed?(options: { readonly explorer: boolean }): boolean;
+  isServed?(options: Options): boolean;
+  create(parts: OwnEndpointParts, options: Options): RouteHandlerMethod;
+}
+
+/** An endpoint that the options turn on. */
+export interface ServedEndpoint extends Pick<OwnEndpoint, 'name' | 'title' | 'access' | 'isForPeople'> {
   create(parts: OwnEndpointParts): RouteHandlerMethod;
 }

@@ -2,7 +2,6 @@ import { isIP } from 'node:net';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import {
   address,
-  bool,
   duration,
   optional,
   optionalBaseUrl,
@@ -102,11 +101,6 @@ const options = defineOptions('Listening', {
     type: optionalBaseUrl,
     default: '',
     help: 'URL at which clients reach the proxy, for /-/kubeconfig and the page where people sign in; by default that of each request.',
-  },
-  explorer: {
-    type: bool,
-    default: 'true',
-    help: 'Serve a page at /-/ui/ that shows the API in a browser. It never writes.',
   },
   adminPort: {
     type: optional(port),

@@ -18,14 +18,15 @@ import { listening } from './listening.js';
 import { logging } from './logging.js';
 import { coreMethods } from './methods.js';
 import { sharedWatches } from './shared-watches.js';
-import { signIn } from './sign-in.js';
 
 /** The parts of a feature that have options: itself, and its guards. */
 type OwnersIn<F> =
   | (F extends { readonly options: unknown } ? F : never)
   | (F extends { readonly guards: readonly (infer G)[] } ? G : never);
 
-function ownersIn<F extends Partial<OptionOwner> & { readonly guards?: readonly OptionOwner[] }>(feature: F) {
+function ownersIn<
+  F extends { readonly name: string } & Partial<OptionOwner> & { readonly guards?: readonly OptionOwner[] },
+>(feature: F) {
   return [
     ...(feature.options ? [feature] : []),
     ...(feature.guards ?? []),
@@ -43,7 +44,6 @@ export const optionOwners = [
   tls,
   ...coreMethods,
   ...features.filter(hasMethod).flatMap(ownersIn),
-  signIn,
   identity,
   ...guards,
   ...answerRules,

@@ -1,7 +1,6 @@
 import type { Cluster } from '../clusters/cluster.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
-import type { ApiPaths, OwnEndpoint } from '../endpoints/own-endpoint.js';
-import { ownEndpoints } from '../endpoints/own-endpoints.js';
+import type { ApiPaths, ServedEndpoint } from '../endpoints/own-endpoint.js';
 import { percentDecoded } from '../http/percent-encoding.js';
 import type { Destination, Mount } from '../request/mount.js';
 
@@ -15,9 +14,10 @@ export interface MountOptions {
   readonly appendServerPath: boolean;
   /** Whether contexts are served below `/clusters/`. */
   readonly allContexts: boolean;
-  /** Whether the explorer, the page that shows the API, is served. */
-  readonly explorer: boolean;
 }
+
+/** What is read of an endpoint. */
+type EndpointPath = Pick<ServedEndpoint, 'name' | 'access'>;
 
 /** What is read of the registry of clusters. */
 type Registry = Pick<ClusterRegistry, 'default' | 'names' | 'get'>;
@@ -57,17 +57,17 @@ const contextMount: Mount = {
  * The path prefix in URLs of the API server of `/`, without a final slash. kubectl does not remove a prefix that begins with /api
  * (`pkg/proxy`, NewProxyHandler): `--api-prefix=/api/` serves only /api.
  */
-export function apiPath(apiPrefix: string): string {
+function apiPath(apiPrefix: string): string {
   return apiPrefix === '/' || apiPrefix.startsWith('/api') ? '' : apiPrefix.slice(0, -1);
 }
 
 /** The path of a context, without a final slash. Half a surrogate pair in a name cannot be encoded, and is replaced by U+FFFD. */
-export function contextPath(name: string): string {
+function contextPath(name: string): string {
   return clustersPrefix + encodeURIComponent(Buffer.from(name).toString());
 }
 
 /** The path prefix for requests to the API server of `/`, without a final slash. */
-export function rootPath(
+function rootPath(
   { apiPrefix, appendServerPath }: { readonly apiPrefix: string; readonly appendServerPath: boolean },
   registry: Pick<ClusterRegistry, 'default'>,
 ): string {
@@ -79,6 +79,7 @@ export function rootPath(
 /** Says at which paths callers reach the API servers. */
 export function createApiPaths(options: Parameters<typeof rootPath>[0], registry: ClusterRegistry): ApiPaths {
   return {
+    prefix: apiPath(options.apiPrefix),
     get root() {
       return rootPath(options, registry);
     },
@@ -90,13 +91,16 @@ export function createApiPaths(options: Parameters<typeof rootPath>[0], registry
  * Decides where a request goes, from its target as sent. It divides paths as net/http's ServeMux does: the longest prefix wins, and a
  * prefix without its final slash means the prefix itself. Apart from the name of a context, a prefix must be spelled exactly; all other
  * spellings go to the API server.
+ *
+ * @param endpoints Those of the proxy itself that are served.
  */
 export function createMounts(
-  { apiPrefix, wwwPrefix, appendServerPath, allContexts, explorer }: MountOptions,
+  { apiPrefix, wwwPrefix, appendServerPath, allContexts }: MountOptions,
   clusters: Registry,
+  endpoints: readonly EndpointPath[],
 ): (rawUrl: string) => Destination {
   const api: Mount = { ...contextMount, namesContext: false, appendsServerPath: appendServerPath };
-  const findOwn = createOwnSearch(servedEndpoints({ explorer }));
+  const findOwn = createOwnSearch(endpoints);
   const removed = apiPath(apiPrefix);
   const findContext = createContextSearch(clusters);
   const at = (mount: Mount, target: string, prefix = '', cluster = clusters.default): Destination => {
@@ -121,13 +125,8 @@ export function createMounts(
   };
 }
 
-/** The proxy's own endpoints that the options turn on. */
-export function servedEndpoints(options: Pick<MountOptions, 'explorer'>): readonly OwnEndpoint[] {
-  return ownEndpoints.filter(({ isServed }) => isServed === undefined || isServed(options));
-}
-
 /** Finds the endpoint of a path below `/-/`. */
-function createOwnSearch(endpoints: readonly OwnEndpoint[]): (path: string) => Mount {
+function createOwnSearch(endpoints: readonly EndpointPath[]): (path: string) => Mount {
   const mounts = new Map(
     endpoints.map(({ name, access }): [string, Mount] => {
       const route = ownPrefix + name;

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Authentication } from '../authentication/authentication.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
-import type { KubeconfigFacts, OwnEndpointParts, SignInParts } from '../endpoints/own-endpoint.js';
+import type { OwnEndpointParts, ServedEndpoint } from '../endpoints/own-endpoint.js';
 import { staticFiles } from '../endpoints/static-files.js';
 import type { GuardChain, GuardOptions } from '../guard/chain.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
@@ -21,7 +21,6 @@ import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { createClientAddress } from './client-address.js';
 import { answerErrors } from './errors.js';
-import { createAuthorityCheck, createKubeconfigFacts } from './kubeconfig-facts.js';
 import {
   isAnswered,
   isDeparture,
@@ -32,7 +31,8 @@ import {
 import { clientPatience, serveHalfClosed } from './listener/half-closed.js';
 import { inTurn, outlives } from './listener/pipelining.js';
 import type { Tls } from './listener/tls.js';
-import { apiRoute, createApiPaths, createMounts, filesMount, ownPrefix, servedEndpoints } from './mounts.js';
+import { apiRoute, createApiPaths, createMounts, filesMount, ownPrefix } from './mounts.js';
+import { addressFor } from './own-address.js';
 import { createRecheck } from './recheck.js';
 
 /** The options that the server and its guards read. */
@@ -44,7 +44,6 @@ type ServerOptions = GuardOptions & {
   readonly www: string;
   readonly wwwPrefix: string;
   readonly appendServerPath: boolean;
-  readonly explorer: boolean;
   readonly trustedProxies: readonly string[];
   /** Milliseconds, as `keepalive`; 0 turns it off. */
   readonly requestTimeout: number;
@@ -57,6 +56,8 @@ export interface ServerParts {
   readonly options: ServerOptions;
   readonly registry: ClusterRegistry;
   readonly clusterStates: OwnEndpointParts['clusterStates'];
+  /** What the proxy itself answers, in the order of the index. */
+  readonly endpoints: readonly ServedEndpoint[];
   readonly metrics: Metrics;
   readonly guards: GuardChain;
   readonly health: OwnEndpointParts['health'];
@@ -67,10 +68,8 @@ export interface ServerParts {
   readonly tls: Tls | undefined;
   /** Undefined if callers are not authenticated; then everyone acts as the kubeconfig's user. */
   readonly authentication: Authentication | undefined;
-  /** The users in a kubeconfig for callers, one for each authentication method. */
-  readonly callerEntries: () => KubeconfigFacts['users'];
-  /** The OpenID Connect issuers at which people may sign in on the explorer's page. */
-  readonly signInIssuers: SignInParts['issuers'];
+  readonly callerEntries: OwnEndpointParts['callerEntries'];
+  readonly issuers: OwnEndpointParts['issuers'];
   readonly recorders: AccountingParts['recorders'];
   readonly refusedGroups: AccountingParts['refusedGroups'];
   readonly clock: Clock;
@@ -125,8 +124,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 
   answerErrors(app, () => registry.names);
 
-  const { health, clusterStates, tls, callerEntries } = parts;
-  const kubeconfigFor = createKubeconfigFacts({ options, registry, tls, callerEntries });
+  const { endpoints, health, clusterStates, tls, callerEntries, issuers } = parts;
   const apiPaths = createApiPaths(options, registry);
   const sandboxes = sandboxesProxiedPages(options, authentication);
   const tokenRules = {
@@ -134,8 +132,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     // Without authentication a caller's token goes to the API server as it is.
     sharesTokens: authenticates && !callerEntries().some(({ isPerCluster }) => isPerCluster),
   };
-  const served = servedEndpoints(options);
-  for (const { name, create } of served) {
+  for (const { name, create } of endpoints) {
     app.get(
       ownPrefix + name,
       create({
@@ -144,15 +141,14 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         isCaller: request => knows(authentication, request),
         clusterStates,
         apiPaths,
+        registry,
         tokenRules,
-        signIn: {
-          issuers: parts.signInIssuers,
-          publicUrl: options.publicUrl,
-        },
-        kubeconfigFor,
-        served,
+        addressFor: request => addressFor(request, options),
+        certificate: () => tls?.chain,
+        callerEntries,
+        issuers,
+        served: endpoints,
         destinationOf,
-        hasOwnAuthority: createAuthorityCheck({ options, tls }),
         rejectionOf: operation => guards.rejectionOf(operation),
       }),
     );
@@ -223,10 +219,10 @@ function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams)
   return sockets;
 }
 
-function createDestinations({ options, registry }: ServerParts): (rawUrl: string) => Destination {
-  const { apiPrefix, appendServerPath, allContexts, explorer } = options;
+function createDestinations({ options, registry, endpoints }: ServerParts): (rawUrl: string) => Destination {
+  const { apiPrefix, appendServerPath, allContexts } = options;
   const wwwPrefix = options.www === '' ? undefined : options.wwwPrefix;
-  return createMounts({ apiPrefix, wwwPrefix, appendServerPath, allContexts, explorer }, registry);
+  return createMounts({ apiPrefix, wwwPrefix, appendServerPath, allContexts }, registry, endpoints);
 }
 
 function createApp(

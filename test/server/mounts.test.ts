@@ -19,11 +19,11 @@ function mountsOf(options: Partial<MountOptions>, names: readonly string[] = [])
       apiPrefix: '/',
       wwwPrefix: undefined,
       appendServerPath: false,
-      explorer: true,
       allContexts: names.length > 0,
       ...options,
     },
     { default: {} as Cluster, names: new Set(names), get: name => clusters.get(name) },
+    ['', 'metrics', 'livez', 'folder/'].map(name => ({ name, access: 'caller' })),
   );
 }
 
@@ -57,12 +57,11 @@ describe('the destination of a request', () => {
         '/%2d/metrics': 'api',
         '/-/metrics': 'own',
         '/-/livez': 'own',
-        '/-/kubeconfig': 'own',
         '/-/': 'own',
-        '/-/ui/': 'own',
+        '/-/folder/': 'own',
         '/-/x/': 'none',
         '/-/livez/': 'none',
-        '/-/%75i/': 'none',
+        '/-/%66older/': 'none',
         '/-/../api': 'none',
         '/-/%6detrics': 'none',
       },

@@ -1,6 +1,7 @@
-import { StatusError } from '../kubernetes/status.js';
-import type { OwnEndpoint } from './own-endpoint.js';
-import { isPageName, signInOrigins } from './sign-in.js';
+import type { OwnEndpoint } from '../../endpoints/own-endpoint.js';
+import { StatusError } from '../../kubernetes/status.js';
+import type { ExplorerOptions } from './options.js';
+import { isPageName, issuersOffered, signInOrigins } from './sign-in.js';
 
 const folder = '/-/ui/';
 
@@ -9,8 +10,10 @@ export const explorer = {
   name: 'ui/',
   title: 'the API in the browser',
   access: 'public',
+  isForPeople: true,
   isServed: options => options.explorer,
-  create({ signIn }) {
+  create(parts, options) {
+    const issuers = issuersOffered(parts, options);
     let reading: ReturnType<typeof readFiles> | undefined;
     return async (request, reply) => {
       const { path } = request.context.path.received;
@@ -26,7 +29,7 @@ export const explorer = {
       const coding = preferredCoding(request.headers['accept-encoding']);
       const { content, etag } = file.codings[coding];
       reply.headers({ ...file.headers, Vary: 'Accept-Encoding' });
-      const origins = isPage ? signInOrigins(signIn.issuers()) : [];
+      const origins = isPage ? signInOrigins(issuers()) : [];
       if (isPage) reply.header('Content-Security-Policy', pagePolicy(origins));
       // A browser that has the page could keep another policy with it.
       if (origins.length === 0) reply.header('ETag', etag);
@@ -36,9 +39,9 @@ export const explorer = {
       return content;
     };
   },
-} as const satisfies OwnEndpoint;
+} as const satisfies OwnEndpoint<ExplorerOptions>;
 
 async function readFiles() {
-  const { pagePolicy, preferredCoding, readExplorerFiles } = await import('./explorer-files.js');
+  const { pagePolicy, preferredCoding, readExplorerFiles } = await import('./page-files.js');
   return { files: await readExplorerFiles(), pagePolicy, preferredCoding };
 }

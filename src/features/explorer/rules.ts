@@ -1,6 +1,6 @@
-import { StatusError } from '../kubernetes/status.js';
-import { Operation } from '../request/context.js';
-import type { OwnEndpoint } from './own-endpoint.js';
+import type { OwnEndpoint } from '../../endpoints/own-endpoint.js';
+import { StatusError } from '../../kubernetes/status.js';
+import { Operation } from '../../request/context.js';
 
 /** Maximum number of requests in one question. */
 const mostRequests = 100;

@@ -1,4 +1,8 @@
-import type { OwnEndpoint, SignInIssuer } from './own-endpoint.js';
+import type { OwnEndpoint, OwnEndpointParts } from '../../endpoints/own-endpoint.js';
+import type { ExplorerOptions } from './options.js';
+
+/** The OpenID Connect issuers whose tokens callers may use. */
+type Issuers = ReturnType<OwnEndpointParts['issuers']>;
 
 /** The path of the page. */
 const page = '/-/ui/';
@@ -13,7 +17,9 @@ export const signIn = {
   title: 'the issuers at which people can sign in on that page',
   access: 'public',
   isServed: options => options.explorer,
-  create({ signIn: { issuers, publicUrl } }) {
+  create(parts, options) {
+    const issuers = issuersOffered(parts, options);
+    const { publicUrl } = options;
     return async (_request, reply) => {
       reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
       const answer = {
@@ -29,7 +35,15 @@ export const signIn = {
       return `${JSON.stringify(answer, undefined, 2)}\n`;
     };
   },
-} as const satisfies OwnEndpoint;
+} as const satisfies OwnEndpoint<ExplorerOptions>;
+
+/** The issuers at which people may sign in on the page now; none if the options do not offer it. */
+export function issuersOffered(
+  { issuers }: Pick<OwnEndpointParts, 'issuers'>,
+  { explorerSignIn }: ExplorerOptions,
+): OwnEndpointParts['issuers'] {
+  return explorerSignIn ? issuers : () => [];
+}
 
 /**
  * The last segment of an issuer's own redirect URI: `from-login.example_realms_dev`. No two issuers have the same, and each accepts its own
@@ -51,7 +65,7 @@ export function isPageName(name: string): boolean {
  * The origins to which the page sends requests to sign people in, for its `connect-src`: of each issuer's discovery document, and of the
  * token and revocation endpoints that it names.
  */
-export function signInOrigins(issuers: readonly SignInIssuer[]): readonly string[] {
+export function signInOrigins(issuers: Issuers): readonly string[] {
   const urls = forPeople(issuers).flatMap(({ issuer, discovery }) => [
     ...[issuer.url, discovery['token_endpoint'], discovery['revocation_endpoint']],
   ]);
@@ -59,7 +73,7 @@ export function signInOrigins(issuers: readonly SignInIssuer[]): readonly string
 }
 
 /** The issuers at which people can sign in, with their discovery documents. */
-function forPeople(issuers: readonly SignInIssuer[]) {
+function forPeople(issuers: Issuers) {
   return issuers.flatMap(issuer => {
     const discovery = issuer.discovery();
     const isForPeople = originOf(discovery?.['authorization_endpoint']).length > 0;

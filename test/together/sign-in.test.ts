@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
-import { createCertificateAuthority } from '../../support/certificates/certificates.js';
-import { send } from '../../support/clients/http-client.js';
-import { until } from '../../support/eventually.js';
-import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
-import { startGateway } from '../../support/proxy/gateway.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
+import { parseOptions } from '../../src/options/parse.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { send } from '../support/clients/http-client.js';
+import { until } from '../support/eventually.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const server = await startFakeApiServer();
 after(() => server.kill());
@@ -59,6 +60,22 @@ async function start(
   const ready = () => until(async () => (await send(port, '/-/readyz?verbose')).text.includes('[+]oidc ok'));
   return { proxy, port, folder, issuer, offer, sources, extraScopes, ready };
 }
+
+function problems(...argv: string[]): readonly string[] {
+  return parseOptions({ argv, env: {} }).problems;
+}
+
+it('--explorer-sign-in needs an issuer, and the page', () => {
+  const anIssuer = ['--oidc-issuer-url=https://login.example', '--oidc-client-id=gateway'];
+  assert.deepEqual(problems('--explorer-sign-in', ...anIssuer), []);
+  assert.deepEqual(problems('--explorer-sign-in', '--authentication-config=issuers.yaml'), []);
+  assert.deepEqual(problems('--explorer-sign-in'), [
+    '--explorer-sign-in needs an OpenID Connect issuer: --oidc-issuer-url or --authentication-config',
+  ]);
+  assert.deepEqual(problems('--explorer-sign-in', '--explorer=false', ...anIssuer), [
+    '--explorer-sign-in needs the page, which --explorer=false takes away',
+  ]);
+});
 
 describe('/-/sign-in', () => {
   it('names the issuer, the client and the scopes to a stranger, and nothing else', async t => {

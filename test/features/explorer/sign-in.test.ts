@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isPageName, redirectName, signInOrigins } from '../../src/endpoints/sign-in.js';
+import { isPageName, redirectName, signInOrigins } from '../../../src/features/explorer/sign-in.js';
 
 const issuer = {
   url: 'https://login.example/realms/dev',

@@ -3,11 +3,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { kubeconfigOf } from '../../src/endpoints/kubeconfig.js';
-import type { KubeconfigFacts } from '../../src/endpoints/own-endpoint.js';
-import { runAtOnce } from '../../src/lib/steps.js';
-import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
-import { temporaryFolder } from '../support/temporary-folder.js';
+import type { KubeconfigFacts } from '../../../src/features/served-kubeconfig/facts.js';
+import { kubeconfigOf } from '../../../src/features/served-kubeconfig/kubeconfig.js';
+import { runAtOnce } from '../../../src/lib/steps.js';
+import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const folder = temporaryFolder();
 

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { json as readJson } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
-import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
-import { open, send } from '../../support/clients/http-client.js';
-import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { twoUsers } from '../../support/identities/two-users.js';
-import { startGateway } from '../../support/proxy/gateway.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
-import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
-import { writeAdminKubeconfig } from '../../support/proxy/proxy.js';
-import { clientRequests } from '../leg.js';
+import { clientRequests } from '../e2e/leg.js';
+import { uncertainSpellings } from '../guard/uncertain-spellings.js';
+import { open, send } from '../support/clients/http-client.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { twoUsers } from '../support/identities/two-users.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
 
 const server = await startFakeApiServer();
 const serverPath = '/k8s/c1';

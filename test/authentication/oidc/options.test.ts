@@ -1,23 +1,12 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { parseOptions } from '../../src/options/parse.js';
+import { parseOptions } from '../../../src/options/parse.js';
 
 function problems(...argv: string[]): readonly string[] {
   return parseOptions({ argv, env: {} }).problems;
 }
 
 const issuer = ['--oidc-issuer-url=https://login.example', '--oidc-client-id=gateway'];
-
-it('--explorer-sign-in needs an issuer, and the page', () => {
-  assert.deepEqual(problems('--explorer-sign-in', ...issuer), []);
-  assert.deepEqual(problems('--explorer-sign-in', '--authentication-config=issuers.yaml'), []);
-  assert.deepEqual(problems('--explorer-sign-in'), [
-    '--explorer-sign-in needs an OpenID Connect issuer: --oidc-issuer-url or --authentication-config',
-  ]);
-  assert.deepEqual(problems('--explorer-sign-in', '--explorer=false', ...issuer), [
-    '--explorer-sign-in needs the page, which --explorer=false takes away',
-  ]);
-});
 
 it('--sign-in-scopes needs an issuer, which may stand in a file', () => {
   assert.deepEqual(problems('--sign-in-scopes=openid', ...issuer), []);

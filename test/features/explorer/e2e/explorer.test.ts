@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { anyApiServer } from '../../support/any-api-server.js';
-import { send } from '../../support/clients/http-client.js';
-import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
-import { projectFile } from '../../support/project.js';
-import { clusterStates, untilState } from '../../support/proxy/cluster-states.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
-import { startStack } from '../../support/proxy/stack.js';
+import { anyApiServer } from '../../../support/any-api-server.js';
+import { send } from '../../../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
+import { hasScript, seen, startInTerminal } from '../../../support/clients/kubectl.js';
+import { projectFile } from '../../../support/project.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
+import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
 const server = await anyApiServer(scope);
@@ -99,7 +99,7 @@ describe('the page', () => {
       ...[`/-/ui/${script}.br`, `/-/ui//${script}`, `/-/ui/x/${script}`, '/-/ui/constructor'],
     ])
       assert.equal((await send(port, path)).status, 404, path);
-    for (const path of ['/-/ui/../../package.json', '/-/ui/%2e%2e%2fmain.js'])
+    for (const path of ['../../../package.json', '/-/ui/%2e%2e%2fmain.js'])
       assert.equal((await send(port, path)).status, 400, path);
     assert.equal((await send(port, '/-/ui/', { method: 'POST' })).status, 404);
     assert.ok((await server.arrivals()).every(({ target }) => !target.includes('ui')));
@@ -111,63 +111,6 @@ describe('the page', () => {
       assert.equal(status, 403, path);
     }
   });
-});
-
-describe('the index', () => {
-  it('is HTML for a browser and text for others, and lists what is below it', async () => {
-    const html = await send(port, '/-/', { headers: { Accept: 'text/html,*/*;q=0.8' } });
-    const text = await send(port, '/-/');
-    assert.equal(html.headers['content-type'], 'text/html; charset=utf-8');
-    assert.match(html.headers['content-security-policy'] as string, /^default-src 'none'/);
-    assert.equal(text.headers['content-type'], 'text/plain; charset=utf-8');
-    for (const name of ['ui/', 'sign-in', 'clusters', 'kubeconfig', 'rules', 'metrics', 'livez', 'readyz']) {
-      assert.ok(html.text.includes(`<a href="${name}">`), name);
-      assert.match(text.text, new RegExp(`^/-/${name} `, 'm'));
-      assert.ok([200, 400, 404].includes((await send(port, `/-/${name}`)).status), name);
-    }
-  });
-});
-
-it('/-/clusters names the path of the API and the state of the cluster at /, even without --all-contexts', async () => {
-  // The state is `ready` when the API server has answered, for which one answer of the program waits a second.
-  const [name = ''] = (await clusterStates(port)).keys();
-  await untilState(port, name, 'ready');
-  const { status, json } = await send(port, '/-/clusters');
-  assert.equal(status, 200);
-  const { root, sandboxesProxiedPages, sharesTokens, clusters } = json as {
-    readonly root: unknown;
-    readonly sandboxesProxiedPages: boolean;
-    readonly sharesTokens: boolean;
-    readonly clusters: readonly Record<string, unknown>[];
-  };
-  assert.deepEqual(root, { path: '/k8s' });
-  assert.deepEqual([sandboxesProxiedPages, sharesTokens], [false, false]);
-  assert.equal(clusters.length, 1);
-  const [{ path, current, server: address, state } = {}] = clusters;
-  assert.deepEqual([path, current, address, state], ['/k8s', true, server.url, 'ready']);
-});
-
-it('/-/clusters says whether clients have to be told the authority of the certificate that they see', async t => {
-  const { server: api, files, ca, port: first } = await startStack(t, { tls: true });
-  const answerAt = async (port: number, host?: string) => {
-    const session = await connectHttp2(port, ca);
-    const { text } = await ask(session, '/-/clusters', host === undefined ? {} : { headers: { host } });
-    session.destroy();
-    return (JSON.parse(text) as { readonly hasOwnAuthority: boolean }).hasOwnAuthority;
-  };
-  assert.equal(await answerAt(first), true);
-  for (const [url, expected] of [
-    ['https://localhost:1', true],
-    // Another program ends TLS at these addresses.
-    ['https://gw.example', false],
-    ['http://localhost:1', false],
-  ] as const) {
-    const flags = [`--public-url=${url}`];
-    const other = await startStack(t, { run: startInProcess, server: api, tls: files, flags });
-    assert.equal(await answerAt(other.port), expected, url);
-  }
-  const { json } = await send(port, '/-/clusters');
-  assert.equal((json as { readonly hasOwnAuthority: boolean }).hasOwnAuthority, false);
 });
 
 describe('--explorer=false', () => {
@@ -201,4 +144,14 @@ it('the page is served on a Unix socket', async t => {
       .end();
   });
   assert.equal(status, 200);
+});
+
+it('a person who starts the program at a terminal is told the URL of the page, and a log is not', {
+  skip: hasScript ? false : 'script is not in PATH',
+}, async t => {
+  const command = `exec ${process.execPath} ${projectFile('dist/main.js')} --port=0 --kubeconfig=${kubeconfig}`;
+  const terminal = startInTerminal(command, {});
+  t.after(() => terminal.kill());
+  await seen(terminal, /the API in the browser\s.*http:\/\/127\.0\.0\.1:\d+\/-\/ui\//s);
+  assert.doesNotMatch(proxy.stderr(), /the API in the browser/);
 });

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { send } from '../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { startStack } from '../support/proxy/stack.js';
+
+it('the index has the endpoints of the features, and then those of the core', async t => {
+  const { port } = await startStack(t, { run: startInProcess });
+  const { text } = await send(port, '/-/');
+  assert.deepEqual(
+    text.split('\n').map(line => line.split(' ')[0]),
+    ['ui/', 'sign-in', 'rules', 'kubeconfig', 'clusters', 'metrics', 'livez', 'readyz']
+      .map(name => `/-/${name}`)
+      .concat(''),
+  );
+});
+
+it('/-/clusters says whether clients have to be told the authority of the certificate that they see', async t => {
+  const { server: api, files, ca, port: first } = await startStack(t, { tls: true });
+  const answerAt = async (port: number, host?: string) => {
+    const session = await connectHttp2(port, ca);
+    const { text } = await ask(session, '/-/clusters', host === undefined ? {} : { headers: { host } });
+    session.destroy();
+    return (JSON.parse(text) as { readonly hasOwnAuthority: boolean }).hasOwnAuthority;
+  };
+  assert.equal(await answerAt(first), true);
+  for (const [url, expected] of [
+    ['https://localhost:1', true],
+    // Another program ends TLS at these addresses.
+    ['https://gw.example', false],
+    ['http://localhost:1', false],
+  ] as const) {
+    const flags = [`--public-url=${url}`];
+    const other = await startStack(t, { run: startInProcess, server: api, tls: files, flags });
+    assert.equal(await answerAt(other.port), expected, url);
+  }
+  const { port } = await startStack(t, { run: startInProcess, server: api });
+  const { json } = await send(port, '/-/clusters');
+  assert.equal((json as { readonly hasOwnAuthority: boolean }).hasOwnAuthority, false);
+});

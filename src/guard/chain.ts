@@ -80,7 +80,7 @@ export class GuardChain {
     done: (rejection?: Error) => void,
   ): void {
     // The client has left while a guard waited. The request has ended, and nothing would release a slot that it took now.
-    if (request.hasEnded) return;
+    if (request.record.hasEnded) return;
     try {
       for (let index = from; index < checks.length; index++) {
         const verdict = checks[index]?.(request);

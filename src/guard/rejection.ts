@@ -1,4 +1,4 @@
-import { StatusError } from '../kubernetes/status.js';
+import { type FailureObserver, StatusError } from '../kubernetes/status.js';
 
 /** What a rejection may have besides its status, reason and message. */
 interface RejectionOptions extends ErrorOptions {
@@ -24,5 +24,9 @@ export class Rejection extends StatusError {
     super(code, message, options);
     this.endsConnection = endsConnection;
     this.headers = headers;
+  }
+
+  override count(observer: FailureObserver): void {
+    observer.rejected(this.reason);
   }
 }

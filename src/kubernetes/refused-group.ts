@@ -1,4 +1,4 @@
-import { StatusError } from './status.js';
+import { type FailureObserver, StatusError } from './status.js';
 
 /** The value of `reason` in the metric of refused requests. */
 export const refusedGroupReason = 'refused_group';
@@ -14,6 +14,11 @@ export class RefusedGroupError extends StatusError {
         'request has; whoever runs the proxy can allow it (the verb impersonate on this group; in the chart: callers.groups), or leave ' +
         'other groups out (--accept-group; in the chart: callers.dropOtherGroups)',
     );
+  }
+
+  override count(observer: FailureObserver): void {
+    observer.rejected(this.reason);
+    observer.refusedGroup(this.group);
   }
 }
 

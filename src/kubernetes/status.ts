@@ -32,6 +32,16 @@ interface StatusDetails {
   readonly retryAfterSeconds: number;
 }
 
+/** Is told how a failure is counted. */
+export interface FailureObserver {
+  /** The proxy itself did not let the request pass, for this reason. */
+  rejected(reason: string): void;
+  /** The request failed on the way to the API server or back, for this reason. */
+  failedUpstream(reason: string): void;
+  /** The API server does not let the proxy impersonate this group of a caller. */
+  refusedGroup(group: string): void;
+}
+
 /** A failure that the proxy answers itself. Any code that serves a request may throw it; one handler writes the answer. */
 export class StatusError extends Error {
   override readonly name = 'StatusError';
@@ -50,6 +60,9 @@ export class StatusError extends Error {
     super(message, options);
     this.retryAfterSeconds = retryAfterSeconds;
   }
+
+  /** Tells how the failure is counted besides its code. Most failures are not. */
+  count(_observer: FailureObserver): void {}
 
   /** The object for the body of the answer. */
   toStatus(): Status {

@@ -4,8 +4,7 @@ import { impersonationOf } from '../kubernetes/impersonation.js';
 import type { TrafficMetrics } from '../observability/metrics/traffic-metrics.js';
 import type { RequestContext } from '../request/context.js';
 import type { ConnectionKind, OutgoingBody, SocketReader } from '../transport/round-trip.js';
-import type { CallObserver } from '../transport/upstream-call.js';
-import type { SentRequest, UpstreamRequest } from '../transport/upstream-request.js';
+import type { UpstreamRequest } from '../transport/upstream-request.js';
 import type { SharedWatches } from '../watches/share-watches.js';
 import type { DocumentPolicy } from './documents.js';
 import { clientHeaders } from './headers.js';
@@ -78,25 +77,4 @@ export function upstreamRequest(
     reader,
     isRepeatable,
   };
-}
-
-/** Counts, logs and records what happens to the call of a client's request. */
-export class CallAccounting implements CallObserver {
-  readonly #record: RequestContext['record'];
-  readonly firstByte: TrafficMetrics['firstByte'];
-  /** Undefined without recorders: nothing else needs to know which user the request was sent as. */
-  readonly sent: ((sent: SentRequest) => void) | undefined;
-  readonly joined: CallAccounting['sent'];
-
-  constructor({ traffic }: Pick<ProxyContext, 'traffic'>, { record }: Pick<RequestContext, 'record'>) {
-    this.#record = record;
-    this.firstByte = traffic.firstByte;
-    this.sent = record.recordings && (({ user }) => record.sentAs(user));
-    this.joined = this.sent;
-  }
-
-  unauthorized(): void {
-    // Behind a proxy subresource another program may have sent the 401.
-    if (this.#record.info.subresource !== 'proxy') this.#record.isUnauthorized = true;
-  }
 }

@@ -5,7 +5,7 @@ import { StatusError } from '../kubernetes/status.js';
 import type { RequestContext } from '../request/context.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
-import { CallAccounting, type ProxyContext, upstreamRequest } from './client-request.js';
+import { type ProxyContext, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import type { OpenStream } from './open-streams.js';
 import { RequestBody } from './request-body.js';
@@ -44,7 +44,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
     const { record, cluster } = this.#client;
     if (record.longRunning) this.#context.openStreams.add(this);
     else if (this.#context.requestTimeout > 0) this.#startTimer();
-    this.#client.onEnd(() => this.#onClientClose());
+    record.onEnd(() => this.#onClientClose());
     if (this.#client.http2 === undefined && this.#isEndless()) this.#endWithClient();
     if (this.#writer.isOver) return;
     this.#send(cluster);
@@ -56,14 +56,14 @@ export class PlainRequest implements OpenStream, WriterOwner {
 
   #send(cluster: Cluster): void {
     const request = this.#upstreamRequest();
-    const accounting = new CallAccounting(this.#context, this.#client);
+    const { record } = this.#client;
     const { sharedWatches } = this.#context;
     if (sharedWatches !== undefined && !this.#hasBody && isWatch(this.#client)) {
       const watch = watchRequest(this.#context, this.#client, request);
-      this.#writer.trip = sharedWatches(cluster).send(watch, this.#writer, accounting);
+      this.#writer.trip = sharedWatches(cluster).send(watch, this.#writer, record);
       return;
     }
-    const call = new UpstreamCall(cluster, request, this.#writer, accounting);
+    const call = new UpstreamCall(cluster, request, this.#writer, record);
     this.#writer.trip = call;
     call.start();
   }

@@ -12,7 +12,7 @@ import type { BodySink, ResponseSink, SwitchedResponse } from '../transport/roun
 import { UpstreamCall } from '../transport/upstream-call.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 import { clientValue } from './answer-fields.js';
-import { CallAccounting, type ProxyContext, upstreamRequest } from './client-request.js';
+import { type ProxyContext, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 
 import type { DocumentPolicy } from './documents.js';
@@ -82,9 +82,8 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     this.#client = socket;
     this.#early = [...early];
     this.#writer = new ClientWriter(request, context, this);
-    const { cluster } = request;
-    const accounting = new CallAccounting(context, request);
-    this.#call = new UpstreamCall(cluster, this.#upstreamRequest(), this, accounting);
+    const { cluster, record } = request;
+    this.#call = new UpstreamCall(cluster, this.#upstreamRequest(), this, record);
     this.#writer.trip = this.#call;
     this.#stall = new StallTimer(socket, context.patience, () => this.#onStall());
   }
@@ -99,7 +98,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     this.#context.openStreams.add(this);
     client.setKeepAlive(true, this.#context.keepAlive);
     client.setNoDelay(true);
-    this.#request.onEnd(() => this.#tearDown('client'));
+    this.#request.record.onEnd(() => this.#tearDown('client'));
     if (this.#writer.isOver) return;
     // Reading is the only way to notice that the client leaves before there is an answer.
     client.on('data', this.#keepEarly).resume();

@@ -6,8 +6,8 @@ import type { Http2Response } from '../http/http2-response.js';
 import { RequestHead, type RequestMessage } from '../http/request-head.js';
 import type { RequestedUser } from '../kubernetes/requested-user.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
-import type { RequestRecord } from '../observability/request-record.js';
 import type { Destination, Mount } from './mount.js';
+import type { RequestRecord } from './record.js';
 import { RequestPath } from './request-path.js';
 
 /** What a request does and where it goes, whoever sends it. A request that nobody has sent can be judged as an operation. */
@@ -53,33 +53,18 @@ export class RequestContext extends Operation {
   caller: UserInfo | undefined;
   /** The user that the caller acts as, with the API server's permission; undefined for a caller that acts under its own name. */
   impersonated: RequestedUser | undefined;
-  /** Counts, logs and records the request. Accounting sets it before any guard runs. */
+  /** Counts, logs and records the request. The server sets it before any guard runs. */
   record!: RequestRecord;
   /** The response as one of HTTP/2; undefined over HTTP/1.1. */
   readonly http2: Http2Response | undefined;
   /** Header fields that are added to those of the answer, whoever gives it: name, value, …; undefined if there are none. */
   answerHeaders: readonly string[] | undefined;
-  readonly #onEnd: (() => void)[] = [];
-  /** Whether the request has ended: its answer was sent, or its client has gone. */
-  hasEnded = false;
 
   constructor(raw: IncomingMessage, reply: FastifyReply, destination: Destination) {
     super(raw, destination, reply.request.originalUrl);
     this.raw = raw;
     this.reply = reply;
     this.http2 = raw.httpVersionMajor === 2 ? (reply.raw as unknown as Http2Response) : undefined;
-  }
-
-  /** Calls back when the request ends, or immediately if it has ended. */
-  onEnd(callback: () => void): void {
-    if (this.hasEnded) callback();
-    else this.#onEnd.push(callback);
-  }
-
-  /** Ends the request. Accounting calls this once. */
-  end(): void {
-    this.hasEnded = true;
-    for (const callback of this.#onEnd) callback();
   }
 }
 

@@ -9,14 +9,14 @@ import type { GuardChain, GuardOptions } from '../guard/chain.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
 import { noSniff } from '../http/browser-fields.js';
 import type { Clock } from '../lib/clock.js';
-import type { Logger } from '../observability/log/logger.js';
+import { createRequestLines, type Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { ProxyContext } from '../proxy/client-request.js';
 import type { OpenStreams } from '../proxy/open-streams.js';
 import { listenForUpgrades } from '../proxy/upgrade.js';
 import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
-import { Accounting, type AccountingParts } from './accounting.js';
+import { type RecordParts, RequestRecord } from '../request/record.js';
 import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { createClientAddress } from './client-address.js';
@@ -48,7 +48,7 @@ type ServerOptions = GuardOptions & {
   /** Milliseconds, as `keepalive`; 0 turns it off. */
   readonly requestTimeout: number;
   readonly keepalive: number;
-  readonly logRequests: AccountingParts['logRequests'];
+  readonly logRequests: RecordParts['logRequests'];
 };
 
 /** Everything that a server is built from, in the program and in tests. */
@@ -70,8 +70,8 @@ export interface ServerParts {
   readonly authentication: Authentication | undefined;
   readonly callerEntries: OwnEndpointParts['callerEntries'];
   readonly issuers: OwnEndpointParts['issuers'];
-  readonly recorders: AccountingParts['recorders'];
-  readonly refusedGroups: AccountingParts['refusedGroups'];
+  readonly recorders: RecordParts['recorders'];
+  readonly refusedGroups: RecordParts['refusedGroups'];
   readonly clock: Clock;
 }
 
@@ -94,7 +94,15 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
   const { options, registry, guards, metrics, openStreams, sharedWatches, authentication } = parts;
   const authenticates = authentication !== undefined;
-  const accounting = new Accounting({ ...parts, logRequests: options.logRequests });
+  const { logger, recorders, refusedGroups } = parts;
+  const records: RecordParts = {
+    ...{ logger, recorders, refusedGroups },
+    logRequests: options.logRequests,
+    writeLine: createRequestLines(logger),
+    nowhere: metrics.ofCluster(''),
+    traffic: metrics.traffic,
+    isClosing: false,
+  };
   const destinationOf = createDestinations(parts);
   const clientAddress = createClientAddress(options.trustedProxies);
   const app = createApp(parts, destinationOf);
@@ -104,7 +112,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     const request = new RequestContext(raw, reply, raw.destination as Destination);
     request.clientAddress = clientAddress(raw);
     reply.request.context = request;
-    accounting.begin(request);
+    request.record = new RequestRecord(request, records);
     // For what the proxy answers itself.
     reply.header(...noSniff);
     guards.addAnswerFields(request);
@@ -181,6 +189,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   });
   const connections = trackConnections(app, openStreams);
   app.addHook('preClose', async () => {
+    records.isClosing = true;
     openStreams.end();
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   });

@@ -1,5 +1,5 @@
 import type { Credential } from '../credentials/credential.js';
-import { StatusError } from '../kubernetes/status.js';
+import { type FailureObserver, StatusError } from '../kubernetes/status.js';
 import type { Pool } from './round-trip.js';
 
 /** What a request needs on its way to its API server. A call keeps its access to its end, even if the configuration changes meanwhile. */
@@ -70,5 +70,9 @@ export class ReplacedError extends StatusError {
     super(503, 'the API server was replaced by another one while the request waited; try again', {
       retryAfterSeconds: 1,
     });
+  }
+
+  override count(observer: FailureObserver): void {
+    observer.rejected(this.reason);
   }
 }

@@ -1,6 +1,6 @@
 import type { Credential } from '../credentials/credential.js';
 import { maxFields } from '../http/header-fields.js';
-import { StatusError } from '../kubernetes/status.js';
+import { type FailureObserver, StatusError } from '../kubernetes/status.js';
 import { connectionFailure, type FailureKind, firstError, isTlsFailure } from '../lib/connection-failure.js';
 
 /** The causes of failures on the way to the API server: the values of `reason` in kube_api_proxy_upstream_errors_total. */
@@ -31,6 +31,10 @@ export class UpstreamError extends StatusError {
     options?: ErrorOptions,
   ) {
     super(code, message, options);
+  }
+
+  override count(observer: FailureObserver): void {
+    observer.failedUpstream(this.reason);
   }
 }
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { requestedUser } from '../../src/kubernetes/requested-user.js';
 import { StatusError } from '../../src/kubernetes/status.js';
-import { CallAccounting, upstreamRequest } from '../../src/proxy/client-request.js';
+import { upstreamRequest } from '../../src/proxy/client-request.js';
 import type { RequestContext } from '../../src/request/context.js';
-import { outgoingRequest, SentRequest } from '../../src/transport/upstream-request.js';
+import { outgoingRequest } from '../../src/transport/upstream-request.js';
 import { clientRequest, endpointWith } from '../support/proxy/client-request.js';
 import { FakePool } from '../support/transport/fake-pool.js';
 import { accessTo } from '../support/transport/upstream-requests.js';
@@ -141,36 +141,3 @@ for (const [which, leg] of Object.entries(legs)) {
     });
   });
 }
-
-describe('the accounting of a call', () => {
-  function account(subresource: string) {
-    const users: (string | undefined)[] = [];
-    const times: number[] = [];
-    const sentAs = (user?: { username: string }) => users.push(user?.username);
-    const record = { recordings: [], sentAs, info: { subresource }, isUnauthorized: false };
-    const context = { traffic: { firstByte: (time: number) => times.push(time) } };
-    return { record, users, times, observer: new CallAccounting(context as never, { record } as never) };
-  }
-
-  it('has the user as whom each attempt was sent, and the time of each first byte', () => {
-    const { observer, users, times } = account('');
-    observer.sent?.(new SentRequest('api', ['Host', 'api', 'Impersonate-User', 'alice']));
-    observer.firstByte(7);
-    observer.sent?.(new SentRequest('api', ['Host', 'api']));
-    observer.firstByte(8);
-    assert.deepEqual(users, ['alice', undefined]);
-    assert.deepEqual(times, [7, 8]);
-  });
-
-  it('counts a 401 about the proxy’s credential, but not behind a proxy subresource', () => {
-    for (const [subresource, counts] of [
-      ['', true],
-      ['log', true],
-      ['proxy', false],
-    ] as const) {
-      const { observer, record } = account(subresource);
-      observer.unauthorized();
-      assert.equal(record.isUnauthorized, counts);
-    }
-  });
-});

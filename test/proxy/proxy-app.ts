@@ -5,12 +5,12 @@ import fastify from 'fastify';
 import type { Cluster } from '../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import type { StatusError } from '../../src/kubernetes/status.js';
-import { RequestRecord } from '../../src/observability/request-record.js';
 import type { ProxyContext } from '../../src/proxy/client-request.js';
 import { OpenStreams } from '../../src/proxy/open-streams.js';
 import { listenForUpgrades } from '../../src/proxy/upgrade.js';
 import { RequestContext } from '../../src/request/context.js';
 import type { Mount } from '../../src/request/mount.js';
+import { type RecordParts, RequestRecord } from '../../src/request/record.js';
 import { proxyPlugin } from '../../src/server/api-routes.js';
 import { serveHalfClosed } from '../../src/server/listener/half-closed.js';
 import type { Access } from '../../src/transport/access.js';
@@ -51,7 +51,18 @@ export async function startProxyApp({
   const parts = { context: '', config } as Endpoint;
   const endpoint = { ...parts, identity: identityOf(parts) };
   const access = accessTo(pool, { endpoint: endpoint.identity, host: 'upstream' });
-  const cluster = { host: 'upstream', endpoint, access: () => access, refused } as unknown as Cluster;
+  const metrics = {
+    requestStarted: () => ({ succeeded() {}, finished() {} }),
+    credentials: { unauthorized() {} },
+    upstreamError() {},
+  };
+  const cluster = {
+    metrics,
+    host: 'upstream',
+    endpoint,
+    access: () => access,
+    refused,
+  } as unknown as Cluster;
   const mount: Mount = {
     route: '/api',
     access: 'caller' as const,
@@ -64,10 +75,15 @@ export async function startProxyApp({
     openStreams: new OpenStreams(),
     authenticates: false,
     requestTimeout: 0,
-    traffic: { upgraded() {}, firstByte() {} },
+    traffic: { upgraded() {} },
     keepAlive: 0,
     patience,
   } as unknown as ProxyContext;
+  const records = {
+    recorders: [],
+    logRequests: 'none',
+    traffic: { transferred() {}, longRunningEnded() {}, firstByte() {} },
+  } as unknown as RecordParts;
   const open = new Set<string>();
   const app = fastify({ rewriteUrl: () => '/api', forceCloseConnections: true });
   serveHalfClosed(app.server, patience);
@@ -79,32 +95,10 @@ export async function startProxyApp({
       prefix: '',
       cluster,
     });
-    const { info } = context.path;
     request.context = context;
-    const origin = {
-      method: request.method,
-      path: '',
-      remoteAddress: undefined,
-      clientAddress: undefined,
-      cluster: undefined,
-      requestId: 'id',
-      traceparent: undefined,
-    };
-    const metrics = { succeeded: () => {}, finished: () => {} };
-    const record = new RequestRecord(info, origin, metrics, {
-      logger: { isLevelEnabled: () => false },
-      which: 'none',
-    } as never);
-    context.record = record;
+    context.record = new RequestRecord(context, records);
     open.add(request.originalUrl);
-    const end = () => {
-      if (context.hasEnded) return;
-      open.delete(request.originalUrl);
-      context.end();
-      record.end(0);
-    };
-    if (request.raw.upgrade) request.raw.socket.on('close', end);
-    else reply.raw.on('close', end);
+    context.record.onEnd(() => open.delete(request.originalUrl));
   });
   app.setErrorHandler((error: StatusError, _request, reply) => reply.code(error.code).send(error.toStatus()));
   await app.register(proxyPlugin, { route: '/api', context });

@@ -84,7 +84,7 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
       cluster: { endpoint: { config: { server: { path: '' }, impersonation } } } as never,
     },
   );
-  request.record = { longRunning: false, received: () => {} } as never;
+  request.record = { longRunning: false, hasEnded: false, onEnd() {}, received() {} } as never;
   return request;
 }
 

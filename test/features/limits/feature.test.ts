@@ -30,11 +30,10 @@ test('the metrics of limits are there from the start, and count requests of both
   const begin = (username: string, longRunning: boolean) =>
     check({
       caller: { username },
-      record: { longRunning },
+      record: { longRunning, onEnd: (end: () => void) => ends.push(end) },
       raw: { socket: {} },
       head: { isUpgrade: false },
       mount: { isApi: true },
-      onEnd: (end: () => void) => ends.push(end),
     } as unknown as RequestContext);
   begin('jane', false);
   begin('jane', true);

@@ -1,0 +1,294 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Cluster } from '../clusters/cluster.js';
+import type { Http2Response } from '../http/http2-response.js';
+import type { RequestHead } from '../http/request-head.js';
+import type { RequestInfo } from '../kubernetes/request-info.js';
+import { type FailureObserver, StatusError } from '../kubernetes/status.js';
+import type {
+  createRequestLines,
+  Logger,
+  RequestLineFields,
+  RequestOrigin,
+} from '../observability/log/logger.js';
+import type { ClusterMetrics } from '../observability/metrics/metrics.js';
+import type { RequestMetrics } from '../observability/metrics/request-metrics.js';
+import type { EndReason, TrafficMetrics } from '../observability/metrics/traffic-metrics.js';
+import type { RecordedRequest, Recorder, Recording } from '../observability/recorder.js';
+import type { CallObserver } from '../transport/upstream-call.js';
+import type { Mount } from './mount.js';
+import type { RequestPath } from './request-path.js';
+
+/** What the records of a server are written with. */
+export interface RecordParts {
+  /** Metrics of requests that go to no API server. */
+  readonly nowhere: ClusterMetrics;
+  readonly traffic: Pick<TrafficMetrics, 'transferred' | 'longRunningEnded' | 'firstByte'>;
+  readonly recorders: readonly Recorder[];
+  readonly logger: Pick<Logger, 'isLevelEnabled' | 'debug' | 'info' | 'warn'>;
+  /** Which requests have a line in the log; `errors`: those that failed or ended with 4xx or 5xx. */
+  readonly logRequests: 'all' | 'errors' | 'none';
+  /** Writes the lines of requests that have not failed, to the logger's destination. */
+  readonly writeLine: ReturnType<typeof createRequestLines>;
+  /** Remembers the groups of callers that API servers refuse. */
+  readonly refusedGroups: { add(group: string, cluster: string | undefined): void };
+  /** Whether the server is closing: then the connection of a request ends with it. */
+  isClosing: boolean;
+}
+
+/** What is recorded of a request from its start. */
+export interface BegunRequest extends RecordedRequest {
+  readonly head: Pick<RequestHead, 'method' | 'requestId' | 'traceparent'>;
+  readonly mount: Pick<Mount, 'isApi' | 'isCounted'>;
+  readonly path: Pick<RequestPath, 'received' | 'forServer' | 'info'>;
+  readonly cluster: Pick<Cluster, 'metrics'>;
+  readonly reply: { readonly raw: ServerResponse };
+  readonly http2: Pick<Http2Response, 'stream' | 'bytesSent'> | undefined;
+}
+
+/**
+ * One request from its head to its last byte, or until its connection ends: writes its metrics, its log lines, and what recorders write of it.
+ * It is told what happens to the request's call of the API server.
+ */
+export class RequestRecord implements CallObserver, FailureObserver {
+  readonly info: RequestInfo;
+  /** Whether the API server would call the request long-running. */
+  readonly longRunning: boolean;
+  readonly origin: RequestOrigin;
+  readonly #parts: RecordParts;
+  readonly #metrics: ClusterMetrics;
+  /** Undefined for requests to the proxy's own endpoints, which are not counted. */
+  readonly #counted: RequestMetrics | undefined;
+  readonly #response: ServerResponse;
+  readonly #http2: BegunRequest['http2'];
+  readonly #isUpgrade: boolean;
+  readonly #startedAt = performance.now();
+  readonly #onEnd: (() => void)[] = [];
+  /** Whether the request has ended: its answer was sent, or its client has gone. */
+  hasEnded = false;
+  /** The HTTP status code of the answer; 0 while there is none. */
+  code = 0;
+  /** The caller's name; undefined if it is not known. */
+  user: string | undefined;
+  /** The name of the user that the caller acts as; undefined if it acts under its own name. */
+  impersonatedUser: string | undefined;
+  /** The request's Audit-ID, from the API server's answer. */
+  auditId: string | undefined;
+  /** What recorders write of the request; undefined without recorders, and for requests that are not counted. */
+  readonly recordings: readonly Recording[] | undefined;
+  /** Why the answer is not the API server's own, or is incomplete. */
+  failure: Error | undefined;
+  /** Who ended the request; the first value counts. */
+  endedBy: EndReason | undefined;
+  /** Undefined without recorders: nothing else needs to know which user the request was sent as. */
+  readonly sent: CallObserver['sent'];
+  readonly joined: CallObserver['joined'];
+
+  constructor(request: BegunRequest, parts: RecordParts) {
+    const { raw, mount, path, cluster, reply, http2 } = request;
+    const { info } = path;
+    this.#parts = parts;
+    this.#metrics = mount.isApi ? cluster.metrics : parts.nowhere;
+    this.#response = reply.raw;
+    this.#http2 = http2;
+    this.#isUpgrade = raw.upgrade === true;
+    this.info = info;
+    this.longRunning = info.isLongRunning;
+    this.origin = originOf(request, this.#metrics.cluster);
+    if (mount.isCounted) {
+      this.#counted = this.#metrics.requestStarted(info);
+      if (parts.recorders.length > 0) {
+        const isLong = this.longRunning || this.#isUpgrade;
+        const recordings = parts.recorders.map(recorder => recorder.begin(request, info, isLong));
+        this.recordings = recordings;
+        this.sent = ({ user }) => {
+          for (const recording of recordings) recording.sentAs(user);
+        };
+        this.joined = this.sent;
+        const { cluster } = this.origin;
+        if (cluster !== undefined) this.annotate('kube-api-proxy/cluster', cluster);
+      }
+    }
+    const { socket } = raw;
+    const end = () => {
+      if (!this.hasEnded) this.#end(socket);
+    };
+    // For an upgraded connection, only the socket emits an end.
+    if (this.#isUpgrade) socket.on('close', end);
+    // Streams of one HTTP/2 connection share its socket, but each has an end of its own.
+    else (http2?.stream ?? reply.raw).on('close', end);
+  }
+
+  /** Calls back when the request ends, or immediately if it has ended. */
+  onEnd(callback: () => void): void {
+    if (this.hasEnded) callback();
+    else this.#onEnd.push(callback);
+  }
+
+  /** The guards have let the request pass. */
+  received(): void {
+    for (const recording of this.recordings ?? []) recording.received();
+  }
+
+  annotate(key: string, value: string): void {
+    for (const recording of this.recordings ?? []) recording.annotate(key, value);
+  }
+
+  firstByte(milliseconds: number): void {
+    this.#parts.traffic.firstByte(milliseconds);
+  }
+
+  unauthorized(): void {
+    // Behind a proxy subresource another program may have sent the 401.
+    if (this.info.subresource !== 'proxy') this.#metrics.credentials.unauthorized();
+  }
+
+  /** The API server has answered, with this status code and Audit-Id. */
+  answeredUpstream(code: number, auditId: string | undefined): void {
+    this.auditId = auditId;
+    // An API server with CORS answers OPTIONS with success for every path.
+    if (isSuccess(code) && this.origin.method !== 'OPTIONS') this.#counted?.succeeded();
+  }
+
+  /** The head of a long-running request's answer was sent. The line is written now, because the request may end days later. */
+  opened(code: number): void {
+    this.code = code;
+    for (const recording of this.recordings ?? []) recording.started(code);
+    const { logger, logRequests, writeLine } = this.#parts;
+    if (logRequests === 'all' && logger.isLevelEnabled('info'))
+      writeLine('info', this.#fields(), 'request open');
+  }
+
+  rejected(reason: string): void {
+    this.#metrics.rejected(reason);
+    this.annotate('kube-api-proxy/rejected-by', reason);
+  }
+
+  failedUpstream(reason: string): void {
+    this.#metrics.upstreamError(reason);
+  }
+
+  refusedGroup(group: string): void {
+    this.#parts.refusedGroups.add(group, this.origin.cluster);
+  }
+
+  #end(socket: Socket): void {
+    this.hasEnded = true;
+    for (const callback of this.#onEnd) callback();
+    const { failure } = this;
+    const { traffic, isClosing } = this.#parts;
+    if (this.#response.headersSent) this.code = this.#response.statusCode;
+    // On an HTTP/2 connection, frames and compressed heads are counted too.
+    const { received, sent } = passedSince(socket);
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    if (failure instanceof StatusError) failure.count(this);
+    for (const recording of this.recordings ?? []) recording.completed(this.code, failure);
+    this.#log(this.#http2?.bytesSent ?? sent, seconds);
+    if (this.#counted !== undefined) {
+      this.#counted.finished(this.code, seconds);
+      traffic.transferred(this.#isUpgrade ? 'upgrade' : 'plain', received, sent);
+      // A refusal is no stream that may end.
+      if (this.longRunning && isSuccess(this.code)) traffic.longRunningEnded(this.endedBy ?? 'error');
+    }
+    // A server that is closing waits for its connections, and nothing else ends those that are kept alive.
+    if (isClosing && this.#http2 === undefined) socket.destroySoon();
+  }
+
+  #log(bytes: number, seconds: number): void {
+    const { failure } = this;
+    const { logger, writeLine } = this.#parts;
+    const level = this.#level();
+    if (level === undefined || !logger.isLevelEnabled(level)) return;
+    const fields = this.#fields(bytes, Math.round(seconds * 1e6) / 1e3);
+    if (failure === undefined) writeLine(level, fields, 'request');
+    else logger[level]({ ...fields, err: failure }, 'request');
+  }
+
+  /**
+   * A rejected request is not the proxy's fault, so its line is no warning. Probes and scrapes of the proxy itself are only logged at level
+   * debug.
+   */
+  #level(): 'debug' | 'info' | 'warn' | undefined {
+    const { logRequests } = this.#parts;
+    const isError = this.failure !== undefined || this.code >= 400;
+    if (logRequests === 'none' || (logRequests === 'errors' && !isError)) return undefined;
+    const refused = this.code >= 400 && this.code < 500;
+    if (this.failure !== undefined && !refused) return 'warn';
+    return this.#counted === undefined ? 'debug' : 'info';
+  }
+
+  /** @param bytes Written to the client's connection for this request, including heads and framing. */
+  #fields(bytes?: number, durationMs?: number): RequestLineFields {
+    const { info, origin } = this;
+    return {
+      method: origin.method,
+      path: origin.path,
+      remoteAddress: origin.remoteAddress,
+      clientAddress: origin.clientAddress,
+      cluster: origin.cluster,
+      user: this.user,
+      impersonatedUser: this.impersonatedUser,
+      requestId: origin.requestId,
+      traceparent: origin.traceparent,
+      verb: info.verb,
+      apiGroup: info.apiGroup || undefined,
+      version: info.apiVersion || undefined,
+      resource: info.resource || undefined,
+      subresource: info.subresource || undefined,
+      namespace: info.namespace || undefined,
+      resourceName: info.name || undefined,
+      code: this.code,
+      auditId: this.auditId,
+      bytes,
+      durationMs,
+      endedBy: bytes !== undefined && this.longRunning ? this.endedBy : undefined,
+    };
+  }
+}
+
+/** Whether what the request is about exists: 2xx, or 101 for an upgrade. For names that a client made up, the API server answers 403 or 404. */
+function isSuccess(code: number): boolean {
+  return code === 101 || (code >= 200 && code < 300);
+}
+
+function originOf(
+  { raw, head, path, clientAddress }: BegunRequest,
+  cluster: string | undefined,
+): RequestOrigin {
+  const { rawPath } = path.forServer;
+  return {
+    method: head.method,
+    // A target that is not a path can contain a password (`http://user:password@host/`), and a path can be very long.
+    path: rawPath.startsWith('/') ? rawPath.slice(0, 2048) : '',
+    remoteAddress: raw.socket.remoteAddress,
+    clientAddress,
+    cluster,
+    // The one that the request brings, or a new one.
+    requestId: head.requestId?.slice(0, 128) ?? randomUUID(),
+    traceparent: head.traceparent?.slice(0, 128),
+  };
+}
+
+/** Bytes that a connection has transferred. */
+interface Passed {
+  received: number;
+  sent: number;
+}
+
+/** The bytes of each connection at the end of its last request. */
+const passedBefore = new WeakMap<Socket, Passed>();
+
+/** The bytes that a connection has transferred since the end of its last request. */
+function passedSince(socket: Socket): Passed {
+  const { bytesRead, bytesWritten } = socket;
+  const before = passedBefore.get(socket);
+  if (before === undefined) {
+    passedBefore.set(socket, { received: bytesRead, sent: bytesWritten });
+    return { received: bytesRead, sent: bytesWritten };
+  }
+  const grown = { received: bytesRead - before.received, sent: bytesWritten - before.sent };
+  before.received = bytesRead;
+  before.sent = bytesWritten;
+  return grown;
+}

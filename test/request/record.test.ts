@@ -1,0 +1,321 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { describe, it } from 'node:test';
+import pino from 'pino';
+import { Rejection } from '../../src/guard/rejection.js';
+import { RefusedGroupError } from '../../src/kubernetes/refused-group.js';
+import { parseRequestInfo } from '../../src/kubernetes/request-info.js';
+import { StatusError } from '../../src/kubernetes/status.js';
+import { createRequestLines } from '../../src/observability/log/logger.js';
+import { type RecordParts, RequestRecord } from '../../src/request/record.js';
+import { ReplacedError } from '../../src/transport/access.js';
+import { UpstreamError } from '../../src/transport/upstream-error.js';
+import { SentRequest } from '../../src/transport/upstream-request.js';
+
+const line = { method: 'GET', path: '/p', remoteAddress: '192.0.2.1', requestId: 'the-id', bytes: 12 };
+
+const written = new WeakMap<RequestRecord, { lines: Record<string, unknown>[]; close(): void }>();
+
+interface Situation {
+  readonly level?: string;
+  readonly which?: RecordParts['logRequests'];
+  readonly method?: string;
+  readonly isCounted?: boolean;
+  /** A recorder is there. */
+  readonly isRecorded?: boolean;
+}
+
+function create(
+  path = '/version',
+  { level = 'trace', which = 'all', method = 'GET', isCounted = true, isRecorded = false }: Situation = {},
+) {
+  const finished: [number, number][] = [];
+  /** What metrics and recorders are told. */
+  const told: unknown[][] = [];
+  const tell =
+    (what: string) =>
+    (...details: unknown[]) =>
+      void told.push([what, ...details]);
+  const counted = {
+    succeeded: tell('succeeded'),
+    finished: (...end: [number, number]) => void finished.push(end),
+  };
+  const metrics = {
+    cluster: isRecorded ? 'dev' : undefined,
+    requestStarted: () => counted,
+    rejected: tell('rejected'),
+    upstreamError: tell('upstreamError'),
+    credentials: { unauthorized: tell('unauthorized') },
+  } as never;
+  const recording = {
+    ...{ auditId: 'ours', received() {}, started() {}, completed: tell('completed') },
+    ...{
+      annotate: tell('annotate'),
+      sentAs: (user?: { username: string }) => told.push(['as', user?.username]),
+    },
+  };
+  const lines: Record<string, unknown>[] = [];
+  const logger = pino({ base: null, level }, { write: (text: string) => void lines.push(JSON.parse(text)) });
+  const response = Object.assign(new EventEmitter(), { headersSent: false });
+  const target = { raw: '/p?q', rawPath: '/p' } as never;
+  const record = new RequestRecord(
+    {
+      raw: { socket: { remoteAddress: '192.0.2.1', bytesRead: 7, bytesWritten: 12 } } as never,
+      head: { method, requestId: 'the-id', traceparent: undefined },
+      mount: { isApi: true, isCounted },
+      path: { received: target, forServer: target, info: parseRequestInfo(method, path, '') },
+      cluster: { metrics },
+      reply: { raw: response as never },
+      ...{ http2: undefined, caller: undefined, clientAddress: undefined },
+    },
+    {
+      ...{ logger, logRequests: which, writeLine: createRequestLines(logger), isClosing: false },
+      nowhere: metrics,
+      recorders: isRecorded ? [{ begin: () => recording }] : [],
+      traffic: {
+        transferred: tell('transferred'),
+        longRunningEnded: tell('longRunningEnded'),
+        firstByte: tell('firstByte'),
+      },
+      refusedGroups: { add: tell('refusedGroup') },
+    },
+  );
+  const close = () => void response.emit('close');
+  written.set(record, { lines, close });
+  return { record, finished, told, close };
+}
+
+/** Ends a record and returns the lines that it wrote. */
+function linesOf(record: RequestRecord): Record<string, unknown>[] {
+  const { lines, close } = written.get(record) ?? assert.fail();
+  close();
+  return lines;
+}
+
+function lineOf(record: RequestRecord): Record<string, unknown> {
+  const [only, ...more] = linesOf(record);
+  assert.ok(only !== undefined);
+  assert.deepEqual(more, []);
+  return only;
+}
+
+const levels = { debug: 20, info: 30, warn: 40 };
+
+describe('the record of a request', () => {
+  it('counts the request with its code and its seconds', async () => {
+    const begun = performance.now();
+    const { record, finished } = create();
+    await new Promise(resolve => setTimeout(resolve, 20));
+    record.code = 201;
+    linesOf(record);
+    const took = (performance.now() - begun) / 1000;
+    assert.equal(finished.length, 1);
+    const [code, seconds] = finished[0] ?? [0, 0];
+    assert.equal(code, 201);
+    assert.ok(seconds >= 0.015 && seconds <= took, `${seconds} of ${took}`);
+  });
+
+  it('has the last code that the client got, and 0 without an answer', () => {
+    const { record, finished } = create();
+    record.code = 401;
+    record.code = 200;
+    assert.equal(lineOf(record)['code'], 200);
+    const left = create();
+    assert.equal(lineOf(left.record)['code'], 0);
+    assert.deepEqual([finished[0]?.[0], left.finished[0]?.[0]], [200, 0]);
+  });
+
+  it('writes one line with what was requested, and no field that does not apply', () => {
+    const { record } = create('/apis/apps/v1/namespaces/ns/deployments/web/scale');
+    record.code = 200;
+    const { time, durationMs, ...fields } = lineOf(record);
+    assert.ok(typeof time === 'number' && typeof durationMs === 'number' && durationMs >= 0);
+    assert.deepEqual(fields, {
+      level: levels.info,
+      msg: 'request',
+      ...line,
+      verb: 'get',
+      apiGroup: 'apps',
+      version: 'v1',
+      resource: 'deployments',
+      subresource: 'scale',
+      namespace: 'ns',
+      resourceName: 'web',
+      code: 200,
+    });
+    const list = lineOf(create('/api/v1/pods').record);
+    for (const key of ['apiGroup', 'subresource', 'namespace', 'resourceName', 'name', 'err'])
+      assert.ok(!(key in list), key);
+  });
+
+  it('contains only the verb for a path that is not a resource', () => {
+    const { level, time, msg, durationMs, code, ...fields } = lineOf(create('/version').record);
+    assert.deepEqual(fields, { ...line, verb: 'get' });
+  });
+
+  it('warns of a failure with its error, unless the client caused the rejection', () => {
+    const ends: [number, Error | undefined, number][] = [
+      [200, undefined, levels.info],
+      [404, undefined, levels.info],
+      [500, undefined, levels.info],
+      [403, new StatusError(403, 'no'), levels.info],
+      [502, new StatusError(502, 'no'), levels.warn],
+      [503, new StatusError(503, 'no'), levels.warn],
+      [200, new Error('broke off'), levels.warn],
+      [0, new Error('client left'), levels.warn],
+    ];
+    for (const [code, failure, level] of ends) {
+      const { record } = create();
+      record.code = code;
+      record.failure = failure;
+      const found = lineOf(record);
+      assert.equal(found['level'], level, `${code} ${failure}`);
+      assert.equal('err' in found, failure !== undefined);
+    }
+  });
+
+  it('writes a debug line for a request to the proxy itself, and does not count it', () => {
+    const { record, finished } = create('/-/livez', { isCounted: false });
+    record.code = 200;
+    assert.equal(lineOf(record)['level'], levels.debug);
+    assert.deepEqual(finished, []);
+  });
+
+  it('is counted even if its line is not logged', () => {
+    const { record, finished } = create('/version', { level: 'warn' });
+    record.code = 200;
+    assert.deepEqual(linesOf(record), []);
+    assert.equal(finished.length, 1);
+  });
+
+  it('writes no line that --log-requests excludes', () => {
+    for (const [which, code, expected] of [
+      ['none', 500, 0],
+      ['errors', 200, 0],
+      ['errors', 404, 1],
+    ] as const) {
+      const { record } = create('/version', { which });
+      record.code = code;
+      assert.equal(linesOf(record).length, expected, `${which} ${code}`);
+    }
+  });
+
+  it('writes a line when a long-running request opens, and one with the cause of its end', () => {
+    const { record } = create('/api/v1/watch/pods');
+    record.auditId = 'audit';
+    record.opened(200);
+    record.endedBy = 'upstream';
+    const lines = linesOf(record);
+    assert.deepEqual(
+      lines.map(({ msg, code, auditId, endedBy }) => [msg, code, auditId, endedBy]),
+      [
+        ['request open', 200, 'audit', undefined],
+        ['request', 200, 'audit', 'upstream'],
+      ],
+    );
+  });
+
+  it('takes the Audit-ID of the API server’s answer, and a success as a sign that the resource exists', () => {
+    for (const [method, code, expected] of [
+      ['GET', 200, 1],
+      ['POST', 201, 1],
+      ['DELETE', 204, 1],
+      ['GET', 101, 1],
+      ['GET', 100, 0],
+      ['GET', 304, 0],
+      ['GET', 403, 0],
+      ['GET', 404, 0],
+      ['GET', 503, 0],
+      ['OPTIONS', 204, 0],
+    ] as const) {
+      const { record, told } = create('/api/v1/pods', { method });
+      record.answeredUpstream(code, 'audit');
+      assert.deepEqual([told.length, record.auditId], [expected, 'audit'], `${method} ${code}`);
+    }
+  });
+
+  it('counts a failure as the failure says, and annotates a rejection', () => {
+    const rejected = (reason: string) => [
+      ['rejected', reason],
+      ['annotate', 'kube-api-proxy/rejected-by', reason],
+    ];
+    for (const [failure, expected] of [
+      [new Rejection(403, 'path', 'no'), rejected('path')],
+      [new ReplacedError(), rejected('replaced')],
+      [new UpstreamError(502, 'dns', 'no'), [['upstreamError', 'dns']]],
+      [new RefusedGroupError('dev'), [...rejected('refused_group'), ['refusedGroup', 'dev', 'dev']]],
+      [new StatusError(404, 'no'), []],
+      [new Error('broke off'), []],
+    ] as const) {
+      const { record, told, close } = create('/version', { isRecorded: true });
+      record.failure = failure;
+      told.length = 0;
+      close();
+      assert.deepEqual(told.slice(0, -2), expected, String(failure));
+      assert.deepEqual(
+        told.slice(-2).map(([what, ...details]) => [what, details]),
+        [
+          ['completed', [0, failure]],
+          ['transferred', ['plain', 7, 12]],
+        ],
+      );
+    }
+  });
+
+  it('counts who ended a long-running request that was answered, and no refusal', () => {
+    for (const [path, code, expected] of [
+      ['/api/v1/watch/pods', 200, [['longRunningEnded', 'client']]],
+      ['/api/v1/watch/pods', 403, []],
+      ['/api/v1/pods', 200, []],
+    ] as const) {
+      const { record, told, close } = create(path);
+      record.code = code;
+      record.endedBy = 'client';
+      close();
+      assert.deepEqual(told.slice(1), expected, `${path} ${code}`);
+    }
+  });
+
+  it('ends once, and calls back then, or at once if it has ended', () => {
+    const { record, finished, close } = create();
+    const called: string[] = [];
+    record.onEnd(() => called.push('at the end'));
+    assert.deepEqual([record.hasEnded, called.length], [false, 0]);
+    close();
+    close();
+    record.onEnd(() => called.push('at once'));
+    assert.deepEqual([record.hasEnded, called, finished.length], [true, ['at the end', 'at once'], 1]);
+  });
+
+  it('knows whether the request is long-running', () => {
+    assert.equal(create().record.longRunning, false);
+    assert.equal(create('/api/v1/watch/pods').record.longRunning, true);
+  });
+
+  it('tells recorders the user as whom each attempt was sent, and counts the time of each first byte', () => {
+    const { record, told } = create('/api/v1/pods', { isRecorded: true });
+    record.sent?.(new SentRequest('api', ['Host', 'api', 'Impersonate-User', 'alice']));
+    record.firstByte(7);
+    record.sent?.(new SentRequest('api', ['Host', 'api']));
+    record.firstByte(8);
+    assert.deepEqual(told.slice(1), [
+      ['as', 'alice'],
+      ['firstByte', 7],
+      ['as', undefined],
+      ['firstByte', 8],
+    ]);
+    assert.equal(create().record.sent, undefined, 'without recorders nobody needs it');
+  });
+
+  it('counts a 401 about the proxy’s credential, but not behind a proxy subresource', () => {
+    for (const [subresource, expected] of [
+      ['', 1],
+      ['/log', 1],
+      ['/proxy', 0],
+    ] as const) {
+      const { record, told } = create(`/api/v1/namespaces/a/pods/b${subresource}`);
+      record.unauthorized();
+      assert.equal(told.length, expected);
+    }
+  });
+});

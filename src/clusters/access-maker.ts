@@ -2,8 +2,8 @@ import { type Credential, isSameClientCertificate } from '../credentials/credent
 import { hostOf } from '../kubeconfig/server-address.js';
 import { impersonationHeaders } from '../kubernetes/impersonation.js';
 import type { Access } from '../transport/access.js';
+import { ConnectionPool } from '../transport/connection-pool.js';
 import { createDial, lazySecureContext } from '../transport/dial/dial.js';
-import { ConnectionPool } from '../transport/http1/pool.js';
 import type { Endpoint } from './endpoint.js';
 
 /** How the connections of a cluster are made and counted. */

@@ -18,7 +18,7 @@ export const claimedIdentity = {
       (({ head, mount: { isApi, namesContext } }) => {
         // A name that is no context gets the same answer as one that is.
         const mayImpersonate = allowImpersonation && (isApi || namesContext);
-        rejectClaimedIdentity(head.rawHeaders, mayImpersonate ? impersonation : undefined);
+        rejectClaimedIdentity(head.rawHeaders, mayImpersonate ? requestedUserField : undefined);
       })
     );
   },
@@ -28,7 +28,7 @@ export const claimedIdentity = {
 const identityHeader = /^(?:impersonate|x-remote-(?:user|group|uid|extra))(?:-|s?$)/;
 
 /** Fields by which a caller asks to act as another user, in the one spelling that every program reads alike. */
-const impersonation = /^impersonate-(?:user$|group$|uid$|extra-)/i;
+const requestedUserField = /^impersonate-(?:user$|group$|uid$|extra-)/i;
 
 /**
  * For a proxy that authenticates its callers: rejects a request that names its user in a header field, or that has two credentials.

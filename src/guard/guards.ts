@@ -1,11 +1,11 @@
 import { authentication } from './authentication.js';
 import { claimedIdentity } from './claimed-identity.js';
+import { configuredImpersonation } from './configured-impersonation.js';
 import { cors, preflight } from './cors.js';
 import { crossSite } from './cross-site.js';
 import { filter } from './filter.js';
 import { type AnswerRule, type Check, type Guard, stages } from './guard.js';
 import { host } from './host.js';
-import { impersonation } from './impersonation.js';
 import { message } from './message.js';
 import { origin } from './origin.js';
 import { proxiedPage } from './proxied-page.js';
@@ -36,7 +36,7 @@ export const guards = [
   origin,
   filter,
   openCluster,
-  impersonation,
+  configuredImpersonation,
   readOnly,
   requestedUser,
 ] as const satisfies readonly Guard[];

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ClientWriter } from '../../src/proxy/client-writer.js';
-import { ConnectionPool } from '../../src/transport/http1/pool.js';
+import { ConnectionPool } from '../../src/transport/connection-pool.js';
 import type { RoundTrip } from '../../src/transport/round-trip.js';
 import { UpstreamCall } from '../../src/transport/upstream-call.js';
 import { createRandom, type Random } from '../support/random.js';

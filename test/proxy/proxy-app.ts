@@ -14,8 +14,8 @@ import { type RecordParts, RequestRecord } from '../../src/request/record.js';
 import { proxyPlugin } from '../../src/server/api-routes.js';
 import { serveHalfClosed } from '../../src/server/listener/half-closed.js';
 import type { Access } from '../../src/transport/access.js';
+import { ConnectionPool } from '../../src/transport/connection-pool.js';
 import { createDial } from '../../src/transport/dial/dial.js';
-import { ConnectionPool } from '../../src/transport/http1/pool.js';
 import { accessTo } from '../support/transport/upstream-requests.js';
 
 /** Plain requests and upgrades to an API server, in this process: no guards, no credentials, and time limits that are short enough for a test. */

@@ -61,7 +61,7 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
     ...(origin === undefined ? [] : ['Origin', `https://${origin}.example`]),
     ...(has('cross-site') ? ['Sec-Fetch-Site', 'cross-site'] : []),
     ...(has('claimed identity') ? ['X-Remote-User', 'root'] : []),
-    ...(has('impersonation') || has('requested user') ? ['Impersonate-User', 'system:admin'] : []),
+    ...(has('configured impersonation') || has('requested user') ? ['Impersonate-User', 'system:admin'] : []),
     ...(upgrade ? ['Connection', 'Upgrade', 'Upgrade', 'websocket'] : []),
   ];
   const write = has('origin') || has('read-only') ? 'POST' : 'GET';
@@ -75,7 +75,7 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
     send: () => reply,
     request: { originalUrl: target },
   };
-  const impersonation = has('impersonation') ? {} : undefined;
+  const impersonation = has('configured impersonation') ? {} : undefined;
   const request = new RequestContext(
     { method, rawHeaders, upgrade, httpVersion: '1.1', socket } as unknown as IncomingMessage,
     reply as never,
@@ -133,7 +133,7 @@ describe('the list of guards', () => {
         'room: limits',
         'operation: filter',
         'operation: open cluster',
-        'operation: impersonation',
+        'operation: configured impersonation',
         'operation: read-only',
         'operation: namespaces',
         'operation: resources',
@@ -145,7 +145,7 @@ describe('the list of guards', () => {
   for (const upgrade of [false, true]) {
     for (const authenticates of [false, true]) {
       const notInForce: readonly string[] = authenticates
-        ? ['open cluster', 'impersonation']
+        ? ['open cluster', 'configured impersonation']
         : ['open cluster', 'claimed identity', 'authentication', 'requested user'];
       const inForce = guards.filter(({ name }) => !notInForce.includes(name));
       const leg = upgrade ? 'an upgrade' : 'a plain request';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import type { ClientWriter } from '../../src/proxy/client-writer.js';
-import { ConnectionPool } from '../../src/transport/http1/pool.js';
+import { ConnectionPool } from '../../src/transport/connection-pool.js';
 import type { BodySink, Lease, ResponseSink } from '../../src/transport/round-trip.js';
 import { Turns } from '../../src/watches/turns.js';
 import { createRandom, type Random } from '../support/random.js';

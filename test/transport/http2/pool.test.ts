@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { afterEach, describe, it, type TestContext } from 'node:test';
+import { ConnectionPool } from '../../../src/transport/connection-pool.js';
 import type { Dial } from '../../../src/transport/dial/dial.js';
-import { ConnectionPool } from '../../../src/transport/http1/pool.js';
 import { Http2Pool } from '../../../src/transport/http2/pool.js';
 import type { Lease } from '../../../src/transport/round-trip.js';
 import { until } from '../../support/eventually.js';

@@ -1,8 +1,8 @@
-import type { Dial } from '../dial/dial.js';
-import { Http2Pool } from '../http2/pool.js';
-import type { ConnectionKind, Lease, Pool } from '../round-trip.js';
-import { type ConnectionOwner, Http1Connection } from './connection.js';
-import { UpgradeConnection } from './upgrade-connection.js';
+import type { Dial } from './dial/dial.js';
+import { type ConnectionOwner, Http1Connection } from './http1/connection.js';
+import { UpgradeConnection } from './http1/upgrade-connection.js';
+import { Http2Pool } from './http2/pool.js';
+import type { ConnectionKind, Lease, Pool } from './round-trip.js';
 
 /**
  * Idle time after which a connection is closed. It is shorter than the 60 s of common load balancers and the 90 s of the API server, so

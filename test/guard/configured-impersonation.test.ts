@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { rejectImpersonation } from '../../src/guard/impersonation.js';
+import { rejectImpersonation } from '../../src/guard/configured-impersonation.js';
 import { Rejection } from '../../src/guard/rejection.js';
 
 describe('a proxy that impersonates', () => {

@@ -3,10 +3,10 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { createDial, lazySecureContext } from '../../../src/transport/dial/dial.js';
-import { ConnectionPool } from '../../../src/transport/http1/pool.js';
-import { until } from '../../support/eventually.js';
-import { type RecordedResponse, sendOn } from '../../support/transport/recorded-response.js';
+import { ConnectionPool } from '../../src/transport/connection-pool.js';
+import { createDial, lazySecureContext } from '../../src/transport/dial/dial.js';
+import { until } from '../support/eventually.js';
+import { type RecordedResponse, sendOn } from '../support/transport/recorded-response.js';
 
 let server: Server;
 let connections: Set<net.Socket>;

@@ -3,8 +3,8 @@ import { apiMounts, type Check, type Guard } from './guard.js';
 import { Rejection } from './rejection.js';
 
 /** If the proxy impersonates a user, its callers do not. */
-export const impersonation = {
-  name: 'impersonation',
+export const configuredImpersonation = {
+  name: 'configured impersonation',
   stage: 'operation',
   options: {},
   reasons: ['impersonation'],

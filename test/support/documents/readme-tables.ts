@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { features } from '../../../src/features.js';
+import type { OptionOwner } from '../../../src/lib/option.js';
 import { definitionOf, flagName, optionKeys } from '../../../src/options/table.js';
 import { projectFile } from '../project.js';
 import { createIdleMetrics, describeMetrics } from '../proxy/metrics.js';
@@ -60,9 +62,22 @@ function flagTable(): string {
     const flag = `--${flagName(key)}${type.placeholder === undefined ? '' : `=${type.placeholder}`}`;
     const names = short === undefined ? `\`${flag}\`` : `\`-${short}\`, \`${flag}\``;
     const isKubectls = kubectlOptions.has(flagName(key));
-    return rowOf([names, isKubectls ? 'yes' : '', value === '' ? '' : `\`${value}\``, help]);
+    const kubectls = isKubectls ? 'yes' : '';
+    return rowOf([names, kubectls, value === '' ? '' : `\`${value}\``, featureOf(key) ?? '', help]);
   });
-  return `| flag | kubectl's | default | what |\n|---|---|---|---|\n${rows.join('')}`;
+  return `| flag | kubectl's | default | feature | what |\n|---|---|---|---|---|\n${rows.join('')}`;
+}
+
+/** The name of the feature that an option belongs to; undefined if it is the core's. */
+function featureOf(key: string): string | undefined {
+  const all: readonly {
+    readonly name: string;
+    readonly guards?: readonly OptionOwner[];
+    readonly options?: object;
+  }[] = features;
+  return all.find(({ options = {}, guards = [] }) =>
+    [options, ...guards.map(guard => guard.options)].some(of => key in of),
+  )?.name;
 }
 
 function metricTable(): string {

@@ -102,7 +102,7 @@ export async function createProgram(
     ? createClusterWatches({
         buffer: options.shareWatchesBuffer ?? defaultBuffer(),
         observer: metrics.sharedWatches,
-        onFirstByte: metrics.traffic.firstByte,
+        onFirstByte: metrics.firstByte,
         clock,
       })
     : undefined;

@@ -87,7 +87,7 @@ export class ObservedClusters implements Component {
       http2: (this.#parts.env['DISABLE_HTTP2'] ?? '') === '',
       metricsOf: metrics.ofCluster,
       onCertificate,
-      onConnect: metrics.traffic.connected,
+      onConnect: metrics.connections.connected,
     });
     return cluster;
   }

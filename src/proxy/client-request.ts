@@ -1,7 +1,7 @@
 import type { Cluster } from '../clusters/cluster.js';
 import { hasField } from '../http/header-fields.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
-import type { TrafficMetrics } from '../observability/metrics/traffic-metrics.js';
+import type { ConnectionMetrics } from '../observability/metrics/connection-metrics.js';
 import type { RequestContext } from '../request/context.js';
 import type { ConnectionKind, OutgoingBody, SocketReader } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
@@ -25,7 +25,7 @@ export interface ProxyContext extends DocumentPolicy {
   readonly isStillLetIn: ((request: RequestContext) => boolean | Promise<boolean>) | undefined;
   /** The longest duration of a request that is not long-running, in milliseconds; 0 for no limit. */
   readonly requestTimeout: number;
-  readonly traffic: TrafficMetrics;
+  readonly connections: ConnectionMetrics;
   /** The watches that the clients of a cluster share; undefined if every client has its own. */
   readonly sharedWatches: ((cluster: Cluster) => SharedWatches) | undefined;
   /** TCP keep-alive period of upgraded connections in milliseconds. */

@@ -6,7 +6,7 @@ import type { Cluster } from '../clusters/cluster.js';
 import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import { StallTimer } from '../lib/stall-timer.js';
-import type { EndReason } from '../observability/metrics/traffic-metrics.js';
+import type { EndReason } from '../observability/metrics/request-metrics.js';
 import type { RequestContext } from '../request/context.js';
 import type { BodySink, ResponseSink, SwitchedResponse } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
@@ -147,7 +147,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     record.answeredUpstream(101, fieldValue(headers, 'audit-id'));
     record.opened(101);
     const protocol = fieldValue(headers, 'upgrade') ?? '';
-    this.#context.traffic.upgraded(protocol);
+    this.#context.connections.upgraded(protocol);
     this.#stopWaiting();
     client.write(switchingProtocols(statusMessage, headers, this.#request, this.#context), 'latin1');
     const endOf = (side: EndReason) =>

@@ -13,8 +13,12 @@ import type {
   RequestOrigin,
 } from '../observability/log/logger.js';
 import type { ClusterMetrics } from '../observability/metrics/metrics.js';
-import type { RequestMetrics } from '../observability/metrics/request-metrics.js';
-import type { EndReason, TrafficMetrics } from '../observability/metrics/traffic-metrics.js';
+import {
+  type EndReason,
+  isSuccess,
+  type RequestSeries,
+  type ServedRequest,
+} from '../observability/metrics/request-metrics.js';
 import type { RecordedRequest, Recorder, Recording } from '../observability/recorder.js';
 import type { CallObserver } from '../transport/upstream-call.js';
 import type { Mount } from './mount.js';
@@ -24,7 +28,6 @@ import type { RequestPath } from './request-path.js';
 export interface RecordParts {
   /** Metrics of requests that go to no API server. */
   readonly nowhere: ClusterMetrics;
-  readonly traffic: Pick<TrafficMetrics, 'transferred' | 'longRunningEnded' | 'firstByte'>;
   readonly recorders: readonly Recorder[];
   readonly logger: Pick<Logger, 'isLevelEnabled' | 'debug' | 'info' | 'warn'>;
   /** Which requests have a line in the log; `errors`: those that failed or ended with 4xx or 5xx. */
@@ -51,7 +54,7 @@ export interface BegunRequest extends RecordedRequest {
  * One request from its head to its last byte, or until its connection ends: writes its metrics, its log lines, and what recorders write of it.
  * It is told what happens to the request's call of the API server.
  */
-export class RequestRecord implements CallObserver, FailureObserver {
+export class RequestRecord implements CallObserver, FailureObserver, ServedRequest {
   readonly info: RequestInfo;
   /** Whether the API server would call the request long-running. */
   readonly longRunning: boolean;
@@ -59,10 +62,12 @@ export class RequestRecord implements CallObserver, FailureObserver {
   readonly #parts: RecordParts;
   readonly #metrics: ClusterMetrics;
   /** Undefined for requests to the proxy's own endpoints, which are not counted. */
-  readonly #counted: RequestMetrics | undefined;
+  readonly #series: RequestSeries | undefined;
   readonly #response: ServerResponse;
   readonly #http2: BegunRequest['http2'];
-  readonly #isUpgrade: boolean;
+  readonly isUpgrade: boolean;
+  firstByteAfter: number | undefined;
+  hasSucceeded = false;
   readonly #startedAt = performance.now();
   readonly #onEnd: (() => void)[] = [];
   /** Whether the request has ended: its answer was sent, or its client has gone. */
@@ -92,14 +97,14 @@ export class RequestRecord implements CallObserver, FailureObserver {
     this.#metrics = mount.isApi ? cluster.metrics : parts.nowhere;
     this.#response = reply.raw;
     this.#http2 = http2;
-    this.#isUpgrade = raw.upgrade === true;
+    this.isUpgrade = raw.upgrade === true;
     this.info = info;
     this.longRunning = info.isLongRunning;
     this.origin = originOf(request, this.#metrics.cluster);
     if (mount.isCounted) {
-      this.#counted = this.#metrics.requestStarted(info);
+      this.#series = this.#metrics.requestStarted(info);
       if (parts.recorders.length > 0) {
-        const isLong = this.longRunning || this.#isUpgrade;
+        const isLong = this.longRunning || this.isUpgrade;
         const recordings = parts.recorders.map(recorder => recorder.begin(request, info, isLong));
         this.recordings = recordings;
         this.sent = ({ user }) => {
@@ -115,7 +120,7 @@ export class RequestRecord implements CallObserver, FailureObserver {
       if (!this.hasEnded) this.#end(socket);
     };
     // For an upgraded connection, only the socket emits an end.
-    if (this.#isUpgrade) socket.on('close', end);
+    if (this.isUpgrade) socket.on('close', end);
     // Streams of one HTTP/2 connection share its socket, but each has an end of its own.
     else (http2?.stream ?? reply.raw).on('close', end);
   }
@@ -136,7 +141,7 @@ export class RequestRecord implements CallObserver, FailureObserver {
   }
 
   firstByte(milliseconds: number): void {
-    this.#parts.traffic.firstByte(milliseconds);
+    this.firstByteAfter = milliseconds;
   }
 
   unauthorized(): void {
@@ -148,12 +153,14 @@ export class RequestRecord implements CallObserver, FailureObserver {
   answeredUpstream(code: number, auditId: string | undefined): void {
     this.auditId = auditId;
     // An API server with CORS answers OPTIONS with success for every path.
-    if (isSuccess(code) && this.origin.method !== 'OPTIONS') this.#counted?.succeeded();
+    this.hasSucceeded = isSuccess(code) && this.origin.method !== 'OPTIONS';
   }
 
   /** The head of a long-running request's answer was sent. The line is written now, because the request may end days later. */
   opened(code: number): void {
     this.code = code;
+    this.#series?.opened(this);
+    this.firstByteAfter = undefined;
     for (const recording of this.recordings ?? []) recording.started(code);
     const { logger, logRequests, writeLine } = this.#parts;
     if (logRequests === 'all' && logger.isLevelEnabled('info'))
@@ -177,7 +184,6 @@ export class RequestRecord implements CallObserver, FailureObserver {
     this.hasEnded = true;
     for (const callback of this.#onEnd) callback();
     const { failure } = this;
-    const { traffic, isClosing } = this.#parts;
     if (this.#response.headersSent) this.code = this.#response.statusCode;
     // On an HTTP/2 connection, frames and compressed heads are counted too.
     const { received, sent } = passedSince(socket);
@@ -185,14 +191,9 @@ export class RequestRecord implements CallObserver, FailureObserver {
     if (failure instanceof StatusError) failure.count(this);
     for (const recording of this.recordings ?? []) recording.completed(this.code, failure);
     this.#log(this.#http2?.bytesSent ?? sent, seconds);
-    if (this.#counted !== undefined) {
-      this.#counted.finished(this.code, seconds);
-      traffic.transferred(this.#isUpgrade ? 'upgrade' : 'plain', received, sent);
-      // A refusal is no stream that may end.
-      if (this.longRunning && isSuccess(this.code)) traffic.longRunningEnded(this.endedBy ?? 'error');
-    }
+    this.#series?.ended(this, seconds, received, sent);
     // A server that is closing waits for its connections, and nothing else ends those that are kept alive.
-    if (isClosing && this.#http2 === undefined) socket.destroySoon();
+    if (this.#parts.isClosing && this.#http2 === undefined) socket.destroySoon();
   }
 
   #log(bytes: number, seconds: number): void {
@@ -215,7 +216,7 @@ export class RequestRecord implements CallObserver, FailureObserver {
     if (logRequests === 'none' || (logRequests === 'errors' && !isError)) return undefined;
     const refused = this.code >= 400 && this.code < 500;
     if (this.failure !== undefined && !refused) return 'warn';
-    return this.#counted === undefined ? 'debug' : 'info';
+    return this.#series === undefined ? 'debug' : 'info';
   }
 
   /** @param bytes Written to the client's connection for this request, including heads and framing. */
@@ -245,11 +246,6 @@ export class RequestRecord implements CallObserver, FailureObserver {
       endedBy: bytes !== undefined && this.longRunning ? this.endedBy : undefined,
     };
   }
-}
-
-/** Whether what the request is about exists: 2xx, or 101 for an upgrade. For names that a client made up, the API server answers 403 or 404. */
-function isSuccess(code: number): boolean {
-  return code === 101 || (code >= 200 && code < 300);
 }
 
 function originOf(

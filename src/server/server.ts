@@ -100,7 +100,6 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     logRequests: options.logRequests,
     writeLine: createRequestLines(logger),
     nowhere: metrics.ofCluster(''),
-    traffic: metrics.traffic,
     isClosing: false,
   };
   const destinationOf = createDestinations(parts);
@@ -172,7 +171,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     route: apiRoute,
     context: {
       openStreams,
-      traffic: metrics.traffic,
+      connections: metrics.connections,
       authenticates,
       isStillLetIn: createRecheck(parts),
       sandboxesProxiedPages: sandboxes,

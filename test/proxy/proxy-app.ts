@@ -52,7 +52,7 @@ export async function startProxyApp({
   const endpoint = { ...parts, identity: identityOf(parts) };
   const access = accessTo(pool, { endpoint: endpoint.identity, host: 'upstream' });
   const metrics = {
-    requestStarted: () => ({ succeeded() {}, finished() {} }),
+    requestStarted: () => ({ opened() {}, ended() {} }),
     credentials: { unauthorized() {} },
     upstreamError() {},
   };
@@ -75,14 +75,13 @@ export async function startProxyApp({
     openStreams: new OpenStreams(),
     authenticates: false,
     requestTimeout: 0,
-    traffic: { upgraded() {} },
+    connections: { upgraded() {} },
     keepAlive: 0,
     patience,
   } as unknown as ProxyContext;
   const records = {
     recorders: [],
     logRequests: 'none',
-    traffic: { transferred() {}, longRunningEnded() {}, firstByte() {} },
   } as unknown as RecordParts;
   const open = new Set<string>();
   const app = fastify({ rewriteUrl: () => '/api', forceCloseConnections: true });

@@ -7,6 +7,7 @@ import { RefusedGroupError } from '../../src/kubernetes/refused-group.js';
 import { parseRequestInfo } from '../../src/kubernetes/request-info.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { createRequestLines } from '../../src/observability/log/logger.js';
+import type { RequestSeries } from '../../src/observability/metrics/request-metrics.js';
 import { type RecordParts, RequestRecord } from '../../src/request/record.js';
 import { ReplacedError } from '../../src/transport/access.js';
 import { UpstreamError } from '../../src/transport/upstream-error.js';
@@ -29,6 +30,7 @@ function create(
   path = '/version',
   { level = 'trace', which = 'all', method = 'GET', isCounted = true, isRecorded = false }: Situation = {},
 ) {
+  /** Code and seconds of each end. */
   const finished: [number, number][] = [];
   /** What metrics and recorders are told. */
   const told: unknown[][] = [];
@@ -36,13 +38,16 @@ function create(
     (what: string) =>
     (...details: unknown[]) =>
       void told.push([what, ...details]);
-  const counted = {
-    succeeded: tell('succeeded'),
-    finished: (...end: [number, number]) => void finished.push(end),
+  const series: RequestSeries = {
+    opened: ({ firstByteAfter, hasSucceeded }) => void told.push(['opened', firstByteAfter, hasSucceeded]),
+    ended({ code, firstByteAfter, hasSucceeded }, seconds, received, sent) {
+      finished.push([code, seconds]);
+      told.push(['ended', firstByteAfter, hasSucceeded, received, sent]);
+    },
   };
   const metrics = {
     cluster: isRecorded ? 'dev' : undefined,
-    requestStarted: () => counted,
+    requestStarted: () => series,
     rejected: tell('rejected'),
     upstreamError: tell('upstreamError'),
     credentials: { unauthorized: tell('unauthorized') },
@@ -72,11 +77,6 @@ function create(
       ...{ logger, logRequests: which, writeLine: createRequestLines(logger), isClosing: false },
       nowhere: metrics,
       recorders: isRecorded ? [{ begin: () => recording }] : [],
-      traffic: {
-        transferred: tell('transferred'),
-        longRunningEnded: tell('longRunningEnded'),
-        firstByte: tell('firstByte'),
-      },
       refusedGroups: { add: tell('refusedGroup') },
     },
   );
@@ -228,9 +228,9 @@ describe('the record of a request', () => {
       ['GET', 503, 0],
       ['OPTIONS', 204, 0],
     ] as const) {
-      const { record, told } = create('/api/v1/pods', { method });
+      const { record } = create('/api/v1/pods', { method });
       record.answeredUpstream(code, 'audit');
-      assert.deepEqual([told.length, record.auditId], [expected, 'audit'], `${method} ${code}`);
+      assert.deepEqual([record.hasSucceeded, record.auditId], [expected === 1, 'audit'], `${method} ${code}`);
     }
   });
 
@@ -256,23 +256,9 @@ describe('the record of a request', () => {
         told.slice(-2).map(([what, ...details]) => [what, details]),
         [
           ['completed', [0, failure]],
-          ['transferred', ['plain', 7, 12]],
+          ['ended', [undefined, false, 7, 12]],
         ],
       );
-    }
-  });
-
-  it('counts who ended a long-running request that was answered, and no refusal', () => {
-    for (const [path, code, expected] of [
-      ['/api/v1/watch/pods', 200, [['longRunningEnded', 'client']]],
-      ['/api/v1/watch/pods', 403, []],
-      ['/api/v1/pods', 200, []],
-    ] as const) {
-      const { record, told, close } = create(path);
-      record.code = code;
-      record.endedBy = 'client';
-      close();
-      assert.deepEqual(told.slice(1), expected, `${path} ${code}`);
     }
   });
 
@@ -292,19 +278,37 @@ describe('the record of a request', () => {
     assert.equal(create('/api/v1/watch/pods').record.longRunning, true);
   });
 
-  it('tells recorders the user as whom each attempt was sent, and counts the time of each first byte', () => {
+  it('tells recorders the user as whom each attempt was sent', () => {
     const { record, told } = create('/api/v1/pods', { isRecorded: true });
     record.sent?.(new SentRequest('api', ['Host', 'api', 'Impersonate-User', 'alice']));
-    record.firstByte(7);
     record.sent?.(new SentRequest('api', ['Host', 'api']));
-    record.firstByte(8);
     assert.deepEqual(told.slice(1), [
       ['as', 'alice'],
-      ['firstByte', 7],
       ['as', undefined],
-      ['firstByte', 8],
     ]);
     assert.equal(create().record.sent, undefined, 'without recorders nobody needs it');
+  });
+
+  it('gives the metrics its first byte once: at its end, or when it opens', () => {
+    for (const [path, expected] of [
+      ['/api/v1/pods', [['ended', 8, true, 7, 12]]],
+      [
+        '/api/v1/watch/pods',
+        [
+          ['opened', 8, true],
+          ['ended', undefined, true, 7, 12],
+        ],
+      ],
+    ] as const) {
+      const { record, told, close } = create(path);
+      // The answer to the first attempt was a 401.
+      record.firstByte(7);
+      record.firstByte(8);
+      record.answeredUpstream(200, undefined);
+      if (record.longRunning) record.opened(200);
+      close();
+      assert.deepEqual(told, expected);
+    }
   });
 
   it('counts a 401 about the proxy’s credential, but not behind a proxy subresource', () => {

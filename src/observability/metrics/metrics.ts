@@ -1,11 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { createAuthenticationMetrics } from './authentication-metrics.js';
 import type { ClusterLabel } from './cluster-label.js';
+import { type ConnectionCounts, createConnectionMetrics } from './connection-metrics.js';
 import { createCredentialMetrics } from './credential-metrics.js';
 import { createListenerMetrics } from './listener-metrics.js';
 import { createRequestMetrics } from './request-metrics.js';
 import { createSharedWatchMetrics } from './shared-watch-metrics.js';
-import { type ConnectionCounts, createTrafficMetrics } from './traffic-metrics.js';
 
 /** The proxy's own metrics. */
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -99,7 +99,7 @@ export function createMetrics(options: MetricsOptions) {
     return {
       /** The cluster's name in logs and recordings; undefined if only one cluster is served, and for requests that go to none. */
       cluster: labels['cluster'] || undefined,
-      requestStarted: requestMetrics(name),
+      requestStarted: requestMetrics.ofCluster(name),
       /** A guard rejected a request. */
       rejected: (reason: string) => rejections.inc({ ...labels, reason }),
       /** A request failed on the way to the API server or back. */
@@ -125,10 +125,12 @@ export function createMetrics(options: MetricsOptions) {
     ofCluster,
     /** A request was rejected before its cluster was known. */
     rejected: (reason: string) => rejections.inc({ ...nowhere, reason }),
+    /** Milliseconds from sending a request to the first byte of its answer, for requests of the proxy's own. */
+    firstByte: requestMetrics.firstByte,
     reloaded: credentials.reloaded,
     listener: createListenerMetrics(registry),
     authentication: createAuthenticationMetrics(registry, options.authenticationMethods),
-    traffic: createTrafficMetrics(registry, options.connections, clusterLabel),
+    connections: createConnectionMetrics(registry, options.connections, clusterLabel),
     sharedWatches: createSharedWatchMetrics(registry),
     /** The process had an uncaught error. */
     uncaught: () => uncaught.inc(),

@@ -1,20 +1,39 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { builtInResources } from '../../kubernetes/built-in-resources.js';
 import type { RequestInfo, Scope } from '../../kubernetes/request-info.js';
 import type { ClusterLabel } from './cluster-label.js';
-import { BatchedCounter, Histogram } from './hot-metrics.js';
+import { BatchedCounter, Histogram, type Observer } from './hot-metrics.js';
+import { KnownResources, keyOf, other } from './known-resources.js';
 
-/** One request that is being served. */
-export interface RequestMetrics {
-  /** The API server has answered with success. If its resource was unknown, requests that come later have its labels. */
-  succeeded(): void;
+/** Who ended a long-running request. */
+export const endReasons = ['client', 'upstream', 'shutdown', 'error'] as const;
+export type EndReason = (typeof endReasons)[number];
+
+/** What the metrics read of a request that the API server has answered, or that has ended. */
+export interface ServedRequest {
+  readonly info: RequestInfo;
+  /** HTTP status code of the answer; 0 if there was none, for example because the client left. */
+  readonly code: number;
+  /** Whether the connection was to be switched to another protocol. */
+  readonly isUpgrade: boolean;
+  /** Milliseconds from sending the request to the first byte of its answer; undefined if there was none, or if it was observed. */
+  readonly firstByteAfter: number | undefined;
+  /** Whether the API server has answered with success, so that the resource exists. */
+  readonly hasSucceeded: boolean;
+  readonly endedBy: EndReason | undefined;
+}
+
+/** The requests of one cluster that have the same labels. */
+export interface RequestSeries {
+  /** A long-running request was answered. If its resource was unknown, requests that come later have its labels. */
+  opened(request: ServedRequest): void;
   /**
-   * The request has ended. Later calls do nothing.
+   * A request has ended. Its time and its first byte are observed now, unless it is long-running.
    *
-   * @param code HTTP status code of the answer; 0 if there was none, for example because the client left.
-   * @param seconds Time since the request came; not observed if the request is long-running.
+   * @param seconds Time since the request came.
+   * @param received Bytes from the client, including heads and framing.
+   * @param sent Bytes to the client, in the same way.
    */
-  finished(code: number, seconds: number): void;
+  ended(request: ServedRequest, seconds: number, received: number, sent: number): void;
 }
 
 // The buckets of apiserver_request_duration_seconds.
@@ -34,9 +53,6 @@ interface RequestLabels {
 
 const requestLabelNames = ['verb', 'group', 'version', 'resource', 'subresource', 'scope'] as const;
 
-/** The label value for everything unknown. */
-const other = 'other';
-
 const resourceVerbs: ReadonlySet<string> = new Set([
   'get',
   'list',
@@ -49,62 +65,11 @@ const resourceVerbs: ReadonlySet<string> = new Set([
 ]);
 const methods: ReadonlySet<string> = new Set(['get', 'head', 'post', 'put', 'patch', 'delete', 'options']);
 
-/** How many resources and subresources can be learnt. All further ones are `other`. */
-const mostLearnt = 1_000;
-// In Kubernetes, names of groups, versions, resources and subresources are DNS labels and subdomains.
-const legalName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+/** A request has come. Returns its series, whose `ended` has to be called once for it. */
+export type StartRequest = (info: RequestInfo) => RequestSeries;
 
-/**
- * The resources and subresources that exist, for labels. Kubernetes' own are known from the start, others once the API server has answered
- * a request for them with success: names that a client made up get 403 or 404. A resource is never forgotten, so the number of resources,
- * and of metric series made from them, has an upper limit.
- */
-export class KnownResources {
-  readonly #known = new Set<string>();
-  #learnt = 0;
-
-  constructor() {
-    for (const [groupVersion, resources] of Object.entries(builtInResources)) {
-      const [apiVersion = '', apiGroup = ''] = groupVersion.split('/').reverse();
-      for (const entry of resources.split(/\s+/)) {
-        const [resource = '', subresources = ''] = entry.split('/');
-        for (const subresource of ['', ...subresources.split(',')]) {
-          this.#known.add(keyOf({ apiGroup, apiVersion, resource, subresource }));
-        }
-      }
-    }
-  }
-
-  has(info: ResourceNames): boolean {
-    return this.#known.has(keyOf(info));
-  }
-
-  /** The API server has answered this resource request with success. */
-  learn(info: ResourceNames): void {
-    if (this.#learnt >= mostLearnt || this.has(info)) return;
-    const { apiGroup, apiVersion, resource, subresource } = info;
-    const names = [apiVersion, resource, ...[apiGroup, subresource].filter(name => name !== '')];
-    if (!names.every(name => name !== other && legalName.test(name))) return;
-    this.#learnt += 1;
-    this.#known.add(keyOf(info));
-  }
-}
-
-type ResourceNames = Pick<RequestInfo, 'apiGroup' | 'apiVersion' | 'resource' | 'subresource'>;
-
-/** No name contains a slash. */
-function keyOf({ apiGroup, apiVersion, resource, subresource }: ResourceNames): string {
-  return `${apiGroup}/${apiVersion}/${resource}/${subresource}`;
-}
-
-/** Begins the metrics of one request. */
-export type StartRequest = (info: RequestInfo) => RequestMetrics;
-
-/** Adds the metrics of requests to a registry. The returned function makes the `StartRequest` of one cluster. */
-export function createRequestMetrics(
-  registry: Registry,
-  clusterLabel: ClusterLabel,
-): (cluster: string) => StartRequest {
+/** Adds the metrics of requests to a registry. */
+export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLabel) {
   const registers = [registry];
   const labelNames = [...clusterLabel.names, ...requestLabelNames];
   const counters: BatchedCounter[] = [];
@@ -140,27 +105,100 @@ export function createRequestMetrics(
     },
   });
 
-  const createSeries = (requestLabels: RequestLabels, cluster: string) => {
+  const received = new Counter({
+    name: 'kube_api_proxy_request_bytes_total',
+    help: 'Bytes received from clients, including heads and framing; counted when a request ends.',
+    labelNames: ['leg'],
+    registers,
+    collect() {
+      for (const leg of legs) leg.received.flush();
+    },
+  });
+  const sent = new Counter({
+    name: 'kube_api_proxy_response_bytes_total',
+    help: 'Bytes sent to clients, including heads and framing; counted when a request ends.',
+    labelNames: ['leg'],
+    registers,
+    collect() {
+      for (const leg of legs) leg.sent.flush();
+    },
+  });
+  const firstBytes = new Histogram({
+    name: 'kube_api_proxy_upstream_first_byte_duration_seconds',
+    help: 'Time from sending a request to the first byte of its answer.',
+    buckets: durationBuckets,
+    registry,
+  }).labels({});
+  const ends = new Counter({
+    name: 'kube_api_proxy_longrunning_requests_ended_total',
+    help: 'Long-running requests that ended after a successful answer, by who ended them.',
+    labelNames: ['reason'],
+    registers,
+  });
+  for (const reason of endReasons) ends.inc({ reason }, 0);
+  const bytesOf = (leg: string) => ({
+    received: new BatchedCounter(received.labels(leg)),
+    sent: new BatchedCounter(sent.labels(leg)),
+  });
+  const plain = bytesOf('plain');
+  const upgrade = bytesOf('upgrade');
+  const legs = [plain, upgrade];
+
+  /** Milliseconds from sending a request to the first byte of its answer. */
+  const firstByte = (milliseconds: number) => firstBytes.observe(milliseconds / 1000);
+
+  /** @param unknown The resources among which that of a request may become known; undefined if it is known. */
+  const createSeries = (
+    requestLabels: RequestLabels,
+    cluster: string,
+    unknown: KnownResources | undefined,
+  ): RequestSeries & { started(isLong: boolean): void } => {
     const labels = { ...clusterLabel.of(cluster), ...requestLabels };
+    const duration: Observer = durations.labels(labels);
+    const open = longRunning.labels(labels);
     const byCode = new Map<number, BatchedCounter>();
+    const counterOf = (code: number): BatchedCounter => {
+      const valid = code === 0 || (Number.isInteger(code) && code >= 100 && code <= 599);
+      const key = valid ? code : -1;
+      let counter = byCode.get(key);
+      if (counter === undefined) {
+        counter = new BatchedCounter(requests.labels({ ...labels, code: valid ? String(code) : other }));
+        byCode.set(key, counter);
+        counters.push(counter);
+      }
+      return counter;
+    };
+    const opened = ({ info, firstByteAfter, hasSucceeded }: ServedRequest): void => {
+      if (hasSucceeded) unknown?.learn(info);
+      if (firstByteAfter !== undefined) firstBytes.observe(firstByteAfter / 1000);
+    };
     return {
-      duration: durations.labels(labels),
-      longRunning: longRunning.labels(labels),
-      ended(code: number): void {
-        const valid = code === 0 || (Number.isInteger(code) && code >= 100 && code <= 599);
-        const key = valid ? code : -1;
-        let counter = byCode.get(key);
-        if (counter === undefined) {
-          counter = new BatchedCounter(requests.labels({ ...labels, code: valid ? String(code) : other }));
-          byCode.set(key, counter);
-          counters.push(counter);
-        }
+      started(isLong) {
+        if (isLong) open.inc();
+        else inflight += 1;
+      },
+      opened,
+      ended(request, seconds, bytesReceived, bytesSent) {
+        const { info, code, isUpgrade, endedBy = 'error' } = request;
+        const leg = isUpgrade ? upgrade : plain;
+        const counter = counterOf(code);
+        opened(request);
         counter.add(1);
+        if (info.isLongRunning) {
+          open.dec();
+          // A refusal is no stream that may end.
+          if (isSuccess(code)) ends.inc({ reason: endedBy });
+        } else {
+          inflight -= 1;
+          duration.observe(seconds);
+        }
+        leg.received.add(bytesReceived);
+        leg.sent.add(bytesSent);
       },
     };
   };
 
-  return cluster => {
+  const ofCluster = (cluster: string): StartRequest => {
     const resources = new KnownResources();
     const made = new Map<string, ReturnType<typeof createSeries>>();
     /** All requests with the same labels share one series, so that only the first one allocates. */
@@ -171,33 +209,23 @@ export function createRequestMetrics(
       if (known !== undefined) return known;
       const isKnown = !info.isResourceRequest || resources.has(info);
       const key = isKnown ? own : `${verb} ${info.scope}`;
-      const series = made.get(key) ?? createSeries(labelsOf(verb, info, isKnown), cluster);
+      const unknown = isKnown ? undefined : resources;
+      const series = made.get(key) ?? createSeries(labelsOf(verb, info, isKnown), cluster, unknown);
       made.set(key, series);
       return series;
     };
     return info => {
-      const labelled = seriesOf(info);
-      const lasting = info.isLongRunning;
-      let over = false;
-      if (lasting) labelled.longRunning.inc();
-      else inflight += 1;
-      return {
-        succeeded() {
-          if (info.isResourceRequest) resources.learn(info);
-        },
-        finished(code, seconds) {
-          if (over) return;
-          over = true;
-          labelled.ended(code);
-          if (lasting) labelled.longRunning.dec();
-          else {
-            inflight -= 1;
-            labelled.duration.observe(seconds);
-          }
-        },
-      };
+      const series = seriesOf(info);
+      series.started(info.isLongRunning);
+      return series;
     };
   };
+  return { ofCluster, firstByte };
+}
+
+/** Whether what a request is about exists: 2xx, or 101 for an upgrade. For names that a client made up, the API server answers 403 or 404. */
+export function isSuccess(code: number): boolean {
+  return code === 101 || (code >= 200 && code < 300);
 }
 
 /**

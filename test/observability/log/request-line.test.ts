@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import pino from 'pino';
 import { escapeControls } from '../../../src/observability/log/control-characters.js';
 import { createRequestLines, type RequestLineFields } from '../../../src/observability/log/logger.js';
-import { endReasons } from '../../../src/observability/metrics/traffic-metrics.js';
+import { endReasons } from '../../../src/observability/metrics/request-metrics.js';
 import { projectFile } from '../../support/project.js';
 
 const every: RequestLineFields = {

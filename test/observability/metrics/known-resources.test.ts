@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
-import { KnownResources } from '../../../src/observability/metrics/request-metrics.js';
+import { KnownResources } from '../../../src/observability/metrics/known-resources.js';
 import { projectFile } from '../../support/project.js';
 
 interface GroupVersionResources {

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
 import { withClusterLabel, withoutClusterLabel } from '../../../src/observability/metrics/cluster-label.js';
 import type { ClusterMetrics, Metrics } from '../../../src/observability/metrics/metrics.js';
+import type { ServedRequest } from '../../../src/observability/metrics/request-metrics.js';
 import { createIdleMetrics } from '../../support/proxy/metrics.js';
 
 function create(): Metrics & ClusterMetrics {
@@ -14,6 +15,22 @@ function create(): Metrics & ClusterMetrics {
         ['upstream', false],
       ]),
   });
+}
+
+/** How a request ends. */
+const end = (info: RequestInfo, code: number, more: Partial<ServedRequest> = {}): ServedRequest => ({
+  ...{ info, code, isUpgrade: false, firstByteAfter: undefined, hasSucceeded: false, endedBy: undefined },
+  ...more,
+});
+
+/** A request comes and ends. */
+function serve(
+  metrics: ClusterMetrics,
+  info: RequestInfo,
+  code: number,
+  more?: Partial<ServedRequest>,
+): void {
+  metrics.requestStarted(info).ended(end(info, code, more), 0.01, 0, 0);
 }
 
 function render(metrics: Metrics): Promise<string> {
@@ -40,9 +57,10 @@ const pods = 'group="",version="v1",resource="pods"';
 describe('metrics', () => {
   it('count a short request by its labels and code, measure its time, and count it as in flight until its end', async () => {
     const metrics = create();
-    const request = metrics.requestStarted(parse('GET', '/api/v1/namespaces/d/pods'));
+    const info = parse('GET', '/api/v1/namespaces/d/pods');
+    const request = metrics.requestStarted(info);
     assert.equal((await samples(metrics)).get('kube_api_proxy_inflight_requests'), 1);
-    request.finished(200, 0.07);
+    request.ended(end(info, 200, { firstByteAfter: 30 }), 0.07, 11, 12);
     const after = await samples(metrics);
     const labels = `verb="list",${pods},subresource="",scope="namespace"`;
     assert.equal(after.get('kube_api_proxy_inflight_requests'), 0);
@@ -51,34 +69,32 @@ describe('metrics', () => {
     assert.equal(after.get(`kube_api_proxy_request_duration_seconds_sum{${labels}}`), 0.07);
     assert.equal(after.get(`kube_api_proxy_request_duration_seconds_bucket{le="0.05",${labels}}`), 0);
     assert.equal(after.get(`kube_api_proxy_request_duration_seconds_bucket{le="0.1",${labels}}`), 1);
+    assert.equal(after.get('kube_api_proxy_upstream_first_byte_duration_seconds_sum'), 0.03);
+    assert.equal(after.get('kube_api_proxy_request_bytes_total{leg="plain"}'), 11);
+    assert.equal(after.get('kube_api_proxy_response_bytes_total{leg="plain"}'), 12);
   });
 
   it('have a long-running request in their gauge, count it at its end, and never measure its time', async () => {
     const metrics = create();
     const labels = `verb="watch",${pods},subresource="",scope="cluster"`;
-    const request = metrics.requestStarted(parse('GET', '/api/v1/pods?watch=1'));
+    const info = parse('GET', '/api/v1/pods?watch=1');
+    const request = metrics.requestStarted(info);
+    request.opened(end(info, 200, { firstByteAfter: 30 }));
     const during = await samples(metrics);
     assert.equal(during.get(`kube_api_proxy_longrunning_requests{${labels}}`), 1);
     assert.equal(during.get('kube_api_proxy_inflight_requests'), 0);
-    request.finished(200, 3600);
+    assert.equal(during.get('kube_api_proxy_upstream_first_byte_duration_seconds_count'), 1);
+    request.ended(end(info, 200, { isUpgrade: true, endedBy: 'client' }), 3600, 11, 12);
+    serve(metrics, info, 403, { endedBy: 'upstream' });
     const after = await samples(metrics);
     assert.equal(after.get(`kube_api_proxy_longrunning_requests{${labels}}`), 0);
     assert.equal(after.get(`kube_api_proxy_requests_total{${labels},code="200"}`), 1);
+    assert.equal(after.get('kube_api_proxy_upstream_first_byte_duration_seconds_count'), 1);
+    assert.equal(after.get('kube_api_proxy_request_bytes_total{leg="upgrade"}'), 11);
+    assert.equal(after.get('kube_api_proxy_longrunning_requests_ended_total{reason="client"}'), 1);
+    const refused = after.get('kube_api_proxy_longrunning_requests_ended_total{reason="upstream"}');
+    assert.equal(refused, 0, 'a refusal is no stream that ends');
     assert.ok(![...after.keys()].some(key => key.startsWith('kube_api_proxy_request_duration_seconds')));
-  });
-
-  it('count a request once, even if its end is reported several times', async () => {
-    const metrics = create();
-    const request = metrics.requestStarted(parse('GET', '/version'));
-    request.finished(200, 0.01);
-    request.finished(0, 0.02);
-    const after = await samples(metrics);
-    assert.equal(after.get('kube_api_proxy_inflight_requests'), 0);
-    const counts = [...after].filter(([key]) => key.startsWith('kube_api_proxy_requests_total'));
-    assert.deepEqual(
-      counts.map(([, value]) => value),
-      [1],
-    );
   });
 
   it('use the verb connect for exec, attach, port-forward and proxies, and the method for non-resource paths', async () => {
@@ -120,7 +136,7 @@ describe('metrics', () => {
       ],
     ] as const;
     for (const [method, target, labels] of rows) {
-      metrics.requestStarted(parse(method, target)).finished(204, 0.01);
+      serve(metrics, parse(method, target), 204);
       assert.equal(
         (await samples(metrics)).get(`kube_api_proxy_requests_total{${labels},code="204"}`),
         1,
@@ -132,7 +148,7 @@ describe('metrics', () => {
   it('have the code 0 without an answer and "other" for an invalid status code', async () => {
     const metrics = create();
     for (const code of [0, 101, 599, 99, 600, -1, 200.5, Number.NaN]) {
-      metrics.requestStarted(parse('GET', '/version')).finished(code, 0.01);
+      serve(metrics, parse('GET', '/version'), code);
     }
     const codes = new Map<string | undefined, number>();
     for (const [key, value] of await samples(metrics)) {
@@ -193,6 +209,25 @@ describe('metrics', () => {
     assert.equal((await samples(two)).get('kube_api_proxy_rejected_requests_total{reason="path"}'), 0);
   });
 
+  it('have the labels of a resource once a request for it has succeeded or opened', async () => {
+    for (const shows of ['ended', 'opened'] as const) {
+      const metrics = create();
+      const info = parse('GET', '/apis/stable.example.com/v1/crontabs');
+      const first = end(info, 200, { hasSucceeded: true });
+      const series = metrics.requestStarted(info);
+      if (shows === 'ended') series.ended(first, 0.01, 0, 0);
+      else series.opened(first);
+      serve(metrics, info, 200);
+      const labels =
+        'verb="list",group="stable.example.com",version="v1",resource="crontabs",subresource="",scope="cluster"';
+      assert.equal(
+        (await samples(metrics)).get(`kube_api_proxy_requests_total{${labels},code="200"}`),
+        1,
+        shows,
+      );
+    }
+  });
+
   it('get no more series from 10,000 invented paths and methods than from the first few', async () => {
     const metrics = create();
     const shapes: readonly ((index: number) => RequestInfo)[] = [
@@ -208,13 +243,13 @@ describe('metrics', () => {
       index => parse('GET', `/api/v1/watch/made${index}`),
       index => parse('GET', `/api/v1/proxy/made${index}`),
     ];
-    const serve = (index: number, code: number) => {
-      for (const shape of shapes) metrics.requestStarted(shape(index)).finished(code, 0.01);
+    const serveAll = (index: number, code: number) => {
+      for (const shape of shapes) serve(metrics, shape(index), code);
     };
-    serve(0, 404);
-    serve(0, 1_000);
+    serveAll(0, 404);
+    serveAll(0, 1_000);
     const before = await samples(metrics);
-    for (let index = 1; index <= 1_000; index++) serve(index, index % 2 === 0 ? 404 : 1_000 + index);
+    for (let index = 1; index <= 1_000; index++) serveAll(index, index % 2 === 0 ? 404 : 1_000 + index);
     const after = await samples(metrics);
     assert.deepEqual([...after.keys()], [...before.keys()]);
     const text = await render(metrics);

@@ -1,6 +1,7 @@
 import { auditLog } from './features/audit-log/feature.js';
 import { explorer } from './features/explorer/feature.js';
 import { limits } from './features/limits/feature.js';
+import { openIdConnect } from './features/oidc/feature.js';
 import { resourceRules } from './features/resource-rules/feature.js';
 import { servedKubeconfig } from './features/served-kubeconfig/feature.js';
 import { tokenReview } from './features/token-review/feature.js';
@@ -11,4 +12,12 @@ import { tokenReview } from './features/token-review/feature.js';
  * in this order. Methods of authentication are asked in this order too: the API server's. Endpoints of features come before those of the
  * core, in the index of `/-/`.
  */
-export const features = [tokenReview, limits, resourceRules, auditLog, explorer, servedKubeconfig] as const;
+export const features = [
+  openIdConnect,
+  tokenReview,
+  limits,
+  resourceRules,
+  auditLog,
+  explorer,
+  servedKubeconfig,
+] as const;

@@ -43,12 +43,6 @@ export function createAuthenticationMetrics(registry: Registry, names: readonly 
     labelNames: ['result'],
     registers,
   });
-  const configReloads = new Counter({
-    name: 'kube_api_proxy_authentication_config_reloads_total',
-    help: 'Reads of the changed file of --authentication-config, by whether it could be used.',
-    labelNames: ['result'],
-    registers,
-  });
   const counters = new Map(
     methods.map(method => [
       method,
@@ -57,10 +51,7 @@ export function createAuthenticationMetrics(registry: Registry, names: readonly 
   );
   for (const method of methods) for (const result of results) attempts.inc({ method, result }, 0);
   for (const result of impersonationResults) impersonations.inc({ result }, 0);
-  for (const result of ['success', 'failure']) {
-    reloads.inc({ result }, 0);
-    configReloads.inc({ result }, 0);
-  }
+  for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
   const hits = cache.labels('hit');
   const misses = cache.labels('miss');
   hits.inc(0);
@@ -75,8 +66,5 @@ export function createAuthenticationMetrics(registry: Registry, names: readonly 
     impersonated: (result: ImpersonationResult) => impersonations.inc({ result }),
     /** The changed file of --token-auth-file was read, and could be used or not. */
     tokenFileReloaded: (isUsable: boolean) => reloads.inc({ result: isUsable ? 'success' : 'failure' }),
-    /** The same of --authentication-config. */
-    authenticationConfigReloaded: (isUsable: boolean) =>
-      configReloads.inc({ result: isUsable ? 'success' : 'failure' }),
   };
 }

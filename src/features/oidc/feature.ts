@@ -1,0 +1,195 @@
+import { Counter, type Registry } from 'prom-client';
+import {
+  type BearerToken,
+  bearerTokenFields,
+  bearerTokenHint,
+} from '../../authentication/bearer-token/bearer-token.js';
+import { credentialIdTarget, type TrustedIssuer, uidTarget } from '../../authentication/method.js';
+import type { ImpersonationTarget } from '../../clusters/impersonation-access.js';
+import type { Feature } from '../../feature.js';
+import type { CallerEntry } from '../../kubeconfig/types.js';
+import { createIssuerDial } from '../../transport/dial/issuer-dial.js';
+import { allowedAlgorithms, configurationOf, type OidcOptions, oidcProblems, options } from './options.js';
+
+/** Milliseconds, as in the API server. A key that the issuer has withdrawn may be accepted for this long. */
+const ttl = 10_000;
+
+/** Authenticates callers by the ID tokens of OpenID Connect issuers, and follows the changes of the file that names them. */
+export const openIdConnect = {
+  name: 'oidc',
+  options,
+  problems: oidcProblems,
+  metrics: createOidcMetrics,
+  method: {
+    name: 'oidc',
+    flag: '--oidc-issuer-url or --authentication-config',
+    hint: bearerTokenHint,
+    sendsSecret: true,
+    hasIssuers: true,
+    isOn,
+  },
+
+  async create(options, { metrics, logger, env, clock, callerRules, rereadInterval }, { reloaded }) {
+    if (!isOn(options)) return undefined;
+    const [{ Issuers }, { validate }, { followConfigurationFile }, { TokenCache, userOf }] =
+      await Promise.all([
+        import('./issuers.js'),
+        import('./validation.js'),
+        import('./followed-file.js'),
+        import('../../authentication/bearer-token/token-cache.js'),
+      ]);
+    const { authenticationConfig: file, oidcCaFile } = options;
+    const isFile = file !== '';
+    const issuers = new Issuers({
+      dial: createIssuerDial(env),
+      log: logger,
+      clock,
+      isAlone: !isFile,
+      rules: { ...callerRules, serviceAccounts: false },
+      scopes: options.signInScopes,
+      algorithms: isFile ? allowedAlgorithms : options.oidcSigningAlgs,
+      names: isFile
+        ? { issuer: 'issuer.url', certificateAuthority: 'issuer.certificateAuthority' }
+        : { issuer: '--oidc-issuer-url', certificateAuthority: '--oidc-ca-file' },
+      ...(oidcCaFile !== '' && { certificateAuthority: { file: oidcCaFile } }),
+    });
+    let problem: string | undefined;
+    let close = () => {};
+    if (isFile) {
+      const followed = await followConfigurationFile({
+        file,
+        interval: rereadInterval,
+        onEntries: entries => issuers.replace(entries),
+        onWarning: warning => logger.warn(warning),
+        onReload(problems) {
+          problem = problems[0]?.publicText;
+          reloaded(problem === undefined);
+          if (problem === undefined) logger.info('issuers of --authentication-config reloaded');
+          else
+            logger.error(
+              { problems: problems.map(({ text }) => text) },
+              '--authentication-config cannot be used; the last valid one stays in use',
+            );
+        },
+      });
+      if ('problems' in followed) return followed;
+      close = followed.close;
+    } else {
+      const problems: string[] = [];
+      const entries = await validate(configurationOf(options), (_path, reason) =>
+        problems.push(`--oidc-issuer-url and the other --oidc-* flags: ${reason}`),
+      );
+      // What `oidcProblems` finds is reported already, in the words of the flags.
+      if (problems.length > 0) return { problems: oidcProblems(options).length > 0 ? [] : problems };
+      issuers.replace(entries);
+    }
+    const cache = new TokenCache({
+      verify: token => issuers.verify(token),
+      waits: token => issuers.waits(token),
+      verifiedBy: () => issuers.current,
+      successTtl: ttl,
+      failureTtl: ttl,
+      metrics: metrics.authentication,
+      clock,
+    });
+    const authenticator = {
+      authenticateToken(token: BearerToken) {
+        const found = cache.find(token);
+        return found instanceof Promise ? found.then(userOf) : userOf(found);
+      },
+    };
+    return {
+      method: {
+        authenticator,
+        // No server is asked about a token, and what is remembered for `ttl` ends with the token and with the configuration.
+        rechecker: authenticator,
+        check: {
+          name: 'oidc',
+          check: () => issuers.check(),
+          parts: () =>
+            issuers.all.map(({ url, keys }) => ({ name: `oidc/${url}`, check: () => keys.check() })),
+        },
+        issuers: () => issuers.all,
+        impersonates: () => issuers.all.flatMap(({ valid }) => impersonated(valid.mapping)),
+        kubeconfigUsers: () => (issuers.all.length === 0 ? [anyToken] : issuers.all.map(kubeconfigUser)),
+      },
+      warnings() {
+        const none =
+          issuers.all.length === 0 ? [`${file} has no jwt entries, so every ID token is refused`] : [];
+        return problem === undefined
+          ? none
+          : [...none, `${problem}; the last valid version of the file stays in use`];
+      },
+      start: () => issuers.start(),
+      close() {
+        close();
+        issuers.close();
+      },
+    };
+  },
+} as const satisfies Feature<OidcOptions, OidcMetrics>;
+
+function isOn({ oidcIssuerUrl, authenticationConfig }: OidcOptions): boolean {
+  return oidcIssuerUrl !== '' || authenticationConfig !== '';
+}
+
+type OidcMetrics = ReturnType<typeof createOidcMetrics>;
+
+function createOidcMetrics(registry: Registry) {
+  const reloads = new Counter({
+    name: 'kube_api_proxy_authentication_config_reloads_total',
+    help: 'Reads of the changed file of --authentication-config, by whether it could be used.',
+    labelNames: ['result'],
+    registers: [registry],
+  });
+  for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
+  return {
+    /** The changed file was read, and could be used or not. */
+    reloaded: (isUsable: boolean) => reloads.inc({ result: isUsable ? 'success' : 'failure' }),
+  };
+}
+
+/** The ID of a token (`jti`) becomes an extra field for audit logs. */
+function impersonated({
+  uid,
+  extra,
+}: {
+  readonly uid: unknown;
+  readonly extra: readonly { readonly key: string }[];
+}): readonly ImpersonationTarget[] {
+  return [
+    credentialIdTarget,
+    ...(uid === undefined ? [] : [uidTarget]),
+    ...extra.map(({ key }) => ({ ...credentialIdTarget, subresource: key })),
+  ];
+}
+
+const anyToken = { fields: bearerTokenFields, isComplete: false, isPerCluster: false };
+
+/**
+ * The same fields as kubelogin's own setup writes, but the command is the plugin itself: kubectl says how to install a command that is
+ * missing, and `kubectl oidc-login` would not be. kubelogin always asks for `openid`.
+ */
+function kubeconfigUser({ url, clientId, scopes }: TrustedIssuer): CallerEntry {
+  return {
+    fields: {
+      exec: {
+        apiVersion: 'client.authentication.k8s.io/v1',
+        command: 'kubectl-oidc_login',
+        args: [
+          'get-token',
+          `--oidc-issuer-url=${url}`,
+          `--oidc-client-id=${clientId}`,
+          ...(scopes ?? []).flatMap(scope => (scope === 'openid' ? [] : [`--oidc-extra-scope=${scope}`])),
+        ],
+        installHint: 'kubectl krew install oidc-login',
+        interactiveMode: 'IfAvailable',
+      },
+    },
+    isComplete: true,
+    isPerCluster: false,
+    ...(scopes === undefined && {
+      note: `The issuer ${url} has not answered the proxy yet, so no scopes are here. Request this file again, or you may lack groups.`,
+    }),
+  };
+}

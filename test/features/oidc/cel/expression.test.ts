@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { compileExpression } from '../../../../src/features/oidc/cel/expression.js';
+import { ExpressionError } from '../../../../src/features/oidc/cel/rewriter.js';
+import { EvaluationError } from '../../../../src/features/oidc/cel/values.js';
+import { claims, truths } from './truths.js';
+
+const user = {
+  username: 'alice',
+  uid: '',
+  groups: ['dev', 'ops'],
+  extra: { 'example.org/a': ['1', '2'] },
+};
+
+/** Claims that no expression can read, or not as the API server does. */
+const odd = {
+  ...claims,
+  ...JSON.parse('{"huge": [1e999], "deep": [[[[[[[[[1]]]]]]]]], "under": {"x__y": 1}, "large": 1e30}'),
+};
+
+describe('an expression', () => {
+  for (const text of truths) {
+    it(`is evaluated as cel-go does it: ${text}`, () => {
+      assert.equal(compileExpression(text, 'claims', { isRule: true }).evaluateBool(claims), true);
+    });
+  }
+
+  it('about a user knows the fields of a user', () => {
+    for (const text of [
+      'user.username == "alice" && user.uid == ""',
+      'user.groups.all(g, !g.startsWith("system:"))',
+      'user.extra["example.org/a"][1] == "2"',
+      'user.extra.example__dot__org__slash__a.size() == 2',
+      'has(user.uid) && !has(user.extra.none)',
+      'user.?uid.orValue("x") == ""',
+    ]) {
+      assert.equal(compileExpression(text, 'user', { isRule: true }).evaluateBool(user), true, text);
+    }
+  });
+
+  it('gives strings, without empty ones', () => {
+    const strings = (text: string) => compileExpression(text, 'claims').evaluateStrings(claims);
+    assert.deepEqual(strings('claims.sub'), ['alice']);
+    assert.deepEqual(strings('claims.roles'), ['dev', 'ops']);
+    assert.deepEqual(strings('["", claims.csv.substring(0, 1)]'), ['a']);
+    for (const none of ['""', 'null', '[]', 'claims.nothing']) assert.deepEqual(strings(none), [], none);
+    assert.deepEqual(strings('claims.csv.split(",").map(x, x)'), ['a', 'b', 'c']);
+    assert.deepEqual(strings('claims.csv.split(",") + ["d"]'), ['a', 'b', 'c', 'd']);
+    for (const wrong of [
+      '1',
+      'claims.mixed',
+      'claims.nested',
+      'true',
+      'claims.?sub',
+      'claims.csv.split(",")',
+    ]) {
+      assert.throws(() => strings(wrong), EvaluationError, wrong);
+    }
+  });
+
+  for (const [text, reason] of [
+    ['claims.none', /No such key: none/],
+    ['claims.sub.x', /No such key: x/],
+    ['claims.nested.none.x', /No such key: none/],
+    ['has(claims.none.x)', /No such key: none/],
+    ['claims.roles[2]', /No such key: index out of bounds/],
+    ['claims.roles["0"]', /No such key: 0/],
+    ['has(claims.roles.x)', /no whole number/],
+    ['claims.constructor', /No such key/],
+    ['claims.nested.toString', /No such key/],
+    ['claims.sub + claims.until', /no matching overload for 'add\(string, double\)'/],
+    ['claims.until - 1', /no matching overload for 'subtract/],
+    ['claims.sub - claims.sub', /no matching overload/],
+    ['claims.sub < claims.until', /no matching overload/],
+    ['claims.roles.contains("dev")', /no matching overload/],
+    ['claims.sub ? 1 : 2', /condition must be bool/],
+    ['claims.sub || false', /requires bool/],
+    ['dyn(claims.mixed).all(x, x.startsWith("a") || x == 1)', /no matching overload/],
+    ['dyn(claims.sub).map(x, x)', /no matching overload for 'range\(string\)'/],
+    ['dyn(claims.roles).filter(r, claims.sub)', /must return bool/],
+    ['1 / int(claims.zero)', /division by zero/],
+    ['9223372036854775807 + 1', /too large/],
+    ['int(claims.large)', /no int/],
+    ['int(claims.csv)', /no int/],
+    ['int(string(9223372036854775807) + "0")', /too large/],
+    ['"abc".substring(4)', /out of range/],
+    ['"abc".substring(2, 1)', /out of range/],
+    ['"abc".substring(-1)', /out of range/],
+    ['claims.mixed.join()', /needs strings/],
+    ['claims.?none.value()', /not present/],
+    ['claims.roles[?"0"].hasValue()', /no whole number/],
+    ['0.0 / 0.0 < 1.0', /NaN has no order/],
+    ['claims.huge == 1', /too large/],
+    ['has(claims.huge.x)', /too large/],
+    ['claims.deep == 1 || true', /too many levels/],
+    ['claims.under == claims.nested', /cannot be compared/],
+  ] as const) {
+    it(`refuses the token if it fails: ${text}`, () => {
+      assert.throws(
+        () => compileExpression(text, 'claims').evaluateStrings(odd),
+        (error: Error) =>
+          error instanceof EvaluationError &&
+          reason.test(error.message) &&
+          error.message.includes(JSON.stringify(text)),
+      );
+    });
+  }
+
+  for (const [text, reason] of [
+    ['claims.', /no CEL expression/],
+    ['', /no CEL expression/],
+    ['claims', /as a whole/],
+    ['size(claims)', /as a whole/],
+    ['claims == claims', /as a whole/],
+    ['claims.all(x, true)', /as a whole/],
+    ['dyn(claims).sub', /as a whole/],
+    ['claims.roles.all(r, true)', /such a range of all\(\) is not supported; write dyn/],
+    ['claims.?roles.orValue([]).map(r, r)', /such a range/],
+    ['(true ? ["a"] : claims.roles).map(r, r)', /such a range/],
+    ['user.username', /undeclared reference to "user"/],
+    ['nobody', /undeclared reference/],
+    ['1 + "a"', /no such overload: int \+ string/],
+    ['1 == "a"', /no such overload/],
+    ['1 == 1.0', /no such overload/],
+    ['"a" == null', /no such overload/],
+    ['1u', /not supported/],
+    ['b"a"', /not supported/],
+    ['type(claims.sub) == string', /type is not supported|undeclared/],
+    ['timestamp(1)', /timestamp is not supported/],
+    ['duration("1s")', /duration is not supported/],
+    ['uint(1)', /uint is not supported/],
+    ['bytes("a")', /bytes is not supported/],
+    ['url("https://a")', /url is not supported/],
+    ['quantity("1")', /quantity is not supported/],
+    ['isIP("::1")', /isIP is not supported/],
+    ['"%s".format([1])', /format is not supported/],
+    ['"a".quote()', /quote is not supported/],
+    ['"a".reverse()', /reverse is not supported/],
+    ['[1].sum()', /sum is not supported/],
+    ['b"a".hex()', /not supported/],
+    ['sets.contains([1], [1])', /undeclared reference|not supported/],
+    ['cel.bind(x, 1, x)', /undeclared reference|not supported/],
+    ['claims.?sub.optMap(x, x)', /not supported|undeclared/],
+    ['optional.ofNonZeroValue(1)', /undeclared reference/],
+    ['dyn(claims.roles).all(i, x, true)', /with 3 arguments is not supported|is not supported/],
+    ['claims.sub.matches(claims.email)', /one literal string/],
+    ['claims.sub.matches("(")', /is not a regular expression/],
+    ['claims.sub.matches("(?=a)")', /is not a regular expression/],
+    ['claims.sub == claims.until < 1', /right side of ==/],
+    ['[1, "a"]', /must have the same type/],
+    ['["a", claims.sub]', /different types/],
+    ['[claims.sub, claims.nested.team]', /different types/],
+    ['{"a": 1}', /a map is not supported/],
+    ['claims.yes ? 1 : "a"', /must have the same type/],
+    ['"a" && true', /requires bool/],
+    ['[1].all(x, x)', /must return bool/],
+    ['1 in ["a"]', /no such overload/],
+    ['["a"] + [1]', /no such overload/],
+    ['"abc".x', /Cannot index/],
+    ['[1].x', /index must be int/],
+    ['[1]["a"]', /index must be int/],
+    ['claims[1]', /Cannot index/],
+    // The API server accepts it, and refuses every token then.
+    ['"sub" in claims', /as a whole/],
+    ['has(claims)', /one selected field/],
+    ['dyn(claims.roles).map(claims, 1)', /cannot be a variable/],
+    ['dyn(claims.roles).map(__x, 1)', /cannot be a variable/],
+    ['[1].all(a, [1].all(b, [1].all(c, [1].all(d, true))))', /more than 3 comprehensions/],
+    [`"${'a'.repeat(10_000)}"`, /longer than 10000/],
+    [`${'['.repeat(60)}1${']'.repeat(60)}`, /maxDepth/],
+    [Array.from({ length: 1_500 }, () => '1').join('+'), /maxAstNodes/],
+    ['"a\r\nb" == ""', /carriage return/],
+    ['r"\\" == "a" ? "\\"" : "b"', /behind a raw string/],
+    ['"\ud800"', /surrogate/],
+    ['9223372036854775808', /larger than an int/],
+    ['__proto__', /.*/],
+    ['claims.sub.constructor()', /constructor is not supported/],
+    ['toString()', /toString is not supported/],
+    // True in the API server, but not supported here.
+    ['-7 % 3 == -1', /% is not supported/],
+    ['-claims.half == -0.5', /minus sign/],
+    ['"a" in {"a": 1}', /a map is not supported/],
+    ['{"a": claims.sub}.a == "alice"', /a map is not supported/],
+    ['claims[claims.key] == 1', /an index that is no literal/],
+    ['claims[?"none"].or(optional.of("o")).value() == "o"', /not supported/],
+    ['claims.?none.or(claims.?sub).hasValue()', /not supported/],
+    ['optional.none().hasValue()', /undeclared reference/],
+    ['claims.?sub == claims.?sub', /an optional without orValue/],
+    ['[claims.?sub].size() == 1', /an optional without orValue/],
+    ['has(claims.?nested.team)', /names and dots/],
+    ['has(claims["nested"].team)', /names and dots/],
+    ['claims.__if__ == "word"', /the name "__if__" is not supported/],
+    ['!has(claims.x__y__z)', /the name "x__y__z" is not supported/],
+    ['claims.csv.split(",", 2)[1] == "b,c"', /so many arguments is not supported/],
+    ['claims.emoji.charAt(1) == "😀"', /charAt is not supported/],
+    ['"abcabc".indexOf("b", 2) == 4', /so many arguments is not supported/],
+    ['"abcabc".lastIndexOf("b") == 4', /lastIndexOf is not supported/],
+    ['" x".trim() == "x"', /trim is not supported/],
+    ['claims.csv.find("[b-z]") == "b"', /find is not supported/],
+    ['double(3) == 3.0', /double is not supported/],
+    ['bool("T")', /bool is not supported/],
+    ['int("1.5") == 1', /int\(\) of a literal is not supported/],
+    ['int(-1.9) == -1', /int\(\) of a literal is not supported/],
+    ['int(dyn("12")) == 12', /int\(\) of a literal is not supported/],
+    ['["a"].indexOf(1) == -1', /no matching overload/],
+    ['[1, 2, 1].lastIndexOf(1) == 2', /lastIndexOf is not supported/],
+    ['dyn(claims.list).all(l, l.all(x, x > 0))', /write dyn/],
+    // The API server infers a type for them, and refuses a token with a value of another type.
+    ['string(claims.mixed[?1].orValue(""))', /string\(\) of what \[\?…\] or a sum gives .*; write dyn/],
+    ['string(claims.?mixed[?1].value())', /write dyn/],
+    ['string(claims.list[?0][0].orValue(""))', /write dyn/],
+    ['string(claims.nested[?"team"].name.orValue(""))', /write dyn/],
+    ['string(true ? claims.mixed[?1].orValue("") : "")', /write dyn/],
+    ['string((claims.mixed + ["a"])[1])', /write dyn/],
+    ['string((true ? claims.mixed + ["a"] : ["b"])[1])', /write dyn/],
+    ['string(["a"].map(x, claims.mixed[?1].orValue(""))[0])', /write dyn/],
+    ['[claims.mixed[?1].orValue("")].map(x, string(x))', /map\(\) of what .*; write dyn/],
+    ['int(claims.mixed[?1].orValue("1"))', /int\(\) of what/],
+    ['claims.list[?0].orValue("").indexOf("a")', /indexOf\(\) of what/],
+    [Array.from({ length: 300 }, () => 'true').join(' && '), /maxDepth/],
+  ] as const) {
+    it(`is an error if the API server rejects it, or if it is not evaluated as there: ${text.slice(0, 60)}`, () => {
+      assert.throws(
+        () => compileExpression(text, 'claims'),
+        (error: Error) => error instanceof ExpressionError && reason.test(error.message),
+      );
+    });
+  }
+
+  it('of a rule must be a bool for certain', () => {
+    for (const text of [
+      'claims.yes',
+      'claims.?yes.orValue(true)',
+      'has(claims.yes) ? claims.yes : true',
+      '1',
+      'claims.?yes',
+    ]) {
+      assert.throws(() => compileExpression(text, 'claims', { isRule: true }), /must evaluate to bool/, text);
+    }
+  });
+
+  it('about a user has no other fields and no claims', () => {
+    for (const text of [
+      'user.name',
+      'user["username"]',
+      'claims.sub',
+      'user',
+      'user.extra.a + 1',
+      'user.uid == 1',
+    ]) {
+      assert.throws(() => compileExpression(text, 'user'), ExpressionError, text);
+    }
+  });
+
+  it('that runs long ends early, whatever is around it', () => {
+    const many = { list: Array.from({ length: 500 }, (_, index) => index) };
+    const text =
+      'dyn(claims.list).all(a, dyn(claims.list).all(b, dyn(claims.list).all(c, a + b + c >= 0.0))) || true';
+    assert.throws(
+      () => compileExpression(text, 'claims', { isRule: true }).evaluateBool(many),
+      /too many steps/,
+    );
+    const long = { text: 'a'.repeat(100_000), list: many.list };
+    assert.throws(
+      () =>
+        compileExpression('dyn(claims.list).all(x, claims.text.matches("^a*$"))', 'claims').evaluateBool(
+          long,
+        ),
+      /too many steps/,
+    );
+  });
+
+  it('refuses a token that would make it use much memory, or nest without end', () => {
+    const text = 'a'.repeat(60_000);
+    let deep: unknown = 1;
+    for (let level = 0; level < 50_000; level++) deep = [deep];
+    const input = { text, other: text, list: Array.from({ length: 20_000 }, () => 'x'), deep };
+    for (const [expression, reason] of [
+      ['claims.text.replace("a", claims.text)', /too many steps/],
+      ['claims.list.join(claims.text)', /too many steps/],
+      [
+        'claims.list.map(x, claims.list.map(y, [y]))'.replaceAll('claims.list', 'dyn(claims.list)'),
+        /too many steps/,
+      ],
+      ['dyn(claims.list).all(x, claims.list == claims.list) ? "a" : "b"', /too many steps/],
+      ['claims.deep == claims.deep ? "a" : "b"', /has no result/],
+      ['(claims.deep == claims.deep || true) ? "a" : "b"', /has no result/],
+    ] as const) {
+      assert.throws(() => compileExpression(expression, 'claims').evaluateStrings(input), reason, expression);
+    }
+  });
+
+  it('knows which claims it selects', () => {
+    const selects = (text: string) => compileExpression(text, 'claims').selectsClaim('email_verified');
+    for (const text of [
+      'claims.email_verified',
+      'claims.?email_verified.orValue(true) == true',
+      'has(claims.email_verified) ? "a" : "b"',
+      '["a"].all(x, claims.email_verified == true)',
+      '[claims.email_verified]',
+    ]) {
+      assert.ok(selects(text), text);
+    }
+    for (const text of [
+      'claims.email',
+      'claims["email_verified"]',
+      '"claims.email_verified"',
+      'claims.x.email_verified',
+    ]) {
+      assert.ok(!selects(text), text);
+    }
+  });
+});

@@ -1,0 +1,332 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { bothLegs, health, probe } from '../../../e2e/credential-probe.js';
+import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
+import { createServingFiles } from '../../../support/certificates/serving-files.js';
+import { send } from '../../../support/clients/http-client.js';
+import { ask as askOverHttp2, connectHttp2 } from '../../../support/clients/http2-client.js';
+import { eventually, eventuallyPasses } from '../../../support/eventually.js';
+import { type OidcIssuer, startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
+import { compactJwt, createOidcSigner } from '../../../support/identities/oidc-signer.js';
+import { startGateway } from '../../../support/proxy/gateway.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
+import { runProgram } from '../../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../../support/temporary-folder.js';
+
+const seconds = () => Math.floor(Date.now() / 1000);
+
+/** Two issuers that both have a key of the name `one`, and a gateway with a file that has both. */
+async function start(t: TestContext, args: readonly string[] = []) {
+  const authority = await createCertificateAuthority();
+  const file = join(temporaryFolder(), 'config.yaml');
+  const startIssuer = async (audience: string) => {
+    const signer = createOidcSigner('one');
+    const issuer = await startOidcIssuer(authority);
+    t.after(() => issuer.close());
+    issuer.jwks = { keys: [signer.jwk] };
+    const claims = (more: object = {}) => ({
+      ...{ iss: issuer.url, aud: audience, sub: 'alice', exp: seconds() + 300 },
+      ...more,
+    });
+    const entry = (more: object = {}) => ({
+      issuer: { url: issuer.url, audiences: [audience], certificateAuthority: authority.certificate },
+      claimMappings: { username: { claim: 'sub', prefix: `${audience}:` } },
+      ...more,
+    });
+    return { issuer, signer, claims, entry };
+  };
+  const [a, b] = await Promise.all([startIssuer('a'), startIssuer('b')]);
+  const writeText = async (text: string) => {
+    await writeFile(`${file}.new`, text);
+    await rename(`${file}.new`, file);
+  };
+  const write = (...jwt: readonly object[]) =>
+    writeText(
+      JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration', jwt }),
+    );
+  return {
+    ...{ a, b, file, write, writeText },
+    async open(more: readonly string[] = []) {
+      const gateway = await startGateway(t, {
+        run: startInProcess,
+        args: [`--authentication-config=${file}`, ...args, ...more],
+      });
+      const ask = async (leg: (typeof bothLegs)[number], token: string) => {
+        const { code, arrived, answer } = await probe(gateway.proxy, gateway.server, leg, {
+          headers: [`Authorization: Bearer ${token}`],
+        });
+        return { code, arrived, answer, user: arrived.at(-1)?.headers['impersonate-user'] };
+      };
+      return { ...gateway, ask };
+    },
+  };
+}
+
+const part = (text: string) => Buffer.from(text).toString('base64url');
+
+function hmac(secret: string, claims: object): string {
+  const input = compactJwt({ alg: 'HS256', kid: 'one' }, claims, '').slice(0, -1);
+  return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`;
+}
+
+describe('callers with ID tokens of several issuers', { concurrency: 2 }, () => {
+  test('act under the name that their own issuer gives them, and no token deceives the gateway', async t => {
+    const { a, b, write, open } = await start(t);
+    const slow = 'dyn(claims.list).all(x, dyn(claims.list).all(y, dyn(claims.list).all(z, x + y + z > 0.0)))';
+    await write(
+      a.entry(),
+      b.entry({
+        claimValidationRules: [
+          { expression: `!has(claims.list) || ${slow}` },
+          { expression: 'claims.?n.orValue(1) == 1' },
+        ],
+      }),
+    );
+    const { ask, proxy } = await open();
+    await eventuallyPasses(async () =>
+      assert.match(
+        (await health(proxy, 'readyz')).text,
+        /\[\+\]oidc ok\n\[\+\]oidc\/https.* ok\n\[\+\]oidc\/https.* ok\n/,
+      ),
+    );
+    const attacks: readonly (readonly [what: string, token: string])[] = [
+      ['a token of A with the name of B', a.signer.sign(b.claims())],
+      ['a token of B with the name of A', b.signer.sign(a.claims())],
+      ['an audience of the other issuer', a.signer.sign(a.claims({ aud: 'b' }))],
+      ['an audience of the other issuer at B', b.signer.sign(b.claims({ aud: 'a' }))],
+      ['an issuer that is not configured', a.signer.sign(a.claims({ iss: 'https://c.example' }))],
+      ['both issuers', a.signer.sign(a.claims({ iss: [a.issuer.url, b.issuer.url] }))],
+      ['an issuer in other letters', a.signer.sign(a.claims({ iss: a.issuer.url.toUpperCase() }))],
+      ['an issuer with a slash', a.signer.sign(a.claims({ iss: `${a.issuer.url}/` }))],
+      ['no issuer', a.signer.sign(a.claims({ iss: undefined }))],
+      ['alg none', compactJwt({ alg: 'none' }, a.claims(), '')],
+      ['HS256 by the public key', hmac(a.signer.publicPem, a.claims())],
+      ['HS256 by the public key of B', hmac(b.signer.publicPem, b.claims())],
+      ['an extension of its header', a.signer.sign(a.claims(), { crit: ['secret-word'] })],
+      [
+        'a header that is no JSON',
+        `${part('{"alg": secret-word}')}.${part(JSON.stringify(a.claims()))}.c2ln`,
+      ],
+      ['a time that no clock has', a.signer.sign(a.claims({ exp: 1e300 }))],
+      ['a nonce that is no text', a.signer.sign(a.claims({ nonce: 7 }))],
+      ['groups at a place that it does not name', a.signer.sign(a.claims({ _claim_names: { groups: 'x' } }))],
+      [
+        'an expression that runs long',
+        b.signer.sign(b.claims({ list: Array.from({ length: 200 }, (_, index) => index + 1) })),
+      ],
+      ['an expression that fails', b.signer.sign(b.claims({ list: 7 }))],
+      ['an expression that is false', b.signer.sign(b.claims({ n: 2 }))],
+    ];
+    for (const leg of bothLegs) {
+      for (const [issuer, name] of [
+        [a, 'a:alice'],
+        [b, 'b:alice'],
+      ] as const) {
+        const { code, user, answer } = await ask(leg, issuer.signer.sign(issuer.claims({ jti: 't-1' })));
+        // The embedded API server gives these users no rights.
+        assert.deepEqual([code, user], [403, name], answer.raw);
+      }
+      for (const [what, token] of attacks) {
+        const { code, arrived } = await ask(leg, token);
+        assert.equal(code, 401, `${what}, ${leg}`);
+        assert.equal(arrived.length, 0, what);
+        assert.ok(!proxy.stderr().includes(token), what);
+      }
+    }
+    await eventually('the reason', () => /too many steps/.test(proxy.stderr()));
+    assert.match(proxy.stderr(), /its header needs what is not supported/);
+    assert.doesNotMatch(proxy.stderr(), /secret-word/);
+
+    const files = await createServingFiles();
+    const secure = await open(files.flags);
+    const session = await connectHttp2(secure.proxy.port, files.authority.certificate);
+    t.after(() => session.destroy());
+    const statusFor = async (token: string) => {
+      const headers = { authorization: `Bearer ${token}` };
+      return (await askOverHttp2(session, '/api/v1/namespaces', { headers })).status;
+    };
+    await eventuallyPasses(async () => assert.equal(await statusFor(b.signer.sign(b.claims())), 403));
+    for (const [what, token] of attacks) assert.equal(await statusFor(token), 401, `${what}, HTTP/2`);
+  });
+
+  test('carry the ID of their token for the audit log', async t => {
+    const { a, write, open } = await start(t);
+    await write(
+      a.entry({
+        claimMappings: {
+          username: { claim: 'sub', prefix: '' },
+          uid: { claim: 'oid' },
+          extra: [{ key: 'example.com/team', valueExpression: 'claims.team' }],
+        },
+      }),
+    );
+    const { ask } = await open();
+    const token = a.signer.sign(a.claims({ jti: 't-1', oid: 'u-1', team: ['x', 'y'] }));
+    for (const leg of bothLegs) {
+      const { arrived } = await ask(leg, token);
+      assert.deepEqual(arrived.at(-1)?.impersonated, {
+        username: 'alice',
+        uid: 'u-1',
+        groups: ['system:authenticated'],
+        extra: {
+          'authentication.kubernetes.io/credential-id': ['JTI=t-1'],
+          'example.com/team': ['x', 'y'],
+        },
+      });
+    }
+  });
+
+  test('do not wait for an issuer of others that is away', async t => {
+    const { a, b, write, open } = await start(t);
+    await write(a.entry(), b.entry());
+    await b.issuer.close();
+    const { ask, proxy } = await open();
+    await eventually('the line', () => /cannot fetch the keys/.test(proxy.stderr()));
+    for (const leg of bothLegs) {
+      assert.equal((await ask(leg, a.signer.sign(a.claims()))).user, 'a:alice');
+      assert.equal((await ask(leg, b.signer.sign(b.claims()))).code, 503);
+    }
+    const { status, text } = await health(proxy, 'readyz');
+    assert.equal(status, 200);
+    assert.ok(
+      text.includes(
+        `[+]oidc ok\n[+]oidc/${a.issuer.url} ok\n[-]oidc/${b.issuer.url} failed: there are no keys`,
+      ),
+      text,
+    );
+    await write(b.entry());
+    await eventuallyPasses(async () => {
+      const { status, text } = await health(proxy, 'readyz');
+      assert.equal(status, 500);
+      assert.match(text, /\[-\]oidc failed: there are no keys of .*: connection refused|\[-\]oidc failed/);
+    });
+  });
+
+  test('follow the file: a broken one changes nothing, and a removed issuer counts at once', async t => {
+    const { a, b, write, writeText, open } = await start(t);
+    await write(a.entry(), b.entry());
+    const { ask, proxy } = await open();
+    const [ofA, ofB] = [a.signer.sign(a.claims()), b.signer.sign(b.claims())];
+    for (const leg of bothLegs) {
+      assert.equal((await ask(leg, ofA)).user, 'a:alice');
+      assert.equal((await ask(leg, ofB)).user, 'b:alice');
+    }
+    await write(a.entry(), a.entry());
+    await eventually('the warning', async () => {
+      const { status, text } = await health(proxy, 'readyz');
+      return (
+        status === 200 &&
+        /^warn: --authentication-config: .*jwt\[1\]\.issuer\.url is that of another entry; the last valid/m.test(
+          text,
+        )
+      );
+    });
+    await write(a.entry({ claimValidationRules: [{ expression: 'claims.team == url("some-secret")' }] }));
+    await eventually('the text in the log', () =>
+      /\[0\]\.expression cannot be used: .*some-secret/.test(proxy.stderr()),
+    );
+    const { text: told } = await health(proxy, 'readyz');
+    assert.match(
+      told,
+      /config\.yaml:1: jwt\[0\]\.claimValidationRules\[0\]\.expression cannot be used; the last/,
+    );
+    assert.doesNotMatch(told, /some-secret|claims\.team/);
+    await writeText('{');
+    await eventually(
+      'the next warning',
+      async () => !/cannot be used/.test((await health(proxy, 'readyz')).text),
+    );
+    await eventually('the error', () =>
+      /config cannot be used; the last valid one stays in use/.test(proxy.stderr()),
+    );
+    for (const leg of bothLegs) assert.equal((await ask(leg, ofB)).user, 'b:alice');
+    const discoveries = b.issuer.discoveries;
+    await write(b.entry());
+    await eventually('the reload', () => /issuers of --authentication-config reloaded/.test(proxy.stderr()));
+    for (const leg of bothLegs) {
+      assert.equal((await ask(leg, ofA)).code, 401, 'the token was valid a moment ago');
+      assert.equal((await ask(leg, ofB)).user, 'b:alice');
+    }
+    assert.equal(b.issuer.discoveries, discoveries, 'an entry that has not changed keeps its keys');
+    const { text } = await send(proxy.port, '/-/metrics', { headers: { authorization: `Bearer ${ofB}` } });
+    for (const result of ['success', 'failure'])
+      assert.match(text, new RegExp(`authentication_config_reloads_total\\{result="${result}"\\} [1-9]`));
+    await write();
+    await eventually('the warning', async () =>
+      /warn: .* has no jwt entries/.test((await health(proxy, 'readyz')).text),
+    );
+    for (const leg of bothLegs) assert.equal((await ask(leg, ofB)).code, 401);
+  });
+
+  test('find a user of each issuer in the kubeconfig', async t => {
+    const { a, b, write, open } = await start(t, ['--public-url=https://gw.example']);
+    Object.assign(b.issuer.metadata, { scopes_supported: ['openid', 'groups'] });
+    const email = 'claims.?email_verified.orValue(true) == true ? claims.email : ""';
+    await write(a.entry(), b.entry({ claimMappings: { username: { expression: email } } }));
+    const { proxy } = await open();
+    const argsOf = ({ issuer }: { readonly issuer: OidcIssuer }, id: string, more = '') =>
+      new RegExp(
+        `"--oidc-issuer-url=${issuer.url}"\\n#? +- "--oidc-client-id=${id}"\\n${more}#? +installHint`,
+      );
+    await eventuallyPasses(async () => {
+      const { text } = await send(proxy.port, '/-/kubeconfig');
+      assert.match(text, argsOf(a, 'a'));
+      const scopes = ['email', 'groups'].map(scope => `#? +- "--oidc-extra-scope=${scope}"\\n`);
+      assert.match(text, argsOf(b, 'b', scopes.join('')));
+    });
+    await write();
+    await eventually('another kubeconfig', async () => {
+      return /token: "PASTE-YOUR-TOKEN-HERE"/.test((await send(proxy.port, '/-/kubeconfig')).text);
+    });
+  });
+
+  test('whose prefixes could make one name cause a warning', async t => {
+    const { a, b, write, open } = await start(t);
+    const prefixed = (prefix: string) => ({ claimMappings: { username: { claim: 'sub', prefix } } });
+    await write(a.entry(prefixed('')), b.entry(prefixed('b:')));
+    const { proxy } = await open();
+    const warning =
+      /could make the same name: the prefix of one begins with that of the other \(\\"\\", \\"b:\\"\)/;
+    await eventually('the warning', () => warning.test(proxy.stderr()));
+    await write(a.entry(prefixed('a:')), b.entry(prefixed('b:')));
+    await eventually('the reload', () => /reloaded/.test(proxy.stderr()));
+    assert.equal(proxy.stderr().split('could make the same').length, 2);
+  });
+});
+
+test('a file that cannot be used is reported at the start, with each of its problems', async t => {
+  const { a, write, file } = await start(t);
+  await write(
+    a.entry({ claimValidationRules: [{ expression: 'claims.x' }, { expression: 'url("x") == 1' }] }),
+    { unknown: 1 },
+  );
+  const { code, stderr } = await runProgram([
+    '--server=https://127.0.0.1:1',
+    `--authentication-config=${file}`,
+  ]);
+  assert.equal(code, 1);
+  for (const problem of [
+    /claimValidationRules\[0\]\.expression cannot be used: "claims\.x": must evaluate to bool/,
+    /claimValidationRules\[1\]\.expression cannot be used: "url\(\\"x\\"\) == 1": url is not supported/,
+    /jwt\[1\]\.unknown is an unknown field/,
+    /jwt\[1\]\.issuer\.url is missing/,
+  ]) {
+    assert.match(stderr, problem);
+  }
+  const both = await runProgram([
+    ...[
+      '--server=https://127.0.0.1:1',
+      `--authentication-config=${file}`,
+      '--oidc-client-id=x',
+      '--oidc-signing-algs=RS256',
+    ],
+  ]);
+  assert.equal(both.code, 1);
+  assert.match(
+    both.stderr,
+    /--authentication-config cannot be used with --oidc-client-id, --oidc-signing-algs/,
+  );
+});

@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
+import { compileExpression } from '../../../src/features/oidc/cel/expression.js';
+import { type ClaimMapping, userOfClaims } from '../../../src/features/oidc/mapping.js';
+import { configurationOf, oidcProblems } from '../../../src/features/oidc/options.js';
+
+const mapping: ClaimMapping = {
+  username: { claim: 'sub', prefix: '' },
+  groups: { claim: 'groups', prefix: '' },
+  uid: undefined,
+  extra: [],
+  requiredClaims: new Map(),
+  claimRules: [],
+  userRules: [],
+};
+
+const byEmail = { ...mapping, username: { claim: 'email', prefix: '' } };
+
+const options = {
+  authenticationConfig: '',
+  oidcIssuerUrl: 'https://issuer.example',
+  oidcClientId: 'gateway',
+  oidcUsernameClaim: 'sub',
+  oidcUsernamePrefix: '',
+  oidcGroupsClaim: '',
+  oidcGroupsPrefix: '',
+  oidcRequiredClaim: [] as string[],
+  oidcSigningAlgs: ['RS256'],
+  signInScopes: [] as string[],
+  oidcCaFile: '',
+};
+
+describe('the claims of an id-token', () => {
+  it('give a name and groups, with their prefixes', () => {
+    const prefixed = {
+      ...mapping,
+      username: { claim: 'sub', prefix: 'oidc:' },
+      groups: { claim: 'groups', prefix: 'g:' },
+    };
+    const user = userOfClaims({ sub: 'alice', groups: ['dev', 'ops'], email: 'x' }, prefixed);
+    assert.equal(user.username, 'oidc:alice');
+    assert.deepEqual(user.groups, ['g:dev', 'g:ops']);
+    assert.equal(user.uid, undefined);
+    assert.deepEqual(userOfClaims({ sub: 'alice', groups: 'dev' }, mapping).groups, ['dev']);
+    assert.deepEqual(userOfClaims({ sub: 'alice' }, mapping).groups, []);
+    assert.deepEqual(
+      userOfClaims({ sub: 'alice', groups: ['dev'] }, { ...mapping, groups: undefined }).groups,
+      [],
+    );
+    // Distributed claims are not fetched.
+    const distributed = { sub: 'alice', _claim_names: { groups: 'src' }, _claim_sources: { src: {} } };
+    assert.deepEqual(userOfClaims(distributed, mapping).groups, []);
+  });
+
+  it('give no user without a name that is a string, or with groups that are not strings', () => {
+    for (const claims of [
+      {},
+      { sub: '' },
+      { sub: 7 },
+      { sub: null },
+      { sub: ['alice'] },
+      { sub: { toString: 'alice' } },
+      { sub: 'alice', groups: 7 },
+      { sub: 'alice', groups: ['dev', 7] },
+      { sub: 'alice', groups: { dev: true } },
+      JSON.parse('{"__proto__": {"sub": "alice"}}') as object,
+    ]) {
+      assert.throws(() => userOfClaims({ ...claims }, mapping), AuthenticationError, JSON.stringify(claims));
+    }
+    assert.throws(
+      () => userOfClaims({ sub: 'x' }, { ...mapping, username: { claim: 'constructor', prefix: '' } }),
+      AuthenticationError,
+    );
+  });
+
+  it('give no user with an unverified email; an email without email_verified is accepted', () => {
+    const email = 'alice@example.com';
+    assert.equal(userOfClaims({ email }, byEmail).username, email);
+    assert.equal(userOfClaims({ email, email_verified: true }, byEmail).username, email);
+    for (const verified of [false, 'true', 1, null]) {
+      assert.throws(() => userOfClaims({ email, email_verified: verified }, byEmail), AuthenticationError);
+    }
+    assert.equal(userOfClaims({ sub: 'alice', email_verified: false }, mapping).username, 'alice');
+  });
+
+  it('give no user unless every required claim has exactly the required value', () => {
+    const strict = { ...mapping, requiredClaims: new Map([['hd', 'example.com']]) };
+    assert.equal(userOfClaims({ sub: 'alice', hd: 'example.com' }, strict).username, 'alice');
+    const empty = { ...mapping, requiredClaims: new Map([['hd', '']]) };
+    for (const hd of ['', null]) assert.equal(userOfClaims({ sub: 'alice', hd }, empty).username, 'alice');
+    assert.throws(() => userOfClaims({ sub: 'alice' }, empty), AuthenticationError);
+    for (const hd of [undefined, null, '', 'Example.com', ['example.com'], true]) {
+      assert.throws(() => userOfClaims({ sub: 'alice', hd }, strict), AuthenticationError);
+    }
+  });
+});
+
+describe('the other claims of an id-token', () => {
+  it('give a uid if it is a string, and the ID of the token as an extra field', () => {
+    const byId = { ...mapping, uid: { claim: 'oid', prefix: '' } };
+    assert.equal(userOfClaims({ sub: 'alice', oid: 'u-1' }, byId).uid, 'u-1');
+    for (const oid of [undefined, 7, ['u-1']]) {
+      assert.throws(() => userOfClaims({ sub: 'alice', oid }, byId), AuthenticationError);
+    }
+    const extraOf = (jti: unknown) => [...userOfClaims({ sub: 'alice', jti }, mapping).extra];
+    assert.deepEqual(extraOf('t-1'), [['authentication.kubernetes.io/credential-id', ['JTI=t-1']]]);
+    for (const jti of [undefined, '', 7, null, ['t-1']]) assert.deepEqual(extraOf(jti), []);
+  });
+
+  it('are mapped and checked by expressions', () => {
+    const full: ClaimMapping = {
+      ...mapping,
+      username: compileExpression('claims.team + ":" + claims.sub', 'claims'),
+      groups: compileExpression('dyn(claims.roles).map(r, "r:" + r)', 'claims'),
+      uid: compileExpression('claims.oid', 'claims'),
+      extra: [
+        {
+          key: 'example.org/a',
+          value: compileExpression('["x", "", string(claims.sub)].filter(x, x != "")', 'claims'),
+        },
+        { key: 'example.org/none', value: compileExpression('""', 'claims') },
+      ],
+      claimRules: [
+        {
+          expression: compileExpression('claims.roles.size() < 3', 'claims', { isRule: true }),
+          message: 'many',
+        },
+      ],
+      userRules: [
+        {
+          expression: compileExpression('user.groups.all(g, g != "r:root") && user.uid != ""', 'user', {
+            isRule: true,
+          }),
+          message: '',
+        },
+      ],
+    };
+    const claims = { sub: 'alice', team: 'a', oid: 'u-1', roles: ['dev', 'ops'] };
+    assert.deepEqual(userOfClaims(claims, full), {
+      username: 'a:alice',
+      uid: 'u-1',
+      groups: ['r:dev', 'r:ops'],
+      extra: new Map([['example.org/a', ['x', 'alice']]]),
+    });
+    for (const [change, reason] of [
+      [{ team: undefined }, /the expression "claims\.team .* has no result: No such key/],
+      [{ roles: 'dev' }, /has no result: found no matching overload for 'range/],
+      [{ roles: ['root'] }, /the expression "user\.groups.*" is false$/],
+      [{ roles: ['1', '2', '3'] }, /is false: many/],
+      [{ oid: 1 }, /"claims\.oid" has no result: it is no string/],
+      [{ oid: '' }, /is false/],
+    ] as const) {
+      const changed = JSON.parse(JSON.stringify({ ...claims, ...change })) as object;
+      assert.throws(() => userOfClaims({ ...changed }, full), { message: reason }, JSON.stringify(change));
+    }
+    assert.throws(
+      () => userOfClaims({ sub: '' }, { ...mapping, username: compileExpression('claims.sub', 'claims') }),
+      /is an empty name/,
+    );
+  });
+});
+
+describe('a user who is too large', () => {
+  const expression = (text: string) => compileExpression(text, 'claims');
+  const extraOf = (text: string) => [{ key: 'example.org/a', value: expression(text) }];
+  const names = Array.from({ length: 20_000 }, (_, index) => `${index}`);
+
+  it('gets a 403 that names the claim or the mapping, and no part of the token or of an expression', () => {
+    const text = 'x'.repeat(90_000);
+    const long = 'x'.repeat(300_000);
+    for (const [claims, more, origin] of [
+      [{ sub: long }, {}, 'name, from the claim "sub"'],
+      [
+        { groups: names.slice(0, 2_000) },
+        { groups: { claim: 'groups', prefix: 'p'.repeat(100) } },
+        'groups, from the claim "groups"',
+      ],
+      [{ oid: long }, { uid: { claim: 'oid', prefix: '' } }, 'uid, from the claim "oid"'],
+      [{ jti: long }, {}, 'extra field "authentication.kubernetes.io/credential-id", from the claim "jti"'],
+      [
+        { text },
+        { username: expression('claims.text + claims.text + claims.text') },
+        'name, from claimMappings.username.expression',
+      ],
+      [
+        { text, oid: 'a' },
+        { uid: expression('claims.text + claims.text + claims.text') },
+        'uid, from claimMappings.uid.expression',
+      ],
+      [
+        { names },
+        { groups: expression('dyn(claims.names).map(x, x)') },
+        'groups, from claimMappings.groups.expression',
+      ],
+      [
+        { names },
+        { extra: extraOf('dyn(claims.names).map(x, "a")') },
+        'extra field "example.org/a", from claimMappings.extra',
+      ],
+      // 1.8 GB of header fields
+      [
+        { names, text },
+        { extra: extraOf('dyn(claims.names).map(x, claims.text)') },
+        'extra field "example.org/a", from claimMappings.extra',
+      ],
+    ] as const) {
+      assert.throws(
+        () => userOfClaims({ sub: 'alice', ...claims }, { ...mapping, ...more }),
+        (error: unknown) =>
+          error instanceof IdentityError && error.message.endsWith(`most of them are for its ${origin}`),
+        origin,
+      );
+    }
+  });
+
+  it('is refused before an expression about the user reads it, and after those about the claims', () => {
+    const rule = (text: string, variable: 'claims' | 'user') => [
+      { expression: compileExpression(text, variable, { isRule: true }), message: '' },
+    ];
+    const large = { ...mapping, extra: extraOf('dyn(claims.names).map(x, "a")') };
+    const claims = { sub: 'alice', names };
+    const userRules = rule('user.username == "bob"', 'user');
+    assert.throws(() => userOfClaims(claims, { ...large, userRules }), IdentityError);
+    const claimRules = rule('claims.sub == "bob"', 'claims');
+    assert.throws(() => userOfClaims(claims, { ...large, claimRules }), AuthenticationError);
+  });
+});
+
+describe('the options for an issuer', () => {
+  it('put the issuer before names that are not emails, unless they say otherwise', () => {
+    const prefixOf = (more: object) =>
+      configurationOf({ ...options, ...more }).jwt[0]?.claimMappings.username.prefix;
+    assert.equal(prefixOf({}), 'https://issuer.example#');
+    assert.equal(prefixOf({ oidcUsernameClaim: 'email' }), '');
+    assert.equal(prefixOf({ oidcUsernamePrefix: '-' }), '');
+    assert.equal(prefixOf({ oidcUsernamePrefix: 'oidc:' }), 'oidc:');
+    assert.equal(prefixOf({ oidcUsernameClaim: 'email', oidcUsernamePrefix: 'oidc:' }), 'oidc:');
+    const { jwt } = configurationOf({ ...options, oidcRequiredClaim: ['a=b=c', 'd=1', 'd='] });
+    assert.deepEqual(jwt[0]?.claimValidationRules, [
+      { claim: 'a', requiredValue: 'b=c' },
+      { claim: 'd', requiredValue: '' },
+    ]);
+  });
+
+  it('are reported as problems if they are wrong', () => {
+    assert.deepEqual(oidcProblems(options), []);
+    assert.deepEqual(oidcProblems({ ...options, oidcIssuerUrl: '', oidcClientId: '' }), []);
+    for (const [more, problem] of [
+      [{ oidcClientId: '' }, /must be set together/],
+      [{ oidcIssuerUrl: '' }, /must be set together/],
+      [{ oidcIssuerUrl: 'http://issuer.example' }, /--oidc-issuer-url: "http:\/\/issuer\.example" is not/],
+      [{ oidcIssuerUrl: 'issuer.example' }, /--oidc-issuer-url is not a URL/],
+      [{ oidcIssuerUrl: 'https://a:b@issuer.example' }, /has an @ in it/],
+      [{ oidcIssuerUrl: 'https://issuer.example?x' }, /has a query/],
+      [{ oidcIssuerUrl: 'https://issuer.example#' }, /has a query or a fragment/],
+      [{ oidcUsernameClaim: '' }, /^--oidc-username-claim is empty$/],
+      [{ oidcSigningAlgs: ['RS256', 'HS256'] }, /--oidc-signing-algs: "HS256" is not one of RS256/],
+      [{ oidcSigningAlgs: ['none'] }, /"none" is not one of/],
+      [{ oidcSigningAlgs: [] }, /is empty/],
+      [{ oidcRequiredClaim: ['a=b', 'c'] }, /value 2 of 2 is not KEY=VALUE/],
+      [
+        { authenticationConfig: 'f' },
+        /--authentication-config cannot be used with --oidc-issuer-url, --oidc-client-id$/,
+      ],
+    ] as const) {
+      const problems = oidcProblems({ ...options, ...more }, new Set(['oidcIssuerUrl', 'oidcClientId']));
+      assert.equal(problems.length, 1, JSON.stringify(more));
+      assert.match(problems[0] ?? '', problem);
+    }
+  });
+});

@@ -1,0 +1,283 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Problem } from '../../../src/features/oidc/configuration.js';
+import { parseConfigurationFile } from '../../../src/features/oidc/configuration-file.js';
+import { validate } from '../../../src/features/oidc/validation.js';
+import { createCertificateAuthority } from '../../support/certificates/certificates.js';
+
+const issuer = { url: 'https://a.example', audiences: ['gateway'] };
+const claimMappings = { username: { claim: 'sub', prefix: '' } };
+const entry = { issuer, claimMappings };
+
+async function read(text: string) {
+  const problems: Problem[] = [];
+  const parsed = parseConfigurationFile('FILE', text, problems);
+  const entries = parsed && (await validate(parsed.configuration, parsed.report));
+  return { problems: problems.map(({ text }) => text), entries: entries ?? [] };
+}
+
+function file(content: object): string {
+  const head = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration' };
+  return JSON.stringify({ ...head, ...content });
+}
+
+const ofEntries = (...jwt: readonly object[]) => file({ jwt });
+
+describe("the API server's file", () => {
+  it('is read as YAML and as JSON, in both versions, with everything that it may have', async () => {
+    const { certificate } = await createCertificateAuthority();
+    const { problems, entries } = await read(`apiVersion: apiserver.config.k8s.io/v1beta1
+kind: AuthenticationConfiguration
+anonymous: {enabled: false}
+jwt:
+- issuer:
+    url: https://a.example
+    discoveryURL: https://b.example/.well-known/openid-configuration
+    audiences: [one, two]
+    audienceMatchPolicy: MatchAny
+    certificateAuthority: |
+${certificate.replace(/^/gm, '      ')}
+  claimValidationRules:
+  - {claim: hd, requiredValue: example.com}
+  - {expression: 'claims.exp - claims.nbf <= 86400', message: too long}
+  claimMappings:
+    username: {expression: '"a:" + claims.sub'}
+    groups: {claim: groups, prefix: 'a:'}
+    uid: {claim: oid}
+    extra:
+    - {key: example.com/team, valueExpression: claims.team}
+  userValidationRules:
+  - {expression: "!user.username.startsWith('system:')"}
+- issuer: {url: https://c.example, audiences: [one], audienceMatchPolicy: }
+  claimMappings: {username: {claim: email, prefix: ''}, groups: null}
+`);
+    assert.deepEqual(problems, []);
+    const [first, second] = entries;
+    assert.deepEqual([...(first?.mapping.requiredClaims ?? [])], [['hd', 'example.com']]);
+    assert.equal(first?.mapping.claimRules[0]?.message, 'too long');
+    assert.equal(first?.mapping.userRules.length, 1);
+    assert.deepEqual(first?.mapping.uid, { claim: 'oid', prefix: '' });
+    assert.deepEqual(second?.mapping.username, { claim: 'email', prefix: '' });
+    assert.equal(second?.mapping.groups, undefined);
+    assert.deepEqual(await read(file({})), { problems: [], entries: [] });
+    assert.deepEqual(await read(ofEntries()), { problems: [], entries: [] });
+  });
+
+  it('names the line of each problem', async () => {
+    const { problems } = await read(`kind: AuthenticationConfiguration
+apiVersion: apiserver.config.k8s.io/v1
+jwt:
+- issuer:
+    url: http://a.example
+    audience: [x]
+    audiences: [a]
+    audiences: [b]
+  claimMappings:
+    username: {claim: 1}
+`);
+    assert.deepEqual(problems, [
+      'FILE:8: "audiences" is there twice',
+      'FILE:6: jwt[0].issuer.audience is an unknown field',
+      'FILE:10: jwt[0].claimMappings.username.claim is not a string',
+      'FILE:5: jwt[0].issuer.url "http://a.example" is not https://',
+      'FILE:10: jwt[0].claimMappings.username needs a claim or an expression',
+    ]);
+  });
+
+  const others = (change: object) => ofEntries({ ...entry, ...change });
+  const mapped = (change: object) => others({ claimMappings: { ...claimMappings, ...change } });
+  const issued = (change: object) => others({ issuer: { ...issuer, ...change } });
+  const extra = (...list: readonly object[]) => mapped({ extra: list });
+  const rules = (...claimValidationRules: readonly object[]) => others({ claimValidationRules });
+  const userRules = (...userValidationRules: readonly object[]) => others({ userValidationRules });
+
+  for (const [what, text, problem] of [
+    ['nothing', '', /is empty/],
+    ['no mapping', '[]', /is not a mapping/],
+    ['no YAML', '{', /FILE:1: /],
+    ['another kind', file({ kind: 'Config' }), /kind is not AuthenticationConfiguration/],
+    [
+      'another version',
+      file({ apiVersion: 'apiserver.config.k8s.io/v2' }),
+      /apiVersion is not apiserver.config.k8s.io\/v1 or/,
+    ],
+    ['anonymous callers', file({ anonymous: { enabled: true } }), /anonymous can only be enabled: false/],
+    ['anonymous without enabled', file({ anonymous: {} }), /anonymous can only be/],
+    [
+      'conditions of anonymous callers',
+      file({ anonymous: { enabled: false, conditions: [{ path: '/x' }] } }),
+      /anonymous can only be/,
+    ],
+    ['an unknown field', file({ jwts: [] }), /jwts is an unknown field/],
+    ['a field in another letter case', file({ JWT: [] }), /JWT is an unknown field/],
+    ['jwt that is no list', file({ jwt: {} }), /jwt is not a list/],
+    [
+      '65 entries',
+      ofEntries(
+        ...Array.from({ length: 65 }, (_, index) => ({
+          ...entry,
+          issuer: { ...issuer, url: `https://${index}.example` },
+        })),
+      ),
+      /more than 64/,
+    ],
+    ['an issuer twice', ofEntries(entry, entry), /jwt\[1\]\.issuer\.url is that of another entry/],
+    [
+      'a discovery URL twice',
+      ofEntries(
+        ...['a', 'b'].map(host => ({
+          ...entry,
+          issuer: { ...issuer, url: `https://${host}.example`, discoveryURL: 'https://d.example' },
+        })),
+      ),
+      /discoveryURL is that of another entry/,
+    ],
+    ['no issuer', ofEntries({ issuer: { audiences: ['a'] }, claimMappings }), /issuer\.url is missing/],
+    [
+      'a discovery URL that is the issuer',
+      issued({ discoveryURL: 'https://a.example/' }),
+      /discoveryURL is the same as url/,
+    ],
+    [
+      'a discovery URL without TLS',
+      issued({ discoveryURL: 'http://d.example' }),
+      /discoveryURL .* is not https/,
+    ],
+    ['a user in the URL', issued({ url: 'https://u:secret@a.example' }), /issuer\.url has an @/],
+    ['a query', issued({ url: 'https://a.example?x' }), /has a query/],
+    ['no audience', issued({ audiences: [] }), /audiences is missing/],
+    ['an empty audience', issued({ audiences: [''] }), /audiences\[0\] is empty/],
+    [
+      'an audience twice',
+      issued({ audiences: ['a', 'a'], audienceMatchPolicy: 'MatchAny' }),
+      /audiences\[1\] is there twice/,
+    ],
+    [
+      'two audiences without a policy',
+      issued({ audiences: ['a', 'b'] }),
+      /audienceMatchPolicy is not MatchAny/,
+    ],
+    ['another policy', issued({ audienceMatchPolicy: 'MatchAll' }), /audienceMatchPolicy is not MatchAny/],
+    [
+      'an authority that is none',
+      issued({ certificateAuthority: 'x' }),
+      /certificateAuthority has no certificate/,
+    ],
+    ['an egress selector', issued({ egressSelectorType: 'cluster' }), /egressSelectorType is not supported/],
+    ['no name', mapped({ username: {} }), /username needs a claim or an expression/],
+    [
+      'a name twice',
+      mapped({ username: { claim: 'a', prefix: '', expression: 'claims.a' } }),
+      /username has both/,
+    ],
+    ['a name without a prefix', mapped({ username: { claim: 'a' } }), /username\.prefix is missing/],
+    [
+      'a prefix with an expression',
+      mapped({ username: { expression: 'claims.a', prefix: '' } }),
+      /prefix cannot be there/,
+    ],
+    ['groups without a prefix', mapped({ groups: { claim: 'a' } }), /groups\.prefix is missing/],
+    ['a uid twice', mapped({ uid: { claim: 'a', expression: 'claims.a' } }), /uid has both/],
+    [
+      'an email alone',
+      mapped({ username: { expression: 'claims.email' } }),
+      /must use claims.email_verified/,
+    ],
+    ['an extra field without a domain', extra({ key: 'a', valueExpression: '"x"' }), /key is not a DNS name/],
+    [
+      'an extra field in capitals',
+      extra({ key: 'a.example/X', valueExpression: '"x"' }),
+      /key has capital letters/,
+    ],
+    [
+      'an extra field of Kubernetes',
+      extra({ key: 'x.kubernetes.io/a', valueExpression: '"x"' }),
+      /reserved for Kubernetes/,
+    ],
+    [
+      'an extra field of k8s.io',
+      extra({ key: 'k8s.io/a', valueExpression: '"x"' }),
+      /reserved for Kubernetes/,
+    ],
+    [
+      'an extra field twice',
+      extra({ key: 'a.b/c', valueExpression: '"x"' }, { key: 'a.b/c', valueExpression: '"y"' }),
+      /extra\[1\]\.key is there twice/,
+    ],
+    ['an extra field without a value', extra({ key: 'a.b/c' }), /valueExpression is missing/],
+    ['an empty rule', rules({}), /claimValidationRules\[0\]\.expression is missing/],
+    ['a rule with both', rules({ claim: 'a', expression: 'true' }), /has both a claim and an expression/],
+    ['a message of a claim', rules({ claim: 'a', message: 'x' }), /message cannot be there with a claim/],
+    [
+      'a value of an expression',
+      rules({ expression: 'true', requiredValue: 'x' }),
+      /requiredValue needs a claim/,
+    ],
+    [
+      'a claim twice',
+      rules({ claim: 'a' }, { claim: 'a' }),
+      /claimValidationRules\[1\]\.claim is there twice/,
+    ],
+    [
+      'an expression twice',
+      rules({ expression: 'true' }, { expression: 'true' }),
+      /\[1\]\.expression is there twice/,
+    ],
+    ['a rule that is no bool', rules({ expression: 'claims.a' }), /"claims\.a": must evaluate to bool/],
+    [
+      'a rule of the user twice',
+      userRules({ expression: 'true' }, { expression: 'true' }),
+      /userValidationRules\[1\]\.expression is there twice/,
+    ],
+    [
+      'a rule of the user about claims',
+      userRules({ expression: 'claims.a == 1' }),
+      /undeclared reference to "claims"/,
+    ],
+    [
+      'an expression that is not supported',
+      mapped({ username: { expression: 'url(claims.a).getHost()' } }),
+      /username\.expression cannot be used: "url\(claims\.a\)\.getHost\(\)": url is not supported/,
+    ],
+  ] as const) {
+    it(`cannot be used with ${what}`, async () => {
+      const { problems } = await read(text);
+      assert.equal(problems.length, 1, problems.join('\n'));
+      assert.match(problems[0] ?? '', problem);
+      assert.ok(!problems.join().includes('secret'));
+    });
+  }
+
+  it('may have other things among its authorities, but no certificate that cannot be read', async () => {
+    const { certificate } = await createCertificateAuthority();
+    const block = (type: string) => `-----BEGIN ${type}-----\nAAAA\n-----END ${type}-----\n`;
+    const readWith = (more: string) => read(issued({ certificateAuthority: `text\n${certificate}${more}` }));
+    assert.deepEqual((await readWith(`${block('X')}text`)).problems, []);
+    assert.match(
+      (await readWith(block('CERTIFICATE'))).problems.join(),
+      /certificateAuthority has a certificate that cannot be read$/,
+    );
+  });
+
+  it('may name users by an email if something looks at whether it is verified', async () => {
+    const email = { username: { expression: 'claims.email' } };
+    for (const change of [
+      { claimMappings: { username: { expression: 'claims.email_verified ? claims.email : ""' } } },
+      {
+        claimMappings: {
+          ...email,
+          extra: [{ key: 'a.b/c', valueExpression: 'string(claims.email_verified)' }],
+        },
+      },
+      {
+        claimMappings: email,
+        claimValidationRules: [{ expression: 'claims.?email_verified.orValue(true) == true' }],
+      },
+      { claimMappings: { username: { expression: 'claims["email"]' } } },
+    ]) {
+      assert.deepEqual((await read(others(change))).problems, [], JSON.stringify(change));
+    }
+    const groups = { ...email, groups: { expression: 'string(claims.email_verified)' } };
+    assert.equal((await read(others({ claimMappings: groups }))).problems.length, 1);
+  });
+});

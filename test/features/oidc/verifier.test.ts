@@ -1,0 +1,534 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { before, describe, it, type TestContext } from 'node:test';
+import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
+import { TokenCache, userOf } from '../../../src/authentication/bearer-token/token-cache.js';
+import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
+import { OidcKeys } from '../../../src/features/oidc/keys.js';
+import { createIdTokenVerifier, createWaitsForIssuer } from '../../../src/features/oidc/verifier.js';
+import { createIssuerDial } from '../../../src/transport/dial/issuer-dial.js';
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+} from '../../support/certificates/certificates.js';
+import { eventuallyPasses, until } from '../../support/eventually.js';
+import { type OidcIssuer, startOidcIssuer } from '../../support/identities/oidc-issuer.js';
+import { compactJwt, createOidcSigner, type OidcSigner } from '../../support/identities/oidc-signer.js';
+import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
+
+const now = 1_700_000_000_000;
+const seconds = now / 1000;
+
+let authority: CertificateAuthority;
+let folder: string;
+let caFile: string;
+let signer: OidcSigner;
+let other: OidcSigner;
+
+before(async () => {
+  authority = await createCertificateAuthority();
+  folder = temporaryFolder();
+  caFile = join(folder, 'ca.crt');
+  await writeFile(caFile, authority.certificate);
+  signer = createOidcSigner('one');
+  other = createOidcSigner('two');
+});
+
+interface Setting {
+  readonly issuer: OidcIssuer;
+  readonly clock: ManualClock;
+  readonly log: string[];
+  readonly keys: OidcKeys;
+  /** The cache that calls `verify`. */
+  readonly cache: TokenCache;
+  verify(token: string): Promise<string | undefined>;
+  waits(token: string): boolean;
+  claims(more?: object): Record<string, unknown>;
+}
+
+async function set(
+  t: TestContext,
+  more: {
+    algorithms?: string[];
+    issuer?: OidcIssuer;
+    caFile?: string;
+    discoveryUrl?: string;
+    isSlow?: boolean;
+  } = {},
+): Promise<Setting> {
+  const issuer = more.issuer ?? (await startOidcIssuer(authority));
+  t.after(() => issuer.close());
+  issuer.jwks = { keys: [signer.jwk] };
+  const clock = new ManualClock(now);
+  const log: string[] = [];
+  const keys = new OidcKeys({
+    issuer: issuer.url,
+    discoveryUrl: more.discoveryUrl ?? '',
+    certificateAuthority: { file: more.caFile ?? caFile },
+    names: { issuer: '--oidc-issuer-url', certificateAuthority: '--oidc-ca-file' },
+    dial: createIssuerDial({}),
+    clock,
+    log: {
+      info: message => log.push(message),
+      warn: (fields, message) => log.push(message, JSON.stringify(fields)),
+    },
+  });
+  t.after(() => keys.close());
+  keys.start();
+  if (more.isSlow !== true) await until(() => log.length > 0);
+  const waits = createWaitsForIssuer({ issuer: issuer.url, keys });
+  const verify = createIdTokenVerifier({
+    issuer: issuer.url,
+    audiences: ['gateway'],
+    algorithms: more.algorithms ?? ['RS256'],
+    mapping: {
+      ...{ username: { claim: 'sub', prefix: '' }, groups: { claim: 'groups', prefix: '' }, uid: undefined },
+      ...{ requiredClaims: new Map(), extra: [], claimRules: [], userRules: [] },
+    },
+    rules: { allowed: new Set(), serviceAccounts: false },
+    keys,
+    clock,
+  });
+  const cache = new TokenCache({
+    ...{ verify, waits, clock, successTtl: 10_000, failureTtl: 10_000 },
+    metrics: { cacheAsked: () => {} },
+  });
+  return {
+    issuer,
+    clock,
+    log,
+    cache,
+    keys,
+    waits: text => waits({ text, digest: digestOf(text), source: '' }),
+    verify: async text => (await verify({ text, digest: digestOf(text), source: '' }))?.user.username,
+    claims: claims => ({ iss: issuer.url, aud: 'gateway', sub: 'alice', exp: seconds + 60, ...claims }),
+  };
+}
+
+describe('an id-token', () => {
+  it('is accepted if the issuer signed it for this client and it is valid now', async t => {
+    const { verify, claims } = await set(t);
+    assert.equal(await verify(signer.sign(claims())), 'alice');
+    assert.equal(await verify(signer.sign(claims({ aud: ['other', 'gateway'] }))), 'alice');
+  });
+
+  it('is invalid from the second of its expiry, and valid up to a minute before its start', async t => {
+    const { verify, claims, clock } = await set(t);
+    const token = signer.sign(claims({ exp: seconds + 60 }));
+    clock.advance(59_999);
+    assert.equal(await verify(token), 'alice');
+    clock.advance(1);
+    await assert.rejects(verify(token), /the token has expired/);
+    clock.advance(60_000);
+    await assert.rejects(verify(token), AuthenticationError);
+    const later = claims({ exp: seconds + 9999 });
+    const early = (ahead: number) => signer.sign({ ...later, nbf: seconds + 120 + ahead });
+    assert.equal(await verify(early(60)), 'alice');
+    await assert.rejects(verify(early(61)), AuthenticationError);
+    for (const exp of [undefined, String(seconds + 9999), null, Number.NaN]) {
+      await assert.rejects(verify(signer.sign(claims({ exp }))), AuthenticationError);
+    }
+  });
+
+  it('is rejected if the API server takes it for one that has expired, or cannot read a claim', async t => {
+    const { verify, claims } = await set(t);
+    for (const more of [
+      { exp: seconds + 0.9 },
+      ...[2 ** 63, 1e300].map(exp => ({ exp })),
+      ...[7, true, [], {}].flatMap(value => [{ nonce: value }, { at_hash: value }]),
+      ...[7, [], 'groups', { groups: 'there' }, { groups: '' }, { groups: null }].map(names => ({
+        _claim_names: names,
+      })),
+      ...[7, [], { there: 7 }, { there: { endpoint: 7 } }, { there: { access_token: 7 } }].map(sources => ({
+        _claim_sources: sources,
+      })),
+    ]) {
+      await assert.rejects(verify(signer.sign(claims(more))), AuthenticationError, JSON.stringify(more));
+    }
+    for (const more of [
+      { exp: 2 ** 62 },
+      { nonce: null, at_hash: null, _claim_names: null, _claim_sources: null },
+      { nonce: 'n', at_hash: 'h', _claim_names: {}, _claim_sources: { there: null } },
+      { _claim_names: { groups: 'there' }, _claim_sources: { there: { endpoint: 'https://x', more: 7 } } },
+    ]) {
+      assert.equal(await verify(signer.sign(claims(more))), 'alice', JSON.stringify(more));
+    }
+  });
+
+  it('of another key is read once, because anybody may send one that takes milliseconds', async t => {
+    const { claims, cache } = await set(t);
+    const text = other.sign(claims({ mark: 'read once' }), { kid: 'one' });
+    const parse = t.mock.method(JSON, 'parse');
+    const outcome = await cache.find({ text, digest: digestOf(text), source: '' });
+    assert.throws(() => userOf(outcome), AuthenticationError);
+    const reads = parse.mock.calls.filter(({ arguments: [json] }) => String(json).includes('read once'));
+    assert.equal(reads.length, 1);
+  });
+
+  it('is rejected for another audience, and not recognised if its issuer is another one or it is no JWT', async t => {
+    const { verify, claims, issuer } = await set(t);
+    for (const aud of [
+      'other',
+      ['other'],
+      '',
+      undefined,
+      'gateway2',
+      'Gateway',
+      [],
+      [['gateway']],
+      ['gateway', 1],
+    ]) {
+      await assert.rejects(verify(signer.sign(claims({ aud }))), AuthenticationError, String(aud));
+    }
+    for (const iss of ['https://other.example', `${issuer.url}/`, issuer.url.toUpperCase(), undefined, '']) {
+      assert.equal(await verify(signer.sign(claims({ iss }))), undefined, String(iss));
+    }
+    for (const text of ['', 'opaque', 'a.b.c', 'a.b', '....', `${issuer.url}.x.y`]) {
+      assert.equal(await verify(text), undefined, text);
+    }
+    // A list is not an issuer.
+    assert.equal(await verify(signer.sign(claims({ iss: [issuer.url] }))), undefined);
+  });
+
+  it('is rejected without a signature, or with one that anybody could make', async t => {
+    const { verify, claims } = await set(t, { algorithms: ['RS256', 'ES256', 'PS256'] });
+    const token = signer.sign(claims());
+    const [head = '', body = '', signature = ''] = token.split('.');
+    const byPublicKey = (alg: string, secret: string | Buffer) => {
+      const hash = alg.replace('HS', 'sha');
+      const input = compactJwt({ alg, kid: 'one' }, claims(), '').slice(0, -1);
+      return `${input}.${createHmac(hash, secret).update(input).digest('base64url')}`;
+    };
+    const forged = Buffer.from(JSON.stringify(claims({ sub: 'mallory' }))).toString('base64url');
+    for (const [what, text] of [
+      ['alg none', compactJwt({ alg: 'none' }, claims(), '')],
+      ['alg None', compactJwt({ alg: 'None', kid: 'one' }, claims(), '')],
+      ['alg nOnE with the signature', compactJwt({ alg: 'nOnE', kid: 'one' }, claims(), signature)],
+      ['no alg', compactJwt({ kid: 'one' }, claims(), signature)],
+      ['alg a list', compactJwt({ alg: ['RS256'], kid: 'one' }, claims(), signature)],
+      ['HS256 by the public key', byPublicKey('HS256', signer.publicPem)],
+      ['HS256 by the modulus', byPublicKey('HS256', Buffer.from(String(signer.jwk['n']), 'base64url'))],
+      ['HS512 by the JWK', byPublicKey('HS512', JSON.stringify(signer.jwk))],
+      ['HS256 by nothing', byPublicKey('HS256', '')],
+      ['no signature', `${head}.${body}.`],
+      ['other claims', `${head}.${forged}.${signature}`],
+      ['half a signature', `${head}.${body}.${signature.slice(0, 100)}`],
+      ['another key under this name', other.sign(claims(), { kid: 'one' })],
+      ['PS256 under this name', compactJwt({ alg: 'PS256', kid: 'one' }, claims(), signature)],
+    ] as const) {
+      await assert.rejects(verify(text), AuthenticationError, what);
+    }
+  });
+
+  it('cannot bring its own key or name another place to fetch one from', async t => {
+    const { verify, claims, issuer } = await set(t);
+    const elsewhere = await startOidcIssuer(authority);
+    t.after(() => elsewhere.close());
+    elsewhere.jwks = { keys: [other.jwk] };
+    for (const header of [
+      { kid: 'two', jwk: other.jwk },
+      { kid: 'two', jku: `${elsewhere.url}/keys` },
+      { kid: 'two', x5u: `${elsewhere.url}/keys` },
+      { kid: '../../../dev/null' },
+      { kid: `${elsewhere.url}/keys` },
+      { kid: '' },
+      { kid: 7 },
+      { kid: 'one', jwk: other.jwk, crit: ['jwk'] },
+      { kid: '__proto__' },
+    ]) {
+      await assert.rejects(verify(other.sign(claims(), header)), AuthenticationError, JSON.stringify(header));
+    }
+    assert.equal(elsewhere.keyRequests + elsewhere.discoveries, 0);
+    assert.equal(issuer.keyRequests, 1, 'the pause is not over');
+  });
+
+  it('is rejected if its name or a group is reserved by Kubernetes', async t => {
+    const { verify, claims } = await set(t);
+    for (const more of [
+      { sub: 'system:admin' },
+      { groups: ['dev', 'system:masters'] },
+      { groups: 'system:masters' },
+      { groups: [' system:masters'] },
+      { sub: 'system:serviceaccount:kube-system:default' },
+      { sub: 'a\r\nImpersonate-Group: system:masters' },
+    ]) {
+      await assert.rejects(verify(signer.sign(claims(more))), IdentityError, JSON.stringify(more));
+    }
+  });
+
+  it('without a key ID is tried with every key of the issuer', async t => {
+    const { verify, claims, issuer, clock } = await set(t);
+    issuer.jwks = { keys: [other.jwk, signer.jwk] };
+    clock.advance(5_000);
+    assert.equal(await verify(other.sign(claims())), 'alice');
+    const withoutKid = signer.sign(claims(), { kid: undefined });
+    assert.equal(await verify(withoutKid), 'alice');
+    const stranger = createOidcSigner('three');
+    await assert.rejects(verify(stranger.sign(claims(), { kid: undefined })), AuthenticationError);
+    await assert.rejects(
+      verify(signer.sign(claims({ aud: 'other' }), { kid: undefined })),
+      AuthenticationError,
+    );
+  });
+
+  it('may be signed only with the allowed algorithms', async t => {
+    const elliptic = createOidcSigner('ec', 'ES256');
+    const { verify, claims, issuer, clock } = await set(t, { algorithms: ['ES256'] });
+    issuer.jwks = { keys: [elliptic.jwk, signer.jwk] };
+    clock.advance(5_000);
+    assert.equal(await verify(elliptic.sign(claims())), 'alice');
+    await assert.rejects(verify(signer.sign(claims())), AuthenticationError);
+  });
+});
+
+describe('the keys of an issuer', () => {
+  it('are fetched again for an unknown key: once for all requests, and not again before a pause', async t => {
+    const { verify, claims, issuer, clock } = await set(t);
+    issuer.jwks = { keys: [signer.jwk, other.jwk] };
+    const token = other.sign(claims());
+    await assert.rejects(verify(token), (error: AuthenticationError) => error.isPassing);
+    assert.equal(issuer.keyRequests, 1);
+    clock.advance(5_000);
+    const names = await Promise.all(Array.from({ length: 20 }, () => verify(token)));
+    assert.ok(names.every(name => name === 'alice'));
+    assert.equal(issuer.keyRequests, 2);
+    await assert.rejects(verify(other.sign(claims(), { kid: 'three' })), AuthenticationError);
+    assert.equal(issuer.keyRequests, 2);
+  });
+
+  it('are fetched again after ten minutes, and a key that the issuer has removed is dropped', async t => {
+    const { verify, claims, issuer, clock } = await set(t);
+    const token = signer.sign(claims({ exp: seconds + 9999 }));
+    issuer.jwks = { keys: [other.jwk] };
+    clock.advance(599_999);
+    assert.equal(await verify(token), 'alice');
+    clock.advance(1);
+    const asked = Array.from({ length: 20 }, () => verify(token));
+    for (const result of asked) await assert.rejects(result, AuthenticationError);
+    assert.equal(issuer.keyRequests, 2);
+    assert.equal(await verify(other.sign(claims({ exp: seconds + 9999 }))), 'alice');
+    assert.equal(issuer.keyRequests, 2);
+  });
+
+  it('that are ten minutes old stay in use if the issuer does not answer within 2 s, until it does', async t => {
+    const { verify, claims, issuer, clock } = await set(t);
+    const token = signer.sign(claims({ exp: seconds + 9999 }));
+    issuer.jwks = { keys: [other.jwk] };
+    let answer = () => {};
+    issuer.hold(
+      new Promise(resolve => {
+        answer = resolve;
+      }),
+    );
+    clock.advance(600_000);
+    const first = verify(token);
+    await until(() => issuer.discoveries === 2);
+    clock.advance(1_000);
+    const second = verify(token);
+    clock.advance(999);
+    assert.equal(clock.pending, 1, 'both wait');
+    clock.advance(1);
+    // Nobody waits for longer than 2 s after the first one, and who comes then does not wait.
+    assert.deepEqual([await first, await second, await verify(token)], ['alice', 'alice', 'alice']);
+    assert.equal(clock.pending, 0);
+    answer();
+    await eventuallyPasses(() => assert.rejects(verify(token), AuthenticationError));
+    assert.equal(issuer.keyRequests, 2);
+  });
+
+  for (const [when, pass] of unevenTimes) {
+    it(`are fetched again after ten minutes, and searched again after five seconds ${when}`, async t => {
+      const { verify, claims, issuer, clock } = await set(t);
+      const search = () =>
+        verify(other.sign(claims({ exp: seconds + 99_999 }), { kid: 'two' })).catch(() => {});
+      pass(clock, 4_999);
+      await search();
+      assert.equal(issuer.keyRequests, 1);
+      clock.advance(1);
+      await search();
+      assert.equal(issuer.keyRequests, 2);
+      pass(clock, 600_000);
+      await verify(signer.sign(claims({ exp: seconds + 99_999 })));
+      await until(() => issuer.keyRequests === 3);
+    });
+  }
+
+  it('are found by a discovery document at another URL, which names the issuer', async t => {
+    const issuer = await startOidcIssuer(authority);
+    const discoveryUrl = `${issuer.url}/.well-known/openid-configuration`;
+    const { log } = await set(t, { issuer: { ...issuer, url: 'https://elsewhere.example' }, discoveryUrl });
+    assert.match(log.join(), /for another issuer/);
+    issuer.metadata = { ...(issuer.metadata as object), issuer: 'https://elsewhere.example' };
+    const found = await set(t, {
+      issuer: Object.assign(issuer, { url: 'https://elsewhere.example' }),
+      discoveryUrl,
+    });
+    assert.equal(await found.verify(signer.sign(found.claims())), 'alice');
+  });
+
+  it('at an address of any length are named by its beginning, because readyz and the log say why they are missing', async t => {
+    const issuer = await startOidcIssuer(authority);
+    for (const origin of [new URL(issuer.url).origin, `https://${'x'.repeat(9_000)}`]) {
+      issuer.metadata = { ...(issuer.metadata as object), jwks_uri: `${origin}/${'x'.repeat(9_000)}` };
+      const { log, keys } = await set(t, { issuer });
+      assert.throws(
+        () => keys.check(),
+        ({ message }: Error) =>
+          /x{100}.* (?:answered 404|cannot be used)/.test(message) && message.length < 500,
+      );
+      assert.ok(log.join('\n').length < 1_000);
+    }
+  });
+
+  it('are at most 100, because a token without the name of its key is checked with each', async t => {
+    const { verify, claims, issuer, clock, log } = await set(t);
+    const keys = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({ ...other.jwk, kid: `k${index}` }));
+    issuer.jwks = { keys: keys(101) };
+    clock.advance(5_000);
+    await assert.rejects(verify(other.sign(claims(), { kid: 'k7' })), { code: 503 });
+    assert.match(log.join(), /the issuer has more than 100 keys/);
+    assert.equal(await verify(signer.sign(claims())), 'alice', 'the last keys stay in use');
+    issuer.jwks = { keys: keys(100) };
+    clock.advance(5_000);
+    assert.equal(await verify(other.sign(claims(), { kid: 'k7' })), 'alice');
+  });
+
+  it('stay in use while the issuer is not reachable', async t => {
+    const { verify, claims, issuer, clock, log } = await set(t);
+    const token = signer.sign(claims({ exp: seconds + 9999 }));
+    await issuer.close();
+    clock.advance(600_000);
+    assert.equal(await verify(token), 'alice');
+    await until(() => log.some(line => /cannot be renewed; the last ones stay in use/.test(line)));
+    assert.equal(await verify(token), 'alice');
+  });
+
+  it('are fetched again if the issuer was not reachable at the start; until then its tokens get a 503 that says when', async t => {
+    const probe = await startOidcIssuer(authority);
+    const port = Number(new URL(probe.url).port);
+    await probe.close();
+    const away: OidcIssuer = { ...probe, close: async () => {} };
+    const { verify, claims, clock, log, keys } = await set(t, { issuer: away });
+    assert.match(log.join('\n'), /cannot fetch the keys.*\n.*connection refused/);
+    assert.throws(() => keys.check(), /no keys of the OpenID Connect issuer https:.*: .*connection refused/);
+    const token = signer.sign(claims());
+    await assert.rejects(verify(token), { code: 503, retryAfterSeconds: 10 });
+    clock.advance(8_500);
+    await assert.rejects(verify(token), { code: 503, retryAfterSeconds: 2 });
+    const issuer = await startOidcIssuer(authority, { port });
+    t.after(() => issuer.close());
+    issuer.jwks = { keys: [signer.jwk] };
+    clock.advance(1_500);
+    // The next try is under way, and the token waits for it.
+    assert.equal(await verify(token), 'alice');
+    keys.check();
+  });
+
+  it('delay tokens that come before them, for at most 10 s', async t => {
+    const issuer = await startOidcIssuer(authority);
+    let answer = () => {};
+    const held = new Promise<void>(resolve => {
+      answer = resolve;
+    });
+    issuer.hold(held);
+    const { verify, claims, clock, keys, log, waits } = await set(t, { issuer, isSlow: true });
+    const token = signer.sign(claims());
+    assert.throws(() => keys.check(), /they are being fetched/);
+    assert.equal(waits(token), true);
+    const late = verify(token);
+    await until(() => clock.pending === 1);
+    clock.advance(9_999);
+    const inTime = Array.from({ length: 20 }, () => verify(token));
+    await until(() => clock.pending === 21);
+    clock.advance(1);
+    await assert.rejects(late, { code: 503, retryAfterSeconds: 1 });
+    answer();
+    for (const user of inTime) assert.equal(await user, 'alice');
+    assert.equal(clock.pending, 0);
+    assert.deepEqual([issuer.keyRequests, log.length], [1, 1]);
+    assert.equal(waits(token), false);
+  });
+
+  it('cause a 503 for a token of an unknown key if the issuer does not answer, while tokens of known keys are accepted', async t => {
+    const { verify, claims, issuer, clock, waits } = await set(t);
+    const [known, unknown] = [signer.sign(claims()), other.sign(claims())];
+    assert.deepEqual([waits(known), waits(unknown)], [false, true]);
+    assert.deepEqual(
+      [signer.sign(claims({ iss: 'https://other.example' })), 'opaque', 'a.b.c'].map(waits),
+      [false, false, false],
+      'a token that is not of this issuer does not wait',
+    );
+    issuer.hold(new Promise(() => {}));
+    clock.advance(5_000);
+    const waiting = verify(unknown);
+    await until(() => issuer.discoveries === 2);
+    assert.equal(await verify(known), 'alice');
+    clock.advance(10_000);
+    await assert.rejects(waiting, { code: 503, retryAfterSeconds: 1 });
+    await issuer.close();
+    await until(() => clock.pending === 0);
+    await assert.rejects(verify(unknown), { code: 503 });
+    assert.equal(await verify(known), 'alice');
+  });
+
+  it('do not make tokens of known keys wait behind tokens of unknown keys', async t => {
+    const { cache, claims, issuer, clock } = await set(t);
+    issuer.hold(new Promise(() => {}));
+    clock.advance(5_000);
+    const ask = async (text: string) => {
+      return userOf(await cache.find({ text, digest: digestOf(text), source: '192.0.2.1' }))?.username;
+    };
+    const unknown = Promise.allSettled(
+      Array.from({ length: 130 }, (_, index) => ask(other.sign(claims({ jti: index })))),
+    );
+    assert.equal(await ask(signer.sign(claims())), 'alice');
+    clock.advance(10_000);
+    const messages = (await unknown).map(result => String((result as PromiseRejectedResult).reason));
+    assert.equal(messages.filter(message => /too many tokens from this address/.test(message)).length, 2);
+    assert.equal(messages.filter(message => /issuer does not answer/.test(message)).length, 128);
+  });
+
+  it('are not fetched again for a key ID that is known with another algorithm', async t => {
+    const { verify, claims, issuer, clock, waits } = await set(t, { algorithms: ['RS256', 'ES256'] });
+    clock.advance(5_000);
+    const token = createOidcSigner('one', 'ES256').sign(claims());
+    assert.equal(waits(token), false);
+    await assert.rejects(verify(token), AuthenticationError);
+    assert.equal(issuer.keyRequests, 1);
+  });
+
+  for (const [what, spoil, reason] of [
+    [
+      'a discovery document of another issuer',
+      (i: OidcIssuer) => ({ ...(i.metadata as object), issuer: `${i.url}/` }),
+      /another issuer; check --oidc-issuer-url/,
+    ],
+    [
+      'a jwks_uri without TLS',
+      (i: OidcIssuer) => ({ ...(i.metadata as object), jwks_uri: 'http://127.0.0.1/keys' }),
+      /no jwks_uri that is an https/,
+    ],
+    ['no jwks_uri', (i: OidcIssuer) => ({ issuer: i.url }), /no jwks_uri/],
+    ['an invalid discovery document', () => 'x', /not 200 with a JSON object/],
+  ] as const) {
+    it(`are not accepted with ${what}`, async t => {
+      const issuer = await startOidcIssuer(authority);
+      issuer.metadata = spoil(issuer);
+      const { log } = await set(t, { issuer });
+      assert.match(log.join('\n'), reason);
+    });
+  }
+
+  it('are not accepted from an issuer whose certificate another authority signed', async t => {
+    const stranger = join(folder, 'stranger.crt');
+    await writeFile(stranger, (await createCertificateAuthority()).certificate);
+    const { log } = await set(t, { caFile: stranger });
+    assert.match(log.join('\n'), /unknown authority; check --oidc-ca-file/);
+    const missing = await set(t, { caFile: join(folder, 'missing.crt') });
+    assert.match(missing.log.join('\n'), /--oidc-ca-file: .*missing\.crt: no such file/);
+  });
+});

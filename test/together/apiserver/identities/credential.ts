@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { text } from 'node:stream/consumers';
+import type { CertificatePair } from '../../../support/certificates/certificates.js';
+import { AuditLog, type EventUser } from '../../../support/kube-apiserver/audit-log.js';
+import type { Difference, Verdict } from './differences.js';
+
+/** What a client presents, and what the API server has to make of it. */
+export interface Credential {
+  /** What is special about it. */
+  readonly what: string;
+  /** The Authorization fields in their order, with one character for each byte. */
+  readonly authorization?: readonly string[];
+  readonly certificate?: CertificatePair;
+  /** Sec-WebSocket-Protocol. Then the request is an upgrade. */
+  readonly protocols?: string;
+  /** The name of the user; undefined if the API server answers 401, or ends the handshake. */
+  readonly user: string | undefined;
+  /** How the gateway differs from the API server. */
+  readonly differs: readonly Difference[];
+}
+
+/** A bearer token as a credential. Its characters are written as UTF-8. */
+export function bearer(
+  what: string,
+  token: string,
+  user: string | undefined,
+  ...differs: readonly Difference[]
+): Credential {
+  const authorization = [`Bearer ${Buffer.from(token).toString('latin1')}`];
+  return { what, authorization, user, differs };
+}
+
+/** A server that says who sends a request. */
+export interface Asked {
+  readonly port: number;
+  /** PEM of the authority of its certificate. */
+  readonly ca: string;
+  /** Path of the audit log of the API server. */
+  readonly auditLog: string;
+}
+
+const review = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' });
+const reviewPath = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+const upgradePath = '/api/v1/namespaces/default/pods/none/exec?command=id&stdout=true';
+
+/** Asks a server who the user of a credential is: by a SelfSubjectReview, and for an upgrade by the API server's audit log. */
+export async function verdictOf(asked: Asked, credential: Credential): Promise<Verdict> {
+  const { protocols } = credential;
+  const auditId = randomUUID();
+  const isUpgrade = protocols !== undefined;
+  const { status, body } = await send(asked, credential, isUpgrade ? 'GET' : 'POST', [
+    ...['Audit-Id', auditId],
+    ...(isUpgrade ? upgradeHeaders(protocols) : ['Content-Type', 'application/json']),
+  ]);
+  if (status === 400 || status === 401) return status;
+  if (status === 201) {
+    const { status: review } = JSON.parse(body) as { readonly status: { readonly userInfo: EventUser } };
+    return toVerdict(review.userInfo);
+  }
+  // The gateway's own rejections, which say what is wrong with the user.
+  if (
+    status === 403 &&
+    /is reserved by Kubernetes|no impersonation header can carry|a user without a name/.test(body)
+  )
+    return 403;
+  if (status !== 403 || !isUpgrade) throw new Error(`${credential.what}: ${status} ${body}`);
+  const { user, impersonatedUser } = await new AuditLog(asked.auditLog).event(auditId, 'ResponseComplete');
+  return toVerdict(impersonatedUser ?? user);
+}
+
+function toVerdict({ username = '', uid = '', groups = [], extra = {} }: EventUser): Required<EventUser> {
+  return { username, uid, groups: [...groups].sort(), extra };
+}
+
+function upgradeHeaders(protocols: string): string[] {
+  return [
+    ...['Connection', 'Upgrade', 'Upgrade', 'websocket', 'Sec-WebSocket-Version', '13'],
+    ...['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Protocol', protocols],
+  ];
+}
+
+async function send(
+  { port, ca }: Asked,
+  { authorization = [], certificate }: Credential,
+  method: 'GET' | 'POST',
+  headers: readonly string[],
+): Promise<{ readonly status: number; readonly body: string }> {
+  const request = https.request({
+    ...{ host: '127.0.0.1', port, ca, agent: false, method },
+    path: method === 'GET' ? upgradePath : reviewPath,
+    // A list is sent as it is, with fields that occur twice.
+    headers: [
+      ...['Host', `127.0.0.1:${port}`, ...headers],
+      ...authorization.flatMap(value => ['Authorization', value]),
+      ...(method === 'GET' ? [] : ['Content-Length', String(review.length)]),
+    ],
+    ...(certificate !== undefined && { cert: certificate.certificate, key: certificate.key }),
+  });
+  // A text would be written together with the head, and both as UTF-8.
+  request.end(method === 'GET' ? undefined : Buffer.from(review));
+  const [response] = (await once(request, 'response').catch(endOfHandshake)) as [IncomingMessage?];
+  if (response === undefined) return { status: 401, body: '' };
+  return { status: response.statusCode ?? 0, body: await text(response) };
+}
+
+/** Go ends the handshake if it cannot read a certificate. */
+function endOfHandshake(error: NodeJS.ErrnoException): [] {
+  if (error.code?.endsWith('_ALERT_BAD_CERTIFICATE')) return [];
+  throw error;
+}

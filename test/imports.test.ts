@@ -22,8 +22,10 @@ const files: Readonly<Record<string, string>> = {
   'src/features/one/inner/value.ts':
     "import '../../../guard/guard.js';\nimport '../../two/value.js';\nimport '../../../server/mounts.js';\n",
   'src/guard/guards.ts': "import '../features.js';\nimport '../features/one/feature.js';\n",
-  'src/explorer/view.tsx': "import '../lib/clock.js';\n",
-  'src/explorer/views/view.tsx': "import '../api/client.js';\nimport '../../lib/clock.js';\n",
+  'src/features/one/page/main.tsx':
+    "import './api/client.js';\nimport '../options.js';\nimport '../../../lib/clock.js';\n",
+  'src/features/one/page/views/view.tsx':
+    "import '../api/client.js';\nimport '../../options.js';\nimport '../../../../lib/clock.js';\n",
   'src/unheard-of/a.ts': "import '../lib/clock.js';\n",
   'src/lib/one.ts': "import type { Two } from './two.js';\nexport type One = { readonly two?: Two };\n",
   'src/lib/two.ts': "import type { One } from './one.js';\nexport type Two = { readonly one?: One };\n",
@@ -57,14 +59,16 @@ describe('the linter', () => {
     assert.deepEqual(
       found.filter(([rule]) => rule === 'plugin').map(([, file, message]) => `${file}: ${message}`),
       [
-        ...['view', 'views/view'].map(
-          name =>
-            `src/explorer/${name}.tsx: src/explorer must not import from src/lib: src/imports.grit does not allow it`,
-        ),
         ...['feature', 'inner/value'].flatMap(name =>
           ['two', 'server'].map(
             to =>
               `src/features/one/${name}.ts: src/features must not import from src/${to}: src/imports.grit does not allow it`,
+          ),
+        ),
+        ...['main', 'views/view'].flatMap(name =>
+          ['options.js', 'lib'].map(
+            to =>
+              `src/features/one/page/${name}.tsx: src/features/one/page must not import from src/${to}: src/imports.grit does not allow it`,
           ),
         ),
         ...['features.js', 'features'].map(

@@ -23,9 +23,7 @@ export function billOfMaterials(): object {
   const program = bom.metadata.component;
   const bundled = new Set([
     program['bom-ref'],
-    ...bundledPackages(['build/bundle.json', 'build/libraries.json', 'build/explorer.json']).map(
-      ({ name, version }) => `${name}@${version}`,
-    ),
+    ...bundledPackages().map(({ name, version }) => `${name}@${version}`),
   ]);
   delete bom.serialNumber;
   delete bom.metadata.timestamp;

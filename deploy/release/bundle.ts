@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { bundledPackages } from './bundled-packages.js';
 
-// Makes dist/ of src/: main.js, and the libraries that are loaded seldom, each in a folder of its own.
+// Makes dist/ of src/: main.js, and the libraries that are loaded seldom, each in a folder of its own. What features build stands beside it.
 
 /**
  * What packages import for options that this program never sets, and what stands in its place. All together it would be 14 MB of an idle
@@ -68,7 +68,7 @@ const options = {
   define: { 'import.meta.url': '__url' },
 } as const satisfies BuildOptions;
 
-mkdirSync('build', { recursive: true });
+mkdirSync('build/metafiles', { recursive: true });
 await bundle('bundle', {
   entryPoints: { main: 'src/main.ts' },
   external: seldom,
@@ -82,17 +82,16 @@ await bundle('libraries', {
   sourcemap: false,
 });
 writeFileSync('dist/package.json', '{"type":"commonjs"}\n');
-const metafiles = ['bundle', 'libraries', 'explorer'].map(name => `build/${name}.json`);
-writeFileSync('dist/THIRD-PARTY-LICENSES', licences(metafiles));
+writeFileSync('dist/THIRD-PARTY-LICENSES', licences());
 
 async function bundle(name: string, own: BuildOptions): Promise<void> {
   const { metafile } = await build({ ...options, ...own, metafile: true });
-  writeFileSync(`build/${name}.json`, JSON.stringify(metafile));
+  writeFileSync(`build/metafiles/${name}.json`, JSON.stringify(metafile));
 }
 
 /** The licences of all packages of which something is in dist/. */
-function licences(metafiles: readonly string[]): string {
-  const texts = bundledPackages(metafiles).map(({ name, version, license, folder }) => {
+function licences(): string {
+  const texts = bundledPackages().map(({ name, version, license, folder }) => {
     const files = readdirSync(folder).filter(file => /^(licen[cs]e|notice|copying)/i.test(file));
     const text = files.map(file => readFileSync(`${folder}/${file}`, 'utf8').trim()).join('\n\n');
     return `${name} ${version} (${license})\n\n${text}`.trim();

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** A package of which at least one module is in dist/. */
 export interface BundledPackage {
@@ -13,11 +13,14 @@ interface Metafile {
   readonly outputs: Readonly<Record<string, { readonly inputs: Readonly<Record<string, unknown>> }>>;
 }
 
-/** The packages in dist/, by their folders, as esbuild's metafiles of the last build name them. */
-export function bundledPackages(metafiles: readonly string[]): BundledPackage[] {
+/** To this folder the bundle, and each feature that builds something, write a metafile of esbuild's. */
+const metafiles = 'build/metafiles';
+
+/** The packages in dist/, by their folders, as the metafiles of the last build name them. */
+export function bundledPackages(): BundledPackage[] {
   const folders = new Set<string>();
-  for (const file of metafiles) {
-    const { outputs } = JSON.parse(readFileSync(file, 'utf8')) as Metafile;
+  for (const file of readdirSync(metafiles)) {
+    const { outputs } = JSON.parse(readFileSync(`${metafiles}/${file}`, 'utf8')) as Metafile;
     for (const module of Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs))) {
       const [folder] = /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(module) ?? [];
       if (folder !== undefined) folders.add(folder);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { openPage, startBrowser } from '../support/browser/page.js';
 import { eventually } from '../support/eventually.js';
 import { startProxy } from '../support/proxy/proxy.js';
 import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
-import { openPage, startBrowser } from './page.js';
 
 const browser = await startBrowser({ after });
 

@@ -78,7 +78,7 @@ function nameOf(module: string): string | undefined {
 
 /** The modules in dist/main.js, and those that run when it is loaded. Each of the others is a function with its name. */
 async function readBundle(): Promise<{ readonly bundled: string[]; readonly atOnce: string[] }> {
-  const { outputs } = JSON.parse(await readFile(projectFile('build/bundle.json'), 'utf8')) as {
+  const { outputs } = JSON.parse(await readFile(projectFile('build/metafiles/bundle.json'), 'utf8')) as {
     outputs: Record<string, { inputs: Record<string, unknown> }>;
   };
   const bundled = Object.keys(outputs['dist/main.js']?.inputs ?? {});

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { assertAccessible } from '../../../support/browser/axe.js';
+import { openPage, startBrowser } from '../../../support/browser/page.js';
+import { startStack } from '../../../support/proxy/stack.js';
+
+const scope = { after };
+const { proxy } = await startStack(scope, { flags: ['--reject-paths='] });
+const browser = await startBrowser(scope);
+
+/** Each view, and a text that appears when it is drawn. */
+const views: Readonly<Record<string, string>> = {
+  '/': 'Paths that are not resources',
+  '/apis/apps/v1': 'statefulsets',
+  '/api/v1/namespaces/team-0/pods': '2 objects',
+  '/api/v1/pods?watch=true': 'ADDED',
+  '/apis/apps/v1/deployments?view=fields': 'Fields',
+  '/apis/apps/v1/deployments?view=access': 'remove an object',
+  '/api/v1/namespaces/team-0/pods/web-0': 'creationTimestamp',
+  '/api/v1/namespaces/team-0/secrets/credentials': 'Show',
+  '/api/v1/namespaces/team-0/pods/web-0/log': 'log line 4',
+  '/readyz': 'readyz check passed',
+  '/api/v1/nothing': 'Not in this API',
+};
+
+for (const [name, options] of Object.entries({
+  'in a wide light window': { colorScheme: 'light', viewport: { width: 1280, height: 800 } },
+  'on a narrow dark screen': { colorScheme: 'dark', viewport: { width: 390, height: 844 } },
+} as const)) {
+  describe(`the page ${name}`, async () => {
+    const { page, go } = await openPage(scope, browser, proxy.url, options);
+    for (const [view, text] of Object.entries(views)) {
+      it(`has no serious violation that axe finds, and scrolls in one direction: ${view}`, async () => {
+        await go(view);
+        await page.locator('main').getByText(text).first().waitFor();
+        await assertAccessible(page);
+        assert.deepEqual(
+          await page.evaluate(
+            "['html', 'main'].filter(name => { const box = document.querySelector(name); return box.scrollWidth > box.clientWidth; })",
+          ),
+          [],
+        );
+      });
+    }
+  });
+}

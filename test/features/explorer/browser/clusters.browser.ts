@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { delimiter } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { openPage, startBrowser } from '../../../support/browser/page.js';
+import { until } from '../../../support/eventually.js';
+import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
+import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../../../support/proxy/proxy.js';
+
+const scope = { after };
+/** Names of contexts are free text. */
+const names = ['one', 'arn:aws:eks:eu-west-1:123:cluster/x@y', 'a <b>context</b> & more', 'gone'] as const;
+const clusters = await Promise.all(
+  names.map(async name => {
+    const server = await startFakeApiServer();
+    const { certificate, key } = server.clientCertificate;
+    const ca = server.authority.certificate;
+    const kubeconfig = await writeKubeconfig({ name, server: server.url, ca, certificate, key });
+    const metadata = { namespace: 'default', name: 'which', uid: 'which' };
+    server.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { cluster: name } });
+    return { server, kubeconfig };
+  }),
+);
+const [one, arn] = clusters as [(typeof clusters)[number], (typeof clusters)[number]];
+await clusters.at(-1)?.server.kill();
+const proxy = await startProxy(['--all-contexts', '--reject-paths='], {
+  KUBECONFIG: clusters.map(({ kubeconfig }) => kubeconfig.path).join(delimiter),
+});
+after(async () => {
+  await proxy.stop('SIGKILL');
+  for (const { server } of clusters) await server.kill();
+});
+const browser = await startBrowser(scope);
+
+describe('the page with several clusters', () => {
+  it('offers a choice of clusters, and the address names the chosen one', async t => {
+    const { page, go, problems } = await openPage(t, browser, proxy.url);
+    await go('/api/v1/namespaces/default/configmaps/which');
+    await page.getByText('cluster: one').waitFor();
+    const choice = page.getByLabel('Cluster');
+    await until(async () => (await choice.locator('option').count()) === names.length);
+    const shown = await choice.locator('option').allTextContents();
+    for (const name of names)
+      assert.ok(
+        shown.some(text => text.includes(name)),
+        `${name}: ${shown}`,
+      );
+    assert.match(shown[0] ?? '', /^one \(current\)/);
+    for (const name of names.slice(1, 3)) {
+      await choice.selectOption({ label: shown.find(text => text.includes(name)) as string });
+      await page.getByRole('heading', { name: /The Kubernetes API/ }).waitFor();
+      await page.getByRole('heading', { name }).waitFor();
+      await page.getByRole('treeitem', { name: 'configmaps cm' }).click();
+      await page.getByRole('link', { name: 'which' }).click();
+      await page
+        .getByText(`cluster: ${name}`)
+        .or(page.getByText(`cluster: "${name}"`))
+        .waitFor();
+      assert.match(page.url(), /#\/clusters\/[^/]+\/api\/v1\/namespaces\/default\/configmaps\/which$/);
+      await page.getByText('live', { exact: true }).first().waitFor();
+    }
+    await page.reload();
+    await page.getByText('cluster: a <b>context</b> & more').waitFor();
+    assert.equal(await page.locator('b', { hasText: 'context' }).count(), 0);
+    assert.deepEqual(problems, []);
+  });
+
+  it('shows a change in one cluster only there', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`/clusters/${encodeURIComponent(names[1])}/api/v1/namespaces/default/configmaps`);
+    await page.getByRole('link', { name: 'which' }).waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    const metadata = (name: string) => ({ namespace: 'default', name, uid: name });
+    one.server.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata('in-one'), data: {} });
+    arn.server.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata('in-arn'), data: {} });
+    await page.getByRole('link', { name: 'in-arn' }).waitFor();
+    assert.equal(await page.getByRole('link', { name: 'in-one' }).count(), 0);
+  });
+
+  it('shows that a cluster cannot be reached, and the others continue', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/clusters/gone/');
+    await page.getByRole('alert').getByText('The API server does not answer').waitFor();
+    await page.reload();
+    await page.getByRole('option', { name: /gone · failing/ }).waitFor({ state: 'attached' });
+    await go('/api/v1/namespaces/default/configmaps/which');
+    await page.getByText('cluster: one').waitFor();
+  });
+
+  it('lists no cluster that the proxy does not serve', async t => {
+    const { page, go, requested } = await openPage(t, browser, proxy.url);
+    for (const fragment of [
+      '/clusters/two/api/v1/pods',
+      '/clusters/one%2f..%2fgone/api/v1/pods',
+      '/clusters/../-/metrics',
+    ]) {
+      await go(fragment);
+      await page.getByRole('heading', { name: 'Not in this API' }).waitFor();
+    }
+    assert.deepEqual(
+      requested.map(url => new URL(url).pathname).filter(path => path.startsWith('/clusters/')),
+      [],
+    );
+  });
+});

@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { anyApiServer, embedded } from '../../../support/any-api-server.js';
+import { openPage, rowOf, startBrowser } from '../../../support/browser/page.js';
+import { eventuallyPasses, until } from '../../../support/eventually.js';
+import { configMapsIn } from '../../../support/fake-api-server/config-maps.js';
+import { startStack } from '../../../support/proxy/stack.js';
+
+const scope = { after };
+const server = await anyApiServer(scope);
+const { proxy } = await startStack(scope, { server, flags: ['--reject-paths='] });
+const browser = await startBrowser(scope);
+const [namespace, other] = await Promise.all([server.createNamespace(), server.createNamespace()]);
+const configMaps = configMapsIn(namespace);
+
+/** Writes a config map of the file's namespace, or replaces it. */
+async function writeConfigMap(name: string, { labels = {}, data = {}, within = namespace } = {}) {
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels }, data };
+  const { status } = await server.admin.ask('POST', configMapsIn(within), object);
+  if (status === 409) await server.admin.do('PUT', `${configMapsIn(within)}/${name}`, object);
+}
+
+function firstCells(page: Page): Promise<string[]> {
+  return page.locator('table.objects tbody tr[aria-rowindex] td:first-child').allTextContents();
+}
+
+describe('the headings of a list', () => {
+  it('show that they sort, and how the list is sorted', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await page.getByRole('link', { name: 'web-0' }).waitFor();
+    const heading = page.getByRole('columnheader', { name: 'Name' });
+    const state = async () => [
+      await heading.getAttribute('aria-sort'),
+      await heading
+        .getByRole('button')
+        .evaluate(button => button.ownerDocument.defaultView?.getComputedStyle(button, '::after').content),
+    ];
+    assert.deepEqual(await state(), ['none', '" ↕"']);
+    await heading.getByRole('button').click();
+    await eventuallyPasses(async () => assert.deepEqual(await state(), ['ascending', '" ↑"']));
+    await heading.getByRole('button').click();
+    await eventuallyPasses(async () => assert.deepEqual(await state(), ['descending', '" ↓"']));
+    await eventuallyPasses(async () => assert.deepEqual(await firstCells(page), ['web-1', 'web-0']));
+  });
+});
+
+describe('a list on a phone', () => {
+  it('has name and status on the screen, and the namespace of each object in a list over all', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url, { viewport: { width: 390, height: 844 } });
+    for (const path of ['/api/v1/namespaces/default/pods', '/api/v1/pods', '/api/v1/nodes']) {
+      await go(path);
+      await page.getByRole('columnheader', { name: 'Status' }).waitFor();
+      await page.locator('tr[aria-rowindex="2"] .status').waitFor();
+      const cell = page.locator('tr[aria-rowindex="2"]').locator('td', { has: page.locator('.status') });
+      const box = (await cell.boundingBox()) ?? assert.fail('the cell is not drawn');
+      assert.ok(box.x > 0 && box.x + box.width <= 390, `${path}: ${JSON.stringify(box)}`);
+    }
+    for (const path of ['/api/v1/pods', '/api/v1/configmaps']) {
+      await go(path);
+      const within = page.locator('tr[aria-rowindex]').getByText('default', { exact: true }).first();
+      await within.waitFor();
+      const box = (await within.boundingBox()) ?? assert.fail('the namespace is not drawn');
+      assert.ok(box.x > 0 && box.x + box.width <= 390, `${path}: ${JSON.stringify(box)}`);
+      const row = (await page.locator('tr[aria-rowindex="2"]').boundingBox()) ?? assert.fail();
+      assert.equal(row.height, 50, 'as high as the rows that are not drawn');
+    }
+    // A wider screen has the order of the API server.
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await go('/api/v1/namespaces/default/pods');
+    const headings = page.getByRole('columnheader');
+    await headings.filter({ hasText: 'Restarts' }).waitFor();
+    assert.deepEqual((await headings.allTextContents()).slice(0, 3), ['Name', 'Ready', 'Status']);
+  });
+});
+
+describe('a live list', () => {
+  it('highlights only the row that has changed', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await writeConfigMap('flashes');
+    await writeConfigMap('rests');
+    await go(configMaps);
+    await rowOf(page, 'flashes').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    // The page itself records what is highlighted, because that lasts shorter than a busy machine may need for a question.
+    await page.evaluate(`flashed = [];
+      document.addEventListener('animationstart', ({ target }) => flashed.push(target.closest('tr')?.textContent))`);
+    const flashed = () => page.evaluate<string[]>('flashed');
+    assert.deepEqual(await flashed(), []);
+    await writeConfigMap('flashes', { data: { one: '1' } });
+    await until(async () => (await flashed()).length > 0);
+    for (const text of await flashed()) assert.match(text, /^flashes1/);
+  });
+
+  it('removes the row of an object that is deleted or no longer matches', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    const tier = (value: string) => ({ labels: { tier: value } });
+    for (const name of ['leaves', 'is-deleted', 'stays']) await writeConfigMap(name, tier('front'));
+    await go(`${configMaps}?labelSelector=tier%3Dfront`);
+    await rowOf(page, 'stays').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    assert.deepEqual(await firstCells(page), ['is-deleted', 'leaves', 'stays']);
+    await writeConfigMap('leaves', tier('back'));
+    await server.admin.do('DELETE', `${configMaps}/is-deleted`);
+    await writeConfigMap('comes', tier('front'));
+    await rowOf(page, 'comes').waitFor();
+    await rowOf(page, 'leaves').waitFor({ state: 'detached' });
+    await rowOf(page, 'is-deleted').waitFor({ state: 'detached' });
+  });
+
+  it('updates ages', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await writeConfigMap('ages');
+    await go(`${configMaps}?fieldSelector=metadata.name%3Dages`);
+    await rowOf(page, 'ages').waitFor();
+    const age = () => rowOf(page, 'ages').locator('time').textContent();
+    const before = await age();
+    assert.match(before ?? '', /^\d+s$/);
+    await until(async () => (await age()) !== before);
+  });
+});
+
+describe('a list with a filter or an order', () => {
+  it('has the namespace, the label selector and the field selector in its address', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    for (const within of [namespace, other]) {
+      for (const name of ['web-0', 'web-1']) {
+        await writeConfigMap(name, { labels: { of: namespace, app: name.slice(0, 3) }, within });
+      }
+    }
+    await go(`/api/v1/configmaps?labelSelector=of%3D${namespace}`);
+    await page.getByText('4 objects').waitFor();
+    await page.getByLabel('Namespace').selectOption(other);
+    await page.getByText('2 objects').waitFor();
+    assert.match(page.url(), new RegExp(`#/api/v1/namespaces/${other}/configmaps\\?`));
+    await page.getByLabel('Label selector').fill('app in (web)');
+    await page.getByLabel('Field selector').fill('metadata.name=web-1');
+    await page.getByLabel('Field selector').press('Enter');
+    await page.getByText('1 object', { exact: true }).waitFor();
+    await eventuallyPasses(async () => assert.deepEqual(await firstCells(page), ['web-1']));
+    const { hash } = new URL(page.url());
+    assert.equal(new URLSearchParams(hash.split('?')[1]).get('labelSelector'), 'app in (web)');
+    await page.reload();
+    await rowOf(page, 'web-1').waitFor();
+    assert.equal(await page.getByLabel('Label selector').inputValue(), 'app in (web)');
+    await page.goBack();
+    await page.getByText('2 objects').waitFor();
+    await page.goBack();
+    await page.getByText('4 objects').waitFor();
+  });
+
+  it('stays in its namespace when another resource is chosen, until all namespaces are', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(configMaps);
+    for (const [resource, path] of [
+      [/^secrets/, `/api/v1/namespaces/${namespace}/secrets`],
+      [/^nodes/, '/api/v1/nodes'],
+      [/^services/, `/api/v1/namespaces/${namespace}/services`],
+    ] as const) {
+      await page.getByRole('treeitem', { name: resource }).first().click();
+      await page.waitForURL(url => url.hash === `#${path}`);
+    }
+    await page.getByRole('navigation', { name: 'Path' }).getByText('v1', { exact: true }).click();
+    await page.getByRole('region', { name: 'Resources of v1' }).getByRole('link', { name: 'pods' }).click();
+    await page.waitForURL(url => url.hash === `#/api/v1/namespaces/${namespace}/pods`);
+    await page.getByLabel('Namespace').selectOption('All namespaces');
+    await page.waitForURL(url => url.hash === '#/api/v1/pods');
+    await page.getByRole('treeitem', { name: /^secrets/ }).click();
+    await page.waitForURL(url => url.hash === '#/api/v1/secrets');
+  });
+
+  it('is searched by name, which stays when the user comes back to it', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    const labels = { searched: 'yes' };
+    for (const name of ['apple', 'grape', 'plum']) await writeConfigMap(name, { labels });
+    await go(`${configMaps}?labelSelector=searched`);
+    const box = page.getByLabel('Find by name');
+    await box.pressSequentially('APP');
+    await page.getByText('3 objects, 1 found').waitFor();
+    assert.deepEqual(await firstCells(page), ['apple']);
+    await writeConfigMap('pineapple', { labels });
+    await page.getByText('4 objects, 2 found').waitFor();
+    await rowOf(page, 'pineapple').getByRole('link').click();
+    await page.getByRole('heading', { name: 'pineapple' }).waitFor();
+    await page.goBack();
+    await page.getByText('4 objects, 2 found').waitFor();
+    assert.equal(await box.inputValue(), 'APP');
+    await box.fill('cherry');
+    await page.getByText(`No objects in ${namespace} whose name contains “cherry”.`).waitFor();
+    await box.fill('');
+    await page.getByText('4 objects', { exact: true }).waitFor();
+    await rowOf(page, 'plum').waitFor();
+    // What was typed is not a list of its own in the history.
+    await page.goBack();
+    assert.equal(page.url(), 'about:blank');
+  });
+
+  it('shows an error in a selector in the API server’s words', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`${configMaps}?labelSelector=a%20b%20c`);
+    await page.getByRole('alert').getByText('unable to parse requirement').waitFor();
+  });
+
+  // An API server sets the time of creation itself.
+  it('sorts by each column in both directions, with numbers and times by their value', embedded, async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    const labels = { sorted: 'yes' };
+    for (const [name, keys, seconds] of [
+      ['a-few', 'abcdefghi', 7_200],
+      ['b-many', 'abcdefghijk', 90],
+      ['c-one', 'a', 1_000_000],
+    ] as const) {
+      const creationTimestamp = new Date(Date.now() - 1_000 * seconds).toISOString();
+      const metadata = { name, namespace, labels, uid: name, creationTimestamp };
+      const data = Object.fromEntries([...keys].map(key => [key, '']));
+      server.embedded.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data });
+    }
+    await go(`${configMaps}?labelSelector=sorted`);
+    await rowOf(page, 'c-one').waitFor();
+    const sort = async (name: string, expected: string, direction: string) => {
+      await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
+      await until(async () => (await firstCells(page)).map(text => text[0]).join('') === expected);
+      const heading = page.getByRole('columnheader', { name: new RegExp(`^${name}`) });
+      await until(async () => (await heading.getAttribute('aria-sort')) === direction);
+    };
+    await sort('Data', 'cab', 'ascending');
+    await sort('Data', 'bac', 'descending');
+    await sort('Age', 'bac', 'ascending');
+    await sort('Name', 'abc', 'ascending');
+    await sort('Name', 'cba', 'descending');
+  });
+
+  it('says that it is empty', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    // The API server sends null for the rows of no roles.
+    const roles = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`;
+    for (const path of [`${configMaps}?labelSelector=nobody%3Dhas-this`, roles]) {
+      await go(path);
+      await page.getByText(`No objects in ${namespace}.`).waitFor();
+    }
+  });
+});

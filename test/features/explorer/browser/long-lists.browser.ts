@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { openPage, rowOf, startBrowser } from '../../../support/browser/page.js';
+import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
+import { startStack } from '../../../support/proxy/stack.js';
+import { longestBlock, staysWithin, watchMainThread } from './measure.js';
+
+const scope = { after };
+const browser = await startBrowser(scope);
+
+function writeConfigMap(to: FakeApiServer, name: string, data = {}): void {
+  const metadata = { name, namespace: 'team-0', uid: name, creationTimestamp: new Date().toISOString() };
+  to.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data });
+}
+
+describe('a list of ten thousand objects', async () => {
+  const many = await startStack(scope, { server: { requestLogLimit: 1_000 } });
+  for (let index = 0; index < 10_000; index++) {
+    writeConfigMap(many.server, `object-${String(index).padStart(5, '0')}`);
+  }
+  const path = '/api/v1/namespaces/team-0/configmaps';
+
+  it('loads page by page with a progress line, and blocks the main thread for at most 200 ms', async t => {
+    const { page, go } = await openPage(t, browser, many.proxy.url);
+    await watchMainThread(page);
+    await staysWithin(200, async () => {
+      await page.goto('about:blank');
+      await go(path);
+      const progress = page.getByRole('progressbar', { name: 'Loading the list' });
+      await progress.waitFor();
+      assert.ok(Number(await progress.getAttribute('max')) >= 10_000);
+      await page.getByText('10,001 objects').waitFor();
+      await progress.waitFor({ state: 'detached' });
+      return longestBlock(page);
+    });
+    const lists = many.server.requests.filter(({ rawUrl }) => rawUrl.startsWith(`${path}?limit=`));
+    assert.ok(lists.length >= 20 && lists.every(({ rawUrl }) => rawUrl.includes('limit=500')));
+  });
+
+  it('scrolls from the first to the last object with few rows in the document, and blocks for at most 200 ms', async t => {
+    const { page, go } = await openPage(t, browser, many.proxy.url);
+    await watchMainThread(page);
+    await go(path);
+    await page.getByText('10,001 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    await rowOf(page, 'object-00000').hover();
+    const box = page.getByRole('region', { name: 'Table of configmaps' });
+    await staysWithin(200, async () => {
+      await box.evaluate(element => element.scrollTo(0, 0));
+      await longestBlock(page);
+      for (let step = 0; step < 40; step++) await page.mouse.wheel(0, 4_000);
+      await box.evaluate(element => element.scrollTo(0, element.scrollHeight));
+      await rowOf(page, 'settings').waitFor();
+      return longestBlock(page);
+    });
+    assert.ok((await page.getByRole('row').count()) < 120);
+  });
+
+  it('is searched by name over all rows, drawn or not, and blocks for at most 200 ms', async t => {
+    const { page, go } = await openPage(t, browser, many.proxy.url);
+    await watchMainThread(page);
+    await go(path);
+    await page.getByText('10,001 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    const box = page.getByLabel('Find by name');
+    await staysWithin(200, async () => {
+      await longestBlock(page);
+      await box.fill('');
+      await box.pressSequentially('object-0999');
+      await page.getByText('10,001 objects, 10 found').waitFor();
+      await rowOf(page, 'object-09999').waitFor();
+      return longestBlock(page);
+    });
+  });
+
+  it('sorts, and changes while it is shown, and blocks for at most 200 ms', async t => {
+    const { page, go } = await openPage(t, browser, many.proxy.url);
+    await watchMainThread(page);
+    await go(path);
+    await page.getByText('10,001 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    let round = 0;
+    await staysWithin(200, async () => {
+      await longestBlock(page);
+      const [first, last] = round++ % 2 === 0 ? ['settings', 'object-00000'] : ['object-00000', 'settings'];
+      await page.getByRole('button', { name: /^Name/ }).click();
+      if (round === 1) await page.getByRole('button', { name: /^Name/ }).click();
+      await rowOf(page, first as string).waitFor();
+      await rowOf(page, last as string).waitFor({ state: 'detached' });
+      writeConfigMap(many.server, first as string, { round: String(round) });
+      await rowOf(page, first as string)
+        .filter({ hasText: /1/ })
+        .waitFor();
+      return longestBlock(page);
+    });
+  });
+});
+
+describe('a list of a thousand objects', async () => {
+  const some = await startStack(scope);
+  for (let index = 0; index < 1_000; index++) {
+    writeConfigMap(some.server, `object-${index}`);
+  }
+
+  it('is complete within 1 s of a click, and shows skeletons at once', async t => {
+    const { page, go } = await openPage(t, browser, some.proxy.url);
+    await staysWithin(1_000, async () => {
+      await go('/api/v1/configmaps');
+      await page.getByText('1,002 objects').waitFor();
+      await page.goto('about:blank');
+      await go('/');
+      await page.getByRole('treeitem', { name: 'configmaps cm' }).waitFor();
+      const begun = await page.evaluate<number>('performance.now()');
+      await page.getByRole('treeitem', { name: 'configmaps cm' }).click();
+      await page.getByText('1,002 objects').waitFor();
+      return (await page.evaluate<number>('performance.now()')) - begun;
+    });
+    // The API server takes its time.
+    let answer: (isAnswered: boolean) => void = () => {};
+    const slow = new Promise<boolean>(resolve => {
+      answer = resolve;
+    });
+    const remove = some.server.intercept(async ({ url = '' }) => url.startsWith('/api/v1/secrets') && slow);
+    await page.getByRole('treeitem', { name: 'secrets' }).click();
+    await page.getByRole('status', { name: 'Loading' }).waitFor();
+    answer(false);
+    await page.getByText('2 objects').waitFor();
+    remove();
+  });
+});

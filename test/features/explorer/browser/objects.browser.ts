@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { openPage, startBrowser } from '../../../support/browser/page.js';
+import { until } from '../../../support/eventually.js';
+import type { KubeObject } from '../../../support/fake-api-server/objects.js';
+import { startStack } from '../../../support/proxy/stack.js';
+
+const scope = { after };
+const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] });
+const browser = await startBrowser(scope);
+const namespace = 'default';
+const pods = `/api/v1/namespaces/${namespace}/pods`;
+
+function meta(name: string, more: object = {}) {
+  return { name, namespace, uid: `uid-${name}`, creationTimestamp: '2026-01-01T00:00:00Z', ...more };
+}
+
+const condition = {
+  ...{ type: 'Ready', status: 'False', reason: 'ContainersNotReady' },
+  ...{ message: 'containers with unready status: [app]', lastTransitionTime: '2026-01-01T00:00:00Z' },
+};
+const managedFields = [
+  {
+    manager: 'kubelet',
+    operation: 'Update',
+    apiVersion: 'v1',
+    fieldsType: 'FieldsV1',
+    fieldsV1: { 'f:status': {} },
+  },
+];
+const pod: KubeObject = {
+  ...{ apiVersion: 'v1', kind: 'Pod' },
+  metadata: meta('owned', { managedFields }),
+  spec: {
+    containers: [
+      { name: 'app', image: 'registry.example/app:1' },
+      { name: 'sidecar', image: 'registry.example/s:1' },
+    ],
+  },
+  status: { phase: 'Running', conditions: [condition] },
+};
+server.write(pod);
+
+function writeEvent(name: string, reason: string, uid: string): void {
+  const now = new Date().toISOString();
+  server.write({
+    ...{
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: meta(name),
+      type: 'Warning',
+      reason,
+      message: `${reason}!`,
+    },
+    ...{ firstTimestamp: now, lastTimestamp: now, count: 1 },
+    involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace, name: 'owned', uid },
+  });
+}
+
+function yaml(page: Page) {
+  return page.getByRole('region', { name: 'YAML' });
+}
+
+describe('the view of an object', () => {
+  it('shows YAML with its managed fields folded, which a click unfolds', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`${pods}/owned`);
+    await yaml(page).getByText('kind: Pod').waitFor();
+    const fold = yaml(page).getByRole('button', { name: 'Fold managedFields' });
+    assert.equal(await fold.getAttribute('aria-expanded'), 'false');
+    assert.doesNotMatch((await yaml(page).textContent()) ?? '', /kubelet/);
+    await fold.click();
+    await yaml(page).getByText('manager: kubelet').waitFor();
+    await yaml(page).getByRole('button', { name: 'Fold spec' }).click();
+    await until(async () => !((await yaml(page).textContent()) ?? '').includes('sidecar'));
+    // Keys and values have different colours.
+    const colors = await page.evaluate<string[]>(
+      `[...document.querySelectorAll('.yaml .line span')].map(token => getComputedStyle(token).color)`,
+    );
+    assert.ok(new Set(colors).size >= 3, 'it is highlighted');
+  });
+
+  it('shows its conditions, and its own events as they come', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    writeEvent('of-it', 'BackOff', 'uid-owned');
+    writeEvent('of-another', 'Elsewhere', 'uid-another');
+    await go(`${pods}/owned`);
+    const conditions = page.getByRole('region', { name: 'Conditions' });
+    await conditions
+      .getByRole('row', { name: /Ready False .* ContainersNotReady containers with/ })
+      .waitFor();
+    const events = page.getByRole('region', { name: 'Events' });
+    await events.getByText('BackOff!').waitFor();
+    writeEvent('comes-later', 'Killing', 'uid-owned');
+    await events.getByText('Killing!').waitFor();
+    const rows = await events.getByRole('row').allTextContents();
+    assert.match(rows[1] ?? '', /Killing/, 'the newest is the first');
+    writeEvent('of-it', 'BackOffAgain', 'uid-owned');
+    await events.getByRole('row').nth(1).filter({ hasText: 'BackOffAgain' }).waitFor();
+    assert.doesNotMatch((await events.textContent()) ?? '', /Elsewhere/);
+  });
+
+  it('follows changes, marks them and announces them', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`${pods}/owned`);
+    await yaml(page).getByText('phase: Running').waitFor();
+    await page.getByText('live', { exact: true }).first().waitFor();
+    server.write({ ...pod, status: { phase: 'Failed', conditions: [condition] } });
+    await yaml(page).locator('.marked').filter({ hasText: 'phase: Failed' }).waitFor();
+    await page.getByRole('complementary', { name: 'Last change' }).getByText('status.phase').waitFor();
+    server.write(pod);
+    await yaml(page).getByText('phase: Running').waitFor();
+  });
+});
+
+describe('the view of a Secret', () => {
+  const values = { password: 'correct horse', token: 'battery staple' };
+  const encoded = (name: keyof typeof values) => Buffer.from(values[name]).toString('base64');
+  const data = { password: encoded('password'), token: encoded('token') };
+  const applied = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify({ data }) };
+  server.write({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: meta('hidden', { annotations: applied }),
+    type: 'Opaque',
+    data,
+  });
+
+  it('shows a value only after a click on it, and no other value', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`/api/v1/namespaces/${namespace}/secrets/hidden`);
+    const show = page.getByRole('button', { name: 'Show the value of password' });
+    await show.waitFor();
+    const text = async () => page.content();
+    const shown = async () => [(await text()).includes(data.password), (await text()).includes(data.token)];
+    assert.deepEqual(await shown(), [false, false]);
+    await show.click();
+    await yaml(page).getByText(data.password).waitFor();
+    assert.deepEqual(await shown(), [true, false]);
+  });
+
+  it('says that a value has changed, without the old and the new value', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`/api/v1/namespaces/${namespace}/secrets/hidden`);
+    await page.getByText('live', { exact: true }).first().waitFor();
+    const changed = Buffer.from('changed').toString('base64');
+    server.write({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: meta('hidden'),
+      type: 'Opaque',
+      data: { ...data, token: changed },
+    });
+    await page.getByRole('complementary', { name: 'Last change' }).getByText('data.token').waitFor();
+    assert.doesNotMatch(await page.content(), new RegExp(`${changed}|${data.token}|${data.password}`));
+  });
+
+  it('shows no value in lists', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/api/v1/secrets');
+    await page.getByRole('link', { name: 'hidden' }).waitFor();
+    assert.doesNotMatch(await page.content(), new RegExp(`${data.password}|${data.token}`));
+  });
+});
+
+describe("a Pod's log", () => {
+  it('follows the chosen container, and continues after the API server was down', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`${pods}/owned`);
+    await page.getByRole('link', { name: 'Log', exact: true }).click();
+    const log = page.getByRole('region', { name: 'Log of app' });
+    await log.getByText('log line 4').waitFor();
+    server.appendLog(namespace, 'owned', 'written while followed');
+    await log.getByText('written while followed').waitFor();
+    await server.kill();
+    await page.getByText('not answering').waitFor();
+    server.appendLog(namespace, 'owned', 'written while away');
+    await server.restart();
+    await log.getByText('written while away').waitFor();
+    const count = (text: string) =>
+      log.evaluate((element, own) => element.textContent?.split(own).length ?? 0, text);
+    assert.equal(await count('written while followed'), 2, 'no line comes twice');
+    await page.getByLabel('Container').selectOption('sidecar');
+    await page.getByRole('region', { name: 'Log of sidecar' }).getByText('log line 4').waitFor();
+    await until(() => server.requests.some(({ rawUrl }) => rawUrl.includes('container=sidecar')));
+  });
+
+  it('stays at its end until the reader scrolls up', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    for (let line = 0; line < 200; line++) server.appendLog(namespace, 'web-0', `line ${line} of many`);
+    await go(`${pods}/web-0/log`);
+    const log = page.getByRole('region', { name: 'Log of web' });
+    await log.getByText('line 199 of many').waitFor();
+    const fromEnd = () =>
+      log.evaluate(element => element.scrollHeight - element.scrollTop - element.clientHeight);
+    await until(async () => (await fromEnd()) < 5);
+    server.appendLog(namespace, 'web-0', 'one more');
+    await log.getByText('one more').waitFor();
+    await until(async () => (await fromEnd()) < 5);
+    await log.evaluate(element => element.scrollTo(0, 0));
+    await until(async () => (await fromEnd()) > 100);
+    server.appendLog(namespace, 'web-0', 'and another');
+    await log.getByText('and another').waitFor({ state: 'attached' });
+    assert.equal(await log.evaluate(element => element.scrollTop), 0);
+  });
+});

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import type { Page } from 'playwright-core';
+import { openPage, startBrowser } from '../../../support/browser/page.js';
+import { createServingFiles } from '../../../support/certificates/serving-files.js';
+import { eventuallyPasses } from '../../../support/eventually.js';
+import { twoUsers } from '../../../support/identities/two-users.js';
+import { startGateway } from '../../../support/proxy/gateway.js';
+import { startStack } from '../../../support/proxy/stack.js';
+import { temporaryFolder } from '../../../support/temporary-folder.js';
+
+const scope = { after };
+const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] });
+const browser = await startBrowser(scope);
+const folder = temporaryFolder();
+
+const env = { PATH: process.env['PATH'], HOME: folder };
+
+/** Runs a copied line in a shell, and returns its output. */
+async function run(line: string, shell = 'sh'): Promise<string> {
+  const options = { cwd: folder, env, timeout: 60_000, maxBuffer: 1e8 };
+  const { stdout } = await promisify(execFile)(shell, ['-c', line], options);
+  assert.deepEqual(
+    (await readdir(folder)).filter(name => !name.startsWith('.')),
+    [],
+    `${line} left something behind`,
+  );
+  return stdout;
+}
+
+/** Runs a copied line that does not end by itself, until its output matches. */
+async function prints(line: string, pattern: RegExp): Promise<void> {
+  const child = spawn('sh', ['-c', line], { cwd: folder, env, detached: true, stdio: ['ignore', 'pipe', 2] });
+  const closed = once(child, 'close');
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  try {
+    await eventuallyPasses(() => assert.match(output, pattern, line));
+  } finally {
+    // It is a group of its own: the shell and what it runs.
+    if (child.exitCode === null) process.kill(-(child.pid as number), 'SIGKILL');
+    await closed;
+  }
+}
+
+/** The commands of the view that is shown. */
+async function commandsOf(page: Page): Promise<Readonly<Record<'curl' | 'kubectl' | 'fetch', string>>> {
+  await page.locator('main').getByText('copy as').first().click();
+  const command = async (name: string) =>
+    (await page.getByRole('region', { name: `${name} command` }).textContent()) ?? '';
+  return { curl: await command('curl'), kubectl: await command('kubectl'), fetch: await command('fetch') };
+}
+
+/** Runs the copied JavaScript in the page. */
+function runScript(page: Page, script: string): Promise<unknown> {
+  return page.evaluate(
+    `(async () => { ${script}; return typeof answer === 'undefined' ? response.text() : answer })()`,
+  );
+}
+
+const hostile = `it's "$(touch pwned)" \`touch pwned\` $HOME; touch pwned # & | > pwned !! \\ * ~ {a,b} %41`;
+
+describe('the panel with the request of a view', () => {
+  it('shows method and path, and its commands print what the view shows', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/api/v1/namespaces/team-0/pods?labelSelector=app%3Dweb&fieldSelector=metadata.name!%3Dweb-1');
+    await page.getByText('1 object', { exact: true }).waitFor();
+    await page
+      .getByText(
+        'GET/api/v1/namespaces/team-0/pods?labelSelector=app%3Dweb&fieldSelector=metadata.name!%3Dweb-1&limit=500',
+      )
+      .waitFor();
+    const { curl, kubectl, fetch } = await commandsOf(page);
+    assert.match(await run(curl), /"kind": ?"Table"[\s\S]*"web-0"/);
+    assert.doesNotMatch(await run(curl), /"web-1"/);
+    assert.match(await run(kubectl), /^NAME +READY +STATUS +RESTARTS +AGE\nweb-0 +1\/1 +Running +0 +\w+\n$/);
+    const table = (await runScript(page, fetch)) as { kind: string; rows: readonly unknown[] };
+    assert.deepEqual([table.kind, table.rows.length], ['Table', 1]);
+  });
+
+  it('has the request for one object in YAML, or for a log that is followed', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/apis/apps/v1/namespaces/default/deployments/web');
+    await page.getByText('creationTimestamp').waitFor();
+    const object = await commandsOf(page);
+    assert.match(await run(object.kubectl), /^apiVersion: apps\/v1\nkind: Deployment\n/);
+    assert.match(await run(object.curl), /"kind": ?"Deployment"/);
+    assert.equal(((await runScript(page, object.fetch)) as { kind: string }).kind, 'Deployment');
+    await go('/api/v1/namespaces/default/pods/web-0/log');
+    await page.getByText('log line 4').waitFor();
+    const log = await commandsOf(page);
+    await prints(log.kubectl, /^log line 0\n[\s\S]*log line 4\n$/);
+    await prints(log.curl, /log line 4\n$/);
+  });
+
+  it('has the watch, which its commands open too', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/api/v1/namespaces/default/configmaps?watch=true');
+    await page.getByText('ADDED').first().waitFor();
+    const { curl, kubectl } = await commandsOf(page);
+    await prints(curl, /^\{"type":"ADDED"/);
+    await prints(kubectl, /"type": ?"ADDED"/);
+  });
+
+  it('has the path of a non-resource, a schema or a review', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/readyz');
+    await page.getByText('readyz check passed').waitFor();
+    const ready = await commandsOf(page);
+    assert.match(await run(ready.curl), /readyz check passed/);
+    assert.match(await run(ready.kubectl), /readyz check passed/);
+    assert.match((await runScript(page, ready.fetch)) as string, /readyz check passed/);
+    await go('/apis/apps/v1/deployments?view=fields');
+    await page.getByText('Deployment enables declarative updates').waitFor();
+    const schema = await commandsOf(page);
+    assert.match(await run(schema.curl), /io\.k8s\.api\.apps\.v1\.DeploymentSpec/);
+    assert.match(await run(schema.kubectl), /spec\s<DeploymentSpec>/);
+    await go('/apis/apps/v1/namespaces/default/deployments?view=access');
+    await page.getByText('remove an object').waitFor();
+    const review = await commandsOf(page);
+    assert.match(await run(review.curl), /"allowed": ?true/);
+    assert.equal(await run(review.kubectl), 'yes\n');
+    const { status } = (await runScript(page, review.fetch)) as { status: { allowed: boolean } };
+    assert.equal(status.allowed, true);
+  });
+
+  it('copies a command with its button', async t => {
+    const permissions = ['clipboard-read', 'clipboard-write'];
+    const { page, go } = await openPage(t, browser, proxy.url, { permissions });
+    await go('/api/v1/namespaces/default/pods');
+    await page.getByText('2 objects').waitFor();
+    const { kubectl } = await commandsOf(page);
+    await page.getByRole('button', { name: 'Copy kubectl' }).click();
+    await page.getByRole('button', { name: 'Copy kubectl' }).getByText('Copied').waitFor();
+    assert.equal(await page.evaluate('navigator.clipboard.readText()'), kubectl);
+  });
+});
+
+describe('the commands at a gateway with an authority of its own', () => {
+  it('name the file with its certificate, and work', async t => {
+    const files = await createServingFiles();
+    const gateway = await startGateway(t, { tokenFile: twoUsers, args: files.flags });
+    const { page, go } = await openPage(t, browser, `https://localhost:${gateway.proxy.port}`, {
+      ignoreHTTPSErrors: true,
+    });
+    await go('/api/v1/namespaces/team-0/pods');
+    await page.getByLabel('Bearer token').fill('alice-token');
+    await page.getByLabel('Bearer token').press('Enter');
+    await page.getByText('2 objects').waitFor();
+    const { curl, kubectl } = await commandsOf(page);
+    await page.locator('main').getByText('NODE_EXTRA_CA_CERTS=ca.crt').waitFor();
+    const within = temporaryFolder();
+    const runThere = async (line: string) => {
+      const env = { PATH: process.env['PATH'], HOME: within, TOKEN: 'alice-token' };
+      return (await promisify(execFile)('sh', ['-c', line], { cwd: within, env })).stdout;
+    };
+    await assert.rejects(runThere(curl), /ca\.crt/);
+    await writeFile(join(within, 'ca.crt'), files.authority.certificate);
+    assert.match(await runThere(curl), /"kind": ?"Table"[\s\S]*"web-0"/);
+    assert.match(await runThere(kubectl), /^NAME +READY[\s\S]*web-0 /);
+    await assert.rejects(runThere(curl.replace('--cacert ca.crt', '')), /certificate/);
+    await assert.rejects(runThere(kubectl.replace('--certificate-authority ca.crt', '')), /certificate/);
+  });
+});
+
+describe('hostile text in a name or selector', () => {
+  for (const shell of ['sh', 'bash', 'zsh'].filter(
+    name => existsSync(`/bin/${name}`) || existsSync(`/usr/bin/${name}`),
+  )) {
+    it(`has no effect in ${shell} except as a name`, async t => {
+      const { page, go } = await openPage(t, browser, proxy.url);
+      // A name is one segment of a path (`IsValidPathSegmentName`). The page also rejects names with a backslash.
+      const name = hostile.replaceAll(/[/%\\]/g, '');
+      const metadata = { name, uid: 'hostile', labels: { whose: 'hostile' } };
+      server.write({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata, rules: [] });
+      await go(`/apis/rbac.authorization.k8s.io/v1/clusterroles/${encodeURIComponent(name)}`);
+      await page.getByText('whose: hostile').waitFor();
+      const object = await commandsOf(page);
+      assert.match(await run(object.curl, shell), /"whose": ?"hostile"/);
+      assert.match(await run(object.kubectl, shell), /whose: hostile/);
+      const { metadata: read } = (await runScript(page, object.fetch)) as { metadata: { name: string } };
+      assert.equal(read.name, name);
+    });
+
+    it(`reaches the API server unchanged from ${shell}`, async t => {
+      const { page, go } = await openPage(t, browser, proxy.url);
+      await go(`/api/v1/namespaces/default/configmaps?labelSelector=${encodeURIComponent(hostile)}`);
+      await page.getByRole('heading', { name: 'configmaps' }).waitFor();
+      const { curl, fetch } = await commandsOf(page);
+      const selectors = () =>
+        server.requests
+          .map(({ rawUrl }) => new URL(rawUrl, server.url).searchParams.get('labelSelector'))
+          .filter(text => text !== null);
+      const before = selectors().length;
+      await run(curl, shell);
+      await runScript(page, fetch);
+      assert.deepEqual(selectors().slice(before), [hostile, hostile]);
+    });
+  }
+});
+
+it('a link with a control character in a name or selector shows nothing to copy', async t => {
+  const { page, go, requested } = await openPage(t, browser, proxy.url);
+  for (const fragment of ['pods/a%15%0Atouch%20pwned%0A', 'pods?labelSelector=%15%0Atouch%20pwned%0A']) {
+    await go(`/api/v1/namespaces/default/${fragment}`);
+    await page.getByRole('heading', { name: 'Not in this API' }).waitFor();
+    assert.equal(await page.locator('main').getByText('copy as').count(), 0);
+    await page.goto('about:blank');
+  }
+  assert.ok(!requested.some(url => url.includes('pwned')));
+});
+
+describe('the path of the server or cluster before the API path', async () => {
+  const prefixed = await startStack(scope, { flags: ['--api-prefix=/k8s/', '--reject-paths='] });
+
+  it('is part of the shown path and of the commands', async t => {
+    const { page, go, problems } = await openPage(t, browser, prefixed.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await page.getByText('2 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.getByText('GET/k8s/api/v1/namespaces/default/pods?limit=500').waitFor();
+    const { curl, kubectl } = await commandsOf(page);
+    assert.match(await run(curl), /"web-1"/);
+    assert.match(await run(kubectl), /\nweb-1 /);
+    assert.deepEqual(problems, []);
+  });
+});

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ApiIndex, readVersion, versionsOf } from '../../../../src/features/explorer/page/api/discovery.js';
+import {
+  fieldsOf,
+  type OpenApiDocument,
+  schemaOf,
+} from '../../../../src/features/explorer/page/api/openapi.js';
+import { resourceOf } from './recorded-index.js';
+
+const deployments = resourceOf('apps', 'deployments');
+
+const document: OpenApiDocument = {
+  components: {
+    schemas: {
+      'io.k8s.api.apps.v1.Deployment': {
+        description: 'A deployment.',
+        'x-kubernetes-group-version-kind': [{ group: 'apps', version: 'v1', kind: 'Deployment' }],
+        required: ['spec'],
+        properties: {
+          spec: {
+            description: 'What is wanted.',
+            allOf: [{ $ref: '#/components/schemas/io.k8s.api.apps.v1.Spec' }],
+          },
+          labels: { type: 'object', additionalProperties: { type: 'string' } },
+        },
+      },
+      'io.k8s.api.apps.v1.Spec': {
+        properties: {
+          replicas: { type: 'integer', description: 'How many.' },
+          containers: {
+            type: 'array',
+            items: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.Container' }] },
+          },
+          byName: {
+            type: 'object',
+            additionalProperties: { allOf: [{ $ref: '#/components/schemas/io.k8s.api.apps.v1.Spec' }] },
+          },
+          missing: { $ref: '#/components/schemas/nothing' },
+          loop: { $ref: '#/components/schemas/loop' },
+        },
+      },
+      'io.k8s.api.core.v1.Container': {
+        description: 'A container.',
+        properties: { name: { type: 'string' } },
+      },
+      loop: { $ref: '#/components/schemas/loop' },
+    },
+  },
+};
+
+describe('the fields of a resource', () => {
+  const schema = schemaOf(document, deployments);
+
+  it('come from the schema of its group, version and kind', () => {
+    assert.equal(schema?.description, 'A deployment.');
+    assert.equal(schemaOf(document, resourceOf('', 'pods')), undefined);
+    assert.equal(schemaOf({}, deployments), undefined);
+  });
+
+  it('have types as kubectl explain prints them, and prefer their own description to that of their type', () => {
+    assert.ok(schema);
+    const rows = (of: typeof schema) =>
+      fieldsOf(document, of).map(({ name, type, description, isRequired, schema: inner }) => {
+        return [name, type, description, isRequired, inner !== undefined];
+      });
+    assert.deepEqual(rows(schema), [
+      ['spec', 'Spec', 'What is wanted.', true, true],
+      ['labels', 'map[string]string', '', false, false],
+    ]);
+    const [spec] = fieldsOf(document, schema);
+    assert.ok(spec?.schema);
+    assert.deepEqual(rows(spec.schema), [
+      ['replicas', 'integer', 'How many.', false, false],
+      ['containers', '[]Container', '', false, true],
+      ['byName', 'map[string]Spec', '', false, true],
+      ['missing', 'any', '', false, false],
+      ['loop', 'any', '', false, false],
+    ]);
+    const containers = fieldsOf(document, spec.schema)[1];
+    assert.ok(containers?.schema);
+    assert.deepEqual(rows(containers.schema), [['name', 'string', '', false, false]]);
+  });
+});
+
+describe('discovery without aggregation', () => {
+  it('gives the same resources, with the preferred version first', () => {
+    const group = {
+      name: 'apps',
+      versions: [{ version: 'v1beta1' }, { version: 'v1' }, { version: '../v2' }],
+      preferredVersion: { version: 'v1' },
+    };
+    assert.deepEqual(versionsOf(group), ['v1', 'v1beta1']);
+    const resources = [
+      { name: 'deployments', kind: 'Deployment', namespaced: true, verbs: ['get'], shortNames: ['deploy'] },
+      { name: 'deployments/scale', kind: 'Scale', namespaced: true, verbs: ['get'] },
+      { name: 'deployments/../x', kind: 'Scale', namespaced: true },
+      { name: '..', kind: 'Evil', namespaced: false },
+    ];
+    const read = readVersion('apps', 'v1', { groupVersion: 'apps/v1', resources });
+    const gone = readVersion('apps', 'v1beta1', undefined);
+    const index = new ApiIndex([{ name: 'apps', versions: [read, gone] }]);
+    assert.deepEqual(
+      read.resources.map(({ name }) => name),
+      ['deployments'],
+    );
+    assert.deepEqual(
+      index.resource('apps', 'v1', 'deployments')?.subresources.map(({ name }) => name),
+      ['scale'],
+    );
+    assert.equal(index.ofKind('apps/v1', 'Deployment'), read.resources[0]);
+    assert.deepEqual([gone.isStale, gone.resources], [true, []]);
+  });
+});

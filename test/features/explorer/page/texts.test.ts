@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { LineReader } from '../../../../src/features/explorer/page/api/lines.js';
+import { readTable, sortRows } from '../../../../src/features/explorer/page/api/table.js';
+import { durationOf, humanDuration } from '../../../../src/features/explorer/page/text/age.js';
+import { changesBetween, pathText } from '../../../../src/features/explorer/page/text/changes.js';
+import { isSecretPath, redact } from '../../../../src/features/explorer/page/text/redact.js';
+
+describe('an age', () => {
+  it('is written as kubectl writes it', () => {
+    const second = 1000;
+    const minute = 60 * second;
+    const hour = 60 * minute;
+    const day = 24 * hour;
+    for (const [milliseconds, text] of [
+      ...([
+        [-5 * second, '<invalid>'],
+        [-second, '0s'],
+        [0, '0s'],
+        [119 * second, '119s'],
+        [2 * minute, '2m'],
+      ] as const),
+      ...([
+        [9 * minute + 59 * second, '9m59s'],
+        [10 * minute + 1, '10m'],
+        [179 * minute, '179m'],
+      ] as const),
+      ...([
+        [3 * hour, '3h'],
+        [7 * hour + 59 * minute, '7h59m'],
+        [8 * hour + minute, '8h'],
+        [47 * hour, '47h'],
+      ] as const),
+      ...([
+        [48 * hour, '2d'],
+        [7 * day + 23 * hour, '7d23h'],
+        [8 * day, '8d'],
+        [729 * day, '729d'],
+      ] as const),
+      ...([
+        [730 * day, '2y'],
+        [800 * day, '2y70d'],
+        [2920 * day, '8y'],
+      ] as const),
+    ]) {
+      assert.equal(humanDuration(milliseconds), text);
+      if (milliseconds > 0) assert.equal(humanDuration(durationOf(text) as number), text);
+    }
+  });
+});
+
+it('a text that is not a duration has no length', () => {
+  for (const text of ['', '5', 'm', '5x', '1d2h3m', '<unknown>', '5m ago', '-5s'])
+    assert.equal(durationOf(text), undefined);
+});
+
+describe('a comparison of two objects', () => {
+  it('finds the deepest fields that differ, without fields that the API server maintains', () => {
+    const before = {
+      metadata: { resourceVersion: '1', labels: { a: 'b' } },
+      spec: { list: [1, { x: 1 }], same: {} },
+    };
+    const after = {
+      metadata: { resourceVersion: '2', labels: {} },
+      spec: { list: [1, { x: 2 }, 3], same: {} },
+    };
+    assert.deepEqual(
+      changesBetween(before, after).map(({ path, before, after }) => [pathText(path), before, after]),
+      [
+        ['metadata.labels.a', 'b', undefined],
+        ['spec.list[1].x', 1, 2],
+        ['spec.list[2]', undefined, 3],
+      ],
+    );
+    assert.equal(
+      pathText(['metadata', 'annotations', 'a.b/c', '__proto__']),
+      'metadata.annotations["a.b/c"].__proto__',
+    );
+  });
+});
+
+describe('the page', () => {
+  const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+  const secret = {
+    kind: 'Secret',
+    metadata: { name: 's', annotations: { [lastApplied]: '{"data":{"p":"aHVudGVy"}}', other: 'shown' } },
+    data: { p: 'aHVudGVy' },
+    stringData: { q: 'hunter' },
+  };
+
+  it('hides every value of a Secret, and the annotation of kubectl apply', () => {
+    const list = { kind: 'SecretList', items: [{ ...secret, kind: undefined }] };
+    const table = { kind: 'Table', rows: [{ cells: ['s'], object: secret }] };
+    for (const object of [
+      redact(secret),
+      redact({ ...secret, kind: undefined } as never, 'Secret'),
+      redact(list as never),
+      redact(table as never),
+    ]) {
+      const text = JSON.stringify(object);
+      assert.doesNotMatch(text, /aHVudGVy|hunter/);
+      assert.match(text, /shown/);
+    }
+  });
+
+  it('hides each value of a Secret by itself, in the view of the object', () => {
+    for (const [path, isHidden] of [
+      [['data', 'p'], true],
+      [['stringData', 'q'], true],
+      [['metadata', 'annotations', lastApplied], true],
+      [['data'], false],
+      [['metadata', 'annotations', 'other'], false],
+    ] as const)
+      assert.equal(isSecretPath(secret, path), isHidden, path.join('.'));
+    assert.equal(isSecretPath({ ...secret, kind: 'ConfigMap' }, ['data', 'p']), false);
+  });
+});
+
+describe('the line reader', () => {
+  it('returns whole lines, wherever the text is split', () => {
+    const text = 'one\ntwo\n\nthree é\nrest';
+    for (let size = 1; size < text.length; size++) {
+      const lines: string[] = [];
+      const reader = new LineReader(line => lines.push(line));
+      for (let at = 0; at < text.length; at += size) reader.read(text.slice(at, at + size));
+      assert.deepEqual(lines, ['one', 'two', 'three é']);
+    }
+  });
+});
+
+describe('a table', () => {
+  it('has names and ages if the server sends no Table', () => {
+    const table = readTable({
+      kind: 'ThingList',
+      metadata: { resourceVersion: '7' },
+      items: [{ metadata: { name: 'a', namespace: 'n' } }],
+    });
+    assert.deepEqual(
+      table.columns.map(({ name }) => name),
+      ['Name', 'Age'],
+    );
+    assert.deepEqual([table.resourceVersion, table.rows[0]?.name, table.rows[0]?.namespace], ['7', 'a', 'n']);
+  });
+
+  it('is sorted by numbers within texts, and by the age of the objects rather than its text', () => {
+    const column = { name: 'Name', type: 'string', description: '', priority: 0 };
+    const rows = ['web-10', 'web-9', 'web-1'].map((name, at) => ({
+      ...{ namespace: '', name, cells: [name, `${at}d`] },
+      metadata: { creationTimestamp: `2026-01-0${3 - at}T00:00:00Z` },
+    }));
+    const order = (index: number, name: string, isDescending = false) =>
+      sortRows(rows, { column: { ...column, name }, index, isDescending }).map(row => row.name);
+    assert.deepEqual(order(0, 'Name'), ['web-1', 'web-9', 'web-10']);
+    assert.deepEqual(order(0, 'Name', true), ['web-10', 'web-9', 'web-1']);
+    assert.deepEqual(order(1, 'Age'), ['web-10', 'web-9', 'web-1']);
+  });
+});

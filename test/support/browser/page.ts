@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
+import type { Scope } from '../scope.js';
+
+const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+  existsSync,
+);
+
+/** Debian's Chromium, without a window; it ends with the scope. Throws if it is not installed. */
+export async function startBrowser(scope: Scope): Promise<Browser> {
+  assert.ok(executablePath !== undefined, 'there is no Chromium; install the package chromium');
+  const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'];
+  const browser = await chromium.launch({ executablePath, args });
+  scope.after(() => browser.close());
+  return browser;
+}
+
+/** A page in its own profile, and its errors. */
+export interface OpenedPage {
+  readonly page: Page;
+  /** Errors of scripts, and violations of the page's policy. */
+  readonly problems: string[];
+  /** URLs of all requests, WebSockets too. */
+  readonly requested: string[];
+  /** Goes to a fragment of the explorer. */
+  go(fragment: string): Promise<void>;
+}
+
+/** The row of an object in a list. */
+export function rowOf(page: Page, name: string): Locator {
+  return page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
+}
+
+/** Opens a page for an explorer at this URL of the proxy; nothing is loaded yet. */
+export async function openPage(
+  scope: Scope,
+  browser: Browser,
+  base: string,
+  options: BrowserContextOptions = {},
+): Promise<OpenedPage> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  scope.after(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const problems: string[] = [];
+  const requested: string[] = [];
+  page.on('pageerror', error => problems.push(error.message));
+  page.on('console', message => {
+    if (message.type() === 'error' && /Content Security Policy|TrustedHTML/i.test(message.text()))
+      problems.push(message.text());
+  });
+  page.on('request', request => requested.push(request.url()));
+  page.on('websocket', socket => requested.push(socket.url()));
+  return {
+    ...{ page, problems, requested },
+    async go(fragment) {
+      await page.goto(`${base}/-/ui/#${fragment}`);
+    },
+  };
+}

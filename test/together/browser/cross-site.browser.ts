@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { type OpenedPage, openPage, startBrowser } from '../../support/browser/page.js';
+import { eventually } from '../../support/eventually.js';
+import { startManyStack } from '../../support/proxy/many-clusters.js';
+import { startProxy } from '../../support/proxy/proxy.js';
+import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+
+const scope = { after };
+const browser = await startBrowser(scope);
+
+/** The server of the other pages, which are empty: a test puts in what it needs. */
+const other = createServer((_request, response) => {
+  response.writeHead(200, { 'Content-Type': 'text/html' });
+  response.end('<!doctype html><title>other</title><link rel="icon" href="data:,"><body>');
+}).listen(0);
+after(() => other.close());
+const { port: otherPort } = other.address() as AddressInfo;
+/** By another port of the same host, and by another host: `same-site` and `cross-site`. */
+const sites = [`http://127.0.0.1:${otherPort}`, `http://localhost:${otherPort}`] as const;
+const [, allowed] = sites;
+
+/** What a page can embed without asking: its markup for a URL. */
+const embedded: Readonly<Record<string, (url: string) => string>> = {
+  'a frame': url => `<iframe src="${url}"></iframe>`,
+  'a sandboxed frame': url => `<iframe sandbox src="${url}"></iframe>`,
+  'a frame without a Referer': url => `<iframe referrerpolicy="no-referrer" src="${url}"></iframe>`,
+  'an object': url => `<object data="${url}"></object>`,
+  'an embed': url => `<embed src="${url}">`,
+  'an image': url => `<img src="${url}">`,
+  'a CORS image': url => `<img crossorigin="use-credentials" src="${url}">`,
+  'a stylesheet': url => `<link rel="stylesheet" href="${url}">`,
+  'a video': url => `<video src="${url}"></video>`,
+  'a form in a frame': url =>
+    `<iframe name="target"></iframe><form id="form" target="target" action="${url}"></form>`,
+};
+/** What it can do by a script. */
+const scripted: Readonly<Record<string, (url: string) => string>> = {
+  'a fetch without CORS': url => `fetch('${url}', { mode: 'no-cors' })`,
+  'a fetch with CORS': url => `fetch('${url}', { credentials: 'include' })`,
+  'a POST without CORS': url => `fetch('${url}', { mode: 'no-cors', method: 'POST', body: '{}' })`,
+  'a request with a preflight': url => `fetch('${url}', { method: 'DELETE' })`,
+  'a beacon': url => `navigator.sendBeacon('${url}', 'x')`,
+  'a script': url =>
+    `document.body.append(Object.assign(document.createElement('script'), { src: '${url}' }))`,
+  'a module': url => `import('${url}')`,
+  'a script of a worker': url => `new Worker(URL.createObjectURL(new Blob(["importScripts('${url}')"])))`,
+  'a WebSocket': url => `new WebSocket('${url.replace('http', 'ws')}')`,
+  'server-sent events': url => `new EventSource('${url}')`,
+  'a prefetch': url =>
+    `document.head.append(Object.assign(document.createElement('link'), { rel: 'prefetch', href: '${url}' }))`,
+  'a speculative prefetch': url =>
+    `document.head.append(Object.assign(document.createElement('script'), { type: 'speculationrules',
+      text: '{"prefetch": [{"source": "list", "urls": ["${url}"], "eagerness": "immediate"}]}' }))`,
+  'a speculative prerender': url =>
+    `document.head.append(Object.assign(document.createElement('script'), { type: 'speculationrules',
+      text: '{"prerender": [{"source": "list", "urls": ["${url}"], "eagerness": "immediate"}]}' }))`,
+};
+
+describe('a page of another site', async () => {
+  const clusters = await startManyStack(scope, { flags: ['--reject-paths='] });
+  const { proxy, plugin } = clusters;
+  for (const site of sites) {
+    it(`at ${new URL(site).hostname} reaches no API and runs no exec plugin, whatever it embeds or loads`, async t => {
+      const { page } = await openPage(t, browser, proxy.url);
+      await page.goto(site);
+      const folder = `/${new URL(site).hostname}`;
+      const attempts = Object.entries({ ...embedded, ...scripted });
+      const pathOf = (what: string) => `${folder}/${what.replaceAll(' ', '-')}`;
+      const urlOf = (what: string) => `${proxy.url}/clusters/two${pathOf(what)}`;
+      const markup = Object.entries(embedded).map(([what, write]) => write(urlOf(what)));
+      await page.evaluate(`document.body.innerHTML = ${JSON.stringify(markup.join(''))}`);
+      await page.evaluate('document.forms[0].submit()');
+      for (const [what, write] of Object.entries(scripted)) {
+        await page.evaluate(`void (async () => ${write(urlOf(what))})().catch(() => {})`);
+      }
+      const codes = () => new Map(proxy.log().map(({ path, code }) => [path, code]));
+      for (const [what] of attempts) {
+        await eventually(what, () => codes().has(pathOf(what)));
+        assert.equal(codes().get(pathOf(what)), 403, what);
+      }
+      assert.equal(plugin.runs(), 0);
+      assert.equal(clusters.dialledTwo(), 0);
+      assert.deepEqual(clusters.arrivals(folder), []);
+    });
+
+    it(`at ${new URL(site).hostname} sees nothing of what its frames show`, async t => {
+      const { page } = await openPage(t, browser, proxy.url);
+      await page.goto(site);
+      for (const path of ['/api/v1/secrets', '/-/metrics', '/-/ui/', '/-/clusters', '/clusters/a/version']) {
+        await page.evaluate(`document.body.innerHTML = '<iframe src="${proxy.url}${path}"></iframe>'`);
+        const frame = await eventuallyFrame(page, `${proxy.url}${path}`);
+        assert.match(await frame.content(), /another site may only link here/, path);
+      }
+    });
+  }
+
+  it('may link to the explorer and to the API, and its windows show them', async t => {
+    for (const site of sites) {
+      const { page } = await openPage(t, browser, proxy.url);
+      await page.goto(site);
+      const opened = async (script: string) => {
+        const [popup] = await Promise.all([page.context().waitForEvent('page'), page.evaluate(script)]);
+        return popup;
+      };
+      const explorer = await opened(`void window.open('${proxy.url}/-/ui/')`);
+      await explorer.getByText('Paths that are not resources').waitFor();
+      await explorer.reload();
+      await explorer.getByText('Paths that are not resources').waitFor();
+      const version = await opened(`void window.open('${proxy.url}/clusters/a/version')`);
+      await version.getByText('gitVersion').waitFor();
+      await page.evaluate(`document.body.innerHTML = '<a href="${proxy.url}/-/ui/#/api/v1/pods">pods</a>'`);
+      await page.getByRole('link').click();
+      await page.getByRole('heading', { name: /pods/i }).first().waitFor();
+      await page.goBack();
+      await page.evaluate(
+        `document.body.innerHTML = '<form action="${proxy.url}/version"><button>go</button></form>'`,
+      );
+      await page.getByRole('button').click();
+      await page.getByText('gitVersion').waitFor();
+    }
+  });
+
+  it('may not link to a proxy subresource, whose address a user may type', async t => {
+    const path = '/api/v1/namespaces/default/services/web/proxy/linked';
+    const { page } = await openPage(t, browser, proxy.url);
+    await page.goto(allowed);
+    await page.evaluate(`document.body.innerHTML = '<a href="${proxy.url}${path}">page</a>'`);
+    await page.getByRole('link').click();
+    await page.getByText('another site may only link here').waitFor();
+    assert.deepEqual(clusters.arrivals(path), []);
+    await page.goto('about:blank');
+    await page.goto(`${proxy.url}${path}`);
+    assert.equal(clusters.arrivals(path).length, 1);
+  });
+
+  it('opens a context by a link, which runs its exec plugin once', async t => {
+    const { page } = await openPage(t, browser, proxy.url);
+    await page.goto(allowed);
+    await page.evaluate(`location.href = '${proxy.url}/clusters/two/version'`);
+    await page.getByText('gitVersion').waitFor();
+    assert.equal(plugin.runs(), 1);
+  });
+});
+
+describe('a page of an allowed origin', async () => {
+  const dashboard = '/api/v1/namespaces/monitoring/services/grafana:80/proxy/';
+  const contents: Readonly<Record<string, readonly [string, string]>> = {
+    [dashboard]: [
+      'text/html',
+      '<!doctype html><title>Grafana</title><script src="app.js"></script><body><script>' +
+        `fetch('api').then(answer => answer.text()).then(text => document.body.append(fromScript, text))</script>`,
+    ],
+    [`${dashboard}app.js`]: ['text/javascript', 'var fromScript = "script of the dashboard, "'],
+    [`${dashboard}api`]: ['application/json', '"data of the dashboard"'],
+    [`${dashboard}image.svg`]: [
+      'image/svg+xml',
+      '<svg xmlns="http://www.w3.org/2000/svg" width="7" height="7"/>',
+    ],
+  };
+  const upstream = await startRawUpstream(({ socket, target }) => {
+    const [type, body] = contents[target] ?? ['text/plain', 'none'];
+    const fields = [
+      `Content-Type: ${type}`,
+      'Cache-Control: max-age=600',
+      'Cross-Origin-Resource-Policy: same-site',
+    ];
+    socket.write(
+      `HTTP/1.1 200 OK\r\n${fields.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+  });
+  const kubeconfig = await upstream.writeKubeconfig();
+  const proxy = await startProxy([
+    `--kubeconfig=${kubeconfig.path}`,
+    `--cors-allowed-origins=^http://localhost:${otherPort}$`,
+  ]);
+  after(async () => {
+    await proxy.stop('SIGKILL');
+    await upstream.close();
+  });
+
+  /** Whether an image is shown in a page. */
+  const showsImage = (page: Page, url: string) =>
+    page.evaluate<boolean>(`new Promise(resolve => {
+      const image = new Image();
+      image.onload = () => resolve(image.width === 7);
+      image.onerror = () => resolve(false);
+      image.src = '${url}';
+      document.body.append(image);
+    })`);
+  const visit = async ({ page }: OpenedPage, site: string) => {
+    await page.goto(site);
+    await page.evaluate(`document.body.innerHTML = '<iframe src="${proxy.url}${dashboard}"></iframe>'`);
+    return eventuallyFrame(page, `${proxy.url}${dashboard}`);
+  };
+
+  it('may frame a dashboard behind a proxy subresource, and load its images', async t => {
+    const opened = await openPage(t, browser, proxy.url);
+    const frame = await visit(opened, allowed);
+    await frame.getByText('script of the dashboard, "data of the dashboard"').waitFor();
+    // The browser has the answer for the dashboard itself in its cache, which other pages may not embed.
+    await opened.page.goto(`${proxy.url}${dashboard}image.svg`);
+    await opened.page.goto(allowed);
+    assert.equal(await showsImage(opened.page, `${proxy.url}${dashboard}image.svg`), true);
+  });
+
+  it('is the only one that may', async t => {
+    const opened = await openPage(t, browser, proxy.url);
+    const seen = upstream.requests.length;
+    const frame = await visit(opened, sites[0]);
+    await frame.getByText('another site may only link here').waitFor();
+    assert.equal(await showsImage(opened.page, `${proxy.url}${dashboard}image.svg`), false);
+    assert.equal(upstream.requests.length, seen);
+  });
+
+  it('keeps what it embedded from other pages of the same browser', async t => {
+    const opened = await openPage(t, browser, proxy.url);
+    await visit(opened, allowed);
+    assert.equal(await showsImage(opened.page, `${proxy.url}${dashboard}image.svg`), true);
+    await opened.page.goto(sites[0]);
+    assert.equal(await showsImage(opened.page, `${proxy.url}${dashboard}image.svg`), false);
+  });
+});
+
+/** The frame of a page that shows a URL, loaded. */
+async function eventuallyFrame(page: Page, url: string) {
+  const find = () => page.frames().find(frame => frame.url() === url);
+  await eventually(`a frame of ${url}`, () => find() !== undefined);
+  const frame = find() as ReturnType<Page['mainFrame']>;
+  await frame.waitForLoadState();
+  return frame;
+}

@@ -1,0 +1,336 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { assertAccessible } from '../../support/browser/axe.js';
+import { startBrowser } from '../../support/browser/page.js';
+import { until } from '../../support/eventually.js';
+import type { Scope } from '../../support/scope.js';
+import { button, field, logIn, pods, signIn, startAtAnIssuer } from './at-an-issuer.js';
+
+const scope = { after };
+const browser = await startBrowser(scope);
+const { issuer, proxy, server, ui, open } = await startAtAnIssuer(scope, browser);
+
+/** A window whose user the issuer knows, so that one click signs in. */
+const { page, go, requested, problems } = await open(scope);
+await go(pods);
+await signIn(page);
+await page.getByText('2 objects').waitFor();
+
+/** Begins to sign in, in a new document. */
+async function begin(): Promise<void> {
+  await page.goto('about:blank');
+  await go(pods);
+  requested.length = 0;
+  problems.length = 0;
+  await button(page).click();
+}
+
+/** Waits until the page says why the user is not signed in. */
+async function refused(problem: RegExp | string): Promise<void> {
+  await page.getByRole('alert').getByText(problem).waitFor();
+  await button(page).waitFor();
+}
+
+/** The requests to the token endpoint since the user began to sign in. */
+function tokenRequests(): number {
+  return requested.filter(url => url === `${issuer.url}/token`).length;
+}
+
+afterEach(() => {
+  issuer.alterAnswer = address => address;
+  issuer.alterTokens = () => {};
+});
+
+describe('an answer of the issuer', () => {
+  const alterations: Readonly<Record<string, readonly [(query: URLSearchParams) => void, RegExp]>> = {
+    'with another state': [query => query.set('state', 'x'), /state/],
+    'without a state': [query => query.delete('state'), /state/],
+    'with two states': [query => query.append('state', 'x'), /state/],
+    'of another issuer': [query => query.set('iss', 'https://other.example'), /iss/],
+    'that does not name its issuer': [query => query.delete('iss'), /iss/],
+    'with a code and an error': [query => query.set('error', 'server_error'), /server_error/],
+    'with two codes': [query => query.append('code', 'x'), /code/],
+    'with an ID token': [query => query.set('id_token', 'x'), /implicit|hybrid/],
+  };
+  for (const [what, [alter, problem]] of Object.entries(alterations)) {
+    it(`${what} is not used`, async () => {
+      issuer.alterAnswer = address => {
+        alter(address.searchParams);
+        return address;
+      };
+      await begin();
+      await refused(problem);
+      assert.equal(tokenRequests(), 0);
+      assert.equal(page.url(), `${ui}#${pods}`);
+      assert.equal(await page.evaluate('sessionStorage.length'), 0);
+      assert.deepEqual(problems, []);
+    });
+  }
+
+  it('that nobody asked for is not used, and leaves the address bar', async () => {
+    requested.length = 0;
+    for (const query of ['code=S3CRET&state=x', 'code=S3CRET', 'error=login_required&state=x', 'state=x']) {
+      await page.goto('about:blank');
+      await page.goto(`${ui}?${query}#${pods}`);
+      await refused('This window has not asked');
+      assert.equal(page.url(), `${ui}#${pods}`);
+    }
+    assert.deepEqual(
+      requested.filter(url => url.startsWith(issuer.url)),
+      [],
+    );
+  });
+
+  it('is used once', async () => {
+    await begin();
+    await page.getByText('2 objects').waitFor();
+    const answer = requested.find(url => url.startsWith(`${ui}?code=`)) as string;
+    await page.goto('about:blank');
+    await page.goto(answer);
+    await refused('This window has not asked');
+    assert.equal(tokenRequests(), 1);
+  });
+
+  it('with a code that was used already is refused by the issuer', async () => {
+    let code = '';
+    issuer.alterAnswer = address => {
+      if (code === '') code = address.searchParams.get('code') as string;
+      address.searchParams.set('code', code);
+      return address;
+    };
+    await begin();
+    await page.getByText('2 objects').waitFor();
+    await begin();
+    await refused('invalid_grant');
+  });
+
+  it('with the code of another window is refused by the issuer, because the verifier is not the same', async () => {
+    let code = '';
+    issuer.alterAnswer = address => {
+      code = address.searchParams.get('code') as string;
+      return new URL(`${ui}?error=server_error`);
+    };
+    await begin();
+    await refused(/iss/);
+    issuer.alterAnswer = address => {
+      address.searchParams.set('code', code);
+      return address;
+    };
+    await begin();
+    await refused('invalid_grant');
+    await field(page).waitFor();
+  });
+
+  it('with an ID token of another nonce, audience or issuer is not used', async () => {
+    for (const claims of [
+      ...[{ nonce: 'x' }, { nonce: undefined }],
+      ...[{ aud: 'other' }, { iss: 'https://other.example' }],
+    ]) {
+      issuer.alterTokens = tokens => {
+        const [header, payload = '', signature] = String(tokens['id_token']).split('.');
+        const altered = { ...JSON.parse(Buffer.from(payload, 'base64url').toString()), ...claims };
+        const written = Buffer.from(JSON.stringify(altered)).toString('base64url');
+        tokens['id_token'] = `${header}.${written}.${signature}`;
+      };
+      await begin();
+      await refused(/cannot be used/);
+    }
+  });
+
+  it('with an ID token that the issuer has not signed is refused by the proxy', async () => {
+    issuer.alterTokens = tokens => {
+      tokens['id_token'] = String(tokens['id_token']).replace(/[^.]+$/, 'c2lnbmF0dXJl');
+    };
+    await begin();
+    await refused('The token is not accepted');
+    assert.equal(await page.evaluate('sessionStorage.length'), 0);
+  });
+
+  it('that is an error is shown, and the user can try again', async t => {
+    const other = await open(t);
+    await other.go(pods);
+    await button(other.page).click();
+    await other.page.getByRole('link', { name: /Cancel/ }).click();
+    await other.page.getByRole('alert').getByText('answers access_denied').waitFor();
+    await assertAccessible(other.page);
+    await signIn(other.page);
+    await other.page.getByText('2 objects').waitFor();
+  });
+
+  it('at another path is not used', async () => {
+    for (const path of ['/-/ui/x', '/-/ui/index.html', '/-/', '/', '/-/sign-in', '/callback']) {
+      issuer.alterAnswer = ({ search }) => new URL(path + search, ui);
+      await begin();
+      await page.waitForURL(url => url.pathname === path && url.searchParams.has('code'));
+      assert.equal(tokenRequests(), 0, path);
+    }
+    issuer.alterAnswer = ({ search }) => new URL(`/-/ui/from-${new URL(issuer.url).host}${search}`, ui);
+    await begin();
+    await refused('another address');
+    assert.equal(tokenRequests(), 0);
+    assert.equal(page.url(), `${ui}#${pods}`);
+  });
+
+  it('in the fragment is not used', async () => {
+    issuer.alterAnswer = ({ search }) => new URL(`${ui}#${search.slice(1)}`);
+    await begin();
+    await page.waitForURL(url => url.hash.includes('code='));
+    await button(page).waitFor();
+    assert.equal(tokenRequests(), 0);
+  });
+});
+
+describe('a hostile discovery document', () => {
+  const url = `${issuer.url}/.well-known/openid-configuration`;
+  const alter = (members: Readonly<Record<string, unknown>>) =>
+    page.route(url, async route => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...((await response.json()) as object), ...members } });
+    });
+  afterEach(() => page.unroute(url));
+
+  const hostile: Readonly<Record<string, readonly [Readonly<Record<string, unknown>>, RegExp]>> = {
+    'of another issuer': [{ issuer: 'https://other.example' }, /cannot be used/],
+    'with a script as its authorization endpoint': [{ authorization_endpoint: 'javascript:x=1' }, /https/],
+    'with a plain authorization endpoint': [{ authorization_endpoint: 'http://evil.example/' }, /https/],
+    'with a plain token endpoint': [{ token_endpoint: 'http://evil.example/' }, /https/],
+    'with a script as its page for signing out': [{ end_session_endpoint: 'javascript:x=1' }, /https/],
+    'with a list as its authorization endpoint': [
+      { authorization_endpoint: [`${issuer.url}/auth`] },
+      /https/,
+    ],
+    'with a list as its token endpoint': [{ token_endpoint: [[`${issuer.url}/token`]] }, /https/],
+    'with a list as its page for signing out': [{ end_session_endpoint: [issuer.url] }, /https/],
+    'without an authorization endpoint': [{ authorization_endpoint: undefined }, /authorization_endpoint/],
+  };
+  for (const [what, [members, problem]] of Object.entries(hostile)) {
+    it(`${what} is not used`, async () => {
+      await alter(members);
+      await begin();
+      await refused(problem);
+      assert.equal(await page.evaluate('typeof x'), 'undefined');
+      assert.deepEqual(
+        requested.filter(asked => /evil|token$/.test(asked)),
+        [],
+      );
+      assert.deepEqual(problems, []);
+    });
+  }
+
+  it('cannot send a code to an origin that the proxy does not know', async () => {
+    await alter({ token_endpoint: 'https://evil.example/token' });
+    await begin();
+    // The proxy may have learned the origin after the page was loaded.
+    await refused(/does not answer this page.*Reload the page/);
+    assert.match(problems.join(), /evil\.example/);
+  });
+});
+
+describe('an issuer that sends the user to another one, which does not name itself in its answers', async () => {
+  const both = await startAtAnIssuer(scope, browser, { count: 2 });
+  const [honest, dishonest] = both.issuers.map(({ url }) => url) as [string, string];
+  const buttonOf = (window: Page, url: string) =>
+    window.getByRole('button', { name: `Sign in with ${new URL(url).host}` });
+  /** A window in which both discovery documents say that answers have no `iss`, as is true. */
+  async function openBoth(own: Scope, authorization_endpoint = `${dishonest}/auth`) {
+    const window = await both.open(own);
+    for (const { url } of both.issuers) {
+      await window.page.route(`${url}/.well-known/openid-configuration`, async route => {
+        const response = await route.fetch();
+        const document = {
+          ...((await response.json()) as object),
+          authorization_response_iss_parameter_supported: false,
+          ...(url === dishonest && { authorization_endpoint }),
+        };
+        await route.fulfill({ response, json: document });
+      });
+    }
+    for (const each of both.issuers) {
+      each.alterAnswer = address => {
+        address.searchParams.delete('iss');
+        return address;
+      };
+    }
+    await window.go(pods);
+    await until(async () => (await button(window.page).count()) === 2);
+    return window;
+  }
+  const sentTo = (requested: readonly string[], path: string) =>
+    requested.filter(url => new URL(url).pathname === path);
+
+  it('gets no code with its own redirect URI, which the other one does not accept', async t => {
+    const { page: window, requested } = await openBoth(t, `${honest}/auth`);
+    await buttonOf(window, dishonest).click();
+    await window.getByText('invalid_redirect_uri').waitFor();
+    assert.deepEqual(sentTo(requested, '/token'), []);
+  });
+
+  it('gets no code with the redirect URI of the other one, because the page did not expect it there', async t => {
+    const { page: window, requested } = await openBoth(t);
+    await window.route(`${dishonest}/auth?*`, async (route, request) => {
+      const query = new URL(request.url()).searchParams;
+      query.set('redirect_uri', both.redirects[0] as string);
+      await route.fulfill({ status: 303, headers: { Location: `${honest}/auth?${query}` } });
+    });
+    await buttonOf(window, dishonest).click();
+    await logIn(window);
+    await window
+      .getByRole('alert')
+      .getByText(/another address/)
+      .waitFor();
+    assert.equal(window.url(), `${both.ui}#${pods}`);
+    assert.ok(requested.some(url => url.startsWith(`${both.redirects[0]}?code=`)));
+    assert.deepEqual(sentTo(requested, '/token'), []);
+    // The honest one still works, and knows the user by now.
+    await buttonOf(window, honest).click();
+    await window.getByText('2 objects').waitFor();
+    assert.equal(window.url(), `${both.ui}#${pods}`);
+    assert.equal(sentTo(requested, '/token').length, 1);
+    await window.reload();
+    await window.getByText('2 objects').waitFor();
+  });
+});
+
+it('a page of a Pod, which is sandboxed, can neither begin to sign in nor end it', async t => {
+  const path = `${pods}/web-0/proxy/`;
+  t.after(
+    server.intercept(({ url = '' }, response) => {
+      if (!url.startsWith(path)) return false;
+      response.writeHead(200, { 'Content-Type': 'text/html' });
+      response.end('<!doctype html><title>pod</title><script>document.title = "runs"</script>');
+      return true;
+    }),
+  );
+  let authorization = '';
+  page.on('request', request => {
+    authorization = request.headers()['authorization'] ?? authorization;
+  });
+  await begin();
+  await page.getByText('2 objects').waitFor();
+  // Something in front of the proxy adds the user's token.
+  await page.route(`${proxy.url}${path}`, (route, request) =>
+    route.continue({ headers: { ...request.headers(), authorization } }),
+  );
+  const visit = async () => {
+    await page.goto(`${proxy.url}${path}`);
+    await until(async () => (await page.title()) === 'runs');
+  };
+  await visit();
+  const read = '(() => { try { return sessionStorage.length } catch (error) { return error.name } })()';
+  assert.equal(await page.evaluate(read), 'SecurityError');
+  requested.length = 0;
+  for (const query of ['', '?code=x&state=x', '?error=login_required&state=x']) {
+    await page.evaluate(`location.href = '${ui}${query}'`);
+    await button(page).waitFor();
+    await visit();
+  }
+  const popup = page.context().waitForEvent('page');
+  await page.evaluate(`void open('${ui}')`);
+  await (await popup).waitForLoadState().catch(() => {});
+  assert.equal(await button(await popup).count(), 0);
+  assert.deepEqual(
+    requested.filter(url => url.startsWith(issuer.url)),
+    [],
+  );
+});

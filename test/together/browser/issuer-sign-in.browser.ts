@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { assertAccessible } from '../../support/browser/axe.js';
+import { startBrowser } from '../../support/browser/page.js';
+import { until } from '../../support/eventually.js';
+import { button, field, logIn, pods, signIn, startAtAnIssuer, traces } from './at-an-issuer.js';
+import { startFront } from './front.js';
+
+const scope = { after };
+const browser = await startBrowser(scope);
+const { issuer, proxy, ui, open } = await startAtAnIssuer(scope, browser);
+/** The same with tokens of 5 s. */
+const short = await startAtAnIssuer(scope, browser, { lifetime: 5 });
+
+/** Lets a page renew its token of 5 s after 50 ms instead of two thirds of its life; everything else takes its time. */
+async function hurry(page: Page): Promise<void> {
+  await page.addInitScript(`{
+    const { setTimeout: wait } = window;
+    window.setTimeout = (run, time, ...rest) => wait(run, time > 1500 && time < 3400 ? 50 : time, ...rest);
+  }`);
+}
+
+describe('a page whose proxy offers an issuer', () => {
+  it('signs in by the keyboard alone, shows the view that was left, and keeps the tokens in its memory', async t => {
+    const { page, go, requested, problems } = await open(t);
+    await go(pods);
+    await button(page).waitFor();
+    await until(() => button(page).evaluate(element => element === element.ownerDocument.activeElement));
+    await assertAccessible(page);
+    await page.keyboard.press('Enter');
+    await logIn(page);
+    await page.getByText('2 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    assert.equal(page.url(), `${ui}#${pods}`);
+    const [answer] = requested.filter(url => url.startsWith(`${ui}?`));
+    const code = new URL(answer as string).searchParams.get('code') as string;
+    const found = await traces(page);
+    assert.ok(!found.includes(code));
+    // Both an ID token and its parts begin in this way. Random values may have these letters further on.
+    const token = /(?<![\w-])eyJ/;
+    assert.doesNotMatch(found, token);
+    assert.equal(
+      await page.evaluate('Object.keys(sessionStorage).join()'),
+      'kube-api-proxy-signed-in /-/ui/',
+    );
+    assert.doesNotMatch(requested.join('\n'), token);
+    assert.ok(!proxy.stderr().includes(code));
+    const session = await page.context().newCDPSession(page);
+    assert.doesNotMatch(JSON.stringify(await session.send('Page.getNavigationHistory')), /[?&]code=/);
+    assert.deepEqual(problems, []);
+    // The browser keeps the first address of the document for its scripts. By then the code is of no use.
+    const status = await page.evaluate(`(async () => {
+      const [{ name }] = performance.getEntriesByType('navigation');
+      const code = new URL(name).searchParams.get('code');
+      const grant = { grant_type: 'authorization_code', client_id: 'kube-api-proxy', redirect_uri: '${ui}', code };
+      const answer = await fetch('${issuer.url}/token', { method: 'POST', body: new URLSearchParams(grant) });
+      return [code, answer.status];
+    })()`);
+    assert.deepEqual(status, [code, 400]);
+  });
+
+  it('still takes a token', async t => {
+    const { page, go } = await open(t);
+    await go(pods);
+    await field(page).fill('no-such-token');
+    await field(page).press('Enter');
+    await page.getByRole('alert').getByText('The token is not accepted').waitFor();
+    await button(page).waitFor();
+  });
+
+  it('signs in again in silence after a reload, and once only if the issuer would have to ask', async t => {
+    const { page, go, requested } = await open(t);
+    const silent = () => requested.filter(url => /\/auth\?.*prompt=none/.test(url)).length;
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    for (const times of [1, 2]) {
+      await page.reload();
+      await page.getByText('2 objects').waitFor();
+      assert.equal(silent(), times);
+      assert.equal(page.url(), `${ui}#${pods}`);
+    }
+    await page.context().clearCookies();
+    await page.reload();
+    await button(page).waitFor();
+    assert.equal(await page.getByRole('alert').count(), 0);
+    assert.equal(silent(), 3);
+    await page.reload();
+    await button(page).waitFor();
+    assert.equal(silent(), 3);
+    assert.equal(page.url(), `${ui}#${pods}`);
+  });
+
+  it('becomes no other user in silence, who has signed in at the issuer since', async t => {
+    const { page, go } = await open(t);
+    await go(pods);
+    await signIn(page);
+    await page.locator('summary', { hasText: 'alice' }).waitFor();
+    await page.context().clearCookies();
+    const other = await page.context().newPage();
+    await other.goto(`${ui}#${pods}`);
+    await button(other).click();
+    await logIn(other, 'bob');
+    await other.locator('summary', { hasText: 'bob' }).waitFor();
+    await page.reload();
+    await page.getByRole('alert').getByText('another user has signed in there').waitFor();
+    await button(page).waitFor();
+    assert.equal(await page.evaluate('sessionStorage.length'), 0);
+  });
+
+  it('has no tokens if a browser that goes back shows it again as it was', async t => {
+    const { page, go } = await open(t);
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))");
+    await button(page).waitFor();
+    assert.doesNotMatch(await traces(page), /web-0|signed-in/);
+    await button(page).click();
+    await page.getByText('2 objects').waitFor();
+  });
+
+  it('asks to sign in again if the refresh token was revoked, or brings no ID token', async t => {
+    const { page, go } = await short.open(t);
+    await hurry(page);
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    short.issuer.alterTokens = tokens => void delete tokens['id_token'];
+    await page
+      .getByRole('alert')
+      .getByText(/has ended/)
+      .waitFor();
+    short.issuer.alterTokens = () => {};
+    await button(page).click();
+    await page.getByText('2 objects').waitFor();
+    await short.issuer.revokeAll();
+    await page
+      .getByRole('alert')
+      .getByText(/has ended/)
+      .waitFor();
+    assert.ok(short.issuer.refused.includes('invalid_grant'));
+    assert.equal(await page.evaluate('sessionStorage.length'), 0);
+  });
+});
+
+describe('a live list over renewals of a token of 5 s', () => {
+  /** A Pod. */
+  const write = (to: typeof short.server, name: string) =>
+    to.write({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { namespace: 'default', name, uid: name },
+      spec: {},
+    });
+
+  it('goes on past the end of several tokens', async t => {
+    const { page, go, problems } = await short.open(t);
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    const { refresh_token: before, authorization_code: codes } = short.issuer.granted;
+    await until(() => short.issuer.granted.refresh_token >= before + 2);
+    write(short.server, 'late');
+    await page.getByRole('link', { name: 'late' }).waitFor();
+    short.server.remove({ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'default', name: 'late' } });
+    assert.equal(short.issuer.granted.authorization_code, codes);
+    assert.deepEqual(problems, []);
+  });
+
+  it('gets another token if the proxy refuses one that has ended earlier than the page expects', async t => {
+    const { page, go } = await short.open(t);
+    // By its own clock, this window's token never ends.
+    await page.addInitScript(`{
+      const begin = Date.now();
+      Date.now = () => begin;
+      const { setTimeout: wait } = window;
+      window.setTimeout = (run, time, ...rest) => wait(run, time > 1500 ? 1e9 : time, ...rest);
+    }`);
+    let authorization = '';
+    page.on('request', request => {
+      authorization = request.headers()['authorization'] ?? authorization;
+    });
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    const { refresh_token: before, authorization_code: codes } = short.issuer.granted;
+    const headers = { authorization };
+    let meanwhile = before;
+    await until(async () => {
+      const { refresh_token: now } = short.issuer.granted;
+      const { status } = await fetch(`${short.proxy.url}/-/clusters`, { headers });
+      if (status === 200) meanwhile = now;
+      return status === 401;
+    });
+    assert.equal(meanwhile, before, 'there is no other token as long as the proxy accepts this one');
+    write(short.server, 'awake');
+    await page.getByRole('link', { name: 'awake' }).waitFor();
+    short.server.remove({ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'default', name: 'awake' } });
+    // On a slow machine the new token may end too before the last request of the page.
+    assert.ok(short.issuer.granted.refresh_token > before);
+    assert.equal(short.issuer.granted.authorization_code, codes);
+  });
+
+  it('loses no event over 100 of them, which come at once', async t => {
+    const { page, go } = await short.open(t);
+    await hurry(page);
+    await go(pods);
+    await signIn(page);
+    await page.getByText('2 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    const listed = () =>
+      short.server.requests.filter(({ rawUrl }) => rawUrl.startsWith(`${pods}?limit=`)).length;
+    const before = listed();
+    const { granted } = short.issuer;
+    const { refresh_token: first, authorization_code: codes } = granted;
+    for (let count = 1; count <= 100; count++) {
+      await until(() => granted.refresh_token >= first + count);
+      write(short.server, `pod-${count}`);
+      // The page reads single rows again as long as not more than 24 of them have changed at once.
+      if (count % 20 === 0) {
+        // The watch goes on from its version, with the newest token.
+        short.server.endWatches();
+        await page.getByText(`${2 + count} objects`).waitFor();
+      }
+    }
+    await page.getByText('102 objects').waitFor();
+    assert.equal(listed(), before, 'the list was not read again');
+    assert.equal(granted.authorization_code, codes);
+  });
+});
+
+describe('a page', () => {
+  it('says so if the issuer allows no requests of pages, and takes a token', async t => {
+    const { page, go } = await open(t);
+    issuer.refusedOrigins.add(proxy.url);
+    t.after(() => issuer.refusedOrigins.delete(proxy.url));
+    await go(pods);
+    await signIn(page);
+    await page
+      .getByRole('alert')
+      .getByText(/may not allow requests of pages at .* \(CORS\)/)
+      .waitFor();
+    await field(page).waitFor();
+    await assertAccessible(page);
+  });
+
+  it('says so if the browser has no PKCE here, and takes a token', async t => {
+    const { page, go } = await open(t);
+    await page.addInitScript("Object.defineProperty(crypto, 'subtle', { value: undefined })");
+    await go(pods);
+    await page.getByText('To sign in without a token, open this page over https.').waitFor();
+    await field(page).waitFor();
+    assert.equal(await button(page).count(), 0);
+  });
+});
+
+describe('a page below --public-url', () => {
+  it('is the one that the issuer sends the browser back to, with any prefix; elsewhere there is a link to it', async t => {
+    const front = await startFront(t, { '/team/k8s': () => below.proxy.port });
+    const publicUrl = `${front}/team/k8s`;
+    const below = await startAtAnIssuer(t, browser, { count: 2, args: [`--public-url=${publicUrl}`] });
+    // With several issuers, each has a redirect URI of its own, below the prefix too.
+    below.issuer.pages.add((below.redirects[0] as string).replace(below.proxy.url, publicUrl));
+    const { page, go } = await below.open(t);
+    await go(pods);
+    await page.getByRole('link', { name: `${publicUrl}/-/ui/` }).click();
+    await page.getByRole('button', { name: `Sign in with ${new URL(below.issuer.url).host}` }).click();
+    await logIn(page);
+    await page.getByText('2 objects').waitFor();
+    assert.equal(page.url(), `${publicUrl}/-/ui/#${pods}`);
+  });
+});

@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, describe, it } from 'node:test';
+import { type Page, request } from 'playwright-core';
+import { assertAccessible } from '../../support/browser/axe.js';
+import { openPage, startBrowser } from '../../support/browser/page.js';
+import { createCertificateAuthority } from '../../support/certificates/certificates.js';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
+import { until } from '../../support/eventually.js';
+import { twoUsers, twoUsersPolicy } from '../../support/identities/two-users.js';
+import { type Gateway, startGateway } from '../../support/proxy/gateway.js';
+import { startStack } from '../../support/proxy/stack.js';
+import type { Scope } from '../../support/scope.js';
+import { startFront } from './front.js';
+
+const scope = { after };
+const browser = await startBrowser(scope);
+const gateway = await startGateway(scope, { tokenFile: twoUsers });
+
+function field(page: Page) {
+  return page.getByLabel('Bearer token');
+}
+
+async function signIn(page: Page, token: string): Promise<void> {
+  await field(page).fill(token);
+  await field(page).press('Enter');
+}
+
+/** Everything that stays after the document, or that others can read. */
+async function traces(page: Page): Promise<string> {
+  const cookies = JSON.stringify(await page.context().cookies());
+  const stored = await page.evaluate<string>(
+    'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state])',
+  );
+  return [page.url(), cookies, stored, await page.content()].join('\n');
+}
+
+describe('a page whose proxy requires a token', () => {
+  it('is public, and asks for the token in a password field', async t => {
+    const { page, go, problems } = await openPage(t, browser, gateway.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    assert.equal(await field(page).getAttribute('type'), 'password');
+    await until(() => field(page).evaluate(element => element === element.ownerDocument.activeElement));
+    await assertAccessible(page);
+    assert.deepEqual(problems, []);
+  });
+
+  it('reports a token that is not accepted, and shows everything with one that is', async t => {
+    const { page, go } = await openPage(t, browser, gateway.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await signIn(page, 'no-such-token');
+    await page.getByRole('alert').getByText('The token is not accepted').waitFor();
+    await signIn(page, 'alice-token');
+    await page.getByText('2 objects').waitFor();
+    // The stream sends the token too.
+    await page.getByText('live', { exact: true }).waitFor();
+    await until(() => gateway.server.openWatches.length === 1);
+    await page.locator('summary', { hasText: 'alice' }).click();
+    await page.getByText('The API server knows you as').waitFor();
+    await page.getByRole('listitem').filter({ hasText: /^dev$/ }).waitFor();
+  });
+
+  it('shows what a reader with few rights may see, and says what is forbidden', async t => {
+    const { page, go } = await openPage(t, browser, gateway.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await signIn(page, 'bob-token');
+    await page
+      .getByRole('alert')
+      .getByText(/pods is forbidden: User "bob" cannot list/)
+      .waitFor();
+    await go('/api/v1/namespaces/default/pods?view=access');
+    await page.getByRole('row', { name: /^get no/ }).waitFor();
+    await go('/api/v1/namespaces/default/configmaps?view=access');
+    await page.getByRole('row', { name: /^get yes/ }).waitFor();
+  });
+
+  it('puts the token into no address, cookie, storage, document or log', async t => {
+    const own = await startGateway(t, {
+      tokenFile: twoUsers,
+      args: ['--sandbox-proxied-pages=false', '-v=9'],
+    });
+    const { page, go, requested } = await openPage(t, browser, own.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await signIn(page, 'alice-token');
+    await page.getByText('2 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.getByRole('link', { name: 'web-0' }).click();
+    await page.getByText('creationTimestamp').waitFor();
+    await page.locator('main').getByText('copy as').click();
+    const encoded = Buffer.from('alice-token').toString('base64url');
+    const secret = new RegExp(`alice-token|${encoded}|${encodeURIComponent('alice-token')}`);
+    assert.doesNotMatch(await traces(page), secret);
+    assert.doesNotMatch(requested.join('\n'), secret);
+    await until(() => own.server.openWatches.length > 0);
+    assert.doesNotMatch(own.proxy.stderr(), secret);
+    await page.reload();
+    await field(page).waitFor();
+  });
+
+  it('saves the kubeconfig that the token gives access to', async t => {
+    const own = await startGateway(t, { tokenFile: twoUsers, args: ['--all-contexts'] });
+    const { page, go, problems } = await openPage(t, browser, own.proxy.url);
+    await go('/');
+    await signIn(page, 'alice-token');
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'a kubeconfig for this proxy' }).click();
+    assert.equal((await download).suggestedFilename(), 'kubeconfig.yaml');
+    // A stranger does not learn the names of the contexts.
+    assert.match(await readFile(await (await download).path(), 'utf8'), /server: ".*\/clusters\/test"/);
+    assert.deepEqual(problems, []);
+  });
+
+  it('keeps it only for its window if pages of Pods are sandboxed, and drops it after signing out', async t => {
+    const { page, go } = await openPage(t, browser, gateway.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await signIn(page, 'alice-token');
+    await page.getByText('2 objects').waitFor();
+    await page.reload();
+    await page.getByText('2 objects').waitFor();
+    const other = await page.context().newPage();
+    await other.goto(`${gateway.proxy.url}/-/ui/`);
+    await field(other).waitFor();
+    await page.locator('summary', { hasText: 'alice' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await field(page).waitFor();
+    assert.doesNotMatch(await traces(page), /alice-token|web-0/);
+    await until(() => gateway.server.openWatches.length === 0);
+    await page.reload();
+    await field(page).waitFor();
+    await page.goBack();
+    assert.doesNotMatch(await page.content(), /web-0/);
+  });
+
+  it('sends it to no other proxy below the same origin', async t => {
+    const other = await startGateway(t, { tokenFile: 'other-token,other,,\n' });
+    const origin = await startFront(t, {
+      '/one': () => gateway.proxy.port,
+      '/other': () => other.proxy.port,
+    });
+    const { page } = await openPage(t, browser, origin);
+    const visit = (name: string) => page.goto(`${origin}/${name}/-/ui/#/api/v1/namespaces/default/pods`);
+    await visit('one');
+    await signIn(page, 'alice-token');
+    await page.getByText('2 objects').waitFor();
+    const sent: string[] = [];
+    page.on('request', request => {
+      if (request.url().startsWith(`${origin}/other/`))
+        sent.push(request.headers()['authorization'] ?? 'none');
+    });
+    await visit('other');
+    await field(page).waitFor();
+    assert.deepEqual([...new Set(sent)], ['none']);
+    await visit('one');
+    await page.getByText('2 objects').waitFor();
+  });
+
+  it('asks again when the token is no longer valid', async t => {
+    const own = await startGateway(t, { tokenFile: twoUsers });
+    const { page, go } = await openPage(t, browser, own.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await signIn(page, 'alice-token');
+    await page.getByText('2 objects').waitFor();
+    await own.writeTokens('bob-token,bob,,\n');
+    await until(async () => {
+      const status = await statusOf(own, 'alice-token');
+      return status === 401;
+    });
+    await page.getByRole('link', { name: 'web-0' }).click();
+    await page.getByRole('alert').getByText('The token is not accepted').waitFor();
+    assert.equal(await field(page).inputValue(), '');
+  });
+
+  it('does not accept hostile text as a token', async t => {
+    const { page, go, problems } = await openPage(t, browser, gateway.proxy.url);
+    await go('/');
+    const hostile = [
+      ...[
+        '<img src=x onerror=alert(1)>',
+        'a\u0000b',
+        'ключ',
+        '🔑',
+        'a b c',
+        '"; rm -rf /',
+        'Bearer alice-token',
+      ],
+      ...['a'.repeat(20_000), 'alice-token, bob-token', '%0d%0aX-Remote-User: admin', '\u202eabc'],
+    ];
+    for (const token of hostile) {
+      await signIn(page, token);
+      await page.getByRole('alert').waitFor();
+      assert.match((await page.getByRole('alert').textContent()) ?? '', /\w/, token.slice(0, 40));
+      await page.reload();
+      await field(page).waitFor();
+    }
+    // A field of one line removes line breaks.
+    await field(page).evaluate(element => {
+      (element as unknown as { value: string }).value = 'x\r\nImpersonate-User: admin';
+    });
+    await field(page).press('Enter');
+    await page.getByRole('alert').waitFor();
+    assert.deepEqual(problems, []);
+    assert.equal(
+      gateway.server.requests.some(({ headers }) => headers['impersonate-user'] === 'admin'),
+      false,
+    );
+  });
+});
+
+async function statusOf({ proxy }: Gateway, token: string): Promise<number> {
+  const client = await request.newContext();
+  const response = await client.get(`${proxy.url}/version`, {
+    headers: { Authorization: `Bearer ${token}` },
+  });
+  await client.dispose();
+  return response.status();
+}
+
+describe('a page whose proxy accepts client certificates', async () => {
+  const authority = await createCertificateAuthority({ commonName: 'clients' });
+  const start = async (own: Scope) => {
+    const files = await createServingFiles();
+    const flags = [`--client-ca-file=${await files.replace('clients.crt', authority.certificate)}`];
+    return startStack(own, {
+      server: { allow: twoUsersPolicy },
+      flags: [...flags, '--reject-paths='],
+      tls: files,
+    });
+  };
+  const { port } = await start(scope);
+  const origin = `https://localhost:${port}`;
+
+  it('does not ask for a token if the browser has a certificate', async t => {
+    const { certificate, key } = await authority.client({ commonName: 'alice', organizations: ['dev'] });
+    const { page, go } = await openPage(t, browser, origin, {
+      ignoreHTTPSErrors: true,
+      clientCertificates: [{ origin, cert: Buffer.from(certificate), key: Buffer.from(key) }],
+    });
+    await go('/api/v1/namespaces/default/pods');
+    await page.getByText('2 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.locator('summary', { hasText: 'alice' }).waitFor();
+    assert.equal(await field(page).count(), 0);
+  });
+
+  it('asks for a token if the browser has none', async t => {
+    const { page, go } = await openPage(t, browser, origin, { ignoreHTTPSErrors: true });
+    await go('/');
+    await field(page).waitFor();
+  });
+});

@@ -26,34 +26,19 @@ export interface BorrowedBytes {
   keep(holder: BytesHolder): Buffer;
 }
 
-/**
- * The bytes that one connection lends, one part after another. It is one object for all parts, because a large list has thousands of them.
- */
-export class LentBytes implements BorrowedBytes {
-  readonly #onKeep: (holder: BytesHolder) => void;
-  #bytes: Buffer | undefined;
+/** Bytes that are lent for one call. */
+export abstract class LentBytes implements BorrowedBytes {
+  /** Undefined after the call. */
+  protected bytes: Buffer | undefined;
 
-  /** @param onKeep Called when a holder keeps the bytes after the call. */
-  constructor(onKeep: (holder: BytesHolder) => void) {
-    this.#onKeep = onKeep;
-  }
-
-  /** Lends these bytes until `takeBack`. */
-  lend(bytes: Buffer): this {
-    this.#bytes = bytes;
-    return this;
-  }
-
-  takeBack(): void {
-    this.#bytes = undefined;
-  }
+  abstract keep(holder: BytesHolder): Buffer;
 
   get length(): number {
-    return lent(this.#bytes).length;
+    return lent(this.bytes).length;
   }
 
   toLatin1(): string {
-    return lent(this.#bytes).toString('latin1');
+    return lent(this.bytes).toString('latin1');
   }
 
   toChunk(): string | undefined {
@@ -62,22 +47,30 @@ export class LentBytes implements BorrowedBytes {
   }
 
   copy(): Buffer {
-    return Buffer.from(lent(this.#bytes));
-  }
-
-  keep(holder: BytesHolder): Buffer {
-    const bytes = lent(this.#bytes);
-    this.#onKeep(holder);
-    return bytes;
+    return Buffer.from(lent(this.bytes));
   }
 }
 
 function lent(bytes: Buffer | undefined): Buffer {
-  if (bytes === undefined) throw new Error('borrowed bytes were used after the call');
+  if (bytes === undefined) throw usedTooLate();
   return bytes;
+}
+
+export function usedTooLate(): Error {
+  return new Error('borrowed bytes were used after the call');
+}
+
+class OwnBytes extends LentBytes {
+  constructor(protected override readonly bytes: Buffer) {
+    super();
+  }
+
+  keep(): Buffer {
+    return this.bytes;
+  }
 }
 
 /** Lends bytes that are not in a read buffer. Keeping them costs nothing. */
 export function ownBytes(bytes: Buffer): BorrowedBytes {
-  return new LentBytes(() => {}).lend(bytes);
+  return new OwnBytes(bytes);
 }

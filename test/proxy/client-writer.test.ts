@@ -37,6 +37,25 @@ after(() => {
   server?.close();
 });
 
+/** Bytes that change after the call unless somebody keeps them. */
+class Part extends LentBytes {
+  constructor(bytes: Buffer) {
+    super();
+    this.bytes = bytes;
+  }
+
+  keep(): Buffer {
+    const kept = this.bytes ?? assert.fail('it was used after the call');
+    this.bytes = undefined;
+    return kept;
+  }
+
+  takeBack(): void {
+    this.bytes?.fill('#');
+    this.bytes = undefined;
+  }
+}
+
 async function start({ longRunning = false, ending = false } = {}): Promise<Written> {
   const arrived = new Promise<ServerResponse>(resolve => {
     onRequest = resolve;
@@ -75,13 +94,9 @@ async function start({ longRunning = false, ending = false } = {}): Promise<Writ
   writer.trip = trip;
   const pass = (text: string) => {
     const bytes = Buffer.from(text);
-    let isKept = false;
-    const lent = new LentBytes(() => {
-      isKept = true;
-    });
-    writer.data(lent.lend(bytes));
-    lent.takeBack();
-    if (!isKept) bytes.fill('#');
+    const part = new Part(bytes);
+    writer.data(part);
+    part.takeBack();
   };
   return { writer, client, trip, response, record, sent, overs: () => overs, pass };
 }

@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net';
 import { codedError } from '../../lib/coded-error.js';
-import { LentBytes } from '../borrowed-bytes.js';
 import type { Dial } from '../dial/dial.js';
+import { ReadBuffer } from '../read-buffer.js';
 import type { BodySink, Lease, OutgoingBody, OutgoingRequest, ResponseSink } from '../round-trip.js';
-import { ReadBuffer } from './read-buffer.js';
 import { brokenOff, wasReset } from './reset.js';
 import { type ResponseEvents, ResponseParser } from './response-parser.js';
 
@@ -36,7 +35,6 @@ export class Http1Connection implements Lease, ResponseEvents {
   #ended = false;
   #paused = false;
   readonly #buffer = new ReadBuffer();
-  readonly #lent = new LentBytes(holder => this.#buffer.keep(holder));
 
   constructor(dial: Dial, owner: ConnectionOwner) {
     this.#owner = owner;
@@ -103,9 +101,7 @@ export class Http1Connection implements Lease, ResponseEvents {
   }
 
   onBody(chunk: Buffer): void {
-    if (this.#sink === undefined) return;
-    this.#bodySink?.data(this.#lent.lend(chunk));
-    this.#lent.takeBack();
+    if (this.#sink !== undefined) this.#buffer.lend(chunk, this.#bodySink as BodySink);
   }
 
   onEnd(trailers: string[]): void {

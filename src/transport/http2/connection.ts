@@ -3,9 +3,9 @@ import type { TLSSocket } from 'node:tls';
 import { fieldListSize } from '../../http/header-fields.js';
 import { codedError } from '../../lib/coded-error.js';
 import { Deferred } from '../../lib/deferred.js';
-import { LentBytes } from '../borrowed-bytes.js';
 import type { Dial } from '../dial/dial.js';
 import { brokenOff } from '../http1/reset.js';
+import { ReadBuffer } from '../read-buffer.js';
 import type { BodySink, OutgoingRequest } from '../round-trip.js';
 import {
   connectionWindow,
@@ -26,7 +26,6 @@ import { requestFields } from './heads.js';
 import { Heartbeat } from './heartbeat.js';
 import { encodeHeaders } from './hpack.js';
 import { Inbound, type InboundEvents, type ServerSettings } from './inbound.js';
-import { ReadBuffer } from './read-buffer.js';
 import { Http2Stream, type StreamOwner } from './stream.js';
 import { StreamTable } from './stream-table.js';
 
@@ -48,7 +47,6 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   readonly #streams = new StreamTable();
   readonly #inbound = new Inbound(this);
   readonly #buffer = new ReadBuffer();
-  readonly #lent = new LentBytes(() => this.#buffer.keep());
   readonly #heartbeat = new Heartbeat();
   readonly #dialled: { destroy(): void };
   readonly #negotiation = new Deferred<Negotiated>();
@@ -165,8 +163,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
    * streams.
    */
   lend(chunk: Buffer, sink: BodySink): void {
-    sink.data(this.#lent.lend(chunk));
-    this.#lent.takeBack();
+    this.#buffer.lend(chunk, sink);
   }
 
   /** Accepts no new stream, and ends the connection after its last stream. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ReadBuffer } from '../../../src/transport/http1/read-buffer.js';
+import type { BorrowedBytes } from '../../src/transport/borrowed-bytes.js';
+import { ReadBuffer } from '../../src/transport/read-buffer.js';
+import { createRandom } from '../support/random.js';
 
 const recordSize = 16 * 1024;
 
@@ -18,13 +20,18 @@ class Holder {
   }
 }
 
+/** The holder keeps these bytes of the current read. */
+function keep(buffer: ReadBuffer, bytes: Buffer, holder: Holder): void {
+  buffer.lend(bytes, { data: lent => assert.equal(lent.keep(holder), bytes), idle() {} });
+}
+
 /** Reads as a socket does; returns the bytes. */
 function read(buffer: ReadBuffer, length: number, fill: number, holder?: Holder): Buffer {
   const bytes = target.get(buffer)?.subarray(0, length) ?? buffer.next().subarray(0, length);
   bytes.fill(fill);
   buffer.wasRead(bytes.length);
   if (holder !== undefined) {
-    buffer.keep(holder);
+    keep(buffer, bytes, holder);
     holder.kept.push({ bytes, copy: Buffer.from(bytes) });
   }
   target.set(buffer, buffer.next());
@@ -51,6 +58,57 @@ describe('the read buffer of a connection', () => {
     }
   });
 
+  it('never overwrites bytes of one of several holders, whatever the others release', () => {
+    const random = createRandom(1);
+    const buffer = new ReadBuffer();
+    const holders = [new Holder(), new Holder(), new Holder()];
+    for (let count = 0; count < 3_000; count++) {
+      const room = (target.get(buffer) ?? buffer.next()).length;
+      const length = random.chance(0.2) ? room : random.below(Math.min(room, 3_000));
+      const holder = random.chance(0.5) ? holders[random.below(3)] : undefined;
+      read(buffer, length, count % 251, holder);
+      for (const each of holders) {
+        each.check();
+        if (random.chance(0.1)) each.kept = each.kept.slice(random.below(each.kept.length + 1));
+      }
+    }
+  });
+
+  it('has room for a whole TLS record, and keeps many small reads together, if several holders never release', () => {
+    const buffer = new ReadBuffer();
+    const holders = [new Holder(), new Holder()];
+    const buffers = new Set<ArrayBufferLike>();
+    for (let count = 0; count < 1_000; count++) {
+      buffers.add(read(buffer, 40, count % 251, holders[count % 2]).buffer);
+      assert.equal(target.get(buffer)?.length, recordSize);
+    }
+    assert.ok(buffers.size <= 3, `${buffers.size} buffers`);
+    for (const holder of holders) holder.check();
+  });
+
+  it('can lend and keep bytes that are not in it', () => {
+    const buffer = new ReadBuffer();
+    const holder = new Holder();
+    const first = read(buffer, 10, 1, holder);
+    keep(buffer, Buffer.from('joined'), new Holder());
+    read(buffer, 10, 2);
+    assert.ok(first.every(byte => byte === 1));
+  });
+
+  it('lends bytes until the call returns, and no longer', () => {
+    const buffer = new ReadBuffer();
+    let after: BorrowedBytes | undefined;
+    buffer.lend(Buffer.from('abc'), {
+      data(lent) {
+        after = lent;
+        assert.deepEqual([lent.length, lent.toLatin1(), lent.toChunk()], [3, 'abc', '3\r\nabc\r\n']);
+      },
+      idle() {},
+    });
+    for (const use of ['toLatin1', 'toChunk', 'copy', 'keep'] as const)
+      assert.throws(() => after?.[use](new Holder()), /after the call/);
+  });
+
   it('starts again at its beginning if everything was written within one read', () => {
     const buffer = new ReadBuffer();
     const holder = new Holder();
@@ -60,7 +118,7 @@ describe('the read buffer of a connection', () => {
       const bytes = target.get(buffer) as Buffer;
       places.add(bytes.byteOffset);
       buffer.wasRead(recordSize);
-      buffer.keep(holder);
+      keep(buffer, bytes, holder);
       holder.kept = [];
       target.set(buffer, buffer.next());
     }

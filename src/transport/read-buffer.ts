@@ -1,4 +1,5 @@
-import type { BytesHolder } from '../borrowed-bytes.js';
+import { type BytesHolder, LentBytes, usedTooLate } from './borrowed-bytes.js';
+import type { BodySink } from './round-trip.js';
 
 /** Size of a connection's first buffer in bytes. A watch seldom needs more. */
 const firstBuffer = 4 * 1024;
@@ -6,12 +7,15 @@ const firstBuffer = 4 * 1024;
 const fullRead = 16 * 1024;
 const fullBuffer = 4 * fullRead;
 
+/** Stands for several holders. A buffer with their bytes is left to them. */
+const several: BytesHolder = { holdsBytes: true };
+
 /**
- * The buffer that a connection reads into, used again for each read. A new buffer for each read would cost a third of the CPU time of large
+ * The buffer that a connection reads into, used again for each read; it lends what was read, one part after another. A new buffer for each read would cost a third of the CPU time of large
  * lists, for garbage collection. Bytes that a holder has kept are not overwritten as long as the holder needs any of them: the next read
  * goes behind them, or into another buffer.
  */
-export class ReadBuffer {
+export class ReadBuffer extends LentBytes {
   #buffer: Buffer = Buffer.allocUnsafeSlow(firstBuffer);
   /** The part of `#buffer` for the next read, or that the last read filled; its offset; how many bytes the last read brought. */
   #free = this.#buffer;
@@ -31,7 +35,8 @@ export class ReadBuffer {
     const offset = isHeld ? this.#offset + this.#length : 0;
     this.#length = 0;
     if (isTooSmall || offset + fullRead > Math.max(this.#buffer.length, fullRead)) {
-      if (this.#buffer.length === fullBuffer) this.#former = this.#buffer;
+      if (this.#holder === several) this.#leave();
+      else if (this.#buffer.length === fullBuffer) this.#former = this.#buffer;
       this.#replace(this.#spare ?? Buffer.allocUnsafeSlow(fullBuffer));
       this.#spare = undefined;
     } else if (offset !== this.#offset) {
@@ -50,9 +55,18 @@ export class ReadBuffer {
     if (this.#former !== undefined) this.#reuse();
   }
 
-  /** Keeps the bytes of the current read as they are, as long as the holder holds bytes. */
-  keep(holder: BytesHolder): void {
-    this.#holder = holder;
+  /** Passes bytes of the current read to a sink, until its call returns. */
+  lend(bytes: Buffer, sink: BodySink): void {
+    this.bytes = bytes;
+    sink.data(this);
+    this.bytes = undefined;
+  }
+
+  keep(holder: BytesHolder): Buffer {
+    if (this.bytes === undefined) throw usedTooLate();
+    const isShared = this.#holder !== undefined && this.#holder !== holder && this.#holder.holdsBytes;
+    this.#holder = isShared ? several : holder;
+    return this.bytes;
   }
 
   /** The response is complete. Buffers with bytes that a holder still needs are left to that holder. */
@@ -61,6 +75,11 @@ export class ReadBuffer {
     if (this.#holder === undefined) return;
     this.#replace(Buffer.allocUnsafeSlow(firstBuffer));
     this.#length = 0;
+    this.#leave();
+  }
+
+  /** Leaves the bytes that are kept to their holders. */
+  #leave(): void {
     this.#holder = undefined;
     this.#former = undefined;
   }

@@ -4,6 +4,7 @@ import { limits } from './features/limits/feature.js';
 import { openIdConnect } from './features/oidc/feature.js';
 import { resourceRules } from './features/resource-rules/feature.js';
 import { servedKubeconfig } from './features/served-kubeconfig/feature.js';
+import { tokenFile } from './features/token-file/feature.js';
 import { tokenReview } from './features/token-review/feature.js';
 
 /**
@@ -13,6 +14,7 @@ import { tokenReview } from './features/token-review/feature.js';
  * core, in the index of `/-/`.
  */
 export const features = [
+  tokenFile,
   openIdConnect,
   tokenReview,
   limits,

@@ -1,11 +1,10 @@
 import { clientCertificate } from '../authentication/client-certificate/method.js';
 import type { AuthenticationMethod } from '../authentication/method.js';
-import { tokenFile } from '../authentication/token-file/method.js';
 import { features } from '../features.js';
 import type { IntersectionOf, OptionFacts } from '../lib/option.js';
 
 /** The methods of the core, which come before those of the features. */
-export const coreMethods = [clientCertificate, tokenFile] as const;
+export const coreMethods = [clientCertificate] as const;
 
 type ReadBy<Method> = Method extends { isOn(options: infer Options): boolean } ? Options : never;
 type MethodIn<F> = F extends { readonly method: infer Method } ? Method : never;

@@ -1,42 +1,20 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { pbkdf2 } from 'node:crypto';
-import { rename, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterEach, before, describe, it } from 'node:test';
+import { truncate, writeFile } from 'node:fs/promises';
+import { afterEach, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { followTokenFile } from '../../src/authentication/token-file/token-file.js';
 import { type FileWatch, watchFiles } from '../../src/lib/file-watch.js';
 import { readRegular, readWhole } from '../../src/lib/read-file.js';
 import { followTlsFiles } from '../../src/server/listener/tls-files.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { until } from '../support/eventually.js';
-import { temporaryFolder } from '../support/temporary-folder.js';
+import { freshPath, makeFifo, replaceFile } from '../support/replaced-file.js';
 
-let folder: string;
 const closing: { close(): void }[] = [];
-before(async () => {
-  folder = temporaryFolder();
-});
 afterEach(() => {
   for (const part of closing.splice(0)) part.close();
 });
-
-let made = 0;
-const fresh = () => join(folder, `file-${++made}`);
-
-function makeFifo(): string {
-  const path = fresh();
-  execFileSync('mkfifo', [path]);
-  return path;
-}
-
-/** Replaces a file with a FIFO, or with a regular file that has this content. */
-async function replace(path: string, content?: string): Promise<void> {
-  const other = content === undefined ? makeFifo() : fresh();
-  if (content !== undefined) await writeFile(other, content);
-  await rename(other, path);
-}
 
 /** A shell that writes to a path; if that is a FIFO, the shell waits for a reader. */
 function shell(command: string): void {
@@ -48,7 +26,7 @@ const code = (expected: string) => (error: NodeJS.ErrnoException) => error.code 
 
 describe('a file that is read as a whole', () => {
   it('may be a regular file, a device with an end, or a pipe whose writer starts late and pauses', async () => {
-    const regular = fresh();
+    const regular = freshPath();
     await writeFile(regular, 'content');
     assert.equal((await readWhole(regular)).toString(), 'content');
     assert.equal((await readWhole('/dev/null')).length, 0);
@@ -65,7 +43,7 @@ describe('a file that is read as a whole', () => {
 
   it('has a limit for its size, even if it has no end', async () => {
     await assert.rejects(readWhole('/dev/zero'), code('EFBIG'));
-    const large = fresh();
+    const large = freshPath();
     await writeFile(large, '');
     await truncate(large, 16 * 1024 * 1024);
     for (const read of [readWhole, readRegular]) assert.equal((await read(large)).length, 16 * 1024 * 1024);
@@ -76,7 +54,7 @@ describe('a file that is read as a whole', () => {
   });
 
   it('has a time limit if the system does not answer, and is not read again until the system has answered', async () => {
-    const regular = fresh();
+    const regular = freshPath();
     await writeFile(regular, 'content');
     // This blocks all threads that read files.
     const busy = Array.from({ length: 8 }, () => promisify(pbkdf2)('a', 'b', 100_000, 64, 'sha512'));
@@ -89,7 +67,7 @@ describe('a file that is read as a whole', () => {
 
 describe('a file that is followed', () => {
   it('may become a FIFO, which is not read, and a regular file again', async () => {
-    const [one, two] = [fresh(), fresh()];
+    const [one, two] = [freshPath(), freshPath()];
     await writeFile(one, 'a');
     await writeFile(two, 'b');
     let changes = 0;
@@ -99,7 +77,7 @@ describe('a file that is followed', () => {
       onChange: async () => void changes++,
     });
     closing.push(watch);
-    await replace(one);
+    await replaceFile(one);
     await watch.poll();
     assert.equal(changes, 1);
     await watch.poll();
@@ -107,36 +85,15 @@ describe('a file that is followed', () => {
     await writeFile(two, 'B');
     await watch.poll();
     assert.equal(changes, 2, 'others are followed meanwhile');
-    await replace(one, 'a');
+    await replaceFile(one, 'a');
     await watch.poll();
     assert.equal(changes, 3);
-  });
-
-  it("may become a FIFO if it has callers' tokens", async () => {
-    const file = fresh();
-    await writeFile(file, 'token-1,alice,1\n');
-    const reloads: (readonly string[])[] = [];
-    const followed = await followTokenFile({
-      file,
-      rules: { allowed: new Set(), serviceAccounts: false },
-      onReload: problems => reloads.push(problems),
-      onWarning: () => {},
-      interval: 5,
-    });
-    assert.ok('close' in followed);
-    closing.push(followed);
-    await replace(file);
-    await until(() => reloads.length === 1);
-    assert.deepEqual(reloads[0], [`--token-auth-file: ${file}: is a pipe that no program writes to`]);
-    await replace(file, 'token-2,bob,2\n');
-    await until(() => reloads.length === 2);
-    assert.deepEqual(reloads[1], []);
   });
 
   it('may become a FIFO if it is a file of the TLS listener', async () => {
     const authority = await createCertificateAuthority();
     const pair = await authority.server();
-    const names = { certificate: fresh(), key: fresh(), clientAuthorities: fresh() };
+    const names = { certificate: freshPath(), key: freshPath(), clientAuthorities: freshPath() };
     const contents = {
       certificate: pair.certificate,
       key: pair.key,
@@ -150,10 +107,10 @@ describe('a file that is followed', () => {
     closing.push(followed);
     for (const key of ['certificate', 'key', 'clientAuthorities'] as const) {
       const before = reloads.length;
-      await replace(names[key]);
+      await replaceFile(names[key]);
       await until(() => reloads.length === before + 1);
       assert.match(reloads.at(-1)?.[0] ?? '', /is a pipe that no program writes to$/);
-      await replace(names[key], contents[key]);
+      await replaceFile(names[key], contents[key]);
       await until(() => reloads.length === before + 2);
       assert.deepEqual(reloads.at(-1), []);
     }

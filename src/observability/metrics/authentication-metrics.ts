@@ -31,12 +31,6 @@ export function createAuthenticationMetrics(registry: Registry, names: readonly 
     labelNames: ['status'],
     registers,
   });
-  const reloads = new Counter({
-    name: 'kube_api_proxy_token_auth_file_reloads_total',
-    help: 'Reads of the changed file of --token-auth-file, by whether it could be used.',
-    labelNames: ['result'],
-    registers,
-  });
   const impersonations = new Counter({
     name: 'kube_api_proxy_impersonation_requests_total',
     help: 'Requests by which callers asked to act as another user, by whether they were let.',
@@ -51,7 +45,6 @@ export function createAuthenticationMetrics(registry: Registry, names: readonly 
   );
   for (const method of methods) for (const result of results) attempts.inc({ method, result }, 0);
   for (const result of impersonationResults) impersonations.inc({ result }, 0);
-  for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
   const hits = cache.labels('hit');
   const misses = cache.labels('miss');
   hits.inc(0);
@@ -64,7 +57,5 @@ export function createAuthenticationMetrics(registry: Registry, names: readonly 
     cacheAsked: (isHit: boolean) => (isHit ? hits : misses).inc(),
     /** A caller asked to act as another user. */
     impersonated: (result: ImpersonationResult) => impersonations.inc({ result }),
-    /** The changed file of --token-auth-file was read, and could be used or not. */
-    tokenFileReloaded: (isUsable: boolean) => reloads.inc({ result: isUsable ? 'success' : 'failure' }),
   };
 }

@@ -66,11 +66,18 @@ test('a program that fails to start leaves no timer', async t => {
   });
   const tokens = join(folder, 'tokens.csv');
   await writeFile(tokens, 'secret,alice,1\n');
+  const issuers = join(folder, 'issuers.yaml');
+  await writeFile(
+    issuers,
+    'apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\njwt: []\n',
+  );
   const { options } = parseOptions({
     argv: [
       '--server=http://127.0.0.1:1',
       ...files.flags,
       `--token-auth-file=${tokens}`,
+      `--authentication-config=${issuers}`,
+      '--authentication-token-webhook',
       `--audit-log-path=${join(folder, 'audit.log')}`,
       '--www=/nothing/here',
     ],

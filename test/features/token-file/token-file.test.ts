@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
-import { followTokenFile, parseTokenFile } from '../../../src/authentication/token-file/token-file.js';
+import { followTokenFile, parseTokenFile } from '../../../src/features/token-file/token-file.js';
 import { until } from '../../support/eventually.js';
+import { replaceFile } from '../../support/replaced-file.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const rules = { allowed: new Set<string>(), serviceAccounts: false };
@@ -155,6 +156,17 @@ describe('a token file that is followed', () => {
     await rename(`${file}.new`, file);
     await until(() => reloads.length === 4);
     assert.deepEqual([await nameOf('t2'), await nameOf('t3')], [undefined, 'carol']);
+  });
+
+  it('may become a pipe, which is not read, and a regular file again', async t => {
+    const { file, reloads, nameOf } = await follow(t, 't1,alice,1\n');
+    await replaceFile(file);
+    await until(() => reloads.length === 1);
+    assert.deepEqual(reloads[0], [`--token-auth-file: ${file}: is a pipe that no program writes to`]);
+    assert.equal(await nameOf('t1'), 'alice');
+    await replaceFile(file, 't2,bob,2\n');
+    await until(() => reloads.length === 2);
+    assert.deepEqual(reloads[1], []);
   });
 
   it('that cannot be read is a problem that names the flag', async () => {

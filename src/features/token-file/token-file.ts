@@ -1,10 +1,14 @@
+import {
+  type BearerToken,
+  digestOf,
+  hasSpaceOrControl,
+} from '../../authentication/bearer-token/bearer-token.js';
+import { admitUser, type CallerRules, sizeProblem } from '../../authentication/identity.js';
 import { utf8Text } from '../../http/utf8.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { describeFileError } from '../../lib/file-problem.js';
 import { type FileWatchOptions, watchFiles } from '../../lib/file-watch.js';
 import { readWhole } from '../../lib/read-file.js';
-import { type BearerToken, digestOf, hasSpaceOrControl } from '../bearer-token/bearer-token.js';
-import { admitUser, type CallerRules, sizeProblem } from '../identity.js';
 import { CsvError, parseCsv } from './csv.js';
 
 /** The options of a token file. */

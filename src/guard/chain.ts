@@ -2,7 +2,6 @@ import type { IntersectionOf } from '../lib/option.js';
 import type { Operation, RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
 import {
-  type AnswerFields,
   answered,
   type Check,
   type Guard,
@@ -10,7 +9,7 @@ import {
   type OperationCheck,
   type OperationGuard,
 } from './guard.js';
-import { answerRules, type guards, inOrder } from './guards.js';
+import { type guards, inOrder } from './guards.js';
 import { Rejection } from './rejection.js';
 
 /** A rule without options must not change the types of the others' options. */
@@ -21,7 +20,7 @@ type ReadBy<Rule> = Rule extends { create(options: infer Options, parts: GuardPa
   : never;
 
 /** The options that the guards of the core read. */
-export type GuardOptions = IntersectionOf<ReadBy<(typeof guards)[number] | (typeof answerRules)[number]>>;
+export type GuardOptions = IntersectionOf<ReadBy<(typeof guards)[number]>>;
 
 /**
  * The guards that the options turn on, in their order. A guard that is off, or does not judge a mount, costs the requests of that mount
@@ -29,7 +28,6 @@ export type GuardOptions = IntersectionOf<ReadBy<(typeof guards)[number] | (type
  */
 export class GuardChain {
   readonly #guards: readonly { readonly guard: Guard; readonly check: Check }[];
-  readonly #answerFields: readonly AnswerFields[];
   readonly #checks = new WeakMap<Mount, readonly Check[]>();
 
   /** @param guards In any order. */
@@ -38,17 +36,6 @@ export class GuardChain {
       const check = guard.create(options as never, parts, undefined);
       return check === undefined ? [] : [{ guard, check }];
     });
-    this.#answerFields = answerRules.flatMap(rule => rule.create(options, parts) ?? []);
-  }
-
-  /** Says which header fields of the answer rules the answer has to have. */
-  addAnswerFields(request: RequestContext): void {
-    for (const fieldsOf of this.#answerFields) {
-      const fields = fieldsOf(request);
-      if (fields === undefined) continue;
-      const before = request.answerHeaders;
-      request.answerHeaders = before === undefined ? fields : [...before, ...fields];
-    }
   }
 
   /**

@@ -2,7 +2,7 @@ import { ownPagesOnly } from '../http/browser-fields.js';
 import type { RequestHead } from '../http/request-head.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import type { RequestContext } from '../request/context.js';
-import { type AnswerFields, type AnswerRule, answered, type Check, everyMount, type Guard } from './guard.js';
+import { answered, type Check, everyMount, type Guard } from './guard.js';
 import { originList } from './origin-list.js';
 import type { RegexpList } from './regexp-list.js';
 
@@ -19,12 +19,17 @@ export type CorsOptions = OptionValues<typeof options>;
 /** Tells browsers that only own pages, and those of `--cors-allowed-origins`, may read or embed the answer. */
 export const cors = {
   name: 'CORS',
+  stage: 'answer',
   options,
-  create(values: CorsOptions): AnswerFields {
+  reasons: [],
+  judges: everyMount,
+  create(values: CorsOptions): Check {
     const policy = corsPolicyOf(values);
-    return policy === undefined ? () => ownPagesOnly : ({ head }) => policy.answerHeaders(head);
+    return request => {
+      request.answerHeaders = policy === undefined ? ownPagesOnly : policy.answerHeaders(request.head);
+    };
   },
-} as const satisfies AnswerRule;
+} as const satisfies Guard;
 
 /** Undefined if no page of another origin may use the API. */
 export function corsPolicyOf({ corsAllowedOrigins }: CorsOptions) {

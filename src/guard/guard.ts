@@ -27,6 +27,8 @@ export interface GuardParts {
 
 /** The questions of which every request is asked one after the other. A guard answers a part of one of them. */
 export const stages = [
+  // What may browsers do with its answer? Every answer says it, a rejection too.
+  'answer',
   // Does the message have only one reading?
   'message',
   // Does it come from a web page that may not use the proxy?
@@ -65,16 +67,6 @@ export interface Guard<Options = never, Metrics = undefined> extends OptionOwner
 export interface OperationGuard<Options = never> extends Guard<Options> {
   readonly judgesOperations: true;
   create(options: Options, parts: GuardParts): OperationCheck | undefined;
-}
-
-/** Header fields for an answer, whoever sends it: name, value, …; undefined for none. */
-export type AnswerFields = (request: RequestContext) => readonly string[] | undefined;
-
-/** A rule that adds header fields for browsers to every answer, to a rejection too. */
-export interface AnswerRule extends OptionOwner {
-  readonly name: string;
-  /** Undefined if the options do not turn the rule on. */
-  create(options: never, parts: GuardParts): AnswerFields | undefined;
 }
 
 /** All mounts. */

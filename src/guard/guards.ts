@@ -4,7 +4,7 @@ import { configuredImpersonation } from './configured-impersonation.js';
 import { cors, preflight } from './cors.js';
 import { crossSite } from './cross-site.js';
 import { filter } from './filter.js';
-import { type AnswerRule, type Check, type Guard, stages } from './guard.js';
+import { type Check, type Guard, stages } from './guard.js';
 import { host } from './host.js';
 import { message } from './message.js';
 import { origin } from './origin.js';
@@ -39,6 +39,8 @@ export const guards = [
   configuredImpersonation,
   readOnly,
   requestedUser,
+  cors,
+  proxiedPage,
 ] as const satisfies readonly Guard[];
 
 /**
@@ -48,6 +50,3 @@ export const guards = [
 export function inOrder<G extends Pick<Guard, 'stage'>>(list: readonly G[]): readonly G[] {
   return stages.flatMap(stage => list.filter(guard => guard.stage === stage));
 }
-
-/** Header fields that answers get for browsers, in this order, before a request is judged. */
-export const answerRules = [cors, proxiedPage] as const satisfies readonly AnswerRule[];

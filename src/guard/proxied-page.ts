@@ -1,7 +1,7 @@
 import { percentDecoded } from '../http/percent-encoding.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool, optional } from '../lib/value-type.js';
-import type { AnswerFields, AnswerRule, GuardParts } from './guard.js';
+import type { Check, Guard, GuardParts } from './guard.js';
 
 const options = defineOptions('Filter', {
   sandboxProxiedPages: {
@@ -25,14 +25,18 @@ export function sandboxesProxiedPages(
 /** Keeps pages from the API server's proxy subresource away from the API. */
 export const proxiedPage = {
   name: 'proxied page',
+  stage: 'answer',
   options,
-  create(options: ProxiedPageOptions, { authentication }: GuardParts): AnswerFields | undefined {
-    return sandboxesProxiedPages(options, authentication)
-      ? ({ mount, path }) =>
-          (mount.isApi || mount.namesContext) && mayBeProxiedPage(path.received.path) ? sandbox : undefined
-      : undefined;
+  reasons: [],
+  judges: ({ isApi, namesContext }) => isApi || namesContext,
+  create(options: ProxiedPageOptions, { authentication }: GuardParts): Check | undefined {
+    if (!sandboxesProxiedPages(options, authentication)) return undefined;
+    return request => {
+      if (!mayBeProxiedPage(request.path.received.path)) return;
+      request.answerHeaders = [...(request.answerHeaders ?? []), ...sandbox];
+    };
   },
-} as const satisfies AnswerRule;
+} as const satisfies Guard;
 
 /**
  * Lets a browser treat a page as another origin (CSP Level 3, `sandbox` without `allow-same-origin`). Its scripts can then read nothing of

@@ -1,6 +1,6 @@
 import { identity } from '../authentication/identity.js';
 import { features } from '../features.js';
-import { answerRules, guards } from '../guard/guards.js';
+import { guards } from '../guard/guards.js';
 import {
   mergeOptions,
   type OptionDefinition,
@@ -46,7 +46,6 @@ export const optionOwners = [
   ...features.filter(hasMethod).flatMap(ownersIn),
   identity,
   ...guards,
-  ...answerRules,
   apiServer,
   contexts,
   sharedWatches,

@@ -4,14 +4,14 @@ import proxyAddress from '@fastify/proxy-addr';
 import { fieldValue } from '../http/header-fields.js';
 
 /** Finds the address of a request's client in what a trusted proxy says; undefined if the peer itself is the client. */
-export type ClientAddress = (request: Pick<IncomingMessage, 'rawHeaders' | 'socket'>) => string | undefined;
+type ClientAddress = (request: Pick<IncomingMessage, 'rawHeaders' | 'socket'>) => string | undefined;
 
 /**
  * Reads X-Forwarded-For of peers in these networks, from its end: the client is the first address that is in none of them. What is not an
- * address was never a peer's, so then the client is not known.
+ * address was never a peer's, so then the client is not known. Undefined if no proxy is trusted.
  */
-export function createClientAddress(trustedProxies: readonly string[]): ClientAddress {
-  if (trustedProxies.length === 0) return () => undefined;
+export function createClientAddress(trustedProxies: readonly string[]): ClientAddress | undefined {
+  if (trustedProxies.length === 0) return undefined;
   const isTrusted = proxyAddress.compile([...trustedProxies]);
   return ({ rawHeaders, socket }) => {
     const { remoteAddress } = socket;

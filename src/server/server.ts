@@ -109,12 +109,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 
   app.addHook('onRequest', ({ raw }, reply, done) => {
     const request = new RequestContext(raw, reply, raw.destination as Destination);
-    request.clientAddress = clientAddress(raw);
+    request.clientAddress = clientAddress?.(raw);
     reply.request.context = request;
     request.record = new RequestRecord(request, records);
     // For what the proxy answers itself.
     reply.header(...noSniff);
-    guards.addAnswerFields(request);
     guards.judge(request, done);
   });
   // Answers of the API server are sent without Fastify, and with these fields already.

@@ -10,7 +10,7 @@ const networks = ['10.0.0.0/8', '192.0.2.9', 'fd00::/8'];
 /** The client of a request from a peer, with one X-Forwarded-For for each further value. */
 function clientOf(peer: string | undefined, ...forwardedFor: readonly string[]): string | undefined {
   const rawHeaders = forwardedFor.flatMap(value => ['x-Forwarded-FOR', value]);
-  return createClientAddress(networks)({ rawHeaders, socket: { remoteAddress: peer } as Socket });
+  return createClientAddress(networks)?.({ rawHeaders, socket: { remoteAddress: peer } as Socket });
 }
 
 describe('the address of a client', () => {

@@ -10,7 +10,7 @@ import { FeatureSet, rejectionReasons } from '../../src/app/feature-set.js';
 import type { Authentication } from '../../src/authentication/authentication.js';
 import { AuthenticationError } from '../../src/authentication/identity.js';
 import { GuardChain } from '../../src/guard/chain.js';
-import { answerRules, inOrder } from '../../src/guard/guards.js';
+import { inOrder } from '../../src/guard/guards.js';
 import { Rejection } from '../../src/guard/rejection.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { parseOptions } from '../../src/options/parse.js';
@@ -108,7 +108,6 @@ async function judge(
   let outcome = 'answered';
   const request = createRequest(faults, upgrade === true);
   if (faults.has('limits')) chain.judge(createRequest(new Set(), upgrade === true), () => {});
-  chain.addAnswerFields(request);
   chain.judge(request, rejection => {
     if (rejection !== undefined && !(rejection instanceof Rejection)) throw rejection;
     outcome = rejection === undefined ? 'passed' : rejection.reason;
@@ -123,6 +122,8 @@ describe('the list of guards', () => {
     assert.deepEqual(
       guards.map(({ stage, name }) => `${stage}: ${name}`),
       [
+        'answer: CORS',
+        'answer: proxied page',
         'message: message',
         'page: host',
         'page: preflight',
@@ -147,7 +148,7 @@ describe('the list of guards', () => {
       const notInForce: readonly string[] = authenticates
         ? ['open cluster', 'configured impersonation']
         : ['open cluster', 'claimed identity', 'authentication', 'requested user'];
-      const inForce = guards.filter(({ name }) => !notInForce.includes(name));
+      const inForce = guards.filter(({ name, stage }) => stage !== 'answer' && !notInForce.includes(name));
       const leg = upgrade ? 'an upgrade' : 'a plain request';
       it(`is the order of the checks of ${leg} ${authenticates ? 'with' : 'without'} authentication`, async () => {
         const faults = new Set(inForce.map(({ name }) => name));
@@ -177,15 +178,14 @@ describe('the list of guards', () => {
   }
 
   it('has each name once, and each option of its guards once in the table', () => {
-    const members = [...guards, ...answerRules];
-    const names: readonly string[] = members.map(({ name }) => name);
+    const names: readonly string[] = guards.map(({ name }) => name);
     assert.equal(new Set(names).size, names.length);
     const flags = optionOwners.flatMap(({ options }) => Object.keys(options));
     assert.deepEqual(
       flags.filter((flag, index) => flags.indexOf(flag) !== index),
       [],
     );
-    for (const { name, options } of members)
+    for (const { name, options } of guards)
       assert.ok(
         optionOwners.some(owner => owner.options === options),
         name,
@@ -194,10 +194,7 @@ describe('the list of guards', () => {
 
   it('has the flags and the reasons of each guard in rules.md', async () => {
     const rules = await readFile(projectFile('deploy/reference/rules.md'), 'utf8');
-    for (const { name, options, reasons } of [
-      ...guards,
-      ...answerRules.map(rule => ({ ...rule, reasons: [] })),
-    ]) {
+    for (const { name, options, reasons } of guards) {
       const flags = (Object.keys(options) as OptionKey[]).map(key => `--${flagName(key)}`);
       for (const text of [...flags, ...reasons]) {
         // A flag may have its value behind it.
@@ -213,7 +210,7 @@ describe('the list of guards', () => {
     for (const name of await namesIn('src')) {
       if (!/^(?:guard|features)\/.*\.ts$/.test(name) || name === 'guard/guards.ts') continue;
       const text = await readFile(projectFile(join('src', name)), 'utf8');
-      if (!/ satisfies (?:Guard|OperationGuard|AnswerRule)\b/.test(text)) continue;
+      if (!/ satisfies (?:Guard|OperationGuard)\b/.test(text)) continue;
       guarded += 1;
       const path = name.replace(/\.ts$/, '');
       const isTested = tests.some(test => test.startsWith(path) && test.endsWith('.test.ts'));

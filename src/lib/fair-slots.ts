@@ -4,7 +4,7 @@
  * share their buffers). A party without a slot never waits behind one that has some.
  */
 export class FairSlots<Party> {
-  readonly #number: number;
+  readonly number: number;
   readonly #mostOf: (party: Party, free: number) => number;
   #taken = 0;
   readonly #takenBy = new Map<Party, number>();
@@ -16,7 +16,7 @@ export class FairSlots<Party> {
    * @param mostOf How many slots a party may have while this number is free.
    */
   constructor(number: number, mostOf: (party: Party, free: number) => number = (_party, free) => free) {
-    this.#number = number;
+    this.number = number;
     this.#mostOf = mostOf;
   }
 
@@ -25,7 +25,7 @@ export class FairSlots<Party> {
   }
 
   get free(): number {
-    return this.#number - this.#taken;
+    return this.number - this.#taken;
   }
 
   /** The parties that have a slot. */

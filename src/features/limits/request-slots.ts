@@ -10,6 +10,8 @@ export interface LimitOptions {
   readonly maxLongrunningRequests: number;
   readonly maxRequestsInflightPerUser: number;
   readonly maxLongrunningRequestsPerUser: number;
+  /** Whether there may be several clusters. */
+  readonly allContexts: boolean;
 }
 
 /** The requests that count towards a limit now, and the number of users who sent those that count towards a per-user limit. */
@@ -50,10 +52,15 @@ export class RequestSlots {
 
   constructor(values: LimitOptions) {
     const { maxRequestsInflight, maxRequestsInflightPerUser } = values;
-    const { maxLongrunningRequests, maxLongrunningRequestsPerUser } = values;
+    const { maxLongrunningRequests, maxLongrunningRequestsPerUser, allContexts } = values;
+    const slots = (most: number) => (allContexts ? sharedSlots(most) : new Slots(most));
     this.#kinds = {
-      inflight: new SlotsOfKind('inflight', maxRequestsInflight, maxRequestsInflightPerUser),
-      longrunning: new SlotsOfKind('longrunning', maxLongrunningRequests, maxLongrunningRequestsPerUser),
+      inflight: new SlotsOfKind('inflight', slots(maxRequestsInflight), maxRequestsInflightPerUser),
+      longrunning: new SlotsOfKind(
+        'longrunning',
+        slots(maxLongrunningRequests),
+        maxLongrunningRequestsPerUser,
+      ),
     };
   }
 
@@ -67,31 +74,58 @@ export class RequestSlots {
    * Takes a slot of each limit that counts a request. Returns a function that gives them back; later calls of it have no effect. Throws a
    * Rejection if a limit is reached.
    *
-   * @param cluster Where the request goes, if there are several clusters.
+   * @param cluster Where the request goes. With several clusters, requests to none may have all free slots.
    */
   take(user: string, kind: RequestKind, cluster?: object): () => void {
     return this.#kinds[kind].take(user, cluster);
   }
 }
 
+/** A number of slots, which requests to the same cluster take; 0 is no limit. */
+class Slots {
+  taken = 0;
+  readonly number: number;
+
+  constructor(most: number) {
+    this.number = most === 0 ? Infinity : most;
+  }
+
+  get free(): number {
+    return this.number - this.taken;
+  }
+
+  /** Takes a slot; false if none is free. */
+  takeNow(): boolean {
+    if (this.taken >= this.number) return false;
+    this.taken += 1;
+    return true;
+  }
+
+  giveBack(): void {
+    this.taken -= 1;
+  }
+}
+
+/** Slots that several clusters share; 0 is no limit. */
+function sharedSlots(most: number): FairSlots<object | undefined> {
+  return new FairSlots(most === 0 ? Infinity : most, (cluster, free) =>
+    cluster === undefined ? Infinity : shareOfFree * free,
+  );
+}
+
 /** The slots for one kind of requests. */
 class SlotsOfKind {
   readonly #kind: RequestKind;
-  readonly #most: number;
   readonly #mostPerUser: number;
-  /** Shared by the clusters, if there are several. Requests to no cluster may have all free slots. */
-  readonly #all: FairSlots<object | undefined>;
+  readonly #all: Slots | FairSlots<object | undefined>;
   /** Undefined if users have no limit of their own. */
   readonly #ofUsers: FairSlots<string> | undefined;
 
-  /** A limit of 0 is none. */
-  constructor(kind: RequestKind, most: number, mostPerUser: number) {
+  /** @param mostPerUser 0 is no limit. */
+  constructor(kind: RequestKind, all: Slots | FairSlots<object | undefined>, mostPerUser: number) {
     this.#kind = kind;
-    this.#most = most;
     this.#mostPerUser = mostPerUser;
-    this.#all = new FairSlots(most === 0 ? Infinity : most, (cluster, free) =>
-      cluster === undefined ? Infinity : shareOfFree * free,
-    );
+    this.#all = all;
     if (mostPerUser > 0) this.#ofUsers = new FairSlots(Infinity, () => mostPerUser);
   }
 
@@ -127,7 +161,7 @@ class SlotsOfKind {
   #allAreOver(): Rejection {
     const { all, flag } = texts[this.#kind];
     const whom = this.#all.free > 0 ? ' one cluster of several' : '';
-    return rejection(`max_${this.#kind}`, `${all} ${flag} (${this.#most}) allows${whom}`);
+    return rejection(`max_${this.#kind}`, `${all} ${flag} (${this.#all.number}) allows${whom}`);
   }
 }
 

@@ -11,6 +11,7 @@ function create(limits: Partial<Limits>): RequestSlots {
     maxLongrunningRequests: 0,
     maxRequestsInflightPerUser: 0,
     maxLongrunningRequestsPerUser: 0,
+    allContexts: false,
     ...limits,
   });
 }
@@ -50,7 +51,7 @@ function assertRejected(
 
 describe('request slots', () => {
   it('give one of several clusters at most three quarters of the free slots, so that others get some', () => {
-    const slots = create({ maxRequestsInflight: 400, maxLongrunningRequests: 40 });
+    const slots = create({ maxRequestsInflight: 400, maxLongrunningRequests: 40, allContexts: true });
     const most = (cluster: object, kind: RequestKind) => {
       const taken: (() => void)[] = [];
       try {
@@ -129,11 +130,21 @@ describe('request slots', () => {
   });
 
   it('have no limit if it is 0', () => {
-    const slots = create({});
-    take(slots, 10_000);
-    take(slots, 10_000, 'jane', 'longrunning');
-    for (let again = 0; again < 10_000; again++) slots.take('jane', 'inflight', slots);
-    assert.deepEqual(slots.inUse, { inflight: 20_000, longrunning: 10_000, users: 0 });
+    for (const allContexts of [false, true]) {
+      const slots = create({ allContexts });
+      take(slots, 10_000);
+      take(slots, 10_000, 'jane', 'longrunning');
+      for (let again = 0; again < 10_000; again++) slots.take('jane', 'inflight', slots);
+      assert.deepEqual(slots.inUse, { inflight: 20_000, longrunning: 10_000, users: 0 });
+    }
+  });
+
+  it('give a cluster all of them if it is the only one', () => {
+    const slots = create({ maxRequestsInflight: 4 });
+    const cluster = {};
+    for (let again = 0; again < 4; again++) slots.take('jane', 'inflight', cluster);
+    const rejection = rejectionOf(slots, 'jane', 'inflight', cluster);
+    assert.match(rejection.message, /--max-requests-inflight \(4\) allows; try again/);
   });
 
   it('are free again when they are given back, and to give one back again has no effect', () => {
@@ -149,7 +160,7 @@ describe('request slots', () => {
   });
 
   it('name the flag and its value in a rejection', () => {
-    const cases: readonly (readonly [keyof Limits, RequestKind, string])[] = [
+    const cases: readonly (readonly [Exclude<keyof Limits, 'allContexts'>, RequestKind, string])[] = [
       ['maxRequestsInflight', 'inflight', 'max-requests-inflight'],
       ['maxLongrunningRequests', 'longrunning', 'max-longrunning-requests'],
       ['maxRequestsInflightPerUser', 'inflight', 'max-requests-inflight-per-user'],

@@ -39,3 +39,14 @@ it('/-/clusters says whether clients have to be told the authority of the certif
   const { json } = await send(port, '/-/clusters');
   assert.equal((json as { readonly hasOwnAuthority: boolean }).hasOwnAuthority, false);
 });
+
+it('the page is served over TLS and HTTP/2 to callers without a credential', async t => {
+  const secure = await startStack(t, { tls: true, flags: ['--token-auth-file=/dev/null'] });
+  const session = await connectHttp2(secure.port, secure.ca);
+  t.after(() => session.destroy());
+  const [script = ''] = /main-[^"]+\.js/.exec((await ask(session, '/-/ui/')).text) ?? [];
+  for (const path of ['/-/ui/', `/-/ui/${script}`, '/-/'])
+    assert.equal((await ask(session, path)).status, 200, path);
+  assert.equal((await ask(session, '/-/clusters')).status, 401);
+  assert.equal((await ask(session, '/-/ui/', { headers: { host: 'evil.example' } })).status, 403);
+});

@@ -7,7 +7,6 @@ import { after, describe, it } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { anyApiServer } from '../../../support/any-api-server.js';
 import { send } from '../../../support/clients/http-client.js';
-import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { hasScript, seen, startInTerminal } from '../../../support/clients/kubectl.js';
 import { projectFile } from '../../../support/project.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
@@ -122,16 +121,6 @@ describe('--explorer=false', () => {
     assert.equal(status, 200);
     assert.doesNotMatch(text, /ui/);
   });
-});
-
-it('the page is served over TLS and HTTP/2 to callers without a credential', async t => {
-  const secure = await startStack(t, { tls: true, flags: ['--token-auth-file=/dev/null'] });
-  const session = await connectHttp2(secure.port, secure.ca);
-  t.after(() => session.destroy());
-  for (const path of ['/-/ui/', `/-/ui/${script}`, '/-/'])
-    assert.equal((await ask(session, path)).status, 200, path);
-  assert.equal((await ask(session, '/-/clusters')).status, 401);
-  assert.equal((await ask(session, '/-/ui/', { headers: { host: 'evil.example' } })).status, 403);
 });
 
 it('the page is served on a Unix socket', async t => {

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { anyApiServer } from '../support/any-api-server.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
+import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
+import { until } from '../support/eventually.js';
+import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
+import { createOidcSigner } from '../support/identities/oidc-signer.js';
+import { proxyToken, twoUsers } from '../support/identities/two-users.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+
+/** Runs kubectl with a kubeconfig, without an input for prompts. */
+async function whoami(text: string, env: Record<string, string> = {}) {
+  const home = temporaryFolder();
+  await writeFile(join(home, 'config'), text);
+  return kubectl(['--kubeconfig', join(home, 'config'), 'auth', 'whoami'], { env: { HOME: home, ...env } });
+}
+
+kubectlTest('/-/kubeconfig makes kubectl log in if there is an OpenID Connect issuer', async t => {
+  const folder = temporaryFolder();
+  const server = await anyApiServer(t, { tokens: { [proxyToken]: { username: 'proxy' } } });
+  const files = await createServingFiles();
+  await files.replace('tls.crt', (await readFile(files.certificate, 'utf8')) + files.authority.certificate);
+  const signer = createOidcSigner('one');
+  const issuer = await startOidcIssuer(files.authority);
+  t.after(() => issuer.close());
+  issuer.jwks = { keys: [signer.jwk] };
+  const scopes_supported = ['openid', 'offline_access', 'groups', 'phone', 'email'];
+  Object.assign(issuer.metadata, { scopes_supported });
+  const ca = join(folder, 'issuer.crt');
+  await writeFile(ca, files.authority.certificate);
+  const { proxy } = await startGateway(t, {
+    ...{ run: startInProcess, tokenFile: twoUsers, server },
+    args: [
+      ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gw', `--oidc-ca-file=${ca}`],
+      ...['--oidc-username-claim=email', '--oidc-groups-claim=groups', ...files.flags],
+    ],
+  });
+  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  await until(async () =>
+    (await ask(session, '/-/readyz?verbose')).text.includes(`[+]oidc/${issuer.url} ok`),
+  );
+  const { text } = await ask(session, '/-/kubeconfig');
+  session.destroy();
+  assert.match(text, /^# token: "PASTE-YOUR-TOKEN-HERE"$/m);
+  const without = await whoami(text);
+  assert.match(without.stderr, /kubectl-oidc_login not found[\s\S]*kubectl krew install oidc-login/);
+  // This script replaces kubelogin, and records its arguments.
+  const bin = await mkdtemp(join(folder, 'bin-'));
+  const claims = { iss: issuer.url, aud: 'gw', sub: '1', email: 'alice', email_verified: true };
+  const idToken = signer.sign({ ...claims, groups: ['team'], exp: Math.floor(Date.now() / 1000) + 600 });
+  const credential = JSON.stringify({
+    ...{ apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential' },
+    status: { token: idToken },
+  });
+  await writeFile(
+    join(bin, 'kubectl-oidc_login'),
+    `#!/bin/sh\necho "$@" > '${bin}/arguments'\necho '${credential}'\n`,
+    { mode: 0o755 },
+  );
+  const { stdout, stderr } = await whoami(text, {
+    PATH: `${bin}:${process.env['PATH']}`,
+  });
+  assert.match(stdout, /Username +alice\nGroups +\[team system:authenticated\]/, stderr);
+  const scopes = ['email', 'groups', 'offline_access'].map(scope => `--oidc-extra-scope=${scope}`);
+  assert.equal(
+    await readFile(join(bin, 'arguments'), 'utf8'),
+    `get-token --oidc-issuer-url=${issuer.url} --oidc-client-id=gw ${scopes.join(' ')}\n`,
+  );
+});

@@ -10,6 +10,7 @@ import type { OptionDefinitions, OptionFacts } from './lib/option.js';
 import type { Logger } from './observability/log/logger.js';
 import type { AuthenticationMetrics } from './observability/metrics/authentication-metrics.js';
 import type { Recorder } from './observability/recorder.js';
+import type { CreateRoute } from './proxy/route.js';
 
 /** What a feature is created with, besides the options and its metrics. */
 export interface Core {
@@ -23,12 +24,18 @@ export interface Core {
   readonly rereadInterval: number | undefined;
   /** Who may be a caller, but for service accounts, and which groups callers keep. */
   readonly callerRules: Omit<CallerRules, 'serviceAccounts'>;
-  readonly metrics: { readonly authentication: Pick<AuthenticationMetrics, 'cacheAsked'> };
+  readonly metrics: {
+    readonly authentication: Pick<AuthenticationMetrics, 'cacheAsked'>;
+    /** A response began this number of milliseconds after its request was sent. */
+    readonly firstByte: (milliseconds: number) => void;
+  };
 }
 
 /** What a feature adds to a program. */
 export interface FeatureParts extends Component {
   readonly recorder?: Recorder;
+  /** Routes are asked in the order of the features. */
+  readonly route?: CreateRoute;
   /** If the feature has a method, and the options turn it on. */
   readonly method?: ActiveMethod;
   /** Whether it writes to standard output, which then has nothing else. */

@@ -4,6 +4,7 @@ import { limits } from './features/limits/feature.js';
 import { openIdConnect } from './features/oidc/feature.js';
 import { resourceRules } from './features/resource-rules/feature.js';
 import { servedKubeconfig } from './features/served-kubeconfig/feature.js';
+import { sharedWatches } from './features/shared-watches/feature.js';
 import { tokenFile } from './features/token-file/feature.js';
 import { tokenReview } from './features/token-review/feature.js';
 
@@ -19,6 +20,7 @@ export const features = [
   tokenReview,
   limits,
   resourceRules,
+  sharedWatches,
   auditLog,
   explorer,
   servedKubeconfig,

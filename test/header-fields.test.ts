@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
 import { rejectClaimedIdentity } from '../src/guard/claimed-identity.js';
 import { isRead } from '../src/guard/read-only.js';
-import { fieldListSize, fieldValue, hasField, removeFields, withField } from '../src/http/header-fields.js';
+import { fieldListSize, fieldValue, hasField, removeFields } from '../src/http/header-fields.js';
 import { Http2Request } from '../src/http/http2-request.js';
 import { Http2Response } from '../src/http/http2-response.js';
 import { RequestHead } from '../src/http/request-head.js';
@@ -11,14 +11,12 @@ import {
   hasImpersonationHeader,
   impersonatedUser,
   largestPartAbove,
-  userOfImpersonation,
 } from '../src/kubernetes/impersonation.js';
 import { parseRequestInfo } from '../src/kubernetes/request-info.js';
 import { requestedUser } from '../src/kubernetes/requested-user.js';
 import { upstreamRequest } from '../src/proxy/client-request.js';
 import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from '../src/proxy/headers.js';
 import { switchingProtocols } from '../src/proxy/upgrade.js';
-import { watchRequest } from '../src/proxy/watch-request.js';
 import type { RequestContext } from '../src/request/context.js';
 import { RequestPath } from '../src/request/request-path.js';
 import { ResponseParser } from '../src/transport/http1/response-parser.js';
@@ -26,10 +24,7 @@ import { headersFrames } from '../src/transport/http2/frames.js';
 import { readHead, readTrailers, requestFields } from '../src/transport/http2/heads.js';
 import { decodeHeaderBlock, encodeHeaders } from '../src/transport/http2/hpack.js';
 import { Inbound } from '../src/transport/http2/inbound.js';
-import { outgoingRequest, SentRequest, type UpstreamRequest } from '../src/transport/upstream-request.js';
-import { createEventReader } from '../src/watches/event-reader.js';
-import { sharableHeaders } from '../src/watches/sharable-headers.js';
-import { TableEvents } from '../src/watches/table-events.js';
+import { outgoingRequest, SentRequest } from '../src/transport/upstream-request.js';
 import { assertLinearIn, fieldCount, listOf } from './support/field-lists.js';
 import { assertLinear } from './support/growth.js';
 import { clientRequest } from './support/proxy/client-request.js';
@@ -90,7 +85,6 @@ const requestReaders: Readonly<Record<string, (fields: string[]) => unknown>> = 
   'the user of an audit event': impersonatedUser,
   'the size of a user': fields =>
     largestPartAbove(1e9, impersonatedUser(['Impersonate-User', 'a', ...fields]) ?? assert.fail()),
-  'the user of a shared watch': userOfImpersonation,
   'the head for the API server': rawHeaders => {
     for (const authenticates of [true, false]) {
       const user = { username: 'alice', uid: undefined, groups: [], extra: new Map() };
@@ -101,15 +95,6 @@ const requestReaders: Readonly<Record<string, (fields: string[]) => unknown>> = 
   },
   'the head for the API server over HTTP/2': headers =>
     encodeHeaders(requestFields({ method: 'GET', path: '/', headers: ['Host', 'a', ...headers] })),
-  'the key of a shared watch': fields => {
-    const request = { ...answered, head: new RequestHead({ method: 'GET', rawHeaders: fields }) };
-    const { rawHeaders } = watchRequest(
-      { authenticates: true, isStillLetIn: undefined },
-      request as RequestContext,
-      {} as UpstreamRequest,
-    );
-    sharableHeaders(rawHeaders);
-  },
 };
 
 const answerNames = [
@@ -136,10 +121,6 @@ const answerReaders: Readonly<Record<string, (fields: string[]) => unknown>> = {
   'the head of HTTP/2': fields => readHead([':status', '200', ...fields.map(text => text.toLowerCase())]),
   'trailers of HTTP/2': fields => readTrailers(fields.map(text => text.toLowerCase())),
   'a header block': fields => decodeHeaderBlock(encodeHeaders(fields), 1e9),
-  'the head of a shared watch': fields => [
-    withField(fields, 'date', 'now'),
-    createEventReader(fields, new TableEvents(), false),
-  ],
   'the head of an answer': rawHeaders => {
     for (const [statusCode, request] of [
       [200, answered],

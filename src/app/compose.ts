@@ -14,7 +14,6 @@ import type { Logger } from '../observability/log/logger.js';
 import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js';
 import { authenticationMethods, methodsOn } from '../options/methods.js';
-import { defaultBuffer } from '../options/shared-watches.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
@@ -23,7 +22,6 @@ import { RefusedGroups } from '../server/refused-groups.js';
 import { buildServer } from '../server/server.js';
 import { replacedReason } from '../transport/access.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
-import { createClusterWatches } from '../watches/cluster-watches.js';
 import { Components } from './components.js';
 import { FeatureSet, rejectionReasons, servedEndpoints } from './feature-set.js';
 import { loadParts } from './load.js';
@@ -98,14 +96,6 @@ export async function createProgram(
     readiness: async () => health?.results() ?? new Map(),
   });
   const features = new FeatureSet(metrics.registry);
-  const sharedWatches = options.shareWatches
-    ? createClusterWatches({
-        buffer: options.shareWatchesBuffer ?? defaultBuffer(),
-        observer: metrics.sharedWatches,
-        onFirstByte: metrics.firstByte,
-        clock,
-      })
-    : undefined;
   const clusters = components.add(
     new ObservedClusters({
       options,
@@ -180,13 +170,13 @@ export async function createProgram(
       health,
       logger,
       openStreams,
-      sharedWatches,
       tls,
       clusterStates: createClusterStates(clusters.registry, checksOf),
       authentication: authentication?.authentication,
       callerEntries: () => authentication?.kubeconfigUsers() ?? [],
       issuers: () => authentication?.issuers() ?? [],
       recorders: added.flatMap(({ recorder }) => recorder ?? []),
+      routes: added.flatMap(({ route }) => route ?? []),
       refusedGroups,
       clock,
     }),

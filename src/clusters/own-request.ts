@@ -53,11 +53,6 @@ export function postReview(cluster: AccessSource, review: Review): Promise<OwnAn
   return ask(cluster, questionOf(review));
 }
 
-/** Posts a review with this access and no other: a 401 is the answer. Otherwise like `get`. */
-export function postReviewWith(access: Access, review: Review): Promise<OwnAnswer> {
-  return ask({ access: () => access, refused: async () => undefined }, questionOf(review));
-}
-
 /**
  * The access for a request that cannot wait for a login, such as a probe. Rejects with a CredentialError if there is none within `timeout`
  * milliseconds, or at once if the source cannot get one.

@@ -59,13 +59,6 @@ export function removeFields(headers: string[], key: string): void {
   headers.length = kept;
 }
 
-/** A copy of the fields in which each field of this name (in lower case) has this value. */
-export function withField(headers: RawHeaders, key: string, value: string): string[] {
-  return headers.map((text, index) =>
-    index % 2 === 1 && (headers[index - 1] as string).toLowerCase() === key ? value : text,
-  );
-}
-
 function isNamed(name: string, key: string): boolean {
   return name.length === key.length && name.toLowerCase() === key;
 }

@@ -44,20 +44,6 @@ export function hasTooManyParameters(query: string): boolean {
   return count > mostParameters;
 }
 
-/** A pair of a query, as sent and decoded. A pair that does not count has no name. */
-export type QueryPair = { readonly text: string } & (
-  | { readonly name: string; readonly value: string }
-  | { readonly name: undefined; readonly value: undefined }
-);
-
-/** All pairs of a raw query string in their order, read in the same way. Empty pairs are left out. */
-export function queryPairs(query: string): QueryPair[] {
-  return query
-    .split('&')
-    .filter(text => text !== '')
-    .map(text => ({ text, ...(decodedPair(text) ?? { name: undefined, value: undefined }) }));
-}
-
 function valuesOf(query: string, name: string, most: number): readonly string[] {
   let values: string[] | undefined;
   for (let start = 0; start < query.length; ) {
@@ -93,8 +79,8 @@ function pairValue(text: string, name: string): string | undefined {
   return pair?.name === name ? pair.value : undefined;
 }
 
-/** Decodes a pair; undefined if it does not count. */
-function decodedPair(text: string): { name: string; value: string } | undefined {
+/** Decodes one pair of a query; undefined if it does not count. */
+export function decodedPair(text: string): { name: string; value: string } | undefined {
   if (text.includes(';')) return undefined;
   const equals = text.indexOf('=');
   const name = unescapeQuery(equals < 0 ? text : text.slice(0, equals));

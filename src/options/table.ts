@@ -17,7 +17,6 @@ import { general } from './general.js';
 import { listening } from './listening.js';
 import { logging } from './logging.js';
 import { coreMethods } from './methods.js';
-import { sharedWatches } from './shared-watches.js';
 
 /** The parts of a feature that have options: itself, and its guards. */
 type OwnersIn<F> =
@@ -48,7 +47,6 @@ export const optionOwners = [
   ...guards,
   apiServer,
   contexts,
-  sharedWatches,
   credentials,
   logging,
   general,

@@ -1,14 +1,13 @@
-import type { Cluster } from '../clusters/cluster.js';
 import { hasField } from '../http/header-fields.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import type { ConnectionMetrics } from '../observability/metrics/connection-metrics.js';
 import type { RequestContext } from '../request/context.js';
 import type { ConnectionKind, OutgoingBody, SocketReader } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
-import type { SharedWatches } from '../watches/share-watches.js';
 import type { DocumentPolicy } from './documents.js';
 import { clientHeaders } from './headers.js';
 import type { OpenStreams } from './open-streams.js';
+import type { Route } from './route.js';
 
 /** What all requests of clients to the API server need. */
 export interface ProxyContext extends DocumentPolicy {
@@ -18,16 +17,11 @@ export interface ProxyContext extends DocumentPolicy {
    * credential is never sent to the API server.
    */
   readonly authenticates: boolean;
-  /**
-   * Whether the caller of an open request would be let in again, as the same user; undefined if callers are not authenticated. Throws, or
-   * rejects, if nobody can say it at this moment.
-   */
-  readonly isStillLetIn: ((request: RequestContext) => boolean | Promise<boolean>) | undefined;
   /** The longest duration of a request that is not long-running, in milliseconds; 0 for no limit. */
   readonly requestTimeout: number;
   readonly connections: ConnectionMetrics;
-  /** The watches that the clients of a cluster share; undefined if every client has its own. */
-  readonly sharedWatches: ((cluster: Cluster) => SharedWatches) | undefined;
+  /** The first one that takes a plain request answers it. */
+  readonly routes: readonly Route[];
   /** TCP keep-alive period of upgraded connections in milliseconds. */
   readonly keepAlive: number;
   /** How long a client's bytes may wait for the API server to read them while nothing else is transferred, in milliseconds. */

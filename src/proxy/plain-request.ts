@@ -9,7 +9,6 @@ import { type ProxyContext, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import type { OpenStream } from './open-streams.js';
 import { RequestBody } from './request-body.js';
-import { isWatch, watchRequest } from './watch-request.js';
 
 /** One plain request, and its lifetime. The client, the request timeout or a shutdown may end it before its answer is complete. */
 export class PlainRequest implements OpenStream, WriterOwner {
@@ -56,14 +55,13 @@ export class PlainRequest implements OpenStream, WriterOwner {
 
   #send(cluster: Cluster): void {
     const request = this.#upstreamRequest();
-    const { record } = this.#client;
-    const { sharedWatches } = this.#context;
-    if (sharedWatches !== undefined && !this.#hasBody && isWatch(this.#client)) {
-      const watch = watchRequest(this.#context, this.#client, request);
-      this.#writer.trip = sharedWatches(cluster).send(watch, this.#writer, record);
+    for (const route of this.#context.routes) {
+      const trip = route.take(this.#client, request, this.#writer);
+      if (trip === undefined) continue;
+      this.#writer.trip = trip;
       return;
     }
-    const call = new UpstreamCall(cluster, request, this.#writer, record);
+    const call = new UpstreamCall(cluster, request, this.#writer, this.#client.record);
     this.#writer.trip = call;
     call.start();
   }

@@ -88,7 +88,6 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   endedBy: EndReason | undefined;
   /** Undefined without recorders: nothing else needs to know which user the request was sent as. */
   readonly sent: CallObserver['sent'];
-  readonly joined: CallObserver['joined'];
 
   constructor(request: BegunRequest, parts: RecordParts) {
     const { raw, mount, path, cluster, reply, http2 } = request;
@@ -110,7 +109,6 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
         this.sent = ({ user }) => {
           for (const recording of recordings) recording.sentAs(user);
         };
-        this.joined = this.sent;
         const { cluster } = this.origin;
         if (cluster !== undefined) this.annotate('kube-api-proxy/cluster', cluster);
       }

@@ -3,14 +3,9 @@ import { ImpersonationReviews } from '../clusters/impersonation-reviews.js';
 import type { GuardParts } from '../guard/guard.js';
 import { StatusError } from '../kubernetes/status.js';
 import { isSameUser, type UserInfo } from '../kubernetes/user-info.js';
+import type { Recheck } from '../proxy/route.js';
 import type { RequestContext } from '../request/context.js';
 import { ReplacedError } from '../transport/access.js';
-
-/**
- * Whether the caller of an open request would be let in again: its credential is valid, it is that of the same user, and this user may
- * still act as the one that the request names. Throws, or rejects, if nobody can say it at this moment.
- */
-export type Recheck = (request: RequestContext) => boolean | Promise<boolean>;
 
 /** Undefined if callers are not authenticated. */
 export function createRecheck({

@@ -11,8 +11,8 @@ import { noSniff } from '../http/browser-fields.js';
 import type { Clock } from '../lib/clock.js';
 import { createRequestLines, type Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
-import type { ProxyContext } from '../proxy/client-request.js';
 import type { OpenStreams } from '../proxy/open-streams.js';
+import type { CreateRoute } from '../proxy/route.js';
 import { listenForUpgrades } from '../proxy/upgrade.js';
 import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
@@ -63,7 +63,6 @@ export interface ServerParts {
   readonly health: OwnEndpointParts['health'];
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
-  readonly sharedWatches: ProxyContext['sharedWatches'];
   /** TLS of the main listener; undefined for plain HTTP. */
   readonly tls: Tls | undefined;
   /** Undefined if callers are not authenticated; then everyone acts as the kubeconfig's user. */
@@ -71,6 +70,8 @@ export interface ServerParts {
   readonly callerEntries: OwnEndpointParts['callerEntries'];
   readonly issuers: OwnEndpointParts['issuers'];
   readonly recorders: RecordParts['recorders'];
+  /** They are asked in this order. */
+  readonly routes: readonly CreateRoute[];
   readonly refusedGroups: RecordParts['refusedGroups'];
   readonly clock: Clock;
 }
@@ -92,7 +93,7 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 
 /** Builds the main listener. It does not listen or connect to anything yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, registry, guards, metrics, openStreams, sharedWatches, authentication } = parts;
+  const { options, registry, guards, metrics, openStreams, authentication } = parts;
   const authenticates = authentication !== undefined;
   const { logger, recorders, refusedGroups } = parts;
   const records: RecordParts = {
@@ -166,15 +167,15 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       route: filesMount.route,
     });
   }
+  const isStillLetIn = createRecheck(parts);
   await app.register(proxyPlugin, {
     route: apiRoute,
     context: {
       openStreams,
       connections: metrics.connections,
       authenticates,
-      isStillLetIn: createRecheck(parts),
       sandboxesProxiedPages: sandboxes,
-      sharedWatches,
+      routes: parts.routes.map(create => create(isStillLetIn)),
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,
       patience: clientPatience,

@@ -22,10 +22,8 @@ import { WithheldResponse } from './withheld-response.js';
 
 /** Is told what happens to a call. */
 export interface CallObserver {
-  /** The request is sent, the first time or with another access. */
+  /** What the response that comes next answers: the request is sent, the first time or with another access, or was sent for others already. */
   readonly sent?: ((sent: SentRequest) => void) | undefined;
-  /** The response that comes next is that of another call, which was sent before: a shared watch. */
-  readonly joined?: ((sent: SentRequest) => void) | undefined;
   /** The head of a response has come, this number of milliseconds after the request was sent. */
   firstByte?(milliseconds: number): void;
   /** The response that counts is a 401 about the proxy's own credential. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { accessWithin, get, postReview, postReviewWith } from '../../src/clusters/own-request.js';
+import { accessWithin, get, postReview } from '../../src/clusters/own-request.js';
 import { CredentialError } from '../../src/credentials/credential-source.js';
 import { fieldValue } from '../../src/http/header-fields.js';
 import { type Access, ReplacedError } from '../../src/transport/access.js';
@@ -90,13 +90,6 @@ describe('a request of the proxy itself', () => {
     const waiting = get(cluster, '/version', { timeout });
     answer(first, 401, 'no');
     assert.deepEqual(await waiting, { status: 401, text: 'no' });
-  });
-
-  it('renews nothing if it must be sent with one access and no other', async () => {
-    const waiting = postReviewWith(one, review);
-    answer(first, 401, 'no');
-    assert.deepEqual(await waiting, { status: 401, text: 'no' });
-    assert.deepEqual([refused, second.leases], [[], []]);
   });
 
   it('is not sent with the access of another user', async () => {

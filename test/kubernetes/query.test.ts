@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { queryPairs, queryValues } from '../../src/kubernetes/query.js';
+import { decodedPair, queryValues } from '../../src/kubernetes/query.js';
 
 describe('query values', () => {
   const rows: readonly (readonly [query: string, values: readonly string[]])[] = [
@@ -35,22 +35,20 @@ describe('query values', () => {
   }
 });
 
-describe('query pairs', () => {
-  it('come in their order, both as sent and decoded', () => {
-    assert.deepEqual(queryPairs('b=1&%61=x+y&&c&=d&a=b=c'), [
-      { text: 'b=1', name: 'b', value: '1' },
-      { text: '%61=x+y', name: 'a', value: 'x y' },
-      { text: 'c', name: 'c', value: '' },
-      { text: '=d', name: '', value: 'd' },
-      { text: 'a=b=c', name: 'a', value: 'b=c' },
-    ]);
-  });
-
-  it('have no name if they do not count', () => {
-    for (const text of ['a=1;b=2', 'a=%', '%4=1', ';']) {
-      assert.deepEqual(queryPairs(text), [{ text, name: undefined, value: undefined }]);
+describe('a query pair', () => {
+  it('is decoded', () => {
+    for (const [text, name, value] of [
+      ['b=1', 'b', '1'],
+      ['%61=x+y', 'a', 'x y'],
+      ['c', 'c', ''],
+      ['=d', '', 'd'],
+      ['a=b=c', 'a', 'b=c'],
+    ] as const) {
+      assert.deepEqual(decodedPair(text), { name, value });
     }
   });
 
-  it('do not exist in an empty query', () => assert.deepEqual(queryPairs(''), []));
+  it('may not count', () => {
+    for (const text of ['a=1;b=2', 'a=%', '%4=1', ';']) assert.equal(decodedPair(text), undefined);
+  });
 });

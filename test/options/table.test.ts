@@ -362,13 +362,6 @@ describe('options together', () => {
     assert.deepEqual(problemsOf(['-w', '.', '-P', '/']), ['--www-prefix and --api-prefix are both "/"']);
     assert.equal(optionsOf(['-P', '/']).wwwPrefix, '/');
   });
-
-  it('may not have so little memory for shared watches that no client could follow', () => {
-    assert.deepEqual(problemsOf(['--share-watches-buffer=64Ki']), [
-      '--share-watches-buffer is less than 1Mi',
-    ]);
-    assert.equal(optionsOf(['--share-watches-buffer=1Mi']).shareWatchesBuffer, 1024 * 1024);
-  });
 });
 
 describe('a repeatable flag', () => {
@@ -385,19 +378,20 @@ describe('a repeatable flag', () => {
 
 describe('the environment', () => {
   it('sets every flag but --help and --version', () => {
-    // Valid values for options that do not accept every text.
+    // Valid values for options that do not accept every text, by option or by placeholder.
     const texts: Readonly<Record<string, string>> = {
       adminPort: '8002',
       publicUrl: 'https://gw.example',
       rejectResources: 'secrets',
       corsAllowedOrigins: '//x$',
-      shareWatchesBuffer: '2Mi',
+      SIZE: '2Mi',
       trustedProxies: '192.0.2.0/24',
     };
     for (const [flag, key] of optionKeys) {
       const name = `KUBE_API_PROXY_${flag.toUpperCase().replaceAll('-', '_')}`;
       const { default: preset, type } = optionTable[key];
-      const text = type.placeholder === undefined ? 'true' : preset || (texts[key] ?? 'x');
+      const text =
+        type.placeholder === undefined ? 'true' : preset || (texts[key] ?? texts[type.placeholder] ?? 'x');
       // Some of them alone are a problem that names another flag.
       const { [key]: value } = parseOptions({ argv: [], env: { [name]: text } }).options;
       if (key === 'help' || key === 'version') assert.equal(value, false);

@@ -5,7 +5,6 @@ import { type ConnectionCounts, createConnectionMetrics } from './connection-met
 import { createCredentialMetrics } from './credential-metrics.js';
 import { createListenerMetrics } from './listener-metrics.js';
 import { createRequestMetrics } from './request-metrics.js';
-import { createSharedWatchMetrics } from './shared-watch-metrics.js';
 
 /** The proxy's own metrics. */
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -131,7 +130,6 @@ export function createMetrics(options: MetricsOptions) {
     listener: createListenerMetrics(registry),
     authentication: createAuthenticationMetrics(registry, options.authenticationMethods),
     connections: createConnectionMetrics(registry, options.connections, clusterLabel),
-    sharedWatches: createSharedWatchMetrics(registry),
     /** The process had an uncaught error. */
     uncaught: () => uncaught.inc(),
     /** All metrics, in the order of a scrape. It writes them in Prometheus' text format 0.0.4. */

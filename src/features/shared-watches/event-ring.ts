@@ -1,0 +1,218 @@
+import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
+import { Held, MemoryBudget } from './memory-budget.js';
+import { JoinedBytes, type SharedBytes } from './shared-bytes.js';
+import { compareVersions, type WatchEvent } from './watch-event.js';
+
+/** After each such number of bytes for one client, the watch checks whether the client accepts more. */
+export const portion = 64 * 1024;
+/** The most events of one ring, and the most bytes of their bodies. */
+const mostEvents = 2_000;
+const mostBytes = 16 * 1024 * 1024;
+/** The bytes of memory that an event takes besides its own bytes. */
+export const overhead = 300;
+
+/**
+ * The first event is not newer than the version from which the watch began. A client chose that version, so other watches of the same kind
+ * can be shared.
+ */
+export class VersionAheadError extends Error {}
+
+/** An event in a ring. */
+export class RingEntry extends Held {
+  readonly ring: EventRing;
+  readonly type: WatchEvent['type'];
+  /** Empty for an ERROR. */
+  readonly version: string;
+  /** What a client gets if it has already had an event. */
+  readonly bytes: SharedBytes;
+  readonly #event: WatchEvent;
+
+  constructor(event: WatchEvent, ring: EventRing) {
+    super(event.bytes.length + overhead);
+    this.ring = ring;
+    this.type = event.type;
+    this.version = event.version;
+    this.bytes = event.bytes;
+    this.#event = event;
+  }
+
+  drop(): void {
+    this.ring.forgetOldest();
+  }
+
+  /** What a client gets if this is its first event. */
+  get first(): BorrowedBytes {
+    return this.#event.first;
+  }
+}
+
+/** Events of a ring in one piece, from position `from` up to but not including `to`. */
+interface JoinedEvents {
+  readonly ring: EventRing;
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: BorrowedBytes;
+}
+
+/** The memory for the events of all rings, and for what is behind them. */
+export class RingBudget extends MemoryBudget {
+  #joined: JoinedEvents | undefined;
+
+  /** Joins events for `EventRing.batch`. Only the last joined piece is kept, for all rings together, so that it needs no budget. */
+  join(ring: EventRing, from: number, to: number): BorrowedBytes {
+    const joined = this.#joined;
+    if (joined?.ring === ring && joined.from === from && joined.to === to) return joined.bytes;
+    const parts = Array.from({ length: to - from }, (_, index) => ring.at(from + index).bytes);
+    const bytes = new JoinedBytes(parts);
+    this.#joined = { ring, from, to, bytes };
+    return bytes;
+  }
+}
+
+/**
+ * The last events of one watch, ordered by version, as in the API server's watch cache (apiserver `storage/cacher`, `watchCache`). Each
+ * event has a position, which counts from the beginning of the watch.
+ */
+export class EventRing {
+  readonly #budget: RingBudget;
+  #entries: RingEntry[] = [];
+  /** The index of the oldest entry in `#entries`. */
+  #head = 0;
+  #first = 0;
+  #bytes = 0;
+  #floor: string;
+  #current: string;
+  /** Whether the current version is complete: no further event can have it. */
+  #isComplete = true;
+  /** The position of the first event that has come since the clients were last called. */
+  latest = 0;
+
+  /** @param version The events that will come are newer than this version. */
+  constructor(version: string, budget: RingBudget) {
+    this.#floor = version;
+    this.#current = version;
+    this.#budget = budget;
+  }
+
+  /** The ring holds every event that is newer than this version. */
+  get floor(): string {
+    return this.#floor;
+  }
+
+  /** The version of the watch: the version of its last event or bookmark. */
+  get current(): string {
+    return this.#current;
+  }
+
+  /** The position of the oldest event in the ring. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** The position of the next event that will come. */
+  get end(): number {
+    return this.#first + this.#entries.length - this.#head;
+  }
+
+  /** The event at a position. The position must be at least `first`, and less than `end`. */
+  at(position: number): RingEntry {
+    return this.#entries[this.#head + position - this.#first] as RingEntry;
+  }
+
+  /**
+   * The events from position `from` up to but not including `to`, in one piece. If clients ask for the same events one after another, they
+   * get the same piece.
+   */
+  batch(from: number, to: number): BorrowedBytes {
+    return to - from === 1 ? this.at(from).bytes : this.#budget.join(this, from, to);
+  }
+
+  /**
+   * Appends an event. Throws an Error if it is older than an event before it, because then the ring could not tell which clients have had
+   * it. Several events may have the same version: the API server's Events expire by leases of etcd, which deletes all keys of a lease in
+   * one revision (etcd `lease/lessor.go`, `Revoke`).
+   */
+  append(event: WatchEvent): void {
+    if (event.type !== 'ERROR') {
+      const order = compareVersions(event.version, this.#current);
+      const isBookmark = event.type === 'BOOKMARK';
+      if (order < 0 || (order === 0 && this.#isComplete && !isBookmark)) {
+        const message = `an event of version ${event.version} came after version ${this.#current}`;
+        throw this.end === 0 ? new VersionAheadError(message) : new Error(message);
+      }
+      this.#current = event.version;
+      this.#isComplete = isBookmark;
+    }
+    const entry = new RingEntry(event, this);
+    this.#entries.push(entry);
+    this.#bytes += entry.size;
+    this.#budget.add(entry);
+    while (this.end - this.#first > 1 && (this.end - this.#first > mostEvents || this.#bytes > mostBytes)) {
+      this.forgetOldest();
+    }
+  }
+
+  /** A watch was opened again from the current version: events that come now are newer. */
+  completeVersion(): void {
+    this.#isComplete = true;
+  }
+
+  /** Whether all events that will come are newer than this version. */
+  isPast(version: string): boolean {
+    const order = compareVersions(version, this.#current);
+    return order < 0 || (order === 0 && this.#isComplete);
+  }
+
+  /** How many events of this version are directly before a position; undefined if the ring no longer holds all of them. */
+  countBefore(position: number, version: string): number | undefined {
+    let start = position;
+    while (start > this.#first && this.#hasVersion(start - 1, version)) start -= 1;
+    const isWhole = start > this.#first || compareVersions(version, this.#floor) > 0;
+    return isWhole ? position - start : undefined;
+  }
+
+  /** The position after the first `count` events of this version; undefined if the ring does not hold all of them. */
+  positionBehind(version: string, count: number): number | undefined {
+    const end = this.positionAfter(version);
+    if (end === undefined || version === this.#floor) return undefined;
+    let start = end;
+    while (start > this.#first && this.#hasVersion(start - 1, version)) start -= 1;
+    return start + count <= end ? start + count : undefined;
+  }
+
+  #hasVersion(position: number, version: string): boolean {
+    return this.at(position).version === version;
+  }
+
+  /** The position of the first event that is newer than a version; undefined if the ring does not hold all newer events. */
+  positionAfter(version: string): number | undefined {
+    if (compareVersions(version, this.#floor) < 0) return undefined;
+    let low = this.#first;
+    let high = this.end;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const entry = this.at(middle);
+      if (entry.type !== 'ERROR' && compareVersions(entry.version, version) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  forgetOldest(): void {
+    const entry = this.#entries[this.#head] as RingEntry;
+    this.#entries[this.#head] = undefined as never;
+    this.#head += 1;
+    this.#first += 1;
+    this.#bytes -= entry.size;
+    if (entry.type !== 'ERROR') this.#floor = entry.version;
+    this.#budget.remove(entry);
+    if (this.#head < 64 || this.#head * 2 < this.#entries.length) return;
+    this.#entries = this.#entries.slice(this.#head);
+    this.#head = 0;
+  }
+
+  /** Drops all events and frees their memory. */
+  clear(): void {
+    while (this.#first < this.end) this.forgetOldest();
+  }
+}

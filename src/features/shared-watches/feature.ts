@@ -1,0 +1,64 @@
+import { totalmem } from 'node:os';
+import type { Feature } from '../../feature.js';
+import { defineOptions, type OptionValues } from '../../lib/option.js';
+import { bool, byteSize, optional } from '../../lib/value-type.js';
+import { createSharedWatchMetrics } from './metrics.js';
+import type { ShareObserver } from './share-observer.js';
+
+const options = defineOptions('API server', {
+  shareWatches: {
+    type: bool,
+    default: 'false',
+    help: 'Open one watch at the API server for all clients of a user that watch the same. Its audit log then shows one watch.',
+  },
+  shareWatchesBuffer: {
+    type: optional(byteSize),
+    default: '',
+    help: 'Memory for the recent events of all shared watches together. A client that lags behind them is cut. By default a quarter of the memory limit of the container, at most 256Mi; without a limit 256Mi.',
+  },
+});
+
+/** In bytes. A smaller buffer could not hold what arrives in one read, and no client could keep up. */
+const smallestBuffer = 1024 * 1024;
+
+const largestDefault = 256 * 1024 * 1024;
+
+/**
+ * The default of `--share-watches-buffer` in bytes: a quarter of the memory that the process may use, at most 256Mi, so that a small container
+ * is not killed.
+ *
+ * @param limit As of `process.constrainedMemory()`. There is no limit if it is 0, or more than the machine has.
+ */
+export function defaultBuffer(limit = process.constrainedMemory(), machine = totalmem()): number {
+  const isLimited = limit > 0 && limit <= machine;
+  return isLimited ? Math.max(smallestBuffer, Math.min(limit / 4, largestDefault)) : largestDefault;
+}
+
+/** One watch at the API server for all clients that ask for the same as the same user. */
+export const sharedWatches = {
+  name: 'shared-watches',
+  options,
+  problems: ({ shareWatchesBuffer = smallestBuffer }) =>
+    shareWatchesBuffer < smallestBuffer ? ['--share-watches-buffer is less than 1Mi'] : [],
+  metrics: createSharedWatchMetrics,
+
+  async create({ shareWatches, shareWatchesBuffer: buffer = defaultBuffer() }, core, observer) {
+    if (!shareWatches) return undefined;
+    const [{ createClusterWatches }, { WatchRoute }] = await Promise.all([
+      import('./cluster-watches.js'),
+      import('./watch-route.js'),
+    ]);
+    const { clock, metrics } = core;
+    const watchesOf = createClusterWatches({
+      buffer,
+      observer,
+      onFirstByte: metrics.firstByte,
+      clock,
+    });
+    return {
+      route: isStillLetIn => new WatchRoute(watchesOf, isStillLetIn),
+      // Watches end with their cluster.
+      close() {},
+    };
+  },
+} as const satisfies Feature<OptionValues<typeof options>, ShareObserver>;

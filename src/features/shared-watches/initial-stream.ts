@@ -1,0 +1,274 @@
+import type { SentRequest } from '../../transport/upstream-request.js';
+import { Backlog } from './backlog.js';
+import { EventRing } from './event-ring.js';
+import { type Ending, LastingWatch, type WatchHandler, type WatchHead } from './lasting-watch.js';
+import type { SharedBeginning, SharedWatch, SharedWatchParts } from './shared-watch.js';
+import { SlowClients } from './slow-clients.js';
+import type { Turn } from './turns.js';
+import type { WatchEvent } from './watch-event.js';
+import type { WatchToShare } from './watch-to-share.js';
+import type { Watcher, WatchSource } from './watcher.js';
+
+/** An initial stream that has got its bookmark of this version. */
+export type StreamAtBookmark = Required<SharedBeginning>;
+
+/** What owns an initial stream. */
+interface StreamOwner {
+  /** The bookmark after the initial events has come. Returns the shared watch for the clients: an open one, or this one from now on. */
+  reached(beginning: StreamAtBookmark): SharedWatch;
+  /** The stream is over before its bookmark. */
+  ended(ending: Ending): void;
+}
+
+/** How far a client is. */
+interface Place {
+  /** The position of its next piece. */
+  next: number;
+  /** How many bytes it was sent since it last had to wait. */
+  sent: number;
+}
+
+/** After this number of clients, others may have their turn. */
+const some = 16;
+/** How many bytes a client may be behind, while others go on. */
+const mostBehind = 8 * 1024 * 1024;
+/** How long the others wait, in milliseconds, for a client that is further behind: at a time, as in the API server's watch cache, and in all. */
+const patience = 100;
+const patienceInAll = 3_000;
+
+/**
+ * One watch at the API server that begins with the initial events, for all clients that asked before it was sent. It sends an event for each
+ * object, then a bookmark (KEP-3157). Up to this bookmark every client gets the same bytes, as the API server sent them. The fastest client
+ * sets the pace; what slower ones lack is kept, up to `mostBehind`, in the memory for events. After the bookmark the clients move to a
+ * shared watch, and if there is none for them, this stream becomes one. A stream that breaks off ends its clients.
+ */
+export class InitialStream implements WatchHandler, WatchSource, Turn {
+  readonly version = undefined;
+  /** Always empty: the backlog has the events. */
+  readonly ring: EventRing;
+  readonly #parts: SharedWatchParts;
+  readonly #owner: StreamOwner;
+  readonly #upstream: LastingWatch;
+  readonly #backlog: Backlog;
+  readonly #places = new Map<Watcher, Place>();
+  /** The clients that may get their next piece. */
+  readonly #ready = new Set<Watcher>();
+  /** The clients that have not taken their last piece. */
+  readonly #slow: SlowClients;
+  #isStarted = false;
+  #hasEvents = false;
+  /** Whether it began for several clients. */
+  #isShared = false;
+  /** Since when the others wait for a client that is too far behind, and what ends that. */
+  #held: { readonly since: number; readonly cancel: () => void } | undefined;
+  /** For how many milliseconds they have waited in all. */
+  #waited = 0;
+  /** Where the clients go after the last piece. */
+  #next: { readonly watch: SharedWatch; readonly version: string } | undefined;
+  #ending: Ending | undefined;
+
+  constructor(parts: SharedWatchParts, request: WatchToShare, owner: StreamOwner) {
+    this.#parts = parts;
+    this.#owner = owner;
+    this.ring = new EventRing('0', parts.budget);
+    this.#backlog = new Backlog(parts.budget);
+    this.#upstream = new LastingWatch(parts, request, this);
+    this.#slow = new SlowClients(parts.clock, client => this.#onTooSlow(client));
+  }
+
+  start(): void {
+    this.#isStarted = true;
+    this.#parts.observer.watches(1);
+    this.#upstream.start();
+  }
+
+  /** What the request was sent with; undefined before it was sent. */
+  get sent(): SentRequest | undefined {
+    return this.#upstream.sent;
+  }
+
+  get head(): WatchHead | undefined {
+    return this.#upstream.firstHead;
+  }
+
+  get ending(): Ending | undefined {
+    return this.#ending;
+  }
+
+  /** The number of clients. */
+  get size(): number {
+    return this.#places.size;
+  }
+
+  enter(client: Watcher): void {
+    this.#places.set(client, { next: 0, sent: 0 });
+  }
+
+  leave(client: Watcher): void {
+    const place = this.#places.get(client);
+    if (place === undefined) return;
+    this.#places.delete(client);
+    this.#ready.delete(client);
+    this.#slow.delete(client);
+    this.#backlog.release(place.next);
+    if (this.#places.size > 0) this.#keepPace();
+    else if (this.#next === undefined) this.close();
+    else this.#next.watch.expectsNoMore(this);
+  }
+
+  call(client: Watcher): void {
+    if (!this.#places.has(client)) return;
+    if (!client.isPaused) this.#slow.accepts(client);
+    this.#ready.add(client);
+    this.#work();
+  }
+
+  /** Ends the stream. Its clients are cut off. */
+  close(): void {
+    this.#upstream.stop();
+    this.ended(new Error('the watch is no longer shared'));
+  }
+
+  began(): void {
+    this.#isShared = this.size > 1;
+    this.#parts.observer.initialStream(this.size);
+    for (const client of this.#places.keys()) client.stateChanged();
+  }
+
+  received(event: WatchEvent): void {
+    this.#backlog.append((this.#hasEvents ? event.bytes : event.first).copy(), this.size);
+    this.#hasEvents = true;
+    this.#parts.observer.received();
+    if (!event.endsInitialEvents) return;
+    const { version } = event;
+    this.#over();
+    const watch = this.#owner.reached({ version, upstream: this.#upstream });
+    this.#next = { watch, version };
+    watch.expects(this);
+    this.#callAll();
+  }
+
+  idle(): void {
+    if (this.#next === undefined) this.#callAll();
+  }
+
+  /** Never called, because there is no version to continue from. */
+  mayReopen(): void {}
+
+  /** Never called either. */
+  resumed(): void {}
+
+  ended(ending: Ending): void {
+    if (this.#ending !== undefined || this.#next !== undefined) return;
+    this.#ending = ending;
+    this.#over();
+    this.#owner.ended(ending);
+    for (const client of this.#places.keys()) client.stateChanged();
+    this.#callAll();
+  }
+
+  /** The request at the API server is over, or belongs to a shared watch now. */
+  #over(): void {
+    if (this.#isStarted) this.#parts.observer.watches(-1);
+  }
+
+  /** All clients may get what has come. */
+  #callAll(): void {
+    this.#backlog.complete(this.size);
+    for (const client of this.#places.keys()) this.#ready.add(client);
+    this.#work();
+  }
+
+  #work(): void {
+    this.#parts.turns.call(this);
+    this.#parts.turns.run();
+    this.#keepPace();
+  }
+
+  /** Sends the next piece to some clients. */
+  work(): void {
+    let count = 0;
+    for (const client of this.#ready) {
+      this.#ready.delete(client);
+      // One that has not begun, or has not taken its last piece, calls later.
+      if (client.hasBegun && (!client.isPaused || this.#isAtEnd(client))) this.#pass(client);
+      count += 1;
+      if (count === some) break;
+    }
+    if (this.#ready.size > 0) this.#parts.turns.call(this);
+    else this.#keepPace();
+  }
+
+  #pass(client: Watcher): void {
+    const place = this.#places.get(client) as Place;
+    if (place.next < this.#backlog.first) {
+      client.lag();
+      return;
+    }
+    const piece = this.#backlog.take(place.next);
+    if (piece === undefined) {
+      this.#leadOn(client);
+      return;
+    }
+    place.next += 1;
+    place.sent += piece.bytes.length;
+    client.pass(piece.bytes, piece.events);
+    if (!this.#places.has(client)) return;
+    if (client.isPaused) {
+      this.#slow.add(client, place.sent);
+      place.sent = 0;
+    }
+    if (!client.isPaused || this.#isAtEnd(client)) this.#ready.add(client);
+  }
+
+  #isAtEnd(client: Watcher): boolean {
+    return this.#places.get(client)?.next === this.#backlog.end;
+  }
+
+  /** A client has had all of the stream: it moves to the next watch, or ends. */
+  #leadOn(client: Watcher): void {
+    if (this.#next !== undefined) client.continueAt(this.#next.watch, this.#next.version);
+    else if (this.#ending !== undefined) client.work();
+  }
+
+  /** Reads nothing more from the API server while each client has something to take, or while one is too far behind. */
+  #keepPace(): void {
+    if (this.#next !== undefined || this.#ending !== undefined) {
+      this.#hold(false);
+      return;
+    }
+    const isBusy = this.#ready.size > 0 || (this.size > 0 && this.#slow.size === this.size);
+    this.#hold(!isBusy && this.#backlog.bytes > mostBehind);
+    const waits = isBusy || this.#held !== undefined;
+    if (waits === this.#upstream.isPaused) return;
+    if (waits) this.#upstream.pause();
+    else this.#upstream.resume();
+  }
+
+  /** The others wait for a client that is too far behind, or do not wait any more. */
+  #hold(isHeld: boolean): void {
+    const { clock } = this.#parts;
+    if (isHeld === (this.#held !== undefined)) return;
+    if (this.#held === undefined) {
+      const left = Math.max(Math.min(patience, patienceInAll - this.#waited), 0);
+      const cancel = clock.schedule(left, () => this.#dropBehind());
+      this.#held = { since: clock.monotonic(), cancel };
+    } else {
+      this.#held.cancel();
+      this.#waited += clock.monotonic() - this.#held.since;
+      this.#held = undefined;
+    }
+  }
+
+  /** Cuts the clients off that are too far behind. */
+  #dropBehind(): void {
+    while (this.#backlog.bytes > mostBehind) this.#backlog.dropOldest();
+    for (const [client, { next }] of this.#places) if (next < this.#backlog.first) client.lag();
+    this.#keepPace();
+  }
+
+  #onTooSlow(client: Watcher): void {
+    // After the others, it still takes memory.
+    if (this.size > 1 || (this.#isShared && this.#next !== undefined)) client.lag();
+  }
+}

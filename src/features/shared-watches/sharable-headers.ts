@@ -1,0 +1,95 @@
+import type { RawHeaders } from '../../http/header-fields.js';
+
+/** Header fields that do not change the events of a watch. A watch with any other field, in any spelling, is not shared. */
+const harmless: ReadonlySet<string> = new Set([
+  // The API server gets the proxy's own field in place of the client's, or none.
+  'content-length',
+  'host',
+  'keep-alive',
+  'te',
+  // For the API server's logs and audit events.
+  'forwarded',
+  'kubectl-command',
+  'kubectl-session',
+  'user-agent',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-forwarded-scheme',
+  'x-real-ip',
+  'x-scheme',
+  // Tracing.
+  'b3',
+  'baggage',
+  'traceparent',
+  'tracestate',
+  'uber-trace-id',
+  'x-amzn-trace-id',
+  'x-b3-flags',
+  'x-b3-parentspanid',
+  'x-b3-sampled',
+  'x-b3-spanid',
+  'x-b3-traceid',
+  'x-cloud-trace-context',
+  'x-correlation-id',
+  'x-request-id',
+  // Fields that browsers and client libraries add. A GET request has no content, so its type means nothing.
+  'accept-language',
+  'cache-control',
+  'content-type',
+  'dnt',
+  'origin',
+  'pragma',
+  'priority',
+  'referer',
+  'sec-gpc',
+  'upgrade-insecure-requests',
+  'x-requested-with',
+]);
+const harmlessPrefix = /^sec-(?:ch|fetch)-/;
+
+/** The fields that clients of a shared watch have in common; empty if there is none. */
+export interface SharableHeaders {
+  readonly accept: string;
+  readonly acceptEncoding: string;
+}
+
+/**
+ * Reads the fields that are a part of the key of a watch. Returns undefined if another field can change the events. Fields that authenticate
+ * or impersonate (Authorization, Cookie, Impersonate-*, X-Remote-*) are not on the list, and unknown fields are not either.
+ */
+export function sharableHeaders(rawHeaders: RawHeaders): SharableHeaders | undefined {
+  let accept: string | undefined;
+  let acceptEncoding: string | undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const key = (rawHeaders[index] as string).toLowerCase();
+    const value = rawHeaders[index + 1] as string;
+    // If a field is repeated, Go reads the first one (`Header.Get`), and other programs read them as one list.
+    if (key === 'accept') {
+      if (accept !== undefined) return undefined;
+      accept = value;
+    } else if (key === 'accept-encoding') {
+      if (acceptEncoding !== undefined) return undefined;
+      acceptEncoding = value;
+    } else if (key === 'connection') {
+      if (!namesNoField(value)) return undefined;
+    } else if (!harmless.has(key) && !harmlessPrefix.test(key)) return undefined;
+  }
+  return { accept: accept ?? '', acceptEncoding: acceptEncoding ?? '' };
+}
+
+const connectionOptions: ReadonlySet<string> = new Set(['', 'close', 'keep-alive']);
+
+/** Whether a Connection field asks neither for the removal of a field nor for an upgrade. */
+function namesNoField(value: string): boolean {
+  return value.split(',').every(option => connectionOptions.has(option.trim().toLowerCase()));
+}
+
+/** A copy of the fields in which each field of this name (in lower case) has this value. */
+export function withField(headers: RawHeaders, key: string, value: string): string[] {
+  return headers.map((text, index) =>
+    index % 2 === 1 && (headers[index - 1] as string).toLowerCase() === key ? value : text,
+  );
+}

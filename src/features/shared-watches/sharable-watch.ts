@@ -1,0 +1,143 @@
+import type { RawHeaders } from '../../http/header-fields.js';
+import { decodedPair, isTrue, mostParameters, queryValue } from '../../kubernetes/query.js';
+import { parseDuration } from '../../lib/duration.js';
+import { type SharableHeaders, sharableHeaders } from './sharable-headers.js';
+import { compareVersions, parseVersion } from './watch-event.js';
+
+/** Where a watch begins: after a version, or with the initial events (KEP-3157), which this query asks for. */
+type Beginning =
+  | { readonly version: string; readonly initialQuery: undefined }
+  | { readonly version: undefined; readonly initialQuery: string };
+
+/** The parts of a watch request that decide with which watches it can share, and which events it gets. */
+export type SharableWatch = SharableHeaders & Beginning & Common;
+
+interface Common {
+  /** The query without `ownParameters`. The other pairs are as sent, in their order. */
+  readonly query: string;
+  /** Whether the client gets bookmarks. */
+  readonly bookmarks: boolean;
+  /** Milliseconds until the watch ends; undefined for a random time. For the API server, 0 means a random time too. */
+  readonly timeout: number | undefined;
+}
+
+/**
+ * How long a client's watch lasts. client-go's typed clients send `timeout` beside `timeoutSeconds`, and kubectl sends its
+ * `--request-timeout` there. The API server ignores it for a watch (apiserver `endpoints/handlers/get.go`, `handleWatch`).
+ */
+const timeLimits: ReadonlySet<string> = new Set(['timeout', 'timeoutSeconds']);
+/** Parameters that may differ between the clients of a shared watch. Those of the same initial events differ in their time limits alone. */
+const ownParameters: ReadonlySet<string> = new Set([
+  ...timeLimits,
+  'resourceVersion',
+  'resourceVersionMatch',
+  'sendInitialEvents',
+  'allowWatchBookmarks',
+]);
+/** Parameters that make an error (apimachinery `internalversion/validation`): a watch has no pages. */
+const ofPages: ReadonlySet<string> = new Set(['limit', 'continue']);
+/**
+ * The largest int64, and so the largest revision of etcd. The API server parses a version as a uint64 (apiserver `storage`,
+ * `APIObjectVersioner.ParseResourceVersion`), but a larger one overflows in its watch of etcd: 2^64 - 1 may begin "from now".
+ */
+const largestVersion = '9223372036854775807';
+/** The parameters that a shared watch adds to its query. */
+const addedParameters = 2;
+/** The longest timer in Node, in seconds: 24 days. */
+const longestTimeout = 2_147_483;
+
+/**
+ * Reads what a watch with this query and these headers asks for. Returns undefined if it cannot be shared. A watch that the API server
+ * might reject, or read in another way, is not shared, so that the API server answers it itself. The caller must check method, path and
+ * body.
+ *
+ * @param query Raw query string, without `?`.
+ * @param rawHeaders As the client sent them, but with only those credentials that go to the API server; a watch with such a credential
+ * cannot be shared.
+ */
+export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWatch | undefined {
+  const own = new Map<string, string>();
+  const rest: string[] = [];
+  const unlimited: string[] = [];
+  for (const text of query.split('&')) {
+    if (text === '') continue;
+    const pair = decodedPair(text);
+    // Go ignores a broken pair; other servers may not.
+    if (pair === undefined || ofPages.has(pair.name) || own.has(pair.name)) return undefined;
+    const { name, value } = pair;
+    if (ownParameters.has(name)) own.set(name, value);
+    else rest.push(text);
+    if (!timeLimits.has(name)) unlimited.push(text);
+  }
+  const bookmarks = isTrue(own.get('allowWatchBookmarks'));
+  const beginning = beginningOf(own, bookmarks, unlimited.join('&'));
+  const timeout = seconds(own.get('timeoutSeconds') ?? '0');
+  if (beginning === undefined || timeout === undefined) return undefined;
+  if (parseDuration(own.get('timeout') ?? '0') === undefined) return undefined;
+  if (rest.length + addedParameters > mostParameters) return undefined;
+  const headers = sharableHeaders(rawHeaders);
+  if (headers === undefined || !acceptsSharedFormat(headers.accept)) return undefined;
+  return {
+    ...beginning,
+    query: rest.join('&'),
+    bookmarks,
+    timeout: timeout === 0 ? undefined : timeout * 1000,
+    ...headers,
+  };
+}
+
+/**
+ * Where a watch with these parameters begins; undefined if it cannot be shared. Initial events need a bookmark that ends them, and an object
+ * in it that says so. They may begin without a version, from 0 or from a number, with the meaning that the API server gives to it.
+ *
+ * @param query The query without time limits.
+ */
+function beginningOf(
+  own: ReadonlyMap<string, string>,
+  bookmarks: boolean,
+  query: string,
+): Beginning | undefined {
+  const asked = own.get('resourceVersion') ?? '';
+  const version = parseVersion(asked);
+  if (version !== undefined && compareVersions(version, largestVersion) > 0) return undefined;
+  const match = own.get('resourceVersionMatch');
+  const sends = own.get('sendInitialEvents');
+  if (match === undefined && sends === undefined)
+    return version === undefined ? undefined : { version, initialQuery: undefined };
+  const areShared =
+    match === 'NotOlderThan' &&
+    sends === 'true' &&
+    bookmarks &&
+    queryValue(query, 'includeObject') !== 'None' &&
+    (version !== undefined || asked === '' || asked === '0');
+  return areShared ? { version: undefined, initialQuery: query } : undefined;
+}
+
+/** Parses whole seconds; undefined for any other string. */
+function seconds(text: string): number | undefined {
+  const value = /^[0-9]+$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
+  return value <= longestTimeout ? value : undefined;
+}
+
+const sharedFormats: ReadonlySet<string> = new Set([
+  'application/json',
+  'application/vnd.kubernetes.protobuf',
+  'application/*',
+  '*/*',
+]);
+const otherFormats: ReadonlySet<string> = new Set([
+  'application/cbor',
+  'application/cbor-seq',
+  'application/yaml',
+]);
+
+/**
+ * Guesses the format that the API server will choose, so that it need not open a watch that cannot be shared. The response says what it has
+ * chosen.
+ */
+function acceptsSharedFormat(accept: string): boolean {
+  if (accept === '') return true;
+  const formats = accept.split(',').map(range => range.replace(/;.*/s, '').trim().toLowerCase());
+  const format = formats.find(type => sharedFormats.has(type) || otherFormats.has(type));
+  return format !== undefined && sharedFormats.has(format);
+}

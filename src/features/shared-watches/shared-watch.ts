@@ -1,0 +1,285 @@
+import type { SentRequest } from '../../transport/upstream-request.js';
+import { EventRing, type RingBudget } from './event-ring.js';
+import {
+  type Ending,
+  LastingWatch,
+  type LastingWatchParts,
+  type WatchHandler,
+  type WatchHead,
+} from './lasting-watch.js';
+import type { Lingering } from './lingering.js';
+import { Permission } from './permission.js';
+import type { Loss, ShareObserver } from './share-observer.js';
+import type { Turns } from './turns.js';
+import { compareVersions, type WatchEvent } from './watch-event.js';
+import type { WatchToShare } from './watch-to-share.js';
+import type { Watcher, WatchSource } from './watcher.js';
+
+/** What all shared watches need. */
+export interface SharedWatchParts extends LastingWatchParts {
+  readonly budget: RingBudget;
+  readonly turns: Turns;
+  readonly observer: ShareObserver;
+}
+
+/** How a shared watch begins. */
+export interface SharedBeginning {
+  /** The watch has the events after this version. */
+  readonly version: string;
+  /** A watch that has come to this version; by default a new one is opened. */
+  readonly upstream?: LastingWatch;
+}
+
+/** What owns a shared watch. */
+interface WatchOwner {
+  /** The watches without a client. */
+  readonly lingering: Lingering;
+  ended(ending: Ending): void;
+}
+
+/** One watch at the API server whose events go to many clients. */
+export class SharedWatch implements WatchHandler, WatchSource {
+  readonly ring: EventRing;
+  /** For clients that join while it is open. */
+  readonly permission: Permission;
+  readonly #parts: SharedWatchParts;
+  readonly #upstream: LastingWatch;
+  readonly #owner: WatchOwner;
+  readonly #watchers = new Set<Watcher>();
+  readonly #narrower = new Set<SharedWatch>();
+  /** The streams whose clients are still to come. */
+  readonly #expected = new Set<object>();
+  #ending: Ending | undefined;
+  /** Whether the watch closes when its last client leaves. */
+  #isLeaving = false;
+  /** The end of the ring when the watchers were last called. */
+  #calledFor = 0;
+  /**
+   * The version from which the watch continued after its last loss. For older versions, new clients ask the API server: if it was restored
+   * from a backup, it now has other events of these versions.
+   */
+  #continuedFrom = '0';
+  #awaitsTurns = false;
+  /** Opens a lost watch again. It waits for a client whose credential is still valid. */
+  #reopen: (() => void) | undefined;
+
+  constructor(
+    parts: SharedWatchParts,
+    request: WatchToShare,
+    { version, upstream = new LastingWatch(parts, request, this) }: SharedBeginning,
+    owner: WatchOwner,
+  ) {
+    this.#parts = parts;
+    this.#owner = owner;
+    this.permission = new Permission(parts.clock, () => request.isAllowed());
+    this.ring = new EventRing(version, parts.budget);
+    this.#upstream = upstream;
+    parts.observer.watches(1);
+  }
+
+  /** Opens the watch, or takes over the one that is open. */
+  start(): void {
+    if (this.head === undefined) this.#upstream.start();
+    else {
+      this.#upstream.handOver(this);
+      this.#owner.lingering.add(this);
+    }
+  }
+
+  /** What the request at the API server was sent with; undefined before it was sent. */
+  get sent(): SentRequest | undefined {
+    return this.#upstream.sent;
+  }
+
+  get head(): WatchHead | undefined {
+    return this.#upstream.firstHead;
+  }
+
+  get ending(): Ending | undefined {
+    return this.#ending;
+  }
+
+  /** The number of clients. */
+  get size(): number {
+    return this.#watchers.size;
+  }
+
+  get version(): string {
+    return this.ring.current;
+  }
+
+  /** Whether clients that have had Tables with these columns, or none, can get the events of this watch. */
+  hasColumns(columns: Buffer | undefined): boolean {
+    return columns === undefined || this.#upstream.columns?.equals(columns) === true;
+  }
+
+  /** Whether this watch can give a client of this version all newer events. */
+  serves(version: string): boolean {
+    if (this.#ending !== undefined || compareVersions(version, this.ring.floor) < 0) return false;
+    // The version of a lost watch may be too old for the API server to continue it. A newer version may still be usable.
+    return this.#upstream.isLost
+      ? compareVersions(version, this.version) === 0
+      : this.isUnbrokenSince(version);
+  }
+
+  /** Whether the watch has not been lost since this version: all newer events are from one response. */
+  isUnbrokenSince(version: string): boolean {
+    return compareVersions(version, this.#continuedFrom) >= 0;
+  }
+
+  /** Takes over the clients of another watch, which began at a later version, as soon as this watch has caught up with it. */
+  willReplace(watch: SharedWatch): void {
+    this.#narrower.add(watch);
+  }
+
+  enter(watcher: Watcher): void {
+    this.#owner.lingering.delete(this);
+    this.#watchers.add(watcher);
+    this.#reopenFor(watcher);
+    if (this.#upstream.isPaused) this.#keepPace();
+  }
+
+  leave(watcher: Watcher): void {
+    this.#watchers.delete(watcher);
+    if (this.#upstream.isPaused) this.#keepPace();
+    this.#rest();
+  }
+
+  /** Clients will come from this stream. */
+  expects(stream: object): void {
+    this.#owner.lingering.delete(this);
+    this.#expected.add(stream);
+  }
+
+  expectsNoMore(stream: object): void {
+    this.#expected.delete(stream);
+    this.#rest();
+  }
+
+  /** Has no client, and closes later or at once, unless there is one or will be. */
+  #rest(): void {
+    if (this.#watchers.size > 0 || this.#expected.size > 0) return;
+    if (this.#ending !== undefined) this.ring.clear();
+    else if (this.#isLeaving) this.close();
+    else this.#owner.lingering.add(this);
+  }
+
+  /** The watch ends with its current response, or when its last client leaves. */
+  resumeNoMore(): void {
+    this.#isLeaving = true;
+    this.#upstream.resumeNoMore();
+  }
+
+  /** Ends the watch. Its remaining clients are cut off. */
+  close(): void {
+    this.#upstream.stop();
+    this.ended(new Error('the watch is no longer shared'));
+  }
+
+  call(watcher: Watcher): void {
+    this.#parts.turns.call(watcher);
+    this.#parts.turns.run();
+    this.#reopenFor(watcher);
+    if (this.#upstream.isPaused) this.#keepPace();
+  }
+
+  began(): void {
+    this.permission.give();
+    this.ring.completeVersion();
+    for (const watcher of this.#watchers) watcher.stateChanged();
+  }
+
+  received(event: WatchEvent): void {
+    this.ring.append(event);
+    this.#parts.observer.received();
+  }
+
+  idle(): void {
+    if (this.#calledFor === this.ring.end) return;
+    this.ring.latest = this.#calledFor;
+    this.#calledFor = this.ring.end;
+    if (this.#narrower.size > 0) this.#takeOver();
+    this.#callAll();
+    this.#keepPace();
+  }
+
+  /**
+   * Pauses reading while clients wait for their turns, and while no client accepts more. Otherwise the ring would drop events that no
+   * client has had yet, to make room for new ones. A single slower client does not pause it.
+   */
+  #keepPace(): void {
+    const { turns } = this.#parts;
+    if (turns.isBehind && !this.#awaitsTurns) {
+      this.#awaitsTurns = true;
+      turns.whenDone(() => {
+        this.#awaitsTurns = false;
+        this.#keepPace();
+      });
+    }
+    const waits = this.#awaitsTurns || this.#isStuck;
+    if (waits === this.#upstream.isPaused) return;
+    if (waits) this.#upstream.pause();
+    else this.#upstream.resume();
+  }
+
+  get #isStuck(): boolean {
+    for (const watcher of this.#watchers) if (!watcher.isPaused) return false;
+    return this.#watchers.size > 0;
+  }
+
+  /**
+   * Asks whether the clients' credentials are still valid. The first one that is opens the watch; the others get no event before they have
+   * an answer. Without a client nothing is opened.
+   */
+  mayReopen(open: () => void): void {
+    this.#reopen = open;
+    for (const watcher of this.#watchers) {
+      watcher.recheck();
+      this.#reopenFor(watcher);
+    }
+    if (this.#watchers.size === 0 && this.#expected.size === 0) this.close();
+  }
+
+  #reopenFor(watcher: Watcher): void {
+    if (this.#reopen === undefined || !this.#watchers.has(watcher) || !watcher.stay.isCertain) return;
+    const reopen = this.#reopen;
+    this.#reopen = undefined;
+    reopen();
+  }
+
+  resumed(loss: Loss): void {
+    this.#continuedFrom = this.version;
+    this.#parts.observer.resumed(loss);
+  }
+
+  ended(ending: Ending): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = ending;
+    this.#owner.lingering.delete(this);
+    this.#parts.observer.watches(-1);
+    this.#owner.ended(ending);
+    if (this.#watchers.size === 0) this.ring.clear();
+    for (const watcher of this.#watchers) watcher.stateChanged();
+    this.#callAll();
+  }
+
+  #callAll(): void {
+    const { turns } = this.#parts;
+    for (const watcher of this.#watchers) turns.call(watcher);
+    turns.run();
+  }
+
+  #takeOver(): void {
+    for (const watch of this.#narrower) {
+      if (watch.ending === undefined && compareVersions(this.version, watch.version) < 0) continue;
+      this.#narrower.delete(watch);
+      watch.giveTo(this);
+    }
+  }
+
+  /** Moves the clients to another watch, if its ring has the events that they need, and its Tables have the same columns. */
+  giveTo(watch: SharedWatch): void {
+    if (!watch.hasColumns(this.#upstream.columns)) return;
+    for (const watcher of this.#watchers) watcher.moveTo(watch);
+  }
+}

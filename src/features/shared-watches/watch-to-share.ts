@@ -1,0 +1,142 @@
+import { isAllowed, type ReviewingCluster } from '../../clusters/access-review.js';
+import type { RawHeaders } from '../../http/header-fields.js';
+import { impersonationHeaders } from '../../kubernetes/impersonation.js';
+import { digest } from '../../lib/digest.js';
+import type { Access } from '../../transport/access.js';
+import { requireAccess, type UpstreamRequest } from '../../transport/upstream-request.js';
+import { identify } from './access-user.js';
+import { sharableWatch } from './sharable-watch.js';
+
+/** A client's watch of resources. */
+export interface WatchRequest {
+  /** The request that is sent if the client gets a watch of its own. */
+  readonly own: UpstreamRequest;
+  /** Path and query as sent, below the path of the server's URL. */
+  readonly path: string;
+  readonly query: string;
+  /** The client's fields, but without a credential for the proxy. */
+  readonly rawHeaders: RawHeaders;
+  readonly requestId: string;
+  /** When the client's credential expires, in milliseconds since 1970; undefined if this is not known. */
+  readonly expires: number | undefined;
+  /** `ResourceAttributes` of the watch (authorization.k8s.io/v1). */
+  readonly attributes: object;
+  /** Undefined if clients have no credentials. */
+  readonly isStillValid: CredentialCheck | undefined;
+}
+
+/**
+ * Whether a client would be let in again, as the user who it was: the same one who acts as the same one. Throws, or rejects, if nobody can
+ * say it at this moment.
+ */
+export type CredentialCheck = () => boolean | Promise<boolean>;
+
+/** The parts of a watch that may differ between the clients that share it. */
+export interface ClientWatch {
+  /** The client gets the events after this version; undefined if it gets the initial events first. */
+  readonly version: string | undefined;
+  /** Whether the client asked for bookmarks. */
+  readonly bookmarks: boolean;
+  /** The longest duration in milliseconds; undefined lets the proxy choose. */
+  readonly timeout: number | undefined;
+  /** When the client's credential expires, in milliseconds since 1970; undefined if this is not known. */
+  readonly expires: number | undefined;
+}
+
+/** A watch that can be shared. */
+export interface WatchToShare extends ClientWatch {
+  /** Two watches of one cluster can share if their keys are equal: the same user asks for the same events in the same format. */
+  readonly key: string;
+  /** Two watches that begin with the initial events can share those if these keys are equal, too. */
+  readonly initialKey: string;
+  /**
+   * The request for the watch of all clients: from this version on, or with the initial events if it is undefined. Only an access of the
+   * same user of the same API server may send it.
+   */
+  from(version: string | undefined): UpstreamRequest;
+  /** Asks the API server whether the user may watch this now. */
+  isAllowed(): Promise<boolean>;
+}
+
+/**
+ * Returns the client's watch in a form that can be shared with clients that ask for the same as the same user. Returns undefined if
+ * something in the request may change the answer. It may take a moment to find out who the user is. Rejects with a ReplacedError if the
+ * request must not be sent with this access.
+ */
+export async function watchToShare(
+  { own, path, query: asked, rawHeaders, requestId, expires, attributes }: WatchRequest,
+  access: Access,
+  cluster: ReviewingCluster,
+): Promise<WatchToShare | undefined> {
+  const { impersonation } = own;
+  if (impersonation === undefined) return undefined;
+  // The path and the access review below are for the path of the server's URL. Another path may lead to another cluster.
+  if (!own.isBelowServerPath && access.serverPath !== '') return undefined;
+  const watch = sharableWatch(asked, rawHeaders);
+  if (watch === undefined) return undefined;
+  await requireAccess(own, access);
+  const user = await identify(access);
+
+  // The returned object outlives the request. It must keep nothing else of the request in memory.
+  const { query, initialQuery, version, bookmarks, timeout, accept, acceptEncoding } = watch;
+  const key = digest([user.key, userOfImpersonation(impersonation), path, query, accept, acceptEncoding]);
+  return {
+    ...{ key, version, bookmarks, timeout, expires },
+    initialKey: digest([key, initialQuery]),
+    from(continued) {
+      const isInitial = continued === undefined;
+      const fields = `resourceVersion=${continued}&allowWatchBookmarks=true`;
+      const continuing = query === '' ? fields : `${query}&${fields}`;
+      // From 1.37 on, API servers compress the whole response with initial events. It could not continue as another watch.
+      const encoding = isInitial ? 'identity' : acceptEncoding;
+      return {
+        method: 'GET',
+        target: `${path}?${isInitial ? initialQuery : continuing}`,
+        isBelowServerPath: true,
+        headers: headersOf({ accept, acceptEncoding: encoding, requestId }),
+        ...{ impersonation, user },
+        bringsAuthorization: false,
+        // A 401 ends the watch, and each client gets the answer to a request of its own.
+        hidesRefusal: false,
+        connection: 'shared',
+        isRepeatable: true,
+      };
+    },
+    isAllowed: () => isAllowed(cluster, attributes, { as: impersonation, user }),
+  };
+}
+
+const credentialId = 'authentication.kubernetes.io/credential-id';
+const credentialIdField = impersonationHeaders({
+  ...{ user: '', groups: [] },
+  extra: new Map([[credentialId, ['']]]),
+}).at(-2);
+
+/**
+ * What Impersonate-* fields (name, value, …) say about the user. The ID of the credential is left out: it differs after each rotation, and is
+ * for audit logs (KEP-4193).
+ */
+export function userOfImpersonation(
+  headers: readonly string[] | 'configured',
+): readonly string[] | 'configured' {
+  if (headers === 'configured') return headers;
+  return headers.filter((_, index) => headers[index - (index % 2)] !== credentialIdField);
+}
+
+/**
+ * The header fields of a shared watch. They include the client's fields that say what it asks for, and none that says who the client is.
+ */
+function headersOf({
+  accept,
+  acceptEncoding,
+  requestId,
+}: {
+  readonly accept: string;
+  readonly acceptEncoding: string;
+  readonly requestId: string;
+}): readonly string[] {
+  const headers = ['User-Agent', 'kube-api-proxy', 'X-Request-Id', requestId];
+  if (accept !== '') headers.push('Accept', accept);
+  if (acceptEncoding !== '') headers.push('Accept-Encoding', acceptEncoding);
+  return headers;
+}

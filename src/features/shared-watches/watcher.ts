@@ -1,0 +1,298 @@
+import type { Clock } from '../../lib/clock.js';
+import { Deferred } from '../../lib/deferred.js';
+import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
+import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '../../transport/round-trip.js';
+import { type EventRing, portion, type RingEntry } from './event-ring.js';
+import { type Ending, UnsharableError, type WatchHead } from './lasting-watch.js';
+import { withField } from './sharable-headers.js';
+import type { ShareObserver } from './share-observer.js';
+import { type Guest, Stay } from './stay.js';
+import type { Turn } from './turns.js';
+import { compareVersions } from './watch-event.js';
+import type { ClientWatch, CredentialCheck } from './watch-to-share.js';
+
+/** The watch that a watcher gets its events from. */
+export interface WatchSource {
+  /** The head of the API server's response; undefined before it has come. */
+  readonly head: WatchHead | undefined;
+  readonly ring: EventRing;
+  /** How the watchers end after the last event; undefined while the watch is open. */
+  readonly ending: Ending | undefined;
+  enter(watcher: Watcher): void;
+  leave(watcher: Watcher): void;
+  /** A watcher has begun, or accepts more: lets it work when its turn comes. */
+  call(watcher: Watcher): void;
+}
+
+/** What all watchers need. */
+interface WatcherParts {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly observer: ShareObserver;
+}
+
+/** Where a client's events go, and what says whether its credential is still valid. */
+interface Client {
+  readonly sink: ClientSink;
+  readonly isStillValid: CredentialCheck | undefined;
+}
+
+/** One client of a shared watch: its position in the ring. */
+export class Watcher implements RoundTrip, Turn, Guest {
+  readonly #parts: WatcherParts;
+  /** Whether the client asked for bookmarks. */
+  readonly #bookmarks: boolean;
+  readonly #sink: ClientSink;
+  readonly stay: Stay;
+  #watch: WatchSource;
+  /** Undefined until the response to the client has begun. */
+  #body: BodySink | undefined;
+  /** The position of the client's next event in the ring. */
+  #position = 0;
+  /** The client has had all events before this version; 0, which is before all others, if it gets the initial events first. */
+  #version: string;
+  /** Whether the client has had all events of this version. More events of the same version may still come. */
+  #hasVersion = true;
+  /** Whether all events from the position on are newer than the version. A client may be ahead of the watch that it joins. */
+  #isSettled = false;
+  #hasHadEvent = false;
+  #isPaused = false;
+  #isOver = false;
+  /** Undefined once the response has begun, because a watch to share is large. */
+  #client: ClientWatch | undefined;
+  #waiting: Deferred | undefined;
+
+  /** Enters the watch. The client waits there until `begin`. */
+  constructor(watch: WatchSource, client: ClientWatch, { sink, isStillValid }: Client, parts: WatcherParts) {
+    this.#parts = parts;
+    this.#watch = watch;
+    this.#client = client;
+    this.#bookmarks = client.bookmarks;
+    this.#version = client.version ?? '0';
+    this.#sink = sink;
+    this.stay = new Stay(this, isStillValid, parts);
+    watch.enter(this);
+  }
+
+  /**
+   * Resolves when the API server has begun to answer, or the client leaves. Rejects with an UnsharableError if the response cannot be
+   * shared, or with the error of the watch.
+   */
+  opened(): Promise<void> {
+    const waiting = new Deferred();
+    this.#waiting = waiting;
+    if (this.#watch.head !== undefined || this.#watch.ending !== undefined) this.stateChanged();
+    return waiting.promise;
+  }
+
+  /** The watch has been opened, or is over. A client that has left stops waiting, so that nothing keeps it in memory. */
+  stateChanged(): void {
+    const waiting = this.#waiting;
+    const { ending } = this.#watch;
+    this.#waiting = undefined;
+    if (ending === undefined || this.#isOver) waiting?.resolve();
+    else waiting?.reject(ending === 'end' ? new UnsharableError('the watch has ended') : ending);
+  }
+
+  /** Begins to send events. Returns false if the watch cannot give it all events after its version; then the client has left the watch. */
+  begin(): boolean {
+    const { head, ending, ring } = this.#watch;
+    const position = ring.positionAfter(this.#version);
+    if (head === undefined || ending !== undefined || position === undefined) {
+      this.abort();
+      return false;
+    }
+    this.#position = position;
+    this.#isSettled = ring.isPast(this.#version);
+    const hasTime = this.stay.begin(this.#client as ClientWatch);
+    this.#client = undefined;
+    try {
+      const headers = withField(head.headers, 'date', new Date().toUTCString());
+      this.#body = this.#sink.head(head.statusCode, head.statusMessage, headers);
+      this.#parts.observer.clients(1);
+    } catch (error) {
+      this.fail(error as Error);
+    }
+    if (hasTime) this.#watch.call(this);
+    else this.end();
+    return true;
+  }
+
+  /** Whether the response to the client has begun. */
+  get hasBegun(): boolean {
+    return this.#body !== undefined;
+  }
+
+  /** Sends a piece of the initial events. If the client does not take all of it at once, it is paused until it has. */
+  pass(bytes: BorrowedBytes, events: number): void {
+    if (this.#isOver) return;
+    this.#hasHadEvent = true;
+    try {
+      this.#body?.data(bytes);
+      this.#body?.idle(0);
+    } catch (error) {
+      this.fail(error as Error);
+    }
+    this.#parts.observer.delivered(events);
+  }
+
+  /** How many bytes wait for the client. */
+  get waiting(): number {
+    return this.#sink.waiting;
+  }
+
+  /** The client has had the initial events up to the bookmark of this version, and gets the events of another watch. */
+  continueAt(watch: WatchSource, version: string): void {
+    this.#version = version;
+    if (this.moveTo(watch)) watch.call(this);
+    else if (watch.ending === undefined) this.lag();
+    else this.#finish(watch.ending);
+  }
+
+  /** Moves to another watch. Returns false if its ring does not have all events that the client has not had. */
+  moveTo(watch: WatchSource): boolean {
+    const before = this.#watch;
+    const position = this.#positionIn(watch.ring);
+    if (this.#body === undefined || position === undefined) return false;
+    this.recheck();
+    if (this.#isOver) return true;
+    this.#position = position;
+    this.#isSettled = !this.#hasVersion || watch.ring.isPast(this.#version);
+    this.#watch = watch;
+    watch.enter(this);
+    before.leave(this);
+    return true;
+  }
+
+  /** The position of the client's next event in another ring; undefined if that ring does not have it. */
+  #positionIn(ring: EventRing): number | undefined {
+    if (this.#hasVersion) return ring.positionAfter(this.#version);
+    const count = this.#watch.ring.countBefore(this.#position, this.#version);
+    return count === undefined ? undefined : ring.positionBehind(this.#version, count);
+  }
+
+  /** Sends the events that are there, as far as the client accepts them. */
+  work(): void {
+    const body = this.#body;
+    if (body === undefined || this.#isOver || !this.stay.isCertain) return;
+    // Without a closure: one for each client and event would be garbage to collect.
+    try {
+      this.#passOn(body);
+    } catch (error) {
+      this.fail(error as Error);
+    }
+  }
+
+  #passOn(body: BodySink): void {
+    const { ring } = this.#watch;
+    const { observer } = this.#parts;
+    let passed = 0;
+    while (!this.#isOver) {
+      if (this.#position < ring.first) this.lag();
+      if (this.#isOver || this.#isPaused) return;
+      if (this.#position === ring.end) break;
+      const from = this.#position;
+      const entry = ring.at(from);
+      this.#position += 1;
+      if (!this.#wants(entry)) continue;
+      const bytes = this.#hasHadEvent ? this.#batch(ring, from) : entry.first;
+      this.#hasHadEvent = true;
+      passed += bytes.length;
+      body.data(bytes);
+      observer.delivered(this.#position - from);
+      if (passed < portion) continue;
+      passed = 0;
+      body.idle();
+    }
+    if (passed > 0) body.idle();
+    const { ending } = this.#watch;
+    if (this.#position === ring.end && ending !== undefined) this.#finish(ending);
+  }
+
+  /**
+   * The event at this position. If it is the first of several events that came together, it returns them joined: one write of eight events
+   * costs little more than a write of one. A client that lags behind gets single events, because its position is its own and it would need
+   * a copy of its own.
+   */
+  #batch(ring: EventRing, from: number): BorrowedBytes {
+    const first = ring.at(from).bytes;
+    if (from !== ring.latest) return first;
+    let { length } = first;
+    while (this.#position < ring.end) {
+      const next = ring.at(this.#position);
+      length += next.bytes.length;
+      if (length > portion || !this.#wants(next)) break;
+      this.#position += 1;
+    }
+    return ring.batch(from, this.#position);
+  }
+
+  /** Whether the client gets this event. All clients get an ERROR. */
+  #wants({ type, version }: RingEntry): boolean {
+    if (type !== 'ERROR') {
+      if (!this.#isSettled && compareVersions(version, this.#version) <= 0) return false;
+      this.#isSettled = true;
+      this.#version = version;
+      this.#hasVersion = type === 'BOOKMARK';
+    }
+    return type !== 'BOOKMARK' || this.#bookmarks;
+  }
+
+  /** Whether the client gets no more for now. */
+  get isPaused(): boolean {
+    return this.#isPaused || !this.stay.isCertain;
+  }
+
+  /** Asks if the client's credential is still valid. The credential of a client that has not begun has just been accepted. */
+  recheck(): void {
+    if (this.hasBegun) this.stay.recheck();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#watch.call(this);
+  }
+
+  goOn(): void {
+    this.#watch.call(this);
+  }
+
+  /** The client has gone. */
+  abort(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.stay.over();
+    this.stateChanged();
+    if (this.#body !== undefined) this.#parts.observer.clients(-1);
+    this.#watch.leave(this);
+  }
+
+  /** Ends the client as its watch has ended. */
+  #finish(ending: Ending): void {
+    if (ending === 'end') this.end();
+    else this.fail(ending);
+  }
+
+  /** Ends the client's response, complete. */
+  end(): void {
+    if (this.#isOver) return;
+    this.abort();
+    this.#sink.end([]);
+  }
+
+  /** Cuts the client off, because it reads too slowly. */
+  lag(): void {
+    this.#parts.observer.lagged();
+    this.fail(new LaggingError('the client reads the events of its watch too slowly'));
+  }
+
+  /** Ends the client's response with the error. */
+  fail(error: Error): void {
+    this.abort();
+    this.#sink.error(error);
+  }
+}

@@ -1,0 +1,26 @@
+import type { RequestContext } from '../request/context.js';
+import type { ClientSink, RoundTrip } from '../transport/round-trip.js';
+import type { UpstreamRequest } from '../transport/upstream-request.js';
+
+/**
+ * Whether the caller of an open request would be let in again: its credential is valid, it is that of the same user, and this user may
+ * still act as the one that the request names. Throws, or rejects, if nobody can say it at this moment.
+ */
+export type Recheck = (request: RequestContext) => boolean | Promise<boolean>;
+
+/** Takes plain requests for the API server, and answers them in place of an upstream call. */
+export interface Route {
+  /**
+   * Takes a request, or returns undefined and leaves it as it is. The sink gets the response after this call.
+   *
+   * @param own The request that an upstream call would send. The request's record observes that call.
+   */
+  take(request: RequestContext, own: UpstreamRequest, sink: ClientSink): RoundTrip | undefined;
+}
+
+/**
+ * Makes a route, once, when the server is built.
+ *
+ * @param isStillLetIn Undefined if callers are not authenticated.
+ */
+export type CreateRoute = (isStillLetIn: Recheck | undefined) => Route;

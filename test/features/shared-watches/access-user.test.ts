@@ -1,0 +1,372 @@
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import { identityOf } from '../../../src/clusters/endpoint.js';
+import type { ClientCertificate, Credential } from '../../../src/credentials/credential.js';
+import { identify, UnknownUserError } from '../../../src/features/shared-watches/access-user.js';
+import { fieldValue } from '../../../src/http/header-fields.js';
+import type { ClientConfig } from '../../../src/kubeconfig/types.js';
+import type { Access, UserIdentity } from '../../../src/transport/access.js';
+import type { OutgoingRequest } from '../../../src/transport/round-trip.js';
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+} from '../../support/certificates/certificates.js';
+import { eventually, within } from '../../support/eventually.js';
+import { endpointWith } from '../../support/proxy/client-request.js';
+import { type Answer, answeringPool } from '../../support/transport/answering-pool.js';
+import { accessTo } from '../../support/transport/upstream-requests.js';
+
+const server = { protocol: 'https:', hostname: '127.0.0.1', port: 6443, path: '' } as const;
+
+interface Parts {
+  readonly config?: Partial<ClientConfig>;
+  readonly credential?: Credential;
+  readonly impersonation?: readonly string[];
+  readonly certificateAuthority?: Buffer;
+  readonly answer?: (request: OutgoingRequest) => Answer | Promise<Answer>;
+}
+
+const notFound = { status: 404, body: '404 page not found' };
+
+function accessOf({
+  config,
+  credential = {},
+  impersonation = [],
+  certificateAuthority,
+  answer = () => notFound,
+}: Parts): Access {
+  const endpoint = endpointWith({ server, ...config }, { certificateAuthority });
+  return accessTo(answeringPool(answer), { endpoint: identityOf(endpoint), credential, impersonation });
+}
+
+async function keyOf(parts: Parts): Promise<string> {
+  return (await identify(accessOf(parts))).key;
+}
+
+function jwt(claims: object): Credential {
+  return { authorization: `Bearer e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln` };
+}
+
+function serviceAccount(uid: string, exp: number): Credential {
+  const own = { namespace: 'n', serviceaccount: { name: 's', uid }, warnafter: exp - 1 };
+  return jwt({ iss: 'i', sub: 'system:serviceaccount:n:s', exp, jti: String(exp), 'kubernetes.io': own });
+}
+
+describe('the user of an access', () => {
+  let authority: CertificateAuthority;
+  before(async () => {
+    authority = await createCertificateAuthority();
+  });
+
+  async function certificate(commonName: string): Promise<Credential> {
+    const { certificate, key } = await authority.client({ commonName });
+    const clientCertificate: ClientCertificate = {
+      certificate: Buffer.from(certificate),
+      key: Buffer.from(key),
+      notAfter: new Date(),
+    };
+    return { clientCertificate };
+  }
+
+  it('stays the same when the credential is renewed for the same user', async () => {
+    const pairs: [Parts, Parts][] = [
+      [{ credential: await certificate('alice') }, { credential: await certificate('alice') }],
+      [
+        { credential: jwt({ iss: 'i', sub: 'alice', exp: 1 }) },
+        { credential: jwt({ iss: 'i', sub: 'alice', exp: 2 }) },
+      ],
+      [{ credential: serviceAccount('uid-1', 1) }, { credential: serviceAccount('uid-1', 2) }],
+    ];
+    for (const [one, other] of pairs) assert.equal(await keyOf(one), await keyOf(other));
+  });
+
+  it('differs for every other user, API server, authority or impersonation', async () => {
+    const token = { authorization: 'Bearer one' };
+    const basic = { authorization: `Basic ${Buffer.from('alice:secret').toString('base64')}` };
+    const accesses: readonly Parts[] = [
+      {},
+      { credential: await certificate('alice') },
+      { credential: await certificate('bob') },
+      { credential: { ...(await certificate('alice')), ...token } },
+      { credential: token },
+      { credential: { authorization: 'Bearer two' } },
+      { credential: basic },
+      { credential: jwt({ iss: 'i', sub: 'alice' }) },
+      { credential: jwt({ iss: 'i', sub: 'bob' }) },
+      { credential: jwt({ iss: 'j', sub: 'alice' }) },
+      { credential: jwt({ iss: 'i' }) },
+      { credential: jwt({ iss: 'i', jti: '1' }) },
+      { credential: jwt({ iss: 'i', jti: '2' }) },
+      { credential: jwt({ iss: 'i', sub: 'alice', email: 'a@b' }) },
+      { credential: jwt({ iss: 'i', sub: 'alice', email: 'a@b', groups: ['admins'] }) },
+      { credential: jwt({ iss: 'i', sub: 'alice', 'kubernetes.io': null }) },
+      { credential: serviceAccount('uid-1', 1) },
+      { credential: serviceAccount('uid-2', 1) },
+      { config: { server: { ...server, port: 6444 } }, credential: token },
+      { config: { server: { ...server, path: '/c1' } }, credential: token },
+      { config: { server: { ...server, path: '/c2' } }, credential: token },
+      { config: { tlsServerName: 'other' }, credential: token },
+      { certificateAuthority: Buffer.from('PEM'), credential: token },
+      { impersonation: ['Impersonate-User', 'alice'], credential: token },
+      { impersonation: ['Impersonate-User', 'alice', 'Impersonate-Group', 'a'], credential: token },
+    ];
+    const keys = await Promise.all(accesses.map(keyOf));
+    assert.equal(new Set(keys).size, keys.length);
+  });
+
+  it('contains no secret', async () => {
+    assert.doesNotMatch(await keyOf({ credential: { authorization: 'Bearer secret-token' } }), /secret/);
+  });
+});
+
+const alice = { username: 'alice', uid: '7', groups: ['dev', 'system:authenticated'] };
+const fromAws = {
+  username: 'admin',
+  uid: 'aws-iam-authenticator:123456789012:AROAEXAMPLE',
+  groups: ['system:authenticated'],
+  extra: { arn: ['arn:aws:sts::123456789012:assumed-role/r/s'], sessionName: ['s'], accessKeyId: ['ASIA1'] },
+};
+
+function review(userInfo: unknown): Answer {
+  return {
+    status: 201,
+    body: { kind: 'SelfSubjectReview', apiVersion: 'authentication.k8s.io/v1', status: { userInfo } },
+  };
+}
+
+function opaque(token: string, answer: Answer, more: Parts = {}): Parts {
+  return { credential: { authorization: `Bearer ${token}` }, answer: () => answer, ...more };
+}
+
+/** Whether the user of one access is that of another one, when both have been asked for. */
+async function isSame(one: Parts, other: Parts): Promise<boolean> {
+  const [first, second] = [accessOf(one), accessOf(other)];
+  const [user, otherUser] = [await identify(first), await identify(second)];
+  const same = await isUserOf(user, second);
+  assert.equal(same, user.key === otherUser.key);
+  return same;
+}
+
+/** False also if it is not known. */
+async function isUserOf(user: UserIdentity, access: Access): Promise<boolean> {
+  try {
+    return await user.isUserOf(access);
+  } catch (error) {
+    assert.ok(error instanceof UnknownUserError);
+    return false;
+  }
+}
+
+describe('the user of an access with a token that only the API server can read', () => {
+  it('is the same for two tokens of the same user', async () => {
+    const inOtherOrder = { ...alice, groups: [...alice.groups].reverse() };
+    const ofToken = (id: string) => ({
+      ...alice,
+      extra: { 'authentication.kubernetes.io/credential-id': [`JTI=${id}`], scopes: ['a', 'b'] },
+    });
+    const withKey = (id: string) => ({ ...fromAws, extra: { ...fromAws.extra, accessKeyId: [id] } });
+    for (const [one, other] of [
+      [alice, alice],
+      [alice, inOtherOrder],
+      [ofToken('1'), ofToken('2')],
+      [withKey('ASIA1'), withKey('ASIA2')],
+    ]) {
+      assert.ok(await isSame(opaque('one', review(one)), opaque('two', review(other))));
+    }
+  });
+
+  it('differs where the API server says anything else about the user', async () => {
+    const extra = (name: string, ...values: string[]) => ({ ...alice, extra: { [name]: values } });
+    const answers = [
+      alice,
+      { ...alice, username: 'bob' },
+      { ...alice, username: 'Alice' },
+      { ...alice, uid: '8' },
+      { ...alice, uid: '' },
+      { ...alice, groups: ['dev'] },
+      { ...alice, groups: ['dev', 'ops', 'system:authenticated'] },
+      { ...alice, groups: ['dev,system:authenticated'] },
+      extra('authentication.kubernetes.io/pod-name', 'one'),
+      extra('authentication.kubernetes.io/pod-name', 'two'),
+      extra('authentication.kubernetes.io/pod-uid', 'two'),
+      extra('scopes', 'a'),
+      extra('scopes', 'a', 'b'),
+      extra('scopes', 'a,b'),
+      extra('scope', 'a'),
+      extra('accessKeyId', 'ASIA1'),
+      extra('accessKeyId', 'ASIA2'),
+      fromAws,
+      { ...fromAws, uid: 'aws-iam-authenticator:123456789012:AROAOTHER' },
+      { ...fromAws, extra: { ...fromAws.extra, sessionName: ['t'] } },
+    ];
+    const keys = await Promise.all(
+      answers.map((answer, index) => keyOf(opaque(`token-${index}`, review(answer)))),
+    );
+    assert.equal(new Set(keys).size, answers.length);
+  });
+
+  it('differs for another API server, impersonation or certificate', async () => {
+    const authority = await createCertificateAuthority();
+    const { certificate, key } = await authority.client({ commonName: 'client' });
+    const clientCertificate = {
+      certificate: Buffer.from(certificate),
+      key: Buffer.from(key),
+      notAfter: new Date(),
+    };
+    const ofAlice = (more: Parts) => opaque('one', review(alice), more);
+    const accesses = [
+      ofAlice({}),
+      ofAlice({ config: { server: { ...server, port: 6444 } } }),
+      ofAlice({ certificateAuthority: Buffer.from('PEM') }),
+      ofAlice({ impersonation: ['Impersonate-User', 'bob'] }),
+      ofAlice({ credential: { authorization: 'Bearer one', clientCertificate } }),
+    ];
+    const keys = await Promise.all(accesses.map(keyOf));
+    assert.equal(new Set(keys).size, accesses.length);
+  });
+
+  it('is the token itself if the API server does not say who the user is', async () => {
+    const body = { kind: 'SelfSubjectReview', status: { userInfo: alice } };
+    const answers: readonly Answer[] = [
+      notFound,
+      { status: 403, body },
+      { status: 302, body },
+      { status: 401, body },
+      { status: 503, body },
+      undefined,
+      { status: 201, body: 'no JSON' },
+      { status: 201, body: 'null' },
+      { status: 200, body: [] },
+      { status: 200, body: { ...body, kind: 'TokenReview' } },
+      { status: 200, body: { ...body, status: {} } },
+      ...[
+        undefined,
+        null,
+        'alice',
+        {},
+        { ...alice, username: '' },
+        { ...alice, username: 7 },
+        { ...alice, username: 'system:anonymous' },
+        { ...alice, username: 'a\ufffd' },
+        { ...alice, uid: 7 },
+        { ...alice, groups: 'dev' },
+        { ...alice, groups: [7] },
+        { ...alice, extra: [] },
+        { ...alice, extra: { scopes: 'a' } },
+        { ...alice, extra: { scopes: [['a']] } },
+      ].map(review),
+    ];
+    for (const answer of answers) {
+      const message = JSON.stringify(answer);
+      assert.equal(await isSame(opaque('one', answer), opaque('two', answer)), false, message);
+      assert.equal(await isSame(opaque('one', answer), opaque('two', review(alice))), false, message);
+      assert.equal(await isSame(opaque('one', review(alice)), opaque('two', answer)), false, message);
+      assert.equal(await isSame(opaque('one', answer), opaque('one', answer)), true, message);
+    }
+  });
+
+  it('is asked for with this credential and no impersonation, once for each access', async () => {
+    const asked: OutgoingRequest[] = [];
+    const access = accessOf({
+      credential: { authorization: 'Bearer one' },
+      impersonation: ['Impersonate-User', 'bob'],
+      answer: request => {
+        asked.push(request);
+        return review(alice);
+      },
+    });
+    await Promise.all(Array.from({ length: 50 }, () => identify(access)));
+    await identify(access);
+    assert.equal(asked.length, 1);
+    const [{ method, path, headers }] = asked as [OutgoingRequest];
+    assert.equal(`${method} ${path}`, 'POST /apis/authentication.k8s.io/v1/selfsubjectreviews');
+    assert.equal(fieldValue(headers, 'authorization'), 'Bearer one');
+    assert.ok(!headers.some(field => /impersonate/i.test(field)));
+  });
+
+  it('is asked for if a token looks like a JWT, but has no subject', async () => {
+    const access = (jti: string, user: object) => ({
+      credential: jwt({ iss: 'i', jti }),
+      answer: () => review(user),
+    });
+    assert.equal(await isSame(access('1', alice), access('2', alice)), true);
+    assert.equal(await isSame(access('1', alice), access('2', { ...alice, username: 'bob' })), false);
+  });
+
+  it('is never asked for if the credential says whose it is', async () => {
+    let asked = 0;
+    const answer = () => {
+      asked += 1;
+      return review(alice);
+    };
+    for (const credential of [{}, jwt({ sub: 'alice' })]) await identify(accessOf({ credential, answer }));
+    assert.equal(asked, 0);
+  });
+
+  it('is not waited for longer than a moment, and counts when it is there', async () => {
+    let answer: (answer: Answer) => void = () => {};
+    const held = new Promise<Answer>(resolve => {
+      answer = resolve;
+    });
+    let asked = 0;
+    const slow = accessOf({
+      credential: { authorization: 'Bearer one' },
+      answer: () => {
+        asked += 1;
+        return held;
+      },
+    });
+    const known = await identify(accessOf(opaque('two', review(alice))));
+    const waiting = known.isUserOf(slow);
+    assert.ok(waiting instanceof Promise, 'the API server must say it');
+    await within('the error', assert.rejects(waiting, UnknownUserError));
+    const { key } = await within('the key', identify(slow));
+    assert.notEqual(key, known.key);
+    await within(
+      'the error',
+      assert.rejects(async () => known.isUserOf(slow), UnknownUserError),
+    );
+    answer(review(alice));
+    await eventually('the answer', () => isUserOf(known, slow));
+    assert.equal(known.isUserOf(slow), true);
+    // A request that had reached its own time limit would have been sent again.
+    assert.equal(asked, 1);
+  });
+
+  it('is waited for, for a moment, by those who want to know whether it is theirs', async () => {
+    for (const [who, same] of [
+      [alice, true],
+      [{ ...alice, username: 'bob' }, false],
+    ] as const) {
+      const known = await identify(accessOf(opaque('two', review(alice))));
+      assert.equal(await known.isUserOf(accessOf(opaque('one', review(who)))), same);
+    }
+  });
+
+  it('is no other one at once if the API server does not have to be asked', async () => {
+    const known = await identify(accessOf(opaque('two', review(alice))));
+    for (const credential of [{}, jwt({ sub: 'alice' })]) {
+      assert.equal(known.isUserOf(accessOf({ credential })), false);
+      assert.equal(
+        (await identify(accessOf({ credential }))).isUserOf(accessOf({})),
+        credential.authorization === undefined,
+      );
+    }
+  });
+
+  it('is asked for again a second after the API server could not answer, and not before', async () => {
+    let asked = 0;
+    const access = accessOf({
+      credential: { authorization: 'Bearer one' },
+      answer: () => {
+        asked += 1;
+        return asked === 1 ? undefined : review(alice);
+      },
+    });
+    const other = await identify(accessOf(opaque('two', review(alice))));
+    for (let count = 0; count < 20; count += 1) await identify(access);
+    assert.equal(asked, 1);
+    await eventually('another question', () => isUserOf(other, access));
+    assert.equal(asked, 2);
+  });
+});

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { NumberedObjects } from '../../../apiserver/numbered-objects.js';
+import { patientClock } from '../../../apiserver/patient-clock.js';
+import { Reflector } from '../../../apiserver/reflector.js';
+import { send } from '../../../support/clients/http-client.js';
+import { openWatch, type WatchClient } from '../../../support/clients/watch-client.js';
+import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
+import { RestartableServer } from '../../../support/kube-apiserver/restartable-server.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
+import { untilOwnMetric } from '../../../support/proxy/own-metric.js';
+import { startProxy } from '../../../support/proxy/proxy.js';
+import { forms } from '../../../support/proxy/watched-namespace.js';
+
+/** Milliseconds; the start of an API server is a part of it. */
+const patience = 120_000;
+
+/** The program in front of an API server, once for watches of their own and once for shared ones. */
+async function startBoth(t: TestContext, { server }: RestartableServer) {
+  const kubeconfig = await server.kubeconfig();
+  const [plain, sharing] = await Promise.all([
+    startProxy([`--kubeconfig=${kubeconfig}`]),
+    startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--share-watches'], {}, { clock: patientClock }),
+  ]);
+  t.after(() => plain.stop('SIGKILL'));
+  return { plain, sharing };
+}
+
+function follow(t: TestContext, number: number, url: string): Reflector[] {
+  return Array.from({ length: number }, () => new Reflector(t, url));
+}
+
+async function untilAll(reflectors: readonly Reflector[], count: number): Promise<void> {
+  await Promise.all(reflectors.map(reflector => reflector.until(count, patience)));
+}
+
+/** Checks that each of them has listed this often, and how its watches have ended. */
+function assertHistory(reflectors: readonly Reflector[], lists: number, ends: Reflector['ends']): void {
+  for (const reflector of reflectors) assert.deepEqual([reflector.lists, reflector.ends], [lists, ends]);
+}
+
+apiServerTest(
+  'an API server that is killed and started again cuts 50 watches, whose clients go on, and 50 shared ones notice nothing',
+  async (t, run) => {
+    const own = await RestartableServer.start(t, run);
+    const { plain, sharing } = await startBoth(t, own);
+    const objects = await NumberedObjects.in(own.server);
+    const unshared = follow(t, 50, plain.url + objects.path);
+    const shared = follow(t, 50, sharing.url + objects.path);
+    await objects.create(own.server, 10);
+    await untilAll([...unshared, ...shared], 10);
+    await untilOwnMetric(sharing.port, 'kube_api_proxy_shared_watches', 1);
+    await untilOwnMetric(sharing.port, 'kube_api_proxy_shared_watch_clients', 50);
+    await own.kill();
+    await own.restart();
+    await objects.create(own.server, 10);
+    await untilAll([...unshared, ...shared], 20);
+    assertHistory(unshared, 1, ['cut']);
+    assertHistory(shared, 1, []);
+    await untilOwnMetric(sharing.port, 'kube_api_proxy_shared_watches', 1);
+    await untilOwnMetric(sharing.port, 'kube_api_proxy_shared_watch_clients', 50);
+  },
+);
+
+apiServerTest(
+  'clients of Tables get columns with their first event alone, after a restart too, when the API server sends some twice',
+  async (t, run) => {
+    const own = await RestartableServer.start(t, run);
+    const { sharing } = await startBoth(t, own);
+    const objects = await NumberedObjects.in(own.server);
+    const headers = { Accept: forms.table };
+    const open = (query: string) => openWatch(`${sharing.url}${objects.path}?${query}`, { headers });
+    const from = await objects.create(own.server, 1);
+    // What begins with the same event is encoded once for both of these, and then one of them still has its columns to send.
+    const queries = [
+      `watch=1&resourceVersion=${from}`,
+      `watch=1&resourceVersion=${from}&labelSelector=!none`,
+    ];
+    const watches = await Promise.all([...queries, ...queries].map(open));
+    const restarted = async () => {
+      await own.kill();
+      await own.restart();
+    };
+    for (const [count, between] of [
+      [2, undefined],
+      [4, restarted],
+    ] as const) {
+      await between?.();
+      for (let index = 0; index < 2; index += 1) {
+        await objects.create(own.server, 1);
+        await Promise.all(watches.map(watch => watch.until(count - 1 + index)));
+      }
+    }
+    const columns = (watch: WatchClient) =>
+      watch.events().map(({ object }) => object.columnDefinitions?.length ?? null);
+    for (const watch of watches) assert.deepEqual(columns(watch), [3, null, null, null]);
+  },
+);
+
+apiServerTest(
+  'after a compaction of etcd and a restart, a version that is too old gets a 410, and the others miss nothing',
+  async (t, run) => {
+    const own = await RestartableServer.start(t, run);
+    const { plain, sharing } = await startBoth(t, own);
+    const [early, late] = await Promise.all([NumberedObjects.in(own.server), NumberedObjects.in(own.server)]);
+    const followers = (objects: NumberedObjects) =>
+      [plain, sharing].map(({ url }) => follow(t, 10, url + objects.path)) as [Reflector[], Reflector[]];
+    const [earlyUnshared, earlyShared] = followers(early);
+    const [lateUnshared, lateShared] = followers(late);
+    const old = await early.create(own.server, 5);
+    await untilAll([...earlyUnshared, ...earlyShared], 5);
+    const current = await late.create(own.server, 5);
+    await untilAll([...lateUnshared, ...lateShared], 5);
+    await own.kill();
+    await own.compact(current);
+    await own.restart();
+    await early.create(own.server, 5);
+    await late.create(own.server, 5);
+    await untilAll([...earlyUnshared, ...earlyShared, ...lateUnshared, ...lateShared], 10);
+    assertHistory(earlyUnshared, 2, ['cut', 'expired']);
+    assertHistory(earlyShared, 2, ['expired']);
+    assertHistory(lateUnshared, 1, ['cut']);
+    assertHistory(lateShared, 1, []);
+    for (const objects of [early, late]) {
+      const target = `${objects.path}?watch=true&resourceVersion=${old}`;
+      const { body } = await own.server.admin.ask('GET', target);
+      assert.equal((body as { object: { code: number } }).object.code, 410);
+      for (const { port } of [plain, sharing]) {
+        const { status, json } = await send(port, target);
+        assert.deepEqual([status, json], [200, body]);
+      }
+    }
+  },
+);

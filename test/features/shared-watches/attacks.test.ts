@@ -1,0 +1,302 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Turns } from '../../../src/features/shared-watches/turns.js';
+import type { Access } from '../../../src/transport/access.js';
+import { Sharing, turn } from './sharing.js';
+import { bookmarkLine, eventLine } from './watched-server.js';
+import type { WatchingClient } from './watching-client.js';
+
+const lines = (...versions: number[]) => versions.map(version => eventLine(version)).join('');
+
+const create = (options?: ConstructorParameters<typeof Sharing>[0]) => new Sharing(options);
+
+describe('an API server that accepts a watch again and then sends nothing', () => {
+  for (const how of ['end', 'fail'] as const) {
+    it(`delays its clients at most for the time limit (${how})`, async () => {
+      const { clock, counts, watch, open } = create();
+      const client = await open();
+      watch(0)[how]();
+      clock.advance(0);
+      clock.advance(29_000);
+      const before = client.ended;
+      clock.advance(1_001);
+      assert.equal(before, undefined);
+      assert.ok(client.ended instanceof Error);
+      assert.equal(watch(1).isAborted, true);
+      assert.equal(counts.watches, 0);
+    });
+  }
+
+  it('does not end a watch that continues in time', async () => {
+    const { clock, watch, open } = create();
+    const client = await open();
+    watch(0).end();
+    clock.advance(20_000);
+    watch(1).open();
+    clock.advance(60_000);
+    assert.equal(client.ended, undefined);
+    watch(1).end();
+    clock.advance(20_000);
+    watch(2).open();
+    clock.advance(20_000);
+    assert.equal(client.ended, undefined);
+  });
+});
+
+describe('events with the same version, as when etcd lets Events expire together', () => {
+  it('reach every client', async () => {
+    const { watch, open, join } = create();
+    const clients = [await open(), await join()];
+    watch(0).text(lines(105, 105));
+    watch(0).text(lines(105, 106));
+    for (const { text, ended } of clients) {
+      assert.equal(text, lines(105, 105, 105, 106));
+      assert.equal(ended, undefined);
+    }
+  });
+
+  it('are one version for a client that joins', async () => {
+    const { watch, open, join } = create();
+    await open();
+    watch(0).text(lines(104, 105, 105));
+    const [before, after] = [await join({ version: '104' }), await join({ version: '105' })];
+    watch(0).text(lines(105, 107));
+    assert.equal(before.text, lines(105, 105, 105, 107));
+    assert.equal(after.text, lines(107), 'it has had all of 105');
+  });
+
+  it('reach a client once if its watch is replaced between them', async () => {
+    for (const had of [1, 2, 3]) {
+      const { watch, open } = create();
+      const late = await open({ version: '103' });
+      const early = await open({ version: '101' });
+      watch(0).text(lines(...[105, 105, 105].slice(0, had)));
+      watch(1).text(lines(102, 105, 105));
+      watch(1).text(lines(105, 106));
+      watch(0).text(lines(...[105, 105, 105].slice(had), 106));
+      assert.equal(early.text, lines(102, 105, 105, 105, 106));
+      assert.equal(late.text, lines(105, 105, 105, 106), `${had} before`);
+    }
+  });
+
+  for (const [what, text] of [
+    ['the version of the bookmark before it', bookmarkLine(105) + eventLine(105)],
+    ['the version of the request', eventLine(100)],
+  ] as const) {
+    it(`are an error if one of them has ${what}`, async () => {
+      const { watch, open } = create();
+      const client = await open();
+      watch(0).text(text);
+      assert.ok(client.ended instanceof Error);
+    });
+  }
+
+  it('are an error if one is repeated when the watch continues', async () => {
+    const { clock, watch, open } = create();
+    const client = await open();
+    watch(0).text(eventLine(105));
+    watch(0).end();
+    clock.advance(0);
+    watch(1).open();
+    watch(1).text(eventLine(105));
+    assert.ok(client.ended instanceof Error);
+    assert.equal(client.text, eventLine(105));
+  });
+});
+
+describe('clients that come and go', () => {
+  it('leave nothing behind while others wait for the API server', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const { join } = create();
+    await join();
+    const gone: WeakRef<WatchingClient>[] = [];
+    for (let count = 0; count < 20; count++) {
+      const client = await join();
+      client.trip?.abort();
+      gone.push(new WeakRef(client));
+    }
+    await turn();
+    collect();
+    await turn();
+    collect();
+    const left = gone.filter(reference => reference.deref() !== undefined).length;
+    assert.ok(left <= 2, `${left} of ${gone.length} are still in memory`);
+  });
+
+  it('leave at most a hundred watches at the API server', async () => {
+    const { atServer, clock, counts, join, open } = create();
+    for (let count = 0; count < 300; count++) {
+      (await (count % 2 === 0 ? join : open)({ key: `key ${count}` })).trip?.abort();
+    }
+    assert.ok(atServer() <= 100, `${atServer()} watches`);
+    assert.equal((await join({ key: 'key 299' })).status, 200, 'the last one is still there');
+    clock.advance(5_001);
+    assert.deepEqual([atServer(), counts.watches], [1, 1]);
+  });
+
+  it('share at most ten watches of one kind, and then get their own', async () => {
+    const { server, joins, counts, open } = create();
+    for (let version = 1_000; version > 950; version--) await open({ version: String(version) });
+    assert.equal(counts.watches, 10);
+    assert.equal(joins.filter(how => how === 'own').length, 40);
+    assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=951');
+  });
+
+  it('get nothing if their credential expires while they wait', async () => {
+    const { clock, counts, watch, join } = create();
+    const client = await join({ expires: clock.now() + 1_000 });
+    const other = await join();
+    clock.advance(1_000);
+    watch(0).open();
+    watch(0).text(lines(101));
+    await turn();
+    assert.deepEqual([client.text, client.ended, other.text], ['', 'end', lines(101)]);
+    assert.equal(counts.clients, 1);
+  });
+
+  it('do not join a watch that ends during the check of their right', async () => {
+    const { clock, server, watch, open, join } = create();
+    let answer = (_: boolean) => {};
+    const isAllowed = () =>
+      new Promise<boolean>(resolve => {
+        answer = resolve;
+      });
+    await open({ isAllowed });
+    clock.advance(10_001);
+    const late = await join();
+    watch(0).text('{}\n');
+    answer(true);
+    await turn();
+    assert.equal(late.ended, undefined);
+    assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=100');
+  });
+
+  it('get their own watch if the shared one may not use the current access', async () => {
+    const sharing = create();
+    const { server, joins, counts, join } = sharing;
+    const [alice, bob] = ['alice', 'bob'].map(user =>
+      sharing.accessWith({ credential: { authorization: `Basic ${user}` } }),
+    ) as [Access, Access];
+    const turns = [alice, bob, bob];
+    sharing.access = () => turns.shift() ?? assert.fail('another access is needed');
+    const client = await join();
+    await turn();
+    assert.equal(client.ended, undefined);
+    assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=100');
+    assert.deepEqual(
+      server.watches.map(({ authorization }) => authorization),
+      ['Basic bob'],
+    );
+    assert.deepEqual(joins, ['own']);
+    assert.equal(counts.watches, 0);
+  });
+});
+
+describe('a cluster that is closed', () => {
+  it('sends no watch again after the API server has ended it', async () => {
+    const { server, shared, clock, watch, open } = create();
+    const client = await open();
+    shared.close();
+    watch(0).end();
+    clock.advance(1_000);
+    assert.ok(client.ended instanceof Error);
+    assert.equal(server.watches.length, 1);
+  });
+
+  it('aborts a watch that is lost', async () => {
+    const { server, shared, clock, watch, open } = create();
+    const client = await open();
+    watch(0).end();
+    shared.close();
+    clock.advance(1_000);
+    assert.ok(client.ended instanceof Error);
+    assert.equal(server.watches.length, 1);
+  });
+
+  it('no longer shares watches', async () => {
+    const { server, shared, join } = create();
+    shared.close();
+    await join();
+    assert.equal(server.watches[0]?.path, '/own?resourceVersion=100');
+  });
+});
+
+describe('a burst of events', () => {
+  it('makes the API server wait for clients whose turn has not come, and no client is cut', async () => {
+    // The clock jumps so far that each turn uses up its time.
+    let now = 0;
+    const turns = new Turns(() => {
+      now += 20;
+      return now;
+    });
+    const { counts, watch, open, join } = create({ turns });
+    const clients = [await open()];
+    for (let count = 0; count < 20; count++) clients.push(await join());
+    for (let version = 101; version < 5_101; ) {
+      if (watch(0).isPaused) await turn();
+      else {
+        watch(0).text(lines(...Array.from({ length: 100 }, (_, index) => version + index)));
+        version += 100;
+      }
+    }
+    while (watch(0).isPaused) await turn();
+    for (let count = 0; count < 30; count++) await turn();
+    assert.equal(counts.lagged, 0);
+    for (const client of clients) assert.equal(client.lines.length, 5_000);
+  });
+});
+
+describe('clients that read slowly', () => {
+  it('make the API server wait if all of them have stopped reading, as each alone would', async () => {
+    const { clock, counts, watch, open, join } = create({ buffer: 4_000 });
+    const [one, other] = [await open(), await join()];
+    one.trip?.pause();
+    watch(0).text(lines(101));
+    assert.equal(watch(0).isPaused, false, 'the other client still reads');
+    other.trip?.pause();
+    watch(0).text(lines(102));
+    assert.equal(watch(0).isPaused, true);
+    watch(0).fail();
+    clock.advance(0);
+    watch(1).open();
+    assert.equal(watch(1).isPaused, true, 'even after a loss');
+    one.trip?.resume();
+    assert.equal(watch(1).isPaused, false);
+    watch(1).text(lines(...Array.from({ length: 30 }, (_, index) => 103 + index)), 100);
+    assert.deepEqual([counts.lagged, one.lines.length], [1, 32]);
+    one.trip?.pause();
+    watch(1).text(lines(140));
+    assert.equal(watch(1).isPaused, true);
+    await join({ version: '140' });
+    assert.equal(watch(1).isPaused, false, 'a new client reads');
+  });
+
+  it('do not pause a watch after they have left it', async () => {
+    const { watch, open } = create();
+    const client = await open();
+    client.trip?.pause();
+    watch(0).text(lines(101));
+    assert.equal(watch(0).isPaused, true);
+    client.trip?.abort();
+    assert.equal(watch(0).isPaused, false);
+  });
+});
+
+describe('the memory for Tables', () => {
+  it('is counted, and each event is held once', async () => {
+    const { budget, watch, open } = create();
+    await open();
+    const table = (version: number, columnDefinitions: unknown) => {
+      const rows = [{ cells: ['x'.repeat(10_000)] }];
+      const metadata = { resourceVersion: String(version) };
+      const object = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions, rows };
+      return `${JSON.stringify({ type: 'ADDED', object })}\n`;
+    };
+    watch(0).text(table(101, [{ name: 'Name' }]));
+    watch(0).text(table(102, null));
+    assert.ok(budget.used >= 20_000 && budget.used < 22_000, `${budget.used} bytes`);
+  });
+});

@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { parse, stringify } from 'yaml';
+import { connectRaw } from '../../../support/clients/raw-http.js';
+import { openWatch } from '../../../support/clients/watch-client.js';
+import { closed } from '../../../support/closed.js';
+import { eventually, within } from '../../../support/eventually.js';
+import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
+import { writeExecPlugin } from '../../../support/identities/exec-plugin.js';
+import { startGateway } from '../../../support/proxy/gateway.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
+import { untilOwnMetric } from '../../../support/proxy/own-metric.js';
+import { startStack } from '../../../support/proxy/stack.js';
+import { temporaryFolder } from '../../../support/temporary-folder.js';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+function configMap(name: string, size = 10) {
+  const metadata = { name, namespace: 'default' };
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { text: 'x'.repeat(size) } };
+}
+
+/** The path of a watch from now on. */
+function watchOf(server: FakeApiServer, more = ''): string {
+  return `${configMaps}?watch=1&resourceVersion=${server.version}${more}`;
+}
+
+/** Replaces a file in one step. */
+async function replace(path: string, content: string): Promise<void> {
+  await writeFile(`${path}.new`, content);
+  await rename(`${path}.new`, path);
+}
+
+const sharing = ['--share-watches'];
+
+describe('clients of one shared watch', () => {
+  it('are separate below / and below /clusters/ if the path of the server’s URL comes before only one of them', async t => {
+    const { server, proxy } = await startGateway(t, {
+      serverPath: '/c1',
+      server: { allow: () => true },
+      args: [...sharing, '--all-contexts'],
+    });
+    const arrived: string[] = [];
+    server.intercept(request => {
+      const { url = '' } = request;
+      if (url.includes('watch=1')) arrived.push(url.replace(/\?.*/, ''));
+      request.url = url.replace(/^\/c1/, '');
+      return false;
+    });
+    const path = watchOf(server);
+    const clients = [];
+    for (const prefix of ['/clusters/test', ''])
+      clients.push(await openWatch(`${proxy.url}${prefix}${path}`));
+    assert.deepEqual(arrived, [`/c1${configMaps}`, configMaps]);
+    for (const client of clients) client.close();
+  });
+
+  it('are separate for two users of one exec plugin', async t => {
+    const plugin = await writeExecPlugin();
+    t.after(() => plugin.remove());
+    await plugin.answer({ token: 'token-of-alice' });
+    const { server, tokens, proxy } = await startGateway(t, {
+      user: { exec: plugin.exec() },
+      server: { allow: () => true },
+      args: sharing,
+    });
+    Object.assign(tokens, { 'token-of-alice': { username: 'alice' } });
+    const path = watchOf(server);
+    const first = await openWatch(proxy.url + path);
+    // From now on the plugin logs in as another user, and the API server no longer accepts the first user's token.
+    await plugin.answer({ token: 'token-of-bob' });
+    Object.assign(tokens, { 'token-of-bob': { username: 'bob' } });
+    delete tokens['token-of-alice'];
+    await (await fetch(`${proxy.url}/version`)).text();
+    const second = await openWatch(proxy.url + path);
+    assert.equal(server.openWatches.filter(({ rawUrl }) => rawUrl.startsWith(configMaps)).length, 2);
+    for (const client of [first, second]) client.close();
+  });
+});
+
+describe('a client that does not read', () => {
+  for (const version of ['1.1', '1.0'] as const) {
+    it(`frees its slot when it is cut (HTTP/${version})`, async t => {
+      const { server, proxy } = await startStack(t, {
+        flags: [...sharing, '--max-longrunning-requests=2', '--share-watches-buffer=1Mi'],
+      });
+      const quick = await openWatch(proxy.url + watchOf(server));
+      const slow = await connectRaw(proxy.port);
+      t.after(() => slow.destroy());
+      slow.socket.pause();
+      slow.write(`GET ${watchOf(server)} HTTP/${version}\r\nHost: localhost\r\n\r\n`);
+      const slots = 'kube_api_proxy_request_slots_in_use{kind="longrunning"}';
+      await untilOwnMetric(proxy.port, slots, 2);
+      const lagging = 'kube_api_proxy_shared_watch_lagging_clients_total';
+      let written = 0;
+      await eventually('the slow client to be cut', async () => {
+        for (let count = 0; count < 20; count++) server.write(configMap('big', 100_000));
+        written += 20;
+        await quick.until(written);
+        const text = await (await fetch(`${proxy.url}/-/metrics`)).text();
+        return text.includes(`${lagging} 1`);
+      });
+      await untilOwnMetric(proxy.port, slots, 1);
+      assert.equal(quick.state(), 'open');
+      quick.close();
+    });
+  }
+});
+
+describe('a client on a Unix socket', () => {
+  async function connectUnix(path: string): Promise<Socket> {
+    const socket = connect(path);
+    await once(socket, 'connect');
+    return socket.on('error', () => {});
+  }
+
+  async function ask(path: string, target: string): Promise<string> {
+    const socket = await connectUnix(path);
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    return String(Buffer.concat(await socket.toArray()));
+  }
+
+  it('is cut if it does not read, and the program continues', async t => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'socket');
+    const flags = [...sharing, '--share-watches-buffer=1Mi', `--unix-socket=${path}`];
+    const { server } = await startStack(t, { flags });
+    const [quick, slow] = [await connectUnix(path), await connectUnix(path)];
+    let isClosed = false;
+    slow.once('close', () => {
+      isClosed = true;
+    });
+    for (const socket of [quick, slow]) {
+      t.after(() => socket.destroy());
+      socket.write(`GET ${watchOf(server)} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      await once(socket, 'data');
+    }
+    slow.pause();
+    quick.resume();
+    await eventually('the slow client to be cut', async () => {
+      for (let count = 0; count < 20; count++) server.write(configMap('big', 100_000));
+      await once(quick, 'data');
+      return (await ask(path, '/-/metrics')).includes('shared_watch_lagging_clients_total 1');
+    });
+    slow.resume();
+    await eventually('the end of its connection', () => isClosed);
+    assert.equal(quick.closed, false);
+  });
+
+  it('of HTTP/1.0 is cut if the API server breaks its answer off, and the program continues', async t => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'socket');
+    const { server } = await startStack(t, { flags: [`--unix-socket=${path}`] });
+    const socket = await connectUnix(path);
+    socket.write(`GET ${watchOf(server)} HTTP/1.0\r\nHost: localhost\r\n\r\n`);
+    const [head] = await once(socket, 'data');
+    assert.match(String(head), /^HTTP\/1.1 200/);
+    socket.resume();
+    server.cut();
+    await closed(socket);
+    assert.match(await ask(path, '/-/livez'), /^HTTP\/1.1 200/);
+  });
+});
+
+describe('a context that is no longer in the kubeconfig', () => {
+  it('keeps its shared watches until their response ends, and none is sent again', async t => {
+    const { server, proxy, kubeconfig } = await startStack(t, {
+      run: startInProcess,
+      flags: [...sharing, '--all-contexts'],
+    });
+    const config = parse(await readFile(kubeconfig, 'utf8'));
+    config.contexts.push({ ...config.contexts[0], name: 'other' });
+    await replace(kubeconfig, stringify(config));
+    await eventually('the context', async () => (await fetch(`${proxy.url}/clusters/other/version`)).ok);
+    const client = await openWatch(`${proxy.url}/clusters/other${watchOf(server)}`);
+    config.contexts.pop();
+    await replace(kubeconfig, stringify(config));
+    await eventually(
+      'its end',
+      async () => (await fetch(`${proxy.url}/clusters/other/version`)).status === 404,
+    );
+    server.write(configMap('one'));
+    await client.until(1);
+    const before = server.watches.length;
+    server.endWatches();
+    await client.ended;
+    assert.equal(server.watches.length, before);
+  });
+});
+
+describe('a shutdown', () => {
+  it('ends every client of a shared watch as the API server ends a watch', async t => {
+    const { server, proxy } = await startStack(t, { flags: sharing });
+    const clients = [];
+    for (let count = 0; count < 5; count++) clients.push(await openWatch(proxy.url + watchOf(server)));
+    const { code } = await proxy.stop();
+    assert.equal(code, 0);
+    for (const client of clients) assert.equal(await client.ended, 'end');
+  });
+});
+
+describe('an API server that answers a watch with a list in one line', () => {
+  it('is read no further, and later clients get it from their own requests', async t => {
+    const { server, proxy } = await startStack(t, { flags: sharing });
+    const beginning = '{"kind":"ConfigMapList","items":[{"data":{"a":"';
+    const shared: ServerResponse[] = [];
+    server.intercept((request, response) => {
+      if (!request.url?.startsWith(`${configMaps}?`)) return false;
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      response.flushHeaders();
+      if (request.headers['user-agent'] === 'kube-api-proxy') shared.push(response);
+      else response.end(`${beginning}"}}]}`);
+      return true;
+    });
+    const first = await openWatch(proxy.url + watchOf(server));
+    const given = once(shared[0] as ServerResponse, 'close');
+    shared[0]?.write(beginning);
+    assert.equal(await first.ended, 'cut');
+    await within('the end of the request', given);
+    const second = await openWatch(proxy.url + watchOf(server));
+    assert.equal(await second.ended, 'end');
+    assert.equal(String(second.bytes()), `${beginning}"}}]}`);
+    assert.equal(shared.length, 1);
+  });
+});

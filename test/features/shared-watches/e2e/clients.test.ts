@@ -1,0 +1,445 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { anyApiServer, embedded } from '../../../support/any-api-server.js';
+import { createServingFiles } from '../../../support/certificates/serving-files.js';
+import { send } from '../../../support/clients/http-client.js';
+import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
+import { untilListed } from '../../../support/clients/initial-events.js';
+import { kubectl, kubectlTest, startKubectl } from '../../../support/clients/kubectl.js';
+import { connectRaw } from '../../../support/clients/raw-http.js';
+import { readWatch, type WatchClient } from '../../../support/clients/watch-client.js';
+import { eventually, eventuallyPasses } from '../../../support/eventually.js';
+import { jsonLines } from '../../../support/json-lines.js';
+import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
+import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
+import { startStack } from '../../../support/proxy/stack.js';
+import { queryOf, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
+import { temporaryFolder } from '../../../support/temporary-folder.js';
+
+const folder = temporaryFolder();
+const auditLog = join(folder, 'audit.log');
+
+const files = await createServingFiles();
+const server = await anyApiServer({ after });
+const [plain, secure, guarded] = await Promise.all([
+  startStack({ after }, { server, flags: ['--share-watches', `--audit-log-path=${auditLog}`] }),
+  startStack({ after }, { server, run: startInProcess, flags: ['--share-watches', ...files.flags] }),
+  startStack(
+    { after },
+    {
+      server,
+      run: startInProcess,
+      flags: [
+        ...['--share-watches', '--read-only', '--reject-resources=secrets', '--max-longrunning-requests=3'],
+        ...['--accept-namespaces=^(test-|default).*', '--reject-paths=^/api/v1/namespaces/[^/]*/pods'],
+      ],
+    },
+  ),
+]);
+
+const longRunning = 'kube_api_proxy_longrunning_requests';
+const watched = { verb: 'watch', resource: 'configmaps' };
+
+interface AuditEvent {
+  readonly auditID: string;
+  readonly stage: string;
+  readonly verb: string;
+  readonly requestURI: string;
+  readonly user: { readonly username?: string };
+  readonly sourceIPs: readonly string[];
+  readonly userAgent?: string;
+  readonly responseStatus?: { readonly code?: number };
+}
+
+function auditEvents(path: string): AuditEvent[] {
+  const events = jsonLines<AuditEvent>(readFileSync(auditLog, 'utf8'));
+  return events.filter(({ requestURI }) => requestURI.startsWith(path));
+}
+
+describe('each client of a shared watch', { concurrency: false }, () => {
+  for (const initial of [false, true]) {
+    test(`has its own audit events and log line, and counts in the metrics${initial ? ', if it begins with the objects too' : ''}`, async () => {
+      const namespace = await AnyWatchedNamespace.create(plain);
+      const from = await namespace.version();
+      const before = await scrapeOwn(plain.port);
+      const ended = (samples: typeof before) =>
+        sumOf(samples, 'kube_api_proxy_requests_total', { ...watched, code: '200' });
+      const watches = [];
+      for (const agent of ['one', 'two', 'three']) {
+        watches.push(await namespace.watch({ from, initial, headers: { 'User-Agent': agent } }));
+      }
+      const open = await scrapeOwn(plain.port);
+      assert.equal(sumOf(open, longRunning, watched) - sumOf(before, longRunning, watched), 3);
+      await namespace.write('large', { text: 'x'.repeat(20_000) });
+      for (const watch of watches) await watch.untilNamed('large');
+      await namespace.untilUpstream(1);
+      // The audit log is written in the background.
+      await eventuallyPasses(() => {
+        const started = auditEvents(namespace.path).filter(({ stage }) => stage === 'ResponseStarted');
+        assert.equal(started.length, 3);
+      });
+      for (const watch of watches) watch.close();
+      await eventuallyPasses(async () => {
+        const after = await scrapeOwn(plain.port);
+        assert.equal(sumOf(after, longRunning, watched), sumOf(before, longRunning, watched));
+        assert.equal(ended(after) - ended(before), 3);
+      });
+      const events = await eventuallyPasses(() => {
+        const complete = auditEvents(namespace.path).filter(({ stage }) => stage === 'ResponseComplete');
+        assert.equal(complete.length, 3);
+        return complete;
+      });
+      assert.deepEqual(events.map(({ userAgent }) => userAgent).sort(), ['one', 'three', 'two']);
+      assert.equal(new Set(events.map(({ auditID }) => auditID)).size, 3);
+      assert.ok(events.every(({ verb, responseStatus }) => verb === 'watch' && responseStatus?.code === 200));
+      const lines = await eventuallyPasses(() => {
+        const found = plain.proxy
+          .log()
+          .filter(({ path, bytes }) => String(path).startsWith(namespace.path) && bytes !== undefined);
+        assert.equal(found.length, 3);
+        return found;
+      });
+      assert.equal(new Set(lines.map(({ requestId }) => requestId)).size, 3);
+      for (const line of lines) {
+        assert.equal(line['verb'], 'watch');
+        assert.equal(line['code'], 200);
+        assert.ok(Number(line['bytes']) > 20_000);
+      }
+    });
+  }
+
+  for (const initial of [false, true]) {
+    test(`counts towards the limits${initial ? ', if it begins with the objects too' : ''}`, async () => {
+      const namespace = await AnyWatchedNamespace.create(guarded);
+      const question = { from: await namespace.version(), initial };
+      const watches = await namespace.watchMany(3, question);
+      await namespace.untilUpstream(1);
+      const refused = await namespace.watch(question);
+      assert.equal(refused.status, 429);
+      watches[0]?.close();
+      await eventually('a place', async () => {
+        const watch = await namespace.watch(question);
+        if (watch.status === 200) watches.push(watch);
+        return watch.status === 200;
+      });
+      for (const watch of watches) watch.close();
+      await namespace.untilUpstream(0);
+    });
+  }
+
+  test('passes the guards, even if a watch is shared', async () => {
+    const namespace = await AnyWatchedNamespace.create(guarded);
+    for (const initial of [false, true]) {
+      const query = `?${queryOf({ initial }, await namespace.version())}`;
+      for (const path of [
+        '/api/v1/namespaces/default/secrets',
+        '/api/v1/namespaces/default/pods',
+        '/api/v1/namespaces/kube-system/configmaps',
+        '/api/v1/configmaps',
+      ]) {
+        for (let attempt = 0; attempt < 2; attempt += 1) {
+          assert.equal((await send(guarded.port, path + query)).status, 403, path);
+        }
+        const arrived = (await server.arrivals()).filter(({ target }) => target === path + query);
+        assert.deepEqual(arrived, []);
+      }
+      const host = await send(guarded.port, namespace.path + query, {
+        headers: { host: 'evil.example' },
+      });
+      assert.equal(host.status, 403);
+    }
+  });
+});
+
+test('metrics count shared watches, their clients, joins, events and resumptions', embedded, async t => {
+  const stack = await startStack(t, { server, run: startInProcess, flags: ['--share-watches'] });
+  const namespace = new WatchedNamespace({ server: server.embedded, proxy: stack.proxy });
+  const sum = async (name: string, labels: Record<string, string> = {}) =>
+    sumOf(await scrapeOwn(stack.port), `kube_api_proxy_shared_watch${name}`, labels);
+  const from = server.embedded.version;
+  const watches = [await namespace.watch({ from }), await namespace.watch({ from })];
+  watches.push(await namespace.watch({ from: server.embedded.version }));
+  assert.equal(await sum('es'), 1);
+  assert.equal(await sum('_clients'), 3);
+  assert.equal(await sum('_joins_total', { how: 'opened' }), 1);
+  assert.equal(await sum('_joins_total', { how: 'ring' }), 2);
+  namespace.writeAll('a', 'b');
+  for (const watch of watches) await watch.until(2);
+  assert.equal(await sum('_events_total', { direction: 'in' }), 2);
+  assert.equal(await sum('_events_total', { direction: 'out' }), 6);
+  server.embedded.endWatches();
+  await eventually('a resumption', async () => (await sum('_resumptions_total', { reason: 'ended' })) === 1);
+  for (const watch of watches) watch.close();
+  await eventually('no client', async () => (await sum('_clients')) === 0);
+  assert.equal(await sum('_lagging_clients_total'), 0);
+});
+
+test('metrics count streams of initial events, their clients, and where these go', embedded, async t => {
+  const stack = await startStack(t, { server, run: startInProcess, flags: ['--share-watches'] });
+  const namespace = new WatchedNamespace({ server: server.embedded, proxy: stack.proxy });
+  namespace.writeAll('a', 'b');
+  const sum = async (name: string, labels: Record<string, string> = {}) =>
+    sumOf(await scrapeOwn(stack.port), `kube_api_proxy_shared_watch${name}`, labels);
+  const watches = [await namespace.watch({ initial: true })];
+  for (const count of [2, 3]) {
+    for (const watch of watches) await untilListed(watch);
+    watches.push(await namespace.watch({ initial: true }));
+    assert.equal(watches.length, count);
+  }
+  for (const watch of watches) await untilListed(watch);
+  await eventually('one watch', async () => (await sum('es')) === 1);
+  assert.equal(await sum('_clients'), 3);
+  assert.equal(await sum('_joins_total', { how: 'initial' }), 3);
+  assert.equal(await sum('_initial_stream_clients_count'), 3);
+  assert.equal(await sum('_initial_stream_clients_sum'), 3);
+  assert.equal(await sum('_moves_total', { to: 'opened' }), 1);
+  assert.equal(await sum('_moves_total', { to: 'ring' }), 2);
+  for (const watch of watches) watch.close();
+  await eventually('no client', async () => (await sum('_clients')) === 0);
+});
+
+test('each page gets the CORS fields of its own origin', async t => {
+  const origins = '--cors-allowed-origins=^https://[a-z]+\\.example$';
+  const flags = ['--share-watches', origins];
+  const stack = await startStack(t, { server, run: startInProcess, flags });
+  const namespace = await AnyWatchedNamespace.create(stack);
+  const from = await namespace.version();
+  const ask = (Origin: string) => namespace.watch({ from, headers: { Origin } });
+  const [one, other] = [await ask('https://one.example'), await ask('https://other.example')];
+  assert.equal(one.headers['access-control-allow-origin'], 'https://one.example');
+  assert.equal(other.headers['access-control-allow-origin'], 'https://other.example');
+  const stranger = await ask('https://stranger.invalid');
+  assert.equal(stranger.headers['access-control-allow-origin'], undefined);
+  assert.equal((await namespace.upstream()).length, 1);
+});
+
+test(
+  'only a client that reads slowly is cut, and the others get everything immediately',
+  embedded,
+  async () => {
+    const namespace = new WatchedNamespace({ server: server.embedded, proxy: plain.proxy });
+    const from = server.embedded.version;
+    const [slow, ...others] = (await namespace.watchMany(4, { from })) as [WatchClient, ...WatchClient[]];
+    slow.pause();
+    const body = 'x'.repeat(500_000);
+    const count = 80;
+    for (let index = 0; index < count; index += 1) {
+      namespace.write('large', { body, index: `${index}` });
+      if (index % 10 === 9) for (const watch of others) await watch.until(index + 1);
+    }
+    for (const watch of others) {
+      await watch.until(count);
+      assert.equal(watch.state(), 'open');
+    }
+    slow.resume();
+    assert.equal(await slow.ended, 'cut');
+    // Its events are complete up to the cut: no event is missing between two others.
+    const versions = slow.events().map(({ object }) => object.metadata.resourceVersion);
+    const all = others[0]?.events().map(({ object }) => object.metadata.resourceVersion) ?? [];
+    assert.deepEqual(versions, all.slice(0, versions.length));
+    assert.ok(versions.length < count);
+    assert.equal(namespace.upstream().length, 1);
+    // Its client lists again, and continues from there.
+    const again = await namespace.watch();
+    namespace.write('again');
+    await again.untilNamed('again');
+  },
+);
+
+test(
+  'a client that pauses for less than the ring buffer holds continues at the same event',
+  embedded,
+  async () => {
+    const namespace = new WatchedNamespace({ server: server.embedded, proxy: plain.proxy });
+    const from = server.embedded.version;
+    const [slow, other] = (await namespace.watchMany(2, { from })) as [WatchClient, WatchClient];
+    slow.pause();
+    const body = 'x'.repeat(500_000);
+    for (let index = 0; index < 20; index += 1) namespace.write('large', { body, index: `${index}` });
+    await other.until(20);
+    slow.resume();
+    await slow.until(20);
+    assert.ok(slow.bytes().equals(other.bytes()));
+    assert.equal(slow.state(), 'open');
+  },
+);
+
+test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, and leave one by one', async t => {
+  const { port } = secure;
+  const ca = files.authority.certificate;
+  const namespace = await AnyWatchedNamespace.create({ server, proxy: { url: `https://127.0.0.1:${port}` } });
+  const session = await connectHttp2(port, ca);
+  t.after(() => session.destroy());
+  const from = await namespace.version();
+  const target = await namespace.target({ from });
+  const overHttp2 = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const stream = openStream(session, target);
+      const head = await headOf(stream);
+      return readWatch(stream, head[':status'] ?? 0, head);
+    }),
+  );
+  const overHttp1 = await namespace.watch({ from, tls: { ca } });
+  const watches = [...overHttp2, overHttp1];
+  await namespace.writeAll('a', 'b');
+  for (const watch of watches) await watch.until(2);
+  for (const watch of watches) {
+    assert.equal(watch.status, 200);
+    assert.deepEqual(watch.bytes(), overHttp1.bytes());
+  }
+  assert.equal((await namespace.upstream()).length, 1);
+  overHttp2[0]?.close();
+  await namespace.write('c');
+  for (const watch of watches.slice(1)) await watch.until(3);
+  const brief = openStream(session, `${target}&timeoutSeconds=1`);
+  const head = await headOf(brief);
+  assert.equal(await readWatch(brief, 200, head).ended, 'end');
+  session.destroy();
+  await namespace.write('d');
+  await overHttp1.until(4);
+});
+
+test('a client of HTTP/1.0 gets the events without chunks', async t => {
+  const namespace = await AnyWatchedNamespace.create(plain);
+  const from = await namespace.version();
+  const watch = await namespace.watch({ from });
+  const connection = await connectRaw(plain.port);
+  t.after(() => connection.destroy());
+  connection.write(`GET ${await namespace.target({ from })} HTTP/1.0\r\nHost: localhost\r\n\r\n`);
+  await connection.until(/\r\n\r\n/);
+  await namespace.writeAll('a', 'b');
+  await watch.until(2);
+  await connection.until(/"b"[^\n]*\n/);
+  const received = connection.received();
+  assert.match(received, /^HTTP\/1\.[01] 200 /);
+  assert.equal(received.slice(received.indexOf('\r\n\r\n') + 4), String(watch.bytes()));
+  assert.equal((await namespace.upstream()).length, 1);
+});
+
+test('a connection serves other requests after a watch that ended by timeoutSeconds', async t => {
+  const namespace = await AnyWatchedNamespace.create(plain);
+  const from = await namespace.version();
+  // It comes at once, however long the machine takes for a write.
+  await namespace.write('a');
+  const connection = await connectRaw(plain.port);
+  t.after(() => connection.destroy());
+  connection.write(
+    `GET ${await namespace.target({ from, query: '&timeoutSeconds=3' })} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+  );
+  await connection.until(/"a"[^\n]*\n\r\n0\r\n\r\n$/);
+  connection.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await connection.until(/gitVersion/);
+});
+
+test('a program that gets SIGTERM ends shared watches and exits', async t => {
+  const stack = await startStack(t, { server, flags: ['--share-watches', '--shutdown-grace=1s'] });
+  const namespace = await AnyWatchedNamespace.create(stack);
+  const watches = await namespace.watchMany(3);
+  const exit = await stack.proxy.stop();
+  assert.equal(exit.code, 0);
+  for (const watch of watches) await watch.ended;
+  await namespace.untilUpstream(0);
+  assert.doesNotMatch(stack.proxy.stderr(), /uncaught/i);
+});
+
+describe('real clients', { concurrency: false }, () => {
+  /** The output of a started program so far. */
+  function outputOf(child: ReturnType<typeof startKubectl>): () => string {
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    return () => text;
+  }
+
+  /** Waits until the program has answered this number of watches. */
+  function untilOpen({ path }: Pick<AnyWatchedNamespace, 'path'>, count: number): Promise<void> {
+    const isOpening = (line: Record<string, unknown>) =>
+      line['msg'] === 'request open' && line['verb'] === 'watch' && line['path'] === path;
+    return eventually(`${count} watches`, () => plain.proxy.log().filter(isOpening).length === count);
+  }
+
+  kubectlTest('twenty kubectl get -w at once print the same', embedded, async t => {
+    const namespace = new WatchedNamespace({ server: server.embedded, proxy: plain.proxy });
+    namespace.write('there');
+    const children = Array.from({ length: 20 }, () =>
+      startKubectl(['-s', plain.proxy.url, '-n', namespace.name, 'get', 'configmaps', '-w'], {}),
+    );
+    t.after(() => {
+      for (const child of children) child.kill('SIGKILL');
+    });
+    const outputs = children.map(outputOf);
+    await untilOpen(namespace, 20);
+    assert.equal(namespace.upstream().length, 1);
+    namespace.writeAll('a', 'b');
+    await server.embedded.restart();
+    namespace.write('c');
+    namespace.remove('a');
+    namespace.write('last');
+    // kubectl writes a line in several pieces.
+    for (const output of outputs) await eventually('the last line', () => /^last .*\n/m.test(output()));
+    const [first = ''] = outputs.map(output => output());
+    assert.deepEqual(
+      first.split('\n').map(line => line.split(/\s+/)[0]),
+      ['NAME', 'there', 'a', 'b', 'c', 'a', 'last', ''],
+    );
+    for (const output of outputs) assert.equal(output(), first);
+  });
+
+  kubectlTest('kubectl get -w -o yaml, json and name, and kubectl wait, see each change', async t => {
+    const namespace = await AnyWatchedNamespace.create(plain);
+    await namespace.write('there');
+    const start = (...args: string[]) => {
+      const child = startKubectl(['-s', plain.proxy.url, '-n', namespace.name, ...args], {});
+      t.after(() => child.kill('SIGKILL'));
+      return outputOf(child);
+    };
+    const outputs = ['yaml', 'json', 'name', 'yaml', 'json', 'name'].map(form =>
+      start('get', 'configmaps', '-w', '-o', form),
+    );
+    const wait = kubectl(
+      [
+        '-s',
+        plain.proxy.url,
+        '-n',
+        namespace.name,
+        'wait',
+        '--for=delete',
+        'configmap/there',
+        '--timeout=30s',
+      ],
+      {},
+    );
+    await untilOpen(namespace, 7);
+    await namespace.write('changed', { text: 'new' });
+    for (const output of outputs) await eventually('the change', () => output().includes('changed'));
+    // kubectl writes an object in several pieces.
+    for (const index of [0, 1, 2]) {
+      await eventually('the same output', () => outputs[index]?.() === outputs[index + 3]?.());
+    }
+    await eventually('both names', () => outputs[2]?.() === 'configmap/there\nconfigmap/changed\n');
+    await namespace.remove('there');
+    assert.equal((await wait).code, 0);
+  });
+
+  test('curl shares with other clients', async t => {
+    const namespace = await AnyWatchedNamespace.create(plain);
+    const from = await namespace.version();
+    const watch = await namespace.watch({ from, headers: { Accept: '*/*' } });
+    const curl = spawn('curl', ['-sN', plain.proxy.url + (await namespace.target({ from }))]);
+    t.after(() => curl.kill('SIGKILL'));
+    let text = '';
+    curl.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    await namespace.writeAll('a', 'b');
+    await watch.until(2);
+    await eventually('both events', () => text.split('\n').length === 3);
+    assert.equal(text, String(watch.bytes()));
+    assert.equal((await namespace.upstream()).length, 1);
+  });
+});

@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { seesEveryField } from '../../../../src/server/listener/http2-session.js';
+import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
+import { createServingFiles } from '../../../support/certificates/serving-files.js';
+import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
+import { readWatch, type WatchClient } from '../../../support/clients/watch-client.js';
+import { eventually } from '../../../support/eventually.js';
+import { startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
+import { createOidcSigner } from '../../../support/identities/oidc-signer.js';
+import { proxyToken } from '../../../support/identities/two-users.js';
+import { startGateway } from '../../../support/proxy/gateway.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
+import {
+  type NamespaceWatch,
+  untilReviewed,
+  WatchedNamespace,
+} from '../../../support/proxy/watched-namespace.js';
+
+const reviews = '/apis/authentication.k8s.io/v1/tokenreviews';
+const issuerAuthority = await createCertificateAuthority();
+const authority = await createCertificateAuthority({ commonName: 'clients' });
+
+/** A gateway that takes every kind of credential. The one in each test is of alice, in dev. */
+async function start(
+  t: TestContext,
+  { env = {}, flags = [] }: Pick<Case, 'flags'> & { env?: Record<string, string> } = {},
+) {
+  const files = await createServingFiles();
+  const clientCa = await files.replace('clients.crt', authority.certificate);
+  const issuer = await startOidcIssuer(issuerAuthority);
+  t.after(() => issuer.close());
+  const signer = createOidcSigner('one', 'ES256');
+  issuer.jwks = { keys: [signer.jwk] };
+  const configure = (...jwt: readonly object[]) =>
+    files.replace(
+      'authentication.yaml',
+      JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration', jwt }),
+    );
+  await configure({
+    issuer: { url: issuer.url, audiences: ['gateway'], certificateAuthority: issuerAuthority.certificate },
+    claimMappings: { username: { claim: 'sub', prefix: '' }, groups: { claim: 'groups', prefix: '' } },
+  });
+  const rights = { impersonates: true };
+  const gateway = await startGateway(t, {
+    run: startInProcess,
+    env,
+    tokenFile: 'one,alice,,dev\nother,alice,,dev\nlead,lead,,\ndeputy,deputy,,\n',
+    args: [
+      '--share-watches',
+      '--authentication-token-webhook',
+      `--authentication-config=${join(files.folder, 'authentication.yaml')}`,
+      `--client-ca-file=${clientCa}`,
+      ...files.flags,
+      ...flags,
+    ],
+    server: {
+      allow: ({ username }, { verb }) => username !== 'lead' || verb !== 'impersonate' || rights.impersonates,
+    },
+  });
+  gateway.tokens['reviewed'] = { username: 'alice', groups: ['dev'] };
+  const stack = {
+    server: gateway.server,
+    proxy: { url: `https://127.0.0.1:${gateway.proxy.port}` },
+  };
+  await eventually('the keys', () =>
+    /fetched the keys of the OpenID Connect issuer/.test(gateway.proxy.stderr()),
+  );
+  const ca = files.authority.certificate;
+  const idToken = () =>
+    signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'alice', groups: ['dev'], exp: 4_000_000_000 });
+  const certificate = () => authority.client({ commonName: 'alice', organizations: ['dev'] });
+  return { ...{ ...gateway, stack, files, ca, rights, configure, idToken, certificate } };
+}
+
+type Started = Awaited<ReturnType<typeof start>>;
+
+function byToken(ca: string, token: string, headers = {}): NamespaceWatch {
+  return { headers: { Authorization: `Bearer ${token}`, ...headers }, tls: { ca } };
+}
+
+/** A credential, how it stops being valid, and the line of the log that says that the program knows it. */
+interface Case {
+  question(started: Started): NamespaceWatch | Promise<NamespaceWatch>;
+  takeOut(started: Started): unknown;
+  readonly log?: RegExp;
+  readonly flags?: readonly string[];
+  /** A credential of the same user that stays valid. */
+  readonly other?: NamespaceWatch['headers'];
+}
+
+const tokenFileRead = /tokens of callers reloaded/;
+const asAlice = { 'Impersonate-User': 'alice', 'Impersonate-Group': 'dev' };
+
+const cases: Readonly<Record<string, Case>> = {
+  'token is no longer in the token file': {
+    question: ({ ca }) => byToken(ca, 'one'),
+    takeOut: ({ writeTokens }) => writeTokens('other,alice,,dev\n'),
+    log: tokenFileRead,
+  },
+  'token has other groups in the token file': {
+    question: ({ ca }) => byToken(ca, 'one'),
+    takeOut: ({ writeTokens }) => writeTokens('one,alice,,\nother,alice,,dev\n'),
+    log: tokenFileRead,
+  },
+  'token is no longer known to the API server': {
+    question: ({ ca }) => byToken(ca, 'reviewed'),
+    takeOut: ({ tokens }) => delete tokens['reviewed'],
+  },
+  'token has another user at the API server': {
+    question: ({ ca }) => byToken(ca, 'reviewed'),
+    takeOut: ({ tokens }) => (tokens['reviewed'] = { username: 'bob', groups: ['dev'] }),
+  },
+  'issuer is no longer in --authentication-config': {
+    question: ({ ca, idToken }) => byToken(ca, idToken()),
+    takeOut: ({ configure }) => configure(),
+    log: /issuers of --authentication-config reloaded/,
+  },
+  'authority is no longer in --client-ca-file': {
+    async question({ ca, certificate }) {
+      const { certificate: cert, key } = await certificate();
+      return { tls: { ca, cert, key } };
+    },
+    takeOut: async ({ files }) =>
+      files.replace('clients.crt', (await createCertificateAuthority({ commonName: 'others' })).certificate),
+    log: /reloaded/,
+  },
+  'caller may no longer act as the user': {
+    question: ({ ca }) => byToken(ca, 'lead', asAlice),
+    takeOut: ({ rights }) => (rights.impersonates = false),
+    other: { Authorization: 'Bearer deputy', ...asAlice },
+    flags: ['--allow-impersonation'],
+  },
+};
+
+/** Opens the watch of a client over HTTP/1.1 or HTTP/2. */
+const openers = {
+  'HTTP/1.1': (_t: TestContext, _started: Started, namespace: WatchedNamespace, asked: NamespaceWatch) =>
+    namespace.watch(asked),
+  async 'HTTP/2'(
+    t: TestContext,
+    { proxy }: Started,
+    namespace: WatchedNamespace,
+    asked: NamespaceWatch,
+  ): Promise<WatchClient> {
+    const { ca, ...pair } = asked.tls ?? {};
+    const session = await connectHttp2(proxy.port, String(ca), pair as { cert?: string; key?: string });
+    t.after(() => session.destroy());
+    const stream = openStream(session, namespace.target(asked), asked.headers);
+    const headers = await headOf(stream);
+    return readWatch(stream, headers[':status'] ?? 0, headers);
+  },
+};
+
+for (const [version, open] of Object.entries(openers)) {
+  describe(`a client over ${version} of a shared watch that is lost`, { concurrency: 3 }, () => {
+    for (const [what, { question, takeOut, log, other = {}, flags = [] }] of Object.entries(cases)) {
+      // Then the program has no HTTP/2.
+      if (version === 'HTTP/2' && flags.length > 0 && !seesEveryField) continue;
+      test(`ends alone, and gets nothing more, if its ${what}`, async t => {
+        const env: Record<string, string> = version === 'HTTP/2' ? {} : { DISABLE_HTTP2: '1' };
+        const started = await start(t, { env, flags });
+        const { stack, server, ca, proxy } = started;
+        await untilReviewed(stack, proxyToken, byToken(ca, 'other'));
+        const namespace = new WatchedNamespace(stack);
+        const from = server.version;
+        const one = await open(t, started, namespace, { from, ...(await question(started)) });
+        assert.equal(one.status, 200);
+        const stays = await namespace.watch({ from, ...byToken(ca, 'other', other) });
+        namespace.write('first');
+        for (const watch of [one, stays]) await watch.untilNamed('first');
+        assert.equal(namespace.upstream().length, 1);
+
+        await takeOut(started);
+        if (log !== undefined) await eventually('the change', () => log.test(proxy.stderr()));
+        server.cut();
+        namespace.write('later');
+        await stays.untilNamed('later');
+        assert.equal(await one.ended, 'end');
+        assert.equal(one.frames().length, 1);
+        assert.equal(namespace.upstream().length, 2);
+      });
+    }
+  });
+}
+
+describe('clients whose token the API server has reviewed', () => {
+  test('go on when it restarts, also while it answers reviews with 429 or an error', async t => {
+    const started = await start(t);
+    const { stack, server, ca } = started;
+    const namespace = new WatchedNamespace(stack);
+    const watch = await namespace.watch(byToken(ca, 'reviewed'));
+    let refused = 0;
+    server.intercept((request, response) => {
+      if (request.url !== reviews || refused === 2) return false;
+      refused += 1;
+      response.writeHead(refused === 1 ? 429 : 500).end('{"kind":"Status"}');
+      return true;
+    });
+    await server.kill();
+    namespace.write('later');
+    await server.restart();
+    await watch.untilNamed('later');
+    assert.equal(refused, 2);
+  });
+
+  test('lose their watch at its next opening, and a new request is refused then too', async t => {
+    const started = await start(t);
+    const { stack, server, ca, tokens } = started;
+    const namespace = new WatchedNamespace(stack);
+    const watch = await namespace.watch(byToken(ca, 'reviewed'));
+    delete tokens['reviewed'];
+    server.cut();
+    assert.equal(await watch.ended, 'end');
+    // A remembered review would have counted for two minutes.
+    assert.equal((await namespace.watch(byToken(ca, 'reviewed'))).status, 401);
+    assert.equal(namespace.upstream().length, 1);
+  });
+});

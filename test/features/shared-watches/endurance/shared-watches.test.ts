@@ -1,0 +1,332 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { heapInUse, inspected } from '../../../endurance/garbage.js';
+import { untilListed } from '../../../support/clients/initial-events.js';
+import type { WatchClient } from '../../../support/clients/watch-client.js';
+import { eventually } from '../../../support/eventually.js';
+import { configMap } from '../../../support/fake-api-server/config-maps.js';
+import { ownMetrics } from '../../../support/proxy/own-metric.js';
+import { openDescriptors, residentBytes, settled } from '../../../support/proxy/process-state.js';
+import type { ProxyProcess } from '../../../support/proxy/proxy.js';
+import { startStack } from '../../../support/proxy/stack.js';
+import { forms, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
+import { createRandom } from '../../../support/random.js';
+
+const long = process.env['ENDURANCE'] !== undefined;
+const seed = Number(process.env['SEED'] ?? 1);
+const megabyte = 1024 * 1024;
+
+function start(t: TestContext, flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+  return startStack(t, {
+    server: { requestLogLimit: 100_000, watchHistory: 50_000 },
+    flags: ['--share-watches', '--log-requests=none', ...flags],
+    env,
+  });
+}
+
+/** Opens watches a few at a time: the backlog of a listener is finite. */
+async function openMany(
+  count: number,
+  open: (index: number) => Promise<WatchClient>,
+): Promise<WatchClient[]> {
+  const watches: WatchClient[] = [];
+  while (watches.length < count) {
+    const some = Array.from({ length: Math.min(50, count - watches.length) }, (_, index) =>
+      open(watches.length + index),
+    );
+    watches.push(...(await Promise.all(some)));
+  }
+  return watches;
+}
+
+test('thousands of clients have one upstream watch, notice no restart, and leave nothing behind', async t => {
+  const clients = long ? 3000 : 300;
+  const restarts = long ? 10 : 2;
+  const stack = await start(t, [], inspected);
+  const { server, proxy } = stack;
+  const run = async (count: number) => {
+    const namespace = new WatchedNamespace(stack);
+    const from = server.version;
+    const watches = await openMany(count, () => namespace.watch({ from }));
+    assert.equal(namespace.upstream().length, 1);
+    let written = 0;
+    for (let restart = 0; restart < restarts; restart += 1) {
+      for (let event = 0; event < 20; event += 1) {
+        namespace.write(`n${written}-`);
+        written += 1;
+        if (event === 10) await server.restart();
+      }
+      for (const watch of watches) await watch.until(written);
+    }
+    for (const watch of watches) {
+      assert.equal(watch.state(), 'open');
+      assert.ok(watch.bytes().equals(watches[0]?.bytes() as Buffer));
+      watch.close();
+    }
+    await namespace.untilUpstream(0);
+  };
+  await run(clients);
+  const before = { heap: await heapInUse(proxy), descriptors: openDescriptors(proxy.pid) };
+  await run(clients);
+  const heap = await settled(() => heapInUse(proxy), before.heap + megabyte);
+  const descriptors = openDescriptors(proxy.pid);
+  t.diagnostic(`before ${JSON.stringify(before)}, after ${JSON.stringify({ heap, descriptors })}`);
+  assert.ok(heap - before.heap < megabyte, `the heap grew by ${heap - before.heap} bytes`);
+  assert.ok(descriptors <= before.descriptors + 5);
+});
+
+/** The memory of the program without garbage, in bytes: objects and buffers. */
+async function usedBytes(proxy: ProxyProcess): Promise<number> {
+  const heap = await heapInUse(proxy);
+  return heap + ((await ownMetrics(proxy.port)).get('nodejs_external_memory_bytes') ?? Number.NaN);
+}
+
+test('5 stalled readers of 30 MB of events cost at most 60 MB, and the others get everything', async t => {
+  const stack = await start(t);
+  const { proxy } = stack;
+  const namespace = new WatchedNamespace(stack);
+  const from = stack.server.version;
+  const stalled = await namespace.watchMany(5, { from });
+  const readers = await namespace.watchMany(5, { from });
+  for (const watch of stalled) watch.pause();
+  const body = 'x'.repeat(100_000);
+  const write = async (count: number, written: number) => {
+    for (let index = 0; index < count; index += 1) {
+      namespace.write('large', { body, index: `${index}` });
+      if (index % 20 === 19) for (const watch of readers) await watch.until(written + index + 1);
+    }
+  };
+  // The memory that the program needs for such events anyway.
+  await write(20, 0);
+  const before = residentBytes(proxy.pid);
+  let most = before;
+  const rounds = long ? 10 : 1;
+  for (let round = 0; round < rounds; round += 1) {
+    await write(300, 20 + round * 300);
+    most = Math.max(most, residentBytes(proxy.pid));
+  }
+  t.diagnostic(`${Math.round((most - before) / megabyte)} MB more`);
+  assert.ok(most - before < 60 * megabyte, `${Math.round((most - before) / megabyte)} MB`);
+  for (const watch of readers) assert.equal(watch.state(), 'open');
+  for (const watch of stalled) {
+    watch.resume();
+    assert.equal(await watch.ended, 'cut');
+  }
+});
+
+test('5 stalled readers of 30 MB of Tables cost the memory of one ring, and the others get everything', async t => {
+  const stack = await start(t, [], inspected);
+  const { proxy } = stack;
+  const namespace = new WatchedNamespace(stack);
+  const question = {
+    from: stack.server.version,
+    query: '&includeObject=Object',
+    headers: { Accept: forms.table },
+  };
+  const readers = await namespace.watchMany(5, question);
+  const before = await usedBytes(proxy);
+  const stalled = await namespace.watchMany(5, question);
+  for (const watch of stalled) watch.pause();
+  const body = 'x'.repeat(100_000);
+  for (let written = 1; written <= (long ? 3_000 : 300); written += 1) {
+    const version = namespace.write('large', { body, index: `${written}` });
+    if (written % 20 !== 0) continue;
+    // Clients begin with other events than the newest: each gets a first event of its own, with columns.
+    const late = await namespace.watchMany(5, { ...question, from: version - 1 - (written % 7) });
+    for (const watch of late) {
+      await watch.untilNamed(`"index":"${written}"`);
+      assert.equal(watch.events()[0]?.object.columnDefinitions?.length, 3);
+      watch.close();
+    }
+    for (const watch of readers) await watch.until(written);
+  }
+  const held = (await usedBytes(proxy)) - before;
+  t.diagnostic(`${Math.round(held / megabyte)} MB more`);
+  assert.ok(held > 14 * megabyte, 'the ring is full');
+  assert.ok(held < 24 * megabyte, `${Math.round(held / megabyte)} MB`);
+  for (const watch of readers) assert.equal(watch.state(), 'open');
+  for (const watch of stalled) {
+    watch.resume();
+    assert.equal(await watch.ended, 'cut');
+  }
+});
+
+/** A namespace with 30 MB of objects. */
+function largeObjects(stack: Awaited<ReturnType<typeof start>>): WatchedNamespace {
+  const namespace = new WatchedNamespace(stack);
+  for (let index = 0; index < 60; index += 1) namespace.write(`n${index}-`, { body: 'x'.repeat(500_000) });
+  return namespace;
+}
+
+test('stalled clients of initial streams cost the memory of their connections, and get everything when they read', async t => {
+  const count = long ? 300 : 30;
+  const stack = await start(t, [], inspected);
+  const namespace = largeObjects(stack);
+  const ask = (index: number) =>
+    namespace.watch({ initial: true, query: `&labelSelector=app%21%3Dn${index}` });
+  // The memory that the program needs for such objects anyway.
+  const first = await ask(0);
+  await untilListed(first);
+  const before = await usedBytes(stack.proxy);
+  const stalled: WatchClient[] = [];
+  for (let index = 1; index <= count; index += 1) {
+    const watch = await ask(index);
+    await watch.until(1);
+    watch.pause();
+    stalled.push(watch);
+  }
+  const held = (await usedBytes(stack.proxy)) - before;
+  t.diagnostic(`${(held / count / 1024).toFixed(0)} KB for each of ${count} clients`);
+  assert.ok(held < count * 1.5 * megabyte, `${Math.round(held / megabyte)} MB`);
+  for (const watch of stalled.slice(0, 5)) {
+    watch.resume();
+    await untilListed(watch);
+    assert.equal(watch.frames().length, 61);
+    watch.close();
+  }
+  for (const watch of stalled) watch.close();
+});
+
+test('all ring buffers together stay within --share-watches-buffer, however many watches there are', async t => {
+  const watches = long ? 2000 : 200;
+  const buffer = long ? 256 : 32;
+  const rounds = long ? 20 : 10;
+  const stack = await start(t, [`--share-watches-buffer=${buffer}Mi`], inspected);
+  const { server, proxy } = stack;
+  const namespace = new WatchedNamespace(stack);
+  const from = server.version;
+  const clients = await openMany(watches, index =>
+    namespace.watch({ from, query: `&fieldSelector=metadata.name%3Dn${index}-` }),
+  );
+  assert.equal(namespace.openUpstream().length, watches);
+  const body = 'x'.repeat(50_000);
+  const before = await usedBytes(proxy);
+  for (let round = 0; round < rounds; round += 1) {
+    for (let index = 0; index < watches; index += 1) {
+      server.write(configMap(namespace.name, `n${index}-`, { data: { body, round: `${round}` } }));
+      if (index % 50 === 49) {
+        const written = clients.slice(index - 49, index + 1);
+        for (const client of written) await client.until(round + 1);
+      }
+    }
+  }
+  const written = Math.round((watches * rounds * body.length) / megabyte);
+  const grown = Math.round(((await usedBytes(proxy)) - before) / megabyte);
+  t.diagnostic(`${written} MB of events, ${grown} MB more in memory`);
+  assert.ok(written > 2 * buffer);
+  assert.ok(grown > buffer / 2, 'the rings are used');
+  assert.ok(grown < buffer + 16, `${grown} MB`);
+  // The ring buffers of other watches do not make a client lose its events.
+  for (const client of clients) assert.equal(client.frames().length, rounds);
+});
+
+/** A client and the events that it must get. */
+interface Member {
+  readonly watch: WatchClient;
+  /** Its version, or that of the API server when it asked if it begins with the objects. */
+  readonly from: number;
+  readonly initial: boolean;
+}
+
+/** A change of the API server: an object was written or removed. */
+interface Change {
+  readonly version: number;
+  readonly name: string;
+  readonly isRemoval: boolean;
+}
+
+/** The objects of a version, each with its own. */
+function objectsAt(version: number, history: readonly Change[]): Map<string, number> {
+  const objects = new Map<string, number>();
+  for (const change of history) {
+    if (change.version > version) break;
+    if (change.isRemoval) objects.delete(change.name);
+    else objects.set(change.name, change.version);
+  }
+  return objects;
+}
+
+describe(`clients that join and leave while the API server fails (seed ${seed})`, { concurrency: 2 }, () => {
+  for (const env of [{}, { DISABLE_HTTP2: '1' }]) {
+    test(`get each event once and in order, ${JSON.stringify(env)}`, async t => {
+      const random = createRandom(seed);
+      const steps = long ? 4000 : 250;
+      const stack = await start(t, [], env);
+      const { server } = stack;
+      const namespace = new WatchedNamespace(stack);
+      const history: Change[] = [];
+      let compacted = 0;
+      let members: Member[] = [];
+      const join = async () => {
+        const recent = history.at(-1 - random.below(Math.min(history.length, 30) || 1))?.version;
+        const initial = random.chance(0.5);
+        const from = initial || random.chance(0.3) ? server.version : (recent ?? server.version);
+        const query = !initial && random.chance(0.3) ? '&allowWatchBookmarks=true' : '';
+        const question = initial && random.chance(0.5) ? { initial } : { initial, from, query };
+        const watch = await namespace.watch(question).catch(() => undefined);
+        if (watch?.status === 200) members.push({ watch, from, initial });
+        else watch?.close();
+      };
+      const check = (member: Member) => {
+        const { watch } = member;
+        const events = watch.events();
+        let { from } = member;
+        if (member.initial) {
+          const end = events.findIndex(({ type }) => type === 'BOOKMARK');
+          const first = events.splice(0, end === -1 ? events.length : end + 1);
+          if (end === -1) return 1;
+          from = Number(first.pop()?.object.metadata.resourceVersion);
+          assert.ok(from >= member.from, 'the objects are older than the request');
+          const objects = first.map(({ object: { metadata } }) => [
+            metadata.name,
+            Number(metadata.resourceVersion),
+          ]);
+          assert.deepEqual(objects.toSorted(), [...objectsAt(from, history)].toSorted());
+        }
+        if (events.at(-1)?.type === 'ERROR') {
+          assert.equal(events.pop()?.object.code, 410);
+          const seen = Number(events.at(-1)?.object.metadata.resourceVersion ?? from);
+          // A client that joins before the program has seen the cut is cut together with the others.
+          assert.ok(compacted > seen || seen === from, 'a 410 for a version that is not too old');
+        }
+        const versions = events
+          .filter(({ type }) => type !== 'BOOKMARK')
+          .map(({ object }) => Number(object.metadata.resourceVersion));
+        const expected = history.map(({ version }) => version).filter(version => version > from);
+        assert.deepEqual(versions, expected.slice(0, versions.length));
+        return expected.length - versions.length;
+      };
+      for (let step = 0; step < steps; step += 1) {
+        const kind = random.below(100);
+        if (kind < 50) {
+          const name = `n${random.below(20)}-`;
+          const isRemoval = random.chance(0.3) && objectsAt(server.version, history).has(name);
+          if (isRemoval) namespace.remove(name);
+          history.push({ version: isRemoval ? server.version : namespace.write(name), name, isRemoval });
+        } else if (kind < 75) await join();
+        else if (kind < 85) members.splice(random.below(members.length || 1), 1)[0]?.watch.close();
+        else if (kind < 89) server.cut();
+        else if (kind < 93) server.endWatches();
+        else if (kind < 94) await server.restart();
+        else if (kind < 95) {
+          server.compact();
+          compacted = server.version;
+          server.cut();
+        } else await delay(random.below(5));
+        members = members.filter(member => {
+          if (member.watch.state() === 'open') return true;
+          check(member);
+          return false;
+        });
+      }
+      history.push({ version: namespace.write('last'), name: 'last', isRemoval: false });
+      for (const member of members) {
+        await eventually('the last event', () => member.watch.state() !== 'open' || check(member) === 0);
+        check(member);
+      }
+      t.diagnostic(`${history.length} events, ${namespace.upstream().length} upstream watches`);
+      assert.doesNotMatch(stack.proxy.stderr(), /uncaught/i);
+    });
+  }
+});

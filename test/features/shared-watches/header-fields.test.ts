@@ -1,0 +1,36 @@
+import { describe, it } from 'node:test';
+import { createEventReader } from '../../../src/features/shared-watches/event-reader.js';
+import { sharableHeaders, withField } from '../../../src/features/shared-watches/sharable-headers.js';
+import { TableEvents } from '../../../src/features/shared-watches/table-events.js';
+import { watchRequest } from '../../../src/features/shared-watches/watch-route.js';
+import { userOfImpersonation } from '../../../src/features/shared-watches/watch-to-share.js';
+import type { RequestContext } from '../../../src/request/context.js';
+import type { UpstreamRequest } from '../../../src/transport/upstream-request.js';
+import { assertLinearIn } from '../../support/field-lists.js';
+import { clientRequest } from '../../support/proxy/client-request.js';
+
+const names = [
+  'Accept',
+  'Authorization',
+  'Connection',
+  'Impersonate-User',
+  'Impersonate-Extra-a',
+  'X-Request-Id',
+];
+
+/** What reads the fields of a client's watch, of its user, and of the API server's answer. */
+const readers: Readonly<Record<string, (fields: string[]) => unknown>> = {
+  'the key of a watch': rawHeaders => {
+    const request = { ...clientRequest({ rawHeaders }), path: { forServer: { rawPath: '/', query: '' } } };
+    sharableHeaders(watchRequest(request as RequestContext, {} as UpstreamRequest, () => true).rawHeaders);
+  },
+  'the user of a watch': userOfImpersonation,
+  'the head of an answer': fields => [
+    withField(fields, 'date', 'now'),
+    createEventReader(fields, new TableEvents(), false),
+  ],
+};
+
+describe('reading a list of header fields takes time in proportion to its length:', () => {
+  for (const [what, read] of Object.entries(readers)) it(what, () => assertLinearIn(names, read));
+});

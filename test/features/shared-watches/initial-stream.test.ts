@@ -1,0 +1,539 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Turns } from '../../../src/features/shared-watches/turns.js';
+import { fieldValue } from '../../../src/http/header-fields.js';
+import { LaggingError } from '../../../src/transport/round-trip.js';
+import { Sharing, turn } from './sharing.js';
+import { bookmarkLine, eventLine, type ServedWatch } from './watched-server.js';
+import type { Asked, WatchingClient } from './watching-client.js';
+
+const objects = eventLine(90) + eventLine(42);
+
+/** The bookmark after the initial events. */
+function endLine(version: number | string): string {
+  const metadata = {
+    resourceVersion: String(version),
+    annotations: { 'k8s.io/initial-events-end': 'true' },
+  };
+  return `${JSON.stringify({ type: 'BOOKMARK', object: { kind: 'Pod', apiVersion: 'v1', metadata } })}\n`;
+}
+
+/** A Table as the API server writes it: only the first one has columns. */
+function tableLine(version: number, columns: readonly string[] | null, annotations?: object): string {
+  const object = {
+    ...{ kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata: { resourceVersion: String(version) } },
+    columnDefinitions: columns?.map(name => ({ name })) ?? null,
+    rows: [{ cells: [version], object: { kind: 'PartialObjectMetadata', metadata: { annotations } } }],
+  };
+  return `${JSON.stringify({ type: annotations === undefined ? 'MODIFIED' : 'BOOKMARK', object })}\n`;
+}
+
+function assertLags({ ended }: WatchingClient): void {
+  assert.ok(ended instanceof LaggingError);
+}
+
+const initial: Asked = { initial: true, bookmarks: true };
+
+/** Two streams that are under way: the first client has one of its own, and the others share the second. */
+async function crowd(
+  sharing = new Sharing(),
+  count = 3,
+): Promise<{ first: WatchingClient; others: WatchingClient[]; streams: ServedWatch[] }> {
+  const first = await sharing.join(initial);
+  const others: WatchingClient[] = [];
+  for (let index = 0; index < count; index++) others.push(await sharing.join(initial));
+  sharing.clock.advance(100);
+  const streams = [sharing.watch(0), sharing.watch(1)];
+  for (const stream of streams) stream.open();
+  await turn();
+  return { first, others, streams };
+}
+
+describe('clients that ask for the initial events', () => {
+  it('get them and the changes as the API server sends them, and the stream becomes a shared watch', async () => {
+    const sharing = new Sharing();
+    const client = await sharing.join({ ...initial, version: '0', timeout: 300_000 });
+    const stream = sharing.watch();
+    assert.equal(
+      stream.path,
+      '/shared?sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=0&allowWatchBookmarks=true',
+    );
+    assert.equal(fieldValue(stream.request.headers, 'accept-encoding'), 'identity');
+    stream.open();
+    const text = objects + eventLine(101) + bookmarkLine(7) + endLine(101) + eventLine(102);
+    stream.text(text, 11);
+    await turn();
+    stream.text(eventLine(103));
+    assert.equal(client.text, text + eventLine(103));
+    assert.deepEqual(sharing.joins, ['initial']);
+    assert.deepEqual([sharing.counts.watches, sharing.counts.clients], [1, 1]);
+    assert.deepEqual(sharing.moves, ['opened']);
+
+    const later = await sharing.join({ version: '102' });
+    assert.deepEqual(later.events, ['MODIFIED 103']);
+    assert.deepEqual(sharing.joins, ['initial', 'ring']);
+    assert.equal(sharing.server.watches.length, 1);
+  });
+
+  it('share the stream that was not sent when they asked, with their own time limits', async () => {
+    const sharing = new Sharing();
+    const first = await sharing.join(initial);
+    const [brief, long] = [
+      await sharing.join({ ...initial, timeout: 5_000 }),
+      await sharing.join({ ...initial, timeout: 60_000 }),
+    ];
+    assert.equal(sharing.server.watches.length, 1);
+    sharing.clock.advance(100);
+    assert.equal(sharing.server.watches.length, 2);
+    assert.doesNotMatch(sharing.watch(1).path, /timeout/);
+    sharing.watch(1).open();
+    await turn();
+    sharing.watch(1).text(objects);
+    for (const client of [brief, long]) assert.equal(client.text, objects);
+    assert.equal(first.status, undefined);
+    sharing.clock.advance(5_000);
+    assert.equal(brief.ended, 'end');
+    assert.equal(long.ended, undefined);
+    sharing.watch(1).text(endLine(100));
+    assert.equal(long.text, objects + endLine(100));
+    assert.deepEqual(sharing.initialStreams, [2]);
+  });
+
+  it('do not share if they ask from other versions', async () => {
+    const sharing = new Sharing();
+    await sharing.join(initial);
+    await sharing.join({ ...initial, version: '0' });
+    await sharing.join({ ...initial, version: '7' });
+    assert.equal(sharing.server.watches.length, 3);
+  });
+
+  it('get bytes that came before they began', async () => {
+    const sharing = new Sharing();
+    const client = await sharing.join(initial);
+    const stream = sharing.watch();
+    stream.open();
+    stream.text(objects + endLine(100) + eventLine(101));
+    stream.text(eventLine(102));
+    await turn();
+    assert.equal(client.text, objects + endLine(100) + eventLine(101) + eventLine(102));
+  });
+
+  it('all get a piece, however many turns that takes', async () => {
+    let ticks = 0;
+    const sharing = new Sharing({ turns: new Turns(() => ticks++ * 4) });
+    const { others, streams } = await crowd(sharing, 100);
+    streams[1]?.text(objects);
+    streams[1]?.text(eventLine(91));
+    assert.ok(streams[1]?.isPaused, 'the API server waits');
+    streams[1]?.text(endLine(100) + eventLine(101));
+    for (let count = 0; count < 100; count++) await turn();
+    for (const { text } of others)
+      assert.equal(text, objects + eventLine(91) + endLine(100) + eventLine(101));
+    assert.equal(streams[1]?.isPaused, false);
+  });
+});
+
+describe('at the bookmark', () => {
+  it('clients move to the shared watch that is open, and the stream ends', async () => {
+    const sharing = new Sharing();
+    const listed = await sharing.open({ version: '95' });
+    const client = await sharing.join(initial);
+    sharing.watch(1).open();
+    await turn();
+    sharing.watch(0).text(eventLine(98) + eventLine(101));
+    sharing.watch(1).text(objects + endLine(100) + eventLine(101) + eventLine(102));
+    assert.ok(sharing.watch(1).isAborted);
+    sharing.watch(0).text(eventLine(102));
+    assert.deepEqual(client.events, [
+      ...['MODIFIED 90', 'MODIFIED 42', 'BOOKMARK 100'],
+      ...['MODIFIED 101', 'MODIFIED 102'],
+    ]);
+    assert.deepEqual(listed.events, ['MODIFIED 98', 'MODIFIED 101', 'MODIFIED 102']);
+    assert.deepEqual(sharing.moves, ['ring']);
+    assert.equal(sharing.counts.watches, 1);
+  });
+
+  it('clients get nothing up to its version from a shared watch that is behind', async () => {
+    const sharing = new Sharing();
+    await sharing.open({ version: '95' });
+    const client = await sharing.join(initial);
+    sharing.watch(1).open();
+    await turn();
+    sharing.watch(1).text(objects + endLine(100));
+    sharing.watch(0).text(eventLine(99) + bookmarkLine(99) + eventLine(100) + bookmarkLine(100));
+    sharing.watch(0).text(bookmarkLine(101) + eventLine(102));
+    assert.deepEqual(client.events.slice(2), ['BOOKMARK 100', 'BOOKMARK 101', 'MODIFIED 102']);
+  });
+
+  it('a stream becomes a second shared watch if the first began later, and takes over its clients', async () => {
+    const sharing = new Sharing();
+    const client = await sharing.join(initial);
+    sharing.watch(0).open();
+    const listed = await sharing.open({ version: '105' });
+    sharing.watch(1).text(eventLine(106));
+    sharing.watch(0).text(objects + endLine(100));
+    await turn();
+    assert.equal(sharing.atServer(), 2);
+    sharing.watch(0).text(eventLine(103) + eventLine(106) + eventLine(107));
+    assert.deepEqual(client.events.slice(3), ['MODIFIED 103', 'MODIFIED 106', 'MODIFIED 107']);
+    assert.deepEqual(listed.events, ['MODIFIED 106', 'MODIFIED 107']);
+    sharing.clock.advance(5_000);
+    assert.equal(sharing.atServer(), 1);
+  });
+
+  it('a stream becomes a second shared watch if the first has not been answered or is lost', async () => {
+    const sharing = new Sharing();
+    await sharing.join({ version: '100' });
+    const client = await sharing.join(initial);
+    sharing.watch(1).open();
+    await turn();
+    sharing.watch(1).text(endLine(100));
+    sharing.watch(1).text(eventLine(101));
+    assert.deepEqual(client.events, ['BOOKMARK 100', 'MODIFIED 101']);
+    assert.equal(sharing.atServer(), 2);
+  });
+
+  it('a stream keeps its clients if the columns of the shared Tables are others', async () => {
+    const sharing = new Sharing();
+    const listed = await sharing.open({ version: '95' });
+    sharing.watch(0).text(tableLine(96, ['Name']));
+    const client = await sharing.join(initial);
+    sharing.watch(1).open();
+    await turn();
+    const end = tableLine(100, null, { 'k8s.io/initial-events-end': 'true' });
+    sharing.watch(1).text(tableLine(42, ['Name', 'Age']) + end);
+    sharing.watch(0).text(tableLine(101, null));
+    sharing.watch(1).text(tableLine(101, null));
+    assert.equal(client.text, tableLine(42, ['Name', 'Age']) + end + tableLine(101, null));
+    assert.equal(listed.text, tableLine(96, ['Name']) + tableLine(101, null));
+
+    const same = await sharing.join(initial);
+    sharing.watch(2).open();
+    await turn();
+    sharing.watch(2).text(tableLine(42, ['Name', 'Age']) + end);
+    assert.ok(sharing.watch(2).isAborted);
+    assert.equal(same.text, tableLine(42, ['Name', 'Age']) + end + tableLine(101, null));
+    sharing.watch(1).text(tableLine(102, null));
+    assert.ok(same.text.endsWith(tableLine(102, null)));
+  });
+
+  it('a stream goes on as a shared watch if its clients leave, and continues without initial events', async () => {
+    const sharing = new Sharing();
+    const client = await sharing.join(initial);
+    sharing.watch(0).open();
+    sharing.watch(0).text(objects + endLine(100));
+    client.trip?.abort();
+    await turn();
+    const next = await sharing.join({ version: '100' });
+    assert.equal(sharing.server.watches.length, 1);
+    sharing.watch(0).end();
+    sharing.clock.advance(0);
+    assert.equal(sharing.watch(1).path, '/shared?resourceVersion=100&allowWatchBookmarks=true');
+    sharing.watch(1).open();
+    sharing.watch(1).text(eventLine(101));
+    assert.deepEqual(next.events, ['MODIFIED 101']);
+    next.trip?.abort();
+    sharing.clock.advance(5_000);
+    assert.equal(sharing.atServer(), 0);
+    assert.equal(sharing.counts.watches, 0);
+  });
+
+  it('who joins the shared watch later is asked for the right', async () => {
+    const sharing = new Sharing();
+    await sharing.join({ ...initial, isAllowed: async () => false });
+    sharing.watch(0).open();
+    sharing.watch(0).text(endLine(100));
+    await turn();
+    const refused = await sharing.join({ version: '100' });
+    await turn();
+    assert.equal(sharing.watch(1).path, '/own?resourceVersion=100');
+    assert.equal(refused.status, undefined);
+    assert.deepEqual(sharing.joins, ['initial', 'refused']);
+  });
+});
+
+describe('a stream of initial events that fails', () => {
+  it('gives each client the answer to a request of its own', async () => {
+    const sharing = new Sharing();
+    const clients = [await sharing.join(initial), await sharing.join(initial)];
+    sharing.watch(0).open(422);
+    await turn();
+    sharing.watch(1).open(422);
+    await turn();
+    sharing.clock.advance(1_000);
+    for (const watch of sharing.server.watches) if (!watch.isAborted) watch.open(422);
+    await turn();
+    assert.deepEqual(
+      clients.map(({ status }) => status),
+      [422, 422],
+    );
+    const own = sharing.server.watches.filter(({ path }) => path.startsWith('/own?sendInitialEvents=true'));
+    assert.equal(own.length, 2);
+    assert.equal(sharing.counts.watches, 0);
+  });
+
+  it('cuts its clients after the events that have come, as it would directly, and is not continued', async () => {
+    const sharing = new Sharing();
+    const { first, others, streams } = await crowd(sharing);
+    streams[1]?.text(objects);
+    streams[1]?.fail();
+    for (const { text, ended } of others) {
+      assert.equal(text, objects);
+      assert.ok(ended instanceof Error);
+    }
+    streams[0]?.text(objects);
+    streams[0]?.end();
+    assert.deepEqual([first.text, first.ended], [objects, 'end']);
+    sharing.clock.advance(60_000);
+    assert.equal(sharing.atServer(), 0);
+    assert.deepEqual([sharing.counts.watches, sharing.counts.clients], [0, 0]);
+    assert.deepEqual(sharing.moves, []);
+  });
+
+  it('passes an ERROR on, and ends', async () => {
+    const { others, streams } = await crowd();
+    const error = '{"type":"ERROR","object":{"kind":"Status","code":410}}\n';
+    streams[1]?.text(objects + error);
+    for (const { text, ended } of others) assert.deepEqual([text, ended], [objects + error, 'end']);
+  });
+
+  it('is over when all its clients have left, before and after it was sent', async () => {
+    const sharing = new Sharing();
+    const clients = [];
+    for (let count = 0; count < 3; count++) clients.push(await sharing.join(initial));
+    clients[1]?.trip?.abort();
+    clients[2]?.trip?.abort();
+    sharing.clock.advance(1_000);
+    assert.equal(sharing.server.watches.length, 1);
+    clients[0]?.trip?.abort();
+    assert.ok(sharing.watch(0).isAborted);
+    assert.equal(sharing.counts.watches, 0);
+    sharing.clock.advance(1_000);
+    assert.equal(sharing.clock.pending, 0);
+  });
+
+  it('is continued by nothing after its bookmark if its cluster is closed', async () => {
+    const sharing = new Sharing();
+    const client = await sharing.join(initial);
+    sharing.watch(0).open();
+    await turn();
+    sharing.shared.close();
+    sharing.watch(0).text(objects + endLine(100) + eventLine(101));
+    assert.equal(client.text, objects + endLine(100) + eventLine(101));
+    sharing.watch(0).end();
+    assert.ok(client.ended instanceof Error);
+    sharing.clock.advance(60_000);
+    assert.equal(sharing.server.watches.length, 1);
+    assert.deepEqual([sharing.counts.watches, sharing.counts.clients], [0, 0]);
+  });
+
+  it('is cut when its cluster is closed', async () => {
+    const sharing = new Sharing();
+    const { first, others, streams } = await crowd(sharing);
+    const waiting = await sharing.join(initial);
+    sharing.shared.close();
+    streams[1]?.text(objects);
+    sharing.shared.destroy();
+    await turn();
+    for (const client of [first, ...others, waiting]) assert.ok(client.ended instanceof Error);
+    assert.equal(sharing.atServer(), 0);
+  });
+});
+
+describe('a slow client of initial events', () => {
+  it('lets nobody wait, gets what it lacks from memory, and is cut after 10 s in which it has taken too little', async () => {
+    const sharing = new Sharing({ buffer: 30_000_000 });
+    const { others, streams } = await crowd(sharing);
+    const [stream, slow, ...quick] = [streams[1] as ServedWatch, ...others] as [
+      ServedWatch,
+      ...[WatchingClient, WatchingClient, WatchingClient],
+    ];
+    slow.onData = () => slow.trip?.pause();
+    const all = objects + eventLine(91) + eventLine(92);
+    for (const event of [objects, eventLine(91), eventLine(92)]) stream.text(event);
+    assert.equal(stream.isPaused, false);
+    for (const { text } of quick) assert.equal(text, all);
+    assert.equal(slow.text, objects);
+    slow.trip?.resume();
+    assert.equal(slow.text, objects + eventLine(91));
+    sharing.clock.advance(9_999);
+    assert.equal(slow.ended, undefined);
+    sharing.clock.advance(1);
+    assertLags(slow);
+    assert.equal(sharing.counts.lagged, 1);
+    assert.equal(sharing.budget.used, 0);
+    for (const { text, ended } of quick) assert.deepEqual([text, ended], [all, undefined]);
+  });
+
+  it('is cut if it is 8 MB behind, and the others wait for it 100 ms at a time and 3 s in all', async () => {
+    const sharing = new Sharing({ buffer: 30_000_000 });
+    const { others, streams } = await crowd(sharing, 4);
+    const stream = streams[1] as ServedWatch;
+    const [slow, still, ...quick] = others as [WatchingClient, ...WatchingClient[]] as [
+      ...[WatchingClient, WatchingClient, WatchingClient, WatchingClient],
+    ];
+    const pause = (client: WatchingClient) => () => client.trip?.pause();
+    slow.onData = pause(slow);
+    still.onData = pause(still);
+    // They take their time to be too slow.
+    for (const client of [slow, still]) client.waiting = 100 * 64 * 1024;
+    const large = eventLine(91, 'x'.repeat(64_000));
+    let sent = 0;
+    const fill = () => {
+      for (; !stream.isPaused; sent += 1) stream.text(large);
+    };
+    fill();
+    assert.ok(sharing.budget.used > 8 * 1024 * 1024 && sharing.budget.used < 8.2 * 1024 * 1024);
+    for (const { text } of quick) assert.equal(text.length, sent * large.length);
+    sharing.clock.advance(50);
+    slow.trip?.resume();
+    assert.ok(stream.isPaused, 'the other one is as far behind');
+    sharing.clock.advance(50);
+    assertLags(still);
+    assert.equal(slow.ended, undefined);
+    let waited = 100;
+    for (; slow.ended === undefined && waited < 5_000; waited += 50) {
+      fill();
+      sharing.clock.advance(50);
+      slow.trip?.resume();
+      slow.trip?.resume();
+    }
+    assertLags(slow);
+    assert.ok(waited >= 2_900 && waited <= 3_100, `${waited} ms`);
+    stream.text(large);
+    assert.equal(stream.isPaused, false);
+  });
+
+  it('is cut if the memory for events is needed for newer ones', async () => {
+    const sharing = new Sharing({ buffer: 300_000 });
+    const { others, streams } = await crowd(sharing);
+    const [slow, ...quick] = others as [WatchingClient, ...WatchingClient[]];
+    slow.onData = () => slow.trip?.pause();
+    const large = eventLine(91, 'x'.repeat(50_000));
+    for (let count = 0; count < 10; count += 1) streams[1]?.text(large);
+    assert.ok(sharing.budget.used <= 300_000);
+    for (const { text } of quick) assert.equal(text, large.repeat(10));
+    slow.trip?.resume();
+    assertLags(slow);
+    assert.equal(sharing.budget.used, 0);
+  });
+
+  it('gets the changes after the bookmark when it has had the objects, although the others have left', async () => {
+    const sharing = new Sharing();
+    const { first, others, streams } = await crowd(sharing);
+    const [slow, ...quick] = others as [WatchingClient, ...WatchingClient[]];
+    slow.onData = () => slow.trip?.pause();
+    for (const text of [objects, eventLine(91), endLine(100)]) streams[1]?.text(text);
+    for (const client of [first, ...quick]) client.trip?.abort();
+    sharing.clock.advance(9_000);
+    streams[1]?.text(eventLine(101));
+    slow.onData = () => {};
+    slow.trip?.resume();
+    assert.equal(slow.text, objects + eventLine(91) + endLine(100) + eventLine(101));
+    slow.trip?.abort();
+    sharing.clock.advance(5_000);
+    assert.deepEqual([sharing.atServer(), sharing.counts.clients], [0, 0]);
+  });
+
+  it('goes on if it takes at least 64 KB in 10 s', async () => {
+    const sharing = new Sharing();
+    const { others, streams } = await crowd(sharing);
+    const [stream, slow] = [streams[1] as ServedWatch, others[0] as WatchingClient];
+    slow.onData = () => slow.trip?.pause();
+    for (let count = 0; count < 10; count++) {
+      stream.text(objects);
+      sharing.clock.advance(9_000);
+      slow.trip?.resume();
+    }
+    assert.equal(slow.ended, undefined);
+    assert.equal(slow.text, objects.repeat(10));
+    // Half of that is too little, although it takes each piece within 10 s.
+    slow.waiting = 32 * 1024;
+    for (let count = 0; count < 3 && slow.ended === undefined; count++) {
+      stream.text(objects);
+      sharing.clock.advance(9_000);
+      slow.trip?.resume();
+    }
+    assertLags(slow);
+    assert.equal(slow.text, objects.repeat(12));
+  });
+
+  it('has more time if the system has taken much for it, because that says late that there is room', async () => {
+    const sharing = new Sharing({ buffer: 30_000_000 });
+    const { others, streams } = await crowd(sharing);
+    const slow = others[0] as WatchingClient;
+    const large = eventLine(91, 'x'.repeat(60_000));
+    for (let count = 0; count < 10; count += 1) streams[1]?.text(large);
+    slow.onData = () => slow.trip?.pause();
+    for (let count = 0; count < 10; count += 1) streams[1]?.text(large);
+    sharing.clock.advance(29_999);
+    assert.equal(slow.ended, undefined);
+    sharing.clock.advance(1);
+    assertLags(slow);
+  });
+
+  it('sets the pace if it is alone', async () => {
+    const sharing = new Sharing();
+    const { others, streams } = await crowd(sharing);
+    const [slow, ...leaving] = others as [WatchingClient, ...WatchingClient[]];
+    for (const client of others) client.onData = () => client.trip?.pause();
+    streams[1]?.text(objects);
+    for (const client of leaving) client.trip?.abort();
+    sharing.clock.advance(600_000);
+    assert.equal(slow.ended, undefined);
+    assert.ok(streams[1]?.isPaused);
+    slow.onData = () => {};
+    slow.trip?.resume();
+    assert.equal(streams[1]?.isPaused, false);
+    streams[1]?.text(endLine(100));
+    assert.equal(slow.text, objects + endLine(100));
+  });
+
+  it('moves at the bookmark, and then counts as slow as any client of a shared watch', async () => {
+    const sharing = new Sharing();
+    const { others, streams } = await crowd(sharing);
+    const slow = others[0] as WatchingClient;
+    slow.onData = () => slow.trip?.pause();
+    streams[1]?.text(endLine(100));
+    sharing.clock.advance(60_000);
+    streams[1]?.text(eventLine(101));
+    assert.equal(slow.text, endLine(100));
+    for (const { text } of others.slice(1)) assert.equal(text, endLine(100) + eventLine(101));
+    slow.trip?.resume();
+    assert.equal(slow.text, endLine(100) + eventLine(101));
+  });
+
+  it('holds nobody up when the bookmark has come, so that no other client misses the changes after it', async () => {
+    const sharing = new Sharing();
+    const { others, streams } = await crowd(sharing);
+    const [slow, ...quick] = others as [WatchingClient, ...WatchingClient[]];
+    slow.onData = () => slow.trip?.pause();
+    // The last event comes in pieces, and the bookmark with the last one.
+    const last = eventLine(91, 'x'.repeat(150_000)) + endLine(100);
+    streams[1]?.text(last);
+    // Together more than a shared watch keeps for those who lag.
+    let changes = '';
+    for (let version = 101; version <= 2_200; version++) {
+      changes += eventLine(version);
+      streams[1]?.text(eventLine(version));
+    }
+    sharing.clock.advance(60_000);
+    for (const { ended, text } of quick) assert.deepEqual([ended, text], [undefined, last + changes]);
+  });
+
+  it('gets a large event in pieces', async () => {
+    const sharing = new Sharing();
+    const { others, streams } = await crowd(sharing);
+    const slow = others[0] as WatchingClient;
+    slow.onData = () => slow.trip?.pause();
+    const large = eventLine(91, 'x'.repeat(150_000));
+    streams[1]?.text(large);
+    assert.deepEqual(
+      others.map(({ text }) => text.length),
+      [65_536, large.length, large.length],
+    );
+    slow.trip?.resume();
+    slow.trip?.resume();
+    assert.equal(slow.text, large);
+  });
+});

@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { JsonEventReader } from '../../../src/features/shared-watches/json-events.js';
+import { readFixture } from '../../support/project.js';
+import { createRandom, type Random } from '../../support/random.js';
+import {
+  assertReads,
+  assertReadsInLinearTime,
+  type GeneratedEvent,
+  generateHistory,
+  generateText,
+  readAll,
+} from './generated-events.js';
+
+interface RecordedExchange {
+  readonly name: string;
+  readonly response: { readonly body: string };
+}
+
+const { exchanges } = readFixture<{ exchanges: RecordedExchange[] }>('recorded-exchanges.json');
+
+function recordedBody(name: string): string {
+  return exchanges.find(exchange => exchange.name === name)?.response.body ?? assert.fail(name);
+}
+
+function line(object: unknown, type = 'ADDED'): string {
+  return `${JSON.stringify({ type, object })}\n`;
+}
+
+function generateEvents(random: Random): GeneratedEvent[] {
+  return generateHistory(random).map(({ type, version }) => {
+    const metadata = type === 'ERROR' ? {} : { name: generateText(random), resourceVersion: version };
+    const object = {
+      kind: random.pick(['Pod', 'Table']),
+      apiVersion: 'v1',
+      [generateText(random)]: 1,
+      metadata,
+    };
+    const bytes = Buffer.from(`${JSON.stringify({ type, object })}${random.chance(0.1) ? '\r' : ''}\n`);
+    return { received: bytes, type, version, bytes, first: bytes };
+  });
+}
+
+describe('the reader of a watch in JSON', () => {
+  it('returns the events of a real API server', () => {
+    const summary = (name: string) =>
+      readAll(new JsonEventReader(), recordedBody(name)).map(({ type, version }) => `${type} ${version}`);
+    assert.deepEqual(summary('watch: events'), [
+      'ADDED 2856',
+      'MODIFIED 2857',
+      'MODIFIED 2858',
+      'DELETED 2859',
+    ]);
+    assert.deepEqual(summary('watch: initial events and bookmark'), ['BOOKMARK 2859']);
+    assert.deepEqual(summary('watch: expired version 410'), ['ERROR ']);
+  });
+
+  it('recognises the bookmark after the initial events, in a Table too', () => {
+    const annotated = (value: unknown) => ({
+      resourceVersion: '7',
+      annotations: { other: 'é', 'k8s.io/initial-events-end': value },
+    });
+    const table = (metadata: unknown, rows: unknown) =>
+      line(
+        { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions: [{ name: 'a' }], rows },
+        'BOOKMARK',
+      );
+    const row = (metadata: unknown) => [{ cells: [], object: { kind: 'PartialObjectMetadata', metadata } }];
+    const ends = (text: string) => readAll(new JsonEventReader(), text)[0]?.endsInitialEvents;
+    assert.equal(ends(line({ kind: 'Pod', metadata: annotated('true') }, 'BOOKMARK')), true);
+    assert.equal(ends(table({ resourceVersion: '7' }, row(annotated('true')))), true);
+    for (const other of [
+      line({ kind: 'Pod', metadata: annotated('true') }, 'ADDED'),
+      line({ kind: 'Pod', metadata: annotated('false') }, 'BOOKMARK'),
+      line({ kind: 'Pod', metadata: annotated(true) }, 'BOOKMARK'),
+      line({ kind: 'Pod', metadata: { resourceVersion: '7' } }, 'BOOKMARK'),
+      line({ kind: 'Pod', metadata: { resourceVersion: '7', annotations: null } }, 'BOOKMARK'),
+      table({ resourceVersion: '7' }, row({})),
+      table({ resourceVersion: '7' }, [{ cells: [], object: null }]),
+      table({ resourceVersion: '7' }, []),
+      table({ resourceVersion: '7' }, null),
+    ])
+      assert.equal(ends(other), false, other);
+  });
+
+  it('does not parse the objects that a watch begins with, apart from the first one', () => {
+    const object = (version: string) => ({ kind: 'Pod', metadata: { resourceVersion: version } });
+    const unread = '{"type":"ADDED","object":{"no":JSON}}\n';
+    const end = { metadata: { resourceVersion: '9', annotations: { 'k8s.io/initial-events-end': 'true' } } };
+    const reader = new JsonEventReader(undefined, true);
+    const text = [
+      ...[line(object('7')), unread, line(object('8'), 'MODIFIED'), unread],
+      ...[line(end, 'BOOKMARK'), line(object('10'))],
+    ];
+    const events = readAll(reader, ...text);
+    assert.deepEqual(
+      events.map(({ type, version }) => `${type} ${version}`),
+      ['ADDED 7', 'ADDED ', 'MODIFIED 8', 'ADDED ', 'BOOKMARK 9', 'ADDED 10'],
+    );
+    assert.equal(events.map(({ bytes }) => bytes.toLatin1()).join(''), text.join(''));
+    assert.throws(() => readAll(reader, unread), /not valid JSON/);
+    assert.throws(() => readAll(new JsonEventReader(undefined, true), unread), /not valid JSON/);
+  });
+
+  it('returns the same events wherever chunks end', () => {
+    for (let seed = 1; seed <= 150; seed++) {
+      const random = createRandom(seed);
+      assertReads(random, new JsonEventReader(), generateEvents(random));
+    }
+  });
+
+  it('reads bytes that are not UTF-8, and does not change them', () => {
+    const bytes = Buffer.concat([
+      Buffer.from('{"type":"ADDED","object":{"metadata":{"resourceVersion":"5","name":"'),
+      Buffer.from([0xff, 0xc0, 0x80, 0xed, 0xa0, 0x80]),
+      Buffer.from('"}}}\n'),
+    ]);
+    const [event] = readAll(new JsonEventReader(), bytes);
+    assert.equal(event?.version, '5');
+    assert.deepEqual(event?.bytes.copy(), bytes);
+  });
+
+  it('reads names and values with escapes', () => {
+    const [event] = readAll(
+      new JsonEventReader(),
+      '{"\\u0074ype":"\\u0041DDED","object":{"meta\\u0064ata":{"resourceVersio\\u006e":"\\u0035"}}}\n',
+    );
+    assert.deepEqual([event?.type, event?.version], ['ADDED', '5']);
+  });
+
+  it('uses the last of repeated members, as Go does', () => {
+    const [event] = readAll(
+      new JsonEventReader(),
+      '{"type":"ERROR","type":"DELETED","object":{},"object":{"metadata":{"resourceVersion":"5","resourceVersion":"6"}}}\n',
+    );
+    assert.deepEqual([event?.type, event?.version], ['DELETED', '6']);
+  });
+
+  it('reads events with deep nesting, and with strings of 10 MB', () => {
+    const deep = `{"type":"ADDED","object":{"metadata":{"resourceVersion":"5"},"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}}\n`;
+    const long = line({ metadata: { resourceVersion: '6' }, data: '"\\'.repeat(5e6) });
+    assert.deepEqual(
+      readAll(new JsonEventReader(), deep, long).map(event => event.version),
+      ['5', '6'],
+    );
+  });
+
+  it('takes linear time for an event in many small chunks', () => {
+    assertReadsInLinearTime(
+      () => new JsonEventReader(),
+      length => Buffer.from(line({ metadata: { resourceVersion: '5' }, data: 'x'.repeat(length) })),
+    );
+  });
+
+  const broken: readonly (readonly [what: string, text: string])[] = [
+    ['an empty line', '\n'],
+    [
+      'JSON in several lines',
+      JSON.stringify(JSON.parse(line({ metadata: { resourceVersion: '5' } })), null, 2),
+    ],
+    [
+      'two events in a line',
+      line({ metadata: { resourceVersion: '5' } })
+        .trim()
+        .repeat(2),
+    ],
+    ['no JSON', 'hello'],
+    ['a NUL in a string', '{"type":"ADDED","object":{"metadata":{"resourceVersion":"5\0"}}}'],
+    ['a NUL before the event', `\0${line({ metadata: { resourceVersion: '5' } })}`],
+    ['a byte order mark', `\ufeff${line({ metadata: { resourceVersion: '5' } })}`],
+    ['null', 'null'],
+    ['a number', '1'],
+    ['a list', '[]'],
+    ['no type', '{"object":{"metadata":{"resourceVersion":"5"}}}'],
+    ['an unknown type', line({ metadata: { resourceVersion: '5' } }, 'added')],
+    ['a type that is a list', '{"type":["ADDED"],"object":{"metadata":{"resourceVersion":"5"}}}'],
+    ['a type in other case', '{"Type":"ADDED","object":{"metadata":{"resourceVersion":"5"}}}'],
+    ['no object', '{"type":"ADDED"}'],
+    ['an ERROR without object', '{"type":"ERROR"}'],
+    ['an object that is null', '{"type":"ADDED","object":null}'],
+    ['an object that is a string', '{"type":"ADDED","object":"x"}'],
+    ['no metadata', line({})],
+    ['metadata that is null', line({ metadata: null })],
+    ['no version', line({ metadata: {} })],
+    [
+      'inherited members alone',
+      '{"type":"ADDED","object":{"__proto__":{"metadata":{"resourceVersion":"5"}}}}',
+    ],
+    [
+      'metadata that comes twice and would have to be merged',
+      '{"type":"ADDED","object":{"metadata":{"resourceVersion":"5"},"metadata":{}}}',
+    ],
+    ...[5, -5, '-5', '0', '', '5.0', 'abc', null, ['5'], true].map(
+      version =>
+        [`version ${JSON.stringify(version)}`, line({ metadata: { resourceVersion: version } })] as const,
+    ),
+  ];
+  for (const [what, text] of broken) {
+    it(`throws for ${what}, after the events before it`, () => {
+      const events: string[] = [];
+      const chunk = Buffer.from(`${line({ metadata: { resourceVersion: '1' } })}${text}\n`);
+      const reader = new JsonEventReader();
+      assert.throws(() => reader.read(chunk, event => events.push(event.version)), Error);
+      assert.deepEqual(events, ['1']);
+    });
+  }
+
+  it('shows nothing of an event in its errors', () => {
+    assert.throws(
+      () => readAll(new JsonEventReader(), '{"password":"hunter2"\n'),
+      (error: Error) => !/hunter|password/.test(error.message) && error.cause === undefined,
+    );
+  });
+
+  for (const text of [
+    '{"kind":"SecretList","apiVersion":"v1","metadata":',
+    '{"items":[',
+    ' {\t"metadata":{',
+    '[{"type":"ADDED","object":',
+    '"type"',
+    'type',
+    '\0{"type":',
+    'x'.repeat(100),
+  ]) {
+    it(`throws at once for a line that begins with ${JSON.stringify(text.slice(0, 30))}, wherever chunks end`, () => {
+      const bytes = Buffer.from(text.padEnd(32, 'x'));
+      for (const size of [1, 3, 1000]) {
+        const reader = new JsonEventReader();
+        reader.read(Buffer.from(line({ metadata: { resourceVersion: '1' } })), () => {});
+        const read = () => {
+          for (let start = 0; start < bytes.length; start += size) {
+            reader.read(bytes.subarray(start, start + size), () => assert.fail());
+          }
+        };
+        assert.throws(read, /does not begin as an event/);
+      }
+    });
+  }
+
+  it('reads events with white space in them and with the object first, wherever chunks end', () => {
+    const object = '{"metadata":{"resourceVersion":"5"}}';
+    for (const text of [
+      ` \t\r{ "type" : "ADDED" , "object" : ${object} } \r\n`,
+      `${' '.repeat(100)}{"type":"ADDED","object":${object}}\n`,
+      `{"object":${object},"type":"ADDED"}\n`,
+    ]) {
+      const bytes = Buffer.from(text);
+      for (const size of [1, 7, 40]) {
+        const reader = new JsonEventReader();
+        const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+          bytes.subarray(index * size, (index + 1) * size).toString(),
+        );
+        assert.equal(readAll(reader, ...chunks)[0]?.version, '5');
+      }
+    }
+  });
+
+  it('throws for an event of more than 64 MB, and keeps at most that', () => {
+    const reader = new JsonEventReader();
+    const chunk = Buffer.alloc(1024 * 1024, 0x20);
+    for (let count = 0; count < 64; count++) reader.read(chunk, () => assert.fail());
+    assert.throws(() => reader.read(Buffer.from(' '), () => assert.fail()), /64 MB/);
+  });
+});

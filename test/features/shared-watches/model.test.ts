@@ -1,0 +1,345 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Turns } from '../../../src/features/shared-watches/turns.js';
+import { LaggingError } from '../../../src/transport/round-trip.js';
+import type { ManualClock } from '../../support/manual-clock.js';
+import { createRandom, type Random } from '../../support/random.js';
+import { Sharing, turn } from './sharing.js';
+import { bookmarkLine, ServedList, type ServedWatch, type WatchedServer } from './watched-server.js';
+import { WatchingClient } from './watching-client.js';
+
+/** The number of steps, over all seeds together. */
+const steps = Number(process.env['MODEL_STEPS'] ?? 36_000);
+const seeds = 12;
+
+/** A client, with what the test knows about it. */
+interface Guest {
+  readonly client: WatchingClient;
+  /** The version in its request, or that of the API server at that time if it begins with the objects. */
+  readonly version: number;
+  /** What it has in common with the clients of the same streams of objects. */
+  readonly key: string;
+  /** When it asked, on the monotonic clock; undefined until the program has had time to read its request. */
+  askedAt: number | undefined;
+  isPaused: boolean;
+}
+
+/** How long a client may wait for objects, in milliseconds, and how many streams of objects of a key there are while none has to. */
+const longestWait = 5_000;
+const mostLists = 2;
+
+/** Shared watches, an API server, and clients that come and go at random. */
+class World {
+  readonly random: Random;
+  readonly sharing: Sharing;
+  readonly clock: ManualClock;
+  readonly server: WatchedServer;
+  readonly guests: Guest[] = [];
+  /**
+   * How many streams of objects were sent, how many of them because a client had waited, how many clients were too slow for one, and how many
+   * got changes after it; how many clients ended because of their credential, and for how many it was not known; how many got objects
+   * from memory that others had had.
+   */
+  readonly seen = { lists: 0, forced: 0, slow: 0, followed: 0, 'taken out': 0, unknown: 0, behind: 0 };
+  /** Whether every credential is valid. */
+  #isCalm = false;
+  /** What is wrong with a stream of objects; undefined while nothing is. */
+  #problem: string | undefined;
+  /** When the last stream of objects was sent, by its query. */
+  readonly #lastList = new Map<string, number>();
+
+  constructor(seed: number) {
+    let ticks = 0;
+    this.random = createRandom(seed);
+    this.sharing = new Sharing({
+      // Some 30 events fit, so that clients fall behind or come too late, or some 150.
+      buffer: seed % 2 === 0 ? 60_000 : 12_000,
+      // Some twenty clients can get events in one turn of the event loop.
+      turns: new Turns(() => ticks++ / 2),
+      random: () => this.random.below(1_000) / 1_000,
+    });
+    this.clock = this.sharing.clock;
+    this.server = this.sharing.server;
+    this.server.now = () => this.clock.monotonic();
+    this.server.onList = list => this.#countList(list);
+  }
+
+  get open(): ServedWatch[] {
+    this.server.watches = this.server.watches.filter(({ isAborted, isOver }) => !isAborted && !isOver);
+    return this.server.watches.filter(({ isOpen }) => isOpen);
+  }
+
+  get waiting(): ServedWatch[] {
+    return this.server.watches.filter(watch => !watch.isAborted && !watch.isOver && !watch.isOpen);
+  }
+
+  /** Lets one random event happen. */
+  step(): void {
+    const { random } = this;
+    const [watch] = this.open.length === 0 ? [] : [random.pick(this.open)];
+    const guest = this.guests.length === 0 ? undefined : random.pick(this.guests);
+    const what = random.below(100);
+    if (what < 30) this.write();
+    else if (watch instanceof ServedList && watch.isInitial && what < 60) this.list(watch);
+    else if (what < 55) watch?.send(1 + random.below(5), 1 + random.below(400));
+    else if (what < 60 && watch?.path.startsWith('/shared')) {
+      watch.send();
+      watch.bookmark();
+    } else if (what < 72) this.join();
+    else if (what < 78 && guest !== undefined) this.leave(guest);
+    else if (what < 82) for (const one of this.waiting) one.open();
+    else if (what < 86 && watch !== undefined) {
+      // A watch that continues from a version does not get the remaining events of that version, as with a real API server.
+      watch.sendRestOfVersion();
+      if (random.chance(0.1)) watch.text(tooOld);
+      if (what < 84) watch.end();
+      else watch.fail();
+    } else if (what < 87) for (const one of this.waiting) random.chance(0.5) ? one.fail() : one.open(503);
+    else if (what < 92 && guest !== undefined) this.pauseOrResume(guest);
+    else if (what < 99) this.clock.advance(random.below(2_000));
+    else this.clock.advance(random.below(40_000));
+  }
+
+  /** Creates, changes or deletes an object, or a few with one version. */
+  write(): void {
+    const { random, server } = this;
+    let step = 1 + random.below(3);
+    // Those of one version are different ones.
+    const first = random.below(8);
+    for (let index = 0; index === 0 || (index < 8 && random.chance(0.3)); index += 1) {
+      server.change(`web-${(first + index) % 8}`, {
+        step,
+        body: `${random.below(1_000)} ${'x'.repeat(random.below(200))}`,
+        deletes: random.chance(0.4),
+      });
+      step = 0;
+    }
+  }
+
+  /** Sends a part of the initial events, or a change between them. */
+  list(watch: ServedList): void {
+    const { random } = this;
+    const size = 1 + random.below(400);
+    // Those who have waited meanwhile get what they lack.
+    for (const guest of this.guests) if (guest.isPaused && random.chance(0.1)) this.pauseOrResume(guest);
+    if (random.chance(0.3)) watch.finish(size);
+    else if (random.chance(0.7)) watch.sendObjects(1 + random.below(4), size);
+    else watch.send(1, size);
+  }
+
+  /** Lets a client join, or a few that ask for the objects at the same time. */
+  join(): void {
+    const { random, server } = this;
+    const initial = random.chance(0.5);
+    const version = initial ? server.version : Math.max(100, server.version + 2 - random.below(40));
+    const asked = initial ? random.pick([undefined, undefined, '0', String(version)]) : String(version);
+    const key = random.pick(['pods', 'services']);
+    do {
+      const client: WatchingClient = new WatchingClient({
+        ...{ initial, key },
+        ...(asked !== undefined && { version: asked }),
+        ...(random.chance(0.2) && { timeout: 1_000 * (1 + random.below(60)) }),
+        bookmarks: initial || random.chance(0.5),
+        isAllowed: async () => random.chance(0.9),
+        ...(random.chance(0.5) && { isStillValid: () => this.judge(client) }),
+      });
+      this.guests.push({ client, version, key: listKey(client.query), askedAt: undefined, isPaused: false });
+      this.sharing.send(client);
+    } while (initial && random.chance(0.5));
+  }
+
+  /** Says whether a client's credential is still valid, at once or later. After a no, nobody may ask again. */
+  judge(client: WatchingClient): boolean | Promise<boolean> {
+    const { random, seen } = this;
+    if (client.ended !== undefined) this.#problem = 'a credential is asked about after the end of its client';
+    if (!this.#isCalm && random.chance(0.2)) {
+      seen.unknown += 1;
+      return Promise.reject(new Error('nobody answers'));
+    }
+    const isValid = this.#isCalm || random.chance(0.9);
+    if (!isValid) seen['taken out'] += 1;
+    return random.chance(0.5) ? isValid : turn().then(() => isValid);
+  }
+
+  leave(guest: Guest): void {
+    guest.client.trip?.abort();
+    this.check(guest);
+    this.guests.splice(this.guests.indexOf(guest), 1);
+  }
+
+  pauseOrResume(guest: Guest): void {
+    const { client } = guest;
+    guest.isPaused = !guest.isPaused;
+    if (guest.isPaused) client.trip?.pause();
+    else {
+      const { text } = client;
+      client.trip?.resume();
+      const gets = text !== '' && !text.includes('initial-events-end') && client.text.length > text.length;
+      const had = this.guests.filter(one => one !== guest && one.client.text.startsWith(text));
+      if (gets && had.some(one => one.client.text.length > text.length)) this.seen.behind += 1;
+    }
+  }
+
+  /** Asserts that the events of each client are the beginning of those that it must get. */
+  check(guest: Guest, isComplete = false): void {
+    if (guest.client.asked.initial !== true) {
+      this.checkChanges(guest.client, guest.client.text, guest.version, isComplete);
+      return;
+    }
+    const { text, ended } = guest.client;
+    const marked = text.indexOf('initial-events-end');
+    const initial = marked === -1 ? text : text.slice(0, text.indexOf('\n', marked) + 1);
+    // The API server lists at the earliest when it gets a request, which must be after the client's.
+    const list = this.server.lists.findLast(
+      one =>
+        one.listed >= guest.version &&
+        (marked === -1 ? one.initial.startsWith(initial) : one.initial === initial),
+    );
+    if (marked === -1 && ended instanceof LaggingError) this.seen.slow += 1;
+    // A client that waits has got nothing.
+    if (text === '' && list === undefined && !isComplete) return;
+    assert.ok(list !== undefined, `no stream of objects is ${initial}`);
+    assert.ok(!isComplete || marked !== -1, 'the initial events have come');
+    if (list.endVersion === undefined || marked === -1) return;
+    if (text.length > initial.length) this.seen.followed += 1;
+    this.checkChanges(guest.client, text.slice(initial.length), list.endVersion, isComplete);
+  }
+
+  /** Asserts that a text has the changes after a version, or the beginning of them. */
+  checkChanges(client: WatchingClient, text: string, version: number, isComplete: boolean): void {
+    const lines = text.split('\n').slice(0, -1);
+    const isTooOld = `${lines.at(-1)}\n` === tooOld;
+    if (isTooOld) lines.pop();
+    const bookmarks = lines.filter(line => line.includes('BOOKMARK'));
+    const events = lines.filter(line => !line.includes('BOOKMARK')).map(line => `${line}\n`);
+    const all = this.server.writes.filter(write => write.version > version).map(({ line }) => line);
+    assert.deepEqual(events, isComplete ? all : all.slice(0, events.length));
+    if (!client.asked.bookmarks) assert.deepEqual(bookmarks, []);
+    const versions = lines.map(line => Number(JSON.parse(line).object.metadata.resourceVersion));
+    for (const [index, one] of versions.entries()) assert.ok(one >= (versions[index - 1] ?? version));
+    for (const line of bookmarks)
+      assert.equal(`${line}\n`, bookmarkLine(JSON.parse(line).object.metadata.resourceVersion));
+  }
+
+  /** Asserts that no client waits too long for objects, and that no more streams of objects run at a time than must. */
+  checkLists(): void {
+    assert.equal(this.#problem, undefined);
+    const now = this.clock.monotonic();
+    for (const { client, key, askedAt } of this.guests) {
+      if (client.asked.initial !== true || client.ended !== undefined || askedAt === undefined) continue;
+      const last = this.#lastList.get(key) ?? 0;
+      assert.ok(last >= askedAt || now - askedAt < longestWait, 'a client waits too long');
+    }
+    for (const guest of [...this.guests]) {
+      guest.askedAt ??= now;
+      if (guest.client.ended !== undefined) this.leave(guest);
+    }
+  }
+
+  /** Counts a stream of objects that is sent now. */
+  #countList({ path, sentAt }: ServedList): void {
+    this.#lastList.set(listKey(path), sentAt);
+    if (!path.startsWith('/shared')) return;
+    this.seen.lists += 1;
+    const running = this.server.watches.filter(
+      one => one instanceof ServedList && one.path === path && one.isInitial && !one.isAborted && !one.isOver,
+    );
+    // This one is not among the watches yet.
+    if (running.length < mostLists) return;
+    this.seen.forced += 1;
+    const hasWaited = ({ askedAt = sentAt }: Guest) => sentAt - askedAt >= longestWait;
+    if (!this.guests.some(hasWaited)) this.#problem = 'too many streams of objects at a time';
+  }
+
+  /** Lets every client receive its missing events. */
+  async settle(): Promise<void> {
+    this.#isCalm = true;
+    for (const guest of this.guests) if (guest.isPaused) this.pauseOrResume(guest);
+    for (let round = 0; round < 30; round++) {
+      for (const watch of this.waiting) watch.open();
+      for (const watch of this.open) {
+        if (watch instanceof ServedList && watch.isInitial) watch.finish();
+        else watch.send();
+      }
+      this.clock.advance(500);
+      await turn();
+    }
+  }
+}
+
+/** The query of a stream of objects, or of a client that asks for one, without what may differ between clients of one stream. */
+function listKey(target: string): string {
+  const pairs = target.replace(/^.*\?/, '').split('&');
+  return pairs
+    .filter(pair => !pair.startsWith('timeoutSeconds='))
+    .sort()
+    .join('&');
+}
+
+/** The last event of a watch whose version is too old. */
+const tooOld = '{"type":"ERROR","object":{"kind":"Status","code":410,"metadata":{}}}\n';
+
+describe('shared watches under random events', () => {
+  const seen = {
+    ...{ opened: 0, ring: 0, own: 0, refused: 0, resumed: 0, lagged: 0 },
+    ...{
+      initial: 0,
+      'moved to ring': 0,
+      'moved to opened': 0,
+      lists: 0,
+      shared: 0,
+      forced: 0,
+      slow: 0,
+      followed: 0,
+      'taken out': 0,
+      unknown: 0,
+      behind: 0,
+    },
+  };
+
+  for (let seed = 1; seed <= seeds; seed++) {
+    it(`give every client its events, each once and in order (seed ${seed})`, async () => {
+      const world = new World(seed);
+      for (let step = 0; step < steps / seeds; step++) {
+        world.step();
+        // Clients join asynchronously.
+        if (step % 3 === 0) {
+          await turn();
+          world.checkLists();
+        }
+      }
+      for (const guest of world.guests) world.check(guest);
+      await world.settle();
+      for (const guest of world.guests) world.check(guest, guest.client.ended === undefined);
+
+      const { joins, counts, moves, initialStreams } = world.sharing;
+      for (const how of joins) seen[how] += 1;
+      for (const to of moves) seen[`moved to ${to}`] += 1;
+      seen.resumed += counts.resumed.length;
+      seen.lagged += counts.lagged;
+      seen.lists += world.seen.lists;
+      for (const clients of initialStreams) if (clients > 1) seen.shared += 1;
+      seen.forced += world.seen.forced;
+      seen.slow += world.seen.slow;
+      seen.followed += world.seen.followed;
+      seen['taken out'] += world.seen['taken out'];
+      seen.unknown += world.seen.unknown;
+      seen.behind += world.seen.behind;
+      for (const guest of [...world.guests]) world.leave(guest);
+      world.clock.advance(10_000);
+      assert.equal(counts.clients, 0);
+      assert.equal(counts.watches, 0);
+      assert.deepEqual(world.open, []);
+    });
+  }
+
+  it('reach every possible state', () => {
+    for (const [what, count] of Object.entries(seen)) assert.ok(count > 20, `${what}: ${count}`);
+    // The others end before a change, or were too slow.
+    const moved = seen['moved to ring'] + seen['moved to opened'];
+    assert.ok(
+      seen.followed > moved / 3,
+      `${seen.followed} of ${moved} clients get changes after the objects`,
+    );
+  });
+});

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { CredentialCheck } from '../../../src/features/shared-watches/watch-to-share.js';
+import { Sharing, turn } from './sharing.js';
+import type { ServedList } from './watched-server.js';
+import type { WatchingClient } from './watching-client.js';
+
+type Saying = Exclude<Awaited<ReturnType<CredentialCheck>>, never> | 'nothing';
+
+/** A credential about which is said what the test sets, at once or a turn later. */
+function credential({ isLate = false } = {}) {
+  const state = {
+    saying: true as Saying,
+    asked: 0,
+    isStillValid(): boolean | Promise<boolean> {
+      state.asked += 1;
+      const { saying } = state;
+      if (isLate) return turn().then(() => answerOf(saying));
+      return answerOf(saying);
+    },
+  };
+  return state;
+}
+
+function answerOf(saying: Saying): boolean {
+  if (saying === 'nothing') throw new Error('nobody answers');
+  return saying;
+}
+
+/** Writes an object and sends it over the last watch. */
+function write({ server, watch }: Sharing): void {
+  server.write();
+  watch(-1).send();
+}
+
+async function pass({ clock }: Sharing, milliseconds: number): Promise<void> {
+  for (let passed = 0; passed < milliseconds; passed += 100) {
+    clock.advance(100);
+    await turn();
+  }
+}
+
+const count = ({ events }: WatchingClient) => events.length;
+
+for (const isLate of [false, true]) {
+  describe(`when a lost watch is opened again, ${isLate ? 'and the answer is late' : 'and the answer is there'},`, () => {
+    /** Two clients of a watch, which is lost. */
+    async function lose(one: Saying, other: Saying) {
+      const credentials = [credential({ isLate }), credential({ isLate })] as const;
+      const sharing = new Sharing({ random: () => 0 });
+      const clients = [
+        await sharing.open({ isStillValid: credentials[0].isStillValid }),
+        await sharing.join({ isStillValid: credentials[1].isStillValid }),
+      ] as const;
+      write(sharing);
+      assert.deepEqual(clients.map(count), [1, 1]);
+      assert.deepEqual([credentials[0].asked, credentials[1].asked], [0, 0], 'nobody is asked before');
+      credentials[0].saying = one;
+      credentials[1].saying = other;
+      sharing.watch().fail();
+      await pass(sharing, 100);
+      return { sharing, clients, credentials };
+    }
+
+    it('a client whose credential is no longer valid ends alone, and gets nothing more', async () => {
+      const { sharing, clients } = await lose(false, true);
+      assert.equal(sharing.server.watches.length, 2);
+      sharing.watch(-1).open();
+      write(sharing);
+      assert.deepEqual(clients.map(count), [1, 2]);
+      assert.deepEqual(
+        clients.map(({ ended }) => ended),
+        ['end', undefined],
+      );
+    });
+
+    it('nothing is sent for a user none of whose clients may go on', async () => {
+      const { sharing, clients } = await lose(false, false);
+      await pass(sharing, 40_000);
+      assert.equal(sharing.server.watches.length, 1);
+      assert.deepEqual(
+        clients.map(({ ended }) => ended),
+        ['end', 'end'],
+      );
+      assert.equal(sharing.counts.watches, 0);
+    });
+
+    it('nothing is sent while nobody answers, and all go on as soon as somebody does', async () => {
+      const { sharing, clients, credentials } = await lose('nothing', 'nothing');
+      await pass(sharing, 20_000);
+      assert.equal(sharing.server.watches.length, 1);
+      assert.ok(credentials[0].asked > 3 && credentials[0].asked < 20, `asked ${credentials[0].asked} times`);
+      for (const one of credentials) one.saying = true;
+      await pass(sharing, 5_000);
+      sharing.watch(-1).open();
+      write(sharing);
+      assert.deepEqual(clients.map(count), [2, 2]);
+    });
+
+    it('nobody waits for a client about whom nobody answers, and that one gets nothing before', async () => {
+      const { sharing, clients, credentials } = await lose('nothing', true);
+      sharing.watch(-1).open();
+      write(sharing);
+      assert.deepEqual(clients.map(count), [1, 2]);
+      credentials[0].saying = true;
+      await pass(sharing, 5_000);
+      assert.deepEqual(clients.map(count), [2, 2]);
+    });
+
+    it('a client about whom nobody answers in 30 s is cut', async () => {
+      const { sharing, clients } = await lose('nothing', true);
+      sharing.watch(-1).open();
+      await pass(sharing, 29_800);
+      assert.equal(clients[0].ended, undefined);
+      await pass(sharing, 300);
+      assert.match(String(clients[0].ended), /nobody answers/);
+      assert.equal(clients[1].ended, undefined);
+    });
+
+    it('each further attempt asks again', async () => {
+      const { sharing, clients, credentials } = await lose(true, true);
+      credentials[0].saying = false;
+      sharing.watch(-1).open(503);
+      await pass(sharing, 1_000);
+      assert.equal(clients[0].ended, 'end');
+      assert.equal(sharing.server.watches.length, 3);
+    });
+
+    it('a client that comes meanwhile counts, because it has just been let in', async () => {
+      const { sharing, clients } = await lose('nothing', 'nothing');
+      const late = await sharing.join({ version: '101', isStillValid: credential({ isLate }).isStillValid });
+      assert.equal(sharing.server.watches.length, 2);
+      sharing.watch(-1).open();
+      await turn();
+      write(sharing);
+      assert.deepEqual([...clients, late].map(count), [1, 1, 1]);
+    });
+  });
+
+  describe(`at a move, ${isLate ? 'if the answer is late' : 'if the answer is there'},`, () => {
+    it('a client whose credential is no longer valid ends after the initial events', async () => {
+      const [good, bad] = [credential({ isLate }), credential({ isLate })];
+      const sharing = new Sharing();
+      const clients = [
+        await sharing.join({ initial: true, bookmarks: true, isStillValid: good.isStillValid }),
+        await sharing.join({ initial: true, bookmarks: true, isStillValid: bad.isStillValid }),
+      ];
+      // The second one waits for the next stream.
+      sharing.clock.advance(100);
+      for (const list of sharing.server.lists) list.open();
+      await turn();
+      bad.saying = false;
+      for (const list of sharing.server.lists) (list as ServedList).finish();
+      await turn();
+      await turn();
+      sharing.server.write();
+      for (const list of sharing.server.watches) if (list.isOpen) list.send();
+      assert.deepEqual(clients.map(count), [2, 1]);
+      assert.deepEqual(
+        clients.map(({ ended }) => ended),
+        [undefined, 'end'],
+      );
+    });
+
+    it('a client whose credential is no longer valid ends when an older watch takes its place', async () => {
+      const [good, bad] = [credential({ isLate }), credential({ isLate })];
+      const sharing = new Sharing();
+      const { server, watch } = sharing;
+      for (let index = 0; index < 3; index += 1) server.write();
+      const newer = await sharing.open({ version: '102', isStillValid: bad.isStillValid });
+      const older = await sharing.open({ version: '101', isStillValid: good.isStillValid });
+      bad.saying = false;
+      watch(1).send();
+      await turn();
+      await turn();
+      write(sharing);
+      assert.deepEqual([count(older), count(newer)], [3, 0]);
+      assert.deepEqual([older.ended, newer.ended], [undefined, 'end']);
+    });
+  });
+}

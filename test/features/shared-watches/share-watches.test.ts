@@ -1,0 +1,763 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import { StatusError } from '../../../src/kubernetes/status.js';
+import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
+import { UpstreamError } from '../../../src/transport/upstream-error.js';
+import { unevenTimes } from '../../support/manual-clock.js';
+import type { Answer } from '../../support/transport/answering-pool.js';
+import { endpoint } from '../../support/transport/upstream-requests.js';
+import { Sharing, turn } from './sharing.js';
+import { bookmarkLine, eventLine } from './watched-server.js';
+import { WatchingClient } from './watching-client.js';
+
+const expired = `${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } })}\n`;
+
+/** A token that says whose it is. */
+function tokenOf(sub: string, jti = '1') {
+  const claims = Buffer.from(JSON.stringify({ iss: 'i', sub, jti })).toString('base64url');
+  return { authorization: `Bearer e30.${claims}.c2ln` };
+}
+
+const create = (options?: ConstructorParameters<typeof Sharing>[0]) => new Sharing(options);
+
+describe('the watches of several clients', () => {
+  it('are one watch at the API server, and each client gets every event once', async () => {
+    const { server, joins, counts, watch, join, open } = create();
+    const first = await open();
+    const others = [await join(), await join()];
+    for (let count = 0; count < 3; count++) server.write();
+    watch().send();
+    for (const client of [first, ...others]) {
+      assert.equal(client.status, 200);
+      assert.equal(client.text, eventLine(101) + eventLine(102) + eventLine(103));
+    }
+    assert.equal(server.watches.length, 1);
+    assert.deepEqual(joins, ['opened', 'ring', 'ring']);
+    assert.deepEqual(
+      { ...counts },
+      { watches: 1, clients: 3, received: 3, delivered: 9, resumed: [], lagged: 0 },
+    );
+  });
+
+  it('begin only when `send` has returned, so that the client can pause them', async () => {
+    const { server, shared, watch, open } = create();
+    await open();
+    server.write();
+    watch().send();
+    const client = new WatchingClient();
+    client.trip = shared.send(client, client);
+    assert.equal(client.status, undefined);
+    await turn();
+    assert.equal(client.text, eventLine(101));
+  });
+
+  it('pass events on immediately that come in one read with the end of a response', async () => {
+    const { server, watch, join } = create();
+    const client = await join();
+    const body = watch().sink.head(200, 'OK', ['Content-Type', 'application/json']);
+    await turn();
+    body.data(ownBytes(Buffer.from(server.write().line)));
+    watch().sink.end([]);
+    assert.equal(client.text, eventLine(101));
+  });
+
+  it('wait together for the API server’s answer, and get its error', async () => {
+    const { server, watch, join } = create();
+    const clients = [await join(), await join()];
+    const error = new UpstreamError(502, 'reset', 'refused');
+    watch().fail(error);
+    await turn();
+    for (const client of clients) assert.equal(client.ended, error);
+    assert.equal(server.watches.length, 1);
+  });
+
+  it('are separate if their targets differ', async () => {
+    const { server, open } = create();
+    await open();
+    await open({ key: 'services' });
+    assert.equal(server.watches.length, 2);
+  });
+
+  it('may begin in the past, as far as its events are kept', async () => {
+    const { server, watch, join, open } = create();
+    await open();
+    for (let count = 0; count < 3; count++) server.write();
+    watch().send();
+    assert.deepEqual((await join({ version: '101' })).events, ['MODIFIED 102', 'MODIFIED 103']);
+    assert.deepEqual((await join({ version: '103' })).events, []);
+    assert.equal(server.watches.length, 1);
+  });
+
+  it('may begin in the future, for a client that has listed from a more recent server', async () => {
+    const { server, watch, join, open } = create();
+    await open();
+    const ahead = await join({ version: '102' });
+    for (let count = 0; count < 4; count++) server.write();
+    watch().send();
+    assert.deepEqual(ahead.events, ['MODIFIED 103', 'MODIFIED 104']);
+  });
+
+  it('use a second watch for older events, and become one again when that has caught up', async () => {
+    const { server, clock, counts, watch, join, open } = create();
+    for (let count = 0; count < 3; count++) server.write();
+    const late = await open({ version: '103' });
+    const early = await open({ version: '101' });
+    assert.equal(server.watches.length, 2);
+    server.write();
+    watch(0).send();
+    watch(1).send();
+    assert.deepEqual(early.events, ['MODIFIED 102', 'MODIFIED 103', 'MODIFIED 104']);
+    assert.deepEqual(late.events, ['MODIFIED 104']);
+    clock.advance(6_000);
+    assert.equal(counts.watches, 1, 'the narrower one has ended');
+    server.write();
+    watch(1).send();
+    const joined = await join({ version: '103' });
+    for (const client of [late, joined]) assert.deepEqual(client.events, ['MODIFIED 104', 'MODIFIED 105']);
+  });
+
+  it('contain bookmarks only for clients that asked for them', async () => {
+    const { server, watch, join, open } = create();
+    const without = await open();
+    const withBookmarks = await join({ bookmarks: true });
+    server.write();
+    watch().send();
+    watch().bookmark();
+    assert.deepEqual(without.events, ['MODIFIED 101']);
+    assert.equal(withBookmarks.text, eventLine(101) + bookmarkLine(101));
+  });
+
+  it('end separately, each at its own time and at the latest with its credential', async () => {
+    const { clock, open, join } = create();
+    const endless = await open();
+    const timed = await join({ timeout: 10_000 });
+    const expiring = await join({ timeout: 3_600_000, expires: clock.now() + 20_000 });
+    clock.advance(10_000);
+    assert.deepEqual([endless.ended, timed.ended, expiring.ended], [undefined, 'end', undefined]);
+    clock.advance(10_000);
+    assert.deepEqual([endless.ended, expiring.ended], [undefined, 'end']);
+    clock.advance(30 * 60_000 - 20_001);
+    assert.equal(endless.ended, undefined);
+    clock.advance(30 * 60_000 + 2);
+    assert.equal(endless.ended, 'end');
+  });
+
+  for (const [when, pass] of unevenTimes) {
+    it(`last no longer than the client's credential ${when}`, async () => {
+      const { clock, open } = create();
+      const client = await open({ expires: clock.now() + 600_000 });
+      pass(clock, 599_999);
+      assert.equal(client.ended, undefined);
+      // A timer notices at the next minute that the machine has slept.
+      clock.advance(60_000);
+      assert.equal(client.ended, 'end');
+    });
+  }
+
+  it('last a little longer at the API server than their last client', async () => {
+    const { clock, counts, watch, join, open } = create();
+    (await open()).trip?.abort();
+    clock.advance(4_000);
+    const back = await join();
+    clock.advance(60_000);
+    assert.equal(watch().isAborted, false);
+    back.trip?.abort();
+    clock.advance(5_001);
+    assert.equal(watch().isAborted, true);
+    assert.deepEqual([counts.watches, counts.clients], [0, 0]);
+  });
+
+  it('end at the API server if all clients leave before its answer', async () => {
+    const { clock, counts, watch, join } = create();
+    for (const client of [await join(), await join()]) client.trip?.abort();
+    clock.advance(5_001);
+    assert.equal(watch().isAborted, true);
+    assert.equal(counts.watches, 0);
+  });
+
+  it('have the current date, and not that of the first one', async () => {
+    const { watch, join } = create();
+    const client = await join();
+    watch().open(200, ['Content-Type', 'application/json', 'Date', 'Thu, 01 Jan 1970 00:00:00 GMT']);
+    await turn();
+    assert.ok(Date.now() - Date.parse(client.headers[3] as string) < 60_000);
+  });
+});
+
+describe('what is recorded of a client that shares', () => {
+  const acting = ['Impersonate-User', 'jane', 'Impersonate-Group', 'dev'];
+
+  it('is what its watch was sent with, for the first client and for later ones', async () => {
+    const sharing = create();
+    const { joins, watch, join, open } = sharing;
+    const own = sharing.accessWith({ credential: tokenOf('proxy'), impersonation: acting });
+    sharing.access = () => own;
+    const clients = [await open(), await join()];
+    clients.push(await join({ impersonation: acting }));
+    assert.deepEqual(joins, ['opened', 'ring']);
+    watch(1).open();
+    await turn();
+    for (const { sent } of clients) {
+      assert.deepEqual(
+        sent.map(({ host, user }) => [host, user?.username, user?.groups]),
+        [['api:6443', 'jane', ['dev', 'system:authenticated']]],
+      );
+      assert.doesNotMatch(inspect(sent, { showHidden: true, depth: null }), /Bearer|e30/);
+    }
+  });
+
+  it('is what its own request was sent with if it gets a watch of its own', async () => {
+    const { watch, join } = create();
+    const client = await join({ impersonation: acting });
+    assert.equal(client.sent.length, 0);
+    watch().open(403);
+    await turn();
+    assert.deepEqual(
+      client.sent.map(({ user }) => user?.username),
+      ['jane'],
+    );
+  });
+
+  it('is the user of the watch now, if its credential was renewed', async () => {
+    const sharing = create();
+    const { clock, watch, open, join } = sharing;
+    const access = (id: string) =>
+      sharing.accessWith({ credential: tokenOf('alice', id), impersonation: acting });
+    const [one, two] = [access('1'), access('2')];
+    sharing.access = () => one;
+    await open();
+    sharing.access = () => two;
+    watch().end();
+    clock.advance(0);
+    watch(1).open();
+    const later = await join();
+    assert.deepEqual(
+      later.sent.map(({ user }) => user?.username),
+      ['jane'],
+    );
+  });
+
+  it('is nothing before its request is sent, and nothing for a client that leaves before', async () => {
+    const { watch, join } = create();
+    const client = await join();
+    client.trip?.abort();
+    watch().open();
+    await turn();
+    assert.deepEqual([client.sent, client.status], [[], undefined]);
+  });
+});
+
+describe('the watches of different users', () => {
+  const as = (user: string) => ({ impersonation: ['Impersonate-User', user] });
+
+  it('are separate, whoever they impersonate', async () => {
+    const { server, join } = create();
+    for (const asked of [{}, as('alice'), as('bob'), { impersonation: [] }]) await join(asked);
+    assert.equal(server.watches.length, 4);
+    await join(as('alice'));
+    assert.equal(server.watches.length, 4);
+  });
+
+  it('are never sent without a caller where callers are authenticated', async () => {
+    const { server, joins, join } = create();
+    const client = await join({ impersonation: undefined });
+    assert.deepEqual(
+      [client.ended instanceof StatusError && client.ended.code, server.watches, joins],
+      [500, [], []],
+    );
+  });
+});
+
+describe('a shared watch whose user only the API server knows', () => {
+  const opaque = (token: string) => ({ credential: { authorization: `Bearer ${token}` } });
+  const review = (username: string): Answer => ({
+    status: 201,
+    body: { kind: 'SelfSubjectReview', status: { userInfo: { username } } },
+  });
+
+  /** A watch of alice with the token `one`. Then the proxy has the token `two`, and the watch is lost. */
+  async function lose(whoseIsTwo: () => Answer | Promise<Answer>) {
+    const sharing = create();
+    sharing.server.whoIs = token => (token === 'Bearer one' ? review('alice') : whoseIsTwo());
+    const [one, two] = [sharing.accessWith(opaque('one')), sharing.accessWith(opaque('two'))];
+    sharing.access = () => one;
+    const client = await sharing.open();
+    sharing.access = () => two;
+    sharing.watch().end();
+    sharing.clock.advance(0);
+    return { ...sharing, client };
+  }
+
+  it('continues with another token when the API server has said that it is the same user', async () => {
+    let answer: (answer: Answer) => void = () => {};
+    const { server, watch, client } = await lose(() => new Promise(resolve => (answer = resolve)));
+    await turn();
+    assert.equal(server.watches.length, 1, 'nothing is sent before it is known');
+    answer(review('alice'));
+    await turn();
+    assert.equal(watch(1).authorization, 'Bearer two');
+    watch(1).open();
+    server.write();
+    watch(1).send();
+    assert.deepEqual(client.events, ['MODIFIED 101']);
+  });
+
+  it('is not sent with the token of another user', async () => {
+    const { server, client } = await lose(() => review('bob'));
+    await turn();
+    assert.equal(server.watches.length, 1);
+    assert.match(String(client.ended), /replaced by another one/);
+  });
+
+  it('is tried again while the API server does not say it, and ends in time', async () => {
+    const { server, clock, client } = await lose(() => undefined);
+    for (let count = 0; count < 30; count += 1) {
+      await turn();
+      assert.equal(server.watches.length, 1);
+      if (count < 29) assert.equal(client.ended, undefined, `after ${count} s`);
+      clock.advance(1_000);
+    }
+    await turn();
+    // If a second has really passed, the API server is being asked once more, and the watch ends because of the time.
+    assert.ok(client.ended instanceof Error);
+  });
+
+  it('becomes a watch of each client if this is not known when it is sent', async () => {
+    const sharing = create();
+    const { server, joins, join } = sharing;
+    server.whoIs = token => (token === 'Bearer one' ? review('alice') : undefined);
+    const [one, two] = [sharing.accessWith(opaque('one')), sharing.accessWith(opaque('two'))];
+    const accesses = [one, two, two];
+    sharing.access = () => accesses.shift() ?? assert.fail('another access is needed');
+    const client = await join();
+    assert.deepEqual([joins, client.ended], [['own'], undefined]);
+    assert.deepEqual(
+      server.watches.map(({ path, authorization }) => `${path} ${authorization}`),
+      ['/own?resourceVersion=100 Bearer two'],
+    );
+  });
+
+  it('asks for a permission only as the same user, and lets no client join if that is not known', async () => {
+    for (const [answer, how] of [
+      [review('alice'), 'ring'],
+      [review('bob'), 'refused'],
+      [undefined, 'refused'],
+    ] as const) {
+      const sharing = create();
+      const { server, clock, joins, join, open } = sharing;
+      server.whoIs = token => (token === 'Bearer one' ? review('alice') : answer);
+      const [one, two] = [sharing.accessWith(opaque('one')), sharing.accessWith(opaque('two'))];
+      sharing.access = () => one;
+      let asked = 0;
+      const isAllowed = async () => {
+        asked += 1;
+        return true;
+      };
+      await open({ isAllowed });
+      clock.advance(10_001);
+      const accesses = [one, two];
+      sharing.access = () => accesses.shift() ?? two;
+      await join();
+      assert.deepEqual([joins, asked], [['opened', how], how === 'ring' ? 1 : 0]);
+    }
+  });
+});
+
+describe('a watch that cannot be shared', () => {
+  it("becomes the client's own watch if the API server answers anything but 200", async () => {
+    const { server, joins, watch, join } = create();
+    const clients = [await join(), await join()];
+    watch().open(403);
+    await turn();
+    assert.deepEqual(
+      server.watches.map(({ path }) => path),
+      [
+        '/shared?resourceVersion=100&allowWatchBookmarks=true',
+        '/own?resourceVersion=100',
+        '/own?resourceVersion=100',
+      ],
+    );
+    watch(1).open(403);
+    watch(2).open(200);
+    assert.deepEqual(
+      clients.map(({ status }) => status),
+      [403, 200],
+    );
+    assert.deepEqual(joins, ['own', 'own']);
+    await join();
+    assert.equal(
+      watch(3).path,
+      '/shared?resourceVersion=100&allowWatchBookmarks=true',
+      'it is tried again at the next request',
+    );
+  });
+
+  it('becomes each client’s own watch for ten minutes if its format is unknown', async () => {
+    const { server, clock, joins, watch, join } = create();
+    await join();
+    watch().open(200, ['Content-Type', 'application/cbor-seq']);
+    await turn();
+    await join();
+    clock.advance(10 * 60_000 - 1);
+    await join();
+    assert.deepEqual(joins, ['own', 'own', 'own']);
+    assert.deepEqual(
+      server.watches.slice(1).map(({ path }) => path.slice(0, 4)),
+      ['/own', '/own', '/own'],
+    );
+    clock.advance(2);
+    await join();
+    assert.equal(server.watches.at(-1)?.path, '/shared?resourceVersion=100&allowWatchBookmarks=true');
+  });
+
+  for (const [what, text] of [
+    ['has no type and no object', '{}\n'],
+    ['has a version that is not a number', eventLine('abc')],
+    ['is older than one before it', eventLine(105) + eventLine(104)],
+    ['has the version of the event before a bookmark', eventLine(105) + bookmarkLine(105) + eventLine(105)],
+  ] as const) {
+    it(`cuts its clients if an event ${what}, and later clients get their own watch`, async () => {
+      const { server, watch, open, join } = create();
+      const client = await open();
+      watch().text(text);
+      assert.ok(client.ended instanceof Error);
+      assert.equal(watch().isAborted, true);
+      await join();
+      assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=100');
+    });
+  }
+
+  it('cuts its clients if the first event is not newer than their version, and other clients share', async () => {
+    const { server, watch, open, join } = create();
+    for (const [index, version] of ['500', '105'].entries()) {
+      const ahead = await open({ version });
+      watch(index).text(eventLine(105));
+      assert.ok(ahead.ended instanceof Error);
+      assert.equal(watch(index).isAborted, true);
+    }
+    await join();
+    assert.equal(server.watches.at(-1)?.path, '/shared?resourceVersion=100&allowWatchBookmarks=true');
+    // A server that begins with older events sends them again to the same client.
+    await join({ version: '500' });
+    assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=500');
+  });
+
+  it('cuts its clients if a Table has other columns after a loss, and later clients share', async () => {
+    const { server, clock, watch, open, join } = create();
+    const table = (version: string, columns: readonly string[]) => {
+      const metadata = { resourceVersion: version };
+      const object = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions: columns };
+      return `${JSON.stringify({ type: 'ADDED', object })}\n`;
+    };
+    const client = await open();
+    watch().text(table('101', ['Name']));
+    watch().end();
+    clock.advance(0);
+    watch(1).open();
+    watch(1).text(table('102', ['Name', 'Status']));
+    assert.ok(client.ended instanceof Error);
+    await join({ version: '102' });
+    assert.equal(server.watches.at(-1)?.path, '/shared?resourceVersion=102&allowWatchBookmarks=true');
+  });
+});
+
+describe('a user’s right to watch', () => {
+  it('does not let a client join with a version from before a loss that comes while it is checked', async () => {
+    const { server, clock, watch, open, join } = create();
+    let allow: (isAllowed: boolean) => void = () => {};
+    const isAllowed = () => new Promise<boolean>(resolve => (allow = resolve));
+    await open({ isAllowed });
+    watch().text(eventLine(101) + eventLine(102));
+    clock.advance(10_000);
+    await join({ isAllowed, version: '101' });
+    watch().end();
+    clock.advance(0);
+    watch(1).open();
+    allow(true);
+    await turn();
+    assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=101');
+  });
+
+  it('is valid for 10 s, and then checked once for all clients that join', async () => {
+    const { clock, joins, join, open } = create();
+    let asked = 0;
+    const isAllowed = async () => {
+      asked += 1;
+      return true;
+    };
+    await open({ isAllowed });
+    clock.advance(9_999);
+    await join({ isAllowed });
+    assert.equal(asked, 0);
+    clock.advance(1);
+    await Promise.all([join({ isAllowed }), join({ isAllowed })]);
+    await join({ isAllowed });
+    assert.equal(asked, 1);
+    assert.deepEqual(joins, ['opened', 'ring', 'ring', 'ring', 'ring']);
+  });
+
+  for (const [when, pass] of unevenTimes) {
+    it(`is not valid for longer ${when}`, async () => {
+      const { clock, joins, join, open } = create();
+      let isLost = false;
+      const isAllowed = async () => !isLost;
+      await open({ isAllowed });
+      isLost = true;
+      pass(clock, 9_999);
+      await join({ isAllowed });
+      clock.advance(1);
+      await join({ isAllowed });
+      assert.deepEqual(joins, ['opened', 'ring', 'refused']);
+    });
+  }
+
+  for (const [what, isAllowed] of [
+    ['is lost', async () => false],
+    ['cannot be checked', async () => Promise.reject(new Error('no answer'))],
+  ] as const) {
+    it(`leads a client to its own watch if it ${what}, and others continue`, async () => {
+      const { server, clock, joins, watch, join, open } = create();
+      const first = await open({ isAllowed });
+      clock.advance(10_001);
+      const second = await join({ isAllowed });
+      assert.deepEqual(joins, ['opened', 'refused']);
+      watch(1).open(403);
+      assert.equal(second.status, 403);
+      server.write();
+      watch(0).send();
+      assert.deepEqual(first.events, ['MODIFIED 101']);
+    });
+  }
+});
+
+describe('a shared watch that the API server ends', () => {
+  for (const how of ['end', 'fail'] as const) {
+    it(`continues from its last version (${how}), and its clients notice nothing`, async () => {
+      const { server, clock, counts, watch, join, open } = create();
+      const first = await open();
+      const second = await join({ version: '101', bookmarks: true });
+      server.write();
+      server.write();
+      watch().send();
+      watch()[how]();
+      clock.advance(0);
+      assert.equal(watch(1).path, '/shared?resourceVersion=102&allowWatchBookmarks=true');
+      watch(1).open();
+      server.write();
+      watch(1).send();
+      assert.deepEqual(first.events, ['MODIFIED 101', 'MODIFIED 102', 'MODIFIED 103']);
+      assert.deepEqual(second.events, ['MODIFIED 102', 'MODIFIED 103']);
+      assert.deepEqual(counts.resumed, [how === 'end' ? 'ended' : 'error']);
+    });
+  }
+
+  it('continues from the version of a bookmark', async () => {
+    const { server, clock, watch, open } = create();
+    await open();
+    server.version = 500;
+    watch().bookmark();
+    watch().end();
+    clock.advance(0);
+    assert.equal(watch(1).path, '/shared?resourceVersion=500&allowWatchBookmarks=true');
+  });
+
+  it('is opened again and again, with growing pauses, up to the time limit', async () => {
+    const { server, clock, watch, open } = create();
+    const client = await open();
+    watch().fail();
+    const failure = new Error('refused');
+    for (let step = 0; step < 3_100 && client.ended === undefined; step++) {
+      clock.advance(10);
+      const last = server.watches.at(-1);
+      if (last === undefined || last === watch() || last.isOver || last.isAborted) continue;
+      step % 2 === 0 ? last.fail(failure) : last.open(503);
+    }
+    assert.ok(client.ended instanceof Error);
+    assert.ok(server.watches.length > 6 && server.watches.length < 40, `${server.watches.length} attempts`);
+    assert.ok(clock.now() <= 1_000_000 + 30_000);
+  });
+
+  it('is not opened in a loop if the API server ends each response immediately', async () => {
+    const { server, clock, open } = create();
+    await open();
+    for (let step = 0; step < 1_000; step++) {
+      for (const watch of server.watches) {
+        if (!watch.isOpen && !watch.isOver && !watch.isAborted) watch.open();
+        if (watch.isOpen) watch.end();
+      }
+      clock.advance(10);
+    }
+    assert.ok(server.watches.length < 20, `${server.watches.length} attempts in 10 s`);
+  });
+
+  for (const status of [401, 403, 404, 410]) {
+    it(`ends for its clients if the API server then answers ${status}, and they ask again themselves`, async () => {
+      const { clock, watch, open } = create();
+      const client = await open();
+      watch().end();
+      clock.advance(0);
+      watch(1).open(status);
+      // After a 401, another credential is looked for.
+      await turn();
+      assert.equal(client.ended, 'end');
+    });
+  }
+
+  it('passes an ERROR on to every client, and ends', async () => {
+    const { server, clock, counts, watch, join, open } = create();
+    const clients = [await open(), await join({ version: '200' })];
+    server.write();
+    watch().send();
+    watch().end();
+    clock.advance(0);
+    watch(1).open();
+    watch(1).text(expired);
+    assert.equal(clients[0]?.text, eventLine(101) + expired);
+    assert.equal(clients[1]?.text, expired);
+    for (const client of clients) assert.equal(client.ended, 'end');
+    assert.equal(counts.watches, 0);
+  });
+
+  for (const [what, change] of [
+    ['cluster', { endpoint: { ...endpoint, server: 'other' } }],
+    ['user', { credential: tokenOf('bob') }],
+    ['impersonation', { impersonation: ['Impersonate-User', 'bob'] }],
+  ] as const) {
+    it(`cuts its clients if the ${what} has changed`, async () => {
+      const sharing = create();
+      const { server, clock, watch, open } = sharing;
+      const own = sharing.accessWith({ credential: tokenOf('alice') });
+      sharing.access = () => own;
+      const client = await open();
+      const other = sharing.accessWith({ credential: tokenOf('alice'), ...change });
+      sharing.access = () => other;
+      watch().end();
+      clock.advance(0);
+      await turn();
+      assert.match(String(client.ended), /replaced by another one/);
+      assert.equal(server.watches.length, 1);
+    });
+
+    it(`cuts its clients if the ${what} has changed when a 401 leads to another credential`, async () => {
+      const sharing = create();
+      const { server, clock, watch, open } = sharing;
+      const own = sharing.accessWith({ credential: tokenOf('alice') });
+      sharing.access = () => own;
+      const client = await open();
+      sharing.refused = async () => sharing.accessWith({ credential: tokenOf('alice'), ...change });
+      watch().end();
+      clock.advance(0);
+      watch(1).open(401);
+      await turn();
+      assert.match(String(client.ended), /replaced by another one/);
+      assert.equal(server.watches.length, 2);
+    });
+  }
+
+  it('continues with the renewed credential of its user, at once or after a 401', async () => {
+    const sharing = create();
+    const { server, clock, counts, watch, open } = sharing;
+    const access = (id: string) => sharing.accessWith({ credential: tokenOf('alice', id) });
+    const [one, two, three] = [access('1'), access('2'), access('3')];
+    sharing.access = () => one;
+    const client = await open();
+    sharing.access = () => two;
+    sharing.refused = async refused => (refused === two ? three : undefined);
+    watch().end();
+    clock.advance(0);
+    assert.equal(watch(1).authorization, two.credential.authorization);
+    watch(1).open(401);
+    await turn();
+    assert.equal(watch(2).authorization, three.credential.authorization);
+    assert.deepEqual([watch(1).isAborted, watch(2).path], [true, watch(1).path]);
+    watch(2).open();
+    server.write();
+    watch(2).send();
+    assert.deepEqual([client.events, client.ended], [['MODIFIED 101'], undefined]);
+    assert.deepEqual(counts.resumed, ['ended']);
+  });
+
+  it('cuts its clients if it continues in another format', async () => {
+    const { clock, watch, open } = create();
+    const client = await open();
+    watch().end();
+    clock.advance(0);
+    watch(1).open(200, ['Content-Type', 'application/vnd.kubernetes.protobuf;stream=watch']);
+    assert.ok(client.ended instanceof Error);
+  });
+
+  it('is not opened again if it has no clients left', async () => {
+    const { server, clock, watch, open } = create();
+    (await open()).trip?.abort();
+    watch().end();
+    clock.advance(10_000);
+    assert.ok(server.watches.length <= 2);
+    assert.equal(server.watches.filter(({ isOpen }) => isOpen).length, 0);
+  });
+});
+
+describe('a client that reads slowly', () => {
+  it('gets the missed events when it reads again', async () => {
+    const { server, watch, open } = create();
+    const client = await open();
+    client.trip?.pause();
+    for (let count = 0; count < 5; count++) server.write();
+    watch().send();
+    assert.deepEqual(client.events, []);
+    client.trip?.resume();
+    assert.equal(client.events.length, 5);
+  });
+
+  it('is cut, and no other client, when its events have been dropped', async () => {
+    const { server, counts, watch, join, open } = create({ buffer: 20_000 });
+    const quick = await open();
+    const slow = await join();
+    slow.trip?.pause();
+    for (let count = 0; count < 100; count++) {
+      server.write(1, 'x'.repeat(500));
+      watch().send();
+    }
+    assert.match(String(slow.ended), /too slowly/);
+    assert.equal(quick.events.length, 100);
+    assert.deepEqual([counts.lagged, counts.clients], [1, 1]);
+  });
+
+  it('is asked after each 64 KB whether it can receive more', async () => {
+    const { server, watch, open } = create();
+    const client = await open();
+    client.trip?.pause();
+    for (let count = 0; count < 10; count++) server.write(1, 'x'.repeat(40_000));
+    watch().send();
+    client.onData = () => {
+      if (client.text.length > 100_000) client.trip?.pause();
+    };
+    client.trip?.resume();
+    assert.ok(
+      client.text.length > 100_000 && client.text.length < 200_000,
+      `${client.text.length} characters`,
+    );
+  });
+});
+
+describe('the end of a cluster', () => {
+  it('lets open watches continue until their clients leave', async () => {
+    const { server, shared, watch, open } = create();
+    const client = await open();
+    shared.close();
+    server.write();
+    watch().send();
+    assert.deepEqual(client.events, ['MODIFIED 101']);
+    assert.equal(watch().isAborted, false);
+    client.trip?.abort();
+    assert.equal(watch().isAborted, true);
+  });
+
+  it('cuts them if the cluster is destroyed', async () => {
+    const { shared, watch, open } = create();
+    const client = await open();
+    shared.destroy();
+    assert.ok(client.ended instanceof Error);
+    assert.equal(watch().isAborted, true);
+  });
+});

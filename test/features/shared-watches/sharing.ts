@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { RingBudget } from '../../../src/features/shared-watches/event-ring.js';
+import type { Join, Loss, Move } from '../../../src/features/shared-watches/share-observer.js';
+import { SharedWatches } from '../../../src/features/shared-watches/share-watches.js';
+import { Turns } from '../../../src/features/shared-watches/turns.js';
+import type { Access } from '../../../src/transport/access.js';
+import type { Pool } from '../../../src/transport/round-trip.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { accessTo } from '../../support/transport/upstream-requests.js';
+import { type ServedWatch, WatchedServer } from './watched-server.js';
+import { type Asked, WatchingClient } from './watching-client.js';
+
+/** Options of a test's shared watches. */
+interface SharingOptions {
+  /** Memory of all ring buffers together, in bytes. */
+  readonly buffer?: number;
+  readonly turns?: Turns;
+  readonly random?: () => number;
+  /** Sends the watches over other connections. */
+  readonly pool?: Pool;
+}
+
+/** Shared watches, with an API server and a clock that the test controls, and with counts of events. */
+export class Sharing {
+  readonly clock = new ManualClock(1_000_000);
+  readonly server = new WatchedServer();
+  readonly joins: Join[] = [];
+  readonly counts = {
+    watches: 0,
+    clients: 0,
+    received: 0,
+    delivered: 0,
+    resumed: [] as Loss[],
+    lagged: 0,
+  };
+  /** The number of clients with which each initial stream began. */
+  readonly initialStreams: number[] = [];
+  readonly moves: Move[] = [];
+  readonly budget: RingBudget;
+  readonly shared: SharedWatches;
+  readonly #pool: Pool;
+  /** The access for a request now. */
+  access: () => Access | Promise<Access>;
+  /** The access after a 401. */
+  refused: (access: Access) => Promise<Access | undefined> = async () => undefined;
+  /** Milliseconds to the heads of responses. */
+  readonly firstBytes: number[] = [];
+
+  constructor({
+    buffer = 1_000_000,
+    // No turn takes too long, however busy the machine is.
+    turns = new Turns(() => 0),
+    random = Math.random,
+    pool = this.server,
+  }: SharingOptions = {}) {
+    const { clock, counts } = this;
+    this.#pool = { lease: kind => (kind === 'any' ? this.server : pool).lease(kind) };
+    const own = this.accessWith();
+    this.access = () => own;
+    this.budget = new RingBudget(buffer);
+    this.shared = new SharedWatches({
+      source: {
+        host: own.host,
+        access: () => this.access(),
+        refused: access => this.refused(access),
+      },
+      onFirstByte: milliseconds => this.firstBytes.push(milliseconds),
+      budget: this.budget,
+      clock,
+      random,
+      turns,
+      observer: {
+        watches: change => {
+          counts.watches += change;
+        },
+        clients: change => {
+          counts.clients += change;
+        },
+        joined: how => this.joins.push(how),
+        initialStream: clients => this.initialStreams.push(clients),
+        moved: (to, clients) => this.moves.push(...Array<Move>(clients).fill(to)),
+        received: () => {
+          counts.received += 1;
+        },
+        delivered: events => {
+          counts.delivered += events;
+        },
+        resumed: loss => counts.resumed.push(loss),
+        lagged: () => {
+          counts.lagged += 1;
+        },
+      },
+    });
+  }
+
+  /** An access to the API server. By default it has no credential. */
+  accessWith(more: Partial<Access> = {}): Access {
+    return accessTo(this.#pool, more);
+  }
+
+  /** The watch with this index at the API server; a negative index counts from the last one. */
+  readonly watch = (index = 0): ServedWatch =>
+    this.server.watches.at(index) ?? assert.fail(`there is no watch ${index}`);
+
+  /** How many watches the API server serves, or has not answered yet. */
+  readonly atServer = (): number =>
+    this.server.watches.filter(({ isAborted, isOver }) => !isAborted && !isOver).length;
+
+  /** Sends a client's request. */
+  readonly send = (client: WatchingClient): void => {
+    const { isAllowed } = client.asked;
+    if (isAllowed !== undefined) this.server.rights.set(client.name, isAllowed);
+    client.trip = this.shared.send(client, client, client.observer);
+  };
+
+  /** Lets a client join. The API server answers only if another client has opened the watch. */
+  readonly join = async (asked: Asked = {}): Promise<WatchingClient> => {
+    const client = new WatchingClient(asked);
+    this.send(client);
+    await turn();
+    return client;
+  };
+
+  /** Lets the first client of a watch join, and the API server answer it. */
+  readonly open = async (asked: Asked = {}): Promise<WatchingClient> => {
+    const before = this.server.watches.length;
+    const client = await this.join(asked);
+    this.watch(before).open();
+    await turn();
+    return client;
+  };
+}
+
+/** Resolves in the next turn of the event loop. */
+export function turn(): Promise<void> {
+  return new Promise(setImmediate);
+}

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { JsonEventReader } from '../../../src/features/shared-watches/json-events.js';
+import { memberSpan } from '../../../src/features/shared-watches/json-member.js';
+import { TableEvents } from '../../../src/features/shared-watches/table-events.js';
+import { assertLinear } from '../../support/growth.js';
+import { readFixture } from '../../support/project.js';
+import { createRandom, type Random } from '../../support/random.js';
+import {
+  assertReads,
+  type GeneratedEvent,
+  generateHistory,
+  generateText,
+  readAll,
+} from './generated-events.js';
+
+const recorded = readFixture<Record<string, unknown[]>>('table-columns.json');
+
+/** A Table as the API server writes it, with this text as its columns. */
+function tableLine(columns: string, version = '5', rows: unknown = [], type = 'ADDED'): string {
+  const metadata = JSON.stringify({ resourceVersion: version });
+  const object = `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":${metadata},"columnDefinitions":${columns},"rows":${JSON.stringify(rows)}}`;
+  return `{"type":"${type}","object":${object}}\n`;
+}
+
+/** White space, numbers that JSON.parse changes, escapes, and members with a name similar to the wanted one. */
+function generateTables(random: Random): GeneratedEvent[] {
+  const space = () => random.pick(['', '', '', ' ', '\t ', '\r']);
+  const string = (text: string) =>
+    random.chance(0.3) ? JSON.stringify(text).replaceAll('/', '\\/') : JSON.stringify(text);
+  const number = () => random.pick(['9007199254740993', '1e400', '-0', '1.50', '0']);
+  const columns = `[${space()}{"name":${string(generateText(random))},"priority":${number()}}${space()}]`;
+  return generateHistory(random).map(({ type, version }, index) => {
+    if (type === 'ERROR') {
+      const bytes = Buffer.from('{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","code":410}}\n');
+      return { received: bytes, type, version, bytes, first: bytes };
+    }
+    const name = random.pick(['"columnDefinitions"', '"column\\u0044efinitions"']);
+    const members = [
+      `"kind"${space()}:"Table"`,
+      `"apiVersion":"meta.k8s.io/v1${random.pick(['', 'beta1'])}"`,
+      `"metadata":{"resourceVersion":"${version}","columnDefinitions":${string(generateText(random))}}`,
+      `"rows":[{"cells":[${number()},${string(generateText(random))}],"object":{"columnDefinitions":null}}]`,
+      `${string(`x${generateText(random)}`)}:${space()}${string(generateText(random))}${space()}`,
+    ];
+    if (random.chance(0.2)) members.unshift('"columnDefinitions":[1]');
+    members.splice(members[0] === '"columnDefinitions":[1]' ? 1 + random.below(5) : random.below(6), 0, '@');
+    const outer = [`"type":"${type}"`, `"object":${space()}{${members.join(',')}${space()}}`];
+    if (random.chance(0.2)) outer.unshift('"object":{"columnDefinitions":[2]}');
+    else if (random.chance(0.3)) outer.reverse();
+    const text = `${space()}{${space()}${outer.join(`${space()},${space()}`)}${space()}}\n`;
+    const withValue = (value: string) => Buffer.from(text.replace('@', () => `${name}:${value}`));
+    const [bytes, first] = [withValue('null'), withValue(columns)];
+    return { received: index === 0 ? first : bytes, type, version, bytes, first };
+  });
+}
+
+describe('the Tables of a watch', () => {
+  it('have their columns only in the first event of each client, and are otherwise the same', () => {
+    const columns = JSON.stringify(recorded['pods']);
+    const lines = [
+      tableLine(columns, '5', [1]),
+      tableLine('null', '6', [2]),
+      tableLine('null', '7', [3], 'BOOKMARK'),
+    ];
+    const events = readAll(new JsonEventReader(), lines.join(''));
+    assert.deepEqual(
+      events.map(event => event.bytes.copy().toString()),
+      [tableLine('null', '5', [1]), ...lines.slice(1)],
+    );
+    assert.deepEqual(
+      events.map(event => event.first.copy().toString()),
+      [lines[0], tableLine(columns, '6', [2]), tableLine(columns, '7', [3], 'BOOKMARK')],
+    );
+    assert.deepEqual(
+      events.map(event => event.version),
+      ['5', '6', '7'],
+    );
+  });
+
+  it('are the same wherever chunks end, with any text', () => {
+    for (let seed = 1; seed <= 150; seed++) {
+      const random = createRandom(seed);
+      assertReads(random, new JsonEventReader(), generateTables(random));
+    }
+  });
+
+  it('create their first event once for all clients that begin with it', () => {
+    const [one, two] = readAll(new JsonEventReader(), tableLine('[1]'), tableLine('null', '6'));
+    assert.equal(two?.first, two?.first);
+    assert.equal(one?.first.copy().toString(), tableLine('[1]'));
+  });
+
+  it('keep only the last first event, however many clients begin with different ones', () => {
+    const [one, two] = readAll(new JsonEventReader(), tableLine('[1]'), tableLine('null', '6'));
+    const first = one?.first;
+    assert.equal(two?.first.copy().toString(), tableLine('[1]', '6'));
+    assert.notEqual(one?.first, first);
+    assert.deepEqual(one?.first.copy(), first?.copy());
+  });
+
+  it('may be mixed with objects of other kinds', () => {
+    const lines = [
+      '{"type":"ADDED","object":{"kind":"Pod","metadata":{"resourceVersion":"1"}}}\n',
+      '{"type":"ADDED","object":{"kind":"Table","apiVersion":"example.com/v1","metadata":{"resourceVersion":"2"}}}\n',
+      '{"type":"ADDED","object":{"kind":"Table","metadata":{"resourceVersion":"3"},"columnDefinitions":[1]}}\n',
+    ];
+    const events = readAll(new JsonEventReader(), ...lines, tableLine('[1]'), tableLine('null'));
+    assert.deepEqual(
+      events.map(event => event.first !== event.bytes),
+      [false, false, false, true, true],
+    );
+  });
+
+  it('lose columns that come again, in the same response or in one that continues the watch', () => {
+    const tables = new TableEvents();
+    const lines = (...versions: readonly string[]) => versions.map(version => tableLine('[1]', version));
+    for (const versions of [
+      ['5', '6', '7'],
+      ['8', '9'],
+    ]) {
+      const events = readAll(new JsonEventReader(tables), ...lines(...versions));
+      assert.deepEqual(
+        events.map(({ bytes }) => bytes.copy().toString()),
+        versions.map(version => tableLine('null', version)),
+      );
+      assert.deepEqual(
+        events.map(({ first }) => first.copy().toString()),
+        lines(...versions),
+      );
+    }
+    const [, empty] = readAll(new JsonEventReader(tables), ...lines('10'), tableLine('[]', '11'));
+    assert.equal(empty?.bytes.copy().toString(), tableLine('[]', '11'));
+    assert.equal(empty?.first.copy().toString(), tableLine('[1]', '11'));
+  });
+
+  it('must all have the same columns', () => {
+    const tables = new TableEvents();
+    const reader = new JsonEventReader(tables);
+    readAll(reader, tableLine('[1]'), tableLine('null', '6'));
+    for (const columns of ['[1,2]', '[2]']) {
+      assert.throws(() => readAll(new JsonEventReader(tables), tableLine(columns, '7')), /have changed/);
+      assert.throws(() => readAll(reader, tableLine(columns, '8')), /have changed/);
+    }
+  });
+
+  for (const columns of ['null', '[]', '{}', '"x"']) {
+    it(`are rejected if the first one has ${columns} as its columns`, () => {
+      assert.throws(() => readAll(new JsonEventReader(), tableLine(columns)), /no columns/);
+    });
+  }
+
+  for (const member of [
+    '',
+    ',"columnDefinitions":{}',
+    ',"columnDefinitions":"x"',
+    ',"columnDefinition":null',
+  ]) {
+    it(`are rejected if a later one has its list only as "${member}"`, () => {
+      const reader = new JsonEventReader();
+      const object = `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"6"}${member}}`;
+      readAll(reader, tableLine('[1]'));
+      assert.throws(() => readAll(reader, `{"type":"ADDED","object":${object}}\n`), /no columnDefinitions/);
+    });
+  }
+
+  it('may have rows with deep nesting', () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const line = (columns: string) => tableLine(columns).replace('"rows":[]', () => `"rows":${deep}`);
+    const [event] = readAll(new JsonEventReader(), line('[1]'));
+    assert.equal(event?.bytes.copy().toString(), line('null'));
+  });
+});
+
+describe('the position of a member in JSON', () => {
+  const rows: readonly (readonly [text: string, value: string | undefined])[] = [
+    ['{}', undefined],
+    ['{ }', undefined],
+    ['{"b":1}', undefined],
+    ['{"a":1}', '1'],
+    ['{"a":-1.5e3 }', '-1.5e3'],
+    ['{"b":{"a":1},"a":true}', 'true'],
+    ['{"b":[{"a":1}],"a" : [ {"a":"]}"} , [] ] , "c":1}', '[ {"a":"]}"} , [] ]'],
+    ['{"a":"\\\\\\"","b":"\\\\"}', '"\\\\\\""'],
+    ['{"b":"\\\\","a":""}', '""'],
+    ['{"a":1,"a":2}', '2'],
+    ['{"\\u0061":null}', 'null'],
+  ];
+  for (const [text, value] of rows) {
+    it(`in ${text} is ${value}`, () => {
+      const span = memberSpan(text, 0, 'a');
+      assert.equal(span && text.slice(span.start, span.end), value);
+    });
+  }
+
+  it('is found in linear time', () => {
+    const shapes = [
+      ...['\\\\', '\\"', 'x'].map(filler => (count: number) => `{"b":"${filler.repeat(count)}","a":1}`),
+      (count: number) => `{"b":${' '.repeat(count)}1${' '.repeat(count)},"a":1}`,
+    ];
+    for (const shape of shapes) {
+      assertLinear(
+        2e6,
+        count => {
+          const text = shape(count);
+          return () => assert.ok(memberSpan(text, 0, 'a') !== undefined);
+        },
+        shape(1),
+      );
+    }
+  });
+});

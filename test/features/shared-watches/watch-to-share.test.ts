@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  type WatchRequest,
+  type WatchToShare,
+  watchToShare,
+} from '../../../src/features/shared-watches/watch-to-share.js';
+import { fieldValue } from '../../../src/http/header-fields.js';
+import { impersonationOf } from '../../../src/kubernetes/impersonation.js';
+import { type Access, ReplacedError } from '../../../src/transport/access.js';
+import type { OutgoingRequest } from '../../../src/transport/round-trip.js';
+import { outgoingRequest, type UpstreamRequest } from '../../../src/transport/upstream-request.js';
+import { answeringPool, jsonOf } from '../../support/transport/answering-pool.js';
+import { accessTo, endpoint, upstreamRequestTo } from '../../support/transport/upstream-requests.js';
+
+const query = 'resourceVersion=7&labelSelector=a%3Db&timeoutSeconds=9';
+const jane = ['Impersonate-User', 'jane'];
+
+type Asked = Partial<Omit<WatchRequest, 'own'>> & { readonly own?: Partial<UpstreamRequest> };
+
+function accessWith(more: Partial<Access> = {}, asked: OutgoingRequest[] = []): Access {
+  const pool = answeringPool(request => {
+    asked.push(request);
+    return { status: 201, body: { status: { allowed: true } } };
+  });
+  return accessTo(pool, more);
+}
+
+function share(access: Access, { own, ...more }: Asked = {}): Promise<WatchToShare | undefined> {
+  const request = {
+    own: upstreamRequestTo(`/api/v1/pods?${query}`, { isBelowServerPath: false, ...own }),
+    path: '/api/v1/pods',
+    query,
+    rawHeaders: ['Accept', 'application/json', 'Accept-Encoding', 'gzip', 'User-Agent', 'kubectl'],
+    requestId: 'id',
+    expires: 12,
+    attributes: { verb: 'watch' },
+    isStillValid: undefined,
+    ...more,
+  };
+  return watchToShare(request, access, { host: 'api', access: () => access, refused: async () => undefined });
+}
+
+async function shared(access: Access, asked?: Asked): Promise<WatchToShare> {
+  return (await share(access, asked)) ?? assert.fail('it can be shared');
+}
+
+describe('the request of a shared watch', () => {
+  it('is what the client asks for, from another version, below the path of the server', async () => {
+    const access = accessWith({ credential: { authorization: 'Bearer own' } });
+    const watch = await shared(access, { own: { impersonation: jane, isRepeatable: false } });
+    assert.deepEqual([watch.version, watch.bookmarks, watch.timeout, watch.expires], ['7', false, 9000, 12]);
+    const { method, path, headers } = outgoingRequest(watch.from('42'), { ...access, serverPath: '/k8s' });
+    assert.equal(method, 'GET');
+    assert.equal(path, '/k8s/api/v1/pods?labelSelector=a%3Db&resourceVersion=42&allowWatchBookmarks=true');
+    assert.deepEqual(headers, [
+      ...['Host', 'api:6443', 'User-Agent', 'kube-api-proxy', 'X-Request-Id', 'id'],
+      ...['Accept', 'application/json', 'Accept-Encoding', 'gzip', 'Authorization', 'Bearer own', ...jane],
+    ]);
+  });
+
+  it('may be sent again, over a shared connection, with any access of its user and no other', async () => {
+    const token = (sub: string, jti: string) => {
+      const claims = Buffer.from(JSON.stringify({ sub, jti })).toString('base64url');
+      return { credential: { authorization: `Bearer e30.${claims}.c2ln` } };
+    };
+    const { connection, isRepeatable, hidesRefusal, bringsAuthorization, user } = (
+      await shared(accessWith(token('alice', '1')), { own: { judgedFor: endpoint, hidesRefusal: true } })
+    ).from('7');
+    assert.deepEqual(
+      [connection, isRepeatable, hidesRefusal, bringsAuthorization],
+      ['shared', true, false, false],
+    );
+    const isUser = (more: Partial<Access>) => user?.isUserOf(accessWith(more));
+    assert.equal(isUser(token('alice', '2')), true);
+    assert.equal(isUser({ ...token('alice', '2'), endpoint: { ...endpoint, context: 'prod' } }), true);
+    assert.equal(isUser(token('bob', '1')), false);
+    assert.equal(isUser({ ...token('alice', '1'), endpoint: { ...endpoint, server: 'other' } }), false);
+    assert.equal(isUser({ ...token('alice', '1'), impersonation: jane }), false);
+  });
+
+  it('has neither a credential of the client nor anything else that says who the client is', async () => {
+    const rawHeaders = ['X-Forwarded-For', 'S3CRET', 'User-Agent', 'S3CRET', 'Traceparent', 'S3CRET'];
+    const watch = await shared(accessWith(), { rawHeaders });
+    assert.doesNotMatch(JSON.stringify(watch.from('7')), /S3CRET/);
+    const own = await shared(accessWith(), { own: { headers: ['X-Client', 'S3CRET'] } });
+    assert.doesNotMatch(JSON.stringify(own.from('7')), /S3CRET/);
+  });
+});
+
+describe('the key of a shared watch', () => {
+  const keyOf = async (more: Partial<Access> = {}, asked?: Asked) =>
+    (await shared(accessWith(more), asked)).key;
+
+  it('is equal for clients that differ in version, bookmarks, times and request', async () => {
+    const key = await keyOf();
+    for (const asked of [
+      { query: 'resourceVersion=8&labelSelector=a%3Db' },
+      { query: 'labelSelector=a%3Db&allowWatchBookmarks=true&resourceVersion=7' },
+      { requestId: 'other', expires: undefined },
+      { own: { headers: ['X', 'y'] } },
+      { own: { judgedFor: endpoint } },
+    ]) {
+      assert.equal(await keyOf({}, asked), key);
+    }
+  });
+
+  it('is equal for all tokens of a caller, whatever their IDs are', async () => {
+    const caller = (more: ReadonlyMap<string, readonly string[]>) => {
+      const impersonation = impersonationOf({
+        username: 'jane',
+        uid: undefined,
+        groups: ['dev'],
+        extra: more,
+      });
+      return keyOf({}, { own: { impersonation } });
+    };
+    const id = 'authentication.kubernetes.io/credential-id';
+    const key = await caller(new Map([[id, ['JTI=1']]]));
+    assert.equal(await caller(new Map([[id, ['JTI=2']]])), key);
+    assert.equal(await caller(new Map()), key);
+    for (const other of [`${id}s`, 'credential-id', 'JTI=1']) {
+      assert.notEqual(await caller(new Map([[other, ['JTI=1']]])), key, other);
+    }
+    assert.notEqual(
+      await keyOf({}, { own: { impersonation: [...jane, 'Impersonate-Group', 'JTI=1'] } }),
+      key,
+    );
+  });
+
+  it('differs for another user, API server, impersonation, path, query or form', async () => {
+    const keys = await Promise.all([
+      keyOf(),
+      keyOf({ credential: { authorization: 'Basic YTpi' } }),
+      keyOf({ endpoint: { ...endpoint, server: 'other' } }),
+      keyOf({ impersonation: ['Impersonate-User', 'ann'] }),
+      keyOf({}, { own: { impersonation: jane } }),
+      keyOf({}, { own: { impersonation: [...jane, 'Impersonate-Group', 'dev'] } }),
+      keyOf({}, { own: { impersonation: [] } }),
+      keyOf({}, { path: '/api/v1/services' }),
+      keyOf({}, { query: 'resourceVersion=7' }),
+      keyOf({}, { rawHeaders: ['Accept', '*/*', 'Accept-Encoding', 'gzip'] }),
+      keyOf({}, { rawHeaders: ['Accept', 'application/json'] }),
+    ]);
+    assert.equal(new Set(keys).size, keys.length);
+  });
+});
+
+describe('a watch', () => {
+  it('is not shared without a caller where callers are authenticated', async () => {
+    assert.equal(await share(accessWith(), { own: { impersonation: undefined } }), undefined);
+  });
+
+  it('is not shared if its path may lead past the path of the server', async () => {
+    const access = accessWith({ serverPath: '/k8s' });
+    assert.equal(await share(access), undefined);
+    assert.notEqual(await share(access, { own: { isBelowServerPath: true } }), undefined);
+  });
+
+  it('is not shared if something in its query or its fields may change the answer', async () => {
+    for (const asked of [
+      { query: 'labelSelector=a' },
+      { query: 'resourceVersion=7&sendInitialEvents=true' },
+      { rawHeaders: ['Authorization', 'Bearer theirs'] },
+      { rawHeaders: ['Cookie', 'a=b'] },
+    ]) {
+      assert.equal(await share(accessWith(), asked), undefined, JSON.stringify(asked));
+    }
+  });
+
+  it('is not shared with those of another endpoint than the one it was judged for', async () => {
+    const other = { ...endpoint, server: 'other' };
+    await assert.rejects(share(accessWith(), { own: { judgedFor: other } }), ReplacedError);
+    const prod = { ...endpoint, context: 'prod' };
+    await assert.rejects(
+      share(accessWith(), { own: { judgedFor: prod, namesContext: true } }),
+      ReplacedError,
+    );
+    assert.notEqual(await share(accessWith(), { own: { judgedFor: prod } }), undefined);
+  });
+});
+
+describe('the check of a user’s right to a shared watch', () => {
+  it('asks the API server about this watch as this user', async () => {
+    for (const [impersonation, user] of [
+      [jane, 'jane'],
+      ['configured', 'ann'],
+    ] as const) {
+      const asked: OutgoingRequest[] = [];
+      const access = accessWith({ impersonation: ['Impersonate-User', 'ann'] }, asked);
+      const watch = await shared(access, { own: { impersonation } });
+      assert.equal(await watch.isAllowed(), true);
+      const [{ path, headers, body }] = asked as [OutgoingRequest];
+      assert.equal(path, '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews');
+      assert.equal(fieldValue(headers, 'impersonate-user'), user);
+      const { spec } = jsonOf(body) as { spec: object };
+      assert.deepEqual(spec, { resourceAttributes: { verb: 'watch' } });
+    }
+  });
+});

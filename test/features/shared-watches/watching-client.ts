@@ -1,0 +1,121 @@
+import type { CredentialCheck, WatchRequest } from '../../../src/features/shared-watches/watch-to-share.js';
+import type { BorrowedBytes } from '../../../src/transport/borrowed-bytes.js';
+import type { BodySink, ClientSink, RoundTrip } from '../../../src/transport/round-trip.js';
+import type { CallObserver } from '../../../src/transport/upstream-call.js';
+import type { SentRequest, UpstreamRequest } from '../../../src/transport/upstream-request.js';
+import { upstreamRequestTo } from '../../support/transport/upstream-requests.js';
+
+/** The watch that a test's client asks for. */
+export interface Asked {
+  readonly version?: string;
+  /** Whether it begins with the objects. */
+  readonly initial?: boolean;
+  readonly key?: string;
+  readonly bookmarks?: boolean;
+  /** Milliseconds, in whole seconds. */
+  readonly timeout?: number;
+  readonly expires?: number;
+  /** What the API server says about the user's right. */
+  readonly isAllowed?: () => Promise<boolean>;
+  /** Impersonate-* fields of the caller; by default those of the access. */
+  readonly impersonation?: UpstreamRequest['impersonation'];
+  /** What is said about its credential; by default it has none. */
+  readonly isStillValid?: CredentialCheck;
+}
+
+let clients = 0;
+
+/** A client's watch, and all that it has received. */
+export class WatchingClient implements WatchRequest, ClientSink, BodySink {
+  readonly asked: Asked;
+  /** The name that the access review for this client asks about. */
+  readonly name = `client ${clients++}`;
+  readonly path = '/shared';
+  readonly rawHeaders = [];
+  readonly requestId = 'id';
+  readonly attributes = { name: this.name };
+  /** What was sent to the API server for this client. */
+  readonly sent: SentRequest[] = [];
+  readonly observer: CallObserver = { sent: sent => this.sent.push(sent) };
+  trip: RoundTrip | undefined;
+  status: number | undefined;
+  headers: readonly string[] = [];
+  text = '';
+  ended: 'end' | Error | undefined;
+  /** How often `idle` was called. */
+  idles = 0;
+  onData: () => void = () => {};
+  /** The bytes that it has not taken when it pauses. */
+  waiting = 64 * 1024;
+
+  constructor(asked: Asked = {}) {
+    this.asked = asked;
+  }
+
+  get version(): string {
+    return this.asked.version ?? '100';
+  }
+
+  /** The events that it has received, as lines. */
+  get lines(): string[] {
+    return this.text.split('\n').slice(0, -1);
+  }
+
+  /** Types and versions of the events that it has received. */
+  get events(): string[] {
+    return this.lines.map(line => {
+      const { type, object } = JSON.parse(line);
+      return `${type} ${object.metadata?.resourceVersion ?? object.code}`;
+    });
+  }
+
+  get own(): UpstreamRequest {
+    const impersonation = 'impersonation' in this.asked ? this.asked.impersonation : 'configured';
+    const query = this.asked.initial === true ? this.query : `resourceVersion=${this.version}`;
+    return upstreamRequestTo(`/own?${query}`, {
+      ...{ impersonation, connection: 'shared', isRepeatable: true },
+    });
+  }
+
+  get query(): string {
+    const { key, bookmarks = false, timeout, initial = false } = this.asked;
+    const pairs: string[] = [];
+    if (initial) pairs.push('sendInitialEvents=true', 'resourceVersionMatch=NotOlderThan');
+    if (!initial || this.asked.version !== undefined) pairs.push(`resourceVersion=${this.version}`);
+    if (key !== undefined) pairs.push(`labelSelector=${encodeURIComponent(key)}`);
+    if (bookmarks) pairs.push('allowWatchBookmarks=true');
+    if (timeout !== undefined) pairs.push(`timeoutSeconds=${timeout / 1000}`);
+    return pairs.join('&');
+  }
+
+  get expires(): number | undefined {
+    return this.asked.expires;
+  }
+
+  get isStillValid(): CredentialCheck | undefined {
+    return this.asked.isStillValid;
+  }
+
+  head(statusCode: number, _statusMessage: string, headers: string[]): BodySink {
+    this.status = statusCode;
+    this.headers = headers;
+    return this;
+  }
+
+  data(chunk: BorrowedBytes): void {
+    this.text += chunk.toLatin1();
+    this.onData();
+  }
+
+  idle(): void {
+    this.idles += 1;
+  }
+
+  end(): void {
+    this.ended = 'end';
+  }
+
+  error(error: Error): void {
+    this.ended = error;
+  }
+}

@@ -24,10 +24,14 @@ const batch = 32 * 1024;
 /** What the writer needs of the request that is answered. */
 export type AnsweredRequest = Pick<RequestContext, 'reply' | 'record' | 'http2'> & HeadRequest;
 
+/** What the writer needs of the program. */
+export interface WriterContext extends DocumentPolicy {
+  /** Whether the program is shutting down: then the client's connection closes after this answer. */
+  readonly openStreams: { readonly ending: boolean };
+}
+
 /** The request that the writer answers. */
 export interface WriterOwner {
-  /** Whether the client's connection should close after this answer. */
-  readonly endsConnection: boolean;
   /** Whether the answer may come over HTTP/2, where trailers may follow a body of known length. */
   readonly mayShare: boolean;
   /** The answer is over, complete or not. */
@@ -40,7 +44,7 @@ export interface WriterOwner {
  */
 export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   readonly #request: AnsweredRequest;
-  readonly #policy: DocumentPolicy;
+  readonly #context: WriterContext;
   readonly #response: ServerResponse;
   readonly #http2: Http2Response | undefined;
   readonly #owner: WriterOwner;
@@ -64,18 +68,15 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   #paused = false;
   /** Whether the client can distinguish a complete answer from one that broke off. */
   #delimited = true;
-  #over = false;
+  /** Whether nothing more is written. */
+  isOver = false;
 
-  constructor(request: AnsweredRequest, policy: DocumentPolicy, owner: WriterOwner) {
+  constructor(request: AnsweredRequest, context: WriterContext, owner: WriterOwner) {
     this.#request = request;
-    this.#policy = policy;
+    this.#context = context;
     this.#response = request.reply.raw;
     this.#http2 = request.http2;
     this.#owner = owner;
-  }
-
-  get isOver(): boolean {
-    return this.#over;
   }
 
   get holdsBytes(): boolean {
@@ -88,12 +89,12 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   /** Throws if the head is not valid HTTP/1.1, or too large for the client. Until then Fastify still has the reply, so that an error can be answered. */
   head(statusCode: number, statusMessage: string, rawHeaders: string[]): BodySink {
-    if (this.#over) return this;
+    if (this.isOver) return this;
     const response = this.#response;
     const { reply, record } = this.#request;
-    const fields = responseHeaders({ statusCode, rawHeaders }, this.#request, this.#policy);
+    const fields = responseHeaders({ statusCode, rawHeaders }, this.#request, this.#context);
     response.sendDate = false;
-    if (this.#owner.endsConnection) response.shouldKeepAlive = false;
+    if (this.#context.openStreams.ending) response.shouldKeepAlive = false;
     if (this.#http2 !== undefined) this.#http2.mayHaveTrailers = this.#owner.mayShare;
     removeImpossible(fields, statusCode, response);
     if (this.#http2 !== undefined) refuseTooLarge('head', fields.headers, this.#http2);
@@ -123,7 +124,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   idle(most = maxBuffered): void {
     if (this.#events !== undefined && this.#chunk === undefined && !this.#eventsWait) return;
-    if (this.#over || !this.#response.headersSent) return;
+    if (this.isOver || !this.#response.headersSent) return;
     if (this.#chunk !== undefined) this.#write(this.#chunk);
     else if (!this.#streaming) this.#endTurn();
     this.#chunk = undefined;
@@ -135,12 +136,12 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     this.trip?.pause();
     client.once('drain', () => {
       this.#paused = false;
-      if (!this.#over) this.trip?.resume();
+      if (!this.isOver) this.trip?.resume();
     });
   }
 
   end(trailers: string[]): void {
-    if (this.#over) return;
+    if (this.isOver) return;
     try {
       this.#addTrailers(trailers);
     } catch (error) {
@@ -157,14 +158,14 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   /** Throws if the trailers are too large for the client. */
   #addTrailers(trailers: string[]): void {
     if (trailers.length === 0 || !this.#response.chunkedEncoding) return;
-    const fields = trailerFields(trailers, this.#request, this.#policy);
+    const fields = trailerFields(trailers, this.#request, this.#context);
     if (this.#http2 !== undefined) refuseTooLarge('trailers', fields.flat(), this.#http2);
     this.#response.addTrailers(fields);
   }
 
   /** Answers with a Status if the answer has not begun. Otherwise it cuts the answer so that the client notices. */
   error(error: Error): void {
-    if (this.#over) return;
+    if (this.isOver) return;
     const { reply, record } = this.#request;
     record.endedBy ??= 'error';
     if (!this.#response.headersSent) {
@@ -186,7 +187,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   /** Ends the answer as the API server ends a watch: with its last chunk. An answer that has not begun becomes this error. */
   endEarly(error: Error): void {
-    if (this.#over) return;
+    if (this.isOver) return;
     if (!this.#response.headersSent) {
       this.error(error);
       return;
@@ -197,7 +198,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   /** Writes nothing more. It is also called when the client has gone. */
   close(): void {
-    this.#over = true;
+    this.isOver = true;
     this.#events = undefined;
     this.#owner.onOver();
   }
@@ -233,7 +234,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   /** Called at the end of the turn of the event loop. */
   onTurnEnd(): void {
     this.#turnEnds = false;
-    if (!this.#over) this.#flush();
+    if (!this.isOver) this.#flush();
   }
 
   /** Sends what has come so far. */

@@ -49,10 +49,6 @@ export class PlainRequest implements OpenStream, WriterOwner {
     this.#send(cluster);
   }
 
-  get endsConnection(): boolean {
-    return this.#context.openStreams.ending;
-  }
-
   #send(cluster: Cluster): void {
     const request = this.#upstreamRequest();
     for (const route of this.#context.routes) {

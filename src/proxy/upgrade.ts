@@ -40,6 +40,7 @@ export function listenForUpgrades(app: FastifyInstance, patience: number): void 
     // Node has removed its own listeners. Without one, a reset would end the process.
     socket.on('error', () => socket.destroy());
     const response = new ServerResponse(request);
+    // The answer to a refused upgrade ends the connection.
     response.shouldKeepAlive = false;
     const begin = (behind: readonly Buffer[]) => {
       // Node has removed its own listener. Without one, a large rejection would wait forever.
@@ -59,8 +60,6 @@ export function listenForUpgrades(app: FastifyInstance, patience: number): void 
  * connection, so that nothing that the client sends after it can bypass the guards.
  */
 export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
-  /** The answer to a refused upgrade ends the connection. */
-  readonly endsConnection = true;
   readonly mayShare = false;
   readonly #context: ProxyContext;
   readonly #request: RequestContext;

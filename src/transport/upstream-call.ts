@@ -10,13 +10,7 @@ import type {
   RoundTrip,
   SwitchedResponse,
 } from './round-trip.js';
-import {
-  hasExpired,
-  isAnswerToPlainHttp,
-  needsHttps,
-  refusedCredential,
-  toUpstreamError,
-} from './upstream-error.js';
+import { hasExpired, needsHttps, refusedCredential, toUpstreamError } from './upstream-error.js';
 import { outgoingRequest, requireAccess, SentRequest, type UpstreamRequest } from './upstream-request.js';
 import { WithheldResponse } from './withheld-response.js';
 
@@ -203,7 +197,8 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
       const isReplaced = this.#request.hidesRefusal || hasExpired(credential);
       if (isReplaced && !hasField(headers, fairnessField)) throw refusedCredential(credential);
     }
-    if (isAnswerToPlainHttp(statusCode, headers)) throw needsHttps(host);
+    // A server of TLS that got plain HTTP.
+    if (statusCode === 400 && headers.length === 0) throw needsHttps(host);
     if (statusCode === 403 && this.#request.hidesRefusal) this.#readRefusal(statusMessage, headers);
     this.#state = 'answered';
     // A watch stays in this state for long.

@@ -54,12 +54,11 @@ function expired({ clientCertificate }: Credential): string {
   return `its client certificate has expired (${clientCertificate?.notAfter.toISOString()})`;
 }
 
-/** Whether a server of TLS got a request in plain HTTP. Go's net/http answers it with a 400 that has no header field, which is its own mark. */
-export function isAnswerToPlainHttp(statusCode: number, headers: readonly string[]): boolean {
-  return statusCode === 400 && headers.length === 0;
-}
-
-/** @param address `host:port` of the API server, as in its URL. */
+/**
+ * A server of TLS got a request in plain HTTP. Go's net/http answers it with a 400 that has no header field, which is its own mark.
+ *
+ * @param address `host:port` of the API server, as in its URL.
+ */
 export function needsHttps(address: string): UpstreamError {
   const what = 'it answers as a server of TLS answers plain HTTP (400)';
   const advice = 'should the server URL begin with https:// instead?';

@@ -75,7 +75,6 @@ async function start({ longRunning = false, ending = false } = {}): Promise<Writ
   const reply = { raw: response, sent: false, hijack() {}, send: (error: Error) => sent.push(error) };
   let overs = 0;
   const owner = {
-    endsConnection: ending,
     mayShare: false,
     onOver() {
       overs += 1;
@@ -89,7 +88,11 @@ async function start({ longRunning = false, ending = false } = {}): Promise<Writ
     head: { mayBeBrowser: false },
     answerHeaders: ['X-Ours', '1'],
   };
-  const writer = new ClientWriter(request as never, { sandboxesProxiedPages: false }, owner);
+  const writer = new ClientWriter(
+    request as never,
+    { sandboxesProxiedPages: false, openStreams: { ending } },
+    owner,
+  );
   const trip = new FakeLease('any');
   writer.trip = trip;
   const pass = (text: string) => {

@@ -55,24 +55,22 @@ export class ResponseParser {
   #state: State = 'idle';
   #events: ResponseEvents | undefined;
   #withoutBody = false;
-  #persistent = false;
+  /** Whether the connection can carry another response after this one. */
+  #isKept = false;
   /** Bytes of the body, or of the current chunk, that have not come yet. */
   #left = 0;
   /** Bytes of an incomplete element, such as a head: the first `#heldLength` bytes of `#held`. The rest of `#held` is free. */
   #held = nothing;
   #heldLength = 0;
-
   /** Whether the last response is complete and the connection can carry another one. */
-  get persistent(): boolean {
-    return this.#persistent && this.#state === 'idle';
-  }
+  persistent = false;
 
   /** Begins a response: the next bytes belong to it. `withoutBody` is for the response to a HEAD request. */
   expect(events: ResponseEvents, { withoutBody }: { readonly withoutBody: boolean }): void {
     this.#events = events;
     this.#withoutBody = withoutBody;
     this.#state = 'head';
-    this.#persistent = false;
+    this.persistent = false;
   }
 
   /** Parses more bytes. Throws a ResponseError; the connection must not be used after that. */
@@ -115,7 +113,7 @@ export class ResponseParser {
         this.#events?.onBody(chunk.subarray(at));
         return chunk.length;
       case 'idle':
-        this.#persistent = false;
+        this.persistent = false;
         throw malformed('an answer without a request');
     }
   }
@@ -146,7 +144,7 @@ export class ResponseParser {
   #frame(statusCode: number, headers: readonly string[], { isOld }: { readonly isOld: boolean }): void {
     let length: string | undefined;
     let isChunked = false;
-    this.#persistent = !isOld;
+    this.#isKept = !isOld;
     for (let index = 0; index < headers.length; index += 2) {
       const name = headers[index] as string;
       // Cheap filter: few other names are as long as one of these three.
@@ -154,7 +152,7 @@ export class ResponseParser {
       const value = headers[index + 1] as string;
       switch (name.toLowerCase()) {
         case 'connection':
-          if (value !== 'keep-alive' && closing.test(value)) this.#persistent = false;
+          if (value !== 'keep-alive' && closing.test(value)) this.#isKept = false;
           break;
         case 'content-length':
           if (length !== undefined || !digits.test(value)) throw malformed('a Content-Length');
@@ -173,7 +171,7 @@ export class ResponseParser {
     else if (length !== undefined) this.#state = this.#left === 0 ? 'idle' : 'sized';
     else {
       this.#state = 'open';
-      this.#persistent = false;
+      this.#isKept = false;
     }
   }
 
@@ -226,6 +224,7 @@ export class ResponseParser {
     const events = this.#events;
     this.#events = undefined;
     this.#state = 'idle';
+    this.persistent = this.#isKept;
     events?.onEnd(trailers);
   }
 

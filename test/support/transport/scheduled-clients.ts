@@ -33,8 +33,8 @@ export function writerFor(response: ServerResponse, longRunning: boolean): Clien
   const request = { reply, record, mount: { namesContext: false }, path: { api: undefined }, head };
   return new ClientWriter(
     request as never,
-    { sandboxesProxiedPages: false },
-    { endsConnection: false, mayShare: false, onOver() {} },
+    { sandboxesProxiedPages: false, openStreams: { ending: false } },
+    { mayShare: false, onOver() {} },
   );
 }
 

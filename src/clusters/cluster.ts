@@ -1,4 +1,4 @@
-import { isSameCredential } from '../credentials/credential.js';
+import { type Credential, isSameCredential } from '../credentials/credential.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { ClusterMetrics } from '../observability/metrics/metrics.js';
@@ -57,6 +57,8 @@ export class Cluster implements AccessSource {
   metrics: ClusterMetrics;
   /** The endpoint for new requests; undefined before the cluster is open. Only `replace` changes it. */
   endpoint: Endpoint | undefined;
+  /** The access that requests use without asking, until a 401 or another endpoint ends it; undefined if its credential may end by itself. */
+  current: Access | undefined;
   #opening: Promise<void> | undefined;
   #followed: { close(): void } | undefined;
   #failure: { readonly error: Error; readonly at: number } | undefined;
@@ -129,22 +131,28 @@ export class Cluster implements AccessSource {
   }
 
   /**
-   * The access for a request now. It is a promise only while the cluster is not open or there is no credential. It rejects with a
-   * ConfigurationError or a CredentialError. If the endpoint is replaced meanwhile, the access belongs to the new endpoint.
+   * Finds the access for a request now, and keeps it as the current one if its credential lasts. It is a promise only while the cluster is
+   * not open or there is no credential. It rejects with a ConfigurationError or a CredentialError. If the endpoint is replaced meanwhile, the access belongs to the new endpoint.
    */
   access(): Access | Promise<Access> {
     const endpoint = this.endpoint;
     if (endpoint === undefined) return this.open().then(() => this.access());
     const credential = endpoint.source.get();
-    if (!(credential instanceof Promise)) return this.#accesses.of(endpoint, credential);
+    if (!(credential instanceof Promise)) return this.#keep(endpoint, credential);
     return credential.then(
-      late => (endpoint === this.endpoint ? this.#accesses.of(endpoint, late) : this.access()),
+      late => (endpoint === this.endpoint ? this.#keep(endpoint, late) : this.access()),
       (error: unknown) => {
         // The credential source was replaced and closed during the wait.
         if (endpoint !== this.endpoint) return this.access();
         throw error;
       },
     );
+  }
+
+  #keep(endpoint: Endpoint, credential: Credential): Access {
+    const access = this.#accesses.of(endpoint, credential);
+    this.current = endpoint.source.isLasting ? access : undefined;
+    return access;
   }
 
   /**
@@ -165,6 +173,7 @@ export class Cluster implements AccessSource {
   replace(endpoint: Endpoint): void {
     const before = this.endpoint;
     this.endpoint = endpoint;
+    this.current = undefined;
     this.metrics = this.#metricsOf(this.name);
     if (before !== undefined && before.source !== endpoint.source) before.source.close();
     // The cluster was closed while the configuration was read: the new source must not log in.

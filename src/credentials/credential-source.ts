@@ -11,6 +11,8 @@ export type CredentialSourceName = 'static' | 'exec' | 'oidc';
  */
 export interface CredentialSource {
   readonly name: CredentialSourceName;
+  /** Whether the last credential of `get` stays valid until it is refused. It may end by itself otherwise. */
+  readonly isLasting: boolean;
   /**
    * The credential for a request now. It is a promise, which all callers share, only while there is no valid credential: before the first
    * one has arrived, or after the last one has expired. Rejects with a CredentialError if the source cannot get one.

@@ -86,6 +86,7 @@ function createLastingSource(
   };
   return {
     name,
+    isLasting: false,
     get() {
       if (idToken !== undefined) report(idToken);
       if (idToken?.endsAt !== undefined && clock.now() < idToken.endsAt) return idToken.credential;

@@ -169,6 +169,9 @@ export function createRenewedSource({
 
   return {
     name,
+    get isLasting() {
+      return current?.endsAfter === Infinity;
+    },
     get,
     async refused(credential) {
       try {

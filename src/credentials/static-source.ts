@@ -22,6 +22,7 @@ export function createStaticSource(
   let isReported = false;
   return {
     name,
+    isLasting: true,
     get() {
       if (!isReported) {
         isReported = true;

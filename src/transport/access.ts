@@ -32,6 +32,8 @@ export interface EndpointIdentity {
 
 /** Where calls get their access. A cluster is one. */
 export interface AccessSource {
+  /** The access for a request now, if it is valid until another one takes its place; undefined if `access` has to say it. */
+  readonly current?: Access | undefined;
   /** The access for a request now; a promise only while there is no credential. The promise rejects with the reason. */
   access(): Access | Promise<Access>;
   /**

@@ -78,7 +78,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   /** Begins. The sink gets the response later; an error may come during this call. */
   start(): this {
     try {
-      const access = this.#source.access();
+      const access = this.#source.current ?? this.#source.access();
       const waiting = access instanceof Promise ? access.then(late => this.#use(late)) : this.#use(access);
       waiting?.catch(this.#onThrow);
     } catch (error) {

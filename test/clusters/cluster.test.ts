@@ -144,6 +144,50 @@ describe('an access', () => {
     assert.equal(one.access(), one.access());
   });
 
+  it('is asked for once while its credential lasts, and for each request if it may end', async () => {
+    for (const [isLasting, expected] of [
+      [true, 1],
+      [false, 4],
+    ] as const) {
+      let asked = 0;
+      const credential = bearer('t-1');
+      const get = () => {
+        asked += 1;
+        return credential;
+      };
+      const one = start({ ...fixed(credential), isLasting, get });
+      for (let times = 0; times < 3; times++) await request(one);
+      assert.equal(asked, expected);
+      one.destroy();
+    }
+  });
+
+  it('is never that of an endpoint before, even if the new one has no credential yet', async () => {
+    const one = start(fixed(bearer('t-1')));
+    assert.equal(one.current, one.access());
+    const { source, questions } = controlled();
+    one.replace(endpoint(source));
+    assert.equal(one.current, undefined);
+    const waiting = request(one);
+    questions[0]?.give('t-2');
+    assert.equal((await waiting).headers['authorization'], 'Bearer t-2');
+    assert.equal(one.current, undefined, 'the credential expires');
+  });
+
+  it('is the current one again, with another credential, after a 401', async () => {
+    let token = 't-1';
+    const source = createRenewedSource({
+      ...{ name: 'exec', events, clock: systemClock },
+      obtain: async () => ({ credential: bearer(token) }),
+    });
+    const one = start(source);
+    const first = await one.access();
+    assert.equal(one.current, first);
+    token = 't-2';
+    assert.equal(await one.refused(first), one.current);
+    assert.deepEqual(one.current?.credential, bearer('t-2'));
+  });
+
   it('keeps its connections when only the token changes', async () => {
     const one = start(fixed(bearer('t-1')));
     const old = accessOf(one);
@@ -432,6 +476,7 @@ describe('a cluster that is closed', () => {
     let isClosed = false;
     const source: CredentialSource = {
       name: 'exec',
+      isLasting: true,
       get() {
         if (!isClosed) logins += 1;
         return {};

@@ -17,6 +17,7 @@ function endpointOf(context: string): Endpoint {
     certificateAuthority: undefined,
     source: {
       name: 'static',
+      isLasting: true,
       get: () => ({}),
       refused: async () => undefined,
       close: ignore,

@@ -109,6 +109,14 @@ describe('a renewed source', () => {
     assert.deepEqual(source.get(), bearer('a'));
     assert.deepEqual(expirations, [undefined]);
     assert.equal(clock.pending, 0);
+    assert.equal(source.isLasting, true);
+  });
+
+  it('says that a credential may end, and that none lasts', async () => {
+    const source = create({ credential: bearer('a'), expiresAt: start + hour });
+    assert.equal(source.isLasting, false);
+    source.get();
+    assert.equal(source.isLasting, false);
   });
 
   for (const [when, pass] of unevenTimes) {

@@ -46,6 +46,7 @@ export function createEndpoint(
     certificateAuthority: undefined,
     source: source ?? {
       name: 'static',
+      isLasting: true,
       get: () => credential,
       refused: async () => undefined,
       close: ignore,

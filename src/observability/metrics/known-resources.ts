@@ -47,7 +47,7 @@ export class KnownResources {
 
 type ResourceNames = Pick<RequestInfo, 'apiGroup' | 'apiVersion' | 'resource' | 'subresource'>;
 
-/** A text for these names alone. No name contains a slash. */
-export function keyOf({ apiGroup, apiVersion, resource, subresource }: ResourceNames): string {
+/** No name contains a slash. */
+function keyOf({ apiGroup, apiVersion, resource, subresource }: ResourceNames): string {
   return `${apiGroup}/${apiVersion}/${resource}/${subresource}`;
 }

@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { RequestInfo, Scope } from '../../kubernetes/request-info.js';
 import type { ClusterLabel } from './cluster-label.js';
 import { BatchedCounter, Histogram, type Observer } from './hot-metrics.js';
-import { KnownResources, keyOf, other } from './known-resources.js';
+import { KnownResources, other } from './known-resources.js';
 
 /** Who ended a long-running request. */
 export const endReasons = ['client', 'upstream', 'shutdown', 'error'] as const;
@@ -204,11 +204,12 @@ export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLa
     /** All requests with the same labels share one series, so that only the first one allocates. */
     const seriesOf = (info: RequestInfo) => {
       const verb = verbOf(info);
-      const own = `${verb} ${info.scope} ${keyOf(info)}`;
+      const { scope, apiGroup, apiVersion, resource, subresource } = info;
+      const own = `${verb} ${scope} ${apiGroup}/${apiVersion}/${resource}/${subresource}`;
       const known = made.get(own);
       if (known !== undefined) return known;
       const isKnown = !info.isResourceRequest || resources.has(info);
-      const key = isKnown ? own : `${verb} ${info.scope}`;
+      const key = isKnown ? own : `${verb} ${scope}`;
       const unknown = isKnown ? undefined : resources;
       const series = made.get(key) ?? createSeries(labelsOf(verb, info, isKnown), cluster, unknown);
       made.set(key, series);

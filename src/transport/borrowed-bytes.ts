@@ -9,7 +9,8 @@ export interface BytesHolder {
 
 /**
  * A part of a connection's read buffer, lent for one call. The next read overwrites it. So the bytes themselves are available only through
- * `keep`, which names the holder; the buffer asks the holder before it reuses them. No one has to return the bytes.
+ * `keep`, which names the holder; the buffer asks the holder before it reuses them. No one has to return the bytes. `view` is for a look at
+ * them during the call.
  */
 export interface BorrowedBytes {
   readonly length: number;
@@ -20,6 +21,8 @@ export interface BorrowedBytes {
    * parts, for which Node's own framing costs less, because it copies nothing.
    */
   toChunk(): string | Buffer | undefined;
+  /** The bytes themselves, not copied, for a reader that has no use for them after the call. */
+  view(): Buffer;
   /** A copy of the bytes, for a sink that keeps few of them, or keeps them for long. */
   copy(): Buffer;
   /** The bytes themselves, not copied. They are not overwritten as long as the holder holds bytes. */
@@ -46,8 +49,12 @@ export abstract class LentBytes implements BorrowedBytes {
     return length > maxText ? undefined : `${length.toString(16)}\r\n${this.toLatin1()}\r\n`;
   }
 
+  view(): Buffer {
+    return lent(this.bytes);
+  }
+
   copy(): Buffer {
-    return Buffer.from(lent(this.bytes));
+    return Buffer.from(this.view());
   }
 }
 

@@ -105,7 +105,7 @@ describe('the read buffer of a connection', () => {
       },
       idle() {},
     });
-    for (const use of ['toLatin1', 'toChunk', 'copy', 'keep'] as const)
+    for (const use of ['toLatin1', 'toChunk', 'view', 'copy', 'keep'] as const)
       assert.throws(() => after?.[use](new Holder()), /after the call/);
   });
 

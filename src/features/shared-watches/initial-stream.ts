@@ -136,7 +136,7 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   }
 
   received(event: WatchEvent): void {
-    this.#backlog.append((this.#hasEvents ? event.bytes : event.first).copy(), this.size);
+    this.#backlog.append((this.#hasEvents ? event.bytes : event.first).keep(), this.size);
     this.#hasEvents = true;
     this.#parts.observer.received();
     if (!event.endsInitialEvents) return;

@@ -63,7 +63,7 @@ export class JsonEventReader implements EventReader {
   }
 
   #event(bytes: SharedBytes): WatchEvent {
-    if (this.#skipsAdded && bytes.copy().subarray(0, added.length).equals(added))
+    if (this.#skipsAdded && bytes.view().subarray(0, added.length).equals(added))
       return uniformEvent('ADDED', '', bytes);
     const event = this.#parsed(bytes);
     if (event.endsInitialEvents) this.#isInitial = false;

@@ -2,7 +2,7 @@ import { fieldValue, hasField } from '../../http/header-fields.js';
 import type { Clock } from '../../lib/clock.js';
 import { Moment } from '../../lib/moment.js';
 import { type AccessSource, ReplacedError } from '../../transport/access.js';
-import type { BorrowedBytes, BytesHolder } from '../../transport/borrowed-bytes.js';
+import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
 import type { BodySink, ResponseSink } from '../../transport/round-trip.js';
 import { UpstreamCall } from '../../transport/upstream-call.js';
 import type { SentRequest } from '../../transport/upstream-request.js';
@@ -57,8 +57,6 @@ export class UnsharableError extends Error {}
 
 /** The statuses by which the API server says that a watch cannot continue. Each client then sends its own request, and gets the reason. */
 const finalStatuses: ReadonlySet<number> = new Set([401, 403, 404, 410]);
-/** The reader of events copies what it keeps, so no bytes of a chunk are held. */
-const nobody: BytesHolder = { holdsBytes: false };
 /** A lost watch must continue within this number of milliseconds, or it ends. */
 export const resumeWithin = 30_000;
 /** If a response has lasted at least this number of milliseconds, the next request is sent without delay. */
@@ -204,7 +202,7 @@ export class LastingWatch implements ResponseSink, BodySink {
   data(chunk: BorrowedBytes): void {
     if (this.#reader === undefined) return;
     try {
-      this.#reader.read(chunk.keep(nobody), this.#onEvent);
+      this.#reader.read(chunk.view(), this.#onEvent);
     } catch (error) {
       this.#end(new UnsharableError('the watch has an event that cannot be shared', { cause: error }));
     }

@@ -54,7 +54,7 @@ export class ProtobufEventReader implements EventReader {
 }
 
 function parseEvent(bytes: SharedBytes): WatchEvent {
-  const event = bytes.copy().subarray(prefixLength);
+  const event = bytes.view().subarray(prefixLength);
   const type = text(field(event, 1));
   if (!isWatchEventType(type)) throw new Error('a message of the watch has no valid event type');
   const object = objectIn(field(field(event, 2), 1));

@@ -13,7 +13,7 @@ export class JoinedBytes implements BorrowedBytes {
   }
 
   toLatin1(): string {
-    return this.copy().toString('latin1');
+    return this.view().toString('latin1');
   }
 
   toChunk(): Buffer {
@@ -21,13 +21,17 @@ export class JoinedBytes implements BorrowedBytes {
     return this.#chunk;
   }
 
-  copy(): Buffer {
-    this.#bytes ??= Buffer.concat(this.#parts.map(part => part.copy()));
+  view(): Buffer {
+    this.#bytes ??= Buffer.concat(this.#parts.map(part => part.view()));
     return this.#bytes;
   }
 
+  copy(): Buffer {
+    return Buffer.from(this.view());
+  }
+
   keep(): Buffer {
-    return this.copy();
+    return this.view();
   }
 }
 
@@ -63,8 +67,12 @@ export class SharedBytes implements BorrowedBytes {
     return this.#chunk;
   }
 
-  copy(): Buffer {
+  view(): Buffer {
     return this.#bytes;
+  }
+
+  copy(): Buffer {
+    return Buffer.from(this.#bytes);
   }
 
   keep(): Buffer {

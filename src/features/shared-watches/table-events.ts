@@ -50,7 +50,7 @@ export class TableEvents {
     if (this.#begins && !hasColumns) throw new Error('the first Table of the response has no columns');
     this.#begins = false;
     if (hasColumns) {
-      const line = event.bytes.copy();
+      const line = event.bytes.view();
       const span = columnsSpan(line);
       const found = line.subarray(span.start, span.end);
       this.#columns ??= Buffer.from(found);
@@ -64,7 +64,7 @@ export class TableEvents {
   /** The event in its form as the first event of a watch. */
   first(event: WatchEvent): SharedBytes {
     if (this.#latest?.event !== event) {
-      const line = event.bytes.copy();
+      const line = event.bytes.view();
       this.#latest = { event, first: replaced(line, columnsSpan(line), this.#columns ?? noColumns) };
     }
     return this.#latest.first;

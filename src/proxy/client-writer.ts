@@ -32,8 +32,8 @@ export interface WriterContext extends DocumentPolicy {
 
 /** The request that the writer answers. */
 export interface WriterOwner {
-  /** Whether the answer may come over HTTP/2, where trailers may follow a body of known length. */
-  readonly mayShare: boolean;
+  /** Whether trailers may follow a body of known length: the answer may come over HTTP/2. */
+  readonly mayHaveTrailers: boolean;
   /** The answer is over, complete or not. */
   onOver(): void;
 }
@@ -95,7 +95,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     const fields = responseHeaders({ statusCode, rawHeaders }, this.#request, this.#context);
     response.sendDate = false;
     if (this.#context.openStreams.ending) response.shouldKeepAlive = false;
-    if (this.#http2 !== undefined) this.#http2.mayHaveTrailers = this.#owner.mayShare;
+    if (this.#http2 !== undefined) this.#http2.mayHaveTrailers = this.#owner.mayHaveTrailers;
     removeImpossible(fields, statusCode, response);
     if (this.#http2 !== undefined) refuseTooLarge('head', fields.headers, this.#http2);
     response.writeHead(statusCode, statusMessage, fields.headers);

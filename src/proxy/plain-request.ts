@@ -3,6 +3,7 @@ import type { Cluster } from '../clusters/cluster.js';
 import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { RequestContext } from '../request/context.js';
+import type { ConnectionKind } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import { type ProxyContext, upstreamRequest } from './client-request.js';
@@ -15,10 +16,10 @@ export class PlainRequest implements OpenStream, WriterOwner {
   readonly upgradedTo = undefined;
   readonly #hasBody: boolean;
   /**
-   * Whether the request may share a connection: a watch or a log, which the API server itself answers. Answers of programs behind the API
-   * server are passed on byte for byte, over HTTP/1.1.
+   * `shared` for a watch or a log, which the API server itself answers. Answers of programs behind the API server are passed on byte for
+   * byte, over HTTP/1.1.
    */
-  readonly mayShare: boolean;
+  readonly #connection: ConnectionKind;
   readonly #context: ProxyContext;
   readonly #client: RequestContext;
   readonly #request: IncomingMessage;
@@ -33,8 +34,9 @@ export class PlainRequest implements OpenStream, WriterOwner {
     this.#response = client.reply.raw;
     this.#hasBody = client.head.hasBody;
     const { verb, subresource } = client.record.info;
-    this.mayShare =
+    const isShared =
       (verb === 'watch' || subresource === 'log') && client.head.method === 'GET' && !this.#hasBody;
+    this.#connection = isShared ? 'shared' : 'any';
     this.#writer = new ClientWriter(client, context, this);
   }
 
@@ -47,6 +49,10 @@ export class PlainRequest implements OpenStream, WriterOwner {
     if (this.#client.http2 === undefined && this.#isEndless()) this.#endWithClient();
     if (this.#writer.isOver) return;
     this.#send(cluster);
+  }
+
+  get mayHaveTrailers(): boolean {
+    return this.#connection === 'shared';
   }
 
   #send(cluster: Cluster): void {
@@ -69,7 +75,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
     return upstreamRequest(this.#context, this.#client, {
       headers: body?.framing ?? (saysNoBody ? ['Content-Length', '0'] : []),
       body,
-      connection: this.mayShare ? 'shared' : 'any',
+      connection: this.#connection,
       isRepeatable: body === undefined && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS'),
     });
   }

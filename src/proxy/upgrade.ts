@@ -60,7 +60,7 @@ export function listenForUpgrades(app: FastifyInstance, patience: number): void 
  * connection, so that nothing that the client sends after it can bypass the guards.
  */
 export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
-  readonly mayShare = false;
+  readonly mayHaveTrailers = false;
   readonly #context: ProxyContext;
   readonly #request: RequestContext;
   readonly #response: ServerResponse;

@@ -75,7 +75,7 @@ async function start({ longRunning = false, ending = false } = {}): Promise<Writ
   const reply = { raw: response, sent: false, hijack() {}, send: (error: Error) => sent.push(error) };
   let overs = 0;
   const owner = {
-    mayShare: false,
+    mayHaveTrailers: false,
     onOver() {
       overs += 1;
     },

@@ -74,6 +74,7 @@ export async function startProxyApp({
   const context = {
     openStreams: new OpenStreams(),
     authenticates: false,
+    routes: [],
     requestTimeout: 0,
     connections: { upgraded() {} },
     keepAlive: 0,

@@ -4,9 +4,10 @@ import type { ActiveMethod, AuthenticationMethod } from './authentication/method
 import type { Cluster } from './clusters/cluster.js';
 import type { OwnEndpoint } from './endpoints/own-endpoint.js';
 import type { Guard } from './guard/guard.js';
+import type { Listener } from './http/listener.js';
 import type { Clock } from './lib/clock.js';
 import type { Component } from './lib/component.js';
-import type { OptionDefinitions, OptionFacts } from './lib/option.js';
+import type { ListenerFacts, OptionDefinitions, OptionFacts } from './lib/option.js';
 import type { Logger } from './observability/log/logger.js';
 import type { AuthenticationMetrics } from './observability/metrics/authentication-metrics.js';
 import type { Recorder } from './observability/recorder.js';
@@ -38,6 +39,8 @@ export interface FeatureParts extends Component {
   readonly route?: CreateRoute;
   /** If the feature has a method, and the options turn it on. */
   readonly method?: ActiveMethod;
+  /** The same for its listener. */
+  readonly listener?: Listener;
   /** Whether it writes to standard output, which then has nothing else. */
   readonly usesStdout?: boolean;
   /** The process got a SIGHUP. */
@@ -71,6 +74,8 @@ export interface Feature<Options, Metrics = undefined> {
   readonly guards?: readonly Guard<Options, Metrics>[];
   /** How it finds out who a caller is. Methods are asked in the order of the features. */
   readonly method?: AuthenticationMethod<Options>;
+  /** How its listener encrypts what crosses the network. At most one feature has one. */
+  readonly listener?: ListenerFacts & { isOn(options: Options): boolean };
   /** What it answers itself below `/-/`. In the index they come before those of the core. */
   readonly endpoints?: readonly OwnEndpoint<Options>[];
   /** Adds its metrics to the registry, whether it is on or off: alerts and documents need all of them. */

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
-import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
 import { rejectClaimedIdentity } from '../src/guard/claimed-identity.js';
 import { isRead } from '../src/guard/read-only.js';
 import { fieldListSize, fieldValue, hasField, removeFields } from '../src/http/header-fields.js';
-import { Http2Request } from '../src/http/http2-request.js';
-import { Http2Response } from '../src/http/http2-response.js';
 import { RequestHead } from '../src/http/request-head.js';
 import {
   hasImpersonationHeader,
@@ -31,15 +28,6 @@ import { clientRequest } from './support/proxy/client-request.js';
 import { FakePool } from './support/transport/fake-pool.js';
 import { accessTo } from './support/transport/upstream-requests.js';
 import { settingsFrame } from './support/upstreams/http2-frames.js';
-
-/** A stream of an HTTP/2 client that takes whatever is sent. */
-function streamOf(): ConstructorParameters<typeof Http2Request>[0] {
-  const session = { remoteSettings: { maxHeaderListSize: 2 ** 32 - 1 } };
-  return Object.assign(new EventEmitter(), { endAfterHeaders: true, session, respond() {} }) as never;
-}
-
-const http2Request = (headers: object = {}, fields: readonly string[] = []) =>
-  new Http2Request(streamOf(), {} as never, headers as never, fields);
 
 const path = new RequestPath({
   ...{ method: 'GET', received: '/clusters/dev/api', target: '/api' },
@@ -75,8 +63,6 @@ const requestNames = [
 /** What reads the fields of a request, in the order of its way. */
 const requestReaders: Readonly<Record<string, (fields: string[]) => unknown>> = {
   'the head': rawHeaders => new RequestHead({ method: 'GET', rawHeaders }),
-  'the head of HTTP/2': fields =>
-    http2Request({ ':authority': 'a', cookie: 'a=1' }, [':path', '/', ...fields]),
   'the size': fieldListSize,
   'the rule about identities': fields => rejectClaimedIdentity(fields, /^impersonate-/i),
   'the rule about methods': rawHeaders => isRead(info, new RequestHead({ method: 'GET', rawHeaders })),
@@ -133,9 +119,6 @@ const answerReaders: Readonly<Record<string, (fields: string[]) => unknown>> = {
   },
   'the head of an upgrade': fields => switchingProtocols('', fields, answered, policy),
   trailers: fields => trailerFields(fields, answered, policy),
-  'the head for a client of HTTP/2': fields => new Http2Response(http2Request()).writeHead(200, fields),
-  'trailers for a client of HTTP/2': fields =>
-    new Http2Response(http2Request()).addTrailers(trailerFields(fields, answered, policy)),
 };
 
 const lines = (fields: readonly string[]) =>

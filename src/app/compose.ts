@@ -13,7 +13,7 @@ import { type Clock, systemClock } from '../lib/clock.js';
 import type { Logger } from '../observability/log/logger.js';
 import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js';
-import { authenticationMethods, methodsOn } from '../options/methods.js';
+import { authenticationMethods, methodsOn } from '../options/facts.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
@@ -121,7 +121,6 @@ export async function createProgram(
     await components.close();
     return loaded;
   }
-  const { tls } = loaded;
   const { parts: added, methods } = loaded.added;
   const authentication =
     methods.length === 0 ? undefined : configureAuthentication(options, methods, metrics.authentication);
@@ -170,7 +169,7 @@ export async function createProgram(
       health,
       logger,
       openStreams,
-      tls,
+      listener: added.find(({ listener }) => listener !== undefined)?.listener,
       clusterStates: createClusterStates(clusters.registry, checksOf),
       authentication: authentication?.authentication,
       callerEntries: () => authentication?.kubeconfigUsers() ?? [],

@@ -1,32 +1,15 @@
 import type { Registry } from 'prom-client';
 import type { UsedMethod } from '../authentication/configure.js';
-import type { CoreMethod, MethodParts } from '../authentication/method.js';
 import type { OwnEndpoint, ServedEndpoint } from '../endpoints/own-endpoint.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import type { AnyFeature, Core, FeatureParts, Problems } from '../feature.js';
 import { features } from '../features.js';
 import type { Guard } from '../guard/guard.js';
 import { guards, inOrder } from '../guard/guards.js';
-import { coreMethods } from '../options/methods.js';
 import type { Options } from '../options/table.js';
 import type { Components } from './components.js';
 
-/** What features of all kinds are created with. */
-type WholeCore = Core & MethodParts;
-
-/** A method of the core, as if it were a feature. */
-function asFeature(method: CoreMethod<Options>): AnyFeature<Options> {
-  return {
-    name: method.name,
-    method,
-    create: (options, core) => (method.isOn(options) ? method.create(options, core as WholeCore) : undefined),
-  };
-}
-
-const all: readonly AnyFeature<Options>[] = [
-  ...coreMethods.map((method: CoreMethod<Options>) => asFeature(method)),
-  ...features,
-];
+const all: readonly AnyFeature<Options>[] = features;
 
 /** Every reason that a guard gives, once. */
 export const rejectionReasons: readonly string[] = [
@@ -65,33 +48,36 @@ export class FeatureSet {
 
   /**
    * Creates the features that the options turn on, all at the same time. Their parts are among the components then, also if there are
-   * problems. A method that is on, and of which nothing was made, is one: it must not mean that nobody is authenticated.
+   * problems. A method or a listener that is on, and of which nothing was made, is one: it must not mean that nobody is authenticated, or
+   * that nothing is encrypted.
    */
-  async create(
-    options: Options,
-    core: WholeCore,
-    components: Components,
-  ): Promise<CreatedFeatures | Problems> {
+  async create(options: Options, core: Core, components: Components): Promise<CreatedFeatures | Problems> {
     const created = await Promise.all(
-      [...this.#metrics].map(async ([{ method, create }, metrics]) => ({
+      [...this.#metrics].map(async ([{ method, listener, create }, metrics]) => ({
         method: method?.isOn(options) === true ? method : undefined,
+        listener: listener?.isOn(options) === true ? listener : undefined,
         made: await create?.(options, core, metrics),
       })),
     );
     const parts: FeatureParts[] = [];
     const methods: UsedMethod[] = [];
     const problems: string[] = [];
-    for (const { method, made } of created) {
+    let isComplete = true;
+    for (const { method, listener, made } of created) {
       if (made !== undefined && 'problems' in made) {
+        isComplete = false;
         problems.push(...made.problems);
         continue;
       }
       if (made !== undefined) parts.push(components.add(made));
+      if (listener !== undefined && made?.listener === undefined) {
+        problems.push(`${listener.flag}: the program made no listener of it`);
+      }
       if (method === undefined) continue;
       if (made?.method !== undefined) methods.push({ ...method, ...made.method });
       else problems.push(`${method.flag}: the program made no method of authentication of it`);
     }
-    return problems.length > 0 ? { problems } : { parts, methods };
+    return isComplete && problems.length === 0 ? { parts, methods } : { problems };
   }
 }
 

@@ -2,6 +2,7 @@ import { lstat, stat, unlink } from 'node:fs/promises';
 import { type AddressInfo, connect } from 'node:net';
 import { dirname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { isEncrypted } from '../options/facts.js';
 import type { Options } from '../options/table.js';
 
 /** The address of the listener, `host:port` as bound or the socket's path; or why it cannot listen. */
@@ -48,9 +49,9 @@ async function folderProblem(unixSocket: string): Promise<string | undefined> {
 
 /** The URL of the proxy for a browser on this machine, without a final slash; undefined if there is none. */
 export function urlForBrowser(address: string, options: Options): string | undefined {
-  const { publicUrl, unixSocket, tlsCertFile } = options;
+  const { publicUrl, unixSocket } = options;
   if (unixSocket !== '' && publicUrl === '') return undefined;
-  const scheme = tlsCertFile === '' ? 'http' : 'https';
+  const scheme = isEncrypted(options) ? 'https' : 'http';
   // A browser cannot open the address of all interfaces, and --accept-hosts accepts localhost by default.
   const host = address.replace(/^(?:0\.0\.0\.0|\[::\])(?=:)/, 'localhost');
   return publicUrl || `${scheme}://${host}`;

@@ -1,9 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
 import type { Core, Problems } from '../feature.js';
-import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
-import type { Tls } from '../server/listener/tls.js';
 import type { Components } from './components.js';
 import type { CreatedFeatures, FeatureSet } from './feature-set.js';
 
@@ -11,14 +9,13 @@ import type { CreatedFeatures, FeatureSet } from './feature-set.js';
 interface LoadingParts {
   readonly components: Components;
   readonly features: FeatureSet;
-  readonly core: Core & { readonly metrics: Metrics };
+  readonly core: Core;
 }
 
 /** The parts of a program that need files; undefined if the options do not turn them on. */
 interface LoadedParts {
   /** Path of the folder of static files, without symbolic links; empty to serve none. */
   readonly www: string;
-  readonly tls: Tls | undefined;
   readonly added: CreatedFeatures;
 }
 
@@ -31,12 +28,10 @@ type Loading<Part> = Promise<Part | undefined | Problems>;
  */
 export async function loadParts(options: Options, parts: LoadingParts): Promise<LoadedParts | Problems> {
   const { components, features, core } = parts;
-  let tls: Tls | undefined;
   const loaded = await Promise.all([
     openCluster(core.cluster),
     findFolder(options.www),
-    loadTls(options, core),
-    features.create(options, { ...core, clientAuthorities: () => tls?.clientAuthorities }, components),
+    features.create(options, core, components),
   ]);
   const problems: string[] = [];
   const take = <Part extends object>(part: Part | Problems | undefined): Part | undefined => {
@@ -46,10 +41,8 @@ export async function loadParts(options: Options, parts: LoadingParts): Promise<
   };
   take(loaded[0]);
   const folder = take(loaded[1]);
-  tls = take(loaded[2]);
-  if (tls !== undefined) components.add(tls);
-  const added = take(loaded[3]);
-  return added === undefined || problems.length > 0 ? { problems } : { www: folder?.path ?? '', tls, added };
+  const added = take(loaded[2]);
+  return added === undefined || problems.length > 0 ? { problems } : { www: folder?.path ?? '', added };
 }
 
 async function openCluster(cluster: Cluster): Loading<never> {
@@ -69,11 +62,4 @@ async function findFolder(www: string): Loading<{ readonly path: string }> {
     () => false,
   );
   return isFolder ? { path: await realpath(www) } : { problems: [`--www: "${www}" is not a folder`] };
-}
-
-/** Loads the TLS listener only if it is used: with node:http2 it takes 4 % of a start. */
-async function loadTls(options: Options, { metrics, logger }: LoadingParts['core']): Loading<Tls> {
-  if (options.tlsCertFile === '') return undefined;
-  const { configureTls } = await import('../server/listener/tls.js');
-  return configureTls(options, { metrics: metrics.listener, logger });
 }

@@ -5,15 +5,9 @@ import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
 import type { RequestHead } from '../http/request-head.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
-import type { Clock } from '../lib/clock.js';
-import type { Component } from '../lib/component.js';
 import type { JsonObject } from '../lib/json.js';
-import type { MethodFacts, OptionOwner } from '../lib/option.js';
-import type { Logger } from '../observability/log/logger.js';
-import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
+import type { MethodFacts } from '../lib/option.js';
 import type { BearerToken } from './bearer-token/bearer-token.js';
-import type { ClientAuthorities } from './client-certificate/authorities.js';
-import type { CallerRules } from './identity.js';
 
 /** One way to find out who a caller is, as it is known before the start. */
 export interface AuthenticationMethod<Options> extends MethodFacts {
@@ -23,37 +17,6 @@ export interface AuthenticationMethod<Options> extends MethodFacts {
   readonly hint: string;
   /** If so, callers have to authenticate, and a program in which nothing was made for the method does not start. */
   isOn(options: Options): boolean;
-}
-
-/**
- * A method of the core. Its file is always loaded, so it imports nothing heavy: `create` loads the code that is needed only if the method is
- * on.
- */
-export interface CoreMethod<Options> extends AuthenticationMethod<Options>, OptionOwner {
-  problems?(options: Options, given: ReadonlySet<string>): readonly string[];
-  /** Reads files, but opens no connection. Collects all problems, one line each. */
-  create(
-    options: Options,
-    parts: MethodParts,
-  ): Promise<
-    | (Component & { readonly method: ActiveMethod; warnings?(): readonly string[] })
-    | { readonly problems: readonly string[] }
-  >;
-}
-
-/** What methods of the core are created with. */
-export interface MethodParts {
-  readonly metrics: { readonly authentication: AuthenticationMetrics };
-  readonly logger: Logger;
-  /** The environment of the process: it may name a proxy server for connections to an OpenID Connect issuer. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly clock: Clock;
-  /** Who is allowed, but for service accounts, and which groups they keep. */
-  readonly callerRules: Omit<CallerRules, 'serviceAccounts'>;
-  /** The authorities that may issue client certificates now. */
-  readonly clientAuthorities: () => ClientAuthorities | undefined;
-  /** Milliseconds between two readings of the methods' files. */
-  readonly rereadInterval?: number | undefined;
 }
 
 /** A method that is in use. */

@@ -1,4 +1,5 @@
-import type { OwnEndpoint, ServingCertificate } from './own-endpoint.js';
+import type { ServingCertificate } from '../http/listener.js';
+import type { OwnEndpoint } from './own-endpoint.js';
 
 /**
  * The contexts, their paths and their states, as JSON: `{"root": {"path"}, "clusters": [{"name", "path", "server", …}]}`, and what pages have

@@ -2,6 +2,7 @@ import type { RouteHandlerMethod } from 'fastify';
 import type { TrustedIssuer } from '../authentication/method.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import type { ClusterState } from '../clusters/states.js';
+import type { ServingCertificate } from '../http/listener.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Operation, RequestContext } from '../request/context.js';
@@ -53,16 +54,6 @@ interface TokenRules {
   readonly sandboxesProxiedPages: boolean;
   /** Whether a token is valid in all clusters. If not, it is meant for one cluster, and that cluster's API server sees it. */
   readonly sharesTokens: boolean;
-}
-
-/** A certificate of the proxy's. */
-export interface ServingCertificate {
-  /** PEM of the authority that clients have to trust; undefined if it is not known. */
-  readonly authority: string | undefined;
-  /** Whether it leads to an authority that most clients know without being told. */
-  readonly isPublic: boolean;
-  /** Whether it is valid for this host. An IPv6 address is in brackets. */
-  isFor(hostname: string): boolean;
 }
 
 /**

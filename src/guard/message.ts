@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { maxFields } from '../http/header-fields.js';
-import { isHttp2 } from '../http/http2-request.js';
+import { isHttp2 } from '../http/http2-answer.js';
 import type { RequestHead } from '../http/request-head.js';
 import type { RequestContext } from '../request/context.js';
 import type { RequestTarget } from '../request/request-path.js';

@@ -43,17 +43,27 @@ export interface MethodFacts {
   readonly hasIssuers?: boolean;
 }
 
+/** A listener that encrypts what crosses the network, in place of plain HTTP. */
+export interface ListenerFacts {
+  /** The flags that turn it on, with their dashes, for a sentence. */
+  readonly flag: string;
+}
+
 /** What a part may ask about other parts. */
 export interface OptionFacts {
   /** All methods of authentication. */
   readonly methods: readonly MethodFacts[];
   /** Those that the options turn on. If there is at least one, callers have to authenticate. */
   readonly methodsOn: readonly MethodFacts[];
+  /** All listeners that encrypt what crosses the network. */
+  readonly listeners: readonly ListenerFacts[];
+  /** Whether the options turn one of them on. */
+  readonly isEncrypted: boolean;
 }
 
-/** The flags of methods, for a sentence. */
-export function flagsOf(methods: readonly MethodFacts[]): string {
-  return methods.map(({ flag }) => flag).join(', ');
+/** The flags of methods or listeners, for a sentence. */
+export function flagsOf(parts: readonly ListenerFacts[]): string {
+  return parts.map(({ flag }) => flag).join(', ');
 }
 
 /** A part that has its own options: a group, a guard, an authentication method. */

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { defineOptions, flagsOf, type OptionFacts, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
-import { type MethodOptions, methodsOn } from './methods.js';
+import { type FactOptions, methodsOn } from './facts.js';
 
 const options = defineOptions('Authentication', {
   insecureAllowUnauthenticated: {
@@ -17,7 +17,7 @@ interface ListenerOptions {
   readonly address: string;
 }
 
-type ExposureOptions = OptionValues<typeof options> & MethodOptions & ListenerOptions;
+type ExposureOptions = OptionValues<typeof options> & FactOptions & ListenerOptions;
 
 /** Checks who can reach the main listener, and whether callers there have to authenticate. */
 export const exposure = { options, problems };
@@ -31,7 +31,7 @@ export function isBeyondLoopback({ unixSocket, address }: ListenerOptions): bool
 }
 
 /** Whether callers from other machines act as the kubeconfig's user without authentication. */
-export function isOpenToOthers(options: MethodOptions & ListenerOptions): boolean {
+export function isOpenToOthers(options: FactOptions & ListenerOptions): boolean {
   return isBeyondLoopback(options) && methodsOn(options).length === 0;
 }
 
@@ -39,9 +39,10 @@ export function isOpenToOthers(options: MethodOptions & ListenerOptions): boolea
  * Rejects options that expose the kubeconfig's user to the network. Listening beyond loopback without authentication has to be allowed
  * explicitly. Callers' secrets that cross the network unencrypted are never allowed.
  */
-function problems(options: ExposureOptions, _given: unknown, { methods, methodsOn }: OptionFacts): string[] {
+function problems(options: ExposureOptions, _given: unknown, facts: OptionFacts): string[] {
   if (!isBeyondLoopback(options)) return [];
-  const { address, insecureAllowUnauthenticated, tlsCertFile } = options;
+  const { address, insecureAllowUnauthenticated } = options;
+  const { methods, methodsOn, listeners, isEncrypted } = facts;
   const where = `--address: ${JSON.stringify(address)} can be reached from other machines`;
   const found: string[] = [];
   if (isOpenToOthers(options) && !insecureAllowUnauthenticated) {
@@ -51,10 +52,10 @@ function problems(options: ExposureOptions, _given: unknown, { methods, methodsO
     );
   }
   const secrets = methodsOn.filter(({ sendsSecret }) => sendsSecret);
-  if (secrets.length > 0 && tlsCertFile === '') {
+  if (secrets.length > 0 && !isEncrypted) {
     found.push(
       `${where}, and the tokens of ${flagsOf(secrets)} would cross the network unencrypted; ` +
-        'set --tls-cert-file and --tls-private-key-file, or listen on 127.0.0.1 or --unix-socket',
+        `${listeners.length === 0 ? '' : `set ${flagsOf(listeners)}, or `}listen on 127.0.0.1 or --unix-socket`,
     );
   }
   return found;

@@ -4,7 +4,7 @@ import { problemsOf } from '../lib/option.js';
 import { parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
-import { factsOf } from './methods.js';
+import { factsOf } from './facts.js';
 import {
   definitionOf,
   type OptionKey,

@@ -8,7 +8,6 @@ import {
   type OptionValues,
   optionGroups,
 } from '../lib/option.js';
-import { tls } from '../server/listener/tls-options.js';
 import { apiServer } from './api-server.js';
 import { contexts } from './contexts.js';
 import { credentials } from './credentials.js';
@@ -16,7 +15,6 @@ import { exposure } from './exposure.js';
 import { general } from './general.js';
 import { listening } from './listening.js';
 import { logging } from './logging.js';
-import { coreMethods } from './methods.js';
 
 /** The parts of a feature that have options: itself, and its guards. */
 type OwnersIn<F> =
@@ -40,8 +38,6 @@ function hasMethod(feature: object): boolean {
 /** All parts that have options. This is the order of the options within a group of --help. */
 export const optionOwners = [
   listening,
-  tls,
-  ...coreMethods,
   ...features.filter(hasMethod).flatMap(ownersIn),
   identity,
   ...guards,

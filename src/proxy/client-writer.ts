@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { RawHeaders } from '../http/header-fields.js';
-import type { Http2Response } from '../http/http2-response.js';
+import type { Http2Answer } from '../http/http2-answer.js';
 import type { RequestContext } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
 import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '../transport/round-trip.js';
@@ -46,7 +46,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   readonly #request: AnsweredRequest;
   readonly #context: WriterContext;
   readonly #response: ServerResponse;
-  readonly #http2: Http2Response | undefined;
+  readonly #http2: Http2Answer | undefined;
   readonly #owner: WriterOwner;
   /** The round trip that the response comes from. It is paused while the client does not read. */
   trip: RoundTrip | undefined;
@@ -256,7 +256,7 @@ function onTurnEnd(writer: ClientWriter): void {
 const nothing = Buffer.alloc(0);
 
 /** Throws an UpstreamError for fields that would cost the client its whole connection. */
-function refuseTooLarge(what: string, fields: RawHeaders, http2: Http2Response): void {
+function refuseTooLarge(what: string, fields: RawHeaders, http2: Http2Answer): void {
   if (http2.takes(fields)) return;
   const message = `the ${what} of the API server's answer exceeds the ${http2.maxHead} bytes of this HTTP/2 connection, or 65536 in one field; try HTTP/1.1`;
   throw new UpstreamError(502, 'protocol', message);
@@ -266,7 +266,7 @@ function refuseTooLarge(what: string, fields: RawHeaders, http2: Http2Response):
  * Sends the head before there is a body, with one byte per character. Node's own flushHeaders for HTTP/1.1 writes the head as UTF-8; a head
  * before a body of bytes is not. If there is no body, the end of the answer sends the head.
  */
-function flushHead(response: ServerResponse, http2: Http2Response | undefined): void {
+function flushHead(response: ServerResponse, http2: Http2Answer | undefined): void {
   if (http2 === undefined) response.write(nothing);
   else response.flushHeaders();
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { Cluster } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
-import type { Http2Response } from '../http/http2-response.js';
+import type { Http2Answer } from '../http/http2-answer.js';
 import { RequestHead, type RequestMessage } from '../http/request-head.js';
 import type { RequestedUser } from '../kubernetes/requested-user.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
@@ -56,7 +56,7 @@ export class RequestContext extends Operation {
   /** Counts, logs and records the request. The server sets it before any guard runs. */
   record!: RequestRecord;
   /** The response as one of HTTP/2; undefined over HTTP/1.1. */
-  readonly http2: Http2Response | undefined;
+  readonly http2: Http2Answer | undefined;
   /** Header fields that are added to those of the answer, whoever gives it: name, value, …; undefined if there are none. */
   answerHeaders: readonly string[] | undefined;
 
@@ -64,7 +64,7 @@ export class RequestContext extends Operation {
     super(raw, destination, reply.request.originalUrl);
     this.raw = raw;
     this.reply = reply;
-    this.http2 = raw.httpVersionMajor === 2 ? (reply.raw as unknown as Http2Response) : undefined;
+    this.http2 = raw.httpVersionMajor === 2 ? (reply.raw as unknown as Http2Answer) : undefined;
   }
 }
 

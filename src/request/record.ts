@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Cluster } from '../clusters/cluster.js';
-import type { Http2Response } from '../http/http2-response.js';
+import type { Http2Answer } from '../http/http2-answer.js';
 import type { RequestHead } from '../http/request-head.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { type FailureObserver, StatusError } from '../kubernetes/status.js';
@@ -47,7 +47,7 @@ export interface BegunRequest extends RecordedRequest {
   readonly path: Pick<RequestPath, 'received' | 'forServer' | 'info'>;
   readonly cluster: Pick<Cluster, 'metrics'>;
   readonly reply: { readonly raw: ServerResponse };
-  readonly http2: Pick<Http2Response, 'stream' | 'bytesSent'> | undefined;
+  readonly http2: Pick<Http2Answer, 'stream' | 'bytesSent'> | undefined;
 }
 
 /**

@@ -8,6 +8,7 @@ import { staticFiles } from '../endpoints/static-files.js';
 import type { GuardChain, GuardOptions } from '../guard/chain.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
 import { noSniff } from '../http/browser-fields.js';
+import type { Listener } from '../http/listener.js';
 import type { Clock } from '../lib/clock.js';
 import { createRequestLines, type Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
@@ -30,7 +31,6 @@ import {
 } from './listener/client-error.js';
 import { clientPatience, serveHalfClosed } from './listener/half-closed.js';
 import { inTurn, outlives } from './listener/pipelining.js';
-import type { Tls } from './listener/tls.js';
 import { apiRoute, createApiPaths, createMounts, filesMount, ownPrefix } from './mounts.js';
 import { addressFor } from './own-address.js';
 import { createRecheck } from './recheck.js';
@@ -63,8 +63,8 @@ export interface ServerParts {
   readonly health: OwnEndpointParts['health'];
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
-  /** TLS of the main listener; undefined for plain HTTP. */
-  readonly tls: Tls | undefined;
+  /** Undefined for plain HTTP. */
+  readonly listener: Listener | undefined;
   /** Undefined if callers are not authenticated; then everyone acts as the kubeconfig's user. */
   readonly authentication: Authentication | undefined;
   readonly callerEntries: OwnEndpointParts['callerEntries'];
@@ -131,7 +131,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 
   answerErrors(app, () => registry.names);
 
-  const { endpoints, health, clusterStates, tls, callerEntries, issuers } = parts;
+  const { endpoints, health, clusterStates, listener, callerEntries, issuers } = parts;
   const apiPaths = createApiPaths(options, registry);
   const sandboxes = sandboxesProxiedPages(options, authentication);
   const tokenRules = {
@@ -151,7 +151,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         registry,
         tokenRules,
         addressFor: request => addressFor(request, options),
-        certificate: () => tls?.chain,
+        certificate: () => listener?.certificate,
         callerEntries,
         issuers,
         served: endpoints,
@@ -234,7 +234,7 @@ function createDestinations({ options, registry, endpoints }: ServerParts): (raw
 }
 
 function createApp(
-  { options, metrics, tls }: ServerParts,
+  { options, metrics, listener }: ServerParts,
   destinationOf: (rawUrl: string) => Destination,
 ): FastifyInstance {
   const http = {
@@ -257,7 +257,7 @@ function createApp(
     };
     const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, inTurn(handle));
     serveHalfClosed(server);
-    tls?.serve(server);
+    listener?.serve(server, clientPatience);
     return server;
   };
   return fastify({

@@ -12,16 +12,23 @@ import { createCore } from '../support/features/core.js';
 const { options } = parseOptions({ argv: [], env: {} });
 const all: readonly AnyFeature<Options>[] = features;
 
-describe('a method of authentication that is on', () => {
-  for (const feature of all) {
-    const { name, method } = feature;
-    if (method === undefined) continue;
-    it(`ends the start if nothing was made for it: ${name}`, async t => {
-      t.mock.method(method, 'isOn', () => true);
+describe('a method of authentication or a listener that is on', () => {
+  const parts = all.flatMap(feature => [
+    ...(feature.method ? [{ feature, part: feature.method, what: 'method of authentication' }] : []),
+    ...(feature.listener ? [{ feature, part: feature.listener, what: 'listener' }] : []),
+  ]);
+  for (const { feature, part, what } of parts) {
+    it(`ends the start if nothing was made for it: the ${what} of ${feature.name}`, async t => {
+      t.mock.method(part, 'isOn', () => true);
       const create = t.mock.method(feature as Required<AnyFeature<Options>>, 'create', () => undefined);
-      const problems = [`${method.flag}: the program made no method of authentication of it`];
-      for (const made of [undefined, { close() {} }]) {
-        create.mock.mockImplementation(() => made);
+      const missing = [`${part.flag}: the program made no ${what} of it`];
+      for (const [made, problems] of [
+        [undefined, missing],
+        [{ close() {} }, missing],
+        // What is wrong stands among the problems of the options already.
+        [{ problems: [] }, []],
+      ] as const) {
+        create.mock.mockImplementation(() => made as never);
         const components = new Components();
         const created = await new FeatureSet(new Registry()).create(options, createCore(), components);
         assert.deepEqual(created, { problems });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { test } from 'node:test';
+import { heapInUse, inspected } from '../endurance/garbage.js';
 import { sharedIdentity } from '../support/certificates/certificates.js';
 import { open, send } from '../support/clients/http-client.js';
 import { eventually, within } from '../support/eventually.js';
@@ -11,7 +12,6 @@ import { startProxy } from '../support/proxy/proxy.js';
 import { startStack } from '../support/proxy/stack.js';
 import { startFrameServer } from '../support/upstreams/http2-frame-server.js';
 import { answerAll, watchAndLeave } from '../support/upstreams/http2-watches.js';
-import { heapInUse, inspected } from './garbage.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const active = 'kube_api_proxy_upstream_connections{state="active"}';

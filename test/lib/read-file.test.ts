@@ -6,8 +6,6 @@ import { afterEach, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { type FileWatch, watchFiles } from '../../src/lib/file-watch.js';
 import { readRegular, readWhole } from '../../src/lib/read-file.js';
-import { followTlsFiles } from '../../src/server/listener/tls-files.js';
-import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { until } from '../support/eventually.js';
 import { freshPath, makeFifo, replaceFile } from '../support/replaced-file.js';
 
@@ -88,31 +86,5 @@ describe('a file that is followed', () => {
     await replaceFile(one, 'a');
     await watch.poll();
     assert.equal(changes, 3);
-  });
-
-  it('may become a FIFO if it is a file of the TLS listener', async () => {
-    const authority = await createCertificateAuthority();
-    const pair = await authority.server();
-    const names = { certificate: freshPath(), key: freshPath(), clientAuthorities: freshPath() };
-    const contents = {
-      certificate: pair.certificate,
-      key: pair.key,
-      clientAuthorities: authority.certificate,
-    };
-    for (const key of ['certificate', 'key', 'clientAuthorities'] as const)
-      await writeFile(names[key], contents[key]);
-    const reloads: (readonly string[])[] = [];
-    const followed = await followTlsFiles(names, problems => reloads.push(problems), 5);
-    assert.ok('close' in followed);
-    closing.push(followed);
-    for (const key of ['certificate', 'key', 'clientAuthorities'] as const) {
-      const before = reloads.length;
-      await replaceFile(names[key]);
-      await until(() => reloads.length === before + 1);
-      assert.match(reloads.at(-1)?.[0] ?? '', /is a pipe that no program writes to$/);
-      await replaceFile(names[key], contents[key]);
-      await until(() => reloads.length === before + 2);
-      assert.deepEqual(reloads.at(-1), []);
-    }
   });
 });

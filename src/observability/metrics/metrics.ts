@@ -3,7 +3,6 @@ import { createAuthenticationMetrics } from './authentication-metrics.js';
 import type { ClusterLabel } from './cluster-label.js';
 import { type ConnectionCounts, createConnectionMetrics } from './connection-metrics.js';
 import { createCredentialMetrics } from './credential-metrics.js';
-import { createListenerMetrics } from './listener-metrics.js';
 import { createRequestMetrics } from './request-metrics.js';
 
 /** The proxy's own metrics. */
@@ -127,7 +126,6 @@ export function createMetrics(options: MetricsOptions) {
     /** Milliseconds from sending a request to the first byte of its answer, for requests of the proxy's own. */
     firstByte: requestMetrics.firstByte,
     reloaded: credentials.reloaded,
-    listener: createListenerMetrics(registry),
     authentication: createAuthenticationMetrics(registry, options.authenticationMethods),
     connections: createConnectionMetrics(registry, options.connections, clusterLabel),
     /** The process had an uncaught error. */

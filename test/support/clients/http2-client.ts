@@ -9,6 +9,11 @@ import http2, {
   type SecureClientSessionOptions,
 } from 'node:http2';
 
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+
+/** Whether this version of Node.js shows a server all fields over HTTP/2. If not, the program turns HTTP/2 off with --allow-impersonation. */
+export const seesEveryField = major > 24 || (major === 24 && minor >= 2) || (major === 22 && minor >= 17);
+
 type AnswerHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;
 
 /** An answer over HTTP/2 with its body read to the end, or to the reset. */

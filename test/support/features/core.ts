@@ -1,11 +1,10 @@
-import type { MethodParts } from '../../../src/authentication/method.js';
 import type { Core } from '../../../src/feature.js';
 import { systemClock } from '../../../src/lib/clock.js';
 import type { Logger } from '../../../src/observability/log/logger.js';
 import { createIdleMetrics } from '../proxy/metrics.js';
 
 /** What features are created with; without a program, nothing is logged, and there is no cluster. */
-export function createCore(parts: Partial<Core> = {}): Core & MethodParts {
+export function createCore(parts: Partial<Core> = {}): Core {
   const ignore = () => {};
   return {
     cluster: undefined as never,
@@ -14,7 +13,6 @@ export function createCore(parts: Partial<Core> = {}): Core & MethodParts {
     env: {},
     rereadInterval: undefined,
     callerRules: { allowed: new Set() },
-    clientAuthorities: () => undefined,
     ...parts,
     metrics: createIdleMetrics(),
   };

@@ -6,7 +6,7 @@ import {
   type Metrics,
   type MetricsOptions,
 } from '../../../src/observability/metrics/metrics.js';
-import { authenticationMethods } from '../../../src/options/methods.js';
+import { authenticationMethods } from '../../../src/options/facts.js';
 import { upstreamErrorReasons } from '../../../src/transport/upstream-error.js';
 
 /** Metrics without a program: those of the process, of all features, and of one cluster without connections and requests. */

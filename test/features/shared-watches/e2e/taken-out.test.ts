@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { seesEveryField } from '../../../../src/server/listener/http2-session.js';
 import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
-import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
+import { connectHttp2, headOf, openStream, seesEveryField } from '../../../support/clients/http2-client.js';
 import { readWatch, type WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { startOidcIssuer } from '../../../support/identities/oidc-issuer.js';

@@ -1,0 +1,107 @@
+import type { Server } from 'node:http';
+import type { Core, Problems } from '../../feature.js';
+import type { Listener } from '../../http/listener.js';
+import { ExpiryWarnings } from '../../observability/expiry-warning.js';
+import { type ClientAuthorities, includesAll } from './client-certificate/authorities.js';
+import { seesEveryField } from './http2-session.js';
+import type { ListenerMetrics } from './metrics.js';
+import type { TlsOptions } from './options.js';
+import { serveTls } from './secure-server.js';
+import { ServingChain } from './serving-chain.js';
+import { followTlsFiles, type TlsFiles } from './tls-files.js';
+
+/** TLS as configured, with files that are read again when they change. */
+interface Tls {
+  readonly listener: Listener;
+  /** The current authorities of client certificates; undefined if no client certificates are requested. */
+  clientAuthorities(): ClientAuthorities | undefined;
+  /** Begins to warn when the certificate expires soon. */
+  start(): void;
+  close(): void;
+}
+
+/** OpenSSL's names of `--tls-min-version`. */
+const versions = { VersionTLS12: 'TLSv1.2', VersionTLS13: 'TLSv1.3' } as const;
+
+/** Reads the listener's files, and follows them. */
+export async function configureTls(
+  options: TlsOptions,
+  { logger, rereadInterval }: Pick<Core, 'logger' | 'rereadInterval'>,
+  metrics: ListenerMetrics,
+): Promise<Tls | Problems> {
+  const warnings = new ExpiryWarnings(logger);
+  let chain: ServingChain;
+  const use = ({ pair: { certificate, notAfter } }: TlsFiles) => {
+    chain = new ServingChain(certificate);
+    metrics.certificateExpires(notAfter);
+    warnings.watch('the certificate of --tls-cert-file', notAfter);
+  };
+  // A request whose Impersonate-User was dropped would act as its caller.
+  const isWithoutHttp2 = options.allowImpersonation && !seesEveryField;
+  if (isWithoutHttp2) {
+    logger.warn(
+      'HTTP/2 is off: this version of Node.js drops fields over HTTP/2 that --allow-impersonation needs',
+    );
+  }
+  const protocols = isWithoutHttp2 ? (['http/1.1'] as const) : (['h2', 'http/1.1'] as const);
+  const servers: Server[] = [];
+  let authorities: ClientAuthorities | undefined;
+  const files = await followTlsFiles(
+    {
+      certificate: options.tlsCertFile,
+      key: options.tlsPrivateKeyFile,
+      clientAuthorities: options.clientCaFile,
+    },
+    (problems, current) => {
+      metrics.reloaded(problems.length === 0);
+      if (problems.length > 0) {
+        logger.error(
+          { problems },
+          'cannot use the changed files of the TLS listener; the last good ones stay in use',
+        );
+        return;
+      }
+      logger.info('the files of the TLS listener were reloaded');
+      use(current);
+      if (authorities !== undefined && !includesAll(current.clientAuthorities, authorities)) {
+        for (const server of servers) server.closeIdleConnections();
+      }
+      authorities = current.clientAuthorities;
+    },
+    rereadInterval,
+  );
+  if ('problems' in files) return files;
+  use(files.current);
+  authorities = files.current.clientAuthorities;
+  return {
+    listener: {
+      serve(server, patience) {
+        servers.push(server);
+        serveTls(server, {
+          files,
+          patience,
+          minVersion: versions[options.tlsMinVersion],
+          protocols,
+          onAbuse(reason, remoteAddress) {
+            metrics.http2Abused(reason);
+            logger.warn(
+              { reason, remoteAddress },
+              'an HTTP/2 connection was ended because its client sent too many resets or control frames',
+            );
+          },
+          onHandshakeError: (err, remoteAddress) =>
+            logger.debug({ err, remoteAddress }, 'a TLS handshake failed'),
+        });
+      },
+      get certificate() {
+        return chain;
+      },
+    },
+    clientAuthorities: () => files.current.clientAuthorities,
+    start: () => warnings.start(),
+    close() {
+      files.close();
+      warnings.close();
+    },
+  };
+}

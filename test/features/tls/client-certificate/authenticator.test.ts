@@ -1,0 +1,336 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import https from 'node:https';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, it } from 'node:test';
+import { connect } from 'node:tls';
+import { IdentityError } from '../../../../src/authentication/identity.js';
+import { createClientCertificateAuthenticator } from '../../../../src/features/tls/client-certificate/authenticator.js';
+import { toClientAuthorities } from '../../../../src/features/tls/client-certificate/authorities.js';
+import { serveTls } from '../../../../src/features/tls/secure-server.js';
+import type { TlsFiles } from '../../../../src/features/tls/tls-files.js';
+import type { UserInfo } from '../../../../src/kubernetes/user-info.js';
+import {
+  type CertificateAuthority,
+  type CertificatePair,
+  type ClientCertificateOptions,
+  createCertificateAuthority,
+} from '../../../support/certificates/certificates.js';
+import {
+  ambiguousCertificate,
+  issueBelow,
+  issueOdd,
+  oddCertificates,
+} from '../../../support/certificates/odd-certificates.js';
+import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
+import { listen } from '../../../support/ports.js';
+
+const day = 86_400_000;
+
+let serving: CertificateAuthority;
+let authority: CertificateAuthority;
+let server: Server;
+let port: number;
+let files: { current: TlsFiles };
+let now = Date.now();
+let admissions = 0;
+let lastUser: UserInfo | undefined;
+
+before(async () => {
+  serving = await createCertificateAuthority();
+  authority = await createCertificateAuthority({
+    commonName: 'clients',
+    notAfter: new Date(now + 100 * day),
+  });
+  const pair = await serving.server();
+  files = {
+    current: {
+      pair: {
+        certificate: Buffer.from(pair.certificate),
+        key: Buffer.from(pair.key),
+        notAfter: new Date(now + day),
+      },
+      clientAuthorities: toClientAuthorities(Buffer.from(authority.certificate)),
+    },
+  };
+  const authenticator = createClientCertificateAuthenticator(
+    () => files.current.clientAuthorities,
+    user => {
+      admissions += 1;
+      if (user.username === 'root') throw new IdentityError('root may not act here');
+      return { ...user };
+    },
+    () => now,
+  );
+  server = createServer((request, response) => {
+    try {
+      const user = authenticator.authenticateRequest(request) as UserInfo | undefined;
+      lastUser = user;
+      response.end(JSON.stringify(user === undefined ? null : [user.username, user.groups]));
+    } catch (error) {
+      response.end(JSON.stringify((error as Error).message));
+    }
+  });
+  serveTls(server, {
+    files,
+    patience: 20_000,
+    minVersion: 'TLSv1.2',
+    protocols: ['h2', 'http/1.1'],
+    onHandshakeError: () => {},
+    onAbuse: () => {},
+  });
+  port = await listen(server);
+});
+
+after(() => {
+  server.close();
+  server.closeAllConnections();
+});
+
+async function whoIs(pair: CertificatePair | undefined, agent?: https.Agent): Promise<unknown> {
+  const request = https.get({
+    port,
+    ca: serving.certificate,
+    agent: agent ?? false,
+    ...(pair !== undefined && { cert: pair.certificate, key: pair.key }),
+  });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += chunk;
+  return JSON.parse(text);
+}
+
+async function whoHas(options: ClientCertificateOptions): Promise<unknown> {
+  return whoIs(await authority.client(options));
+}
+
+describe('a client certificate', () => {
+  it('names its user: CN is the name, every O is a group, in order and with repetitions', async () => {
+    assert.deepEqual(await whoHas({ commonName: 'jane', organizations: ['b', 'a', 'b'] }), [
+      'jane',
+      ['b', 'a', 'b'],
+    ]);
+    assert.deepEqual(await whoHas({ commonName: 'jane', organizations: [] }), ['jane', []]);
+    assert.deepEqual(await whoHas({ commonName: 'jane', organizations: ['one'] }), ['jane', ['one']]);
+  });
+
+  it('names its user over HTTP/2 too', async () => {
+    const pair = await authority.client({ commonName: 'jane', organizations: ['dev'] });
+    const session = await connectHttp2(port, serving.certificate, { cert: pair.certificate, key: pair.key });
+    assert.deepEqual((await ask(session, '/')).json, ['jane', ['dev']]);
+    session.destroy();
+  });
+
+  it('has its user admitted once for each connection, and each request gets the same object, or the same error', async () => {
+    const before = admissions;
+    for (const commonName of ['carol', 'root']) {
+      const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+      const pair = await authority.client({ commonName, organizations: [] });
+      const expected = commonName === 'root' ? 'root may not act here' : ['carol', []];
+      assert.deepEqual(await whoIs(pair, agent), expected);
+      const first = lastUser;
+      assert.deepEqual(await whoIs(pair, agent), expected);
+      assert.equal(lastUser, first);
+      agent.destroy();
+    }
+    assert.equal(admissions - before, 2);
+  });
+
+  it('is optional: without one there is no user', async () => {
+    assert.equal(await whoIs(undefined), null);
+  });
+
+  const hostile = [
+    'x/O=system:masters',
+    'x,O=system:masters',
+    'x+O=system:masters',
+    'x\nO=system:masters',
+    'x\r\nO=system:masters\r\n',
+    'x\u0000O=system:masters',
+    'x\\nO=system:masters',
+    '"x", O="system:masters"',
+    'CN=admin\nO=system:masters',
+    '\nO=system:masters',
+    '#0c0e73797374656d3a6d617374657273',
+    'Ünïcödé 日本',
+    '__proto__',
+  ];
+  for (const text of hostile) {
+    it(`whose CN or O is ${JSON.stringify(text)} has exactly one name or group with that text`, async () => {
+      assert.deepEqual(await whoHas({ commonName: text, organizations: ['g'] }), [text, ['g']]);
+      assert.deepEqual(await whoHas({ commonName: 'x', organizations: [text] }), ['x', [text]]);
+    });
+  }
+
+  it('is read as Go reads it: several attributes in one RDN, other string types, several CNs', async () => {
+    const subject = [
+      { O: [{ printableString: 'one' }], CN: [{ utf8String: 'first' }] },
+      { OU: [{ utf8String: 'unit' }], L: [{ utf8String: 'O=system:masters' }] },
+      { O: [{ bmpString: 'two' }] },
+      { CN: [{ ia5String: 'last' }] },
+    ];
+    assert.deepEqual(await whoHas({ subject }), ['last', ['one', 'two']]);
+  });
+
+  for (const { what, user, parts } of [...oddCertificates, { ...ambiguousCertificate, user: undefined }]) {
+    const verdict = user === undefined ? 'refused' : `that of ${JSON.stringify(user)}`;
+    it(`${what} is ${verdict}, as in the API server`, async () => {
+      const found = await whoIs(issueOdd(authority, parts));
+      assert.deepEqual(Array.isArray(found) ? found.flat() : undefined, user, String(found));
+    });
+  }
+
+  it('of an intermediate authority that the API server cannot read is refused', async () => {
+    assert.deepEqual(await whoIs(issueBelow(authority, 1)), ['alice', []]);
+    assert.match(
+      String(await whoIs(issueBelow(authority, 2))),
+      /cannot be read: the extension 1\.2\.3\.4 is there twice/,
+    );
+  });
+
+  it('without a CN, or with an empty one, is rejected', async () => {
+    assert.match(String(await whoHas({ subject: [{ O: ['system:masters'] }] })), /has no CN/);
+    assert.match(String(await whoHas({ commonName: '' })), /has no CN/);
+  });
+
+  it('must be for client authentication', async () => {
+    for (const usage of ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0', '']) {
+      assert.match(
+        String(await whoHas({ commonName: 'x', usage })),
+        /rejected|not for client authentication/,
+        usage,
+      );
+    }
+  });
+
+  it('of another authority is rejected, even if that authority has the same name', async () => {
+    const other = await createCertificateAuthority({ commonName: 'clients' });
+    assert.match(String(await whoIs(await other.client())), /^the client certificate is rejected/);
+    const self = await createCertificateAuthority({ commonName: 'admin' });
+    assert.match(String(await whoIs(self)), /^the client certificate is rejected/);
+  });
+
+  it('of the authority that issued the listener’s own certificate is rejected', async () => {
+    assert.match(String(await whoIs(await serving.client())), /^the client certificate is rejected/);
+  });
+
+  it('of an intermediate authority is accepted with its chain and rejected without it', async () => {
+    const intermediate = await authority.intermediate();
+    const pair = await intermediate.client({ commonName: 'below', organizations: [] });
+    assert.deepEqual(await whoIs(pair), ['below', []]);
+    const [leaf = ''] = pair.certificate.split(/(?<=-----END CERTIFICATE-----\n)/);
+    assert.match(String(await whoIs({ ...pair, certificate: leaf })), /is rejected/);
+  });
+
+  it('signed by a certificate that is not an authority is rejected', async () => {
+    const leaf = await authority.client({ commonName: 'leaf' });
+    const forged = await createCertificateAuthority({ commonName: 'leaf' });
+    const below = await forged.client({ commonName: 'system:admin' });
+    const chain = { ...below, certificate: below.certificate + leaf.certificate + authority.certificate };
+    assert.match(String(await whoIs(chain)), /is rejected/);
+  });
+
+  it('that has expired or is not valid yet is rejected', async () => {
+    const expired = { notBefore: new Date(now - 2 * day), notAfter: new Date(now - day) };
+    assert.match(String(await whoHas({ commonName: 'x', ...expired })), /rejected: CERT_HAS_EXPIRED/);
+    const future = { notBefore: new Date(now + day), notAfter: new Date(now + 2 * day) };
+    assert.match(String(await whoHas({ commonName: 'x', ...future })), /rejected: CERT_NOT_YET_VALID/);
+  });
+
+  it('stops authenticating when it expires, even on an open connection', async () => {
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+    const pair = await authority.client({
+      commonName: 'x',
+      organizations: [],
+      notAfter: new Date(now + day),
+    });
+    assert.deepEqual(await whoIs(pair, agent), ['x', []]);
+    now += day + 1000;
+    assert.match(String(await whoIs(pair, agent)), /is not valid now/);
+    now -= day + 1000;
+    assert.deepEqual(await whoIs(pair, agent), ['x', []]);
+    agent.destroy();
+  });
+
+  it('stops authenticating when its intermediate authority expires', async () => {
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+    const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });
+    const pair = await intermediate.client({ commonName: 'x', organizations: [] });
+    assert.deepEqual(await whoIs(pair, agent), ['x', []]);
+    now += 2 * day;
+    assert.match(String(await whoIs(pair, agent)), /is not valid now/);
+    now -= 2 * day;
+    agent.destroy();
+  });
+
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    it(`is verified with its whole chain even if the client resumes an earlier TLS session, over ${version}`, async () => {
+      const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });
+      const { certificate, key } = await intermediate.client({ commonName: 'x', organizations: [] });
+      const options = {
+        ...{ port, ca: serving.certificate, cert: certificate, key },
+        ...{ minVersion: version, maxVersion: version, ALPNProtocols: ['http/1.1'] },
+      };
+      let session: Buffer | undefined;
+      const askOnce = async () => {
+        const socket = connect({ ...options, ...(session && { session }) });
+        socket.on('session', given => {
+          session = given;
+        });
+        socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+        return (await text(socket)).split('\r\n\r\n')[1];
+      };
+      assert.match((await askOnce()) ?? '', /\["x",\[\]\]/);
+      assert.match((await askOnce()) ?? '', /\["x",\[\]\]/);
+      now += 2 * day;
+      const http1 = await askOnce();
+      const over2 = await connectHttp2(port, serving.certificate, { cert: certificate, key, session });
+      const http2 = await ask(over2, '/');
+      over2.destroy();
+      now -= 2 * day;
+      assert.match(http1 ?? '', /is not valid now/);
+      assert.match(String(http2.json), /is not valid now/);
+    });
+  }
+
+  it('is not verified by the dates of a forged intermediate that the client sends', async () => {
+    const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });
+    // OpenSSL skips an issuer that is not valid yet. By the time it is valid, the real one has expired.
+    const stranger = await createCertificateAuthority({ commonName: 'clients' });
+    const later = { notBefore: new Date(now + day), notAfter: new Date(now + 9 * day) };
+    const madeUp = await stranger.intermediate(later);
+    const { certificate, key } = await intermediate.client({ commonName: 'x', organizations: [] });
+    const [leaf = '', ...issuers] = certificate.split(/(?<=-----END CERTIFICATE-----\n)/);
+    // Without the stranger in the chain, a search by name finds the real authority above the forged intermediate.
+    for (const above of [[], [stranger.certificate]]) {
+      const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+      const pair = { key, certificate: [leaf, madeUp.certificate, ...above, ...issuers].join('') };
+      const before = await whoIs(pair, agent);
+      now += 2 * day;
+      const afterwards = await whoIs(pair, agent);
+      now -= 2 * day;
+      agent.destroy();
+      for (const found of [before, afterwards]) assert.equal(typeof found, 'string', JSON.stringify(found));
+    }
+  });
+
+  it('stays valid while authorities are added, and becomes invalid when its own authority is removed', async () => {
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+    const first = files.current;
+    const other = await createCertificateAuthority({ commonName: 'other' });
+    const pair = await authority.client({ commonName: 'x', organizations: [] });
+    assert.deepEqual(await whoIs(pair, agent), ['x', []]);
+    const both = toClientAuthorities(Buffer.from(authority.certificate + other.certificate));
+    files.current = { ...first, clientAuthorities: both };
+    assert.deepEqual(await whoIs(pair, agent), ['x', []]);
+    files.current = { ...first, clientAuthorities: toClientAuthorities(Buffer.from(other.certificate)) };
+    assert.match(String(await whoIs(pair, agent)), /removed from --client-ca-file/);
+    // That answer has ended the connection. The next connection is verified again.
+    assert.match(String(await whoIs(pair, agent)), /is rejected/);
+    assert.match(String(await whoIs(pair)), /is rejected/);
+    files.current = first;
+    assert.deepEqual(await whoIs(pair), ['x', []]);
+    agent.destroy();
+  });
+});

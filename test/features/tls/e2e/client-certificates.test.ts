@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import tls from 'node:tls';
+import { type AnyApiServer, anyApiServer } from '../../../support/any-api-server.js';
+import {
+  type CertificatePair,
+  createCertificateAuthority,
+} from '../../../support/certificates/certificates.js';
+import { createServingFiles } from '../../../support/certificates/serving-files.js';
+import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
+import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
+import { closed } from '../../../support/closed.js';
+import { eventually, within } from '../../../support/eventually.js';
+import { startUpProblems } from '../../../support/proxy/in-process.js';
+import { runProgram } from '../../../support/proxy/proxy.js';
+import { startStack, type TlsStack } from '../../../support/proxy/stack.js';
+import type { Scope } from '../../../support/scope.js';
+
+const authority = await createCertificateAuthority({ commonName: 'clients' });
+/** Her name is new, because she gets rights. */
+const janeName = `jane-${randomUUID()}`;
+const jane = await authority.client({ commonName: janeName, organizations: ['dev'] });
+const stranger = await (await createCertificateAuthority({ commonName: 'clients' })).client();
+const server = await anyApiServer({ after });
+await server.grant(janeName, [{ apiGroups: [''], resources: ['pods', 'pods/exec'], verbs: ['*'] }]);
+const proxied = await start({ after });
+
+async function start(
+  scope: Scope,
+  flags: readonly string[] = ['--reject-paths='],
+): Promise<TlsStack<AnyApiServer>> {
+  const files = await createServingFiles();
+  const ca = await files.replace('clients.crt', authority.certificate);
+  return startStack(scope, {
+    server,
+    flags: [`--client-ca-file=${ca}`, ...flags],
+    tls: files,
+  });
+}
+
+/** Sends a head over TLS and returns everything until the connection ends, or until the head of a 101. */
+async function exchange(
+  { port, ca }: TlsStack<AnyApiServer>,
+  pair: CertificatePair | undefined,
+  head: string,
+): Promise<string> {
+  const socket = tls.connect({
+    port,
+    ca,
+    ...(pair && { cert: pair.certificate, key: pair.key }),
+  });
+  await once(socket, 'secureConnect');
+  let received = '';
+  socket.on('data', chunk => {
+    received += chunk.toString('latin1');
+    if (received.startsWith('HTTP/1.1 101')) socket.destroy();
+  });
+  socket.write(head);
+  await closed(socket);
+  return received;
+}
+
+/** How many requests of clients have arrived at the API server. */
+async function arrived(): Promise<number> {
+  return (await server.arrivals()).filter(({ userAgent }) => userAgent !== 'kube-api-proxy').length;
+}
+
+const plain = 'GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
+const exec =
+  'GET /api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true HTTP/1.1\r\nHost: localhost\r\n' +
+  'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n';
+
+for (const [leg, head, code] of [
+  ['plain', plain, 200],
+  ['upgrade', exec, 101],
+] as const) {
+  test(`a request (${leg}) with a certificate of --client-ca-file is accepted, and without one or with another it gets a 401`, async () => {
+    assert.match(await exchange(proxied, jane, head), new RegExp(`^HTTP/1\\.1 ${code} `));
+    const before = await arrived();
+    for (const pair of [undefined, stranger]) {
+      const answer = await exchange(proxied, pair, head);
+      assert.match(answer, /^HTTP\/1\.1 401 [\s\S]*"kind":"Status"[\s\S]*"reason":"Unauthorized"/);
+    }
+    assert.equal(await arrived(), before);
+  });
+}
+
+test('requests over HTTP/2 are authenticated by the certificate of their connection', async () => {
+  for (const [pair, status] of [
+    [jane, 200],
+    [stranger, 401],
+    [undefined, 401],
+  ] as const) {
+    const session = await connectHttp2(proxied.proxy.port, proxied.ca, {
+      ...(pair && { cert: pair.certificate, key: pair.key }),
+    });
+    for (const path of ['/version', '/-/metrics'])
+      assert.equal((await ask(session, path)).status, status, path);
+    session.destroy();
+  }
+});
+
+kubectlTest('kubectl passes with its client certificate', async () => {
+  const { files, proxy } = proxied;
+  const ca = await files.replace('ca.crt', proxied.ca);
+  const certificate = await files.replace('jane.crt', jane.certificate);
+  const key = await files.replace('jane.key', jane.key);
+  const server = [`--server=https://127.0.0.1:${proxy.port}`, `--certificate-authority=${ca}`];
+  const credential = [`--client-certificate=${certificate}`, `--client-key=${key}`];
+  const { code, stdout, stderr } = await kubectl([...server, ...credential, 'get', 'pods', '--output=name']);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /pod\/web-0/);
+  const executed = await kubectl([...server, ...credential, 'exec', 'web-0', '--', 'echo', 'hello']);
+  assert.equal(executed.stdout, 'hello\n', executed.stderr);
+  const refused = await kubectl([...server, '--token=unused', 'get', 'pods']);
+  assert.match(refused.stderr, /Unauthorized/);
+});
+
+describe('files that change', { concurrency: true }, () => {
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    test(`a ${maxVersion} session is not resumed, and does not keep its identity after a change of --client-ca-file`, async t => {
+      const own = await start(t);
+      const connect = async (session?: Buffer) => {
+        const socket = tls.connect({
+          ...{ port: own.proxy.port, ca: own.ca, cert: jane.certificate, key: jane.key, maxVersion },
+          ...(session && { session }),
+        });
+        let ticket: Buffer | undefined;
+        let received = '';
+        socket.on('session', got => {
+          ticket = got;
+        });
+        socket.on('data', chunk => {
+          received += chunk;
+        });
+        await once(socket, 'secureConnect');
+        const reused = socket.isSessionReused();
+        socket.write(plain);
+        await closed(socket);
+        return { reused, ticket, code: received.slice(9, 12) };
+      };
+      const { ticket, code } = await connect();
+      assert.equal(code, '200');
+      const again = await connect(ticket);
+      assert.deepEqual([again.reused, again.code], [false, '200']);
+      const other = await createCertificateAuthority({ commonName: 'clients' });
+      await own.files.replace('clients.crt', other.certificate);
+      await eventually('the new authority', async () =>
+        (await exchange(own, jane, plain)).startsWith('HTTP/1.1 401'),
+      );
+      const late = await connect(ticket);
+      assert.deepEqual([late.reused, late.code], [false, '401']);
+    });
+  }
+
+  test('an open HTTP/2 connection gets a GOAWAY when its authority is removed, and its watch continues', async t => {
+    const own = await start(t);
+    const session = await connectHttp2(own.proxy.port, own.ca, { cert: jane.certificate, key: jane.key });
+    t.after(() => session.destroy());
+    const watch = session.request({ ':path': '/api/v1/pods?watch=1' });
+    await once(
+      watch.on('error', () => {}),
+      'response',
+    );
+    const goaway = once(session, 'goaway');
+    const other = await createCertificateAuthority();
+    await own.files.replace('clients.crt', other.certificate);
+    await within('a GOAWAY', goaway);
+    assert.equal(watch.closed, false);
+  });
+
+  test('a broken --client-ca-file keeps the last good one', async t => {
+    const own = await start(t);
+    await writeFile(join(own.files.folder, 'clients.crt'), 'nothing of use');
+    await eventually('the log line', async () =>
+      /--client-ca-file \S+ has no certificate/.test(own.proxy.stderr()),
+    );
+    assert.match(await exchange(own, jane, plain), /^HTTP\/1\.1 200 /);
+    assert.match(await exchange(own, stranger, plain), /^HTTP\/1\.1 401 /);
+  });
+});
+
+test('a client cannot renegotiate, with another certificate or at all', async () => {
+  const client = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${proxied.proxy.port}`, '-tls1_2']);
+  let output = '';
+  for (const stream of [client.stdout, client.stderr]) {
+    stream.on('data', chunk => {
+      output += chunk;
+    });
+  }
+  await eventually('the handshake', async () => /Verify return code/.test(output));
+  client.stdin.write('R\n');
+  await eventually('the refusal', async () => /no renegotiation/.test(output));
+  client.kill('SIGKILL');
+});
+
+test('--client-ca-file needs TLS, and is reported with its name if it has no effect', async () => {
+  const files = await createServingFiles();
+  const flags = ['--port=0', '--server=http://127.0.0.1:1'];
+  const run = async (...args: string[]) => (await startUpProblems([...flags, ...args])).join('\n');
+  const { code, stderr } = await runProgram([...flags, `--client-ca-file=${files.certificate}`]);
+  assert.equal(code, 1);
+  assert.match(stderr, /--client-ca-file needs --tls-cert-file/);
+  const nowhere = join(files.folder, 'nowhere.crt');
+  const missing = await run(...files.flags, `--client-ca-file=${nowhere}`);
+  assert.ok(missing.includes(`--client-ca-file ${nowhere}: no such file`), missing);
+  const key = await run(...files.flags, `--client-ca-file=${files.key}`);
+  assert.ok(key.includes(`--client-ca-file ${files.key} has no certificate`), key);
+});
+
+test('a gateway with client certificates may listen beyond loopback', async t => {
+  const own = await start(t, ['--address=0.0.0.0']);
+  assert.match(await exchange(own, jane, plain), /^HTTP\/1\.1 200 /);
+  assert.doesNotMatch(own.proxy.stderr(), /no authentication/);
+});

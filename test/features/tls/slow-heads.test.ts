@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import net from 'node:net';
+import { after, describe, it } from 'node:test';
+import tls from 'node:tls';
+import { serveTls } from '../../../src/features/tls/secure-server.js';
+import { sharedIdentity } from '../../support/certificates/certificates.js';
+import { closed } from '../../support/closed.js';
+import { eventually } from '../../support/eventually.js';
+import { listen } from '../../support/ports.js';
+import {
+  connectFrames,
+  dripFirstHead,
+  flags,
+  frame,
+  frameTypes,
+  get,
+  headerBlock,
+} from '../../support/upstreams/http2-frames.js';
+
+/** The time limit for a head in these tests, in milliseconds. The program's limit is 30 s, which a test in endurance/ waits for. */
+const headersTimeout = 1_000;
+
+const { authority, serverCertificate } = await sharedIdentity();
+const ca = authority.certificate;
+const handshakeErrors: Error[] = [];
+const server = createServer({ headersTimeout, requestTimeout: 0, connectionsCheckingInterval: 50 });
+serveTls(server, {
+  files: {
+    current: {
+      pair: {
+        certificate: Buffer.from(serverCertificate.certificate),
+        key: Buffer.from(serverCertificate.key),
+        notAfter: new Date(),
+      },
+      clientAuthorities: undefined,
+    },
+  },
+  patience: 20_000,
+  minVersion: 'TLSv1.2',
+  protocols: ['h2', 'http/1.1'],
+  onHandshakeError: error => handshakeErrors.push(error),
+  onAbuse: () => assert.fail('slowness is no abuse'),
+});
+const port = await listen(server);
+after(() => {
+  server.close();
+  server.closeAllConnections();
+});
+
+/** Asserts that the connection stays open up to the time limit, and then ends. */
+async function assertCut(socket: net.Socket): Promise<void> {
+  const began = Date.now();
+  socket.resume();
+  await closed(socket);
+  const took = Date.now() - began;
+  // Both timers round to a millisecond, and the server's time starts earlier, with the bytes sent before.
+  assert.ok(took > headersTimeout / 2, `it took ${took} ms`);
+}
+
+describe('a connection over TLS', { concurrency: true }, () => {
+  it('is closed if it never finishes its handshake, and the log reports its end', async () => {
+    const silent = net.connect({ host: '127.0.0.1', port });
+    // The head of a TLS record that announces more bytes than will come.
+    silent.write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
+    await assertCut(silent);
+    await eventually('the error', () => handshakeErrors.some(({ message }) => /handshake/i.test(message)));
+  });
+
+  it('is closed if it uses HTTP/1.1 and never finishes a head', async () => {
+    const http1 = tls.connect({ host: '127.0.0.1', port, ca });
+    await once(http1, 'secureConnect');
+    http1.write('GET / HTTP/1.1\r\nHost: local');
+    await assertCut(http1);
+  });
+
+  it('is closed if it uses HTTP/2 and sends nothing', async () => {
+    await assertCut((await connectFrames(port, ca, { preface: false })).socket);
+  });
+
+  it('is closed if it uses HTTP/2 and never sends a head', async () => {
+    await assertCut((await connectFrames(port, ca)).socket);
+  });
+
+  it('is closed if it uses HTTP/2 and never ends its first head', async () => {
+    const half = await connectFrames(port, ca);
+    half.send(frame(frameTypes.headers, flags.endStream, 1, headerBlock(get('/version'))));
+    await assertCut(half.socket);
+  });
+
+  it('is closed if it uses HTTP/2 and sends its first head one byte at a time', async () => {
+    const drip = await connectFrames(port, ca, { preface: false });
+    const stopDripping = dripFirstHead(drip, headersTimeout / 10);
+    await assertCut(drip.socket);
+    stopDripping();
+  });
+});

@@ -15,7 +15,7 @@ export interface CertificatePair {
   readonly notAfter: Date;
 }
 
-/** The names of the two files in messages, such as `client-certificate` or `--tls-cert-file`. */
+/** The names of the two files in messages, such as `client-certificate` or a flag. */
 interface PairNames {
   readonly certificate: string;
   readonly key: string;

@@ -33,8 +33,7 @@ const sources = `Environment and file:
   Durations have a unit: 300ms, 30s, 1h30m. --request-timeout also takes seconds
   without a unit. Regular expressions are those of Go, separated by commas. A
   list matches if one of its expressions matches anywhere in the text, or the
-  whole name for --accept-namespaces and --contexts. An empty list matches
-  nothing.
+  whole name of a namespace or a context. An empty list matches nothing.
 `;
 
 const ignoredFlags = [...kubectlFlags.keys()].filter(name => name !== verbosity).map(name => `--${name}`);

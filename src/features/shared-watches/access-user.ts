@@ -140,7 +140,7 @@ const fleetingClaims: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * All claims that may identify the user. The API server decides which ones do (`--oidc-username-claim`, structured authentication). Group
+ * All claims that may identify the user. The API server decides which ones do (by its flags for OpenID Connect, or structured authentication). Group
  * claims are included too. `warnafter` is the time after which a service account's token should have been renewed (kubernetes
  * `pkg/serviceaccount/claims.go`).
  */

@@ -36,7 +36,7 @@ const ttl = { success: 2 * 60_000, failure: 10_000 };
 const refusedAfter = 2_000;
 /**
  * How many tokens one cluster reviews at the same time, besides those that were valid a short time ago. kube-apiserver serves 600 requests
- * at a time by default (--max-requests-inflight and --max-mutating-requests-inflight).
+ * at a time by default.
  */
 const mostReviews = 512;
 

@@ -1,118 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import type { ClientRequest } from 'node:http';
-import https from 'node:https';
-import type { TestContext } from 'node:test';
 import { send as sendOn } from '../e2e/leg.js';
 import { send } from '../support/clients/http-client.js';
-import { eventually, eventuallyPasses } from '../support/eventually.js';
-import { jsonLines } from '../support/json-lines.js';
-import type { ApiServer } from '../support/kube-apiserver/api-server.js';
+import { eventuallyPasses } from '../support/eventually.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
-import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
+import { codesOf, configMaps, createUser, rejectAll } from '../support/kube-apiserver/rejected-user.js';
 import { startOwnApiServer } from '../support/kube-apiserver/run.js';
-import { startInProcess } from '../support/proxy/in-process.js';
 import { startProxy } from '../support/proxy/proxy.js';
-import { NumberedObjects } from './numbered-objects.js';
-import { patientClock } from './patient-clock.js';
-import { Reflector } from './reflector.js';
-
-const configMaps = '/api/v1/namespaces/default/configmaps';
-const group = '/apis/flowcontrol.apiserver.k8s.io/v1';
-
-/** A user with all rights to config maps, whose requests the API server can be told to reject. */
-async function createUser(server: ApiServer): Promise<string> {
-  const user = `test-${randomUUID()}`;
-  await server.grant(user, [
-    { apiGroups: [''], resources: ['configmaps'], verbs: ['list', 'watch', 'create'] },
-  ]);
-  return user;
-}
-
-/**
- * Lets the API server serve one request of a user at a time, and sends one whose body never comes, so that it rejects all others. Returns a
- * function that ends that.
- *
- * @param port Of a program whose requests are this user's.
- */
-async function rejectAll(
-  t: TestContext,
-  server: ApiServer,
-  user: string,
-  port: number,
-): Promise<() => Promise<void>> {
-  const metadata = { name: user };
-  const limited = {
-    nominalConcurrencyShares: 0,
-    borrowingLimitPercent: 0,
-    limitResponse: { type: 'Reject' },
-  };
-  await server.admin.do('POST', `${group}/prioritylevelconfigurations`, {
-    metadata,
-    spec: { type: 'Limited', limited },
-  });
-  const all = ['*'];
-  const schema = (await server.admin.do('POST', `${group}/flowschemas`, {
-    metadata,
-    spec: {
-      priorityLevelConfiguration: metadata,
-      matchingPrecedence: 2,
-      rules: [
-        {
-          subjects: [{ kind: 'User', user: { name: user } }],
-          resourceRules: [
-            { verbs: all, apiGroups: all, resources: all, namespaces: all, clusterScope: true },
-          ],
-          nonResourceRules: [{ verbs: all, nonResourceURLs: all }],
-        },
-      ],
-    },
-  })) as { readonly metadata: { readonly uid: string } };
-  await eventually('the schema', async () => {
-    const { headers } = await send(port, configMaps);
-    return headers['x-kubernetes-pf-flowschema-uid'] === schema.metadata.uid;
-  });
-  const { certificate: cert, key } = await server.authority.client({ commonName: user, organizations: [] });
-  let request: ClientRequest | undefined;
-  t.after(() => request?.destroy());
-  // The only place may still belong to another request. Then this one is rejected, and has to come again.
-  await eventually('the only place', async () => {
-    request?.destroy();
-    request = https.request(`${server.url}${configMaps}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-length': 1000, expect: '100-continue' },
-      ...{ ca: server.authority.certificate, cert, key, agent: false },
-    });
-    request.on('error', () => {});
-    request.flushHeaders();
-    // The API server asks for the body when it has begun to serve the request.
-    return Promise.race([
-      once(request, 'continue').then(() => true),
-      once(request, 'response').then(() => false),
-    ]);
-  });
-  assert.equal((await send(port, configMaps)).status, 429);
-  return async () => {
-    request?.destroy();
-    await server.admin.do('DELETE', `${group}/flowschemas/${user}`);
-    await server.admin.do('DELETE', `${group}/prioritylevelconfigurations/${user}`);
-  };
-}
-
-async function start(t: TestContext, kubeconfig: string, ...flags: string[]) {
-  const proxy = await startProxy([`--kubeconfig=${kubeconfig}`, '--reject-paths=', ...flags]);
-  t.after(() => proxy.stop('SIGKILL'));
-  return proxy;
-}
-
-/** What the API server's audit log says of requests whose target contains a text: their codes, in the order in which they ended. */
-async function codesOf({ location }: ApiServer, text: string): Promise<(number | undefined)[]> {
-  return jsonLines<ServerEvent>(await readFile(location.auditLog, 'utf8'))
-    .filter(({ stage, requestURI }) => stage === 'ResponseComplete' && requestURI.includes(text))
-    .map(({ responseStatus }) => responseStatus?.code);
-}
 
 apiServerTest(
   'a 429 of priority and fairness reaches clients unchanged, and the program does not ask again',
@@ -120,61 +14,28 @@ apiServerTest(
     const { server } = await startOwnApiServer(t, run);
     const user = await createUser(server);
     const kubeconfig = await server.kubeconfig({ commonName: user, organizations: [] });
-    const [plain, sharing] = await Promise.all([
-      start(t, kubeconfig),
-      start(t, kubeconfig, '--share-watches'),
-    ]);
-    assert.equal((await send(plain.port, configMaps)).status, 200);
-    await rejectAll(t, server, user, plain.port);
-    for (const { port } of [plain, sharing]) {
-      for (const query of ['', '&watch=true', '&watch=true&resourceVersion=1']) {
-        const id = randomUUID();
-        const answer = await send(port, `${configMaps}?labelSelector=id%3D${id}${query}`);
-        assert.equal(answer.status, 429);
-        assert.match(answer.headers['retry-after'] ?? '', /^[1-9][0-9]*$/);
-        assert.equal(answer.headers['content-type'], 'text/plain; charset=utf-8');
-        assert.equal(answer.text, 'Too many requests, please try again later.\n');
-        // A watch that cannot be shared is sent once more, as the client's own.
-        const isShared = port === sharing.port && query.includes('resourceVersion');
-        const codes = isShared ? [429, 429] : [429];
-        await eventuallyPasses(async () => assert.deepEqual(await codesOf(server, id), codes));
-      }
+    const proxy = await startProxy([`--kubeconfig=${kubeconfig}`, '--reject-paths=']);
+    t.after(() => proxy.stop('SIGKILL'));
+    const { port } = proxy;
+    assert.equal((await send(port, configMaps)).status, 200);
+    await rejectAll(t, server, user, port);
+    for (const query of ['', '&watch=true', '&watch=true&resourceVersion=1']) {
       const id = randomUUID();
-      const upgrade = {
-        leg: 'websocket',
-        target: `${configMaps}?watch=true&labelSelector=id%3D${id}`,
-      } as const;
-      const answer = await sendOn(port, upgrade);
-      assert.equal(answer.code, 429, answer.raw);
-      assert.match(answer.headers.get('retry-after') ?? '', /^[1-9][0-9]*$/);
+      const answer = await send(port, `${configMaps}?labelSelector=id%3D${id}${query}`);
+      assert.equal(answer.status, 429);
+      assert.match(answer.headers['retry-after'] ?? '', /^[1-9][0-9]*$/);
+      assert.equal(answer.headers['content-type'], 'text/plain; charset=utf-8');
+      assert.equal(answer.text, 'Too many requests, please try again later.\n');
       await eventuallyPasses(async () => assert.deepEqual(await codesOf(server, id), [429]));
     }
-  },
-);
-
-apiServerTest(
-  'the clients of a shared watch notice nothing if priority and fairness answers 429 when the program opens it again',
-  async (t, run) => {
-    // In seconds: the API server ends each watch after once or twice this time.
-    const { server } = await startOwnApiServer(t, run, { flags: ['--min-request-timeout=2'] });
-    const user = await createUser(server);
-    const kubeconfig = await server.kubeconfig({ commonName: user, organizations: [] });
-    const args = [`--kubeconfig=${kubeconfig}`, '--reject-paths=', '--share-watches'];
-    const proxy = await startInProcess(t, args, {}, { clock: patientClock });
-    const objects = await NumberedObjects.in(server);
-    const reflectors = Array.from({ length: 10 }, () => new Reflector(t, proxy.url + objects.path));
-    const untilAll = (count: number) =>
-      Promise.all(reflectors.map(reflector => reflector.until(count, 120_000)));
-    await objects.create(server, 5);
-    await untilAll(5);
-    const accept = await rejectAll(t, server, user, proxy.port);
-    await eventually(
-      'two rejections',
-      async () => (await codesOf(server, objects.path)).filter(code => code === 429).length >= 2,
-    );
-    await objects.create(server, 5);
-    await accept();
-    await untilAll(10);
-    for (const { lists, ends } of reflectors) assert.deepEqual([lists, ends], [1, []]);
+    const id = randomUUID();
+    const upgrade = {
+      leg: 'websocket',
+      target: `${configMaps}?watch=true&labelSelector=id%3D${id}`,
+    } as const;
+    const answer = await sendOn(port, upgrade);
+    assert.equal(answer.code, 429, answer.raw);
+    assert.match(answer.headers.get('retry-after') ?? '', /^[1-9][0-9]*$/);
+    await eventuallyPasses(async () => assert.deepEqual(await codesOf(server, id), [429]));
   },
 );

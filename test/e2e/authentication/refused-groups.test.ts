@@ -50,7 +50,7 @@ function start(t: TestContext, ...args: readonly string[]) {
 }
 
 test('a group that the gateway may not impersonate is named in the refusal, on each way to the API server', async t => {
-  const { proxy } = await start(t, '--allow-impersonation', '--share-watches');
+  const { proxy } = await start(t, '--allow-impersonation');
   const pods = '/api/v1/namespaces/default/pods';
   // The API server learns of the rights a little later.
   await eventuallyPasses(async () => {

@@ -7,10 +7,8 @@ import { stringify } from 'yaml';
 import { anyApiServer } from '../../support/any-api-server.js';
 import { send as sendPlain } from '../../support/clients/http-client.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
-import { openWatch } from '../../support/clients/watch-client.js';
 import { eventually } from '../../support/eventually.js';
 import { tokens } from '../../support/kube-apiserver/authority-files.js';
-import { AnyWatchedNamespace } from '../../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { assertStatus, type Leg, send } from '../leg.js';
@@ -55,7 +53,7 @@ async function writeContexts(): Promise<void> {
 }
 await writeContexts();
 const proxy = await startInProcess({ after }, [
-  ...[`--kubeconfig=${kubeconfig}`, '--all-contexts', '--share-watches', '--reject-paths='],
+  ...[`--kubeconfig=${kubeconfig}`, '--all-contexts', '--reject-paths='],
 ]);
 
 /** The user of a request below a mount, as the API server says. */
@@ -113,20 +111,6 @@ describe('contexts of several users at one API server', () => {
       const refused = await send(proxy.port, { leg, target: `/clusters/alice${configMap}` });
       assert.match(assertStatus(refused, 403, leg), /User "alice" cannot get resource "configmaps"/);
     }
-  });
-
-  test('never share a watch', async () => {
-    const namespace = await AnyWatchedNamespace.create({ server, proxy });
-    const from = await namespace.version();
-    const target = await namespace.target({ from });
-    const watches = [];
-    for (const name of ['first', 'second', 'first', 'second'])
-      watches.push(await openWatch(`${proxy.url}/clusters/${name}${target}`));
-    await namespace.write('seen');
-    for (const watch of watches) await watch.untilNamed('seen');
-    for (const watch of watches) watch.close();
-    const found = (await namespace.upstream()).map(({ user }) => user?.username);
-    assert.deepEqual(found.sort(), [certified.first, certified.second]);
   });
 
   kubectlTest('are each what kubectl is below their mount', async () => {

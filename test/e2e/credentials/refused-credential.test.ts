@@ -128,7 +128,6 @@ describe("a 401 to the proxy's own credential, where callers are authenticated,"
   for (const [what, options] of [
     ['over HTTP/2', {}],
     ['over HTTP/1.1', { env: { DISABLE_HTTP2: '1' } }],
-    ['that are shared', { args: ['--share-watches'] }],
   ] as const) {
     test(`becomes a 502 for watches ${what}, and ends the open ones without it`, async t => {
       const { server, proxy, refuse, restore } = await startRefused(t, options);

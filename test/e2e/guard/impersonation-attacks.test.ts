@@ -2,58 +2,19 @@ import assert from 'node:assert/strict';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { connectRaw } from '../../support/clients/raw-http.js';
-import type { WatchClient } from '../../support/clients/watch-client.js';
 import { eventually } from '../../support/eventually.js';
-import type { Policy } from '../../support/fake-api-server/authorization.js';
 import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { leadPolicy, leadTokens, startLeadGateway, targets } from '../../support/proxy/lead-gateway.js';
 import { mountOf, startManyStack } from '../../support/proxy/many-clusters.js';
-import { WatchedNamespace } from '../../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
 import { assertStatus, type Leg, send, toBytes } from '../leg.js';
 
-const tokenFile = [
-  'lead-token,lead,,"dev"',
-  'lead-again,lead,,"dev"',
-  'lead-in-ops,lead,,"dev,ops"',
-  'lead-with-uid,lead,7,"dev"',
-  'peer-token,peer,,"dev"',
-  'alice-token,alice,,',
-  '',
-].join('\n');
-
 const asAlice = 'Impersonate-User: alice';
 const by = (token: string) => `Authorization: Bearer ${token}`;
-
-/** The users that lead, and only lead in group dev without a uid, may act as. */
-const targets = new Set(['alice', 'bob']);
-
-const allow: Policy = ({ username, groups, uid }, { verb, name, resource }) => {
-  if (username === 'proxy') return true;
-  if (/^self/.test(resource)) return true;
-  if (verb === 'impersonate')
-    return username === 'lead' && !groups.includes('ops') && uid === undefined && targets.has(name);
-  return username === 'alice' || username === 'bob';
-};
-
-async function start(
-  t: TestContext,
-  { args = [], ...options }: { args?: readonly string[]; serverPath?: string } = {},
-) {
-  const clock = new ManualClock(Date.now());
-  const run: typeof startInProcess = (scope, argv, env) => startInProcess(scope, argv, env, { clock });
-  targets.add('alice').add('bob');
-  const gateway = await startGateway(t, {
-    ...{ run, tokenFile, server: { allow }, args: ['--allow-impersonation', ...args] },
-    ...options,
-  });
-  return { ...gateway, clock };
-}
 
 function reviewsOf(server: FakeApiServer) {
   return server.requests.filter(
@@ -63,7 +24,7 @@ function reviewsOf(server: FakeApiServer) {
 
 describe('what the API server has said about one caller', () => {
   test('lets no other caller act as the same user, not even one that differs in a group or a uid', async t => {
-    const { proxy, server } = await start(t);
+    const { proxy, server } = await startLeadGateway(t);
     for (const leg of bothLegs) {
       for (const token of ['lead-token', 'lead-again']) {
         const { code } = await probe(proxy, server, leg, { headers: [by(token), asAlice] });
@@ -84,7 +45,7 @@ describe('what the API server has said about one caller', () => {
   });
 
   test('is forgotten after 10 s, so that a right that was taken away is gone then, and one that was given is there at once', async t => {
-    const { proxy, server, clock } = await start(t);
+    const { proxy, server, clock } = await startLeadGateway(t);
     const codes = async () => {
       const found: number[] = [];
       for (const leg of bothLegs) {
@@ -107,13 +68,13 @@ describe('what the API server has said about one caller', () => {
     targets.add('alice');
     const folder = temporaryFolder();
     const file = join(folder, 'tokens.csv');
-    await writeFile(file, tokenFile);
+    await writeFile(file, leadTokens);
     const many = await startManyStack(t, {
       run: startInProcess,
-      server: { allow },
+      server: { allow: leadPolicy },
       flags: ['--allow-impersonation', '--reject-paths=', `--token-auth-file=${file}`],
     });
-    many.two.setPolicy((user, asked) => asked.verb !== 'impersonate' && allow(user, asked));
+    many.two.setPolicy((user, asked) => asked.verb !== 'impersonate' && leadPolicy(user, asked));
     let marks = 0;
     const ask = async (mount: string, leg: Leg) => {
       marks += 1;
@@ -135,7 +96,7 @@ describe('what the API server has said about one caller', () => {
   });
 
   test('counts for no API server behind another path than that of the server’s URL', async t => {
-    const { proxy, server } = await start(t, { serverPath: '/c1' });
+    const { proxy, server } = await startLeadGateway(t, { serverPath: '/c1' });
     const arrived: string[] = [];
     server.intercept(request => {
       const { url = '' } = request;
@@ -166,7 +127,7 @@ describe('what the API server has said about one caller', () => {
 
   test('counts for no API server that comes after it, nor for itself when it comes back', async t => {
     // Two API servers behind one host. Only the second one lets lead act as alice.
-    const { proxy, server, kubeconfig } = await start(t, {
+    const { proxy, server, kubeconfig } = await startLeadGateway(t, {
       serverPath: '/c1',
       args: ['--append-server-path'],
     });
@@ -205,7 +166,7 @@ describe('what the API server has said about one caller', () => {
   });
 
   test('does not let a request pass to an API server that took its place while it was asked', async t => {
-    const { proxy, server, kubeconfig } = await start(t, {
+    const { proxy, server, kubeconfig } = await startLeadGateway(t, {
       serverPath: '/c1',
       args: ['--append-server-path'],
     });
@@ -238,84 +199,9 @@ describe('what the API server has said about one caller', () => {
   });
 });
 
-describe('a shared watch of another user', () => {
-  const watchers: WatchClient[] = [];
-
-  test('has the events of that user, is opened once for all callers who may act as it, and for nobody else', async t => {
-    const { proxy, server, clock } = await start(t, { args: ['--share-watches'] });
-    const namespace = new WatchedNamespace({ server, proxy });
-    const from = server.version;
-    const open = async (token: string, user?: string) => {
-      const watch = await namespace.watch({
-        from,
-        headers: {
-          Authorization: `Bearer ${token}`,
-          ...(user !== undefined && { 'Impersonate-User': user }),
-        },
-      });
-      watchers.push(watch);
-      return watch;
-    };
-    t.after(() => {
-      for (const watch of watchers) watch.close();
-    });
-    const alice = await open('lead-token', 'alice');
-    assert.equal((await open('lead-again', 'alice')).status, 200);
-    assert.equal(namespace.upstream().length, 1);
-    assert.equal((await open('lead-token', 'bob')).status, 200);
-    assert.equal((await open('alice-token')).status, 200);
-    assert.deepEqual(
-      namespace.upstream().map(({ impersonated }) => impersonated?.username),
-      ['alice', 'bob', 'alice'],
-    );
-    for (const token of ['peer-token', 'lead-in-ops', 'lead-with-uid']) {
-      assert.equal((await open(token, 'alice')).status, 403, token);
-    }
-    assert.equal((await open('lead-token')).status, 403, 'lead itself may watch nothing');
-    namespace.write('seen');
-    await alice.untilNamed('seen');
-
-    targets.delete('alice');
-    clock.advance(10_000);
-    assert.equal((await open('lead-token', 'alice')).status, 403);
-    namespace.write('later');
-    await alice.untilNamed('later');
-    targets.add('alice');
-    const before = namespace.upstream().length;
-    assert.equal((await open('lead-token', 'alice')).status, 200);
-    assert.equal(namespace.upstream().length, before, 'it joins the watch that is open');
-  });
-});
-
-test('initial events of a shared watch go to nobody who may not act as its user now', async t => {
-  const { proxy, server, clock } = await start(t, { args: ['--share-watches'] });
-  const namespace = new WatchedNamespace({ server, proxy });
-  namespace.write('first');
-  const query = '&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
-  const open = async (token: string, user?: string) => {
-    const headers = {
-      Authorization: `Bearer ${token}`,
-      ...(user !== undefined && { 'Impersonate-User': user }),
-    };
-    const watch = await namespace.watch({ query, headers });
-    t.after(() => watch.close());
-    return watch;
-  };
-  for (const token of ['lead-token', 'lead-again']) await (await open(token, 'alice')).untilNamed('first');
-  for (const token of ['peer-token', 'lead-in-ops', 'lead-with-uid']) {
-    assert.equal((await open(token, 'alice')).status, 403, token);
-  }
-  assert.equal((await open('lead-token')).status, 403);
-  targets.delete('alice');
-  clock.advance(10_000);
-  assert.equal((await open('lead-token', 'alice')).status, 403);
-  const users = namespace.upstream().map(({ impersonated }) => impersonated?.username);
-  assert.deepEqual(new Set(users), new Set(['alice', 'lead']));
-});
-
 describe('a review that has no answer', () => {
   test('is a 503 on both legs, a refused one a 403, and nothing is sent', async t => {
-    const { proxy, server } = await start(t);
+    const { proxy, server } = await startLeadGateway(t);
     let answer: (response: ServerResponse) => void = response => response.destroy();
     server.intercept(({ url, headers }, response) => {
       if (!url?.endsWith('/selfsubjectaccessreviews') || headers['impersonate-user'] !== 'lead') return false;
@@ -345,7 +231,7 @@ describe('a review that has no answer', () => {
 
 for (const leg of bothLegs) {
   test(`a client that leaves while the API server is asked sends nothing, and gives its slot back: ${leg}`, async t => {
-    const { proxy, server } = await start(t, {
+    const { proxy, server } = await startLeadGateway(t, {
       args: ['--max-requests-inflight-per-user=1', '--max-longrunning-requests-per-user=1'],
     });
     const release: (() => void)[] = [];
@@ -370,7 +256,7 @@ for (const leg of bothLegs) {
 }
 
 test('limits count the caller, whomever it acts as', async t => {
-  const { proxy, server } = await start(t, { args: ['--max-requests-inflight-per-user=1'] });
+  const { proxy, server } = await startLeadGateway(t, { args: ['--max-requests-inflight-per-user=1'] });
   const waiting: ServerResponse[] = [];
   server.intercept(({ url }, response) => {
     if (!url?.startsWith('/api/v1/namespaces/default/pods/slow')) return false;

@@ -20,9 +20,6 @@ const event =
   '{"type":"BOOKMARK","object":{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"9"}}}\n';
 const chunk = `${event.length.toString(16)}\r\n${event}\r\n`;
 
-/** A watch that is shared. */
-const watch = '/api/v1/pods?watch=true&resourceVersion=5&allowWatchBookmarks=true';
-
 let answer: string;
 let upstream: RawUpstream;
 let files: ServingFiles;
@@ -36,7 +33,7 @@ before(async () => {
   });
   const { path } = await upstream.writeKubeconfig();
   files = await createServingFiles();
-  const flags = [`--kubeconfig=${path}`, '--share-watches', '--reject-paths=', '--log-requests=none'];
+  const flags = [`--kubeconfig=${path}`, '--reject-paths=', '--log-requests=none'];
   [plain, secure] = await Promise.all([startProxy(flags), startProxy([...flags, ...files.flags])]);
 });
 afterEach(() => {
@@ -120,19 +117,6 @@ describe(`an answer with more than ${maxFields} header fields`, () => {
     assert.equal((await ask(session, '/x')).headers['set-cookie']?.length, maxFields - 1);
     await check();
   });
-
-  it('is a 502 for each client of a shared watch', async () => {
-    answer = `${chunked}${fields(maxFields)}\r\n${chunk}`;
-    const answers = await Promise.all([
-      overHttp1({ target: watch }),
-      overHttp1({ target: watch }),
-      connect().then(({ session }) => ask(session, watch)),
-    ]);
-    assert.deepEqual(
-      answers.map(each => (typeof each === 'string' ? parseAnswer(each).code : each.status)),
-      [502, 502, 502],
-    );
-  });
 });
 
 describe('a head that is too large for the HTTP/2 connection of its client', () => {
@@ -157,17 +141,6 @@ describe('a head that is too large for the HTTP/2 connection of its client', () 
       }
       await check();
       assert.match(await overHttp1({ target: '/x' }), /^HTTP\/1\.1 200 [\s\S]*ok$/);
-    });
-
-    it(`is a 502 for one client of a shared watch, and the others go on: ${what}`, async () => {
-      const { session, check } = await connect(told);
-      answer = `${chunked}${padding(limit)}\r\n${chunk}`;
-      const [received, { status }] = await Promise.all([
-        overHttp1({ target: watch }, /BOOKMARK/),
-        ask(session, watch),
-      ]);
-      assert.deepEqual([parseAnswer(received).code, status], [200, 502]);
-      await check();
     });
   }
 

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { NumberedObjects } from '../../../apiserver/numbered-objects.js';
-import { patientClock } from '../../../apiserver/patient-clock.js';
-import { Reflector } from '../../../apiserver/reflector.js';
 import { send } from '../../../support/clients/http-client.js';
 import { openWatch, type WatchClient } from '../../../support/clients/watch-client.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
@@ -11,6 +8,9 @@ import { startInProcess } from '../../../support/proxy/in-process.js';
 import { untilOwnMetric } from '../../../support/proxy/own-metric.js';
 import { startProxy } from '../../../support/proxy/proxy.js';
 import { forms } from '../../../support/proxy/watched-namespace.js';
+import { NumberedObjects } from './numbered-objects.js';
+import { patientClock } from './patient-clock.js';
+import { Reflector } from './reflector.js';
 
 /** Milliseconds; the start of an API server is a part of it. */
 const patience = 120_000;

@@ -6,7 +6,6 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
-import { connectRaw } from '../../../support/clients/raw-http.js';
 import { openWatch } from '../../../support/clients/watch-client.js';
 import { closed } from '../../../support/closed.js';
 import { eventually, within } from '../../../support/eventually.js';
@@ -14,7 +13,6 @@ import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-se
 import { writeExecPlugin } from '../../../support/identities/exec-plugin.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
-import { untilOwnMetric } from '../../../support/proxy/own-metric.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
@@ -81,35 +79,6 @@ describe('clients of one shared watch', () => {
     assert.equal(server.openWatches.filter(({ rawUrl }) => rawUrl.startsWith(configMaps)).length, 2);
     for (const client of [first, second]) client.close();
   });
-});
-
-describe('a client that does not read', () => {
-  for (const version of ['1.1', '1.0'] as const) {
-    it(`frees its slot when it is cut (HTTP/${version})`, async t => {
-      const { server, proxy } = await startStack(t, {
-        flags: [...sharing, '--max-longrunning-requests=2', '--share-watches-buffer=1Mi'],
-      });
-      const quick = await openWatch(proxy.url + watchOf(server));
-      const slow = await connectRaw(proxy.port);
-      t.after(() => slow.destroy());
-      slow.socket.pause();
-      slow.write(`GET ${watchOf(server)} HTTP/${version}\r\nHost: localhost\r\n\r\n`);
-      const slots = 'kube_api_proxy_request_slots_in_use{kind="longrunning"}';
-      await untilOwnMetric(proxy.port, slots, 2);
-      const lagging = 'kube_api_proxy_shared_watch_lagging_clients_total';
-      let written = 0;
-      await eventually('the slow client to be cut', async () => {
-        for (let count = 0; count < 20; count++) server.write(configMap('big', 100_000));
-        written += 20;
-        await quick.until(written);
-        const text = await (await fetch(`${proxy.url}/-/metrics`)).text();
-        return text.includes(`${lagging} 1`);
-      });
-      await untilOwnMetric(proxy.port, slots, 1);
-      assert.equal(quick.state(), 'open');
-      quick.close();
-    });
-  }
 });
 
 describe('a client on a Unix socket', () => {

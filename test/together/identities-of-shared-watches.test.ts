@@ -3,24 +3,20 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
-import { createServingFiles } from '../../../support/certificates/serving-files.js';
-import { openWatch, type WatchClient } from '../../../support/clients/watch-client.js';
-import { eventually } from '../../../support/eventually.js';
-import { configMap, configMapsIn } from '../../../support/fake-api-server/config-maps.js';
-import type { RequestRecord } from '../../../support/fake-api-server/fake-api-server.js';
-import { startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
-import { createOidcSigner } from '../../../support/identities/oidc-signer.js';
-import { proxyToken } from '../../../support/identities/two-users.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
-import { mountOf, startManyStack } from '../../../support/proxy/many-clusters.js';
-import {
-  type NamespaceWatch,
-  untilReviewed,
-  WatchedNamespace,
-} from '../../../support/proxy/watched-namespace.js';
-import { temporaryFolder } from '../../../support/temporary-folder.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { openWatch, type WatchClient } from '../support/clients/watch-client.js';
+import { eventually } from '../support/eventually.js';
+import { configMap, configMapsIn } from '../support/fake-api-server/config-maps.js';
+import type { RequestRecord } from '../support/fake-api-server/fake-api-server.js';
+import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
+import { createOidcSigner } from '../support/identities/oidc-signer.js';
+import { proxyToken } from '../support/identities/two-users.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { mountOf, startManyStack } from '../support/proxy/many-clusters.js';
+import { type NamespaceWatch, untilReviewed, WatchedNamespace } from '../support/proxy/watched-namespace.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const authority = await createCertificateAuthority({ commonName: 'clients' });
 const files = await createServingFiles();

@@ -1,21 +1,17 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
-import { createServingFiles } from '../../../support/certificates/serving-files.js';
-import { connectHttp2, headOf, openStream, seesEveryField } from '../../../support/clients/http2-client.js';
-import { readWatch, type WatchClient } from '../../../support/clients/watch-client.js';
-import { eventually } from '../../../support/eventually.js';
-import { startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
-import { createOidcSigner } from '../../../support/identities/oidc-signer.js';
-import { proxyToken } from '../../../support/identities/two-users.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
-import {
-  type NamespaceWatch,
-  untilReviewed,
-  WatchedNamespace,
-} from '../../../support/proxy/watched-namespace.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { connectHttp2, headOf, openStream, seesEveryField } from '../support/clients/http2-client.js';
+import { readWatch, type WatchClient } from '../support/clients/watch-client.js';
+import { eventually } from '../support/eventually.js';
+import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
+import { createOidcSigner } from '../support/identities/oidc-signer.js';
+import { proxyToken } from '../support/identities/two-users.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { type NamespaceWatch, untilReviewed, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 
 const reviews = '/apis/authentication.k8s.io/v1/tokenreviews';
 const issuerAuthority = await createCertificateAuthority();

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
-import { eventually } from '../support/eventually.js';
-import type { Scope } from '../support/scope.js';
+import { eventually } from '../../../support/eventually.js';
+import type { Scope } from '../../../support/scope.js';
 
 interface Versioned {
   readonly metadata: { readonly name: string; readonly resourceVersion: string };

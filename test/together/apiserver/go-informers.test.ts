@@ -3,14 +3,14 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { eventually } from '../../../support/eventually.js';
-import { configMap, configMapsIn } from '../../../support/fake-api-server/config-maps.js';
-import { wholeLines } from '../../../support/json-lines.js';
-import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
-import { projectFile } from '../../../support/project.js';
-import { untilOwnMetric } from '../../../support/proxy/own-metric.js';
-import { startProxy } from '../../../support/proxy/proxy.js';
-import { temporaryFolder } from '../../../support/temporary-folder.js';
+import { eventually } from '../../support/eventually.js';
+import { configMap, configMapsIn } from '../../support/fake-api-server/config-maps.js';
+import { wholeLines } from '../../support/json-lines.js';
+import { apiServerTest } from '../../support/kube-apiserver/api-server-test.js';
+import { projectFile } from '../../support/project.js';
+import { untilOwnMetric } from '../../support/proxy/own-metric.js';
+import { startProxy } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 /** Where Debian's package golang-k8s-client-go-dev has client-go. */
 const gopath = process.env['GOPATH'] ?? '/usr/share/gocode';
@@ -26,7 +26,7 @@ else
     'typed informers of Go that list by watching share one watch, and miss nothing',
     async (t, server) => {
       const program = join(folder, 'informer');
-      execFileSync('go', ['build', '-o', program, projectFile('test/apiserver/informer/main.go')], {
+      execFileSync('go', ['build', '-o', program, projectFile('test/together/apiserver/informer/main.go')], {
         env: { ...process.env, GO111MODULE: 'off', GOPATH: gopath },
         stdio: 'inherit',
       });

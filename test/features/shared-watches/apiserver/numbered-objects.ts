@@ -1,4 +1,4 @@
-import type { ApiServer } from '../support/kube-apiserver/api-server.js';
+import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
 
 /** The config maps of a namespace of its own: `object-0`, `object-1` and so on, in the order in which they are created. */
 export class NumberedObjects {

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { open, send } from '../../../support/clients/http-client.js';
+import { proxyToken, twoUsers } from '../../../support/identities/two-users.js';
+import { startGateway } from '../../../support/proxy/gateway.js';
+
+const watch = '/api/v1/namespaces/default/pods?watch=true&resourceVersion=0';
+const by = (name: string) => ({ headers: { authorization: `Bearer ${name}-token` } });
+
+async function assertRefused(port: number, target: string, name: string, code: number, message: RegExp) {
+  const { status, json } = await send(port, target, by(name));
+  assert.equal(status, code, target);
+  assert.match((json as { message: string }).message, message);
+}
+
+test("a 401 to the proxy's own credential becomes a 502 for watches that are shared, and ends the open ones without it", async t => {
+  const { server, proxy, tokens } = await startGateway(t, { tokenFile: twoUsers, args: ['--share-watches'] });
+  const opened = await open(proxy.port, watch, by('alice'));
+  assert.equal(opened.statusCode, 200);
+  let text = '';
+  opened.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  const ended = once(opened, 'close');
+  delete tokens[proxyToken];
+  server.endWatches();
+  await ended;
+  assert.ok(opened.complete);
+  assert.doesNotMatch(text, /Unauthorized|refuses/);
+  for (const target of [watch, `${watch}&labelSelector=a%3Db`])
+    await assertRefused(
+      proxy.port,
+      target,
+      'alice',
+      502,
+      /^the API server refuses the proxy's own credential/,
+    );
+});
+
+test('a group that the gateway may not impersonate is named in the refusal of a watch that could be shared', async t => {
+  const { proxy } = await startGateway(t, {
+    tokenFile: 'both-token,alice,,"dev,secret"\n',
+    args: ['--share-watches'],
+    server: {
+      allow: ({ username }, { verb, name }) =>
+        username !== 'proxy' || verb !== 'impersonate' || name !== 'secret',
+    },
+  });
+  const refusal =
+    /^the API server does not let this proxy impersonate the group "secret", which .*--accept-group/;
+  await assertRefused(proxy.port, watch, 'both', 403, refusal);
+});

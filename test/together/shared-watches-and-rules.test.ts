@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { anyApiServer, embedded } from '../support/any-api-server.js';
+import { send } from '../support/clients/http-client.js';
+import { connectRaw } from '../support/clients/raw-http.js';
+import { openWatch } from '../support/clients/watch-client.js';
+import { eventually, eventuallyPasses } from '../support/eventually.js';
+import { configMap, configMapsIn } from '../support/fake-api-server/config-maps.js';
+import { jsonLines } from '../support/json-lines.js';
+import { AnyWatchedNamespace } from '../support/proxy/any-watched-namespace.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { scrapeOwn, sumOf, untilOwnMetric } from '../support/proxy/own-metric.js';
+import { startStack } from '../support/proxy/stack.js';
+import { queryOf } from '../support/proxy/watched-namespace.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+
+const folder = temporaryFolder();
+const auditLog = join(folder, 'audit.log');
+
+const server = await anyApiServer({ after });
+const [plain, guarded] = await Promise.all([
+  startStack({ after }, { server, flags: ['--share-watches', `--audit-log-path=${auditLog}`] }),
+  startStack(
+    { after },
+    {
+      server,
+      run: startInProcess,
+      flags: [
+        ...['--share-watches', '--read-only', '--reject-resources=secrets', '--max-longrunning-requests=3'],
+        ...['--accept-namespaces=^(test-|default).*', '--reject-paths=^/api/v1/namespaces/[^/]*/pods'],
+      ],
+    },
+  ),
+]);
+
+const longRunning = 'kube_api_proxy_longrunning_requests';
+const watched = { verb: 'watch', resource: 'configmaps' };
+
+interface AuditEvent {
+  readonly auditID: string;
+  readonly stage: string;
+  readonly verb: string;
+  readonly requestURI: string;
+  readonly user: { readonly username?: string };
+  readonly sourceIPs: readonly string[];
+  readonly userAgent?: string;
+  readonly responseStatus?: { readonly code?: number };
+}
+
+function auditEvents(path: string): AuditEvent[] {
+  const events = jsonLines<AuditEvent>(readFileSync(auditLog, 'utf8'));
+  return events.filter(({ requestURI }) => requestURI.startsWith(path));
+}
+
+describe('each client of a shared watch', { concurrency: false }, () => {
+  for (const initial of [false, true]) {
+    test(`has its own audit events and log line, and counts in the metrics${initial ? ', if it begins with the objects too' : ''}`, async () => {
+      const namespace = await AnyWatchedNamespace.create(plain);
+      const from = await namespace.version();
+      const before = await scrapeOwn(plain.port);
+      const ended = (samples: typeof before) =>
+        sumOf(samples, 'kube_api_proxy_requests_total', { ...watched, code: '200' });
+      const watches = [];
+      for (const agent of ['one', 'two', 'three']) {
+        watches.push(await namespace.watch({ from, initial, headers: { 'User-Agent': agent } }));
+      }
+      const open = await scrapeOwn(plain.port);
+      assert.equal(sumOf(open, longRunning, watched) - sumOf(before, longRunning, watched), 3);
+      await namespace.write('large', { text: 'x'.repeat(20_000) });
+      for (const watch of watches) await watch.untilNamed('large');
+      await namespace.untilUpstream(1);
+      // The audit log is written in the background.
+      await eventuallyPasses(() => {
+        const started = auditEvents(namespace.path).filter(({ stage }) => stage === 'ResponseStarted');
+        assert.equal(started.length, 3);
+      });
+      for (const watch of watches) watch.close();
+      await eventuallyPasses(async () => {
+        const after = await scrapeOwn(plain.port);
+        assert.equal(sumOf(after, longRunning, watched), sumOf(before, longRunning, watched));
+        assert.equal(ended(after) - ended(before), 3);
+      });
+      const events = await eventuallyPasses(() => {
+        const complete = auditEvents(namespace.path).filter(({ stage }) => stage === 'ResponseComplete');
+        assert.equal(complete.length, 3);
+        return complete;
+      });
+      assert.deepEqual(events.map(({ userAgent }) => userAgent).sort(), ['one', 'three', 'two']);
+      assert.equal(new Set(events.map(({ auditID }) => auditID)).size, 3);
+      assert.ok(events.every(({ verb, responseStatus }) => verb === 'watch' && responseStatus?.code === 200));
+      const lines = await eventuallyPasses(() => {
+        const found = plain.proxy
+          .log()
+          .filter(({ path, bytes }) => String(path).startsWith(namespace.path) && bytes !== undefined);
+        assert.equal(found.length, 3);
+        return found;
+      });
+      assert.equal(new Set(lines.map(({ requestId }) => requestId)).size, 3);
+      for (const line of lines) {
+        assert.equal(line['verb'], 'watch');
+        assert.equal(line['code'], 200);
+        assert.ok(Number(line['bytes']) > 20_000);
+      }
+    });
+  }
+
+  for (const initial of [false, true]) {
+    test(`counts towards the limits${initial ? ', if it begins with the objects too' : ''}`, async () => {
+      const namespace = await AnyWatchedNamespace.create(guarded);
+      const question = { from: await namespace.version(), initial };
+      const watches = await namespace.watchMany(3, question);
+      await namespace.untilUpstream(1);
+      const refused = await namespace.watch(question);
+      assert.equal(refused.status, 429);
+      watches[0]?.close();
+      await eventually('a place', async () => {
+        const watch = await namespace.watch(question);
+        if (watch.status === 200) watches.push(watch);
+        return watch.status === 200;
+      });
+      for (const watch of watches) watch.close();
+      await namespace.untilUpstream(0);
+    });
+  }
+
+  test('passes the guards, even if a watch is shared', async () => {
+    const namespace = await AnyWatchedNamespace.create(guarded);
+    for (const initial of [false, true]) {
+      const query = `?${queryOf({ initial }, await namespace.version())}`;
+      for (const path of [
+        '/api/v1/namespaces/default/secrets',
+        '/api/v1/namespaces/default/pods',
+        '/api/v1/namespaces/kube-system/configmaps',
+        '/api/v1/configmaps',
+      ]) {
+        for (let attempt = 0; attempt < 2; attempt += 1) {
+          assert.equal((await send(guarded.port, path + query)).status, 403, path);
+        }
+        const arrived = (await server.arrivals()).filter(({ target }) => target === path + query);
+        assert.deepEqual(arrived, []);
+      }
+      const host = await send(guarded.port, namespace.path + query, {
+        headers: { host: 'evil.example' },
+      });
+      assert.equal(host.status, 403);
+    }
+  });
+});
+
+describe('a client that does not read', () => {
+  for (const version of ['1.1', '1.0'] as const) {
+    test(`frees its slot when it is cut (HTTP/${version})`, embedded, async t => {
+      const { server, proxy } = await startStack(t, {
+        flags: ['--share-watches', '--max-longrunning-requests=2', '--share-watches-buffer=1Mi'],
+      });
+      const target = () => `${configMapsIn('default')}?watch=1&resourceVersion=${server.version}`;
+      const quick = await openWatch(proxy.url + target());
+      const slow = await connectRaw(proxy.port);
+      t.after(() => slow.destroy());
+      slow.socket.pause();
+      slow.write(`GET ${target()} HTTP/${version}\r\nHost: localhost\r\n\r\n`);
+      const slots = 'kube_api_proxy_request_slots_in_use{kind="longrunning"}';
+      await untilOwnMetric(proxy.port, slots, 2);
+      const lagging = 'kube_api_proxy_shared_watch_lagging_clients_total';
+      let written = 0;
+      await eventually('the slow client to be cut', async () => {
+        for (let count = 0; count < 20; count++)
+          server.write(configMap('default', 'big', { data: { text: 'x'.repeat(100_000) } }));
+        written += 20;
+        await quick.until(written);
+        const text = await (await fetch(`${proxy.url}/-/metrics`)).text();
+        return text.includes(`${lagging} 1`);
+      });
+      await untilOwnMetric(proxy.port, slots, 1);
+      assert.equal(quick.state(), 'open');
+      quick.close();
+    });
+  }
+});

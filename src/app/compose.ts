@@ -34,7 +34,7 @@ export interface ProcessInfo {
   readonly version: string;
   readonly nodeVersion: string;
   readonly logger: Logger;
-  /** The clock of shared watches and of the callers' tokens; by default the machine's. */
+  /** The clock of features and of the callers' tokens; by default the machine's. */
   readonly clock?: Clock;
   /** Milliseconds between two readings of the configuration's files. */
   readonly rereadInterval?: number;

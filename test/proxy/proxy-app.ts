@@ -7,6 +7,7 @@ import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import type { StatusError } from '../../src/kubernetes/status.js';
 import type { ProxyContext } from '../../src/proxy/client-request.js';
 import { OpenStreams } from '../../src/proxy/open-streams.js';
+import type { Route } from '../../src/proxy/route.js';
 import { listenForUpgrades } from '../../src/proxy/upgrade.js';
 import { RequestContext } from '../../src/request/context.js';
 import type { Mount } from '../../src/request/mount.js';
@@ -33,6 +34,7 @@ export interface ProxyAppOptions {
   readonly patience: number;
   /** The access with which a request is sent again after a 401; undefined to pass on the 401. */
   readonly refused?: () => Promise<Access | undefined>;
+  readonly routes?: readonly Route[];
 }
 
 /** Starts the server on a free port. */
@@ -40,6 +42,7 @@ export async function startProxyApp({
   upstreamPort,
   patience,
   refused = async () => undefined,
+  routes = [],
 }: ProxyAppOptions): Promise<ProxyApp> {
   const config = {
     server: { protocol: 'http:', hostname: '127.0.0.1', port: upstreamPort, path: '' },
@@ -74,7 +77,7 @@ export async function startProxyApp({
   const context = {
     openStreams: new OpenStreams(),
     authenticates: false,
-    routes: [],
+    routes,
     requestTimeout: 0,
     connections: { upgraded() {} },
     keepAlive: 0,

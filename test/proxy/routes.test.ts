@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import http, { type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, test } from 'node:test';
+import type { Route } from '../../src/proxy/route.js';
+import { ownBytes } from '../../src/transport/borrowed-bytes.js';
+import { send } from '../support/clients/http-client.js';
+import { connectRaw } from '../support/clients/raw-http.js';
+import { eventually } from '../support/eventually.js';
+import { listen } from '../support/ports.js';
+import { startProxyApp } from './proxy-app.js';
+
+const asked: string[] = [];
+const aborted: string[] = [];
+
+/** Takes what has its name in its path, but for what has a body, and answers it; what is silent has no answer. */
+function routeOf(name: string): Route {
+  return {
+    take({ path: { forServer } }, { target, body }, sink) {
+      asked.push(`${name} ${target}`);
+      if (body !== undefined || !forServer.rawPath.includes(name)) return undefined;
+      setImmediate(() => {
+        if (target.includes('silent')) return;
+        sink.head(200, 'OK', ['Content-Length', String(name.length)]).data(ownBytes(Buffer.from(name)));
+        sink.end([]);
+      });
+      return { pause() {}, resume() {}, abort: () => void aborted.push(target) };
+    },
+  };
+}
+
+const upstream = http.createServer((request: IncomingMessage, response) => {
+  request.resume().on('end', () => response.end('API server'));
+});
+await listen(upstream);
+const { port: upstreamPort } = upstream.address() as AddressInfo;
+const app = await startProxyApp({ upstreamPort, patience: 25_000, routes: [routeOf('one'), routeOf('two')] });
+after(async () => {
+  await app.close();
+  upstream.close();
+});
+
+test('the first route that takes a plain request answers it, and the API server gets what no route takes', async () => {
+  for (const [path, method, text, routes] of [
+    ['/one/two', 'GET', 'one', ['one']],
+    ['/two?x', 'GET', 'two', ['one', 'two']],
+    ['/other', 'GET', 'API server', ['one', 'two']],
+    ['/one/two', 'POST', 'API server', ['one', 'two']],
+  ] as const) {
+    asked.length = 0;
+    const answer = await send(app.port, path, { method, ...(method === 'POST' && { body: 'x' }) });
+    assert.deepEqual([answer.status, answer.text], [200, text], path);
+    assert.deepEqual(
+      asked,
+      routes.map(name => `${name} ${path}`),
+    );
+  }
+});
+
+test('an upgrade is offered to no route', async () => {
+  asked.length = 0;
+  const client = await connectRaw(app.port);
+  client.write('GET /one HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+  assert.match(await client.untilClosed(), /API server/);
+  assert.deepEqual(asked, []);
+});
+
+test('a route is told when its client leaves', async () => {
+  const client = await connectRaw(app.port);
+  client.write('GET /one/silent HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await eventually('the request', () => app.open.has('/one/silent'));
+  client.destroy();
+  await eventually('the end', () => aborted.includes('/one/silent'));
+});

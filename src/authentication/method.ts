@@ -86,10 +86,8 @@ export interface AuthenticationRequest {
   readonly mount: { readonly namesContext: boolean };
   /** The cluster that the request goes to. What another cluster says about a caller is not valid there. */
   readonly cluster: Cluster;
-  /** The cluster's endpoint when the request arrived. There is none before `openCluster`. */
-  readonly endpoint: Endpoint;
-  /** Opens the cluster if this is its first request. Rejects with a StatusError of 503. */
-  openCluster(): Promise<void> | undefined;
+  /** The endpoint that the request is judged for, after opening the cluster if this is its first request. Rejects with a StatusError of 503. */
+  openCluster(): Endpoint | Promise<Endpoint>;
 }
 
 /** What the proxy must be allowed to impersonate for users with a uid. */

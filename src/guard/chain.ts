@@ -1,11 +1,11 @@
 import type { IntersectionOf } from '../lib/option.js';
-import type { Operation, RequestContext } from '../request/context.js';
+import { type OpenRequest, type Operation, opened, type RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
 import {
   answered,
-  type Check,
   type Guard,
   type GuardParts,
+  type OpenCheck,
   type OperationCheck,
   type OperationGuard,
 } from './guard.js';
@@ -27,8 +27,8 @@ export type GuardOptions = IntersectionOf<ReadBy<(typeof guards)[number]>>;
  * nothing.
  */
 export class GuardChain {
-  readonly #guards: readonly { readonly guard: Guard; readonly check: Check }[];
-  readonly #checks = new WeakMap<Mount, readonly Check[]>();
+  readonly #guards: readonly { readonly guard: Guard; readonly check: OpenCheck }[];
+  readonly #checks = new WeakMap<Mount, readonly OpenCheck[]>();
 
   /** @param guards In any order. */
   constructor(options: GuardOptions, guards: readonly Guard[], parts: GuardParts) {
@@ -43,7 +43,7 @@ export class GuardChain {
    * has ended.
    */
   judge(request: RequestContext, done: (rejection?: Error) => void): void {
-    this.#run(this.#checksOf(request.mount), 0, request, done);
+    this.#run(this.#checksOf(request.mount), 0, opened(request), done);
   }
 
   /** Why a guard would reject an operation, whoever requested it; undefined if none would. Counts nothing. */
@@ -61,9 +61,9 @@ export class GuardChain {
   }
 
   #run(
-    checks: readonly Check[],
+    checks: readonly OpenCheck[],
     from: number,
-    request: RequestContext,
+    request: OpenRequest,
     done: (rejection?: Error) => void,
   ): void {
     // The client has left while a guard waited. The request has ended, and nothing would release a slot that it took now.
@@ -84,7 +84,7 @@ export class GuardChain {
     done();
   }
 
-  #checksOf(mount: Mount): readonly Check[] {
+  #checksOf(mount: Mount): readonly OpenCheck[] {
     let checks = this.#checks.get(mount);
     if (checks === undefined) {
       checks = this.#guards.filter(({ guard }) => guard.judges(mount)).map(({ check }) => check);

@@ -1,5 +1,5 @@
 import { hasImpersonationHeader } from '../kubernetes/impersonation.js';
-import { apiMounts, type Check, type Guard } from './guard.js';
+import { apiMounts, type Guard, type OpenCheck } from './guard.js';
 import { Rejection } from './rejection.js';
 
 /** If the proxy impersonates a user, its callers do not. */
@@ -10,7 +10,7 @@ export const configuredImpersonation = {
   reasons: ['impersonation'],
   judges: apiMounts,
   create:
-    (): Check =>
+    (): OpenCheck =>
     ({ endpoint, head }) => {
       if (endpoint.config.impersonation !== undefined) rejectImpersonation(head.rawHeaders);
     },

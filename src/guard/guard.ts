@@ -2,7 +2,7 @@ import type { Authentication } from '../authentication/authentication.js';
 import type { Clock } from '../lib/clock.js';
 import type { OptionOwner } from '../lib/option.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
-import type { Operation, RequestContext } from '../request/context.js';
+import type { OpenRequest, Operation, RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
 
 /** What a check returns if it has answered the request itself: no other guard judges it. */
@@ -13,6 +13,9 @@ export const answered = Symbol('answered');
  * allocates nothing for a request that passes.
  */
 export type Check = (request: RequestContext) => void | Promise<void> | typeof answered;
+
+/** A check behind the guard that opens the cluster: it may ask for the endpoint. */
+export type OpenCheck = (request: OpenRequest) => ReturnType<Check>;
 
 /** Judges what a request does, whoever sends it. Throws a Rejection. */
 export type OperationCheck = (operation: Operation) => void;
@@ -60,7 +63,7 @@ export interface Guard<Options = never, Metrics = undefined> extends OptionOwner
   /** Whether it judges the requests of a mount. */
   judges(mount: Mount): boolean;
   /** Undefined if the options do not turn the rule on. */
-  create(options: Options, parts: GuardParts, metrics: Metrics): Check | undefined;
+  create(options: Options, parts: GuardParts, metrics: Metrics): OpenCheck | undefined;
 }
 
 /** A guard that decides by the operation alone, so that it can judge one that nobody has requested. */

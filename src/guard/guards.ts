@@ -1,3 +1,4 @@
+import type { RequestContext } from '../request/context.js';
 import { authentication } from './authentication.js';
 import { claimedIdentity } from './claimed-identity.js';
 import { configuredImpersonation } from './configured-impersonation.js';
@@ -22,8 +23,12 @@ const openCluster = {
   options: {},
   reasons: [],
   judges: ({ namesContext }) => namesContext,
-  create: (): Check => request => (request.endpoint === undefined ? request.openCluster() : undefined),
+  create: (): Check => request => (request.endpoint === undefined ? open(request) : undefined),
 } as const satisfies Guard;
+
+async function open(request: RequestContext): Promise<void> {
+  await request.openCluster();
+}
 
 /** The guards of the core. `inOrder` says where they stand among those of the features. */
 export const guards = [

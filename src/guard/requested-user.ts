@@ -6,8 +6,8 @@ import { requestedUser as readRequestedUser } from '../kubernetes/requested-user
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { flagsOf, type OptionFacts } from '../lib/option.js';
-import type { RequestContext } from '../request/context.js';
-import { apiMounts, type Check, type Guard, type GuardParts } from './guard.js';
+import type { OpenRequest } from '../request/context.js';
+import { apiMounts, type Guard, type GuardParts, type OpenCheck } from './guard.js';
 import { Rejection } from './rejection.js';
 
 /** A caller acts as another user only if the API server lets the caller impersonate that one: `kubectl --as`. */
@@ -28,13 +28,13 @@ export const requestedUser = {
   create(
     { allowImpersonation, allowSystemIdentities }: IdentityOptions,
     { authentication, metrics, clock }: GuardParts,
-  ): Check | undefined {
+  ): OpenCheck | undefined {
     if (!allowImpersonation || authentication === undefined) return undefined;
     const rules = { allowed: new Set(allowSystemIdentities), serviceAccounts: true };
     const reviews = new ImpersonationReviews(clock);
     const { impersonated } = metrics.authentication;
 
-    const judge = async (request: RequestContext): Promise<void> => {
+    const judge = async (request: OpenRequest): Promise<void> => {
       const { cluster, endpoint, mount } = request;
       const requested = readRequestedUser(request.head.rawHeaders);
       if (requested === undefined) return;

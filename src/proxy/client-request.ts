@@ -1,7 +1,7 @@
 import { hasField } from '../http/header-fields.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import type { ConnectionMetrics } from '../observability/metrics/connection-metrics.js';
-import type { RequestContext } from '../request/context.js';
+import type { OpenRequest } from '../request/context.js';
 import type { ConnectionKind, OutgoingBody, SocketReader } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import type { DocumentPolicy } from './documents.js';
@@ -41,7 +41,7 @@ interface Leg {
 /** Returns the request of a client in the form for the API server, for plain requests and upgrades. */
 export function upstreamRequest(
   { authenticates }: Pick<ProxyContext, 'authenticates'>,
-  { mount, path, raw, head, record, caller, impersonated, endpoint }: RequestContext,
+  { mount, path, raw, head, record, caller, impersonated, endpoint }: OpenRequest,
   { headers: added, body, connection, reader, isRepeatable }: Leg,
 ): UpstreamRequest {
   const headers = clientHeaders(head.rawHeaders, {

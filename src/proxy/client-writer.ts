@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { RawHeaders } from '../http/header-fields.js';
 import type { Http2Answer } from '../http/http2-answer.js';
-import type { RequestContext } from '../request/context.js';
+import type { OpenRequest } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
 import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '../transport/round-trip.js';
 import { UpstreamError } from '../transport/upstream-error.js';
@@ -22,7 +22,7 @@ const maxBuffered = 256 * 1024;
 const batch = 32 * 1024;
 
 /** What the writer needs of the request that is answered. */
-export type AnsweredRequest = Pick<RequestContext, 'reply' | 'record' | 'http2'> & HeadRequest;
+export type AnsweredRequest = Pick<OpenRequest, 'reply' | 'record' | 'http2'> & HeadRequest;
 
 /** What the writer needs of the program. */
 export interface WriterContext extends DocumentPolicy {

@@ -1,7 +1,7 @@
-import type { RequestContext } from '../request/context.js';
+import type { OpenRequest } from '../request/context.js';
 
 /** The parts of a request that decide whether a redirect gets the prefix. */
-export type PrefixedRequest = Pick<RequestContext, 'mount' | 'path' | 'cluster' | 'endpoint'>;
+export type PrefixedRequest = Pick<OpenRequest, 'mount' | 'path' | 'cluster' | 'endpoint'>;
 
 /**
  * Changes redirects that stay on the API server of a context: the context's prefix replaces the path of the server's URL. A redirect to

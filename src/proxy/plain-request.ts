@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Cluster } from '../clusters/cluster.js';
 import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
-import type { RequestContext } from '../request/context.js';
+import type { OpenRequest } from '../request/context.js';
 import type { ConnectionKind } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
@@ -21,13 +21,13 @@ export class PlainRequest implements OpenStream, WriterOwner {
    */
   readonly #connection: ConnectionKind;
   readonly #context: ProxyContext;
-  readonly #client: RequestContext;
+  readonly #client: OpenRequest;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #writer: ClientWriter;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(context: ProxyContext, client: RequestContext) {
+  constructor(context: ProxyContext, client: OpenRequest) {
     this.#context = context;
     this.#client = client;
     this.#request = client.raw;

@@ -1,4 +1,4 @@
-import type { RequestContext } from '../request/context.js';
+import type { OpenRequest } from '../request/context.js';
 import type { ClientSink, RoundTrip } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 
@@ -6,7 +6,7 @@ import type { UpstreamRequest } from '../transport/upstream-request.js';
  * Whether the caller of an open request would be let in again: its credential is valid, it is that of the same user, and this user may
  * still act as the one that the request names. Throws, or rejects, if nobody can say it at this moment.
  */
-export type Recheck = (request: RequestContext) => boolean | Promise<boolean>;
+export type Recheck = (request: OpenRequest) => boolean | Promise<boolean>;
 
 /** Takes plain requests for the API server, and answers them in place of an upstream call. */
 export interface Route {
@@ -15,7 +15,7 @@ export interface Route {
    *
    * @param own The request that an upstream call would send. The request's record observes that call.
    */
-  take(request: RequestContext, own: UpstreamRequest, sink: ClientSink): RoundTrip | undefined;
+  take(request: OpenRequest, own: UpstreamRequest, sink: ClientSink): RoundTrip | undefined;
 }
 
 /**

@@ -7,7 +7,7 @@ import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import { StallTimer } from '../lib/stall-timer.js';
 import type { EndReason } from '../observability/metrics/request-metrics.js';
-import type { RequestContext } from '../request/context.js';
+import type { OpenRequest } from '../request/context.js';
 import type { BodySink, ResponseSink, SwitchedResponse } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import { UpstreamError } from '../transport/upstream-error.js';
@@ -62,7 +62,7 @@ export function listenForUpgrades(app: FastifyInstance, patience: number): void 
 export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   readonly mayHaveTrailers = false;
   readonly #context: ProxyContext;
-  readonly #request: RequestContext;
+  readonly #request: OpenRequest;
   readonly #response: ServerResponse;
   readonly #client: Socket;
   #early: Buffer[];
@@ -73,7 +73,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   readonly #stall: StallTimer;
   #upstream: Socket | undefined;
 
-  constructor(context: ProxyContext, request: RequestContext) {
+  constructor(context: ProxyContext, request: OpenRequest) {
     const { socket, early } = sockets.get(request.raw) as UpgradeSocket;
     this.#context = context;
     this.#request = request;
@@ -221,7 +221,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
 export function switchingProtocols(
   statusMessage: string,
   headers: RawHeaders,
-  request: RequestContext,
+  request: OpenRequest,
   policy: DocumentPolicy,
 ): string {
   let head = `HTTP/1.1 101 ${statusMessage}\r\n`;

@@ -19,26 +19,27 @@ export class Operation {
   readonly path: RequestPath;
   /**
    * The endpoint for which every guard judges the request, even if the cluster gets another one meanwhile. It is undefined until the cluster
-   * is open. A guard opens the cluster before any other part needs it.
+   * is open: see OpenRequest.
    */
-  endpoint!: Endpoint;
+  endpoint: Endpoint | undefined;
 
   /** @param received The target as the client sent it. */
   constructor(message: RequestMessage, { mount, target, prefix, cluster }: Destination, received: string) {
     this.head = new RequestHead(message);
     this.mount = mount;
     this.cluster = cluster;
-    if (cluster.endpoint !== undefined) this.endpoint = cluster.endpoint;
-    // Clients send the path of the server's URL, unless the proxy adds it.
-    const serverPath = mount.appendsServerPath ? '' : this.endpoint.config.server.path;
+    this.endpoint = cluster.endpoint;
+    // Clients send the path of the server's URL, unless the proxy adds it. It adds it for a context, whose cluster may not be open yet.
+    const serverPath = mount.appendsServerPath ? '' : (this.endpoint as Endpoint).config.server.path;
     this.path = new RequestPath({ method: this.head.method, received, target, prefix, serverPath });
   }
 
-  /** Opens the cluster if this is its first request; before that, there is no endpoint. Rejects with a ConfigurationError. */
-  openCluster(): Promise<void> | undefined {
-    if (this.endpoint !== undefined) return undefined;
+  /** Returns the endpoint, after opening the cluster if this is its first request. Rejects with a ConfigurationError. */
+  openCluster(): Endpoint | Promise<Endpoint> {
+    if (this.endpoint !== undefined) return this.endpoint;
     return this.cluster.open().then(endpoint => {
       this.endpoint = endpoint;
+      return endpoint;
     });
   }
 }
@@ -66,6 +67,16 @@ export class RequestContext extends Operation {
     this.reply = reply;
     this.http2 = raw.httpVersionMajor === 2 ? (reply.raw as unknown as Http2Answer) : undefined;
   }
+}
+
+/** A request whose cluster is open: every one behind the guard that opens it. */
+export interface OpenRequest extends RequestContext {
+  endpoint: Endpoint;
+}
+
+/** Only for a request behind the guard that opens its cluster. Nothing is checked. */
+export function opened(request: RequestContext): OpenRequest {
+  return request as OpenRequest;
 }
 
 declare module 'fastify' {

@@ -4,7 +4,7 @@ import type { GuardParts } from '../guard/guard.js';
 import { StatusError } from '../kubernetes/status.js';
 import { isSameUser, type UserInfo } from '../kubernetes/user-info.js';
 import type { Recheck } from '../proxy/route.js';
-import type { RequestContext } from '../request/context.js';
+import type { OpenRequest } from '../request/context.js';
 import { ReplacedError } from '../transport/access.js';
 
 /** Undefined if callers are not authenticated. */
@@ -14,10 +14,10 @@ export function createRecheck({
 }: Pick<GuardParts, 'authentication' | 'clock'>): Recheck | undefined {
   if (authentication === undefined) return undefined;
   const reviews = new ImpersonationReviews(clock);
-  const mayAct = ({ cluster, endpoint, mount, impersonated }: RequestContext, caller: UserInfo) =>
+  const mayAct = ({ cluster, endpoint, mount, impersonated }: OpenRequest, caller: UserInfo) =>
     impersonated === undefined ||
     reviews.permit({ caller, cluster, endpoint, mount }, impersonated.attributes).then(() => true);
-  const judge = (request: RequestContext, user: UserInfo) => {
+  const judge = (request: OpenRequest, user: UserInfo) => {
     const caller = request.caller as UserInfo;
     return isSameUser(user, caller) && mayAct(request, caller);
   };

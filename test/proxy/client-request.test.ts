@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { requestedUser } from '../../src/kubernetes/requested-user.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { upstreamRequest } from '../../src/proxy/client-request.js';
-import type { RequestContext } from '../../src/request/context.js';
+import type { OpenRequest } from '../../src/request/context.js';
 import { outgoingRequest } from '../../src/transport/upstream-request.js';
 import { clientRequest, endpointWith } from '../support/proxy/client-request.js';
 import { FakePool } from '../support/transport/fake-pool.js';
@@ -32,9 +32,9 @@ function valuesOf(headers: readonly string[], name: string): string[] {
 
 for (const [which, leg] of Object.entries(legs)) {
   describe(`an upstream request of a ${which}`, () => {
-    const make = (authenticates: boolean, request: RequestContext) =>
+    const make = (authenticates: boolean, request: OpenRequest) =>
       upstreamRequest({ authenticates }, request, leg);
-    const headersOf = (authenticates: boolean, request: RequestContext) =>
+    const headersOf = (authenticates: boolean, request: OpenRequest) =>
       outgoingRequest(make(authenticates, request), access).headers;
 
     it('acts as its caller, without the caller’s credential', () => {

@@ -76,8 +76,7 @@ test('a token is valid in the clusters that know it, and one of a file in all of
         raw: { socket: {} } as IncomingMessage,
         head: new RequestHead({ method: 'GET', ...message }),
         cluster,
-        endpoint: cluster.endpoint as Endpoint,
-        openCluster: () => undefined,
+        openCluster: () => cluster.endpoint as Endpoint,
         mount: { namesContext: false },
       };
       names.push((await authentication.authenticate(request)).username);

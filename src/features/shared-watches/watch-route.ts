@@ -3,7 +3,7 @@ import type { RawHeaders } from '../../http/header-fields.js';
 import { queryValue } from '../../kubernetes/query.js';
 import { saysWho } from '../../proxy/headers.js';
 import type { Recheck, Route } from '../../proxy/route.js';
-import type { RequestContext } from '../../request/context.js';
+import type { OpenRequest } from '../../request/context.js';
 import type { ClientSink, RoundTrip } from '../../transport/round-trip.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
 import type { SharedWatches } from './share-watches.js';
@@ -19,7 +19,7 @@ export class WatchRoute implements Route {
     this.#isStillLetIn = isStillLetIn;
   }
 
-  take(request: RequestContext, own: UpstreamRequest, sink: ClientSink): RoundTrip | undefined {
+  take(request: OpenRequest, own: UpstreamRequest, sink: ClientSink): RoundTrip | undefined {
     if (own.body !== undefined || !isWatch(request)) return undefined;
     const watch = watchRequest(request, own, this.#isStillLetIn);
     return this.#watchesOf(request.cluster).send(watch, sink, request.record);
@@ -27,13 +27,13 @@ export class WatchRoute implements Route {
 }
 
 /** Whether a request is a watch of resources. A program behind a subresource may use the same words for something else. */
-function isWatch({ head, record: { info } }: RequestContext): boolean {
+function isWatch({ head, record: { info } }: OpenRequest): boolean {
   return head.method === 'GET' && info.verb === 'watch' && info.isResourceRequest && info.subresource === '';
 }
 
 /** What a client's watch needs to be shared. `own` is the request that is sent if it cannot be. */
 export function watchRequest(
-  request: RequestContext,
+  request: OpenRequest,
   own: UpstreamRequest,
   isStillLetIn: Recheck | undefined,
 ): WatchRequest {
@@ -57,7 +57,7 @@ function withoutWho(headers: RawHeaders): RawHeaders {
 }
 
 /** The access review's attributes for the watch (`ResourceAttributes` of authorization.k8s.io/v1). */
-function attributesOf({ record: { info }, path }: RequestContext): object {
+function attributesOf({ record: { info }, path }: OpenRequest): object {
   const fieldSelector = queryValue(path.forServer.query, 'fieldSelector') ?? '';
   const labelSelector = queryValue(path.forServer.query, 'labelSelector') ?? '';
   return {

@@ -69,15 +69,18 @@ export function createTokenReviewAuthenticator(
     }
     return cache;
   };
-  const ask = (token: BearerToken, { cluster, endpoint }: AuthenticationRequest) => {
+  const ask = (token: BearerToken, cluster: Cluster, endpoint: Endpoint) => {
     const found = cacheOf(cluster).find(token);
     return found instanceof Promise
       ? found.then(outcome => userAt(endpoint, outcome))
       : userAt(endpoint, found);
   };
   const find = (token: BearerToken, request: AuthenticationRequest) => {
-    const opening = request.openCluster();
-    return opening === undefined ? ask(token, request) : opening.then(() => ask(token, request));
+    const { cluster } = request;
+    const found = request.openCluster();
+    return found instanceof Promise
+      ? found.then(endpoint => ask(token, cluster, endpoint))
+      : ask(token, cluster, found);
   };
   const authenticator: TokenAuthenticator = {
     authenticateToken(token, request) {
@@ -93,8 +96,10 @@ export function createTokenReviewAuthenticator(
     },
   };
   const rechecker: TokenAuthenticator = {
-    authenticateToken: async (token, { cluster, endpoint }) =>
-      userAt(endpoint, await cacheOf(cluster).recheck(token)),
+    authenticateToken: async (token, request) => {
+      const outcome = await cacheOf(request.cluster).recheck(token);
+      return userAt(await request.openCluster(), outcome);
+    },
   };
   return { authenticator, rechecker };
 }

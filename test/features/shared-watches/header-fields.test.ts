@@ -4,7 +4,7 @@ import { sharableHeaders, withField } from '../../../src/features/shared-watches
 import { TableEvents } from '../../../src/features/shared-watches/table-events.js';
 import { watchRequest } from '../../../src/features/shared-watches/watch-route.js';
 import { userOfImpersonation } from '../../../src/features/shared-watches/watch-to-share.js';
-import type { RequestContext } from '../../../src/request/context.js';
+import type { OpenRequest } from '../../../src/request/context.js';
 import type { UpstreamRequest } from '../../../src/transport/upstream-request.js';
 import { assertLinearIn } from '../../support/field-lists.js';
 import { clientRequest } from '../../support/proxy/client-request.js';
@@ -22,7 +22,7 @@ const names = [
 const readers: Readonly<Record<string, (fields: string[]) => unknown>> = {
   'the key of a watch': rawHeaders => {
     const request = { ...clientRequest({ rawHeaders }), path: { forServer: { rawPath: '/', query: '' } } };
-    sharableHeaders(watchRequest(request as RequestContext, {} as UpstreamRequest, () => true).rawHeaders);
+    sharableHeaders(watchRequest(request as OpenRequest, {} as UpstreamRequest, () => true).rawHeaders);
   },
   'the user of a watch': userOfImpersonation,
   'the head of an answer': fields => [

@@ -57,7 +57,7 @@ function setUp() {
     { source = '192.0.2.1', endpoint = cluster.endpoint, namesContext = false, by = authenticator } = {},
   ) => {
     const request = {
-      ...{ cluster: cluster as unknown as Cluster, endpoint, openCluster: () => undefined },
+      ...{ cluster: cluster as unknown as Cluster, openCluster: () => endpoint },
       mount: { namesContext },
     } as unknown as AuthenticationRequest;
     const token = { text, digest: digestOf(text), source };

@@ -1,7 +1,7 @@
 import { type Endpoint, identityOf } from '../../../src/clusters/endpoint.js';
 import { RequestHead } from '../../../src/http/request-head.js';
 import type { UserInfo } from '../../../src/kubernetes/user-info.js';
-import type { RequestContext } from '../../../src/request/context.js';
+import type { OpenRequest } from '../../../src/request/context.js';
 
 interface ClientRequestParts {
   readonly method?: string;
@@ -13,7 +13,7 @@ interface ClientRequestParts {
   readonly subresource?: string;
   readonly caller?: UserInfo | undefined;
   readonly endpoint?: Endpoint;
-  readonly mount?: Partial<RequestContext['mount']>;
+  readonly mount?: Partial<OpenRequest['mount']>;
   readonly record?: object;
 }
 
@@ -49,7 +49,7 @@ export function clientRequest({
   endpoint = endpointWith(),
   mount,
   record,
-}: ClientRequestParts = {}): RequestContext {
+}: ClientRequestParts = {}): OpenRequest {
   return {
     mount: { appendsServerPath: false, namesContext: false, ...mount },
     path: { forServer: { raw: target } },
@@ -62,5 +62,5 @@ export function clientRequest({
       ...record,
     },
     ...{ caller, endpoint },
-  } as unknown as RequestContext;
+  } as unknown as OpenRequest;
 }

@@ -10,6 +10,7 @@ import { send as sendPlain } from '../support/clients/http-client.js';
 import { eventuallyPasses } from '../support/eventually.js';
 import type { ApiServer, Credential } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
+import { callersFlag } from '../support/proxy/callers.js';
 import { startProxy } from '../support/proxy/proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -30,7 +31,7 @@ async function startBoth(t: TestContext, server: ApiServer, credential: Credenti
   await writeFile(tokenFile, 'alice-token,alice,,dev\n');
   const flags = [`--kubeconfig=${kubeconfig}`, '--reject-paths='];
   const [gateway, open] = await Promise.all([
-    startProxy([...flags, `--token-auth-file=${tokenFile}`]),
+    startProxy([...flags, callersFlag(tokenFile)]),
     startProxy(flags),
   ]);
   t.after(async () => {

@@ -4,6 +4,7 @@ import tls from 'node:tls';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { watchRaw } from '../support/clients/raw-http.js';
+import { callersFlag } from '../support/proxy/callers.js';
 import type { KubeconfigContents } from '../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
 import type { Scope } from '../support/scope.js';
@@ -79,7 +80,7 @@ export async function startScriptedAnswers(
   return {
     kubeconfig: kubeconfig.path,
     folder,
-    authentication: `--token-auth-file=${tokens}`,
+    authentication: callersFlag(tokens),
     answer(answer) {
       scripted = answer;
     },

@@ -9,6 +9,7 @@ import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
+import { callersFlag } from '../../support/proxy/callers.js';
 import { type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { runProgram } from '../../support/proxy/proxy.js';
@@ -343,7 +344,7 @@ describe('callers in a browser', () => {
 describe('authentication of callers and impersonation', () => {
   test('cannot both be configured', async t => {
     const { kubeconfig, tokenFile } = await start(t);
-    const flags = [`--kubeconfig=${kubeconfig}`, `--token-auth-file=${tokenFile}`, '--port=0'];
+    const flags = [`--kubeconfig=${kubeconfig}`, callersFlag(tokenFile), '--port=0'];
     const byFlag = await runProgram([...flags, '--as=jane']);
     assert.equal(byFlag.code, 1);
     assert.match(byFlag.stderr, /requests impersonate the authenticated callers, so --as, .* cannot be used/);

@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { ask as askHttp2, connectHttp2, seesEveryField } from '../../support/clients/http2-client.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { callersFlag } from '../../support/proxy/callers.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { type Answer, type Leg, send } from '../leg.js';
@@ -49,7 +50,7 @@ const kubeconfig = await writeContexts('config', [
   'x/../y',
   'proxy',
 ]);
-const flags = [`--kubeconfig=${kubeconfig}`, '--all-contexts', `--token-auth-file=${tokenFile}`];
+const flags = [`--kubeconfig=${kubeconfig}`, '--all-contexts', callersFlag(tokenFile)];
 const proxy = await startInProcess({ after }, [...flags, '--allow-impersonation']);
 const serving = await createServingFiles();
 const secure = await startInProcess({ after }, [

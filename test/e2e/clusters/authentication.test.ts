@@ -8,6 +8,7 @@ import { connectHttp2, headOf, openStream } from '../../support/clients/http2-cl
 import { eventually } from '../../support/eventually.js';
 import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../../support/identities/oidc-signer.js';
+import { callersFlag } from '../../support/proxy/callers.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   addContext,
@@ -51,7 +52,7 @@ await writeFile(clientCa, files.authority.certificate);
 const common = { clusters, run: startInProcess };
 const [byReview, byFile, byAll] = await Promise.all([
   startManyStack({ after }, { ...common, flags: ['--authentication-token-webhook', '--reject-paths='] }),
-  startManyStack({ after }, { ...common, flags: [`--token-auth-file=${tokenFile}`, '--reject-paths='] }),
+  startManyStack({ after }, { ...common, flags: [callersFlag(tokenFile), '--reject-paths='] }),
   startManyStack(
     { after },
     {
@@ -59,7 +60,7 @@ const [byReview, byFile, byAll] = await Promise.all([
       tls: files,
       flags: [
         '--reject-paths=',
-        `--token-auth-file=${tokenFile}`,
+        callersFlag(tokenFile),
         ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${issuerCa}`],
         '--oidc-username-prefix=-',
         `--client-ca-file=${clientCa}`,
@@ -371,7 +372,7 @@ describe('impersonation', () => {
 });
 
 test('the limits of a user apply to all mounts together', async t => {
-  const flags = [`--token-auth-file=${tokenFile}`, '--max-longrunning-requests-per-user=4'];
+  const flags = [callersFlag(tokenFile), '--max-longrunning-requests-per-user=4'];
   const { port } = await startManyStack(t, { ...common, flags });
   const headers = { authorization: 'Bearer file-token' };
   const codes: (number | undefined)[] = [];

@@ -5,6 +5,7 @@ import { after, describe, test } from 'node:test';
 import type { ClusterState } from '../../../src/clusters/states.js';
 import { send as sendPlain } from '../../support/clients/http-client.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
+import { callersFlag } from '../../support/proxy/callers.js';
 import { clusterStates, untilState } from '../../support/proxy/cluster-states.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import {
@@ -138,7 +139,7 @@ describe('/-/clusters with authentication', () => {
   const headers = (token: string) => ({ authorization: `Bearer ${token}` });
 
   test('is only for callers, and says if the proxy may not impersonate once the cluster is in use', async t => {
-    const flags = [`--token-auth-file=${tokenFile}`];
+    const flags = [callersFlag(tokenFile)];
     const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
     assert.equal((await sendPlain(port, '/-/clusters')).status, 401);
     const states = await clusterStates(port, headers('file-token'));
@@ -155,9 +156,9 @@ describe('/-/clusters with authentication', () => {
 
   test('says whether a token is valid in all clusters, if no API server gets it', async t => {
     for (const [flags, token, expected] of [
-      [[`--token-auth-file=${tokenFile}`], 'file-token', true],
+      [[callersFlag(tokenFile)], 'file-token', true],
       [['--authentication-token-webhook'], 'only-one', false],
-      [[`--token-auth-file=${tokenFile}`, '--authentication-token-webhook'], 'file-token', false],
+      [[callersFlag(tokenFile), '--authentication-token-webhook'], 'file-token', false],
     ] as const) {
       const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
       const { json } = await sendPlain(port, '/-/clusters', { headers: headers(token) });

@@ -9,6 +9,7 @@ import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { eventually } from '../../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
+import { callersFlag } from '../../support/proxy/callers.js';
 import { untilState } from '../../support/proxy/cluster-states.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
 import {
@@ -161,10 +162,7 @@ describe("a 401 to the proxy's own credential, where callers are authenticated,"
     await writeFile(tokenFile, 'alice-token,alice,,system:masters\n');
     const { port } = await startManyStack(t, {
       clusters,
-      flags: [
-        ...[`--token-auth-file=${tokenFile}`, '--allow-system-identities=system:masters'],
-        '--reject-paths=',
-      ],
+      flags: [...[callersFlag(tokenFile), '--allow-system-identities=system:masters'], '--reject-paths='],
     });
     delete clusters.tokens.two[tokenOf('refused')];
     for (const question of questions) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { projectFile } from '../../support/project.js';
+import { callersFlag } from '../../support/proxy/callers.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { createChainFiles, startManyClusters, startManyStack } from '../../support/proxy/many-clusters.js';
 import { scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
@@ -20,10 +21,7 @@ const flags = [
 const [open, secure, authenticated, unfiltered] = await Promise.all([
   startManyStack({ after }, { clusters, flags }),
   startManyStack({ after }, { clusters, flags, tls: files }),
-  startManyStack(
-    { after },
-    { clusters, run: startInProcess, flags: [...flags, `--token-auth-file=${tokens}`] },
-  ),
+  startManyStack({ after }, { clusters, run: startInProcess, flags: [...flags, callersFlag(tokens)] }),
   startManyStack({ after }, { clusters, run: startInProcess, flags: [...flags, '--disable-filter'] }),
 ]);
 const http2 = await connectHttp2(secure.port, files.authority.certificate);

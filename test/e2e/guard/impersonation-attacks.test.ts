@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { callersFlag } from '../../support/proxy/callers.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { leadPolicy, leadTokens, startLeadGateway, targets } from '../../support/proxy/lead-gateway.js';
 import { mountOf, startManyStack } from '../../support/proxy/many-clusters.js';
@@ -72,7 +73,7 @@ describe('what the API server has said about one caller', () => {
     const many = await startManyStack(t, {
       run: startInProcess,
       server: { allow: leadPolicy },
-      flags: ['--allow-impersonation', '--reject-paths=', `--token-auth-file=${file}`],
+      flags: ['--allow-impersonation', '--reject-paths=', callersFlag(file)],
     });
     many.two.setPolicy((user, asked) => asked.verb !== 'impersonate' && leadPolicy(user, asked));
     let marks = 0;

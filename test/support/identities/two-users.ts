@@ -3,7 +3,7 @@ import { policyOf, type Rule } from '../fake-api-server/rbac.js';
 /** A token of the proxy's own identity at the embedded API server: it may impersonate and review tokens, and nothing else. */
 export const proxyToken = 'token-of-the-proxy';
 
-/** A --token-auth-file: alice-token is alice's, in group dev, and bob-token is bob's. */
+/** A file of callers (`callers.ts`): alice-token is alice's, in group dev, and bob-token is bob's. */
 export const twoUsers = 'alice-token,alice,,"dev"\nbob-token,bob,,\n';
 
 const pods = ['', '/attach', '/exec', '/log', '/portforward', '/proxy', '/status'].map(

@@ -11,6 +11,7 @@ import {
 import { proxyToken, twoUsersPolicy } from '../identities/two-users.js';
 import type { Scope } from '../scope.js';
 import { temporaryFolder } from '../temporary-folder.js';
+import { callersFlag } from './callers.js';
 import type { RunningProgram, startInProcess } from './in-process.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from './proxy.js';
@@ -26,7 +27,7 @@ export interface Gateway<
   readonly proxy: P;
   /** The program's kubeconfig. */
   readonly kubeconfig: string;
-  /** The file of --token-auth-file. */
+  /** The file of the callers’ tokens. */
   readonly tokenFile: string;
   /** Replaces its content in one step. */
   writeTokens(content: string): Promise<void>;
@@ -36,7 +37,7 @@ export interface Gateway<
 export interface GatewayOptions {
   /** Starts the program instead of the built one. */
   readonly run?: typeof startInProcess;
-  /** Content of --token-auth-file; without it there is no such flag. */
+  /** Content of the file of callers; without it nobody authenticates. */
   readonly tokenFile?: string;
   readonly args?: readonly string[];
   /** Options of the embedded API server, or a running one of any kind. */
@@ -82,7 +83,7 @@ export async function startGateway<O extends GatewayOptions>(
   const args = [
     `--kubeconfig=${kubeconfig}`,
     '--reject-paths=',
-    ...(options.tokenFile === undefined ? [] : [`--token-auth-file=${tokenFile}`]),
+    ...(options.tokenFile === undefined ? [] : [callersFlag(tokenFile)]),
     ...(options.args ?? []),
   ];
   const proxy = await (options.run ?? runBuilt)(t, args, options.env);

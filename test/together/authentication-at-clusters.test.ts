@@ -3,13 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import type { ClientHttp2Session } from 'node:http2';
 import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
-import { open, send as sendPlain } from '../../support/clients/http-client.js';
-import { connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
-import { eventually } from '../../support/eventually.js';
-import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
-import { createOidcSigner } from '../../support/identities/oidc-signer.js';
-import { callersFlag } from '../../support/proxy/callers.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
+import { type Answer, assertStatus, type Leg, send } from '../e2e/leg.js';
+import { open, send as sendPlain } from '../support/clients/http-client.js';
+import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
+import { eventually } from '../support/eventually.js';
+import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
+import { createOidcSigner } from '../support/identities/oidc-signer.js';
+import { callersFlag } from '../support/proxy/callers.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import {
   addContext,
   arn,
@@ -18,9 +19,8 @@ import {
   startManyClusters,
   startManyStack,
   which,
-} from '../../support/proxy/many-clusters.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
-import { type Answer, assertStatus, type Leg, send } from '../leg.js';
+} from '../support/proxy/many-clusters.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parse, stringify } from 'yaml';
-import { eventually } from '../../support/eventually.js';
-import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
-import { adminAddress } from '../../support/proxy/admin-listener.js';
-import { startGateway } from '../../support/proxy/gateway.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
-import { bothLegs, probe } from '../credential-probe.js';
-import { assertStatus } from '../leg.js';
+import { bothLegs, probe } from '../../../e2e/credential-probe.js';
+import { assertStatus } from '../../../e2e/leg.js';
+import { eventually } from '../../../support/eventually.js';
+import { writeExecPlugin } from '../../../support/identities/exec-plugin.js';
+import { adminAddress } from '../../../support/proxy/admin-listener.js';
+import { startGateway } from '../../../support/proxy/gateway.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
 
 /** A TokenReview that waits at the API server until the test answers it. */
 interface WaitingReview {

@@ -1,4 +1,4 @@
-import type { Random } from '../support/random.js';
+import type { Random } from '../../../support/random.js';
 import { encode, generateListOptions, generateQuery, percentEncoded } from './generated-query.js';
 import {
   bodies,

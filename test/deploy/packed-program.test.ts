@@ -4,11 +4,11 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { send } from '../../support/clients/http-client.js';
-import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { projectFile } from '../../support/project.js';
-import { startProgram, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
+import { send } from '../support/clients/http-client.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { projectFile } from '../support/project.js';
+import { startProgram, writeAdminKubeconfig } from '../support/proxy/proxy.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const run = promisify(execFile);
 const folder = temporaryFolder();
@@ -103,7 +103,7 @@ test('the installed package serves the API without other packages, even its rare
 
   const proxy = await startProgram(command, [
     '--accept-hosts=^127(\\.\\d+){3}$',
-    `--www=${projectFile('.')}`,
+    `--www=${projectFile('../e2e/app')}`,
   ]);
   t.after(() => proxy.stop());
   assert.equal((await send(proxy.port, '/api/v1/namespaces/default/pods')).status, 200);

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { after, test } from 'node:test';
-import { openDescriptors, residentBytes, settled } from '../support/proxy/process-state.js';
-import { ok, startStrictStack } from '../support/upstreams/strict-upstream.js';
+import { openDescriptors, residentBytes, settled } from '../../../support/proxy/process-state.js';
+import { ok, startStrictStack } from '../../../support/upstreams/strict-upstream.js';
 
 const count = 2000;
 

@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { send } from '../support/clients/http-client.js';
-import { scriptArguments } from '../support/project.js';
-import { untilOwnMetric } from '../support/proxy/own-metric.js';
-import { startStack } from '../support/proxy/stack.js';
+import { send } from '../../../support/clients/http-client.js';
+import { scriptArguments } from '../../../support/project.js';
+import { untilOwnMetric } from '../../../support/proxy/own-metric.js';
+import { startStack } from '../../../support/proxy/stack.js';
 
 const floodConnections = 200;
 const slowPath = '/api/v1/namespaces/default/slow';

@@ -1,4 +1,4 @@
-import type { EventUser } from '../../support/kube-apiserver/audit-log.js';
+import type { EventUser } from '../../../support/kube-apiserver/audit-log.js';
 
 /** What a server answers to a SelfSubjectReview: the user, or the code and the message of its refusal. */
 export type Verdict = EventUser | { readonly code: number; readonly message: string };

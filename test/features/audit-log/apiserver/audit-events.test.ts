@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { send } from '../support/clients/http-client.js';
-import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
-import { AuditLog } from '../support/kube-apiserver/audit-log.js';
-import { startProxy } from '../support/proxy/proxy.js';
-import { temporaryFolder } from '../support/temporary-folder.js';
+import { send } from '../../../support/clients/http-client.js';
+import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
+import { AuditLog } from '../../../support/kube-apiserver/audit-log.js';
+import { startProxy } from '../../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 apiServerTest(
   'an object that was created through the proxy is in its namespace, and both audit logs say who created it',

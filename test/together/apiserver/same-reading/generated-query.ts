@@ -1,4 +1,4 @@
-import type { Random } from '../support/random.js';
+import type { Random } from '../../../support/random.js';
 import { utf8 } from './request-parts.js';
 
 const queryNames = [

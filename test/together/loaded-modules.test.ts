@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { createServingFiles } from '../../support/certificates/serving-files.js';
-import { createIdToken } from '../../support/identities/oidc-issuer.js';
-import { program, projectFile } from '../../support/project.js';
-import { type KubeconfigFile, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
-import { startProxy } from '../../support/proxy/proxy.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { createIdToken } from '../support/identities/oidc-issuer.js';
+import { program, projectFile } from '../support/project.js';
+import { type KubeconfigFile, writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../support/proxy/proxy.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const oidc = ['--oidc-issuer-url=https://127.0.0.1:1', '--oidc-client-id=test'];
 const servingFiles = await createServingFiles();

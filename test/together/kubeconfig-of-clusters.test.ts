@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
 import { parse } from 'yaml';
-import { send as sendPlain } from '../../support/clients/http-client.js';
-import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
-import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
-import { eventuallyPasses } from '../../support/eventually.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
+import { assertStatus, send } from '../e2e/leg.js';
+import { send as sendPlain } from '../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../support/clients/http2-client.js';
+import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
+import { eventuallyPasses } from '../support/eventually.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import {
   addContext,
   arn,
@@ -20,11 +21,10 @@ import {
   startManyClusters,
   startManyStack,
   which,
-} from '../../support/proxy/many-clusters.js';
-import { startStack } from '../../support/proxy/stack.js';
-import type { Scope } from '../../support/scope.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
-import { assertStatus, send } from '../leg.js';
+} from '../support/proxy/many-clusters.js';
+import { startStack } from '../support/proxy/stack.js';
+import type { Scope } from '../support/scope.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const folder = temporaryFolder();
 const tokenFile = join(folder, 'tokens.csv');

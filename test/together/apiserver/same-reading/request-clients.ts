@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import type { ClientHttp2Session } from 'node:http2';
 import https from 'node:https';
-import { ask, connectHttp2 } from '../support/clients/http2-client.js';
-import type { Scope } from '../support/scope.js';
+import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
+import type { Scope } from '../../../support/scope.js';
 import type { GeneratedRequest } from './generated-request.js';
 
 /** An answer; without a status if there was none that a client could read. */

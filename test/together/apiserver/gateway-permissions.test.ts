@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { send } from '../support/clients/http-client.js';
-import { kubectl } from '../support/clients/kubectl.js';
-import { helm } from '../support/documents/helm.js';
-import { eventuallyPasses } from '../support/eventually.js';
-import type { ApiServer } from '../support/kube-apiserver/api-server.js';
-import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
-import { projectFile } from '../support/project.js';
-import { startProxy } from '../support/proxy/proxy.js';
+import { send } from '../../support/clients/http-client.js';
+import { kubectl } from '../../support/clients/kubectl.js';
+import { helm } from '../../support/documents/helm.js';
+import { eventuallyPasses } from '../../support/eventually.js';
+import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
+import { apiServerTest } from '../../support/kube-apiserver/api-server-test.js';
+import { projectFile } from '../../support/project.js';
+import { startProxy } from '../../support/proxy/proxy.js';
 
 const reviews = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
 const review = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' });

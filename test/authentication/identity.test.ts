@@ -9,6 +9,7 @@ import {
 } from '../../src/authentication/identity.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { assertLinear } from '../support/growth.js';
+import { callersFlag } from '../support/proxy/callers.js';
 
 const nobody = { allowed: new Set<string>(), serviceAccounts: false };
 const cluster = { allowed: new Set<string>(), serviceAccounts: true };
@@ -90,7 +91,7 @@ describe('an authenticated user', () => {
 
   it('is what --accept-group needs', () => {
     const problems = (...argv: string[]) => parseOptions({ argv, env: {} }).problems;
-    assert.deepEqual(problems('--accept-group=a, b', '--accept-group=c', '--token-auth-file=tokens.csv'), []);
+    assert.deepEqual(problems('--accept-group=a, b', '--accept-group=c', callersFlag('tokens.csv')), []);
     assert.match(problems('--accept-group=a').join(), /^--accept-group needs a method of authentication \(/);
   });
 

@@ -103,7 +103,7 @@ test('the installed package serves the API without other packages, even its rare
 
   const proxy = await startProgram(command, [
     '--accept-hosts=^127(\\.\\d+){3}$',
-    `--www=${projectFile('../e2e/app')}`,
+    `--www=${projectFile('.')}`,
   ]);
   t.after(() => proxy.stop());
   assert.equal((await send(proxy.port, '/api/v1/namespaces/default/pods')).status, 200);

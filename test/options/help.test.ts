@@ -23,8 +23,7 @@ describe('the text of --help', () => {
     assert.match(help, /\(default '\^\.\*'\)/);
   });
 
-  it('shows the default of a switch that is on', () => {
-    assert.match(help, /^ {6}--explorer\n(?: {6}.*\n)*? {6}.*\(default true\)$/m);
+  it('shows no default of a switch that is off', () => {
     assert.doesNotMatch(help, /\(default false\)/);
   });
 

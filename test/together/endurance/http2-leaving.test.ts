@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
-import { send } from '../../../support/clients/http-client.js';
-import { eventually } from '../../../support/eventually.js';
-import { adminPort } from '../../../support/proxy/admin-listener.js';
-import { openDescriptors, settled } from '../../../support/proxy/process-state.js';
-import { createRandom, type Random } from '../../../support/random.js';
+import { send } from '../../support/clients/http-client.js';
+import { eventually } from '../../support/eventually.js';
+import { adminPort } from '../../support/proxy/admin-listener.js';
+import { openDescriptors, settled } from '../../support/proxy/process-state.js';
+import { createRandom, type Random } from '../../support/random.js';
 import {
   connectionPreface,
   flags,
@@ -17,8 +17,8 @@ import {
   headerBlock,
   settingsFrame,
   uint32,
-} from '../../../support/upstreams/http2-frames.js';
-import { ok, startStrictStack } from '../../../support/upstreams/strict-upstream.js';
+} from '../../support/upstreams/http2-frames.js';
+import { ok, startStrictStack } from '../../support/upstreams/strict-upstream.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 const clients = long ? 2_000 : 100;

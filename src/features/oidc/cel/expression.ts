@@ -104,10 +104,13 @@ function orExpressionError<T>(work: () => T, prefix = ''): T {
   }
 }
 
-/** Errors of the library have a summary, and in their message the expression besides. Our functions have underscores before their names. */
+/**
+ * Errors of the library have a summary, and in their message the expression besides. One of them names our function, which has an underscore
+ * before its name. All other underscores are those of names and keys in the expression.
+ */
 function reasonOf(error: unknown): string {
   const { summary, message } = error as Error & { readonly summary?: string };
-  return (summary ?? message).replace("'_", "'");
+  return (summary ?? message).replace(/^(found no matching overload for ')_/, '$1');
 }
 
 /** All nodes below a value are looked at, in has() and in the body of a comprehension too. */

@@ -43,6 +43,9 @@ type Call<Op extends 'call' | 'rcall'> = Extract<ASTNode, { op: Op }>['args'];
  * Rewrites an expression so that the library evaluates it exactly as cel-go does, in the environment that the API server has for authentication
  * (k8s.io/apiserver `pkg/cel/environment` and `pkg/authentication/cel`): operators and functions become calls of functions of ours. Throws an
  * ExpressionError for what is not known to be exact then.
+ *
+ * The result is text, which the library parses again: its public interface makes no nodes, and checks and evaluates no tree that it has
+ * not parsed itself.
  */
 export class Rewriter {
   readonly #variable: Variable;

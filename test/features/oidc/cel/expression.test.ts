@@ -94,6 +94,8 @@ describe('an expression', () => {
     ['has(claims.huge.x)', /too large/],
     ['claims.deep == 1 || true', /too many levels/],
     ['claims.under == claims.nested', /cannot be compared/],
+    [`claims["it's '_x'"]`, /No such key: it's '_x'$/],
+    ['claims.sub[r"\'_y"]', /No such key: '_y$/],
   ] as const) {
     it(`refuses the token if it fails: ${text}`, () => {
       assert.throws(
@@ -109,6 +111,7 @@ describe('an expression', () => {
   for (const [text, reason] of [
     ['claims.', /no CEL expression/],
     ['', /no CEL expression/],
+    ['1 _', /Unexpected character: '_'/],
     ['claims', /as a whole/],
     ['size(claims)', /as a whole/],
     ['claims == claims', /as a whole/],

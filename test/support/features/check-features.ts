@@ -14,23 +14,40 @@ import { join } from 'node:path';
 import { projectFile } from '../project.js';
 
 // Proves that each feature can be taken out: in a copy of the project, its folder, its tests and its two lines of features.ts are deleted,
-// and the program and the tests that are left have to type-check. Then all of them are deleted at once.
+// and the program and the tests that are left have to type-check. Then all of them are deleted at once. With --run the core that is left is
+// built then, and has to start, and to pass its tests of the command line. There a method of the tests makes callers.
 
 const list = 'src/features.ts';
 /** Tests of the chart, of manifests and of documents, which are about several features. */
 const aboutDocuments = ['test/deploy', 'test/readme.test.ts'];
 
+/** The steps of a core without features, in its folder; each has to end with 0. */
+const steps: Readonly<Record<string, readonly string[]>> = {
+  'its bundle': ['tsx', 'deploy/release/bundle.ts'],
+  '--version': ['node', 'dist/main.js', '--version'],
+  '--help': ['node', 'dist/main.js', '--help'],
+  'its tests': ['tsx', '--test', '--test-reporter=tap', 'test/e2e/app/command-line.test.ts'],
+};
+
 const names = readdirSync(projectFile('src/features'));
 const failures = [
   ...names.flatMap(name => problemsWithout([name], aboutDocuments)),
-  ...problemsWithout(names, [...aboutDocuments, 'test/together']),
+  ...problemsWithout(
+    names,
+    [...aboutDocuments, 'test/together'],
+    process.argv.includes('--run') ? coreProblems : undefined,
+  ),
 ];
 for (const failure of failures) process.stderr.write(`${failure}\n`);
 if (failures.length > 0) process.exitCode = 1;
 else process.stdout.write(`each of ${names.length} features can be taken out: ${names.join(', ')}\n`);
 
-/** What does not type-check without these features; one sentence for each import that stands in the way. */
-function problemsWithout(taken: readonly string[], others: readonly string[]): readonly string[] {
+/** What does not type-check without these features; one sentence for each import that stands in the way. If all does, `more` looks on. */
+function problemsWithout(
+  taken: readonly string[],
+  others: readonly string[],
+  more: (copy: string) => readonly string[] = () => [],
+): readonly string[] {
   const copy = mkdtempSync(join(tmpdir(), 'without-features-'));
   try {
     for (const part of ['src', 'test', 'deploy/release', 'package.json', 'tsconfig.json'])
@@ -44,7 +61,7 @@ function problemsWithout(taken: readonly string[], others: readonly string[]): r
       ['-p', 'test/tsconfig.json', '--pretty', 'false'],
       { cwd: copy, encoding: 'utf8' },
     );
-    if (status === 0) return [];
+    if (status === 0) return more(copy);
     const what = taken.length === 1 ? `the feature ${taken[0]}` : 'all features together';
     return stdout
       .split('\n')
@@ -53,6 +70,21 @@ function problemsWithout(taken: readonly string[], others: readonly string[]): r
   } finally {
     rmSync(copy, { recursive: true });
   }
+}
+
+/** The first step that fails in a core without features, in one sentence. */
+function coreProblems(copy: string): readonly string[] {
+  const method = "import { callersMethod } from '../test/support/features/callers-method.js';\n";
+  writeFileSync(join(copy, list), `${method}\nexport const features = [callersMethod] as const;\n`);
+  const PATH = `${projectFile('node_modules/.bin')}:${process.env['PATH']}`;
+  for (const [what, [command = '', ...args]] of Object.entries(steps)) {
+    const run = spawnSync(command, args, { cwd: copy, encoding: 'utf8', env: { ...process.env, PATH } });
+    if (run.status === 0) continue;
+    const test = /^ *not ok \d+ - (.*)$/m.exec(run.stdout)?.[1];
+    const reason = test === undefined ? run.stderr.trim().split('\n')[0] : `the test "${test}" fails`;
+    return [`${what} of the core without features: ${reason}`];
+  }
+  return [];
 }
 
 /** `features.ts` without the imports of features, and without their names in the list. */

@@ -15,7 +15,7 @@ import { projectFile } from '../project.js';
 
 // Proves that each feature can be taken out: in a copy of the project, its folder, its tests and its two lines of features.ts are deleted,
 // and the program and the tests that are left have to type-check. Then all of them are deleted at once. With --run the core that is left is
-// built then, and has to start, and to pass its tests of the command line. There a method of the tests makes callers.
+// built then, and has to start, and to pass its tests of the command line and of callers. There a method of the tests makes callers.
 
 const list = 'src/features.ts';
 /** Tests of the chart, of manifests and of documents, which are about several features. */
@@ -26,7 +26,10 @@ const steps: Readonly<Record<string, readonly string[]>> = {
   'its bundle': ['tsx', 'deploy/release/bundle.ts'],
   '--version': ['node', 'dist/main.js', '--version'],
   '--help': ['node', 'dist/main.js', '--help'],
-  'its tests': ['tsx', '--test', '--test-reporter=tap', 'test/e2e/app/command-line.test.ts'],
+  'its tests': [
+    ...['tsx', '--test', '--test-reporter=tap'],
+    ...['test/e2e/app/command-line.test.ts', 'test/e2e/authentication/isolation.test.ts'],
+  ],
 };
 
 const names = readdirSync(projectFile('src/features'));

@@ -39,6 +39,15 @@ export interface WriterOwner {
 }
 
 /**
+ * How far an answer is:
+ * - `begins`: the response has got no part of the body.
+ * - `corked`: parts that it has got wait for the end of this turn of the event loop.
+ * - `flows`: it has got parts, and none of them is corked.
+ * - `over`: nothing more is written.
+ */
+type AnswerState = 'begins' | 'corked' | 'flows' | 'over';
+
+/**
  * Writes a response to its client. Bytes go from the parser to the client's socket without a stream in between. While the client does not
  * read fast enough, the round trip is paused.
  */
@@ -50,26 +59,20 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   readonly #owner: WriterOwner;
   /** The round trip that the response comes from. It is paused while the client does not read. */
   trip: RoundTrip | undefined;
+  #state: AnswerState = 'begins';
   /**
-   * The socket to which the parts of a long-running answer are written at once. Each part is framed as Node would frame it, but written in
-   * one piece: a watch event cost a third more in four pieces.
+   * The client's socket, if the parts of a long-running answer are written to it at once. Each part is framed as Node would frame it, but
+   * written in one piece: a watch event cost a third more in four pieces.
    */
-  #events: Socket | undefined;
-  /** Whether the client is slow to read these parts. */
-  #eventsWait = false;
+  #socket: Socket | undefined;
   /** The last part of the body so far. It is written when it is known whether more follows. */
   #chunk: Buffer | undefined;
-  /** Whether written bytes wait for the end of this turn of the event loop. */
-  #corked = false;
-  /** Whether a part of the body has been written. */
-  #streaming = false;
-  #turnEnds = false;
+  /** Whether `onTurnEnd` will be called. */
+  #awaitsTurnEnd = false;
   /** Whether the round trip is paused. */
   #paused = false;
   /** Whether the client can distinguish a complete answer from one that broke off. */
   #delimited = true;
-  /** Whether nothing more is written. */
-  isOver = false;
 
   constructor(request: AnsweredRequest, context: WriterContext, owner: WriterOwner) {
     this.#request = request;
@@ -77,6 +80,10 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     this.#response = request.reply.raw;
     this.#http2 = request.http2;
     this.#owner = owner;
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'over';
   }
 
   get holdsBytes(): boolean {
@@ -105,28 +112,29 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     if (!record.longRunning) return this;
     record.opened(statusCode);
     flushHead(response, this.#http2);
-    if (this.#http2 === undefined && response.chunkedEncoding) this.#events = response.socket ?? undefined;
+    if (this.#http2 === undefined && response.chunkedEncoding) this.#socket = response.socket ?? undefined;
     return this;
   }
 
   data(chunk: BorrowedBytes): void {
     // Bytes that are corked or held back must be sent first.
-    if (this.#events !== undefined && !this.#corked && this.#chunk === undefined) {
+    if (this.#socket !== undefined && this.#state !== 'corked' && this.#chunk === undefined) {
       const framed = chunk.toChunk();
       if (framed !== undefined) {
-        this.#eventsWait = !this.#events.write(framed, 'latin1');
+        this.#socket.write(framed, 'latin1');
         return;
       }
     }
+    if (this.#state === 'over') return;
     if (this.#chunk !== undefined) this.#write(this.#chunk);
     this.#chunk = chunk.keep(this);
   }
 
   idle(most = maxBuffered): void {
-    if (this.#events !== undefined && this.#chunk === undefined && !this.#eventsWait) return;
+    if (this.#socket !== undefined && this.#chunk === undefined && !this.#socket.writableNeedDrain) return;
     if (this.isOver || !this.#response.headersSent) return;
     if (this.#chunk !== undefined) this.#write(this.#chunk);
-    else if (!this.#streaming) this.#endTurn();
+    else if (this.#state === 'begins') this.#endTurn();
     this.#chunk = undefined;
     if (this.#paused || this.#response.writableLength < most) return;
     const client = this.#http2?.stream ?? this.#response.socket ?? this.#response;
@@ -198,8 +206,8 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   /** Writes nothing more. It is also called when the client has gone. */
   close(): void {
-    this.isOver = true;
-    this.#events = undefined;
+    this.#state = 'over';
+    this.#socket = undefined;
     this.#owner.onOver();
   }
 
@@ -213,9 +221,8 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   #write(chunk: Buffer): void {
     const response = this.#response;
-    this.#streaming = true;
-    if (!this.#corked) this.#writer?.cork();
-    this.#corked = true;
+    if (this.#state !== 'corked') this.#writer?.cork();
+    this.#state = 'corked';
     response.write(chunk);
     if (response.writableLength >= batch) this.#uncork();
     else this.#endTurn();
@@ -226,25 +233,25 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
    * one turn together.
    */
   #endTurn(): void {
-    if (this.#turnEnds) return;
-    this.#turnEnds = true;
+    if (this.#awaitsTurnEnd) return;
+    this.#awaitsTurnEnd = true;
     setImmediate(onTurnEnd, this);
   }
 
   /** Called at the end of the turn of the event loop. */
   onTurnEnd(): void {
-    this.#turnEnds = false;
+    this.#awaitsTurnEnd = false;
     if (!this.isOver) this.#flush();
   }
 
   /** Sends what has come so far. */
   #flush(): void {
-    if (this.#corked) this.#uncork();
-    else if (!this.#streaming) flushHead(this.#response, this.#http2);
+    if (this.#state === 'corked') this.#uncork();
+    else if (this.#state === 'begins') flushHead(this.#response, this.#http2);
   }
 
   #uncork(): void {
-    this.#corked = false;
+    if (this.#state === 'corked') this.#state = 'flows';
     this.#writer?.uncork();
   }
 }

@@ -222,14 +222,16 @@ describe('the client writer', () => {
   });
 
   test('accepts nothing after it is closed', async () => {
-    const { writer, client, sent, overs, response } = await start({ longRunning: true });
+    const { writer, client, sent, overs, response, pass } = await start({ longRunning: true });
     writer.head(200, 'OK', chunked);
     await client.until(/\r\n\r\n$/);
     writer.close();
+    for (const late of ['late', 'later']) pass(late);
     writer.end([]);
     writer.error(new Error('late'));
     writer.endEarly(new Error('later'));
     writer.idle();
     assert.deepEqual([writer.isOver, sent, overs(), response.writableEnded], [true, [], 1, false]);
+    assert.deepEqual([writer.holdsBytes, writer.waiting], [false, 0]);
   });
 });

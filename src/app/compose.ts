@@ -23,7 +23,7 @@ import { buildServer } from '../server/server.js';
 import { replacedReason } from '../transport/access.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
 import { Components } from './components.js';
-import { FeatureSet, rejectionReasons, servedEndpoints } from './feature-set.js';
+import { FeatureSet, rejectionReasons, servedOwnEndpoints } from './feature-set.js';
 import { loadParts } from './load.js';
 import { ObservedClusters } from './observed-clusters.js';
 
@@ -152,7 +152,7 @@ export async function createProgram(
       ...refusedGroups.warnings(),
     ],
   );
-  const endpoints = servedEndpoints(options);
+  const endpoints = servedOwnEndpoints(options);
   const admin =
     options.adminPort === undefined ? undefined : components.add(await buildAdminServer({ metrics, health }));
   const app = components.add(

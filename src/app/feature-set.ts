@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { UsedMethod } from '../authentication/configure.js';
-import type { OwnEndpoint, ServedEndpoint } from '../endpoints/own-endpoint.js';
+import type { OwnEndpoint, ServedOwnEndpoint } from '../endpoints/own-endpoint.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import type { AnyFeature, Core, FeatureParts, Problems } from '../feature.js';
 import { features } from '../features.js';
@@ -82,7 +82,7 @@ export class FeatureSet {
 }
 
 /** The endpoints of the features and of the core that the options turn on, in the order of the index. */
-export function servedEndpoints(options: Options): readonly ServedEndpoint[] {
+export function servedOwnEndpoints(options: Options): readonly ServedOwnEndpoint[] {
   const endpoints: readonly OwnEndpoint<Options>[] = [
     ...all.flatMap(feature => feature.endpoints ?? []),
     ...ownEndpoints,

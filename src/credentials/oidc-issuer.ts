@@ -40,8 +40,8 @@ export class OidcIssuer {
   async refresh(refreshToken: string, signal: AbortSignal): Promise<RefreshedTokens> {
     const dispatcher = createIssuerDispatcher(this.#dial, await this.#loadAuthority());
     try {
-      const endpoint = await this.#discover(dispatcher, signal);
-      return await this.#exchange(endpoint, refreshToken, { dispatcher, signal });
+      const tokenEndpoint = await this.#discover(dispatcher, signal);
+      return await this.#exchange(tokenEndpoint, refreshToken, { dispatcher, signal });
     } finally {
       void dispatcher.destroy();
     }
@@ -65,12 +65,13 @@ export class OidcIssuer {
     if (answer.status !== 200) throw fail(`it answered ${answer.status}`);
     const metadata = parseObject(answer.text);
     if (metadata === undefined) throw fail('its answer is not a JSON object');
-    const { issuer: named, token_endpoint: endpoint } = metadata;
+    const { issuer: named, token_endpoint: tokenEndpoint } = metadata;
     if (typeof named !== 'string' || withoutSlash(named) !== issuer) {
       throw fail('its discovery document is for another issuer; check idp-issuer-url');
     }
-    if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) throw fail('it has no token_endpoint');
-    const tokenUrl = new URL(endpoint);
+    if (typeof tokenEndpoint !== 'string' || !URL.canParse(tokenEndpoint))
+      throw fail('it has no token_endpoint');
+    const tokenUrl = new URL(tokenEndpoint);
     if (tokenUrl.protocol !== 'https:' || tokenUrl.username !== '' || tokenUrl.password !== '') {
       throw fail('its token_endpoint is not a plain https:// URL');
     }
@@ -78,25 +79,25 @@ export class OidcIssuer {
   }
 
   async #exchange(
-    endpoint: URL,
+    tokenEndpoint: URL,
     refreshToken: string,
     via: { readonly dispatcher: Dispatcher; readonly signal: AbortSignal },
   ): Promise<RefreshedTokens> {
-    const known = this.#authStyles.get(endpoint.href);
+    const known = this.#authStyles.get(tokenEndpoint.href);
     const styles: readonly AuthStyle[] = known === undefined ? ['header', 'params'] : [known];
     let problem = '';
     for (const style of styles) {
-      const answer = await askIssuer(endpoint, { ...via, ...this.#grant(style, refreshToken) });
+      const answer = await askIssuer(tokenEndpoint, { ...via, ...this.#grant(style, refreshToken) });
       const result = readTokens(answer);
       if ('tokens' in result) {
-        this.#authStyles.set(endpoint.href, style);
+        this.#authStyles.set(tokenEndpoint.href, style);
         return result.tokens;
       }
       problem = result.problem;
       // The issuer has accepted the client, and the refresh token may be used up. Only a refusal justifies a second try.
       if (!result.isRefused) break;
     }
-    throw new CredentialError(`${describeIssuer(endpoint)} does not refresh the id-token: ${problem}`);
+    throw new CredentialError(`${describeIssuer(tokenEndpoint)} does not refresh the id-token: ${problem}`);
   }
 
   #grant(

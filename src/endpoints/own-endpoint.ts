@@ -35,7 +35,7 @@ export interface OwnEndpointParts {
     operation: Operation,
   ) => { readonly reason: string; readonly message: string } | undefined;
   /** The endpoints that are served. */
-  readonly served: readonly Pick<ServedEndpoint, 'name' | 'title'>[];
+  readonly served: readonly Pick<ServedOwnEndpoint, 'name' | 'title'>[];
 }
 
 /** The paths at which callers reach the API servers. */
@@ -75,6 +75,6 @@ export interface OwnEndpoint<Options = unknown> {
 }
 
 /** An endpoint that the options turn on. */
-export interface ServedEndpoint extends Pick<OwnEndpoint, 'name' | 'title' | 'access' | 'isForPeople'> {
+export interface ServedOwnEndpoint extends Pick<OwnEndpoint, 'name' | 'title' | 'access' | 'isForPeople'> {
   create(parts: OwnEndpointParts): RouteHandlerMethod;
 }

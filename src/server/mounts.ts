@@ -1,6 +1,6 @@
 import type { Cluster } from '../clusters/cluster.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
-import type { ApiPaths, ServedEndpoint } from '../endpoints/own-endpoint.js';
+import type { ApiPaths, ServedOwnEndpoint } from '../endpoints/own-endpoint.js';
 import { percentDecoded } from '../http/percent-encoding.js';
 import type { Destination, Mount } from '../request/mount.js';
 
@@ -17,7 +17,7 @@ export interface MountOptions {
 }
 
 /** What is read of an endpoint. */
-type EndpointPath = Pick<ServedEndpoint, 'name' | 'access'>;
+type OwnEndpointPath = Pick<ServedOwnEndpoint, 'name' | 'access'>;
 
 /** What is read of the registry of clusters. */
 type Registry = Pick<ClusterRegistry, 'default' | 'names' | 'get'>;
@@ -97,7 +97,7 @@ export function createApiPaths(options: Parameters<typeof rootPath>[0], registry
 export function createMounts(
   { apiPrefix, wwwPrefix, appendServerPath, allContexts }: MountOptions,
   clusters: Registry,
-  endpoints: readonly EndpointPath[],
+  endpoints: readonly OwnEndpointPath[],
 ): (rawUrl: string) => Destination {
   const api: Mount = { ...contextMount, namesContext: false, appendsServerPath: appendServerPath };
   const findOwn = createOwnSearch(endpoints);
@@ -126,7 +126,7 @@ export function createMounts(
 }
 
 /** Finds the endpoint of a path below `/-/`. */
-function createOwnSearch(endpoints: readonly EndpointPath[]): (path: string) => Mount {
+function createOwnSearch(endpoints: readonly OwnEndpointPath[]): (path: string) => Mount {
   const mounts = new Map(
     endpoints.map(({ name, access }): [string, Mount] => {
       const route = ownPrefix + name;

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Authentication } from '../authentication/authentication.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
-import type { OwnEndpointParts, ServedEndpoint } from '../endpoints/own-endpoint.js';
+import type { OwnEndpointParts, ServedOwnEndpoint } from '../endpoints/own-endpoint.js';
 import { staticFiles } from '../endpoints/static-files.js';
 import type { GuardChain, GuardOptions } from '../guard/chain.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
@@ -57,7 +57,7 @@ export interface ServerParts {
   readonly registry: ClusterRegistry;
   readonly clusterStates: OwnEndpointParts['clusterStates'];
   /** What the proxy itself answers, in the order of the index. */
-  readonly endpoints: readonly ServedEndpoint[];
+  readonly endpoints: readonly ServedOwnEndpoint[];
   readonly metrics: Metrics;
   readonly guards: GuardChain;
   readonly health: OwnEndpointParts['health'];

@@ -43,7 +43,7 @@ const [secure, tunnelled] = await Promise.all([
 /** How a client connects to a program that passes an end of bytes on. */
 const to = (port: number) => ({ port, host: '127.0.0.1', allowHalfOpen: true });
 
-const legs = [
+const connections = [
   { name: 'a plain connection', connect: () => net.connect(to(plain.port)) },
   {
     name: 'a connection with TLS',
@@ -52,7 +52,7 @@ const legs = [
   { name: 'a forward proxy', connect: () => net.connect(to(tunnelled.port)) },
 ];
 
-for (const { name, connect } of legs) {
+for (const { name, connect } of connections) {
   test(`bytes arrive unchanged in both directions at once, through ${name}`, async t => {
     const path = `/bytes-${name.replaceAll(' ', '-')}`;
     let arrived: Promise<string> | undefined;

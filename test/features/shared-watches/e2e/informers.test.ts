@@ -83,9 +83,9 @@ test(`${informers} informers that start under writes get what one direct watch g
     assert.equal(watch.state(), 'open');
   }
   await namespace.untilUpstream(1);
-  const legs = (await namespace.upstream()).filter(({ target }) => target.includes('sendInitialEvents'));
-  t.diagnostic(`${legs.length} streams of initial events for ${informers} informers`);
-  assert.ok(legs.length < informers / 2, `${legs.length} streams`);
+  const streams = (await namespace.upstream()).filter(({ target }) => target.includes('sendInitialEvents'));
+  t.diagnostic(`${streams.length} streams of initial events for ${informers} informers`);
+  assert.ok(streams.length < informers / 2, `${streams.length} streams`);
   for (const watch of [direct, ...watches]) watch.close();
 });
 

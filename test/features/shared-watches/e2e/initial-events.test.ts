@@ -24,7 +24,7 @@ async function twoObjects(): Promise<AnyWatchedNamespace> {
 }
 
 /** The watches at the API server that begin with the objects. */
-async function legs(namespace: AnyWatchedNamespace): Promise<string[]> {
+async function initialStreams(namespace: AnyWatchedNamespace): Promise<string[]> {
   const upstream = await namespace.upstream();
   return upstream.map(({ target }) => target).filter(target => target.includes('sendInitialEvents'));
 }
@@ -55,7 +55,7 @@ describe('watches that begin with the objects', { concurrency: 4 }, () => {
         watch.close();
       }
       direct.close();
-      assert.ok((await legs(namespace)).length <= 3);
+      assert.ok((await initialStreams(namespace)).length <= 3);
     });
   }
 
@@ -74,7 +74,7 @@ describe('watches that begin with the objects', { concurrency: 4 }, () => {
       ['ADDED c'],
     ]);
     assert.equal((await namespace.openUpstream()).length, 1);
-    assert.equal((await legs(namespace)).length, 1);
+    assert.equal((await initialStreams(namespace)).length, 1);
     for (const watch of [listed, initial, later]) watch.close();
     await namespace.untilUpstream(0);
   });
@@ -85,7 +85,7 @@ describe('watches that begin with the objects', { concurrency: 4 }, () => {
       const watch = await namespace.watch({ initial: true, ...(from !== undefined && { from }) });
       await untilListed(watch);
       assert.deepEqual(shownChanges(watch).toSorted(), ['ADDED a', 'ADDED b', 'END']);
-      const asked = new URL((await legs(namespace)).at(-1) ?? '', server.url).searchParams;
+      const asked = new URL((await initialStreams(namespace)).at(-1) ?? '', server.url).searchParams;
       assert.equal(asked.get('resourceVersion'), from ?? null);
       watch.close();
     }
@@ -100,7 +100,7 @@ describe('watches that begin with the objects', { concurrency: 4 }, () => {
     await namespace.write('c');
     await long.untilNamed('"c"');
     assert.deepEqual(shownChanges(long), ['ADDED a', 'ADDED b', 'END', 'ADDED c']);
-    for (const target of await legs(namespace)) assert.doesNotMatch(target, /timeout/);
+    for (const target of await initialStreams(namespace)) assert.doesNotMatch(target, /timeout/);
     long.close();
   });
 

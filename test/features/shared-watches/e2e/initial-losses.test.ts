@@ -22,7 +22,7 @@ const objects = ['ADDED a', 'ADDED b', 'END'];
 const asked: NamespaceWatch = { initial: true };
 
 /** Answers those watches of a namespace that begin with the objects, instead of the server. */
-function answerLegs(
+function answerInitialStreams(
   namespace: WatchedNamespace,
   answer: (response: ServerResponse, request: IncomingMessage) => void,
 ): () => void {
@@ -116,7 +116,7 @@ describe('an API server that does something else', { concurrency: 4 }, () => {
     test(`gives each client its own ${status} if it rejects the parameter`, async () => {
       const namespace = twoObjects();
       let count = 0;
-      const remove = answerLegs(namespace, response => {
+      const remove = answerInitialStreams(namespace, response => {
         count += 1;
         response.writeHead(status, { 'Content-Type': 'application/json', 'Retry-After': '7' }).end(refusal);
       });
@@ -138,7 +138,7 @@ describe('an API server that does something else', { concurrency: 4 }, () => {
   test('and ignores the parameter, as versions before 1.27 do, is passed on all the same', async () => {
     const namespace = twoObjects();
     const open: ServerResponse[] = [];
-    answerLegs(namespace, response => {
+    answerInitialStreams(namespace, response => {
       begin(response);
       open.push(response);
       response.write(line('ADDED', 'a', 7) + line('ADDED', 'b', 5));
@@ -163,7 +163,7 @@ describe('an API server that does something else', { concurrency: 4 }, () => {
       end(version + 3),
       line('MODIFIED', 'c', version + 4),
     ];
-    answerLegs(namespace, response => {
+    answerInitialStreams(namespace, response => {
       begin(response);
       for (const event of lines) response.write(event);
     });
@@ -177,7 +177,7 @@ describe('an API server that does something else', { concurrency: 4 }, () => {
     test(`and ends the initial events with an ERROR (${code}) has it passed on`, async () => {
       const namespace = twoObjects();
       const error = `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"code":${code}}}\n`;
-      answerLegs(namespace, response => {
+      answerInitialStreams(namespace, response => {
         begin(response);
         response.end(line('ADDED', 'a', 7) + error);
       });
@@ -190,7 +190,7 @@ describe('an API server that does something else', { concurrency: 4 }, () => {
 
   test('and breaks off within an event leaves no half event behind that a client could take for one', async () => {
     const namespace = twoObjects();
-    answerLegs(namespace, response => {
+    answerInitialStreams(namespace, response => {
       begin(response);
       response.write(`${line('ADDED', 'a', 7)}{"type":"ADDED","obj`, () => response.destroy());
     });
@@ -203,7 +203,7 @@ describe('an API server that does something else', { concurrency: 4 }, () => {
     const { gzipSync } = await import('node:zlib');
     const namespace = twoObjects();
     const body = gzipSync(line('ADDED', 'a', 7));
-    answerLegs(namespace, response => {
+    answerInitialStreams(namespace, response => {
       response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' });
       response.end(body);
     });
@@ -301,9 +301,9 @@ describe('the shared watch that a client moves to', { concurrency: 4 }, () => {
     const remove = server.intercept((request, response) => {
       if (request.url?.startsWith(`${namespace.path}?`) !== true) return false;
       begin(response);
-      const isLeg = request.url.includes('sendInitialEvents');
-      open[isLeg ? 1 : 0] = response;
-      if (!isLeg) response.write(table('ADDED', 101, ['Name']));
+      const isInitialStream = request.url.includes('sendInitialEvents');
+      open[isInitialStream ? 1 : 0] = response;
+      if (!isInitialStream) response.write(table('ADDED', 101, ['Name']));
       else {
         response.write(table('ADDED', 90, ['Name', 'Status']));
         response.write(table('BOOKMARK', 101, null, { 'k8s.io/initial-events-end': 'true' }));

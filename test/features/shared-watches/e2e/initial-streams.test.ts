@@ -39,7 +39,7 @@ class Crowd {
     const { server, crowd } = await Crowd.start(scope);
     const release = server.initialEvents.hold(events);
     await crowd.ask();
-    await crowd.untilLegs(1);
+    await crowd.untilStreams(1);
     return { crowd, release };
   }
 
@@ -59,15 +59,15 @@ class Crowd {
   }
 
   /** How many watches that begin with the objects the API server has got. */
-  get legs(): number {
+  get streams(): number {
     return this.namespace.upstream().filter(({ rawUrl }) => rawUrl.includes('sendInitialEvents')).length;
   }
 
   /** Waits until the API server has got this number of them. From the second one on, they need time to pass. */
-  async untilLegs(count: number): Promise<void> {
+  async untilStreams(count: number): Promise<void> {
     await eventually(`${count} streams of initial events`, () => {
-      if (count > 1 && this.legs < count) this.clock.advance(100);
-      return this.legs === count;
+      if (count > 1 && this.streams < count) this.clock.advance(100);
+      return this.streams === count;
     });
   }
 }
@@ -78,13 +78,13 @@ describe('clients that ask for all objects at the same time', () => {
   test('share the second stream if the first has begun, and later ones the third', async t => {
     const { crowd, release } = await Crowd.withStream(t, 1);
     for (let count = 0; count < 5; count += 1) await crowd.ask();
-    assert.equal(crowd.legs, 1, 'they wait for the next one');
-    await crowd.untilLegs(2);
+    assert.equal(crowd.streams, 1, 'they wait for the next one');
+    await crowd.untilStreams(2);
     for (let count = 0; count < 3; count += 1) await crowd.ask();
     crowd.clock.advance(1_000);
-    assert.equal(crowd.legs, 2, 'there are at most two at a time');
+    assert.equal(crowd.streams, 2, 'there are at most two at a time');
     release();
-    await crowd.untilLegs(3);
+    await crowd.untilStreams(3);
     const watches = await crowd.clients;
     assert.equal(watches.length, 9);
     for (const watch of watches) await untilListed(watch);
@@ -95,20 +95,20 @@ describe('clients that ask for all objects at the same time', () => {
       await until(() => shownChanges(watch).includes('DELETED b'));
       assert.deepEqual(shownChanges(watch), [...objects, 'ADDED c', 'DELETED b']);
     }
-    assert.equal(crowd.legs, 3);
+    assert.equal(crowd.streams, 3);
   });
 
   test('wait no longer than five seconds, whatever runs', async t => {
     const { crowd, release } = await Crowd.withStream(t, 1);
     await crowd.ask();
-    await crowd.untilLegs(2);
+    await crowd.untilStreams(2);
     for (let count = 0; count < 3; count += 1) await crowd.ask();
     crowd.clock.advance(3_000);
-    assert.equal(crowd.legs, 2);
-    await crowd.untilLegs(3);
+    assert.equal(crowd.streams, 2);
+    await crowd.untilStreams(3);
     release();
     for (const watch of await crowd.clients) await untilListed(watch);
-    assert.equal(crowd.legs, 3);
+    assert.equal(crowd.streams, 3);
   });
 
   test('get the next stream when the current one has reached its bookmark', async t => {
@@ -116,9 +116,9 @@ describe('clients that ask for all objects at the same time', () => {
     for (let count = 0; count < 4; count += 1) await crowd.ask();
     release();
     // The clock stands still.
-    await until(() => crowd.legs === 2);
+    await until(() => crowd.streams === 2);
     for (const watch of await crowd.clients) await untilListed(watch);
-    assert.equal(crowd.legs, 2);
+    assert.equal(crowd.streams, 2);
   });
 
   test('get no older state than at the time when they ask', async t => {
@@ -136,7 +136,7 @@ describe('clients that ask for all objects at the same time', () => {
   test('have no stream any more when all have left it', async t => {
     const { crowd, release } = await Crowd.withStream(t, 1);
     await crowd.ask();
-    await crowd.untilLegs(2);
+    await crowd.untilStreams(2);
     for (const watch of await crowd.clients) watch.close();
     // A shared watch may wait for a while for other clients.
     await eventually('no watch', () => {
@@ -150,7 +150,7 @@ describe('clients that ask for all objects at the same time', () => {
     const { crowd, release } = await Crowd.withStream(t, 1);
     await crowd.ask({ query: '&timeoutSeconds=60&timeout=1m0s' });
     await crowd.ask({ query: '&timeoutSeconds=300' });
-    await crowd.untilLegs(2);
+    await crowd.untilStreams(2);
     const [, brief, long] = (await crowd.clients) as [WatchClient, WatchClient, WatchClient];
     for (const watch of [brief, long]) await watch.until(1);
     crowd.clock.advance(60_000);
@@ -176,9 +176,9 @@ describe('a client that takes nothing of the initial events', () => {
     const { server, crowd } = await startLarge(t);
     const release = server.initialEvents.hold(1);
     await crowd.ask();
-    await crowd.untilLegs(1);
+    await crowd.untilStreams(1);
     for (let count = 0; count < 3; count += 1) await crowd.ask();
-    await crowd.untilLegs(2);
+    await crowd.untilStreams(2);
     const [first, slow, ...others] = (await crowd.clients) as [WatchClient, WatchClient, ...WatchClient[]];
     slow.pause();
     release();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
+import { features } from '../src/features.js';
 import { optionKeys } from '../src/options/table.js';
 import { kubectl, kubectlTest } from './support/clients/kubectl.js';
 import { kubectlOptions, tables, writtenTable } from './support/documents/readme-tables.js';
@@ -128,4 +129,57 @@ test('the table of contents of a document names its sections in their order', ()
     );
   }
   assert.ok(written.filter(({ text }) => text.includes('\nContents:')).length >= 12);
+});
+
+/** The paths of the project's files. */
+const files = (await readdir(projectFile('.'), { recursive: true, withFileTypes: true }))
+  .map(({ name, parentPath }) => `/${relative(projectFile('.'), join(parentPath, name))}`)
+  .filter(path => !/^\/(?:node_modules|build|dist|\.git)\//.test(path));
+
+/** Whether a path, or its end, is that of a file or folder. Words in capitals, and stars, stand for any name. */
+function exists(path: string): boolean {
+  const parts = path.replace(/\/$/, '').replaceAll(/[.+]/g, '\\$&');
+  const pattern = new RegExp(`/${parts.replaceAll(/\b[A-Z]{4,}\b|\*/g, '[^/]+')}$`);
+  return files.some(file => pattern.test(file));
+}
+
+for (const path of ['CONTRIBUTING.md', 'src/README.md']) {
+  test(`every path in ${path} is that of a file or a folder`, () => {
+    const words = [...textOf(path).matchAll(/(?<!`)`([^`\n]+)`(?!`)/g)].flatMap(([, code = '']) =>
+      code.split(/\s/),
+    );
+    const paths = words.filter(
+      word =>
+        /^\.?\w[\w.*-]*(?:\/[\w.*-]*)+$|^[\w-]+\.(?:tsx?|md|grit)$/.test(word) &&
+        !/^(?:build|dist)\//.test(word),
+    );
+    assert.ok(paths.length > 40, String(paths.length));
+    assert.deepEqual(
+      paths.filter(path => !exists(path)),
+      [],
+    );
+  });
+}
+
+test('CONTRIBUTING.md lists every feature with the members by which it joins the core', async () => {
+  const rows = textOf('CONTRIBUTING.md').matchAll(/^\| `features\/([\w-]+)\/` \| .* \| (.*) \| (.*)\|$/gm);
+  const members = (cell: string) => [...cell.matchAll(/`(\w+)`/g)].map(([, member = '']) => member);
+  const [, parts = ''] =
+    /interface FeatureParts [^{]*\{([\s\S]*?)^\}/m.exec(
+      await readFile(projectFile('src/feature.ts'), 'utf8'),
+    ) ?? [];
+  const listed = [...rows].map(([, name, ofFeature = '', ofParts = '']) => {
+    for (const member of members(ofParts).filter(member => member !== 'start'))
+      assert.match(parts, new RegExp(`^ {2}(?:readonly )?${member}\\b`, 'm'));
+    return [name, members(ofFeature).sort()];
+  });
+  assert.deepEqual(
+    listed,
+    features.map(feature => [
+      feature.name,
+      Object.keys(feature)
+        .filter(member => member !== 'name' && member !== 'create')
+        .sort(),
+    ]),
+  );
 });

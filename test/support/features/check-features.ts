@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -10,12 +11,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { projectFile } from '../project.js';
 
 // Proves that each feature can be taken out: in a copy of the project, its folder, its tests and its two lines of features.ts are deleted,
 // and the program and the tests that are left have to type-check. Then all of them are deleted at once. With --run the core that is left is
-// built then, and has to start, and to pass its tests of the command line and of callers. There a method of the tests makes callers.
+// built then, and has to start, and to pass its tests of the command line and of callers. There a method of the tests makes callers. And
+// that a feature can be added: the example of CONTRIBUTING.md has to pass the compiler and the linter.
 
 const list = 'src/features.ts';
 /** Tests of the chart, of manifests and of documents, which are about several features. */
@@ -40,6 +42,7 @@ const failures = [
     [...aboutDocuments, 'test/together'],
     process.argv.includes('--run') ? coreProblems : undefined,
   ),
+  ...problemsOfExample(),
 ];
 for (const failure of failures) process.stderr.write(`${failure}\n`);
 if (failures.length > 0) process.exitCode = 1;
@@ -51,25 +54,48 @@ function problemsWithout(
   others: readonly string[],
   more: (copy: string) => readonly string[] = () => [],
 ): readonly string[] {
-  const copy = mkdtempSync(join(tmpdir(), 'without-features-'));
-  try {
-    for (const part of ['src', 'test', 'deploy/release', 'package.json', 'tsconfig.json'])
-      cpSync(projectFile(part), join(copy, part), { recursive: true });
-    symlinkSync(projectFile('node_modules'), join(copy, 'node_modules'));
+  return inCopy(copy => {
     const folders = taken.flatMap(name => [`src/features/${name}`, `test/features/${name}`]);
     for (const path of [...folders, ...others]) rmSync(join(copy, path), { recursive: true, force: true });
-    writeFileSync(join(copy, list), withoutLines(readFileSync(join(copy, list), 'utf8'), taken));
-    const { status, stdout } = spawnSync(
-      projectFile('node_modules/.bin/tsc'),
-      ['-p', 'test/tsconfig.json', '--pretty', 'false'],
-      { cwd: copy, encoding: 'utf8' },
-    );
-    if (status === 0) return more(copy);
+    changeList(copy, text => withoutLines(text, taken));
     const what = taken.length === 1 ? `the feature ${taken[0]}` : 'all features together';
-    return stdout
-      .split('\n')
-      .filter(line => line.includes(': error '))
-      .map(line => `${what} cannot be taken out: ${sentenceOf(line)}`);
+    const errors = errorsOf(copy, 'tsc', ['-p', 'test/tsconfig.json', '--pretty', 'false']);
+    if (errors.length === 0) return more(copy);
+    return errors.map(line => `${what} cannot be taken out: ${sentenceOf(line)}`);
+  });
+}
+
+/** What is wrong with the feature that CONTRIBUTING.md shows. The first line of its code names its file. */
+function problemsOfExample(): readonly string[] {
+  const document = readFileSync(projectFile('CONTRIBUTING.md'), 'utf8');
+  const [, code = '', file = '', folder = ''] =
+    /^```ts\n(\/\/ (src\/features\/([\w-]+)\/feature\.ts)\n[\s\S]*?)^```$/m.exec(document) ?? [];
+  const [, variable] = /^export const (\w+) =/m.exec(code) ?? [];
+  if (variable === undefined) return ['CONTRIBUTING.md has no example of a feature'];
+  return inCopy(copy => {
+    mkdirSync(dirname(join(copy, file)));
+    writeFileSync(join(copy, file), code);
+    changeList(copy, text =>
+      `import { ${variable} } from './features/${folder}/feature.js';\n${text}`.replace(
+        /(?=\n\] as const)/,
+        `\n  ${variable},`,
+      ),
+    );
+    return [
+      ...errorsOf(copy, 'tsc', ['-p', 'tsconfig.json', '--pretty', 'false']),
+      ...errorsOf(copy, 'biome', ['check', '--vcs-enabled=false', '--error-on-warnings', file]),
+    ].map(line => `the example of CONTRIBUTING.md is wrong: ${line}`);
+  });
+}
+
+/** Runs a function in the root of a copy of the project. */
+function inCopy<T>(run: (copy: string) => T): T {
+  const copy = mkdtempSync(join(tmpdir(), 'features-'));
+  try {
+    for (const part of ['src', 'test', 'deploy/release', 'package.json', 'tsconfig.json', 'biome.json'])
+      cpSync(projectFile(part), join(copy, part), { recursive: true });
+    symlinkSync(projectFile('node_modules'), join(copy, 'node_modules'));
+    return run(copy);
   } finally {
     rmSync(copy, { recursive: true });
   }
@@ -88,6 +114,22 @@ function coreProblems(copy: string): readonly string[] {
     return [`${what} of the core without features: ${reason}`];
   }
   return [];
+}
+
+function changeList(copy: string, change: (text: string) => string): void {
+  writeFileSync(join(copy, list), change(readFileSync(join(copy, list), 'utf8')));
+}
+
+/** The lines of a tool's output that are about errors, or all of them if none is; none if the tool has no complaint. */
+function errorsOf(copy: string, tool: string, args: readonly string[]): readonly string[] {
+  const { status, stdout, stderr } = spawnSync(projectFile(`node_modules/.bin/${tool}`), args, {
+    cwd: copy,
+    encoding: 'utf8',
+  });
+  if (status === 0) return [];
+  const lines = `${stdout}${stderr}`.split('\n').filter(line => line.trim() !== '');
+  const errors = lines.filter(line => line.includes(': error '));
+  return errors.length > 0 ? errors : lines;
 }
 
 /** `features.ts` without the imports of features, and without their names in the list. */

@@ -1,31 +1,28 @@
 import assert from 'node:assert/strict';
-import type { ClientHttp2Session } from 'node:http2';
-import { after, afterEach, before, describe, it } from 'node:test';
-import tls from 'node:tls';
+import { after, before, describe, it } from 'node:test';
 import { createServingFiles, type ServingFiles } from '../../support/certificates/serving-files.js';
-import { ask, connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
-import { exchangeRaw, watchRaw } from '../../support/clients/raw-http.js';
+import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
+import { exchangeRaw } from '../../support/clients/raw-http.js';
 import { readSamples } from '../../support/proxy/own-metric.js';
 import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
 import { type RawUpstream, startRawUpstream } from '../../support/upstreams/raw-upstream.js';
-import { assertStatus, type Leg, legs, parseAnswer, toBytes } from '../leg.js';
+import { chunk, chunked, clientsOf, fields, maxFields, padding } from '../large-head-clients.js';
+import { assertStatus, type Leg, legs, parseAnswer } from '../leg.js';
 
-const maxFields = 1_000;
 /** Almost the most bytes of a head from the API server. */
 const longest = 1_000_000;
 
 const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n';
-const chunked = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n';
-const event =
-  '{"type":"BOOKMARK","object":{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"9"}}}\n';
-const chunk = `${event.length.toString(16)}\r\n${event}\r\n`;
 
 let answer: string;
 let upstream: RawUpstream;
 let files: ServingFiles;
 let plain: ProxyProcess;
 let secure: ProxyProcess;
-const ends: (() => void)[] = [];
+const { overHttp1, connect, ends } = clientsOf(() => ({
+  port: secure.port,
+  ca: files.authority.certificate,
+}));
 
 before(async () => {
   upstream = await startRawUpstream(({ socket, target }) => {
@@ -36,54 +33,10 @@ before(async () => {
   const flags = [`--kubeconfig=${path}`, '--reject-paths=', '--log-requests=none'];
   [plain, secure] = await Promise.all([startProxy(flags), startProxy([...flags, ...files.flags])]);
 });
-afterEach(() => {
-  for (const end of ends.splice(0)) end();
-});
 after(async () => {
   for (const proxy of [plain, secure]) await proxy?.stop('SIGKILL');
   await upstream?.close();
 });
-
-/** Lines of this number of fields. */
-const fields = (count: number, line = 'x: y\r\n') => line.repeat(count);
-
-/** Lines whose names and values have this many bytes. */
-function padding(bytes: number): string {
-  const values = Array.from({ length: Math.ceil(bytes / 10_000) }, (_, index) =>
-    'z'.repeat(Math.min(10_000, bytes - index * 10_000) - 'x00'.length),
-  );
-  return values.map((value, index) => `x${String(index).padStart(2, '0')}: ${value}\r\n`).join('');
-}
-
-async function overHttp1(request: Parameters<typeof toBytes>[0], until?: RegExp): Promise<string> {
-  const connection = watchRaw(tls.connect({ port: secure.port, ca: files.authority.certificate }));
-  ends.push(() => connection.destroy());
-  connection.write(toBytes(request));
-  if (until === undefined) return connection.untilClosed();
-  await connection.until(until);
-  return connection.received();
-}
-
-/** Opens an HTTP/2 connection with a watch that another user of it may have. Throws later if that watch has ended. */
-async function connect(
-  maxHeaderListSize = 4 << 20,
-): Promise<{ session: ClientHttp2Session; check(): Promise<void> }> {
-  const session = await connectHttp2(secure.port, files.authority.certificate, {
-    maxHeaderListPairs: 10 * maxFields,
-    settings: { maxHeaderListSize },
-  });
-  ends.push(() => session.destroy());
-  const other = openStream(session, '/api/v1/namespaces/a/pods?watch=true');
-  other.resume();
-  await headOf(other);
-  return {
-    session,
-    async check() {
-      const healthy = await ask(session, '/-/livez');
-      assert.deepEqual([healthy.status, session.closed, other.closed], [200, false, false]);
-    },
-  };
-}
 
 describe(`an answer with more than ${maxFields} header fields`, () => {
   const whole = (count: number) => `HTTP/1.1 200 OK\r\n${fields(count - 1)}Content-Length: 0\r\n\r\n`;

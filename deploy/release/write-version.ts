@@ -10,6 +10,7 @@ const places: readonly (readonly [file: string, before: string])[] = [
   ['Dockerfile', 'image\\.version="'],
   ['README.md', 'kube-api-proxy[:-]'],
   ['deploy/README.md', 'kube-api-proxy[:-]'],
+  ['deploy/machine.md', 'kube-api-proxy[:-]'],
   ['deploy/sidecar/README.md', 'kube-api-proxy[:-]'],
   ['deploy/image/kustomization.yaml', 'newTag: '],
   ['deploy/helm/kube-api-proxy/Chart.yaml', '^(?:version|appVersion): '],

@@ -63,15 +63,16 @@ function wordsOf(command: string): string[] {
 test('the program accepts every command line of the documents, and its callers use its port', () => {
   let calls = 0;
   for (const block of blocksOf('')) {
-    const [whole = '', command] = /^kube-api-proxy(|(?: (?:.*\\\n)*.*))$/m.exec(block) ?? [];
-    if (command === undefined) continue;
-    const { options, problems } = parseOptions({ argv: wordsOf(command), env: {} });
-    assert.deepEqual(problems, [], command);
-    if (options.unixSocket !== '') continue;
-    const callers = block.replace(whole, '');
-    for (const [, scheme, port] of callers.matchAll(/(https?):\/\/[\w.]+(?::(\d+))?/g)) {
-      calls += 1;
-      assert.equal(Number(port ?? (scheme === 'https' ? 443 : 80)), options.port, block);
+    const commands = block.match(/^kube-api-proxy(?= |$)(?:.*\\\n)*.*$/gm) ?? [];
+    for (const command of commands) {
+      const { options, problems } = parseOptions({ argv: wordsOf(command).slice(1), env: {} });
+      assert.deepEqual(problems, [], command);
+      if (options.unixSocket !== '') continue;
+      const callers = commands.reduce((text, whole) => text.replace(whole, ''), block);
+      for (const [, scheme, port] of callers.matchAll(/(https?):\/\/[\w.]+(?::(\d+))?/g)) {
+        calls += 1;
+        assert.equal(Number(port ?? (scheme === 'https' ? 443 : 80)), options.port, block);
+      }
     }
   }
   assert.ok(calls >= 4, String(calls));

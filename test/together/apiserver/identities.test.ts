@@ -103,7 +103,7 @@ async function compare(
   { direct, own, reviewing }: Readonly<Record<'direct' | 'own' | 'reviewing', Asked>>,
   credentials: Readonly<Record<string, () => readonly Credential[] | Promise<readonly Credential[]>>>,
 ): Promise<void> {
-  const readme = await readFile(projectFile('deploy/gateway/README.md'), 'utf8');
+  const readme = await readFile(projectFile('deploy/reference/authentication.md'), 'utf8');
   const compareOne = async (credential: Credential) => {
     const { certificate, differs, user } = credential;
     // The API server keeps what it found before an object was deleted, for 10 s.

@@ -204,7 +204,7 @@ apiServerTest(
     }
     t.diagnostic(`${compared} combinations, ${allowed} of them allowed alike`);
     assert.ok(compared >= 1_000 && allowed >= 200, `${compared} ${allowed}`);
-    const readme = await readFile(projectFile('deploy/gateway/README.md'), 'utf8');
+    const readme = await readFile(projectFile('deploy/reference/authentication.md'), 'utf8');
     for (const difference of Object.values(differences)) {
       const { documented } = difference;
       assert.ok(unlike.has(difference), `${documented}: there is no difference`);

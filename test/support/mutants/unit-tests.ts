@@ -1,0 +1,39 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+
+// Which tests have to kill the mutants of a file: CONTRIBUTING.md, "Where the tests of a file are".
+
+/**
+ * The unit tests of a file of src/: those in its folder of test/, or in the next one above that has some. Tests that start a process are
+ * none of them. Paths are from the project's folder, where the program has to run; the file's own tests come first.
+ */
+export function unitTestsOf(source: string): readonly string[] {
+  const own = source.replace(/^src\//, 'test/').replace(/\.tsx?$/, '.test.ts');
+  for (let folder = dirname(own); folder !== '.'; folder = dirname(folder)) {
+    const tests = testsIn(folder);
+    if (tests.length > 0) return tests.sort((a, b) => Number(b === own) - Number(a === own));
+  }
+  return [];
+}
+
+function testsIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder).filter(name => name.endsWith('.test.ts'));
+  return files.map(name => join(folder, name)).filter(file => !startsProcesses(file));
+}
+
+/** Whether a file of test/, or one of test/ that it imports, can start a process. */
+function startsProcesses(file: string, seen = new Set<string>()): boolean {
+  if (seen.has(file) || !file.startsWith('test/') || !existsSync(file)) return false;
+  seen.add(file);
+  const imports = readFileSync(file, 'utf8').matchAll(/\bfrom '([^']+)'|\bimport\('([^']+)'\)/g);
+  return [...imports].some(([, name = '', late = '']) => {
+    const path = name || late;
+    if (path === 'node:child_process') return true;
+    return path.startsWith('.') && startsProcesses(importedFile(file, path), seen);
+  });
+}
+
+function importedFile(importer: string, path: string): string {
+  return normalize(join(dirname(importer), path.replace(/\.js$/, '.ts')));
+}

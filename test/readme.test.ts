@@ -5,26 +5,11 @@ import { test } from 'node:test';
 import { features } from '../src/features.js';
 import { optionKeys } from '../src/options/table.js';
 import { kubectl, kubectlTest } from './support/clients/kubectl.js';
+import { readAlerts } from './support/documents/alerts.js';
 import { kubectlOptions, tables, writtenTable } from './support/documents/readme-tables.js';
+import { documents, textOf } from './support/documents/texts.js';
 import { projectFile } from './support/project.js';
 import { createIdleMetrics } from './support/proxy/metrics.js';
-
-/** Every document of the project: its path, and its text. */
-const documents = await Promise.all(
-  (await readdir(projectFile('.'), { recursive: true, withFileTypes: true }))
-    .filter(
-      ({ name, parentPath }) =>
-        name.endsWith('.md') && !/node_modules|\/(?:build|dist)(?:\/|$)/.test(parentPath),
-    )
-    .map(async ({ name, parentPath }) => {
-      const path = relative(projectFile('.'), join(parentPath, name));
-      return { path, text: await readFile(projectFile(path), 'utf8') };
-    }),
-);
-
-function textOf(path: string): string {
-  return documents.find(document => document.path === path)?.text ?? assert.fail(path);
-}
 
 /** Documents that a reader reads from beginning to end. */
 const written = documents.filter(({ path }) => path !== 'CHANGELOG.md' && !path.startsWith('deploy/helm'));
@@ -50,6 +35,13 @@ kubectlTest('flags.md marks the flags that kubectl has', async () => {
     .map(([, name = '']) => name)
     .filter(name => optionKeys.has(name) && name !== 'as-user-extra');
   assert.deepEqual([...shared, 'help'].sort(), [...kubectlOptions].sort());
+});
+
+test('alerts.md has what each alert says, and operations.md names every alert', () => {
+  assert.equal(writtenTable(textOf('deploy/reference/alerts.md'), 'alerts'), tables.alerts());
+  const operations = textOf('deploy/operations.md');
+  for (const { alert, annotations } of readAlerts())
+    assert.ok(operations.includes(`[${alert}](${annotations.runbook.replace('deploy/', '')})`), alert);
 });
 
 test('metrics.md lists every metric with its type, labels and meaning', () => {
@@ -102,15 +94,18 @@ function anchorsOf(text: string): string[] {
   return [...prose.matchAll(/^##+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading));
 }
 
+async function assertLeadsSomewhere(file: string, anchor: string | undefined, where: string): Promise<void> {
+  await access(projectFile(file));
+  if (anchor !== undefined)
+    assert.ok(anchorsOf(textOf(file)).includes(anchor), `${where}: ${file}#${anchor}`);
+}
+
 test('every link from a document to a file or a heading of the project leads to one', async () => {
   let links = 0;
   for (const { path, text } of documents) {
     for (const [, target = '', anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
       links += 1;
-      const file = target === '' ? path : join(dirname(path), target);
-      await access(projectFile(file));
-      if (anchor !== undefined)
-        assert.ok(anchorsOf(textOf(file)).includes(anchor), `${path}: ${target}#${anchor}`);
+      await assertLeadsSomewhere(target === '' ? path : join(dirname(path), target), anchor, path);
     }
   }
   assert.ok(links > 80, String(links));
@@ -142,6 +137,22 @@ function exists(path: string): boolean {
   const pattern = new RegExp(`/${parts.replaceAll(/\b[A-Z]{4,}\b|\*/g, '[^/]+')}$`);
   return files.some(file => pattern.test(file));
 }
+
+test('every document and heading that code, a manifest or the chart names is there', async () => {
+  let names = 0;
+  for (const file of files.filter(path =>
+    /^\/(?:src|test|deploy)\/.*\.(?:tsx?|yaml|tpl|txt|service)$/.test(path),
+  )) {
+    const text = await readFile(projectFile(`.${file}`), 'utf8');
+    for (const [, path = '', anchor] of text.matchAll(
+      /(?<![\w/.])((?:deploy|src|test)\/[\w/-]+\.md)(?:#([\w-]+))?/g,
+    )) {
+      names += 1;
+      await assertLeadsSomewhere(path, anchor, file);
+    }
+  }
+  assert.ok(names > 40, String(names));
+});
 
 for (const path of ['CONTRIBUTING.md', 'src/README.md']) {
   test(`every path in ${path} is that of a file or a folder`, () => {

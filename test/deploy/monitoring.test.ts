@@ -2,24 +2,13 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { parse } from 'yaml';
 import { withClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import { kubectlTest } from '../support/clients/kubectl.js';
+import { readAlerts } from '../support/documents/alerts.js';
 import { projectFile } from '../support/project.js';
 import { createIdleMetrics, describeMetrics } from '../support/proxy/metrics.js';
 import { only, render } from './manifests.js';
 import { readExpression } from './promql.js';
-
-interface Alert {
-  readonly alert: string;
-  readonly expr: string;
-  readonly labels: { readonly severity: string };
-  readonly annotations: Readonly<Record<string, string>>;
-}
-
-interface RuleFile {
-  readonly groups: readonly { readonly rules: readonly Alert[] }[];
-}
 
 interface Panel {
   readonly type: string;
@@ -40,14 +29,7 @@ function path(file: string): string {
   return projectFile(`deploy/${file}`);
 }
 
-async function groups(): Promise<RuleFile['groups']> {
-  const file = parse(await readFile(path('helm/kube-api-proxy/files/alerts.yaml'), 'utf8')) as RuleFile;
-  return file.groups;
-}
-
-async function alerts(): Promise<Alert[]> {
-  return (await groups()).flatMap(({ rules }) => rules);
-}
+const alerts = readAlerts();
 
 async function dashboard(): Promise<Dashboard> {
   return JSON.parse(await readFile(path('helm/kube-api-proxy/files/dashboard.json'), 'utf8')) as Dashboard;
@@ -92,7 +74,7 @@ function assertExists(expression: string): void {
 }
 
 test('every alert and every panel uses metrics and labels that the proxy has', async () => {
-  for (const { expr } of await alerts()) assertExists(expr);
+  for (const { expr } of alerts) assertExists(expr);
   const board = await dashboard();
   for (const expression of expressionsOf(board)) assertExists(expression);
   for (const { definition } of board.templating.list) {
@@ -103,7 +85,7 @@ test('every alert and every panel uses metrics and labels that the proxy has', a
 });
 
 test('every metric of the proxy has a panel or an alert', async () => {
-  const expressions = [...expressionsOf(await dashboard()), ...(await alerts()).map(({ expr }) => expr)];
+  const expressions = [...expressionsOf(await dashboard()), ...alerts.map(({ expr }) => expr)];
   const read = new Set(
     expressions.flatMap(expression => readExpression(expression).selectors.map(({ name }) => name)),
   );
@@ -122,15 +104,15 @@ test("the dashboard's variable All covers only the proxy's jobs and instances, n
   }
 });
 
-test('the runbook of rejected requests explains every reason', async () => {
-  const spike = (await alerts()).find(({ alert }) => alert === 'KubeApiProxyRejectedRequestsSpike');
-  const runbook = spike?.annotations['runbook'] ?? '';
+test('the alert of rejected requests explains every reason', async () => {
+  const spike = alerts.find(({ alert }) => alert === 'KubeApiProxyRejectedRequestsSpike');
+  const remedy = spike?.annotations.remedy ?? '';
   const text = await metrics.registry.metrics();
   const reasons = [
     ...text.matchAll(/^kube_api_proxy_rejected_requests_total\{cluster="",reason="(\w+)"\}/gm),
   ];
   assert.ok(reasons.length > 10);
-  for (const [, reason = ''] of reasons) assert.match(runbook, new RegExp(`\\b${reason}\\b`));
+  for (const [, reason = ''] of reasons) assert.ok(remedy.includes(`\`${reason}\``), reason);
 });
 
 test('the check notices a metric or label that does not exist', () => {
@@ -140,20 +122,22 @@ test('the check notices a metric or label that does not exist', () => {
   assert.throws(() => assertExists('sum by (code) (kube_api_proxy_ready)'), /no label code/);
 });
 
-test('every alert has a severity, a summary, a description and a runbook', async () => {
-  const found = await alerts();
-  assert.equal(new Set(found.map(({ alert }) => alert)).size, found.length);
-  for (const { alert, labels, annotations } of found) {
+test('every alert says what it means, where to look and what to do, and names its place in alerts.md', () => {
+  assert.equal(new Set(alerts.map(({ alert }) => alert)).size, alerts.length);
+  for (const { alert, labels, annotations } of alerts) {
     assert.match(alert, /^KubeApiProxy[A-Z]/);
     assert.match(labels.severity, /^(warning|critical)$/, alert);
-    assert.deepEqual(Object.keys(annotations), ['summary', 'description', 'runbook'], alert);
-    assert.ok((annotations['runbook']?.length ?? 0) > 80, alert);
+    const { summary, description, first_look: look, remedy, runbook, ...others } = annotations;
+    assert.deepEqual(others, {}, alert);
+    for (const text of [summary, description, look, remedy]) assert.match(text, /^\S.{10,}\S$/, alert);
+    for (const text of [description, look, remedy]) assert.doesNotMatch(text, /\{\{/, alert);
+    assert.equal(runbook, `deploy/reference/alerts.md#${alert.toLowerCase()}`);
   }
 });
 
 test('the unit tests of the rules make every alert fire', async () => {
   const tests = await readFile(path('monitoring/alerts.test.yaml'), 'utf8');
-  for (const { alert, labels } of await alerts()) {
+  for (const { alert, labels } of alerts) {
     assert.ok(tests.includes(`{alertname="${alert}", severity="${labels.severity}"}`), alert);
   }
 });

@@ -4,17 +4,24 @@ import type { OptionOwner } from '../../../src/lib/option.js';
 import { definitionOf, flagName, optionKeys } from '../../../src/options/table.js';
 import { projectFile } from '../project.js';
 import { createIdleMetrics, describeMetrics } from '../proxy/metrics.js';
+import { readAlerts } from './alerts.js';
 import { chartValues } from './chart-values.js';
 
-/** The documents with tables that are generated from the code. */
+/** The documents with parts that are generated. */
 export const documents = [
+  'deploy/reference/alerts.md',
   'deploy/reference/flags.md',
   'deploy/reference/metrics.md',
   'deploy/helm/kube-api-proxy/README.md',
 ] as const;
 
-/** The generated tables. Each is between comments with its name: `<!-- flags -->` and `<!-- /flags -->`. */
-export const tables = { flags: flagTable, metrics: metricTable, values: chartTable } as const;
+/** The generated parts. Each is between comments with its name: `<!-- flags -->` and `<!-- /flags -->`. */
+export const tables = {
+  alerts: alertSections,
+  flags: flagTable,
+  metrics: metricTable,
+  values: chartTable,
+} as const;
 
 /** The text between the comments of a table in a document; undefined without them. */
 export function writtenTable(readme: string, name: keyof typeof tables): string | undefined {
@@ -85,6 +92,22 @@ function metricTable(): string {
     .filter(({ name }) => name.startsWith('kube_api_proxy_'))
     .map(({ name, type, labelNames, help }) => rowOf([`\`${name}\``, type, labelNames.join(', '), help]));
   return `| metric | type | labels | meaning |\n|---|---|---|---|\n${rows.join('')}`;
+}
+
+/** A section for each alert, so that the alert can name its anchor. */
+function alertSections(): string {
+  const sections = readAlerts().map(
+    ({ alert, labels, annotations: { description, first_look: look, remedy } }) =>
+      [
+        ...[`## ${alert}\n`, `*${labels.severity}*: ${description}\n`],
+        ...[`**Look**: ${look}\n`, `**Remedy**: ${remedy}\n`].map(withLinks),
+      ].join('\n'),
+  );
+  return sections.join('\n');
+}
+
+function withLinks(text: string): string {
+  return text.replaceAll(/KubeApiProxy\w+/g, alert => `[${alert}](#${alert.toLowerCase()})`);
 }
 
 function chartTable(): string {

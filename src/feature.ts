@@ -12,6 +12,7 @@ import type { Logger } from './observability/log/logger.js';
 import type { AuthenticationMetrics } from './observability/metrics/authentication-metrics.js';
 import type { Recorder } from './observability/recorder.js';
 import type { CreateRoute } from './proxy/route.js';
+import type { Reviews } from './reviews/reviews.js';
 
 /** What a feature is created with, besides the options and its metrics. */
 export interface Core {
@@ -23,6 +24,8 @@ export interface Core {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds between two readings of files that are followed; undefined for the default. */
   readonly rereadInterval: number | undefined;
+  /** Asks what users may do. */
+  readonly reviews: Reviews;
   /** Who may be a caller, but for service accounts, and which groups callers keep. */
   readonly callerRules: Omit<CallerRules, 'serviceAccounts'>;
   readonly metrics: {

@@ -16,6 +16,8 @@ import { createMetrics, type Metrics } from '../observability/metrics/metrics.js
 import { authenticationMethods, methodsOn } from '../options/facts.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
+import { createImpersonationCheck } from '../reviews/own-rights.js';
+import { Reviews } from '../reviews/reviews.js';
 import { buildAdminServer } from '../server/admin-server.js';
 import { ownPrefix } from '../server/mounts.js';
 import { RefusedGroups } from '../server/refused-groups.js';
@@ -85,6 +87,7 @@ export async function createProgram(
   // A scrape reads it, but the metrics are made before it.
   let health: Health | undefined;
   const openStreams = new OpenStreams();
+  const reviews = new Reviews(clock);
   const refusedGroups = new RefusedGroups(clock, logger);
   const metrics = createMetrics({
     ...info,
@@ -112,7 +115,7 @@ export async function createProgram(
     components,
     features,
     core: {
-      ...{ cluster, logger, clock, env, metrics },
+      ...{ cluster, logger, clock, env, metrics, reviews },
       rereadInterval: info.rereadInterval,
       callerRules: callerRulesOf(options, logger),
     },
@@ -126,7 +129,9 @@ export async function createProgram(
     methods.length === 0 ? undefined : configureAuthentication(options, methods, metrics.authentication);
 
   let isLeaving = false;
-  const checksOf = createClusterChecks(authentication && (() => authentication.impersonated()));
+  const checksOf = createClusterChecks(
+    authentication && (of => createImpersonationCheck(reviews, of, () => authentication.impersonated())),
+  );
   const { reachability, mayImpersonate } = checksOf(cluster);
   health = createHealth(
     [
@@ -162,8 +167,7 @@ export async function createProgram(
       endpoints,
       guards: new GuardChain(options, features.guards, {
         authentication: authentication?.authentication,
-        metrics,
-        clock,
+        ...{ metrics, reviews },
       }),
       metrics,
       health,
@@ -176,8 +180,7 @@ export async function createProgram(
       issuers: () => authentication?.issuers() ?? [],
       recorders: added.flatMap(({ recorder }) => recorder ?? []),
       routes: added.flatMap(({ route }) => route ?? []),
-      refusedGroups,
-      clock,
+      ...{ refusedGroups, reviews },
     }),
   );
   return {

@@ -1,6 +1,6 @@
-import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
+import type { ImpersonationTarget } from '../reviews/own-rights.js';
 import { Authentication } from './authentication.js';
 import type { IdentityOptions } from './identity.js';
 import { type ActiveMethod, type AuthenticationMethod, type TrustedIssuer, uidTarget } from './method.js';

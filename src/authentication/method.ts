@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Cluster } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
-import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
 import type { RequestHead } from '../http/request-head.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { JsonObject } from '../lib/json.js';
 import type { MethodFacts } from '../lib/option.js';
+import type { ImpersonationTarget } from '../reviews/own-rights.js';
 import type { BearerToken } from './bearer-token/bearer-token.js';
 
 /** One way to find out who a caller is, as it is known before the start. */

@@ -1,7 +1,6 @@
 import { urlOf } from '../kubeconfig/server-address.js';
 import { within } from '../lib/within.js';
 import type { Cluster } from './cluster.js';
-import { createImpersonationCheck, type ImpersonationTarget } from './impersonation-access.js';
 import { Reachability } from './reachability.js';
 import type { ClusterRegistry } from './registry.js';
 
@@ -30,13 +29,15 @@ interface ClusterChecks {
 /** Returns the checks of a cluster. They are always the same object, so that readyz and `/-/clusters` share the results. */
 export type ChecksOf = (cluster: Cluster) => ClusterChecks;
 
-/** @param targets What the proxy must be allowed to impersonate. Undefined without authentication. */
-export function createClusterChecks(targets: (() => readonly ImpersonationTarget[]) | undefined): ChecksOf {
+/** @param mayImpersonate Creates the check of that name for a cluster. Undefined without authentication. */
+export function createClusterChecks(
+  mayImpersonate: ((cluster: Cluster) => () => Promise<void>) | undefined,
+): ChecksOf {
   const checks = new WeakMap<Cluster, ClusterChecks>();
   return cluster => {
     const made = checks.get(cluster) ?? {
       reachability: new Reachability(cluster),
-      mayImpersonate: targets && createImpersonationCheck(cluster, targets),
+      mayImpersonate: mayImpersonate?.(cluster),
     };
     checks.set(cluster, made);
     return made;

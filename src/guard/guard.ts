@@ -1,9 +1,9 @@
 import type { Authentication } from '../authentication/authentication.js';
-import type { Clock } from '../lib/clock.js';
 import type { OptionOwner } from '../lib/option.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
 import type { OpenRequest, Operation, RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
+import type { Reviews } from '../reviews/reviews.js';
 
 /** What a check returns if it has answered the request itself: no other guard judges it. */
 export const answered = Symbol('answered');
@@ -25,7 +25,7 @@ export interface GuardParts {
   /** Undefined without authentication: everyone then acts as the kubeconfig's user. */
   readonly authentication: Authentication | undefined;
   readonly metrics: { readonly authentication: Pick<AuthenticationMetrics, 'impersonated'> };
-  readonly clock: Clock;
+  readonly reviews: Reviews;
 }
 
 /** The questions of which every request is asked one after the other. A guard answers a part of one of them. */

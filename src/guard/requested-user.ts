@@ -1,5 +1,4 @@
 import { checkIdentity, type IdentityOptions } from '../authentication/identity.js';
-import { ImpersonationReviews } from '../clusters/impersonation-reviews.js';
 import { hasImpersonationHeader } from '../kubernetes/impersonation.js';
 import { RefusedGroupError } from '../kubernetes/refused-group.js';
 import { requestedUser as readRequestedUser } from '../kubernetes/requested-user.js';
@@ -7,6 +6,7 @@ import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { flagsOf, type OptionFacts } from '../lib/option.js';
 import type { OpenRequest } from '../request/context.js';
+import { permitImpersonation } from '../reviews/impersonation-reviews.js';
 import { apiMounts, type Guard, type GuardParts, type OpenCheck } from './guard.js';
 import { Rejection } from './rejection.js';
 
@@ -27,11 +27,10 @@ export const requestedUser = {
 
   create(
     { allowImpersonation, allowSystemIdentities }: IdentityOptions,
-    { authentication, metrics, clock }: GuardParts,
+    { authentication, metrics, reviews }: GuardParts,
   ): OpenCheck | undefined {
     if (!allowImpersonation || authentication === undefined) return undefined;
     const rules = { allowed: new Set(allowSystemIdentities), serviceAccounts: true };
-    const reviews = new ImpersonationReviews(clock);
     const { impersonated } = metrics.authentication;
 
     const judge = async (request: OpenRequest): Promise<void> => {
@@ -40,7 +39,7 @@ export const requestedUser = {
       if (requested === undefined) return;
       checkIdentity(requested.user, rules);
       const caller = request.caller as UserInfo;
-      await reviews.permit({ caller, cluster, endpoint, mount }, requested.attributes);
+      await permitImpersonation(reviews, { caller, cluster, endpoint, mount }, requested.attributes);
       request.impersonated = requested;
       request.record.impersonatedUser = requested.user.username;
       impersonated('allowed');

@@ -1,22 +1,23 @@
 import { AuthenticationError } from '../authentication/identity.js';
-import { ImpersonationReviews } from '../clusters/impersonation-reviews.js';
 import type { GuardParts } from '../guard/guard.js';
 import { StatusError } from '../kubernetes/status.js';
 import { isSameUser, type UserInfo } from '../kubernetes/user-info.js';
 import type { Recheck } from '../proxy/route.js';
 import type { OpenRequest } from '../request/context.js';
+import { permitImpersonation } from '../reviews/impersonation-reviews.js';
 import { ReplacedError } from '../transport/access.js';
 
 /** Undefined if callers are not authenticated. */
 export function createRecheck({
   authentication,
-  clock,
-}: Pick<GuardParts, 'authentication' | 'clock'>): Recheck | undefined {
+  reviews,
+}: Pick<GuardParts, 'authentication' | 'reviews'>): Recheck | undefined {
   if (authentication === undefined) return undefined;
-  const reviews = new ImpersonationReviews(clock);
   const mayAct = ({ cluster, endpoint, mount, impersonated }: OpenRequest, caller: UserInfo) =>
     impersonated === undefined ||
-    reviews.permit({ caller, cluster, endpoint, mount }, impersonated.attributes).then(() => true);
+    permitImpersonation(reviews, { caller, cluster, endpoint, mount }, impersonated.attributes).then(
+      () => true,
+    );
   const judge = (request: OpenRequest, user: UserInfo) => {
     const caller = request.caller as UserInfo;
     return isSameUser(user, caller) && mayAct(request, caller);

@@ -9,7 +9,6 @@ import type { GuardChain, GuardOptions } from '../guard/chain.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
 import { noSniff } from '../http/browser-fields.js';
 import type { Listener } from '../http/listener.js';
-import type { Clock } from '../lib/clock.js';
 import { createRequestLines, type Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { OpenStreams } from '../proxy/open-streams.js';
@@ -18,6 +17,7 @@ import { listenForUpgrades } from '../proxy/upgrade.js';
 import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
 import { type RecordParts, RequestRecord } from '../request/record.js';
+import type { Reviews } from '../reviews/reviews.js';
 import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { createClientAddress } from './client-address.js';
@@ -73,7 +73,7 @@ export interface ServerParts {
   /** They are asked in this order. */
   readonly routes: readonly CreateRoute[];
   readonly refusedGroups: RecordParts['refusedGroups'];
-  readonly clock: Clock;
+  readonly reviews: Reviews;
 }
 
 /** Maximum milliseconds for a request's head. Bodies and answers have no limit. */

@@ -17,6 +17,7 @@ import { parseOptions } from '../../src/options/parse.js';
 import { flagName, type OptionKey, optionOwners } from '../../src/options/table.js';
 import { RequestContext } from '../../src/request/context.js';
 import type { Mount } from '../../src/request/mount.js';
+import { Reviews } from '../../src/reviews/reviews.js';
 import { projectFile } from '../support/project.js';
 import { createIdleMetrics } from '../support/proxy/metrics.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -103,7 +104,7 @@ async function judge(
   const chain = new GuardChain(options, new FeatureSet(new Registry()).guards, {
     authentication: authenticates ? (authentication as unknown as Authentication) : undefined,
     metrics: createIdleMetrics(),
-    clock: systemClock,
+    reviews: new Reviews(systemClock),
   });
   let outcome = 'answered';
   const request = createRequest(faults, upgrade === true);

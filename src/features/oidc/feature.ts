@@ -5,9 +5,9 @@ import {
   bearerTokenHint,
 } from '../../authentication/bearer-token/bearer-token.js';
 import { credentialIdTarget, type TrustedIssuer, uidTarget } from '../../authentication/method.js';
-import type { ImpersonationTarget } from '../../clusters/impersonation-access.js';
 import type { Feature } from '../../feature.js';
 import type { CallerEntry } from '../../kubeconfig/types.js';
+import type { ImpersonationTarget } from '../../reviews/own-rights.js';
 import { createIssuerDial } from '../../transport/dial/issuer-dial.js';
 import { allowedAlgorithms, configurationOf, type OidcOptions, oidcProblems, options } from './options.js';
 

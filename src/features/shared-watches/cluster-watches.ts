@@ -1,5 +1,6 @@
 import type { Cluster } from '../../clusters/cluster.js';
 import type { Clock } from '../../lib/clock.js';
+import type { Reviews } from '../../reviews/reviews.js';
 import { RingBudget } from './event-ring.js';
 import type { ShareObserver } from './share-observer.js';
 import { SharedWatches } from './share-watches.js';
@@ -13,6 +14,7 @@ export interface ClusterWatchesOptions {
   /** Called with the milliseconds from sending a watch to the head of its response. */
   readonly onFirstByte: (milliseconds: number) => void;
   readonly clock: Clock;
+  readonly reviews: Reviews;
 }
 
 /**

@@ -48,12 +48,13 @@ export const sharedWatches = {
       import('./cluster-watches.js'),
       import('./watch-route.js'),
     ]);
-    const { clock, metrics } = core;
+    const { clock, metrics, reviews } = core;
     const watchesOf = createClusterWatches({
       buffer,
       observer,
       onFirstByte: metrics.firstByte,
       clock,
+      reviews,
     });
     return {
       route: isStillLetIn => new WatchRoute(watchesOf, isStillLetIn),

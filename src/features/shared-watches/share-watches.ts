@@ -1,4 +1,5 @@
-import type { ReviewingCluster } from '../../clusters/access-review.js';
+import type { ReviewingCluster } from '../../reviews/access-review.js';
+import type { Verdict } from '../../reviews/reviews.js';
 import type { ClientSink, RoundTrip } from '../../transport/round-trip.js';
 import { type CallObserver, UpstreamCall } from '../../transport/upstream-call.js';
 import { SentRequest } from '../../transport/upstream-request.js';
@@ -221,10 +222,16 @@ class SharingTrip implements RoundTrip {
     const watcher = this.#enter(watch, request);
     let refusal: Join | undefined;
     if (watch.head === undefined) refusal = await watcher.opened().then(() => undefined, toOwn);
-    else if (!watch.permission.isValid) refusal = (await watch.permission.request()) ? undefined : 'refused';
+    else if (!(await this.#mayJoin(watch))) refusal = 'refused';
     // The watch may have been lost, and have continued, while the API server was asked.
     if (!watch.isUnbrokenSince(version)) refusal ??= 'own';
     this.#begin(watcher, { how, refusal, of: watch });
+  }
+
+  /** Also false if the API server does not say it. */
+  #mayJoin({ question }: SharedWatch): true | Promise<boolean> {
+    const { reviews } = this.#parts;
+    return reviews.isPermitted(question) || reviews.ask(question).then(isYes, () => false);
   }
 
   #enter(watch: WatchSource, request: WatchToShare): Watcher {
@@ -281,6 +288,10 @@ class SharingTrip implements RoundTrip {
     this.#isAborted = true;
     this.#trip?.abort();
   }
+}
+
+function isYes({ isAllowed }: Verdict): boolean {
+  return isAllowed;
 }
 
 /** If a watch cannot be shared, each client opens its own. Any other error goes to all clients. */

@@ -1,3 +1,4 @@
+import type { Question, Reviews } from '../../reviews/reviews.js';
 import type { SentRequest } from '../../transport/upstream-request.js';
 import { EventRing, type RingBudget } from './event-ring.js';
 import {
@@ -8,7 +9,6 @@ import {
   type WatchHead,
 } from './lasting-watch.js';
 import type { Lingering } from './lingering.js';
-import { Permission } from './permission.js';
 import type { Loss, ShareObserver } from './share-observer.js';
 import type { Turns } from './turns.js';
 import { compareVersions, type WatchEvent } from './watch-event.js';
@@ -20,6 +20,7 @@ export interface SharedWatchParts extends LastingWatchParts {
   readonly budget: RingBudget;
   readonly turns: Turns;
   readonly observer: ShareObserver;
+  readonly reviews: Reviews;
 }
 
 /** How a shared watch begins. */
@@ -40,8 +41,8 @@ interface WatchOwner {
 /** One watch at the API server whose events go to many clients. */
 export class SharedWatch implements WatchHandler, WatchSource {
   readonly ring: EventRing;
-  /** For clients that join while it is open. */
-  readonly permission: Permission;
+  /** Whether its user may watch this. Clients that join while it is open need that. */
+  readonly question: Question;
   readonly #parts: SharedWatchParts;
   readonly #upstream: LastingWatch;
   readonly #owner: WatchOwner;
@@ -71,7 +72,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
   ) {
     this.#parts = parts;
     this.#owner = owner;
-    this.permission = new Permission(parts.clock, () => request.isAllowed());
+    this.question = request.question;
     this.ring = new EventRing(version, parts.budget);
     this.#upstream = upstream;
     parts.observer.watches(1);
@@ -184,7 +185,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
   }
 
   began(): void {
-    this.permission.give();
+    this.#parts.reviews.permitted(this.question);
     this.ring.completeVersion();
     for (const watcher of this.#watchers) watcher.stateChanged();
   }

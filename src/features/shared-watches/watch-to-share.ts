@@ -1,7 +1,8 @@
-import { isAllowed, type ReviewingCluster } from '../../clusters/access-review.js';
 import type { RawHeaders } from '../../http/header-fields.js';
 import { impersonationHeaders } from '../../kubernetes/impersonation.js';
 import { digest } from '../../lib/digest.js';
+import type { ReviewingCluster } from '../../reviews/access-review.js';
+import type { Question } from '../../reviews/reviews.js';
 import type { Access } from '../../transport/access.js';
 import { requireAccess, type UpstreamRequest } from '../../transport/upstream-request.js';
 import { identify } from './access-user.js';
@@ -54,8 +55,8 @@ export interface WatchToShare extends ClientWatch {
    * same user of the same API server may send it.
    */
   from(version: string | undefined): UpstreamRequest;
-  /** Asks the API server whether the user may watch this now. */
-  isAllowed(): Promise<boolean>;
+  /** Whether the user may watch this. */
+  readonly question: Question;
 }
 
 /**
@@ -102,7 +103,10 @@ export async function watchToShare(
         isRepeatable: true,
       };
     },
-    isAllowed: () => isAllowed(cluster, attributes, { as: impersonation, user }),
+    question: {
+      ...{ cluster, as: impersonation, access: { user } },
+      attributes: { resourceAttributes: attributes },
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { RingBudget } from '../../../src/features/shared-watches/event-ring.js';
 import type { Join, Loss, Move } from '../../../src/features/shared-watches/share-observer.js';
 import { SharedWatches } from '../../../src/features/shared-watches/share-watches.js';
 import { Turns } from '../../../src/features/shared-watches/turns.js';
+import { Reviews } from '../../../src/reviews/reviews.js';
 import type { Access } from '../../../src/transport/access.js';
 import type { Pool } from '../../../src/transport/round-trip.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -67,6 +68,7 @@ export class Sharing {
       onFirstByte: milliseconds => this.firstBytes.push(milliseconds),
       budget: this.budget,
       clock,
+      reviews: new Reviews(clock),
       random,
       turns,
       observer: {

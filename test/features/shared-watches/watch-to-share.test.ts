@@ -7,6 +7,8 @@ import {
 } from '../../../src/features/shared-watches/watch-to-share.js';
 import { fieldValue } from '../../../src/http/header-fields.js';
 import { impersonationOf } from '../../../src/kubernetes/impersonation.js';
+import { systemClock } from '../../../src/lib/clock.js';
+import { Reviews } from '../../../src/reviews/reviews.js';
 import { type Access, ReplacedError } from '../../../src/transport/access.js';
 import type { OutgoingRequest } from '../../../src/transport/round-trip.js';
 import { outgoingRequest, type UpstreamRequest } from '../../../src/transport/upstream-request.js';
@@ -189,7 +191,7 @@ describe('the check of a user’s right to a shared watch', () => {
       const asked: OutgoingRequest[] = [];
       const access = accessWith({ impersonation: ['Impersonate-User', 'ann'] }, asked);
       const watch = await shared(access, { own: { impersonation } });
-      assert.equal(await watch.isAllowed(), true);
+      assert.equal((await new Reviews(systemClock).ask(watch.question)).isAllowed, true);
       const [{ path, headers, body }] = asked as [OutgoingRequest];
       assert.equal(path, '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews');
       assert.equal(fieldValue(headers, 'impersonate-user'), user);

@@ -1,6 +1,7 @@
 import type { Core } from '../../../src/feature.js';
 import { systemClock } from '../../../src/lib/clock.js';
 import type { Logger } from '../../../src/observability/log/logger.js';
+import { Reviews } from '../../../src/reviews/reviews.js';
 import { createIdleMetrics } from '../proxy/metrics.js';
 
 /** What features are created with; without a program, nothing is logged, and there is no cluster. */
@@ -12,6 +13,7 @@ export function createCore(parts: Partial<Core> = {}): Core {
     clock: systemClock,
     env: {},
     rereadInterval: undefined,
+    reviews: new Reviews(systemClock),
     callerRules: { allowed: new Set() },
     ...parts,
     metrics: createIdleMetrics(),

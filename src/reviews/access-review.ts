@@ -1,5 +1,5 @@
+import { type OwnRequest, postReview } from '../clusters/own-request.js';
 import type { AccessSource } from '../transport/access.js';
-import { type OwnRequest, postReview } from './own-request.js';
 
 const timeout = 5_000;
 const authorization = 'authorization.k8s.io/v1';
@@ -41,14 +41,4 @@ export async function reviewAccess(
   }
   const { status } = JSON.parse(answer.text) as { status?: Record<string, unknown> };
   return status ?? {};
-}
-
-/** Whether a user may do what `resourceAttributes` describe. */
-export async function isAllowed(
-  cluster: ReviewingCluster,
-  resourceAttributes: object,
-  subject?: Subject,
-): Promise<boolean> {
-  const status = await reviewAccess(cluster, 'SelfSubjectAccessReview', { resourceAttributes }, subject);
-  return status['allowed'] === true;
 }

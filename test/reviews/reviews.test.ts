@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isAllowed } from '../../src/clusters/access-review.js';
+import { systemClock } from '../../src/lib/clock.js';
+import { type Question, Reviews } from '../../src/reviews/reviews.js';
 import { type Access, ReplacedError } from '../../src/transport/access.js';
 import { answeringPool } from '../support/transport/answering-pool.js';
 import { accessTo } from '../support/transport/upstream-requests.js';
@@ -25,7 +26,11 @@ describe('an access review', () => {
       const isUserOf = ({ host }: Access) => (later ? Promise.resolve(host === 'first') : host === 'first');
       const ask = (now: Access, afterRefusal?: Access) => {
         const cluster = { host: '', access: () => now, refused: async () => afterRefusal };
-        return isAllowed(cluster, { verb: 'watch' }, { user: { isUserOf } });
+        const question: Question = {
+          ...{ cluster, as: 'configured', access: { user: { key: '', isUserOf } } },
+          attributes: { resourceAttributes: { verb: 'watch' } },
+        };
+        return new Reviews(systemClock).ask(question).then(({ isAllowed }) => isAllowed);
       };
       assert.equal(await ask(first), true);
       await assert.rejects(ask(second), ReplacedError);

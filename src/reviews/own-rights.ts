@@ -1,6 +1,7 @@
-import { isAllowed, reviewAccess } from './access-review.js';
-import type { Cluster } from './cluster.js';
-import { shareCheck } from './shared-check.js';
+import type { Cluster } from '../clusters/cluster.js';
+import { shareCheck } from '../clusters/shared-check.js';
+import { reviewAccess } from './access-review.js';
+import type { Reviews } from './reviews.js';
 
 /** An attribute of a user that the proxy needs a permission to impersonate. */
 export interface ImpersonationTarget {
@@ -18,17 +19,27 @@ const lifetime = { passed: 30_000, failed: 5_000 };
  * API server is asked at most every 30 s.
  */
 export function createImpersonationCheck(
+  reviews: Pick<Reviews, 'ask'>,
   cluster: Cluster,
   targets: () => readonly ImpersonationTarget[],
 ): () => Promise<void> {
-  return shareCheck(() => check(cluster, targets()), lifetime);
+  return shareCheck(() => check(reviews, cluster, targets()), lifetime);
 }
 
-async function check(cluster: Cluster, targets: readonly ImpersonationTarget[]): Promise<void> {
-  const answers = await Promise.all(
-    targets.map(target => isAllowed(cluster, { verb: 'impersonate', ...target })),
+async function check(
+  reviews: Pick<Reviews, 'ask'>,
+  cluster: Cluster,
+  targets: readonly ImpersonationTarget[],
+): Promise<void> {
+  const verdicts = await Promise.all(
+    targets.map(target =>
+      reviews.ask({
+        ...{ cluster, as: 'configured' },
+        attributes: { resourceAttributes: { verb: 'impersonate', ...target } },
+      }),
+    ),
   );
-  const refused = targets.filter((_, index) => answers[index] === false);
+  const refused = targets.filter((_, index) => verdicts[index]?.isAllowed === false);
   if (refused.length === 0) return;
   const rules = await ownRules(cluster);
   const missing = refused.filter(target => !rules.some(rule => covers(rule, target)));

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { Cluster } from '../../src/clusters/cluster.js';
 import type { Endpoint } from '../../src/clusters/endpoint.js';
-import { ImpersonationReviews } from '../../src/clusters/impersonation-reviews.js';
 import { CredentialError } from '../../src/credentials/credential-source.js';
 import { requestedUser } from '../../src/kubernetes/requested-user.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
+import { permitImpersonation } from '../../src/reviews/impersonation-reviews.js';
+import { Reviews } from '../../src/reviews/reviews.js';
 import { type Access, ReplacedError } from '../../src/transport/access.js';
 import type { OutgoingRequest } from '../../src/transport/round-trip.js';
 import { refusedCredential } from '../../src/transport/upstream-error.js';
@@ -29,7 +30,7 @@ const alice: UserInfo = {
 };
 
 let clock: ManualClock;
-let reviews: ImpersonationReviews;
+let reviews: Reviews;
 let asked: Review[];
 /** What the API server answers to a review of this name. */
 let answers: (name: string) => Answer | Promise<Answer>;
@@ -38,7 +39,7 @@ const allowed = { status: 201, body: { status: { allowed: true } } };
 
 beforeEach(() => {
   clock = new ManualClock(1_000_000);
-  reviews = new ImpersonationReviews(clock);
+  reviews = new Reviews(clock);
   asked = [];
   answers = () => allowed;
 });
@@ -80,7 +81,7 @@ function permit(
   const [user = '', ...groups] = names;
   const headers = ['Impersonate-User', user, ...groups.flatMap(group => ['Impersonate-Group', group])];
   const impersonator = { caller, cluster: of as unknown as Cluster, endpoint: at, mount: { namesContext } };
-  return reviews.permit(impersonator, requestedUser(headers)?.attributes ?? []);
+  return permitImpersonation(reviews, impersonator, requestedUser(headers)?.attributes ?? []);
 }
 
 function failsWith(promise: Promise<void>, code: number, message: RegExp): Promise<void> {

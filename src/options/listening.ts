@@ -90,7 +90,7 @@ const options = defineOptions('Listening', {
   shutdownGrace: {
     type: duration,
     default: '5s',
-    help: 'How long a shutdown may take after SIGTERM or SIGINT; requests and upgrades that are left after 80 % of it are cut off.',
+    help: 'How long the shutdown may take after --shutdown-delay. Watches and logs end at once; upgrades and other answers are cut after 80 % of it.',
   },
   trustedProxies: {
     type: networks,

@@ -1,5 +1,5 @@
 import type { IntersectionOf } from '../lib/option.js';
-import { type OpenRequest, type Operation, opened, type RequestContext } from '../request/context.js';
+import type { OpenRequest, Operation, RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
 import {
   answered,
@@ -43,7 +43,7 @@ export class GuardChain {
    * has ended.
    */
   judge(request: RequestContext, done: (rejection?: Error) => void): void {
-    this.#run(this.#checksOf(request.mount), 0, opened(request), done);
+    this.#run(this.#checksOf(request.mount), 0, request as OpenRequest, done);
   }
 
   /** Why a guard would reject an operation, whoever requested it; undefined if none would. Counts nothing. */

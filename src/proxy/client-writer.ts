@@ -59,7 +59,8 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   readonly #owner: WriterOwner;
   /** The round trip that the response comes from. It is paused while the client does not read. */
   trip: RoundTrip | undefined;
-  #state: AnswerState = 'begins';
+  /** Only the writer changes it. */
+  state: AnswerState = 'begins';
   /**
    * The client's socket, if the parts of a long-running answer are written to it at once. Each part is framed as Node would frame it, but
    * written in one piece: a watch event cost a third more in four pieces.
@@ -82,10 +83,6 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     this.#owner = owner;
   }
 
-  get isOver(): boolean {
-    return this.#state === 'over';
-  }
-
   get holdsBytes(): boolean {
     return this.#chunk !== undefined || this.#response.writableLength > 0;
   }
@@ -96,7 +93,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   /** Throws if the head is not valid HTTP/1.1, or too large for the client. Until then Fastify still has the reply, so that an error can be answered. */
   head(statusCode: number, statusMessage: string, rawHeaders: string[]): BodySink {
-    if (this.isOver) return this;
+    if (this.state === 'over') return this;
     const response = this.#response;
     const { reply, record } = this.#request;
     const fields = responseHeaders({ statusCode, rawHeaders }, this.#request, this.#context);
@@ -118,23 +115,23 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   data(chunk: BorrowedBytes): void {
     // Bytes that are corked or held back must be sent first.
-    if (this.#socket !== undefined && this.#state !== 'corked' && this.#chunk === undefined) {
+    if (this.#socket !== undefined && this.state !== 'corked' && this.#chunk === undefined) {
       const framed = chunk.toChunk();
       if (framed !== undefined) {
         this.#socket.write(framed, 'latin1');
         return;
       }
     }
-    if (this.#state === 'over') return;
+    if (this.state === 'over') return;
     if (this.#chunk !== undefined) this.#write(this.#chunk);
     this.#chunk = chunk.keep(this);
   }
 
   idle(most = maxBuffered): void {
     if (this.#socket !== undefined && this.#chunk === undefined && !this.#socket.writableNeedDrain) return;
-    if (this.isOver || !this.#response.headersSent) return;
+    if (this.state === 'over' || !this.#response.headersSent) return;
     if (this.#chunk !== undefined) this.#write(this.#chunk);
-    else if (this.#state === 'begins') this.#endTurn();
+    else if (this.state === 'begins') this.#endTurn();
     this.#chunk = undefined;
     if (this.#paused || this.#response.writableLength < most) return;
     const client = this.#http2?.stream ?? this.#response.socket ?? this.#response;
@@ -144,12 +141,12 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     this.trip?.pause();
     client.once('drain', () => {
       this.#paused = false;
-      if (!this.isOver) this.trip?.resume();
+      if (this.state !== 'over') this.trip?.resume();
     });
   }
 
   end(trailers: string[]): void {
-    if (this.isOver) return;
+    if (this.state === 'over') return;
     try {
       this.#addTrailers(trailers);
     } catch (error) {
@@ -173,7 +170,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   /** Answers with a Status if the answer has not begun. Otherwise it cuts the answer so that the client notices. */
   error(error: Error): void {
-    if (this.isOver) return;
+    if (this.state === 'over') return;
     const { reply, record } = this.#request;
     record.endedBy ??= 'error';
     if (!this.#response.headersSent) {
@@ -195,7 +192,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   /** Ends the answer as the API server ends a watch: with its last chunk. An answer that has not begun becomes this error. */
   endEarly(error: Error): void {
-    if (this.isOver) return;
+    if (this.state === 'over') return;
     if (!this.#response.headersSent) {
       this.error(error);
       return;
@@ -206,7 +203,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   /** Writes nothing more. It is also called when the client has gone. */
   close(): void {
-    this.#state = 'over';
+    this.state = 'over';
     this.#socket = undefined;
     this.#owner.onOver();
   }
@@ -221,8 +218,8 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   #write(chunk: Buffer): void {
     const response = this.#response;
-    if (this.#state !== 'corked') this.#writer?.cork();
-    this.#state = 'corked';
+    if (this.state !== 'corked') this.#writer?.cork();
+    this.state = 'corked';
     response.write(chunk);
     if (response.writableLength >= batch) this.#uncork();
     else this.#endTurn();
@@ -241,17 +238,17 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   /** Called at the end of the turn of the event loop. */
   onTurnEnd(): void {
     this.#awaitsTurnEnd = false;
-    if (!this.isOver) this.#flush();
+    if (this.state !== 'over') this.#flush();
   }
 
   /** Sends what has come so far. */
   #flush(): void {
-    if (this.#state === 'corked') this.#uncork();
-    else if (this.#state === 'begins') flushHead(this.#response, this.#http2);
+    if (this.state === 'corked') this.#uncork();
+    else if (this.state === 'begins') flushHead(this.#response, this.#http2);
   }
 
   #uncork(): void {
-    if (this.#state === 'corked') this.#state = 'flows';
+    if (this.state === 'corked') this.state = 'flows';
     this.#writer?.uncork();
   }
 }

@@ -47,7 +47,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
     else if (this.#context.requestTimeout > 0) this.#startTimer();
     record.onEnd(() => this.#onClientClose());
     if (this.#client.http2 === undefined && this.#isEndless()) this.#endWithClient();
-    if (this.#writer.isOver) return;
+    if (this.#writer.state === 'over') return;
     this.#send(cluster);
   }
 
@@ -104,7 +104,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
 
   #onClientClose(): void {
     clearTimeout(this.#timer);
-    if (this.#writer.isOver) return;
+    if (this.#writer.state === 'over') return;
     this.#client.record.endedBy ??= 'client';
     this.#writer.close();
     this.#writer.trip?.abort();

@@ -98,7 +98,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     client.setKeepAlive(true, this.#context.keepAlive);
     client.setNoDelay(true);
     this.#request.record.onEnd(() => this.#tearDown('client'));
-    if (this.#writer.isOver) return;
+    if (this.#writer.state === 'over') return;
     // Reading is the only way to notice that the client leaves before there is an answer.
     client.on('data', this.#keepEarly).resume();
     this.#call.start();

@@ -69,14 +69,9 @@ export class RequestContext extends Operation {
   }
 }
 
-/** A request whose cluster is open: every one behind the guard that opens it. */
+/** A request whose cluster is open: every one behind the guard that opens it. Nothing checks that. */
 export interface OpenRequest extends RequestContext {
   endpoint: Endpoint;
-}
-
-/** Only for a request behind the guard that opens its cluster. Nothing is checked. */
-export function opened(request: RequestContext): OpenRequest {
-  return request as OpenRequest;
 }
 
 declare module 'fastify' {

@@ -5,7 +5,7 @@ import fp from 'fastify-plugin';
 import type { ProxyContext } from '../proxy/client-request.js';
 import { PlainRequest } from '../proxy/plain-request.js';
 import { Upgrade } from '../proxy/upgrade.js';
-import { opened } from '../request/context.js';
+import type { OpenRequest } from '../request/context.js';
 
 /** The methods of requests to the API server: all that Node's parser knows except CONNECT, for which Node has a separate event. */
 export const routedMethods = METHODS.filter(method => method !== 'CONNECT');
@@ -41,7 +41,7 @@ async function registerProxy(app: FastifyInstance, { context, route }: ProxyOpti
     globalAgent: true,
     disableCache: true,
     preHandler: request => {
-      const client = opened(request.context);
+      const client = request.context as OpenRequest;
       if (request.raw.upgrade) new Upgrade(context, client).start();
       else new PlainRequest(context, client).start();
     },

@@ -170,7 +170,7 @@ class World {
     trip.start();
     Object.assign(exchange, { writer, trip, response });
     response.once('close', () => {
-      if (writer.isOver) return;
+      if (writer.state === 'over') return;
       writer.close();
       trip.abort();
     });
@@ -240,7 +240,7 @@ class World {
       const { client, response, writer } = exchange;
       const waiting = response?.writableLength ?? 0;
       assert.ok(waiting <= mostWaiting[this.protocol], `${waiting} bytes wait for a client`);
-      if (!client.isDrained || client.destroyed || writer === undefined || writer.isOver) continue;
+      if (!client.isDrained || client.destroyed || writer === undefined || writer.state === 'over') continue;
       assert.equal(exchange.isPaused, false, 'paused for a client that has taken all');
       assert.equal(exchange.check.length, exchange.passed, 'bytes that have been read stay in the writer');
       const served = this.api.responses.get(exchange.path);

@@ -231,7 +231,7 @@ describe('the client writer', () => {
     writer.error(new Error('late'));
     writer.endEarly(new Error('later'));
     writer.idle();
-    assert.deepEqual([writer.isOver, sent, overs(), response.writableEnded], [true, [], 1, false]);
+    assert.deepEqual([writer.state, sent, overs(), response.writableEnded], ['over', [], 1, false]);
     assert.deepEqual([writer.holdsBytes, writer.waiting], [false, 0]);
   });
 });

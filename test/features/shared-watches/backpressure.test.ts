@@ -227,7 +227,7 @@ class World {
     writer.trip = trip;
     Object.assign(guest, { response, writer });
     response.once('close', () => {
-      if (writer.isOver) return;
+      if (writer.state === 'over') return;
       writer.close();
       trip.abort();
     });
@@ -275,7 +275,7 @@ class World {
     }
     const ready = this.guests.filter(({ isReady }) => isReady);
     for (const { client, check, version, writer } of ready) {
-      assert.equal(writer?.isOver, false, 'the watch goes on');
+      assert.notEqual(writer?.state, 'over', 'the watch goes on');
       // It may have accepted everything in the meantime, and then more may have been written.
       if (!client.isDrained) continue;
       const expected = this.history.behind(Math.max(this.version, version)) - this.history.behind(version);

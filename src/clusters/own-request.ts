@@ -136,7 +136,7 @@ class AnswerInMemory implements ResponseSink, BodySink {
   data(chunk: BorrowedBytes): void {
     this.#length += chunk.length;
     if (this.#length > maxBytes) throw new Error('the answer is too large');
-    this.#chunks.push(chunk.copy());
+    this.#chunks.push(Buffer.from(chunk.view()));
   }
 
   idle(): void {}

@@ -18,16 +18,12 @@ export class Reachability {
    */
   readonly check: () => Promise<void>;
   readonly #cluster: Cluster;
-  #version: string | undefined;
+  /** The API server's last known `gitVersion`; undefined before the first answer. */
+  version: string | undefined;
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
     this.check = shareCheck(() => this.#ask(), lifetime);
-  }
-
-  /** The API server's last known `gitVersion`; undefined before the first answer. */
-  get version(): string | undefined {
-    return this.#version;
   }
 
   /** The part of `check` about the server: a refusal of the credential is an answer. */
@@ -60,7 +56,7 @@ export class Reachability {
       throw new Error(`the server at ${host} does not answer like an API server (${status})${hint}`);
     }
     if (status >= 500) throw new Error(`the API server at ${host} answers ${status}`);
-    this.#version = readVersion(text);
+    this.version = readVersion(text);
   }
 }
 

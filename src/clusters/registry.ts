@@ -21,8 +21,10 @@ export class ClusterRegistry {
   readonly default: Cluster;
   readonly #options: ClusterRegistryOptions;
   readonly #others = new Map<string, Cluster>();
-  #contexts: readonly ContextSummary[] = [];
-  #names: ReadonlySet<string> = new Set();
+  /** All contexts of the kubeconfig. */
+  contexts: readonly ContextSummary[] = [];
+  /** The names of the contexts that are served below `/clusters/`. */
+  names: ReadonlySet<string> = new Set();
 
   constructor(options: ClusterRegistryOptions) {
     this.#options = options;
@@ -31,19 +33,9 @@ export class ClusterRegistry {
     this.default.whenReplaced(() => this.#closeUnserved());
   }
 
-  /** All contexts of the kubeconfig. */
-  get contexts(): readonly ContextSummary[] {
-    return this.#contexts;
-  }
-
-  /** The names of the contexts that are served below `/clusters/`. */
-  get names(): ReadonlySet<string> {
-    return this.#names;
-  }
-
   /** The cluster of a context; undefined if the context does not exist or is not served. */
   get(name: string): Cluster | undefined {
-    if (!this.#names.has(name)) return undefined;
+    if (!this.names.has(name)) return undefined;
     // Two sources of the same credential would log in twice, and could invalidate each other's refresh token.
     if (name === this.default.name) return this.default;
     let cluster = this.#others.get(name);
@@ -61,9 +53,9 @@ export class ClusterRegistry {
 
   /** Updates the contexts of the kubeconfig. Open requests to a removed context go on, but new ones are not accepted. */
   update(contexts: readonly ContextSummary[]): void {
-    if (JSON.stringify(this.#contexts) === JSON.stringify(contexts)) return;
-    this.#contexts = contexts;
-    this.#names = new Set(contexts.map(({ name }) => name).filter(this.#options.serves));
+    if (JSON.stringify(this.contexts) === JSON.stringify(contexts)) return;
+    this.contexts = contexts;
+    this.names = new Set(contexts.map(({ name }) => name).filter(this.#options.serves));
     this.#closeUnserved();
   }
 
@@ -74,7 +66,7 @@ export class ClusterRegistry {
 
   #closeUnserved(): void {
     for (const [name, cluster] of this.#others) {
-      if (this.#names.has(name) && name !== this.default.name) continue;
+      if (this.names.has(name) && name !== this.default.name) continue;
       this.#others.delete(name);
       cluster.close();
     }

@@ -6,7 +6,7 @@
 export class FairSlots<Party> {
   readonly number: number;
   readonly #mostOf: (party: Party, free: number) => number;
-  #taken = 0;
+  taken = 0;
   readonly #takenBy = new Map<Party, number>();
   /** The first party has waited longest for its turn. */
   readonly #waiting = new Map<Party, (() => void)[]>();
@@ -20,12 +20,8 @@ export class FairSlots<Party> {
     this.#mostOf = mostOf;
   }
 
-  get taken(): number {
-    return this.#taken;
-  }
-
   get free(): number {
-    return this.number - this.#taken;
+    return this.number - this.taken;
   }
 
   /** The parties that have a slot. */
@@ -38,7 +34,7 @@ export class FairSlots<Party> {
     const { free } = this;
     const taken = this.#takenBy.get(party) ?? 0;
     if (free < 1 || taken >= this.#mostOf(party, free)) return false;
-    this.#taken += 1;
+    this.taken += 1;
     this.#takenBy.set(party, taken + 1);
     return true;
   }
@@ -56,7 +52,7 @@ export class FairSlots<Party> {
     const taken = (this.#takenBy.get(party) ?? 0) - 1;
     if (taken > 0) this.#takenBy.set(party, taken);
     else this.#takenBy.delete(party);
-    this.#taken -= 1;
+    this.taken -= 1;
     this.#startWaiting();
   }
 

@@ -14,17 +14,13 @@ export interface BytesHolder {
  */
 export interface BorrowedBytes {
   readonly length: number;
-  /** The bytes as a string, one character per byte. */
-  toLatin1(): string;
   /**
    * The bytes as one chunk of HTTP/1.1 (RFC 9112, section 7.1): as a string with one character per byte, or as a buffer. Undefined for long
    * parts, for which Node's own framing costs less, because it copies nothing.
    */
   toChunk(): string | Buffer | undefined;
-  /** The bytes themselves, not copied, for a reader that has no use for them after the call. */
+  /** The bytes themselves, not copied, for a reader that has no use for them after the call, or copies them. */
   view(): Buffer;
-  /** A copy of the bytes, for a sink that keeps few of them, or keeps them for long. */
-  copy(): Buffer;
   /** The bytes themselves, not copied. They are not overwritten as long as the holder holds bytes. */
   keep(holder: BytesHolder): Buffer;
 }
@@ -37,30 +33,18 @@ export abstract class LentBytes implements BorrowedBytes {
   abstract keep(holder: BytesHolder): Buffer;
 
   get length(): number {
-    return lent(this.bytes).length;
-  }
-
-  toLatin1(): string {
-    return lent(this.bytes).toString('latin1');
+    return this.view().length;
   }
 
   toChunk(): string | undefined {
     const { length } = this;
-    return length > maxText ? undefined : `${length.toString(16)}\r\n${this.toLatin1()}\r\n`;
+    return length > maxText ? undefined : `${length.toString(16)}\r\n${this.view().toString('latin1')}\r\n`;
   }
 
   view(): Buffer {
-    return lent(this.bytes);
+    if (this.bytes === undefined) throw usedTooLate();
+    return this.bytes;
   }
-
-  copy(): Buffer {
-    return Buffer.from(this.view());
-  }
-}
-
-function lent(bytes: Buffer | undefined): Buffer {
-  if (bytes === undefined) throw usedTooLate();
-  return bytes;
 }
 
 export function usedTooLate(): Error {

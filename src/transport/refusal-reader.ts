@@ -58,7 +58,7 @@ export class RefusalReader implements ResponseSink, BodySink {
       this.#body.data(chunk);
       return;
     }
-    this.#chunks.push(chunk.copy());
+    this.#chunks.push(Buffer.from(chunk.view()));
     this.#length += chunk.length;
     if (this.#length > longest) this.#release();
   }

@@ -52,7 +52,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   readonly #request: UpstreamRequest;
   #sink: ResponseSink;
   readonly #observer: CallObserver;
-  #state: State = 'waiting';
+  state: State = 'waiting';
   #access: Access | undefined;
   #outgoing: OutgoingRequest | undefined;
   /** The connection of the current attempt; undefined before there is one, and after its response. */
@@ -87,10 +87,6 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     return this;
   }
 
-  get state(): State {
-    return this.#state;
-  }
-
   pause(): void {
     this.#lease?.pause();
   }
@@ -101,12 +97,12 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
 
   /** Gives the request up, in any state. The sink gets no more calls. */
   abort(): void {
-    if (this.#state !== 'over') this.#end('aborted');
+    if (this.state !== 'over') this.#end('aborted');
   }
 
   /** Ends the call in any state, and its sink with this error. */
   fail(error: Error): void {
-    if (this.#state === 'over') return;
+    if (this.state === 'over') return;
     this.#end('error');
     this.#sink.error(error);
   }
@@ -119,14 +115,14 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   }
 
   #send(access: Access): void {
-    if (this.#state === 'over') return;
+    if (this.state === 'over') return;
     const outgoing = outgoingRequest(this.#request, access);
     this.#access = access;
     this.#outgoing = outgoing;
     this.#mayRepeat = this.#request.isRepeatable;
     this.#observer.sent?.(new SentRequest(access.host, outgoing.headers));
     this.#sentAt = performance.now();
-    this.#state = 'sent';
+    this.state = 'sent';
     this.#sendOver(this.#request.connection);
   }
 
@@ -137,7 +133,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   }
 
   readonly #sendOn = (lease: Lease): void => {
-    if (this.#state === 'over') {
+    if (this.state === 'over') {
       lease.abort();
       return;
     }
@@ -160,7 +156,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   }
 
   #withhold(response: WithheldResponse, renewal: Promise<Access | undefined>): WithheldResponse {
-    this.#state = 'renewing';
+    this.state = 'renewing';
     this.#withheld = response;
     this.#lease?.pause();
     renewal.then(next => this.#onRenewal(next, response)).catch(this.#onThrow);
@@ -168,7 +164,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   }
 
   #onRenewal(next: Access | undefined, response: WithheldResponse): void | Promise<void> {
-    if (this.#state === 'over') return undefined;
+    if (this.state === 'over') return undefined;
     this.#withheld = undefined;
     if (next === undefined) return this.#release(response);
     this.#drop();
@@ -200,7 +196,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     // A server of TLS that got plain HTTP.
     if (statusCode === 400 && headers.length === 0) throw needsHttps(host);
     if (statusCode === 403 && this.#request.hidesRefusal) this.#readRefusal(statusMessage, headers);
-    this.#state = 'answered';
+    this.state = 'answered';
     // A watch stays in this state for long.
     this.#outgoing = undefined;
     return this.#sink.head(statusCode, statusMessage, headers);
@@ -224,7 +220,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   end(trailers: string[]): void {
     this.#lease = undefined;
     if (this.#withheld !== undefined) this.#withheld.ending = trailers;
-    else if (this.#state !== 'over') {
+    else if (this.state !== 'over') {
       this.#end('complete');
       this.#sink.end(trailers);
     }
@@ -244,7 +240,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   }
 
   #end(reason: CallEnd): void {
-    this.#state = 'over';
+    this.state = 'over';
     this.#withheld = undefined;
     this.#drop();
     this.#observer.ended?.(reason);

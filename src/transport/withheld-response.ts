@@ -18,7 +18,7 @@ export class WithheldResponse implements BodySink {
   }
 
   data(chunk: BorrowedBytes): void {
-    if (this.#body === undefined) this.#chunks.push(chunk.copy());
+    if (this.#body === undefined) this.#chunks.push(Buffer.from(chunk.view()));
     else this.#body.data(chunk);
   }
 

@@ -101,11 +101,11 @@ describe('the read buffer of a connection', () => {
     buffer.lend(Buffer.from('abc'), {
       data(lent) {
         after = lent;
-        assert.deepEqual([lent.length, lent.toLatin1(), lent.toChunk()], [3, 'abc', '3\r\nabc\r\n']);
+        assert.deepEqual([lent.length, String(lent.view()), lent.toChunk()], [3, 'abc', '3\r\nabc\r\n']);
       },
       idle() {},
     });
-    for (const use of ['toLatin1', 'toChunk', 'view', 'copy', 'keep'] as const)
+    for (const use of ['toChunk', 'view', 'keep'] as const)
       assert.throws(() => after?.[use](new Holder()), /after the call/);
   });
 

@@ -66,8 +66,9 @@ export class RequestSlots {
 
   get inUse(): SlotsInUse {
     const { inflight, longrunning } = this.#kinds;
-    const users = new Set([...inflight.users, ...longrunning.users]).size;
-    return { inflight: inflight.taken, longrunning: longrunning.taken, users };
+    const users = new Set([inflight, longrunning].flatMap(({ ofUsers }) => [...(ofUsers?.parties ?? [])]))
+      .size;
+    return { inflight: inflight.all.taken, longrunning: longrunning.all.taken, users };
   }
 
   /**
@@ -117,39 +118,31 @@ function sharedSlots(most: number): FairSlots<object | undefined> {
 class SlotsOfKind {
   readonly #kind: RequestKind;
   readonly #mostPerUser: number;
-  readonly #all: Slots | FairSlots<object | undefined>;
+  readonly all: Slots | FairSlots<object | undefined>;
   /** Undefined if users have no limit of their own. */
-  readonly #ofUsers: FairSlots<string> | undefined;
+  readonly ofUsers: FairSlots<string> | undefined;
 
   /** @param mostPerUser 0 is no limit. */
   constructor(kind: RequestKind, all: Slots | FairSlots<object | undefined>, mostPerUser: number) {
     this.#kind = kind;
     this.#mostPerUser = mostPerUser;
-    this.#all = all;
-    if (mostPerUser > 0) this.#ofUsers = new FairSlots(Infinity, () => mostPerUser);
-  }
-
-  get taken(): number {
-    return this.#all.taken;
-  }
-
-  get users(): Iterable<string> {
-    return this.#ofUsers?.parties ?? [];
+    this.all = all;
+    if (mostPerUser > 0) this.ofUsers = new FairSlots(Infinity, () => mostPerUser);
   }
 
   /** A user's own limit comes first: a user over it is told so, whatever the others do. */
   take(user: string, cluster: object | undefined): () => void {
-    if (this.#ofUsers?.takeNow(user) === false) throw this.#userIsOver();
-    if (!this.#all.takeNow(cluster)) {
-      this.#ofUsers?.giveBack(user);
+    if (this.ofUsers?.takeNow(user) === false) throw this.#userIsOver();
+    if (!this.all.takeNow(cluster)) {
+      this.ofUsers?.giveBack(user);
       throw this.#allAreOver();
     }
     let isTaken = true;
     return () => {
       if (!isTaken) return;
       isTaken = false;
-      this.#all.giveBack(cluster);
-      this.#ofUsers?.giveBack(user);
+      this.all.giveBack(cluster);
+      this.ofUsers?.giveBack(user);
     };
   }
 
@@ -160,8 +153,8 @@ class SlotsOfKind {
 
   #allAreOver(): Rejection {
     const { all, flag } = texts[this.#kind];
-    const whom = this.#all.free > 0 ? ' one cluster of several' : '';
-    return rejection(`max_${this.#kind}`, `${all} ${flag} (${this.#all.number}) allows${whom}`);
+    const whom = this.all.free > 0 ? ' one cluster of several' : '';
+    return rejection(`max_${this.#kind}`, `${all} ${flag} (${this.all.number}) allows${whom}`);
   }
 }
 

@@ -81,26 +81,22 @@ type IssuerSet = ReadonlyMap<string, Issuer>;
 /** The issuers of the current configuration. A token is checked by the issuer that it names, and by no other one. */
 export class Issuers {
   readonly #parts: IssuerParts;
-  #set: IssuerSet = new Map();
+  /** Another object for each configuration. */
+  current: IssuerSet = new Map();
   #isStarted = false;
 
   constructor(parts: IssuerParts) {
     this.#parts = parts;
   }
 
-  /** Another object for each configuration. */
-  get current(): object {
-    return this.#set;
-  }
-
   get all(): readonly Issuer[] {
-    return [...this.#set.values()];
+    return [...this.current.values()];
   }
 
   /** From now on these are the issuers. One whose entry has not changed keeps its keys. */
   replace(entries: readonly ValidAuthenticator[]): void {
-    const before = this.#set;
-    this.#set = new Map(
+    const before = this.current;
+    this.current = new Map(
       entries.map(valid => {
         const { url } = valid.entry.issuer;
         const known = before.get(url);
@@ -108,7 +104,7 @@ export class Issuers {
         return [url, known !== undefined && isSame ? known : new Issuer(valid, this.#parts)];
       }),
     );
-    const kept = new Set(this.#set.values());
+    const kept = new Set(this.current.values());
     for (const issuer of before.values()) if (!kept.has(issuer)) issuer.keys.close();
     if (this.#isStarted) this.#startNew(before);
   }
@@ -133,7 +129,7 @@ export class Issuers {
         return [error];
       }
     });
-    if (failures.length > 0 && failures.length === this.#set.size) throw failures[0];
+    if (failures.length > 0 && failures.length === this.current.size) throw failures[0];
   }
 
   start(): void {
@@ -146,12 +142,12 @@ export class Issuers {
   }
 
   #startNew(before: IssuerSet): void {
-    for (const [url, issuer] of this.#set) if (before.get(url) !== issuer) issuer.keys.start();
+    for (const [url, issuer] of this.current) if (before.get(url) !== issuer) issuer.keys.start();
   }
 
   #issuerOf(token: BearerToken): Issuer | undefined {
     const name = issuerOf(token);
     // Google's tokens may have the issuer without its scheme (k8s.io/apiserver `untrustedIssuer`).
-    return this.#set.get(name === 'accounts.google.com' ? `https://${name}` : (name ?? ''));
+    return this.current.get(name === 'accounts.google.com' ? `https://${name}` : (name ?? ''));
   }
 }

@@ -50,7 +50,8 @@ export class OidcKeys {
   readonly #closed = new AbortController();
   #keys: JWTVerifyGetKey | undefined;
   #keyNames: ReadonlySet<unknown> = new Set();
-  #discovery: JsonObject | undefined;
+  /** The discovery document that was fetched last; undefined until then. */
+  discovery: JsonObject | undefined;
   #fetching: Promise<void> | undefined;
   /** Resolves when the keys have been fetched again, and at the latest when tokens do not wait any longer for that. */
   #renewal: Promise<void> | undefined;
@@ -83,11 +84,6 @@ export class OidcKeys {
     const { issuer } = this.#options;
     const reason = this.#failure ?? 'they are being fetched';
     throw new Error(`there are no keys of the OpenID Connect issuer ${issuer} yet: ${reason}`);
-  }
-
-  /** The discovery document that was fetched last; undefined until then. */
-  get discovery(): JsonObject | undefined {
-    return this.#discovery;
   }
 
   /** Whether there is a key with this name (`kid`). If so, its tokens need not wait for the issuer. */
@@ -227,7 +223,7 @@ export class OidcKeys {
         throw new Error('the discovery document has no jwks_uri that is an https:// URL');
       }
       const keys = (await get(new URL(uri))) as unknown as JSONWebKeySet;
-      this.#discovery = discovery;
+      this.discovery = discovery;
       return keys;
     } finally {
       void dispatcher.destroy();

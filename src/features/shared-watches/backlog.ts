@@ -32,27 +32,15 @@ export class Backlog {
   #parts: Buffer[] = [];
   #length = 0;
   #events = 0;
-  #first = 0;
-  #end = 0;
-  #bytes = 0;
+  /** The position of the oldest piece. */
+  first = 0;
+  /** The position after the newest piece. */
+  end = 0;
+  /** The bytes of all pieces: how far the slowest client is behind. */
+  bytes = 0;
 
   constructor(budget: MemoryBudget) {
     this.#budget = budget;
-  }
-
-  /** The position of the oldest piece. */
-  get first(): number {
-    return this.#first;
-  }
-
-  /** The position after the newest piece. */
-  get end(): number {
-    return this.#end;
-  }
-
-  /** The bytes of all pieces: how far the slowest client is behind. */
-  get bytes(): number {
-    return this.#bytes;
   }
 
   /** Appends an event, for this number of clients. It may wait for others, to make a piece with them, until `complete`. */
@@ -73,9 +61,9 @@ export class Backlog {
     this.#parts = [];
     this.#length = 0;
     this.#events = 0;
-    this.#pieces.set(this.#end, piece);
-    this.#end += 1;
-    this.#bytes += piece.size;
+    this.#pieces.set(this.end, piece);
+    this.end += 1;
+    this.bytes += piece.size;
     this.#budget.add(piece);
     this.#trim();
   }
@@ -91,21 +79,21 @@ export class Backlog {
 
   /** A client that was at this position has left. */
   release(position: number): void {
-    for (let at = Math.max(position, this.#first); at < this.#end; at += 1)
+    for (let at = Math.max(position, this.first); at < this.end; at += 1)
       (this.#pieces.get(at) as Piece).left -= 1;
     this.#trim();
   }
 
   dropOldest(): void {
-    const piece = this.#pieces.get(this.#first) as Piece;
-    this.#pieces.delete(this.#first);
-    this.#first += 1;
-    this.#bytes -= piece.size;
+    const piece = this.#pieces.get(this.first) as Piece;
+    this.#pieces.delete(this.first);
+    this.first += 1;
+    this.bytes -= piece.size;
     this.#budget.remove(piece);
   }
 
   /** Drops the oldest pieces that all clients have had. */
   #trim(): void {
-    while (this.#pieces.get(this.#first)?.left === 0) this.dropOldest();
+    while (this.#pieces.get(this.first)?.left === 0) this.dropOldest();
   }
 }

@@ -1,6 +1,6 @@
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
 import { Held, MemoryBudget } from './memory-budget.js';
-import { JoinedBytes, type SharedBytes } from './shared-bytes.js';
+import { JoinedBytes } from './shared-bytes.js';
 import { compareVersions, type WatchEvent } from './watch-event.js';
 
 /** After each such number of bytes for one client, the watch checks whether the client accepts more. */
@@ -18,31 +18,18 @@ export const overhead = 300;
 export class VersionAheadError extends Error {}
 
 /** An event in a ring. */
-export class RingEntry extends Held {
-  readonly ring: EventRing;
-  readonly type: WatchEvent['type'];
-  /** Empty for an ERROR. */
-  readonly version: string;
-  /** What a client gets if it has already had an event. */
-  readonly bytes: SharedBytes;
-  readonly #event: WatchEvent;
+class RingEntry extends Held {
+  readonly event: WatchEvent;
+  readonly #ring: EventRing;
 
   constructor(event: WatchEvent, ring: EventRing) {
     super(event.bytes.length + overhead);
-    this.ring = ring;
-    this.type = event.type;
-    this.version = event.version;
-    this.bytes = event.bytes;
-    this.#event = event;
+    this.event = event;
+    this.#ring = ring;
   }
 
   drop(): void {
-    this.ring.forgetOldest();
-  }
-
-  /** What a client gets if this is its first event. */
-  get first(): BorrowedBytes {
-    return this.#event.first;
+    this.#ring.forgetOldest();
   }
 }
 
@@ -78,10 +65,13 @@ export class EventRing {
   #entries: RingEntry[] = [];
   /** The index of the oldest entry in `#entries`. */
   #head = 0;
-  #first = 0;
+  /** The position of the oldest event in the ring. */
+  first = 0;
   #bytes = 0;
-  #floor: string;
-  #current: string;
+  /** The ring holds every event that is newer than this version. */
+  floor: string;
+  /** The version of the watch: the version of its last event or bookmark. */
+  current: string;
   /** Whether the current version is complete: no further event can have it. */
   #isComplete = true;
   /** The position of the first event that has come since the clients were last called. */
@@ -89,34 +79,19 @@ export class EventRing {
 
   /** @param version The events that will come are newer than this version. */
   constructor(version: string, budget: RingBudget) {
-    this.#floor = version;
-    this.#current = version;
+    this.floor = version;
+    this.current = version;
     this.#budget = budget;
-  }
-
-  /** The ring holds every event that is newer than this version. */
-  get floor(): string {
-    return this.#floor;
-  }
-
-  /** The version of the watch: the version of its last event or bookmark. */
-  get current(): string {
-    return this.#current;
-  }
-
-  /** The position of the oldest event in the ring. */
-  get first(): number {
-    return this.#first;
   }
 
   /** The position of the next event that will come. */
   get end(): number {
-    return this.#first + this.#entries.length - this.#head;
+    return this.first + this.#entries.length - this.#head;
   }
 
   /** The event at a position. The position must be at least `first`, and less than `end`. */
-  at(position: number): RingEntry {
-    return this.#entries[this.#head + position - this.#first] as RingEntry;
+  at(position: number): WatchEvent {
+    return (this.#entries[this.#head + position - this.first] as RingEntry).event;
   }
 
   /**
@@ -134,20 +109,20 @@ export class EventRing {
    */
   append(event: WatchEvent): void {
     if (event.type !== 'ERROR') {
-      const order = compareVersions(event.version, this.#current);
+      const order = compareVersions(event.version, this.current);
       const isBookmark = event.type === 'BOOKMARK';
       if (order < 0 || (order === 0 && this.#isComplete && !isBookmark)) {
-        const message = `an event of version ${event.version} came after version ${this.#current}`;
+        const message = `an event of version ${event.version} came after version ${this.current}`;
         throw this.end === 0 ? new VersionAheadError(message) : new Error(message);
       }
-      this.#current = event.version;
+      this.current = event.version;
       this.#isComplete = isBookmark;
     }
     const entry = new RingEntry(event, this);
     this.#entries.push(entry);
     this.#bytes += entry.size;
     this.#budget.add(entry);
-    while (this.end - this.#first > 1 && (this.end - this.#first > mostEvents || this.#bytes > mostBytes)) {
+    while (this.end - this.first > 1 && (this.end - this.first > mostEvents || this.#bytes > mostBytes)) {
       this.forgetOldest();
     }
   }
@@ -159,24 +134,24 @@ export class EventRing {
 
   /** Whether all events that will come are newer than this version. */
   isPast(version: string): boolean {
-    const order = compareVersions(version, this.#current);
+    const order = compareVersions(version, this.current);
     return order < 0 || (order === 0 && this.#isComplete);
   }
 
   /** How many events of this version are directly before a position; undefined if the ring no longer holds all of them. */
   countBefore(position: number, version: string): number | undefined {
     let start = position;
-    while (start > this.#first && this.#hasVersion(start - 1, version)) start -= 1;
-    const isWhole = start > this.#first || compareVersions(version, this.#floor) > 0;
+    while (start > this.first && this.#hasVersion(start - 1, version)) start -= 1;
+    const isWhole = start > this.first || compareVersions(version, this.floor) > 0;
     return isWhole ? position - start : undefined;
   }
 
   /** The position after the first `count` events of this version; undefined if the ring does not hold all of them. */
   positionBehind(version: string, count: number): number | undefined {
     const end = this.positionAfter(version);
-    if (end === undefined || version === this.#floor) return undefined;
+    if (end === undefined || version === this.floor) return undefined;
     let start = end;
-    while (start > this.#first && this.#hasVersion(start - 1, version)) start -= 1;
+    while (start > this.first && this.#hasVersion(start - 1, version)) start -= 1;
     return start + count <= end ? start + count : undefined;
   }
 
@@ -186,13 +161,13 @@ export class EventRing {
 
   /** The position of the first event that is newer than a version; undefined if the ring does not hold all newer events. */
   positionAfter(version: string): number | undefined {
-    if (compareVersions(version, this.#floor) < 0) return undefined;
-    let low = this.#first;
+    if (compareVersions(version, this.floor) < 0) return undefined;
+    let low = this.first;
     let high = this.end;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const entry = this.at(middle);
-      if (entry.type !== 'ERROR' && compareVersions(entry.version, version) <= 0) low = middle + 1;
+      const { type, version: found } = this.at(middle);
+      if (type !== 'ERROR' && compareVersions(found, version) <= 0) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -202,9 +177,9 @@ export class EventRing {
     const entry = this.#entries[this.#head] as RingEntry;
     this.#entries[this.#head] = undefined as never;
     this.#head += 1;
-    this.#first += 1;
+    this.first += 1;
     this.#bytes -= entry.size;
-    if (entry.type !== 'ERROR') this.#floor = entry.version;
+    if (entry.event.type !== 'ERROR') this.floor = entry.event.version;
     this.#budget.remove(entry);
     if (this.#head < 64 || this.#head * 2 < this.#entries.length) return;
     this.#entries = this.#entries.slice(this.#head);
@@ -213,6 +188,6 @@ export class EventRing {
 
   /** Drops all events and frees their memory. */
   clear(): void {
-    while (this.#first < this.end) this.forgetOldest();
+    while (this.first < this.end) this.forgetOldest();
   }
 }

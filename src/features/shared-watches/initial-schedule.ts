@@ -1,10 +1,5 @@
 import type { Clock } from '../../lib/clock.js';
 
-/** A request that can be sent. */
-export interface Sendable {
-  start(): void;
-}
-
 /** A request with initial events is sent at most this number of milliseconds after the one before it, if only one is under way. */
 const interval = 100;
 /** The longest time in milliseconds that a client waits. */
@@ -18,7 +13,7 @@ const most = 2;
  * sent when the one before it has got its bookmark, or after `interval`. Of requests that are answered faster than that, two are sent at
  * once, and then one in each `interval`.
  */
-export class InitialSchedule<Request extends Sendable> {
+export class InitialSchedule<Request extends { start(): void }> {
   readonly #clock: Clock;
   readonly #onIdle: () => void;
   /** Sent, and without their bookmark. */

@@ -1,7 +1,6 @@
-import type { SentRequest } from '../../transport/upstream-request.js';
 import { Backlog } from './backlog.js';
 import { EventRing } from './event-ring.js';
-import { type Ending, LastingWatch, type WatchHandler, type WatchHead } from './lasting-watch.js';
+import { type Ending, LastingWatch, type WatchHandler } from './lasting-watch.js';
 import type { SharedBeginning, SharedWatch, SharedWatchParts } from './shared-watch.js';
 import { SlowClients } from './slow-clients.js';
 import type { Turn } from './turns.js';
@@ -48,7 +47,7 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   readonly ring: EventRing;
   readonly #parts: SharedWatchParts;
   readonly #owner: StreamOwner;
-  readonly #upstream: LastingWatch;
+  readonly upstream: LastingWatch;
   readonly #backlog: Backlog;
   readonly #places = new Map<Watcher, Place>();
   /** The clients that may get their next piece. */
@@ -65,34 +64,21 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   #waited = 0;
   /** Where the clients go after the last piece. */
   #next: { readonly watch: SharedWatch; readonly version: string } | undefined;
-  #ending: Ending | undefined;
+  ending: Ending | undefined;
 
   constructor(parts: SharedWatchParts, request: WatchToShare, owner: StreamOwner) {
     this.#parts = parts;
     this.#owner = owner;
     this.ring = new EventRing('0', parts.budget);
     this.#backlog = new Backlog(parts.budget);
-    this.#upstream = new LastingWatch(parts, request, this);
+    this.upstream = new LastingWatch(parts, request, this);
     this.#slow = new SlowClients(parts.clock, client => this.#onTooSlow(client));
   }
 
   start(): void {
     this.#isStarted = true;
     this.#parts.observer.watches(1);
-    this.#upstream.start();
-  }
-
-  /** What the request was sent with; undefined before it was sent. */
-  get sent(): SentRequest | undefined {
-    return this.#upstream.sent;
-  }
-
-  get head(): WatchHead | undefined {
-    return this.#upstream.firstHead;
-  }
-
-  get ending(): Ending | undefined {
-    return this.#ending;
+    this.upstream.start();
   }
 
   /** The number of clients. */
@@ -125,7 +111,7 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
 
   /** Ends the stream. Its clients are cut off. */
   close(): void {
-    this.#upstream.stop();
+    this.upstream.stop();
     this.ended(new Error('the watch is no longer shared'));
   }
 
@@ -142,7 +128,7 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     if (!event.endsInitialEvents) return;
     const { version } = event;
     this.#over();
-    const watch = this.#owner.reached({ version, upstream: this.#upstream });
+    const watch = this.#owner.reached({ version, upstream: this.upstream });
     this.#next = { watch, version };
     watch.expects(this);
     this.#callAll();
@@ -159,8 +145,8 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   resumed(): void {}
 
   ended(ending: Ending): void {
-    if (this.#ending !== undefined || this.#next !== undefined) return;
-    this.#ending = ending;
+    if (this.ending !== undefined || this.#next !== undefined) return;
+    this.ending = ending;
     this.#over();
     this.#owner.ended(ending);
     for (const client of this.#places.keys()) client.stateChanged();
@@ -228,21 +214,21 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   /** A client has had all of the stream: it moves to the next watch, or ends. */
   #leadOn(client: Watcher): void {
     if (this.#next !== undefined) client.continueAt(this.#next.watch, this.#next.version);
-    else if (this.#ending !== undefined) client.work();
+    else if (this.ending !== undefined) client.work();
   }
 
   /** Reads nothing more from the API server while each client has something to take, or while one is too far behind. */
   #keepPace(): void {
-    if (this.#next !== undefined || this.#ending !== undefined) {
+    if (this.#next !== undefined || this.ending !== undefined) {
       this.#hold(false);
       return;
     }
     const isBusy = this.#ready.size > 0 || (this.size > 0 && this.#slow.size === this.size);
     this.#hold(!isBusy && this.#backlog.bytes > mostBehind);
     const waits = isBusy || this.#held !== undefined;
-    if (waits === this.#upstream.isPaused) return;
-    if (waits) this.#upstream.pause();
-    else this.#upstream.resume();
+    if (waits === this.upstream.isPaused) return;
+    if (waits) this.upstream.pause();
+    else this.upstream.resume();
   }
 
   /** The others wait for a client that is too far behind, or do not wait any more. */

@@ -72,7 +72,7 @@ export class JsonEventReader implements EventReader {
   }
 
   #parsed(bytes: SharedBytes): WatchEvent {
-    const { type, object } = asObject(parse(bytes.toLatin1()));
+    const { type, object } = asObject(parse(bytes.view().toString('latin1')));
     if (!isWatchEventType(type)) throw new Error('a line of the watch has no valid event type');
     const { kind, apiVersion, metadata, columnDefinitions, rows } = asObject(object);
     if (type === 'ERROR') return uniformEvent(type, '', bytes);

@@ -73,11 +73,13 @@ export class LastingWatch implements ResponseSink, BodySink {
   readonly #request: Pick<WatchToShare, 'from'>;
   #handler: WatchHandler;
   #call: UpstreamCall | undefined;
-  #sent: SentRequest | undefined;
+  /** What the last request was sent with; undefined before it was sent. */
+  sent: SentRequest | undefined;
   #reader: EventReader | undefined;
   /** The Tables of all responses. */
   readonly #tables = new TableEvents();
-  #head: WatchHead | undefined;
+  /** The head of the first response; undefined before it has come. */
+  firstHead: WatchHead | undefined;
   #contentType: string | undefined;
   /** When the last response began. */
   #opened: Moment | undefined;
@@ -89,7 +91,8 @@ export class LastingWatch implements ResponseSink, BodySink {
   #isOver = false;
   /** Whether the current or next response is the last one. */
   #isLast = false;
-  #isPaused = false;
+  /** Whether reading is paused. */
+  isPaused = false;
   #cancelRetry: () => void = () => {};
   #cancelDeadline: () => void = () => {};
 
@@ -105,20 +108,10 @@ export class LastingWatch implements ResponseSink, BodySink {
     this.#call = new UpstreamCall(source, this.#request.from(this.#handler.version), this, {
       firstByte: onFirstByte,
       sent: sent => {
-        this.#sent = sent;
+        this.sent = sent;
       },
     });
     this.#call.start();
-  }
-
-  /** What the last request was sent with; undefined before it was sent. */
-  get sent(): SentRequest | undefined {
-    return this.#sent;
-  }
-
-  /** The head of the first response; undefined before it has come. */
-  get firstHead(): WatchHead | undefined {
-    return this.#head;
   }
 
   /** The columns of its Tables as JSON; undefined if there was none. */
@@ -150,19 +143,14 @@ export class LastingWatch implements ResponseSink, BodySink {
     if (this.#loss !== undefined) this.#end(new Error('the cluster of the watch is no longer in use'));
   }
 
-  /** Whether reading is paused. */
-  get isPaused(): boolean {
-    return this.#isPaused;
-  }
-
   /** Stops reading, so that the API server waits. This stays in force after a loss. */
   pause(): void {
-    this.#isPaused = true;
+    this.isPaused = true;
     this.#call?.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
+    this.isPaused = false;
     this.#call?.resume();
   }
 
@@ -188,8 +176,8 @@ export class LastingWatch implements ResponseSink, BodySink {
     this.#contentType = contentType;
     this.#opened = new Moment(this.#parts.clock);
     if (loss !== undefined) this.#handler.resumed(loss);
-    if (this.#isPaused) this.#call?.pause();
-    this.#head ??= head;
+    if (this.isPaused) this.#call?.pause();
+    this.firstHead ??= head;
     this.#handler.began();
   }
 

@@ -1,9 +1,5 @@
 import type { Clock } from '../../lib/clock.js';
-
-/** A watch that stays open for a while without a client. */
-export interface Lingerer {
-  close(): void;
-}
+import type { Component } from '../../lib/component.js';
 
 /** Milliseconds that a watch stays open without a client, so that a reloaded page finds it again. */
 const lingerTime = 5_000;
@@ -14,14 +10,14 @@ const mostLingering = 100;
 export class Lingering {
   readonly #clock: Clock;
   /** For each watch the function that cancels its closing. The watch that has waited longest comes first. */
-  readonly #waiting = new Map<Lingerer, () => void>();
+  readonly #waiting = new Map<Component, () => void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** Closes a watch after `lingerTime`, unless it is deleted here before. */
-  add(watch: Lingerer): void {
+  add(watch: Component): void {
     this.delete(watch);
     this.#waiting.set(
       watch,
@@ -31,7 +27,7 @@ export class Lingering {
     if (this.#waiting.size > mostLingering) oldest?.close();
   }
 
-  delete(watch: Lingerer): void {
+  delete(watch: Component): void {
     this.#waiting.get(watch)?.();
     this.#waiting.delete(watch);
   }

@@ -16,7 +16,8 @@ export abstract class Held {
 /** The memory that the events of all watches of a process may take together. When it is full, the oldest ones are dropped first. */
 export class MemoryBudget {
   readonly #most: number;
-  #used = 0;
+  /** In bytes. */
+  used = 0;
   #oldest: Held | undefined;
   #newest: Held | undefined;
 
@@ -25,19 +26,14 @@ export class MemoryBudget {
     this.#most = most;
   }
 
-  /** In bytes. */
-  get used(): number {
-    return this.#used;
-  }
-
   add(held: Held): void {
     held.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = held;
     else this.#newest.newer = held;
     this.#newest = held;
-    this.#used += held.size;
+    this.used += held.size;
     // The newest stays, however large it is, because its clients will get it next.
-    while (this.#used > this.#most && this.#oldest !== held) this.#oldest?.drop();
+    while (this.used > this.#most && this.#oldest !== held) this.#oldest?.drop();
   }
 
   remove(held: Held): void {
@@ -48,6 +44,6 @@ export class MemoryBudget {
     else newer.older = older;
     held.older = undefined;
     held.newer = undefined;
-    this.#used -= held.size;
+    this.used -= held.size;
   }
 }

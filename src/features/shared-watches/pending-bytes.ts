@@ -14,15 +14,11 @@ export class PendingBytes {
   #blocks: Buffer[] = [];
   /** The bytes in the last block. */
   #used = 0;
-  #length = 0;
-
-  get length(): number {
-    return this.#length;
-  }
+  length = 0;
 
   /** The byte at this index; undefined if it has not come yet. */
   at(index: number): number | undefined {
-    if (index >= this.#length) return undefined;
+    if (index >= this.length) return undefined;
     let offset = index;
     for (const block of this.#blocks) {
       if (offset < block.length) return block[offset];
@@ -33,29 +29,27 @@ export class PendingBytes {
 
   /** Copies these bytes. Throws an Error if the event becomes too large. */
   append(bytes: Buffer): void {
-    checkEventSize(this.#length + bytes.length);
+    checkEventSize(this.length + bytes.length);
     const last = this.#blocks.at(-1);
     const fitting = last === undefined ? 0 : bytes.copy(last, this.#used);
     this.#used += fitting;
     if (fitting < bytes.length) {
-      const block = Buffer.allocUnsafeSlow(
-        Math.max(bytes.length - fitting, Math.min(this.#length, mostFree)),
-      );
+      const block = Buffer.allocUnsafeSlow(Math.max(bytes.length - fitting, Math.min(this.length, mostFree)));
       this.#used = bytes.copy(block, 0, fitting);
       this.#blocks.push(block);
     }
-    this.#length += bytes.length;
+    this.length += bytes.length;
   }
 
   /** Completes an event: returns the pending bytes followed by `rest`, and no bytes are pending after that. */
   takeWith(rest: Buffer): SharedBytes {
-    checkEventSize(this.#length + rest.length);
+    checkEventSize(this.length + rest.length);
     const last = this.#blocks.pop();
     if (last === undefined) return new SharedBytes([rest]);
     const event = new SharedBytes([...this.#blocks, last.subarray(0, this.#used), rest]);
     this.#blocks = [];
     this.#used = 0;
-    this.#length = 0;
+    this.length = 0;
     return event;
   }
 }

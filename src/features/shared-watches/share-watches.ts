@@ -32,14 +32,14 @@ export class SharedWatches {
   readonly #watches = new Map<string, SharedWatch[]>();
   /** When the streams of initial events are sent that some clients wait for, by `initialKey`. */
   readonly #schedules = new Map<string, InitialSchedule<InitialStream>>();
-  readonly #unsharable: UnsharableKeys;
+  readonly unsharable: UnsharableKeys;
   readonly #lingering: Lingering;
   #isClosed = false;
 
   constructor(parts: ShareParts) {
     this.#parts = parts;
     this.#lingering = new Lingering(parts.clock);
-    this.#unsharable = new UnsharableKeys(parts.clock);
+    this.unsharable = new UnsharableKeys(parts.clock);
   }
 
   /** Lets a client join a shared watch, or sends its own request. The sink gets the response after this call. */
@@ -64,10 +64,6 @@ export class SharedWatches {
 
   get #all(): SharedWatch[] {
     return [...this.#watches.values()].flat();
-  }
-
-  isUnsharable(request: WatchToShare): boolean {
-    return this.#unsharable.has(request);
   }
 
   /**
@@ -110,7 +106,8 @@ export class SharedWatches {
     const { version, upstream } = beginning;
     const open = this.#largest(
       request.key,
-      watch => watch.head !== undefined && watch.serves(version) && watch.hasColumns(upstream.columns),
+      watch =>
+        watch.upstream.firstHead !== undefined && watch.serves(version) && watch.hasColumns(upstream.columns),
     );
     this.#parts.observer.moved(open === undefined ? 'opened' : 'ring', clients);
     const watch = open ?? this.#open(request, beginning);
@@ -142,7 +139,7 @@ export class SharedWatches {
   }
 
   #remember(request: WatchToShare, ending: Ending): void {
-    if (ending instanceof UnsharableError) this.#unsharable.add(request, ending);
+    if (ending instanceof UnsharableError) this.unsharable.add(request, ending);
   }
 
   #forget(key: string, watch: SharedWatch): void {
@@ -157,7 +154,7 @@ interface Joining {
   readonly how: Join;
   /** Why it does not join; undefined if it does. */
   readonly refusal: Join | undefined;
-  readonly of: { readonly sent: SentRequest | undefined };
+  readonly of: WatchSource;
 }
 
 /** Finds the watch for one client: a shared one, or one of its own. */
@@ -196,7 +193,7 @@ class SharingTrip implements RoundTrip {
     const request = await watchToShare(this.#request, await source.access(), source);
     if (this.#isAborted) return;
     if (request === undefined) this.#goAlone();
-    else if (this.#shared.isUnsharable(request)) this.#goAlone('own');
+    else if (this.#shared.unsharable.has(request)) this.#goAlone('own');
     else if (request.version === undefined) await this.#shareInitialEvents(request);
     else await this.#share(request, request.version);
   }
@@ -218,10 +215,10 @@ class SharingTrip implements RoundTrip {
       this.#goAlone('own');
       return;
     }
-    const how = watch.head === undefined && watch.size === 0 ? 'opened' : 'ring';
+    const how = watch.upstream.firstHead === undefined && watch.size === 0 ? 'opened' : 'ring';
     const watcher = this.#enter(watch, request);
     let refusal: Join | undefined;
-    if (watch.head === undefined) refusal = await watcher.opened().then(() => undefined, toOwn);
+    if (watch.upstream.firstHead === undefined) refusal = await watcher.opened().then(() => undefined, toOwn);
     else if (!(await this.#mayJoin(watch))) refusal = 'refused';
     // The watch may have been lost, and have continued, while the API server was asked.
     if (!watch.isUnbrokenSince(version)) refusal ??= 'own';
@@ -242,8 +239,9 @@ class SharingTrip implements RoundTrip {
   }
 
   /** Begins the client's response, unless the client must have a watch of its own. */
-  #begin(watcher: Watcher, { how, refusal, of: { sent } }: Joining): void {
+  #begin(watcher: Watcher, { how, refusal, of }: Joining): void {
     if (this.#isAborted) return;
+    const { sent } = of.upstream;
     if (refusal === undefined) {
       if (sent !== undefined) this.#observer.sent?.(this.#asOwn(sent));
       if (watcher.begin()) {

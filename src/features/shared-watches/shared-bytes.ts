@@ -12,10 +12,6 @@ export class JoinedBytes implements BorrowedBytes {
     this.length = parts.reduce((sum, { length }) => sum + length, 0);
   }
 
-  toLatin1(): string {
-    return this.view().toString('latin1');
-  }
-
   toChunk(): Buffer {
     this.#chunk ??= Buffer.concat(this.#parts.map(part => part.toChunk()));
     return this.#chunk;
@@ -26,10 +22,6 @@ export class JoinedBytes implements BorrowedBytes {
     return this.#bytes;
   }
 
-  copy(): Buffer {
-    return Buffer.from(this.view());
-  }
-
   keep(): Buffer {
     return this.view();
   }
@@ -37,6 +29,7 @@ export class JoinedBytes implements BorrowedBytes {
 
 /** Bytes that go to many clients. They never change, so they are not copied, and their chunk framing is made only once. */
 export class SharedBytes implements BorrowedBytes {
+  readonly length: number;
   readonly #chunk: Buffer;
   readonly #bytes: Buffer;
 
@@ -46,6 +39,7 @@ export class SharedBytes implements BorrowedBytes {
    */
   constructor(parts: readonly Buffer[]) {
     const length = parts.reduce((sum, part) => sum + part.length, 0);
+    this.length = length;
     const size = `${length.toString(16)}\r\n`;
     const chunk = Buffer.allocUnsafeSlow(size.length + length + 2);
     let end = chunk.write(size, 'latin1');
@@ -55,24 +49,12 @@ export class SharedBytes implements BorrowedBytes {
     this.#bytes = chunk.subarray(size.length, -2);
   }
 
-  get length(): number {
-    return this.#bytes.length;
-  }
-
-  toLatin1(): string {
-    return this.#bytes.toString('latin1');
-  }
-
   toChunk(): Buffer {
     return this.#chunk;
   }
 
   view(): Buffer {
     return this.#bytes;
-  }
-
-  copy(): Buffer {
-    return Buffer.from(this.#bytes);
   }
 
   keep(): Buffer {

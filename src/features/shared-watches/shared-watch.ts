@@ -1,13 +1,6 @@
 import type { Question, Reviews } from '../../reviews/reviews.js';
-import type { SentRequest } from '../../transport/upstream-request.js';
 import { EventRing, type RingBudget } from './event-ring.js';
-import {
-  type Ending,
-  LastingWatch,
-  type LastingWatchParts,
-  type WatchHandler,
-  type WatchHead,
-} from './lasting-watch.js';
+import { type Ending, LastingWatch, type LastingWatchParts, type WatchHandler } from './lasting-watch.js';
 import type { Lingering } from './lingering.js';
 import type { Loss, ShareObserver } from './share-observer.js';
 import type { Turns } from './turns.js';
@@ -44,13 +37,13 @@ export class SharedWatch implements WatchHandler, WatchSource {
   /** Whether its user may watch this. Clients that join while it is open need that. */
   readonly question: Question;
   readonly #parts: SharedWatchParts;
-  readonly #upstream: LastingWatch;
+  readonly upstream: LastingWatch;
   readonly #owner: WatchOwner;
   readonly #watchers = new Set<Watcher>();
   readonly #narrower = new Set<SharedWatch>();
   /** The streams whose clients are still to come. */
   readonly #expected = new Set<object>();
-  #ending: Ending | undefined;
+  ending: Ending | undefined;
   /** Whether the watch closes when its last client leaves. */
   #isLeaving = false;
   /** The end of the ring when the watchers were last called. */
@@ -74,30 +67,17 @@ export class SharedWatch implements WatchHandler, WatchSource {
     this.#owner = owner;
     this.question = request.question;
     this.ring = new EventRing(version, parts.budget);
-    this.#upstream = upstream;
+    this.upstream = upstream;
     parts.observer.watches(1);
   }
 
   /** Opens the watch, or takes over the one that is open. */
   start(): void {
-    if (this.head === undefined) this.#upstream.start();
+    if (this.upstream.firstHead === undefined) this.upstream.start();
     else {
-      this.#upstream.handOver(this);
+      this.upstream.handOver(this);
       this.#owner.lingering.add(this);
     }
-  }
-
-  /** What the request at the API server was sent with; undefined before it was sent. */
-  get sent(): SentRequest | undefined {
-    return this.#upstream.sent;
-  }
-
-  get head(): WatchHead | undefined {
-    return this.#upstream.firstHead;
-  }
-
-  get ending(): Ending | undefined {
-    return this.#ending;
   }
 
   /** The number of clients. */
@@ -111,14 +91,14 @@ export class SharedWatch implements WatchHandler, WatchSource {
 
   /** Whether clients that have had Tables with these columns, or none, can get the events of this watch. */
   hasColumns(columns: Buffer | undefined): boolean {
-    return columns === undefined || this.#upstream.columns?.equals(columns) === true;
+    return columns === undefined || this.upstream.columns?.equals(columns) === true;
   }
 
   /** Whether this watch can give a client of this version all newer events. */
   serves(version: string): boolean {
-    if (this.#ending !== undefined || compareVersions(version, this.ring.floor) < 0) return false;
+    if (this.ending !== undefined || compareVersions(version, this.ring.floor) < 0) return false;
     // The version of a lost watch may be too old for the API server to continue it. A newer version may still be usable.
-    return this.#upstream.isLost
+    return this.upstream.isLost
       ? compareVersions(version, this.version) === 0
       : this.isUnbrokenSince(version);
   }
@@ -137,12 +117,12 @@ export class SharedWatch implements WatchHandler, WatchSource {
     this.#owner.lingering.delete(this);
     this.#watchers.add(watcher);
     this.#reopenFor(watcher);
-    if (this.#upstream.isPaused) this.#keepPace();
+    if (this.upstream.isPaused) this.#keepPace();
   }
 
   leave(watcher: Watcher): void {
     this.#watchers.delete(watcher);
-    if (this.#upstream.isPaused) this.#keepPace();
+    if (this.upstream.isPaused) this.#keepPace();
     this.#rest();
   }
 
@@ -160,7 +140,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
   /** Has no client, and closes later or at once, unless there is one or will be. */
   #rest(): void {
     if (this.#watchers.size > 0 || this.#expected.size > 0) return;
-    if (this.#ending !== undefined) this.ring.clear();
+    if (this.ending !== undefined) this.ring.clear();
     else if (this.#isLeaving) this.close();
     else this.#owner.lingering.add(this);
   }
@@ -168,12 +148,12 @@ export class SharedWatch implements WatchHandler, WatchSource {
   /** The watch ends with its current response, or when its last client leaves. */
   resumeNoMore(): void {
     this.#isLeaving = true;
-    this.#upstream.resumeNoMore();
+    this.upstream.resumeNoMore();
   }
 
   /** Ends the watch. Its remaining clients are cut off. */
   close(): void {
-    this.#upstream.stop();
+    this.upstream.stop();
     this.ended(new Error('the watch is no longer shared'));
   }
 
@@ -181,7 +161,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
     this.#parts.turns.call(watcher);
     this.#parts.turns.run();
     this.#reopenFor(watcher);
-    if (this.#upstream.isPaused) this.#keepPace();
+    if (this.upstream.isPaused) this.#keepPace();
   }
 
   began(): void {
@@ -218,9 +198,9 @@ export class SharedWatch implements WatchHandler, WatchSource {
       });
     }
     const waits = this.#awaitsTurns || this.#isStuck;
-    if (waits === this.#upstream.isPaused) return;
-    if (waits) this.#upstream.pause();
-    else this.#upstream.resume();
+    if (waits === this.upstream.isPaused) return;
+    if (waits) this.upstream.pause();
+    else this.upstream.resume();
   }
 
   get #isStuck(): boolean {
@@ -254,8 +234,8 @@ export class SharedWatch implements WatchHandler, WatchSource {
   }
 
   ended(ending: Ending): void {
-    if (this.#ending !== undefined) return;
-    this.#ending = ending;
+    if (this.ending !== undefined) return;
+    this.ending = ending;
     this.#owner.lingering.delete(this);
     this.#parts.observer.watches(-1);
     this.#owner.ended(ending);
@@ -280,7 +260,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
 
   /** Moves the clients to another watch, if its ring has the events that they need, and its Tables have the same columns. */
   giveTo(watch: SharedWatch): void {
-    if (!watch.hasColumns(this.#upstream.columns)) return;
+    if (!watch.hasColumns(this.upstream.columns)) return;
     for (const watcher of this.#watchers) watcher.moveTo(watch);
   }
 }

@@ -25,7 +25,8 @@ export class Stay {
   readonly #isStillValid: CredentialCheck | undefined;
   readonly #clock: Clock;
   readonly #random: () => number;
-  #isCertain = true;
+  /** Whether the client may get events: nobody is being asked whether its credential is still valid. */
+  isCertain = true;
   #isOver = false;
   #failure: Error | undefined;
   #failures = 0;
@@ -52,17 +53,12 @@ export class Stay {
     return lifetime > 0;
   }
 
-  /** Whether the client may get events: nobody is being asked whether its credential is still valid. */
-  get isCertain(): boolean {
-    return this.#isCertain;
-  }
-
   /**
    * Asks whether the client's credential is still valid. A definite no ends the client. If nobody can say it now, asks again, for
    * `resumeWithin`.
    */
   recheck(): void {
-    if (this.#isStillValid === undefined || !this.#isCertain) return;
+    if (this.#isStillValid === undefined || !this.isCertain) return;
     this.#failures = 0;
     this.#failure = undefined;
     const answer = this.#answer();
@@ -71,7 +67,7 @@ export class Stay {
       this.#guest.end();
       return;
     }
-    this.#isCertain = false;
+    this.isCertain = false;
     const late = () => this.#failure ?? new Error('it is not known in time whether the credential is valid');
     this.#cancelDeadline = this.#clock.schedule(resumeWithin, () => this.#guest.fail(late()));
     this.#await(answer);
@@ -103,7 +99,7 @@ export class Stay {
   #answered(isValid: boolean): void {
     if (this.#isOver) return;
     this.#cancelDeadline();
-    this.#isCertain = true;
+    this.isCertain = true;
     if (isValid) this.#guest.goOn();
     else this.#guest.end();
   }

@@ -24,16 +24,11 @@ export function isTable(kind: unknown, apiVersion: unknown): boolean {
  */
 export class TableEvents {
   /** The columns of the watch's first Table. */
-  #columns: Buffer | undefined;
+  columns: Buffer | undefined;
   /** Whether the next Table is the first one of a response. */
   #begins = true;
   /** The last event that was changed into a first event. Clients usually begin with the newest event, so one is enough. */
   #latest: { readonly event: WatchEvent; readonly first: SharedBytes } | undefined;
-
-  /** The columns as JSON; undefined if no Table has come. */
-  get columns(): Buffer | undefined {
-    return this.#columns;
-  }
 
   /** Another response continues the watch. Its first Table must have the same columns. */
   responseBegins(): void {
@@ -53,8 +48,8 @@ export class TableEvents {
       const line = event.bytes.view();
       const span = columnsSpan(line);
       const found = line.subarray(span.start, span.end);
-      this.#columns ??= Buffer.from(found);
-      if (!found.equals(this.#columns)) throw new ColumnsChangedError();
+      this.columns ??= Buffer.from(found);
+      if (!found.equals(this.columns)) throw new ColumnsChangedError();
       return new TableEvent(event, replaced(line, span, noColumns), this);
     }
     if (columns !== null && !Array.isArray(columns)) throw new Error(noList);
@@ -65,7 +60,7 @@ export class TableEvents {
   first(event: WatchEvent): SharedBytes {
     if (this.#latest?.event !== event) {
       const line = event.bytes.view();
-      this.#latest = { event, first: replaced(line, columnsSpan(line), this.#columns ?? noColumns) };
+      this.#latest = { event, first: replaced(line, columnsSpan(line), this.columns ?? noColumns) };
     }
     return this.#latest.first;
   }

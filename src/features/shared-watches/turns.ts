@@ -14,7 +14,8 @@ export class Turns {
   readonly #now: () => number;
   readonly #waiting = new Set<Turn>();
   readonly #afterwards: (() => void)[] = [];
-  #isScheduled = false;
+  /** Whether tasks are still waiting because the last slice was too short. */
+  isBehind = false;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -24,11 +25,6 @@ export class Turns {
     this.#waiting.add(turn);
   }
 
-  /** Whether tasks are still waiting because the last slice was too short. */
-  get isBehind(): boolean {
-    return this.#isScheduled;
-  }
-
   /** Calls back once, when no task is waiting any more. */
   whenDone(callback: () => void): void {
     this.#afterwards.push(callback);
@@ -36,17 +32,17 @@ export class Turns {
 
   /** Runs tasks now, for one slice of time. The rest follows in later turns of the event loop. */
   run(): void {
-    if (!this.#isScheduled) this.#work();
+    if (!this.isBehind) this.#work();
   }
 
   readonly #work = (): void => {
-    this.#isScheduled = false;
+    this.isBehind = false;
     const end = this.#now() + slice;
     for (const turn of this.#waiting) {
       this.#waiting.delete(turn);
       turn.work();
       if (this.#waiting.size === 0 || this.#now() < end) continue;
-      this.#isScheduled = true;
+      this.isBehind = true;
       setImmediate(this.#work);
       return;
     }

@@ -6,6 +6,7 @@ import type { Question } from '../../reviews/reviews.js';
 import type { Access } from '../../transport/access.js';
 import { requireAccess, type UpstreamRequest } from '../../transport/upstream-request.js';
 import { identify } from './access-user.js';
+import type { SharableHeaders } from './sharable-headers.js';
 import { sharableWatch } from './sharable-watch.js';
 
 /** A client's watch of resources. */
@@ -94,7 +95,7 @@ export async function watchToShare(
         method: 'GET',
         target: `${path}?${isInitial ? initialQuery : continuing}`,
         isBelowServerPath: true,
-        headers: headersOf({ accept, acceptEncoding: encoding, requestId }),
+        headers: headersOf({ accept, acceptEncoding: encoding }, requestId),
         ...{ impersonation, user },
         bringsAuthorization: false,
         // A 401 ends the watch, and each client gets the answer to a request of its own.
@@ -130,15 +131,7 @@ export function userOfImpersonation(
 /**
  * The header fields of a shared watch. They include the client's fields that say what it asks for, and none that says who the client is.
  */
-function headersOf({
-  accept,
-  acceptEncoding,
-  requestId,
-}: {
-  readonly accept: string;
-  readonly acceptEncoding: string;
-  readonly requestId: string;
-}): readonly string[] {
+function headersOf({ accept, acceptEncoding }: SharableHeaders, requestId: string): readonly string[] {
   const headers = ['User-Agent', 'kube-api-proxy', 'X-Request-Id', requestId];
   if (accept !== '') headers.push('Accept', accept);
   if (acceptEncoding !== '') headers.push('Accept-Encoding', acceptEncoding);

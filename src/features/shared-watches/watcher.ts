@@ -2,19 +2,18 @@ import type { Clock } from '../../lib/clock.js';
 import { Deferred } from '../../lib/deferred.js';
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
 import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '../../transport/round-trip.js';
-import { type EventRing, portion, type RingEntry } from './event-ring.js';
-import { type Ending, UnsharableError, type WatchHead } from './lasting-watch.js';
+import { type EventRing, portion } from './event-ring.js';
+import { type Ending, type LastingWatch, UnsharableError } from './lasting-watch.js';
 import { withField } from './sharable-headers.js';
 import type { ShareObserver } from './share-observer.js';
 import { type Guest, Stay } from './stay.js';
 import type { Turn } from './turns.js';
-import { compareVersions } from './watch-event.js';
+import { compareVersions, type WatchEvent } from './watch-event.js';
 import type { ClientWatch, CredentialCheck } from './watch-to-share.js';
 
 /** The watch that a watcher gets its events from. */
 export interface WatchSource {
-  /** The head of the API server's response; undefined before it has come. */
-  readonly head: WatchHead | undefined;
+  readonly upstream: LastingWatch;
   readonly ring: EventRing;
   /** How the watchers end after the last event; undefined while the watch is open. */
   readonly ending: Ending | undefined;
@@ -81,7 +80,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
   opened(): Promise<void> {
     const waiting = new Deferred();
     this.#waiting = waiting;
-    if (this.#watch.head !== undefined || this.#watch.ending !== undefined) this.stateChanged();
+    if (this.#watch.upstream.firstHead !== undefined || this.#watch.ending !== undefined) this.stateChanged();
     return waiting.promise;
   }
 
@@ -96,7 +95,8 @@ export class Watcher implements RoundTrip, Turn, Guest {
 
   /** Begins to send events. Returns false if the watch cannot give it all events after its version; then the client has left the watch. */
   begin(): boolean {
-    const { head, ending, ring } = this.#watch;
+    const { upstream, ending, ring } = this.#watch;
+    const head = upstream.firstHead;
     const position = ring.positionAfter(this.#version);
     if (head === undefined || ending !== undefined || position === undefined) {
       this.abort();
@@ -192,10 +192,10 @@ export class Watcher implements RoundTrip, Turn, Guest {
       if (this.#isOver || this.#isPaused) return;
       if (this.#position === ring.end) break;
       const from = this.#position;
-      const entry = ring.at(from);
+      const event = ring.at(from);
       this.#position += 1;
-      if (!this.#wants(entry)) continue;
-      const bytes = this.#hasHadEvent ? this.#batch(ring, from) : entry.first;
+      if (!this.#wants(event)) continue;
+      const bytes = this.#hasHadEvent ? this.#batch(ring, from) : event.first;
       this.#hasHadEvent = true;
       passed += bytes.length;
       body.data(bytes);
@@ -228,7 +228,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
   }
 
   /** Whether the client gets this event. All clients get an ERROR. */
-  #wants({ type, version }: RingEntry): boolean {
+  #wants({ type, version }: WatchEvent): boolean {
     if (type !== 'ERROR') {
       if (!this.#isSettled && compareVersions(version, this.#version) <= 0) return false;
       this.#isSettled = true;

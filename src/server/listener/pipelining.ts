@@ -61,7 +61,8 @@ class Pipeline {
   #last: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined;
   /** Whether the connection is not read because of the number of requests. */
   #isFull = false;
-  #isUnread = false;
+  /** Whether nothing more is read from the connection, because bytes were lost. */
+  isUnread = false;
 
   constructor(socket: Socket, patience: number) {
     this.#socket = socket;
@@ -69,14 +70,9 @@ class Pipeline {
     socket
       // Node resumes after each request, and when an answer has been sent.
       .on('resume', () => {
-        if (this.#isFull || this.#isUnread) socket.pause();
+        if (this.#isFull || this.isUnread) socket.pause();
       })
       .once('close', () => this.#timer.stop());
-  }
-
-  /** Whether nothing more is read from the connection, because bytes were lost. */
-  get isUnread(): boolean {
-    return this.#isUnread;
   }
 
   add(request: IncomingMessage, response: ServerResponse, handle: RequestListener): void {
@@ -91,21 +87,21 @@ class Pipeline {
 
   #begin(request: IncomingMessage, response: ServerResponse, handle: RequestListener): void {
     this.#waiting -= 1;
-    if (this.#waiting === 0 && !this.#isUnread) this.#timer.stop();
+    if (this.#waiting === 0 && !this.isUnread) this.#timer.stop();
     if (this.#isFull && this.#waiting <= maxWaiting / 2) {
       this.#isFull = false;
       this.#socket.resume();
     }
     if (this.#socket.destroyed) return;
     // The rest of this request was lost.
-    if (this.#isUnread && !request.complete) this.#socket.end();
+    if (this.isUnread && !request.complete) this.#socket.end();
     else handle(request, response);
   }
 
   /** Reads nothing more, and ends the connection after the last request that came before. The client may send the others again. */
   endUnread(): void {
-    if (this.#isUnread) return;
-    this.#isUnread = true;
+    if (this.isUnread) return;
+    this.isUnread = true;
     this.#socket.pause();
     this.#last?.response.once('finish', () => this.#socket.end());
     this.#timer.start();

@@ -51,7 +51,8 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   readonly #dialled: { destroy(): void };
   readonly #negotiation = new Deferred<Negotiated>();
   #socket: Socket | undefined;
-  #isReady = false;
+  /** Whether the API server's SETTINGS have come. */
+  isReady = false;
   #isEnded = false;
   /** Whether the API server accepts no new stream (`#isRefused`), and whether this side opens no new stream (`#isClosing`). */
   #isRefused = false;
@@ -77,11 +78,6 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   /** Rejects with the error of dialling. If it resolves to `http/1.1`, the connection has ended or takes no streams. */
   get negotiated(): Promise<Negotiated> {
     return this.#negotiation.promise;
-  }
-
-  /** Whether the API server's SETTINGS have come. */
-  get isReady(): boolean {
-    return this.#isReady;
   }
 
   /** Whether no stream has begun on this connection. If a request fails on a fresh connection, a stale connection is not the cause. */
@@ -254,8 +250,8 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#maxHead = maxHead;
     const takesNone = maxStreams !== undefined && this.#streams.setLimit(maxStreams) === 0;
     this.#answer(settingsAck);
-    if (this.#isReady) return;
-    this.#isReady = true;
+    if (this.isReady) return;
+    this.isReady = true;
     this.#negotiation.resolve(takesNone ? 'http/1.1' : 'h2');
   }
 
@@ -288,7 +284,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#negotiation.reject(error);
-    if (wireCode !== undefined && this.#isReady) this.#socket?.write(goawayFrame(wireCode));
+    if (wireCode !== undefined && this.isReady) this.#socket?.write(goawayFrame(wireCode));
     this.#socket?.destroy();
     this.#dialled.destroy();
     for (const stream of this.#streams.behind(0)) stream.fail(error, { isUnseen: false });

@@ -65,11 +65,11 @@ describe('the Tables of a watch', () => {
     ];
     const events = readAll(new JsonEventReader(), lines.join(''));
     assert.deepEqual(
-      events.map(event => event.bytes.copy().toString()),
+      events.map(event => event.bytes.view().toString()),
       [tableLine('null', '5', [1]), ...lines.slice(1)],
     );
     assert.deepEqual(
-      events.map(event => event.first.copy().toString()),
+      events.map(event => event.first.view().toString()),
       [lines[0], tableLine(columns, '6', [2]), tableLine(columns, '7', [3], 'BOOKMARK')],
     );
     assert.deepEqual(
@@ -88,15 +88,15 @@ describe('the Tables of a watch', () => {
   it('create their first event once for all clients that begin with it', () => {
     const [one, two] = readAll(new JsonEventReader(), tableLine('[1]'), tableLine('null', '6'));
     assert.equal(two?.first, two?.first);
-    assert.equal(one?.first.copy().toString(), tableLine('[1]'));
+    assert.equal(one?.first.view().toString(), tableLine('[1]'));
   });
 
   it('keep only the last first event, however many clients begin with different ones', () => {
     const [one, two] = readAll(new JsonEventReader(), tableLine('[1]'), tableLine('null', '6'));
     const first = one?.first;
-    assert.equal(two?.first.copy().toString(), tableLine('[1]', '6'));
+    assert.equal(two?.first.view().toString(), tableLine('[1]', '6'));
     assert.notEqual(one?.first, first);
-    assert.deepEqual(one?.first.copy(), first?.copy());
+    assert.deepEqual(one?.first.view(), first?.view());
   });
 
   it('may be mixed with objects of other kinds', () => {
@@ -121,17 +121,17 @@ describe('the Tables of a watch', () => {
     ]) {
       const events = readAll(new JsonEventReader(tables), ...lines(...versions));
       assert.deepEqual(
-        events.map(({ bytes }) => bytes.copy().toString()),
+        events.map(({ bytes }) => bytes.view().toString()),
         versions.map(version => tableLine('null', version)),
       );
       assert.deepEqual(
-        events.map(({ first }) => first.copy().toString()),
+        events.map(({ first }) => first.view().toString()),
         lines(...versions),
       );
     }
     const [, empty] = readAll(new JsonEventReader(tables), ...lines('10'), tableLine('[]', '11'));
-    assert.equal(empty?.bytes.copy().toString(), tableLine('[]', '11'));
-    assert.equal(empty?.first.copy().toString(), tableLine('[1]', '11'));
+    assert.equal(empty?.bytes.view().toString(), tableLine('[]', '11'));
+    assert.equal(empty?.first.view().toString(), tableLine('[1]', '11'));
   });
 
   it('must all have the same columns', () => {
@@ -168,7 +168,7 @@ describe('the Tables of a watch', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     const line = (columns: string) => tableLine(columns).replace('"rows":[]', () => `"rows":${deep}`);
     const [event] = readAll(new JsonEventReader(), line('[1]'));
-    assert.equal(event?.bytes.copy().toString(), line('null'));
+    assert.equal(event?.bytes.view().toString(), line('null'));
   });
 });
 

@@ -103,7 +103,7 @@ export class WatchingClient implements WatchRequest, ClientSink, BodySink {
   }
 
   data(chunk: BorrowedBytes): void {
-    this.text += chunk.toLatin1();
+    this.text += chunk.view().toString('latin1');
     this.onData();
   }
 

@@ -48,7 +48,7 @@ export class RecordedResponse implements ResponseSink, BodySink {
   }
 
   data(chunk: BorrowedBytes): void {
-    this.text += chunk.toLatin1();
+    this.text += chunk.view().toString('latin1');
     this.onEvent('body');
   }
 

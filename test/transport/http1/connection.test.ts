@@ -448,9 +448,7 @@ describe('the bytes of a body', () => {
     (await peer()).write(hi);
     await exchange.over;
     assert.equal(borrowed.length, 1);
-    for (const use of ['toLatin1', 'copy'] as const) {
-      assert.throws(() => borrowed[0]?.[use](), /used after the call/);
-    }
+    assert.throws(() => borrowed[0]?.view(), /used after the call/);
     assert.throws(() => borrowed[0]?.keep({ holdsBytes: true }), /used after the call/);
   });
 });

@@ -669,7 +669,7 @@ describe('flow control', () => {
       const exchange = new RecordedResponse();
       exchange.data = chunk => {
         if (random.chance(0.5)) return;
-        kept.push({ copy: chunk.copy(), chunk: chunk.keep({ holdsBytes: true }) });
+        kept.push({ copy: Buffer.from(chunk.view()), chunk: chunk.keep({ holdsBytes: true }) });
       };
       return exchange;
     });

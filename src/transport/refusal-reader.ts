@@ -1,9 +1,10 @@
 import { hasField } from '../http/header-fields.js';
 import { namedUser } from '../kubernetes/impersonation.js';
 import { refusedGroup } from '../kubernetes/refused-group.js';
-import { type BorrowedBytes, ownBytes } from './borrowed-bytes.js';
+import type { BorrowedBytes } from './borrowed-bytes.js';
 import type { BodySink, ResponseSink } from './round-trip.js';
 import { toUpstreamError } from './upstream-error.js';
+import { WithheldResponse } from './withheld-response.js';
 
 /**
  * A field of the answers to requests that have passed authentication and impersonation: the API server's priority and fairness filter comes
@@ -33,17 +34,15 @@ export function mayBeAboutGroup({ headers, impersonation }: Refusal): boolean {
  * Reads a 403 before its sink gets it. The sink gets a RefusedGroupError in its place if it is about a group of the request's user, and
  * otherwise the answer as it came.
  */
-export class RefusalReader implements ResponseSink, BodySink {
+export class RefusalReader extends WithheldResponse implements ResponseSink {
   readonly #refusal: Refusal;
   readonly #next: ResponseSink;
-  #chunks: Buffer[] = [];
   #length = 0;
-  /** The sink for the body, once the answer is passed on. */
-  #body: BodySink | undefined;
   /** Whether the sink has had an error, so that it gets nothing more. */
   #isOver = false;
 
   constructor(refusal: Refusal, next: ResponseSink) {
+    super(403, refusal.statusMessage, refusal.headers);
     this.#refusal = refusal;
     this.#next = next;
   }
@@ -53,25 +52,17 @@ export class RefusalReader implements ResponseSink, BodySink {
     return this;
   }
 
-  data(chunk: BorrowedBytes): void {
-    if (this.#body !== undefined) {
-      this.#body.data(chunk);
-      return;
-    }
-    this.#chunks.push(Buffer.from(chunk.view()));
+  override data(chunk: BorrowedBytes): void {
+    super.data(chunk);
     this.#length += chunk.length;
     if (this.#length > longest) this.#release();
   }
 
-  idle(most?: number): void {
-    this.#body?.idle(most);
-  }
-
   end(trailers: string[]): void {
-    if (this.#body === undefined) {
+    if (this.body === undefined) {
       const { impersonation } = this.#refusal;
       const groups = typeof impersonation === 'object' ? (namedUser(impersonation)?.groups ?? []) : [];
-      const refused = refusedGroup(Buffer.concat(this.#chunks).toString(), groups);
+      const refused = refusedGroup(Buffer.concat(this.chunks).toString(), groups);
       if (refused === undefined) this.#release();
       else this.#fail(refused);
     }
@@ -79,7 +70,7 @@ export class RefusalReader implements ResponseSink, BodySink {
   }
 
   error(error: Error): void {
-    if (this.#body === undefined) this.#release();
+    this.#release();
     this.#fail(error);
   }
 
@@ -89,16 +80,12 @@ export class RefusalReader implements ResponseSink, BodySink {
   }
 
   #release(): void {
-    if (this.#isOver) return;
-    const { statusMessage, headers, host } = this.#refusal;
+    if (this.#isOver || this.body !== undefined) return;
+    const { statusCode, statusMessage, headers } = this;
     try {
-      const body = this.#next.head(403, statusMessage, headers);
-      this.#body = body;
-      for (const chunk of this.#chunks) body.data(ownBytes(chunk));
-      body.idle();
+      this.releaseTo(this.#next.head(statusCode, statusMessage, headers));
     } catch (error) {
-      this.#fail(toUpstreamError(error as Error, host));
+      this.#fail(toUpstreamError(error as Error, this.#refusal.host));
     }
-    this.#chunks = [];
   }
 }

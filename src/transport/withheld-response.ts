@@ -8,8 +8,10 @@ export class WithheldResponse implements BodySink {
   readonly headers: string[];
   /** The trailers if it ended, or its error; undefined before its end. */
   ending: string[] | Error | undefined;
-  #chunks: Buffer[] = [];
-  #body: BodySink | undefined;
+  /** The part of the body that waits. */
+  protected chunks: Buffer[] = [];
+  /** The sink for the body, once the response is passed on. */
+  protected body: BodySink | undefined;
 
   constructor(statusCode: number, statusMessage: string, headers: string[]) {
     this.statusCode = statusCode;
@@ -18,19 +20,19 @@ export class WithheldResponse implements BodySink {
   }
 
   data(chunk: BorrowedBytes): void {
-    if (this.#body === undefined) this.#chunks.push(Buffer.from(chunk.view()));
-    else this.#body.data(chunk);
+    if (this.body === undefined) this.chunks.push(Buffer.from(chunk.view()));
+    else this.body.data(chunk);
   }
 
-  idle(): void {
-    this.#body?.idle();
+  idle(most?: number): void {
+    this.body?.idle(most);
   }
 
   /** Passes on the part of the body that has come, and from now on all that comes. */
   releaseTo(body: BodySink): void {
-    this.#body = body;
-    for (const chunk of this.#chunks) body.data(ownBytes(chunk));
-    this.#chunks = [];
+    this.body = body;
+    for (const chunk of this.chunks) body.data(ownBytes(chunk));
+    this.chunks = [];
     if (this.ending === undefined) body.idle();
   }
 }

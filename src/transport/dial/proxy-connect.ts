@@ -1,6 +1,6 @@
 import http from 'node:http';
 import { proxyRefused, proxyUnusable } from './proxy-error.js';
-import { authorityOf, type Negotiation } from './proxy-url.js';
+import { authorityOf, type Credentials, type Negotiation } from './proxy-url.js';
 
 const maxHeaderSize = 64 * 1024;
 /** A message shows at most this many characters of the proxy's status code and reason. */
@@ -41,6 +41,6 @@ export const negotiateConnect: Negotiation = (socket, proxy, server, done) => {
   outgoing.end();
 };
 
-function basic({ username, password }: { readonly username: string; readonly password: string }): string {
+function basic({ username, password }: Credentials): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }

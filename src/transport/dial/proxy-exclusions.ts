@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { domainToASCII } from 'node:url';
+import type { Target } from './proxy-url.js';
 
 /** A host in the form that NO_PROXY's entries are compared with. */
 interface Host {
@@ -19,10 +20,7 @@ interface Address {
  * addresses always are. The comma-separated entries of NO_PROXY can be: `*`; a CIDR range; an address; a name, which includes its
  * subdomains; `.name` and `*.name` for subdomains only. All of these except ranges may end with `:port`.
  */
-export function isExcludedFromProxy(
-  { hostname, port }: { readonly hostname: string; readonly port: number },
-  noProxy: string,
-): boolean {
+export function isExcludedFromProxy({ hostname, port }: Target, noProxy: string): boolean {
   const host: Host = { name: hostname.toLowerCase(), port: String(port), address: parseAddress(hostname) };
   if (host.name === 'localhost' || isLoopback(host.address)) return true;
   return noProxy.split(',').some(entry => matches(entry.trim().toLowerCase(), host));

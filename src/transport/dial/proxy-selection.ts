@@ -1,11 +1,8 @@
 import type { ServerAddress } from '../../kubeconfig/types.js';
 import { isExcludedFromProxy } from './proxy-exclusions.js';
-import { type ProxyConfig, parseProxyUrl } from './proxy-url.js';
+import { type ProxySelection, parseProxyUrl } from './proxy-url.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** The proxy to use (undefined for none), or a line that says why the configured proxy cannot be used. */
-export type ProxySelection = { readonly proxy: ProxyConfig | undefined } | { readonly problem: string };
 
 /**
  * Chooses the proxy on the way to a server, as client-go does: the kubeconfig's proxy-url, whatever NO_PROXY says, or else the

@@ -11,8 +11,17 @@ export interface ProxyConfig {
   readonly hostname: string;
   readonly port: number;
   /** Secret: it is sent to the proxy, and never appears in a message. */
-  readonly credentials?: { readonly username: string; readonly password: string };
+  readonly credentials?: Credentials;
 }
+
+/** A user name and a password. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** The proxy to use (undefined for none), or a line that says why the configured proxy cannot be used. */
+export type ProxySelection = { readonly proxy: ProxyConfig | undefined } | { readonly problem: string };
 
 /** The server at the far end of a tunnel. */
 export interface Target {
@@ -36,11 +45,8 @@ export type Negotiation = (
  * resolves the name for both. A problem is one line that begins with `name`. It never contains the URL, because any part of a URL that
  * cannot be parsed may be the password.
  */
-export function parseProxyUrl(
-  text: string,
-  name: string,
-): { readonly proxy: ProxyConfig } | { readonly problem: string } {
-  const fail = (reason: string): { readonly problem: string } => ({ problem: `${name} ${reason}` });
+export function parseProxyUrl(text: string, name: string): ProxySelection {
+  const fail = (reason: string) => ({ problem: `${name} ${reason}` });
   const [, scheme, authority = '', rest = ''] = /^([a-z][a-z0-9+.-]*:)\/\/([^/?#]*)(.*)$/is.exec(text) ?? [];
   const protocol = scheme?.toLowerCase();
   if (protocol !== undefined && !isProxyProtocol(protocol)) {
@@ -72,13 +78,7 @@ export function parseProxyUrl(
 }
 
 /** `host:port`, with brackets around an IPv6 address. It names the proxy in messages, and the API server in a CONNECT request. */
-export function authorityOf({
-  hostname,
-  port,
-}: {
-  readonly hostname: string;
-  readonly port: number;
-}): string {
+export function authorityOf({ hostname, port }: Target): string {
   return `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`;
 }
 
@@ -86,10 +86,7 @@ function isProxyProtocol(protocol: string): protocol is keyof typeof defaultPort
   return Object.hasOwn(defaultPorts, protocol);
 }
 
-function decodeCredentials(
-  username: string,
-  password: string,
-): { readonly username: string; readonly password: string } | undefined {
+function decodeCredentials(username: string, password: string): Credentials | undefined {
   try {
     return { username: decodeURIComponent(username), password: decodeURIComponent(password) };
   } catch {

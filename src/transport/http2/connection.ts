@@ -6,7 +6,7 @@ import { Deferred } from '../../lib/deferred.js';
 import type { Dial } from '../dial/dial.js';
 import { brokenOff } from '../http1/reset.js';
 import { ReadBuffer } from '../read-buffer.js';
-import type { BodySink, OutgoingRequest } from '../round-trip.js';
+import type { OutgoingRequest } from '../round-trip.js';
 import {
   connectionWindow,
   errorCode,
@@ -46,10 +46,13 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   readonly #onEnd: (connection: Http2Connection) => void;
   readonly #streams = new StreamTable();
   readonly #inbound = new Inbound(this);
-  readonly #buffer = new ReadBuffer();
+  /** It may hold bytes of several streams at a time. */
+  readonly buffer = new ReadBuffer();
   readonly #heartbeat = new Heartbeat();
   readonly #dialled: { destroy(): void };
   readonly #negotiation = new Deferred<Negotiated>();
+  /** Rejects with the error of dialling. If it resolves to `http/1.1`, the connection has ended or takes no streams. */
+  readonly negotiated = this.#negotiation.promise;
   #socket: Socket | undefined;
   /** Whether the API server's SETTINGS have come. */
   isReady = false;
@@ -71,18 +74,8 @@ export class Http2Connection implements InboundEvents, StreamOwner {
         if (socket === null) this.#fail(error as Error);
         else this.#open(socket);
       },
-      { buffer: this.#buffer.next, callback: this.#onRead },
+      { buffer: this.buffer.next, callback: this.#onRead },
     );
-  }
-
-  /** Rejects with the error of dialling. If it resolves to `http/1.1`, the connection has ended or takes no streams. */
-  get negotiated(): Promise<Negotiated> {
-    return this.#negotiation.promise;
-  }
-
-  /** Whether no stream has begun on this connection. If a request fails on a fresh connection, a stale connection is not the cause. */
-  get isFresh(): boolean {
-    return this.#streams.isFresh;
   }
 
   get isIdle(): boolean {
@@ -154,14 +147,6 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#socket?.write(windowUpdateFrame(streamId, bytes));
   }
 
-  /**
-   * Passes received bytes to a sink. Bytes that a holder keeps are not overwritten, because the same buffer may hold bytes of other
-   * streams.
-   */
-  lend(chunk: Buffer, sink: BodySink): void {
-    this.#buffer.lend(chunk, sink);
-  }
-
   /** Accepts no new stream, and ends the connection after its last stream. */
   close(): void {
     this.#isClosing = true;
@@ -196,7 +181,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   #onSocketClose = (): void => this.#fail(brokenOff());
 
   #onRead = (length: number, buffer: Uint8Array): boolean => {
-    this.#buffer.wasRead(length);
+    this.buffer.wasRead(length);
     this.#onBytes((buffer as Buffer).subarray(0, length));
     return true;
   };

@@ -56,6 +56,8 @@ export const setting = {
   maxHeaderListSize: 6,
 } as const;
 
+/** The stream of a connection's first request (RFC 9113, section 5.1.1). */
+export const firstStreamId = 1;
 export const frameHeaderLength = 9;
 /** The longest payload in bytes: every receiver must accept it (RFC 9113, section 4.2), and the proxy allows no longer one. */
 export const maxFrameLength = 16 * 1024;

@@ -1,4 +1,4 @@
-import { malformed } from './frames.js';
+import { firstStreamId, malformed } from './frames.js';
 import type { Http2Stream } from './stream.js';
 
 /**
@@ -13,13 +13,8 @@ const lastStreamId = 0x7fffffff;
 export class StreamTable {
   readonly #open = new Map<number, Http2Stream>();
   #reserved = 0;
-  #nextId = 1;
+  #nextId = firstStreamId;
   #limit = assumedStreams;
-
-  /** Whether no stream has begun. */
-  get isFresh(): boolean {
-    return this.#nextId === 1;
-  }
 
   get isEmpty(): boolean {
     return this.#open.size === 0 && this.#reserved === 0;

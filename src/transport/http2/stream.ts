@@ -1,13 +1,12 @@
 import { codedError } from '../../lib/coded-error.js';
+import type { ReadBuffer } from '../read-buffer.js';
 import type { BodySink, Lease, OutgoingRequest, ResponseSink } from '../round-trip.js';
-import { errorCode, Http2Error, malformed, streamWindow } from './frames.js';
+import { errorCode, firstStreamId, Http2Error, malformed, streamWindow } from './frames.js';
 import type { HeaderFields } from './header-block.js';
 import { readHead, readTrailers } from './heads.js';
 
 /** The connection that a stream belongs to. */
 export interface StreamOwner {
-  /** Whether no stream has begun on this connection. If a request fails on a fresh connection, a stale connection is not the cause. */
-  readonly isFresh: boolean;
   /** Sends the stream's request. */
   start(stream: Http2Stream, request: OutgoingRequest): void;
   /** Removes a stream that is complete, or that will not be sent. */
@@ -16,8 +15,8 @@ export interface StreamOwner {
   reset(streamId: number, code: number): void;
   /** Sends a WINDOW_UPDATE: the API server may send more on this stream. */
   sendWindowUpdate(streamId: number, bytes: number): void;
-  /** Passes received bytes to a sink. */
-  lend(chunk: Buffer, sink: BodySink): void;
+  /** Has the received bytes. */
+  readonly buffer: ReadBuffer;
 }
 
 /** One request without a body, and its response, on a connection that other requests share. */
@@ -29,7 +28,6 @@ export class Http2Stream implements Lease {
   #sink: ResponseSink | undefined;
   /** Receives the body; undefined before the head has come. */
   #bodySink: BodySink | undefined;
-  #isFirst = false;
   #answered = false;
   #refused = false;
   #hasHead = false;
@@ -44,13 +42,13 @@ export class Http2Stream implements Lease {
     this.#connection = connection;
   }
 
+  /** If the first stream of a connection fails, the cause is not that the connection was stale. */
   get isStale(): boolean {
-    return !this.#answered && (this.#refused || !this.#isFirst);
+    return !this.#answered && (this.#refused || this.id !== firstStreamId);
   }
 
   send(request: OutgoingRequest, sink: ResponseSink): void {
     if (request.body !== undefined) throw new TypeError('a stream carries no body');
-    this.#isFirst = this.#connection.isFresh;
     this.#sink = sink;
     this.#connection.start(this, request);
   }
@@ -92,7 +90,7 @@ export class Http2Stream implements Lease {
       if (this.#left < 0) throw malformed('a body longer than its content-length');
     }
     if (chunk.length > 0 && this.#sink !== undefined && this.#bodySink !== undefined) {
-      this.#connection.lend(chunk, this.#bodySink);
+      this.#connection.buffer.lend(chunk, this.#bodySink);
     }
     if (isEnd) {
       this.#end([]);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseServerAddress } from '../../../src/kubeconfig/server-address.js';
-import { type ProxySelection, selectProxy } from '../../../src/transport/dial/proxy-selection.js';
+import { selectProxy } from '../../../src/transport/dial/proxy-selection.js';
+import type { ProxySelection } from '../../../src/transport/dial/proxy-url.js';
 
 const name = 'proxy-url';
 

@@ -36,7 +36,7 @@ describe("a proxy's URL", () => {
     for (const scheme of ['http', 'socks5']) {
       it(`${scheme}://${userinfo}@proxy has its credentials decoded`, () => {
         const parsed = parseProxyUrl(`${scheme}://${userinfo}@proxy:3128`, 'proxy-url');
-        assert.deepEqual('proxy' in parsed && parsed.proxy.credentials, { username, password });
+        assert.deepEqual('proxy' in parsed && parsed.proxy?.credentials, { username, password });
       });
     }
   }

@@ -1,4 +1,4 @@
-import { queryValues } from '../kubernetes/query.js';
+import { parseQuery } from '../kubernetes/query.js';
 import { within } from '../lib/within.js';
 
 /** One condition. If it does not hold, `check` throws or rejects with the reason. `check` has its own timeout. */
@@ -75,7 +75,8 @@ async function answer(
   query: string,
   warnings: readonly string[] = [],
 ): Promise<HealthAnswer> {
-  const excluded = new Set(queryValues(query, 'exclude'));
+  const parameters = parseQuery(query);
+  const excluded = new Set(parameters.get('exclude'));
   const unmatched = new Set(excluded);
   for (const { name } of checks) unmatched.delete(name);
 
@@ -95,8 +96,7 @@ async function answer(
   if (failures.some(failure => failure !== undefined)) {
     return { code: 500, body: `${lines}${kind} check failed\n` };
   }
-  const verbose = queryValues(query, 'verbose').length > 0;
-  return { code: 200, body: verbose ? `${lines}${kind} check passed\n` : 'ok' };
+  return { code: 200, body: parameters.has('verbose') ? `${lines}${kind} check passed\n` : 'ok' };
 }
 
 async function textsOf(

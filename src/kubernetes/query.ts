@@ -1,21 +1,23 @@
 import { percentDecoded } from '../http/percent-encoding.js';
 import { utf8Text } from '../http/utf8.js';
 
-const none: readonly string[] = [];
+/** The values of each parameter of a query, in their order. */
+export type Query = ReadonlyMap<string, readonly string[]>;
 
 /**
- * Every value of one parameter in a raw query string (without `?`), as Go's `url.ParseQuery` reads it for the API server. Names and values
- * are percent-decoded, `+` is a space, and a pair with a `;` or a broken escape does not count.
- *
- * @param name ASCII without spaces.
+ * Reads a raw query string (without `?`) as Go's `url.ParseQuery` does for the API server. Names and values are percent-decoded, `+` is a
+ * space, and a pair with a `;` or a broken escape does not count.
  */
-export function queryValues(query: string, name: string): readonly string[] {
-  return valuesOf(query, name, Number.POSITIVE_INFINITY);
-}
-
-/** The first value of one parameter, read in the same way; undefined if there is none. */
-export function queryValue(query: string, name: string): string | undefined {
-  return valuesOf(query, name, 1)[0];
+export function parseQuery(query: string): Query {
+  const values = new Map<string, string[]>();
+  for (const text of query.split('&')) {
+    const pair = text === '' ? undefined : decodedPair(text);
+    if (pair === undefined) continue;
+    const before = values.get(pair.name);
+    if (before === undefined) values.set(pair.name, [pair.value]);
+    else before.push(pair.value);
+  }
+  return values;
 }
 
 /**
@@ -42,41 +44,6 @@ export function hasTooManyParameters(query: string): boolean {
   let count = 1;
   for (let at = query.indexOf('&'); at !== -1; at = query.indexOf('&', at + 1)) count += 1;
   return count > mostParameters;
-}
-
-function valuesOf(query: string, name: string, most: number): readonly string[] {
-  let values: string[] | undefined;
-  for (let start = 0; start < query.length; ) {
-    const ampersand = query.indexOf('&', start);
-    const end = ampersand < 0 ? query.length : ampersand;
-    // Only pairs that may have this name are decoded: most have another one, and this code runs for every request.
-    const value = beginsWith(query, start, name) ? pairValue(query.slice(start, end), name) : undefined;
-    start = end + 1;
-    if (value === undefined) continue;
-    values ??= [];
-    if (values.push(value) === most) break;
-  }
-  return values ?? none;
-}
-
-/** Whether a name, escaped or not, begins at `start`. */
-function beginsWith(query: string, start: number, name: string): boolean {
-  let at = start;
-  for (let index = 0; index < name.length; index++) {
-    let code = query.charCodeAt(at);
-    if (code === 0x25) {
-      code = Number.parseInt(query.slice(at + 1, at + 3), 16);
-      at += 2;
-    }
-    if (code !== name.charCodeAt(index)) return false;
-    at += 1;
-  }
-  return true;
-}
-
-function pairValue(text: string, name: string): string | undefined {
-  const pair = decodedPair(text);
-  return pair?.name === name ? pair.value : undefined;
 }
 
 /** Decodes one pair of a query; undefined if it does not count. */

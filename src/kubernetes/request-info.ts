@@ -1,6 +1,6 @@
 import { isFieldSelector, requiredFieldValue } from './field-selector.js';
 import { isLabelSelector } from './label-selector.js';
-import { isInt64, isTrue, queryValue } from './query.js';
+import { isInt64, isTrue, parseQuery, type Query } from './query.js';
 
 /** What a request asks of the API server: the fields of k8s.io/apiserver's `RequestInfo`. Fields that do not apply are ''. */
 export interface RequestInfo {
@@ -118,8 +118,9 @@ function readInto(info: MutableInfo, method: string, query: string): void {
   if (info.verb !== 'proxy') info.subresource = parts[at + 2] ?? '';
 
   if (info.name === '' && info.verb === 'get') {
-    info.verb = isWatch(query) ? 'watch' : 'list';
-    info.name = selectedName(query);
+    const parameters = parseQuery(query);
+    info.verb = isWatch(parameters) ? 'watch' : 'list';
+    info.name = selectedName(parameters);
   }
   if (info.name === '' && info.verb === 'delete') info.verb = 'deletecollection';
 }
@@ -133,28 +134,32 @@ function splitPath(path: string): string[] {
 }
 
 /** Whether the API server reads the request as a watch. If its options cannot be decoded, it compares `watch` by Go's ToLower instead. */
-function isWatch(query: string): boolean {
-  const value = queryValue(query, 'watch');
+function isWatch(query: Query): boolean {
+  const value = first(query, 'watch');
   if (value === undefined || value === '0' || value.toLowerCase() === 'false') return false;
   return isTrue(value) || !hasDecodableOptions(query);
 }
 
 /** The name to which a list or watch is restricted; '' if its options cannot be decoded, as in the API server. */
-function selectedName(query: string): string {
-  const selector = queryValue(query, 'fieldSelector');
+function selectedName(query: Query): string {
+  const selector = first(query, 'fieldSelector');
   if (selector === undefined || !hasDecodableOptions(query)) return '';
   const name = requiredFieldValue(selector, 'metadata.name') ?? '';
   return name === '.' || name === '..' || /[/%]/.test(name) ? '' : name;
 }
 
 /** Whether the parameters can be decoded into ListOptions. */
-function hasDecodableOptions(query: string): boolean {
+function hasDecodableOptions(query: Query): boolean {
   return (
-    isInt64(queryValue(query, 'limit') ?? '0') &&
-    isInt64(queryValue(query, 'timeoutSeconds') ?? '0') &&
-    isFieldSelector(queryValue(query, 'fieldSelector') ?? '') &&
-    isLabelSelector(queryValue(query, 'labelSelector') ?? '')
+    isInt64(first(query, 'limit') ?? '0') &&
+    isInt64(first(query, 'timeoutSeconds') ?? '0') &&
+    isFieldSelector(first(query, 'fieldSelector') ?? '') &&
+    isLabelSelector(first(query, 'labelSelector') ?? '')
   );
+}
+
+function first(query: Query, name: string): string | undefined {
+  return query.get(name)?.[0];
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Cluster } from '../clusters/cluster.js';
-import { queryValues } from '../kubernetes/query.js';
+import { parseQuery } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { OpenRequest } from '../request/context.js';
 import type { ConnectionKind } from '../transport/round-trip.js';
@@ -84,7 +84,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
   #isEndless(): boolean {
     const { info } = this.#client.record;
     if (info.verb === 'watch') return true;
-    return info.subresource === 'log' && queryValues(this.#client.path.forServer.query, 'follow').length > 0;
+    return info.subresource === 'log' && parseQuery(this.#client.path.forServer.query).has('follow');
   }
 
   /**

@@ -2,8 +2,7 @@ import { totalmem } from 'node:os';
 import type { Feature } from '../../feature.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { bool, byteSize, optional } from '../../lib/value-type.js';
-import { createSharedWatchMetrics } from './metrics.js';
-import type { ShareObserver } from './share-observer.js';
+import { createSharedWatchMetrics, type ShareObserver } from './metrics.js';
 
 const options = defineOptions('API server', {
   shareWatches: {
@@ -44,20 +43,10 @@ export const sharedWatches = {
 
   async create({ shareWatches, shareWatchesBuffer: buffer = defaultBuffer() }, core, observer) {
     if (!shareWatches) return undefined;
-    const [{ createClusterWatches }, { WatchRoute }] = await Promise.all([
-      import('./cluster-watches.js'),
-      import('./watch-route.js'),
-    ]);
+    const { createWatchRoute } = await import('./watch-route.js');
     const { clock, metrics, reviews } = core;
-    const watchesOf = createClusterWatches({
-      buffer,
-      observer,
-      onFirstByte: metrics.firstByte,
-      clock,
-      reviews,
-    });
     return {
-      route: isStillLetIn => new WatchRoute(watchesOf, isStillLetIn),
+      route: createWatchRoute(buffer, { observer, onFirstByte: metrics.firstByte, clock, reviews }),
       // Watches end with their cluster.
       close() {},
     };

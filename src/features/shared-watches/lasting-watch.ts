@@ -8,7 +8,7 @@ import { UpstreamCall } from '../../transport/upstream-call.js';
 import type { SentRequest } from '../../transport/upstream-request.js';
 import { UnknownUserError } from './access-user.js';
 import { createEventReader } from './event-reader.js';
-import type { Loss } from './share-observer.js';
+import type { Loss } from './metrics.js';
 import { TableEvents } from './table-events.js';
 import type { EventReader, WatchEvent } from './watch-event.js';
 import type { WatchToShare } from './watch-to-share.js';

@@ -1,9 +1,26 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { BatchedCounter } from '../../observability/metrics/hot-metrics.js';
-import { type ShareObserver, watchJoins, watchLosses, watchMoves } from './share-observer.js';
+
+/**
+ * How a client got its watch: it opened a shared one (`opened`), joined one (`ring`), began with others at an initial stream (`initial`), has
+ * its own (`own`), or has its own because it may not join (`refused`).
+ */
+const watchJoins = ['opened', 'ring', 'initial', 'own', 'refused'] as const;
+export type Join = (typeof watchJoins)[number];
+
+/** Why a shared watch had to be opened again: its response ended normally, or broke off. */
+const watchLosses = ['ended', 'error'] as const;
+export type Loss = (typeof watchLosses)[number];
+
+/** Where a client went after the initial events: to a shared watch that was open (`ring`), or its stream became one (`opened`). */
+const watchMoves = ['opened', 'ring'] as const;
+export type Move = (typeof watchMoves)[number];
+
+/** Is told what the metrics of shared watches need. */
+export type ShareObserver = ReturnType<typeof createSharedWatchMetrics>;
 
 /** Adds the metrics to a registry. */
-export function createSharedWatchMetrics(registry: Registry): ShareObserver {
+export function createSharedWatchMetrics(registry: Registry) {
   const registers = [registry];
   const watches = new Gauge({
     name: 'kube_api_proxy_shared_watches',
@@ -60,14 +77,22 @@ export function createSharedWatchMetrics(registry: Registry): ShareObserver {
   for (const reason of watchLosses) resumptions.inc({ reason }, 0);
   for (const to of watchMoves) moves.inc({ to }, 0);
   return {
-    watches: change => watches.inc(change),
-    clients: change => clients.inc(change),
-    joined: how => joins.inc({ how }),
-    initialStream: clients => initialStreams.observe(clients),
-    moved: (to, clients) => moves.inc({ to }, clients),
-    received: () => received.add(1),
-    delivered: events => delivered.add(events),
-    resumed: reason => resumptions.inc({ reason }),
-    lagged: () => lagged.inc(),
+    /** A shared watch or an initial stream is being opened at the API server (1), or is over (-1). */
+    watches: (change: 1 | -1): void => watches.inc(change),
+    /** A client has joined a shared watch (1), or left it (-1). */
+    clients: (change: 1 | -1): void => clients.inc(change),
+    joined: (how: Join): void => joins.inc({ how }),
+    /** An initial stream has begun for this number of clients. */
+    initialStream: (clients: number): void => initialStreams.observe(clients),
+    /** This number of clients have had the initial events, and move to a shared watch. */
+    moved: (to: Move, clients: number): void => moves.inc({ to }, clients),
+    /** An event has come from the API server. */
+    received: (): void => received.add(1),
+    /** A client was sent this number of events. */
+    delivered: (events: number): void => delivered.add(events),
+    /** A shared watch continues after a loss. */
+    resumed: (loss: Loss): void => resumptions.inc({ reason: loss }),
+    /** A client was cut off because it read too slowly. */
+    lagged: (): void => lagged.inc(),
   };
 }

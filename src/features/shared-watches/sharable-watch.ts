@@ -1,5 +1,5 @@
 import type { RawHeaders } from '../../http/header-fields.js';
-import { decodedPair, isTrue, mostParameters, queryValue } from '../../kubernetes/query.js';
+import { decodedPair, isTrue, mostParameters, parseQuery } from '../../kubernetes/query.js';
 import { parseDuration } from '../../lib/duration.js';
 import { type SharableHeaders, sharableHeaders } from './sharable-headers.js';
 import { compareVersions, parseVersion } from './watch-event.js';
@@ -108,7 +108,7 @@ function beginningOf(
     match === 'NotOlderThan' &&
     sends === 'true' &&
     bookmarks &&
-    queryValue(query, 'includeObject') !== 'None' &&
+    parseQuery(query).get('includeObject')?.[0] !== 'None' &&
     (version !== undefined || asked === '' || asked === '0');
   return areShared ? { version: undefined, initialQuery: query } : undefined;
 }

@@ -7,7 +7,7 @@ import { InitialSchedule } from './initial-schedule.js';
 import { InitialStream, type StreamAtBookmark } from './initial-stream.js';
 import { type Ending, UnsharableError } from './lasting-watch.js';
 import { Lingering } from './lingering.js';
-import type { Join } from './share-observer.js';
+import type { Join } from './metrics.js';
 import { type SharedBeginning, SharedWatch, type SharedWatchParts } from './shared-watch.js';
 import { UnsharableKeys } from './unsharable-keys.js';
 import { type WatchRequest, type WatchToShare, watchToShare } from './watch-to-share.js';

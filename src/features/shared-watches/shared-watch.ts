@@ -2,7 +2,7 @@ import type { Question, Reviews } from '../../reviews/reviews.js';
 import { EventRing, type RingBudget } from './event-ring.js';
 import { type Ending, LastingWatch, type LastingWatchParts, type WatchHandler } from './lasting-watch.js';
 import type { Lingering } from './lingering.js';
-import type { Loss, ShareObserver } from './share-observer.js';
+import type { Loss, ShareObserver } from './metrics.js';
 import type { Turns } from './turns.js';
 import { compareVersions, type WatchEvent } from './watch-event.js';
 import type { WatchToShare } from './watch-to-share.js';

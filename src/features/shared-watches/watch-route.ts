@@ -1,29 +1,44 @@
 import type { Cluster } from '../../clusters/cluster.js';
 import type { RawHeaders } from '../../http/header-fields.js';
-import { queryValue } from '../../kubernetes/query.js';
+import { parseQuery } from '../../kubernetes/query.js';
 import { saysWho } from '../../proxy/headers.js';
 import type { Recheck, Route } from '../../proxy/route.js';
 import type { OpenRequest } from '../../request/context.js';
-import type { ClientSink, RoundTrip } from '../../transport/round-trip.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
-import type { SharedWatches } from './share-watches.js';
+import { RingBudget } from './event-ring.js';
+import { SharedWatches } from './share-watches.js';
+import type { SharedWatchParts } from './shared-watch.js';
+import { Turns } from './turns.js';
 import type { WatchRequest } from './watch-to-share.js';
 
-/** Takes the watches of clients: those of one cluster can share. */
-export class WatchRoute implements Route {
-  readonly #watchesOf: (cluster: Cluster) => SharedWatches;
-  readonly #isStillLetIn: Recheck | undefined;
-
-  constructor(watchesOf: (cluster: Cluster) => SharedWatches, isStillLetIn: Recheck | undefined) {
-    this.#watchesOf = watchesOf;
-    this.#isStillLetIn = isStillLetIn;
-  }
-
-  take(request: OpenRequest, own: UpstreamRequest, sink: ClientSink): RoundTrip | undefined {
-    if (own.body !== undefined || !isWatch(request)) return undefined;
-    const watch = watchRequest(request, own, this.#isStillLetIn);
-    return this.#watchesOf(request.cluster).send(watch, sink, request.record);
-  }
+/**
+ * Makes a route that takes the watches of clients. Those of one cluster can share; its shared watches are made when its first client asks,
+ * and end with the cluster. All clusters together share the memory for events, and the turns in which clients get them.
+ *
+ * @param buffer Bytes of memory for events.
+ */
+export function createWatchRoute(
+  buffer: number,
+  options: Pick<SharedWatchParts, 'observer' | 'onFirstByte' | 'clock' | 'reviews'>,
+): (isStillLetIn: Recheck | undefined) => Route {
+  const common = { ...options, budget: new RingBudget(buffer), turns: new Turns(), random: Math.random };
+  const ofClusters = new WeakMap<Cluster, SharedWatches>();
+  const watchesOf = (cluster: Cluster) => {
+    let watches = ofClusters.get(cluster);
+    if (watches === undefined) {
+      watches = new SharedWatches({ ...common, source: cluster });
+      ofClusters.set(cluster, watches);
+      cluster.attach(watches);
+    }
+    return watches;
+  };
+  return isStillLetIn => ({
+    take(request, own, sink) {
+      if (own.body !== undefined || !isWatch(request)) return undefined;
+      const watch = watchRequest(request, own, isStillLetIn);
+      return watchesOf(request.cluster).send(watch, sink, request.record);
+    },
+  });
 }
 
 /** Whether a request is a watch of resources. A program behind a subresource may use the same words for something else. */
@@ -58,8 +73,9 @@ function withoutWho(headers: RawHeaders): RawHeaders {
 
 /** The access review's attributes for the watch (`ResourceAttributes` of authorization.k8s.io/v1). */
 function attributesOf({ record: { info }, path }: OpenRequest): object {
-  const fieldSelector = queryValue(path.forServer.query, 'fieldSelector') ?? '';
-  const labelSelector = queryValue(path.forServer.query, 'labelSelector') ?? '';
+  const query = parseQuery(path.forServer.query);
+  const [fieldSelector = ''] = query.get('fieldSelector') ?? [];
+  const [labelSelector = ''] = query.get('labelSelector') ?? [];
   return {
     verb: 'watch',
     group: info.apiGroup,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { RingBudget } from '../../../src/features/shared-watches/event-ring.js';
-import type { Join, Loss, Move } from '../../../src/features/shared-watches/share-observer.js';
+import type { Join, Loss, Move } from '../../../src/features/shared-watches/metrics.js';
 import { SharedWatches } from '../../../src/features/shared-watches/share-watches.js';
 import { Turns } from '../../../src/features/shared-watches/turns.js';
 import { Reviews } from '../../../src/reviews/reviews.js';

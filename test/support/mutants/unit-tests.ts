@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
-// Which tests have to kill the mutants of a file: CONTRIBUTING.md, "Where the tests of a file are".
+// Which tests have to kill the mutants of a file: README.md, "The tests of a file".
 
 /**
  * The unit tests of a file of src/: those in its folder of test/, or in the next one above that has some. Tests that start a process are

@@ -26,18 +26,23 @@ const deployments = [
     what: 'deploy/gateway',
     namespace: 'kube-api-proxy',
     account: 'kube-api-proxy',
+    others: [],
     render: () => output(kubectl(['kustomize', projectFile('deploy/gateway')])),
   },
   {
     what: 'the Helm chart',
     namespace: 'of-the-chart',
     account: 'chart-kube-api-proxy',
+    /** The users as whom callers may act. */
+    others: ['bob@example.com'],
     render: () =>
       output(
         Promise.resolve(
           helm([
             ...['template', 'chart', chart, '--namespace=of-the-chart'],
             `--values=${projectFile('deploy/gateway/values.yaml')}`,
+            ...['--set=impersonation.enabled=true', '--set=impersonation.users={bob@example.com}'],
+            '--set=impersonation.groups={testers}',
           ]),
         ),
       ),
@@ -60,7 +65,7 @@ async function apply(server: ApiServer, manifests: string): Promise<void> {
   await output(kubectl(['apply', '--filename=-'], { env, input: manifests }));
 }
 
-for (const { what, namespace, account, render } of deployments) {
+for (const { what, namespace, account, others, render } of deployments) {
   apiServerTest(
     `the gateway of ${what} may act as a service account of its own namespace, and as none of another one with its name`,
     async (t, server) => {
@@ -133,9 +138,10 @@ for (const { what, namespace, account, render } of deployments) {
       const cannot = (user: string, name: string) =>
         new RegExp(`\\\\"${name}\\\\" is forbidden: User \\\\"${user}\\\\" cannot impersonate`);
       const itself = `system:serviceaccount:${namespace}:${account}`;
+      const bob = others.length > 0 ? 201 : cannot(itself, 'bob@example.com');
       for (const [user, groups, expected] of [
-        ['bob@example.com', [], 201],
-        ['bob@example.com', ['testers'], 201],
+        ['bob@example.com', [], bob],
+        ['bob@example.com', ['testers'], bob],
         [dashboard, [], 201],
         ['dave@example.com', [], cannot(itself, 'dave@example.com')],
         ['alice@example.com', [], cannot(dashboard, 'alice@example.com')],

@@ -104,12 +104,24 @@ helmTest(
       inside,
       /create rolebinding first-person --clusterrole=view --user='https:\/\/login\.example#SUB'$/m,
     );
-    assert.match(inside, /kubectl krew install oidc-login\n\n +kubectl --kubeconfig gw\.yaml get pods$/m);
+    assert.match(inside, /kubectl krew install oidc-login\n\n.* auth whoami\n +kubectl .* get pods$/m);
+    assert.match(
+      inside,
+      /Groups of the issuer do not count yet[\s\S]*'callers\.groups=\{system:authenticated,oidc:GROUP\}'$/m,
+    );
     assert.match(inside, /WARNING: callers\.mode is `everyone`/);
     assert.match(inside, /kube-api-proxy=client/);
 
     const email = notes(everyone, ...oidc, 'oidc.usernameClaim="email"', 'oidc.usernamePrefix="o:"');
     assert.match(email, /--user='o:alice@example\.com'$/m);
+    const claim = 'oidc.groupsClaim="roles"';
+    assert.match(
+      notes(everyone, ...oidc, claim),
+      /WARNING: callers\.groups has no group of the issuer[\s\S]*groupsClaim=roles[\s\S]*authenticated,GROUP\}'$/m,
+    );
+    const groups = notes(everyone, ...oidc, claim, 'callers.groups=["system:authenticated","o:dev"]');
+    assert.match(groups, /create rolebinding first-group --clusterrole=view --group='o:dev'$/m);
+    assert.doesNotMatch(groups, /no group of the issuer|do not count yet/);
     const balanced = notes(
       everyone,
       ...oidc,

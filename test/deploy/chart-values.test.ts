@@ -176,7 +176,10 @@ helmTest('the commands and the values that the documents show make a gateway', a
   const examples = [...read('README.md').matchAll(/^```yaml\n([\s\S]*?)^```$/gm)];
   assert.ok(commands.length >= 2 && examples.length >= 2);
   for (const command of commands) {
-    const [, , release = '', , ...args] = command.trim().split(/[\s\\]+/);
+    const [, , release = '', , ...args] = command
+      .replaceAll("'", '')
+      .trim()
+      .split(/[\s\\]+/);
     const { code, stderr } = helm(['template', release, chart, ...args]);
     assert.equal(code, 0, stderr);
   }

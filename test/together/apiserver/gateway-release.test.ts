@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -133,16 +133,20 @@ async function startIssuer(t: TestContext, folder: string) {
   return {
     url: issuer.url,
     tokenOf: (email: string, groups: readonly string[] = []) =>
-      signer.sign({ iss: issuer.url, aud: 'gateway', sub: email, email, groups, exp: expiry }),
+      signer.sign({ iss: issuer.url, aud: 'kube-api-proxy', sub: email, email, groups, exp: expiry }),
   };
 }
+
+/** The tutorial: its commands, and what it says that they print. */
+const tutorial = (await readFile(projectFile('deploy/gateway/README.md'), 'utf8')).replaceAll(/^ {3}/gm, '');
+const [, valuesOfTutorial = ''] = /^helm install .*\\\n((?:.*\\\n)*.*)$/m.exec(tutorial) ?? [];
 
 /** How callers are chosen, and a caller whom each choice keeps out. */
 const modes = {
   everyone: {
-    values: ['--set=callers.mode=everyone', '--set=oidc.groupsClaim=groups'],
-    groups: ['strangers'],
-    reason: /does not let this proxy impersonate the group "strangers"/,
+    values: valuesOfTutorial.replaceAll(/['\\]/g, '').trim().split(/\s+/),
+    groups: { alice: ['developers'], other: ['everyone'] },
+    reason: /does not let this proxy impersonate the group "oidc:everyone"/,
   },
   named: {
     values: [
@@ -150,14 +154,14 @@ const modes = {
       '--set=callers.users={alice@example.com}',
       '--set=tokenReview=false',
     ],
-    groups: [],
+    groups: { alice: [], other: [] },
     reason: /cannot impersonate resource "users" in API group "" at the cluster scope/,
   },
 } as const;
 
 for (const [mode, { values, groups, reason }] of Object.entries(modes)) {
   apiServerTest(
-    `the notes of the chart lead from nothing to the Pods that alice may see, with callers.mode ${mode}, and others get 403`,
+    `the tutorial and the notes of the chart lead from nothing to the Pods that alice may see, with callers.mode ${mode}, and others get 403`,
     async (t, server) => {
       if (!hasKubectl) return t.skip('kubectl is not in PATH');
       if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
@@ -175,25 +179,38 @@ for (const [mode, { values, groups, reason }] of Object.entries(modes)) {
       );
       await fillView(server);
       const oidc = [
-        ...[`--set=oidc.issuerURL=${issuer.url}`, '--set=oidc.clientID=gateway'],
+        ...[`--set=oidc.issuerURL=${issuer.url}`, '--set=oidc.clientID=kube-api-proxy'],
         ...['--set=oidc.usernameClaim=email', `--set-file=oidc.ca=${join(release.folder, 'issuer.crt')}`],
       ];
       const notes = release.helm('install', 'gw', chart, ...values, ...oidc);
       t.after(() =>
-        server.admin.ask('DELETE', `/apis/${group}/v1/namespaces/default/rolebindings/first-person`),
+        Promise.all(
+          ['first-person', 'first-group'].map(name =>
+            server.admin.ask('DELETE', `/apis/${group}/v1/namespaces/default/rolebindings/${name}`),
+          ),
+        ),
       );
       const proxy = await release.start(t);
 
       // kubectl runs it as the plugin oidc-login, which the served kubeconfig names.
       const plugin = await writeExecPlugin({ name: 'kubectl-oidc_login' });
       t.after(() => plugin.remove());
-      await plugin.answer({ token: issuer.tokenOf('alice@example.com') });
-      const [getAuthority = '', fetch = '', bind = '', getPods = '', ...others] = commandsOf(
-        notes,
-        / get secret |^curl |rolebinding|get pods/,
-        proxy.port,
-      );
+      await plugin.answer({ token: issuer.tokenOf('alice@example.com', groups.alice) });
+      const commands = commandsOf(notes, / get secret |^curl |rolebinding|whoami|get pods/, proxy.port);
+      const [getAuthority = '', fetch = '', bind = '', whoami = '', getPods = '', ...others] = commands;
       assert.deepEqual(others, []);
+      const isTutorial = mode === 'everyone';
+      for (const command of isTutorial ? commands : []) {
+        const written = command
+          .replace(`:${proxy.port}`, ':8443')
+          .replace(release.namespace, 'kube-api-proxy');
+        assert.ok(tutorial.includes(`\n${written}\n`), written);
+      }
+      /** Runs a command that prints what the tutorial says. */
+      const runs = async (command: string) => {
+        const printed = await release.run(command, plugin.directory);
+        if (isTutorial) assert.ok(tutorial.includes(`\`\`\`\n${printed}\`\`\``), printed);
+      };
       await release.run(getAuthority);
       await release.run(fetch);
       // The Service sends callers only to a Pod that is ready.
@@ -203,19 +220,27 @@ for (const [mode, { values, groups, reason }] of Object.entries(modes)) {
         release.run(getPods, plugin.directory),
         /alice@example\.com.* cannot list resource "pods"/,
       );
-      await release.run(bind);
+      await runs(bind);
+      await runs(whoami);
       // The API server learns of a binding a little later.
       await eventuallyPasses(async () =>
         assert.match(await release.run(getPods, plugin.directory), new RegExp(`^${pod} `, 'm')),
       );
       assert.ok(plugin.args().includes(`--oidc-issuer-url=${issuer.url}`), plugin.args().join());
 
-      await plugin.answer({ token: issuer.tokenOf('mallory@example.com', groups) });
+      await plugin.answer({ token: issuer.tokenOf('mallory@example.com', groups.other) });
       await assert.rejects(release.run(getPods, plugin.directory), reason);
+      if (isTutorial) {
+        const [remedy = ''] = /'callers\.groups=.*oidc:everyone\}'/.exec(tutorial) ?? [];
+        release.helm('upgrade', 'gw', chart, '--reuse-values', `--set=${remedy.replaceAll("'", '')}`);
+        await eventuallyPasses(async () =>
+          assert.match(await release.run(whoami, plugin.directory), /\[oidc:everyone system:authenticated\]/),
+        );
+      }
       const asGateway = `kubectl --kubeconfig=${await release.identity()}`;
       const controller = release.run(`${asGateway} get --raw=/version --as=system:kube-controller-manager`);
       // SECURITY.md and the notes warn of this.
-      if (mode === 'everyone') await controller;
+      if (isTutorial) await controller;
       else await assert.rejects(controller, /cannot impersonate resource "users"/);
       await assert.rejects(
         release.run(`${asGateway} get --raw=/version --as=alice@example.com --as-group=system:masters`),

@@ -105,7 +105,7 @@ describe('the list of imports', () => {
   const rows = [
     ...readFileSync(projectFile('src/imports.grit'), 'utf8').matchAll(/r"(\S+) -> \(\?:(\S+)\)"/g),
   ];
-  const [table = ''] = readFileSync(projectFile('CONTRIBUTING.md'), 'utf8').split('## Where the tests');
+  const [table = ''] = readFileSync(projectFile('CONTRIBUTING.md'), 'utf8').split('## The features');
   /** The folders, from the highest to the lowest. */
   const order = [...table.matchAll(/^\| `([a-z]+(?:\.ts)?)\/?` \|/gm)].map(([, folder = '']) => folder);
 

@@ -22,14 +22,14 @@ export interface ClusterOptions extends ConnectionOptions {
 
 /** The configuration cannot be used: a 503 whose message says why. */
 export class ConfigurationError extends StatusError {
+  readonly problems: readonly string[];
+
   /** @param context Name of the kubeconfig's context; empty for the current one. */
-  constructor(
-    readonly problems: readonly string[],
-    context = '',
-  ) {
+  constructor(problems: readonly string[], context = '') {
     const which = context === '' ? '' : `context ${JSON.stringify(context)} cannot be used: `;
     // There is no Retry-After: client-go would try ten times, once a second, although the user must first correct a file.
     super(503, `${which}${problems.join('; ')}`);
+    this.problems = problems;
   }
 }
 

@@ -9,6 +9,8 @@ interface RejectionOptions extends ErrorOptions {
 
 /** A guard does not let a request pass. The answer is a Status that names the rule, and what to do. */
 export class Rejection extends StatusError {
+  /** One of the reasons of its guard. */
+  readonly reason: string;
   /** Whether nothing more is read from the connection of the request. */
   readonly endsConnection: boolean;
   /** Header fields of the answer. */
@@ -16,12 +18,12 @@ export class Rejection extends StatusError {
 
   constructor(
     code: number,
-    /** One of the reasons of its guard. */
-    readonly reason: string,
+    reason: string,
     message: string,
     { endsConnection = false, headers = {}, ...options }: RejectionOptions = {},
   ) {
     super(code, message, options);
+    this.reason = reason;
     this.endsConnection = endsConnection;
     this.headers = headers;
   }

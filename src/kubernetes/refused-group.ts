@@ -7,13 +7,16 @@ export const refusedGroupReason = 'refused_group';
 export class RefusedGroupError extends StatusError {
   readonly reason = refusedGroupReason;
 
-  constructor(readonly group: string) {
+  readonly group: string;
+
+  constructor(group: string) {
     super(
       403,
       `the API server does not let this proxy impersonate the group ${JSON.stringify(group.slice(0, 200))}, which the user of the ` +
         'request has; whoever runs the proxy can allow it (the verb impersonate on this group; in the chart: callers.groups), or leave ' +
         'other groups out (--accept-group; in the chart: callers.dropOtherGroups)',
     );
+    this.group = group;
   }
 
   override count(observer: FailureObserver): void {

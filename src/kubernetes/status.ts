@@ -45,19 +45,19 @@ export interface FailureObserver {
 /** A failure that the proxy answers itself. Any code that serves a request may throw it; one handler writes the answer. */
 export class StatusError extends Error {
   override readonly name = 'StatusError';
+  /** HTTP status code. */
+  readonly code: number;
   /** Seconds after which the client may try again; undefined if that is not known. */
   readonly retryAfterSeconds: number | undefined;
 
-  /**
-   * @param code HTTP status code.
-   * @param message What is wrong and what to do about it. It goes to the client, so it must not contain secrets.
-   */
+  /** @param message What is wrong and what to do about it. It goes to the client, so it must not contain secrets. */
   constructor(
-    readonly code: number,
+    code: number,
     message: string,
     { retryAfterSeconds, ...options }: ErrorOptions & { readonly retryAfterSeconds?: number } = {},
   ) {
     super(message, options);
+    this.code = code;
     this.retryAfterSeconds = retryAfterSeconds;
   }
 

@@ -12,15 +12,15 @@ export type ReviewingCluster = AccessSource & { readonly host: string };
 
 /** The API server has not answered a review, but refused it or failed. */
 export class ReviewError extends Error {
-  constructor(
-    host: string,
-    kind: string,
-    /** HTTP status code. */
-    readonly status: number,
-    /** The body of the answer. */
-    readonly body: string,
-  ) {
+  /** HTTP status code. */
+  readonly status: number;
+  /** The body of the answer. */
+  readonly body: string;
+
+  constructor(host: string, kind: string, status: number, body: string) {
     super(`the API server at ${host} answers ${status} to a ${kind}`);
+    this.status = status;
+    this.body = body;
   }
 }
 

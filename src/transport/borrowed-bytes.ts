@@ -52,8 +52,11 @@ export function usedTooLate(): Error {
 }
 
 class OwnBytes extends LentBytes {
-  constructor(protected override readonly bytes: Buffer) {
+  protected override readonly bytes: Buffer;
+
+  constructor(bytes: Buffer) {
     super();
+    this.bytes = bytes;
   }
 
   keep(): Buffer {

@@ -24,13 +24,11 @@ export type UpstreamErrorReason = (typeof upstreamErrorReasons)[number];
 
 /** The API server cannot be reached, or broke off its response: a 502, 503 or 504, with a reason for metrics and logs. */
 export class UpstreamError extends StatusError {
-  constructor(
-    code: 502 | 503 | 504,
-    readonly reason: UpstreamErrorReason,
-    message: string,
-    options?: ErrorOptions,
-  ) {
+  readonly reason: UpstreamErrorReason;
+
+  constructor(code: 502 | 503 | 504, reason: UpstreamErrorReason, message: string, options?: ErrorOptions) {
     super(code, message, options);
+    this.reason = reason;
   }
 
   override count(observer: FailureObserver): void {

@@ -1,10 +1,10 @@
 /** The file is not CSV. `line` counts from 1. The message contains no part of the file. */
 export class CsvError extends Error {
-  constructor(
-    readonly line: number,
-    message: string,
-  ) {
+  readonly line: number;
+
+  constructor(line: number, message: string) {
     super(message);
+    this.line = line;
   }
 }
 

@@ -4,11 +4,11 @@ import { maxFields, type RawHeaders } from '../../http/header-fields.js';
 export class ResponseError extends Error {
   override readonly name = 'ResponseError';
 
-  constructor(
-    readonly code: 'MALFORMED_RESPONSE' | 'RESPONSE_HEADERS_TOO_LARGE' | 'TOO_MANY_RESPONSE_HEADERS',
-    message: string,
-  ) {
+  readonly code: 'MALFORMED_RESPONSE' | 'RESPONSE_HEADERS_TOO_LARGE' | 'TOO_MANY_RESPONSE_HEADERS';
+
+  constructor(code: ResponseError['code'], message: string) {
     super(message);
+    this.code = code;
   }
 }
 

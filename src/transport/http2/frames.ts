@@ -30,16 +30,13 @@ export const errorCode = {
 /** The API server's bytes are not valid HTTP/2, or too many. `wireCode` is the error code for the API server (RFC 9113, section 7). */
 export class Http2Error extends Error {
   override readonly name: string = 'Http2Error';
+  readonly wireCode: number;
+  readonly code: 'MALFORMED_HTTP2' | 'RESPONSE_HEADERS_TOO_LARGE' | 'TOO_MANY_RESPONSE_HEADERS';
 
-  constructor(
-    readonly wireCode: number,
-    message: string,
-    readonly code:
-      | 'MALFORMED_HTTP2'
-      | 'RESPONSE_HEADERS_TOO_LARGE'
-      | 'TOO_MANY_RESPONSE_HEADERS' = 'MALFORMED_HTTP2',
-  ) {
+  constructor(wireCode: number, message: string, code: Http2Error['code'] = 'MALFORMED_HTTP2') {
     super(message);
+    this.wireCode = wireCode;
+    this.code = code;
   }
 }
 

@@ -1,9 +1,8 @@
-import { appendFileSync, readFileSync } from 'node:fs';
-import { relative } from 'node:path';
+import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Mutant } from '@stryker-mutator/api/core';
 import { projectFile } from '../project.js';
-import { keyOf } from './mutant-key.js';
+import { describeMutant, keyOf } from './mutant-text.js';
 import { MutatedCopy, testToRun } from './mutated-copy.js';
 import { shuffled } from './sample.js';
 
@@ -35,7 +34,7 @@ const mutants = shuffled([...covered.keys()], seed).slice(0, Number(values.tries
 for (const key of mutants) {
   const mutant = covered.get(key) as Mutant;
   const failure = await copy.failure(before, mutant);
-  process.stdout.write(`${failure === undefined ? 'passes' : 'fails'} with ${describe(mutant)}\n`);
+  process.stdout.write(`${failure === undefined ? 'passes' : 'fails'} with ${describeMutant(mutant)}\n`);
   if (failure === undefined) continue;
   await judge(mutant, failure);
   process.exit();
@@ -50,7 +49,7 @@ async function judge(mutant: Mutant, failure: string): Promise<void> {
     );
     if (keptFailure === undefined) continue;
     const cells = [
-      describe(mutant),
+      describeMutant(mutant),
       `${before.file}: ${before.name ?? failure}`,
       `${test.file}: ${keptFailure}`,
     ];
@@ -59,21 +58,6 @@ async function judge(mutant: Mutant, failure: string): Promise<void> {
     return;
   }
   end('no kept test fails by this mutant: add a case to one of them, and draw again with the same seed');
-}
-
-/** `src/a.ts:12: old → new`. */
-function describe({ fileName, location: { start, end }, replacement }: Mutant): string {
-  const lines = readFileSync(fileName, 'utf8')
-    .split('\n')
-    .slice(start.line, end.line + 1);
-  lines.push((lines.pop() ?? '').slice(0, end.column));
-  const text = lines.join(' ').slice(start.column);
-  return `${relative('.', fileName)}:${start.line + 1}: \`${short(text)}\` → \`${short(replacement)}\``;
-}
-
-function short(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
 }
 
 function end(problem: string): never {

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Mutant } from '@stryker-mutator/api/core';
 import { Instrumenter } from '@stryker-mutator/instrumenter';
+import { withoutTypes } from './compile.js';
 import { messages } from './messages.js';
 
 const silent = {
@@ -16,11 +16,11 @@ export interface Instrumented {
   readonly mutants: readonly Mutant[];
 }
 
-/** Puts the mutants into these files, TypeScript or JavaScript. Those that a comment excuses, and those of messages, have the status Ignored. */
+/** Puts the mutants into the code of these files of src/, which has no types then. Those that a comment excuses, and those of messages, have the status Ignored. */
 export async function instrument(names: readonly string[]): Promise<Instrumented> {
   const files = names.map(name => ({
     name: resolve(name),
-    content: readFileSync(name, 'utf8'),
+    content: withoutTypes(name),
     mutate: true,
   }));
   return new Instrumenter(silent).instrument(files, {

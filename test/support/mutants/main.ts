@@ -2,11 +2,14 @@ import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { MutantResult } from '@stryker-mutator/api/core';
-import { compile, compiledFile } from './compile.js';
+import { compile } from './compile.js';
+import { textOfMessage } from './messages.js';
+import { describeMutant } from './mutant-text.js';
 import { drawnMutants } from './plugins.js';
-import { FileReport, percentOf, sumOf, tableOf } from './report.js';
+import { percentOf, rowOf, sumOf, tableOf } from './report.js';
 import { draw, isSampled, wholeParts } from './sample.js';
 import { runStryker } from './stryker.js';
+import { copyForCompiler, withTypeErrors } from './type-errors.js';
 import { unitTestsOf } from './unit-tests.js';
 
 // npm run mutants -- PATH…: changes the code of these files and folders of src/, one small change after the other, and says which changes
@@ -33,7 +36,7 @@ const files = sources
       sampleSize === undefined || (isSampled(file) && !values.except.some(path => file.startsWith(path))),
   );
 
-await compile(files);
+compile(files);
 mkdirSync('build/mutants', { recursive: true });
 const drawn = sampleSize === undefined ? undefined : await draw(files, sampleSize, values.seed);
 if (drawn !== undefined) {
@@ -41,25 +44,27 @@ if (drawn !== undefined) {
   writeFileSync(list, JSON.stringify(drawn));
   process.env[drawnMutants] = list;
 }
-const mutated = files.filter(file => drawn?.some(key => key.startsWith(`${compiledFile(file)} `)) ?? true);
+const mutated = files.filter(file => drawn?.some(key => key.startsWith(`${file} `)) ?? true);
 
-const results = new Map<string, MutantResult[]>();
+const results: MutantResult[] = [];
 for (const { tests, sources } of groupsOf(mutated)) {
   const run = { sources, tests, concurrency: Number(values.concurrency), force: values.force };
-  for (const result of await runStryker({ ...run, isSample: drawn !== undefined })) {
-    const source = relative('.', result.fileName)
-      .replace(/^build\//, '')
-      .replace(/\.js$/, '');
-    results.set(source, [...(results.get(source) ?? []), result]);
-  }
+  results.push(...(await runStryker({ ...run, isSample: drawn !== undefined })));
 }
-const reports = mutated.map(file => ({
-  file,
-  report: new FileReport(file, results.get(file.replace(/\.tsx?$/, '')) ?? []),
-}));
-const rows = Object.fromEntries(reports.map(({ file, report }) => [file, report.row]));
+const living = results.filter(({ status }) => status === 'Survived' || status === 'NoCoverage');
+const wrong = withTypeErrors(copyForCompiler(), living);
+const programs = results.filter(
+  result => !wrong.has(result) && result.status !== 'CompileError' && result.statusReason !== textOfMessage,
+);
+for (const mutant of living.filter(mutant => !wrong.has(mutant)).sort(byPlace)) {
+  const { status, mutatorName } = mutant;
+  const what = status === 'NoCoverage' ? 'no coverage' : 'survived';
+  process.stdout.write(`${describeMutant(mutant)} ${what} (${mutatorName})\n`);
+}
+const rows = Object.fromEntries(
+  mutated.map(file => [file, rowOf(programs.filter(({ fileName }) => relative('.', fileName) === file))]),
+);
 const total = percentOf(sumOf(Object.values(rows)));
-for (const { report } of reports) process.stdout.write(report.survivors.map(line => `${line}\n`).join(''));
 process.stdout.write(`\n${tableOf(rows)}`);
 if (total < Number(values['at-least'])) {
   process.stderr.write(
@@ -75,7 +80,7 @@ function filesOf(path: string): readonly string[] {
     return readdirSync(file)
       .sort()
       .flatMap(name => filesOf(join(file, name)));
-  return /\.tsx?$/.test(file) && !file.endsWith('.d.ts') ? [file] : [];
+  return file.endsWith('.ts') && !file.endsWith('.d.ts') ? [file] : [];
 }
 
 /** The files that have the same tests, which StrykerJS runs together. */
@@ -89,4 +94,9 @@ function groupsOf(all: readonly string[]) {
     groups.set(key, group);
   }
   return groups.values();
+}
+
+function byPlace(a: MutantResult, b: MutantResult): number {
+  if (a.fileName !== b.fileName) return a.fileName < b.fileName ? -1 : 1;
+  return a.location.start.line - b.location.start.line || a.location.start.column - b.location.start.column;
 }

@@ -20,6 +20,9 @@ interface Node {
 const wordOfSentence =
   /(^|[\s(])(a|an|the|is|are|was|has|have|must|may|cannot|needs|not|no|of|or|and|with|without|in|at|by|for)(?=\s|$)/;
 
+/** The reason why a mutant is left out. */
+export const textOfMessage = 'the text of a message';
+
 const errorClass = /(Error|Rejection)$/;
 const logLevel = /^(debug|info|warn|error|fatal)$/;
 
@@ -32,7 +35,7 @@ export const messages: Ignorer = {
     const { node, parentPath } = path as Path;
     const text = textOf(node);
     if (text === undefined) return undefined;
-    return wordOfSentence.test(text) || isPartOfMessage(parentPath) ? 'the text of a message' : undefined;
+    return wordOfSentence.test(text) || isPartOfMessage(parentPath) ? textOfMessage : undefined;
   },
 };
 

@@ -3,7 +3,7 @@ import { type CheckResult, CheckStatus } from '@stryker-mutator/api/check';
 import type { Mutant } from '@stryker-mutator/api/core';
 import { declareClassPlugin, declareValuePlugin, PluginKind } from '@stryker-mutator/api/plugin';
 import { messages } from './messages.js';
-import { keyOf } from './mutant-key.js';
+import { keyOf } from './mutant-text.js';
 
 // What StrykerJS loads of this project, in its main process and in those of its checkers. It runs compiled.
 
@@ -25,7 +25,8 @@ class SampleChecker {
   }
 
   #result(mutant: Mutant): CheckResult {
-    return this.#drawn.has(keyOf(mutant))
+    const fileName = mutant.fileName.replace(/\bbuild\/(src\/.*)\.js$/, '$1.ts');
+    return this.#drawn.has(keyOf({ ...mutant, fileName }))
       ? { status: CheckStatus.Passed }
       : { status: CheckStatus.CompileError, reason: 'not in the sample' };
   }

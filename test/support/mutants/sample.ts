@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { compiledFile } from './compile.js';
 import { instrument } from './instrument.js';
-import { keyOf } from './mutant-key.js';
+import { keyOf } from './mutant-text.js';
 
 /** The folders and files that all mutants are tested of, so that a sample leaves them out. */
 export const wholeParts = [
@@ -21,13 +20,13 @@ export function isSampled(source: string): boolean {
   return !readFileSync(source, 'utf8').includes("'node:child_process'");
 }
 
-/** Draws this many mutants of the compiled files, the same ones for the same seed: their keys. */
+/** Draws this many mutants of these files, the same ones for the same seed: their keys. */
 export async function draw(
   sources: readonly string[],
   count: number,
   seed: string,
 ): Promise<readonly string[]> {
-  const { mutants } = await instrument(sources.map(compiledFile));
+  const { mutants } = await instrument(sources);
   const keys = mutants.filter(({ status }) => status !== 'Ignored').map(keyOf);
   return shuffled(keys, seed).slice(0, count);
 }

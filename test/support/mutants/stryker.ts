@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { relative, resolve } from 'node:path';
 import type { MutantResult } from '@stryker-mutator/api/core';
 import { Stryker } from '@stryker-mutator/core';
 import { compiledFile } from './compile.js';
@@ -13,7 +14,7 @@ export interface StrykerRun {
   readonly isSample: boolean;
 }
 
-/** Tests the mutants of the compiled files of `sources` by these tests. All that it writes is below build/mutants/. */
+/** Tests the mutants of these files of src/ by these tests, which are compiled. All that it writes is below build/mutants/. */
 export async function runStryker({
   sources,
   tests,
@@ -22,7 +23,7 @@ export async function runStryker({
   isSample,
 }: StrykerRun): Promise<MutantResult[]> {
   const testFiles = tests.map(compiledFile);
-  const results = await new Stryker({
+  const results: readonly MutantResult[] = await new Stryker({
     allowEmpty: true,
     checkers: isSample ? ['sample'] : [],
     clearTextReporter: { reportScoreTable: false },
@@ -30,8 +31,8 @@ export async function runStryker({
     coverageAnalysis: 'perTest',
     disableTypeChecks: false,
     force,
-    // What no unit test reads, and a file that Stryker reads by a part of TypeScript that version 7 has not.
-    ignorePatterns: ['/dist', '/build/package', '/build/metafiles', '/build/mutants', '/tsconfig.json'],
+    // What no unit test reads.
+    ignorePatterns: ['/dist', '/build/package', '/build/metafiles', '/build/mutants'],
     ignorers: ['messages'],
     incremental: !isSample,
     incrementalFile: `build/mutants/${digest(tests.join())}.json`,
@@ -42,11 +43,24 @@ export async function runStryker({
     tap: { testFiles, nodeArgs: ['--test-reporter=tap'], forceBail: true },
     tempDirName: 'build/mutants/sandbox',
     testRunner: 'tap',
+    // StrykerJS reads the file by a part of TypeScript that version 7 does not have.
+    tsconfigFile: 'none',
     // Beside this, a run may take twice the time of its tests.
     timeoutMS: 4000,
     timeoutFactor: 2,
   } as never).runMutationTest();
-  return results;
+  // An earlier run has left those of other files.
+  const mutated = new Set(sources.map(source => resolve(compiledFile(source))));
+  return results.filter(({ fileName }) => mutated.has(fileName)).map(fromReport);
+}
+
+/** A result as one of the file of src/, with its place as the instrumenter names it; lines and columns of reports begin with 1. */
+function fromReport({ fileName, location: { start, end }, ...result }: MutantResult): MutantResult {
+  const place = ({ line, column }: typeof start) => ({ line: line - 1, column: column - 1 });
+  const source = relative('.', fileName)
+    .replace(/^build\//, '')
+    .replace(/\.js$/, '.ts');
+  return { ...result, fileName: resolve(source), location: { start: place(start), end: place(end) } };
 }
 
 function digest(text: string): string {

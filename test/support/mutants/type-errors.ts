@@ -1,7 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Mutant } from '@stryker-mutator/api/core';
+import { projectFile } from '../project.js';
+import { temporaryFolder } from '../temporary-folder.js';
+import { withMutant } from './mutant-text.js';
 
 /** What the compiler also says of code that works. */
 const rulesOfStyle = [
@@ -12,12 +15,12 @@ const rulesOfStyle = [
 ];
 
 /**
- * The mutants of TypeScript files that do not compile, of which nobody needs a test. `copy` is a copy of the project; each mutant is a file of
- * its own there for a moment, beside the one that it changes.
+ * The mutants of TypeScript files that do not compile, of which nobody needs a test. `copy` is a copy of the project, or of its part
+ * that the compiler needs; each mutant is a file of its own there for a moment, beside the one that it changes.
  */
-export function withTypeErrors(copy: string, mutants: readonly Mutant[]): ReadonlySet<Mutant> {
+export function withTypeErrors<T extends Mutant>(copy: string, mutants: readonly T[]): ReadonlySet<T> {
   const files = new Map(mutants.map((mutant, index) => [variantOf(mutant, index), mutant]));
-  for (const [file, mutant] of files) writeFileSync(join(copy, file), applied(mutant));
+  for (const [file, mutant] of files) writeFileSync(join(copy, file), withMutant(mutant));
   const options = rulesOfStyle.flatMap(rule => [rule, String(rule.startsWith('--allow'))]);
   const { stdout } = spawnSync(
     'node_modules/.bin/tsc',
@@ -33,9 +36,11 @@ function variantOf({ fileName }: Mutant, index: number): string {
   return relative('.', fileName).replace(/\.tsx?$/, extension => `.mutant-${index}${extension}`);
 }
 
-function applied({ fileName, location: { start, end }, replacement }: Mutant): string {
-  const lines = readFileSync(fileName, 'utf8').split('\n');
-  const before = [...lines.slice(0, start.line), (lines[start.line] ?? '').slice(0, start.column)].join('\n');
-  const after = [(lines[end.line] ?? '').slice(end.column), ...lines.slice(end.line + 1)].join('\n');
-  return `${before}${replacement}${after}`;
+/** A copy of what the compiler needs for src/. */
+export function copyForCompiler(): string {
+  const copy = temporaryFolder();
+  for (const part of ['src', 'package.json', 'tsconfig.json'])
+    cpSync(part, join(copy, part), { recursive: true });
+  symlinkSync(projectFile('node_modules'), join(copy, 'node_modules'));
+  return copy;
 }

@@ -53,7 +53,10 @@ test('the workflow has the versions of Node.js that README names', () => {
   assert.deepEqual(strategy.matrix.node, (versions.match(/\d+/g) ?? []).map(Number));
 });
 
-test('the workflow may only read, and every action is pinned to a commit', () => {
-  assert.deepEqual(workflow.permissions, { contents: 'read' });
-  for (const { uses } of steps) if (uses !== undefined) assert.match(uses, /^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
-});
+for (const file of ['ci', 'mutants'])
+  test(`${file}.yaml may only read, and every action is pinned to a commit`, () => {
+    const { permissions, jobs } = parse(read(`.github/workflows/${file}.yaml`)) as Workflow;
+    assert.deepEqual(permissions, { contents: 'read' });
+    for (const { uses } of jobs.test.steps)
+      if (uses !== undefined) assert.match(uses, /^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
+  });

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
-import { gzipSync } from 'node:zlib';
 import { type HttpAnswer, open, send } from '../../support/clients/http-client.js';
 import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
 import { type ProxyProcess as RunningProxy, startProxy } from '../../support/proxy/proxy.js';
-import { steady } from '../../support/steady.js';
 import { type RawAnswer, type RawUpstream, startRawUpstream } from '../../support/upstreams/raw-upstream.js';
-
-const gzipped = gzipSync(Buffer.from('{"kind":"PodList"}'.repeat(1000)));
 
 function head(status: string, ...headers: string[]): string {
   return `${[`HTTP/1.1 ${status}`, ...headers].join('\r\n')}\r\n\r\n`;
@@ -21,26 +17,12 @@ let cut = () => {};
 const answers: Record<string, RawAnswer> = {
   '/429': ({ socket }) =>
     socket.write(`${head('429 Too Many Requests', 'Retry-After: 1', 'Content-Length: 4')}slow`),
-  '/503': ({ socket }) =>
-    socket.write(`${head('503 Service Unavailable', 'Retry-After: 7', 'Content-Length: 4')}away`),
-  '/502': ({ socket }) => socket.write(`${head('502 Bad Gateway', 'Content-Length: 5')}their`),
   '/304': ({ socket }) =>
     socket.write(head('304 Not Modified', 'ETag: "abc"', 'Content-Type: application/json')),
-  '/302': ({ socket }) =>
-    socket.write(head('302 Found', 'Location: https://127.0.0.1:6443/elsewhere/?a=%2F', 'Content-Length: 0')),
-  '/301': ({ socket }) =>
-    socket.write(head('301 Moved Permanently', 'Location: /api/v1/../x//y', 'Content-Length: 0')),
   '/length': ({ socket, method }) =>
     socket.write(
       `${head('200 OK', 'Content-Type: text/plain', 'Content-Length: 12345')}${method === 'HEAD' ? '' : 'x'.repeat(12345)}`,
     ),
-  '/chunked-head': ({ socket }) => socket.write(head('200 OK', 'Transfer-Encoding: chunked', 'X-Kept: yes')),
-  '/gzip': ({ socket }) => {
-    socket.write(
-      head('200 OK', 'Content-Encoding: gzip', 'Vary: Accept-Encoding', `Content-Length: ${gzipped.length}`),
-    );
-    socket.write(gzipped);
-  },
   '/repeated': ({ socket }) =>
     socket.write(
       head(
@@ -55,8 +37,6 @@ const answers: Record<string, RawAnswer> = {
         'Content-Length: 0',
       ),
     ),
-  '/date': ({ socket }) =>
-    socket.write(head('200 OK', 'Date: Thu, 01 Jan 1970 00:00:00 GMT', 'Content-Length: 0')),
   '/299': ({ socket }) => socket.write(`${head('299 Nearly Fine', 'Content-Length: 2')}ok`),
   '/599': ({ socket }) => socket.write(`${head('599 Odd: Very (odd)', 'Content-Length: 2')}no`),
   '/no-reason': ({ socket }) => socket.write(`${head('200 ', 'Content-Length: 2')}ok`),
@@ -73,14 +53,10 @@ const answers: Record<string, RawAnswer> = {
         'Content-Length: 0',
       ),
     ),
-  '/names-length': ({ socket }) =>
-    socket.write(`${head('200 OK', 'Connection: Content-Length, Content-Type', 'Content-Length: 5')}hello`),
   '/trailers': ({ socket }) =>
     socket.write(
       `${head('200 OK', 'Trailer: Grpc-Status, X-Checksum', 'Transfer-Encoding: chunked')}5\r\nhello\r\n0\r\nGrpc-Status: 0\r\nX-Checksum: abc\r\n\r\n`,
     ),
-  '/empty-chunked': ({ socket }) => socket.write(`${head('200 OK', 'Transfer-Encoding: chunked')}0\r\n\r\n`),
-  '/empty': ({ socket }) => socket.write(head('200 OK', 'Content-Length: 0')),
   '/until-close': ({ socket }) => {
     socket.write(`${head('200 OK', 'Content-Type: text/plain')}part one,`);
     setTimeout(() => socket.end('part two'), 50);
@@ -120,10 +96,6 @@ const answers: Record<string, RawAnswer> = {
     socket.write(head('102 Processing'));
     setTimeout(() => socket.write(`${head('200 OK', 'Content-Length: 2')}ok`), 50);
   },
-  '/many-headers': ({ socket }) =>
-    socket.write(
-      `${head('200 OK', ...Array.from({ length: 200 }, (_, index) => `X-Many-${index}: ${'v'.repeat(100)}`), 'Content-Length: 2')}ok`,
-    ),
 };
 
 /** Resets the TCP connection below a TLS connection. */
@@ -153,8 +125,6 @@ after(async () => {
 
 const get = (path: string, method = 'GET'): Promise<HttpAnswer> => send(proxy.port, path, { method });
 
-const asked = (path: string) => upstream.requests.filter(({ target }) => target === path).length;
-
 /** Sends a GET and returns the connection, with all that it learns about its end. */
 async function getRaw(
   path: string,
@@ -170,27 +140,11 @@ async function getRaw(
 }
 
 describe('the status', () => {
-  for (const [path, status, retryAfter, text] of [
-    ['/429', 429, '1', 'slow'],
-    ['/503', 503, '7', 'away'],
-    ['/502', 502, undefined, 'their'],
-  ] as const) {
-    test(`${status} comes back once, without a retry, with its Retry-After`, async () => {
-      const before = asked(path);
-      const answer = await get(path);
-      assert.equal(answer.status, status);
-      assert.equal(answer.headers['retry-after'], retryAfter);
-      assert.equal(answer.text, text);
-      await new Promise(resolve => setTimeout(resolve, 100));
-      assert.equal(asked(path) - before, 1);
-    });
-  }
-
-  test('304 comes back with its ETag and without a body', async () => {
-    const answer = await get('/304');
-    assert.equal(answer.status, 304);
-    assert.equal(answer.headers.etag, '"abc"');
-    assert.equal(answer.text, '');
+  test('comes back once, without a retry, with its Retry-After', async () => {
+    const answer = await get('/429');
+    assert.deepEqual([answer.status, answer.headers['retry-after'], answer.text], [429, '1', 'slow']);
+    await new Promise(resolve => setTimeout(resolve, 100));
+    assert.equal(upstream.requests.filter(({ target }) => target === '/429').length, 1);
   });
 
   test('304 leaves the connection open for the next request', async () => {
@@ -200,11 +154,6 @@ describe('the status', () => {
     connection.write('GET /299 HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await connection.until(/HTTP\/1\.1 299 [\s\S]*ok$/);
     connection.destroy();
-  });
-
-  test('302 and 301 are not followed and their Location is unchanged', async () => {
-    assert.equal((await get('/302')).headers.location, 'https://127.0.0.1:6443/elsewhere/?a=%2F');
-    assert.equal((await get('/301')).headers.location, '/api/v1/../x//y');
   });
 
   test('and its reason phrase are those of the API server, even if unusual', async () => {
@@ -245,11 +194,6 @@ describe('the headers', () => {
     );
   });
 
-  test('have the API server’s Date, or none', async () => {
-    assert.equal((await get('/date')).headers.date, 'Thu, 01 Jan 1970 00:00:00 GMT');
-    assert.equal((await get('/empty')).headers.date, undefined);
-  });
-
   test('that are hop-by-hop, or named by Connection, are removed', async () => {
     const { headers } = await get('/hop');
     assert.equal(headers['x-private'], undefined);
@@ -258,50 +202,14 @@ describe('the headers', () => {
     assert.doesNotMatch(headers.connection ?? '', /x-private/i);
     assert.equal(headers['x-kept'], '2');
   });
-
-  test('cannot remove the framing of the body', async () => {
-    assert.equal((await get('/names-length')).text, 'hello');
-  });
-
-  test('may be many', async () => {
-    const connection = await getRaw('/many-headers', 'HTTP/1.1', 'Connection: close\r\n');
-    const answer = await connection.untilClosed();
-    assert.equal(answer.match(/^X-Many-\d+: v{100}\r$/gm)?.length, 200);
-    assert.ok(answer.endsWith('\r\n\r\nok'));
-  });
 });
 
 describe('the body', () => {
   test('of a HEAD is empty, and its Content-Length is kept', async () => {
     const answer = await get('/length', 'HEAD');
-    assert.equal(answer.status, 200);
-    assert.equal(answer.headers['content-length'], '12345');
+    assert.deepEqual([answer.status, answer.headers['content-length']], [200, '12345']);
     assert.equal(answer.body.length, 0);
     assert.equal((await get('/length')).body.length, 12_345);
-  });
-
-  test('of a HEAD is empty if the answer would be chunked', async () => {
-    const connection = await connectRaw(proxy.port);
-    connection.write('HEAD /chunked-head HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await connection.until(/X-Kept: yes\r\n[\s\S]*\r\n\r\n$/);
-    connection.write('GET /299 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
-    const all = await connection.untilClosed();
-    assert.match(all, /\r\n\r\nHTTP\/1\.1 299 Nearly Fine\r\n/);
-  });
-
-  test('stays compressed', async () => {
-    const answer = await send(proxy.port, '/gzip', { headers: { 'accept-encoding': 'gzip' } });
-    assert.equal(answer.headers['content-encoding'], 'gzip');
-    assert.equal(answer.headers['content-length'], String(gzipped.length));
-    assert.ok(answer.body.equals(gzipped));
-  });
-
-  test('is complete if it is empty and chunked', async () => {
-    const connection = await getRaw('/empty-chunked', 'HTTP/1.1', 'Connection: close\r\n');
-    const answer = await connection.untilClosed();
-    assert.match(answer, /\r\n\r\n(0\r\n\r\n)?$/);
-    assert.match(answer, /transfer-encoding: chunked\r\n[\s\S]*\r\n0\r\n\r\n$|content-length: 0\r\n/i);
-    assert.equal((await get('/empty')).headers['content-length'], '0');
   });
 
   test('comes whole if the end of the connection delimits it', async () => {
@@ -335,7 +243,7 @@ describe('an answer that is cut half-way', () => {
     '/cut-until-close',
   ];
   for (const path of paths) {
-    test(`${path.slice(1)} reaches an HTTP/1.1 client as cut`, async () => {
+    test(`${path.slice(1)} reaches clients of both versions as cut`, async () => {
       await assert.rejects(readCut(path), /aborted|ECONNRESET|socket hang up|terminated/);
       const connection = await getRaw(path);
       await connection.until(/only these/);
@@ -345,26 +253,17 @@ describe('an answer that is cut half-way', () => {
       assert.doesNotMatch(answer, /\r\n0\r\n\r\n$/);
       assert.ok(answer.includes('only these'), 'what came before the cut reaches the client');
       connection.destroy();
-    });
-
-    test(`${path.slice(1)} reaches an HTTP/1.0 client as cut`, async () => {
-      const connection = await getRaw(path, 'HTTP/1.0');
-      await connection.until(/only these/);
+      const old = await getRaw(path, 'HTTP/1.0');
+      await old.until(/only these/);
       cut();
-      const answer = await connection.untilClosed();
+      const received = await old.untilClosed();
       await new Promise(resolve => setTimeout(resolve, 50));
-      const lengthTells = /content-length: 100\r\n/i.test(answer);
       // Without a length, only a reset shows that the answer is cut.
-      if (!lengthTells) assert.match(String(connection.error), /ECONNRESET/);
-      else assert.doesNotMatch(answer, /\r\n\r\n.{100}/);
-      connection.destroy();
+      if (/content-length: 100\r\n/i.test(received)) assert.doesNotMatch(received, /\r\n\r\n.{100}/);
+      else assert.match(String(old.error), /ECONNRESET/);
+      old.destroy();
     });
   }
-
-  test('does not affect the next one', async () => {
-    await readCut('/cut-chunked').catch(() => {});
-    assert.equal((await get('/299')).text, 'ok');
-  });
 });
 
 describe('an answer before the end of the upload', () => {
@@ -388,17 +287,6 @@ describe('an answer before the end of the upload', () => {
       }
     });
   }
-
-  test('reaches a client that reads only after it has sent everything', async () => {
-    const connection = await connectRaw(proxy.port);
-    connection.socket.pause();
-    connection.write('POST /early-close HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\n');
-    const sent = new Promise(resolve => connection.socket.write(Buffer.alloc(5_000_000, 'x'), resolve));
-    await sent;
-    connection.socket.resume();
-    await connection.until(/^HTTP\/1\.1 413 [\s\S]*\r\n\r\ntoo big/);
-    connection.destroy();
-  });
 });
 
 test('1xx answers before the final one do no harm', async () => {
@@ -408,17 +296,4 @@ test('1xx answers before the final one do no harm', async () => {
   const old = await getRaw('/hints', 'HTTP/1.0');
   // RFC 9110, section 15.2: no 1xx to an HTTP/1.0 client.
   assert.match(await old.untilClosed(), /^HTTP\/1\.[01] 200 OK\r\n/);
-});
-
-test('a client that does not read its pipelined answers gets them all later', async () => {
-  const connection = await connectRaw(proxy.port);
-  connection.socket.pause();
-  const count = 50;
-  connection.write('GET /length HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(count));
-  await steady(() => upstream.requests.length);
-  connection.socket.resume();
-  connection.write('GET /299 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
-  const all = await connection.untilClosed();
-  assert.equal(all.split(`\r\n\r\n${'x'.repeat(12_345)}`).length - 1, count);
-  assert.match(all.slice(-400), /HTTP\/1\.1 299 Nearly Fine\r\n/);
 });

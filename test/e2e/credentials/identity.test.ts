@@ -5,22 +5,15 @@ import { mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { type AnyApiServer, anyApiServer, embedded } from '../../support/any-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { createIdToken, type OidcIssuer, startOidcIssuer } from '../../support/identities/oidc-issuer.js';
-import { forwardFromIpv6 } from '../../support/ipv6.js';
 import { program } from '../../support/project.js';
-import {
-  type RunningProgram as Program,
-  startInProcess,
-  startUpProblems,
-} from '../../support/proxy/in-process.js';
+import { type RunningProgram as Program, startInProcess } from '../../support/proxy/in-process.js';
 import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
-import { runProgram, startProxy } from '../../support/proxy/proxy.js';
+import { startProxy } from '../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
-import { startNamingProxy } from '../../support/upstreams/forward-proxy.js';
 import {
   bothLegs,
   health,
@@ -64,10 +57,9 @@ async function startAs(
   server: AnyApiServer,
   user: Readonly<Record<string, unknown>>,
   args: readonly string[] = [],
-  env: Readonly<Record<string, string>> = {},
 ): Promise<{ proxy: Program; path: string }> {
   const kubeconfig = await writeKubeconfig({ server: server.url, ca: server.authority.certificate, user });
-  const proxy = await startInProcess(t, ['--kubeconfig', kubeconfig.path, '--reject-paths=', ...args], env);
+  const proxy = await startInProcess(t, ['--kubeconfig', kubeconfig.path, '--reject-paths=', ...args]);
   return { proxy, path: kubeconfig.path };
 }
 
@@ -95,22 +87,6 @@ describe('the identity of the program', { concurrency: true }, () => {
       }
     });
 
-    test('of the kubeconfig goes upstream as client-go writes it', embedded, async t => {
-      const { server } = await startServer(t);
-      const { proxy } = await startAs(t, server, asJane);
-      for (const leg of bothLegs) {
-        const found = await probe(proxy, server.embedded, leg);
-        assert.equal(found.code, passed(leg));
-        assert.equal(found.authorization, 'Bearer one');
-        assert.deepEqual(impersonation(found), [
-          ...['Impersonate-User', 'jane@example.com', 'Impersonate-Uid', '4-2'],
-          ...['Impersonate-Group', 'system:masters', 'Impersonate-Group', 'Ops team'],
-          ...['Impersonate-Extra-Reason', 'first', 'Impersonate-Extra-Reason', 'second'],
-          ...['Impersonate-Extra-Acme.com%2frole%25x', 'viewer'],
-        ]);
-      }
-    });
-
     test("from the flags goes upstream, and takes precedence over the kubeconfig's", embedded, async t => {
       const { server } = await startServer(t);
       const user = { token: 'one', as: 'jane', 'as-groups': ['dev'] };
@@ -126,14 +102,6 @@ describe('the identity of the program', { concurrency: true }, () => {
           ...['Impersonate-Group', 'system:masters', 'Impersonate-Group', 'ops'],
           ...['Impersonate-Extra-Scopes', 'a=b', 'Impersonate-Extra-Scopes', 'c'],
         ]);
-      }
-    });
-
-    test('is decided by the API server, whose rejection names the impersonated user', async t => {
-      const { server } = await startServer(t);
-      const { proxy } = await startAs(t, server, { token: 'one' }, ['--as=jane']);
-      for (const leg of bothLegs) {
-        assert.match(assertStatus((await probe(proxy, server, leg)).answer, 403, leg), /User "jane" cannot/);
       }
     });
 
@@ -182,17 +150,6 @@ describe('the identity of the program', { concurrency: true }, () => {
       }
     });
 
-    test('of clients goes upstream as they write it', embedded, async t => {
-      const { server } = await startServer(t);
-      const { proxy } = await startAs(t, server, { token: 'one' });
-      for (const leg of bothLegs) {
-        const headers = ['Impersonate-User: jane', 'impersonate-group: system:masters'];
-        assert.deepEqual(impersonation(await probe(proxy, server.embedded, leg, { headers })), [
-          ...['Impersonate-User', 'jane', 'impersonate-group', 'system:masters'],
-        ]);
-      }
-    });
-
     test('that an edit of the kubeconfig adds is used within 10 s, against clients too', async t => {
       const { server } = await startServer(t);
       const { path } = await startAs(t, server, { token: 'one' });
@@ -226,19 +183,13 @@ describe('the identity of the program', { concurrency: true }, () => {
       start(config: Readonly<Record<string, string>>): Promise<{ proxy: Program; path: string }>;
     }
 
-    async function set(t: TestContext, { host }: { readonly host?: string } = {}): Promise<Setting> {
+    async function set(t: TestContext): Promise<Setting> {
       const { server, tokens } = await startServer(t);
-      const issuer = await startOidcIssuer(server.authority, host === undefined ? {} : { host });
+      const issuer = await startOidcIssuer(server.authority);
       t.after(() => issuer.close());
-      const naming =
-        host === undefined ? undefined : await startNamingProxy(Number(new URL(issuer.url).port));
-      t.after(() => naming?.close());
-      const env = naming === undefined ? {} : { HTTPS_PROXY: `http://127.0.0.1:${naming.port}` };
       const authority = Buffer.from(server.authority.certificate).toString('base64');
       return {
-        server,
-        tokens,
-        issuer,
+        ...{ server, tokens, issuer },
         start: config => {
           const given = {
             'idp-issuer-url': issuer.url,
@@ -248,7 +199,7 @@ describe('the identity of the program', { concurrency: true }, () => {
             'refresh-token': 'refresh-1',
             ...config,
           };
-          return startAs(t, server, { 'auth-provider': { name: 'oidc', config: given } }, [], env);
+          return startAs(t, server, { 'auth-provider': { name: 'oidc', config: given } });
         },
       };
     }
@@ -259,29 +210,6 @@ describe('the identity of the program', { concurrency: true }, () => {
       tokens[token] = { username: 'alice', groups: masters };
       return token;
     }
-
-    test('sends the id-token unchanged while it is valid', async t => {
-      const { server, tokens, issuer, start } = await set(t);
-      const token = issue(tokens, hour);
-      const { proxy } = await start({ 'id-token': token });
-      for (const leg of bothLegs) {
-        const { code, authorization } = await probe(proxy, server.embedded, leg);
-        assert.deepEqual([code, authorization], [passed(leg), `Bearer ${token}`]);
-      }
-      assert.equal(issuer.requests.length, 0);
-    });
-
-    test('refreshes at an issuer that only HTTPS_PROXY reaches', async t => {
-      const { server, tokens, issuer, start } = await set(t, { host: 'issuer.example.test' });
-      const fresh = issue(tokens, hour);
-      issuer.answer = () => ({ body: { id_token: fresh } });
-      const { proxy } = await start({ 'id-token': issue({}, -hour) });
-      for (const leg of bothLegs) {
-        const { code, authorization } = await probe(proxy, server.embedded, leg);
-        assert.deepEqual([code, authorization], [passed(leg), `Bearer ${fresh}`]);
-      }
-      assert.equal(issuer.requests.length, 1);
-    });
 
     test('refreshes an expired id-token once for twenty requests, and writes nothing to the kubeconfig', async t => {
       const { server, tokens, issuer, start } = await set(t);
@@ -305,32 +233,6 @@ describe('the identity of the program', { concurrency: true }, () => {
       assert.ok(await sample(proxy, 'kube_api_proxy_credential_expiration_timestamp_seconds{source="oidc"}'));
     });
 
-    test('refreshes after a 401 with its latest refresh-token, and the request is sent again', async t => {
-      const { server, tokens, issuer, start } = await set(t);
-      const [first, second, third] = [1, 2, 3].map(() => issue(tokens, hour)) as [string, string, string];
-      const given = [
-        { id_token: first, refresh_token: 'refresh-2' },
-        { id_token: second },
-        { id_token: third },
-      ];
-      issuer.answer = () => ({ body: given[issuer.requests.length - 1] ?? {} });
-      const { proxy } = await start({ 'id-token': issue({}, -hour) });
-      assert.equal((await probe(proxy, server.embedded)).authorization, `Bearer ${first}`);
-      delete tokens[first];
-      for (const leg of bothLegs) {
-        const { code, arrived, authorization } = await probe(proxy, server.embedded, leg);
-        assert.deepEqual([code, authorization], [passed(leg), `Bearer ${second}`]);
-        assert.equal(arrived.length, leg === 'plain' ? 2 : 1);
-      }
-      assert.deepEqual(
-        issuer.requests.map(({ form }) => form['refresh_token']),
-        ['refresh-1', 'refresh-2'],
-      );
-      delete tokens[second];
-      for (let count = 0; count < 5; count++) await probe(proxy, server.embedded);
-      assert.ok(issuer.requests.length <= 3, 'the issuer is asked for every refusal');
-    });
-
     test('that cannot refresh makes requests fail with a 503 that says why, until it can', async t => {
       const { server, tokens, issuer, start } = await set(t);
       const { proxy } = await start({ 'id-token': issue({}, -hour) });
@@ -352,49 +254,6 @@ describe('the identity of the program', { concurrency: true }, () => {
       await eventually('readiness', async () => (await health(proxy, 'readyz')).status === 200);
       assert.doesNotMatch(proxy.stderr(), /refresh-1|secret-of-client/);
     });
-
-    test('of an edited kubeconfig that cannot be used does nothing, and none of its tokens is logged', async t => {
-      const { server, tokens, issuer, start } = await set(t);
-      const token = issue(tokens, hour);
-      const { proxy, path } = await start({ 'id-token': token });
-      assert.equal((await probe(proxy, server.embedded)).code, 200);
-      const expiration = 'kube_api_proxy_credential_expiration_timestamp_seconds{source="oidc"}';
-      const before = await sample(proxy, expiration);
-      assert.ok(before);
-      const text = await readFile(path, 'utf8');
-      const other = issue(tokens, 12_000);
-      const edited = text.replace(token, other).replace('refresh-1', 'refresh-2');
-      await writeFile(
-        path,
-        edited.replace(/certificate-authority-data: [A-Za-z0-9+/=]+/, 'certificate-authority: gone.crt'),
-      );
-      const complained = () => /gone\.crt: no such file/.test(proxy.stderr());
-      await eventually('a line in the log', complained);
-      assert.equal(await sample(proxy, expiration), before);
-      // A token of 12 s would be renewed after 1.6 s.
-      await delay(3000);
-      assert.equal((await probe(proxy, server.embedded)).authorization, `Bearer ${token}`);
-      assert.equal(issuer.requests.length, 0);
-    });
-
-    for (const [name, advice] of [
-      ['gcp', /gke-gcloud-auth-plugin/],
-      ['azure', /kubelogin/],
-    ] as const) {
-      test(`is the only one: ${name} gets the advice to use an exec plugin`, async t => {
-        const { server } = await startServer(t);
-        const user = { 'auth-provider': { name, config: { 'access-token': 'never-shown' } } };
-        const kubeconfig = await writeKubeconfig({
-          server: server.url,
-          ca: server.authority.certificate,
-          user,
-        });
-        const problems = (await startUpProblems(['--kubeconfig', kubeconfig.path])).join('\n');
-        assert.match(problems, advice);
-        assert.match(problems, /exec plugin/);
-        assert.doesNotMatch(problems, /never-shown/);
-      });
-    }
   });
 
   const script = `mount -t tmpfs tmpfs /var/run/ &&
@@ -483,52 +342,6 @@ exec "$@"`;
       await eventually('the second token', async () => (await probe(proxy, server)).user === 'two', promised);
       assert.equal((await probe(proxy, server, 'websocket')).user, 'two');
       for (const stream of streams) await stream.isAlive();
-    });
-
-    test('an API server with an IPv6 address is reached', embedded, async t => {
-      const { server } = await startServer(t);
-      const port = await forwardFromIpv6(t, server.embedded.port);
-      if (port === undefined) return t.skip('there is no IPv6 loopback here');
-      const { directory } = await createMount(server, 'one');
-      const proxy = await startInPod(t, directory, {
-        KUBERNETES_SERVICE_HOST: '::1',
-        KUBERNETES_SERVICE_PORT: String(port),
-      });
-      for (const leg of bothLegs) {
-        const { code, arrived } = await probe(proxy, server.embedded, leg);
-        assert.equal(code, passed(leg));
-        assert.equal(arrived[0]?.headers['host'], `[::1]:${port}`);
-      }
-    });
-
-    test('a kubeconfig takes precedence over the service account, even if it is absent for a while', async t => {
-      const { server } = await startServer(t);
-      const { directory } = await createMount(server, 'one');
-      const contents = { server: server.url, ca: server.authority.certificate, token: 'two' };
-      const kubeconfig = await writeKubeconfig(contents);
-      const proxy = await startInPod(t, directory, {
-        KUBERNETES_SERVICE_HOST: '127.0.0.1',
-        KUBERNETES_SERVICE_PORT: new URL(server.url).port,
-        KUBECONFIG: kubeconfig.path,
-      });
-      assert.equal((await probe(proxy, server)).user, 'two');
-      await rename(kubeconfig.path, `${kubeconfig.path}.away`);
-      await eventually(
-        'a line in the log',
-        () => /the kubeconfig is empty now/.test(proxy.stderr()),
-        promised,
-      );
-      for (const leg of bothLegs) {
-        assert.equal((await probe(proxy, server, leg)).user, 'two');
-      }
-    });
-
-    test('without its environment, or without the mount, there is no kubeconfig', async () => {
-      for (const env of [{}, { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '443' }]) {
-        const { code, stderr } = await runProgram([], { HOME: '/nonexistent', ...env });
-        assert.equal(code, 1);
-        assert.match(stderr, /no kubeconfig: looked for \/nonexistent\/\.kube\/config/);
-      }
     });
   });
 });

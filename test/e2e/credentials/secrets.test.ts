@@ -130,19 +130,15 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
   test('a token of --token, of the environment and of --config', async t => {
     const token = 'secret-token-of-a-flag';
     const tokens = { [token]: { username: 'one', groups: masters } };
-    const byFlag = await start(t, () => ({}), { tokens, args: ['--token', token], built: true });
+    const byFlag = await start(t, () => ({}), { tokens, args: ['--token', token] });
     assert.equal((await probe(byFlag.proxy, byFlag.server)).code, 200);
     await assertNothingShows(byFlag, [token], 'the flag');
-    const byVariable = await start(t, () => ({}), {
-      tokens,
-      env: { KUBE_API_PROXY_TOKEN: token },
-      built: true,
-    });
+    const byVariable = await start(t, () => ({}), { tokens, env: { KUBE_API_PROXY_TOKEN: token } });
     assert.equal((await probe(byVariable.proxy, byVariable.server)).code, 200);
     await assertNothingShows(byVariable, [token], 'the variable');
     const config = join(byFlag.directory, 'flags.yaml');
     await writeFile(config, `token: ${token}\n`);
-    const byFile = await start(t, () => ({}), { tokens, args: ['--config', config], built: true });
+    const byFile = await start(t, () => ({}), { tokens, args: ['--config', config] });
     assert.equal((await probe(byFile.proxy, byFile.server)).code, 200);
     await assertNothingShows(byFile, [token], 'the file');
   });
@@ -224,34 +220,18 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
     await assertHiddenAllAlong(setting, secrets);
   });
 
-  for (const [what, stdout] of [
-    ['no JSON', '{"kind":"ExecCredential","status":{"token":"secret-of-stdout"'],
-    ['no ExecCredential', '{"kind":"secret-of-stdout","apiVersion":"secret-of-stdout"}'],
-    [
-      'a bad token',
-      '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"secret-of-stdout\\n"}}',
-    ],
-    [
-      'a bad certificate',
-      '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"clientCertificateData":"secret-of-stdout","clientKeyData":"secret-of-stdout"}}',
-    ],
-    [
-      'a bad time',
-      '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"secret-of-stdout","expirationTimestamp":"secret-of-stdout"}}',
-    ],
-  ] as const) {
-    test(`the stdout of an exec plugin that writes ${what}`, async t => {
-      const plugin = await writeExecPlugin();
-      t.after(() => plugin.remove());
-      await plugin.write(stdout);
-      await plugin.complain('Authorization: Bearer secret-of-stderr\n{"token": "secret-of-stderr"}\n');
-      const exec = plugin.exec({ args: ['secret-of-args'], env: [{ name: 'S', value: 'secret-of-env' }] });
-      const setting = await start(t, () => ({ user: { exec } }));
-      assert.equal((await probe(setting.proxy, setting.server)).code, 503);
-      const secrets = ['secret-of-stdout', 'secret-of-args', 'secret-of-env', 'secret-of-stderr'];
-      await assertNothingShows(setting, secrets, 'a failing plugin');
-    });
-  }
+  test('the stdout of an exec plugin that cannot be used', async t => {
+    const plugin = await writeExecPlugin();
+    t.after(() => plugin.remove());
+    const answer = { kind: 'ExecCredential', apiVersion: 'client.authentication.k8s.io/v1' };
+    await plugin.write(JSON.stringify({ ...answer, status: { token: 'secret-of-stdout\n' } }));
+    await plugin.complain('Authorization: Bearer secret-of-stderr\n{"token": "secret-of-stderr"}\n');
+    const exec = plugin.exec({ args: ['secret-of-args'], env: [{ name: 'S', value: 'secret-of-env' }] });
+    const setting = await start(t, () => ({ user: { exec } }));
+    assert.equal((await probe(setting.proxy, setting.server)).code, 503);
+    const secrets = ['secret-of-stdout', 'secret-of-args', 'secret-of-env', 'secret-of-stderr'];
+    await assertNothingShows(setting, secrets, 'a failing plugin');
+  });
 
   test('the tokens and the client secret of an oidc auth provider', async t => {
     const tokens: Record<string, { username: string; groups: string[] }> = {};

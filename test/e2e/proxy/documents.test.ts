@@ -28,7 +28,7 @@ const paths = [
   '/apis/evil.example/v1/namespaces/x/pods/y/proxy/',
   '/api/v1/namespaces/x/pods/y/%70roxy/',
 ];
-/** The same behind every mount. */
+/** The same behind every mount; the first path behind each comes first. */
 const places = paths.flatMap(path => [
   [open, `/k8s${path}`] as const,
   [every, path] as const,
@@ -48,21 +48,21 @@ function assertPlain({ values }: AnswerHead, what: string): void {
 describe('a page of an API server', () => {
   it('is sandboxed at every path and mount, over every protocol', async () => {
     answers.answer({ lines: ['Content-Type: text/html; charset=utf-8', 'X-Content-Type-Options: none'] });
-    for (const [proxy, target] of places) {
+    for (const [proxy, target] of places)
+      assertDocument(await answers.send(proxy, { target }), `plain ${target}`);
+    for (const [proxy, target] of places.slice(0, 3)) {
       for (const way of ways) assertDocument(await answers.send(proxy, { way, target }), `${way} ${target}`);
     }
   });
 
   it('is sandboxed with every method and status, and with or without a length', async () => {
     const lines = ['Content-Type: text/html', 'Location: /elsewhere', `Content-Security-Policy: ${own}`];
+    const target = '/clusters/test/apis/evil.example/v1/page';
     for (const way of ways) {
-      for (const status of ['201 Created', '302 Found', '400 Bad', '403 No', '404 No', '500 No', '503 No']) {
+      for (const status of ['302 Found', '304 Not Modified', '403 No', '500 No']) {
         for (const trailers of [undefined, []] as const) {
           answers.answer({ status, lines, ...(trailers && { trailers }) });
-          const answer = await answers.send(every, {
-            way,
-            target: '/clusters/test/apis/evil.example/v1/page',
-          });
+          const answer = await answers.send(every, { way, target });
           assert.equal(answer.code, Number(status.slice(0, 3)));
           assert.deepEqual(answer.values('content-security-policy'), [own, strict], `${way} ${status}`);
           assertDocument(answer, `${way} ${status}`);
@@ -76,103 +76,15 @@ describe('a page of an API server', () => {
     }
   });
 
-  it('is sandboxed whatever its type is, unless no browser renders that', async () => {
-    for (const types of [
-      [],
-      [''],
-      ['text/html'],
-      ['TEXT/html'],
-      ['text/html;'],
-      ['image/svg+xml'],
-      ['application/xhtml+xml'],
-      ['text/xml'],
-      ['application/pdf'],
-      ['multipart/x-mixed-replace; boundary=x'],
-      ['application'],
-      ['application/json text/html'],
-      ['application/json, text/html'],
-      ['application/json;a=",",text/html'],
-      ['application/json', 'text/html'],
-      ['text/html', 'application/json'],
-    ]) {
-      answers.answer({ lines: types.map(type => `Content-Type: ${type}`) });
-      for (const way of ways)
-        assertDocument(
-          await answers.send(open, { way, target: '/k8s/logs/a' }),
-          `${way} ${types.join(' + ')}`,
-        );
-    }
-  });
-
-  it('is sandboxed if Connection names the type, which then does not reach the browser', async () => {
-    answers.answer({
-      lines: [
-        ...['Connection: Content-Type, X-Content-Type-Options, Content-Security-Policy, keep-alive'],
-        ...['Content-Type: application/json', 'X-Content-Type-Options: none'],
-      ],
-    });
+  it('is data if no browser renders its type, unless Connection names that', async () => {
     for (const way of ways) {
+      const lines = ['Content-Type: application/json', 'X-Content-Type-Options: none'];
+      answers.answer({ lines });
+      assertPlain(await answers.send(open, { way, target: '/k8s/logs/a' }), way);
+      answers.answer({ lines: [...lines, 'Connection: Content-Type, Content-Security-Policy, keep-alive'] });
       const answer = await answers.send(open, { way, target: '/k8s/logs/a' });
       assert.deepEqual(answer.values('content-type'), []);
       assertDocument(answer, way);
-    }
-  });
-
-  it('stays sandboxed if an answer without a body changes what a browser has stored of it', async () => {
-    const lines = ['Content-Type: application/json', 'Content-Security-Policy: default-src *', 'ETag: "a"'];
-    for (const status of ['304 Not Modified', '206 Partial Content']) {
-      answers.answer({ status, lines });
-      for (const way of ways) {
-        const request = { way, target: '/k8s/logs/a', headers: ['If-None-Match: "a"'] };
-        const answer = await answers.send(open, request);
-        assert.equal(answer.code, Number(status.slice(0, 3)));
-        assert.deepEqual(answer.values('content-security-policy'), ['default-src *', strict], way);
-      }
-    }
-  });
-});
-
-describe('data of an API server', () => {
-  it('are not sandboxed, and not guessed to be a page, over every protocol', async () => {
-    for (const type of [
-      'application/json',
-      'APPLICATION/JSON; charset=utf-8',
-      'application/json;stream=watch',
-      'application/problem+json',
-      'application/vnd.kubernetes.protobuf;stream=watch',
-      'application/cbor-seq',
-      'application/yaml',
-      'text/plain; version=0.0.4; charset=utf-8; escaping=underscores',
-      'application/openmetrics-text; version=1.0.0',
-      'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
-    ]) {
-      answers.answer({ lines: [`Content-Type: ${type}`, 'X-Content-Type-Options: none'] });
-      for (const way of ways)
-        assertPlain(await answers.send(open, { way, target: '/k8s/logs/a' }), `${way} ${type}`);
-    }
-  });
-});
-
-describe('the path of the server’s URL', () => {
-  it('comes before the proxy subresource where clients send it', async t => {
-    const below = await startScriptedAnswers(t, { serverPath: '/k8s/c-1' });
-    const [sent, added] = await Promise.all([below.start(), below.start('--append-server-path')]);
-    below.answer({ lines: ['Content-Type: text/html'] });
-    const page = '/api/v1/namespaces/x/pods/y/proxy/';
-    for (const way of ways) {
-      for (const [proxy, target, policies] of [
-        [sent, `/k8s/c-1${page}`, []],
-        [sent, page, [strict]],
-        [sent, `/k8s/c-11${page}`, [strict]],
-        [sent, `/k8s/c%2d1${page}`, [strict]],
-        [sent, `//k8s/c-1${page}`, [strict]],
-        [added, page, []],
-        [added, `/k8s/c-1${page}`, [strict]],
-      ] as const) {
-        const { code, values } = await below.send(proxy, { way, target });
-        assert.equal(code, 200);
-        assert.deepEqual(values('content-security-policy'), policies, `${way} ${target}`);
-      }
     }
   });
 });
@@ -195,7 +107,7 @@ describe("the proxy's own answers", () => {
       ['/missing', ['nosniff']],
       ['/k8s/..', ['nosniff']],
     ] as const) {
-      for (const way of ways) {
+      for (const way of ['plain', 'http2'] as const) {
         const { values } = await answers.send(open, { way, target });
         assert.deepEqual(values('x-content-type-options'), sniffing, `${way} ${target}`);
       }

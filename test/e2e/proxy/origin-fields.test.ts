@@ -44,6 +44,17 @@ const places = [
   [every, `/clusters/test${pod}/`, true],
 ] as const;
 
+/** Every place, way and status once, and all ways and statuses of the first place. */
+const requests = [
+  ...ways.flatMap(way => statuses.map(status => [places[0], way, status] as const)),
+  ...places
+    .slice(1)
+    .flatMap(place => [
+      ...[[place, 'plain', '200 OK'] as const, [place, 'http2', '404 Not Found'] as const],
+      [place, 'websocket', '101 Switching Protocols'] as const,
+    ]),
+];
+
 const nameOf = (line: string) => line.slice(0, line.indexOf(':')).toLowerCase();
 const namesOf = (lines: readonly string[]) => new Set(lines.map(nameOf));
 const valuesOf = (lines: readonly string[], name: string) =>
@@ -71,16 +82,12 @@ describe('an answer', () => {
       'CRITICAL-CH: Sec-CH-UA-Model',
       'use-as-dictionary: match="/*"',
     ];
-    for (const [proxy, target] of places) {
-      for (const way of ways) {
-        for (const status of statuses) {
-          const answer = await answerTo([proxy, target], way, status, [...fields, 'X-Kept: 1']);
-          if (answer === undefined) continue;
-          for (const name of namesOf(fields))
-            assert.deepEqual(answer.values(name), [], `${way} ${status} ${name}`);
-          assert.deepEqual(answer.values('x-kept'), ['1']);
-        }
-      }
+    for (const [[proxy, target], way, status] of requests) {
+      const answer = await answerTo([proxy, target], way, status, [...fields, 'X-Kept: 1']);
+      if (answer === undefined) continue;
+      for (const name of namesOf(fields))
+        assert.deepEqual(answer.values(name), [], `${way} ${status} ${name}`);
+      assert.deepEqual(answer.values('x-kept'), ['1']);
     }
     answers.answer({ trailers: [...fields, 'X-Kept: 1', 'Set-Cookie: a=1; Path=/; Domain=evil.example'] });
     assert.equal(
@@ -96,18 +103,13 @@ describe('an answer', () => {
       `Link: <${pod}/>; rel=preload; as=image`,
       `speculation-rules: "${pod}/"`,
     ];
-    for (const [proxy, target, isLeft] of places) {
-      for (const way of ways) {
-        for (const status of statuses) {
-          for (const headers of [[], ['Accept: text/html']]) {
-            const answer = await answerTo([proxy, target], way, status, fields, headers);
-            if (answer === undefined) continue;
-            const expected = isLeft ? fields : [];
-            for (const name of namesOf(fields)) {
-              const values = valuesOf(expected, name);
-              assert.deepEqual(answer.values(name), values, `${way} ${status} ${target} ${name}`);
-            }
-          }
+    for (const [[proxy, target, isLeft], way, status] of requests) {
+      for (const headers of [[], ['Accept: text/html']]) {
+        const answer = await answerTo([proxy, target], way, status, fields, headers);
+        if (answer === undefined) continue;
+        for (const name of namesOf(fields)) {
+          const values = valuesOf(isLeft ? fields : [], name);
+          assert.deepEqual(answer.values(name), values, `${way} ${status} ${target} ${name}`);
         }
       }
     }
@@ -148,23 +150,19 @@ describe('an answer', () => {
       [['Sec-Fetch-Dest: empty'], true],
       [['Accept: text/html,*/*;q=0.8'], true],
     ] as const) {
-      for (const [proxy, target, isLeft] of places) {
-        for (const way of ways) {
-          for (const status of ['200 OK', '304 Not Modified', '101 Switching Protocols']) {
-            const lines = [...listed, ...others, 'Set-Cookie: a=1', csp];
-            const answer = await answerTo([proxy, target], way, status, lines, headers);
-            if (answer === undefined) continue;
-            const what = `${headers} ${way} ${status} ${target}`;
-            for (const name of namesOf(listed))
-              assert.deepEqual(answer.values(name), valuesOf(listed, name), what);
-            const isListed = isBrowser && !isLeft;
-            for (const name of namesOf(others))
-              assert.deepEqual(answer.values(name), isListed ? [] : valuesOf(others, name), what);
-            assert.equal(answer.values('set-cookie').length, isListed ? 0 : 1, what);
-            const [policy = ''] = answer.values('content-security-policy');
-            assert.equal(policy, isListed ? 'img-src *' : csp.slice(csp.indexOf(':') + 2), what);
-          }
-        }
+      for (const [[proxy, target, isLeft], way, status] of requests) {
+        const lines = [...listed, ...others, 'Set-Cookie: a=1', csp];
+        const answer = await answerTo([proxy, target], way, status, lines, headers);
+        if (answer === undefined) continue;
+        const what = `${headers} ${way} ${status} ${target}`;
+        for (const name of namesOf(listed))
+          assert.deepEqual(answer.values(name), valuesOf(listed, name), what);
+        const isListed = isBrowser && !isLeft;
+        for (const name of namesOf(others))
+          assert.deepEqual(answer.values(name), isListed ? [] : valuesOf(others, name), what);
+        assert.equal(answer.values('set-cookie').length, isListed ? 0 : 1, what);
+        const [policy = ''] = answer.values('content-security-policy');
+        assert.equal(policy, isListed ? 'img-src *' : csp.slice(csp.indexOf(':') + 2), what);
       }
     }
     answers.answer({ lines: ['Trailer: X-Sum'], trailers: ['Server-Timing: a', 'Audit-Id: b', 'X-Sum: c'] });
@@ -195,34 +193,19 @@ describe('a cookie', () => {
     const at = (path: string) => attributes([path, path, path, path]);
     for (const [proxy, target, expected] of [
       [open, `/k8s${pod}/a/b?c=/d/`, inPod(`/k8s${pod}`)],
-      [open, `/k8s${pod}`, inPod(`/k8s${pod}`)],
       [open, `/k8s${group}/page`, at(`/k8s${group}/`)],
-      [open, '/k8s/version', at('/k8s/')],
-      [open, '/k8s/logs/a/b', at('/k8s/logs/a/')],
-      [authenticated, `${pod}/`, inPod(pod)],
-      [authenticated, '/version', at('/version')],
       [authenticated, '/', []],
-      [authenticated, '/api/v1/namespaces/x/pods/y', at('/api/v1/namespaces/x/pods/')],
       [authenticated, '/api/v1/namespaces/x/pods/y/%70roxy/a', at('/api/v1/namespaces/x/pods/y/%70roxy/')],
-      [authenticated, '/api/v1/proxy/nodes/n/a', at('/api/v1/proxy/nodes/n/')],
-      [every, `/clusters/test${pod}/a`, inPod(`/clusters/test${pod}`)],
       [every, `/clusters/t%65st${pod}/a`, inPod(`/clusters/t%65st${pod}`)],
       [every, `/clusters/test${group}/pods/y/proxy/a`, at(`/clusters/test${group}/`)],
-      [every, `/clusters/test${group}`, at(`/clusters/test${group}/`)],
-      [every, '/clusters/test/version', at('/clusters/test/')],
-      [every, '/clusters/test', at('/clusters/test/')],
       [sent, `/rancher/c-1${pod}/a`, inPod(`/rancher/c-1${pod}`)],
-      [sent, `/rancher/c-1${group}/a`, at(`/rancher/c-1${group}/`)],
       [sent, `/rancher/c-11${group}/a/b`, at(`/rancher/c-11${group}/a/`)],
       [added, `${pod}/a`, inPod(pod)],
-      [added, `${group}/a`, at(`${group}/`)],
     ] as const) {
       for (const way of ways) {
-        for (const status of way === 'spdy' ? ['101 Switching Protocols'] : statuses) {
-          const answer = await answerTo([proxy, target], way, status, cookies);
-          if (answer !== undefined)
-            assert.deepEqual(answer.values('set-cookie'), expected, `${way} ${status} ${target}`);
-        }
+        const status = way === 'spdy' ? '101 Switching Protocols' : '404 Not Found';
+        const answer = await answerTo([proxy, target], way, status, cookies);
+        assert.deepEqual(answer?.values('set-cookie'), expected, `${way} ${target}`);
       }
     }
   });

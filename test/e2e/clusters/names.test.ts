@@ -13,7 +13,6 @@ import {
   startManyClusters,
   startManyStack,
 } from '../../support/proxy/many-clusters.js';
-import { startProxy } from '../../support/proxy/proxy.js';
 import { type Answer, assertStatus, type Leg, send } from '../leg.js';
 
 /** Names that differ only in how they are split or encoded, and names with special characters of URLs. */
@@ -30,6 +29,7 @@ const odd = [
   'q?x=1#y',
   'se;mi=colon',
   "it's(1)!*",
+  ...['__proto__', 'constructor', 'toString', 'clusters', '-', ' ', 'null'],
 ];
 
 const clusters = await startManyClusters({ after });
@@ -75,58 +75,11 @@ async function sent(
 
 describe('the name of a context in a path', () => {
   test('is recognised as /-/kubeconfig encodes it, and as clients that decode it send it', async () => {
-    for (const context of ['one', 'two', 'b', arn, ...odd.filter(name => name !== 'a%2Fb')]) {
-      const stack = names;
+    for (const context of ['one', 'two', 'b', arn, ...odd, ...hiding]) {
       for (const mount of new Set([mountOf(context), decodedMountOf(context)])) {
-        const { arrived, answer } = await sent(stack, `${mount}/version`);
+        const { arrived, answer } = await sent(names, `${mount}/version`);
         assert.deepEqual(arrived, [[context, '/version']], `${mount}: ${answer.raw.slice(0, 300)}`);
       }
-    }
-  });
-
-  test('is recognised with the encoding in any case, and with letters that are encoded without need', async () => {
-    for (const target of [
-      '/clusters/arn%3aaws%3aeks%3aeu-west-1%3a123%3acluster%2fx%40y/version',
-      '/clusters/arn:aws:eks:eu-west-1:123:cluster%2Fx@y/version',
-      '/clusters/%61rn:aws:eks:eu-west-1:123:cluster/x%40y/version',
-    ]) {
-      assert.deepEqual((await sent(plain, target)).arrived, [[arn, '/version']], target);
-    }
-  });
-
-  test('is decoded once', async () => {
-    assert.deepEqual((await sent(names, '/clusters/a%252Fb/version')).arrived, [['a%2Fb', '/version']]);
-    assert.deepEqual((await sent(names, '/clusters/a%2Fb/version')).arrived, [['a/b', '/version']]);
-    assert.deepEqual((await sent(plain, '/clusters/%2561/version')).arrived, []);
-  });
-
-  test('is case-sensitive and ends at a slash', async () => {
-    assert.deepEqual((await sent(names, '/clusters/A/version')).arrived, [['A', '/version']]);
-    assert.deepEqual((await sent(names, '/clusters/a/version')).arrived, [['a', '/version']]);
-    assert.deepEqual((await sent(names, '/clusters/ab/version')).arrived, [['ab', '/version']]);
-    for (const target of ['/clusters/ONE/version', '/clusters/oneversion', '/clusters/on/e/version']) {
-      const { arrived, answer } = await sent(plain, target);
-      assertStatus(answer, 404, target);
-      assert.deepEqual(arrived, [], target);
-    }
-  });
-
-  test('is the longest match, with its slashes encoded or not', async () => {
-    for (const [target, context, path] of [
-      ['/clusters/a/version', 'a', '/version'],
-      ['/clusters/a/apis', 'a', '/apis'],
-      ['/clusters/a/api', 'a/api', '/'],
-      ['/clusters/a/api/version', 'a/api', '/version'],
-      ['/clusters/a%2Fapi/version', 'a/api', '/version'],
-      ['/clusters/a/api/v1/version', 'a/api/v1', '/version'],
-      ['/clusters/a%2fapi%2Fv1/version', 'a/api/v1', '/version'],
-      ['/clusters/a/api%2Fv1/version', 'a/api/v1', '/version'],
-      ['/clusters/a/api/api/v1/pods', 'a/api', '/api/v1/pods'],
-      ['/clusters/a/api/v1/api/v1/pods', 'a/api/v1', '/api/v1/pods'],
-      ['/clusters/a/api/v1beta1', 'a/api', '/v1beta1'],
-    ] as const) {
-      const { arrived, answer } = await sent(names, target);
-      assert.deepEqual(arrived, [[context, path]], `${target}: ${answer.raw.slice(0, 200)}`);
     }
   });
 });
@@ -176,16 +129,6 @@ describe('the path below a mount', () => {
       assert.equal(log.arrived[0]?.[1], `${rancherPath}/api/v1/namespaces/default/pods/web-0/log`);
     }
   });
-
-  test('is below the root, whatever --api-prefix says', async t => {
-    const stack = await startManyStack(t, { run: startInProcess, clusters, flags: ['--api-prefix=/k8s/'] });
-    assert.deepEqual((await sent(stack, '/clusters/a/version')).arrived, [['a', '/version']]);
-    assert.deepEqual((await sent(stack, '/k8s/version')).arrived, [['one', '/version']]);
-    assertStatus((await sent(stack, '/version')).answer, 404, 'beside the prefix');
-    assert.deepEqual((await sent(stack, '/k8s/clusters/a/version')).arrived, [
-      ['one', '/clusters/a/version'],
-    ]);
-  });
 });
 
 describe('an unknown name', () => {
@@ -203,31 +146,6 @@ describe('an unknown name', () => {
         for (const name of plain.contexts()) assert.ok(message.includes(name), `${name}: ${message}`);
         assert.deepEqual(arrived, []);
       }
-    }
-  });
-
-  test('gets the API server’s own 404 without --all-contexts', async t => {
-    const proxy = await startProxy([`--kubeconfig=${clusters.kubeconfig}`]);
-    t.after(() => proxy.stop('SIGKILL'));
-    const stack = { ...plain, proxy, port: proxy.port };
-    assert.deepEqual((await sent(stack, '/clusters/a/version')).arrived, [['one', '/clusters/a/version']]);
-  });
-
-  test('includes every context that --contexts does not match as a whole', async t => {
-    const stack = await startManyStack(t, { run: startInProcess, clusters, flags: ['--contexts=arn:.*,b'] });
-    assert.deepEqual((await sent(stack, `${mountOf(arn)}/version`)).arrived, [[arn, '/version']]);
-    assert.deepEqual((await sent(stack, '/clusters/b/version')).arrived, [['b', '/version']]);
-    assert.deepEqual(
-      (await sent(stack, '/version')).arrived,
-      [['one', '/version']],
-      '/ is the current context',
-    );
-    for (const name of ['a', 'two', 'broken', 'rancher']) {
-      const { answer, arrived } = await sent(stack, `/clusters/${name}/version`);
-      const message = assertStatus(answer, 404, name);
-      assert.ok(message.includes(arn), message);
-      assert.doesNotMatch(message, /rancher|broken'?,/);
-      assert.deepEqual(arrived, []);
     }
   });
 });
@@ -336,24 +254,6 @@ for (const leg of ['plain', 'websocket', 'spdy'] as const) {
     }
   });
 }
-
-test('dot segments, backslashes and absolute targets get a 400 on a mount as everywhere', async () => {
-  for (const target of [
-    '/clusters/a/../b/version',
-    '/clusters/a/%2e%2e/b/version',
-    '/clusters/a%2f..%2fb/version',
-    '/clusters/a/./version',
-    '/clusters/a\\..\\b/version',
-    '/clusters/a/..%5cb/version',
-    '/clusters/../version',
-    '/clusters/nope/../a/version',
-    '/clusters/a/%zz',
-    '/clusters/a/x%00',
-    'http://127.0.0.1/clusters/a/version',
-  ]) {
-    assertStatus((await sent(plain, target)).answer, 400, target);
-  }
-});
 
 test('no spelling reaches another cluster than the named one over HTTP/2', async t => {
   const http2 = await connectHttp2(tls.port, secure.authority.certificate);

@@ -15,7 +15,6 @@ import {
   mountOf,
   removeContext,
   startManyStack,
-  tokenOf,
   which,
 } from '../../support/proxy/many-clusters.js';
 import { assertStatus, type Leg, send } from '../leg.js';
@@ -128,22 +127,6 @@ test('the built program follows contexts within 10 s, while streams on the other
 });
 
 describe('a kubeconfig that changes', () => {
-  test('adds and removes mounts on every leg', async t => {
-    const stack = await startManyStack(t, { run: startInProcess });
-    for (const leg of legs) assert.equal(await ask(stack, '/clusters/later', leg), '404');
-    await stack.change(config => addContext(config, 'later', stack.two));
-    await untilAsked(stack, '/clusters/later', '200 later at two');
-    for (const leg of legs) assert.equal(await ask(stack, '/clusters/later', leg), '200 later at two');
-    await stack.change(config => removeContext(config, 'later'));
-    await untilAsked(stack, '/clusters/later', '404');
-    for (const leg of legs) {
-      const answer = await send(stack.port, { leg, target: `/clusters/later${which}` });
-      const message = assertStatus(answer, 404, leg);
-      for (const name of stack.contexts()) assert.ok(message.includes(name), message);
-      assert.ok(!message.replace(/"later"|'later'/g, '').includes(' later,'), 'it is no name that exists');
-    }
-  });
-
   test('moves a context to another server and user immediately for new requests', async t => {
     const stack = await startManyStack(t, { run: startInProcess });
     assert.equal(await ask(stack, '/clusters/a'), '200 a at one');
@@ -161,28 +144,6 @@ describe('a kubeconfig that changes', () => {
     await untilAsked(stack, '/clusters/a', '200 b at two');
     await other.isAlive();
     other.close();
-  });
-
-  test('does not change clusters that are the same: they keep connections and credentials', async t => {
-    const stack = await startManyStack(t, { run: startInProcess });
-    const used = () =>
-      stack.two.requests
-        .filter(({ headers }) => headers['authorization'] === `Bearer ${tokenOf('two')}`)
-        .map(({ remotePort }) => remotePort);
-    assert.equal(await ask(stack, '/clusters/two'), '200 two at two');
-    assert.equal(stack.plugin.runs(), 1);
-    const before = used();
-    for (let round = 0; round < 3; round += 1) {
-      await stack.change(config => addContext(config, `round ${round}`, stack.one));
-      await untilAsked(stack, mountOf(`round ${round}`), `200 round ${round} at one`);
-      assert.equal(await ask(stack, '/clusters/two'), '200 two at two');
-    }
-    assert.equal(stack.plugin.runs(), 1, 'the plugin is not asked again');
-    const later = used().slice(before.length);
-    assert.ok(
-      later.some(port => before.includes(port)),
-      'connections are used again',
-    );
   });
 
   test('that takes the context of an open stream away, or changes it, lets the others’ streams continue', async t => {
@@ -256,29 +217,5 @@ describe('a kubeconfig that changes', () => {
       assert.ok(answer.code >= 500, String(answer.code));
       assert.match(assertStatus(answer, answer.code, 'rancher'), /nor-this-one/);
     });
-  });
-
-  test('changes the cluster at / with its current context, unless --context is set', async t => {
-    const stack = await startManyStack(t, { run: startInProcess });
-    const fixed = await startManyStack(t, { run: startInProcess, clusters: stack, flags: ['--context=a'] });
-    assert.equal(await ask(stack, ''), '200 one at one');
-    assert.equal(await ask(fixed, ''), '200 a at one');
-    await stack.change(config => {
-      config['current-context'] = 'b';
-    });
-    await untilAsked(stack, '', '200 b at two');
-    assert.equal(await ask(fixed, ''), '200 a at one');
-    assert.equal(await ask(stack, '/clusters/one'), '200 one at one');
-  });
-
-  test('is filtered by --contexts each time', async t => {
-    const stack = await startManyStack(t, { run: startInProcess, flags: ['--contexts=team-.*'] });
-    assert.equal(await ask(stack, '/clusters/a'), '404');
-    await stack.change(config => {
-      addContext(config, 'team-1', stack.two);
-      addContext(config, 'other-1', stack.two);
-    });
-    await untilAsked(stack, '/clusters/team-1', '200 team-1 at two');
-    assert.equal(await ask(stack, '/clusters/other-1'), '404');
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, test } from 'node:test';
 import type { ClusterState } from '../../../src/clusters/states.js';
 import { send as sendPlain } from '../../support/clients/http-client.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
@@ -87,8 +87,11 @@ for (const [name, reason] of [
   ['without cluster', /cluster/],
 ] as const) {
   test(`a context that does not work is failing with its reason once it is used: ${name}`, async () => {
-    const answer = await send(port, { target: `${mountOf(name)}${which}` });
-    assert.match(assertStatus(answer, answer.code, name), reason);
+    for (const leg of ['plain', 'websocket', 'spdy'] as const) {
+      const answer = await send(port, { leg, target: `${mountOf(name)}${which}` });
+      assert.ok(answer.code >= 500, `${leg}: ${answer.raw}`);
+      assert.match(assertStatus(answer, answer.code, name), reason);
+    }
     const { reason: told, version } = await untilState(port, name, 'failing');
     assert.match(told ?? '', reason);
     assert.equal(version, undefined);
@@ -133,30 +136,22 @@ test('/-/clusters follows the kubeconfig', async t => {
   });
 });
 
-describe('/-/clusters with authentication', () => {
-  const headers = (token: string) => ({ authorization: `Bearer ${token}` });
-
-  test('is only for callers, and says if the proxy may not impersonate once the cluster is in use', async t => {
-    const flags = [callersFlag(tokenFile)];
-    const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
-    assert.equal((await sendPlain(port, '/-/clusters')).status, 401);
-    const states = await clusterStates(port, headers('file-token'));
-    assert.deepEqual([...states.keys()].sort(), clusters.contexts().sort());
-    assert.equal(states.get('weak')?.state, 'unused');
-    const used = await sendPlain(port, `/clusters/weak${which}`, { headers: headers('file-token') });
-    assert.equal(used.status, 403);
-    const { reason } = await untilState(port, 'weak', 'failing', headers('file-token'));
-    assert.match(reason ?? '', /impersonat/);
-    const { status, text } = await sendPlain(port, '/-/readyz?verbose');
-    assert.equal(status, 200, text);
-    assert.match(text, /\[\+\]impersonation ok/);
-  });
-
-  test('says that a token is valid in all clusters, if no API server gets it', async t => {
-    const flags = [callersFlag(tokenFile)];
-    const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
-    const { json } = await sendPlain(port, '/-/clusters', { headers: headers('file-token') });
-    const { sharesTokens, sandboxesProxiedPages } = json as Record<string, unknown>;
-    assert.deepEqual([sharesTokens, sandboxesProxiedPages], [true, true]);
-  });
+test('/-/clusters with authentication is only for callers, and says if the proxy may not impersonate', async t => {
+  const headers = { authorization: 'Bearer file-token' };
+  const flags = [callersFlag(tokenFile)];
+  const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
+  assert.equal((await sendPlain(port, '/-/clusters')).status, 401);
+  const states = await clusterStates(port, headers);
+  assert.deepEqual([...states.keys()].sort(), clusters.contexts().sort());
+  assert.equal(states.get('weak')?.state, 'unused');
+  assert.equal((await sendPlain(port, `/clusters/weak${which}`, { headers })).status, 403);
+  const { reason } = await untilState(port, 'weak', 'failing', headers);
+  assert.match(reason ?? '', /impersonat/);
+  const { status, text } = await sendPlain(port, '/-/readyz?verbose');
+  assert.equal(status, 200, text);
+  assert.match(text, /\[\+\]impersonation ok/);
+  // No API server gets a token, so it is valid in all clusters.
+  const { json } = await sendPlain(port, '/-/clusters', { headers });
+  const { sharesTokens, sandboxesProxiedPages } = json as Record<string, unknown>;
+  assert.deepEqual([sharesTokens, sandboxesProxiedPages], [true, true]);
 });

@@ -1,4 +1,3 @@
-import { Counter, type Registry } from 'prom-client';
 import {
   type BearerToken,
   bearerTokenFields,
@@ -7,6 +6,7 @@ import {
 import { credentialIdTarget, type TrustedIssuer, uidTarget } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
 import type { CallerEntry } from '../../kubeconfig/types.js';
+import { createReloadCounter } from '../../observability/metrics/reload-counter.js';
 import type { ImpersonationTarget } from '../../reviews/own-rights.js';
 import { createIssuerDial } from '../../transport/dial/issuer-dial.js';
 import { allowedAlgorithms, configurationOf, type OidcOptions, oidcProblems, options } from './options.js';
@@ -19,7 +19,12 @@ export const openIdConnect = {
   name: 'oidc',
   options,
   problems: oidcProblems,
-  metrics: createOidcMetrics,
+  metrics: registry =>
+    createReloadCounter(
+      registry,
+      'kube_api_proxy_authentication_config_reloads_total',
+      'Reads of the changed file of --authentication-config, by whether it could be used.',
+    ),
   method: {
     name: 'oidc',
     flag: '--oidc-issuer-url or --authentication-config',
@@ -29,7 +34,7 @@ export const openIdConnect = {
     isOn,
   },
 
-  async create(options, { metrics, logger, env, clock, callerRules, rereadInterval }, { reloaded }) {
+  async create(options, { metrics, logger, env, clock, callerRules, rereadInterval }, reloaded) {
     if (!isOn(options)) return undefined;
     const [{ Issuers }, { validate }, { followConfigurationFile }, { TokenCache, userOf }] =
       await Promise.all([
@@ -127,26 +132,10 @@ export const openIdConnect = {
       },
     };
   },
-} as const satisfies Feature<OidcOptions, OidcMetrics>;
+} as const satisfies Feature<OidcOptions, ReturnType<typeof createReloadCounter>>;
 
 function isOn({ oidcIssuerUrl, authenticationConfig }: OidcOptions): boolean {
   return oidcIssuerUrl !== '' || authenticationConfig !== '';
-}
-
-type OidcMetrics = ReturnType<typeof createOidcMetrics>;
-
-function createOidcMetrics(registry: Registry) {
-  const reloads = new Counter({
-    name: 'kube_api_proxy_authentication_config_reloads_total',
-    help: 'Reads of the changed file of --authentication-config, by whether it could be used.',
-    labelNames: ['result'],
-    registers: [registry],
-  });
-  for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
-  return {
-    /** The changed file was read, and could be used or not. */
-    reloaded: (isUsable: boolean) => reloads.inc({ result: isUsable ? 'success' : 'failure' }),
-  };
 }
 
 /** The ID of a token (`jti`) becomes an extra field for audit logs. */

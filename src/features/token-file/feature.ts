@@ -1,9 +1,9 @@
-import { Counter, type Registry } from 'prom-client';
 import { bearerTokenFields, bearerTokenHint } from '../../authentication/bearer-token/bearer-token.js';
 import { uidTarget } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { text } from '../../lib/value-type.js';
+import { createReloadCounter } from '../../observability/metrics/reload-counter.js';
 
 const options = defineOptions('Authentication', {
   tokenAuthFile: {
@@ -17,7 +17,12 @@ const options = defineOptions('Authentication', {
 export const tokenFile = {
   name: 'token-file',
   options,
-  metrics: createTokenFileMetrics,
+  metrics: registry =>
+    createReloadCounter(
+      registry,
+      'kube_api_proxy_token_auth_file_reloads_total',
+      'Reads of the changed file of --token-auth-file, by whether it could be used.',
+    ),
   method: {
     name: 'token_file',
     flag: '--token-auth-file',
@@ -26,7 +31,7 @@ export const tokenFile = {
     isOn: ({ tokenAuthFile }) => tokenAuthFile !== '',
   },
 
-  async create({ tokenAuthFile }, { logger, callerRules, rereadInterval }, { reloaded }) {
+  async create({ tokenAuthFile }, { logger, callerRules, rereadInterval }, reloaded) {
     if (tokenAuthFile === '') return undefined;
     const { followTokenFile } = await import('./token-file.js');
     const followed = await followTokenFile({
@@ -52,20 +57,4 @@ export const tokenFile = {
       close,
     };
   },
-} as const satisfies Feature<OptionValues<typeof options>, TokenFileMetrics>;
-
-type TokenFileMetrics = ReturnType<typeof createTokenFileMetrics>;
-
-function createTokenFileMetrics(registry: Registry) {
-  const reloads = new Counter({
-    name: 'kube_api_proxy_token_auth_file_reloads_total',
-    help: 'Reads of the changed file of --token-auth-file, by whether it could be used.',
-    labelNames: ['result'],
-    registers: [registry],
-  });
-  for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
-  return {
-    /** The changed file was read, and could be used or not. */
-    reloaded: (isUsable: boolean) => reloads.inc({ result: isUsable ? 'success' : 'failure' }),
-  };
-}
+} as const satisfies Feature<OptionValues<typeof options>, ReturnType<typeof createReloadCounter>>;

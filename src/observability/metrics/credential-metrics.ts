@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ClusterLabel } from './cluster-label.js';
+import { createReloadCounter } from './reload-counter.js';
 
 /** The metrics of one cluster's credentials. */
 export type CredentialMetrics = ReturnType<ReturnType<typeof createCredentialMetrics>['ofCluster']>;
@@ -31,19 +32,17 @@ export function createCredentialMetrics(registry: Registry, clusterLabel: Cluste
     labelNames: clusterLabel.names,
     registers,
   });
-  const reloads = new Counter({
-    name: 'kube_api_proxy_config_reloads_total',
-    help: 'Reads of changed configuration files, by whether they could be used.',
-    labelNames: ['result'],
-    registers,
-  });
+  const countReload = createReloadCounter(
+    registry,
+    'kube_api_proxy_config_reloads_total',
+    'Reads of changed configuration files, by whether they could be used.',
+  );
   const lastReload = new Gauge({
     name: 'kube_api_proxy_config_last_reload_successful',
     help: 'Whether the configuration files could be used when they were last read: 1 or 0.',
     registers,
   });
   lastReload.set(1);
-  for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
 
   return {
     /** The metrics of one cluster. From this call on, its counters whose labels are known are at 0. */
@@ -71,7 +70,7 @@ export function createCredentialMetrics(registry: Registry, clusterLabel: Cluste
     },
     /** Changed files of the configuration were read, and could be used or not. */
     reloaded(isUsable: boolean) {
-      reloads.inc({ result: isUsable ? 'success' : 'failure' });
+      countReload(isUsable);
       lastReload.set(isUsable ? 1 : 0);
     },
   };

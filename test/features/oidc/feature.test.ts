@@ -30,7 +30,7 @@ it('only id-tokens that wait for their issuer count for the limit of their addre
 
   const argv = [`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`];
   const { options } = parseOptions({ argv, env: {} });
-  const made = await openIdConnect.create(options, createCore(), { reloaded() {} });
+  const made = await openIdConnect.create(options, createCore(), () => {});
   if (made === undefined) assert.fail('it is off');
   if ('problems' in made) assert.fail(made.problems.join());
   const { method, start, close } = made;

@@ -7,8 +7,6 @@ export interface Http2Answer {
   readonly stream: Duplex;
   /** Bytes of header fields and body so far, without frames and compression, which belong to the connection. */
   readonly bytesSent: number;
-  /** Whether the proxy ended the stream, and not its client. */
-  readonly wasCut: boolean;
   /** Whether trailers may follow a body of known length. Answers that come over HTTP/1.1 have none then (RFC 9112, section 7.1.2). */
   mayHaveTrailers: boolean;
   /** The largest head and the largest trailers for this client. */

@@ -26,18 +26,7 @@ export const tls = {
     // The problems of the options say already what is missing.
     if (tlsCertFile === '' || tlsPrivateKeyFile === '') return { problems: [] };
     // With node:http2 this takes 4 % of a start.
-    const [{ configureTls }, { createClientCertificates }] = await Promise.all([
-      import('./listener.js'),
-      import('./client-certificate/method.js'),
-    ]);
-    const configured = await configureTls(values, core, metrics);
-    if ('problems' in configured) return configured;
-    const { listener, clientAuthorities, start, close } = configured;
-    return {
-      listener,
-      ...(clientCaFile !== '' && { method: createClientCertificates(clientAuthorities, core.callerRules) }),
-      start,
-      close,
-    };
+    const { configureTls } = await import('./listener.js');
+    return configureTls(values, core, metrics);
   },
 } as const satisfies Feature<TlsOptions, ListenerMetrics>;

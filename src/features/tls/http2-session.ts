@@ -67,7 +67,7 @@ const pingSize = 17;
 export class Http2Session {
   readonly #session: ServerHttp2Session;
   readonly #closeByNode: () => void;
-  readonly socket: TLSSocket;
+  readonly #socket: TLSSocket;
   readonly #server: Server;
   readonly #onAbuse: (reason: AbuseReason) => void;
   readonly #resets = new TokenBucket(resets);
@@ -90,7 +90,7 @@ export class Http2Session {
 
   constructor(server: Server, socket: TLSSocket, onAbuse: (reason: AbuseReason) => void) {
     this.#server = server;
-    this.socket = socket;
+    this.#socket = socket;
     this.#onAbuse = onAbuse;
     // An HTTP/1.1 server accepts half-open connections. Here, a client that has left would not be noticed.
     socket.allowHalfOpen = false;
@@ -108,10 +108,6 @@ export class Http2Session {
       .on('ping', onControl)
       .on('remoteSettings', onControl)
       .on('stream', this.#onStream);
-  }
-
-  onClose(listener: () => void): void {
-    this.socket.once('close', listener);
   }
 
   /** How many milliseconds the connection has had no request, and whether it ever had one; undefined while a request is open. */
@@ -148,7 +144,7 @@ export class Http2Session {
    */
   destroy(): void {
     this.#session.destroy();
-    this.socket.destroy();
+    this.#socket.destroy();
   }
 
   /**
@@ -167,14 +163,14 @@ export class Http2Session {
       this.#asked = false;
     } else if (this.#asked) {
       if (this.#silence >= patience.end) this.destroy();
-    } else if (this.#silence >= patience.ask && this.socket.bytesWritten !== this.#confirmed) {
+    } else if (this.#silence >= patience.ask && this.#socket.bytesWritten !== this.#confirmed) {
       this.#ask();
     }
   }
 
   /** Whether the client has sent something since the last check, or read some of what waited for it. */
   #isHeard(): boolean {
-    const { bytesRead, bytesWritten } = this.socket;
+    const { bytesRead, bytesWritten } = this.#socket;
     const isHeard =
       bytesRead !== this.#bytesRead || (this.#waited && bytesWritten > this.#bytesWritten + pingSize);
     this.#bytesRead = bytesRead;
@@ -187,7 +183,7 @@ export class Http2Session {
   #ask(): void {
     this.#asked = true;
     this.#session.ping(error => {
-      if (error === null) this.#confirmed = this.socket.bytesWritten;
+      if (error === null) this.#confirmed = this.#socket.bytesWritten;
     });
   }
 
@@ -206,7 +202,7 @@ export class Http2Session {
       this.#countReset();
       return;
     }
-    const request = new Http2Request(stream, this.socket, headers, rawHeaders);
+    const request = new Http2Request(stream, this.#socket, headers, rawHeaders);
     const response = new Http2Response(request);
     this.#responses.add(response);
     stream.once('close', () => {

@@ -56,7 +56,7 @@ export class Http2Sessions {
     );
     this.#sessions.add(session);
     this.#timer ??= setInterval(() => this.#check(), this.#checkInterval).unref();
-    session.onClose(() => this.#remove(session));
+    socket.once('close', () => this.#remove(session));
   }
 
   #remove(session: Http2Session): void {

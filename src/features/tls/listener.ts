@@ -1,8 +1,8 @@
 import type { Server } from 'node:http';
-import type { Core, Problems } from '../../feature.js';
-import type { Listener } from '../../http/listener.js';
+import type { Core, FeatureParts, Problems } from '../../feature.js';
 import { ExpiryWarnings } from '../../observability/expiry-warning.js';
 import { type ClientAuthorities, includesAll } from './client-certificate/authorities.js';
+import { createClientCertificates } from './client-certificate/method.js';
 import { seesEveryField } from './http2-session.js';
 import type { ListenerMetrics } from './metrics.js';
 import type { TlsOptions } from './options.js';
@@ -10,25 +10,15 @@ import { serveTls } from './secure-server.js';
 import { ServingChain } from './serving-chain.js';
 import { followTlsFiles, type TlsFiles } from './tls-files.js';
 
-/** TLS as configured, with files that are read again when they change. */
-interface Tls {
-  readonly listener: Listener;
-  /** The current authorities of client certificates; undefined if no client certificates are requested. */
-  clientAuthorities(): ClientAuthorities | undefined;
-  /** Begins to warn when the certificate expires soon. */
-  start(): void;
-  close(): void;
-}
-
 /** OpenSSL's names of `--tls-min-version`. */
 const versions = { VersionTLS12: 'TLSv1.2', VersionTLS13: 'TLSv1.3' } as const;
 
 /** Reads the listener's files, and follows them. */
 export async function configureTls(
   options: TlsOptions,
-  { logger, rereadInterval }: Pick<Core, 'logger' | 'rereadInterval'>,
+  { logger, rereadInterval, callerRules }: Core,
   metrics: ListenerMetrics,
-): Promise<Tls | Problems> {
+): Promise<FeatureParts | Problems> {
   const warnings = new ExpiryWarnings(logger);
   let chain: ServingChain;
   const use = ({ pair: { certificate, notAfter } }: TlsFiles) => {
@@ -47,11 +37,7 @@ export async function configureTls(
   const servers: Server[] = [];
   let authorities: ClientAuthorities | undefined;
   const files = await followTlsFiles(
-    {
-      certificate: options.tlsCertFile,
-      key: options.tlsPrivateKeyFile,
-      clientAuthorities: options.clientCaFile,
-    },
+    options,
     (problems, current) => {
       metrics.reloaded(problems.length === 0);
       if (problems.length > 0) {
@@ -97,7 +83,9 @@ export async function configureTls(
         return chain;
       },
     },
-    clientAuthorities: () => files.current.clientAuthorities,
+    ...(options.clientCaFile !== '' && {
+      method: createClientCertificates(() => files.current.clientAuthorities, callerRules),
+    }),
     start: () => warnings.start(),
     close() {
       files.close();

@@ -1,7 +1,9 @@
 import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
 import { type CertificatePair, loadCertificatePair } from '../../credentials/certificate-pair.js';
+import type { Problems } from '../../feature.js';
 import { type FileWatchOptions, watchFiles } from '../../lib/file-watch.js';
 import { type ClientAuthorities, toClientAuthorities } from './client-certificate/authorities.js';
+import type { TlsOptions } from './options.js';
 
 /** What the TLS listener reads from files. */
 export interface TlsFiles {
@@ -10,15 +12,8 @@ export interface TlsFiles {
   readonly clientAuthorities: ClientAuthorities | undefined;
 }
 
-/** The paths of the files. */
-export interface TlsFileNames {
-  /** --tls-cert-file. */
-  readonly certificate: string;
-  /** --tls-private-key-file. */
-  readonly key: string;
-  /** --client-ca-file; empty if no client certificates are requested. */
-  readonly clientAuthorities: string;
-}
+/** The options with the paths of the files. `clientCaFile` is empty if no client certificates are requested. */
+type FileOptions = Pick<TlsOptions, 'tlsCertFile' | 'tlsPrivateKeyFile' | 'clientCaFile'>;
 
 /** The last version of the files that could be used. */
 export interface FollowedTlsFiles {
@@ -34,18 +29,19 @@ export interface FollowedTlsFiles {
  * are the new ones, otherwise the last good ones.
  */
 export async function followTlsFiles(
-  names: TlsFileNames,
+  options: FileOptions,
   onReload: (problems: readonly string[], files: TlsFiles) => void,
   interval?: FileWatchOptions['interval'],
-): Promise<FollowedTlsFiles | { readonly problems: readonly string[] }> {
-  const first = await loadTlsFiles(names);
+): Promise<FollowedTlsFiles | Problems> {
+  const first = await loadTlsFiles(options);
   if ('problems' in first) return first;
   let current = first;
   const watch = await watchFiles({
-    files: () => [names.certificate, names.key, names.clientAuthorities].filter(file => file !== ''),
+    files: () =>
+      [options.tlsCertFile, options.tlsPrivateKeyFile, options.clientCaFile].filter(file => file !== ''),
     interval,
     onChange: async () => {
-      const next = await loadTlsFiles(names);
+      const next = await loadTlsFiles(options);
       if (!('problems' in next)) current = next;
       onReload('problems' in next ? next.problems : [], current);
     },
@@ -58,17 +54,17 @@ export async function followTlsFiles(
   };
 }
 
-async function loadTlsFiles(
-  names: TlsFileNames,
-): Promise<TlsFiles | { readonly problems: readonly string[] }> {
+async function loadTlsFiles({
+  tlsCertFile,
+  tlsPrivateKeyFile,
+  clientCaFile,
+}: FileOptions): Promise<TlsFiles | Problems> {
   const [loaded, authorities] = await Promise.all([
     loadCertificatePair(
-      { certificate: { file: names.certificate }, key: { file: names.key } },
+      { certificate: { file: tlsCertFile }, key: { file: tlsPrivateKeyFile } },
       { certificate: '--tls-cert-file', key: '--tls-private-key-file' },
     ),
-    names.clientAuthorities === ''
-      ? undefined
-      : loadCertificateAuthority({ file: names.clientAuthorities }, '--client-ca-file'),
+    clientCaFile === '' ? undefined : loadCertificateAuthority({ file: clientCaFile }, '--client-ca-file'),
   ]);
   const problems = [loaded, authorities].flatMap(part =>
     part !== undefined && 'problems' in part ? part.problems : [],

@@ -11,7 +11,7 @@ it('an incomplete pair leaves the last good one in use, and the complete pair is
   const files = await createServingFiles();
   const reloads: (readonly string[])[] = [];
   const followed = await followTlsFiles(
-    { certificate: files.certificate, key: files.key, clientAuthorities: '' },
+    { tlsCertFile: files.certificate, tlsPrivateKeyFile: files.key, clientCaFile: '' },
     problems => reloads.push(problems),
     5,
   );
@@ -40,19 +40,19 @@ it('an incomplete pair leaves the last good one in use, and the complete pair is
 it('each of the files may become a pipe, which is not read, and a regular file again', async t => {
   const authority = await createCertificateAuthority();
   const pair = await authority.server();
-  const names = { certificate: freshPath(), key: freshPath(), clientAuthorities: freshPath() };
+  const names = { tlsCertFile: freshPath(), tlsPrivateKeyFile: freshPath(), clientCaFile: freshPath() };
   const contents = {
-    certificate: pair.certificate,
-    key: pair.key,
-    clientAuthorities: authority.certificate,
+    tlsCertFile: pair.certificate,
+    tlsPrivateKeyFile: pair.key,
+    clientCaFile: authority.certificate,
   };
-  for (const key of ['certificate', 'key', 'clientAuthorities'] as const)
+  for (const key of ['tlsCertFile', 'tlsPrivateKeyFile', 'clientCaFile'] as const)
     await writeFile(names[key], contents[key]);
   const reloads: (readonly string[])[] = [];
   const followed = await followTlsFiles(names, problems => reloads.push(problems), 5);
   assert.ok('close' in followed);
   t.after(() => followed.close());
-  for (const key of ['certificate', 'key', 'clientAuthorities'] as const) {
+  for (const key of ['tlsCertFile', 'tlsPrivateKeyFile', 'clientCaFile'] as const) {
     const before = reloads.length;
     await replaceFile(names[key]);
     await until(() => reloads.length === before + 1);

@@ -48,7 +48,7 @@ const guard = {
       const { caller, raw, head, record, mount, clientAddress } = request;
       const user = caller?.username ?? clientAddress ?? raw.socket.remoteAddress ?? '';
       const kind = record.longRunning || head.isUpgrade ? 'longrunning' : 'inflight';
-      record.onEnd(slots.take(user, kind, mount.isApi ? request.cluster : undefined));
+      record.onEnd(slots[kind].take(user, mount.isApi ? request.cluster : undefined));
     };
   },
 } as const satisfies Guard<ReadOptions, LimitMetrics>;

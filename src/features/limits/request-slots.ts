@@ -48,37 +48,26 @@ const texts = {
  * max-in-flight filter.
  */
 export class RequestSlots {
-  readonly #kinds: Readonly<Record<RequestKind, SlotsOfKind>>;
+  readonly inflight: SlotsOfKind;
+  readonly longrunning: SlotsOfKind;
 
   constructor(values: LimitOptions) {
     const { maxRequestsInflight, maxRequestsInflightPerUser } = values;
     const { maxLongrunningRequests, maxLongrunningRequestsPerUser, allContexts } = values;
     const slots = (most: number) => (allContexts ? sharedSlots(most) : new Slots(most));
-    this.#kinds = {
-      inflight: new SlotsOfKind('inflight', slots(maxRequestsInflight), maxRequestsInflightPerUser),
-      longrunning: new SlotsOfKind(
-        'longrunning',
-        slots(maxLongrunningRequests),
-        maxLongrunningRequestsPerUser,
-      ),
-    };
+    this.inflight = new SlotsOfKind('inflight', slots(maxRequestsInflight), maxRequestsInflightPerUser);
+    this.longrunning = new SlotsOfKind(
+      'longrunning',
+      slots(maxLongrunningRequests),
+      maxLongrunningRequestsPerUser,
+    );
   }
 
   get inUse(): SlotsInUse {
-    const { inflight, longrunning } = this.#kinds;
+    const { inflight, longrunning } = this;
     const users = new Set([inflight, longrunning].flatMap(({ ofUsers }) => [...(ofUsers?.parties ?? [])]))
       .size;
     return { inflight: inflight.all.taken, longrunning: longrunning.all.taken, users };
-  }
-
-  /**
-   * Takes a slot of each limit that counts a request. Returns a function that gives them back; later calls of it have no effect. Throws a
-   * Rejection if a limit is reached.
-   *
-   * @param cluster Where the request goes. With several clusters, requests to none may have all free slots.
-   */
-  take(user: string, kind: RequestKind, cluster?: object): () => void {
-    return this.#kinds[kind].take(user, cluster);
   }
 }
 
@@ -130,8 +119,13 @@ class SlotsOfKind {
     if (mostPerUser > 0) this.ofUsers = new FairSlots(Infinity, () => mostPerUser);
   }
 
-  /** A user's own limit comes first: a user over it is told so, whatever the others do. */
-  take(user: string, cluster: object | undefined): () => void {
+  /**
+   * Takes a slot of each limit that counts a request. Returns a function that gives them back; later calls of it have no effect. Throws a
+   * Rejection if a limit is reached. A user's own limit comes first: a user over it is told so, whatever the others do.
+   *
+   * @param cluster Where the request goes. With several clusters, requests to none may have all free slots.
+   */
+  take(user: string, cluster?: object): () => void {
     if (this.ofUsers?.takeNow(user) === false) throw this.#userIsOver();
     if (!this.all.takeNow(cluster)) {
       this.ofUsers?.giveBack(user);

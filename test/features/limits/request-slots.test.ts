@@ -18,7 +18,7 @@ function create(limits: Partial<Limits>): RequestSlots {
 
 /** Takes this number of slots. Returns the functions that give them back. */
 function take(slots: RequestSlots, count: number, user = 'jane', kind: RequestKind = 'inflight') {
-  return Array.from({ length: count }, () => slots.take(user, kind));
+  return Array.from({ length: count }, () => slots[kind].take(user));
 }
 
 /** The rejection of a request for which there is no slot. */
@@ -29,7 +29,7 @@ function rejectionOf(
   cluster?: object,
 ): Rejection {
   try {
-    slots.take(user, kind, cluster);
+    slots[kind].take(user, cluster);
   } catch (error) {
     assert.ok(error instanceof Rejection);
     return error;
@@ -55,7 +55,7 @@ describe('request slots', () => {
     const most = (cluster: object, kind: RequestKind) => {
       const taken: (() => void)[] = [];
       try {
-        for (;;) taken.push(slots.take('jane', kind, cluster));
+        for (;;) taken.push(slots[kind].take('jane', cluster));
       } catch (error) {
         assert.ok(error instanceof Rejection);
         return taken;
@@ -134,7 +134,7 @@ describe('request slots', () => {
       const slots = create({ allContexts });
       take(slots, 10_000);
       take(slots, 10_000, 'jane', 'longrunning');
-      for (let again = 0; again < 10_000; again++) slots.take('jane', 'inflight', slots);
+      for (let again = 0; again < 10_000; again++) slots.inflight.take('jane', slots);
       assert.deepEqual(slots.inUse, { inflight: 20_000, longrunning: 10_000, users: 0 });
     }
   });
@@ -142,7 +142,7 @@ describe('request slots', () => {
   it('give a cluster all of them if it is the only one', () => {
     const slots = create({ maxRequestsInflight: 4 });
     const cluster = {};
-    for (let again = 0; again < 4; again++) slots.take('jane', 'inflight', cluster);
+    for (let again = 0; again < 4; again++) slots.inflight.take('jane', cluster);
     const rejection = rejectionOf(slots, 'jane', 'inflight', cluster);
     assert.match(rejection.message, /--max-requests-inflight \(4\) allows; try again/);
   });

@@ -93,7 +93,7 @@ export async function loadConfiguration(
     return { problems: refusal === undefined ? problems : [...problems, refusal], files, contexts };
   }
   const { certificateAuthority } = trusted;
-  const source = prepared.create({ certificateAuthority, env, events, rereadFiles, before: before?.source });
+  const source = prepared({ certificateAuthority, env, events, rereadFiles, before: before?.source });
   const chosen = isSet(overrides.context) ? overrides.context : (kubeconfig.currentContext ?? '');
   const context = kubeconfig.contexts.has(chosen) ? chosen : '';
   const { proxy } = proxied;

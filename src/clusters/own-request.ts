@@ -49,8 +49,12 @@ interface Review extends OwnRequest {
 }
 
 /** Posts a review. Otherwise like `get`. */
-export function postReview(cluster: AccessSource, review: Review): Promise<OwnAnswer> {
-  return ask(cluster, questionOf(review));
+export function postReview(
+  cluster: AccessSource,
+  { apiVersion, kind, spec, ...request }: Review,
+): Promise<OwnAnswer> {
+  const path = `/apis/${apiVersion}/${kind.toLowerCase()}s`;
+  return ask(cluster, { ...request, path, body: JSON.stringify({ apiVersion, kind, spec }) });
 }
 
 /**
@@ -65,11 +69,6 @@ export async function accessWithin(source: AccessSource, timeout: number): Promi
 
 function noCredential(timeout: number): CredentialError {
   return new CredentialError(`no credential within ${timeout / 1000} s; still trying`);
-}
-
-function questionOf({ timeout, as, user, judgedFor, namesContext, ...review }: Review): Question {
-  const path = `/apis/${review.apiVersion}/${review.kind.toLowerCase()}s`;
-  return { path, timeout, as, user, judgedFor, namesContext, body: JSON.stringify(review) };
 }
 
 function ask(source: AccessSource, question: Question): Promise<OwnAnswer> {
@@ -120,13 +119,10 @@ function textBody(text: string): OutgoingBody {
 /** Collects a complete answer in memory. */
 class AnswerInMemory implements ResponseSink, BodySink {
   readonly #whole = new Deferred<OwnAnswer>();
+  readonly whole = this.#whole.promise;
   readonly #chunks: Buffer[] = [];
   #length = 0;
   #status = 0;
-
-  get whole(): Promise<OwnAnswer> {
-    return this.#whole.promise;
-  }
 
   head(statusCode: number): BodySink {
     this.#status = statusCode;

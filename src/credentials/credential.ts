@@ -1,13 +1,11 @@
 import type { CertificatePair } from './certificate-pair.js';
 
-/** The proxy's certificate for TLS with the API server. */
-export type ClientCertificate = CertificatePair;
-
 /** How requests to the API server authenticate. */
 export interface Credential {
   /** The whole value of the Authorization header, `Bearer …` or `Basic …`. */
   readonly authorization?: string;
-  readonly clientCertificate?: ClientCertificate;
+  /** For TLS with the API server. */
+  readonly clientCertificate?: CertificatePair;
 }
 
 /** Whether the API server sees two credentials as the same. */

@@ -1,7 +1,7 @@
 import { type ExecApiVersion, type ExecConfig, execApiVersions } from '../kubeconfig/exec-config.js';
 import { isObject, parseObject } from '../lib/json.js';
-import { loadClientCertificate } from './certificate-pair.js';
-import { type ClientCertificate, isBearerToken } from './credential.js';
+import { type CertificatePair, loadClientCertificate } from './certificate-pair.js';
+import { isBearerToken } from './credential.js';
 
 /** The cluster, for plugins with provideClusterInfo (client-go's `clientauthentication.Cluster`). */
 export interface ExecCluster {
@@ -42,7 +42,7 @@ function describeCluster(cluster: ExecCluster): Record<string, unknown> {
 export interface ExecAnswer {
   /** A bearer token that a header can carry. */
   readonly token?: string;
-  readonly clientCertificate?: ClientCertificate;
+  readonly clientCertificate?: CertificatePair;
   /** Milliseconds since 1970; undefined if the plugin sets no expiry. */
   readonly expirationTimestamp?: number;
 }
@@ -126,7 +126,7 @@ function parseRfc3339(text: string): number {
 async function readPair(
   certificate: string,
   key: string,
-): Promise<{ readonly clientCertificate: ClientCertificate } | { readonly problem: string }> {
+): Promise<{ readonly clientCertificate: CertificatePair } | { readonly problem: string }> {
   const result = await loadClientCertificate({
     certificate: { data: Buffer.from(certificate), origin: 'status.clientCertificateData' },
     key: { data: Buffer.from(key), origin: 'status.clientKeyData' },

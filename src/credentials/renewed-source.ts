@@ -218,28 +218,21 @@ export function backoffAfter(failures: number): number {
   return Math.min(1_000 * 2 ** (failures - 1), 30_000);
 }
 
-/** Limits how often a credential that the API server refuses is renewed. */
-interface RefusalLimit {
-  /** Whether the credential may be renewed after a refusal now. True counts as a renewal. */
-  mayRenew(): boolean;
-  /** Reports that the renewal returned the refused credential again. */
-  returnedTheSame(): void;
-}
-
 /** Milliseconds between two renewals. */
 const leastInterval = 10_000;
 const mostInterval = 5 * 60_000;
 
 /**
- * After the first refusal the credential is renewed at once, later at most every 10 s. The interval doubles, up to 5 min, if the API server
+ * Limits how often a credential that the API server refuses is renewed. After the first refusal the credential is renewed at once, later at most every 10 s. The interval doubles, up to 5 min, if the API server
  * refuses the new credential within the interval. A credential that was accepted for longer resets the interval to 10 s.
  */
-export function createRefusalLimit(clock: Clock): RefusalLimit {
+export function createRefusalLimit(clock: Clock) {
   let renewed: Moment | undefined;
   let interval = leastInterval;
   let isRefusedAgain = false;
   return {
-    mayRenew() {
+    /** Whether the credential may be renewed after a refusal now. True counts as a renewal. */
+    mayRenew(): boolean {
       if (renewed !== undefined && renewed.age < interval) {
         isRefusedAgain = true;
         return false;
@@ -249,7 +242,8 @@ export function createRefusalLimit(clock: Clock): RefusalLimit {
       isRefusedAgain = false;
       return true;
     },
-    returnedTheSame() {
+    /** Reports that the renewal returned the refused credential again. */
+    returnedTheSame(): void {
       isRefusedAgain = true;
     },
   };

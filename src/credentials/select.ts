@@ -22,16 +22,11 @@ interface CredentialSourceOptions {
   readonly before: CredentialSource | undefined;
 }
 
+/** Creates a source. Before this call nothing logs in, and the former source stays in use. */
 type CreateSource = (options: CredentialSourceOptions) => CredentialSource;
 
-/** A source whose files were read and can be used. */
-interface PreparedSource {
-  /** Creates the source. Before this call nothing logs in, and the former source stays in use. */
-  readonly create: CreateSource;
-}
-
 /**
- * Reads the files of the source that the configuration names: a client certificate, and a bearer token (tokenFile wins over token) or basic
+ * Reads the files of the source that the configuration names, and returns what creates it: a client certificate, and a bearer token (tokenFile wins over token) or basic
  * authentication. Problems are one line each and never contain a secret.
  *
  * @param dialIssuer Opens the connections to an OpenID Connect issuer, if the configuration names one.
@@ -39,7 +34,7 @@ interface PreparedSource {
 export async function prepareCredentialSource(
   config: ClientConfig,
   dialIssuer: IssuerDial,
-): Promise<PreparedSource | { readonly problems: readonly string[] }> {
+): Promise<CreateSource | { readonly problems: readonly string[] }> {
   const { clientCertificate } = config;
   const parts = await Promise.all([
     loadAuthorization(config),
@@ -52,7 +47,7 @@ export async function prepareCredentialSource(
     else credential = { ...credential, ...part };
   }
   if (problems.length > 0) return { problems };
-  return { create: await loadSource(config, credential, dialIssuer) };
+  return loadSource(config, credential, dialIssuer);
 }
 
 /**

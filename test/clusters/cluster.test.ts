@@ -6,7 +6,8 @@ import { Registry } from 'prom-client';
 import type { Cluster } from '../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import { get } from '../../src/clusters/own-request.js';
-import type { ClientCertificate, Credential } from '../../src/credentials/credential.js';
+import type { CertificatePair as ClientCertificate } from '../../src/credentials/certificate-pair.js';
+import type { Credential } from '../../src/credentials/credential.js';
 import {
   CredentialError,
   type CredentialEvents,

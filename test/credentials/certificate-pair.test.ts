@@ -3,8 +3,10 @@ import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:cry
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { loadClientCertificate } from '../../src/credentials/certificate-pair.js';
-import type { ClientCertificate } from '../../src/credentials/credential.js';
+import {
+  type CertificatePair as ClientCertificate,
+  loadClientCertificate,
+} from '../../src/credentials/certificate-pair.js';
 import type { PemSource } from '../../src/kubeconfig/pem-source.js';
 import {
   type CertificateAuthority,

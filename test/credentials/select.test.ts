@@ -34,8 +34,8 @@ function load(given: Given): ReturnType<typeof prepareCredentialSource> {
 
 async function sourceOf(given: Given, before?: CredentialSource): Promise<CredentialSource> {
   const result = await load(given);
-  assert.ok('create' in result, JSON.stringify(result));
-  return result.create({
+  assert.ok(typeof result === 'function', JSON.stringify(result));
+  return result({
     events,
     rereadFiles: async () => {},
     before,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { identityOf } from '../../../src/clusters/endpoint.js';
-import type { ClientCertificate, Credential } from '../../../src/credentials/credential.js';
+import type { CertificatePair } from '../../../src/credentials/certificate-pair.js';
+import type { Credential } from '../../../src/credentials/credential.js';
 import { identify, UnknownUserError } from '../../../src/features/shared-watches/access-user.js';
 import { fieldValue } from '../../../src/http/header-fields.js';
 import type { ClientConfig } from '../../../src/kubeconfig/types.js';
@@ -60,7 +61,7 @@ describe('the user of an access', () => {
 
   async function certificate(commonName: string): Promise<Credential> {
     const { certificate, key } = await authority.client({ commonName });
-    const clientCertificate: ClientCertificate = {
+    const clientCertificate: CertificatePair = {
       certificate: Buffer.from(certificate),
       key: Buffer.from(key),
       notAfter: new Date(),

@@ -1,5 +1,6 @@
 import { realpath, stat } from 'node:fs/promises';
 import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
+import type { Endpoint } from '../clusters/endpoint.js';
 import type { Core, Problems } from '../feature.js';
 import type { Options } from '../options/table.js';
 import type { Components } from './components.js';
@@ -19,44 +20,35 @@ interface LoadedParts {
   readonly added: CreatedFeatures;
 }
 
-/** What a part is loaded as; undefined if the options do not turn it on. */
-type Loading<Part> = Promise<Part | undefined | Problems>;
-
 /**
  * Opens the cluster of `/` and loads the parts, all at the same time. Opens no connections. Collects all problems. Each part that was loaded is
  * then one of the components, also if there are problems.
  */
 export async function loadParts(options: Options, parts: LoadingParts): Promise<LoadedParts | Problems> {
   const { components, features, core } = parts;
-  const loaded = await Promise.all([
+  const [opened, folder, added] = await Promise.all([
     openCluster(core.cluster),
     findFolder(options.www),
     features.create(options, core, components),
   ]);
-  const problems: string[] = [];
-  const take = <Part extends object>(part: Part | Problems | undefined): Part | undefined => {
-    if (part === undefined || !('problems' in part)) return part;
-    problems.push(...(part as Problems).problems);
-    return undefined;
-  };
-  take(loaded[0]);
-  const folder = take(loaded[1]);
-  const added = take(loaded[2]);
-  return added === undefined || problems.length > 0 ? { problems } : { www: folder?.path ?? '', added };
+  const unusable = [opened, folder, added].filter(part => 'problems' in part);
+  if ('problems' in folder || 'problems' in added || unusable.length > 0) {
+    return { problems: unusable.flatMap(({ problems }) => problems) };
+  }
+  return { www: folder.path, added };
 }
 
-async function openCluster(cluster: Cluster): Loading<never> {
+async function openCluster(cluster: Cluster): Promise<Endpoint | Problems> {
   try {
-    await cluster.open();
-    return undefined;
+    return await cluster.open();
   } catch (error) {
     if (error instanceof ConfigurationError) return { problems: error.problems };
     throw error;
   }
 }
 
-async function findFolder(www: string): Loading<{ readonly path: string }> {
-  if (www === '') return undefined;
+async function findFolder(www: string): Promise<{ readonly path: string } | Problems> {
+  if (www === '') return { path: '' };
   const isFolder = await stat(www).then(
     found => found.isDirectory(),
     () => false,

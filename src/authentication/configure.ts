@@ -1,22 +1,8 @@
-import type { CallerEntry } from '../kubeconfig/types.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
 import type { ImpersonationTarget } from '../reviews/own-rights.js';
 import { Authentication } from './authentication.js';
 import type { IdentityOptions } from './identity.js';
-import { type ActiveMethod, type AuthenticationMethod, type TrustedIssuer, uidTarget } from './method.js';
-
-/** How callers are authenticated. */
-export interface ConfiguredAuthentication {
-  readonly authentication: Authentication;
-  /** What the proxy's identity must be allowed to impersonate, for all users that can be authenticated, and those that they may name. */
-  impersonated(): readonly ImpersonationTarget[];
-  /** The checks for readyz. */
-  readonly checks: readonly NonNullable<ActiveMethod['check']>[];
-  /** The OpenID Connect issuers whose tokens callers may use now. */
-  issuers(): readonly TrustedIssuer[];
-  /** The users in a kubeconfig for callers. */
-  kubeconfigUsers(): readonly CallerEntry[];
-}
+import { type ActiveMethod, type AuthenticationMethod, uidTarget } from './method.js';
 
 /** A method that the options turn on, and what it was made as. */
 export type UsedMethod = AuthenticationMethod<never> & ActiveMethod;
@@ -35,9 +21,10 @@ export function configureAuthentication(
   { allowImpersonation }: Pick<IdentityOptions, 'allowImpersonation'>,
   methods: readonly UsedMethod[],
   metrics: Pick<AuthenticationMetrics, 'attempted'>,
-): ConfiguredAuthentication {
+) {
   return {
     authentication: new Authentication(methods, metrics),
+    /** What the proxy's identity must be allowed to impersonate, for all users that can be authenticated, and those that they may name. */
     impersonated: () => [
       ...new Set([
         ...userTargets,
@@ -45,8 +32,11 @@ export function configureAuthentication(
         ...methods.flatMap(method => method.impersonates?.() ?? []),
       ]),
     ],
+    /** The checks for readyz. */
     checks: methods.flatMap(({ check }) => (check === undefined ? [] : [check])),
+    /** The OpenID Connect issuers whose tokens callers may use now. */
     issuers: () => methods.flatMap(method => method.issuers?.() ?? []),
+    /** The users in a kubeconfig for callers. */
     kubeconfigUsers: () => methods.flatMap(method => method.kubeconfigUsers()),
   };
 }

@@ -17,12 +17,6 @@ export interface Warning {
   readonly forCallers?: string;
 }
 
-/** An answer in the API server's format, to be sent as text/plain. The code is 500 if a check failed. */
-interface HealthAnswer {
-  readonly code: 200 | 500;
-  readonly body: string;
-}
-
 /** The health of the program. */
 export type Health = ReturnType<typeof createHealth>;
 
@@ -69,12 +63,13 @@ function createResults(checks: readonly HealthCheck[]): () => Promise<ReadonlyMa
   };
 }
 
+/** An answer in the API server's format, to be sent as text/plain. The code is 500 if a check failed. */
 async function answer(
   kind: string,
   checks: readonly HealthCheck[],
   query: string,
   warnings: readonly string[] = [],
-): Promise<HealthAnswer> {
+): Promise<{ readonly code: 200 | 500; readonly body: string }> {
   const parameters = parseQuery(query);
   const excluded = new Set(parameters.get('exclude'));
   const unmatched = new Set(excluded);

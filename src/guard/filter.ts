@@ -2,7 +2,7 @@ import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
 import type { RequestTarget } from '../request/request-path.js';
 import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
-import { type RegexpList, regexpList } from './regexp-list.js';
+import { regexpList } from './regexp-list.js';
 import { Rejection } from './rejection.js';
 
 const options = defineOptions('Filter', {
@@ -47,11 +47,7 @@ export const filter = {
 } as const satisfies OperationGuard;
 
 /** kubectl proxy's four lists, without the hosts. */
-interface FilterRules {
-  readonly acceptPaths: RegexpList;
-  readonly rejectPaths: RegexpList;
-  readonly rejectMethods: RegexpList;
-}
+type FilterRules = Omit<OptionValues<typeof options>, 'disableFilter'>;
 
 /** Characters by which one path can be spelled in two ways. */
 const respellable = /[%\\]|\/\/|.\/$/;

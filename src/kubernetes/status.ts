@@ -22,14 +22,9 @@ export interface Status {
   readonly message: string;
   /** Empty for a code without a name, as `metav1.StatusReasonUnknown` is. */
   readonly reason: string;
-  readonly details?: StatusDetails;
+  /** The seconds are those of the Retry-After header. */
+  readonly details?: { readonly retryAfterSeconds: number };
   readonly code: number;
-}
-
-/** The only field of `StatusDetails` that the proxy fills in. */
-interface StatusDetails {
-  /** Seconds after which the client may try again, as in the Retry-After header. */
-  readonly retryAfterSeconds: number;
 }
 
 /** Is told how a failure is counted. */
@@ -66,13 +61,12 @@ export class StatusError extends Error {
 
   /** The object for the body of the answer. */
   toStatus(): Status {
-    const { code, message, retryAfterSeconds } = this;
-    return createStatus(code, message, retryAfterSeconds === undefined ? undefined : { retryAfterSeconds });
+    return createStatus(this.code, this.message, this.retryAfterSeconds);
   }
 }
 
 /** A `Status` for an HTTP status code. */
-export function createStatus(code: number, message: string, details?: StatusDetails): Status {
+export function createStatus(code: number, message: string, retryAfterSeconds?: number): Status {
   return {
     kind: 'Status',
     apiVersion: 'v1',
@@ -80,7 +74,7 @@ export function createStatus(code: number, message: string, details?: StatusDeta
     status: 'Failure',
     message,
     reason: reasons[code] ?? '',
-    ...(details === undefined ? {} : { details }),
+    ...(retryAfterSeconds === undefined ? {} : { details: { retryAfterSeconds } }),
     code,
   };
 }

@@ -1,6 +1,6 @@
 import type { OptionGroup } from '../lib/option.js';
 import { kubectlFlags, verbosity } from './kubectl-flags.js';
-import { definitionOf, flagName, optionKeys } from './table.js';
+import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
 
 const width = 80;
 
@@ -45,17 +45,15 @@ const kubectlText =
 /** The text of --help: every option with its default, in groups, in lines of at most 80 columns. */
 export function formatHelp(): string {
   const groups = new Map<OptionGroup, string[]>();
-  for (const [flag, key] of optionKeys) {
+  for (const key of optionKeys.values()) {
     const { group } = definitionOf(key);
-    groups.set(group, [...(groups.get(group) ?? []), formatOption(flag)]);
+    groups.set(group, [...(groups.get(group) ?? []), formatOption(key)]);
   }
   const sections = [...groups].map(([group, options]) => `${group}:\n${options.join('')}`);
   return [introduction, ...sections, sources, `Flags of kubectl:\n${wrap(kubectlText, 2)}`].join('\n');
 }
 
-function formatOption(flag: string): string {
-  const key = optionKeys.get(flag);
-  if (key === undefined) return '';
+function formatOption(key: OptionKey): string {
   const { type, short, default: value, help } = definitionOf(key);
   const letter = short === undefined ? '    ' : `-${short}, `;
   const argument = type.placeholder === undefined ? '' : `=${type.placeholder}`;

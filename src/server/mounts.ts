@@ -61,29 +61,22 @@ function apiPath(apiPrefix: string): string {
   return apiPrefix === '/' || apiPrefix.startsWith('/api') ? '' : apiPrefix.slice(0, -1);
 }
 
-/** The path of a context, without a final slash. Half a surrogate pair in a name cannot be encoded, and is replaced by U+FFFD. */
-function contextPath(name: string): string {
-  return clustersPrefix + encodeURIComponent(Buffer.from(name).toString());
-}
-
-/** The path prefix for requests to the API server of `/`, without a final slash. */
-function rootPath(
-  { apiPrefix, appendServerPath }: { readonly apiPrefix: string; readonly appendServerPath: boolean },
-  registry: Pick<ClusterRegistry, 'default'>,
-): string {
-  // Clients send the path of the server's URL themselves, as they do to kubectl proxy.
-  const serverPath = appendServerPath ? '' : (registry.default.endpoint?.config.server.path ?? '');
-  return apiPath(apiPrefix) + serverPath;
-}
-
 /** Says at which paths callers reach the API servers. */
-export function createApiPaths(options: Parameters<typeof rootPath>[0], registry: ClusterRegistry): ApiPaths {
+export function createApiPaths(
+  { apiPrefix, appendServerPath }: Pick<MountOptions, 'apiPrefix' | 'appendServerPath'>,
+  registry: ClusterRegistry,
+): ApiPaths {
+  const prefix = apiPath(apiPrefix);
   return {
-    prefix: apiPath(options.apiPrefix),
+    prefix,
     get root() {
-      return rootPath(options, registry);
+      // Clients send the path of the server's URL themselves, as they do to kubectl proxy.
+      return prefix + (appendServerPath ? '' : (registry.default.endpoint?.config.server.path ?? ''));
     },
-    of: name => (registry.names.has(name) ? contextPath(name) : rootPath(options, registry)),
+    of(name) {
+      // Half a surrogate pair in a name cannot be encoded, and is replaced by U+FFFD.
+      return registry.names.has(name) ? clustersPrefix + encodeURIComponent(name.toWellFormed()) : this.root;
+    },
   };
 }
 

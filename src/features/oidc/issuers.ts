@@ -2,7 +2,6 @@ import type { BearerToken } from '../../authentication/bearer-token/bearer-token
 import type { VerifiedUser } from '../../authentication/bearer-token/token-cache.js';
 import type { CallerRules } from '../../authentication/identity.js';
 import type { TrustedIssuer } from '../../authentication/method.js';
-import type { IssuerDial } from '../../credentials/oidc-request.js';
 import type { PemSource } from '../../kubeconfig/pem-source.js';
 import type { JsonObject } from '../../lib/json.js';
 import { OidcKeys, type OidcKeysOptions } from './keys.js';
@@ -14,7 +13,6 @@ const usualScopes = ['profile', 'email', 'groups', 'offline_access'];
 
 /** What all issuers have in common. */
 export interface IssuerParts extends Pick<OidcKeysOptions, 'dial' | 'log' | 'clock' | 'names'> {
-  readonly dial: IssuerDial;
   /** JOSE algorithms that may sign tokens; none of them is symmetric. */
   readonly algorithms: readonly string[];
   readonly rules: CallerRules;

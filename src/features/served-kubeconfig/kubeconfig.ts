@@ -14,10 +14,11 @@ const entriesAtOnce = 50;
  */
 export function* kubeconfigOf(facts: KubeconfigFacts): Steps<string> {
   const { address, authority, users } = facts;
+  // A lone half of a surrogate pair is no character: kubectl would reject the whole file.
   const contexts = facts.contexts.map(({ name, path, namespace }) => ({
-    name: wellFormed(name),
+    name: name.toWellFormed(),
     path,
-    namespace: wellFormed(namespace),
+    namespace: namespace.toWellFormed(),
   }));
   const isSecure = address.startsWith('https:');
   const user = isSecure ? chooseUser(users) : undefined;
@@ -70,11 +71,6 @@ function authorityData(authority: string | undefined): object {
 }
 
 const style = { lineWidth: 0, defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN' } as const;
-
-/** The string without lone halves of surrogate pairs, which are not characters: kubectl would reject the whole file. */
-function wellFormed(text: string): string {
-  return Buffer.from(text).toString();
-}
 
 /**
  * Escapes the characters that YAML 1.1 takes for line breaks or does not allow. The library leaves them as they are. All are inside double

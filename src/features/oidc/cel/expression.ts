@@ -78,7 +78,7 @@ function stringsOf(value: unknown): readonly string[] | undefined {
 function parse(text: string): ParseResult {
   if (text.length > longest) throw new ExpressionError(`is longer than ${longest} characters`);
   // The library and cel-go read these in different ways.
-  if (text.includes('\r') || Buffer.from(text).toString() !== text || hasEscapedQuoteBehindRaw(text)) {
+  if (text.includes('\r') || !text.isWellFormed() || hasEscapedQuoteBehindRaw(text)) {
     throw new ExpressionError(
       'has a carriage return, half of a surrogate pair, or a backslash before a quote behind a raw string',
     );

@@ -68,11 +68,10 @@ function flagTable(): string {
     const { short, type, default: value, help } = definitionOf(key);
     const flag = `--${flagName(key)}${type.placeholder === undefined ? '' : `=${type.placeholder}`}`;
     const names = short === undefined ? `\`${flag}\`` : `\`-${short}\`, \`${flag}\``;
-    const isKubectls = kubectlOptions.has(flagName(key));
-    const kubectls = isKubectls ? 'yes' : '';
-    return rowOf([names, kubectls, value === '' ? '' : `\`${value}\``, featureOf(key) ?? '', help]);
+    const whose = kubectlOptions.has(flagName(key)) ? 'kubectl' : featureOf(key);
+    return rowOf([names, value === '' ? '' : `\`${value}\``, whose ?? '', help]);
   });
-  return `| flag | kubectl's | default | feature | what |\n|---|---|---|---|---|\n${rows.join('')}`;
+  return `| flag | default | of | what |\n|---|---|---|---|\n${rows.join('')}`;
 }
 
 /** The name of the feature that an option belongs to; undefined if it is the core's. */

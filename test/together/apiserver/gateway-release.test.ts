@@ -230,6 +230,8 @@ for (const [mode, { values, groups, reason }] of Object.entries(modes)) {
 
       await plugin.answer({ token: issuer.tokenOf('mallory@example.com', groups.other) });
       await assert.rejects(release.run(getPods, plugin.directory), reason);
+      // kubectl says this of every 403.
+      await assert.rejects(release.run(whoami, plugin.directory), /you do not have permission to call it/);
       if (isTutorial) {
         const [remedy = ''] = /'callers\.groups=.*oidc:everyone\}'/.exec(tutorial) ?? [];
         release.helm('upgrade', 'gw', chart, '--reuse-values', `--set=${remedy.replaceAll("'", '')}`);

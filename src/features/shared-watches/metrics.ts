@@ -50,15 +50,11 @@ export function createSharedWatchMetrics(registry: Registry) {
     labelNames: ['to'],
     registers,
   });
-  const events = new Counter({
+  const events = new BatchedCounter({
     name: 'kube_api_proxy_shared_watch_events_total',
     help: 'Events of shared watches, received from the API server (in) and sent to clients (out).',
     labelNames: ['direction'],
-    registers,
-    collect() {
-      received.flush();
-      delivered.flush();
-    },
+    registry,
   });
   const resumptions = new Counter({
     name: 'kube_api_proxy_shared_watch_resumptions_total',
@@ -71,8 +67,8 @@ export function createSharedWatchMetrics(registry: Registry) {
     help: 'Clients of shared watches that were cut off because they read too slowly.',
     registers,
   });
-  const received = new BatchedCounter(events.labels('in'));
-  const delivered = new BatchedCounter(events.labels('out'));
+  const received = events.labels({ direction: 'in' });
+  const delivered = events.labels({ direction: 'out' });
   for (const how of watchJoins) joins.inc({ how }, 0);
   for (const reason of watchLosses) resumptions.inc({ reason }, 0);
   for (const to of watchMoves) moves.inc({ to }, 0);

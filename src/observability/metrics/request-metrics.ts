@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { RequestInfo, Scope } from '../../kubernetes/request-info.js';
 import type { ClusterLabel } from './cluster-label.js';
-import { BatchedCounter, Histogram, type Observer } from './hot-metrics.js';
+import { BatchedCounter, Histogram, type Observer, type Sum } from './hot-metrics.js';
 import { KnownResources, other } from './known-resources.js';
 
 /** Who ended a long-running request. */
@@ -72,15 +72,11 @@ export type StartRequest = (info: RequestInfo) => RequestSeries;
 export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLabel) {
   const registers = [registry];
   const labelNames = [...clusterLabel.names, ...requestLabelNames];
-  const counters: BatchedCounter[] = [];
-  const requests = new Counter({
+  const requests = new BatchedCounter({
     name: 'kube_api_proxy_requests_total',
     help: 'Requests that ended, by what they asked for and the HTTP status code of the answer; code 0 means no answer.',
     labelNames: [...labelNames, 'code'],
-    registers,
-    collect() {
-      for (const counter of counters) counter.flush();
-    },
+    registry,
   });
   const durations = new Histogram({
     name: 'kube_api_proxy_request_duration_seconds',
@@ -105,23 +101,17 @@ export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLa
     },
   });
 
-  const received = new Counter({
+  const received = new BatchedCounter({
     name: 'kube_api_proxy_request_bytes_total',
     help: 'Bytes received from clients, including heads and framing; counted when a request ends.',
     labelNames: ['leg'],
-    registers,
-    collect() {
-      for (const leg of legs) leg.received.flush();
-    },
+    registry,
   });
-  const sent = new Counter({
+  const sent = new BatchedCounter({
     name: 'kube_api_proxy_response_bytes_total',
     help: 'Bytes sent to clients, including heads and framing; counted when a request ends.',
     labelNames: ['leg'],
-    registers,
-    collect() {
-      for (const leg of legs) leg.sent.flush();
-    },
+    registry,
   });
   const firstBytes = new Histogram({
     name: 'kube_api_proxy_upstream_first_byte_duration_seconds',
@@ -136,13 +126,9 @@ export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLa
     registers,
   });
   for (const reason of endReasons) ends.inc({ reason }, 0);
-  const bytesOf = (leg: string) => ({
-    received: new BatchedCounter(received.labels(leg)),
-    sent: new BatchedCounter(sent.labels(leg)),
-  });
+  const bytesOf = (leg: string) => ({ received: received.labels({ leg }), sent: sent.labels({ leg }) });
   const plain = bytesOf('plain');
   const upgrade = bytesOf('upgrade');
-  const legs = [plain, upgrade];
 
   /** Milliseconds from sending a request to the first byte of its answer. */
   const firstByte = (milliseconds: number) => firstBytes.observe(milliseconds / 1000);
@@ -156,15 +142,14 @@ export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLa
     const labels = { ...clusterLabel.of(cluster), ...requestLabels };
     const duration: Observer = durations.labels(labels);
     const open = longRunning.labels(labels);
-    const byCode = new Map<number, BatchedCounter>();
-    const counterOf = (code: number): BatchedCounter => {
+    const byCode = new Map<number, Sum>();
+    const counterOf = (code: number): Sum => {
       const valid = code === 0 || (Number.isInteger(code) && code >= 100 && code <= 599);
       const key = valid ? code : -1;
       let counter = byCode.get(key);
       if (counter === undefined) {
-        counter = new BatchedCounter(requests.labels({ ...labels, code: valid ? String(code) : other }));
+        counter = requests.labels({ ...labels, code: valid ? String(code) : other });
         byCode.set(key, counter);
-        counters.push(counter);
       }
       return counter;
     };

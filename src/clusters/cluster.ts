@@ -155,10 +155,6 @@ export class Cluster implements AccessSource {
     return access;
   }
 
-  /**
-   * Reports that the API server answered 401 to a request with this access. Resolves to one with another credential, or to undefined if
-   * there is none. Never rejects.
-   */
   async refused(access: Access): Promise<Access | undefined> {
     try {
       await this.endpoint?.source.refused(access.credential);

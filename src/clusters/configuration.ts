@@ -11,7 +11,7 @@ import {
 } from '../kubeconfig/load.js';
 import { isSet, type Overrides } from '../kubeconfig/overrides.js';
 import type { PemSource } from '../kubeconfig/pem-source.js';
-import { resolveClientConfig } from '../kubeconfig/resolve.js';
+import { isEmpty, resolveClientConfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig, Kubeconfig } from '../kubeconfig/types.js';
 import { readWhole } from '../lib/read-file.js';
 import { createIssuerDial } from '../transport/dial/issuer-dial.js';
@@ -58,13 +58,13 @@ export async function loadConfiguration(
   before?: Configuration,
 ): Promise<Configuration | Unusable> {
   const read = await loadKubeconfig(location, await readTexts(kubeconfigFiles(location)));
-  const isUsable = !('problems' in read) && !isBlank(read.kubeconfig);
+  const isUsable = !('problems' in read) && !isEmpty(read.kubeconfig);
   if (lastGood !== undefined && isUsable) lastGood.kubeconfig = read.kubeconfig;
   // While the file is broken, a context that was not used yet gets its last valid version, like the contexts in use.
   const former = before === undefined && !isUsable ? lastGood?.kubeconfig : undefined;
   const loaded = former === undefined ? read : { kubeconfig: former };
   if ('problems' in loaded) return loaded;
-  const hasKubeconfig = !isBlank(loaded.kubeconfig);
+  const hasKubeconfig = !isEmpty(loaded.kubeconfig);
   if (before?.hasKubeconfig && !hasKubeconfig) {
     // The file is probably being rewritten. Without it, the proxy would have another identity, or none.
     return { problems: [`the kubeconfig is empty now: ${loaded.kubeconfig.candidates.join(', ')}`] };
@@ -78,7 +78,7 @@ export async function loadConfiguration(
   const resolved = resolveClientConfig(kubeconfig, overrides);
   if ('problems' in resolved) return { ...resolved, contexts };
   const { config } = resolved;
-  const trusted = await loadAuthority(config);
+  const trusted = await loadCertificateAuthority(config.certificateAuthority);
   const prepared = await prepareCredentialSource(config, createIssuerDial(env));
   const proxied = selectProxy(config.server, {
     proxyUrl: config.proxyUrl?.url ?? '',
@@ -119,16 +119,6 @@ async function readTexts(files: readonly string[]): Promise<ReadText> {
     if (result?.status === 'fulfilled') return result.value.toString();
     throw result?.reason;
   };
-}
-
-function isBlank({ clusters, users, contexts }: Kubeconfig): boolean {
-  return clusters.size + users.size + contexts.size === 0;
-}
-
-async function loadAuthority({
-  certificateAuthority: source,
-}: ClientConfig): Promise<{ certificateAuthority: Buffer | undefined } | { problems: readonly string[] }> {
-  return source === undefined ? { certificateAuthority: undefined } : loadCertificateAuthority(source);
 }
 
 function filesOf({ certificateAuthority, clientCertificate, tokenFile }: ClientConfig): string[] {

@@ -4,12 +4,13 @@ import { readPem } from './pem.js';
 
 /**
  * Reads the PEM certificates of an authority. `field` names them in messages. Other PEM blocks are ignored, as in Go's
- * `AppendCertsFromPEM`; no certificate at all is a problem.
+ * `AppendCertsFromPEM`; no certificate at all is a problem. Without a source there is no authority.
  */
 export async function loadCertificateAuthority(
-  source: PemSource,
+  source: PemSource | undefined,
   field = 'certificate-authority',
-): Promise<{ readonly certificateAuthority: Buffer } | { readonly problems: readonly string[] }> {
+): Promise<{ readonly certificateAuthority: Buffer | undefined } | { readonly problems: readonly string[] }> {
+  if (source === undefined) return { certificateAuthority: undefined };
   const document = await readPem(source, field);
   if ('problem' in document) return { problems: [document.problem] };
   const certificates = document.blocks.filter(

@@ -48,9 +48,7 @@ export class OidcIssuer {
   }
 
   async #loadAuthority(): Promise<Buffer | undefined> {
-    const { certificateAuthority } = this.#config;
-    if (certificateAuthority === undefined) return undefined;
-    const loaded = await loadCertificateAuthority(certificateAuthority);
+    const loaded = await loadCertificateAuthority(this.#config.certificateAuthority);
     if ('certificateAuthority' in loaded) return loaded.certificateAuthority;
     throw new CredentialError(`the OpenID Connect issuer cannot be verified: ${loaded.problems.join('; ')}`);
   }

@@ -57,7 +57,8 @@ export function resolveClientConfig(
   return { config: { server, ...trust, ...credentials, ...identity } };
 }
 
-function isEmpty({ clusters, users, contexts }: Kubeconfig): boolean {
+/** Whether a kubeconfig has no content. */
+export function isEmpty({ clusters, users, contexts }: Kubeconfig): boolean {
   return clusters.size + users.size + contexts.size === 0;
 }
 

@@ -17,7 +17,7 @@ describe('a certificate authority', () => {
     for (const source of [{ file }, { data: Buffer.from(pem) }]) {
       const result = await loadCertificateAuthority(source);
       assert.ok('certificateAuthority' in result, JSON.stringify(result));
-      assert.equal(result.certificateAuthority.toString(), one.certificate + two.certificate);
+      assert.equal(result.certificateAuthority?.toString(), one.certificate + two.certificate);
     }
   });
 
@@ -26,7 +26,7 @@ describe('a certificate authority', () => {
     const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
     const result = await loadCertificateAuthority({ data: Buffer.from(key + broken + certificate) });
     assert.ok('certificateAuthority' in result, JSON.stringify(result));
-    assert.equal(result.certificateAuthority.toString(), certificate);
+    assert.equal(result.certificateAuthority?.toString(), certificate);
   });
 
   it('is a problem if it has no certificate, or if its file cannot be read', async () => {

@@ -26,6 +26,8 @@ export interface IssuerParts extends Pick<OidcKeysOptions, 'dial' | 'log' | 'clo
 /** One issuer in use, with keys of its own. */
 class Issuer implements TrustedIssuer {
   readonly valid: ValidAuthenticator;
+  readonly url: string;
+  readonly clientId: string;
   readonly keys: OidcKeys;
   readonly isAlone: boolean;
   readonly #configuredScopes: readonly string[];
@@ -36,6 +38,8 @@ class Issuer implements TrustedIssuer {
     const { url, discoveryURL = '', certificateAuthority = '', audiences } = valid.entry.issuer;
     const inline = { data: Buffer.from(certificateAuthority), origin: 'certificateAuthority' };
     this.valid = valid;
+    this.url = url;
+    this.clientId = audiences[0] as string;
     this.isAlone = parts.isAlone;
     this.#configuredScopes = parts.scopes;
     this.keys = new OidcKeys({
@@ -47,14 +51,6 @@ class Issuer implements TrustedIssuer {
     const verification = { ...parts, issuer: url, audiences, mapping: valid.mapping, keys: this.keys };
     this.verify = createIdTokenVerifier(verification);
     this.waits = createWaitsForIssuer(verification);
-  }
-
-  get url(): string {
-    return this.valid.entry.issuer.url;
-  }
-
-  get clientId(): string {
-    return this.valid.entry.issuer.audiences[0] as string;
   }
 
   get scopes(): readonly string[] | undefined {

@@ -201,8 +201,10 @@ export class OidcKeys {
 
   async #load(): Promise<JSONWebKeySet> {
     const { issuer, discoveryUrl, certificateAuthority, names, dial } = this.#options;
-    const authority = await loadAuthority(certificateAuthority, names.certificateAuthority);
-    const dispatcher = createIssuerDispatcher(dial, authority);
+    const authority = await loadCertificateAuthority(certificateAuthority);
+    if ('problems' in authority)
+      throw new Error(`${names.certificateAuthority}: ${authority.problems.join('; ')}`);
+    const dispatcher = createIssuerDispatcher(dial, authority.certificateAuthority);
     const get = async (url: URL) => {
       const { signal } = this.#closed;
       const answer = await askIssuer(url, { dispatcher, signal, authorityName: names.certificateAuthority });
@@ -229,11 +231,4 @@ export class OidcKeys {
       void dispatcher.destroy();
     }
   }
-}
-
-async function loadAuthority(source: PemSource | undefined, name: string): Promise<Buffer | undefined> {
-  if (source === undefined) return undefined;
-  const loaded = await loadCertificateAuthority(source);
-  if ('problems' in loaded) throw new Error(`${name}: ${loaded.problems.join('; ')}`);
-  return loaded.certificateAuthority;
 }

@@ -64,15 +64,11 @@ async function loadTlsFiles({
       { certificate: { file: tlsCertFile }, key: { file: tlsPrivateKeyFile } },
       { certificate: '--tls-cert-file', key: '--tls-private-key-file' },
     ),
-    clientCaFile === '' ? undefined : loadCertificateAuthority({ file: clientCaFile }, '--client-ca-file'),
+    loadCertificateAuthority(clientCaFile === '' ? undefined : { file: clientCaFile }, '--client-ca-file'),
   ]);
-  const problems = [loaded, authorities].flatMap(part =>
-    part !== undefined && 'problems' in part ? part.problems : [],
-  );
-  if ('problems' in loaded || (authorities !== undefined && 'problems' in authorities)) return { problems };
-  return {
-    pair: loaded.pair,
-    clientAuthorities:
-      authorities === undefined ? undefined : toClientAuthorities(authorities.certificateAuthority),
-  };
+  if ('problems' in loaded || 'problems' in authorities) {
+    return { problems: [loaded, authorities].flatMap(part => ('problems' in part ? part.problems : [])) };
+  }
+  const { certificateAuthority: pem } = authorities;
+  return { pair: loaded.pair, clientAuthorities: pem && toClientAuthorities(pem) };
 }

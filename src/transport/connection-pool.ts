@@ -75,7 +75,6 @@ export class ConnectionPool implements Pool, ConnectionOwner {
     return connection;
   }
 
-  /** Takes back a connection whose response is complete. */
   release(connection: Http1Connection): void {
     if (this.#closed || this.#idle.length >= maxIdle) {
       this.discard(connection);
@@ -87,7 +86,6 @@ export class ConnectionPool implements Pool, ConnectionOwner {
     this.#sweep ??= setInterval(() => this.#endIdle(), sweepInterval).unref();
   }
 
-  /** Ends a connection, whatever its state. */
   discard(connection: Http1Connection): void {
     if (!this.#open.delete(connection)) return;
     const index = this.#idle.lastIndexOf(connection);

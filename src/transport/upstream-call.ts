@@ -95,7 +95,6 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     this.#lease?.resume();
   }
 
-  /** Gives the request up, in any state. The sink gets no more calls. */
   abort(): void {
     if (this.state !== 'over') this.#end('aborted');
   }

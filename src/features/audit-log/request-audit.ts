@@ -62,7 +62,6 @@ export class RequestAudit implements Recording {
     this.#log.append(this.#event('RequestReceived', this.#receivedAt));
   }
 
-  /** The request was sent to the API server as this user; undefined without impersonation. */
   sentAs(user: UserInfo | undefined): void {
     this.#impersonated = user;
   }
@@ -72,13 +71,11 @@ export class RequestAudit implements Recording {
     this.#annotations = { ...this.#annotations, [key]: value };
   }
 
-  /** The head of a long-running request's answer was sent, or its connection was switched to another protocol. */
   started(code: number): void {
     this.received();
     this.#log.append(this.#event('ResponseStarted', microTime(), code));
   }
 
-  /** The request has ended; code 0 means that there was no answer. */
   completed(code: number, failure: Error | undefined): void {
     this.received();
     this.#log.append(this.#event('ResponseComplete', microTime(), code, failure));

@@ -44,7 +44,7 @@ export class SharedWatches {
 
   /** Lets a client join a shared watch, or sends its own request. The sink gets the response after this call. */
   send(request: WatchRequest, sink: ClientSink, observer: CallObserver = {}): RoundTrip {
-    return new SharingTrip(this, this.#parts, request, sink, observer).start();
+    return new SharingTrip(this, this.#parts, { request, sink, observer }).start();
   }
 
   /** Closes each shared watch when its last client has left, and shares no new watch. */
@@ -157,29 +157,26 @@ interface Joining {
   readonly of: WatchSource;
 }
 
+/** Who wants a watch, and gets its response. */
+interface Client {
+  readonly request: WatchRequest;
+  readonly sink: ClientSink;
+  readonly observer: CallObserver;
+}
+
 /** Finds the watch for one client: a shared one, or one of its own. */
 class SharingTrip implements RoundTrip {
   readonly #shared: SharedWatches;
   readonly #parts: ShareParts;
-  readonly #request: WatchRequest;
-  readonly #sink: ClientSink;
-  readonly #observer: CallObserver;
+  readonly #client: Client;
   /** The watcher that waits at a shared watch or gets its events, or else the client's own round trip. */
   #trip: RoundTrip | undefined;
   #isAborted = false;
 
-  constructor(
-    shared: SharedWatches,
-    parts: ShareParts,
-    request: WatchRequest,
-    sink: ClientSink,
-    observer: CallObserver,
-  ) {
+  constructor(shared: SharedWatches, parts: ShareParts, client: Client) {
     this.#shared = shared;
     this.#parts = parts;
-    this.#request = request;
-    this.#sink = sink;
-    this.#observer = observer;
+    this.#client = client;
   }
 
   start(): this {
@@ -190,7 +187,7 @@ class SharingTrip implements RoundTrip {
   async #choose(): Promise<void> {
     // Each call waits, if only for a microtask: a response that began before `send` returned could not be paused.
     const { source } = this.#parts;
-    const request = await watchToShare(this.#request, await source.access(), source);
+    const request = await watchToShare(this.#client.request, await source.access(), source);
     if (this.#isAborted) return;
     if (request === undefined) this.#goAlone();
     else if (this.#shared.unsharable.has(request)) this.#goAlone('own');
@@ -232,8 +229,8 @@ class SharingTrip implements RoundTrip {
   }
 
   #enter(watch: WatchSource, request: WatchToShare): Watcher {
-    const { isStillValid } = this.#request;
-    const watcher = new Watcher(watch, request, { sink: this.#sink, isStillValid }, this.#parts);
+    const { isStillValid } = this.#client.request;
+    const watcher = new Watcher(watch, request, { sink: this.#client.sink, isStillValid }, this.#parts);
     this.#trip = watcher;
     return watcher;
   }
@@ -243,7 +240,7 @@ class SharingTrip implements RoundTrip {
     if (this.#isAborted) return;
     const { sent } = of.upstream;
     if (refusal === undefined) {
-      if (sent !== undefined) this.#observer.sent?.(this.#asOwn(sent));
+      if (sent !== undefined) this.#client.observer.sent?.(this.#asOwn(sent));
       if (watcher.begin()) {
         this.#parts.observer.joined(how);
         return;
@@ -255,7 +252,7 @@ class SharingTrip implements RoundTrip {
 
   /** What this client's request would have been sent with: the clients of a watch may differ in the ID of their credential. */
   #asOwn(sent: SentRequest): SentRequest {
-    const { impersonation } = this.#request.own;
+    const { impersonation } = this.#client.request.own;
     return typeof impersonation === 'object' ? new SentRequest(sent.host, impersonation) : sent;
   }
 
@@ -263,7 +260,7 @@ class SharingTrip implements RoundTrip {
   #goAlone(join?: Join): void {
     if (join !== undefined) this.#parts.observer.joined(join);
     const { source } = this.#parts;
-    const call = new UpstreamCall(source, this.#request.own, this.#sink, this.#observer);
+    const call = new UpstreamCall(source, this.#client.request.own, this.#client.sink, this.#client.observer);
     this.#trip = call;
     call.start();
   }
@@ -271,7 +268,7 @@ class SharingTrip implements RoundTrip {
   #fail(error: Error): void {
     const isAborted = this.#isAborted;
     this.abort();
-    if (!isAborted) this.#sink.error(error);
+    if (!isAborted) this.#client.sink.error(error);
   }
 
   pause(): void {

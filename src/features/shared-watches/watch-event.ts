@@ -19,19 +19,12 @@ export interface WatchEvent {
   readonly endsInitialEvents: boolean;
 }
 
-export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+/** The event types of apimachinery `pkg/watch`. */
+const types = ['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR'] as const;
+type WatchEventType = (typeof types)[number];
 
-const types: ReadonlySet<unknown> = new Set<WatchEventType>([
-  'ADDED',
-  'MODIFIED',
-  'DELETED',
-  'BOOKMARK',
-  'ERROR',
-]);
-
-/** Whether this is one of the event types of apimachinery `pkg/watch`. */
 export function isWatchEventType(type: unknown): type is WatchEventType {
-  return types.has(type);
+  return types.some(known => known === type);
 }
 
 /**

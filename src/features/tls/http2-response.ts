@@ -27,11 +27,9 @@ const maxText = 64 * 1024;
 export class Http2Response extends Http2ServerResponse implements Http2Answer {
   /** As for a chunked answer of HTTP/1.1, the client notices that an answer is incomplete, and a Trailer field is allowed. */
   readonly chunkedEncoding = true;
-  /** Bytes of header fields and body so far, without frames and compression, which belong to the connection. */
   bytesSent = 0;
   /** Whether the proxy ended the stream, and not its client. */
   wasCut = false;
-  /** Whether trailers may follow a body of known length. Answers that come over HTTP/1.1 have none then (RFC 9112, section 7.1.2). */
   mayHaveTrailers = false;
   /** Whether Node asks for trailers after the body. */
   #hasTrailers = true;
@@ -46,7 +44,6 @@ export class Http2Response extends Http2ServerResponse implements Http2Answer {
     return Math.min(maxSentHead, this.stream.session?.remoteSettings.maxHeaderListSize ?? maxSentHead);
   }
 
-  /** Whether a head or trailers of these fields can be sent. */
   takes(fields: RawHeaders): boolean {
     const size = addedSize + fieldListSize(fields);
     return size <= this.maxHead && (size <= maxText || areShort(toFields(fields)));
@@ -98,7 +95,6 @@ export class Http2Response extends Http2ServerResponse implements Http2Answer {
     super.addTrailers(toFields(Array.isArray(trailers) ? trailers.flat() : trailers));
   }
 
-  /** Resets the stream before its answer is complete, after the bytes that are already written. The connection stays open. */
   cut(): void {
     const { stream } = this;
     if (!stream.headersSent) {
@@ -121,7 +117,6 @@ export class Http2Response extends Http2ServerResponse implements Http2Answer {
     stream.end();
   }
 
-  /** Resets the stream immediately, for a client that does not read what is written. */
   drop(): void {
     this.wasCut = true;
     this.stream.destroy(new Error('the answer was dropped'));

@@ -2,13 +2,11 @@ import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { certificatesIn } from '../../credentials/pem.js';
+import type { ServingCertificate } from '../../http/listener.js';
 
 /** The certificates of --tls-cert-file. */
-export class ServingChain {
-  /**
-   * PEM of the authority that clients have to trust: the self-signed certificate at the end of the chain. Undefined if the file does not
-   * contain it.
-   */
+export class ServingChain implements ServingCertificate {
+  /** The self-signed certificate at the end of the chain; undefined if the file does not contain it. */
   readonly authority: string | undefined;
   readonly #leaf: X509Certificate;
   /** The last certificate that the others lead to. */
@@ -23,13 +21,11 @@ export class ServingChain {
     this.authority = isIssuer(this.#end, this.#end) ? this.#end.toString() : undefined;
   }
 
-  /** Whether it leads to an authority that Node.js and most other clients know without being told. */
   get isPublic(): boolean {
     this.#isPublic ??= hasKnownIssuer(this.#end);
     return this.#isPublic;
   }
 
-  /** Whether the certificate is valid for this host. An IPv6 address is in brackets. */
   isFor(hostname: string): boolean {
     const host = hostname.replace(/^\[|\]$/g, '');
     return isIP(host) === 0

@@ -51,7 +51,6 @@ export class Http1Connection implements Lease, ResponseEvents {
     return this.reused && !this.#answered;
   }
 
-  /** Sends a request. The connection returns itself to the pool when the response is complete. */
   send(request: OutgoingRequest, sink: ResponseSink): void {
     const head = formatHead(request);
     this.#sink = sink;

@@ -125,7 +125,6 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#socket?.write(headersFrames(stream.id, encodeHeaders(fields)));
   }
 
-  /** Removes a stream that is complete, or that will not be sent. */
   leave(stream: Http2Stream): void {
     this.#streams.remove(stream);
     this.#endIfLeft();
@@ -135,14 +134,12 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     if ((this.#isClosing || this.#isRefused) && this.isIdle) this.destroy();
   }
 
-  /** Resets a stream. */
   reset(streamId: number, code: number): void {
     this.#socket?.write(rstStreamFrame(streamId, code));
     this.#resets += 1;
     if (this.#resets >= mostResets) this.#isClosing = true;
   }
 
-  /** Sends a WINDOW_UPDATE: the API server may send more on this stream. */
   sendWindowUpdate(streamId: number, bytes: number): void {
     this.#socket?.write(windowUpdateFrame(streamId, bytes));
   }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { EventRing, RingBudget } from '../../../src/features/shared-watches/event-ring.js';
 import { SharedBytes } from '../../../src/features/shared-watches/shared-bytes.js';
-import { uniformEvent, type WatchEventType } from '../../../src/features/shared-watches/watch-event.js';
+import { uniformEvent, type WatchEvent } from '../../../src/features/shared-watches/watch-event.js';
 
-function event(version: string, { type = 'MODIFIED' as WatchEventType, size = 10 } = {}) {
+function event(version: string, { type = 'MODIFIED' as WatchEvent['type'], size = 10 } = {}) {
   return uniformEvent(type, version, new SharedBytes([Buffer.alloc(size, 0x78)]));
 }
 

@@ -29,10 +29,10 @@ export function textOf(path: string): string {
   return found.text;
 }
 
-/** The code blocks of a text in a language; '' means those without one. They may be indented, as in a list. */
-export function blocksOf(text: string, language: string): string[] {
+/** The code blocks of a text in one of the languages; '' means those without one. They may be indented, as in a list. */
+export function blocksOf(text: string, ...languages: readonly string[]): string[] {
   return [...text.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm)].flatMap(
-    ([, indent = '', named, block = '']) =>
-      named === language ? [block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')] : [],
+    ([, indent = '', named = '', block = '']) =>
+      languages.includes(named) ? [block.replaceAll(new RegExp(`^${indent}`, 'gm'), '')] : [],
   );
 }

@@ -1,12 +1,36 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { type KubectlOptions, kubectl, startInTerminal, startKubectl } from '../support/clients/kubectl.js';
+import {
+  hasKubectl,
+  hasScript,
+  type KubectlOptions,
+  kubectl,
+  kubectlTest,
+  startInTerminal,
+  startKubectl,
+  terminalTest,
+} from '../support/clients/kubectl.js';
+import { eventually } from '../support/eventually.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
-import { Kubelet } from '../support/kube-apiserver/kubelet.js';
-import { ownMetric } from '../support/proxy/own-metric.js';
-import { startProxy } from '../support/proxy/proxy.js';
+import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
+import { Kubelet } from '../support/kube-apiserver/kubelet/kubelet.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { ownMetric, scrapeOwn, sumOf, untilOwnMetric } from '../support/proxy/own-metric.js';
+import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
 import type { Scope } from '../support/scope.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
+
+/** A test that needs kubectl too. */
+export const kubectlServerTest: typeof apiServerTest = (name, run) => {
+  if (hasKubectl) apiServerTest(name, run);
+  else kubectlTest(name, () => {});
+};
+
+/** A test that needs kubectl and a terminal too. */
+export const terminalServerTest: typeof apiServerTest = (name, run) => {
+  if (hasScript) kubectlServerTest(name, run);
+  else terminalTest(name, () => {});
+};
 
 /** A protocol between kubectl and the API server. kubectl silently uses SPDY if a WebSocket is refused. */
 export interface Protocol {
@@ -22,26 +46,32 @@ export const protocols: readonly Protocol[] = (['websocket', 'spdy'] as const).m
   },
 }));
 
+/** The only context of the kubeconfig, named as cloud providers name them. */
+const context = 'arn:aws:eks:eu-west-1:123456789012:cluster/prod';
+
 /** kubectl, in front of the program, the API server and a kubelet that runs the Pod `web`. */
 export class Stack {
   readonly folder: string;
   readonly namespace: string;
   readonly kubelet: Kubelet;
   readonly #scope: Scope;
-  readonly #port: number;
+  readonly #proxy: ProxyProcess;
+  readonly #mount: string;
   readonly #variables: Readonly<Record<string, string>>;
 
   private constructor(
     scope: Scope,
     parts: Pick<Stack, 'folder' | 'namespace' | 'kubelet'>,
-    port: number,
+    proxy: ProxyProcess,
     variables: Readonly<Record<string, string>> = {},
+    mount = '',
   ) {
     this.folder = parts.folder;
     this.namespace = parts.namespace;
     this.kubelet = parts.kubelet;
     this.#scope = scope;
-    this.#port = port;
+    this.#proxy = proxy;
+    this.#mount = mount;
     this.#variables = { HOME: this.folder, KUBECONFIG: '', ...variables };
   }
 
@@ -52,21 +82,35 @@ export class Stack {
     annotations: Readonly<Record<string, string>> = {},
   ): Promise<Stack> {
     const folder = temporaryFolder();
-    const [namespace, kubelet, kubeconfig] = await Promise.all([
+    const [namespace, kubelet, { path }] = await Promise.all([
       server.createNamespace(),
       Kubelet.start(scope, server),
-      server.kubeconfig(),
+      writeKubeconfig({
+        ...{ name: context, server: server.url, ca: server.authority.certificate },
+        ...(await server.authority.client()),
+      }),
     ]);
     const [proxy] = await Promise.all([
-      startProxy([`--kubeconfig=${kubeconfig}`, '--reject-paths=']),
+      startProxy([`--kubeconfig=${path}`, '--reject-paths=', '--all-contexts']),
       kubelet.run(namespace, 'web', annotations),
     ]);
     scope.after(() => proxy.stop('SIGKILL'));
-    return new Stack(scope, { folder, namespace, kubelet }, proxy.port, protocol?.variables);
+    return new Stack(scope, { folder, namespace, kubelet }, proxy, protocol?.variables);
+  }
+
+  /** The same at the mount of the kubeconfig's context. */
+  atMount(): Stack {
+    return new Stack(
+      this.#scope,
+      this,
+      this.#proxy,
+      this.#variables,
+      `/clusters/${encodeURIComponent(context)}`,
+    );
   }
 
   get #flags(): readonly string[] {
-    return ['-s', `http://127.0.0.1:${this.#port}`, '-n', this.namespace];
+    return ['-s', `${this.#proxy.url}${this.#mount}`, '-n', this.namespace];
   }
 
   run(args: readonly string[], options: KubectlOptions = {}) {
@@ -96,10 +140,26 @@ export class Stack {
     return child;
   }
 
+  /** Waits until this number of streams has been ended by their clients, and none in another way. */
+  async untilEndedByClient(count: number): Promise<void> {
+    const ended = (reason: string) => `kube_api_proxy_longrunning_requests_ended_total{reason="${reason}"}`;
+    await untilOwnMetric(this.#proxy.port, ended('client'), count);
+    for (const reason of ['upstream', 'error'])
+      assert.equal(await ownMetric(this.#proxy.port, ended(reason)), 0);
+  }
+
+  /** Waits until this number of watches is open. */
+  untilWatches(count: number): Promise<void> {
+    return eventually(`${count} watches`, async () => {
+      const samples = await scrapeOwn(this.#proxy.port);
+      return sumOf(samples, 'kube_api_proxy_longrunning_requests', { verb: 'watch' }) === count;
+    });
+  }
+
   /** Checks that kubectl used this protocol alone, and that the API server spoke SPDY with the kubelet. */
   async assertProtocol({ name }: Protocol): Promise<void> {
     const count = (protocol: string) =>
-      ownMetric(this.#port, `kube_api_proxy_upgrades_total{protocol="${protocol}"}`);
+      ownMetric(this.#proxy.port, `kube_api_proxy_upgrades_total{protocol="${protocol}"}`);
     assert.ok(Number(await count(name)) > 0, name);
     assert.equal(await count(name === 'spdy' ? 'websocket' : 'spdy'), 0);
     const upgrades = this.kubelet.requests.filter(({ upgrade }) => upgrade);

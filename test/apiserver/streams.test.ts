@@ -6,58 +6,53 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { hasKubectl, hasScript, kubectlTest, seen, terminalTest } from '../support/clients/kubectl.js';
+import { seen } from '../support/clients/kubectl.js';
 import { eventually, within } from '../support/eventually.js';
-import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
-import { protocols, Stack } from './kubectl-stack.js';
+import { kubectlServerTest, protocols, Stack, terminalServerTest } from './kubectl-stack.js';
 
 const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest('hex');
 
-const streamTest: typeof apiServerTest = (name, run) => {
-  if (hasKubectl) apiServerTest(name, run);
-  else kubectlTest(name, () => {});
-};
-
-const terminalStreamTest: typeof apiServerTest = (name, run) => {
-  if (hasScript) streamTest(name, run);
-  else terminalTest(name, () => {});
-};
-
-streamTest('kubectl logs prints the log of a kubelet, its tail, and new lines at once', async (t, server) => {
-  const stack = await Stack.start(t, server);
-  const { kubelet, namespace } = stack;
-  assert.match(await stack.succeed(['logs', 'web']), /^log line 0\n[\s\S]*log line 4\n$/);
-  assert.equal(await stack.succeed(['logs', 'web', '--tail=1']), 'log line 4\n');
-  const follower = stack.start(['logs', '-f', 'web']);
-  await seen(follower, /log line 4/);
-  const line = seen(follower, /a new line/);
-  // No later line could flush this one.
-  kubelet.log(namespace, 'web', 'a new line');
-  await line;
-  const followed = kubelet.requests.find(({ rawUrl }) => rawUrl.includes('follow=true'));
-  assert.match(followed?.rawUrl ?? '', new RegExp(`^/containerLogs/${namespace}/web/main\\?`));
-  follower.kill('SIGKILL');
-  await within('the end of the followed log at the kubelet', followed?.closed ?? Promise.reject());
-});
+kubectlServerTest(
+  'kubectl logs prints the log of a kubelet, its tail, and new lines at once',
+  async (t, server) => {
+    const stack = await Stack.start(t, server);
+    const { kubelet, namespace } = stack;
+    assert.match(await stack.succeed(['logs', 'web']), /^log line 0\n[\s\S]*log line 4\n$/);
+    assert.equal(await stack.succeed(['logs', 'web', '--tail=1']), 'log line 4\n');
+    const follower = stack.start(['logs', '-f', 'web']);
+    await seen(follower, /log line 4/);
+    const line = seen(follower, /a new line/);
+    // No later line could flush this one.
+    kubelet.log(namespace, 'web', 'a new line');
+    await line;
+    const followed = kubelet.requests.find(({ rawUrl }) => rawUrl.includes('follow=true'));
+    assert.match(followed?.rawUrl ?? '', new RegExp(`^/containerLogs/${namespace}/web/main\\?`));
+    follower.kill('SIGKILL');
+    await within('the end of the followed log at the kubelet', followed?.closed ?? Promise.reject());
+  },
+);
 
 for (const protocol of protocols) {
   const over = `over ${protocol.name}`;
 
-  streamTest(`kubectl exec ${over} prints both outputs and returns the exit code`, async (t, server) => {
-    const stack = await Stack.start(t, server, protocol);
-    const script = 'echo out; echo err 1>&2; exit 7';
-    const { code, stdout, stderr } = await stack.run(['exec', 'web', '--', 'sh', '-c', script]);
-    assert.equal(code, 7, stderr);
-    assert.equal(stdout, 'out\n');
-    assert.equal(stderr, 'err\ncommand terminated with exit code 7\n');
-    assert.equal(await stack.succeed(['exec', 'web', '--', 'true']), '');
-    const refused = await stack.run(['exec', 'web', '-c', 'nope', '--', 'true']);
-    assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /container not found \("nope"\)|container nope is not valid for pod web/);
-    await stack.assertProtocol(protocol);
-  });
+  kubectlServerTest(
+    `kubectl exec ${over} prints both outputs and returns the exit code`,
+    async (t, server) => {
+      const stack = await Stack.start(t, server, protocol);
+      const script = 'echo out; echo err 1>&2; exit 7';
+      const { code, stdout, stderr } = await stack.run(['exec', 'web', '--', 'sh', '-c', script]);
+      assert.equal(code, 7, stderr);
+      assert.equal(stdout, 'out\n');
+      assert.equal(stderr, 'err\ncommand terminated with exit code 7\n');
+      assert.equal(await stack.succeed(['exec', 'web', '--', 'true']), '');
+      const refused = await stack.run(['exec', 'web', '-c', 'nope', '--', 'true']);
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /container not found \("nope"\)|container nope is not valid for pod web/);
+      await stack.assertProtocol(protocol);
+    },
+  );
 
-  streamTest(
+  kubectlServerTest(
     `kubectl exec ${over} loses no byte of megabytes, and the end of its input is the end of the command's`,
     async (t, server) => {
       const stack = await Stack.start(t, server, protocol);
@@ -71,13 +66,13 @@ for (const protocol of protocols) {
     },
   );
 
-  terminalStreamTest(`kubectl exec -it ${over} has a terminal, and follows its size`, async (t, server) => {
+  terminalServerTest(`kubectl exec -it ${over} has a terminal, and follows its size`, async (t, server) => {
     const stack = await Stack.start(t, server, protocol);
     const file = join(stack.folder, 'tty');
     const terminal = stack.startInTerminal(['exec', '-it', 'web', '--', 'sh'], file);
-    await seen(terminal, /\$ $/);
+    await seen(terminal, /[$#] $/);
     const askedSize = async () => {
-      const size = seen(terminal, /(\d+) (\d+)\r\n[\s\S]*\$ $/);
+      const size = seen(terminal, /(\d+) (\d+)\r\n[\s\S]*[$#] $/);
       terminal.stdin.write('stty size\r');
       const [, rows, columns] = await size;
       return `${rows} ${columns}`;
@@ -93,39 +88,42 @@ for (const protocol of protocols) {
     await stack.assertProtocol(protocol);
   });
 
-  streamTest(`kubectl attach ${over} passes input to the process and shows its output`, async (t, server) => {
-    const stack = await Stack.start(t, server, protocol);
-    const attach = stack.start(['attach', '-i', 'web']);
-    const echoed = seen(attach, /typed in/);
-    attach.stdin.write('typed in\n');
-    await echoed;
-    const logged = seen(attach, /from the process/);
-    stack.kubelet.log(stack.namespace, 'web', 'from the process');
-    await logged;
-    const ended = once(attach, 'close');
-    attach.stdin.end();
-    assert.deepEqual(await ended, [0, null]);
-    await stack.assertProtocol(protocol);
-  });
+  kubectlServerTest(
+    `kubectl attach ${over} on a mount passes input to the process and shows its output`,
+    async (t, server) => {
+      const stack = (await Stack.start(t, server, protocol)).atMount();
+      const attach = stack.start(['attach', '-i', 'web']);
+      const echoed = seen(attach, /typed in/);
+      attach.stdin.write('typed in\n');
+      await echoed;
+      const logged = seen(attach, /from the process/);
+      stack.kubelet.log(stack.namespace, 'web', 'from the process');
+      await logged;
+      const ended = once(attach, 'close');
+      attach.stdin.end();
+      assert.deepEqual(await ended, [0, null]);
+      await stack.assertProtocol(protocol);
+    },
+  );
 
-  streamTest(`kubectl cp ${over} copies a folder in both directions`, async (t, server) => {
-    const stack = await Stack.start(t, server, protocol);
+  kubectlServerTest(`kubectl cp ${over} on a mount copies a folder in both directions`, async (t, server) => {
+    const stack = (await Stack.start(t, server, protocol)).atMount();
     const source = join(stack.folder, 'source');
     const back = join(stack.folder, 'back');
     await mkdir(join(source, 'sub'), { recursive: true });
     const big = randomBytes(2 * 1024 * 1024 + 1);
     await writeFile(join(source, 'big'), big);
     await writeFile(join(source, 'sub', 'small'), 'small');
-    await stack.succeed(['cp', source, 'web:/tmp/copy']);
-    await stack.succeed(['cp', 'web:/tmp/copy', back]);
+    await stack.succeed(['cp', source, 'web:copy']);
+    await stack.succeed(['cp', 'web:copy', back]);
     assert.deepEqual((await readdir(back)).sort(), ['big', 'sub']);
     assert.equal(sha256(await readFile(join(back, 'big'))), sha256(big));
     assert.equal(await readFile(join(back, 'sub', 'small'), 'utf8'), 'small');
     await stack.assertProtocol(protocol);
   });
 
-  streamTest(
-    `kubectl port-forward ${over} carries many connections, and the half-close of each`,
+  kubectlServerTest(
+    `kubectl port-forward ${over} on a mount carries many connections, and the half-close of each`,
     async (t, server) => {
       // It answers only after the end of what it gets.
       const summing = net.createServer({ allowHalfOpen: true }, socket => {
@@ -136,7 +134,8 @@ for (const protocol of protocols) {
       await once(summing, 'listening');
       t.after(() => summing.close());
       const { port } = summing.address() as AddressInfo;
-      const stack = await Stack.start(t, server, protocol, { 'port-forward.test/80': String(port) });
+      const annotations = { 'port-forward.test/80': String(port) };
+      const stack = (await Stack.start(t, server, protocol, annotations)).atMount();
       const forward = stack.start(['port-forward', 'pod/web', ':80', ':81']);
       const [, sums, echoes] = await seen(
         forward,
@@ -161,8 +160,8 @@ for (const protocol of protocols) {
     },
   );
 
-  streamTest(
-    `an exec ${over} ends at the kubelet when kubectl is killed, and at kubectl when the kubelet is`,
+  kubectlServerTest(
+    `a stream ${over} ends at the kubelet when kubectl is killed, and at kubectl when the kubelet is`,
     async (t, server) => {
       const stack = await Stack.start(t, server, protocol);
       const start = async () => {
@@ -170,10 +169,17 @@ for (const protocol of protocols) {
         await seen(exec, /started/);
         return exec;
       };
-      const killed = await start();
-      const request = stack.kubelet.requests.find(({ rawUrl }) => rawUrl.includes('sleep'));
-      killed.kill('SIGKILL');
-      await within('the end of the exec at the kubelet', request?.closed ?? Promise.reject());
+      for (const [index, signal] of (['SIGKILL', 'SIGINT'] as const).entries()) {
+        const killed = await start();
+        const request = stack.kubelet.requests.findLast(({ rawUrl }) => rawUrl.includes('sleep'));
+        killed.kill(signal);
+        await within('the end of the exec at the kubelet', request?.closed ?? Promise.reject());
+        const forward = stack.start(['port-forward', 'web', ':80']);
+        const [, port] = await seen(forward, /127\.0\.0\.1:(\d+) -> 80/);
+        await once(net.connect(Number(port), '127.0.0.1'), 'connect');
+        forward.kill(signal);
+        await stack.untilEndedByClient(2 * index + 2);
+      }
       const exec = await start();
       const ended = once(exec, 'close');
       await stack.kubelet.kill();

@@ -1,17 +1,11 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import {
-  type KubectlOptions,
-  kubectl,
-  kubectlTest,
-  seen,
-  startKubectl,
-} from '../../support/clients/kubectl.js';
-import { connectRaw } from '../../support/clients/raw-http.js';
+import { kubectl, kubectlTest, seen, startKubectl } from '../../support/clients/kubectl.js';
 import { eventually } from '../../support/eventually.js';
+import { configMap } from '../../support/fake-api-server/config-maps.js';
 import {
   arn,
   decodedMountOf,
@@ -32,23 +26,16 @@ after(() => {
 });
 
 /** Runs kubectl on the mount of a context, or on /. It must exit with 0. Returns its standard output. */
-async function succeed(
-  context: string | undefined,
-  args: readonly string[],
-  options: KubectlOptions = {},
-): Promise<string> {
+async function succeed(context: string | undefined, args: readonly string[]): Promise<string> {
   const server = `${proxy.url}${context === undefined ? '' : mountOf(context)}`;
-  const { code, stdout, stderr } = await kubectl(['-s', server, ...args], {
-    ...options,
-    env: { ...env, ...options.env },
-  });
+  const { code, stdout, stderr } = await kubectl(['-s', server, ...args], { env });
   assert.equal(code, 0, `kubectl -s ${server} ${args.join(' ')}: ${stderr}`);
   return stdout;
 }
 
 /** A kubectl that runs until the end of this file's tests, and its output so far. */
-function start(context: string, args: readonly string[], more: Readonly<Record<string, string>> = {}) {
-  const child = startKubectl(['-s', `${proxy.url}${mountOf(context)}`, ...args], { ...env, ...more });
+function start(context: string, args: readonly string[]) {
+  const child = startKubectl(['-s', `${proxy.url}${mountOf(context)}`, ...args], env);
   running.push(child);
   let text = '';
   const add = (chunk: Buffer) => {
@@ -68,16 +55,16 @@ function start(context: string, args: readonly string[], more: Readonly<Record<s
 
 const isOfTwo = (context: string) => !['one', 'a'].includes(context);
 
-for (const context of ['one', 'two', 'a', 'b', arn, 'rancher']) {
-  kubectlTest(`kubectl get on context ${context} reads its own cluster with its own user`, async () => {
+kubectlTest('kubectl get on a context reads its own cluster with its own user', async () => {
+  for (const context of ['one', 'two', 'a', 'b', arn, 'rancher']) {
     const cluster = await succeed(context, ['get', 'cm', 'which', '-o', 'jsonpath={.data.cluster}']);
     assert.equal(cluster, isOfTwo(context) ? 'two' : 'one');
     const [arrival] = stack.arrivals('/configmaps/which').filter(found => found.context === context);
     assert.equal(arrival?.server, cluster);
     const path = '/api/v1/namespaces/default/configmaps/which';
     assert.equal(arrival?.target, context === 'rancher' ? `${rancherPath}${path}` : path);
-  });
-}
+  }
+});
 
 kubectlTest('kubectl prints on a mount what it prints on /', async () => {
   for (const args of [
@@ -96,7 +83,7 @@ kubectlTest('kubectl prints on a mount what it prints on /', async () => {
 kubectlTest('kubectl get -w and logs -f on a mount show changes immediately', async () => {
   const watch = start(arn, ['get', 'configmaps', '-w', '-o', 'name']);
   await watch.seen(/configmap\/which/);
-  assert.equal(await succeed(arn, ['create', 'configmap', 'new']), 'configmap/new created\n');
+  two.write(configMap('default', 'new'));
   await watch.seen(/configmap\/new/);
   const logs = start('rancher', ['logs', '-f', 'web-1']);
   await logs.seen(/log line 4/);
@@ -104,64 +91,19 @@ kubectlTest('kubectl get -w and logs -f on a mount show changes immediately', as
   await logs.seen(/a new line/);
 });
 
-kubectlTest('kubectl apply, patch and delete on a mount write to its own cluster', async () => {
-  const input = JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'applied' },
-    data: { a: '1' },
-  });
-  for (const context of ['two', arn]) {
-    assert.equal(await succeed(context, ['apply', '-f', '-'], { input }), 'configmap/applied created\n');
-    const { code } = await kubectl(['-s', proxy.url, 'get', 'cm', 'applied'], { env });
-    assert.equal(code, 1, 'it is not in the current cluster');
-    await succeed(context, ['patch', 'cm', 'applied', '-p', '{"data":{"a":"2"}}']);
-    assert.equal(await succeed(context, ['get', 'cm', 'applied', '-o', 'jsonpath={.data.a}']), '2');
-    await succeed(context, ['delete', 'cm', 'applied']);
+kubectlTest("kubectl exec and port-forward reach the mount's own cluster", async () => {
+  for (const context of ['a', arn, 'rancher']) {
+    const mark = `to-${context.replace(/\W/g, '-')}`;
+    assert.equal(await succeed(context, ['exec', 'web-0', '--', 'echo', mark]), `${mark}\n`);
+    const [arrival, ...more] = stack.arrivals(mark);
+    assert.deepEqual([arrival?.context, arrival?.server], [context, isOfTwo(context) ? 'two' : 'one']);
+    assert.deepEqual(more, [], 'there was no second try');
   }
-});
-
-for (const [protocol, websockets] of [
-  ['WebSocket', 'true'],
-  ['SPDY', 'false'],
-] as const) {
-  const over = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: websockets, KUBECTL_PORT_FORWARD_WEBSOCKETS: websockets };
-
-  kubectlTest(`kubectl exec over ${protocol} runs in the mount's own cluster`, async () => {
-    for (const context of ['a', arn, 'rancher']) {
-      const mark = `${protocol}-${context}`.replace(/\W/g, '-');
-      const output = await succeed(context, ['exec', 'web-0', '--', 'echo', mark], { env: over });
-      assert.equal(output, `${mark}\n`);
-      const [arrival, ...more] = stack.arrivals(mark);
-      assert.deepEqual([arrival?.context, arrival?.server], [context, isOfTwo(context) ? 'two' : 'one']);
-      assert.deepEqual(more, [], 'there was no second try');
-      assert.match(arrival?.record.headers['upgrade']?.toString() ?? '', new RegExp(protocol, 'i'));
-    }
-  });
-
-  kubectlTest(`kubectl attach and port-forward over ${protocol} reach the mount's own cluster`, async () => {
-    const attach = start(arn, ['attach', '-i', 'web-0'], over);
-    attach.child.stdin.write('typed in\n');
-    await attach.seen(/typed in/);
-    const forward = start('b', ['port-forward', 'web-0', ':80'], over);
-    const [, port] = await forward.seen(/Forwarding from 127\.0\.0\.1:(\d+) -> 80/);
-    const client = await connectRaw(Number(port));
-    client.write('ping');
-    await client.until(/^ping$/);
-    client.destroy();
-    assert.deepEqual(
-      one.requests.filter(({ rawUrl }) => /attach|portforward/.test(rawUrl)),
-      [],
-    );
-  });
-}
-
-kubectlTest('kubectl cp on a mount copies a file in both directions', async () => {
-  const [source, back] = [join(stack.folder, 'source'), join(stack.folder, 'back')];
-  await writeFile(source, 'some text');
-  await succeed(arn, ['cp', source, 'web-0:/tmp/copied']);
-  await succeed(arn, ['cp', 'web-0:/tmp/copied', back]);
-  assert.equal(await readFile(back, 'utf8'), 'some text');
+  await start('b', ['port-forward', 'web-0', ':80']).seen(/Forwarding from/);
+  assert.deepEqual(
+    [one, two].map(({ requests }) => requests.filter(({ rawUrl }) => rawUrl.includes('portforward')).length),
+    [0, 1],
+  );
 });
 
 kubectlTest('kubectl proxy of a context whose server is a mount works too', async () => {

@@ -161,34 +161,24 @@ describe('an upgrade', () => {
   });
 });
 
-for (const [protocol, signal, args, ready] of [
-  ['websocket', 'SIGKILL', ['exec', '-i', 'web-0', '--', 'cat'], /ready/],
-  ['spdy', 'SIGINT', ['exec', '-i', 'web-0', '--', 'cat'], /ready/],
-  ['websocket', 'SIGINT', ['port-forward', 'web-0', ':80'], /Forwarding from 127\.0\.0\.1:(\d+)/],
-  ['spdy', 'SIGKILL', ['port-forward', 'web-0', ':80'], /Forwarding from 127\.0\.0\.1:(\d+)/],
+// The same over SPDY is in test/apiserver/streams.test.ts.
+for (const [signal, args, ready] of [
+  ['SIGKILL', ['exec', '-i', 'web-0', '--', 'cat'], /ready/],
+  ['SIGINT', ['port-forward', 'web-0', ':80'], /Forwarding from 127\.0\.0\.1:(\d+)/],
 ] as const) {
-  kubectlTest(
-    `kubectl ${args[0]} over ${protocol} that ${signal} ends counts as ended by its client`,
-    async t => {
-      const upgrades = () => ownMetric(plain.port, `kube_api_proxy_upgrades_total{protocol="${protocol}"}`);
-      const [client = 0, ...others] = (await countsOf()) as number[];
-      const before = (await upgrades()) ?? 0;
-      const websockets = String(protocol === 'websocket');
-      const child = startKubectl(['-s', plain.url, ...args], {
-        HOME: temporaryFolder(),
-        KUBECONFIG: '',
-        KUBECTL_REMOTE_COMMAND_WEBSOCKETS: websockets,
-        KUBECTL_PORT_FORWARD_WEBSOCKETS: websockets,
-      });
-      t.after(() => child.kill('SIGKILL'));
-      const isReady = seen(child, ready);
-      if (args[0] === 'exec') child.stdin.write('ready\n');
-      const [, port] = await isReady;
-      if (port !== undefined) await once(net.connect(Number(port), '127.0.0.1'), 'connect');
-      assert.equal(await upgrades(), before + 1);
-      child.kill(signal);
-      await untilOwnMetric(plain.port, sampleOf('client'), client + 1);
-      assert.deepEqual((await countsOf()).slice(1), others);
-    },
-  );
+  kubectlTest(`kubectl ${args[0]} that ${signal} ends counts as ended by its client`, async t => {
+    const upgrades = () => ownMetric(plain.port, 'kube_api_proxy_upgrades_total{protocol="websocket"}');
+    const [client = 0, ...others] = (await countsOf()) as number[];
+    const before = (await upgrades()) ?? 0;
+    const child = startKubectl(['-s', plain.url, ...args], { HOME: temporaryFolder(), KUBECONFIG: '' });
+    t.after(() => child.kill('SIGKILL'));
+    const isReady = seen(child, ready);
+    if (args[0] === 'exec') child.stdin.write('ready\n');
+    const [, port] = await isReady;
+    if (port !== undefined) await once(net.connect(Number(port), '127.0.0.1'), 'connect');
+    assert.equal(await upgrades(), before + 1);
+    child.kill(signal);
+    await untilOwnMetric(plain.port, sampleOf('client'), client + 1);
+    assert.deepEqual((await countsOf()).slice(1), others);
+  });
 }

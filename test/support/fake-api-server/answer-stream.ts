@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { type Exchange, startStream } from './exchange.js';
-import { acceptWebSocket, sendMessage } from './websocket-channels.js';
+import { acceptWebSocket } from './web-socket.js';
 
 /** An answer without a known end: a watch or a followed log. */
 export interface AnswerStream {
@@ -47,7 +47,7 @@ export async function openStream(
   const socket = await acceptWebSocket(exchange, upgrade, protocols ?? offered);
   if (socket === undefined) return reject(exchange, '403 Forbidden');
   return {
-    write: frame => void sendMessage(socket, frame).catch(() => {}),
+    write: frame => socket.send(frame, () => {}),
     isFull: false,
     drained: async () => {},
     get isOver() {

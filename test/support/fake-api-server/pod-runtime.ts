@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import { PodFiles } from './pod-files.js';
 
 /** One line of a log, without its line break. */
 export interface LoggedLine {
@@ -11,10 +10,9 @@ export interface LoggedLine {
 interface RunningPod {
   readonly lines: LoggedLine[];
   readonly output: EventEmitter;
-  readonly files: PodFiles;
 }
 
-/** The container runtime: each pod, by its uid, has a log that can grow and a file system. */
+/** The container runtime: each pod, by its uid, has a log that can grow. */
 export class PodRuntime {
   readonly #pods = new Map<string, RunningPod>();
   readonly #firstLines: number;
@@ -44,17 +42,12 @@ export class PodRuntime {
     return () => output.off('line', listener);
   }
 
-  /** The pod's file system. */
-  files(uid: string): PodFiles {
-    return this.#pod(uid).files;
-  }
-
   #pod(uid: string): RunningPod {
     const known = this.#pods.get(uid);
     if (known) return known;
     const output = new EventEmitter().setMaxListeners(0);
     const lines = Array.from({ length: this.#firstLines }, (_, index) => loggedLine(`log line ${index}`));
-    const pod = { lines, output, files: new PodFiles() };
+    const pod = { lines, output };
     this.#pods.set(uid, pod);
     return pod;
   }

@@ -2,9 +2,8 @@ import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import { type Exchange, sendText } from './exchange.js';
 import { servePodLog } from './pod-log.js';
-import { servePortForward } from './port-forward.js';
+import { servePodStreams } from './pod-streams.js';
 import { serveProxyEcho } from './proxy-echo.js';
-import { serveRemoteCommand } from './remote-command.js';
 import { serveObject } from './rest.js';
 import { serveReview } from './reviews.js';
 import { serveScale } from './scale.js';
@@ -15,9 +14,9 @@ type Handler = (cluster: Cluster, type: ResourceType, exchange: Exchange) => voi
 const subresources: Readonly<Record<string, Handler>> = {
   proxy: (_cluster, _type, exchange) => serveProxyEcho(exchange),
   log: servePodLog,
-  exec: serveRemoteCommand,
-  attach: serveRemoteCommand,
-  portforward: servePortForward,
+  exec: servePodStreams,
+  attach: servePodStreams,
+  portforward: servePodStreams,
   scale: serveScale,
   status: serveObject,
   finalize: serveObject,

@@ -4,7 +4,7 @@ import { complete, seedObjects } from '../fake-api-server/seed.js';
 import { twoUsersRules } from '../identities/two-users.js';
 import type { Scope } from '../scope.js';
 import type { ApiServer } from './api-server.js';
-import { Kubelet } from './kubelet.js';
+import { Kubelet } from './kubelet/kubelet.js';
 
 const types = new ApiTypes();
 

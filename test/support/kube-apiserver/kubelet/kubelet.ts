@@ -3,36 +3,47 @@ import {
   type FakeApiServer,
   type RequestRecord,
   startFakeApiServer,
-} from '../fake-api-server/fake-api-server.js';
-import type { KubeObject } from '../fake-api-server/objects.js';
-import { splitTarget } from '../fake-api-server/request-attributes.js';
-import type { Scope } from '../scope.js';
-import type { ApiServer } from './api-server.js';
-
-/** The first segment of a kubelet's path, and the subresource that the same request has at an API server. */
-const subresources: Readonly<Record<string, string>> = {
-  exec: 'exec',
-  attach: 'attach',
-  portForward: 'portforward',
-  containerLogs: 'log',
-};
-
-/** A kubelet's names for parameters of exec and attach, and an API server's. */
-const parameters: Readonly<Record<string, string>> = { input: 'stdin', output: 'stdout', error: 'stderr' };
+} from '../../fake-api-server/fake-api-server.js';
+import type { KubeObject } from '../../fake-api-server/objects.js';
+import { splitTarget } from '../../fake-api-server/request-attributes.js';
+import type { Scope } from '../../scope.js';
+import type { ApiServer } from '../api-server.js';
+import { Containers } from './containers.js';
 
 /**
- * A node of a real API server, with a kubelet of its own that accepts that API server alone. It runs Pods as the embedded API server does:
- * `sh`, `cat` and a few more commands, files in memory, and ports that echo.
+ * A node of a real API server, with a kubelet of its own that accepts that API server alone. What its Pods run are processes of this
+ * machine, which the tests name; their ports echo.
  */
 export class Kubelet {
   readonly #apiServer: ApiServer;
+  /** Keeps the logs of the Pods, and a record of the requests. */
   readonly #runtime: FakeApiServer;
+  readonly #containers = new Containers();
   readonly #node: string;
 
   private constructor(apiServer: ApiServer, runtime: FakeApiServer, node: string) {
     this.#apiServer = apiServer;
     this.#runtime = runtime;
     this.#node = node;
+    runtime.intercept((request, response) => {
+      const [, first, namespace, pod] = splitTarget(request.url ?? '').path.split('/');
+      if (first === 'containerLogs') {
+        const { search } = new URL(request.url ?? '', runtime.url);
+        request.url = `/api/v1/namespaces/${namespace}/pods/${pod}/log${search}`;
+        return false;
+      }
+      response.writeHead(404).end();
+      return true;
+    });
+    runtime.interceptUpgrade(({ url = '', headers }, socket, head) => {
+      const { path, query } = splitTarget(url);
+      const [, kind = '', namespace = '', name = ''] = path.split('/');
+      const pod = runtime.read('v1', 'Pod', { namespace, name });
+      if (pod === undefined) return false;
+      const offered = `${headers['x-stream-protocol-version']}`.split(/, */);
+      this.#containers.serve({ kind, pod, query, offered }, socket, head);
+      return true;
+    });
   }
 
   /** Starts a kubelet that ends with the scope, and registers its node. */
@@ -43,12 +54,6 @@ export class Kubelet {
   ): Promise<Kubelet> {
     const runtime = await startFakeApiServer({ authority: apiServer.authority, seed: false });
     scope.after(() => runtime.kill());
-    runtime.intercept((request, response) => {
-      const target = apiTarget(request.url ?? '');
-      if (target === undefined) response.writeHead(404).end();
-      else request.url = target;
-      return target === undefined;
-    });
     await apiServer.admin.do('POST', '/api/v1/nodes', {
       metadata: { name: node },
       status: {
@@ -87,25 +92,15 @@ export class Kubelet {
     this.#runtime.write(pod);
   }
 
-  /** Adds a line to a Pod's log. */
-  log(namespace: string, pod: string, line: string): void {
-    this.#runtime.appendLog(namespace, pod, line);
+  /** Adds a line to a Pod's log, which those who are attached to the Pod see too. */
+  log(namespace: string, name: string, line: string): void {
+    this.#runtime.appendLog(namespace, name, line);
+    const pod = this.#runtime.read('v1', 'Pod', { namespace, name });
+    if (pod !== undefined) this.#containers.print(pod.metadata, line);
   }
 
   /** Stops listening, and cuts every connection immediately. */
   kill(): Promise<void> {
     return this.#runtime.kill();
   }
-}
-
-/** The target that a kubelet's target has at an API server; undefined for other paths. */
-function apiTarget(target: string): string | undefined {
-  const { path, query } = splitTarget(target);
-  const [, first = '', namespace, pod, container] = path.split('/');
-  const subresource = subresources[first];
-  if (subresource === undefined) return undefined;
-  const asked = new URLSearchParams();
-  for (const [name, value] of query) asked.append(parameters[name] ?? name, value);
-  if (container !== undefined) asked.set('container', container);
-  return `/api/v1/namespaces/${namespace}/pods/${pod}/${subresource}?${asked}`;
 }

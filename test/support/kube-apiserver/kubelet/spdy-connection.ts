@@ -144,7 +144,7 @@ export class SpdyConnection extends EventEmitter<{ stream: [SpdyStream]; close: 
     } else if (type === frameTypes.rstStream) {
       const stream = this.#streams.get(id);
       this.#streams.delete(id);
-      stream?.destroy(new Error('stream reset by the client'));
+      stream?.destroy();
     } else if (type === frameTypes.ping) {
       this.#control(frameTypes.ping, payload);
     }

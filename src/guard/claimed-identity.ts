@@ -42,7 +42,7 @@ export function rejectClaimedIdentity(rawHeaders: readonly string[], allowed?: R
     const name = rawHeaders[index] as string;
     switch (name.charCodeAt(0) | 0x20) {
       case 0x61:
-        if (name.length === 13 && name.toLowerCase() === 'authorization') credentials += 1;
+        if (name.toLowerCase() === 'authorization') credentials += 1;
         break;
       case 0x69:
       case 0x78:

@@ -49,7 +49,7 @@ export const filter = {
 /** kubectl proxy's four lists, without the hosts. */
 type FilterRules = Omit<OptionValues<typeof options>, 'disableFilter'>;
 
-/** Characters by which one path can be spelled in two ways. */
+/** Characters by which one path can be spelled in two ways. Nearly all have none, and are judged once. */
 const respellable = /[%\\]|\/\/|.\/$/;
 
 /**
@@ -97,7 +97,7 @@ function withoutFinalSlash(path: string): string {
 
 /** The rest of a path below the server's own path. That is where /api begins for an API server behind a path, such as Rancher's. */
 function relativeTo(prefix: string, path: string): string {
-  return prefix !== '' && path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
+  return path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
 }
 
 function notAccepted(): Rejection {

@@ -171,6 +171,8 @@ describe('the filter with rules of its own', () => {
     }
     refuses(rules, '/api/v1%5csecrets%5c');
     passes(rules, '/api/v1/secrets/a');
+    passes(rules, '/api/v1/secrets2');
+    passes({ rejectPaths: '^$' }, '/');
   });
 
   it('applies a rule that is written for the path as it is sent', () => {
@@ -215,7 +217,8 @@ describe("the filter for an API server's URL with a path", () => {
   });
 
   it('does not confuse a longer name with that path', () => {
-    passes({ ...rancher, rejectPaths: '^/api$' }, '/k8s/clusters/c11/api');
+    for (const name of ['c11', 'c2'])
+      passes({ ...rancher, rejectPaths: '^/api$' }, `/k8s/clusters/${name}/api`);
   });
 });
 

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { GuardParts } from '../../src/guard/guard.js';
+import { Rejection } from '../../src/guard/rejection.js';
+import { requestedUser } from '../../src/guard/requested-user.js';
+import { StatusError } from '../../src/kubernetes/status.js';
+import { requestOf } from './judged-request.js';
+
+const carol = { 'Impersonate-User': 'carol', 'Impersonate-Group': 'dev' };
+
+/** Judges a request of jane with these fields; each review has this answer. What was asked, counted, and put into the request. */
+async function judge(headers: Readonly<Record<string, string>>, isAllowed: boolean | Error = true) {
+  const asked: string[] = [];
+  const counted: string[] = [];
+  const ask = ({
+    attributes,
+  }: {
+    attributes: { resourceAttributes: { resource: string; name: string } };
+  }) => {
+    const { resource, name } = attributes.resourceAttributes;
+    asked.push(`${resource} ${name}`);
+    if (isAllowed instanceof Error) return Promise.reject(isAllowed);
+    return Promise.resolve({ isAllowed, hasError: false, reason: '' });
+  };
+  const check = requestedUser.create(
+    { allowImpersonation: true, allowSystemIdentities: ['system:good'], acceptGroup: [] },
+    {
+      authentication: {},
+      metrics: { authentication: { impersonated: (result: string) => counted.push(result) } },
+      reviews: { ask },
+    } as unknown as GuardParts,
+  );
+  const request = requestOf('GET /api/v1/pods', headers);
+  request.caller = { username: 'jane', uid: undefined, groups: [], extra: new Map() };
+  const error = await Promise.resolve(check?.(request)).then(
+    () => undefined,
+    (reason: Error) => reason,
+  );
+  const verdict = error instanceof Rejection ? `${error.code} ${error.reason}` : error?.message;
+  return {
+    verdict,
+    asked,
+    counted,
+    acts: request.impersonated?.user.username,
+    user: request.record.impersonatedUser,
+  };
+}
+
+describe('a caller that names a user to act as', () => {
+  const nobody = { acts: undefined, user: undefined };
+
+  it('acts as that user if the API server allows each part of it', async () => {
+    const asked = ['users carol', 'groups dev'];
+    const acts = { acts: 'carol', user: 'carol' };
+    assert.deepEqual(await judge(carol), { verdict: undefined, asked, counted: ['allowed'], ...acts });
+    const { verdict } = await judge({ 'Impersonate-User': 'carol', 'Impersonate-Group': 'system:good' });
+    assert.equal(verdict, undefined);
+    const account = await judge({ 'Impersonate-User': 'system:serviceaccount:shop:robot' });
+    assert.equal(account.acts, 'system:serviceaccount:shop:robot');
+  });
+
+  it('is refused if the API server does not allow it, or if nobody may act as that user', async () => {
+    const refused = { counted: ['refused'], ...nobody };
+    const asked = ['users carol', 'groups dev'];
+    assert.deepEqual(await judge(carol, false), { verdict: '403 impersonation', asked, ...refused });
+    const masters = { ...carol, 'Impersonate-Group': 'system:masters' };
+    assert.deepEqual(await judge(masters), { verdict: '403 impersonation', asked: [], ...refused });
+    const twice = { ...carol, 'impersonate-user': 'dave' };
+    assert.deepEqual(await judge(twice), { verdict: '400 bad_request', asked: [], ...refused });
+  });
+
+  it('gets the error if nobody can say whether it may', async () => {
+    const { verdict, counted, acts } = await judge(carol, new StatusError(503, 'the cluster is away'));
+    assert.deepEqual([verdict, counted, acts], ['the cluster is away', ['error'], undefined]);
+  });
+
+  it('is nobody else if it names no one', async () => {
+    const none = { verdict: undefined, asked: [], counted: [], ...nobody };
+    assert.deepEqual(await judge({}), none);
+    assert.deepEqual(await judge({ 'Impersonate-User': '' }), none);
+  });
+});

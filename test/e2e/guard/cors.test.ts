@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { send as sendPlain } from '../../support/clients/http-client.js';
-import { exchangeRaw } from '../../support/clients/raw-http.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { projectFile } from '../../support/project.js';
 import { startStack } from '../../support/proxy/stack.js';
@@ -128,15 +127,6 @@ describe('an allowed origin', () => {
     );
     assertStatus(await send(cors.port, { ...request, target: `${pod}/./x` }), 400, 'path');
     assert.deepEqual(await reached(), []);
-  });
-
-  it('keeps its connection after a preflight', async () => {
-    const preflight = `OPTIONS ${pod} HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: ${allowed}\r\n\r\n`;
-    const rest = `PROPFIND ${pod} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`;
-    assert.match(
-      await exchangeRaw(cors.port, preflight + rest),
-      /^HTTP\/1\.1 204 [\s\S]*\r\n\r\nHTTP\/1\.1 \d{3} /,
-    );
   });
 });
 

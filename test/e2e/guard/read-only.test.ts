@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { WebSocket } from 'ws';
 import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
-import { anyApiServer, embedded } from '../../support/any-api-server.js';
-import { send as sendPlain } from '../../support/clients/http-client.js';
+import { anyApiServer } from '../../support/any-api-server.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import { ownMetric } from '../../support/proxy/own-metric.js';
@@ -36,16 +33,10 @@ const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 kubectlTest('kubectl reads through a read-only proxy as it does without one', async () => {
   for (const [args, pattern] of [
     [['get', 'pods'], /web-0 +1\/1/],
-    [['get', 'pods', '-A', '-o', 'yaml'], /name: web-1/],
     [['get', 'pod', 'web-0', '--watch', '--request-timeout=1'], /web-0/],
     [['describe', 'pod', 'web-0'], /Name: +web-0/],
     [['logs', 'web-0'], /./],
-    [['api-resources'], /deployments/],
-    [['version'], /Server Version/],
-    [['get', '--raw', '/metrics'], /./],
     [['auth', 'can-i', 'create', 'pods'], /yes/],
-    [['auth', 'whoami'], /admin/],
-    [['explain', 'pod'], /KIND: +Pod/],
   ] as const) {
     // A busy API server may take longer than the second of --request-timeout.
     await eventuallyPasses(async () => {
@@ -65,18 +56,12 @@ kubectlTest(
     const commands = [
       ['apply', '-f', manifest, '--validate=false'],
       ['apply', '--server-side', '-f', manifest, '--validate=false'],
-      ['create', '-f', manifest, '--validate=false'],
-      ['create', '--dry-run=server', '-f', manifest, '--validate=false'],
       ['delete', 'pod', 'web-0', '--wait=false'],
-      ['delete', 'pods', '--all', '--wait=false'],
       ['exec', 'web-0', '--', 'id'],
-      ['attach', 'web-0'],
       ['cp', join(folder, 'file'), 'web-0:/tmp/file'],
       ['port-forward', 'web-0', '0:80'],
       ['create', 'token', 'default'],
-      ['scale', 'deployment', 'web', '--replicas=7'],
       ['patch', 'pod', 'web-0', '-p', '{"metadata":{"labels":{"x":"y"}}}'],
-      ['label', 'pod', 'web-0', 'x=y'],
       ['drain', 'node-0', '--ignore-daemonsets', '--force'],
       ['debug', 'web-0', '--image=busybox'],
       ['get', '--raw', `${pod}/proxy/`],
@@ -150,36 +135,3 @@ for (const leg of ['websocket', 'spdy'] as const) {
     assert.deepEqual(await reached(), leg === 'spdy' ? [] : [`GET ${target}`]);
   });
 }
-
-it('a review is created through a read-only proxy', async () => {
-  const body = JSON.stringify({
-    apiVersion: 'authorization.k8s.io/v1',
-    kind: 'SelfSubjectAccessReview',
-    spec: { resourceAttributes: { verb: 'get', resource: 'pods' } },
-  });
-  const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
-  const headers = { 'content-type': 'application/json' };
-  const answer = await sendPlain(api.proxy.port, path, { method: 'POST', headers, body });
-  assert.equal(answer.status, 201, answer.text);
-});
-
-it(
-  'a WebSocket can watch through a read-only proxy if the API server accepts it, and gets no shell',
-  embedded,
-  async () => {
-    const remove = server.embedded.interceptUpgrade((_request, socket) => {
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-      return true;
-    });
-    try {
-      for (const target of ['/api/v1/pods?watch=true', `${pod}/log?follow=true`]) {
-        assert.equal((await send(api.proxy.port, { leg: 'websocket', target })).code, 101);
-      }
-      const shell = new WebSocket(`${api.proxy.url.replace('http', 'ws')}${pod}/exec?command=id`);
-      const [error] = (await once(shell, 'error')) as [Error];
-      assert.match(error.message, /403/);
-    } finally {
-      remove();
-    }
-  },
-);

@@ -147,14 +147,6 @@ describe('SIGTERM', { concurrency: 4 }, () => {
   });
 
   const flags = ['--shutdown-grace=1500ms'];
-  for (const [what, client] of Object.entries(stuck)) {
-    test(`ends the program within its grace period while a client ${what}`, async t => {
-      const stack = await startStack(t, { tls: true, flags });
-      neverEnd(stack);
-      await openAll(t, stack, [client]);
-      await assertLeaves(stack);
-    });
-  }
 
   test('ends the program within its grace period while clients do all of this', async t => {
     const stack = await startStack(t, { tls: true, flags });

@@ -111,20 +111,11 @@ describe('a static file', () => {
     await gives('/static/with%20space/%C3%A4%25&+.txt', 'odd');
     await gives('/static/with%20space/%C3%A4%25%26%2B.txt', 'odd');
     await gives('/static/..dots', 'dots');
+    // As in kubectl.
+    await gives('/static/.hidden', 'hidden');
     await gives('/static/hello.txt?v=1#x', 'hello world');
     assert.equal((await get('/static/%2568ello.txt')).code, 404);
     assert.equal((await get('/static/HELLO.txt')).code, 404);
-  });
-
-  it('is served even if its name begins with a dot, as in kubectl', async () => {
-    await gives('/static/.hidden', 'hidden');
-  });
-
-  it('has only its head sent for HEAD', async () => {
-    const answer = await get('/static/hello.txt', { method: 'HEAD' });
-    assert.equal(answer.code, 200);
-    assert.equal(answer.headers.get('content-length'), '11');
-    assert.equal(answer.body, '');
   });
 
   it('is served in part for a Range, and not beyond its end', async () => {
@@ -135,11 +126,6 @@ describe('a static file', () => {
     assert.equal((await get('/static/hello.txt', { headers: ['Range: bytes=100-'] })).code, 416);
     const many = `bytes=${'0-,'.repeat(2000)}0-`;
     assert.ok((await get('/static/hello.txt', { headers: [`Range: ${many}`] })).raw.length < 10_000);
-  });
-
-  it('is not sent again to a client that has a current copy', async () => {
-    const etag = (await get('/static/hello.txt')).headers.get('etag') ?? 'none';
-    assert.equal((await get('/static/hello.txt', { headers: [`If-None-Match: ${etag}`] })).code, 304);
   });
 
   it('does not exist for other methods, which do not reach the API server either', async () => {
@@ -191,15 +177,16 @@ for (const leg of Object.keys(legs) as Leg[]) {
       const slashes = ['/', '%2f', '%5c', '\\', '//', '%252f', '%c0%af', '/./', '/%2e/'];
       for (const dot of dots) {
         for (const slash of slashes) {
-          for (const target of [
+          const targets = [
             `/static${slash}${dot}${slash}secret.txt`,
             `/static/${dot}${slash}secret.txt`,
             `/static/listed${slash}${dot}${slash}${dot}${slash}secret.txt`,
             `/static/${dot}${slash}www-secret${slash}secret.txt`,
             `/static/${`${dot}${slash}`.repeat(12)}etc${slash}passwd`,
-          ]) {
+          ];
+          // The path is read before it matters on which leg a request is.
+          for (const target of leg === 'plain' ? targets : targets.slice(0, 1))
             leaks(await get(target, { leg }), target);
-          }
         }
       }
     });
@@ -379,10 +366,6 @@ describe('two prefixes, one within the other', () => {
         .map(({ rawUrl }) => rawUrl),
       ['/api/v1/namespaces', '/api/static.txt', '/version'],
     );
-  });
-
-  it('do not hide the own endpoints', async () => {
-    assert.equal((await send(proxies.root.port, { target: '/-/livez' })).code, 200);
   });
 
   it('do not bypass the filter of the API server', async () => {

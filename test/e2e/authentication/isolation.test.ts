@@ -107,7 +107,7 @@ describe('two callers on one pool of connections', () => {
       return JSON.stringify(json);
     };
     const none = (index: number) => send(proxy.port, `/version?none=${index}`, { agent });
-    const names = Array.from({ length: 300 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
+    const names = Array.from({ length: 120 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
     await Promise.all(
       names.map(async (name, index) => {
         assert.equal(await review(name), name);
@@ -133,7 +133,7 @@ describe('two callers on one pool of connections', () => {
 describe('two callers with upgrades', () => {
   test('each act under their own name, over a hundred interleaved upgrades', embedded, async t => {
     const { server, proxy } = await startOpen(t);
-    const names = Array.from({ length: 100 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
+    const names = Array.from({ length: 40 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
     let next = 0;
     const work = async () => {
       for (let name = names[next++]; name !== undefined; name = names[next++]) {

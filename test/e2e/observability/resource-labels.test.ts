@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
-import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { readSamples, scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
-import { clientRequests, type Leg, send as sendRaw } from '../leg.js';
+import { type Leg, send as sendRaw } from '../leg.js';
 
 const definition = {
   apiVersion: 'apiextensions.k8s.io/v1',
@@ -22,7 +21,6 @@ const definition = {
 };
 const widgets = '/apis/example.com/v1/namespaces/default/widgets';
 const requests = 'kube_api_proxy_requests_total';
-const open = 'kube_api_proxy_longrunning_requests';
 
 const start = (flags: readonly string[] = []) =>
   startStack({ after }, { run: startInProcess, server: { customResources: [definition] }, flags });
@@ -52,20 +50,6 @@ test('requests for a custom resource are other until the API server has answered
     [],
     'the proxy asks for no discovery',
   );
-});
-
-test('the head of a watch is a success: a second watch has the label while the first is open', async t => {
-  const { port, server } = await start();
-  for (const resource of ['other', 'widgets']) {
-    const connection = await connectRaw(port);
-    t.after(() => connection.destroy());
-    connection.write(`GET ${widgets}?watch=true HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    await connection.until(/\r\n\r\n/);
-    await eventuallyPasses(async () =>
-      assert.equal(sumOf(await scrapeOwn(port), open, { verb: 'watch', resource }), 1, resource),
-    );
-  }
-  assert.equal(clientRequests(server).length, 2);
 });
 
 test('no client can make labels of names that it invents', async t => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
-import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
+import { twoUsers } from '../../support/identities/two-users.js';
 import { startGateway } from '../../support/proxy/gateway.js';
 import { ownMetric, untilOwnMetric } from '../../support/proxy/own-metric.js';
 import { startProxy } from '../../support/proxy/proxy.js';
@@ -11,20 +11,6 @@ import { assertStatus } from '../leg.js';
 const unauthorized = 'kube_api_proxy_upstream_unauthorized_total';
 
 describe(unauthorized, () => {
-  test("counts the API server's 401 to the proxy's own credential, on both legs", async t => {
-    const { server, tokens, kubeconfig } = await startGateway(t, { tokenFile: twoUsers });
-    const proxy = await startProxy([`--kubeconfig=${kubeconfig}`, '--reject-paths=']);
-    t.after(() => proxy.stop('SIGKILL'));
-    assert.equal(await ownMetric(proxy.port, unauthorized), 0);
-    delete tokens[proxyToken];
-    for (const [index, leg] of bothLegs.entries()) {
-      const { answer, arrived } = await probe(proxy, server, leg);
-      assertStatus(answer, 401, leg);
-      assert.ok(arrived.length > 0);
-      await untilOwnMetric(proxy.port, unauthorized, index + 1);
-    }
-  });
-
   test('does not count a 401 to the credential of a caller, or of a program behind the API server', async t => {
     const { server, proxy: gateway, kubeconfig } = await startGateway(t, { tokenFile: twoUsers });
     const proxy = await startProxy([`--kubeconfig=${kubeconfig}`, '--reject-paths=', '--admin-port=0']);

@@ -62,7 +62,7 @@ async function assertEachItsOwn(
 ): Promise<void> {
   const client = async (number: number): Promise<void> => {
     const random = createRandom(seed + number);
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 6; round++) {
       const id = number * 1_000 + round;
       const size = random.below(random.pick(sizes));
       const chunked = random.chance(0.5);

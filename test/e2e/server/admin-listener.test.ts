@@ -4,11 +4,10 @@ import { after, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
-import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { listen } from '../../support/ports.js';
 import { adminPort } from '../../support/proxy/admin-listener.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
-import { runProgram, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
+import { runProgram } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
 
 const adminFlags = ['--admin-port=0', '--admin-address=127.0.0.1'];
@@ -51,21 +50,6 @@ test('the admin listener never serves the API, on either leg', async () => {
   await connection.until(/^HTTP\/1\.1 404 /);
   connection.destroy();
   assert.equal(server.requests.slice(seen).filter(({ rawUrl }) => /exec|pods/.test(rawUrl)).length, 0);
-});
-
-test('a failing excluded check does not make the proxy unready', async t => {
-  const away = await startFakeApiServer();
-  t.after(() => away.kill());
-  const config = await writeAdminKubeconfig(away);
-  const own = await startInProcess(t, [`--kubeconfig=${config.path}`, ...adminFlags]);
-  const port = await adminPort(own);
-  await away.kill();
-  await eventually('the failed check', async () => (await send(port, '/readyz')).status === 500);
-  assert.match((await send(port, '/readyz?verbose')).text, /^\[-\]upstream failed/m);
-  assert.equal((await send(port, '/readyz?exclude=upstream')).status, 200);
-  assert.equal((await send(own.port, '/-/readyz')).status, 500);
-  assert.equal((await send(own.port, '/-/readyz?exclude=upstream&exclude=credentials')).status, 200);
-  assert.equal((await send(own.port, '/-/readyz?exclude=credentials')).status, 500);
 });
 
 test('a signal makes the proxy unready first, and it serves until the delay is over', async t => {
@@ -132,25 +116,4 @@ test('a request has the same id upstream and in the log, and --log-requests leav
     [['/nowhere', 'mine', 404]],
   );
   assert.match(String(lines[0]?.['auditId']), /^[0-9a-f-]{36}$/);
-});
-
-test('long-running requests are counted by the cause of their end, and bytes by leg', async () => {
-  const watch = await connectRaw(proxy.port);
-  watch.write('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await watch.until(/200 OK/);
-  watch.destroy();
-  const short = await send(proxy.port, '/api/v1/pods?watch=1&timeoutSeconds=1');
-  assert.equal(short.status, 200);
-  const ended = 'kube_api_proxy_longrunning_requests_ended_total';
-  const text = await eventuallyPasses(async () => {
-    const found = (await send(admin, '/metrics')).text;
-    assert.match(found, new RegExp(`^${ended}\\{reason="client"\\} 1$`, 'm'));
-    return found;
-  });
-  assert.match(text, /^kube_api_proxy_longrunning_requests_ended_total\{reason="client"\} 1$/m);
-  assert.match(text, /^kube_api_proxy_longrunning_requests_ended_total\{reason="upstream"\} 1$/m);
-  assert.match(text, /^kube_api_proxy_request_bytes_total\{leg="plain"\} [1-9]\d+$/m);
-  assert.match(text, /^kube_api_proxy_response_bytes_total\{leg="plain"\} [1-9]\d+$/m);
-  assert.match(text, /^kube_api_proxy_upstream_connect_duration_seconds_count\{phase="tls"\} [1-9]/m);
-  assert.match(text, /^kube_api_proxy_upstream_first_byte_duration_seconds_count [1-9]/m);
 });

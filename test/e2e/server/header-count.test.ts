@@ -60,8 +60,8 @@ function attack(leg: Leg, target: string, total: number, last: readonly string[]
 
 for (const leg of Object.keys(legs) as Leg[]) {
   describe(`a request on the ${leg} leg`, () => {
-    for (const total of [limit + 1, limit + 23, limit + 24, 2 * limit]) {
-      it(`with ${total} header fields gets a 431 and is not passed on, whatever the last fields are`, async () => {
+    it(`with more than ${limit} header fields gets a 431 and is not passed on, whatever the last fields are`, async () => {
+      for (const total of [limit + 1, limit + 23, limit + 24, 2 * limit]) {
         for (const field of hidden) {
           const target = `/api/v1/pods?${leg}-${total}`;
           const connection = await connectRaw(proxy.port);
@@ -72,8 +72,8 @@ for (const leg of Object.keys(legs) as Leg[]) {
           assert.equal(answer.headers.get('connection'), 'close');
           assert.ok(!upstream.requests.some(request => request.target === target), field);
         }
-      });
-    }
+      }
+    });
 
     it(`with ${limit} header fields has its last one checked like its first`, async () => {
       const connection = await connectRaw(proxy.port);

@@ -3,25 +3,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { parseOptions } from '../../src/options/parse.js';
+import { blocksOf, documents } from '../support/documents/texts.js';
 import { projectFile } from '../support/project.js';
 
-/** The documents that show commands and manifests. */
-const documents = (
-  await Promise.all(
-    [
-      'README.md',
-      ...(await readdir(projectFile('deploy'), { recursive: true })).map(name => `deploy/${name}`),
-    ]
-      .filter(name => name.endsWith('.md'))
-      .map(name => readFile(projectFile(name), 'utf8')),
-  )
-).join('\n');
-
-/** Their code blocks in a language; '' means blocks without one. */
-function blocksOf(language: string): string[] {
-  return [...documents.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap(([, named, block = '']) =>
-    named === language ? [block] : [],
-  );
+/** The code blocks in a language of the documents that show commands and manifests. */
+function shownBlocks(language: string): string[] {
+  return documents
+    .filter(({ path }) => path === 'README.md' || path.startsWith('deploy/'))
+    .flatMap(({ text }) => blocksOf(text, language));
 }
 
 interface Named {
@@ -45,7 +34,7 @@ test('no manifest of the documents has the name of another one in deploy/', asyn
     for (const name of namesOf(await readFile(projectFile(`deploy/${file}`), 'utf8'))) deployed.add(name);
   }
   assert.ok(deployed.has('ClusterRole kube-api-proxy:kube-api-proxy'));
-  const shown = blocksOf('yaml').flatMap(namesOf);
+  const shown = shownBlocks('yaml').flatMap(namesOf);
   assert.ok(shown.length >= 2, shown.join());
   assert.deepEqual(
     shown.filter(name => deployed.has(name)),
@@ -62,7 +51,7 @@ function wordsOf(command: string): string[] {
 
 test('the program accepts every command line of the documents, and its callers use its port', () => {
   let calls = 0;
-  for (const block of blocksOf('')) {
+  for (const block of shownBlocks('')) {
     const commands = block.match(/^kube-api-proxy(?= |$)(?:.*\\\n)*.*$/gm) ?? [];
     for (const command of commands) {
       const { options, problems } = parseOptions({

@@ -6,7 +6,7 @@ import { features } from '../src/features.js';
 import { optionKeys } from '../src/options/table.js';
 import { kubectl, kubectlTest } from './support/clients/kubectl.js';
 import { readAlerts } from './support/documents/alerts.js';
-import { kubectlOptions, tables, writtenTable } from './support/documents/readme-tables.js';
+import { generatedParts, kubectlOptions, writtenPart } from './support/documents/generated-parts.js';
 import { documents, textOf } from './support/documents/texts.js';
 import { projectFile } from './support/project.js';
 import { createIdleMetrics } from './support/proxy/metrics.js';
@@ -19,7 +19,7 @@ test('the README is short enough to be read', () => {
 });
 
 test('flags.md lists every flag with its default and its meaning', () => {
-  assert.equal(writtenTable(textOf('deploy/reference/flags.md'), 'flags'), tables.flags());
+  assert.equal(writtenPart(textOf('deploy/reference/flags.md'), 'flags'), generatedParts.flags());
 });
 
 kubectlTest('flags.md marks the flags that kubectl has', async () => {
@@ -38,14 +38,14 @@ kubectlTest('flags.md marks the flags that kubectl has', async () => {
 });
 
 test('alerts.md has what each alert says, and operations.md names every alert', () => {
-  assert.equal(writtenTable(textOf('deploy/reference/alerts.md'), 'alerts'), tables.alerts());
+  assert.equal(writtenPart(textOf('deploy/reference/alerts.md'), 'alerts'), generatedParts.alerts());
   const operations = textOf('deploy/operations.md');
   for (const { alert, annotations } of readAlerts())
     assert.ok(operations.includes(`[${alert}](${annotations.runbook.replace('deploy/', '')})`), alert);
 });
 
 test('metrics.md lists every metric with its type, labels and meaning', () => {
-  assert.equal(writtenTable(textOf('deploy/reference/metrics.md'), 'metrics'), tables.metrics());
+  assert.equal(writtenPart(textOf('deploy/reference/metrics.md'), 'metrics'), generatedParts.metrics());
 });
 
 test('metrics.md lists every value of a label that a scrape has from the start', async () => {

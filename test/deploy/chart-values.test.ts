@@ -4,8 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { chartValues } from '../support/documents/chart-values.js';
+import { generatedParts, writtenPart } from '../support/documents/generated-parts.js';
 import { helm, helmTest } from '../support/documents/helm.js';
-import { tables, writtenTable } from '../support/documents/readme-tables.js';
 import { projectFile } from '../support/project.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { chart, template } from './chart.js';
@@ -192,14 +192,14 @@ helmTest('the commands and the values that the documents show make a gateway', a
   }
 });
 
-test('every value of the chart has a comment, an entry in the schema, and a row in the README', () => {
+test('every value of the chart has a comment, an entry in the schema, and an entry in the README', () => {
   const schema = JSON.parse(read('values.schema.json')) as Schema;
   for (const { path, comment } of chartValues(read('values.yaml'))) {
     assert.match(comment, /^\S.*\.$/, path);
     const found = path.split('.').reduce<Schema | undefined>((at, key) => at?.properties?.[key], schema);
     assert.ok(found, path);
   }
-  assert.equal(writtenTable(read('README.md'), 'values'), tables.values());
+  assert.equal(writtenPart(read('README.md'), 'values'), generatedParts.values());
 });
 
 interface Schema {

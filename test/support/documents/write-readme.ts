@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { projectFile } from '../project.js';
-import { documents, withTables } from './readme-tables.js';
+import { documents, withGeneratedParts } from './generated-parts.js';
 
 for (const document of documents) {
   const file = projectFile(document);
-  await writeFile(file, withTables(await readFile(file, 'utf8')));
+  await writeFile(file, withGeneratedParts(await readFile(file, 'utf8')));
 }

@@ -16,21 +16,21 @@ export const documents = [
 ] as const;
 
 /** The generated parts. Each is between comments with its name: `<!-- flags -->` and `<!-- /flags -->`. */
-export const tables = {
+export const generatedParts = {
   alerts: alertSections,
-  flags: flagTable,
-  metrics: metricTable,
-  values: chartTable,
+  flags: flagList,
+  metrics: metricList,
+  values: valueList,
 } as const;
 
-/** The text between the comments of a table in a document; undefined without them. */
-export function writtenTable(readme: string, name: keyof typeof tables): string | undefined {
+/** The text of a part in a document; undefined without its comments. */
+export function writtenPart(readme: string, name: keyof typeof generatedParts): string | undefined {
   return betweenComments(name).exec(readme)?.[2];
 }
 
-/** A document with its tables generated again. */
-export function withTables(readme: string): string {
-  return Object.entries(tables).reduce(
+/** A document with its parts generated again. */
+export function withGeneratedParts(readme: string): string {
+  return Object.entries(generatedParts).reduce(
     (text, [name, make]) =>
       text.replace(betweenComments(name), (_, before, _written, after) => before + make() + after),
     readme,
@@ -41,9 +41,10 @@ function betweenComments(name: string): RegExp {
   return new RegExp(`(<!-- ${name} -->\n)([\\s\\S]*?)(<!-- /${name} -->)`);
 }
 
-/** A table's row. Bars are escaped, because on GitHub a bar ends its cell, even in code (GFM, section 4.10). */
-function rowOf(cells: readonly string[]): string {
-  return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
+/** An entry of a list: a name, facts about it in brackets, and its meaning. */
+function entryOf(name: string, facts: readonly (string | undefined)[], meaning: string): string {
+  const known = facts.filter(fact => fact !== undefined && fact !== '');
+  return `- ${name}${known.length === 0 ? '' : ` (${known.join('; ')})`}: ${meaning}\n`;
 }
 
 /** The options that `kubectl proxy` 1.32 has too, as its own flags or as global flags of kubectl. */
@@ -63,15 +64,16 @@ export const kubectlOptions: ReadonlySet<string> = new Set([
   ...['tls-server-name', 'token', 'user', 'username'],
 ]);
 
-function flagTable(): string {
-  const rows = [...optionKeys.values()].map(key => {
-    const { short, type, default: value, help } = definitionOf(key);
-    const flag = `--${flagName(key)}${type.placeholder === undefined ? '' : `=${type.placeholder}`}`;
-    const names = short === undefined ? `\`${flag}\`` : `\`-${short}\`, \`${flag}\``;
-    const whose = kubectlOptions.has(flagName(key)) ? 'kubectl' : featureOf(key);
-    return rowOf([names, value === '' ? '' : `\`${value}\``, whose ?? '', help]);
-  });
-  return `| flag | default | of | what |\n|---|---|---|---|\n${rows.join('')}`;
+function flagList(): string {
+  return [...optionKeys.values()]
+    .map(key => {
+      const { short, type, default: value, help } = definitionOf(key);
+      const flag = `--${flagName(key)}${type.placeholder === undefined ? '' : `=${type.placeholder}`}`;
+      const names = short === undefined ? `\`${flag}\`` : `\`-${short}\`, \`${flag}\``;
+      const whose = kubectlOptions.has(flagName(key)) ? 'kubectl' : featureOf(key);
+      return entryOf(names, [value === '' ? '' : `\`${value}\``, whose], help);
+    })
+    .join('');
 }
 
 /** The name of the feature that an option belongs to; undefined if it is the core's. */
@@ -86,11 +88,11 @@ function featureOf(key: string): string | undefined {
   )?.name;
 }
 
-function metricTable(): string {
-  const rows = describeMetrics(createIdleMetrics())
+function metricList(): string {
+  return describeMetrics(createIdleMetrics())
     .filter(({ name }) => name.startsWith('kube_api_proxy_'))
-    .map(({ name, type, labelNames, help }) => rowOf([`\`${name}\``, type, labelNames.join(', '), help]));
-  return `| metric | type | labels | meaning |\n|---|---|---|---|\n${rows.join('')}`;
+    .map(({ name, type, labelNames, help }) => entryOf(`\`${name}\``, [type, labelNames.join(', ')], help))
+    .join('');
 }
 
 /** A section for each alert, so that the alert can name its anchor. */
@@ -109,11 +111,11 @@ function withLinks(text: string): string {
   return text.replaceAll(/KubeApiProxy\w+/g, alert => `[${alert}](#${alert.toLowerCase()})`);
 }
 
-function chartTable(): string {
-  const values = chartValues(readFileSync(projectFile('deploy/helm/kube-api-proxy/values.yaml'), 'utf8'));
-  const rows = values.map(({ path, default: value, comment }) => {
-    const written = JSON.stringify(value);
-    return rowOf([`\`${path}\``, written.length > 60 ? 'see `values.yaml`' : `\`${written}\``, comment]);
-  });
-  return `| value | default | what |\n|---|---|---|\n${rows.join('')}`;
+function valueList(): string {
+  return chartValues(readFileSync(projectFile('deploy/helm/kube-api-proxy/values.yaml'), 'utf8'))
+    .map(({ path, default: value, comment }) => {
+      const written = JSON.stringify(value);
+      return entryOf(`\`${path}\``, [written.length > 60 ? 'see `values.yaml`' : `\`${written}\``], comment);
+    })
+    .join('');
 }

@@ -9,7 +9,6 @@ it('the address for a browser is one that a browser on this machine can open', (
     ['[::1]:8001', ['--address=::1'], 'http://[::1]:8001'],
     ['0.0.0.0:80', ['--address=0.0.0.0'], 'http://localhost:80'],
     ['[::]:80', ['--address=::'], 'http://localhost:80'],
-    ['127.0.0.1:8443', ['--tls-cert-file=x', '--tls-private-key-file=y'], 'https://127.0.0.1:8443'],
     ['127.0.0.1:8001', ['--public-url=https://gw.example/kube'], 'https://gw.example/kube'],
     ['/run/x.sock', ['--unix-socket=/run/x.sock'], undefined],
     ['/run/x.sock', ['--unix-socket=/run/x.sock', '--public-url=http://gw.example'], 'http://gw.example'],

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { ClientHttp2Session } from 'node:http2';
 import { afterEach } from 'node:test';
-import tls from 'node:tls';
 import { ask, connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
 import { watchRaw } from '../support/clients/raw-http.js';
+import { connectToListener } from '../support/proxy/encrypted.js';
 import { toBytes } from './leg.js';
 
 /** The most header fields of an answer. */
@@ -24,7 +24,7 @@ export function padding(bytes: number): string {
   return values.map((value, index) => `x${String(index).padStart(2, '0')}: ${value}\r\n`).join('');
 }
 
-/** Clients of a program's TLS listener. After each test their connections end, and all else that is in `ends`. */
+/** Clients of a program that serves TLS if it can. After each test their connections end, and all else that is in `ends`. */
 export function clientsOf(server: () => { readonly port: number; readonly ca: string }) {
   const ends: (() => void)[] = [];
   afterEach(() => {
@@ -32,7 +32,7 @@ export function clientsOf(server: () => { readonly port: number; readonly ca: st
   });
 
   const overHttp1 = async (request: Parameters<typeof toBytes>[0], until?: RegExp): Promise<string> => {
-    const connection = watchRaw(tls.connect(server()));
+    const connection = watchRaw(connectToListener(server()));
     ends.push(() => connection.destroy());
     connection.write(toBytes(request));
     if (until === undefined) return connection.untilClosed();

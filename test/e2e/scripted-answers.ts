@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import tls from 'node:tls';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { watchRaw } from '../support/clients/raw-http.js';
 import { callersFlag } from '../support/proxy/callers.js';
+import { connectToListener, hasTls } from '../support/proxy/encrypted.js';
 import type { KubeconfigContents } from '../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
 import type { Scope } from '../support/scope.js';
@@ -23,7 +23,11 @@ export interface ScriptedAnswer {
 
 /** A plain request over HTTP/1.1, a request for an upgrade, or a request over HTTP/2. */
 export type Way = Leg | 'http2';
-export const ways: readonly Way[] = [...(Object.keys(legs) as Leg[]), 'http2'];
+/** All ways that the program has. */
+export const ways: readonly Way[] = [
+  ...(Object.keys(legs) as Leg[]),
+  ...(hasTls ? (['http2'] as const) : []),
+];
 
 /** A request, and how it is sent. */
 export type WayRequest = Pick<AttackRequest, 'method' | 'target' | 'headers'> & { readonly way?: Way };
@@ -35,7 +39,7 @@ export interface AnswerHead {
   values(name: string): readonly string[];
 }
 
-/** An API server whose answers a test writes, and programs in front of it that serve TLS. */
+/** An API server whose answers a test writes, and programs in front of it, which serve TLS if they can. */
 export interface ScriptedAnswers {
   /** Path of a kubeconfig for the API server; its one context has the name `test`. */
   readonly kubeconfig: string;
@@ -95,7 +99,7 @@ export async function startScriptedAnswers(
       return way === 'http2' ? overHttp2(port, ca, request) : overHttp1(port, ca, { ...request, leg: way });
     },
     async exchange({ port }, bytes) {
-      const connection = watchRaw(tls.connect({ port, ca }));
+      const connection = watchRaw(connectToListener({ port, ca }));
       connection.write(bytes);
       return connection.untilClosed();
     },
@@ -116,7 +120,7 @@ function bytesOf({ status = '200 OK', lines = [], trailers }: ScriptedAnswer, me
 const authorization = 'Bearer alice-token';
 
 async function overHttp1(port: number, ca: string, request: AttackRequest): Promise<AnswerHead> {
-  const connection = watchRaw(tls.connect({ port, ca }));
+  const connection = watchRaw(connectToListener({ port, ca }));
   try {
     const headers = [`Authorization: ${authorization}`, ...(request.headers ?? [])];
     connection.write(toBytes({ ...request, headers }));

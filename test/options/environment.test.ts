@@ -37,7 +37,7 @@ function serviceVariables(
 describe('a variable of the environment', () => {
   for (const [name, meant] of [
     ['READONLY', 'READ_ONLY'],
-    ['REJECT_RESOURCE', 'REJECT_RESOURCES'],
+    ['REJECT_PATH', 'REJECT_PATHS'],
     ['read_only', 'READ_ONLY'],
     ['ACCEPT-HOSTS', 'ACCEPT_HOSTS'],
   ] as const) {

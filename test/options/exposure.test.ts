@@ -51,20 +51,6 @@ describe('an address', () => {
 });
 
 describe('unauthenticated access', () => {
-  it('is not prevented by TLS, which does not authenticate clients', () => {
-    const tls = ['--tls-cert-file=c', '--tls-private-key-file=k'];
-    assert.match(String(parse('--address=0.0.0.0', ...tls).problems), /can be reached from other machines/);
-  });
-
-  it('is prevented by client certificates, which need TLS', () => {
-    const tls = ['--tls-cert-file=c', '--tls-private-key-file=k', '--client-ca-file=ca'];
-    assert.deepEqual(parse('--address=0.0.0.0', ...tls).problems, []);
-    assert.match(
-      String(parse('--address=0.0.0.0', '--client-ca-file=ca').problems),
-      /--client-ca-file needs --tls-cert-file/,
-    );
-  });
-
   it('is reported for every spelling of the address', () => {
     const { problems } = parseOptions({ argv: [], env: { KUBE_API_PROXY_ADDRESS: '0.0.0.0' } });
     assert.match(String(problems), /can be reached from other machines/);

@@ -382,7 +382,7 @@ describe('the environment', () => {
     const texts: Readonly<Record<string, string>> = {
       adminPort: '8002',
       publicUrl: 'https://gw.example',
-      rejectResources: 'secrets',
+      RESOURCES: 'secrets',
       corsAllowedOrigins: '//x$',
       SIZE: '2Mi',
       trustedProxies: '192.0.2.0/24',

@@ -8,6 +8,7 @@ import { clientRequests } from '../e2e/leg.js';
 import { ask, connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
 import { eventuallyPasses, until } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
+import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
 import { startStack, type TlsStack } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -196,4 +197,12 @@ test('requests over HTTP/2 are in the audit log like all others', async t => {
     rawUrl.startsWith('/version?access_token'),
   );
   assert.equal(sent?.headers['audit-id'], 'over-http2');
+});
+
+test('a request that a limit rejected is in the audit log with that limit', () => {
+  const events = jsonLines<ServerEvent>(readFileSync(auditLog, 'utf8'));
+  const rejected = events
+    .filter(({ responseStatus }) => responseStatus?.code === 429)
+    .map(({ annotations }) => annotations?.['kube-api-proxy/rejected-by']);
+  assert.deepEqual([...new Set(rejected)].sort(), ['user_inflight', 'user_longrunning']);
 });

@@ -204,4 +204,15 @@ describe('the program', { concurrency: 4 }, () => {
     assert.notEqual((await leave(stack, 'SIGINT')).code, 0, 'a request was cut');
     connection.destroy();
   });
+
+  test('ends within its grace period while clients have sent nothing or half of a head', async t => {
+    const stack = await start(t, ['--shutdown-grace=1500ms']);
+    const connections = await Promise.all(Array.from({ length: 4 }, () => connectRaw(stack.port)));
+    for (const connection of connections.slice(2)) connection.write('GET /version HTTP/1.1\r\nHost: loc');
+    assert.equal((await send(stack.port, '/-/livez')).status, 200);
+    const { code, signal } = await leave(stack);
+    assert.deepEqual({ code, signal }, { code: 0, signal: null });
+    assert.doesNotMatch(stack.proxy.stderr(), /uncaught|unhandled/);
+    for (const connection of connections) connection.destroy();
+  });
 });

@@ -136,7 +136,6 @@ test('a bad flag is reported alone, although there is no kubeconfig either', asy
     ['--prot=1', '--prot'],
     ['--port=x', '--port'],
     ['--www=/nowhere/at/all', '--www'],
-    ['--tls-cert-file=/nowhere/tls.crt', '--tls-private-key-file'],
   ] as const) {
     assertNames(await problem([flag], { HOME }), named);
   }

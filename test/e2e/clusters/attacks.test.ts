@@ -7,6 +7,7 @@ import { createServingFiles } from '../../support/certificates/serving-files.js'
 import { ask as askHttp2, connectHttp2, seesEveryField } from '../../support/clients/http2-client.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { callersFlag } from '../../support/proxy/callers.js';
+import { encrypted } from '../../support/proxy/encrypted.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { type Answer, type Leg, send } from '../leg.js';
@@ -58,8 +59,6 @@ const secure = await startInProcess({ after }, [
   ...serving.flags,
   ...(seesEveryField ? ['--allow-impersonation'] : []),
 ]);
-const http2 = await connectHttp2(secure.port, serving.authority.certificate);
-after(() => http2.destroy());
 
 /** The parts of an answer that do not differ from one request to the next. */
 function told({ code, headers, body }: Answer): unknown {
@@ -114,7 +113,9 @@ describe('a stranger cannot distinguish a context from an unknown name', () => {
       }
     });
 
-    test(`by ${what}, over HTTP/2`, async () => {
+    test(`by ${what}, over HTTP/2`, encrypted, async t => {
+      const http2 = await connectHttp2(secure.port, serving.authority.certificate);
+      t.after(() => http2.destroy());
       for (const method of ['GET', 'POST']) {
         const ask = async (name: string) => {
           const {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
+import { encrypted } from '../../support/proxy/encrypted.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   addContext,
@@ -255,7 +256,7 @@ for (const leg of ['plain', 'websocket', 'spdy'] as const) {
   });
 }
 
-test('no spelling reaches another cluster than the named one over HTTP/2', async t => {
+test('no spelling reaches another cluster than the named one over HTTP/2', encrypted, async t => {
   const http2 = await connectHttp2(tls.port, secure.authority.certificate);
   t.after(() => http2.destroy());
   for (const [target, may = []] of spellings) {

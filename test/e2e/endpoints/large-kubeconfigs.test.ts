@@ -1,75 +1,25 @@
 import assert from 'node:assert/strict';
 import { readFile, rename, truncate, writeFile } from 'node:fs/promises';
-import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { stringify } from 'yaml';
-import { open, send } from '../../support/clients/http-client.js';
+import { send } from '../../support/clients/http-client.js';
 import { until } from '../../support/eventually.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
 import { writeAdminKubeconfig } from '../../support/proxy/proxy.js';
-import type { Scope } from '../../support/scope.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
+import { answeredBefore, startLarge, textOf } from './large-kubeconfig.js';
 
 const folder = temporaryFolder();
 
-/** The text of a kubeconfig with this many contexts, whose API servers refuse connections. Another context has no API server. */
-function textOf(contexts: number, comment = ''): string {
-  const names = Array.from({ length: contexts }, (_, index) => `context-${index}`);
-  return `# ${comment}\n${stringify({
-    'current-context': 'context-0',
-    clusters: names.map(name => ({ name, cluster: { server: 'http://127.0.0.1:1' } })),
-    users: names.map(name => ({ name, user: { token: `token of ${name}` } })),
-    contexts: [
-      ...names.map(name => ({ name, context: { cluster: name, user: name, namespace: 'team' } })),
-      { name: 'no-server', context: { cluster: 'missing' } },
-    ],
-  })}`;
-}
-
-/** How many requests of another client are sent and answered, one after the other, before the head of this answer comes. */
-async function answeredBefore(t: Scope, port: number, path: string): Promise<number> {
-  const agent = new Agent({ keepAlive: true });
-  t.after(() => agent.destroy());
-  const livez = () => send(port, '/-/livez', { agent });
-  await livez();
-  let hasCome = false;
-  const waiting = open(port, path).then(response => {
-    hasCome = true;
-    response.resume();
-  });
-  let answered = 0;
-  for (; !hasCome; answered++) await livez();
-  await waiting;
-  return answered;
-}
-
 describe('a kubeconfig of 2,000 contexts', () => {
-  const start = async (t: Scope) => {
-    const file = join(folder, 'many');
-    await writeFile(file, textOf(2_000, 'first'));
-    const flags = [`--kubeconfig=${file}`, '--all-contexts'];
-    // Nothing but a request reads the file again.
-    return { file, ...(await startInProcess(t, flags, {}, { interval: 3_600_000 })) };
-  };
-
   it('is read while other requests are answered', async t => {
-    const { file, port } = await start(t);
+    const { file, port } = await startLarge(t);
     await writeFile(file, textOf(2_000, 'second'));
     // A context reads the file when it is first used. This one is answered right after that.
     const answered = await answeredBefore(t, port, '/clusters/no-server/version');
     assert.ok(answered >= 20, `${answered} requests were answered meanwhile`);
     assert.match((await send(port, '/clusters/no-server/version')).text, /there is no cluster/);
-  });
-
-  it('is written for clients while other requests are answered', async t => {
-    const { port } = await start(t);
-    const answered = await answeredBefore(t, port, '/-/kubeconfig');
-    assert.ok(answered >= 5, `${answered} requests were answered meanwhile`);
-    const { text } = await send(port, '/-/kubeconfig');
-    assert.equal(text.match(/^ +server: /gm)?.length, 2_002);
-    assert.match(text, /^ {6}server: ".*\/clusters\/context-1999"$/m);
   });
 });
 

@@ -3,7 +3,6 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { callersFlag } from '../../support/proxy/callers.js';
@@ -12,7 +11,8 @@ import { leadPolicy, leadTokens, startLeadGateway, targets } from '../../support
 import { mountOf, startManyStack } from '../../support/proxy/many-clusters.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
-import { assertStatus, type Leg, send, toBytes } from '../leg.js';
+import { assertStatus, type Leg, send } from '../leg.js';
+import { leaveDuringReview } from './left-review.js';
 
 const asAlice = 'Impersonate-User: alice';
 const by = (token: string) => `Authorization: Bearer ${token}`;
@@ -231,50 +231,6 @@ describe('a review that has no answer', () => {
 });
 
 for (const leg of bothLegs) {
-  test(`a client that leaves while the API server is asked sends nothing, and gives its slot back: ${leg}`, async t => {
-    const { proxy, server } = await startLeadGateway(t, {
-      args: ['--max-requests-inflight-per-user=1', '--max-longrunning-requests-per-user=1'],
-    });
-    const release: (() => void)[] = [];
-    server.intercept(async ({ url, headers }) => {
-      if (!url?.endsWith('/selfsubjectaccessreviews') || headers['impersonate-user'] !== 'lead') return false;
-      await new Promise<void>(resolve => release.push(resolve));
-      return false;
-    });
-    const connection = await connectRaw(proxy.port);
-    const path = `/api/v1/namespaces/default/pods/left${leg === 'plain' ? '' : '/exec'}`;
-    connection.write(toBytes({ leg, target: path, headers: [by('lead-token'), asAlice] }));
-    await eventually('the review', () => release.length === 1);
-    // A client that only ends its side may still read the answer.
-    connection.socket.resetAndDestroy();
-    await eventually('the line', () => proxy.log().some(line => line['path'] === path && line['code'] === 0));
-    const second = probe(proxy, server, leg, { headers: [by('lead-token'), 'Impersonate-User: bob'] });
-    await eventually('the second review', () => release.length === 2);
-    for (const answer of release) answer();
-    assert.equal((await second).code, passed(leg));
-    assert.ok(!server.requests.some(({ rawUrl }) => rawUrl === path));
-  });
+  test(`a client that leaves while the API server is asked sends nothing: ${leg}`, t =>
+    leaveDuringReview(t, leg));
 }
-
-test('limits count the caller, whomever it acts as', async t => {
-  const { proxy, server } = await startLeadGateway(t, { args: ['--max-requests-inflight-per-user=1'] });
-  const waiting: ServerResponse[] = [];
-  server.intercept(({ url }, response) => {
-    if (!url?.startsWith('/api/v1/namespaces/default/pods/slow')) return false;
-    waiting.push(response);
-    return true;
-  });
-  const ask = (token: string, user: string, pod: string) =>
-    send(proxy.port, {
-      target: `/api/v1/namespaces/default/pods/${pod}`,
-      headers: [by(token), `Impersonate-User: ${user}`],
-    });
-  const held = ask('lead-token', 'alice', 'slow');
-  await eventually('the request', () => waiting.length === 1);
-  const refused = assertStatus(await ask('lead-token', 'bob', 'web-0'), 429, 'lead');
-  assert.match(refused, /requests of yours .*--max-requests-inflight-per-user/);
-  const own = await send(proxy.port, { target: '/version', headers: [by('alice-token')] });
-  assert.notEqual(own.code, 429, 'alice has a share of her own');
-  for (const response of waiting) response.end('{}');
-  assert.equal((await held).code, 200);
-});

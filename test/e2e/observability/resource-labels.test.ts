@@ -3,6 +3,7 @@ import { after, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { eventuallyPasses } from '../../support/eventually.js';
+import { encrypted } from '../../support/proxy/encrypted.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { readSamples, scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
@@ -52,7 +53,7 @@ test('requests for a custom resource are other until the API server has answered
   );
 });
 
-test('no client can make labels of names that it invents', async t => {
+test('no client can make labels of names that it invents', encrypted, async t => {
   const stack = await startStack(
     { after },
     {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { open } from '../../support/clients/http-client.js';
 import { connectHttp2, openStream } from '../../support/clients/http2-client.js';
 import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { encrypted } from '../../support/proxy/encrypted.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { createRandom, type Random } from '../../support/random.js';
 
@@ -86,7 +87,7 @@ describe('answers to slow clients at the same time', () => {
     });
   });
 
-  it('each get their own bytes over HTTP/2, and over TLS', async t => {
+  it('each get their own bytes over HTTP/2, and over TLS', encrypted, async t => {
     const { server, port, ca } = await startStack(t, { tls: true });
     answerFills(server);
     const session = await connectHttp2(port, ca);

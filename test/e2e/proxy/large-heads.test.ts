@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { createServingFiles, type ServingFiles } from '../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { exchangeRaw } from '../../support/clients/raw-http.js';
+import { encrypted, hasTls } from '../../support/proxy/encrypted.js';
 import { readSamples } from '../../support/proxy/own-metric.js';
 import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
 import { type RawUpstream, startRawUpstream } from '../../support/upstreams/raw-upstream.js';
@@ -58,7 +59,7 @@ describe(`an answer with more than ${maxFields} header fields`, () => {
     }
   }
 
-  it('is a 502 that says so for a client of HTTP/2, whose other streams go on', async () => {
+  it('is a 502 that says so for a client of HTTP/2, whose other streams go on', encrypted, async () => {
     const { session, check } = await connect();
     for (const name of ['x', 'Set-Cookie']) {
       answer = `HTTP/1.1 200 OK\r\n${fields(maxFields, `${name}: y\r\n`)}Content-Length: 0\r\n\r\n`;
@@ -72,7 +73,7 @@ describe(`an answer with more than ${maxFields} header fields`, () => {
   });
 });
 
-describe('a head that is too large for the HTTP/2 connection of its client', () => {
+describe('a head that is too large for the HTTP/2 connection of its client', encrypted, () => {
   for (const [what, limit, told] of [
     ['what clients with nghttp2 take', 128 * 1024, undefined],
     ['the SETTINGS_MAX_HEADER_LIST_SIZE of the client', 50_000, 50_000],
@@ -134,7 +135,7 @@ describe('trailers that are too many or too large', () => {
     ['more than clients with nghttp2 take', undefined, padding(128 * 1024)],
     ['more than the client takes', 50_000, padding(50_000)],
   ] as const) {
-    it(`reset the stream of a client of HTTP/2 alone, after its body: ${what}`, async () => {
+    it(`reset the stream of a client of HTTP/2 alone, after its body: ${what}`, encrypted, async () => {
       const { session, check } = await connect(told);
       answer = trailed(trailers);
       const received = await ask(session, '/x');
@@ -198,7 +199,7 @@ describe('the largest head costs /-/livez time in proportion to its length:', ()
     },
   };
 
-  for (const [way, open] of Object.entries(ways)) {
+  for (const [way, open] of Object.entries(ways).filter(([way]) => hasTls || way !== 'HTTP/2')) {
     for (const [what, headOf] of Object.entries(heads)) {
       it(`${what}, over ${way}`, async () => {
         const send = await open();

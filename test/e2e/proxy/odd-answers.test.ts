@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import tls from 'node:tls';
 import { createServingFiles, type ServingFiles } from '../../support/certificates/serving-files.js';
-import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
+import { ask, connectHttp2, type Http2Answer } from '../../support/clients/http2-client.js';
 import { watchRaw } from '../../support/clients/raw-http.js';
+import { connectToListener, encrypted, hasTls } from '../../support/proxy/encrypted.js';
 import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
 import { type RawUpstream, startRawUpstream } from '../../support/upstreams/raw-upstream.js';
@@ -34,14 +34,23 @@ after(async () => {
 
 /** The bytes of the answer over HTTP/1.1, up to a match. */
 async function overHttp1(target: string, pattern: RegExp, leg: Leg = 'plain'): Promise<string> {
-  const socket = tls.connect({ port: proxy.port, ca: files.authority.certificate });
-  const connection = watchRaw(socket);
+  const connection = watchRaw(connectToListener({ port: proxy.port, ca: files.authority.certificate }));
   try {
     connection.write(toBytes({ target, leg }));
     await connection.until(pattern);
     return connection.received();
   } finally {
     connection.destroy();
+  }
+}
+
+/** Sends a request over HTTP/2 on a connection of its own. */
+async function overHttp2(target: string): Promise<Http2Answer> {
+  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  try {
+    return await ask(session, target);
+  } finally {
+    session.destroy();
   }
 }
 
@@ -81,36 +90,29 @@ test('an answer that switches protocols keeps all fields except those that give 
 });
 
 test('trailers of a connection are removed, and others arrive, over both HTTP versions', async () => {
-  const session = await connectHttp2(proxy.port, files.authority.certificate);
-  try {
-    for (const target of ['/version?trailers', watch]) {
-      answers.set(target, chunked([...connectionFields, 'Access-Control-Allow-Origin: *', ...goodFields]));
-      const { status, text, trailers, rstCode } = await ask(session, target);
-      assert.deepEqual([status, text, rstCode], [200, 'ok', 0]);
-      assert.deepEqual(
-        Object.keys(trailers).filter(
-          name => !goodFields.some(field => field.toLowerCase().startsWith(`${name}:`)),
-        ),
-        [],
-      );
-      assert.deepEqual(
-        [trailers['x-sum'], trailers['constructor'], trailers.etag],
-        ['1, 2', '4', '"a", "b"'],
-      );
-      const raw = await overHttp1(target, /\r\n0\r\n[\s\S]*\r\n\r\n$/);
-      assert.doesNotMatch(raw, /http2-settings|proxy-connection|access-control|h2c/i);
-      for (const field of goodFields) assert.ok(raw.includes(field), field);
-    }
-  } finally {
-    session.destroy();
+  for (const target of ['/version?trailers', watch]) {
+    answers.set(target, chunked([...connectionFields, 'Access-Control-Allow-Origin: *', ...goodFields]));
+    const raw = await overHttp1(target, /\r\n0\r\n[\s\S]*\r\n\r\n$/);
+    assert.doesNotMatch(raw, /http2-settings|proxy-connection|access-control|h2c/i);
+    for (const field of goodFields) assert.ok(raw.includes(field), field);
+    if (!hasTls) continue;
+    const { status, text, trailers, rstCode } = await overHttp2(target);
+    assert.deepEqual([status, text, rstCode], [200, 'ok', 0]);
+    assert.deepEqual(
+      Object.keys(trailers).filter(
+        name => !goodFields.some(field => field.toLowerCase().startsWith(`${name}:`)),
+      ),
+      [],
+    );
+    assert.deepEqual([trailers['x-sum'], trailers['constructor'], trailers.etag], ['1, 2', '4', '"a", "b"']);
   }
 });
 
-test('a head that node:http2 cannot send is at most a 502, and the program continues', async () => {
-  const session = await connectHttp2(proxy.port, files.authority.certificate, {
-    maxHeaderListPairs: 5000,
-  });
-  try {
+test(
+  'a head that node:http2 cannot send is at most a 502, and the connection continues',
+  encrypted,
+  async () => {
+    const session = await connectHttp2(proxy.port, files.authority.certificate, { maxHeaderListPairs: 5000 });
     const heads: readonly (readonly [string, number])[] = [
       [['HTTP/1.1 200 OK', ...connectionFields, ...goodFields, 'Content-Length: 2'].join('\r\n'), 200],
       ['HTTP/1.1 600 Odd\r\nContent-Length: 2', 502],
@@ -118,58 +120,49 @@ test('a head that node:http2 cannot send is at most a 502, and the program conti
       ['HTTP/1.1 200 OK\r\n:status: 201\r\nContent-Length: 2', 502],
       [`HTTP/1.1 200 OK\r\n${'X: 1\r\n'.repeat(999)}Content-Length: 2`, 200],
     ];
-    for (const [index, [head, code]] of heads.entries()) {
-      for (const target of [`/version?head-${index}`, `${watch}&head-${index}`]) {
-        answers.set(target, `${head}\r\n\r\nok`);
-        const { status } = await ask(session, target);
-        assert.equal(status, code, head.slice(0, 80));
+    try {
+      for (const [index, [head, code]] of heads.entries()) {
+        for (const target of [`/version?head-${index}`, `${watch}&head-${index}`]) {
+          answers.set(target, `${head}\r\n\r\nok`);
+          const { status } = await ask(session, target);
+          assert.equal(status, code, head.slice(0, 80));
+        }
       }
+      assert.equal((await ask(session, '/version')).status, 200);
+    } finally {
+      session.destroy();
     }
-    assert.equal((await ask(session, '/version')).status, 200);
-  } finally {
-    session.destroy();
-  }
-});
+  },
+);
 
 test('header values beyond ASCII arrive byte for byte, even of watches and of refused upgrades', async () => {
   const value = 'caf\xe9 \xc3\xa9\xff';
-  const session = await connectHttp2(proxy.port, files.authority.certificate);
-  try {
+  for (const target of ['/version?bytes', `${watch}&bytes`]) {
     for (const leg of Object.keys(legs) as Leg[]) {
-      for (const target of ['/version?bytes', `${watch}&bytes`]) {
-        // The body comes later, so that the head is sent first.
-        answers.set(target, `HTTP/1.1 200 OK\r\nX-Bytes: ${value}\r\nTransfer-Encoding: chunked\r\n\r\n`);
-        const raw = await overHttp1(target, /\r\n\r\n/, leg);
-        assert.match(raw, /^HTTP\/1\.1 200 /);
-        assert.ok(raw.includes(`X-Bytes: ${value}\r\n`), `${leg} ${target}: ${raw}`);
-        answers.set(target, `HTTP/1.1 200 OK\r\nX-Bytes: ${value}\r\nContent-Length: 2\r\n\r\nok`);
-        if (leg !== 'plain') continue;
-        const { headers } = await ask(session, target);
-        assert.equal(headers['x-bytes'], value);
-      }
+      // The body comes later, so that the head is sent first.
+      answers.set(target, `HTTP/1.1 200 OK\r\nX-Bytes: ${value}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+      const raw = await overHttp1(target, /\r\n\r\n/, leg);
+      assert.match(raw, /^HTTP\/1\.1 200 /);
+      assert.ok(raw.includes(`X-Bytes: ${value}\r\n`), `${leg} ${target}: ${raw}`);
     }
-  } finally {
-    session.destroy();
+    answers.set(target, `HTTP/1.1 200 OK\r\nX-Bytes: ${value}\r\nContent-Length: 2\r\n\r\nok`);
+    if (hasTls) assert.equal((await overHttp2(target)).headers['x-bytes'], value);
   }
 });
 
 test('a 204 has no length on any leg, whatever the API server says, and no body', async () => {
-  const session = await connectHttp2(proxy.port, files.authority.certificate);
-  try {
-    for (const length of [0, 5]) {
-      const head = `HTTP/1.1 204 No Content\r\nX-Sum: 1\r\nContent-Length: ${length}\r\n\r\n`;
-      answers.set('/version?empty', head);
-      const { status, headers, text, rstCode } = await ask(session, '/version?empty');
-      assert.deepEqual([status, headers['x-sum'], text, rstCode], [204, '1', '', 0]);
-      assert.equal(headers['content-length'], undefined);
-      for (const leg of Object.keys(legs) as Leg[]) {
-        const raw = await overHttp1('/version?empty', /\r\n\r\n/, leg);
-        assert.match(raw, /^HTTP\/1\.1 204 No Content\r\nX-Sum: 1\r\n/);
-        assert.doesNotMatch(raw, /content-length/i, leg);
-      }
+  for (const length of [0, 5]) {
+    const head = `HTTP/1.1 204 No Content\r\nX-Sum: 1\r\nContent-Length: ${length}\r\n\r\n`;
+    answers.set('/version?empty', head);
+    for (const leg of Object.keys(legs) as Leg[]) {
+      const raw = await overHttp1('/version?empty', /\r\n\r\n/, leg);
+      assert.match(raw, /^HTTP\/1\.1 204 No Content\r\nX-Sum: 1\r\n/);
+      assert.doesNotMatch(raw, /content-length/i, leg);
     }
-  } finally {
-    session.destroy();
+    if (!hasTls) continue;
+    const { status, headers, text, rstCode } = await overHttp2('/version?empty');
+    assert.deepEqual([status, headers['x-sum'], text, rstCode], [204, '1', '', 0]);
+    assert.equal(headers['content-length'], undefined);
   }
 });
 

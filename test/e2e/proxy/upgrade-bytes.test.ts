@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
 import tls from 'node:tls';
 import { within } from '../../support/eventually.js';
+import { encrypted } from '../../support/proxy/encrypted.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { startConnectProxy } from '../../support/upstreams/forward-proxy.js';
 
@@ -45,15 +46,16 @@ const to = (port: number) => ({ port, host: '127.0.0.1', allowHalfOpen: true });
 
 const connections = [
   { name: 'a plain connection', connect: () => net.connect(to(plain.port)) },
+  { name: 'a forward proxy', connect: () => net.connect(to(tunnelled.port)) },
   {
     name: 'a connection with TLS',
     connect: () => tls.connect({ ...to(secure.port), ca: secure.ca, servername: 'localhost' }),
+    options: encrypted,
   },
-  { name: 'a forward proxy', connect: () => net.connect(to(tunnelled.port)) },
 ];
 
-for (const { name, connect } of connections) {
-  test(`bytes arrive unchanged in both directions at once, through ${name}`, async t => {
+for (const { name, connect, options = {} } of connections) {
+  test(`bytes arrive unchanged in both directions at once, through ${name}`, options, async t => {
     const path = `/bytes-${name.replaceAll(' ', '-')}`;
     let arrived: Promise<string> | undefined;
     const remove = server.interceptUpgrade((request, socket: Duplex) => {

@@ -8,13 +8,14 @@ import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { after, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import tls, { type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
 import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { connectRaw, type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
 import { closed } from '../../support/closed.js';
 import { eventually, within } from '../../support/eventually.js';
 import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { connectToListener } from '../../support/proxy/encrypted.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import { residentBytes } from '../../support/proxy/process-state.js';
 import { startProxy } from '../../support/proxy/proxy.js';
@@ -390,7 +391,7 @@ test('an upgrade behind other requests waits for their answers, over plain HTTP 
   const connections = [
     () => connect(t),
     async () => {
-      const socket = tls.connect({ port: secure.port, ca: secure.ca, servername: 'localhost' });
+      const socket = connectToListener(secure);
       t.after(() => socket.destroy());
       return watchRaw(socket.on('error', () => {}));
     },

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { after, describe, test } from 'node:test';
 import tls from 'node:tls';
 import { connectRaw, exchangeRaw, type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
-import { startBothListeners } from '../../support/proxy/both-listeners.js';
+import { listeners, startBothListeners } from '../../support/proxy/both-listeners.js';
 import { untilOwnMetric } from '../../support/proxy/own-metric.js';
 import { ok, startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 import { type Leg, toBytes } from '../leg.js';
@@ -17,9 +17,9 @@ const upstream = await startStrictUpstream((request, socket) => {
 });
 const { plain, secure, ca } = await startBothListeners({ after }, upstream);
 
-const listeners: Readonly<Record<string, () => Promise<RawConnection>>> = {
-  'plain HTTP': () => connectRaw(plain.port),
-  TLS: async () => {
+const connections: Readonly<Record<'plain' | 'secure', () => Promise<RawConnection>>> = {
+  plain: () => connectRaw(plain.port),
+  secure: async () => {
     const below = net.connect({ host: '127.0.0.1', port: secure.port, allowHalfOpen: true });
     const socket = tls.connect({ socket: below, ca, servername: 'localhost', ALPNProtocols: ['http/1.1'] });
     await once(socket, 'secureConnect');
@@ -33,8 +33,11 @@ const names: Readonly<Record<Leg, string>> = {
   spdy: 'a SPDY upgrade that is refused',
 };
 
-for (const [listener, connect] of Object.entries(listeners)) {
-  describe(`over ${listener}, a client gets all of a large answer`, { concurrency: true }, () => {
+for (const listener of listeners) {
+  const connect = connections[listener];
+  describe(`over the ${listener} listener, a client gets all of a large answer`, {
+    concurrency: true,
+  }, () => {
     for (const [leg, name] of Object.entries(names) as [Leg, string][]) {
       const request = toBytes({ leg, target: '/large' });
 
@@ -47,7 +50,7 @@ for (const [listener, connect] of Object.entries(listeners)) {
       });
 
       // Node itself stops reading from a TLS connection after it has closed its own side.
-      if (listener === 'TLS') continue;
+      if (listener === 'secure') continue;
       test(`to ${name} if it closes its side in the middle`, async () => {
         const connection = await connect();
         connection.write(request);

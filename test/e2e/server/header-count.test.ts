@@ -5,6 +5,7 @@ import tls from 'node:tls';
 import { createServingFiles, type ServingFiles } from '../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { connectRaw, watchRaw } from '../../support/clients/raw-http.js';
+import { encrypted } from '../../support/proxy/encrypted.js';
 import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
 import { type RawUpstream, startRawUpstream } from '../../support/upstreams/raw-upstream.js';
@@ -122,7 +123,7 @@ it('bytes after a request with too many header fields are not read as a request'
   assert.ok(!upstream.requests.some(({ target }) => target.includes('behind')));
 });
 
-describe('a request over TLS with 1001 header fields', () => {
+describe('a request over TLS with 1001 header fields', encrypted, () => {
   it('gets a 431 over HTTP/1.1', async () => {
     const socket = tls.connect({ port: secure.port, ca: files.authority.certificate });
     const connection = watchRaw(socket);

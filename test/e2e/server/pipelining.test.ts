@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
-import { connectTo, startBothListeners } from '../../support/proxy/both-listeners.js';
+import { connectTo, listeners, startBothListeners } from '../../support/proxy/both-listeners.js';
 import { steady } from '../../support/steady.js';
 import { ok, startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 
@@ -68,7 +68,7 @@ function post(target: string, content: string): string {
 
 const lastGet = 'GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 
-for (const listener of ['plain', 'secure'] as const) {
+for (const listener of listeners) {
   const connect = async () => watchRaw((await connectTo(both, listener)).socket);
 
   test(`a large answer that is read late comes whole over the ${listener} listener if requests follow, which are answered or not carried out`, async () => {

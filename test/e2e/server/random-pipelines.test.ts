@@ -4,7 +4,12 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { watchRaw } from '../../support/clients/raw-http.js';
 import { Received } from '../../support/clients/received.js';
 import { eventuallyPasses } from '../../support/eventually.js';
-import { type ClientConnection, connectTo, startBothListeners } from '../../support/proxy/both-listeners.js';
+import {
+  type ClientConnection,
+  connectTo,
+  listeners,
+  startBothListeners,
+} from '../../support/proxy/both-listeners.js';
 import { readSamples, sumOf } from '../../support/proxy/own-metric.js';
 import { openDescriptors } from '../../support/proxy/process-state.js';
 import { createRandom, type Random } from '../../support/random.js';
@@ -176,7 +181,7 @@ async function inUse(
   };
 }
 
-for (const listener of ['plain', 'secure'] as const) {
+for (const listener of listeners) {
   const { pid } = both[listener];
   const connect = () => connectTo(both, listener);
 

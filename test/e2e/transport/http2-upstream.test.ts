@@ -6,6 +6,7 @@ import { connectHttp2, headOf, openStream } from '../../support/clients/http2-cl
 import { eventually } from '../../support/eventually.js';
 import type { FakeApiServer, RequestRecord } from '../../support/fake-api-server/fake-api-server.js';
 import { twoUsers } from '../../support/identities/two-users.js';
+import { encrypted } from '../../support/proxy/encrypted.js';
 import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { untilOwnMetric } from '../../support/proxy/own-metric.js';
@@ -167,7 +168,7 @@ describe('an API server with HTTP/2', () => {
     for (const { response } of watches) response.destroy();
   });
 
-  test('serves HTTP/2 clients too', async t => {
+  test('serves HTTP/2 clients too', encrypted, async t => {
     const { server, proxy, ca } = await startStack(t, { tls: true });
     const session = await connectHttp2(proxy.port, ca);
     t.after(() => session.destroy());

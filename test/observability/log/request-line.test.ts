@@ -1,35 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import pino from 'pino';
 import { escapeControls } from '../../../src/observability/log/control-characters.js';
 import { createRequestLines, type RequestLineFields } from '../../../src/observability/log/logger.js';
-import { endReasons } from '../../../src/observability/metrics/request-metrics.js';
-import { projectFile } from '../../support/project.js';
-
-const every: RequestLineFields = {
-  method: 'GET',
-  path: '/api/v1/namespaces/default/pods/web-0/log',
-  remoteAddress: '2001:db8::1',
-  clientAddress: '192.0.2.7',
-  cluster: 'dev',
-  user: 'system:serviceaccount:default:"web"',
-  impersonatedUser: 'carol <"c">',
-  requestId: '0b5c5bd2-5b8e-4a0c-9d3c-2f9b8f7d2a10',
-  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-  verb: 'get',
-  apiGroup: 'apps',
-  version: 'v1',
-  resource: 'pods',
-  subresource: 'log',
-  namespace: 'default',
-  resourceName: 'web-0',
-  code: 200,
-  auditId: 'a-1',
-  bytes: 1234,
-  durationMs: 0.125,
-  endedBy: 'client',
-};
+import { every } from './every-field.js';
 
 const necessary = ['method', 'path', 'requestId', 'verb', 'code'];
 
@@ -140,19 +114,5 @@ describe('the log line of a request', () => {
       assert.equal((JSON.parse(Buffer.from(ours).toString()) as { path: string }).path, path);
       assertSame({ ...every, path: path.repeat(101) });
     }
-  });
-});
-
-describe('the document about the log', () => {
-  it('explains every field of a line', async () => {
-    const document = await readFile(projectFile('deploy/reference/metrics.md'), 'utf8');
-    const [, section = ''] = document.split('\n## The log\n');
-    const explained = [...section.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = '']) =>
-      [...cell.matchAll(/`(\w+)`/g)].map(([, field]) => field),
-    );
-    const { ours } = bothLines(every);
-    const fields = [...Object.keys(JSON.parse(ours)), 'err'];
-    assert.deepEqual(explained.sort(), fields.sort());
-    for (const reason of endReasons) assert.ok(section.includes(`\`${reason}\``), reason);
   });
 });

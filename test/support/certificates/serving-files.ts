@@ -1,5 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasTls } from '../proxy/encrypted.js';
 import { temporaryFolder } from '../temporary-folder.js';
 import {
   type CertificateAuthority,
@@ -13,7 +14,7 @@ export interface ServingFiles {
   readonly authority: CertificateAuthority;
   readonly certificate: string;
   readonly key: string;
-  /** The flags that name them. */
+  /** The flags that name them; none where no feature has a listener. */
   readonly flags: readonly string[];
   /** Replaces a file of the folder in one step, and returns its path. */
   replace(name: string, content: string): Promise<string>;
@@ -31,7 +32,7 @@ export async function createServingFiles(): Promise<ServingFiles> {
     authority,
     certificate,
     key,
-    flags: [`--tls-cert-file=${certificate}`, `--tls-private-key-file=${key}`],
+    flags: hasTls ? [`--tls-cert-file=${certificate}`, `--tls-private-key-file=${key}`] : [],
     async replace(name, content) {
       const file = join(folder, name);
       await writeFile(`${file}.new`, content);

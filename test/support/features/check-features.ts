@@ -21,7 +21,7 @@ import { projectFile } from '../project.js';
 
 const list = 'src/features.ts';
 /** Tests of the chart, of manifests and of documents, which are about several features. */
-const aboutDocuments = ['test/deploy', 'test/readme.test.ts'];
+const aboutDocuments = ['test/deploy', 'test/project'];
 
 /** The steps of a core without features, in its folder; each has to end with 0. */
 const steps: Readonly<Record<string, readonly string[]>> = {

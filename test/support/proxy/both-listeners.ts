@@ -5,6 +5,7 @@ import tls from 'node:tls';
 import { createServingFiles } from '../certificates/serving-files.js';
 import type { Scope } from '../scope.js';
 import type { StrictUpstream } from '../upstreams/strict-upstream.js';
+import { hasTls } from './encrypted.js';
 import { type ProxyProcess, startProxy } from './proxy.js';
 
 /** Two processes of the built program, with one API server. */
@@ -16,6 +17,9 @@ export interface BothListeners {
   /** PEM of the authority of the serving certificate, for clients. */
   readonly ca: string;
 }
+
+/** Their names. Where no feature has a listener, only the core's own is worth a test. */
+export const listeners: readonly ('plain' | 'secure')[] = hasTls ? ['plain', 'secure'] : ['plain'];
 
 /** Starts both programs. They end with the scope, and the upstream ends after them. */
 export async function startBothListeners(scope: Scope, upstream: StrictUpstream): Promise<BothListeners> {

@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test';
 import { compileExpression } from '../../../../src/features/oidc/cel/expression.js';
 import { ExpressionError } from '../../../../src/features/oidc/cel/rewriter.js';
 import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
+import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../../../support/identities/oidc-signer.js';
@@ -54,13 +55,11 @@ async function start(t: TestContext, run: ApiServer) {
   await write(all);
   const { server } = await startOwnApiServer(t, run, { flags: [`--authentication-config=${path}`] });
   await server.grant('proxy', [{ apiGroups: ['*'], resources: ['*'], verbs: ['impersonate'] }]);
-  const serving = await server.authority.server();
-  const [certificate, key] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
-  await writeFile(certificate, serving.certificate);
-  await writeFile(key, serving.key);
+  const serving = await createServingFiles();
+  await serving.write(await server.authority.server());
   const gateway = await startInProcess(t, [
     `--kubeconfig=${await server.kubeconfig({ commonName: 'proxy', organizations: [] })}`,
-    ...[`--tls-cert-file=${certificate}`, `--tls-private-key-file=${key}`, `--authentication-config=${path}`],
+    ...[...serving.flags, `--authentication-config=${path}`],
   ]);
   const asked = (port: number): Asked => ({
     ...{ port, ca: server.authority.certificate, auditLog: server.location.auditLog },

@@ -11,6 +11,7 @@ import { ask as askOverHttp2, connectHttp2 } from '../../../support/clients/http
 import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { type OidcIssuer, startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
 import { compactJwt, createOidcSigner } from '../../../support/identities/oidc-signer.js';
+import { hasTls } from '../../../support/proxy/encrypted.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { runProgram } from '../../../support/proxy/proxy.js';
@@ -140,6 +141,7 @@ describe('callers with ID tokens of several issuers', { concurrency: 2 }, () => 
     assert.match(proxy.stderr(), /its header needs what is not supported/);
     assert.doesNotMatch(proxy.stderr(), /secret-word/);
 
+    if (!hasTls) return;
     const files = await createServingFiles();
     const secure = await open(files.flags);
     const session = await connectHttp2(secure.proxy.port, files.authority.certificate);

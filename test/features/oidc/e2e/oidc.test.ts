@@ -129,36 +129,6 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
     }
   });
 
-  test(
-    'work together with other tokens: those of another issuer are reviewed by the cluster',
-    embedded,
-    async t => {
-      const { issuer, caFile, signer, claims } = await start(t);
-      const { server, tokens, proxy } = await startGateway(t, {
-        run: startInProcess,
-        tokenFile: 'file-token,alice,,\n',
-        args: [
-          ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`],
-          ...['--authentication-token-webhook', '--oidc-username-prefix=-'],
-        ],
-      });
-      await eventually('the keys', () => /fetched the keys/.test(proxy.stderr()));
-      const ofCluster = signer.sign(claims({ iss: 'https://kubernetes.default.svc' }));
-      tokens[ofCluster] = { username: 'alice' };
-      const expired = signer.sign(claims({ exp: 1 }));
-      tokens[expired] = { username: 'alice' };
-      for (const leg of bothLegs) {
-        for (const token of ['file-token', ofCluster, signer.sign(claims())]) {
-          const { code, arrived } = await probe(proxy, server, leg, { headers: bearer(token) });
-          assert.equal(code, passed(leg));
-          assert.equal(arrived.at(-1)?.headers['impersonate-user'], 'alice');
-        }
-        // A bad token of this issuer is rejected, and no other method is tried.
-        assertStatus((await probe(proxy, server, leg, { headers: bearer(expired) })).answer, 401, leg);
-      }
-    },
-  );
-
   test('wait for the issuer’s keys that are being fetched after the start', async t => {
     let answer = () => {};
     const hold = new Promise<void>(resolve => {
@@ -217,17 +187,13 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
 describe('wrong options for an issuer', () => {
   test('are reported at start, all at once', async () => {
     const { code, stderr } = await runProgram([
-      ...[
-        '--server=https://127.0.0.1:1',
-        '--oidc-issuer-url=http://issuer.example',
-        '--oidc-signing-algs=HS256',
-      ],
-      ...['--token-auth-file=/nonexistent/tokens.csv'],
+      '--server=https://127.0.0.1:1',
+      '--oidc-issuer-url=http://issuer.example',
+      '--oidc-signing-algs=HS256',
     ]);
     assert.equal(code, 1);
     assert.match(stderr, /--oidc-issuer-url and --oidc-client-id must be set together/);
     assert.match(stderr, /--oidc-issuer-url: "http:\/\/issuer\.example" is not https/);
     assert.match(stderr, /--oidc-signing-algs: "HS256" is not one of/);
-    assert.match(stderr, /--token-auth-file: \/nonexistent\/tokens\.csv: no such file/);
   });
 });

@@ -5,6 +5,7 @@ import { uncertainSpellings } from '../../../guard/uncertain-spellings.js';
 import { anyApiServer } from '../../../support/any-api-server.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import type { KubeconfigFile } from '../../../support/proxy/kubeconfig-file.js';
+import { startLeadGateway } from '../../../support/proxy/lead-gateway.js';
 import { ownMetric } from '../../../support/proxy/own-metric.js';
 import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
@@ -181,4 +182,11 @@ kubectlTest('kubectl sees no rejected resource and gets no shell where pods/exec
     assert.equal(code, 1, args.join(' '));
     assert.match(stderr, /--reject-resources/);
   }
+});
+
+it('--reject-resources judges a caller who acts as somebody else', async t => {
+  const gateway = await startLeadGateway(t, { args: ['--reject-resources=secrets'] });
+  const headers = ['Authorization: Bearer lead-token', 'Impersonate-User: alice'];
+  const answer = await send(gateway.proxy.port, { target: '/api/v1/namespaces/default/secrets', headers });
+  assert.match(assertStatus(answer, 403, 'secrets'), /--reject-resources/);
 });

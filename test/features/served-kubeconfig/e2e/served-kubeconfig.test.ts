@@ -15,6 +15,7 @@ import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { proxyToken, twoUsers } from '../../../support/identities/two-users.js';
 import { tokens } from '../../../support/kube-apiserver/authority-files.js';
+import { encrypted } from '../../../support/proxy/encrypted.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
@@ -175,7 +176,7 @@ describe('/-/kubeconfig', () => {
     assert.deepEqual(serversOf((await send(port, '/-/kubeconfig')).text), { dev: url });
   });
 
-  kubectlTest('works at once over TLS, where kubectl would prompt without a user', async t => {
+  kubectlTest('works at once over TLS, where kubectl would prompt without a user', encrypted, async t => {
     const { port, address } = await startInProcess(t, [flag, ...files.flags]);
     const session = await connectHttp2(port, files.authority.certificate);
     const { text, status } = await ask(session, '/-/kubeconfig');
@@ -261,24 +262,44 @@ describe('/-/kubeconfig', () => {
     assertStatus(unnamed, 403, 'no Host');
   });
 
-  test('has no host that programs read differently, even if --accept-hosts accepts every host', async t => {
-    const { port, address } = await startInProcess(t, [flag, '--accept-hosts=.*', ...files.flags]);
-    const session = await connectHttp2(port, files.authority.certificate);
-    t.after(() => session.destroy());
-    for (const authority of [
-      ...['a"b', "a'b", 'a:0', 'a:99999', 'a%2fb', '{a}', '*', '&a', '`a`', '[::1', '[::g]', 'a<b', '$(id)'],
-      ...['a:b@c', 'a@c', 'a/b', 'a?b', 'a#b', 'a,b', 'a b', `${'a'.repeat(300)}.example`],
-    ]) {
-      const { status, text } = await ask(session, '/-/kubeconfig', { headers: { ':authority': authority } });
-      if (status === 200) assert.deepEqual(serversOf(text), { dev: `https://${address}` }, authority);
-      // nghttp2 does not accept some of these values, and resets the stream.
-      else assert.ok(status === 400 || status === 0, `${authority}: ${text}`);
-    }
-    const named = await ask(session, '/-/kubeconfig', { headers: { ':authority': 'gw.example' } });
-    assert.deepEqual(serversOf(named.text), { dev: 'https://gw.example' });
-  });
+  test(
+    'has no host that programs read differently, even if --accept-hosts accepts every host',
+    encrypted,
+    async t => {
+      const { port, address } = await startInProcess(t, [flag, '--accept-hosts=.*', ...files.flags]);
+      const session = await connectHttp2(port, files.authority.certificate);
+      t.after(() => session.destroy());
+      for (const authority of [
+        ...[
+          'a"b',
+          "a'b",
+          'a:0',
+          'a:99999',
+          'a%2fb',
+          '{a}',
+          '*',
+          '&a',
+          '`a`',
+          '[::1',
+          '[::g]',
+          'a<b',
+          '$(id)',
+        ],
+        ...['a:b@c', 'a@c', 'a/b', 'a?b', 'a#b', 'a,b', 'a b', `${'a'.repeat(300)}.example`],
+      ]) {
+        const { status, text } = await ask(session, '/-/kubeconfig', {
+          headers: { ':authority': authority },
+        });
+        if (status === 200) assert.deepEqual(serversOf(text), { dev: `https://${address}` }, authority);
+        // nghttp2 does not accept some of these values, and resets the stream.
+        else assert.ok(status === 400 || status === 0, `${authority}: ${text}`);
+      }
+      const named = await ask(session, '/-/kubeconfig', { headers: { ':authority': 'gw.example' } });
+      assert.deepEqual(serversOf(named.text), { dev: 'https://gw.example' });
+    },
+  );
 
-  test('has the authority only for a --public-url that the certificate is for', async t => {
+  test('has the authority only for a --public-url that the certificate is for', encrypted, async t => {
     for (const [url, isKnown] of [
       ['https://localhost:9/k8s', true],
       ['https://gw.example', false],
@@ -334,7 +355,7 @@ describe('/-/kubeconfig with authentication', () => {
     assert.match(own.text, /authentication_attempts_total\{method="none",result="failure"\} 4\n/);
   });
 
-  kubectlTest('works for a caller who fills in a token, over TLS', async t => {
+  kubectlTest('works for a caller who fills in a token, over TLS', encrypted, async t => {
     const { proxy } = await startGateway(t, {
       ...{ run: startInProcess, tokenFile: twoUsers, args: files.flags, server },
     });

@@ -10,6 +10,7 @@ import { connectRaw } from '../../../support/clients/raw-http.js';
 import { readWatch, type WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
+import { encrypted } from '../../../support/proxy/encrypted.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
 import { startStack } from '../../../support/proxy/stack.js';
@@ -135,40 +136,47 @@ test(
   },
 );
 
-test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, and leave one by one', async t => {
-  const { port } = secure;
-  const ca = files.authority.certificate;
-  const namespace = await AnyWatchedNamespace.create({ server, proxy: { url: `https://127.0.0.1:${port}` } });
-  const session = await connectHttp2(port, ca);
-  t.after(() => session.destroy());
-  const from = await namespace.version();
-  const target = await namespace.target({ from });
-  const overHttp2 = await Promise.all(
-    [1, 2, 3].map(async () => {
-      const stream = openStream(session, target);
-      const head = await headOf(stream);
-      return readWatch(stream, head[':status'] ?? 0, head);
-    }),
-  );
-  const overHttp1 = await namespace.watch({ from, tls: { ca } });
-  const watches = [...overHttp2, overHttp1];
-  await namespace.writeAll('a', 'b');
-  for (const watch of watches) await watch.until(2);
-  for (const watch of watches) {
-    assert.equal(watch.status, 200);
-    assert.deepEqual(watch.bytes(), overHttp1.bytes());
-  }
-  assert.equal((await namespace.upstream()).length, 1);
-  overHttp2[0]?.close();
-  await namespace.write('c');
-  for (const watch of watches.slice(1)) await watch.until(3);
-  const brief = openStream(session, `${target}&timeoutSeconds=1`);
-  const head = await headOf(brief);
-  assert.equal(await readWatch(brief, 200, head).ended, 'end');
-  session.destroy();
-  await namespace.write('d');
-  await overHttp1.until(4);
-});
+test(
+  'clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, and leave one by one',
+  encrypted,
+  async t => {
+    const { port } = secure;
+    const ca = files.authority.certificate;
+    const namespace = await AnyWatchedNamespace.create({
+      server,
+      proxy: { url: `https://127.0.0.1:${port}` },
+    });
+    const session = await connectHttp2(port, ca);
+    t.after(() => session.destroy());
+    const from = await namespace.version();
+    const target = await namespace.target({ from });
+    const overHttp2 = await Promise.all(
+      [1, 2, 3].map(async () => {
+        const stream = openStream(session, target);
+        const head = await headOf(stream);
+        return readWatch(stream, head[':status'] ?? 0, head);
+      }),
+    );
+    const overHttp1 = await namespace.watch({ from, tls: { ca } });
+    const watches = [...overHttp2, overHttp1];
+    await namespace.writeAll('a', 'b');
+    for (const watch of watches) await watch.until(2);
+    for (const watch of watches) {
+      assert.equal(watch.status, 200);
+      assert.deepEqual(watch.bytes(), overHttp1.bytes());
+    }
+    assert.equal((await namespace.upstream()).length, 1);
+    overHttp2[0]?.close();
+    await namespace.write('c');
+    for (const watch of watches.slice(1)) await watch.until(3);
+    const brief = openStream(session, `${target}&timeoutSeconds=1`);
+    const head = await headOf(brief);
+    assert.equal(await readWatch(brief, 200, head).ended, 'end');
+    session.destroy();
+    await namespace.write('d');
+    await overHttp1.until(4);
+  },
+);
 
 test('a client of HTTP/1.0 gets the events without chunks', async t => {
   const namespace = await AnyWatchedNamespace.create(plain);

@@ -5,18 +5,21 @@ import { connectHttp2, headOf, openStream } from '../../../support/clients/http2
 import { openWatch, readWatch, type WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
+import { hasTls } from '../../../support/proxy/encrypted.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const server = await anyApiServer({ after });
 const { port, ca } = await startStack({ after }, { server, tls: true, flags: ['--share-watches'] });
-const proxy = { url: `https://127.0.0.1:${port}` };
-const session = await connectHttp2(port, ca);
-after(() => session.destroy());
+const proxy = { url: `${hasTls ? 'https' : 'http'}://127.0.0.1:${port}` };
+const session = hasTls ? await connectHttp2(port, ca) : undefined;
+after(() => session?.destroy());
 
 const overHttp1 = (target: string, headers: Readonly<Record<string, string>>) =>
-  openWatch(proxy.url + target, { headers, ca });
+  openWatch(proxy.url + target, { headers, ...(hasTls && { ca }) });
 
+/** The same over HTTP/2, if the program has it. */
 async function overHttp2(target: string, headers: Readonly<Record<string, string>>): Promise<WatchClient> {
+  if (!session) return overHttp1(target, headers);
   const stream = openStream(session, target, headers);
   const head = await headOf(stream);
   return readWatch(stream, head[':status'] ?? 0, head);

@@ -6,6 +6,7 @@ import { createServingFiles } from '../../../support/certificates/serving-files.
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
+import { callersFlag } from '../../../support/proxy/callers.js';
 import { runProgram } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
@@ -21,7 +22,7 @@ const proxied = await startStack(
     server,
     flags: [
       `--client-ca-file=${await files.replace('clients.crt', authority.certificate)}`,
-      `--token-auth-file=${await files.replace('tokens.csv', twoUsers)}`,
+      callersFlag(await files.replace('tokens.csv', twoUsers)),
       '--reject-paths=',
     ],
     tls: files,
@@ -174,14 +175,9 @@ describe('kubectl over TLS', () => {
 describe('tokens of callers', () => {
   test('are not accepted beyond loopback without TLS', async () => {
     const { code, stderr } = await runProgram([
-      ...[
-        '--server=https://127.0.0.1:1',
-        '--address=0.0.0.0',
-        '--port=0',
-        '--token-auth-file=/nonexistent/t.csv',
-      ],
+      ...['--server=https://127.0.0.1:1', '--address=0.0.0.0', '--port=0', callersFlag('/nonexistent/t.csv')],
     ]);
     assert.equal(code, 1);
-    assert.match(stderr, /the tokens of --token-auth-file would cross the network unencrypted/);
+    assert.match(stderr, /the tokens of --\S+ would cross the network unencrypted; set --tls-cert-file/);
   });
 });

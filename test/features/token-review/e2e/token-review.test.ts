@@ -15,6 +15,7 @@ import { createIdToken } from '../../../support/identities/oidc-issuer.js';
 import { proxyToken } from '../../../support/identities/two-users.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { adminAddress } from '../../../support/proxy/admin-listener.js';
+import { hasTls } from '../../../support/proxy/encrypted.js';
 import { type GatewayOptions, startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 
@@ -193,13 +194,15 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
     };
     const plain = await start(t, { intercept: knowsAll });
     const secure = await start(t, { intercept: knowsAll, args: files.flags });
-    const session = await connectHttp2(secure.proxy.port, files.authority.certificate);
-    t.after(() => session.destroy());
+    const session = hasTls ? await connectHttp2(secure.proxy.port, files.authority.certificate) : undefined;
+    t.after(() => session?.destroy());
     const token = createIdToken(new Date(Date.now() + 60_000));
     const overHttp2 = async (text: string) => {
+      assert.ok(session);
       const headers = { authorization: `Bearer ${text}` };
       return (await ask(session, '/api/v1/namespaces/default/pods/web-0', { headers })).status;
     };
+    const http2Ways = hasTls ? [overHttp2] : [];
     const asSubprotocol = async (text: string) => {
       const protocol = `base64url.bearer.authorization.k8s.io.${Buffer.from(text, 'latin1').toString('base64url')}`;
       const headers = [`Sec-WebSocket-Protocol: ${protocol}`];
@@ -207,7 +210,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
     };
     const inAuthorization = (leg: (typeof bothLegs)[number]) => async (text: string) =>
       (await probe(plain.proxy, plain.server, leg, { headers: bearer(text) })).code;
-    const ways = [...bothLegs.map(inAuthorization), asSubprotocol, overHttp2];
+    const ways = [...bothLegs.map(inAuthorization), asSubprotocol, ...http2Ways];
     // As bytes: a tab, and U+00A0, U+0085, U+1680, U+2009, U+2028, U+3000 and a control character in UTF-8.
     const spaces = [
       '\t',
@@ -237,7 +240,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
     }
     // A WebSocket's token has to be UTF-8.
     for (const text of ['voil\xe0', 'one\xa0', '\x85one']) {
-      for (const way of [inAuthorization('plain'), overHttp2]) assert.equal(await way(text), 200);
+      for (const way of [inAuthorization('plain'), ...http2Ways]) assert.equal(await way(text), 200);
       assert.equal(await asSubprotocol(text), 401);
     }
   });
@@ -280,6 +283,23 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
       'the way back',
       async () => (await probe(proxy, server, 'plain', { headers: bearer('alice-token') })).code === 200,
     );
+  });
+
+  test('get a 502 while the API server refuses the proxy’s own credential, reviewed before or not', async t => {
+    const { server, tokens, proxy } = await start(t);
+    const { [proxyToken]: own } = tokens;
+    assert.ok(own);
+    const ask = () => probe(proxy, server, 'plain', { headers: bearer('alice-token') });
+    const isRefused = async (what: string) => {
+      delete tokens[proxyToken];
+      const { answer } = await ask();
+      assert.match(assertStatus(answer, 502, what), /^the API server refuses the proxy's own credential/);
+    };
+    tokens['alice-token'] = { username: 'alice' };
+    await isRefused('the review');
+    tokens[proxyToken] = own;
+    await eventually('the review', async () => (await ask()).code === 200);
+    await isRefused('a reviewed token');
   });
 
   test('are reviewed again when the server has another path, whatever the answer at the former path was', async t => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { projectFile } from './support/project.js';
+import { projectFile } from '../support/project.js';
 
 interface Workflow {
   readonly permissions: unknown;

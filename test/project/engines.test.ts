@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { projectFile } from './support/project.js';
+import { projectFile } from '../support/project.js';
 
 type Version = readonly [major: number, minor: number, patch: number];
 
@@ -25,13 +25,20 @@ function isAtLeast(version: Version, least: Version): boolean {
   return at === -1 || (version[at] ?? 0) > (least[at] ?? 0);
 }
 
-/** Whether a range contains this version. It knows only the syntax that package-lock.json uses: `^20.19.0 || >=22.12 || 18`. */
+/** Whether a range contains this version. It knows only the syntax that package-lock.json uses: `^20.19.0 || >=22.12 <=24 || 18`. */
 function includes(range: string, version: Version): boolean {
-  return range.split('||').some(part => {
-    const [, operator = '', text = ''] = /^\s*(\^|>=|)\s*([\d.x]+)\s*$/.exec(part) ?? assert.fail(range);
-    const least = versionOf(text);
-    return isAtLeast(version, least) && (operator === '>=' || version[0] === least[0]);
-  });
+  return range.split('||').some(part =>
+    part
+      .trim()
+      .split(/\s+(?=[<>])/)
+      .every(comparator => {
+        const [, operator = '', text = ''] =
+          /^(\^|[<>]=|)\s*([\d.x]+)$/.exec(comparator) ?? assert.fail(range);
+        const bound = versionOf(text);
+        if (operator === '<=') return isAtLeast(bound, version);
+        return isAtLeast(version, bound) && (operator === '>=' || version[0] === bound[0]);
+      }),
+  );
 }
 
 test('every package supports the oldest versions of Node.js that package.json names, and README names the same', async () => {
@@ -51,6 +58,8 @@ test('the check notices a package that supports only newer versions', () => {
   assert.ok(!includes('^20.19.0 || >=22.12.0', versionOf('22.11.0')));
   assert.ok(includes('^20.19.0 || >=22.12.0', versionOf('22.13.0')));
   assert.ok(!includes('20 || >=22', versionOf('21.7.0')));
+  assert.ok(!includes('>=0.6 <=0.7 || >=22', versionOf('20.19.0')));
+  assert.ok(includes('>=18 <=21', versionOf('20.19.0')));
 });
 
 test('package.json decides about the install script of every package, so that npm does not warn of it', async () => {

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { projectFile } from './support/project.js';
-import { temporaryFolder } from './support/temporary-folder.js';
+import { projectFile } from '../support/project.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** A project with the linter's configuration, and files that break its rules. */
 const files: Readonly<Record<string, string>> = {

@@ -2,14 +2,16 @@ import assert from 'node:assert/strict';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
-import { features } from '../src/features.js';
-import { optionKeys } from '../src/options/table.js';
-import { kubectl, kubectlTest } from './support/clients/kubectl.js';
-import { readAlerts } from './support/documents/alerts.js';
-import { generatedParts, kubectlOptions, writtenPart } from './support/documents/generated-parts.js';
-import { documents, textOf } from './support/documents/texts.js';
-import { projectFile } from './support/project.js';
-import { createIdleMetrics } from './support/proxy/metrics.js';
+import { features } from '../../src/features.js';
+import { endReasons } from '../../src/observability/metrics/request-metrics.js';
+import { optionKeys } from '../../src/options/table.js';
+import { every } from '../observability/log/every-field.js';
+import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
+import { readAlerts } from '../support/documents/alerts.js';
+import { generatedParts, kubectlOptions, writtenPart } from '../support/documents/generated-parts.js';
+import { documents, textOf } from '../support/documents/texts.js';
+import { projectFile } from '../support/project.js';
+import { createIdleMetrics } from '../support/proxy/metrics.js';
 
 /** Documents that a reader reads from beginning to end. */
 const written = documents.filter(({ path }) => path !== 'CHANGELOG.md' && !path.startsWith('deploy/helm'));
@@ -20,6 +22,15 @@ test('the README is short enough to be read', () => {
 
 test('flags.md lists every flag with its default and its meaning', () => {
   assert.equal(writtenPart(textOf('deploy/reference/flags.md'), 'flags'), generatedParts.flags());
+});
+
+test('metrics.md explains every field of a log line of a request', () => {
+  const [, section = ''] = textOf('deploy/reference/metrics.md').split('\n## The log\n');
+  const explained = [...section.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`(\w+)`/g)].map(([, field]) => field),
+  );
+  assert.deepEqual(explained.sort(), ['level', 'time', ...Object.keys(every), 'msg', 'err'].sort());
+  for (const reason of endReasons) assert.ok(section.includes(`\`${reason}\``), reason);
 });
 
 kubectlTest('flags.md marks the flags that kubectl has', async () => {

@@ -3,10 +3,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import tls from 'node:tls';
-import { send } from '../../support/clients/http-client.js';
-import { within } from '../../support/eventually.js';
-import { listen } from '../../support/ports.js';
-import { type Stack, startStack, type TlsStack } from '../../support/proxy/stack.js';
+import { within } from '../../../support/eventually.js';
+import { listen } from '../../../support/ports.js';
+import { type Stack, startStack, type TlsStack } from '../../../support/proxy/stack.js';
 import {
   connectFrames,
   frame,
@@ -14,7 +13,7 @@ import {
   get,
   settingsFrame,
   uint32,
-} from '../../support/upstreams/http2-frames.js';
+} from '../../../support/upstreams/http2-frames.js';
 
 const endless = '/api/v1/pods?watch=1';
 
@@ -154,14 +153,5 @@ describe('SIGTERM', { concurrency: 4 }, () => {
     const clients = [...Object.values(idle), ...Object.values(stuck)];
     await openAll(t, stack, [...clients, ...clients]);
     await assertLeaves(stack);
-  });
-
-  test('ends a program without TLS within its grace period while clients have sent nothing or half of a head', async t => {
-    const stack = await startStack(t, { flags: flags });
-    const sockets = await Promise.all(Array.from({ length: 4 }, () => connectPlain(stack.port)));
-    for (const socket of sockets.slice(2)) socket.write('GET /version HTTP/1.1\r\nHost: loc');
-    assert.equal((await send(stack.port, '/-/livez')).status, 200);
-    await assertLeaves(stack);
-    for (const socket of sockets) socket.destroy();
   });
 });

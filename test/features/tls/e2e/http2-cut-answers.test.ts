@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { startStack } from '../../support/proxy/stack.js';
+import { startStack } from '../../../support/proxy/stack.js';
 import {
   connectFrames,
   type FrameConnection,
@@ -10,7 +10,7 @@ import {
   get,
   settingsFrame,
   uint32,
-} from '../../support/upstreams/http2-frames.js';
+} from '../../../support/upstreams/http2-frames.js';
 
 const internalError = 2;
 const proxied = await startStack({ after }, { tls: true });

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { bothLegs, passed, probe } from '../e2e/credential-probe.js';
+import { assertStatus } from '../e2e/leg.js';
+import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { eventually } from '../support/eventually.js';
+import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
+import { createOidcSigner } from '../support/identities/oidc-signer.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import { startInProcess, startUpProblems } from '../support/proxy/in-process.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+
+test('tokens of a file, of an issuer and of the cluster work together, and each one is asked of its own method', async t => {
+  const authority = await createCertificateAuthority();
+  const caFile = join(temporaryFolder(), 'ca.crt');
+  await writeFile(caFile, authority.certificate);
+  const signer = createOidcSigner('one');
+  const issuer = await startOidcIssuer(authority);
+  t.after(() => issuer.close());
+  issuer.jwks = { keys: [signer.jwk] };
+  const sign = (more: object) =>
+    signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'alice', exp: Date.now() / 1000 + 300, ...more });
+  const { server, tokens, proxy } = await startGateway(t, {
+    run: startInProcess,
+    tokenFile: 'file-token,alice,,\n',
+    args: [
+      ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`],
+      ...['--authentication-token-webhook', '--oidc-username-prefix=-'],
+    ],
+  });
+  await eventually('the keys', () => /fetched the keys/.test(proxy.stderr()));
+  const ofCluster = sign({ iss: 'https://kubernetes.default.svc' });
+  const expired = sign({ exp: 1 });
+  for (const token of [ofCluster, expired]) tokens[token] = { username: 'alice' };
+  for (const leg of bothLegs) {
+    const ask = (token: string) => probe(proxy, server, leg, { headers: [`Authorization: Bearer ${token}`] });
+    for (const token of ['file-token', ofCluster, sign({})]) {
+      const { code, arrived } = await ask(token);
+      assert.equal(code, passed(leg));
+      assert.equal(arrived.at(-1)?.headers['impersonate-user'], 'alice');
+    }
+    // A bad token of this issuer is rejected, and no other method is tried.
+    assertStatus((await ask(expired)).answer, 401, leg);
+  }
+});
+
+test('what is wrong with the options of several methods is reported at once', async () => {
+  const problems = await startUpProblems([
+    ...['--server=https://127.0.0.1:1', '--oidc-issuer-url=http://issuer.example'],
+    '--token-auth-file=/nonexistent/tokens.csv',
+  ]);
+  for (const problem of [
+    /^--oidc-issuer-url and --oidc-client-id must be set together/m,
+    /^--oidc-issuer-url: "http:\/\/issuer\.example" is not https/m,
+    /^--token-auth-file: \/nonexistent\/tokens\.csv: no such file/m,
+  ])
+    assert.match(problems.join('\n'), problem);
+});

@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client';
 import type { CallerRules } from './authentication/identity.js';
 import type { ActiveMethod, AuthenticationMethod } from './authentication/method.js';
 import type { Cluster } from './clusters/cluster.js';
+import type { AdminEndpoint } from './endpoints/admin-endpoint.js';
 import type { OwnEndpoint } from './endpoints/own-endpoint.js';
 import type { Guard } from './guard/guard.js';
 import type { Listener } from './http/listener.js';
@@ -11,6 +12,7 @@ import type { ListenerFacts, OptionDefinitions, OptionFacts } from './lib/option
 import type { Logger } from './observability/log/logger.js';
 import type { AuthenticationMetrics } from './observability/metrics/authentication-metrics.js';
 import type { Recorder } from './observability/recorder.js';
+import type { CreateFollower } from './proxy/open-streams.js';
 import type { CreateRoute } from './proxy/route.js';
 import type { Reviews } from './reviews/reviews.js';
 
@@ -40,6 +42,10 @@ export interface FeatureParts extends Component {
   readonly recorder?: Recorder;
   /** Routes are asked in the order of the features. */
   readonly route?: CreateRoute;
+  /** Follows the open streams of callers, where callers are authenticated. */
+  readonly follower?: CreateFollower;
+  /** Besides metrics and health, what the admin listener has for operators. */
+  readonly adminEndpoint?: AdminEndpoint;
   /** If the feature has a method, and the options turn it on. */
   readonly method?: ActiveMethod;
   /** The same for its listener. */

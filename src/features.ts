@@ -5,6 +5,7 @@ import { openIdConnect } from './features/oidc/feature.js';
 import { resourceRules } from './features/resource-rules/feature.js';
 import { servedKubeconfig } from './features/served-kubeconfig/feature.js';
 import { sharedWatches } from './features/shared-watches/feature.js';
+import { streamEnds } from './features/stream-ends/feature.js';
 import { tls } from './features/tls/feature.js';
 import { tokenFile } from './features/token-file/feature.js';
 import { tokenReview } from './features/token-review/feature.js';
@@ -23,6 +24,7 @@ export const features = [
   limits,
   resourceRules,
   sharedWatches,
+  streamEnds,
   auditLog,
   explorer,
   servedKubeconfig,

@@ -159,7 +159,14 @@ export async function createProgram(
   );
   const endpoints = servedOwnEndpoints(options);
   const admin =
-    options.adminPort === undefined ? undefined : components.add(await buildAdminServer({ metrics, health }));
+    options.adminPort === undefined
+      ? undefined
+      : components.add(
+          await buildAdminServer(
+            { metrics, health },
+            added.flatMap(({ adminEndpoint }) => adminEndpoint ?? []),
+          ),
+        );
   const app = components.add(
     await buildServer({
       options: { ...options, www: loaded.www },
@@ -180,7 +187,8 @@ export async function createProgram(
       issuers: () => authentication?.issuers() ?? [],
       recorders: added.flatMap(({ recorder }) => recorder ?? []),
       routes: added.flatMap(({ route }) => route ?? []),
-      ...{ refusedGroups, reviews },
+      followers: added.flatMap(({ follower }) => follower ?? []),
+      ...{ refusedGroups, reviews, clock },
     }),
   );
   return {

@@ -1,12 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import type { RawHeaders } from '../http/header-fields.js';
 import type { Http2Answer } from '../http/http2-answer.js';
 import type { OpenRequest } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
 import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '../transport/round-trip.js';
 import { UpstreamError } from '../transport/upstream-error.js';
+import { AnswerParts } from './answer-parts.js';
+import { cut } from './cut.js';
 import type { DocumentPolicy } from './documents.js';
 import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from './headers.js';
 
@@ -34,6 +35,8 @@ export interface WriterContext extends DocumentPolicy {
 export interface WriterOwner {
   /** Whether trailers may follow a body of known length: the answer may come over HTTP/2. */
   readonly mayHaveTrailers: boolean;
+  /** Whether the answer may be ended between two of its parts. */
+  readonly isFollowed: boolean;
   /** The answer is over, complete or not. */
   onOver(): void;
 }
@@ -74,6 +77,8 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   #paused = false;
   /** Whether the client can distinguish a complete answer from one that broke off. */
   #delimited = true;
+  /** Undefined before the head, if the answer is not followed, or if nothing says where they end. */
+  parts: AnswerParts | undefined;
 
   constructor(request: AnsweredRequest, context: WriterContext, owner: WriterOwner) {
     this.#request = request;
@@ -108,12 +113,14 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     record.answeredUpstream(statusCode, fields.auditId);
     if (!record.longRunning) return this;
     record.opened(statusCode);
+    if (this.#owner.isFollowed) this.parts = AnswerParts.of(rawHeaders, record.info.verb === 'watch');
     flushHead(response, this.#http2);
     if (this.#http2 === undefined && response.chunkedEncoding) this.#socket = response.socket ?? undefined;
     return this;
   }
 
   data(chunk: BorrowedBytes): void {
+    if (this.parts?.endIn(chunk, this) === true) return;
     // Bytes that are corked or held back must be sent first.
     if (this.#socket !== undefined && this.state !== 'corked' && this.#chunk === undefined) {
       const framed = chunk.toChunk();
@@ -178,15 +185,28 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
       reply.send(error);
       return;
     }
+    record.failure = error;
+    // A lagging client has unread bytes, and may never read them.
+    const isStuck = error instanceof LaggingError;
+    if (isStuck && this.#http2 !== undefined) {
+      this.close();
+      this.#http2.drop();
+    } else this.#cut({ isDelimited: this.#delimited && !isStuck });
+  }
+
+  /** Ends the answer so that the client notices that it is not complete. An answer that has not begun becomes this error. */
+  cut(error: Error): void {
+    if (this.state === 'over') return;
+    if (this.#response.headersSent) this.#cut({ isDelimited: this.#delimited });
+    else this.error(error);
+  }
+
+  #cut(how: { readonly isDelimited: boolean }): void {
     // First send what has come so far, above all the head.
     this.idle();
     this.#flush();
     this.close();
-    record.failure = error;
-    // A lagging client has unread bytes, and may never read them.
-    const isStuck = error instanceof LaggingError;
-    if (this.#http2 === undefined) cut(reply.raw.req.socket, { isDelimited: this.#delimited && !isStuck });
-    else if (isStuck) this.#http2.drop();
+    if (this.#http2 === undefined) cut(this.#request.reply.raw.req.socket, how);
     else this.#http2.cut();
   }
 
@@ -273,16 +293,4 @@ function refuseTooLarge(what: string, fields: RawHeaders, http2: Http2Answer): v
 function flushHead(response: ServerResponse, http2: Http2Answer | undefined): void {
   if (http2 === undefined) response.write(nothing);
   else response.flushHeaders();
-}
-
-/**
- * Ends an HTTP/1.1 connection in the middle of an answer, after the bytes that are already written. The client notices that the answer is
- * incomplete: the last chunk is missing, or there are fewer bytes than Content-Length says. Where a normal end of the connection would mean
- * the end of the answer, the connection is reset.
- */
-function cut(socket: Socket, { isDelimited }: { readonly isDelimited: boolean }): void {
-  if (isDelimited) socket.destroySoon();
-  // Over TLS this is an end without close_notify. A Unix socket has no reset, and Node throws.
-  else if (socket instanceof TLSSocket || socket.remoteAddress === undefined) socket.destroy();
-  else socket.resetAndDestroy();
 }

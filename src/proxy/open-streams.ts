@@ -1,7 +1,27 @@
 import type { Cluster } from '../clusters/cluster.js';
+import type { StatusError } from '../kubernetes/status.js';
+import type { RightEnd } from '../observability/metrics/request-metrics.js';
+import type { OpenRequest } from '../request/context.js';
+import type { Question } from '../reviews/reviews.js';
+import type { Recheck } from './route.js';
+
+/** Why a stream is ended although both sides would keep it open: the right of its caller has ended. */
+export interface StreamEnd {
+  readonly endedBy: RightEnd;
+  /** What its client is told, if its protocol can say it. */
+  readonly error: StatusError;
+}
 
 /** An exchange that both sides may keep open: a watch, a followed log, an upgraded connection. */
 export interface OpenStream {
+  readonly request: OpenRequest;
+  /** What its user has to be allowed to do, all of it, as long as the stream is open. */
+  readonly questions: readonly Question[];
+  /**
+   * Ends it in the way of its kind, so that its client does not take a part of an answer for the whole: a watch between two events, a log cut
+   * behind a whole line, a remote command with a Status. A client that does not read is cut off within `longestEnd`.
+   */
+  revoke(end: StreamEnd): void;
   /** Ends it as its protocol does, as if the API server had ended it. */
   endEarly(): void;
   /** Cuts it off. */
@@ -10,20 +30,52 @@ export interface OpenStream {
   readonly upgradedTo: Cluster | undefined;
 }
 
-/** All open long-running requests and upgrades, so that a shutdown can end them. */
+/** The longest time in milliseconds between `OpenStream.revoke` and the end of the stream. */
+export const longestEnd = 10_000;
+
+/** Follows the open streams of authenticated callers. */
+export interface StreamFollower {
+  /** Whether it ends streams whose credential has expired. Then nobody else does. */
+  readonly endsAtExpiry: boolean;
+  /** A caller's request was sent to the API server. Its answer begins later. */
+  began(stream: OpenStream): void;
+  ended(stream: OpenStream): void;
+}
+
+/**
+ * Makes a follower, once, when the server is built.
+ *
+ * @param isStillKnown Whether the credential of an open request's caller is valid, and still that of the same user.
+ */
+export type CreateFollower = (isStillKnown: Recheck) => StreamFollower;
+
+/** All open long-running requests and upgrades, so that a shutdown can end them, and others can follow those of callers. */
 export class OpenStreams {
   readonly #streams = new Set<OpenStream>();
+  readonly #followers: StreamFollower[] = [];
   /** Whether the streams have been asked to end. From then on, the connections of clients close after their answer. */
   ending = false;
+
+  /** From now on, this one follows the streams of callers. */
+  addFollower(follower: StreamFollower): void {
+    this.#followers.push(follower);
+  }
+
+  /** Whether the streams of this request's caller are followed. */
+  isFollowed({ caller }: Pick<OpenRequest, 'caller'>): boolean {
+    return this.#followers.length > 0 && caller !== undefined;
+  }
 
   add(stream: OpenStream): void {
     this.#streams.add(stream);
     // A connection that is still open can begin a stream after all others were asked to end.
     if (this.ending) setImmediate(() => stream.endEarly());
+    if (this.isFollowed(stream.request)) for (const follower of this.#followers) follower.began(stream);
   }
 
   delete(stream: OpenStream): void {
-    this.#streams.delete(stream);
+    if (!this.#streams.delete(stream) || !this.isFollowed(stream.request)) return;
+    for (const follower of this.#followers) follower.ended(stream);
   }
 
   /** The number of upgraded connections to a cluster. */

@@ -3,13 +3,15 @@ import type { Cluster } from '../clusters/cluster.js';
 import { parseQuery } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { OpenRequest } from '../request/context.js';
+import type { Question } from '../reviews/reviews.js';
 import type { ConnectionKind } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import { type ProxyContext, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
-import type { OpenStream } from './open-streams.js';
+import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
 import { RequestBody } from './request-body.js';
+import { streamQuestions } from './stream-questions.js';
 
 /** One plain request, and its lifetime. The client, the request timeout or a shutdown may end it before its answer is complete. */
 export class PlainRequest implements OpenStream, WriterOwner {
@@ -22,7 +24,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
   readonly #connection: ConnectionKind;
   readonly #context: ProxyContext;
   readonly #client: OpenRequest;
-  readonly #request: IncomingMessage;
+  readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #writer: ClientWriter;
   #timer: NodeJS.Timeout | undefined;
@@ -30,7 +32,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
   constructor(context: ProxyContext, client: OpenRequest) {
     this.#context = context;
     this.#client = client;
-    this.#request = client.raw;
+    this.#message = client.raw;
     this.#response = client.reply.raw;
     this.#hasBody = client.head.hasBody;
     const { verb, subresource } = client.record.info;
@@ -49,6 +51,18 @@ export class PlainRequest implements OpenStream, WriterOwner {
     if (this.#client.http2 === undefined && this.#isEndless()) this.#endWithClient();
     if (this.#writer.state === 'over') return;
     this.#send(cluster);
+  }
+
+  get request(): OpenRequest {
+    return this.#client;
+  }
+
+  get questions(): readonly Question[] {
+    return streamQuestions(this.#client);
+  }
+
+  get isFollowed(): boolean {
+    return this.#context.openStreams.isFollowed(this.#client);
   }
 
   get mayHaveTrailers(): boolean {
@@ -92,14 +106,14 @@ export class PlainRequest implements OpenStream, WriterOwner {
    * write may be minutes away. In net/http, and so in kubectl proxy, a FIN cancels every request (`connReader.handleReadError`).
    */
   #endWithClient(): void {
-    const { socket } = this.#request;
+    const { socket } = this.#message;
     if (socket.readableEnded) this.#onClientEnd();
     else socket.once('end', this.#onClientEnd);
   }
 
   #onClientEnd = (): void => {
     this.#onClientClose();
-    this.#request.socket.destroySoon();
+    this.#message.socket.destroySoon();
   };
 
   #onClientClose(): void {
@@ -113,7 +127,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
   onOver(): void {
     if (!this.#client.record.longRunning) return;
     this.#context.openStreams.delete(this);
-    this.#request.socket.off('end', this.#onClientEnd);
+    this.#message.socket.off('end', this.#onClientEnd);
   }
 
   /**
@@ -135,6 +149,24 @@ export class PlainRequest implements OpenStream, WriterOwner {
     else this.#drop();
   }
 
+  /** A watch gets its last chunk, and comes back. To a client of a log that would mean that the log is complete, so it gets none. */
+  revoke({ endedBy, error }: StreamEnd): void {
+    if (this.#writer.state === 'over') return;
+    const { record } = this.#client;
+    record.endWith(endedBy);
+    const timer = setTimeout(() => this.#drop(), longestEnd);
+    record.onEnd(() => clearTimeout(timer));
+    const finish = (isWhole: boolean) => {
+      if (isWhole && record.info.verb === 'watch') this.#writer.endEarly(error);
+      else this.#writer.cut(error);
+      // The round trip may be passing bytes on at this moment.
+      setImmediate(() => this.#writer.trip?.abort());
+    };
+    const { parts } = this.#writer;
+    if (parts === undefined) finish(false);
+    else parts.whenBetween(() => finish(true));
+  }
+
   /** Ends the answer as the API server ends a watch: with its last chunk. */
   endEarly(): void {
     this.#client.record.endedBy ??= 'shutdown';
@@ -149,7 +181,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
 
   #drop(): void {
     const { http2 } = this.#client;
-    if (http2 === undefined) this.#request.socket.destroy();
+    if (http2 === undefined) this.#message.socket.destroy();
     else http2.drop();
   }
 }

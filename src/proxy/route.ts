@@ -18,9 +18,19 @@ export interface Route {
   take(request: OpenRequest, own: UpstreamRequest, sink: ClientSink): RoundTrip | undefined;
 }
 
+/** The callers of open requests, as a route has to treat them. */
+export interface OpenCallers {
+  readonly isStillLetIn: Recheck;
+  /**
+   * When the credential of a request expires and the route has to end its answer, in milliseconds since 1970. Undefined if that is not
+   * known, or if who follows the open streams ends it.
+   */
+  endOf(request: OpenRequest): number | undefined;
+}
+
 /**
  * Makes a route, once, when the server is built.
  *
- * @param isStillLetIn Undefined if callers are not authenticated.
+ * @param callers Undefined if callers are not authenticated.
  */
-export type CreateRoute = (isStillLetIn: Recheck | undefined) => Route;
+export type CreateRoute = (callers: OpenCallers | undefined) => Route;

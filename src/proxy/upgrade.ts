@@ -8,19 +8,23 @@ import { StatusError } from '../kubernetes/status.js';
 import { StallTimer } from '../lib/stall-timer.js';
 import type { EndReason } from '../observability/metrics/request-metrics.js';
 import type { OpenRequest } from '../request/context.js';
+import type { Question } from '../reviews/reviews.js';
 import type { BodySink, ResponseSink, SwitchedResponse } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 import { clientValue } from './answer-fields.js';
 import { type ProxyContext, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
-
 import type { DocumentPolicy } from './documents.js';
-import type { OpenStream } from './open-streams.js';
+import { farewell, isSpdy, isWebSocket } from './farewell.js';
+import type { OpenStream, StreamEnd } from './open-streams.js';
+import { spdyFrames } from './parts.js';
 import { hasTurn, maxEarlyBytes, PipelinedUpgrade } from './pipelined-upgrade.js';
 import { Relay } from './relay/relay.js';
 import { RelayReads } from './relay/relay-reads.js';
-import { SideEnd } from './relay/side-end.js';
+import { WebSocketFrames } from './relay/websocket-frames.js';
+import { streamQuestions } from './stream-questions.js';
+import { endUpgraded } from './upgrade-end.js';
 
 /** The client's socket, and the bytes that followed its request head. Kept from Node's `upgrade` event until the handler needs them. */
 interface UpgradeSocket {
@@ -61,8 +65,10 @@ export function listenForUpgrades(app: FastifyInstance, patience: number): void 
  */
 export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   readonly mayHaveTrailers = false;
+  /** The answer of a refused upgrade ends soon by itself. */
+  readonly isFollowed = false;
   readonly #context: ProxyContext;
-  readonly #request: OpenRequest;
+  readonly request: OpenRequest;
   readonly #response: ServerResponse;
   readonly #client: Socket;
   #early: Buffer[];
@@ -72,11 +78,14 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   readonly #writer: ClientWriter;
   readonly #stall: StallTimer;
   #upstream: Socket | undefined;
+  /** Ends the upgraded connection in the way of its protocol. Returns what cancels its timers. */
+  #sayFarewell: ((error: StatusError) => () => void) | undefined;
+  #stopEnding: (() => void) | undefined;
 
   constructor(context: ProxyContext, request: OpenRequest) {
     const { socket, early } = sockets.get(request.raw) as UpgradeSocket;
     this.#context = context;
-    this.#request = request;
+    this.request = request;
     this.#response = request.reply.raw;
     this.#client = socket;
     this.#early = [...early];
@@ -88,7 +97,11 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   }
 
   get upgradedTo(): Cluster | undefined {
-    return this.#upstream === undefined ? undefined : this.#request.cluster;
+    return this.#upstream === undefined ? undefined : this.request.cluster;
+  }
+
+  get questions(): readonly Question[] {
+    return streamQuestions(this.request);
   }
 
   /** Sends the request to the API server. Every result and error goes to the reply or to the two sockets. */
@@ -97,7 +110,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     this.#context.openStreams.add(this);
     client.setKeepAlive(true, this.#context.keepAlive);
     client.setNoDelay(true);
-    this.#request.record.onEnd(() => this.#tearDown('client'));
+    this.request.record.onEnd(() => this.#tearDown('client'));
     if (this.#writer.state === 'over') return;
     // Reading is the only way to notice that the client leaves before there is an answer.
     client.on('data', this.#keepEarly).resume();
@@ -105,11 +118,11 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   }
 
   #upstreamRequest() {
-    const { head } = this.#request;
+    const { head } = this.request;
     const headers = head.asksForUpgrade ? ['Connection', 'Upgrade', 'Upgrade', head.upgradeProtocol] : [];
     // Without it, Node announces chunks for a POST, and the last chunk could be taken for the first bytes of the new protocol.
     if (head.method !== 'GET') headers.push('Content-Length', '0');
-    return upstreamRequest(this.#context, this.#request, {
+    return upstreamRequest(this.#context, this.request, {
       headers,
       connection: 'upgrade',
       reader: this.#reads,
@@ -132,14 +145,14 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   }
 
   switched({ statusMessage, headers, socket: upstream, head }: SwitchedResponse): void {
-    if (!this.#request.head.asksForUpgrade) {
+    if (!this.request.head.asksForUpgrade) {
       upstream.destroy();
       const message = 'the API server switched protocols although it was not asked to';
       this.error(new UpstreamError(502, 'protocol', message));
       return;
     }
     const client = this.#client;
-    const { record, reply } = this.#request;
+    const { record, reply } = this.request;
     this.#upstream = upstream;
     reply.hijack();
     this.#response.detachSocket(client);
@@ -148,15 +161,30 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     const protocol = fieldValue(headers, 'upgrade') ?? '';
     this.#context.connections.upgraded(protocol);
     this.#stopWaiting();
-    client.write(switchingProtocols(statusMessage, headers, this.#request, this.#context), 'latin1');
-    const endOf = (side: EndReason) =>
-      new SideEnd(/^websocket$/i.test(protocol), () => {
+    client.write(switchingProtocols(statusMessage, headers, this.request, this.#context), 'latin1');
+    const sideOf = (side: EndReason) => {
+      const end = () => {
         record.endedBy ??= side;
-      });
-    new Relay(client, upstream, endOf('client')).start(this.#early);
-    new Relay(upstream, client, endOf('upstream'), this.#reads).start(head.length > 0 ? [head] : []);
+      };
+      return { end, frames: isWebSocket(protocol) ? new WebSocketFrames(end) : undefined };
+    };
+    new Relay(client, upstream, sideOf('client')).start(this.#early);
+    const isFollowed = this.#context.openStreams.isFollowed(this.request);
+    const side = sideOf('upstream');
+    const frames = isFollowed && isSpdy(protocol) ? spdyFrames() : side.frames;
+    const toClient = new Relay(upstream, client, { ...side, frames }, this.#reads);
+    toClient.start(head.length > 0 ? [head] : []);
+    if (isFollowed) {
+      this.#sayFarewell = error =>
+        endUpgraded(
+          { client, upstream, toClient },
+          farewell({ protocol, headers, info: record.info }, error),
+        );
+    }
     this.#early = [];
-    upstream.once('close', () => this.#tearDown('upstream'));
+    upstream.once('close', () => {
+      if (this.#stopEnding === undefined) this.#tearDown('upstream');
+    });
     upstream.on('error', error => {
       record.failure = error;
       record.endedBy ??= 'error';
@@ -192,12 +220,25 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
 
   /** One side has closed. The other side gets the bytes that were on their way to it, and is closed then. */
   #tearDown(endedBy: EndReason): void {
-    this.#request.record.endedBy ??= endedBy;
+    this.request.record.endedBy ??= endedBy;
     this.#stall.stop();
+    this.#stopEnding?.();
     this.#writer.close();
     this.#call.abort();
     this.#upstream?.destroySoon();
     this.#client.destroySoon();
+  }
+
+  /** The answer of a refused upgrade ends by itself. */
+  revoke({ endedBy, error }: StreamEnd): void {
+    if (this.#stopEnding !== undefined) return;
+    if (this.#sayFarewell !== undefined) {
+      this.request.record.endWith(endedBy);
+      this.#stopEnding = this.#sayFarewell(error);
+    } else if (!this.#response.headersSent) {
+      this.request.record.endWith(endedBy);
+      this.#call.fail(error);
+    }
   }
 
   /**

@@ -17,6 +17,7 @@ import {
   type EndReason,
   isSuccess,
   type RequestSeries,
+  type RightEnd,
   type ServedRequest,
 } from '../observability/metrics/request-metrics.js';
 import type { RecordedRequest, Recorder, Recording } from '../observability/recorder.js';
@@ -170,6 +171,13 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     this.annotate('kube-api-proxy/rejected-by', reason);
   }
 
+  /** The proxy ends the request, because a right of its caller has ended. */
+  endWith(reason: RightEnd): void {
+    if (this.endedBy !== undefined) return;
+    this.endedBy = reason;
+    this.annotate('kube-api-proxy/ended-by', reason);
+  }
+
   failedUpstream(reason: string): void {
     this.#metrics.upstreamError(reason);
   }
@@ -241,7 +249,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
       auditId: this.auditId,
       bytes,
       durationMs,
-      endedBy: bytes !== undefined && this.longRunning ? this.endedBy : undefined,
+      endedBy: bytes !== undefined && (this.longRunning || this.isUpgrade) ? this.endedBy : undefined,
     };
   }
 }

@@ -30,13 +30,16 @@ export async function permitImpersonation(
 ): Promise<void> {
   const { caller } = impersonator;
   const verdicts = await Promise.allSettled(
-    attributes.map(asked => reviews.ask(questionOf(impersonator, asked)).then(check(caller, asked))),
+    attributes.map(asked =>
+      reviews.ask(impersonationQuestion(impersonator, asked)).then(check(caller, asked)),
+    ),
   );
   const [failed] = verdicts.filter(verdict => verdict.status === 'rejected');
   if (failed !== undefined) throw withoutAnswer(failed.reason, caller);
 }
 
-function questionOf(
+/** Whether the caller may impersonate this. */
+export function impersonationQuestion(
   { caller, cluster, endpoint, mount }: Impersonator,
   asked: ImpersonatedAttribute,
 ): Question {

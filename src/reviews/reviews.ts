@@ -2,13 +2,14 @@ import { namedUser } from '../kubernetes/impersonation.js';
 import type { Clock } from '../lib/clock.js';
 import { digest } from '../lib/digest.js';
 import { FairSlots } from '../lib/fair-slots.js';
+import { isObject, parseObject } from '../lib/json.js';
 import { Moment } from '../lib/moment.js';
 import { SharedCapacity } from '../lib/shared-capacity.js';
 import type { AccessConditions, UserIdentity } from '../transport/access.js';
-import { type ReviewingCluster, reviewAccess } from './access-review.js';
+import { ReviewError, type ReviewingCluster, reviewAccess } from './access-review.js';
 
 /** What a user wants to do, as authorization.k8s.io/v1 has it. */
-type Attributes =
+export type Attributes =
   | { readonly resourceAttributes: object }
   | { readonly nonResourceAttributes: { readonly path: string; readonly verb: string } };
 
@@ -32,7 +33,7 @@ export interface Verdict {
   readonly isAllowed: boolean;
   /** What the authorizer says about it; may be empty. */
   readonly reason: string;
-  /** Whether an authorizer had an error: then a no may only mean that nobody can say it. */
+  /** Whether an authorizer had an error, or the answer is none: then a no may only mean that nobody can say it. */
   readonly hasError: boolean;
 }
 
@@ -97,6 +98,22 @@ export class Reviews {
     return answers.pending.get(key) ?? this.#begin(answers, key, question);
   }
 
+  /**
+   * Whether the user may still do it. The API server is asked now: nothing that it said before counts. Resolves to false only for a clear no:
+   * the API server says so, and none of its authorizers has had an error, or it does not let the proxy act as the user any longer. Rejects if
+   * nobody can say it.
+   */
+  async isStillAllowed(question: Question): Promise<boolean> {
+    const answers = this.#answersOf(question);
+    const key = keyOf(question);
+    const since = new Moment(this.#clock);
+    const { isAllowed, hasError } = await this.#askInLimits(question).catch(noImpersonation);
+    if (!isAllowed && hasError) throw new Error('an authorizer of the API server has an error');
+    if (!isAllowed) answers.permissions.delete(key);
+    else if (!hasError) this.#permit(answers, key, since);
+    return isAllowed;
+  }
+
   #begin(answers: Answers, key: string, question: Question): Promise<Verdict> {
     const since = new Moment(this.#clock);
     const review = this.#askInLimits(question)
@@ -143,9 +160,26 @@ export class Reviews {
 
 const permission: Verdict = { isAllowed: true, reason: '', hasError: false };
 
-/** Equal for two questions that the API server must answer alike. */
+/** Equal for two questions of one scope that the API server must answer alike. */
 function keyOf({ as, attributes, access }: Question): string {
   return digest([as, attributes, access?.user?.key]);
+}
+
+/** Equal for two questions that the same API server must answer alike. */
+export function questionKey(question: Question): string {
+  const { judgedFor, namesContext } = question.access ?? {};
+  return digest([keyOf(question), judgedFor, namesContext]);
+}
+
+/** The verdict of a 403 to a review itself, unless the user lacks the right to ask for reviews. Throws any other error. */
+function noImpersonation(error: unknown): Verdict {
+  if (!(error instanceof ReviewError) || error.status !== 403 || isAboutReviews(error.body)) throw error;
+  return { isAllowed: false, reason: '', hasError: false };
+}
+
+function isAboutReviews(body: string): boolean {
+  const details = parseObject(body)?.['details'];
+  return isObject(details) && details['kind'] === 'selfsubjectaccessreviews';
 }
 
 async function review({ cluster, as, attributes, access }: Question): Promise<Verdict> {
@@ -155,6 +189,6 @@ async function review({ cluster, as, attributes, access }: Question): Promise<Ve
   return {
     isAllowed: allowed === true,
     reason: typeof reason === 'string' ? reason : '',
-    hasError: (evaluationError ?? '') !== '',
+    hasError: (evaluationError ?? '') !== '' || typeof allowed !== 'boolean',
   };
 }

@@ -9,10 +9,11 @@ import type { GuardChain, GuardOptions } from '../guard/chain.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
 import { noSniff } from '../http/browser-fields.js';
 import type { Listener } from '../http/listener.js';
+import type { Clock } from '../lib/clock.js';
 import { createRequestLines, type Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
-import type { OpenStreams } from '../proxy/open-streams.js';
-import type { CreateRoute } from '../proxy/route.js';
+import type { CreateFollower, OpenStreams } from '../proxy/open-streams.js';
+import type { CreateRoute, OpenCallers } from '../proxy/route.js';
 import { listenForUpgrades } from '../proxy/upgrade.js';
 import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
@@ -33,7 +34,7 @@ import { clientPatience, serveHalfClosed } from './listener/half-closed.js';
 import { inTurn, outlives } from './listener/pipelining.js';
 import { apiRoute, createApiPaths, createMounts, filesMount, ownPrefix } from './mounts.js';
 import { addressFor } from './own-address.js';
-import { createRecheck } from './recheck.js';
+import { createRechecks, openCallers } from './recheck.js';
 
 /** The options that the server and its guards read. */
 type ServerOptions = GuardOptions & {
@@ -72,8 +73,10 @@ export interface ServerParts {
   readonly recorders: RecordParts['recorders'];
   /** They are asked in this order. */
   readonly routes: readonly CreateRoute[];
+  readonly followers: readonly CreateFollower[];
   readonly refusedGroups: RecordParts['refusedGroups'];
   readonly reviews: Reviews;
+  readonly clock: Clock;
 }
 
 /** Maximum milliseconds for a request's head. Bodies and answers have no limit. */
@@ -167,7 +170,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       route: filesMount.route,
     });
   }
-  const isStillLetIn = createRecheck(parts);
+  const callers = followCallers(parts);
   await app.register(proxyPlugin, {
     route: apiRoute,
     context: {
@@ -175,7 +178,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       connections: metrics.connections,
       authenticates,
       sandboxesProxiedPages: sandboxes,
-      routes: parts.routes.map(create => create(isStillLetIn)),
+      routes: parts.routes.map(create => create(callers)),
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,
       patience: clientPatience,
@@ -193,6 +196,15 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   });
   return app;
+}
+
+/** Lets features follow the open streams of callers. Undefined if callers are not authenticated. */
+function followCallers(parts: ServerParts): OpenCallers | undefined {
+  const rechecks = createRechecks(parts);
+  if (rechecks === undefined) return undefined;
+  const followers = parts.followers.map(create => create(rechecks.isStillKnown));
+  for (const follower of followers) parts.openStreams.addFollower(follower);
+  return openCallers(rechecks, followers.some(({ endsAtExpiry }) => endsAtExpiry) ? parts.clock : undefined);
 }
 
 /** Whether a request has a valid credential. An invalid one, or one that cannot be checked, is as good as none. */

@@ -56,7 +56,7 @@ class Part extends LentBytes {
   }
 }
 
-async function start({ longRunning = false, ending = false } = {}): Promise<Written> {
+async function start({ longRunning = false, ending = false, isFollowed = false } = {}): Promise<Written> {
   const arrived = new Promise<ServerResponse>(resolve => {
     onRequest = resolve;
   });
@@ -76,6 +76,7 @@ async function start({ longRunning = false, ending = false } = {}): Promise<Writ
   let overs = 0;
   const owner = {
     mayHaveTrailers: false,
+    isFollowed,
     onOver() {
       overs += 1;
     },

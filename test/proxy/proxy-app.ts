@@ -6,7 +6,7 @@ import type { Cluster } from '../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import type { StatusError } from '../../src/kubernetes/status.js';
 import type { ProxyContext } from '../../src/proxy/client-request.js';
-import { OpenStreams } from '../../src/proxy/open-streams.js';
+import { OpenStreams, type StreamFollower } from '../../src/proxy/open-streams.js';
 import type { Route } from '../../src/proxy/route.js';
 import { listenForUpgrades } from '../../src/proxy/upgrade.js';
 import { RequestContext } from '../../src/request/context.js';
@@ -35,6 +35,8 @@ export interface ProxyAppOptions {
   /** The access with which a request is sent again after a 401; undefined to pass on the 401. */
   readonly refused?: () => Promise<Access | undefined>;
   readonly routes?: readonly Route[];
+  /** Follows the streams; without it there are no callers. */
+  readonly follower?: StreamFollower;
 }
 
 /** Starts the server on a free port. */
@@ -43,6 +45,7 @@ export async function startProxyApp({
   patience,
   refused = async () => undefined,
   routes = [],
+  follower,
 }: ProxyAppOptions): Promise<ProxyApp> {
   const config = {
     server: { protocol: 'http:', hostname: '127.0.0.1', port: upstreamPort, path: '' },
@@ -74,8 +77,10 @@ export async function startProxyApp({
     namesContext: false,
     appendsServerPath: false,
   };
+  const openStreams = new OpenStreams();
+  if (follower !== undefined) openStreams.addFollower(follower);
   const context = {
-    openStreams: new OpenStreams(),
+    openStreams,
     authenticates: false,
     routes,
     requestTimeout: 0,
@@ -100,6 +105,7 @@ export async function startProxyApp({
     });
     request.context = context;
     context.record = new RequestRecord(context, records);
+    if (follower !== undefined) context.caller = { username: 'jane', uid: '', groups: [], extra: new Map() };
     open.add(request.originalUrl);
     context.record.onEnd(() => open.delete(request.originalUrl));
   });

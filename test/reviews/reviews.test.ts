@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { beforeEach, describe, it } from 'node:test';
 import { systemClock } from '../../src/lib/clock.js';
-import { type Question, Reviews } from '../../src/reviews/reviews.js';
+import { type Question, questionKey, Reviews } from '../../src/reviews/reviews.js';
 import { type Access, ReplacedError } from '../../src/transport/access.js';
-import { answeringPool } from '../support/transport/answering-pool.js';
-import { accessTo } from '../support/transport/upstream-requests.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { type Answer, answeringPool } from '../support/transport/answering-pool.js';
+import { accessTo, endpoint } from '../support/transport/upstream-requests.js';
 
 /** An access to an API server that sends this answer to every request. */
 function accessOf(host: string, status: number, asked: string[]): Access {
@@ -14,6 +15,8 @@ function accessOf(host: string, status: number, asked: string[]): Access {
   });
   return accessTo(pool, { host });
 }
+
+const watch = { resourceAttributes: { verb: 'watch' } };
 
 describe('an access review', () => {
   it('counts only for the API server and the user of its access, and is sent to no other server', async () => {
@@ -28,7 +31,7 @@ describe('an access review', () => {
         const cluster = { host: '', access: () => now, refused: async () => afterRefusal };
         const question: Question = {
           ...{ cluster, as: 'configured', access: { user: { key: '', isUserOf } } },
-          attributes: { resourceAttributes: { verb: 'watch' } },
+          attributes: watch,
         };
         return new Reviews(systemClock).ask(question).then(({ isAllowed }) => isAllowed);
       };
@@ -38,5 +41,105 @@ describe('an access review', () => {
       assert.deepEqual(asked, ['first', 'first']);
       assert.equal(await ask(refusing, first), true);
     }
+  });
+});
+
+describe('a right that is asked about again', () => {
+  let answer: () => Answer | Promise<Answer>;
+  let asked: number;
+  let reviews: Reviews;
+  const pool = answeringPool(() => {
+    asked += 1;
+    return answer();
+  });
+  const question: Question = {
+    cluster: { host: 'h', access: () => accessTo(pool), refused: async () => undefined },
+    as: ['Impersonate-User', 'jane'],
+    attributes: watch,
+  };
+  const says = (status: object | string, code = 201) => {
+    answer = () => ({ status: code, body: typeof status === 'string' ? status : { status } });
+  };
+  const forbidden = (kind: string) => ({
+    status: 403,
+    body: { kind: 'Status', message: 'no', details: { kind } },
+  });
+
+  beforeEach(() => {
+    asked = 0;
+    reviews = new Reviews(new ManualClock(1_000_000));
+    says({ allowed: true });
+  });
+
+  it('goes on or has ended by what the API server says now, whatever it said before', async () => {
+    await reviews.ask(question);
+    assert.equal(await reviews.isStillAllowed(question), true);
+    says({ allowed: false });
+    assert.equal(reviews.isPermitted(question), true);
+    assert.equal(await reviews.isStillAllowed(question), false);
+    assert.equal(asked, 3);
+    assert.equal(reviews.isPermitted(question), false, 'nothing goes on from memory');
+    assert.equal((await reviews.ask(question)).isAllowed, false);
+  });
+
+  it('does not share a review that began before', async () => {
+    let release: (value: Answer) => void = () => {};
+    answer = () => new Promise(resolve => (release = resolve));
+    const before = reviews.ask(question);
+    await new Promise(setImmediate);
+    const refuse = release;
+    says({ allowed: true });
+    assert.equal(await reviews.isStillAllowed(question), true);
+    refuse({ status: 201, body: { status: { allowed: false } } });
+    assert.equal((await before).isAllowed, false);
+  });
+
+  it('has ended if the proxy may not act as the user any longer', async () => {
+    for (const kind of ['users', 'groups', 'uids']) {
+      answer = () => forbidden(kind);
+      assert.equal(await reviews.isStillAllowed(question), false, kind);
+    }
+  });
+
+  it('is not known if the API server does not say it', async () => {
+    for (const [what, given] of [
+      ['a broken connection', undefined],
+      ['429', { status: 429, body: {} }],
+      ['500', { status: 500, body: {} }],
+      ['503', { status: 503, body: {} }],
+      ['401', { status: 401, body: {} }],
+      ['404', { status: 404, body: {} }],
+      ['no JSON', { status: 201, body: 'x' }],
+      ['no answer', { status: 201, body: { status: {} } }],
+      [
+        'an authorizer with an error',
+        { status: 201, body: { status: { allowed: false, evaluationError: 'e' } } },
+      ],
+      ['a user who may not ask for reviews', forbidden('selfsubjectaccessreviews')],
+    ] as const) {
+      answer = () => given;
+      await assert.rejects(reviews.isStillAllowed(question), what);
+    }
+    says({ allowed: true, evaluationError: 'e' });
+    assert.equal(await reviews.isStillAllowed(question), true);
+    assert.equal(reviews.isPermitted(question), false);
+  });
+
+  it('is another question for another user, other attributes or another API server', () => {
+    const judgedFor = endpoint;
+    const questions: readonly Question[] = [
+      question,
+      { ...question, as: ['Impersonate-User', 'jan'] },
+      { ...question, as: 'configured' },
+      { ...question, attributes: { resourceAttributes: { verb: 'list' } } },
+      { ...question, access: { judgedFor } },
+      { ...question, access: { judgedFor: { ...judgedFor, server: 'other' } } },
+      { ...question, access: { judgedFor, namesContext: true } },
+    ];
+    assert.equal(new Set(questions.map(questionKey)).size, questions.length);
+    assert.equal(
+      questionKey({ ...question, access: { judgedFor: { ...judgedFor } } }),
+      questionKey(questions[4] as Question),
+    );
   });
 });

@@ -1,5 +1,4 @@
 import type { ReviewingCluster } from '../../reviews/access-review.js';
-import type { Verdict } from '../../reviews/reviews.js';
 import type { ClientSink, RoundTrip } from '../../transport/round-trip.js';
 import { type CallObserver, UpstreamCall } from '../../transport/upstream-call.js';
 import { SentRequest } from '../../transport/upstream-request.js';
@@ -225,7 +224,13 @@ class SharingTrip implements RoundTrip {
   /** Also false if the API server does not say it. */
   #mayJoin({ question }: SharedWatch): true | Promise<boolean> {
     const { reviews } = this.#parts;
-    return reviews.isPermitted(question) || reviews.ask(question).then(isYes, () => false);
+    return (
+      reviews.isPermitted(question) ||
+      reviews.ask(question).then(
+        ({ isAllowed }) => isAllowed,
+        () => false,
+      )
+    );
   }
 
   #enter(watch: WatchSource, request: WatchToShare): Watcher {
@@ -283,10 +288,6 @@ class SharingTrip implements RoundTrip {
     this.#isAborted = true;
     this.#trip?.abort();
   }
-}
-
-function isYes({ isAllowed }: Verdict): boolean {
-  return isAllowed;
 }
 
 /** If a watch cannot be shared, each client opens its own. Any other error goes to all clients. */

@@ -1,9 +1,9 @@
 import type { Cluster } from '../../clusters/cluster.js';
 import type { RawHeaders } from '../../http/header-fields.js';
-import { parseQuery } from '../../kubernetes/query.js';
 import { saysWho } from '../../proxy/headers.js';
-import type { Recheck, Route } from '../../proxy/route.js';
+import type { CreateRoute, OpenCallers } from '../../proxy/route.js';
 import type { OpenRequest } from '../../request/context.js';
+import { attributesOf } from '../../reviews/attributes.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
 import { RingBudget } from './event-ring.js';
 import { SharedWatches } from './share-watches.js';
@@ -20,7 +20,7 @@ import type { WatchRequest } from './watch-to-share.js';
 export function createWatchRoute(
   buffer: number,
   options: Pick<SharedWatchParts, 'observer' | 'onFirstByte' | 'clock' | 'reviews'>,
-): (isStillLetIn: Recheck | undefined) => Route {
+): CreateRoute {
   const common = { ...options, budget: new RingBudget(buffer), turns: new Turns(), random: Math.random };
   const ofClusters = new WeakMap<Cluster, SharedWatches>();
   const watchesOf = (cluster: Cluster) => {
@@ -32,10 +32,10 @@ export function createWatchRoute(
     }
     return watches;
   };
-  return isStillLetIn => ({
+  return callers => ({
     take(request, own, sink) {
       if (own.body !== undefined || !isWatch(request)) return undefined;
-      const watch = watchRequest(request, own, isStillLetIn);
+      const watch = watchRequest(request, own, callers);
       return watchesOf(request.cluster).send(watch, sink, request.record);
     },
   });
@@ -50,40 +50,23 @@ function isWatch({ head, record: { info } }: OpenRequest): boolean {
 export function watchRequest(
   request: OpenRequest,
   own: UpstreamRequest,
-  isStillLetIn: Recheck | undefined,
+  callers: OpenCallers | undefined,
 ): WatchRequest {
-  const { head, caller, record } = request;
+  const { head, record } = request;
   const { rawPath, query } = request.path.forServer;
   return {
     own,
     path: rawPath,
     query,
-    rawHeaders: isStillLetIn === undefined ? head.rawHeaders : withoutWho(head.rawHeaders),
+    rawHeaders: callers === undefined ? head.rawHeaders : withoutWho(head.rawHeaders),
     requestId: record.origin.requestId,
-    expires: caller?.expires,
-    attributes: attributesOf(request),
-    isStillValid: isStillLetIn && (() => isStillLetIn(request)),
+    expires: callers?.endOf(request),
+    attributes: attributesOf(request.path.info, query),
+    isStillValid: callers && (() => callers.isStillLetIn(request)),
   };
 }
 
 /** The fields without those that say who the client is: the impersonation of the request says that. */
 function withoutWho(headers: RawHeaders): RawHeaders {
   return headers.filter((_, index) => !saysWho((headers[index - (index % 2)] as string).toLowerCase()));
-}
-
-/** The access review's attributes for the watch (`ResourceAttributes` of authorization.k8s.io/v1). */
-function attributesOf({ record: { info }, path }: OpenRequest): object {
-  const query = parseQuery(path.forServer.query);
-  const [fieldSelector = ''] = query.get('fieldSelector') ?? [];
-  const [labelSelector = ''] = query.get('labelSelector') ?? [];
-  return {
-    verb: 'watch',
-    group: info.apiGroup,
-    version: info.apiVersion,
-    resource: info.resource,
-    ...(info.namespace !== '' && { namespace: info.namespace }),
-    ...(info.name !== '' && { name: info.name }),
-    ...(fieldSelector !== '' && { fieldSelector: { rawSelector: fieldSelector } }),
-    ...(labelSelector !== '' && { labelSelector: { rawSelector: labelSelector } }),
-  };
 }

@@ -2,7 +2,7 @@ import type { RawHeaders } from '../../http/header-fields.js';
 import { impersonationHeaders } from '../../kubernetes/impersonation.js';
 import { digest } from '../../lib/digest.js';
 import type { ReviewingCluster } from '../../reviews/access-review.js';
-import type { Question } from '../../reviews/reviews.js';
+import type { Attributes, Question } from '../../reviews/reviews.js';
 import type { Access } from '../../transport/access.js';
 import { requireAccess, type UpstreamRequest } from '../../transport/upstream-request.js';
 import { identify } from './access-user.js';
@@ -21,8 +21,7 @@ export interface WatchRequest {
   readonly requestId: string;
   /** When the client's credential expires, in milliseconds since 1970; undefined if this is not known. */
   readonly expires: number | undefined;
-  /** `ResourceAttributes` of the watch (authorization.k8s.io/v1). */
-  readonly attributes: object;
+  readonly attributes: Attributes;
   /** Undefined if clients have no credentials. */
   readonly isStillValid: CredentialCheck | undefined;
 }
@@ -104,10 +103,7 @@ export async function watchToShare(
         isRepeatable: true,
       };
     },
-    question: {
-      ...{ cluster, as: impersonation, access: { user } },
-      attributes: { resourceAttributes: attributes },
-    },
+    question: { cluster, as: impersonation, attributes, access: { user } },
   };
 }
 

@@ -4,8 +4,15 @@ import type { ClusterLabel } from './cluster-label.js';
 import { BatchedCounter, Histogram, type Observer, type Sum } from './hot-metrics.js';
 import { KnownResources, other } from './known-resources.js';
 
-/** Who ended a long-running request. */
-export const endReasons = ['client', 'upstream', 'shutdown', 'error'] as const;
+/**
+ * Which right of a caller has ended, so that the proxy ended the caller's request: its credential has expired, nobody knows the caller any
+ * longer, or the caller may no longer do it.
+ */
+const rightEnds = ['expiry', 'caller', 'access'] as const;
+export type RightEnd = (typeof rightEnds)[number];
+
+/** Who or what ended a long-running request. */
+export const endReasons = ['client', 'upstream', 'shutdown', 'error', ...rightEnds] as const;
 export type EndReason = (typeof endReasons)[number];
 
 /** What the metrics read of a request that the API server has answered, or that has ended. */

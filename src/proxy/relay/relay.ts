@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
+import type { PartReader } from '../parts.js';
 import type { RelayReads } from './relay-reads.js';
-import type { SideEnd } from './side-end.js';
 
 /** When this many bytes wait on one side, the other side stops reading. At Node's own mark of 16 KB, every read stopped the reading. */
 const maxBuffered = 256 * 1024;
@@ -10,6 +10,20 @@ const maxBuffered = 256 * 1024;
  */
 const maxBufferedEvents = 64 * 1024;
 
+/** What a relay tells about the side that it reads. */
+export interface RelayedSide {
+  /** Reads its bytes; undefined if nobody needs to know where its frames end. */
+  readonly frames?: PartReader | undefined;
+  /** It has sent its last byte. */
+  end(): void;
+}
+
+/** The last bytes of a direction that is ended between two frames. */
+interface LastBytes {
+  readonly bytes: Buffer;
+  written(): void;
+}
+
 /**
  * Copies one direction of an upgraded connection. If the buffer of one side is full, reading on the other side pauses. An end on one side
  * becomes an end on the other.
@@ -18,17 +32,18 @@ export class Relay {
   readonly #from: Socket;
   readonly #to: Socket;
   readonly #reads: RelayReads | undefined;
-  readonly #sideEnd: SideEnd | undefined;
+  readonly #side: RelayedSide | undefined;
   readonly #maxBuffered: number;
+  /** What is to be written, and nothing behind it, as soon as no frame is incomplete. */
+  #last: LastBytes | undefined;
 
   /**
-   * @param sideEnd Hears the end of `from`.
    * @param reads Reads `from` into reused buffers; without it, bytes come as `data` events.
    */
-  constructor(from: Socket, to: Socket, sideEnd?: SideEnd, reads?: RelayReads) {
+  constructor(from: Socket, to: Socket, side?: RelayedSide, reads?: RelayReads) {
     this.#from = from;
     this.#to = to;
-    this.#sideEnd = sideEnd;
+    this.#side = side;
     this.#reads = reads;
     this.#maxBuffered = reads === undefined ? maxBufferedEvents : maxBuffered;
   }
@@ -41,7 +56,7 @@ export class Relay {
   start(early: readonly Buffer[] = []): void {
     const from = this.#from;
     for (const bytes of early) {
-      this.#sideEnd?.read(bytes);
+      this.#side?.frames?.read(bytes);
       this.#to.write(bytes);
     }
     this.#reads?.relayTo(this.#write);
@@ -53,18 +68,47 @@ export class Relay {
     from.resume();
   }
 
+  /**
+   * Ends `to` with these bytes instead of what `from` still sends: now, or after the rest of the frame that is on its way. Calls back then.
+   * The end of `from` may come first.
+   */
+  endWith(bytes: Buffer, written: () => void): void {
+    this.#reads?.flush();
+    this.#last = { bytes, written };
+    if (this.#side?.frames?.isBetween !== false) this.#writeLast();
+  }
+
+  #writeLast(): void {
+    const { bytes, written } = this.#last as LastBytes;
+    this.#to.end(bytes);
+    written();
+  }
+
   #write = (bytes: Buffer, onWritten: (error?: Error | null) => void): void => {
     const to = this.#to;
-    this.#sideEnd?.read(bytes);
+    const rest = this.#readFrames(bytes);
     if (!to.writable) return;
+    if (rest !== undefined) {
+      to.write(bytes.subarray(0, rest), onWritten);
+      this.#writeLast();
+      return;
+    }
     // Only a write that returns false is followed by a `drain` event.
     const goesOn = to.write(bytes, onWritten);
     if (!goesOn && to.writableLength >= this.#maxBuffered) this.#from.pause();
   };
 
+  /** Returns how many of these bytes come before the last ones that are to be written; undefined if that is all of them. */
+  #readFrames(bytes: Buffer): number | undefined {
+    const frames = this.#side?.frames;
+    if (this.#last !== undefined) return frames?.readToBetween(bytes);
+    frames?.read(bytes);
+    return undefined;
+  }
+
   #end(): void {
     this.#reads?.flush();
-    this.#sideEnd?.end();
+    this.#side?.end();
     this.#to.end();
   }
 }

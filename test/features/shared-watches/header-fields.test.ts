@@ -21,8 +21,12 @@ const names = [
 /** What reads the fields of a client's watch, of its user, and of the API server's answer. */
 const readers: Readonly<Record<string, (fields: string[]) => unknown>> = {
   'the key of a watch': rawHeaders => {
-    const request = { ...clientRequest({ rawHeaders }), path: { forServer: { rawPath: '/', query: '' } } };
-    sharableHeaders(watchRequest(request as OpenRequest, {} as UpstreamRequest, () => true).rawHeaders);
+    const request = {
+      ...clientRequest({ rawHeaders }),
+      path: { info: {}, forServer: { rawPath: '/', query: '' } },
+    };
+    const callers = { isStillLetIn: () => true, endOf: () => undefined };
+    sharableHeaders(watchRequest(request as OpenRequest, {} as UpstreamRequest, callers).rawHeaders);
   },
   'the user of a watch': userOfImpersonation,
   'the head of an answer': fields => [

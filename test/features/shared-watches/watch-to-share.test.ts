@@ -36,7 +36,7 @@ function share(access: Access, { own, ...more }: Asked = {}): Promise<WatchToSha
     rawHeaders: ['Accept', 'application/json', 'Accept-Encoding', 'gzip', 'User-Agent', 'kubectl'],
     requestId: 'id',
     expires: 12,
-    attributes: { verb: 'watch' },
+    attributes: { resourceAttributes: { verb: 'watch' } },
     isStillValid: undefined,
     ...more,
   };

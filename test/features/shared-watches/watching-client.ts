@@ -33,7 +33,7 @@ export class WatchingClient implements WatchRequest, ClientSink, BodySink {
   readonly path = '/shared';
   readonly rawHeaders = [];
   readonly requestId = 'id';
-  readonly attributes = { name: this.name };
+  readonly attributes = { resourceAttributes: { name: this.name } };
   /** What was sent to the API server for this client. */
   readonly sent: SentRequest[] = [];
   readonly observer: CallObserver = { sent: sent => this.sent.push(sent) };

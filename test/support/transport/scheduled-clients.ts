@@ -34,7 +34,7 @@ export function writerFor(response: ServerResponse, longRunning: boolean): Clien
   return new ClientWriter(
     request as never,
     { sandboxesProxiedPages: false, openStreams: { ending: false } },
-    { mayHaveTrailers: false, onOver() {} },
+    { mayHaveTrailers: false, isFollowed: false, onOver() {} },
   );
 }
 

@@ -77,6 +77,14 @@
 - --max-requests-inflight-per-user={{ int64 .requestsInflightPerUser }}
 - --max-longrunning-requests-per-user={{ int64 .longrunningRequestsPerUser }}
 {{- end }}
+{{- with .Values.streams.endAtExpiry }}
+# Watches, logs and shells end with the credential that they began with.
+- --end-streams-at-expiry={{ . }}
+{{- end }}
+{{- with .Values.streams.recheck }}
+# They end too when their caller is no longer known, or may no longer do it.
+- --recheck-streams={{ . }}
+{{- end }}
 {{- if .Values.auditLog }}
 # Who did what, on stdout; the program's own log is on stderr. Every line of both is JSON.
 - --audit-log-path=-

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { SideEnd } from '../../../src/proxy/relay/side-end.js';
+import { WebSocketFrames } from '../../../src/proxy/relay/websocket-frames.js';
 import { assertLinear } from '../../support/growth.js';
 
 /** A frame with this opcode. Each byte of its mask and its payload could begin a close frame. */
@@ -14,11 +14,11 @@ function frame(opcode: number, length: number, { isMasked = false } = {}): Buffe
   return Buffer.concat([Buffer.from([opcode, mask | short]), extended, rest]);
 }
 
-/** How many bytes were read in parts of this size when the side ended; undefined if it did not. */
-function endAt(bytes: Buffer, size: number, isWebSocket = true): number | undefined {
+/** How many bytes were read in parts of this size when the close frame came; undefined if it did not. */
+function endAt(bytes: Buffer, size: number): number | undefined {
   let read = 0;
   let at: number | undefined;
-  const side = new SideEnd(isWebSocket, () => {
+  const side = new WebSocketFrames(() => {
     assert.equal(at, undefined);
     at = read;
   });
@@ -44,14 +44,27 @@ describe('one side of a WebSocket', () => {
     }
   });
 
-  it('ends with its last byte too, and in another protocol with that alone', () => {
-    assert.equal(endAt(frame(0x88, 0), 1, false), undefined);
-    for (const isWebSocket of [false, true]) {
-      let ends = 0;
-      new SideEnd(isWebSocket, () => {
-        ends += 1;
-      }).end();
-      assert.equal(ends, 1);
+  it('may get a message of the proxy between two of its own, and not within one', () => {
+    const ping = frame(0x89, 3);
+    for (const [name, bytes, between] of [
+      ['two messages', [frame(0x82, 300), frame(0x81, 0)], [304, 306]],
+      ['a message in frames, and a ping between them', [frame(0x02, 5), ping, frame(0x80, 4)], [18]],
+      ['a ping', [ping], [5]],
+      ['after a close frame', [frame(0x88, 2), frame(0x82, 1)], []],
+    ] as const) {
+      for (const size of [1, 2, 5, 1000]) {
+        const frames = new WebSocketFrames(() => {});
+        const whole = Buffer.concat(bytes);
+        const found: number[] = [];
+        for (let at = 0; at < whole.length; ) {
+          const part = whole.subarray(at, at + size);
+          const length = frames.readToBetween(part);
+          at += length ?? part.length;
+          if (length !== undefined) found.push(at);
+          assert.equal(frames.isBetween, length !== undefined);
+        }
+        assert.deepEqual(found, between, `${name} ${size}`);
+      }
     }
   });
 

@@ -1,0 +1,57 @@
+import { fieldValue, type RawHeaders } from '../http/header-fields.js';
+import { type BorrowedBytes, ownBytes } from '../transport/borrowed-bytes.js';
+import type { BodySink } from '../transport/round-trip.js';
+import { Lines, type PartReader, protobufEvents } from './parts.js';
+
+/** The parts of an answer, between two of which it may be ended: the events of a watch, the lines of a log. */
+export class AnswerParts {
+  readonly #reader: PartReader;
+  #callback: (() => void) | undefined;
+
+  private constructor(reader: PartReader) {
+    this.#reader = reader;
+  }
+
+  /**
+   * The parts of an answer with these header fields. Undefined if nothing in its bytes says where they end, because they are compressed or in
+   * a binary format.
+   */
+  static of(rawHeaders: RawHeaders, isWatch: boolean): AnswerParts | undefined {
+    const reader = readerOf(rawHeaders, isWatch);
+    return reader && new AnswerParts(reader);
+  }
+
+  /** Calls back as soon as all parts that have begun are whole: now, or within `endIn`. */
+  whenBetween(callback: () => void): void {
+    if (this.#reader.isBetween) callback();
+    else this.#callback = callback;
+  }
+
+  /**
+   * Reads bytes of the answer. Calls back if the last part that has begun ends in them, after the sink has got that part. Returns whether it
+   * has called back; otherwise the sink gets the bytes from the caller.
+   */
+  endIn(chunk: BorrowedBytes, sink: BodySink): boolean {
+    const callback = this.#callback;
+    if (callback === undefined) {
+      this.#reader.read(chunk.view());
+      return false;
+    }
+    const rest = this.#reader.readToBetween(chunk.view());
+    if (rest === undefined) return false;
+    this.#callback = undefined;
+    sink.data(ownBytes(Buffer.from(chunk.view().subarray(0, rest))));
+    sink.idle();
+    callback();
+    return true;
+  }
+}
+
+function readerOf(rawHeaders: RawHeaders, isWatch: boolean): PartReader | undefined {
+  const encoding = fieldValue(rawHeaders, 'content-encoding') ?? 'identity';
+  if (encoding !== 'identity') return undefined;
+  if (!isWatch) return new Lines();
+  const type = fieldValue(rawHeaders, 'content-type') ?? '';
+  if (/^application\/json\b/i.test(type)) return new Lines();
+  return /^application\/vnd\.kubernetes\.protobuf\b/i.test(type) ? protobufEvents() : undefined;
+}

@@ -1,0 +1,88 @@
+import { fieldValue, type RawHeaders } from '../http/header-fields.js';
+import type { RequestInfo } from '../kubernetes/request-info.js';
+import type { StatusError } from '../kubernetes/status.js';
+
+/** An upgraded connection: the protocol that it was switched to, the fields of the 101, and what the request was about. */
+interface Upgraded {
+  readonly protocol: string;
+  readonly headers: RawHeaders;
+  readonly info: Pick<RequestInfo, 'subresource'>;
+}
+
+/** RFC 6455, section 5.2. */
+const opcodes = { text: 0x1, binary: 0x2, close: 0x8 } as const;
+/** RFC 6455, section 7.4.1. */
+const normalClosure = 1000;
+const policyViolation = 1008;
+/** The most bytes of a control frame. */
+const mostControlBytes = 125;
+/** The channel of errors of a remote command (k8s.io/apimachinery `remotecommand`). */
+const errorChannel = 3;
+/**
+ * The stream of errors of a remote command over SPDY: client-go opens it first (`remotecommand` v2), and the first stream of a client has
+ * this number. A client without it ignores a frame for it.
+ */
+const errorStream = 1;
+const finFlag = 1;
+
+export function isWebSocket(protocol: string): boolean {
+  return /^websocket$/i.test(protocol);
+}
+
+export function isSpdy(protocol: string): boolean {
+  return /^spdy\/3\.1$/i.test(protocol);
+}
+
+/**
+ * What an upgraded connection tells its client, between two frames, before the proxy ends it: a remote command (exec, attach) gets a Status,
+ * as if its command had failed, and a WebSocket a close frame. Empty for a protocol that has no such words.
+ */
+export function farewell({ protocol, headers, info: { subresource } }: Upgraded, error: StatusError): Buffer {
+  const isCommand = subresource === 'exec' || subresource === 'attach';
+  if (isWebSocket(protocol)) {
+    const status = isCommand
+      ? channelStatus(fieldValue(headers, 'sec-websocket-protocol'), error)
+      : undefined;
+    return status === undefined
+      ? closeFrame(policyViolation, error.message)
+      : Buffer.concat([status, closeFrame(normalClosure, '')]);
+  }
+  if (!isCommand || !isSpdy(protocol)) return Buffer.alloc(0);
+  return spdyStatus(fieldValue(headers, 'x-stream-protocol-version'), error);
+}
+
+/** A message on the channel of errors; undefined for a subprotocol in which that has no Status. */
+function channelStatus(subprotocol: string | undefined, error: StatusError): Buffer | undefined {
+  const status = JSON.stringify(error.toStatus());
+  switch (subprotocol) {
+    case 'v4.channel.k8s.io':
+    case 'v5.channel.k8s.io':
+      return frame(opcodes.binary, Buffer.concat([Buffer.from([errorChannel]), Buffer.from(status)]));
+    case 'v4.base64.channel.k8s.io':
+      return frame(opcodes.text, Buffer.from(`${errorChannel}${Buffer.from(status).toString('base64')}`));
+    default:
+      return undefined;
+  }
+}
+
+function closeFrame(code: number, reason: string): Buffer {
+  const payload = Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason)]);
+  return frame(opcodes.close, payload.subarray(0, mostControlBytes));
+}
+
+function frame(opcode: number, payload: Buffer): Buffer {
+  const { length } = payload;
+  const head = length < 126 ? [length] : [126, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([0x80 | opcode, ...head]), payload]);
+}
+
+/** The last frame of the stream of errors. Before version 4 it has text. */
+function spdyStatus(version: string | undefined, error: StatusError): Buffer {
+  const hasStatus = version === 'v4.channel.k8s.io' || version === 'v5.channel.k8s.io';
+  const payload = Buffer.from(hasStatus ? JSON.stringify(error.toStatus()) : error.message);
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(errorStream, 0);
+  head.writeUInt32BE(payload.length, 4);
+  head[4] = finFlag;
+  return Buffer.concat([head, payload]);
+}

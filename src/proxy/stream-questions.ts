@@ -1,0 +1,25 @@
+import { impersonationOf } from '../kubernetes/impersonation.js';
+import type { UserInfo } from '../kubernetes/user-info.js';
+import type { OpenRequest } from '../request/context.js';
+import { attributesOf } from '../reviews/attributes.js';
+import { impersonationQuestion } from '../reviews/impersonation-reviews.js';
+import type { Question } from '../reviews/reviews.js';
+
+/**
+ * What the user of a caller's request has to be allowed to do: what the API server has authorized for it. Of a caller who acts as another
+ * user, whether the caller may do that comes first.
+ */
+export function streamQuestions(request: OpenRequest): readonly Question[] {
+  const { cluster, endpoint, mount, impersonated, path } = request;
+  const caller = request.caller as UserInfo;
+  const question = {
+    cluster,
+    as: impersonated?.headers ?? impersonationOf(caller),
+    attributes: attributesOf(path.info, path.forServer.query),
+    access: { judgedFor: endpoint.identity, namesContext: mount.namesContext },
+    scope: endpoint,
+  };
+  const impersonator = { caller, cluster, endpoint, mount };
+  const acts = impersonated?.attributes.map(asked => impersonationQuestion(impersonator, asked)) ?? [];
+  return [...acts, question];
+}

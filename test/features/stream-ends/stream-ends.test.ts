@@ -1,0 +1,303 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Followed } from '../../../src/features/stream-ends/followed.js';
+import { listStreams } from '../../../src/features/stream-ends/list.js';
+import { StreamEnds } from '../../../src/features/stream-ends/stream-ends.js';
+import type { OpenStream, StreamEnd, StreamFollower } from '../../../src/proxy/open-streams.js';
+import type { Question } from '../../../src/reviews/reviews.js';
+import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
+
+const start = Date.parse('2026-01-01T00:00:00Z');
+const interval = 60_000;
+
+/** An open stream, and what has ended it. */
+class TestStream implements OpenStream {
+  readonly request: OpenStream['request'];
+  readonly questions: readonly Question[];
+  readonly upgradedTo = undefined;
+  ends: StreamEnd['endedBy'][] = [];
+
+  constructor(name: string, { token = name, expires, questions = [name] }: StreamOptions = {}) {
+    this.request = {
+      caller: { username: name, uid: undefined, groups: ['g'], extra: new Map(), expires },
+      head: { authorization: `Bearer ${token}`, asksForUpgrade: false },
+      raw: { socket: { remoteAddress: '10.0.0.1' } },
+      clientAddress: undefined,
+      cluster: { name: 'dev' },
+      record: {
+        code: 200,
+        user: name,
+        info: { verb: 'watch', apiGroup: '', resource: 'pods', subresource: '', namespace: 'a', name: '' },
+      },
+    } as unknown as OpenStream['request'];
+    this.questions = questions.map(asked => ({
+      cluster: {} as Question['cluster'],
+      as: ['Impersonate-User', name],
+      attributes: { resourceAttributes: { name: asked } },
+    }));
+  }
+
+  revoke({ endedBy }: StreamEnd): void {
+    this.ends.push(endedBy);
+  }
+
+  endEarly(): void {}
+  destroy(): void {}
+}
+
+interface StreamOptions {
+  readonly token?: string;
+  readonly expires?: number;
+  readonly questions?: readonly string[];
+}
+
+let clock: ManualClock;
+let ends: StreamEnds;
+let follower: StreamFollower;
+/** What was asked, as `about user`, and when. */
+let asked: string[];
+let askedAt: number[];
+let known: (stream: OpenStream['request']) => boolean | Promise<boolean>;
+let allowed: (question: Question) => Promise<boolean>;
+let found: string[];
+
+function set(parts: { readonly grace?: number; readonly interval?: number }): void {
+  ends = new StreamEnds({
+    ...{ grace: undefined, interval: undefined, clock, ...parts },
+    reviews: {
+      isStillAllowed(question) {
+        const { name } = (question.attributes as { resourceAttributes: { name: string } }).resourceAttributes;
+        asked.push(`access ${question.as[1]} ${name}`);
+        askedAt.push(clock.monotonic());
+        return allowed(question);
+      },
+    },
+    rechecked: (about, finding) => found.push(`${about} ${finding}`),
+  });
+  follower = ends.follow(request => {
+    asked.push(`caller ${request.caller?.username}`);
+    return known(request);
+  });
+}
+
+function begin(name: string, options?: StreamOptions): TestStream {
+  const stream = new TestStream(name, options);
+  follower.began(stream);
+  return stream;
+}
+
+async function pass(milliseconds: number): Promise<void> {
+  for (let left = milliseconds; left > 0; left -= 1_000) {
+    clock.advance(Math.min(left, 1_000));
+    await turn();
+  }
+}
+
+beforeEach(() => {
+  clock = new ManualClock(start);
+  asked = [];
+  askedAt = [];
+  found = [];
+  known = () => true;
+  allowed = async () => true;
+});
+
+describe('a stream whose credential expires', () => {
+  it('ends then, after the grace, and others stay', async () => {
+    for (const grace of [0, 10_000]) {
+      set({ grace });
+      const [stream, later, lasting] = [
+        begin('jane', { expires: clock.now() + 20_000 }),
+        begin('jane', { expires: clock.now() + 40_000 }),
+        begin('paul'),
+      ];
+      await pass(19_000 + grace);
+      assert.deepEqual(stream.ends, []);
+      await pass(1_000);
+      assert.deepEqual(stream.ends, ['expiry']);
+      await pass(5_000);
+      assert.deepEqual([stream.ends, later.ends, lasting.ends], [['expiry'], [], []]);
+      for (const each of [stream, later, lasting]) follower.ended(each);
+    }
+  });
+
+  for (const [when, elapse] of unevenTimes)
+    it(`ends ${when}`, async () => {
+      set({ grace: 0 });
+      const stream = begin('jane', { expires: clock.now() + 20_000 });
+      elapse(clock, 20_000);
+      await pass(1_000);
+      assert.deepEqual(stream.ends, ['expiry']);
+    });
+
+  it('goes on without the flag, and is asked about its access alone', async () => {
+    set({ interval });
+    known = () => false;
+    const stream = begin('jane', { expires: clock.now() + 1_000 });
+    await pass(3 * interval);
+    assert.deepEqual(stream.ends, []);
+    assert.deepEqual(new Set(asked), new Set(['access jane jane']));
+    allowed = async () => false;
+    await pass(interval);
+    assert.deepEqual(stream.ends, ['access']);
+  });
+
+  it('does not end because its caller is unknown, if the credential expires while that is asked', async () => {
+    set({ interval });
+    let refuse: (isKnown: boolean) => void = () => {};
+    known = () => new Promise(resolve => (refuse = resolve));
+    const stream = begin('jane', { expires: clock.now() + interval });
+    await pass(interval - 500);
+    assert.ok(asked.includes('caller jane'));
+    await pass(1_000);
+    refuse(false);
+    await turn();
+    assert.deepEqual(stream.ends, []);
+  });
+});
+
+describe('open streams that are checked', () => {
+  it('end within an interval after a right has ended, and others go on', async () => {
+    for (const [reason, name] of [
+      ['caller', 'unknown'],
+      ['access', 'denied'],
+    ] as const) {
+      set({ interval });
+      known = () => true;
+      const all = ['unknown', 'denied', 'fine'].map(user => begin(user));
+      await pass(3.5 * interval);
+      assert.deepEqual(
+        all.flatMap(stream => stream.ends),
+        [],
+      );
+      known = ({ caller }) => reason !== 'caller' || caller?.username !== name;
+      allowed = async question => reason !== 'access' || question.as[1] !== name;
+      await pass(interval);
+      for (const stream of all) {
+        assert.deepEqual(stream.ends, stream.request.caller?.username === name ? [reason] : []);
+        follower.ended(stream);
+      }
+    }
+  });
+
+  it('are asked about evenly, and each question of a user once in an interval, however many streams have it', async () => {
+    set({ interval });
+    const streams = Array.from({ length: 5_000 }, (_, index) => begin(`user-${index % 500}`));
+    for (let round = 1; round <= 3; round += 1) {
+      asked = [];
+      askedAt = [];
+      await pass(interval);
+      assert.equal(new Set(asked.filter(text => text.startsWith('access'))).size, 500);
+      assert.ok(askedAt.length <= 510, `${askedAt.length}`);
+      const perSecond = new Map<number, number>();
+      for (const at of askedAt) perSecond.set(at, (perSecond.get(at) ?? 0) + 1);
+      assert.ok(Math.max(...perSecond.values()) <= 20, JSON.stringify([...perSecond]));
+      // Those whose tokens are equal are asked about at once.
+      assert.equal(asked.filter(text => text === 'caller user-7').length % 10, 0);
+    }
+    for (const stream of streams) assert.deepEqual(stream.ends, []);
+  });
+
+  it('are all asked about in each interval, while an attacker opens streams faster than they are checked', async () => {
+    set({ interval });
+    const victim = begin('jane');
+    let opened = 0;
+    for (let second = 0; second < 180; second += 1) {
+      for (let index = 0; index < 50; index += 1) begin('mallory', { questions: [`q${opened++}`] });
+      asked = asked.filter(text => !text.includes('mallory'));
+      await pass(1_000);
+      if (second % 60 === 59) {
+        assert.ok(asked.includes('access jane jane'), `${second}`);
+        asked = [];
+      }
+    }
+    assert.deepEqual(victim.ends, []);
+    allowed = async () => false;
+    await pass(interval);
+    const open = [...ends.open.values()].filter(({ isOver }: Followed) => !isOver);
+    assert.equal(open.length, 0, 'all of them ended within an interval');
+  });
+
+  it('go on while nobody can say whether they may', async () => {
+    set({ interval });
+    known = () => {
+      throw new Error('the API server is away');
+    };
+    allowed = () => Promise.reject(new Error('429'));
+    const stream = begin('jane');
+    await pass(3 * interval);
+    assert.deepEqual(stream.ends, []);
+    assert.deepEqual(new Set(found), new Set(['caller unknown', 'access unknown']));
+    allowed = () => new Promise(() => {});
+    await pass(3 * interval);
+    assert.deepEqual(stream.ends, []);
+  });
+
+  it('are not ended by an answer from before the API server let them begin', async () => {
+    set({ interval });
+    let refuse: (isAllowed: boolean) => void = () => {};
+    allowed = () => new Promise(resolve => (refuse = resolve));
+    const before = begin('jane');
+    await pass(interval - 1_000);
+    assert.deepEqual(asked, ['caller jane', 'access jane jane']);
+    const sameTick = begin('jane');
+    const waiting = begin('jane');
+    (waiting.request.record as { code: number }).code = 0;
+    refuse(false);
+    await turn();
+    assert.deepEqual([before.ends, sameTick.ends, waiting.ends], [['access'], [], []]);
+    allowed = async () => false;
+    await pass(interval);
+    assert.deepEqual([sameTick.ends, waiting.ends], [['access'], []]);
+  });
+
+  it('go on if the right is there again when it is asked about', async () => {
+    set({ interval });
+    const stream = begin('jane');
+    await pass(interval);
+    allowed = async () => false;
+    allowed = async () => true;
+    await pass(2 * interval);
+    assert.deepEqual(stream.ends, []);
+  });
+
+  it('end because of the user whom the caller may no longer act as, too', async () => {
+    set({ interval });
+    const stream = begin('jane', { questions: ['impersonate paul', 'watch'] });
+    allowed = async ({ attributes }) => !JSON.stringify(attributes).includes('impersonate');
+    await pass(interval);
+    assert.deepEqual(stream.ends, ['access']);
+  });
+});
+
+it('there is one timer for all streams, and none without a stream', async () => {
+  set({ grace: 0, interval });
+  assert.equal(clock.pending, 0);
+  const streams = ['jane', 'paul'].map(name => begin(name));
+  assert.equal(clock.pending, 1);
+  await pass(3_000);
+  assert.equal(clock.pending, 1);
+  for (const stream of streams) follower.ended(stream);
+  assert.equal(clock.pending, 0);
+  assert.equal(ends.open.size, 0);
+  begin('jane');
+  ends.close();
+  assert.equal(clock.pending, 0);
+});
+
+it('the list of open streams has the oldest ones, nothing of a token, and says how many it leaves out', async () => {
+  set({ interval });
+  begin('jane', { token: 'secret', expires: start + 3_600_000 });
+  await pass(interval);
+  for (let index = 1; index < 10_003; index += 1) begin('paul');
+  const { streams, leftOut } = listStreams(ends.open);
+  assert.equal(streams.length, 10_000);
+  assert.equal(leftOut, 3);
+  assert.doesNotMatch(JSON.stringify(streams), /secret|Bearer/);
+  assert.deepEqual(JSON.parse(JSON.stringify(streams[0])), {
+    ...{ user: 'jane', verb: 'watch', resource: 'pods', namespace: 'a', cluster: 'dev' },
+    ...{ clientAddress: '10.0.0.1', since: '2026-01-01T00:00:00.000Z', expires: '2026-01-01T01:00:00.000Z' },
+    checked: '2026-01-01T00:00:59.000Z',
+  });
+});

@@ -103,7 +103,6 @@ export function namedUser(rawHeaders: readonly string[]): UserInfo | undefined {
     const name = rawHeaders[index] as string;
     if (name.charCodeAt(0) !== 0x49 && name.charCodeAt(0) !== 0x69) continue;
     const key = name.toLowerCase();
-    if (!key.startsWith(impersonationPrefix)) continue;
     const value = utf8Text(rawHeaders[index + 1] as string);
     if (key === 'impersonate-user') username ??= value;
     else if (key === 'impersonate-uid') uid ??= value;
@@ -132,8 +131,8 @@ const serviceAccount =
 export function serviceAccountOf(
   username: string,
 ): { readonly namespace: string; readonly name: string } | undefined {
-  const [, namespace, name] = serviceAccount.exec(username) ?? [];
-  return namespace === undefined || name === undefined ? undefined : { namespace, name };
+  const match = serviceAccount.exec(username);
+  return match === null ? undefined : { namespace: match[1] as string, name: match[2] as string };
 }
 
 /**
@@ -165,7 +164,7 @@ function utf8Bytes(text: string): string {
 function escapeKey(key: string): string {
   return utf8Bytes(key).replace(
     /[^!#$&'*+\-.0-9^_`a-z|~]/g,
-    byte => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+    byte => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
 }
 

@@ -5,9 +5,12 @@ import { describe, it } from 'node:test';
 import { Client } from 'undici';
 import {
   hasImpersonationHeader,
+  impersonatedUser,
   impersonationHeaders,
   impersonationOf,
+  largestPartAbove,
   namedUser,
+  serviceAccountOf,
 } from '../../src/kubernetes/impersonation.js';
 
 const extraName = (key: string): string | undefined =>
@@ -155,5 +158,78 @@ describe('the impersonation of a caller', () => {
     ]);
     assert.equal(impersonationOf(alice), impersonationOf(alice));
     assert.deepEqual(impersonationOf(bob), ['Impersonate-User', 'bob']);
+  });
+});
+
+describe('the user whom a request impersonates', () => {
+  it('is read from the fields of impersonation alone, and from the first name and uid', () => {
+    const { uid, extra } =
+      namedUser([
+        ...['impersonate-user', 'u', 'If-Match', 'a', 'Impersonate-Anything', 'b', 'IMPERSONATE-UID', '7'],
+        ...['Impersonate-User', 'other', 'Impersonate-Uid', '8'],
+      ]) ?? assert.fail();
+    assert.deepEqual([uid, extra], ['7', new Map()]);
+    for (const none of [[], ['Impersonate-User', ''], ['Impersonate-Group', 'dev']]) {
+      assert.equal(namedUser(none), undefined);
+      assert.equal(impersonatedUser(none), undefined);
+    }
+  });
+
+  it('has extra fields whose names are decoded, if each escape is one', () => {
+    const keyOf = (name: string) => [
+      ...(namedUser(['Impersonate-User', 'u', name, 'v'])?.extra.keys() ?? []),
+    ];
+    assert.deepEqual(keyOf('Impersonate-Extra-a%41%c3%A9'), ['aAé']);
+    assert.deepEqual(keyOf('Impersonate-Extra-a%41%4x'), ['a%41%4x']);
+  });
+
+  it('is in the groups that the API server adds', () => {
+    const all = 'system:authenticated';
+    const nobody = 'system:unauthenticated';
+    const robot = 'system:serviceaccount:shop:robot';
+    for (const [username, named, groups] of [
+      ['jane', [], [all]],
+      ['jane', ['dev'], ['dev', all]],
+      ['jane', [all, 'dev'], [all, 'dev']],
+      ['jane', [nobody], [nobody]],
+      ['system:anonymous', [], [nobody]],
+      ['system:anonymous', ['dev'], ['dev', nobody]],
+      [robot, [], ['system:serviceaccounts', 'system:serviceaccounts:shop', all]],
+      [robot, ['dev'], ['dev', all]],
+    ] as const) {
+      const headers = ['Impersonate-User', username, ...named.flatMap(group => ['Impersonate-Group', group])];
+      assert.deepEqual(impersonatedUser(headers)?.groups, groups, `${username} ${named}`);
+    }
+  });
+
+  it('is a service account if its name is one in full', () => {
+    for (const name of ['b', 'b.c', 'a-b.0'])
+      assert.deepEqual(serviceAccountOf(`system:serviceaccount:a:${name}`), { namespace: 'a', name });
+    for (const name of [
+      'xsystem:serviceaccount:a:b',
+      'system:serviceaccount:a:b\n',
+      'system:serviceaccount:a:',
+    ])
+      assert.equal(serviceAccountOf(name), undefined);
+  });
+});
+
+describe('a user who is too large', () => {
+  const user = {
+    username: 'u'.repeat(10),
+    uid: '7',
+    groups: ['é', 'g'],
+    extra: new Map([['k'.repeat(300), ['v']]]),
+  };
+  // Each field takes its name, the bytes of its value, and 32 bytes.
+  const sizes = [16 + 10 + 32, 15 + 1 + 32, 17 + 2 + 32, 17 + 1 + 32, 318 + 1 + 32];
+  const sum = (count: number) => sizes.slice(0, count).reduce((one, other) => one + other);
+
+  it('has a part that takes the most of its header fields, as far as they are read', () => {
+    assert.equal(largestPartAbove(sum(1), user), 'name');
+    assert.equal(largestPartAbove(sum(3), user), 'groups');
+    assert.equal(largestPartAbove(sum(5) - 1, user), `extra field "${'k'.repeat(200)}"`);
+    assert.equal(largestPartAbove(sum(5), user), undefined);
+    assert.equal(largestPartAbove(57, user), 'name');
   });
 });

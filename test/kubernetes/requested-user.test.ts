@@ -148,21 +148,21 @@ describe('the message about what a caller may not impersonate', () => {
       [
         { ...core, resource: 'users', name: 'carol' },
         '',
-        'users "carol" is forbidden: User "al<i>ce" cannot impersonate resource "users" in API group "" at the cluster scope',
+        'users "carol" is forbidden: User "al<i>&ce" cannot impersonate resource "users" in API group "" at the cluster scope',
       ],
       [
         { ...core, resource: 'serviceaccounts', namespace: 'shop', name: 'robot' },
         'RBAC: clusterrole.rbac.authorization.k8s.io "x" not found',
-        'serviceaccounts "robot" is forbidden: User "al<i>ce" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "shop": RBAC: clusterrole.rbac.authorization.k8s.io "x" not found',
+        'serviceaccounts "robot" is forbidden: User "al<i>&ce" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "shop": RBAC: clusterrole.rbac.authorization.k8s.io "x" not found',
       ],
       [
         { ...other, resource: 'userextras', subresource: 'acme.com/a', name: '' },
         '',
-        'userextras.authentication.k8s.io is forbidden: User "al<i>ce" cannot impersonate resource "userextras/acme.com/a" in API group "authentication.k8s.io" at the cluster scope',
+        'userextras.authentication.k8s.io is forbidden: User "al<i>&ce" cannot impersonate resource "userextras/acme.com/a" in API group "authentication.k8s.io" at the cluster scope',
       ],
     ] as const) {
-      const escaped = message.replace('<i>', '&lt;i&gt;');
-      assert.equal(forbiddenMessage('al<i>ce', attributes, reason), escaped);
+      const escaped = message.replace('<i>&', '&lt;i&gt;&amp;');
+      assert.equal(forbiddenMessage('al<i>&ce', attributes, reason), escaped);
     }
   });
 });

@@ -10,7 +10,7 @@ import { percentOf, rowOf, sumOf, tableOf } from './report.js';
 import { draw, isSampled, wholeParts } from './sample.js';
 import { runStryker } from './stryker.js';
 import { copyForCompiler, withTypeErrors } from './type-errors.js';
-import { unitTestsOf } from './unit-tests.js';
+import { ownTestOf, unitTestsOf } from './unit-tests.js';
 
 // npm run mutants -- PATH…: changes the code of these files and folders of src/, one small change after the other, and says which changes
 // no unit test notices. Without a PATH, those of which all mutants are to be killed. --sample N draws N mutants of all other files.
@@ -83,17 +83,23 @@ function filesOf(path: string): readonly string[] {
   return file.endsWith('.ts') && !file.endsWith('.d.ts') ? [file] : [];
 }
 
-/** The files that have the same tests, which StrykerJS runs together. */
+/** The files that have the same tests, which StrykerJS runs together; tests of their own come first. */
 function groupsOf(all: readonly string[]) {
   const groups = new Map<string, { tests: readonly string[]; sources: string[] }>();
   for (const file of all) {
     const tests = unitTestsOf(file);
-    const key = [...tests].sort().join();
+    const key = tests.join();
     const group = groups.get(key) ?? { tests, sources: [] };
     group.sources.push(file);
     groups.set(key, group);
   }
-  return groups.values();
+  return [...groups.values()].map(({ tests, sources }) => {
+    const own = new Set(sources.map(ownTestOf));
+    return {
+      sources,
+      tests: [...tests.filter(test => own.has(test)), ...tests.filter(test => !own.has(test))],
+    };
+  });
 }
 
 function byPlace(a: MutantResult, b: MutantResult): number {

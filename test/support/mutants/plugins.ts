@@ -1,7 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { type CheckResult, CheckStatus } from '@stryker-mutator/api/check';
-import type { Mutant } from '@stryker-mutator/api/core';
-import { declareClassPlugin, declareValuePlugin, PluginKind } from '@stryker-mutator/api/plugin';
+import type { Mutant, StrykerOptions } from '@stryker-mutator/api/core';
+import {
+  type commonTokens,
+  declareClassPlugin,
+  declareFactoryPlugin,
+  declareValuePlugin,
+  type Injector,
+  type PluginContext,
+  PluginKind,
+} from '@stryker-mutator/api/plugin';
+import type { DryRunOptions, TestRunner } from '@stryker-mutator/api/test-runner';
+import { createTapTestRunnerFactory } from '@stryker-mutator/tap-runner';
 import { messages } from './messages.js';
 import { keyOf } from './mutant-text.js';
 
@@ -36,7 +46,21 @@ class SampleChecker {
   }
 }
 
+/** The TAP runner with the tests in the order of its option, so that a mutant's own tests are the first that could kill it. */
+function createRunner(injector: Injector<PluginContext>): TestRunner {
+  const runner = createTapTestRunnerFactory()(injector);
+  const dryRun = runner.dryRun.bind(runner);
+  const { tap } = injector.resolve('options') as StrykerOptions & {
+    readonly tap: { readonly testFiles: string[] };
+  };
+  return Object.assign(runner, {
+    dryRun: (options: DryRunOptions) => dryRun({ ...options, testFiles: tap.testFiles }),
+  });
+}
+createRunner.inject = ['$injector'] as [typeof commonTokens.injector];
+
 export const strykerPlugins = [
+  declareFactoryPlugin(PluginKind.TestRunner, 'ordered-tap', createRunner),
   declareValuePlugin(PluginKind.Ignore, 'messages', messages),
   declareClassPlugin(PluginKind.Checker, 'sample', SampleChecker),
 ];

@@ -35,14 +35,14 @@ export async function runStryker({
     ignorePatterns: ['/dist', '/build/package', '/build/metafiles', '/build/mutants'],
     ignorers: ['messages'],
     incremental: !isSample,
-    incrementalFile: `build/mutants/${digest(tests.join())}.json`,
+    incrementalFile: `build/mutants/${digest([...tests].sort().join())}.json`,
     logLevel: 'warn',
     mutate: sources.map(compiledFile),
-    plugins: ['@stryker-mutator/tap-runner', './build/test/support/mutants/plugins.js'],
+    plugins: ['./build/test/support/mutants/plugins.js'],
     reporters: ['progress-append-only'],
     tap: { testFiles, nodeArgs: ['--test-reporter=tap'], forceBail: true },
     tempDirName: 'build/mutants/sandbox',
-    testRunner: 'tap',
+    testRunner: 'ordered-tap',
     // StrykerJS reads the file by a part of TypeScript that version 7 does not have.
     tsconfigFile: 'none',
     // Beside this, a run may take twice the time of its tests.

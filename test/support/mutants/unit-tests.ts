@@ -3,15 +3,19 @@ import { dirname, join, normalize } from 'node:path';
 
 // Which tests have to kill the mutants of a file: README.md, "The tests of a file".
 
+/** The test file with the name of a file of src/. */
+export function ownTestOf(source: string): string {
+  return source.replace(/^src\//, 'test/').replace(/\.ts$/, '.test.ts');
+}
+
 /**
  * The unit tests of a file of src/: those in its folder of test/, or in the next one above that has some. Tests that start a process are
- * none of them. Paths are from the project's folder, where the program has to run; the file's own tests come first.
+ * none of them. Paths are from the project's folder, where the program has to run.
  */
 export function unitTestsOf(source: string): readonly string[] {
-  const own = source.replace(/^src\//, 'test/').replace(/\.tsx?$/, '.test.ts');
-  for (let folder = dirname(own); folder !== '.'; folder = dirname(folder)) {
+  for (let folder = dirname(ownTestOf(source)); folder !== '.'; folder = dirname(folder)) {
     const tests = testsIn(folder);
-    if (tests.length > 0) return tests.sort((a, b) => Number(b === own) - Number(a === own));
+    if (tests.length > 0) return tests.sort();
   }
   return [];
 }

@@ -45,6 +45,7 @@ export async function runStryker({
     testRunner: 'ordered-tap',
     // StrykerJS reads the file by a part of TypeScript that version 7 does not have.
     tsconfigFile: 'none',
+    warnings: { unknownOptions: false },
     // Beside this, a run may take twice the time of its tests.
     timeoutMS: 4000,
     timeoutFactor: 2,

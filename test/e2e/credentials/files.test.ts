@@ -292,32 +292,6 @@ describe('files that rotate', { concurrency: 6 }, () => {
     );
   }
 
-  test('an edited current-context is used, with its server, authority and user', async t => {
-    const { server, start, edit } = await set(t);
-    const other = await anyApiServer(t);
-    const { certificate, key } = await other.client('of-the-other');
-    const base64 = (text: string) => Buffer.from(text).toString('base64');
-    await edit(({ clusters, users, contexts }) => {
-      const ca = base64(other.authority.certificate);
-      clusters.push({ name: 'other', cluster: { server: other.url, 'certificate-authority-data': ca } });
-      const user = { 'client-certificate-data': base64(certificate), 'client-key-data': base64(key) };
-      users.push({ name: 'other', user });
-      contexts.push({ name: 'other', context: { cluster: 'other', user: 'other' } });
-    });
-    const proxy = await start();
-    assert.equal((await probe(proxy, server)).user, 'first');
-    const streams = [await openWatch(proxy, server), await openAttach(proxy)];
-    t.after(() => {
-      for (const stream of streams) stream.close();
-    });
-    await edit(kubeconfig => {
-      kubeconfig['current-context'] = 'other';
-    });
-    await arrivesAs(proxy, other, 'of-the-other');
-    for (const stream of streams) await stream.isAlive();
-    assert.equal((await health(proxy, 'readyz')).status, 200);
-  });
-
   test('every file of a KUBECONFIG list is followed, even one that appears later', async t => {
     const { server, path, directory, certificate, start } = await set(t);
     const missing = join(directory, 'before');

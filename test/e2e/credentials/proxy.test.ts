@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { send } from '../../support/clients/http-client.js';
-import { eventually, eventuallyPasses } from '../../support/eventually.js';
+import { eventuallyPasses } from '../../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { type RunningProgram as Program, startInProcess } from '../../support/proxy/in-process.js';
 import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
@@ -178,27 +178,6 @@ describe('a proxy on the way to the API server', { concurrency: 4 }, () => {
     }
     assert.equal(server.connectionsAccepted, 0, 'the proxy was bypassed');
     await assertNothingShows(program);
-  });
-
-  test('that an edit of the kubeconfig names is used, and open streams stay on the old one', async t => {
-    const { server, path, start } = await set(t, {});
-    const [one, two] = [closeAfter(t, await startConnectProxy()), closeAfter(t, await startSocksProxy())];
-    await setProxyUrl(path, `http://127.0.0.1:${one.port}`);
-    const program = await start();
-    const streams = [await openWatch(program, server), await openAttach(program)];
-    t.after(() => {
-      for (const stream of streams) stream.close();
-    });
-    await setProxyUrl(path, `socks5://127.0.0.1:${two.port}`);
-    await eventually(
-      'a tunnel of the second proxy',
-      async () => (await probe(program, server)).code === 200 && two.requests.length > 0,
-    );
-    const before = one.requests.length;
-    for (const leg of bothLegs) assert.equal((await probe(program, server, leg)).code, passed(leg));
-    assert.equal(one.requests.length, before);
-    for (const stream of streams) await stream.isAlive();
-    await eventually('the end of idle tunnels of the first proxy', () => one.openConnections() === 2);
   });
 
   test('of HTTPS_PROXY carries requests, watches and upgrades', async t => {

@@ -80,36 +80,32 @@ for (const leg of upgradeLegs) {
       assert.deepEqual(await reached(), []);
     });
 
-    for (const [code, reason] of [
-      [403, 'Forbidden'],
-      [404, 'Not Found'],
-      [400, 'Bad Request'],
-      [200, 'OK'],
-      [302, 'Found'],
-      [503, 'Service Unavailable'],
-    ] as const) {
-      it(`that the API server answers with ${code} gets that answer, and nothing sent after it reaches the API server`, async () => {
-        const answer = `HTTP/1.1 ${code} ${reason}\r\nX-From: upstream\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nno`;
-        const upstream = answerUpgrades(answer, 50);
+    it('that the API server answers otherwise gets that answer, and nothing sent after it reaches the API server', async () => {
+      for (const status of ['403 Forbidden', '400 Bad Request', '200 OK', '302 Found']) {
+        const before = (await reached()).length;
+        const upstream = answerUpgrades(
+          `HTTP/1.1 ${status}\r\nX-From: upstream\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nno`,
+          50,
+        );
         const connection = await connectRaw(proxy.port);
         try {
           connection.write(toBytes({ leg, target: allowedPath, rest: second }));
-          await eventually('the upgrade at the API server', async () => (await reached()).length > 0);
+          await eventually('the upgrade at the API server', async () => (await reached()).length > before);
           connection.write(second);
           await connection.until(/\r\n\r\n/);
           connection.write(second);
           const received = await connection.untilClosed();
-          assert.match(received, new RegExp(`^HTTP/1\\.1 ${code} ${reason}\r\n`));
+          assert.match(received, new RegExp(`^HTTP/1\\.1 ${status}\r\n`));
           assert.match(received, /X-From: upstream\r\n[\s\S]*\r\n\r\nno$/);
           await passLater();
           assert.equal(upstream.bytes(), '');
-          assert.deepEqual(await reached(), [`GET ${allowedPath}`]);
+          assert.deepEqual((await reached()).slice(before), [`GET ${allowedPath}`]);
         } finally {
           upstream.remove();
           connection.destroy();
         }
-      });
-    }
+      }
+    });
 
     it('that the API server refuses still gets its answer if the client has sent 1 MB early', async () => {
       const upstream = answerUpgrades('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno', 200);
@@ -208,35 +204,33 @@ describe('an upgrade to HTTP/2 over plain TCP', () => {
     assert.deepEqual(await reached(), []);
   });
 
-  for (const upgrade of [
-    ['Upgrade: h2c'],
-    ['Upgrade: H2C'],
-    ['Upgrade: h2c, websocket'],
-    ['Upgrade: websocket,h2c'],
-    ['Upgrade: websocket', 'Upgrade: h2c'],
-  ]) {
-    it(`is never offered to the API server, which could then get requests past the filter (${upgrade})`, async () => {
-      const upstream = answerUpgrades(
-        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
-      );
-      const before = clientRequests(server).length;
-      const connection = await connectRaw(proxy.port);
-      try {
-        connection.write(
-          Buffer.concat([ask(upgrade, '/version'), Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')]),
-        );
+  it('is never offered to the API server, which could then get requests past the filter', async () => {
+    const upstream = answerUpgrades(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
+    );
+    const before = clientRequests(server).length;
+    try {
+      for (const upgrade of [
+        ['Upgrade: h2c'],
+        ['Upgrade: H2C'],
+        ['Upgrade: h2c, websocket'],
+        ['Upgrade: websocket,h2c'],
+        ['Upgrade: websocket', 'Upgrade: h2c'],
+      ]) {
+        const connection = await connectRaw(proxy.port);
+        const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+        connection.write(Buffer.concat([ask(upgrade, '/version'), preface]));
         await connection.until(/^HTTP\/1\.1 \d{3} /);
-        await passLater();
-        for (const { rawHeaders } of clientRequests(server).slice(before)) {
-          assert.doesNotMatch(rawHeaders.join('\n'), /h2c|http2-settings/i);
-        }
-        assert.doesNotMatch(upstream.bytes(), /PRI/);
-      } finally {
-        upstream.remove();
         connection.destroy();
       }
-    });
-  }
+      await passLater();
+      for (const { rawHeaders } of clientRequests(server).slice(before))
+        assert.doesNotMatch(rawHeaders.join('\n'), /h2c|http2-settings/i);
+      assert.doesNotMatch(upstream.bytes(), /PRI/);
+    } finally {
+      upstream.remove();
+    }
+  });
 });
 
 describe('an incomplete upgrade', () => {

@@ -23,16 +23,11 @@ const proxied = [
 ];
 /** What else the API server, or a server before it, may read as a proxy subresource. */
 const respelled = [
-  '/api/v1/namespaces/x/pods/y/PROXY/',
-  '/api/v1/namespaces/x/pods/y/%70roxy/',
-  '/api/v1/namespaces/x/pods/y/%2570roxy/',
-  '/api/v1//namespaces/x/pods/y//proxy/',
-  '//api/v1/namespaces/x/pods/y/proxy/',
-  '/api/v1/namespaces/x/pods/y/proxy;v=1/',
-  '/api/v1/namespaces/x/pods/y%2Fproxy/',
-  '/api/v1/namespaces/x/services/https%3Aweb%3A443/proxy/',
-  '/api/v1/proxy/namespaces/x/pods/y/',
-  '/apis/example.com/v1/namespaces/x/things/y/proxy/',
+  ...['/api/v1/namespaces/x/pods/y/PROXY/', '/api/v1/namespaces/x/pods/y/%70roxy/'],
+  ...['/api/v1/namespaces/x/pods/y/%2570roxy/', '/api/v1//namespaces/x/pods/y//proxy/'],
+  ...['//api/v1/namespaces/x/pods/y/proxy/', '/api/v1/namespaces/x/pods/y/proxy;v=1/'],
+  ...['/api/v1/namespaces/x/pods/y%2Fproxy/', '/api/v1/namespaces/x/services/https%3Aweb%3A443/proxy/'],
+  ...['/api/v1/proxy/namespaces/x/pods/y/', '/apis/example.com/v1/namespaces/x/things/y/proxy/'],
 ];
 const others = [
   '/version',

@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import net, { type AddressInfo } from 'node:net';
-import { dirname } from 'node:path';
+import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { after, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
-import WebSocket from 'ws';
 import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { connectRaw, type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
 import { closed } from '../../support/closed.js';
@@ -18,14 +15,12 @@ import type { FakeApiServer } from '../../support/fake-api-server/fake-api-serve
 import { connectToListener } from '../../support/proxy/encrypted.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import { residentBytes } from '../../support/proxy/process-state.js';
-import { startProxy } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
-import { steady } from '../../support/steady.js';
 import { clientRequests } from '../leg.js';
 
 const MiB = 1024 * 1024;
 
-const { server, proxy, kubeconfig } = await startStack({ after }, { flags: ['--reject-paths='] });
+const { server, proxy } = await startStack({ after }, { flags: ['--reject-paths='] });
 
 /** A request for an upgrade to a protocol that only these tests use. */
 function upgradeRequest(path: string, ...headers: string[]): string {
@@ -76,8 +71,6 @@ async function connect(t: TestContext, through: RunningProgram = proxy): Promise
   t.after(() => client.destroy());
   return client;
 }
-
-const sha256 = (data: Buffer) => createHash('sha256').update(data).digest('hex');
 
 function bodyOf(answer: string): string {
   return answer.slice(answer.indexOf('\r\n\r\n') + 4);
@@ -155,37 +148,6 @@ test("the client gets nothing before the API server's answer, and then the uncha
   assert.match(head, /\r\nconnection: Upgrade\r\n/i);
   assert.match(head, /\r\nX-One: 1\r\n[\s\S]*X-Two: 2\r\n[\s\S]*X-One: 3\r\n/);
   assert.match(head, /\r\nX-Name: caf\xe9\r\n/);
-});
-
-test('bytes that a client sends before it has the 101 arrive in order, however many', async t => {
-  const early = randomBytes(600 * 1024);
-  const received: Buffer[] = [];
-  let answer = () => {};
-  serveUpgrade(t, '/early', (_request, socket, head) => {
-    received.push(head);
-    answer = () => {
-      socket.write(switching);
-      socket.on('data', (chunk: Buffer) => received.push(chunk));
-    };
-  });
-  const client = await connect(t);
-  client.write(Buffer.concat([Buffer.from(upgradeRequest('/early')), early.subarray(0, 100)]));
-  // In separate packets.
-  await delay(20);
-  client.write(early.subarray(100, 1000));
-  await delay(20);
-  client.write(early.subarray(1000));
-  await server.waitForRequest(({ rawUrl }) => rawUrl === '/early');
-  // Until no more bytes are read, as far as this is visible on a busy machine.
-  await steady(() => client.socket.bytesWritten - client.socket.writableLength);
-  answer();
-  await client.until(/^HTTP\/1\.1 101 /);
-  client.write('behind it');
-  const total = early.length + 'behind it'.length;
-  await eventually('all of it', () => Buffer.concat(received).length >= total);
-  const all = Buffer.concat(received);
-  assert.equal(all.subarray(early.length).toString(), 'behind it');
-  assert.equal(sha256(all.subarray(0, early.length)), sha256(early));
 });
 
 test('an upgrade has the same credentials and headers as a plain request', async t => {
@@ -344,24 +306,6 @@ test('60 upgrades at once each get their own bytes, and leave nothing open', asy
 
 // WebSockets
 
-test('a WebSocket through services/proxy passes text and binary messages in both directions', async t => {
-  const url = `ws://127.0.0.1:${proxy.port}/api/v1/namespaces/default/services/web/proxy/socket`;
-  const socket = new WebSocket(url);
-  t.after(() => socket.terminate());
-  await once(socket, 'open');
-  socket.send('hello');
-  const [text, isBinary] = (await once(socket, 'message')) as [Buffer, boolean];
-  assert.equal(text.toString(), 'hello');
-  assert.equal(isBinary, false);
-  const big = randomBytes(3 * MiB);
-  socket.send(big);
-  const [echo] = (await once(socket, 'message')) as [Buffer];
-  assert.equal(sha256(echo), sha256(big));
-  socket.close(4001, 'bye');
-  const [code] = (await once(socket, 'close')) as [number];
-  assert.equal(code, 4001);
-});
-
 // Pipelines
 
 test('an upgrade behind other requests waits for their answers, over plain HTTP and TLS', async t => {
@@ -509,29 +453,4 @@ test('TCP keep-alive is on for both sockets of an upgrade and of a watch, at the
       assert.ok(probeIn(line) <= most && probeIn(line) > most - 10, `API server: ${line}`);
     }
   }
-});
-
-test('an upgrade over a Unix socket works, and sends no client address', async t => {
-  const path = `${dirname(kubeconfig)}/socket`;
-  const through = await startProxy(['--kubeconfig', kubeconfig, '--reject-paths=', '-u', path]);
-  t.after(() => through.stop('SIGKILL'));
-  serveUpgrade(t, '/unix', (_request, socket) => {
-    socket.write(switching);
-    socket.pipe(socket);
-  });
-  const client = net.connect(path);
-  t.after(() => client.destroy());
-  client.write(upgradeRequest('/unix'));
-  let text = '';
-  client.on('data', chunk => {
-    text += chunk.toString('latin1');
-  });
-  await eventually('the 101', () => text.includes('\r\n\r\n'));
-  assert.match(text, /^HTTP\/1\.1 101 /);
-  client.write('ping');
-  await eventually('the echo', () => text.endsWith('ping'));
-  assert.equal(
-    server.requests.find(({ rawUrl }) => rawUrl === '/unix')?.headers['x-forwarded-for'],
-    undefined,
-  );
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dumpedPage, withoutBrowser } from '../../support/clients/dumped-page.js';
-import { startProxy } from '../../support/proxy/proxy.js';
-import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { dumpedPage, withoutBrowser } from '../support/clients/dumped-page.js';
+import { startProxy } from '../support/proxy/proxy.js';
+import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
 
 const page = '/api/v1/namespaces/x/pods/y/proxy/';
 

@@ -5,10 +5,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { dumpedPage, withoutBrowser } from '../../support/clients/dumped-page.js';
-import { startProxy } from '../../support/proxy/proxy.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
-import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { dumpedPage, withoutBrowser } from '../support/clients/dumped-page.js';
+import { startProxy } from '../support/proxy/proxy.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
 
 const page = '/clusters/dev/apis/evil.example/v1/page';
 

@@ -26,7 +26,7 @@ test('flags.md lists every flag with its default and its meaning', () => {
 
 test('metrics.md explains every field of a log line of a request', () => {
   const [, section = ''] = textOf('deploy/reference/metrics.md').split('\n## The log\n');
-  const explained = [...section.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = '']) =>
+  const explained = [...section.matchAll(/^- (`.*?`): /gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`(\w+)`/g)].map(([, field]) => field),
   );
   assert.deepEqual(explained.sort(), ['level', 'time', ...Object.keys(every), 'msg', 'err'].sort());

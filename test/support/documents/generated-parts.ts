@@ -115,7 +115,8 @@ function valueList(): string {
   return chartValues(readFileSync(projectFile('deploy/helm/kube-api-proxy/values.yaml'), 'utf8'))
     .map(({ path, default: value, comment }) => {
       const written = JSON.stringify(value);
-      return entryOf(`\`${path}\``, [written.length > 60 ? 'see `values.yaml`' : `\`${written}\``], comment);
+      const shown = /^(?:""|\[\]|\{\})$/.test(written) ? '' : `\`${written}\``;
+      return entryOf(`\`${path}\``, [written.length > 60 ? 'see `values.yaml`' : shown], comment);
     })
     .join('');
 }

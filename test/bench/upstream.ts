@@ -72,7 +72,7 @@ export async function startRequestUpstream(
     locations.push(`location = ${path} { proxy_pass ${server.url}; ${forwarding(pem)} }`);
   }
   const [port, straightPort] = [await freePort(), await freePort()];
-  const fields = answerFields().map(([field, value]) => `add_header ${field} "${value}";`);
+  const fields = answerFields.map(([field, value]) => `add_header ${field} "${value}";`);
   // With `sub_filter` nginx does not know the length of the answer, so it sends none.
   const chunked = settings.chunked ? 'sub_filter "no such text" ""; sub_filter_types *;' : '';
   const server = (listen: number, verify: 'on' | 'off') => `

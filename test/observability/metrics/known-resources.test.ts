@@ -1,28 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
 import { KnownResources } from '../../../src/observability/metrics/known-resources.js';
-import { projectFile } from '../../support/project.js';
+import { readRecordedDiscovery } from '../../support/recorded-discovery.js';
 
-interface GroupVersionResources {
-  readonly version: string;
-  readonly resources: readonly {
-    readonly resource: string;
-    readonly subresources?: readonly { readonly subresource: string }[];
-  }[];
-}
-interface GroupDiscovery {
-  readonly metadata: { readonly name?: string };
-  readonly versions: readonly GroupVersionResources[];
-}
-interface GroupDiscoveryList {
-  readonly items: readonly GroupDiscovery[];
-}
-
-const recorded: { core: GroupDiscoveryList; groups: GroupDiscoveryList } = JSON.parse(
-  await readFile(projectFile('test/fixtures/discovery.json'), 'utf8'),
-);
+const recorded = readRecordedDiscovery();
 
 const info = (path: string): RequestInfo => parseRequestInfo('GET', path, '');
 

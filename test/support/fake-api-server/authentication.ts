@@ -113,8 +113,8 @@ function readImpersonation(request: IncomingMessage): UserInfo | undefined {
   }
   return {
     username,
-    groups,
     ...(uid === undefined ? {} : { uid }),
+    groups,
     ...(Object.keys(extra).length > 0 ? { extra } : {}),
   };
 }

@@ -1,4 +1,4 @@
-import type { DiscoveryGroup, DiscoveryResource } from './discovery-entries.js';
+import type { DiscoveryGroup, DiscoveryResource } from '../recorded-discovery.js';
 import type { KubeObject } from './objects.js';
 
 /** `spec` of a CustomResourceDefinition, with the fields that this server reads. */

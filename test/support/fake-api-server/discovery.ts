@@ -1,20 +1,13 @@
-import { readFixture } from '../project.js';
+import {
+  type DiscoveryGroup,
+  type DiscoveryList,
+  type DiscoveryResource,
+  readRecordedDiscovery,
+} from '../recorded-discovery.js';
 import { type CustomDetails, readDefinitions } from './custom-resources.js';
-import type { DiscoveryGroup, DiscoveryResource } from './discovery-entries.js';
 import { type Exchange, sendJson } from './exchange.js';
 import type { KubeObject } from './objects.js';
 import type { RequestAttributes } from './request-attributes.js';
-
-interface DiscoveryList {
-  readonly kind: string;
-  readonly metadata: object;
-  readonly items: readonly DiscoveryGroup[];
-}
-
-interface DiscoveryFixture {
-  readonly core: DiscoveryList;
-  readonly groups: DiscoveryList;
-}
 
 /** One resource of the API: its path, its verbs and the names of its objects. */
 export interface ResourceType {
@@ -29,7 +22,7 @@ export interface ResourceType {
   readonly custom?: CustomDetails | undefined;
 }
 
-const fixture = readFixture<DiscoveryFixture>('discovery.json');
+const recorded = readRecordedDiscovery();
 
 /** `v1` or `apps/v1`: a group and version as apiVersion writes them. */
 export function groupVersion(type: { readonly group: string; readonly version: string }): string {
@@ -56,7 +49,7 @@ function toResourceType(
 
 /** The groups and resources of one API server: those of the recorded one, and its custom resources. */
 export class ApiTypes {
-  readonly core: DiscoveryList = fixture.core;
+  readonly core: DiscoveryList = recorded.core;
   readonly named: DiscoveryList;
   /** Core group first. */
   readonly all: readonly ResourceType[];
@@ -64,7 +57,7 @@ export class ApiTypes {
 
   constructor(definitions: readonly KubeObject[] = []) {
     const custom = readDefinitions(definitions);
-    this.named = { ...fixture.groups, items: [...fixture.groups.items, ...custom.groups] };
+    this.named = { ...recorded.groups, items: [...recorded.groups.items, ...custom.groups] };
     this.all = this.groups.flatMap(group =>
       group.versions.flatMap(version =>
         version.resources.map(entry => {
@@ -138,8 +131,7 @@ export function serveDiscovery(exchange: Exchange, api: ApiTypes): boolean {
   const root = path === '/api' ? api.core : path === '/apis' ? api.named : undefined;
   if (root && exchange.request.headers.accept?.includes(aggregatedMediaType)) {
     exchange.response.setHeader('Vary', 'Accept');
-    const body = { ...root, apiVersion: 'apidiscovery.k8s.io/v2' };
-    sendJson(exchange, 200, body, aggregatedMediaType);
+    sendJson(exchange, 200, root, aggregatedMediaType);
     return true;
   }
   if (path === '/api') {

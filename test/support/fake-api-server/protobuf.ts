@@ -20,8 +20,6 @@ function fieldOf(message: string, number: number): readonly string[] {
 function readValue(pbf: PbfReader, type: string): unknown {
   if (type === 's') return pbf.readString();
   if (type === 'i') return pbf.readVarint();
-  if (type === 'b') return pbf.readBoolean();
-  if (type === 'y') return Buffer.from(pbf.readBytes()).toString('base64');
   return pbf.readMessage(fieldReader(type), {});
 }
 
@@ -39,7 +37,7 @@ function fieldReader(message: string): (number: number, result: Message, pbf: Pb
     } else if (type !== '') {
       const value = readValue(pbf, type);
       // The generated encoders write empty values too, but JSON leaves them out.
-      if (value !== '' && value !== 0 && value !== false) result[key] = value;
+      if (value !== '' && value !== 0) result[key] = value;
     }
   };
 }
@@ -64,8 +62,6 @@ export function decodeProtobuf(bytes: Buffer): Message {
 function writeValue(pbf: PbfWriter, number: number, type: string, value: unknown): void {
   if (type === 's') pbf.writeStringField(number, String(value));
   else if (type === 'i') pbf.writeVarintField(number, Number(value));
-  else if (type === 'b') pbf.writeBooleanField(number, Boolean(value));
-  else if (type === 'y') pbf.writeBytesField(number, Buffer.from(String(value), 'base64'));
   else if (type.startsWith('[')) {
     for (const item of value as unknown[]) writeValue(pbf, number, type.slice(1), item);
   } else if (type.startsWith('{')) {

@@ -6,7 +6,6 @@ import { servePodStreams } from './pod-streams.js';
 import { serveProxyEcho } from './proxy-echo.js';
 import { serveObject } from './rest.js';
 import { serveReview } from './reviews.js';
-import { serveScale } from './scale.js';
 import { methodNotAllowed, StatusFailure } from './status-failure.js';
 
 type Handler = (cluster: Cluster, type: ResourceType, exchange: Exchange) => void | Promise<void>;
@@ -17,7 +16,6 @@ const subresources: Readonly<Record<string, Handler>> = {
   exec: servePodStreams,
   attach: servePodStreams,
   portforward: servePodStreams,
-  scale: serveScale,
   status: serveObject,
   finalize: serveObject,
 };

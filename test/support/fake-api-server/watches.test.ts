@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';
-import { after, test } from 'node:test';
+import { after, describe, test } from 'node:test';
+import { createGunzip, gunzipSync } from 'node:zlib';
 import WebSocket from 'ws';
-import { requestApi, tlsTo } from '../clients/http-client.js';
+import { open, requestApi, tlsTo } from '../clients/http-client.js';
 import { headOf, openStream } from '../clients/http2-client.js';
+import { shownEvents } from '../clients/initial-events.js';
 import { openWatch, readWatch, watchServer } from '../clients/watch-client.js';
-import { eventually, until } from '../eventually.js';
+import { until } from '../eventually.js';
 import { configMap, configMapsIn } from './config-maps.js';
 import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from './fake-api-server.js';
 
 const protobuf = 'application/vnd.kubernetes.protobuf';
-const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
-const partial = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io';
 
 const path = `${configMapsIn('default')}?watch=1`;
 
@@ -59,13 +59,6 @@ test('a watch with a label selector shows an object that starts to match as ADDE
   watch.close();
 });
 
-test('a watch without a version starts with all objects, and timeoutSeconds ends it cleanly', async () => {
-  const query = 'watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3Dsettings';
-  const watch = await watchServer(server, `${configMapsIn('default')}?${query}`);
-  assert.equal(await watch.ended, 'end');
-  assert.match(watch.lines().join(), /^ADDED settings \d+$/);
-});
-
 test('a watch from a future version is quiet until that version has passed', async () => {
   const future = server.version + 2;
   const watch = await watchServer(server, `${path}&allowWatchBookmarks=1&resourceVersion=${future}`);
@@ -94,27 +87,6 @@ test('a watch without timeoutSeconds ends at a random time if the server has lim
   assert.equal(await watch.ended, 'end');
 });
 
-test('bookmarks of Tables and PartialObjectMetadata have their form, and the first one has the columns', async () => {
-  const query = `${path}&allowWatchBookmarks=true&resourceVersion=${server.version}`;
-  const rows = await watchServer(server, query, { Accept: table });
-  await rows.until(2);
-  const [first, second] = rows.events();
-  assert.equal(first?.type, 'BOOKMARK');
-  assert.equal(first?.object.kind, 'Table');
-  assert.equal(first?.object.columnDefinitions?.length, 3);
-  assert.deepEqual(first?.object.rows?.[0]?.cells, ['', 0, '<unknown>']);
-  assert.equal(second?.object.columnDefinitions, null);
-  rows.close();
-  const metadata = await watchServer(server, query, { Accept: partial });
-  await metadata.until(1);
-  assert.equal(
-    String(metadata.frames()[0]),
-    '{"type":"BOOKMARK","object":{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":' +
-      `{"resourceVersion":"${server.version}"}}}\n`,
-  );
-  metadata.close();
-});
-
 test('a protobuf watch separates its events, bookmarks and errors by length, without the magic bytes', async () => {
   const { version } = server;
   const watch = await watchServer(server, `${path}&resourceVersion=${version}`, {
@@ -139,14 +111,6 @@ test('a protobuf watch separates its events, bookmarks and errors by length, wit
   assert.match(old.frames()[0]?.toString('latin1') ?? '', /ERROR.*k8s\0.*Status.*too old resource version/s);
 });
 
-test('a Table is JSON even if a client prefers protobuf', async () => {
-  const watch = await watchServer(server, `${path}&resourceVersion=${server.version}`, {
-    Accept: `${protobuf};as=Table;v=v1;g=meta.k8s.io,${table}`,
-  });
-  assert.equal(watch.headers['content-type'], 'application/json');
-  watch.close();
-});
-
 test('a watch over WebSocket gets a message for each event, and needs an origin and at most one subprotocol', async () => {
   const url = `wss://127.0.0.1:${server.port}${path}&resourceVersion=${server.version}`;
   const tls = tlsTo(server);
@@ -166,16 +130,6 @@ test('a watch over WebSocket gets a message for each event, and needs an origin 
   assert.equal(JSON.parse(String((await message)[0])).object.metadata.name, 'w');
   socket.close();
   await once(socket, 'close');
-});
-
-test('the server counts the open watches', async () => {
-  await eventually('no watch', () => server.openWatches.length === 0);
-  const before = server.watches.length;
-  const watch = await watchServer(server, `${path}&resourceVersion=${server.version}`);
-  assert.equal(server.openWatches.length, 1);
-  assert.equal(server.watches.length, before + 1);
-  watch.close();
-  await eventually('no watch', () => server.openWatches.length === 0);
 });
 
 test('a restart keeps objects and versions, and a watch continues from its version', async () => {
@@ -291,4 +245,69 @@ test('a watch and a log over WebSocket accept the one subprotocol that comes wit
     socket.close();
     await once(socket, 'close');
   }
+});
+
+describe('initial events', async () => {
+  const compressing = await start({ compressInitialEvents: true });
+  const path = configMapsIn('team-0');
+  const listByWatching = `${path}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan`;
+  const withBookmarks = `${listByWatching}&allowWatchBookmarks=true`;
+
+  test('and the rest of their watch are compressed for a client that accepts gzip, event by event', async () => {
+    const ask = (target: string, encoding: string) =>
+      open(compressing.port, target, { headers: { 'Accept-Encoding': encoding }, tls: tlsTo(compressing) });
+    const response = await ask(withBookmarks, 'deflate, gzip');
+    assert.equal(response.headers['content-encoding'], 'gzip');
+    const received: Buffer[] = [];
+    response.on('data', (chunk: Buffer) => received.push(chunk));
+    const watch = readWatch(response.pipe(createGunzip()), 200, response.headers);
+    await watch.until(2);
+    compressing.write(configMap('team-0', 'c'));
+    await watch.until(3);
+    assert.deepEqual(shownEvents(watch), ['ADDED settings', 'END', 'ADDED c']);
+    const all = Buffer.concat(received);
+    const member = all.lastIndexOf(Buffer.from([0x1f, 0x8b, 8]));
+    assert.equal(gunzipSync(all.subarray(member)).toString(), String(watch.frames().at(-1)));
+    response.destroy();
+    const changes = `${path}?watch=1&allowWatchBookmarks=true&resourceVersion=${compressing.version}`;
+    for (const [target, encoding] of [
+      ...['identity', 'gzip;q=1', ''].map(other => [withBookmarks, other] as const),
+      ...[listByWatching, changes].map(other => [other, 'gzip'] as const),
+    ]) {
+      const plain = await ask(target, encoding);
+      assert.equal(plain.headers['content-encoding'], undefined, `${target} ${encoding}`);
+      plain.destroy();
+    }
+  });
+
+  test('wait while a test holds them, and changes of that time come after the bookmark', async () => {
+    const held = await start();
+    held.write(configMap('team-0', 'a'));
+    const release = held.initialEvents.hold(1);
+    const watch = await watchServer(held, withBookmarks);
+    await watch.until(1);
+    held.write(configMap('team-0', 'c'));
+    held.remove(configMap('team-0', 'settings'));
+    assert.deepEqual(shownEvents(watch), ['ADDED a']);
+    release();
+    await watch.until(5);
+    assert.deepEqual(shownEvents(watch), [
+      ...['ADDED a', 'ADDED settings', 'END', 'ADDED c', 'DELETED settings'],
+    ]);
+    watch.close();
+  });
+
+  test('wait for a client that does not read', async () => {
+    const full = await start();
+    const text = 'x'.repeat(1_000_000);
+    for (let index = 0; index < 30; index += 1)
+      full.write(configMap('team-0', `large-${index}`, { data: { text } }));
+    const watch = await watchServer(full, withBookmarks);
+    watch.pause();
+    full.write(configMap('team-0', 'later'));
+    watch.resume();
+    await watch.untilNamed('"later"');
+    assert.deepEqual(shownEvents(watch).slice(-2), ['END', 'ADDED later']);
+    watch.close();
+  });
 });

@@ -3,9 +3,9 @@ import {
   type ApiResource,
   readAggregated,
 } from '../../../../src/features/explorer/page/api/discovery.js';
-import { readFixture } from '../../../support/project.js';
+import { readRecordedDiscovery } from '../../../support/recorded-discovery.js';
 
-const { core, groups } = readFixture<{ core: never; groups: never }>('discovery.json');
+const { core, groups } = readRecordedDiscovery();
 
 /** The resources of the recorded API server. */
 export const recorded = new ApiIndex([...readAggregated(core), ...readAggregated(groups)]);

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
-import { before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { identityOf } from '../../../src/clusters/endpoint.js';
-import type { CertificatePair } from '../../../src/credentials/certificate-pair.js';
 import type { Credential } from '../../../src/credentials/credential.js';
 import { identify, UnknownUserError } from '../../../src/features/shared-watches/access-user.js';
 import { fieldValue } from '../../../src/http/header-fields.js';
 import type { ClientConfig } from '../../../src/kubeconfig/types.js';
 import type { Access, UserIdentity } from '../../../src/transport/access.js';
 import type { OutgoingRequest } from '../../../src/transport/round-trip.js';
-import {
-  type CertificateAuthority,
-  createCertificateAuthority,
-} from '../../support/certificates/certificates.js';
+import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { eventually, within } from '../../support/eventually.js';
 import { endpointWith } from '../../support/proxy/client-request.js';
 import { type Answer, answeringPool } from '../../support/transport/answering-pool.js';
@@ -53,22 +49,16 @@ function serviceAccount(uid: string, exp: number): Credential {
   return jwt({ iss: 'i', sub: 'system:serviceaccount:n:s', exp, jti: String(exp), 'kubernetes.io': own });
 }
 
+const authority = await createCertificateAuthority();
+
+async function certificate(commonName: string): Promise<Credential> {
+  const { certificate: pem, key } = await authority.client({ commonName });
+  return {
+    clientCertificate: { certificate: Buffer.from(pem), key: Buffer.from(key), notAfter: new Date() },
+  };
+}
+
 describe('the user of an access', () => {
-  let authority: CertificateAuthority;
-  before(async () => {
-    authority = await createCertificateAuthority();
-  });
-
-  async function certificate(commonName: string): Promise<Credential> {
-    const { certificate, key } = await authority.client({ commonName });
-    const clientCertificate: CertificatePair = {
-      certificate: Buffer.from(certificate),
-      key: Buffer.from(key),
-      notAfter: new Date(),
-    };
-    return { clientCertificate };
-  }
-
   it('stays the same when the credential is renewed for the same user', async () => {
     const pairs: [Parts, Parts][] = [
       [{ credential: await certificate('alice') }, { credential: await certificate('alice') }],
@@ -207,20 +197,13 @@ describe('the user of an access with a token that only the API server can read',
   });
 
   it('differs for another API server, impersonation or certificate', async () => {
-    const authority = await createCertificateAuthority();
-    const { certificate, key } = await authority.client({ commonName: 'client' });
-    const clientCertificate = {
-      certificate: Buffer.from(certificate),
-      key: Buffer.from(key),
-      notAfter: new Date(),
-    };
     const ofAlice = (more: Parts) => opaque('one', review(alice), more);
     const accesses = [
       ofAlice({}),
       ofAlice({ config: { server: { ...server, port: 6444 } } }),
       ofAlice({ certificateAuthority: Buffer.from('PEM') }),
       ofAlice({ impersonation: ['Impersonate-User', 'bob'] }),
-      ofAlice({ credential: { authorization: 'Bearer one', clientCertificate } }),
+      ofAlice({ credential: { authorization: 'Bearer one', ...(await certificate('client')) } }),
     ];
     const keys = await Promise.all(accesses.map(keyOf));
     assert.equal(new Set(keys).size, accesses.length);

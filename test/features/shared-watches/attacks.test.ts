@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Turns } from '../../../src/features/shared-watches/turns.js';
-import type { Access } from '../../../src/transport/access.js';
 import { Sharing, turn } from './sharing.js';
 import { bookmarkLine, eventLine } from './watched-server.js';
 import type { WatchingClient } from './watching-client.js';
@@ -173,47 +172,20 @@ describe('clients that come and go', () => {
     assert.equal(late.ended, undefined);
     assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=100');
   });
-
-  it('get their own watch if the shared one may not use the current access', async () => {
-    const sharing = create();
-    const { server, joins, counts, join } = sharing;
-    const [alice, bob] = ['alice', 'bob'].map(user =>
-      sharing.accessWith({ credential: { authorization: `Basic ${user}` } }),
-    ) as [Access, Access];
-    const turns = [alice, bob, bob];
-    sharing.access = () => turns.shift() ?? assert.fail('another access is needed');
-    const client = await join();
-    await turn();
-    assert.equal(client.ended, undefined);
-    assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=100');
-    assert.deepEqual(
-      server.watches.map(({ authorization }) => authorization),
-      ['Basic bob'],
-    );
-    assert.deepEqual(joins, ['own']);
-    assert.equal(counts.watches, 0);
-  });
 });
 
 describe('a cluster that is closed', () => {
-  it('sends no watch again after the API server has ended it', async () => {
-    const { server, shared, clock, watch, open } = create();
-    const client = await open();
-    shared.close();
-    watch(0).end();
-    clock.advance(1_000);
-    assert.ok(client.ended instanceof Error);
-    assert.equal(server.watches.length, 1);
-  });
-
-  it('aborts a watch that is lost', async () => {
-    const { server, shared, clock, watch, open } = create();
-    const client = await open();
-    watch(0).end();
-    shared.close();
-    clock.advance(1_000);
-    assert.ok(client.ended instanceof Error);
-    assert.equal(server.watches.length, 1);
+  it('sends a watch no more that the API server has ended, before or after', async () => {
+    for (const isClosedFirst of [true, false]) {
+      const { server, shared, clock, watch, open } = create();
+      const client = await open();
+      if (isClosedFirst) shared.close();
+      watch(0).end();
+      shared.close();
+      clock.advance(1_000);
+      assert.ok(client.ended instanceof Error);
+      assert.equal(server.watches.length, 1);
+    }
   });
 
   it('no longer shares watches', async () => {

@@ -10,13 +10,7 @@ import type { Asked, WatchingClient } from './watching-client.js';
 const objects = eventLine(90) + eventLine(42);
 
 /** The bookmark after the initial events. */
-function endLine(version: number | string): string {
-  const metadata = {
-    resourceVersion: String(version),
-    annotations: { 'k8s.io/initial-events-end': 'true' },
-  };
-  return `${JSON.stringify({ type: 'BOOKMARK', object: { kind: 'Pod', apiVersion: 'v1', metadata } })}\n`;
-}
+const endLine = (version: number | string) => bookmarkLine(version, { 'k8s.io/initial-events-end': 'true' });
 
 /** A Table as the API server writes it: only the first one has columns. */
 function tableLine(version: number, columns: readonly string[] | null, annotations?: object): string {
@@ -340,15 +334,22 @@ describe('a stream of initial events that fails', () => {
   });
 });
 
+/** A stream with a client that takes nothing after a piece, and two that take all. */
+async function slowCrowd(options?: ConstructorParameters<typeof Sharing>[0]) {
+  const sharing = new Sharing(options);
+  const { first, others, streams } = await crowd(sharing);
+  const [stream, slow, ...quick] = [streams[1], ...others] as [
+    ServedWatch,
+    WatchingClient,
+    ...WatchingClient[],
+  ];
+  slow.onData = () => slow.trip?.pause();
+  return { sharing, first, stream, slow, quick };
+}
+
 describe('a slow client of initial events', () => {
   it('lets nobody wait, gets what it lacks from memory, and is cut after 10 s in which it has taken too little', async () => {
-    const sharing = new Sharing({ buffer: 30_000_000 });
-    const { others, streams } = await crowd(sharing);
-    const [stream, slow, ...quick] = [streams[1] as ServedWatch, ...others] as [
-      ServedWatch,
-      ...[WatchingClient, WatchingClient, WatchingClient],
-    ];
-    slow.onData = () => slow.trip?.pause();
+    const { sharing, stream, slow, quick } = await slowCrowd({ buffer: 30_000_000 });
     const all = objects + eventLine(91) + eventLine(92);
     for (const event of [objects, eventLine(91), eventLine(92)]) stream.text(event);
     assert.equal(stream.isPaused, false);
@@ -405,12 +406,9 @@ describe('a slow client of initial events', () => {
   });
 
   it('is cut if the memory for events is needed for newer ones', async () => {
-    const sharing = new Sharing({ buffer: 300_000 });
-    const { others, streams } = await crowd(sharing);
-    const [slow, ...quick] = others as [WatchingClient, ...WatchingClient[]];
-    slow.onData = () => slow.trip?.pause();
+    const { sharing, stream, slow, quick } = await slowCrowd({ buffer: 300_000 });
     const large = eventLine(91, 'x'.repeat(50_000));
-    for (let count = 0; count < 10; count += 1) streams[1]?.text(large);
+    for (let count = 0; count < 10; count += 1) stream.text(large);
     assert.ok(sharing.budget.used <= 300_000);
     for (const { text } of quick) assert.equal(text, large.repeat(10));
     slow.trip?.resume();
@@ -419,14 +417,11 @@ describe('a slow client of initial events', () => {
   });
 
   it('gets the changes after the bookmark when it has had the objects, although the others have left', async () => {
-    const sharing = new Sharing();
-    const { first, others, streams } = await crowd(sharing);
-    const [slow, ...quick] = others as [WatchingClient, ...WatchingClient[]];
-    slow.onData = () => slow.trip?.pause();
-    for (const text of [objects, eventLine(91), endLine(100)]) streams[1]?.text(text);
+    const { sharing, first, stream, slow, quick } = await slowCrowd();
+    for (const text of [objects, eventLine(91), endLine(100)]) stream.text(text);
     for (const client of [first, ...quick]) client.trip?.abort();
     sharing.clock.advance(9_000);
-    streams[1]?.text(eventLine(101));
+    stream.text(eventLine(101));
     slow.onData = () => {};
     slow.trip?.resume();
     assert.equal(slow.text, objects + eventLine(91) + endLine(100) + eventLine(101));
@@ -436,10 +431,7 @@ describe('a slow client of initial events', () => {
   });
 
   it('goes on if it takes at least 64 KB in 10 s', async () => {
-    const sharing = new Sharing();
-    const { others, streams } = await crowd(sharing);
-    const [stream, slow] = [streams[1] as ServedWatch, others[0] as WatchingClient];
-    slow.onData = () => slow.trip?.pause();
+    const { sharing, stream, slow } = await slowCrowd();
     for (let count = 0; count < 10; count++) {
       stream.text(objects);
       sharing.clock.advance(9_000);
@@ -490,46 +482,37 @@ describe('a slow client of initial events', () => {
   });
 
   it('moves at the bookmark, and then counts as slow as any client of a shared watch', async () => {
-    const sharing = new Sharing();
-    const { others, streams } = await crowd(sharing);
-    const slow = others[0] as WatchingClient;
-    slow.onData = () => slow.trip?.pause();
-    streams[1]?.text(endLine(100));
+    const { sharing, stream, slow, quick } = await slowCrowd();
+    stream.text(endLine(100));
     sharing.clock.advance(60_000);
-    streams[1]?.text(eventLine(101));
+    stream.text(eventLine(101));
     assert.equal(slow.text, endLine(100));
-    for (const { text } of others.slice(1)) assert.equal(text, endLine(100) + eventLine(101));
+    for (const { text } of quick) assert.equal(text, endLine(100) + eventLine(101));
     slow.trip?.resume();
     assert.equal(slow.text, endLine(100) + eventLine(101));
   });
 
   it('holds nobody up when the bookmark has come, so that no other client misses the changes after it', async () => {
-    const sharing = new Sharing();
-    const { others, streams } = await crowd(sharing);
-    const [slow, ...quick] = others as [WatchingClient, ...WatchingClient[]];
-    slow.onData = () => slow.trip?.pause();
+    const { sharing, stream, quick } = await slowCrowd();
     // The last event comes in pieces, and the bookmark with the last one.
     const last = eventLine(91, 'x'.repeat(150_000)) + endLine(100);
-    streams[1]?.text(last);
+    stream.text(last);
     // Together more than a shared watch keeps for those who lag.
     let changes = '';
     for (let version = 101; version <= 2_200; version++) {
       changes += eventLine(version);
-      streams[1]?.text(eventLine(version));
+      stream.text(eventLine(version));
     }
     sharing.clock.advance(60_000);
     for (const { ended, text } of quick) assert.deepEqual([ended, text], [undefined, last + changes]);
   });
 
   it('gets a large event in pieces', async () => {
-    const sharing = new Sharing();
-    const { others, streams } = await crowd(sharing);
-    const slow = others[0] as WatchingClient;
-    slow.onData = () => slow.trip?.pause();
+    const { stream, slow, quick } = await slowCrowd();
     const large = eventLine(91, 'x'.repeat(150_000));
-    streams[1]?.text(large);
+    stream.text(large);
     assert.deepEqual(
-      others.map(({ text }) => text.length),
+      [slow, ...quick].map(({ text }) => text.length),
       [65_536, large.length, large.length],
     );
     slow.trip?.resume();

@@ -27,6 +27,11 @@ function line(object: unknown, type = 'ADDED'): string {
   return `${JSON.stringify({ type, object })}\n`;
 }
 
+/** An object with this version and nothing else. */
+const versioned = (resourceVersion: unknown) => ({ metadata: { resourceVersion } });
+/** An event that can be read. */
+const good = line(versioned('5'));
+
 function generateEvents(random: Random): GeneratedEvent[] {
   return generateHistory(random).map(({ type, version }) => {
     const metadata = type === 'ERROR' ? {} : { name: generateText(random), resourceVersion: version };
@@ -45,12 +50,8 @@ describe('the reader of a watch in JSON', () => {
   it('returns the events of a real API server', () => {
     const summary = (name: string) =>
       readAll(new JsonEventReader(), recordedBody(name)).map(({ type, version }) => `${type} ${version}`);
-    assert.deepEqual(summary('watch: events'), [
-      'ADDED 2856',
-      'MODIFIED 2857',
-      'MODIFIED 2858',
-      'DELETED 2859',
-    ]);
+    const events = ['ADDED 2856', 'MODIFIED 2857', 'MODIFIED 2858', 'DELETED 2859'];
+    assert.deepEqual(summary('watch: events'), events);
     assert.deepEqual(summary('watch: initial events and bookmark'), ['BOOKMARK 2859']);
     assert.deepEqual(summary('watch: expired version 410'), ['ERROR ']);
   });
@@ -84,13 +85,12 @@ describe('the reader of a watch in JSON', () => {
   });
 
   it('does not parse the objects that a watch begins with, apart from the first one', () => {
-    const object = (version: string) => ({ kind: 'Pod', metadata: { resourceVersion: version } });
     const unread = '{"type":"ADDED","object":{"no":JSON}}\n';
     const end = { metadata: { resourceVersion: '9', annotations: { 'k8s.io/initial-events-end': 'true' } } };
     const reader = new JsonEventReader(undefined, true);
     const text = [
-      ...[line(object('7')), unread, line(object('8'), 'MODIFIED'), unread],
-      ...[line(end, 'BOOKMARK'), line(object('10'))],
+      ...[line(versioned('7')), unread, line(versioned('8'), 'MODIFIED'), unread],
+      ...[line(end, 'BOOKMARK'), line(versioned('10'))],
     ];
     const events = readAll(reader, ...text);
     assert.deepEqual(
@@ -120,21 +120,23 @@ describe('the reader of a watch in JSON', () => {
     assert.deepEqual(event?.bytes.view(), bytes);
   });
 
-  it('reads names and values with escapes', () => {
-    const [event] = readAll(
-      new JsonEventReader(),
+  for (const [what, text, summary] of [
+    [
+      'names and values with escapes',
       '{"\\u0074ype":"\\u0041DDED","object":{"meta\\u0064ata":{"resourceVersio\\u006e":"\\u0035"}}}\n',
-    );
-    assert.deepEqual([event?.type, event?.version], ['ADDED', '5']);
-  });
-
-  it('uses the last of repeated members, as Go does', () => {
-    const [event] = readAll(
-      new JsonEventReader(),
+      'ADDED 5',
+    ],
+    [
+      'the last of repeated members, as Go does',
       '{"type":"ERROR","type":"DELETED","object":{},"object":{"metadata":{"resourceVersion":"5","resourceVersion":"6"}}}\n',
-    );
-    assert.deepEqual([event?.type, event?.version], ['DELETED', '6']);
-  });
+      'DELETED 6',
+    ],
+  ] as const) {
+    it(`reads ${what}`, () => {
+      const [event] = readAll(new JsonEventReader(), text);
+      assert.equal(`${event?.type} ${event?.version}`, summary);
+    });
+  }
 
   it('reads events with deep nesting, and with strings of 10 MB', () => {
     const deep = `{"type":"ADDED","object":{"metadata":{"resourceVersion":"5"},"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}}\n`;
@@ -154,25 +156,17 @@ describe('the reader of a watch in JSON', () => {
 
   const broken: readonly (readonly [what: string, text: string])[] = [
     ['an empty line', '\n'],
-    [
-      'JSON in several lines',
-      JSON.stringify(JSON.parse(line({ metadata: { resourceVersion: '5' } })), null, 2),
-    ],
-    [
-      'two events in a line',
-      line({ metadata: { resourceVersion: '5' } })
-        .trim()
-        .repeat(2),
-    ],
+    ['JSON in several lines', JSON.stringify(JSON.parse(good), null, 2)],
+    ['two events in a line', good.trim().repeat(2)],
     ['no JSON', 'hello'],
     ['a NUL in a string', '{"type":"ADDED","object":{"metadata":{"resourceVersion":"5\0"}}}'],
-    ['a NUL before the event', `\0${line({ metadata: { resourceVersion: '5' } })}`],
-    ['a byte order mark', `\ufeff${line({ metadata: { resourceVersion: '5' } })}`],
+    ['a NUL before the event', `\0${good}`],
+    ['a byte order mark', `\ufeff${good}`],
     ['null', 'null'],
     ['a number', '1'],
     ['a list', '[]'],
     ['no type', '{"object":{"metadata":{"resourceVersion":"5"}}}'],
-    ['an unknown type', line({ metadata: { resourceVersion: '5' } }, 'added')],
+    ['an unknown type', line(versioned('5'), 'added')],
     ['a type that is a list', '{"type":["ADDED"],"object":{"metadata":{"resourceVersion":"5"}}}'],
     ['a type in other case', '{"Type":"ADDED","object":{"metadata":{"resourceVersion":"5"}}}'],
     ['no object', '{"type":"ADDED"}'],
@@ -191,14 +185,13 @@ describe('the reader of a watch in JSON', () => {
       '{"type":"ADDED","object":{"metadata":{"resourceVersion":"5"},"metadata":{}}}',
     ],
     ...[5, -5, '-5', '0', '', '5.0', 'abc', null, ['5'], true].map(
-      version =>
-        [`version ${JSON.stringify(version)}`, line({ metadata: { resourceVersion: version } })] as const,
+      version => [`version ${JSON.stringify(version)}`, line(versioned(version))] as const,
     ),
   ];
   for (const [what, text] of broken) {
     it(`throws for ${what}, after the events before it`, () => {
       const events: string[] = [];
-      const chunk = Buffer.from(`${line({ metadata: { resourceVersion: '1' } })}${text}\n`);
+      const chunk = Buffer.from(`${line(versioned('1'))}${text}\n`);
       const reader = new JsonEventReader();
       assert.throws(() => reader.read(chunk, event => events.push(event.version)), Error);
       assert.deepEqual(events, ['1']);
@@ -226,7 +219,7 @@ describe('the reader of a watch in JSON', () => {
       const bytes = Buffer.from(text.padEnd(32, 'x'));
       for (const size of [1, 3, 1000]) {
         const reader = new JsonEventReader();
-        reader.read(Buffer.from(line({ metadata: { resourceVersion: '1' } })), () => {});
+        reader.read(Buffer.from(line(versioned('1'))), () => {});
         const read = () => {
           for (let start = 0; start < bytes.length; start += size) {
             reader.read(bytes.subarray(start, start + size), () => assert.fail());

@@ -103,6 +103,9 @@ describe('the reader of a watch in protobuf', () => {
   });
 
   const whole = (raw: Content) => event('ADDED', unknown(raw));
+  /** Metadata with a version, and then these bytes. */
+  const withBytes = (...bytes: number[]) =>
+    whole(field(1, Buffer.concat([field(6, '5'), Buffer.from(bytes)])));
   const good = field(1, meta('5'));
   const broken: readonly (readonly [what: string, bytes: Buffer])[] = [
     ['an empty message', framed(Buffer.alloc(0))],
@@ -130,19 +133,13 @@ describe('the reader of a watch in protobuf', () => {
       version => [`version ${JSON.stringify(version)}`, whole(field(1, meta(version)))] as const,
     ),
     ['a version with bytes that are not UTF-8', whole(field(1, meta(Buffer.from([0x35, 0xff]))))],
-    [
-      'a field that ends behind the message',
-      whole(field(1, Buffer.concat([field(6, '5'), Buffer.from([0x0a, 0x05, 0x61])]))),
-    ],
+    ['a field that ends behind the message', withBytes(0x0a, 0x05, 0x61)],
     ['a length of 2^63', whole(field(1, Buffer.from([0x32, ...Array(8).fill(0xff), 0x7f, 0x35])))],
-    [
-      'a number of 11 bytes',
-      whole(field(1, Buffer.concat([field(6, '5'), Buffer.from([0x08, ...Array(11).fill(0xff)])]))),
-    ],
-    ['half a number', whole(field(1, Buffer.concat([field(6, '5'), Buffer.from([0x08, 0xff])])))],
-    ['half a tag', whole(field(1, Buffer.concat([field(6, '5'), Buffer.from([0xff])])))],
+    ['a number of 11 bytes', withBytes(0x08, ...Array<number>(11).fill(0xff))],
+    ['half a number', withBytes(0x08, 0xff)],
+    ['half a tag', withBytes(0xff)],
     ['field 0', whole(field(1, Buffer.concat([field(6, '5'), field(0, 'x')])))],
-    ['a group', whole(field(1, Buffer.concat([field(6, '5'), Buffer.from([0x0b, 0x0c])])))],
+    ['a group', withBytes(0x0b, 0x0c)],
     ['JSON', Buffer.from('{"type":"ADDED"}')],
     ['an event of 4 GB', Buffer.from([0xff, 0xff, 0xff, 0xff])],
     ['an event of more than 64 MB', Buffer.from([0x04, 0, 0, 0])],

@@ -51,6 +51,73 @@ describe('a watch that can be shared', () => {
   });
 });
 
+/** As Go prints it. */
+const duration = (seconds: number) => `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+const selectors = 'fieldSelector=metadata.name%3Dseen&labelSelector=app%3Dweb';
+const go = ['Accept-Encoding', 'gzip', 'Accept'];
+
+/** The query of a watch, whose client ends it after some seconds, and its header fields, as the source of a program makes them. */
+const programs: Readonly<Record<string, readonly [(seconds: number) => string, ...fields: string[]]>> = {
+  // gentype/type.go, with the options of tools/cache/reflector.go
+  "client-go's typed informers": [
+    seconds =>
+      `allowWatchBookmarks=true&resourceVersion=7&timeout=${duration(seconds)}&timeoutSeconds=${seconds}&watch=true`,
+    ...[...go, 'application/json, */*'],
+  ],
+  "client-go's typed informers with protobuf and selectors": [
+    seconds =>
+      `allowWatchBookmarks=true&${selectors}&resourceVersion=7&timeout=${duration(seconds)}&timeoutSeconds=${seconds}&watch=true`,
+    ...[...go, 'application/vnd.kubernetes.protobuf,application/json'],
+  ],
+  // dynamic/simple.go
+  "client-go's dynamic informers": [
+    seconds => `allowWatchBookmarks=true&resourceVersion=7&timeoutSeconds=${seconds}&watch=true`,
+    ...[...go, 'application/json'],
+  ],
+  // rest/request.go: a request without a time limit of its own has that of the rest.Config.
+  "client-go's dynamic clients with a timeout": [
+    seconds => `resourceVersion=7&timeout=${duration(seconds)}&watch=true`,
+    ...[...go, 'application/json'],
+  ],
+  // Seen with kubectl 1.32.
+  'kubectl get --watch': [() => 'resourceVersion=7&watch=true', ...[...go, table]],
+  'kubectl get --watch --request-timeout': [
+    seconds => `${selectors}&resourceVersion=7&timeout=${duration(seconds)}&watch=true`,
+    ...[...go, table],
+  ],
+  'kubectl wait': [
+    seconds =>
+      `allowWatchBookmarks=true&fieldSelector=metadata.name%3Dseen&resourceVersion=7&timeoutSeconds=${seconds}&watch=true`,
+    ...[...go, 'application/json'],
+  ],
+  // watch.js and cache.js of 1.4
+  'the JavaScript client': [
+    () => 'watch=true&resourceVersion=7&labelSelector=app%3Dweb',
+    ...['accept', '*/*', 'accept-encoding', 'gzip, deflate, br'],
+  ],
+  // watch/watch.py and api/core_v1_api.py; newer versions write `true`.
+  'the Python client': [
+    seconds => `labelSelector=app%3Dweb&resourceVersion=7&timeoutSeconds=${seconds}&watch=True`,
+    ...['accept', 'application/json', 'content-type', 'application/json'],
+  ],
+};
+
+describe('the clients of a program', () => {
+  for (const [program, [queryFor, ...fields]] of Object.entries(programs)) {
+    it(`share a watch, each with its own time limit, if they are ${program}`, () => {
+      const shown = queryFor(0).split('&');
+      const isOwn = /^(?:allowWatchBookmarks|resourceVersion|timeout|timeoutSeconds)=/;
+      for (const seconds of [554, 301, 599]) {
+        const watch = sharableWatch(queryFor(seconds), fields);
+        assert.equal(watch?.query, shown.filter(pair => !isOwn.test(pair)).join('&'));
+        assert.deepEqual([watch?.version, watch?.initialQuery], ['7', undefined]);
+        const hasLimit = shown.some(pair => pair.startsWith('timeoutSeconds='));
+        assert.equal(watch?.timeout, hasLimit ? seconds * 1000 : undefined);
+      }
+    });
+  }
+});
+
 describe('a watch that begins with the initial events', () => {
   const informer =
     'allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents=true&watch=true';

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { protocols } from '../../../apiserver/kubectl-stack.js';
-import { createServingFiles, type ServingFiles } from '../../../support/certificates/serving-files.js';
-import { seen, startKubectl } from '../../../support/clients/kubectl.js';
-import { eventually, within } from '../../../support/eventually.js';
-import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
-import { Kubelet } from '../../../support/kube-apiserver/kubelet/kubelet.js';
-import { type ProxyProcess, startProxy } from '../../../support/proxy/proxy.js';
-import type { Scope } from '../../../support/scope.js';
-import { temporaryFolder } from '../../../support/temporary-folder.js';
+import { createServingFiles, type ServingFiles } from '../support/certificates/serving-files.js';
+import { seen, startKubectl } from '../support/clients/kubectl.js';
+import { eventually, within } from '../support/eventually.js';
+import type { ApiServer } from '../support/kube-apiserver/api-server.js';
+import { Kubelet } from '../support/kube-apiserver/kubelet/kubelet.js';
+import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
+import type { Scope } from '../support/scope.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+import { protocols } from './kubectl-stack.js';
 
 const rbac = 'rbac.authorization.k8s.io';
 

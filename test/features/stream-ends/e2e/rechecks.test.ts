@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { after, before, describe, it } from 'node:test';
+import { createServingFiles } from '../../../support/certificates/serving-files.js';
+import { send } from '../../../support/clients/http-client.js';
+import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
+import { openWatch, readWatch, type WatchClient } from '../../../support/clients/watch-client.js';
+import { eventually } from '../../../support/eventually.js';
+import type { Policy } from '../../../support/fake-api-server/authorization.js';
+import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
+import { proxyToken, twoUsers, twoUsersPolicy } from '../../../support/identities/two-users.js';
+import { ManualClock } from '../../../support/manual-clock.js';
+import { editKubeconfig } from '../../../support/proxy/edited-kubeconfig.js';
+import { startGateway } from '../../../support/proxy/gateway.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
+
+const interval = 10_000;
+const watch = '/api/v1/namespaces/default/pods?watch=true';
+const log = '/api/v1/namespaces/default/pods/web-0/log?follow=true';
+const configMaps = '/api/v1/namespaces/default/configmaps?watch=true';
+
+const clock = new ManualClock(Date.now());
+const files = await createServingFiles();
+const gateway = await startGateway(
+  { after },
+  {
+    run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
+    tokenFile: twoUsers,
+    args: [...files.flags, '--recheck-streams=10s'],
+  },
+);
+const { server, proxy } = gateway;
+const ca = files.authority.certificate;
+let session: Awaited<ReturnType<typeof connectHttp2>>;
+const streams: WatchClient[] = [];
+
+before(async () => {
+  session = await connectHttp2(proxy.port, ca);
+});
+after(() => {
+  for (const stream of streams) stream.close();
+  session?.destroy();
+});
+
+/** Nobody has a right to Pods. */
+const withoutPods: Policy = (user, asked) => asked.resource !== 'pods' && twoUsersPolicy(user, asked);
+
+type Version = 'HTTP/1.1' | 'HTTP/2';
+
+async function open(version: Version, path: string, user = 'alice'): Promise<WatchClient> {
+  const headers = { authorization: `Bearer ${user}-token` };
+  let stream: WatchClient;
+  if (version === 'HTTP/1.1')
+    stream = await openWatch(`${proxy.url.replace('http:', 'https:')}${path}`, { headers, ca });
+  else {
+    const answer = openStream(session, path, headers);
+    const head = await headOf(answer);
+    stream = readWatch(answer, Number(head[':status']), head);
+  }
+  assert.equal(stream.status, 200, path);
+  streams.push(stream);
+  return stream;
+}
+
+/** An interval passes, second by second, and the API server answers what it is asked. */
+async function passInterval(): Promise<void> {
+  for (let second = 0; second < interval / 1_000; second += 1) {
+    clock.advance(1_000);
+    await new Promise(setImmediate);
+  }
+}
+
+const unknown = async () => {
+  const { text } = await send(proxy.port, '/-/metrics', {
+    headers: { authorization: 'Bearer alice-token' },
+    tls: { ca },
+  });
+  return Number(
+    /^kube_api_proxy_stream_rechecks_total\{about="access",answer="unknown"\} (\d+)$/m.exec(text)?.[1],
+  );
+};
+
+function intercept(answer: (response: ServerResponse) => void): () => void {
+  return server.intercept((request, response) => {
+    const isReview = request.url?.includes('selfsubjectaccessreviews') === true;
+    if (isReview) answer(response);
+    return isReview;
+  });
+}
+
+const held: ServerResponse[] = [];
+
+describe('an open stream that is checked', { concurrency: false }, () => {
+  for (const [what, answer] of [
+    ['500', response => response.writeHead(500).end()],
+    ['429', response => response.writeHead(429, { 'Retry-After': '1' }).end()],
+    ['nothing', response => held.push(response)],
+    ['a closed connection', response => response.destroy()],
+  ] as const satisfies readonly (readonly [string, (response: ServerResponse) => void])[]) {
+    it(`stays open while all reviews are answered with ${what}`, async () => {
+      const stream = await open('HTTP/1.1', watch);
+      const seen = await unknown();
+      let asked = 0;
+      const stop = intercept(response => {
+        asked += 1;
+        answer(response);
+      });
+      for (let round = 1; round <= 3; round += 1) {
+        await passInterval();
+        // A question without an answer is not asked again.
+        await eventually('the reviews', () => asked >= (what === 'nothing' ? 1 : round));
+      }
+      assert.equal(stream.state(), 'open');
+      for (const response of held.splice(0)) response.destroy();
+      await eventually('nobody could say it', async () => (await unknown()) > seen);
+      assert.equal(stream.state(), 'open');
+      stop();
+      stream.close();
+    });
+  }
+
+  it('ends in its own way when its user may no longer do it, and no other one ends', async () => {
+    const versions = ['HTTP/1.1', 'HTTP/2'] as const;
+    const watches = await Promise.all(versions.map(version => open(version, watch)));
+    const logs = await Promise.all(versions.map(version => open(version, log)));
+    const others = await Promise.all(versions.map(version => open(version, configMaps, 'bob')));
+    server.setPolicy(withoutPods);
+    await eventually('the ends', async () => {
+      await passInterval();
+      return [...watches, ...logs].every(stream => stream.state() !== 'open');
+    });
+    server.setPolicy(twoUsersPolicy);
+    assert.deepEqual(
+      [...watches, ...logs].map(stream => stream.state()),
+      ['end', 'end', 'cut', 'cut'],
+    );
+    assert.deepEqual(
+      others.map(stream => stream.state()),
+      ['open', 'open'],
+    );
+    const ended = () => proxy.log().filter(({ endedBy }) => endedBy === 'access');
+    await eventually('its lines', () => ended().length === 4);
+    assert.deepEqual(new Set(ended().map(({ user, level }) => `${user} ${level}`)), new Set(['alice 30']));
+  });
+
+  it('is not ended by what another API server says that has taken the place of its own', async t => {
+    const stream = await open('HTTP/1.1', watch);
+    const other = await startFakeApiServer({
+      tokens: { [proxyToken]: { username: 'proxy' } },
+      clientCertificates: 'optional',
+      allow: withoutPods,
+    });
+    t.after(() => other.kill());
+    await editKubeconfig(gateway.kubeconfig, {
+      cluster: {
+        server: other.url,
+        'certificate-authority-data': Buffer.from(other.authority.certificate).toString('base64'),
+      },
+    });
+    await eventually('requests go to the other one', async () => {
+      const headers = { authorization: 'Bearer alice-token' };
+      const { status } = await send(proxy.port, '/api/v1/namespaces/default/pods', { headers, tls: { ca } });
+      return status === 403;
+    });
+    for (let round = 0; round < 3; round += 1) await passInterval();
+    server.write({
+      ...{ apiVersion: 'v1', kind: 'Pod' },
+      metadata: { name: 'after-the-replacement', namespace: 'default' },
+    });
+    await stream.untilNamed('after-the-replacement');
+  });
+});

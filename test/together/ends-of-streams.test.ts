@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import type { WatchClient } from '../support/clients/watch-client.js';
+import { eventually } from '../support/eventually.js';
+import { createIdToken } from '../support/identities/oidc-issuer.js';
+import { jsonLines } from '../support/json-lines.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { startGateway } from '../support/proxy/gateway.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { WatchedNamespace } from '../support/proxy/watched-namespace.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+
+/** A gateway for tokens that its cluster reviews, with shared watches and an audit log. */
+async function start(t: TestContext, args: readonly string[]) {
+  const clock = new ManualClock(Date.now());
+  const auditLog = join(temporaryFolder(), 'audit.log');
+  const gateway = await startGateway(t, {
+    run: (scope, argv, env) => startInProcess(scope, argv, env, { clock }),
+    args: ['--authentication-token-webhook', '--share-watches', `--audit-log-path=${auditLog}`, ...args],
+    server: { allow: () => true },
+  });
+  const namespace = new WatchedNamespace(gateway);
+  const watches: WatchClient[] = [];
+  t.after(() => {
+    for (const watch of watches) watch.close();
+  });
+  return {
+    ...{ ...gateway, clock, namespace },
+    /** A token of ann that expires in so many seconds. */
+    token(seconds: number): string {
+      const token = createIdToken(new Date(clock.now() + seconds * 1_000));
+      gateway.tokens[token] = { username: 'ann' };
+      return token;
+    },
+    async open(token: string): Promise<WatchClient> {
+      const watch = await namespace.watch({ headers: { Authorization: `Bearer ${token}` } });
+      assert.equal(watch.status, 200);
+      watches.push(watch);
+      return watch;
+    },
+    /** Time passes, second by second. */
+    async pass(seconds: number): Promise<void> {
+      for (let second = 0; second < seconds; second += 1) {
+        clock.advance(1_000);
+        await new Promise(setImmediate);
+      }
+    },
+    /** Why the audit log says that streams were ended. */
+    endings: () =>
+      jsonLines<{ readonly annotations?: Readonly<Record<string, string>> }>(
+        readFileSync(auditLog, 'utf8'),
+      ).flatMap(({ annotations }) => annotations?.['kube-api-proxy/ended-by'] ?? []),
+    reviews: () => gateway.server.requests.filter(({ rawUrl }) => rawUrl.endsWith('/tokenreviews')).length,
+  };
+}
+
+describe('a client of a shared watch', () => {
+  it('stays for the grace after its token has expired, also when the watch is opened again, and leaves alone', async t => {
+    const { token, open, pass, clock, namespace, server, proxy, endings } = await start(t, [
+      '--end-streams-at-expiry=10s',
+    ]);
+    const [short, long] = [await open(token(20)), await open(token(600))];
+    assert.equal(namespace.upstream().length, 1, 'they share');
+    await pass(25);
+    server.endWatches();
+    await eventually('the watch is open again', () => {
+      clock.advance(10);
+      return namespace.upstream().length === 2;
+    });
+    namespace.write('in-the-grace');
+    await short.untilNamed('in-the-grace');
+    await pass(6);
+    assert.equal(await short.ended, 'end');
+    namespace.write('later');
+    await long.untilNamed('later');
+    await eventually('the audit event', () => endings().length === 1);
+    assert.deepEqual(endings(), ['expiry']);
+    const lines = () => proxy.log().filter(({ endedBy }) => endedBy !== undefined);
+    await eventually('the line', () => lines().length === 1);
+    assert.deepEqual(
+      lines().map(({ user, endedBy, code }) => [user, endedBy, code]),
+      [['ann', 'expiry', 200]],
+    );
+  });
+
+  it('leaves when the cluster no longer knows its token, which is reviewed once for all streams in an interval', async t => {
+    const { token, open, pass, tokens, endings, reviews } = await start(t, ['--recheck-streams=10s']);
+    const [revoked, good] = [token(600), token(600)];
+    const ended = await Promise.all([open(revoked), open(revoked)]);
+    const other = await open(good);
+    const before = reviews();
+    await pass(10);
+    await eventually('both tokens are reviewed', () => reviews() === before + 2);
+    delete tokens[revoked];
+    await pass(10);
+    for (const watch of ended) assert.equal(await watch.ended, 'end');
+    assert.equal(other.state(), 'open');
+    await eventually('the audit events', () => endings().length === 2);
+    assert.deepEqual(endings(), ['caller', 'caller']);
+  });
+});

@@ -11,7 +11,7 @@ import { openDescriptors, settled } from '../support/proxy/process-state.js';
 import { startProxy } from '../support/proxy/proxy.js';
 import { startStack } from '../support/proxy/stack.js';
 import { startFrameServer } from '../support/upstreams/http2-frame-server.js';
-import { answerAll, watchAndLeave } from '../support/upstreams/http2-watches.js';
+import { answerAll, watchAndLeave } from './http2-watches.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const active = 'kube_api_proxy_upstream_connections{state="active"}';

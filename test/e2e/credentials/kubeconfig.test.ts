@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises';
 import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream';
 import { after, type TestContext, test } from 'node:test';
 import { anyApiServer, embedded } from '../../support/any-api-server.js';
 import { createCertificateAuthority, type KeyType } from '../../support/certificates/certificates.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { forwardFromIpv6 } from '../../support/ipv6.js';
 import { listen } from '../../support/ports.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import {
@@ -180,8 +182,17 @@ test('the default is ~/.kube/config, without a flag and KUBECONFIG, with paths r
 // The server's address
 
 test('the API server is reached over IPv6', embedded, async t => {
-  const port = await forwardFromIpv6(t, serverPort);
-  if (port === undefined) return t.skip('there is no IPv6 loopback here');
+  const forwarder = net.createServer(socket => {
+    pipeline(socket, net.connect(serverPort, '127.0.0.1'), socket, () => {});
+  });
+  t.after(() => forwarder.close());
+  forwarder.listen(0, '::1');
+  const isThere = await once(forwarder, 'listening').then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return t.skip('there is no IPv6 loopback here');
+  const { port } = forwarder.address() as AddressInfo;
   const contents = { server: `https://[::1]:${port}`, ca: authority.certificate, ...(await admin()) };
   const proxy = await startWith(t, contents);
   assert.equal(await whoami(proxy.url), 'admin');

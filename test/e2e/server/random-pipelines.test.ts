@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { watchRaw } from '../../support/clients/raw-http.js';
-import { Received } from '../../support/clients/received.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import {
   type ClientConnection,
@@ -15,6 +14,7 @@ import { openDescriptors } from '../../support/proxy/process-state.js';
 import { createRandom, type Random } from '../../support/random.js';
 import { cut } from '../../support/transport/answer-reader.js';
 import { ok, startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
+import { Received } from './received.js';
 
 /** PIPELINE_SEED and PIPELINES select other pipelines, or repeat a run. */
 const seed = Number(process.env['PIPELINE_SEED'] ?? 1);

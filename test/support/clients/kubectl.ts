@@ -119,12 +119,3 @@ export function kubectlTest(name: string, options: Skipping | TestBody, body?: T
 
 /** Whether `script` is in PATH. */
 export const hasScript = spawnSync('script', ['--version']).status === 0;
-
-/** A test that needs kubectl and `script`. */
-export function terminalTest(name: string, run: TestBody): void;
-export function terminalTest(name: string, options: Skipping, run: TestBody): void;
-export function terminalTest(name: string, options: Skipping | TestBody, body?: TestBody): void {
-  if (!hasScript) test(name, { skip: 'script is not in PATH' }, () => {});
-  else if (typeof options === 'function') kubectlTest(name, options);
-  else kubectlTest(name, options, body as TestBody);
-}

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
-import { closed } from '../closed.js';
-import { fieldsOf, type ServedConnection } from './http2-frame-server.js';
-import { flags, frame, frameTypes, headerBlock } from './http2-frames.js';
+import { closed } from '../support/closed.js';
+import { fieldsOf, type ServedConnection } from '../support/upstreams/http2-frame-server.js';
+import { flags, frame, frameTypes, headerBlock } from '../support/upstreams/http2-frames.js';
 
 const event = Buffer.from('{"type":"BOOKMARK","object":{}}\n');
 const ok = [[':status', '200']] as const;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type net from 'node:net';
-import { within } from '../eventually.js';
+import { within } from '../../support/eventually.js';
 
 /** An answer with its body, one character per byte. */
 export interface Answer {

@@ -106,7 +106,7 @@ describe("the proxy's own answers", () => {
       ['/missing', ['nosniff']],
       ['/k8s/..', ['nosniff']],
     ] as const) {
-      for (const way of ['plain', 'http2'] as const) {
+      for (const way of ways.filter(way => way === 'plain' || way === 'http2')) {
         const { values } = await answers.send(open, { way, target });
         assert.deepEqual(values('x-content-type-options'), sniffing, `${way} ${target}`);
       }

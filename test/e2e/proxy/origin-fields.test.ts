@@ -27,7 +27,7 @@ async function answerTo(
   headers: readonly string[] = [],
 ) {
   const switches = status.startsWith('101');
-  if (switches && (way === 'plain' || way === 'http2')) return undefined;
+  if (!ways.includes(way) || (switches && (way === 'plain' || way === 'http2'))) return undefined;
   const scripted = proxy === sent || proxy === added ? below : answers;
   scripted.answer({ status, lines: [...(switches ? switching : ['Content-Type: text/plain']), ...lines] });
   const answer = await scripted.send(proxy, { way, target, headers });

@@ -16,21 +16,28 @@ import { projectFile } from '../project.js';
 
 // Proves that each feature can be taken out: in a copy of the project, its folder, its tests and its two lines of features.ts are deleted,
 // and the program and the tests that are left have to type-check. Then all of them are deleted at once. With --run the core that is left is
-// built then, and has to start, and to pass its tests of the command line and of callers. There a method of the tests makes callers. And
-// that a feature can be added: the example of CONTRIBUTING.md has to pass the compiler and the linter.
+// built then, and has to start, and to pass its tests. There a method of the tests makes callers. And that a feature can be added: the
+// example of CONTRIBUTING.md has to pass the compiler and the linter.
 
 const list = 'src/features.ts';
 /** Tests of the chart, of manifests and of documents, which are about several features. */
 const aboutDocuments = ['test/deploy', 'test/project'];
 
+/** Tests that a core without features does not run: those of the tests' own tools, and those of the built program where no feature joins it. */
+const notRun = /^(?:bench|support|endurance|apiserver|e2e\/(?:clusters|credentials|transport))\//;
+
 /** The steps of a core without features, in its folder; each has to end with 0. */
-const steps: Readonly<Record<string, readonly string[]>> = {
-  'its bundle': ['tsx', 'deploy/release/bundle.ts'],
-  '--version': ['node', 'dist/main.js', '--version'],
-  '--help': ['node', 'dist/main.js', '--help'],
-  'its tests': [
-    ...['tsx', '--test', '--test-reporter=tap'],
-    ...['test/e2e/app/command-line.test.ts', 'test/e2e/authentication/isolation.test.ts'],
+const steps: Readonly<Record<string, (copy: string) => readonly string[]>> = {
+  'its bundle': () => ['tsx', 'deploy/release/bundle.ts'],
+  '--version': () => ['node', 'dist/main.js', '--version'],
+  '--help': () => ['node', 'dist/main.js', '--help'],
+  'its compiled tests': () => ['tsc', '-p', 'test/tsconfig.json', '--noEmit', 'false'],
+  'its tests': copy => [
+    ...['node', '--enable-source-maps', '--test', '--test-reporter=tap', '--test-timeout=300000'],
+    '--test-concurrency=6',
+    ...readdirSync(join(copy, 'build/test'), { recursive: true, encoding: 'utf8' })
+      .filter(file => file.endsWith('.test.js') && !notRun.test(file))
+      .map(file => join('build/test', file)),
   ],
 };
 
@@ -106,8 +113,15 @@ function coreProblems(copy: string): readonly string[] {
   const method = "import { callersMethod } from '../test/support/features/callers-method.js';\n";
   writeFileSync(join(copy, list), `${method}\nexport const features = [callersMethod] as const;\n`);
   const PATH = `${projectFile('node_modules/.bin')}:${process.env['PATH']}`;
-  for (const [what, [command = '', ...args]] of Object.entries(steps)) {
-    const run = spawnSync(command, args, { cwd: copy, encoding: 'utf8', env: { ...process.env, PATH } });
+  for (const [what, step] of Object.entries(steps)) {
+    const [command = '', ...args] = step(copy);
+    const options = {
+      cwd: copy,
+      encoding: 'utf8',
+      env: { ...process.env, PATH },
+      maxBuffer: 2 ** 28,
+    } as const;
+    const run = spawnSync(command, args, options);
     if (run.status === 0) continue;
     const test = /^ *not ok \d+ - (.*)$/m.exec(run.stdout)?.[1];
     const reason = test === undefined ? run.stderr.trim().split('\n')[0] : `the test "${test}" fails`;

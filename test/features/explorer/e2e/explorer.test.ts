@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -140,6 +140,10 @@ describe('--explorer=false', () => {
     assert.equal(status, 200);
     assert.doesNotMatch(text, /ui/);
   });
+});
+
+it('dist/ contains the licence of what the page is made with', async () => {
+  assert.match(await readFile(projectFile('dist/THIRD-PARTY-LICENSES'), 'utf8'), /^preact \d\S+ \(MIT\)$/m);
 });
 
 it('the page is served on a Unix socket', async t => {

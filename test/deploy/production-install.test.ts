@@ -5,11 +5,11 @@ import * as nodeModule from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { send } from '../../support/clients/http-client.js';
-import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { projectFile } from '../../support/project.js';
-import { environmentOf, startProgram, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
+import { send } from '../support/clients/http-client.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { projectFile } from '../support/project.js';
+import { environmentOf, startProgram, writeAdminKubeconfig } from '../support/proxy/proxy.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const run = promisify(execFile);
 const dockerfile = await readFile(projectFile('Dockerfile'), 'utf8');

@@ -276,7 +276,17 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
     const secrets = ['secret-of-client-header', 'secret-of-query', 'secret-of-authority', 'secret-of-cookie'];
     const subprotocol = Buffer.from('secret-of-subprotocol').toString('base64url');
     secrets.push('secret-of-subprotocol');
-    const headers = ['Authorization: Bearer secret-of-client-header', 'Cookie: session=secret-of-cookie'];
+    const headers = [
+      ...['Authorization: Bearer secret-of-client-header', 'Cookie: session=secret-of-cookie'],
+      ...['Proxy-Authorization: Basic secret-of-client-header', 'X-Api-Key: secret-of-client-header'],
+    ];
+    // What a body holds, what a rule rejects, and what the API server answers.
+    const json = '{"stringData":{"p":"secret-of-client-header"}}';
+    const secretsPath = '/api/v1/namespaces/default/secrets';
+    await sendPlain(proxy.port, secretsPath, { method: 'POST', body: json });
+    await sendPlain(proxy.port, `${secretsPath}/credentials`);
+    await sendPlain(proxy.port, '/a/../b?token=secret-of-query');
+    await sendPlain(proxy.port, '/api?token=secret-of-query', { headers: { host: 'evil.example' } });
     for (const down of [false, true]) {
       if (down) await server.kill();
       for (const leg of bothLegs) {

@@ -3,17 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { after, describe, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
 import { exchangeRaw } from '../../support/clients/raw-http.js';
-import { eventuallyPasses, until } from '../../support/eventually.js';
+import { eventuallyPasses } from '../../support/eventually.js';
 import { type Sample, scrapeOwn as scrape, sumOf as sum } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
-
-/** The samples of a metric that have these labels. */
-function matching(samples: readonly Sample[], name: string, labels: Sample['labels'] = {}): Sample[] {
-  const wanted = Object.entries(labels);
-  return samples.filter(
-    sample => sample.name === name && wanted.every(([key, value]) => sample.labels[key] === value),
-  );
-}
 
 /** Scrapes until the check passes: an answer is counted a moment after its last byte. */
 function eventually(port: number, check: (samples: Sample[]) => void): Promise<void> {
@@ -32,22 +24,7 @@ function allCounted(port: number): Promise<Sample[]> {
 const requestsTotal = 'kube_api_proxy_requests_total';
 const longRunning = 'kube_api_proxy_longrunning_requests';
 
-const secret = 'very-secret-configured';
-const [proxied, byToken] = await Promise.all([
-  startStack({ after }),
-  // It has no client certificate.
-  startStack(
-    { after },
-    {
-      server: {
-        clientCertificates: 'none',
-        tokens: { [secret]: { username: 'robot', groups: ['system:masters'] } },
-      },
-      user: { token: secret },
-      flags: ['--log-level=trace'],
-    },
-  ),
-]);
+const proxied = await startStack({ after });
 
 test('promtool accepts the metrics', {
   skip: findPromtool(),
@@ -174,112 +151,5 @@ describe('the metrics count a rejection', () => {
       const heard = proxied.server.requests.filter(({ rawHeaders }) => rawHeaders.includes('X-Rejected'));
       assert.equal(heard.length, 0, 'the API server did not hear of it');
     }
-  });
-});
-
-test("Node's own metrics exist", async () => {
-  const samples = await scrape(proxied.port);
-  for (const name of [
-    'process_resident_memory_bytes',
-    'process_cpu_seconds_total',
-    'nodejs_eventloop_lag_seconds',
-  ])
-    assert.equal(matching(samples, name).length, 1, name);
-});
-
-test("the API server's own metrics and health are not replaced", async () => {
-  const { port } = proxied;
-  assert.match((await send(port, '/metrics')).text, /apiserver_/);
-  assert.doesNotMatch((await send(port, '/metrics')).text, /kube_api_proxy_/);
-  assert.equal((await send(port, '/healthz')).text, 'ok');
-});
-
-describe('livez and readyz', () => {
-  test('of a proxy whose API server does not answer are 500 with the reason until it answers again', async t => {
-    // Probes share a result for some time, so no probe may come before this.
-    const { server, proxy } = await startStack(t);
-    await server.kill();
-    const away = await send(proxy.port, '/-/readyz');
-    assert.equal(away.status, 500);
-    assert.match(away.text, /^\[\+\]ping ok\n/);
-    // The check of the start may still have been running.
-    assert.match(away.text, /^\[-\]\S+ failed: .*127\.0\.0\.1:\d+.*(?:refused|closed)/m);
-    assert.match(away.text, /^readyz check failed\n$/m);
-    assert.equal((await send(proxy.port, '/-/livez')).status, 200, 'a restart would not help');
-    await server.restart();
-    await eventuallyPasses(async () => {
-      const back = await send(proxy.port, '/-/readyz?verbose');
-      assert.equal(back.status, 200, back.text);
-    });
-  });
-});
-
-describe('the log', () => {
-  test('has one line per request with its code, duration and bytes', async () => {
-    const { proxy } = proxied;
-    const begun = performance.now();
-    const size = (await send(proxy.port, '/apis/apps/v1/namespaces/default/deployments/web')).body.length;
-    await send(proxy.port, '/behind-it');
-    await until(() => proxy.log().some(({ path }) => path === '/behind-it'));
-    const lines = proxy.log().filter(({ path }) => String(path).endsWith('/deployments/web'));
-    // The duration ends a moment after the last byte.
-    const took = Math.ceil(performance.now() - begun);
-    assert.equal(lines.length, 1);
-    const [line = {}] = lines;
-    assert.equal(line['level'], 30);
-    assert.equal(line['method'], 'GET');
-    assert.equal(line['verb'], 'get');
-    assert.equal(line['apiGroup'], 'apps');
-    assert.equal(line['version'], 'v1');
-    assert.equal(line['resource'], 'deployments');
-    assert.equal(line['namespace'], 'default');
-    assert.equal(line['resourceName'], 'web');
-    assert.equal(line['code'], 200);
-    assert.ok(Number(line['durationMs']) > 0 && Number(line['durationMs']) <= took, `it took ${took} ms`);
-    assert.ok(Number(line['bytes']) >= size && Number(line['bytes']) < size + 2000, String(line['bytes']));
-  });
-
-  test('contains no secret at any level', async () => {
-    const { server, proxy } = byToken;
-    const headers = {
-      authorization: 'Bearer very-secret-header',
-      cookie: 'session=very-secret-cookie',
-      'proxy-authorization': 'Basic very-secret-proxy',
-      'x-api-key': 'very-secret-key',
-    };
-    await send(proxy.port, '/api/v1/pods?token=very-secret-query&access_token=very-secret-access', {
-      headers,
-    });
-    await send(proxy.port, '/api/v1/namespaces/default/secrets', {
-      method: 'POST',
-      body: '{"stringData":{"p":"very-secret-body"}}',
-    });
-    await send(proxy.port, '/api/v1/namespaces/default/secrets/credentials');
-    await send(proxy.port, '/a/../b?token=very-secret-refused', { headers });
-    await send(proxy.port, '/api?token=very-secret-host', {
-      headers: { ...headers, host: 'evil.example' },
-    });
-    await exchangeRaw(proxy.port, 'GET /x?token=very-secret-broken HTTP/9.9\r\nBad\r\n\r\n');
-    await server.kill();
-    await send(proxy.port, '/api/v1/pods?token=very-secret-away', { headers });
-    await send(proxy.port, '/-/readyz?verbose&token=very-secret-own', { headers });
-    // The line of this request comes after all of theirs.
-    await send(proxy.port, '/the-last');
-    await until(() => proxy.log().some(({ path }) => path === '/the-last'));
-    assert.ok(proxy.log().length >= 6);
-    assert.doesNotMatch(proxy.stdout() + proxy.stderr(), /very-secret/);
-  });
-
-  test('has lines of text with --log-format=pretty, and nothing with --log-level=silent', async t => {
-    const [pretty, silent] = await Promise.all([
-      startStack(t, { server: proxied.server, flags: ['--log-format=pretty'] }),
-      startStack(t, { server: proxied.server, flags: ['--log-level=silent'] }),
-    ]);
-    await send(pretty.port, '/version');
-    await send(silent.port, '/version');
-    await until(() => /INFO.*GET \/version/.test(pretty.proxy.stderr()));
-    await silent.proxy.stop();
-    assert.equal(pretty.proxy.log().length, 0);
-    assert.equal(silent.proxy.stderr(), '');
   });
 });

@@ -61,31 +61,6 @@ const answers: Record<string, RawAnswer> = {
     socket.write(`${head('200 OK', 'Content-Type: text/plain')}part one,`);
     setTimeout(() => socket.end('part two'), 50);
   },
-  '/cut-length': ({ socket }) => {
-    socket.write(`${head('200 OK', 'Content-Length: 100')}only these`);
-    cut = () => void socket.destroy();
-  },
-  '/ended-length': ({ socket }) => {
-    socket.write(`${head('200 OK', 'Content-Length: 100')}only these`);
-    cut = () => void socket.end();
-  },
-  '/cut-chunked': ({ socket }) => {
-    socket.write(`${head('200 OK', 'Transfer-Encoding: chunked')}a\r\nonly these\r\n`);
-    cut = () => void socket.destroy();
-  },
-  '/ended-chunked': ({ socket }) => {
-    socket.write(`${head('200 OK', 'Transfer-Encoding: chunked')}a\r\nonly these\r\n`);
-    cut = () => void socket.end();
-  },
-  '/bad-chunk': ({ socket }) => {
-    socket.write(`${head('200 OK', 'Transfer-Encoding: chunked')}a\r\nonly these\r\n`);
-    // A Node client would see a reset together with the bytes before it as a normal end.
-    cut = () => void socket.write('not a size\r\n');
-  },
-  '/cut-until-close': ({ socket }) => {
-    socket.write(`${head('200 OK', 'Content-Type: text/plain')}only these`);
-    cut = () => resetBelow(socket);
-  },
   '/early': ({ socket }) =>
     socket.write(`${head('413 Request Entity Too Large', 'Connection: close', 'Content-Length: 7')}too big`),
   '/early-kept-open': ({ socket }) => socket.write(`${head('403 Forbidden', 'Content-Length: 9')}forbidden`),
@@ -98,8 +73,22 @@ const answers: Record<string, RawAnswer> = {
   },
 };
 
+const sized = `${head('200 OK', 'Content-Length: 100')}only these`;
+const inChunks = `${head('200 OK', 'Transfer-Encoding: chunked')}a\r\nonly these\r\n`;
+type Socket = Parameters<RawAnswer>[0]['socket'];
+/** Answers that are cut once their client has its bytes: the bytes, and the cut. */
+const cuts: Readonly<Record<string, readonly [answer: string, cut: (socket: Socket) => void]>> = {
+  '/cut-length': [sized, socket => void socket.destroy()],
+  '/ended-length': [sized, socket => void socket.end()],
+  '/cut-chunked': [inChunks, socket => void socket.destroy()],
+  '/ended-chunked': [inChunks, socket => void socket.end()],
+  // A Node client would see a reset together with the bytes before it as a normal end.
+  '/bad-chunk': [inChunks, socket => void socket.write('not a size\r\n')],
+  '/cut-until-close': [`${head('200 OK', 'Content-Type: text/plain')}only these`, resetBelow],
+};
+
 /** Resets the TCP connection below a TLS connection. */
-function resetBelow(socket: Parameters<RawAnswer>[0]['socket']): void {
+function resetBelow(socket: Socket): void {
   const { _parent: tcp } = socket as unknown as { _parent?: { resetAndDestroy(): void } };
   if (tcp) tcp.resetAndDestroy();
   else socket.resetAndDestroy();
@@ -110,9 +99,10 @@ let proxy: RunningProxy;
 
 before(async () => {
   upstream = await startRawUpstream(request => {
-    const answer = answers[request.target.split('?')[0] ?? ''];
-    assert.ok(answer, `no answer for ${request.target}`);
-    answer(request);
+    const [bytes, cutNow] = cuts[request.target] ?? [];
+    if (bytes === undefined) return answers[request.target]?.(request);
+    cut = () => cutNow?.(request.socket);
+    request.socket.write(bytes);
   });
   const kubeconfig = await upstream.writeKubeconfig();
   proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
@@ -234,15 +224,7 @@ describe('an answer that is cut half-way', () => {
     response.on('data', () => cut());
     await once(response, 'end');
   };
-  const paths = [
-    '/cut-length',
-    '/ended-length',
-    '/cut-chunked',
-    '/ended-chunked',
-    '/bad-chunk',
-    '/cut-until-close',
-  ];
-  for (const path of paths) {
+  for (const path of Object.keys(cuts)) {
     test(`${path.slice(1)} reaches clients of both versions as cut`, async () => {
       await assert.rejects(readCut(path), /aborted|ECONNRESET|socket hang up|terminated/);
       const connection = await getRaw(path);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
@@ -84,22 +84,6 @@ test('--api-prefix serves the API under that prefix and nowhere else', async t =
   assert.equal(await pathAtServer(proxy, '/api/v1/namespaces', 'outside'), undefined);
 });
 
-test('-w and -P serve a folder under another prefix, and /static/ then goes to the API server', async t => {
-  const www = join(folder, 'www-short');
-  await mkdir(www, { recursive: true });
-  await writeFile(join(www, 'page.txt'), 'page');
-  const proxy = await start(t, ['-w', www, '-P', '/app']);
-  assert.equal(await (await fetch(`${proxy.url}/app/page.txt`)).text(), 'page');
-  assert.equal(await pathAtServer(proxy, '/static/page.txt', 'static'), '/static/page.txt');
-  assert.equal(await pathAtServer(proxy, '/app/page.txt', 'app'), undefined);
-});
-
-test('--www takes a path relative to the working folder', async t => {
-  const www = 'test';
-  const proxy = await start(t, ['-w', www]);
-  assert.equal(await getStatus(`${proxy.url}/static/tsconfig.json`), 200);
-});
-
 // The API server and the credentials
 
 test('flags are enough: --server needs no kubeconfig', async t => {
@@ -120,13 +104,6 @@ test('flags are enough: --server needs no kubeconfig', async t => {
     { HOME: folder },
   );
   assert.equal(await whoami(proxy), 'admin');
-});
-
-test('a rejected value ends the program', async () => {
-  const { code, stdout, stderr } = await runProgram(['--keepalive=10'], { KUBECONFIG: admin.path });
-  assert.equal(code, 1, stderr);
-  assert.equal(stdout, '');
-  assert.match(stderr, /^kube-api-proxy: .*--keepalive.*"10"[^\n]*\n$/);
 });
 
 test("kubectl's global flags are accepted: -v=6 logs more, and one line names those that are ignored", async t => {

@@ -9,10 +9,8 @@ import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
-import { callersFlag } from '../../support/proxy/callers.js';
 import { type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
-import { runProgram } from '../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
@@ -246,45 +244,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 });
 
-describe('callers in a browser', () => {
-  test('get preflights answered before authentication, and see why a request is refused', async t => {
-    const { proxy } = await start(t, {
-      args: ['--cors-allowed-origins=^https://app\\.example$'],
-    });
-    const before = (await server.arrivals()).length;
-    const origin = { origin: 'https://app.example' };
-    const preflight = await send(proxy.port, '/api/v1/namespaces/default/pods/web-0', {
-      method: 'OPTIONS',
-      headers: {
-        ...origin,
-        'access-control-request-method': 'GET',
-        'access-control-request-headers': 'authorization',
-      },
-    });
-    assert.equal(preflight.status, 204);
-    assert.match(String(preflight.headers['access-control-allow-headers']), /authorization/i);
-    const refused = await send(proxy.port, '/api/v1/namespaces/default/pods/web-0', { headers: origin });
-    assert.equal(refused.status, 401);
-    assert.equal(refused.headers['access-control-allow-origin'], 'https://app.example');
-    const asked = (await server.arrivals()).slice(before);
-    assert.equal(asked.filter(({ target }) => target.includes('web-0')).length, 0);
-    // A request that is not a preflight needs a token, with any method.
-    for (const headers of [{}, { origin: 'https://other.example' }]) {
-      const { status } = await send(proxy.port, '/api', { method: 'OPTIONS', headers });
-      assert.ok(status === 401 || status === 403, String(status));
-    }
-  });
-});
-
 describe('authentication of callers and impersonation', () => {
-  test('cannot both be configured', async t => {
-    const { kubeconfig, tokenFile } = await start(t);
-    const flags = [`--kubeconfig=${kubeconfig}`, callersFlag(tokenFile), '--port=0'];
-    const byFlag = await runProgram([...flags, '--as=jane']);
-    assert.equal(byFlag.code, 1);
-    assert.match(byFlag.stderr, /requests impersonate the authenticated callers, so --as, .* cannot be used/);
-  });
-
   test('cannot both come from an edit of the kubeconfig: the last good one stays in use', async t => {
     const { proxy, kubeconfig } = await startGateway(t, { tokenFile: twoUsers, server });
     const edited = parse(await readFile(kubeconfig, 'utf8')) as { users: { user: object }[] };

@@ -155,27 +155,4 @@ describe('the cluster and the user of a context', () => {
     assert.ok(tunnel.requests.length > 0);
     for (const { target } of tunnel.requests) assert.equal(target, new URL(clusters.two.url).host);
   });
-
-  test('are passed to its own plugin, and its client certificate is presented only to its own server', async t => {
-    const clusters = await startManyClusters(t, {
-      edit: config => {
-        const exec = config.users.find(({ name }) => name === 'user of two')?.user['exec'] as Record<
-          string,
-          unknown
-        >;
-        exec['provideClusterInfo'] = true;
-      },
-    });
-    const { port } = await startManyStack(t, { run: startInProcess, clusters });
-    for (const leg of legs) {
-      for (const name of ['one', 'two', 'a', 'one', 'a', 'rancher']) {
-        assert.equal((await send(port, { leg, target: `/clusters/${name}${which}` })).code, 200, name);
-      }
-    }
-    const [info] = clusters.plugin.infos() as { spec: { cluster: { server: string } } }[];
-    assert.equal(info?.spec.cluster.server, clusters.two.url);
-    for (const { headers, tlsSubject } of [...clusters.one.requests, ...clusters.two.requests]) {
-      if (headers['authorization'] !== undefined) assert.equal(tlsSubject, undefined);
-    }
-  });
 });

@@ -14,7 +14,6 @@ import {
   missingFile,
   mountOf,
   rancherPath,
-  removeContext,
   startManyClusters,
   startManyStack,
   tokenOf,
@@ -116,24 +115,6 @@ test('a failing cluster is ready again when its server is up again, or its file 
   await writeFile(join(own.folder, missingFile), `${certificate}${key}`);
   await eventually('the file', async () => (await ask('broken')) === 200);
   await untilState(port, 'broken', 'ready');
-});
-
-test('/-/clusters follows the kubeconfig', async t => {
-  const own = await startManyClusters(t);
-  const { port } = await startManyStack(t, { run: startInProcess, clusters: own });
-  assert.equal((await sendPlain(port, `/clusters/two${which}`)).status, 200);
-  await own.change(config => {
-    addContext(config, 'later', own.two);
-    removeContext(config, 'b');
-    config['current-context'] = 'a';
-  });
-  await eventuallyPasses(async () => {
-    const states = await clusterStates(port);
-    assert.deepEqual([...states.keys()].sort(), own.contexts().sort());
-    for (const { name, current } of states.values()) assert.equal(current, name === 'a', name);
-    assert.equal(states.get('later')?.state, 'unused');
-    assert.notEqual(states.get('two')?.state, 'unused');
-  });
 });
 
 test('/-/clusters with authentication is only for callers, and says if the proxy may not impersonate', async t => {

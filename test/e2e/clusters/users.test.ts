@@ -80,29 +80,6 @@ describe('contexts of several users at one API server', () => {
     ]);
   });
 
-  test('act as their own user on every leg, many at a time', async () => {
-    const asked = Array.from({ length: 30 }, (_, index) => ({
-      leg: legs[index % 3] as Leg,
-      name: (['first', 'second'] as const)[index % 2] as keyof typeof certified,
-      mark: `user=${index}.`,
-    }));
-    await Promise.all(
-      asked.map(({ leg, name, mark }) =>
-        send(proxy.port, { leg, target: `/clusters/${name}${pod}?${mark}` }).then(({ code }) =>
-          assert.equal(code, 200),
-        ),
-      ),
-    );
-    const arrivals = await server.arrivals();
-    for (const { name, mark } of asked) {
-      const arrived = arrivals.filter(({ target }) => target === `${pod}?${mark}`);
-      assert.deepEqual(
-        arrived.map(({ user }) => user?.username),
-        [certified[name]],
-      );
-    }
-  });
-
   test('have the rights of their own user alone', async () => {
     const configMap = '/api/v1/namespaces/default/configmaps/settings';
     for (const leg of legs) {

@@ -212,34 +212,6 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     await eventually('readiness', async () => (await health(proxy, 'readyz')).status === 200);
   });
 
-  test('that fails makes requests fail with a 503 that says so, and is not started for each of them', async t => {
-    const { server, plugin, allow, start } = await set(t);
-    allow('one');
-    await plugin.answer({ token: 'one' });
-    await plugin.complain('please run: login --again\n');
-    await plugin.fail(3);
-    const began = performance.now();
-    const proxy = await start({ args: ['--secret=of-an-argument'] });
-    for (let count = 0; count < 5; count++) {
-      for (const leg of bothLegs) {
-        const { answer, arrived } = await probe(proxy, server, leg);
-        const message = assertStatus(answer, 503, leg);
-        assert.match(message, /get-credential failed with exit code 3/);
-        assert.doesNotMatch(message, /of-an-argument/);
-        assert.equal(arrived.length, 0);
-      }
-    }
-    assertFewRuns(plugin, began, true);
-    assert.match((await health(proxy, 'readyz')).text, /\[-\]credentials failed: .*exit code 3/);
-    assert.equal((await health(proxy, 'livez')).status, 200);
-    assert.equal(server.connectionsAccepted, 0);
-    await eventually('its stderr in the log', () =>
-      proxy.log().some(({ msg }) => msg === 'please run: login --again'),
-    );
-    await plugin.answer({ token: 'one' });
-    await eventually('recovery', async () => (await probe(proxy, server)).code === 200);
-  });
-
   test('that hangs is stopped at its limit of 60 s, and until then livez is ok and readyz is not', async t => {
     const { server, plugin, allow, startBuilt } = await set(t);
     allow('one');

@@ -7,7 +7,6 @@ import { encrypted } from '../../support/proxy/encrypted.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { readSamples, scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
-import { type Leg, send as sendRaw } from '../leg.js';
 
 const definition = {
   apiVersion: 'apiextensions.k8s.io/v1',
@@ -96,17 +95,4 @@ test('no client can make labels of names that it invents', encrypted, async t =>
   for (const { labels } of samples) {
     for (const value of Object.values(labels)) assert.doesNotMatch(value, /invented|example|v2|widgets/);
   }
-});
-
-test('an upgrade for a name that the API server does not have is other, with either protocol', async () => {
-  const { port } = await start(['--reject-paths=']);
-  for (const leg of ['websocket', 'spdy'] as const satisfies readonly Leg[]) {
-    const target = '/api/v1/namespaces/default/pods/web-0/invented?command=id';
-    for (let again = 0; again < 2; again += 1) assert.equal((await sendRaw(port, { leg, target })).code, 404);
-  }
-  await eventuallyPasses(async () => {
-    const samples = await scrapeOwn(port);
-    assert.equal(sumOf(samples, requests, { resource: 'other', subresource: 'other', code: '404' }), 4);
-    assert.equal(sumOf(samples, requests, { subresource: 'invented' }), 0);
-  });
 });

@@ -5,7 +5,6 @@ import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
 import { connectRaw, exchangeRaw } from '../../support/clients/raw-http.js';
-import { until } from '../../support/eventually.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { residentBytes } from '../../support/proxy/process-state.js';
 import { type ProxyProcess as RunningProxy, startProxy } from '../../support/proxy/proxy.js';
@@ -138,18 +137,6 @@ describe('the request body', () => {
     assert.deepEqual(post.values('content-length'), ['0']);
     const get = await forward('GET /api/v1/x HTTP/1.1');
     assert.deepEqual([...get.values('content-length'), ...get.values('transfer-encoding')], []);
-  });
-
-  test('a body is passed on while the client still sends it', async () => {
-    const connection = await connectRaw(proxy.port);
-    connection.write('POST /slow-upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nfirst');
-    const request = await upstream.waitForRequest(({ target }) => target === '/slow-upload');
-    await until(() => request.body().length >= 5);
-    assert.equal(request.body().toString(), 'first');
-    connection.write('later');
-    await connection.until(/\r\n\r\nok$/);
-    assert.equal(request.body().toString(), 'firstlater');
-    connection.destroy();
   });
 });
 

@@ -262,34 +262,6 @@ describe('backpressure', () => {
   });
 });
 
-describe('connections to the API server', () => {
-  test('are reused', async () => {
-    const { server, proxy } = proxied;
-    await send(proxy.port, '/version');
-    const before = server.connectionsAccepted;
-    for (let turn = 0; turn < 20; turn += 1) await send(proxy.port, '/version');
-    assert.equal(server.connectionsAccepted, before);
-    const ten = () => Promise.all(Array.from({ length: 10 }, () => send(proxy.port, '/version')));
-    for (let turn = 0; turn < 5; turn += 1) await ten();
-    const opened = server.connectionsAccepted - before;
-    assert.ok(opened < 10, `${opened} new connections for ten requests at a time`);
-  });
-
-  test('survive a restart of the API server', async () => {
-    const { server, proxy } = proxied;
-    for (let turn = 0; turn < 5; turn += 1) await send(proxy.port, '/version');
-    await server.restart();
-    assert.equal((await send(proxy.port, '/version')).status, 200);
-    await createConfigMap('after-restart');
-    await server.restart();
-    const some = await Promise.all(Array.from({ length: 20 }, () => send(proxy.port, '/version')));
-    assert.deepEqual(
-      some.map(({ status }) => status),
-      some.map(() => 200),
-    );
-  });
-});
-
 describe('a stale connection', async () => {
   const upstream = await startRawUpstream(async ({ socket, turn, target, method, complete }) => {
     await complete;

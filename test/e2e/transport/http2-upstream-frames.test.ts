@@ -5,7 +5,6 @@ import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
 import { eventually, within } from '../../support/eventually.js';
 import { type KubeconfigFile, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
-import { untilOwnMetric } from '../../support/proxy/own-metric.js';
 import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
 import {
   type FrameServer,
@@ -17,10 +16,8 @@ import { frameTypes } from '../../support/upstreams/http2-frames.js';
 
 const { rstStream, windowUpdate } = frameTypes;
 const ok = [[':status', '200']] as const;
-const cancelled = 8;
 const refusedStream = 7;
 const streamWindow = 256 * 1024;
-const active = 'kube_api_proxy_upstream_connections{state="active"}';
 
 let server: FrameServer;
 let kubeconfig: KubeconfigFile;
@@ -131,46 +128,9 @@ describe('an answer over HTTP/2 that would be malformed over HTTP/1.1', () => {
       assert.doesNotMatch(text, /injected/);
     }
   });
-
-  test('is passed on with its trailers if these are valid', async () => {
-    const { client, peer, id } = await watch();
-    peer.head(id, [...ok, ['trailer', 'x-sum']], false);
-    peer.data(id, 'body');
-    peer.head(id, [['x-sum', '1']], true);
-    await client.until(/4\r\nbody\r\n0\r\nX-Sum: 1\r\n\r\n$/i);
-    client.destroy();
-  });
 });
 
 describe('streams of one connection', () => {
-  test('are aborted one by one when their clients leave', async () => {
-    const open = await Promise.all(Array.from({ length: 10 }, watch));
-    for (const { peer, id } of open) peer.head(id, ok, false);
-    for (const { client } of open.slice(0, 5)) client.destroy();
-    for (const { peer, id } of open.slice(0, 5)) {
-      const { payload } = await peer.until(
-        'RST_STREAM',
-        each => each.type === rstStream && each.stream === id,
-      );
-      assert.equal(payload.readUInt32BE(), cancelled);
-    }
-    for (const { client, peer, id } of open.slice(5)) {
-      assert.equal(peer.of(rstStream, id).length, 0);
-      peer.data(id, 'still here', true);
-      await client.until(/still here\r\n0\r\n\r\n$/);
-      client.destroy();
-    }
-    await untilOwnMetric(proxy.port, active, 0);
-  });
-
-  test('that are refused are requested again on another connection', async () => {
-    const one = await watch();
-    one.peer.reset(one.id, refusedStream);
-    // The server answers every request over HTTP/1.1 with a 404.
-    await one.client.until(/^HTTP\/1\.1 404 /);
-    one.client.destroy();
-  });
-
   test('do not wait for a stream that is not read, whose bytes all come later', async () => {
     const stalled = await watch();
     const fast = await watch();

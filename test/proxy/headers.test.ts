@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import { RequestHead } from '../../src/http/request-head.js';
 import type { FieldRequest } from '../../src/proxy/answer-fields.js';
 import { upstreamRequest } from '../../src/proxy/client-request.js';
-import { type Additions, clientHeaders, inboundFields, trailerFields } from '../../src/proxy/headers.js';
+import {
+  type Additions,
+  type ClientFields,
+  clientHeaders,
+  inboundFields,
+  removeImpossible,
+  trailerFields,
+} from '../../src/proxy/headers.js';
 import { RequestPath } from '../../src/request/request-path.js';
 import { outgoingRequest } from '../../src/transport/upstream-request.js';
 import { assertLinear } from '../support/growth.js';
@@ -331,5 +339,53 @@ describe('the headers of a response to the client', () => {
     assert.deepEqual(read(...fields, 'Connection', 'Content-Type, Audit-Id'), none);
     const flags = ['content-LENGTH', '0', 'TRAILER', 'x', 'x-content-TYPE-options', 'none'];
     assert.deepEqual(read(...flags), { ...none, hasLength: true, hasTrailer: true, hasSniffing: true });
+  });
+});
+
+describe('the fields that an answer cannot have', () => {
+  const sent = (statusCode: number, method: string, httpVersion: string, has: Partial<ClientFields>) => {
+    const fields = {
+      ...{
+        headers: ['Content-Length', '5', 'X-A', '1', 'Trailer', 'X-Sum'],
+        hasLength: false,
+        hasTrailer: false,
+      },
+      ...has,
+    } as ClientFields;
+    const req = { method, httpVersion, httpVersionMajor: Number(httpVersion[0]) };
+    removeImpossible(fields, statusCode, { req } as ServerResponse);
+    return { names: fields.headers.filter((_, at) => at % 2 === 0), hasLength: fields.hasLength };
+  };
+  const all = ['Content-Length', 'X-A', 'Trailer'];
+
+  it('are the length of a 204', () => {
+    const hasLength = true;
+    assert.deepEqual(sent(204, 'GET', '1.1', { hasLength }), { names: ['X-A', 'Trailer'], hasLength: false });
+    assert.deepEqual(sent(200, 'GET', '1.1', { hasLength }), { names: all, hasLength });
+    assert.deepEqual(sent(204, 'GET', '1.1', {}), { names: all, hasLength: false });
+  });
+
+  it('are trailers without a body, or in HTTP/1 without chunks', () => {
+    const hasTrailer = true;
+    for (const [statusCode, method, httpVersion, hasLength, isKept] of [
+      [200, 'GET', '1.1', false, true],
+      [200, 'GET', '1.1', true, false],
+      [200, 'GET', '1.0', false, false],
+      [200, 'GET', '2.0', true, true],
+      [200, 'HEAD', '2.0', false, false],
+      [304, 'GET', '2.0', false, false],
+      [204, 'GET', '2.0', false, false],
+    ] as const) {
+      const { names } = sent(statusCode, method, httpVersion, { hasTrailer, hasLength });
+      assert.equal(names.includes('Trailer'), isKept, `${statusCode} ${method} ${httpVersion} ${hasLength}`);
+    }
+  });
+
+  it('are the same in trailers as in a head', () => {
+    const trailers = ['X-Sum', '1', 'Trailer', 'a', 'Transfer-Encoding', 'chunked', 'NEL', '{}', 'x-B', '2'];
+    assert.deepEqual(trailerFields(trailers, request, policy), [
+      ['X-Sum', '1'],
+      ['x-B', '2'],
+    ]);
   });
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createNamespaceCheck } from '../../../src/features/resource-rules/namespaces.js';
+import { createNamespaceCheck, namespaces } from '../../../src/features/resource-rules/namespaces.js';
 import { wholeRegexpList } from '../../../src/guard/regexp-list.js';
-import { infoOf, rejectionOf } from '../../guard/judged-request.js';
+import { infoOf, rejectionOf, requestOf } from '../../guard/judged-request.js';
 import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
 import { parsedValue } from '../../support/option-value.js';
 
@@ -91,6 +91,7 @@ describe('--accept-namespaces', () => {
       'POST /apis/authentication.k8s.io/v1/tokenreviews',
       'GET /apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
       'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews/x',
+      'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews//status',
       'POST /apis/example.com/v1/selfsubjectreviews',
     ]) {
       refuses(line);
@@ -100,6 +101,8 @@ describe('--accept-namespaces', () => {
   it('accepts discovery, version, OpenAPI, health and reviews of the caller', () => {
     for (const line of [
       'GET /',
+      'GET //',
+      'GET //version',
       'GET /api',
       'GET /api/',
       'GET /api/v1',
@@ -129,7 +132,10 @@ describe('--accept-namespaces', () => {
       '/debug/pprof/',
       '/versions',
       '/x',
+      '/x/version',
       '/.well-known/x',
+      '/.well-known/openid-configuration/x',
+      '/openid/v1/jwks/x',
     ]) {
       refuses(`GET ${path}`);
     }
@@ -148,5 +154,24 @@ describe('--accept-namespaces', () => {
     const { passes, refuses } = guardFor('a|b|^c$');
     for (const namespace of ['a', 'b', 'c']) passes(`GET /api/v1/namespaces/${namespace}/pods`);
     for (const namespace of ['ax', 'xb', 'xax', 'cc']) refuses(`GET /api/v1/namespaces/${namespace}/pods`);
+  });
+});
+
+describe('the guard for namespaces', () => {
+  it('is off by default, and rejects by the path that rules decide on', () => {
+    const guardOf = (source: string) =>
+      namespaces.create({ acceptNamespaces: parsedValue(wholeRegexpList, source) });
+    assert.equal(guardOf(namespaces.options.acceptNamespaces.default), undefined);
+    const judge = (line: string) => rejectionOf(() => guardOf('team-a')?.(requestOf(line)))?.reason;
+    assert.equal(judge('GET /api/v1/namespaces/team-a/pods'), undefined);
+    assert.equal(judge('GET /api/v1/namespaces/other/pods'), 'namespace');
+    const { name, stage, reasons } = namespaces;
+    assert.deepEqual([name, stage, reasons], ['namespaces', 'operation', ['namespace']]);
+  });
+
+  it('remembers 64 namespaces, and judges more of them', () => {
+    const { passes, refuses } = guardFor('n-.*');
+    for (let index = 0; index < 100; index++) passes(`GET /api/v1/namespaces/n-${index}/pods`);
+    refuses('GET /api/v1/namespaces/m-0/pods');
   });
 });

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { percentDecoded } from '../../src/http/percent-encoding.js';
+
+const decoded = (text: string) => percentDecoded(text).toString('latin1');
+
+describe('percent-encoding', () => {
+  it('is decoded where two hexadecimal digits follow, and remains elsewhere', () => {
+    for (let first = 0; first < 256; first++) {
+      for (let second = 0; second < 256; second++) {
+        const digits = String.fromCharCode(first, second);
+        const isEscape = /^[0-9a-f]{2}$/i.test(digits);
+        const expected = isEscape ? String.fromCharCode(Number.parseInt(digits, 16)) : `%${digits}`;
+        if (decoded(`%${digits}`) !== expected) assert.fail(`%${digits} is ${decoded(`%${digits}`)}`);
+      }
+    }
+  });
+
+  it('is decoded once, from the beginning', () => {
+    for (const [text, expected] of [
+      ['', ''],
+      ['plain', 'plain'],
+      ['%', '%'],
+      ['a%4', 'a%4'],
+      ['%41%', 'A%'],
+      ['%2541', '%41'],
+      ['%%41', '%A'],
+      ['%4%41', '%4A'],
+      ['%41%42c%43', 'ABcC'],
+      ['\xe9%E9', '\xe9\xe9'],
+    ] as const)
+      assert.equal(decoded(text), expected, text);
+  });
+});

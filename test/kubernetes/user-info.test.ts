@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isSameUser, type UserInfo } from '../../src/kubernetes/user-info.js';
+
+const jane: UserInfo = {
+  ...{ username: 'jane', uid: '7', groups: ['b', 'a'] },
+  extra: new Map([
+    ['k', ['2', '1']],
+    ['j', ['3']],
+  ]),
+};
+
+describe('a user', () => {
+  it('is the same whatever the order of groups and extra fields', () => {
+    const extra = new Map([...jane.extra].reverse().map(([key, values]) => [key, [...values].reverse()]));
+    assert.equal(isSameUser(jane, jane), true);
+    assert.equal(isSameUser(jane, { ...jane, groups: ['a', 'b'], extra }), true);
+    assert.deepEqual(
+      [jane.groups, jane.extra.get('k')],
+      [
+        ['b', 'a'],
+        ['2', '1'],
+      ],
+    );
+  });
+
+  it('is another one if any part differs', () => {
+    for (const other of [
+      { username: 'joe' },
+      { uid: '8' },
+      { uid: undefined },
+      { groups: ['a'] },
+      { groups: ['a', 'b', 'b'] },
+      { extra: new Map() },
+      { extra: new Map([...jane.extra, ['j', ['4']]]) },
+      { extra: new Map([...jane.extra].map(([key, values]) => [`${key}k`, values])) },
+    ])
+      assert.equal(isSameUser(jane, { ...jane, ...other }), false, JSON.stringify(other));
+  });
+});

@@ -1,6 +1,7 @@
 import { ownPagesOnly } from '../http/browser-fields.js';
 import type { RequestHead } from '../http/request-head.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
+import { SmallMap } from '../lib/small-map.js';
 import type { RequestContext } from '../request/context.js';
 import { answered, type Check, everyMount, type Guard } from './guard.js';
 import { originList } from './origin-list.js';
@@ -68,7 +69,7 @@ const embedding: readonly string[] = [...anyPage, ...vary.referer];
  * `--cors-allowed-origins`, which may embed answers too.
  */
 export function createCorsPolicy(origins: RegexpList) {
-  const known = new Map<string, readonly string[]>();
+  const known = new SmallMap<readonly string[]>();
   const isAllowed = (origin: string): boolean => known.has(origin) || origins.matches(origin);
   /** Fields of every answer to this request: name, value, … */
   const answerHeaders = (head: RequestHead): readonly string[] => {
@@ -78,7 +79,7 @@ export function createCorsPolicy(origins: RegexpList) {
     let headers = known.get(origin);
     if (headers === undefined) {
       headers = ['Access-Control-Allow-Origin', origin, ...allowed, ...anyPage, ...vary.origin];
-      if (known.size < 64) known.set(origin, headers);
+      known.set(origin, headers);
     }
     return headers;
   };

@@ -1,5 +1,6 @@
 import type { RequestHead } from '../http/request-head.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
+import { SmallMap } from '../lib/small-map.js';
 import type { FilterSwitch } from './filter.js';
 import { type Check, everyMount, type Guard } from './guard.js';
 import { type RegexpList, regexpList } from './regexp-list.js';
@@ -36,8 +37,8 @@ const hostAndPort = /^(\[[0-9a-fA-F:.]+\]|[^\s@/\\?#:[\],]+)(?::(\d*))?$/;
  * `[::1]` never matches a host with a port.
  */
 export function createHostCheck(accepted: RegexpList): (head: RequestHead) => void {
-  // Nearly all requests have the same few hosts; a small set keeps the expressions off the hot path.
-  const known = new Set<string>();
+  // Nearly all requests have the same few hosts; this keeps the expressions off the hot path.
+  const known = new SmallMap<true>();
   return ({ host = '' }) => {
     if (known.has(host)) return;
     if (!spellings(host).some(spelling => accepted.matches(spelling))) {
@@ -47,7 +48,7 @@ export function createHostCheck(accepted: RegexpList): (head: RequestHead) => vo
         `Host "${printable(host)}" is not accepted; allow it with --accept-hosts`,
       );
     }
-    if (known.size < 64) known.add(host);
+    known.set(host, true);
   };
 }
 

@@ -54,6 +54,7 @@ describe('the host guard', () => {
       'localhost.evil.example',
       '127.0.0.1.evil.example:8001',
       'xlocalhost',
+      'local.host',
       'localhostx',
       'localhost..',
       '127.0.0.10',

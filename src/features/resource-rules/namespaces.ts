@@ -4,6 +4,7 @@ import { type RegexpList, wholeRegexpList } from '../../guard/regexp-list.js';
 import { Rejection } from '../../guard/rejection.js';
 import type { RequestInfo } from '../../kubernetes/request-info.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
+import { SmallMap } from '../../lib/small-map.js';
 
 const options = defineOptions('Filter', {
   acceptNamespaces: {
@@ -47,7 +48,7 @@ const selfReviews: ReadonlySet<string> = new Set([
  * Exceptions are discovery, version, OpenAPI, health and reviews of oneself. A Namespace object counts as being in itself.
  */
 export function createNamespaceCheck(accepted: RegexpList): (info: RequestInfo) => void {
-  const known = new Set<string>();
+  const known = new SmallMap<true>();
   return info => {
     const { namespace } = info;
     if (!hasOneReading(info)) throw rejection('the namespace of the request is not certain');
@@ -58,7 +59,7 @@ export function createNamespaceCheck(accepted: RegexpList): (info: RequestInfo) 
     if (known.has(namespace)) return;
     if (!accepted.matches(namespace))
       throw rejection(`namespace "${namespace.slice(0, 100)}" is not accepted`);
-    if (known.size < 64) known.add(namespace);
+    known.set(namespace, true);
   };
 }
 

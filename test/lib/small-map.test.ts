@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { SmallMap } from '../../src/lib/small-map.js';
+
+it('a small map keeps its first 64 keys', () => {
+  const map = new SmallMap<number>();
+  for (let index = 0; index < 100; index++) assert.equal(map.set(`key ${index}`, index), map);
+  assert.deepEqual(
+    [...map.values()],
+    Array.from({ length: 64 }, (_, index) => index),
+  );
+});

@@ -57,8 +57,7 @@ export function upstreamRequest(
     isBelowServerPath: mount.appendsServerPath,
     headers,
     // A client may name its own credential in `Connection`, and then it is not sent on.
-    bringsAuthorization:
-      !authenticates && head.authorization !== undefined && hasField(headers, 'authorization'),
+    bringsAuthorization: hasField(headers, 'authorization'),
     impersonation: authenticates
       ? caller && (impersonated?.headers ?? impersonationOf(caller))
       : 'configured',

@@ -21,12 +21,12 @@ const acceptedPath = /^\/[ -:<-~]{1,1023}$/;
  * Domain, and with the Path of the program that sent it. Returns undefined for a cookie that cannot be held.
  */
 export function heldCookie(field: string, request: CookieRequest): string | undefined {
-  const [pair = '', ...attributes] = field.split(';');
+  const [pair, ...attributes] = field.split(';') as [string, ...string[]];
   if (hostCookie.test(pair) || control.test(field)) return undefined;
   const kept = [pair];
   let ownPath = '';
   for (const attribute of attributes) {
-    const [name = ''] = attribute.split('=', 1);
+    const name = attribute.split('=', 1)[0] as string;
     const key = name.trim().toLowerCase();
     // Browsers use the last one.
     if (key === 'path') ownPath = attribute.slice(name.length + 1).trim();

@@ -173,9 +173,10 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
     const name = rawHeaders[index] as string;
     if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
     const value = rawHeaders[index + 1] as string;
+    // Stryker disable next-line ConditionalExpression,StringLiteral: these options name no field, so that a set of them only costs time
     if (value === 'keep-alive' || value === 'close') continue;
     named ??= new Set();
-    for (const token of value.split(',')) if (token !== '') named.add(token.trim().toLowerCase());
+    for (const token of value.split(',')) named.add(token.trim().toLowerCase());
     // Content-Length frames the body, so it stays even if Connection names it.
     named.delete('content-length');
   }
@@ -205,7 +206,7 @@ export function trailerFields(
   policy: DocumentPolicy,
 ): [string, string][] {
   const fields: [string, string][] = [];
-  for (let index = 0; index + 1 < trailers.length; index += 2) {
+  for (let index = 0; index < trailers.length; index += 2) {
     const name = trailers[index] as string;
     const key = name.toLowerCase();
     if (hopByHop.has(key)) continue;

@@ -14,6 +14,8 @@ describe('a request whose caller is not known', () => {
     ['because the credential is invalid', new AuthenticationError('secret reason'), 401, /send a token/],
     ['because nobody could tell, and the caller must not learn that', undecided, 401, /send a token/],
     ['because nobody could tell', new StatusError(503, 'the issuer is away'), 503, /the issuer is away/],
+    ['because of a bug', new StatusError(500, 'the bug'), 500, /the bug/],
+    ['because its token is unknown', new StatusError(404, 'secret reason'), 401, /send a token/],
     ['because its user may not act here', new IdentityError('root may not act here'), 403, /root/],
   ] as const) {
     for (const access of ['caller', 'optional'] as const) {

@@ -225,7 +225,7 @@ describe('the caller of a request', () => {
   });
 
   it('may be nobody where a credential is optional', async () => {
-    const request = requestOf('GET /-/', {}, ownPage);
+    const request = requestOf('GET /-/', {}, { ...behind, ...ownPage });
     assert.equal(await judge(request, {}), 'passes');
     assert.deepEqual([request.caller, request.record.user], [undefined, undefined]);
     assert.equal(await judge(request, { identify: () => jane }), 'passes');

@@ -242,6 +242,29 @@ describe('the headers of an upstream request', () => {
     assert.deepEqual(valuesOf(named, 'impersonate-user'), ['alice']);
   });
 
+  it('keep what only a subprotocol or a Connection field would mean in another field', () => {
+    const bearer = 'base64url.bearer.authorization.k8s.io.YQ';
+    const client = [
+      ...['User-Agent', 'accept', 'X-List', 'x-b, accept', 'Accept', '*/*', 'X-B', '1', 'X-Note', bearer],
+    ];
+    const own = { ...additions, remoteAddress: undefined };
+    for (const dropsCredentials of [false, true]) {
+      const headers = clientHeaders(client, { ...own, dropsCredentials });
+      assert.deepEqual(headers, [...client, 'X-Request-Id', 'generated']);
+    }
+    const protocol = ['Sec-WebSocket-Protocol', bearer];
+    assert.deepEqual(clientHeaders(protocol, own).slice(0, 2), protocol);
+  });
+
+  it("have the proxy's Audit-ID in place of the client's, if it writes one", () => {
+    const client = ['AUDIT-id', 'mine', 'X-A', '1'];
+    const own = { ...additions, remoteAddress: undefined };
+    assert.deepEqual(clientHeaders(client, own), [...client, 'X-Request-Id', 'generated']);
+    assert.deepEqual(clientHeaders(client, { ...own, auditId: 'ours' }), [
+      ...['X-A', '1', 'X-Request-Id', 'generated', 'Audit-ID', 'ours'],
+    ]);
+  });
+
   it('have no Host and no credential of the proxy before there is an access', () => {
     const client = ['Host', 'localhost:8001', 'Accept', 'a/b'];
     assert.deepEqual(clientHeaders(client, { ...additions, remoteAddress: undefined }), [

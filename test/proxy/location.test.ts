@@ -4,8 +4,17 @@ import { RequestHead } from '../../src/http/request-head.js';
 import { type HeadRequest, responseHeaders } from '../../src/proxy/headers.js';
 import { type PrefixedRequest, relocate } from '../../src/proxy/location.js';
 
-function relocated(location: string, { path = '', name = 'Location' } = {}): string {
-  const server = { protocol: 'https:', hostname: 'api.example', port: 6443, path };
+/** What the server's URL has other than https://api.example:6443, and the field. */
+interface Address {
+  readonly protocol?: string;
+  readonly hostname?: string;
+  readonly port?: number;
+  readonly path?: string;
+  readonly name?: string;
+}
+
+function relocated(location: string, { name = 'Location', ...address } = {} as Address): string {
+  const server = { protocol: 'https:', hostname: 'api.example', port: 6443, path: '', ...address };
   const request = {
     path: { prefix: '/clusters/dev' },
     cluster: { host: 'api.example:6443' },
@@ -22,6 +31,7 @@ describe('a redirect of an API server below /clusters/', () => {
     for (const [location, expected] of [
       ['/api/v1/', '/clusters/dev/api/v1/'],
       ['/', '/clusters/dev/'],
+      ['/a//b', '/clusters/dev/a//b'],
       ['/a?b=/c#d', '/clusters/dev/a?b=/c#d'],
       ['https://api.example:6443/api?x', '/clusters/dev/api?x'],
       ['HTTPS://API.example:6443', '/clusters/dev/'],
@@ -42,10 +52,11 @@ describe('a redirect of an API server below /clusters/', () => {
 
   it('becomes a whole URL if it leaves the path of the server’s URL, so that it does not lead to the current cluster', () => {
     const path = '/k8s/clusters/c-1';
-    for (const beside of ['/k8s/clusters/c-11/api', '/login', '/']) {
+    for (const beside of ['/k8s/clusters/c-11/api', '/k8s/clusters/c-11?x', '/login', '/']) {
       const whole = `https://api.example:6443${beside}`;
       assert.equal(relocated(beside, { path }), whole);
       assert.equal(relocated(whole, { path }), whole);
+      assert.equal(relocated(`HTTPS${whole.slice(5)}`, { path }), `HTTPS${whole.slice(5)}`);
     }
   });
 
@@ -58,6 +69,7 @@ describe('a redirect of an API server below /clusters/', () => {
       '//evil.example/api',
       '/\\evil.example/api',
       'pods/',
+      'pods//api.example:6443/x',
       './x',
       '?page=2',
       '#x',
@@ -67,6 +79,32 @@ describe('a redirect of an API server below /clusters/', () => {
     ]) {
       assert.equal(relocated(location), location);
     }
+  });
+
+  it('has the default port of its scheme, and may have the brackets of an IPv6 address', () => {
+    for (const [location, address] of [
+      ['https://api.example/api', { port: 443 }],
+      ['http://api.example/api', { protocol: 'http:', port: 80 }],
+      ['https://[::1]:6443/api', { hostname: '::1' }],
+    ] as const)
+      assert.equal(relocated(location, address), '/clusters/dev/api', location);
+    assert.equal(relocated('http://api.example/', { protocol: 'http:', port: 443 }), 'http://api.example/');
+  });
+
+  it('is one of two fields', () => {
+    for (const name of ['X-Location', 'Locations', 'Link']) assert.equal(relocated('/api', { name }), '/api');
+  });
+
+  it('is changed in the head of an answer', () => {
+    const head = new RequestHead({ method: 'GET', rawHeaders: [] });
+    const server = { protocol: 'https:', hostname: 'api.example', port: 6443, path: '' };
+    const request = {
+      ...{ mount: { namesContext: true }, path: { prefix: '/clusters/dev', api: '/' }, head },
+      ...{ cluster: { host: 'api.example:6443' }, endpoint: { config: { server } } },
+    } as unknown as HeadRequest;
+    const answer = { statusCode: 301, rawHeaders: ['Location', '/api/'] };
+    const { headers } = responseHeaders(answer, request, { sandboxesProxiedPages: false });
+    assert.deepEqual(headers.slice(0, 2), ['Location', '/clusters/dev/api/']);
   });
 
   it('is unchanged at /', () => {

@@ -16,7 +16,7 @@ const othersTexts = new Set([
 /** The errors that a document quotes where it says what one sees: in first cells, or before a colon. Three dots stand for any text. */
 function errorsOf(path: string): string[] {
   const seen = textOf(path).matchAll(
-    /^(?:\| ([^|]*) \||- ((?=\d{3} |`|at start )(?:`[^`]*`|[^:`]|:(?! ))*): )/gm,
+    /^(?:\| ([^|]*) \||- (?:\*\*)?((?=\d{3} |`|at start )(?:`[^`]*`|[^:`]|:(?! ))*): )/gm,
   );
   return [...seen].flatMap(([, cell, line]) =>
     [...(cell ?? line ?? '').matchAll(/`([^`]+)`/g)].flatMap(([, code = '']) =>

@@ -24,12 +24,15 @@ const organization = '2.5.4.10';
 /** The user that a certificate names, and when every certificate of its chain is valid. */
 interface Identity extends Validity {
   readonly user: UserInfo;
+  /** The public key of the authority to which the chain leads. */
+  readonly authority: string;
 }
 
 /**
  * Authenticates users by their client certificates, like k8s.io/apiserver's `x509` request authenticator with `CommonNameUserConversion`:
  * CN is the name, and every O is a group. The TLS handshake has verified the chain. Every request checks that the dates are still valid and
- * the authorities still trusted.
+ * the authorities still trusted. A new request may need another handshake, so it needs all authorities of the last one; an open one that is
+ * checked again cannot have another one, and needs its own authority alone.
  *
  * @param authorities The authorities that are trusted now.
  * @param admit The user that requests are sent as, or throws. It is called once for each connection.
@@ -39,9 +42,9 @@ export function createClientCertificateAuthenticator(
   authorities: () => ClientAuthorities | undefined,
   admit: (user: UserInfo) => UserInfo,
   now: () => number = Date.now,
-): RequestAuthenticator {
+): Record<'authenticator' | 'rechecker', RequestAuthenticator> {
   const identities = new WeakMap<Socket, Identity | Error>();
-  return {
+  const trusting = (isTrusted: (peer: Peer, identity: Identity) => boolean): RequestAuthenticator => ({
     authenticateRequest({ socket }) {
       const peer = peerOf(socket);
       if (peer === undefined) return undefined;
@@ -51,7 +54,7 @@ export function createClientCertificateAuthenticator(
         identities.set(socket, identity);
       }
       if (identity instanceof Error) throw identity;
-      if (!includesAll(authorities(), peer.authorities)) {
+      if (!isTrusted(peer, identity)) {
         throw new AuthenticationError(
           'authorities were removed from --client-ca-file after the client certificate was verified',
         );
@@ -63,15 +66,20 @@ export function createClientCertificateAuthenticator(
       }
       return identity.user;
     },
+  });
+  return {
+    authenticator: trusting(peer => includesAll(authorities(), peer.authorities)),
+    rechecker: trusting((_peer, { authority }) => authorities()?.validities.has(authority) === true),
   };
 }
 
 function identify(peer: Peer, admit: (user: UserInfo) => UserInfo): Identity | Error {
   try {
-    const { validities, certificate } = verify(peer);
+    const { validities, authority, certificate } = verify(peer);
     const notAfter = Math.min(...validities.map(validity => validity.notAfter));
     const notBefore = Math.max(...validities.map(validity => validity.notBefore));
-    return { user: admit({ ...userOf(certificate), expires: notAfter }), notBefore, notAfter };
+    const user = admit({ ...userOf(certificate), expires: notAfter });
+    return { user, authority, notBefore, notAfter };
   } catch (error) {
     if (!(error instanceof DerError)) return error as Error;
     const message = `the client certificate, or one of its issuers, cannot be read: ${error.message}`;
@@ -82,13 +90,13 @@ function identify(peer: Peer, admit: (user: UserInfo) => UserInfo): Identity | E
 /** Throws an AuthenticationError, or a DerError, for a certificate that is not verified. */
 function verify({ certificate, problem, authorities }: Peer) {
   if (problem !== undefined) throw new AuthenticationError(`the client certificate is rejected: ${problem}`);
-  const validities = validitiesOf(certificate, authorities);
-  if (validities === undefined) {
+  const chain = chainOf(certificate, authorities);
+  if (chain === undefined) {
     throw new AuthenticationError(
       'the client certificate is rejected: its chain leads to no authority of --client-ca-file',
     );
   }
-  return { validities, certificate: readCertificate(certificate.raw) };
+  return { ...chain, certificate: readCertificate(certificate.raw) };
 }
 
 /** Throws an AuthenticationError for a certificate that names no user, or is for other purposes. */
@@ -109,11 +117,11 @@ function userOf({ subject, usages }: ClientCertificate): UserInfo {
 }
 
 /**
- * When the client's certificate and all its issuers, up to an authority, are valid. Undefined if this cannot be determined. Node finds
+ * When the client's certificate and all its issuers, up to an authority, are valid, and the public key of that authority. Undefined if this cannot be determined. Node finds
  * issuers only by name, among all certificates that the client sent. So this function checks that each issuer has signed the certificate
  * before it. Throws a DerError if the API server could not read one of them.
  */
-function validitiesOf(leaf: DetailedPeerCertificate, authorities: ClientAuthorities): Validity[] | undefined {
+function chainOf(leaf: DetailedPeerCertificate, authorities: ClientAuthorities) {
   const validities: Validity[] = [];
   const seen = new Set<DetailedPeerCertificate>();
   let below: X509Certificate | undefined;
@@ -121,9 +129,10 @@ function validitiesOf(leaf: DetailedPeerCertificate, authorities: ClientAuthorit
     readCertificate(next.raw);
     const certificate = new X509Certificate(next.raw);
     if (below !== undefined && !below.verify(certificate.publicKey)) return undefined;
-    const trusted = authorities.validities.get(publicKeyOf(certificate));
+    const authority = publicKeyOf(certificate);
+    const trusted = authorities.validities.get(authority);
     validities.push(below === undefined ? validityOf(certificate) : (trusted ?? validityOf(certificate)));
-    if (trusted !== undefined) return validities;
+    if (trusted !== undefined) return { validities, authority };
     seen.add(next);
     below = certificate;
     next = next.issuerCertificate;

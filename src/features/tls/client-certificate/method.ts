@@ -12,7 +12,7 @@ export function createClientCertificates(
   authorities: () => ClientAuthorities | undefined,
   rules: Omit<CallerRules, 'serviceAccounts'>,
 ): ActiveMethod {
-  const authenticator = createClientCertificateAuthenticator(authorities, user =>
+  const authenticators = createClientCertificateAuthenticator(authorities, user =>
     admitUser(user, { ...rules, serviceAccounts: false }),
   );
   const fields = {
@@ -20,8 +20,7 @@ export function createClientCertificates(
     'client-key': 'PATH-OF-YOUR-KEY',
   };
   return {
-    authenticator,
-    rechecker: authenticator,
+    ...authenticators,
     kubeconfigUsers: () => [{ fields, isComplete: false, isPerCluster: false }],
   };
 }

@@ -54,7 +54,7 @@ before(async () => {
       clientAuthorities: toClientAuthorities(Buffer.from(authority.certificate)),
     },
   };
-  const authenticator = createClientCertificateAuthenticator(
+  const { authenticator, rechecker } = createClientCertificateAuthenticator(
     () => files.current.clientAuthorities,
     user => {
       admissions += 1;
@@ -65,7 +65,8 @@ before(async () => {
   );
   server = createServer((request, response) => {
     try {
-      const user = authenticator.authenticateRequest(request) as UserInfo | undefined;
+      const asked = request.url === '/again' ? rechecker : authenticator;
+      const user = asked.authenticateRequest(request) as UserInfo | undefined;
       lastUser = user;
       response.end(JSON.stringify(user === undefined ? null : [user.username, user.groups]));
     } catch (error) {
@@ -88,9 +89,10 @@ after(() => {
   server.closeAllConnections();
 });
 
-async function whoIs(pair: CertificatePair | undefined, agent?: https.Agent): Promise<unknown> {
+/** @param path `/again` asks as about a request that is open already. */
+async function whoIs(pair: CertificatePair | undefined, agent?: https.Agent, path = '/'): Promise<unknown> {
   const request = https.get({
-    port,
+    ...{ port, path },
     ca: serving.certificate,
     agent: agent ?? false,
     ...(pair !== undefined && { cert: pair.certificate, key: pair.key }),
@@ -313,6 +315,29 @@ describe('a client certificate', () => {
       agent.destroy();
       for (const found of [before, afterwards]) assert.equal(typeof found, 'string', JSON.stringify(found));
     }
+  });
+
+  it('stays valid for an open request until its own authority is removed, whichever other ones are', async () => {
+    const first = files.current;
+    const other = await createCertificateAuthority({ commonName: 'other' });
+    const pair = await authority.client({ commonName: 'x', organizations: [] });
+    const trust = (...trusted: readonly { readonly certificate: string }[]) => {
+      const pem = Buffer.from(trusted.map(({ certificate }) => certificate).join(''));
+      files.current = { ...first, clientAuthorities: toClientAuthorities(pem) };
+    };
+    for (const [left, path, expected] of [
+      [authority, '/again', /^x,$/],
+      [authority, '/', /removed from --client-ca-file/],
+      [other, '/again', /removed from --client-ca-file/],
+    ] as const) {
+      const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+      trust(authority, other);
+      await whoIs(pair, agent);
+      trust(left);
+      assert.match(String(await whoIs(pair, agent, path)), expected);
+      agent.destroy();
+    }
+    files.current = first;
   });
 
   it('stays valid while authorities are added, and becomes invalid when its own authority is removed', async () => {

@@ -62,7 +62,6 @@ const questions: readonly Question[] = [
   { method: 'PUT', path: `${maps}/one`, headers: json, body: stale },
   { method: 'POST', path: maps, headers: json, body: '{not json', otherBody: true },
   { method: 'POST', path: maps, headers: { 'Content-Type': 'text/plain' }, body: 'x' },
-  { method: 'POST', path: `${maps}?dryRun=All`, headers: json, body: { metadata: { name: 'dry' } } },
   { method: 'PUT', path: maps, body: {} },
   { method: 'POST', path: `${maps}/one`, headers: json, body: {}, otherBody: true },
   // Forms

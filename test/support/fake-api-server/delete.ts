@@ -4,7 +4,7 @@ import { type Exchange, readBody, sendJson } from './exchange.js';
 import { type KubeObject, timestamp } from './objects.js';
 import { negotiate, representList } from './representation.js';
 import { readSelector } from './selectors.js';
-import { findObject, isDryRun, sendObject } from './write.js';
+import { findObject, sendObject } from './write.js';
 
 /** Removes an object, and with a namespace its objects. */
 function removeObject(cluster: Cluster, type: ResourceType, object: KubeObject): KubeObject {
@@ -24,7 +24,7 @@ const gracefulKinds = new Set(['Pod', 'Namespace']);
 export async function deleteObject(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
   await readBody(exchange.request);
   const object = findObject(cluster, type, exchange);
-  const removed = isDryRun(exchange) ? object : removeObject(cluster, type, object);
+  const removed = removeObject(cluster, type, object);
   if (gracefulKinds.has(type.kind)) {
     const metadata = { ...removed.metadata, deletionTimestamp: timestamp(), deletionGracePeriodSeconds: 30 };
     sendObject(exchange, type, 200, { ...removed, metadata });
@@ -46,7 +46,7 @@ export async function deleteCollection(
   const selected = cluster.store
     .list(type, type.namespaced ? exchange.attributes.namespace : '')
     .filter(readSelector(exchange.query));
-  const removed = isDryRun(exchange) ? selected : selected.map(object => removeObject(cluster, type, object));
+  const removed = selected.map(object => removeObject(cluster, type, object));
   const representation = negotiate(exchange.request.headers.accept, exchange.query);
   const metadata = { resourceVersion: String(cluster.store.version) };
   sendJson(exchange, 200, representList(type, removed, metadata, representation));

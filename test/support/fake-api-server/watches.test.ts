@@ -3,11 +3,10 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import { after, describe, test } from 'node:test';
 import { createGunzip, gunzipSync } from 'node:zlib';
-import WebSocket from 'ws';
 import { open, requestApi, tlsTo } from '../clients/http-client.js';
 import { headOf, openStream } from '../clients/http2-client.js';
 import { shownEvents } from '../clients/initial-events.js';
-import { openWatch, readWatch, watchServer } from '../clients/watch-client.js';
+import { readWatch, watchServer } from '../clients/watch-client.js';
 import { until } from '../eventually.js';
 import { configMap, configMapsIn } from './config-maps.js';
 import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from './fake-api-server.js';
@@ -111,27 +110,6 @@ test('a protobuf watch separates its events, bookmarks and errors by length, wit
   assert.match(old.frames()[0]?.toString('latin1') ?? '', /ERROR.*k8s\0.*Status.*too old resource version/s);
 });
 
-test('a watch over WebSocket gets a message for each event, and needs an origin and at most one subprotocol', async () => {
-  const url = `wss://127.0.0.1:${server.port}${path}&resourceVersion=${server.version}`;
-  const tls = tlsTo(server);
-  // These are the answers of golang.org/x/net/websocket.
-  for (const [protocols, more, code] of [
-    [[], {}, 403],
-    [[], { origin: 'null' }, 403],
-    [['a', 'b'], { origin: 'http://127.0.0.1' }, 400],
-  ] as const) {
-    const [error] = (await once(new WebSocket(url, [...protocols], { ...tls, ...more }), 'error')) as [Error];
-    assert.equal(error.message, `Unexpected server response: ${code}`);
-  }
-  const socket = new WebSocket(url, { ...tls, origin: 'http://127.0.0.1' });
-  await once(socket, 'open');
-  const message = once(socket, 'message');
-  server.write(configMap('default', 'w'));
-  assert.equal(JSON.parse(String((await message)[0])).object.metadata.name, 'w');
-  socket.close();
-  await once(socket, 'close');
-});
-
 test('a restart keeps objects and versions, and a watch continues from its version', async () => {
   const other = await start();
   const { version } = other;
@@ -186,65 +164,6 @@ test('after GOAWAY, a watch over HTTP/2 continues and a new request needs a new 
   assert.equal(watch.events()[0]?.object.metadata.name, 'after-goaway');
   watch.close();
   session.destroy();
-});
-
-test('a changed policy applies to reviews and new watches, and open watches continue', async () => {
-  const tokens = { secret: { username: 'robot' }, other: { username: 'proxy' } };
-  const other = await start({ clientCertificates: 'optional', tokens, allow: () => true });
-  const open = (headers: Record<string, string>) =>
-    openWatch(`${other.url}${path}&resourceVersion=${other.version}`, {
-      headers,
-      ca: other.authority.certificate,
-    });
-  const review = (headers: Record<string, string>) =>
-    requestApi(other, {
-      method: 'POST',
-      path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
-      certificate: null,
-      headers: { 'Content-Type': 'application/json', ...headers },
-      body: JSON.stringify({
-        apiVersion: 'authorization.k8s.io/v1',
-        kind: 'SelfSubjectAccessReview',
-        spec: {
-          resourceAttributes: { verb: 'watch', version: 'v1', resource: 'configmaps', namespace: 'default' },
-        },
-      }),
-    });
-  const allowed = async (headers: Record<string, string>) =>
-    ((await review(headers)).json as { status: { allowed: boolean } }).status.allowed;
-  const robot = { Authorization: 'Bearer secret' };
-  const impersonated = { Authorization: 'Bearer other', 'Impersonate-User': 'alice' };
-  const watch = await open(robot);
-  assert.deepEqual([await allowed(robot), await allowed(impersonated)], [true, true]);
-  other.setPolicy((user, { verb, resource }) => {
-    if (verb === 'impersonate' || resource === 'selfsubjectaccessreviews') return true;
-    return user.username === 'alice' && verb === 'watch';
-  });
-  assert.deepEqual([await allowed(robot), await allowed(impersonated)], [false, true]);
-  other.write(configMap('default', 'seen'));
-  await watch.until(1);
-  assert.equal((await open(robot)).status, 403);
-  assert.equal((await open(impersonated)).status, 200);
-});
-
-test('a watch and a log over WebSocket accept the one subprotocol that comes with a token', async () => {
-  const base = `wss://127.0.0.1:${server.port}`;
-  const log = '/api/v1/namespaces/default/pods/web-0/log?tailLines=1';
-  for (const [target, first] of [
-    [`${path}&resourceVersion=0`, /^\{"type":"ADDED"/],
-    [log, /^log line 4\n$/],
-  ] as const) {
-    const socket = new WebSocket(base + target, ['binary.k8s.io'], {
-      ...tlsTo(server),
-      origin: 'http://127.0.0.1',
-    });
-    const message = once(socket, 'message');
-    await once(socket, 'open');
-    assert.equal(socket.protocol, 'binary.k8s.io');
-    assert.match(String((await message)[0]), first);
-    socket.close();
-    await once(socket, 'close');
-  }
 });
 
 describe('initial events', async () => {

@@ -13,10 +13,6 @@ function keepOtherPart(before: KubeObject, after: KubeObject, subresource: strin
   return before['status'] === undefined ? after : { ...after, status: before['status'] };
 }
 
-export function isDryRun(exchange: Exchange): boolean {
-  return exchange.query.get('dryRun') === 'All';
-}
-
 /** Answers with one object in the form that the client accepts. */
 export function sendObject(exchange: Exchange, type: ResourceType, code: number, object: KubeObject): void {
   const representation = negotiate(exchange.request.headers.accept, exchange.query);
@@ -52,7 +48,7 @@ export function createObject(
   const object = prepareForCreate(type, sent, namespace);
   const { name = '' } = object.metadata;
   if (cluster.store.get(type, object.metadata.namespace ?? '', name)) throw alreadyExists(type, name);
-  sendObject(exchange, type, 201, isDryRun(exchange) ? object : cluster.store.write(type, object));
+  sendObject(exchange, type, 201, cluster.store.write(type, object));
 }
 
 /** Metadata that a client's write does not change. */
@@ -91,7 +87,7 @@ export function replaceObject(
     changed.metadata = { ...changed.metadata, generation: metadata.generation + 1 };
   }
   const object = subresource === 'status' ? changed : prepareForUpdate(type, changed);
-  const isSame = isDryRun(exchange) || isDeepStrictEqual(withoutTimes(object), withoutTimes(before));
+  const isSame = isDeepStrictEqual(withoutTimes(object), withoutTimes(before));
   sendObject(exchange, type, 200, isSame ? object : cluster.store.write(type, object));
 }
 

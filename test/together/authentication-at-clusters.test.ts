@@ -78,6 +78,12 @@ async function connect(t: TestContext): Promise<ClientHttp2Session> {
 
 let marks = 0;
 
+/** With which context and user the requests with this mark arrived. */
+const arrivedAs = (mark: string): string[] =>
+  clusters
+    .arrivals(mark)
+    .map(({ context, record }) => `${context} as ${record.headers['impersonate-user'] ?? 'itself'}`);
+
 /** Sends a request with a token to a mount. Returns the code, and the context and the user with which it arrived. */
 async function ask(
   { port }: { readonly port: number },
@@ -90,10 +96,21 @@ async function ask(
   const target = leg === 'plain' ? `${mount}${which}?${mark}` : `${mount}${exec}&${mark}`;
   const headers = token === undefined ? [] : [`Authorization: Bearer ${token}`];
   const answer = await send(port, { leg, target, headers });
-  const as = clusters
-    .arrivals(mark)
-    .map(({ context, record }) => `${context} as ${record.headers['impersonate-user'] ?? 'itself'}`);
-  return { answer, code: answer.code, as };
+  return { answer, code: answer.code, as: arrivedAs(mark) };
+}
+
+/** The same over HTTP/2, on the connection of a caller. */
+async function askOver(
+  session: ClientHttp2Session,
+  mount: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<[code: number | undefined, as: string | undefined]> {
+  marks += 1;
+  const mark = `caller=${marks}.`;
+  const stream = openStream(session, `${mount}${which}?${mark}`, headers);
+  const head = await headOf(stream);
+  stream.destroy();
+  return [head[':status'], arrivedAs(mark)[0]];
 }
 
 const passed = (leg: Leg) => (leg === 'plain' ? 200 : 101);
@@ -107,42 +124,27 @@ function told({ code, headers, body }: Answer): unknown {
 const names = ['one', 'two', 'a', arn, 'rancher', 'down', 'broken', 'nope', 'ONE', '%61', ''];
 
 describe('a stranger', () => {
-  test('gets the same 401 for every /clusters/… whether the name exists or not', async () => {
-    for (const stack of [byReview, byFile]) {
+  test('gets the same 401 for every /clusters/… whether the name exists or not, and causes nothing there', async () => {
+    const dialled = clusters.dialledTwo();
+    for (const [stack, token] of [
+      [byReview, undefined],
+      [byFile, undefined],
+      [byFile, 'bad'],
+    ] as const) {
       for (const leg of legs) {
-        const { answer: first } = await ask(stack, mountOf('nope'), undefined, leg);
+        const { answer: first } = await ask(stack, mountOf('nope'), token, leg);
         assertStatus(first, 401, 'nope');
         for (const name of names) {
-          const { answer, as } = await ask(
-            stack,
-            `/clusters/${name.startsWith('%') ? name : encodeURIComponent(name)}`,
-            undefined,
-            leg,
-          );
-          assert.deepEqual(told(answer), told(first), name);
-          assert.deepEqual(as, []);
+          const mount = `/clusters/${name.startsWith('%') ? name : encodeURIComponent(name)}`;
+          const { answer, as } = await ask(stack, mount, token, leg);
+          assert.deepEqual([told(answer), as], [told(first), []], name);
         }
-        for (const target of ['/clusters', '/clusters/', '/clusters/one', '/clusters/nope/']) {
+        if (token !== undefined) continue;
+        for (const target of ['/clusters', '/clusters/', '/clusters/one', '/clusters/nope/'])
           assert.deepEqual(told(await send(stack.port, { leg, target })), told(first), target);
-        }
       }
     }
-  });
-
-  test('with a bad credential gets the same 401 for every name', async () => {
-    for (const leg of legs) {
-      const { answer: first } = await ask(byFile, mountOf('nope'), 'bad', leg);
-      assertStatus(first, 401, 'nope');
-      for (const name of names) {
-        const { answer } = await ask(
-          byFile,
-          `/clusters/${name.startsWith('%') ? name : encodeURIComponent(name)}`,
-          'bad',
-          leg,
-        );
-        assert.deepEqual(told(answer), told(first), name);
-      }
-    }
+    assert.deepEqual([clusters.plugin.runs(), clusters.dialledTwo()], [0, dialled]);
   });
 
   test('gets a 401 from /-/clusters, and no answer contains the name of a context', async () => {
@@ -168,21 +170,10 @@ describe('a stranger', () => {
     }
   });
 
-  test('causes no plugin run, connection or request for a context', async () => {
-    const before = clusters.dialledTwo();
-    const fresh = await ask(byFile, mountOf('two'), undefined);
-    assert.equal(fresh.code, 401);
-    assert.equal(clusters.plugin.runs(), 0);
-    assert.equal(clusters.dialledTwo(), before);
-  });
-
   test('gets 401 over HTTP/2 too, whether the name exists or not', async t => {
     const http2 = await connect(t);
-    for (const name of ['one', 'two', 'nope']) {
-      const stream = openStream(http2, `/clusters/${name}${which}`);
-      assert.equal((await headOf(stream))[':status'], 401, name);
-      stream.destroy();
-    }
+    for (const name of ['one', 'two', 'nope'])
+      assert.deepEqual(await askOver(http2, `/clusters/${name}`), [401, undefined], name);
   });
 });
 
@@ -224,15 +215,8 @@ describe('a caller', () => {
         [token, 'olga'],
         ['file-token', 'fiona'],
       ] as const) {
-        marks += 1;
-        const stream = openStream(http2, `${mount}${which}?h2=${marks}.`, {
-          authorization: `Bearer ${bearer}`,
-        });
-        assert.equal((await headOf(stream))[':status'], 200);
-        stream.destroy();
-        const [arrival] = clusters.arrivals(`h2=${marks}.`);
-        assert.equal(arrival?.context, context);
-        assert.equal(arrival?.record.headers['impersonate-user'], user);
+        const found = await askOver(http2, mount, { authorization: `Bearer ${bearer}` });
+        assert.deepEqual(found, [200, `${context} as ${user}`]);
       }
     }
   });
@@ -246,15 +230,8 @@ describe('a caller', () => {
     for (const [mount, context] of [
       ['', 'one'],
       [mountOf(arn), arn],
-    ] as const) {
-      marks += 1;
-      const stream = openStream(session, `${mount}${which}?cert=${marks}.`);
-      assert.equal((await headOf(stream))[':status'], 200);
-      stream.destroy();
-      const [arrival] = clusters.arrivals(`cert=${marks}.`);
-      assert.equal(arrival?.context, context);
-      assert.equal(arrival?.record.headers['impersonate-user'], 'carol');
-    }
+    ] as const)
+      assert.deepEqual(await askOver(session, mount), [200, `${context} as carol`]);
     session.destroy();
   });
 });
@@ -326,6 +303,36 @@ describe('a token that a cluster accepts', () => {
       }),
     );
     assert.equal((await ask(byReview, '/clusters/a', 'only-one')).code, 200);
+  });
+});
+
+describe('/-/clusters with token reviews', () => {
+  const get = (port: number, token: string) =>
+    sendPlain(port, '/-/clusters', { headers: { authorization: `Bearer ${token}` } });
+
+  test('says that a token is not valid in all clusters, even if a file has others', async t => {
+    const flags = [callersFlag(tokenFile), '--authentication-token-webhook'];
+    const byBoth = await startManyStack(t, { ...common, flags });
+    for (const [{ port }, token] of [
+      [byReview, 'only-one'],
+      [byBoth, 'file-token'],
+    ] as const) {
+      const { sharesTokens, sandboxesProxiedPages } = (await get(port, token)).json as Record<
+        string,
+        unknown
+      >;
+      assert.deepEqual([sharesTokens, sandboxesProxiedPages], [false, true], token);
+    }
+  });
+
+  test('accepts a token that the current cluster accepts, and not one of another cluster', async () => {
+    for (const [token, code, atNobody] of [
+      ['only-one', 200, 404],
+      ['only-two', 401, 401],
+    ] as const) {
+      assert.equal((await get(byReview.port, token)).status, code);
+      assertStatus((await ask(byReview, '/clusters/nope', token)).answer, atNobody, token);
+    }
   });
 });
 

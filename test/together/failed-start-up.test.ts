@@ -40,6 +40,11 @@ test('a start-up that fails half-way leaves no timer and no open file', async t 
   const serving = await createServingFiles();
   const tokens = join(folder, 'tokens.csv');
   await writeFile(tokens, 'alice-token,alice,,\n');
+  const issuers = join(folder, 'issuers.yaml');
+  await writeFile(
+    issuers,
+    'apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\njwt: []\n',
+  );
   const kubeconfig = join(folder, 'config');
   const of = (server: string) =>
     writeFile(
@@ -56,6 +61,7 @@ test('a start-up that fails half-way leaves no timer and no open file', async t 
     `--kubeconfig=${kubeconfig}`,
     `--token-auth-file=${tokens}`,
     `--audit-log-path=${join(folder, 'audit.log')}`,
+    '--authentication-token-webhook',
     '--all-contexts',
     '--admin-port=0',
     '--reject-resources=secrets',
@@ -67,8 +73,14 @@ test('a start-up that fails half-way leaves no timer and no open file', async t 
 
   // Whatever the one mistake is, everything else has been opened when it is found.
   await of('https://127.0.0.1:6443');
-  for (const wrong of [`--www=${missing}`, `--client-ca-file=${missing}`, '--oidc-issuer-url=http://x']) {
-    await startUpProblems([...watched, wrong]);
+  for (const [wrong, ...more] of [
+    [`--www=${missing}`],
+    [`--www=${missing}`, `--authentication-config=${issuers}`],
+    [`--client-ca-file=${missing}`],
+    ['--oidc-issuer-url=http://x', '--oidc-client-id=gateway'],
+  ] as const) {
+    const problems = await startUpProblems([...watched, wrong, ...more]);
+    assert.equal(problems.length, 1, problems.join('\n'));
     assert.equal(timers(), 0, wrong);
   }
   await of('not a url');

@@ -2,37 +2,19 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
 import { connectRaw, exchangeRaw } from '../../support/clients/raw-http.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import { residentBytes } from '../../support/proxy/process-state.js';
-import { type ProxyProcess as RunningProxy, startProxy } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
-import {
-  type RawUpstream,
-  type RawUpstreamRequest,
-  startRawUpstream,
-} from '../../support/upstreams/raw-upstream.js';
+import { type RawUpstreamRequest, startRawStack } from '../../support/upstreams/raw-upstream.js';
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
-let upstream: RawUpstream;
-let proxy: RunningProxy;
-
-before(async () => {
-  upstream = await startRawUpstream(async request => {
-    await request.complete;
-    request.socket.write(ok);
-  });
-  const kubeconfig = await upstream.writeKubeconfig();
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-});
-
-after(async () => {
-  await proxy?.stop('SIGKILL');
-  await upstream?.close();
+const { upstream, proxy } = await startRawStack({ after }, async request => {
+  await request.complete;
+  request.socket.write(ok);
 });
 
 const last = (): RawUpstreamRequest => {
@@ -179,17 +161,12 @@ describe('a client connection', () => {
       const text = `${target} ${body()}`;
       socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`);
     };
-    const slow = await startRawUpstream(async request => {
+    const { upstream: slow, proxy: own } = await startRawStack(t, async request => {
       await request.complete;
       if (request.target !== '/first') answer(request);
     });
-    const kubeconfig = await slow.writeKubeconfig();
-    const own = await startInProcess(t, [`--kubeconfig=${kubeconfig.path}`]);
     const connection = await connectRaw(own.port);
-    t.after(async () => {
-      connection.destroy();
-      await slow.close();
-    });
+    t.after(() => connection.destroy());
     const count = 1000;
     connection.write(
       'PUT /first HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n' +

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { type HttpAnswer, open, send } from '../../support/clients/http-client.js';
 import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
-import { type ProxyProcess as RunningProxy, startProxy } from '../../support/proxy/proxy.js';
-import { type RawAnswer, type RawUpstream, startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { type RawAnswer, startRawStack } from '../../support/upstreams/raw-upstream.js';
 
 function head(status: string, ...headers: string[]): string {
   return `${[`HTTP/1.1 ${status}`, ...headers].join('\r\n')}\r\n\r\n`;
@@ -76,23 +75,11 @@ function resetBelow(socket: Socket): void {
   else socket.resetAndDestroy();
 }
 
-let upstream: RawUpstream;
-let proxy: RunningProxy;
-
-before(async () => {
-  upstream = await startRawUpstream(request => {
-    const [bytes, cutNow] = cuts[request.target] ?? [];
-    if (bytes === undefined) return answers[request.target]?.(request);
-    cut = () => cutNow?.(request.socket);
-    request.socket.write(bytes);
-  });
-  const kubeconfig = await upstream.writeKubeconfig();
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-});
-
-after(async () => {
-  await proxy?.stop('SIGKILL');
-  await upstream?.close();
+const { upstream, proxy } = await startRawStack({ after }, request => {
+  const [bytes, cutNow] = cuts[request.target] ?? [];
+  if (bytes === undefined) return answers[request.target]?.(request);
+  cut = () => cutNow?.(request.socket);
+  request.socket.write(bytes);
 });
 
 const get = (path: string, method = 'GET'): Promise<HttpAnswer> => send(proxy.port, path, { method });

@@ -14,7 +14,7 @@ import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { residentBytes } from '../../support/proxy/process-state.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { steady } from '../../support/steady.js';
-import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { startRawStack } from '../../support/upstreams/raw-upstream.js';
 
 const megabyte = 1e6;
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
@@ -263,17 +263,17 @@ describe('backpressure', () => {
 });
 
 describe('a stale connection', async () => {
-  const upstream = await startRawUpstream(async ({ socket, turn, target, method, complete }) => {
-    await complete;
-    const isFirst = attempts(target).length === 1;
-    if (target === '/warm' || turn === 1 || !isFirst) {
-      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n${method === 'HEAD' ? '' : 'ok'}`);
-    } else if (target.startsWith('/ends')) socket.end();
-    else socket.destroy();
-  });
-  const kubeconfig = await upstream.writeKubeconfig();
-  const proxy = await startInProcess({ after }, [`--kubeconfig=${kubeconfig.path}`]);
-  after(() => upstream.close());
+  const { upstream, proxy } = await startRawStack(
+    { after },
+    async ({ socket, turn, target, method, complete }) => {
+      await complete;
+      const isFirst = attempts(target).length === 1;
+      if (target === '/warm' || turn === 1 || !isFirst) {
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n${method === 'HEAD' ? '' : 'ok'}`);
+      } else if (target.startsWith('/ends')) socket.end();
+      else socket.destroy();
+    },
+  );
 
   const attempts = (target: string) => upstream.requests.filter(request => request.target === target);
 

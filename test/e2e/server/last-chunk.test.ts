@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { connectRaw } from '../../support/clients/raw-http.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import { cut, readAnswers } from '../../support/transport/answer-reader.js';
-import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { startRawStack } from '../../support/upstreams/raw-upstream.js';
 
 /** Answers that come in one packet with their end, by target. */
 const answers = new Map<string, string>();
-const upstream = await startRawUpstream(({ socket, target }) => {
+const { proxy } = await startRawStack({ after }, ({ socket, target }) => {
   socket.write(answers.get(target) ?? 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext', 'latin1');
 });
-after(() => upstream.close());
-const kubeconfig = await upstream.writeKubeconfig();
-const proxy = await startInProcess({ after }, [`--kubeconfig=${kubeconfig.path}`]);
 
 /** A complete chunked answer with these header lines. */
 function chunked(chunks: readonly string[], trailers = '', head = ''): string {

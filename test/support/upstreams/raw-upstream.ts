@@ -7,7 +7,9 @@ import {
   createCertificateAuthority,
 } from '../certificates/certificates.js';
 import { listen } from '../ports.js';
+import { type RunningProgram, startInProcess } from '../proxy/in-process.js';
 import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from '../proxy/kubeconfig-file.js';
+import type { Scope } from '../scope.js';
 
 /** One request in bytes. The body is everything after the head, with its transfer coding. */
 export interface RawUpstreamRequest {
@@ -191,4 +193,20 @@ function startRequest(
 function endOfChunks(bytes: Buffer): number | undefined {
   const last = bytes.indexOf('0\r\n\r\n');
   return last === -1 ? undefined : last + 5;
+}
+
+/** Starts the API server, and then the program in the test's own process. Both end with the scope, the program first. */
+export async function startRawStack(
+  scope: Scope,
+  answer: RawAnswer,
+): Promise<{ readonly upstream: RawUpstream; readonly proxy: RunningProgram }> {
+  const upstream = await startRawUpstream(answer);
+  const kubeconfig = await upstream.writeKubeconfig();
+  let proxy: RunningProgram | undefined;
+  scope.after(async () => {
+    await proxy?.stop();
+    await upstream.close();
+  });
+  proxy = await startInProcess(scope, [`--kubeconfig=${kubeconfig.path}`]);
+  return { upstream, proxy };
 }

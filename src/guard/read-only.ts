@@ -102,10 +102,5 @@ function isReadOverWebSocket(info: RequestInfo, { upgradeProtocol }: RequestHead
 function isReview(info: RequestInfo, head: RequestHead): boolean {
   if (head.method !== 'POST' || info.verb !== 'create' || head.asksForUpgrade) return false;
   if (overridesMethod(head.rawHeaders)) return false;
-  return (
-    reviews.get(info.apiGroup)?.has(info.resource) === true &&
-    info.name === '' &&
-    info.subresource === '' &&
-    hasOneReading(info)
-  );
+  return reviews.get(info.apiGroup)?.has(info.resource) === true && info.name === '' && hasOneReading(info);
 }

@@ -10,8 +10,8 @@ export function percentDecoded(text: string): Buffer {
   let end = 0;
   for (let at = 0; at < length; at++) {
     const byte = bytes[at] as number;
-    const value =
-      byte === percent && at + 2 < length ? byteOf(bytes[at + 1] as number, bytes[at + 2] as number) : -1;
+    // Behind the end there is no digit.
+    const value = byte === percent ? byteOf(bytes[at + 1] as number, bytes[at + 2] as number) : -1;
     bytes[end++] = value === -1 ? byte : value;
     if (value !== -1) at += 2;
   }

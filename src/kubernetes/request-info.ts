@@ -94,10 +94,10 @@ function readInto(info: MutableInfo, method: string, query: string): void {
   let at = 1;
   if (prefix === 'apis') {
     if (parts.length < 4) return;
-    info.apiGroup = parts[at++] ?? '';
+    info.apiGroup = parts[at++] as string;
   }
   info.isResourceRequest = true;
-  info.apiVersion = parts[at++] ?? '';
+  info.apiVersion = parts[at++] as string;
 
   const special = parts[at];
   if (special === 'watch' || special === 'proxy') {
@@ -108,12 +108,12 @@ function readInto(info: MutableInfo, method: string, query: string): void {
     info.verb = verbs.get(method) ?? '';
   }
 
-  if (parts[at] === 'namespaces' && at + 1 < parts.length) {
+  if (parts[at] === 'namespaces') {
     info.namespace = parts[at + 1] ?? '';
     const next = parts[at + 2];
     if (next !== undefined && next !== 'status' && next !== 'finalize') at += 2;
   }
-  info.resource = parts[at] ?? '';
+  info.resource = parts[at] as string;
   info.name = parts[at + 1] ?? '';
   if (info.verb !== 'proxy') info.subresource = parts[at + 2] ?? '';
 
@@ -128,9 +128,9 @@ function readInto(info: MutableInfo, method: string, query: string): void {
 function splitPath(path: string): string[] {
   let start = 0;
   let end = path.length;
-  while (start < end && path[start] === '/') start++;
-  while (end > start && path[end - 1] === '/') end--;
-  return start === end ? [] : path.slice(start, end).split('/', maxParts);
+  while (path[start] === '/') start++;
+  while (path[end - 1] === '/') end--;
+  return path.slice(start, end).split('/', maxParts);
 }
 
 /** Whether the API server reads the request as a watch. If its options cannot be decoded, it compares `watch` by Go's ToLower instead. */

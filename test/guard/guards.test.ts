@@ -6,7 +6,7 @@ import { configuredImpersonation } from '../../src/guard/configured-impersonatio
 import { cors, preflight } from '../../src/guard/cors.js';
 import { crossSite } from '../../src/guard/cross-site.js';
 import { filter } from '../../src/guard/filter.js';
-import { answered, type Guard, type GuardParts } from '../../src/guard/guard.js';
+import { answered, type Guard, type GuardParts, stages } from '../../src/guard/guard.js';
 import { guards, inOrder } from '../../src/guard/guards.js';
 import { host } from '../../src/guard/host.js';
 import { message } from '../../src/guard/message.js';
@@ -60,6 +60,7 @@ describe('the guards of the core', () => {
         'user: requested user (impersonation, bad_request) of api',
       ],
     );
+    assert.deepEqual(stages, ['answer', 'message', 'page', 'caller', 'origin', 'room', 'operation', 'user']);
     const asked = inOrder(guards).filter((guard: Guard) => 'judgesOperations' in guard);
     assert.deepEqual(
       asked.map(guard => guard.name),

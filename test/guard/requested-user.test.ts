@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { GuardParts } from '../../src/guard/guard.js';
 import { Rejection } from '../../src/guard/rejection.js';
 import { requestedUser } from '../../src/guard/requested-user.js';
+import { RefusedGroupError } from '../../src/kubernetes/refused-group.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { requestOf } from './judged-request.js';
 
@@ -70,8 +71,10 @@ describe('a caller that names a user to act as', () => {
   });
 
   it('gets the error if nobody can say whether it may', async () => {
-    const { verdict, counted, acts } = await judge(carol, new StatusError(503, 'the cluster is away'));
-    assert.deepEqual([verdict, counted, acts], ['the cluster is away', ['error'], undefined]);
+    for (const error of [new StatusError(503, 'away'), new RefusedGroupError('dev')]) {
+      const { verdict, counted, acts } = await judge(carol, error);
+      assert.deepEqual([verdict, counted, acts], [error.message, ['error'], undefined]);
+    }
   });
 
   it('is nobody else if it names no one', async () => {

@@ -91,7 +91,9 @@ describe('the head of a request', () => {
     assert.equal(asks(true, 'websocket'), true);
     assert.equal(asks(true, 'SPDY/3.1'), true);
     assert.equal(asks(false, 'websocket'), false);
-    for (const http2 of ['h2c', 'H2', 'websocket, h2c']) assert.equal(asks(true, http2), false, http2);
+    for (const other of ['h2x', 'xh2', 'h2c2']) assert.equal(asks(true, other), true, other);
+    for (const http2 of ['h2c', 'H2', 'websocket, h2c', 'h2 x', 'h2c,websocket', 'h2/1'])
+      assert.equal(asks(true, http2), false, http2);
     for (const [httpVersion, asks] of [
       ['1.1', true],
       ['1.0', false],

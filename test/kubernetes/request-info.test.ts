@@ -146,6 +146,7 @@ const resourceRows: readonly Row[] = [
   ['GET', '/api/v1/pods?fieldSelector=metadata.name', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=a%2Fb', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=..', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name=.', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=a&limit=x', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=a&limit=9223372036854775808', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=a&limit=9223372036854775807', 'list api - v1 - pods - a'],
@@ -232,6 +233,7 @@ describe('the connect verb', () => {
         assert.equal(parse(method, `/api/v1/namespaces/d/pods/p/${subresource}`).isConnect, true);
       }
     }
+    assert.equal(parse('GET', '/api/v1/proxy/namespaces/d/pods/p').isConnect, true);
   });
 
   it('does not stand for logs, for a pod with the name exec, or for a path that ends in exec', () => {

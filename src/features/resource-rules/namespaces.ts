@@ -65,12 +65,7 @@ export function createNamespaceCheck(accepted: RegexpList): (info: RequestInfo) 
 
 function isPublic(info: RequestInfo): boolean {
   if (!info.isResourceRequest) return publicPath.test(info.path);
-  return (
-    info.verb === 'create' &&
-    info.name === '' &&
-    info.subresource === '' &&
-    selfReviews.has(`${info.apiGroup}/${info.resource}`)
-  );
+  return info.verb === 'create' && info.name === '' && selfReviews.has(`${info.apiGroup}/${info.resource}`);
 }
 
 function rejection(what: string): Rejection {

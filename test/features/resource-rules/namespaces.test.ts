@@ -161,11 +161,12 @@ describe('the guard for namespaces', () => {
   it('is off by default, and rejects by the path that rules decide on', () => {
     const guardOf = (source: string) =>
       namespaces.create({ acceptNamespaces: parsedValue(wholeRegexpList, source) });
-    assert.equal(guardOf(namespaces.options.acceptNamespaces.default), undefined);
+    assert.equal(guardOf('.*'), undefined);
     const judge = (line: string) => rejectionOf(() => guardOf('team-a')?.(requestOf(line)))?.reason;
     assert.equal(judge('GET /api/v1/namespaces/team-a/pods'), undefined);
     assert.equal(judge('GET /api/v1/namespaces/other/pods'), 'namespace');
-    const { name, stage, reasons } = namespaces;
+    const { name, stage, reasons, options } = namespaces;
+    assert.equal(options.acceptNamespaces.default, '.*');
     assert.deepEqual([name, stage, reasons], ['namespaces', 'operation', ['namespace']]);
   });
 

@@ -18,7 +18,7 @@ interface Node {
 
 /** Words that only sentences have: no header field, media type, path or list of names has one between spaces. */
 const wordOfSentence =
-  /(^|[\s(])(a|an|the|is|are|was|has|have|must|may|cannot|needs|not|no|of|or|and|with|without|in|at|by|for)(?=\s|$)/;
+  /(^|[\s(])(a|an|the|is|are|was|has|have|must|may|cannot|needs|not|no|of|or|and|with|without|in|at|by|for|than|that|to|from)(?=\s|$)/;
 
 /** The reason why a mutant is left out. */
 export const textOfMessage = 'the text of a message';

@@ -35,6 +35,20 @@ describe("the API server's refusal to impersonate", () => {
     assert.equal(refusedGroup(stringify(status(message('groups', 'ops'))), ['ops'])?.group, 'ops');
   });
 
+  it('is counted as a rejection, and by its group', () => {
+    const told: string[][] = [];
+    const observer = {
+      rejected: (reason: string) => void told.push(['rejected', reason]),
+      refusedGroup: (group: string) => void told.push(['refusedGroup', group]),
+      failedUpstream: () => assert.fail('it is a rejection'),
+    };
+    refusedGroup(JSON.stringify(status(message('groups', 'ops'))), ['ops'])?.count(observer);
+    assert.deepEqual(told, [
+      ['rejected', 'refused_group'],
+      ['refusedGroup', 'ops'],
+    ]);
+  });
+
   it('is looked for in linear time', () => {
     for (const part of ['groups "', `${message('groups', 'ops').slice(0, -60)} `]) {
       assertLinear(400_000, length => {

@@ -10,6 +10,7 @@ import type { Policy } from '../../../support/fake-api-server/authorization.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { proxyToken, twoUsers, twoUsersPolicy } from '../../../support/identities/two-users.js';
 import { ManualClock } from '../../../support/manual-clock.js';
+import { adminPort } from '../../../support/proxy/admin-listener.js';
 import { editKubeconfig } from '../../../support/proxy/edited-kubeconfig.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
@@ -26,7 +27,7 @@ const gateway = await startGateway(
   {
     run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
     tokenFile: twoUsers,
-    args: [...files.flags, '--recheck-streams=10s'],
+    args: [...files.flags, '--recheck-streams=10s', '--admin-port=0', '--admin-address=127.0.0.1'],
   },
 );
 const { server, proxy } = gateway;
@@ -118,6 +119,25 @@ describe('an open stream that is checked', { concurrency: false }, () => {
       stream.close();
     });
   }
+
+  it('is listed on the admin listener, with nothing of a token', async () => {
+    const stream = await open('HTTP/2', watch);
+    await passInterval();
+    const list = async () => {
+      const { json, text } = await send(await adminPort(proxy), '/streams');
+      assert.doesNotMatch(text, /-token/);
+      return (json as { readonly streams: readonly Readonly<Record<string, unknown>>[] }).streams;
+    };
+    await eventually('it was checked', async () => (await list()).at(-1)?.['checked'] !== undefined);
+    const { since, checked, ...row } = (await list()).at(-1) ?? {};
+    assert.ok(Date.parse(String(since)) <= Date.parse(String(checked)));
+    assert.deepEqual(row, {
+      ...{ user: 'alice', verb: 'watch', resource: 'pods', namespace: 'default' },
+      ...{ cluster: row['cluster'], clientAddress: '127.0.0.1' },
+    });
+    stream.close();
+    await eventually('it is gone', async () => (await list()).length === 0);
+  });
 
   it('ends in its own way when its user may no longer do it, and no other one ends', async () => {
     const versions = ['HTTP/1.1', 'HTTP/2'] as const;

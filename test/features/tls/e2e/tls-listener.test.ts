@@ -261,55 +261,31 @@ test('SIGTERM ends connections that have sent nothing since their handshake', as
   idle.destroy();
 });
 
-// Start-up problems
-
-async function problemsOf(flags: readonly string[]): Promise<string> {
-  const problems = (await startUpProblems(['--server=http://127.0.0.1:1', ...flags])).join('\n');
-  assert.doesNotMatch(problems, /BEGIN|\n\s+at /);
-  return problems;
-}
-
-test('a certificate without its key, and a key without its certificate, are reported', async () => {
-  const { flags } = await createServingFiles();
-  assert.match(await problemsOf(flags.slice(0, 1)), /--tls-cert-file needs --tls-private-key-file/);
-  assert.match(await problemsOf(flags.slice(1)), /--tls-private-key-file needs --tls-cert-file/);
-});
-
-test('files that cannot be read are reported with flag and name', async () => {
-  const { folder } = await createServingFiles();
-  const problems = await problemsOf([
-    `--tls-cert-file=${folder}/no.crt`,
-    `--tls-private-key-file=${folder}/no.key`,
-  ]);
-  assert.ok(problems.includes(`--tls-cert-file ${folder}/no.crt: no such file`), problems);
-  assert.ok(problems.includes(`--tls-private-key-file ${folder}/no.key: no such file`), problems);
-});
-
-test('files that are not PEM are reported with flag and name', async () => {
-  const { flags, certificate, key } = await createServingFiles();
-  await writeFile(certificate, 'not PEM');
-  await writeFile(key, 'not PEM');
-  const problems = await problemsOf(flags);
-  assert.ok(problems.includes(`--tls-cert-file ${certificate} has no certificate`), problems);
-  assert.ok(problems.includes(`--tls-private-key-file ${key} has no private key`), problems);
-});
-
-test('a key that does not fit the certificate is reported with both files', async () => {
-  const { flags, authority, replace, certificate, key } = await createServingFiles();
-  await replace('tls.key', (await authority.server()).key);
-  const problems = await problemsOf(flags);
-  assert.ok(
-    problems.includes(
-      `--tls-private-key-file ${key} does not match the certificate in --tls-cert-file ${certificate}`,
-    ),
-    problems,
+test('files and flags that cannot be used are reported at the start, with their flags and names', async () => {
+  const { flags, folder, authority, replace, certificate, key } = await createServingFiles();
+  const [certificateFlag = '', keyFlag = ''] = flags;
+  const assertProblems = async (given: readonly string[], ...expected: readonly string[]) => {
+    const problems = (await startUpProblems(['--server=http://127.0.0.1:1', ...given])).join('\n');
+    for (const one of expected) assert.ok(problems.includes(one), problems);
+    assert.doesNotMatch(problems, /BEGIN|\n\s+at /);
+  };
+  await assertProblems([certificateFlag], '--tls-cert-file needs --tls-private-key-file');
+  await assertProblems([keyFlag], '--tls-private-key-file needs --tls-cert-file');
+  await assertProblems([...flags, `--unix-socket=${folder}/socket`], '--unix-socket and --tls-cert-file');
+  await assertProblems(
+    [`--tls-cert-file=${folder}/no.crt`, `--tls-private-key-file=${folder}/no.key`],
+    `--tls-cert-file ${folder}/no.crt: no such file`,
+    `--tls-private-key-file ${folder}/no.key: no such file`,
   );
-});
-
-test('a Unix socket and a certificate exclude each other', async () => {
-  const { flags, folder } = await createServingFiles();
-  assert.match(
-    await problemsOf([...flags, `--unix-socket=${folder}/socket`]),
-    /--unix-socket and --tls-cert-file/,
+  await replace('tls.key', (await authority.server()).key);
+  await assertProblems(
+    flags,
+    `--tls-private-key-file ${key} does not match the certificate in --tls-cert-file ${certificate}`,
+  );
+  for (const file of [certificate, key]) await writeFile(file, 'not PEM');
+  await assertProblems(
+    flags,
+    `--tls-cert-file ${certificate} has no certificate`,
+    `--tls-private-key-file ${key} has no private key`,
   );
 });

@@ -164,6 +164,11 @@ describe('the watches of several clients', () => {
 
 describe('what is recorded of a client that shares', () => {
   const acting = ['Impersonate-User', 'jane', 'Impersonate-Group', 'dev'];
+  const assertSentAs = ({ sent }: WatchingClient, ...names: readonly string[]) =>
+    assert.deepEqual(
+      sent.map(({ user }) => user?.username),
+      names,
+    );
 
   it('is what its watch was sent with, for the first client and for later ones', async () => {
     const sharing = create();
@@ -190,10 +195,7 @@ describe('what is recorded of a client that shares', () => {
     assert.equal(client.sent.length, 0);
     watch().open(403);
     await turn();
-    assert.deepEqual(
-      client.sent.map(({ user }) => user?.username),
-      ['jane'],
-    );
+    assertSentAs(client, 'jane');
   });
 
   it('is the user of the watch now, if its credential was renewed', async () => {
@@ -209,10 +211,7 @@ describe('what is recorded of a client that shares', () => {
     clock.advance(0);
     watch(1).open();
     const later = await join();
-    assert.deepEqual(
-      later.sent.map(({ user }) => user?.username),
-      ['jane'],
-    );
+    assertSentAs(later, 'jane');
   });
 
   it('is nothing before its request is sent, and nothing for a client that leaves before', async () => {

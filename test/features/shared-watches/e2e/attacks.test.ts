@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import type { ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { openWatch } from '../../../support/clients/watch-client.js';
 import { closed } from '../../../support/closed.js';
-import { eventually, within } from '../../../support/eventually.js';
+import { eventually } from '../../../support/eventually.js';
 import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
-import { writeExecPlugin } from '../../../support/identities/exec-plugin.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
@@ -56,28 +54,6 @@ describe('clients of one shared watch', () => {
       clients.push(await openWatch(`${proxy.url}${prefix}${path}`));
     assert.deepEqual(arrived, [`/c1${configMaps}`, configMaps]);
     for (const client of clients) client.close();
-  });
-
-  it('are separate for two users of one exec plugin', async t => {
-    const plugin = await writeExecPlugin();
-    t.after(() => plugin.remove());
-    await plugin.answer({ token: 'token-of-alice' });
-    const { server, tokens, proxy } = await startGateway(t, {
-      user: { exec: plugin.exec() },
-      server: { allow: () => true },
-      args: sharing,
-    });
-    Object.assign(tokens, { 'token-of-alice': { username: 'alice' } });
-    const path = watchOf(server);
-    const first = await openWatch(proxy.url + path);
-    // From now on the plugin logs in as another user, and the API server no longer accepts the first user's token.
-    await plugin.answer({ token: 'token-of-bob' });
-    Object.assign(tokens, { 'token-of-bob': { username: 'bob' } });
-    delete tokens['token-of-alice'];
-    await (await fetch(`${proxy.url}/version`)).text();
-    const second = await openWatch(proxy.url + path);
-    assert.equal(server.openWatches.filter(({ rawUrl }) => rawUrl.startsWith(configMaps)).length, 2);
-    for (const client of [first, second]) client.close();
   });
 });
 
@@ -159,41 +135,5 @@ describe('a context that is no longer in the kubeconfig', () => {
     server.endWatches();
     await client.ended;
     assert.equal(server.watches.length, before);
-  });
-});
-
-describe('a shutdown', () => {
-  it('ends every client of a shared watch as the API server ends a watch', async t => {
-    const { server, proxy } = await startStack(t, { flags: sharing });
-    const clients = [];
-    for (let count = 0; count < 5; count++) clients.push(await openWatch(proxy.url + watchOf(server)));
-    const { code } = await proxy.stop();
-    assert.equal(code, 0);
-    for (const client of clients) assert.equal(await client.ended, 'end');
-  });
-});
-
-describe('an API server that answers a watch with a list in one line', () => {
-  it('is read no further, and later clients get it from their own requests', async t => {
-    const { server, proxy } = await startStack(t, { flags: sharing });
-    const beginning = '{"kind":"ConfigMapList","items":[{"data":{"a":"';
-    const shared: ServerResponse[] = [];
-    server.intercept((request, response) => {
-      if (!request.url?.startsWith(`${configMaps}?`)) return false;
-      response.writeHead(200, { 'Content-Type': 'application/json' });
-      response.flushHeaders();
-      if (request.headers['user-agent'] === 'kube-api-proxy') shared.push(response);
-      else response.end(`${beginning}"}}]}`);
-      return true;
-    });
-    const first = await openWatch(proxy.url + watchOf(server));
-    const given = once(shared[0] as ServerResponse, 'close');
-    shared[0]?.write(beginning);
-    assert.equal(await first.ended, 'cut');
-    await within('the end of the request', given);
-    const second = await openWatch(proxy.url + watchOf(server));
-    assert.equal(await second.ended, 'end');
-    assert.equal(String(second.bytes()), `${beginning}"}}]}`);
-    assert.equal(shared.length, 1);
   });
 });

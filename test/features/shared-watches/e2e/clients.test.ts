@@ -8,9 +8,8 @@ import { untilListed } from '../../../support/clients/initial-events.js';
 import { kubectl, kubectlTest, startKubectl } from '../../../support/clients/kubectl.js';
 import { connectRaw } from '../../../support/clients/raw-http.js';
 import { readWatch, type WatchClient } from '../../../support/clients/watch-client.js';
-import { eventually } from '../../../support/eventually.js';
+import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
-import { encrypted } from '../../../support/proxy/encrypted.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
 import { startStack } from '../../../support/proxy/stack.js';
@@ -23,52 +22,72 @@ const [plain, secure] = await Promise.all([
   startStack({ after }, { server, run: startInProcess, flags: ['--share-watches', ...files.flags] }),
 ]);
 
-test('metrics count shared watches, their clients, joins, events and resumptions', embedded, async t => {
-  const stack = await startStack(t, { server, run: startInProcess, flags: ['--share-watches'] });
-  const namespace = new WatchedNamespace({ server: server.embedded, proxy: stack.proxy });
-  const sum = async (name: string, labels: Record<string, string> = {}) =>
-    sumOf(await scrapeOwn(stack.port), `kube_api_proxy_shared_watch${name}`, labels);
-  const from = server.embedded.version;
-  const watches = [await namespace.watch({ from }), await namespace.watch({ from })];
-  watches.push(await namespace.watch({ from: server.embedded.version }));
-  assert.equal(await sum('es'), 1);
-  assert.equal(await sum('_clients'), 3);
-  assert.equal(await sum('_joins_total', { how: 'opened' }), 1);
-  assert.equal(await sum('_joins_total', { how: 'ring' }), 2);
-  namespace.writeAll('a', 'b');
-  for (const watch of watches) await watch.until(2);
-  assert.equal(await sum('_events_total', { direction: 'in' }), 2);
-  assert.equal(await sum('_events_total', { direction: 'out' }), 6);
-  server.embedded.endWatches();
-  await eventually('a resumption', async () => (await sum('_resumptions_total', { reason: 'ended' })) === 1);
-  for (const watch of watches) watch.close();
-  await eventually('no client', async () => (await sum('_clients')) === 0);
-  assert.equal(await sum('_lagging_clients_total'), 0);
-});
+test(
+  'metrics count shared watches, streams of initial events, their clients, and what happens to these',
+  embedded,
+  async t => {
+    const stack = await startStack(t, { server, run: startInProcess, flags: ['--share-watches'] });
+    const namespace = new WatchedNamespace({ server: server.embedded, proxy: stack.proxy });
+    const assertSums = async (expected: readonly (readonly [string, number, Record<string, string>?])[]) => {
+      const samples = await scrapeOwn(stack.port);
+      for (const [name, value, labels = {}] of expected)
+        assert.equal(sumOf(samples, `kube_api_proxy_shared_watch${name}`, labels), value, name);
+    };
+    const leave = async (watches: readonly WatchClient[]) => {
+      for (const watch of watches) watch.close();
+      await eventuallyPasses(() => assertSums([['_clients', 0]]));
+    };
+    const from = server.embedded.version;
+    const watches = [
+      await namespace.watch({ from }),
+      await namespace.watch({ from }),
+      await namespace.watch(),
+    ];
+    await assertSums([
+      ...([
+        ['es', 1],
+        ['_clients', 3],
+      ] as const),
+      ...([
+        ['_joins_total', 1, { how: 'opened' }],
+        ['_joins_total', 2, { how: 'ring' }],
+      ] as const),
+    ]);
+    namespace.writeAll('a', 'b');
+    for (const watch of watches) await watch.until(2);
+    await assertSums([
+      ['_events_total', 2, { direction: 'in' }],
+      ['_events_total', 6, { direction: 'out' }],
+    ]);
+    server.embedded.endWatches();
+    await eventuallyPasses(() => assertSums([['_resumptions_total', 1, { reason: 'ended' }]]));
+    await leave(watches);
+    await namespace.untilUpstream(0);
 
-test('metrics count streams of initial events, their clients, and where these go', embedded, async t => {
-  const stack = await startStack(t, { server, run: startInProcess, flags: ['--share-watches'] });
-  const namespace = new WatchedNamespace({ server: server.embedded, proxy: stack.proxy });
-  namespace.writeAll('a', 'b');
-  const sum = async (name: string, labels: Record<string, string> = {}) =>
-    sumOf(await scrapeOwn(stack.port), `kube_api_proxy_shared_watch${name}`, labels);
-  const watches = [await namespace.watch({ initial: true })];
-  for (const count of [2, 3]) {
-    for (const watch of watches) await untilListed(watch);
-    watches.push(await namespace.watch({ initial: true }));
-    assert.equal(watches.length, count);
-  }
-  for (const watch of watches) await untilListed(watch);
-  await eventually('one watch', async () => (await sum('es')) === 1);
-  assert.equal(await sum('_clients'), 3);
-  assert.equal(await sum('_joins_total', { how: 'initial' }), 3);
-  assert.equal(await sum('_initial_stream_clients_count'), 3);
-  assert.equal(await sum('_initial_stream_clients_sum'), 3);
-  assert.equal(await sum('_moves_total', { to: 'opened' }), 1);
-  assert.equal(await sum('_moves_total', { to: 'ring' }), 2);
-  for (const watch of watches) watch.close();
-  await eventually('no client', async () => (await sum('_clients')) === 0);
-});
+    const initial: WatchClient[] = [];
+    for (let count = 0; count < 3; count += 1) {
+      initial.push(await namespace.watch({ initial: true }));
+      for (const watch of initial) await untilListed(watch);
+    }
+    await eventuallyPasses(() => assertSums([['es', 1]]));
+    await assertSums([
+      ...([
+        ['_clients', 3],
+        ['_joins_total', 3, { how: 'initial' }],
+      ] as const),
+      ...([
+        ['_initial_stream_clients_count', 3],
+        ['_initial_stream_clients_sum', 3],
+      ] as const),
+      ...([
+        ['_moves_total', 1, { to: 'opened' }],
+        ['_moves_total', 2, { to: 'ring' }],
+      ] as const),
+    ]);
+    await leave(initial);
+    await assertSums([['_lagging_clients_total', 0]]);
+  },
+);
 
 test('each page gets the CORS fields of its own origin', async t => {
   const origins = '--cors-allowed-origins=^https://[a-z]+\\.example$';
@@ -118,96 +137,65 @@ test(
   },
 );
 
-test(
-  'a client that pauses for less than the ring buffer holds continues at the same event',
-  embedded,
-  async () => {
-    const namespace = new WatchedNamespace({ server: server.embedded, proxy: plain.proxy });
-    const from = server.embedded.version;
-    const [slow, other] = (await namespace.watchMany(2, { from })) as [WatchClient, WatchClient];
-    slow.pause();
-    const body = 'x'.repeat(500_000);
-    for (let index = 0; index < 20; index += 1) namespace.write('large', { body, index: `${index}` });
-    await other.until(20);
-    slow.resume();
-    await slow.until(20);
-    assert.ok(slow.bytes().equals(other.bytes()));
-    assert.equal(slow.state(), 'open');
-  },
-);
+test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, and leave one by one', async t => {
+  const { port } = secure;
+  const ca = files.authority.certificate;
+  const namespace = await AnyWatchedNamespace.create({ server, proxy: { url: `https://127.0.0.1:${port}` } });
+  const session = await connectHttp2(port, ca);
+  t.after(() => session.destroy());
+  const from = await namespace.version();
+  const target = await namespace.target({ from });
+  const overHttp2 = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const stream = openStream(session, target);
+      const head = await headOf(stream);
+      return readWatch(stream, head[':status'] ?? 0, head);
+    }),
+  );
+  const overHttp1 = await namespace.watch({ from, tls: { ca } });
+  const watches = [...overHttp2, overHttp1];
+  await namespace.writeAll('a', 'b');
+  for (const watch of watches) await watch.until(2);
+  for (const watch of watches) {
+    assert.equal(watch.status, 200);
+    assert.deepEqual(watch.bytes(), overHttp1.bytes());
+  }
+  assert.equal((await namespace.upstream()).length, 1);
+  overHttp2[0]?.close();
+  await namespace.write('c');
+  for (const watch of watches.slice(1)) await watch.until(3);
+  const brief = openStream(session, `${target}&timeoutSeconds=1`);
+  const head = await headOf(brief);
+  assert.equal(await readWatch(brief, 200, head).ended, 'end');
+  session.destroy();
+  await namespace.write('d');
+  await overHttp1.until(4);
+});
 
-test(
-  'clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, and leave one by one',
-  encrypted,
-  async t => {
-    const { port } = secure;
-    const ca = files.authority.certificate;
-    const namespace = await AnyWatchedNamespace.create({
-      server,
-      proxy: { url: `https://127.0.0.1:${port}` },
-    });
-    const session = await connectHttp2(port, ca);
-    t.after(() => session.destroy());
-    const from = await namespace.version();
-    const target = await namespace.target({ from });
-    const overHttp2 = await Promise.all(
-      [1, 2, 3].map(async () => {
-        const stream = openStream(session, target);
-        const head = await headOf(stream);
-        return readWatch(stream, head[':status'] ?? 0, head);
-      }),
-    );
-    const overHttp1 = await namespace.watch({ from, tls: { ca } });
-    const watches = [...overHttp2, overHttp1];
-    await namespace.writeAll('a', 'b');
-    for (const watch of watches) await watch.until(2);
-    for (const watch of watches) {
-      assert.equal(watch.status, 200);
-      assert.deepEqual(watch.bytes(), overHttp1.bytes());
-    }
-    assert.equal((await namespace.upstream()).length, 1);
-    overHttp2[0]?.close();
-    await namespace.write('c');
-    for (const watch of watches.slice(1)) await watch.until(3);
-    const brief = openStream(session, `${target}&timeoutSeconds=1`);
-    const head = await headOf(brief);
-    assert.equal(await readWatch(brief, 200, head).ended, 'end');
-    session.destroy();
-    await namespace.write('d');
-    await overHttp1.until(4);
-  },
-);
-
-test('a client of HTTP/1.0 gets the events without chunks', async t => {
+test('a client of HTTP/1.0 gets the events without chunks, and a connection of HTTP/1.1 serves requests after its watch', async t => {
   const namespace = await AnyWatchedNamespace.create(plain);
   const from = await namespace.version();
   const watch = await namespace.watch({ from });
-  const connection = await connectRaw(plain.port);
-  t.after(() => connection.destroy());
-  connection.write(`GET ${await namespace.target({ from })} HTTP/1.0\r\nHost: localhost\r\n\r\n`);
-  await connection.until(/\r\n\r\n/);
+  const ask = async (target: string, version: string) => {
+    const connection = await connectRaw(plain.port);
+    t.after(() => connection.destroy());
+    connection.write(`GET ${target} HTTP/${version}\r\nHost: localhost\r\n\r\n`);
+    return connection;
+  };
+  const old = await ask(await namespace.target({ from }), '1.0');
+  await old.until(/\r\n\r\n/);
   await namespace.writeAll('a', 'b');
   await watch.until(2);
-  await connection.until(/"b"[^\n]*\n/);
-  const received = connection.received();
+  await old.until(/"b"[^\n]*\n/);
+  const received = old.received();
   assert.match(received, /^HTTP\/1\.[01] 200 /);
   assert.equal(received.slice(received.indexOf('\r\n\r\n') + 4), String(watch.bytes()));
   assert.equal((await namespace.upstream()).length, 1);
-});
-
-test('a connection serves other requests after a watch that ended by timeoutSeconds', async t => {
-  const namespace = await AnyWatchedNamespace.create(plain);
-  const from = await namespace.version();
-  // It comes at once, however long the machine takes for a write.
-  await namespace.write('a');
-  const connection = await connectRaw(plain.port);
-  t.after(() => connection.destroy());
-  connection.write(
-    `GET ${await namespace.target({ from, query: '&timeoutSeconds=3' })} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
-  );
-  await connection.until(/"a"[^\n]*\n\r\n0\r\n\r\n$/);
-  connection.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await connection.until(/gitVersion/);
+  // Its events come at once, however long the machine takes for a write.
+  const kept = await ask(await namespace.target({ from, query: '&timeoutSeconds=3' }), '1.1');
+  await kept.until(/"b"[^\n]*\n\r\n0\r\n\r\n$/);
+  kept.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await kept.until(/gitVersion/);
 });
 
 test('a program that gets SIGTERM ends shared watches and exits', async t => {
@@ -216,7 +204,7 @@ test('a program that gets SIGTERM ends shared watches and exits', async t => {
   const watches = await namespace.watchMany(3);
   const exit = await stack.proxy.stop();
   assert.equal(exit.code, 0);
-  for (const watch of watches) await watch.ended;
+  for (const watch of watches) assert.equal(await watch.ended, 'end');
   await namespace.untilUpstream(0);
   assert.doesNotMatch(stack.proxy.stderr(), /uncaught/i);
 });
@@ -268,27 +256,13 @@ describe('real clients', { concurrency: false }, () => {
   kubectlTest('kubectl get -w -o yaml, json and name, and kubectl wait, see each change', async t => {
     const namespace = await AnyWatchedNamespace.create(plain);
     await namespace.write('there');
-    const start = (...args: string[]) => {
-      const child = startKubectl(['-s', plain.proxy.url, '-n', namespace.name, ...args], {});
+    const to = ['-s', plain.proxy.url, '-n', namespace.name];
+    const outputs = ['yaml', 'json', 'name', 'yaml', 'json', 'name'].map(form => {
+      const child = startKubectl([...to, 'get', 'configmaps', '-w', '-o', form], {});
       t.after(() => child.kill('SIGKILL'));
       return outputOf(child);
-    };
-    const outputs = ['yaml', 'json', 'name', 'yaml', 'json', 'name'].map(form =>
-      start('get', 'configmaps', '-w', '-o', form),
-    );
-    const wait = kubectl(
-      [
-        '-s',
-        plain.proxy.url,
-        '-n',
-        namespace.name,
-        'wait',
-        '--for=delete',
-        'configmap/there',
-        '--timeout=30s',
-      ],
-      {},
-    );
+    });
+    const wait = kubectl([...to, 'wait', '--for=delete', 'configmap/there', '--timeout=30s'], {});
     await untilOpen(namespace, 7);
     await namespace.write('changed', { text: 'new' });
     for (const output of outputs) await eventually('the change', () => output().includes('changed'));

@@ -5,16 +5,11 @@ import { shownChanges, untilListed } from '../../../support/clients/initial-even
 import { openWatch, type WatchClient } from '../../../support/clients/watch-client.js';
 import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
 import { startStack } from '../../../support/proxy/stack.js';
-import { forms, type NamespaceWatch } from '../../../support/proxy/watched-namespace.js';
+import { ageless, forms, type NamespaceWatch } from '../../../support/proxy/watched-namespace.js';
 
 // The embedded API server compresses as Kubernetes 1.37 does.
 const server = await anyApiServer({ after }, { compressInitialEvents: true });
 const stack = await startStack({ after }, { server, flags: ['--share-watches'] });
-
-/** The text of a Table without the ages of its objects, which grow until the API server writes it. */
-function ageless(bytes: Buffer): string {
-  return bytes.toString('latin1').replace(/"\d+s"\],/g, '"AGE"],');
-}
 
 /** A namespace with two objects. */
 async function twoObjects(): Promise<AnyWatchedNamespace> {
@@ -79,31 +74,6 @@ describe('watches that begin with the objects', { concurrency: 4 }, () => {
     await namespace.untilUpstream(0);
   });
 
-  test('from version 0, from a number or from no version get what the API server makes of it', async () => {
-    const namespace = await twoObjects();
-    for (const from of ['0', await namespace.version(), '1', undefined]) {
-      const watch = await namespace.watch({ initial: true, ...(from !== undefined && { from }) });
-      await untilListed(watch);
-      assert.deepEqual(shownChanges(watch).toSorted(), ['ADDED a', 'ADDED b', 'END']);
-      const asked = new URL((await initialStreams(namespace)).at(-1) ?? '', server.url).searchParams;
-      assert.equal(asked.get('resourceVersion'), from ?? null);
-      watch.close();
-    }
-  });
-
-  test('end at their own time, and the API server gets none of their limits', async () => {
-    const namespace = await twoObjects();
-    const brief = await namespace.watch({ initial: true, query: '&timeoutSeconds=3&timeout=1s' });
-    const long = await namespace.watch({ initial: true, query: '&timeoutSeconds=300&timeout=5m0s' });
-    assert.equal(await brief.ended, 'end');
-    assert.deepEqual(shownChanges(brief), ['ADDED a', 'ADDED b', 'END']);
-    await namespace.write('c');
-    await long.untilNamed('"c"');
-    assert.deepEqual(shownChanges(long), ['ADDED a', 'ADDED b', 'END', 'ADDED c']);
-    for (const target of await initialStreams(namespace)) assert.doesNotMatch(target, /timeout/);
-    long.close();
-  });
-
   test('that are wrong get the API server’s own answer', async () => {
     const namespace = await twoObjects();
     for (const query of [
@@ -121,30 +91,6 @@ describe('watches that begin with the objects', { concurrency: 4 }, () => {
       }
     }
   });
-
-  const unshared: Readonly<Record<string, string>> = {
-    'no bookmarks': 'watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan',
-    'sendInitialEvents=false':
-      'watch=true&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true',
-    'no sendInitialEvents': 'watch=true&allowWatchBookmarks=true',
-    'version 0 and no sendInitialEvents': 'watch=true&allowWatchBookmarks=true&resourceVersion=0',
-    'two values of sendInitialEvents':
-      'watch=true&sendInitialEvents=true&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true',
-    'a timeoutSeconds that is no number':
-      'watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=x',
-  };
-  for (const [what, query] of Object.entries(unshared)) {
-    test(`with ${what} are not shared, and their query is unchanged`, async () => {
-      const namespace = await twoObjects();
-      const target = `${namespace.path}?${query}`;
-      const watches = [await openWatch(stack.proxy.url + target), await openWatch(stack.proxy.url + target)];
-      assert.deepEqual(
-        (await namespace.upstream()).map(({ target: arrived }) => arrived),
-        [target, target],
-      );
-      for (const watch of watches) watch.close();
-    });
-  }
 });
 
 /** The events but the bookmarks that may come at any time. The bookmark that ends the initial events has no version: those of two watches may differ. */

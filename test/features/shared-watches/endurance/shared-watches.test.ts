@@ -1,20 +1,16 @@
 import assert from 'node:assert/strict';
-import { describe, type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { type TestContext, test } from 'node:test';
 import { heapInUse, inspected } from '../../../endurance/garbage.js';
 import { untilListed } from '../../../support/clients/initial-events.js';
 import type { WatchClient } from '../../../support/clients/watch-client.js';
-import { eventually } from '../../../support/eventually.js';
 import { configMap } from '../../../support/fake-api-server/config-maps.js';
 import { ownMetrics } from '../../../support/proxy/own-metric.js';
 import { openDescriptors, residentBytes, settled } from '../../../support/proxy/process-state.js';
 import type { ProxyProcess } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { forms, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
-import { createRandom } from '../../../support/random.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
-const seed = Number(process.env['SEED'] ?? 1);
 const megabyte = 1024 * 1024;
 
 function start(t: TestContext, flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
@@ -219,114 +215,4 @@ test('all ring buffers together stay within --share-watches-buffer, however many
   assert.ok(grown < buffer + 16, `${grown} MB`);
   // The ring buffers of other watches do not make a client lose its events.
   for (const client of clients) assert.equal(client.frames().length, rounds);
-});
-
-/** A client and the events that it must get. */
-interface Member {
-  readonly watch: WatchClient;
-  /** Its version, or that of the API server when it asked if it begins with the objects. */
-  readonly from: number;
-  readonly initial: boolean;
-}
-
-/** A change of the API server: an object was written or removed. */
-interface Change {
-  readonly version: number;
-  readonly name: string;
-  readonly isRemoval: boolean;
-}
-
-/** The objects of a version, each with its own. */
-function objectsAt(version: number, history: readonly Change[]): Map<string, number> {
-  const objects = new Map<string, number>();
-  for (const change of history) {
-    if (change.version > version) break;
-    if (change.isRemoval) objects.delete(change.name);
-    else objects.set(change.name, change.version);
-  }
-  return objects;
-}
-
-describe(`clients that join and leave while the API server fails (seed ${seed})`, { concurrency: 2 }, () => {
-  for (const env of [{}, { DISABLE_HTTP2: '1' }]) {
-    test(`get each event once and in order, ${JSON.stringify(env)}`, async t => {
-      const random = createRandom(seed);
-      const steps = long ? 4000 : 250;
-      const stack = await start(t, [], env);
-      const { server } = stack;
-      const namespace = new WatchedNamespace(stack);
-      const history: Change[] = [];
-      let compacted = 0;
-      let members: Member[] = [];
-      const join = async () => {
-        const recent = history.at(-1 - random.below(Math.min(history.length, 30) || 1))?.version;
-        const initial = random.chance(0.5);
-        const from = initial || random.chance(0.3) ? server.version : (recent ?? server.version);
-        const query = !initial && random.chance(0.3) ? '&allowWatchBookmarks=true' : '';
-        const question = initial && random.chance(0.5) ? { initial } : { initial, from, query };
-        const watch = await namespace.watch(question).catch(() => undefined);
-        if (watch?.status === 200) members.push({ watch, from, initial });
-        else watch?.close();
-      };
-      const check = (member: Member) => {
-        const { watch } = member;
-        const events = watch.events();
-        let { from } = member;
-        if (member.initial) {
-          const end = events.findIndex(({ type }) => type === 'BOOKMARK');
-          const first = events.splice(0, end === -1 ? events.length : end + 1);
-          if (end === -1) return 1;
-          from = Number(first.pop()?.object.metadata.resourceVersion);
-          assert.ok(from >= member.from, 'the objects are older than the request');
-          const objects = first.map(({ object: { metadata } }) => [
-            metadata.name,
-            Number(metadata.resourceVersion),
-          ]);
-          assert.deepEqual(objects.toSorted(), [...objectsAt(from, history)].toSorted());
-        }
-        if (events.at(-1)?.type === 'ERROR') {
-          assert.equal(events.pop()?.object.code, 410);
-          const seen = Number(events.at(-1)?.object.metadata.resourceVersion ?? from);
-          // A client that joins before the program has seen the cut is cut together with the others.
-          assert.ok(compacted > seen || seen === from, 'a 410 for a version that is not too old');
-        }
-        const versions = events
-          .filter(({ type }) => type !== 'BOOKMARK')
-          .map(({ object }) => Number(object.metadata.resourceVersion));
-        const expected = history.map(({ version }) => version).filter(version => version > from);
-        assert.deepEqual(versions, expected.slice(0, versions.length));
-        return expected.length - versions.length;
-      };
-      for (let step = 0; step < steps; step += 1) {
-        const kind = random.below(100);
-        if (kind < 50) {
-          const name = `n${random.below(20)}-`;
-          const isRemoval = random.chance(0.3) && objectsAt(server.version, history).has(name);
-          if (isRemoval) namespace.remove(name);
-          history.push({ version: isRemoval ? server.version : namespace.write(name), name, isRemoval });
-        } else if (kind < 75) await join();
-        else if (kind < 85) members.splice(random.below(members.length || 1), 1)[0]?.watch.close();
-        else if (kind < 89) server.cut();
-        else if (kind < 93) server.endWatches();
-        else if (kind < 94) await server.restart();
-        else if (kind < 95) {
-          server.compact();
-          compacted = server.version;
-          server.cut();
-        } else await delay(random.below(5));
-        members = members.filter(member => {
-          if (member.watch.state() === 'open') return true;
-          check(member);
-          return false;
-        });
-      }
-      history.push({ version: namespace.write('last'), name: 'last', isRemoval: false });
-      for (const member of members) {
-        await eventually('the last event', () => member.watch.state() !== 'open' || check(member) === 0);
-        check(member);
-      }
-      t.diagnostic(`${history.length} events, ${namespace.upstream().length} upstream watches`);
-      assert.doesNotMatch(stack.proxy.stderr(), /uncaught/i);
-    });
-  }
 });

@@ -42,7 +42,7 @@ export function requireAccess(
   access: Access,
 ): void | Promise<void> {
   const { endpoint } = access;
-  if (judgedFor !== undefined && endpoint !== judgedFor) {
+  if (judgedFor !== undefined) {
     const isSame =
       endpoint.server === judgedFor.server &&
       endpoint.impersonation === judgedFor.impersonation &&

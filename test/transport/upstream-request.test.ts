@@ -4,7 +4,13 @@ import { inspect } from 'node:util';
 import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { type Access, type AccessConditions, ReplacedError } from '../../src/transport/access.js';
-import { outgoingRequest, requireAccess, SentRequest } from '../../src/transport/upstream-request.js';
+import type { OutgoingRequest } from '../../src/transport/round-trip.js';
+import {
+  outgoingRequest,
+  requireAccess,
+  SentRequest,
+  type UpstreamRequest,
+} from '../../src/transport/upstream-request.js';
 import { endpointWith } from '../support/proxy/client-request.js';
 import { FakePool } from '../support/transport/fake-pool.js';
 import { accessTo, upstreamRequestTo } from '../support/transport/upstream-requests.js';
@@ -15,6 +21,9 @@ const access = accessTo(new FakePool(), {
   impersonation: ['Impersonate-User', 'jane'],
 });
 const bare = accessTo(new FakePool());
+const outgoingTo = (more: Partial<Access>) =>
+  outgoingRequest(upstreamRequestTo('/'), accessTo(new FakePool(), more));
+const outgoingWith = (more: Partial<UpstreamRequest>) => outgoingRequest(upstreamRequestTo('/', more), bare);
 
 describe('a request for the API server', () => {
   it('has the host first, then its own fields, then the credential and the configured impersonation', () => {
@@ -78,6 +87,36 @@ describe('a request for the API server', () => {
     const outgoing = outgoingRequest(upstreamRequestTo('/', { method: 'POST', body, reader }), bare);
     assert.deepEqual([outgoing.method, outgoing.body, outgoing.reader], ['POST', body, reader]);
   });
+
+  it('may have any byte of a target and of a value', () => {
+    const [target, value] = ['/api?watch=1&a=\xc3\xa9\x80%00{}|"!~', '\xe9\xff\x80\t ~'];
+    const { path, headers } = outgoingRequest(upstreamRequestTo(target, { headers: ['X', value] }), bare);
+    assert.deepEqual([path, headers.at(-1)], [target, value]);
+  });
+
+  const badTargets = [
+    ...['/a b', '/a\r\nX: y', '/a\n', '/\0', '/\t', '/\x7f', '/\u0100', '/\u560a', '/\ud800', ' /'],
+  ];
+  const badValues = [
+    ...['a\r\nb', 'a\nb', 'a\rb', '\0', '\x1b', '\x7f', '\u0100', '\u560d\u560a', '\u2028', '\ud800'],
+  ];
+  const bad: readonly (readonly [string, readonly string[], (text: string) => OutgoingRequest])[] = [
+    ['a target', badTargets, text => outgoingRequest(upstreamRequestTo(text), bare)],
+    ["a server's path", badTargets, text => outgoingTo({ serverPath: text })],
+    ['a host', badValues, text => outgoingTo({ host: text })],
+    ['a credential', badValues, text => outgoingTo({ credential: { authorization: text } })],
+    ['a configured impersonation', badValues, text => outgoingTo({ impersonation: ['A', 'b', 'C', text] })],
+    ["a client's value", badValues, text => outgoingWith({ headers: ['A', 'b', 'C', text, 'D', 'e'] })],
+    ["a caller's impersonation", badValues, text => outgoingWith({ impersonation: ['A', text] })],
+  ];
+  for (const [what, texts, make] of bad) {
+    it(`is not made with ${what} that would end its part of the head, and the error does not tell it`, () => {
+      for (const text of texts) {
+        const isSilent = (error: unknown) => error instanceof TypeError && !error.message.includes(text);
+        assert.throws(() => make(text), isSilent, JSON.stringify(text));
+      }
+    });
+  }
 });
 
 describe('what an observer knows of a request', () => {

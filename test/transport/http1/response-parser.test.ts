@@ -65,6 +65,20 @@ describe('an answer with a Content-Length', () => {
     assertWhole(answer(['Content-Length: 0']), {});
   });
 
+  it('is passed on as the bytes that came, without a copy', () => {
+    const chunks: Buffer[] = [];
+    const parser = new ResponseParser();
+    const events = { onHead() {}, onBody: (chunk: Buffer) => void chunks.push(chunk), onEnd() {} };
+    parser.expect(events, { withoutBody: false });
+    const pieces = [answer(['Content-Length: 8'], 'he'), 'llo', '!!!'].map(text => Buffer.from(text));
+    for (const piece of pieces) parser.push(piece);
+    assert.deepEqual(chunks.map(String), ['he', 'llo', '!!!']);
+    assert.deepEqual(
+      [chunks[0]?.buffer === pieces[0]?.buffer, chunks[1] === pieces[1], chunks[2] === pieces[2]],
+      [true, true, true],
+    );
+  });
+
   it('may have up to 999999999999999 bytes', () => {
     const { answers, error } = readEveryWay(answer(['Content-Length: 999999999999999'], 'hello'));
     assert.deepEqual([error, answers[0]?.body, answers[0]?.trailers], [undefined, 'hello', undefined]);
@@ -91,13 +105,12 @@ describe('an answer in chunks', () => {
   });
 
   it('may have trailers', () => {
-    const text = chunked('2\r\nhi\r\n0\r\nGrpc-Status: 0\r\nx:\r\nY: \xe9 \r\n\r\n', [
-      'Trailer: Grpc-Status',
-    ]);
+    const fields = ['Grpc-Status: 0', 'x:', 'Y: \xe9 ', 'X-Trailer: a', 'Trailers: b'];
+    const text = chunked(`2\r\nhi\r\n0\r\n${fields.join(crlf)}\r\n\r\n`, ['Trailer: Grpc-Status']);
     assertWhole(text, {
       headers: ['Transfer-Encoding', 'chunked', 'Trailer', 'Grpc-Status'],
       body: 'hi',
-      trailers: ['Grpc-Status', '0', 'x', '', 'Y', '\xe9'],
+      trailers: ['Grpc-Status', '0', 'x', '', 'Y', '\xe9', 'X-Trailer', 'a', 'Trailers', 'b'],
     });
   });
 

@@ -307,21 +307,6 @@ describe('a pool that shares connections', () => {
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
   });
 
-  it('rejects a request that is not HTTP before it takes a stream for it', async () => {
-    const server = await start();
-    const connectionPool = new ConnectionPool(dialPlain(server.port), dialPlain(server.port));
-    ends.push(() => connectionPool.destroy());
-    for (const [path, value] of [
-      ['/ ', 'x'],
-      ['/', 'x\r\ny: z'],
-      ['/', '\u0100'],
-    ] as const) {
-      const { response } = callOver(connectionPool, path, { headers: ['X', value], connection: 'shared' });
-      assert.ok(response.failure instanceof TypeError);
-    }
-    assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
-  });
-
   it('gives a request whose head is larger than the API server has told for this connection one of its own', async () => {
     const told = 1_000;
     const alone: string[] = [];

@@ -102,12 +102,14 @@ export class MutatedCopy {
 
 /** What each process of the copy loads first: which mutant is on, and, if none is, which ones have run. */
 const switchCode = `
-const { readFileSync, writeFileSync } = require('node:fs');
+const { readFileSync, renameSync, writeFileSync } = require('node:fs');
 const activeMutant = readFileSync(__dirname + '/active', 'utf8');
 const space = (globalThis.__stryker__ = activeMutant === '' ? {} : { activeMutant });
 const write = () => {
   const ids = Object.keys(space.mutantCoverage?.static ?? {});
-  writeFileSync(__dirname + '/covered/' + process.pid, JSON.stringify(ids));
+  // A signal may end it at any place: the folder has whole files only.
+  writeFileSync(__dirname + '/part-' + process.pid, JSON.stringify(ids));
+  renameSync(__dirname + '/part-' + process.pid, __dirname + '/covered/' + process.pid);
 };
 if (activeMutant === '') {
   // Many are ended by a signal.

@@ -152,7 +152,7 @@ export class ResponseParser {
       const value = headers[index + 1] as string;
       switch (name.toLowerCase()) {
         case 'connection':
-          if (value !== 'keep-alive' && closing.test(value)) this.#isKept = false;
+          if (closing.test(value)) this.#isKept = false;
           break;
         case 'content-length':
           if (length !== undefined || !digits.test(value)) throw malformed('a Content-Length');
@@ -234,8 +234,7 @@ export class ResponseParser {
    */
   #find(terminator: Buffer, chunk: Buffer, at: number, limit: number): number {
     // The held bytes have been searched before, except the last ones, which may be the beginning of the terminator.
-    const from =
-      at === 0 && this.#heldLength > 0 ? Math.max(0, this.#heldLength - terminator.length + 1) : at;
+    const from = at === 0 ? Math.max(0, this.#heldLength - terminator.length + 1) : at;
     const end = chunk.indexOf(terminator, from);
     // The last bytes may be the beginning of the terminator, so they do not count.
     const length = (end === incomplete ? chunk.length - terminator.length + 1 : end) - at;

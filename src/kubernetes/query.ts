@@ -60,8 +60,7 @@ const plain = /^[ -$&-*,-~]*$/;
 
 function unescapeQuery(text: string): string | undefined {
   if (plain.test(text)) return text;
-  const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
-  if (!spaced.includes('%')) return utf8Text(spaced);
+  const spaced = text.replaceAll('+', ' ');
   if (/%(?![0-9a-f]{2})/i.test(spaced)) return undefined;
   // decodeURIComponent cannot be used: it throws on bytes that are not UTF-8, which Go accepts.
   return utf8Text(percentDecoded(spaced).toString('latin1'));

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodedPair, parseQuery } from '../../src/kubernetes/query.js';
+import {
+  decodedPair,
+  hasTooManyParameters,
+  isInt64,
+  isTrue,
+  mostParameters,
+  parseQuery,
+} from '../../src/kubernetes/query.js';
 
 describe('query values', () => {
   const rows: readonly (readonly [query: string, values: readonly string[]])[] = [
@@ -50,5 +57,57 @@ describe('a query pair', () => {
 
   it('may not count', () => {
     for (const text of ['a=1;b=2', 'a=%', '%4=1', ';']) assert.equal(decodedPair(text), undefined);
+  });
+});
+
+describe('a query', () => {
+  it('has no empty pairs', () => assert.deepEqual([...parseQuery('&&a=1&')], [['a', ['1']]]));
+
+  it('has too many parameters if there are more than 10,000, empty ones too', () => {
+    assert.equal(mostParameters, 10_000);
+    for (const [query, expected] of [
+      ['&'.repeat(9_999), false],
+      ['&'.repeat(10_000), true],
+      [`a${'&'.repeat(9_999)}b`, false],
+      [`${'a&'.repeat(10_000)}b`, true],
+      ['a'.repeat(20_000), false],
+      ['', false],
+    ] as const)
+      assert.equal(hasTooManyParameters(query), expected, query.slice(0, 9));
+  });
+});
+
+describe('a value', () => {
+  it('is true unless it says false', () => {
+    for (const value of ['', '1', 'x', 'true', '00', 'xfalse', 'falsey'])
+      assert.equal(isTrue(value), true, value);
+    for (const value of [undefined, '0', 'false', 'FALSE', 'fal\u017fe']) assert.equal(isTrue(value), false);
+  });
+
+  it('is an integer of 64 bits', () => {
+    const most = 9_223_372_036_854_775_807n;
+    for (const value of [
+      '0',
+      '-0',
+      '+1',
+      `${most}`,
+      `${-most - 1n}`,
+      `+${'0'.repeat(30)}1`,
+      `-${'0'.repeat(30)}${most}`,
+    ])
+      assert.equal(isInt64(value), true, value);
+    for (const value of [
+      '',
+      '+',
+      'x1',
+      '1x',
+      '1 ',
+      '0x1',
+      '1.0',
+      `${most + 1n}`,
+      `${-most - 2n}`,
+      `1${'0'.repeat(30)}`,
+    ])
+      assert.equal(isInt64(value), false, value);
   });
 });

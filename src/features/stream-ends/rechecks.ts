@@ -19,6 +19,7 @@ type AnswerOf = (followed: Followed) => boolean | Promise<boolean>;
 
 /** What is asked at one moment about all streams that have it in common. */
 interface Check {
+  readonly key: string;
   readonly about: About;
   readonly streams: Set<Followed>;
   /** The look at which it was asked last, or was new. */
@@ -35,7 +36,7 @@ export class Rechecks {
   readonly #parts: RechecksParts;
   /** Those that were asked longest ago come first. */
   readonly #checks = new Map<string, Check>();
-  readonly #keys = new Map<Followed, readonly string[]>();
+  readonly #checksOf = new Map<Followed, readonly Check[]>();
   #look = 0;
   /** How many may be asked now so that each look asks for its share. */
   #share = 0;
@@ -46,52 +47,51 @@ export class Rechecks {
 
   add(followed: Followed): void {
     const { stream } = followed;
-    const keys = [
+    const checks = [
       this.#join(`caller ${credentialOf(stream)}`, followed, () => this.#aboutCaller()),
       ...stream.questions.map(question =>
         this.#join(questionKey(question), followed, () => this.#aboutAccess(question)),
       ),
     ];
-    this.#keys.set(followed, keys);
+    this.#checksOf.set(followed, checks);
   }
 
   delete(followed: Followed): void {
-    for (const key of this.#keys.get(followed) ?? []) {
-      const check = this.#checks.get(key);
-      check?.streams.delete(followed);
-      if (check?.streams.size === 0) this.#checks.delete(key);
+    for (const { key, streams } of this.#checksOf.get(followed) ?? []) {
+      streams.delete(followed);
+      if (streams.size === 0) this.#checks.delete(key);
     }
-    this.#keys.delete(followed);
+    this.#checksOf.delete(followed);
   }
 
   /** Asks what is to be asked now. */
   look(): void {
     this.#look += 1;
     this.#share += this.#checks.size / this.#parts.looks;
-    const now: [string, Check][] = [];
-    for (const [key, check] of this.#checks) {
+    const now: Check[] = [];
+    for (const check of this.#checks.values()) {
       const isLate = this.#look - check.askedAt >= this.#parts.looks - 1;
       if (this.#share < 1 && !isLate) break;
       this.#share = Math.max(this.#share - 1, 0);
-      now.push([key, check]);
+      now.push(check);
     }
     this.#share %= 1;
-    for (const [key, check] of now) {
-      this.#checks.delete(key);
-      this.#checks.set(key, check);
+    for (const check of now) {
+      this.#checks.delete(check.key);
+      this.#checks.set(check.key, check);
       check.askedAt = this.#look;
       this.#ask(check);
     }
   }
 
-  #join(key: string, followed: Followed, create: () => Pick<Check, 'about' | 'ask'>): string {
+  #join(key: string, followed: Followed, create: () => Pick<Check, 'about' | 'ask'>): Check {
     let check = this.#checks.get(key);
     if (check === undefined) {
-      check = { ...create(), streams: new Set(), askedAt: this.#look, isAsking: false };
+      check = { ...create(), key, streams: new Set(), askedAt: this.#look, isAsking: false };
       this.#checks.set(key, check);
     }
     check.streams.add(followed);
-    return key;
+    return check;
   }
 
   #aboutCaller(): Pick<Check, 'about' | 'ask'> {

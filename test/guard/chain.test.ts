@@ -67,6 +67,17 @@ describe('the chain of guards', () => {
     assert.deepEqual(asked, ['first', 'second', 'of pages', 'third']);
   });
 
+  it('counts a rejection by its reason', () => {
+    const reasons: string[] = [];
+    const observer = {
+      rejected: (reason: string) => reasons.push(reason),
+      failedUpstream() {},
+      refusedGroup() {},
+    };
+    rejection.count(observer);
+    assert.deepEqual(reasons, ['path']);
+  });
+
   it('ends with the first rejection, at once or after a wait', async () => {
     const after = { check: () => assert.fail('it was rejected') };
     assert.deepEqual(await outcomeOf(chainOf({ check: reject }, after)), {

@@ -24,11 +24,22 @@ interface Situation {
   readonly isCounted?: boolean;
   /** A recorder is there. */
   readonly isRecorded?: boolean;
+  /** What else the request has, and what else the records of the server are written with. */
+  readonly request?: object;
+  readonly parts?: object;
 }
 
 function create(
   path = '/version',
-  { level = 'trace', which = 'all', method = 'GET', isCounted = true, isRecorded = false }: Situation = {},
+  {
+    level = 'trace',
+    which = 'all',
+    method = 'GET',
+    isCounted = true,
+    isRecorded = false,
+    request = {},
+    parts = {},
+  }: Situation = {},
 ) {
   /** Code and seconds of each end. */
   const finished: [number, number][] = [];
@@ -53,7 +64,12 @@ function create(
     credentials: { unauthorized: tell('unauthorized') },
   } as never;
   const recording = {
-    ...{ auditId: 'ours', received() {}, started() {}, completed: tell('completed') },
+    ...{
+      auditId: 'ours',
+      received: tell('received'),
+      started: tell('started'),
+      completed: tell('completed'),
+    },
     ...{
       annotate: tell('annotate'),
       sentAs: (user?: { username: string }) => told.push(['as', user?.username]),
@@ -72,17 +88,28 @@ function create(
       cluster: { metrics },
       reply: { raw: response as never },
       ...{ http2: undefined, caller: undefined, clientAddress: undefined },
+      ...request,
     },
     {
       ...{ logger, logRequests: which, writeLine: createRequestLines(logger), isClosing: false },
       nowhere: metrics,
-      recorders: isRecorded ? [{ begin: () => recording }] : [],
+      recorders: isRecorded
+        ? [
+            {
+              begin(_request, _info, isLong) {
+                told.push(['begin', isLong]);
+                return recording;
+              },
+            },
+          ]
+        : [],
       refusedGroups: { add: tell('refusedGroup') },
+      ...parts,
     },
   );
   const close = () => void response.emit('close');
   written.set(record, { lines, close });
-  return { record, finished, told, close };
+  return { record, finished, told, close, response };
 }
 
 /** Ends a record and returns the lines that it wrote. */
@@ -282,7 +309,7 @@ describe('the record of a request', () => {
     const { record, told } = create('/api/v1/pods', { isRecorded: true });
     record.sent?.(new SentRequest('api', ['Host', 'api', 'Impersonate-User', 'alice']));
     record.sent?.(new SentRequest('api', ['Host', 'api']));
-    assert.deepEqual(told.slice(1), [
+    assert.deepEqual(told.slice(2), [
       ['as', 'alice'],
       ['as', undefined],
     ]);
@@ -321,5 +348,153 @@ describe('the record of a request', () => {
       record.unauthorized();
       assert.equal(told.length, expected);
     }
+  });
+});
+
+describe('the record of an upgrade', () => {
+  it('ends with its socket alone, and is a long request', () => {
+    const socket = Object.assign(new EventEmitter(), { bytesRead: 7, bytesWritten: 12 });
+    const { record, finished, told, close } = create('/version', {
+      ...{ isRecorded: true, request: { raw: { socket, upgrade: true } } },
+    });
+    assert.equal(record.isUpgrade, true);
+    assert.deepEqual(told[0], ['begin', true]);
+    close();
+    assert.deepEqual(finished, []);
+    record.endedBy = 'client';
+    socket.emit('close');
+    assert.equal(finished.length, 1);
+    const { lines } = written.get(record) ?? assert.fail();
+    assert.equal(lines[0]?.['endedBy'], 'client');
+  });
+});
+
+describe('what recorders write of a request', () => {
+  it('begins with its cluster, and says whether it lasts', () => {
+    for (const [path, isLong] of [
+      ['/api/v1/watch/pods', true],
+      ['/api/v1/pods', false],
+    ] as const) {
+      const { record, told } = create(path, { isRecorded: true });
+      record.received();
+      record.opened(200);
+      assert.deepEqual(told.slice(0, 3), [
+        ['begin', isLong],
+        ['annotate', 'kube-api-proxy/cluster', 'dev'],
+        ['received'],
+      ]);
+      assert.deepEqual(told.at(-1), ['started', 200]);
+    }
+  });
+
+  it('says which right has ended it, if that was the first', () => {
+    const { record, told } = create('/version', { isRecorded: true });
+    record.endWith('permission' as never);
+    record.endWith('credential' as never);
+    assert.equal(record.endedBy, 'permission');
+    assert.deepEqual(told.slice(2), [['annotate', 'kube-api-proxy/ended-by', 'permission']]);
+  });
+});
+
+describe('the line of a request', () => {
+  it('has no more of a path, an id and a trace than a line can hold, and no target that is no path', () => {
+    const long = 'x'.repeat(3000);
+    const head = { method: 'GET', requestId: long, traceparent: long };
+    const lineFor = (rawPath: string, own: object) => {
+      const target = { raw: rawPath, rawPath };
+      const path = { received: target, forServer: target, info: parseRequestInfo('GET', '/', '') };
+      return lineOf(create('/', { request: { path, head: own } }).record);
+    };
+    const { path, requestId, traceparent } = lineFor(`/${long}`, head);
+    assert.deepEqual(
+      [path, requestId, traceparent].map(text => String(text).length),
+      [2048, 128, 128],
+    );
+    const other = lineFor('http://user:password@host/', { method: 'GET' });
+    assert.equal(other['path'], '');
+    assert.match(String(other['requestId']), /^[0-9a-f-]{36}$/);
+  });
+
+  it('has the code that was sent, the milliseconds, and no end while it is open', async () => {
+    const { record, response } = create('/api/v1/watch/pods');
+    record.endedBy = 'upstream';
+    record.opened(200);
+    await new Promise(resolve => setTimeout(resolve, 5));
+    Object.assign(response, { headersSent: true, statusCode: 418 });
+    const [open, end] = linesOf(record);
+    assert.deepEqual(
+      [open?.['endedBy'], end?.['endedBy'], end?.['code'], end?.['msg']],
+      [...[undefined, 'upstream', 418, 'request']],
+    );
+    const took = Number(end?.['durationMs']);
+    assert.ok(took >= 4 && took < 60_000, String(took));
+    assert.equal(took, Math.round(took * 1e3) / 1e3);
+  });
+
+  it('of a long request has no end that a short one has', () => {
+    const { record } = create('/version');
+    record.endedBy = 'client';
+    assert.equal('endedBy' in lineOf(record), false);
+  });
+
+  it('is written at the start only if all lines are, and at level info', () => {
+    for (const [situation, count] of [
+      [{ which: 'errors' }, 0],
+      [{ level: 'warn' }, 0],
+      [{}, 1],
+    ] as const) {
+      const { record } = create('/api/v1/watch/pods', situation);
+      record.opened(200);
+      assert.equal((written.get(record) ?? assert.fail()).lines.length, count);
+    }
+  });
+
+  it('is an error from 400 on, and a warning from 500 on', () => {
+    for (const [code, failure, level] of [
+      [399, undefined, undefined],
+      [400, undefined, levels.info],
+      [200, new Error('broke off'), levels.warn],
+      [400, new Error('no'), levels.info],
+      [499, new Error('no'), levels.info],
+      [500, new Error('no'), levels.warn],
+    ] as const) {
+      const { record } = create('/version', { which: 'errors' });
+      record.code = code;
+      record.failure = failure;
+      assert.equal(linesOf(record)[0]?.['level'], level, `${code}`);
+    }
+  });
+});
+
+describe('the connection of a request', () => {
+  it('ends with it if the server is closing, but over HTTP/2', () => {
+    for (const [isClosing, http2, isDestroyed] of [
+      [true, undefined, true],
+      [false, undefined, false],
+      [true, { stream: new EventEmitter(), bytesSent: 3 }, false],
+    ] as const) {
+      let destroyed = false;
+      const destroySoon = () => {
+        destroyed = true;
+      };
+      const socket = { bytesRead: 1, bytesWritten: 2, destroySoon };
+      const { close } = create('/version', { parts: { isClosing }, request: { raw: { socket }, http2 } });
+      if (http2 === undefined) close();
+      else http2.stream.emit('close');
+      assert.equal(destroyed, isDestroyed);
+    }
+  });
+
+  it('has its bytes counted for the request in which they came', () => {
+    const socket = { bytesRead: 10, bytesWritten: 100, destroySoon() {} };
+    const bytesOf = () => {
+      const { told, close } = create('/version', { request: { raw: { socket } } });
+      close();
+      return told.at(-1)?.slice(3);
+    };
+    assert.deepEqual(bytesOf(), [10, 100]);
+    Object.assign(socket, { bytesRead: 15, bytesWritten: 130 });
+    assert.deepEqual(bytesOf(), [5, 30]);
+    assert.deepEqual(bytesOf(), [0, 0]);
   });
 });

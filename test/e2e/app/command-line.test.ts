@@ -75,8 +75,6 @@ async function pathAtServer(proxy: RunningProgram, path: string, mark: string): 
   return server.requests.find(({ rawUrl }) => rawUrl.endsWith(`?${mark}`))?.rawUrl.replace(`?${mark}`, '');
 }
 
-// Prefixes and static files
-
 test('--api-prefix serves the API under that prefix and nowhere else', async t => {
   const proxy = await start(t, ['--api-prefix=a/b']);
   assert.equal(await pathAtServer(proxy, '/a/b/api/v1/namespaces', 'prefix'), '/api/v1/namespaces');

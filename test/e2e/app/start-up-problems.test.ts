@@ -139,8 +139,6 @@ test('a bad flag is reported alone, although there is no kubeconfig either', asy
   }
 });
 
-// Certificates, keys and tokens
-
 // Flags
 
 test('a port in use is reported with address and port', async t => {

@@ -304,8 +304,6 @@ test('60 upgrades at once each get their own bytes, and leave nothing open', asy
   );
 });
 
-// WebSockets
-
 // Pipelines
 
 test('an upgrade behind other requests waits for their answers, over plain HTTP and TLS', async t => {

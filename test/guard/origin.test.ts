@@ -167,3 +167,10 @@ describe('the origin guard', () => {
     assert.equal(rejectionOf(() => guard(request, infoOf('POST /api/v1/pods')))?.reason, 'origin');
   });
 });
+
+describe('a port that begins with the default one', () => {
+  it('is another port', () => {
+    refuses({ origin: 'http://127.0.0.1:8001', host: '127.0.0.101' });
+    refuses({ origin: 'https://127.0.0.1:4431', host: '127.0.0.11' }, { encrypted: true });
+  });
+});

@@ -384,6 +384,7 @@ describe('the environment', () => {
       publicUrl: 'https://gw.example',
       RESOURCES: 'secrets',
       corsAllowedOrigins: '//x$',
+      DURATION: '1m',
       SIZE: '2Mi',
       trustedProxies: '192.0.2.0/24',
     };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { systemClock } from '../../src/lib/clock.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { connectHttp2, headOf, openStream, seesEveryField } from '../support/clients/http2-client.js';
@@ -38,8 +39,12 @@ async function start(
     claimMappings: { username: { claim: 'sub', prefix: '' }, groups: { claim: 'groups', prefix: '' } },
   });
   const rights = { impersonates: true };
+  let setForward = 0;
+  const clock = { ...systemClock, now: () => Date.now() + setForward };
+  // A permission to impersonate counts for ten seconds.
+  const setClockForward = () => (setForward += 10_000);
   const gateway = await startGateway(t, {
-    run: startInProcess,
+    run: (scope, argv, environment) => startInProcess(scope, argv, environment, { clock }),
     env,
     tokenFile: 'one,alice,,dev\nother,alice,,dev\nlead,lead,,\ndeputy,deputy,,\n',
     args: [
@@ -66,7 +71,7 @@ async function start(
   const idToken = () =>
     signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'alice', groups: ['dev'], exp: 4_000_000_000 });
   const certificate = () => authority.client({ commonName: 'alice', organizations: ['dev'] });
-  return { ...{ ...gateway, stack, files, ca, rights, configure, idToken, certificate } };
+  return { ...{ ...gateway, stack, files, ca, rights, setClockForward, configure, idToken, certificate } };
 }
 
 type Started = Awaited<ReturnType<typeof start>>;
@@ -123,7 +128,10 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'caller may no longer act as the user': {
     question: ({ ca }) => byToken(ca, 'lead', asAlice),
-    takeOut: ({ rights }) => (rights.impersonates = false),
+    takeOut({ rights, setClockForward }) {
+      rights.impersonates = false;
+      setClockForward();
+    },
     other: { Authorization: 'Bearer deputy', ...asAlice },
     flags: ['--allow-impersonation'],
   },

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { JsonEventReader } from '../../../src/features/shared-watches/json-events.js';
-import { readFixture } from '../../support/project.js';
+import { projectFile } from '../../support/project.js';
 import { createRandom, type Random } from '../../support/random.js';
 import {
   assertReads,
@@ -11,17 +12,6 @@ import {
   generateText,
   readAll,
 } from './generated-events.js';
-
-interface RecordedExchange {
-  readonly name: string;
-  readonly response: { readonly body: string };
-}
-
-const { exchanges } = readFixture<{ exchanges: RecordedExchange[] }>('recorded-exchanges.json');
-
-function recordedBody(name: string): string {
-  return exchanges.find(exchange => exchange.name === name)?.response.body ?? assert.fail(name);
-}
 
 function line(object: unknown, type = 'ADDED'): string {
   return `${JSON.stringify({ type, object })}\n`;
@@ -48,12 +38,10 @@ function generateEvents(random: Random): GeneratedEvent[] {
 
 describe('the reader of a watch in JSON', () => {
   it('returns the events of a real API server', () => {
-    const summary = (name: string) =>
-      readAll(new JsonEventReader(), recordedBody(name)).map(({ type, version }) => `${type} ${version}`);
-    const events = ['ADDED 2856', 'MODIFIED 2857', 'MODIFIED 2858', 'DELETED 2859'];
-    assert.deepEqual(summary('watch: events'), events);
-    assert.deepEqual(summary('watch: initial events and bookmark'), ['BOOKMARK 2859']);
-    assert.deepEqual(summary('watch: expired version 410'), ['ERROR ']);
+    const recorded = readFileSync(projectFile('test/features/shared-watches/recorded-events.txt'), 'utf8');
+    const events = readAll(new JsonEventReader(), recorded).map(({ type, version }) => `${type} ${version}`);
+    const changes = ['ADDED 2856', 'MODIFIED 2857', 'MODIFIED 2858', 'DELETED 2859'];
+    assert.deepEqual(events, [...changes, 'BOOKMARK 2859', 'ERROR ']);
   });
 
   it('recognises the bookmark after the initial events, in a Table too', () => {

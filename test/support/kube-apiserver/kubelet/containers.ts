@@ -33,10 +33,13 @@ export class Containers {
     this.#output.emit(uid, `${line}\n`);
   }
 
-  /** Accepts the upgrade, and serves its streams. */
+  /** Accepts the upgrade, and serves its streams. Another program than kubectl may offer no protocol for them. */
   serve({ kind, pod, query, offered }: StreamCall, socket: Duplex, head: Buffer): void {
     const protocol = kind === 'portForward' ? 'portforward.k8s.io' : 'v4.channel.k8s.io';
-    if (!offered.includes(protocol)) throw new Error(`the API server offers ${offered}`);
+    if (!offered.includes(protocol)) {
+      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
     const head101 = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n';
     socket.write(`${head101}X-Stream-Protocol-Version: ${protocol}\r\n\r\n`);
     const connection = new SpdyConnection(socket, head);

@@ -81,6 +81,8 @@ export class Listener {
     const [serveHttp1] = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
     server.removeAllListeners('secureConnection');
     server.on('secureConnection', (socket: TLSSocket) => {
+      // A session of HTTP/2 that has ended no longer listens to its socket.
+      socket.on('error', () => socket.destroy());
       if (socket.alpnProtocol !== 'h2') {
         serveHttp1?.call(server, socket);
         return;

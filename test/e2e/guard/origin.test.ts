@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { fetch } from 'undici';
+import { type ClientOptions, WebSocket } from 'ws';
 import { anyApiServer } from '../../support/any-api-server.js';
 import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
@@ -168,4 +170,47 @@ describe('a web page', () => {
       assert.match(assertStatus(await send(open.port, { leg, ...request }), 403, leg), /--accept-hosts/);
     }
   });
+});
+
+/** Opens a WebSocket for a shell, like a page of this origin, and returns the result. */
+async function openShell(proxy: ProxyProcess, origin: string | undefined): Promise<string> {
+  const options: ClientOptions = origin === undefined ? {} : { origin };
+  const url = `${proxy.url.replace('http', 'ws')}${pod}/exec?command=echo&command=hello&stdout=true`;
+  const socket = new WebSocket(url, ['v5.channel.k8s.io'], options);
+  try {
+    return await new Promise(resolve => {
+      socket.once('open', () => resolve('open')).once('error', error => resolve(error.message));
+    });
+  } finally {
+    socket.terminate();
+  }
+}
+
+it('a WebSocket opens a shell only for pages of the same origin, allowed origins and programs', async () => {
+  for (const proxy of [open, unfiltered]) {
+    for (const origin of [undefined, proxy.url, 'https://app.example']) {
+      assert.equal(await openShell(proxy, origin), 'open', origin);
+    }
+    for (const origin of [
+      'https://evil.example',
+      'null',
+      `${proxy.url}0`,
+      proxy.url.replace('127.0.0.1', 'localhost'),
+    ]) {
+      assert.match(await openShell(proxy, origin), /403/, origin);
+    }
+  }
+});
+
+it("a POST of text/plain, for which browsers send no preflight, does not reach the API server from another origin's page", async () => {
+  const post = (origin: string) =>
+    fetch(`${open.url}/api/v1/namespaces/default/configmaps`, {
+      method: 'POST',
+      body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'from-a-page' } }),
+      headers: { 'content-type': 'text/plain', origin },
+    });
+  assert.equal((await post('https://evil.example')).status, 403);
+  assert.deepEqual(await reached(), []);
+  await post(open.url);
+  assert.equal((await reached()).length, 1);
 });

@@ -2,12 +2,9 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { scriptArguments } from '../support/project.js';
@@ -16,14 +13,11 @@ import { cpuSeconds, residentTreeBytes } from './process-usage.js';
 import { formatTable, summarize } from './report.js';
 import { parseSettings } from './settings.js';
 import { median, quantile } from './statistics.js';
-import { reasonsToDoubt } from './tail-load.js';
 import { findTools } from './tools.js';
-import { send } from './upgrade-transfer.js';
 import { createEventReader, type EventTimes, watchEvent } from './watch-event.js';
-import { ask, type PacedCommand, type PacedState } from './watch-messages.js';
 
 const main = scriptArguments('bench/main');
-const tiny = ['--quick', '--warm-up=0', '--watches=20', '--crowd=30', '--only=start,get,tail,watch,informer'];
+const tiny = ['--quick', '--warm-up=0', '--watches=20', '--only=start,get,watch,informer'];
 
 const skip = (() => {
   try {
@@ -77,11 +71,11 @@ test('the benchmark measures each program and leaves only its figures', { skip }
     };
     const figures = (program: string) =>
       new Set(result.samples.filter(sample => sample.program === program).map(({ metric }) => metric));
-    const all = metrics.map(({ id }) => id).filter(id => !/^((large-)?list|http2|audit|upgrade)/.test(id));
+    const all = metrics.map(({ id }) => id).filter(id => !/^((large-)?list|upgrade)/.test(id));
     const without = (pattern: RegExp) => new Set(all.filter(id => !pattern.test(id)));
-    assert.deepEqual(figures('shared-watches'), without(/^(get|tail|memory\.load|start)/));
-    assert.deepEqual(figures('kube-api-proxy'), without(/^watch\.pause/));
-    assert.deepEqual(figures('direct'), without(/^watch\.pause|^start|^memory|cpu$/));
+    assert.deepEqual(figures('shared-watches'), without(/^(get|memory\.load|start)/));
+    assert.deepEqual(figures('kube-api-proxy'), new Set(all));
+    assert.deepEqual(figures('direct'), without(/^start|^memory|cpu$/));
     if (code === 0) assert.ok(result.samples.every(({ value }) => Number.isFinite(value)));
     assert.match(output.stdout, /^\| GET 3\.4 KB object: CPU, ms\/request +\| +[\d.]+ /m);
     assert.deepEqual(await leftOver(directory), { processes: [], folders: [] });
@@ -135,7 +129,7 @@ test('the benchmark rejects a wrong option by its name', () => {
   assert.throws(() => parseSettings(['--rounds=0']), /--rounds: "0" is not a whole number of at least 1/);
   assert.throws(
     () => parseSettings(['--only=put']),
-    /--only: "put" is none of start, get, list, large-list, http2, audit, upgrade, tail, watch, informer/,
+    /--only: "put" is none of start, get, list, large-list, upgrade, watch, informer/,
   );
   assert.throws(() => parseSettings(['--round=1']), /--round/);
   assert.deepEqual(parseSettings(['--only=watch,get'])?.workloads, ['get', 'watch']);
@@ -151,71 +145,6 @@ test('an event is read whole, wherever the stream is split', () => {
     for (let start = 0; start < bytes.length; start += size) read(bytes.subarray(start, start + size));
     assert.deepEqual(seen, times);
   }
-});
-
-test('a request that waits for a busy connection counts from the time when it was due', async () => {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
-  const client = spawn(process.execPath, scriptArguments('bench/paced-client'), { stdio: [...stdio] });
-  try {
-    const url = `http://127.0.0.1:${port}/`;
-    await ask<PacedCommand, PacedState>(client, {
-      command: 'start',
-      url,
-      rate: 100,
-      connections: 1,
-      tls: null,
-    });
-    const [, first] = (await once(server, 'request')) as [unknown, ServerResponse];
-    server.on('request', (_request, response) => response.end('{}'));
-    await ask<PacedCommand, PacedState>(client, { command: 'begin' });
-    // The requests of this time wait for the first one, half of them for more than half of the time.
-    await sleep(500);
-    first.end('{}');
-    const { answered, failed, p50 } = await ask<PacedCommand, PacedState>(client, { command: 'end' });
-    assert.equal(failed, 0);
-    assert.ok(answered > 10, `${answered} answers`);
-    assert.ok(p50 > 100, `${p50} ms`);
-  } finally {
-    client.kill();
-    server.close();
-    server.closeAllConnections();
-  }
-});
-
-test('the benchmark says where the mixture fell behind', () => {
-  const paced = { answered: 10, failed: 0, delay: 1, p50: 1, p99: 1, p999: 1 };
-  const whole = {
-    ...{ seconds: 10, watches: 100, gets: paced, lists: paced },
-    ...{ events: { events: 2000, lost: 0 }, execBytes: 200e6 },
-  };
-  assert.deepEqual(reasonsToDoubt(whole), []);
-  const behind = {
-    ...{ ...whole, gets: { ...paced, delay: 30 }, lists: { ...paced, failed: 2 } },
-    ...{ events: { events: 1500, lost: 1 }, execBytes: 100e6 },
-  };
-  assert.deepEqual(reasonsToDoubt(behind), [
-    'the client for small GETs was 30 ms late',
-    '2 large lists failed',
-    '1 watches ended',
-    '1500 of 2000 events came',
-    'exec brought 10.0 of 20 MB/s',
-  ]);
-});
-
-test('a transfer with a rate is no faster than that rate', async () => {
-  const socket = new PassThrough();
-  const began = performance.now();
-  let received = 0;
-  send(socket, { direction: 'to client', writes: [1000], bytes: 10_000, rate: 100_000 });
-  for await (const chunk of socket) {
-    received += (chunk as Buffer).length;
-    if (received === 10_000) break;
-  }
-  // The last write is due when nine others have taken 10 ms each; a timer may be a millisecond early.
-  assert.ok(performance.now() - began > 85);
 });
 
 test('a quantile is a value of the list', () => {

@@ -5,11 +5,10 @@ import type { Bench } from './bench.js';
 import { collect, startChild } from './children.js';
 import type { RequestWorkload } from './workloads.js';
 
-/** What wrk measured; latencies are in milliseconds. */
+/** What wrk measured; the latency is in milliseconds. */
 export interface LoadResult {
   readonly requests: number;
   readonly requestsPerSecond: number;
-  readonly p50: number;
   readonly p99: number;
   /** Connections that failed, broke off or timed out, and answers of 400 and above. */
   readonly errors: number;
@@ -19,8 +18,8 @@ export interface LoadResult {
 const script = `
 done = function(summary, latency)
   local e = summary.errors
-  io.write(string.format("\\nresult %d %d %d %d %d\\n", summary.requests, summary.duration,
-    latency:percentile(50), latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
+  io.write(string.format("\\nresult %d %d %d %d\\n", summary.requests, summary.duration,
+    latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
 end
 `;
 
@@ -44,14 +43,13 @@ export async function runLoad(
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
   await once(child, 'close');
-  const match = /^result (\d+) (\d+) (\d+) (\d+) (\d+)$/m.exec(stdout.text());
+  const match = /^result (\d+) (\d+) (\d+) (\d+)$/m.exec(stdout.text());
   if (match === null)
     throw new Error(`wrk has no result for ${url}${path}: ${stdout.text()}${stderr.text()}`);
-  const [requests = 0, microseconds = 1, p50 = 0, p99 = 0, errors = 0] = match.slice(1).map(Number);
+  const [requests = 0, microseconds = 1, p99 = 0, errors = 0] = match.slice(1).map(Number);
   return {
     requests,
     requestsPerSecond: (requests / microseconds) * 1e6,
-    p50: p50 / 1000,
     p99: p99 / 1000,
     errors,
   };

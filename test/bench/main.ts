@@ -7,7 +7,6 @@ import { projectFile } from '../support/project.js';
 import type { Bench } from './bench.js';
 import { killChildren } from './children.js';
 import { runInformerRound } from './informer-load.js';
-import { runAuditRound, runHttp2Round } from './listener-load.js';
 import type { Sample } from './metrics.js';
 import { writePemFiles } from './pem-files.js';
 import { choosePlacement } from './placement.js';
@@ -15,12 +14,11 @@ import { describeMachine, formatTable, summarize } from './report.js';
 import { type Findings, runRequestRound, runWatchRound } from './rounds.js';
 import { parseSettings, type Settings, usage } from './settings.js';
 import { runStartRound } from './starts.js';
-import { runTailRound } from './tail-load.js';
 import { findTools, toolVersions } from './tools.js';
 import { runUpgradeRound, startUpgradeUpstream } from './upgrade-load.js';
 import { startRequestUpstream } from './upstream.js';
 import { startWatchUpstream } from './watch-load.js';
-import { mixture } from './workloads.js';
+import { eventRate } from './workloads.js';
 
 try {
   const settings = parseSettings(process.argv.slice(2));
@@ -45,7 +43,7 @@ async function bench(settings: Settings): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => process.exit(128 + constants.signals[signal]));
   }
-  const placement = choosePlacement(settings.pin && tools.taskset !== undefined);
+  const placement = choosePlacement(tools.taskset !== undefined);
   const run: Bench = { settings, tools, placement, directory };
   if (tools.taskset !== undefined && placement.load !== undefined) {
     // It reads /proc now and then, and must not use the program's processor or cache for that.
@@ -90,34 +88,25 @@ async function runRounds(run: Bench) {
   const pem = await writePemFiles(run);
   const watches = await startWatchUpstream(run, pem);
   const upgrades = await startUpgradeUpstream(run, pem);
-  const requests = await startRequestUpstream(run, pem, { watches, upgrades });
+  const requests = await startRequestUpstream(run, pem);
   for (let round = 1; round <= run.settings.rounds; round += 1) {
     if (run.settings.workloads.includes('start')) await runStartRound(run, requests, round, findings);
     await runRequestRound(run, requests, round, findings);
-    if (compares(run, 'http2')) await runHttp2Round(run, requests, round, findings);
-    if (compares(run, 'audit')) await runAuditRound(run, requests, round, findings);
     if (run.settings.workloads.includes('upgrade')) await runUpgradeRound(run, upgrades, round, findings);
-    if (run.settings.workloads.includes('tail')) await runTailRound(run, requests, watches, round, findings);
     if (run.settings.workloads.includes('watch')) await runWatchRound(run, watches, round, findings);
     if (run.settings.workloads.includes('informer')) await runInformerRound(run, watches, round, findings);
   }
   return { samples, doubts, notes: [...notes] };
 }
 
-/** Whether this program is compared with itself. */
-function compares({ settings }: Bench, workload: 'http2' | 'audit'): boolean {
-  return settings.workloads.includes(workload) && settings.programs.includes('kube-api-proxy');
-}
-
 /** What a reader must know to judge the figures. */
 function conditions({ settings, placement }: Bench): string[] {
-  const { rounds, seconds, tailSeconds, warmUp, settle, watches, rate, http2, chunked } = settings;
+  const { rounds, seconds, warmUp, settle, watches } = settings;
   return [
-    `${rounds} rounds of ${seconds} s after ${warmUp} s of warm-up; ${watches} watches with ${rate} events a second each; idle memory after ${settle} s.`,
-    `The mixture lasts ${tailSeconds} s: ${mixture.gets.rate} small GETs and ${mixture.lists.rate} large lists a second, ${mixture.events} events a second on each watch, ${mixture.exec / 1e6} MB/s from exec.`,
+    `${rounds} rounds of ${seconds} s after ${warmUp} s of warm-up; ${watches} watches with ${eventRate} events a second each; idle memory after ${settle} s.`,
     'CPU and memory are those of the proxy process and its children alone.',
     'kube-api-proxy logs a line a request at its default level, to /dev/null; kubectl proxy has no log, nginx none here.',
-    `The upstream has TLS 1.3, a required client certificate and ${http2 ? 'HTTP/2 beside HTTP/1.1' : 'HTTP/1.1 only'}; its answers come with${chunked ? 'out' : ''} Content-Length.`,
+    'The upstream has TLS 1.3, a required client certificate and HTTP/2 beside HTTP/1.1; its answers come with Content-Length.',
     'The direct load shows no client certificate for plain requests (wrk has none to show), and shows it for watches.',
     placement.program === undefined
       ? 'No process was pinned.'

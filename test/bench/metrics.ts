@@ -1,4 +1,4 @@
-import { http2Workloads, requestWorkloads, upgradeWorkloads } from './workloads.js';
+import { requestWorkloads, upgradeWorkloads } from './workloads.js';
 
 /** One figure of the table: what it is, and in which unit its samples are. */
 export interface Metric {
@@ -23,31 +23,17 @@ export const metrics: readonly Metric[] = [
   ...requestWorkloads.flatMap(({ name, title }) => [
     { id: `${name}.cpu`, title: `${title}: CPU, ms/request`, digits: 3 },
     { id: `${name}.rate`, title: `${title}: requests/s`, digits: 4 },
-    { id: `${name}.p50`, title: `${title}: p50, ms`, digits: 3 },
     { id: `${name}.p99`, title: `${title}: p99, ms`, digits: 3 },
   ]),
-  ...http2Workloads.map(({ name, title }) => ({
-    id: `http2.${name}`,
-    title: `HTTP/2, ${title}: CPU, times that of HTTP/1.1 with TLS`,
-    digits: 3,
-  })),
-  { id: 'audit.get', title: 'audit log, GET 3.4 KB object: CPU, times that without', digits: 3 },
   ...upgradeWorkloads.map(({ name, title }) => ({
     id: `upgrade.${name}`,
     title: `upgrade, ${title}: CPU, µs/MB`,
     digits: 3,
   })),
-  { id: 'tail.p50', title: 'mixture: small GET p50, ms', digits: 3 },
-  { id: 'tail.p99', title: 'mixture: small GET p99, ms', digits: 3 },
-  { id: 'tail.p999', title: 'mixture: small GET p99.9, ms', digits: 3 },
-  { id: 'tail.cpu', title: 'mixture: CPU, % of a processor', digits: 3 },
   { id: 'watch.cpu', title: 'watch: CPU, µs/event', digits: 3 },
-  { id: 'watch.rate', title: 'watch: events/s', digits: 4 },
-  { id: 'watch.p50', title: 'watch: event p50, ms', digits: 3 },
   { id: 'watch.p99', title: 'watch: event p99, ms', digits: 3 },
   { id: 'watch.changed', title: 'watch: event p99 since the change, ms', digits: 3 },
   { id: 'watch.upstream', title: 'watch: CPU of the API server, times that for one watch', digits: 3 },
-  { id: 'watch.pause', title: 'watch: longest pause of the event loop, shared by a crowd, ms', digits: 3 },
   {
     id: 'informer.upstream',
     title: 'informers: CPU of the API server, times that for one watch',

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './bench.js';
 import { collect, endChild, startChild } from './children.js';
-import type { PemFiles } from './pem-files.js';
 
 /** A running nginx of one process. */
 export interface Nginx {
@@ -13,8 +12,7 @@ export interface Nginx {
 }
 
 /**
- * Starts nginx with this content of `http {}`, in its own folder, and waits until it listens on `port` of
- * loopback. It is one process without a master, keeps no log and never closes a connection because of its age.
+ * Starts nginx with this content of `http {}`, in its own folder, and waits until it listens on `port` of loopback. It is one process without a master, keeps no log and never closes a connection because of its age.
  */
 export async function startNginx(
   { directory, tools, settings }: Bench,
@@ -55,27 +53,6 @@ ${http}
     await sleep(20);
   }
   return { pid: child.pid as number, stop: () => endChild(child) };
-}
-
-/** For `http {}`: what `forwarding` sends as Connection, so that upgrades are possible and other connections are kept. */
-export const connectionField = `map $http_upgrade $connection_field { default upgrade; '' ''; }`;
-
-/** For a `location` with `proxy_pass`: a usual configuration, with the client certificate and without buffering for watches. */
-export function forwarding({ ca, clientCertificate, clientKey }: PemFiles): string {
-  return `
-      proxy_http_version 1.1;
-      proxy_set_header Connection $connection_field;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_ssl_certificate ${clientCertificate};
-      proxy_ssl_certificate_key ${clientKey};
-      proxy_ssl_trusted_certificate ${ca};
-      proxy_ssl_verify on;
-      proxy_ssl_name localhost;
-      proxy_ssl_protocols TLSv1.3;
-      proxy_buffering off;
-      proxy_buffer_size 16k;
-      proxy_buffers 8 16k;
-      proxy_read_timeout 1h;`;
 }
 
 /** A port of loopback that was free a moment ago. */

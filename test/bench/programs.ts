@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Bench } from './bench.js';
 import { collect, endChild, startChild } from './children.js';
-import { connectionField, forwarding, freePort, startNginx } from './nginx.js';
+import { freePort, startNginx } from './nginx.js';
 import type { ProgramName } from './program-names.js';
 import type { Upstream } from './upstream.js';
 
@@ -86,7 +86,6 @@ async function startReverseProxy(bench: Bench, { url, pem }: Upstream): Promise<
     port,
     processors: bench.placement.program,
     http: `
-  ${connectionField}
   upstream api_server {
     server ${new URL(url).host};
     keepalive 128;
@@ -97,7 +96,18 @@ async function startReverseProxy(bench: Bench, { url, pem }: Upstream): Promise<
     listen 127.0.0.1:${port};
     location / {
       proxy_pass https://api_server;
-      ${forwarding(pem)}
+      proxy_http_version 1.1;
+      proxy_set_header Connection '';
+      proxy_ssl_certificate ${pem.clientCertificate};
+      proxy_ssl_certificate_key ${pem.clientKey};
+      proxy_ssl_trusted_certificate ${pem.ca};
+      proxy_ssl_verify on;
+      proxy_ssl_name localhost;
+      proxy_ssl_protocols TLSv1.3;
+      proxy_buffering off;
+      proxy_buffer_size 16k;
+      proxy_buffers 8 16k;
+      proxy_read_timeout 1h;
     }
   }`,
   });

@@ -74,10 +74,9 @@ async function measureRequests(
   // A program has been idle until its turn, so its first second is not measured.
   if (warmUp > 0) await runLoad(bench, url, workload, 1);
   const before = pid === undefined ? 0 : cpuSeconds(pid);
-  const { requests, requestsPerSecond, p50, p99, errors } = await runLoad(bench, url, workload, seconds);
+  const { requests, requestsPerSecond, p99, errors } = await runLoad(bench, url, workload, seconds);
   if (pid !== undefined) add('cpu', ((cpuSeconds(pid) - before) * 1000) / requests);
   add('rate', requestsPerSecond);
-  add('p50', p50);
   add('p99', p99);
   if (errors > 0) findings.doubt(`round ${round}, ${name}, ${workload.title}: ${errors} errors`);
   return Math.max(0, ...(memory?.stop() ?? []));
@@ -121,8 +120,6 @@ export async function runWatchRound(
         add('memory.watch', ((result.quietBytes ?? 0) - idle) / watches / kilobyte);
         add('memory.busy-watch', ((result.busyBytes ?? 0) - idle) / watches / kilobyte);
       }
-      add('watch.rate', result.eventsPerSecond);
-      add('watch.p50', result.p50);
       add('watch.p99', result.p99);
       add('watch.changed', result.p99SinceChange);
       add('watch.upstream', result.serverSecondsPerRound / forOne);
@@ -139,7 +136,6 @@ export async function runWatchRound(
       await program.stop();
     }
   }
-  if (names.includes('shared-watches')) await measurePause(bench, upstream, round, findings);
 }
 
 /** The server's CPU time per event, in seconds, with a single watch. */
@@ -157,40 +153,6 @@ async function serverSecondsForOne(
   } finally {
     await program.stop();
   }
-}
-
-/** Many clients join a shared watch, get as many events per second as the other watches together, and leave at once. */
-async function measurePause(
-  bench: Bench,
-  upstream: WatchUpstream,
-  round: number,
-  { add, progress }: Findings,
-): Promise<void> {
-  const { crowd, watches, rate } = bench.settings;
-  const name = 'shared-watches';
-  progress(`round ${round}, ${name}: ${crowd} watches`);
-  const program = await startProgram(bench, name, upstream);
-  try {
-    await longestPause(program);
-    const settings = {
-      ...bench.settings,
-      watches: crowd,
-      rate: Math.max(1, Math.round((rate * watches) / crowd)),
-    };
-    await runWatches({ ...bench, settings }, program, upstream);
-    add({ round, program: name, metric: 'watch.pause', value: (await longestPause(program)) * 1000 });
-  } finally {
-    await program.stop();
-  }
-}
-
-/** Seconds between two samples of the lag, which its values contain. */
-const samplePeriod = 0.05;
-
-/** The longest delay of a timer, in seconds, since the last call. */
-async function longestPause({ url }: Program): Promise<number> {
-  const metrics = await (await fetch(`${url}/-/metrics`)).text();
-  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(metrics)?.[1]) - samplePeriod;
 }
 
 /** Each round begins with another program, so that no program always runs after the same one. */

@@ -7,17 +7,11 @@ export interface Tools {
   readonly kubectl: string;
   readonly nginx: string;
   readonly wrk: string;
-  readonly h2load: string;
   /** Pins processes to processors; optional. */
   readonly taskset: string | undefined;
 }
 
-const debianPackages = {
-  kubectl: 'kubernetes-client',
-  nginx: 'nginx',
-  wrk: 'wrk',
-  h2load: 'nghttp2-client',
-} as const;
+const debianPackages = { kubectl: 'kubernetes-client', nginx: 'nginx', wrk: 'wrk' } as const;
 
 /** Finds the tools on PATH; throws one error that names the Debian package of each missing one. */
 export function findTools(): Tools {
@@ -33,13 +27,12 @@ export function findTools(): Tools {
     kubectl: which('kubectl') as string,
     nginx: which('nginx') as string,
     wrk: which('wrk') as string,
-    h2load: which('h2load') as string,
     taskset: which('taskset'),
   };
 }
 
 /** The versions that the tools and the Node binary under test print. Throws if that binary does not run. */
-export function toolVersions({ kubectl, nginx, wrk, h2load }: Tools, node: string): Record<string, string> {
+export function toolVersions({ kubectl, nginx, wrk }: Tools, node: string): Record<string, string> {
   const said = (command: string, args: readonly string[]): string => {
     const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
     return /\d+\.\d+[\w.]*/.exec(`${stdout}${stderr}`)?.[0] ?? 'unknown';
@@ -49,7 +42,6 @@ export function toolVersions({ kubectl, nginx, wrk, h2load }: Tools, node: strin
     kubectl: said(kubectl, ['version', '--client']),
     nginx: said(nginx, ['-v']),
     wrk: said(wrk, ['-v']),
-    h2load: said(h2load, ['--version']),
   };
 }
 

@@ -24,7 +24,7 @@ export async function startUpgradeUpstream(bench: Bench, pem: PemFiles): Promise
     command: 'listen',
     pem: { ...pem },
   });
-  return describeUpstream(bench, { name: 'upgrade-upstream', port, pem });
+  return describeUpstream(bench, 'upgrade-upstream', pem, port);
 }
 
 /** Sends the same bytes through one program after the other, for each kind of transfer. */

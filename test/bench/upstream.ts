@@ -2,10 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import type { Bench } from './bench.js';
-import { connectionField, forwarding, freePort, startNginx } from './nginx.js';
+import { freePort, startNginx } from './nginx.js';
 import type { PemFiles } from './pem-files.js';
-import { upgradePath } from './upgrade-transfer.js';
-import { answerBody, answerFields, requestWorkloads, watchPath } from './workloads.js';
+import { answerBody, answerFields, requestWorkloads } from './workloads.js';
 
 /** A server that a proxy can reach. */
 export interface Upstream {
@@ -22,12 +21,10 @@ export interface Upstream {
 /** Describes a server on this port of loopback, and writes the kubeconfig for it. */
 export async function describeUpstream(
   { directory }: Bench,
-  {
-    name,
-    port,
-    straightPort = port,
-    pem,
-  }: { name: string; port: number; straightPort?: number; pem: PemFiles },
+  name: string,
+  pem: PemFiles,
+  port: number,
+  straightPort = port,
 ): Promise<Upstream> {
   const folder = join(directory, name);
   await mkdir(folder, { recursive: true });
@@ -46,15 +43,10 @@ export async function describeUpstream(
 /**
  * Starts the server that stands for the API server in plain requests: nginx with TLS 1.3 and a required client certificate. It
  * serves the workloads' answers. wrk cannot send a client certificate, so it gets the same files from a second port that
- * requires none. On keep-alive connections that is the same work. Watches and upgrades go on to the servers for these, so that one program
- * can have a mixture of all.
+ * requires none. On keep-alive connections that is the same work.
  */
-export async function startRequestUpstream(
-  bench: Bench,
-  pem: PemFiles,
-  { watches, upgrades }: { readonly watches: Upstream; readonly upgrades: Upstream },
-): Promise<Upstream> {
-  const { directory, settings, placement } = bench;
+export async function startRequestUpstream(bench: Bench, pem: PemFiles): Promise<Upstream> {
+  const { directory, placement } = bench;
   const name = 'request-upstream';
   const folder = join(directory, name);
   await mkdir(folder);
@@ -64,20 +56,11 @@ export async function startRequestUpstream(
     await writeFile(file, answerBody(workload));
     locations.push(`location = ${workload.path} { alias ${file}; }`);
   }
-  const routes = [
-    [new URL(watchPath, watches.url).pathname, watches],
-    [upgradePath, upgrades],
-  ] as const;
-  for (const [path, server] of routes) {
-    locations.push(`location = ${path} { proxy_pass ${server.url}; ${forwarding(pem)} }`);
-  }
   const [port, straightPort] = [await freePort(), await freePort()];
   const fields = answerFields.map(([field, value]) => `add_header ${field} "${value}";`);
-  // With `sub_filter` nginx does not know the length of the answer, so it sends none.
-  const chunked = settings.chunked ? 'sub_filter "no such text" ""; sub_filter_types *;' : '';
   const server = (listen: number, verify: 'on' | 'off') => `
   server {
-    listen 127.0.0.1:${listen} ssl${settings.http2 ? ' http2' : ''};
+    listen 127.0.0.1:${listen} ssl http2;
     ssl_verify_client ${verify};
     ${locations.join('\n    ')}
     location = /readyz { return 200 "ok"; }
@@ -101,10 +84,8 @@ export async function startRequestUpstream(
   max_ranges 0;
   ${fields.join('\n  ')}
   add_header Last-Modified "";
-  ${chunked}
-  ${connectionField}
 ${server(port, 'on')}
 ${server(straightPort, 'off')}`,
   });
-  return describeUpstream(bench, { name, port, straightPort, pem });
+  return describeUpstream(bench, name, pem, port, straightPort);
 }

@@ -33,7 +33,6 @@ answer<ClientCommand, ClientState>(async message => {
     events: sinceSent.length,
     received,
     lost,
-    p50: quantile(sinceSent, 0.5) / 1000,
     p99: quantile(sinceSent, 0.99) / 1000,
     p99SinceChange: quantile(sinceChange, 0.99) / 1000,
     sending,

@@ -29,9 +29,7 @@ export interface WatchResult {
   readonly cpuSecondsPerEvent: number | undefined;
   /** The server's CPU time to send one event to each of its watches. */
   readonly serverSecondsPerRound: number;
-  readonly eventsPerSecond: number;
   /** Milliseconds from the server's write to the client's read. */
-  readonly p50: number;
   readonly p99: number;
   /** Milliseconds from the change to the client's read. They contain the time until the server writes to this client's watch. */
   readonly p99SinceChange: number;
@@ -53,19 +51,18 @@ export interface WatchResult {
 /** Starts the server for watches. */
 export async function startWatchUpstream(bench: Bench, pem: PemFiles): Promise<WatchUpstream> {
   const server = await startScript(bench, 'bench/watch-server');
-  const { http2 } = bench.settings;
-  const { port } = await askServer(server, { command: 'listen', http2, pem: { ...pem } });
-  return { ...(await describeUpstream(bench, { name: 'watch-upstream', port, pem })), server };
+  const { port } = await askServer(server, { command: 'listen', pem: { ...pem } });
+  return { ...(await describeUpstream(bench, 'watch-upstream', pem, port)), server };
 }
 
 /** Opens the watches through a program, or starts informers there, lets events flow, and measures after the warm-up. */
 export async function runWatches(
   bench: Bench,
   { pid, url }: Program,
-  { server, straightUrl, pem }: WatchUpstream,
+  { server, url: straightUrl, pem }: WatchUpstream,
   kind: 'watches' | 'informers' = 'watches',
 ): Promise<WatchResult> {
-  const { watches: count, rate, seconds, warmUp, settle } = bench.settings;
+  const { watches: count, seconds, warmUp, settle } = bench.settings;
   const before = await askServer(server, { command: 'stop' });
   const client = await startScript(bench, 'bench/watch-client');
   try {
@@ -77,7 +74,7 @@ export async function runWatches(
     await sleep(settle * 1000);
     const quietBytes = pid === undefined ? undefined : residentTreeBytes(pid);
 
-    const { protocols, open, lists } = await askServer(server, { command: 'start', rate, spread: false });
+    const { protocols, open, lists } = await askServer(server, { command: 'start' });
     await sleep(warmUp * 1000);
     const memory = pid === undefined ? undefined : sampleMemory(pid);
     await askClient(client, { command: 'begin' });
@@ -86,7 +83,7 @@ export async function runWatches(
     await sleep(seconds * 1000);
     const cpuAfter = pid === undefined ? undefined : cpuSeconds(pid);
     const serverAfter = await askServer(server, { command: 'report' });
-    const { events, p50, p99, p99SinceChange } = await askClient(client, { command: 'end' });
+    const { events, p99, p99SinceChange } = await askClient(client, { command: 'end' });
     const samples = memory?.stop();
 
     const { sent, skipped } = await askServer(server, { command: 'stop' });
@@ -99,8 +96,6 @@ export async function runWatches(
         cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) / events,
       serverSecondsPerRound:
         (serverAfter.cpu - serverBefore.cpu) / (serverAfter.rounds - serverBefore.rounds),
-      eventsPerSecond: events / seconds,
-      p50,
       p99,
       p99SinceChange,
       errors: expected - received + lost,

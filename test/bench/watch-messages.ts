@@ -4,16 +4,8 @@ import { readFileSync } from 'node:fs';
 
 /** The commands of the watch server; it answers each once. */
 export type ServerCommand =
-  | { readonly command: 'listen'; readonly http2: boolean; readonly pem: Readonly<Record<string, string>> }
-  | {
-      readonly command: 'start';
-      /** Events a second on each watch. */
-      readonly rate: number;
-      /** Whether the watches get their events one after the other, evenly over the time, and not all at once. */
-      readonly spread: boolean;
-    }
-  | { readonly command: 'report' }
-  | { readonly command: 'stop' };
+  | { readonly command: 'listen'; readonly pem: Readonly<Record<string, string>> }
+  | { readonly command: 'start' | 'report' | 'stop' };
 
 /** The server's answer to each of its commands. */
 export interface ServerState {
@@ -43,8 +35,7 @@ export type ClientCommand =
       /** Whether they are informers' watches, which all begin at once. */
       readonly informers: boolean;
     }
-  | { readonly command: 'begin' }
-  | { readonly command: 'end' };
+  | { readonly command: 'begin' | 'end' };
 
 /** PEM of the server's authority and of a client certificate. */
 export interface ClientTls {
@@ -61,38 +52,11 @@ export interface ClientState {
   readonly received: number;
   /** Watches that ended. */
   readonly lost: number;
-  readonly p50: number;
   readonly p99: number;
   readonly p99SinceChange: number;
   /** Milliseconds within which informers sent their requests, and until all of them had their objects. */
   readonly sending: number;
   readonly listing: number;
-}
-
-/** The commands of a client that sends one GET at a fixed rate; it answers each once. */
-export type PacedCommand =
-  | {
-      readonly command: 'start';
-      readonly url: string;
-      /** Requests a second, over all connections in turn. */
-      readonly rate: number;
-      readonly connections: number;
-      readonly tls: ClientTls | null;
-    }
-  | { readonly command: 'begin' }
-  | { readonly command: 'end' };
-
-/** Its answer to each of them, about the requests that became due between begin and end. Times are in milliseconds. */
-export interface PacedState {
-  readonly answered: number;
-  /** Requests without a whole answer of status 200. */
-  readonly failed: number;
-  /** The 99th percentile of how late the client was with a request. */
-  readonly delay: number;
-  /** From the moment when a request was due to the end of its answer. */
-  readonly p50: number;
-  readonly p99: number;
-  readonly p999: number;
 }
 
 /** Reads the files of a client's TLS options. */

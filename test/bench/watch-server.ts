@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { listedEvent, now, watchEvent } from './watch-event.js';
 import { answer, type ServerCommand, type ServerState } from './watch-messages.js';
-import { informerObjects } from './workloads.js';
+import { eventRate, informerObjects } from './workloads.js';
 
 // This process stands for the API server in watches: TLS with a required client certificate, HTTP/2 and
 // HTTP/1.1. Every GET with watch=1 stays open and gets one event at once, or all objects and a bookmark if it asks for initial events, then
@@ -31,8 +31,7 @@ let writing = false;
 answer<ServerCommand, ServerState>(async message => {
   if (message.command === 'listen') port = await listen(message);
   if (message.command === 'start') {
-    const { rate, spread } = message;
-    timer = setInterval(() => void sendToAll(spread ? 900 / rate : 0), 1000 / rate);
+    timer = setInterval(() => void sendToAll(), 1000 / eventRate);
   }
   if (message.command === 'stop') {
     clearInterval(timer);
@@ -43,7 +42,7 @@ answer<ServerCommand, ServerState>(async message => {
   return { port, open: open.size, sent, rounds, skipped, protocols, lists, cpu: (user + system) / 1e6 };
 });
 
-async function listen({ http2, pem }: Extract<ServerCommand, { command: 'listen' }>): Promise<number> {
+async function listen({ pem }: Extract<ServerCommand, { command: 'listen' }>): Promise<number> {
   const file = (name: string) => readFileSync(pem[name] as string);
   const server = createSecureServer(
     {
@@ -54,7 +53,6 @@ async function listen({ http2, pem }: Extract<ServerCommand, { command: 'listen'
       requestCert: true,
       rejectUnauthorized: true,
       allowHTTP1: true,
-      ...(http2 ? {} : { ALPNProtocols: ['http/1.1'] }),
       settings: { maxConcurrentStreams: streamsPerConnection },
     },
     serve,
@@ -86,27 +84,23 @@ function nextStamp(): number {
   return latest;
 }
 
-/** Sends one event to every watch: at once, or evenly over these milliseconds. Spread over time, each slice has a change of its own. */
-async function sendToAll(duration: number): Promise<void> {
+/** Sends one event to every watch. */
+async function sendToAll(): Promise<void> {
   if (writing) {
     skipped += 1;
     return;
   }
   writing = true;
   const targets = [...open];
-  const began = performance.now();
-  let changed = nextStamp();
+  const changed = nextStamp();
   for (let start = 0; start < targets.length; start += slice) {
-    if (duration > 0) changed = nextStamp();
     const event = watchEvent('MODIFIED', { changed, sent: now() });
     for (const response of targets.slice(start, start + slice)) {
       if (!open.has(response)) continue;
       response.write(event);
       sent += 1;
     }
-    const early = began + (duration * (start + slice)) / targets.length - performance.now();
-    if (early > 0) await sleep(early);
-    else await turn();
+    await turn();
   }
   rounds += 1;
   writing = false;

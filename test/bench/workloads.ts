@@ -32,26 +32,8 @@ export const requestWorkloads: readonly RequestWorkload[] = [
   { name: 'large-list', title: 'GET 2.9 MB list', path: '/api/v1/pods', connections: 4, items: 866 },
 ];
 
-/** One plain request over HTTP/2: as many at a time as over HTTP/1.1, some of them on one connection. */
-export interface Http2Workload {
-  readonly name: string;
-  readonly title: string;
-  readonly request: RequestWorkload;
-  /** Requests at a time on each connection. */
-  readonly streams: number;
-}
-
-/** The plain requests that are sent over HTTP/2 too: as by many clients with a connection each, and as by a browser's pages, which share one. */
-export const http2Workloads: readonly Http2Workload[] = requestWorkloads
-  .filter(({ name }) => name !== 'list')
-  .flatMap(request =>
-    (request.name === 'get' ? [1, 8] : [1]).map(streams => ({
-      name: `${request.name}-${streams}`,
-      title: `${request.title}, ${streams === 1 ? '1 stream' : `${streams} streams`} a connection`,
-      request,
-      streams,
-    })),
-  );
+/** Events a second that each watch receives. */
+export const eventRate = 10;
 
 /** The watches' target. Like those of usual clients it has a version to start from, so that the watches can be shared. */
 export const watchPath =
@@ -86,21 +68,6 @@ export const upgradeWorkloads = [
   { name: 'spdy-down', title: 'SPDY to the client', direction: 'to client', writes: [4, 4, message] },
   { name: 'spdy-up', title: 'SPDY to the API server', direction: 'to server', writes: [4, 4, message] },
 ] as const;
-
-/**
- * The mixture beside which small GETs are measured: a rate for each kind, which every program can bear on one processor. Nothing waits for
- * the answer to what came before.
- */
-export const mixture = {
-  /** Small GETs a second, over this many connections. */
-  gets: { rate: 500, connections: 20 },
-  /** Large lists a second. */
-  lists: { rate: 10, connections: 4 },
-  /** Events a second on each watch. */
-  events: 2,
-  /** Bytes a second from exec. */
-  exec: 20e6,
-} as const;
 
 interface Pod {
   readonly metadata: Readonly<Record<string, unknown>>;

@@ -7,13 +7,13 @@ import { eventuallyPasses, until } from '../eventually.js';
 import { startFakeApiServer } from '../fake-api-server/fake-api-server.js';
 import { scriptArguments } from '../project.js';
 import { createRandom } from '../random.js';
-import { clusterObjects } from './cluster-objects.js';
 import { definitions } from './definitions.js';
 import { ClusterLife } from './life.js';
+import { clusterObjects } from './objects.js';
 
 test("the demo's cluster has some hundred objects, even custom ones, and their owners exist", () => {
   const objects = clusterObjects(createRandom(1));
-  assert.ok(objects.length > 300, `${objects.length} objects`);
+  assert.ok(objects.length > 250, `${objects.length} objects`);
   const uids = new Set(objects.map(({ metadata }) => metadata.uid));
   assert.equal(uids.size, objects.length);
   const paths = objects.map(({ apiVersion, kind, metadata: { namespace, name } }) => {

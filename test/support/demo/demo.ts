@@ -6,9 +6,9 @@ import { startFakeApiServer } from '../fake-api-server/fake-api-server.js';
 import { program } from '../project.js';
 import { writeKubeconfig } from '../proxy/kubeconfig-file.js';
 import { createRandom } from '../random.js';
-import { clusterObjects } from './cluster-objects.js';
 import { definitions } from './definitions.js';
 import { ClusterLife } from './life.js';
+import { clusterObjects } from './objects.js';
 
 /** Starts an API server in this process, with some hundred objects that change now and then. Writes a kubeconfig with a context of this name. */
 async function startCluster(name: string, seed: number) {

@@ -8,14 +8,12 @@ import { PodRuntime } from './pod-runtime.js';
 import { seed } from './seed.js';
 import { Store } from './store.js';
 
-/** When a watch gets bookmarks and ends, in milliseconds. */
+/** When a watch gets bookmarks, in milliseconds. */
 export interface WatchTimes {
   /** Time between the bookmarks of a watch that allows them. */
   readonly bookmarkInterval: number;
   /** Time from its last bookmark to its end by timeoutSeconds. */
   readonly bookmarkBeforeEnd: number;
-  /** The shortest and the longest time of a watch without timeoutSeconds; undefined means no end. */
-  readonly timeout: readonly [shortest: number, longest: number] | undefined;
 }
 
 /** The state that all requests share: the stored objects, the pods' processes, and the access rules. */
@@ -51,7 +49,6 @@ export function createCluster({ customResources = [], ...options }: FakeApiServe
     watchTimes: {
       bookmarkInterval: options.bookmarkInterval ?? 60_000,
       bookmarkBeforeEnd: options.bookmarkBeforeEnd ?? 2000,
-      timeout: options.watchTimeout,
     },
     initialEvents: new InitialEvents(),
     compressInitialEvents: options.compressInitialEvents ?? false,

@@ -29,8 +29,6 @@ export interface FakeApiServerOptions {
   readonly bookmarkBeforeEnd?: number;
   /** How many events of each resource are kept; watches from before them get 410 (by default all are kept). */
   readonly watchHistory?: number;
-  /** The shortest and longest time in milliseconds of a watch without timeoutSeconds; by default it has no end. */
-  readonly watchTimeout?: readonly [shortest: number, longest: number];
   /** Whether a watch that begins with the objects, and that allows bookmarks, is compressed for clients that accept gzip, as by Kubernetes 1.37. */
   readonly compressInitialEvents?: boolean;
   /** How many requests `requests` keeps (10,000). */

@@ -73,21 +73,15 @@ const ingressCells: Cells = object => {
   return [field(object, 'spec', 'ingressClassName'), names.join(','), address?.['ip'] ?? '', ports, '\0'];
 };
 
-const scalerCells: Cells = object => {
-  const target = ['kind', 'name'].map(name => field(object, 'spec', 'scaleTargetRef', name) ?? '');
-  const limits = [number(object, 'spec', 'minReplicas'), number(object, 'spec', 'maxReplicas')];
-  return [target.join('/'), ...limits, number(object, 'status', 'currentReplicas'), '\0'];
-};
-
 function number(object: unknown, ...path: readonly string[]): number {
   return Number(field(object, ...path) ?? 0);
 }
 
-/** Names of columns with `_` for a space. A star marks columns only for wide output, a plus those with a number. */
+/** Names of columns with `_` for a space. A star marks columns only for wide output. */
 function printer(names: string, cells: Cells): Printer {
   const columns = names.split(' ').map(text => {
-    const [, name = '', mark] = /^(.*?)([*+]?)$/.exec(text.replaceAll('_', ' ')) ?? [];
-    return column(name, mark === '+' ? 'integer' : 'string', mark === '*' ? 1 : 0);
+    const [, name = '', mark] = /^(.*?)(\*?)$/.exec(text.replaceAll('_', ' ')) ?? [];
+    return column(name, 'string', mark === '*' ? 1 : 0);
   });
   return { columns, cells };
 }
@@ -122,20 +116,9 @@ export const printers: Readonly<Record<string, Printer>> = {
   'statefulsets.apps': printer('Name Ready Age', object => {
     return [`${number(object, 'status', 'readyReplicas')}/${number(object, 'spec', 'replicas')}`, '\0'];
   }),
-  'daemonsets.apps': pathPrinter('integer', {
-    Desired: '.status.desiredNumberScheduled',
-    Current: '.status.currentNumberScheduled',
-    Ready: '.status.numberReady',
-    Available: '.status.numberAvailable',
-  }),
   'jobs.batch': printer('Name Status Completions Duration Age', jobCells),
   'cronjobs.batch': pathPrinter('string', { Schedule: '.spec.schedule' }),
   'ingresses.networking.k8s.io': printer('Name Class Hosts Address Ports Age', ingressCells),
-  'horizontalpodautoscalers.autoscaling': printer(
-    'Name Reference MinPods+ MaxPods+ Replicas+ Age',
-    scalerCells,
-  ),
-  'leases.coordination.k8s.io': pathPrinter('string', { Holder: '.spec.holderIdentity' }),
 };
 
 /** The columns of a custom resource. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { openStream } from './answer-stream.js';
-import type { Cluster, WatchTimes } from './cluster.js';
+import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import type { Exchange } from './exchange.js';
 import { readWatchOptions } from './list-options.js';
@@ -36,13 +36,6 @@ function readVersion(query: URLSearchParams): number | undefined {
 function parseProblem(text: string): string | undefined {
   if (!/^[0-9]+$/.test(text)) return 'invalid syntax';
   return BigInt(text) < 2n ** 64n ? undefined : 'value out of range';
-}
-
-/** Milliseconds from now to the end of a watch; undefined if it has none. */
-function lengthOf(query: URLSearchParams, { timeout }: WatchTimes): number | undefined {
-  const seconds = Number(query.get('timeoutSeconds') ?? 0);
-  if (seconds > 0) return seconds * 1000;
-  return timeout && timeout[0] + Math.random() * (timeout[1] - timeout[0]);
 }
 
 /** Whether the client accepts gzip, in the one spelling that the API server reads (`negotiateContentEncoding`). */
@@ -118,8 +111,8 @@ export async function watchObjects(cluster: Cluster, type: ResourceType, exchang
   };
   if (bookmarks) timers.push(setInterval(bookmark, watchTimes.bookmarkInterval));
   const end = () => stream.end();
-  const length = lengthOf(query, watchTimes);
-  if (length !== undefined) {
+  const length = Number(query.get('timeoutSeconds') ?? 0) * 1000;
+  if (length > 0) {
     const last = length - watchTimes.bookmarkBeforeEnd;
     if (bookmarks && last > 0) after(last, bookmark);
     after(length, end);

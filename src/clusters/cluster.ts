@@ -12,6 +12,8 @@ export interface ClusterPart {
   close(): void;
   /** Ends everything at once. */
   destroy(): void;
+  /** The cluster has another endpoint from now on. */
+  replaced?(): void;
 }
 
 /** How a cluster reaches its API server, and how that is counted. */
@@ -175,6 +177,7 @@ export class Cluster implements AccessSource {
     // The cluster was closed while the configuration was read: the new source must not log in.
     if (this.#isClosed) endpoint.source.close();
     this.#onReplace();
+    if (before !== undefined) for (const part of this.#parts) part.replaced?.();
     // If a credential is available, this makes the access before the first request needs it.
     const access = this.access();
     if (access instanceof Promise) access.catch(() => {});

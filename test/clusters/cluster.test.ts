@@ -500,3 +500,13 @@ describe('a cluster that is closed', () => {
     assert.deepEqual([logins, isClosed], [0, true]);
   });
 });
+
+it('a cluster tells its parts that it has another endpoint, after the first one', () => {
+  const one = createFollowedCluster('dev', async () => ({ close() {} }));
+  const told: (string | undefined)[] = [];
+  one.attach({ close() {}, destroy() {}, replaced: () => told.push(one.endpoint?.context) });
+  one.replace(createEndpoint('first'));
+  one.replace(createEndpoint('second'));
+  one.destroy();
+  assert.deepEqual(told, ['second']);
+});

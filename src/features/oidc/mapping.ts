@@ -2,7 +2,7 @@ import { AuthenticationError, IdentityError, sizeProblem } from '../../authentic
 import type { UserPart } from '../../kubernetes/impersonation.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { JsonObject } from '../../lib/json.js';
-import type { Expression } from './cel/expression.js';
+import type { Expression } from './expressions.js';
 
 /** Where a field of the user comes from. The prefix is used without change. */
 export type Source = { readonly claim: string; readonly prefix: string } | Expression;

@@ -1,7 +1,6 @@
 import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
 import type { Path } from '../../kubeconfig/yaml-document.js';
 import { issuerProblem } from '../../lib/issuer-url.js';
-import type { Expression } from './cel/expression.js';
 import type {
   AuthenticationConfiguration,
   ClaimOrExpression,
@@ -10,6 +9,7 @@ import type {
   PrefixedClaimOrExpression,
   Report,
 } from './configuration.js';
+import type { Expression, Variable } from './expressions.js';
 import type { ClaimMapping, Rule, Source } from './mapping.js';
 
 /** An entry of the configuration that can be used, and its compiled expressions. */
@@ -33,7 +33,7 @@ export async function validate(
     return [];
   }
   const compiler =
-    JSON.stringify(jwt).match(/xpression"/) === null ? undefined : await import('./cel/expression.js');
+    JSON.stringify(jwt).match(/xpression"/) === null ? undefined : await import('./expressions.js');
   const seen = { url: new Set<string>(), discoveryURL: new Set<string>() };
   const valid: ValidAuthenticator[] = [];
   for (const [index, entry] of jwt.entries()) {
@@ -104,8 +104,7 @@ function withoutSlashes(url: string): string {
   return url.replace(/(?<!\/)\/+$/, '');
 }
 
-type Compiler = Pick<typeof import('./cel/expression.js'), 'compileExpression'>;
-type Variable = Parameters<Compiler['compileExpression']>[1];
+type Compiler = Pick<typeof import('./expressions.js'), 'compileExpression'>;
 
 /** `IsDomainPrefixedPath` of k8s.io/apimachinery: a DNS name, a slash, and a path. */
 const extraKey =

@@ -3,11 +3,11 @@ import { JOSENotSupported, JWKSMultipleMatchingKeys, JWSSignatureVerificationFai
 import type { BearerToken } from '../../authentication/bearer-token/bearer-token.js';
 import type { VerifiedUser } from '../../authentication/bearer-token/token-cache.js';
 import { AuthenticationError, admitUser, type CallerRules } from '../../authentication/identity.js';
+import { EvaluationError } from '../../cel/values.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { isObject, type JsonObject } from '../../lib/json.js';
-import { EvaluationError } from './cel/values.js';
 import type { OidcKeys } from './keys.js';
 import { type ClaimMapping, userOfClaims } from './mapping.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
-import { compileExpression } from '../../../src/features/oidc/cel/expression.js';
+import { compileExpression } from '../../../src/features/oidc/expressions.js';
 import { type ClaimMapping, userOfClaims } from '../../../src/features/oidc/mapping.js';
 import { configurationOf, oidcProblems } from '../../../src/features/oidc/options.js';
 

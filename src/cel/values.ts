@@ -1,9 +1,9 @@
-import { isObject, type JsonObject } from '../../../lib/json.js';
+import { isObject, type JsonObject } from '../lib/json.js';
 
-/** A value of an expression: a bigint is an int, and a number is a double, as the numbers of a token are. */
+/** A value of an expression: a bigint is an int, and a number is a double, as the numbers of JSON are. */
 export type Value = string | bigint | number | boolean | null | readonly Value[] | ReadonlyMap<string, Value>;
 
-/** The evaluation failed: the token is refused. `&&`, `||`, `all` and `exists` may ignore it, as in cel-go. */
+/** The evaluation failed. `&&`, `||`, `all` and `exists` may ignore it, as in cel-go. */
 export class EvaluationError extends Error {
   override readonly name = 'EvaluationError';
 }
@@ -27,7 +27,7 @@ export function withinSteps<T>(evaluate: () => T): T {
 /** Throws an EvaluationError if there are not so many steps left. */
 export function spend(steps: number): void {
   stepsLeft -= steps;
-  if (stepsLeft < 0) throw new EvaluationError('it takes too many steps, or a claim has too many levels');
+  if (stepsLeft < 0) throw new EvaluationError('it takes too many steps, or a value has too many levels');
 }
 
 /** The steps that it takes to read a value: cel-go, too, counts a tenth of the length of a string. */
@@ -36,14 +36,14 @@ export function sizeOf(value: Value): number {
   return Array.isArray(value) ? value.length : 0;
 }
 
-/** How many levels a claim may have. The library keeps a type for each shape of nested lists and maps that it has seen. */
+/** How many levels a value may have. The library keeps a type for each shape of nested lists and maps that it has seen. */
 const mostLevels = 8;
 
 /**
  * A value of JSON. Half of a surrogate pair is U+FFFD, as in Go, so that two strings cannot make one letter of two halves. Throws an
  * EvaluationError for a number that is too large for a double, which Go does not read.
  */
-export function toValue(json: unknown, levels = mostLevels): Value {
+function toValue(json: unknown, levels = mostLevels): Value {
   if (levels < 0) spend(Infinity);
   if (typeof json === 'string') return json.toWellFormed();
   if (json === Infinity || json === -Infinity) throw new EvaluationError('a number is too large');
@@ -54,8 +54,8 @@ export function toValue(json: unknown, levels = mostLevels): Value {
   );
 }
 
-/** The claims of a token. What is wrong with one is an error when it is looked up. */
-export class Claims extends Map<string, Value> {
+/** The fields of a variable. What is wrong with one is an error when it is looked up. */
+export class Fields extends Map<string, Value> {
   readonly #json: JsonObject;
 
   constructor(json: JsonObject) {

@@ -1,4 +1,4 @@
-import { compileRe2 } from '../../../lib/re2.js';
+import { compileRe2 } from '../lib/re2.js';
 import { areEqual, EvaluationError, formatDouble, isLess, spend, type Value } from './values.js';
 
 /** A function by its signature. The receiver is the first parameter of a member function. */
@@ -89,7 +89,7 @@ export function isSplit(list: readonly unknown[]): boolean {
 
 const expressions = new Map<string, ReturnType<typeof compileRe2>>();
 
-/** A regular expression of a CEL expression. Throws an error if it is none. It stays in memory, so no pattern may come from a token. */
+/** A regular expression of a CEL expression. Throws an error if it is none. It stays in memory, so no pattern may come from a value. */
 export function regularExpression(pattern: string): ReturnType<typeof compileRe2> {
   const compiled = expressions.get(pattern) ?? compileRe2(pattern);
   expressions.set(pattern, compiled);

@@ -1,22 +1,14 @@
-import { Environment, Optional } from '@marcbachmann/cel-js';
-import type { JsonObject } from '../../../lib/json.js';
+import { Environment, Optional, type ParseResult } from '@marcbachmann/cel-js';
+import type { JsonObject } from '../lib/json.js';
 import { type Functions, globals, members, operators } from './functions.js';
-import type { Variable } from './rewriter.js';
-import { Claims, EvaluationError, sizeOf, spend, toValue, type Value, withinSteps } from './values.js';
+import { EvaluationError, Fields, sizeOf, spend, type Value, withinSteps } from './values.js';
+import type { Variable } from './variable.js';
 
 /**
  * Parses and checks expressions as they are written. The parser enforces how many nodes there are, and how deeply they are nested. Operators and
  * functions of the library differ from cel-go's in places, so that expressions are rewritten before they are evaluated.
  */
-export const checker = new Environment({
-  enableOptionalTypes: true,
-  limits: { maxAstNodes: 2_000, maxDepth: 50 },
-})
-  .registerType('Claims', Claims)
-  .registerVariable('claims', 'Claims')
-  .registerVariable('user', {
-    schema: { username: 'string', uid: 'string', groups: 'list<string>', extra: 'map<string, list<string>>' },
-  })
+const checker = new Environment({ enableOptionalTypes: true, limits: { maxAstNodes: 2_000, maxDepth: 50 } })
   .registerFunction('string.replace(string, string): string', (text: string) => text)
   .registerFunction('list<A>.indexOf(A): int', () => 0n);
 
@@ -65,11 +57,39 @@ function range(items: readonly Value[]): readonly Value[] {
   });
 }
 
-/** Prepares a rewritten expression. Throws an error of the library if its types do not agree; the evaluation throws any error. */
-export function prepare(rewritten: string, variable: Variable): (input: JsonObject) => unknown {
-  const evaluate = evaluator.parse(rewritten);
-  const { error } = evaluate.check();
-  if (error !== undefined) throw error;
-  return input =>
-    withinSteps(() => evaluate({ [variable]: variable === 'claims' ? new Claims(input) : toValue(input) }));
+/** Expressions about one variable. */
+export class VariableEnvironment {
+  readonly #name: string;
+  readonly #checker: Environment;
+  readonly #evaluator: Environment;
+  readonly #Input: new (
+    json: JsonObject,
+  ) => Fields;
+
+  constructor({ name, fields }: Variable) {
+    // The library finds the type of an object by its class.
+    const Input = class extends Fields {};
+    const declare = (environment: Environment) =>
+      environment
+        .clone()
+        .registerType(name, { ctor: Input, ...(fields && { fields }) })
+        .registerVariable(name, name);
+    this.#name = name;
+    this.#checker = declare(checker);
+    this.#evaluator = declare(evaluator);
+    this.#Input = Input;
+  }
+
+  /** Throws an error of the library. */
+  parse(text: string): ParseResult {
+    return this.#checker.parse(text);
+  }
+
+  /** Prepares a rewritten expression. Throws an error of the library if its types do not agree; the evaluation throws any error. */
+  prepare(rewritten: string): (input: JsonObject) => unknown {
+    const evaluate = this.#evaluator.parse(rewritten);
+    const { error } = evaluate.check();
+    if (error !== undefined) throw error;
+    return input => withinSteps(() => evaluate({ [this.#name]: new this.#Input(input) }));
+  }
 }

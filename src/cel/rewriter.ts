@@ -1,18 +1,11 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
+import { ExpressionError } from './expression-error.js';
 import { type Functions, globals, members, regularExpression } from './functions.js';
-
-/** A variable of an expression: `claims` of a token, or the `user` that they were mapped to. */
-export type Variable = 'claims' | 'user';
-
-/** Why an expression cannot be used. */
-export class ExpressionError extends Error {
-  override readonly name = 'ExpressionError';
-}
+import { checkTypes, isInferred, isRange, isVariable } from './types.js';
+import type { Variable } from './variable.js';
 
 /** How deeply comprehensions (`all`, `exists`, `map`, …) may be nested. */
 const mostNested = 3;
-
-const userFields: ReadonlySet<unknown> = new Set(['username', 'uid', 'groups', 'extra']);
 
 /** The macros that go through a list or the keys of a map, with the numbers of their arguments. */
 const comprehensions = new Set(['all 2', 'exists 2', 'exists_one 2', 'filter 2', 'map 2', 'map 3']);
@@ -41,7 +34,7 @@ type Call<Op extends 'call' | 'rcall'> = Extract<ASTNode, { op: Op }>['args'];
 
 /**
  * Rewrites an expression so that the library evaluates it exactly as cel-go does, in the environment that the API server has for authentication
- * (k8s.io/apiserver `pkg/cel/environment` and `pkg/authentication/cel`): operators and functions become calls of functions of ours. Throws an
+ * and authorization (k8s.io/apiserver `pkg/cel/environment`, `pkg/authentication/cel` and `pkg/authorization/cel`): operators and functions become calls of functions of ours. Throws an
  * ExpressionError for what is not known to be exact then.
  *
  * The result is text, which the library parses again: its public interface makes no nodes, and checks and evaluates no tree that it has
@@ -69,7 +62,7 @@ export class Rewriter {
       case '[?]':
         return this.#selection(node);
       case 'list':
-        checkTypes(node.args);
+        checkTypes(node.args, this.#variable);
         return `[${this.#values(node.args)}]`;
       case '?:': {
         const [condition, yes, no] = node.args.map(part => this.#value(part));
@@ -103,7 +96,7 @@ export class Rewriter {
 
   #local(name: string): string {
     if (this.#locals.includes(name)) return name;
-    if (name === this.#variable) throw unsupported(`${name} as a whole`);
+    if (name === this.#variable.name) throw unsupported(`${name} as a whole`);
     throw new ExpressionError(`undeclared reference to ${JSON.stringify(name)}`);
   }
 
@@ -131,10 +124,11 @@ export class Rewriter {
     if (typeof key !== 'string' && typeof key !== 'bigint') throw unsupported('an index that is no literal');
     const text = typeof key === 'string' ? JSON.stringify(unescaped(key)) : String(key);
     if (!isVariable(target, this.#variable)) return [this.rewrite(target), text];
-    if (this.#variable === 'user' && !userFields.has(property)) {
-      throw new ExpressionError('the fields of user are username, uid, groups and extra');
+    const { name, fields } = this.#variable;
+    if (fields !== undefined && !(typeof property === 'string' && Object.hasOwn(fields, property))) {
+      throw new ExpressionError(`the fields of ${name} are ${Object.keys(fields).join(', ')}`);
     }
-    return [this.#variable, text];
+    return [name, text];
   }
 
   #call([name, args]: Call<'call'>): string {
@@ -166,7 +160,7 @@ export class Rewriter {
   }
 
   #comprehension(name: string, range: ASTNode, item: string, body: readonly ASTNode[]): string {
-    if (item === this.#variable || item.startsWith('_')) {
+    if (item === this.#variable.name || item.startsWith('_')) {
       throw new ExpressionError(`${item} cannot be a variable here`);
     }
     if (this.#locals.length >= mostNested) {
@@ -174,14 +168,15 @@ export class Rewriter {
     }
     const inner = new Rewriter(this.#variable, [...this.#locals, item]);
     const rewritten = `_range(${this.#value(range)}).${name}(${item}, ${inner.#values(body)})`;
-    if (!isRange(range)) throw unsupported(`such a range of ${name}()`, '; write dyn(…) around it');
+    if (!isRange(range, this.#variable))
+      throw unsupported(`such a range of ${name}()`, '; write dyn(…) around it');
     this.#checkType(name, range);
     return rewritten;
   }
 
   /** The API server chooses some functions by the type that it infers: they fail for another value, and ours do not. */
   #checkType(name: string, value: ASTNode | undefined): void {
-    if (this.#variable === 'user' || value === undefined || value.op === '+' || !isInferred(value)) return;
+    if (value === undefined || value.op === '+' || !isInferred(value, this.#variable)) return;
     throw unsupported(`${name}() of what [?…] or a sum gives`, '; write dyn(…) around it');
   }
 }
@@ -198,57 +193,8 @@ function isConstant(node: ASTNode | undefined): boolean {
   return ['dyn', 'string', 'int'].includes(node.args[0]) && isConstant(node.args[1][0]);
 }
 
-function isVariable(node: ASTNode, variable: string): boolean {
-  return node.op === 'id' && node.args === variable;
-}
-
 function isPath(node: ASTNode): boolean {
   return node.op === 'id' || (node.op === '.' && isPath(node.args[0]));
-}
-
-/** What fields and elements are selected from. */
-function rootOf(node: ASTNode): ASTNode {
-  return node.op === '.' || node.op === '[]' ? rootOf(node.args[0]) : node;
-}
-
-/** Whether the API server takes it as the range of a comprehension for certain: a claim is `any` there, which it does not take. */
-function isRange(node: ASTNode): boolean {
-  if (node.op === 'call') return node.args[0] === 'dyn';
-  if (node.op === 'rcall') return ['split', 'filter', 'map'].includes(node.args[0]);
-  return node.op === 'list' || isVariable(rootOf(node), 'user');
-}
-
-/** Whether the API server infers the type of a value of a claim from what is beside it: from a default, or from the other part of a sum. */
-function isInferred(node: ASTNode): boolean {
-  switch (node.op) {
-    case '[?]':
-      return !isVariable(node.args[0], 'claims');
-    case '+':
-      return true;
-    case '.':
-    case '.?':
-    case '[]':
-      return isInferred(node.args[0]);
-    case '?:':
-    case 'list':
-      return node.args.some(isInferred);
-    case 'rcall': {
-      const [name, receiver, args] = node.args;
-      return ['orValue', 'value', 'map', 'filter'].includes(name) && [receiver, ...args].some(isInferred);
-    }
-    default:
-      return false;
-  }
-}
-
-/** The elements of a list have one type in the API server, where a claim is `any`, and what is in it `dyn`. The library knows `dyn` alone. */
-function checkTypes(items: readonly ASTNode[]): void {
-  const types = items.map(node => {
-    if (node.op === 'call' && node.args[0] === 'dyn') return 'dyn';
-    if ((node.op !== '.' && node.op !== '[]') || isVariable(rootOf(node), 'user')) return 'other';
-    return isVariable(node.args[0], 'claims') ? 'any' : 'dyn';
-  });
-  if (new Set(types).size > 1) throw new ExpressionError('the elements of a list have different types');
 }
 
 function literal({ args: value, input, start, end }: Extract<ASTNode, { op: 'value' }>): string {

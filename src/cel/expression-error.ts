@@ -1,0 +1,4 @@
+/** Why an expression cannot be used. */
+export class ExpressionError extends Error {
+  override readonly name = 'ExpressionError';
+}

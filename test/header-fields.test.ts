@@ -8,6 +8,7 @@ import {
   hasImpersonationHeader,
   impersonatedUser,
   largestPartAbove,
+  userOfImpersonation,
 } from '../src/kubernetes/impersonation.js';
 import { parseRequestInfo } from '../src/kubernetes/request-info.js';
 import { requestedUser } from '../src/kubernetes/requested-user.js';
@@ -71,6 +72,7 @@ const requestReaders: Readonly<Record<string, (fields: string[]) => unknown>> = 
   'the user of an audit event': impersonatedUser,
   'the size of a user': fields =>
     largestPartAbove(1e9, impersonatedUser(['Impersonate-User', 'a', ...fields]) ?? assert.fail()),
+  'the user without the credential': userOfImpersonation,
   'the head for the API server': rawHeaders => {
     for (const authenticates of [true, false]) {
       const user = { username: 'alice', uid: undefined, groups: [], extra: new Map() };

@@ -79,6 +79,22 @@ export function impersonationOf(user: UserInfo): readonly string[] {
   return headers;
 }
 
+const credentialIdField = impersonationHeaders({
+  ...{ user: '', groups: [] },
+  extra: new Map([['authentication.kubernetes.io/credential-id', ['']]]),
+}).at(-2);
+
+/**
+ * What Impersonate-* fields (name, value, …) say about the user. The ID of the credential is left out: it differs after each rotation, and is
+ * for audit logs (KEP-4193).
+ */
+export function userOfImpersonation(
+  headers: readonly string[] | 'configured',
+): readonly string[] | 'configured' {
+  if (headers === 'configured') return headers;
+  return headers.filter((_, index) => headers[index - (index % 2)] !== credentialIdField);
+}
+
 /**
  * Names of impersonation headers. Any character may replace the hyphen: CGI turns hyphens into underscores, and a program behind the proxy
  * may do so too.

@@ -1,5 +1,5 @@
 import type { RawHeaders } from '../../http/header-fields.js';
-import { impersonationHeaders } from '../../kubernetes/impersonation.js';
+import { userOfImpersonation } from '../../kubernetes/impersonation.js';
 import { digest } from '../../lib/digest.js';
 import type { ReviewingCluster } from '../../reviews/access-review.js';
 import type { Attributes, Question } from '../../reviews/reviews.js';
@@ -105,23 +105,6 @@ export async function watchToShare(
     },
     question: { cluster, as: impersonation, attributes, access: { user } },
   };
-}
-
-const credentialId = 'authentication.kubernetes.io/credential-id';
-const credentialIdField = impersonationHeaders({
-  ...{ user: '', groups: [] },
-  extra: new Map([[credentialId, ['']]]),
-}).at(-2);
-
-/**
- * What Impersonate-* fields (name, value, …) say about the user. The ID of the credential is left out: it differs after each rotation, and is
- * for audit logs (KEP-4193).
- */
-export function userOfImpersonation(
-  headers: readonly string[] | 'configured',
-): readonly string[] | 'configured' {
-  if (headers === 'configured') return headers;
-  return headers.filter((_, index) => headers[index - (index % 2)] !== credentialIdField);
 }
 
 /**

@@ -3,7 +3,6 @@ import { createEventReader } from '../../../src/features/shared-watches/event-re
 import { sharableHeaders, withField } from '../../../src/features/shared-watches/sharable-headers.js';
 import { TableEvents } from '../../../src/features/shared-watches/table-events.js';
 import { watchRequest } from '../../../src/features/shared-watches/watch-route.js';
-import { userOfImpersonation } from '../../../src/features/shared-watches/watch-to-share.js';
 import type { OpenRequest } from '../../../src/request/context.js';
 import type { UpstreamRequest } from '../../../src/transport/upstream-request.js';
 import { assertLinearIn } from '../../support/field-lists.js';
@@ -18,7 +17,7 @@ const names = [
   'X-Request-Id',
 ];
 
-/** What reads the fields of a client's watch, of its user, and of the API server's answer. */
+/** What reads the fields of a client's watch, and of the API server's answer. */
 const readers: Readonly<Record<string, (fields: string[]) => unknown>> = {
   'the key of a watch': rawHeaders => {
     const request = {
@@ -28,7 +27,6 @@ const readers: Readonly<Record<string, (fields: string[]) => unknown>> = {
     const callers = { isStillLetIn: () => true, endOf: () => undefined };
     sharableHeaders(watchRequest(request as OpenRequest, {} as UpstreamRequest, callers).rawHeaders);
   },
-  'the user of a watch': userOfImpersonation,
   'the head of an answer': fields => [
     withField(fields, 'date', 'now'),
     createEventReader(fields, new TableEvents(), false),

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { JsonEventReader } from '../../../src/features/shared-watches/json-events.js';
-import { memberSpan } from '../../../src/features/shared-watches/json-member.js';
 import { TableEvents } from '../../../src/features/shared-watches/table-events.js';
 import type { WatchEvent } from '../../../src/features/shared-watches/watch-event.js';
-import { assertLinear } from '../../support/growth.js';
 import { readFixture } from '../../support/project.js';
 import { createRandom, type Random } from '../../support/random.js';
 import {
@@ -162,44 +160,5 @@ describe('the Tables of a watch', () => {
     const line = (columns: string) => tableLine(columns).replace('"rows":[]', () => `"rows":${deep}`);
     const [event] = readAll(new JsonEventReader(), line('[1]'));
     assert.equal(event?.bytes.view().toString(), line('null'));
-  });
-});
-
-describe('the position of a member in JSON', () => {
-  const rows: readonly (readonly [text: string, value: string | undefined])[] = [
-    ['{}', undefined],
-    ['{ }', undefined],
-    ['{"b":1}', undefined],
-    ['{"a":1}', '1'],
-    ['{"a":-1.5e3 }', '-1.5e3'],
-    ['{"b":{"a":1},"a":true}', 'true'],
-    ['{"b":[{"a":1}],"a" : [ {"a":"]}"} , [] ] , "c":1}', '[ {"a":"]}"} , [] ]'],
-    ['{"a":"\\\\\\"","b":"\\\\"}', '"\\\\\\""'],
-    ['{"b":"\\\\","a":""}', '""'],
-    ['{"a":1,"a":2}', '2'],
-    ['{"\\u0061":null}', 'null'],
-  ];
-  for (const [text, value] of rows) {
-    it(`in ${text} is ${value}`, () => {
-      const span = memberSpan(text, 0, 'a');
-      assert.equal(span && text.slice(span.start, span.end), value);
-    });
-  }
-
-  it('is found in linear time', () => {
-    const shapes = [
-      ...['\\\\', '\\"', 'x'].map(filler => (count: number) => `{"b":"${filler.repeat(count)}","a":1}`),
-      (count: number) => `{"b":${' '.repeat(count)}1${' '.repeat(count)},"a":1}`,
-    ];
-    for (const shape of shapes) {
-      assertLinear(
-        2e6,
-        count => {
-          const text = shape(count);
-          return () => assert.ok(memberSpan(text, 0, 'a') !== undefined);
-        },
-        shape(1),
-      );
-    }
   });
 });

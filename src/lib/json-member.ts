@@ -34,6 +34,19 @@ export function memberSpan(text: string, start: number, name: string): Span | un
   return found;
 }
 
+/** The elements of an array in a JSON string, which begins at `start`. Otherwise like `memberSpan`. */
+export function elementSpans(text: string, start: number): Span[] {
+  const spans: Span[] = [];
+  let at = spaceEnd(text, start + 1);
+  while (text[at] !== ']') {
+    const end = valueEnd(text, at);
+    spans.push({ start: at, end });
+    const next = spaceEnd(text, end);
+    at = text[next] === ',' ? spaceEnd(text, next + 1) : next;
+  }
+  return spans;
+}
+
 function spaceEnd(text: string, start: number): number {
   let at = start;
   while (isSpace(text.charCodeAt(at))) at += 1;
@@ -79,10 +92,10 @@ function nestedEnd(text: string, start: number): number {
   return at;
 }
 
-/** Returns the index after a number, true, false or null. A comma, a brace or white space follows it. */
+/** Returns the index after a number, true, false or null. A comma, a bracket or white space follows it. */
 function wordEnd(text: string, start: number): number {
   let at = start;
-  while (!',} \t\r\n'.includes(text[at] ?? '')) at += 1;
+  while (!',}] \t\r\n'.includes(text[at] ?? '')) at += 1;
   return at;
 }
 

@@ -14,7 +14,7 @@ import { projectFile } from '../project.js';
 import { temporaryFolder } from '../temporary-folder.js';
 import { compiledFile } from './compile.js';
 import { instrument } from './instrument.js';
-import { withTypeErrors } from './type-errors.js';
+import { copyForCompiler, withTypeErrors } from './type-errors.js';
 
 /** A test file of test/, and the name of one test in it. */
 export interface TestToRun {
@@ -81,7 +81,7 @@ export class MutatedCopy {
     const ids = readdirSync(folder).flatMap(name => JSON.parse(readFileSync(join(folder, name), 'utf8')));
     const idsOfCovered = new Set<string>(ids);
     const covered = this.#mutants.filter(({ id }) => idsOfCovered.has(id));
-    const wrong = withTypeErrors(this.#folder, covered);
+    const wrong = withTypeErrors(copyForCompiler(), covered);
     return covered.filter(mutant => !wrong.has(mutant));
   }
 

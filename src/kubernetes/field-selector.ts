@@ -11,6 +11,24 @@ export function isFieldSelector(selector: string): boolean {
   return parseTerms(selector) !== undefined;
 }
 
+/** `FieldSelectorRequirement` of meta/v1. */
+export interface FieldRequirement {
+  readonly key: string;
+  readonly operator: 'In' | 'NotIn';
+  readonly values: readonly string[];
+}
+
+/** What apimachinery's `fields.ParseSelector` makes of a field selector; undefined if it does not accept it. */
+export function fieldRequirements(selector: string): readonly FieldRequirement[] | undefined {
+  return parseTerms(selector)
+    ?.sort((one, other) => (one.text < other.text ? -1 : one.text > other.text ? 1 : 0))
+    .map(({ field, isEqual, value }) => ({
+      key: field,
+      operator: isEqual ? 'In' : 'NotIn',
+      values: [value],
+    }));
+}
+
 /**
  * The value that a field selector requires for one field (`metadata.name=web-0`), as apimachinery's
  * `fields.ParseSelector(…).RequiresExactMatch(field)` finds it. Undefined without such a term, or if the selector is invalid.

@@ -7,37 +7,61 @@ const symbol = /^[=!()<>,]/;
 const word = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;
 const subdomain = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 
-/** Whether apimachinery's `labels.Parse` accepts a label selector: `app=web,tier in (a,b),!old`. Takes linear time. */
-export function isLabelSelector(selector: string): boolean {
-  const tokens = new Tokens(selector);
-  if (tokens.next === undefined) return true;
-  do {
-    if (!readRequirement(tokens)) return false;
-  } while (tokens.take(','));
-  return tokens.next === undefined;
+/** A part of a selector, all of which have to be true: `LabelSelectorRequirement` of meta/v1, and the comparisons, which that lacks. */
+export interface LabelRequirement {
+  readonly key: string;
+  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+  /** Sorted, each one once. */
+  readonly values: readonly string[];
 }
 
-function readRequirement(tokens: Tokens): boolean {
+/** Whether apimachinery's `labels.Parse` accepts a label selector: `app=web,tier in (a,b),!old`. Takes linear time. */
+export function isLabelSelector(selector: string): boolean {
+  return labelRequirements(selector) !== undefined;
+}
+
+/** What apimachinery's `labels.Parse` makes of a label selector, by key; undefined if it does not accept it. */
+export function labelRequirements(selector: string): readonly LabelRequirement[] | undefined {
+  const tokens = new Tokens(selector);
+  if (tokens.next === undefined) return [];
+  const requirements: LabelRequirement[] = [];
+  do {
+    const requirement = readRequirement(tokens);
+    if (requirement === undefined) return undefined;
+    requirements.push(requirement);
+  } while (tokens.take(','));
+  if (tokens.next !== undefined) return undefined;
+  return requirements.sort((one, other) => (one.key < other.key ? -1 : one.key > other.key ? 1 : 0));
+}
+
+const operators = {
+  in: 'In',
+  notin: 'NotIn',
+  '=': 'In',
+  '==': 'In',
+  '!=': 'NotIn',
+  '<': 'Lt',
+  '>': 'Gt',
+} as const;
+
+function readRequirement(tokens: Tokens): LabelRequirement | undefined {
   const isNegated = tokens.take('!');
   const key = tokens.takeWord();
-  if (key === undefined || !isKey(key)) return false;
-  if (isNegated || tokens.next === undefined || tokens.next === ',') return true;
-  switch (tokens.takeAny()) {
-    case 'in':
-    case 'notin':
-      return tokens.take('(') && readList(tokens);
-    case '=':
-    case '==':
-    case '!=':
-      return isValue(readValue(tokens));
-    case '<':
-    case '>': {
-      const value = readValue(tokens);
-      return isValue(value) && isInt64(value);
-    }
-    default:
-      return false;
-  }
+  if (key === undefined || !isKey(key)) return undefined;
+  if (isNegated) return { key, operator: 'DoesNotExist', values: [] };
+  if (tokens.next === undefined || tokens.next === ',') return { key, operator: 'Exists', values: [] };
+  const word = tokens.takeAny() as string;
+  if (!Object.hasOwn(operators, word)) return undefined;
+  const operator = operators[word as keyof typeof operators];
+  const values = word === 'in' || word === 'notin' ? readList(tokens) : readExact(tokens);
+  if (values === undefined) return undefined;
+  if ((operator === 'Lt' || operator === 'Gt') && !isInt64(values[0] as string)) return undefined;
+  return { key, operator, values };
+}
+
+function readExact(tokens: Tokens): readonly string[] | undefined {
+  const value = readValue(tokens);
+  return isValue(value) ? [value] : undefined;
 }
 
 /** A value, which may be empty; undefined if there is something else. */
@@ -45,17 +69,22 @@ function readValue(tokens: Tokens): string | undefined {
   return tokens.next === undefined || tokens.next === ',' ? '' : tokens.takeWord();
 }
 
-/** Reads `a,b)`. As in apimachinery, values may be empty, but two commas are followed by another one or a value. */
-function readList(tokens: Tokens): boolean {
-  if (tokens.take(')')) return true;
+/** Reads `(a,b)`. As in apimachinery, values may be empty, but two commas are followed by another one or a value. */
+function readList(tokens: Tokens): readonly string[] | undefined {
+  if (!tokens.take('(')) return undefined;
+  if (tokens.take(')')) return [''];
+  const values = new Set<string>();
   for (;;) {
     if (tokens.take(',')) {
-      if (!tokens.take(',') && tokens.take(')')) return true;
+      if (values.size === 0 || tokens.next === ',' || tokens.next === ')') values.add('');
+      if (!tokens.take(',') && tokens.take(')')) return [...values].sort();
       continue;
     }
-    if (!isValue(tokens.takeWord())) return false;
-    if (tokens.take(')')) return true;
-    if (tokens.next !== ',') return false;
+    const value = tokens.takeWord();
+    if (!isValue(value)) return undefined;
+    values.add(value);
+    if (tokens.take(')')) return [...values].sort();
+    if (tokens.next !== ',') return undefined;
   }
 }
 

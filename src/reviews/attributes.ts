@@ -1,6 +1,28 @@
 import { parseQuery } from '../kubernetes/query.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
-import type { Attributes } from './reviews.js';
+
+/** A selector as sent. */
+interface Selector {
+  readonly rawSelector: string;
+}
+
+/** `ResourceAttributes` of authorization.k8s.io/v1. */
+interface ResourceAttributes {
+  readonly verb?: string;
+  readonly group?: string;
+  readonly version?: string;
+  readonly resource?: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly fieldSelector?: Selector;
+  readonly labelSelector?: Selector;
+}
+
+/** What a user wants to do, as authorization.k8s.io/v1 has it. */
+export type Attributes =
+  | { readonly resourceAttributes: ResourceAttributes }
+  | { readonly nonResourceAttributes: { readonly path: string; readonly verb: string } };
 
 /** The verbs whose selectors authorizers see (KEP-4601). */
 const selecting: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection']);

@@ -7,7 +7,8 @@ import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { refusedCredential, UpstreamError } from '../transport/upstream-error.js';
 import { ReviewError } from './access-review.js';
-import { type Question, type Reviews, TooManyReviewsError, type Verdict } from './reviews.js';
+import { TooManyReviewsError } from './authorizer.js';
+import type { Question, Reviews, Verdict } from './reviews.js';
 
 /** Who asks to impersonate, and the API server that decides. */
 interface Impersonator {
@@ -71,8 +72,7 @@ function withoutAnswer(error: Error, { groups }: UserInfo): StatusError {
     }
   }
   if (error instanceof TooManyReviewsError) {
-    const message =
-      'the API server has too many questions at this moment about whom you may impersonate; try again';
+    const message = `${error.asked} has too many questions at this moment about whom you may impersonate; try again`;
     return new StatusError(503, message, { retryAfterSeconds: 1 });
   }
   const reason = error instanceof UpstreamError ? error.reason : 'other';

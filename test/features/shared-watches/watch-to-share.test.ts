@@ -40,7 +40,8 @@ function share(access: Access, { own, ...more }: Asked = {}): Promise<WatchToSha
     isStillValid: undefined,
     ...more,
   };
-  return watchToShare(request, access, { host: 'api', access: () => access, refused: async () => undefined });
+  const cluster = { host: 'api', name: '', access: () => access, refused: async () => undefined };
+  return watchToShare(request, access, cluster);
 }
 
 async function shared(access: Access, asked?: Asked): Promise<WatchToShare> {

@@ -7,7 +7,7 @@ interface Selector {
 }
 
 /** `ResourceAttributes` of authorization.k8s.io/v1. */
-interface ResourceAttributes {
+export interface ResourceAttributes {
   readonly verb?: string;
   readonly group?: string;
   readonly version?: string;

@@ -2,12 +2,13 @@ import type { Cluster } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import { refusedGroup } from '../kubernetes/refused-group.js';
-import { forbiddenMessage, type ImpersonatedAttribute } from '../kubernetes/requested-user.js';
+import type { ImpersonatedAttribute } from '../kubernetes/requested-user.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { refusedCredential, UpstreamError } from '../transport/upstream-error.js';
 import { ReviewError } from './access-review.js';
 import { TooManyReviewsError } from './authorizer.js';
+import { forbiddenMessage } from './forbidden.js';
 import type { Question, Reviews, Verdict } from './reviews.js';
 
 /** Who asks to impersonate, and the API server that decides. */
@@ -56,7 +57,8 @@ export function impersonationQuestion(
 /** The API server refuses an impersonation about which its authorizer has an error, whatever else that says. */
 function check({ username }: UserInfo, asked: ImpersonatedAttribute) {
   return ({ isAllowed, hasError, reason }: Verdict) => {
-    if (!isAllowed || hasError) throw new StatusError(403, forbiddenMessage(username, asked, reason));
+    if (isAllowed && !hasError) return;
+    throw new StatusError(403, forbiddenMessage(username, { resourceAttributes: asked }, reason));
   };
 }
 

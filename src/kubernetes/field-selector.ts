@@ -45,7 +45,8 @@ export function requiredFieldValue(selector: string, field: string): string | un
 
 function parseTerms(selector: string): Term[] | undefined {
   const terms: Term[] = [];
-  for (const text of splitTerms(selector)) {
+  // Empty terms do not count, and a comma after a backslash ends none.
+  for (const text of selector.match(/(?:\\.?|[^\\,])+/gs) ?? []) {
     const operator = /!=|==|=/.exec(text);
     if (operator === null) return undefined;
     const value = unescapeValue(text.slice(operator.index + operator[0].length));
@@ -55,23 +56,6 @@ function parseTerms(selector: string): Term[] | undefined {
   return terms;
 }
 
-/** Splits a selector into its terms, without empty ones. */
-function splitTerms(selector: string): string[] {
-  const terms: string[] = [];
-  let start = 0;
-  for (let at = 0; at < selector.length; at++) {
-    if (selector[at] === '\\') {
-      at++;
-    } else if (selector[at] === ',') {
-      if (at > start) terms.push(selector.slice(start, at));
-      start = at + 1;
-    }
-  }
-  if (start < selector.length) terms.push(selector.slice(start));
-  return terms;
-}
-
 function unescapeValue(value: string): string | undefined {
-  if (!/[\\,=]/.test(value)) return value;
   return /^(?:[^\\,=]|\\[\\,=])*$/.test(value) ? value.replace(/\\([\\,=])/g, '$1') : undefined;
 }

@@ -3,7 +3,6 @@ import { isInt64 } from './query.js';
 /** A symbol or a word; a NUL after it is swallowed. At another NUL apimachinery's lexer stops. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what it is about
 const token = /[ \t\r\n]*(==|!=|[=!()<>,]|[^ \t\r\n=!()<>,\x00]+)\x00?/y;
-const symbol = /^[=!()<>,]/;
 const word = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;
 const subdomain = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 
@@ -46,7 +45,7 @@ const operators = {
 
 function readRequirement(tokens: Tokens): LabelRequirement | undefined {
   const isNegated = tokens.take('!');
-  const key = tokens.takeWord();
+  const key = tokens.takeAny();
   if (key === undefined || !isKey(key)) return undefined;
   if (isNegated) return { key, operator: 'DoesNotExist', values: [] };
   if (tokens.next === undefined || tokens.next === ',') return { key, operator: 'Exists', values: [] };
@@ -64,9 +63,9 @@ function readExact(tokens: Tokens): readonly string[] | undefined {
   return isValue(value) ? [value] : undefined;
 }
 
-/** A value, which may be empty; undefined if there is something else. */
+/** What should be a value, which may be empty. */
 function readValue(tokens: Tokens): string | undefined {
-  return tokens.next === undefined || tokens.next === ',' ? '' : tokens.takeWord();
+  return tokens.next === undefined || tokens.next === ',' ? '' : tokens.takeAny();
 }
 
 /** Reads `(a,b)`. As in apimachinery, values may be empty, but two commas are followed by another one or a value. */
@@ -80,7 +79,7 @@ function readList(tokens: Tokens): readonly string[] | undefined {
       if (!tokens.take(',') && tokens.take(')')) return [...values].sort();
       continue;
     }
-    const value = tokens.takeWord();
+    const value = tokens.takeAny();
     if (!isValue(value)) return undefined;
     values.add(value);
     if (tokens.take(')')) return [...values].sort();
@@ -90,8 +89,8 @@ function readList(tokens: Tokens): readonly string[] | undefined {
 
 /** A name, or a DNS name, a slash and a name (apimachinery `IsQualifiedName`). */
 function isKey(key: string): boolean {
-  const [name = '', prefix, ...more] = key.split('/').reverse();
-  return more.length === 0 && word.test(name) && (prefix === undefined || subdomain.test(prefix));
+  const slash = key.indexOf('/');
+  return word.test(key.slice(slash + 1)) && (slash === -1 || subdomain.test(key.slice(0, slash)));
 }
 
 function isValue(value: string | undefined): value is string {
@@ -126,10 +125,5 @@ class Tokens {
     if (this.next !== text) return false;
     this.#at++;
     return true;
-  }
-
-  /** Takes the next token if it is a word. */
-  takeWord(): string | undefined {
-    return this.next === undefined || symbol.test(this.next) ? undefined : this.takeAny();
   }
 }

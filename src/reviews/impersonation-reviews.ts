@@ -5,6 +5,7 @@ import { refusedGroup } from '../kubernetes/refused-group.js';
 import type { ImpersonatedAttribute } from '../kubernetes/requested-user.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
+import { parseObject } from '../lib/json.js';
 import { refusedCredential, UpstreamError } from '../transport/upstream-error.js';
 import { ReviewError } from './access-review.js';
 import { TooManyReviewsError } from './authorizer.js';
@@ -84,9 +85,5 @@ function withoutAnswer(error: Error, { groups }: UserInfo): StatusError {
 
 /** The message of the API server's Status. */
 function messageOf({ body, message }: ReviewError): string {
-  try {
-    return String((JSON.parse(body) as { message?: unknown }).message ?? message);
-  } catch {
-    return message;
-  }
+  return String(parseObject(body)?.['message'] ?? message);
 }

@@ -17,6 +17,7 @@ describe('the value that a field selector requires of a field', () => {
     ['g=1,f=a', 'a'],
     [',f=a,', 'a'],
     ['f=b,f=a', 'a'],
+    ['f=a,f=b', 'a'],
     ['f=a,g', undefined],
     ['f=a=b', undefined],
     ['f=a\\=b', 'a=b'],

@@ -62,6 +62,11 @@ describe('the request of a shared watch', () => {
     ]);
   });
 
+  it('has no field that the client has not sent', async () => {
+    const { headers } = (await shared(accessWith(), { rawHeaders: [] })).from('7');
+    assert.deepEqual(headers, ['User-Agent', 'kube-api-proxy', 'X-Request-Id', 'id']);
+  });
+
   it('may be sent again, over a shared connection, with any access of its user and no other', async () => {
     const token = (sub: string, jti: string) => {
       const claims = Buffer.from(JSON.stringify({ sub, jti })).toString('base64url');

@@ -15,7 +15,9 @@ export const wholeParts = [
   ],
   'src/features/tls/client-certificate/',
   ...['headers', 'cookies', 'documents', 'location', 'client-request'].map(name => `src/proxy/${name}.ts`),
-  'src/features/shared-watches/sharable-watch.ts',
+  ...['sharable-watch', 'sharable-headers', 'watch-to-share'].map(
+    name => `src/features/shared-watches/${name}.ts`,
+  ),
   ...['src/transport/http1/response-parser.ts', 'src/transport/upstream-request.ts'],
 ];
 

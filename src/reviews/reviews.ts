@@ -130,22 +130,18 @@ export class Reviews {
   }
 
   /**
-   * Whether the user may still do it. The API server is asked now: nothing that it said before counts. Resolves to false only for a clear no:
-   * an authorizer denies it, or the API server says so, and none has had an error, or it does not let the proxy act as the user any longer.
-   * Rejects if nobody can say it.
+   * Whether the user may still do it. The API server is asked now: nothing that it said before counts, and a permission is not remembered,
+   * because there may be thousands of such questions. Resolves to false only for a clear no: an authorizer denies it, or the API server says
+   * so, and none has had an error, or it does not let the proxy act as the user any longer. Rejects if nobody can say it.
    */
   async isStillAllowed(question: Question): Promise<boolean> {
     const wish = this.#wishOf(question);
     const denial = wish && (await this.denialOf(wish));
     if (denial?.error !== undefined) throw denial.error;
     if (denial !== undefined) return false;
-    const answers = this.#answersOf(question);
-    const key = keyOf(question);
-    const since = new Moment(this.#clock);
     const { isAllowed, hasError } = await this.#askInLimits(question).catch(noImpersonation);
     if (!isAllowed && hasError) throw new Error('an authorizer of the API server has an error');
-    if (!isAllowed) answers.permissions.delete(key);
-    else if (!hasError) this.#permit(answers, key, since);
+    if (!isAllowed) this.#answersOf(question).permissions.delete(keyOf(question));
     return isAllowed;
   }
 

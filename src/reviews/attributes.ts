@@ -29,6 +29,11 @@ const selecting: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollecti
 /** The deprecated paths of watches, which have no selectors for authorizers. */
 const watchPath = /^\/+(?:api|apis\/[^/]*)\/[^/]*\/watch\//;
 
+/** Whether authorizers see no selectors of a request although its verb has some: it has one of the deprecated paths of watches. */
+export function hasWatchPath({ path }: Pick<RequestInfo, 'path'>): boolean {
+  return watchPath.test(path);
+}
+
 /**
  * What the API server asks its authorizers about a request: the fields of its RequestInfo, or a path and a verb. Selectors as apiserver's
  * `RequestInfoFactory` reads them: the first value of each.
@@ -39,7 +44,7 @@ export function attributesOf(info: RequestInfo, query: string): Attributes {
   const { isResourceRequest, verb, path } = info;
   if (!isResourceRequest) return { nonResourceAttributes: { path, verb } };
   const { apiGroup: group, apiVersion: version, resource, subresource, namespace, name } = info;
-  const hasSelectors = selecting.has(verb) && !watchPath.test(path);
+  const hasSelectors = selecting.has(verb) && !hasWatchPath(info);
   return {
     resourceAttributes: {
       ...{ verb, group, version, resource },

@@ -70,6 +70,10 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
   'limits.requestsInflightPerUser': [2_000_001, /--max-requests-inflight-per-user=2000001"/],
   'streams.endAtExpiry': ['10m', /--end-streams-at-expiry=10m"/],
   'streams.recheck': ['60s', /--recheck-streams=60s"/],
+  'sharedWatches.acrossUsers': [
+    true,
+    /"resources":\["apiservices"\].+"--share-watches","--share-watches-across-users"/,
+  ],
   'limits.longrunningRequestsPerUser': [2_000_002, /--max-longrunning-requests-per-user=2000002"/],
   extraArgs: [['--read-only'], /"--read-only"/],
   extraEnv: [[{ name: 'TZ', value: 'UTC' }], /"env":\[\{"name":"TZ","value":"UTC"\}\]/],

@@ -53,7 +53,10 @@ describe('the request of a shared watch', () => {
     const access = accessWith({ credential: { authorization: 'Bearer own' } });
     const watch = await shared(access, { own: { impersonation: jane, isRepeatable: false } });
     assert.deepEqual([watch.version, watch.bookmarks, watch.timeout, watch.expires], ['7', false, 9000, 12]);
-    const { method, path, headers } = outgoingRequest(watch.from('42'), { ...access, serverPath: '/k8s' });
+    const { method, path, headers } = outgoingRequest(watch.from('42', watch.sender), {
+      ...access,
+      serverPath: '/k8s',
+    });
     assert.equal(method, 'GET');
     assert.equal(path, '/k8s/api/v1/pods?labelSelector=a%3Db&resourceVersion=42&allowWatchBookmarks=true');
     assert.deepEqual(headers, [
@@ -63,7 +66,8 @@ describe('the request of a shared watch', () => {
   });
 
   it('has no field that the client has not sent', async () => {
-    const { headers } = (await shared(accessWith(), { rawHeaders: [] })).from('7');
+    const watch = await shared(accessWith(), { rawHeaders: [] });
+    const { headers } = watch.from('7', watch.sender);
     assert.deepEqual(headers, ['User-Agent', 'kube-api-proxy', 'X-Request-Id', 'id']);
   });
 
@@ -72,9 +76,12 @@ describe('the request of a shared watch', () => {
       const claims = Buffer.from(JSON.stringify({ sub, jti })).toString('base64url');
       return { credential: { authorization: `Bearer e30.${claims}.c2ln` } };
     };
-    const { connection, isRepeatable, hidesRefusal, bringsAuthorization, user } = (
-      await shared(accessWith(token('alice', '1')), { own: { judgedFor: endpoint, hidesRefusal: true } })
-    ).from('7');
+    const asked = { own: { judgedFor: endpoint, hidesRefusal: true } };
+    const watch = await shared(accessWith(token('alice', '1')), asked);
+    const { connection, isRepeatable, hidesRefusal, bringsAuthorization, user } = watch.from(
+      '7',
+      watch.sender,
+    );
     assert.deepEqual(
       [connection, isRepeatable, hidesRefusal, bringsAuthorization],
       ['shared', true, false, false],
@@ -90,9 +97,9 @@ describe('the request of a shared watch', () => {
   it('has neither a credential of the client nor anything else that says who the client is', async () => {
     const rawHeaders = ['X-Forwarded-For', 'S3CRET', 'User-Agent', 'S3CRET', 'Traceparent', 'S3CRET'];
     const watch = await shared(accessWith(), { rawHeaders });
-    assert.doesNotMatch(JSON.stringify(watch.from('7')), /S3CRET/);
+    assert.doesNotMatch(JSON.stringify(watch.from('7', watch.sender)), /S3CRET/);
     const own = await shared(accessWith(), { own: { headers: ['X-Client', 'S3CRET'] } });
-    assert.doesNotMatch(JSON.stringify(own.from('7')), /S3CRET/);
+    assert.doesNotMatch(JSON.stringify(own.from('7', own.sender)), /S3CRET/);
   });
 });
 

@@ -44,6 +44,11 @@ export class ServedWatch implements RoundTrip {
     return fieldValue(this.request.headers, 'authorization');
   }
 
+  /** As whom it was sent. */
+  get user(): string | undefined {
+    return fieldValue(this.request.headers, 'impersonate-user');
+  }
+
   /** The version that the watch asked for. */
   get version(): number {
     return Number(/resourceVersion=(\d+)/.exec(this.path)?.[1]);
@@ -228,6 +233,8 @@ export class WatchedServer implements Pool {
   now: () => number = () => 0;
   /** Whether the user may watch, by the name that the access review asks about. By default the user may. */
   readonly rights = new Map<string, () => Promise<boolean>>();
+  /** How many access reviews it was asked. */
+  reviews = 0;
   /** What it answers to a SelfSubjectReview with this credential. */
   whoIs: (authorization: string) => Answer | Promise<Answer> = () => ({ status: 404, body: '' });
   readonly #reviews = answeringPool(request => this.#review(request));
@@ -263,6 +270,7 @@ export class WatchedServer implements Pool {
     if (request.path.endsWith('/selfsubjectreviews')) {
       return this.whoIs(fieldValue(request.headers, 'authorization') as string);
     }
+    this.reviews += 1;
     const { spec } = jsonOf(request.body) as { spec: { resourceAttributes: { name: string } } };
     const allowed = (await this.rights.get(spec.resourceAttributes.name)?.()) ?? true;
     return { status: 201, body: { status: { allowed } } };

@@ -1,4 +1,8 @@
-import type { CredentialCheck, WatchRequest } from '../../../src/features/shared-watches/watch-to-share.js';
+import type {
+  CredentialCheck,
+  LocalApi,
+  WatchRequest,
+} from '../../../src/features/shared-watches/watch-to-share.js';
 import type { BorrowedBytes } from '../../../src/transport/borrowed-bytes.js';
 import type { BodySink, ClientSink, RoundTrip } from '../../../src/transport/round-trip.js';
 import type { CallObserver } from '../../../src/transport/upstream-call.js';
@@ -21,6 +25,9 @@ export interface Asked {
   readonly impersonation?: UpstreamRequest['impersonation'];
   /** What is said about its credential; by default it has none. */
   readonly isStillValid?: CredentialCheck;
+  /** By default it shares with its own user alone. */
+  readonly api?: LocalApi | undefined;
+  readonly auditId?: string;
 }
 
 let clients = 0;
@@ -72,7 +79,9 @@ export class WatchingClient implements WatchRequest, ClientSink, BodySink {
   get own(): UpstreamRequest {
     const impersonation = 'impersonation' in this.asked ? this.asked.impersonation : 'configured';
     const query = this.asked.initial === true ? this.query : `resourceVersion=${this.version}`;
+    const { auditId } = this.asked;
     return upstreamRequestTo(`/own?${query}`, {
+      headers: auditId === undefined ? [] : ['Audit-ID', auditId],
       ...{ impersonation, connection: 'shared', isRepeatable: true },
     });
   }
@@ -90,6 +99,10 @@ export class WatchingClient implements WatchRequest, ClientSink, BodySink {
 
   get expires(): number | undefined {
     return this.asked.expires;
+  }
+
+  get api(): LocalApi | undefined {
+    return this.asked.api;
   }
 
   get isStillValid(): CredentialCheck | undefined {

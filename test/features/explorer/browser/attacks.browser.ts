@@ -207,7 +207,7 @@ describe('a fragment with a path outside the API’s resources', () => {
     /^POST \/apis\/auth(?:entication|orization)\.k8s\.io\/v1\/selfsubject\w*reviews$/,
   ];
 
-  it('sends only requests for resources of the discovery, and never connects to a Pod', async t => {
+  it('sends only requests for resources of the discovery, never connects to a Pod, and shows that there is nothing', async t => {
     const opened = await openPage(t, browser, proxy.url);
     const { page, requested } = opened;
     const asked: string[] = [];
@@ -239,16 +239,12 @@ describe('a fragment with a path outside the API’s resources', () => {
       [],
     );
     for (const line of arrived) assert.match(line, /^GET |^POST .*selfsubject\w*reviews$/);
-  });
-
-  it('shows that there is nothing', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
     for (const fragment of [
       '/api/v1/namespaces/default/pods/web-0/proxy',
       '/clusters/other/api/v1/pods',
       '/debug/pprof/',
     ]) {
-      await go(fragment);
+      await opened.go(fragment);
       await page.getByRole('heading', { name: 'Not in this API' }).waitFor();
     }
   });

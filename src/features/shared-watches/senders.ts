@@ -14,7 +14,9 @@ export type AfterRefusal = 'another' | 'enough' | 'same';
 /** As whom a watch is sent: as the user of one of its clients. */
 export class Senders {
   current: Sender;
+  /** The users who were refused since the API server last accepted one, or since there was no other. */
   readonly #refused = new Set<string>();
+  #isRoundOver = false;
 
   constructor(first: Sender) {
     this.current = first;
@@ -22,6 +24,7 @@ export class Senders {
 
   /** Whether the watch may be sent as this client. Then it is the current one. */
   take(sender: Sender): boolean {
+    if (this.#isRoundOver) this.#beginRound();
     if (!this.#mayBe(sender)) return false;
     this.current = sender;
     return true;
@@ -33,15 +36,21 @@ export class Senders {
 
   /** The API server has accepted the watch. */
   accepted(): void {
+    this.#beginRound();
+  }
+
+  #beginRound(): void {
     this.#refused.clear();
+    this.#isRoundOver = false;
   }
 
   /** The API server has refused the current one, or has not answered it. */
   refused(clients: Iterable<{ readonly sender: Sender }>): AfterRefusal {
     this.#refused.add(senderKey(this.current));
+    this.#isRoundOver = false;
     if (this.#refused.size === most) return 'enough';
     for (const { sender } of clients) if (this.#mayBe(sender)) return 'another';
-    this.#refused.clear();
+    this.#isRoundOver = true;
     return 'same';
   }
 }

@@ -85,7 +85,7 @@ export class SharingTrip implements RoundTrip {
       return;
     }
     const watcher = this.#enter(stream, request);
-    const refusal = await watcher.opened().then(() => undefined, toOwn);
+    const refusal = await this.#opened(watcher, request);
     this.#begin(watcher, { how: 'initial', refusal, of: stream });
   }
 
@@ -98,11 +98,18 @@ export class SharingTrip implements RoundTrip {
     const how = watch.upstream.firstHead === undefined && watch.size === 0 ? 'opened' : 'ring';
     const watcher = this.#enter(watch, request);
     let refusal: Join | undefined;
-    if (watch.upstream.firstHead === undefined) refusal = await watcher.opened().then(() => undefined, toOwn);
+    if (watch.upstream.firstHead === undefined) refusal = await this.#opened(watcher, request);
     else if (request.api === undefined && !(await this.#isCertain(watch.question))) refusal = 'refused';
     // The watch may have been lost, and have continued, while the API server was asked.
     if (!watch.isUnbrokenSince(version)) refusal ??= 'own';
     this.#begin(watcher, { how, refusal, of: watch });
+  }
+
+  /** Waits for the API server's answer. Meanwhile the right of a client may have ended that is not the one as whom the watch was sent. */
+  async #opened(watcher: Watcher, { api, question }: WatchToShare): Promise<Join | undefined> {
+    const refusal = await watcher.opened().then(() => undefined, toOwn);
+    if (refusal !== undefined || api === undefined || this.#isAborted) return refusal;
+    return (await this.#isCertain(question)) ? undefined : 'refused';
   }
 
   #isCertain(question: Question): true | Promise<boolean> {

@@ -21,18 +21,23 @@ export interface Write {
 export class ServedWatch implements RoundTrip {
   readonly request: OutgoingRequest;
   readonly sink: ResponseSink;
+  /** When the request arrived. */
+  readonly sentAt: number;
   readonly #server: WatchedServer;
   #body: BodySink | undefined;
   /** The index of the next write to send. */
   protected next = 0;
   isAborted = false;
   isOver = false;
+  /** When it ended in any way; undefined before that. */
+  overAt: number | undefined;
   isPaused = false;
 
   constructor(server: WatchedServer, request: OutgoingRequest, sink: ResponseSink) {
     this.#server = server;
     this.request = request;
     this.sink = sink;
+    this.sentAt = server.now();
   }
 
   get path(): string {
@@ -104,11 +109,13 @@ export class ServedWatch implements RoundTrip {
 
   end(): void {
     this.isOver = true;
+    this.overAt ??= this.#server.now();
     this.sink.end([]);
   }
 
   fail(error = new Error('the connection broke')): void {
     this.isOver = true;
+    this.overAt ??= this.#server.now();
     this.sink.error(error);
   }
 
@@ -122,6 +129,7 @@ export class ServedWatch implements RoundTrip {
 
   abort(): void {
     this.isAborted = true;
+    this.overAt ??= this.#server.now();
   }
 }
 
@@ -132,8 +140,6 @@ export class ServedWatch implements RoundTrip {
 export class ServedList extends ServedWatch {
   /** The version of the objects. */
   readonly listed: number;
-  /** When the request arrived. */
-  readonly sentAt: number;
   /** What was sent up to the bookmark, which is a part of it. */
   initial = '';
   /** The version of the bookmark after the objects; undefined before it was sent. */
@@ -145,7 +151,6 @@ export class ServedList extends ServedWatch {
     super(server, request, sink);
     this.#state = server;
     this.listed = server.version;
-    this.sentAt = server.now();
     this.#objects = [...server.objects.values()];
     this.next = server.writes.length;
   }
@@ -201,6 +206,7 @@ class WatchLease implements Lease {
       this.#server.onList(list);
     } else this.#watch = new ServedWatch(this.#server, request, sink);
     this.#server.watches.push(this.#watch);
+    this.#server.onWatch(this.#watch);
   }
 
   pause(): void {
@@ -229,6 +235,8 @@ export class WatchedServer implements Pool {
   version: number;
   /** Called when a request for one of them arrives. */
   onList: (list: ServedList) => void = () => {};
+  /** Called when the request of any watch has arrived. */
+  onWatch: (watch: ServedWatch) => void = () => {};
   /** Milliseconds of the test's clock. */
   now: () => number = () => 0;
   /** Whether the user may watch, by the name that the access review asks about. By default the user may. */

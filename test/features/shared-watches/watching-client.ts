@@ -25,6 +25,8 @@ export interface Asked {
   readonly impersonation?: UpstreamRequest['impersonation'];
   /** What is said about its credential; by default it has none. */
   readonly isStillValid?: CredentialCheck;
+  /** The name that access reviews ask about; by default one of its own. */
+  readonly right?: string;
   /** By default it shares with its own user alone. */
   readonly api?: LocalApi | undefined;
   readonly auditId?: string;
@@ -35,12 +37,14 @@ let clients = 0;
 /** A client's watch, and all that it has received. */
 export class WatchingClient implements WatchRequest, ClientSink, BodySink {
   readonly asked: Asked;
+  /** In the fields of its own request. */
+  readonly id = String(clients++);
   /** The name that the access review for this client asks about. */
-  readonly name = `client ${clients++}`;
+  readonly name: string;
   readonly path = '/shared';
   readonly rawHeaders = [];
   readonly requestId = 'id';
-  readonly attributes = { resourceAttributes: { name: this.name } };
+  readonly attributes: { readonly resourceAttributes: object };
   /** What was sent to the API server for this client. */
   readonly sent: SentRequest[] = [];
   readonly observer: CallObserver = { sent: sent => this.sent.push(sent) };
@@ -57,6 +61,8 @@ export class WatchingClient implements WatchRequest, ClientSink, BodySink {
 
   constructor(asked: Asked = {}) {
     this.asked = asked;
+    this.name = asked.right ?? `client ${this.id}`;
+    this.attributes = { resourceAttributes: { name: this.name } };
   }
 
   get version(): string {
@@ -78,10 +84,10 @@ export class WatchingClient implements WatchRequest, ClientSink, BodySink {
 
   get own(): UpstreamRequest {
     const impersonation = 'impersonation' in this.asked ? this.asked.impersonation : 'configured';
-    const query = this.asked.initial === true ? this.query : `resourceVersion=${this.version}`;
-    const { auditId } = this.asked;
+    const { initial = false, right, auditId } = this.asked;
+    const query = initial || right !== undefined ? this.query : `resourceVersion=${this.version}`;
     return upstreamRequestTo(`/own?${query}`, {
-      headers: auditId === undefined ? [] : ['Audit-ID', auditId],
+      headers: [...(auditId === undefined ? [] : ['Audit-ID', auditId]), 'X-Client', this.id],
       ...{ impersonation, connection: 'shared', isRepeatable: true },
     });
   }

@@ -244,6 +244,16 @@ describe('as whom a shared watch is sent:', () => {
     });
   }
 
+  it('each user once while the API server is silent, and then a user who comes later', async () => {
+    const sharing = new Sharing();
+    for (const user of ['ann', 'bob']) await sharing.join(of(user));
+    await pass(sharing, 20_000);
+    assert.deepEqual(senders(sharing), ['ann', 'bob']);
+    await sharing.join(of('eve'));
+    await pass(sharing, 2_000);
+    assert.deepEqual(senders(sharing), ['ann', 'bob', 'eve']);
+  });
+
   it('a lost watch as a client who is still connected, and still has the right', async () => {
     const sharing = new Sharing({ random: () => 0 });
     const rights = { bob: right(), eve: right() };
@@ -288,6 +298,30 @@ describe('as whom a shared watch is sent:', () => {
     await pass(sharing, 100);
     assert.deepEqual(senders(sharing), ['zoe', 'bob']);
   });
+});
+
+describe('clients that wait for the head of a watch', () => {
+  for (const [what, asks] of [
+    ['', of],
+    [' with initial events', begins],
+  ] as const) {
+    it(`are asked about again if they have waited longer than an answer counts${what}`, async () => {
+      const sharing = new Sharing();
+      const bobs = right();
+      const ann = await sharing.join(asks('ann'));
+      const bob = await sharing.join(asks('bob', bobs));
+      await pass(sharing, 1_000);
+      const own = sharing.server.watches.length;
+      bobs.is = false;
+      await pass(sharing, 10_000);
+      for (const watch of [...sharing.server.watches]) if (!watch.isAborted) watch.open();
+      await turn();
+      await turn();
+      assert.deepEqual([ann.status, bob.status], [200, undefined]);
+      assert.deepEqual(senders(sharing).slice(own).at(-1), 'bob');
+      assert.match(sharing.watch(-1).path, /^\/own/);
+    });
+  }
 });
 
 describe('clients that move', () => {

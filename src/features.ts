@@ -9,6 +9,7 @@ import { streamEnds } from './features/stream-ends/feature.js';
 import { tls } from './features/tls/feature.js';
 import { tokenFile } from './features/token-file/feature.js';
 import { tokenReview } from './features/token-review/feature.js';
+import { visibleNamespaces } from './features/visible-namespaces/feature.js';
 
 /**
  * The features of the program, each in its folder of `features/`. No other file of the core names one. To take a feature out, delete its
@@ -23,6 +24,7 @@ export const features = [
   tokenReview,
   limits,
   resourceRules,
+  visibleNamespaces,
   sharedWatches,
   streamEnds,
   auditLog,

@@ -13,8 +13,13 @@ import {
 import { parseRequestInfo } from '../src/kubernetes/request-info.js';
 import { requestedUser } from '../src/kubernetes/requested-user.js';
 import { upstreamRequest } from '../src/proxy/client-request.js';
-import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from '../src/proxy/headers.js';
-import { switchingProtocols } from '../src/proxy/upgrade.js';
+import {
+  type HeadRequest,
+  removeImpossible,
+  responseHeaders,
+  switchingProtocols,
+  trailerFields,
+} from '../src/proxy/headers.js';
 import type { RequestContext } from '../src/request/context.js';
 import { RequestPath } from '../src/request/request-path.js';
 import { ResponseParser } from '../src/transport/http1/response-parser.js';

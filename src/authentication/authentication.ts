@@ -88,7 +88,8 @@ export class Authentication {
     }
     token ??= this.#readToken(request);
     if (token === undefined && request.head.authorization === undefined) return undefined;
-    throw this.#failed('none', new AuthenticationError('no method knows the credential'));
+    const what = token === undefined ? 'credential in Authorization' : 'bearer token';
+    throw this.#failed('none', new AuthenticationError(`no method knows the ${what}`));
   }
 
   /**

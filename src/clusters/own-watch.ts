@@ -1,5 +1,5 @@
 import { codedError } from '../lib/coded-error.js';
-import type { AccessSource } from '../transport/access.js';
+import type { AccessConditions, AccessSource } from '../transport/access.js';
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
 import type { BodySink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
@@ -9,6 +9,8 @@ import { toUpstreamError } from '../transport/upstream-error.js';
 export class WatchRefusedError extends Error {
   /** HTTP status code. */
   readonly status: number;
+  /** The beginning of the body of the answer. */
+  body = '';
 
   constructor(host: string, path: string, status: number) {
     super(`the API server at ${host} answers ${status} to a watch of ${path}`);
@@ -29,7 +31,8 @@ export interface WatchListener {
 /** The source of accesses, and its name in messages. */
 export type WatchedServer = AccessSource & { readonly host: string };
 
-export interface OwnWatch {
+/** What is watched, and what the access must be like. */
+export interface OwnWatch extends AccessConditions {
   /** The query names the version to begin from. */
   readonly target: string;
   readonly accept?: string;
@@ -39,11 +42,13 @@ export interface OwnWatch {
 
 /** The most bytes of one event. The largest object that etcd stores has 1.5 MB; in JSON it may have a few times that. */
 const longestEvent = 16 * 1024 * 1024;
+/** How much of a refusal is kept. */
+const longestRefusal = 16 * 1024;
 const lineFeed = 0x0a;
 
 /** Opens a watch as the configured identity. Its events are in JSON, one in each line. The listener hears of it after this call. */
 export function openWatch(server: WatchedServer, watch: OwnWatch, listener: WatchListener): RoundTrip {
-  const { target, accept = 'application/json', timeout } = watch;
+  const { target, accept = 'application/json', timeout, judgedFor, namesContext } = watch;
   const sink = new EventLines(server, target, listener);
   const request = {
     method: 'GET',
@@ -55,6 +60,7 @@ export function openWatch(server: WatchedServer, watch: OwnWatch, listener: Watc
     hidesRefusal: false,
     connection: 'shared',
     isRepeatable: true,
+    ...{ judgedFor, namesContext },
   } as const;
   const call = new UpstreamCall(server, request, sink, { firstByte: () => clearTimeout(timer) });
   const timer = setTimeout(
@@ -99,7 +105,10 @@ class EventLines implements ResponseSink, BodySink {
   }
 
   data(chunk: BorrowedBytes): void {
-    if (this.#refused !== undefined) return;
+    if (this.#refused !== undefined) {
+      if (this.#refused.body.length < longestRefusal) this.#refused.body += chunk.view().toString();
+      return;
+    }
     const bytes = chunk.view();
     let start = 0;
     for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, start)) {

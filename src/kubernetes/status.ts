@@ -5,6 +5,8 @@ const reasons: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'NotFound',
   405: 'MethodNotAllowed',
+  406: 'NotAcceptable',
+  410: 'Expired',
   413: 'RequestEntityTooLarge',
   429: 'TooManyRequests',
   500: 'InternalError',

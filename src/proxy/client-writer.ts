@@ -37,6 +37,8 @@ export interface WriterOwner {
   readonly mayHaveTrailers: boolean;
   /** Whether the answer may be ended between two of its parts. */
   readonly isFollowed: boolean;
+  /** The head of a long-running answer was written. */
+  onOpened?(): void;
   /** The answer is over, complete or not. */
   onOver(): void;
 }
@@ -113,6 +115,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     record.answeredUpstream(statusCode, fields.auditId);
     if (!record.longRunning) return this;
     record.opened(statusCode);
+    this.#owner.onOpened?.();
     if (this.#owner.isFollowed) this.parts = AnswerParts.of(rawHeaders, record.info.verb === 'watch');
     flushHead(response, this.#http2);
     if (this.#http2 === undefined && response.chunkedEncoding) this.#socket = response.socket ?? undefined;

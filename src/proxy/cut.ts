@@ -1,4 +1,5 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 
 /**
@@ -12,7 +13,8 @@ export function cut(socket: Socket, { isDelimited }: { readonly isDelimited: boo
 }
 
 /** Over TLS this is an end without close_notify. A Unix socket has no reset, and Node throws. */
-export function reset(socket: Socket): void {
-  if (socket instanceof TLSSocket || socket.remoteAddress === undefined) socket.destroy();
+export function reset(socket: Duplex): void {
+  const canReset = socket instanceof Socket && socket.remoteAddress !== undefined;
+  if (!canReset || socket instanceof TLSSocket) socket.destroy();
   else socket.resetAndDestroy();
 }

@@ -123,6 +123,24 @@ export function responseHeaders(
   return fields;
 }
 
+/** The head of an answer that switches protocols. Its hop-by-hop fields are a part of the switch. */
+export function switchingProtocols(
+  statusMessage: string,
+  headers: RawHeaders,
+  request: HeadRequest,
+  policy: DocumentPolicy,
+): string {
+  let head = `HTTP/1.1 101 ${statusMessage}\r\n`;
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] as string;
+    const value = clientValue(name.toLowerCase(), headers[index + 1] as string, request, policy);
+    if (value !== undefined) head += `${name}: ${value}\r\n`;
+  }
+  const added = request.answerHeaders ?? [];
+  for (let index = 0; index < added.length; index += 2) head += `${added[index]}: ${added[index + 1]}\r\n`;
+  return `${head}\r\n`;
+}
+
 /** Removes the header fields that must not reach the client: hop-by-hop fields, fields that `Connection` names, and those of `clientValue`. */
 export function inboundFields(
   rawHeaders: RawHeaders,

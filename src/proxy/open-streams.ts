@@ -78,6 +78,15 @@ export class OpenStreams {
     for (const follower of this.#followers) follower.ended(stream);
   }
 
+  /** The answer of a stream has begun, and its questions are others now. */
+  reasked(stream: OpenStream): void {
+    if (!this.#streams.has(stream) || !this.isFollowed(stream.request)) return;
+    for (const follower of this.#followers) {
+      follower.ended(stream);
+      follower.began(stream);
+    }
+  }
+
   /** The number of upgraded connections to a cluster. */
   upgradedTo(cluster: Cluster): number {
     let count = 0;

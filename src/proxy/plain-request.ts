@@ -4,17 +4,18 @@ import { parseQuery } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { OpenRequest } from '../request/context.js';
 import type { Question } from '../reviews/reviews.js';
-import type { ConnectionKind } from '../transport/round-trip.js';
+import type { ClientSink, ConnectionKind, RoundTrip } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import { type ProxyContext, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
 import { RequestBody } from './request-body.js';
+import type { Onward, Route, RoutedTrip } from './route.js';
 import { streamQuestions } from './stream-questions.js';
 
 /** One plain request, and its lifetime. The client, the request timeout or a shutdown may end it before its answer is complete. */
-export class PlainRequest implements OpenStream, WriterOwner {
+export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink> {
   readonly upgradedTo = undefined;
   readonly #hasBody: boolean;
   /**
@@ -27,6 +28,8 @@ export class PlainRequest implements OpenStream, WriterOwner {
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #writer: ClientWriter;
+  /** Undefined if no route has taken the request. */
+  #routed: RoutedTrip | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(context: ProxyContext, client: OpenRequest) {
@@ -58,7 +61,7 @@ export class PlainRequest implements OpenStream, WriterOwner {
   }
 
   get questions(): readonly Question[] {
-    return streamQuestions(this.#client);
+    return this.#routed?.questions ?? streamQuestions(this.#client);
   }
 
   get isFollowed(): boolean {
@@ -71,15 +74,30 @@ export class PlainRequest implements OpenStream, WriterOwner {
 
   #send(cluster: Cluster): void {
     const request = this.#upstreamRequest();
-    for (const route of this.#context.routes) {
-      const trip = route.take(this.#client, request, this.#writer);
-      if (trip === undefined) continue;
-      this.#writer.trip = trip;
-      return;
-    }
+    this.#routed = this.#offer(0, request, this.#writer);
+    this.#writer.trip = this.#routed;
+    if (this.#routed !== undefined) return;
     const call = new UpstreamCall(cluster, request, this.#writer, this.#client.record);
     this.#writer.trip = call;
     call.start();
+  }
+
+  /** Offers the request to the routes from this one on. */
+  #offer(first: number, request: UpstreamRequest, sink: ClientSink): RoutedTrip | undefined {
+    const { routes } = this.#context;
+    for (let index = first; index < routes.length; index += 1) {
+      const trip = (routes[index] as Route).take(this.#client, request, sink, this);
+      if (trip !== undefined) return trip;
+    }
+    return undefined;
+  }
+
+  sendAfter(route: Route, request: UpstreamRequest, sink: ClientSink): RoundTrip {
+    const { cluster, record } = this.#client;
+    return (
+      this.#offer(this.#context.routes.indexOf(route) + 1, request, sink) ??
+      new UpstreamCall(cluster, request, sink, record).start()
+    );
   }
 
   #upstreamRequest(): UpstreamRequest {
@@ -122,6 +140,10 @@ export class PlainRequest implements OpenStream, WriterOwner {
     this.#client.record.endedBy ??= 'client';
     this.#writer.close();
     this.#writer.trip?.abort();
+  }
+
+  onOpened(): void {
+    if (this.#routed?.questions !== undefined) this.#context.openStreams.reasked(this);
   }
 
   onOver(): void {

@@ -1,5 +1,6 @@
 import type { OpenRequest } from '../request/context.js';
-import type { ClientSink, RoundTrip } from '../transport/round-trip.js';
+import type { Question } from '../reviews/reviews.js';
+import type { ClientSink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 
 /**
@@ -8,14 +9,46 @@ import type { UpstreamRequest } from '../transport/upstream-request.js';
  */
 export type Recheck = (request: OpenRequest) => boolean | Promise<boolean>;
 
-/** Takes plain requests for the API server, and answers them in place of an upstream call. */
+/** A request that a route has taken. */
+export interface RoutedTrip extends RoundTrip {
+  /**
+   * What the user of an open stream has to be allowed to do, if that is not what the request asks for. It is read when the stream begins,
+   * and again when its answer does.
+   */
+  readonly questions?: readonly Question[] | undefined;
+}
+
+/** Lets a route send the request that it has taken. */
+export interface Onward<Sink> {
+  /**
+   * Sends it as it would go without this route: to the next one that takes it, or to the API server. The sink may get an error during this
+   * call.
+   *
+   * @param own The same as the route has got, but for its body.
+   */
+  sendAfter(route: Route, own: UpstreamRequest, sink: Sink): RoundTrip;
+}
+
+/** Takes requests for the API server, and answers them in place of an upstream call. */
 export interface Route {
   /**
-   * Takes a request, or returns undefined and leaves it as it is. The sink gets the response after this call.
+   * Takes a plain request, or returns undefined and leaves it as it is. The sink gets the response after this call.
    *
    * @param own The request that an upstream call would send. The request's record observes that call.
    */
-  take(request: OpenRequest, own: UpstreamRequest, sink: ClientSink): RoundTrip | undefined;
+  take(
+    request: OpenRequest,
+    own: UpstreamRequest,
+    sink: ClientSink,
+    onward: Onward<ClientSink>,
+  ): RoutedTrip | undefined;
+  /** The same for a request with an upgrade. The sink gets the answer of a refused one, or a socket that has switched protocols. */
+  takeUpgrade?(
+    request: OpenRequest,
+    own: UpstreamRequest,
+    sink: ResponseSink,
+    onward: Onward<ResponseSink>,
+  ): RoutedTrip | undefined;
 }
 
 /** The callers of open requests, as a route has to treat them. */

@@ -11,15 +11,24 @@ import type { Question } from '../reviews/reviews.js';
  */
 export function streamQuestions(request: OpenRequest): readonly Question[] {
   const { cluster, endpoint, mount, impersonated, path } = request;
-  const caller = request.caller as UserInfo;
   const question = {
     cluster,
-    as: impersonated?.headers ?? impersonationOf(caller),
+    as: impersonated?.headers ?? impersonationOf(request.caller as UserInfo),
     attributes: attributesOf(path.info, path.forServer.query),
     access: { judgedFor: endpoint.identity, namesContext: mount.namesContext },
     scope: endpoint,
   };
-  const impersonator = { caller, cluster, endpoint, mount };
-  const acts = impersonated?.attributes.map(asked => impersonationQuestion(impersonator, asked)) ?? [];
-  return [...acts, question];
+  return [...actingQuestions(request), question];
+}
+
+/** What the caller of a request has to be allowed to do to act as another user; none if it acts under its own name. */
+export function actingQuestions({
+  cluster,
+  endpoint,
+  mount,
+  impersonated,
+  caller,
+}: OpenRequest): readonly Question[] {
+  const impersonator = { caller: caller as UserInfo, cluster, endpoint, mount };
+  return impersonated?.attributes.map(asked => impersonationQuestion(impersonator, asked)) ?? [];
 }

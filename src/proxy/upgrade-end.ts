@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { SwitchedSocket } from '../transport/round-trip.js';
 import { reset } from './cut.js';
 import { longestEnd } from './open-streams.js';
 import type { Relay } from './relay/relay.js';
@@ -9,7 +10,7 @@ const longestHalfOpen = 5_000;
 /** The two connections of an upgrade, and the way of bytes from the API server to the client. */
 interface Upgraded {
   readonly client: Socket;
-  readonly upstream: Socket;
+  readonly upstream: SwitchedSocket;
   readonly toClient: Relay;
 }
 
@@ -36,7 +37,7 @@ export function endUpgraded({ client, upstream, toClient }: Upgraded, last: Buff
 }
 
 /** Ends our direction, and waits for the end of the other one: unread bytes would become a reset, which overtakes the last bytes. */
-function close(socket: Socket): void {
+function close(socket: SwitchedSocket): void {
   socket.end();
   if (socket.readableEnded) socket.destroySoon();
   else socket.once('end', () => socket.destroySoon()).resume();

@@ -3,26 +3,33 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Cluster } from '../clusters/cluster.js';
-import { fieldValue, type RawHeaders } from '../http/header-fields.js';
+import { fieldValue } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import { StallTimer } from '../lib/stall-timer.js';
 import type { EndReason } from '../observability/metrics/request-metrics.js';
 import type { OpenRequest } from '../request/context.js';
 import type { Question } from '../reviews/reviews.js';
-import type { BodySink, ResponseSink, SwitchedResponse } from '../transport/round-trip.js';
+import type {
+  BodySink,
+  ResponseSink,
+  RoundTrip,
+  SwitchedResponse,
+  SwitchedSocket,
+} from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import { UpstreamError } from '../transport/upstream-error.js';
-import { clientValue } from './answer-fields.js';
+import type { UpstreamRequest } from '../transport/upstream-request.js';
 import { type ProxyContext, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
-import type { DocumentPolicy } from './documents.js';
 import { farewell, isSpdy, isWebSocket } from './farewell.js';
+import { switchingProtocols } from './headers.js';
 import type { OpenStream, StreamEnd } from './open-streams.js';
 import { spdyFrames } from './parts.js';
 import { hasTurn, maxEarlyBytes, PipelinedUpgrade } from './pipelined-upgrade.js';
 import { Relay } from './relay/relay.js';
 import { RelayReads } from './relay/relay-reads.js';
 import { WebSocketFrames } from './relay/websocket-frames.js';
+import type { Onward, Route, RoutedTrip } from './route.js';
 import { streamQuestions } from './stream-questions.js';
 import { endUpgraded } from './upgrade-end.js';
 
@@ -63,7 +70,7 @@ export function listenForUpgrades(app: FastifyInstance, patience: number): void 
  * class takes over the client's socket and copies bytes in both directions. Any other answer is passed on unchanged and ends the
  * connection, so that nothing that the client sends after it can bypass the guards.
  */
-export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
+export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<ResponseSink> {
   readonly mayHaveTrailers = false;
   /** The answer of a refused upgrade ends soon by itself. */
   readonly isFollowed = false;
@@ -74,10 +81,11 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   #early: Buffer[];
   #earlyBytes = 0;
   readonly #reads = new RelayReads();
-  readonly #call: UpstreamCall;
+  /** Undefined before the request is sent. */
+  #trip: RoutedTrip | undefined;
   readonly #writer: ClientWriter;
   readonly #stall: StallTimer;
-  #upstream: Socket | undefined;
+  #upstream: SwitchedSocket | undefined;
   /** Ends the upgraded connection in the way of its protocol. Returns what cancels its timers. */
   #sayFarewell: ((error: StatusError) => () => void) | undefined;
   #stopEnding: (() => void) | undefined;
@@ -90,9 +98,6 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     this.#client = socket;
     this.#early = [...early];
     this.#writer = new ClientWriter(request, context, this);
-    const { cluster, record } = request;
-    this.#call = new UpstreamCall(cluster, this.#upstreamRequest(), this, record);
-    this.#writer.trip = this.#call;
     this.#stall = new StallTimer(socket, context.patience, () => this.#onStall());
   }
 
@@ -101,7 +106,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
   }
 
   get questions(): readonly Question[] {
-    return streamQuestions(this.request);
+    return this.#trip?.questions ?? streamQuestions(this.request);
   }
 
   /** Sends the request to the API server. Every result and error goes to the reply or to the two sockets. */
@@ -114,10 +119,32 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     if (this.#writer.state === 'over') return;
     // Reading is the only way to notice that the client leaves before there is an answer.
     client.on('data', this.#keepEarly).resume();
-    this.#call.start();
+    const request = this.#upstreamRequest();
+    const trip = this.#offer(0, request, this);
+    const call = trip ?? new UpstreamCall(this.request.cluster, request, this, this.request.record);
+    this.#trip = call;
+    this.#writer.trip = call;
+    if (call instanceof UpstreamCall) call.start();
   }
 
-  #upstreamRequest() {
+  /** Offers the request to the routes from this one on. */
+  #offer(first: number, request: UpstreamRequest, sink: ResponseSink): RoutedTrip | undefined {
+    for (const route of this.#context.routes.slice(first)) {
+      const trip = route.takeUpgrade?.(this.request, request, sink, this);
+      if (trip !== undefined) return trip;
+    }
+    return undefined;
+  }
+
+  sendAfter(route: Route, request: UpstreamRequest, sink: ResponseSink): RoundTrip {
+    const { cluster, record } = this.request;
+    return (
+      this.#offer(this.#context.routes.indexOf(route) + 1, request, sink) ??
+      new UpstreamCall(cluster, request, sink, record).start()
+    );
+  }
+
+  #upstreamRequest(): UpstreamRequest {
     const { head } = this.request;
     const headers = head.asksForUpgrade ? ['Connection', 'Upgrade', 'Upgrade', head.upgradeProtocol] : [];
     // Without it, Node announces chunks for a POST, and the last chunk could be taken for the first bytes of the new protocol.
@@ -141,7 +168,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
 
   /** The client's bytes have waited too long for an answer. */
   #onStall(): void {
-    this.#call.fail(new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade'));
+    this.#fail(new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade'));
   }
 
   switched({ statusMessage, headers, socket: upstream, head }: SwitchedResponse): void {
@@ -182,6 +209,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
         );
     }
     this.#early = [];
+    if (this.#trip?.questions !== undefined) this.#context.openStreams.reasked(this);
     upstream.once('close', () => {
       if (this.#stopEnding === undefined) this.#tearDown('upstream');
     });
@@ -224,7 +252,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     this.#stall.stop();
     this.#stopEnding?.();
     this.#writer.close();
-    this.#call.abort();
+    this.#trip?.abort();
     this.#upstream?.destroySoon();
     this.#client.destroySoon();
   }
@@ -237,8 +265,14 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
       this.#stopEnding = this.#sayFarewell(error);
     } else if (!this.#response.headersSent) {
       this.request.record.endWith(endedBy);
-      this.#call.fail(error);
+      this.#fail(error);
     }
+  }
+
+  /** Gives the request up, and answers it with an error. */
+  #fail(error: Error): void {
+    this.#trip?.abort();
+    this.error(error);
   }
 
   /**
@@ -247,7 +281,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
    */
   endEarly(): void {
     if (this.#upstream !== undefined || this.#response.headersSent) return;
-    this.#call.fail(new StatusError(503, 'kube-api-proxy is shutting down'));
+    this.#fail(new StatusError(503, 'kube-api-proxy is shutting down'));
   }
 
   /** Cuts off both sides at once. */
@@ -256,22 +290,4 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner {
     this.#upstream?.destroy();
     this.#client.destroy();
   }
-}
-
-/** The head of an answer that switches protocols. Its hop-by-hop fields are a part of the switch. */
-export function switchingProtocols(
-  statusMessage: string,
-  headers: RawHeaders,
-  request: OpenRequest,
-  policy: DocumentPolicy,
-): string {
-  let head = `HTTP/1.1 101 ${statusMessage}\r\n`;
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index] as string;
-    const value = clientValue(name.toLowerCase(), headers[index + 1] as string, request, policy);
-    if (value !== undefined) head += `${name}: ${value}\r\n`;
-  }
-  const added = request.answerHeaders ?? [];
-  for (let index = 0; index < added.length; index += 2) head += `${added[index]}: ${added[index + 1]}\r\n`;
-  return `${head}\r\n`;
 }

@@ -79,6 +79,8 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   user: string | undefined;
   /** The name of the user that the caller acts as; undefined if it acts under its own name. */
   impersonatedUser: string | undefined;
+  /** Whether the answer shows only a part of what the API server has. */
+  isFiltered = false;
   /** The request's Audit-ID, from the API server's answer. */
   auditId: string | undefined;
   /** What recorders write of the request; undefined without recorders, and for requests that are not counted. */
@@ -246,6 +248,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
       namespace: info.namespace || undefined,
       resourceName: info.name || undefined,
       code: this.code,
+      filtered: this.isFiltered || undefined,
       auditId: this.auditId,
       bytes,
       durationMs,

@@ -2,15 +2,12 @@ import type { Cluster } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import { refusedGroup } from '../kubernetes/refused-group.js';
-import type { ImpersonatedAttribute } from '../kubernetes/requested-user.js';
+import { forbiddenMessage, type ImpersonatedAttribute } from '../kubernetes/requested-user.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
-import { parseObject } from '../lib/json.js';
 import { refusedCredential, UpstreamError } from '../transport/upstream-error.js';
 import { ReviewError } from './access-review.js';
-import { TooManyReviewsError } from './authorizer.js';
-import { forbiddenMessage } from './forbidden.js';
-import type { Question, Reviews, Verdict } from './reviews.js';
+import { type Question, type Reviews, TooManyReviewsError, type Verdict } from './reviews.js';
 
 /** Who asks to impersonate, and the API server that decides. */
 interface Impersonator {
@@ -58,8 +55,7 @@ export function impersonationQuestion(
 /** The API server refuses an impersonation about which its authorizer has an error, whatever else that says. */
 function check({ username }: UserInfo, asked: ImpersonatedAttribute) {
   return ({ isAllowed, hasError, reason }: Verdict) => {
-    if (isAllowed && !hasError) return;
-    throw new StatusError(403, forbiddenMessage(username, { resourceAttributes: asked }, reason));
+    if (!isAllowed || hasError) throw new StatusError(403, forbiddenMessage(username, asked, reason));
   };
 }
 
@@ -75,7 +71,8 @@ function withoutAnswer(error: Error, { groups }: UserInfo): StatusError {
     }
   }
   if (error instanceof TooManyReviewsError) {
-    const message = `${error.asked} has too many questions at this moment about whom you may impersonate; try again`;
+    const message =
+      'the API server has too many questions at this moment about whom you may impersonate; try again';
     return new StatusError(503, message, { retryAfterSeconds: 1 });
   }
   const reason = error instanceof UpstreamError ? error.reason : 'other';
@@ -85,5 +82,9 @@ function withoutAnswer(error: Error, { groups }: UserInfo): StatusError {
 
 /** The message of the API server's Status. */
 function messageOf({ body, message }: ReviewError): string {
-  return String(parseObject(body)?.['message'] ?? message);
+  try {
+    return String((JSON.parse(body) as { message?: unknown }).message ?? message);
+  } catch {
+    return message;
+  }
 }

@@ -1,4 +1,5 @@
 import type { OnReadOpts, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { BorrowedBytes } from './borrowed-bytes.js';
 
 /** A request on its way, or its response. After the sink's `end` or `error`, its methods do nothing. */
@@ -59,12 +60,18 @@ export interface ClientSink extends ResponseSink {
   readonly waiting: number;
 }
 
+/** What is used of a socket that has switched to another protocol. */
+export interface SwitchedSocket extends Duplex {
+  /** Closes it when all bytes are written. */
+  destroySoon(): void;
+}
+
 /** A connection that has switched to another protocol. */
 export interface SwitchedResponse {
   readonly statusMessage: string;
   /** Name, value, name, value, … */
   readonly headers: readonly string[];
-  readonly socket: Socket;
+  readonly socket: SwitchedSocket;
   /** The first bytes of the new protocol, which came with the response. */
   readonly head: Buffer;
 }

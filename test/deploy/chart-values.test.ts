@@ -69,11 +69,11 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
   trustedProxies: [['10.0.0.0/8', 'fd00::/8'], /"--trusted-proxies=10\.0\.0\.0\/8,fd00::\/8"/],
   'limits.requestsInflightPerUser': [2_000_001, /--max-requests-inflight-per-user=2000001"/],
   'streams.endAtExpiry': ['10m', /--end-streams-at-expiry=10m"/],
-  'streams.recheck': ['60s', /--recheck-streams=60s"/],
-  'sharedWatches.acrossUsers': [
+  'namespaces.filter': [
     true,
-    /"resources":\["apiservices"\].+"--share-watches","--share-watches-across-users"/,
+    /"resources":\["roles","clusterroles","rolebindings","clusterrolebindings"\].+"--filter-namespaces"/,
   ],
+  'streams.recheck': ['60s', /--recheck-streams=60s"/],
   'limits.longrunningRequestsPerUser': [2_000_002, /--max-longrunning-requests-per-user=2000002"/],
   extraArgs: [['--read-only'], /"--read-only"/],
   extraEnv: [[{ name: 'TZ', value: 'UTC' }], /"env":\[\{"name":"TZ","value":"UTC"\}\]/],

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import type { Route } from '../../src/proxy/route.js';
 import { ownBytes } from '../../src/transport/borrowed-bytes.js';
+import type { ResponseSink } from '../../src/transport/round-trip.js';
 import { send } from '../support/clients/http-client.js';
 import { connectRaw } from '../support/clients/raw-http.js';
 import { eventually } from '../support/eventually.js';
@@ -57,7 +58,38 @@ test('the first route that takes a plain request answers it, and the API server 
   }
 });
 
-test('an upgrade is offered to no route', async () => {
+/** Sends what it takes on, and replaces the API server's status code. */
+const relabelling: Route = {
+  take: (request, own, sink, onward) =>
+    request.path.forServer.rawPath.includes('relabel')
+      ? onward.sendAfter(relabelling, own, relabelled(sink))
+      : undefined,
+  takeUpgrade: (_request, own, sink, onward) => onward.sendAfter(relabelling, own, relabelled(sink)),
+};
+
+function relabelled<S extends ResponseSink>(sink: S): S {
+  const head: S['head'] = (_code, _message, headers) => sink.head(299, 'Relabelled', headers);
+  return { ...sink, head, end: (t: string[]) => sink.end(t), error: (e: Error) => sink.error(e) };
+}
+
+test('a route sends a request on to the routes behind it, or to the API server, on both legs', async t => {
+  const routes = [relabelling, routeOf('one')];
+  const behind = await startProxyApp({ upstreamPort, patience: 25_000, routes });
+  t.after(() => behind.close());
+  for (const [path, status, text] of [
+    ['/relabel/one', 299, 'one'],
+    ['/relabel', 299, 'API server'],
+    ['/other', 200, 'API server'],
+  ] as const) {
+    const answer = await send(behind.port, path);
+    assert.deepEqual([answer.status, answer.text], [status, text], path);
+  }
+  const client = await connectRaw(behind.port);
+  client.write('GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+  assert.match(await client.untilClosed(), /^HTTP\/1\.1 299 .*API server/s);
+});
+
+test('an upgrade is offered to no route that takes plain requests alone', async () => {
   asked.length = 0;
   const client = await connectRaw(app.port);
   client.write('GET /one HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');

@@ -4,7 +4,6 @@ import {
   bearerTokenHint,
 } from '../../authentication/bearer-token/bearer-token.js';
 import { credentialIdTarget, type TrustedIssuer, uidTarget } from '../../authentication/method.js';
-import type { FollowedFile } from '../../configuration-file/follow.js';
 import type { Feature } from '../../feature.js';
 import type { CallerEntry } from '../../kubeconfig/types.js';
 import { createReloadCounter } from '../../observability/metrics/reload-counter.js';
@@ -37,11 +36,13 @@ export const openIdConnect = {
 
   async create(options, { metrics, logger, env, clock, callerRules, rereadInterval }, reloaded) {
     if (!isOn(options)) return undefined;
-    const [{ Issuers }, { validate }, { TokenCache, userOf }] = await Promise.all([
-      import('./issuers.js'),
-      import('./validation.js'),
-      import('../../authentication/bearer-token/token-cache.js'),
-    ]);
+    const [{ Issuers }, { validate }, { followConfigurationFile }, { TokenCache, userOf }] =
+      await Promise.all([
+        import('./issuers.js'),
+        import('./validation.js'),
+        import('./followed-file.js'),
+        import('../../authentication/bearer-token/token-cache.js'),
+      ]);
     const { authenticationConfig: file, oidcCaFile } = options;
     const isFile = file !== '';
     const issuers = new Issuers({
@@ -57,21 +58,27 @@ export const openIdConnect = {
         : { issuer: '--oidc-issuer-url', certificateAuthority: '--oidc-ca-file' },
       ...(oidcCaFile !== '' && { certificateAuthority: { file: oidcCaFile } }),
     });
-    let followed: FollowedFile | undefined;
+    let problem: string | undefined;
+    let close = () => {};
     if (isFile) {
-      const [{ followConfigurationFile }, { authenticationFile, readAuthenticators, collisions }] =
-        await Promise.all([import('../../configuration-file/follow.js'), import('./configuration-file.js')]);
-      const found = await followConfigurationFile({
-        ...{ flag: '--authentication-config', file, format: authenticationFile, subject: 'issuers' },
-        read: readAuthenticators,
-        use(entries) {
-          for (const warning of collisions(entries)) logger.warn(warning);
-          issuers.replace(entries);
+      const followed = await followConfigurationFile({
+        file,
+        interval: rereadInterval,
+        onEntries: entries => issuers.replace(entries),
+        onWarning: warning => logger.warn(warning),
+        onReload(problems) {
+          problem = problems[0]?.publicText;
+          reloaded(problem === undefined);
+          if (problem === undefined) logger.info('issuers of --authentication-config reloaded');
+          else
+            logger.error(
+              { problems: problems.map(({ text }) => text) },
+              '--authentication-config cannot be used; the last valid one stays in use',
+            );
         },
-        ...{ reloaded, logger, interval: rereadInterval },
       });
-      if ('problems' in found) return found;
-      followed = found;
+      if ('problems' in followed) return followed;
+      close = followed.close;
     } else {
       const problems: string[] = [];
       const entries = await validate(configurationOf(options), (_path, reason) =>
@@ -114,11 +121,13 @@ export const openIdConnect = {
       warnings() {
         const none =
           issuers.all.length === 0 ? [`${file} has no jwt entries, so every ID token is refused`] : [];
-        return [...none, ...(followed?.warnings() ?? [])];
+        return problem === undefined
+          ? none
+          : [...none, `${problem}; the last valid version of the file stays in use`];
       },
       start: () => issuers.start(),
       close() {
-        followed?.close();
+        close();
         issuers.close();
       },
     };

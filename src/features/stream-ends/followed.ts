@@ -1,6 +1,5 @@
 import { StatusError } from '../../kubernetes/status.js';
-import type { Clock } from '../../lib/clock.js';
-import { Moment } from '../../lib/moment.js';
+import type { Moment } from '../../lib/moment.js';
 import type { OpenStream, StreamEnd } from '../../proxy/open-streams.js';
 
 /** What is asked again about an open stream: is its caller still known, and may it still do this? */
@@ -12,31 +11,17 @@ const errors: Readonly<Record<StreamEnd['endedBy'], StatusError>> = {
   access: new StatusError(403, 'you may no longer do what this stream began with'),
 };
 
-/** What is asked at one moment about all streams that have it in common. It keeps no question: the streams have it. */
-export interface Check {
-  readonly key: string;
-  readonly about: About;
-  /** How many open streams have it. */
-  streams: number;
-  /** The look at which it was asked last, or was new. */
-  askedAt: number;
-  isAsking: boolean;
-}
-
-const noChecks: readonly Check[] = [];
-
-/** One open stream of a caller, since the moment at which it began. There may be thousands, so it has little. */
-export class Followed extends Moment {
+/** One open stream of a caller. */
+export class Followed {
   readonly stream: OpenStream;
+  readonly since: Moment;
   /** Milliseconds since 1970; undefined if nothing about it was found out yet. */
   checkedAt: number | undefined;
-  /** What is asked about it. */
-  checks: readonly Check[] = noChecks;
   isOver = false;
 
-  constructor(stream: OpenStream, clock: Clock) {
-    super(clock);
+  constructor(stream: OpenStream, since: Moment) {
     this.stream = stream;
+    this.since = since;
   }
 
   /** When the caller's credential expires, in milliseconds since 1970; undefined if that is not known. */
@@ -46,8 +31,8 @@ export class Followed extends Moment {
 
   /** Whether the caller's credential has expired for this number of milliseconds, however the clock was set meanwhile. */
   hasExpiredFor(milliseconds: number): boolean {
-    const { expires } = this;
-    return expires !== undefined && this.age >= expires + milliseconds - this.time;
+    const { expires, since } = this;
+    return expires !== undefined && since.age >= expires + milliseconds - since.time;
   }
 
   /** Whether the API server has begun to answer: it has let the user do it. */

@@ -155,6 +155,8 @@ export interface RequestLineFields extends RequestOrigin {
   /** Not `name`: tools that print pino's lines take that for the logger's name. */
   readonly resourceName: string | undefined;
   readonly code: number;
+  /** Whether the answer shows only a part of what the API server has. */
+  readonly filtered?: boolean | undefined;
   readonly auditId: string | undefined;
   readonly bytes: number | undefined;
   readonly durationMs: number | undefined;
@@ -192,6 +194,7 @@ export function createRequestLines(
     if (fields.namespace !== undefined) line += `,"namespace":${quote(fields.namespace)}`;
     if (fields.resourceName !== undefined) line += `,"resourceName":${quote(fields.resourceName)}`;
     line += `,"code":${fields.code}`;
+    if (fields.filtered === true) line += ',"filtered":true';
     if (auditId !== undefined) line += `,"auditId":${quote(auditId)}`;
     if (bytes !== undefined) line += `,"bytes":${bytes}`;
     if (durationMs !== undefined) line += `,"durationMs":${durationMs}`;

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { PartReader } from '../parts.js';
 import type { RelayReads } from './relay-reads.js';
 
@@ -29,8 +29,8 @@ interface LastBytes {
  * becomes an end on the other.
  */
 export class Relay {
-  readonly #from: Socket;
-  readonly #to: Socket;
+  readonly #from: Duplex;
+  readonly #to: Duplex;
   readonly #reads: RelayReads | undefined;
   readonly #side: RelayedSide | undefined;
   readonly #maxBuffered: number;
@@ -40,7 +40,7 @@ export class Relay {
   /**
    * @param reads Reads `from` into reused buffers; without it, bytes come as `data` events.
    */
-  constructor(from: Socket, to: Socket, side?: RelayedSide, reads?: RelayReads) {
+  constructor(from: Duplex, to: Duplex, side?: RelayedSide, reads?: RelayReads) {
     this.#from = from;
     this.#to = to;
     this.#side = side;

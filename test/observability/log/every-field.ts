@@ -19,6 +19,7 @@ export const every = {
   namespace: 'default',
   resourceName: 'web-0',
   code: 200,
+  filtered: true,
   auditId: 'a-1',
   bytes: 1234,
   durationMs: 0.125,

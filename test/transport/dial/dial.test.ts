@@ -101,28 +101,21 @@ function dialOptions(
   };
 }
 
-/** An API server, and a dial to it through a proxy; both end after the test. */
-async function route(t: TestContext, kind: keyof typeof proxies, protocol: 'https:' | 'http:' = 'https:') {
-  const { protocol: proxyProtocol, start } = proxies[kind];
-  const proxy = await start();
-  t.after(() => proxy.close());
-  const api = await startApiServer(t, protocol);
-  const options = dialOptions(protocol, api.port, proxy, proxyProtocol);
-  return { proxy, api, options, dial: createDial(options) };
-}
-
 function connect(dial: Dial): Promise<Socket> {
   return new Promise((resolve, reject) => {
     dial((error, socket) => (socket === null ? reject(error) : resolve(socket)));
   });
 }
 
-for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
+for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)) {
   for (const protocol of ['https:', 'http:'] as const) {
     describe(`a server at ${protocol}// through ${kind}`, () => {
       it('answers requests in sequence on one connection', async t => {
-        const { proxy, dial } = await route(t, kind, protocol);
-        const pool = new ConnectionPool(dial);
+        const proxy = await start();
+        t.after(() => proxy.close());
+        const api = await startApiServer(t, protocol);
+        const options = dialOptions(protocol, api.port, proxy, proxyProtocol);
+        const pool = new ConnectionPool(createDial(options));
         for (const path of ['/one', '/two']) {
           const { text } = await sendOn(pool.acquire(), path).over;
           assert.equal(text, `path ${path}`);
@@ -134,7 +127,10 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
       });
 
       it('accepts upgrades, which stay half-open', async t => {
-        const { proxy, api, dial } = await route(t, kind, protocol);
+        const proxy = await start();
+        t.after(() => proxy.close());
+        const api = await startApiServer(t, protocol);
+        const options = dialOptions(protocol, api.port, proxy, proxyProtocol);
         const received = await new Promise<string>((resolve, reject) => {
           const refused = new RecordedResponse();
           refused.over.then(({ status, failure }) => reject(failure ?? new Error(`answered ${status}`)));
@@ -149,7 +145,7 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
             },
           });
           const headers = ['Connection', 'Upgrade', 'Upgrade', 'echo'];
-          new UpgradeConnection(dial).send(requestTo('/exec', { headers }), sink);
+          new UpgradeConnection(createDial(options)).send(requestTo('/exec', { headers }), sink);
         });
         assert.equal(received, 'hello');
         await untilUnused(proxy);
@@ -157,7 +153,10 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
       });
 
       it('leaves nothing open if the dialling is aborted, before or after the connection opens', async t => {
-        const { proxy, dial } = await route(t, kind, protocol);
+        const proxy = await start();
+        t.after(() => proxy.close());
+        const api = await startApiServer(t, protocol);
+        const dial = createDial(dialOptions(protocol, api.port, proxy, proxyProtocol));
         for (const wait of [0, 1, 2, 3, 4, 6, 8, 50]) {
           const calls: unknown[] = [];
           const dialled = dial((error, socket) => {
@@ -174,8 +173,10 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
       });
 
       it('causes a reset when the proxy dies, and the process continues', async t => {
-        const { proxy, dial } = await route(t, kind, protocol);
-        const socket = await connect(dial);
+        const proxy = await start();
+        t.after(() => proxy.close());
+        const api = await startApiServer(t, protocol);
+        const socket = await connect(createDial(dialOptions(protocol, api.port, proxy, proxyProtocol)));
         const failed = once(socket.resume(), 'error') as Promise<[Error]>;
         proxy.dropConnections();
         const writing = setInterval(() => socket.write('x'), 5);
@@ -186,8 +187,10 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
       it('has TCP keep-alive and no delay on the connection to the proxy', async t => {
         const keepAlive = t.mock.method(net.Socket.prototype, 'setKeepAlive');
         const noDelay = t.mock.method(net.Socket.prototype, 'setNoDelay');
-        const { proxy, dial } = await route(t, kind, protocol);
-        const socket = await connect(dial);
+        const proxy = await start();
+        t.after(() => proxy.close());
+        const api = await startApiServer(t, protocol);
+        const socket = await connect(createDial(dialOptions(protocol, api.port, proxy, proxyProtocol)));
         interface Call {
           readonly this: unknown;
           readonly arguments: readonly unknown[];
@@ -206,7 +209,10 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
 
   describe(`TLS through ${kind}`, () => {
     it('shows the client certificate to the API server, and resumes its session', async t => {
-      const { api, dial } = await route(t, kind);
+      const proxy = await start();
+      t.after(() => proxy.close());
+      const api = await startApiServer(t, 'https:');
+      const dial = createDial(dialOptions('https:', api.port, proxy, proxyProtocol));
       for (let turn = 0; turn < 2; turn += 1) {
         const socket = await connect(dial);
         socket.write('GET / HTTP/1.1\r\nHost: api\r\n\r\n');
@@ -220,7 +226,10 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
     });
 
     it("verifies the API server's authority and name", async t => {
-      const { options } = await route(t, kind);
+      const proxy = await start();
+      t.after(() => proxy.close());
+      const api = await startApiServer(t, 'https:');
+      const options = dialOptions('https:', api.port, proxy, proxyProtocol);
       for (const [wrong, reason] of [
         [
           { secureContext: () => tls.createSecureContext({ ca: proxyAuthority.certificate }) },
@@ -235,8 +244,10 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
     });
 
     it('fails if the proxy corrupts its stream, and the process continues', async t => {
-      const { proxy, dial } = await route(t, kind);
-      const socket = await connect(dial);
+      const proxy = await start();
+      t.after(() => proxy.close());
+      const api = await startApiServer(t, 'https:');
+      const socket = await connect(createDial(dialOptions('https:', api.port, proxy, proxyProtocol)));
       const failed = once(socket.resume(), 'error') as Promise<[Error]>;
       proxy.corruptConnections();
       assert.match(toUpstreamError((await failed)[0], 'api').reason, /^(tls|reset)$/);
@@ -244,11 +255,12 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
     });
 
     it('causes a reset if the API server closes the connection during the handshake', async t => {
-      const { proxy, options } = await route(t, kind);
+      const proxy = await start();
+      t.after(() => proxy.close());
       const server = net.createServer(socket => socket.on('error', () => {}).end());
       const port = await listen(server);
       t.after(() => server.close());
-      const dialled = connect(createDial({ ...options, server: { ...options.server, port } }));
+      const dialled = connect(createDial(dialOptions('https:', port, proxy, proxyProtocol)));
       await assert.rejects(dialled, (error: Error) => toUpstreamError(error, 'api').reason === 'reset');
       await untilUnused(proxy);
     });

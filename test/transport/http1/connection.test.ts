@@ -79,28 +79,10 @@ async function peer(index = 0): Promise<RawConnection> {
   return accepted[index];
 }
 
-/** Sends a POST on the idle connection or a new one, and waits for the server's end of it and for the first byte that the body may write. */
-async function posted(...headers: string[]) {
-  const index = accepted.length - pool.counts.idle;
-  const body = new Dictation();
-  const connection = pool.acquire();
-  const exchange = sendOn(connection, '/', { method: 'POST', headers, body });
-  const other = await peer(index);
-  await until(() => body.socket !== undefined);
-  return { body, connection, exchange, other };
-}
-
-/** Sends a GET on the idle connection or a new one, and waits for the server's end of it. */
-async function asked() {
-  const index = accepted.length - pool.counts.idle;
-  const connection = pool.acquire();
-  const exchange = sendOn(connection);
-  return { connection, exchange, other: await peer(index) };
-}
-
 /** Runs one whole exchange on the only connection, which is idle afterwards. */
 async function used(): Promise<RawConnection> {
-  const { exchange, other } = await asked();
+  const exchange = sendOn(pool.acquire());
+  const other = await peer();
   await other.until(/\r\n\r\n$/);
   other.write(hi);
   await exchange.over;
@@ -150,7 +132,14 @@ describe('a request', () => {
 
   it('has its body after its head, on a new connection and on an open one', async () => {
     for (const count of [1, 2]) {
-      const { body, exchange, other } = await posted('Content-Length', '4');
+      const body = new Dictation();
+      const exchange = sendOn(pool.acquire(), '/', {
+        method: 'POST',
+        headers: ['Content-Length', '4'],
+        body,
+      });
+      const other = await peer();
+      await until(() => body.socket !== undefined);
       body.socket?.write('bo');
       await other.until(/bo$/);
       body.socket?.write('dy');
@@ -191,7 +180,8 @@ describe('a request', () => {
 
 describe('an answer', () => {
   it('is passed on as it comes, and its sink is told when no more bytes are there', async () => {
-    const { exchange, other } = await asked();
+    const exchange = sendOn(pool.acquire());
+    const other = await peer();
     other.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n');
     await exchange.begun;
     assert.deepEqual([exchange.status, exchange.headers], [200, ['Transfer-Encoding', 'chunked', 'A', 'b']]);
@@ -212,7 +202,8 @@ describe('an answer', () => {
   });
 
   it('ends with the connection if it has no length', async () => {
-    const { exchange, other } = await asked();
+    const exchange = sendOn(pool.acquire());
+    const other = await peer();
     other.socket.end('HTTP/1.1 200 OK\r\n\r\nhi');
     assert.deepEqual([(await exchange.over).text, exchange.whole], ['hi', true]);
     await other.untilClosed();
@@ -229,7 +220,9 @@ describe('an answer', () => {
   ] as const) {
     it(`that is cut ${what} is an error, and its connection is not used again`, async () => {
       for (const way of ['end', 'resetAndDestroy'] as const) {
-        const { connection, exchange, other } = await asked();
+        const connection = pool.acquire();
+        const exchange = sendOn(connection);
+        const other = await peer(accepted.length);
         await other.until(/\r\n\r\n$/);
         other.write(begin);
         if (begin !== '') await until(() => hasRead(begin));
@@ -242,8 +235,9 @@ describe('an answer', () => {
   }
 
   it('that is not HTTP is an error immediately, while the server waits', async () => {
-    for (const text of ['SSH-2.0-x\r\n', 'HTTP/1.1 101 \r\n\r\n', 'HTTP/1.1 200 OK\n\n']) {
-      const { exchange, other } = await asked();
+    for (const [index, text] of ['SSH-2.0-x\r\n', 'HTTP/1.1 101 \r\n\r\n', 'HTTP/1.1 200 OK\n\n'].entries()) {
+      const exchange = sendOn(pool.acquire());
+      const other = await peer(index);
       other.write(text);
       assert.equal((await exchange.over).failure?.code, 'MALFORMED_RESPONSE');
       await other.untilClosed();
@@ -283,7 +277,8 @@ describe('a connection', () => {
     ['has the version HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi'],
   ] as const) {
     it(`is closed if its answer ${what}`, async () => {
-      const { exchange, other } = await asked();
+      const exchange = sendOn(pool.acquire());
+      const other = await peer();
       other.write(answer);
       assert.equal((await exchange.over).text, 'hi');
       await other.untilClosed();
@@ -292,7 +287,8 @@ describe('a connection', () => {
   }
 
   it('is closed if the server closes it after an answer that did not announce that', async () => {
-    const { exchange, other } = await asked();
+    const exchange = sendOn(pool.acquire());
+    const other = await peer();
     await other.until(/\r\n\r\n$/);
     other.socket.end(hi);
     assert.equal((await exchange.over).text, 'hi');
@@ -301,8 +297,9 @@ describe('a connection', () => {
   });
 
   it('is closed if the server closes or resets it while it is idle', async () => {
-    for (const way of ['end', 'resetAndDestroy'] as const) {
-      const { exchange, other } = await asked();
+    for (const [index, way] of (['end', 'resetAndDestroy'] as const).entries()) {
+      const exchange = sendOn(pool.acquire());
+      const other = await peer(index);
       other.write(hi);
       await exchange.over;
       await until(() => pool.counts.idle === 1);
@@ -330,7 +327,9 @@ describe('a connection', () => {
   });
 
   it('does not read while it is paused, and continues at the same byte', async () => {
-    const { connection, exchange, other } = await asked();
+    const connection = pool.acquire();
+    const exchange = sendOn(connection);
+    const other = await peer();
     const size = 64 * 1024 * 1024;
     other.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
     await exchange.begun;
@@ -412,7 +411,9 @@ describe('the bytes of a body', () => {
 
 describe('a second answer without a request', () => {
   it('never reaches the next exchange if it comes with the first answer', async () => {
-    const { connection, exchange: first, other } = await asked();
+    const connection = pool.acquire();
+    const first = sendOn(connection);
+    const other = await peer();
     other.write(hi + unasked);
     assert.deepEqual([(await first.over).text, first.whole], ['hi', true]);
     await other.untilClosed();
@@ -470,7 +471,9 @@ describe('a second answer without a request', () => {
 
   it('closes the connection if it comes while the connection is idle', async () => {
     for (const text of [unasked, '\r\n', 'H']) {
-      const { exchange, other } = await asked();
+      const index = accepted.length;
+      const exchange = sendOn(pool.acquire());
+      const other = await peer(index);
       other.write(hi);
       await exchange.over;
       await until(() => pool.counts.idle === 1);
@@ -514,7 +517,14 @@ describe('a second answer without a request', () => {
 
 describe('an answer that comes before the body is sent', () => {
   it('is passed on as a whole, and the body stops and the connection is closed', async () => {
-    const { body, exchange, other } = await posted('Content-Length', '9');
+    const body = new Dictation();
+    const exchange = sendOn(pool.acquire(), '/', {
+      method: 'POST',
+      headers: ['Content-Length', '9'],
+      body,
+    });
+    const other = await peer();
+    await until(() => body.socket !== undefined);
     body.socket?.write('bo');
     await other.until(/bo$/);
     other.write('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
@@ -527,7 +537,13 @@ describe('an answer that comes before the body is sent', () => {
   });
 
   it('keeps the connection if the body ends before the answer', async () => {
-    const { body, exchange, other } = await posted('Content-Length', '2');
+    const body = new Dictation();
+    const exchange = sendOn(pool.acquire(), '/', {
+      method: 'POST',
+      headers: ['Content-Length', '2'],
+      body,
+    });
+    const other = await peer();
     other.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh');
     await until(() => exchange.text === 'h');
     body.socket?.write('bo');
@@ -539,7 +555,9 @@ describe('an answer that comes before the body is sent', () => {
   });
 
   it('does not stop the body before the answer ends', async () => {
-    const { body, exchange, other } = await posted();
+    const body = new Dictation();
+    const exchange = sendOn(pool.acquire(), '/', { method: 'POST', body });
+    const other = await peer();
     other.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n');
     await exchange.begun;
     await until(() => exchange.idles > 0);
@@ -551,8 +569,12 @@ describe('an answer that comes before the body is sent', () => {
 
 describe('the end of a connection', () => {
   it('is an error for its exchange and stops its body, whatever has been received', async () => {
-    for (const begin of ['', 'HTTP/1.1 2', 'HTTP/1.1 200 OK\r\n\r\n']) {
-      const { body, connection, exchange, other } = await posted();
+    for (const [index, begin] of ['', 'HTTP/1.1 2', 'HTTP/1.1 200 OK\r\n\r\n'].entries()) {
+      const body = new Dictation();
+      const connection = pool.acquire();
+      const exchange = sendOn(connection, '/', { method: 'POST', body });
+      const other = await peer(index);
+      await until(() => body.socket !== undefined);
       other.write(begin);
       if (begin !== '') await until(() => hasRead(begin));
       pool.discard(connection);
@@ -608,7 +630,9 @@ describe('the end of a connection', () => {
 describe('a stale connection', () => {
   it('has carried an exchange and ends before the first byte of the next answer', async () => {
     for (const way of ['end', 'resetAndDestroy'] as const) {
-      const { exchange: first, other } = await asked();
+      const index = accepted.length;
+      const first = sendOn(pool.acquire());
+      const other = await peer(index);
       other.write(hi);
       await first.over;
       await until(() => pool.counts.idle === 1);

@@ -85,10 +85,9 @@
 # They end too when their caller is no longer known, or may no longer do it.
 - --recheck-streams={{ . }}
 {{- end }}
-{{- if .Values.sharedWatches.acrossUsers }}
-# One watch for all callers who may watch the same. The API server's audit log shows it as one of them.
-- --share-watches
-- --share-watches-across-users
+{{- if .Values.namespaces.filter }}
+# Who may not list namespaces gets those that they may get.
+- --filter-namespaces
 {{- end }}
 {{- if .Values.auditLog }}
 # Who did what, on stdout; the program's own log is on stderr. Every line of both is JSON.

@@ -1,0 +1,103 @@
+import type { Cluster } from '../../clusters/cluster.js';
+import { get } from '../../clusters/own-request.js';
+import { openWatch, type WatchListener } from '../../clusters/own-watch.js';
+import type { AccessConditions } from '../../transport/access.js';
+import type { RoundTrip } from '../../transport/round-trip.js';
+import { refusedCredential } from '../../transport/upstream-error.js';
+import type { AskedNamespaces } from './asked-namespaces.js';
+import { NamespaceList } from './namespace-rows.js';
+
+/** What the API server answers the gateway in place of a list or a watch, for the client: a Status. */
+export class OwnRefusalError extends Error {
+  readonly status: number;
+  readonly body: string;
+
+  constructor(status: number, body: string) {
+    super(`the API server answers ${status}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/** Milliseconds until the API server must have answered. */
+const timeout = 30_000;
+
+/** The namespaces as the API server shows them to the gateway itself, in the format of one client, with its selectors. */
+export class OwnNamespaces {
+  readonly #cluster: Cluster;
+  readonly #asked: AskedNamespaces;
+  readonly #conditions: AccessConditions;
+
+  /** @param conditions Of the client's request: no other API server may answer. */
+  constructor(cluster: Cluster, asked: AskedNamespaces, { judgedFor, namesContext }: AccessConditions) {
+    this.#cluster = cluster;
+    this.#asked = asked;
+    this.#conditions = { judgedFor, namesContext };
+  }
+
+  /** The list that the client asks for. Rejects with an OwnRefusalError for another answer than 200. */
+  async list(): Promise<NamespaceList> {
+    const { selection, fieldSelector, versionQuery } = this.#asked;
+    return this.#get(selection, fieldSelector, versionQuery);
+  }
+
+  /** Those of these names that the client selects, at present. */
+  async selected(names: readonly string[]): Promise<NamespaceList> {
+    const { selection, fieldSelector } = this.#asked;
+    return this.#get(selection, withName(fieldSelector, names));
+  }
+
+  /** Those of these names, at present. */
+  async named(names: readonly string[]): Promise<NamespaceList> {
+    const includeObject = this.#asked.selection.split('&').find(text => text.startsWith('includeObject='));
+    return this.#get(includeObject ?? '', withName('', names));
+  }
+
+  /** A watch from this version on. */
+  watchFrom(version: string, listener: WatchListener): RoundTrip {
+    return this.#watch(listener, `resourceVersion=${encodeURIComponent(version)}`);
+  }
+
+  /** A watch that begins as the client asks for: with the initial events. */
+  watchFromInitial(listener: WatchListener): RoundTrip {
+    return this.#watch(listener, 'sendInitialEvents=true', this.#asked.versionQuery);
+  }
+
+  #watch(listener: WatchListener, ...beginning: string[]): RoundTrip {
+    const { selection, fieldSelector, accept = '' } = this.#asked;
+    const query = queryOf(
+      'watch=true&allowWatchBookmarks=true',
+      ...beginning,
+      selection,
+      selector(fieldSelector),
+    );
+    const target = `/api/v1/namespaces${query}`;
+    return openWatch(this.#cluster, { target, accept, timeout, ...this.#conditions }, listener);
+  }
+
+  async #get(selection: string, fieldSelector: string, versionQuery = ''): Promise<NamespaceList> {
+    const { accept = '' } = this.#asked;
+    const query = queryOf(versionQuery, selection, selector(fieldSelector));
+    const request = { accept, timeout, ...this.#conditions };
+    const { status, text } = await get(this.#cluster, `/api/v1/namespaces${query}`, request);
+    if (status === 401) throw refusedCredential();
+    if (status !== 200) throw new OwnRefusalError(status, text);
+    return new NamespaceList(text);
+  }
+}
+
+function queryOf(...parts: readonly string[]): string {
+  const query = parts.filter(part => part !== '').join('&');
+  return query === '' ? '' : `?${query}`;
+}
+
+function selector(text: string): string {
+  return text === '' ? '' : `fieldSelector=${encodeURIComponent(text)}`;
+}
+
+/** Several names come in one list of all. */
+function withName(fieldSelector: string, names: readonly string[]): string {
+  const [name] = names;
+  if (name === undefined || names.length > 1) return fieldSelector;
+  return [...(fieldSelector === '' ? [] : [fieldSelector]), `metadata.name=${name}`].join(',');
+}

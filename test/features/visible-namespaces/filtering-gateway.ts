@@ -1,0 +1,216 @@
+import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { send } from '../../support/clients/http-client.js';
+import { eventually } from '../../support/eventually.js';
+import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
+import { callersFlag } from '../../support/proxy/callers.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import type { Scope } from '../../support/scope.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
+
+const group = 'rbac.authorization.k8s.io';
+const rbac = `/apis/${group}/v1`;
+const following = ['list', 'watch'];
+
+/** What the gateway's identity may do, besides impersonating callers. */
+export const rights = {
+  namespaces: { apiGroups: [''], resources: ['namespaces'], verbs: following },
+  rbac: {
+    apiGroups: [group],
+    resources: ['roles', 'clusterroles', 'rolebindings', 'clusterrolebindings'],
+    verbs: following,
+  },
+};
+
+interface Line {
+  readonly type: string;
+  readonly object: {
+    readonly kind: string;
+    readonly code?: number;
+    readonly metadata: { readonly name?: string; readonly resourceVersion: string };
+    readonly rows?: readonly { readonly cells: readonly unknown[] }[];
+  };
+}
+
+/** A watch that stays open. */
+export interface OpenWatch {
+  readonly text: string;
+  readonly events: readonly string[];
+  readonly lines: readonly Line[];
+  readonly isOver: boolean;
+  close(): void;
+}
+
+/** A gateway with --filter-namespaces in front of a real API server, and users of its own: a token is the name of its user, who is in a group. */
+export class FilteringGateway {
+  readonly server: ApiServer;
+  readonly url: string;
+  readonly port: number;
+  readonly id: string;
+
+  private constructor(server: ApiServer, url: string, id: string) {
+    this.server = server;
+    this.url = url;
+    this.port = Number(new URL(url).port);
+    this.id = id;
+  }
+
+  static async start(
+    t: Scope,
+    server: ApiServer,
+    {
+      users,
+      flags = [],
+      granted = Object.values(rights),
+    }: {
+      readonly users: readonly string[];
+      readonly flags?: readonly string[];
+      readonly granted?: readonly object[];
+    },
+  ): Promise<FilteringGateway> {
+    const id = randomUUID().slice(0, 8);
+    const name = `gateway-${id}`;
+    const impersonate = {
+      apiGroups: [''],
+      resources: ['users', 'groups', 'serviceaccounts'],
+      verbs: ['impersonate'],
+    };
+    await server.grant(name, [impersonate, ...granted] as never);
+    const file = join(temporaryFolder(), 'tokens.csv');
+    await writeFile(file, users.map(user => `${user},${user}-${id},,"team-${user}-${id}"\n`).join(''));
+    const kubeconfig = await server.kubeconfig({ commonName: name, organizations: [] });
+    const proxy = await startInProcess(t, [
+      ...[`--kubeconfig=${kubeconfig}`, '--filter-namespaces', callersFlag(file)],
+      ...flags,
+    ]);
+    return new FilteringGateway(server, proxy.url, id);
+  }
+
+  /** Makes a namespace whose name begins like this. */
+  async namespace(name: string, labels: Readonly<Record<string, string>> = {}): Promise<string> {
+    const full = `${name}-${this.id}`;
+    const metadata = { name: full, labels };
+    await this.server.admin.do('POST', '/api/v1/namespaces', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata,
+    });
+    return full;
+  }
+
+  /** Nothing else finishes it here. */
+  async deleteNamespace(name: string): Promise<void> {
+    const { admin } = this.server;
+    await admin.do('DELETE', `/api/v1/namespaces/${name}`);
+    const metadata = { name };
+    const done = { apiVersion: 'v1', kind: 'Namespace', metadata, spec: { finalizers: [] } };
+    await admin.ask('PUT', `/api/v1/namespaces/${name}/finalize`, done);
+  }
+
+  /** Lets a subject get a namespace, by a role there. Returns what takes it away. */
+  async bind(namespace: string, ...subjects: readonly object[]): Promise<() => Promise<void>> {
+    const { admin } = this.server;
+    const name = `of-${randomUUID()}`;
+    const role = { apiGroup: group, kind: 'ClusterRole', name: await this.role() };
+    const path = `${rbac}/namespaces/${namespace}/rolebindings`;
+    await admin.do('POST', path, { metadata: { name }, roleRef: role, subjects });
+    return async () => void (await admin.do('DELETE', `${path}/${name}`));
+  }
+
+  /** A subject of a binding. */
+  user(name: string): object {
+    return { apiGroup: group, kind: 'User', name: `${name}-${this.id}` };
+  }
+
+  groupOf(name: string): object {
+    return { apiGroup: group, kind: 'Group', name: `team-${name}-${this.id}` };
+  }
+
+  #role: Promise<string> | undefined;
+
+  role(): Promise<string> {
+    const name = `get-namespaces-${this.id}`;
+    const rules = [{ apiGroups: [''], resources: ['namespaces'], verbs: ['get'] }];
+    this.#role ??= this.server.admin
+      .do('POST', `${rbac}/clusterroles`, { metadata: { name }, rules })
+      .then(() => name);
+    return this.#role;
+  }
+
+  ask(user: string, path: string, headers: Readonly<Record<string, string>> = {}, more: object = {}) {
+    return send(this.port, path, { headers: { authorization: `Bearer ${user}`, ...headers }, ...more });
+  }
+
+  /** What the API server says at this moment. */
+  async mayGet(name: string, namespace: string): Promise<boolean> {
+    const resourceAttributes = { verb: 'get', resource: 'namespaces', namespace, name: namespace };
+    const spec = { resourceAttributes, user: `${name}-${this.id}`, groups: [`team-${name}-${this.id}`] };
+    const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+    const { status } = (await this.server.admin.do('POST', path, { spec })) as {
+      status: { allowed: boolean };
+    };
+    return status.allowed;
+  }
+
+  /** What the API server gives to one who may read all. */
+  async asAdmin(path: string, accept: string): Promise<string> {
+    const { url, authority } = this.server;
+    const { certificate: cert, key } = await authority.client();
+    const headers = accept === '' ? {} : { accept };
+    const tls = { ca: authority.certificate, cert, key };
+    return (await send(Number(new URL(url).port), path, { headers, tls })).text;
+  }
+
+  /** The names that a list has. */
+  async names(user: string, query = ''): Promise<readonly string[]> {
+    const { status, text } = await this.ask(user, `/api/v1/namespaces${query}`);
+    if (status !== 200) throw new Error(`${status} ${text}`);
+    const { items } = JSON.parse(text) as { items: readonly { metadata: { name: string } }[] };
+    return items.map(({ metadata }) => metadata.name);
+  }
+
+  async watch(
+    user: string,
+    query: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<OpenWatch> {
+    const controller = new AbortController();
+    const response = await fetch(`${this.url}/api/v1/namespaces?watch=1${query}`, {
+      headers: { authorization: `Bearer ${user}`, ...headers },
+      signal: controller.signal,
+    });
+    if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
+    const watch = {
+      text: '',
+      isOver: false,
+      get lines(): readonly Line[] {
+        return this.text
+          .split('\n')
+          .slice(0, -1)
+          .map(line => JSON.parse(line) as Line);
+      },
+      get events(): readonly string[] {
+        return this.lines.map(({ type, object: { metadata, rows } }) =>
+          `${type} ${rows === undefined ? (metadata?.name ?? '') : rows[0]?.cells[0]}`.trim(),
+        );
+      },
+      close: () => controller.abort(),
+    };
+    const read = async () => {
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>)
+        watch.text += Buffer.from(chunk).toString();
+    };
+    read().then(
+      () => Object.assign(watch, { isOver: true }),
+      () => Object.assign(watch, { isOver: true }),
+    );
+    return watch;
+  }
+}
+
+export async function sees(watch: OpenWatch, ...expected: readonly string[]): Promise<void> {
+  await eventually(`the events ${expected.join(', ')}; there are ${watch.events.join(', ')}`, () =>
+    expected.every(event => watch.events.includes(event)),
+  );
+}

@@ -89,7 +89,7 @@ export class Der {
   natural(tag: number = tags.integer): void {
     const bytes = this.content(tag);
     const [first = 0x80, second = 0x80] = bytes;
-    if (first >= 0x80 || (first === 0 && bytes.length > 1 && second < 0x80)) {
+    if (first >= 0x80 || (first === 0 && second < 0x80)) {
       throw new DerError('an integer is wrong or negative');
     }
   }
@@ -97,8 +97,9 @@ export class Der {
   bitString(): void {
     const bytes = this.content(tags.bitString);
     const [unused = 8] = bytes;
-    const last = bytes.length > 1 ? (bytes.at(-1) as number) : 0;
-    if (unused > 7 || (bytes.length === 1 && unused > 0) || (last & ((1 << unused) - 1)) !== 0) {
+    // Without any bits, this is the number of unused ones itself, which has to be 0 then.
+    const last = bytes.at(-1) as number;
+    if (unused > 7 || (last & ((1 << unused) - 1)) !== 0) {
       throw new DerError('a bit string is wrong');
     }
   }

@@ -258,11 +258,15 @@ describe('a client certificate', () => {
   it('stops authenticating when its intermediate authority expires', async () => {
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
     const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });
-    const pair = await intermediate.client({ commonName: 'x', organizations: [] });
+    const notBefore = new Date(now - day);
+    const pair = await intermediate.client({ commonName: 'x', organizations: [], notBefore });
     assert.deepEqual(await whoIs(pair, agent), ['x', []]);
     now += 2 * day;
     assert.match(String(await whoIs(pair, agent)), /is not valid now/);
-    now -= 2 * day;
+    // The authority became valid an hour ago, and its certificate for the client a day before.
+    now -= 2 * day + 2 * 3_600_000;
+    assert.match(String(await whoIs(pair, agent)), /is not valid now/);
+    now += 2 * 3_600_000;
     agent.destroy();
   });
 

@@ -14,6 +14,7 @@ import type { AuthenticationMetrics } from './observability/metrics/authenticati
 import type { Recorder } from './observability/recorder.js';
 import type { CreateFollower } from './proxy/open-streams.js';
 import type { CreateRoute } from './proxy/route.js';
+import type { Authorizer } from './reviews/authorizer.js';
 import type { Reviews } from './reviews/reviews.js';
 
 /** What a feature is created with, besides the options and its metrics. */
@@ -42,6 +43,8 @@ export interface FeatureParts extends Component {
   readonly recorder?: Recorder;
   /** Routes are asked in the order of the features. */
   readonly route?: CreateRoute;
+  /** Is asked before the API server what users may do. Authorizers are asked in the order of the features. */
+  readonly authorizer?: Authorizer;
   /** Follows the open streams of callers, where callers are authenticated. */
   readonly follower?: CreateFollower;
   /** Besides metrics and health, what the admin listener has for operators. */

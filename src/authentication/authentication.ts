@@ -88,8 +88,7 @@ export class Authentication {
     }
     token ??= this.#readToken(request);
     if (token === undefined && request.head.authorization === undefined) return undefined;
-    const what = token === undefined ? 'credential in Authorization' : 'bearer token';
-    throw this.#failed('none', new AuthenticationError(`no method knows the ${what}`));
+    throw this.#failed('none', new AuthenticationError('no method knows the credential'));
   }
 
   /**

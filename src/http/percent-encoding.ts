@@ -1,4 +1,16 @@
+import { utf8Text } from './utf8.js';
+
 const percent = 0x25;
+
+/**
+ * The text that a string stands for in which each character is one byte, as Go's net/url reads it: percent-encoded UTF-8, in which each byte
+ * that belongs to no character becomes U+FFFD. Undefined if an escape is broken.
+ */
+export function unescapedText(text: string): string | undefined {
+  if (/%(?![0-9a-f]{2})/i.test(text)) return undefined;
+  // Stryker disable next-line ConditionalExpression: text without an escape is only decoded faster
+  return utf8Text(text.includes('%') ? percentDecoded(text).toString('latin1') : text);
+}
 
 /**
  * Decodes percent-encoding in a string in which each character is one byte. Broken escapes remain (RFC 3986, section 2.1). Takes linear

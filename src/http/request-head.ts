@@ -47,7 +47,6 @@ export class RequestHead {
    */
   readonly mayBeBrowser: boolean;
   readonly authorization: string | undefined;
-  readonly connection: string | undefined;
   /** The protocol of `Upgrade`; empty if there is none. */
   readonly upgradeProtocol: string;
   readonly webSocketProtocols: string | undefined;
@@ -95,9 +94,6 @@ export class RequestHead {
           break;
         case 'authorization':
           this.authorization = list(this.authorization, value);
-          break;
-        case 'connection':
-          this.connection = list(this.connection, value);
           break;
         case 'upgrade':
           protocol = list(protocol, value);

@@ -11,6 +11,24 @@ export function isFieldSelector(selector: string): boolean {
   return parseTerms(selector) !== undefined;
 }
 
+/** `FieldSelectorRequirement` of meta/v1. */
+export interface FieldRequirement {
+  readonly key: string;
+  readonly operator: 'In' | 'NotIn';
+  readonly values: readonly string[];
+}
+
+/** What apimachinery's `fields.ParseSelector` makes of a field selector; undefined if it does not accept it. */
+export function fieldRequirements(selector: string): readonly FieldRequirement[] | undefined {
+  return parseTerms(selector)
+    ?.sort((one, other) => (one.text < other.text ? -1 : one.text > other.text ? 1 : 0))
+    .map(({ field, isEqual, value }) => ({
+      key: field,
+      operator: isEqual ? 'In' : 'NotIn',
+      values: [value],
+    }));
+}
+
 /**
  * The value that a field selector requires for one field (`metadata.name=web-0`), as apimachinery's
  * `fields.ParseSelector(…).RequiresExactMatch(field)` finds it. Undefined without such a term, or if the selector is invalid.
@@ -27,7 +45,8 @@ export function requiredFieldValue(selector: string, field: string): string | un
 
 function parseTerms(selector: string): Term[] | undefined {
   const terms: Term[] = [];
-  for (const text of splitTerms(selector)) {
+  // Empty terms do not count, and a comma after a backslash ends none.
+  for (const text of selector.match(/(?:\\.?|[^\\,])+/gs) ?? []) {
     const operator = /!=|==|=/.exec(text);
     if (operator === null) return undefined;
     const value = unescapeValue(text.slice(operator.index + operator[0].length));
@@ -37,23 +56,6 @@ function parseTerms(selector: string): Term[] | undefined {
   return terms;
 }
 
-/** Splits a selector into its terms, without empty ones. */
-function splitTerms(selector: string): string[] {
-  const terms: string[] = [];
-  let start = 0;
-  for (let at = 0; at < selector.length; at++) {
-    if (selector[at] === '\\') {
-      at++;
-    } else if (selector[at] === ',') {
-      if (at > start) terms.push(selector.slice(start, at));
-      start = at + 1;
-    }
-  }
-  if (start < selector.length) terms.push(selector.slice(start));
-  return terms;
-}
-
 function unescapeValue(value: string): string | undefined {
-  if (!/[\\,=]/.test(value)) return value;
   return /^(?:[^\\,=]|\\[\\,=])*$/.test(value) ? value.replace(/\\([\\,=])/g, '$1') : undefined;
 }

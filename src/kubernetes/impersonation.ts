@@ -1,4 +1,4 @@
-import { percentDecoded } from '../http/percent-encoding.js';
+import { unescapedText } from '../http/percent-encoding.js';
 import { utf8Text } from '../http/utf8.js';
 import type { UserInfo } from './user-info.js';
 
@@ -79,10 +79,7 @@ export function impersonationOf(user: UserInfo): readonly string[] {
   return headers;
 }
 
-const credentialIdField = impersonationHeaders({
-  ...{ user: '', groups: [] },
-  extra: new Map([['authentication.kubernetes.io/credential-id', ['']]]),
-}).at(-2);
+const credentialIdField = 'Impersonate-Extra-Authentication.kubernetes.io%2fcredential-Id';
 
 /**
  * What Impersonate-* fields (name, value, …) say about the user. The ID of the credential is left out: it differs after each rotation, and is
@@ -166,7 +163,7 @@ function withImpliedGroups(username: string, named: readonly string[]): readonly
 
 /** The reverse of `escapeKey`. Other characters remain, as in the API server. */
 function unescapeKey(key: string): string {
-  return /%(?![0-9a-f]{2})/.test(key) ? key : utf8Text(percentDecoded(key).toString('latin1'));
+  return unescapedText(key) ?? key;
 }
 
 function utf8Bytes(text: string): string {

@@ -1,5 +1,4 @@
-import { percentDecoded } from '../http/percent-encoding.js';
-import { utf8Text } from '../http/utf8.js';
+import { unescapedText } from '../http/percent-encoding.js';
 
 /** The values of each parameter of a query, in their order. */
 export type Query = ReadonlyMap<string, readonly string[]>;
@@ -31,8 +30,7 @@ export function isTrue(value: string | undefined): boolean {
 /** Whether Go's `strconv.ParseInt(value, 10, 64)` accepts a value. */
 export function isInt64(value: string): boolean {
   // A number of 64 bits has at most 19 digits, and parsing longer ones takes more than linear time.
-  if (!/^[+-]?\d+$/.test(value) || value.replace(/^[+-]?0*/, '').length > 19) return false;
-  return BigInt.asIntN(64, BigInt(value)) === BigInt(value);
+  return /^[+-]?0*\d{1,19}$/.test(value) && BigInt.asIntN(64, BigInt(value)) === BigInt(value);
 }
 
 /** Go's limit since 1.24.12 and 1.25.6 (net/url `defaultMaxParams`). Each `&` begins a parameter, even an empty one. */
@@ -40,7 +38,6 @@ export const mostParameters = 10_000;
 
 /** Whether newer API servers read this query as an empty one, because it has too many parameters. Older ones read it whole. */
 export function hasTooManyParameters(query: string): boolean {
-  if (query.length < mostParameters) return false;
   let count = 1;
   for (let at = query.indexOf('&'); at !== -1; at = query.indexOf('&', at + 1)) count += 1;
   return count > mostParameters;
@@ -50,18 +47,11 @@ export function hasTooManyParameters(query: string): boolean {
 export function decodedPair(text: string): { name: string; value: string } | undefined {
   if (text.includes(';')) return undefined;
   const equals = text.indexOf('=');
-  const name = unescapeQuery(equals < 0 ? text : text.slice(0, equals));
-  const value = equals < 0 ? '' : unescapeQuery(text.slice(equals + 1));
+  const name = unescaped(equals < 0 ? text : text.slice(0, equals));
+  const value = equals < 0 ? '' : unescaped(text.slice(equals + 1));
   return name === undefined || value === undefined ? undefined : { name, value };
 }
 
-/** Text that is its own meaning: ASCII without `%` and `+`. */
-const plain = /^[ -$&-*,-~]*$/;
-
-function unescapeQuery(text: string): string | undefined {
-  if (plain.test(text)) return text;
-  const spaced = text.replaceAll('+', ' ');
-  if (/%(?![0-9a-f]{2})/i.test(spaced)) return undefined;
-  // decodeURIComponent cannot be used: it throws on bytes that are not UTF-8, which Go accepts.
-  return utf8Text(percentDecoded(spaced).toString('latin1'));
+function unescaped(text: string): string | undefined {
+  return unescapedText(text.replaceAll('+', ' '));
 }

@@ -36,20 +36,21 @@ const refusal =
  * @param body A Status as JSON, YAML or Protobuf, whose strings are UTF-8.
  */
 export function refusedGroup(body: string, groups: readonly string[]): RefusedGroupError | undefined {
-  const [, quoted = ''] = refusal.exec(messageOf(body)) ?? [];
-  try {
-    const group = groups[groups.indexOf(JSON.parse(quoted) as string)];
-    return group === undefined ? undefined : new RefusedGroupError(group);
-  } catch {
-    return undefined;
-  }
+  const refused = parsed(refusal.exec(messageOf(body))?.[1]);
+  const group = groups.find(name => name === refused);
+  return group === undefined ? undefined : new RefusedGroupError(group);
 }
 
 function messageOf(body: string): string {
+  // YAML breaks long lines.
+  const status = parsed(body) as { readonly message?: unknown } | null | undefined;
+  return String(status?.message ?? body.replace(/\s+/g, ' '));
+}
+
+function parsed(json: string | undefined): unknown {
   try {
-    return String((JSON.parse(body) as { readonly message?: unknown }).message);
+    return JSON.parse(json as string);
   } catch {
-    // YAML breaks long lines.
-    return body.replace(/\s+/g, ' ');
+    return undefined;
   }
 }

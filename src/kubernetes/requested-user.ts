@@ -79,27 +79,3 @@ function attributesOf({ username, uid = '', groups, extra }: UserInfo): Imperson
     ...(uid === '' ? [] : [{ ...other, resource: 'uids', name: uid }]),
   ];
 }
-
-/**
- * The API server's message for a user who may not impersonate this (apiserver `ForbiddenStatusError`, apimachinery `NewForbidden`). Names
- * of more than 1,000 characters are cut, because the message is logged.
- *
- * @param reason What the authorizer says about it; may be empty.
- */
-export function forbiddenMessage(
-  username: string,
-  { group, resource, subresource = '', namespace = '', name }: ImpersonatedAttribute,
-  reason: string,
-): string {
-  const kind = group === '' ? resource : `${resource}.${group}`;
-  const object = name === '' ? kind : `${kind} ${quote(name)}`;
-  const whole = quote(subresource === '' ? resource : `${resource}/${subresource}`);
-  const where = namespace === '' ? 'at the cluster scope' : `in the namespace "${namespace}"`;
-  const what = `User ${quote(username)} cannot impersonate resource ${whole} in API group "${group}" ${where}`;
-  const escaped = what.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  return `${object} is forbidden: ${escaped}${reason === '' ? '' : `: ${reason}`}`;
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.slice(0, 1_000));
-}

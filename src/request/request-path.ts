@@ -1,5 +1,4 @@
-import { percentDecoded } from '../http/percent-encoding.js';
-import { utf8Text } from '../http/utf8.js';
+import { unescapedText } from '../http/percent-encoding.js';
 import { hasTooManyParameters, mostParameters } from '../kubernetes/query.js';
 import { parseRequestInfo, proxySubresource, type RequestInfo } from '../kubernetes/request-info.js';
 
@@ -20,10 +19,7 @@ export interface RequestTarget {
   readonly ambiguity: string | undefined;
 }
 
-/** Characters and segments that need a closer check. Most paths contain none of them. */
-const unusual = /[%\\#]|\/\.{1,2}(?:\/|$)|[^!-~]/;
-const dotSegment = /(?:^|[/\\])\.{1,2}(?:[/\\]|$)/;
-const badEscape = /%(?![0-9a-fA-F]{2})/;
+const dotSegment = /[/\\]\.{1,2}(?:[/\\]|$)/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression searches for them
 const control = /[\x00-\x1f\x7f]/;
 
@@ -32,30 +28,19 @@ export function parseRequestTarget(raw: string): RequestTarget {
   const mark = raw.indexOf('?');
   const rawPath = mark === -1 ? raw : raw.slice(0, mark);
   const query = mark === -1 ? '' : raw.slice(mark + 1);
-  const ofQuery =
-    query !== '' && hasTooManyParameters(query)
-      ? `the query has more than ${mostParameters} parameters; some API servers then ignore all of them`
-      : undefined;
-  if (ofQuery === undefined && rawPath.charCodeAt(0) === 0x2f && !unusual.test(rawPath)) {
-    return { raw, rawPath, path: rawPath, query, ambiguity: undefined };
-  }
-  const ambiguity = ofQuery ?? ambiguityAsSent(rawPath);
-  const path = ambiguity === undefined ? utf8Text(percentDecoded(rawPath).toString('latin1')) : '';
-  const decoded = ambiguity ?? ambiguityDecoded(path);
-  return { raw, rawPath, path: decoded === undefined ? path : '', query, ambiguity: decoded };
+  const path = unescapedText(rawPath);
+  const ambiguity = ambiguityOf(rawPath, path, query);
+  return { raw, rawPath, path: ambiguity === undefined ? (path as string) : '', query, ambiguity };
 }
 
-function ambiguityAsSent(rawPath: string): string | undefined {
-  if (rawPath.charCodeAt(0) !== 0x2f)
-    return 'the request target is not a path; send it as in "GET /api HTTP/1.1"';
+function ambiguityOf(rawPath: string, path: string | undefined, query: string): string | undefined {
+  if (hasTooManyParameters(query))
+    return `the query has more than ${mostParameters} parameters; some API servers then ignore all of them`;
+  if (!rawPath.startsWith('/')) return 'the request target is not a path; send it as in "GET /api HTTP/1.1"';
   if (rawPath.includes('\\')) return 'the path contains a backslash; send it as %5C';
   if (rawPath.includes('#')) return 'the path contains a fragment; send # as %23';
-  if (badEscape.test(rawPath))
+  if (path === undefined)
     return 'the path contains a % without two hexadecimal digits after it; send it as %25';
-  return undefined;
-}
-
-function ambiguityDecoded(path: string): string | undefined {
   if (control.test(path)) return 'the path contains a control character';
   if (dotSegment.test(path))
     return 'the path contains a "." or ".." segment; send the path that it stands for';
@@ -108,13 +93,11 @@ export class RequestPath {
     this.forServer = parseRequestTarget(target);
     this.received = received === target ? this.forServer : parseRequestTarget(received);
     const { path, rawPath, query } = this.forServer;
-    const isBelow = serverPath !== '' && path.startsWith(`${serverPath}/`);
+    const isBelow = path.startsWith(`${serverPath}/`);
     this.info = parseRequestInfo(method, isBelow ? path.slice(serverPath.length) : path, query);
-    this.decidedOn = serverPath === '' || isBelow ? this.info : unknown;
-    if (serverPath === '') this.api = rawPath;
-    else if (rawPath.startsWith(`${serverPath}/`)) this.api = rawPath.slice(serverPath.length);
-    // Another spelling of the subresource does not count.
-    if (this.api !== undefined && this.info.subresource === 'proxy')
-      this.proxied = proxySubresource(this.api);
+    this.decidedOn = isBelow ? this.info : unknown;
+    if (!rawPath.startsWith(`${serverPath}/`)) return;
+    this.api = rawPath.slice(serverPath.length);
+    this.proxied = proxySubresource(this.api);
   }
 }

@@ -7,8 +7,8 @@ const authorization = 'authorization.k8s.io/v1';
 /** The user that a review is about, by default the proxy's own identity, and what the access must be like. */
 type Subject = Omit<OwnRequest, 'accept' | 'timeout'>;
 
-/** An API server, and its name in messages. */
-export type ReviewingCluster = AccessSource & { readonly host: string };
+/** An API server, its name in messages, and that of its context. */
+export type ReviewingCluster = AccessSource & { readonly host: string; readonly name: string };
 
 /** The API server has not answered a review, but refused it or failed. */
 export class ReviewError extends Error {

@@ -1,11 +1,38 @@
 import { parseQuery } from '../kubernetes/query.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
-import type { Attributes } from './reviews.js';
+
+/** A selector as sent. */
+interface Selector {
+  readonly rawSelector: string;
+}
+
+/** `ResourceAttributes` of authorization.k8s.io/v1. */
+export interface ResourceAttributes {
+  readonly verb?: string;
+  readonly group?: string;
+  readonly version?: string;
+  readonly resource?: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly fieldSelector?: Selector;
+  readonly labelSelector?: Selector;
+}
+
+/** What a user wants to do, as authorization.k8s.io/v1 has it. */
+export type Attributes =
+  | { readonly resourceAttributes: ResourceAttributes }
+  | { readonly nonResourceAttributes: { readonly path: string; readonly verb: string } };
 
 /** The verbs whose selectors authorizers see (KEP-4601). */
 const selecting: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection']);
 /** The deprecated paths of watches, which have no selectors for authorizers. */
 const watchPath = /^\/+(?:api|apis\/[^/]*)\/[^/]*\/watch\//;
+
+/** Whether authorizers see no selectors of a request although its verb has some: it has one of the deprecated paths of watches. */
+export function hasWatchPath({ path }: Pick<RequestInfo, 'path'>): boolean {
+  return watchPath.test(path);
+}
 
 /**
  * What the API server asks its authorizers about a request: the fields of its RequestInfo, or a path and a verb. Selectors as apiserver's
@@ -17,7 +44,7 @@ export function attributesOf(info: RequestInfo, query: string): Attributes {
   const { isResourceRequest, verb, path } = info;
   if (!isResourceRequest) return { nonResourceAttributes: { path, verb } };
   const { apiGroup: group, apiVersion: version, resource, subresource, namespace, name } = info;
-  const hasSelectors = selecting.has(verb) && !watchPath.test(path);
+  const hasSelectors = selecting.has(verb) && !hasWatchPath(info);
   return {
     resourceAttributes: {
       ...{ verb, group, version, resource },

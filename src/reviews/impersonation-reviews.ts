@@ -2,12 +2,15 @@ import type { Cluster } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import { refusedGroup } from '../kubernetes/refused-group.js';
-import { forbiddenMessage, type ImpersonatedAttribute } from '../kubernetes/requested-user.js';
+import type { ImpersonatedAttribute } from '../kubernetes/requested-user.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
+import { parseObject } from '../lib/json.js';
 import { refusedCredential, UpstreamError } from '../transport/upstream-error.js';
 import { ReviewError } from './access-review.js';
-import { type Question, type Reviews, TooManyReviewsError, type Verdict } from './reviews.js';
+import { TooManyReviewsError } from './authorizer.js';
+import { forbiddenMessage } from './forbidden.js';
+import type { Question, Reviews, Verdict } from './reviews.js';
 
 /** Who asks to impersonate, and the API server that decides. */
 interface Impersonator {
@@ -55,7 +58,8 @@ export function impersonationQuestion(
 /** The API server refuses an impersonation about which its authorizer has an error, whatever else that says. */
 function check({ username }: UserInfo, asked: ImpersonatedAttribute) {
   return ({ isAllowed, hasError, reason }: Verdict) => {
-    if (!isAllowed || hasError) throw new StatusError(403, forbiddenMessage(username, asked, reason));
+    if (isAllowed && !hasError) return;
+    throw new StatusError(403, forbiddenMessage(username, { resourceAttributes: asked }, reason));
   };
 }
 
@@ -71,8 +75,7 @@ function withoutAnswer(error: Error, { groups }: UserInfo): StatusError {
     }
   }
   if (error instanceof TooManyReviewsError) {
-    const message =
-      'the API server has too many questions at this moment about whom you may impersonate; try again';
+    const message = `${error.asked} has too many questions at this moment about whom you may impersonate; try again`;
     return new StatusError(503, message, { retryAfterSeconds: 1 });
   }
   const reason = error instanceof UpstreamError ? error.reason : 'other';
@@ -82,9 +85,5 @@ function withoutAnswer(error: Error, { groups }: UserInfo): StatusError {
 
 /** The message of the API server's Status. */
 function messageOf({ body, message }: ReviewError): string {
-  try {
-    return String((JSON.parse(body) as { message?: unknown }).message ?? message);
-  } catch {
-    return message;
-  }
+  return String(parseObject(body)?.['message'] ?? message);
 }

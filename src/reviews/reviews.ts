@@ -1,4 +1,4 @@
-import { namedUser } from '../kubernetes/impersonation.js';
+import { impersonatedUser, namedUser } from '../kubernetes/impersonation.js';
 import type { Clock } from '../lib/clock.js';
 import { digest } from '../lib/digest.js';
 import { FairSlots } from '../lib/fair-slots.js';
@@ -7,11 +7,8 @@ import { Moment } from '../lib/moment.js';
 import { SharedCapacity } from '../lib/shared-capacity.js';
 import type { AccessConditions, UserIdentity } from '../transport/access.js';
 import { ReviewError, type ReviewingCluster, reviewAccess } from './access-review.js';
-
-/** What a user wants to do, as authorization.k8s.io/v1 has it. */
-export type Attributes =
-  | { readonly resourceAttributes: object }
-  | { readonly nonResourceAttributes: { readonly path: string; readonly verb: string } };
+import type { Attributes } from './attributes.js';
+import { type Authorizer, type Denial, TooManyReviewsError, type Wish } from './authorizer.js';
 
 /** May a user do this? */
 export interface Question {
@@ -28,20 +25,13 @@ export interface Question {
   readonly scope?: object;
 }
 
-/** The API server's answer. */
+/** The answer of the API server, or of an added authorizer that denies. */
 export interface Verdict {
   readonly isAllowed: boolean;
   /** What the authorizer says about it; may be empty. */
   readonly reason: string;
   /** Whether an authorizer had an error, or the answer is none: then a no may only mean that nobody can say it. */
   readonly hasError: boolean;
-}
-
-/** A user has too many reviews that have no answer yet. */
-export class TooManyReviewsError extends Error {
-  constructor() {
-    super('the API server has too many questions about this user at this moment');
-  }
 }
 
 /** Milliseconds for which the API server's permission is valid. */
@@ -63,23 +53,60 @@ interface Answers {
 }
 
 /**
- * Asks API servers what users may do. All such questions go through here: whether a client may join a shared watch, whether a caller may act
- * as another user, what the proxy's own identity may do. Only permissions are remembered, each for one user with all that is known of it.
- * Equal questions at the same time share a review.
+ * Asks what users may do. All such questions go through here: whether a client may join a shared watch, whether a caller may act as another
+ * user, what the proxy's own identity may do. Added authorizers come first, but for the proxy's own identity; what none of them denies, the
+ * API server decides. Only its permissions are remembered, each for one user with all that is known of it. Equal questions at the same time
+ * share a review.
  */
 export class Reviews {
   readonly #clock: Clock;
   readonly #capacity = new SharedCapacity(capacity);
   readonly #answers = new WeakMap<object, Answers>();
   readonly #slots = new WeakMap<ReviewingCluster, FairSlots<string>>();
+  readonly #authorizers: Authorizer[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Whether the API server has permitted it within `lifetime`. */
+  /** From now on, this authorizer is asked too, after those that were added before. */
+  addAuthorizer(authorizer: Authorizer): void {
+    this.#authorizers.push(authorizer);
+  }
+
+  /** The added authorizers, in the order in which they are asked. */
+  get authorizers(): readonly Authorizer[] {
+    return this.#authorizers;
+  }
+
+  /**
+   * The first denial of an added authorizer; undefined if the API server has to decide. A promise only if another server has to be asked.
+   * Rejects with a TooManyReviewsError.
+   */
+  denialOf(wish: Wish): ReturnType<Authorizer['denialOf']> {
+    for (let index = 0; index < this.#authorizers.length; index++) {
+      const denial = this.#authorizers[index]?.denialOf(wish);
+      if (denial instanceof Promise) return this.#firstDenial(denial, wish, index + 1);
+      if (denial !== undefined) return denial;
+    }
+    return undefined;
+  }
+
+  async #firstDenial(
+    first: Promise<Denial | undefined>,
+    wish: Wish,
+    next: number,
+  ): Promise<Denial | undefined> {
+    let denial = await first;
+    for (const authorizer of this.#authorizers.slice(next)) denial ??= await authorizer.denialOf(wish);
+    return denial;
+  }
+
+  /** Whether the API server has permitted it within `lifetime`, and nobody else has to be asked. */
   isPermitted(question: Question): boolean {
-    return this.#isPermitted(this.#answersOf(question), keyOf(question));
+    return (
+      this.#wishOf(question) === undefined && this.#isPermitted(this.#answersOf(question), keyOf(question))
+    );
   }
 
   /** The API server has just let the user do it. */
@@ -88,10 +115,14 @@ export class Reviews {
   }
 
   /**
-   * The API server's answer. A permission may be remembered. Rejects with a ReviewError, with a TooManyReviewsError, or with the error of the
-   * request.
+   * The answer. A permission may be remembered. Rejects with a ReviewError, with a TooManyReviewsError, or with the error of the request.
    */
   async ask(question: Question): Promise<Verdict> {
+    const wish = this.#wishOf(question);
+    const denial = wish && (await this.denialOf(wish));
+    if (denial !== undefined) {
+      return { isAllowed: false, reason: denial.reason, hasError: denial.error !== undefined };
+    }
     const answers = this.#answersOf(question);
     const key = keyOf(question);
     if (this.#isPermitted(answers, key)) return permission;
@@ -99,19 +130,26 @@ export class Reviews {
   }
 
   /**
-   * Whether the user may still do it. The API server is asked now: nothing that it said before counts. Resolves to false only for a clear no:
-   * the API server says so, and none of its authorizers has had an error, or it does not let the proxy act as the user any longer. Rejects if
-   * nobody can say it.
+   * Whether the user may still do it. The API server is asked now: nothing that it said before counts, and a permission is not remembered,
+   * because there may be thousands of such questions. Resolves to false only for a clear no: an authorizer denies it, or the API server says
+   * so, and none has had an error, or it does not let the proxy act as the user any longer. Rejects if nobody can say it.
    */
   async isStillAllowed(question: Question): Promise<boolean> {
-    const answers = this.#answersOf(question);
-    const key = keyOf(question);
-    const since = new Moment(this.#clock);
+    const wish = this.#wishOf(question);
+    const denial = wish && (await this.denialOf(wish));
+    if (denial?.error !== undefined) throw denial.error;
+    if (denial !== undefined) return false;
     const { isAllowed, hasError } = await this.#askInLimits(question).catch(noImpersonation);
     if (!isAllowed && hasError) throw new Error('an authorizer of the API server has an error');
-    if (!isAllowed) answers.permissions.delete(key);
-    else if (!hasError) this.#permit(answers, key, since);
+    if (!isAllowed) this.#answersOf(question).permissions.delete(keyOf(question));
     return isAllowed;
+  }
+
+  /** What added authorizers are asked; undefined if they are not, because there are none, or it is about the proxy's own identity. */
+  #wishOf({ as, attributes, cluster }: Question): Wish | undefined {
+    if (as === 'configured' || this.#authorizers.length === 0) return undefined;
+    const user = impersonatedUser(as);
+    return user && { user, attributes, cluster: cluster.name };
   }
 
   #begin(answers: Answers, key: string, question: Question): Promise<Verdict> {
@@ -134,7 +172,7 @@ export class Reviews {
       this.#slots.set(cluster, slots);
     }
     const party = as === 'configured' ? '' : (namedUser(as)?.username ?? '');
-    if (!slots.takeNow(party)) throw new TooManyReviewsError();
+    if (!slots.takeNow(party)) throw new TooManyReviewsError('the API server');
     return review(question).finally(() => slots.giveBack(party));
   }
 

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type AskedMethod, Authentication } from '../../src/authentication/authentication.js';
-import { AuthenticationError, admitUser, IdentityError } from '../../src/authentication/identity.js';
+import {
+  AuthenticationError,
+  admitUser,
+  IdentityError,
+  UndecidedError,
+} from '../../src/authentication/identity.js';
 import type {
   AuthenticationRequest,
   RequestAuthenticator,
@@ -15,12 +20,13 @@ function user(username: string, groups: readonly string[] = []): UserInfo {
   return { username, uid: undefined, groups, extra: new Map() };
 }
 
-/** Knows the tokens that begin with its letter, synchronously or later. A token with `x` is bad, and one with `?` cannot be verified. */
+/** Knows the tokens that begin with its letter, synchronously or later. A token with `x` is bad, and one with `?` or `!` cannot be verified. */
 function method(name: 'token_file' | 'token_review', letter: string): AskedMethod {
   const userOf = (text: string) => {
     if (!text.startsWith(letter)) return undefined;
     if (text.includes('x')) throw new AuthenticationError('bad');
-    if (text.includes('?')) throw new StatusError(503, 'away');
+    if (text.includes('?')) throw new StatusError(500, 'away');
+    if (text.includes('!')) throw new UndecidedError(new StatusError(503, 'away'));
     return user(text);
   };
   const authenticator: TokenAuthenticator = {
@@ -39,8 +45,8 @@ function certificateMethod(authenticator: RequestAuthenticator): AskedMethod {
   };
 }
 
-function requestOf(rawHeaders: string[]): AuthenticationRequest {
-  const head = new RequestHead({ method: 'GET', rawHeaders });
+function requestOf(rawHeaders: string[], upgrade = false): AuthenticationRequest {
+  const head = new RequestHead({ method: 'GET', rawHeaders, upgrade });
   return { head, raw: { socket: {} } } as unknown as AuthenticationRequest;
 }
 
@@ -73,6 +79,7 @@ describe('the methods of authentication', () => {
       ['rx', AuthenticationError, 'token_review failure'],
       ['f?', StatusError, 'token_file error'],
       ['r?', StatusError, 'token_review error'],
+      ['r!', UndecidedError, 'token_review error'],
       ['other', AuthenticationError, 'none failure'],
       [undefined, AuthenticationError, 'none failure'],
       ['', AuthenticationError, 'none failure'],
@@ -114,6 +121,24 @@ describe('the methods of authentication', () => {
     await assert.rejects(async () => authentication.identify(basic), AuthenticationError);
     const failures = attempts.filter(({ result }) => result === 'failure');
     assert.equal(failures.length, 6);
+  });
+
+  it('reject a token on a WebSocket even if none of them takes tokens, and one that is malformed', async () => {
+    const none = certificateMethod({ authenticateRequest: () => undefined });
+    const protocol = `base64url.bearer.authorization.k8s.io.${Buffer.from('one').toString('base64url')}`;
+    for (const [protocols, problem] of [
+      [`x, ${protocol}`, /no method knows/],
+      [protocol, /the only subprotocol/],
+    ] as const) {
+      const request = requestOf(['Upgrade', 'websocket', 'Sec-WebSocket-Protocol', protocols], true);
+      for (const methods of [[none], [none, method('token_file', 'f')]]) {
+        const attempts: string[] = [];
+        const attempted = (...attempt: string[]) => void attempts.push(attempt.join(' '));
+        const authentication = new Authentication(methods, { attempted });
+        await assert.rejects(async () => authentication.identify(request), problem);
+        assert.deepEqual(attempts, ['none failure']);
+      }
+    }
   });
 
   it('are asked by a recheck what they know now, and nothing is counted', async () => {
@@ -168,10 +193,11 @@ describe('the methods of authentication', () => {
 
   it('do not let the user of a certificate who may not act here act as another user by a token', async () => {
     const rules = { allowed: new Set<string>(), serviceAccounts: false };
-    const { authenticate } = setUp({
+    const { authenticate, attempts } = setUp({
       authenticateRequest: () => admitUser(user('root', ['system:masters']), rules),
     });
     await assert.rejects(async () => authenticate('f1'), IdentityError);
     await assert.rejects(async () => authenticate(), IdentityError);
+    assert.deepEqual(attempts, ['client_certificate failure', 'client_certificate failure']);
   });
 });

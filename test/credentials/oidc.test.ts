@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { createServer } from 'node:tls';
 import { inspect } from 'node:util';
 import type { Credential } from '../../src/credentials/credential.js';
-import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
+import type { CredentialError, CredentialSource } from '../../src/credentials/credential-source.js';
 import { createOidcSource } from '../../src/credentials/oidc.js';
 import type { OidcConfig } from '../../src/kubeconfig/auth-provider.js';
 import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
@@ -112,17 +112,6 @@ describe('the oidc credential source', () => {
     assert.equal((await timeless.get()).authorization, `Bearer ${tokens[1]}`);
   });
 
-  it('refreshes once for twenty requests that arrive together, and all get the same credential', async () => {
-    const tokens = issueTokens(60 * minute);
-    const oidc = create();
-    const credentials = await Promise.all(Array.from({ length: 20 }, () => oidc.get()));
-    assert.equal(new Set(credentials).size, 1);
-    assert.equal(credentials[0]?.authorization, `Bearer ${tokens[0]}`);
-    assert.equal(issuer.requests.length, 1);
-    assert.equal(oidc.get(), credentials[0]);
-    assert.deepEqual(events.refreshes, ['success']);
-  });
-
   it('sends the refresh grant without scopes, and tries basic authentication for the client first', async () => {
     issueTokens(60 * minute);
     await create({ clientId: 'a b:c', clientSecret: 'p+ä' }).get();
@@ -152,20 +141,6 @@ describe('the oidc credential source', () => {
         [false, 'the-client-secret'],
       ],
     );
-  });
-
-  it('renews in the background a minute before the expiry, while requests use the old token', async () => {
-    const tokens = issueTokens(120 * minute);
-    const old = createIdToken(new Date(start + 60 * minute));
-    const oidc = create({ idToken: old });
-    oidc.get();
-    clock.advance(59 * minute - 10_001);
-    assert.equal(issuer.requests.length, 0);
-    clock.advance(1);
-    assert.equal((oidc.get() as Credential).authorization, `Bearer ${old}`);
-    await untilRefreshes(1);
-    assert.equal((oidc.get() as Credential).authorization, `Bearer ${tokens[0]}`);
-    assert.equal(issuer.requests.length, 1);
   });
 
   it('uses the new refresh-token if the issuer returns one', async () => {
@@ -202,51 +177,6 @@ describe('the oidc credential source', () => {
     assert.equal(issuer.requests.length, 1);
   });
 
-  it('waits 1 s after a failure, then twice as long each time, up to 30 s', async () => {
-    const oidc = create();
-    const requests = () => issuer.discoveries;
-    await assert.rejects(async () => oidc.get(), CredentialError);
-    for (const pause of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
-      const before = requests();
-      clock.advance(pause - 1);
-      await assert.rejects(async () => oidc.get(), /400 invalid_grant/);
-      assert.equal(requests(), before, `after ${pause - 1} ms`);
-      clock.advance(1);
-      await assert.rejects(async () => oidc.get(), /400 invalid_grant/);
-      assert.equal(requests(), before + 1, `after ${pause} ms`);
-    }
-    issueTokens(60 * minute);
-    clock.advance(30_000);
-    await oidc.get();
-    assert.deepEqual(events.refreshes, [...Array(8).fill('failure'), 'success']);
-  });
-
-  it('keeps the old token, and tries again, while the background refresh fails', async () => {
-    const old = createIdToken(new Date(start + 60 * minute));
-    const oidc = create({ idToken: old });
-    oidc.get();
-    clock.advance(59 * minute - 10_000);
-    await untilRefreshes(1);
-    assert.equal((oidc.get() as Credential).authorization, `Bearer ${old}`);
-    const tokens = issueTokens(60 * minute);
-    clock.advance(1_000);
-    await untilRefreshes(2);
-    assert.deepEqual(events.refreshes, ['failure', 'success']);
-    assert.equal((oidc.get() as Credential).authorization, `Bearer ${tokens[0]}`);
-  });
-
-  it('sends no request after the token has expired, until a request comes', async () => {
-    const oidc = create({ idToken: createIdToken(new Date(start + minute)) });
-    oidc.get();
-    clock.advance(50_000 - 10_000);
-    await untilRefreshes(1);
-    clock.advance(60 * minute);
-    assert.equal(clock.pending, 0);
-    assert.equal(issuer.discoveries, 1);
-    await assert.rejects(async () => oidc.get(), CredentialError);
-    assert.equal(issuer.discoveries, 2);
-  });
-
   it('says that the user must log in again if the token has expired and there is no refresh-token', async () => {
     const oidc = create({ idToken: createIdToken(new Date(start + minute)), refreshToken: '' });
     const credential = oidc.get() as Credential;
@@ -255,64 +185,6 @@ describe('the oidc credential source', () => {
     clock.advance(minute);
     await assert.rejects(async () => oidc.get(), /no refresh-token to renew it; log in again/);
     assert.equal(issuer.discoveries, 0);
-  });
-
-  it('renews a credential that got a 401 once for all its requests, and then less and less often', async () => {
-    issueTokens(24 * 60 * minute);
-    const oidc = create();
-    const first = await oidc.get();
-    const renewed = await Promise.all(Array.from({ length: 20 }, () => oidc.refused(first)));
-    assert.equal(new Set(renewed).size, 1);
-    assert.notEqual(renewed[0], first);
-    assert.equal(issuer.requests.length, 2);
-    assert.equal(await oidc.refused(first), renewed[0], 'a stale refusal gets the one in use');
-    assert.equal(issuer.requests.length, 2);
-
-    const refuse = () => oidc.refused(oidc.get() as Credential);
-    for (const pause of [10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]) {
-      clock.advance(pause - 1);
-      assert.equal(await refuse(), undefined, `after ${pause - 1} ms`);
-      clock.advance(1);
-      assert.notEqual(await refuse(), undefined, `after ${pause} ms`);
-    }
-    clock.advance(10 * minute);
-    assert.notEqual(await refuse(), undefined);
-    clock.advance(10_000);
-    assert.notEqual(await refuse(), undefined, 'a quiet time makes the pause short again');
-  });
-
-  it('offers nothing new if a credential that got a 401 cannot be renewed or comes back the same', async () => {
-    const token = createIdToken(new Date(start + 60 * minute));
-    const oidc = create({ idToken: token });
-    const credential = oidc.get() as Credential;
-    assert.equal(await oidc.refused(credential), undefined);
-    issuer.answer = () => ({ body: { id_token: token } });
-    clock.advance(10_000);
-    assert.equal(await oidc.refused(credential), undefined);
-    assert.deepEqual(events.refreshes, ['failure', 'success']);
-    assert.equal(oidc.get(), credential);
-  });
-
-  it('stops its work when it is closed, but its credential stays usable', async () => {
-    const oidc = create({ idToken: createIdToken(new Date(start + 60 * minute)) });
-    const credential = oidc.get() as Credential;
-    let asked: () => void;
-    const request = new Promise<void>(resolve => {
-      asked = resolve;
-    });
-    issuer.answer = () => {
-      asked();
-      return new Promise(() => {});
-    };
-    const renewal = oidc.refused(credential);
-    await request;
-    oidc.close();
-    assert.equal(await renewal, undefined);
-    assert.equal(clock.pending, 0);
-    assert.deepEqual(events.refreshes, []);
-    assert.equal(oidc.get(), credential);
-    clock.advance(60 * minute);
-    await assert.rejects(async () => oidc.get(), /no longer in use/);
   });
 
   describe('rejects', () => {

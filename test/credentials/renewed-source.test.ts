@@ -152,6 +152,91 @@ describe('a renewed source', () => {
     });
   }
 
+  it('asks once for requests that arrive together, and all get the same credential', async () => {
+    const source = create();
+    const waiting = [source.get(), source.get()];
+    questions[0]?.give({ credential: bearer('a'), expiresAt: start + hour });
+    const [one, other] = await Promise.all(waiting);
+    assert.deepEqual([one === other, source.get() === one, questions.length], [true, true, 1]);
+  });
+
+  it('waits longer after each failure in a row, and not after a success', async () => {
+    const source = create();
+    const fail = async () => {
+      const failed = assert.rejects(async () => source.get(), /no luck/);
+      questions.at(-1)?.fail(new CredentialError('no luck'));
+      await failed;
+    };
+    await fail();
+    for (const [count, pause] of [1_000, 2_000, 4_000].entries()) {
+      clock.advance(pause - 1);
+      await assert.rejects(async () => source.get(), /no luck/);
+      assert.equal(questions.length, count + 1);
+      clock.advance(1);
+      await fail();
+    }
+    clock.advance(8_000);
+    const waiting = source.get();
+    questions.at(-1)?.give({ credential: bearer('a'), expiresAt: clock.now() });
+    await waiting;
+    clock.advance(1_000);
+    await fail();
+    clock.advance(1_000);
+    await fail();
+    assert.equal(questions.length, 7);
+  });
+
+  it('keeps its credential while the renewal fails, tries again, and gives up when the credential ends', async () => {
+    const source = create({ credential: bearer('a'), expiresAt: start + hour });
+    source.get();
+    clock.advance(hour - 60_000);
+    questions[0]?.fail(new CredentialError('no luck'));
+    await settled();
+    assert.deepEqual(source.get(), bearer('a'));
+    clock.advance(1_000);
+    questions[1]?.give({ credential: bearer('b'), expiresAt: clock.now() + hour });
+    await settled();
+    assert.deepEqual([source.get(), refreshes], [bearer('b'), ['failure', 'success']]);
+    clock.advance(hour - 60_000);
+    questions[2]?.fail(new CredentialError('no luck'));
+    await settled();
+    clock.advance(hour);
+    questions[3]?.fail(new CredentialError('no luck'));
+    await settled();
+    clock.advance(hour);
+    assert.deepEqual([clock.pending, questions.length], [0, 4]);
+    assert.ok(source.get() instanceof Promise);
+    assert.equal(questions.length, 5);
+  });
+
+  it('renews a credential that got a 401 once for all its requests, and not again at once', async () => {
+    const source = create({ credential: bearer('a'), expiresAt: start + hour });
+    const first = source.get() as Credential;
+    const renewed = Promise.all([source.refused(first), source.refused(first)]);
+    questions[0]?.give({ credential: bearer('b'), expiresAt: start + hour });
+    const [second, other] = await renewed;
+    assert.ok(second !== undefined && second === other);
+    assert.equal(await source.refused(first), second, 'a stale refusal gets the one in use');
+    assert.equal(await source.refused(second), undefined);
+    assert.equal(questions.length, 1);
+  });
+
+  it('offers nothing new if a credential that got a 401 comes back the same, or cannot be renewed', async () => {
+    const source = create({ credential: bearer('a'), expiresAt: start + hour });
+    const credential = source.get() as Credential;
+    for (const [answer, next] of [
+      [(question?: Question) => question?.give({ credential: bearer('a'), expiresAt: start + hour }), 20_000],
+      [(question?: Question) => question?.fail(new CredentialError('no luck')), 40_000],
+    ] as const) {
+      const refused = source.refused(credential);
+      answer(questions.at(-1));
+      assert.equal(await refused, undefined);
+      assert.equal(source.get(), credential);
+      clock.advance(next);
+    }
+    assert.deepEqual([questions.length, refreshes], [2, ['success', 'failure']]);
+  });
+
   it('does not show the message of a foreign error', async () => {
     const source = create();
     const failed = assert.rejects(
@@ -195,6 +280,17 @@ describe('a renewed source that is closed', () => {
     assert.deepEqual(source.get(), bearer('a'));
     assert.deepEqual(expirations, [undefined]);
     assert.equal(clock.pending, 0);
+  });
+
+  it('stops the renewal of a credential that got a 401, and the credential stays usable', async () => {
+    const source = create({ credential: bearer('a'), expiresAt: start + hour });
+    const credential = source.get() as Credential;
+    const refused = source.refused(credential);
+    source.close();
+    assert.equal(questions[0]?.signal.aborted, true);
+    questions[0]?.fail(new CredentialError('stopped'));
+    assert.equal(await refused, undefined);
+    assert.deepEqual([source.get(), clock.pending, refreshes], [credential, 0, []]);
   });
 
   it('no longer asks for a credential', async () => {

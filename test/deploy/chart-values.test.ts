@@ -74,6 +74,10 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
     /"resources":\["roles","clusterroles","rolebindings","clusterrolebindings"\].+"--filter-namespaces"/,
   ],
   'streams.recheck': ['60s', /--recheck-streams=60s"/],
+  'sharedWatches.acrossUsers': [
+    true,
+    /"resources":\["apiservices"\].+"--share-watches","--share-watches-across-users"/,
+  ],
   'limits.longrunningRequestsPerUser': [2_000_002, /--max-longrunning-requests-per-user=2000002"/],
   extraArgs: [['--read-only'], /"--read-only"/],
   extraEnv: [[{ name: 'TZ', value: 'UTC' }], /"env":\[\{"name":"TZ","value":"UTC"\}\]/],

@@ -3,8 +3,9 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import type { Problem } from '../../src/features/oidc/configuration.js';
-import { parseConfigurationFile } from '../../src/features/oidc/configuration-file.js';
+import { parseConfigurationFile } from '../../src/configuration-file/parse.js';
+import type { Problem } from '../../src/configuration-file/problem.js';
+import { authenticationFile, readAuthenticators } from '../../src/features/oidc/configuration-file.js';
 import { manifestsOfChart } from '../support/documents/chart-manifests.js';
 import { helm, helmTest } from '../support/documents/helm.js';
 import { projectFile } from '../support/project.js';
@@ -164,7 +165,7 @@ helmTest(
 
 helmTest(
   'the file of several issuers is in a folder that changes without a restart, and its uids and extra fields may be sent',
-  () => {
+  async () => {
     const issuer = { url: 'https://login.example', audiences: ['team'] };
     const username = { claim: 'sub', prefix: '' };
     const extra = [{ key: 'example.com/a', valueExpression: '"x"' }];
@@ -183,8 +184,14 @@ helmTest(
     );
     const { data } = only(made, 'ConfigMap');
     const problems: Problem[] = [];
-    const file = parseConfigurationFile('config.yaml', data['config.yaml'] ?? '', problems);
-    assert.deepEqual([problems, file?.configuration.jwt[0]?.claimMappings.username.prefix], [[], 'a:']);
+    const file = parseConfigurationFile(
+      authenticationFile,
+      'config.yaml',
+      data['config.yaml'] ?? '',
+      problems,
+    );
+    const entries = file && (await readAuthenticators(file.content, file.report));
+    assert.deepEqual([problems, entries?.[0]?.entry.claimMappings.username.prefix], [[], 'a:']);
     assert.deepEqual(only(configured('b:'), 'Deployment'), only(made, 'Deployment'));
     const role = JSON.stringify(only(made, 'ClusterRole'));
     for (const target of [

@@ -68,20 +68,8 @@ describe('a proxy that authenticates its callers', () => {
   it('accepts other headers, even those with a similar name', () => {
     rejectClaimedIdentity([
       ...['Host', 'x', 'Authorization', 'Bearer a', 'Connection', 'Impersonate-User', 'X-Remote-Addr', '::1'],
-      ...[
-        'Accept',
-        'a',
-        'Accept-Language',
-        'b',
-        'X-Remote-Username-Hint',
-        'a',
-        'If-Match',
-        'b',
-        'X-Forwarded-User',
-        'c',
-        'Impersonator',
-        'd',
-      ],
+      ...['Accept', 'a', 'Accept-Language', 'b', 'X-Remote-Username-Hint', 'a', 'If-Match', 'b'],
+      ...['X-Forwarded-User', 'c', 'Impersonator', 'd'],
     ]);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { percentDecoded } from '../../src/http/percent-encoding.js';
+import { percentDecoded, unescapedText } from '../../src/http/percent-encoding.js';
 
 const decoded = (text: string) => percentDecoded(text).toString('latin1');
 
@@ -33,5 +33,18 @@ describe('percent-encoding', () => {
       ['\xe9%E9', '\xe9\xe9'],
     ] as const)
       assert.equal(decoded(text), expected, text);
+  });
+
+  it('stands for text in UTF-8, unless an escape is broken', () => {
+    for (const [text, expected] of [
+      ['', ''],
+      ['a+b', 'a+b'],
+      ['%4a%4A%F0%9f%98%80', 'JJ😀'],
+      ['\xc3\xa9%c3%a9\xc3%a9', 'ééé'],
+      ['\xc3%c3', '\ufffd\ufffd'],
+      ['%2541', '%41'],
+      ...['%', 'a%', '%4', '%4x', '%x4', 'a%%41', '%u0041'].map(broken => [broken, undefined] as const),
+    ] as const)
+      assert.equal(unescapedText(text), expected, text);
   });
 });

@@ -13,7 +13,6 @@ const fields = [
   ['Sec-Fetch-Mode', 'fetchMode'],
   ['Sec-Fetch-Dest', 'fetchDest'],
   ['Authorization', 'authorization'],
-  ['Connection', 'connection'],
   ['Sec-WebSocket-Protocol', 'webSocketProtocols'],
   ['Content-Length', 'contentLength'],
   ['Transfer-Encoding', 'transferEncoding'],

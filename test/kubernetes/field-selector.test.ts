@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isFieldSelector, requiredFieldValue } from '../../src/kubernetes/field-selector.js';
+import {
+  fieldRequirements,
+  isFieldSelector,
+  requiredFieldValue,
+} from '../../src/kubernetes/field-selector.js';
 
 describe('the value that a field selector requires of a field', () => {
   const rows: readonly (readonly [selector: string, value: string | undefined])[] = [
@@ -13,6 +17,7 @@ describe('the value that a field selector requires of a field', () => {
     ['g=1,f=a', 'a'],
     [',f=a,', 'a'],
     ['f=b,f=a', 'a'],
+    ['f=a,f=b', 'a'],
     ['f=a,g', undefined],
     ['f=a=b', undefined],
     ['f=a\\=b', 'a=b'],
@@ -37,4 +42,13 @@ describe('a field selector', () => {
   for (const invalid of ['f', 'f=a,g', 'f=a=b', 'f=a\\', 'f!=a\\b', 'f===a']) {
     it(`cannot be "${invalid}"`, () => assert.equal(isFieldSelector(invalid), false));
   }
+
+  it('becomes requirements in the order of its sorted terms, as in the API server', () => {
+    assert.deepEqual(fieldRequirements('g!=1,f=a\\,b,,f==c'), [
+      { key: 'f', operator: 'In', values: ['c'] },
+      { key: 'f', operator: 'In', values: ['a,b'] },
+      { key: 'g', operator: 'NotIn', values: ['1'] },
+    ]);
+    assert.equal(fieldRequirements('f'), undefined);
+  });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isLabelSelector } from '../../src/kubernetes/label-selector.js';
+import { isLabelSelector, labelRequirements } from '../../src/kubernetes/label-selector.js';
 
 // What a kube-apiserver 1.34 accepted or refused.
 const valid = [
@@ -13,6 +13,7 @@ const valid = [
   'a==b',
   'a!=b',
   'a=',
+  'a,b',
   'a=,b',
   'a = b , c',
   'a in (b,c)',
@@ -30,6 +31,8 @@ const valid = [
   'a>1',
   'a<9223372036854775807',
   'example.com/a=b',
+  'a-b.0.c--d/e',
+  `${'a'.repeat(253)}/b`,
   'A_b.c-d=E_f.g-h',
   `${'a'.repeat(63)}=${'b'.repeat(63)}`,
   'a\0',
@@ -69,6 +72,13 @@ const invalid = [
   '/a',
   'a/',
   'Example.com/a',
+  '-a/b',
+  'a-/b',
+  'a.-b/c',
+  'a.b-/c',
+  'a..b/c',
+  'a./b',
+  `${'a'.repeat(254)}/b`,
   '-a',
   'a-',
   'a=-b',
@@ -88,6 +98,27 @@ describe('a label selector', () => {
   for (const selector of invalid) {
     it(`cannot be ${JSON.stringify(selector)}`, () => assert.equal(isLabelSelector(selector), false));
   }
+
+  it('becomes requirements as in the API server, by key, with the values of each one sorted', () => {
+    const read = (selector: string) =>
+      labelRequirements(selector)?.map(({ key, operator, values }) => [key, operator, ...values]);
+    for (const [selector, ...requirements] of [
+      [''],
+      ['b=1,a', ['a', 'Exists'], ['b', 'In', '1']],
+      ['a==1,a!=2,!a', ['a', 'In', '1'], ['a', 'NotIn', '2'], ['a', 'DoesNotExist']],
+      ['a=', ['a', 'In', '']],
+      ['a in (c,b,c)', ['a', 'In', 'b', 'c']],
+      ['a notin ()', ['a', 'NotIn', '']],
+      ['a in (,b)', ['a', 'In', '', 'b']],
+      ['a in (b,)', ['a', 'In', '', 'b']],
+      ['a in (b,,c)', ['a', 'In', '', 'b', 'c']],
+      ['a in (b,c)', ['a', 'In', 'b', 'c']],
+      ['a>1,b<2', ['a', 'Gt', '1'], ['b', 'Lt', '2']],
+    ] as const) {
+      assert.deepEqual(read(selector), requirements, selector);
+    }
+    assert.equal(read('a b'), undefined);
+  });
 
   it('is read in linear time', () => {
     assert.equal(isLabelSelector(`a in (${'b,'.repeat(300_000)}b)`), true);

@@ -61,6 +61,7 @@ describe("the API server's refusal to impersonate", () => {
   it('is none about a user, none about another right, and none in other bodies', () => {
     for (const body of [
       JSON.stringify(status(message('users', 'ops'))),
+      JSON.stringify(status(message('groups', 'ops').replace('ops', String.raw`o\x7fs`))),
       JSON.stringify(status('pods is forbidden: User "ops" cannot list resource "pods" in API group ""')),
       ...['', 'null', '[]', '{"message":7}', 'no'],
     ]) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { forbiddenMessage, requestedUser } from '../../src/kubernetes/requested-user.js';
+import { requestedUser } from '../../src/kubernetes/requested-user.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 
 /** What has to be reviewed, as `group/resource/subresource namespace name`. */
@@ -131,38 +131,5 @@ describe('the user whom a request names', () => {
       refuses(/UTF-8/, 'Impersonate-User', 'u', 'Impersonate-Extra-A', bad);
     }
     refuses(/UTF-8/, 'Impersonate-User', 'u', 'Impersonate-Extra-%ff', 'v');
-  });
-});
-
-describe('the message about what a caller may not impersonate', () => {
-  it('is never long, however long a name is', () => {
-    const [attribute] = requestedUser(['Impersonate-User', 'x'.repeat(60_000)])?.attributes ?? [];
-    const message = forbiddenMessage('alice', attribute ?? assert.fail(), '');
-    assert.ok(message.startsWith('users "xxx') && message.length < 1_200, String(message.length));
-  });
-
-  it('has the words of the API server', () => {
-    const core = { verb: 'impersonate', version: 'v1', group: '' } as const;
-    const other = { ...core, group: 'authentication.k8s.io' };
-    for (const [attributes, reason, message] of [
-      [
-        { ...core, resource: 'users', name: 'carol' },
-        '',
-        'users "carol" is forbidden: User "al<i>&ce" cannot impersonate resource "users" in API group "" at the cluster scope',
-      ],
-      [
-        { ...core, resource: 'serviceaccounts', namespace: 'shop', name: 'robot' },
-        'RBAC: clusterrole.rbac.authorization.k8s.io "x" not found',
-        'serviceaccounts "robot" is forbidden: User "al<i>&ce" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "shop": RBAC: clusterrole.rbac.authorization.k8s.io "x" not found',
-      ],
-      [
-        { ...other, resource: 'userextras', subresource: 'acme.com/a', name: '' },
-        '',
-        'userextras.authentication.k8s.io is forbidden: User "al<i>&ce" cannot impersonate resource "userextras/acme.com/a" in API group "authentication.k8s.io" at the cluster scope',
-      ],
-    ] as const) {
-      const escaped = message.replace('<i>&', '&lt;i&gt;&amp;');
-      assert.equal(forbiddenMessage('al<i>&ce', attributes, reason), escaped);
-    }
   });
 });

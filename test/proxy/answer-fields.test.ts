@@ -32,66 +32,27 @@ function passed(
 const program: Case = { rawHeaders: ['Accept', 'application/json'] };
 const forOrigin = [
   ...['NEL', 'Report-To', 'Reporting-Endpoints', 'Strict-Transport-Security', 'Clear-Site-Data', 'Alt-Svc'],
-  ...[
-    'Service-Worker-Allowed',
-    'Accept-CH',
-    'Critical-CH',
-    'Use-As-Dictionary',
-    'Cross-Origin-Resource-Policy',
-  ],
+  ...['Service-Worker-Allowed', 'Accept-CH', 'Critical-CH', 'Use-As-Dictionary'],
+  ...['Cross-Origin-Resource-Policy'],
   ...['Access-Control-Allow-Origin', 'Access-Control-X'],
 ];
 const loading = ['Refresh', 'Link', 'Speculation-Rules'];
 /** What browsers act on, or may act on some day, and what nobody knows. */
 const others = [
-  ...[
-    'Set-Cookie',
-    'Origin-Trial',
-    'SourceMap',
-    'X-SourceMap',
-    'Server-Timing',
-    'Set-Login',
-    'Origin-Agent-Cluster',
-  ],
-  ...[
-    'Attribution-Reporting-Register-Source',
-    'Observe-Browsing-Topics',
-    'Activate-Storage-Access',
-    'Document-Policy',
-  ],
-  ...[
-    'Cross-Origin-Opener-Policy-Report-Only',
-    'Permissions-Policy-Report-Only',
-    'No-Vary-Search',
-    'Trailer',
-  ],
-  ...[
-    'Content-Security-Policy-Report-Only',
-    'X-Content-Type-Options',
-    'X-Xss-Protection',
-    'X-Custom',
-    'Content',
-  ],
-  ...[
-    'Contents-Type',
-    'X-Kubernetes',
-    'Kubernetes-X',
-    'Locations',
-    'X-Location',
-    '',
-    '__proto__',
-    'constructor',
-  ],
+  ...['Set-Cookie', 'Origin-Trial', 'SourceMap', 'X-SourceMap', 'Server-Timing', 'Set-Login'],
+  ...['Origin-Agent-Cluster'],
+  ...['Attribution-Reporting-Register-Source', 'Observe-Browsing-Topics', 'Activate-Storage-Access'],
+  ...['Document-Policy'],
+  ...['Cross-Origin-Opener-Policy-Report-Only', 'Permissions-Policy-Report-Only', 'No-Vary-Search'],
+  ...['Trailer'],
+  ...['Content-Security-Policy-Report-Only', 'X-Content-Type-Options', 'X-Xss-Protection', 'X-Custom'],
+  ...['Content'],
+  ...['Contents-Type', 'X-Kubernetes', 'Kubernetes-X', 'Locations', 'X-Location', '', '__proto__'],
+  ...['constructor'],
 ];
 const listed = [
-  ...[
-    'Content-Type',
-    'Content-Length',
-    'Content-Range',
-    'Content-Location',
-    'Content-Disposition',
-    'Content-Encoding',
-  ],
+  ...['Content-Type', 'Content-Length', 'Content-Range', 'Content-Location', 'Content-Disposition'],
+  ...['Content-Encoding'],
   ...['Cache-Control', 'ETag', 'Last-Modified', 'Expires', 'Age', 'Vary', 'Date', 'Pragma', 'Accept-Ranges'],
   ...['Location', 'WWW-Authenticate', 'Warning', 'Audit-Id', 'Retry-After', 'X-Kubernetes-Pf-Flowschema-Uid'],
   ...['Connection', 'Upgrade', 'Sec-WebSocket-Accept', 'Sec-WebSocket-Protocol', 'Sec-WebSocket-Extensions'],

@@ -14,7 +14,6 @@ import type { Mount } from '../../src/request/mount.js';
 import { type RecordParts, RequestRecord } from '../../src/request/record.js';
 import { proxyPlugin } from '../../src/server/api-routes.js';
 import { serveHalfClosed } from '../../src/server/listener/half-closed.js';
-import type { Access } from '../../src/transport/access.js';
 import { ConnectionPool } from '../../src/transport/connection-pool.js';
 import { createDial } from '../../src/transport/dial/dial.js';
 import { accessTo } from '../support/transport/upstream-requests.js';
@@ -32,8 +31,6 @@ export interface ProxyAppOptions {
   /** Port of a plain HTTP server on 127.0.0.1. */
   readonly upstreamPort: number;
   readonly patience: number;
-  /** The access with which a request is sent again after a 401; undefined to pass on the 401. */
-  readonly refused?: () => Promise<Access | undefined>;
   readonly routes?: readonly Route[];
   /** Follows the streams; without it there are no callers. */
   readonly follower?: StreamFollower;
@@ -43,7 +40,6 @@ export interface ProxyAppOptions {
 export async function startProxyApp({
   upstreamPort,
   patience,
-  refused = async () => undefined,
   routes = [],
   follower,
 }: ProxyAppOptions): Promise<ProxyApp> {
@@ -67,7 +63,7 @@ export async function startProxyApp({
     host: 'upstream',
     endpoint,
     access: () => access,
-    refused,
+    refused: async () => undefined,
   } as unknown as Cluster;
   const mount: Mount = {
     route: '/api',

@@ -50,6 +50,7 @@ describe('the path of a request', () => {
       [`/k8s${pods}/web/proxy/x`, '/k8s', `${pods}/web/proxy/`],
       [`${pods}/web/proxy/x`, '/k8s', undefined],
       [`${pods}/web/log/proxy/`, '', undefined],
+      [`${pods}/a%2fb/proxy/`, '', undefined],
       [`${pods}/web/PROXY/`, '', undefined],
     ] as const)
       assert.equal(pathOf(target, serverPath).proxied, proxied, target);

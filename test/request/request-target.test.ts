@@ -20,6 +20,7 @@ function reads(raw: string, path: string): void {
   assert.equal(target.ambiguity, undefined, raw);
   assert.equal(target.path, path, raw);
   assert.equal(target.raw, raw);
+  if (!raw.includes('?')) assert.equal(target.query, '', raw);
   rejectAmbiguousTarget(target);
 }
 

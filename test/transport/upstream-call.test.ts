@@ -86,12 +86,16 @@ async function find(next: Access | undefined): Promise<void> {
   await turn();
 }
 
-function pathsOf({ pool }: TestAccess): string[] {
-  return pool.leases.map(({ request }) => request.path);
+/** Sends a request whose 401 leads to another access, or to none. */
+async function sendRefused(request: Partial<UpstreamRequest> = {}, next: Access | 'none' = second) {
+  const call = send(request);
+  first.lease(first.pool.leases.length - 1).head(401);
+  await find(next === 'none' ? undefined : next);
+  return call;
 }
 
-function isUpstreamError(error: Error | undefined): boolean {
-  return error instanceof UpstreamError && error.message.startsWith('the API server at api:6443 ');
+function pathsOf({ pool }: TestAccess): string[] {
+  return pool.leases.map(({ request }) => request.path);
 }
 
 describe('a request that gets a 401', () => {
@@ -114,16 +118,12 @@ describe('a request that gets a 401', () => {
   });
 
   it('is aborted on its connection if it is sent again before its answer is whole', async () => {
-    send();
-    first.lease().head(401);
-    await find(second);
+    await sendRefused();
     assert.deepEqual(first.lease().calls, ['pause', 'abort']);
   });
 
   it('is sent again only once', async () => {
-    send();
-    first.lease().head(401);
-    await find(second);
+    await sendRefused();
     second.lease().head(401);
     assert.deepEqual([response.status, refused.length], [401, 1]);
   });
@@ -167,9 +167,7 @@ describe('a request that gets a 401', () => {
   });
 
   it('is sent again with a body that can be repeated', async () => {
-    send({ body, isRepeatable: true });
-    first.lease().head(401);
-    await find(second);
+    await sendRefused({ body, isRepeatable: true });
     assert.equal(second.lease().request.body, body);
     assert.equal(response.status, 0);
   });
@@ -193,9 +191,7 @@ describe('a request that gets a 401', () => {
     assert.deepEqual(first.lease().calls, ['pause', 'abort']);
 
     response = new RecordedResponse();
-    send({ hidesRefusal: true });
-    first.lease(1).head(401);
-    await find(second);
+    await sendRefused({ hidesRefusal: true });
     assert.throws(() => second.lease().head(401), isRefusal);
 
     send({ hidesRefusal: true, body });
@@ -256,28 +252,6 @@ describe('a request that gets a 401', () => {
     assert.equal((response.failure as UpstreamError | undefined)?.reason, 'protocol');
   });
 
-  it('fails if it may not be sent with the other access', async () => {
-    const elsewhere = { ...second, endpoint: { ...endpoint, server: 'other' } };
-    send({ judgedFor: endpoint });
-    first.lease().head(401);
-    await find(elsewhere);
-    assert.ok(response.failure instanceof ReplacedError);
-    assert.equal(second.pool.leases.length, 0);
-    assert.deepEqual(first.lease().calls, ['pause', 'abort']);
-  });
-
-  it('has no further effect if it is aborted in the meantime', async () => {
-    for (const next of [second, undefined]) {
-      first = new TestAccess('first');
-      const call = send();
-      first.lease().head(401);
-      call.abort();
-      assert.deepEqual(first.lease().calls, ['pause', 'abort']);
-      await find(next);
-      assert.deepEqual([response.status, response.failure, second.pool.leases], [0, undefined, []]);
-    }
-  });
-
   it('fails if its sink throws for the answer', async () => {
     send();
     response.head = () => {
@@ -291,54 +265,19 @@ describe('a request that gets a 401', () => {
 
   it('keeps what it asks for if it is an upgrade: it is sent again over another connection of this kind', async () => {
     const reader = { options: {}, follow() {} } as unknown as NonNullable<UpstreamRequest['reader']>;
-    send({ connection: 'upgrade', reader });
-    first.lease().head(401);
-    await find(second);
-    assert.deepEqual(
-      [first, second].map(access => [access.lease().kind, access.lease().request.reader]),
-      [
-        ['upgrade', reader],
-        ['upgrade', reader],
-      ],
-    );
+    await sendRefused({ connection: 'upgrade', reader });
+    for (const access of [first, second])
+      assert.deepEqual([access.lease().kind, access.lease().request.reader], ['upgrade', reader]);
   });
 });
 
 describe('a request', () => {
-  it('waits for an access, and is not sent if it is aborted in the meantime', async () => {
-    current = async () => first;
-    send();
-    send().abort();
-    assert.equal(first.pool.leases.length, 0);
-    await turn();
-    assert.equal(first.pool.leases.length, 1);
-  });
-
-  it('fails with the reason if there is no access, or if it may not be sent', async () => {
-    const error = new Error('no credential');
-    current = () => Promise.reject(error);
-    send();
-    assert.equal((await response.over).failure, error);
-
-    response = new RecordedResponse();
+  it('fails with the error if finding its access throws', () => {
     current = () => {
-      throw error;
+      throw gone;
     };
     send();
-    assert.equal(response.failure, error);
-
-    response = new RecordedResponse();
-    current = () => first;
-    send({ judgedFor: { ...endpoint, impersonation: 'jane' } });
-    assert.ok((response.failure as Error | undefined) instanceof ReplacedError);
-    assert.equal(first.pool.leases.length, 0);
-  });
-
-  it('fails with an error that names the API server if its connection fails', () => {
-    send();
-    first.lease().sink.error(reset);
-    assert.ok(response.failure instanceof UpstreamError);
-    assert.match(response.failure.message, /^the API server at api:6443 /);
+    assert.deepEqual([response.failure, first.pool.leases], [gone, []]);
   });
 
   it('is never sent if it cannot be made, and takes no connection', () => {
@@ -371,36 +310,29 @@ describe('a request on a stale connection', () => {
     assert.deepEqual([response.status, response.text, response.trailers], [200, 'whole', []]);
   });
 
+  const failures: Readonly<Record<string, readonly [isRepeatable: boolean, happens: () => void]>> = {
+    'it may not be repeated': [false, () => first.lease().goStale(gone)],
+    'its connection fails in another way': [true, () => first.lease().sink.error(gone)],
+    'its response has begun': [
+      true,
+      () => {
+        first.lease().head(200);
+        first.lease().goStale(gone);
+      },
+    ],
+  };
+  for (const [when, [isRepeatable, happens]] of Object.entries(failures)) {
+    it(`fails immediately if ${when}`, () => {
+      send({ isRepeatable });
+      happens();
+      assert.deepEqual([response.failure?.cause, first.pool.leases.length], [gone, 1]);
+    });
+  }
+
   it('fails if the new connection fails too, even if that is stale', () => {
     send({ isRepeatable: true });
-    first.lease().goStale(gone);
-    first.lease(1).goStale(gone);
-    assert.equal(first.pool.leases.length, 2);
-    assert.equal(response.failure?.cause, gone);
-  });
-
-  it('fails immediately if it may not be repeated', () => {
-    send({ isRepeatable: false });
-    first.lease().goStale(gone);
-    assert.equal(first.pool.leases.length, 1);
-    assert.equal(response.failure?.cause, gone);
-  });
-
-  it('fails immediately if its response has begun', () => {
-    send({ isRepeatable: true });
-    first.lease().head(200);
-    first.lease().goStale(gone);
-    assert.equal(first.pool.leases.length, 1);
-    assert.equal(response.failure?.cause, gone);
-  });
-});
-
-describe('a request on a connection with another failure', () => {
-  it('is not sent again', () => {
-    send({ isRepeatable: true });
-    first.lease().sink.error(gone);
-    assert.equal(first.pool.leases.length, 1);
-    assert.equal(response.failure?.cause, gone);
+    for (const attempt of [0, 1]) first.lease(attempt).goStale(gone);
+    assert.deepEqual([response.failure?.cause, first.pool.leases.length], [gone, 2]);
   });
 });
 
@@ -426,32 +358,22 @@ describe('a request on a stale connection that gets a 401 too', () => {
   });
 
   it('is renewed no second time after a stale connection', async () => {
-    send({ isRepeatable: true });
-    first.lease().head(401);
-    await find(second);
+    await sendRefused({ isRepeatable: true });
     second.lease().goStale(gone);
     second.lease(1).head(401);
     assert.deepEqual([response.status, refused], [401, [first]]);
   });
 
-  it('fails if the connection of the second access is stale twice', async () => {
-    send({ isRepeatable: true });
-    first.lease().head(401);
-    await find(second);
-    second.lease().goStale(gone);
-    second.lease(1).goStale(gone);
-    assert.equal(response.failure?.cause, gone);
-    assert.equal(second.pool.leases.length, 2);
-  });
-
-  it('is renewed even if it may not be repeated, but then not sent again over a stale connection', async () => {
-    send({ isRepeatable: false });
-    first.lease().head(401);
-    await find(second);
-    second.lease().goStale(gone);
-    assert.equal(response.failure?.cause, gone);
-    assert.equal(second.pool.leases.length, 1);
-  });
+  for (const [isRepeatable, attempts] of [
+    [true, 2],
+    [false, 1],
+  ] as const) {
+    it(`fails after ${attempts} stale connections of the second access if it may be repeated: ${isRepeatable}`, async () => {
+      await sendRefused({ isRepeatable });
+      for (let attempt = 0; attempt < attempts; attempt++) second.lease(attempt).goStale(gone);
+      assert.deepEqual([response.failure?.cause, second.pool.leases.length], [gone, attempts]);
+    });
+  }
 
   it('is not sent again if its withheld 401 breaks off, even if its connection says that it is stale', async () => {
     send({ isRepeatable: true });
@@ -475,21 +397,19 @@ describe('a call that may be repeated', () => {
     assert.deepEqual(first.lease(1).calls, ['pause', 'resume', 'abort']);
   });
 
-  for (const [how, isRepeatable] of [
-    ['that may be repeated', true],
-    ['that must not be repeated', false],
-  ] as const) {
-    it(`does not touch the connection of a request ${how} after the response`, () => {
+  for (const isRepeatable of [true, false]) {
+    it(`stays over after its response and does not touch its connection, if it may be repeated: ${isRepeatable}`, () => {
       for (const end of [() => first.lease().sink.end([]), () => first.lease().sink.error(gone)]) {
         first = new TestAccess('first');
         response = new RecordedResponse();
         const call = send({ isRepeatable });
         end();
+        const before = response.failure;
         call.pause();
         call.resume();
         call.abort();
         call.fail(reset);
-        assert.deepEqual(first.lease().calls, []);
+        assert.deepEqual([call.state, response.failure, first.lease().calls], ['over', before, []]);
       }
     });
   }
@@ -519,20 +439,10 @@ describe('a call over a connection to share that is still being opened', () => {
     ['aborted', (call: UpstreamCall) => call.abort()],
     ['ended with an error', (call: UpstreamCall) => call.fail(reset)],
   ] as const) {
-    it(`aborts the late connection and sends nothing over it if it is ${how} in the meantime`, async () => {
-      end(send({ connection: 'shared' }));
-      open();
-      await turn();
-      assert.deepEqual([first.lease().calls, first.lease().isUsed], [['abort'], false]);
-    });
-
-    it(`does so for a late connection of its second access, and of its second attempt, if it is ${how}`, async () => {
+    it(`aborts a late connection of its second access, and of its second attempt, if it is ${how}`, async () => {
       second.pool.opening = first.pool.opening;
       first.pool.opening = undefined;
-      const renewed = send({ connection: 'shared' });
-      first.lease().head(401);
-      await find(second);
-      end(renewed);
+      end(await sendRefused({ connection: 'shared' }));
       first.pool.opening = second.pool.opening;
       const later = new TestAccess('later');
       current = () => later;
@@ -549,16 +459,11 @@ describe('a call over a connection to share that is still being opened', () => {
     });
   }
 
-  it('gets the error of the connection, and only if it still waits', async () => {
-    send({ connection: 'shared', isRepeatable: true });
-    const waiting = response;
-    response = new RecordedResponse();
-    send({ connection: 'shared' }).abort();
+  it('does not get the error of the connection if it waits no more', async () => {
+    send({ connection: 'shared', isRepeatable: true }).abort();
     fail(reset);
     await turn();
-    assert.ok(isUpstreamError(waiting.failure));
-    assert.equal(response.failure, undefined);
-    assert.equal(first.pool.leases.length, 2);
+    assert.deepEqual([response.failure, first.pool.leases.length], [undefined, 1]);
   });
 });
 
@@ -705,24 +610,14 @@ for (const [which, { state, enter, failsWith, hasEnded = false }] of Object.entr
       call.fail(gone);
       assert.equal(call.state, 'over');
       if (failsWith === 'the error itself') assert.equal(response.failure, reset);
-      else assert.ok(isUpstreamError(response.failure) && response.failure?.cause === reset);
+      else {
+        assert.ok(response.failure instanceof UpstreamError && response.failure.cause === reset);
+        assert.match(response.failure.message, /^the API server at api:6443 /);
+      }
       assert.deepEqual(endings(), ['error']);
     });
   });
 }
-
-describe('a call that is over', () => {
-  it('stays over, whatever is done with it', () => {
-    const call = send();
-    first.lease().head(200);
-    first.lease().sink.end([]);
-    call.abort();
-    call.fail(reset);
-    assert.equal(call.state, 'over');
-    assert.deepEqual([response.failure, first.lease().calls], [undefined, []]);
-    assert.equal(told.at(-1), 'complete');
-  });
-});
 
 describe('a condition on the user that the API server must answer', () => {
   let answers: Map<Access, Deferred<boolean>>;
@@ -817,11 +712,9 @@ describe('a request that was judged for an endpoint', () => {
 
     response = new RecordedResponse();
     current = () => first;
-    send({ judgedFor: endpoint });
-    first.lease().head(401);
-    await find(at(second, other));
+    await sendRefused({ judgedFor: endpoint }, at(second, other));
     assert.ok((response.failure as Error | undefined) instanceof ReplacedError);
-    assert.deepEqual([first.pool.leases.length, second.pool.leases.length], [1, 0]);
+    assert.deepEqual([first.lease().calls, second.pool.leases.length], [['pause', 'abort'], 0]);
   });
 });
 
@@ -842,20 +735,8 @@ describe('a call for an upgrade', () => {
 });
 
 describe('the observer of a call', () => {
-  it('is told of each request that is sent, of each head, and of the end', async () => {
-    send();
-    assert.deepEqual(told, ['sent to api:6443']);
-    first.lease().head(200);
-    first.lease().body('x');
-    first.lease().sink.end([]);
-    assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'complete']);
-    assert.ok(times.every(milliseconds => milliseconds >= 0));
-  });
-
   it('is told of both attempts if a 401 leads to another access, and not that the first one is refused', async () => {
-    send();
-    first.lease().head(401);
-    await find(second);
+    await sendRefused();
     assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'sent to api:6443']);
     second.lease().head(200);
     second.lease().sink.end([]);
@@ -867,9 +748,7 @@ describe('the observer of a call', () => {
     ['that becomes an error', { hidesRefusal: true }],
   ] as const) {
     it(`is told of a 401 ${how} if it says something about the proxy's credential`, async () => {
-      send(request);
-      first.lease().head(401);
-      await find(undefined);
+      await sendRefused(request, 'none');
       assert.deepEqual(told.slice(0, 3), ['sent to api:6443', 'firstByte', 'unauthorized']);
     });
   }
@@ -889,8 +768,8 @@ describe('the observer of a call', () => {
     told = [];
     current = () => first;
     response = new RecordedResponse();
-    send({ judgedFor: { ...endpoint, server: 'other' } });
-    assert.deepEqual(told, ['error']);
+    send({ judgedFor: { ...endpoint, impersonation: 'jane' } });
+    assert.deepEqual([told, first.pool.leases], [['error'], []]);
   });
 
   it('is told of the end before the sink is, and of nothing after that', () => {
@@ -898,6 +777,7 @@ describe('the observer of a call', () => {
     response.onEvent = event => told.push(`sink: ${event}`);
     first.lease().head(200);
     first.lease().sink.end([]);
+    assert.ok(times.every(milliseconds => milliseconds >= 0));
     assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'sink: head', 'complete', 'sink: end']);
   });
 

@@ -71,27 +71,24 @@ export function readBearerToken({ head, raw, clientAddress }: TokenRequest): Bea
 
 /** RFC 6750, section 2.1: one space before the token. Any other value is no bearer token, as in the API server. */
 function parseAuthorization(value: string): string | undefined {
-  const [, token, rest = ''] = /^[ \t]*bearer ([^ \t]+)(.*)$/i.exec(value) ?? [];
-  if (!/^[ \t]*$/.test(rest)) throw new AuthenticationError('there are several words after Bearer');
-  return token;
+  const match = /^[ \t]*bearer ([^ \t]+)[ \t]*(.*)/i.exec(value);
+  if (match?.[2]) throw new AuthenticationError('there are several words after Bearer');
+  return match?.[1];
 }
 
-function isWebSocket({ asksForUpgrade, upgradeProtocol, connection = '' }: RequestHead): boolean {
-  return (
-    asksForUpgrade &&
-    upgradeProtocol.toLowerCase() === 'websocket' &&
-    /(?:^|,)\s*upgrade\s*(?:$|,)/i.test(connection)
-  );
+/** Node's parser takes a request for an upgrade only if Connection has the word. */
+function isWebSocket({ asksForUpgrade, upgradeProtocol }: RequestHead): boolean {
+  return asksForUpgrade && upgradeProtocol.toLowerCase() === 'websocket';
 }
 
 function parseProtocols(protocols = ''): string | undefined {
   let token: string | undefined;
-  let others = 0;
+  let hasOther = false;
   for (const protocol of protocols.split(',')) {
     const name = protocol.trim();
     if (name === '') continue;
     if (!hasBearerProtocolPrefix(name)) {
-      others += 1;
+      hasOther = true;
       continue;
     }
     if (token !== undefined)
@@ -100,7 +97,7 @@ function parseProtocols(protocols = ''): string | undefined {
     if (token === undefined) throw new AuthenticationError('the subprotocol is not a base64url bearer token');
   }
   // The server selects one of the offered protocols, and must not answer with the token.
-  if (token !== undefined && others === 0) {
+  if (token !== undefined && !hasOther) {
     throw new AuthenticationError(
       'the bearer token is the only subprotocol; the client must offer another one too',
     );
@@ -113,12 +110,12 @@ function parseProtocols(protocols = ''): string | undefined {
  * addresses of a /64 (RFC 4291, section 2.5.4). Takes an address as Node writes it; empty for a Unix socket.
  */
 export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!address.includes(':')) return address;
-  const [head = '', tail = ''] = address.replace(/%.*/, '').split('::');
-  const first = head.split(':').filter(group => group !== '');
-  const last = tail.split(':').filter(group => group !== '');
-  const zeros = Array<string>(Math.max(8 - first.length - last.length, 0)).fill('0');
-  return [...first, ...zeros, ...last].slice(0, 4).join(':');
+  const plain = address.split('%')[0] as string;
+  const groups = plain.split(':');
+  if (groups.length === 1 || plain.includes('.')) return groups.at(-1) as string;
+  const whole = plain.replace('::', `${':0'.repeat(9 - groups.length)}:`).split(':');
+  return whole
+    .slice(0, 4)
+    .map(group => group || '0')
+    .join(':');
 }

@@ -1,5 +1,3 @@
-import type { Path } from '../../kubeconfig/yaml-document.js';
-
 /**
  * `AuthenticationConfiguration` of apiserver.config.k8s.io, v1 and v1beta1, without what the gateway does not have (`anonymous`,
  * `egressSelectorType`). The --oidc-* flags make one with one entry.
@@ -64,13 +62,3 @@ interface UserValidationRule {
   readonly expression: string;
   readonly message?: string;
 }
-
-/** A problem of the file, in one line. */
-export interface Problem {
-  readonly text: string;
-  /** The same without the text of expressions: readyz tells it to everybody. */
-  readonly publicText: string;
-}
-
-/** Reports a problem at a path, such as `['jwt', 0, 'issuer', 'url']`. The detail is for the log alone. */
-export type Report = (path: Path, problem: string, detail?: string) => void;

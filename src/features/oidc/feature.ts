@@ -4,6 +4,7 @@ import {
   bearerTokenHint,
 } from '../../authentication/bearer-token/bearer-token.js';
 import { credentialIdTarget, type TrustedIssuer, uidTarget } from '../../authentication/method.js';
+import type { FollowedFile } from '../../configuration-file/follow.js';
 import type { Feature } from '../../feature.js';
 import type { CallerEntry } from '../../kubeconfig/types.js';
 import { createReloadCounter } from '../../observability/metrics/reload-counter.js';
@@ -36,13 +37,11 @@ export const openIdConnect = {
 
   async create(options, { metrics, logger, env, clock, callerRules, rereadInterval }, reloaded) {
     if (!isOn(options)) return undefined;
-    const [{ Issuers }, { validate }, { followConfigurationFile }, { TokenCache, userOf }] =
-      await Promise.all([
-        import('./issuers.js'),
-        import('./validation.js'),
-        import('./followed-file.js'),
-        import('../../authentication/bearer-token/token-cache.js'),
-      ]);
+    const [{ Issuers }, { validate }, { TokenCache, userOf }] = await Promise.all([
+      import('./issuers.js'),
+      import('./validation.js'),
+      import('../../authentication/bearer-token/token-cache.js'),
+    ]);
     const { authenticationConfig: file, oidcCaFile } = options;
     const isFile = file !== '';
     const issuers = new Issuers({
@@ -58,27 +57,21 @@ export const openIdConnect = {
         : { issuer: '--oidc-issuer-url', certificateAuthority: '--oidc-ca-file' },
       ...(oidcCaFile !== '' && { certificateAuthority: { file: oidcCaFile } }),
     });
-    let problem: string | undefined;
-    let close = () => {};
+    let followed: FollowedFile | undefined;
     if (isFile) {
-      const followed = await followConfigurationFile({
-        file,
-        interval: rereadInterval,
-        onEntries: entries => issuers.replace(entries),
-        onWarning: warning => logger.warn(warning),
-        onReload(problems) {
-          problem = problems[0]?.publicText;
-          reloaded(problem === undefined);
-          if (problem === undefined) logger.info('issuers of --authentication-config reloaded');
-          else
-            logger.error(
-              { problems: problems.map(({ text }) => text) },
-              '--authentication-config cannot be used; the last valid one stays in use',
-            );
+      const [{ followConfigurationFile }, { authenticationFile, readAuthenticators, collisions }] =
+        await Promise.all([import('../../configuration-file/follow.js'), import('./configuration-file.js')]);
+      const found = await followConfigurationFile({
+        ...{ flag: '--authentication-config', file, format: authenticationFile, subject: 'issuers' },
+        read: readAuthenticators,
+        use(entries) {
+          for (const warning of collisions(entries)) logger.warn(warning);
+          issuers.replace(entries);
         },
+        ...{ reloaded, logger, interval: rereadInterval },
       });
-      if ('problems' in followed) return followed;
-      close = followed.close;
+      if ('problems' in found) return found;
+      followed = found;
     } else {
       const problems: string[] = [];
       const entries = await validate(configurationOf(options), (_path, reason) =>
@@ -121,13 +114,11 @@ export const openIdConnect = {
       warnings() {
         const none =
           issuers.all.length === 0 ? [`${file} has no jwt entries, so every ID token is refused`] : [];
-        return problem === undefined
-          ? none
-          : [...none, `${problem}; the last valid version of the file stays in use`];
+        return [...none, ...(followed?.warnings() ?? [])];
       },
       start: () => issuers.start(),
       close() {
-        close();
+        followed?.close();
         issuers.close();
       },
     };

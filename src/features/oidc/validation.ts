@@ -1,3 +1,4 @@
+import type { Report } from '../../configuration-file/problem.js';
 import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
 import type { Path } from '../../kubeconfig/yaml-document.js';
 import { issuerProblem } from '../../lib/issuer-url.js';
@@ -7,7 +8,6 @@ import type {
   ExtraMapping,
   JwtAuthenticator,
   PrefixedClaimOrExpression,
-  Report,
 } from './configuration.js';
 import type { Expression, Variable } from './expressions.js';
 import type { ClaimMapping, Rule, Source } from './mapping.js';

@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 import type { Feature } from '../../feature.js';
-import { defineOptions, type OptionValues } from '../../lib/option.js';
+import { defineOptions, flagsOf, type OptionFacts, type OptionValues } from '../../lib/option.js';
 import { bool, byteSize, optional } from '../../lib/value-type.js';
 import { createSharedWatchMetrics, type ShareObserver } from './metrics.js';
 
@@ -9,6 +9,11 @@ const options = defineOptions('API server', {
     type: bool,
     default: 'false',
     help: 'Open one watch at the API server for all clients of a user that watch the same. Its audit log then shows one watch.',
+  },
+  shareWatchesAcrossUsers: {
+    type: bool,
+    default: 'false',
+    help: "The API server's audit log shows such a watch as one of its users, and of the others their reviews: with --share-watches, open one watch for all users who may watch the same, each let in by a review of their own, where the API server itself serves the resource. Never of Secrets.",
   },
   shareWatchesBuffer: {
     type: optional(byteSize),
@@ -33,20 +38,43 @@ export function defaultBuffer(limit = process.constrainedMemory(), machine = tot
   return isLimited ? Math.max(smallestBuffer, Math.min(limit / 4, largestDefault)) : largestDefault;
 }
 
-/** One watch at the API server for all clients that ask for the same as the same user. */
+/** One watch at the API server for all clients that ask for the same as the same user, or with `across-users/` as any user who may. */
 export const sharedWatches = {
   name: 'shared-watches',
   options,
-  problems: ({ shareWatchesBuffer = smallestBuffer }) =>
-    shareWatchesBuffer < smallestBuffer ? ['--share-watches-buffer is less than 1Mi'] : [],
+  problems: (
+    { shareWatches, shareWatchesAcrossUsers, shareWatchesBuffer = smallestBuffer },
+    _given,
+    { methods, methodsOn }: OptionFacts,
+  ) => [
+    ...(shareWatchesBuffer < smallestBuffer ? ['--share-watches-buffer is less than 1Mi'] : []),
+    ...(shareWatchesAcrossUsers && !shareWatches
+      ? ['--share-watches-across-users needs --share-watches']
+      : []),
+    ...(shareWatchesAcrossUsers && methodsOn.length === 0
+      ? [
+          `--share-watches-across-users needs a method of authentication (${flagsOf(methods)}): without one, all clients are one user`,
+        ]
+      : []),
+  ],
   metrics: createSharedWatchMetrics,
 
-  async create({ shareWatches, shareWatchesBuffer: buffer = defaultBuffer() }, core, observer) {
+  async create(
+    { shareWatches, shareWatchesAcrossUsers, shareWatchesBuffer: buffer = defaultBuffer() },
+    core,
+    observer,
+  ) {
     if (!shareWatches) return undefined;
     const { createWatchRoute } = await import('./watch-route.js');
-    const { clock, metrics, reviews } = core;
+    const { clock, cluster, metrics, reviews } = core;
+    const common = { observer, onFirstByte: metrics.firstByte, clock, reviews };
+    if (!shareWatchesAcrossUsers) return { route: createWatchRoute(buffer, common), close() {} };
+    const { AcrossUsers } = await import('./across-users/across-users.js');
+    const acrossUsers = new AcrossUsers(clock);
     return {
-      route: createWatchRoute(buffer, { observer, onFirstByte: metrics.firstByte, clock, reviews }),
+      route: createWatchRoute(buffer, common, of => acrossUsers.apisOf(of)),
+      start: () => acrossUsers.apisOf(cluster),
+      warnings: () => acrossUsers.warnings(),
       // Watches end with their cluster.
       close() {},
     };

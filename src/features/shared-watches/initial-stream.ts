@@ -1,11 +1,12 @@
 import { Backlog } from './backlog.js';
 import { EventRing } from './event-ring.js';
 import { type Ending, LastingWatch, type WatchHandler } from './lasting-watch.js';
+import { type AfterRefusal, Senders } from './senders.js';
 import type { SharedBeginning, SharedWatch, SharedWatchParts } from './shared-watch.js';
 import { SlowClients } from './slow-clients.js';
 import type { Turn } from './turns.js';
 import type { WatchEvent } from './watch-event.js';
-import type { WatchToShare } from './watch-to-share.js';
+import type { LocalApi, Sender, WatchToShare } from './watch-to-share.js';
 import type { Watcher, WatchSource } from './watcher.js';
 
 /** An initial stream that has got its bookmark of this version. */
@@ -33,7 +34,7 @@ const some = 16;
 const mostBehind = 8 * 1024 * 1024;
 /** How long the others wait, in milliseconds, for a client that is further behind: at a time, as in the API server's watch cache, and in all. */
 const patience = 100;
-const patienceInAll = 3_000;
+const patienceInAll = { amongUsers: 500, ofOneUser: 3_000 };
 
 /**
  * One watch at the API server that begins with the initial events, for all clients that asked before it was sent. It sends an event for each
@@ -45,6 +46,8 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   readonly version = undefined;
   /** Always empty: the backlog has the events. */
   readonly ring: EventRing;
+  readonly api: LocalApi | undefined;
+  readonly #senders: Senders;
   readonly #parts: SharedWatchParts;
   readonly #owner: StreamOwner;
   readonly upstream: LastingWatch;
@@ -69,14 +72,18 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   constructor(parts: SharedWatchParts, request: WatchToShare, owner: StreamOwner) {
     this.#parts = parts;
     this.#owner = owner;
+    this.api = request.api;
+    this.#senders = new Senders(request.sender);
     this.ring = new EventRing('0', parts.budget);
     this.#backlog = new Backlog(parts.budget);
     this.upstream = new LastingWatch(parts, request, this);
     this.#slow = new SlowClients(parts.clock, client => this.#onTooSlow(client));
   }
 
+  /** Sends it as one of its clients. The one that asked first may have left. */
   start(): void {
     this.#isStarted = true;
+    this.#chooseSender();
     this.#parts.observer.watches(1);
     this.upstream.start();
   }
@@ -84,6 +91,14 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   /** The number of clients. */
   get size(): number {
     return this.#places.size;
+  }
+
+  get sender(): Sender {
+    return this.#senders.current;
+  }
+
+  #chooseSender(): void {
+    for (const { sender } of this.#places.keys()) if (this.#senders.take(sender)) return;
   }
 
   enter(client: Watcher): void {
@@ -138,10 +153,17 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     if (this.#next === undefined) this.#callAll();
   }
 
-  /** Never called, because there is no version to continue from. */
-  mayReopen(): void {}
+  refused(): AfterRefusal {
+    return this.#senders.refused(this.#places.keys());
+  }
 
-  /** Never called either. */
+  /** Only called before the first event, after a refusal: there is no version to continue from. */
+  mayReopen(open: () => void): void {
+    this.#chooseSender();
+    open();
+  }
+
+  /** Never called. */
   resumed(): void {}
 
   ended(ending: Ending): void {
@@ -236,7 +258,8 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     const { clock } = this.#parts;
     if (isHeld === (this.#held !== undefined)) return;
     if (this.#held === undefined) {
-      const left = Math.max(Math.min(patience, patienceInAll - this.#waited), 0);
+      const inAll = this.api === undefined ? patienceInAll.ofOneUser : patienceInAll.amongUsers;
+      const left = Math.max(Math.min(patience, inAll - this.#waited), 0);
       const cancel = clock.schedule(left, () => this.#dropBehind());
       this.#held = { since: clock.monotonic(), cancel };
     } else {
@@ -251,6 +274,13 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     while (this.#backlog.bytes > mostBehind) this.#backlog.dropOldest();
     for (const [client, { next }] of this.#places) if (next < this.#backlog.first) client.lag();
     this.#keepPace();
+  }
+
+  /** Ends all clients now: the API server no longer serves the API of the watch itself. */
+  expel(): void {
+    this.upstream.stop();
+    this.ended('end');
+    for (const client of this.#places.keys()) if (client.hasBegun) client.end();
   }
 
   #onTooSlow(client: Watcher): void {

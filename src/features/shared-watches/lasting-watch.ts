@@ -1,17 +1,17 @@
 import { fieldValue, hasField } from '../../http/header-fields.js';
-import type { Clock } from '../../lib/clock.js';
 import { Moment } from '../../lib/moment.js';
-import { type AccessSource, ReplacedError } from '../../transport/access.js';
+import { ReplacedError } from '../../transport/access.js';
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
-import type { BodySink, ResponseSink } from '../../transport/round-trip.js';
-import { UpstreamCall } from '../../transport/upstream-call.js';
+import type { BodySink } from '../../transport/round-trip.js';
 import type { SentRequest } from '../../transport/upstream-request.js';
 import { UnknownUserError } from './access-user.js';
 import { createEventReader } from './event-reader.js';
 import type { Loss } from './metrics.js';
+import type { AfterRefusal } from './senders.js';
 import { TableEvents } from './table-events.js';
+import { type AttemptOwner, type AttemptParts, WatchAttempt } from './watch-attempt.js';
 import type { EventReader, WatchEvent } from './watch-event.js';
-import type { WatchToShare } from './watch-to-share.js';
+import type { Sender, WatchToShare } from './watch-to-share.js';
 
 /** The head of the response to a watch. */
 export interface WatchHead {
@@ -28,13 +28,17 @@ export type Ending = 'end' | Error;
 export interface WatchHandler {
   /** The version from which the watch continues after a loss; undefined during the initial events, where it ends then. */
   readonly version: string | undefined;
+  /** As whom the next request is sent. */
+  readonly sender: Sender;
   /** The API server has sent the head of a response, the first one or one after a loss. */
   began(): void;
   /** Throws an Error for an event that it cannot use. */
   received(event: WatchEvent): void;
   /** All events that have been read so far have been passed on. */
   idle(): void;
-  /** The watch is lost, and is to be opened again. It waits until this calls back; a later call may be too late, and does nothing then. */
+  /** The API server has refused the sender, or does not answer. */
+  refused(): AfterRefusal;
+  /** The watch is to be opened again, after a loss or a refusal. It waits until this calls back; a later call may do nothing. */
   mayReopen(open: () => void): void;
   /** The watch continues after a loss. */
   resumed(loss: Loss): void;
@@ -43,11 +47,7 @@ export interface WatchHandler {
 }
 
 /** What a watch needs. */
-export interface LastingWatchParts {
-  readonly source: AccessSource;
-  /** Called with the milliseconds from sending a request to the head of its response. */
-  readonly onFirstByte: (milliseconds: number) => void;
-  readonly clock: Clock;
+export interface LastingWatchParts extends AttemptParts {
   /** At least 0 and less than 1. */
   readonly random: () => number;
 }
@@ -57,6 +57,8 @@ export class UnsharableError extends Error {}
 
 /** The statuses by which the API server says that a watch cannot continue. Each client then sends its own request, and gets the reason. */
 const finalStatuses: ReadonlySet<number> = new Set([401, 403, 404, 410]);
+/** The statuses by which the API server may refuse one user and accept another. */
+const refusals: ReadonlySet<number> = new Set([403, 429]);
 /** A lost watch must continue within this number of milliseconds, or it ends. */
 export const resumeWithin = 30_000;
 /** If a response has lasted at least this number of milliseconds, the next request is sent without delay. */
@@ -66,15 +68,15 @@ const longestBackoff = 5_000;
 /**
  * A watch that outlives its responses. If a response ends or breaks off, for example because the API server restarts, another request
  * continues from the last version, as client-go's `RetryWatcher` does. The new request may have another credential, but goes to the same
- * API server and acts as the same user.
+ * API server and acts as a user of those who share the watch.
  */
-export class LastingWatch implements ResponseSink, BodySink {
+export class LastingWatch implements AttemptOwner, BodySink {
   readonly #parts: LastingWatchParts;
-  readonly #request: Pick<WatchToShare, 'from'>;
+  readonly #request: Pick<WatchToShare, 'from' | 'api'>;
   #handler: WatchHandler;
-  #call: UpstreamCall | undefined;
+  #attempt: WatchAttempt | undefined;
   /** What the last request was sent with; undefined before it was sent. */
-  sent: SentRequest | undefined;
+  sentWith: SentRequest | undefined;
   #reader: EventReader | undefined;
   /** The Tables of all responses. */
   readonly #tables = new TableEvents();
@@ -96,7 +98,7 @@ export class LastingWatch implements ResponseSink, BodySink {
   #cancelRetry: () => void = () => {};
   #cancelDeadline: () => void = () => {};
 
-  constructor(parts: LastingWatchParts, request: Pick<WatchToShare, 'from'>, handler: WatchHandler) {
+  constructor(parts: LastingWatchParts, request: Pick<WatchToShare, 'from' | 'api'>, handler: WatchHandler) {
     this.#parts = parts;
     this.#request = request;
     this.#handler = handler;
@@ -104,14 +106,14 @@ export class LastingWatch implements ResponseSink, BodySink {
 
   start(): void {
     this.#failure = undefined;
-    const { source, onFirstByte } = this.#parts;
-    this.#call = new UpstreamCall(source, this.#request.from(this.#handler.version), this, {
-      firstByte: onFirstByte,
-      sent: sent => {
-        this.sent = sent;
-      },
-    });
-    this.#call.start();
+    const { version, sender } = this.#handler;
+    const { api } = this.#request;
+    this.#attempt = new WatchAttempt(this.#parts, this.#request.from(version, sender), api, this);
+    this.#attempt.start();
+  }
+
+  sent(sent: SentRequest): void {
+    this.sentWith = sent;
   }
 
   /** The columns of its Tables as JSON; undefined if there was none. */
@@ -146,20 +148,36 @@ export class LastingWatch implements ResponseSink, BodySink {
   /** Stops reading, so that the API server waits. This stays in force after a loss. */
   pause(): void {
     this.isPaused = true;
-    this.#call?.pause();
+    this.#attempt?.pause();
   }
 
   resume(): void {
     this.isPaused = false;
-    this.#call?.resume();
+    this.#attempt?.resume();
   }
 
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
-    const response = { statusCode, statusMessage, headers };
-    if (statusCode === 200) this.#begin(response);
+    const failure = new Error(`the API server answers ${statusCode}`);
+    if (statusCode === 200) this.#begin({ statusCode, statusMessage, headers });
+    else if (refusals.has(statusCode) && this.#refused(failure)) return this;
     else if (this.#loss === undefined || finalStatuses.has(statusCode)) this.#end('end');
-    else this.#retry(new Error(`the API server answers ${statusCode}`));
+    else this.#retry(failure);
     return this;
+  }
+
+  silent(): void {
+    this.#refused(new Error('the API server does not answer in time'));
+  }
+
+  /** Sends the watch as another user, or ends it. Returns false if there is no other user. */
+  #refused(error: Error): boolean {
+    const next = this.#handler.refused();
+    if (next === 'same') return false;
+    this.#drop();
+    this.#failure = error;
+    if (next === 'another') this.#handler.mayReopen(this.#reopen);
+    else this.#end(this.#loss === undefined ? 'end' : error);
+    return true;
   }
 
   #begin(head: WatchHead): void {
@@ -176,7 +194,7 @@ export class LastingWatch implements ResponseSink, BodySink {
     this.#contentType = contentType;
     this.#opened = new Moment(this.#parts.clock);
     if (loss !== undefined) this.#handler.resumed(loss);
-    if (this.isPaused) this.#call?.pause();
+    if (this.isPaused) this.#attempt?.pause();
     this.firstHead ??= head;
     this.#handler.began();
   }
@@ -216,7 +234,7 @@ export class LastingWatch implements ResponseSink, BodySink {
   }
 
   #lose(loss: Loss, error: Error): void {
-    this.#call = undefined;
+    this.#attempt = undefined;
     // The last events may have come in one read with the end. Then no call of `idle` follows them.
     this.idle();
     if (this.#isOver) return;
@@ -264,10 +282,10 @@ export class LastingWatch implements ResponseSink, BodySink {
   }
 
   #drop(): void {
-    const call = this.#call;
-    this.#call = undefined;
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
     this.#reader = undefined;
-    call?.abort();
+    attempt?.abort();
   }
 }
 

@@ -87,9 +87,26 @@ function namesNoField(value: string): boolean {
   return value.split(',').every(option => connectionOptions.has(option.trim().toLowerCase()));
 }
 
-/** A copy of the fields in which each field of this name (in lower case) has this value. */
-export function withField(headers: RawHeaders, key: string, value: string): string[] {
-  return headers.map((text, index) =>
-    index % 2 === 1 && (headers[index - 1] as string).toLowerCase() === key ? value : text,
-  );
+/** Fields of an answer that are about the user as whom a watch was sent: the flow schema, the audit event, a load balancer's session. */
+const ofSender = /^(?:x-kubernetes-pf-.*|audit-id|set-cookie)$/i;
+
+/**
+ * The fields of a shared answer for one of its clients: with the time of now, and if it is shared with other users, with nothing about
+ * the one as whom it was sent.
+ */
+export function headOfClient(
+  headers: RawHeaders,
+  { api, auditId }: { readonly api: object | undefined; readonly auditId: string | undefined },
+): string[] {
+  const fields: string[] = [];
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] as string;
+    if (api !== undefined && ofSender.test(name)) continue;
+    fields.push(
+      name,
+      name.toLowerCase() === 'date' ? new Date().toUTCString() : (headers[index + 1] as string),
+    );
+  }
+  if (auditId !== undefined) fields.push('Audit-Id', auditId);
+  return fields;
 }

@@ -3,9 +3,10 @@ import { EventRing, type RingBudget } from './event-ring.js';
 import { type Ending, LastingWatch, type LastingWatchParts, type WatchHandler } from './lasting-watch.js';
 import type { Lingering } from './lingering.js';
 import type { Loss, ShareObserver } from './metrics.js';
+import { type AfterRefusal, Senders, senderKey } from './senders.js';
 import type { Turns } from './turns.js';
 import { compareVersions, type WatchEvent } from './watch-event.js';
-import type { WatchToShare } from './watch-to-share.js';
+import type { LocalApi, Sender, WatchToShare } from './watch-to-share.js';
 import type { Watcher, WatchSource } from './watcher.js';
 
 /** What all shared watches need. */
@@ -34,8 +35,11 @@ interface WatchOwner {
 /** One watch at the API server whose events go to many clients. */
 export class SharedWatch implements WatchHandler, WatchSource {
   readonly ring: EventRing;
-  /** Whether its user may watch this. Clients that join while it is open need that. */
-  readonly question: Question;
+  readonly api: LocalApi | undefined;
+  /** Equal for all watches that clients of the same user have caused. */
+  readonly causedBy: string;
+  readonly #question: Question;
+  readonly #senders: Senders;
   readonly #parts: SharedWatchParts;
   readonly upstream: LastingWatch;
   readonly #owner: WatchOwner;
@@ -65,7 +69,10 @@ export class SharedWatch implements WatchHandler, WatchSource {
   ) {
     this.#parts = parts;
     this.#owner = owner;
-    this.question = request.question;
+    this.#question = request.question;
+    this.#senders = new Senders(request.sender);
+    this.api = request.api;
+    this.causedBy = senderKey(request.sender);
     this.ring = new EventRing(version, parts.budget);
     this.upstream = upstream;
     parts.observer.watches(1);
@@ -87,6 +94,15 @@ export class SharedWatch implements WatchHandler, WatchSource {
 
   get version(): string {
     return this.ring.current;
+  }
+
+  get sender(): Sender {
+    return this.#senders.current;
+  }
+
+  /** Whether the user as whom it is sent may watch this. */
+  get question(): Question {
+    return { ...this.#question, as: this.sender.impersonation };
   }
 
   /** Whether clients that have had Tables with these columns, or none, can get the events of this watch. */
@@ -165,6 +181,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
   }
 
   began(): void {
+    this.#senders.accepted();
     this.#parts.reviews.permitted(this.question);
     this.ring.completeVersion();
     for (const watcher of this.#watchers) watcher.stateChanged();
@@ -208,9 +225,13 @@ export class SharedWatch implements WatchHandler, WatchSource {
     return this.#watchers.size > 0;
   }
 
+  refused(): AfterRefusal {
+    return this.#senders.refused(this.#watchers);
+  }
+
   /**
-   * Asks whether the clients' credentials are still valid. The first one that is opens the watch; the others get no event before they have
-   * an answer. Without a client nothing is opened.
+   * Asks whether the clients' credentials, and their rights, are still valid. The watch is sent as the first one of which that is certain;
+   * the others get no event before they have an answer. Without a client nothing is opened.
    */
   mayReopen(open: () => void): void {
     this.#reopen = open;
@@ -223,6 +244,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
 
   #reopenFor(watcher: Watcher): void {
     if (this.#reopen === undefined || !this.#watchers.has(watcher) || !watcher.stay.isCertain) return;
+    if (!this.#senders.take(watcher.sender)) return;
     const reopen = this.#reopen;
     this.#reopen = undefined;
     reopen();
@@ -242,6 +264,13 @@ export class SharedWatch implements WatchHandler, WatchSource {
     if (this.#watchers.size === 0) this.ring.clear();
     for (const watcher of this.#watchers) watcher.stateChanged();
     this.#callAll();
+  }
+
+  /** Ends all clients now: the API server no longer serves the API of the watch itself. */
+  expel(): void {
+    this.upstream.stop();
+    this.ended('end');
+    for (const watcher of this.#watchers) if (watcher.hasBegun) watcher.end();
   }
 
   #callAll(): void {

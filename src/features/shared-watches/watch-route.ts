@@ -1,5 +1,6 @@
 import type { Cluster } from '../../clusters/cluster.js';
 import type { RawHeaders } from '../../http/header-fields.js';
+import type { RequestInfo } from '../../kubernetes/request-info.js';
 import { saysWho } from '../../proxy/headers.js';
 import type { CreateRoute, OpenCallers } from '../../proxy/route.js';
 import type { OpenRequest } from '../../request/context.js';
@@ -9,34 +10,57 @@ import { RingBudget } from './event-ring.js';
 import { SharedWatches } from './share-watches.js';
 import type { SharedWatchParts } from './shared-watch.js';
 import { Turns } from './turns.js';
-import type { WatchRequest } from './watch-to-share.js';
+import type { LocalApi, WatchRequest } from './watch-to-share.js';
+
+/** The APIs of a cluster whose watches users share with each other. */
+export interface CommonApis {
+  /** Undefined if only watches of the same user share. */
+  of(info: RequestInfo): LocalApi | undefined;
+  /** Sets the callback for APIs that are none of them any longer. */
+  whenGone(callback: (api: LocalApi) => void): void;
+}
+
+/** The watches of one cluster. */
+interface ClusterWatches {
+  readonly watches: SharedWatches;
+  readonly apis: CommonApis | undefined;
+}
 
 /**
  * Makes a route that takes the watches of clients. Those of one cluster can share; its shared watches are made when its first client asks,
  * and end with the cluster. All clusters together share the memory for events, and the turns in which clients get them.
  *
  * @param buffer Bytes of memory for events.
+ * @param apisOf By default, each user shares with themselves alone.
  */
 export function createWatchRoute(
   buffer: number,
   options: Pick<SharedWatchParts, 'observer' | 'onFirstByte' | 'clock' | 'reviews'>,
+  apisOf?: (cluster: Cluster) => CommonApis,
 ): CreateRoute {
   const common = { ...options, budget: new RingBudget(buffer), turns: new Turns(), random: Math.random };
-  const ofClusters = new WeakMap<Cluster, SharedWatches>();
-  const watchesOf = (cluster: Cluster) => {
-    let watches = ofClusters.get(cluster);
-    if (watches === undefined) {
-      watches = new SharedWatches({ ...common, source: cluster });
-      ofClusters.set(cluster, watches);
-      cluster.attach(watches);
+  const ofClusters = new WeakMap<Cluster, ClusterWatches>();
+  const create = (cluster: Cluster): ClusterWatches => {
+    const watches = new SharedWatches({ ...common, source: cluster });
+    const apis = apisOf?.(cluster);
+    apis?.whenGone(api => watches.expel(api));
+    cluster.attach(watches);
+    return { watches, apis };
+  };
+  const watchesOf = (cluster: Cluster): ClusterWatches => {
+    let found = ofClusters.get(cluster);
+    if (found === undefined) {
+      found = create(cluster);
+      ofClusters.set(cluster, found);
     }
-    return watches;
+    return found;
   };
   return callers => ({
     take(request, own, sink) {
       if (own.body !== undefined || !isWatch(request)) return undefined;
-      const watch = watchRequest(request, own, callers);
-      return watchesOf(request.cluster).send(watch, sink, request.record);
+      const { watches, apis } = watchesOf(request.cluster);
+      const api = callers && apis?.of(request.path.decidedOn);
+      return watches.send({ ...watchRequest(request, own, callers), api }, sink, request.record);
     },
   });
 }

@@ -1,8 +1,9 @@
-import type { RawHeaders } from '../../http/header-fields.js';
+import { fieldValue, type RawHeaders } from '../../http/header-fields.js';
 import { userOfImpersonation } from '../../kubernetes/impersonation.js';
 import { digest } from '../../lib/digest.js';
 import type { ReviewingCluster } from '../../reviews/access-review.js';
-import type { Attributes, Question } from '../../reviews/reviews.js';
+import type { Attributes } from '../../reviews/attributes.js';
+import type { Question } from '../../reviews/reviews.js';
 import type { Access } from '../../transport/access.js';
 import { requireAccess, type UpstreamRequest } from '../../transport/upstream-request.js';
 import { identify } from './access-user.js';
@@ -24,6 +25,21 @@ export interface WatchRequest {
   readonly attributes: Attributes;
   /** Undefined if clients have no credentials. */
   readonly isStillValid: CredentialCheck | undefined;
+  /** What says that all users who may watch this get the same answer; undefined if each user has watches of their own. */
+  readonly api?: LocalApi | undefined;
+}
+
+/** An API that an API server serves itself, as far as the proxy knows. */
+export interface LocalApi {
+  /** Whether the API server says so still. False if it does not answer. */
+  confirm(): true | Promise<boolean>;
+}
+
+/** A client as whom a watch can be sent. */
+export interface Sender {
+  /** Impersonate-* fields of its user: name, value, …; `configured` for the user of the access. */
+  readonly impersonation: readonly string[] | 'configured';
+  readonly requestId: string;
 }
 
 /**
@@ -42,11 +58,19 @@ export interface ClientWatch {
   readonly timeout: number | undefined;
   /** When the client's credential expires, in milliseconds since 1970; undefined if this is not known. */
   readonly expires: number | undefined;
+  readonly sender: Sender;
+  /** Undefined if only watches of the same user share. */
+  readonly api: LocalApi | undefined;
+  /** The Audit-ID of the client's own request; undefined if it has none. */
+  readonly auditId: string | undefined;
 }
 
 /** A watch that can be shared. */
 export interface WatchToShare extends ClientWatch {
-  /** Two watches of one cluster can share if their keys are equal: the same user asks for the same events in the same format. */
+  /**
+   * Two watches of one cluster can share if their keys are equal: the same user, or with `api` any user, asks for the same events in the same
+   * format.
+   */
   readonly key: string;
   /** Two watches that begin with the initial events can share those if these keys are equal, too. */
   readonly initialKey: string;
@@ -54,18 +78,17 @@ export interface WatchToShare extends ClientWatch {
    * The request for the watch of all clients: from this version on, or with the initial events if it is undefined. Only an access of the
    * same user of the same API server may send it.
    */
-  from(version: string | undefined): UpstreamRequest;
-  /** Whether the user may watch this. */
+  from(version: string | undefined, sender: Sender): UpstreamRequest;
+  /** Whether the client's user may watch this. */
   readonly question: Question;
 }
 
 /**
- * Returns the client's watch in a form that can be shared with clients that ask for the same as the same user. Returns undefined if
- * something in the request may change the answer. It may take a moment to find out who the user is. Rejects with a ReplacedError if the
+ * Returns the client's watch in a form that can be shared with clients that ask for the same. Returns undefined if something in the request may change the answer. It may take a moment to find out who the user is. Rejects with a ReplacedError if the
  * request must not be sent with this access.
  */
 export async function watchToShare(
-  { own, path, query: asked, rawHeaders, requestId, expires, attributes }: WatchRequest,
+  { own, path, query: asked, rawHeaders, requestId, expires, attributes, api }: WatchRequest,
   access: Access,
   cluster: ReviewingCluster,
 ): Promise<WatchToShare | undefined> {
@@ -80,11 +103,14 @@ export async function watchToShare(
 
   // The returned object outlives the request. It must keep nothing else of the request in memory.
   const { query, initialQuery, version, bookmarks, timeout, accept, acceptEncoding } = watch;
-  const key = digest([user.key, userOfImpersonation(impersonation), path, query, accept, acceptEncoding]);
+  const sharers = api === undefined ? userOfImpersonation(impersonation) : 'all who may';
+  const key = digest([user.key, sharers, path, query, accept, acceptEncoding]);
   return {
-    ...{ key, version, bookmarks, timeout, expires },
+    ...{ key, version, bookmarks, timeout, expires, api },
+    auditId: api && fieldValue(own.headers, 'audit-id'),
     initialKey: digest([key, initialQuery]),
-    from(continued) {
+    sender: { impersonation, requestId },
+    from(continued, sender) {
       const isInitial = continued === undefined;
       const fields = `resourceVersion=${continued}&allowWatchBookmarks=true`;
       const continuing = query === '' ? fields : `${query}&${fields}`;
@@ -94,8 +120,8 @@ export async function watchToShare(
         method: 'GET',
         target: `${path}?${isInitial ? initialQuery : continuing}`,
         isBelowServerPath: true,
-        headers: headersOf({ accept, acceptEncoding: encoding }, requestId),
-        ...{ impersonation, user },
+        headers: headersOf({ accept, acceptEncoding: encoding }, sender.requestId),
+        ...{ impersonation: sender.impersonation, user },
         bringsAuthorization: false,
         // A 401 ends the watch, and each client gets the answer to a request of its own.
         hidesRefusal: false,

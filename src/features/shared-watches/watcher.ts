@@ -5,11 +5,11 @@ import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '..
 import { type EventRing, portion } from './event-ring.js';
 import { type Ending, type LastingWatch, UnsharableError } from './lasting-watch.js';
 import type { ShareObserver } from './metrics.js';
-import { withField } from './sharable-headers.js';
+import { headOfClient } from './sharable-headers.js';
 import { type Guest, Stay } from './stay.js';
 import type { Turn } from './turns.js';
 import { compareVersions, type WatchEvent } from './watch-event.js';
-import type { ClientWatch, CredentialCheck } from './watch-to-share.js';
+import type { ClientWatch, CredentialCheck, Sender } from './watch-to-share.js';
 
 /** The watch that a watcher gets its events from. */
 export interface WatchSource {
@@ -30,7 +30,7 @@ interface WatcherParts {
   readonly observer: ShareObserver;
 }
 
-/** Where a client's events go, and what says whether its credential is still valid. */
+/** Where a client's events go, and what says whether it may go on. */
 interface Client {
   readonly sink: ClientSink;
   readonly isStillValid: CredentialCheck | undefined;
@@ -42,6 +42,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
   /** Whether the client asked for bookmarks. */
   readonly #bookmarks: boolean;
   readonly #sink: ClientSink;
+  readonly sender: Sender;
   readonly stay: Stay;
   #watch: WatchSource;
   /** Undefined until the response to the client has begun. */
@@ -69,6 +70,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
     this.#bookmarks = client.bookmarks;
     this.#version = client.version ?? '0';
     this.#sink = sink;
+    this.sender = client.sender;
     this.stay = new Stay(this, isStillValid, parts);
     watch.enter(this);
   }
@@ -104,11 +106,11 @@ export class Watcher implements RoundTrip, Turn, Guest {
     }
     this.#position = position;
     this.#isSettled = ring.isPast(this.#version);
-    const hasTime = this.stay.begin(this.#client as ClientWatch);
+    const client = this.#client as ClientWatch;
     this.#client = undefined;
+    const hasTime = this.stay.begin(client);
     try {
-      const headers = withField(head.headers, 'date', new Date().toUTCString());
-      this.#body = this.#sink.head(head.statusCode, head.statusMessage, headers);
+      this.#body = this.#sink.head(head.statusCode, head.statusMessage, headOfClient(head.headers, client));
       this.#parts.observer.clients(1);
     } catch (error) {
       this.fail(error as Error);

@@ -1,5 +1,6 @@
 import { StatusError } from '../../kubernetes/status.js';
-import type { Moment } from '../../lib/moment.js';
+import type { Clock } from '../../lib/clock.js';
+import { Moment } from '../../lib/moment.js';
 import type { OpenStream, StreamEnd } from '../../proxy/open-streams.js';
 
 /** What is asked again about an open stream: is its caller still known, and may it still do this? */
@@ -11,17 +12,31 @@ const errors: Readonly<Record<StreamEnd['endedBy'], StatusError>> = {
   access: new StatusError(403, 'you may no longer do what this stream began with'),
 };
 
-/** One open stream of a caller. */
-export class Followed {
+/** What is asked at one moment about all streams that have it in common. It keeps no question: the streams have it. */
+export interface Check {
+  readonly key: string;
+  readonly about: About;
+  /** How many open streams have it. */
+  streams: number;
+  /** The look at which it was asked last, or was new. */
+  askedAt: number;
+  isAsking: boolean;
+}
+
+const noChecks: readonly Check[] = [];
+
+/** One open stream of a caller, since the moment at which it began. There may be thousands, so it has little. */
+export class Followed extends Moment {
   readonly stream: OpenStream;
-  readonly since: Moment;
   /** Milliseconds since 1970; undefined if nothing about it was found out yet. */
   checkedAt: number | undefined;
+  /** What is asked about it. */
+  checks: readonly Check[] = noChecks;
   isOver = false;
 
-  constructor(stream: OpenStream, since: Moment) {
+  constructor(stream: OpenStream, clock: Clock) {
+    super(clock);
     this.stream = stream;
-    this.since = since;
   }
 
   /** When the caller's credential expires, in milliseconds since 1970; undefined if that is not known. */
@@ -31,8 +46,8 @@ export class Followed {
 
   /** Whether the caller's credential has expired for this number of milliseconds, however the clock was set meanwhile. */
   hasExpiredFor(milliseconds: number): boolean {
-    const { expires, since } = this;
-    return expires !== undefined && since.age >= expires + milliseconds - since.time;
+    const { expires } = this;
+    return expires !== undefined && this.age >= expires + milliseconds - this.time;
   }
 
   /** Whether the API server has begun to answer: it has let the user do it. */

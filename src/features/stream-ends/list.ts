@@ -37,7 +37,7 @@ export function listStreams(open: ReadonlyMap<OpenStream, Followed>): {
   return { streams, leftOut: open.size - streams.length };
 }
 
-function toRow({ stream: { request }, since, expires, checkedAt }: Followed): ListedStream {
+function toRow({ stream: { request }, time, expires, checkedAt }: Followed): ListedStream {
   const { info, user, impersonatedUser } = request.record;
   return {
     user,
@@ -50,7 +50,7 @@ function toRow({ stream: { request }, since, expires, checkedAt }: Followed): Li
     name: info.name || undefined,
     cluster: request.cluster.name,
     clientAddress: request.clientAddress ?? request.raw.socket.remoteAddress,
-    since: timeOf(since.time),
+    since: timeOf(time),
     expires: expires === undefined ? undefined : timeOf(expires),
     checked: checkedAt === undefined ? undefined : timeOf(checkedAt),
   };

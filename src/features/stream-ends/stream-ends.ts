@@ -1,5 +1,4 @@
 import type { Clock } from '../../lib/clock.js';
-import { Moment } from '../../lib/moment.js';
 import type { OpenStream, StreamFollower } from '../../proxy/open-streams.js';
 import type { Recheck } from '../../proxy/route.js';
 import type { Reviews } from '../../reviews/reviews.js';
@@ -54,7 +53,7 @@ export class StreamEnds {
   }
 
   #began(stream: OpenStream): void {
-    const followed = new Followed(stream, new Moment(this.#parts.clock));
+    const followed = new Followed(stream, this.#parts.clock);
     this.#open.set(stream, followed);
     this.#rechecks?.add(followed);
     if (this.#stopTimer === undefined) this.#startTimer();
@@ -82,6 +81,6 @@ export class StreamEnds {
     const { grace } = this.#parts;
     if (grace !== undefined)
       for (const followed of this.#open.values()) if (followed.hasExpiredFor(grace)) followed.end('expiry');
-    this.#rechecks?.look();
+    this.#rechecks?.look(this.#open.values());
   }
 }

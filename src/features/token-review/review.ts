@@ -6,6 +6,7 @@ import { postReview } from '../../clusters/own-request.js';
 import { readIdToken } from '../../kubeconfig/id-token.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
+import { isObject, parseObject } from '../../lib/json.js';
 import { refusedCredential } from '../../transport/upstream-error.js';
 
 /** The options of a review. */
@@ -72,12 +73,8 @@ function readStatus({ status, text }: { readonly status: number; readonly text: 
         (isForbidden ? "; the proxy's identity needs the verb create on tokenreviews" : ''),
     );
   }
-  try {
-    const review = JSON.parse(text) as { status?: ReviewStatus };
-    if (typeof review.status === 'object' && review.status !== null) return review.status;
-  } catch {
-    // The error is thrown below.
-  }
+  const told = parseObject(text)?.['status'];
+  if (isObject(told)) return told as ReviewStatus;
   throw new StatusError(503, "callers cannot be authenticated: the API server's answer is not a TokenReview");
 }
 

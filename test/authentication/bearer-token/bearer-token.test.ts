@@ -30,6 +30,8 @@ describe('a bearer token', () => {
   it('counts for the address that a trusted proxy names, if there is one', () => {
     const behind = { ...request(['Authorization', 'Bearer one']), clientAddress: '198.51.100.7' };
     assert.equal(readBearerToken(behind)?.source, '198.51.100.7');
+    const socket = { ...behind, clientAddress: undefined, raw: { socket: {} } as IncomingMessage };
+    assert.equal(readBearerToken(socket)?.source, '', 'a Unix socket');
   });
 
   it('comes in the Authorization header, its scheme in any case', () => {
@@ -138,7 +140,8 @@ describe('a bearer token', () => {
     ]) {
       assert.equal(readBearerToken(webSocket(...protocols))?.text, 'one', protocols.join());
     }
-    assert.equal(readBearerToken(webSocket('v5.channel.k8s.io')), undefined);
+    for (const protocols of [['v5.channel.k8s.io'], [' , '], []])
+      assert.equal(readBearerToken(webSocket(...protocols)), undefined);
     assert.equal(readBearerToken(webSocket('x', encoded('\u00e9')))?.text, '\xc3\xa9');
     const spdy = ['Connection', 'Upgrade', 'Upgrade', 'SPDY/3.1'];
     const headers = [...spdy, 'Sec-WebSocket-Protocol', `x, ${encoded('one')}`];
@@ -151,6 +154,7 @@ describe('a bearer token', () => {
       [`${encoded('one')}, `],
       ['x', encoded('one'), encoded('one')],
       ['x', encoded('one'), encoded('two')],
+      ['x', encoded('one'), 'y', encoded('two')],
       ['x', prefix],
       ['x', `${encoded('one')}=`],
       ['x', `${prefix}b25l*`],

@@ -168,15 +168,13 @@ for (const leg of Object.keys(legs) as Leg[]) {
       const slashes = ['/', '%2f', '%5c', '\\', '//', '%252f', '%c0%af', '/./', '/%2e/'];
       for (const dot of dots) {
         for (const slash of slashes) {
-          const targets = [
+          for (const target of [
             `/static${slash}${dot}${slash}secret.txt`,
             `/static/${dot}${slash}secret.txt`,
             `/static/listed${slash}${dot}${slash}${dot}${slash}secret.txt`,
             `/static/${dot}${slash}www-secret${slash}secret.txt`,
             `/static/${`${dot}${slash}`.repeat(12)}etc${slash}passwd`,
-          ];
-          // The path is read before it matters on which leg a request is.
-          for (const target of leg === 'plain' ? targets : targets.slice(0, 1))
+          ])
             leaks(await get(target, { leg }), target);
         }
       }

@@ -81,7 +81,10 @@ for (const leg of upgradeLegs) {
     });
 
     it('that the API server answers otherwise gets that answer, and nothing sent after it reaches the API server', async () => {
-      for (const status of ['403 Forbidden', '400 Bad Request', '200 OK', '302 Found']) {
+      for (const status of [
+        ...['403 Forbidden', '404 Not Found', '400 Bad Request', '200 OK', '302 Found'],
+        '503 Service Unavailable',
+      ]) {
         const before = (await reached()).length;
         const upstream = answerUpgrades(
           `HTTP/1.1 ${status}\r\nX-From: upstream\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nno`,

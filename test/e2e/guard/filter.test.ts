@@ -132,7 +132,7 @@ for (const leg of eachLeg) {
       const targets = [
         ...refusedSpellings.flatMap(target => [target, serverPath + target]),
         ...respelled.flatMap(prefix =>
-          [execPath, `${execPath.slice(0, -4)}%65xec`].map(path => prefix + path),
+          refusedSpellings.filter(target => !/%5c/i.test(target)).map(target => prefix + target),
         ),
       ];
       for (const target of targets) await refused(proxies.below, 403, { leg, target }, /--reject-paths/);

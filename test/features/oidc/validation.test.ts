@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Problem } from '../../../src/features/oidc/configuration.js';
-import { parseConfigurationFile } from '../../../src/features/oidc/configuration-file.js';
-import { validate } from '../../../src/features/oidc/validation.js';
+import { parseConfigurationFile } from '../../../src/configuration-file/parse.js';
+import type { Problem } from '../../../src/configuration-file/problem.js';
+import { authenticationFile, readAuthenticators } from '../../../src/features/oidc/configuration-file.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 
 const issuer = { url: 'https://a.example', audiences: ['gateway'] };
@@ -11,8 +11,8 @@ const entry = { issuer, claimMappings };
 
 async function read(text: string) {
   const problems: Problem[] = [];
-  const parsed = parseConfigurationFile('FILE', text, problems);
-  const entries = parsed && (await validate(parsed.configuration, parsed.report));
+  const parsed = parseConfigurationFile(authenticationFile, 'FILE', text, problems);
+  const entries = parsed && (await readAuthenticators(parsed.content, parsed.report));
   return { problems: problems.map(({ text }) => text), entries: entries ?? [] };
 }
 

@@ -35,3 +35,18 @@ describe('the memory for shared watches', () => {
     assert.equal(parse('1Mi').options.shareWatchesBuffer, mebibyte);
   });
 });
+
+describe('sharing across users', () => {
+  const problems = (...argv: string[]) => parseOptions({ argv, env: {} }).problems;
+
+  it('needs shared watches, and users', () => {
+    assert.match(
+      problems('--share-watches-across-users').join('\n'),
+      /needs --share-watches\n.*needs a method/,
+    );
+    assert.match(
+      problems('--share-watches', '--share-watches-across-users').join('\n'),
+      /^[^\n]*needs a method/,
+    );
+  });
+});

@@ -1,6 +1,6 @@
 import { describe, it } from 'node:test';
 import { createEventReader } from '../../../src/features/shared-watches/event-reader.js';
-import { sharableHeaders, withField } from '../../../src/features/shared-watches/sharable-headers.js';
+import { headOfClient, sharableHeaders } from '../../../src/features/shared-watches/sharable-headers.js';
 import { TableEvents } from '../../../src/features/shared-watches/table-events.js';
 import { watchRequest } from '../../../src/features/shared-watches/watch-route.js';
 import type { OpenRequest } from '../../../src/request/context.js';
@@ -28,7 +28,7 @@ const readers: Readonly<Record<string, (fields: string[]) => unknown>> = {
     sharableHeaders(watchRequest(request as OpenRequest, {} as UpstreamRequest, callers).rawHeaders);
   },
   'the head of an answer': fields => [
-    withField(fields, 'date', 'now'),
+    headOfClient(fields, { api: {}, auditId: 'id' }),
     createEventReader(fields, new TableEvents(), false),
   ],
 };

@@ -4,6 +4,7 @@ import { Turns } from '../../../src/features/shared-watches/turns.js';
 import { LaggingError } from '../../../src/transport/round-trip.js';
 import type { ManualClock } from '../../support/manual-clock.js';
 import { createRandom, type Random } from '../../support/random.js';
+import { Rights } from './across-users/rights.js';
 import { Sharing, turn } from './sharing.js';
 import { bookmarkLine, ServedList, type ServedWatch, type WatchedServer } from './watched-server.js';
 import { WatchingClient } from './watching-client.js';
@@ -35,6 +36,8 @@ class World {
   readonly clock: ManualClock;
   readonly server: WatchedServer;
   readonly guests: Guest[] = [];
+  /** Those of the users who share with each other. */
+  readonly rights: Rights;
   /**
    * How many streams of objects were sent, how many of them because a client had waited, how many clients were too slow for one, and how many
    * got changes after it; how many clients ended because of their credential, and for how many it was not known; how many got objects
@@ -62,6 +65,7 @@ class World {
     this.server = this.sharing.server;
     this.server.now = () => this.clock.monotonic();
     this.server.onList = list => this.#countList(list);
+    this.rights = new Rights(this.random, this.sharing);
   }
 
   get open(): ServedWatch[] {
@@ -87,7 +91,8 @@ class World {
       watch.bookmark();
     } else if (what < 72) this.join();
     else if (what < 78 && guest !== undefined) this.leave(guest);
-    else if (what < 82) for (const one of this.waiting) one.open();
+    else if (what < 81) for (const one of this.waiting) this.rights.answer(one);
+    else if (what < 82) this.rights.change();
     else if (what < 86 && watch !== undefined) {
       // A watch that continues from a version does not get the remaining events of that version, as with a real API server.
       watch.sendRestOfVersion();
@@ -121,7 +126,8 @@ class World {
     const { random } = this;
     const size = 1 + random.below(400);
     // Those who have waited meanwhile get what they lack.
-    for (const guest of this.guests) if (guest.isPaused && random.chance(0.1)) this.pauseOrResume(guest);
+    for (const guest of this.guests)
+      if (random.chance(guest.isPaused ? 0.2 : 0.05)) this.pauseOrResume(guest);
     if (random.chance(0.3)) watch.finish(size);
     else if (random.chance(0.7)) watch.sendObjects(1 + random.below(4), size);
     else watch.send(1, size);
@@ -134,16 +140,20 @@ class World {
     const version = initial ? server.version : Math.max(100, server.version + 2 - random.below(40));
     const asked = initial ? random.pick([undefined, undefined, '0', String(version)]) : String(version);
     const key = random.pick(['pods', 'services']);
+    const isCommon = random.chance(0.7);
     do {
       const client: WatchingClient = new WatchingClient({
         ...{ initial, key },
+        ...(isCommon && this.rights.ask(key)),
         ...(asked !== undefined && { version: asked }),
         ...(random.chance(0.2) && { timeout: 1_000 * (1 + random.below(60)) }),
         bookmarks: initial || random.chance(0.5),
-        isAllowed: async () => random.chance(0.9),
+        ...(!isCommon && { isAllowed: async () => random.chance(0.9) }),
         ...(random.chance(0.5) && { isStillValid: () => this.judge(client) }),
       });
-      this.guests.push({ client, version, key: listKey(client.query), askedAt: undefined, isPaused: false });
+      const list = listKey(client.query, isCommon);
+      this.guests.push({ client, version, key: list, askedAt: undefined, isPaused: false });
+      this.rights.follow(client);
       this.sharing.send(client);
     } while (initial && random.chance(0.5));
   }
@@ -163,6 +173,7 @@ class World {
 
   leave(guest: Guest): void {
     guest.client.trip?.abort();
+    this.rights.forget(guest.client);
     this.check(guest);
     this.guests.splice(this.guests.indexOf(guest), 1);
   }
@@ -223,7 +234,7 @@ class World {
 
   /** Asserts that no client waits too long for objects, and that no more streams of objects run at a time than must. */
   checkLists(): void {
-    assert.equal(this.#problem, undefined);
+    assert.equal(this.#problem ?? this.rights.problem, undefined);
     const now = this.clock.monotonic();
     for (const { client, key, askedAt } of this.guests) {
       if (client.asked.initial !== true || client.ended !== undefined || askedAt === undefined) continue;
@@ -237,12 +248,18 @@ class World {
   }
 
   /** Counts a stream of objects that is sent now. */
-  #countList({ path, sentAt }: ServedList): void {
-    this.#lastList.set(listKey(path), sentAt);
+  #countList({ path, sentAt, user }: ServedList): void {
+    this.#lastList.set(listKey(path, user !== undefined), sentAt);
     if (!path.startsWith('/shared')) return;
     this.seen.lists += 1;
     const running = this.server.watches.filter(
-      one => one instanceof ServedList && one.path === path && one.isInitial && !one.isAborted && !one.isOver,
+      one =>
+        one instanceof ServedList &&
+        one.path === path &&
+        (one.user === undefined) === (user === undefined) &&
+        one.isInitial &&
+        !one.isAborted &&
+        !one.isOver,
     );
     // This one is not among the watches yet.
     if (running.length < mostLists) return;
@@ -254,6 +271,7 @@ class World {
   /** Lets every client receive its missing events. */
   async settle(): Promise<void> {
     this.#isCalm = true;
+    this.rights.calm();
     for (const guest of this.guests) if (guest.isPaused) this.pauseOrResume(guest);
     for (let round = 0; round < 30; round++) {
       for (const watch of this.waiting) watch.open();
@@ -268,11 +286,12 @@ class World {
 }
 
 /** The query of a stream of objects, or of a client that asks for one, without what may differ between clients of one stream. */
-function listKey(target: string): string {
+function listKey(target: string, isCommon: boolean): string {
   const pairs = target.replace(/^.*\?/, '').split('&');
   return pairs
     .filter(pair => !pair.startsWith('timeoutSeconds='))
     .sort()
+    .concat(isCommon ? 'of any user' : [])
     .join('&');
 }
 
@@ -284,6 +303,7 @@ describe('shared watches under random events', () => {
     ...{ opened: 0, ring: 0, own: 0, refused: 0, resumed: 0, lagged: 0, initial: 0, shared: 0 },
     ...{ 'moved to ring': 0, 'moved to opened': 0 },
     ...{ lists: 0, forced: 0, slow: 0, followed: 0, 'taken out': 0, unknown: 0, behind: 0 },
+    ...{ 'as another': 0, refusals: 0, expelled: 0, 'not confirmed': 0, 'rights ended': 0 },
   };
 
   for (let seed = 1; seed <= seeds; seed++) {
@@ -308,6 +328,8 @@ describe('shared watches under random events', () => {
       seen.lagged += counts.lagged;
       for (const clients of initialStreams) if (clients > 1) seen.shared += 1;
       for (const what of Object.keys(world.seen) as (keyof World['seen'])[]) seen[what] += world.seen[what];
+      for (const what of Object.keys(world.rights.seen) as (keyof Rights['seen'])[])
+        seen[what] += world.rights.seen[what];
       for (const guest of [...world.guests]) world.leave(guest);
       world.clock.advance(10_000);
       assert.equal(counts.clients, 0);

@@ -61,7 +61,7 @@ export class Sharing {
     this.budget = new RingBudget(buffer);
     this.shared = new SharedWatches({
       source: {
-        host: own.host,
+        ...{ host: own.host, name: '' },
         access: () => this.access(),
         refused: access => this.refused(access),
       },

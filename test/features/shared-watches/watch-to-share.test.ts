@@ -40,7 +40,8 @@ function share(access: Access, { own, ...more }: Asked = {}): Promise<WatchToSha
     isStillValid: undefined,
     ...more,
   };
-  return watchToShare(request, access, { host: 'api', access: () => access, refused: async () => undefined });
+  const cluster = { host: 'api', name: '', access: () => access, refused: async () => undefined };
+  return watchToShare(request, access, cluster);
 }
 
 async function shared(access: Access, asked?: Asked): Promise<WatchToShare> {
@@ -52,7 +53,10 @@ describe('the request of a shared watch', () => {
     const access = accessWith({ credential: { authorization: 'Bearer own' } });
     const watch = await shared(access, { own: { impersonation: jane, isRepeatable: false } });
     assert.deepEqual([watch.version, watch.bookmarks, watch.timeout, watch.expires], ['7', false, 9000, 12]);
-    const { method, path, headers } = outgoingRequest(watch.from('42'), { ...access, serverPath: '/k8s' });
+    const { method, path, headers } = outgoingRequest(watch.from('42', watch.sender), {
+      ...access,
+      serverPath: '/k8s',
+    });
     assert.equal(method, 'GET');
     assert.equal(path, '/k8s/api/v1/pods?labelSelector=a%3Db&resourceVersion=42&allowWatchBookmarks=true');
     assert.deepEqual(headers, [
@@ -61,14 +65,23 @@ describe('the request of a shared watch', () => {
     ]);
   });
 
+  it('has no field that the client has not sent', async () => {
+    const watch = await shared(accessWith(), { rawHeaders: [] });
+    const { headers } = watch.from('7', watch.sender);
+    assert.deepEqual(headers, ['User-Agent', 'kube-api-proxy', 'X-Request-Id', 'id']);
+  });
+
   it('may be sent again, over a shared connection, with any access of its user and no other', async () => {
     const token = (sub: string, jti: string) => {
       const claims = Buffer.from(JSON.stringify({ sub, jti })).toString('base64url');
       return { credential: { authorization: `Bearer e30.${claims}.c2ln` } };
     };
-    const { connection, isRepeatable, hidesRefusal, bringsAuthorization, user } = (
-      await shared(accessWith(token('alice', '1')), { own: { judgedFor: endpoint, hidesRefusal: true } })
-    ).from('7');
+    const asked = { own: { judgedFor: endpoint, hidesRefusal: true } };
+    const watch = await shared(accessWith(token('alice', '1')), asked);
+    const { connection, isRepeatable, hidesRefusal, bringsAuthorization, user } = watch.from(
+      '7',
+      watch.sender,
+    );
     assert.deepEqual(
       [connection, isRepeatable, hidesRefusal, bringsAuthorization],
       ['shared', true, false, false],
@@ -84,9 +97,9 @@ describe('the request of a shared watch', () => {
   it('has neither a credential of the client nor anything else that says who the client is', async () => {
     const rawHeaders = ['X-Forwarded-For', 'S3CRET', 'User-Agent', 'S3CRET', 'Traceparent', 'S3CRET'];
     const watch = await shared(accessWith(), { rawHeaders });
-    assert.doesNotMatch(JSON.stringify(watch.from('7')), /S3CRET/);
+    assert.doesNotMatch(JSON.stringify(watch.from('7', watch.sender)), /S3CRET/);
     const own = await shared(accessWith(), { own: { headers: ['X-Client', 'S3CRET'] } });
-    assert.doesNotMatch(JSON.stringify(own.from('7')), /S3CRET/);
+    assert.doesNotMatch(JSON.stringify(own.from('7', own.sender)), /S3CRET/);
   });
 });
 

@@ -21,18 +21,23 @@ export interface Write {
 export class ServedWatch implements RoundTrip {
   readonly request: OutgoingRequest;
   readonly sink: ResponseSink;
+  /** When the request arrived. */
+  readonly sentAt: number;
   readonly #server: WatchedServer;
   #body: BodySink | undefined;
   /** The index of the next write to send. */
   protected next = 0;
   isAborted = false;
   isOver = false;
+  /** When it ended in any way; undefined before that. */
+  overAt: number | undefined;
   isPaused = false;
 
   constructor(server: WatchedServer, request: OutgoingRequest, sink: ResponseSink) {
     this.#server = server;
     this.request = request;
     this.sink = sink;
+    this.sentAt = server.now();
   }
 
   get path(): string {
@@ -42,6 +47,11 @@ export class ServedWatch implements RoundTrip {
   /** The credential of the request. */
   get authorization(): string | undefined {
     return fieldValue(this.request.headers, 'authorization');
+  }
+
+  /** As whom it was sent. */
+  get user(): string | undefined {
+    return fieldValue(this.request.headers, 'impersonate-user');
   }
 
   /** The version that the watch asked for. */
@@ -99,11 +109,13 @@ export class ServedWatch implements RoundTrip {
 
   end(): void {
     this.isOver = true;
+    this.overAt ??= this.#server.now();
     this.sink.end([]);
   }
 
   fail(error = new Error('the connection broke')): void {
     this.isOver = true;
+    this.overAt ??= this.#server.now();
     this.sink.error(error);
   }
 
@@ -117,6 +129,7 @@ export class ServedWatch implements RoundTrip {
 
   abort(): void {
     this.isAborted = true;
+    this.overAt ??= this.#server.now();
   }
 }
 
@@ -127,8 +140,6 @@ export class ServedWatch implements RoundTrip {
 export class ServedList extends ServedWatch {
   /** The version of the objects. */
   readonly listed: number;
-  /** When the request arrived. */
-  readonly sentAt: number;
   /** What was sent up to the bookmark, which is a part of it. */
   initial = '';
   /** The version of the bookmark after the objects; undefined before it was sent. */
@@ -140,7 +151,6 @@ export class ServedList extends ServedWatch {
     super(server, request, sink);
     this.#state = server;
     this.listed = server.version;
-    this.sentAt = server.now();
     this.#objects = [...server.objects.values()];
     this.next = server.writes.length;
   }
@@ -196,6 +206,7 @@ class WatchLease implements Lease {
       this.#server.onList(list);
     } else this.#watch = new ServedWatch(this.#server, request, sink);
     this.#server.watches.push(this.#watch);
+    this.#server.onWatch(this.#watch);
   }
 
   pause(): void {
@@ -224,10 +235,14 @@ export class WatchedServer implements Pool {
   version: number;
   /** Called when a request for one of them arrives. */
   onList: (list: ServedList) => void = () => {};
+  /** Called when the request of any watch has arrived. */
+  onWatch: (watch: ServedWatch) => void = () => {};
   /** Milliseconds of the test's clock. */
   now: () => number = () => 0;
   /** Whether the user may watch, by the name that the access review asks about. By default the user may. */
   readonly rights = new Map<string, () => Promise<boolean>>();
+  /** How many access reviews it was asked. */
+  reviews = 0;
   /** What it answers to a SelfSubjectReview with this credential. */
   whoIs: (authorization: string) => Answer | Promise<Answer> = () => ({ status: 404, body: '' });
   readonly #reviews = answeringPool(request => this.#review(request));
@@ -263,6 +278,7 @@ export class WatchedServer implements Pool {
     if (request.path.endsWith('/selfsubjectreviews')) {
       return this.whoIs(fieldValue(request.headers, 'authorization') as string);
     }
+    this.reviews += 1;
     const { spec } = jsonOf(request.body) as { spec: { resourceAttributes: { name: string } } };
     const allowed = (await this.rights.get(spec.resourceAttributes.name)?.()) ?? true;
     return { status: 201, body: { status: { allowed } } };

@@ -1,4 +1,8 @@
-import type { CredentialCheck, WatchRequest } from '../../../src/features/shared-watches/watch-to-share.js';
+import type {
+  CredentialCheck,
+  LocalApi,
+  WatchRequest,
+} from '../../../src/features/shared-watches/watch-to-share.js';
 import type { BorrowedBytes } from '../../../src/transport/borrowed-bytes.js';
 import type { BodySink, ClientSink, RoundTrip } from '../../../src/transport/round-trip.js';
 import type { CallObserver } from '../../../src/transport/upstream-call.js';
@@ -21,6 +25,11 @@ export interface Asked {
   readonly impersonation?: UpstreamRequest['impersonation'];
   /** What is said about its credential; by default it has none. */
   readonly isStillValid?: CredentialCheck;
+  /** The name that access reviews ask about; by default one of its own. */
+  readonly right?: string;
+  /** By default it shares with its own user alone. */
+  readonly api?: LocalApi | undefined;
+  readonly auditId?: string;
 }
 
 let clients = 0;
@@ -28,12 +37,14 @@ let clients = 0;
 /** A client's watch, and all that it has received. */
 export class WatchingClient implements WatchRequest, ClientSink, BodySink {
   readonly asked: Asked;
+  /** In the fields of its own request. */
+  readonly id = String(clients++);
   /** The name that the access review for this client asks about. */
-  readonly name = `client ${clients++}`;
+  readonly name: string;
   readonly path = '/shared';
   readonly rawHeaders = [];
   readonly requestId = 'id';
-  readonly attributes = { resourceAttributes: { name: this.name } };
+  readonly attributes: { readonly resourceAttributes: object };
   /** What was sent to the API server for this client. */
   readonly sent: SentRequest[] = [];
   readonly observer: CallObserver = { sent: sent => this.sent.push(sent) };
@@ -50,6 +61,8 @@ export class WatchingClient implements WatchRequest, ClientSink, BodySink {
 
   constructor(asked: Asked = {}) {
     this.asked = asked;
+    this.name = asked.right ?? `client ${this.id}`;
+    this.attributes = { resourceAttributes: { name: this.name } };
   }
 
   get version(): string {
@@ -71,8 +84,10 @@ export class WatchingClient implements WatchRequest, ClientSink, BodySink {
 
   get own(): UpstreamRequest {
     const impersonation = 'impersonation' in this.asked ? this.asked.impersonation : 'configured';
-    const query = this.asked.initial === true ? this.query : `resourceVersion=${this.version}`;
+    const { initial = false, right, auditId } = this.asked;
+    const query = initial || right !== undefined ? this.query : `resourceVersion=${this.version}`;
     return upstreamRequestTo(`/own?${query}`, {
+      headers: [...(auditId === undefined ? [] : ['Audit-ID', auditId]), 'X-Client', this.id],
       ...{ impersonation, connection: 'shared', isRepeatable: true },
     });
   }
@@ -90,6 +105,10 @@ export class WatchingClient implements WatchRequest, ClientSink, BodySink {
 
   get expires(): number | undefined {
     return this.asked.expires;
+  }
+
+  get api(): LocalApi | undefined {
+    return this.asked.api;
   }
 
   get isStillValid(): CredentialCheck | undefined {

@@ -13,6 +13,7 @@ describe('CSV', () => {
     assert.deepEqual(parseCsv(''), []);
     assert.deepEqual(parseCsv('\n\n'), []);
     assert.deepEqual(parseCsv('a,'), [['a', '']]);
+    assert.deepEqual(parseCsv(',a'), [['', 'a']]);
     assert.deepEqual(parseCsv('""'), [['']]);
     assert.deepEqual(parseCsv('a,"b"\r'), [['a', 'b']]);
     assert.deepEqual(parseCsv('a\rb,c\r\r'), [['a\rb', 'c\r']]);
@@ -22,6 +23,7 @@ describe('CSV', () => {
   it('with a misplaced quote causes an error that names the line but shows none of it', () => {
     for (const [text, line] of [
       ['a,b\nsecret"c,d', 2],
+      ['a"secret\nb', 1],
       ['a\n\n"secret', 3],
       ['"secret"x,b', 1],
       ['a, "secret"', 1],

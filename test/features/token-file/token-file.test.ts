@@ -2,11 +2,16 @@ import assert from 'node:assert/strict';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
+import { Registry } from 'prom-client';
+import { bearerTokenFields, digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
-import { followTokenFile, parseTokenFile } from '../../../src/features/token-file/token-file.js';
+import { uidTarget } from '../../../src/authentication/method.js';
+import { tokenFile } from '../../../src/features/token-file/feature.js';
+import { parseTokenFile } from '../../../src/features/token-file/token-file.js';
+import type { Logger } from '../../../src/observability/log/logger.js';
+import { parseOptions } from '../../../src/options/parse.js';
 import { until } from '../../support/eventually.js';
-import { replaceFile } from '../../support/replaced-file.js';
+import { createCore } from '../../support/features/core.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const rules = { allowed: new Set<string>(), serviceAccounts: false };
@@ -113,71 +118,74 @@ describe('a token file', () => {
   });
 });
 
-async function follow(t: TestContext, text: string) {
-  const folder = temporaryFolder();
-  const file = join(folder, 'tokens.csv');
-  await writeFile(file, text);
-  const reloads: (readonly string[])[] = [];
-  const followed = await followTokenFile({
-    file,
-    rules,
-    interval: 10,
-    onWarning: () => {},
-    onReload: problems => reloads.push(problems),
-  });
-  assert.ok('authenticator' in followed);
-  t.after(async () => {
-    followed.close();
-  });
-  const nameOf = async (token: string) => {
-    const user = followed.authenticator.authenticateToken({ digest: digestOf(token) });
-    return user?.username;
-  };
-  return { file, reloads, nameOf };
+/** The feature with this flag, followed every ten milliseconds. `lines` is what it logs. */
+async function follow(t: TestContext, argv: readonly string[]) {
+  const { options, problems } = parseOptions({ argv, env: {} });
+  assert.deepEqual(problems, []);
+  const lines: unknown[] = [];
+  const log = (line: unknown) => void lines.push(line);
+  const logger = { info: log, warn: log, error: log } as unknown as Logger;
+  const registry = new Registry();
+  const made = await tokenFile.create(
+    options,
+    createCore({ logger, rereadInterval: 10 }),
+    tokenFile.metrics(registry),
+  );
+  if (made !== undefined && 'close' in made) t.after(made.close);
+  return { made, lines, registry };
 }
 
 describe('a token file that is followed', () => {
   it('is used after each change, and a bad change leaves the last good content in use', async t => {
-    const { file, reloads, nameOf } = await follow(t, 't1,alice,1\n');
-    assert.equal(await nameOf('t1'), 'alice');
-    await writeFile(`${file}.new`, 't2,bob,2\n');
-    await rename(`${file}.new`, file);
-    await until(() => reloads.length === 1);
-    assert.deepEqual([await nameOf('t1'), await nameOf('t2')], [undefined, 'bob']);
-    await writeFile(`${file}.new`, 'secret\n');
-    await rename(`${file}.new`, file);
-    await until(() => reloads.length === 2);
-    assert.match(reloads[1]?.join() ?? '', /record 1 has fewer than 3 columns/);
-    await rm(file);
-    await until(() => reloads.length === 3);
-    assert.match(reloads[2]?.join() ?? '', /--token-auth-file: .*: no such file/);
-    assert.equal(await nameOf('t2'), 'bob');
-    await writeFile(`${file}.new`, 't3,carol,2\n');
-    await rename(`${file}.new`, file);
-    await until(() => reloads.length === 4);
-    assert.deepEqual([await nameOf('t2'), await nameOf('t3')], [undefined, 'carol']);
+    const file = join(temporaryFolder(), 'tokens.csv');
+    await writeFile(file, 't1,alice,\nbad,system:serviceaccount:a:b,\n');
+    const { made, lines, registry } = await follow(t, [`--token-auth-file=${file}`]);
+    if (made === undefined || 'problems' in made) assert.fail('it is off');
+    const { authenticator, rechecker, impersonates, kubeconfigUsers } = made.method;
+    assert.equal(rechecker, authenticator);
+    assert.deepEqual(kubeconfigUsers(), [
+      { fields: bearerTokenFields, isComplete: false, isPerCluster: false },
+    ]);
+    const nameOf = (token: string) => authenticator.authenticateToken({ digest: digestOf(token) })?.username;
+    assert.throws(() => nameOf('bad'), IdentityError);
+    assert.match(String(lines), /tokens\.csv: record 2 is rejected: user "system:/);
+    const reload = async (content: string | undefined, line: RegExp) => {
+      const { length } = lines;
+      if (content === undefined) await rm(file);
+      else {
+        await writeFile(`${file}.new`, content);
+        await rename(`${file}.new`, file);
+      }
+      await until(() => lines.length > length);
+      assert.match(JSON.stringify(lines[length]), line);
+    };
+    assert.deepEqual([nameOf('t1'), impersonates()], ['alice', []]);
+    await reload('t2,bob,2\nt4,dan,\n', /^"tokens of callers reloaded"$/);
+    assert.deepEqual([nameOf('t1'), nameOf('t2'), impersonates()], [undefined, 'bob', [uidTarget]]);
+    await reload('secret\n', /tokens\.csv: record 1 has fewer than 3 columns/);
+    await reload('a,"b', /tokens\.csv:1: a quote/);
+    await reload(undefined, /--token-auth-file: .*: no such file/);
+    assert.equal(nameOf('t2'), 'bob');
+    await reload('t3,carol,2\n', /^"tokens of callers reloaded"$/);
+    assert.deepEqual([nameOf('t2'), nameOf('t3')], [undefined, 'carol']);
+    const text = await registry.metrics();
+    for (const [result, count] of [
+      ['success', 2],
+      ['failure', 3],
+    ] as const) {
+      const line = `kube_api_proxy_token_auth_file_reloads_total{result="${result}"} ${count}\n`;
+      assert.ok(text.includes(line), line);
+    }
   });
 
-  it('may become a pipe, which is not read, and a regular file again', async t => {
-    const { file, reloads, nameOf } = await follow(t, 't1,alice,1\n');
-    await replaceFile(file);
-    await until(() => reloads.length === 1);
-    assert.deepEqual(reloads[0], [`--token-auth-file: ${file}: is a pipe that no program writes to`]);
-    assert.equal(await nameOf('t1'), 'alice');
-    await replaceFile(file, 't2,bob,2\n');
-    await until(() => reloads.length === 2);
-    assert.deepEqual(reloads[1], []);
-  });
-
-  it('that cannot be read is a problem that names the flag', async () => {
-    const followed = await followTokenFile({
-      file: '/nonexistent/tokens.csv',
-      rules,
-      onWarning: () => {},
-      onReload: () => {},
-    });
-    assert.deepEqual(followed, {
-      problems: ['--token-auth-file: /nonexistent/tokens.csv: no such file'],
-    });
+  it('that cannot be read is a problem that names the flag, and there need not be one', async t => {
+    const missing = '--token-auth-file=/nonexistent/tokens.csv';
+    const { made } = await follow(t, [missing]);
+    assert.deepEqual(made, { problems: ['--token-auth-file: /nonexistent/tokens.csv: no such file'] });
+    assert.equal((await follow(t, [])).made, undefined);
+    const { name, flag, sendsSecret } = tokenFile.method;
+    assert.deepEqual([name, flag, sendsSecret], ['token_file', '--token-auth-file', true]);
+    const isOn = (...argv: string[]) => tokenFile.method.isOn(parseOptions({ argv, env: {} }).options);
+    assert.deepEqual([isOn(missing), isOn()], [true, false]);
   });
 });

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 import type { VerifiedUser } from '../../../src/authentication/bearer-token/token-cache.js';
-import { AuthenticationError } from '../../../src/authentication/identity.js';
+import { AuthenticationError, IdentityError, UndecidedError } from '../../../src/authentication/identity.js';
 import type { AuthenticationRequest } from '../../../src/authentication/method.js';
 import type { Cluster } from '../../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../../src/clusters/endpoint.js';
@@ -54,10 +54,17 @@ function setUp() {
   const authenticate = async (
     text: string,
     cluster: FakeCluster,
-    { source = '192.0.2.1', endpoint = cluster.endpoint, namesContext = false, by = authenticator } = {},
+    {
+      source = '192.0.2.1',
+      endpoint = cluster.endpoint,
+      namesContext = false,
+      isOpen = true,
+      by = authenticator,
+    } = {},
   ) => {
+    const openCluster = () => (isOpen ? endpoint : Promise.resolve(endpoint));
     const request = {
-      ...{ cluster: cluster as unknown as Cluster, openCluster: () => endpoint },
+      ...{ cluster: cluster as unknown as Cluster, openCluster },
       mount: { namesContext },
     } as unknown as AuthenticationRequest;
     const token = { text, digest: digestOf(text), source };
@@ -80,10 +87,18 @@ describe('tokens that clusters review', () => {
   const down: Review = () => {
     throw new StatusError(503, 'down');
   };
-  for (const [what, review, cause] of [
-    ['that does not know them', unknown, undefined],
-    ['that fails', down, /down/],
-    ['that does not answer', never, /did not answer/],
+  const broken: Review = () => {
+    throw new StatusError(500, 'broken');
+  };
+  const reserved: Review = () => {
+    throw new IdentityError('reserved');
+  };
+  for (const [what, review, kind, cause] of [
+    ['that does not know them', unknown, AuthenticationError, undefined],
+    ['that knows them as a user who may not act here', reserved, IdentityError, undefined],
+    ['that fails', down, UndecidedError, /down/],
+    ['that fails in another way', broken, UndecidedError, /broken/],
+    ['that does not answer', never, UndecidedError, /did not answer/],
   ] as const) {
     it(`take two seconds to be rejected below the path of a context by a cluster ${what}, as for an unknown name`, async () => {
       const { authenticate, clock } = setUp();
@@ -94,7 +109,7 @@ describe('tokens that clusters review', () => {
         const refused = assert.rejects(
           authenticate('made-up', asked, { namesContext: true }).finally(() => (isRefused = true)),
           (error: Error) =>
-            error instanceof AuthenticationError && (cause?.test((error.cause as Error).message) ?? true),
+            Object(error).constructor === kind && (cause?.test((error.cause as Error).message) ?? true),
         );
         await eventually('the timer', () => clock.pending > 0);
         clock.advance(1_999);
@@ -129,6 +144,8 @@ describe('tokens that clusters review', () => {
     const first = cluster.endpoint;
     const { answers, review } = held();
     Object.assign(cluster, { endpoint: endpointOf('b'), review });
+    const elsewhere = { namesContext: true, endpoint: endpointOf('c') };
+    await assert.rejects(authenticate('bob', clusterOf('d', verified), elsewhere), { code: 503 });
     const replaced = assert.rejects(ask(first), { code: 503, message: /replaced by another one/ });
     clock.advance(9_999);
     answers[0]?.(verified('alice'));
@@ -162,7 +179,7 @@ describe('tokens that clusters review', () => {
     const production = clusterOf('production', unknown);
     const sandbox = clusterOf('sandbox', text => verified(`sandbox-${text}`));
     for (let time = 0; time < 2; time++) {
-      assert.equal(await authenticate('robot', development), 'robot');
+      assert.equal(await authenticate('robot', development, { isOpen: time > 0 }), 'robot');
       await assert.rejects(authenticate('robot', production), AuthenticationError);
       assert.equal(await authenticate('robot', sandbox), 'sandbox-robot');
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,14 +19,18 @@ export function whyNot(isHere: boolean, what: string): string | undefined {
   return `${what} is not installed`;
 }
 
+/** Why what needs a client of the npm registry is skipped; undefined if the client is here. */
+export function whyNoJavascript(client = '@kubernetes/client-node'): string | undefined {
+  return whyNot(modules !== undefined && existsSync(join(modules, client)), client);
+}
+
 /** A test that needs a client of the npm registry, by default @kubernetes/client-node. */
 export function javascriptClientTest(
   name: string,
   body: (t: TestContext) => Promise<void>,
   client = '@kubernetes/client-node',
 ): void {
-  const isHere = modules !== undefined && existsSync(join(modules, client));
-  test(name, { skip: whyNot(isHere, client) }, body);
+  test(name, { skip: whyNoJavascript(client) }, body);
 }
 
 /** The path of a file of a client's package. */
@@ -36,9 +40,18 @@ export function clientFile(client: string, file: string): string {
 
 /** Runs a module that imports @kubernetes/client-node, and returns what it prints. Rejects if the program fails. */
 export async function runJavascript(code: string, args: readonly string[] = []): Promise<string> {
+  return (await run(process.execPath, [await writeProgram(code), ...args])).stdout;
+}
+
+/** Starts such a module; the caller kills it. */
+export async function startJavascript(code: string, args: readonly string[]): Promise<ChildProcess> {
+  return spawn(process.execPath, [await writeProgram(code), ...args], { stdio: 'pipe' });
+}
+
+async function writeProgram(code: string): Promise<string> {
   const folder = temporaryFolder();
   const file = join(folder, 'program.mjs');
   await writeFile(file, code);
   await symlink(modules as string, join(folder, 'node_modules'));
-  return (await run(process.execPath, [file, ...args])).stdout;
+  return file;
 }

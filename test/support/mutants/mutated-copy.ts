@@ -14,7 +14,7 @@ import { projectFile } from '../project.js';
 import { temporaryFolder } from '../temporary-folder.js';
 import { compiledFile } from './compile.js';
 import { instrument } from './instrument.js';
-import { withTypeErrors } from './type-errors.js';
+import { copyForCompiler, withTypeErrors } from './type-errors.js';
 
 /** A test file of test/, and the name of one test in it. */
 export interface TestToRun {
@@ -78,10 +78,10 @@ export class MutatedCopy {
    */
   covered(): readonly Mutant[] {
     const folder = join(this.#folder, 'covered');
-    const ids = readdirSync(folder).flatMap(name => JSON.parse(readFileSync(join(folder, name), 'utf8')));
-    const idsOfCovered = new Set<string>(ids);
-    const covered = this.#mutants.filter(({ id }) => idsOfCovered.has(id));
-    const wrong = withTypeErrors(this.#folder, covered);
+    const lists = readdirSync(folder).map(name => readFileSync(join(folder, name), 'utf8'));
+    const ids = new Set(lists.flatMap(list => list.split(' ')));
+    const covered = this.#mutants.filter(({ id }) => ids.has(id));
+    const wrong = withTypeErrors(copyForCompiler(), covered);
     return covered.filter(mutant => !wrong.has(mutant));
   }
 
@@ -100,21 +100,22 @@ export class MutatedCopy {
   }
 }
 
-/** What each process of the copy loads first: which mutant is on, and, if none is, which ones have run. */
+/**
+ * What each process of the copy loads first: which mutant is on, and, if none is, which ones have run. Each is written at once, because a
+ * signal may end a process at any place.
+ */
 const switchCode = `
-const { readFileSync, renameSync, writeFileSync } = require('node:fs');
+const { openSync, readFileSync, writeSync } = require('node:fs');
 const activeMutant = readFileSync(__dirname + '/active', 'utf8');
 const space = (globalThis.__stryker__ = activeMutant === '' ? {} : { activeMutant });
-const write = () => {
-  const ids = Object.keys(space.mutantCoverage?.static ?? {});
-  // A signal may end it at any place: the folder has whole files only.
-  writeFileSync(__dirname + '/part-' + process.pid, JSON.stringify(ids));
-  renameSync(__dirname + '/part-' + process.pid, __dirname + '/covered/' + process.pid);
-};
 if (activeMutant === '') {
-  // Many are ended by a signal.
-  setInterval(write, 100).unref();
-  process.on('exit', write);
+  const list = openSync(__dirname + '/covered/' + process.pid, 'a');
+  const set = (counts, id, count) => {
+    if (!(id in counts)) writeSync(list, id + ' ');
+    counts[id] = count;
+    return true;
+  };
+  space.mutantCoverage = { static: new Proxy({}, { set }), perTest: {} };
 }
 `;
 

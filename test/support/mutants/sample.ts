@@ -6,10 +6,18 @@ import { keyOf } from './mutant-text.js';
 /** The folders and files that all mutants are tested of, so that a sample leaves them out. */
 export const wholeParts = [
   ...['src/guard/', 'src/request/', 'src/kubernetes/', 'src/http/', 'src/authentication/'],
-  ...['src/cel/', 'src/features/oidc/', 'src/features/token-file/', 'src/features/token-review/'],
+  ...[
+    'src/cel/',
+    'src/configuration-file/',
+    'src/features/oidc/',
+    'src/features/token-file/',
+    'src/features/token-review/',
+  ],
   'src/features/tls/client-certificate/',
   ...['headers', 'cookies', 'documents', 'location', 'client-request'].map(name => `src/proxy/${name}.ts`),
-  'src/features/shared-watches/sharable-watch.ts',
+  ...['sharable-watch', 'sharable-headers', 'watch-to-share'].map(
+    name => `src/features/shared-watches/${name}.ts`,
+  ),
   ...['src/transport/http1/response-parser.ts', 'src/transport/upstream-request.ts'],
 ];
 

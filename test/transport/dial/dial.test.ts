@@ -101,21 +101,28 @@ function dialOptions(
   };
 }
 
+/** An API server, and a dial to it through a proxy; both end after the test. */
+async function route(t: TestContext, kind: keyof typeof proxies, protocol: 'https:' | 'http:' = 'https:') {
+  const { protocol: proxyProtocol, start } = proxies[kind];
+  const proxy = await start();
+  t.after(() => proxy.close());
+  const api = await startApiServer(t, protocol);
+  const options = dialOptions(protocol, api.port, proxy, proxyProtocol);
+  return { proxy, api, options, dial: createDial(options) };
+}
+
 function connect(dial: Dial): Promise<Socket> {
   return new Promise((resolve, reject) => {
     dial((error, socket) => (socket === null ? reject(error) : resolve(socket)));
   });
 }
 
-for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)) {
+for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
   for (const protocol of ['https:', 'http:'] as const) {
     describe(`a server at ${protocol}// through ${kind}`, () => {
       it('answers requests in sequence on one connection', async t => {
-        const proxy = await start();
-        t.after(() => proxy.close());
-        const api = await startApiServer(t, protocol);
-        const options = dialOptions(protocol, api.port, proxy, proxyProtocol);
-        const pool = new ConnectionPool(createDial(options));
+        const { proxy, dial } = await route(t, kind, protocol);
+        const pool = new ConnectionPool(dial);
         for (const path of ['/one', '/two']) {
           const { text } = await sendOn(pool.acquire(), path).over;
           assert.equal(text, `path ${path}`);
@@ -127,10 +134,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
       });
 
       it('accepts upgrades, which stay half-open', async t => {
-        const proxy = await start();
-        t.after(() => proxy.close());
-        const api = await startApiServer(t, protocol);
-        const options = dialOptions(protocol, api.port, proxy, proxyProtocol);
+        const { proxy, api, dial } = await route(t, kind, protocol);
         const received = await new Promise<string>((resolve, reject) => {
           const refused = new RecordedResponse();
           refused.over.then(({ status, failure }) => reject(failure ?? new Error(`answered ${status}`)));
@@ -145,7 +149,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
             },
           });
           const headers = ['Connection', 'Upgrade', 'Upgrade', 'echo'];
-          new UpgradeConnection(createDial(options)).send(requestTo('/exec', { headers }), sink);
+          new UpgradeConnection(dial).send(requestTo('/exec', { headers }), sink);
         });
         assert.equal(received, 'hello');
         await untilUnused(proxy);
@@ -153,10 +157,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
       });
 
       it('leaves nothing open if the dialling is aborted, before or after the connection opens', async t => {
-        const proxy = await start();
-        t.after(() => proxy.close());
-        const api = await startApiServer(t, protocol);
-        const dial = createDial(dialOptions(protocol, api.port, proxy, proxyProtocol));
+        const { proxy, dial } = await route(t, kind, protocol);
         for (const wait of [0, 1, 2, 3, 4, 6, 8, 50]) {
           const calls: unknown[] = [];
           const dialled = dial((error, socket) => {
@@ -173,10 +174,8 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
       });
 
       it('causes a reset when the proxy dies, and the process continues', async t => {
-        const proxy = await start();
-        t.after(() => proxy.close());
-        const api = await startApiServer(t, protocol);
-        const socket = await connect(createDial(dialOptions(protocol, api.port, proxy, proxyProtocol)));
+        const { proxy, dial } = await route(t, kind, protocol);
+        const socket = await connect(dial);
         const failed = once(socket.resume(), 'error') as Promise<[Error]>;
         proxy.dropConnections();
         const writing = setInterval(() => socket.write('x'), 5);
@@ -187,10 +186,8 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
       it('has TCP keep-alive and no delay on the connection to the proxy', async t => {
         const keepAlive = t.mock.method(net.Socket.prototype, 'setKeepAlive');
         const noDelay = t.mock.method(net.Socket.prototype, 'setNoDelay');
-        const proxy = await start();
-        t.after(() => proxy.close());
-        const api = await startApiServer(t, protocol);
-        const socket = await connect(createDial(dialOptions(protocol, api.port, proxy, proxyProtocol)));
+        const { proxy, dial } = await route(t, kind, protocol);
+        const socket = await connect(dial);
         interface Call {
           readonly this: unknown;
           readonly arguments: readonly unknown[];
@@ -209,10 +206,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
 
   describe(`TLS through ${kind}`, () => {
     it('shows the client certificate to the API server, and resumes its session', async t => {
-      const proxy = await start();
-      t.after(() => proxy.close());
-      const api = await startApiServer(t, 'https:');
-      const dial = createDial(dialOptions('https:', api.port, proxy, proxyProtocol));
+      const { api, dial } = await route(t, kind);
       for (let turn = 0; turn < 2; turn += 1) {
         const socket = await connect(dial);
         socket.write('GET / HTTP/1.1\r\nHost: api\r\n\r\n');
@@ -226,10 +220,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
     });
 
     it("verifies the API server's authority and name", async t => {
-      const proxy = await start();
-      t.after(() => proxy.close());
-      const api = await startApiServer(t, 'https:');
-      const options = dialOptions('https:', api.port, proxy, proxyProtocol);
+      const { options } = await route(t, kind);
       for (const [wrong, reason] of [
         [
           { secureContext: () => tls.createSecureContext({ ca: proxyAuthority.certificate }) },
@@ -244,10 +235,8 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
     });
 
     it('fails if the proxy corrupts its stream, and the process continues', async t => {
-      const proxy = await start();
-      t.after(() => proxy.close());
-      const api = await startApiServer(t, 'https:');
-      const socket = await connect(createDial(dialOptions('https:', api.port, proxy, proxyProtocol)));
+      const { proxy, dial } = await route(t, kind);
+      const socket = await connect(dial);
       const failed = once(socket.resume(), 'error') as Promise<[Error]>;
       proxy.corruptConnections();
       assert.match(toUpstreamError((await failed)[0], 'api').reason, /^(tls|reset)$/);
@@ -255,12 +244,11 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
     });
 
     it('causes a reset if the API server closes the connection during the handshake', async t => {
-      const proxy = await start();
-      t.after(() => proxy.close());
+      const { proxy, options } = await route(t, kind);
       const server = net.createServer(socket => socket.on('error', () => {}).end());
       const port = await listen(server);
       t.after(() => server.close());
-      const dialled = connect(createDial(dialOptions('https:', port, proxy, proxyProtocol)));
+      const dialled = connect(createDial({ ...options, server: { ...options.server, port } }));
       await assert.rejects(dialled, (error: Error) => toUpstreamError(error, 'api').reason === 'reset');
       await untilUnused(proxy);
     });

@@ -22,87 +22,68 @@ function chosen(server: string, environment: Record<string, string>, proxyUrl?: 
 describe('the proxy for a server', () => {
   const both = { HTTPS_PROXY: 'http://secure:1', HTTP_PROXY: 'http://plain:1' };
 
-  for (const [title, server, environment, proxyUrl, expected] of [
-    ['does not exist without variables', 'https://api', {}, undefined, undefined],
-    ['comes from HTTPS_PROXY for https', 'https://api', both, undefined, 'secure'],
-    ['comes from HTTP_PROXY for http', 'http://api', both, undefined, 'plain'],
-    [
-      'does not come from HTTP_PROXY for https',
-      'https://api',
-      { HTTP_PROXY: 'http://plain:1' },
-      undefined,
-      undefined,
-    ],
+  const plain = { HTTP_PROXY: 'http://plain:1' };
+  const lower = 'http://lower:1';
+  /** What it depends on, besides the server `https://api`. */
+  interface Given {
+    readonly server?: string;
+    readonly proxyUrl?: string;
+    readonly environment?: Record<string, string>;
+  }
+  const choices: readonly (readonly [title: string, expected: string | undefined, given: Given])[] = [
+    ['does not exist without variables', undefined, {}],
+    ['comes from HTTPS_PROXY for https', 'secure', { environment: both }],
+    ['comes from HTTP_PROXY for http', 'plain', { server: 'http://api', environment: both }],
+    ['does not come from HTTP_PROXY for https', undefined, { environment: plain }],
     [
       'does not come from HTTPS_PROXY for http',
-      'http://api',
-      { HTTPS_PROXY: 'http://secure:1' },
       undefined,
-      undefined,
+      { server: 'http://api', environment: { HTTPS_PROXY: 'http://secure:1' } },
     ],
-    [
-      'may come from a variable in lower case',
-      'https://api',
-      { https_proxy: 'http://lower:1' },
-      undefined,
-      'lower',
-    ],
+    ['may come from a variable in lower case', 'lower', { environment: { https_proxy: lower } }],
     [
       'may come from a variable in lower case for http',
-      'http://api',
-      { http_proxy: 'http://lower:1' },
-      undefined,
       'lower',
+      { server: 'http://api', environment: { http_proxy: lower } },
     ],
     [
       'comes from the variable in upper case if both exist',
-      'https://api',
-      { ...both, https_proxy: 'http://lower:1' },
-      undefined,
       'secure',
+      { environment: { ...both, https_proxy: lower } },
     ],
     [
       'does not come from an empty variable',
-      'https://api',
-      { HTTPS_PROXY: '', https_proxy: 'http://lower:1' },
-      undefined,
       'lower',
+      { environment: { HTTPS_PROXY: '', https_proxy: lower } },
     ],
-    ['does not come from ALL_PROXY', 'https://api', { ALL_PROXY: 'http://all:1' }, undefined, undefined],
-    ['needs no scheme', 'https://api', { HTTPS_PROXY: 'bare:3128' }, undefined, 'bare'],
-    ['may have credentials without a scheme', 'https://api', { HTTPS_PROXY: 'u:p@bare' }, undefined, 'bare'],
-    ['comes from the kubeconfig rather than the environment', 'https://api', both, 'socks5://own', 'own'],
-    ['comes from the environment if proxy-url is empty', 'https://api', both, '', 'secure'],
+    ['does not come from ALL_PROXY', undefined, { environment: { ALL_PROXY: 'http://all:1' } }],
+    ['needs no scheme', 'bare', { environment: { HTTPS_PROXY: 'bare:3128' } }],
+    ['may have credentials without a scheme', 'bare', { environment: { HTTPS_PROXY: 'u:p@bare' } }],
+    [
+      'comes from the kubeconfig rather than the environment',
+      'own',
+      { environment: both, proxyUrl: 'socks5://own' },
+    ],
+    ['comes from the environment if proxy-url is empty', 'secure', { environment: both, proxyUrl: '' }],
     [
       'comes from the kubeconfig even if NO_PROXY excludes the server',
-      'https://api',
-      { NO_PROXY: '*' },
-      'http://own',
       'own',
-    ],
-    ['comes from the kubeconfig even for localhost', 'https://localhost', {}, 'http://own', 'own'],
-    [
-      'is not used if NO_PROXY excludes the server',
-      'https://api',
-      { ...both, NO_PROXY: 'api' },
-      undefined,
-      undefined,
+      { environment: { NO_PROXY: '*' }, proxyUrl: 'http://own' },
     ],
     [
-      'is not used if no_proxy excludes the server',
-      'https://api',
-      { ...both, no_proxy: 'api' },
-      undefined,
-      undefined,
+      'comes from the kubeconfig even for localhost',
+      'own',
+      { server: 'https://localhost', proxyUrl: 'http://own' },
     ],
+    ['is not used if NO_PROXY excludes the server', undefined, { environment: { ...both, NO_PROXY: 'api' } }],
+    ['is not used if no_proxy excludes the server', undefined, { environment: { ...both, no_proxy: 'api' } }],
     [
       'depends on NO_PROXY rather than no_proxy',
-      'https://api',
-      { ...both, NO_PROXY: 'x', no_proxy: 'api' },
-      undefined,
       'secure',
+      { environment: { ...both, NO_PROXY: 'x', no_proxy: 'api' } },
     ],
-  ] as const) {
+  ];
+  for (const [title, expected, { server = 'https://api', environment = {}, proxyUrl }] of choices) {
     it(title, () => assert.equal(chosen(server, environment, proxyUrl), expected));
   }
 
@@ -130,76 +111,81 @@ describe('the proxy for a server', () => {
 });
 
 describe('NO_PROXY', () => {
-  for (const [server, noProxy, isExcluded] of [
-    ['https://localhost', '', true],
-    ['https://localhost:6443', '', true],
-    ['https://127.0.0.1', '', true],
-    ['https://127.9.9.9:6443', '', true],
-    ['https://[::1]:6443', '', true],
-    ['https://[::ffff:127.0.0.1]', '', true],
-    ['https://localhost.example', '', false],
-    ['https://api.localhost', '', false],
-    ['https://128.0.0.1', '', false],
-    ['https://example.com', '', false],
-    ['https://example.com', '*', true],
-    ['https://10.0.0.1', 'x, * ,y', true],
-    ['https://example.com', '*.*', false],
-    ['https://example.com', '*:443', false],
-    ['https://example.com', 'example.com', true],
-    ['https://example.com', ' EXAMPLE.com ', true],
-    ['https://api.example.com', 'example.com', true],
-    ['https://api.example.com', 'ample.com', false],
-    ['https://badexample.com', 'example.com', false],
-    ['https://example.com', '.example.com', false],
-    ['https://api.example.com', '.example.com', true],
-    ['https://example.com', '*.example.com', false],
-    ['https://a.b.example.com', '*.example.com', true],
-    ['https://api.example.com', 'a*.example.com', false],
-    ['https://example.com', 'com', true],
-    ['https://example.com', 'example.com:443', true],
-    ['https://example.com:6443', 'example.com:443', false],
-    ['https://api.example.com:6443', '.example.com:6443', true],
-    ['https://api.example.com:6443', '*.example.com:6443', true],
-    ['https://example.com:6443', 'example.com:', true],
-    ['https://example.com', 'example.com:https', false],
-    ['https://example.com', ':443', false],
-    ['https://example.com', ',,, ,', false],
-    ['https://example.com', 'other.com example.com', false],
-    ['https://bücher.example', 'bücher.example', true],
-    ['https://api.bücher.example', '.bücher.example:443', true],
-    ['https://xn--bcher-kva.example', 'bücher.example', true],
-    ['https://10.1.2.3', '10.1.2.3', true],
-    ['https://10.1.2.3', '10.1.2.30', false],
-    ['https://10.1.2.3:6443', '10.1.2.3:6443', true],
-    ['https://10.1.2.3:6443', '10.1.2.3:443', false],
-    ['https://10.1.2.3', '::ffff:10.1.2.3', true],
-    ['https://[::ffff:10.1.2.3]', '10.1.2.3', true],
-    ['https://10.1.2.3', '10.0.0.0/8', true],
-    ['https://10.1.2.3', '10.9.9.9/8', true],
-    ['https://11.1.2.3', '10.0.0.0/8', false],
-    ['https://10.1.2.3', '10.1.2.2/31', true],
-    ['https://10.1.2.3', '10.1.2.3/32', true],
-    ['https://10.1.2.3', '0.0.0.0/0', true],
-    ['https://10.1.2.3', '::/0', false],
-    ['https://10.1.2.3', '::ffff:10.0.0.0/104', true],
-    ['https://[fd00::1]', '0.0.0.0/0', false],
-    ['https://10.1.2.3', '10.0.0.0/33', false],
-    ['https://10.1.2.3', '10.0.0.0/8:443', false],
-    ['https://10.1.2.3', '10.0.0.0/', false],
-    ['https://10.example.com', '10.0.0.0/8', false],
-    ['https://[fd00::1]', 'fd00::1', true],
-    ['https://[fd00::1]', 'FD00:0:0::1', true],
-    ['https://[fd00::1]', 'fd00::/8', true],
-    ['https://[fe00::1]', 'fd00::/8', false],
-    ['https://[fd00::1]:6443', '[fd00::1]:6443', true],
-    ['https://[fd00::1]:6443', '[fd00::1]:443', false],
-    ['https://[fd00::1]', '[fd00::1]', false],
-    ['https://[fd00::1]', 'fd00::1%eth0', false],
-    ['https://10.1.2.3', '2.3', true],
-  ] as const) {
-    it(`${JSON.stringify(noProxy)} ${isExcluded ? 'excludes' : 'does not exclude'} ${server} from the proxy`, () => {
-      const environment = { HTTPS_PROXY: 'http://proxy', NO_PROXY: noProxy };
-      assert.equal(chosen(server, environment), isExcluded ? undefined : 'proxy');
-    });
+  /** For each server, the values that exclude it from the proxy, and others. */
+  const servers: Readonly<
+    Record<string, readonly [excluding: readonly string[], others: readonly string[]]>
+  > = {
+    'https://localhost': [[''], []],
+    'https://localhost:6443': [[''], []],
+    'https://127.0.0.1': [[''], []],
+    'https://127.9.9.9:6443': [[''], []],
+    'https://[::1]:6443': [[''], []],
+    'https://[::ffff:127.0.0.1]': [[''], []],
+    'https://localhost.example': [[], ['']],
+    'https://api.localhost': [[], ['']],
+    'https://128.0.0.1': [[], ['']],
+    'https://example.com': [
+      ['*', 'example.com', ' EXAMPLE.com ', 'com', 'example.com:443'],
+      [
+        '',
+        '*.*',
+        '*:443',
+        '.example.com',
+        '*.example.com',
+        'example.com:https',
+        ':443',
+        ',,, ,',
+        'other.com example.com',
+      ],
+    ],
+    'https://10.0.0.1': [['x, * ,y'], []],
+    'https://api.example.com': [
+      ['example.com', '.example.com'],
+      ['ample.com', 'a*.example.com'],
+    ],
+    'https://badexample.com': [[], ['example.com']],
+    'https://a.b.example.com': [['*.example.com'], []],
+    'https://example.com:6443': [['example.com:'], ['example.com:443']],
+    'https://api.example.com:6443': [['.example.com:6443', '*.example.com:6443'], []],
+    'https://bücher.example': [['bücher.example'], []],
+    'https://api.bücher.example': [['.bücher.example:443'], []],
+    'https://xn--bcher-kva.example': [['bücher.example'], []],
+    'https://10.1.2.3': [
+      [
+        '10.1.2.3',
+        '::ffff:10.1.2.3',
+        '10.0.0.0/8',
+        '10.9.9.9/8',
+        '10.1.2.2/31',
+        '10.1.2.3/32',
+        '0.0.0.0/0',
+        '::ffff:10.0.0.0/104',
+        '2.3',
+      ],
+      ['10.1.2.30', '::/0', '10.0.0.0/33', '10.0.0.0/8:443', '10.0.0.0/'],
+    ],
+    'https://10.1.2.3:6443': [['10.1.2.3:6443'], ['10.1.2.3:443']],
+    'https://[::ffff:10.1.2.3]': [['10.1.2.3'], []],
+    'https://11.1.2.3': [[], ['10.0.0.0/8']],
+    'https://[fd00::1]': [
+      ['fd00::1', 'FD00:0:0::1', 'fd00::/8'],
+      ['0.0.0.0/0', '[fd00::1]', 'fd00::1%eth0'],
+    ],
+    'https://10.example.com': [[], ['10.0.0.0/8']],
+    'https://[fe00::1]': [[], ['fd00::/8']],
+    'https://[fd00::1]:6443': [['[fd00::1]:6443'], ['[fd00::1]:443']],
+  };
+  for (const [server, lists] of Object.entries(servers)) {
+    for (const [list, isExcluded] of [
+      [lists[0], true],
+      [lists[1], false],
+    ] as const) {
+      for (const noProxy of list) {
+        it(`${JSON.stringify(noProxy)} ${isExcluded ? 'excludes' : 'does not exclude'} ${server} from the proxy`, () => {
+          const environment = { HTTPS_PROXY: 'http://proxy', NO_PROXY: noProxy };
+          assert.equal(chosen(server, environment), isExcluded ? undefined : 'proxy');
+        });
+      }
+    }
   }
 });

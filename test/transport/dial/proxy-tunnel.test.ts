@@ -43,6 +43,17 @@ const kinds = {
   },
 } as const;
 
+/** Starts a proxy that closes after the test. */
+async function started<Options extends ForwardProxyOptions>(
+  t: TestContext,
+  start: (options?: Options) => Promise<ForwardProxy>,
+  options?: Options,
+): Promise<ForwardProxy> {
+  const proxy = await start(options);
+  t.after(() => proxy.close());
+  return proxy;
+}
+
 /** A server that sends back what it gets, and ends when the client has ended. */
 async function startEcho(t: TestContext): Promise<number> {
   const sockets = new Set<Socket>();
@@ -105,8 +116,7 @@ function through(proxy: ForwardProxy, protocol: ProxyConfig['protocol'], auth = 
 for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
   describe(`a tunnel through ${kind}`, () => {
     it('carries bytes in both directions and stays half-open for the answer', async t => {
-      const proxy = await start();
-      t.after(() => proxy.close());
+      const proxy = await started(t, start);
       const port = await startEcho(t);
       const socket = await open({
         proxy: through(proxy, protocol),
@@ -120,8 +130,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
     });
 
     it('has no listeners when it opens, does not flow, and has no time limit', async t => {
-      const proxy = await start();
-      t.after(() => proxy.close());
+      const proxy = await started(t, start);
       const port = await startEcho(t);
       // A busy machine may take longer than the time limit.
       const { socket, tunnel } = await eventuallyPasses(async () => {
@@ -141,8 +150,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
     });
 
     it('sends the credentials percent-decoded, and lets the proxy resolve the name', async t => {
-      const proxy = await start({ credentials, answer: client => client.write(yes) });
-      t.after(() => proxy.close());
+      const proxy = await started(t, start, { credentials, answer: client => client.write(yes) });
       const socket = await open({
         proxy: through(proxy, protocol, true),
         server: { hostname: 'only.the.proxy.knows.test', port: 6443 },
@@ -153,8 +161,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
     });
 
     it('names an IPv6 server in the form of the protocol', async t => {
-      const proxy = await start({ answer: client => client.write(yes) });
-      t.after(() => proxy.close());
+      const proxy = await started(t, start, { answer: client => client.write(yes) });
       const server = { hostname: 'fd00::1', port: 6443 };
       const socket = await open({ proxy: through(proxy, protocol), server }).opened;
       t.after(() => socket.destroy());
@@ -163,11 +170,10 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
     });
 
     it('loses no byte that comes directly after the success answer', async t => {
-      const proxy = await start({
+      const proxy = await started(t, start, {
         answer: client =>
           client.write(Buffer.concat([yes, Buffer.from('early, ')]), () => client.end('late')),
       });
-      t.after(() => proxy.close());
       const socket = await open({ proxy: through(proxy, protocol) }).opened;
       await sleep(20);
       let received = '';
@@ -194,8 +200,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
     });
 
     it('fails with a 502 if the proxy cannot connect', async t => {
-      const proxy = await start();
-      t.after(() => proxy.close());
+      const proxy = await started(t, start);
       const closed = net.createServer();
       const port = await listen(closed);
       await new Promise(resolve => closed.close(resolve));
@@ -217,8 +222,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       ['with wrong credentials', true],
     ] as const) {
       it(`fails with a 502 ${title} if the proxy requires valid ones`, async t => {
-        const proxy = await start({ credentials: { username: 'jürgen', password: 'another' } });
-        t.after(() => proxy.close());
+        const proxy = await started(t, start, { credentials: { username: 'jürgen', password: 'another' } });
         const error = await failure(proxy, { proxy: through(proxy, protocol, given) });
         assert.equal(error.code, 502);
         const answer =
@@ -235,8 +239,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
     }
 
     it('fails with a 504 if the proxy never answers', async t => {
-      const proxy = await start({ answer: () => {} });
-      t.after(() => proxy.close());
+      const proxy = await started(t, start, { answer: () => {} });
       const error = await failure(proxy, { proxy: through(proxy, protocol, true), timeout: 100 });
       assert.equal(error.code, 504);
       assert.equal(
@@ -252,13 +255,12 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       ['dies', undefined],
     ] as const) {
       it(`fails with a 502 if the proxy ${title} before its answer is complete`, async t => {
-        const proxy = await start({
+        const proxy = await started(t, start, {
           answer: client => {
             if (hangUp === undefined) proxy.dropConnections();
             else hangUp(client);
           },
         });
-        t.after(() => proxy.close());
         const error = await failure(proxy, { proxy: through(proxy, protocol, true) });
         assert.equal(error.code, 502);
         assert.match(
@@ -277,8 +279,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
     });
 
     it('calls back with an error, once, and leaves nothing open if it is aborted', async t => {
-      const proxy = await start({ answer: () => {} });
-      t.after(() => proxy.close());
+      const proxy = await started(t, start, { answer: () => {} });
       for (const wait of [0, 1, 50]) {
         const { opened, tunnel, calls } = open({ proxy: through(proxy, protocol) });
         if (wait > 0) await sleep(wait);
@@ -295,10 +296,9 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
 
 describe('a tunnel by CONNECT', () => {
   it('sends its own Host and no Connection header', async t => {
-    const proxy = await startConnectProxy({
+    const proxy = await started(t, startConnectProxy, {
       answer: client => client.write('HTTP/1.0 200 OK\r\n\r\n'),
     });
-    t.after(() => proxy.close());
     const socket = await open({ proxy: through(proxy, 'http:', true) }).opened;
     t.after(() => socket.destroy());
     assert.deepEqual(proxy.requests[0]?.headers, {
@@ -320,8 +320,7 @@ describe('a tunnel by CONNECT', () => {
     [`HTTP/1.1 200 OK\r\n${'Filler: filler\r\n'.repeat(10_000)}`, /its answer's head is too large$/],
   ] as const) {
     it(`fails with a 502 if the answer is ${JSON.stringify(answer.slice(0, 30))}, ${answer.length} bytes`, async t => {
-      const proxy = await startConnectProxy({ answer: client => client.write(answer) });
-      t.after(() => proxy.close());
+      const proxy = await started(t, startConnectProxy, { answer: client => client.write(answer) });
       const error = await failure(proxy, { proxy: through(proxy, 'http:', true) });
       assert.equal(error.code, 502);
       assert.match(error.message, message);
@@ -349,8 +348,7 @@ describe('a tunnel by CONNECT', () => {
   });
 
   it('verifies an HTTPS proxy even if NODE_TLS_REJECT_UNAUTHORIZED disables that', async t => {
-    const proxy = await startConnectProxy({ certificate });
-    t.after(() => proxy.close());
+    const proxy = await started(t, startConnectProxy, { certificate });
     process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
     wellKnown.certificate = undefined;
     t.after(() => {
@@ -361,8 +359,7 @@ describe('a tunnel by CONNECT', () => {
   });
 
   it('fails with a 502 if the URL of an HTTP proxy has https://', async t => {
-    const proxy = await startConnectProxy();
-    t.after(() => proxy.close());
+    const proxy = await started(t, startConnectProxy);
     const error = await failure(proxy, { proxy: through(proxy, 'https:') });
     assert.match(error.message, /should its URL begin with http:\/\/ instead\?$/);
   });
@@ -382,8 +379,7 @@ describe('a tunnel by SOCKS5', () => {
   });
 
   it('fails with a 502 for a name that is too long for the request', async t => {
-    const proxy = await startSocksProxy();
-    t.after(() => proxy.close());
+    const proxy = await started(t, startSocksProxy);
     const server = { hostname: `${'a'.repeat(300)}.test`, port: 6443 };
     const error = await failure(proxy, { proxy: through(proxy, 'socks5:', true), server });
     assert.match(error.message, /An invalid destination host was provided\.$/);

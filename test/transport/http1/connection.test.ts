@@ -79,10 +79,28 @@ async function peer(index = 0): Promise<RawConnection> {
   return accepted[index];
 }
 
+/** Sends a POST on the idle connection or a new one, and waits for the server's end of it and for the first byte that the body may write. */
+async function posted(...headers: string[]) {
+  const index = accepted.length - pool.counts.idle;
+  const body = new Dictation();
+  const connection = pool.acquire();
+  const exchange = sendOn(connection, '/', { method: 'POST', headers, body });
+  const other = await peer(index);
+  await until(() => body.socket !== undefined);
+  return { body, connection, exchange, other };
+}
+
+/** Sends a GET on the idle connection or a new one, and waits for the server's end of it. */
+async function asked() {
+  const index = accepted.length - pool.counts.idle;
+  const connection = pool.acquire();
+  const exchange = sendOn(connection);
+  return { connection, exchange, other: await peer(index) };
+}
+
 /** Runs one whole exchange on the only connection, which is idle afterwards. */
 async function used(): Promise<RawConnection> {
-  const exchange = sendOn(pool.acquire());
-  const other = await peer();
+  const { exchange, other } = await asked();
   await other.until(/\r\n\r\n$/);
   other.write(hi);
   await exchange.over;
@@ -132,14 +150,7 @@ describe('a request', () => {
 
   it('has its body after its head, on a new connection and on an open one', async () => {
     for (const count of [1, 2]) {
-      const body = new Dictation();
-      const exchange = sendOn(pool.acquire(), '/', {
-        method: 'POST',
-        headers: ['Content-Length', '4'],
-        body,
-      });
-      const other = await peer();
-      await until(() => body.socket !== undefined);
+      const { body, exchange, other } = await posted('Content-Length', '4');
       body.socket?.write('bo');
       await other.until(/bo$/);
       body.socket?.write('dy');
@@ -180,8 +191,7 @@ describe('a request', () => {
 
 describe('an answer', () => {
   it('is passed on as it comes, and its sink is told when no more bytes are there', async () => {
-    const exchange = sendOn(pool.acquire());
-    const other = await peer();
+    const { exchange, other } = await asked();
     other.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n');
     await exchange.begun;
     assert.deepEqual([exchange.status, exchange.headers], [200, ['Transfer-Encoding', 'chunked', 'A', 'b']]);
@@ -202,8 +212,7 @@ describe('an answer', () => {
   });
 
   it('ends with the connection if it has no length', async () => {
-    const exchange = sendOn(pool.acquire());
-    const other = await peer();
+    const { exchange, other } = await asked();
     other.socket.end('HTTP/1.1 200 OK\r\n\r\nhi');
     assert.deepEqual([(await exchange.over).text, exchange.whole], ['hi', true]);
     await other.untilClosed();
@@ -220,9 +229,7 @@ describe('an answer', () => {
   ] as const) {
     it(`that is cut ${what} is an error, and its connection is not used again`, async () => {
       for (const way of ['end', 'resetAndDestroy'] as const) {
-        const connection = pool.acquire();
-        const exchange = sendOn(connection);
-        const other = await peer(accepted.length);
+        const { connection, exchange, other } = await asked();
         await other.until(/\r\n\r\n$/);
         other.write(begin);
         if (begin !== '') await until(() => hasRead(begin));
@@ -235,9 +242,8 @@ describe('an answer', () => {
   }
 
   it('that is not HTTP is an error immediately, while the server waits', async () => {
-    for (const [index, text] of ['SSH-2.0-x\r\n', 'HTTP/1.1 101 \r\n\r\n', 'HTTP/1.1 200 OK\n\n'].entries()) {
-      const exchange = sendOn(pool.acquire());
-      const other = await peer(index);
+    for (const text of ['SSH-2.0-x\r\n', 'HTTP/1.1 101 \r\n\r\n', 'HTTP/1.1 200 OK\n\n']) {
+      const { exchange, other } = await asked();
       other.write(text);
       assert.equal((await exchange.over).failure?.code, 'MALFORMED_RESPONSE');
       await other.untilClosed();
@@ -277,8 +283,7 @@ describe('a connection', () => {
     ['has the version HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi'],
   ] as const) {
     it(`is closed if its answer ${what}`, async () => {
-      const exchange = sendOn(pool.acquire());
-      const other = await peer();
+      const { exchange, other } = await asked();
       other.write(answer);
       assert.equal((await exchange.over).text, 'hi');
       await other.untilClosed();
@@ -287,8 +292,7 @@ describe('a connection', () => {
   }
 
   it('is closed if the server closes it after an answer that did not announce that', async () => {
-    const exchange = sendOn(pool.acquire());
-    const other = await peer();
+    const { exchange, other } = await asked();
     await other.until(/\r\n\r\n$/);
     other.socket.end(hi);
     assert.equal((await exchange.over).text, 'hi');
@@ -297,9 +301,8 @@ describe('a connection', () => {
   });
 
   it('is closed if the server closes or resets it while it is idle', async () => {
-    for (const [index, way] of (['end', 'resetAndDestroy'] as const).entries()) {
-      const exchange = sendOn(pool.acquire());
-      const other = await peer(index);
+    for (const way of ['end', 'resetAndDestroy'] as const) {
+      const { exchange, other } = await asked();
       other.write(hi);
       await exchange.over;
       await until(() => pool.counts.idle === 1);
@@ -327,9 +330,7 @@ describe('a connection', () => {
   });
 
   it('does not read while it is paused, and continues at the same byte', async () => {
-    const connection = pool.acquire();
-    const exchange = sendOn(connection);
-    const other = await peer();
+    const { connection, exchange, other } = await asked();
     const size = 64 * 1024 * 1024;
     other.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
     await exchange.begun;
@@ -411,9 +412,7 @@ describe('the bytes of a body', () => {
 
 describe('a second answer without a request', () => {
   it('never reaches the next exchange if it comes with the first answer', async () => {
-    const connection = pool.acquire();
-    const first = sendOn(connection);
-    const other = await peer();
+    const { connection, exchange: first, other } = await asked();
     other.write(hi + unasked);
     assert.deepEqual([(await first.over).text, first.whole], ['hi', true]);
     await other.untilClosed();
@@ -471,9 +470,7 @@ describe('a second answer without a request', () => {
 
   it('closes the connection if it comes while the connection is idle', async () => {
     for (const text of [unasked, '\r\n', 'H']) {
-      const index = accepted.length;
-      const exchange = sendOn(pool.acquire());
-      const other = await peer(index);
+      const { exchange, other } = await asked();
       other.write(hi);
       await exchange.over;
       await until(() => pool.counts.idle === 1);
@@ -517,14 +514,7 @@ describe('a second answer without a request', () => {
 
 describe('an answer that comes before the body is sent', () => {
   it('is passed on as a whole, and the body stops and the connection is closed', async () => {
-    const body = new Dictation();
-    const exchange = sendOn(pool.acquire(), '/', {
-      method: 'POST',
-      headers: ['Content-Length', '9'],
-      body,
-    });
-    const other = await peer();
-    await until(() => body.socket !== undefined);
+    const { body, exchange, other } = await posted('Content-Length', '9');
     body.socket?.write('bo');
     await other.until(/bo$/);
     other.write('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
@@ -537,13 +527,7 @@ describe('an answer that comes before the body is sent', () => {
   });
 
   it('keeps the connection if the body ends before the answer', async () => {
-    const body = new Dictation();
-    const exchange = sendOn(pool.acquire(), '/', {
-      method: 'POST',
-      headers: ['Content-Length', '2'],
-      body,
-    });
-    const other = await peer();
+    const { body, exchange, other } = await posted('Content-Length', '2');
     other.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh');
     await until(() => exchange.text === 'h');
     body.socket?.write('bo');
@@ -555,9 +539,7 @@ describe('an answer that comes before the body is sent', () => {
   });
 
   it('does not stop the body before the answer ends', async () => {
-    const body = new Dictation();
-    const exchange = sendOn(pool.acquire(), '/', { method: 'POST', body });
-    const other = await peer();
+    const { body, exchange, other } = await posted();
     other.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n');
     await exchange.begun;
     await until(() => exchange.idles > 0);
@@ -569,12 +551,8 @@ describe('an answer that comes before the body is sent', () => {
 
 describe('the end of a connection', () => {
   it('is an error for its exchange and stops its body, whatever has been received', async () => {
-    for (const [index, begin] of ['', 'HTTP/1.1 2', 'HTTP/1.1 200 OK\r\n\r\n'].entries()) {
-      const body = new Dictation();
-      const connection = pool.acquire();
-      const exchange = sendOn(connection, '/', { method: 'POST', body });
-      const other = await peer(index);
-      await until(() => body.socket !== undefined);
+    for (const begin of ['', 'HTTP/1.1 2', 'HTTP/1.1 200 OK\r\n\r\n']) {
+      const { body, connection, exchange, other } = await posted();
       other.write(begin);
       if (begin !== '') await until(() => hasRead(begin));
       pool.discard(connection);
@@ -630,9 +608,7 @@ describe('the end of a connection', () => {
 describe('a stale connection', () => {
   it('has carried an exchange and ends before the first byte of the next answer', async () => {
     for (const way of ['end', 'resetAndDestroy'] as const) {
-      const index = accepted.length;
-      const first = sendOn(pool.acquire());
-      const other = await peer(index);
+      const { exchange: first, other } = await asked();
       other.write(hi);
       await first.over;
       await until(() => pool.counts.idle === 1);

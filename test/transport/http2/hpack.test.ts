@@ -377,16 +377,8 @@ describe("Node's HPACK", () => {
     const fields = [
       ...[...request.slice(0, 6), ':path', `/${'x'.repeat(3_000)}`],
       ...['accept', 'application/json', 'authorization', 'Bearer abc', 'user-agent', 'kubectl/v1.30'],
-      ...[
-        'accept-encoding',
-        'gzip, deflate',
-        'x-own',
-        'a, "b"',
-        'impersonate-extra-a%2fb',
-        '\xe9',
-        'te',
-        'trailers',
-      ],
+      ...['accept-encoding', 'gzip, deflate', 'x-own', 'a, "b"', 'impersonate-extra-a%2fb', '\xe9', 'te'],
+      ...['trailers'],
     ];
     const { received } = await exchange(t, fields, { ':status': 200 });
     assert.deepEqual([...received], fields);

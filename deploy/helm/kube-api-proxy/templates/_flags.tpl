@@ -85,6 +85,11 @@
 # They end too when their caller is no longer known, or may no longer do it.
 - --recheck-streams={{ . }}
 {{- end }}
+{{- if .Values.sharedWatches.acrossUsers }}
+# One watch for all callers who may watch the same. The API server's audit log shows it as one of them.
+- --share-watches
+- --share-watches-across-users
+{{- end }}
 {{- if .Values.namespaces.filter }}
 # Who may not list namespaces gets those that they may get.
 - --filter-namespaces

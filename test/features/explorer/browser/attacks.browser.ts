@@ -181,38 +181,19 @@ describe('a fragment with a path outside the API’s resources', () => {
     ...['/api/v1/%2e%2e/%2e%2e/metrics', '/api/v1/namespaces/default/pods/%2e%2e', '/api%2fv1%2fpods'],
     ...['/api/v1/namespaces/default/pods/web-0/proxy', '/api/v1/namespaces/default/pods/web-0/proxy/'],
     ...['/api/v1/namespaces/default/pods/web-0/proxy/admin', '/api/v1/namespaces/default/pods/web-0%2fproxy'],
-    ...[
-      '/api/v1/namespaces/default/pods/web-0/exec?command=id',
-      '/api/v1/namespaces/default/pods/web-0/attach',
-    ],
-    ...[
-      '/api/v1/namespaces/default/pods/web-0/portforward',
-      '/api/v1/namespaces/default/pods/web-0/eviction',
-    ],
+    ...['/api/v1/namespaces/default/pods/web-0/exec?command=id'],
+    ...['/api/v1/namespaces/default/pods/web-0/attach'],
+    ...['/api/v1/namespaces/default/pods/web-0/portforward'],
+    ...['/api/v1/namespaces/default/pods/web-0/eviction'],
     ...['/api/v1/namespaces/default/services/web/proxy', '/api/v1/nodes/node-0/proxy/metrics'],
     ...['/api/v1/nodes/node-0/proxy', '/api/v1/proxy/nodes/node-0', '/api/v1/watch/pods'],
     ...['/API/V1/pods', '/api/v1/Pods', '/apis/apps/v9/deployments', '/apis/nobody.example/v1/things'],
-    ...[
-      '/clusters/other/api/v1/pods',
-      '/clusters/%2e%2e/api/v1/pods',
-      '/-/metrics',
-      '/-/clusters',
-      '/logs/../metrics',
-    ],
-    ...[
-      '/debug/pprof/',
-      '/openapi/v3/../../metrics',
-      '/version?x=1#y',
-      '/api/v1/pods%00',
-      '/api/v1/pods%0d%0aX: y',
-    ],
-    ...[
-      '/api/v1/namespaces/%2e%2e/pods',
-      '/api/v1/namespaces/a%2f..%2fb/pods',
-      '%',
-      '/api/v1/%',
-      '/%E0%A4%A/',
-    ],
+    ...['/clusters/other/api/v1/pods', '/clusters/%2e%2e/api/v1/pods', '/-/metrics', '/-/clusters'],
+    ...['/logs/../metrics'],
+    ...['/debug/pprof/', '/openapi/v3/../../metrics', '/version?x=1#y', '/api/v1/pods%00'],
+    ...['/api/v1/pods%0d%0aX: y'],
+    ...['/api/v1/namespaces/%2e%2e/pods', '/api/v1/namespaces/a%2f..%2fb/pods', '%', '/api/v1/%'],
+    ...['/%E0%A4%A/'],
     ...['/api/v1/namespaces/default/pods;x=y', '/api/v1/pods?watch=true&pretty=1&labelSelector=%00&limit=0'],
     ...['/api/v1/namespaces/default/pods/web-0/log/x', '/api/v1/namespaces/default/configmaps/settings/log'],
   ];
@@ -226,7 +207,7 @@ describe('a fragment with a path outside the API’s resources', () => {
     /^POST \/apis\/auth(?:entication|orization)\.k8s\.io\/v1\/selfsubject\w*reviews$/,
   ];
 
-  it('sends only requests for resources of the discovery, and never connects to a Pod', async t => {
+  it('sends only requests for resources of the discovery, never connects to a Pod, and shows that there is nothing', async t => {
     const opened = await openPage(t, browser, proxy.url);
     const { page, requested } = opened;
     const asked: string[] = [];
@@ -258,16 +239,12 @@ describe('a fragment with a path outside the API’s resources', () => {
       [],
     );
     for (const line of arrived) assert.match(line, /^GET |^POST .*selfsubject\w*reviews$/);
-  });
-
-  it('shows that there is nothing', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
     for (const fragment of [
       '/api/v1/namespaces/default/pods/web-0/proxy',
       '/clusters/other/api/v1/pods',
       '/debug/pprof/',
     ]) {
-      await go(fragment);
+      await opened.go(fragment);
       await page.getByRole('heading', { name: 'Not in this API' }).waitFor();
     }
   });

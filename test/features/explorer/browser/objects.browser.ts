@@ -101,16 +101,20 @@ describe('the view of an object', () => {
     assert.doesNotMatch((await events.textContent()) ?? '', /Elsewhere/);
   });
 
-  it('follows changes, marks them and announces them', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
+  it('follows changes, marks them and announces them, and says that it has been deleted', async t => {
+    const { page, go, problems, requested } = await openPage(t, browser, proxy.url);
     await go(`${pods}/owned`);
     await yaml(page).getByText('phase: Running').waitFor();
     await page.getByText('live', { exact: true }).first().waitFor();
     server.write({ ...pod, status: { phase: 'Failed', conditions: [condition] } });
     await yaml(page).locator('.marked').filter({ hasText: 'phase: Failed' }).waitFor();
-    await page.getByRole('complementary', { name: 'Last change' }).getByText('status.phase').waitFor();
+    const lastChange = page.getByRole('complementary', { name: 'Last change' });
+    await lastChange.getByText('status.phase Running → Failed').waitFor();
+    server.remove(pod);
+    await page.getByText('It has been deleted').waitFor();
     server.write(pod);
-    await yaml(page).getByText('phase: Running').waitFor();
+    assert.deepEqual(problems, []);
+    assert.ok(requested.every(url => new URL(url).host === proxy.address));
   });
 });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { openPage, startBrowser } from '../../../support/browser/page.js';
@@ -69,6 +70,7 @@ describe('the tree', () => {
     assert.ok(groups.some(text => text.startsWith('apps')));
     assert.match(groups.find(text => text.startsWith('shop.example')) ?? '', /custom/);
     await page.getByRole('treeitem', { name: 'pods po' }).waitFor();
+    await page.getByRole('treeitem', { name: 'apps v1' }).waitFor();
   });
 
   it('marks the current position, even after a visit by a link', async t => {
@@ -239,6 +241,35 @@ describe('the non-resource paths', () => {
     await page.getByRole('row', { name: /\/readyz 500/ }).waitFor();
     await page.getByRole('link', { name: '/metrics' }).click();
     await page.getByText('# TYPE ').first().waitFor();
+  });
+});
+
+describe('the first page', () => {
+  it('causes no error in the console', async t => {
+    const other = await openPage(t, browser, proxy.url);
+    const errors: string[] = [];
+    other.page.on('console', message => {
+      if (message.type() === 'error') errors.push(`${message.text()} ${message.location().url}`);
+    });
+    const read = other.page.waitForResponse(/openapi\/v3$/);
+    await other.go('/');
+    // It is the last one that is asked for.
+    await read;
+    await other.page.getByRole('row', { name: /\/openapi\/v3 200/ }).waitFor();
+    await other.page.getByRole('row', { name: /\/logs\/ open it/ }).waitFor();
+    assert.deepEqual(errors, []);
+  });
+
+  it('says what it shows, and has a link to a kubeconfig for the proxy', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('');
+    await page.getByRole('heading', { name: /The Kubernetes API/ }).waitFor();
+    await page.getByText('It is not kube-proxy').waitFor();
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'a kubeconfig for this proxy' }).click();
+    assert.equal((await download).suggestedFilename(), 'kubeconfig.yaml');
+    const text = await readFile(await (await download).path(), 'utf8');
+    assert.match(text, new RegExp(`server: "${proxy.url}"`));
   });
 });
 

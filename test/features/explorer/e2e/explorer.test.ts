@@ -103,32 +103,6 @@ describe('the page', () => {
     assert.equal((await send(port, '/-/ui/', { method: 'POST' })).status, 404);
     assert.ok((await server.arrivals()).every(({ target }) => !target.includes('ui')));
   });
-
-  it('is subject to the Host rule, like everything else', async () => {
-    for (const path of ['/-/ui/', `/-/ui/${script}`, '/-/']) {
-      const { status } = await send(port, path, { headers: { Host: 'evil.example' } });
-      assert.equal(status, 403, path);
-    }
-  });
-
-  it('may be linked to by another site, and embedded by none', async () => {
-    const link = {
-      'Sec-Fetch-Site': 'cross-site',
-      'Sec-Fetch-Mode': 'navigate',
-      'Sec-Fetch-Dest': 'document',
-    };
-    for (const [path, code] of [
-      ['/-/ui/', 200],
-      ['/-/ui', 301],
-    ] as const) {
-      for (const sent of [{}, link]) {
-        const { status, headers } = await send(port, path, { headers: sent });
-        assert.deepEqual([status, headers['cross-origin-resource-policy']], [code, 'same-origin'], path);
-      }
-      const framed = await send(port, path, { headers: { ...link, 'Sec-Fetch-Dest': 'iframe' } });
-      assert.equal(framed.status, 403, path);
-    }
-  });
 });
 
 describe('--explorer=false', () => {

@@ -76,15 +76,8 @@ describe('the commands', () => {
         target,
       );
       assert.deepEqual(argumentsOf(commands.kubectl), [
-        ...[
-          '--server',
-          'http://127.0.0.1:8001',
-          'get',
-          `deployments.v1.apps/${name}`,
-          '--namespace=x',
-          '-o',
-          'yaml',
-        ],
+        ...['--server', 'http://127.0.0.1:8001', 'get', `deployments.v1.apps/${name}`, '--namespace=x'],
+        ...['-o', 'yaml'],
       ]);
     }
   });
@@ -117,15 +110,8 @@ describe('the commands', () => {
     const commands = commandsFor(request, action, { ...target, hasToken: true });
     assert.deepEqual(argumentsOf(commands.curl).slice(0, 2), ['-H', 'Authorization: Bearer secret']);
     assert.deepEqual(argumentsOf(commands.kubectl), [
-      ...[
-        '--server',
-        'http://127.0.0.1:8001/clusters/a%2Fb',
-        '--token',
-        'secret',
-        'get',
-        'pods',
-        '--all-namespaces',
-      ],
+      ...['--server', 'http://127.0.0.1:8001/clusters/a%2Fb', '--token', 'secret', 'get', 'pods'],
+      ...['--all-namespaces'],
     ]);
     assert.equal(fetched(commands.fetch).options.headers['Authorization'], 'Bearer from a variable');
   });

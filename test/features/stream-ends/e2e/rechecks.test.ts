@@ -16,8 +16,9 @@ import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 
 const interval = 10_000;
-const watch = '/api/v1/namespaces/default/pods?watch=true';
-const log = '/api/v1/namespaces/default/pods/web-0/log?follow=true';
+const pods = '/api/v1/namespaces/default/pods';
+const watch = `${pods}?watch=true`;
+const log = `${pods}/web-0/log?follow=true`;
 const configMaps = '/api/v1/namespaces/default/configmaps?watch=true';
 
 const clock = new ManualClock(Date.now());
@@ -71,15 +72,25 @@ async function passInterval(): Promise<void> {
   }
 }
 
-const unknown = async () => {
-  const { text } = await send(proxy.port, '/-/metrics', {
-    headers: { authorization: 'Bearer alice-token' },
-    tls: { ca },
+/** Time passes until this stream has ended. */
+function untilEnded(stream: WatchClient): Promise<void> {
+  return eventually('its end', async () => {
+    await passInterval();
+    return stream.state() !== 'open';
   });
+}
+
+async function metric(sample: string): Promise<number> {
+  const { text } = await send(await adminPort(proxy), '/metrics');
   return Number(
-    /^kube_api_proxy_stream_rechecks_total\{about="access",answer="unknown"\} (\d+)$/m.exec(text)?.[1],
+    text
+      .split('\n')
+      .find(line => line.startsWith(`${sample} `))
+      ?.slice(sample.length),
   );
-};
+}
+
+const unknown = () => metric('kube_api_proxy_stream_rechecks_total{about="access",answer="unknown"}');
 
 function intercept(answer: (response: ServerResponse) => void): () => void {
   return server.intercept((request, response) => {
@@ -161,6 +172,58 @@ describe('an open stream that is checked', { concurrency: false }, () => {
     const ended = () => proxy.log().filter(({ endedBy }) => endedBy === 'access');
     await eventually('its lines', () => ended().length === 4);
     assert.deepEqual(new Set(ended().map(({ user, level }) => `${user} ${level}`)), new Set(['alice 30']));
+    assert.equal(await metric('kube_api_proxy_longrunning_requests_ended_total{reason="access"}'), 4);
+    for (const stream of others) stream.close();
+  });
+
+  it('ends when its caller may no longer act as its user, or this user may no longer do it', async t => {
+    const { server, proxy } = await startGateway(t, {
+      run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
+      tokenFile: twoUsers,
+      args: ['--recheck-streams=10s', '--allow-impersonation'],
+    });
+    const openAs = (path: string, fields: Readonly<Record<string, string>>) =>
+      openWatch(proxy.url + path, { headers: { authorization: 'Bearer alice-token', ...fields } });
+    const actsAsBob: Policy = ({ username }, { verb, resource, name }) =>
+      username === 'alice' && verb === 'impersonate' && resource === 'users' && name === 'bob';
+    const withoutConfigMaps: Policy = (user, asked) =>
+      asked.resource !== 'configmaps' && twoUsersPolicy(user, asked);
+    for (const left of [
+      twoUsersPolicy,
+      ((user, asked) => actsAsBob(user, asked) || withoutConfigMaps(user, asked)) satisfies Policy,
+    ]) {
+      server.setPolicy((user, asked) => actsAsBob(user, asked) || twoUsersPolicy(user, asked));
+      const acting = await openAs(configMaps, { 'impersonate-user': 'bob' });
+      const own = await openAs(watch, {});
+      assert.deepEqual([acting.status, own.status], [200, 200]);
+      await passInterval();
+      server.setPolicy(left);
+      await untilEnded(acting);
+      assert.equal(own.state(), 'open');
+      own.close();
+    }
+  });
+
+  it('ends when its token has become that of another user, or of the same with other groups', async () => {
+    for (const [user, path, now] of [
+      ['alice', watch, 'alice-token,bob,,"dev"'],
+      ['bob', configMaps, 'bob-token,bob,,"ops"'],
+    ] as const) {
+      const stream = await open('HTTP/1.1', path, user);
+      await gateway.writeTokens(twoUsers.replace(new RegExp(`^${user}-token.*`, 'm'), now));
+      await untilEnded(stream);
+      await gateway.writeTokens(twoUsers);
+      await eventually('alice is back', async () => {
+        clock.advance(1_000);
+        const { status } = await send(proxy.port, pods, {
+          headers: { authorization: 'Bearer alice-token' },
+          tls: { ca },
+        });
+        return status === 200;
+      });
+    }
+    const ended = () => metric('kube_api_proxy_longrunning_requests_ended_total{reason="caller"}');
+    await eventually('both are counted', async () => (await ended()) === 2);
   });
 
   it('is not ended by what another API server says that has taken the place of its own', async t => {

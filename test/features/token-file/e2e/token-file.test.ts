@@ -7,11 +7,16 @@ import { eventually } from '../../../support/eventually.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
+import { replaceFile } from '../../../support/replaced-file.js';
 
 const server = await anyApiServer({ after });
 
 test('callers are known by the file as it changes, and by its last good content while it is bad', async t => {
-  const { proxy, writeTokens } = await startGateway(t, { tokenFile: twoUsers, run: startInProcess, server });
+  const { proxy, tokenFile, writeTokens } = await startGateway(t, {
+    tokenFile: twoUsers,
+    run: startInProcess,
+    server,
+  });
   const codeOf = async (token: string) =>
     (await probe(proxy, server, 'plain', { headers: [`Authorization: Bearer ${token}`] })).code;
   assert.equal(await codeOf('alice-token'), 200);
@@ -21,9 +26,14 @@ test('callers are known by the file as it changes, and by its last good content 
   await writeTokens('secret-token\n');
   await eventually('the error line', () => /fewer than 3 columns/.test(proxy.stderr()));
   assert.equal(await codeOf('new-token'), 200);
+  await replaceFile(tokenFile);
+  await eventually('its next error line', () => /is a pipe that no program writes to/.test(proxy.stderr()));
+  assert.equal(await codeOf('new-token'), 200);
+  await replaceFile(tokenFile, 'last-token,alice,,\n');
+  await eventually('the last token', async () => (await codeOf('last-token')) === 200);
   assert.doesNotMatch(proxy.stderr(), /secret-token/);
-  const { text } = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer new-token' } });
+  const { text } = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer last-token' } });
   for (const result of ['success', 'failure']) {
-    assert.ok(text.includes(`kube_api_proxy_token_auth_file_reloads_total{result="${result}"} 1\n`));
+    assert.ok(text.includes(`kube_api_proxy_token_auth_file_reloads_total{result="${result}"} 2\n`));
   }
 });

@@ -1,0 +1,96 @@
+import { describeFileError } from '../lib/file-problem.js';
+import { watchFiles } from '../lib/file-watch.js';
+import { readWhole } from '../lib/read-file.js';
+import { type FileFormat, parseConfigurationFile } from './parse.js';
+import type { Problem, Report } from './problem.js';
+
+/** How one of the API server's configuration files is followed. */
+export interface FollowOptions<T> {
+  /** The flag that names the file, such as --authentication-config. */
+  readonly flag: string;
+  readonly file: string;
+  readonly format: FileFormat;
+  /** What the file is about, for the log. */
+  readonly subject: string;
+  /** Reads what a file with the right fields says. What it reports cannot be used. */
+  readonly read: (content: object, report: Report) => Promise<T>;
+  /** Called with each version of the file that can be used, the first one included. */
+  readonly use: (value: T) => void;
+  /** Called after each reading of a changed file: whether it can be used. */
+  readonly reloaded: (isUsable: boolean) => void;
+  readonly logger: { info(message: string): void; error(fields: object, message: string): void };
+  readonly interval: number | undefined;
+}
+
+/** A file that is followed. */
+export interface FollowedFile {
+  /** Why the last version of the file is not the one in use, for readyz; empty if it is. */
+  warnings(): readonly string[];
+  close(): void;
+}
+
+/**
+ * Reads the file and follows its changes. If a new version cannot be used, the last valid one stays in use. If the file cannot be used now,
+ * the problems are returned.
+ */
+export async function followConfigurationFile<T>(
+  options: FollowOptions<T>,
+): Promise<FollowedFile | { readonly problems: readonly string[] }> {
+  const { flag, file, subject, use, reloaded, logger } = options;
+  let failure: readonly Problem[] = [];
+  const useFile = async (): Promise<readonly Problem[]> => {
+    const read = await readFile(options);
+    if ('problems' in read) return read.problems;
+    use(read.value);
+    return [];
+  };
+  // The watch begins first, so that a change during the first reading is not missed.
+  const watch = await watchFiles({
+    files: () => [file],
+    interval: options.interval,
+    async onChange() {
+      await first;
+      failure = await useFile();
+      const isUsable = failure.length === 0;
+      reloaded(isUsable);
+      if (isUsable) logger.info(`${subject} of ${flag} reloaded`);
+      else {
+        const problems = failure.map(({ text }) => text);
+        logger.error({ problems }, `${flag} cannot be used; the last valid one stays in use`);
+      }
+    },
+  });
+  const first = useFile();
+  const problems = await first;
+  if (problems.length > 0) {
+    watch.close();
+    return { problems: problems.map(({ text }) => text) };
+  }
+  return {
+    warnings: () =>
+      failure
+        .slice(0, 1)
+        .map(({ publicText }) => `${publicText}; the last valid version of the file stays in use`),
+    close: () => watch.close(),
+  };
+}
+
+async function readFile<T>({
+  flag,
+  file,
+  format,
+  read,
+}: FollowOptions<T>): Promise<{ readonly value: T } | { readonly problems: readonly Problem[] }> {
+  let text: string;
+  try {
+    text = (await readWhole(file)).toString();
+  } catch (error) {
+    const problem = `${flag}: ${file}: ${describeFileError(error)}`;
+    return { problems: [{ text: problem, publicText: problem }] };
+  }
+  const problems: Problem[] = [];
+  const parsed = parseConfigurationFile(format, `${flag}: ${file}`, text, problems);
+  if (parsed === undefined) return { problems };
+  const value = await read(parsed.content, parsed.report);
+  return problems.length > 0 ? { problems } : { value };
+}

@@ -1,0 +1,110 @@
+import type { Cluster } from '../../../clusters/cluster.js';
+import { FollowedList, type ObjectChange } from '../../../clusters/followed-list.js';
+import { get } from '../../../clusters/own-request.js';
+import { builtInResources } from '../../../kubernetes/built-in-resources.js';
+import type { RequestInfo } from '../../../kubernetes/request-info.js';
+import type { Clock } from '../../../lib/clock.js';
+import { isObject, type JsonObject, parseObject } from '../../../lib/json.js';
+import type { LocalApi } from '../watch-to-share.js';
+
+const apiServices = '/apis/apiregistration.k8s.io/v1/apiservices';
+/** Milliseconds that an answer about one APIService may take. */
+const timeout = 2_000;
+/**
+ * For how many milliseconds an API that is not built in must have been local. Each API server decides by itself where it sends a request, and
+ * some may know of a change later than others.
+ */
+const settled = 60_000;
+
+/** What is kept of an APIService. */
+interface ApiService {
+  readonly isLocal: boolean;
+  /** When the proxy saw its last change, on the monotonic clock. */
+  readonly since: number;
+}
+
+/**
+ * Which APIs of a cluster its API server serves itself: those whose APIService has no service (kube-aggregator). Behind another server, a
+ * user may see other bytes than their neighbour. If the proxy may not read APIServices, these are the built-in ones.
+ */
+export class LocalApis {
+  readonly #cluster: Cluster;
+  readonly #clock: Clock;
+  readonly #services: FollowedList<ApiService>;
+  readonly #apis = new Map<string, LocalApi>();
+  #onGone: (api: LocalApi) => void = () => {};
+
+  constructor(cluster: Cluster, clock: Clock) {
+    this.#cluster = cluster;
+    this.#clock = clock;
+    this.#services = new FollowedList({
+      ...{ cluster, clock },
+      path: apiServices,
+      keep: object => ({ isLocal: isLocal(object), since: clock.monotonic() }),
+      changed: change => this.#onChange(change),
+    });
+    cluster.attach(this.#services);
+  }
+
+  follow(): void {
+    this.#services.follow();
+  }
+
+  /** Sets the callback for APIs that the API server no longer serves itself. */
+  whenGone(callback: (api: LocalApi) => void): void {
+    this.#onGone = callback;
+  }
+
+  /** Whether the proxy may not read APIServices. */
+  get isForbidden(): boolean {
+    return this.#services.isForbidden;
+  }
+
+  /** Undefined if another server may answer, as far as is known now. */
+  of({
+    apiGroup: group,
+    apiVersion: version,
+  }: Pick<RequestInfo, 'apiGroup' | 'apiVersion'>): LocalApi | undefined {
+    this.follow();
+    const isBuiltIn = Object.hasOwn(builtInResources, group === '' ? version : `${group}/${version}`);
+    const name = `${version}.${group}`;
+    return this.#isLocal(name, isBuiltIn) ? this.#apiOf(name) : undefined;
+  }
+
+  #isLocal(name: string, isBuiltIn: boolean): boolean {
+    const { isSynced, problem } = this.#services;
+    if (!isSynced) return isBuiltIn;
+    const service = this.#services.get(name);
+    if (service?.isLocal !== true) return false;
+    return isBuiltIn || (problem === undefined && this.#clock.monotonic() - service.since >= settled);
+  }
+
+  #apiOf(name: string): LocalApi {
+    let api = this.#apis.get(name);
+    if (api === undefined) {
+      api = { confirm: () => !this.#services.isSynced || this.#confirm(name) };
+      this.#apis.set(name, api);
+    }
+    return api;
+  }
+
+  /** Asks the API server now. */
+  async #confirm(name: string): Promise<boolean> {
+    try {
+      const { status, text } = await get(this.#cluster, `${apiServices}/${name}`, { timeout });
+      const service = parseObject(text);
+      return status === 200 && service !== undefined && isLocal(service);
+    } catch {
+      return false;
+    }
+  }
+
+  #onChange({ key, before, after }: ObjectChange<ApiService>): void {
+    const api = this.#apis.get(key);
+    if (api !== undefined && before?.isLocal === true && after?.isLocal !== true) this.#onGone(api);
+  }
+}
+
+function isLocal({ spec }: JsonObject): boolean {
+  return isObject(spec) && (spec['service'] ?? null) === null;
+}

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { configureAuthentication, type UsedMethod } from '../../src/authentication/configure.js';
+import { credentialIdTarget, uidTarget } from '../../src/authentication/method.js';
+
+const check = { name: 'issuer', check() {} };
+const issuer = { url: 'https://issuer.test' };
+const methods = [
+  { hint: 'present a certificate', kubeconfigUsers: () => [{ fields: { a: 1 } }] },
+  {
+    ...{ hint: 'send a token', check },
+    impersonates: () => [uidTarget, credentialIdTarget],
+    issuers: () => [issuer],
+    kubeconfigUsers: () => [{ fields: { b: 2 } }],
+  },
+] as unknown as readonly UsedMethod[];
+
+describe('the methods of authentication together', () => {
+  it('have the hints, the checks, the issuers and the users in a kubeconfig of all', () => {
+    const all = configureAuthentication({ allowImpersonation: false }, methods, { attempted() {} });
+    assert.deepEqual(all.authentication.hints, ['send a token', 'present a certificate']);
+    assert.deepEqual([all.checks, all.issuers()], [[check], [issuer]]);
+    assert.deepEqual(all.kubeconfigUsers(), [{ fields: { a: 1 } }, { fields: { b: 2 } }]);
+  });
+
+  it('need the right to impersonate what their users have, and all that callers may name, each once', () => {
+    const ofUsers = ['users', 'groups'].map(resource => ({ group: '', resource }));
+    const uid = { group: 'authentication.k8s.io', resource: 'uids' };
+    const id = { ...uid, resource: 'userextras', subresource: 'authentication.kubernetes.io/credential-id' };
+    for (const [allowImpersonation, used, expected] of [
+      [false, methods.slice(0, 1), ofUsers],
+      [true, methods.slice(0, 1), [...ofUsers, uid]],
+      [false, methods, [...ofUsers, uid, id]],
+      [true, methods, [...ofUsers, uid, id]],
+    ] as const) {
+      const { impersonated } = configureAuthentication({ allowImpersonation }, used, { attempted() {} });
+      assert.deepEqual(impersonated(), expected);
+    }
+  });
+});

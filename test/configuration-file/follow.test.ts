@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { followConfigurationFile } from '../../src/configuration-file/follow.js';
+import { eventually } from '../support/eventually.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+
+const head = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'Thing' };
+
+/** Follows a file that has `first`, and returns what has happened. */
+async function follow(first: string, onUse: (write: (text: string) => void) => void = () => {}) {
+  const file = join(temporaryFolder(), 'config.json');
+  const write = (text: string) => writeFileSync(file, text);
+  write(first);
+  const used: unknown[] = [];
+  const reloads: boolean[] = [];
+  const logged: string[] = [];
+  const followed = await followConfigurationFile({
+    ...{ flag: '--thing', file, subject: 'things', interval: 10 },
+    format: { kind: 'Thing', versions: ['v1'], fields: { name: 'a string', wait: 'a duration' } },
+    async read(content, report) {
+      if ('name' in content && content.name === 'bad') report(['name'], 'is bad', ': secret');
+      return content;
+    },
+    use(value) {
+      used.push(value);
+      if (used.length === 1) onUse(write);
+    },
+    reloaded: isUsable => reloads.push(isUsable),
+    logger: {
+      info: message => logged.push(message),
+      error: (fields, message) => logged.push(`${message} ${JSON.stringify(fields)}`),
+    },
+  });
+  return { followed, write, file, used, reloads, logged };
+}
+
+const thing = (fields: object) => JSON.stringify({ ...head, ...fields });
+
+test('a configuration file is read again if it changes while it is read at the start', async t => {
+  const { followed, used } = await follow(thing({ name: 'one' }), write => write(thing({ name: 'other' })));
+  if ('problems' in followed) assert.fail(followed.problems.join());
+  t.after(() => followed.close());
+  await eventually('the change', () => used.length === 2);
+  assert.deepEqual(used[1], { ...head, name: 'other' });
+});
+
+test('the last valid version of a configuration file stays in use, and readyz gets no text of the file', async t => {
+  const { followed, used, write, reloads, logged, file } = await follow(thing({ name: 'one' }));
+  if ('problems' in followed) assert.fail(followed.problems.join());
+  t.after(() => followed.close());
+  assert.deepEqual(followed.warnings(), []);
+  write(thing({ name: 'bad' }));
+  await eventually('the bad version', () => reloads.length === 1);
+  assert.deepEqual(followed.warnings(), [
+    `--thing: ${file}:1: name is bad; the last valid version of the file stays in use`,
+  ]);
+  assert.match(logged[0] ?? '', /--thing cannot be used; the last valid one stays in use .*is bad: secret/);
+  write(thing({ name: 'two' }));
+  await eventually('the good version', () => reloads.length === 2);
+  assert.deepEqual([reloads, used.length, followed.warnings()], [[false, true], 2, []]);
+  assert.equal(logged[1], 'things of --thing reloaded');
+});
+
+for (const [text, problem] of [
+  ['', /is empty/],
+  [thing({ nobody: 1 }), /nobody is an unknown field/],
+  [
+    `{"apiVersion": "apiserver.config.k8s.io/v1", "kind": "Thing", "name": "a", "name": "b"}`,
+    /is there twice/,
+  ],
+  [thing({ name: 1 }), /name is not a string/],
+  [thing({ wait: 1 }), /wait is not a duration/],
+  [thing({ wait: '1 s' }), /wait is not a duration/],
+  [thing({ wait: null }), /wait is not a duration/],
+  [thing({ kind: 'Other' }), /kind is not Thing/],
+  [thing({ apiVersion: 'v1' }), /apiVersion is not apiserver.config.k8s.io\/v1/],
+] as const) {
+  test(`a configuration file cannot be used at the start: ${text}`, async () => {
+    const { followed } = await follow(text);
+    assert.ok('problems' in followed && followed.problems.length === 1);
+    assert.match(followed.problems[0] ?? '', problem);
+  });
+}

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { after, describe, it } from 'node:test';
+import { shownChanges, untilListed } from '../../../../support/clients/initial-events.js';
+import { openWatch, type WatchClient } from '../../../../support/clients/watch-client.js';
+import { eventually } from '../../../../support/eventually.js';
+import type { Policy } from '../../../../support/fake-api-server/authorization.js';
+import { ManualClock } from '../../../../support/manual-clock.js';
+import { startGateway } from '../../../../support/proxy/gateway.js';
+import { startInProcess } from '../../../../support/proxy/in-process.js';
+import { type NamespaceWatch, WatchedNamespace } from '../../../../support/proxy/watched-namespace.js';
+
+/** Users who have lost the right to watch. */
+const denied = new Set<string>();
+/** `lead` may act as `ann`, `one` may watch the object of that name, and nobody else has less than all. */
+const allow: Policy = ({ username }, { verb, resource, name }) => {
+  if (username === 'proxy') return verb === 'impersonate' || resource === 'apiservices';
+  if (verb === 'impersonate') return username === 'lead' && name === 'ann';
+  if (verb !== 'watch') return true;
+  return username === 'one' ? name === 'one' : username !== 'lead' && !denied.has(username);
+};
+
+const users = ['ann', 'bob', 'eve', 'lead', 'one'];
+const clock = new ManualClock(Date.now());
+const { server, proxy } = await startGateway(
+  { after },
+  {
+    run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
+    tokenFile: users.map(user => `${user}-token,${user},,\n`).join(''),
+    args: ['--share-watches', '--share-watches-across-users', '--allow-impersonation'],
+    server: { allow },
+  },
+);
+
+/** Says who serves the core group. */
+const serve = (service: object) =>
+  server.write({
+    apiVersion: 'apiregistration.k8s.io/v1',
+    kind: 'APIService',
+    metadata: { name: 'v1.' },
+    spec: { version: 'v1', ...service },
+  });
+serve({});
+
+const clients: WatchClient[] = [];
+after(() => {
+  for (const client of clients) client.close();
+});
+
+const as = (user: string, more: Readonly<Record<string, string>> = {}) => ({
+  headers: { Authorization: `Bearer ${user}-token`, ...more },
+});
+
+async function opened(opening: Promise<WatchClient>): Promise<WatchClient> {
+  const client = await opening;
+  clients.push(client);
+  return client;
+}
+
+const open = (namespace: WatchedNamespace, user: string, more: NamespaceWatch = {}) =>
+  opened(namespace.watch({ ...as(user), ...more }));
+
+const begin = () => new WatchedNamespace({ server, proxy });
+
+/** As whom the API server got the watches of a namespace. */
+const sentAs = (namespace: WatchedNamespace) =>
+  namespace.upstream().map(({ impersonated }) => impersonated?.username);
+
+const reviewsOf = (user: string) =>
+  server.requests.filter(
+    ({ rawUrl, impersonated }) =>
+      rawUrl.endsWith('/selfsubjectaccessreviews') && impersonated?.username === user,
+  ).length;
+
+describe('users of a gateway', { concurrency: false }, () => {
+  it('share one watch if the API server lets each of them, and nobody else gets an event', async () => {
+    const namespace = begin();
+    const from = server.version;
+    const before = users.map(reviewsOf);
+    const [ann, bob] = [await open(namespace, 'ann', { from }), await open(namespace, 'bob', { from })];
+    await open(namespace, 'bob', { from });
+    const lead = await open(namespace, 'lead', { from });
+    assert.equal(lead.status, 403);
+    await lead.ended;
+    assert.match(String(lead.bytes()), /User \\"lead\\" cannot watch resource/);
+    namespace.write('seen');
+    for (const client of [ann, bob]) await client.untilNamed('seen');
+    assert.deepEqual(sentAs(namespace), ['ann', 'lead']);
+    const asked = users.map((user, index) => reviewsOf(user) - (before[index] ?? 0));
+    assert.deepEqual(asked, [1, 1, 0, 1, 0]);
+  });
+
+  it('share initial events', async () => {
+    const namespace = begin();
+    namespace.writeAll('b', 'a');
+    const release = server.initialEvents.hold(1);
+    const opening = ['ann', 'bob', 'eve', 'bob'].map(user => open(namespace, user, { initial: true }));
+    await eventually('the first stream', () => namespace.upstream().length > 0);
+    clock.advance(100);
+    await eventually('the second stream', () => namespace.upstream().length === 2);
+    release();
+    for (const client of await Promise.all(opening)) {
+      await untilListed(client);
+      assert.deepEqual(shownChanges(client), ['ADDED a', 'ADDED b', 'END']);
+    }
+    await namespace.untilUpstream(1);
+  });
+
+  it('share nothing by a field, a spelling or a selector that makes two questions look like one', async () => {
+    const namespace = begin();
+    const from = server.version;
+    const one = '&fieldSelector=metadata.name%3Done';
+    await open(namespace, 'ann', { from });
+    await open(namespace, 'ann', { from, query: one });
+    const allowed = await open(namespace, 'one', { from, query: one });
+    assert.equal(allowed.status, 200);
+    assert.deepEqual(sentAs(namespace), ['ann', 'ann'], 'it joins the watch of that name');
+    for (const [query, headers] of [
+      ['', {}],
+      ['&fieldSelector=metadata.name%3Dtwo', {}],
+      [`&fieldSelector=metadata.name%3Dtwo${one}`, {}],
+      ['&fieldSelector=metadata.name!%3Done', {}],
+      ['&fieldselector=metadata.name%3Done', {}],
+      ['', { 'X-Remote-User': 'ann' }],
+      ['', { 'Impersonate-User': 'ann' }],
+      ['&labelSelector=name%3Done', {}],
+    ] as const) {
+      const refused = await open(namespace, 'one', { from, query, ...as('one', headers) });
+      assert.equal(refused.status, 403, `${query} ${JSON.stringify(headers)}`);
+    }
+    namespace.writeAll('two', 'one');
+    await allowed.untilNamed('one');
+    assert.deepEqual(shownChanges(allowed), ['ADDED one']);
+  });
+
+  it('share with those who act as one of them', async () => {
+    const namespace = begin();
+    const from = server.version;
+    await open(namespace, 'bob', { from });
+    const lead = await open(namespace, 'lead', { from, ...as('lead', { 'Impersonate-User': 'ann' }) });
+    assert.equal(lead.status, 200);
+    assert.equal(
+      (await open(namespace, 'bob', { from, ...as('bob', { 'Impersonate-User': 'ann' }) })).status,
+      403,
+    );
+    assert.deepEqual(sentAs(namespace), ['bob']);
+  });
+
+  it('share no Secrets', async () => {
+    const target = '/api/v1/namespaces/default/secrets';
+    const from = server.version;
+    for (const user of ['ann', 'bob', 'ann'])
+      await opened(openWatch(`${proxy.url}${target}?watch=1&resourceVersion=${from}`, as(user)));
+    const sent = server.watches.filter(({ rawUrl }) => rawUrl.startsWith(target));
+    assert.deepEqual(
+      sent.map(({ impersonated }) => impersonated?.username),
+      ['ann', 'bob'],
+    );
+  });
+
+  it('go on when the API server restarts, but for those who have lost the right', async () => {
+    const namespace = begin();
+    const from = server.version;
+    const [ann, bob, eve] = await Promise.all(
+      ['ann', 'bob', 'eve'].map(user => open(namespace, user, { from })),
+    );
+    denied.add('ann').add('eve');
+    clock.advance(10_000);
+    await server.restart();
+    await eventually('the ends', () => {
+      clock.advance(100);
+      return ann?.state() === 'end' && eve?.state() === 'end';
+    });
+    await namespace.untilUpstream(1);
+    denied.clear();
+    namespace.write('later');
+    await bob?.untilNamed('later');
+    assert.equal(namespace.openUpstream()[0]?.impersonated?.username, 'bob');
+  });
+
+  it('are let in as soon as they have the right, and not after they have lost it', async () => {
+    const namespace = begin();
+    const from = server.version;
+    await open(namespace, 'ann', { from });
+    denied.add('bob');
+    clock.advance(10_000);
+    assert.equal((await open(namespace, 'bob', { from })).status, 403);
+    denied.delete('bob');
+    assert.equal((await open(namespace, 'bob', { from })).status, 200);
+    denied.add('bob');
+    clock.advance(10_000);
+    assert.equal((await open(namespace, 'bob', { from })).status, 403);
+    denied.delete('bob');
+    assert.deepEqual(sentAs(namespace), ['ann', 'bob', 'bob']);
+  });
+});
+
+describe('an API', { concurrency: false }, () => {
+  it('is no longer shared when another server takes it over: who has joined ends at once, the others have their own', async () => {
+    const namespace = begin();
+    const joined = [await open(namespace, 'ann'), await open(namespace, 'bob')];
+    serve({ service: { name: 'other', namespace: 'default' } });
+    for (const client of joined) assert.equal(await client.ended, 'end');
+    await namespace.untilUpstream(0);
+    for (const user of ['ann', 'bob', 'bob']) await open(namespace, user);
+    assert.deepEqual(sentAs(namespace), ['ann', 'ann', 'bob']);
+    serve({});
+  });
+
+  it('of which the gateway cannot read the APIService is shared if it is built in, and readyz says so', async t => {
+    const stop = server.intercept((request, response: ServerResponse) => {
+      const isAbout = request.url?.includes('/apiservices') === true;
+      if (isAbout) response.writeHead(403).end('{}');
+      return isAbout;
+    });
+    t.after(stop);
+    const warned = async () => {
+      clock.advance(30_000);
+      const ready = await (await fetch(`${proxy.url}/-/readyz?verbose`, as('ann'))).text();
+      return /warn: --share-watches-across-users: the proxy's identity may not/.test(ready);
+    };
+    await eventually('the warning', warned);
+    const namespace = begin();
+    for (const user of ['ann', 'bob']) await open(namespace, user);
+    assert.deepEqual(sentAs(namespace), ['ann']);
+  });
+});

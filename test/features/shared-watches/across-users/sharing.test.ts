@@ -1,0 +1,481 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { LocalApi } from '../../../../src/features/shared-watches/watch-to-share.js';
+import { fieldValue } from '../../../../src/http/header-fields.js';
+import { UpstreamError } from '../../../../src/transport/upstream-error.js';
+import { Sharing, turn } from '../sharing.js';
+import type { ServedList } from '../watched-server.js';
+import type { Asked, WatchingClient } from '../watching-client.js';
+
+const local: LocalApi = { confirm: () => true };
+
+/** The watch of a user who shares with others. */
+function of(user: string, more: Asked = {}): Asked {
+  return { api: local, impersonation: ['Impersonate-User', user], isStillValid: () => true, ...more };
+}
+
+const begins = (user: string, more: Asked = {}) => of(user, { initial: true, bookmarks: true, ...more });
+
+/** As whom the API server got watches. */
+const senders = ({ server }: Sharing) => server.watches.map(({ user }) => user);
+
+const ends = (...clients: WatchingClient[]) => clients.map(({ ended }) => ended);
+
+/** A right that a test takes away. */
+function right(isAllowed: boolean | 'unknown' = true) {
+  const state = {
+    is: isAllowed,
+    isAllowed: async () => {
+      if (state.is === 'unknown') throw new UpstreamError(502, 'reset', 'no answer');
+      return state.is;
+    },
+  };
+  return state;
+}
+
+/** What an API server says about an API when the test wants it. */
+function confirmation() {
+  const state = {
+    answer: (_: boolean) => {},
+    asked: 0,
+    confirm: () => {
+      state.asked += 1;
+      return new Promise<boolean>(resolve => {
+        state.answer = resolve;
+      });
+    },
+  };
+  return state;
+}
+
+function change({ server, watch }: Sharing): void {
+  server.write();
+  watch(-1).send();
+}
+
+async function pass({ clock }: Sharing, milliseconds: number): Promise<void> {
+  for (let passed = 0; passed < milliseconds; passed += 100) {
+    clock.advance(100);
+    await turn();
+  }
+}
+
+describe('users who may watch the same', () => {
+  it('share one watch, and each is asked about by a review of their own', async () => {
+    const sharing = new Sharing();
+    const ann = await sharing.open(of('ann'));
+    const others = [await sharing.join(of('bob')), await sharing.join(of('eve'))];
+    change(sharing);
+    for (const client of [ann, ...others]) assert.deepEqual(client.events, ['MODIFIED 101']);
+    assert.deepEqual(senders(sharing), ['ann']);
+    assert.equal(sharing.server.reviews, 3);
+    assert.deepEqual(sharing.joins, ['opened', 'ring', 'ring']);
+    const acted = [ann, ...others].map(({ sent }) => sent[0]?.user?.username);
+    assert.deepEqual(acted, ['ann', 'bob', 'eve'], 'logs and audit events have each one');
+  });
+
+  it('share initial events and what follows', async () => {
+    const sharing = new Sharing();
+    sharing.server.change('web-1');
+    await sharing.join(begins('zoe'));
+    const clients = [await sharing.join(begins('ann')), await sharing.join(begins('bob'))];
+    await pass(sharing, 100);
+    assert.deepEqual(senders(sharing), ['zoe', 'ann']);
+    const list = sharing.watch(-1) as ServedList;
+    list.open();
+    await turn();
+    list.finish();
+    await turn();
+    change(sharing);
+    for (const { lines } of clients) assert.equal(lines.length, 3);
+  });
+
+  it('share with nobody who shares with their own user alone', async () => {
+    const sharing = new Sharing();
+    await sharing.open(of('ann'));
+    await sharing.open(of('ann', { api: undefined }));
+    assert.deepEqual(senders(sharing), ['ann', 'ann']);
+  });
+
+  for (const how of [false, 'unknown'] as const) {
+    for (const [what, asks] of [
+      ['from a version', of],
+      ['with initial events', begins],
+    ] as const) {
+      it(`send their own request ${what} if the review says ${how}, before a watch is open and after`, async () => {
+        const sharing = new Sharing();
+        const { isAllowed } = right(how);
+        await sharing.join(asks('eve', { isAllowed }));
+        await sharing.open(asks('ann'));
+        await sharing.join(asks('eve', { isAllowed }));
+        assert.deepEqual(senders(sharing), ['eve', 'ann', 'eve']);
+        assert.deepEqual(
+          sharing.server.watches.map(({ path }) => path.startsWith('/own')),
+          [true, false, true],
+        );
+        assert.deepEqual(sharing.joins.filter(how => how === 'refused').length, 2);
+      });
+    }
+  }
+
+  it('wait for nobody’s review but their own', async () => {
+    const sharing = new Sharing();
+    let answer = (_: boolean) => {};
+    const isAllowed = () => new Promise<boolean>(resolve => (answer = resolve));
+    const slow = await sharing.join(of('eve', { isAllowed }));
+    const ann = await sharing.open(of('ann'));
+    change(sharing);
+    assert.deepEqual([slow.events, ann.events], [[], ['MODIFIED 101']]);
+    answer(true);
+    await turn();
+    assert.deepEqual(slow.events, ['MODIFIED 101']);
+  });
+
+  it('are forgotten if they leave during their review', async () => {
+    const sharing = new Sharing();
+    let answer = (_: boolean) => {};
+    const slow = await sharing.join(
+      of('eve', { isAllowed: () => new Promise<boolean>(resolve => (answer = resolve)) }),
+    );
+    slow.trip?.abort();
+    answer(true);
+    await turn();
+    assert.deepEqual(senders(sharing), []);
+  });
+
+  it('cause at most two of the ten watches of a key each', async () => {
+    const sharing = new Sharing();
+    for (let version = 1_000; version > 997; version -= 1)
+      await sharing.open(of('eve', { version: String(version) }));
+    assert.equal(sharing.counts.watches, 2);
+    assert.equal(sharing.watch(-1).path, '/own?resourceVersion=998');
+    for (const user of ['a', 'b', 'c', 'd', 'e'])
+      for (const index of [0, 1])
+        await sharing.open(of(user, { version: String(997 - 2 * user.charCodeAt(0) - index) }));
+    assert.equal(sharing.counts.watches, 10);
+  });
+});
+
+describe('the head of a shared answer', () => {
+  const head = [
+    ...['Content-Type', 'application/json', 'Audit-Id', 'of-ann', 'X-Kubernetes-Pf-Flowschema-Uid', 'ann'],
+    ...['X-Kubernetes-PF-PriorityLevel-UID', 'ann', 'Set-Cookie', 'a=b', 'Date', 'then'],
+  ];
+
+  it('says nothing of the user as whom the watch was sent, and has the Audit-Id of each client', async () => {
+    const sharing = new Sharing();
+    const ann = await sharing.join(of('ann', { auditId: 'one' }));
+    const bob = await sharing.join(of('bob'));
+    sharing.watch().open(200, head);
+    await turn();
+    for (const [{ headers }, auditId] of [
+      [ann, 'one'],
+      [bob, undefined],
+    ] as const) {
+      const names = headers.filter((_, index) => index % 2 === 0);
+      assert.deepEqual(names, ['Content-Type', 'Date', ...(auditId === undefined ? [] : ['Audit-Id'])]);
+      assert.equal(fieldValue(headers, 'audit-id'), auditId);
+      assert.notEqual(fieldValue(headers, 'date'), 'then');
+    }
+  });
+
+  it('stays as it is among clients of one user', async () => {
+    const sharing = new Sharing();
+    const client = await sharing.join();
+    sharing.watch().open(200, head);
+    await turn();
+    assert.deepEqual(client.headers.slice(0, -1), head.slice(0, -1));
+  });
+});
+
+describe('as whom a shared watch is sent:', () => {
+  /** What the API server does to refuse a user. */
+  const refusals: Readonly<Record<string, (sharing: Sharing) => Promise<void> | void>> = {
+    403: ({ watch }) => watch(-1).open(403),
+    429: ({ watch }) => watch(-1).open(429),
+    'silence of 2 s': sharing => pass(sharing, 2_000),
+  };
+
+  for (const [what, refuse] of Object.entries(refusals)) {
+    for (const [kind, asks] of [
+      ['a first watch', of],
+      ['initial events', begins],
+    ] as const) {
+      it(`${kind} after ${what} as another user, at most three, and then each client sends its own`, async () => {
+        const sharing = new Sharing();
+        // The first one gets a stream of initial events of its own.
+        if (kind === 'initial events') await sharing.open(begins('zoe'));
+        const before = sharing.server.watches.length;
+        const users = ['ann', 'ann', 'bob', 'eve', 'joe'];
+        for (const user of users) await sharing.join(asks(user));
+        if (kind === 'initial events') await pass(sharing, 100);
+        for (const user of ['ann', 'bob', 'eve']) {
+          assert.deepEqual(senders(sharing).slice(before).at(-1), user);
+          await refuse(sharing);
+        }
+        await turn();
+        assert.deepEqual(senders(sharing).slice(before), ['ann', 'bob', 'eve', ...users]);
+        for (const { path } of sharing.server.watches.slice(before + 3)) assert.match(path, /^\/own/);
+      });
+    }
+
+    it(`a lost watch after ${what} as another user, at most three, and then all are cut`, async () => {
+      const sharing = new Sharing({ random: () => 0 });
+      const clients = [await sharing.open(of('ann'))];
+      for (const user of ['ann', 'bob', 'eve', 'joe']) clients.push(await sharing.join(of(user)));
+      sharing.watch().fail();
+      await pass(sharing, 100);
+      for (let count = 0; count < 3; count += 1) await refuse(sharing);
+      await turn();
+      assert.deepEqual(senders(sharing), ['ann', 'ann', 'bob', 'eve']);
+      for (const client of clients) assert.ok(client.ended instanceof Error);
+    });
+
+    it(`a lost watch after ${what} as another user, and the others notice nothing`, async () => {
+      const sharing = new Sharing({ random: () => 0 });
+      const [ann, bob] = [await sharing.open(of('ann')), await sharing.join(of('bob'))];
+      sharing.watch().fail();
+      await pass(sharing, 100);
+      await refuse(sharing);
+      assert.equal(sharing.watch(-1).user, 'bob');
+      sharing.watch(-1).open();
+      change(sharing);
+      assert.deepEqual([ann.events, bob.events], [['MODIFIED 101'], ['MODIFIED 101']]);
+    });
+  }
+
+  it('each user once while the API server is silent, and then a user who comes later', async () => {
+    const sharing = new Sharing();
+    for (const user of ['ann', 'bob']) await sharing.join(of(user));
+    await pass(sharing, 20_000);
+    assert.deepEqual(senders(sharing), ['ann', 'bob']);
+    await sharing.join(of('eve'));
+    await pass(sharing, 2_000);
+    assert.deepEqual(senders(sharing), ['ann', 'bob', 'eve']);
+  });
+
+  it('a lost watch as a client who is still connected, and still has the right', async () => {
+    const sharing = new Sharing({ random: () => 0 });
+    const rights = { bob: right(), eve: right() };
+    const ann = await sharing.open(of('ann'));
+    const bob = await sharing.join(of('bob', rights.bob));
+    const eve = await sharing.join(of('eve', rights.eve));
+    ann.trip?.abort();
+    await pass(sharing, 10_000);
+    rights.bob.is = false;
+    sharing.watch().fail();
+    await pass(sharing, 100);
+    assert.deepEqual(senders(sharing), ['ann', 'eve']);
+    sharing.watch(-1).open();
+    change(sharing);
+    assert.deepEqual(ends(bob, eve), ['end', undefined]);
+    assert.deepEqual([bob.events, eve.events], [[], ['MODIFIED 101']]);
+  });
+
+  it('a lost watch without those about whom nobody can say it, who get nothing before', async () => {
+    const sharing = new Sharing({ random: () => 0 });
+    const bobs = right();
+    await sharing.open(of('ann'));
+    const bob = await sharing.join(of('bob', bobs));
+    await pass(sharing, 10_000);
+    bobs.is = 'unknown';
+    sharing.watch().fail();
+    await pass(sharing, 100);
+    sharing.watch(-1).open();
+    change(sharing);
+    assert.deepEqual(bob.events, []);
+    bobs.is = true;
+    await pass(sharing, 5_000);
+    assert.deepEqual(bob.events, ['MODIFIED 101']);
+  });
+
+  it('initial events as one who still waits for them', async () => {
+    const sharing = new Sharing();
+    await sharing.open(begins('zoe'));
+    const ann = await sharing.join(begins('ann'));
+    await sharing.join(begins('bob'));
+    ann.trip?.abort();
+    await pass(sharing, 100);
+    assert.deepEqual(senders(sharing), ['zoe', 'bob']);
+  });
+});
+
+describe('clients that wait for the head of a watch', () => {
+  for (const [what, asks] of [
+    ['', of],
+    [' with initial events', begins],
+  ] as const) {
+    it(`are asked about again if they have waited longer than an answer counts${what}`, async () => {
+      const sharing = new Sharing();
+      const bobs = right();
+      const ann = await sharing.join(asks('ann'));
+      const bob = await sharing.join(asks('bob', bobs));
+      await pass(sharing, 1_000);
+      const own = sharing.server.watches.length;
+      bobs.is = false;
+      await pass(sharing, 10_000);
+      for (const watch of [...sharing.server.watches]) if (!watch.isAborted) watch.open();
+      await turn();
+      await turn();
+      assert.deepEqual([ann.status, bob.status], [200, undefined]);
+      assert.deepEqual(senders(sharing).slice(own).at(-1), 'bob');
+      assert.match(sharing.watch(-1).path, /^\/own/);
+    });
+  }
+});
+
+describe('clients that move', () => {
+  it('from initial events end there if their right has ended meanwhile', async () => {
+    const sharing = new Sharing();
+    const bobs = right();
+    await sharing.open(begins('zoe'));
+    const ann = await sharing.join(begins('ann'));
+    const bob = await sharing.join(begins('bob', bobs));
+    await pass(sharing, 100);
+    const list = sharing.watch(-1) as ServedList;
+    list.open();
+    await pass(sharing, 10_000);
+    bobs.is = false;
+    list.finish();
+    await turn();
+    change(sharing);
+    assert.deepEqual(ends(ann, bob), [undefined, 'end']);
+    assert.deepEqual([ann.lines.length, bob.lines.length], [2, 1]);
+  });
+
+  it('to an older watch end if their right has ended, whoever caused it', async () => {
+    const sharing = new Sharing();
+    const bobs = right();
+    for (let count = 0; count < 3; count += 1) sharing.server.write();
+    const bob = await sharing.open(of('bob', { version: '102', ...bobs }));
+    await pass(sharing, 10_000);
+    bobs.is = false;
+    const ann = await sharing.open(of('ann', { version: '101' }));
+    sharing.watch(1).send();
+    await turn();
+    assert.deepEqual(ends(ann, bob), [undefined, 'end']);
+  });
+
+  it('leave nobody behind: the one as whom the watch was sent may go', async () => {
+    const sharing = new Sharing();
+    const [ann, bob] = [await sharing.open(of('ann')), await sharing.join(of('bob'))];
+    ann.trip?.abort();
+    change(sharing);
+    assert.deepEqual(bob.events, ['MODIFIED 101']);
+    assert.equal(sharing.server.watches.length, 1);
+  });
+});
+
+describe('an API that another server may serve', () => {
+  it('gives nobody anything before the API server says that it serves it itself', async () => {
+    const sharing = new Sharing();
+    const api = confirmation();
+    const [ann, bob] = [await sharing.open(of('ann', { api })), await sharing.join(of('bob', { api }))];
+    change(sharing);
+    assert.deepEqual([ann.status, bob.status], [undefined, undefined]);
+    assert.equal(sharing.watch().isPaused, true);
+    api.answer(true);
+    await turn();
+    assert.equal(sharing.watch().isPaused, false);
+    for (const { events } of [ann, bob]) assert.deepEqual(events, ['MODIFIED 101']);
+    assert.equal(api.asked, 1);
+  });
+
+  for (const how of ['end', 'fail'] as const) {
+    it(`keeps what has come if the answer ends meanwhile (${how})`, async () => {
+      const sharing = new Sharing({ random: () => 0 });
+      const api = confirmation();
+      const client = await sharing.open(of('ann', { api }));
+      change(sharing);
+      sharing.watch()[how]();
+      api.answer(true);
+      await turn();
+      assert.deepEqual(client.events, ['MODIFIED 101']);
+      await pass(sharing, 100);
+      assert.equal(sharing.server.watches.length, 2, 'it is opened again');
+    });
+  }
+
+  it('is shared with nobody if it does not', async () => {
+    for (const asks of [of, begins]) {
+      const sharing = new Sharing();
+      const api = confirmation();
+      const clients = [await sharing.open(asks('ann', { api })), await sharing.join(asks('bob', { api }))];
+      const shared = sharing.server.watches.length;
+      for (let index = 0; index < shared; index += 1) {
+        api.answer(false);
+        await pass(sharing, 200);
+        if (sharing.watch(index + 1).path.startsWith('/shared')) sharing.watch(index + 1).open();
+      }
+      api.answer(false);
+      await turn();
+      for (const { status } of clients) assert.equal(status, undefined);
+      const own = sharing.server.watches.filter(({ path }) => path.startsWith('/own'));
+      assert.deepEqual(own.map(({ user }) => user).sort(), ['ann', 'bob']);
+    }
+  });
+
+  it('gives nothing after a loss before it is said again, and cuts all if it is not so', async () => {
+    const sharing = new Sharing({ random: () => 0 });
+    const api = confirmation();
+    const client = await sharing.open(of('ann', { api }));
+    api.answer(true);
+    await turn();
+    sharing.watch().fail();
+    await pass(sharing, 100);
+    sharing.watch(-1).open();
+    change(sharing);
+    assert.deepEqual(client.events, []);
+    api.answer(false);
+    await turn();
+    assert.ok(client.ended instanceof Error);
+    assert.deepEqual(client.events, []);
+    assert.equal(sharing.atServer(), 0);
+  });
+
+  it('ends its clients at once when it is known to be another’s, and no other’s clients', async () => {
+    const sharing = new Sharing();
+    const api = { confirm: () => true as const };
+    const ann = await sharing.open(of('ann', { api, key: 'a' }));
+    const paused = await sharing.join(of('bob', { api, key: 'a' }));
+    paused.trip?.pause();
+    const other = await sharing.open(of('eve', { key: 'b' }));
+    const initial = await sharing.open(begins('zoe', { api, key: 'c' }));
+    const waiting = await sharing.join(begins('joe', { api, key: 'c' }));
+    change(sharing);
+    sharing.shared.expel(api);
+    await turn();
+    assert.deepEqual(ends(ann, paused, initial, other), ['end', 'end', 'end', undefined]);
+    assert.equal(sharing.watch(-1).user, 'joe');
+    assert.match(sharing.watch(-1).path, /^\/own/);
+    assert.equal(waiting.ended, undefined);
+  });
+});
+
+describe('a client that stalls initial events', () => {
+  it('holds other users for half a second at most, and is cut then', async () => {
+    const sharing = new Sharing({ buffer: 100_000_000 });
+    await sharing.open(begins('zoe'));
+    const stalled = await sharing.join(begins('eve'));
+    const ann = await sharing.join(begins('ann'));
+    await pass(sharing, 100);
+    const list = sharing.watch(-1) as ServedList;
+    list.open();
+    await turn();
+    stalled.trip?.pause();
+    let held = 0;
+    for (let round = 0; stalled.ended === undefined && round < 1_000; round += 1) {
+      list.text(
+        `${JSON.stringify({ type: 'ADDED', object: { kind: 'Pod', apiVersion: 'v1', metadata: { name: `n${round}`, resourceVersion: '100' }, x: 'x'.repeat(200_000) } })}\n`,
+      );
+      await turn();
+      while (list.isPaused) {
+        await pass(sharing, 100);
+        held += 100;
+      }
+    }
+    assert.ok(stalled.ended instanceof Error);
+    assert.ok(held <= 500, `${held} ms`);
+    assert.equal(ann.ended, undefined);
+  });
+});

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { describe, it } from 'node:test';
+import type { FastifyReply } from 'fastify';
+import { Operation, RequestContext } from '../../src/request/context.js';
+import type { Destination } from '../../src/request/mount.js';
+
+const endpoint = { config: { server: { path: '/k8s' } } };
+const target = '/k8s/api/v1/pods';
+
+/** Where a request goes: through a mount that adds the path of the server's URL, or not, to a cluster with this endpoint. */
+function destination(appendsServerPath: boolean, isOpen = true) {
+  const cluster = { endpoint: isOpen ? endpoint : undefined, open: async () => endpoint };
+  return { mount: { appendsServerPath }, target, prefix: '', cluster } as unknown as Destination;
+}
+
+const message = { method: 'GET', rawHeaders: [] };
+
+describe('an operation', () => {
+  it('is about what is below the path of the server’s URL, if the client sends that', () => {
+    for (const [appends, serverPath, resource] of [
+      [false, '/k8s', 'pods'],
+      [true, '', ''],
+    ] as const) {
+      const { path } = new Operation(message, destination(appends), target);
+      assert.deepEqual([path.serverPath, path.info.resource], [serverPath, resource]);
+    }
+  });
+
+  it('opens a cluster that is not open yet', async () => {
+    const open = new Operation(message, destination(false), target);
+    assert.equal(open.openCluster(), endpoint);
+    const closed = new Operation(message, destination(true, false), target);
+    assert.equal(closed.endpoint, undefined);
+    assert.equal(await closed.openCluster(), endpoint);
+    assert.equal(closed.endpoint, endpoint);
+  });
+});
+
+describe('the context of a request', () => {
+  it('has an answer of HTTP/2 if the request came over HTTP/2', () => {
+    const reply = { raw: {}, request: { originalUrl: `/x${target}` } } as FastifyReply;
+    for (const httpVersionMajor of [1, 2]) {
+      const raw = { ...message, httpVersionMajor } as unknown as IncomingMessage;
+      const { http2, path } = new RequestContext(raw, reply, destination(false));
+      assert.equal(http2, httpVersionMajor === 2 ? reply.raw : undefined);
+      assert.equal(path.received.raw, `/x${target}`);
+    }
+  });
+});

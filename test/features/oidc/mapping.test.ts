@@ -4,6 +4,7 @@ import { AuthenticationError, IdentityError } from '../../../src/authentication/
 import { compileExpression } from '../../../src/features/oidc/expressions.js';
 import { type ClaimMapping, userOfClaims } from '../../../src/features/oidc/mapping.js';
 import { configurationOf, oidcProblems } from '../../../src/features/oidc/options.js';
+import { parseOptions } from '../../../src/options/parse.js';
 
 const mapping: ClaimMapping = {
   username: { claim: 'sub', prefix: '' },
@@ -43,7 +44,8 @@ describe('the claims of an id-token', () => {
     assert.deepEqual(user.groups, ['g:dev', 'g:ops']);
     assert.equal(user.uid, undefined);
     assert.deepEqual(userOfClaims({ sub: 'alice', groups: 'dev' }, mapping).groups, ['dev']);
-    assert.deepEqual(userOfClaims({ sub: 'alice' }, mapping).groups, []);
+    for (const none of [{}, { groups: null }])
+      assert.deepEqual(userOfClaims({ sub: 'alice', ...none }, mapping).groups, []);
     assert.deepEqual(
       userOfClaims({ sub: 'alice', groups: ['dev'] }, { ...mapping, groups: undefined }).groups,
       [],
@@ -100,6 +102,7 @@ describe('the other claims of an id-token', () => {
   it('give a uid if it is a string, and the ID of the token as an extra field', () => {
     const byId = { ...mapping, uid: { claim: 'oid', prefix: '' } };
     assert.equal(userOfClaims({ sub: 'alice', oid: 'u-1' }, byId).uid, 'u-1');
+    assert.equal(userOfClaims({ sub: 'alice', oid: null }, byId).uid, '');
     for (const oid of [undefined, 7, ['u-1']]) {
       assert.throws(() => userOfClaims({ sub: 'alice', oid }, byId), AuthenticationError);
     }
@@ -236,6 +239,10 @@ describe('the options for an issuer', () => {
     assert.equal(prefixOf({ oidcUsernamePrefix: '-' }), '');
     assert.equal(prefixOf({ oidcUsernamePrefix: 'oidc:' }), 'oidc:');
     assert.equal(prefixOf({ oidcUsernameClaim: 'email', oidcUsernamePrefix: 'oidc:' }), 'oidc:');
+    const [first] = configurationOf({ ...options, oidcGroupsClaim: 'g', oidcGroupsPrefix: 'p:' }).jwt;
+    assert.deepEqual(first?.claimMappings.groups, { claim: 'g', prefix: 'p:' });
+    assert.equal(configurationOf(options).jwt[0]?.claimMappings.groups, undefined);
+    assert.deepEqual(first?.issuer, { url: 'https://issuer.example', audiences: ['gateway'] });
     const { jwt } = configurationOf({ ...options, oidcRequiredClaim: ['a=b=c', 'd=1', 'd='] });
     assert.deepEqual(jwt[0]?.claimValidationRules, [
       { claim: 'a', requiredValue: 'b=c' },
@@ -245,6 +252,16 @@ describe('the options for an issuer', () => {
 
   it('are reported as problems if they are wrong', () => {
     assert.deepEqual(oidcProblems(options), []);
+    const oidcSigningAlgs = 'RS256,RS384,RS512,ES256,ES384,ES512,PS256,PS384,PS512'.split(',');
+    assert.deepEqual(oidcProblems({ ...options, oidcSigningAlgs }), []);
+    const { options: presets } = parseOptions({ argv: [], env: {} });
+    const empty = Object.keys(options).filter(key => !['oidcUsernameClaim', 'oidcSigningAlgs'].includes(key));
+    for (const key of empty) assert.equal(String(presets[key as keyof typeof presets]), '', key);
+    // An empty flag counts if its preset is not empty.
+    const flags = new Set(['oidcGroupsClaim', 'oidcUsernameClaim']);
+    assert.deepEqual(oidcProblems({ ...options, authenticationConfig: 'f', oidcUsernameClaim: '' }, flags), [
+      '--authentication-config cannot be used with --oidc-username-claim',
+    ]);
     assert.deepEqual(oidcProblems({ ...options, oidcIssuerUrl: '', oidcClientId: '' }), []);
     for (const [more, problem] of [
       [{ oidcClientId: '' }, /must be set together/],

@@ -119,7 +119,7 @@ jwt:
           issuer: { ...issuer, url: `https://${index}.example` },
         })),
       ),
-      /more than 64/,
+      /^FILE:1: jwt has more than 64/,
     ],
     ['an issuer twice', ofEntries(entry, entry), /jwt\[1\]\.issuer\.url is that of another entry/],
     [
@@ -136,6 +136,11 @@ jwt:
     [
       'a discovery URL that is the issuer',
       issued({ discoveryURL: 'https://a.example/' }),
+      /discoveryURL is the same as url/,
+    ],
+    [
+      'such a discovery URL with more slashes',
+      issued({ discoveryURL: 'https://a.example//' }),
       /discoveryURL is the same as url/,
     ],
     [
@@ -165,11 +170,8 @@ jwt:
     ],
     ['an egress selector', issued({ egressSelectorType: 'cluster' }), /egressSelectorType is not supported/],
     ['no name', mapped({ username: {} }), /username needs a claim or an expression/],
-    [
-      'a name twice',
-      mapped({ username: { claim: 'a', prefix: '', expression: 'claims.a' } }),
-      /username has both/,
-    ],
+    ['a prefix of no name', mapped({ username: { prefix: 'x' } }), /username needs a claim or an expression/],
+    ['a name twice', mapped({ username: { claim: 'a', expression: 'claims.a' } }), /username has both/],
     ['a name without a prefix', mapped({ username: { claim: 'a' } }), /username\.prefix is missing/],
     [
       'a prefix with an expression',
@@ -181,9 +183,16 @@ jwt:
     [
       'an email alone',
       mapped({ username: { expression: 'claims.email' } }),
-      /must use claims.email_verified/,
+      /jwt\[0\]\.claimMappings\.username\.expression uses claims\.email, .* must use claims\.email_verified/,
     ],
-    ['an extra field without a domain', extra({ key: 'a', valueExpression: '"x"' }), /key is not a DNS name/],
+    ...['a', undefined, '-a.b/c', 'a-.b/c', 'a.-b/c', 'a..b/c', 'a.b/c d', '/c', 'a.b/'].map(
+      key =>
+        [
+          `an extra field that is ${key}`,
+          extra({ key, valueExpression: '"x"' }),
+          /extra\[0\]\.key is not a DNS name/,
+        ] as const,
+    ),
     [
       'an extra field in capitals',
       extra({ key: 'a.example/X', valueExpression: '"x"' }),
@@ -205,6 +214,11 @@ jwt:
       /extra\[1\]\.key is there twice/,
     ],
     ['an extra field without a value', extra({ key: 'a.b/c' }), /valueExpression is missing/],
+    [
+      'two rules of which one is empty',
+      rules({ expression: 'true' }, { message: 'a' }),
+      /claimValidationRules\[1\]\.expression is missing/,
+    ],
     ['an empty rule', rules({}), /claimValidationRules\[0\]\.expression is missing/],
     ['a rule with both', rules({ claim: 'a', expression: 'true' }), /has both a claim and an expression/],
     ['a message of a claim', rules({ claim: 'a', message: 'x' }), /message cannot be there with a claim/],
@@ -247,6 +261,31 @@ jwt:
       assert.ok(!problems.join().includes('secret'));
     });
   }
+
+  it('may have what looks like that', async () => {
+    const issuers = Array.from({ length: 64 }, (_, index) => ({
+      ...issuer,
+      url: `https://${index}.example`,
+    }));
+    for (const text of [
+      ofEntries(...issuers.map(one => ({ ...entry, issuer: one }))),
+      issued({ egressSelectorType: '' }),
+      mapped({ groups: {}, uid: {} }),
+      mapped({ groups: { expression: 'claims.a' } }),
+      extra(
+        ...['a-b.0-c.d/e', 'xk8s.io/a', 'a.b/k8s.io/c', `${'a'.repeat(253)}/b`].map(key => ({
+          key,
+          valueExpression: '"x"',
+        })),
+      ),
+      rules({ claim: 'a' }, { claim: 'b' }, { expression: 'true' }, { expression: 'claims.a == 1' }),
+    ])
+      assert.deepEqual((await read(text)).problems, [], text);
+    const { entries } = await read(rules({ claim: 'hd' }, { expression: 'true' }));
+    assert.deepEqual([...(entries[0]?.mapping.requiredClaims ?? [])], [['hd', '']]);
+    const two = await read(rules({ message: 'a' }, { message: 'b' }));
+    assert.equal(two.problems.length, 2, two.problems.join('\n'));
+  });
 
   it('may have other things among its authorities, but no certificate that cannot be read', async () => {
     const { certificate } = await createCertificateAuthority();

@@ -107,7 +107,6 @@ function conditions({ settings, placement }: Bench): string[] {
     'CPU and memory are those of the proxy process and its children alone.',
     'kube-api-proxy logs a line a request at its default level, to /dev/null; kubectl proxy has no log, nginx none here.',
     'The upstream has TLS 1.3, a required client certificate and HTTP/2 beside HTTP/1.1; its answers come with Content-Length.',
-    'The direct load shows no client certificate for plain requests (wrk has none to show), and shows it for watches.',
     placement.program === undefined
       ? 'No process was pinned.'
       : `The proxy ran on processor ${placement.program}, load and upstream on ${placement.load}.`,

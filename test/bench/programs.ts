@@ -12,15 +12,14 @@ export interface Program {
   readonly name: ProgramName;
   /** Where the load goes. */
   readonly url: string;
-  /** Undefined if the load goes directly to the upstream. */
-  readonly pid: number | undefined;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
 /** Starts a program that forwards to an upstream, and waits until it listens. */
 export function startProgram(bench: Bench, name: ProgramName, upstream: Upstream): Promise<Program> {
   const { settings, tools } = bench;
-  const { kubeconfig, straightUrl } = upstream;
+  const { kubeconfig } = upstream;
   switch (name) {
     case 'kube-api-proxy':
     case 'shared-watches': {
@@ -39,8 +38,6 @@ export function startProgram(bench: Bench, name: ProgramName, upstream: Upstream
       );
     case 'nginx':
       return startReverseProxy(bench, upstream);
-    case 'direct':
-      return Promise.resolve({ name, url: straightUrl, pid: undefined, stop: async () => {} });
   }
 }
 
@@ -61,7 +58,7 @@ async function startAnnounced(
     stdio: ['ignore', 'pipe', log],
   });
   const address = await announcement(child, `${command} ${args.join(' ')}`);
-  return { name, url: `http://${address}`, pid: child.pid, stop: () => endChild(child) };
+  return { name, url: `http://${address}`, pid: child.pid as number, stop: () => endChild(child) };
 }
 
 async function announcement(child: ChildProcess, commandLine: string): Promise<string> {

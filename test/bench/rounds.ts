@@ -39,7 +39,7 @@ export async function runRequestRound(
       findings.progress(`round ${round}, ${name}: warm-up`);
       const program = await startProgram(bench, name, upstream);
       programs.push(program);
-      if (name !== 'direct') for (const workload of chosen) await expectAnswer(program, workload);
+      for (const workload of chosen) await expectAnswer(program, workload);
       if (warmUp > 0) await runLoad(bench, program.url, first, warmUp);
     }
     const highest = new Map<Program, number>();
@@ -50,8 +50,7 @@ export async function runRequestRound(
         highest.set(program, Math.max(bytes, highest.get(program) ?? 0));
       }
     }
-    for (const [{ name, pid }, bytes] of highest) {
-      if (pid === undefined) continue;
+    for (const [{ name }, bytes] of highest) {
       findings.add({ round, program: name, metric: 'memory.load', value: bytes / megabyte });
     }
   } finally {
@@ -59,7 +58,7 @@ export async function runRequestRound(
   }
 }
 
-/** Returns the highest memory use, in bytes, or 0 if there is no process. */
+/** Returns the highest memory use, in bytes. */
 async function measureRequests(
   bench: Bench,
   { name, pid, url }: Program,
@@ -70,16 +69,16 @@ async function measureRequests(
   const { seconds, warmUp } = bench.settings;
   const add = (figure: string, value: number) =>
     findings.add({ round, program: name, metric: `${workload.name}.${figure}`, value });
-  const memory = pid === undefined ? undefined : sampleMemory(pid);
+  const memory = sampleMemory(pid);
   // A program has been idle until its turn, so its first second is not measured.
   if (warmUp > 0) await runLoad(bench, url, workload, 1);
-  const before = pid === undefined ? 0 : cpuSeconds(pid);
+  const before = cpuSeconds(pid);
   const { requests, requestsPerSecond, p99, errors } = await runLoad(bench, url, workload, seconds);
-  if (pid !== undefined) add('cpu', ((cpuSeconds(pid) - before) * 1000) / requests);
+  add('cpu', ((cpuSeconds(pid) - before) * 1000) / requests);
   add('rate', requestsPerSecond);
   add('p99', p99);
   if (errors > 0) findings.doubt(`round ${round}, ${name}, ${workload.title}: ${errors} errors`);
-  return Math.max(0, ...(memory?.stop() ?? []));
+  return Math.max(...memory.stop());
 }
 
 /** Throws unless the program sends the whole answer. */
@@ -110,16 +109,14 @@ export async function runWatchRound(
     const { pid } = program;
     const add = (metric: string, value: number) => findings.add({ round, program: name, metric, value });
     try {
-      if (pid !== undefined) await (await fetch(`${program.url}/version`)).text();
+      await (await fetch(`${program.url}/version`)).text();
       await sleep(settle * 1000);
-      const idle = pid === undefined ? 0 : residentTreeBytes(pid);
+      const idle = residentTreeBytes(pid);
       const result = await runWatches(bench, program, upstream);
-      if (result.cpuSecondsPerEvent !== undefined) {
-        add('watch.cpu', result.cpuSecondsPerEvent * 1e6);
-        add('memory.idle', idle / megabyte);
-        add('memory.watch', ((result.quietBytes ?? 0) - idle) / watches / kilobyte);
-        add('memory.busy-watch', ((result.busyBytes ?? 0) - idle) / watches / kilobyte);
-      }
+      add('watch.cpu', result.cpuSecondsPerEvent * 1e6);
+      add('memory.idle', idle / megabyte);
+      add('memory.watch', (result.quietBytes - idle) / watches / kilobyte);
+      add('memory.busy-watch', (result.busyBytes - idle) / watches / kilobyte);
       add('watch.p99', result.p99);
       add('watch.changed', result.p99SinceChange);
       add('watch.upstream', result.serverSecondsPerRound / forOne);

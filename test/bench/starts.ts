@@ -26,7 +26,7 @@ export async function runStartRound(
       const began = performance.now();
       const program = await startProgram(bench, name, upstream);
       sums.times.push(performance.now() - began);
-      sums.cpu += cpuSeconds(program.pid as number);
+      sums.cpu += cpuSeconds(program.pid);
       await program.stop();
     }
   }

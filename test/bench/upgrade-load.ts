@@ -12,7 +12,7 @@ import { startScript } from './watch-load.js';
 import { ask } from './watch-messages.js';
 import { upgradeWorkloads } from './workloads.js';
 
-/** The programs compared: not nginx, which would need another configuration, and not `direct`, which has no process to measure. */
+/** The programs compared: not nginx, which would need another configuration. */
 const upgrading = ['kube-api-proxy', 'kubectl'] as const;
 
 const megabyte = 1e6;
@@ -48,9 +48,9 @@ export async function runUpgradeRound(
         progress(`round ${round}, ${program}: ${title}`);
         const transfer = { direction, writes, bytes: megabytes * megabyte };
         if (warmUp > 0) await run(url, transfer);
-        const before = cpuSeconds(pid as number);
+        const before = cpuSeconds(pid);
         await run(url, transfer);
-        const cpu = cpuSeconds(pid as number) - before;
+        const cpu = cpuSeconds(pid) - before;
         add({ round, program, metric: `upgrade.${workload}`, value: (cpu * 1e6) / megabytes });
       }
     }

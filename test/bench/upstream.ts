@@ -11,8 +11,6 @@ export interface Upstream {
   readonly name: string;
   /** `https://` and its address, where it requires the client certificate. */
   readonly url: string;
-  /** Where the load can reach it directly, without a proxy. */
-  readonly straightUrl: string;
   /** Has its address and the client certificate. */
   readonly kubeconfig: string;
   readonly pem: PemFiles;
@@ -24,7 +22,6 @@ export async function describeUpstream(
   name: string,
   pem: PemFiles,
   port: number,
-  straightPort = port,
 ): Promise<Upstream> {
   const folder = join(directory, name);
   await mkdir(folder, { recursive: true });
@@ -37,14 +34,10 @@ export async function describeUpstream(
     },
     { directory: folder },
   );
-  return { name, url, straightUrl: `https://127.0.0.1:${straightPort}`, kubeconfig: path, pem };
+  return { name, url, kubeconfig: path, pem };
 }
 
-/**
- * Starts the server that stands for the API server in plain requests: nginx with TLS 1.3 and a required client certificate. It
- * serves the workloads' answers. wrk cannot send a client certificate, so it gets the same files from a second port that
- * requires none. On keep-alive connections that is the same work.
- */
+/** Starts the server that stands for the API server in plain requests: nginx with TLS 1.3 and a required client certificate. */
 export async function startRequestUpstream(bench: Bench, pem: PemFiles): Promise<Upstream> {
   const { directory, placement } = bench;
   const name = 'request-upstream';
@@ -56,16 +49,8 @@ export async function startRequestUpstream(bench: Bench, pem: PemFiles): Promise
     await writeFile(file, answerBody(workload));
     locations.push(`location = ${workload.path} { alias ${file}; }`);
   }
-  const [port, straightPort] = [await freePort(), await freePort()];
+  const port = await freePort();
   const fields = answerFields.map(([field, value]) => `add_header ${field} "${value}";`);
-  const server = (listen: number, verify: 'on' | 'off') => `
-  server {
-    listen 127.0.0.1:${listen} ssl http2;
-    ssl_verify_client ${verify};
-    ${locations.join('\n    ')}
-    location = /readyz { return 200 "ok"; }
-    location = /version { return 200 "{}"; }
-  }`;
   await startNginx(bench, {
     name,
     port,
@@ -84,8 +69,13 @@ export async function startRequestUpstream(bench: Bench, pem: PemFiles): Promise
   max_ranges 0;
   ${fields.join('\n  ')}
   add_header Last-Modified "";
-${server(port, 'on')}
-${server(straightPort, 'off')}`,
+  server {
+    listen 127.0.0.1:${port} ssl http2;
+    ssl_verify_client on;
+    ${locations.join('\n    ')}
+    location = /readyz { return 200 "ok"; }
+    location = /version { return 200 "{}"; }
+  }`,
   });
-  return describeUpstream(bench, name, pem, port, straightPort);
+  return describeUpstream(bench, name, pem, port);
 }

@@ -1,11 +1,9 @@
 import { once } from 'node:events';
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
-import { get as getSecure } from 'node:https';
 import { connect, type Socket } from 'node:net';
-import { connect as connectSecure } from 'node:tls';
 import { quantile } from './statistics.js';
 import { createEventReader, now } from './watch-event.js';
-import { answer, type ClientCommand, type ClientState, readTls } from './watch-messages.js';
+import { answer, type ClientCommand, type ClientState } from './watch-messages.js';
 import { informerObjects, informerPath, watchPath } from './workloads.js';
 
 // This process opens watches, each on its own HTTP/1.1 connection, and records how old each event is.
@@ -42,26 +40,19 @@ answer<ClientCommand, ClientState>(async message => {
 
 type Opening = Extract<ClientCommand, { command: 'open' }>;
 
-async function openWatches({ url, count, tls }: Opening): Promise<void> {
-  const pem = tls === null ? null : readTls(tls);
+async function openWatches({ url, count }: Opening): Promise<void> {
   await eachInTurn(count, () =>
-    openWatch(1, onResponse =>
-      pem === null
-        ? get(url + watchPath, { agent: false, headers }, onResponse)
-        : getSecure(url + watchPath, { agent: false, headers, ...pem }, onResponse),
-    ),
+    openWatch(1, onResponse => get(url + watchPath, { agent: false, headers }, onResponse)),
   );
 }
 
 /** Opens the connections first, so that the requests of all informers can be sent at once. */
-async function startInformers({ url, count, tls }: Opening): Promise<void> {
+async function startInformers({ url, count }: Opening): Promise<void> {
   const { hostname: host, port } = new URL(url);
-  const pem = tls === null ? null : readTls(tls);
   const sockets: Socket[] = [];
   await eachInTurn(count, async () => {
-    const to = { host, port: Number(port) };
-    const socket = pem === null ? connect(to) : connectSecure({ ...to, ...pem });
-    await once(socket, pem === null ? 'connect' : 'secureConnect');
+    const socket = connect({ host, port: Number(port) });
+    await once(socket, 'connect');
     sockets.push(socket);
   });
   const began = performance.now();

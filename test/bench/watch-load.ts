@@ -21,12 +21,12 @@ export interface WatchUpstream extends Upstream {
   readonly server: ChildProcess;
 }
 
-/** The cost of one program's watches; the figures of its process are undefined if there is no process. */
+/** The cost of one program's watches. */
 export interface WatchResult {
   /** Bytes with open watches: before any event, and the median while events flow. */
-  readonly quietBytes: number | undefined;
-  readonly busyBytes: number | undefined;
-  readonly cpuSecondsPerEvent: number | undefined;
+  readonly quietBytes: number;
+  readonly busyBytes: number;
+  readonly cpuSecondsPerEvent: number;
   /** The server's CPU time to send one event to each of its watches. */
   readonly serverSecondsPerRound: number;
   /** Milliseconds from the server's write to the client's read. */
@@ -59,41 +59,38 @@ export async function startWatchUpstream(bench: Bench, pem: PemFiles): Promise<W
 export async function runWatches(
   bench: Bench,
   { pid, url }: Program,
-  { server, url: straightUrl, pem }: WatchUpstream,
+  { server }: WatchUpstream,
   kind: 'watches' | 'informers' = 'watches',
 ): Promise<WatchResult> {
   const { watches: count, seconds, warmUp, settle } = bench.settings;
   const before = await askServer(server, { command: 'stop' });
   const client = await startScript(bench, 'bench/watch-client');
   try {
-    const tls = { ca: pem.ca, cert: pem.clientCertificate, key: pem.clientKey };
     const { sending, listing } = await askClient(client, {
       ...{ command: 'open', url, count, informers: kind === 'informers' },
-      tls: url === straightUrl ? tls : null,
     });
     await sleep(settle * 1000);
-    const quietBytes = pid === undefined ? undefined : residentTreeBytes(pid);
+    const quietBytes = residentTreeBytes(pid);
 
     const { protocols, open, lists } = await askServer(server, { command: 'start' });
     await sleep(warmUp * 1000);
-    const memory = pid === undefined ? undefined : sampleMemory(pid);
+    const memory = sampleMemory(pid);
     await askClient(client, { command: 'begin' });
     const serverBefore = await askServer(server, { command: 'report' });
-    const cpuBefore = pid === undefined ? undefined : cpuSeconds(pid);
+    const cpuBefore = cpuSeconds(pid);
     await sleep(seconds * 1000);
-    const cpuAfter = pid === undefined ? undefined : cpuSeconds(pid);
+    const cpuAfter = cpuSeconds(pid);
     const serverAfter = await askServer(server, { command: 'report' });
     const { events, p99, p99SinceChange } = await askClient(client, { command: 'end' });
-    const samples = memory?.stop();
+    const samples = memory.stop();
 
     const { sent, skipped } = await askServer(server, { command: 'stop' });
     const expected = (sent - before.sent) * (count / open);
     const { received, lost } = await settled(client, expected);
     return {
       quietBytes,
-      busyBytes: samples === undefined ? undefined : median(samples),
-      cpuSecondsPerEvent:
-        cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) / events,
+      busyBytes: median(samples),
+      cpuSecondsPerEvent: (cpuAfter - cpuBefore) / events,
       serverSecondsPerRound:
         (serverAfter.cpu - serverBefore.cpu) / (serverAfter.rounds - serverBefore.rounds),
       p99,

@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 
 /** The commands of the watch server; it answers each once. */
 export type ServerCommand =
@@ -31,18 +30,10 @@ export type ClientCommand =
       readonly command: 'open';
       readonly url: string;
       readonly count: number;
-      readonly tls: ClientTls | null;
       /** Whether they are informers' watches, which all begin at once. */
       readonly informers: boolean;
     }
   | { readonly command: 'begin' | 'end' };
-
-/** PEM of the server's authority and of a client certificate. */
-export interface ClientTls {
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-}
 
 /** The client's answer to each of its commands. Latencies are in milliseconds, of the events between begin and end. */
 export interface ClientState {
@@ -57,11 +48,6 @@ export interface ClientState {
   /** Milliseconds within which informers sent their requests, and until all of them had their objects. */
   readonly sending: number;
   readonly listing: number;
-}
-
-/** Reads the files of a client's TLS options. */
-export function readTls({ ca, cert, key }: ClientTls) {
-  return { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key) };
 }
 
 /** Sends a command to a child process and waits for the answer. Throws the child's error. */

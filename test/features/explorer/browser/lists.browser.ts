@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import { anyApiServer, embedded } from '../../../support/any-api-server.js';
+import { anyApiServer } from '../../../support/any-api-server.js';
 import { openPage, rowOf, startBrowser } from '../../../support/browser/page.js';
 import { eventuallyPasses, until } from '../../../support/eventually.js';
 import { configMapsIn } from '../../../support/fake-api-server/config-maps.js';
@@ -194,35 +194,6 @@ describe('a list with a filter or an order', () => {
     // What was typed is not a list of its own in the history.
     await page.goBack();
     assert.equal(page.url(), 'about:blank');
-  });
-
-  // An API server sets the time of creation itself.
-  it('sorts by each column in both directions, with numbers and times by their value', embedded, async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    const labels = { sorted: 'yes' };
-    for (const [name, keys, seconds] of [
-      ['a-few', 'abcdefghi', 7_200],
-      ['b-many', 'abcdefghijk', 90],
-      ['c-one', 'a', 1_000_000],
-    ] as const) {
-      const creationTimestamp = new Date(Date.now() - 1_000 * seconds).toISOString();
-      const metadata = { name, namespace, labels, uid: name, creationTimestamp };
-      const data = Object.fromEntries([...keys].map(key => [key, '']));
-      server.embedded.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data });
-    }
-    await go(`${configMaps}?labelSelector=sorted`);
-    await rowOf(page, 'c-one').waitFor();
-    const sort = async (name: string, expected: string, direction: string) => {
-      await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
-      await until(async () => (await firstCells(page)).map(text => text[0]).join('') === expected);
-      const heading = page.getByRole('columnheader', { name: new RegExp(`^${name}`) });
-      await until(async () => (await heading.getAttribute('aria-sort')) === direction);
-    };
-    await sort('Data', 'cab', 'ascending');
-    await sort('Data', 'bac', 'descending');
-    await sort('Age', 'bac', 'ascending');
-    await sort('Name', 'abc', 'ascending');
-    await sort('Name', 'cba', 'descending');
   });
 
   it('says that it is empty, or what is wrong in a selector in the API server’s words', async t => {

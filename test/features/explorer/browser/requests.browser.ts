@@ -70,8 +70,9 @@ function runScript(page: Page, script: string): Promise<unknown> {
 const hostile = `it's "$(touch pwned)" \`touch pwned\` $HOME; touch pwned # & | > pwned !! \\ * ~ {a,b} %41`;
 
 describe('the panel with the request of a view', () => {
-  it('shows method and path, and its commands print what the view shows', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
+  it('shows method and path, its commands print what the view shows, and a button copies one', async t => {
+    const permissions = ['clipboard-read', 'clipboard-write'];
+    const { page, go } = await openPage(t, browser, proxy.url, { permissions });
     await go('/api/v1/namespaces/team-0/pods?labelSelector=app%3Dweb&fieldSelector=metadata.name!%3Dweb-1');
     await page.getByText('1 object', { exact: true }).waitFor();
     await page
@@ -85,9 +86,12 @@ describe('the panel with the request of a view', () => {
     assert.match(await run(kubectl), /^NAME +READY +STATUS +RESTARTS +AGE\nweb-0 +1\/1 +Running +0 +\w+\n$/);
     const table = (await runScript(page, fetch)) as { kind: string; rows: readonly unknown[] };
     assert.deepEqual([table.kind, table.rows.length], ['Table', 1]);
+    await page.getByRole('button', { name: 'Copy kubectl' }).click();
+    await page.getByRole('button', { name: 'Copy kubectl' }).getByText('Copied').waitFor();
+    assert.equal(await page.evaluate('navigator.clipboard.readText()'), kubectl);
   });
 
-  it('has the request for one object in YAML, or for a log that is followed', async t => {
+  it('has the request for one object in YAML, for a log that is followed, or for a watch', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/apis/apps/v1/namespaces/default/deployments/web');
     await page.getByText('creationTimestamp').waitFor();
@@ -100,15 +104,11 @@ describe('the panel with the request of a view', () => {
     const log = await commandsOf(page);
     await prints(log.kubectl, /^log line 0\n[\s\S]*log line 4\n$/);
     await prints(log.curl, /log line 4\n$/);
-  });
-
-  it('has the watch, which its commands open too', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
     await go('/api/v1/namespaces/default/configmaps?watch=true');
     await page.getByText('ADDED').first().waitFor();
-    const { curl, kubectl } = await commandsOf(page);
-    await prints(curl, /^\{"type":"ADDED"/);
-    await prints(kubectl, /"type": ?"ADDED"/);
+    const watch = await commandsOf(page);
+    await prints(watch.curl, /^\{"type":"ADDED"/);
+    await prints(watch.kubectl, /"type": ?"ADDED"/);
   });
 
   it('has the path of a non-resource, a schema or a review', async t => {
@@ -131,17 +131,6 @@ describe('the panel with the request of a view', () => {
     assert.equal(await run(review.kubectl), 'yes\n');
     const { status } = (await runScript(page, review.fetch)) as { status: { allowed: boolean } };
     assert.equal(status.allowed, true);
-  });
-
-  it('copies a command with its button', async t => {
-    const permissions = ['clipboard-read', 'clipboard-write'];
-    const { page, go } = await openPage(t, browser, proxy.url, { permissions });
-    await go('/api/v1/namespaces/default/pods');
-    await page.getByText('2 objects').waitFor();
-    const { kubectl } = await commandsOf(page);
-    await page.getByRole('button', { name: 'Copy kubectl' }).click();
-    await page.getByRole('button', { name: 'Copy kubectl' }).getByText('Copied').waitFor();
-    assert.equal(await page.evaluate('navigator.clipboard.readText()'), kubectl);
   });
 });
 

@@ -184,22 +184,7 @@ describe('the keyboard without a mouse', () => {
     assert.equal(await page.locator('[role=treeitem][tabindex="0"]').count(), 1);
   });
 
-  it('opens what has exactly the short name, and marks it while the filter is typed', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/');
-    await page.getByRole('treeitem').first().waitFor();
-    await page.keyboard.press('/');
-    await page.keyboard.type('ing');
-    await page.getByRole('status').getByText('ingresses best').waitFor();
-    const best = page.locator('[role=treeitem].best');
-    assert.match((await best.textContent()) ?? '', /^ingresses/);
-    await page.getByRole('treeitem', { name: 'bindings', exact: true }).waitFor();
-    await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'ingresses' }).waitFor();
-    assert.match(page.url(), /#\/apis\/networking\.k8s\.io\/v1\/ingresses$/);
-  });
-
-  it('leaves the filter with Escape, which also clears it', async t => {
+  it('leaves the filter with Escape, which also clears it, and opens what has exactly the short name, which is marked', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/');
     await page.getByRole('treeitem').first().waitFor();
@@ -210,6 +195,13 @@ describe('the keyboard without a mouse', () => {
     await page.getByRole('treeitem', { name: 'services svc' }).waitFor();
     await page.keyboard.press('/');
     assert.equal(await page.getByRole('searchbox').inputValue(), '', 'the key itself is not typed');
+    await page.keyboard.type('ing');
+    await page.getByRole('status').getByText('ingresses best').waitFor();
+    assert.match((await page.locator('[role=treeitem].best').textContent()) ?? '', /^ingresses/);
+    await page.getByRole('treeitem', { name: 'bindings', exact: true }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'ingresses' }).waitFor();
+    assert.match(page.url(), /#\/apis\/networking\.k8s\.io\/v1\/ingresses$/);
   });
 
   it('skips to the content', async t => {

@@ -142,10 +142,10 @@ describe('a table', () => {
     assert.deepEqual([table.resourceVersion, table.rows[0]?.name, table.rows[0]?.namespace], ['7', 'a', 'n']);
   });
 
-  it('is sorted by numbers within texts, and by the age of the objects rather than its text', () => {
+  it('is sorted by numbers and numbers within texts, and by the age of the objects rather than its text', () => {
     const column = { name: 'Name', type: 'string', description: '', priority: 0 };
     const rows = ['web-10', 'web-9', 'web-1'].map((name, at) => ({
-      ...{ namespace: '', name, cells: [name, `${at}d`] },
+      ...{ namespace: '', name, cells: [name, `${at}d`, [9, 11, 1][at]] },
       metadata: { creationTimestamp: `2026-01-0${3 - at}T00:00:00Z` },
     }));
     const order = (index: number, name: string, isDescending = false) =>
@@ -153,5 +153,6 @@ describe('a table', () => {
     assert.deepEqual(order(0, 'Name'), ['web-1', 'web-9', 'web-10']);
     assert.deepEqual(order(0, 'Name', true), ['web-10', 'web-9', 'web-1']);
     assert.deepEqual(order(1, 'Age'), ['web-10', 'web-9', 'web-1']);
+    assert.deepEqual(order(2, 'Data'), ['web-1', 'web-10', 'web-9']);
   });
 });

@@ -1,167 +1,197 @@
-import 'reflect-metadata';
-import { createPrivateKey, webcrypto } from 'node:crypto';
 import {
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  type Extension,
-  type JsonGeneralNames,
-  type JsonName,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  Name,
-  SubjectAlternativeNameExtension,
+  createPrivateKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
   X509Certificate,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
+} from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import type {
   CertificateAuthority,
   CertificateOptions,
   CertificatePair,
+  ClientCertificateOptions,
   KeyType,
   ServerCertificateOptions,
 } from './certificate-types.js';
+import { der, extension, hex, name, oid, sequence, utf8, yes } from './der.js';
 
 interface Issuer {
-  readonly certificate: X509Certificate;
-  readonly keys: webcrypto.CryptoKeyPair;
+  /** In DER. */
+  readonly name: Buffer;
+  readonly key: KeyObject;
   /** PEM of the intermediates from this issuer up, without the root. */
   readonly chain: string;
 }
 
-interface Template extends CertificateOptions {
-  readonly subject: Name;
-  readonly extensions: Extension[];
+/** The parts of a certificate, most of them in DER. */
+export interface Template extends CertificateOptions {
+  readonly subject: Buffer;
+  readonly extensions: readonly Buffer[];
+  readonly version?: Buffer;
+  readonly serial?: Buffer;
+  /** Between the key and the extensions. */
+  readonly uniqueIds?: Buffer;
 }
 
-const keyAlgorithms = {
-  rsa2048: {
-    name: 'RSASSA-PKCS1-v1_5',
-    hash: 'SHA-256',
-    modulusLength: 2048,
-    publicExponent: new Uint8Array([1, 0, 1]),
-  },
-  ec: { name: 'ECDSA', namedCurve: 'P-256' },
-  ed25519: { name: 'Ed25519' },
-} as const;
+const attributes: Readonly<Record<string, string>> = {
+  CN: '2.5.4.3',
+  O: '2.5.4.10',
+  OU: '2.5.4.11',
+  L: '2.5.4.7',
+};
+const serverAuth = '1.3.6.1.5.5.7.3.1';
+const clientAuth = '1.3.6.1.5.5.7.3.2';
 
-async function generateKeys(keyType: KeyType = 'ec'): Promise<webcrypto.CryptoKeyPair> {
-  const keys = await webcrypto.subtle.generateKey(keyAlgorithms[keyType], true, ['sign', 'verify']);
-  return keys as webcrypto.CryptoKeyPair;
+function generateKeys(keyType: KeyType = 'ec') {
+  if (keyType === 'rsa2048') return generateKeyPairSync('rsa', { modulusLength: 2048 });
+  if (keyType === 'ed25519') return generateKeyPairSync('ed25519');
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' });
 }
 
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-    .export({ format: 'pem', type: 'pkcs8' })
-    .toString();
+/** The algorithms of signatures, by the type of the issuer's key. */
+const algorithms: Readonly<Record<string, Buffer>> = {
+  ec: sequence(oid('1.2.840.10045.4.3.2')),
+  rsa: sequence(oid('1.2.840.113549.1.1.11'), hex('0500')),
+  ed25519: sequence(oid('1.3.101.112')),
+};
+
+function time(date: Date): Buffer {
+  const digits = date.toISOString().replace(/\D/g, '').slice(0, 14);
+  const isShort = date.getUTCFullYear() < 2050;
+  return der(isShort ? 0x17 : 0x18, Buffer.from(`${isShort ? digits.slice(2) : digits}Z`));
 }
 
-// The value of an object is used unchanged. In a plain string, quotes and escapes would be parsed.
-function name(commonName: string, organizations: readonly string[] = []): Name {
-  const groups = organizations.map(organization => ({ O: [{ utf8String: organization }] }));
-  return new Name([...groups, { CN: [{ utf8String: commonName }] }]);
+/** A certificate of this issuer, or one that its own key signs. */
+function issue(template: Template, issuer?: Issuer): CertificatePair {
+  const { publicKey, privateKey } = generateKeys(template.keyType);
+  const { notBefore = new Date(Date.now() - 3_600_000) } = template;
+  const { notAfter = new Date(Date.now() + 30 * 86_400_000) } = template;
+  const signingKey = issuer?.key ?? privateKey;
+  const keyType = signingKey.asymmetricKeyType as string;
+  const algorithm = algorithms[keyType] as Buffer;
+  const body = sequence(
+    template.version ?? hex('a003020102'),
+    template.serial ?? der(2, Buffer.concat([Buffer.of(1), randomBytes(15)])),
+    ...[algorithm, issuer?.name ?? template.subject, sequence(time(notBefore), time(notAfter))],
+    ...[template.subject, publicKey.export({ format: 'der', type: 'spki' })],
+    template.uniqueIds ?? Buffer.of(),
+    der(0xa3, sequence(...template.extensions)),
+  );
+  const signature = sign(keyType === 'ed25519' ? null : 'sha256', body, signingKey);
+  const text = sequence(body, algorithm, der(3, Buffer.of(0), signature)).toString('base64');
+  const certificate = `-----BEGIN CERTIFICATE-----\n${text.replace(/.{1,64}/g, '$&\n')}-----END CERTIFICATE-----\n`;
+  return {
+    certificate: certificate + (issuer?.chain ?? ''),
+    key: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+  };
 }
 
-function toPem(certificate: X509Certificate): string {
-  return `${certificate.toString('pem')}\n`;
-}
-
-async function sign(
-  template: Template,
-  keys: webcrypto.CryptoKeyPair,
-  issuer?: Issuer,
-): Promise<X509Certificate> {
-  const signingKey = issuer?.keys.privateKey ?? keys.privateKey;
-  return X509CertificateGenerator.create({
-    subject: template.subject,
-    issuer: issuer ? issuer.certificate.subjectName : template.subject,
-    notBefore: template.notBefore ?? new Date(Date.now() - 3_600_000),
-    notAfter: template.notAfter ?? new Date(Date.now() + 30 * 86_400_000),
-    extensions: template.extensions,
-    publicKey: keys.publicKey,
-    signingKey: signingKey,
-    signingAlgorithm: { name: signingKey.algorithm.name, hash: 'SHA-256' },
-  });
-}
-
-async function issue(template: Template, issuer: Issuer): Promise<CertificatePair> {
-  const keys = await generateKeys(template.keyType);
-  const certificate = await sign(template, keys, issuer);
-  return { certificate: toPem(certificate) + issuer.chain, key: await exportKey(keys.privateKey) };
-}
-
-function leafExtensions(usage: string): Extension[] {
+function leafExtensions(usage: string): Buffer[] {
   return [
-    new BasicConstraintsExtension(false, undefined, true),
-    new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
-    ...(usage === '' ? [] : [new ExtendedKeyUsageExtension([usage])]),
+    extension('2.5.29.19', sequence(), yes),
+    // Signatures, and the encryption of keys.
+    extension('2.5.29.15', hex('030205a0'), yes),
+    ...(usage === '' ? [] : [extension('2.5.29.37', sequence(oid(usage)))]),
   ];
 }
 
-function alternativeNames(options: ServerCertificateOptions): JsonGeneralNames {
-  const named = options.dns !== undefined || options.ip !== undefined;
-  const dns = options.dns ?? (named ? [] : ['localhost']);
-  const ip = options.ip ?? (named ? [] : ['127.0.0.1', '::1']);
-  return [
-    ...dns.map(value => ({ type: 'dns' as const, value })),
-    ...ip.map(value => ({ type: 'ip' as const, value })),
-  ];
+function addressBytes(ip: string): Buffer {
+  if (isIPv4(ip)) return Buffer.from(ip.split('.').map(Number));
+  const [head = [], tail = []] = ip.split('::').map(part => (part === '' ? [] : part.split(':')));
+  const groups = [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail];
+  return hex(groups.map(group => group.padStart(4, '0')).join(''));
 }
 
-async function authority(
-  commonName: string,
-  options: CertificateOptions,
-  parent?: Issuer,
-): Promise<CertificateAuthority> {
-  const keys = await generateKeys(options.keyType);
+function alternativeNames({ dns, ip }: ServerCertificateOptions): Buffer {
+  const isNamed = dns !== undefined || ip !== undefined;
+  const names = (dns ?? (isNamed ? [] : ['localhost'])).map(value => der(0x82, Buffer.from(value)));
+  const addresses = (ip ?? (isNamed ? [] : ['127.0.0.1', '::1'])).map(value =>
+    der(0x87, addressBytes(value)),
+  );
+  return extension('2.5.29.17', sequence(...names, ...addresses));
+}
+
+const stringTypes: Readonly<Record<string, (text: string) => Buffer>> = {
+  utf8String: utf8,
+  printableString: text => der(0x13, Buffer.from(text)),
+  ia5String: text => der(0x16, Buffer.from(text)),
+  bmpString: text => der(0x1e, Buffer.from(text, 'utf16le').swap16()),
+};
+
+function subjectOf({
+  commonName = 'admin',
+  organizations = ['system:masters'],
+  subject,
+}: ClientCertificateOptions) {
+  const [cn, o] = [attributes['CN'], attributes['O']] as [string, string];
+  if (subject === undefined)
+    return name(...organizations.map(each => [o, utf8(each)] as const), [cn, utf8(commonName)]);
+  const sets = subject.map(part =>
+    Object.entries(part).flatMap(([type, values]) =>
+      values.map(value => {
+        const [[stringType = '', text = ''] = []] =
+          typeof value === 'string' ? [['utf8String', value]] : Object.entries(value);
+        return sequence(oid(attributes[type] ?? type), stringTypes[stringType]?.(text) ?? Buffer.of());
+      }),
+    ),
+  );
+  // DER has the members of a set in the order of their bytes.
+  return sequence(...sets.map(members => der(0x31, ...members.sort(Buffer.compare))));
+}
+
+function authority(commonName: string, options: CertificateOptions, parent?: Issuer): CertificateAuthority {
+  const subject = name(['2.5.4.3', utf8(commonName)]);
+  // It may sign certificates and lists of revoked ones.
   const extensions = [
-    new BasicConstraintsExtension(true, undefined, true),
-    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+    extension('2.5.29.19', sequence(yes), yes),
+    extension('2.5.29.15', hex('03020106'), yes),
   ];
-  const certificate = await sign({ ...options, subject: name(commonName), extensions }, keys, parent);
-  const pem = toPem(certificate);
-  const issuer: Issuer = { certificate, keys, chain: parent ? pem + parent.chain : '' };
-  return issuing(issuer, { certificate: pem, key: await exportKey(keys.privateKey) });
+  const own = issue({ ...options, subject, extensions }, parent);
+  return issuing(
+    { name: subject, key: createPrivateKey(own.key), chain: parent ? own.certificate : '' },
+    own,
+  );
 }
 
 function issuing(issuer: Issuer, own: CertificatePair): CertificateAuthority {
   return {
     ...own,
-    server: (server = {}) => {
-      const names = new SubjectAlternativeNameExtension(alternativeNames(server));
-      const subject = name(server.commonName ?? 'kube-apiserver');
-      return issue(
-        { ...server, subject, extensions: [...leafExtensions(ExtendedKeyUsage.serverAuth), names] },
-        issuer,
-      );
+    async server(options = {}) {
+      const subject = name(['2.5.4.3', utf8(options.commonName ?? 'kube-apiserver')]);
+      const extensions = [...leafExtensions(serverAuth), alternativeNames(options)];
+      return issue({ ...options, subject, extensions }, issuer);
     },
-    client: (client = {}) => {
-      const subject =
-        client.subject === undefined
-          ? name(client.commonName ?? 'admin', client.organizations ?? ['system:masters'])
-          : new Name(client.subject as JsonName);
-      const extensions = leafExtensions(client.usage ?? ExtendedKeyUsage.clientAuth);
-      return issue({ ...client, subject, extensions }, issuer);
+    async client(options = {}) {
+      const extensions = leafExtensions(options.usage ?? clientAuth);
+      return issue({ ...options, subject: subjectOf(options), extensions }, issuer);
     },
-    intermediate: (intermediate = {}) =>
-      authority(intermediate.commonName ?? 'intermediate', intermediate, issuer),
+    async intermediate(options = {}) {
+      return authority(options.commonName ?? 'intermediate', options, issuer);
+    },
   };
 }
 
 /** A new self-signed authority. */
 export function createAuthority(
   options: CertificateOptions & { readonly commonName?: string },
-): Promise<CertificateAuthority> {
+): CertificateAuthority {
   return authority(options.commonName ?? 'kubernetes', options);
 }
 
-/** The authority of this certificate and key. It issues certificates with keys of type `ec`. */
-export async function restoreAuthority({ certificate, key }: CertificatePair): Promise<CertificateAuthority> {
-  const der = createPrivateKey(key).export({ format: 'der', type: 'pkcs8' });
-  const { subtle } = webcrypto;
-  const privateKey = await subtle.importKey('pkcs8', der, keyAlgorithms.ec, true, ['sign']);
-  const own = new X509Certificate(certificate);
-  const publicKey = await own.publicKey.export();
-  return issuing({ certificate: own, keys: { privateKey, publicKey }, chain: '' }, { certificate, key });
+/** The issuer with this certificate and key, whose name is a CN alone. */
+function issuerOf({ certificate, key }: CertificatePair): Issuer {
+  const [, commonName = ''] = /^CN=(.*)$/.exec(new X509Certificate(certificate).subject) ?? [];
+  return { name: name(['2.5.4.3', utf8(commonName)]), key: createPrivateKey(key), chain: '' };
+}
+
+/** The authority of this certificate and key. */
+export function restoreAuthority(own: CertificatePair): CertificateAuthority {
+  return issuing(issuerOf(own), own);
+}
+
+/** A certificate of these parts that the authority with this certificate and key has issued. */
+export function issueBy(own: CertificatePair, template: Template): CertificatePair {
+  return issue(template, issuerOf(own));
 }

@@ -26,7 +26,9 @@ export interface ClientCertificateOptions extends CertificateOptions {
   readonly commonName?: string;
   readonly organizations?: readonly string[];
   /** The whole subject, instead of the fields above: RDNs in order, each with one attribute or more. */
-  readonly subject?: readonly object[];
+  readonly subject?: readonly Readonly<
+    Record<string, readonly (string | Readonly<Record<string, string>>)[]>
+  >[];
   /** The certificate's only extended key usage, by OID; an empty text means none. */
   readonly usage?: string;
 }

@@ -1,6 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { projectFile } from '../project.js';
+import { createAuthority, restoreAuthority } from './certificate-issuing.js';
 import type { CertificateAuthority, CertificateOptions, CertificatePair } from './certificate-types.js';
 
 export type {
@@ -21,14 +22,10 @@ export interface ServerIdentity {
   readonly clientCertificate: CertificatePair;
 }
 
-/**
- * Makes a new self-signed authority. Two authorities with the same name do not trust each other's certificates. The library that issues
- * certificates takes 0.1 s to load, so it is loaded on first use.
- */
+/** Makes a new self-signed authority. Two authorities with the same name do not trust each other's certificates. */
 export async function createCertificateAuthority(
   options: CertificateOptions & { readonly commonName?: string } = {},
 ): Promise<CertificateAuthority> {
-  const { createAuthority } = await import('./certificate-issuing.js');
   return createAuthority(options);
 }
 
@@ -81,24 +78,10 @@ async function readIdentity(file: string): Promise<ServerIdentity | undefined> {
       return undefined;
     }
     const identity = JSON.parse(await readFile(file, 'utf8')) as ServerIdentity;
-    return { ...identity, authority: issuingLater(identity.authority) };
+    return { ...identity, authority: restoreAuthority(identity.authority) };
   } catch {
     return undefined;
   }
-}
-
-/** An authority that loads the issuing library on first use. */
-function issuingLater(own: CertificatePair): CertificateAuthority {
-  const restored = async () => {
-    const { restoreAuthority } = await import('./certificate-issuing.js');
-    return restoreAuthority(own);
-  };
-  return {
-    ...own,
-    server: async options => (await restored()).server(options),
-    client: async options => (await restored()).client(options),
-    intermediate: async options => (await restored()).intermediate(options),
-  };
 }
 
 /**

@@ -1,5 +1,9 @@
-import { createPrivateKey, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
+import { issueBy, type Template } from './certificate-issuing.js';
 import type { CertificatePair } from './certificates.js';
+import { der, extension, hex, name, oid, sequence, utf8, yes } from './der.js';
+
+/** Parts of a certificate instead of those of a normal one. */
+type CertificateParts = Partial<Template>;
 
 /** A client certificate that not every program reads alike. */
 export interface OddCertificate {
@@ -9,79 +13,15 @@ export interface OddCertificate {
   readonly parts: CertificateParts;
 }
 
-/** Parts of a certificate in DER, instead of those of a normal one. */
-interface CertificateParts {
-  readonly version?: Buffer;
-  readonly serial?: Buffer;
-  readonly subject?: Buffer;
-  readonly extensions?: readonly Buffer[];
-  /** Between the key and the extensions. */
-  readonly uniqueIds?: Buffer;
-}
-
-function der(tag: number, ...parts: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(parts);
-  const { length } = content;
-  const size =
-    length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...size]), content]);
-}
-
-function oid(text: string): Buffer {
-  const [first = 0, second = 0, ...rest] = text.split('.').map(Number);
-  const bytes = [40 * first + second, ...rest].flatMap(number => {
-    const low = [number & 0x7f];
-    for (let left = number >> 7; left > 0; left >>= 7) low.unshift((left & 0x7f) | 0x80);
-    return low;
-  });
-  return der(6, Buffer.from(bytes));
-}
-
-const sequence = (...parts: readonly Buffer[]) => der(0x30, ...parts);
-const octets = (...parts: readonly Buffer[]) => der(4, ...parts);
-const hex = (text: string) => Buffer.from(text, 'hex');
-const utf8 = (text: string) => der(0x0c, Buffer.from(text));
-const yes = hex('0101ff');
-
-/** A name of attributes, each in a set of its own. */
-function name(...attributes: readonly (readonly [type: string, value: Buffer])[]): Buffer {
-  return sequence(...attributes.map(([type, value]) => der(0x31, sequence(oid(type), value))));
-}
-
 const cn = '2.5.4.3';
 const o = '2.5.4.10';
 const alice = [cn, utf8('alice')] as const;
 
-function extension(type: string, value: Buffer, ...critical: readonly Buffer[]): Buffer {
-  return sequence(oid(type), ...critical, octets(value));
-}
-
 const usage = extension('2.5.29.37', sequence(oid('1.3.6.1.5.5.7.3.2')));
 
 /** A certificate that this authority has issued, with these parts. */
-export function issueOdd(
-  { certificate, key }: CertificatePair,
-  { version = hex('a003020102'), serial = hex('020101'), subject = name(alice), ...parts }: CertificateParts,
-): CertificatePair {
-  const [, issuer = ''] = /^CN=(.*)$/.exec(new X509Certificate(certificate).subject) ?? [];
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const time = (days: number) => {
-    const digits = new Date(Date.now() + days * 86_400_000).toISOString().replace(/\D/g, '');
-    return der(0x17, Buffer.from(`${digits.slice(2, 14)}Z`));
-  };
-  const algorithm = sequence(oid('1.2.840.10045.4.3.2'));
-  const body = sequence(
-    ...[version, serial, algorithm, name([cn, utf8(issuer)]), sequence(time(-1), time(30)), subject],
-    publicKey.export({ format: 'der', type: 'spki' }),
-    parts.uniqueIds ?? Buffer.of(),
-    der(0xa3, sequence(...(parts.extensions ?? [usage]))),
-  );
-  const signature = sign('sha256', body, createPrivateKey(key));
-  const text = sequence(body, algorithm, der(3, Buffer.of(0), signature)).toString('base64');
-  return {
-    certificate: `-----BEGIN CERTIFICATE-----\n${text.replace(/.{1,64}/g, '$&\n')}-----END CERTIFICATE-----\n`,
-    key: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
-  };
+export function issueOdd(authority: CertificatePair, parts: CertificateParts): CertificatePair {
+  return issueBy(authority, { serial: hex('020101'), subject: name(alice), extensions: [usage], ...parts });
 }
 
 /** A certificate whose CN is of another type of string. */

@@ -145,67 +145,6 @@ describe('an HTTP/2 connection', () => {
     assert.ok(parts.every(each => each.payload.length <= 16_384));
   });
 
-  it('passes answers on in any order, interleaved', async () => {
-    const pair = await ready();
-    const { connection, peer } = pair;
-    const exchanges = Array.from({ length: 20 }, (_, index) => sendOn(openOn(connection), `/${index}`));
-    const ids = await Promise.all(exchanges.map((_, index) => peer.request(`/${index}`)));
-    const random = createRandom(7);
-    const steps = ids.map((id, index) => [
-      () => peer.head(id, [...ok, ['x-index', String(index)]], false),
-      ...Array.from({ length: 10 }, (_, part) => () => peer.data(id, `${index}-${part} `)),
-      () => peer.data(id, 'end', true),
-    ]);
-    for (let left = 20 * 12; left > 0; left--) {
-      const waiting = steps.filter(each => each.length > 0);
-      random.pick(waiting).shift()?.();
-    }
-    await Promise.all(exchanges.map(each => each.over));
-    for (const [index, exchange] of exchanges.entries()) {
-      assert.equal(exchange.headers[1], String(index));
-      assert.equal(
-        exchange.text,
-        `${Array.from({ length: 10 }, (_, part) => `${index}-${part} `).join('')}end`,
-      );
-      assert.ok(exchange.whole);
-    }
-    assert.ok(connection.isIdle);
-  });
-
-  it('passes trailers on after the body', async () => {
-    const pair = await ready();
-    const { exchange, id } = await begun(pair);
-    pair.peer.data(id, 'x');
-    pair.peer.head(id, [['x-sum', '1']], true);
-    await exchange.over;
-    assert.deepEqual(exchange.trailers, ['X-Sum', '1']);
-  });
-
-  it('skips informational heads', async () => {
-    const pair = await ready();
-    const { exchange, id } = await asked(pair);
-    for (const status of ['100', '103'])
-      pair.peer.head(id, [[':status', status] as const, ['link', '</x>'] as const], false);
-    pair.peer.head(id, ok, true);
-    await exchange.over;
-    assert.deepEqual([exchange.status, exchange.headers, exchange.whole], [200, [], true]);
-  });
-
-  it('accepts answers without a body', async () => {
-    const pair = await ready();
-    for (const [status, more] of [
-      ['204', []],
-      ['304', [['content-length', '5']]],
-      ['200', [['content-length', '0']]],
-    ] as const) {
-      const { exchange, id } = await asked(pair, `/${status}`);
-      pair.peer.head(id, [[':status', status], ...more], true);
-      await exchange.over;
-      assert.equal(exchange.status, Number(status));
-      assert.ok(exchange.whole);
-    }
-  });
-
   it('ignores frames that it does not know or need', async () => {
     const pair = await ready();
     const { exchange, id } = await begun(pair);

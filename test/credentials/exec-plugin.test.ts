@@ -142,19 +142,6 @@ describe('the exec plugin', () => {
 });
 
 describe('a credential of the exec plugin', () => {
-  it('that has already expired is used, but does not make the plugin run for every request', async () => {
-    const clock = new ManualClock(Date.now());
-    await plugin.answer({ token: 't-1', expirationTimestamp: '1970-01-01T00:00:00Z' });
-    const source = createSource(plugin.exec(), { clock });
-    const first = await source.get();
-    assert.deepEqual(first, { authorization: 'Bearer t-1' });
-    assert.equal(source.get(), first);
-    clock.advance(1_000);
-    await plugin.answer({ token: 't-2', expirationTimestamp: '1970-01-01T00:00:00Z' });
-    assert.deepEqual(await source.get(), { authorization: 'Bearer t-2' });
-    assert.equal(plugin.runs(), 2);
-  });
-
   it('is the same object if the plugin returns the same again', async () => {
     const clock = new ManualClock(Date.now());
     await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(60_000, clock.now()) });

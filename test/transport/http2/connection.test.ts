@@ -145,25 +145,6 @@ describe('an HTTP/2 connection', () => {
     assert.ok(parts.every(each => each.payload.length <= 16_384));
   });
 
-  it('ignores frames that it does not know or need', async () => {
-    const pair = await ready();
-    const { exchange, id } = await begun(pair);
-    pair.peer.send(
-      frame(0xfa, 0xff, 0, Buffer.from('unknown')),
-      frame(0xfa, 0, id),
-      frame(frameTypes.priority, 0, id, Buffer.alloc(5)),
-      frame(frameTypes.priority, 0, 99, Buffer.alloc(5)),
-      frame(windowUpdate, 0, 0, uint32(1)),
-      frame(windowUpdate, 0, id, uint32(1)),
-      frame(settings, flags.ack, 0),
-      settingsFrame([1, 4096], [4, 1], [5, 1 << 20], [0xff, 1]),
-      frame(data, 0, id),
-    );
-    pair.peer.data(id, 'x', true);
-    await exchange.over;
-    assert.equal(exchange.text, 'x');
-  });
-
   it('answers every PING', async () => {
     const pair = await ready();
     for (const mark of ['01234567', 'abcdefgh']) await settle(pair, Buffer.from(mark));

@@ -47,13 +47,10 @@ describe('two credentials', () => {
 });
 
 describe('a bearer token', () => {
-  it('may be any text of visible ASCII', () => {
+  it('may be any text of visible ASCII, without characters that end the header', () => {
     for (const text of ['t', 'eyJh.bGci.OiJ-_', 'abc123.0/+=~', '!"#$%&\'()*,:;<>?@[]^`{|}']) {
       assert.equal(isBearerToken(text), true, text);
     }
-  });
-
-  it('may not have characters that end the header or are not ASCII', () => {
     for (const text of ['', 'a b', 'a\n', '\na', 'a\r\nX: y', 'a\tb', 'a\0', 'a\x7f', 'ä', '\u2028']) {
       assert.equal(isBearerToken(text), false, JSON.stringify(text));
     }

@@ -55,15 +55,9 @@ async function problemsOf(given: Given): Promise<readonly string[]> {
 }
 
 describe('a credential', () => {
-  it('may be empty', async () => {
+  it('may be empty, a bearer token, or basic authentication in UTF-8', async () => {
     assert.deepEqual(await loaded({}), {});
-  });
-
-  it('may be a bearer token', async () => {
     assert.deepEqual(await loaded({ token: 'abc.def' }), { authorization: 'Bearer abc.def' });
-  });
-
-  it('may be basic authentication, in UTF-8', async () => {
     const { authorization } = await loaded({ username: 'jürgen', password: 'a:b' });
     assert.equal(authorization, `Basic ${Buffer.from('jürgen:a:b').toString('base64')}`);
     assert.equal((await loaded({ password: 'x' })).authorization, 'Basic Ong=');
@@ -81,12 +75,9 @@ describe('a credential', () => {
     assert.ok(credential.clientCertificate.notAfter > new Date());
   });
 
-  it('comes from the token file rather than the token, without the white space around it', async () => {
+  it('comes from the token file rather than the token, without the white space around it, and is rejected if that file is missing, empty or a folder', async () => {
     writeFileSync(tokenFile, '\n from-file \r\n');
     assert.deepEqual(await loaded({ tokenFile, token: 'inline' }), { authorization: 'Bearer from-file' });
-  });
-
-  it('is rejected if its token file is missing, empty or a folder', async () => {
     writeFileSync(tokenFile, ' \n');
     assert.deepEqual(await problemsOf({ tokenFile }), [`tokenFile ${tokenFile} is empty`]);
     assert.deepEqual(await problemsOf({ tokenFile: '/nowhere/token' }), [

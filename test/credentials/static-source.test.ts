@@ -30,15 +30,9 @@ function expiryOf(credential: Credential): Date | undefined {
 }
 
 describe('a static credential', () => {
-  it('expires with its client certificate', () => {
+  it('expires with its client certificate or a bearer token that is a JSON Web Token, whichever ends first', () => {
     assert.deepEqual(expiryOf(withCertificate(early)), early);
-  });
-
-  it('expires with a bearer token that is a JSON Web Token', () => {
     assert.deepEqual(expiryOf(bearer(createIdToken(early))), early);
-  });
-
-  it('expires with its certificate or its token, whichever ends first', () => {
     const token = (at: Date): Credential => bearer(createIdToken(at));
     assert.deepEqual(expiryOf({ ...withCertificate(early), ...token(late) }), early);
     assert.deepEqual(expiryOf({ ...withCertificate(late), ...token(early) }), early);

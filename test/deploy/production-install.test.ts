@@ -177,14 +177,11 @@ test('the build fills the compile cache with the flags, the path and the user of
   assert.deepEqual([set, as, command], [cache, user, entrypoint.join(' ')]);
 });
 
-test('the image has no base, and so no shell, and runs as a numeric user', () => {
+test('the image has no base, and so no shell, runs as a numeric user, and its Node counts all header fields that it passes on', () => {
   assert.match(last, /^scratch\n/);
   assert.doesNotMatch(last, /^(RUN|CMD|SHELL|ADD)/m);
   assert.deepEqual(last.match(/^COPY .*/gm), ['COPY --from=build /image /']);
   assert.match(last, /^USER \d+:\d+$/m);
-});
-
-test('Node of the image counts all header fields that it passes on', () => {
   const [, major, minor, patch] = /^ARG NODE_IMAGE=node:(\d+)\.(\d+)\.(\d+)/m.exec(dockerfile) ?? [];
   // Node 22 before 22.23.3 passes on header fields that it does not count.
   assert.ok(Number(major) > 22 || (Number(major) === 22 && Number(minor) * 100 + Number(patch) >= 2303));

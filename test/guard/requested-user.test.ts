@@ -70,14 +70,11 @@ describe('a caller that names a user to act as', () => {
     assert.deepEqual(await judge(twice), { verdict: '400 bad_request', asked: [], ...refused });
   });
 
-  it('gets the error if nobody can say whether it may', async () => {
+  it('gets the error if nobody can say whether it may, and is nobody else if it names no one', async () => {
     for (const error of [new StatusError(503, 'away'), new RefusedGroupError('dev')]) {
       const { verdict, counted, acts } = await judge(carol, error);
       assert.deepEqual([verdict, counted, acts], [error.message, ['error'], undefined]);
     }
-  });
-
-  it('is nobody else if it names no one', async () => {
     const none = { verdict: undefined, asked: [], counted: [], ...nobody };
     assert.deepEqual(await judge({}), none);
     assert.deepEqual(await judge({ 'Impersonate-User': '' }), none);

@@ -48,14 +48,11 @@ describe('an oidc auth-provider', () => {
     });
   });
 
-  it('needs no secret, and only one of the tokens', () => {
+  it('needs no secret, and only one of the tokens; its authority is relative to the working folder, as in client-go', () => {
     const { 'client-secret': _, 'id-token': token, ...minimal } = complete;
     for (const config of [minimal, { ...minimal, 'refresh-token': null, 'id-token': token }]) {
       assert.ok(parsed(config));
     }
-  });
-
-  it('has its authority relative to the working folder, as in client-go', () => {
     const config = { ...complete, 'idp-certificate-authority': 'ca.crt' };
     assert.deepEqual(parsed(config)?.certificateAuthority, { file: resolve('ca.crt') });
   });

@@ -59,16 +59,13 @@ describe('the exec of a user', () => {
     assert.equal(parsed({ command: '/usr/bin/aws' }).command, '/usr/bin/aws');
   });
 
-  it('may have the version v1beta1, where interactiveMode has a default', () => {
+  it('may have the version v1beta1, where interactiveMode has a default, unlike in v1', () => {
     const config = parsed({
       apiVersion: 'client.authentication.k8s.io/v1beta1',
       command: 'aws',
       interactiveMode: undefined,
     });
     assert.equal(config.apiVersion, 'client.authentication.k8s.io/v1beta1');
-  });
-
-  it('must have an interactiveMode in version v1', () => {
     assert.deepEqual(problemsOf({ apiVersion: v1.apiVersion, command: 'aws' }), [
       'exec.interactiveMode must be set with client.authentication.k8s.io/v1: Never or IfAvailable',
     ]);

@@ -6,13 +6,10 @@ import { createIdToken } from '../support/identities/oidc-issuer.js';
 const withClaims = (claims: string): string => `e30.${Buffer.from(claims).toString('base64url')}.c2ln`;
 
 describe('an id-token', () => {
-  it('expires at the time of its exp, which may be a fraction', () => {
+  it('expires at the time of its exp, which may be a fraction, and has no known expiry if that is not a time', () => {
     const expires = new Date(Date.UTC(2030, 0, 1));
     assert.deepEqual(readIdToken(createIdToken(expires)), { expires });
     assert.deepEqual(readIdToken(withClaims('{"exp":1.5}')), { expires: new Date(1500) });
-  });
-
-  it('has no known expiry if its exp is not a time', () => {
     for (const claims of ['{}', '{"exp":"soon"}', '{"exp":1e300}']) {
       assert.deepEqual(readIdToken(withClaims(claims)), { expires: undefined }, claims);
     }

@@ -30,15 +30,12 @@ describe('the in-cluster configuration', () => {
     });
   });
 
-  it('may use an IPv6 service and any port', () => {
+  it('may use an IPv6 service and any port, and accepts the same flags as a kubeconfig', () => {
     const { server } = resolved({
       KUBERNETES_SERVICE_HOST: 'fd00:10:96::1',
       KUBERNETES_SERVICE_PORT: '6443',
     });
     assert.deepEqual(server, { protocol: 'https:', hostname: 'fd00:10:96::1', port: 6443, path: '' });
-  });
-
-  it('accepts the same flags as a kubeconfig', () => {
     assert.equal(resolved(env, { as: 'jane' }).impersonation?.user, 'jane');
   });
 

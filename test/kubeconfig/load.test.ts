@@ -136,14 +136,11 @@ describe('the list in KUBECONFIG', () => {
     assert.equal((await kubeconfigOf({ env })).currentContext, 'second');
   });
 
-  it('may have empty entries, repeated ones and missing files', async () => {
+  it('may have empty entries, repeated ones and missing files, even alone', async () => {
     const file = write(one);
     const kubeconfig = await kubeconfigOf({ env: `:/nowhere/config:${file}::${file}:` });
     assert.deepEqual(kubeconfig.files, [file]);
     assert.deepEqual(kubeconfig.candidates, ['/nowhere/config', file]);
-  });
-
-  it('may have only missing files', async () => {
     assert.deepEqual((await kubeconfigOf({ env: '/nowhere/a:/nowhere/b' })).files, []);
   });
 
@@ -158,14 +155,11 @@ describe('the list in KUBECONFIG', () => {
 });
 
 describe('~/.kube/config', () => {
-  it('is read if nothing else is named', async () => {
+  it('is read if nothing else is named, and may be missing', async () => {
     const homedir = join(folder, 'home');
     mkdirSync(join(homedir, '.kube'), { recursive: true });
     writeFileSync(join(homedir, '.kube', 'config'), one);
     assert.deepEqual((await kubeconfigOf({ homedir, env: '' })).files, [join(homedir, '.kube', 'config')]);
-  });
-
-  it('may be missing', async () => {
     const kubeconfig = await kubeconfigOf({ homedir: '/nowhere' });
     assert.deepEqual(kubeconfig.files, []);
     assert.deepEqual(kubeconfig.candidates, ['/nowhere/.kube/config']);
@@ -175,12 +169,9 @@ describe('~/.kube/config', () => {
 describe('a kubeconfig file', () => {
   const read = (text: string): Promise<Kubeconfig> => kubeconfigOf({ flag: write(text) });
 
-  it('may be JSON', async () => {
+  it('may be JSON, or empty', async () => {
     const text = '{"users":[{"name":"a","user":{"token":"t"}}],\n\t"current-context":"c"}';
     assert.deepEqual((await read(text)).users.get('a')?.value, { token: 't' });
-  });
-
-  it('may be empty', async () => {
     for (const text of ['', '# nothing\n', 'null\n', '---\n'])
       assert.equal((await read(text)).clusters.size, 0);
   });
@@ -235,15 +226,9 @@ clusters:
     });
   });
 
-  it('may repeat a key, and the last value counts, as in go-yaml', async () => {
+  it('may repeat a key, whose last value counts as in go-yaml, may have a byte order mark and CRLF, and ends at its first document', async () => {
     assert.equal((await read('current-context: a\ncurrent-context: b\n')).currentContext, 'b');
-  });
-
-  it('ends at its first document', async () => {
     assert.equal((await read('current-context: a\n---\ncurrent-context: b\n')).currentContext, 'a');
-  });
-
-  it('may have a byte order mark and CRLF', async () => {
     assert.equal((await read('\ufeffcurrent-context: a\r\nkind: Config\r\n')).currentContext, 'a');
   });
 

@@ -68,18 +68,12 @@ describe('a context', () => {
     contexts: { c: { cluster: 'k', user: 'u' }, d: { cluster: 'l', user: 'v' } },
   });
 
-  it('is chosen by --context', () => {
+  it('is chosen by --context, has its parts replaced by --cluster and --user, and is not needed with both', () => {
     assert.equal(configOf(several, { context: 'd' }).server.hostname, 'two');
     assert.equal(configOf(several, { context: 'd' }).token, 'v');
-  });
-
-  it('has its cluster and user replaced by --cluster and --user', () => {
     assert.equal(configOf(several, { cluster: 'l' }).server.hostname, 'two');
     assert.equal(configOf(several, { cluster: 'l' }).token, 't');
     assert.equal(configOf(several, { user: 'v' }).token, 'v');
-  });
-
-  it('is not needed with --cluster and --user', () => {
     const none = { ...several, currentContext: undefined };
     assert.equal(configOf(none, { cluster: 'l', user: 'v' }).token, 'v');
     assert.equal(configOf(none, { server: 'https://x' }).server.hostname, 'x');
@@ -107,26 +101,20 @@ describe('a context', () => {
     assert.equal(configOf(kubeconfig(empty), { server: 'http://x' }).server.hostname, 'x');
   });
 
-  it('is a problem if none is selected', () => {
+  it('is a problem if none is selected, or without a cluster or a user', () => {
     assert.deepEqual(problemsOf({ ...several, currentContext: undefined }), [
       `no current-context; choose one with --context (${file} has "c", "d")`,
     ]);
-  });
-
-  it('is a problem without a cluster or a user', () => {
     assert.deepEqual(problemsOf(kubeconfig({ contexts: { c: {} } })), [
       `context "c" in ${file} has no cluster`,
       `context "c" in ${file} has no user`,
     ]);
   });
 
-  it('may lack what flags supply', () => {
+  it('may lack what flags supply, and a user over plain HTTP, where no credential is sent', () => {
     const empty = kubeconfig({ contexts: { c: {} } });
     assert.equal(configOf(empty, { server: 'https://x', token: 'f' }).token, 'f');
     assert.equal(configOf(empty, { cluster: 'k', user: 'u' }).token, 't');
-  });
-
-  it('may lack a user over plain HTTP, where no credential is sent', () => {
     const plain = kubeconfig({
       clusters: { k: { server: 'http://one' } },
       contexts: { c: { cluster: 'k' } },
@@ -180,13 +168,10 @@ describe('a start without a kubeconfig', () => {
 });
 
 describe('a cluster', () => {
-  it('is a problem without a server', () => {
+  it('is a problem without a server, or with a malformed one', () => {
     assert.deepEqual(problemsOf(kubeconfig({ clusters: { k: {} } })), [
       `cluster "k" in ${file} has no server`,
     ]);
-  });
-
-  it('is a problem with a malformed server', () => {
     assert.deepEqual(problemsOf(withCluster({ server: 'https://:x' })), [
       `server of cluster "k" in ${file} is not a URL or host:port`,
     ]);
@@ -205,15 +190,12 @@ describe('a cluster', () => {
     });
   });
 
-  it('prefers inline data to a file', () => {
+  it('prefers a flag to inline data, and inline data to a file', () => {
     const both = withCluster({ 'certificate-authority': 'x', 'certificate-authority-data': base64('PEM') });
     assert.deepEqual(configOf(both).certificateAuthority, {
       data: Buffer.from('PEM'),
       origin: `certificate-authority-data of cluster "k" in ${file}`,
     });
-  });
-
-  it('prefers a flag to inline data', () => {
     const inline = withCluster({ 'certificate-authority-data': base64('PEM') });
     assert.deepEqual(configOf(inline, { certificateAuthority: '/ca' }).certificateAuthority, { file: '/ca' });
   });
@@ -309,13 +291,10 @@ describe('a user', () => {
     assert.equal(certificate.data.toString(), 'a certificate');
   });
 
-  it('has its token replaced by --token, even if the file names a tokenFile', () => {
+  it('has its token replaced by --token, even if the file names a tokenFile, which is next to the kubeconfig', () => {
     assert.equal(configOf(withUser({ token: 'a' }), { token: 'b' }).token, 'b');
     const config = configOf(withUser({ tokenFile: 'x' }), { token: 'b' });
     assert.deepEqual([config.token, config.tokenFile], ['b', undefined]);
-  });
-
-  it('has its tokenFile next to the kubeconfig', () => {
     assert.equal(configOf(withUser({ tokenFile: 'token' })).tokenFile, '/home/me/.kube/token');
   });
 
@@ -327,14 +306,11 @@ describe('a user', () => {
     assert.deepEqual([flagged.username, flagged.password], ['a', 'c']);
   });
 
-  it('may not have both a token and basic authentication, flags included, as in client-go', () => {
+  it('may have both a certificate and a token, but not a token and basic authentication, flags included, as in client-go', () => {
     const problem = `user "u" in ${file}: a token and a user name or password cannot be set at the same time`;
     assert.deepEqual(problemsOf(withUser({ token: 'a', username: 'b' })), [problem]);
     assert.deepEqual(problemsOf(withUser({ username: 'b' }), { token: 'a' }), [problem]);
     assert.deepEqual(problemsOf(withUser({ tokenFile: 'a' }), { password: 'b' }), [problem]);
-  });
-
-  it('may have both a certificate and a token', () => {
     const config = configOf(withUser({ token: 'a', 'client-certificate': '/c', 'client-key': '/k' }));
     assert.equal(config.token, 'a');
     assert.ok(config.clientCertificate);

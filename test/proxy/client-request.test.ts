@@ -86,13 +86,10 @@ for (const [which, leg] of Object.entries(legs)) {
       assert.equal(make(false, clientRequest()).bringsAuthorization, false);
     });
 
-    it('has the proxy’s credential, and a 401 is about that, if the client’s Connection removes its own', () => {
+    it('has the proxy’s credential, and a 401 is about that, if the client’s Connection removes its own; without authentication it acts as the configured user', () => {
       const client = clientRequest({ rawHeaders: [...theirs, 'Connection', 'authorization'] });
       assert.deepEqual(valuesOf(headersOf(false, client), 'authorization'), ['Bearer own']);
       assert.equal(make(false, client).bringsAuthorization, false);
-    });
-
-    it('acts as the configured user if callers are not authenticated', () => {
       assert.equal(make(false, clientRequest()).impersonation, 'configured');
       assert.deepEqual(valuesOf(headersOf(false, clientRequest()), 'impersonate-user'), ['configured']);
     });

@@ -81,14 +81,11 @@ describe('a request for the API server', () => {
     assert.ok(other.headers.length === 4 && other.path === '/api');
   });
 
-  it('keeps method, body and reader', () => {
+  it('keeps method, body and reader, and any byte of a target and of a value', () => {
     const body = { start() {}, stop() {} };
     const reader = { options: { buffer: Buffer.alloc(1), callback: () => true }, follow() {} };
     const outgoing = outgoingRequest(upstreamRequestTo('/', { method: 'POST', body, reader }), bare);
     assert.deepEqual([outgoing.method, outgoing.body, outgoing.reader], ['POST', body, reader]);
-  });
-
-  it('may have any byte of a target and of a value', () => {
     const [target, value] = ['/api?watch=1&a=\xc3\xa9\x80%00{}|"!~', '\xe9\xff\x80\t ~'];
     const { path, headers } = outgoingRequest(upstreamRequestTo(target, { headers: ['X', value] }), bare);
     assert.deepEqual([path, headers.at(-1)], [target, value]);
@@ -195,12 +192,9 @@ describe('a request whose endpoint was replaced while it waited', () => {
     }
   });
 
-  it('goes to the current context at / even if that has changed, if its server is the same', () => {
+  it('goes to the current context at / even if that has changed, if its server is the same, and not as the user of a context that its path does not name', () => {
     assert.ok(mayGo(endpointWith(), endpointWith({}, { context: 'admin' })));
     assert.ok(mayGo(endpointWith(), endpointWith({}, { context: 'admin' }), { namesContext: false }));
-  });
-
-  it('does not go to the same server as the user of a context that its path does not name', () => {
     assert.equal(
       mayGo(endpointWith(), endpointWith({}, { context: 'admin' }), { namesContext: true }),
       false,
@@ -260,12 +254,9 @@ describe('a condition on the user', () => {
     return requireAccess({ user: { isUserOf } }, bare);
   };
 
-  it('is answered at once if the user is known', () => {
+  it('is answered at once if the user is known, and a promise if the API server must be asked', async () => {
     assert.equal(ask(true), undefined);
     assert.throws(() => ask(false), ReplacedError);
-  });
-
-  it('is a promise if the API server must be asked', async () => {
     assert.equal(await ask(Promise.resolve(true)), undefined);
     await assert.rejects(async () => ask(Promise.resolve(false)), ReplacedError);
     await assert.rejects(async () => ask(Promise.reject(new Error('not yet'))), /not yet/);

@@ -56,12 +56,9 @@ function chunked(body: string, fields: readonly string[] = []): string {
 }
 
 describe('an answer with a Content-Length', () => {
-  it('has that many bytes of body', () => {
+  it('has that many bytes of body, even none', () => {
     assertWhole(answer(['Content-Length: 5'], 'hello'), { headers: ['Content-Length', '5'], body: 'hello' });
     assertWhole(answer(['content-length:05 \t'], 'he\r\n\0'), { body: 'he\r\n\0' });
-  });
-
-  it('may have no body', () => {
     assertWhole(answer(['Content-Length: 0']), {});
   });
 
@@ -91,16 +88,13 @@ describe('an answer with a Content-Length', () => {
 });
 
 describe('an answer in chunks', () => {
-  it('has the bytes of its chunks', () => {
+  it('has the bytes of its chunks, whose extensions are ignored', () => {
     assertWhole(chunked('5\r\nhello\r\n1\r\n \r\n00006\r\nwor\r\nd\r\n0\r\n\r\n'), {
       body: 'hello wor\r\nd',
     });
     assertWhole(chunked('a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n'), { body: '01234567890123456789' });
     assertWhole(chunked('0\r\n\r\n'), {});
     assertWhole(chunked('0000000000000\r\n\r\n'), {});
-  });
-
-  it('may have extensions, which are ignored', () => {
     assertWhole(chunked('5;a\r\nhello\r\n1;b=c;d="e;\t f"\r\n!\r\n0;last=1\r\n\r\n'), { body: 'hello!' });
   });
 
@@ -157,11 +151,8 @@ describe('an answer without a length', () => {
 describe('an answer that has no body', () => {
   const framings = [[], ['Content-Length: 5'], ['Transfer-Encoding: chunked']];
 
-  it('ends with its head if it answers a HEAD', () => {
+  it('ends with its head if it answers a HEAD, or is a 204 or a 304', () => {
     for (const fields of framings) assertWhole(answer(fields), {}, { methods: ['HEAD'] });
-  });
-
-  it('ends with its head if it is a 204 or a 304', () => {
     for (const fields of framings) {
       for (const status of [204, 304]) {
         assertWhole(answer(fields, '', `HTTP/1.1 ${status} So`), { status, message: 'So' });
@@ -189,12 +180,9 @@ describe('an informational answer', () => {
     assertWhole(`${before.join('')}${answer(['Content-Length: 2'], 'hi')}`, { body: 'hi' });
   });
 
-  it('is not an answer without a final one', () => {
+  it('is not an answer without a final one, and is rejected if it switches protocols', () => {
     const { answers, whole } = readEveryWay('HTTP/1.1 100 Continue\r\n\r\n', { ends: true });
     assert.deepEqual([answers, whole], [[], false]);
-  });
-
-  it('is rejected if it switches protocols', () => {
     assertRefused('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n');
     assertRefused('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 \r\n\r\n');
   });
@@ -265,16 +253,13 @@ describe('the status line of an answer', () => {
 });
 
 describe('an HTTP/1.0 answer', () => {
-  it('is the last one of its connection, whatever its headers are', () => {
+  it('is the last one of its connection, whatever its headers are, and rejected with a Transfer-Encoding, which HTTP/1.0 does not have', () => {
     const status = 'HTTP/1.0 200 OK';
     for (const fields of [['Content-Length: 2'], ['Content-Length: 2', 'Connection: keep-alive']]) {
       assertWhole(answer(fields, 'hi', status), { body: 'hi' }, { persistent: false });
     }
     const { answers, whole } = readEveryWay(answer([], 'hi', status), { ends: true });
     assert.deepEqual([answers[0]?.body, whole], ['hi', true]);
-  });
-
-  it('is rejected with a Transfer-Encoding, which HTTP/1.0 does not have', () => {
     assertRefused(answer(['Transfer-Encoding: chunked'], '0\r\n\r\n', 'HTTP/1.0 200 OK'));
   });
 });
@@ -295,13 +280,10 @@ describe('Connection', () => {
     }
   });
 
-  it('leaves the connection open with any other value', () => {
+  it('leaves the connection open with any other value, and has no effect in trailers', () => {
     for (const value of ['', 'keep-alive', 'Keep-Alive', 'closed', 'x-close', 'close-x', 'Upgrade', ',']) {
       assertWhole(answer([`Connection: ${value}`, 'Content-Length: 2'], 'hi'), { body: 'hi' });
     }
-  });
-
-  it('has no effect in trailers', () => {
     assertWhole(chunked('0\r\nConnection: close\r\n\r\n'), { trailers: ['Connection', 'close'] });
   });
 });
@@ -360,16 +342,13 @@ describe('header fields', () => {
     '\u00a0X: x',
   ];
 
-  it('are rejected if one is malformed, even in trailers', () => {
+  it('are rejected if one is malformed, even in trailers or in an informational answer', () => {
     for (const field of malformed) {
       assertRefused(answer(['Content-Length: 0', field]));
       assertRefused(answer([field, 'Content-Length: 0']));
       assertRefused(chunked(`0\r\n${field}\r\n\r\n`));
       assertRefused(chunked(`0\r\nA: b\r\n${field}\r\n\r\n`));
     }
-  });
-
-  it('are rejected if one is malformed in an informational answer', () => {
     for (const field of malformed) assertRefused(answer([field], '', 'HTTP/1.1 103 Early Hints'));
   });
 });
@@ -406,19 +385,13 @@ describe('framing with more than one meaning', () => {
     ...['9'.repeat(16), '9007199254740993', '18446744073709551621', '9'.repeat(400)],
   ];
 
-  it('is rejected for a Content-Length that is not digits, or has too many', () => {
+  it('is rejected for a Content-Length that is not digits or has too many, for two of them, even with the same value, and for one together with a Transfer-Encoding', () => {
     for (const value of lengths) {
       assertRefused(Buffer.from(answer([`Content-Length: ${value}`], 'hello')).toString('latin1'));
     }
-  });
-
-  it('is rejected for two Content-Length fields, even with the same value', () => {
     assertRefused(answer(['Content-Length: 5', 'Content-Length: 5'], 'hello'));
     assertRefused(answer(['Content-Length: 5', 'content-length: 6'], 'hello'));
     assertRefused(answer(['Content-Length: 0', 'X: y', 'CONTENT-LENGTH: 5'], 'hello'));
-  });
-
-  it('is rejected for a Content-Length together with a Transfer-Encoding', () => {
     assertRefused(answer(['Content-Length: 5', 'Transfer-Encoding: chunked'], '0\r\n\r\n'));
     assertRefused(answer(['Transfer-Encoding: chunked', 'Content-Length: 5'], '0\r\n\r\n'));
     assertRefused(answer(['transfer-encoding: chunked', 'content-length: 0'], '0\r\n\r\n'));
@@ -438,13 +411,10 @@ describe('framing with more than one meaning', () => {
     assertRefused(answer(['Transfer-Encoding: chunked', 'Transfer-Encoding: identity'], '0\r\n\r\n'));
   });
 
-  it('is rejected if its field comes after the body', () => {
+  it('is rejected if its field comes after the body, or even if there is no body', () => {
     for (const field of ['Content-Length: 5', 'transfer-encoding: chunked', 'TRAILER: X']) {
       assertRefused(chunked(`2\r\nhi\r\n0\r\nA: b\r\n${field}\r\n\r\n`));
     }
-  });
-
-  it('is rejected even if there is no body', () => {
     for (const status of ['HTTP/1.1 204 No Content', 'HTTP/1.1 304 Not Modified']) {
       assertRefused(answer(['Content-Length: 5', 'Content-Length: 6'], '', status));
       assertRefused(answer(['Content-Length: 5', 'Transfer-Encoding: chunked'], '', status));

@@ -1,4 +1,5 @@
 import { auditLog } from './features/audit-log/feature.js';
+import { authorizationWebhooks } from './features/authorization-webhooks/feature.js';
 import { explorer } from './features/explorer/feature.js';
 import { limits } from './features/limits/feature.js';
 import { openIdConnect } from './features/oidc/feature.js';
@@ -27,6 +28,7 @@ export const features = [
   visibleNamespaces,
   sharedWatches,
   streamEnds,
+  authorizationWebhooks,
   auditLog,
   explorer,
   servedKubeconfig,

@@ -1,7 +1,8 @@
 import { Environment, Optional, type ParseResult } from '@marcbachmann/cel-js';
 import type { JsonObject } from '../lib/json.js';
 import { type Functions, globals, members, operators } from './functions.js';
-import { EvaluationError, Fields, sizeOf, spend, type Value, withinSteps } from './values.js';
+import { Input } from './input.js';
+import { EvaluationError, sizeOf, spend, type Value, withinSteps } from './values.js';
 import type { Variable } from './variable.js';
 
 /**
@@ -59,25 +60,14 @@ function range(items: readonly Value[]): readonly Value[] {
 
 /** Expressions about one variable. */
 export class VariableEnvironment {
-  readonly #name: string;
+  readonly #input: Input;
   readonly #checker: Environment;
   readonly #evaluator: Environment;
-  readonly #Input: new (
-    json: JsonObject,
-  ) => Fields;
 
-  constructor({ name, fields }: Variable) {
-    // The library finds the type of an object by its class.
-    const Input = class extends Fields {};
-    const declare = (environment: Environment) =>
-      environment
-        .clone()
-        .registerType(name, { ctor: Input, ...(fields && { fields }) })
-        .registerVariable(name, name);
-    this.#name = name;
-    this.#checker = declare(checker);
-    this.#evaluator = declare(evaluator);
-    this.#Input = Input;
+  constructor(variable: Variable) {
+    this.#input = new Input(variable);
+    this.#checker = this.#input.declare(checker);
+    this.#evaluator = this.#input.declare(evaluator);
   }
 
   /** Throws an error of the library. */
@@ -90,6 +80,6 @@ export class VariableEnvironment {
     const evaluate = this.#evaluator.parse(rewritten);
     const { error } = evaluate.check();
     if (error !== undefined) throw error;
-    return input => withinSteps(() => evaluate({ [this.#name]: new this.#Input(input) }));
+    return input => withinSteps(() => evaluate(this.#input.of(input)));
   }
 }

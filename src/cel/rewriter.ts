@@ -1,8 +1,8 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { ExpressionError } from './expression-error.js';
 import { type Functions, globals, members, regularExpression } from './functions.js';
-import { checkTypes, isInferred, isRange, isVariable } from './types.js';
-import type { Variable } from './variable.js';
+import { checkTypes, elementOf, isInferred, isRange, isVariable, type Scope, typeOf } from './types.js';
+import { isListOfObjects, isObjectType, type Variable } from './variable.js';
 
 /** How deeply comprehensions (`all`, `exists`, `map`, …) may be nested. */
 const mostNested = 3;
@@ -41,13 +41,13 @@ type Call<Op extends 'call' | 'rcall'> = Extract<ASTNode, { op: Op }>['args'];
  * not parsed itself.
  */
 export class Rewriter {
-  readonly #variable: Variable;
-  /** The variables of the comprehensions around. */
-  readonly #locals: readonly string[];
+  readonly #scope: Scope;
+  /** How many comprehensions are around. */
+  readonly #depth: number;
 
-  constructor(variable: Variable, locals: readonly string[] = []) {
-    this.#variable = variable;
-    this.#locals = locals;
+  constructor(variable: Variable, locals: Scope['locals'] = new Map(), depth = 0) {
+    this.#scope = { variable, locals };
+    this.#depth = depth;
   }
 
   rewrite(node: ASTNode): string {
@@ -62,7 +62,7 @@ export class Rewriter {
       case '[?]':
         return this.#selection(node);
       case 'list':
-        checkTypes(node.args, this.#variable);
+        checkTypes(node.args, this.#scope);
         return `[${this.#values(node.args)}]`;
       case '?:': {
         const [condition, yes, no] = node.args.map(part => this.#value(part));
@@ -84,10 +84,22 @@ export class Rewriter {
     }
   }
 
-  /** Rewrites what cannot be an optional. */
+  /** Rewrites what cannot be an optional or an object. */
   #value(node: ASTNode): string {
+    const type = typeOf(node, this.#scope);
+    if (typeof type === 'object') throw unsupported('an object, or a list of objects, as a whole');
+    return this.#whole(node);
+  }
+
+  /** Rewrites what cannot be an optional, but may have objects. */
+  #whole(node: ASTNode): string {
     if (isOptional(node)) throw unsupported('an optional without orValue(), value() or hasValue()');
     return this.rewrite(node);
+  }
+
+  /** Rewrites what may be a list of objects. */
+  #list(node: ASTNode): string {
+    return isListOfObjects(typeOf(node, this.#scope)) ? this.#whole(node) : this.#value(node);
   }
 
   #values(nodes: readonly ASTNode[]): string {
@@ -95,8 +107,8 @@ export class Rewriter {
   }
 
   #local(name: string): string {
-    if (this.#locals.includes(name)) return name;
-    if (name === this.#variable.name) throw unsupported(`${name} as a whole`);
+    if (this.#scope.locals.has(name)) return name;
+    if (name === this.#scope.variable.name) throw unsupported(`${name} as a whole`);
     throw new ExpressionError(`undeclared reference to ${JSON.stringify(name)}`);
   }
 
@@ -123,12 +135,17 @@ export class Rewriter {
     const key = typeof property === 'string' ? property : property.op === 'value' ? property.args : undefined;
     if (typeof key !== 'string' && typeof key !== 'bigint') throw unsupported('an index that is no literal');
     const text = typeof key === 'string' ? JSON.stringify(unescaped(key)) : String(key);
-    if (!isVariable(target, this.#variable)) return [this.rewrite(target), text];
-    const { name, fields } = this.#variable;
-    if (fields !== undefined && !(typeof property === 'string' && Object.hasOwn(fields, property))) {
-      throw new ExpressionError(`the fields of ${name} are ${Object.keys(fields).join(', ')}`);
+    const type = typeOf(target, this.#scope);
+    if (isObjectType(type) && typeof property !== 'string') throw unsupported('an index of an object');
+    if (isObjectType(type) && !Object.hasOwn(type, String(key))) {
+      throw new ExpressionError(
+        `there is no field ${JSON.stringify(String(key))}; the fields are ${Object.keys(type).join(', ')}`,
+      );
     }
-    return [name, text];
+    return [
+      isVariable(target, this.#scope.variable) ? this.#scope.variable.name : this.rewrite(target),
+      text,
+    ];
   }
 
   #call([name, args]: Call<'call'>): string {
@@ -136,7 +153,10 @@ export class Rewriter {
     // The API server converts it when it compiles the expression, and may reject it.
     if (name === 'int' && isConstant(field)) throw unsupported('int() of a literal');
     if (name === 'string' || name === 'int') this.#checkType(name, field);
-    if (name !== 'has') return `_${defined(globals, name, args.length)}(${this.#values(args)})`;
+    if (name !== 'has') {
+      const values = name === 'size' ? args.map(node => this.#list(node)).join(', ') : this.#values(args);
+      return `_${defined(globals, name, args.length)}(${values})`;
+    }
     if (args.length !== 1 || field?.op !== '.') throw new ExpressionError('has() takes one selected field');
     if (!isPath(field)) throw unsupported('has() of anything but names and dots');
     return `_optional(${this.#lookup(field).join(', ')}).hasValue()`;
@@ -153,22 +173,27 @@ export class Rewriter {
       return `${this.rewrite(receiver)}.${name}(${this.#values(args)})`;
     }
     if (name === 'indexOf') this.#checkType(name, receiver);
-    const from = this.#value(receiver);
+    const from = name === 'size' ? this.#list(receiver) : this.#value(receiver);
     const known = defined(name === 'size' ? globals : members, name, args.length + 1);
     if (name === 'matches') checkPattern(args);
     return `_${known}(${[from, ...args.map(node => this.#value(node))].join(', ')})`;
   }
 
   #comprehension(name: string, range: ASTNode, item: string, body: readonly ASTNode[]): string {
-    if (item === this.#variable.name || item.startsWith('_')) {
+    if (item === this.#scope.variable.name || item.startsWith('_')) {
       throw new ExpressionError(`${item} cannot be a variable here`);
     }
-    if (this.#locals.length >= mostNested) {
+    if (this.#depth >= mostNested) {
       throw new ExpressionError(`more than ${mostNested} comprehensions are nested`);
     }
-    const inner = new Rewriter(this.#variable, [...this.#locals, item]);
-    const rewritten = `_range(${this.#value(range)}).${name}(${item}, ${inner.#values(body)})`;
-    if (!isRange(range, this.#variable))
+    const { variable, locals } = this.#scope;
+    const inner = new Rewriter(
+      variable,
+      new Map([...locals, [item, elementOf(range, this.#scope)]]),
+      this.#depth + 1,
+    );
+    const rewritten = `_range(${this.#list(range)}).${name}(${item}, ${inner.#values(body)})`;
+    if (!isRange(range, this.#scope))
       throw unsupported(`such a range of ${name}()`, '; write dyn(…) around it');
     this.#checkType(name, range);
     return rewritten;
@@ -176,7 +201,7 @@ export class Rewriter {
 
   /** The API server chooses some functions by the type that it infers: they fail for another value, and ours do not. */
   #checkType(name: string, value: ASTNode | undefined): void {
-    if (value === undefined || value.op === '+' || !isInferred(value, this.#variable)) return;
+    if (value === undefined || value.op === '+' || !isInferred(value, this.#scope.variable)) return;
     throw unsupported(`${name}() of what [?…] or a sum gives`, '; write dyn(…) around it');
   }
 }

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from '../lib/json.js';
+import { isObject } from '../lib/json.js';
 
 /** A value of an expression: a bigint is an int, and a number is a double, as the numbers of JSON are. */
 export type Value = string | bigint | number | boolean | null | readonly Value[] | ReadonlyMap<string, Value>;
@@ -43,7 +43,7 @@ const mostLevels = 8;
  * A value of JSON. Half of a surrogate pair is U+FFFD, as in Go, so that two strings cannot make one letter of two halves. Throws an
  * EvaluationError for a number that is too large for a double, which Go does not read.
  */
-function toValue(json: unknown, levels = mostLevels): Value {
+export function toValue(json: unknown, levels = mostLevels): Value {
   if (levels < 0) spend(Infinity);
   if (typeof json === 'string') return json.toWellFormed();
   if (json === Infinity || json === -Infinity) throw new EvaluationError('a number is too large');
@@ -52,21 +52,6 @@ function toValue(json: unknown, levels = mostLevels): Value {
   return new Map(
     Object.entries(json).map(([name, value]) => [name.toWellFormed(), toValue(value, levels - 1)]),
   );
-}
-
-/** The fields of a variable. What is wrong with one is an error when it is looked up. */
-export class Fields extends Map<string, Value> {
-  readonly #json: JsonObject;
-
-  constructor(json: JsonObject) {
-    super();
-    this.#json = json;
-  }
-
-  override get(name: string): Value | undefined {
-    if (!this.has(name) && Object.hasOwn(this.#json, name)) this.set(name, toValue(this.#json[name]));
-    return super.get(name);
-  }
 }
 
 /** Whether two values are equal; values of different kinds are not, but for numbers. Throws an EvaluationError for what cannot be compared. */

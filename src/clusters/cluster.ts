@@ -17,9 +17,9 @@ export interface ClusterPart {
 }
 
 /** How a cluster reaches its API server, and how that is counted. */
-export interface ClusterOptions extends ConnectionOptions {
+export interface ClusterOptions<Metrics = ClusterMetrics> extends ConnectionOptions {
   /** The metrics of a cluster of this name. */
-  readonly metricsOf: (name: string) => ClusterMetrics;
+  readonly metricsOf: (name: string) => Metrics;
 }
 
 /** The configuration cannot be used: a 503 whose message says why. */
@@ -48,15 +48,17 @@ const retryInterval = 1_000;
  * One API server, as a context of the kubeconfig defines it. The cluster reads its configuration when it is first used, and then follows
  * its changes. When the credentials or the configuration change, it makes a new access: new requests use the new one, open requests end
  * on the old one, and idle connections of the old one are closed.
+ *
+ * @typeParam Metrics Undefined for a server that is no API server, but is reached like one.
  */
-export class Cluster implements AccessSource {
+export class Cluster<Metrics = ClusterMetrics> implements AccessSource {
   readonly #name: string;
   readonly #follow: FollowEndpoint;
   readonly #accesses: AccessMaker;
-  readonly #metricsOf: ClusterOptions['metricsOf'];
+  readonly #metricsOf: ClusterOptions<Metrics>['metricsOf'];
   readonly #parts: ClusterPart[] = [];
   /** How requests to the cluster are counted. Others take their place if the cluster of `/` gets another name. */
-  metrics: ClusterMetrics;
+  metrics: Metrics;
   /** The endpoint for new requests; undefined before the cluster is open. Only `replace` changes it. */
   endpoint: Endpoint | undefined;
   /** The access that requests use without asking, until a 401 or another endpoint ends it; undefined if its credential may end by itself. */
@@ -67,7 +69,7 @@ export class Cluster implements AccessSource {
   #onReplace: () => void = () => {};
   #isClosed = false;
 
-  constructor(name: string, follow: FollowEndpoint, { metricsOf, ...options }: ClusterOptions) {
+  constructor(name: string, follow: FollowEndpoint, { metricsOf, ...options }: ClusterOptions<Metrics>) {
     this.#name = name;
     this.#follow = follow;
     this.#metricsOf = metricsOf;

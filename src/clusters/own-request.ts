@@ -11,10 +11,12 @@ import { toUpstreamError } from '../transport/upstream-error.js';
 /** The answer to one of the proxy's own requests. */
 export interface OwnAnswer {
   readonly status: number;
+  /** Name, value, name, value, … */
+  readonly headers: readonly string[];
   readonly text: string;
 }
 
-/** Maximum bytes of an answer. The discovery document of a cluster with hundreds of custom resources has a few MB. */
+/** Maximum bytes of an answer, unless the request says another number. The discovery document of a cluster with hundreds of custom resources has a few MB. */
 const maxBytes = 32 * 1024 * 1024;
 const tooLate = codedError('ETIMEDOUT', 'no answer in time');
 
@@ -25,6 +27,8 @@ export interface OwnRequest extends AccessConditions {
   readonly as?: readonly string[] | 'configured' | undefined;
   /** Milliseconds for the credential, and again from the first byte sent to the last byte received. */
   readonly timeout: number;
+  /** Maximum bytes of the answer. */
+  readonly most?: number;
 }
 
 interface Question extends OwnRequest {
@@ -48,13 +52,23 @@ interface Review extends OwnRequest {
   readonly spec?: object;
 }
 
+/** Posts JSON, for nothing that changes what is stored: it may be sent twice. Otherwise like `get`. */
+export function post(
+  server: AccessSource,
+  path: string,
+  body: string,
+  request: OwnRequest,
+): Promise<OwnAnswer> {
+  return ask(server, { ...request, path, body });
+}
+
 /** Posts a review. Otherwise like `get`. */
 export function postReview(
   cluster: AccessSource,
   { apiVersion, kind, spec, ...request }: Review,
 ): Promise<OwnAnswer> {
   const path = `/apis/${apiVersion}/${kind.toLowerCase()}s`;
-  return ask(cluster, { ...request, path, body: JSON.stringify({ apiVersion, kind, spec }) });
+  return post(cluster, path, JSON.stringify({ apiVersion, kind, spec }), request);
 }
 
 /**
@@ -73,7 +87,7 @@ function noCredential(timeout: number): CredentialError {
 
 function ask(source: AccessSource, question: Question): Promise<OwnAnswer> {
   const { path, body, accept = 'application/json', timeout, as = 'configured' } = question;
-  const { user, judgedFor, namesContext } = question;
+  const { user, judgedFor, namesContext, most = maxBytes } = question;
   const headers = ['Accept', accept, 'User-Agent', 'kube-api-proxy'];
   if (body !== undefined) {
     headers.push('Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body)));
@@ -92,7 +106,7 @@ function ask(source: AccessSource, question: Question): Promise<OwnAnswer> {
     isRepeatable: true,
     ...{ user, judgedFor, namesContext },
   } as const;
-  const answer = new AnswerInMemory();
+  const answer = new AnswerInMemory(most);
   let timer = setTimeout(() => call.fail(noCredential(timeout)), timeout);
   const late = (host: string) =>
     call.state === 'renewing' ? noCredential(timeout) : toUpstreamError(tooLate, host);
@@ -121,24 +135,32 @@ class AnswerInMemory implements ResponseSink, BodySink {
   readonly #whole = new Deferred<OwnAnswer>();
   readonly whole = this.#whole.promise;
   readonly #chunks: Buffer[] = [];
+  readonly #most: number;
   #length = 0;
   #status = 0;
+  #headers: readonly string[] = [];
 
-  head(statusCode: number): BodySink {
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  head(statusCode: number, _statusMessage: string, headers: readonly string[]): BodySink {
     this.#status = statusCode;
+    this.#headers = headers;
     return this;
   }
 
   data(chunk: BorrowedBytes): void {
     this.#length += chunk.length;
-    if (this.#length > maxBytes) throw new Error('the answer is too large');
+    if (this.#length > this.#most) throw new Error('the answer is too large');
     this.#chunks.push(Buffer.from(chunk.view()));
   }
 
   idle(): void {}
 
   end(): void {
-    this.#whole.resolve({ status: this.#status, text: Buffer.concat(this.#chunks).toString('utf8') });
+    const text = Buffer.concat(this.#chunks).toString('utf8');
+    this.#whole.resolve({ status: this.#status, headers: this.#headers, text });
   }
 
   error(error: Error): void {

@@ -6,7 +6,7 @@ import type { Problem, Report } from './problem.js';
 
 /** How one of the API server's configuration files is followed. */
 export interface FollowOptions<T> {
-  /** The flag that names the file, such as --authentication-config. */
+  /** The flag that names the file. */
   readonly flag: string;
   readonly file: string;
   readonly format: FileFormat;
@@ -14,8 +14,8 @@ export interface FollowOptions<T> {
   readonly subject: string;
   /** Reads what a file with the right fields says. What it reports cannot be used. */
   readonly read: (content: object, report: Report) => Promise<T>;
-  /** Called with each version of the file that can be used, the first one included. */
-  readonly use: (value: T) => void;
+  /** Called with each version of which nothing is reported, the first one included. It uses it, or reports why it cannot. */
+  readonly use: (value: T, report: Report) => void | Promise<void>;
   /** Called after each reading of a changed file: whether it can be used. */
   readonly reloaded: (isUsable: boolean) => void;
   readonly logger: { info(message: string): void; error(fields: object, message: string): void };
@@ -36,21 +36,15 @@ export interface FollowedFile {
 export async function followConfigurationFile<T>(
   options: FollowOptions<T>,
 ): Promise<FollowedFile | { readonly problems: readonly string[] }> {
-  const { flag, file, subject, use, reloaded, logger } = options;
+  const { flag, file, subject, reloaded, logger } = options;
   let failure: readonly Problem[] = [];
-  const useFile = async (): Promise<readonly Problem[]> => {
-    const read = await readFile(options);
-    if ('problems' in read) return read.problems;
-    use(read.value);
-    return [];
-  };
   // The watch begins first, so that a change during the first reading is not missed.
   const watch = await watchFiles({
     files: () => [file],
     interval: options.interval,
     async onChange() {
       await first;
-      failure = await useFile();
+      failure = await useFile(options);
       const isUsable = failure.length === 0;
       reloaded(isUsable);
       if (isUsable) logger.info(`${subject} of ${flag} reloaded`);
@@ -60,7 +54,7 @@ export async function followConfigurationFile<T>(
       }
     },
   });
-  const first = useFile();
+  const first = useFile(options);
   const problems = await first;
   if (problems.length > 0) {
     watch.close();
@@ -75,22 +69,19 @@ export async function followConfigurationFile<T>(
   };
 }
 
-async function readFile<T>({
-  flag,
-  file,
-  format,
-  read,
-}: FollowOptions<T>): Promise<{ readonly value: T } | { readonly problems: readonly Problem[] }> {
+/** Returns why the file cannot be used; nothing if it is in use now. */
+async function useFile<T>({ flag, file, format, read, use }: FollowOptions<T>): Promise<readonly Problem[]> {
   let text: string;
   try {
     text = (await readWhole(file)).toString();
   } catch (error) {
     const problem = `${flag}: ${file}: ${describeFileError(error)}`;
-    return { problems: [{ text: problem, publicText: problem }] };
+    return [{ text: problem, publicText: problem }];
   }
   const problems: Problem[] = [];
   const parsed = parseConfigurationFile(format, `${flag}: ${file}`, text, problems);
-  if (parsed === undefined) return { problems };
+  if (parsed === undefined) return problems;
   const value = await read(parsed.content, parsed.report);
-  return problems.length > 0 ? { problems } : { value };
+  if (problems.length === 0) await use(value, parsed.report);
+  return problems;
 }

@@ -34,6 +34,8 @@ export interface OwnEndpointParts {
   readonly rejectionOf: (
     operation: Operation,
   ) => { readonly reason: string; readonly message: string } | undefined;
+  /** Who decides before the API server, besides the rules. */
+  readonly authorizers: () => readonly { readonly title: string }[];
   /** The endpoints that are served. */
   readonly served: readonly Pick<ServedOwnEndpoint, 'name' | 'title'>[];
 }

@@ -1,13 +1,12 @@
-import { type FailureObserver, StatusError } from '../kubernetes/status.js';
+import { type FailureObserver, StatusError, type StatusErrorOptions } from '../kubernetes/status.js';
 
 /** What a rejection may have besides its status, reason and message. */
-interface RejectionOptions extends ErrorOptions {
+interface RejectionOptions extends StatusErrorOptions {
   readonly endsConnection?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly retryAfterSeconds?: number;
 }
 
-/** A guard does not let a request pass. The answer is a Status that names the rule, and what to do. */
+/** A guard does not let a request pass. The answer is a Status that names the rule, and what to do, if no authorizer's words are it. */
 export class Rejection extends StatusError {
   /** One of the reasons of its guard. */
   readonly reason: string;

@@ -6,6 +6,7 @@ import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { flagsOf, type OptionFacts } from '../lib/option.js';
 import type { OpenRequest } from '../request/context.js';
+import { ForbiddenError } from '../reviews/forbidden.js';
 import { permitImpersonation } from '../reviews/impersonation-reviews.js';
 import { apiMounts, type Guard, type GuardParts, type OpenCheck } from './guard.js';
 import { Rejection } from './rejection.js';
@@ -50,6 +51,9 @@ export const requestedUser = {
             const isRefusal = isOfCaller(error);
             impersonated(isRefusal ? 'refused' : 'error');
             if (!isRefusal) throw error;
+            if (error instanceof ForbiddenError && error.deniedBy !== undefined) {
+              request.record.denied(error.deniedBy);
+            }
             const reason = error.code === 400 ? 'bad_request' : 'impersonation';
             throw new Rejection(error.code, reason, error.message);
           })

@@ -7,7 +7,8 @@ import type { UserInfo } from './user-info.js';
 export interface ImpersonatedAttribute {
   readonly verb: 'impersonate';
   readonly group: string;
-  readonly version: 'v1';
+  /** The API server names none for users, groups and service accounts. */
+  readonly version?: 'v1';
   readonly resource: string;
   readonly subresource?: string;
   readonly namespace?: string;
@@ -65,8 +66,8 @@ export function requestedUser(rawHeaders: RawHeaders): RequestedUser | undefined
 }
 
 function attributesOf({ username, uid = '', groups, extra }: UserInfo): ImpersonatedAttribute[] {
-  const core = { verb: 'impersonate', group: '', version: 'v1' } as const;
-  const other = { ...core, group: 'authentication.k8s.io' };
+  const core = { verb: 'impersonate', group: '' } as const;
+  const other = { ...core, group: 'authentication.k8s.io', version: 'v1' } as const;
   const account = serviceAccountOf(username);
   return [
     account === undefined

@@ -39,6 +39,12 @@ export interface FailureObserver {
   refusedGroup(group: string): void;
 }
 
+/** What a failure may have besides its code and its message. */
+export interface StatusErrorOptions extends ErrorOptions {
+  readonly retryAfterSeconds?: number;
+  readonly text?: string;
+}
+
 /** A failure that the proxy answers itself. Any code that serves a request may throw it; one handler writes the answer. */
 export class StatusError extends Error {
   override readonly name = 'StatusError';
@@ -46,16 +52,19 @@ export class StatusError extends Error {
   readonly code: number;
   /** Seconds after which the client may try again; undefined if that is not known. */
   readonly retryAfterSeconds: number | undefined;
+  /** The body of the answer, where the API server answers with plain text; undefined for a Status. */
+  readonly text: string | undefined;
 
   /** @param message What is wrong and what to do about it. It goes to the client, so it must not contain secrets. */
   constructor(
     code: number,
     message: string,
-    { retryAfterSeconds, ...options }: ErrorOptions & { readonly retryAfterSeconds?: number } = {},
+    { retryAfterSeconds, text, ...options }: StatusErrorOptions = {},
   ) {
     super(message, options);
     this.code = code;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.text = text;
   }
 
   /** Tells how the failure is counted besides its code. Most failures are not. */

@@ -23,6 +23,7 @@ import {
 import type { RecordedRequest, Recorder, Recording } from '../observability/recorder.js';
 import type { CallObserver } from '../transport/upstream-call.js';
 import type { Mount } from './mount.js';
+import { passedSince } from './passed-bytes.js';
 import type { RequestPath } from './request-path.js';
 
 /** What the records of a server are written with. */
@@ -85,6 +86,8 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   auditId: string | undefined;
   /** What recorders write of the request; undefined without recorders, and for requests that are not counted. */
   readonly recordings: readonly Recording[] | undefined;
+  /** The authorizer that has denied it, before the API server; undefined if none has. */
+  deniedBy: string | undefined;
   /** Why the answer is not the API server's own, or is incomplete. */
   failure: Error | undefined;
   /** Who ended the request; the first value counts. */
@@ -173,6 +176,12 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     this.annotate('kube-api-proxy/rejected-by', reason);
   }
 
+  /** An authorizer of this name has denied it. */
+  denied(by: string): void {
+    this.deniedBy = by;
+    this.annotate('kube-api-proxy/denied-by', by);
+  }
+
   /** The proxy ends the request, because a right of its caller has ended. */
   endWith(reason: RightEnd): void {
     if (this.endedBy !== undefined) return;
@@ -238,6 +247,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
       cluster: origin.cluster,
       user: this.user,
       impersonatedUser: this.impersonatedUser,
+      deniedBy: this.deniedBy,
       requestId: origin.requestId,
       traceparent: origin.traceparent,
       verb: info.verb,
@@ -273,27 +283,4 @@ function originOf(
     requestId: head.requestId?.slice(0, 128) ?? randomUUID(),
     traceparent: head.traceparent?.slice(0, 128),
   };
-}
-
-/** Bytes that a connection has transferred. */
-interface Passed {
-  received: number;
-  sent: number;
-}
-
-/** The bytes of each connection at the end of its last request. */
-const passedBefore = new WeakMap<Socket, Passed>();
-
-/** The bytes that a connection has transferred since the end of its last request. */
-function passedSince(socket: Socket): Passed {
-  const { bytesRead, bytesWritten } = socket;
-  const before = passedBefore.get(socket);
-  if (before === undefined) {
-    passedBefore.set(socket, { received: bytesRead, sent: bytesWritten });
-    return { received: bytesRead, sent: bytesWritten };
-  }
-  const grown = { received: bytesRead - before.received, sent: bytesWritten - before.sent };
-  before.received = bytesRead;
-  before.sent = bytesWritten;
-  return grown;
 }

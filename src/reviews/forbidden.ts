@@ -1,5 +1,18 @@
 import { quoted } from '../kubernetes/quoted.js';
+import { StatusError } from '../kubernetes/status.js';
 import type { Attributes, ResourceAttributes } from './attributes.js';
+
+/** A user may not do this: a 403 in the words of the API server. */
+export class ForbiddenError extends StatusError {
+  /** The added authorizer that denies it; undefined if the API server does. */
+  readonly deniedBy: string | undefined;
+
+  /** @param message As of `forbiddenMessage`. */
+  constructor(message: string, deniedBy?: string) {
+    super(403, message);
+    this.deniedBy = deniedBy;
+  }
+}
 
 /**
  * The API server's message for a user who may not do this (apiserver `ForbiddenStatusError`, apimachinery `NewForbidden`). Names of more than
@@ -23,14 +36,14 @@ function ofPath({ verb, path }: { readonly verb: string; readonly path: string }
 function ofResource(attributes: ResourceAttributes): [string, string] {
   const { verb = '', group = '', resource = '', subresource = '', namespace = '', name = '' } = attributes;
   const kind = group === '' ? resource : `${resource}.${group}`;
-  const object = resource === '' ? '' : `${name === '' ? kind : `${kind} ${quote(name)}`} is `;
+  const object = kind === '' ? '' : `${name === '' ? kind : `${kind} ${quote(name)}`} is `;
   const whole = quote(subresource === '' ? resource : `${resource}/${subresource}`);
   const where = namespace === '' ? 'at the cluster scope' : `in the namespace ${quote(namespace)}`;
   return [object, `${verb} resource ${whole} in API group ${quote(group)} ${where}`];
 }
 
 /** What no browser could take for HTML (apiserver `sanitizer`). */
-function withoutMarkup(text: string): string {
+export function withoutMarkup(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 

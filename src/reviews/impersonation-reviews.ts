@@ -9,7 +9,7 @@ import { parseObject } from '../lib/json.js';
 import { refusedCredential, UpstreamError } from '../transport/upstream-error.js';
 import { ReviewError } from './access-review.js';
 import { TooManyReviewsError } from './authorizer.js';
-import { forbiddenMessage } from './forbidden.js';
+import { ForbiddenError, forbiddenMessage } from './forbidden.js';
 import type { Question, Reviews, Verdict } from './reviews.js';
 
 /** Who asks to impersonate, and the API server that decides. */
@@ -57,9 +57,9 @@ export function impersonationQuestion(
 
 /** The API server refuses an impersonation about which its authorizer has an error, whatever else that says. */
 function check({ username }: UserInfo, asked: ImpersonatedAttribute) {
-  return ({ isAllowed, hasError, reason }: Verdict) => {
+  return ({ isAllowed, hasError, reason, deniedBy }: Verdict) => {
     if (isAllowed && !hasError) return;
-    throw new StatusError(403, forbiddenMessage(username, { resourceAttributes: asked }, reason));
+    throw new ForbiddenError(forbiddenMessage(username, { resourceAttributes: asked }, reason), deniedBy);
   };
 }
 

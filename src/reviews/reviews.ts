@@ -32,6 +32,8 @@ export interface Verdict {
   readonly reason: string;
   /** Whether an authorizer had an error, or the answer is none: then a no may only mean that nobody can say it. */
   readonly hasError: boolean;
+  /** The added authorizer that denies. */
+  readonly deniedBy?: string;
 }
 
 /** Milliseconds for which the API server's permission is valid. */
@@ -121,7 +123,8 @@ export class Reviews {
     const wish = this.#wishOf(question);
     const denial = wish && (await this.denialOf(wish));
     if (denial !== undefined) {
-      return { isAllowed: false, reason: denial.reason, hasError: denial.error !== undefined };
+      const { by: deniedBy, reason, error } = denial;
+      return { isAllowed: false, reason, hasError: error !== undefined, deniedBy };
     }
     const answers = this.#answersOf(question);
     const key = keyOf(question);

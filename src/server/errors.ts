@@ -15,10 +15,11 @@ export function answerErrors(app: FastifyInstance, contexts: () => ReadonlySet<s
     const recording = record.recordings?.[0];
     if (recording !== undefined) reply.header('Audit-ID', recording.auditId);
     if (failure.retryAfterSeconds !== undefined) reply.header('Retry-After', failure.retryAfterSeconds);
+    const type = failure.text === undefined ? 'application/json' : 'text/plain; charset=utf-8';
     reply
       .code(failure.code)
-      .headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
-      .send(failure.toStatus());
+      .headers({ 'Content-Type': type, 'Cache-Control': 'no-cache, private' })
+      .send(failure.text ?? failure.toStatus());
   });
   app.setNotFoundHandler(({ context: { mount, path } }) => {
     if (mount === unknownContextMount) throw unknownContext(contexts());

@@ -160,6 +160,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         served: endpoints,
         destinationOf,
         rejectionOf: operation => guards.rejectionOf(operation),
+        authorizers: () => parts.reviews.authorizers,
       }),
     );
   }

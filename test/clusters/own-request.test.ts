@@ -54,7 +54,7 @@ describe('a request of the proxy itself', () => {
     assert.equal(fieldValue(headers, 'authorization'), 'Bearer one');
     assert.equal(fieldValue(headers, 'impersonate-user'), 'jane');
     answer(first, 200, 'yes');
-    assert.deepEqual(await waiting, { status: 200, text: 'yes' });
+    assert.deepEqual(await waiting, { status: 200, headers: ['X-Status', '200'], text: 'yes' });
   });
 
   it('is the POST of a review as another user, and with the length of its body', async () => {
@@ -82,14 +82,14 @@ describe('a request of the proxy itself', () => {
     );
     assert.equal(fieldValue(second.get().request.headers, 'authorization'), 'Bearer two');
     answer(second, 201, 'yes');
-    assert.deepEqual(await waiting, { status: 201, text: 'yes' });
+    assert.deepEqual(await waiting, { status: 201, headers: ['X-Status', '201'], text: 'yes' });
   });
 
   it('gets the 401 if there is no other credential', async () => {
     next = Promise.resolve(undefined);
     const waiting = get(cluster, '/version', { timeout });
     answer(first, 401, 'no');
-    assert.deepEqual(await waiting, { status: 401, text: 'no' });
+    assert.deepEqual(await waiting, { status: 401, headers: ['X-Status', '401'], text: 'no' });
   });
 
   it('is not sent with the access of another user', async () => {
@@ -111,21 +111,26 @@ describe('a request of the proxy itself', () => {
     });
   });
 
-  it('fails if its answer is too large, and reads no more of it', async () => {
-    const waiting = get(cluster, '/version', { timeout });
-    first.get().head(200);
-    const part = 'x'.repeat(8 * 1024 * 1024);
-    for (let count = 0; count < 4; count += 1) first.get().body(part);
-    // A connection ends with the error that its sink throws.
-    assert.throws(
-      () => first.get().body('x'),
-      (error: Error) => {
-        first.get().sink.error(error);
-        return true;
-      },
-    );
-    await assert.rejects(waiting, UpstreamError);
-  });
+  for (const [most, bytes] of [
+    [undefined, 32 * 1024 * 1024],
+    [8, 8],
+  ] as const) {
+    it(`fails if its answer has more than ${bytes} bytes, and reads no more of it`, async () => {
+      const waiting = get(cluster, '/version', { timeout, ...(most && { most }) });
+      first.get().head(200);
+      const part = 'x'.repeat(bytes / 4);
+      for (let count = 0; count < 4; count += 1) first.get().body(part);
+      // A connection ends with the error that its sink throws.
+      assert.throws(
+        () => first.get().body('x'),
+        (error: Error) => {
+          first.get().sink.error(error);
+          return true;
+        },
+      );
+      await assert.rejects(waiting, UpstreamError);
+    });
+  }
 });
 
 describe('the time limit of a request of the proxy itself', () => {

@@ -55,6 +55,14 @@ helmTest('the chart says which values do not belong together, all in one message
       ['impersonation.enabled=true', 'impersonation.users=["carol"]'],
       /impersonation\.users is for callers\.mode `named`/,
     ],
+    [
+      ['authorization.config={"authorizers":[{}]}'],
+      /authorization\.config needs authorization\.kubeconfigSecret/,
+    ],
+    [
+      ['authorization.kubeconfigSecret="hooks"'],
+      /authorization\.kubeconfigSecret needs authorization\.config/,
+    ],
     [['ingress.enabled=true'], /ingress\.enabled needs publicURL with a host name/],
     [
       ['tlsRoute.parentRefs=[{"name":"edge"}]', 'publicURL="https://192.0.2.1"'],

@@ -59,6 +59,8 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
   'tokens.secretName': ['people', /"name":"tokens","secret":\{"secretName":"people"/],
   clientCA: [certificate('clients'), /"clients\.crt":"-----BEGIN CERTIFICATE-----\\nclients\\n/],
   publicURL: ['https://gw.example:8443', /"--public-url=https:\/\/gw\.example:8443"/],
+  'authorization.config': [{ authorizers: [{ name: 'policy' }] }, /"--authorization-config=/],
+  'authorization.kubeconfigSecret': ['hooks', /"secretName":"hooks"/],
   'tls.secretName': ['certificate', /"secretName":"certificate"/],
   'tls.issuerRef': [
     { name: 'mine', kind: 'ClusterIssuer' },

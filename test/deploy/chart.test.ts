@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { parseConfigurationFile } from '../../src/configuration-file/parse.js';
 import type { Problem } from '../../src/configuration-file/problem.js';
+import { authorizationFile } from '../../src/features/authorization-webhooks/validation.js';
 import { authenticationFile, readAuthenticators } from '../../src/features/oidc/configuration-file.js';
 import { manifestsOfChart } from '../support/documents/chart-manifests.js';
 import { helm, helmTest } from '../support/documents/helm.js';
@@ -201,6 +202,46 @@ helmTest(
     ]) {
       assert.ok(role.includes(JSON.stringify(target)), target);
     }
+  },
+);
+
+helmTest(
+  'the file of authorization webhooks changes without a restart, and names kubeconfigs of a Secret',
+  () => {
+    const configured = (timeout: string) =>
+      template({
+        authorization: {
+          kubeconfigSecret: 'hooks',
+          config: { authorizers: [{ type: 'Webhook', name: 'policy', webhook: { timeout } }] },
+        },
+      });
+    const made = configured('3s');
+    const { containers, volumes = [] } = only(made, 'Deployment').spec.template.spec;
+    const mounts = containers[0]?.volumeMounts?.map(({ name, mountPath }) => [name, mountPath]) ?? [];
+    assert.deepEqual(mounts.slice(1), [
+      ['authorization', '/etc/kube-api-proxy/authorization'],
+      ['webhooks', '/etc/kube-api-proxy/webhooks'],
+    ]);
+    assert.deepEqual(
+      volumes.slice(1).map(({ configMap, secret }) => configMap?.name ?? secret?.secretName),
+      ['kube-api-proxy-authorization', 'hooks'],
+    );
+    assert.ok(
+      containers[0]?.args?.includes('--authorization-config=/etc/kube-api-proxy/authorization/config.yaml'),
+    );
+    const problems: Problem[] = [];
+    const { data } = only(made, 'ConfigMap');
+    const file = parseConfigurationFile(
+      authorizationFile,
+      'config.yaml',
+      data['config.yaml'] ?? '',
+      problems,
+    );
+    assert.deepEqual(
+      [problems, Object.keys(file?.content ?? {}).sort()],
+      [[], ['apiVersion', 'authorizers', 'kind']],
+    );
+    assert.deepEqual(only(configured('4s'), 'Deployment'), only(made, 'Deployment'));
   },
 );
 

@@ -11,6 +11,7 @@ const othersTexts = new Set([
   'wrong version number',
   // the API server
   'cannot impersonate resource "serviceaccounts" … in the namespace "…"',
+  'User "…" cannot impersonate resource',
 ]);
 
 /** The errors that a document quotes where it says what one sees: in first cells, or before a colon. Three dots stand for any text. */

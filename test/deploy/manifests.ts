@@ -39,7 +39,11 @@ interface PodSpec {
   readonly hostNetwork?: boolean;
   readonly initContainers?: readonly Container[];
   readonly containers: readonly Container[];
-  readonly volumes?: readonly { readonly name: string; readonly secret?: { readonly secretName: string } }[];
+  readonly volumes?: readonly {
+    readonly name: string;
+    readonly secret?: { readonly secretName: string };
+    readonly configMap?: { readonly name: string };
+  }[];
   readonly topologySpreadConstraints?: readonly {
     readonly labelSelector: { readonly matchLabels: Labels };
   }[];

@@ -7,7 +7,7 @@ import { StatusError } from '../../src/kubernetes/status.js';
 function asked(...rawHeaders: readonly string[]): readonly string[] | undefined {
   return requestedUser(rawHeaders)?.attributes.map(
     ({ verb, version, group, resource, subresource, namespace, name }) => {
-      assert.deepEqual([verb, version], ['impersonate', 'v1']);
+      assert.deepEqual([verb, version], ['impersonate', group === '' ? undefined : 'v1']);
       return [`${group}/${resource}${subresource === undefined ? '' : `/${subresource}`}`, namespace, name]
         .filter(part => part !== undefined)
         .join(' ');

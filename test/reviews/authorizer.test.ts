@@ -66,7 +66,7 @@ describe('an added authorizer', () => {
     for (const [index, name] of all.entries()) {
       says = new Map([[name, denial(name)]]);
       assert.deepEqual(await reviews.ask(question), {
-        ...{ isAllowed: false, reason: `${name} says no`, hasError: false },
+        ...{ isAllowed: false, reason: `${name} says no`, hasError: false, deniedBy: name },
       });
       assert.equal(await reviews.isStillAllowed(question), false);
       const upTo = all.slice(0, index + 1);

@@ -42,6 +42,11 @@ describe('the message about what a user may not do', () => {
         `pods ${escaped} is forbidden: User "al<i>&ce" cannot get resource "pods" in API group "" at the cluster scope`,
       ],
       [
+        { verb: 'get', group: 'acme.com', name: 'x' },
+        '',
+        '.acme.com "x" is forbidden: User "al<i>&ce" cannot get resource "" in API group "acme.com" at the cluster scope',
+      ],
+      [
         { verb: 'get', path: '/healthz' },
         'closed',
         'forbidden: User "al<i>&ce" cannot get path "/healthz": closed',

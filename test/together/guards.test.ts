@@ -47,6 +47,7 @@ const { options } = parseOptions({
     ...['--cors-allowed-origins=^https://app\\.example$', '--reject-methods=^TRACE$', '--read-only'],
     ...['--max-requests-inflight=1', '--max-longrunning-requests=1'],
     ...['--accept-namespaces=team-.*', '--reject-resources=pods/log', '--allow-impersonation'],
+    '--authorization-config=file',
   ],
   env: {},
 });
@@ -85,7 +86,14 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
       cluster: { endpoint: { config: { server: { path: '' }, impersonation } } } as never,
     },
   );
-  request.record = { longRunning: false, hasEnded: false, onEnd() {}, received() {} } as never;
+  request.record = {
+    longRunning: false,
+    hasEnded: false,
+    onEnd() {},
+    received() {},
+    annotate() {},
+    denied() {},
+  } as never;
   return request;
 }
 
@@ -98,13 +106,21 @@ async function judge(
     hints: [],
     authenticate() {
       if (faults.has('authentication')) throw new AuthenticationError('no credential');
-      return { username: 'jane' };
+      return { username: 'jane', groups: [], extra: new Map() };
     },
   };
+  const reviews = new Reviews(systemClock);
+  reviews.addAuthorizer({
+    title: '',
+    denialOf({ attributes }) {
+      if (!faults.has('authorization webhooks')) return undefined;
+      return { by: 'policy', attributes, reason: '', error: undefined };
+    },
+  });
   const chain = new GuardChain(options, new FeatureSet(new Registry()).guards, {
     authentication: authenticates ? (authentication as unknown as Authentication) : undefined,
     metrics: createIdleMetrics(),
-    reviews: new Reviews(systemClock),
+    reviews,
   });
   let outcome = 'answered';
   const request = createRequest(faults, upgrade === true);
@@ -140,6 +156,7 @@ describe('the list of guards', () => {
         'operation: namespaces',
         'operation: resources',
         'user: requested user',
+        'user: authorization webhooks',
       ],
     );
   });
@@ -148,7 +165,7 @@ describe('the list of guards', () => {
     for (const authenticates of [false, true]) {
       const notInForce: readonly string[] = authenticates
         ? ['open cluster', 'configured impersonation']
-        : ['open cluster', 'claimed identity', 'authentication', 'requested user'];
+        : ['open cluster', 'claimed identity', 'authentication', 'requested user', 'authorization webhooks'];
       const inForce = guards.filter(({ name, stage }) => stage !== 'answer' && !notInForce.includes(name));
       const leg = upgrade ? 'an upgrade' : 'a plain request';
       it(`is the order of the checks of ${leg} ${authenticates ? 'with' : 'without'} authentication`, async () => {

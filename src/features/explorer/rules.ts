@@ -12,13 +12,14 @@ const firstLine = /^([A-Z]{1,20}) (\/[!-~]*)$/;
 
 /**
  * Which requests the proxy's own rules would reject: `{"requests": [{"request", "allowed", "reason", "message"}]}`, in the order of the
- * question. Nothing is sent to an API server, whose own answer may still be a 403.
+ * question. Nothing is sent to an API server, whose own answer may still be a 403, nor to an authorizer that is asked before it: `alsoDecide`
+ * names those, if there are any.
  */
 export const rules = {
   name: 'rules',
   title: 'whether a rule of this proxy refuses a request',
   access: 'caller',
-  create({ destinationOf, rejectionOf }) {
+  create({ destinationOf, rejectionOf, authorizers }) {
     const answerTo = (request: string) => {
       const [, method = '', target = ''] = firstLine.exec(request) ?? [];
       if (method === '') throw new StatusError(400, usage);
@@ -35,7 +36,9 @@ export const rules = {
       const requests = new URLSearchParams(context.path.received.query).getAll('request');
       if (requests.length === 0 || requests.length > mostRequests) throw new StatusError(400, usage);
       reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-      return `${JSON.stringify({ requests: requests.map(answerTo) }, undefined, 2)}\n`;
+      const alsoDecide = authorizers().map(({ title }) => title);
+      const answer = { requests: requests.map(answerTo), ...(alsoDecide.length > 0 && { alsoDecide }) };
+      return `${JSON.stringify(answer, undefined, 2)}\n`;
     };
   },
 } as const satisfies OwnEndpoint;

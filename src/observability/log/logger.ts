@@ -146,6 +146,8 @@ export interface RequestOrigin {
 export interface RequestLineFields extends RequestOrigin {
   readonly user: string | undefined;
   readonly impersonatedUser: string | undefined;
+  /** Name of an authorizer. */
+  readonly deniedBy: string | undefined;
   readonly verb: string;
   readonly apiGroup: string | undefined;
   readonly version: string | undefined;
@@ -184,6 +186,7 @@ export function createRequestLines(
     if (fields.user !== undefined) line += `,"user":${quote(fields.user)}`;
     if (fields.impersonatedUser !== undefined)
       line += `,"impersonatedUser":${quote(fields.impersonatedUser)}`;
+    if (fields.deniedBy !== undefined) line += `,"deniedBy":${quote(fields.deniedBy)}`;
     line += `,"requestId":${quote(fields.requestId)}`;
     if (traceparent !== undefined) line += `,"traceparent":${quote(traceparent)}`;
     line += `,"verb":"${fields.verb}"`;

@@ -26,12 +26,13 @@ export function prettyLine(json: string): string {
 
 /** `GET /api/v1/pods 200, 3.2 ms, 1.5 kB, alice as carol`. While the request is open, `open` replaces duration and bytes. */
 function summaryOf(fields: Fields): string {
-  const { method, path, code, durationMs, bytes, user, impersonatedUser, endedBy } = fields;
+  const { method, path, code, durationMs, bytes, user, impersonatedUser, deniedBy, endedBy } = fields;
   const parts = [`${method} ${path} ${code === 0 ? 'no answer' : code}`];
   if (durationMs === undefined) parts.push('open');
   else parts.push(duration(Number(durationMs)), size(Number(bytes)));
   if (impersonatedUser !== undefined) parts.push(`${user} as ${impersonatedUser}`);
   else if (user !== undefined) parts.push(String(user));
+  if (deniedBy !== undefined) parts.push(`denied by ${deniedBy}`);
   if (endedBy !== undefined) parts.push(`ended by ${endedBy}`);
   return parts.join(', ');
 }

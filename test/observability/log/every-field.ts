@@ -9,6 +9,7 @@ export const every = {
   cluster: 'dev',
   user: 'system:serviceaccount:default:"web"',
   impersonatedUser: 'carol <"c">',
+  deniedBy: 'opa',
   requestId: '0b5c5bd2-5b8e-4a0c-9d3c-2f9b8f7d2a10',
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
   verb: 'get',

@@ -9,7 +9,16 @@ const necessary = ['method', 'path', 'requestId', 'verb', 'code'];
 
 /** The fields whose text comes from clients and servers. */
 const texts = [
-  ...(['path', 'user', 'impersonatedUser', 'requestId', 'traceparent', 'apiGroup', 'version'] as const),
+  ...([
+    'path',
+    'user',
+    'impersonatedUser',
+    'deniedBy',
+    'requestId',
+    'traceparent',
+    'apiGroup',
+    'version',
+  ] as const),
   ...(['resource', 'subresource', 'namespace', 'resourceName', 'auditId'] as const),
 ];
 

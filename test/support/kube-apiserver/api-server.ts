@@ -131,7 +131,13 @@ export function startApiServerProcess(
     const location = { url: `https://127.0.0.1:${port}`, etcd, files, auditLog };
     const admin = await ApiClient.asAdmin(location.url, files);
     const isReady = async () => (await admin.ask('GET', '/readyz')).status === 200;
-    const command = [program, ...flagsOf(options, port, auditLog), ...(options.flags ?? [])];
+    const { flags = [] } = options;
+    // The two flags exclude each other.
+    const hasFile = flags.some(flag => flag.startsWith('--authorization-config='));
+    const own = flagsOf(options, port, auditLog).filter(
+      flag => !hasFile || !flag.startsWith('--authorization-mode='),
+    );
+    const command = [program, ...own, ...flags];
     return { location, process: await folder.start('kube-apiserver', command, isReady) };
   });
 }

@@ -50,6 +50,13 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- $authorization := .Values.authorization }}
+{{- if and $authorization.config (not $authorization.kubeconfigSecret) }}
+{{- $problems = append $problems "authorization.config needs authorization.kubeconfigSecret: the Secret with the kubeconfigs that it names." }}
+{{- end }}
+{{- if and $authorization.kubeconfigSecret (not $authorization.config) }}
+{{- $problems = append $problems "authorization.kubeconfigSecret needs authorization.config." }}
+{{- end }}
 {{- $host := include "proxy.publicHost" . }}
 {{- range $way, $isOn := dict "ingress.enabled" .Values.ingress.enabled "tlsRoute.parentRefs" .Values.tlsRoute.parentRefs }}
 {{- if and $isOn (not (regexMatch "[a-z]" $host)) }}

@@ -66,6 +66,10 @@
 - {{ printf "--accept-group=%s" . | quote }}
 {{- end }}
 {{- end }}
+{{- if .Values.authorization.config }}
+# Webhooks that may refuse what callers ask for. Followed too.
+- --authorization-config=/etc/kube-api-proxy/authorization/config.yaml
+{{- end }}
 {{- if .Values.impersonation.enabled }}
 # kubectl --as: callers may act as others whom the API server lets them impersonate.
 - --allow-impersonation

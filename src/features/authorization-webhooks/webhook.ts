@@ -1,0 +1,112 @@
+import type { Clock } from '../../lib/clock.js';
+import { TooManyReviewsError } from '../../reviews/authorizer.js';
+import type { WebhookConfiguration } from './configuration.js';
+import type { WebhookMetrics } from './metrics.js';
+import type { AskedReview, ReviewStatus } from './review.js';
+import { VerdictCache } from './verdict-cache.js';
+import { WebhookCalls } from './webhook-calls.js';
+import type { WebhookError } from './webhook-error.js';
+
+/** A no, or an error that counts as one. */
+interface Refusal {
+  readonly reason: string;
+  readonly error: Error | undefined;
+}
+
+/** What a webhook thinks. */
+export type Opinion = 'allow' | 'none' | Refusal;
+
+/** One webhook, which says what it thinks as one of an API server would. */
+export class Webhook {
+  readonly #configuration: WebhookConfiguration;
+  readonly #metrics: WebhookMetrics;
+  readonly #calls: WebhookCalls;
+  readonly #verdicts: VerdictCache;
+  /** The questions that have no answer yet. */
+  readonly #pending = new Map<string, Promise<Opinion>>();
+
+  constructor(configuration: WebhookConfiguration, metrics: WebhookMetrics, clock: Clock) {
+    this.#configuration = configuration;
+    this.#metrics = metrics;
+    this.#calls = new WebhookCalls({ webhook: configuration, clock, metrics });
+    this.#verdicts = new VerdictCache(clock);
+  }
+
+  get name(): string {
+    return this.#configuration.name;
+  }
+
+  /** A promise only if the webhook has to be called. Rejects with a TooManyReviewsError. */
+  opinionOn(review: AskedReview): Opinion | Promise<Opinion> {
+    try {
+      if (!this.#matches(review)) return 'none';
+    } catch (error) {
+      return this.#withoutAnswer(error as Error);
+    }
+    const kept = this.#verdicts.get(review.key);
+    this.#metrics.cacheAsked(this.name, kept !== undefined);
+    return kept === undefined ? this.#share(review) : opinionOf(kept);
+  }
+
+  /** Whether all match conditions are true. Throws an error if one has no result, unless another one is false. */
+  #matches(review: AskedReview): boolean {
+    const { matchConditions } = this.#configuration;
+    if (matchConditions.length === 0) return true;
+    const { spec } = review;
+    let failure: Error | undefined;
+    for (const condition of matchConditions) {
+      try {
+        if (condition.matches(spec)) continue;
+        this.#metrics.excluded(this.name);
+        return false;
+      } catch (error) {
+        if (failure === undefined) this.#metrics.conditionFailed(this.name);
+        failure ??= new Error(
+          `cel evaluation error: expression '${condition.expression}' resulted in error: ${(error as Error).message}`,
+        );
+      }
+    }
+    if (failure !== undefined) throw failure;
+    return true;
+  }
+
+  #share(review: AskedReview): Promise<Opinion> {
+    let opinion = this.#pending.get(review.key);
+    if (opinion === undefined) {
+      opinion = this.#ask(review).finally(() => this.#pending.delete(review.key));
+      this.#pending.set(review.key, opinion);
+    }
+    return opinion;
+  }
+
+  async #ask(review: AskedReview): Promise<Opinion> {
+    let status: ReviewStatus;
+    try {
+      status = await this.#calls.ask(review.wish.user.username, review.body);
+    } catch (error) {
+      if (error instanceof TooManyReviewsError) throw error;
+      const opinion = this.#withoutAnswer(error as Error);
+      if (opinion === 'none') this.#metrics.failedOpen(this.name, (error as WebhookError).result);
+      return opinion;
+    }
+    if (review.isKept) this.#verdicts.set(review.key, status, this.#lifetimeOf(status));
+    return opinionOf(status);
+  }
+
+  #lifetimeOf({ isAllowed }: ReviewStatus): number {
+    const { authorizedTtl, unauthorizedTtl, cacheAuthorized, cacheUnauthorized } = this.#configuration;
+    if (isAllowed) return cacheAuthorized ? authorizedTtl : 0;
+    return cacheUnauthorized ? unauthorizedTtl : 0;
+  }
+
+  #withoutAnswer(error: Error): Opinion {
+    return this.#configuration.failurePolicy === 'Deny' ? { reason: '', error } : 'none';
+  }
+}
+
+const contradiction = new Error('webhook subject access review returned both allow and deny response');
+
+function opinionOf({ isAllowed, isDenied, reason }: ReviewStatus): Opinion {
+  if (isDenied) return { reason, error: isAllowed ? contradiction : undefined };
+  return isAllowed ? 'allow' : 'none';
+}

@@ -1,0 +1,81 @@
+import { rename, writeFile } from 'node:fs/promises';
+import { createServer, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
+import type { SubjectAccessReviewSpec } from '../../../../src/features/authorization-webhooks/subject-access-review.js';
+import { listen } from '../../../support/ports.js';
+import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
+import type { Scope } from '../../../support/scope.js';
+import { temporaryFolder } from '../../../support/temporary-folder.js';
+
+/** What a webhook answers: a status of a review, the code of an error, or nothing. */
+type Decision = object | number | undefined;
+
+/** A webhook, and a file that names it. */
+export class AskedWebhook {
+  readonly file: string;
+  readonly #kubeconfig: string;
+  readonly asked: SubjectAccessReviewSpec[] = [];
+  readonly #waiting: ServerResponse[] = [];
+  decide: (spec: SubjectAccessReviewSpec) => Decision = () => ({ allowed: false });
+
+  private constructor(kubeconfig: string) {
+    this.#kubeconfig = kubeconfig;
+    this.file = join(temporaryFolder(), 'authorization.yaml');
+  }
+
+  /** @param more Fields of its entry in the file. */
+  static async start(scope: Scope, more: object = {}): Promise<AskedWebhook> {
+    const server = createServer(async (request, response) => {
+      const { spec } = (await json(request)) as { spec: SubjectAccessReviewSpec };
+      webhook.asked.push(spec);
+      const decision = webhook.decide(spec);
+      if (decision === undefined) webhook.#waiting.push(response);
+      else answer(response, decision);
+    });
+    scope.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const { path } = await writeKubeconfig({ server: `http://127.0.0.1:${await listen(server)}` });
+    const webhook: AskedWebhook = new AskedWebhook(path);
+    await webhook.write(more);
+    return webhook;
+  }
+
+  /** Answers what it has not answered yet. */
+  answerWaiting(status: object): void {
+    for (const response of this.#waiting.splice(0)) answer(response, status);
+  }
+
+  /** Writes the file, in one step. */
+  async write(more: object): Promise<void> {
+    const webhook = {
+      ...{ authorizedTTL: '5m', unauthorizedTTL: '5m', timeout: '5s', subjectAccessReviewVersion: 'v1' },
+      ...{ matchConditionSubjectAccessReviewVersion: 'v1', failurePolicy: 'Deny' },
+      connectionInfo: { type: 'KubeConfigFile', kubeConfigFile: this.#kubeconfig },
+      ...more,
+    };
+    const kind = 'AuthorizationConfiguration';
+    const authorizers = [{ type: 'Webhook', name: 'policy', webhook }];
+    const content = JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind, authorizers });
+    await writeFile(`${this.file}.new`, content);
+    await rename(`${this.file}.new`, this.file);
+  }
+
+  /** What it was asked since the last call: user, verb and resource, or the path. */
+  take(): string[] {
+    return this.asked
+      .splice(0)
+      .map(({ user, resourceAttributes: resource, nonResourceAttributes: other }) =>
+        resource === undefined
+          ? `${user} ${other?.verb} ${other?.path}`
+          : `${user} ${resource.verb} ${resource.resource}${resource.subresource ? `/${resource.subresource}` : ''}`,
+      );
+  }
+}
+
+function answer(response: ServerResponse, decision: object | number): void {
+  if (typeof decision === 'number') response.writeHead(decision).end();
+  else response.end(JSON.stringify({ status: decision }));
+}

@@ -1,0 +1,330 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, test } from 'node:test';
+import { assertStatus, clientRequests, type Leg, legs, send } from '../../../e2e/leg.js';
+import { createServingFiles } from '../../../support/certificates/serving-files.js';
+import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
+import { eventually } from '../../../support/eventually.js';
+import { policyOf } from '../../../support/fake-api-server/rbac.js';
+import { startGateway } from '../../../support/proxy/gateway.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
+import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
+import { AskedWebhook } from './asked-webhook.js';
+
+const webhook = await AskedWebhook.start(
+  { after },
+  {
+    ...{ timeout: '2s', cacheAuthorizedRequests: false, cacheUnauthorizedRequests: false },
+  },
+);
+// The API server lets everybody do everything, but for whoever is called `nobody`.
+const everything = [
+  { apiGroups: ['*'], resources: ['*'], verbs: ['*'] },
+  { nonResourceURLs: ['*'], verbs: ['*'] },
+];
+const { proxy, server } = await startGateway(
+  { after },
+  {
+    tokenFile: 'alice-token,alice,7,"dev"\nlead-token,lead,,\nnobody-token,nobody,,\n',
+    server: { allow: policyOf(user => (user === 'nobody' ? [] : everything)) },
+    args: [`--authorization-config=${webhook.file}`, '--allow-impersonation'],
+  },
+);
+
+const as = (token: string, ...more: readonly string[]) => [`Authorization: Bearer ${token}-token`, ...more];
+const deny = (reason: string) => ({ allowed: false, denied: true, reason });
+const pod = '/api/v1/namespaces/default/pods/web-0';
+let seen = 0;
+/** The clients' requests that have reached the API server since the last call. */
+const reached = () => {
+  const all = clientRequests(server);
+  const found = all.slice(seen).map(({ method, rawUrl }) => `${method} ${rawUrl}`);
+  seen = all.length;
+  return found;
+};
+
+const metric = async (port: number, name: string, labels: Readonly<Record<string, string>>) => {
+  const samples = await scrapeOwn(port, { authorization: 'Bearer alice-token' });
+  return sumOf(samples, `kube_api_proxy_authorization_${name}`, labels);
+};
+
+afterEach(() => {
+  webhook.decide = () => ({ allowed: false });
+  webhook.take();
+  reached();
+});
+
+for (const leg of Object.keys(legs) as Leg[]) {
+  const isPlain = leg === 'plain';
+  const target = isPlain ? pod : `${pod}/exec?command=id&stdout=true`;
+  const resource = isPlain ? 'pods' : 'pods/exec';
+  test(`a webhook denies in the words of the API server, before anything is sent, on the ${leg} leg`, async () => {
+    webhook.decide = () => deny('no <b>');
+    const answer = await send(proxy.port, { leg, target, headers: as('alice') });
+    const message = `pods "web-0" is forbidden: User "alice" cannot get resource "${resource}" in API group "" in the namespace "default": no <b>`;
+    assert.equal(assertStatus(answer, 403, leg), message);
+    assert.equal(webhook.asked.length, 1);
+    const { extra, ...spec } = webhook.asked[0] ?? assert.fail();
+    assert.deepEqual(spec, {
+      resourceAttributes: {
+        ...{ verb: 'get', version: 'v1', resource: 'pods', namespace: 'default', name: 'web-0' },
+        ...(!isPlain && { subresource: 'exec' }),
+      },
+      ...{ user: 'alice', uid: '7', groups: ['dev', 'system:authenticated'] },
+    });
+    assert.deepEqual(Object.keys(extra ?? {}), ['kube-api-proxy/cluster']);
+    assert.deepEqual(reached(), []);
+  });
+
+  test(`an error that denies is a 500 in the words of the API server on the ${leg} leg`, async () => {
+    webhook.decide = () => 400;
+    const answer = await send(proxy.port, {
+      leg,
+      target: `${target}${isPlain ? '?' : '&'}a=<"`,
+      headers: as('alice'),
+    });
+    assert.equal(answer.code, 500);
+    assert.equal(answer.headers.get('content-type'), 'text/plain; charset=utf-8');
+    assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
+    const uri = `${target.replace('&', '&amp;')}${isPlain ? '?' : '&amp;'}a=&lt;\\"`;
+    const text = `Internal Server Error: "${uri}": the server rejected our request for an unknown reason\n`;
+    assert.equal(answer.body, text);
+    assert.deepEqual(reached(), []);
+  });
+
+  test(`what a webhook allows, or has no opinion on, the API server decides on the ${leg} leg`, async () => {
+    for (const status of [{ allowed: true }, { allowed: false, reason: 'perhaps' }]) {
+      webhook.decide = () => status;
+      const allowed = await send(proxy.port, { leg, target, headers: as('alice') });
+      assert.equal(allowed.code, isPlain ? 200 : 101);
+      const refused = await send(proxy.port, { leg, target, headers: as('nobody') });
+      assert.equal(refused.code, 403);
+      assert.doesNotMatch(refused.body, /perhaps/);
+    }
+    assert.equal(reached().length, 4);
+  });
+}
+
+test('a connection to a Pod by a GET takes the right to create too', async () => {
+  for (const subresource of ['exec', 'attach', 'portforward']) {
+    webhook.decide = ({ resourceAttributes }) =>
+      resourceAttributes?.verb === 'create' ? deny('no shells') : { allowed: true };
+    const target = `${pod}/${subresource}?command=id&stdout=true`;
+    const answer = await send(proxy.port, { leg: 'websocket', target, headers: as('alice') });
+    const message = `pods "web-0" is forbidden: User "alice" cannot create resource "pods/${subresource}" in API group "" in the namespace "default": no shells`;
+    assert.equal(assertStatus(answer, 403, subresource), message);
+    assert.deepEqual(webhook.take(), [`alice get pods/${subresource}`, `alice create pods/${subresource}`]);
+  }
+  assert.deepEqual(reached(), []);
+});
+
+test('PUT and apply take the right to create, unless the object is there', async () => {
+  const maps = '/api/v1/namespaces/default/configmaps';
+  const write = (method: string, name: string, type: string) => {
+    const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+    return send(proxy.port, {
+      ...{ method, target: `${maps}/${name}?fieldManager=test&force=true`, rest: body },
+      headers: as('alice', `Content-Length: ${body.length}`, `Content-Type: ${type}`),
+    });
+  };
+  const applies = [
+    'application/apply-patch+yaml',
+    'application/apply-patch+cbor',
+    'Application/Apply-Patch+YAML ;charset=utf-8',
+  ];
+  const made = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'there', namespace: 'default' } };
+  webhook.decide = () => ({ allowed: true });
+  await send(proxy.port, {
+    ...{ method: 'POST', target: maps, rest: JSON.stringify(made) },
+    headers: as('alice', `Content-Length: ${JSON.stringify(made).length}`, 'Content-Type: application/json'),
+  });
+  reached();
+  for (const [method, type, asks] of [
+    ['PUT', 'application/json', true],
+    ...applies.map(type => ['PATCH', type, true] as const),
+    ['PATCH', 'application/merge-patch+json', false],
+  ] as const) {
+    webhook.decide = ({ resourceAttributes }) =>
+      resourceAttributes?.verb === 'create' ? deny('nothing new') : { allowed: true };
+    webhook.take();
+    const missing = await write(method, 'missing', type);
+    const verb = method === 'PUT' ? 'update' : 'patch';
+    if (asks) {
+      const message =
+        'configmaps "missing" is forbidden: User "alice" cannot create resource "configmaps" in API group "" in the namespace "default": nothing new';
+      assert.equal(assertStatus(missing, 403, type), message);
+      assert.deepEqual(reached(), [], type);
+    } else reached();
+    await write(method, 'there', type);
+    assert.equal(reached().length, 1, `${method} ${type} of what is there goes on`);
+    // The verdict of the first question is kept for one name alone.
+    assert.ok(webhook.take().every(asked => asks || asked === `alice ${verb} configmaps`));
+  }
+  webhook.decide = ({ resourceAttributes }) =>
+    resourceAttributes?.verb === 'create' ? 400 : { allowed: true };
+  const failed = await write('PUT', 'missing-too', 'application/json');
+  const error = 'Internal error occurred: the server rejected our request for an unknown reason';
+  assert.equal(assertStatus(failed, 500, 'an error'), error);
+  assert.deepEqual(reached(), []);
+});
+
+test('with --as a webhook is asked about each impersonation as the caller, and then as the user', async () => {
+  const asCarol = as(
+    'lead',
+    'Impersonate-User: carol',
+    'Impersonate-Group: ops',
+    'Impersonate-Extra-kube-api-proxy%2fcluster: mine',
+  );
+  for (const leg of ['plain', 'websocket'] as const) {
+    webhook.decide = () => ({ allowed: true });
+    const target = leg === 'plain' ? '/api/v1/pods' : `${pod}/exec?command=id&stdout=true`;
+    assert.equal(
+      (await send(proxy.port, { leg, target, headers: asCarol })).code,
+      leg === 'plain' ? 200 : 101,
+    );
+    const own = leg === 'plain' ? ['carol list pods'] : ['carol get pods/exec', 'carol create pods/exec'];
+    const carol = webhook.asked.find(({ user }) => user === 'carol');
+    assert.deepEqual(carol?.groups, ['ops', 'system:authenticated']);
+    assert.notDeepEqual(carol?.extra?.['kube-api-proxy/cluster'], ['mine'], 'nobody can set it');
+    const impersonations = [
+      'lead impersonate users',
+      'lead impersonate groups',
+      'lead impersonate userextras/kube-api-proxy/cluster',
+    ];
+    assert.deepEqual(webhook.take(), [...impersonations, ...own]);
+    reached();
+  }
+  for (const [resource, message] of [
+    [
+      'users',
+      'users "dave" is forbidden: User "lead" cannot impersonate resource "users" in API group "" at the cluster scope: not him',
+    ],
+    [
+      'pods',
+      'pods is forbidden: User "dave" cannot list resource "pods" in API group "" at the cluster scope: not him',
+    ],
+  ] as const) {
+    webhook.decide = ({ resourceAttributes }) =>
+      resourceAttributes?.resource === resource ? deny('not him') : {};
+    const answer = await send(proxy.port, {
+      target: '/api/v1/pods',
+      headers: as('lead', 'Impersonate-User: dave'),
+    });
+    assert.equal(assertStatus(answer, 403, resource), message);
+    assert.deepEqual(reached(), []);
+    await eventually('its line', async () =>
+      proxy
+        .log()
+        .some(
+          ({ impersonatedUser, deniedBy }) =>
+            deniedBy === 'policy' && (resource === 'users' || impersonatedUser === 'dave'),
+        ),
+    );
+  }
+});
+
+test('the log, the metrics and the rules say which webhook decides', async () => {
+  webhook.decide = ({ nonResourceAttributes }) =>
+    nonResourceAttributes?.path === '/version' ? deny('closed') : 400;
+  for (const path of ['/version', '/healthz']) {
+    await send(proxy.port, { target: path, headers: as('alice') });
+    await eventually('its line', async () =>
+      proxy.log().some(line => line['path'] === path && line['deniedBy'] === 'policy'),
+    );
+  }
+  const labels = { name: 'policy', result: 'success' };
+  assert.ok((await metric(proxy.port, 'webhook_evaluations_total', labels)) > 0);
+  webhook.take();
+  const { body } = await send(proxy.port, {
+    target: '/-/rules?request=GET%20/version',
+    headers: as('alice'),
+  });
+  assert.deepEqual(JSON.parse(body), {
+    requests: [{ request: 'GET /version', allowed: true }],
+    alsoDecide: ['the authorization webhooks of --authorization-config'],
+  });
+  assert.deepEqual(webhook.take(), []);
+});
+
+test('a webhook that hangs costs each request its timeout, and keeps nobody else', async () => {
+  webhook.decide = ({ user }) => (user === 'alice' ? undefined : { allowed: true });
+  const began = performance.now();
+  const hanging = Array.from({ length: 30 }, (_, index) =>
+    send(proxy.port, { target: `/api/v1/namespaces/default/pods/p-${index}`, headers: as('alice') }),
+  );
+  await eventually('the questions', async () => webhook.asked.length === 30);
+  for (const target of ['/api/v1/pods', '/version']) {
+    assert.equal((await send(proxy.port, { target, headers: as('lead') })).code, 200);
+  }
+  assert.equal((await send(proxy.port, { target: '/-/livez' })).code, 200);
+  assert.ok(performance.now() - began < 2_000, 'the others have answers before the timeout');
+  for (const { code, body } of await Promise.all(hanging)) {
+    assert.equal(code, 500);
+    assert.match(body, /context deadline exceeded\n$/);
+  }
+  assert.equal(reached().length, 2);
+});
+
+test('a new version of the file forgets what was kept, and nothing that was asked before it is kept', async t => {
+  const kept = await AskedWebhook.start(t);
+  const gateway = await startGateway(t, {
+    run: startInProcess,
+    tokenFile: 'alice-token,alice,,\n',
+    args: [`--authorization-config=${kept.file}`],
+  });
+  const { port } = gateway.proxy;
+  const isDenied = async (target = '/version') =>
+    (await send(port, { target, headers: as('alice') })).body.includes('cannot get path');
+  const rewrite = async (timeout: string) => {
+    const reloads = () => metric(port, 'config_reloads_total', { result: 'success' });
+    const before = await reloads();
+    await kept.write({ timeout });
+    await eventually('the reload', async () => (await reloads()) > before);
+  };
+  kept.decide = () => ({ allowed: true });
+  assert.equal(await isDenied(), false);
+  kept.decide = () => deny('');
+  assert.equal(await isDenied(), false, 'it is kept');
+  await rewrite('6s');
+  assert.equal(await isDenied(), true);
+
+  kept.decide = () => undefined;
+  const asked = isDenied('/healthz');
+  await eventually('the question', async () => kept.take().includes('alice get /healthz'));
+  await rewrite('7s');
+  kept.decide = () => deny('');
+  assert.equal(await isDenied('/healthz'), true);
+  kept.answerWaiting({ allowed: true });
+  assert.equal(await asked, false);
+  assert.equal(await isDenied('/healthz'), true);
+});
+
+test('a webhook is asked over HTTP/2 too', async t => {
+  const { flags, authority } = await createServingFiles();
+  const gateway = await startGateway(t, {
+    tokenFile: 'alice-token,alice,,\n',
+    args: [`--authorization-config=${webhook.file}`, ...flags],
+  });
+  const session = await connectHttp2(gateway.proxy.port, authority.certificate);
+  t.after(() => session.destroy());
+  for (const [status, code, text] of [
+    [deny('secret'), 403, /: secret"/],
+    [
+      { allowed: true, denied: true },
+      500,
+      /^Internal Server Error: "[^"]*": .* both allow and deny response\n$/,
+    ],
+  ] as const) {
+    webhook.decide = () => status;
+    const headers = { authorization: 'Bearer alice-token' };
+    const answer = await ask(session, '/api/v1/secrets?labelSelector=b,a', { headers });
+    assert.equal(answer.status, code);
+    assert.match(answer.text, text);
+  }
+  assert.deepEqual(webhook.asked[0]?.resourceAttributes?.labelSelector, {
+    requirements: [
+      { key: 'a', operator: 'Exists' },
+      { key: 'b', operator: 'Exists' },
+    ],
+  });
+  assert.deepEqual(clientRequests(gateway.server), []);
+});

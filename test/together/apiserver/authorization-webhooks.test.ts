@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import https from 'node:https';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { TestContext } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
+import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
+import { apiServerTest } from '../../support/kube-apiserver/api-server-test.js';
+import { startOwnApiServer } from '../../support/kube-apiserver/run.js';
+import { startProxy } from '../../support/proxy/proxy.js';
+import { createRandom } from '../../support/random.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
+import {
+  callers,
+  type GeneratedRequest,
+  generateRequest,
+} from './authorization-webhooks/generated-request.js';
+import { byDigest, oddWebhooks, TestWebhook } from './authorization-webhooks/test-webhook.js';
+
+/** AUTHORIZATION_SEED and AUTHORIZATIONS select other requests, or more of them. */
+const seed = Number(process.env['AUTHORIZATION_SEED'] ?? 20_261);
+const count = Number(process.env['AUTHORIZATIONS'] ?? 2_000);
+const parallel = 8;
+
+/** What a server answers: the code, and of a refusal its message. */
+interface Verdict {
+  readonly code: number;
+  readonly message: string;
+}
+
+/** A client of one server. */
+class Client {
+  readonly #port: number;
+  readonly #ca: string;
+  readonly #agent: https.Agent;
+
+  constructor(t: TestContext, port: number, ca: string) {
+    this.#port = port;
+    this.#ca = ca;
+    this.#agent = new https.Agent({ ca, keepAlive: true, maxSockets: parallel });
+    t.after(() => this.#agent.destroy());
+  }
+
+  async send({
+    caller,
+    method,
+    target,
+    headers,
+    body,
+    isUpgrade,
+    type,
+  }: GeneratedRequest & { readonly type?: string }): Promise<Verdict> {
+    const request = https.request({
+      ...{ host: '127.0.0.1', port: this.#port, method, path: target, ca: this.#ca },
+      agent: isUpgrade ? false : this.#agent,
+      headers: [
+        ...['Host', `127.0.0.1:${this.#port}`, 'Authorization', `Bearer ${caller}`, ...headers],
+        ...(isUpgrade
+          ? [
+              ...['Connection', 'Upgrade', 'Upgrade', 'websocket', 'Sec-WebSocket-Version', '13'],
+              ...[
+                'Sec-WebSocket-Key',
+                'dGhlIHNhbXBsZSBub25jZQ==',
+                'Sec-WebSocket-Protocol',
+                'v5.channel.k8s.io',
+              ],
+              ...(method === 'POST' ? ['Content-Length', '0'] : []),
+            ]
+          : ['Content-Length', String(Buffer.byteLength(body ?? ''))]),
+        ...(type === undefined ? [] : ['Content-Type', type]),
+      ],
+    });
+    request.end(body);
+    const [response, socket] = (await Promise.race([
+      once(request, 'response'),
+      once(request, 'upgrade'),
+    ])) as [IncomingMessage, Socket | undefined];
+    const code = response.statusCode ?? 0;
+    socket?.destroy();
+    // A watch goes on. The bodies of other answers need not be equal.
+    if (code < 400) {
+      response.destroy();
+      return { code, message: '' };
+    }
+    const content = await text(response);
+    const isStatus = content.startsWith('{');
+    return {
+      code,
+      message: isStatus ? String((JSON.parse(content) as { message: unknown }).message) : content,
+    };
+  }
+}
+
+interface Both {
+  readonly server: Client;
+  readonly gateway: Client;
+}
+
+/** Everyone may do everything, by RBAC. */
+async function allowEveryone(server: ApiServer): Promise<void> {
+  const group = 'rbac.authorization.k8s.io';
+  await server.admin.do('POST', `/apis/${group}/v1/clusterrolebindings`, {
+    metadata: { name: 'everyone' },
+    roleRef: { apiGroup: group, kind: 'ClusterRole', name: 'cluster-admin' },
+    subjects: [{ apiGroup: group, kind: 'Group', name: 'everyone' }],
+  });
+}
+
+async function makeObjects({ admin }: ApiServer): Promise<void> {
+  const metadata = { name: 'there' };
+  await admin.do('POST', '/api/v1/namespaces', { metadata: { name: 'shop' } });
+  const container = { name: 'x', image: 'x' };
+  for (const [resource, object] of [
+    ['/api/v1/namespaces/shop/pods', { spec: { containers: [container] } }],
+    ['/api/v1/namespaces/shop/configmaps', {}],
+    ['/apis/coordination.k8s.io/v1/namespaces/shop/leases', {}],
+    ['/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles', {}],
+  ] as const) {
+    await admin.do('POST', resource, { metadata, ...object });
+  }
+}
+
+/** An API server with the file, and the gateway with the same webhooks in front of another one. Both have the same callers and objects. */
+async function startBoth(
+  t: TestContext,
+  run: ApiServer,
+  webhook: TestWebhook,
+  entries: readonly object[],
+): Promise<Both> {
+  const folder = temporaryFolder();
+  const callersFile = join(folder, 'callers.csv');
+  const admin = 'token-of-admin,admin,,system:masters\n';
+  const quote = (value: string) => `"${value.replaceAll('"', '""')}"`;
+  const odd = oddCallers.map(({ name }) => [name, name, '', 'everyone']);
+  const rows = [...callers, ...odd].map(row => row.map(quote).join(','));
+  await writeFile(callersFile, rows.join('\n'));
+  await writeFile(join(folder, 'tokens.csv'), `${admin}${rows.join('\n')}`);
+  const withRbac = await webhook.configuration('server', entries, [{ type: 'RBAC', name: 'rbac' }]);
+  const alone = await webhook.configuration('gateway', entries);
+  const [first, second] = await Promise.all([
+    startOwnApiServer(t, run, {
+      flags: [`--authorization-config=${withRbac}`, `--token-auth-file=${join(folder, 'tokens.csv')}`],
+    }),
+    startOwnApiServer(t, run),
+  ]);
+  for (const { server } of [first, second]) {
+    await allowEveryone(server);
+    await makeObjects(server);
+  }
+  const serving = await createServingFiles();
+  const proxy = await startProxy([
+    `--kubeconfig=${await second.server.kubeconfig()}`,
+    `--token-auth-file=${callersFile}`,
+    `--authorization-config=${alone}`,
+    ...['--reject-paths=', '--allow-impersonation', ...serving.flags],
+  ]);
+  t.after(() => proxy.stop('SIGKILL'));
+  const serverPort = Number(new URL(first.server.url).port);
+  return {
+    server: new Client(t, serverPort, run.authority.certificate),
+    gateway: new Client(t, proxy.port, serving.authority.certificate),
+  };
+}
+
+/** What only the gateway refuses: another text, before any webhook is asked. */
+const ownRefusals = /could read|has more than one reading|the path contains|is reserved by Kubernetes/;
+
+const policies = ['Deny', 'NoOpinion'] as const;
+/** Each asks one odd webhook, with one failurePolicy. */
+const oddCallers = [...Object.keys(oddWebhooks), '/name'].flatMap(path =>
+  policies.map(failurePolicy => ({ path, failurePolicy, name: `${path.slice(1)}-${failurePolicy}` })),
+);
+
+/** The errors of connections, and of JSON that cannot be read, have the words of Go's libraries: only the beginning is the same. */
+const inOtherWords = /^(?:hang|cut|closed|garbage|list|unknown|redirect|again|name)-/;
+
+/** Up to the request's URI, which is in quotes. */
+function frameOf({ message }: Verdict): string | undefined {
+  return /^Internal Server Error: "(?:[^"\\]|\\.)*": /.exec(message)?.[0];
+}
+
+/** Two webhooks that decide by a digest, behind the odd ones of some users. */
+async function entriesOf(webhook: TestWebhook, other: TestWebhook): Promise<readonly object[]> {
+  const others = [{ expression: "!request.user.matches('-(Deny|NoOpinion)$')" }];
+  return Promise.all([
+    ...oddCallers.map(({ path, failurePolicy, name }) =>
+      (path === '/name' ? other : webhook).entry(path, {
+        name: `${name.toLowerCase()}.example.com`,
+        ...{ failurePolicy, timeout: path === '/hang' ? '2s' : '10s' },
+        matchConditions: [{ expression: `request.user == '${name}'` }],
+      }),
+    ),
+    webhook.entry('/first', { matchConditions: others }),
+    webhook.entry('/second', { matchConditions: others }),
+  ]);
+}
+
+/** Sends a request to both. Undefined if they do not differ. */
+async function differenceOf(
+  { server, gateway }: Both,
+  request: GeneratedRequest,
+  outcomes: Map<string, number>,
+): Promise<readonly string[]> {
+  const [theirs, ours] = await Promise.all([server.send(request), gateway.send(request)]);
+  const isOwn = ours.code === 400 && ownRefusals.test(ours.message);
+  const outcome = isOwn ? 'own' : `${theirs.code}${/was asked/.test(theirs.message) ? ' of a webhook' : ''}`;
+  outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  if (inOtherWords.test(request.caller) && ours.code === 500) {
+    const isSame = theirs.code === 500 && frameOf(theirs) === frameOf(ours);
+    return isSame ? [] : [JSON.stringify({ request, theirs, ours })];
+  }
+  return isOwn || isDeepStrictEqual(theirs, ours) ? [] : [JSON.stringify({ request, theirs, ours })];
+}
+
+apiServerTest(
+  'the gateway and an API server with the same webhooks give the same verdicts',
+  async (t, run) => {
+    const { authority } = run;
+    const [webhook, other] = (await Promise.all(
+      [await authority.server(), await authority.server({ dns: ['other.example'], ip: [] })].map(serving =>
+        TestWebhook.start(t, serving, authority.certificate, temporaryFolder()),
+      ),
+    )) as [TestWebhook, TestWebhook];
+    webhook.behaviours.set('/first', byDigest('first'));
+    webhook.behaviours.set('/second', byDigest('second'));
+    for (const [path, behaviour] of Object.entries(oddWebhooks)) webhook.behaviours.set(path, behaviour);
+    const both = await startBoth(t, run, webhook, await entriesOf(webhook, other));
+    const outcomes = new Map<string, number>();
+    const differences: string[] = [];
+
+    const random = createRandom(seed);
+    let sent = 0;
+    const work = async () => {
+      while (sent++ < count && differences.length < 20) {
+        const request = generateRequest(random, { namespace: 'shop', there: 'there' });
+        differences.push(...(await differenceOf(both, request, outcomes)));
+      }
+    };
+    await Promise.all(Array.from({ length: parallel }, work));
+    assert.equal(differences.join('\n'), '');
+    t.diagnostic(
+      [...outcomes]
+        .map(([outcome, times]) => `${outcome}: ${times}`)
+        .sort()
+        .join(', '),
+    );
+
+    const odd = oddCallers.flatMap(({ name }) =>
+      [false, true].map(isUpgrade => {
+        const target = `/api/v1/namespaces/shop/pods/there${isUpgrade ? '/exec?command=<&>"' : '?x=<&>"'}`;
+        return { caller: name, method: 'GET', target, headers: [], body: undefined, isUpgrade };
+      }),
+    );
+    const found = await Promise.all(odd.map(request => differenceOf(both, request, outcomes)));
+    differences.push(...found.flat());
+    assert.equal(differences.join('\n'), '');
+  },
+);

@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import https from 'node:https';
+import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
+import type { CertificatePair } from '../../../support/certificates/certificates.js';
+import { listen } from '../../../support/ports.js';
+import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
+import type { Scope } from '../../../support/scope.js';
+
+/** The spec of a review. */
+export interface Spec {
+  readonly user: string;
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+  readonly resourceAttributes?: { readonly verb?: string; readonly subresource?: string };
+}
+
+/** Answers a review, or does something else with the request. */
+export type Behaviour = (spec: Spec, response: ServerResponse) => void;
+
+/** A webhook of a test: an HTTPS server, and the kubeconfig that leads to each path of it. */
+export class TestWebhook {
+  readonly url: string;
+  readonly #folder: string;
+  readonly #ca: string;
+  /** By path. */
+  readonly behaviours = new Map<string, Behaviour>();
+  /** What each path was asked. */
+  readonly asked: { readonly path: string; readonly review: { readonly spec: Spec } }[] = [];
+
+  private constructor(url: string, folder: string, ca: string) {
+    this.url = url;
+    this.#folder = folder;
+    this.#ca = ca;
+  }
+
+  static async start(
+    scope: Scope,
+    serving: CertificatePair,
+    ca: string,
+    folder: string,
+  ): Promise<TestWebhook> {
+    const server = https.createServer(
+      { cert: serving.certificate, key: serving.key },
+      (request, response) => {
+        webhook.#answer(request, response).catch(() => response.destroy());
+      },
+    );
+    scope.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const port = await listen(server);
+    const webhook: TestWebhook = new TestWebhook(`https://127.0.0.1:${port}`, folder, ca);
+    return webhook;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? '').replace(/\?.*/, '');
+    const review =
+      request.method === 'POST' ? ((await json(request)) as { spec: Spec }) : { spec: { user: '' } };
+    this.asked.push({ path, review });
+    this.behaviours.get(path)?.(review.spec, response);
+  }
+
+  /** The path of a kubeconfig for this path. */
+  async kubeconfig(path: string): Promise<string> {
+    const file = await writeKubeconfig({ server: `${this.url}${path}`, ca: this.#ca });
+    return file.path;
+  }
+
+  /** Writes an AuthorizationConfiguration whose webhooks have the names of these paths. */
+  async configuration(
+    name: string,
+    webhooks: readonly object[],
+    others: readonly object[] = [],
+  ): Promise<string> {
+    const path = join(this.#folder, `${name}.yaml`);
+    const authorizers = [...webhooks, ...others];
+    const kind = 'AuthorizationConfiguration';
+    await writeFile(path, JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind, authorizers }));
+    return path;
+  }
+
+  async entry(
+    path: string,
+    {
+      name = `${path.slice(1)}.example.com`,
+      ...more
+    }: { readonly name?: string } & Readonly<Record<string, unknown>> = {},
+  ): Promise<object> {
+    return {
+      type: 'Webhook',
+      name,
+      webhook: {
+        ...{ authorizedTTL: '30s', unauthorizedTTL: '30s', timeout: '10s', subjectAccessReviewVersion: 'v1' },
+        ...{ matchConditionSubjectAccessReviewVersion: 'v1', failurePolicy: 'Deny' },
+        connectionInfo: { type: 'KubeConfigFile', kubeConfigFile: await this.kubeconfig(path) },
+        ...more,
+      },
+    };
+  }
+}
+
+/** Answers a review with this status. */
+export function say(response: ServerResponse, status: object): void {
+  const review = { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', status };
+  response.setHeader('Content-Type', 'application/json').end(JSON.stringify(review));
+}
+
+const allowed = {
+  apiVersion: 'authorization.k8s.io/v1',
+  kind: 'SubjectAccessReview',
+  status: { allowed: true },
+};
+
+/** Webhooks that do not say what they think, or say it in a way of their own, by path. */
+export const oddWebhooks: Readonly<Record<string, Behaviour>> = {
+  '/hang': () => {},
+  '/cut': (_, response) => response.socket?.resetAndDestroy(),
+  '/closed': (_, response) => response.socket?.destroy(),
+  '/error': (_, response) => response.writeHead(500, { 'Content-Type': 'text/plain' }).end('<b> "broken"\n'),
+  '/unavailable': (_, response) => response.writeHead(503).end(),
+  '/forbidden': (_, response) => response.writeHead(403, { 'Content-Type': 'text/plain' }).end(' not you '),
+  '/status': (_, response) =>
+    response
+      .writeHead(418, { 'Content-Type': 'application/json' })
+      .end(
+        '{"kind":"Status","apiVersion":"v1","status":"Failure","message":"a teapot","reason":"Teapot","code":418}',
+      ),
+  '/garbage': (_, response) => response.end('{"garbage'),
+  '/list': (_, response) => response.end('[]'),
+  '/empty': (_, response) => response.end(),
+  '/version': (_, response) =>
+    response.end(JSON.stringify({ ...allowed, apiVersion: 'authorization.k8s.io/v1beta1' })),
+  '/kind': (_, response) => response.end(JSON.stringify({ ...allowed, kind: 'SelfSubjectAccessReview' })),
+  '/unknown': (_, response) => response.end(JSON.stringify({ ...allowed, apiVersion: 'example.com/v1' })),
+  '/types': (_, response) => response.end(JSON.stringify({ ...allowed, status: { allowed: 'true' } })),
+  '/bare': (_, response) => response.end('{"status":{"denied":true,"reason":"bare"}}'),
+  '/redirect': (_, response) => response.writeHead(302, { Location: '/unavailable' }).end(),
+  '/again': (_, response) => response.writeHead(307, { Location: '/again' }).end(),
+  '/large': (_, response) =>
+    response.end(JSON.stringify({ ...allowed, metadata: { name: 'x'.repeat(10_000_000) } })),
+};
+
+/** The fields of a user that only one of two servers knows. */
+const ofOneServer: ReadonlySet<string> = new Set([
+  'kube-api-proxy/cluster',
+  'authentication.kubernetes.io/credential-id',
+]);
+
+/** Decides by all of a spec, and says in its reason what that was: so two servers that ask another thing differ in their answers. */
+export function byDigest(salt: string): Behaviour {
+  return (spec, response) => {
+    const extra = Object.entries(spec.extra ?? {}).filter(([name]) => !ofOneServer.has(name));
+    const compared = { ...spec, extra: Object.fromEntries(extra) };
+    const text = canonical(compared);
+    const digit = createHash('sha256')
+      .update(salt + canonical(forDecision(compared)))
+      .digest()[0] as number;
+    const reason = `${salt} was asked ${text}`;
+    if (digit < 60) say(response, { allowed: false, denied: true, reason });
+    else if (digit < 90) say(response, { allowed: true, reason });
+    else if (digit < 92) say(response, { allowed: true, denied: true, reason });
+    else say(response, { allowed: false });
+  };
+}
+
+/** A connection by a GET takes the right to create too, as since Kubernetes 1.35: the webhook decides alike about both. */
+function forDecision(spec: Spec): Spec {
+  const { resourceAttributes: attributes } = spec;
+  const connects = /^(?:exec|attach|portforward)$/.test(attributes?.subresource ?? '');
+  return connects ? { ...spec, resourceAttributes: { ...attributes, verb: 'connect' } } : spec;
+}
+
+/** JSON with sorted names. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1)))
+      : part,
+  );
+}

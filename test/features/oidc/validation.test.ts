@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseConfigurationFile } from '../../../src/configuration-file/parse.js';
 import type { Problem } from '../../../src/configuration-file/problem.js';
-import { authenticationFile, readAuthenticators } from '../../../src/features/oidc/configuration-file.js';
+import {
+  authenticationFile,
+  collisions,
+  readAuthenticators,
+} from '../../../src/features/oidc/configuration-file.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 
 const issuer = { url: 'https://a.example', audiences: ['gateway'] };
@@ -285,6 +289,53 @@ jwt:
     assert.deepEqual([...(entries[0]?.mapping.requiredClaims ?? [])], [['hd', '']]);
     const two = await read(rules({ message: 'a' }, { message: 'b' }));
     assert.equal(two.problems.length, 2, two.problems.join('\n'));
+  });
+
+  it('causes a warning where two issuers could make the same name or group', async () => {
+    type Mapped = Readonly<Record<string, object>>;
+    const warningsOf = async (...mappings: readonly Mapped[]) => {
+      const issuers = mappings.map((_, index) => ({ url: `https://${index}.example`, audiences: ['a'] }));
+      const { problems, entries } = await read(
+        ofEntries(...mappings.map((mapping, index) => ({ issuer: issuers[index], claimMappings: mapping }))),
+      );
+      assert.deepEqual(problems, []);
+      return [...collisions(entries)].map(warning =>
+        /make the same (\w+): .*(\(.*\))$/.exec(warning)?.slice(1),
+      );
+    };
+    const name = (prefix: string) => ({ username: { claim: 'sub', prefix } });
+    const group = (prefix: string) => ({ groups: { claim: 'g', prefix } });
+    const text = { expression: '"x"' };
+    for (const [mappings, ...warnings] of [
+      [[name('a:'), name('b:')]],
+      [
+        [name(''), name('b:')],
+        ['name', '("", "b:")'],
+      ],
+      [
+        [name('b:c'), name('b:')],
+        ['name', '("b:c", "b:")'],
+      ],
+      [
+        [name('a'), name('b'), name('a')],
+        ['name', '("a", "a")'],
+      ],
+      [[{ username: text }, name('')]],
+      [
+        [
+          { ...name('a:'), ...group('g') },
+          { ...name('b:'), ...group('g:') },
+        ],
+        ['group', '("g", "g:")'],
+      ],
+      [
+        [
+          { ...name('a:'), groups: text },
+          { ...name('b:'), ...group('') },
+        ],
+      ],
+    ] as const)
+      assert.deepEqual(await warningsOf(...mappings), warnings);
   });
 
   it('may have other things among its authorities, but no certificate that cannot be read', async () => {

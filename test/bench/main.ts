@@ -17,6 +17,7 @@ import { runStartRound } from './starts.js';
 import { findTools, toolVersions } from './tools.js';
 import { runUpgradeRound, startUpgradeUpstream } from './upgrade-load.js';
 import { startRequestUpstream } from './upstream.js';
+import { runUsersRound } from './users-load.js';
 import { startWatchUpstream } from './watch-load.js';
 import { eventRate } from './workloads.js';
 
@@ -95,6 +96,7 @@ async function runRounds(run: Bench) {
     if (run.settings.workloads.includes('upgrade')) await runUpgradeRound(run, upgrades, round, findings);
     if (run.settings.workloads.includes('watch')) await runWatchRound(run, watches, round, findings);
     if (run.settings.workloads.includes('informer')) await runInformerRound(run, watches, round, findings);
+    if (run.settings.workloads.includes('users')) await runUsersRound(run, watches, round, findings);
   }
   return { samples, doubts, notes: [...notes] };
 }

@@ -45,6 +45,18 @@ export const metrics: readonly Metric[] = [
     digits: 4,
   },
   { id: 'informer.listing', title: 'informers: until all have their objects, ms', digits: 3 },
+  {
+    id: 'users.upstream',
+    title: 'watches of as many users: CPU of the API server, times that for one watch',
+    digits: 3,
+  },
+  {
+    id: 'users.memory',
+    title: 'the same: memory per open watch, events flowing, times that of one user',
+    digits: 3,
+  },
+  { id: 'users.reviews', title: 'the same: reviews for each user', digits: 3 },
+  { id: 'users.streams', title: 'informers of as many users: initial streams at the API server', digits: 4 },
   { id: 'memory.idle', title: 'memory: idle, MB', digits: 3 },
   { id: 'memory.watch', title: 'memory: per open watch, KB', digits: 3 },
   { id: 'memory.busy-watch', title: 'memory: per open watch, events flowing, KB', digits: 3 },

@@ -5,8 +5,8 @@ import { projectFile } from '../support/project.js';
 import { type ProgramName, programNames } from './program-names.js';
 import { type RequestWorkloadName, requestWorkloads } from './workloads.js';
 
-/** What is measured: starts, one of the request workloads, upgrades, open watches, or informers that list by watching. */
-export type WorkloadName = 'start' | RequestWorkloadName | 'upgrade' | 'watch' | 'informer';
+/** What is measured: starts, one of the request workloads, upgrades, open watches, informers that list by watching, or watches of many users. */
+export type WorkloadName = 'start' | RequestWorkloadName | 'upgrade' | 'watch' | 'informer' | 'users';
 
 /** One run of the benchmark, as the command line says; times are in seconds. */
 export interface Settings {
@@ -38,6 +38,7 @@ const workloadNames: readonly WorkloadName[] = [
   'upgrade',
   'watch',
   'informer',
+  'users',
 ];
 
 /** The text of --help. */

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { quantile } from './statistics.js';
 import { createEventReader, now } from './watch-event.js';
 import { answer, type ClientCommand, type ClientState } from './watch-messages.js';
-import { informerObjects, informerPath, watchPath } from './workloads.js';
+import { informerObjects, informerPath, tokenOf, watchPath } from './workloads.js';
 
 // This process opens watches, each on its own HTTP/1.1 connection, and records how old each event is.
 
@@ -40,14 +40,16 @@ answer<ClientCommand, ClientState>(async message => {
 
 type Opening = Extract<ClientCommand, { command: 'open' }>;
 
-async function openWatches({ url, count }: Opening): Promise<void> {
-  await eachInTurn(count, () =>
-    openWatch(1, onResponse => get(url + watchPath, { agent: false, headers }, onResponse)),
-  );
+async function openWatches({ url, count, users }: Opening): Promise<void> {
+  let index = 0;
+  await eachInTurn(count, () => {
+    const headers = headersOf(index++, users);
+    return openWatch(1, onResponse => get(url + watchPath, { agent: false, headers }, onResponse));
+  });
 }
 
 /** Opens the connections first, so that the requests of all informers can be sent at once. */
-async function startInformers({ url, count }: Opening): Promise<void> {
+async function startInformers({ url, count, users }: Opening): Promise<void> {
   const { hostname: host, port } = new URL(url);
   const sockets: Socket[] = [];
   await eachInTurn(count, async () => {
@@ -57,8 +59,9 @@ async function startInformers({ url, count }: Opening): Promise<void> {
   });
   const began = performance.now();
   const sent: Promise<unknown>[] = [];
-  const listed = sockets.map(socket =>
+  const listed = sockets.map((socket, index) =>
     openWatch(informerObjects + 1, onResponse => {
+      const headers = headersOf(index, users);
       const options = { host, port, path: informerPath, headers, createConnection: () => socket };
       const request = get(options, onResponse);
       sent.push(once(request, 'finish'));
@@ -82,7 +85,10 @@ async function eachInTurn(count: number, run: () => Promise<void>): Promise<void
   await Promise.all(Array.from({ length: atOnce }, runInTurn));
 }
 
-const headers = { Accept: 'application/json' };
+function headersOf(index: number, users: number) {
+  const token = users > 0 && { Authorization: `Bearer ${tokenOf(index % users)}` };
+  return { Accept: 'application/json', ...token };
+}
 
 /**
  * Resolves with the event of this number, when the watch is open all the way to the server and has all its initial events. Only later

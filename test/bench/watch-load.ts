@@ -43,6 +43,8 @@ export interface WatchResult {
   readonly protocols: readonly string[];
   /** Watches that began with the objects at the server. */
   readonly lists: number;
+  /** Access reviews at the server. */
+  readonly reviews: number;
   /** Milliseconds within which informers sent their requests, and until all of them had their objects. */
   readonly sending: number;
   readonly listing: number;
@@ -55,24 +57,25 @@ export async function startWatchUpstream(bench: Bench, pem: PemFiles): Promise<W
   return { ...(await describeUpstream(bench, 'watch-upstream', pem, port)), server };
 }
 
-/** Opens the watches through a program, or starts informers there, lets events flow, and measures after the warm-up. */
+/** Opens the watches through a program, as so many users if it authenticates them, or starts informers there, lets events flow, and measures after the warm-up. */
 export async function runWatches(
   bench: Bench,
   { pid, url }: Program,
   { server }: WatchUpstream,
   kind: 'watches' | 'informers' = 'watches',
+  users = 0,
 ): Promise<WatchResult> {
   const { watches: count, seconds, warmUp, settle } = bench.settings;
   const before = await askServer(server, { command: 'stop' });
   const client = await startScript(bench, 'bench/watch-client');
   try {
     const { sending, listing } = await askClient(client, {
-      ...{ command: 'open', url, count, informers: kind === 'informers' },
+      ...{ command: 'open', url, count, informers: kind === 'informers', users },
     });
     await sleep(settle * 1000);
     const quietBytes = residentTreeBytes(pid);
 
-    const { protocols, open, lists } = await askServer(server, { command: 'start' });
+    const { protocols, open, lists, reviews } = await askServer(server, { command: 'start' });
     await sleep(warmUp * 1000);
     const memory = sampleMemory(pid);
     await askClient(client, { command: 'begin' });
@@ -100,6 +103,7 @@ export async function runWatches(
       upstreamWatches: open,
       protocols,
       lists: lists - before.lists,
+      reviews: reviews - before.reviews,
       sending,
       listing,
     };

@@ -22,6 +22,8 @@ export interface ServerState {
   readonly protocols: readonly string[];
   /** Watches since it started that began with the objects. */
   readonly lists: number;
+  /** Access reviews since it started. */
+  readonly reviews: number;
 }
 
 /** The commands of the watch client; it answers each once. */
@@ -32,6 +34,8 @@ export type ClientCommand =
       readonly count: number;
       /** Whether they are informers' watches, which all begin at once. */
       readonly informers: boolean;
+      /** As how many users they come, one after another, with the tokens of `users-load.ts`; 0 without a token. */
+      readonly users: number;
     }
   | { readonly command: 'begin' | 'end' };
 

@@ -7,7 +7,7 @@ import { answer, type ServerCommand, type ServerState } from './watch-messages.j
 import { eventRate, informerObjects } from './workloads.js';
 
 // This process stands for the API server in watches: TLS with a required client certificate, HTTP/2 and
-// HTTP/1.1. Every GET with watch=1 stays open and gets one event at once, or all objects and a bookmark if it asks for initial events, then
+// HTTP/1.1. It allows everything that an access review asks about. Every GET with watch=1 stays open and gets one event at once, or all objects and a bookmark if it asks for initial events, then
 // the same events as all others, with growing versions.
 
 /** The API server's own limit, which spreads a client's watches over several connections. */
@@ -25,6 +25,7 @@ let rounds = 0;
 let latest = 0;
 let skipped = 0;
 let lists = 0;
+let reviews = 0;
 let timer: NodeJS.Timeout | undefined;
 let writing = false;
 
@@ -39,7 +40,17 @@ answer<ServerCommand, ServerState>(async message => {
   }
   const protocols = [...new Set([...open].map(({ req }) => req.httpVersion))];
   const { user, system } = process.cpuUsage();
-  return { port, open: open.size, sent, rounds, skipped, protocols, lists, cpu: (user + system) / 1e6 };
+  return {
+    port,
+    open: open.size,
+    sent,
+    rounds,
+    skipped,
+    protocols,
+    lists,
+    reviews,
+    cpu: (user + system) / 1e6,
+  };
 });
 
 async function listen({ pem }: Extract<ServerCommand, { command: 'listen' }>): Promise<number> {
@@ -63,6 +74,13 @@ async function listen({ pem }: Extract<ServerCommand, { command: 'listen' }>): P
 
 function serve(request: Http2ServerRequest, response: Http2ServerResponse): void {
   response.on('error', () => {});
+  if (request.url.endsWith('/selfsubjectaccessreviews')) {
+    reviews += 1;
+    request.resume();
+    response.writeHead(201, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify({ status: { allowed: true } }));
+    return;
+  }
   response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
   if (!request.url.includes('watch=1')) {
     response.end('{}');

@@ -45,6 +45,9 @@ export const informerPath =
 /** The objects that it begins with. */
 export const informerObjects = 100;
 
+/** The token of a user, by its number. */
+export const tokenOf = (user: number) => `token-of-user-${user}`;
+
 /** Bytes of the messages of exec and port-forward. */
 const message = 32 * 1024;
 

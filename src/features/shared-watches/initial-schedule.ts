@@ -11,9 +11,9 @@ const most = 2;
  * Decides when the requests for the same initial events are sent, and which of them a client may join: one that is not sent yet, because the
  * API server reads the current version at each request. A client that comes alone does not wait. Others wait for the next request, which is
  * sent when the one before it has got its bookmark, or after `interval`. Of requests that are answered faster than that, two are sent at
- * once, and then one in each `interval`.
+ * once, and then one in each `interval`. None is sent before it is ready.
  */
-export class InitialSchedule<Request extends { start(): void }> {
+export class InitialSchedule<Request extends { readonly isReady: boolean; start(): void }> {
   readonly #clock: Clock;
   readonly #onIdle: () => void;
   /** Sent, and without their bookmark. */
@@ -38,6 +38,11 @@ export class InitialSchedule<Request extends { start(): void }> {
     const { request } = this.#next;
     this.#advance();
     return request;
+  }
+
+  /** The request that clients may join may have become ready. */
+  ready(): void {
+    this.#advance();
   }
 
   /** A request has got its bookmark, is over, or is not needed any more. */
@@ -69,6 +74,7 @@ export class InitialSchedule<Request extends { start(): void }> {
   #due(): number {
     const { size } = this.#running;
     if (this.#next === undefined) return size > 0 ? Number.POSITIVE_INFINITY : this.#freeAt;
+    if (!this.#next.request.isReady) return Number.POSITIVE_INFINITY;
     const latest = this.#next.since + patience;
     if (size >= most) return latest;
     return Math.min(latest, size === 0 ? this.#freeAt - interval : this.#sentAt + interval);

@@ -1,5 +1,6 @@
 import { Backlog } from './backlog.js';
 import { EventRing } from './event-ring.js';
+import { Hold } from './hold.js';
 import { type Ending, LastingWatch, type WatchHandler } from './lasting-watch.js';
 import { type AfterRefusal, Senders } from './senders.js';
 import type { SharedBeginning, SharedWatch, SharedWatchParts } from './shared-watch.js';
@@ -16,6 +17,8 @@ export type StreamAtBookmark = Required<SharedBeginning>;
 interface StreamOwner {
   /** The bookmark after the initial events has come. Returns the shared watch for the clients: an open one, or this one from now on. */
   reached(beginning: StreamAtBookmark): SharedWatch;
+  /** The stream may be sent now. */
+  ready(): void;
   /** The stream is over before its bookmark. */
   ended(ending: Ending): void;
 }
@@ -26,16 +29,14 @@ interface Place {
   next: number;
   /** How many bytes it was sent since it last had to wait. */
   sent: number;
+  /** Whether it is known that its user may watch this. */
+  isLetIn: boolean;
 }
 
 /** After this number of clients, others may have their turn. */
 const some = 16;
 /** How many bytes a client may be behind, while others go on. */
 const mostBehind = 8 * 1024 * 1024;
-/** How long the others wait, in milliseconds, for a client that is further behind: at a time, as in the API server's watch cache, and in all. */
-const patience = 100;
-const patienceInAll = { amongUsers: 500, ofOneUser: 3_000 };
-
 /**
  * One watch at the API server that begins with the initial events, for all clients that asked before it was sent. It sends an event for each
  * object, then a bookmark (KEP-3157). Up to this bookmark every client gets the same bytes, as the API server sent them. The fastest client
@@ -61,10 +62,7 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   #hasEvents = false;
   /** Whether it began for several clients. */
   #isShared = false;
-  /** Since when the others wait for a client that is too far behind, and what ends that. */
-  #held: { readonly since: number; readonly cancel: () => void } | undefined;
-  /** For how many milliseconds they have waited in all. */
-  #waited = 0;
+  readonly #hold: Hold;
   /** Where the clients go after the last piece. */
   #next: { readonly watch: SharedWatch; readonly version: string } | undefined;
   ending: Ending | undefined;
@@ -77,7 +75,21 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     this.ring = new EventRing('0', parts.budget);
     this.#backlog = new Backlog(parts.budget);
     this.upstream = new LastingWatch(parts, request, this);
+    const among = request.api === undefined ? 'one user' : 'users';
+    this.#hold = new Hold(parts.clock, among, () => this.#dropBehind());
     this.#slow = new SlowClients(parts.clock, client => this.#onTooSlow(client));
+  }
+
+  /** Whether there is a client as whom it can be sent. */
+  get isReady(): boolean {
+    return this.api === undefined || this.#clientsLetIn().next().done === false;
+  }
+
+  /** A client's user may watch this. Until then it waits here, and gets nothing. */
+  letIn(client: Watcher): void {
+    const place = this.#places.get(client);
+    if (place !== undefined) place.isLetIn = true;
+    if (!this.#isStarted && this.ending === undefined) this.#owner.ready();
   }
 
   /** Sends it as one of its clients. The one that asked first may have left. */
@@ -98,11 +110,11 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   }
 
   #chooseSender(): void {
-    for (const { sender } of this.#places.keys()) if (this.#senders.take(sender)) return;
+    for (const { sender } of this.#clientsLetIn()) if (this.#senders.take(sender)) return;
   }
 
   enter(client: Watcher): void {
-    this.#places.set(client, { next: 0, sent: 0 });
+    this.#places.set(client, { next: 0, sent: 0, isLetIn: this.api === undefined });
   }
 
   leave(client: Watcher): void {
@@ -117,6 +129,10 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     else this.#next.watch.expectsNoMore(this);
   }
 
+  has(client: Watcher): boolean {
+    return this.#places.has(client);
+  }
+
   call(client: Watcher): void {
     if (!this.#places.has(client)) return;
     if (!client.isPaused) this.#slow.accepts(client);
@@ -124,10 +140,10 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     this.#work();
   }
 
-  /** Ends the stream. Its clients are cut off. */
-  close(): void {
+  /** Ends the stream. By default its clients are cut off. */
+  close(ending: Ending = new Error('the watch is no longer shared')): void {
     this.upstream.stop();
-    this.ended(new Error('the watch is no longer shared'));
+    this.ended(ending);
   }
 
   began(): void {
@@ -153,8 +169,12 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     if (this.#next === undefined) this.#callAll();
   }
 
+  *#clientsLetIn(): Generator<Watcher> {
+    for (const [client, { isLetIn }] of this.#places) if (isLetIn) yield client;
+  }
+
   refused(): AfterRefusal {
-    return this.#senders.refused(this.#places.keys());
+    return this.#senders.refused(this.#clientsLetIn());
   }
 
   /** Only called before the first event, after a refusal: there is no version to continue from. */
@@ -242,31 +262,27 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   /** Reads nothing more from the API server while each client has something to take, or while one is too far behind. */
   #keepPace(): void {
     if (this.#next !== undefined || this.ending !== undefined) {
-      this.#hold(false);
+      this.#hold.end();
       return;
     }
+    if (this.#backlog.bytes > mostBehind) this.#leaveBehind();
     const isBusy = this.#ready.size > 0 || (this.size > 0 && this.#slow.size === this.size);
-    this.#hold(!isBusy && this.#backlog.bytes > mostBehind);
-    const waits = isBusy || this.#held !== undefined;
+    if (!isBusy && this.#backlog.bytes > mostBehind) this.#hold.begin();
+    else this.#hold.end();
+    const waits = isBusy || this.#hold.isOn;
     if (waits === this.upstream.isPaused) return;
     if (waits) this.upstream.pause();
     else this.upstream.resume();
   }
 
-  /** The others wait for a client that is too far behind, or do not wait any more. */
-  #hold(isHeld: boolean): void {
-    const { clock } = this.#parts;
-    if (isHeld === (this.#held !== undefined)) return;
-    if (this.#held === undefined) {
-      const inAll = this.api === undefined ? patienceInAll.ofOneUser : patienceInAll.amongUsers;
-      const left = Math.max(Math.min(patience, inAll - this.#waited), 0);
-      const cancel = clock.schedule(left, () => this.#dropBehind());
-      this.#held = { since: clock.monotonic(), cancel };
-    } else {
-      this.#held.cancel();
-      this.#waited += clock.monotonic() - this.#held.since;
-      this.#held = undefined;
+  /** Nobody waits for clients that have not begun, because it is not known yet whether they may watch. They get watches of their own. */
+  #leaveBehind(): void {
+    for (const [client, { next }] of this.#places) {
+      if (client.hasBegun) continue;
+      this.#places.delete(client);
+      this.#backlog.release(next);
     }
+    if (this.size === 0) this.close();
   }
 
   /** Cuts the clients off that are too far behind. */
@@ -278,8 +294,7 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
 
   /** Ends all clients now: the API server no longer serves the API of the watch itself. */
   expel(): void {
-    this.upstream.stop();
-    this.ended('end');
+    this.close('end');
     for (const client of this.#places.keys()) if (client.hasBegun) client.end();
   }
 

@@ -100,6 +100,7 @@ export class SharedWatches {
           schedule.done(stream);
           return this.#watchAfter(request, beginning, stream.size);
         },
+        ready: () => schedule.ready(),
         ended: ending => {
           schedule.done(stream);
           this.#remember(request, ending);

@@ -14,7 +14,7 @@ export interface SharedWatchParts extends LastingWatchParts {
   readonly budget: RingBudget;
   readonly turns: Turns;
   readonly observer: ShareObserver;
-  readonly reviews: Reviews;
+  readonly reviews: Pick<Reviews, 'isPermitted' | 'permitted' | 'ask'>;
 }
 
 /** How a shared watch begins. */
@@ -134,6 +134,10 @@ export class SharedWatch implements WatchHandler, WatchSource {
     this.#watchers.add(watcher);
     this.#reopenFor(watcher);
     if (this.upstream.isPaused) this.#keepPace();
+  }
+
+  has(watcher: Watcher): boolean {
+    return this.#watchers.has(watcher);
   }
 
   leave(watcher: Watcher): void {

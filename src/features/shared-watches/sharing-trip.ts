@@ -66,16 +66,10 @@ export class SharingTrip implements RoundTrip {
     if (this.#isAborted) return;
     if (request === undefined) this.#goAlone();
     else if (this.#shared.unsharable.has(request)) this.#goAlone('own');
-    else if (request.api === undefined || (await this.#isCertain(request.question)))
-      await this.#join(request);
-    else this.#goAlone('refused');
-  }
-
-  /** The client may have left meanwhile. */
-  async #join(request: WatchToShare): Promise<void> {
-    if (this.#isAborted) return;
-    if (request.version === undefined) await this.#shareInitialEvents(request);
-    else await this.#share(request, request.version);
+    else if (request.version === undefined) await this.#shareInitialEvents(request);
+    else if (request.api !== undefined && !(await this.#isCertain(request.question)))
+      this.#goAlone('refused');
+    else if (!this.#isAborted) await this.#share(request, request.version);
   }
 
   async #shareInitialEvents(request: WatchToShare): Promise<void> {
@@ -85,7 +79,10 @@ export class SharingTrip implements RoundTrip {
       return;
     }
     const watcher = this.#enter(stream, request);
-    const refusal = await this.#opened(watcher, request);
+    const mayWatch = request.api === undefined || (await this.#isCertain(request.question));
+    // It has its place meanwhile, so that reviews that take a second do not cost ten streams.
+    if (mayWatch && !this.#isAborted) stream.letIn(watcher);
+    const refusal = mayWatch ? await this.#opened(watcher, request) : 'refused';
     this.#begin(watcher, { how: 'initial', refusal, of: stream });
   }
 
@@ -152,7 +149,7 @@ export class SharingTrip implements RoundTrip {
     const { source } = this.#parts;
     const call = new UpstreamCall(source, this.#client.request.own, this.#client.sink, this.#client.observer);
     this.#trip = call;
-    call.start();
+    if (!this.#isAborted) call.start();
   }
 
   #fail(error: Error): void {

@@ -5,8 +5,10 @@ import { saysWho } from '../../proxy/headers.js';
 import type { CreateRoute, OpenCallers } from '../../proxy/route.js';
 import type { OpenRequest } from '../../request/context.js';
 import { attributesOf } from '../../reviews/attributes.js';
+import type { Reviews } from '../../reviews/reviews.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
 import { RingBudget } from './event-ring.js';
+import { PacedReviews } from './paced-reviews.js';
 import { SharedWatches } from './share-watches.js';
 import type { SharedWatchParts } from './shared-watch.js';
 import { Turns } from './turns.js';
@@ -35,14 +37,15 @@ interface ClusterWatches {
  */
 export function createWatchRoute(
   buffer: number,
-  options: Pick<SharedWatchParts, 'observer' | 'onFirstByte' | 'clock' | 'reviews'>,
+  options: Pick<SharedWatchParts, 'observer' | 'onFirstByte' | 'clock'> & { readonly reviews: Reviews },
   apisOf?: (cluster: Cluster) => CommonApis,
 ): CreateRoute {
   const common = { ...options, budget: new RingBudget(buffer), turns: new Turns(), random: Math.random };
   const ofClusters = new WeakMap<Cluster, ClusterWatches>();
   const create = (cluster: Cluster): ClusterWatches => {
-    const watches = new SharedWatches({ ...common, source: cluster });
     const apis = apisOf?.(cluster);
+    const reviews = apis === undefined ? options.reviews : new PacedReviews(options.reviews, options.clock);
+    const watches = new SharedWatches({ ...common, reviews, source: cluster });
     apis?.whenGone(api => watches.expel(api));
     cluster.attach(watches);
     return { watches, apis };

@@ -19,6 +19,8 @@ export interface WatchSource {
   readonly ending: Ending | undefined;
   enter(watcher: Watcher): void;
   leave(watcher: Watcher): void;
+  /** Whether it has entered, and may still begin. */
+  has(watcher: Watcher): boolean;
   /** A watcher has begun, or accepts more: lets it work when its turn comes. */
   call(watcher: Watcher): void;
 }
@@ -75,10 +77,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
     watch.enter(this);
   }
 
-  /**
-   * Resolves when the API server has begun to answer, or the client leaves. Rejects with an UnsharableError if the response cannot be
-   * shared, or with the error of the watch.
-   */
+  /** Resolves when the answer has begun, or the client leaves. Rejects with the error of the watch: UnsharableError if it cannot be shared. */
   opened(): Promise<void> {
     const waiting = new Deferred();
     this.#waiting = waiting;
@@ -99,7 +98,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
   begin(): boolean {
     const { upstream, ending, ring } = this.#watch;
     const head = upstream.firstHead;
-    const position = ring.positionAfter(this.#version);
+    const position = this.#watch.has(this) ? ring.positionAfter(this.#version) : undefined;
     if (head === undefined || ending !== undefined || position === undefined) {
       this.abort();
       return false;

@@ -7,6 +7,7 @@ class Request {
   readonly index: number;
   readonly #clock: ManualClock;
   sentAt: number | undefined;
+  isReady = true;
 
   constructor(index: number, clock: ManualClock) {
     this.index = index;
@@ -138,11 +139,31 @@ describe('the schedule of requests with initial events', () => {
     assert.equal(join().sentAt, 1_000);
   });
 
+  it('sends none that is not ready, and lets all clients join it meanwhile', () => {
+    const { clock, join, requests, schedule } = new Scheduled();
+    const first = schedule.join(() => {
+      const request = new Request(0, clock);
+      request.isReady = false;
+      return request;
+    });
+    clock.advance(10_000);
+    assert.equal(join(), first);
+    assert.equal(first.sentAt, undefined);
+    first.isReady = true;
+    schedule.ready();
+    assert.equal(first.sentAt, 10_000);
+    assert.notEqual(join(), first);
+    assert.equal(requests.length, 1);
+  });
+
   it('goes on if a request is over before it has begun', () => {
     const clock = new ManualClock(0);
-    const schedule: InitialSchedule<{ start(): void }> = new InitialSchedule(clock, () => {});
+    const schedule: InitialSchedule<{ readonly isReady: boolean; start(): void }> = new InitialSchedule(
+      clock,
+      () => {},
+    );
     const join = () => {
-      const request = { start: () => schedule.done(request) };
+      const request = { isReady: true, start: () => schedule.done(request) };
       schedule.join(() => request);
     };
     for (let count = 0; count < 5; count++) join();

@@ -118,6 +118,60 @@ describe('users who may watch the same', () => {
     }
   }
 
+  it('have a place in the next stream of initial events from the beginning, which is sent as soon as one of them may watch', async () => {
+    const sharing = new Sharing();
+    const answers: (() => void)[] = [];
+    const isAllowed = () => new Promise<boolean>(resolve => answers.push(() => resolve(true)));
+    const clients = [];
+    for (const user of ['ann', 'bob', 'eve']) {
+      clients.push(await sharing.join(begins(user, { isAllowed })));
+      await pass(sharing, 1_000);
+    }
+    assert.deepEqual(senders(sharing), []);
+    answers[1]?.();
+    await turn();
+    assert.deepEqual(senders(sharing), ['bob']);
+    const list = sharing.watch() as ServedList;
+    list.open();
+    await turn();
+    list.finish();
+    await turn();
+    for (const answer of answers) answer();
+    await turn();
+    change(sharing);
+    for (const { lines } of clients) assert.equal(lines.length, 2);
+    assert.deepEqual(senders(sharing), ['bob']);
+  });
+
+  it('get initial events of their own if their review takes so long that others would wait for it', async () => {
+    const sharing = new Sharing({ buffer: 100_000_000 });
+    let answer = () => {};
+    const isAllowed = () => new Promise<boolean>(resolve => (answer = () => resolve(true)));
+    const slow = await sharing.join(begins('eve', { isAllowed }));
+    const ann = await sharing.join(begins('ann'));
+    const list = sharing.watch() as ServedList;
+    list.open();
+    await turn();
+    const large = {
+      kind: 'Pod',
+      apiVersion: 'v1',
+      metadata: { name: 'n', resourceVersion: '100' },
+      x: 'x'.repeat(1_000_000),
+    };
+    for (let count = 0; count < 20; count += 1) {
+      list.text(`${JSON.stringify({ type: 'ADDED', object: large })}\n`);
+      await turn();
+      assert.equal(list.isPaused, false);
+    }
+    assert.equal(ann.lines.length, 20);
+    assert.ok(sharing.budget.used < 10_000_000);
+    answer();
+    await turn();
+    assert.equal(slow.ended, undefined);
+    assert.match(sharing.watch(-1).path, /^\/own/);
+    assert.equal(sharing.watch(-1).user, 'eve');
+  });
+
   it('wait for nobody’s review but their own', async () => {
     const sharing = new Sharing();
     let answer = (_: boolean) => {};

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { PacedReviews } from '../../../src/features/shared-watches/paced-reviews.js';
+import type { Question, Reviews, Verdict } from '../../../src/reviews/reviews.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { turn } from './sharing.js';
+
+const atATime = 16;
+
+/** Reviews that a test answers. */
+function paced() {
+  const clock = new ManualClock(0);
+  const asked: { readonly user: string; answer(verdict: Verdict | Error): void }[] = [];
+  const reviews = {
+    ask: ({ as }: Question) =>
+      new Promise<Verdict>((resolve, reject) => {
+        const answer = (verdict: Verdict | Error) =>
+          verdict instanceof Error ? reject(verdict) : resolve(verdict);
+        asked.push({ user: String(as[1]), answer });
+      }),
+  } as unknown as Reviews;
+  const pace = new PacedReviews(reviews, clock);
+  const ask = (user: string) =>
+    pace.ask({
+      as: ['Impersonate-User', user],
+      attributes: { resourceAttributes: {} },
+    } as unknown as Question);
+  const users = () => asked.map(({ user }) => user);
+  return { clock, asked, ask, users };
+}
+
+const yes: Verdict = { isAllowed: true, reason: '', hasError: false };
+
+describe('questions about many users', () => {
+  it('are asked a few at a time, and the next one at each answer or error', async () => {
+    const { asked, ask } = paced();
+    const answers = Array.from({ length: 100 }, (_, index) => ask(`user-${index}`).catch(() => 'failed'));
+    await turn();
+    for (let answered = 0; answered < 100; answered += 1) {
+      assert.equal(asked.length, Math.min(answered + atATime, 100));
+      asked[answered]?.answer(answered % 2 === 0 ? yes : new Error('no answer'));
+      await turn();
+    }
+    const all = await Promise.all(answers);
+    assert.deepEqual(all.slice(0, 2), [yes, 'failed']);
+  });
+
+  it('do not wait for slow answers, nor for a user who has many of them', async () => {
+    const { clock, ask, users } = paced();
+    for (let count = 0; count < 100; count += 1) ask('slow').catch(() => {});
+    await turn();
+    assert.equal(users().length, atATime / 2);
+    ask('other').catch(() => {});
+    await turn();
+    assert.equal(users().at(-1), 'other');
+    for (let count = 0; count < 20; count += 1) ask(`user-${count}`).catch(() => {});
+    clock.advance(1_000);
+    await turn();
+    clock.advance(1_000);
+    await turn();
+    for (let count = 0; count < 20; count += 1) assert.ok(users().includes(`user-${count}`));
+  });
+});

@@ -171,11 +171,6 @@ export class FakeApiServer {
     return this.#cluster.initialEvents;
   }
 
-  /** Closes connections that wait for a next request. */
-  closeIdleConnections(): void {
-    this.#listener.closeIdleConnections();
-  }
-
   /** Ends watches and log streams cleanly, like an API server in a rolling restart, and continues. */
   endWatches(): void {
     this.#cluster.lifecycle.emit('stop');

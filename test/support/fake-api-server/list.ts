@@ -1,7 +1,6 @@
 import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import { type Exchange, sendJson } from './exchange.js';
-import { checkListOptions } from './list-options.js';
 import { isRecord, type KubeObject } from './objects.js';
 import { type ListMetadata, negotiate, representList } from './representation.js';
 import { readSelector } from './selectors.js';
@@ -33,7 +32,6 @@ function writeContinue(version: number, last: KubeObject): string {
 export function listObjects(cluster: Cluster, type: ResourceType, exchange: Exchange): void {
   const { query, attributes } = exchange;
   const representation = negotiate(exchange.request.headers.accept, query);
-  checkListOptions(query);
   const token = query.get('continue');
   const from = token ? readContinue(token) : { version: cluster.store.version, start: '' };
   if (from.version < cluster.store.oldestVersion) {

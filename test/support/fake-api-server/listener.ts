@@ -93,11 +93,6 @@ export class Listener {
     });
   }
 
-  /** Closes connections that wait for a next request. */
-  closeIdleConnections(): void {
-    this.#server?.closeIdleConnections();
-  }
-
   /** Stops listening, cuts upgraded connections, and waits until the others have ended their requests. */
   async close(): Promise<void> {
     const server = this.#server;

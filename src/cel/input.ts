@@ -12,7 +12,7 @@ interface Type {
   readonly convert: Convert;
 }
 
-/** The fields of a variable. Each is read when it is looked up, and what is wrong with it is an error then. */
+/** The fields of an object. Each is read when it is looked up, and what is wrong with it is an error then. */
 class Fields extends Map<string, Value> {
   readonly #json: JsonObject;
   readonly #converters: ReadonlyMap<string, Convert>;
@@ -36,18 +36,13 @@ class Fields extends Map<string, Value> {
 /** The values of one variable, as the library knows them: it finds the type of an object by its class. */
 export class Input {
   readonly #name: string;
-  readonly #Fields = class extends Fields {};
-  readonly #converters: ReadonlyMap<string, Convert>;
+  readonly #convert: Convert;
   /** What the library is told of each type, the innermost ones first. */
   readonly #declared: [name: string, { ctor: MapConstructor; fields?: Record<string, string> }][] = [];
 
   constructor({ name, fields }: Variable) {
     this.#name = name;
-    const types = Object.entries(fields ?? {}).map(
-      ([field, type]) => [field, this.#typeOf(`${name}.${field}`, type)] as const,
-    );
-    this.#converters = new Map(types.map(([field, { convert }]) => [field, convert]));
-    this.#declared.push([name, { ctor: this.#Fields as never, ...(fields && { fields: namesOf(types) }) }]);
+    this.#convert = this.#objectOf(name, fields).convert;
   }
 
   /** The environment with the variable. */
@@ -59,7 +54,7 @@ export class Input {
 
   /** What an expression is evaluated with. */
   of(json: JsonObject): Record<string, unknown> {
-    return { [this.#name]: new this.#Fields(json, this.#converters) };
+    return { [this.#name]: this.#convert(json) };
   }
 
   #typeOf(name: string, type: FieldType): Type {
@@ -70,26 +65,15 @@ export class Input {
     return isObjectType(type) ? this.#objectOf(name, type) : { name: type, convert: toValue };
   }
 
-  #objectOf(name: string, type: ObjectType): Type {
-    const types = Object.entries(type).map(
-      ([field, inner]) => [field, this.#typeOf(`${name}.${field}`, inner)] as const,
+  /** The type of an object, which is never used as a whole. Without fields it may have any. */
+  #objectOf(name: string, fields: ObjectType | undefined): Type {
+    const types = Object.entries(fields ?? {}).map(
+      ([field, type]) => [field, this.#typeOf(`${name}.${field}`, type)] as const,
     );
-    const Fields = class extends Map<string, Value> {};
-    this.#declared.push([name, { ctor: Fields as never, fields: namesOf(types) }]);
-    return {
-      name,
-      convert(json) {
-        const fields = new Fields();
-        for (const [field, { convert }] of types) {
-          const value = (json as JsonObject)[field];
-          if (value !== undefined) fields.set(field, convert(value));
-        }
-        return fields;
-      },
-    };
+    const converters = new Map(types.map(([field, { convert }]) => [field, convert]));
+    const OwnFields = class extends Fields {};
+    const names = Object.fromEntries(types.map(([field, type]) => [field, type.name]));
+    this.#declared.push([name, { ctor: OwnFields as never, ...(fields && { fields: names }) }]);
+    return { name, convert: json => new OwnFields(json as JsonObject, converters) };
   }
-}
-
-function namesOf(types: readonly (readonly [field: string, Type])[]): Record<string, string> {
-  return Object.fromEntries(types.map(([field, { name }]) => [field, name]));
 }

@@ -37,27 +37,33 @@ export function compileMatchCondition(expression: string): MatchCondition {
   return { expression, matches: spec => compiled.evaluate(requestOf(spec), bool) };
 }
 
-/** `request`: strings that are missing are there, and empty (`convertObjectToUnstructured`). */
+/** `request`: strings that are missing are there, and empty (`convertObjectToUnstructured`). Copies of what is spread would take most of the time. */
 function requestOf(spec: SubjectAccessReviewSpec): JsonObject {
-  const { user = '', uid = '', groups = [], extra = {} } = spec;
   const { resourceAttributes: resource, nonResourceAttributes: other } = spec;
   return {
-    ...{ user, uid, groups, extra },
+    user: spec.user ?? '',
+    uid: spec.uid ?? '',
+    groups: spec.groups ?? [],
+    extra: spec.extra ?? {},
     resourceAttributes: resource && {
-      ...{ namespace: '', verb: '', group: '', version: '', resource: '', subresource: '', name: '' },
-      ...resource,
-      fieldSelector: selectorOf(resource.fieldSelector),
-      labelSelector: selectorOf(resource.labelSelector),
+      namespace: resource.namespace ?? '',
+      verb: resource.verb ?? '',
+      group: resource.group ?? '',
+      version: resource.version ?? '',
+      resource: resource.resource ?? '',
+      subresource: resource.subresource ?? '',
+      name: resource.name ?? '',
+      fieldSelector: resource.fieldSelector && selectorOf(resource.fieldSelector),
+      labelSelector: resource.labelSelector && selectorOf(resource.labelSelector),
     },
-    nonResourceAttributes: other && { path: '', verb: '', ...other },
+    nonResourceAttributes: other && { path: other.path ?? '', verb: other.verb ?? '' },
   };
 }
 
-function selectorOf({
-  rawSelector = '',
-  requirements = [],
-}: SelectorAttributes = {}): JsonObject | undefined {
+function selectorOf({ rawSelector = '', requirements = [] }: SelectorAttributes): JsonObject | undefined {
   if (rawSelector !== '') return { rawSelector };
   if (requirements.length === 0) return undefined;
-  return { requirements: requirements.map(requirement => ({ values: [], ...requirement })) };
+  return {
+    requirements: requirements.map(({ key, operator, values = [] }) => ({ key, operator, values })),
+  };
 }

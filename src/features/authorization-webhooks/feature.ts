@@ -48,7 +48,7 @@ export const authorizationWebhooks = {
     reloaded: createReloadCounter(
       registry,
       'kube_api_proxy_authorization_config_reloads_total',
-      'Reads of the changed file of --authorization-config, by whether it could be used.',
+      'Reads of the changed file of --authorization-config, or of the changed files of a kubeconfig that it names, by whether they could be used.',
     ),
   }),
 

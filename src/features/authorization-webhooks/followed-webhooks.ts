@@ -10,8 +10,6 @@ export interface FollowOptions extends ServerParts {
   readonly file: string;
   /** Called with the webhooks of each version of the file that can be used, the first one included. */
   readonly use: (webhooks: readonly WebhookConfiguration[]) => void;
-  /** Called after each reading of a changed file: whether it can be used. */
-  readonly reloaded: (isUsable: boolean) => void;
   readonly logger: ServerParts['logger'] & { info(message: string): void };
 }
 
@@ -22,7 +20,6 @@ export interface FollowOptions extends ServerParts {
 export async function followWebhooks({
   file,
   use,
-  reloaded,
   ...parts
 }: FollowOptions): Promise<FollowedFile | { readonly problems: readonly string[] }> {
   const servers = new WebhookServers(parts);
@@ -35,7 +32,7 @@ export async function followWebhooks({
       use(valid.map(webhook => withServer(webhook, opened)));
       servers.use(opened);
     },
-    ...{ reloaded, logger: parts.logger, interval: parts.interval },
+    ...{ reloaded: parts.reloaded, logger: parts.logger, interval: parts.interval },
   });
   if ('problems' in followed) {
     servers.close();

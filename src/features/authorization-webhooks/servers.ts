@@ -15,6 +15,8 @@ export interface ServerParts {
     warn(fields: object, message: string): void;
     error(fields: object, message: string): void;
   };
+  /** Called after each reading of changed files: whether they can be used. */
+  readonly reloaded: (isUsable: boolean) => void;
   /** Milliseconds between two readings of the files. */
   readonly interval: number | undefined;
 }
@@ -87,7 +89,7 @@ export class WebhookServers {
   }
 
   #create(file: string): OpenServer {
-    const { env, interval, logger } = this.#parts;
+    const { env, interval, logger, reloaded } = this.#parts;
     const log = {
       info: (fields: object, message: string) => logger.info({ ...fields, kubeconfig: file }, message),
       warn: (fields: object, message: string) => logger.warn({ ...fields, kubeconfig: file }, message),
@@ -100,6 +102,7 @@ export class WebhookServers {
           events: { refreshed() {}, expires() {}, log },
           onReload(problems) {
             server.problems = problems;
+            reloaded(problems.length === 0);
             const fields = { kubeconfig: file, ...(problems.length > 0 && { problems }) };
             if (problems.length === 0) logger.info(fields, 'kubeconfig of a webhook reloaded');
             else

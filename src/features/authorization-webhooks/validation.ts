@@ -79,7 +79,6 @@ const others = ['Node', 'RBAC', 'ABAC', 'AlwaysAllow', 'AlwaysDeny'];
 export async function validate(content: object, report: Report): Promise<readonly ValidWebhook[]> {
   const { authorizers = [] }: FileContent = content;
   if (authorizers.length === 0) report(['authorizers'], 'is missing');
-  const { compileMatchCondition } = await import('./match-condition.js');
   const names = authorizers.map(({ name }) => name);
   const valid: ValidWebhook[] = [];
   for (const [index, { type = '', name = '', webhook }] of authorizers.entries()) {
@@ -94,7 +93,7 @@ export async function validate(content: object, report: Report): Promise<readonl
       report([...path, 'webhook'], 'is missing');
       continue;
     }
-    const reader = new WebhookReader([...path, 'webhook'], report, compileMatchCondition);
+    const reader = new WebhookReader([...path, 'webhook'], report);
     valid.push({ name, ...(await reader.read(webhook)) });
   }
   return valid;
@@ -120,12 +119,10 @@ function nameProblem(name: string): string | undefined {
 class WebhookReader {
   readonly #path: Path;
   readonly #report: Report;
-  readonly #compile: (expression: string) => MatchCondition;
 
-  constructor(path: Path, report: Report, compile: (expression: string) => MatchCondition) {
+  constructor(path: Path, report: Report) {
     this.#path = path;
     this.#report = report;
-    this.#compile = compile;
   }
 
   async read(webhook: Webhook): Promise<Omit<ValidWebhook, 'name'>> {
@@ -153,7 +150,7 @@ class WebhookReader {
       failurePolicy: failurePolicy as 'NoOpinion' | 'Deny',
       kubeconfig: await this.#kubeconfig(connectionInfo),
       path: [...this.#path, 'connectionInfo', 'kubeConfigFile'],
-      matchConditions: this.#conditions(matchConditions),
+      matchConditions: matchConditions.length === 0 ? [] : await this.#conditions(matchConditions),
     };
   }
 
@@ -191,11 +188,14 @@ class WebhookReader {
     return file;
   }
 
-  #conditions(conditions: readonly { readonly expression?: string }[]): readonly MatchCondition[] {
+  async #conditions(
+    conditions: readonly { readonly expression?: string }[],
+  ): Promise<readonly MatchCondition[]> {
     if (conditions.length > mostConditions) {
       this.#wrong('matchConditions', `has more than ${mostConditions} entries`);
       return [];
     }
+    const { compileMatchCondition } = await import('./match-condition.js');
     const all = conditions.map(({ expression = '' }) => expression);
     return all.flatMap((expression, index) => {
       const at = [...this.#path, 'matchConditions', index, 'expression'];
@@ -203,7 +203,7 @@ class WebhookReader {
       else if (all.indexOf(expression) < index) this.#report(at, 'is there twice');
       else {
         try {
-          return [this.#compile(expression)];
+          return [compileMatchCondition(expression)];
         } catch (error) {
           if ((error as Error).name !== 'ExpressionError') throw error;
           this.#report(at, 'cannot be used', `: ${JSON.stringify(expression)}: ${(error as Error).message}`);

@@ -177,11 +177,11 @@ describe('the servers of webhooks', () => {
     const moved = testFiles(other).kubeconfig('hook', '');
     writeFileSync(kubeconfig, readFileSync(moved));
     await eventually('the new kubeconfig', async () => (await answer()) === 'other');
-    assert.deepEqual([followed.warnings(), reloads], [[], []]);
+    assert.deepEqual([followed.warnings(), reloads], [[], [false, true]]);
 
     const [before] = webhooks;
     write(['a', 'b']);
-    await eventually('the new file', () => reloads.length === 1);
+    await eventually('the new file', () => reloads.length === 3);
     assert.deepEqual(
       [
         webhooks.length,
@@ -192,7 +192,10 @@ describe('the servers of webhooks', () => {
     );
 
     write(['a', 'A']);
-    await eventually('the wrong file', () => reloads.length === 2);
-    assert.deepEqual([reloads, webhooks.length, followed.warnings().length], [[true, false], 2, 1]);
+    await eventually('the wrong file', () => reloads.length === 4);
+    assert.deepEqual(
+      [reloads, webhooks.length, followed.warnings().length],
+      [[false, true, true, false], 2, 1],
+    );
   });
 });

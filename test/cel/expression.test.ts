@@ -44,6 +44,18 @@ describe('an expression', () => {
     });
   }
 
+  it('goes through a list that it has made, and through one that is there for certain', () => {
+    for (const text of [
+      'claims.csv.split(",").all(part, part != "")',
+      'dyn(claims.roles).filter(role, role != "ops").all(role, role == "dev")',
+      'dyn(claims.roles).map(role, [role]).all(one, one.size() == 1)',
+      '[dyn("a"), dyn(claims.sub)].exists(name, name == "alice")',
+      'string(claims[?"zero"].orValue("")) == "0"',
+    ]) {
+      assert.equal(compileExpression(text, 'claims', { isRule: true }).evaluateBool(claims), true, text);
+    }
+  });
+
   it('about a user knows the fields of a user', () => {
     for (const text of [
       'user.username == "alice" && user.uid == ""',
@@ -152,6 +164,9 @@ describe('an expression', () => {
     ['[1, "a"]', /must have the same type/],
     ['["a", claims.sub]', /different types/],
     ['[claims.sub, claims.nested.team]', /different types/],
+    ['["a", claims.roles[0]]', /different types/],
+    ['[dyn("a"), "b"]', /different types/],
+    ['string([claims.mixed[?1].orValue("")].filter(x, true)[0])', /write dyn/],
     ['{"a": 1}', /a map is not supported/],
     ['claims.yes ? 1 : "a"', /must have the same type/],
     ['"a" && true', /requires bool/],

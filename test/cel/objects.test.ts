@@ -17,7 +17,14 @@ const many = [
   { key: 'a', names: ['b', 'c'], other: 1 },
   { key: 'd', names: undefined },
 ];
-const value = { name: 'n', names: ['m'], extra: { k: ['v'] }, one: { name: 'o', inner: {}, many }, other: 1 };
+const value = {
+  name: 'n',
+  names: ['m'],
+  extra: { k: ['v'] },
+  none: undefined,
+  one: { name: 'o', inner: {}, many },
+  other: 1,
+};
 
 describe('an expression about an object whose fields have types', () => {
   for (const text of [

@@ -36,6 +36,8 @@ export interface OwnEndpointParts {
   ) => { readonly reason: string; readonly message: string } | undefined;
   /** Who decides before the API server, besides the rules. */
   readonly authorizers: () => readonly { readonly title: string }[];
+  /** What a route may do with the answer to an operation that no rule rejects. */
+  readonly noteOn: (operation: Operation) => string | undefined;
   /** The endpoints that are served. */
   readonly served: readonly Pick<ServedOwnEndpoint, 'name' | 'title'>[];
 }

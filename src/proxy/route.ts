@@ -1,4 +1,4 @@
-import type { OpenRequest } from '../request/context.js';
+import type { OpenRequest, Operation } from '../request/context.js';
 import type { Question } from '../reviews/reviews.js';
 import type { ClientSink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
@@ -49,6 +49,8 @@ export interface Route {
     sink: ResponseSink,
     onward: Onward<ResponseSink>,
   ): RoutedTrip | undefined;
+  /** What it may do with the answer to an operation, for whoever asks `/-/rules`; undefined if that is nothing. */
+  noteOn?(operation: Operation): string | undefined;
 }
 
 /** The callers of open requests, as a route has to treat them. */

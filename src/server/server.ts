@@ -134,6 +134,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 
   answerErrors(app, () => registry.names);
 
+  const callers = followCallers(parts);
+  const routes = parts.routes.map(create => create(callers));
   const { endpoints, health, clusterStates, listener, callerEntries, issuers } = parts;
   const apiPaths = createApiPaths(options, registry);
   const sandboxes = sandboxesProxiedPages(options, authentication);
@@ -161,6 +163,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         destinationOf,
         rejectionOf: operation => guards.rejectionOf(operation),
         authorizers: () => parts.reviews.authorizers,
+        noteOn: operation => routes.flatMap(route => route.noteOn?.(operation) ?? [])[0],
       }),
     );
   }
@@ -171,7 +174,6 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       route: filesMount.route,
     });
   }
-  const callers = followCallers(parts);
   await app.register(proxyPlugin, {
     route: apiRoute,
     context: {
@@ -179,7 +181,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       connections: metrics.connections,
       authenticates,
       sandboxesProxiedPages: sandboxes,
-      routes: parts.routes.map(create => create(callers)),
+      routes,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,
       patience: clientPatience,

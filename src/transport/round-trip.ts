@@ -94,6 +94,11 @@ export interface OutgoingBody {
   start(socket: Socket, onEnd: () => void): void;
   /** Stops the body: no more of it is needed. */
   stop(): void;
+  /**
+   * Reads the body before it is sent, if it has at most so many bytes. Resolves to undefined if it has more. All of it is sent either way.
+   * Never resolves if its sender leaves.
+   */
+  peek?(most: number): Promise<Buffer | undefined>;
 }
 
 /** Reads the bytes of a connection that switches protocols into buffers of its own. */

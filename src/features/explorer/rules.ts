@@ -11,15 +11,15 @@ const usage =
 const firstLine = /^([A-Z]{1,20}) (\/[!-~]*)$/;
 
 /**
- * Which requests the proxy's own rules would reject: `{"requests": [{"request", "allowed", "reason", "message"}]}`, in the order of the
- * question. Nothing is sent to an API server, whose own answer may still be a 403, nor to an authorizer that is asked before it: `alsoDecide`
- * names those, if there are any.
+ * Which requests the proxy's own rules would reject: `{"requests": [{"request", "allowed", "reason", "message", "note"}]}`, in the order of
+ * the question. A note says what a feature does with the answer. Nothing is sent to an API server, whose own answer may still be a 403, nor
+ * to an authorizer that is asked before it: `alsoDecide` names those, if there are any.
  */
 export const rules = {
   name: 'rules',
   title: 'whether a rule of this proxy refuses a request',
   access: 'caller',
-  create({ destinationOf, rejectionOf, authorizers }) {
+  create({ destinationOf, rejectionOf, authorizers, noteOn }) {
     const answerTo = (request: string) => {
       const [, method = '', target = ''] = firstLine.exec(request) ?? [];
       if (method === '') throw new StatusError(400, usage);
@@ -29,7 +29,7 @@ export const rules = {
       const { ambiguity } = operation.path.received;
       if (ambiguity !== undefined) throw new StatusError(400, ambiguity);
       const rejection = rejectionOf(operation);
-      if (rejection === undefined) return { request, allowed: true };
+      if (rejection === undefined) return { request, allowed: true, note: noteOn(operation) };
       return { request, allowed: false, reason: rejection.reason, message: rejection.message };
     };
     return async ({ context }, reply) => {

@@ -1,14 +1,17 @@
 import type { Cluster } from '../../clusters/cluster.js';
 import type { Onward, Route, RoutedTrip } from '../../proxy/route.js';
-import type { OpenRequest } from '../../request/context.js';
+import type { OpenRequest, Operation } from '../../request/context.js';
 import type { ClientSink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
+import { AccessTrip } from './access-trip.js';
 import { answerList, answerWatch, auditIdOf, EventStream } from './answers.js';
 import { FilteredCluster, type FilterParts } from './filtered-cluster.js';
 import { type Answer, FilteredTrip } from './filtered-trip.js';
 import { EventSocket } from './web-socket.js';
 
 const paths: ReadonlySet<string> = new Set(['/api/v1/namespaces', '/api/v1/watch/namespaces']);
+
+const note = 'if you may not do this, --filter-namespaces shows you those that you may get';
 
 /** Takes lists and watches of all namespaces, and shows users who may not list them those that they may get. */
 export class NamespaceRoute implements Route {
@@ -31,12 +34,20 @@ export class NamespaceRoute implements Route {
     return filtered;
   }
 
+  noteOn(operation: Operation): string | undefined {
+    return isAboutNamespaces(operation) ? note : undefined;
+  }
+
   take(
     request: OpenRequest,
     own: UpstreamRequest,
     sink: ClientSink,
     onward: Onward<ClientSink>,
   ): RoutedTrip | undefined {
+    if (isAccessReview(request, own)) {
+      const filtered = this.of(request.cluster);
+      return new AccessTrip({ own, sink, onward, route: this, filtered }).start();
+    }
     if (!isAboutNamespaces(request)) return undefined;
     const { observer } = this.#parts;
     const auditId = auditIdOf(own.headers);
@@ -88,8 +99,17 @@ export class NamespaceRoute implements Route {
   }
 }
 
+const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+
+/** Whether a request asks what its user may do. */
+function isAccessReview({ head, path }: OpenRequest, { body, impersonation }: UpstreamRequest): boolean {
+  const isOfCaller = impersonation !== undefined && impersonation !== 'configured';
+  return isOfCaller && head.method === 'POST' && path.api === reviews && body?.peek !== undefined;
+}
+
 /** Whether a request is a list or a watch of all namespaces. */
-function isAboutNamespaces({ head, path, record: { info } }: OpenRequest): boolean {
+function isAboutNamespaces({ head, path }: Operation): boolean {
+  const { info } = path;
   return (
     head.method === 'GET' &&
     !head.hasBody &&

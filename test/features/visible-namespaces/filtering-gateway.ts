@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ServingFiles } from '../../support/certificates/serving-files.js';
 import { send } from '../../support/clients/http-client.js';
 import { eventually } from '../../support/eventually.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
@@ -48,10 +49,13 @@ export class FilteringGateway {
   readonly url: string;
   readonly port: number;
   readonly id: string;
+  /** The authority of its certificate, if it has TLS. */
+  readonly ca: string | undefined;
 
-  private constructor(server: ApiServer, url: string, id: string) {
+  private constructor(server: ApiServer, url: string, id: string, ca: string | undefined) {
+    this.ca = ca;
     this.server = server;
-    this.url = url;
+    this.url = ca === undefined ? url : url.replace('http:', 'https:');
     this.port = Number(new URL(url).port);
     this.id = id;
   }
@@ -62,10 +66,12 @@ export class FilteringGateway {
     {
       users,
       flags = [],
+      files,
       granted = Object.values(rights),
     }: {
       readonly users: readonly string[];
       readonly flags?: readonly string[];
+      readonly files?: ServingFiles;
       readonly granted?: readonly object[];
     },
   ): Promise<FilteringGateway> {
@@ -83,8 +89,9 @@ export class FilteringGateway {
     const proxy = await startInProcess(t, [
       ...[`--kubeconfig=${kubeconfig}`, '--filter-namespaces', callersFlag(file)],
       ...flags,
+      ...(files?.flags ?? []),
     ]);
-    return new FilteringGateway(server, proxy.url, id);
+    return new FilteringGateway(server, proxy.url, id, files?.authority.certificate);
   }
 
   /** Makes a namespace whose name begins like this. */
@@ -138,8 +145,17 @@ export class FilteringGateway {
     return this.#role;
   }
 
+  /** Where it is, for a kubeconfig. */
+  get address() {
+    return { server: this.url, ...(this.ca !== undefined && { ca: this.ca }) };
+  }
+
   ask(user: string, path: string, headers: Readonly<Record<string, string>> = {}, more: object = {}) {
-    return send(this.port, path, { headers: { authorization: `Bearer ${user}`, ...headers }, ...more });
+    return send(this.port, path, {
+      headers: { authorization: `Bearer ${user}`, ...headers },
+      ...(this.ca !== undefined && { tls: { ca: this.ca } }),
+      ...more,
+    });
   }
 
   /** What the API server says at this moment. */

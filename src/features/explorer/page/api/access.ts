@@ -10,7 +10,10 @@ export interface Operation {
 
 /** Whether the user may do something, as far as the API server and the proxy say. */
 export type Verdict =
-  | { readonly kind: Decision }
+  | {
+      readonly kind: Decision /** What the proxy does with the answer. */;
+      readonly note?: string | undefined;
+    }
   /** A rule of the proxy refuses it, whatever the API server allows. The message names the rule. */
   | { readonly kind: 'refused'; readonly message: string };
 

@@ -4,7 +4,12 @@ import { collectionPath } from './requests.js';
 
 /** The answer of `/-/rules`: the requests in the order of the question. */
 export interface RulesAnswer {
-  readonly requests: readonly { readonly allowed: boolean; readonly message?: string }[];
+  readonly requests: readonly {
+    readonly allowed: boolean;
+    readonly message?: string;
+    /** What the proxy does with the answer. */
+    readonly note?: string;
+  }[];
 }
 
 /** The method of a verb, and whether its path names one object. */

@@ -30,17 +30,18 @@ export async function readAccess(
   signal: AbortSignal,
 ): Promise<Access> {
   const operations = operationsOf(resource);
-  const refused = await readRefusals(source, resource, namespace, operations, signal);
+  const ruled = await readRuled(source, resource, namespace, operations, signal);
   // Rules are read for one namespace, and include those for the whole cluster. For all namespaces, only a review for each verb can tell.
   const rules = namespace === '' ? unknown : await readRules(source, namespace, signal).catch(() => unknown);
   let problem: string | undefined;
   const decide = async (operation: Operation): Promise<Verdict> => {
-    const message = refused.get(keyOf(operation));
+    const { message, note } = ruled.get(keyOf(operation)) ?? {};
     if (message !== undefined) return { kind: 'refused', message };
     const kind = verdictOf(rules, resource, operation);
-    if (kind !== 'unknown') return { kind };
+    if (kind !== 'unknown') return { kind, note };
     try {
-      return { kind: (await review(source, resource, namespace, operation, signal)) ? 'yes' : 'no' };
+      const isAllowed = await review(source, resource, namespace, operation, signal);
+      return isAllowed ? { kind: 'yes', note } : { kind: 'no' };
     } catch (error) {
       problem = messageOf(error);
       return { kind };
@@ -59,29 +60,35 @@ export async function readAccess(
 /** Questions in one request, so that its URL stays short enough for every program on the way. */
 const questionsAtOnce = 15;
 
-/** The messages of the proxy's rules, by `keyOf`. What no rule refuses is missing. */
-async function readRefusals(
+/** What the proxy says about a request: why a rule refuses it, or what it does with the answer. */
+interface Ruled {
+  readonly message?: string | undefined;
+  readonly note?: string | undefined;
+}
+
+/** What the proxy says, by `keyOf`. */
+async function readRuled(
   { client, prefix }: Source,
   resource: ApiResource,
   namespace: string,
   operations: readonly Operation[],
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<string, Ruled>> {
   const lines = operations.flatMap(operation => {
     const line = requestLine(prefix, resource, namespace, operation);
     return line === undefined ? [] : [{ key: keyOf(operation), line }];
   });
-  const refused = new Map<string, string>();
+  const ruled = new Map<string, Ruled>();
   for (let from = 0; from < lines.length; from += questionsAtOnce) {
     const asked = lines.slice(from, from + questionsAtOnce);
     const query = asked.map(({ line }) => `request=${encodeURIComponent(line)}`).join('&');
     const { requests } = await client.own<RulesAnswer>(`/rules?${query}`, signal);
-    for (const [at, { allowed, message = '' }] of requests.entries()) {
+    for (const [at, { allowed, message = '', note }] of requests.entries()) {
       const key = asked[at]?.key;
-      if (!allowed && key !== undefined) refused.set(key, message);
+      if (key !== undefined) ruled.set(key, allowed ? { note } : { message });
     }
   }
-  return refused;
+  return ruled;
 }
 
 async function review(

@@ -146,13 +146,13 @@ function Answer({ access, operation }: { readonly access: Loaded<Access>; readon
   if (access.kind === 'loading') return '…';
   const verdict = access.kind === 'ready' ? access.value.verdicts.get(keyOf(operation)) : undefined;
   if (verdict === undefined || verdict.kind === 'unknown') return <span class="muted">unknown</span>;
-  const message = messageOf(verdict);
+  const said = verdict.kind === 'refused' ? verdict.message : verdict.note;
   return (
     <>
       <Status kind={verdict.kind === 'yes' ? 'good' : 'none'}>{verdict.kind === 'yes' ? 'yes' : 'no'}</Status>{' '}
-      {message !== undefined && (
-        <code class="rule" title={message}>
-          {flagIn(message)}
+      {said !== undefined && (
+        <code class="rule" title={said}>
+          {flagIn(said)}
         </code>
       )}
     </>

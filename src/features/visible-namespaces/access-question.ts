@@ -1,0 +1,126 @@
+import { PbfReader, PbfWriter } from 'pbf';
+import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
+import { memberSpan } from '../../lib/json-member.js';
+
+/** What a SelfSubjectAccessReview asks, as far as it is about all namespaces. */
+export type AskedVerb = 'list' | 'watch';
+
+/** How an object in protobuf begins (apimachinery `serializer/protobuf`). */
+const magic = Buffer.from('k8s\0');
+const json = /^application\/json\b/i;
+const protobuf = /^application\/vnd\.kubernetes\.protobuf\b/i;
+/** Field numbers of apimachinery's and the API's generated.proto files. */
+const fields = { rawOfUnknown: 2, spec: 2, status: 3, resourceAttributes: 1 };
+const names = ['', 'namespace', 'verb', 'group', 'version', 'resource', 'subresource', 'name'];
+const ofStatus = ['', 'allowed', 'reason', 'evaluationError', 'denied'];
+
+/**
+ * Whether the body of a SelfSubjectAccessReview, in JSON or protobuf, asks if its user may list or watch all namespaces. Clients name a
+ * namespace although it means nothing there: kubectl sends its own.
+ */
+export function askedVerb(contentType: string, body: Buffer): AskedVerb | undefined {
+  const {
+    verb,
+    group = '',
+    version = '',
+    resource,
+    subresource = '',
+    name = '',
+  } = attributesOf(contentType, body) ?? {};
+  const isAboutAll = group === '' && resource === 'namespaces' && subresource === '' && name === '';
+  if (!isAboutAll || !['', '*', 'v1'].includes(String(version))) return undefined;
+  return verb === 'list' || verb === 'watch' ? verb : undefined;
+}
+
+function attributesOf(contentType: string, body: Buffer): JsonObject | undefined {
+  // A body without a type is JSON.
+  if (contentType === '' || json.test(contentType)) {
+    const spec = parseObject(body.toString('utf8'))?.['spec'];
+    const attributes = isObject(spec) ? spec['resourceAttributes'] : undefined;
+    return isObject(attributes) ? attributes : undefined;
+  }
+  if (!protobuf.test(contentType)) return undefined;
+  try {
+    const attributes = message(message(rawOf(body), fields.spec), fields.resourceAttributes);
+    return attributes && named(attributes, names);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The answer to such a review, with a yes in place of a no that nobody insists on. Undefined for any other answer.
+ *
+ * @param reason Why, for whoever reads it.
+ */
+export function permitted(contentType: string, body: Buffer, reason: string): Buffer | undefined {
+  if (json.test(contentType)) return permittedJson(body.toString('utf8'), reason);
+  if (!protobuf.test(contentType)) return undefined;
+  try {
+    return permittedProtobuf(body, reason);
+  } catch {
+    return undefined;
+  }
+}
+
+function permittedJson(text: string, reason: string): Buffer | undefined {
+  const status = parseObject(text)?.['status'];
+  const span = memberSpan(text, text.indexOf('{'), 'status');
+  if (!isObject(status) || span === undefined || !isSoftNo(status)) return undefined;
+  return Buffer.from(
+    `${text.slice(0, span.start)}${JSON.stringify({ allowed: true, reason })}${text.slice(span.end)}`,
+  );
+}
+
+function permittedProtobuf(body: Buffer, reason: string): Buffer | undefined {
+  const raw = rawOf(body);
+  if (raw === undefined || !isSoftNo(named(message(raw, fields.status) ?? none, ofStatus))) return undefined;
+  const status = new PbfWriter();
+  status.writeBooleanField(1, true);
+  status.writeStringField(2, reason);
+  const review = without(raw, fields.status);
+  review.writeBytesField(fields.status, status.finish());
+  const unknown = without(body.subarray(magic.length), fields.rawOfUnknown);
+  unknown.writeBytesField(fields.rawOfUnknown, review.finish());
+  return Buffer.concat([magic, unknown.finish()]);
+}
+
+/** The API server does not allow it, and no authorizer denies it. */
+function isSoftNo({ allowed, denied }: JsonObject): boolean {
+  return (allowed ?? false) === false && (denied ?? false) === false;
+}
+
+const none = new Uint8Array();
+
+/** The object in a runtime.Unknown. */
+function rawOf(body: Buffer): Uint8Array | undefined {
+  return body.subarray(0, magic.length).equals(magic)
+    ? message(body.subarray(magic.length), fields.rawOfUnknown)
+    : undefined;
+}
+
+/** The last value of a field that has bytes. */
+function message(bytes: Uint8Array | undefined, field: number): Uint8Array | undefined {
+  return bytes === undefined
+    ? undefined
+    : new PbfReader(bytes).readFields<{ value?: Uint8Array }>((tag, result, pbf) => {
+        if (tag === field) result.value = pbf.readBytes();
+      }, {}).value;
+}
+
+/** Values of a message, by these names of its fields: texts, and booleans. */
+function named(bytes: Uint8Array, keys: readonly string[]): JsonObject {
+  return new PbfReader(bytes).readFields<Record<string, unknown>>((tag, result, pbf) => {
+    const key = keys[tag];
+    if (key === undefined) return;
+    result[key] = key === 'allowed' || key === 'denied' ? pbf.readBoolean() : pbf.readString();
+  }, {});
+}
+
+/** A copy of a message whose fields all have bytes, without one of them. */
+function without(bytes: Uint8Array, field: number): PbfWriter {
+  return new PbfReader(bytes).readFields<PbfWriter>((tag, copy, pbf) => {
+    const value = pbf.readBytes();
+    if (tag !== field) copy.writeBytesField(tag, value);
+  }, new PbfWriter());
+}

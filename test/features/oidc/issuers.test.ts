@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { credentialIdTarget, uidTarget } from '../../../src/authentication/method.js';
 import { openIdConnect } from '../../../src/features/oidc/feature.js';
 import { Issuers } from '../../../src/features/oidc/issuers.js';
+import { OidcKeys } from '../../../src/features/oidc/keys.js';
 import type { ValidAuthenticator } from '../../../src/features/oidc/validation.js';
 import { parseOptions } from '../../../src/options/parse.js';
 import { createCore } from '../../support/features/core.js';
@@ -42,28 +43,31 @@ function tokenOf(iss: unknown) {
 
 describe('the issuers of a configuration', () => {
   it('keep their keys while their entries are the same, and lose them else', t => {
+    const [start, close] = (['start', 'close'] as const).map(name =>
+      t.mock.method(OidcKeys.prototype, name, () => {}),
+    );
+    const counts = () => [start?.mock.callCount(), close?.mock.callCount()];
     const issuers = issuersWith();
-    t.after(() => issuers.close());
     issuers.replace([entry(one), entry(two)]);
     const [first, second] = issuers.all;
-    const closed: string[] = [];
-    const started: string[] = [];
-    const follow = () => {
-      for (const { url, keys } of issuers.all)
-        Object.assign(keys, { close: () => closed.push(url), start: () => started.push(url) });
-    };
-    follow();
+    assert.deepEqual(counts(), [0, 0]);
     issuers.start();
-    assert.deepEqual(started, [one, two]);
+    assert.deepEqual(counts(), [2, 0]);
     issuers.replace([entry(one), entry(two, undefined, ['other'])]);
     assert.equal(issuers.all[0], first);
     assert.notEqual(issuers.all[1], second);
-    assert.deepEqual([closed, started], [[two], [one, two]]);
-    follow();
+    assert.deepEqual(counts(), [3, 1]);
+    assert.equal(close?.mock.calls[0]?.this, second?.keys);
     issuers.replace([entry(two, undefined, ['other'])]);
-    assert.deepEqual([closed, issuers.all.map(({ url }) => url)], [[two, one], [two]]);
+    assert.equal(close?.mock.calls[1]?.this, first?.keys);
+    issuers.replace([]);
+    issuers.replace([entry(one)]);
     issuers.close();
-    assert.deepEqual(closed, [two, one, two]);
+    assert.deepEqual(counts(), [4, 4]);
+    const idle = issuersWith();
+    idle.replace([entry(one)]);
+    idle.replace([entry(two)]);
+    assert.deepEqual(counts(), [4, 5]);
   });
 
   it('are asked about their own tokens alone', async () => {

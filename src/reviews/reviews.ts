@@ -207,9 +207,8 @@ function keyOf({ as, attributes, access }: Question): string {
 }
 
 /** Equal for two questions that the same API server must answer alike. */
-export function questionKey(question: Question): string {
-  const { judgedFor, namesContext } = question.access ?? {};
-  return digest([keyOf(question), judgedFor, namesContext]);
+export function questionKey({ as, attributes, access }: Question): string {
+  return digest([as, attributes, access?.user?.key, access?.judgedFor, access?.namesContext]);
 }
 
 /** The verdict of a 403 to a review itself, unless the user lacks the right to ask for reviews. Throws any other error. */

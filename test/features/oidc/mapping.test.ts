@@ -3,8 +3,6 @@ import { describe, it } from 'node:test';
 import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
 import { compileExpression } from '../../../src/features/oidc/expressions.js';
 import { type ClaimMapping, userOfClaims } from '../../../src/features/oidc/mapping.js';
-import { configurationOf, oidcProblems } from '../../../src/features/oidc/options.js';
-import { parseOptions } from '../../../src/options/parse.js';
 
 const mapping: ClaimMapping = {
   username: { claim: 'sub', prefix: '' },
@@ -17,20 +15,6 @@ const mapping: ClaimMapping = {
 };
 
 const byEmail = { ...mapping, username: { claim: 'email', prefix: '' } };
-
-const options = {
-  authenticationConfig: '',
-  oidcIssuerUrl: 'https://issuer.example',
-  oidcClientId: 'gateway',
-  oidcUsernameClaim: 'sub',
-  oidcUsernamePrefix: '',
-  oidcGroupsClaim: '',
-  oidcGroupsPrefix: '',
-  oidcRequiredClaim: [] as string[],
-  oidcSigningAlgs: ['RS256'],
-  signInScopes: [] as string[],
-  oidcCaFile: '',
-};
 
 describe('the claims of an id-token', () => {
   it('give a name and groups, with their prefixes', () => {
@@ -227,63 +211,5 @@ describe('a user who is too large', () => {
     assert.throws(() => userOfClaims(claims, { ...large, userRules }), IdentityError);
     const claimRules = rule('claims.sub == "bob"', 'claims');
     assert.throws(() => userOfClaims(claims, { ...large, claimRules }), AuthenticationError);
-  });
-});
-
-describe('the options for an issuer', () => {
-  it('put the issuer before names that are not emails, unless they say otherwise', () => {
-    const prefixOf = (more: object) =>
-      configurationOf({ ...options, ...more }).jwt[0]?.claimMappings.username.prefix;
-    assert.equal(prefixOf({}), 'https://issuer.example#');
-    assert.equal(prefixOf({ oidcUsernameClaim: 'email' }), '');
-    assert.equal(prefixOf({ oidcUsernamePrefix: '-' }), '');
-    assert.equal(prefixOf({ oidcUsernamePrefix: 'oidc:' }), 'oidc:');
-    assert.equal(prefixOf({ oidcUsernameClaim: 'email', oidcUsernamePrefix: 'oidc:' }), 'oidc:');
-    const [first] = configurationOf({ ...options, oidcGroupsClaim: 'g', oidcGroupsPrefix: 'p:' }).jwt;
-    assert.deepEqual(first?.claimMappings.groups, { claim: 'g', prefix: 'p:' });
-    assert.equal(configurationOf(options).jwt[0]?.claimMappings.groups, undefined);
-    assert.deepEqual(first?.issuer, { url: 'https://issuer.example', audiences: ['gateway'] });
-    const { jwt } = configurationOf({ ...options, oidcRequiredClaim: ['a=b=c', 'd=1', 'd='] });
-    assert.deepEqual(jwt[0]?.claimValidationRules, [
-      { claim: 'a', requiredValue: 'b=c' },
-      { claim: 'd', requiredValue: '' },
-    ]);
-  });
-
-  it('are reported as problems if they are wrong', () => {
-    assert.deepEqual(oidcProblems(options), []);
-    const oidcSigningAlgs = 'RS256,RS384,RS512,ES256,ES384,ES512,PS256,PS384,PS512'.split(',');
-    assert.deepEqual(oidcProblems({ ...options, oidcSigningAlgs }), []);
-    const { options: presets } = parseOptions({ argv: [], env: {} });
-    const empty = Object.keys(options).filter(key => !['oidcUsernameClaim', 'oidcSigningAlgs'].includes(key));
-    for (const key of empty) assert.equal(String(presets[key as keyof typeof presets]), '', key);
-    // An empty flag counts if its preset is not empty.
-    const flags = new Set(['oidcGroupsClaim', 'oidcUsernameClaim']);
-    assert.deepEqual(oidcProblems({ ...options, authenticationConfig: 'f', oidcUsernameClaim: '' }, flags), [
-      '--authentication-config cannot be used with --oidc-username-claim',
-    ]);
-    assert.deepEqual(oidcProblems({ ...options, oidcIssuerUrl: '', oidcClientId: '' }), []);
-    for (const [more, problem] of [
-      [{ oidcClientId: '' }, /must be set together/],
-      [{ oidcIssuerUrl: '' }, /must be set together/],
-      [{ oidcIssuerUrl: 'http://issuer.example' }, /--oidc-issuer-url: "http:\/\/issuer\.example" is not/],
-      [{ oidcIssuerUrl: 'issuer.example' }, /--oidc-issuer-url is not a URL/],
-      [{ oidcIssuerUrl: 'https://a:b@issuer.example' }, /has an @ in it/],
-      [{ oidcIssuerUrl: 'https://issuer.example?x' }, /has a query/],
-      [{ oidcIssuerUrl: 'https://issuer.example#' }, /has a query or a fragment/],
-      [{ oidcUsernameClaim: '' }, /^--oidc-username-claim is empty$/],
-      [{ oidcSigningAlgs: ['RS256', 'HS256'] }, /--oidc-signing-algs: "HS256" is not one of RS256/],
-      [{ oidcSigningAlgs: ['none'] }, /"none" is not one of/],
-      [{ oidcSigningAlgs: [] }, /is empty/],
-      [{ oidcRequiredClaim: ['a=b', 'c'] }, /value 2 of 2 is not KEY=VALUE/],
-      [
-        { authenticationConfig: 'f' },
-        /--authentication-config cannot be used with --oidc-issuer-url, --oidc-client-id$/,
-      ],
-    ] as const) {
-      const problems = oidcProblems({ ...options, ...more }, new Set(['oidcIssuerUrl', 'oidcClientId']));
-      assert.equal(problems.length, 1, JSON.stringify(more));
-      assert.match(problems[0] ?? '', problem);
-    }
   });
 });

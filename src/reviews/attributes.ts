@@ -44,17 +44,17 @@ export function attributesOf(info: RequestInfo, query: string): Attributes {
   const { isResourceRequest, verb, path } = info;
   if (!isResourceRequest) return { nonResourceAttributes: { path, verb } };
   const { apiGroup: group, apiVersion: version, resource, subresource, namespace, name } = info;
-  const hasSelectors = selecting.has(verb) && !hasWatchPath(info);
-  return {
-    resourceAttributes: {
-      ...{ verb, group, version, resource },
-      ...(subresource !== '' && { subresource }),
-      ...(namespace !== '' && { namespace }),
-      ...(name !== '' && { name }),
-      ...(hasSelectors && selectorsOf(query)),
-    },
-  };
+  // Each request may come here, and to spread objects takes ten times the time.
+  const attributes: Mutable<ResourceAttributes> = { verb, group, version, resource };
+  if (subresource !== '') attributes.subresource = subresource;
+  if (namespace !== '') attributes.namespace = namespace;
+  if (name !== '') attributes.name = name;
+  if (query !== '' && selecting.has(verb) && !hasWatchPath(info))
+    Object.assign(attributes, selectorsOf(query));
+  return { resourceAttributes: attributes };
 }
+
+type Mutable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 function selectorsOf(query: string) {
   const parameters = parseQuery(query);

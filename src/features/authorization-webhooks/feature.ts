@@ -5,7 +5,7 @@ import { defineOptions, flagsOf, type OptionFacts, type OptionValues } from '../
 import { text } from '../../lib/value-type.js';
 import { createReloadCounter } from '../../observability/metrics/reload-counter.js';
 import { createCheck, rule } from './guard.js';
-import { createWebhookMetrics, type WebhookMetrics } from './metrics.js';
+import { createWebhookMetrics, type WebhooksMetrics } from './metrics.js';
 
 const options = defineOptions('Authentication', {
   authorizationConfig: {
@@ -18,7 +18,7 @@ const options = defineOptions('Authentication', {
 type Values = OptionValues<typeof options>;
 
 interface Metrics {
-  readonly webhooks: WebhookMetrics;
+  readonly webhooks: WebhooksMetrics;
   readonly reloaded: ReturnType<typeof createReloadCounter>;
 }
 

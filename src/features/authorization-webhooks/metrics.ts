@@ -1,25 +1,34 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
+import { BatchedCounter } from '../../observability/metrics/hot-metrics.js';
 import type { CallResult } from './webhook-error.js';
 
-/** The metrics of the feature: the API server's, behind this program's prefix. */
+/** The metrics of one webhook. */
 export interface WebhookMetrics {
-  /** The webhook of this name was called once. */
-  called(name: string, result: CallResult, seconds: number): void;
+  /** It was called once. */
+  called(result: CallResult, seconds: number): void;
   /** It had no opinion, because it has not answered. */
-  failedOpen(name: string, result: CallResult): void;
-  /** A match condition excluded it. */
-  excluded(name: string): void;
-  /** A match condition of it had no result. */
-  conditionFailed(name: string): void;
-  /** A verdict was asked for that may have been kept. */
-  cacheAsked(name: string, isHit: boolean): void;
+  failedOpen(result: CallResult): void;
+  /** A match condition has excluded it. */
+  excluded(): void;
+  /** A match condition has had no result. */
+  conditionFailed(): void;
+  /** Its verdict was kept. */
+  hit(): void;
+  /** Its verdict was not kept. */
+  missed(): void;
+}
+
+/** The metrics of the feature: the API server's, behind this program's prefix. */
+export interface WebhooksMetrics {
+  /** Those of the webhook of this name, in all versions of the file. */
+  of(name: string): WebhookMetrics;
 }
 
 const prefix = 'kube_api_proxy_authorization_';
 /** The API server's label for the kind of an authorizer. */
 const type = 'Webhook';
 
-export function createWebhookMetrics(registry: Registry): WebhookMetrics {
+export function createWebhookMetrics(registry: Registry): WebhooksMetrics {
   const registers = [registry];
   const evaluations = new Counter({
     name: `${prefix}webhook_evaluations_total`,
@@ -39,11 +48,11 @@ export function createWebhookMetrics(registry: Registry): WebhookMetrics {
     labelNames: ['name', 'result'],
     registers,
   });
-  const exclusions = new Counter({
+  const exclusions = new BatchedCounter({
     name: `${prefix}match_condition_exclusions_total`,
     help: 'Questions about which an authorization webhook was not asked because a match condition excludes them.',
     labelNames: ['type', 'name'],
-    registers,
+    registry,
   });
   const conditionErrors = new Counter({
     name: `${prefix}match_condition_evaluation_errors_total`,
@@ -51,20 +60,33 @@ export function createWebhookMetrics(registry: Registry): WebhookMetrics {
     labelNames: ['type', 'name'],
     registers,
   });
-  const asked = new Counter({
+  const asked = new BatchedCounter({
     name: `${prefix}webhook_cache_requests_total`,
     help: 'Questions for an authorization webhook, by whether its verdict was kept from an earlier one (hit) or not (miss).',
     labelNames: ['name', 'result'],
-    registers,
+    registry,
   });
+  const create = (name: string): WebhookMetrics => {
+    const excluded = exclusions.labels({ type, name });
+    const [hits, misses] = [asked.labels({ name, result: 'hit' }), asked.labels({ name, result: 'miss' })];
+    return {
+      called(result, seconds) {
+        evaluations.inc({ name, result });
+        durations.observe({ name, result }, seconds);
+      },
+      failedOpen: result => failOpen.inc({ name, result }),
+      excluded: () => excluded.add(1),
+      conditionFailed: () => conditionErrors.inc({ type, name }),
+      hit: () => hits.add(1),
+      missed: () => misses.add(1),
+    };
+  };
+  const all = new Map<string, WebhookMetrics>();
   return {
-    called(name, result, seconds) {
-      evaluations.inc({ name, result });
-      durations.observe({ name, result }, seconds);
+    of(name) {
+      const found = all.get(name) ?? create(name);
+      all.set(name, found);
+      return found;
     },
-    failedOpen: (name, result) => failOpen.inc({ name, result }),
-    excluded: name => exclusions.inc({ type, name }),
-    conditionFailed: name => conditionErrors.inc({ type, name }),
-    cacheAsked: (name, isHit) => asked.inc({ name, result: isHit ? 'hit' : 'miss' }),
   };
 }

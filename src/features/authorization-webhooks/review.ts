@@ -42,7 +42,7 @@ export class AskedReview {
     const attributes = JSON.stringify(wish.attributes);
     this.wish = wish;
     this.isKept = attributes.length <= longestKept;
-    this.key = `${digestOf(wish.user)}${JSON.stringify(wish.cluster)}${attributes}`;
+    this.key = `${digestOf(wish.user)}${attributes}${wish.cluster}`;
   }
 
   /** `SubjectAccessReviewSpec`, as the API server would send it; with the name of the cluster. */

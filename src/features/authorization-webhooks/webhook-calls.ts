@@ -95,18 +95,18 @@ export class WebhookCalls {
 
   async #call(body: string, since: Moment): Promise<ReviewStatus> {
     const { webhook, clock, metrics } = this.#parts;
-    const { server, timeout, name } = webhook;
+    const { server, timeout } = webhook;
     const began = new Moment(clock);
     try {
       const answer = await server.post(body, { timeout: Math.max(timeout - since.age, 1) });
       this.#answers += 1;
       if (answer.status < 200 || answer.status > 206) throw errorOf(answer);
       const status = readStatus(answer);
-      metrics.called(name, 'success', began.age / 1_000);
+      metrics.called('success', began.age / 1_000);
       return status;
     } catch (thrown) {
       const error = toWebhookError(thrown as Error, server.url);
-      metrics.called(name, error.result, began.age / 1_000);
+      metrics.called(error.result, began.age / 1_000);
       throw error;
     }
   }

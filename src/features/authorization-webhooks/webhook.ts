@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
 import { TooManyReviewsError } from '../../reviews/authorizer.js';
 import type { WebhookConfiguration } from './configuration.js';
-import type { WebhookMetrics } from './metrics.js';
+import type { WebhookMetrics, WebhooksMetrics } from './metrics.js';
 import type { AskedReview, ReviewStatus } from './review.js';
 import { VerdictCache } from './verdict-cache.js';
 import { WebhookCalls } from './webhook-calls.js';
@@ -12,6 +12,9 @@ interface Refusal {
   readonly reason: string;
   readonly error: Error | undefined;
 }
+
+/** What is kept of a wish about which a webhook is not asked. */
+const excluded: ReviewStatus = { isAllowed: false, isDenied: false, reason: '' };
 
 /** What a webhook thinks. */
 export type Opinion = 'allow' | 'none' | Refusal;
@@ -25,10 +28,10 @@ export class Webhook {
   /** The questions that have no answer yet. */
   readonly #pending = new Map<string, Promise<Opinion>>();
 
-  constructor(configuration: WebhookConfiguration, metrics: WebhookMetrics, clock: Clock) {
+  constructor(configuration: WebhookConfiguration, metrics: WebhooksMetrics, clock: Clock) {
     this.#configuration = configuration;
-    this.#metrics = metrics;
-    this.#calls = new WebhookCalls({ webhook: configuration, clock, metrics });
+    this.#metrics = metrics.of(configuration.name);
+    this.#calls = new WebhookCalls({ webhook: configuration, clock, metrics: this.#metrics });
     this.#verdicts = new VerdictCache(clock);
   }
 
@@ -38,14 +41,26 @@ export class Webhook {
 
   /** A promise only if the webhook has to be called. Rejects with a TooManyReviewsError. */
   opinionOn(review: AskedReview): Opinion | Promise<Opinion> {
+    const kept = this.#verdicts.get(review.key);
+    if (kept === excluded) {
+      this.#metrics.excluded();
+      return 'none';
+    }
+    // Conditions have one result for one spec: what is kept has passed them.
+    if (kept !== undefined) {
+      this.#metrics.hit();
+      return opinionOf(kept);
+    }
     try {
-      if (!this.#matches(review)) return 'none';
+      if (!this.#matches(review)) {
+        if (review.isKept) this.#verdicts.set(review.key, excluded, Number.POSITIVE_INFINITY);
+        return 'none';
+      }
     } catch (error) {
       return this.#withoutAnswer(error as Error);
     }
-    const kept = this.#verdicts.get(review.key);
-    this.#metrics.cacheAsked(this.name, kept !== undefined);
-    return kept === undefined ? this.#share(review) : opinionOf(kept);
+    this.#metrics.missed();
+    return this.#share(review);
   }
 
   /** Whether all match conditions are true. Throws an error if one has no result, unless another one is false. */
@@ -57,10 +72,10 @@ export class Webhook {
     for (const condition of matchConditions) {
       try {
         if (condition.matches(spec)) continue;
-        this.#metrics.excluded(this.name);
+        this.#metrics.excluded();
         return false;
       } catch (error) {
-        if (failure === undefined) this.#metrics.conditionFailed(this.name);
+        if (failure === undefined) this.#metrics.conditionFailed();
         failure ??= new Error(
           `cel evaluation error: expression '${condition.expression}' resulted in error: ${(error as Error).message}`,
         );
@@ -86,7 +101,7 @@ export class Webhook {
     } catch (error) {
       if (error instanceof TooManyReviewsError) throw error;
       const opinion = this.#withoutAnswer(error as Error);
-      if (opinion === 'none') this.#metrics.failedOpen(this.name, (error as WebhookError).result);
+      if (opinion === 'none') this.#metrics.failedOpen((error as WebhookError).result);
       return opinion;
     }
     if (review.isKept) this.#verdicts.set(review.key, status, this.#lifetimeOf(status));

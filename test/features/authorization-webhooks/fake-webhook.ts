@@ -44,11 +44,13 @@ export class FakeWebhook {
     this.webhook = new Webhook(all, createWebhookMetrics(this.#registry), clock);
   }
 
-  /** The values of a metric, without its prefix, each with its labels. */
+  /** The values of a metric that are not 0, each with its labels. The metric is without its prefix. */
   async metric(name: string): Promise<readonly string[]> {
     const metric = this.#registry.getSingleMetric(`kube_api_proxy_authorization_${name}`);
     const { values = [] } = (await metric?.get()) ?? {};
-    return values.map(({ labels, value }) => `${Object.values(labels).join(' ')} ${value}`);
+    return values
+      .filter(({ value }) => value > 0)
+      .map(({ labels, value }) => `${Object.values(labels).join(' ')} ${value}`);
   }
 
   /** Lets time pass, with all that waits for it. */

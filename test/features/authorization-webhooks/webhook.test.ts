@@ -183,12 +183,19 @@ describe('the match conditions of a webhook', () => {
     }
   });
 
-  it('are asked before what is kept', async () => {
-    let isExcluded = false;
-    const fake = new FakeWebhook({ matchConditions: [{ expression: '', matches: () => !isExcluded }] });
-    assert.equal(await told(fake), 'allow');
-    isExcluded = true;
+  it('are evaluated once for equal questions, and each exclusion is counted', async () => {
+    let times = 0;
+    const matches = () => {
+      times += 1;
+      return false;
+    };
+    const fake = new FakeWebhook({ matchConditions: [{ expression: '', matches }] });
+    for (const asked of [wish(), wish(), wish({ verb: 'get' })])
+      assert.equal(await told(fake, asked), 'none');
+    fake.clock.advance(86_400_000);
     assert.equal(await told(fake), 'none');
+    assert.equal(times, 2);
+    assert.deepEqual(await fake.metric('match_condition_exclusions_total'), ['Webhook policy 4']);
   });
 });
 
@@ -229,7 +236,7 @@ describe('the verdicts that are kept of a webhook', () => {
     await told(fake, { ...base, user: { ...user } });
     assert.equal(fake.asked.length, others.length + 1, 'the same user in another object');
     const counts = await fake.metric('webhook_cache_requests_total');
-    assert.deepEqual(counts, [`policy miss ${others.length + 1}`, `policy hit ${others.length + 2}`]);
+    assert.deepEqual(counts, [`policy hit ${others.length + 2}`, `policy miss ${others.length + 1}`]);
   });
 
   for (const [when, pass] of [

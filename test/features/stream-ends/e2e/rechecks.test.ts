@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { after, before, describe, it } from 'node:test';
+import { longestEnd } from '../../../../src/proxy/open-streams.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { send } from '../../../support/clients/http-client.js';
 import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
@@ -224,6 +225,30 @@ describe('an open stream that is checked', { concurrency: false }, () => {
     }
     const ended = () => metric('kube_api_proxy_longrunning_requests_ended_total{reason="caller"}');
     await eventually('both are counted', async () => (await ended()) === 2);
+  });
+
+  it('ends over HTTP/2 too if its client does not read', async t => {
+    const answer = openStream(session, '/api/v1/namespaces/large/pods?watch=true', {
+      authorization: 'Bearer alice-token',
+    });
+    answer.on('error', () => {});
+    await headOf(answer);
+    const annotations = { large: 'x'.repeat(100_000) };
+    for (let index = 0; index < 40; index += 1) {
+      const metadata = { name: `pod-${index}`, namespace: 'large', annotations };
+      server.write({ apiVersion: 'v1', kind: 'Pod', metadata });
+    }
+    const ended = () =>
+      proxy.log().some(({ path, endedBy }) => /large/.test(`${path}`) && endedBy === 'access');
+    server.setPolicy(withoutPods);
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    for (const deadline = performance.now() + 30_000; !ended(); ) {
+      assert.ok(performance.now() < deadline, 'the end');
+      await passInterval();
+      t.mock.timers.tick(longestEnd);
+    }
+    t.mock.timers.reset();
+    server.setPolicy(twoUsersPolicy);
   });
 
   it('is not ended by what another API server says that has taken the place of its own', async t => {

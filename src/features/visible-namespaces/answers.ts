@@ -4,7 +4,7 @@ import { ownBytes } from '../../transport/borrowed-bytes.js';
 import type { BodySink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
 import { type Answering, answerJson } from './filtered-trip.js';
 import type { FilterObserver } from './metrics.js';
-import { idOf, withoutObject } from './namespace-rows.js';
+import { withoutObject } from './namespace-rows.js';
 import { NamespaceWatch, type WatchOutput } from './namespace-watch.js';
 import { OwnRefusalError } from './own-namespaces.js';
 
@@ -19,7 +19,7 @@ export async function answerList(
   const list = await own.list();
   await viewer.judge(list.rows);
   const { visible } = viewer;
-  const text = list.only(row => visible.has(idOf(row)), asked.withoutObjects ? withoutObject : undefined);
+  const text = list.only(({ id }) => visible.has(id), asked.withoutObjects ? withoutObject : undefined);
   viewer.shown.record(list.version, visible);
   answerJson(sink, 200, Buffer.from(text), auditId);
   return nothingToDo;

@@ -10,6 +10,7 @@ import { Moment } from '../../lib/moment.js';
 import { within } from '../../lib/within.js';
 import type { Reviews } from '../../reviews/reviews.js';
 import type { FilterObserver } from './metrics.js';
+import { RecentLists } from './own-namespaces.js';
 import { type Binding, isAbout, readBinding, readRole } from './rbac.js';
 import { Reviewer } from './reviewer.js';
 import { type Namespace, Viewer } from './viewer.js';
@@ -49,6 +50,7 @@ export class FilteredCluster implements ClusterPart {
   readonly #namespaces: FollowedList<Namespace>;
   readonly #bindings: readonly FollowedList<Binding>[];
   readonly #roles: readonly FollowedList<string>[];
+  readonly recent = new RecentLists();
   /** What has changed for whom within the present `moment`; undefined for a namespace means all. */
   #changes: Map<Viewer, Set<string | undefined>> | undefined;
   /** Whether all of RBAC was known when it was looked at last. */

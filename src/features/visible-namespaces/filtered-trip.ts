@@ -164,7 +164,13 @@ export class FilteredTrip<Sink extends ResponseSink> implements RoutedTrip, Clie
     record.isFiltered = true;
     this.questions = isWatch && request.caller !== undefined ? actingQuestions(request) : undefined;
     const viewer = filtered.viewerOf(this.#as);
-    return answer({ request, asked, viewer, filtered, own: new OwnNamespaces(cluster, asked, own) });
+    return answer({
+      request,
+      asked,
+      viewer,
+      filtered,
+      own: new OwnNamespaces(cluster, asked, own, filtered.recent),
+    });
   }
 
   /** What the client would get without the filter. */

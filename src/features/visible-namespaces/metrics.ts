@@ -6,7 +6,7 @@ type Result = (typeof results)[number];
 
 /** Is told what the metrics need. */
 export interface FilterObserver {
-  reviewed(result: Result): void;
+  reviewed(result: Result, count?: number): void;
   /** So many filtered watches more. */
   watches(count: number): void;
 }
@@ -26,7 +26,7 @@ export function createFilterMetrics(registry: Registry): FilterObserver {
     registers: [registry],
   });
   return {
-    reviewed: result => reviews.inc({ result }),
+    reviewed: (result, count = 1) => reviews.inc({ result }, count),
     watches: count => watches.inc(count),
   };
 }

@@ -1,3 +1,4 @@
+import { StatusError } from '../../kubernetes/status.js';
 import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
 import { elementSpans, memberSpan, type Span } from '../../lib/json-member.js';
 
@@ -20,12 +21,15 @@ export function nameOfId(id: string): string {
 
 export type ChangeType = 'ADDED' | 'DELETED';
 
-interface ListedRow extends NamespaceRow, Span {}
+/** A row of a list: where it is, counted from the beginning of the array. */
+interface ListedRow extends NamespaceRow, Span {
+  readonly id: string;
+}
 
 /** What the API server has sent is no list of namespaces in JSON. */
-class UnreadableError extends Error {
+class UnreadableError extends StatusError {
   constructor(what: string) {
-    super(`the API server's answer is not ${what} of namespaces`);
+    super(502, `the API server's answer is not ${what} of namespaces`);
   }
 }
 
@@ -35,40 +39,71 @@ class UnreadableError extends Error {
  */
 export class NamespaceList {
   readonly #text: string;
-  readonly #table: JsonObject | undefined;
+  /** Undefined if it is no Table. */
+  readonly #table: { readonly apiVersion: unknown; readonly columnDefinitions: unknown } | undefined;
+  readonly #isPartial: boolean;
   readonly #array: Span | undefined;
   readonly version: string;
   readonly rows: readonly ListedRow[];
 
-  constructor(text: string) {
-    const list = parseObject(text);
-    const { metadata, kind } = list ?? {};
+  /** @param before A list of the same request: if only the version has changed since, as often, the rows are not read again. */
+  constructor(text: string, before?: NamespaceList) {
+    const same = before?.sameRows(text);
+    const list = parseObject(same === undefined ? text : `${text.slice(0, same.start)}[]}`);
+    const { metadata, kind, apiVersion, columnDefinitions } = list ?? {};
     if (list === undefined || !isObject(metadata) || typeof metadata['resourceVersion'] !== 'string')
       throw new UnreadableError('a list');
     // It would hide what follows.
     if ((metadata['continue'] ?? '') !== '') throw new UnreadableError('a whole list');
     const isTable = kind === 'Table';
-    const rows = list[isTable ? 'rows' : 'items'] ?? [];
+    const name = isTable ? 'rows' : 'items';
+    const rows = list[name] ?? [];
     if (!Array.isArray(rows)) throw new UnreadableError('a list');
     this.#text = text;
-    this.#table = isTable ? list : undefined;
+    this.#table = isTable ? { apiVersion, columnDefinitions } : undefined;
+    this.#isPartial = kind === 'PartialObjectMetadataList';
     this.version = metadata['resourceVersion'];
-    this.#array = memberSpan(text, text.indexOf('{'), isTable ? 'rows' : 'items');
-    const spans = rows.length === 0 ? [] : elementSpans(text, (this.#array as Span).start);
-    this.rows = spans.map((span, index) => ({ ...span, ...readRow(rows[index], isTable) }));
+    this.#array = same ?? memberSpan(text, text.indexOf('{'), name);
+    const start = this.#array?.start ?? 0;
+    this.rows =
+      same === undefined
+        ? rows.length === 0
+          ? []
+          : elementSpans(text, start).map((span, index) => {
+              const row = readRow(rows[index], isTable);
+              return { ...row, id: idOf(row), start: span.start - start, end: span.end - start };
+            })
+        : (before as NamespaceList).rows;
+  }
+
+  /** Where the array of another text is that has the same rows, and nothing else behind what comes before them; undefined if it has others. */
+  sameRows(text: string): Span | undefined {
+    if (this.#array === undefined || this.rows.length === 0) return undefined;
+    const rest = this.#text.slice(this.#array.start);
+    const length = this.#array.end - this.#array.start;
+    if (rest.slice(length).trim() !== '}' || !text.endsWith(rest)) return undefined;
+    const start = text.length - rest.length;
+    const isSame =
+      this.#text.slice(this.#array.start - 10, this.#array.start) === text.slice(start - 10, start);
+    return isSame ? { start, end: start + length } : undefined;
+  }
+
+  #textOf({ start, end }: ListedRow): string {
+    const from = this.#array?.start ?? 0;
+    return this.#text.slice(from + start, from + end);
   }
 
   /** The text of the list with only these rows, each in this form. */
-  only(isShown: (row: NamespaceRow) => boolean, form = (row: string) => row): string {
+  only(isShown: (row: ListedRow) => boolean, form = (row: string) => row): string {
     if (this.rows.length === 0) return this.#text;
     const { start, end } = this.#array as Span;
-    const shown = this.rows.filter(isShown).map(row => form(this.#text.slice(row.start, row.end)));
+    const shown = this.rows.filter(isShown).map(row => form(this.#textOf(row)));
     return `${this.#text.slice(0, start)}[${shown.join(',')}]${this.#text.slice(end)}`;
   }
 
   /** The event that says that a row was added or deleted, at this version of the client's watch. */
   event(type: ChangeType, row: ListedRow, version = row.version): string {
-    const text = withVersion(this.#text.slice(row.start, row.end), this.#table !== undefined, version);
+    const text = withVersion(this.#textOf(row), this.#table !== undefined, version);
     if (this.#table !== undefined) return this.#tableEvent(type, text, version);
     // The items of a NamespaceList have neither a kind nor an apiVersion.
     const hasKind = memberSpan(text, 0, 'kind') !== undefined;
@@ -80,17 +115,17 @@ export class NamespaceList {
     const metadata = { name, uid, resourceVersion: version };
     const table = this.#table;
     if (table === undefined) {
-      const isPartial = parseObject(this.#text)?.['kind'] === 'PartialObjectMetadataList';
+      const isPartial = this.#isPartial;
       const kind = isPartial ? partial : { kind: 'Namespace', apiVersion: 'v1' };
       return eventText('DELETED', JSON.stringify({ ...kind, metadata }));
     }
-    const columns = Array.isArray(table['columnDefinitions']) ? table['columnDefinitions'] : [];
+    const columns = Array.isArray(table.columnDefinitions) ? table.columnDefinitions : [];
     const cells = columns.map((_, index) => (index === 0 ? name : ''));
     return this.#tableEvent('DELETED', JSON.stringify({ cells, object: { ...partial, metadata } }), version);
   }
 
   #tableEvent(type: ChangeType, row: string, version: string): string {
-    const { apiVersion, columnDefinitions } = this.#table as JsonObject;
+    const { apiVersion, columnDefinitions } = this.#table ?? {};
     const head = JSON.stringify({ kind: 'Table', apiVersion, metadata: { resourceVersion: version } });
     return eventText(
       type,

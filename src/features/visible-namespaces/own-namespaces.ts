@@ -22,14 +22,39 @@ export class OwnRefusalError extends Error {
 /** Milliseconds until the API server must have answered. */
 const timeout = 30_000;
 
+/** The most lists that are kept. */
+const mostLists = 4;
+
+/** The last lists, so that one whose rows have not changed since is not read again. */
+export class RecentLists {
+  readonly #lists = new Map<string, NamespaceList>();
+
+  /** @param request Equal for the same request. */
+  read(request: string, text: string): NamespaceList {
+    const list = new NamespaceList(text, this.#lists.get(request));
+    this.#lists.delete(request);
+    this.#lists.set(request, list);
+    const [oldest = ''] = this.#lists.keys();
+    if (this.#lists.size > mostLists) this.#lists.delete(oldest);
+    return list;
+  }
+}
+
 /** The namespaces as the API server shows them to the gateway itself, in the format of one client, with its selectors. */
 export class OwnNamespaces {
   readonly #cluster: Cluster;
   readonly #asked: AskedNamespaces;
   readonly #conditions: AccessConditions;
+  readonly #recent: RecentLists;
 
   /** @param conditions Of the client's request: no other API server may answer. */
-  constructor(cluster: Cluster, asked: AskedNamespaces, { judgedFor, namesContext }: AccessConditions) {
+  constructor(
+    cluster: Cluster,
+    asked: AskedNamespaces,
+    { judgedFor, namesContext }: AccessConditions,
+    recent: RecentLists,
+  ) {
+    this.#recent = recent;
     this.#cluster = cluster;
     this.#asked = asked;
     this.#conditions = { judgedFor, namesContext };
@@ -82,7 +107,7 @@ export class OwnNamespaces {
     const { status, text } = await get(this.#cluster, `/api/v1/namespaces${query}`, request);
     if (status === 401) throw refusedCredential();
     if (status !== 200) throw new OwnRefusalError(status, text);
-    return new NamespaceList(text);
+    return this.#recent.read(`${query} ${accept}`, text);
   }
 }
 

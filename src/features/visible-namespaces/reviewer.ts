@@ -65,8 +65,8 @@ export class Reviewer implements Asking {
     }
   }
 
-  remembered(): void {
-    this.#parts.observer.reviewed('remembered');
+  remembered(count: number): void {
+    this.#parts.observer.reviewed('remembered', count);
   }
 
   /** Asks again about these, for the watches of a user: soon, but not all at once. */

@@ -23,8 +23,8 @@ export type Namespace = Pick<NamespaceRow, 'name' | 'uid'>;
 export interface Asking {
   /** Whether the user may get the namespace. Rejects if nobody can say it. */
   ask(viewer: Viewer, name: string): Promise<boolean>;
-  /** A verdict that was remembered has counted. */
-  remembered(): void;
+  /** So many verdicts that were remembered have counted. */
+  remembered(count: number): void;
 }
 
 /** Hears of the namespaces that become visible to a user, or no longer are. */
@@ -83,10 +83,12 @@ export class Viewer {
   /** Asks about those about which nothing is known. Rejects if nobody can say it about one of them. */
   async judge(namespaces: Iterable<Namespace>): Promise<void> {
     const asked: Promise<void>[] = [];
+    let known = 0;
     for (const namespace of namespaces) {
-      if (this.#isKnown(namespace)) this.#asking.remembered();
+      if (this.#isKnown(namespace)) known += 1;
       else asked.push(this.#askOnce(namespace));
     }
+    this.#asking.remembered(known);
     if (asked.length > 0) await this.#settled(asked);
   }
 

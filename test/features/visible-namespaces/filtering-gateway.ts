@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { Agent } from 'node:https';
 import { join } from 'node:path';
+import type { CertificatePair } from '../../support/certificates/certificate-types.js';
 import type { ServingFiles } from '../../support/certificates/serving-files.js';
 import { send } from '../../support/clients/http-client.js';
 import { eventually } from '../../support/eventually.js';
@@ -176,6 +178,23 @@ export class FilteringGateway {
     const headers = accept === '' ? {} : { accept };
     const tls = { ca: authority.certificate, cert, key };
     return (await send(Number(new URL(url).port), path, { headers, tls })).text;
+  }
+
+  /** The status of what another user would get, as whom an administrator acts. */
+  async asAdminAs(path: string, headers: Readonly<Record<string, string>>): Promise<number> {
+    const { url, authority } = this.server;
+    const { certificate: cert, key } = await this.#adminOf(authority);
+    this.#adminAgent ??= new Agent({ ca: authority.certificate, cert, key, keepAlive: true });
+    return (await send(Number(new URL(url).port), path, { headers, tls: {}, agent: this.#adminAgent }))
+      .status;
+  }
+
+  #admin: Promise<CertificatePair> | undefined;
+  #adminAgent: Agent | undefined;
+
+  #adminOf({ client }: ApiServer['authority']): Promise<CertificatePair> {
+    this.#admin ??= client();
+    return this.#admin;
   }
 
   /** The names that a list has. */

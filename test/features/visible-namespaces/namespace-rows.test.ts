@@ -20,6 +20,14 @@ const columns = '[{"name":"Name"},{"name":"Status"}]';
 const tableOf = (...rows: string[]) =>
   `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"9"},"columnDefinitions":${columns},"rows":[${rows.join(',')}]}`;
 
+function attempt(run: () => unknown): unknown {
+  try {
+    return run();
+  } catch {
+    return 'refused';
+  }
+}
+
 describe('a list of namespaces', () => {
   it('keeps the bytes of the rows that are shown, and of all around them', () => {
     const hostile = namespace('b', 7, ',"annotations":{"x":"]}\\",{\\"metadata\\":{\\"name\\":\\"a\\"}}"}');
@@ -49,6 +57,35 @@ describe('a list of namespaces', () => {
         ['b u-b', '7'],
       ],
     );
+  });
+
+  it('is not read again if only what comes before its rows has changed', () => {
+    for (const [text, name] of [
+      [listOf(namespace('a'), namespace('b')), 'items'],
+      [tableOf(rowOf('a'), rowOf('b')), 'rows'],
+    ] as const) {
+      const before = new NamespaceList(text);
+      const next = text.replace('"9"', '"10000"');
+      const list = new NamespaceList(next, before);
+      assert.equal(list.rows, before.rows);
+      assert.deepEqual(
+        [list.version, list.only(row => row.name === 'b')],
+        ['10000', new NamespaceList(next).only(row => row.name === 'b')],
+      );
+      assert.equal(
+        list.event('ADDED', list.rows[1] as never, '5'),
+        before.event('ADDED', before.rows[1] as never, '5'),
+      );
+      for (const other of [
+        next.replace('"a"', '"c"'),
+        next.replace(`"${name}":`, '"other":'),
+        `{"kind":"X","metadata":{"resourceVersion":"9","x":${next.slice(0, -1)}}`,
+      ]) {
+        const read = () => new NamespaceList(other, before).rows.map(row => row.name);
+        const alone = () => new NamespaceList(other).rows.map(row => row.name);
+        assert.deepEqual(attempt(read), attempt(alone), other);
+      }
+    }
   });
 
   it('is refused if it is a page, or if something in it cannot be told apart', () => {

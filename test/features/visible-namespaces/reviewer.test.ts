@@ -28,7 +28,10 @@ beforeEach(() => {
     asked.push({ who: as[1] as string, name, answer });
     return answer.promise;
   };
-  const observer = { reviewed: (result: string) => counted.push(result), watches() {} };
+  const observer = {
+    reviewed: (result: string, count = 1) => counted.push(...Array(count).fill(result)),
+    watches() {},
+  };
   reviewer = new Reviewer({ cluster: {} as Cluster, reviews: { isStillAllowed }, clock, observer });
 });
 

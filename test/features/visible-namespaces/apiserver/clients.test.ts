@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { WebSocket } from 'undici';
+import { createServingFiles } from '../../../support/certificates/serving-files.js';
+import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
+import { startJavascript, whyNoJavascript } from '../../../support/clients/javascript-client.js';
+import { seen } from '../../../support/clients/kubectl.js';
+import { eventually } from '../../../support/eventually.js';
+import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
+import { FilteringGateway } from '../filtering-gateway.js';
+
+/** Opens a watch as Headlamp does: the token is one of the subprotocols. */
+async function openSocket(gateway: FilteringGateway, token: string, query: string) {
+  const bearer = `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString('base64url')}`;
+  const url = `${gateway.url.replace('http', 'ws')}/api/v1/namespaces?watch=1${query}`;
+  const socket = new WebSocket(url, {
+    protocols: ['base64.binary.k8s.io', bearer],
+    // As a browser. The API server refuses a WebSocket without it.
+    headers: { origin: gateway.url },
+  });
+  const events: string[] = [];
+  let text = '';
+  let isOver = false;
+  socket.addEventListener('message', ({ data }) => {
+    text += data;
+    const { type, object } = JSON.parse(data as string);
+    events.push(`${type} ${object.metadata?.name ?? object.code}`);
+  });
+  socket.addEventListener('close', () => {
+    isOver = true;
+  });
+  await Promise.race([once(socket as never, 'open'), once(socket as never, 'error')]);
+  return {
+    events,
+    text: () => text,
+    isOver: () => isOver,
+    protocol: socket.protocol,
+    close: () => socket.close(),
+  };
+}
+
+apiServerTest('a watch as a WebSocket shows the same as a plain one', async (t, server) => {
+  const gateway = await FilteringGateway.start(t, server, { users: ['ann', 'boss'] });
+  const all = [{ apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] }];
+  await server.grant(`boss-${gateway.id}`, all);
+  const [own, later, hidden] = (await Promise.all(
+    ['own', 'later', 'secret'].map(name => gateway.namespace(name)),
+  )) as [string, string, string];
+  await gateway.bind(own, gateway.user('ann'));
+  await eventually('the API server knows', async () => (await gateway.names('ann')).length === 1);
+  const { metadata } = JSON.parse((await gateway.ask('ann', '/api/v1/namespaces')).text);
+  const socket = await openSocket(gateway, 'ann', '');
+  const resumed = await openSocket(gateway, 'ann', `&resourceVersion=${metadata.resourceVersion}`);
+  const expired = await openSocket(gateway, 'ann', '&resourceVersion=1');
+  const bosss = await openSocket(gateway, 'boss', '');
+  assert.equal(socket.protocol, 'base64.binary.k8s.io');
+  await eventually('it begins', () => socket.events.includes(`ADDED ${own}`));
+  const unbind = await gateway.bind(later, gateway.user('ann'));
+  await eventually('both show it', () =>
+    [socket, resumed].every(({ events }) => events.includes(`ADDED ${later}`)),
+  );
+  await unbind();
+  await eventually('both hide it', () =>
+    [socket, resumed].every(({ events }) => events.includes(`DELETED ${later}`)),
+  );
+  await eventually('one who may list all gets all', () => bosss.events.includes(`ADDED ${hidden}`));
+  await eventually('an unknown version ends', () => expired.isOver());
+  assert.deepEqual(expired.events, ['ERROR 410']);
+  for (const { text, close } of [socket, resumed]) {
+    assert.doesNotMatch(text(), /secret/);
+    close();
+  }
+  const gauge = async () => /filtered_watches (\d+)/.exec((await gateway.ask('ann', '/-/metrics')).text)?.[1];
+  await eventually('nothing is left', async () => (await gauge()) === '0');
+  bosss.close();
+});
+
+apiServerTest('lists and watches are filtered over HTTP/2 too', async (t, server) => {
+  const files = await createServingFiles();
+  const gateway = await FilteringGateway.start(t, server, { users: ['ann'], files });
+  const [own] = await Promise.all([gateway.namespace('own'), gateway.namespace('secret')]);
+  await gateway.bind(own, gateway.user('ann'));
+  await eventually('the API server knows', async () =>
+    (await gateway.ask('ann', '/api/v1/namespaces')).text.includes(own),
+  );
+  const session = await connectHttp2(gateway.port, files.authority.certificate);
+  t.after(() => session.destroy());
+  const headers = { authorization: 'Bearer ann' };
+  const list = await ask(session, '/api/v1/namespaces', { headers });
+  assert.equal(list.status, 200);
+  const watch = await ask(session, '/api/v1/namespaces?watch=1&timeoutSeconds=1', { headers });
+  for (const { text } of [list, watch]) {
+    assert.match(text, new RegExp(own));
+    assert.doesNotMatch(text, /secret/);
+  }
+});
+
+const informer = `
+import { KubeConfig, CoreV1Api, makeInformer } from '@kubernetes/client-node';
+const [server, token] = process.argv.slice(2);
+const config = new KubeConfig();
+config.loadFromOptions({
+  clusters: [{ name: 'a', server, skipTLSVerify: true }],
+  users: [{ name: 'a', token }],
+  contexts: [{ name: 'a', cluster: 'a', user: 'a' }],
+  currentContext: 'a',
+});
+const api = config.makeApiClient(CoreV1Api);
+const informer = makeInformer(config, '/api/v1/namespaces', () => api.listNamespace());
+const say = () => console.log(informer.list().map(({ metadata }) => metadata.name).sort().join(' ') + ' .');
+for (const event of ['add', 'update', 'delete', 'connect']) informer.on(event, say);
+informer.on('error', error => console.log('error', String(error).slice(0, 200)));
+informer.start();
+`;
+
+if (whyNoJavascript() === undefined) {
+  apiServerTest('the informer of client-node holds the visible namespaces', async (t, server) => {
+    const files = await createServingFiles();
+    const gateway = await FilteringGateway.start(t, server, { users: ['ann'], files });
+    const [own, later] = (await Promise.all(['own', 'later'].map(name => gateway.namespace(name)))) as [
+      string,
+      string,
+    ];
+    await gateway.namespace('secret');
+    await gateway.bind(own, gateway.user('ann'));
+    await eventually('the API server knows', async () =>
+      (await gateway.ask('ann', '/api/v1/namespaces')).text.includes(own),
+    );
+    const program = await startJavascript(informer, [gateway.url, 'ann']);
+    t.after(() => program.kill());
+    await seen(program, new RegExp(`^${own} \\.$`, 'm'));
+    const both = seen(program, new RegExp(`^${later} ${own} \\.$`, 'm'));
+    const unbind = await gateway.bind(later, gateway.user('ann'));
+    await both;
+    const one = seen(program, new RegExp(`^${own} \\.$`, 'm'));
+    await unbind();
+    await one;
+  });
+}

@@ -1,55 +1,31 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { ApiRequest, isVisible } from '../../../../src/features/explorer/page/api/requests.js';
-import { type Action, commandsFor, shellWord } from '../../../../src/features/explorer/page/text/commands.js';
+import { type Action, commandsFor } from '../../../../src/features/explorer/page/text/commands.js';
+import { evil } from './evil-words.js';
 import { recorded, resourceOf } from './recorded-index.js';
 
 const pods = resourceOf('', 'pods');
 const deployments = resourceOf('apps', 'deployments');
 const target = { base: 'http://127.0.0.1:8001', hasToken: false, hasOwnAuthority: false };
 
-/** The arguments that a program gets from this shell for the line. */
-function argumentsOf(line: string | undefined, shell = 'sh'): string[] {
-  const script = `curl() { printf '%s\\0' "$@"; }; kubectl() { printf '%s\\0' "$@"; }; TOKEN=secret; ${line}`;
-  const { stdout, stderr } = spawnSync(shell, ['-c', script], {
-    encoding: 'utf8',
-    // A shell whose input is a socket reads its start-up file.
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] },
-  });
-  assert.equal(stderr, '');
-  return stdout.split('\0').slice(0, -1);
+/** The arguments that a shell would make of the line, with its quotes: `shell-words.test.ts` asks shells. */
+function argumentsOf(line = ''): string[] {
+  const [, ...words] = line.match(/(?:'[^']*'|"[^"]*"|\\.|[^\s'"\\])+/gs) ?? [];
+  return words.map(word =>
+    word.replace(
+      /'([^']*)'|"([^"]*)"|\\(.)/gs,
+      (_, plain?: string, double?: string, escaped?: string) =>
+        plain ?? double?.replace('$TOKEN', 'secret') ?? escaped ?? '',
+    ),
+  );
 }
-
-const evil = [
-  "it's",
-  "'; touch /tmp/owned; '",
-  '$(id)`id`$HOME$' + '{HOME}',
-  '"double" \\ back\\\\slash',
-  '!history !! * ? [a-z] ~ # {a,b}',
-  '-rf',
-  '--server=http://evil.example',
-  'ünï çode \u{1f600}',
-  '',
-  "''''",
-  'a\\',
-  '%s %d',
-];
 
 /** Characters that a terminal or a shell acts on when they are pasted, whatever quotes are around them, or that nobody sees. */
 const hidden = [
   ...['\u0015\ntouch pwned\n', 'a\nb', 'a\rb', 'a\tb', '\u001b[201~', '\u0000', '\u0003', '\u007f', '\u009b'],
   ...['\u2028', '\u2029', '\u202e', '\u200b', '\u{e0041}', '\ud800'],
 ];
-
-describe('a word of the shell', () => {
-  it('is the text itself, with any characters that people see, in sh and in bash', () => {
-    for (const shell of ['sh', 'bash']) {
-      assert.deepEqual(argumentsOf(`curl ${evil.map(shellWord).join(' ')}`, shell), evil);
-    }
-  });
-});
 
 describe('the commands', () => {
   it('contain the same request, for a list with any selector', () => {
@@ -124,35 +100,78 @@ describe('the commands', () => {
     assert.deepEqual(argumentsOf(commands.kubectl).slice(2, 4), ['--certificate-authority', 'ca.crt']);
   });
 
-  it('send a review with curl, kubectl and fetch', () => {
-    const request = ApiRequest.review('', recorded, 'SelfSubjectRulesReview', { namespace: "it's $HOME" });
-    const commands = commandsFor(request, { kind: 'raw' }, target);
-    const sent = argumentsOf(commands.curl);
-    assert.deepEqual(sent.slice(0, 2), ['-X', 'POST']);
-    assert.equal(sent[sent.indexOf('-d') + 1], request.body);
-    assert.equal(fetched(commands.fetch).options.body, request.body);
-    assert.match(commands.kubectl ?? '', /^printf %s .* \| kubectl --server \S+ create --raw \S+ -f -$/);
-  });
-
-  it('follow a log and a watch', () => {
+  it('are these', () => {
     const pod = { resource: pods, namespace: 'x', name: 'y' };
-    const query = { container: 'c', follow: true, tailLines: 5 };
-    const log = commandsFor(
-      ApiRequest.log('', recorded, pod, query),
-      { kind: 'log', ...pod, ...query },
-      target,
-    );
-    assert.deepEqual(argumentsOf(log.kubectl).slice(2), [
-      ...['logs', 'pod/y', '--namespace=x', '--container=c', '--follow', '--tail=5'],
-    ]);
     const list = { resource: pods, namespace: '' };
+    const nodes = { resource: resourceOf('', 'nodes'), namespace: '' };
+    const query = { container: 'c', follow: true, previous: true, tailLines: 5 };
+    const review = ApiRequest.review('', recorded, 'SelfSubjectRulesReview', { namespace: "it's $HOME" });
+    const server = 'kubectl --server http://127.0.0.1:8001';
+    const url = 'http://127.0.0.1:8001/api/v1';
+    const { body = '' } = review;
+    for (const [request, action, expected] of [
+      [
+        ApiRequest.log('', recorded, pod, query),
+        { kind: 'log', ...pod, ...query },
+        { kubectl: `${server} logs pod/y --namespace=x --container=c --follow --previous --tail=5` },
+      ],
+      [
+        ApiRequest.log('', recorded, pod, {}),
+        { kind: 'log', ...pod },
+        {
+          kubectl: `${server} logs pod/y --namespace=x`,
+          curl: `curl ${url}/namespaces/x/pods/y/log`,
+          fetch: `const response = await fetch('${url}/namespaces/x/pods/y/log')`,
+        },
+      ],
+      [
+        ApiRequest.watch('', recorded, list, '1', 'object'),
+        { kind: 'watch', ...list },
+        { kubectl: `${server} get pods --all-namespaces --watch --output-watch-events -o json` },
+      ],
+      [ApiRequest.list('', recorded, nodes), { kind: 'list', ...nodes }, { kubectl: `${server} get nodes` }],
+      [
+        ApiRequest.object('', recorded, pod),
+        { kind: 'command', words: ['top', 'pod'] },
+        {
+          kubectl: `${server} top pod`,
+          curl: `curl ${url}/namespaces/x/pods/y`,
+          fetch: `const answer = await (await fetch('${url}/namespaces/x/pods/y')).json()`,
+        },
+      ],
+      [
+        ApiRequest.object('', recorded, pod),
+        { kind: 'raw' },
+        { kubectl: `${server} get --raw /api/v1/namespaces/x/pods/y` },
+      ],
+      [
+        review,
+        { kind: 'raw' },
+        {
+          kubectl: `printf %s '${body.replace("'", "'\\''")}' | ${server} create --raw ${review.apiPath} -f -`,
+          curl: `curl -X POST -H 'Content-Type: application/json' -d '${body.replace("'", "'\\''")}' http://127.0.0.1:8001${review.apiPath}`,
+          fetch:
+            `const answer = await (await fetch('http://127.0.0.1:8001${review.apiPath}', { method: 'POST', ` +
+            `headers: { 'Content-Type': 'application/json' }, body: '${body.replace("'", "\\'")}' })).json()`,
+        },
+      ],
+    ] as const) {
+      const commands = commandsFor(request, action, target);
+      assert.deepEqual({ ...commands, ...expected }, commands);
+    }
+    const table = ApiRequest.list('', recorded, list, { limit: '5' });
+    const asTable = 'Accept: application/json;as=Table;g=meta.k8s.io;v=v1';
+    const { curl, fetch } = commandsFor(table, { kind: 'list', ...list }, { ...target, hasToken: true });
+    const headers = ['-H', 'Authorization: Bearer secret', '-H', asTable];
+    assert.deepEqual(argumentsOf(curl).slice(0, 4), headers);
+    assert.equal(fetched(fetch).options.headers['Accept'], asTable.slice(8));
     const watch = commandsFor(
       ApiRequest.watch('', recorded, list, '1', 'object'),
       { kind: 'watch', ...list },
       target,
     );
     assert.equal(argumentsOf(watch.curl)[0], '-N');
-    assert.ok(argumentsOf(watch.kubectl).includes('--watch'));
+    assert.match(watch.fetch ?? '', /^const response = await fetch\('[^']*'.*\)$/);
   });
 });
 

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { assertStatus, clientRequests, type Leg, legs, send } from '../../../e2e/leg.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { policyOf } from '../../../support/fake-api-server/rbac.js';
+import { proxyToken } from '../../../support/identities/two-users.js';
+import { callersFlag } from '../../../support/proxy/callers.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
+import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
 import { AskedWebhook } from './asked-webhook.js';
 
@@ -71,7 +76,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
       },
       ...{ user: 'alice', uid: '7', groups: ['dev', 'system:authenticated'] },
     });
-    assert.deepEqual(Object.keys(extra ?? {}), ['kube-api-proxy/cluster']);
+    assert.deepEqual(extra, { 'kube-api-proxy/cluster': ['test'] });
     assert.deepEqual(reached(), []);
   });
 
@@ -158,6 +163,20 @@ test('PUT and apply take the right to create, unless the object is there', async
     assert.equal(reached().length, 1, `${method} ${type} of what is there goes on`);
     // The verdict of the first question is kept for one name alone.
     assert.ok(webhook.take().every(asked => asks || asked === `alice ${verb} configmaps`));
+  }
+  for (const [answer, code, message] of [
+    [500, 503, /^the API server answers 500 to whether the object is there; try again$/],
+    [429, 503, /answers 429/],
+    [401, 502, /credential/],
+    [403, 403, /nothing new$/],
+  ] as const) {
+    const stop = server.intercept(({ method }, response) => {
+      if (method === 'GET') response.writeHead(answer, { 'Content-Length': '0' }).end();
+      return method === 'GET';
+    });
+    assert.match(assertStatus(await write('PUT', 'there', 'application/json'), code, `${answer}`), message);
+    stop();
+    assert.deepEqual(reached(), []);
   }
   webhook.decide = ({ resourceAttributes }) =>
     resourceAttributes?.verb === 'create' ? 400 : { allowed: true };
@@ -296,6 +315,31 @@ test('a new version of the file forgets what was kept, and nothing that was aske
   kept.answerWaiting({ allowed: true });
   assert.equal(await asked, false);
   assert.equal(await isDenied('/healthz'), true);
+});
+
+test('one file is for all clusters, and each question has the name of its cluster', async t => {
+  const { path, directory } = await writeKubeconfig(
+    { server: server.url, ca: server.authority.certificate, token: proxyToken },
+    { format: 'json' },
+  );
+  const config = JSON.parse(await readFile(path, 'utf8'));
+  config.contexts.push({ ...config.contexts[0], name: 'prod' });
+  await writeFile(path, JSON.stringify(config));
+  const callers = join(directory, 'callers.csv');
+  await writeFile(callers, 'alice-token,alice,,\n');
+  const many = await startInProcess(t, [
+    ...[`--kubeconfig=${path}`, '--all-contexts', callersFlag(callers)],
+    `--authorization-config=${webhook.file}`,
+  ]);
+  webhook.decide = ({ extra }) =>
+    extra?.['kube-api-proxy/cluster']?.join() === 'prod' ? deny('not there') : { allowed: true };
+  for (const [target, code] of [
+    [`/clusters/test${pod}`, 200],
+    [`/clusters/prod${pod}`, 403],
+    [pod, 200],
+  ] as const) {
+    assert.equal((await send(many.port, { target, headers: as('alice') })).code, code, target);
+  }
 });
 
 test('a webhook is asked over HTTP/2 too', async t => {

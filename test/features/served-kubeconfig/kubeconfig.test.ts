@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
 import type { KubeconfigFacts } from '../../../src/features/served-kubeconfig/facts.js';
 import { kubeconfigOf } from '../../../src/features/served-kubeconfig/kubeconfig.js';
 import { runAtOnce } from '../../../src/lib/steps.js';
-import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
-
-const folder = temporaryFolder();
+import { hostileNames } from './hostile-names.js';
 
 const token = { fields: { token: 'PASTE' }, isComplete: false, isPerCluster: false };
 const reviewed = { fields: { token: 'PASTE' }, isComplete: false, isPerCluster: true };
@@ -132,52 +127,32 @@ describe('a kubeconfig for callers', () => {
     assert.doesNotMatch(made().comments, /without a credential/);
   });
 
-  const hostile = [
-    ...['a', 'yes', 'null', '~', '1e3', '0o7', '0x1F', '12:30:45', '2001-01-01', '<<', '=', '.inf', ''],
-    ...[
-      '- x',
-      '# x',
-      'a: b',
-      '"',
-      "'",
-      '\\',
-      '`',
-      '%',
-      '%2F',
-      '*a',
-      '&a',
-      '!a',
-      '|',
-      '>',
-      '{a: b}',
-      '[a]',
-      '@',
-    ],
-    ...['a\nb: c', ' a ', '\t', '\r\n', '---', '...', 'a\u0001b', '\u007f', '\u0085', '\u2028', '\ufeff'],
-    ...['ü', '集群', '🦊', 'arn:aws:eks:eu:1:cluster/x@y', '../..', '$(id)', '"\n- name: "evil'],
-    ...['\ufffe', '\uffff', 'x'.repeat(5000)],
-  ];
-
-  kubectlTest('is read by kubectl with the same contexts, even with unusual names', async () => {
-    const file = join(folder, 'hostile');
-    const contexts = hostile.map((name, index) => ({ name, path: `/clusters/${index}`, namespace: name }));
-    await writeFile(file, made({ contexts, users: [reviewed] }).text);
-    const { stdout, stderr, code } = await kubectl(
-      ['config', 'view', '--raw', '-o', 'json', '--kubeconfig', file],
-      { env: { HOME: folder } },
-    );
-    assert.equal(code, 0, stderr);
-    const config = JSON.parse(stdout) as Config;
-    const serverOf = new Map(config.clusters.map(({ name, cluster }) => [name, cluster['server']]));
-    assert.deepEqual(new Set(config.contexts.map(({ name }) => name)), new Set(hostile));
-    for (const { name, context } of config.contexts) {
-      assert.equal(context.namespace ?? '', name);
-      assert.equal(context.user ?? '', name);
-      assert.equal(
-        serverOf.get(context.cluster ?? ''),
-        `https://gw.example/clusters/${hostile.indexOf(name)}`,
+  it('has any name as a string for YAML 1.1, however many contexts there are', () => {
+    for (const repeated of [hostileNames.slice(0, 1), hostileNames, [...hostileNames, ...hostileNames]]) {
+      const names = repeated.map((name, index) => (index < hostileNames.length ? name : `${name}-${index}`));
+      const contexts = names.map((name, index) => ({ name, path: `/clusters/${index}`, namespace: name }));
+      const { text, config } = made({ contexts, users: [reviewed] });
+      assert.doesNotMatch(text, /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/);
+      assert.deepEqual(parse(text, { version: '1.1' }), config);
+      assert.deepEqual(
+        config.contexts.map(({ name, context }) => [name, context.user, context.namespace ?? '']),
+        names.map(name => [name, name, name]),
       );
     }
+  });
+
+  it('has a user whose key is public if callers need not authenticate, and the notes of all users', () => {
+    const { config, comments } = made();
+    assert.deepEqual(Object.keys(config.users[0]?.user ?? {}), [
+      'client-certificate-data',
+      'client-key-data',
+    ]);
+    assert.match(comments, /This key is public/);
+    const noted = made({ users: [{ ...login, note: 'ask again' }] }).comments;
+    assert.match(noted, /^# ask again$/m);
+    assert.doesNotMatch(noted, /public|Replace|instead/);
+    assert.match(made({ users: [reviewed] }).comments, /capitals with your credential for each cluster\.$/m);
+    assert.match(made({ users: [token] }).comments, /capitals\.$/m);
   });
 
   it('contains no half of a surrogate pair, which YAML cannot express', () => {

@@ -260,3 +260,13 @@ test('a name that no path can have leads nowhere else', async t => {
   assert.deepEqual(stack.arrivals('?dots'), []);
   assert.equal((await send(stack.port, { target: '/clusters/a/version' })).code, 200);
 });
+
+test('dot segments, backslashes and absolute targets get a 400 on a mount as everywhere', async () => {
+  for (const target of [
+    ...['/clusters/a/../b/version', '/clusters/a/%2e%2e/b/version', '/clusters/a%2f..%2fb/version'],
+    ...['/clusters/a/./version', '/clusters/a\\..\\b/version', '/clusters/a/..%5cb/version'],
+    ...['/clusters/../version', '/clusters/nope/../a/version', '/clusters/a/%zz', '/clusters/a/x%00'],
+    'http://127.0.0.1/clusters/a/version',
+  ])
+    assertStatus((await sent(plain, target)).answer, 400, target);
+});

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { stringify } from 'yaml';
+import { openWatch } from '../../../../support/clients/watch-client.js';
+import { startFakeApiServer } from '../../../../support/fake-api-server/fake-api-server.js';
+import { proxyToken } from '../../../../support/identities/two-users.js';
+import { callersFlag } from '../../../../support/proxy/callers.js';
+import { startInProcess } from '../../../../support/proxy/in-process.js';
+import { temporaryFolder } from '../../../../support/temporary-folder.js';
+
+test('a right in one cluster lets nobody join a watch of another one, where others share it', async t => {
+  const folder = temporaryFolder();
+  const clusters = ['one', 'two'];
+  const servers = await Promise.all(
+    clusters.map(async name => {
+      const server = await startFakeApiServer({
+        clientCertificates: 'optional',
+        tokens: { [proxyToken]: { username: 'proxy' } },
+        allow: ({ username }, { verb }) =>
+          username === 'proxy' || verb !== 'watch' || username !== 'ann' || name === 'one',
+      });
+      t.after(() => server.kill());
+      server.write({
+        ...{ apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService' },
+        ...{ metadata: { name: 'v1.' }, spec: { version: 'v1' } },
+      });
+      return server;
+    }),
+  );
+  const ofAuthority = (text: string) => Buffer.from(text).toString('base64');
+  const config = {
+    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'one' },
+    clusters: servers.map(({ url, authority }, index) => ({
+      name: clusters[index],
+      cluster: { server: url, 'certificate-authority-data': ofAuthority(authority.certificate) },
+    })),
+    users: [{ name: 'proxy', user: { token: proxyToken } }],
+    contexts: clusters.map(name => ({ name, context: { cluster: name, user: 'proxy' } })),
+  };
+  const [kubeconfig, tokens] = [join(folder, 'config'), join(folder, 'tokens.csv')];
+  await writeFile(kubeconfig, stringify(config), { mode: 0o600 });
+  await writeFile(tokens, 'ann,ann,,\nbob,bob,,\neve,eve,,\n', { mode: 0o600 });
+  const flags = ['--all-contexts', '--share-watches', '--share-watches-across-users', callersFlag(tokens)];
+  const proxy = await startInProcess(t, [`--kubeconfig=${kubeconfig}`, ...flags]);
+  const statuses = [];
+  for (const user of ['bob', 'ann', 'eve']) {
+    for (const [index, name] of clusters.entries()) {
+      const target = `/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=${servers[index]?.version}`;
+      const headers = { Authorization: `Bearer ${user}` };
+      const watch = await openWatch(`${proxy.url}/clusters/${name}${target}`, { headers });
+      t.after(() => watch.close());
+      statuses.push(`${user} ${name} ${watch.status}`);
+    }
+  }
+  assert.deepEqual(statuses, [
+    'bob one 200',
+    'bob two 200',
+    'ann one 200',
+    'ann two 403',
+    'eve one 200',
+    'eve two 200',
+  ]);
+  const sentAs = servers.map(server =>
+    server.watches
+      .filter(({ rawUrl }) => rawUrl.includes('configmaps'))
+      .map(({ impersonated }) => impersonated?.username),
+  );
+  assert.deepEqual(sentAs, [['bob'], ['bob', 'ann']]);
+});

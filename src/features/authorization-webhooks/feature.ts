@@ -26,7 +26,7 @@ const guard = {
   ...rule,
   options: {},
   create({ authorizationConfig }: Values, parts) {
-    return authorizationConfig === '' ? undefined : createCheck(parts);
+    return authorizationConfig === '' || parts.authentication === undefined ? undefined : createCheck(parts);
   },
 } as const satisfies Guard<Values, Metrics>;
 

@@ -31,8 +31,7 @@ export function createCheck({ reviews }: Pick<GuardParts, 'reviews'>): OpenCheck
 
   return request => {
     const { caller, impersonated, path, head } = request;
-    const user = impersonated === undefined ? caller : impersonatedUser(impersonated.headers);
-    if (user === undefined) return undefined;
+    const user = (impersonated === undefined ? caller : impersonatedUser(impersonated.headers)) as UserInfo;
     const { info } = path;
     const denial = denialOf(request, user, attributesOf(info, path.forServer.query));
     const mayCreate =

@@ -82,7 +82,7 @@ export class LocalApis {
   #apiOf(name: string): LocalApi {
     let api = this.#apis.get(name);
     if (api === undefined) {
-      api = { confirm: () => !this.#services.isSynced || this.#confirm(name) };
+      api = { confirm: () => this.isForbidden || this.#confirm(name) };
       this.#apis.set(name, api);
     }
     return api;
@@ -99,9 +99,9 @@ export class LocalApis {
     }
   }
 
-  #onChange({ key, before, after }: ObjectChange<ApiService>): void {
+  #onChange({ key, after }: ObjectChange<ApiService>): void {
     const api = this.#apis.get(key);
-    if (api !== undefined && before?.isLocal === true && after?.isLocal !== true) this.#onGone(api);
+    if (api !== undefined && after?.isLocal !== true) this.#onGone(api);
   }
 }
 

@@ -90,15 +90,19 @@ describe('before and without APIServices', () => {
     ['an API server without them', 404],
     ['no answer', 0],
   ] as const) {
-    it(`only built-in APIs are shared, and nobody is asked about them (${what})`, async () => {
+    it(`only built-in APIs are shared, and asked about unless the proxy may not (${what})`, async () => {
       const apis = new Apis();
       if (status !== 0) await apis.answer(status);
       for (const target of [
         pods,
         '/apis/apps/v1/deployments?watch=1',
         '/apis/batch/v1/namespaces/a/jobs?watch=1',
-      ])
-        assert.equal(await apis.confirms(target), true);
+      ]) {
+        if (status === 403) assert.equal(await apis.confirms(target), true);
+        else
+          for (const is of ['local', 'remote'] as const)
+            assert.equal(await apis.confirms(target, [200, apis.object('any', is)]), is === 'local');
+      }
       for (const target of [
         things,
         '/apis/apps/v7/deployments?watch=1',
@@ -113,6 +117,13 @@ describe('before and without APIServices', () => {
 });
 
 describe('with APIServices', () => {
+  it('an API that was shared before they were listed is gone if another server answers', async () => {
+    const apis = new Apis();
+    const api = apis.of(pods);
+    await apis.list({ 'v1.': 'remote' });
+    assert.deepEqual(apis.gone, [api]);
+  });
+
   it('a built-in API is shared at once, one that is not built in after it has been local for a minute', async () => {
     const apis = new Apis();
     const watch = await apis.list(served);

@@ -13,6 +13,8 @@ const reason = 'the proxy shows those namespaces that you may get';
 
 interface AccessParts {
   readonly own: UpstreamRequest;
+  /** Impersonate-* fields of its user: name, value, … */
+  readonly as: readonly string[];
   readonly sink: ClientSink;
   readonly route: Route;
   readonly onward: Onward<ClientSink>;
@@ -88,10 +90,12 @@ export class AccessTrip implements RoutedTrip, ClientSink {
     const body = held.permitted();
     if (body === undefined) held.give(sink, held.whole, trailers);
     else
-      filtered.canFilter(this.#verb === 'watch').then(canFilter => {
-        const serves = canFilter && !filtered.hasTooMany;
-        if (!this.#isOver) held.give(sink, serves ? body : held.whole, trailers);
-      });
+      filtered
+        .serves(this.#parts.as, this.#verb as AskedVerb)
+        .catch(() => false)
+        .then(serves => {
+          if (!this.#isOver) held.give(sink, serves ? body : held.whole, trailers);
+        });
   }
 
   error(error: Error): void {

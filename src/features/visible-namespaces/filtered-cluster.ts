@@ -12,11 +12,12 @@ import type { Reviews } from '../../reviews/reviews.js';
 import type { FilterObserver } from './metrics.js';
 import { RecentLists } from './own-namespaces.js';
 import { type Binding, isAbout, readBinding, readRole } from './rbac.js';
+import { RecentRefusals } from './recent-refusals.js';
 import { Reviewer } from './reviewer.js';
 import { type Namespace, Viewer } from './viewer.js';
 
 export interface FilterParts {
-  readonly reviews: Pick<Reviews, 'isStillAllowed'>;
+  readonly reviews: Pick<Reviews, 'isStillAllowed' | 'denialOf'>;
   readonly clock: Clock;
   readonly observer: FilterObserver;
 }
@@ -29,10 +30,10 @@ const settling = 2_000;
 const moment = 500;
 /** Milliseconds that a request waits until the namespaces are known. */
 const patience = 5_000;
-/** Milliseconds for which it is remembered that the API server refuses a request. */
-const refusalLifetime = 10_000;
-/** The most refusals, and verdicts of users, that are remembered. */
-const most = { refusals: 10_000, verdicts: 1_000_000 };
+/** The most verdicts of users that are remembered. */
+const mostVerdicts = 1_000_000;
+/** Milliseconds: as long as it is remembered what a user was shown. */
+const forgetAfter = 600_000;
 
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 
@@ -43,9 +44,10 @@ type Followed = Pick<FollowedList<unknown>, keyof ClusterPart | 'isSynced' | 'is
 export class FilteredCluster implements ClusterPart {
   readonly #cluster: Cluster;
   readonly #clock: Clock;
+  readonly #reviews: FilterParts['reviews'];
   readonly #reviewer: Reviewer;
   readonly #viewers = new Map<string, Viewer>();
-  readonly #refusals = new Map<string, Moment>();
+  readonly refusals: RecentRefusals;
   #waiting = new Deferred();
   readonly #namespaces: FollowedList<Namespace>;
   readonly #bindings: readonly FollowedList<Binding>[];
@@ -59,6 +61,8 @@ export class FilteredCluster implements ClusterPart {
   constructor(cluster: Cluster, { reviews, clock, observer }: FilterParts) {
     this.#cluster = cluster;
     this.#clock = clock;
+    this.#reviews = reviews;
+    this.refusals = new RecentRefusals(clock);
     this.#reviewer = new Reviewer({ cluster, reviews, clock, observer });
     const common = { cluster, clock, stateChanged: () => this.#stateChanged() };
     this.#namespaces = new FollowedList({
@@ -151,6 +155,14 @@ export class FilteredCluster implements ClusterPart {
     return needed.every(({ isSynced }) => isSynced);
   }
 
+  /** Whether a user whom the API server does not let list, or watch, namespaces would get those that it may get. */
+  async serves(as: readonly string[], verb: 'list' | 'watch'): Promise<boolean> {
+    if (!(await this.canFilter(verb === 'watch')) || this.hasTooMany) return false;
+    const attributes = { resourceAttributes: { verb, group: '', version: 'v1', resource: 'namespaces' } };
+    const wish = { user: impersonatedUser(as) as UserInfo, attributes, cluster: this.#cluster.name };
+    return (await this.#reviews.denialOf(wish)) === undefined;
+  }
+
   /** The user that these Impersonate-* fields name, with all that is known of it. */
   viewerOf(as: readonly string[]): Viewer {
     const key = digest(userOfImpersonation(as));
@@ -167,26 +179,10 @@ export class FilteredCluster implements ClusterPart {
     return viewer;
   }
 
-  /** Whether the API server has refused this within the last 10 s. */
-  wasRefused(key: string): boolean {
-    const since = this.#refusals.get(key);
-    if (since === undefined) return false;
-    if (since.age < refusalLifetime) return true;
-    this.#refusals.delete(key);
-    return false;
-  }
-
-  refused(key: string): void {
-    this.#refusals.delete(key);
-    this.#refusals.set(key, new Moment(this.#clock));
-    const [oldest = ''] = this.#refusals.keys();
-    if (this.#refusals.size > most.refusals) this.#refusals.delete(oldest);
-  }
-
   replaced(): void {
     this.#endWatches();
     this.#viewers.clear();
-    this.#refusals.clear();
+    this.refusals.clear();
     this.#knewRbac = false;
     this.#changes = undefined;
     for (const list of this.#all) list.replaced();
@@ -207,7 +203,7 @@ export class FilteredCluster implements ClusterPart {
     let verdicts = 0;
     for (const { size } of this.#viewers.values()) verdicts += size;
     for (const [key, viewer] of this.#viewers) {
-      const isTooMuch = verdicts > most.verdicts;
+      const isTooMuch = verdicts > mostVerdicts;
       if (viewer.lastUsed.age < forgetAfter && !isTooMuch) return;
       if (viewer.watches.size > 0) continue;
       verdicts -= viewer.size;
@@ -291,6 +287,3 @@ export class FilteredCluster implements ClusterPart {
     }
   }
 }
-
-/** Milliseconds: as long as it is remembered what a user was shown. */
-const forgetAfter = 600_000;

@@ -66,7 +66,7 @@ export class FilteredTrip<Sink extends ResponseSink> implements RoutedTrip, Clie
   }
 
   start(): this {
-    if (this.#parts.filtered.wasRefused(this.#key)) this.#filter();
+    if (this.#parts.filtered.refusals.has(this.#key)) this.#filter();
     else this.#sendAsUser();
     return this;
   }
@@ -107,7 +107,7 @@ export class FilteredTrip<Sink extends ResponseSink> implements RoutedTrip, Clie
       held.giveTo(this.#parts.sink);
       return;
     }
-    this.#parts.filtered.refused(this.#key);
+    this.#parts.filtered.refusals.add(this.#key);
     this.#filter();
   }
 

@@ -44,9 +44,12 @@ export class NamespaceRoute implements Route {
     sink: ClientSink,
     onward: Onward<ClientSink>,
   ): RoutedTrip | undefined {
+    const as = own.impersonation;
+    // Without callers, everyone has the rights of the gateway.
+    if (as === undefined || as === 'configured') return undefined;
     if (isAccessReview(request, own)) {
       const filtered = this.of(request.cluster);
-      return new AccessTrip({ own, sink, onward, route: this, filtered }).start();
+      return new AccessTrip({ own, as, sink, onward, route: this, filtered }).start();
     }
     if (!isAboutNamespaces(request)) return undefined;
     const { observer } = this.#parts;
@@ -102,9 +105,8 @@ export class NamespaceRoute implements Route {
 const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 
 /** Whether a request asks what its user may do. */
-function isAccessReview({ head, path }: OpenRequest, { body, impersonation }: UpstreamRequest): boolean {
-  const isOfCaller = impersonation !== undefined && impersonation !== 'configured';
-  return isOfCaller && head.method === 'POST' && path.api === reviews && body?.peek !== undefined;
+function isAccessReview({ head, path }: OpenRequest, { body }: UpstreamRequest): boolean {
+  return head.method === 'POST' && path.api === reviews && body?.peek !== undefined;
 }
 
 /** Whether a request is a list or a watch of all namespaces. */

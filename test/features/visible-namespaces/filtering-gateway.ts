@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
 import type { CertificatePair } from '../../support/certificates/certificate-types.js';
@@ -9,6 +8,7 @@ import { eventually } from '../../support/eventually.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
 import { callersFlag } from '../../support/proxy/callers.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { replaceFile } from '../../support/replaced-file.js';
 import type { Scope } from '../../support/scope.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
@@ -51,10 +51,19 @@ export class FilteringGateway {
   readonly url: string;
   readonly port: number;
   readonly id: string;
+  /** Replaces the users who have tokens. */
+  readonly writeTokens: (left: readonly string[]) => Promise<unknown>;
   /** The authority of its certificate, if it has TLS. */
   readonly ca: string | undefined;
 
-  private constructor(server: ApiServer, url: string, id: string, ca: string | undefined) {
+  private constructor(
+    server: ApiServer,
+    url: string,
+    id: string,
+    ca: string | undefined,
+    writeTokens: (left: readonly string[]) => Promise<unknown>,
+  ) {
+    this.writeTokens = writeTokens;
     this.ca = ca;
     this.server = server;
     this.url = ca === undefined ? url : url.replace('http:', 'https:');
@@ -86,14 +95,16 @@ export class FilteringGateway {
     };
     await server.grant(name, [impersonate, ...granted] as never);
     const file = join(temporaryFolder(), 'tokens.csv');
-    await writeFile(file, users.map(user => `${user},${user}-${id},,"team-${user}-${id}"\n`).join(''));
+    const writeTokens = (left: readonly string[]) =>
+      replaceFile(file, left.map(user => `${user},${user}-${id},,"team-${user}-${id}"\n`).join(''));
+    await writeTokens(users);
     const kubeconfig = await server.kubeconfig({ commonName: name, organizations: [] });
     const proxy = await startInProcess(t, [
       ...[`--kubeconfig=${kubeconfig}`, '--filter-namespaces', callersFlag(file)],
       ...flags,
       ...(files?.flags ?? []),
     ]);
-    return new FilteringGateway(server, proxy.url, id, files?.authority.certificate);
+    return new FilteringGateway(server, proxy.url, id, files?.authority.certificate, writeTokens);
   }
 
   /** Makes a namespace whose name begins like this. */

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FilteringGateway, sees } from '../../features/visible-namespaces/filtering-gateway.js';
+import { eventually } from '../../support/eventually.js';
+import { jsonLines } from '../../support/json-lines.js';
+import { apiServerTest } from '../../support/kube-apiserver/api-server-test.js';
+import type { ServerEvent } from '../../support/kube-apiserver/audit-log.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
+
+apiServerTest(
+  'a filtered watch outlasts questions whether its stream may go on, ends with its caller, and is recorded; others are shared',
+  async (t, server) => {
+    const auditLog = join(temporaryFolder(), 'audit.log');
+    const gateway = await FilteringGateway.start(t, server, {
+      users: ['ann', 'boss'],
+      flags: ['--recheck-streams=10s', '--share-watches', `--audit-log-path=${auditLog}`],
+    });
+    const all = [{ apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] }];
+    await server.grant(`boss-${gateway.id}`, all);
+    const own = await gateway.namespace('own');
+    await gateway.bind(own, gateway.user('ann'));
+    await eventually('the API server knows', async () => (await gateway.names('ann')).length === 1);
+    const { metadata } = JSON.parse((await gateway.ask('boss', '/api/v1/namespaces')).text);
+    const version = `&resourceVersion=${metadata.resourceVersion}`;
+    const watch = await gateway.watch('ann', '');
+    const shared = [await gateway.watch('boss', version), await gateway.watch('boss', version)];
+    await sees(watch, `ADDED ${own}`);
+    const metric = async (name: string) =>
+      Number(
+        new RegExp(`^kube_api_proxy_${name} (\\d+)`, 'm').exec(
+          (await gateway.ask('ann', '/-/metrics')).text,
+        )?.[1],
+      );
+    assert.deepEqual(
+      [
+        await metric('shared_watches'),
+        await metric('shared_watch_clients'),
+        await metric('filtered_watches'),
+      ],
+      [1, 2, 1],
+    );
+    await eventually('all callers were asked about twice', async () => {
+      const known = await metric('stream_rechecks_total{about="caller",answer="yes"}');
+      return known >= 6;
+    });
+    assert.equal(await metric('stream_rechecks_total{about="access",answer="no"}'), 0);
+    assert.deepEqual([watch.isOver, ...shared.map(({ isOver }) => isOver)], [false, false, false]);
+    await gateway.writeTokens(['boss']);
+    await eventually('the watch ends', () => watch.isOver);
+    const events = jsonLines<ServerEvent>(await readFile(auditLog, 'utf8')).filter(
+      ({ requestURI, stage }) => requestURI.startsWith('/api/v1/namespaces') && stage === 'ResponseComplete',
+    );
+    const filtered = events.filter(
+      ({ annotations }) => annotations?.['kube-api-proxy/filtered'] === 'namespaces',
+    );
+    assert.ok(filtered.length >= 2);
+    for (const { user } of filtered) assert.equal(user.username, `ann-${gateway.id}`);
+    assert.ok(
+      events.some(
+        ({ user, annotations }) =>
+          user.username === `boss-${gateway.id}` && annotations?.['kube-api-proxy/filtered'] === undefined,
+      ),
+    );
+    for (const open of shared) open.close();
+  },
+);

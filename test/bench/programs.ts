@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { freePort } from '../support/ports.js';
 import type { Bench } from './bench.js';
 import { collect, endChild, startChild } from './children.js';
-import { freePort, startNginx } from './nginx.js';
+import { startNginx } from './nginx.js';
 import type { ProgramName } from './program-names.js';
 import type { Upstream } from './upstream.js';
 

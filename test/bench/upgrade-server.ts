@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { listen } from '../support/ports.js';
 import { drain, send, transferOf } from './upgrade-transfer.js';
 import { answer } from './watch-messages.js';
 
@@ -30,6 +30,5 @@ answer<UpgradeServerCommand, { readonly port: number }>(async ({ pem }) => {
     // One byte says that everything has come. An end would not do: kubectl proxy treats it as the end of both directions.
     else void drain(socket, transfer.bytes).then(() => socket.write('.'));
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  return { port: (server.address() as AddressInfo).port };
+  return { port: await listen(server) };
 });

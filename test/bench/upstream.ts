@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freePort } from '../support/ports.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import type { Bench } from './bench.js';
-import { freePort, startNginx } from './nginx.js';
+import { startNginx } from './nginx.js';
 import type { PemFiles } from './pem-files.js';
 import { answerBody, answerFields, requestWorkloads } from './workloads.js';
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { createServer } from 'node:tls';
 import { inspect } from 'node:util';
@@ -12,6 +11,7 @@ import { createCertificateAuthority } from '../support/certificates/certificates
 import { eventually } from '../support/eventually.js';
 import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { ManualClock } from '../support/manual-clock.js';
+import { listenFor } from '../support/ports.js';
 
 const authority = await createCertificateAuthority();
 const start = Date.UTC(2030, 0, 1);
@@ -280,10 +280,7 @@ describe('the oidc credential source', () => {
       socket.on('error', () => {});
       socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\n{"id_token": "the-new-token"}\r\n\r\n`));
     });
-    await new Promise<void>(resolve => broken.listen(0, '127.0.0.1', resolve));
-    t.after(() => broken.close());
-    const { port } = broken.address() as AddressInfo;
-    const token_endpoint = `https://127.0.0.1:${port}/token`;
+    const token_endpoint = `https://127.0.0.1:${await listenFor(t, broken)}/token`;
     issuer.metadata = { issuer: issuer.url, token_endpoint };
     await assert.rejects(
       async () => create().get(),

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import http, { type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { ClientWriter } from '../../src/proxy/client-writer.js';
 import type { RequestRecord } from '../../src/request/record.js';
 import { LentBytes } from '../../src/transport/borrowed-bytes.js';
 import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
 import { until } from '../support/eventually.js';
-import { listen } from '../support/ports.js';
+import { listenFor } from '../support/ports.js';
 import { FakeLease } from '../support/transport/fake-pool.js';
 
 /** A writer with a real client, and everything else that it needs. */
@@ -24,18 +23,9 @@ interface Written {
   pass(text: string): void;
 }
 
-let server: http.Server;
 let onRequest: (response: ServerResponse) => void;
-const clients: RawConnection[] = [];
-
-before(async () => {
-  server = http.createServer((_request, response) => onRequest(response));
-  await listen(server);
-});
-after(() => {
-  for (const client of clients) client.destroy();
-  server?.close();
-});
+const server = http.createServer((_request, response) => onRequest(response));
+const port = await listenFor({ after }, server);
 
 /** Bytes that change after the call unless somebody keeps them. */
 class Part extends LentBytes {
@@ -60,8 +50,7 @@ async function start({ longRunning = false, ending = false, isFollowed = false }
   const arrived = new Promise<ServerResponse>(resolve => {
     onRequest = resolve;
   });
-  const client = await connectRaw((server.address() as AddressInfo).port);
-  clients.push(client);
+  const client = await connectRaw(port);
   client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   const response = await arrived;
   const record = {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import net, { type AddressInfo } from 'node:net';
-import { after, before, describe, test } from 'node:test';
+import net from 'node:net';
+import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
-import { listen } from '../support/ports.js';
-import { type ProxyApp, startProxyApp } from './proxy-app.js';
+import { listenFor } from '../support/ports.js';
+import { startProxyApp } from './proxy-app.js';
 
 /** Much longer than the delay of a turn of the event loop on a busy machine. */
 const patience = 1000;
@@ -42,31 +42,24 @@ const answers: Readonly<Record<string, (socket: net.Socket) => void | Promise<vo
   },
 };
 
-let upstream: net.Server;
-let app: ProxyApp;
 /** Open connections as the API server sees them, by the target of their request. */
 const connections = new Map<string, net.Socket>();
 const asked: RawConnection[] = [];
 
-before(async () => {
-  upstream = net.createServer(socket => {
-    socket.on('error', () => {}).resume();
-    socket.once('data', chunk => {
-      const [, target = '', segment = ''] = /^\w+ (\/([\w-]+)\S*)/.exec(chunk.toString('latin1')) ?? [];
-      connections.set(target, socket);
-      socket.once('close', () => connections.delete(target));
-      void answers[segment]?.(socket);
-    });
+const upstream = net.createServer(socket => {
+  socket.on('error', () => {}).resume();
+  socket.once('data', chunk => {
+    const [, target = '', segment = ''] = /^\w+ (\/([\w-]+)\S*)/.exec(chunk.toString('latin1')) ?? [];
+    connections.set(target, socket);
+    socket.once('close', () => connections.delete(target));
+    void answers[segment]?.(socket);
   });
-  await listen(upstream);
-  app = await startProxyApp({ upstreamPort: (upstream.address() as AddressInfo).port, patience });
 });
+const app = await startProxyApp({ upstreamPort: await listenFor({ after }, upstream), patience });
 
 after(async () => {
   for (const client of asked) client.destroy();
-  for (const socket of connections.values()) socket.destroy();
-  upstream?.close();
-  await app?.close();
+  await app.close();
 });
 
 const get = (target: string) => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`;

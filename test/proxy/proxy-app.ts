@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import fastify from 'fastify';
 import type { Cluster } from '../../src/clusters/cluster.js';
@@ -16,6 +14,7 @@ import { proxyPlugin } from '../../src/server/api-routes.js';
 import { serveHalfClosed } from '../../src/server/listener/half-closed.js';
 import { ConnectionPool } from '../../src/transport/connection-pool.js';
 import { createDial } from '../../src/transport/dial/dial.js';
+import { listen } from '../support/ports.js';
 import { accessTo } from '../support/transport/upstream-requests.js';
 
 /** Plain requests and upgrades to an API server, in this process: no guards, no credentials, and time limits that are short enough for a test. */
@@ -108,11 +107,10 @@ export async function startProxyApp({
   app.setErrorHandler((error: StatusError, _request, reply) => reply.code(error.code).send(error.toStatus()));
   await app.register(proxyPlugin, { route: '/api', context });
   listenForUpgrades(app, 25_000);
-  app.server.listen(0, '127.0.0.1');
+  const port = await listen(app.server);
   await app.ready();
-  if (!app.server.listening) await once(app.server, 'listening');
   return {
-    port: (app.server.address() as AddressInfo).port,
+    port,
     open,
     async close() {
       pool.destroy();

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { longestEnd, type OpenStream } from '../../src/proxy/open-streams.js';
 import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
 import { eventually, until } from '../support/eventually.js';
-import { listen } from '../support/ports.js';
+import { listenFor } from '../support/ports.js';
 import { type ProxyApp, startProxyApp } from './proxy-app.js';
 
 const error = new StatusError(401, 'the credential has expired');
@@ -17,6 +17,7 @@ const server = net.createServer({ allowHalfOpen: true }, socket => {
   socket.on('error', () => {});
   socket.once('data', () => onRequest(socket));
 });
+const upstreamPort = await listenFor({ after }, server);
 let onRequest: (socket: Socket) => void = () => {};
 const streams: OpenStream[] = [];
 const ended = new Set<OpenStream>();
@@ -24,9 +25,8 @@ let app: ProxyApp;
 const clients: RawConnection[] = [];
 
 before(async () => {
-  await listen(server);
   app = await startProxyApp({
-    upstreamPort: (server.address() as AddressInfo).port,
+    upstreamPort,
     patience: 60_000,
     follower: {
       endsAtExpiry: false,
@@ -38,7 +38,6 @@ before(async () => {
 after(async () => {
   for (const client of clients) client.destroy();
   await app?.close();
-  server.close();
 });
 
 /** A stream that has begun, its client, and the API server's end of it. */

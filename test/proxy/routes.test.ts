@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import http, { type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import type { Route } from '../../src/proxy/route.js';
 import { ownBytes } from '../../src/transport/borrowed-bytes.js';
@@ -8,7 +7,7 @@ import type { ResponseSink } from '../../src/transport/round-trip.js';
 import { send } from '../support/clients/http-client.js';
 import { connectRaw } from '../support/clients/raw-http.js';
 import { eventually } from '../support/eventually.js';
-import { listen } from '../support/ports.js';
+import { listenFor } from '../support/ports.js';
 import { startProxyApp } from './proxy-app.js';
 
 const asked: string[] = [];
@@ -33,13 +32,9 @@ function routeOf(name: string): Route {
 const upstream = http.createServer((request: IncomingMessage, response) => {
   request.resume().on('end', () => response.end('API server'));
 });
-await listen(upstream);
-const { port: upstreamPort } = upstream.address() as AddressInfo;
+const upstreamPort = await listenFor({ after }, upstream);
 const app = await startProxyApp({ upstreamPort, patience: 25_000, routes: [routeOf('one'), routeOf('two')] });
-after(async () => {
-  await app.close();
-  upstream.close();
-});
+after(() => app.close());
 
 test('the first route that takes a plain request answers it, and the API server gets what no route takes', async () => {
   for (const [path, method, text, routes] of [

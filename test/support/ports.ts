@@ -1,12 +1,23 @@
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import type { Scope } from './scope.js';
+import { openSockets } from './upstreams/open-sockets.js';
 
 /** Lets a server listen on a free port of 127.0.0.1, and returns the port. */
 export async function listen(server: net.Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
+}
+
+/** The same until the scope ends, and its connections with it. */
+export function listenFor(scope: Scope, server: net.Server): Promise<number> {
+  const sockets = openSockets(server);
+  scope.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return listen(server);
 }
 
 /** A port that is free now, for a program that listens on it next. Another process may be quicker. Rejects if nothing can listen there. */

@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ConnectionPool } from '../../src/transport/connection-pool.js';
 import { createDial, lazySecureContext } from '../../src/transport/dial/dial.js';
 import { until } from '../support/eventually.js';
+import { listenFor } from '../support/ports.js';
 import { type RecordedResponse, sendOn } from '../support/transport/recorded-response.js';
 
 let server: Server;
+let port: number;
 let connections: Set<net.Socket>;
 let accepted: number;
 let held: ServerResponse[];
-const ends: (() => void)[] = [];
+const ends: (() => unknown)[] = [];
 beforeEach(async () => {
   connections = new Set();
   accepted = 0;
@@ -28,23 +30,14 @@ beforeEach(async () => {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
   });
-  await listen(server);
-  ends.push(() => server.close().closeAllConnections());
+  port = await listenFor({ after: end => ends.push(end) }, server);
 });
 afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-async function listen(listener: net.Server): Promise<number> {
-  await new Promise<void>(resolve => listener.listen(0, '127.0.0.1', resolve));
-  return (listener.address() as AddressInfo).port;
-}
-
-function create(
-  protocol: 'http:' | 'https:' = 'http:',
-  port = (server.address() as AddressInfo).port,
-): ConnectionPool {
-  const address = { protocol, hostname: '127.0.0.1', port, path: '' };
+function create(protocol: 'http:' | 'https:' = 'http:', serverPort = port): ConnectionPool {
+  const address = { protocol, hostname: '127.0.0.1', port: serverPort, path: '' };
   const secureContext = lazySecureContext(undefined, {});
   const dial = createDial({ server: address, secureContext, insecureSkipTlsVerify: false, keepAlive: 0 });
   const pool = new ConnectionPool(dial);
@@ -88,23 +81,17 @@ describe('a pool', () => {
     );
   });
 
-  it('uses a released connection again, and marks it as reused', async () => {
-    const pool = create();
-    const connection = pool.acquire();
-    const first = await exchange(connection);
-    assert.equal(pool.acquire(), connection);
-    assert.equal(connection.reused, true);
-    assert.equal(await exchange(connection), first);
-    assert.equal(accepted, 1);
-    assert.equal(pool.connect().reused, false);
-  });
-
-  it('opens a new connection for a second attempt, even if another one is idle', async () => {
+  it('uses a released connection again, but opens a new one for a second attempt', async () => {
     const pool = create();
     const idle = pool.acquire();
-    await exchange(idle);
+    const first = await exchange(idle);
+    assert.equal(pool.acquire(), idle);
+    assert.equal(idle.reused, true);
+    assert.equal(await exchange(idle), first);
+    assert.equal(accepted, 1);
     const fresh = pool.connect();
     assert.notEqual(fresh, idle);
+    assert.equal(fresh.reused, false);
     await exchange(fresh);
     assert.equal(accepted, 2);
     assert.equal(pool.acquire(), fresh);
@@ -184,20 +171,15 @@ describe('a pool that is closed', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
-  it('still serves requests of its session, and keeps no connection', async () => {
-    const pool = create();
-    pool.close();
-    assert.notEqual(await exchange(pool.acquire()), '');
-    await until(() => connections.size === 0);
-    assert.deepEqual(pool.counts, { idle: 0, active: 0 });
-  });
-
-  it('is empty immediately if it has no connection', () => {
+  it('is empty immediately if it has no connection, and serves requests of its session without keeping one', async () => {
     const pool = create();
     let empty = 0;
     pool.whenEmpty(() => empty++);
     pool.close();
     assert.equal(empty, 1);
+    assert.notEqual(await exchange(pool.acquire()), '');
+    await until(() => connections.size === 0);
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 });
 
@@ -227,19 +209,16 @@ describe('a pool that is destroyed', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
-  it('closes a connection whose TLS handshake hangs', async () => {
+  it('closes a connection whose TLS handshake hangs', async t => {
     const sockets: net.Socket[] = [];
     const mute = net.createServer(socket => void sockets.push(socket.on('error', () => {})));
-    const port = await listen(mute);
-    ends.push(() => mute.close());
-    const pool = create('https:', port);
+    const pool = create('https:', await listenFor(t, mute));
     const hanging = sendOn(pool.acquire());
     await until(() => sockets.length === 1);
     pool.destroy();
     assert.equal(hanging.failure?.code, 'ECONNRESET');
     sockets[0]?.resume();
     await until(() => sockets[0]?.closed === true || sockets[0]?.readableEnded === true);
-    sockets[0]?.destroy();
   });
 
   it('aborts a dialling', () => {

@@ -3,12 +3,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import tls from 'node:tls';
 import { Relay } from '../../../src/proxy/relay/relay.js';
 import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { eventually, until, within } from '../../support/eventually.js';
+import { listenFor } from '../../support/ports.js';
 
 const identity = await sharedIdentity();
 
@@ -48,22 +49,18 @@ async function open(t: TestContext, { create, secure }: (typeof listeners)[numbe
   const other = net.createServer({ allowHalfOpen: true });
   t.after(() => {
     for (const socket of sockets) socket.destroy();
-    server.close();
-    other.close();
   });
-  const listen = async (listener: net.Server) => {
-    await once(listener.listen(0, '127.0.0.1'), 'listening');
-    return { port: (listener.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true };
-  };
+  const connectTo = async (listener: net.Server) =>
+    keep(net.connect({ port: await listenFor(t, listener), host: '127.0.0.1', allowHalfOpen: true }));
   const upgraded = once(server, 'upgrade');
-  const raw = keep(net.connect(await listen(server)));
+  const raw = await connectTo(server);
   const client = secure
     ? keep(tls.connect({ socket: raw, ca: identity.authority.certificate, servername: 'localhost' }))
     : raw;
   client.write(upgradeRequest);
   const accepted = keep((await upgraded)[1] as Socket);
   const connected = once(other, 'connection');
-  const far = keep(net.connect(await listen(other)));
+  const far = await connectTo(other);
   const to = keep((await connected)[0] as Socket);
   return { raw, client, accepted, to, far };
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import Provider, { type Configuration } from 'oidc-provider';
 import type { CertificateAuthority } from '../certificates/certificates.js';
+import { listenFor } from '../ports.js';
 import type { Scope } from '../scope.js';
 import { createOidcSigner } from './oidc-signer.js';
 
@@ -45,12 +45,7 @@ export async function startProvider(
 ): Promise<RunningProvider> {
   const { certificate, key } = await authority.server();
   const server = createServer({ cert: certificate, key });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  scope.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `https://127.0.0.1:${await listenFor(scope, server)}`;
   const pages = new Set<string>();
   const refusedOrigins = new Set<string>();
   const provider = new Provider(url, configuration(lifetime, refusedOrigins));

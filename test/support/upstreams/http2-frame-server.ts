@@ -1,4 +1,4 @@
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
 import { decodeHeaderBlock } from '../../../src/transport/http2/hpack.js';
 import type { CertificateAuthority } from '../certificates/certificates.js';
@@ -61,9 +61,8 @@ export async function startFrameServer(options: FrameServerOptions = {}): Promis
   };
   const server = await createListener(authority, serve);
   const sockets = openSockets(server);
-  await listen(server);
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server),
     accepted,
     async peer(index = 0) {
       while (accepted[index] === undefined) {

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import {
   type CertificateAuthority,
@@ -10,6 +9,7 @@ import { listen } from '../ports.js';
 import { type RunningProgram, startInProcess } from '../proxy/in-process.js';
 import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from '../proxy/kubeconfig-file.js';
 import type { Scope } from '../scope.js';
+import { openSockets } from './open-sockets.js';
 
 /** One request in bytes. The body is everything after the head, with its transfer coding. */
 export interface RawUpstreamRequest {
@@ -57,7 +57,6 @@ export async function startRawUpstream(
   const client = await authority.client();
   const requests: RawUpstreamRequest[] = [];
   const waiting = new Set<() => void>();
-  const sockets = new Set<Socket>();
   const server = tls.createServer({
     cert: pair.certificate,
     key: pair.key,
@@ -66,10 +65,7 @@ export async function startRawUpstream(
     rejectUnauthorized: true,
     allowHalfOpen: true,
   });
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => socket.destroy()).once('close', () => sockets.delete(socket));
-  });
+  const sockets = openSockets(server);
   server.on('secureConnection', socket => {
     socket.on('error', () => socket.destroy());
     readRequests(socket, request => {

@@ -1,6 +1,7 @@
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { CertificateAuthority } from '../certificates/certificates.js';
+import { listen } from '../ports.js';
 
 /** Terminates TLS and forwards the bytes to a plain port, like a load balancer. */
 export interface TlsTerminator {
@@ -28,9 +29,8 @@ export async function startTlsTerminator(
       one.pipe(other);
     }
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `https://127.0.0.1:${await listen(server)}`,
     close() {
       server.close();
       for (const socket of sockets) socket.destroy();

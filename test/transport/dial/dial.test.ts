@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
@@ -12,7 +12,7 @@ import type { SwitchedResponse } from '../../../src/transport/round-trip.js';
 import { toUpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { until } from '../../support/eventually.js';
-import { listen } from '../../support/ports.js';
+import { listenFor } from '../../support/ports.js';
 import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
 import {
   createHalfOpenServer,
@@ -62,8 +62,6 @@ async function startApiServer(t: TestContext, protocol: 'https:' | 'http:'): Pro
     rejectUnauthorized: true,
   };
   const server = protocol === 'https:' ? createHalfOpenServer(options) : http.createServer();
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => sockets.add(socket.on('error', () => {})));
   server.on('secureConnection', (socket: tls.TLSSocket) => {
     const { subject } = socket.getPeerCertificate();
     handshakes.push({
@@ -78,12 +76,7 @@ async function startApiServer(t: TestContext, protocol: 'https:' | 'http:'): Pro
     socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n');
     socket.on('error', () => {}).pipe(socket);
   });
-  await listen(server);
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return { port: (server.address() as AddressInfo).port, handshakes };
+  return { port: await listenFor(t, server), handshakes };
 }
 
 function dialOptions(
@@ -246,8 +239,7 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
     it('causes a reset if the API server closes the connection during the handshake', async t => {
       const { proxy, options } = await route(t, kind);
       const server = net.createServer(socket => socket.on('error', () => {}).end());
-      const port = await listen(server);
-      t.after(() => server.close());
+      const port = await listenFor(t, server);
       const dialled = connect(createDial({ ...options, server: { ...options.server, port } }));
       await assert.rejects(dialled, (error: Error) => toUpstreamError(error, 'api').reason === 'reset');
       await untilUnused(proxy);

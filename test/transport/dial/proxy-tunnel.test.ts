@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import type { ProxyConfig } from '../../../src/transport/dial/proxy-url.js';
 import { UpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { eventuallyPasses } from '../../support/eventually.js';
-import { listen } from '../../support/ports.js';
+import { listen, listenFor } from '../../support/ports.js';
 import {
   type ForwardProxy,
   type ForwardProxyOptions,
@@ -55,18 +55,9 @@ async function started<Options extends ForwardProxyOptions>(
 }
 
 /** A server that sends back what it gets, and ends when the client has ended. */
-async function startEcho(t: TestContext): Promise<number> {
-  const sockets = new Set<Socket>();
-  const server = net.createServer({ allowHalfOpen: true }, socket => {
-    sockets.add(socket);
-    socket.on('error', () => {}).pipe(socket);
-  });
-  await listen(server);
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
+function startEcho(t: TestContext): Promise<number> {
+  const echo = (socket: Socket) => void socket.on('error', () => {}).pipe(socket);
+  return listenFor(t, net.createServer({ allowHalfOpen: true }, echo));
 }
 
 function open(options: Partial<TunnelOptions> & Pick<TunnelOptions, 'proxy'>): {
@@ -370,8 +361,7 @@ describe('a tunnel by SOCKS5', () => {
     const server = net.createServer(socket =>
       socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'),
     );
-    const port = await listen(server);
-    t.after(() => server.close());
+    const port = await listenFor(t, server);
     const error = await failure(undefined, {
       proxy: { protocol: 'socks5:', hostname: '127.0.0.1', port, credentials },
     });

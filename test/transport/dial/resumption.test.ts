@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import tls from 'node:tls';
 import { createDial } from '../../../src/transport/dial/dial.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
-import { listen } from '../../support/ports.js';
+import { listenFor } from '../../support/ports.js';
 
 const day = 86_400_000;
 
@@ -24,15 +24,9 @@ describe('a TLS session with the API server', () => {
           .end('x')
           .resume();
       });
-      await listen(server);
-      t.after(() => server.close());
+      const port = await listenFor(t, server);
       const dial = createDial({
-        server: {
-          protocol: 'https:',
-          hostname: '127.0.0.1',
-          path: '',
-          port: (server.address() as AddressInfo).port,
-        },
+        server: { protocol: 'https:', hostname: '127.0.0.1', path: '', port },
         secureContext: () => tls.createSecureContext({ ca: authority.certificate }),
         insecureSkipTlsVerify: false,
         keepAlive: 0,

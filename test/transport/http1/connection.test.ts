@@ -10,6 +10,7 @@ import { createDial, type Dial, lazySecureContext } from '../../../src/transport
 import type { OutgoingBody } from '../../../src/transport/round-trip.js';
 import { type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
 import { until } from '../../support/eventually.js';
+import { listenFor, refusingPort } from '../../support/ports.js';
 import { sendOn } from '../../support/transport/recorded-response.js';
 import { startPackingServer } from './packing-server.js';
 
@@ -24,16 +25,15 @@ let sockets: Socket[];
 /** The connections that the server has accepted. */
 let accepted: RawConnection[];
 let onAccept: () => void;
-const ends: (() => void)[] = [];
+const ends: (() => unknown)[] = [];
 beforeEach(async () => {
   accepted = [];
   onAccept = () => {};
   server = net.createServer({ allowHalfOpen: true, noDelay: true }, socket => {
     accepted.push(watchRaw(socket));
-    ends.push(() => socket.destroy());
     onAccept();
   });
-  const port = await listen(server);
+  const port = await listenFor({ after: end => ends.push(end) }, server);
   sockets = [];
   const dial = dialTo('http:', port);
   pool = new ConnectionPool((callback, onRead) =>
@@ -51,13 +51,6 @@ afterEach(() => {
 /** Whether the last connection has read this text. */
 function hasRead(text: string): boolean {
   return sockets.at(-1)?.bytesRead === text.length;
-}
-
-async function listen(listener: net.Server): Promise<number> {
-  listener.listen(0, '127.0.0.1');
-  ends.push(() => void listener.close());
-  await once(listener, 'listening');
-  return (listener.address() as AddressInfo).port;
 }
 
 function dialTo(protocol: 'http:' | 'https:', port: number, authority?: string): Dial {
@@ -486,13 +479,10 @@ describe('a second answer without a request', () => {
     ['in another TLS record of the same packet', [[hi, unasked]]],
     ['in many TLS records of the same packet', [[hi.slice(0, -2), ...'hi', ...unasked]]],
   ] as const) {
-    it(`never reaches the next exchange if it comes ${what}, even if that exchange begins immediately`, async () => {
-      const front = await startPackingServer(packets);
+    it(`never reaches the next exchange if it comes ${what}, even if that exchange begins immediately`, async t => {
+      const front = await startPackingServer(t, packets);
       const over = new ConnectionPool(dialTo('https:', front.port, front.authority));
-      ends.push(
-        () => over.destroy(),
-        () => front.close(),
-      );
+      ends.push(() => over.destroy());
       const first = sendOn(over.acquire());
       const all: ReturnType<typeof sendOn>[] = [];
       first.onEvent = event => {
@@ -592,10 +582,8 @@ describe('the end of a connection', () => {
     }
   });
 
-  it('is an error for the exchange if the connection cannot be opened', async () => {
-    const port = await listen(net.createServer());
-    for (const end of ends.splice(2)) end();
-    const unreachable = new ConnectionPool(dialTo('http:', port));
+  it('is an error for the exchange if the connection cannot be opened', async t => {
+    const unreachable = new ConnectionPool(dialTo('http:', await refusingPort(t)));
     const body = new Dictation();
     const connection = unreachable.acquire();
     const exchange = sendOn(connection, '/', { body });

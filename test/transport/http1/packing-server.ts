@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
-import { listen } from '../../support/ports.js';
+import { listenFor } from '../../support/ports.js';
+import type { Scope } from '../../support/scope.js';
 
 /** A TLS server that decides which of its records are sent together. */
 export interface PackingServer {
@@ -12,11 +13,13 @@ export interface PackingServer {
   readonly authority: string;
   /** Whether the client has ended the first connection. */
   firstHasEnded(): boolean;
-  close(): void;
 }
 
 /** Starts a server that answers only its first request, with these packets, each of which has several TLS records. */
-export async function startPackingServer(packets: readonly (readonly string[])[]): Promise<PackingServer> {
+export async function startPackingServer(
+  scope: Scope,
+  packets: readonly (readonly string[])[],
+): Promise<PackingServer> {
   const authority = await createCertificateAuthority();
   const { certificate, key } = await authority.server();
   const secureContext = tls.createSecureContext({ cert: certificate, key });
@@ -31,15 +34,10 @@ export async function startPackingServer(packets: readonly (readonly string[])[]
       for (const records of packets) await packer.sendAsOne(secure, records);
     });
   });
-  await listen(server);
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listenFor(scope, server),
     authority: authority.certificate,
     firstHasEnded: () => sockets[0]?.readableEnded === true || sockets[0]?.destroyed === true,
-    close: () => {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    },
   };
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import http2, { type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { decodeHeaderBlock, encodeHeaders, HpackError } from '../../../src/transport/http2/hpack.js';
-import { listen } from '../../support/ports.js';
+import { listenFor } from '../../support/ports.js';
 import { createRandom, type Random } from '../../support/random.js';
 import {
   bytes,
@@ -261,12 +261,7 @@ async function exchange(
     received = raw;
     stream.respond(answer, { endStream: true });
   });
-  await listen(server);
-  const socket = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
-  t.after(() => {
-    socket.destroy();
-    server.close();
-  });
+  const socket = net.connect(await listenFor(t, server), '127.0.0.1');
   socket.write(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
   socket.write(frame(frameTypes.settings, 0, 0, bytes('0001 00000000')));
   socket.write(frame(frameTypes.headers, flags.endStream | flags.endHeaders, 1, encodeHeaders(request)));

@@ -6,7 +6,7 @@ import type { Dial } from '../../../src/transport/dial/dial.js';
 import { Http2Pool } from '../../../src/transport/http2/pool.js';
 import type { Lease } from '../../../src/transport/round-trip.js';
 import { until } from '../../support/eventually.js';
-import { listen } from '../../support/ports.js';
+import { listenFor } from '../../support/ports.js';
 import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
 import { callOver } from '../../support/transport/upstream-requests.js';
 import {
@@ -307,7 +307,7 @@ describe('a pool that shares connections', () => {
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
   });
 
-  it('gives a request whose head is larger than the API server has told for this connection one of its own', async () => {
+  it('gives a request whose head is larger than the API server has told for this connection one of its own', async t => {
     const told = 1_000;
     const alone: string[] = [];
     const plain = http.createServer(({ url = '' }, response) => {
@@ -316,13 +316,10 @@ describe('a pool that shares connections', () => {
     });
     const server = await start({ settings: [[maxHeaderListSize, told]] });
     const connectionPool = new ConnectionPool(
-      dialPlain(await listen(plain), 'http/1.1'),
+      dialPlain(await listenFor(t, plain), 'http/1.1'),
       dialPlain(server.port),
     );
-    ends.push(() => {
-      connectionPool.destroy();
-      plain.close();
-    });
+    ends.push(() => connectionPool.destroy());
     /** A watch whose head has this size, as RFC 9113 counts it. */
     const watch = (target: string, size: number) => {
       const own = [':method', 'GET', ':scheme', 'https', ':authority', 'api:6443', ':path', target, 'x'];

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { type OpenedPage, openPage, startBrowser } from '../../../support/browser/page.js';
 import type { KubeObject } from '../../../support/fake-api-server/objects.js';
+import { listenFor } from '../../../support/ports.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
@@ -256,10 +256,10 @@ describe('a page of another origin', async () => {
     response.end(
       `<!doctype html><title>evil</title><iframe src="${proxy.url}/-/ui/"></iframe><object data="${proxy.url}/-/ui/"></object>`,
     );
-  }).listen(0, '127.0.0.1');
-  after(() => evil.close());
+  });
+  const evilPort = await listenFor({ after }, evil);
   const visit = async (page: Page) => {
-    await page.goto(`http://127.0.0.1:${(evil.address() as AddressInfo).port}/`);
+    await page.goto(`http://127.0.0.1:${evilPort}/`);
   };
 
   it('cannot frame it', async t => {

@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { send } from '../e2e/leg.js';
-import { AskedWebhook } from '../features/authorization-webhooks/e2e/asked-webhook.js';
 import { eventually } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
 import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
 import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
+import { AskedWebhook } from '../support/upstreams/asked-webhook.js';
 
 test('an audit event has the decision and the reason of the authorization webhook that denies, and its name', async t => {
   const auditLog = join(temporaryFolder(), 'audit.log');

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { send } from '../e2e/leg.js';
-import { AskedWebhook } from '../features/authorization-webhooks/e2e/asked-webhook.js';
 import { send as ask, open } from '../support/clients/http-client.js';
 import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { AskedWebhook } from '../support/upstreams/asked-webhook.js';
 
 test('a client joins a shared watch only if the authorization webhooks let it watch, whatever they said before', async t => {
   const webhook = await AskedWebhook.start(t, {

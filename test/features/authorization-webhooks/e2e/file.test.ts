@@ -7,7 +7,7 @@ import { startUpProblems } from '../../../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
 import { runProgram } from '../../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
-import { AskedWebhook } from './asked-webhook.js';
+import { AskedWebhook } from '../../../support/upstreams/asked-webhook.js';
 
 const tokenFile = 'alice-token,alice,7,"dev"\n';
 const authorization = 'Bearer alice-token';

@@ -13,7 +13,7 @@ import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
-import { AskedWebhook } from './asked-webhook.js';
+import { AskedWebhook } from '../../../support/upstreams/asked-webhook.js';
 
 const webhook = await AskedWebhook.start(
   { after },

@@ -2,11 +2,23 @@ import { rename, writeFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
-import type { SubjectAccessReviewSpec } from '../../../../src/features/authorization-webhooks/subject-access-review.js';
-import { listen } from '../../../support/ports.js';
-import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
-import type { Scope } from '../../../support/scope.js';
-import { temporaryFolder } from '../../../support/temporary-folder.js';
+import { listen } from '../ports.js';
+import { writeKubeconfig } from '../proxy/kubeconfig-file.js';
+import type { Scope } from '../scope.js';
+import { temporaryFolder } from '../temporary-folder.js';
+
+/** `SubjectAccessReviewSpec` of authorization.k8s.io/v1. */
+interface AskedSpec {
+  readonly user?: string;
+  readonly uid?: string;
+  readonly groups?: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+  readonly resourceAttributes?: Readonly<Record<'verb' | 'resource', string>> & {
+    readonly subresource?: string;
+    readonly labelSelector?: object;
+  };
+  readonly nonResourceAttributes?: Readonly<Record<'verb' | 'path', string>>;
+}
 
 /** What a webhook answers: a status of a review, the code of an error, or nothing. */
 type Decision = object | number | undefined;
@@ -15,9 +27,9 @@ type Decision = object | number | undefined;
 export class AskedWebhook {
   readonly file: string;
   readonly #kubeconfig: string;
-  readonly asked: SubjectAccessReviewSpec[] = [];
+  readonly asked: AskedSpec[] = [];
   readonly #waiting: ServerResponse[] = [];
-  decide: (spec: SubjectAccessReviewSpec) => Decision = () => ({ allowed: false });
+  decide: (spec: AskedSpec) => Decision = () => ({ allowed: false });
 
   private constructor(kubeconfig: string) {
     this.#kubeconfig = kubeconfig;
@@ -27,7 +39,7 @@ export class AskedWebhook {
   /** @param more Fields of its entry in the file. */
   static async start(scope: Scope, more: object = {}): Promise<AskedWebhook> {
     const server = createServer(async (request, response) => {
-      const { spec } = (await json(request)) as { spec: SubjectAccessReviewSpec };
+      const { spec } = (await json(request)) as { spec: AskedSpec };
       webhook.asked.push(spec);
       const decision = webhook.decide(spec);
       if (decision === undefined) webhook.#waiting.push(response);

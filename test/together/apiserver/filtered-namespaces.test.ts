@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FilteringGateway, sees } from '../../features/visible-namespaces/filtering-gateway.js';
 import { eventually } from '../../support/eventually.js';
 import { jsonLines } from '../../support/json-lines.js';
 import { apiServerTest } from '../../support/kube-apiserver/api-server-test.js';
 import type { ServerEvent } from '../../support/kube-apiserver/audit-log.js';
+import { FilteringGateway, sees } from '../../support/kube-apiserver/filtering-gateway.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 apiServerTest(
@@ -14,7 +14,12 @@ apiServerTest(
     const auditLog = join(temporaryFolder(), 'audit.log');
     const gateway = await FilteringGateway.start(t, server, {
       users: ['ann', 'boss'],
-      flags: ['--recheck-streams=10s', '--share-watches', `--audit-log-path=${auditLog}`],
+      flags: [
+        '--filter-namespaces',
+        '--recheck-streams=10s',
+        '--share-watches',
+        `--audit-log-path=${auditLog}`,
+      ],
     });
     const all = [{ apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] }];
     await server.grant(`boss-${gateway.id}`, all);

@@ -7,7 +7,7 @@ import { startJavascript, whyNoJavascript } from '../../../support/clients/javas
 import { seen } from '../../../support/clients/kubectl.js';
 import { eventually } from '../../../support/eventually.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
-import { FilteringGateway } from '../filtering-gateway.js';
+import { FilteringGateway } from '../../../support/kube-apiserver/filtering-gateway.js';
 
 /** Opens a watch as Headlamp does: the token is one of the subprotocols. */
 async function openSocket(gateway: FilteringGateway, token: string, query: string) {
@@ -40,7 +40,10 @@ async function openSocket(gateway: FilteringGateway, token: string, query: strin
 }
 
 apiServerTest('a watch as a WebSocket shows the same as a plain one', async (t, server) => {
-  const gateway = await FilteringGateway.start(t, server, { users: ['ann', 'boss'] });
+  const gateway = await FilteringGateway.start(t, server, {
+    users: ['ann', 'boss'],
+    flags: ['--filter-namespaces'],
+  });
   const all = [{ apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] }];
   await server.grant(`boss-${gateway.id}`, all);
   const [own, later, hidden] = (await Promise.all(
@@ -77,7 +80,11 @@ apiServerTest('a watch as a WebSocket shows the same as a plain one', async (t, 
 
 apiServerTest('lists and watches are filtered over HTTP/2 too', async (t, server) => {
   const files = await createServingFiles();
-  const gateway = await FilteringGateway.start(t, server, { users: ['ann'], files });
+  const gateway = await FilteringGateway.start(t, server, {
+    users: ['ann'],
+    flags: ['--filter-namespaces'],
+    files,
+  });
   const [own] = await Promise.all([gateway.namespace('own'), gateway.namespace('secret')]);
   await gateway.bind(own, gateway.user('ann'));
   await eventually('the API server knows', async () =>
@@ -116,7 +123,11 @@ informer.start();
 if (whyNoJavascript() === undefined) {
   apiServerTest('the informer of client-node holds the visible namespaces', async (t, server) => {
     const files = await createServingFiles();
-    const gateway = await FilteringGateway.start(t, server, { users: ['ann'], files });
+    const gateway = await FilteringGateway.start(t, server, {
+      users: ['ann'],
+      flags: ['--filter-namespaces'],
+      files,
+    });
     const [own, later] = (await Promise.all(['own', 'later'].map(name => gateway.namespace(name)))) as [
       string,
       string,

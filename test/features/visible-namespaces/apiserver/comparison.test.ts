@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { eventually } from '../../../support/eventually.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
+import { FilteringGateway, type OpenWatch } from '../../../support/kube-apiserver/filtering-gateway.js';
 import { startOwnApiServer } from '../../../support/kube-apiserver/run.js';
 import { listen } from '../../../support/ports.js';
 import { createRandom } from '../../../support/random.js';
 import type { Scope } from '../../../support/scope.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
-import { FilteringGateway, type OpenWatch } from '../filtering-gateway.js';
 
 const rbac = 'rbac.authorization.k8s.io';
 const users = 60;
@@ -63,7 +63,7 @@ apiServerTest(
     });
     const gateway = await FilteringGateway.start(t, server, {
       users: ['boss'],
-      flags: ['--allow-impersonation'],
+      flags: ['--filter-namespaces', '--allow-impersonation'],
     });
     const { admin } = server;
     const random = createRandom(7);

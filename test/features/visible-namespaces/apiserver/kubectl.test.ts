@@ -3,15 +3,15 @@ import { kubectlServerTest } from '../../../apiserver/kubectl-stack.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { kubectl, seen, startKubectl } from '../../../support/clients/kubectl.js';
 import { eventually } from '../../../support/eventually.js';
+import { FilteringGateway } from '../../../support/kube-apiserver/filtering-gateway.js';
 import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
-import { FilteringGateway } from '../filtering-gateway.js';
 
 kubectlServerTest(
   'kubectl lists, watches and asks about the namespaces of a user, also as another one',
   async (t, server) => {
     const gateway = await FilteringGateway.start(t, server, {
       users: ['ann', 'boss'],
-      flags: ['--allow-impersonation'],
+      flags: ['--filter-namespaces', '--allow-impersonation'],
       // kubectl sends tokens over TLS alone.
       files: await createServingFiles(),
     });

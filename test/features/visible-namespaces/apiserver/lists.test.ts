@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../../support/eventually.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
-import { FilteringGateway, rights } from '../filtering-gateway.js';
+import { FilteringGateway, rights } from '../../../support/kube-apiserver/filtering-gateway.js';
 
 const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
 const partial = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io';
@@ -10,7 +10,10 @@ const protobuf = 'application/vnd.kubernetes.protobuf';
 apiServerTest(
   'a list has the namespaces that its user may get, in each format, and no byte of any other one',
   async (t, server) => {
-    const gateway = await FilteringGateway.start(t, server, { users: ['ann', 'bob', 'eve'] });
+    const gateway = await FilteringGateway.start(t, server, {
+      users: ['ann', 'bob', 'eve'],
+      flags: ['--filter-namespaces'],
+    });
     const { id } = gateway;
     const [own, team, hidden] = await Promise.all([
       gateway.namespace('own', { stage: 'test' }),
@@ -81,7 +84,11 @@ apiServerTest(
       [[], 403, /may not list and watch namespaces/],
       [[rights.namespaces], 200, /roles, clusterroles, rolebindings and clusterrolebindings/],
     ] as const) {
-      const gateway = await FilteringGateway.start(t, server, { users: ['ann'], granted });
+      const gateway = await FilteringGateway.start(t, server, {
+        users: ['ann'],
+        flags: ['--filter-namespaces'],
+        granted,
+      });
       await eventually('readyz says it', async () =>
         warning.test((await gateway.ask('ann', '/-/readyz?verbose')).text),
       );

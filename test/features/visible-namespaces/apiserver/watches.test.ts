@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../../support/eventually.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
-import { FilteringGateway, sees } from '../filtering-gateway.js';
+import { FilteringGateway, sees } from '../../../support/kube-apiserver/filtering-gateway.js';
 
 const table = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
 const initial = '&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
@@ -12,6 +12,7 @@ apiServerTest(
   async (t, server) => {
     const gateway = await FilteringGateway.start(t, server, {
       users: ['ann', 'eve'],
+      flags: ['--filter-namespaces'],
     });
     const { admin } = server;
     const [own, later, hidden] = (await Promise.all(
@@ -86,7 +87,10 @@ apiServerTest(
 apiServerTest(
   'a watch from a version that was shown begins with the difference, and from any other one ends with 410',
   async (t, server) => {
-    const gateway = await FilteringGateway.start(t, server, { users: ['ann', 'bob'] });
+    const gateway = await FilteringGateway.start(t, server, {
+      users: ['ann', 'bob'],
+      flags: ['--filter-namespaces'],
+    });
     const [lost, won, kept] = (await Promise.all(
       ['lost', 'won', 'kept'].map(name => gateway.namespace(name)),
     )) as [string, string, string];

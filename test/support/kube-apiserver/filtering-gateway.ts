@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
-import type { CertificatePair } from '../../support/certificates/certificate-types.js';
-import type { ServingFiles } from '../../support/certificates/serving-files.js';
-import { send } from '../../support/clients/http-client.js';
-import { eventually } from '../../support/eventually.js';
-import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
-import { callersFlag } from '../../support/proxy/callers.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
-import { replaceFile } from '../../support/replaced-file.js';
-import type { Scope } from '../../support/scope.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
+import type { CertificatePair } from '../certificates/certificate-types.js';
+import type { ServingFiles } from '../certificates/serving-files.js';
+import { send } from '../clients/http-client.js';
+import { eventually } from '../eventually.js';
+import { callersFlag } from '../proxy/callers.js';
+import { startInProcess } from '../proxy/in-process.js';
+import { replaceFile } from '../replaced-file.js';
+import type { Scope } from '../scope.js';
+import { temporaryFolder } from '../temporary-folder.js';
+import type { ApiServer } from './api-server.js';
 
 const group = 'rbac.authorization.k8s.io';
 const rbac = `/apis/${group}/v1`;
@@ -45,7 +45,7 @@ export interface OpenWatch {
   close(): void;
 }
 
-/** A gateway with --filter-namespaces in front of a real API server, and users of its own: a token is the name of its user, who is in a group. */
+/** A gateway that may read namespaces and RBAC, in front of a real API server, and users of its own: a token is the name of its user, who is in a group. */
 export class FilteringGateway {
   readonly server: ApiServer;
   readonly url: string;
@@ -76,12 +76,13 @@ export class FilteringGateway {
     server: ApiServer,
     {
       users,
-      flags = [],
+      flags,
       files,
       granted = Object.values(rights),
     }: {
       readonly users: readonly string[];
-      readonly flags?: readonly string[];
+      /** Besides those for callers. */
+      readonly flags: readonly string[];
       readonly files?: ServingFiles;
       readonly granted?: readonly object[];
     },
@@ -100,7 +101,7 @@ export class FilteringGateway {
     await writeTokens(users);
     const kubeconfig = await server.kubeconfig({ commonName: name, organizations: [] });
     const proxy = await startInProcess(t, [
-      ...[`--kubeconfig=${kubeconfig}`, '--filter-namespaces', callersFlag(file)],
+      ...[`--kubeconfig=${kubeconfig}`, callersFlag(file)],
       ...flags,
       ...(files?.flags ?? []),
     ]);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { health } from '../../../e2e/credential-probe.js';
 import { eventually } from '../../../support/eventually.js';
+import { callersFlag } from '../../../support/proxy/callers.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
 import { startUpProblems } from '../../../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
@@ -20,12 +21,13 @@ test('all problems of the file of authorization webhooks are told at the start, 
   const env = { HOME: temporaryFolder() };
   const flags = [
     ...['--server=http://127.0.0.1:1', `--authorization-config=${webhook.file}`],
-    '--authentication-token-webhook',
+    // Not a file of callers.
+    callersFlag(webhook.file),
   ];
   const { code, stderr } = await runProgram(flags, env);
   assert.equal(code, 1);
   for (const lines of [await startUpProblems(flags, env), stderr.trimEnd().split('\n')]) {
-    assert.equal(lines.length, 2, lines.join('\n'));
+    assert.equal(lines.length, 3, lines.join('\n'));
     assert.match(
       lines.join('\n'),
       /webhook\.timeout is not .*\n.*matchConditions\[0\]\.expression cannot be used: "request\.x"/,

@@ -22,8 +22,13 @@ for (const page of pages.filter(page => commandsToRun(page, { where: 'cluster' }
     const run = (command: string) => promisify(execFile)('sh', ['-ec', command], { cwd: folder, env });
 
     // What the reader has by then.
-    const pod = blocksOf(textOf(page), 'yaml').find(block => block.includes('kind: Pod\n'));
-    if (pod !== undefined) await writeFile(join(folder, 'app.yaml'), pod);
+    for (const [file, text] of [
+      ['app.yaml', 'kind: Pod\n'],
+      ['policy.yaml', 'authorizers:\n'],
+    ] as const) {
+      const block = blocksOf(textOf(page), 'yaml').find(block => block.includes(text));
+      if (block !== undefined) await writeFile(join(folder, file), block);
+    }
     const { certificate, key } = (await sharedIdentity()).serverCertificate;
     await writeFile(join(folder, 'tls.crt'), certificate);
     await writeFile(join(folder, 'tls.key'), key);

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { createServer, type RequestOptions, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { Stream } from 'node:stream';
+import { pipeline } from 'node:stream';
 import { writeKubeconfig } from '../proxy/kubeconfig-file.js';
 import type { Scope } from '../scope.js';
 import type { ApiServer } from './api-server.js';
@@ -32,9 +32,10 @@ export async function startRelay(scope: Scope, { url, authority }: ApiServer): P
     onward.on('response', answer => {
       response.writeHead(answer.statusCode ?? 0, answer.rawHeaders);
       response.flushHeaders();
-      answer.pipe(response);
+      pipeline(answer, response, () => {});
     });
-    join(onward, response);
+    onward.on('error', () => response.destroy());
+    response.on('close', () => onward.destroy());
     message.pipe(onward);
   });
   server.on('upgrade', (message, socket, head) => {
@@ -44,9 +45,10 @@ export async function startRelay(scope: Scope, { url, authority }: ApiServer): P
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n`);
       socket.write(first);
       upstream.write(head);
-      socket.pipe(upstream).pipe(socket);
-      join(upstream, socket);
+      // Whatever has come before one end closes still reaches the other one.
+      pipeline(socket, upstream, socket, () => {});
     });
+    onward.on('error', () => socket.destroy());
     onward.on('response', () => socket.destroy());
     onward.end();
   });
@@ -62,17 +64,4 @@ export async function startRelay(scope: Scope, { url, authority }: ApiServer): P
   });
   const relay: Relay = { kubeconfig: path, answer: undefined };
   return relay;
-}
-
-interface Closable extends Pick<Stream, 'on'> {
-  destroy(): unknown;
-}
-
-/** When one of them ends, so does the other. */
-function join(one: Closable, other: Closable): void {
-  for (const [from, to] of [
-    [one, other],
-    [other, one],
-  ] as const)
-    from.on('error', () => {}).on('close', () => void to.destroy());
 }

@@ -46,12 +46,17 @@ class Part extends LentBytes {
   }
 }
 
-async function start({ longRunning = false, ending = false, isFollowed = false } = {}): Promise<Written> {
+async function start({
+  longRunning = false,
+  ending = false,
+  isFollowed = false,
+  version = '1.1',
+} = {}): Promise<Written> {
   const arrived = new Promise<ServerResponse>(resolve => {
     onRequest = resolve;
   });
   const client = await connectRaw(port);
-  client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  client.write(`GET / HTTP/${version}\r\nHost: x\r\n\r\n`);
   const response = await arrived;
   const record = {
     longRunning,
@@ -131,6 +136,17 @@ describe('the client writer', () => {
     pass('event 2');
     writer.idle();
     await client.until(/\r\n2328\r\nx{9000}\r\n7\r\nevent 2\r\n$/);
+  });
+
+  test('sends the events of a watch without chunks to a client of HTTP/1.0, whose answer ends with the connection', async () => {
+    const { writer, client, pass } = await start({ longRunning: true, version: '1.0' });
+    writer.head(200, 'OK', chunked);
+    pass('event 1,');
+    writer.idle();
+    await client.until(/\r\n\r\nevent 1,$/);
+    pass('event 2');
+    writer.end([]);
+    assert.match(await client.untilClosed(), /\r\n\r\nevent 1,event 2$/);
   });
 
   test('tells the client to close its connection during shutdown', async () => {

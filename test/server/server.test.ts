@@ -5,9 +5,10 @@ import { it } from 'node:test';
 import { createProgram } from '../../src/app/compose.js';
 import { createLogger } from '../../src/observability/log/logger.js';
 import { parseOptions } from '../../src/options/parse.js';
+import { connectRaw } from '../support/clients/raw-http.js';
 import { within } from '../support/eventually.js';
 
-it('a server that closes does not wait for connections that have sent nothing', async t => {
+it('a server that closes waits neither for connections that have sent nothing nor for an API server that is down', async t => {
   const { options } = parseOptions({ argv: ['--server=http://127.0.0.1:1'], env: {} });
   const logger = createLogger({ level: 'silent', format: 'json' });
   const program = await createProgram(options, {
@@ -16,12 +17,16 @@ it('a server that closes does not wait for connections that have sent nothing', 
   assert.ok('app' in program);
   const { app } = program;
   await app.listen({ host: '127.0.0.1', port: 0 });
-  const client = net.connect((app.server.address() as net.AddressInfo).port);
+  const { port } = app.server.address() as net.AddressInfo;
+  const answered = await connectRaw(port);
+  answered.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await answered.until(/^HTTP\/1\.1 503 [\s\S]*\}$/);
+  const unused = net.connect(port);
   t.after(async () => {
-    client.destroy();
+    for (const client of [answered, unused]) client.destroy();
     await program.close();
   });
   await once(app.server, 'connection');
   await within('the end of the server', app.close());
-  await once(client.resume(), 'close');
+  await Promise.all([answered.untilClosed(), once(unused.resume(), 'close')]);
 });

@@ -269,3 +269,27 @@ describe('a proxy that does not answer', () => {
     assert.equal(message, `the proxy 127.0.0.1:${proxy.port} cannot be used: it does not answer in time`);
   });
 });
+
+describe('a server that does not answer', () => {
+  it('has 30 s to accept the connection, and then 10 s for the handshake', async t => {
+    const port = await listenFor(
+      t,
+      net.createServer(socket => void socket.resume()),
+    );
+    const limits = t.mock.method(net.Socket.prototype, 'setTimeout');
+    const dialled = connect(
+      createDial({
+        server: { protocol: 'https:', hostname: '127.0.0.1', port, path: '' },
+        ...{ secureContext: () => secureContext, insecureSkipTlsVerify: false, keepAlive: 30_000 },
+      }),
+    );
+    await until(() => limits.mock.callCount() === 2);
+    const { calls } = limits.mock;
+    assert.deepEqual(
+      calls.map(call => call.arguments[0]),
+      [30_000, 10_000],
+    );
+    (calls.at(-1) as { this: Socket }).this.emit('timeout');
+    await assert.rejects(dialled, { code: 504, reason: 'timeout' });
+  });
+});

@@ -30,6 +30,8 @@ export interface ProxyAppOptions {
   /** Port of a plain HTTP server on 127.0.0.1. */
   readonly upstreamPort: number;
   readonly patience: number;
+  /** Milliseconds; 0 is no limit. */
+  readonly requestTimeout?: number;
   readonly routes?: readonly Route[];
   /** Follows the streams; without it there are no callers. */
   readonly follower?: StreamFollower;
@@ -39,6 +41,7 @@ export interface ProxyAppOptions {
 export async function startProxyApp({
   upstreamPort,
   patience,
+  requestTimeout = 0,
   routes = [],
   follower,
 }: ProxyAppOptions): Promise<ProxyApp> {
@@ -78,7 +81,7 @@ export async function startProxyApp({
     openStreams,
     authenticates: false,
     routes,
-    requestTimeout: 0,
+    requestTimeout,
     connections: { upgraded() {} },
     keepAlive: 0,
     patience,

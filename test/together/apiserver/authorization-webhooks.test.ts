@@ -24,7 +24,7 @@ import { byDigest, oddWebhooks, TestWebhook } from './authorization-webhooks/tes
 
 /** AUTHORIZATION_SEED and AUTHORIZATIONS select other requests, or more of them. */
 const seed = Number(process.env['AUTHORIZATION_SEED'] ?? 20_261);
-const count = Number(process.env['AUTHORIZATIONS'] ?? 2_000);
+const count = Number(process.env['AUTHORIZATIONS'] ?? 10_000);
 const parallel = 8;
 
 /** What a server answers: the code, and of a refusal its message. */

@@ -2,8 +2,8 @@ import type { Clock } from '../lib/clock.js';
 import { isObject, type JsonObject, parseObject } from '../lib/json.js';
 import type { RoundTrip } from '../transport/round-trip.js';
 import type { Cluster, ClusterPart } from './cluster.js';
-import { get } from './own-request.js';
-import { openWatch, WatchRefusedError } from './own-watch.js';
+import { get, OwnRefusalError } from './own-request.js';
+import { openWatch } from './own-watch.js';
 
 /** An object was added (no `before`), changed, or deleted (no `after`). */
 export interface ObjectChange<T> {
@@ -31,16 +31,6 @@ interface Kept<T> {
   /** Of the object: equal for the same state of the same object. */
   readonly version: string;
   readonly value: T;
-}
-
-/** A list that cannot be read. */
-class ListError extends Error {
-  readonly status: number;
-
-  constructor(host: string, path: string, status: number) {
-    super(`the API server at ${host} answers ${status} to a list of ${path}`);
-    this.status = status;
-  }
 }
 
 /** Milliseconds until a list or the head of a watch must be there. */
@@ -150,7 +140,7 @@ export class FollowedList<T> implements ClusterPart {
     for (let next = ''; ; ) {
       const page = next === '' ? '' : `&continue=${encodeURIComponent(next)}`;
       const { status, text } = await get(cluster, `${path}?limit=${pageSize}${page}`, { timeout });
-      if (status !== 200) throw new ListError(cluster.host, path, status);
+      if (status !== 200) throw new OwnRefusalError(cluster.host, `a list of ${path}`, status, text);
       const { items, metadata } = parseObject(text) ?? {};
       if (!isObject(metadata) || typeof metadata['resourceVersion'] !== 'string')
         throw new Error(`the answer to a list of ${path} is not a list`);
@@ -235,7 +225,7 @@ export class FollowedList<T> implements ClusterPart {
     if (run !== this.#run) return;
     this.#cancelTimer();
     this.#watch = undefined;
-    const status = error instanceof ListError || error instanceof WatchRefusedError ? error.status : 0;
+    const status = error instanceof OwnRefusalError ? error.status : 0;
     if (status === 410 || status === 400) this.#version = undefined;
     if (error !== undefined) {
       const isForbidden = status === 403;

@@ -8,6 +8,21 @@ import type { BodySink, OutgoingBody, ResponseSink } from '../transport/round-tr
 import { UpstreamCall } from '../transport/upstream-call.js';
 import { toUpstreamError } from '../transport/upstream-error.js';
 
+/** The API server has not done what the proxy itself asks for, but refused it or failed. */
+export class OwnRefusalError extends Error {
+  /** HTTP status code. */
+  readonly status: number;
+  /** The body of the answer, or its beginning. */
+  readonly body: string;
+
+  /** @param what In messages: "a list of PATH". */
+  constructor(host: string, what: string, status: number, body: string) {
+    super(`the API server at ${host} answers ${status} to ${what}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
 /** The answer to one of the proxy's own requests. */
 export interface OwnAnswer {
   readonly status: number;

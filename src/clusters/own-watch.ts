@@ -4,19 +4,7 @@ import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
 import type { BodySink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import { toUpstreamError } from '../transport/upstream-error.js';
-
-/** The API server has not begun a watch of the proxy's own, but refused it or failed. */
-export class WatchRefusedError extends Error {
-  /** HTTP status code. */
-  readonly status: number;
-  /** The beginning of the body of the answer. */
-  body = '';
-
-  constructor(host: string, path: string, status: number) {
-    super(`the API server at ${host} answers ${status} to a watch of ${path}`);
-    this.status = status;
-  }
-}
+import { OwnRefusalError } from './own-request.js';
 
 /** Hears of one watch. After `over` it gets no more calls. */
 export interface WatchListener {
@@ -24,7 +12,7 @@ export interface WatchListener {
   opened(): void;
   /** One event in JSON, without its line feed. The memory is the listener's. */
   event(line: Buffer): void;
-  /** The watch has ended as watches do, or with a WatchRefusedError, or because of another error. */
+  /** The watch has ended as watches do, or with an OwnRefusalError, or because of another error. */
   over(error?: Error): void;
 }
 
@@ -86,7 +74,8 @@ class EventLines implements ResponseSink, BodySink {
   readonly #listener: WatchListener;
   #chunks: Buffer[] = [];
   #length = 0;
-  #refused: WatchRefusedError | undefined;
+  /** The status and the beginning of the body of an answer that is no watch. */
+  #refusal: { readonly status: number; body: string } | undefined;
   onOver = () => {};
 
   constructor(server: WatchedServer, target: string, listener: WatchListener) {
@@ -97,16 +86,13 @@ class EventLines implements ResponseSink, BodySink {
 
   head(statusCode: number): BodySink {
     if (statusCode === 200) this.#listener.opened();
-    else {
-      const [path = ''] = this.#target.split('?', 1);
-      this.#refused = new WatchRefusedError(this.#server.host, path, statusCode);
-    }
+    else this.#refusal = { status: statusCode, body: '' };
     return this;
   }
 
   data(chunk: BorrowedBytes): void {
-    if (this.#refused !== undefined) {
-      if (this.#refused.body.length < longestRefusal) this.#refused.body += chunk.view().toString();
+    if (this.#refusal !== undefined) {
+      if (this.#refusal.body.length < longestRefusal) this.#refusal.body += chunk.view().toString();
       return;
     }
     const bytes = chunk.view();
@@ -128,12 +114,22 @@ class EventLines implements ResponseSink, BodySink {
   idle(): void {}
 
   end(): void {
-    this.onOver();
-    this.#listener.over(this.#refused);
+    this.#over(undefined);
   }
 
   error(error: Error): void {
+    this.#over(error);
+  }
+
+  #over(error: Error | undefined): void {
     this.onOver();
-    this.#listener.over(this.#refused ?? error);
+    this.#listener.over(this.#refused() ?? error);
+  }
+
+  #refused(): OwnRefusalError | undefined {
+    if (this.#refusal === undefined) return undefined;
+    const [path = ''] = this.#target.split('?', 1);
+    const { status, body } = this.#refusal;
+    return new OwnRefusalError(this.#server.host, `a watch of ${path}`, status, body);
   }
 }

@@ -1,4 +1,4 @@
-import { type OwnRequest, postReview } from '../clusters/own-request.js';
+import { OwnRefusalError, type OwnRequest, postReview } from '../clusters/own-request.js';
 import type { AccessSource } from '../transport/access.js';
 
 const timeout = 5_000;
@@ -10,23 +10,9 @@ type Subject = Omit<OwnRequest, 'accept' | 'timeout'>;
 /** An API server, its name in messages, and that of its context. */
 export type ReviewingCluster = AccessSource & { readonly host: string; readonly name: string };
 
-/** The API server has not answered a review, but refused it or failed. */
-export class ReviewError extends Error {
-  /** HTTP status code. */
-  readonly status: number;
-  /** The body of the answer. */
-  readonly body: string;
-
-  constructor(host: string, kind: string, status: number, body: string) {
-    super(`the API server at ${host} answers ${status} to a ${kind}`);
-    this.status = status;
-    this.body = body;
-  }
-}
-
 /**
  * Asks the API server what a user may do. Every authenticated user may ask for such a review (`system:basic-user`). Resolves to the status
- * of the review. Rejects if there is no complete answer in time, and with a ReviewError if its HTTP status is neither 200 nor 201.
+ * of the review. Rejects if there is no complete answer in time, and with an OwnRefusalError if its HTTP status is neither 200 nor 201.
  */
 export async function reviewAccess(
   cluster: ReviewingCluster,
@@ -37,7 +23,7 @@ export async function reviewAccess(
   const review = { apiVersion: authorization, kind, spec, timeout };
   const answer = await postReview(cluster, { ...review, ...subject });
   if (answer.status !== 201 && answer.status !== 200) {
-    throw new ReviewError(cluster.host, kind, answer.status, answer.text);
+    throw new OwnRefusalError(cluster.host, `a ${kind}`, answer.status, answer.text);
   }
   const { status } = JSON.parse(answer.text) as { status?: Record<string, unknown> };
   return status ?? {};

@@ -1,5 +1,6 @@
 import type { Cluster } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
+import { OwnRefusalError } from '../clusters/own-request.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import { refusedGroup } from '../kubernetes/refused-group.js';
 import type { ImpersonatedAttribute } from '../kubernetes/requested-user.js';
@@ -7,7 +8,6 @@ import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { parseObject } from '../lib/json.js';
 import { refusedCredential, UpstreamError } from '../transport/upstream-error.js';
-import { ReviewError } from './access-review.js';
 import { TooManyReviewsError } from './authorizer.js';
 import { ForbiddenError, forbiddenMessage } from './forbidden.js';
 import type { Question, Reviews, Verdict } from './reviews.js';
@@ -67,7 +67,7 @@ function check({ username }: UserInfo, asked: ImpersonatedAttribute) {
 function withoutAnswer(error: Error, { groups }: UserInfo): StatusError {
   if (error instanceof StatusError && (error.code === 503 || error.code === 403)) return error;
   if (error instanceof UpstreamError && error.reason === 'credential') return error;
-  if (error instanceof ReviewError) {
+  if (error instanceof OwnRefusalError) {
     if (error.status === 401) return refusedCredential();
     // The caller may not ask, or the proxy may not act as the caller.
     if (error.status < 500 && error.status !== 429) {
@@ -84,6 +84,6 @@ function withoutAnswer(error: Error, { groups }: UserInfo): StatusError {
 }
 
 /** The message of the API server's Status. */
-function messageOf({ body, message }: ReviewError): string {
+function messageOf({ body, message }: OwnRefusalError): string {
   return String(parseObject(body)?.['message'] ?? message);
 }

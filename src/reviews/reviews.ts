@@ -1,3 +1,4 @@
+import { OwnRefusalError } from '../clusters/own-request.js';
 import { impersonatedUser, namedUser } from '../kubernetes/impersonation.js';
 import type { Clock } from '../lib/clock.js';
 import { digest } from '../lib/digest.js';
@@ -6,7 +7,7 @@ import { isObject, parseObject } from '../lib/json.js';
 import { Moment } from '../lib/moment.js';
 import { SharedCapacity } from '../lib/shared-capacity.js';
 import type { AccessConditions, UserIdentity } from '../transport/access.js';
-import { ReviewError, type ReviewingCluster, reviewAccess } from './access-review.js';
+import { type ReviewingCluster, reviewAccess } from './access-review.js';
 import type { Attributes } from './attributes.js';
 import { type Authorizer, type Denial, TooManyReviewsError, type Wish } from './authorizer.js';
 
@@ -117,7 +118,7 @@ export class Reviews {
   }
 
   /**
-   * The answer. A permission may be remembered. Rejects with a ReviewError, with a TooManyReviewsError, or with the error of the request.
+   * The answer. A permission may be remembered. Rejects with an OwnRefusalError, with a TooManyReviewsError, or with the error of the request.
    */
   async ask(question: Question): Promise<Verdict> {
     const wish = this.#wishOf(question);
@@ -213,7 +214,7 @@ export function questionKey({ as, attributes, access }: Question): string {
 
 /** The verdict of a 403 to a review itself, unless the user lacks the right to ask for reviews. Throws any other error. */
 function noImpersonation(error: unknown): Verdict {
-  if (!(error instanceof ReviewError) || error.status !== 403 || isAboutReviews(error.body)) throw error;
+  if (!(error instanceof OwnRefusalError) || error.status !== 403 || isAboutReviews(error.body)) throw error;
   return { isAllowed: false, reason: '', hasError: false };
 }
 

@@ -1,42 +1,33 @@
 import type { Clock } from '../../lib/clock.js';
-import { Moment } from '../../lib/moment.js';
+import { RecentKeys } from '../../lib/recent-keys.js';
 import { VersionAheadError } from './event-ring.js';
 import type { UnsharableError } from './lasting-watch.js';
 import { ColumnsChangedError } from './table-events.js';
 import type { WatchToShare } from './watch-to-share.js';
 
-/** If a watch could not be shared, watches with the same key are not shared for this number of milliseconds. */
-const unsharableFor = 10 * 60_000;
-const most = 1_000;
+/** If a watch could not be shared, watches with the same key are not shared for ten minutes. */
+const limits = { lifetime: 10 * 60_000, most: 1_000 };
 
 /** What says which watches a watch can share with. */
 type Keys = Pick<WatchToShare, 'key' | 'version'>;
 
-/** The keys of watches that cannot be shared, some with a version, and since when this is known. */
+/** The keys of watches that cannot be shared, some with a version. */
 export class UnsharableKeys {
-  readonly #clock: Clock;
-  readonly #since = new Map<string, Moment>();
+  readonly #keys: RecentKeys;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.#keys = new RecentKeys(clock, limits);
   }
 
   has(request: Keys): boolean {
-    return [request.key, keyWithVersion(request)].some(key => {
-      const since = this.#since.get(key);
-      return since !== undefined && since.age < unsharableFor;
-    });
+    return this.#keys.has(request.key) || this.#keys.has(keyWithVersion(request));
   }
 
   add(request: Keys, { cause }: UnsharableError): void {
     // A watch that begins after the change can be shared.
     if (cause instanceof ColumnsChangedError) return;
     // The client has chosen the version. Watches from other versions can be shared.
-    const key = cause instanceof VersionAheadError ? keyWithVersion(request) : request.key;
-    this.#since.delete(key);
-    this.#since.set(key, new Moment(this.#clock));
-    const [oldest] = this.#since.keys();
-    if (this.#since.size > most) this.#since.delete(oldest as string);
+    this.#keys.add(cause instanceof VersionAheadError ? keyWithVersion(request) : request.key);
   }
 }
 

@@ -1,3 +1,4 @@
+import { OwnRefusalError } from '../../clusters/own-request.js';
 import { fieldValue, type RawHeaders } from '../../http/header-fields.js';
 import { StatusError } from '../../kubernetes/status.js';
 import { ownBytes } from '../../transport/borrowed-bytes.js';
@@ -6,7 +7,6 @@ import { type Answering, answerJson } from './filtered-trip.js';
 import type { FilterObserver } from './metrics.js';
 import { withoutObject } from './namespace-rows.js';
 import { NamespaceWatch, type WatchOutput } from './namespace-watch.js';
-import { OwnRefusalError } from './own-namespaces.js';
 
 const nothingToDo: RoundTrip = { pause() {}, resume() {}, abort() {} };
 

@@ -7,12 +7,12 @@ import { Deferred } from '../../lib/deferred.js';
 import { digest } from '../../lib/digest.js';
 import { isObject } from '../../lib/json.js';
 import { Moment } from '../../lib/moment.js';
+import { RecentKeys } from '../../lib/recent-keys.js';
 import { within } from '../../lib/within.js';
 import type { Reviews } from '../../reviews/reviews.js';
 import type { FilterObserver } from './metrics.js';
 import { RecentLists } from './own-namespaces.js';
 import { type Binding, isAbout, readBinding, readRole } from './rbac.js';
-import { RecentRefusals } from './recent-refusals.js';
 import { Reviewer } from './reviewer.js';
 import { type Namespace, Viewer } from './viewer.js';
 
@@ -37,6 +37,9 @@ const forgetAfter = 600_000;
 
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 
+/** The API server's refusals are remembered for ten seconds. */
+const refusalLimits = { lifetime: 10_000, most: 10_000 };
+
 /** A list of any objects. */
 type Followed = Pick<FollowedList<unknown>, keyof ClusterPart | 'isSynced' | 'isForbidden' | 'follow'>;
 
@@ -47,7 +50,8 @@ export class FilteredCluster implements ClusterPart {
   readonly #reviews: FilterParts['reviews'];
   readonly #reviewer: Reviewer;
   readonly #viewers = new Map<string, Viewer>();
-  readonly refusals: RecentRefusals;
+  /** What the API server has just refused, by keys that are equal for the same request of the same user. */
+  readonly refusals: RecentKeys;
   #waiting = new Deferred();
   readonly #namespaces: FollowedList<Namespace>;
   readonly #bindings: readonly FollowedList<Binding>[];
@@ -62,7 +66,7 @@ export class FilteredCluster implements ClusterPart {
     this.#cluster = cluster;
     this.#clock = clock;
     this.#reviews = reviews;
-    this.refusals = new RecentRefusals(clock);
+    this.refusals = new RecentKeys(clock, refusalLimits);
     this.#reviewer = new Reviewer({ cluster, reviews, clock, observer });
     const common = { cluster, clock, stateChanged: () => this.#stateChanged() };
     this.#namespaces = new FollowedList({

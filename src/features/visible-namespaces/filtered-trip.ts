@@ -1,3 +1,4 @@
+import { OwnRefusalError } from '../../clusters/own-request.js';
 import { userOfImpersonation } from '../../kubernetes/impersonation.js';
 import { StatusError } from '../../kubernetes/status.js';
 import { digest } from '../../lib/digest.js';
@@ -18,7 +19,7 @@ import { SentRequest, type UpstreamRequest } from '../../transport/upstream-requ
 import { type AskedNamespaces, readAskedNamespaces } from './asked-namespaces.js';
 import { type FilteredCluster, mostNamespaces } from './filtered-cluster.js';
 import { HeldRefusal } from './held-refusal.js';
-import { OwnNamespaces, OwnRefusalError } from './own-namespaces.js';
+import { OwnNamespaces } from './own-namespaces.js';
 import type { Viewer } from './viewer.js';
 
 /** How the filtered answer goes to its client. */

@@ -1,4 +1,3 @@
-import { WatchRefusedError } from '../../clusters/own-watch.js';
 import { createStatus, StatusError } from '../../kubernetes/status.js';
 import type { RoundTrip } from '../../transport/round-trip.js';
 import type { AskedNamespaces } from './asked-namespaces.js';
@@ -14,7 +13,7 @@ import {
   nameOfId,
   readEvent,
 } from './namespace-rows.js';
-import { type OwnNamespaces, OwnRefusalError } from './own-namespaces.js';
+import type { OwnNamespaces } from './own-namespaces.js';
 import type { Onlooker, Viewer } from './viewer.js';
 
 /** The way of a watch to its client. */
@@ -178,8 +177,7 @@ export class NamespaceWatch implements RoundTrip, Onlooker {
 
   #upstreamOver(error: Error | undefined): void {
     if (this.#isOver) return;
-    if (error instanceof WatchRefusedError) this.#fail(new OwnRefusalError(error.status, error.body));
-    else if (error === undefined) this.end();
+    if (error === undefined) this.end();
     else this.#fail(error);
   }
 

@@ -1,23 +1,11 @@
 import type { Cluster } from '../../clusters/cluster.js';
-import { get } from '../../clusters/own-request.js';
+import { get, OwnRefusalError } from '../../clusters/own-request.js';
 import { openWatch, type WatchListener } from '../../clusters/own-watch.js';
 import type { AccessConditions } from '../../transport/access.js';
 import type { RoundTrip } from '../../transport/round-trip.js';
 import { refusedCredential } from '../../transport/upstream-error.js';
 import type { AskedNamespaces } from './asked-namespaces.js';
 import { NamespaceList } from './namespace-rows.js';
-
-/** What the API server answers the gateway in place of a list or a watch, for the client: a Status. */
-export class OwnRefusalError extends Error {
-  readonly status: number;
-  readonly body: string;
-
-  constructor(status: number, body: string) {
-    super(`the API server answers ${status}`);
-    this.status = status;
-    this.body = body;
-  }
-}
 
 /** Milliseconds until the API server must have answered. */
 const timeout = 30_000;
@@ -106,7 +94,7 @@ export class OwnNamespaces {
     const request = { accept, timeout, ...this.#conditions };
     const { status, text } = await get(this.#cluster, `/api/v1/namespaces${query}`, request);
     if (status === 401) throw refusedCredential();
-    if (status !== 200) throw new OwnRefusalError(status, text);
+    if (status !== 200) throw new OwnRefusalError(this.#cluster.host, 'a list of namespaces', status, text);
     return this.#recent.read(`${query} ${accept}`, text);
   }
 }

@@ -27,19 +27,6 @@ function answerOf(saying: Saying): boolean {
   return saying;
 }
 
-/** Writes an object and sends it over the last watch. */
-function write({ server, watch }: Sharing): void {
-  server.write();
-  watch(-1).send();
-}
-
-async function pass({ clock }: Sharing, milliseconds: number): Promise<void> {
-  for (let passed = 0; passed < milliseconds; passed += 100) {
-    clock.advance(100);
-    await turn();
-  }
-}
-
 const count = ({ events }: WatchingClient) => events.length;
 
 for (const isLate of [false, true]) {
@@ -52,13 +39,13 @@ for (const isLate of [false, true]) {
         await sharing.open({ isStillValid: credentials[0].isStillValid }),
         await sharing.join({ isStillValid: credentials[1].isStillValid }),
       ] as const;
-      write(sharing);
+      sharing.change();
       assert.deepEqual(clients.map(count), [1, 1]);
       assert.deepEqual([credentials[0].asked, credentials[1].asked], [0, 0], 'nobody is asked before');
       credentials[0].saying = one;
       credentials[1].saying = other;
       sharing.watch().fail();
-      await pass(sharing, 100);
+      await sharing.pass(100);
       return { sharing, clients, credentials };
     }
 
@@ -66,7 +53,7 @@ for (const isLate of [false, true]) {
       const { sharing, clients } = await lose(false, true);
       assert.equal(sharing.server.watches.length, 2);
       sharing.watch(-1).open();
-      write(sharing);
+      sharing.change();
       assert.deepEqual(clients.map(count), [1, 2]);
       assert.deepEqual(
         clients.map(({ ended }) => ended),
@@ -76,7 +63,7 @@ for (const isLate of [false, true]) {
 
     it('nothing is sent for a user none of whose clients may go on', async () => {
       const { sharing, clients } = await lose(false, false);
-      await pass(sharing, 40_000);
+      await sharing.pass(40_000);
       assert.equal(sharing.server.watches.length, 1);
       assert.deepEqual(
         clients.map(({ ended }) => ended),
@@ -87,32 +74,32 @@ for (const isLate of [false, true]) {
 
     it('nothing is sent while nobody answers, and all go on as soon as somebody does', async () => {
       const { sharing, clients, credentials } = await lose('nothing', 'nothing');
-      await pass(sharing, 20_000);
+      await sharing.pass(20_000);
       assert.equal(sharing.server.watches.length, 1);
       assert.ok(credentials[0].asked > 3 && credentials[0].asked < 20, `asked ${credentials[0].asked} times`);
       for (const one of credentials) one.saying = true;
-      await pass(sharing, 5_000);
+      await sharing.pass(5_000);
       sharing.watch(-1).open();
-      write(sharing);
+      sharing.change();
       assert.deepEqual(clients.map(count), [2, 2]);
     });
 
     it('nobody waits for a client about whom nobody answers, and that one gets nothing before', async () => {
       const { sharing, clients, credentials } = await lose('nothing', true);
       sharing.watch(-1).open();
-      write(sharing);
+      sharing.change();
       assert.deepEqual(clients.map(count), [1, 2]);
       credentials[0].saying = true;
-      await pass(sharing, 5_000);
+      await sharing.pass(5_000);
       assert.deepEqual(clients.map(count), [2, 2]);
     });
 
     it('a client about whom nobody answers in 30 s is cut', async () => {
       const { sharing, clients } = await lose('nothing', true);
       sharing.watch(-1).open();
-      await pass(sharing, 29_800);
+      await sharing.pass(29_800);
       assert.equal(clients[0].ended, undefined);
-      await pass(sharing, 300);
+      await sharing.pass(300);
       assert.match(String(clients[0].ended), /nobody answers/);
       assert.equal(clients[1].ended, undefined);
     });
@@ -121,7 +108,7 @@ for (const isLate of [false, true]) {
       const { sharing, clients, credentials } = await lose(true, true);
       credentials[0].saying = false;
       sharing.watch(-1).open(503);
-      await pass(sharing, 1_000);
+      await sharing.pass(1_000);
       assert.equal(clients[0].ended, 'end');
       assert.equal(sharing.server.watches.length, 3);
     });
@@ -132,7 +119,7 @@ for (const isLate of [false, true]) {
       assert.equal(sharing.server.watches.length, 2);
       sharing.watch(-1).open();
       await turn();
-      write(sharing);
+      sharing.change();
       assert.deepEqual([...clients, late].map(count), [1, 1, 1]);
     });
   });
@@ -173,7 +160,7 @@ for (const isLate of [false, true]) {
       watch(1).send();
       await turn();
       await turn();
-      write(sharing);
+      sharing.change();
       assert.deepEqual([count(older), count(newer)], [3, 0]);
       assert.deepEqual([older.ended, newer.ended], [undefined, 'end']);
     });

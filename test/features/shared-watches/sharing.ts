@@ -131,6 +131,20 @@ export class Sharing {
     await turn();
     return client;
   };
+
+  /** Writes an object and sends it over the last watch. */
+  readonly change = (): void => {
+    this.server.write();
+    this.watch(-1).send();
+  };
+
+  /** Lets this number of milliseconds pass, a little at a time. */
+  readonly pass = async (milliseconds: number): Promise<void> => {
+    for (let passed = 0; passed < milliseconds; passed += 100) {
+      this.clock.advance(100);
+      await turn();
+    }
+  };
 }
 
 /** Resolves in the next turn of the event loop. */

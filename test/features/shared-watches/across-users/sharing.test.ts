@@ -48,24 +48,12 @@ function confirmation() {
   return state;
 }
 
-function change({ server, watch }: Sharing): void {
-  server.write();
-  watch(-1).send();
-}
-
-async function pass({ clock }: Sharing, milliseconds: number): Promise<void> {
-  for (let passed = 0; passed < milliseconds; passed += 100) {
-    clock.advance(100);
-    await turn();
-  }
-}
-
 describe('users who may watch the same', () => {
   it('share one watch, and each is asked about by a review of their own', async () => {
     const sharing = new Sharing();
     const ann = await sharing.open(of('ann'));
     const others = [await sharing.join(of('bob')), await sharing.join(of('eve'))];
-    change(sharing);
+    sharing.change();
     for (const client of [ann, ...others]) assert.deepEqual(client.events, ['MODIFIED 101']);
     assert.deepEqual(senders(sharing), ['ann']);
     assert.equal(sharing.server.reviews, 3);
@@ -79,14 +67,14 @@ describe('users who may watch the same', () => {
     sharing.server.change('web-1');
     await sharing.join(begins('zoe'));
     const clients = [await sharing.join(begins('ann')), await sharing.join(begins('bob'))];
-    await pass(sharing, 100);
+    await sharing.pass(100);
     assert.deepEqual(senders(sharing), ['zoe', 'ann']);
     const list = sharing.watch(-1) as ServedList;
     list.open();
     await turn();
     list.finish();
     await turn();
-    change(sharing);
+    sharing.change();
     for (const { lines } of clients) assert.equal(lines.length, 3);
   });
 
@@ -125,7 +113,7 @@ describe('users who may watch the same', () => {
     const clients = [];
     for (const user of ['ann', 'bob', 'eve']) {
       clients.push(await sharing.join(begins(user, { isAllowed })));
-      await pass(sharing, 1_000);
+      await sharing.pass(1_000);
     }
     assert.deepEqual(senders(sharing), []);
     answers[1]?.();
@@ -138,7 +126,7 @@ describe('users who may watch the same', () => {
     await turn();
     for (const answer of answers) answer();
     await turn();
-    change(sharing);
+    sharing.change();
     for (const { lines } of clients) assert.equal(lines.length, 2);
     assert.deepEqual(senders(sharing), ['bob']);
   });
@@ -178,7 +166,7 @@ describe('users who may watch the same', () => {
     const isAllowed = () => new Promise<boolean>(resolve => (answer = resolve));
     const slow = await sharing.join(of('eve', { isAllowed }));
     const ann = await sharing.open(of('ann'));
-    change(sharing);
+    sharing.change();
     assert.deepEqual([slow.events, ann.events], [[], ['MODIFIED 101']]);
     answer(true);
     await turn();
@@ -247,7 +235,7 @@ describe('as whom a shared watch is sent:', () => {
   const refusals: Readonly<Record<string, (sharing: Sharing) => Promise<void> | void>> = {
     403: ({ watch }) => watch(-1).open(403),
     429: ({ watch }) => watch(-1).open(429),
-    'silence of 2 s': sharing => pass(sharing, 2_000),
+    'silence of 2 s': sharing => sharing.pass(2_000),
   };
 
   for (const [what, refuse] of Object.entries(refusals)) {
@@ -262,7 +250,7 @@ describe('as whom a shared watch is sent:', () => {
         const before = sharing.server.watches.length;
         const users = ['ann', 'ann', 'bob', 'eve', 'joe'];
         for (const user of users) await sharing.join(asks(user));
-        if (kind === 'initial events') await pass(sharing, 100);
+        if (kind === 'initial events') await sharing.pass(100);
         for (const user of ['ann', 'bob', 'eve']) {
           assert.deepEqual(senders(sharing).slice(before).at(-1), user);
           await refuse(sharing);
@@ -278,7 +266,7 @@ describe('as whom a shared watch is sent:', () => {
       const clients = [await sharing.open(of('ann'))];
       for (const user of ['ann', 'bob', 'eve', 'joe']) clients.push(await sharing.join(of(user)));
       sharing.watch().fail();
-      await pass(sharing, 100);
+      await sharing.pass(100);
       for (let count = 0; count < 3; count += 1) await refuse(sharing);
       await turn();
       assert.deepEqual(senders(sharing), ['ann', 'ann', 'bob', 'eve']);
@@ -289,11 +277,11 @@ describe('as whom a shared watch is sent:', () => {
       const sharing = new Sharing({ random: () => 0 });
       const [ann, bob] = [await sharing.open(of('ann')), await sharing.join(of('bob'))];
       sharing.watch().fail();
-      await pass(sharing, 100);
+      await sharing.pass(100);
       await refuse(sharing);
       assert.equal(sharing.watch(-1).user, 'bob');
       sharing.watch(-1).open();
-      change(sharing);
+      sharing.change();
       assert.deepEqual([ann.events, bob.events], [['MODIFIED 101'], ['MODIFIED 101']]);
     });
   }
@@ -301,10 +289,10 @@ describe('as whom a shared watch is sent:', () => {
   it('each user once while the API server is silent, and then a user who comes later', async () => {
     const sharing = new Sharing();
     for (const user of ['ann', 'bob']) await sharing.join(of(user));
-    await pass(sharing, 20_000);
+    await sharing.pass(20_000);
     assert.deepEqual(senders(sharing), ['ann', 'bob']);
     await sharing.join(of('eve'));
-    await pass(sharing, 2_000);
+    await sharing.pass(2_000);
     assert.deepEqual(senders(sharing), ['ann', 'bob', 'eve']);
   });
 
@@ -315,13 +303,13 @@ describe('as whom a shared watch is sent:', () => {
     const bob = await sharing.join(of('bob', rights.bob));
     const eve = await sharing.join(of('eve', rights.eve));
     ann.trip?.abort();
-    await pass(sharing, 10_000);
+    await sharing.pass(10_000);
     rights.bob.is = false;
     sharing.watch().fail();
-    await pass(sharing, 100);
+    await sharing.pass(100);
     assert.deepEqual(senders(sharing), ['ann', 'eve']);
     sharing.watch(-1).open();
-    change(sharing);
+    sharing.change();
     assert.deepEqual(ends(bob, eve), ['end', undefined]);
     assert.deepEqual([bob.events, eve.events], [[], ['MODIFIED 101']]);
   });
@@ -331,15 +319,15 @@ describe('as whom a shared watch is sent:', () => {
     const bobs = right();
     await sharing.open(of('ann'));
     const bob = await sharing.join(of('bob', bobs));
-    await pass(sharing, 10_000);
+    await sharing.pass(10_000);
     bobs.is = 'unknown';
     sharing.watch().fail();
-    await pass(sharing, 100);
+    await sharing.pass(100);
     sharing.watch(-1).open();
-    change(sharing);
+    sharing.change();
     assert.deepEqual(bob.events, []);
     bobs.is = true;
-    await pass(sharing, 5_000);
+    await sharing.pass(5_000);
     assert.deepEqual(bob.events, ['MODIFIED 101']);
   });
 
@@ -349,7 +337,7 @@ describe('as whom a shared watch is sent:', () => {
     const ann = await sharing.join(begins('ann'));
     await sharing.join(begins('bob'));
     ann.trip?.abort();
-    await pass(sharing, 100);
+    await sharing.pass(100);
     assert.deepEqual(senders(sharing), ['zoe', 'bob']);
   });
 });
@@ -364,10 +352,10 @@ describe('clients that wait for the head of a watch', () => {
       const bobs = right();
       const ann = await sharing.join(asks('ann'));
       const bob = await sharing.join(asks('bob', bobs));
-      await pass(sharing, 1_000);
+      await sharing.pass(1_000);
       const own = sharing.server.watches.length;
       bobs.is = false;
-      await pass(sharing, 10_000);
+      await sharing.pass(10_000);
       for (const watch of [...sharing.server.watches]) if (!watch.isAborted) watch.open();
       await turn();
       await turn();
@@ -385,14 +373,14 @@ describe('clients that move', () => {
     await sharing.open(begins('zoe'));
     const ann = await sharing.join(begins('ann'));
     const bob = await sharing.join(begins('bob', bobs));
-    await pass(sharing, 100);
+    await sharing.pass(100);
     const list = sharing.watch(-1) as ServedList;
     list.open();
-    await pass(sharing, 10_000);
+    await sharing.pass(10_000);
     bobs.is = false;
     list.finish();
     await turn();
-    change(sharing);
+    sharing.change();
     assert.deepEqual(ends(ann, bob), [undefined, 'end']);
     assert.deepEqual([ann.lines.length, bob.lines.length], [2, 1]);
   });
@@ -402,7 +390,7 @@ describe('clients that move', () => {
     const bobs = right();
     for (let count = 0; count < 3; count += 1) sharing.server.write();
     const bob = await sharing.open(of('bob', { version: '102', ...bobs }));
-    await pass(sharing, 10_000);
+    await sharing.pass(10_000);
     bobs.is = false;
     const ann = await sharing.open(of('ann', { version: '101' }));
     sharing.watch(1).send();
@@ -414,7 +402,7 @@ describe('clients that move', () => {
     const sharing = new Sharing();
     const [ann, bob] = [await sharing.open(of('ann')), await sharing.join(of('bob'))];
     ann.trip?.abort();
-    change(sharing);
+    sharing.change();
     assert.deepEqual(bob.events, ['MODIFIED 101']);
     assert.equal(sharing.server.watches.length, 1);
   });
@@ -425,7 +413,7 @@ describe('an API that another server may serve', () => {
     const sharing = new Sharing();
     const api = confirmation();
     const [ann, bob] = [await sharing.open(of('ann', { api })), await sharing.join(of('bob', { api }))];
-    change(sharing);
+    sharing.change();
     assert.deepEqual([ann.status, bob.status], [undefined, undefined]);
     assert.equal(sharing.watch().isPaused, true);
     api.answer(true);
@@ -440,12 +428,12 @@ describe('an API that another server may serve', () => {
       const sharing = new Sharing({ random: () => 0 });
       const api = confirmation();
       const client = await sharing.open(of('ann', { api }));
-      change(sharing);
+      sharing.change();
       sharing.watch()[how]();
       api.answer(true);
       await turn();
       assert.deepEqual(client.events, ['MODIFIED 101']);
-      await pass(sharing, 100);
+      await sharing.pass(100);
       assert.equal(sharing.server.watches.length, 2, 'it is opened again');
     });
   }
@@ -458,7 +446,7 @@ describe('an API that another server may serve', () => {
       const shared = sharing.server.watches.length;
       for (let index = 0; index < shared; index += 1) {
         api.answer(false);
-        await pass(sharing, 200);
+        await sharing.pass(200);
         if (sharing.watch(index + 1).path.startsWith('/shared')) sharing.watch(index + 1).open();
       }
       api.answer(false);
@@ -476,9 +464,9 @@ describe('an API that another server may serve', () => {
     api.answer(true);
     await turn();
     sharing.watch().fail();
-    await pass(sharing, 100);
+    await sharing.pass(100);
     sharing.watch(-1).open();
-    change(sharing);
+    sharing.change();
     assert.deepEqual(client.events, []);
     api.answer(false);
     await turn();
@@ -496,7 +484,7 @@ describe('an API that another server may serve', () => {
     const other = await sharing.open(of('eve', { key: 'b' }));
     const initial = await sharing.open(begins('zoe', { api, key: 'c' }));
     const waiting = await sharing.join(begins('joe', { api, key: 'c' }));
-    change(sharing);
+    sharing.change();
     sharing.shared.expel(api);
     await turn();
     assert.deepEqual(ends(ann, paused, initial, other), ['end', 'end', 'end', undefined]);
@@ -512,7 +500,7 @@ describe('a client that stalls initial events', () => {
     await sharing.open(begins('zoe'));
     const stalled = await sharing.join(begins('eve'));
     const ann = await sharing.join(begins('ann'));
-    await pass(sharing, 100);
+    await sharing.pass(100);
     const list = sharing.watch(-1) as ServedList;
     list.open();
     await turn();
@@ -524,7 +512,7 @@ describe('a client that stalls initial events', () => {
       );
       await turn();
       while (list.isPaused) {
-        await pass(sharing, 100);
+        await sharing.pass(100);
         held += 100;
       }
     }

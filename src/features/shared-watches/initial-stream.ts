@@ -2,6 +2,7 @@ import { Backlog } from './backlog.js';
 import { EventRing } from './event-ring.js';
 import { Hold } from './hold.js';
 import { type Ending, LastingWatch, type WatchHandler } from './lasting-watch.js';
+import { type Place, Places } from './places.js';
 import { type AfterRefusal, Senders } from './senders.js';
 import type { SharedBeginning, SharedWatch, SharedWatchParts } from './shared-watch.js';
 import { SlowClients } from './slow-clients.js';
@@ -21,16 +22,6 @@ interface StreamOwner {
   ready(): void;
   /** The stream is over before its bookmark. */
   ended(ending: Ending): void;
-}
-
-/** How far a client is. */
-interface Place {
-  /** The position of its next piece. */
-  next: number;
-  /** How many bytes it was sent since it last had to wait. */
-  sent: number;
-  /** Whether it is known that its user may watch this. */
-  isLetIn: boolean;
 }
 
 /** After this number of clients, others may have their turn. */
@@ -53,7 +44,7 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   readonly #owner: StreamOwner;
   readonly upstream: LastingWatch;
   readonly #backlog: Backlog;
-  readonly #places = new Map<Watcher, Place>();
+  readonly #places = new Places();
   /** The clients that may get their next piece. */
   readonly #ready = new Set<Watcher>();
   /** The clients that have not taken their last piece. */
@@ -82,7 +73,7 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
 
   /** Whether there is a client as whom it can be sent. */
   get isReady(): boolean {
-    return this.api === undefined || this.#clientsLetIn().next().done === false;
+    return this.api === undefined || this.#places.letIn().next().done === false;
   }
 
   /** A client's user may watch this. Until then it waits here, and gets nothing. */
@@ -110,11 +101,11 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   }
 
   #chooseSender(): void {
-    for (const { sender } of this.#clientsLetIn()) if (this.#senders.take(sender)) return;
+    for (const { sender } of this.#places.letIn()) if (this.#senders.take(sender)) return;
   }
 
   enter(client: Watcher): void {
-    this.#places.set(client, { next: 0, sent: 0, isLetIn: this.api === undefined });
+    this.#places.enter(client, this.api === undefined);
   }
 
   leave(client: Watcher): void {
@@ -169,12 +160,8 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
     if (this.#next === undefined) this.#callAll();
   }
 
-  *#clientsLetIn(): Generator<Watcher> {
-    for (const [client, { isLetIn }] of this.#places) if (isLetIn) yield client;
-  }
-
   refused(): AfterRefusal {
-    return this.#senders.refused(this.#clientsLetIn());
+    return this.#senders.refused(this.#places.letIn());
   }
 
   /** Only called before the first event, after a refusal: there is no version to continue from. */
@@ -288,7 +275,7 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
   /** Cuts the clients off that are too far behind. */
   #dropBehind(): void {
     while (this.#backlog.bytes > mostBehind) this.#backlog.dropOldest();
-    for (const [client, { next }] of this.#places) if (next < this.#backlog.first) client.lag();
+    for (const client of this.#places.before(this.#backlog.first)) client.lag();
     this.#keepPace();
   }
 

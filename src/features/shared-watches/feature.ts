@@ -13,7 +13,7 @@ const options = defineOptions('API server', {
   shareWatchesAcrossUsers: {
     type: bool,
     default: 'false',
-    help: "The API server's audit log shows such a watch as one of its users, and of the others their reviews: with --share-watches, open one watch for all users who may watch the same, each let in by a review of their own, where the API server itself serves the resource. Never of Secrets.",
+    help: "The API server's audit log then names one user of each shared watch, and of the others only their reviews. With --share-watches, all users who may watch the same share one watch, and a review lets each of them in. Only for resources that the API server itself serves, and never for Secrets.",
   },
   shareWatchesBuffer: {
     type: optional(byteSize),

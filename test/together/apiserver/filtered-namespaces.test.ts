@@ -54,13 +54,19 @@ apiServerTest(
     assert.deepEqual([watch.isOver, ...shared.map(({ isOver }) => isOver)], [false, false, false]);
     await gateway.writeTokens(['boss']);
     await eventually('the watch ends', () => watch.isOver);
-    const events = jsonLines<ServerEvent>(await readFile(auditLog, 'utf8')).filter(
-      ({ requestURI, stage }) => requestURI.startsWith('/api/v1/namespaces') && stage === 'ResponseComplete',
-    );
-    const filtered = events.filter(
-      ({ annotations }) => annotations?.['kube-api-proxy/filtered'] === 'namespaces',
-    );
-    assert.ok(filtered.length >= 2);
+    const completed = async () =>
+      jsonLines<ServerEvent>(await readFile(auditLog, 'utf8')).filter(
+        ({ requestURI, stage }) =>
+          requestURI.startsWith('/api/v1/namespaces') && stage === 'ResponseComplete',
+      );
+    const filteredOf = (events: ServerEvent[]) =>
+      events.filter(({ annotations }) => annotations?.['kube-api-proxy/filtered'] === 'namespaces');
+    await eventually('the list and the watch are recorded', async () => {
+      const uris = filteredOf(await completed()).map(({ requestURI }) => requestURI);
+      return uris.some(uri => uri.includes('watch')) && uris.some(uri => !uri.includes('watch'));
+    });
+    const events = await completed();
+    const filtered = filteredOf(events);
     for (const { user } of filtered) assert.equal(user.username, `ann-${gateway.id}`);
     assert.ok(
       events.some(

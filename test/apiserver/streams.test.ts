@@ -129,6 +129,7 @@ for (const protocol of protocols) {
       const summing = net.createServer({ allowHalfOpen: true }, socket => {
         const hash = createHash('sha256');
         socket.on('data', chunk => hash.update(chunk)).once('end', () => socket.end(hash.digest('hex')));
+        socket.on('error', () => {});
       });
       summing.listen(0, '127.0.0.1');
       await once(summing, 'listening');
@@ -178,8 +179,8 @@ for (const protocol of protocols) {
         const [, port] = await seen(forward, /127\.0\.0\.1:(\d+) -> 80/);
         // The kernel resets it if kubectl ends before it accepts.
         const connection = net.connect(Number(port), '127.0.0.1');
-        await once(connection, 'connect');
         connection.on('error', () => undefined);
+        await once(connection, 'connect');
         forward.kill(signal);
         await stack.untilEndedByClient(2 * index + 2);
       }

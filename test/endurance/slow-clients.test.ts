@@ -127,6 +127,7 @@ describe('a client', { concurrency: true, timeout: 60_000 }, () => {
       const http1 = tls.connect({ host: '127.0.0.1', port, ca });
       await once(http1, 'secureConnect');
       http1.write('GET / HTTP/1.1\r\nHost: local');
+      for (const socket of [silent, http1]) socket.on('error', () => {});
       const idle = await connectFrames(port, ca);
       const half = await connectFrames(port, ca);
       half.send(frame(frameTypes.headers, flags.endStream, 1, headerBlock(get('/version'))));

@@ -60,9 +60,9 @@ export async function open(
     headers: body === undefined ? headers : { 'content-length': Buffer.byteLength(body), ...headers },
     agent: agent ?? false,
   });
-  request.end(body);
+  // Also an error right behind the head, which comes before the awaiting function continues.
+  request.on('error', () => {}).end(body);
   const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-  request.on('error', () => {});
   return response;
 }
 

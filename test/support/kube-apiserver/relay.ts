@@ -40,6 +40,8 @@ export async function startRelay(scope: Scope, { url, authority }: ApiServer): P
   });
   server.on('upgrade', (message, socket, head) => {
     const onward = toServer(message);
+    // The program may be killed before the API server has answered.
+    socket.on('error', () => onward.destroy());
     onward.on('upgrade', ({ rawHeaders }, upstream, first) => {
       const fields = rawHeaders.map((text, index) => text + (index % 2 === 0 ? ': ' : '\r\n')).join('');
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n`);

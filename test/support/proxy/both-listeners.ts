@@ -59,6 +59,7 @@ export async function connectTo(
     servername: 'localhost',
     ALPNProtocols: ['http/1.1'],
   });
+  socket.on('error', () => {});
   // Node does not notice a reset that comes before it has sent its session tickets.
   await Promise.all([once(socket, 'secureConnect'), once(socket, 'session')]);
   return { socket, reset };

@@ -1,5 +1,5 @@
 import { rename, writeFile } from 'node:fs/promises';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { listen } from '../ports.js';
@@ -38,12 +38,9 @@ export class AskedWebhook {
 
   /** @param more Fields of its entry in the file. */
   static async start(scope: Scope, more: object = {}): Promise<AskedWebhook> {
-    const server = createServer(async (request, response) => {
-      const { spec } = (await json(request)) as { spec: AskedSpec };
-      webhook.asked.push(spec);
-      const decision = webhook.decide(spec);
-      if (decision === undefined) webhook.#waiting.push(response);
-      else answer(response, decision);
+    const server = createServer((request, response) => {
+      // It rejects if the program leaves in the middle of its question.
+      webhook.#serve(request, response).catch(() => response.destroy());
     });
     scope.after(() => {
       server.closeAllConnections();
@@ -53,6 +50,14 @@ export class AskedWebhook {
     const webhook: AskedWebhook = new AskedWebhook(path);
     await webhook.write(more);
     return webhook;
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { spec } = (await json(request)) as { spec: AskedSpec };
+    this.asked.push(spec);
+    const decision = this.decide(spec);
+    if (decision === undefined) this.#waiting.push(response);
+    else answer(response, decision);
   }
 
   /** Answers what it has not answered yet. */

@@ -30,6 +30,7 @@ async function connect(): Promise<Client> {
   client.socket.on('data', bytes => {
     client.received += bytes.toString('latin1');
   });
+  client.socket.on('error', () => {});
   await once(client.socket, 'connect');
   return client;
 }

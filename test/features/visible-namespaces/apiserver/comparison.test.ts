@@ -21,7 +21,7 @@ const webhookAllows = (user: string, name: string) => /user-\d*7$/.test(user) &&
 
 /** Starts an authorizer for users of its own. Returns the path of its configuration for the API server. */
 async function startWebhook(t: Scope): Promise<string> {
-  const server = http.createServer(async (request, response) => {
+  const answer = async (request: http.IncomingMessage, response: http.ServerResponse) => {
     const { spec } = (await json(request)) as {
       spec: { user: string; resourceAttributes?: { verb?: string; resource?: string; name?: string } };
     };
@@ -34,6 +34,9 @@ async function startWebhook(t: Scope): Promise<string> {
         status: { allowed },
       }),
     );
+  };
+  const server = http.createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy());
   });
   await listen(server);
   t.after(() => server.close());

@@ -126,8 +126,8 @@ function start([program = '', ...args]: readonly string[], cwd: string): ChildPr
   return spawn(program, args, { cwd, detached: true, env: { ...process.env, TERM: 'xterm' } });
 }
 
-function killGroup({ pid, exitCode }: ChildProcessWithoutNullStreams): void {
-  if (pid !== undefined && exitCode === null) process.kill(-pid, 'SIGKILL');
+function killGroup({ pid, exitCode, signalCode }: ChildProcessWithoutNullStreams): void {
+  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
 }
 
 /** Waits until the client has opened each stream that its query names. */

@@ -1,75 +1,12 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { send } from '../../../support/clients/http-client.js';
 import { shownChanges, untilListed } from '../../../support/clients/initial-events.js';
 import { type JsonEvent, openWatch } from '../../../support/clients/watch-client.js';
-import { eventually, eventuallyPasses } from '../../../support/eventually.js';
-import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
+import { eventuallyPasses } from '../../../support/eventually.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
 import { startProxy } from '../../../support/proxy/proxy.js';
 import { forms, queryOf } from '../../../support/proxy/watched-namespace.js';
-
-const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-
-function version(name: string, columns: readonly string[], served = true) {
-  return {
-    name,
-    served,
-    storage: name === 'v1',
-    schema: {
-      openAPIV3Schema: {
-        type: 'object',
-        properties: { spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    },
-    additionalPrinterColumns: columns.map(column => ({
-      name: column,
-      type: 'string',
-      jsonPath: `.spec.${column.toLowerCase()}`,
-    })),
-  };
-}
-
-/** A custom resource of one test. */
-class Widgets {
-  readonly group = `${randomUUID()}.example.com`;
-  readonly #server: ApiServer;
-  readonly #namespace: string;
-
-  constructor(server: ApiServer, namespace: string) {
-    this.#server = server;
-    this.#namespace = namespace;
-  }
-
-  path(of: string): string {
-    return `/apis/${this.group}/${of}/namespaces/${this.#namespace}/widgets`;
-  }
-
-  async define(...versions: readonly ReturnType<typeof version>[]): Promise<void> {
-    const name = `widgets.${this.group}`;
-    const { admin } = this.#server;
-    const spec = {
-      group: this.group,
-      scope: 'Namespaced',
-      names: { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' },
-      versions,
-    };
-    const change = await admin.ask('PATCH', `${definitions}/${name}`, { spec: { versions } });
-    if (change.status === 404) await admin.do('POST', definitions, { metadata: { name }, spec });
-    else assert.equal(change.status, 200, JSON.stringify(change.body));
-    await eventually('each version', async () => {
-      const answers = await Promise.all(versions.map(each => admin.ask('GET', this.path(each.name))));
-      return answers.every(({ status }, index) => (status === 200) === versions[index]?.served);
-    });
-  }
-
-  async create(name: string, of: string): Promise<void> {
-    await this.#server.admin.do('POST', this.path(of), {
-      ...{ apiVersion: `${this.group}/${of}`, kind: 'Widget', metadata: { name } },
-      spec: { colour: 'blue', size: '3' },
-    });
-  }
-}
+import { version, Widgets } from './widgets.js';
 
 /** The columns of a Table. */
 const names = (table: unknown) =>
@@ -81,7 +18,8 @@ apiServerTest(
   'Table watches end when the columns or versions of their CustomResourceDefinition change, and the next ones have the new columns',
   async (t, server) => {
     const widgets = new Widgets(server, await server.createNamespace());
-    await widgets.define(version('v1', ['Colour']));
+    await widgets.define(version('v1', { columns: ['Colour'] }));
+    const both = ['Colour', 'Size'];
     const kubeconfig = await server.kubeconfig();
     const [plain, sharing] = await Promise.all([
       startProxy([`--kubeconfig=${kubeconfig}`]),
@@ -159,13 +97,16 @@ apiServerTest(
     };
 
     const first = await watchAll('v1', 'Name,Colour', 'one');
-    await widgets.define(version('v1', ['Colour', 'Size']));
+    await widgets.define(version('v1', { columns: both }));
     await assertEnd(first);
     const second = await watchAll('v1', 'Name,Colour,Size', 'two');
-    await widgets.define(version('v1', ['Colour', 'Size']), version('v2', ['Size']));
+    await widgets.define(version('v1', { columns: both }), version('v2', { columns: ['Size'] }));
     await assertEnd(second);
     const third = await watchAll('v1', 'Name,Colour,Size', 'three');
-    await widgets.define(version('v1', ['Colour', 'Size'], false), version('v2', ['Size']));
+    await widgets.define(
+      version('v1', { columns: both, served: false }),
+      version('v2', { columns: ['Size'] }),
+    );
     for (const watch of [...third.watches, ...third.listed]) assert.equal(await watch.ended, 'end');
     for (const { url } of [plain, sharing]) {
       assert.equal((await openWatch(`${url}${widgets.path('v1')}?watch=true`, { headers })).status, 404);

@@ -5,9 +5,9 @@ import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
 import { codesOf, configMaps, createUser, rejectAll } from '../../../support/kube-apiserver/rejected-user.js';
 import { startOwnApiServer } from '../../../support/kube-apiserver/run.js';
+import { patientClock } from '../../../support/patient-clock.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { NumberedObjects } from './numbered-objects.js';
-import { patientClock } from './patient-clock.js';
 import { Reflector } from './reflector.js';
 
 apiServerTest(

@@ -4,12 +4,12 @@ import { send } from '../../../support/clients/http-client.js';
 import { openWatch, type WatchClient } from '../../../support/clients/watch-client.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
 import { RestartableServer } from '../../../support/kube-apiserver/restartable-server.js';
+import { patientClock } from '../../../support/patient-clock.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { untilOwnMetric } from '../../../support/proxy/own-metric.js';
 import { startProxy } from '../../../support/proxy/proxy.js';
 import { forms } from '../../../support/proxy/watched-namespace.js';
 import { NumberedObjects } from './numbered-objects.js';
-import { patientClock } from './patient-clock.js';
 import { Reflector } from './reflector.js';
 
 /** Milliseconds; the start of an API server is a part of it. */

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../../../src/lib/clock.js';
+import { type Clock, systemClock } from '../../src/lib/clock.js';
 
 /**
  * The machine's clock, on which 30 s never pass: on a busy machine an API server takes longer to start than the program tries to resume a

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, systemClock } from '../../../src/lib/clock.js';
+import { openWatch, type WatchClient, type WatchQuestion } from '../clients/watch-client.js';
+import { patientClock } from '../patient-clock.js';
+import { startGateway } from '../proxy/gateway.js';
+import { startInProcess } from '../proxy/in-process.js';
+import { scrapeOwn } from '../proxy/own-metric.js';
+import { forms } from '../proxy/watched-namespace.js';
+import type { Scope } from '../scope.js';
+import type { ApiServer } from './api-server.js';
+
+const rbac = 'rbac.authorization.k8s.io';
+
+export const tokenOf = (user: string) => `token-of-${user}`;
+
+/** The lines of the file of callers for these users, or for these tokens and users. */
+export const callers = (...users: readonly (string | readonly [token: string, user: string])[]) =>
+  users
+    .map(one => (typeof one === 'string' ? [tokenOf(one), one] : one))
+    .map(([token, user]) => `${token},${user},,\n`)
+    .join('');
+
+/** A patient clock that a test sets forward, for what counts as settled or remembered. */
+class ForwardClock implements Clock {
+  #passed = 0;
+  readonly now = () => systemClock.now() + this.#passed;
+  readonly monotonic = () => systemClock.monotonic() + this.#passed;
+  readonly schedule = patientClock.schedule;
+
+  pass(milliseconds: number): void {
+    this.#passed += milliseconds;
+  }
+}
+
+/**
+ * A gateway in front of a real API server whose users share watches, and the same watches at the API server itself.
+ *
+ * @param flags Besides those that let the users share.
+ */
+export async function startSharingGateway(
+  t: Scope,
+  server: ApiServer,
+  users: readonly string[],
+  flags: readonly string[] = [],
+) {
+  const clock = new ForwardClock();
+  const { certificate: cert, key } = await server.authority.client({});
+  const admin = { ca: server.authority.certificate, cert, key };
+  const inBase64 = (text: string) => Buffer.from(text).toString('base64');
+  const gateway = await startGateway(t, {
+    server: { url: server.url, authority: server.authority } as never,
+    user: { 'client-certificate-data': inBase64(cert), 'client-key-data': inBase64(key) },
+    run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
+    tokenFile: callers(...users),
+    args: ['--share-watches', '--share-watches-across-users', ...flags],
+  });
+  const open = async (url: string, question: WatchQuestion) => {
+    const watch = await openWatch(url, question);
+    t.after(() => watch.close());
+    return watch;
+  };
+  const sharedBy = (token: string, target: string, Accept: string = forms.json) =>
+    open(gateway.proxy.url + target, { headers: { Accept, Authorization: `Bearer ${token}` } });
+  const direct = (user: string, target: string, Accept: string = forms.json) => {
+    const as = { 'Impersonate-User': user, 'Impersonate-Group': 'system:authenticated' };
+    return open(server.url + target, { headers: { Accept, ...as }, ...admin });
+  };
+  return {
+    clock,
+    writeTokens: gateway.writeTokens,
+    shared: (user: string, target: string, accept?: string) => sharedBy(tokenOf(user), target, accept),
+    direct,
+    /** Both, opened at the same moment. */
+    async both(
+      user: string,
+      target: string,
+      { token = tokenOf(user), accept }: { readonly token?: string; readonly accept?: string } = {},
+    ): Promise<Pair> {
+      const [shared, alone] = await Promise.all([
+        sharedBy(token, target, accept),
+        direct(user, target, accept),
+      ]);
+      return { shared, direct: alone };
+    },
+    /** How clients came to their watches. */
+    async joins(): Promise<Readonly<Record<string, number>>> {
+      const headers = { Authorization: `Bearer ${tokenOf(users[0] as string)}` };
+      const samples = await scrapeOwn(gateway.proxy.port, headers);
+      return Object.fromEntries(
+        samples
+          .filter(({ name }) => name === 'kube_api_proxy_shared_watch_joins_total')
+          .map(({ labels, value }) => [labels['how'], value]),
+      );
+    },
+  };
+}
+
+/** One watch through the gateway, and the same at the API server itself. */
+export type Pair = Readonly<Record<'shared' | 'direct', WatchClient>>;
+
+/** Binds a subject to rules in one namespace. Returns what takes them away. */
+export async function bind(
+  server: ApiServer,
+  namespace: string,
+  subject: string | object,
+  rules: readonly object[],
+): Promise<() => Promise<void>> {
+  const name = `test-${randomUUID()}`;
+  const path = `/apis/${rbac}/v1/namespaces/${namespace}`;
+  const user = { apiGroup: rbac, kind: 'User', name: subject };
+  await server.admin.do('POST', `${path}/roles`, { metadata: { name }, rules });
+  await server.admin.do('POST', `${path}/rolebindings`, {
+    metadata: { name },
+    roleRef: { apiGroup: rbac, kind: 'Role', name },
+    subjects: [typeof subject === 'string' ? user : subject],
+  });
+  return async () => void (await server.admin.do('DELETE', `${path}/rolebindings/${name}`));
+}
+
+/** Creates a config map, whose label `app` is `one` if its name ends with 1. Returns its version. */
+export async function createConfigMap(server: ApiServer, namespace: string, name: string): Promise<string> {
+  const path = `/api/v1/namespaces/${namespace}/configmaps`;
+  const labels = { app: name.endsWith('1') ? 'one' : 'other' };
+  const { metadata } = (await server.admin.do('POST', path, { metadata: { name, labels } })) as {
+    readonly metadata: { readonly resourceVersion: string };
+  };
+  return metadata.resourceVersion;
+}
+
+/** The events byte for byte, but for bookmarks, whose versions depend on the moment. */
+export function changes(watch: WatchClient): string {
+  const frames = watch.frames().map(frame => frame.toString('latin1'));
+  return frames
+    .map(frame => (frame.includes('initial-events-end') ? 'END' : frame))
+    .filter(frame => !frame.includes('BOOKMARK'))
+    .join('');
+}

@@ -7,15 +7,25 @@ import { writeKubeconfig } from '../proxy/kubeconfig-file.js';
 import type { Scope } from '../scope.js';
 import { temporaryFolder } from '../temporary-folder.js';
 
+/** A selector, as authorizers see it. */
+interface AskedSelector {
+  readonly requirements?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values?: readonly string[];
+  }[];
+}
+
 /** `SubjectAccessReviewSpec` of authorization.k8s.io/v1. */
-interface AskedSpec {
+export interface AskedSpec {
   readonly user?: string;
   readonly uid?: string;
   readonly groups?: readonly string[];
   readonly extra?: Readonly<Record<string, readonly string[]>>;
   readonly resourceAttributes?: Readonly<Record<'verb' | 'resource', string>> & {
     readonly subresource?: string;
-    readonly labelSelector?: object;
+    readonly fieldSelector?: AskedSelector;
+    readonly labelSelector?: AskedSelector;
   };
   readonly nonResourceAttributes?: Readonly<Record<'verb' | 'path', string>>;
 }

@@ -13,15 +13,16 @@ export const index = {
     const text = others.map(({ name, title }) => `/-/${name.padEnd(12)}${title}\n`).join('');
     const html = pageOf(others);
     return async (request, reply) => {
-      const wantsHtml = /\btext\/html\b/.test(request.headers.accept ?? '');
-      reply.type(`text/${wantsHtml ? 'html' : 'plain'}; charset=utf-8`).headers({
+      reply.headers({
         'Cache-Control': 'no-cache',
         'Content-Security-Policy':
           "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         'Referrer-Policy': 'no-referrer',
         Vary: 'Accept',
       });
-      return wantsHtml ? html : text;
+      if (!/\btext\/html\b/.test(request.headers.accept ?? '')) return text;
+      reply.type('text/html; charset=utf-8');
+      return html;
     };
   },
 } as const satisfies OwnEndpoint;

@@ -8,7 +8,8 @@ import { promisify } from 'node:util';
 import { send } from '../support/clients/http-client.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { projectFile } from '../support/project.js';
-import { environmentOf, startProgram, writeAdminKubeconfig } from '../support/proxy/proxy.js';
+import { environmentOf } from '../support/proxy/program-input.js';
+import { startProgram, writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const run = promisify(execFile);

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isBeyondLoopback } from '../../src/options/exposure.js';
 import { parseOptions } from '../../src/options/parse.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { callersFlag } from '../support/proxy/callers.js';
+import { encrypted } from '../support/proxy/encrypted.js';
 
 function parse(...argv: string[]): ReturnType<typeof parseOptions> {
   return parseOptions({ argv, env: {} });
@@ -48,6 +51,16 @@ describe('an address', () => {
   it('does not matter if the proxy listens on a Unix socket', () => {
     assert.deepEqual(parse('--address=0.0.0.0', '--unix-socket=/run/x').problems, []);
   });
+});
+
+it('callers who send a secret to another machine need encryption', encrypted, async () => {
+  const callers = ['--address=0.0.0.0', callersFlag('/dev/null')];
+  assert.match(
+    String(parse(...callers).problems),
+    /^--address: "0.0.0.0" [^"]* of --\S+ would cross the network/,
+  );
+  const { flags } = await createServingFiles();
+  assert.deepEqual(parse(...callers, ...flags).problems, []);
 });
 
 describe('unauthenticated access', () => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseOptions } from '../../src/options/parse.js';
-import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 
 function parse(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
   return parseOptions({ argv, env, readFile: () => 'log-level: warn' });
@@ -85,17 +84,3 @@ it('a flag may have underscores for its dashes, as with kubectl', () => {
   assert.deepEqual([problems, ignored], [[], ['--cache-dir']]);
   assert.deepEqual([options.apiPrefix, options.rejectPaths.source], ['/x/', '']);
 });
-
-kubectlTest(
-  'every flag of the installed kubectl proxy is accepted, with its short form and its default',
-  async () => {
-    const texts = await Promise.all([kubectl(['options']), kubectl(['proxy', '--help'])]);
-    const flags = texts.flatMap(({ stdout }) => [...stdout.matchAll(/^ {4}(?:-(\w), )?--([\w-]+)=(.*):$/gm)]);
-    assert.ok(flags.length > 30, String(flags.length));
-    for (const [, short, name, preset = ''] of flags) {
-      const value = preset.replace(/^'(.*)'$|^\[\]$/, '$1');
-      const argv = [`--${name}=${value}`, ...(short === undefined ? [] : [`-${short}=${value}`])];
-      assert.deepEqual(parse(argv).problems, [], argv.join(' '));
-    }
-  },
-);

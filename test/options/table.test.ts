@@ -340,6 +340,16 @@ describe('a value', () => {
     }
   });
 
+  it('of --trusted-proxies is a list of addresses and networks', () => {
+    const networks = ['10.0.0.0/8', 'fd00::/8', '192.0.2.9', '::1/128', '10.0.0.0/1', '10.0.0.1/32'];
+    assert.deepEqual(optionsOf([`--trusted-proxies=${networks.join(',,')}`]).trustedProxies, networks);
+    const bad = ['0.0.0.0/0', '::/0', '10.0.0.0/33', '::1/129', '10.0.0.0/255.0.0.0', '10.0.0.0/'];
+    for (const network of [...bad, 'loopback', 'host', 'fe80::1%lo/64', 'x/8', '10.0.0.0/8/8'])
+      assert.deepEqual(problemsOf([`--trusted-proxies=192.0.2.9,${network}`]), [
+        `--trusted-proxies: "${network}" is not a network (such as 10.0.0.0/8)`,
+      ]);
+  });
+
   it('of --address may be in brackets, and may not have a port', () => {
     const open = '--insecure-allow-unauthenticated';
     assert.equal(optionsOf(['--address=[::1]']).address, '::1');

@@ -3,15 +3,8 @@ import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { features } from '../../src/features.js';
-import { endReasons } from '../../src/observability/metrics/request-metrics.js';
-import { optionKeys } from '../../src/options/table.js';
-import { every } from '../observability/log/every-field.js';
-import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
-import { readAlerts } from '../support/documents/alerts.js';
-import { generatedParts, kubectlOptions, writtenPart } from '../support/documents/generated-parts.js';
 import { documents, textOf } from '../support/documents/texts.js';
 import { projectFile } from '../support/project.js';
-import { createIdleMetrics } from '../support/proxy/metrics.js';
 
 /** Documents that a reader reads from beginning to end. */
 const written = documents.filter(({ path }) => path !== 'CHANGELOG.md' && !path.startsWith('deploy/helm'));
@@ -22,57 +15,6 @@ test('no page is too long to be read', () => {
     const words = text.split(/\s+/).length;
     assert.ok(isRecord || words <= (path === 'README.md' ? 1_500 : 2_400), `${path} has ${words} words`);
   }
-});
-
-test('flags.md lists every flag with its default and its meaning', () => {
-  assert.equal(writtenPart(textOf('deploy/reference/flags.md'), 'flags'), generatedParts.flags());
-});
-
-test('metrics.md explains every field of a log line of a request', () => {
-  const [, section = ''] = textOf('deploy/reference/metrics.md').split('\n## The log\n');
-  const explained = [...section.matchAll(/^- (`.*?`): /gm)].flatMap(([, cell = '']) =>
-    [...cell.matchAll(/`(\w+)`/g)].map(([, field]) => field),
-  );
-  assert.deepEqual(explained.sort(), ['level', 'time', ...Object.keys(every), 'msg', 'err'].sort());
-  for (const reason of endReasons) assert.ok(section.includes(`\`${reason}\``), reason);
-});
-
-kubectlTest('flags.md marks the flags that kubectl has', async () => {
-  const texts = await Promise.all([kubectl(['proxy', '--help']), kubectl(['options'])]);
-  const theirs = [
-    ...texts
-      .map(({ stdout }) => stdout)
-      .join('')
-      .matchAll(/^ {4}(?:-\w, )?--([\w-]+)=/gm),
-  ];
-  // kubectl does not list --help. Only newer versions have --as-user-extra.
-  const shared = theirs
-    .map(([, name = '']) => name)
-    .filter(name => optionKeys.has(name) && name !== 'as-user-extra');
-  assert.deepEqual([...shared, 'help'].sort(), [...kubectlOptions].sort());
-});
-
-test('alerts.md has what each alert says, and operations.md names every alert', () => {
-  assert.equal(writtenPart(textOf('deploy/reference/alerts.md'), 'alerts'), generatedParts.alerts());
-  const operations = textOf('deploy/operations.md');
-  for (const { alert, annotations } of readAlerts())
-    assert.ok(operations.includes(`[${alert}](${annotations.runbook.replace('deploy/', '')})`), alert);
-});
-
-test('metrics.md lists every metric with its type, labels and meaning', () => {
-  assert.equal(writtenPart(textOf('deploy/reference/metrics.md'), 'metrics'), generatedParts.metrics());
-});
-
-test('metrics.md lists every value of a label that a scrape has from the start', async () => {
-  const text = await createIdleMetrics().registry.metrics();
-  const written = textOf('deploy/reference/metrics.md');
-  const values = new Set<string>();
-  for (const [, labels = ''] of text.matchAll(/^kube_api_proxy_\w+\{(.*)\}/gm)) {
-    for (const [, name = '', value = ''] of labels.matchAll(/(\w+)="([^"]*)"/g))
-      if (!/^(?:le|version|node_version)$/.test(name)) values.add(value);
-  }
-  assert.ok(values.size > 40, [...values].join());
-  for (const value of values) assert.ok(written.includes(`\`${value}\``), value);
 });
 
 /** The number of cells that GitHub shows for a row. A bar after a backslash is text, even in code; other bars in code still separate cells. */

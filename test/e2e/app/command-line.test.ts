@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
+import { parseOptions } from '../../../src/options/parse.js';
+import { optionKeys } from '../../../src/options/table.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { kubectlOptions } from '../../support/documents/generated-parts.js';
 import { eventually } from '../../support/eventually.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { projectFile } from '../../support/project.js';
@@ -140,23 +143,32 @@ test('--version prints the version of package.json', async () => {
   assert.match(stdout, new RegExp(`^\\S* ?v?${version.replaceAll('.', '\\.')}\n$`));
 });
 
-kubectlTest('--help lists every flag of kubectl proxy with its letter and default', async () => {
-  const { stdout: theirs } = await kubectl(['proxy', '--help']);
-  const { stdout: ours } = await helpText;
-  const options = [...theirs.matchAll(/^ {4}(?:-(\w), )?--([\w-]+)=(.*):$/gm)];
-  assert.ok(options.length >= 13, theirs);
-  for (const [, letter, name = '', value = ''] of options) {
-    const text = new RegExp(
-      `^ *${letter === undefined ? '' : `-${letter}, `}--${name}\\b[^\\n]*\\n((?: {6,}[^\\n]*\\n)+)`,
-      'm',
-    ).exec(ours)?.[1];
-    assert.ok(text !== undefined, `${name} is missing`);
-    const preset = value.replace(/^'(.*)'$/, '$1');
-    if (preset !== '' && preset !== 'false') {
-      assert.ok(text.includes(preset), `--${name} has another default than ${preset}: ${text}`);
+kubectlTest(
+  'every flag of the installed kubectl proxy is accepted, and --help and flags.md have its own ones',
+  async () => {
+    const texts = await Promise.all([kubectl(['proxy', '--help']), kubectl(['options'])]);
+    const [own = [], global = []] = texts.map(({ stdout }) => [
+      ...stdout.matchAll(/^ {4}(?:-(\w), )?--([\w-]+)=(.*):$/gm),
+    ]);
+    assert.ok(own.length >= 13 && global.length > 17, `${own.length} and ${global.length}`);
+    for (const [, letter, name, preset = ''] of [...own, ...global]) {
+      const value = preset.replace(/^'(.*)'$|^\[\]$/, '$1');
+      const argv = [`--${name}=${value}`, ...(letter === undefined ? [] : [`-${letter}=${value}`])];
+      assert.deepEqual(parseOptions({ argv, env: {} }).problems, [], argv.join(' '));
     }
-  }
-});
+    const { stdout: help } = await helpText;
+    for (const [, letter, name = '', preset = ''] of own) {
+      const flag = `${letter === undefined ? '' : `-${letter}, `}--${name}`;
+      const text = new RegExp(`^ *${flag}\\b[^\\n]*\\n((?: {6,}[^\\n]*\\n)+)`, 'm').exec(help)?.[1];
+      const value = preset === 'false' ? '' : preset.replace(/^'(.*)'$/, '$1');
+      assert.ok(text?.includes(value), `${flag} has another default than ${value}: ${text}`);
+    }
+    // kubectl does not list --help. Only newer versions have --as-user-extra.
+    const names = [...own, ...global].map(([, , name = '']) => name);
+    const shared = names.filter(name => optionKeys.has(name) && name !== 'as-user-extra');
+    assert.deepEqual([...shared, 'help'].sort(), [...kubectlOptions].sort());
+  },
+);
 
 test('standard output gets only the start-up line, and the log is on standard error', async t => {
   const proxy = await startProcess(t, []);

@@ -4,7 +4,8 @@ import { anyApiServer } from '../../support/any-api-server.js';
 import { projectFile } from '../../support/project.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { startStack } from '../../support/proxy/stack.js';
-import { assertStatus, type Leg, requestsReaching, send } from '../leg.js';
+import { assertStatus, type Leg, send } from '../leg.js';
+import { requestsReaching } from '../requests-reaching.js';
 
 const www = projectFile('test/fixtures');
 

@@ -4,7 +4,8 @@ import { send as sendPlain } from '../../support/clients/http-client.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { projectFile } from '../../support/project.js';
 import { startStack } from '../../support/proxy/stack.js';
-import { type Answer, type AttackRequest, assertStatus, requestsReaching, send } from '../leg.js';
+import { type Answer, type AttackRequest, assertStatus, send } from '../leg.js';
+import { requestsReaching } from '../requests-reaching.js';
 
 const www = projectFile('test/fixtures');
 const allowed = 'https://app.example';

@@ -5,15 +5,8 @@ import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { execPath } from '../exec-spellings.js';
-import {
-  assertStatus,
-  clientRequests,
-  type Leg,
-  parseAnswer,
-  requestsReaching,
-  send,
-  toBytes,
-} from '../leg.js';
+import { assertStatus, clientRequests, type Leg, parseAnswer, send, toBytes } from '../leg.js';
+import { requestsReaching } from '../requests-reaching.js';
 
 const allowedPath = '/api/v1/namespaces/default/pods/web-0/portforward';
 const second = 'GET /version?second HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';

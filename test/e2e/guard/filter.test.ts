@@ -11,7 +11,8 @@ import {
   isExec,
   refusedSpellings,
 } from '../exec-spellings.js';
-import { assertStatus, type Leg, requestsReaching, send } from '../leg.js';
+import { assertStatus, type Leg, send } from '../leg.js';
+import { requestsReaching } from '../requests-reaching.js';
 
 const serverPath = '/k8s/clusters/c1';
 

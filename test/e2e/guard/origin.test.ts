@@ -5,7 +5,8 @@ import { type ClientOptions, WebSocket } from 'ws';
 import { anyApiServer } from '../../support/any-api-server.js';
 import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
-import { type AttackRequest, assertStatus, type Leg, requestsReaching, send } from '../leg.js';
+import { type AttackRequest, assertStatus, type Leg, send } from '../leg.js';
+import { requestsReaching } from '../requests-reaching.js';
 
 const server = await anyApiServer({ after });
 let kubeconfig: KubeconfigFile;

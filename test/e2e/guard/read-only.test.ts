@@ -10,7 +10,8 @@ import { ownMetric } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { ambiguousSpellings, refusedSpellings } from '../exec-spellings.js';
-import { assertStatus, type Leg, requestsReaching, send } from '../leg.js';
+import { assertStatus, type Leg, send } from '../leg.js';
+import { requestsReaching } from '../requests-reaching.js';
 
 // --read-only itself must reject exec and the others, not the filter.
 const server = await anyApiServer({ after });

@@ -49,13 +49,13 @@ describe('npm run mutants', () => {
     assert.deepEqual([texts.length, ofMessages.length], [kept.length + left.length, left.length]);
   });
 
-  it('runs the unit tests of the folder, but those that start processes', () => {
+  it('runs the unit tests of the folder, but those that start processes, and that of the reference for flags and metrics', () => {
     const tests = unitTestsOf('src/lib/read-file.ts');
     assert(tests.includes('test/lib/json.test.ts') && !tests.includes('test/lib/read-file.test.ts'));
-    assert.deepEqual(
-      unitTestsOf('src/features/token-review/review.ts'),
-      unitTestsOf('src/features/token-review/feature.ts'),
-    );
+    assert.deepEqual(unitTestsOf('src/features/token-review/feature.ts'), [
+      ...unitTestsOf('src/features/token-review/review.ts'),
+      'test/project/reference.test.ts',
+    ]);
   });
 
   it('draws the same sample for the same seed', () => {

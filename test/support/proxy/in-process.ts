@@ -12,10 +12,19 @@ import { logLines } from '../json-lines.js';
 import { projectFile } from '../project.js';
 import type { Scope } from '../scope.js';
 import { temporaryFolder } from '../temporary-folder.js';
-import { environmentOf, type ProxyProcess, withListener } from './proxy.js';
+import { environmentOf, withListener } from './program-input.js';
 
 /** The interface that a program in the test's own process shares with the built one in its own process. */
-export interface RunningProgram extends Pick<ProxyProcess, 'address' | 'url' | 'port' | 'stderr' | 'log'> {
+export interface RunningProgram {
+  /** The address that it printed after "Starting to serve on ", or logged if its standard output is the audit log. */
+  readonly address: string;
+  /** `http://` and the address. */
+  readonly url: string;
+  readonly port: number;
+  readonly stderr: () => string;
+  /** Its JSON log lines so far. */
+  readonly log: () => Record<string, unknown>[];
+  /** Sends a signal, SIGTERM by default, and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<unknown>;
 }
 

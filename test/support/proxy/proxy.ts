@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import type { FakeApiServer } from '../fake-api-server/fake-api-server.js';
 import { logLines } from '../json-lines.js';
 import { program } from '../project.js';
+import type { RunningProgram } from './in-process.js';
 import { type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
+import { environmentOf, withListener } from './program-input.js';
 
 const built = [process.execPath, program];
 
@@ -14,18 +16,10 @@ export interface ProxyExit {
 }
 
 /** The built program as a child process, listening on a free port of 127.0.0.1 unless its arguments say otherwise. */
-export interface ProxyProcess {
+export interface ProxyProcess extends RunningProgram {
   readonly process: ChildProcess;
   readonly pid: number;
-  /** The address that it printed after "Starting to serve on ", or logged if its standard output is the audit log. */
-  readonly address: string;
-  /** `http://` and the address. */
-  readonly url: string;
-  readonly port: number;
   readonly stdout: () => string;
-  readonly stderr: () => string;
-  /** Its JSON log lines so far. */
-  readonly log: () => Record<string, unknown>[];
   /** Sends a signal, SIGTERM by default, and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<ProxyExit>;
   readonly exited: Promise<ProxyExit>;
@@ -105,17 +99,6 @@ export function writeAdminKubeconfig(
 ): Promise<KubeconfigFile> {
   const { certificate, key } = server.clientCertificate;
   return writeKubeconfig({ server: server.url, ca: server.authority.certificate, certificate, key, cluster });
-}
-
-/** The arguments with a free port, unless they say where to listen. */
-export function withListener(args: readonly string[]): readonly string[] {
-  return args.some(arg => /^(-p|--port|-u|--unix-socket)/.test(arg)) ? args : ['--port=0', ...args];
-}
-
-/** The environment of a program under test, without the KUBECONFIG and KUBE_API_PROXY_* of the person who runs the tests. */
-export function environmentOf(env: Readonly<Record<string, string>>): Record<string, string> {
-  const { PATH = '', HOME = '' } = process.env;
-  return { PATH, HOME, ...env };
 }
 
 function spawnProgram(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { assertStatus, type Leg, requestsReaching, send } from '../../../e2e/leg.js';
+import { assertStatus, type Leg, send } from '../../../e2e/leg.js';
+import { requestsReaching } from '../../../e2e/requests-reaching.js';
 import { uncertainSpellings } from '../../../guard/uncertain-spellings.js';
 import { anyApiServer } from '../../../support/any-api-server.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../../../support/clients/kubectl.js';

@@ -114,6 +114,8 @@ export interface ApiServerOptions extends Pick<Location, 'etcd' | 'files'> {
   readonly prefix?: string;
   /** By default a free one. */
   readonly port?: number;
+  /** Path of its authorizers, in place of those for nodes and RBAC. */
+  readonly authorizers?: string;
   /** More flags. They replace those that have the same name. */
   readonly flags?: readonly string[];
 }
@@ -131,19 +133,13 @@ export function startApiServerProcess(
     const location = { url: `https://127.0.0.1:${port}`, etcd, files, auditLog };
     const admin = await ApiClient.asAdmin(location.url, files);
     const isReady = async () => (await admin.ask('GET', '/readyz')).status === 200;
-    const { flags = [] } = options;
-    // The two flags exclude each other.
-    const hasFile = flags.some(flag => flag.startsWith('--authorization-config='));
-    const own = flagsOf(options, port, auditLog).filter(
-      flag => !hasFile || !flag.startsWith('--authorization-mode='),
-    );
-    const command = [program, ...own, ...flags];
+    const command = [program, ...flagsOf(options, port, auditLog), ...(options.flags ?? [])];
     return { location, process: await folder.start('kube-apiserver', command, isReady) };
   });
 }
 
 function flagsOf(
-  { etcd, files, prefix = '/registry' }: ApiServerOptions,
+  { etcd, files, prefix = '/registry', authorizers }: ApiServerOptions,
   port: number,
   auditLog: string,
 ): string[] {
@@ -159,7 +155,7 @@ function flagsOf(
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${file('serviceAccountPublicKey')}`,
     `--service-account-signing-key-file=${file('serviceAccountKey')}`,
-    '--authorization-mode=Node,RBAC',
+    authorizers === undefined ? '--authorization-mode=Node,RBAC' : `--authorization-config=${authorizers}`,
     '--service-cluster-ip-range=10.0.0.0/24',
     `--token-auth-file=${file('tokens')}`,
     '--disable-admission-plugins=ServiceAccount',

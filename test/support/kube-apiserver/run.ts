@@ -40,6 +40,8 @@ export interface OwnApiServerOptions {
   /** What it stores has this prefix in etcd; by default one of its own. One that starts in place of another has its prefix and its port. */
   readonly prefix?: string;
   readonly port?: number;
+  /** Path of its authorizers, in place of those for nodes and RBAC. */
+  readonly authorizers?: string;
   /** More flags. They replace those that have the same name. */
   readonly flags?: readonly string[];
 }

@@ -144,7 +144,8 @@ async function startBoth(
   const alone = await webhook.configuration('gateway', entries);
   const [first, second] = await Promise.all([
     startOwnApiServer(t, run, {
-      flags: [`--authorization-config=${withRbac}`, `--token-auth-file=${join(folder, 'tokens.csv')}`],
+      authorizers: withRbac,
+      flags: [`--token-auth-file=${join(folder, 'tokens.csv')}`],
     }),
     startOwnApiServer(t, run),
   ]);

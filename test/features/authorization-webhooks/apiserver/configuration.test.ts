@@ -47,7 +47,7 @@ async function start(t: TestContext, run: ApiServer) {
     await rename(`${path}.new`, path);
   };
   await write(fileOf([{ type: 'Webhook', name: 'start', webhook }], true));
-  const { server } = await startOwnApiServer(t, run, { flags: [`--authorization-config=${path}`] });
+  const { server } = await startOwnApiServer(t, run, { authorizers: path });
   const reloads = async (status: 'success' | 'failure') => {
     const { body } = await server.admin.ask('GET', '/metrics');
     const name = 'apiserver_authorization_config_controller_automatic_reloads_total';

@@ -81,7 +81,7 @@ apiServerTest(
       if (asked?.verb === 'create' && asked.resource.startsWith('self')) return { allowed: true };
       return { allowed: asked?.resource === 'configmaps' && rules[user]?.(asked) === true };
     };
-    const { server } = await startOwnApiServer(t, run, { flags: [`--authorization-config=${webhook.file}`] });
+    const { server } = await startOwnApiServer(t, run, { authorizers: webhook.file });
     const gateway = await startSharingGateway(t, server, users);
     const namespace = await server.createNamespace();
     const from = await createConfigMap(server, namespace, 'z');

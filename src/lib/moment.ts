@@ -25,6 +25,11 @@ export class Moment {
     return Math.max(this.#clock.now() - this.time, this.#clock.monotonic() - this.#monotonic);
   }
 
+  /** Milliseconds from this moment to another one of the same clock: for many ages, the clock is read once. */
+  ageAt(now: Moment): number {
+    return Math.max(now.time - this.time, now.#monotonic - this.#monotonic);
+  }
+
   /**
    * Runs a function once at an age in milliseconds. Returns a function that cancels this. After a sleep of the machine, or if the wall clock
    * was set forward, it can be a minute late.

@@ -14,7 +14,7 @@ describe('the age of a moment', () => {
       const moment = new Moment(clock);
       assert.equal(moment.time, start);
       pass(clock, 9_999);
-      assert.equal(moment.age, 9_999);
+      assert.deepEqual([moment.age, moment.ageAt(new Moment(clock))], [9_999, 9_999]);
       clock.advance(1);
       assert.ok(moment.age >= 10_000);
     });

@@ -7,18 +7,18 @@ import { type Answering, answerJson } from './filtered-trip.js';
 import type { FilterObserver } from './metrics.js';
 import { withoutObject } from './namespace-rows.js';
 import { NamespaceWatch, type WatchOutput } from './namespace-watch.js';
+import { readShownList } from './shown-list.js';
 
 const nothingToDo: RoundTrip = { pause() {}, resume() {}, abort() {} };
 
 /** Answers a list with the namespaces that its user may get. */
 export async function answerList(
-  { asked, own, viewer }: Answering,
+  answering: Answering,
   sink: ResponseSink,
   auditId: readonly string[],
 ): Promise<RoundTrip> {
-  const list = await own.list();
-  await viewer.judge(list.rows);
-  const { visible } = viewer;
+  const { asked, viewer } = answering;
+  const { list, visible } = await readShownList(answering);
   const text = list.only(({ id }) => visible.has(id), asked.withoutObjects ? withoutObject : undefined);
   viewer.shown.record(list.version, visible);
   answerJson(sink, 200, Buffer.from(text), auditId);

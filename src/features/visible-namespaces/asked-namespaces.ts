@@ -8,6 +8,8 @@ export interface AskedNamespaces {
   readonly selection: string;
   /** Decoded; empty if there is none. */
   readonly fieldSelector: string;
+  /** Whether it has a selector, of labels or of fields. */
+  readonly selectsSome: boolean;
   /** The version that it names; empty if it names none. */
   readonly version: string;
   /** `resourceVersion` and `resourceVersionMatch` as sent, for a list. */
@@ -48,10 +50,12 @@ export function readAskedNamespaces(isWatch: boolean, query: string, headers: Ra
   const withoutObjects = values.get('includeObject') === 'None';
   const includeObject = withoutObjects ? 'Metadata' : values.get('includeObject');
   if (includeObject !== undefined) selection.push(`includeObject=${encodeURIComponent(includeObject)}`);
+  const fieldSelector = values.get('fieldSelector') ?? '';
   return {
     isWatch,
     selection: selection.join('&'),
-    fieldSelector: values.get('fieldSelector') ?? '',
+    fieldSelector,
+    selectsSome: `${fieldSelector}${values.get('labelSelector') ?? ''}` !== '',
     version: values.get('resourceVersion') ?? '',
     versionQuery: versionQuery.join('&'),
     continues: (values.get('continue') ?? '') !== '',

@@ -11,7 +11,7 @@ import { RecentKeys } from '../../lib/recent-keys.js';
 import { within } from '../../lib/within.js';
 import type { Reviews } from '../../reviews/reviews.js';
 import type { FilterObserver } from './metrics.js';
-import { RecentLists } from './own-namespaces.js';
+import { nameLabel, RecentLists } from './own-namespaces.js';
 import { type Binding, isAbout, readBinding, readRole } from './rbac.js';
 import { Reviewer } from './reviewer.js';
 import { type Namespace, Viewer } from './viewer.js';
@@ -53,7 +53,7 @@ export class FilteredCluster implements ClusterPart {
   /** What the API server has just refused, by keys that are equal for the same request of the same user. */
   readonly refusals: RecentKeys;
   #waiting = new Deferred();
-  readonly #namespaces: FollowedList<Namespace>;
+  readonly #namespaces: FollowedList<Namespace & { readonly hasNameAsLabel: boolean }>;
   readonly #bindings: readonly FollowedList<Binding>[];
   readonly #roles: readonly FollowedList<string>[];
   readonly recent = new RecentLists();
@@ -73,8 +73,9 @@ export class FilteredCluster implements ClusterPart {
       ...common,
       path: '/api/v1/namespaces',
       keep: ({ metadata }) => {
-        const { name, uid } = isObject(metadata) ? metadata : {};
-        return { name: String(name), uid: String(uid) };
+        const { name, uid, labels } = isObject(metadata) ? metadata : {};
+        const hasNameAsLabel = isObject(labels) && labels[nameLabel] === name;
+        return { name: String(name), uid: String(uid), hasNameAsLabel };
       },
       changed: change => this.#namespaceChanged(change),
     });
@@ -137,6 +138,11 @@ export class FilteredCluster implements ClusterPart {
   /** The namespaces that there are. */
   get namespaces(): Iterable<Namespace> {
     return this.#namespaces.values();
+  }
+
+  /** Whether a selector of labels finds it by its name. */
+  hasNameAsLabel(name: string): boolean {
+    return this.#namespaces.get(name)?.hasNameAsLabel === true;
   }
 
   get hasTooMany(): boolean {

@@ -14,6 +14,7 @@ import {
   readEvent,
 } from './namespace-rows.js';
 import type { OwnNamespaces } from './own-namespaces.js';
+import { readShownList } from './shown-list.js';
 import type { Onlooker, Viewer } from './viewer.js';
 
 /** The way of a watch to its client. */
@@ -107,10 +108,8 @@ export class NamespaceWatch implements RoundTrip, Onlooker {
       await viewer.judge(filtered.namespaces);
       this.#open(listener => own.watchFromInitial(listener), []);
     } else if (asked.version === '' || asked.version === '0') {
-      const list = await own.list();
-      await viewer.judge(list.rows);
-      const { visible } = viewer;
-      const rows = list.rows.filter(row => visible.has(idOf(row)));
+      const { list, visible } = await readShownList(this.#parts);
+      const rows = list.rows.filter(({ id }) => visible.has(id));
       this.#held.begin(visible, list.version);
       const events = rows.map(row => list.event('ADDED', row));
       this.#open(listener => own.watchFrom(list.version, listener), events);

@@ -7,23 +7,27 @@ import { refusedCredential } from '../../transport/upstream-error.js';
 import type { AskedNamespaces } from './asked-namespaces.js';
 import { NamespaceList } from './namespace-rows.js';
 
+/** The label of a namespace that has its name: Kubernetes has set it since 1.21, and nobody can change it. */
+export const nameLabel = 'kubernetes.io/metadata.name';
+
 /** Milliseconds until the API server must have answered. */
 const timeout = 30_000;
 
-/** The most lists that are kept. */
-const mostLists = 4;
+/** The most lists that are kept, and the characters of the shortest one: others are read in no time. */
+const kept = { most: 4, shortest: 32 * 1024 };
 
-/** The last lists, so that one whose rows have not changed since is not read again. */
+/** The last long lists, so that one whose rows have not changed since is not read again. */
 export class RecentLists {
   readonly #lists = new Map<string, NamespaceList>();
 
   /** @param request Equal for the same request. */
   read(request: string, text: string): NamespaceList {
+    if (text.length < kept.shortest) return new NamespaceList(text);
     const list = new NamespaceList(text, this.#lists.get(request));
     this.#lists.delete(request);
     this.#lists.set(request, list);
     const [oldest = ''] = this.#lists.keys();
-    if (this.#lists.size > mostLists) this.#lists.delete(oldest);
+    if (this.#lists.size > kept.most) this.#lists.delete(oldest);
     return list;
   }
 }
@@ -48,10 +52,15 @@ export class OwnNamespaces {
     this.#conditions = { judgedFor, namesContext };
   }
 
-  /** The list that the client asks for. Rejects with an OwnRefusalError for another answer than 200. */
-  async list(): Promise<NamespaceList> {
+  /**
+   * The list that the client asks for; of these namespaces alone, if the client does not select any itself. Rejects with an OwnRefusalError
+   * for another answer than 200.
+   */
+  async list(names?: readonly string[]): Promise<NamespaceList> {
     const { selection, fieldSelector, versionQuery } = this.#asked;
-    return this.#get(selection, fieldSelector, versionQuery);
+    const text = `${nameLabel} in (${names?.join(',')})`;
+    const named = names === undefined ? '' : `labelSelector=${encodeURIComponent(text)}`;
+    return this.#get(selection, fieldSelector, named, versionQuery);
   }
 
   /** Those of these names that the client selects, at present. */
@@ -88,9 +97,9 @@ export class OwnNamespaces {
     return openWatch(this.#cluster, { target, accept, timeout, ...this.#conditions }, listener);
   }
 
-  async #get(selection: string, fieldSelector: string, versionQuery = ''): Promise<NamespaceList> {
+  async #get(selection: string, fieldSelector: string, ...more: string[]): Promise<NamespaceList> {
     const { accept = '' } = this.#asked;
-    const query = queryOf(versionQuery, selection, selector(fieldSelector));
+    const query = queryOf(...more, selection, selector(fieldSelector));
     const request = { accept, timeout, ...this.#conditions };
     const { status, text } = await get(this.#cluster, `/api/v1/namespaces${query}`, request);
     if (status === 401) throw refusedCredential();

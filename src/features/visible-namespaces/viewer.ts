@@ -83,9 +83,10 @@ export class Viewer {
   /** Asks about those about which nothing is known. Rejects if nobody can say it about one of them. */
   async judge(namespaces: Iterable<Namespace>): Promise<void> {
     const asked: Promise<void>[] = [];
+    const now = new Moment(this.#clock);
     let known = 0;
     for (const namespace of namespaces) {
-      if (this.#isKnown(namespace)) known += 1;
+      if (this.#isKnown(namespace, now)) known += 1;
       else asked.push(this.#askOnce(namespace));
     }
     this.#asking.remembered(known);
@@ -121,10 +122,10 @@ export class Viewer {
     for (const watch of this.watches) watch.changed();
   }
 
-  #isKnown({ name, uid }: Namespace): boolean {
+  #isKnown({ name, uid }: Namespace, now: Moment): boolean {
     const verdict = this.#verdicts.get(name);
     if (verdict?.uid !== uid) return false;
-    return verdict.since.age < (verdict.isYes ? lifetime.yes : lifetime.no);
+    return verdict.since.ageAt(now) < (verdict.isYes ? lifetime.yes : lifetime.no);
   }
 
   #askOnce(namespace: Namespace): Promise<void> {

@@ -13,6 +13,7 @@ test('what the gateway sends too is as sent, without what it says in its own way
     isWatch: true,
     selection: 'labelSelector=a%3Db&timeoutSeconds=9',
     fieldSelector: 'metadata.name!=x',
+    selectsSome: true,
     version: '7',
     versionQuery: 'resourceVersion=7&resourceVersion=8&resourceVersionMatch=Exact',
     continues: true,
@@ -21,6 +22,13 @@ test('what the gateway sends too is as sent, without what it says in its own way
     accept: 'application/json',
     withoutObjects: false,
   });
+  for (const [query, selectsSome] of [
+    ['labelSelector=&fieldSelector=', false],
+    ['labelSelector=a', true],
+    ['field%53elector=a%3Db', true],
+    ['limit=500', false],
+  ] as const)
+    assert.equal(read(query).selectsSome, selectsSome, query);
   assert.deepEqual(
     ['None', 'Metadata', 'Object', ''].map(value => {
       const { selection, withoutObjects } = read(value === '' ? '' : `includeObject=${value}`);

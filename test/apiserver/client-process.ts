@@ -29,7 +29,7 @@ export class ClientProcess {
   }
 
   ended(): Promise<void> {
-    return within(`the end of ${this.name}`, this.#ended, 60_000);
+    return within(`the end of ${this.name}`, this.#ended, 120_000);
   }
 }
 

@@ -114,7 +114,7 @@ export class Stack {
   }
 
   run(args: readonly string[], options: KubectlOptions = {}) {
-    return kubectl([...this.#flags, ...args], { timeout: 60_000, ...options, env: this.#variables });
+    return kubectl([...this.#flags, ...args], { ...options, env: this.#variables });
   }
 
   /** The standard output of a kubectl that must exit with 0. */

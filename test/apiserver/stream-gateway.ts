@@ -178,7 +178,7 @@ export class StreamGateway {
     await writeFile(join(source, 'a'), Buffer.alloc(64 * 1024));
     await promisify(execFile)('mkfifo', [join(source, 'b')]);
     const client = new ClientProcess(name, this.kubectl(credential, ['cp', source, `web:${copy}`], env));
-    await eventually(`${name} has begun`, () => existsSync(join(copy, 'a')));
+    await eventually(`${name} has begun`, () => existsSync(join(copy, 'a')), 120_000);
     return client;
   }
 

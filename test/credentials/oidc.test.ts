@@ -293,7 +293,8 @@ describe('the oidc credential source', () => {
   });
 
   it('renews with the real clock too', async () => {
-    const idToken = createIdToken(new Date(Date.now() + 12_000));
+    // Ten seconds before its end it counts as expired. If less than a second is left until then, only a request renews it.
+    const idToken = createIdToken(new Date(Date.now() + 15_000));
     const next = createIdToken(new Date(Date.now() + 3_600_000));
     issuer.answer = () => ({ body: { id_token: next } });
     const oidc = createOidcSource({

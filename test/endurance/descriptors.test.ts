@@ -101,7 +101,7 @@ async function recovered(): Promise<void> {
     const { status } = await send(proxy.port, '/version').catch(() => ({ status: 0 }));
     return status === 200 ? 0 : 1;
   };
-  assert.equal(await settled(failed, 0, 10_000), 0, 'requests are answered again');
+  assert.equal(await settled(failed, 0), 0, 'requests are answered again');
   assert.equal(proxy.process.exitCode, null);
   assert.equal(proxy.process.signalCode, null);
   assert.deepEqual(
@@ -110,11 +110,11 @@ async function recovered(): Promise<void> {
   );
 }
 
-describe('a program without a free file descriptor', { skip, timeout: 60_000 }, () => {
+describe('a program without a free file descriptor', { skip, timeout: 300_000 }, () => {
   test('because of its clients closes new connections, logs why, and accepts them when others have left', async () => {
     assert.equal((await send(proxy.port, '/version')).status, 200);
     const sockets = await exhaust();
-    await assert.rejects(send(proxy.port, '/version'), /ECONNRESET|socket hang up/);
+    await assert.rejects(send(proxy.port, '/version'), /ECONNRESET|EPIPE|socket hang up/);
     // Accepted connections are served over the open upstream connections, because there is no descriptor for more.
     for (const socket of sockets) {
       if (!socket.destroyed) socket.write(watchRequest);
@@ -164,7 +164,7 @@ describe('a program without a free file descriptor', { skip, timeout: 60_000 }, 
         .some(request => valuesOf(request, 'authorization')[0] === 'Bearer second');
       return seen ? 0 : 1;
     };
-    assert.equal(await settled(old, 0, 12_000), 0, 'the new token is in use');
+    assert.equal(await settled(old, 0), 0, 'the new token is in use');
     const first = upstream.requests.at(-1);
     assert.ok(first);
     assert.deepEqual(valuesOf(first, 'authorization'), ['Bearer second']);

@@ -125,7 +125,7 @@ describe('an API server that disappears without a packet', { timeout: 90_000 }, 
     assert.ok(post.took > 2000 && post.took < 30_000, `${post.took} ms`);
     const limitedPost = await withLimit;
     assert.equal(limitedPost.code, 504);
-    assert.ok(limitedPost.took >= 3000 && limitedPost.took < 10_000, `${limitedPost.took} ms`);
+    assert.ok(limitedPost.took >= 3000 && limitedPost.took < 25_000, `${limitedPost.took} ms`);
 
     network.mend();
     for (const program of [usual, limited]) {

@@ -56,7 +56,7 @@ async function exchange(index: number, { bytes }: Mutation): Promise<string> {
     await delay(20);
   socket.end();
   const timer = new AbortController();
-  const late = delay(8000, 'late' as const, { signal: timer.signal }).catch(() => undefined);
+  const late = delay(20_000, 'late' as const, { signal: timer.signal }).catch(() => undefined);
   const end = await Promise.race([closed, late]);
   timer.abort();
   socket.destroy();

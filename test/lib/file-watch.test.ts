@@ -170,12 +170,12 @@ describe('a watch on files', () => {
   });
 
   it('polls by itself until it is closed', async () => {
-    const { close } = await start(undefined, undefined, 10);
+    const { poll, close } = await start(undefined, undefined, 10);
     await writeFile(one, 'A');
     await eventually('a look', () => changes > 0);
+    // Then none is under way.
+    await poll();
     close();
-    // A poll that began before has ended by then.
-    await sleep(50);
     const before = changes;
     await writeFile(one, 'AA');
     await sleep(50);

@@ -7,7 +7,7 @@ import { listenFor } from '../support/ports.js';
 import { startProxyApp } from './proxy-app.js';
 
 /** Much longer than the delay of a turn of the event loop on a busy machine. */
-const patience = 1000;
+const patience = 3000;
 const step = patience / 10;
 const megabytes = 20_000_000;
 

@@ -13,7 +13,7 @@ it('the timeout of a request ends one that is not answered, and no watch', async
     response.flushHeaders();
   });
   const upstreamPort = await listenFor({ after }, upstream);
-  const app = await startProxyApp({ upstreamPort, patience: 60_000, requestTimeout: 100 });
+  const app = await startProxyApp({ upstreamPort, patience: 600_000, requestTimeout: 100 });
   const [watch, list] = await Promise.all([connectRaw(app.port), connectRaw(app.port)]);
   t.after(async () => {
     for (const client of [watch, list]) client.destroy();

@@ -27,7 +27,7 @@ const clients: RawConnection[] = [];
 before(async () => {
   app = await startProxyApp({
     upstreamPort,
-    patience: 60_000,
+    patience: 600_000,
     follower: {
       endsAtExpiry: false,
       began: stream => streams.push(stream),

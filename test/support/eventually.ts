@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** How long a condition may take on a busy machine, in milliseconds. A test that succeeds does not wait that long. */
-const patience = 30_000;
+export const patience = 60_000;
 
 /**
  * Waits until a condition holds. A condition that throws does not hold yet.

@@ -231,7 +231,7 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
 
 describe('a caller’s credential that expires', { concurrency: true }, () => {
   /** Seconds; before the end, both watches have to be open and to have an event, on a busy machine too. */
-  const lifetime = 6;
+  const lifetime = 15;
 
   test('ends the watches that were opened with its token, and those with a longer-lived token continue', async () => {
     const token = (exp: number) =>

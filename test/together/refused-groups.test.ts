@@ -9,7 +9,7 @@ import { anyApiServer } from '../support/any-api-server.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { send } from '../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
-import { eventuallyPasses } from '../support/eventually.js';
+import { eventually, eventuallyPasses } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
 import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
 import { adminPort } from '../support/proxy/admin-listener.js';
@@ -180,9 +180,10 @@ test('a caller comes without the groups that --accept-group does not name, and t
   });
   assert.equal(events[0]?.annotations?.['kube-api-proxy/left-out-groups'], JSON.stringify([group]));
   assert.deepEqual(events[0]?.user.groups, ['dev', 'system:authenticated']);
-  const lines = proxy.log().filter(({ msg }) => /is left out/.test(String(msg)));
+  const leftOut = () => proxy.log().filter(({ msg }) => /is left out/.test(String(msg)));
+  await eventually('its line', () => leftOut().length > 0);
   assert.deepEqual(
-    lines.map(line => line['group']),
+    leftOut().map(line => line['group']),
     [group],
   );
 });

@@ -217,8 +217,8 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     allow('one');
     await plugin.answer({ token: 'one' });
     await plugin.hang({ stubborn: true });
-    // A timer of 60 s takes only 7 s in this program, so that the test does not wait that long.
-    const clock = 'const s=setTimeout;globalThis.setTimeout=(f,ms,...a)=>s(f,ms===60000?7000:ms,...a)';
+    // A timer of 60 s takes only 15 s in this program, so that the test does not wait that long. readyz takes 5 s of them.
+    const clock = 'const s=setTimeout;globalThis.setTimeout=(f,ms,...a)=>s(f,ms===60000?15000:ms,...a)';
     const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(clock)}"` };
     const proxy = await startBuilt({}, {}, env);
     // After its backoff the plugin may run again for one of the program's own checks.
@@ -248,7 +248,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     await plugin.answer({
       clientCertificateData: first.certificate,
       clientKeyData: first.key,
-      expirationTimestamp: inMilliseconds(12_000),
+      expirationTimestamp: inMilliseconds(20_000),
     });
     const sockets = keepSockets(server);
     const proxy = await startBuilt();

@@ -97,13 +97,8 @@ async function set(t: TestContext, given: Partial<KubeconfigContents> = {}): Pro
 }
 
 /** Waits until requests of both legs arrive as this user. */
-async function arrivesAs(
-  proxy: Program,
-  server: AnyApiServer,
-  name: string,
-  timeout?: number,
-): Promise<void> {
-  await eventually(`${name} in use`, async () => (await probe(proxy, server)).user === name, timeout);
+async function arrivesAs(proxy: Program, server: AnyApiServer, name: string): Promise<void> {
+  await eventually(`${name} in use`, async () => (await probe(proxy, server)).user === name);
   for (const leg of bothLegs) {
     const { code, user } = await probe(proxy, server, leg);
     assert.deepEqual([code, user], [passed(leg), name]);
@@ -158,7 +153,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     assert.equal((await probe(proxy, server)).user, 'first');
     const expires = new Date(Math.floor(Date.now() / 1000) * 1000 + 17 * day);
     await swap(await certificate('second', expires));
-    await arrivesAs(proxy, server, 'second', 10_000);
+    await arrivesAs(proxy, server, 'second');
     assert.equal(await sample(proxy, certificateExpiry), expires.getTime() / 1000);
     assert.equal(await sample(proxy, lastReload), 1);
     assert.ok(((await sample(proxy, reloads('success'))) ?? 0) >= 1);

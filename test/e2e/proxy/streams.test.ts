@@ -4,13 +4,12 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { after, describe, test } from 'node:test';
-import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { open, send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
-import { eventually, until, within } from '../../support/eventually.js';
-import { listen } from '../../support/ports.js';
+import { eventually, within } from '../../support/eventually.js';
+import { listenFor } from '../../support/ports.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
-import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import { addContext, startManyStack } from '../../support/proxy/many-clusters.js';
 import { residentBytes } from '../../support/proxy/process-state.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { steady } from '../../support/steady.js';
@@ -127,20 +126,18 @@ describe('a client that leaves', () => {
       socket.on('error', () => {}).once('close', () => open.delete(socket));
       socket.resume();
     });
-    const server = `https://127.0.0.1:${await listen(deaf)}`;
-    const { authority } = await sharedIdentity();
-    const kubeconfig = await writeKubeconfig({ server, ca: authority.certificate });
-    const proxy = await startInProcess(t, [`--kubeconfig=${kubeconfig.path}`]);
-    t.after(() => deaf.close());
-    // The program dials too, for its own requests.
-    await until(() => open.size > 0);
-    await steady(() => open.size);
-    const own = open.size;
-    const client = await connectRaw(proxy.port);
-    client.write('GET /api/v1/pods HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await eventually('the dialling', () => open.size === own + 1);
+    const server = `https://127.0.0.1:${await listenFor(t, deaf)}`;
+    // The program itself dials no API server whose context nobody has asked for.
+    const { port } = await startManyStack(t, {
+      run: startInProcess,
+      edit: (config, { one }) => addContext(config, 'deaf', one, { cluster: { server } }),
+    });
+    const client = await connectRaw(port);
+    client.write('GET /clusters/deaf/api/v1/pods HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await eventually('the dialling', () => open.size === 1);
     client.socket.resetAndDestroy();
-    await eventually('the end of the dialling', () => open.size === own);
+    // A handshake has ten seconds.
+    await eventually('the end of the dialling', () => open.size === 0, 8_000);
   });
 });
 

@@ -390,7 +390,7 @@ test('an upgrade behind other requests waits for their answers, over plain HTTP 
 test('SIGTERM leaves an open upgrade a short grace period, cuts it, and ends one that waits for the API server with a 503', async t => {
   const { proxy: leaving } = await startStack(t, {
     server,
-    flags: ['--reject-paths=', '--shutdown-grace=3s'],
+    flags: ['--reject-paths=', '--shutdown-grace=10s'],
   });
   const { client, upstream } = await openUpgrade(t, '/leaving', leaving);
   upstream.pipe(upstream);

@@ -43,7 +43,7 @@ async function start(
   return { ...made.method, authenticate };
 }
 
-const claims = { aud: 'gateway', exp: Math.floor(Date.now() / 1000) + 60 };
+const claims = { aud: 'gateway', exp: Math.floor(Date.now() / 1000) + 600 };
 
 it('only id-tokens that wait for their issuer count for the limit of their address', async t => {
   const issuer = await startIssuer(t);

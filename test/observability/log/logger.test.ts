@@ -127,9 +127,9 @@ describe('the log', () => {
 
 describe('a log with a slow reader', () => {
   it('waits for the reader without blocking other work, and loses nothing', async t => {
-    const script = 'setTimeout(() => process.stdin.pipe(process.stdout), 700)';
-    const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
-    t.after(() => child.kill());
+    const child = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] });
+    t.after(() => child.kill('SIGKILL'));
+    child.kill('SIGSTOP');
     let received = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       received += text;
@@ -142,8 +142,14 @@ describe('a log with a slow reader', () => {
     let turns = 0;
     const ticking = setInterval(() => turns++, 10);
     t.after(() => clearInterval(ticking));
-    await flush(logger);
-    assert.ok(turns > 10, 'everything else goes on');
+    let isFlushed = false;
+    const flushed = flush(logger).then(() => {
+      isFlushed = true;
+    });
+    await eventually('everything else goes on', () => turns > 10);
+    assert.equal(isFlushed, false);
+    child.kill('SIGCONT');
+    await flushed;
     child.stdin.end();
     await new Promise(resolve => child.once('close', resolve));
     assertInOrder(linesOf(received), count);

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 
 /** The exit code and the output of a kubectl process; `code` is -1 if it was killed. */
@@ -8,13 +8,16 @@ export interface KubectlResult {
   readonly stderr: string;
 }
 
+/** Milliseconds that a kubectl may take, of which many may start at the same time on a busy machine. */
+const patience = 120_000;
+
 /** The environment of a kubectl process. */
 export interface KubectlOptions {
   /** Variables besides a minimal set, such as KUBECONFIG. */
   readonly env?: Readonly<Record<string, string>>;
   /** Standard input; without it, the input is closed at once. */
   readonly input?: string | Buffer;
-  /** Milliseconds until it is killed (30 s). */
+  /** Milliseconds until it is killed; only a test about a shorter time sets it. */
   readonly timeout?: number;
   readonly cwd?: string;
 }
@@ -28,7 +31,7 @@ function environment(env: Readonly<Record<string, string>> = {}): Record<string,
 export function kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<KubectlResult> {
   const child = spawn('kubectl', args, {
     env: environment(options.env),
-    timeout: options.timeout ?? 30_000,
+    timeout: options.timeout ?? patience,
     killSignal: 'SIGKILL',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
@@ -50,7 +53,13 @@ export function kubectl(args: readonly string[], options: KubectlOptions = {}): 
 
 /** Starts kubectl for a test that talks to it while it runs; the caller kills it. */
 export function startKubectl(args: readonly string[], env: Readonly<Record<string, string>>) {
-  return spawn('kubectl', args, { env: environment(env), stdio: ['pipe', 'pipe', 'pipe'] });
+  return talkingTo(spawn('kubectl', args, { env: environment(env), stdio: ['pipe', 'pipe', 'pipe'] }));
+}
+
+/** A process that may end while the test still writes to it. */
+function talkingTo(child: ChildProcessWithoutNullStreams): ChildProcessWithoutNullStreams {
+  child.stdin.on('error', () => {});
+  return child;
 }
 
 /**
@@ -58,14 +67,13 @@ export function startKubectl(args: readonly string[], env: Readonly<Record<strin
  * a terminal; it is part of util-linux, which nearly every system has.
  */
 export function startInTerminal(command: string, env: Readonly<Record<string, string>>) {
-  return spawn('script', ['-qec', command, '/dev/null'], {
-    env: environment({ TERM: 'xterm', SHELL: '/bin/sh', ...env }),
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const variables = environment({ TERM: 'xterm', SHELL: '/bin/sh', ...env });
+  const stdio = ['pipe', 'pipe', 'pipe'] as ['pipe', 'pipe', 'pipe'];
+  return talkingTo(spawn('script', ['-qec', command, '/dev/null'], { env: variables, stdio }));
 }
 
 /** Waits until what the process prints from now on matches, and returns the match. Rejects if the process ends before. */
-export function seen(child: ChildProcess, pattern: RegExp, timeout = 30_000): Promise<RegExpExecArray> {
+export function seen(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let text = '';
     const look = (chunk: Buffer | string) => {
@@ -75,8 +83,8 @@ export function seen(child: ChildProcess, pattern: RegExp, timeout = 30_000): Pr
     };
     const onClose = () => done(() => reject(new Error(`kubectl ended before ${pattern}: ${text}`)));
     const timer = setTimeout(
-      () => done(() => reject(new Error(`no ${pattern} within ${timeout} ms: ${text}`))),
-      timeout,
+      () => done(() => reject(new Error(`no ${pattern} within ${patience} ms: ${text}`))),
+      patience,
     );
     const done = (settle: () => void) => {
       clearTimeout(timer);

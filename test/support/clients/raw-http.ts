@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { patience } from '../eventually.js';
 
 /** One end of a connection that writes and reads raw bytes. */
 export interface RawConnection {
@@ -65,14 +66,14 @@ export function watchRaw(socket: net.Socket): RawConnection {
     socket,
     write: data => void socket.write(data),
     received: () => text,
-    until: (pattern, timeout = 30_000) =>
+    until: (pattern, timeout = patience) =>
       waitFor(String(pattern), timeout, () => {
         const match = pattern.exec(text);
         if (match === null && ended)
           throw new Error(`closed before ${pattern}; received ${JSON.stringify(text.slice(0, 2000))}`);
         return match;
       }),
-    untilClosed: (timeout = 30_000) => waitFor('close', timeout, () => (ended ? text : undefined)),
+    untilClosed: (timeout = patience) => waitFor('close', timeout, () => (ended ? text : undefined)),
     destroy: () => socket.destroy(),
   };
 }

@@ -98,9 +98,9 @@ export class FakeApiServer {
     return this.#listener.accepted;
   }
 
-  /** The first past or future request that matches; rejects after `timeout` milliseconds (30 s). */
-  waitForRequest(matches: (record: RequestRecord) => boolean, timeout = 30_000): Promise<RequestRecord> {
-    return this.#log.waitFor(matches, timeout);
+  /** The first past or future request that matches; rejects if none comes. */
+  waitForRequest(matches: (record: RequestRecord) => boolean): Promise<RequestRecord> {
+    return this.#log.waitFor(matches);
   }
 
   /** Calls `interceptor` before everything else, the last added first. Returns a function that removes it. */

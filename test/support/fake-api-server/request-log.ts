@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { patience } from '../eventually.js';
 import { type CertificateSubject, certificateSubject, type UserInfo } from './authentication.js';
 
 /** One request as it arrived, and the state of its answer. */
@@ -118,8 +119,8 @@ export class RequestLog {
     return record;
   }
 
-  /** The first past or future request that matches; rejects after `timeout` milliseconds. */
-  waitFor(matches: (record: RequestRecord) => boolean, timeout: number): Promise<RequestRecord> {
+  /** The first past or future request that matches; rejects if none comes. */
+  waitFor(matches: (record: RequestRecord) => boolean): Promise<RequestRecord> {
     const known = this.records.find(matches);
     if (known) return Promise.resolve(known);
     return new Promise((resolve, reject) => {
@@ -130,8 +131,8 @@ export class RequestLog {
       };
       const timer = setTimeout(() => {
         stop();
-        reject(new Error(`no matching request within ${timeout} ms`));
-      }, timeout);
+        reject(new Error(`no matching request within ${patience} ms`));
+      }, patience);
       const stop = () => {
         clearTimeout(timer);
         this.#events.off('request', listener);

@@ -9,7 +9,7 @@ export async function ownMetric(port: number, sample: string): Promise<number | 
   return line === undefined ? undefined : Number(line.slice(sample.length + 1));
 }
 
-/** Scrapes until a sample has this value. Rejects with the current value after 10 s. */
+/** Scrapes until a sample has this value. Rejects with the current value if it does not come. */
 export function untilOwnMetric(port: number, sample: string, value: number): Promise<void> {
   return eventuallyPasses(async () => assert.equal(await ownMetric(port, sample), value, sample));
 }

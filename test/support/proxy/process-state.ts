@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { patience } from '../eventually.js';
 
 /** How many file descriptors a process has open (Linux only). */
 export function openDescriptors(pid: number): number {
@@ -10,7 +11,7 @@ export function openDescriptors(pid: number): number {
 export async function settled(
   measure: () => number | Promise<number>,
   bound: number,
-  timeout = 10_000,
+  timeout = patience,
 ): Promise<number> {
   const deadline = Date.now() + timeout;
   for (;;) {

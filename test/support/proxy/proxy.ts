@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { patience } from '../eventually.js';
 import type { FakeApiServer } from '../fake-api-server/fake-api-server.js';
 import { logLines } from '../json-lines.js';
 import { program } from '../project.js';
@@ -31,7 +32,7 @@ export async function runProgram(
   env: Readonly<Record<string, string>> = {},
 ): Promise<ProxyExit & { readonly stdout: string; readonly stderr: string }> {
   const { child, output } = spawnProgram(built, args, env);
-  const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), patience);
   const exit = await exitOf(child);
   clearTimeout(timer);
   return { ...exit, ...output };

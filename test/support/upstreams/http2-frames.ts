@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
+import { patience } from '../eventually.js';
 import { plain } from './hpack.js';
 
 /** The bytes before a client's first frame. */
@@ -161,13 +162,13 @@ export function watchFrames<S extends Socket>(socket: S, skipped = 0): FrameConn
           headerBlock(fields),
         ),
       ),
-    until: (what, matches, timeout = 30_000) =>
+    until: (what, matches, timeout = patience) =>
       waitFor(what, timeout, () => {
         const found = frames.find(matches);
         if (found === undefined && ended) throw new Error(`${what}: the connection ended before`);
         return found;
       }),
-    closed: async (timeout = 30_000) => {
+    closed: async (timeout = patience) => {
       await waitFor('the end of the connection', timeout, () => (ended ? true : undefined));
     },
   };

@@ -5,6 +5,7 @@ import {
   type CertificatePair,
   createCertificateAuthority,
 } from '../certificates/certificates.js';
+import { patience } from '../eventually.js';
 import { listen } from '../ports.js';
 import { type RunningProgram, startInProcess } from '../proxy/in-process.js';
 import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from '../proxy/kubeconfig-file.js';
@@ -36,7 +37,7 @@ export interface RawUpstream {
   readonly requests: RawUpstreamRequest[];
   /** A kubeconfig that the server accepts; these fields take precedence. */
   writeKubeconfig(contents?: Partial<KubeconfigContents>): Promise<KubeconfigFile>;
-  /** Resolves when a past or future request matches; rejects after 30 s. */
+  /** Resolves when a past or future request matches; rejects if none comes. */
   waitForRequest(matches: (request: RawUpstreamRequest) => boolean): Promise<RawUpstreamRequest>;
   close(): Promise<void>;
 }
@@ -95,8 +96,8 @@ export async function startRawUpstream(
       new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           waiting.delete(look);
-          reject(new Error('no matching request within 30 s'));
-        }, 30_000);
+          reject(new Error(`no matching request within ${patience} ms`));
+        }, patience);
         const look = () => {
           const found = requests.find(matches);
           if (found === undefined) return;

@@ -192,7 +192,7 @@ async function entriesOf(webhook: TestWebhook, other: TestWebhook): Promise<read
     ...oddCallers.map(({ path, failurePolicy, name }) =>
       (path === '/name' ? other : webhook).entry(path, {
         name: `${name.toLowerCase()}.example.com`,
-        ...{ failurePolicy, timeout: path === '/hang' ? '2s' : '10s' },
+        ...{ failurePolicy, ...(path === '/hang' && { timeout: '2s' }) },
         matchConditions: [{ expression: `request.user == '${name}'` }],
       }),
     ),

@@ -47,7 +47,7 @@ apiServerTest(
     );
     // Each stream is asked about at some moment of each interval of 10 s.
     const known = () => metric('stream_rechecks_total{about="caller",answer="yes"}');
-    await eventually('all callers were asked about twice', async () => (await known()) >= 6, 60_000);
+    await eventually('all callers were asked about twice', async () => (await known()) >= 6, 120_000);
     // The API server would not say yes to the watch of all namespaces.
     for (const answer of ['no', 'unknown'])
       assert.equal(await metric(`stream_rechecks_total{about="access",answer="${answer}"}`), 0, answer);

@@ -111,7 +111,7 @@ async function leave(number: number): Promise<void> {
   };
   await Promise.all(Array.from({ length: 10 }, client));
   for (const name of ['kube_api_proxy_inflight_requests', 'kube_api_proxy_longrunning_requests']) {
-    await eventually(`${name} of 0`, async () => (await metric(name)) === 0, patience + 5_000);
+    await eventually(`${name} of 0`, async () => (await metric(name)) === 0, 3 * patience);
   }
   await eventually('no watch at the API server', () => watches === 0);
 }

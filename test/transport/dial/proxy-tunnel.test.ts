@@ -10,7 +10,7 @@ import type { ProxyConfig } from '../../../src/transport/dial/proxy-url.js';
 import { UpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { eventuallyPasses } from '../../support/eventually.js';
-import { listen, listenFor } from '../../support/ports.js';
+import { listenFor, refusingPort } from '../../support/ports.js';
 import {
   type ForwardProxy,
   type ForwardProxyOptions,
@@ -192,9 +192,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
 
     it('fails with a 502 if the proxy cannot connect', async t => {
       const proxy = await started(t, start);
-      const closed = net.createServer();
-      const port = await listen(closed);
-      await new Promise(resolve => closed.close(resolve));
+      const port = await refusingPort(t);
       const error = await failure(proxy, {
         proxy: through(proxy, protocol, true),
         server: { hostname: '127.0.0.1', port },

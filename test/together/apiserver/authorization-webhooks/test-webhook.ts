@@ -94,7 +94,8 @@ export class TestWebhook {
       type: 'Webhook',
       name,
       webhook: {
-        ...{ authorizedTTL: '30s', unauthorizedTTL: '30s', timeout: '10s', subjectAccessReviewVersion: 'v1' },
+        // The longest timeout: both servers ask dozens of webhooks at once, many of them several times.
+        ...{ authorizedTTL: '30s', unauthorizedTTL: '30s', timeout: '30s', subjectAccessReviewVersion: 'v1' },
         ...{ matchConditionSubjectAccessReviewVersion: 'v1', failurePolicy: 'Deny' },
         connectionInfo: { type: 'KubeConfigFile', kubeConfigFile: await this.kubeconfig(path) },
         ...more,

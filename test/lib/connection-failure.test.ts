@@ -3,6 +3,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { askIssuer, createIssuerDispatcher } from '../../src/credentials/oidc-request.js';
+import { isTlsFailure } from '../../src/lib/connection-failure.js';
 import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
 import { proxyUnusable } from '../../src/transport/dial/proxy-error.js';
 import { toUpstreamError } from '../../src/transport/upstream-error.js';
@@ -19,6 +20,7 @@ describe('an error of a connection', () => {
   it('has the same words for the API server and for a proxy', () => {
     for (const [code, words] of [
       ['ENOTFOUND', 'its host name does not resolve'],
+      ['ECONNREFUSED', 'connection refused'],
       ['EADDRNOTAVAIL', 'no local address is free for another connection'],
       ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'its certificate is signed by an unknown authority; '],
       ['CERT_NOT_YET_VALID', 'its certificate is not valid yet'],
@@ -32,6 +34,12 @@ describe('an error of a connection', () => {
         assert.ok(message.includes(` cannot be used: ${words}`), message);
       }
     }
+  });
+
+  it('is one of TLS by its code', () => {
+    for (const code of ['ERR_SSL_X', 'ERR_TLS_X', 'EPROTO']) assert.equal(isTlsFailure(code), true, code);
+    for (const code of ['ECONNRESET', 'XERR_TLS_X', 'XERR_SSL_'])
+      assert.equal(isTlsFailure(code), false, code);
   });
 
   it('stands for all addresses of a host if it is the first of them', () => {

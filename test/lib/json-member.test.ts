@@ -7,6 +7,7 @@ describe('the position of a member in JSON', () => {
   const rows: readonly (readonly [text: string, value: string | undefined])[] = [
     ['{}', undefined],
     ['{ }', undefined],
+    ['{\n"a"\r:\t1 }', '1'],
     ['{"b":1}', undefined],
     ['{"a":1}', '1'],
     ['{"a":-1.5e3 }', '-1.5e3'],

@@ -23,6 +23,19 @@ it('maps share one capacity, and a large map takes nothing from a small one', ()
   );
 });
 
+it('a map that becomes as large as another one loses its own oldest entry', () => {
+  const capacity = new SharedCapacity(3);
+  const [one, other] = [capacity.createMap<number>(), capacity.createMap<number>()];
+  for (const [map, key] of [
+    [one, 'a'],
+    [other, 'a'],
+    [other, 'b'],
+    [one, 'b'],
+  ] as const)
+    capacity.set(map, key, 1);
+  assert.deepEqual([[...one.keys()], [...other.keys()]], [['b'], ['a', 'b']]);
+});
+
 it('a map that is no longer used gives its share back', async () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;

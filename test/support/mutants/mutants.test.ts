@@ -51,7 +51,7 @@ describe('npm run mutants', () => {
 
   it('runs the unit tests of the folder, but those that start processes, and that of the reference for flags and metrics', () => {
     const tests = unitTestsOf('src/lib/read-file.ts');
-    assert(tests.includes('test/lib/json.test.ts') && !tests.includes('test/lib/read-file.test.ts'));
+    assert(tests.includes('test/lib/json.test.ts') && !tests.includes('test/lib/pipes.test.ts'));
     assert.deepEqual(unitTestsOf('src/features/token-review/feature.ts'), [
       ...unitTestsOf('src/features/token-review/review.ts'),
       'test/project/reference.test.ts',

@@ -51,8 +51,8 @@ export class FilteringGateway {
   readonly url: string;
   readonly port: number;
   readonly id: string;
-  /** Replaces the users who have tokens. */
-  readonly writeTokens: (left: readonly string[]) => Promise<unknown>;
+  /** Replaces the tokens. Without users, each is the name of its user. */
+  readonly writeTokens: (tokens: readonly string[], users?: readonly string[]) => Promise<unknown>;
   /** The authority of its certificate, if it has TLS. */
   readonly ca: string | undefined;
 
@@ -61,7 +61,7 @@ export class FilteringGateway {
     url: string,
     id: string,
     ca: string | undefined,
-    writeTokens: (left: readonly string[]) => Promise<unknown>,
+    writeTokens: FilteringGateway['writeTokens'],
   ) {
     this.writeTokens = writeTokens;
     this.ca = ca;
@@ -96,8 +96,10 @@ export class FilteringGateway {
     };
     await server.grant(name, [impersonate, ...granted] as never);
     const file = join(temporaryFolder(), 'tokens.csv');
-    const writeTokens = (left: readonly string[]) =>
-      replaceFile(file, left.map(user => `${user},${user}-${id},,"team-${user}-${id}"\n`).join(''));
+    const writeTokens: FilteringGateway['writeTokens'] = (tokens, owners = tokens) => {
+      const lines = tokens.map((token, at) => `${token},${owners[at]}-${id},,"team-${owners[at]}-${id}"\n`);
+      return replaceFile(file, lines.join(''));
+    };
     await writeTokens(users);
     const kubeconfig = await server.kubeconfig({ commonName: name, organizations: [] });
     const proxy = await startInProcess(t, [
@@ -196,7 +198,7 @@ export class FilteringGateway {
   async asAdminAs(path: string, headers: Readonly<Record<string, string>>): Promise<number> {
     const { url, authority } = this.server;
     const { certificate: cert, key } = await this.#adminOf(authority);
-    this.#adminAgent ??= new Agent({ ca: authority.certificate, cert, key, keepAlive: true });
+    this.#adminAgent ??= new Agent({ ca: authority.certificate, cert, key, keepAlive: true, maxSockets: 50 });
     return (await send(Number(new URL(url).port), path, { headers, tls: {}, agent: this.#adminAgent }))
       .status;
   }

@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { anyApiServer } from '../support/any-api-server.js';
 import { javascriptClientTest, runJavascript, whyNot } from '../support/clients/javascript-client.js';
+import { python, whyNoPython } from '../support/clients/python-client.js';
 import { eventuallyPasses } from '../support/eventually.js';
 import { projectFile } from '../support/project.js';
 import { startInProcess } from '../support/proxy/in-process.js';
@@ -13,9 +14,6 @@ import { startStack } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const run = promisify(execFile);
-
-/** Debian's Python has Debian's packages, but another Python may come first in PATH. */
-const python = '/usr/bin/python3';
 
 /** The first block of code that matches, for a proxy at this address. */
 async function snippet(pattern: RegExp, address: string, file = 'deploy/sidecar/README.md'): Promise<string> {
@@ -42,8 +40,6 @@ test('the snippet for kubectl is a kubeconfig that works', {
   const { stdout } = await run('kubectl', ['--kubeconfig', file, 'get', 'pods', '--output=name']);
   assert.match(stdout, /^pod\/web-0$/m);
 });
-
-const whyNoPython = whyNot(spawnSync(python, ['-c', 'import kubernetes']).status === 0, 'python3-kubernetes');
 
 test('the snippet for Python lists and watches', { skip: whyNoPython }, async () => {
   const file = join(folder, 'snippet.py');

@@ -3,8 +3,6 @@ import { once } from 'node:events';
 import { WebSocket } from 'undici';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
-import { startJavascript, whyNoJavascript } from '../../../support/clients/javascript-client.js';
-import { seen } from '../../../support/clients/kubectl.js';
 import { eventually } from '../../../support/eventually.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
 import { FilteringGateway } from '../../../support/kube-apiserver/filtering-gateway.js';
@@ -101,50 +99,3 @@ apiServerTest('lists and watches are filtered over HTTP/2 too', async (t, server
     assert.doesNotMatch(text, /secret/);
   }
 });
-
-const informer = `
-import { KubeConfig, CoreV1Api, makeInformer } from '@kubernetes/client-node';
-const [server, token] = process.argv.slice(2);
-const config = new KubeConfig();
-config.loadFromOptions({
-  clusters: [{ name: 'a', server, skipTLSVerify: true }],
-  users: [{ name: 'a', token }],
-  contexts: [{ name: 'a', cluster: 'a', user: 'a' }],
-  currentContext: 'a',
-});
-const api = config.makeApiClient(CoreV1Api);
-const informer = makeInformer(config, '/api/v1/namespaces', () => api.listNamespace());
-const say = () => console.log(informer.list().map(({ metadata }) => metadata.name).sort().join(' ') + ' .');
-for (const event of ['add', 'update', 'delete', 'connect']) informer.on(event, say);
-informer.on('error', error => console.log('error', String(error).slice(0, 200)));
-informer.start();
-`;
-
-if (whyNoJavascript() === undefined) {
-  apiServerTest('the informer of client-node holds the visible namespaces', async (t, server) => {
-    const files = await createServingFiles();
-    const gateway = await FilteringGateway.start(t, server, {
-      users: ['ann'],
-      flags: ['--filter-namespaces'],
-      files,
-    });
-    const [own, later] = (await Promise.all(['own', 'later'].map(name => gateway.namespace(name)))) as [
-      string,
-      string,
-    ];
-    await gateway.namespace('secret');
-    await gateway.bind(own, gateway.user('ann'));
-    await eventually('the API server knows', async () =>
-      (await gateway.ask('ann', '/api/v1/namespaces')).text.includes(own),
-    );
-    const program = await startJavascript(informer, [gateway.url, 'ann']);
-    t.after(() => program.kill());
-    await seen(program, new RegExp(`^${own} \\.$`, 'm'));
-    const both = seen(program, new RegExp(`^${later} ${own} \\.$`, 'm'));
-    const unbind = await gateway.bind(later, gateway.user('ann'));
-    await both;
-    const one = seen(program, new RegExp(`^${own} \\.$`, 'm'));
-    await unbind();
-    await one;
-  });
-}

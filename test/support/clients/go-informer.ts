@@ -1,0 +1,61 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { wholeLines } from '../json-lines.js';
+import { projectFile } from '../project.js';
+import type { Scope } from '../scope.js';
+import { temporaryFolder } from '../temporary-folder.js';
+
+/** Where Debian's package golang-k8s-client-go-dev has client-go. */
+const gopath = process.env['GOPATH'] ?? '/usr/share/gocode';
+
+/** Why tests with client-go are skipped; undefined if it is here. */
+export const whyNoGo =
+  spawnSync('go', ['version']).status === 0 && existsSync(join(gopath, 'src/k8s.io/client-go/informers'))
+    ? undefined
+    : 'go and golang-k8s-client-go-dev are not there';
+
+/** What an informer follows. */
+export interface Informed {
+  /** Of the API group v1, such as `configmaps`. */
+  readonly resource: string;
+  /** Empty for all. */
+  readonly namespace?: string;
+  readonly token?: string;
+  /** The media types that it accepts; by default JSON. */
+  readonly accept?: string;
+  /** Whether its reflector lists by watching (KEP-3157), or with a list. */
+  readonly listsByWatching: boolean;
+}
+
+let built: string | undefined;
+
+/** Compiles the informer, once. */
+function program(): string {
+  if (built !== undefined) return built;
+  built = join(temporaryFolder(), 'informer');
+  execFileSync('go', ['build', '-o', built, projectFile('test/support/clients/informer/main.go')], {
+    env: { ...process.env, GO111MODULE: 'off', GOPATH: gopath },
+    stdio: 'inherit',
+  });
+  return built;
+}
+
+/** Starts a typed informer of client-go, which ends with the scope. Returns the lines that it has printed, such as `ADDED a`. */
+export function startGoInformer(
+  scope: Scope,
+  url: string,
+  { resource, namespace = '', token = '', accept = '', listsByWatching }: Informed,
+): () => string[] {
+  const env = { ...process.env, KUBE_FEATURE_WatchListClient: String(listsByWatching) };
+  const child = spawn(program(), [url, resource, namespace, token, accept], {
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  scope.after(() => child.kill('SIGKILL'));
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (more: string) => {
+    text += more;
+  });
+  return () => wholeLines(text);
+}

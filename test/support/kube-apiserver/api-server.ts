@@ -76,23 +76,22 @@ export class ApiServer {
       roleRef: { apiGroup: group, kind: 'ClusterRole', name: metadata.name },
       subjects: [{ apiGroup: group, kind: 'User', name: user }],
     });
-    const rule = rules[0];
+    await this.untilAllowed(user, rules);
+  }
+
+  /** Waits until the API server knows that a user has rights: in this namespace, or everywhere. */
+  async untilAllowed(user: string, [rule]: readonly Rule[], namespace = ''): Promise<void> {
     if (rule === undefined) return;
     const path = rule.nonResourceURLs?.[0];
-    const spec =
+    const verb = rule.verbs?.[0];
+    const [group, resource, name] = [rule.apiGroups?.[0], rule.resources?.[0], rule.resourceNames?.[0]];
+    const asked =
       path === undefined
-        ? {
-            resourceAttributes: {
-              group: rule.apiGroups?.[0],
-              resource: rule.resources?.[0],
-              verb: rule.verbs?.[0],
-              name: rule.resourceNames?.[0],
-            },
-          }
-        : { nonResourceAttributes: { path, verb: rule.verbs?.[0] } };
+        ? { resourceAttributes: { group, resource, verb, name, namespace } }
+        : { nonResourceAttributes: { path, verb } };
     await eventually(`${user} has the rights`, async () => {
       const reviews = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
-      const review = (await this.admin.do('POST', reviews, { spec: { ...spec, user } })) as {
+      const review = (await this.admin.do('POST', reviews, { spec: { ...asked, user } })) as {
         readonly status: { readonly allowed: boolean };
       };
       return review.status.allowed;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../../../src/lib/clock.js';
 import { openWatch, type WatchClient, type WatchQuestion } from '../clients/watch-client.js';
+import type { Rule } from '../fake-api-server/rbac.js';
 import { patientClock } from '../patient-clock.js';
 import { startGateway } from '../proxy/gateway.js';
 import { startInProcess } from '../proxy/in-process.js';
@@ -98,22 +99,26 @@ export async function startSharingGateway(
 /** One watch through the gateway, and the same at the API server itself. */
 export type Pair = Readonly<Record<'shared' | 'direct', WatchClient>>;
 
-/** Binds a subject to rules in one namespace. Returns what takes them away. */
+/** Binds a user, or a service account of the namespace, to rules in one namespace. Returns what takes them away. */
 export async function bind(
   server: ApiServer,
   namespace: string,
-  subject: string | object,
-  rules: readonly object[],
+  who: string | { readonly account: string },
+  rules: readonly Rule[],
 ): Promise<() => Promise<void>> {
   const name = `test-${randomUUID()}`;
   const path = `/apis/${rbac}/v1/namespaces/${namespace}`;
-  const user = { apiGroup: rbac, kind: 'User', name: subject };
+  const [subject, user] =
+    typeof who === 'string'
+      ? [{ apiGroup: rbac, kind: 'User', name: who }, who]
+      : [
+          { kind: 'ServiceAccount', name: who.account, namespace },
+          `system:serviceaccount:${namespace}:${who.account}`,
+        ];
+  const roleRef = { apiGroup: rbac, kind: 'Role', name };
   await server.admin.do('POST', `${path}/roles`, { metadata: { name }, rules });
-  await server.admin.do('POST', `${path}/rolebindings`, {
-    metadata: { name },
-    roleRef: { apiGroup: rbac, kind: 'Role', name },
-    subjects: [typeof subject === 'string' ? user : subject],
-  });
+  await server.admin.do('POST', `${path}/rolebindings`, { metadata: { name }, roleRef, subjects: [subject] });
+  await server.untilAllowed(user, rules, namespace);
   return async () => void (await server.admin.do('DELETE', `${path}/rolebindings/${name}`));
 }
 

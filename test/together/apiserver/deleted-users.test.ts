@@ -23,7 +23,7 @@ apiServerTest(
     const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] }];
     const robot = `/api/v1/namespaces/${namespace}/serviceaccounts/robot`;
     await admin.do('POST', robot.replace('/robot', ''), { metadata: { name: 'robot' } });
-    await bind(server, namespace, { kind: 'ServiceAccount', name: 'robot', namespace }, rules);
+    await bind(server, namespace, { account: 'robot' }, rules);
     for (const user of [stays, line]) await bind(server, namespace, user, rules);
     const unbind = await bind(server, namespace, bound, rules);
     const { status } = (await admin.do('POST', `${robot}/token`, { spec: {} })) as {

@@ -33,6 +33,24 @@ function right(isAllowed: boolean | 'unknown' = true) {
   return state;
 }
 
+/** What ends a user's stay at a shared watch when the test says so. */
+const ways = {
+  right() {
+    const state = right();
+    const end = () => {
+      state.is = false;
+    };
+    return { asked: { isAllowed: state.isAllowed }, end };
+  },
+  credential() {
+    let isValid = true;
+    const end = () => {
+      isValid = false;
+    };
+    return { asked: { isStillValid: () => isValid }, end };
+  },
+} as const;
+
 /** What an API server says about an API when the test wants it. */
 function confirmation() {
   const state = {
@@ -159,6 +177,37 @@ describe('users who may watch the same', () => {
     assert.match(sharing.watch(-1).path, /^\/own/);
     assert.equal(sharing.watch(-1).user, 'eve');
   });
+
+  for (const says of [true, false, 'unknown'] as const) {
+    it(`join or get their own if their review says ${says} in the moment of a move`, async () => {
+      for (const moment of ['before', 'after', 'later'] as const) {
+        const sharing = new Sharing();
+        let answer = () => {};
+        const isAllowed = () =>
+          new Promise<boolean>((resolve, reject) => {
+            answer = () => (says === 'unknown' ? reject(new Error('no answer')) : resolve(says));
+          });
+        const eve = await sharing.join(begins('eve', { isAllowed }));
+        const ann = await sharing.join(begins('ann'));
+        const list = sharing.watch() as ServedList;
+        list.open();
+        await turn();
+        if (moment === 'before') answer();
+        list.finish();
+        if (moment === 'after') answer();
+        await turn();
+        sharing.server.write();
+        list.send();
+        if (moment === 'later') answer();
+        await turn();
+        sharing.server.write();
+        list.send();
+        assert.equal(ann.lines.length, 3, moment);
+        assert.equal(eve.text, says === true ? ann.text : '', moment);
+        assert.equal(sharing.watch(-1).path.startsWith('/own'), says !== true, moment);
+      }
+    });
+  }
 
   it('wait for nobody’s review but their own', async () => {
     const sharing = new Sharing();
@@ -296,23 +345,25 @@ describe('as whom a shared watch is sent:', () => {
     assert.deepEqual(senders(sharing), ['ann', 'bob', 'eve']);
   });
 
-  it('a lost watch as a client who is still connected, and still has the right', async () => {
-    const sharing = new Sharing({ random: () => 0 });
-    const rights = { bob: right(), eve: right() };
-    const ann = await sharing.open(of('ann'));
-    const bob = await sharing.join(of('bob', rights.bob));
-    const eve = await sharing.join(of('eve', rights.eve));
-    ann.trip?.abort();
-    await sharing.pass(10_000);
-    rights.bob.is = false;
-    sharing.watch().fail();
-    await sharing.pass(100);
-    assert.deepEqual(senders(sharing), ['ann', 'eve']);
-    sharing.watch(-1).open();
-    sharing.change();
-    assert.deepEqual(ends(bob, eve), ['end', undefined]);
-    assert.deepEqual([bob.events, eve.events], [[], ['MODIFIED 101']]);
-  });
+  for (const [what, way] of Object.entries(ways)) {
+    it(`a lost watch as a client who is still connected, and whose ${what} has not ended`, async () => {
+      const sharing = new Sharing({ random: () => 0 });
+      const { asked, end } = way();
+      const ann = await sharing.open(of('ann'));
+      const bob = await sharing.join(of('bob', asked));
+      const eve = await sharing.join(of('eve', way().asked));
+      ann.trip?.abort();
+      await sharing.pass(10_000);
+      end();
+      sharing.watch().fail();
+      await sharing.pass(100);
+      assert.deepEqual(senders(sharing), ['ann', 'eve']);
+      sharing.watch(-1).open();
+      sharing.change();
+      assert.deepEqual(ends(bob, eve), ['end', undefined]);
+      assert.deepEqual([bob.events, eve.events], [[], ['MODIFIED 101']]);
+    });
+  }
 
   it('a lost watch without those about whom nobody can say it, who get nothing before', async () => {
     const sharing = new Sharing({ random: () => 0 });
@@ -367,36 +418,38 @@ describe('clients that wait for the head of a watch', () => {
 });
 
 describe('clients that move', () => {
-  it('from initial events end there if their right has ended meanwhile', async () => {
-    const sharing = new Sharing();
-    const bobs = right();
-    await sharing.open(begins('zoe'));
-    const ann = await sharing.join(begins('ann'));
-    const bob = await sharing.join(begins('bob', bobs));
-    await sharing.pass(100);
-    const list = sharing.watch(-1) as ServedList;
-    list.open();
-    await sharing.pass(10_000);
-    bobs.is = false;
-    list.finish();
-    await turn();
-    sharing.change();
-    assert.deepEqual(ends(ann, bob), [undefined, 'end']);
-    assert.deepEqual([ann.lines.length, bob.lines.length], [2, 1]);
-  });
+  for (const [what, way] of Object.entries(ways)) {
+    it(`from initial events end there if their ${what} has ended meanwhile`, async () => {
+      const sharing = new Sharing();
+      const { asked, end } = way();
+      await sharing.open(begins('zoe'));
+      const ann = await sharing.join(begins('ann'));
+      const bob = await sharing.join(begins('bob', asked));
+      await sharing.pass(100);
+      const list = sharing.watch(-1) as ServedList;
+      list.open();
+      await sharing.pass(10_000);
+      end();
+      list.finish();
+      await turn();
+      sharing.change();
+      assert.deepEqual(ends(ann, bob), [undefined, 'end']);
+      assert.deepEqual([ann.lines.length, bob.lines.length], [2, 1]);
+    });
 
-  it('to an older watch end if their right has ended, whoever caused it', async () => {
-    const sharing = new Sharing();
-    const bobs = right();
-    for (let count = 0; count < 3; count += 1) sharing.server.write();
-    const bob = await sharing.open(of('bob', { version: '102', ...bobs }));
-    await sharing.pass(10_000);
-    bobs.is = false;
-    const ann = await sharing.open(of('ann', { version: '101' }));
-    sharing.watch(1).send();
-    await turn();
-    assert.deepEqual(ends(ann, bob), [undefined, 'end']);
-  });
+    it(`to an older watch end if their ${what} has ended, whoever caused it`, async () => {
+      const sharing = new Sharing();
+      const { asked, end } = way();
+      for (let count = 0; count < 3; count += 1) sharing.server.write();
+      const bob = await sharing.open(of('bob', { version: '102', ...asked }));
+      await sharing.pass(10_000);
+      end();
+      const ann = await sharing.open(of('ann', { version: '101' }));
+      sharing.watch(1).send();
+      await turn();
+      assert.deepEqual(ends(ann, bob), [undefined, 'end']);
+    });
+  }
 
   it('leave nobody behind: the one as whom the watch was sent may go', async () => {
     const sharing = new Sharing();

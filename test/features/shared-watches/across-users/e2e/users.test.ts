@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { after, before, describe, it } from 'node:test';
+import WebSocket from 'ws';
+import { createServingFiles } from '../../../../support/certificates/serving-files.js';
+import { connectHttp2, headOf, openStream } from '../../../../support/clients/http2-client.js';
 import { shownChanges, untilListed } from '../../../../support/clients/initial-events.js';
-import { openWatch, type WatchClient } from '../../../../support/clients/watch-client.js';
+import { openWatch, readWatch, type WatchClient } from '../../../../support/clients/watch-client.js';
 import { eventually } from '../../../../support/eventually.js';
 import type { Policy } from '../../../../support/fake-api-server/authorization.js';
+import { proxyToken } from '../../../../support/identities/two-users.js';
 import { ManualClock } from '../../../../support/manual-clock.js';
 import { startGateway } from '../../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../../support/proxy/in-process.js';
@@ -21,13 +26,15 @@ const allow: Policy = ({ username }, { verb, resource, name }) => {
 };
 
 const users = ['ann', 'bob', 'eve', 'lead', 'one'];
+const tokenFile = users.map(user => `${user}-token,${user},,\n`).join('');
+const sharing = ['--share-watches', '--share-watches-across-users'];
 const clock = new ManualClock(Date.now());
 const { server, proxy } = await startGateway(
   { after },
   {
     run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
-    tokenFile: users.map(user => `${user}-token,${user},,\n`).join(''),
-    args: ['--share-watches', '--share-watches-across-users', '--allow-impersonation'],
+    tokenFile,
+    args: [...sharing, '--allow-impersonation'],
     server: { allow },
   },
 );
@@ -97,6 +104,47 @@ describe('users of a gateway', { concurrency: false }, () => {
     assert.deepEqual(sentAs(namespace), ['ann', 'lead']);
     const asked = users.map((user, index) => reviewsOf(user) - (before[index] ?? 0));
     assert.deepEqual(asked, [1, 1, 0, 1, 0]);
+  });
+
+  it('share it over HTTP/2 and HTTP/1.1, and not over WebSockets', async t => {
+    const files = await createServingFiles();
+    const secure = await startGateway(t, {
+      run: startInProcess,
+      tokenFile,
+      args: [...sharing, ...files.flags],
+      server,
+      user: { token: proxyToken },
+    });
+    const { certificate: ca } = files.authority;
+    const over = { ca, url: `https://127.0.0.1:${secure.proxy.port}` };
+    const namespace = new WatchedNamespace({ server, proxy: over });
+    const target = namespace.target();
+    const session = await connectHttp2(secure.proxy.port, ca);
+    t.after(() => session.destroy());
+    const first = await open(namespace, 'ann', { tls: { ca } });
+    const [bob, lead] = await Promise.all(
+      ['bob', 'lead'].map(async user => {
+        const stream = openStream(session, target, as(user).headers);
+        const head = await headOf(stream);
+        return readWatch(stream, head[':status'] ?? 0, head);
+      }),
+    );
+    assert.deepEqual([first.status, bob?.status, lead?.status], [200, 200, 403]);
+    namespace.write('seen');
+    for (const client of [first, bob]) await client?.untilNamed('seen');
+    assert.deepEqual(bob?.bytes(), first.bytes());
+    assert.deepEqual(sentAs(namespace), ['ann', 'lead']);
+    const socketStatus = async (user: string) => {
+      const origin = over.url;
+      const socket = new WebSocket(`${origin.replace('https', 'wss')}${target}`, { ...as(user), ca, origin });
+      t.after(() => socket.terminate());
+      socket.on('error', () => {});
+      const opened = once(socket, 'open').then(() => 101);
+      const refused = once(socket, 'unexpected-response').then(([, { statusCode }]) => statusCode);
+      return Promise.race([opened, refused]);
+    };
+    assert.deepEqual([await socketStatus('bob'), await socketStatus('lead')], [101, 403]);
+    assert.deepEqual(sentAs(namespace), ['ann', 'lead', 'bob', 'lead']);
   });
 
   it('share initial events', async () => {

@@ -62,6 +62,8 @@ export class FollowedList<T> implements ClusterPart {
   #isFollowing = false;
   /** Whether the objects are those of a whole list of this endpoint, and of what came after it. */
   isSynced = false;
+  /** Whether the watch is open now: then changes come within moments. */
+  isOpen = false;
   /** Whether the API server does not let the proxy list or watch them. */
   isForbidden = false;
   /** Why the objects may be out of date; undefined if they are not. */
@@ -120,6 +122,7 @@ export class FollowedList<T> implements ClusterPart {
     this.#cancelTimer();
     this.#watch?.abort();
     this.#watch = undefined;
+    this.isOpen = false;
   }
 
   #begin(): void {
@@ -182,6 +185,7 @@ export class FollowedList<T> implements ClusterPart {
         opened: () => {
           if (run !== this.#run) return;
           this.#failures = 0;
+          this.isOpen = true;
           this.#say({ isSynced: true, isForbidden: false, problem: undefined });
         },
         event: line => {
@@ -225,6 +229,7 @@ export class FollowedList<T> implements ClusterPart {
     if (run !== this.#run) return;
     this.#cancelTimer();
     this.#watch = undefined;
+    this.isOpen = false;
     const status = error instanceof OwnRefusalError ? error.status : 0;
     if (status === 410 || status === 400) this.#version = undefined;
     if (error !== undefined) {

@@ -81,9 +81,9 @@ describe('a followed list', () => {
     await answerList(7, thing('two', 4, 'blue'));
     assert.deepEqual(asked(), [3, watchFrom(7)]);
     assert.deepEqual(changes, ['ns/one: undefined > red', 'ns/two: undefined > blue']);
-    assert.equal(list.isSynced, false);
+    assert.deepEqual([list.isSynced, list.isOpen], [false, false]);
     latest().head(200);
-    assert.deepEqual([list.isSynced, list.problem], [true, undefined]);
+    assert.deepEqual([list.isSynced, list.isOpen, list.problem], [true, true, undefined]);
     assert.deepEqual([...list.keys, ...list.values()], ['ns/one', 'ns/two', 'red', 'blue']);
   });
 
@@ -105,9 +105,9 @@ describe('a followed list', () => {
     ]);
     assert.deepEqual([list.size, list.get('ns/two')], [1, 'blue']);
     latest().sink.end([]);
-    assert.deepEqual([list.isSynced, list.problem], [true, undefined]);
+    assert.deepEqual([list.isSynced, list.isOpen, list.problem], [true, false, undefined]);
     await pass(1_000);
-    assert.deepEqual(asked(), [3, watchFrom(12)]);
+    assert.deepEqual([...asked(), list.isOpen], [3, watchFrom(12), false]);
   });
 
   it('lists again after a version that is too old, and says only what is different', async () => {

@@ -140,9 +140,10 @@ export class FilteredCluster implements ClusterPart {
     return this.#namespaces.values();
   }
 
-  /** Whether a selector of labels finds it by its name. */
-  hasNameAsLabel(name: string): boolean {
-    return this.#namespaces.get(name)?.hasNameAsLabel === true;
+  /** Whether a selector of labels finds these by their names, and no new namespace is there unnoticed. */
+  canName(names: readonly string[]): boolean {
+    const list = this.#namespaces;
+    return list.isOpen && names.every(name => list.get(name)?.hasNameAsLabel === true);
   }
 
   get hasTooMany(): boolean {

@@ -24,8 +24,7 @@ export async function readShownList({ asked, own, viewer, filtered }: Asking): P
     await viewer.judge(filtered.namespaces);
     const { visible } = viewer;
     const names = [...visible].map(nameOfId);
-    if (seesFew() && names.every(name => filtered.hasNameAsLabel(name)))
-      return { list: await own.list(names), visible };
+    if (seesFew() && filtered.canName(names)) return { list: await own.list(names), visible };
   }
   const list = await own.list();
   await viewer.judge(list.rows);

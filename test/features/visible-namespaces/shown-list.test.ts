@@ -23,7 +23,7 @@ interface Case {
   /** The user may get so many of the thousand. */
   readonly visible: number;
   readonly query?: string;
-  readonly isLabelled?: boolean;
+  readonly canName?: boolean;
   /** Those that the API server has when it is asked. */
   readonly listed?: typeof all;
   readonly asks: string;
@@ -47,8 +47,8 @@ test('of a thousand namespaces, only those come to the proxy that a user may get
     // What is selected anyway costs only the reviews of its rows.
     { visible: 3, query: 'labelSelector=a', listed: first, asks: '?labelSelector=a', reviews: [3, 0] },
     { visible: 3, query: 'fieldSelector=a%3Db', listed: first, asks: '?fieldSelector=a=b', reviews: [3, 0] },
-    // An API server that does not give them their names as labels.
-    { visible: 3, isLabelled: false, asks: '', reviews: [1_000, 0] },
+    // The namespaces do not have their names as labels, or new ones may be there.
+    { visible: 3, canName: false, asks: '', reviews: [1_000, 0] },
     // One that is made again is another one.
     {
       visible: 3,
@@ -58,7 +58,7 @@ test('of a thousand namespaces, only those come to the proxy that a user may get
       shows: 'n2',
     },
   ];
-  for (const { visible, query = '', isLabelled = true, listed = all, asks, reviews, shows = few } of cases) {
+  for (const { visible, query = '', canName = true, listed = all, asks, reviews, shows = few } of cases) {
     const paths: string[] = [];
     const pool = answeringPool(({ path }) => {
       paths.push(decodeURIComponent(path));
@@ -75,7 +75,7 @@ test('of a thousand namespaces, only those come to the proxy that a user may get
     };
     const user = { username: 'ann', uid: undefined, groups: [], extra: new Map() };
     const viewer = new Viewer('ann', user, { ask, remembered() {} }, new ManualClock(0));
-    const filtered = { namespaces: all, hasNameAsLabel: () => isLabelled } as never;
+    const filtered = { namespaces: all, canName: () => canName } as never;
     const counts: number[] = [];
     for (let count = 0; count < 2; count += 1) {
       asking = 0;

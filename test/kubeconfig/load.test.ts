@@ -268,11 +268,12 @@ users:
     token: 123
     exec: x
     as-groups: x
+    as-user-extra: { a: [b], c: [1] }
 contexts: {}
 current-context: 7
 `;
     assert.deepEqual(await problemsIn(text), [
-      'FILE:17: current-context is not a string',
+      'FILE:18: current-context is not a string',
       'FILE:2: clusters[0] is not a mapping',
       'FILE:3: clusters[1].name is not a string',
       'FILE:5: clusters[2].cluster is not a mapping',
@@ -280,8 +281,9 @@ current-context: 7
       'FILE:9: clusters[3].cluster.insecure-skip-tls-verify is not true or false',
       'FILE:13: users[0].user.token is not a string',
       'FILE:15: users[0].user.as-groups is not a list of strings',
+      'FILE:16: users[0].user.as-user-extra is not a mapping to lists of strings',
       'FILE:14: users[0].user.exec is not a mapping',
-      'FILE:16: contexts is not a list',
+      'FILE:17: contexts is not a list',
     ]);
     assert.deepEqual(await problemsIn('- a\n'), ['FILE:1: not a kubeconfig: not a mapping']);
     assert.deepEqual(await problemsIn('just words'), ['FILE:1: not a kubeconfig: not a mapping']);

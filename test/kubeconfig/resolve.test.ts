@@ -304,6 +304,7 @@ describe('a user', () => {
     assert.deepEqual([plain.username, plain.password], ['a', 'b']);
     const flagged = configOf(basic, { password: 'c' });
     assert.deepEqual([flagged.username, flagged.password], ['a', 'c']);
+    assert.equal(configOf(withUser({ username: 'a' })).username, 'a');
   });
 
   it('may have both a certificate and a token, but not a token and basic authentication, flags included, as in client-go', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseServerAddress } from '../../src/kubeconfig/server-address.js';
+import { parseServerAddress, urlOf } from '../../src/kubeconfig/server-address.js';
 import { urlsWithUser } from '../support/urls-with-user.js';
 
 describe('the address of an API server', () => {
@@ -28,6 +28,18 @@ describe('the address of an API server', () => {
       });
     });
   }
+
+  it('is written as a URL without the port of its protocol', () => {
+    for (const [server, url] of [
+      ['https://a:443/b/', 'https://a/b'],
+      ['https://a:80', 'https://a:80'],
+      ['[::1]:80', 'http://[::1]'],
+      ['[::1]:443', 'http://[::1]:443'],
+    ] as const) {
+      const parsed = parseServerAddress(server, '--server');
+      assert.equal('address' in parsed && urlOf(parsed.address), url);
+    }
+  });
 
   for (const server of [
     'https://',

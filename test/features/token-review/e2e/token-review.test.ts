@@ -501,33 +501,6 @@ describe('the permission to impersonate', () => {
     assert.equal(reviewsOfAccess.length, 0, 'the finding is shared');
   });
 
-  test('may be for some names only', async t => {
-    const { server, proxy } = await startGateway(t, {
-      run: startInProcess,
-      tokenFile: 'alice-token,alice,,dev\n',
-      server: {
-        allow: (user, { verb, resource, name }) =>
-          /^self/.test(resource) ||
-          user.username === 'alice' ||
-          (verb === 'impersonate' && ['alice', 'dev', 'system:authenticated'].includes(name)),
-      },
-    });
-    server.intercept(({ url = '' }, response) => {
-      if (!url.endsWith('/selfsubjectrulesreviews')) return false;
-      const rule = { verbs: ['impersonate'], apiGroups: [''], resources: ['users', 'groups'] };
-      const unset = { verbs: null, apiGroups: null, resources: null };
-      const status = {
-        resourceRules: [unset, { ...rule, resourceNames: ['alice', 'dev'] }],
-        incomplete: false,
-      };
-      response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify({ status }));
-      return true;
-    });
-    await eventually('the check', async () => (await health(proxy, 'readyz')).status === 200);
-    const { code } = await probe(proxy, server, 'plain', { headers: bearer('alice-token') });
-    assert.equal(code, 200);
-  });
-
   test('is not checked if callers are not authenticated', async t => {
     const { server, proxy } = await startGateway(t, { run: startInProcess, server: { allow: () => false } });
     assert.doesNotMatch((await health(proxy, 'readyz')).text, /impersonation/);

@@ -3,6 +3,7 @@ import type { JsonObject } from '../lib/json.js';
 import { VariableEnvironment } from './environment.js';
 import { ExpressionError } from './expression-error.js';
 import { Rewriter } from './rewriter.js';
+import { isVariable } from './types.js';
 import { EvaluationError } from './values.js';
 import type { Variable } from './variable.js';
 
@@ -70,7 +71,7 @@ export class Compiler {
         if (result === undefined) throw failure(text, otherwise);
         return result;
       },
-      selects: field => selects(ast, this.#variable.name, field),
+      selects: field => selects(ast, this.#variable, field),
     };
   }
 
@@ -118,12 +119,10 @@ function reasonOf(error: unknown): string {
 }
 
 /** All nodes below a value are looked at, in has() and in the body of a comprehension too. */
-function selects(value: unknown, variable: string, field: string): boolean {
+function selects(value: unknown, variable: Variable, field: string): boolean {
   if (Array.isArray(value)) return value.some(item => selects(item, variable, field));
   if (typeof value !== 'object' || value === null || !('op' in value)) return false;
   const { op, args } = value as ASTNode;
-  if ((op === '.' || op === '.?') && args[1] === field && args[0].op === 'id' && args[0].args === variable) {
-    return true;
-  }
+  if ((op === '.' || op === '.?') && args[1] === field && isVariable(args[0], variable)) return true;
   return selects(args, variable, field);
 }

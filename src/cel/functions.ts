@@ -49,7 +49,7 @@ export const globals: Functions = {
   },
   'int(string): int': (text: string) => {
     if (!/^[+-]?\d+$/.test(text)) throw new EvaluationError('the string is no int');
-    return checked(BigInt(text.replace(/^\+/, '')));
+    return checked(BigInt(text));
   },
 };
 
@@ -67,8 +67,8 @@ export const members: Functions = {
   },
   'indexOf(list, dyn): int': (list: readonly Value[], item: Value) =>
     BigInt(list.findIndex(other => areEqual(other, item))),
-  'lowerAscii(string): string': (text: string) => text.replace(/[A-Z]+/g, part => part.toLowerCase()),
-  'upperAscii(string): string': (text: string) => text.replace(/[a-z]+/g, part => part.toUpperCase()),
+  'lowerAscii(string): string': (text: string) => text.replace(/[A-Z]/g, letter => letter.toLowerCase()),
+  'upperAscii(string): string': (text: string) => text.replace(/[a-z]/g, letter => letter.toUpperCase()),
   'replace(string, string, string): string': (text: string, part: string, other: string) =>
     join(part === '' ? ['', ...runes(text), ''] : text.split(part), other),
   'split(string, string): list<string>': (text: string, separator: string) => {

@@ -114,7 +114,7 @@ export class Rewriter {
 
   #operator(op: string, operands: readonly [ASTNode, ASTNode]): string {
     // All relations have one precedence in CEL, but not in the parser: without parentheses, it reads a == b < c as a == (b < c).
-    if (/^[!=]=$/.test(op) && /^(?:[<>]=?|[!=]=|in)$/.test(operands[1].op)) {
+    if (/[!=]=/.test(op) && /[<>]|in/.test(operands[1].op)) {
       throw new ExpressionError(
         `the right side of ${op} is a comparison; put it on the left side, in parentheses`,
       );
@@ -154,10 +154,10 @@ export class Rewriter {
     if (name === 'int' && isConstant(field)) throw unsupported('int() of a literal');
     if (name === 'string' || name === 'int') this.#checkType(name, field);
     if (name !== 'has') {
-      const values = name === 'size' ? args.map(node => this.#list(node)).join(', ') : this.#values(args);
-      return `_${defined(globals, name, args.length)}(${values})`;
+      const values = args.map(node => (name === 'size' ? this.#list(node) : this.#value(node)));
+      return `_${defined(globals, name, args.length)}(${values.join(', ')})`;
     }
-    if (args.length !== 1 || field?.op !== '.') throw new ExpressionError('has() takes one selected field');
+    if (field?.op !== '.') throw new ExpressionError('has() takes one selected field');
     if (!isPath(field)) throw unsupported('has() of anything but names and dots');
     return `_optional(${this.#lookup(field).join(', ')}).hasValue()`;
   }
@@ -255,7 +255,7 @@ function checkPattern([pattern]: readonly ASTNode[]): void {
 function defined(functions: Functions, name: string, count: number): string {
   const signatures = Object.keys(functions).filter(signature => signature.startsWith(`${name}(`));
   if (signatures.length === 0) throw unsupported(name);
-  const counts = signatures.map(signature => signature.slice(0, signature.indexOf(')')).split(',').length);
+  const counts = signatures.map(signature => signature.split(',').length);
   if (counts.includes(count)) return name;
   throw unsupported(`${name}() with so many arguments`);
 }

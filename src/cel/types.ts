@@ -31,9 +31,8 @@ export function typeOf(node: ASTNode, scope: Scope): FieldType | undefined {
       const [name, receiver] = node.args;
       return ['orValue', 'value', 'filter'].includes(name) ? typeOf(receiver, scope) : undefined;
     }
-    default:
-      return undefined;
   }
+  return undefined;
 }
 
 /** The type of an element of a list, or of a value of a map. */
@@ -52,9 +51,9 @@ export function elementOf(range: ASTNode, scope: Scope): FieldType | undefined {
 /** Whether the API server takes it as the range of a comprehension for certain. A field without a type is `any` there, which it does not take. */
 export function isRange(node: ASTNode, scope: Scope): boolean {
   if (typeOf(node, scope) !== undefined) return true;
-  if (node.op === 'call') return node.args[0] === 'dyn';
   if (node.op === 'rcall') return ['split', 'filter', 'map'].includes(node.args[0]);
-  return node.op === 'list';
+  // Of all functions, dyn() alone gives what the parser takes as a range.
+  return node.op === 'list' || node.op === 'call';
 }
 
 /**
@@ -78,7 +77,7 @@ export function isInferred(node: ASTNode, variable: Variable): boolean {
     case 'rcall': {
       const [name, receiver, args] = node.args;
       return (
-        ['orValue', 'value', 'map', 'filter'].includes(name) &&
+        ['orValue', 'value', 'map'].includes(name) &&
         [receiver, ...args].some(part => isInferred(part, variable))
       );
     }

@@ -4,9 +4,7 @@ import { isObject } from '../lib/json.js';
 export type Value = string | bigint | number | boolean | null | readonly Value[] | ReadonlyMap<string, Value>;
 
 /** The evaluation failed. `&&`, `||`, `all` and `exists` may ignore it, as in cel-go. */
-export class EvaluationError extends Error {
-  override readonly name = 'EvaluationError';
-}
+export class EvaluationError extends Error {}
 
 /** What an evaluation may take: a step for each call and element, and for ten characters that are read or made. */
 const mostSteps = 100_000;
@@ -69,8 +67,7 @@ export function areEqual(one: Value, other: Value): boolean {
     throw new EvaluationError('maps whose keys have __ in them cannot be compared');
   }
   return (
-    one.size === other.size &&
-    [...one].every(([key, value]) => other.has(key) && areEqual(value, other.get(key) as Value))
+    one.size === other.size && [...one].every(([key, value]) => areEqual(value, other.get(key) as Value))
   );
 }
 
@@ -88,9 +85,10 @@ export function isLess(one: Value, other: Value): boolean {
 
 /** A double as Go's `%g` writes it: with an exponent from a million on, or from the fifth place behind the point. */
 export function formatDouble(value: number): string {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
-  const [digits = '', exponent = ''] = value.toExponential().split('e');
-  const power = Number(exponent);
-  if (power >= -4 && power < 6) return Object.is(value, -0) ? '-0' : String(value);
-  return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
+  if (value === Infinity) return '+Inf';
+  if (value === -Infinity) return '-Inf';
+  if (Object.is(value, -0)) return '-0';
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 1e-4 && size < 1e6)) return String(value);
+  return value.toExponential().replace(/(?<=[+-])\d$/, '0$&');
 }

@@ -199,8 +199,10 @@ export class FilteringGateway {
     const { url, authority } = this.server;
     const { certificate: cert, key } = await this.#adminOf(authority);
     this.#adminAgent ??= new Agent({ ca: authority.certificate, cert, key, keepAlive: true, maxSockets: 50 });
-    return (await send(Number(new URL(url).port), path, { headers, tls: {}, agent: this.#adminAgent }))
-      .status;
+    const question = { headers, tls: {}, agent: this.#adminAgent };
+    const ask = () => send(Number(new URL(url).port), path, question);
+    // The API server may close a connection at the moment at which it is used again.
+    return (await ask().catch(ask)).status;
   }
 
   #admin: Promise<CertificatePair> | undefined;

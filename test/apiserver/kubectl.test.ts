@@ -128,12 +128,12 @@ kubectlServerTest('kubectl get -w and kubectl wait on a mount see each change at
   await stack.succeed(['label', 'configmap', 'watched', 'seen=twice']);
   await changed;
 
-  const value = stack.start(['wait', 'cm/watched', '--for=jsonpath={.data.ready}=yes', '--timeout=20s']);
+  const value = stack.start(['wait', 'cm/watched', '--for=jsonpath={.data.ready}=yes', '--timeout=2m']);
   const met = Promise.all([seen(value, /condition met/), once(value, 'close')]);
   await stack.untilWatches(2);
   await stack.succeed(['patch', 'cm/watched', '-p', '{"data":{"ready":"yes"}}']);
   await met;
-  const ended = once(stack.start(['wait', 'cm/watched', '--for=delete', '--timeout=20s']), 'close');
+  const ended = once(stack.start(['wait', 'cm/watched', '--for=delete', '--timeout=2m']), 'close');
   await stack.untilWatches(2);
   await stack.succeed(['delete', 'cm/watched']);
   assert.deepEqual(await ended, [0, null]);

@@ -23,7 +23,7 @@ test('a file of the kubeconfig that becomes a FIFO blocks no request, and is fol
   };
   take('token-0');
   await writeFile(join(directory, 'token'), 'token-0');
-  const proxy = await startProxy([`--kubeconfig=${path}`, '--reject-paths=', '--shutdown-grace=1s']);
+  const proxy = await startProxy([`--kubeconfig=${path}`, '--reject-paths=', '--shutdown-grace=10s']);
   t.after(async () => {
     await proxy.stop('SIGKILL');
     await server.kill();

@@ -27,8 +27,8 @@ import {
 import { assertStatus } from '../leg.js';
 
 const masters = ['system:masters'];
-/** The time in milliseconds within which the built program uses a change. */
-const promised = 10_000;
+/** Twice the time in milliseconds within which the built program uses a change, for a busy machine. */
+const promised = 20_000;
 const hour = 3_600_000;
 
 type Tokens = Record<string, { username: string; groups: string[] }>;

@@ -5,7 +5,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventuallyPasses } from '../../support/eventually.js';
-import { freePort } from '../../support/ports.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
@@ -14,16 +13,15 @@ const isRequired = process.env['REQUIRE_PROMTOOL'] === '1';
 
 test('a real Prometheus scrapes the API server through the proxy, and the proxy itself', {
   skip: !isInstalled && !isRequired && 'prometheus is not installed',
-  timeout: 60_000,
+  timeout: 240_000,
 }, async t => {
   const { proxy } = await startStack(t);
   const directory = temporaryFolder();
-  const port = await freePort();
   const target = `static_configs: [{ targets: ['${proxy.address}'] }]`;
   await writeFile(
     join(directory, 'prometheus.yml'),
     [
-      'global: { scrape_interval: 1s, scrape_timeout: 1s }',
+      'global: { scrape_interval: 3s, scrape_timeout: 3s }',
       'scrape_configs:',
       `  - { job_name: apiserver, ${target} }`,
       `  - { job_name: kube-api-proxy, metrics_path: /-/metrics, ${target} }`,
@@ -34,7 +32,7 @@ test('a real Prometheus scrapes the API server through the proxy, and the proxy 
     [
       `--config.file=${join(directory, 'prometheus.yml')}`,
       `--storage.tsdb.path=${join(directory, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
+      '--web.listen-address=127.0.0.1:0',
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
@@ -48,6 +46,11 @@ test('a real Prometheus scrapes the API server through the proxy, and the proxy 
     await closed;
   });
 
+  const port = await eventuallyPasses(() => {
+    const address = /"Listening on" address=127\.0\.0\.1:(\d+)/.exec(complaints);
+    assert.ok(address !== null, complaints.slice(-2000));
+    return address[1];
+  });
   const query = async (expression: string): Promise<string | undefined> => {
     const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expression)}`;
     const response = await fetch(url).catch(() => undefined);

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { freePort } from '../../support/ports.js';
+import { adminPort } from '../../support/proxy/admin-listener.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
 import { type AnswerHead, startScriptedAnswers, ways } from '../scripted-answers.js';
 
@@ -11,9 +11,8 @@ const strict = "sandbox allow-downloads; frame-ancestors 'self'";
 const own = "default-src 'self'";
 
 const answers = await startScriptedAnswers({ after });
-const admin = await freePort();
 const [open, every] = await Promise.all([
-  answers.start('--api-prefix=/k8s/', `--www=${answers.folder}`, `--admin-port=${admin}`),
+  answers.start('--api-prefix=/k8s/', `--www=${answers.folder}`, '--admin-port=0'),
   answers.start(answers.authentication, '--all-contexts', '--sandbox-proxied-pages=false'),
 ]);
 
@@ -135,9 +134,10 @@ describe("the proxy's own answers", () => {
         await answers.exchange(open, bytes),
         /^HTTP\/1\.1 40[05] [\s\S]*\r\nX-Content-Type-Options: nosniff\r\n/,
       );
+    const port = await adminPort(open);
     for (const path of ['/metrics', '/livez', '/missing']) {
       const sniffing = await new Promise((resolve, reject) => {
-        request({ port: admin, path }, response => {
+        request({ port, path }, response => {
           response.resume();
           resolve(response.headers['x-content-type-options']);
         })

@@ -199,7 +199,7 @@ test('a client of HTTP/1.0 gets the events without chunks, and a connection of H
 });
 
 test('a program that gets SIGTERM ends shared watches and exits', async t => {
-  const stack = await startStack(t, { server, flags: ['--share-watches', '--shutdown-grace=1s'] });
+  const stack = await startStack(t, { server, flags: ['--share-watches', '--shutdown-grace=30s'] });
   const namespace = await AnyWatchedNamespace.create(stack);
   const watches = await namespace.watchMany(3);
   const exit = await stack.proxy.stop();
@@ -262,7 +262,7 @@ describe('real clients', { concurrency: false }, () => {
       t.after(() => child.kill('SIGKILL'));
       return outputOf(child);
     });
-    const wait = kubectl([...to, 'wait', '--for=delete', 'configmap/there', '--timeout=30s'], {});
+    const wait = kubectl([...to, 'wait', '--for=delete', 'configmap/there', '--timeout=2m'], {});
     await untilOpen(namespace, 7);
     await namespace.write('changed', { text: 'new' });
     for (const output of outputs) await eventually('the change', () => output().includes('changed'));

@@ -145,7 +145,7 @@ describe('SIGTERM', { concurrency: 4 }, () => {
     await within('its end', assertLeaves(stack));
   });
 
-  const flags = ['--shutdown-grace=1500ms'];
+  const flags = ['--shutdown-grace=5s'];
 
   test('ends the program within its grace period while clients do all of this', async t => {
     const stack = await startStack(t, { tls: true, flags });

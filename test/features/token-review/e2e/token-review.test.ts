@@ -410,7 +410,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
         answer.then(count, () => {});
       }
       const reached = () => turnedAway === 12 && reviews(server) - before === 128;
-      await eventually('the limit', reached, 20_000);
+      await eventually('the limit', reached);
       held = undefined;
       return release;
     };

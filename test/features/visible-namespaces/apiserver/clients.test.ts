@@ -93,7 +93,7 @@ apiServerTest('lists and watches are filtered over HTTP/2 too', async (t, server
   const headers = { authorization: 'Bearer ann' };
   const list = await ask(session, '/api/v1/namespaces', { headers });
   assert.equal(list.status, 200);
-  const watch = await ask(session, '/api/v1/namespaces?watch=1&timeoutSeconds=1', { headers });
+  const watch = await ask(session, '/api/v1/namespaces?watch=1&timeoutSeconds=5', { headers });
   for (const { text } of [list, watch]) {
     assert.match(text, new RegExp(own));
     assert.doesNotMatch(text, /secret/);

@@ -96,7 +96,7 @@ function problemOf(
 }
 
 test(`no request is lost and none is sent twice while the API server fails (seed ${seed})`, {
-  timeout: (seconds + 60) * 1000,
+  timeout: (seconds + 240) * 1000,
 }, async t => {
   await send(proxy.port, '/warm');
   const descriptors = openDescriptors(proxy.pid);

@@ -86,7 +86,7 @@ describe('a kubeconfig that gains "as" while a request waits', { concurrency: 5 
     );
     await eventually('the plugin', () => plugin.runs() > 0);
     await edit({ user: { as: 'jane', 'as-groups': groups } });
-    await eventually('the reload', () => reloads() > 0, 10_000);
+    await eventually('the reload', () => reloads() > 0);
     await release();
     for (const [index, [claiming, other]] of (await Promise.all(waiting)).entries()) {
       const leg = bothLegs[index] ?? 'plain';

@@ -9,7 +9,7 @@ import { send } from '../../support/clients/http-client.js';
 import { ask, connectHttp2, seesEveryField } from '../../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
-import { eventually } from '../../support/eventually.js';
+import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import type { Policy } from '../../support/fake-api-server/authorization.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
 import { startGateway } from '../../support/proxy/gateway.js';
@@ -269,7 +269,9 @@ describe('a caller who may impersonate', { concurrency: 4 }, () => {
   test('may name a user of 124 KB, which is what a head has room for', async () => {
     const values = Array.from({ length: 62 }, (_, index) => `${index}-${'x'.repeat(2_000)}`);
     const wide = values.map(value => `Impersonate-Extra-Wide: ${value}`);
-    assert.deepEqual(await actsAs([asAlice, ...wide]), {
+    // A busy machine may not answer so many reviews in their five seconds; those that it has answered count when they are asked again.
+    const user = await eventuallyPasses(() => actsAs([asAlice, ...wide]));
+    assert.deepEqual(user, {
       ...{ username: 'alice', groups: ['system:authenticated'] },
       extra: { wide: values },
     });

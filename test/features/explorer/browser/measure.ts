@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 
 /** How often a measurement is tried, because other programs on the machine can disturb a single one. */
-const attempts = 4;
+const attempts = 8;
 
 /** Throws if no attempt stays within a limit in milliseconds. */
 export async function staysWithin(bound: number, attempt: () => Promise<number>): Promise<void> {

@@ -112,18 +112,8 @@ kubectlTest('kubectl rollout status lists by watching, and two of them share', a
   await setStatus({ ...ready, updatedReplicas: 0 });
   const start = () =>
     kubectl(
-      [
-        '-s',
-        stack.proxy.url,
-        '-n',
-        namespace,
-        'rollout',
-        'status',
-        'deployment/web',
-        '--timeout=60s',
-        '-v=8',
-      ],
-      { env: { KUBE_FEATURE_WatchListClient: 'true' }, timeout: 90_000 },
+      ['-s', stack.proxy.url, '-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=2m', '-v=8'],
+      { env: { KUBE_FEATURE_WatchListClient: 'true' } },
     );
   const running = [start(), start()];
   const watches = async () =>

@@ -158,7 +158,7 @@ async function misuse(random: Random): Promise<boolean> {
 }
 
 test(`the program survives random behaviour of HTTP/2 clients and an API server, and exits in the middle of it (seed ${seed})`, {
-  timeout: (seconds + 60) * 1000,
+  timeout: (seconds + 240) * 1000,
 }, async t => {
   const isRunning = () => proxy.process.exitCode === null && proxy.process.signalCode === null;
   let connections = 0;

@@ -18,9 +18,14 @@ export async function stream(
   }
 }
 
+/** What a browser knows of how it has read the page. */
+interface Timeline {
+  getEntriesByType(type: 'navigation'): readonly { readonly nextHopProtocol?: string }[];
+}
+
 /** Whether requests share one connection without waiting for each other, as over HTTP/2. */
 export function hasOwnStreams(): boolean {
-  const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+  const [navigation] = (performance as unknown as Timeline).getEntriesByType('navigation');
   return /^h[23]/.test(navigation?.nextHopProtocol ?? '');
 }
 

@@ -65,7 +65,7 @@ export async function followConfigurationFile<T>(
       failure
         .slice(0, 1)
         .map(({ publicText }) => `${publicText}; the last valid version of the file stays in use`),
-    close: () => watch.close(),
+    close: watch.close,
   };
 }
 

@@ -41,9 +41,9 @@ export function parseConfigurationFile(
   };
   visit(yaml.document, {
     Map(_key, { items }) {
-      const names = items.map(({ key }) => (isScalar(key) ? key.value : undefined));
+      const names = items.map(({ key }) => (isScalar(key) ? key.value : key));
       for (const [index, name] of names.entries()) {
-        if (name === undefined || names.indexOf(name) === index) continue;
+        if (names.indexOf(name) === index) continue;
         const text = `${yaml.at(items[index]?.key as never)}: ${JSON.stringify(name)} is there twice`;
         problems.push({ text, publicText: text });
       }
@@ -56,6 +56,7 @@ export function parseConfigurationFile(
   if (content === undefined) return undefined;
   if (content.kind !== kind) report(['kind'], `is not ${kind}`);
   const known = versions.map(version => `apiserver.config.k8s.io/${version}`);
-  if (!known.includes(content.apiVersion ?? '')) report(['apiVersion'], `is not ${known.join(' or ')}`);
+  if (!known.some(version => version === content.apiVersion))
+    report(['apiVersion'], `is not ${known.join(' or ')}`);
   return { content, report };
 }

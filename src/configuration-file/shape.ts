@@ -15,7 +15,7 @@ const scalars = {
 
 /** The value with its known fields; undefined if it is missing or wrong. As in Go, null is a missing value, but no duration. */
 export function decode(value: unknown, shape: Shape, path: Path, report: Report): unknown {
-  if (value === undefined || (value === null && shape !== 'a duration')) {
+  if (value === null && shape !== 'a duration') {
     if (path.length === 0) report(path, 'is empty');
     return undefined;
   }

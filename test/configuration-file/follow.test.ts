@@ -8,19 +8,24 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 
 const head = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'Thing' };
 
-/** Follows a file that has `first`, and returns what has happened. */
-async function follow(first: string, onUse: (write: (text: string) => void) => void = () => {}) {
+const [name, wait, on] = ['a string', 'a duration', 'true or false'] as const;
+const fields = { name, wait, on, words: [name], items: [{ name }] } as const;
+
+/** Follows a file that has `first`, or that is not there, and returns what has happened. */
+async function follow(first: string | undefined, onUse: (write: (text: string) => void) => void = () => {}) {
   const file = join(temporaryFolder(), 'config.json');
   const write = (text: string) => writeFileSync(file, text);
-  write(first);
+  if (first !== undefined) write(first);
   const used: unknown[] = [];
   const reloads: boolean[] = [];
   const logged: string[] = [];
   const followed = await followConfigurationFile({
     ...{ flag: '--thing', file, subject: 'things', interval: 10 },
-    format: { kind: 'Thing', versions: ['v1'], fields: { name: 'a string', wait: 'a duration' } },
+    format: { kind: 'Thing', versions: ['v1'], fields },
     async read(content, report) {
-      if ('name' in content && content.name === 'bad') report(['name'], 'is bad', ': secret');
+      if (!('name' in content) || content.name !== 'bad') return content;
+      report(['name'], 'is bad', ': secret');
+      report([], 'has more problems');
       return content;
     },
     use(value) {
@@ -56,14 +61,27 @@ test('the last valid version of a configuration file stays in use, and readyz ge
   assert.deepEqual(followed.warnings(), [
     `--thing: ${file}:1: name is bad; the last valid version of the file stays in use`,
   ]);
-  assert.match(logged[0] ?? '', /--thing cannot be used; the last valid one stays in use .*is bad: secret/);
+  assert.match(
+    logged[0] ?? '',
+    /^--thing cannot be used; the last valid one stays in use .*is bad: secret",".*:1: has more problems"\]\}$/,
+  );
   write(thing({ name: 'two' }));
   await eventually('the good version', () => reloads.length === 2);
   assert.deepEqual([reloads, used.length, followed.warnings()], [[false, true], 2, []]);
   assert.equal(logged[1], 'things of --thing reloaded');
 });
 
+test('a configuration file may leave out fields and items, which are empty then', async t => {
+  const good = { on: true, wait: '1m30s' };
+  const file = { ...good, name: null, words: ['a', null], items: [{ name: 'x' }, null] };
+  const { followed, used } = await follow(thing(file));
+  if ('problems' in followed) assert.fail(followed.problems.join());
+  t.after(() => followed.close());
+  assert.deepEqual(used, [{ ...head, ...good, words: ['a', ''], items: [{ name: 'x' }, {}] }]);
+});
+
 for (const [text, problem] of [
+  [undefined, /^--thing: .*config\.json: no such file/],
   ['', /is empty/],
   [thing({ nobody: 1 }), /nobody is an unknown field/],
   [
@@ -71,6 +89,10 @@ for (const [text, problem] of [
     /is there twice/,
   ],
   [thing({ name: 1 }), /name is not a string/],
+  [thing({ on: 'true' }), /on is not true or false/],
+  [thing({ words: ['a', 1] }), /words\[1\] is not a string/],
+  [thing({ items: {} }), /items is not a list/],
+  [thing({ items: [{}, 1] }), /items\[1\] is not a mapping/],
   [thing({ wait: 1 }), /wait is not a duration/],
   [thing({ wait: '1 s' }), /wait is not a duration/],
   [thing({ wait: null }), /wait is not a duration/],

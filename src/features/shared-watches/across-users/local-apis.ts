@@ -92,8 +92,7 @@ export class LocalApis {
   async #confirm(name: string): Promise<boolean> {
     try {
       const { status, text } = await get(this.#cluster, `${apiServices}/${name}`, { timeout });
-      const service = parseObject(text);
-      return status === 200 && service !== undefined && isLocal(service);
+      return status === 200 && isLocal(parseObject(text) ?? {});
     } catch {
       return false;
     }

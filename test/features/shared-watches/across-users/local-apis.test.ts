@@ -16,15 +16,24 @@ class Apis {
   readonly clock = new ManualClock(0);
   readonly pool = new FakePool();
   readonly gone: LocalApi[] = [];
+  readonly attached: { close(): void }[] = [];
   readonly #across = new AcrossUsers(this.clock);
   readonly #apis;
   #version = 1;
 
   constructor() {
-    const source = onlySource(accessTo(this.pool));
-    const cluster = { host: 'api:6443', current: undefined, ...source, attach() {} } as unknown as Cluster;
-    this.#apis = this.#across.apisOf(cluster);
+    this.#apis = this.#across.apisOf(this.open());
+    assert.equal(this.pool.leases.length, 1, 'the list of a cluster is read once');
     this.#apis.whenGone(api => this.gone.push(api));
+  }
+
+  /** Begins to follow another cluster, which has the same API server. */
+  open(): Cluster {
+    const source = onlySource(accessTo(this.pool));
+    const attach = (component: { close(): void }) => this.attached.push(component);
+    const cluster = { host: 'api:6443', current: undefined, ...source, attach } as unknown as Cluster;
+    this.#across.apisOf(cluster);
+    return cluster;
   }
 
   get warnings() {
@@ -117,6 +126,17 @@ describe('before and without APIServices', () => {
 });
 
 describe('with APIServices', () => {
+  it('of one cluster that the proxy may not read, the warning lasts until that cluster closes', async () => {
+    const apis = new Apis();
+    await apis.answer(403);
+    const ofFirst = [...apis.attached];
+    apis.open();
+    await apis.list(served);
+    assert.equal(apis.warnings.length, 1);
+    for (const component of ofFirst) component.close();
+    assert.deepEqual(apis.warnings, []);
+  });
+
   it('an API that was shared before they were listed is gone if another server answers', async () => {
     const apis = new Apis();
     const api = apis.of(pods);
@@ -132,7 +152,8 @@ describe('with APIServices', () => {
     apis.clock.advance(59_999);
     assert.equal(apis.of(things), undefined);
     apis.clock.advance(1);
-    assert.notEqual(apis.of(things), undefined);
+    for (const target of [things, '/apis/example.com/v1/secrets?watch=1'])
+      assert.notEqual(apis.of(target), undefined);
     watch.body(`${JSON.stringify({ type: 'MODIFIED', object: apis.object('v1.example.com', 'local') })}\n`);
     assert.equal(apis.of(things), undefined, 'nobody knows what it was before the change');
     apis.clock.advance(60_000);
@@ -176,6 +197,7 @@ describe('with APIServices', () => {
         [404],
         [500],
         [200, 'garbage'],
+        [403, apis.object('any', 'local')],
       ] as const)
         assert.equal(await apis.confirms(target, answer), false, JSON.stringify(answer));
     }
@@ -200,6 +222,7 @@ describe('with APIServices', () => {
       tell('v1.example.com', 'MODIFIED', 'local');
       apis.clock.advance(60_000);
       assert.equal(apis.of(things), api);
+      assert.deepEqual(apis.gone, [api]);
     });
   }
 });

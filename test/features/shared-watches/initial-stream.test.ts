@@ -131,9 +131,7 @@ describe('at the bookmark', () => {
   it('clients move to the shared watch that is open, and the stream ends', async () => {
     const sharing = new Sharing();
     const listed = await sharing.open({ version: '95' });
-    const client = await sharing.join(initial);
-    sharing.watch(1).open();
-    await turn();
+    const client = await sharing.open(initial);
     sharing.watch(0).text(eventLine(98) + eventLine(101));
     sharing.watch(1).text(objects + endLine(100) + eventLine(101) + eventLine(102));
     assert.ok(sharing.watch(1).isAborted);
@@ -150,9 +148,7 @@ describe('at the bookmark', () => {
   it('clients get nothing up to its version from a shared watch that is behind', async () => {
     const sharing = new Sharing();
     await sharing.open({ version: '95' });
-    const client = await sharing.join(initial);
-    sharing.watch(1).open();
-    await turn();
+    const client = await sharing.open(initial);
     sharing.watch(1).text(objects + endLine(100));
     sharing.watch(0).text(eventLine(99) + bookmarkLine(99) + eventLine(100) + bookmarkLine(100));
     sharing.watch(0).text(bookmarkLine(101) + eventLine(102));
@@ -178,9 +174,7 @@ describe('at the bookmark', () => {
   it('a stream becomes a second shared watch if the first has not been answered or is lost', async () => {
     const sharing = new Sharing();
     await sharing.join({ version: '100' });
-    const client = await sharing.join(initial);
-    sharing.watch(1).open();
-    await turn();
+    const client = await sharing.open(initial);
     sharing.watch(1).text(endLine(100));
     sharing.watch(1).text(eventLine(101));
     assert.deepEqual(client.events, ['BOOKMARK 100', 'MODIFIED 101']);
@@ -191,9 +185,7 @@ describe('at the bookmark', () => {
     const sharing = new Sharing();
     const listed = await sharing.open({ version: '95' });
     sharing.watch(0).text(tableLine(96, ['Name']));
-    const client = await sharing.join(initial);
-    sharing.watch(1).open();
-    await turn();
+    const client = await sharing.open(initial);
     const end = tableLine(100, null, { 'k8s.io/initial-events-end': 'true' });
     sharing.watch(1).text(tableLine(42, ['Name', 'Age']) + end);
     sharing.watch(0).text(tableLine(101, null));
@@ -201,9 +193,7 @@ describe('at the bookmark', () => {
     assert.equal(client.text, tableLine(42, ['Name', 'Age']) + end + tableLine(101, null));
     assert.equal(listed.text, tableLine(96, ['Name']) + tableLine(101, null));
 
-    const same = await sharing.join(initial);
-    sharing.watch(2).open();
-    await turn();
+    const same = await sharing.open(initial);
     sharing.watch(2).text(tableLine(42, ['Name', 'Age']) + end);
     assert.ok(sharing.watch(2).isAborted);
     assert.equal(same.text, tableLine(42, ['Name', 'Age']) + end + tableLine(101, null));
@@ -308,9 +298,7 @@ describe('a stream of initial events that fails', () => {
 
   it('is continued by nothing after its bookmark if its cluster is closed', async () => {
     const sharing = new Sharing();
-    const client = await sharing.join(initial);
-    sharing.watch(0).open();
-    await turn();
+    const client = await sharing.open(initial);
     sharing.shared.close();
     sharing.watch(0).text(objects + endLine(100) + eventLine(101));
     assert.equal(client.text, objects + endLine(100) + eventLine(101));

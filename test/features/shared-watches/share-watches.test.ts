@@ -41,10 +41,9 @@ describe('the watches of several clients', () => {
   });
 
   it('begin only when `send` has returned, so that the client can pause them', async () => {
-    const { server, shared, watch, open } = create();
+    const { shared, open, change } = create();
     await open();
-    server.write();
-    watch().send();
+    change();
     const client = new WatchingClient();
     client.trip = shared.send(client, client);
     assert.equal(client.status, undefined);
@@ -87,7 +86,7 @@ describe('the watches of several clients', () => {
   });
 
   it('use a second watch for older events, and become one again when that has caught up', async () => {
-    const { server, clock, counts, watch, join, open } = create();
+    const { server, clock, counts, watch, join, open, change } = create();
     for (let count = 0; count < 3; count++) server.write();
     const late = await open({ version: '103' });
     const early = await open({ version: '101' });
@@ -99,8 +98,7 @@ describe('the watches of several clients', () => {
     assert.deepEqual(late.events, ['MODIFIED 104']);
     clock.advance(6_000);
     assert.equal(counts.watches, 1, 'the narrower one has ended');
-    server.write();
-    watch(1).send();
+    change();
     const joined = await join({ version: '103' });
     for (const client of [late, joined]) assert.deepEqual(client.events, ['MODIFIED 104', 'MODIFIED 105']);
   });
@@ -200,16 +198,14 @@ describe('what is recorded of a client that shares', () => {
 
   it('is the user of the watch now, if its credential was renewed', async () => {
     const sharing = create();
-    const { clock, watch, open, join } = sharing;
+    const { open, join, reopen } = sharing;
     const access = (id: string) =>
       sharing.accessWith({ credential: tokenOf('alice', id), impersonation: acting });
     const [one, two] = [access('1'), access('2')];
     sharing.access = () => one;
     await open();
     sharing.access = () => two;
-    watch().end();
-    clock.advance(0);
-    watch(1).open();
+    reopen();
     const later = await join();
     assertSentAs(later, 'jane');
   });
@@ -266,15 +262,14 @@ describe('a shared watch whose user only the API server knows', () => {
 
   it('continues with another token when the API server has said that it is the same user', async () => {
     let answer: (answer: Answer) => void = () => {};
-    const { server, watch, client } = await lose(() => new Promise(resolve => (answer = resolve)));
+    const { server, watch, client, change } = await lose(() => new Promise(resolve => (answer = resolve)));
     await turn();
     assert.equal(server.watches.length, 1, 'nothing is sent before it is known');
     answer(review('alice'));
     await turn();
     assert.equal(watch(1).authorization, 'Bearer two');
     watch(1).open();
-    server.write();
-    watch(1).send();
+    change();
     assert.deepEqual(client.events, ['MODIFIED 101']);
   });
 
@@ -398,6 +393,7 @@ describe('a watch that cannot be shared', () => {
     ['has a version that is not a number', eventLine('abc')],
     ['is older than one before it', eventLine(105) + eventLine(104)],
     ['has the version of the event before a bookmark', eventLine(105) + bookmarkLine(105) + eventLine(105)],
+    ['has the version of the bookmark before it', bookmarkLine(105) + eventLine(105)],
   ] as const) {
     it(`cuts its clients if an event ${what}, and later clients get their own watch`, async () => {
       const { server, watch, open, join } = create();
@@ -426,7 +422,7 @@ describe('a watch that cannot be shared', () => {
   });
 
   it('cuts its clients if a Table has other columns after a loss, and later clients share', async () => {
-    const { server, clock, watch, open, join } = create();
+    const { server, watch, open, join, reopen } = create();
     const table = (version: string, columns: readonly string[]) => {
       const metadata = { resourceVersion: version };
       const object = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions: columns };
@@ -434,9 +430,7 @@ describe('a watch that cannot be shared', () => {
     };
     const client = await open();
     watch().text(table('101', ['Name']));
-    watch().end();
-    clock.advance(0);
-    watch(1).open();
+    reopen();
     watch(1).text(table('102', ['Name', 'Status']));
     assert.ok(client.ended instanceof Error);
     await join({ version: '102' });
@@ -446,16 +440,14 @@ describe('a watch that cannot be shared', () => {
 
 describe('a user’s right to watch', () => {
   it('does not let a client join with a version from before a loss that comes while it is checked', async () => {
-    const { server, clock, watch, open, join } = create();
+    const { server, clock, watch, open, join, reopen } = create();
     let allow: (isAllowed: boolean) => void = () => {};
     const isAllowed = () => new Promise<boolean>(resolve => (allow = resolve));
     await open({ isAllowed });
     watch().text(eventLine(101) + eventLine(102));
     clock.advance(10_000);
     await join({ isAllowed, version: '101' });
-    watch().end();
-    clock.advance(0);
-    watch(1).open();
+    reopen();
     allow(true);
     await turn();
     assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=101');
@@ -516,18 +508,16 @@ describe('a user’s right to watch', () => {
 describe('a shared watch that the API server ends', () => {
   for (const how of ['end', 'fail'] as const) {
     it(`continues from its last version (${how}), and its clients notice nothing`, async () => {
-      const { server, clock, counts, watch, join, open } = create();
+      const { server, clock, counts, watch, join, open, change } = create();
       const first = await open();
       const second = await join({ version: '101', bookmarks: true });
       server.write();
-      server.write();
-      watch().send();
+      change();
       watch()[how]();
       clock.advance(0);
       assert.equal(watch(1).path, '/shared?resourceVersion=102&allowWatchBookmarks=true');
       watch(1).open();
-      server.write();
-      watch(1).send();
+      change();
       assert.deepEqual(first.events, ['MODIFIED 101', 'MODIFIED 102', 'MODIFIED 103']);
       assert.deepEqual(second.events, ['MODIFIED 102', 'MODIFIED 103']);
       assert.deepEqual(counts.resumed, [how === 'end' ? 'ended' : 'error']);
@@ -587,13 +577,10 @@ describe('a shared watch that the API server ends', () => {
   }
 
   it('passes an ERROR on to every client, and ends', async () => {
-    const { server, clock, counts, watch, join, open } = create();
+    const { counts, watch, join, open, change, reopen } = create();
     const clients = [await open(), await join({ version: '200' })];
-    server.write();
-    watch().send();
-    watch().end();
-    clock.advance(0);
-    watch(1).open();
+    change();
+    reopen();
     watch(1).text(expired);
     assert.equal(clients[0]?.text, eventLine(101) + expired);
     assert.equal(clients[1]?.text, expired);
@@ -628,7 +615,7 @@ describe('a shared watch that the API server ends', () => {
 
   it('continues with the renewed credential of its user, at once or after a 401', async () => {
     const sharing = create();
-    const { server, clock, counts, watch, open } = sharing;
+    const { clock, counts, watch, open, change } = sharing;
     const access = (id: string) => sharing.accessWith({ credential: tokenOf('alice', id) });
     const [one, two, three] = [access('1'), access('2'), access('3')];
     sharing.access = () => one;
@@ -643,8 +630,7 @@ describe('a shared watch that the API server ends', () => {
     assert.equal(watch(2).authorization, three.credential.authorization);
     assert.deepEqual([watch(1).isAborted, watch(2).path], [true, watch(1).path]);
     watch(2).open();
-    server.write();
-    watch(2).send();
+    change();
     assert.deepEqual([client.events, client.ended], [['MODIFIED 101'], undefined]);
     assert.deepEqual(counts.resumed, ['ended']);
   });
@@ -702,11 +688,10 @@ describe('a client that reads slowly', () => {
 
 describe('the end of a cluster', () => {
   it('lets open watches continue until their clients leave', async () => {
-    const { server, shared, watch, open } = create();
+    const { shared, watch, open, change } = create();
     const client = await open();
     shared.close();
-    server.write();
-    watch().send();
+    change();
     assert.deepEqual(client.events, ['MODIFIED 101']);
     assert.equal(watch().isAborted, false);
     client.trip?.abort();

@@ -138,6 +138,13 @@ export class Sharing {
     this.watch(-1).send();
   };
 
+  /** Lets the last watch end or break off, and the API server accept it again at once. */
+  readonly reopen = (how: 'end' | 'fail' = 'end'): void => {
+    this.watch(-1)[how]();
+    this.clock.advance(0);
+    this.watch(-1).open();
+  };
+
   /** Lets this number of milliseconds pass, a little at a time. */
   readonly pass = async (milliseconds: number): Promise<void> => {
     for (let passed = 0; passed < milliseconds; passed += 100) {

@@ -39,6 +39,8 @@ export interface WatchClient {
   events(): JsonEvent[];
   /** Type, name and version of each JSON event, such as `ADDED one 1001`. */
   lines(): string[];
+  /** The names of the objects in these events, without bookmarks. */
+  names(): (string | undefined)[];
   /** Waits until this number of events has come. */
   until(count: number): Promise<void>;
   /** Waits until an event names this object. */
@@ -115,6 +117,10 @@ export function readWatch(stream: Readable, status: number, headers: IncomingHtt
         const name = metadata.name ?? rows?.[0]?.cells[0] ?? '';
         return [type, name, metadata.resourceVersion].filter(part => part !== '').join(' ');
       }),
+    names: () =>
+      events()
+        .filter(({ type }) => type !== 'BOOKMARK')
+        .map(({ object }) => object.metadata.name),
     until: count => eventually(`${count} events`, () => frames.length >= count || state !== 'open'),
     untilNamed: name =>
       eventually(`an event of ${name}`, () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { cp, rename, writeFile } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertStatus, send } from '../../../e2e/leg.js';
 import { send as sendPlain } from '../../../support/clients/http-client.js';
@@ -10,6 +10,7 @@ import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.j
 import { RestartableServer } from '../../../support/kube-apiserver/restartable-server.js';
 import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
 import { startProxy } from '../../../support/proxy/proxy.js';
+import { replaceFile } from '../../../support/replaced-file.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 import { NumberedObjects } from './numbered-objects.js';
 import { Reflector } from './reflector.js';
@@ -36,10 +37,7 @@ apiServerTest(
       { apiGroups: [''], resources: ['configmaps'], verbs: ['list', 'watch'] },
     ]);
     const tokenFile = join(folder, 'token');
-    const renewToken = async () => {
-      await writeFile(`${tokenFile}.new`, await tokenOf(own.server, `${accounts}/proxy`));
-      await rename(`${tokenFile}.new`, tokenFile);
-    };
+    const renewToken = async () => replaceFile(tokenFile, await tokenOf(own.server, `${accounts}/proxy`));
     await renewToken();
     const kubeconfig = await writeKubeconfig(
       { server: own.server.url, ca: run.authority.certificate, user: { tokenFile } },

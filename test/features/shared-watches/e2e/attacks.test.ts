@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -12,6 +12,7 @@ import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-se
 import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
+import { replaceFile } from '../../../support/replaced-file.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
@@ -24,12 +25,6 @@ function configMap(name: string, size = 10) {
 /** The path of a watch from now on. */
 function watchOf(server: FakeApiServer, more = ''): string {
   return `${configMaps}?watch=1&resourceVersion=${server.version}${more}`;
-}
-
-/** Replaces a file in one step. */
-async function replace(path: string, content: string): Promise<void> {
-  await writeFile(`${path}.new`, content);
-  await rename(`${path}.new`, path);
 }
 
 const sharing = ['--share-watches'];
@@ -120,11 +115,11 @@ describe('a context that is no longer in the kubeconfig', () => {
     });
     const config = parse(await readFile(kubeconfig, 'utf8'));
     config.contexts.push({ ...config.contexts[0], name: 'other' });
-    await replace(kubeconfig, stringify(config));
+    await replaceFile(kubeconfig, stringify(config));
     await eventually('the context', async () => (await fetch(`${proxy.url}/clusters/other/version`)).ok);
     const client = await openWatch(`${proxy.url}/clusters/other${watchOf(server)}`);
     config.contexts.pop();
-    await replace(kubeconfig, stringify(config));
+    await replaceFile(kubeconfig, stringify(config));
     await eventually(
       'its end',
       async () => (await fetch(`${proxy.url}/clusters/other/version`)).status === 404,

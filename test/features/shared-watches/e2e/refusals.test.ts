@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { open, send } from '../../../support/clients/http-client.js';
+import { openWatch } from '../../../support/clients/watch-client.js';
 import { proxyToken, twoUsers } from '../../../support/identities/two-users.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
+import { startStack } from '../../../support/proxy/stack.js';
 
 const watch = '/api/v1/namespaces/default/pods?watch=true&resourceVersion=0';
 const by = (name: string) => ({ headers: { authorization: `Bearer ${name}-token` } });
@@ -15,7 +18,11 @@ async function assertRefused(port: number, target: string, name: string, code: n
 }
 
 test("a 401 to the proxy's own credential becomes a 502 for watches that are shared, and ends the open ones without it", async t => {
-  const { server, proxy, tokens } = await startGateway(t, { tokenFile: twoUsers, args: ['--share-watches'] });
+  const { server, proxy, tokens } = await startGateway(t, {
+    run: startInProcess,
+    tokenFile: twoUsers,
+    args: ['--share-watches'],
+  });
   const opened = await open(proxy.port, watch, by('alice'));
   assert.equal(opened.statusCode, 200);
   let text = '';
@@ -40,6 +47,7 @@ test("a 401 to the proxy's own credential becomes a 502 for watches that are sha
 
 test('a group that the gateway may not impersonate is named in the refusal of a watch that could be shared', async t => {
   const { proxy } = await startGateway(t, {
+    run: startInProcess,
     tokenFile: 'both-token,alice,,"dev,secret"\n',
     args: ['--share-watches'],
     server: {
@@ -50,4 +58,36 @@ test('a group that the gateway may not impersonate is named in the refusal of a 
   const refusal =
     /^the API server does not let this proxy impersonate the group "secret", which .*--accept-group/;
   await assertRefused(proxy.port, watch, 'both', 403, refusal);
+});
+
+const strict = "sandbox allow-downloads; frame-ancestors 'self'";
+
+test('data of a shared watch are not sandboxed, and its refusal is if it is a page', async t => {
+  const { server, proxy } = await startStack(t, { run: startInProcess, flags: ['--share-watches'] });
+  const path = '/api/v1/namespaces/default/configmaps?watch=1';
+  const fields = async () => {
+    const watch = await openWatch(proxy.url + path);
+    watch.close();
+    return [
+      watch.headers['content-security-policy'],
+      watch.headers['x-content-type-options'],
+      watch.headers['set-cookie'],
+      watch.headers['nel'],
+    ];
+  };
+  assert.deepEqual(await fields(), [undefined, 'nosniff', undefined, undefined]);
+  let code = 200;
+  server.intercept((request, response) => {
+    if (!request.url?.includes('watch=1')) return false;
+    response.writeHead(code, { 'Content-Type': 'text/html', 'Set-Cookie': 'a=1; Path=/', NEL: '{}' });
+    response.end('<p>');
+    return true;
+  });
+  for (code of [200, 403])
+    assert.deepEqual(await fields(), [
+      strict,
+      'nosniff',
+      ['a=1; Path=/api/v1/namespaces/default/'],
+      undefined,
+    ]);
 });

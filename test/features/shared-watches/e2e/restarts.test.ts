@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { after, describe, test } from 'node:test';
-import type { WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { editKubeconfig, type KubeconfigEdit } from '../../../support/proxy/edited-kubeconfig.js';
@@ -32,20 +31,15 @@ async function openClients(stack: Watched) {
 
 type Clients = Awaited<ReturnType<typeof openClients>>;
 
-/** Names of the objects in a watch's events, without bookmarks. */
-function names(watch: WatchClient): (string | undefined)[] {
-  return watch
-    .events()
-    .filter(({ type }) => type !== 'BOOKMARK')
-    .map(({ object }) => object.metadata.name);
-}
-
 /** Asserts that clients have noticed nothing: their watches are open, and each has received every event once. */
 async function assertUnnoticed({ namespace, watches }: Clients, expected: readonly string[]): Promise<void> {
   namespace.write('last');
   for (const watch of watches) await watch.untilNamed('"last"');
   const all = [...expected, 'last'];
-  assert.deepEqual(watches.map(names), [['first', ...all], ['first', ...all], all, ['first', ...all]]);
+  assert.deepEqual(
+    watches.map(watch => watch.names()),
+    [['first', ...all], ['first', ...all], all, ['first', ...all]],
+  );
   assert.deepEqual(
     watches.map(watch => watch.state()),
     watches.map(() => 'open'),
@@ -146,7 +140,7 @@ test('a client that joins while the API server is down waits for it and gets all
   const joined = await joining;
   if (joined.status === 200) {
     await joined.untilNamed('"a"');
-    assert.deepEqual(names(joined), ['a']);
+    assert.deepEqual(joined.names(), ['a']);
   } else {
     // It may get the same error that its own watch would get.
     assert.equal(joined.status, 502);
@@ -166,7 +160,7 @@ describe('an API server that has dropped its history', { concurrency: false }, (
       const last = watch.events().at(-1);
       assert.deepEqual([last?.type, last?.object.kind, last?.object.code], ['ERROR', 'Status', 410]);
       assert.deepEqual(
-        names(watch).filter(name => name !== undefined),
+        watch.names().filter(name => name !== undefined),
         watch === clients.watches[2] ? [] : ['first'],
       );
     }
@@ -199,7 +193,7 @@ describe('an API server that has dropped its history', { concurrency: false }, (
     }
     clients.namespace.write('later');
     await late.untilNamed('later');
-    assert.deepEqual(names(late), ['later']);
+    assert.deepEqual(late.names(), ['later']);
   });
 });
 
@@ -245,7 +239,7 @@ test('after a restore of its store, new clients get no event of the time before'
   const [joined, direct] = await Promise.all([namespace.watch(), namespace.direct()]);
   namespace.writeAll('new-a', 'new-b', 'new-c', 'new-d');
   for (const client of [joined, direct]) await client.untilNamed('new-d');
-  assert.deepEqual(names(joined), names(direct));
+  assert.deepEqual(joined.names(), direct.names());
   for (const client of [watch, joined, direct]) client.close();
 });
 

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { rename, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import type { WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
 import type { KnownUser } from '../../../support/fake-api-server/authentication.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
@@ -11,6 +9,7 @@ import { writeExecPlugin } from '../../../support/identities/exec-plugin.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { untilReviewed, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
+import { replaceFile } from '../../../support/replaced-file.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const reviews = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
@@ -58,19 +57,10 @@ async function pluginFor(t: TestContext) {
 async function fileFor() {
   const folder = temporaryFolder();
   const tokenFile = join(folder, 'token');
-  const put = async (token: string) => {
-    await writeFile(`${tokenFile}.new`, token);
-    await rename(`${tokenFile}.new`, tokenFile);
-  };
-  return { credential: { tokenFile }, put };
+  return { credential: { tokenFile }, put: (token: string) => replaceFile(tokenFile, token) };
 }
 
 type Stack = Awaited<ReturnType<typeof start>>;
-
-/** The names of the objects that a client was sent. */
-function names(watch: WatchClient): (string | undefined)[] {
-  return watch.events().map(({ object }) => object.metadata.name);
-}
 
 async function openReviewed(stack: Stack) {
   await untilReviewed(stack, 'token-1');
@@ -97,6 +87,23 @@ async function untilUsed({ proxy, server }: Stack, token: string): Promise<void>
     await (await fetch(`${proxy.url}/version`)).text();
     return server.requests.at(-1)?.headers['authorization'] === `Bearer ${token}`;
   });
+}
+
+/** The program gets a token of bob, whose watch is one of its own. The others end when theirs is lost. */
+async function assertBobIsAlone(stack: Stack, meanwhile: () => void = () => {}): Promise<void> {
+  const { namespace, watches, from } = await open(stack);
+  await stack.rotate('token-2', bob);
+  await untilUsed(stack, 'token-2');
+  meanwhile();
+  const ofBob = await namespace.watch({ from });
+  assert.deepEqual(authorizations(namespace), ['Bearer token-1', 'Bearer token-2']);
+  namespace.write('second');
+  for (const watch of [...watches, ofBob]) await watch.untilNamed('second');
+  stack.server.cut();
+  for (const watch of watches) assert.equal(await watch.ended, 'cut');
+  namespace.write('third');
+  await ofBob.untilNamed('third');
+  assert.deepEqual(ofBob.names(), ['first', 'second', 'third']);
 }
 
 describe('shared watches with tokens that only the API server can read', { concurrency: 3 }, () => {
@@ -127,26 +134,14 @@ describe('shared watches with tokens that only the API server can read', { concu
       }
       for (const watch of [...watches, late]) {
         assert.equal(watch.state(), 'open');
-        assert.deepEqual(names(watch), ['first', 'n0', 'n1', 'n2']);
+        assert.deepEqual(watch.names(), ['first', 'n0', 'n1', 'n2']);
       }
       const last = from === 'file' ? 'Bearer token-4' : 'Bearer token-2';
       assert.equal(authorizations(namespace).at(-1), last);
     });
 
     test(`end, and are not joined, when the ${from} gives the token of another user`, async t => {
-      const stack = await start(t, { from });
-      const { namespace, watches, from: version } = await open(stack);
-      await stack.rotate('token-2', bob);
-      await untilUsed(stack, 'token-2');
-      const ofBob = await namespace.watch({ from: version });
-      assert.deepEqual(authorizations(namespace), ['Bearer token-1', 'Bearer token-2']);
-      namespace.write('second');
-      for (const watch of [...watches, ofBob]) await watch.untilNamed('second');
-      stack.server.cut();
-      for (const watch of watches) assert.equal(await watch.ended, 'cut');
-      namespace.write('third');
-      await ofBob.untilNamed('third');
-      assert.deepEqual(names(ofBob), ['first', 'second', 'third']);
+      await assertBobIsAlone(await start(t, { from }));
     });
   }
 });
@@ -202,16 +197,7 @@ describe('if the API server', { concurrency: 4 }, () => {
         answer(request, response);
         return true;
       });
-      const { namespace, watches, from } = await open(stack);
-      assert.ok(stack.asked().length > 0);
-      await stack.rotate('token-2', bob);
-      await untilUsed(stack, 'token-2');
-      const ofBob = await namespace.watch({ from });
-      assert.deepEqual(authorizations(namespace), ['Bearer token-1', 'Bearer token-2']);
-      stack.server.cut();
-      for (const watch of watches) assert.equal(await watch.ended, 'cut');
-      namespace.write('second');
-      await ofBob.untilNamed('second');
+      await assertBobIsAlone(stack, () => assert.ok(stack.asked().length > 0));
     });
   }
 
@@ -223,16 +209,9 @@ describe('if the API server', { concurrency: 4 }, () => {
       held.push(() => response.writeHead(401).end('{"kind":"Status","code":401}'));
       return true;
     });
-    const { namespace, watches } = await open(stack);
-    await stack.rotate('token-2', bob);
-    await untilUsed(stack, 'token-2');
-    for (const refuse of held) refuse();
-    const ofBob = await namespace.watch();
-    assert.deepEqual(authorizations(namespace), ['Bearer token-1', 'Bearer token-2']);
-    stack.server.cut();
-    for (const watch of watches) assert.equal(await watch.ended, 'cut');
-    namespace.write('second');
-    await ofBob.untilNamed('second');
+    await assertBobIsAlone(stack, () => {
+      for (const refuse of held) refuse();
+    });
   });
 
   test('is down while the token is rotated, clients notice nothing', async t => {

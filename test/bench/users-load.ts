@@ -8,6 +8,9 @@ import type { Findings } from './rounds.js';
 import { runWatches, type WatchResult, type WatchUpstream } from './watch-load.js';
 import { tokenOf } from './workloads.js';
 
+/** The watches at the server of clients that share: one, and more while those that begin earlier take over. */
+const mostShared = 5;
+
 /** The cost of watches of some users. */
 interface Cost extends WatchResult {
   /** Memory of the program for each watch while events flow, in bytes. */
@@ -39,6 +42,8 @@ export async function runUsersRound(
       const idle = residentTreeBytes(program.pid);
       const result = await runWatches(of, program, upstream, kind, users);
       if (result.errors > 0) doubt(`round ${round}: ${result.errors} events or watches of ${kind} lost`);
+      if (result.upstreamWatches > mostShared)
+        doubt(`round ${round}: ${count} ${kind} became ${result.upstreamWatches} watches at the server`);
       return { ...result, bytesPerWatch: (result.busyBytes - idle) / count };
     } finally {
       await program.stop();

@@ -7,8 +7,8 @@ import { answer, type ServerCommand, type ServerState } from './watch-messages.j
 import { eventRate, informerObjects } from './workloads.js';
 
 // This process stands for the API server in watches: TLS with a required client certificate, HTTP/2 and
-// HTTP/1.1. It allows everything that an access review asks about. Every GET with watch=1 stays open and gets one event at once, or all objects and a bookmark if it asks for initial events, then
-// the same events as all others, with growing versions.
+// HTTP/1.1. It allows everything that an access review asks about, and says that it serves the core group itself. Every GET with watch=1 stays open and gets one event at once, or all objects and a
+// bookmark if it asks for initial events, then the same events as all others, with growing versions.
 
 /** The API server's own limit, which spreads a client's watches over several connections. */
 const streamsPerConnection = 100;
@@ -17,6 +17,10 @@ const streamsPerConnection = 100;
  * the API server (golang.org/x/net/http2) buffers before it writes.
  */
 const slice = 8;
+
+/** The APIService of the core group, alone and in a list. */
+const coreApi = { metadata: { name: 'v1.', resourceVersion: '1' }, spec: {} };
+const apiServices = { metadata: { resourceVersion: '1' }, items: [coreApi] };
 
 const open = new Set<Http2ServerResponse>();
 let port = 0;
@@ -82,6 +86,11 @@ function serve(request: Http2ServerRequest, response: Http2ServerResponse): void
     return;
   }
   response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
+  if (request.url.includes('/apiservices')) {
+    if (request.url.includes('watch=true')) response.flushHeaders();
+    else response.end(JSON.stringify(request.url.includes('/v1.') ? coreApi : apiServices));
+    return;
+  }
   if (!request.url.includes('watch=1')) {
     response.end('{}');
     return;

@@ -21,6 +21,8 @@ const slice = 8;
 /** The APIService of the core group, alone and in a list. */
 const coreApi = { metadata: { name: 'v1.', resourceVersion: '1' }, spec: {} };
 const apiServices = { metadata: { resourceVersion: '1' }, items: [coreApi] };
+/** What a watch of that list begins with. */
+const bookmark = { type: 'BOOKMARK', object: { metadata: { resourceVersion: '1' } } };
 
 const open = new Set<Http2ServerResponse>();
 let port = 0;
@@ -87,7 +89,7 @@ function serve(request: Http2ServerRequest, response: Http2ServerResponse): void
   }
   response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
   if (request.url.includes('/apiservices')) {
-    if (request.url.includes('watch=true')) response.flushHeaders();
+    if (request.url.includes('watch=true')) response.write(`${JSON.stringify(bookmark)}\n`);
     else response.end(JSON.stringify(request.url.includes('/v1.') ? coreApi : apiServices));
     return;
   }

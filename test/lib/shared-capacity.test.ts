@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { SharedCapacity } from '../../src/lib/shared-capacity.js';
+import { collectGarbage } from '../support/collect-garbage.js';
 import { eventually } from '../support/eventually.js';
 
 it('maps share one capacity, and a large map takes nothing from a small one', () => {
@@ -37,8 +36,6 @@ it('a map that becomes as large as another one loses its own oldest entry', () =
 });
 
 it('a map that is no longer used gives its share back', async () => {
-  setFlagsFromString('--expose-gc');
-  const collectGarbage = runInNewContext('gc') as () => void;
   const capacity = new SharedCapacity(10);
   let gone: Map<string, number> | undefined = capacity.createMap<number>();
   for (let key = 0; key < 10; key++) capacity.set(gone, String(key), key);

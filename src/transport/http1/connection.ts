@@ -106,6 +106,8 @@ export class Http1Connection implements Lease, ResponseEvents {
   onEnd(trailers: string[]): void {
     const sink = this.#sink;
     this.#sink = undefined;
+    // The connection may now be idle for a minute. It must keep nothing of the response in memory.
+    this.#bodySink = undefined;
     sink?.end(trailers);
   }
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Turns } from '../../../src/features/shared-watches/turns.js';
+import { collectGarbage } from '../../support/collect-garbage.js';
 import { Sharing, turn } from './sharing.js';
 import { eventLine } from './watched-server.js';
 import type { WatchingClient } from './watching-client.js';
@@ -93,8 +92,6 @@ describe('events with the same version, as when etcd lets Events expire together
 
 describe('clients that come and go', () => {
   it('leave nothing behind while others wait for the API server', async () => {
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
     const { join } = create();
     await join();
     const gone: WeakRef<WatchingClient>[] = [];
@@ -104,9 +101,9 @@ describe('clients that come and go', () => {
       gone.push(new WeakRef(client));
     }
     await turn();
-    collect();
+    collectGarbage();
     await turn();
-    collect();
+    collectGarbage();
     const left = gone.filter(reference => reference.deref() !== undefined).length;
     assert.ok(left <= 2, `${left} of ${gone.length} are still in memory`);
   });

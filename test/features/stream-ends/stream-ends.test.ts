@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { Followed } from '../../../src/features/stream-ends/followed.js';
 import { listStreams } from '../../../src/features/stream-ends/list.js';
 import { StreamEnds } from '../../../src/features/stream-ends/stream-ends.js';
 import type { OpenStream, StreamEnd, StreamFollower } from '../../../src/proxy/open-streams.js';
 import type { Question } from '../../../src/reviews/reviews.js';
+import { collectGarbage } from '../../support/collect-garbage.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
 
 const start = Date.parse('2026-01-01T00:00:00Z');
@@ -279,8 +278,6 @@ describe('open streams that are checked', () => {
 });
 
 it('a stream takes at most 500 bytes, even if no other one has its question, and the quietest watch 29,000', async () => {
-  setFlagsFromString('--expose-gc');
-  const collectGarbage = runInNewContext('gc') as () => void;
   const used = () => {
     [asked, askedAt, found] = [[], [], []];
     collectGarbage();

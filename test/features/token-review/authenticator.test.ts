@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 import type { VerifiedUser } from '../../../src/authentication/bearer-token/token-cache.js';
 import { AuthenticationError, IdentityError, UndecidedError } from '../../../src/authentication/identity.js';
@@ -10,6 +8,7 @@ import type { Cluster } from '../../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../../src/clusters/endpoint.js';
 import { createTokenReviewAuthenticator } from '../../../src/features/token-review/authenticator.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
+import { collectGarbage } from '../../support/collect-garbage.js';
 import { eventually } from '../../support/eventually.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
 
@@ -207,8 +206,6 @@ describe('tokens that clusters review', () => {
   });
 
   it('are freed together with their cluster', async () => {
-    setFlagsFromString('--expose-gc');
-    const collectGarbage = runInNewContext('gc') as () => void;
     const { authenticate } = setUp();
     const users: WeakRef<object>[] = [];
     const visit = async () => {

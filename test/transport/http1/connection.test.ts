@@ -9,6 +9,7 @@ import { ConnectionPool } from '../../../src/transport/connection-pool.js';
 import { createDial, type Dial, lazySecureContext } from '../../../src/transport/dial/dial.js';
 import type { OutgoingBody } from '../../../src/transport/round-trip.js';
 import { type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
+import { collectGarbage } from '../../support/collect-garbage.js';
 import { until } from '../../support/eventually.js';
 import { listenFor, refusingPort } from '../../support/ports.js';
 import { sendOn } from '../../support/transport/recorded-response.js';
@@ -303,6 +304,21 @@ describe('a connection', () => {
       await until(() => pool.counts.idle === 0);
     }
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
+  });
+
+  it('keeps nothing of its last answer while it is idle', async () => {
+    const asking = async () => {
+      const { exchange, other } = await asked();
+      other.write(hi);
+      return new WeakRef(await exchange.over);
+    };
+    const last = await asking();
+    await until(() => pool.counts.idle === 1);
+    await until(() => {
+      collectGarbage();
+      return last.deref() === undefined;
+    });
+    assert.equal(pool.counts.idle, 1);
   });
 
   it('can be used again after an exchange that paused and then received its whole answer', async () => {

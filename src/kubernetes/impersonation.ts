@@ -73,7 +73,8 @@ const made = new WeakMap<UserInfo, readonly string[]>();
 export function impersonationOf(user: UserInfo): readonly string[] {
   let headers = made.get(user);
   if (headers === undefined) {
-    headers = impersonationHeaders(toImpersonation(user));
+    // A copy has no room for more fields.
+    headers = impersonationHeaders(toImpersonation(user)).slice();
     made.set(user, headers);
   }
   return headers;
@@ -166,8 +167,9 @@ function unescapeKey(key: string): string {
   return unescapedText(key) ?? key;
 }
 
+/** Text in ASCII is the same, and needs no copy for each user. */
 function utf8Bytes(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1');
+  return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
 /**

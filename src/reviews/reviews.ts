@@ -53,6 +53,8 @@ interface Answers {
   readonly permissions: Map<string, Moment>;
   /** The reviews that have no answer yet. */
   readonly pending: Map<string, Promise<Verdict>>;
+  /** Whether permissions that have expired will be forgotten. */
+  willForget: boolean;
 }
 
 /**
@@ -185,15 +187,27 @@ export class Reviews {
     return since !== undefined && since.age < lifetime;
   }
 
-  #permit({ permissions }: Answers, key: string, since: Moment): void {
-    this.#capacity.set(permissions, key, since);
+  #permit(answers: Answers, key: string, since: Moment): void {
+    this.#capacity.set(answers.permissions, key, since);
+    if (!answers.willForget) this.#forgetLater(answers);
+  }
+
+  /** Forgets the permissions that have expired by then: users of shared watches may be thousands, and each has one. */
+  #forgetLater(answers: Answers): void {
+    const { permissions } = answers;
+    answers.willForget = true;
+    this.#clock.schedule(lifetime, () => {
+      for (const [key, { age }] of permissions) if (age >= lifetime) permissions.delete(key);
+      answers.willForget = false;
+      if (permissions.size > 0) this.#forgetLater(answers);
+    });
   }
 
   #answersOf({ scope, cluster }: Question): Answers {
     const object = scope ?? cluster;
     let answers = this.#answers.get(object);
     if (answers === undefined) {
-      answers = { permissions: this.#capacity.createMap(), pending: new Map() };
+      answers = { permissions: this.#capacity.createMap(), pending: new Map(), willForget: false };
       this.#answers.set(object, answers);
     }
     return answers;

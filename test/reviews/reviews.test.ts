@@ -44,6 +44,42 @@ describe('an access review', () => {
   });
 });
 
+describe('permissions', () => {
+  const cluster = {
+    host: '',
+    name: '',
+    access: () => accessOf('host', 201, []),
+    refused: async () => undefined,
+  };
+  const of = (scope: object, user: number): Question => ({
+    ...{ cluster, scope, attributes: watch },
+    as: ['Impersonate-User', `user-${user}`],
+  });
+
+  it('that have expired are forgotten, and make no room scarce for those that count', () => {
+    const clock = new ManualClock(1_000_000);
+    const reviews = new Reviews(clock);
+    const [before, now] = [{}, {}];
+    const count = 4_000;
+    const permit = (scope: object) => {
+      for (let user = 0; user < count; user += 1) reviews.permitted(of(scope, user));
+    };
+    const counting = (scope: object) =>
+      Array.from({ length: count }, (_, user) => user).filter(user => reviews.isPermitted(of(scope, user)));
+    permit(before);
+    clock.advance(5_000);
+    reviews.permitted(of(before, 0));
+    assert.equal(counting(before).length, count);
+    clock.advance(5_000);
+    assert.deepEqual(counting(before), [0]);
+    clock.advance(10_000);
+    permit(now);
+    assert.equal(counting(now).length, count);
+    clock.advance(20_000);
+    assert.equal(clock.pending, 0);
+  });
+});
+
 describe('a right that is asked about again', () => {
   let answer: () => Answer | Promise<Answer>;
   let asked: number;

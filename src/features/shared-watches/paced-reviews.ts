@@ -47,6 +47,8 @@ export class PacedReviews implements Pick<Reviews, 'isPermitted' | 'permitted' |
       isTaken = false;
     };
     const cancel = this.#clock.schedule(patience, () => giveBack());
-    answer.then(giveBack, giveBack);
+    // By then the connection of the answer is free, and the next question needs no other one.
+    const inNextTurn = () => setImmediate(giveBack);
+    answer.then(inNextTurn, inNextTurn);
   }
 }

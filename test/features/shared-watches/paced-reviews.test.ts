@@ -32,13 +32,17 @@ function paced() {
 const yes: Verdict = { isAllowed: true, reason: '', hasError: false };
 
 describe('questions about many users', () => {
-  it('are asked a few at a time, and the next one at each answer or error', async () => {
+  it('are asked a few at a time, and the next one after each answer or error, when its connection is free', async () => {
     const { asked, ask } = paced();
     const answers = Array.from({ length: 100 }, (_, index) => ask(`user-${index}`).catch(() => 'failed'));
     await turn();
     for (let answered = 0; answered < 100; answered += 1) {
       assert.equal(asked.length, Math.min(answered + atATime, 100));
+      const before = asked.length;
       asked[answered]?.answer(answered % 2 === 0 ? yes : new Error('no answer'));
+      // The connection is given back at this moment.
+      await turn();
+      assert.equal(asked.length, before);
       await turn();
     }
     const all = await Promise.all(answers);

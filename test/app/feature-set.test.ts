@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Registry } from 'prom-client';
 import { Components } from '../../src/app/components.js';
-import { FeatureSet } from '../../src/app/feature-set.js';
+import { FeatureSet, servedOwnEndpoints } from '../../src/app/feature-set.js';
+import { ownEndpoints } from '../../src/endpoints/own-endpoints.js';
 import type { AnyFeature } from '../../src/feature.js';
 import { features } from '../../src/features.js';
 import { parseOptions } from '../../src/options/parse.js';
@@ -35,4 +36,10 @@ describe('a method of authentication or a listener that is on', () => {
       }
     });
   }
+});
+
+it('the endpoints of the core are served whatever the options are, after those of the features', () => {
+  const own = ownEndpoints.map(({ name }) => name);
+  const served = servedOwnEndpoints(options).map(({ name }) => name);
+  assert.deepEqual(served.slice(-own.length), own);
 });

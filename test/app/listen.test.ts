@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
+import net from 'node:net';
 import { join } from 'node:path';
-import { it } from 'node:test';
+import { text } from 'node:stream/consumers';
+import { it, type TestContext } from 'node:test';
 import fastify from 'fastify';
-import { listen, urlForBrowser } from '../../src/app/listen.js';
+import { listen, listenForAdmin, urlForBrowser } from '../../src/app/listen.js';
 import { parseOptions } from '../../src/options/parse.js';
+import { listenFor } from '../support/ports.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 it('the address for a browser is one that a browser on this machine can open', () => {
@@ -20,15 +25,75 @@ it('the address for a browser is one that a browser on this machine can open', (
   }
 });
 
+/** What comes of listening with these flags, on the main listener and with these umasks, or on the admin listener. */
+async function listenWith(t: TestContext, argv: readonly string[]) {
+  const app = fastify();
+  t.after(() => app.close());
+  const { options } = parseOptions({ argv: ['--insecure-allow-unauthenticated', ...argv], env: {} });
+  const masks: number[] = [];
+  const withUmask = async (mask: number, run: () => Promise<unknown>) => {
+    masks.push(mask);
+    await run();
+  };
+  const isAdmin = options.adminPort !== undefined;
+  return { masks, ...(isAdmin ? await listenForAdmin(app, options) : await listen(app, options, withUmask)) };
+}
+
 it('the path of a Unix socket has at most 107 bytes, which is what the system takes', async t => {
   const folder = temporaryFolder();
   for (const length of [107, 108]) {
     const path = join(folder, 'x'.repeat(length - folder.length - 1));
-    const app = fastify();
-    t.after(() => app.close());
-    const { options } = parseOptions({ argv: [`--unix-socket=${path}`], env: {} });
-    const listening = await listen(app, options, async (_mask, run) => void (await run()));
     const problem = `--unix-socket: ${path} is longer than 107 bytes`;
-    assert.deepEqual(listening, length === 107 ? { address: path } : { problem });
+    const listening = length === 107 ? { masks: [0o177], address: path } : { masks: [], problem };
+    assert.deepEqual(await listenWith(t, [`--unix-socket=${path}`]), listening);
   }
+});
+
+it('an address where the program cannot listen is a problem that names it, and what is there stays', async t => {
+  const folder = temporaryFolder();
+  const at = (name: string) => join(folder, name);
+  const theirs = () => net.createServer(socket => socket.on('error', () => {}).end('theirs'));
+  const port = await listenFor(t, theirs());
+  const busy = theirs().listen(at('busy'));
+  t.after(() => busy.close());
+  await once(busy, 'listening');
+  await writeFile(at('file'), 'mine');
+  await symlink(at('file'), at('link'));
+  const [address, socket, admin] = ['--address=192.0.2.1', '--unix-socket', '--admin-address=127.0.0.1'];
+  for (const [argv, problem] of [
+    [[`--port=${port}`], `--port: ${port} is already in use on 127.0.0.1`],
+    [[address, '--port=0'], '--address: 192.0.2.1 is not an address of this machine'],
+    [[socket, at('busy')], `--unix-socket: ${at('busy')} is already in use`],
+    [[socket, at('file')], `--unix-socket: ${at('file')} is already in use`],
+    [[socket, at('link')], `--unix-socket: ${at('link')} is already in use`],
+    ...['missing', 'file', 'busy'].map(name => {
+      const path = at(`${name}/socket`);
+      return [
+        [socket, path],
+        `--unix-socket: ${path} cannot be made: there is no folder ${at(name)}`,
+      ] as const;
+    }),
+    [[`--admin-port=${port}`, admin], `--admin-port: 127.0.0.1:${port} is already in use`],
+  ] as const) {
+    const { masks: _, ...listening } = await listenWith(t, argv);
+    assert.deepEqual(listening, { problem });
+  }
+  const { problem = '' } = (await listenWith(t, ['--admin-port=1', '--admin-address=192.0.2.1'])) as {
+    problem?: string;
+  };
+  assert.match(problem, /^--admin-port: 192\.0\.2\.1:1 cannot be used: ./);
+  assert.equal(await listenForAdmin(undefined, parseOptions({ argv: [], env: {} }).options), undefined);
+  assert.equal(await readFile(at('link'), 'utf8'), 'mine');
+  assert.equal(await text(net.connect(at('busy'))), 'theirs');
+});
+
+it('a Unix socket that nobody listens on is replaced', async t => {
+  const folder = temporaryFolder();
+  const [first, path] = [join(folder, 'first'), join(folder, 'socket')];
+  const gone = net.createServer().listen(first);
+  await once(gone, 'listening');
+  await rename(first, path);
+  gone.close();
+  assert.deepEqual(await listenWith(t, ['--unix-socket', path]), { masks: [0o177], address: path });
+  assert.ok((await stat(path)).isSocket());
 });

@@ -60,3 +60,35 @@ it('a context that no longer exists has no warnings and no metrics', async t => 
     ['the client certificate of context "stays" expires soon'],
   );
 });
+
+it('the API server of / is described by its context, or by the flags that take the place of its parts', async t => {
+  const file = join(temporaryFolder(), 'config');
+  await writeFile(
+    file,
+    JSON.stringify({
+      clusters: ['c', 'd'].map(name => ({ name, cluster: { server: `https://${name}.example:6443/x` } })),
+      users: ['u', 'v'].map(name => ({ name, user: { token: 's3cret' } })),
+      contexts: [{ name: 'k', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'k',
+    }),
+  );
+  const described = async (...flags: readonly string[]) => {
+    const { options } = parseOptions({ argv: flags, env: {} });
+    const clusters = new ObservedClusters({
+      ...{ options, env: {}, homedir: '', logger: pino({ level: 'silent' }) as never },
+      ...{ metrics: createIdleMetrics(), refuse: undefined },
+    });
+    t.after(() => clusters.close());
+    await clusters.registry.default.open();
+    return clusters.describeDefault(options);
+  };
+  const kubeconfig = `--kubeconfig=${file}`;
+  const server = 'https://c.example:6443/x';
+  assert.deepEqual(await described(kubeconfig), { context: 'k', cluster: 'c', server, user: 'u' });
+  assert.deepEqual(await described(kubeconfig, '--cluster=d', '--user=v'), {
+    ...{ context: 'k', cluster: 'd', server: 'https://d.example:6443/x', user: 'v' },
+  });
+  assert.deepEqual(await described('--server=http://e:1'), {
+    ...{ context: undefined, cluster: undefined, server: 'http://e:1', user: undefined },
+  });
+});

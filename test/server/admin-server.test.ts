@@ -26,6 +26,7 @@ it('an endpoint of a feature on the admin listener is for clients of loopback al
     ['127.0.0.1', 'evil.example'],
     ['127.0.0.1', '10.0.0.1:8002'],
     ['127.0.0.1', 'localhost.evil.example'],
+    ['127.0.0.1', 'evil.localhost'],
   ] as const) {
     assert.equal(await ask(address, host), 403, `${address} ${host}`);
   }

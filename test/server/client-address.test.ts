@@ -36,6 +36,8 @@ describe('the address of a client', () => {
     });
   }
 
+  it('is that of the peer if no proxy is trusted', () => assert.equal(createClientAddress([]), undefined));
+
   it('is found in linear time', () => {
     for (const part of ['10.0.0.1,', ' ,', ',', 'x ']) {
       assertLinear(400_000, length => {

@@ -59,6 +59,7 @@ describe('the destination of a request', () => {
         '/-/livez': 'own',
         '/-/': 'own',
         '/-/folder/': 'own',
+        '/-/folderx': 'none',
         '/-/x/': 'none',
         '/-/livez/': 'none',
         '/-/%66older/': 'none',
@@ -66,6 +67,12 @@ describe('the destination of a request', () => {
         '/-/%6detrics': 'none',
       },
     );
+  });
+
+  it('of an endpoint that is a folder has all paths below it, and the folder itself', () => {
+    const destinationOf = mountsOf({});
+    for (const path of ['/-/folder', '/-/folder?x', '/-/folder/x', '/-/folder/x/y?z'])
+      assert.equal(destinationOf(path).mount.route, '/-/folder/', path);
   });
 
   it('is the folder only below its prefix, which also stands for itself', () => {

@@ -102,7 +102,8 @@ describe('the request URI of an audit event', () => {
   });
 
   it('has bytes percent-encoded that no URL may have', () => {
-    assert.equal(loggableUri('/caf\xc3\xa9?\xff"'), '/caf%C3%A9?%FF"');
+    assert.equal(loggableUri('/caf\xc3\xa9?\xff" !~\x7f\x1f'), '/caf%C3%A9?%FF"%20!~%7F%1F');
+    assert.equal(loggableUri('/x?%zz=1&%252525zz=2'), '/x?%zz=1&%252525zz=2');
   });
 });
 

@@ -48,6 +48,11 @@ describe('the operations of a resource', () => {
       operations.slice(0, 8),
       first.map(verb => ` ${verb}`),
     );
+    const own = operationsOf({ ...pods, verbs: ['x', 'list', 'get'], subresources: [] });
+    assert.deepEqual(
+      own.map(({ verb }) => verb),
+      ['get', 'list', 'x'],
+    );
     for (const operation of ['exec get', 'exec create', 'log get', 'eviction create', 'status patch']) {
       assert.ok(operations.includes(operation), operation);
     }

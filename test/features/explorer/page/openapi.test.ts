@@ -15,7 +15,11 @@ const document: OpenApiDocument = {
     schemas: {
       'io.k8s.api.apps.v1.Deployment': {
         description: 'A deployment.',
-        'x-kubernetes-group-version-kind': [{ group: 'apps', version: 'v1', kind: 'Deployment' }],
+        'x-kubernetes-group-version-kind': ['v1', 'v2'].map(version => ({
+          group: 'apps',
+          version,
+          kind: 'Deployment',
+        })),
         required: ['spec'],
         properties: {
           spec: {

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LineReader } from '../../../../src/features/explorer/page/api/lines.js';
-import { readTable, sortRows } from '../../../../src/features/explorer/page/api/table.js';
+import {
+  type Column,
+  isAge,
+  isPastTime,
+  type Row,
+  readTable,
+  rowsNamed,
+  sortRows,
+} from '../../../../src/features/explorer/page/api/table.js';
 import { durationOf, humanDuration } from '../../../../src/features/explorer/page/text/age.js';
 import { changesBetween, pathText } from '../../../../src/features/explorer/page/text/changes.js';
 import { isSecretPath, redact } from '../../../../src/features/explorer/page/text/redact.js';
@@ -139,6 +147,7 @@ describe('a table', () => {
       table.columns.map(({ name }) => name),
       ['Name', 'Age'],
     );
+    assert.ok(isAge(table.columns[1] as Column) && !isPastTime(table.columns[1] as Column));
     assert.deepEqual([table.resourceVersion, table.rows[0]?.name, table.rows[0]?.namespace], ['7', 'a', 'n']);
   });
 
@@ -154,5 +163,19 @@ describe('a table', () => {
     assert.deepEqual(order(0, 'Name', true), ['web-10', 'web-9', 'web-1']);
     assert.deepEqual(order(1, 'Age'), ['web-10', 'web-9', 'web-1']);
     assert.deepEqual(order(2, 'Data'), ['web-1', 'web-10', 'web-9']);
+    assert.deepEqual(order(3, 'None'), ['web-1', 'web-9', 'web-10'], 'equal rows are sorted by name');
+    const elsewhere = { ...rows[2], namespace: 'a', cells: [], metadata: {} } as Row;
+    const named = (sorted: readonly Row[]) => sorted.map(({ namespace, name }) => `${namespace}/${name}`);
+    assert.deepEqual(named(sortRows([elsewhere, ...rows], undefined)), [
+      '/web-1',
+      '/web-9',
+      '/web-10',
+      'a/web-1',
+    ]);
+    assert.deepEqual(named(rowsNamed([elsewhere, ...rows], ' WEB-9')), ['/web-9']);
+    assert.deepEqual(
+      [{ ...column, type: 'date' }, { ...column, name: 'Last Seen' }, column].map(isPastTime),
+      [true, true, false],
+    );
   });
 });

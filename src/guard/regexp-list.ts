@@ -17,17 +17,22 @@ function inOrder(prefix: string, first: string, second: string): Matcher {
     if (!text.startsWith(prefix)) return false;
     const middle = text.indexOf(first, prefix.length);
     const last = middle === -1 ? -1 : text.indexOf(second, middle + first.length);
-    const lineFeed = last === -1 ? -1 : text.indexOf('\n', prefix.length);
-    return last !== -1 && (lineFeed === -1 || lineFeed > last);
+    if (last === -1) return false;
+    const lineFeed = text.indexOf('\n', prefix.length);
+    return lineFeed === -1 || lineFeed > last;
   };
 }
 
+const everything: Matcher = () => true;
+
+/** A `.` matches no line feed. */
+const oneLine: Matcher = text => !text.includes('\n');
+
 /** The defaults, and the usual "match everything", run for every request, so they must not need an automaton. */
 const shortcuts: ReadonlyMap<string, Matcher> = new Map<string, Matcher>([
-  ['', () => true],
-  ['.*', () => true],
-  ['^.*', () => true],
-  ['^*$', () => true],
+  ['.*', everything],
+  ['^.*', everything],
+  ['^*$', everything],
   ['^$', text => text === ''],
   ['^localhost$', text => text === 'localhost'],
   ['^127\\.0\\.0\\.1$', text => text === '127.0.0.1'],
@@ -44,8 +49,8 @@ function compileExpression(expression: string): Matcher {
 }
 
 function compileWhole(expression: string): Matcher {
-  // The default. A `.` matches no line feed.
-  if (expression === '.*') return text => !text.includes('\n');
+  // The default.
+  if (expression === '.*') return oneLine;
   const re = compileRe2(expression);
   return text => re.matches(text);
 }
@@ -82,7 +87,7 @@ export function compileList(
 /** RE2's message, without the words that the line already has. */
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/^error parsing regexp: /, '');
+  return message.replace(/error parsing regexp: /, '');
 }
 
 /** An option's list of Go regular expressions, in linear time. An expression matches anywhere in a text (Go's `MatchString`). */

@@ -21,7 +21,7 @@ export interface FieldRequirement {
 /** What apimachinery's `fields.ParseSelector` makes of a field selector; undefined if it does not accept it. */
 export function fieldRequirements(selector: string): readonly FieldRequirement[] | undefined {
   return parseTerms(selector)
-    ?.sort((one, other) => (one.text < other.text ? -1 : one.text > other.text ? 1 : 0))
+    ?.sort((one, other) => (one.text < other.text ? -1 : 1))
     .map(({ field, isEqual, value }) => ({
       key: field,
       operator: isEqual ? 'In' : 'NotIn',

@@ -1,5 +1,5 @@
 /** What Go's `strconv.IsPrint` takes for printable. */
-const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
+const printable = /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
 const plain = /^[ !#-[\]-~]*$/;
 const escapes = new Map([
   ...(['"', '\\'] as const).map(sign => [sign, `\\${sign}`] as const),
@@ -16,6 +16,6 @@ function escaped(character: string): string {
   if (known !== undefined) return known;
   if (printable.test(character)) return character;
   const hex = (character.codePointAt(0) as number).toString(16);
-  if (hex.length <= 2 && character < '\x80') return `\\x${hex.padStart(2, '0')}`;
+  if (character < '\x80') return `\\x${hex.padStart(2, '0')}`;
   return hex.length <= 4 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`;
 }

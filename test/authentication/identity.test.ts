@@ -6,6 +6,7 @@ import {
   admitUser,
   checkIdentity,
   IdentityError,
+  identity,
 } from '../../src/authentication/identity.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { assertLinear } from '../support/growth.js';
@@ -91,6 +92,8 @@ describe('an authenticated user', () => {
   });
 
   it('is what --accept-group needs', () => {
+    const defaults = Object.values(identity.options).map(option => option.default);
+    assert.deepEqual(defaults, ['', '', 'false']);
     const problems = (...argv: string[]) => parseOptions({ argv, env: {} }).problems;
     assert.deepEqual(problems('--accept-group=a, b', '--accept-group=c', callersFlag('tokens.csv')), []);
     assert.match(problems('--accept-group=a').join(), /^--accept-group needs a method of authentication \(/);

@@ -363,5 +363,7 @@ describe('the cluster of a context', () => {
       assert.equal(await verdictOf(openCluster, {}, strangers, request), 'passes');
       assert.deepEqual([request.endpoint, cluster.opened], [endpoint, 1]);
     }
+    const check = openCluster.create({} as never, strangers) as (request: object) => unknown;
+    assert.equal(check(request), undefined, 'it need not wait');
   });
 });

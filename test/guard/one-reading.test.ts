@@ -10,7 +10,7 @@ describe('the fields of a request', () => {
     for (const target of [
       '/',
       '/api',
-      '/api/',
+      '//api',
       '/apis/apps',
       '/apis/apps/v1',
       '/version/',
@@ -30,6 +30,7 @@ describe('the fields of a request', () => {
       '/apis/external.metrics.k8s.io/v1beta1/namespaces/a/s0-Queue_depth',
       '/api/v1/namespaces/a/services/https:web:443/proxy/x//y;z=1/%5c%252f',
       '/api/v1/proxy/namespaces/a/services/web//x',
+      '/api/v1/namespaces/a/services/web/proxy/api/v1/namespaces//x',
       '/api/v1/namespaces/a/pods?fieldSelector=metadata.name%3Dweb%2F%2F',
     ]) {
       assert.equal(hasOneReading(infoOf(`GET ${target}`)), true, target);

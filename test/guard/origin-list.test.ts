@@ -63,6 +63,7 @@ describe('a list of allowed origins', () => {
     refuses('(^x|app)\\.example$', 'https://evilapp.example', 'https://evil.app.example');
     allows('(^x|app)\\.example$', 'https://app.example');
     refuses('^https:', 'https://evil.example');
+    refuses('^https://\\[:,^https://\\[::', 'https://[::1]', 'https://[::1]:8080');
   });
 
   it('rejects null and values that are not one origin, whatever the expressions are', () => {

@@ -92,6 +92,13 @@ describe('a list of regular expressions', () => {
     assert.deepEqual(['', 'abc', 'a\nb'].map(all.matches), [true, true, false]);
   });
 
+  it('needs no automaton if it matches everything', () => {
+    const [one, ...others] = ['.*', '^.*', '^*$'].map(source => compile(source).matches);
+    for (const other of others) assert.equal(other, one);
+    const whole = () => parsedValue(wholeRegexpList, '.*').matches;
+    assert.equal(whole(), whole());
+  });
+
   it('does not let . match a line break, like Go, and matches $ only at the very end', () => {
     assert.ok(!compile('^/api/.*/exec$').matches('/api/a\nb/exec'));
     assert.ok(!compile('^/api/.*/pods/.*/exec').matches('/api/a\nb/pods/c/exec'));

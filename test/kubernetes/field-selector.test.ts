@@ -44,7 +44,7 @@ describe('a field selector', () => {
   }
 
   it('becomes requirements in the order of its sorted terms, as in the API server', () => {
-    assert.deepEqual(fieldRequirements('g!=1,f=a\\,b,,f==c'), [
+    assert.deepEqual(fieldRequirements('f=a\\,b,g!=1,,f==c'), [
       { key: 'f', operator: 'In', values: ['c'] },
       { key: 'f', operator: 'In', values: ['a,b'] },
       { key: 'g', operator: 'NotIn', values: ['1'] },

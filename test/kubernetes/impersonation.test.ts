@@ -11,6 +11,7 @@ import {
   largestPartAbove,
   namedUser,
   serviceAccountOf,
+  userOfImpersonation,
 } from '../../src/kubernetes/impersonation.js';
 
 const extraName = (key: string): string | undefined =>
@@ -162,6 +163,17 @@ describe('the impersonation of a caller', () => {
 });
 
 describe('the user whom a request impersonates', () => {
+  it('is the same whatever the ID of the credential is', () => {
+    const extra = new Map([
+      ['authentication.kubernetes.io/credential-id', ['JTI=1', 'JTI=2']],
+      ['a', ['b']],
+    ]);
+    assert.deepEqual(userOfImpersonation(impersonationHeaders({ user: 'u', groups: ['g'], extra })), [
+      ...['Impersonate-User', 'u', 'Impersonate-Group', 'g', 'Impersonate-Extra-A', 'b'],
+    ]);
+    assert.equal(userOfImpersonation('configured'), 'configured');
+  });
+
   it('is read from the fields of impersonation alone, and from the first name and uid', () => {
     const { uid, extra } =
       namedUser([

@@ -39,6 +39,12 @@ export interface ManyKubeconfig {
   'current-context': string;
 }
 
+/** A kubeconfig to which contexts are to be added, among them the current one. */
+export function emptyKubeconfig(current: string): ManyKubeconfig {
+  const lists = { clusters: [], users: [], contexts: [] };
+  return { apiVersion: 'v1', kind: 'Config', ...lists, 'current-context': current };
+}
+
 /** One request that reached an API server, and its credential. */
 export interface Arrival {
   readonly server: 'one' | 'two';
@@ -157,14 +163,7 @@ export async function startManyClusters(
 
   const { certificate, key } = one.clientCertificate;
   const inline = (pem: string) => Buffer.from(pem).toString('base64');
-  const config: ManyKubeconfig = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [],
-    users: [],
-    contexts: [],
-    'current-context': 'one',
-  };
+  const config = emptyKubeconfig('one');
   addContext(config, 'one', one, {
     user: { 'client-certificate-data': inline(certificate), 'client-key-data': inline(key) },
   });

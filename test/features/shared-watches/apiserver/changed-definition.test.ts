@@ -4,7 +4,7 @@ import { shownChanges, untilListed } from '../../../support/clients/initial-even
 import { type JsonEvent, openWatch } from '../../../support/clients/watch-client.js';
 import { eventuallyPasses } from '../../../support/eventually.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
-import { startProxy } from '../../../support/proxy/proxy.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
 import { forms, queryOf } from '../../../support/proxy/watched-namespace.js';
 import { version, Widgets } from './widgets.js';
 
@@ -22,10 +22,9 @@ apiServerTest(
     const both = ['Colour', 'Size'];
     const kubeconfig = await server.kubeconfig();
     const [plain, sharing] = await Promise.all([
-      startProxy([`--kubeconfig=${kubeconfig}`]),
-      startProxy([`--kubeconfig=${kubeconfig}`, '--share-watches']),
+      startInProcess(t, [`--kubeconfig=${kubeconfig}`]),
+      startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--share-watches']),
     ]);
-    t.after(() => Promise.all([plain.stop('SIGKILL'), sharing.stop('SIGKILL')]));
     const headers = { Accept: forms.table };
 
     /** Opens a watch, as client-go does: the API server answers 429 while its new cache is not ready. */

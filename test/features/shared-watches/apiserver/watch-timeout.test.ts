@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { openWatch } from '../../../support/clients/watch-client.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
 import { untilOwnMetric } from '../../../support/proxy/own-metric.js';
-import { startProxy } from '../../../support/proxy/proxy.js';
 
 apiServerTest(
   'a `timeout` ends no watch, even if it is no duration, and typed informers share theirs whatever it is',
@@ -13,10 +13,9 @@ apiServerTest(
     const { metadata } = (await server.admin.do('GET', path)) as { metadata: { resourceVersion: string } };
     const { resourceVersion } = metadata;
     const [unshared, shared] = await Promise.all([
-      startProxy([`--kubeconfig=${kubeconfig}`]),
-      startProxy([`--kubeconfig=${kubeconfig}`, '--share-watches']),
+      startInProcess(t, [`--kubeconfig=${kubeconfig}`]),
+      startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--share-watches']),
     ]);
-    t.after(() => Promise.all([unshared, shared].map(proxy => proxy.stop('SIGKILL'))));
     const watch = (url: string, timeout: string) =>
       openWatch(
         `${url}${path}?allowWatchBookmarks=true&resourceVersion=${resourceVersion}&timeout=${timeout}&timeoutSeconds=554&watch=true`,

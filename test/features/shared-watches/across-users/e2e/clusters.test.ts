@@ -8,6 +8,7 @@ import { startFakeApiServer } from '../../../../support/fake-api-server/fake-api
 import { proxyToken } from '../../../../support/identities/two-users.js';
 import { callersFlag } from '../../../../support/proxy/callers.js';
 import { startInProcess } from '../../../../support/proxy/in-process.js';
+import { addContext, emptyKubeconfig } from '../../../../support/proxy/many-clusters.js';
 import { temporaryFolder } from '../../../../support/temporary-folder.js';
 
 test('a right in one cluster lets nobody join a watch of another one, where others share it', async t => {
@@ -29,16 +30,9 @@ test('a right in one cluster lets nobody join a watch of another one, where othe
       return server;
     }),
   );
-  const ofAuthority = (text: string) => Buffer.from(text).toString('base64');
-  const config = {
-    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'one' },
-    clusters: servers.map(({ url, authority }, index) => ({
-      name: clusters[index],
-      cluster: { server: url, 'certificate-authority-data': ofAuthority(authority.certificate) },
-    })),
-    users: [{ name: 'proxy', user: { token: proxyToken } }],
-    contexts: clusters.map(name => ({ name, context: { cluster: name, user: 'proxy' } })),
-  };
+  const config = emptyKubeconfig('one');
+  for (const [index, server] of servers.entries())
+    addContext(config, clusters[index] as string, server, { user: { token: proxyToken } });
   const [kubeconfig, tokens] = [join(folder, 'config'), join(folder, 'tokens.csv')];
   await writeFile(kubeconfig, stringify(config), { mode: 0o600 });
   await writeFile(tokens, 'ann,ann,,\nbob,bob,,\neve,eve,,\n', { mode: 0o600 });

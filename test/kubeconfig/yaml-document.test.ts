@@ -85,7 +85,7 @@ describe('YAML that is read in steps', () => {
 
   it('has an error on the same line, wherever a long text is damaged', () => {
     let damaged = 0;
-    for (let seed = 1; seed <= 60; seed++) {
+    for (let seed = 1; seed <= 25; seed++) {
       const random = createRandom(seed);
       const text = longKubeconfig(random, 34);
       const at = random.below(text.length);
@@ -112,22 +112,22 @@ describe('YAML that is read in steps', () => {
       if (!('value' in (reference as object))) damaged++;
       assert.deepEqual(actual(broken), reference, `seed ${seed}`);
     }
-    assert.ok(damaged > 15, `${damaged} damaged texts`);
+    assert.ok(damaged > 8, `${damaged} damaged texts`);
   });
 
   it('yields often, however many items its lists have', () => {
-    const steps = parseYaml('file', longKubeconfig(createRandom(1), 500));
+    const steps = parseYaml('file', longKubeconfig(createRandom(1), 200));
     let count = 0;
     while (steps.next().done !== true) count++;
     // Some hundred steps for the tokens, and one for each 32 items of each list.
-    assert.ok(count > 500, `${count} steps`);
+    assert.ok(count > 200, `${count} steps`);
   });
 });
 
 describe('YAML that is a file of brackets', () => {
   it('is rejected at the first error, before the rest is read', () => {
     for (const wrong of [']', '}', '[}', '{]', '] ']) {
-      const steps = parseYaml('file', `a: 1\nb: []\n${wrong.repeat(200_000)}`);
+      const steps = parseYaml('file', `a: 1\nb: []\n${wrong.repeat(40_000)}`);
       let count = 0;
       for (let step = steps.next(); ; step = steps.next(), count++) {
         if (step.done !== true) continue;
@@ -149,16 +149,16 @@ describe('YAML with too many levels', () => {
       nested(101, '{"a":', '}').replace(':}', ':1}'),
       `a:\n${Array.from({ length: 101 }, (_, level) => `${' '.repeat(level)} b:\n`).join('')}`,
       `${'- '.repeat(101)}x`,
-      nested(200_000, '[', ''),
-      nested(200_000, '{"a":', ''),
-      `\n\nb: ${nested(200_000, '[', ']')}`,
+      nested(40_000, '[', ''),
+      nested(40_000, '{"a":', ''),
+      `\n\nb: ${nested(40_000, '[', ']')}`,
     ]) {
       const steps = parseYaml('file', text);
       const yaml = runAtOnce(steps);
       assert.ok('problems' in yaml, text.slice(0, 20));
       assert.match(yaml.problems[0], /^file:\d+: more than 100 levels$/);
     }
-    const late = runAtOnce(parseYaml('file', `\n\nb: ${nested(200_000, '[', ']')}`));
+    const late = runAtOnce(parseYaml('file', `\n\nb: ${nested(40_000, '[', ']')}`));
     assert.deepEqual(late, { problems: ['file:3: more than 100 levels'] });
   });
 

@@ -8,12 +8,16 @@ import { send } from '../support/clients/http-client.js';
 import { until } from '../support/eventually.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
-import { startGateway } from '../support/proxy/gateway.js';
+import { type GatewayOptions, startGateway } from '../support/proxy/gateway.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const server = await startFakeApiServer();
 after(() => server.kill());
 const authority = await createCertificateAuthority();
+
+/** Starts a gateway that need not have the files of the page. */
+const inProcess = { run: { run: startInProcess } };
 
 /** A gateway whose issuer has this in its discovery document. The page's policy and the answer of /-/sign-in are what a stranger gets. */
 async function start(
@@ -22,10 +26,12 @@ async function start(
     flags = ['--explorer-sign-in'],
     discovery = {},
     hold,
+    run = {},
   }: {
     readonly flags?: readonly string[];
     readonly discovery?: Readonly<Record<string, unknown>>;
     readonly hold?: Promise<void>;
+    readonly run?: Pick<GatewayOptions, 'run'>;
   } = {},
 ) {
   const folder = temporaryFolder();
@@ -37,6 +43,7 @@ async function start(
   Object.assign(issuer.metadata, { authorization_endpoint }, discovery);
   if (hold !== undefined) issuer.hold(hold);
   const { proxy } = await startGateway(t, {
+    ...run,
     server,
     args: [
       ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`],
@@ -80,7 +87,7 @@ it('--explorer-sign-in needs an issuer, and the page', () => {
 describe('/-/sign-in', () => {
   it('names the issuer, the client and the scopes to a stranger, and nothing else', async t => {
     const scopes_supported = ['openid', 'email', 'offline_access', 'phone', 7];
-    const { port, issuer, offer, ready } = await start(t, { discovery: { scopes_supported } });
+    const { port, issuer, offer, ready } = await start(t, { ...inProcess, discovery: { scopes_supported } });
     await ready();
     assert.deepEqual(await offer(), {
       issuers: [
@@ -100,6 +107,7 @@ describe('/-/sign-in', () => {
 
   it('has the address of the page and the scopes that flags say', async t => {
     const { offer, extraScopes, ready } = await start(t, {
+      ...inProcess,
       flags: [
         ...['--explorer-sign-in', '--sign-in-scopes=email,custom'],
         '--public-url=https://gw.example/prefix/',
@@ -114,6 +122,7 @@ describe('/-/sign-in', () => {
 
   it('asks for the email where that is the name, even if the issuer lists no scopes', async t => {
     const { offer, extraScopes, ready } = await start(t, {
+      ...inProcess,
       flags: ['--explorer-sign-in', '--oidc-username-claim=email', '--public-url=https://gw.example'],
     });
     await ready();
@@ -126,7 +135,7 @@ describe('/-/sign-in', () => {
     await ready();
     assert.deepEqual(await offer(), { issuers: [] });
     assert.deepEqual(await sources(), ["'self'"]);
-    const { port } = await start(t, { flags: ['--explorer=false'] });
+    const { port } = await start(t, { ...inProcess, flags: ['--explorer=false'] });
     assert.equal((await send(port, '/-/sign-in')).status, 401);
   });
 

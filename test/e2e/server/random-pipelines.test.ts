@@ -18,7 +18,7 @@ import { Received } from './received.js';
 
 /** PIPELINE_SEED and PIPELINES select other pipelines, or repeat a run. */
 const seed = Number(process.env['PIPELINE_SEED'] ?? 1);
-const count = Number(process.env['PIPELINES'] ?? 24);
+const count = Number(process.env['PIPELINES'] ?? 12);
 /** How many clients there are at a time. */
 const clients = 12;
 

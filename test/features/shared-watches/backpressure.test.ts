@@ -20,7 +20,7 @@ import { eventLine } from './watched-server.js';
 import { WatchingClient } from './watching-client.js';
 
 /** Steps of all seeds together. */
-const steps = Number(process.env['MODEL_STEPS'] ?? 60_000);
+const steps = Number(process.env['MODEL_STEPS'] ?? 24_000);
 const seeds = 6;
 /** Steps of one world: by then all its events have been sent. */
 const lifetime = 2_000;

@@ -10,7 +10,7 @@ import { send } from '../../../support/clients/http-client.js';
 import { ask as askOverHttp2, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { type OidcIssuer, startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
-import { compactJwt, createOidcSigner } from '../../../support/identities/oidc-signer.js';
+import { compactJwt, createOidcSigner, type OidcSigner } from '../../../support/identities/oidc-signer.js';
 import { hasTls } from '../../../support/proxy/encrypted.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
@@ -19,12 +19,13 @@ import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const seconds = () => Math.floor(Date.now() / 1000);
 
+const authority = await createCertificateAuthority();
+const signers = [createOidcSigner('one'), createOidcSigner('one')] as const;
+
 /** Two issuers that both have a key of the name `one`, and a gateway with a file that has both. */
 async function start(t: TestContext, args: readonly string[] = []) {
-  const authority = await createCertificateAuthority();
   const file = join(temporaryFolder(), 'config.yaml');
-  const startIssuer = async (audience: string) => {
-    const signer = createOidcSigner('one');
+  const startIssuer = async (audience: string, signer: OidcSigner) => {
     const issuer = await startOidcIssuer(authority);
     t.after(() => issuer.close());
     issuer.jwks = { keys: [signer.jwk] };
@@ -39,7 +40,7 @@ async function start(t: TestContext, args: readonly string[] = []) {
     });
     return { issuer, signer, claims, entry };
   };
-  const [a, b] = await Promise.all([startIssuer('a'), startIssuer('b')]);
+  const [a, b] = await Promise.all([startIssuer('a', signers[0]), startIssuer('b', signers[1])]);
   const writeText = async (text: string) => {
     await writeFile(`${file}.new`, text);
     await rename(`${file}.new`, file);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { clientRequests } from '../../../e2e/leg.js';
@@ -20,8 +21,10 @@ const whole = flags.endHeaders + flags.endStream;
 const [cancel, refusedStream, enhanceYourCalm, protocolError] = [8, 7, 11, 1];
 
 const { server, proxy, port, ca } = await startStack({ after }, { tls: true });
+const piece = Buffer.alloc(62_500, 'x');
 server.intercept((request, response) => {
-  if (request.url === '/large') response.end(Buffer.alloc(4_000_000, 'x'));
+  // 4 MB, and no more than the program reads.
+  if (request.url === '/large') Readable.from(Array.from({ length: 64 }, () => piece)).pipe(response);
   return request.url === '/never' || request.url === '/large';
 });
 function connect(options?: { preface?: boolean }): Promise<FrameConnection> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -8,6 +8,7 @@ import { anyApiServer } from '../support/any-api-server.js';
 import { javascriptClientTest, runJavascript, whyNot } from '../support/clients/javascript-client.js';
 import { python, whyNoPython } from '../support/clients/python-client.js';
 import { eventuallyPasses } from '../support/eventually.js';
+import { isInstalled } from '../support/installed.js';
 import { projectFile } from '../support/project.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startStack } from '../support/proxy/stack.js';
@@ -33,7 +34,7 @@ test('the snippet for curl gets the Pods', async () => {
 });
 
 test('the snippet for kubectl is a kubeconfig that works', {
-  skip: whyNot(spawnSync('kubectl', ['version', '--client']).status === 0, 'kubectl'),
+  skip: whyNot(isInstalled('kubectl'), 'kubectl'),
 }, async () => {
   const file = join(folder, 'config');
   await writeFile(file, await snippet(/kind: Config/, address));

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { parseDuration } from '../../src/lib/duration.js';
 import { parseOptions } from '../../src/options/parse.js';
+import { isInstalled } from '../support/installed.js';
 import { projectFile } from '../support/project.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -94,7 +95,7 @@ test('the systemd unit sets options that the proxy accepts, and leaves time for 
   assert.ok((options.shutdownDelay + options.shutdownGrace) / 1000 + 3 <= Number(stop));
 });
 
-const installed = spawnSync('systemd-analyze', ['--version']).status === 0;
+const installed = isInstalled('systemd-analyze');
 
 test('systemd accepts the unit and rates it as well confined', {
   skip: !installed && 'systemd-analyze is not installed',

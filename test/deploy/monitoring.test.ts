@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { withClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import { kubectlTest } from '../support/clients/kubectl.js';
 import { readAlerts } from '../support/documents/alerts.js';
+import { isInstalled } from '../support/installed.js';
 import { projectFile } from '../support/project.js';
 import { createIdleMetrics, describeMetrics } from '../support/proxy/metrics.js';
 import { only, render } from './manifests.js';
@@ -181,7 +182,7 @@ kubectlTest('the monitors of deploy/monitoring select the gateway and the sideca
   });
 });
 
-const installed = spawnSync('promtool', ['--version']).error === undefined;
+const installed = isInstalled('promtool');
 const skip = !installed && process.env['REQUIRE_PROMTOOL'] !== '1' && 'promtool is not installed';
 
 function promtool(args: readonly string[], input = ''): string {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { eventuallyPasses } from '../support/eventually.js';
+import { isInstalled } from '../support/installed.js';
 import { projectFile } from '../support/project.js';
 import { adminAddress } from '../support/proxy/admin-listener.js';
 import { startStack } from '../support/proxy/stack.js';
@@ -32,7 +33,7 @@ interface RuleGroup {
   readonly rules: readonly { readonly name: string; readonly health: string; readonly lastError?: string }[];
 }
 
-const installed = spawnSync('prometheus', ['--version']).error === undefined;
+const installed = isInstalled('prometheus');
 const skip = !installed && process.env['REQUIRE_PROMTOOL'] !== '1' && 'prometheus is not installed';
 
 function deployed(file: string): string {

@@ -4,6 +4,7 @@ import { after, describe, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
 import { exchangeRaw } from '../../support/clients/raw-http.js';
 import { eventuallyPasses } from '../../support/eventually.js';
+import { isInstalled } from '../../support/installed.js';
 import { type Sample, scrapeOwn as scrape, sumOf as sum } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
 
@@ -43,7 +44,7 @@ test('promtool accepts the metrics', {
 
 /** Why promtool is not available, or false. With REQUIRE_PROMTOOL=1 it is required. */
 function findPromtool(): string | false {
-  if (spawnSync('promtool', ['--version']).status === 0) return false;
+  if (isInstalled('promtool')) return false;
   return process.env['REQUIRE_PROMTOOL'] === '1' ? false : 'promtool is not installed';
 }
 

@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventuallyPasses } from '../../support/eventually.js';
+import { isInstalled } from '../../support/installed.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
-const isInstalled = spawnSync('prometheus', ['--version']).error === undefined;
+const hasPrometheus = isInstalled('prometheus');
 const isRequired = process.env['REQUIRE_PROMTOOL'] === '1';
 
 test('a real Prometheus scrapes the API server through the proxy, and the proxy itself', {
-  skip: !isInstalled && !isRequired && 'prometheus is not installed',
+  skip: !hasPrometheus && !isRequired && 'prometheus is not installed',
   timeout: 240_000,
 }, async t => {
   const { proxy } = await startStack(t);

@@ -1,5 +1,6 @@
-import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
+import { isInstalled } from '../installed.js';
 
 /** The exit code and the output of a kubectl process; `code` is -1 if it was killed. */
 export interface KubectlResult {
@@ -100,7 +101,7 @@ export function seen(child: ChildProcess, pattern: RegExp): Promise<RegExpExecAr
 }
 
 /** Whether kubectl is in PATH. */
-export const hasKubectl = spawnSync('kubectl', ['version', '--client'], { env: environment() }).status === 0;
+export const hasKubectl = isInstalled('kubectl');
 const required = process.env['REQUIRE_KUBECTL'] === '1';
 
 /** Whether a test is skipped, with a reason, such as `embedded`. */
@@ -126,4 +127,4 @@ export function kubectlTest(name: string, options: Skipping | TestBody, body?: T
 }
 
 /** Whether `script` is in PATH. */
-export const hasScript = spawnSync('script', ['--version']).status === 0;
+export const hasScript = isInstalled('script');

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
+import { isInstalled } from '../installed.js';
 
-const available = spawnSync('helm', ['version']).status === 0;
+const available = isInstalled('helm');
 const required = process.env['REQUIRE_HELM'] === '1';
 
 /** The exit code and the output of helm. */

@@ -226,17 +226,17 @@ describe('real clients', { concurrency: false }, () => {
     return eventually(`${count} watches`, () => plain.proxy.log().filter(isOpening).length === count);
   }
 
-  kubectlTest('twenty kubectl get -w at once print the same', embedded, async t => {
+  kubectlTest('five kubectl get -w at once print the same', embedded, async t => {
     const namespace = new WatchedNamespace({ server: server.embedded, proxy: plain.proxy });
     namespace.write('there');
-    const children = Array.from({ length: 20 }, () =>
+    const children = Array.from({ length: 5 }, () =>
       startKubectl(['-s', plain.proxy.url, '-n', namespace.name, 'get', 'configmaps', '-w'], {}),
     );
     t.after(() => {
       for (const child of children) child.kill('SIGKILL');
     });
     const outputs = children.map(outputOf);
-    await untilOpen(namespace, 20);
+    await untilOpen(namespace, 5);
     assert.equal(namespace.upstream().length, 1);
     namespace.writeAll('a', 'b');
     await server.embedded.restart();

@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import tls from 'node:tls';
-import { type AnyApiServer, anyApiServer } from '../../../support/any-api-server.js';
+import { anyApiServer } from '../../../support/any-api-server.js';
 import {
   type CertificatePair,
   createCertificateAuthority,
@@ -16,9 +16,9 @@ import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import { closed } from '../../../support/closed.js';
 import { eventually, within } from '../../../support/eventually.js';
-import { startUpProblems } from '../../../support/proxy/in-process.js';
+import { startInProcess, startUpProblems } from '../../../support/proxy/in-process.js';
 import { runProgram } from '../../../support/proxy/proxy.js';
-import { startStack, type TlsStack } from '../../../support/proxy/stack.js';
+import { startStack } from '../../../support/proxy/stack.js';
 import type { Scope } from '../../../support/scope.js';
 
 const authority = await createCertificateAuthority({ commonName: 'clients' });
@@ -30,22 +30,16 @@ const server = await anyApiServer({ after });
 await server.grant(janeName, [{ apiGroups: [''], resources: ['pods', 'pods/exec'], verbs: ['*'] }]);
 const proxied = await start({ after });
 
-async function start(
-  scope: Scope,
-  flags: readonly string[] = ['--reject-paths='],
-): Promise<TlsStack<AnyApiServer>> {
+async function start(scope: Scope, flags: readonly string[] = ['--reject-paths=']) {
   const files = await createServingFiles();
   const ca = await files.replace('clients.crt', authority.certificate);
-  return startStack(scope, {
-    server,
-    flags: [`--client-ca-file=${ca}`, ...flags],
-    tls: files,
-  });
+  const args = [`--client-ca-file=${ca}`, ...flags];
+  return startStack(scope, { run: startInProcess, server, flags: args, tls: files });
 }
 
 /** Sends a head over TLS and returns everything until the connection ends, or until the head of a 101. */
 async function exchange(
-  { port, ca }: TlsStack<AnyApiServer>,
+  { port, ca }: { readonly port: number; readonly ca: string },
   pair: CertificatePair | undefined,
   head: string,
 ): Promise<string> {

@@ -8,8 +8,10 @@ import {
   type Additions,
   type ClientFields,
   clientHeaders,
+  type HeadRequest,
   inboundFields,
   removeImpossible,
+  switchingProtocols,
   trailerFields,
 } from '../../src/proxy/headers.js';
 import { RequestPath } from '../../src/request/request-path.js';
@@ -336,6 +338,17 @@ describe('the headers of a response to the client', () => {
       ),
       ['Content-Length', '5', 'X-End', '2'],
     );
+  });
+
+  it('are the same if protocols are switched, with the hop-by-hop fields of the switch and the fields of guards', () => {
+    const upstream = ['Connection', 'Upgrade', 'UPGRADE', 'websocket', 'Access-Control-Allow-Origin', '*'];
+    for (const [answerHeaders, added] of [
+      [undefined, ''],
+      [['Vary', 'Origin', 'X-B', '2'], 'Vary: Origin\r\nX-B: 2\r\n'],
+    ] as const) {
+      const head = switchingProtocols('OK', upstream, { ...request, answerHeaders } as HeadRequest, policy);
+      assert.equal(head, `HTTP/1.1 101 OK\r\nConnection: Upgrade\r\nUPGRADE: websocket\r\n${added}\r\n`);
+    }
   });
 
   it('announce trailers, because the client gets those too', () => {

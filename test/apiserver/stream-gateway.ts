@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -178,7 +179,9 @@ export class StreamGateway {
     await writeFile(join(source, 'a'), Buffer.alloc(64 * 1024));
     await promisify(execFile)('mkfifo', [join(source, 'b')]);
     const client = new ClientProcess(name, this.kubectl(credential, ['cp', source, `web:${copy}`], env));
-    await eventually(`${name} has begun`, () => existsSync(join(copy, 'a')), 120_000);
+    const hasBegun = () => existsSync(join(copy, 'a'));
+    await eventually(`${name} has begun`, () => hasBegun() || client.code !== undefined, 120_000);
+    assert.ok(hasBegun(), `${name}: ${client.stderr}`);
     return client;
   }
 

@@ -5,11 +5,12 @@ import { describe, it, type TestContext } from 'node:test';
 import type { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
 import { createIdToken } from '../support/identities/oidc-issuer.js';
+import { proxyToken } from '../support/identities/two-users.js';
 import { jsonLines } from '../support/json-lines.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
-import { WatchedNamespace } from '../support/proxy/watched-namespace.js';
+import { untilReviewed, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** A gateway for tokens that its cluster reviews, with shared watches and an audit log. */
@@ -21,19 +22,20 @@ async function start(t: TestContext, args: readonly string[]) {
     args: ['--authentication-token-webhook', '--share-watches', `--audit-log-path=${auditLog}`, ...args],
     server: { allow: () => true },
   });
+  /** A token of ann that expires in so many seconds. */
+  const token = (seconds: number): string => {
+    const made = createIdToken(new Date(clock.now() + seconds * 1_000));
+    gateway.tokens[made] = { username: 'ann' };
+    return made;
+  };
+  await untilReviewed(gateway, proxyToken, { headers: { Authorization: `Bearer ${token(600)}` } });
   const namespace = new WatchedNamespace(gateway);
   const watches: WatchClient[] = [];
   t.after(() => {
     for (const watch of watches) watch.close();
   });
   return {
-    ...{ ...gateway, clock, namespace },
-    /** A token of ann that expires in so many seconds. */
-    token(seconds: number): string {
-      const token = createIdToken(new Date(clock.now() + seconds * 1_000));
-      gateway.tokens[token] = { username: 'ann' };
-      return token;
-    },
+    ...{ ...gateway, clock, namespace, token },
     async open(token: string): Promise<WatchClient> {
       const watch = await namespace.watch({ headers: { Authorization: `Bearer ${token}` } });
       assert.equal(watch.status, 200);
@@ -77,7 +79,8 @@ describe('a client of a shared watch', () => {
     await long.untilNamed('later');
     await eventually('the audit event', () => endings().length === 1);
     assert.deepEqual(endings(), ['expiry']);
-    const lines = () => proxy.log().filter(({ endedBy }) => endedBy !== undefined);
+    const lines = () =>
+      proxy.log().filter(({ path, endedBy }) => path === namespace.path && endedBy !== undefined);
     await eventually('the line', () => lines().length === 1);
     assert.deepEqual(
       lines().map(({ user, endedBy, code }) => [user, endedBy, code]),

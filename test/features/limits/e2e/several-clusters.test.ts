@@ -67,7 +67,8 @@ for (const leg of ['plain', 'websocket', 'spdy'] as const) {
     const before = held.length;
     for (let count = 1; count <= 6; count++) {
       const connection = await connectRaw(port);
-      t.after(() => connection.destroy());
+      // After a close (FIN) the program would wait 25 s for the answer.
+      t.after(() => connection.socket.resetAndDestroy());
       connection.write(toBytes({ leg, target: `/clusters/silent${targets[leg]}` }));
       await eventually('its connection', () => held.length === before + count);
     }

@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WatchClient } from '../../../support/clients/watch-client.js';
+import { proxyToken } from '../../../support/identities/two-users.js';
 import { startLeadGateway, targets } from '../../../support/proxy/lead-gateway.js';
-import { type NamespaceWatch, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
+import {
+  type NamespaceWatch,
+  untilReviewed,
+  WatchedNamespace,
+} from '../../../support/proxy/watched-namespace.js';
 import type { Scope } from '../../../support/scope.js';
 
 /** A program that the lead and its peers use, and a way to open watches as one of them, who may act as another user. */
 async function start(scope: Scope, question: NamespaceWatch = {}) {
   const { proxy, server, clock } = await startLeadGateway(scope, { args: ['--share-watches'] });
+  const ofAlice = { Authorization: 'Bearer lead-token', 'Impersonate-User': 'alice' };
+  await untilReviewed({ server, proxy }, proxyToken, { headers: ofAlice });
   const namespace = new WatchedNamespace({ server, proxy });
   const from = server.version;
   const open = async (token: string, user?: string): Promise<WatchClient> => {

@@ -6,7 +6,7 @@ import { type FakeApiServer, startFakeApiServer } from '../../../support/fake-ap
 import { editKubeconfig, type KubeconfigEdit } from '../../../support/proxy/edited-kubeconfig.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
-import { type Watched, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
+import { untilReviewed, type Watched, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 import type { Scope } from '../../../support/scope.js';
 
 const quietObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'quiet' } } as const;
@@ -251,6 +251,7 @@ async function startWithToken(scope: Scope) {
   scope.after(() => server.kill());
   const run = { run: startInProcess, flags: ['--share-watches'] };
   const stack = await startStack(scope, { ...run, server, user: { token: 'one' } });
+  await untilReviewed(stack, 'one');
   const edit = async (edited: KubeconfigEdit) => {
     await editKubeconfig(stack.kubeconfig, edited);
     await eventually('the reload', () =>

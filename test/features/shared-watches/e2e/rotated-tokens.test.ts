@@ -141,7 +141,9 @@ describe('shared watches with tokens that only the API server can read', { concu
     });
 
     test(`end, and are not joined, when the ${from} gives the token of another user`, async t => {
-      await assertBobIsAlone(await start(t, { from }));
+      const stack = await start(t, { from });
+      await untilReviewed(stack, 'token-1');
+      await assertBobIsAlone(stack);
     });
   }
 });
@@ -163,7 +165,7 @@ describe('with impersonation in the kubeconfig, shared watches', { concurrency: 
 
   test('end when the new token is of another user, who acts as the same one', async t => {
     const stack = await start(t, { from: 'plugin', user });
-    const { watches } = await open(stack);
+    const { watches } = await openReviewed(stack);
     await stack.rotate('token-2', bob);
     stack.server.cut();
     for (const watch of watches) assert.equal(await watch.ended, 'cut');

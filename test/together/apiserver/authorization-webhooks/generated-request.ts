@@ -113,7 +113,7 @@ export function generateRequest(random: Random, names: Names): GeneratedRequest 
   const method = random.pick(methods);
   const common = { caller, headers: actsAs(random) };
   if (random.chance(0.15)) {
-    const target = random.pick(paths) + (random.chance(0.2) ? '?timeout=1s' : '');
+    const target = random.pick(paths) + (random.chance(0.2) ? '?timeout=30s' : '');
     return { ...common, method, target, body: undefined, isUpgrade: false };
   }
   if (random.chance(0.12)) return { ...common, ...connection(random, names) };

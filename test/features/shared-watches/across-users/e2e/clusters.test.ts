@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
 import { openWatch } from '../../../../support/clients/watch-client.js';
+import { eventually } from '../../../../support/eventually.js';
 import { startFakeApiServer } from '../../../../support/fake-api-server/fake-api-server.js';
 import { proxyToken } from '../../../../support/identities/two-users.js';
 import { callersFlag } from '../../../../support/proxy/callers.js';
@@ -38,16 +40,24 @@ test('a right in one cluster lets nobody join a watch of another one, where othe
   await writeFile(tokens, 'ann,ann,,\nbob,bob,,\neve,eve,,\n', { mode: 0o600 });
   const flags = ['--all-contexts', '--share-watches', '--share-watches-across-users', callersFlag(tokens)];
   const proxy = await startInProcess(t, [`--kubeconfig=${kubeconfig}`, ...flags]);
+  const open = async (user: string, index: number, namespace = 'default') => {
+    const target = `/api/v1/namespaces/${namespace}/configmaps?watch=1&resourceVersion=${servers[index]?.version}`;
+    const headers = { Authorization: `Bearer ${user}` };
+    const watch = await openWatch(`${proxy.url}/clusters/${clusters[index]}${target}`, { headers });
+    t.after(() => watch.close());
+    return watch.status;
+  };
+  // The program shares once it knows whose its own token is, and who serves the API.
+  for (const index of clusters.keys())
+    await eventually('a shared watch', async () => {
+      const namespace = randomUUID();
+      for (const user of ['bob', 'eve']) await open(user, index, namespace);
+      return servers[index]?.watches.filter(({ rawUrl }) => rawUrl.includes(namespace)).length === 1;
+    });
   const statuses = [];
-  for (const user of ['bob', 'ann', 'eve']) {
-    for (const [index, name] of clusters.entries()) {
-      const target = `/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=${servers[index]?.version}`;
-      const headers = { Authorization: `Bearer ${user}` };
-      const watch = await openWatch(`${proxy.url}/clusters/${name}${target}`, { headers });
-      t.after(() => watch.close());
-      statuses.push(`${user} ${name} ${watch.status}`);
-    }
-  }
+  for (const user of ['bob', 'ann', 'eve'])
+    for (const [index, name] of clusters.entries())
+      statuses.push(`${user} ${name} ${await open(user, index)}`);
   assert.deepEqual(statuses, [
     'bob one 200',
     'bob two 200',
@@ -58,7 +68,7 @@ test('a right in one cluster lets nobody join a watch of another one, where othe
   ]);
   const sentAs = servers.map(server =>
     server.watches
-      .filter(({ rawUrl }) => rawUrl.includes('configmaps'))
+      .filter(({ rawUrl }) => rawUrl.includes('/default/configmaps'))
       .map(({ impersonated }) => impersonated?.username),
   );
   assert.deepEqual(sentAs, [['bob'], ['bob', 'ann']]);

@@ -10,8 +10,8 @@ import {
   type Pair,
   startSharingGateway,
 } from '../../../../support/kube-apiserver/sharing-gateway.js';
-import { forms, queryOf } from '../../../../support/proxy/watched-namespace.js';
-import { version, Widgets } from '../../apiserver/widgets.js';
+import { ageless, forms, queryOf } from '../../../../support/proxy/watched-namespace.js';
+import { version, Widgets } from './widgets.js';
 
 /** Two users of a gateway who may watch a custom resource. */
 async function start(t: TestContext, server: ApiServer) {
@@ -22,8 +22,8 @@ async function start(t: TestContext, server: ApiServer) {
   for (const user of users) await bind(server, namespace, user, [rule]);
   await widgets.define(version('v1'));
   const gateway = await startSharingGateway(t, server, users);
-  const current = async () => {
-    const list = await server.admin.do('GET', widgets.path('v1'));
+  const current = async (of = 'v1') => {
+    const list = await server.admin.do('GET', widgets.path(of));
     return (list as JsonEvent['object']).metadata.resourceVersion;
   };
   return { widgets, users, gateway, current };
@@ -63,67 +63,105 @@ apiServerTest(
   },
 );
 
+/** The names of the columns that each event of a Table watch has. */
+const columnsOf = (watch: WatchClient) =>
+  watch
+    .events()
+    .map(({ object }) => object.columnDefinitions?.map(column => (column as { name: string }).name).join());
+
+/** The events, byte for byte but for ages and columns of Tables: the API server sends columns again with some later events. */
+const textOf = (watch: WatchClient) =>
+  ageless(Buffer.from(changes(watch), 'latin1')).replace(
+    /"columnDefinitions":\[.*?\],"rows"/g,
+    '"columnDefinitions":null,"rows"',
+  );
+
 apiServerTest(
-  'watches of a custom resource end with each change of its definition as direct ones do, and the next ones give the same, byte for byte',
+  'watches of a custom resource end with each change of its definition as direct ones do, and the next ones give the same, byte for byte, Tables with the new columns',
   async (t, server) => {
     const { widgets, users, gateway, current } = await start(t, server);
     /** Watches of both users, with the objects first and without, that share. */
     const watchAll = async (served: readonly string[]) => {
-      const from = await current();
-      const opened: Pair[] = [];
+      const from = await current(served[0]);
+      const opened: (Pair & { readonly of: string; readonly accept: string })[] = [];
       const targets = served.flatMap(of =>
         [false, true].map(
-          initial => `${widgets.path(of)}?${queryOf({ initial, ...(!initial && { from }) }, '')}`,
+          initial =>
+            [of, `${widgets.path(of)}?${queryOf({ initial, ...(!initial && { from }) }, '')}`] as const,
         ),
       );
-      for (const target of targets) {
-        for (const accept of [forms.json, forms.partial]) {
+      for (const [of, target] of targets) {
+        for (const accept of [forms.json, forms.partial, forms.table]) {
           let pairs: Pair[] = [];
+          // The API server answers 429 while its new cache is not ready.
           await eventually(`a shared watch of ${target}`, async () => {
             gateway.clock.pass(60_000);
             const { opened: before = 0, initial: first = 0 } = await gateway.joins();
             pairs = await Promise.all(users.map(user => gateway.both(user, target, { accept })));
             const { opened: after = 0, initial = 0 } = await gateway.joins();
-            assert.deepEqual(
-              pairs.flatMap(({ shared, direct }) => [shared.status, direct.status]),
-              [200, 200, 200, 200],
-            );
+            for (const { shared, direct } of pairs)
+              assert.deepEqual([shared.status, direct.status], [200, 200]);
             return initial - first === 2 || after - before === 1;
           });
-          opened.push(...pairs);
+          opened.push(...pairs.map(pair => ({ ...pair, of, accept })));
         }
       }
       return opened;
     };
-    const [v1, v2] = [version('v1'), version('v2')];
-    const stored = [version('v1', { storage: false }), version('v2', { storage: true })];
+    const columns = ['Colour', 'Size'];
+    const [v1, v2] = [version('v1', { columns }), version('v2', { columns: ['Size'] })];
+    const stored = [
+      version('v1', { columns, storage: false }),
+      version('v2', { columns: ['Size'], storage: true }),
+    ] as const;
     const pruned = stored.map((one, index) => ({
       ...one,
       schema: version('any', { fields: index === 0 ? ['colour'] : ['colour', 'size'] }).schema,
     }));
-    let names = 0;
-    for (const [what, served, change] of [
-      ['a new version', ['v1'], () => widgets.define(v1, v2)],
-      ['another storage version', ['v1', 'v2'], () => widgets.define(...stored)],
-      ['a pruned field', ['v1', 'v2'], () => widgets.define(...pruned)],
-      ['a deletion', ['v1', 'v2'], () => widgets.remove()],
-      ['a new resource with the same name', ['v1'], () => widgets.remove()],
-    ] as const) {
+    const size = 'Name,Size';
+    const all = { v1: 'Name,Colour,Size', v2: size };
+    let count = 0;
+    const both = ['v1', 'v2'];
+    // The API server builds a new cache, for which the versions of shared watches are too old, unless their API is gone.
+    const changed: readonly (readonly [
+      string,
+      Readonly<Record<string, string>>,
+      string[],
+      () => Promise<void>,
+    ])[] = [
+      ['other columns', { v1: 'Name,Age' }, ['v1'], () => widgets.define(v1)],
+      ['a new version', { v1: all.v1 }, ['v1'], () => widgets.define(v1, v2)],
+      ['another storage version', all, both, () => widgets.define(...stored)],
+      ['a pruned field', all, both, () => widgets.define(...pruned)],
+      ['a version less', all, ['v2'], () => widgets.define({ ...stored[0], served: false }, stored[1])],
+      ['a deletion', { v2: size }, [], () => widgets.remove()],
+      ['a new resource with the same name', { v1: all.v1 }, [], () => widgets.remove()],
+    ];
+    for (const [what, served, expiring, change] of changed) {
       if (what === 'a new resource with the same name') await widgets.define(v1);
-      const pairs = await watchAll(served);
-      names += 1;
-      await widgets.create(`before-${names}`, 'v1');
-      for (const { shared, direct } of pairs) {
-        for (const watch of [shared, direct]) await watch.untilNamed(`before-${names}`);
-        assert.equal(changes(shared), changes(direct), what);
+      const watches = await watchAll(Object.keys(served));
+      count += 1;
+      await widgets.create(`before-${count}`, Object.keys(served)[0] as string);
+      for (const { shared, direct, of, accept } of watches) {
+        for (const watch of [shared, direct]) await watch.untilNamed(`before-${count}`);
+        assert.equal(textOf(shared), textOf(direct), what);
+        if (accept !== forms.table) continue;
+        const [first, ...others] = columnsOf(shared);
+        assert.deepEqual([first, columnsOf(direct)[0]], [served[of], served[of]], what);
+        assert.ok(others.every(names => names === undefined));
       }
       await change();
-      for (const { shared, direct } of pairs) {
+      for (const { shared, direct, of } of watches) {
         assert.deepEqual([await direct.ended, await shared.ended], ['end', 'end'], what);
-        // The API server builds a new cache, for which the version of a shared watch is too old.
-        const text = changes(shared).replace(/\{"type":"ERROR".*"code":410\}\}\n$/, '');
-        assert.ok(changes(direct).startsWith(text), `${what}: ${changes(direct)} and ${text}`);
+        const { type, object } = shared.events().at(-1) as JsonEvent;
+        if (expiring.includes(of)) assert.deepEqual([type, object.code], ['ERROR', 410], what);
+        const text = textOf(shared).replace(/\{"type":"ERROR".*"code":410\}\}\n$/, '');
+        assert.ok(textOf(direct).startsWith(text), `${what}: ${textOf(direct)} and ${text}`);
       }
     }
+    for (const { status } of Object.values(
+      await gateway.both(users[0] as string, `${widgets.path('v1')}?watch=1`),
+    ))
+      assert.equal(status, 404);
   },
 );

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { eventually } from '../../../support/eventually.js';
-import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
+import { eventually } from '../../../../support/eventually.js';
+import type { ApiServer } from '../../../../support/kube-apiserver/api-server.js';
 
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
@@ -70,10 +70,9 @@ export class Widgets {
   async remove(): Promise<void> {
     const { admin } = this.#server;
     await admin.do('DELETE', this.#definition);
+    const paths = [this.#definition, this.path('v1'), this.path('v2')];
     await eventually('the end of the resource', async () => {
-      const answers = await Promise.all(
-        [this.#definition, this.path('v1')].map(path => admin.ask('GET', path)),
-      );
+      const answers = await Promise.all(paths.map(path => admin.ask('GET', path)));
       return answers.every(({ status }) => status === 404);
     });
   }

@@ -19,16 +19,8 @@ function byCharacters(bytes: Buffer): string {
 
 describe('UTF-8', () => {
   it('is decoded', () => {
-    for (const text of [
-      '',
-      'plain',
-      'größe',
-      '€',
-      '😀',
-      '\u0080\u07ff\u0800\ud7ff\ue000\uffff',
-      '\u{10000}\u{10ffff}',
-      '\ufffd',
-    ]) {
+    const edges = ['\u0080\u07ff\u0800\ud7ff\ue000\uffff', '\u{10000}\u{10ffff}', '\ufffd'];
+    for (const text of ['', 'plain', 'größe', '€', '😀', ...edges]) {
       assert.equal(utf8Text(Buffer.from(text).toString('latin1')), text);
     }
   });

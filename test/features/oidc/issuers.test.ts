@@ -7,6 +7,7 @@ import { openIdConnect } from '../../../src/features/oidc/feature.js';
 import { Issuers } from '../../../src/features/oidc/issuers.js';
 import { OidcKeys } from '../../../src/features/oidc/keys.js';
 import type { ValidAuthenticator } from '../../../src/features/oidc/validation.js';
+import type { Logger } from '../../../src/observability/log/logger.js';
 import { parseOptions } from '../../../src/options/parse.js';
 import { createCore } from '../../support/features/core.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
@@ -122,9 +123,13 @@ describe('the issuers of a configuration', () => {
   });
 });
 
+const warned: string[] = [];
+const logger = { info() {}, error() {}, warn: (line: string) => warned.push(line) } as unknown as Logger;
+
 /** The feature with these flags. */
 async function create(t: TestContext, ...argv: string[]) {
-  const made = await openIdConnect.create(parseOptions({ argv, env: {} }).options, createCore(), () => {});
+  const { options } = parseOptions({ argv, env: {} });
+  const made = await openIdConnect.create(options, createCore({ logger }), () => {});
   if (made !== undefined && 'close' in made) t.after(made.close);
   return made;
 }
@@ -156,6 +161,7 @@ describe('OpenID Connect', () => {
     );
     const { method } = made;
     assert.deepEqual(made.warnings(), []);
+    assert.match(warned.join('\n'), /^--authentication-config: .* could make the same name: .*\("", ""\)$/);
     assert.equal(method.rechecker, method.authenticator);
     assert.deepEqual(method.impersonates(), [
       ...[credentialIdTarget, credentialIdTarget, uidTarget],

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { LocalApi } from '../../../../src/features/shared-watches/watch-to-share.js';
 import { fieldValue } from '../../../../src/http/header-fields.js';
 import { UpstreamError } from '../../../../src/transport/upstream-error.js';
+import { collectGarbage } from '../../../support/collect-garbage.js';
 import { Sharing, turn } from '../sharing.js';
 import type { ServedList } from '../watched-server.js';
 import type { Asked, WatchingClient } from '../watching-client.js';
@@ -573,4 +574,27 @@ describe('a client that stalls initial events', () => {
     assert.ok(held <= 500, `${held} ms`);
     assert.equal(ann.ended, undefined);
   });
+});
+
+it('users who come and go leave nothing behind, allowed or refused, while others stay', async () => {
+  const sharing = new Sharing();
+  await sharing.open(of('ann'));
+  const gone: WeakRef<WatchingClient>[] = [];
+  for (let user = 0; user < 100; user += 1) {
+    const asks = user % 2 === 0 ? of : begins;
+    const client = await sharing.join(asks(`user-${user}`, { isAllowed: async () => user % 3 !== 0 }));
+    if (user % 5 !== 0) await sharing.pass(100);
+    client.trip?.abort();
+    gone.push(new WeakRef(client));
+  }
+  await sharing.pass(30_000);
+  // What the API server's double remembers of them is not the proxy's.
+  sharing.server.watches.splice(1);
+  sharing.server.lists.length = 0;
+  await turn();
+  collectGarbage();
+  const left = gone.filter(reference => reference.deref() !== undefined).length;
+  assert.ok(left <= 2, `${left} of ${gone.length} are still in memory`);
+  assert.equal(sharing.atServer(), 1);
+  assert.equal(sharing.counts.clients, 1);
 });

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { describe, it } from 'node:test';
 import { authorizationWebhooks } from '../../../src/features/authorization-webhooks/feature.js';
 import { createCheck } from '../../../src/features/authorization-webhooks/guard.js';
 import { Rejection } from '../../../src/guard/rejection.js';
 import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
 import { TooManyReviewsError } from '../../../src/reviews/authorizer.js';
+import { answeringPool } from '../../support/transport/answering-pool.js';
+import { accessTo, endpoint } from '../../support/transport/upstream-requests.js';
 import { wish } from './fake-webhook.js';
 
 it('authorization webhooks need a method of authentication', () => {
@@ -38,4 +40,74 @@ it('a user with too many questions for a webhook gets 429, and no request passes
       return true;
     },
   );
+});
+
+describe('a request that may make an object', () => {
+  /** The code of what comes of it, where the webhook denies these verbs and the API server answers whether the object is there. */
+  async function judged(
+    line: string,
+    { denied, answer = 404, type = '' }: { denied: string; answer?: number; type?: string },
+  ) {
+    const [method = '', path = ''] = line.split(' ');
+    const asked: string[] = [];
+    const reviews = {
+      async denialOf({ attributes }: ReturnType<typeof wish>) {
+        const { verb, ...rest } =
+          'resourceAttributes' in attributes ? attributes.resourceAttributes : assert.fail();
+        asked.push(`${verb} ${rest.resource} ${rest.namespace ?? '-'}/${rest.name ?? '-'}`);
+        return verb === denied ? { by: 'policy', attributes, reason: 'no', error: undefined } : undefined;
+      },
+    };
+    const pool = answeringPool(({ method, path }) => {
+      asked.push(`${method} ${path}`);
+      return { status: answer, body: {} };
+    });
+    const access = accessTo(pool);
+    const request = {
+      ...{ caller: wish().user, endpoint: { identity: endpoint }, mount: { namesContext: false } },
+      cluster: { name: 'dev', host: 'h', access: () => access, refused: async () => undefined },
+      path: { info: parseRequestInfo(method, path, ''), api: path, forServer: { query: '', raw: path } },
+      head: { rawHeaders: ['Host', 'x', 'content-TYPE', type] },
+      record: { denied() {}, annotate() {} },
+    };
+    const code = await Promise.resolve()
+      .then(() => createCheck({ reviews } as never)(request as never))
+      .then(
+        () => 200,
+        (error: { readonly code: number }) => error.code,
+      );
+    return [code, ...asked];
+  }
+  const pod = '/api/v1/namespaces/d/pods/x';
+
+  it('needs the right to create it, unless the object is there', async () => {
+    const [update, create] = ['update pods d/x', 'create pods d/x'];
+    const denied = 'create';
+    assert.deepEqual(await judged(`PUT ${pod}`, { denied: '' }), [200, update, create]);
+    assert.deepEqual(await judged(`PUT ${pod}`, { denied: 'update' }), [403, update]);
+    for (const [answer, code] of [
+      [404, 403],
+      [403, 403],
+      [200, 200],
+      [429, 503],
+      [500, 503],
+      [401, 502],
+    ] as const)
+      assert.deepEqual(await judged(`PUT ${pod}`, { denied, answer }), [code, update, create, `GET ${pod}`]);
+    const apply = await judged(`PATCH ${pod}`, { denied, type: 'application/Apply-Patch+yaml' });
+    assert.deepEqual(apply, [403, 'patch pods d/x', create, `GET ${pod}`]);
+    const namespace = await judged('PUT /api/v1/namespaces/d', { denied });
+    assert.deepEqual(namespace.slice(0, 3), [403, 'update namespaces d/d', 'create namespaces -/d']);
+    const role = await judged('PUT /apis/rbac.authorization.k8s.io/v1/clusterroles/r', { denied: '' });
+    assert.equal(role[2], 'create clusterroles -/r');
+  });
+
+  it('is no other PATCH, and none to a subresource', async () => {
+    for (const [line, type, asked] of [
+      [`PATCH ${pod}`, 'application/json-patch+json', 'patch pods d/x'],
+      [`PUT ${pod}/status`, '', 'update pods d/x'],
+      [`POST /api/v1/namespaces/d/pods`, 'application/apply-patch+yaml', 'create pods d/-'],
+    ] as const)
+      assert.deepEqual(await judged(line, { denied: '', type }), [200, asked]);
+  });
 });

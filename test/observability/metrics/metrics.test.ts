@@ -186,6 +186,48 @@ describe('metrics', () => {
     assert.equal((await samples(metrics)).has(name), false);
   });
 
+  it('count and measure connections, upgrades, credentials and reloads, in seconds', async () => {
+    const metrics = create();
+    const { connected, upgraded } = metrics.connections;
+    connected(250, undefined);
+    connected(250, 2_000);
+    for (const protocol of ['WebSocket', 'spdy/3.1', 'SPDY/3.1', 'h2c', 'xwebsocket']) upgraded(protocol);
+    const { refreshed, expires, unauthorized } = metrics.credentials;
+    refreshed('exec', 'failure');
+    unauthorized();
+    expires('exec', new Date(5_000));
+    expires('oidc', new Date(6_000));
+    expires('oidc', undefined);
+    metrics.reloaded(false);
+    const before = await samples(metrics);
+    metrics.reloaded(true);
+    const after = await samples(metrics);
+    const connect = 'upstream_connect_duration_seconds';
+    for (const [name, value] of Object.entries({
+      [`${connect}_count{phase="connect"}`]: 2,
+      [`${connect}_sum{phase="connect"}`]: 0.5,
+      [`${connect}_sum{phase="tls"}`]: 2,
+      'upgrades_total{protocol="websocket"}': 1,
+      'upgrades_total{protocol="spdy"}': 2,
+      'upgrades_total{protocol="other"}': 2,
+      'credential_refreshes_total{source="exec",result="failure"}': 1,
+      upstream_unauthorized_total: 1,
+      'credential_expiration_timestamp_seconds{source="exec"}': 5,
+      'config_reloads_total{result="failure"}': 1,
+      config_last_reload_successful: 0,
+    }))
+      assert.equal(before.get(`kube_api_proxy_${name}`), value, name);
+    assert.equal(
+      before.get('kube_api_proxy_credential_expiration_timestamp_seconds{source="oidc"}'),
+      undefined,
+    );
+    assert.equal(after.get('kube_api_proxy_config_reloads_total{result="success"}'), 1);
+    assert.equal(after.get('kube_api_proxy_config_last_reload_successful'), 1);
+    const idle = await samples(create());
+    for (const protocol of ['websocket', 'spdy', 'other'])
+      assert.equal(idle.get(`kube_api_proxy_upgrades_total{protocol="${protocol}"}`), 0);
+  });
+
   it('name the build', async () => {
     const found = await samples(create());
     assert.equal(found.get('kube_api_proxy_build_info{version="1.2.3",node_version="20.18.0"}'), 1);

@@ -14,6 +14,7 @@ import { jsonLines } from '../support/json-lines.js';
 import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
 import { adminPort } from '../support/proxy/admin-listener.js';
 import { startGateway } from '../support/proxy/gateway.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const server = await anyApiServer({ after });
@@ -39,6 +40,7 @@ const refusal =
 function start(t: TestContext, ...args: readonly string[]) {
   const data = (text: string) => Buffer.from(text).toString('base64');
   return startGateway(t, {
+    run: startInProcess,
     server,
     tokenFile,
     user: {

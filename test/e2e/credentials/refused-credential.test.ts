@@ -13,6 +13,7 @@ import { callersFlag } from '../../support/proxy/callers.js';
 import { untilState } from '../../support/proxy/cluster-states.js';
 import { encrypted, hasTls } from '../../support/proxy/encrypted.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
+import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import {
   addContext,
   mountOf,
@@ -21,7 +22,6 @@ import {
   tokenOf,
 } from '../../support/proxy/many-clusters.js';
 import { untilOwnMetric } from '../../support/proxy/own-metric.js';
-import { startProxy } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { health } from '../credential-probe.js';
 import { type Answer, assertStatus, clientRequests, type Leg, send } from '../leg.js';
@@ -64,8 +64,8 @@ function askFor(
 async function startRefused(
   t: TestContext,
   options: Omit<GatewayOptions, 'run'> = {},
-): Promise<Gateway & { refuse(): void; restore(): void }> {
-  const gateway = await startGateway(t, { tokenFile: twoUsers, ...options });
+): Promise<Gateway<RunningProgram> & { refuse(): void; restore(): void }> {
+  const gateway = await startGateway(t, { run: startInProcess, tokenFile: twoUsers, ...options });
   const { [proxyToken]: own } = gateway.tokens;
   assert.ok(own);
   const refuse = () => void delete gateway.tokens[proxyToken];
@@ -180,7 +180,7 @@ describe("a 401 to the proxy's own credential, where callers are authenticated,"
 
 describe('the answer passes untouched', () => {
   test('if another program than the API server itself gives it to an authenticated caller', async t => {
-    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const { server, proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers });
     answerBehind(server, /\/proxy\//, { 'WWW-Authenticate': 'Basic realm="x"' });
     answerBehind(server, /^\/apis\/metrics/, {
       'WWW-Authenticate': 'Basic realm="x"',
@@ -199,11 +199,8 @@ describe('the answer passes untouched', () => {
   test('without authentication, and for the Authorization of a client, over HTTP/1.1 and HTTP/2', async t => {
     const { server, kubeconfig, refuse } = await startRefused(t);
     const files = await createServingFiles();
-    const start = async (...flags: readonly string[]) => {
-      const proxy = await startProxy([`--kubeconfig=${kubeconfig}`, '--reject-paths=', ...flags]);
-      t.after(() => proxy.stop('SIGKILL'));
-      return proxy;
-    };
+    const start = (...flags: readonly string[]) =>
+      startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--reject-paths=', ...flags]);
     refuse();
     const [plain, secure] = await Promise.all([start(), start(...files.flags)]);
     const session = hasTls ? await connectHttp2(secure.port, files.authority.certificate) : undefined;
@@ -229,8 +226,7 @@ describe('the answer passes untouched', () => {
 describe('readyz', () => {
   test("fails while the API server refuses the proxy's own token", async t => {
     const { kubeconfig, restore } = await startRefused(t);
-    const proxy = await startProxy([`--kubeconfig=${kubeconfig}`]);
-    t.after(() => proxy.stop('SIGKILL'));
+    const proxy = await startInProcess(t, [`--kubeconfig=${kubeconfig}`]);
     const { status, text } = await health(proxy, 'readyz');
     assert.equal(status, 500);
     assert.match(
@@ -249,7 +245,7 @@ describe('readyz', () => {
       response.writeHead(401, { 'Content-Length': 0 }).end();
       return true;
     });
-    const { proxy } = await startStack(t, { server });
+    const { proxy } = await startStack(t, { run: startInProcess, server });
     const { text } = await health(proxy, 'readyz');
     assert.match(text, /^\[-\]credentials failed: .* refuses the proxy's own credential/m);
     accept();
@@ -257,7 +253,7 @@ describe('readyz', () => {
   });
 
   test('says that the upstream fails, and not the credential, if there is no answer', async t => {
-    const { server, proxy } = await startStack(t);
+    const { server, proxy } = await startStack(t, { run: startInProcess });
     await server.kill();
     await eventually('the failure', async () => {
       const { text } = await health(proxy, 'readyz');

@@ -5,8 +5,8 @@ import { parse, stringify } from 'yaml';
 import { eventually } from '../../support/eventually.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
-import { startProxy } from '../../support/proxy/proxy.js';
 import { bothLegs, type Probe, type ProbeLeg, passed, probe, sample } from '../credential-probe.js';
 import { assertStatus, send } from '../leg.js';
 
@@ -26,8 +26,7 @@ async function start(t: TestContext, user: Readonly<Record<string, unknown>>, ar
   const server = await startFakeApiServer({ clientCertificates: 'optional', tokens });
   t.after(() => server.kill());
   const kubeconfig = await writeKubeconfig({ server: server.url, ca: server.authority.certificate, user });
-  const proxy = await startProxy(['--kubeconfig', kubeconfig.path, ...args]);
-  t.after(() => proxy.stop('SIGKILL'));
+  const proxy = await startInProcess(t, ['--kubeconfig', kubeconfig.path, ...args]);
   const edit = async (more: Edit) => {
     const content = parse(await readFile(kubeconfig.path, 'utf8'));
     Object.assign(content.clusters[0].cluster, more.cluster);

@@ -7,7 +7,7 @@ import { connectRaw } from '../../support/clients/raw-http.js';
 import { projectFile } from '../../support/project.js';
 import { adminPort } from '../../support/proxy/admin-listener.js';
 import { encrypted, hasTls } from '../../support/proxy/encrypted.js';
-import { startProxy } from '../../support/proxy/proxy.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
 import { type AttackRequest, type Leg, legs, send } from '../leg.js';
 
@@ -29,17 +29,16 @@ const flags = [
   '--reject-paths=^/refused',
   `--www=${projectFile('test/fixtures')}`,
 ];
-const cors = '--cors-allowed-origins=^https://app\\.example$';
+const start = (...more: readonly string[]) => startInProcess({ after }, [...flags, ...more]);
 const [plain, secure, allowing, unfiltered] = await Promise.all([
-  startProxy([...flags, '--admin-port=0', '--admin-address=127.0.0.1']),
-  startProxy([...flags, ...files.flags]),
-  startProxy([...flags, cors]),
-  startProxy([...flags, '--disable-filter']),
+  start('--admin-port=0', '--admin-address=127.0.0.1'),
+  start(...files.flags),
+  start('--cors-allowed-origins=^https://app\\.example$'),
+  start('--disable-filter'),
 ]);
 const http2 = hasTls ? await connectHttp2(secure.port, files.authority.certificate) : undefined;
 after(async () => {
   http2?.destroy();
-  await Promise.all([plain, secure, allowing, unfiltered].map(proxy => proxy.stop('SIGKILL')));
   await upstream.close();
 });
 

@@ -29,7 +29,7 @@ export interface RunningProgram {
 }
 
 /** Default time in milliseconds between two reads of the kubeconfig and its files; in the built program it is 4,000. */
-export const pollInterval = 50;
+export const pollInterval = 100;
 
 /**
  * Starts the program in the test's own process, like main.ts: with the same command line, environment, sockets and files, but a tenth of

@@ -21,7 +21,10 @@ const auditLog = join(folder, 'audit.log');
 
 const server = await anyApiServer({ after });
 const [plain, guarded] = await Promise.all([
-  startStack({ after }, { server, flags: ['--share-watches', `--audit-log-path=${auditLog}`] }),
+  startStack(
+    { after },
+    { server, run: startInProcess, flags: ['--share-watches', `--audit-log-path=${auditLog}`] },
+  ),
   startStack(
     { after },
     {
@@ -153,6 +156,7 @@ describe('a client that does not read', () => {
   for (const version of ['1.1', '1.0'] as const) {
     test(`frees its slot when it is cut (HTTP/${version})`, embedded, async t => {
       const { server, proxy } = await startStack(t, {
+        run: startInProcess,
         flags: ['--share-watches', '--max-longrunning-requests=2', '--share-watches-buffer=1Mi'],
       });
       const target = () => `${configMapsIn('default')}?watch=1&resourceVersion=${server.version}`;

@@ -45,7 +45,7 @@ function assertActsAsAlice(arrived: readonly Arrival[]): void {
 
 describe('callers with a token', { concurrency: 4 }, () => {
   test('act under their own name, and the API server decides about their rights', async t => {
-    const { proxy } = await startGateway(t, { tokenFile: twoUsers, server });
+    const { proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers, server });
     for (const leg of bothLegs) {
       const allowed = await probe(proxy, server, leg, { headers: [alice] });
       assert.equal(allowed.code, passed(leg), allowed.answer.raw);
@@ -246,7 +246,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
 
 describe('authentication of callers and impersonation', () => {
   test('cannot both come from an edit of the kubeconfig: the last good one stays in use', async t => {
-    const { proxy, kubeconfig } = await startGateway(t, { tokenFile: twoUsers, server });
+    const { proxy, kubeconfig } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers, server });
     const edited = parse(await readFile(kubeconfig, 'utf8')) as { users: { user: object }[] };
     Object.assign(edited.users[0]?.user ?? {}, { as: 'jane' });
     await writeFile(kubeconfig, stringify(edited));
@@ -289,7 +289,7 @@ describe('a 401 of the API server', () => {
 
 describe('kubectl', () => {
   kubectlTest('shows the caller with auth whoami, and a rejection names it', async t => {
-    const { proxy } = await startGateway(t, { tokenFile: twoUsers, server });
+    const { proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers, server });
     // kubectl sends no token without TLS.
     const terminator = await startTlsTerminator(server.authority, proxy.port);
     t.after(() => terminator.close());

@@ -29,8 +29,8 @@ const rules = [
   '--reject-paths=^/clusters/,^/api/.*/pods/.*/attach',
 ];
 const [plain, tls, ruled, readOnly, unfiltered] = await Promise.all([
-  startManyStack({ after }, { clusters }),
-  startManyStack({ after }, { clusters, tls: secure }),
+  startManyStack({ after }, { clusters, run: startInProcess }),
+  startManyStack({ after }, { clusters, run: startInProcess, tls: secure }),
   startManyStack({ after }, { clusters, run: startInProcess, flags: rules }),
   startManyStack({ after }, { clusters, run: startInProcess, flags: ['--read-only', '--reject-paths='] }),
   startManyStack({ after }, { clusters, run: startInProcess, flags: ['--disable-filter'] }),

@@ -30,6 +30,7 @@ after(() => silent.close());
 const stack = await startManyStack(
   { after },
   {
+    run: startInProcess,
     flags: ['--reject-paths='],
     edit: (config, { one }) => {
       const server = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;

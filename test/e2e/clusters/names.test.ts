@@ -36,8 +36,8 @@ const odd = [
 const clusters = await startManyClusters({ after });
 const secure = await createChainFiles();
 const [plain, tls, names] = await Promise.all([
-  startManyStack({ after }, { clusters }),
-  startManyStack({ after }, { clusters, tls: secure }),
+  startManyStack({ after }, { clusters, run: startInProcess }),
+  startManyStack({ after }, { clusters, run: startInProcess, tls: secure }),
   startManyStack(
     { after },
     {

@@ -43,7 +43,10 @@ const folder = temporaryFolder();
 const tokenFile = join(folder, 'tokens.csv');
 await writeFile(tokenFile, 'file-token,fiona,,\n');
 
-const { port } = await startManyStack({ after }, { clusters, flags: ['--reject-paths='] });
+const { port } = await startManyStack(
+  { after },
+  { clusters, run: startInProcess, flags: ['--reject-paths='] },
+);
 
 // The order of these tests matters: the first one needs unused clusters.
 

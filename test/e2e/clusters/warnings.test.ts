@@ -18,7 +18,11 @@ test('one log line at the start names the context, cluster, server and user at /
 });
 
 test('the log warns of an API server that cannot be reached at the start, and the program serves', async t => {
-  const { proxy, port } = await startManyStack(t, { clusters, flags: ['--context=down'] });
+  const { proxy, port } = await startManyStack(t, {
+    clusters,
+    run: startInProcess,
+    flags: ['--context=down'],
+  });
   const isWarning = (line: Record<string, unknown>) =>
     Number(line['level']) >= 40 && /refused|reach/i.test(JSON.stringify(line));
   await eventually('the warning', () => proxy.log().some(isWarning));

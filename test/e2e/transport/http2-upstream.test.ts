@@ -19,7 +19,7 @@ const pods = '/api/v1/namespaces/default/pods?watch=true';
 const active = 'kube_api_proxy_upstream_connections{state="active"}';
 
 /** The stack that tests share. They find their requests by a mark, and depend on their order for the number of connections. */
-const shared = await startStack({ after });
+const shared = await startStack({ after }, { run: startInProcess });
 
 /** What a client receives of its watch. */
 interface Watch {
@@ -169,7 +169,7 @@ describe('an API server with HTTP/2', () => {
   });
 
   test('serves HTTP/2 clients too', encrypted, async t => {
-    const { server, proxy, ca } = await startStack(t, { tls: true });
+    const { server, proxy, ca } = await startStack(t, { run: startInProcess, tls: true });
     const session = await connectHttp2(proxy.port, ca);
     t.after(() => session.destroy());
     const streams = Array.from({ length: 30 }, () => openStream(session, `${configMaps}?watch=true`));

@@ -29,6 +29,7 @@ const everything = [
 const { proxy, server } = await startGateway(
   { after },
   {
+    run: startInProcess,
     tokenFile: 'alice-token,alice,7,"dev"\nlead-token,lead,,\nnobody-token,nobody,,\n',
     server: { allow: policyOf(user => (user === 'nobody' ? [] : everything)) },
     args: [`--authorization-config=${webhook.file}`, '--allow-impersonation'],
@@ -331,6 +332,7 @@ test('one file is for all clusters, and each question has the name of its cluste
 test('a webhook is asked over HTTP/2 too', async t => {
   const { flags, authority } = await createServingFiles();
   const gateway = await startGateway(t, {
+    run: startInProcess,
     tokenFile: 'alice-token,alice,,\n',
     args: [`--authorization-config=${webhook.file}`, ...flags],
   });

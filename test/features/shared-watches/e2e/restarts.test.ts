@@ -12,8 +12,8 @@ import type { Scope } from '../../../support/scope.js';
 const quietObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'quiet' } } as const;
 
 const [http1, http2] = await Promise.all([
-  startStack({ after }, { flags: ['--share-watches'], env: { DISABLE_HTTP2: '1' } }),
-  startStack({ after }, { flags: ['--share-watches'] }),
+  startStack({ after }, { run: startInProcess, flags: ['--share-watches'], env: { DISABLE_HTTP2: '1' } }),
+  startStack({ after }, { run: startInProcess, flags: ['--share-watches'] }),
 ]);
 
 /** Clients that began at different versions, and one that asked for bookmarks. */

@@ -226,6 +226,8 @@ describe('metrics', () => {
     const idle = await samples(create());
     for (const protocol of ['websocket', 'spdy', 'other'])
       assert.equal(idle.get(`kube_api_proxy_upgrades_total{protocol="${protocol}"}`), 0);
+    for (const result of ['success', 'failure'])
+      assert.equal(idle.get(`kube_api_proxy_config_reloads_total{result="${result}"}`), 0);
   });
 
   it('name the build', async () => {

@@ -10,7 +10,7 @@ import { bookmarkLine, ServedList, type ServedWatch, type WatchedServer } from '
 import { WatchingClient } from './watching-client.js';
 
 /** The number of steps, over all seeds together. */
-const steps = Number(process.env['MODEL_STEPS'] ?? 18_000);
+const steps = Number(process.env['MODEL_STEPS'] ?? 36_000);
 const seeds = 12;
 
 /** A client, with what the test knows about it. */
@@ -339,7 +339,7 @@ describe('shared watches under random events', () => {
   }
 
   it('reach every possible state', () => {
-    for (const [what, count] of Object.entries(seen)) assert.ok(count > 4, `${what}: ${count}`);
+    for (const [what, count] of Object.entries(seen)) assert.ok(count > 20, `${what}: ${count}`);
     // The others end before a change, or were too slow.
     const moved = seen['moved to ring'] + seen['moved to opened'];
     assert.ok(

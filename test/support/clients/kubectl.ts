@@ -23,9 +23,11 @@ export interface KubectlOptions {
   readonly cwd?: string;
 }
 
-// kubectl keeps its discovery cache under HOME. A test must neither read nor fill the developer's cache.
+// kubectl keeps its discovery cache under HOME, by the server's port. A test must neither read nor fill the developer's cache, nor find that
+// of another server that had the same port before. Not even root can make a cache there.
 function environment(env: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env };
+  const nowhere = 'HOME' in env ? {} : { HOME: '/nonexistent', KUBECACHEDIR: '/dev/null' };
+  return { PATH: process.env['PATH'] ?? '', ...nowhere, ...env };
 }
 
 /** Runs kubectl to its end. No exit code makes it reject. */

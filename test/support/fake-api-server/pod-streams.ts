@@ -19,7 +19,7 @@ const protocols = {
  * The minimum time in milliseconds that a container runtime needs to start a process. kubectl loses bytes that come before it has created its streams: "Unknown
  * stream id 1, discarding message" (client-go `tools/remotecommand/websocket.go`).
  */
-const startTime = 50;
+export const startTime = 50;
 
 /**
  * Answers pods/exec, pods/attach and pods/portforward, as far as a client sees that it has a stream and that bytes pass. Over WebSocket

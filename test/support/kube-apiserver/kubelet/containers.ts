@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Duplex, PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeObject } from '../../fake-api-server/objects.js';
+import { startTime } from '../../fake-api-server/pod-streams.js';
 import { temporaryFolder } from '../../temporary-folder.js';
 import { SpdyConnection, type SpdyStream } from './spdy-connection.js';
 
@@ -58,6 +60,7 @@ export class Containers {
     connection.once('close', () => gone.abort());
     try {
       const streams = await openedStreams(connection, query);
+      await delay(startTime);
       if (gone.signal.aborted) return;
       const code = command
         ? await this.#run(command, streams, gone.signal)

@@ -1,3 +1,4 @@
+import { nameOfId } from './namespace-rows.js';
 import { type Ids, type ShownVersions, toVersion } from './shown-versions.js';
 
 /** What the client of a watch holds, as far as it selects it, and up to which version it has had everything. */
@@ -5,37 +6,54 @@ export class HeldNamespaces {
   #ids = new Set<string>();
   /** Whether what was shown refers to `#ids`, so that another set takes its place when it changes. */
   #isLent = false;
-  /** Those that are no longer there: the watch brings their DELETED. */
-  readonly #deleted = new Set<string>();
+  /** Those of them of which the client has got nothing: it does not select them, or they were gone when they were read. */
+  readonly #unsent = new Set<string>();
+  /** Those of them of which the client has an old state: they were hidden when an event came. */
+  readonly #stale = new Set<string>();
+  /** By name, which one was sent last: it has taken the place of another one of its name. */
+  readonly #sent = new Map<string, string>();
   /** The versions of what was read from a list: older events about it would be a step back. */
   readonly #read = new Map<string, bigint>();
   /** Empty if it is not known yet. */
   position = '';
 
-  /** Begins with these. */
+  /** Begins with these, all of which the client may have got. */
   begin(ids: Ids, position: string): void {
     this.#ids = new Set(ids);
     this.#isLent = false;
     this.position = position;
   }
 
+  /** Whether the client has got it. */
   has(id: string): boolean {
-    return this.#ids.has(id);
+    const sent = this.#sent.get(nameOfId(id)) ?? id;
+    return this.#ids.has(id) && !this.#unsent.has(id) && sent === id;
   }
 
+  /** It was sent as it is. */
   add(id: string): void {
     this.#change().add(id);
+    this.#sent.set(nameOfId(id), id);
+    this.#unsent.delete(id);
+    this.#stale.delete(id);
   }
 
   delete(id: string): void {
+    if (this.has(id)) this.#sent.delete(nameOfId(id));
     this.#change().delete(id);
-    this.#deleted.delete(id);
-    this.#read.delete(id);
+    for (const of of [this.#unsent, this.#stale, this.#read]) of.delete(id);
   }
 
-  /** It is no longer there: nothing but its DELETED will come. */
-  isGone(id: string): void {
-    this.#deleted.add(id);
+  /** The list that the client selects does not have it. If the client has got it, the watch brings its DELETED. */
+  isNotListed(id: string): void {
+    if (!this.#ids.has(id)) this.#unsent.add(id);
+    this.#change().add(id);
+    this.#stale.delete(id);
+  }
+
+  /** An event about it was not sent. */
+  missed(id: string): void {
+    if (this.#ids.has(id)) this.#stale.add(id);
   }
 
   /** It was sent as a list had it, at this version. */
@@ -53,14 +71,22 @@ export class HeldNamespaces {
     return isNewer;
   }
 
-  /** Those of these that the client does not hold. */
+  /** Whether the client lacks it, or its present state, if it selects it. */
+  lacks(id: string): boolean {
+    return !this.#ids.has(id) || this.#stale.has(id);
+  }
+
+  /** Those of these that the client lacks, but for one that was made again: first comes the DELETED of the other one of its name. */
   missing(visible: Ids): string[] {
-    return [...visible].filter(id => !this.#ids.has(id));
+    const lacking = [...visible].filter(id => this.lacks(id));
+    if (lacking.length === 0) return lacking;
+    const held = new Map([...this.#ids].filter(id => this.has(id)).map(id => [nameOfId(id), id]));
+    return lacking.filter(id => (held.get(nameOfId(id)) ?? id) === id);
   }
 
   /** Those that the client holds and should not. */
   hidden(visible: Ids): string[] {
-    return [...this.#ids].filter(id => !visible.has(id) && !this.#deleted.has(id));
+    return [...this.#ids].filter(id => !visible.has(id));
   }
 
   /** Remembers that the client has been shown these up to its version. */
@@ -68,6 +94,9 @@ export class HeldNamespaces {
     if (this.position === '') return;
     this.#isLent = true;
     shown.record(this.position, this.#ids);
+    // A client that goes on from here surely has only the others as they are.
+    if (this.#stale.size > 0)
+      shown.record(this.position, new Set([...this.#ids].filter(id => !this.#stale.has(id))));
   }
 
   #change(): Set<string> {

@@ -93,6 +93,14 @@ export class NamespaceList {
     return this.#text.slice(from + start, from + end);
   }
 
+  #byId: ReadonlyMap<string, ListedRow> | undefined;
+
+  /** Undefined if it has none. */
+  rowOf(id: string): ListedRow | undefined {
+    this.#byId ??= new Map(this.rows.map(row => [row.id, row]));
+    return this.#byId.get(id);
+  }
+
   /** The text of the list with only these rows, each in this form. */
   only(isShown: (row: ListedRow) => boolean, form = (row: string) => row): string {
     if (this.rows.length === 0) return this.#text;
@@ -111,7 +119,9 @@ export class NamespaceList {
   }
 
   /** The event that says that a namespace is no longer shown, with nothing of it but which one it was. */
-  farewell({ name, uid }: Pick<NamespaceRow, 'name' | 'uid'>, version: string): string {
+  farewell(id: string, version: string): string {
+    const name = nameOfId(id);
+    const uid = id.slice(name.length + 1);
     const metadata = { name, uid, resourceVersion: version };
     const table = this.#table;
     if (table === undefined) {

@@ -53,6 +53,8 @@ export class NamespaceWatch implements RoundTrip, Onlooker {
   #isOpen = false;
   #isOver = false;
   #isUpdating = false;
+  /** Those that have changed since lists were asked for, which may have them as they were. */
+  readonly #outdated = new Set<string>();
 
   constructor(parts: NamespaceWatchParts) {
     this.#parts = parts;
@@ -110,7 +112,8 @@ export class NamespaceWatch implements RoundTrip, Onlooker {
     } else if (asked.version === '' || asked.version === '0') {
       const { list, visible } = await readShownList(this.#parts);
       const rows = list.rows.filter(({ id }) => visible.has(id));
-      this.#held.begin(visible, list.version);
+      this.#held.begin(new Set(rows.map(({ id }) => id)), list.version);
+      for (const id of visible) this.#held.isNotListed(id);
       const events = rows.map(row => list.event('ADDED', row));
       this.#open(listener => own.watchFrom(list.version, listener), events);
     } else await this.#beginFrom(asked.version);
@@ -128,17 +131,18 @@ export class NamespaceWatch implements RoundTrip, Onlooker {
     const events: string[] = [];
     const added = [...viewer.visible].filter(id => !shown.surely.has(id));
     const removed = this.#held.hidden(viewer.visible);
-    if (added.length > 0) {
-      const list = await own.selected(added.map(nameOfId));
-      events.push(...this.#added(list, added));
-    }
+    // One that was made again has the name of one that is removed.
     if (removed.length > 0) {
       const list = await own.named(removed.slice(0, 1).map(nameOfId));
       for (const id of removed) {
         this.#held.delete(id);
         // What has become of them since is not for this user.
-        events.push(list.farewell({ name: nameOfId(id), uid: id.slice(id.indexOf(' ') + 1) }, version));
+        events.push(list.farewell(id, version));
       }
+    }
+    if (added.length > 0) {
+      const list = await own.selected(added.map(nameOfId));
+      events.push(...this.#added(list, added).values());
     }
     this.#open(listener => own.watchFrom(version, listener), events);
   }
@@ -208,11 +212,14 @@ export class NamespaceWatch implements RoundTrip, Onlooker {
     const { viewer } = this.#parts;
     const id = idOf(row);
     const isHeld = this.#held.has(id);
+    if (this.#isUpdating) this.#outdated.add(id);
     if (!this.#isInitial) this.#held.position = version;
     if (type === 'DELETED') {
       this.#held.delete(id);
       if (isHeld) this.#send(text);
-    } else if (viewer.visible.has(id) && !this.#held.isNewerThan(id, version)) {
+      this.changed();
+    } else if (!viewer.visible.has(id)) this.#held.missed(id);
+    else if (!this.#held.isNewerThan(id, version)) {
       this.#held.add(id);
       this.#send(isHeld || type === 'ADDED' ? text : withType(text, 'ADDED'));
     }
@@ -222,6 +229,7 @@ export class NamespaceWatch implements RoundTrip, Onlooker {
   changed(): void {
     if (this.#isUpdating || !this.#isOpen || this.#isOver || this.#held.position === '') return;
     this.#isUpdating = true;
+    this.#outdated.clear();
     this.#update().then(
       () => {
         this.#isUpdating = false;
@@ -250,35 +258,43 @@ export class NamespaceWatch implements RoundTrip, Onlooker {
     if (this.#isOver) return;
     const { visible } = viewer;
     if (added !== undefined) {
-      const still = missing.filter(id => visible.has(id) && !held.has(id));
-      for (const event of this.#added(added, still)) this.#send(event);
+      const still = missing.filter(id => visible.has(id) && held.lacks(id) && !this.#outdated.has(id));
+      const old = new Set(still.filter(id => held.has(id)));
+      for (const [id, event] of this.#added(added, still))
+        this.#send(old.has(id) ? withType(event, 'MODIFIED') : event);
     }
     for (const id of hidden) {
-      if (visible.has(id) || !held.has(id)) continue;
-      const row = removed?.rows.find(found => idOf(found) === id);
-      if (removed === undefined || row === undefined) held.isGone(id);
-      else {
-        held.delete(id);
-        this.#send(removed.event('DELETED', row, held.position));
-      }
+      if (visible.has(id)) continue;
+      if (held.has(id) && removed !== undefined) this.#send(lastOf(removed, id, held.position));
+      held.delete(id);
     }
     held.recordIn(viewer.shown);
   }
 
-  /** The events for those of these that the list has. The others are not selected, or gone. */
-  #added(list: NamespaceList, ids: readonly string[]): string[] {
-    const rows = new Map(list.rows.map(row => [idOf(row), row]));
-    return ids.flatMap(id => {
+  /** The events for those of these that the list has, by their IDs. The others are not selected, or gone. */
+  #added(list: NamespaceList, ids: readonly string[]): Map<string, string> {
+    const events = new Map<string, string>();
+    for (const id of ids) {
+      const row = list.rowOf(id);
+      if (row === undefined) {
+        this.#held.isNotListed(id);
+        continue;
+      }
       this.#held.add(id);
-      const row = rows.get(id);
-      if (row === undefined) return [];
       this.#held.wasRead(id, row.version);
-      return list.event('ADDED', row, this.#held.position);
-    });
+      events.set(id, list.event('ADDED', row, this.#held.position));
+    }
+    return events;
   }
 
   #send(text: string): void {
     const isTable = text.includes('"kind":"Table"') && readEvent(text).isTable;
     this.#parts.output.event(isTable ? this.#lines.ofTable(text) : text);
   }
+}
+
+/** The DELETED of one that the client may no longer see, or that is gone. */
+function lastOf(list: NamespaceList, id: string, version: string): string {
+  const row = list.rowOf(id);
+  return row === undefined ? list.farewell(id, version) : list.event('DELETED', row, version);
 }

@@ -108,15 +108,15 @@ describe('a list of namespaces', () => {
     const named =
       '{"kind":"Namespace","apiVersion":"v1","metadata":{"name":"a","uid":"u-a","resourceVersion":"5"}';
     assert.equal(list.event('ADDED', row, '5'), `{"type":"ADDED","object":${named},"n":1e400}}`);
-    assert.equal(list.farewell(row, '5'), `{"type":"DELETED","object":${named}}}`);
+    assert.equal(list.farewell(row.id, '5'), `{"type":"DELETED","object":${named}}}`);
     const table = new NamespaceList(tableOf(rowOf('a')));
-    for (const text of [table.event('DELETED', table.rows[0] as never, '5'), table.farewell(row, '5')]) {
+    for (const text of [table.event('DELETED', table.rows[0] as never, '5'), table.farewell(row.id, '5')]) {
       const event = readEvent(text);
       assert.deepEqual([event.type, event.version, event.isTable], ['DELETED', '5', true]);
       assert.equal(idOf(event.row as never), 'a u-a');
     }
     const partial = new NamespaceList(listOf(partialOf('a')).replace('Namespace', 'PartialObjectMetadata'));
-    for (const text of [partial.event('ADDED', partial.rows[0] as never, '5'), partial.farewell(row, '5')])
+    for (const text of [partial.event('ADDED', partial.rows[0] as never, '5'), partial.farewell(row.id, '5')])
       assert.match(text, /"object":\{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io\/v1","meta/);
   });
 

@@ -163,10 +163,9 @@ apiServerTest(
     const watchers = people.filter((_, at) => at % 6 === 0 || at === 17);
     const watches: { readonly person: (typeof people)[number]; readonly watch: OpenWatch }[] = [];
     for (const person of watchers)
-      await eventually(`the watch of ${person.user} opens`, async () => {
+      await eventuallyPasses(async () => {
         watches.push({ person, watch: await gateway.watch('boss', '', as(person)) });
-        return true;
-      });
+      }, patience);
 
     let visible = 0;
     for (let round = 0; round < 3; round += 1) {

@@ -126,7 +126,7 @@ describe('the password of a URL of the kubeconfig that cannot be used is in no a
     });
     const { proxy, port } = await startManyStack(t, { clusters, flags: ['--log-level=trace'] });
     const files = await createServingFiles();
-    const secure = await startManyStack(t, { clusters, tls: files });
+    const secure = await startManyStack(t, { clusters, run: startInProcess, tls: files });
     const session = await connectHttp2(secure.port, files.authority.certificate);
     t.after(() => session.destroy());
     assertHidden((await sendPlain(port, '/-/clusters')).text, 'unused clusters');

@@ -102,7 +102,7 @@ async function attach(port: number, mount: string) {
 }
 
 test('the built program follows contexts within 10 s, while streams on the others continue', async t => {
-  const stack = await startManyStack(t, { flags: ['--reject-paths='] });
+  const stack = await startManyStack(t, { run: startInProcess, flags: ['--reject-paths='] });
   const streams = await Promise.all([
     watch(stack.port, '', stack.one),
     watch(stack.port, '/clusters/a', stack.one),

@@ -163,6 +163,7 @@ describe("a 401 to the proxy's own credential, where callers are authenticated,"
     await writeFile(tokenFile, 'alice-token,alice,,system:masters\n');
     const { port } = await startManyStack(t, {
       clusters,
+      run: startInProcess,
       flags: [...[callersFlag(tokenFile), '--allow-system-identities=system:masters'], '--reject-paths='],
     });
     delete clusters.tokens.two[tokenOf('refused')];

@@ -22,7 +22,7 @@ const flags = [
 ];
 const [open, secure, authenticated, unfiltered] = await Promise.all([
   startManyStack({ after }, { clusters, flags }),
-  startManyStack({ after }, { clusters, flags, tls: files }),
+  startManyStack({ after }, { clusters, run: startInProcess, flags, tls: files }),
   startManyStack({ after }, { clusters, run: startInProcess, flags: [...flags, callersFlag(tokens)] }),
   startManyStack({ after }, { clusters, run: startInProcess, flags: [...flags, '--disable-filter'] }),
 ]);

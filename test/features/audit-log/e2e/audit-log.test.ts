@@ -151,7 +151,7 @@ function assertEvent(event: Event): void {
 }
 
 test('a plain request is one event with the caller, the request and the result', async t => {
-  const { port, events, path } = await startBuilt(t);
+  const { port, events, path } = await start(t);
   assert.equal(statSync(path).mode & 0o777, 0o600);
   const started = Date.now();
   await send(port, '/apis/apps/v1/namespaces/default/deployments/web?pretty=true', {

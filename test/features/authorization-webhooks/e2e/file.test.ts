@@ -4,7 +4,7 @@ import { health } from '../../../e2e/credential-probe.js';
 import { eventually } from '../../../support/eventually.js';
 import { callersFlag } from '../../../support/proxy/callers.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
-import { startUpProblems } from '../../../support/proxy/in-process.js';
+import { startInProcess, startUpProblems } from '../../../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
 import { runProgram } from '../../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
@@ -37,7 +37,11 @@ test('all problems of the file of authorization webhooks are told at the start, 
 
 test('a file of authorization webhooks that cannot be used any longer is told, without its text, and the last one counts', async t => {
   const webhook = await AskedWebhook.start(t);
-  const { proxy } = await startGateway(t, { tokenFile, args: [`--authorization-config=${webhook.file}`] });
+  const { proxy } = await startGateway(t, {
+    run: startInProcess,
+    tokenFile,
+    args: [`--authorization-config=${webhook.file}`],
+  });
   const reloads = async (result: string) =>
     sumOf(
       await scrapeOwn(proxy.port, { authorization }),

@@ -17,6 +17,8 @@ import { temporaryFolder } from '../../../support/temporary-folder.js';
 import { startNamingProxy } from '../../../support/upstreams/forward-proxy.js';
 
 const server = await anyApiServer({ after });
+const authority = await createCertificateAuthority();
+const signer = createOidcSigner('one');
 
 /** A gateway that accepts tokens of an issuer, whose alice has the rights of alice. */
 async function start(
@@ -28,11 +30,9 @@ async function start(
     hold,
   }: { readonly tokenFile?: string; readonly host?: string; readonly hold?: Promise<void> } = {},
 ) {
-  const authority = await createCertificateAuthority();
   const folder = temporaryFolder();
   const caFile = join(folder, 'ca.crt');
   await writeFile(caFile, authority.certificate);
-  const signer = createOidcSigner('one');
   const issuer = await startOidcIssuer(authority, host === undefined ? {} : { host });
   t.after(() => issuer.close());
   const naming = host === undefined ? undefined : await startNamingProxy(Number(new URL(issuer.url).port));
@@ -57,7 +57,7 @@ async function start(
     exp: Math.floor(Date.now() / 1000) + 300,
     ...more,
   });
-  return { ...gateway, caFile, issuer, signer, claims, authority };
+  return { ...gateway, caFile, issuer, claims };
 }
 
 function bearer(token: string): string[] {
@@ -66,7 +66,7 @@ function bearer(token: string): string[] {
 
 describe('callers with an id-token', { concurrency: 3 }, () => {
   test('act under the name and groups of its claims', async t => {
-    const { proxy, signer, claims, issuer } = await start(t, [
+    const { proxy, claims, issuer } = await start(t, [
       ...['--oidc-groups-claim=groups', '--oidc-groups-prefix=oidc:', '--oidc-required-claim=hd=example.com'],
     ]);
     await eventually('the keys', () => /fetched the keys of the OpenID Connect issuer/.test(proxy.stderr()));
@@ -97,7 +97,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
   });
 
   test('do not send it to the API server', embedded, async t => {
-    const { proxy, signer, claims } = await start(t);
+    const { proxy, claims } = await start(t);
     const token = signer.sign(claims());
     for (const leg of bothLegs) {
       const { code, arrived } = await probe(proxy, server.embedded, leg, { headers: bearer(token) });
@@ -107,7 +107,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
   });
 
   test('of an issuer that is reachable only through HTTPS_PROXY are accepted', async t => {
-    const { proxy, signer, claims } = await start(t, [], { host: 'issuer.example.test' });
+    const { proxy, claims } = await start(t, [], { host: 'issuer.example.test' });
     await eventually('the keys', () => /fetched the keys/.test(proxy.stderr()));
     const token = signer.sign(claims());
     for (const leg of bothLegs) {
@@ -117,7 +117,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
   });
 
   test('in a group that Kubernetes reserves get a 403', async t => {
-    const { proxy, signer, claims } = await start(t, ['--oidc-groups-claim=groups']);
+    const { proxy, claims } = await start(t, ['--oidc-groups-claim=groups']);
     await eventually('the keys', () => /fetched the keys/.test(proxy.stderr()));
     for (const group of ['system:masters', 'kubeadm:cluster-admins']) {
       const token = signer.sign(claims({ groups: [group] }));
@@ -134,7 +134,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
     const hold = new Promise<void>(resolve => {
       answer = resolve;
     });
-    const { proxy, signer, claims } = await start(t, [], { hold });
+    const { proxy, claims } = await start(t, [], { hold });
     const token = signer.sign(claims());
     const first = bothLegs.map(leg => probe(proxy, server, leg, { headers: bearer(token) }));
     const { status, text } = await health(proxy, 'readyz');
@@ -148,12 +148,13 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
   });
 
   test('get a 503 until the issuer is reachable, and the program starts without it', async t => {
-    const { proxy, signer, claims, issuer, authority } = await start(t, [], {
+    const { proxy, claims, issuer } = await start(t, [], {
       tokenFile: 'file-token,alice,,\n',
     });
     const port = Number(new URL(issuer.url).port);
     await issuer.close();
     const again = await startGateway(t, {
+      run: startInProcess,
       server,
       tokenFile: 'file-token,alice,,\n',
       args: [`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway'],

@@ -98,16 +98,18 @@ export function createWaitsForIssuer({
   keys,
 }: Pick<OidcVerification, 'issuer' | 'keys'>): (token: BearerToken) => boolean {
   const issuers = namesOf(issuer);
-  return token => issuers.includes(issuerOf(token) ?? '') && !keys.has(keyNameOf(token.text));
+  return token =>
+    issuers.includes(issuerOf(token) ?? '') && !keys.has(decoded(decodeProtectedHeader, token.text)?.kid);
 }
 
 function namesOf(issuer: string): string[] {
   return issuer === 'https://accounts.google.com' ? [issuer, 'accounts.google.com'] : [issuer];
 }
 
-function keyNameOf(token: string): unknown {
+/** Undefined if the token cannot be decoded. */
+function decoded<T>(decode: (token: string) => T, token: string): T | undefined {
   try {
-    return decodeProtectedHeader(token).kid;
+    return decode(token);
   } catch {
     return undefined;
   }
@@ -117,16 +119,8 @@ const issuersNamed = new WeakMap<BearerToken, string | undefined>();
 
 /** The issuer that the token names. The token is not verified yet, and read once: anybody may send one that takes milliseconds. */
 export function issuerOf(token: BearerToken): string | undefined {
-  if (!issuersNamed.has(token)) issuersNamed.set(token, readIssuer(token.text));
+  if (!issuersNamed.has(token)) issuersNamed.set(token, decoded(decodeJwt, token.text)?.iss);
   return issuersNamed.get(token);
-}
-
-function readIssuer(token: string): string | undefined {
-  try {
-    return decodeJwt(token).iss;
-  } catch {
-    return undefined;
-  }
 }
 
 async function verify(

@@ -9,7 +9,7 @@ import { createServingFiles } from '../../../support/certificates/serving-files.
 import { send } from '../../../support/clients/http-client.js';
 import { ask as askOverHttp2, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { eventually, eventuallyPasses } from '../../../support/eventually.js';
-import { type OidcIssuer, startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
+import { startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
 import { compactJwt, createOidcSigner, type OidcSigner } from '../../../support/identities/oidc-signer.js';
 import { hasTls } from '../../../support/proxy/encrypted.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
@@ -23,7 +23,7 @@ const authority = await createCertificateAuthority();
 const signers = [createOidcSigner('one'), createOidcSigner('one')] as const;
 
 /** Two issuers that both have a key of the name `one`, and a gateway with a file that has both. */
-async function start(t: TestContext, args: readonly string[] = []) {
+async function start(t: TestContext) {
   const file = join(temporaryFolder(), 'config.yaml');
   const startIssuer = async (audience: string, signer: OidcSigner) => {
     const issuer = await startOidcIssuer(authority);
@@ -54,7 +54,7 @@ async function start(t: TestContext, args: readonly string[] = []) {
     async open(more: readonly string[] = []) {
       const gateway = await startGateway(t, {
         run: startInProcess,
-        args: [`--authentication-config=${file}`, ...args, ...more],
+        args: [`--authentication-config=${file}`, ...more],
       });
       const ask = async (leg: (typeof bothLegs)[number], token: string) => {
         const { code, arrived, answer } = await probe(gateway.proxy, gateway.server, leg, {
@@ -262,41 +262,6 @@ describe('callers with ID tokens of several issuers', { concurrency: 2 }, () => 
       /warn: .* has no jwt entries/.test((await health(proxy, 'readyz')).text),
     );
     for (const leg of bothLegs) assert.equal((await ask(leg, ofB)).code, 401);
-  });
-
-  test('find a user of each issuer in the kubeconfig', async t => {
-    const { a, b, write, open } = await start(t, ['--public-url=https://gw.example']);
-    Object.assign(b.issuer.metadata, { scopes_supported: ['openid', 'groups'] });
-    const email = 'claims.?email_verified.orValue(true) == true ? claims.email : ""';
-    await write(a.entry(), b.entry({ claimMappings: { username: { expression: email } } }));
-    const { proxy } = await open();
-    const argsOf = ({ issuer }: { readonly issuer: OidcIssuer }, id: string, more = '') =>
-      new RegExp(
-        `"--oidc-issuer-url=${issuer.url}"\\n#? +- "--oidc-client-id=${id}"\\n${more}#? +installHint`,
-      );
-    await eventuallyPasses(async () => {
-      const { text } = await send(proxy.port, '/-/kubeconfig');
-      assert.match(text, argsOf(a, 'a'));
-      const scopes = ['email', 'groups'].map(scope => `#? +- "--oidc-extra-scope=${scope}"\\n`);
-      assert.match(text, argsOf(b, 'b', scopes.join('')));
-    });
-    await write();
-    await eventually('another kubeconfig', async () => {
-      return /token: "PASTE-YOUR-TOKEN-HERE"/.test((await send(proxy.port, '/-/kubeconfig')).text);
-    });
-  });
-
-  test('whose prefixes could make one name cause a warning', async t => {
-    const { a, b, write, open } = await start(t);
-    const prefixed = (prefix: string) => ({ claimMappings: { username: { claim: 'sub', prefix } } });
-    await write(a.entry(prefixed('')), b.entry(prefixed('b:')));
-    const { proxy } = await open();
-    const warning =
-      /could make the same name: the prefix of one begins with that of the other \(\\"\\", \\"b:\\"\)/;
-    await eventually('the warning', () => warning.test(proxy.stderr()));
-    await write(a.entry(prefixed('a:')), b.entry(prefixed('b:')));
-    await eventually('the reload', () => /reloaded/.test(proxy.stderr()));
-    assert.equal(proxy.stderr().split('could make the same').length, 2);
   });
 });
 

@@ -24,11 +24,7 @@ const signer = createOidcSigner('one');
 async function start(
   t: TestContext,
   args: readonly string[] = [],
-  {
-    tokenFile,
-    host,
-    hold,
-  }: { readonly tokenFile?: string; readonly host?: string; readonly hold?: Promise<void> } = {},
+  { tokenFile, host }: { readonly tokenFile?: string; readonly host?: string } = {},
 ) {
   const folder = temporaryFolder();
   const caFile = join(folder, 'ca.crt');
@@ -38,7 +34,6 @@ async function start(
   const naming = host === undefined ? undefined : await startNamingProxy(Number(new URL(issuer.url).port));
   t.after(() => naming?.close());
   issuer.jwks = { keys: [signer.jwk] };
-  if (hold !== undefined) issuer.hold(hold);
   const gateway = await startGateway(t, {
     run: startInProcess,
     ...(tokenFile === undefined ? {} : { tokenFile }),
@@ -127,24 +122,6 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
         assert.equal(arrived.length, 0);
       }
     }
-  });
-
-  test('wait for the issuer’s keys that are being fetched after the start', async t => {
-    let answer = () => {};
-    const hold = new Promise<void>(resolve => {
-      answer = resolve;
-    });
-    const { proxy, claims } = await start(t, [], { hold });
-    const token = signer.sign(claims());
-    const first = bothLegs.map(leg => probe(proxy, server, leg, { headers: bearer(token) }));
-    const { status, text } = await health(proxy, 'readyz');
-    assert.equal(status, 500);
-    assert.match(text, /\[-\]oidc failed: there are no keys of .*: they are being fetched\n/);
-    answer();
-    for (const [index, { code, answer }] of (await Promise.all(first)).entries()) {
-      assert.equal(code, passed(bothLegs[index] ?? 'plain'), answer.raw);
-    }
-    await eventually('the check', async () => /\[\+\]oidc ok/.test((await health(proxy, 'readyz')).text));
   });
 
   test('get a 503 until the issuer is reachable, and the program starts without it', async t => {

@@ -38,6 +38,42 @@ it('a request over HTTP/2 has its fields in the form of HTTP/1.1', () => {
   assert.deepEqual(withBody('content-length', '1').rawHeaders, ['content-length', '1']);
 });
 
+it('an answer over HTTP/2 has the head that its client takes, and the status alone if it is larger', () => {
+  const sent: object[] = [];
+  const session = { remoteSettings: { maxHeaderListSize: 300 } };
+  const respond = (fields: object) => void sent.push({ ...fields });
+  const answer = () =>
+    new Http2Response(
+      new Http2Request(Object.assign(streamOf(), { session, respond }), {} as never, {} as never, []),
+    );
+  assert.equal(answer().maxHead, 300);
+  // Each field counts 32 more; :status and Date take 107.
+  const fields = (length: number) => ['A', 'x'.repeat(length - 107 - 33)];
+  for (const length of [300, 301]) {
+    assert.equal(answer().takes(fields(length)), length === 300, `${length}`);
+    answer().writeHead(200, fields(length));
+  }
+  answer().writeHead(201, [
+    'Set-Cookie',
+    'a',
+    'set-cookie',
+    'b',
+    'Vary',
+    'a',
+    'vary',
+    'b',
+    'Connection',
+    'x',
+    'VARY',
+    'b',
+  ]);
+  assert.deepEqual(sent, [
+    { a: fields(300)[1], ':status': 200 },
+    { ':status': 200 },
+    { 'set-cookie': ['a', 'b'], vary: 'a, b, b', ':status': 201 },
+  ]);
+});
+
 describe('header fields over HTTP/2 take time in proportion to their number:', () => {
   it('of a request', () =>
     assertLinearIn(['Host', 'Cookie', 'Content-Length', 'X-Forwarded-For'], fields =>

@@ -1,50 +1,38 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { assertStatus, type Leg, send } from '../../../e2e/leg.js';
 import { requestsReaching } from '../../../e2e/requests-reaching.js';
 import { uncertainSpellings } from '../../../guard/uncertain-spellings.js';
 import { anyApiServer } from '../../../support/any-api-server.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
+import { type RunningProgram, startInProcess } from '../../../support/proxy/in-process.js';
 import type { KubeconfigFile } from '../../../support/proxy/kubeconfig-file.js';
 import { startLeadGateway } from '../../../support/proxy/lead-gateway.js';
 import { ownMetric } from '../../../support/proxy/own-metric.js';
-import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../../support/proxy/proxy.js';
+import { writeAdminKubeconfig } from '../../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const server = await anyApiServer({ after });
-let kubeconfig: KubeconfigFile;
+const home = temporaryFolder();
+const kubeconfig = await writeAdminKubeconfig(server);
+const pathKubeconfig = await writeAdminKubeconfig(server, { server: `${server.url}/k8s/clusters/c1` });
+const start = (file: KubeconfigFile, ...args: readonly string[]) =>
+  startInProcess({ after }, [`--kubeconfig=${file.path}`, '--reject-paths=', ...args]);
 /** --accept-namespaces, --reject-resources, and both with --read-only for a server URL that has a path. */
-let confined: ProxyProcess;
-let without: ProxyProcess;
-let behindPath: ProxyProcess;
-let pathKubeconfig: KubeconfigFile;
-let home: string;
-
-before(async () => {
-  home = temporaryFolder();
-  kubeconfig = await writeAdminKubeconfig(server);
-  pathKubeconfig = await writeAdminKubeconfig(server, { server: `${server.url}/k8s/clusters/c1` });
-  const start = (file: KubeconfigFile, ...args: string[]) =>
-    startProxy([`--kubeconfig=${file.path}`, '--reject-paths=', ...args]);
-  [confined, without, behindPath] = await Promise.all([
-    // --disable-filter does not disable the rules of other flags.
-    start(kubeconfig, '--accept-namespaces=team-0,dev-.*', '--disable-filter'),
-    start(kubeconfig, '--reject-resources=secrets,pods/exec,deployments.apps'),
-    start(pathKubeconfig, '--reject-resources=secrets', '--accept-namespaces=team-0', '--read-only'),
-  ]);
-});
-
-after(async () => {
-  await Promise.all([confined, without, behindPath].map(proxy => proxy.stop('SIGKILL')));
-});
+const [confined, without, behindPath] = await Promise.all([
+  // --disable-filter does not disable the rules of other flags.
+  start(kubeconfig, '--accept-namespaces=team-0,dev-.*', '--disable-filter'),
+  start(kubeconfig, '--reject-resources=secrets,pods/exec,deployments.apps'),
+  start(pathKubeconfig, '--reject-resources=secrets', '--accept-namespaces=team-0', '--read-only'),
+]);
 
 const { reached } = requestsReaching(() => server);
 
-async function rejections(proxy: ProxyProcess, reason: string): Promise<number> {
+async function rejections(proxy: RunningProgram, reason: string): Promise<number> {
   return Number(await ownMetric(proxy.port, `kube_api_proxy_rejected_requests_total{reason="${reason}"}`));
 }
 
-function run(proxy: ProxyProcess, ...args: string[]): Promise<KubectlResult> {
+function run(proxy: RunningProgram, ...args: string[]): Promise<KubectlResult> {
   return kubectl(['-s', proxy.url, ...args], { env: { HOME: home, KUBECONFIG: '' } });
 }
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 import { isInstalled } from '../installed.js';
+import { temporaryFolder } from '../temporary-folder.js';
 
 /** The exit code and the output of a kubectl process; `code` is -1 if it was killed. */
 export interface KubectlResult {
@@ -23,10 +24,13 @@ export interface KubectlOptions {
   readonly cwd?: string;
 }
 
-// kubectl keeps its discovery cache under HOME, by the server's port. A test must neither read nor fill the developer's cache, nor find that
-// of another server that had the same port before. Not even root can make a cache there.
+let cache: string | undefined;
+
+// kubectl keeps its discovery cache under HOME, by the server's port. A test must neither read nor fill the developer's cache, nor find what
+// another file's server said that had the same port before.
 function environment(env: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const nowhere = 'HOME' in env ? {} : { HOME: '/nonexistent', KUBECACHEDIR: '/dev/null' };
+  cache ??= temporaryFolder();
+  const nowhere = 'HOME' in env ? {} : { HOME: '/nonexistent', KUBECACHEDIR: cache };
   return { PATH: process.env['PATH'] ?? '', ...nowhere, ...env };
 }
 

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { type Duplex, PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { KubeObject } from '../../fake-api-server/objects.js';
 import { startTime } from '../../fake-api-server/pod-streams.js';
 import { temporaryFolder } from '../../temporary-folder.js';
@@ -96,10 +97,18 @@ export class Containers {
   async #startInTerminal(command: readonly string[], resize: SpdyStream) {
     const path = join(temporaryFolder(), 'tty');
     const sizes = createInterface({ input: resize });
+    // It repeats the errors of its input: the client may have gone.
+    sizes.on('error', () => {});
     const [first] = (await once(sizes, 'line')) as [string];
     const line = `stty ${sttyArguments(first)}; tty > ${path}; exec ${command.join(' ')}`;
     const isThere = `until [ -s ${path} ]; do sleep 0.01; done`;
-    sizes.on('line', size => exec(`${isThere}; stty -F $(cat ${path}) ${sttyArguments(size)}`));
+    // One after the other: kubectl sends two at its start.
+    let before: Promise<unknown> = Promise.resolve();
+    const setSize = (size: string) =>
+      promisify(exec)(`${isThere}; stty -F $(cat ${path}) ${sttyArguments(size)}`).catch(() => {});
+    sizes.on('line', size => {
+      before = before.then(() => setSize(size));
+    });
     return start(['script', '-qefc', line, '/dev/null'], this.#folder);
   }
 

@@ -58,6 +58,7 @@ async function answerAll(isYes = (name: string) => name === 'a'): Promise<void> 
   for (let at = 0; at < asked.length; at += 1) {
     asked[at]?.answer.resolve(isYes(asked[at]?.name ?? ''));
     await turn();
+    await turn();
   }
 }
 
@@ -87,7 +88,7 @@ describe('a question whether a user may get a namespace', () => {
     });
   });
 
-  it('waits while the user has 20 questions, or the cluster 100, and no user waits behind one that has some', async () => {
+  it('waits while the user has 20 questions or the cluster 100, and until a connection is free; no user waits behind one that has some', async () => {
     for (let at = 0; at < 7; at += 1) viewer(`u${at}`).judge(many(30));
     await turn();
     const of = (who: string) => asked.filter(question => question.who === who).length;
@@ -96,6 +97,9 @@ describe('a question whether a user may get a namespace', () => {
       [20, 20, 20, 20, 20, 0, 0],
     );
     for (const { answer } of asked.slice(0, 20)) answer.resolve(false);
+    // The connections of the answers are given back at this moment.
+    await turn();
+    assert.equal(asked.length, 100);
     await turn();
     assert.ok(of('u5') >= 4 && of('u6') >= 4, `${of('u5')} ${of('u6')}`);
     assert.ok(asked.length <= 120);

@@ -114,7 +114,7 @@ export class Rewriter {
 
   #operator(op: string, operands: readonly [ASTNode, ASTNode]): string {
     // All relations have one precedence in CEL, but not in the parser: without parentheses, it reads a == b < c as a == (b < c).
-    if (/[!=]=/.test(op) && /[<>]|in/.test(operands[1].op)) {
+    if ((op === '==' || op === '!=') && ['<', '<=', '>', '>=', 'in'].includes(operands[1].op)) {
       throw new ExpressionError(
         `the right side of ${op} is a comparison; put it on the left side, in parentheses`,
       );

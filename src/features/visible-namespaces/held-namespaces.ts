@@ -6,11 +6,11 @@ export class HeldNamespaces {
   #ids = new Set<string>();
   /** Whether what was shown refers to `#ids`, so that another set takes its place when it changes. */
   #isLent = false;
-  /** Those of them of which the client has got nothing: it does not select them, or they were gone when they were read. */
+  /** Those that the client has not got: it does not select them, or they were gone when they were read. */
   readonly #unsent = new Set<string>();
-  /** Those of them of which the client has an old state: they were hidden when an event came. */
+  /** Those of which the client has an old state: they were hidden when an event came. */
   readonly #stale = new Set<string>();
-  /** By name, which one was sent last: it has taken the place of another one of its name. */
+  /** The one of each name that was sent last: in the client, it has taken the place of others of its name. */
   readonly #sent = new Map<string, string>();
   /** The versions of what was read from a list: older events about it would be a step back. */
   readonly #read = new Map<string, bigint>();
@@ -41,7 +41,7 @@ export class HeldNamespaces {
   delete(id: string): void {
     if (this.has(id)) this.#sent.delete(nameOfId(id));
     this.#change().delete(id);
-    for (const of of [this.#unsent, this.#stale, this.#read]) of.delete(id);
+    for (const known of [this.#unsent, this.#stale, this.#read]) known.delete(id);
   }
 
   /** The list that the client selects does not have it. If the client has got it, the watch brings its DELETED. */
@@ -94,7 +94,7 @@ export class HeldNamespaces {
     if (this.position === '') return;
     this.#isLent = true;
     shown.record(this.position, this.#ids);
-    // A client that goes on from here surely has only the others as they are.
+    // A client that goes on from this version may have an old state of the stale ones.
     if (this.#stale.size > 0)
       shown.record(this.position, new Set([...this.#ids].filter(id => !this.#stale.has(id))));
   }

@@ -6,6 +6,5 @@ const cutShort = /[\xc0-\xdf](?![\x80-\xbf])|[\xe0-\xef](?![\x80-\xbf]{2})|[\xf0
  * one U+FFFD; Node makes one of all the bytes of a character that is cut short, unless it begins with 0xff. Takes linear time.
  */
 export function utf8Text(bytes: string): string {
-  if (!/[\x80-\xff]/.test(bytes)) return bytes;
   return Buffer.from(bytes.replace(cutShort, '\xff'), 'latin1').toString();
 }

@@ -99,8 +99,6 @@ export interface ClientFields {
   auditId: string | undefined;
   hasLength: boolean;
   hasTrailer: boolean;
-  /** Whether a field says how a browser may guess the type. */
-  hasSniffing: boolean;
 }
 
 /**
@@ -116,7 +114,7 @@ export function responseHeaders(
   const { headers } = fields;
   if (request.mount.namesContext) relocate(headers, request);
   if (!isLeftToGuards(request, policy)) {
-    if (fields.hasSniffing) removeFields(headers, 'x-content-type-options');
+    removeFields(headers, 'x-content-type-options');
     headers.push(...documentFields(statusCode, fields.contentType, request));
   }
   if (request.answerHeaders !== undefined) headers.push(...request.answerHeaders);
@@ -154,7 +152,6 @@ export function inboundFields(
     auditId: undefined,
     hasLength: false,
     hasTrailer: false,
-    hasSniffing: false,
   };
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
@@ -176,9 +173,6 @@ export function inboundFields(
         break;
       case 'trailer':
         fields.hasTrailer = true;
-        break;
-      case 'x-content-type-options':
-        fields.hasSniffing = true;
         break;
     }
   }

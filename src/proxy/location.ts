@@ -46,7 +46,7 @@ function pathOn(server: ServerAddress, location: string): string | undefined {
   const { protocol, hostname, port } = new URL(origin);
   const isSame =
     protocol === server.protocol &&
-    hostname.replace(/^\[|\]$/g, '') === server.hostname &&
+    hostname.replace(/[[\]]/g, '') === server.hostname &&
     Number(port || (protocol === 'https:' ? 443 : 80)) === server.port;
   return isSame ? location.slice(start.length) : undefined;
 }

@@ -70,6 +70,7 @@ describe('a redirect of an API server below /clusters/', () => {
       '/\\evil.example/api',
       'pods/',
       'pods//api.example:6443/x',
+      'pods/of/a/namespac//api.example:6443/x',
       './x',
       '?page=2',
       '#x',

@@ -71,7 +71,7 @@ function readChain(document: PemDocument): Result<{ readonly leaf: X509Certifica
 function readKey(document: PemDocument): Result<{ readonly key: KeyObject; readonly pem: string }> {
   const block = document.blocks.find(({ type }) => type === 'PRIVATE KEY' || type.endsWith(' PRIVATE KEY'));
   if (block === undefined) return { problem: `${document.name} has no private key` };
-  if (block.type === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type:.*ENCRYPTED/m.test(block.text)) {
+  if (block.type === 'ENCRYPTED PRIVATE KEY' || /Proc-Type:.*ENCRYPTED/.test(block.text)) {
     return { problem: `${document.name} is encrypted; store the key without a passphrase` };
   }
   try {

@@ -7,11 +7,11 @@ import { isBearerToken } from './credential.js';
 export interface ExecCluster {
   /** The server's URL, as in the kubeconfig. */
   readonly server: string;
-  readonly tlsServerName?: string;
+  readonly tlsServerName?: string | undefined;
   readonly insecureSkipTlsVerify?: boolean;
   /** PEM. */
-  readonly certificateAuthority?: Buffer;
-  readonly proxyUrl?: string;
+  readonly certificateAuthority?: Buffer | undefined;
+  readonly proxyUrl?: string | undefined;
   readonly disableCompression?: boolean;
   /** The value of the cluster's extension `client.authentication.k8s.io/exec`. */
   readonly config?: unknown;

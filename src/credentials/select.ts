@@ -86,9 +86,7 @@ function execClusterOf(config: ClientConfig, certificateAuthority: Buffer | unde
     insecureSkipTlsVerify,
     disableCompression,
     config: config.execClusterConfig,
-    ...(tlsServerName === undefined ? {} : { tlsServerName }),
-    ...(certificateAuthority === undefined ? {} : { certificateAuthority }),
-    ...(proxyUrl === undefined ? {} : { proxyUrl: proxyUrl.url }),
+    ...{ tlsServerName, certificateAuthority, proxyUrl: proxyUrl?.url },
   };
 }
 

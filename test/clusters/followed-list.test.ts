@@ -10,16 +10,21 @@ import { accessTo, onlySource } from '../support/transport/upstream-requests.js'
 let pool: FakePool;
 let clock: ManualClock;
 let changes: string[];
+let stateChanges: number;
 let list: FollowedList<string>;
 beforeEach(() => {
   pool = new FakePool();
   clock = new ManualClock(0);
   changes = [];
+  stateChanges = 0;
   list = new FollowedList({
     cluster: { host: 'api:6443', current: undefined, ...onlySource(accessTo(pool)) },
     path: '/apis/example.com/v1/things',
     keep: object => String(object['color']),
     changed: ({ key, before, after }: ObjectChange<string>) => changes.push(`${key}: ${before} > ${after}`),
+    stateChanged: () => {
+      stateChanges += 1;
+    },
     clock,
     random: () => 0.5,
   });
@@ -79,7 +84,7 @@ describe('a followed list', () => {
     assert.deepEqual(asked(), [2, 'limit=500&continue=a%2Fb']);
     assert.deepEqual([changes, list.isSynced], [[], false]);
     await answerList(7, thing('two', 4, 'blue'));
-    assert.deepEqual(asked(), [3, watchFrom(7)]);
+    assert.deepEqual([latest().request.method, ...asked()], ['GET', 3, watchFrom(7)]);
     assert.deepEqual(changes, ['ns/one: undefined > red', 'ns/two: undefined > blue']);
     assert.deepEqual([list.isSynced, list.isOpen], [false, false]);
     latest().head(200);
@@ -108,6 +113,8 @@ describe('a followed list', () => {
     assert.deepEqual([list.isSynced, list.isOpen, list.problem], [true, false, undefined]);
     await pass(1_000);
     assert.deepEqual([...asked(), list.isOpen], [3, watchFrom(12), false]);
+    latest().head(200);
+    assert.equal(stateChanges, 1);
   });
 
   it('lists again after a version that is too old, and says only what is different', async () => {
@@ -149,13 +156,21 @@ describe('a followed list', () => {
       waits,
       [1, 2, 4, 8, 16, 30, 30].map(seconds => seconds * 1_000),
     );
-    assert.equal(list.isForbidden, false);
+    assert.deepEqual([list.isForbidden, stateChanges], [false, 2], 'it says nothing again');
     clock.advance(30_000);
     await open(7);
-    assert.deepEqual([list.isSynced, list.problem], [true, undefined]);
+    assert.deepEqual([list.isSynced, list.problem, stateChanges], [true, undefined, 3]);
     latest().sink.error(new Error('reset'));
     assert.equal(list.isSynced, true);
     assert.match(list.problem ?? '', /api:6443/);
+    assert.equal(stateChanges, 4);
+  });
+
+  it('keeps no event that is longer than 16 MB, however it is cut', async () => {
+    await open(7);
+    const part = 'x'.repeat(2 ** 20);
+    for (let count = 0; count < 16; count += 1) latest().body(part);
+    assert.throws(() => latest().body('x'), /an event of the watch is too large/);
   });
 
   it('takes a watch that outlasts its time for dead', async () => {

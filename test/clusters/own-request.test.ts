@@ -63,6 +63,8 @@ describe('a request of the proxy itself', () => {
       const { method, path, headers, body } = first.leases.at(-1)?.request ?? assert.fail();
       assert.equal(`${method} ${path}`, 'POST /k8s/apis/authentication.k8s.io/v1/tokenreviews');
       assert.equal(fieldValue(headers, 'impersonate-user'), as[1]);
+      for (const name of ['accept', 'content-type'])
+        assert.equal(fieldValue(headers, name), 'application/json', name);
       const { timeout: _, ...whole } = review;
       assert.deepEqual(jsonOf(body), whole);
       assert.equal(fieldValue(headers, 'content-length'), String(JSON.stringify(whole).length));

@@ -161,6 +161,8 @@ describe('an exec plugin that fails', () => {
     const missing = join(plugin.directory, 'missing');
     const byPath = await errorOf(createSource(plugin.exec({ command: './missing' })).get());
     assert.equal(byPath.message, `exec: executable ${missing} not found`);
+    const blank = await errorOf(createSource(plugin.exec({ command: './missing', installHint: ' ' })).get());
+    assert.equal(blank.message, byPath.message);
   });
 
   it('that cannot be executed has another error than a missing one', async () => {
@@ -221,7 +223,7 @@ describe('an exec plugin that fails', () => {
 
 describe("a plugin's stderr", () => {
   it('is logged line by line, and its stdout is not', async () => {
-    await plugin.complain('first\r\n\u001b[31msecond\u001b[0m\n\nlast');
+    await plugin.complain('first\r\n\u001b[31m second \u001b[0m\n\n \nlast');
     await plugin.answer({ token: 't-1' });
     await createSource().get();
     const fields = JSON.stringify({ source: 'exec', command: plugin.path });
@@ -252,9 +254,10 @@ describe("a plugin's stderr", () => {
     const ca = await createCertificateAuthority();
     const { key } = await ca.client();
     const answer = JSON.stringify({ status: { token: 'hush' } });
+    const tokens = '{"id_token": "hush"}\n{\\"refresh_token\\" : \\"hush\\"}';
     const jwt = `eyJhbGciOiJub25lIn0.${Buffer.from('hush').toString('base64url')}.c2ln`;
     await plugin.complain(
-      `+ echo '${answer}'\n> Authorization: Bearer hush\nfailed to refresh token: got ${jwt} back\n${key}`,
+      `+ echo '${answer}'\n> Authorization: Bearer hush\nfailed to refresh token: got ${jwt} back\n${tokens}\n${key}`,
     );
     await plugin.answer({ token: 't-1' });
     await createSource().get();

@@ -184,6 +184,7 @@ describe('the oidc credential source', () => {
     assert.equal(await oidc.refused(credential), undefined);
     clock.advance(minute);
     await assert.rejects(async () => oidc.get(), /no refresh-token to renew it; log in again/);
+    assert.deepEqual([events.lines.length, events.expirations.length], [1, 1], 'it is said once');
     assert.equal(issuer.discoveries, 0);
   });
 
@@ -218,6 +219,13 @@ describe('the oidc credential source', () => {
           { issuer: issuer.url, token_endpoint: token_endpoint.replace('https', 'http') },
           /not a plain https/,
         ],
+        ...['eve@', ':hush@'].map(
+          user =>
+            [
+              { issuer: issuer.url, token_endpoint: token_endpoint.replace('//', `//${user}`) },
+              /not a plain https/,
+            ] as [Record<string, unknown>, RegExp],
+        ),
         ['<html>', /not a JSON object/],
         ['[{}]', /not a JSON object/],
         [`"${'x'.repeat(1024 * 1024)}"`, /its answer is too large/],
@@ -235,6 +243,22 @@ describe('the oidc credential source', () => {
       issuer.answer = () => ({ body: { id_token: 'x\r\ny' } });
       await failWith(/not a JSON Web Token/);
       assert.equal(issuer.requests.length, 2, 'a token that was given is not asked for again in another way');
+    });
+
+    it('an answer that says why, by the codes of the standards alone, and any other status than 2xx', async () => {
+      for (const error of [
+        ...['invalid_request', 'invalid_client', 'invalid_grant', 'unauthorized_client', 'invalid_scope'],
+        ...['unsupported_grant_type', 'access_denied', 'server_error', 'temporarily_unavailable'],
+        ...['interaction_required', 'login_required', 'consent_required'],
+      ]) {
+        issuer.answer = () => ({ status: 400, body: { error } });
+        await failWith(new RegExp(`: it answered 400 ${error}\\b`));
+      }
+      const body = { id_token: createIdToken(new Date(start + 60 * minute)) };
+      issuer.answer = () => ({ status: 200, body: { ...body, error: 'other' } });
+      await failWith(/: it answered 200$/);
+      issuer.answer = () => ({ status: 300, body });
+      await failWith(/: it answered 300$/);
     });
 
     it('an issuer that cannot be reached', async () => {

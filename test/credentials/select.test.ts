@@ -141,6 +141,11 @@ describe('a source with state', () => {
     const changes: [Given, Given][] = [
       [{ exec }, { exec: { ...exec, args: ['--other'] } }],
       [{ exec }, { exec, disableCompression: true }],
+      [{ exec }, { exec, tlsServerName: 'api.example' }],
+      [
+        { exec, tlsServerName: 'api.example' },
+        { exec, tlsServerName: 'other.example' },
+      ],
       [{ oidc }, { oidc: { ...oidc, refreshToken: 'other' } }],
       [{ exec }, { oidc }],
     ];

@@ -46,6 +46,7 @@ const clientAuth = '1.3.6.1.5.5.7.3.2';
 
 function generateKeys(keyType: KeyType = 'ec') {
   if (keyType === 'rsa2048') return generateKeyPairSync('rsa', { modulusLength: 2048 });
+  if (keyType === 'rsa512') return generateKeyPairSync('rsa', { modulusLength: 512 });
   if (keyType === 'ed25519') return generateKeyPairSync('ed25519');
   return generateKeyPairSync('ec', { namedCurve: 'P-256' });
 }

@@ -1,5 +1,5 @@
 /** Kinds of key that a kubeconfig's client certificate may have: RSA 2048, ECDSA on P-256, Ed25519. */
-export type KeyType = 'rsa2048' | 'ec' | 'ed25519';
+export type KeyType = 'rsa512' | 'rsa2048' | 'ec' | 'ed25519';
 
 /** A certificate and its private key as PEM. `certificate` may contain a chain, leaf first; `key` is PKCS#8. */
 export interface CertificatePair {

@@ -99,7 +99,8 @@ async function serve(
     response.end(typeof issuer.jwks === 'string' ? issuer.jwks : JSON.stringify(issuer.jwks));
     return;
   }
-  if (request.method !== 'POST' || request.url !== `${issuerPath}/token`) {
+  const isForm = request.headers['content-type'] === 'application/x-www-form-urlencoded';
+  if (request.method !== 'POST' || !isForm || request.url !== `${issuerPath}/token`) {
     response.writeHead(404).end();
     return;
   }

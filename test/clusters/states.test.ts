@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Cluster, ConfigurationError } from '../../src/clusters/cluster.js';
+import type { ClusterRegistry } from '../../src/clusters/registry.js';
+import { createClusterChecks, createClusterStates } from '../../src/clusters/states.js';
+import { createEndpoint } from '../support/proxy/followed-cluster.js';
+import { FakePool } from '../support/transport/fake-pool.js';
+import { accessTo, onlySource } from '../support/transport/upstream-requests.js';
+
+/** A cluster in use whose API server answers as the test says. */
+function answering(name: string, status: number, text = '', protocol: 'http:' | 'https:' = 'https:') {
+  const pool = new FakePool();
+  const endpoint = createEndpoint(name, { host: 'api' });
+  const config = { ...endpoint.config, server: { ...endpoint.config.server, protocol } };
+  const source = onlySource(accessTo(pool));
+  const access = () => {
+    queueMicrotask(() => {
+      const lease = pool.leases.at(-1) ?? assert.fail();
+      lease.head(status);
+      lease.body(text);
+      lease.sink.end([]);
+    });
+    return source.access();
+  };
+  const parts = { ...source, access, current: undefined, name, host: 'api:6443' };
+  const cluster = { ...parts, endpoint: { ...endpoint, config } } as unknown as Cluster;
+  return { cluster, pool };
+}
+
+const version = JSON.stringify({ gitVersion: 'v1.34.1' });
+
+describe('the check of an API server', () => {
+  const strange = 'the server at api:6443 does not answer like an API server';
+  const refuses = "the API server at api:6443 refuses the proxy's own credential (401)";
+  const hint = '; should the server URL begin with https:// instead?';
+  for (const [status, text, expected, ...protocol] of [
+    [200, version, { state: 'ready', version: 'v1.34.1' }],
+    [200, '{"gitVersion":1}', { state: 'ready' }],
+    [200, 'ok', { state: 'ready' }],
+    [403, '{}', { state: 'ready' }],
+    [404, '{}', { state: 'ready' }],
+    [299, '{}', { state: 'ready' }],
+    [401, '{}', { state: 'failing', reason: refuses }],
+    [400, '', { state: 'failing', reason: `${strange} (400)` }],
+    [400, '', { state: 'failing', reason: `${strange} (400)${hint}` }, 'http:'],
+    [300, '', { state: 'failing', reason: `${strange} (300)` }],
+    [399, '', { state: 'failing', reason: `${strange} (399)${hint}` }, 'http:'],
+    [500, '', { state: 'failing', reason: 'the API server at api:6443 answers 500' }],
+  ] as const)
+    it(`says that one which answers ${status} ${text} is ${JSON.stringify(expected)}`, async () => {
+      const { cluster, pool } = answering('dev', status, text, ...protocol);
+      const { reachability } = createClusterChecks(undefined)(cluster);
+      const states = createClusterStates(
+        { default: cluster, used: [cluster], contexts: [], names: new Set() } as never as ClusterRegistry,
+        () => ({ reachability, mayImpersonate: undefined }),
+      );
+      const server = protocol.length > 0 ? 'http://api' : 'https://api:80';
+      assert.deepEqual(await states(), [{ name: 'dev', server, current: true, ...expected }]);
+      const isAnswer = status === 401 || expected.state === 'ready';
+      const passes = (check: Promise<void>) =>
+        check.then(
+          () => true,
+          () => false,
+        );
+      assert.equal(
+        await passes(reachability.answers()),
+        isAnswer,
+        'a refusal of the credential is an answer',
+      );
+      assert.equal(await passes(reachability.accepts()), status !== 401);
+      assert.deepEqual(
+        pool.leases.map(({ request }) => request.path),
+        ['/version'],
+        'all share one check',
+      );
+    });
+});
+
+describe('the states of the clusters', () => {
+  const context = (name: string) => ({
+    name,
+    cluster: '',
+    user: '',
+    namespace: '',
+    server: `https://${name}`,
+  });
+  const failed = new ConfigurationError(['client-key /x: no such file'], 'bad');
+  const unopened = (name: string, failure?: Error) => ({ name, endpoint: undefined, failure }) as Cluster;
+
+  it('are of the contexts that are served, and name the one of /; only what is in use is checked', async () => {
+    const { cluster: root } = answering('root', 200, version);
+    const { cluster: weak } = answering('weak', 200, version);
+    const weakness = 'it may not impersonate';
+    const registry = {
+      default: root,
+      used: [root, weak, unopened('bad', failed), unopened('new')],
+      contexts: ['root', 'weak', 'hidden', 'bad', 'new', 'never'].map(context),
+      names: new Set(['root', 'weak', 'bad', 'new', 'never']),
+    } as never as ClusterRegistry;
+    const checksOf = createClusterChecks(cluster => async () => {
+      if (cluster === weak) throw new Error(weakness);
+    });
+    assert.equal(checksOf(weak), checksOf(weak));
+    assert.deepEqual(await createClusterStates(registry, checksOf)(), [
+      { name: 'root', server: 'https://root', current: true, state: 'ready', version: 'v1.34.1' },
+      { name: 'weak', server: 'https://weak', current: false, state: 'failing', reason: weakness },
+      { name: 'bad', server: 'https://bad', current: false, state: 'failing', reason: failed.message },
+      { name: 'new', server: 'https://new', current: false, state: 'unused' },
+      { name: 'never', server: 'https://never', current: false, state: 'unused' },
+    ]);
+  });
+
+  it('begin with that of / if it is of no context, without an address before it is open', async () => {
+    const root = unopened('');
+    const registry = { default: root, used: [root], contexts: [context('dev')], names: new Set(['dev']) };
+    const states = createClusterStates(registry as never as ClusterRegistry, createClusterChecks(undefined));
+    assert.deepEqual(await states(), [
+      { name: '', server: '', current: true, state: 'unused' },
+      { name: 'dev', server: 'https://dev', current: false, state: 'unused' },
+    ]);
+  });
+});

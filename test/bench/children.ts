@@ -1,13 +1,11 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Bench } from './bench.js';
 
 /** How a child process runs. */
 export interface ChildOptions {
-  /** taskset's path and a list of processors; without both, the process is not pinned. */
-  readonly taskset?: string | undefined;
-  readonly processors?: string | undefined;
-  /** The child's home folder, so that it does not use the developer's settings and caches. */
-  readonly home: string;
+  /** Whether it has the processors of the program under test, or those of the load. */
+  readonly as: 'program' | 'load';
   /** More environment variables. */
   readonly env?: Readonly<Record<string, string>>;
   readonly stdio: StdioOptions;
@@ -15,18 +13,23 @@ export interface ChildOptions {
 
 const running = new Set<ChildProcess>();
 
-/** Starts a process, which `killChildren` ends if it still runs then. Rejects if it cannot be started. */
+/**
+ * Starts a process, which `killChildren` ends if it still runs then. Its home is the folder of the run, so that it does not use the
+ * developer's settings and caches. Rejects if it cannot be started.
+ */
 export async function startChild(
-  command: string,
-  args: readonly string[],
-  { taskset, processors, home, env, stdio }: ChildOptions,
+  { tools: { taskset }, placement, directory }: Bench,
+  command: readonly [file: string, ...args: string[]],
+  { as, env, stdio }: ChildOptions,
 ): Promise<ChildProcess> {
+  const processors = placement[as];
   // taskset replaces itself with the program, so the process id stays the same.
-  const [file, all] =
-    taskset === undefined || processors === undefined
-      ? [command, args]
-      : [taskset, ['--cpu-list', processors, command, ...args]];
-  const child = spawn(file, all, { stdio, env: { PATH: process.env['PATH'] ?? '', HOME: home, ...env } });
+  const pin = taskset === undefined || processors === undefined ? [] : [taskset, '--cpu-list', processors];
+  const [file = '', ...args] = [...pin, ...command];
+  const child = spawn(file, args, {
+    stdio,
+    env: { PATH: process.env['PATH'] ?? '', HOME: directory, ...env },
+  });
   running.add(child);
   child.once('close', () => running.delete(child));
   await once(child, 'spawn');

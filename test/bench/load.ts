@@ -25,19 +25,17 @@ end
 
 /** Keeps a program busy for some whole seconds, with one request at a time on each keep-alive connection. */
 export async function runLoad(
-  { directory, tools, placement }: Bench,
+  bench: Bench,
   url: string,
   { path, connections }: RequestWorkload,
   seconds: number,
 ): Promise<LoadResult> {
-  const scriptFile = join(directory, 'done.lua');
+  const scriptFile = join(bench.directory, 'done.lua');
   await writeFile(scriptFile, script);
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', scriptFile];
   const headers = ['-H', 'Accept: application/json', '-H', 'User-Agent: bench'];
-  const child = await startChild(tools.wrk, [...args, ...headers, url + path], {
-    taskset: tools.taskset,
-    processors: placement.load,
-    home: directory,
+  const child = await startChild(bench, [bench.tools.wrk, ...args, ...headers, url + path], {
+    as: 'load',
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const stdout = collect(child.stdout);
@@ -47,10 +45,5 @@ export async function runLoad(
   if (match === null)
     throw new Error(`wrk has no result for ${url}${path}: ${stdout.text()}${stderr.text()}`);
   const [requests = 0, microseconds = 1, p99 = 0, errors = 0] = match.slice(1).map(Number);
-  return {
-    requests,
-    requestsPerSecond: (requests / microseconds) * 1e6,
-    p99: p99 / 1000,
-    errors,
-  };
+  return { requests, requestsPerSecond: (requests / microseconds) * 1e6, p99: p99 / 1000, errors };
 }

@@ -3,19 +3,16 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sharedIdentity } from '../support/certificates/certificates.js';
 import { projectFile } from '../support/project.js';
-import type { Bench } from './bench.js';
+import { type Bench, choosePlacement } from './bench.js';
 import { killChildren } from './children.js';
-import { runInformerRound } from './informer-load.js';
 import type { Sample } from './metrics.js';
-import { writePemFiles } from './pem-files.js';
-import { choosePlacement } from './placement.js';
 import { describeMachine, formatTable, summarize } from './report.js';
 import { type Findings, runRequestRound, runWatchRound } from './rounds.js';
 import { parseSettings, type Settings, usage } from './settings.js';
 import { runStartRound } from './starts.js';
 import { findTools, toolVersions } from './tools.js';
-import { runUpgradeRound, startUpgradeUpstream } from './upgrade-load.js';
 import { startRequestUpstream } from './upstream.js';
 import { runUsersRound } from './users-load.js';
 import { startWatchUpstream } from './watch-load.js';
@@ -57,7 +54,8 @@ async function bench(settings: Settings): Promise<void> {
   const summary = summarize(found.samples, settings.programs);
   const notes = [...conditions(run), ...found.notes];
   const result = { started, machine, versions, settings, placement, notes, doubts: found.doubts, summary };
-  await writeFile(settings.json, `${JSON.stringify({ ...result, samples: found.samples }, null, 2)}\n`);
+  const file = join(tmpdir(), 'bench-result.json');
+  await writeFile(file, `${JSON.stringify({ ...result, samples: found.samples }, null, 2)}\n`);
 
   const names = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const lines = [
@@ -70,7 +68,7 @@ async function bench(settings: Settings): Promise<void> {
     `${machine.processors}, ${machine.kernel}; ${names.join(', ')}.`,
     ...notes,
     ...found.doubts.map(doubt => `DOUBTFUL: ${doubt}`),
-    `All samples: ${settings.json}`,
+    `All samples: ${file}`,
   ];
   process.stdout.write(`\n${lines.join('\n')}\n`);
   if (found.doubts.length > 0) process.exitCode = 1;
@@ -86,16 +84,13 @@ async function runRounds(run: Bench) {
     note: text => notes.add(`${text}.`),
     progress: text => process.stderr.write(`${text}\n`),
   };
-  const pem = await writePemFiles(run);
-  const watches = await startWatchUpstream(run, pem);
-  const upgrades = await startUpgradeUpstream(run, pem);
-  const requests = await startRequestUpstream(run, pem);
+  const identity = await sharedIdentity();
+  const watches = await startWatchUpstream(run, identity);
+  const requests = await startRequestUpstream(run, identity);
   for (let round = 1; round <= run.settings.rounds; round += 1) {
     if (run.settings.workloads.includes('start')) await runStartRound(run, requests, round, findings);
     await runRequestRound(run, requests, round, findings);
-    if (run.settings.workloads.includes('upgrade')) await runUpgradeRound(run, upgrades, round, findings);
     if (run.settings.workloads.includes('watch')) await runWatchRound(run, watches, round, findings);
-    if (run.settings.workloads.includes('informer')) await runInformerRound(run, watches, round, findings);
     if (run.settings.workloads.includes('users')) await runUsersRound(run, watches, round, findings);
   }
   return { samples, doubts, notes: [...notes] };
@@ -107,7 +102,7 @@ function conditions({ settings, placement }: Bench): string[] {
   return [
     `${rounds} rounds of ${seconds} s after ${warmUp} s of warm-up; ${watches} watches with ${eventRate} events a second each; idle memory after ${settle} s.`,
     'CPU and memory are those of the proxy process and its children alone.',
-    'kube-api-proxy logs a line a request at its default level, to /dev/null; kubectl proxy has no log, nginx none here.',
+    'kube-api-proxy logs a line a request at its default level, to /dev/null; kubectl proxy has no log.',
     'The upstream has TLS 1.3, a required client certificate and HTTP/2 beside HTTP/1.1; its answers come with Content-Length.',
     placement.program === undefined
       ? 'No process was pinned.'

@@ -1,4 +1,4 @@
-import { requestWorkloads, upgradeWorkloads } from './workloads.js';
+import { requestWorkloads } from './workloads.js';
 
 /** One figure of the table: what it is, and in which unit its samples are. */
 export interface Metric {
@@ -25,26 +25,10 @@ export const metrics: readonly Metric[] = [
     { id: `${name}.rate`, title: `${title}: requests/s`, digits: 4 },
     { id: `${name}.p99`, title: `${title}: p99, ms`, digits: 3 },
   ]),
-  ...upgradeWorkloads.map(({ name, title }) => ({
-    id: `upgrade.${name}`,
-    title: `upgrade, ${title}: CPU, µs/MB`,
-    digits: 3,
-  })),
   { id: 'watch.cpu', title: 'watch: CPU, µs/event', digits: 3 },
   { id: 'watch.p99', title: 'watch: event p99, ms', digits: 3 },
   { id: 'watch.changed', title: 'watch: event p99 since the change, ms', digits: 3 },
   { id: 'watch.upstream', title: 'watch: CPU of the API server, times that for one watch', digits: 3 },
-  {
-    id: 'informer.upstream',
-    title: 'informers: CPU of the API server, times that for one watch',
-    digits: 3,
-  },
-  {
-    id: 'informer.streams',
-    title: 'informers: initial streams at the API server, all started at once',
-    digits: 4,
-  },
-  { id: 'informer.listing', title: 'informers: until all have their objects, ms', digits: 3 },
   {
     id: 'users.upstream',
     title: 'watches of as many users: CPU of the API server, times that for one watch',
@@ -62,3 +46,17 @@ export const metrics: readonly Metric[] = [
   { id: 'memory.busy-watch', title: 'memory: per open watch, events flowing, KB', digits: 3 },
   { id: 'memory.load', title: 'memory: highest under load, MB', digits: 3 },
 ];
+
+/** The middle value, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (index: number) => sorted[index] as number;
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? at(middle) : (at(middle - 1) + at(middle)) / 2;
+}
+
+/** The least of the values that is not less than this part of them: 0.99 is the 99th percentile. 0 if there are no values. */
+export function quantile(values: readonly number[], part: number): number {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.ceil(sorted.length * part) - 1] ?? 0;
+}

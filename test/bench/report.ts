@@ -1,7 +1,6 @@
 import { cpus, release, totalmem } from 'node:os';
-import { metrics, type Sample } from './metrics.js';
-import type { ProgramName } from './program-names.js';
-import { median } from './statistics.js';
+import { median, metrics, type Sample } from './metrics.js';
+import type { ProgramName } from './workloads.js';
 
 /** One program's figure over all rounds, and its ratios to another program in the same round if that program was run. */
 export interface Summary {

@@ -1,12 +1,9 @@
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { projectFile } from '../support/project.js';
-import { type ProgramName, programNames } from './program-names.js';
-import { type RequestWorkloadName, requestWorkloads } from './workloads.js';
+import { type ProgramName, programNames, type RequestWorkloadName, requestWorkloads } from './workloads.js';
 
-/** What is measured: starts, one of the request workloads, upgrades, open watches, informers that list by watching, or watches of many users. */
-export type WorkloadName = 'start' | RequestWorkloadName | 'upgrade' | 'watch' | 'informer' | 'users';
+/** What is measured: starts, one of the request workloads, open watches, or watches of many users. */
+export type WorkloadName = 'start' | RequestWorkloadName | 'watch' | 'users';
 
 /** One run of the benchmark, as the command line says; times are in seconds. */
 export interface Settings {
@@ -19,25 +16,19 @@ export interface Settings {
   readonly settle: number;
   /** How often each program is started in a round. */
   readonly starts: number;
-  /** Megabytes that are sent over each upgrade. */
-  readonly megabytes: number;
   readonly watches: number;
   readonly workloads: readonly WorkloadName[];
   readonly programs: readonly ProgramName[];
-  /** The Node binary that runs this program, its own arguments, and the program's main file and flags. */
+  /** The Node binary that runs this program, and the program's main file and flags. */
   readonly node: string;
-  readonly nodeArgs: readonly string[];
   readonly main: string;
   readonly args: readonly string[];
-  readonly json: string;
 }
 
 const workloadNames: readonly WorkloadName[] = [
   'start',
   ...requestWorkloads.map(({ name }) => name),
-  'upgrade',
   'watch',
-  'informer',
   'users',
 ];
 
@@ -47,16 +38,13 @@ export const usage = `Usage: npm run bench -- [options]
   --rounds N        rounds over all programs (3)
   --seconds N       length of one measurement, whole seconds (5)
   --warm-up N       seconds of load before a program's first measurement in a round (6)
-  --settle N        seconds of rest before idle memory is read (3)
   --watches N       open watches (1000)
   --only LIST       of ${workloadNames.join(',')}
   --programs LIST   of ${programNames.join(',')} (all)
   --node PATH       Node binary for this program
-  --node-args=TEXT  arguments of that binary, separated by spaces (--v8-pool-size=1, as in the image)
   --main PATH       main file of this program (dist/main.js)
   --args=TEXT       more flags of this program, separated by spaces
   --quick           1 round, 1 second, 1 second of warm-up, 1 start, 100 watches: for a look, not for figures
-  --json FILE       where the figures go (bench-result.json in the temporary folder)
 `;
 
 /** Reads the command line; null means --help. Throws an error with a message for the user. */
@@ -67,16 +55,13 @@ export function parseSettings(argv: readonly string[]): Settings | null {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       'warm-up': { type: 'string' },
-      settle: { type: 'string' },
       watches: { type: 'string' },
       only: { type: 'string', default: workloadNames.join(',') },
       programs: { type: 'string', default: programNames.join(',') },
       node: { type: 'string', default: process.execPath },
-      'node-args': { type: 'string', default: '--v8-pool-size=1' },
       main: { type: 'string', default: projectFile('dist/main.js') },
       args: { type: 'string', default: '' },
       quick: { type: 'boolean', default: false },
-      json: { type: 'string', default: join(tmpdir(), 'bench-result.json') },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -86,17 +71,14 @@ export function parseSettings(argv: readonly string[]): Settings | null {
     rounds: wholeNumber('rounds', values.rounds ?? (quick ? '1' : '3'), 1),
     seconds: wholeNumber('seconds', values.seconds ?? (quick ? '1' : '5'), 1),
     warmUp: wholeNumber('warm-up', values['warm-up'] ?? (quick ? '1' : '6'), 0),
-    settle: values.settle === undefined && quick ? 0.3 : wholeNumber('settle', values.settle ?? '3', 1),
+    settle: quick ? 0.3 : 3,
     starts: quick ? 1 : 10,
-    megabytes: quick ? 20 : 300,
     watches: wholeNumber('watches', values.watches ?? (quick ? '100' : '1000'), 1),
     workloads: listOf('only', values.only, workloadNames),
     programs: listOf('programs', values.programs, programNames),
     node: values.node,
-    nodeArgs: words(values['node-args']),
     main: values.main,
-    args: words(values.args),
-    json: values.json,
+    args: values.args.split(' ').filter(word => word !== ''),
   };
 }
 
@@ -116,8 +98,4 @@ function listOf<T extends string>(option: string, text: string, known: readonly 
     throw new Error(`--${option}: ${JSON.stringify(stranger)} is none of ${known.join(', ')}`);
   }
   return known.filter(name => given.includes(name));
-}
-
-function words(text: string): string[] {
-  return text.split(' ').filter(word => word !== '');
 }

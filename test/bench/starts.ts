@@ -1,8 +1,8 @@
 import type { Bench } from './bench.js';
+import { median } from './metrics.js';
 import { cpuSeconds } from './process-usage.js';
 import { startProgram } from './programs.js';
 import type { Findings } from './rounds.js';
-import { median } from './statistics.js';
 import type { Upstream } from './upstream.js';
 
 /** The programs that print when they are ready. */

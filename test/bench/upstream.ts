@@ -1,66 +1,60 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerIdentity } from '../support/certificates/certificates.js';
 import { freePort } from '../support/ports.js';
-import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import type { Bench } from './bench.js';
-import { startNginx } from './nginx.js';
-import type { PemFiles } from './pem-files.js';
+import { collect, startChild } from './children.js';
 import { answerBody, answerFields, requestWorkloads } from './workloads.js';
 
 /** A server that a proxy can reach. */
 export interface Upstream {
-  readonly name: string;
-  /** `https://` and its address, where it requires the client certificate. */
-  readonly url: string;
   /** Has its address and the client certificate. */
   readonly kubeconfig: string;
-  readonly pem: PemFiles;
 }
 
-/** Describes a server on this port of loopback, and writes the kubeconfig for it. */
-export async function describeUpstream(
-  { directory }: Bench,
-  name: string,
-  pem: PemFiles,
-  port: number,
-): Promise<Upstream> {
-  const folder = join(directory, name);
-  await mkdir(folder, { recursive: true });
-  const url = `https://127.0.0.1:${port}`;
-  const { path } = await writeKubeconfig(
-    {
-      server: url,
-      cluster: { 'certificate-authority': pem.ca },
-      user: { 'client-certificate': pem.clientCertificate, 'client-key': pem.clientKey },
-    },
-    { directory: folder },
-  );
-  return { name, url, kubeconfig: path, pem };
+/** Writes the kubeconfig for a server on this port of loopback. */
+export async function describeUpstream(identity: ServerIdentity, port: number): Promise<Upstream> {
+  const { path } = await writeAdminKubeconfig({ url: `https://127.0.0.1:${port}`, ...identity });
+  return { kubeconfig: path };
 }
 
-/** Starts the server that stands for the API server in plain requests: nginx with TLS 1.3 and a required client certificate. */
-export async function startRequestUpstream(bench: Bench, pem: PemFiles): Promise<Upstream> {
-  const { directory, placement } = bench;
-  const name = 'request-upstream';
-  const folder = join(directory, name);
+/**
+ * Starts the server that stands for the API server in plain requests: nginx with TLS 1.3 and a required client certificate. It is one process
+ * without a master, keeps no log and never closes a connection because of its age.
+ */
+export async function startRequestUpstream(bench: Bench, identity: ServerIdentity): Promise<Upstream> {
+  const { directory, settings, tools } = bench;
+  const folder = join(directory, 'request-upstream');
   await mkdir(folder);
+  const put = async (name: string, content: string): Promise<string> => {
+    await writeFile(join(folder, name), content, { mode: 0o600 });
+    return join(folder, name);
+  };
   const locations: string[] = [];
   for (const workload of requestWorkloads) {
-    const file = join(folder, `${workload.name}.json`);
-    await writeFile(file, answerBody(workload));
+    const file = await put(`${workload.name}.json`, answerBody(workload));
     locations.push(`location = ${workload.path} { alias ${file}; }`);
   }
   const port = await freePort();
   const fields = answerFields.map(([field, value]) => `add_header ${field} "${value}";`);
-  await startNginx(bench, {
-    name,
-    port,
-    processors: placement.load,
-    http: `
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  const configuration = `
+daemon off;
+master_process off;
+pid ${folder}/nginx.pid;
+events { worker_connections ${settings.watches * 2 + 512}; }
+http {
+  access_log off;
+  keepalive_requests 1000000000;
+  keepalive_timeout 1h;
+  ${temporary.map(kind => `${kind}_temp_path ${folder}/${kind};`).join(' ')}
   ssl_protocols TLSv1.3;
-  ssl_certificate ${pem.serverCertificate};
-  ssl_certificate_key ${pem.serverKey};
-  ssl_client_certificate ${pem.ca};
+  ssl_certificate ${await put('server.crt', identity.serverCertificate.certificate)};
+  ssl_certificate_key ${await put('server.key', identity.serverCertificate.key)};
+  ssl_client_certificate ${await put('ca.crt', identity.authority.certificate)};
   http2_max_concurrent_streams 100;
   open_file_cache max=16;
   open_file_cache_valid 1h;
@@ -76,7 +70,26 @@ export async function startRequestUpstream(bench: Bench, pem: PemFiles): Promise
     ${locations.join('\n    ')}
     location = /readyz { return 200 "ok"; }
     location = /version { return 200 "{}"; }
-  }`,
+  }
+}
+`;
+  const file = await put('nginx.conf', configuration);
+  const nginx = await startChild(bench, [tools.nginx, '-e', 'stderr', '-p', folder, '-c', file], {
+    as: 'load',
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
-  return describeUpstream(bench, name, pem, port);
+  const stderr = collect(nginx.stderr);
+  while (!(await isListening(port))) {
+    if (nginx.exitCode !== null) throw new Error(`nginx ended with ${nginx.exitCode}: ${stderr.text()}`);
+    await sleep(20);
+  }
+  return describeUpstream(identity, port);
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
 }

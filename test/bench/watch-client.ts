@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { quantile } from './statistics.js';
+import { quantile } from './metrics.js';
 import { createEventReader, now } from './watch-event.js';
 import { answer, type ClientCommand, type ClientState } from './watch-messages.js';
 import { informerObjects, informerPath, tokenOf, watchPath } from './workloads.js';
@@ -14,8 +14,6 @@ const atOnce = 50;
 let received = 0;
 let lost = 0;
 let measuring = false;
-let sending = 0;
-let listing = 0;
 let sinceSent: number[] = [];
 let sinceChange: number[] = [];
 
@@ -33,8 +31,6 @@ answer<ClientCommand, ClientState>(async message => {
     lost,
     p99: quantile(sinceSent, 0.99) / 1000,
     p99SinceChange: quantile(sinceChange, 0.99) / 1000,
-    sending,
-    listing,
   };
 });
 
@@ -57,21 +53,14 @@ async function startInformers({ url, count, users }: Opening): Promise<void> {
     await once(socket, 'connect');
     sockets.push(socket);
   });
-  const began = performance.now();
-  const sent: Promise<unknown>[] = [];
   const listed = sockets.map((socket, index) =>
     openWatch(informerObjects + 1, onResponse => {
       const headers = headersOf(index, users);
       const options = { host, port, path: informerPath, headers, createConnection: () => socket };
-      const request = get(options, onResponse);
-      sent.push(once(request, 'finish'));
-      return request;
+      return get(options, onResponse);
     }),
   );
-  await Promise.all(sent);
-  sending = performance.now() - began;
   await Promise.all(listed);
-  listing = performance.now() - began;
 }
 
 async function eachInTurn(count: number, run: () => Promise<void>): Promise<void> {

@@ -1,12 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerIdentity } from '../support/certificates/certificates.js';
 import { scriptArguments } from '../support/project.js';
 import type { Bench } from './bench.js';
 import { endChild, startChild } from './children.js';
-import type { PemFiles } from './pem-files.js';
+import { median } from './metrics.js';
 import { cpuSeconds, residentTreeBytes, sampleMemory } from './process-usage.js';
 import type { Program } from './programs.js';
-import { median } from './statistics.js';
 import { describeUpstream, type Upstream } from './upstream.js';
 import {
   ask,
@@ -45,16 +45,17 @@ export interface WatchResult {
   readonly lists: number;
   /** Access reviews at the server. */
   readonly reviews: number;
-  /** Milliseconds within which informers sent their requests, and until all of them had their objects. */
-  readonly sending: number;
-  readonly listing: number;
 }
 
 /** Starts the server for watches. */
-export async function startWatchUpstream(bench: Bench, pem: PemFiles): Promise<WatchUpstream> {
+export async function startWatchUpstream(bench: Bench, identity: ServerIdentity): Promise<WatchUpstream> {
   const server = await startScript(bench, 'bench/watch-server');
-  const { port } = await askServer(server, { command: 'listen', pem: { ...pem } });
-  return { ...(await describeUpstream(bench, 'watch-upstream', pem, port)), server };
+  const { certificate: cert, key } = identity.serverCertificate;
+  const { port } = await askServer(server, {
+    command: 'listen',
+    tls: { ca: identity.authority.certificate, cert, key },
+  });
+  return { ...(await describeUpstream(identity, port)), server };
 }
 
 /** Opens the watches through a program, as so many users if it authenticates them, or starts informers there, lets events flow, and measures after the warm-up. */
@@ -69,9 +70,7 @@ export async function runWatches(
   const before = await askServer(server, { command: 'stop' });
   const client = await startScript(bench, 'bench/watch-client');
   try {
-    const { sending, listing } = await askClient(client, {
-      ...{ command: 'open', url, count, informers: kind === 'informers', users },
-    });
+    await askClient(client, { command: 'open', url, count, informers: kind === 'informers', users });
     await sleep(settle * 1000);
     const quietBytes = residentTreeBytes(pid);
 
@@ -104,8 +103,6 @@ export async function runWatches(
       protocols,
       lists: lists - before.lists,
       reviews: reviews - before.reviews,
-      sending,
-      listing,
     };
   } finally {
     await endChild(client);
@@ -123,19 +120,17 @@ async function settled(client: ChildProcess, expected: number): Promise<ClientSt
 }
 
 /** Starts a process of the load, which `ask` commands. */
-export function startScript({ directory, tools, placement }: Bench, script: string): Promise<ChildProcess> {
-  return startChild(process.execPath, scriptArguments(script), {
-    taskset: tools.taskset,
-    processors: placement.load,
-    home: directory,
+function startScript(bench: Bench, script: string): Promise<ChildProcess> {
+  return startChild(bench, [process.execPath, ...scriptArguments(script)], {
+    as: 'load',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
 }
 
-export function askServer(child: ChildProcess, command: ServerCommand): Promise<ServerState> {
+function askServer(child: ChildProcess, command: ServerCommand): Promise<ServerState> {
   return ask(child, command);
 }
 
-export function askClient(child: ChildProcess, command: ClientCommand): Promise<ClientState> {
+function askClient(child: ChildProcess, command: ClientCommand): Promise<ClientState> {
   return ask(child, command);
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 
 /** The commands of the watch server; it answers each once. */
 export type ServerCommand =
-  | { readonly command: 'listen'; readonly pem: Readonly<Record<string, string>> }
+  | { readonly command: 'listen'; readonly tls: Readonly<Record<'ca' | 'cert' | 'key', string>> }
   | { readonly command: 'start' | 'report' | 'stop' };
 
 /** The server's answer to each of its commands. */
@@ -49,9 +49,6 @@ export interface ClientState {
   readonly lost: number;
   readonly p99: number;
   readonly p99SinceChange: number;
-  /** Milliseconds within which informers sent their requests, and until all of them had their objects. */
-  readonly sending: number;
-  readonly listing: number;
 }
 
 /** Sends a command to a child process and waits for the answer. Throws the child's error. */

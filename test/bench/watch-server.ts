@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
@@ -59,13 +58,10 @@ answer<ServerCommand, ServerState>(async message => {
   };
 });
 
-async function listen({ pem }: Extract<ServerCommand, { command: 'listen' }>): Promise<number> {
-  const file = (name: string) => readFileSync(pem[name] as string);
+async function listen({ tls }: Extract<ServerCommand, { command: 'listen' }>): Promise<number> {
   const server = createSecureServer(
     {
-      ca: file('ca'),
-      cert: file('serverCertificate'),
-      key: file('serverKey'),
+      ...tls,
       minVersion: 'TLSv1.3',
       requestCert: true,
       rejectUnauthorized: true,

@@ -1,4 +1,6 @@
-import { readFixture } from '../support/project.js';
+/** What is compared: `shared-watches` is this program with --share-watches, only for watches. The table's columns have this order. */
+export const programNames = ['kube-api-proxy', 'shared-watches', 'kubectl'] as const;
+export type ProgramName = (typeof programNames)[number];
 
 /** The names of the plain requests, as --only takes them. */
 export type RequestWorkloadName = 'get' | 'list' | 'large-list';
@@ -48,47 +50,25 @@ export const informerObjects = 100;
 /** The token of a user, by its number. */
 export const tokenOf = (user: number) => `token-of-user-${user}`;
 
-/** Bytes of the messages of exec and port-forward. */
-const message = 32 * 1024;
+/** A pod of the usual size: 3,378 bytes with its kind. */
+const pod = {
+  ...{ kind: 'Pod', apiVersion: 'v1' },
+  metadata: { name: 'web-0', namespace: 'team-0', annotations: { filler: '.'.repeat(3126) } },
+  spec: { containers: [{ name: 'web', image: 'registry.example/web:1' }], nodeName: 'node-0' },
+  status: { phase: 'Running', podIP: '192.0.2.20' },
+};
 
-/**
- * Upgrades, written as Go's programs write them: a WebSocket message in one write, a SPDY frame in three (moby/spdystream: the two words of its
- * head, and its bytes).
- */
-export const upgradeWorkloads = [
-  {
-    name: 'websocket-down',
-    title: 'WebSocket to the client',
-    direction: 'to client',
-    writes: [message + 10],
-  },
-  {
-    name: 'websocket-up',
-    title: 'WebSocket to the API server',
-    direction: 'to server',
-    writes: [message + 10],
-  },
-  { name: 'spdy-down', title: 'SPDY to the client', direction: 'to client', writes: [4, 4, message] },
-  { name: 'spdy-up', title: 'SPDY to the API server', direction: 'to server', writes: [4, 4, message] },
-] as const;
-
-interface Pod {
-  readonly metadata: Readonly<Record<string, unknown>>;
-}
-
-/** The answer's body, the same in every run: a recorded pod, or a list of copies of it that differ by name. */
+/** The answer's body, the same in every run: a pod, or a list of copies of it that differ by name. */
 export function answerBody({ items }: RequestWorkload): string {
-  const pod = readFixture<Pod>('pod.json');
   if (items === undefined) return `${JSON.stringify(pod)}\n`;
+  const { kind: _kind, apiVersion, ...rest } = pod;
   const pods = Array.from({ length: items }, (_, index) => ({
-    ...pod,
-    metadata: { ...pod.metadata, name: `web-${index}` },
-    kind: undefined,
-    apiVersion: undefined,
+    ...rest,
+    metadata: { ...rest.metadata, name: `web-${index}` },
   }));
   return JSON.stringify({
     kind: 'PodList',
-    apiVersion: 'v1',
+    apiVersion,
     metadata: { resourceVersion: '2855' },
     items: pods,
   });

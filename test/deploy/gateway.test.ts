@@ -2,16 +2,20 @@ import assert from 'node:assert/strict';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
+import { hasKubectl, kubectl, kubectlTest } from '../support/clients/kubectl.js';
+import { ruleAllows } from '../support/fake-api-server/rbac.js';
 import { projectFile } from '../support/project.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { type Manifest, only, optionsOf, proxyOf, render } from './manifests.js';
 
-kubectlTest('a Pod of deploy/gateway gets the time of its drain and 3 s more', async () => {
-  const pod = only(await render('gateway'), 'Deployment').spec.template.spec;
-  const proxy = proxyOf(pod);
-  const { shutdownDelay, shutdownGrace } = optionsOf(proxy);
-  const preStop = proxy.lifecycle?.preStop.sleep.seconds ?? 0;
+const manifests = hasKubectl ? await render('gateway') : [];
+const podOf = (made: readonly Manifest[]) => only(made, 'Deployment').spec.template.spec;
+const optionsIn = (made: readonly Manifest[]) => optionsOf(proxyOf(podOf(made)));
+
+kubectlTest('a Pod of deploy/gateway gets the time of its drain and 3 s more', () => {
+  const pod = podOf(manifests);
+  const { shutdownDelay, shutdownGrace } = optionsIn(manifests);
+  const preStop = proxyOf(pod).lifecycle?.preStop.sleep.seconds ?? 0;
   assert.ok(preStop > 0 && shutdownDelay > 0);
   assert.ok(preStop + (shutdownDelay + shutdownGrace) / 1000 + 3 <= pod.terminationGracePeriodSeconds);
 });
@@ -24,69 +28,101 @@ kubectlTest('the flags that the kustomization of deploy/gateway shows are added 
   const written = await readFile(file, 'utf8');
   await writeFile(file, written.replace(/^# (?=patches:| )/gm, ''));
   const { stdout, stderr } = await kubectl(['kustomize', join(folder, 'gateway')]);
-  const made = parseAllDocuments(stdout).map(document => document.toJS() as Manifest);
-  const changed = optionsOf(proxyOf(only(made, 'Deployment').spec.template.spec));
-  const own = optionsOf(proxyOf(only(await render('gateway'), 'Deployment').spec.template.spec));
   assert.equal(stderr, '');
+  const changed = optionsIn(parseAllDocuments(stdout).map(document => document.toJS() as Manifest));
+  const oidc = { oidcIssuerUrl: 'https://login.example/realms/dev', oidcClientId: 'kube-api-proxy' };
   // Lists of expressions are compared by their text.
-  const expected = {
-    ...own,
-    oidcIssuerUrl: 'https://login.example/realms/dev',
-    oidcClientId: 'kube-api-proxy',
-  };
-  assert.equal(JSON.stringify(changed), JSON.stringify(expected));
+  assert.equal(JSON.stringify(changed), JSON.stringify({ ...optionsIn(manifests), ...oidc }));
 });
 
-kubectlTest('deploy/gateway leaves the number of replicas to its autoscaler, from two up', async () => {
-  const manifests = await render('gateway');
+kubectlTest('deploy/gateway leaves the number of replicas to its autoscaler, from two up', () => {
   assert.equal(only(manifests, 'Deployment').spec.replicas, undefined);
   assert.equal(only(manifests, 'HorizontalPodAutoscaler').spec.minReplicas, 2);
 });
 
-kubectlTest('the Service of deploy/gateway leads to the ports that the proxy listens on', async () => {
-  const manifests = await render('gateway');
-  const proxy = proxyOf(only(manifests, 'Deployment').spec.template.spec);
-  const options = optionsOf(proxy);
-  assert.equal(options.address, '0.0.0.0');
-  const listening = new Map([
-    ['https', options.port],
-    ['admin', options.adminPort],
-  ]);
-  assert.deepEqual(new Map(proxy.ports?.map(port => [port.name, port.containerPort])), listening);
-  for (const { name, targetPort } of only(manifests, 'Service').spec.ports) {
-    assert.equal(targetPort, name);
-    assert.ok(listening.has(targetPort));
-  }
-});
-
-kubectlTest('deploy/gateway admits no peer to a port without a rule about its origin', async () => {
-  const { ingress } = only(await render('gateway'), 'NetworkPolicy').spec;
-  assert.deepEqual(
-    ingress.map(({ ports }) => ports),
-    [[{ protocol: 'TCP', port: 'https' }], [{ protocol: 'TCP', port: 'admin' }]],
-  );
-  for (const { from } of ingress) {
-    assert.equal(from.length, 1);
-    for (const peer of from) assert.ok('namespaceSelector' in peer);
-  }
-  assert.ok(ingress[0]?.from.every(peer => 'podSelector' in peer));
-});
+kubectlTest(
+  "deploy/gateway listens on the ports that its Service leads to, and accepts the Service's names",
+  () => {
+    const options = optionsIn(manifests);
+    assert.equal(options.address, '0.0.0.0');
+    const listening = new Map([
+      ['https', options.port],
+      ['admin', options.adminPort],
+    ]);
+    const { ports } = proxyOf(podOf(manifests));
+    assert.deepEqual(new Map(ports?.map(port => [port.name, port.containerPort])), listening);
+    for (const { name, targetPort } of only(manifests, 'Service').spec.ports) {
+      assert.equal(targetPort, name);
+      assert.ok(listening.has(targetPort));
+    }
+    const names = ['', '.kube-api-proxy', '.kube-api-proxy.svc', '.kube-api-proxy.svc.cluster.local'];
+    for (const suffix of names) assert.ok(options.acceptHosts.matches(`kube-api-proxy${suffix}`), suffix);
+    for (const host of ['kube-api-proxy.example', 'x.kube-api-proxy', 'kube-api-proxyXsvc', 'example'])
+      assert.ok(!options.acceptHosts.matches(host), host);
+  },
+);
 
 kubectlTest(
-  'deploy/gateway reaches its API server, an issuer and DNS, whatever their addresses and ports are',
-  async () => {
-    const { policyTypes, egress } = only(await render('gateway'), 'NetworkPolicy').spec;
+  'deploy/gateway admits no peer to a port without a rule about its origin, and reaches its API server, an issuer and DNS, wherever they are',
+  () => {
+    const { ingress, policyTypes, egress } = only(manifests, 'NetworkPolicy').spec;
+    assert.deepEqual(
+      ingress.map(({ ports }) => ports),
+      [[{ protocol: 'TCP', port: 'https' }], [{ protocol: 'TCP', port: 'admin' }]],
+    );
+    for (const { from } of ingress) {
+      assert.equal(from.length, 1);
+      for (const peer of from) assert.ok('namespaceSelector' in peer);
+    }
+    assert.ok(ingress[0]?.from.every(peer => 'podSelector' in peer));
     assert.deepEqual([policyTypes, egress], [['Ingress'], undefined]);
   },
 );
 
-kubectlTest("deploy/gateway accepts the Service's names as hosts", async () => {
-  const options = optionsOf(proxyOf(only(await render('gateway'), 'Deployment').spec.template.spec));
-  const hosts = options.acceptHosts;
-  for (const suffix of ['', '.kube-api-proxy', '.kube-api-proxy.svc', '.kube-api-proxy.svc.cluster.local']) {
-    assert.ok(hosts.matches(`kube-api-proxy${suffix}`), suffix);
+kubectlTest('the identity of deploy/gateway may impersonate the listed callers, and nobody else', () => {
+  const roles = manifests.filter(({ kind }) => /Role$/.test(kind));
+  for (const { verbs, resources = [], resourceNames = [] } of roles.flatMap(({ rules }) => rules)) {
+    assert.doesNotMatch([...verbs, ...resources, ...resourceNames].join(), /\*/);
+    assert.deepEqual(verbs, [resources.includes('tokenreviews') ? 'create' : 'impersonate']);
+    if (resources.some(resource => /^(users|groups|serviceaccounts)$/.test(resource)))
+      assert.ok(resourceNames.length > 0, resources.join());
   }
-  for (const host of ['kube-api-proxy.example', 'x.kube-api-proxy', 'kube-api-proxyXsvc', 'example']) {
-    assert.ok(!hosts.matches(host), host);
-  }
+  /** RBAC's RulesFor: the rules of the ClusterRole, and in a namespace those of its Role. */
+  const may = (resource: string, name: string, namespace = '') => {
+    const asked = { verb: 'impersonate', isResourceRequest: true, path: '', version: 'v1', group: '' };
+    return roles
+      .filter(({ kind, metadata }) => kind === 'ClusterRole' || metadata.namespace === namespace)
+      .flatMap(({ rules }) => rules)
+      .some(rule => ruleAllows(rule, { ...asked, subresource: '', resource, name, namespace }));
+  };
+  const others: readonly (readonly [resource: string, name: string, namespace?: string])[] = [
+    ['groups', 'system:masters'],
+    ['groups', 'system:nodes'],
+    ['groups', 'system:serviceaccounts:kube-system'],
+    ['users', 'system:admin'],
+    ['users', 'system:kube-controller-manager'],
+    ['serviceaccounts', 'clusterrole-aggregation-controller', 'kube-system'],
+    // The name of a listed account, in other namespaces and in none.
+    ['serviceaccounts', 'dashboard', 'kube-system'],
+    ['serviceaccounts', 'dashboard', 'kube-api-proxy'],
+    ['serviceaccounts', 'dashboard'],
+  ];
+  for (const asked of others) assert.ok(!may(...asked), asked.join());
+  assert.ok(may('serviceaccounts', 'dashboard', 'dashboards'));
 });
+
+kubectlTest(
+  'deploy/gateway authenticates its callers over TLS, and needs no flag that allows open access',
+  () => {
+    const pod = podOf(manifests);
+    const options = optionsIn(manifests);
+    assert.equal(options.insecureAllowUnauthenticated, false);
+    assert.equal(options.authenticationTokenWebhook, true);
+    const mount = proxyOf(pod).volumeMounts?.find(({ name }) => name === 'tls');
+    assert.ok(pod.volumes?.some(({ name, secret }) => name === 'tls' && secret !== undefined));
+    assert.equal(options.tlsCertFile, `${mount?.mountPath}/tls.crt`);
+    assert.equal(options.tlsPrivateKeyFile, `${mount?.mountPath}/tls.key`);
+    assert.ok(options.maxRequestsInflightPerUser > 0 && options.maxLongrunningRequestsPerUser > 0);
+    assert.equal(options.auditLogPath, '-');
+  },
+);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { kubectlTest } from '../support/clients/kubectl.js';
+import { hasKubectl, kubectlTest } from '../support/clients/kubectl.js';
 import { projectFile } from '../support/project.js';
 import { containersOf, type Labels, only, optionsOf, proxyOf, render } from './manifests.js';
 
@@ -10,8 +10,9 @@ function assertIncludes(labels: Labels | undefined, selector: Labels): void {
 }
 
 for (const folder of ['sidecar', 'gateway']) {
-  kubectlTest(`every Pod of deploy/${folder} keeps to the restricted Pod Security Standard`, async () => {
-    const manifests = await render(folder);
+  const manifests = hasKubectl ? await render(folder) : [];
+
+  kubectlTest(`every Pod of deploy/${folder} keeps to the restricted Pod Security Standard`, () => {
     const { labels } = only(manifests, 'Namespace').metadata;
     assert.equal(labels?.['pod-security.kubernetes.io/enforce'], 'restricted');
     const pod = only(manifests, 'Deployment').spec.template.spec;
@@ -34,8 +35,7 @@ for (const folder of ['sidecar', 'gateway']) {
     for (const volume of pod.volumes ?? []) assert.ok(!('hostPath' in volume));
   });
 
-  kubectlTest(`the kubelet and Prometheus use the admin port of the proxy of deploy/${folder}`, async () => {
-    const manifests = await render(folder);
+  kubectlTest(`the kubelet and Prometheus use the admin port of the proxy of deploy/${folder}`, () => {
     const proxy = proxyOf(only(manifests, 'Deployment').spec.template.spec);
     const options = optionsOf(proxy);
     assert.equal(options.adminPort, 8002);
@@ -47,8 +47,7 @@ for (const folder of ['sidecar', 'gateway']) {
     assert.equal(proxy.startupProbe?.httpGet.port, 'admin');
   });
 
-  kubectlTest(`every selector of Pods in deploy/${folder} names labels that the Pods have`, async () => {
-    const manifests = await render(folder);
+  kubectlTest(`every selector of Pods in deploy/${folder} names labels that the Pods have`, () => {
     const namespace = only(manifests, 'Namespace').metadata.name;
     const { metadata, spec } = only(manifests, 'Deployment');
     const { labels } = spec.template.metadata;
@@ -85,9 +84,40 @@ for (const folder of ['sidecar', 'gateway']) {
     const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
       version: string;
     };
-    const { image } = proxyOf(only(await render(folder), 'Deployment').spec.template.spec);
+    const { image } = proxyOf(only(manifests, 'Deployment').spec.template.spec);
     assert.equal(image, `kube-api-proxy:${version}`);
     const written = await readFile(projectFile(`deploy/${folder}/deployment.yaml`), 'utf8');
     assert.match(written, /^ +image: kube-api-proxy$/m);
   });
 }
+
+kubectlTest(
+  'the proxy of deploy/sidecar is a native sidecar that serves the API on loopback only, and alone has a token, which can read the listed resources',
+  async () => {
+    const manifests = await render('sidecar');
+    const pod = only(manifests, 'Deployment').spec.template.spec;
+    const [proxy] = pod.initContainers ?? [];
+    assert.ok(proxy);
+    assert.equal(proxy.restartPolicy, 'Always');
+    const options = optionsOf(proxy);
+    assert.deepEqual([options.address, options.port], ['127.0.0.1', 8001]);
+    assert.deepEqual(
+      proxy.ports?.map(({ name }) => name),
+      ['admin'],
+    );
+    assert.ok(options.shutdownGrace / 1000 + 5 < pod.terminationGracePeriodSeconds);
+
+    assert.equal(pod.automountServiceAccountToken, false);
+    const mounting = containersOf(pod).filter(({ volumeMounts = [] }) => volumeMounts.length > 0);
+    assert.deepEqual(
+      mounting.map(({ name }) => name),
+      ['kube-api-proxy'],
+    );
+    assert.equal(proxy.volumeMounts?.[0]?.mountPath, '/var/run/secrets/kubernetes.io/serviceaccount');
+    for (const { verbs, resources = [] } of only(manifests, 'Role').rules) {
+      for (const verb of verbs) assert.match(verb, /^(get|list|watch)$/);
+      for (const resource of resources)
+        assert.doesNotMatch(resource, /\*|^secrets$|^configmaps$|exec|attach|portforward|proxy/);
+    }
+  },
+);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** The folder with package.json. Tests run from test/ by tsx, or compiled from build/test/. */
@@ -13,11 +13,6 @@ export const program = projectFile('dist/main.js');
 /** The path of a file of the project, by its path below the folder with package.json. */
 export function projectFile(path: string): string {
   return fileURLToPath(new URL(path, root));
-}
-
-/** Parses a file of test/fixtures; the caller names its type. */
-export function readFixture<T>(name: string): T {
-  return JSON.parse(readFileSync(projectFile(`test/fixtures/${name}`), 'utf8')) as T;
 }
 
 /** Node's arguments that run a script of test/, by its path below that folder and without its extension. */

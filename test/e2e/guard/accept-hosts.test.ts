@@ -86,7 +86,7 @@ for (const leg of eachLeg) {
         '/-/readyz?verbose',
         '/-/none',
         '/static/',
-        '/static/server-texts.json',
+        '/static/resources.txt',
         '/static',
       ]) {
         const host = ['Host: evil.example:8001'];

@@ -52,7 +52,7 @@ const answers: readonly (readonly [number, AttackRequest])[] = [
   [200, { target: '/api/v1/pods?watch=true&timeoutSeconds=1' }],
   [405, { method: 'HEAD', target: pod }],
   [404, { method: 'DELETE', target: `${pod}-none` }],
-  [200, { target: '/static/server-texts.json' }],
+  [200, { target: '/static/resources.txt' }],
   [200, { target: '/static/' }],
   [404, { target: '/static/none' }],
   [200, { target: '/-/livez' }],
@@ -173,7 +173,7 @@ describe('every other origin', () => {
 describe('a proxy without --cors-allowed-origins', () => {
   it('sends no CORS field, not even one of the API server', async () => {
     for (const headers of [[], [`Origin: ${allowed}`]]) {
-      for (const target of [pod, '/static/server-texts.json', '/-/livez', `${pod}/exec`]) {
+      for (const target of [pod, '/static/resources.txt', '/-/livez', `${pod}/exec`]) {
         const answer = await send(none.port, { target, headers });
         assert.deepEqual(corsFields(answer), [], target);
         assert.equal(varies(answer), 0, target);

@@ -145,13 +145,13 @@ describe('a page of another site', () => {
     for (const path of [pod, '/', '/-/none', ...ownPaths]) {
       await assertRejected(path, ['GET', frame], 'a frame');
     }
-    for (const path of ['/static/', '/static/server-texts.json', '/clusters/none/version', proxied]) {
+    for (const path of ['/static/', '/static/resources.txt', '/clusters/none/version', proxied]) {
       await assertRejected(path, ['GET', metadata('no-cors', 'image', evil)], 'an image');
     }
   });
 
   test('may link here, and a probe answers it too', async () => {
-    for (const target of [pod, '/-/', '/-/metrics', '/static/server-texts.json', '/clusters/a/version']) {
+    for (const target of [pod, '/-/', '/-/metrics', '/static/resources.txt', '/clusters/a/version']) {
       assert.equal((await send(open.port, request(target, ['GET', link]))).code, 200, target);
       await overHttp2(target, link, ({ status }) => assert.equal(status, 200, target));
     }
@@ -254,7 +254,7 @@ describe('a page of an allowed origin', () => {
       assert.equal(code, 200, target);
       return headers.get('cross-origin-resource-policy');
     };
-    for (const target of [pod, '/-/metrics', '/static/server-texts.json', '/clusters/a/version']) {
+    for (const target of [pod, '/-/metrics', '/static/resources.txt', '/clusters/a/version']) {
       assert.equal(await policyOf(target, read), 'cross-origin', target);
       for (const embedded of [
         metadata('navigate', 'iframe', referer),

@@ -66,7 +66,7 @@ const answers: readonly (readonly [number, AttackRequest])[] = [
   [200, { target: '/-/metrics' }],
   [404, { target: '/-/none' }],
   [200, { target: '/static/' }],
-  [200, { target: '/static/server-texts.json' }],
+  [200, { target: '/static/resources.txt' }],
   [404, { target: '/static/none' }],
 ];
 

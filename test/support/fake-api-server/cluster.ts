@@ -37,7 +37,7 @@ export interface Cluster {
 export function createCluster({ customResources = [], ...options }: FakeApiServerOptions): Cluster {
   const api = new ApiTypes(customResources);
   const store = new Store(options.watchHistory);
-  if (options.seed !== false) seed(store);
+  if (options.seed !== false) seed(store, api);
   for (const definition of customResources) store.write(api.of(definition), definition);
   store.compact();
   return {

@@ -1,31 +1,15 @@
-import { readFixture } from '../project.js';
 import type { Cluster } from './cluster.js';
 import { serveDiscovery } from './discovery.js';
 import { type Exchange, sendText } from './exchange.js';
 import { serveOpenApi } from './openapi.js';
 import { methodNotAllowed } from './status-failure.js';
 
-interface ServerTexts {
-  readonly root: unknown;
-  readonly version: unknown;
-  readonly livez: string;
-  readonly metrics: string;
-}
-
-const texts = readFixture<ServerTexts>('server-texts.json');
+const root = {
+  paths: ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version'],
+};
+const version = { major: '1', minor: '34', gitVersion: 'v1.34.9', platform: 'linux/amd64' };
+const metrics = '# HELP up Whether it is up.\n# TYPE up gauge\nup 1\n';
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores';
-const health = /^\/(healthz|livez|readyz)(?:\/(.+))?$/;
-
-function serveHealth(exchange: Exchange, endpoint: string, check: string | undefined): void {
-  const known = check === undefined || texts.livez.includes(`[+]${check} ok\n`);
-  if (!known) {
-    sendText(exchange, 404, '404 page not found\n');
-  } else if (check === undefined && exchange.query.has('verbose')) {
-    sendText(exchange, 200, texts.livez.replace('livez check passed', `${endpoint} check passed`));
-  } else {
-    sendText(exchange, 200, 'ok');
-  }
-}
 
 /**
  * Answers paths that are not resources: root, version, health, metrics, OpenAPI and discovery; others get a 404 in plain text. Version and
@@ -33,18 +17,17 @@ function serveHealth(exchange: Exchange, endpoint: string, check: string | undef
  */
 export function serveNonResource({ api }: Cluster, exchange: Exchange): void {
   const { path, verb } = exchange.attributes;
-  const [, endpoint, check] = health.exec(path) ?? [];
   if (verb !== 'get' && /^\/(version|api|apis)\/?$|^\/api\/v1\/?$|^\/apis\/[^/]+\/[^/]+\/?$/.test(path)) {
     throw methodNotAllowed();
   }
   if (path === '/') {
-    sendText(exchange, 200, JSON.stringify(texts.root, null, 2), 'application/json');
+    sendText(exchange, 200, JSON.stringify(root, null, 2), 'application/json');
   } else if (path === '/version' || path === '/version/') {
-    sendText(exchange, 200, JSON.stringify(texts.version, null, 2), 'application/json');
-  } else if (endpoint !== undefined) {
-    serveHealth(exchange, endpoint, check);
+    sendText(exchange, 200, JSON.stringify(version, null, 2), 'application/json');
+  } else if (/^\/(healthz|livez|readyz)$/.test(path)) {
+    sendText(exchange, 200, 'ok');
   } else if (path === '/metrics') {
-    sendText(exchange, 200, texts.metrics, metricsType);
+    sendText(exchange, 200, metrics, metricsType);
   } else if (!serveOpenApi(exchange, api) && !serveDiscovery(exchange, api)) {
     sendText(exchange, 404, '404 page not found\n');
   }

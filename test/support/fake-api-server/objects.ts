@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto';
+import { invalid } from './status-failure.js';
+
 /** `metadata` as apimachinery's ObjectMeta, with the fields that this server reads or writes. */
 export interface ObjectMeta {
   name?: string;
@@ -56,4 +59,25 @@ export function orderFields(object: KubeObject): KubeObject {
 /** The current time as Kubernetes writes it: RFC 3339 in UTC, whole seconds. */
 export function timestamp(): string {
   return `${new Date().toISOString().slice(0, 19)}Z`;
+}
+
+/** A new object with the fields that the API server sets. */
+export function newObject(
+  type: { readonly kind: string; readonly namespaced: boolean },
+  object: KubeObject,
+  namespace: string,
+): KubeObject {
+  const { name, resourceVersion: _resourceVersion, ...rest } = object.metadata;
+  if (!name) throw invalid(`${type.kind} "" is invalid: metadata.name: Required value`);
+  return {
+    ...object,
+    metadata: {
+      name,
+      ...(type.namespaced ? { namespace } : {}),
+      ...rest,
+      uid: randomUUID(),
+      ...(object['spec'] === undefined ? {} : { generation: 1 }),
+      creationTimestamp: timestamp(),
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import { groupVersion, type ResourceType } from './discovery.js';
-import { isRecord, type KubeObject, orderFields } from './objects.js';
+import { type KubeObject, orderFields } from './objects.js';
 import { StatusFailure } from './status-failure.js';
 import { noRows, type RowObject, tableColumns, tableRow, toPartial } from './table.js';
 
@@ -108,9 +108,4 @@ export function representList(
     return rest;
   });
   return { kind: `${type.kind}List`, apiVersion: groupVersion(type), metadata, items };
-}
-
-/** Whether the value can be a Kubernetes object: it is a JSON object, and its metadata, if present, is one too. */
-export function isObjectLike(value: unknown): value is Record<string, unknown> {
-  return isRecord(value) && (value['metadata'] === undefined || isRecord(value['metadata']));
 }

@@ -1,13 +1,17 @@
 import type { Cluster } from './cluster.js';
-import { deleteCollection, deleteObject } from './delete.js';
 import type { ResourceType } from './discovery.js';
 import type { Exchange } from './exchange.js';
 import { listObjects } from './list.js';
-import { readObject } from './object-body.js';
-import { patchObject } from './patch.js';
 import { methodNotAllowed } from './status-failure.js';
 import { watchObjects } from './watch.js';
-import { createObject, findObject, replaceObject, sendObject } from './write.js';
+import {
+  createObject,
+  deleteCollection,
+  deleteObject,
+  findObject,
+  sendObject,
+  updateObject,
+} from './write.js';
 
 const collectionVerbs = new Set(['list', 'create', 'deletecollection']);
 
@@ -28,15 +32,11 @@ export async function serveObject(cluster: Cluster, type: ResourceType, exchange
       await watchObjects(cluster, type, exchange);
       break;
     case 'create':
-      createObject(cluster, type, exchange, await readObject(exchange, type));
+      await createObject(cluster, type, exchange);
       break;
-    case 'update': {
-      const sent = await readObject(exchange, type);
-      replaceObject(cluster, type, exchange, findObject(cluster, type, exchange), sent);
-      break;
-    }
+    case 'update':
     case 'patch':
-      await patchObject(cluster, type, exchange);
+      await updateObject(cluster, type, exchange);
       break;
     case 'delete':
       await deleteObject(cluster, type, exchange);

@@ -1,10 +1,19 @@
+import type { PrinterColumn } from './custom-resources.js';
 import { groupVersion, type ResourceType } from './discovery.js';
-import { type KubeObject, orderFields } from './objects.js';
-import { age, type Column, column, type Printer } from './table-cells.js';
-import { customPrinter, printers } from './table-printers.js';
+import { isRecord, type KubeObject, orderFields } from './objects.js';
 
 /** What a Table row contains besides its cells: nothing, the metadata (the default) or the whole object. */
 export type RowObject = 'None' | 'Metadata' | 'Object';
+
+/** A column, and what it shows: the value at a path of field names, each with a dot before it, or what a function makes of an object. */
+interface Column {
+  readonly name: string;
+  readonly type?: string | undefined;
+  readonly description?: string | undefined;
+  /** Above 0, only wide output shows it. */
+  readonly priority?: number | undefined;
+  readonly shows: string | ((object: KubeObject) => unknown);
+}
 
 /** `PartialObjectMetadata` of an object, with or without its own kind and apiVersion. */
 export function toPartial(object: KubeObject, version: string): KubeObject {
@@ -13,8 +22,10 @@ export function toPartial(object: KubeObject, version: string): KubeObject {
 }
 
 /** Column headings of a resource's Table. */
-export function tableColumns(type: ResourceType): readonly Column[] {
-  return printerOf(type).columns;
+export function tableColumns(type: ResourceType): readonly object[] {
+  return columnsOf(type).map(({ name, type = 'string', description = '', priority = 0 }) => {
+    return { name, type, format: name === 'Name' ? 'name' : '', description, priority };
+  });
 }
 
 /** One row of a Table. */
@@ -24,10 +35,12 @@ export function tableRow(
   version: string,
   include: RowObject,
 ): unknown {
-  const { columns, cells } = printerOf(type);
-  const values = cells(object).map(cell => (cell === '\0' ? age(object.metadata.creationTimestamp) : cell));
-  // Only Events begin with another column.
-  const row = { cells: columns[0]?.name === 'Name' ? [object.metadata.name ?? '', ...values] : values };
+  const row = {
+    cells: columnsOf(type).map(({ type: kind, shows }) => {
+      const value = typeof shows === 'string' ? field(object, shows) : shows(object);
+      return kind === 'date' ? age(value) : (value ?? (kind === 'integer' ? 0 : ''));
+    }),
+  };
   const endsInitialEvents = object.metadata.annotations?.['k8s.io/initial-events-end'] === 'true';
   if (include === 'None' && !endsInitialEvents) return { ...row, object: null };
   const whole = orderFields({ ...object, kind: type.kind, apiVersion: groupVersion(type) });
@@ -44,9 +57,137 @@ export function noRows({ resource, custom }: ResourceType): readonly [] | null {
   return custom === undefined && unprinted.has(resource) ? null : [];
 }
 
-const nameAndAge: Printer = { columns: [column('Name'), column('Age')], cells: () => ['\0'] };
+/** A duration as kubectl shows it in AGE: at most two units, like `duration.HumanDuration`. */
+function age(since: unknown, until = Date.now()): string {
+  if (typeof since !== 'string') return '<unknown>';
+  const seconds = Math.max(0, Math.floor((until - Date.parse(since)) / 1000));
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  if (seconds < 120) return `${seconds}s`;
+  if (minutes < 10) return seconds % 60 === 0 ? `${minutes}m` : `${minutes}m${seconds % 60}s`;
+  if (hours < 3) return `${minutes}m`;
+  if (hours < 8) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
+  return hours < 48 ? `${hours}h` : `${Math.floor(hours / 24)}d`;
+}
 
-function printerOf({ group, resource, custom }: ResourceType): Printer {
-  if (custom !== undefined) return customPrinter(custom.columns);
-  return printers[group ? `${resource}.${group}` : resource] ?? nameAndAge;
+/** The value at the path of these field names; undefined if there is none. */
+function field(object: unknown, path: string): unknown {
+  const names = path.split('.').slice(1);
+  return names.reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), object);
+}
+
+/** The same for a list of objects. */
+function items(object: unknown, path: string): Record<string, unknown>[] {
+  const value = field(object, path);
+  return Array.isArray(value) ? value.filter(isRecord) : [];
+}
+
+function podStatus(object: KubeObject): unknown {
+  if (object.metadata.deletionTimestamp) return 'Terminating';
+  const waiting = items(object, '.status.containerStatuses').map(own => field(own, '.state.waiting.reason'));
+  const phase = waiting.find(Boolean) ?? field(object, '.status.phase');
+  return phase === 'Succeeded' ? 'Completed' : (phase ?? 'Pending');
+}
+
+const readyOf = (object: KubeObject, have: unknown, wanted: string) =>
+  `${have ?? 0}/${field(object, wanted) ?? 1}`;
+
+/** The columns between a resource's name and its age, by their names; those with a star only for wide output. */
+const printers: Readonly<Record<string, Readonly<Record<string, Column['shows']>>>> = {
+  pods: {
+    Ready: object => {
+      const ready = items(object, '.status.containerStatuses').filter(status => status['ready'] === true);
+      return `${ready.length}/${items(object, '.spec.containers').length}`;
+    },
+    Status: podStatus,
+    Restarts: object => {
+      const restarts = items(object, '.status.containerStatuses').map(own =>
+        Number(own['restartCount'] ?? 0),
+      );
+      return String(restarts.reduce((sum, count) => sum + count, 0));
+    },
+    'IP*': '.status.podIP',
+    'Node*': '.spec.nodeName',
+  },
+  configmaps: { Data: object => Object.keys((object['data'] as object | undefined) ?? {}).length },
+  secrets: {
+    Type: '.type',
+    Data: object => Object.keys((object['data'] as object | undefined) ?? {}).length,
+  },
+  namespaces: { Status: '.status.phase' },
+  services: {
+    ...{ Type: '.spec.type', 'Cluster-IP': '.spec.clusterIP' },
+    'Port(s)': object =>
+      items(object, '.spec.ports')
+        .map(({ port, protocol = 'TCP' }) => `${port}/${protocol}`)
+        .join(),
+  },
+  nodes: {
+    Status: object => {
+      const ready = items(object, '.status.conditions').find(({ type }) => type === 'Ready');
+      return ready?.['status'] === 'True' ? 'Ready' : 'NotReady';
+    },
+    Version: '.status.nodeInfo.kubeletVersion',
+  },
+  persistentvolumeclaims: {
+    ...{ Status: '.status.phase', Volume: '.spec.volumeName', Capacity: '.status.capacity.storage' },
+  },
+  'deployments.apps': {
+    Ready: object => readyOf(object, field(object, '.status.readyReplicas'), '.spec.replicas'),
+    ...{ 'Up-to-date': '.status.updatedReplicas', Available: '.status.availableReplicas' },
+  },
+  'replicasets.apps': {
+    Desired: '.spec.replicas',
+    Current: '.status.replicas',
+    Ready: '.status.readyReplicas',
+  },
+  'statefulsets.apps': {
+    Ready: object => readyOf(object, field(object, '.status.readyReplicas'), '.spec.replicas'),
+  },
+  'jobs.batch': {
+    Status: object => (field(object, '.status.completionTime') === undefined ? 'Running' : 'Complete'),
+    Completions: object => readyOf(object, field(object, '.status.succeeded'), '.spec.completions'),
+  },
+  'cronjobs.batch': { Schedule: '.spec.schedule' },
+  'ingresses.networking.k8s.io': {
+    Class: '.spec.ingressClassName',
+    Hosts: object =>
+      items(object, '.spec.rules')
+        .map(({ host = '*' }) => host)
+        .join(),
+  },
+};
+
+const nameColumn: Column = { name: 'Name', shows: '.metadata.name' };
+const created = '.metadata.creationTimestamp';
+/** Only Events have a first column without a name. A bookmark has none of these fields. */
+const eventColumns: readonly Column[] = [
+  { name: 'Last Seen', shows: object => age(object['lastTimestamp']) },
+  ...['Type', 'Reason'].map(name => ({ name, shows: `.${name.toLowerCase()}` })),
+  {
+    name: 'Object',
+    shows: object =>
+      `${field(object, '.involvedObject.kind') ?? ''}/${field(object, '.involvedObject.name') ?? ''}`.toLowerCase(),
+  },
+  { name: 'Message', shows: '.message' },
+];
+
+function columnsOf({ group, resource, custom }: ResourceType): readonly Column[] {
+  if (custom !== undefined) {
+    return [
+      nameColumn,
+      ...custom.columns.map(({ jsonPath, ...column }: PrinterColumn) => ({ ...column, shows: jsonPath })),
+    ];
+  }
+  if (resource === 'events') return eventColumns;
+  const own = Object.entries(printers[group ? `${resource}.${group}` : resource] ?? {});
+  return [
+    nameColumn,
+    ...own.map(([name, shows]) => ({
+      name: name.replace('*', ''),
+      priority: name.endsWith('*') ? 1 : 0,
+      shows,
+    })),
+    { name: 'Age', shows: object => age(field(object, created)) },
+  ];
 }

@@ -1,17 +1,11 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Cluster } from './cluster.js';
-import { prepareForCreate, prepareForUpdate } from './defaults.js';
 import type { ResourceType } from './discovery.js';
-import { type Exchange, sendJson } from './exchange.js';
-import { type KubeObject, orderFields } from './objects.js';
-import { negotiate, representObject } from './representation.js';
-import { alreadyExists, badRequest, notFound, staleVersion } from './status-failure.js';
-
-/** Parts of an object that a write to the object, or to its status subresource, does not change. */
-function keepOtherPart(before: KubeObject, after: KubeObject, subresource: string): KubeObject {
-  if (subresource === 'status') return { ...before, status: after['status'] };
-  return before['status'] === undefined ? after : { ...after, status: before['status'] };
-}
+import { type Exchange, readBody, sendJson } from './exchange.js';
+import { readObject, readPatched } from './object-body.js';
+import { type KubeObject, newObject } from './objects.js';
+import { negotiate, representList, representObject } from './representation.js';
+import { readSelector } from './selectors.js';
+import { alreadyExists, notFound, staleVersion } from './status-failure.js';
 
 /** Answers with one object in the form that the client accepts. */
 export function sendObject(exchange: Exchange, type: ResourceType, code: number, object: KubeObject): void {
@@ -28,70 +22,60 @@ export function findObject(cluster: Cluster, type: ResourceType, exchange: Excha
 }
 
 /** Stores a new object from the body of a request; answers 201. */
-export function createObject(
-  cluster: Cluster,
-  type: ResourceType,
-  exchange: Exchange,
-  sent: KubeObject,
-): void {
+export async function createObject(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
+  const sent = await readObject(exchange, type);
   const { namespace } = exchange.attributes;
-  if (type.namespaced) {
-    if (sent.metadata.namespace && sent.metadata.namespace !== namespace) {
-      throw badRequest(
-        'the namespace of the provided object does not match the namespace sent on the request',
-      );
-    }
-    if (!cluster.store.get({ group: '', resource: 'namespaces' }, '', namespace)) {
-      throw notFound({ group: '', resource: 'namespaces' }, namespace);
-    }
-  }
-  const object = prepareForCreate(type, sent, namespace);
+  const namespaces = { group: '', resource: 'namespaces' };
+  if (type.namespaced && !cluster.store.get(namespaces, '', namespace)) throw notFound(namespaces, namespace);
+  const object = newObject(type, sent, namespace);
   const { name = '' } = object.metadata;
   if (cluster.store.get(type, object.metadata.namespace ?? '', name)) throw alreadyExists(type, name);
   sendObject(exchange, type, 201, cluster.store.write(type, object));
 }
 
-/** Metadata that a client's write does not change. */
-const fixedMetadata = [
-  ...['uid', 'creationTimestamp', 'resourceVersion', 'namespace', 'generation', 'deletionTimestamp'],
-  'managedFields',
-];
+/** Stores a changed object, or its status, from the body of an update or a patch. Answers 409 for an outdated resourceVersion. */
+export async function updateObject(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
+  const { name, subresource, verb } = exchange.attributes;
+  const body = verb === 'update' ? await readObject(exchange, type) : undefined;
+  const before = findObject(cluster, type, exchange);
+  const sent = body ?? (await readPatched(exchange, before));
+  const { resourceVersion } = sent.metadata;
+  if (resourceVersion && resourceVersion !== before.metadata.resourceVersion) throw staleVersion(type, name);
+  const { uid = '', namespace, creationTimestamp = '', generation = 1 } = before.metadata;
+  const fixed = { uid, creationTimestamp, ...(namespace !== undefined && { namespace }) };
+  const isStatus = subresource === 'status';
+  const metadata = { ...sent.metadata, ...fixed, ...(sent['spec'] !== undefined && { generation }) };
+  const after = isStatus
+    ? { ...before, status: sent['status'] }
+    : { ...sent, metadata, ...(before['status'] !== undefined && { status: before['status'] }) };
+  sendObject(exchange, type, 200, cluster.store.write(type, after));
+}
 
-/**
- * Stores a changed object with the rules of an update: name and uid are the same, resourceVersion is not outdated, and a write
- * that changes nothing keeps the version.
- */
-export function replaceObject(
+/** Answers a delete. The options in its body have no effect. */
+export async function deleteObject(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
+  await readBody(exchange.request);
+  const { namespace = '', name = '', uid } = findObject(cluster, type, exchange).metadata;
+  cluster.store.remove(type, namespace, name);
+  const details = { name, ...(type.group && { group: type.group }), kind: type.resource, uid };
+  sendJson(exchange, 200, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details });
+}
+
+/** Answers a deletecollection with the list of what it removed. */
+export async function deleteCollection(
   cluster: Cluster,
   type: ResourceType,
   exchange: Exchange,
-  before: KubeObject,
-  sent: KubeObject,
-): void {
-  const { name, subresource } = exchange.attributes;
-  if (sent.metadata.name !== name) {
-    throw badRequest(
-      `the name of the object (${sent.metadata.name ?? ''}) does not match the name on the URL (${name})`,
-    );
-  }
-  const { resourceVersion, uid } = sent.metadata;
-  if (resourceVersion && resourceVersion !== before.metadata.resourceVersion) throw staleVersion(type, name);
-  if (uid && uid !== before.metadata.uid) throw staleVersion(type, name);
-  const metadata = { ...sent.metadata };
-  for (const field of fixedMetadata) {
-    if (before.metadata[field] === undefined) delete metadata[field];
-    else metadata[field] = before.metadata[field];
-  }
-  const changed = keepOtherPart(before, { ...sent, metadata }, subresource);
-  if (metadata.generation !== undefined && !isDeepStrictEqual(changed['spec'], before['spec'])) {
-    changed.metadata = { ...changed.metadata, generation: metadata.generation + 1 };
-  }
-  const object = subresource === 'status' ? changed : prepareForUpdate(type, changed);
-  const isSame = isDeepStrictEqual(withoutTimes(object), withoutTimes(before));
-  sendObject(exchange, type, 200, isSame ? object : cluster.store.write(type, object));
-}
-
-function withoutTimes({ status, ...rest }: KubeObject): unknown {
-  const timeless = JSON.stringify(status ?? null).replace(/"last(?:Update|Transition)Time":"[^"]*"/g, '');
-  return JSON.parse(JSON.stringify({ ...orderFields(rest as KubeObject), timeless }));
+): Promise<void> {
+  await readBody(exchange.request);
+  const selects = readSelector(exchange.query);
+  const selected = cluster.store
+    .list(type, type.namespaced ? exchange.attributes.namespace : '')
+    .filter(selects);
+  const removed = selected.map(
+    object =>
+      cluster.store.remove(type, object.metadata.namespace ?? '', object.metadata.name ?? '') ?? object,
+  );
+  const representation = negotiate(exchange.request.headers.accept, exchange.query);
+  const metadata = { resourceVersion: String(cluster.store.version) };
+  sendJson(exchange, 200, representList(type, removed, metadata, representation));
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
-import type { CertificatePair } from '../certificates/certificate-types.js';
 import type { ServingFiles } from '../certificates/serving-files.js';
-import { send } from '../clients/http-client.js';
+import { requestApi, send } from '../clients/http-client.js';
+import { type JsonEvent, openWatch } from '../clients/watch-client.js';
 import { eventually } from '../eventually.js';
 import { callersFlag } from '../proxy/callers.js';
 import { startInProcess } from '../proxy/in-process.js';
@@ -26,21 +26,12 @@ export const rights = {
   },
 };
 
-interface Line {
-  readonly type: string;
-  readonly object: {
-    readonly kind: string;
-    readonly code?: number;
-    readonly metadata: { readonly name?: string; readonly resourceVersion: string };
-    readonly rows?: readonly { readonly cells: readonly unknown[] }[];
-  };
-}
-
-/** A watch that stays open. */
+/** A watch that stays open, and what has come of it. */
 export interface OpenWatch {
   readonly text: string;
+  /** Type and name of each event. */
   readonly events: readonly string[];
-  readonly lines: readonly Line[];
+  readonly lines: readonly JsonEvent[];
   readonly isOver: boolean;
   close(): void;
 }
@@ -166,11 +157,10 @@ export class FilteringGateway {
     return { server: this.url, ...(this.ca !== undefined && { ca: this.ca }) };
   }
 
-  ask(user: string, path: string, headers: Readonly<Record<string, string>> = {}, more: object = {}) {
+  ask(user: string, path: string, headers: Readonly<Record<string, string>> = {}) {
     return send(this.port, path, {
       headers: { authorization: `Bearer ${user}`, ...headers },
       ...(this.ca !== undefined && { tls: { ca: this.ca } }),
-      ...more,
     });
   }
 
@@ -187,35 +177,28 @@ export class FilteringGateway {
 
   /** What the API server gives to one who may read all. */
   async asAdmin(path: string, accept: string): Promise<string> {
-    const { url, authority } = this.server;
-    const { certificate: cert, key } = await authority.client();
     const headers = accept === '' ? {} : { accept };
-    const tls = { ca: authority.certificate, cert, key };
-    return (await send(Number(new URL(url).port), path, { headers, tls })).text;
+    const clientCertificate = await this.server.authority.client();
+    return (await requestApi({ ...this.server, clientCertificate }, { path, headers })).text;
   }
 
   /** The status of what another user would get, as whom an administrator acts. */
   async asAdminAs(path: string, headers: Readonly<Record<string, string>>): Promise<number> {
     const { url, authority } = this.server;
-    const { certificate: cert, key } = await this.#adminOf(authority);
-    this.#adminAgent ??= new Agent({ ca: authority.certificate, cert, key, keepAlive: true, maxSockets: 50 });
-    const question = { headers, tls: {}, agent: this.#adminAgent };
+    this.#adminAgent ??= authority.client().then(({ certificate: cert, key }) => {
+      return new Agent({ ca: authority.certificate, cert, key, keepAlive: true, maxSockets: 50 });
+    });
+    const question = { headers, tls: {}, agent: await this.#adminAgent };
     const ask = () => send(Number(new URL(url).port), path, question);
     // The API server may close a connection at the moment at which it is used again.
     return (await ask().catch(ask)).status;
   }
 
-  #admin: Promise<CertificatePair> | undefined;
-  #adminAgent: Agent | undefined;
-
-  #adminOf({ client }: ApiServer['authority']): Promise<CertificatePair> {
-    this.#admin ??= client();
-    return this.#admin;
-  }
+  #adminAgent: Promise<Agent> | undefined;
 
   /** The names that a list has. */
-  async names(user: string, query = ''): Promise<readonly string[]> {
-    const { status, text } = await this.ask(user, `/api/v1/namespaces${query}`);
+  async names(user: string): Promise<readonly string[]> {
+    const { status, text } = await this.ask(user, '/api/v1/namespaces');
     if (status !== 200) throw new Error(`${status} ${text}`);
     const { items } = JSON.parse(text) as { items: readonly { metadata: { name: string } }[] };
     return items.map(({ metadata }) => metadata.name);
@@ -226,37 +209,30 @@ export class FilteringGateway {
     query: string,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<OpenWatch> {
-    const controller = new AbortController();
-    const response = await fetch(`${this.url}/api/v1/namespaces?watch=1${query}`, {
+    const watch = await openWatch(`${this.url}/api/v1/namespaces?watch=1${query}`, {
       headers: { authorization: `Bearer ${user}`, ...headers },
-      signal: controller.signal,
+      ...(this.ca !== undefined && { ca: this.ca }),
     });
-    if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
-    const watch = {
-      text: '',
-      isOver: false,
-      get lines(): readonly Line[] {
-        return this.text
-          .split('\n')
-          .slice(0, -1)
-          .map(line => JSON.parse(line) as Line);
+    if (watch.status !== 200) throw new Error(`a watch is answered ${watch.status}`);
+    return {
+      get text() {
+        return watch.bytes().toString();
       },
-      get events(): readonly string[] {
-        return this.lines.map(({ type, object: { metadata, rows } }) =>
-          `${type} ${rows === undefined ? (metadata?.name ?? '') : rows[0]?.cells[0]}`.trim(),
-        );
+      get events() {
+        return watch
+          .events()
+          .map(({ type, object: { metadata, rows } }) =>
+            `${type} ${rows === undefined ? (metadata.name ?? '') : rows?.[0]?.cells[0]}`.trim(),
+          );
       },
-      close: () => controller.abort(),
+      get lines() {
+        return watch.events();
+      },
+      get isOver() {
+        return watch.state() !== 'open';
+      },
+      close: () => watch.close(),
     };
-    const read = async () => {
-      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>)
-        watch.text += Buffer.from(chunk).toString();
-    };
-    read().then(
-      () => Object.assign(watch, { isOver: true }),
-      () => Object.assign(watch, { isOver: true }),
-    );
-    return watch;
   }
 }
 

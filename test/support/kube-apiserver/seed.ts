@@ -1,6 +1,6 @@
 import { ApiTypes, groupVersion } from '../fake-api-server/discovery.js';
 import type { KubeObject } from '../fake-api-server/objects.js';
-import { complete, seedObjects } from '../fake-api-server/seed.js';
+import { seedObjects } from '../fake-api-server/seed.js';
 import { twoUsersRules } from '../identities/two-users.js';
 import type { Scope } from '../scope.js';
 import type { ApiServer } from './api-server.js';
@@ -20,7 +20,7 @@ export async function seed(scope: Scope, server: ApiServer): Promise<void> {
     // The API server makes some namespaces itself, and the kubelet its node.
     if (status !== 201 && status !== 409) throw new Error(`POST ${path}: ${status}`);
     if (object.kind !== 'Pod' && object.kind !== 'Deployment') continue;
-    const reported = { status: complete(object)['status'] };
+    const reported = { status: object['status'] };
     const own = `${path}/${object.metadata.name}`;
     const written = (await server.admin.do('PATCH', `${own}/status`, reported)) as KubeObject;
     if (object.kind === 'Pod') kubelet.adopt(written);

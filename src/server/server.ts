@@ -127,7 +127,10 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     const fields = context?.answerHeaders ?? [];
     for (let index = 0; index < fields.length; index += 2) {
       const name = fields[index] as string;
-      if (!reply.hasHeader(name)) reply.header(name, fields[index + 1]);
+      const own = reply.getHeader(name);
+      if (own === undefined) reply.header(name, fields[index + 1]);
+      // Caches keep apart what both say.
+      else if (name === 'Vary') reply.header(name, `${own}, ${fields[index + 1]}`);
     }
     done();
   });

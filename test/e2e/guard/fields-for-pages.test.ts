@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
+import { send as sendPlain } from '../../support/clients/http-client.js';
+import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
+import { connectRaw } from '../../support/clients/raw-http.js';
+import { projectFile } from '../../support/project.js';
+import { adminPort } from '../../support/proxy/admin-listener.js';
+import { encrypted, hasTls } from '../../support/proxy/encrypted.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { type AttackRequest, assertStatus, type Leg, send } from '../leg.js';
+
+/** Every answer lets all pages read and embed it, also after the body. */
+const sent = [
+  ...['cross-origin-resource-policy: cross-origin', 'Cross-Origin-Resource-Policy: same-site'],
+  ...['Access-Control-Allow-Origin: *', 'access-control-allow-credentials: true'],
+  'Access-Control-Expose-Headers: Audit-Id',
+];
+const upstream = await startRawUpstream(({ socket, values, target }) => {
+  const [code = '200 OK'] = values('X-Code');
+  const protocol = code.startsWith('101') ? ['Connection: Upgrade', 'Upgrade: websocket'] : [];
+  const hasBody = protocol.length === 0 && !code.startsWith('304');
+  const framing = hasBody ? ['Transfer-Encoding: chunked', 'Trailer: Cross-Origin-Resource-Policy'] : [];
+  const body = hasBody ? `2\r\nok\r\n0\r\n${sent[0]}\r\n${sent[2]}\r\n\r\n` : '';
+  if (target === '/broken') socket.destroy();
+  else socket.write(`${[`HTTP/1.1 ${code}`, ...sent, ...protocol, ...framing].join('\r\n')}\r\n\r\n${body}`);
+});
+const kubeconfig = await upstream.writeKubeconfig();
+const files = await createServingFiles();
+const flags = [
+  `--kubeconfig=${kubeconfig.path}`,
+  '--reject-paths=^/refused',
+  `--www=${projectFile('test/fixtures')}`,
+];
+const start = (...more: readonly string[]) => startInProcess({ after }, [...flags, ...more]);
+const [plain, secure, allowing, unfiltered] = await Promise.all([
+  start('--admin-port=0', '--admin-address=127.0.0.1'),
+  start(...files.flags),
+  start('--cors-allowed-origins=^https://app\\.example$,//localhost(:|$)'),
+  start('--disable-filter'),
+]);
+const http2 = hasTls ? await connectHttp2(secure.port, files.authority.certificate) : undefined;
+after(async () => {
+  http2?.destroy();
+  await upstream.close();
+});
+
+/** The values of the fields of an answer, trailers included, whose name matches. */
+function fieldsOf(raw: string, name: string): string[] {
+  return [...raw.matchAll(new RegExp(`^${name}: (.*)\\r$`, 'gim'))].map(([, value]) => value as string);
+}
+const policiesOf = (raw: string) => fieldsOf(raw, 'cross-origin-resource-policy');
+
+/** What an answer says to pages: its CORS fields as they are sent, its policy, and what caches have to keep apart. */
+const toldTo = (raw: string) => ({
+  cors: (raw.match(/^access-control-[^\r]*/gim) ?? []).map(line => line.toLowerCase()).sort(),
+  policies: policiesOf(raw),
+  vary: fieldsOf(raw, 'vary'),
+});
+/** The Vary of an answer: the index has another text for browsers. */
+const varyOf = (target: string, ...names: string[]) =>
+  target === '/-/' ? [['Accept', ...names].join(', ')] : names.length === 0 ? [] : [names.join(', ')];
+const toOthers = (target: string, ...vary: string[]) => ({
+  ...{ cors: [], policies: ['same-origin'], vary: varyOf(target, ...vary) },
+});
+const toOrigin = (origin: string, target: string) => ({
+  cors: [
+    'access-control-allow-credentials: true',
+    'access-control-allow-headers: content-type, content-length, accept-encoding, x-csrf-token, authorization, x-requested-with, if-modified-since',
+    'access-control-allow-methods: post, get, options, put, delete, patch',
+    `access-control-allow-origin: ${origin}`,
+    'access-control-expose-headers: date',
+  ],
+  policies: ['cross-origin'],
+  vary: varyOf(target, 'Origin'),
+});
+
+/** One answer of every kind, from this program or from the API server, with its status. */
+const answers: readonly (readonly [number, AttackRequest])[] = [
+  [200, { target: '/version' }],
+  [200, { target: '/api/v1/pods?watch=true' }],
+  [200, { target: '/api/v1/namespaces/n/pods/p/proxy/' }],
+  [304, { target: '/version', headers: ['X-Code: 304 Not Modified'] }],
+  [302, { target: '/version', headers: ['X-Code: 302 Found'] }],
+  [500, { target: '/version', headers: ['X-Code: 500 Internal Server Error'] }],
+  [200, { method: 'DELETE', target: '/api/v1/pods' }],
+  [502, { target: '/broken' }],
+  [403, { target: '/refused' }],
+  [400, { target: '/api/../x' }],
+  [403, { target: '/version', host: ['Host: evil.example'] }],
+  [200, { target: '/-/' }],
+  [200, { target: '/-/livez' }],
+  [200, { target: '/-/metrics' }],
+  [404, { target: '/-/none' }],
+  [200, { target: '/static/' }],
+  [200, { target: '/static/resources.txt' }],
+  [404, { target: '/static/none' }],
+];
+const upgrades: readonly (readonly [number, AttackRequest])[] = (['websocket', 'spdy'] as const).flatMap(
+  leg => [
+    ...['101 Switching Protocols', '200 OK', '403 Forbidden'].map(code => {
+      const request = { leg, target: '/api/v1/namespaces/n/pods/p/exec', headers: [`X-Code: ${code}`] };
+      return [Number(code.slice(0, 3)), request] as const;
+    }),
+    [403, { leg, target: '/refused' }] as const,
+  ],
+);
+const allowed = 'Origin: https://app.example';
+const otherSite: AttackRequest = { target: '/version', headers: ['Sec-Fetch-Site: cross-site'] };
+
+describe('an answer', () => {
+  test('is for own pages alone, whatever the API server sends, and on the admin listener too', async () => {
+    for (const [code, request] of [...answers, ...upgrades, [403, otherSite] as const]) {
+      const answer = await send(plain.port, request);
+      assert.equal(answer.code, code, request.target);
+      assert.deepEqual(toldTo(answer.raw), toOthers(request.target), JSON.stringify(request));
+    }
+    for (const target of ['/version', '/static/resources.txt', '/-/livez', '/refused'])
+      assert.deepEqual(
+        toldTo((await send(plain.port, { target, headers: [allowed] })).raw),
+        toOthers(target),
+        target,
+      );
+    const { code, raw } = await send(unfiltered.port, { target: '/version' });
+    assert.deepEqual([code, ...policiesOf(raw)], [200, 'same-origin']);
+    const port = await adminPort(plain);
+    for (const path of ['/metrics', '/livez', '/none']) {
+      const { headers } = await sendPlain(port, path);
+      assert.equal(headers['cross-origin-resource-policy'], 'same-origin', path);
+    }
+  });
+
+  test('is for own pages alone over HTTP/2', encrypted, async () => {
+    assert.ok(http2);
+    for (const [code, { target, method = 'GET', headers: lines = [], host }] of [
+      ...answers,
+      [403, otherSite] as const,
+      [400, { target: '/version', method: 'BREW' }] as const,
+      [417, { target: '/version', headers: ['expect: tea'] }] as const,
+    ]) {
+      if (target === '/api/../x') continue;
+      const headers = Object.fromEntries(lines.map(line => line.split(': ')));
+      const authority = host === undefined ? {} : { ':authority': 'evil.example' };
+      const answer = await ask(http2, target, { headers: { ':method': method, ...headers, ...authority } });
+      assert.equal(answer.status, code, target);
+      assert.equal(answer.headers['cross-origin-resource-policy'], 'same-origin', target);
+      assert.equal(answer.headers['access-control-allow-origin'], undefined, target);
+      assert.deepEqual(Object.keys(answer.trailers), [], target);
+    }
+  });
+
+  test('is for own pages alone even if the request could not be read', async () => {
+    for (const [code, bytes] of [
+      [400, 'GET /version HTTP/1.1\r\nno field\r\n\r\n'],
+      [431, `GET /version HTTP/1.1\r\nX: ${'x'.repeat(200_000)}\r\n\r\n`],
+      [405, 'CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n'],
+    ] as const) {
+      const connection = await connectRaw(plain.port);
+      connection.write(bytes);
+      const [head] = await connection.until(/^[\s\S]*?\r\n\r\n/);
+      connection.destroy();
+      assert.match(head, new RegExp(`^HTTP/1\\.1 ${code} `));
+      assert.deepEqual(policiesOf(head), ['same-origin'], bytes.slice(0, 50));
+    }
+  });
+
+  test('is for the page of an allowed origin, with the fields of the proxy in place of those of the API server', async () => {
+    for (const origin of ['https://app.example', 'http://localhost:3000']) {
+      for (const [code, request] of [...answers, ...upgrades]) {
+        const headers = [...(request.headers ?? []), `Origin: ${origin}`];
+        const answer = await send(allowing.port, { ...request, headers });
+        assert.equal(answer.code, code, request.target);
+        assert.deepEqual(toldTo(answer.raw), toOrigin(origin, request.target), JSON.stringify(request));
+      }
+    }
+  });
+
+  test('is for no other page, and caches learn that answers differ', async () => {
+    const vary = ['Origin', 'Sec-Fetch-Site'] as const;
+    for (const [code, request] of answers) {
+      const isHarmful = request.method === 'DELETE' || request.target.includes('/proxy/');
+      const headers = [...(request.headers ?? []), 'Origin: https://evil.example'];
+      const answer = await send(allowing.port, { ...request, headers });
+      assert.equal(answer.code, isHarmful ? 403 : code, request.target);
+      assert.deepEqual(toldTo(answer.raw), toOthers(request.target, ...vary), request.target);
+    }
+    for (const headers of [
+      ...[[], ['Origin: null'], ['Origin: http://app.example'], ['Origin: https://APP.example']],
+      ...[['Origin: https://app.example.evil.example'], [allowed, allowed]],
+    ]) {
+      const { raw } = await send(allowing.port, { target: '/version', headers });
+      assert.deepEqual(toldTo(raw), toOthers('/version', ...vary), headers.join());
+    }
+  });
+
+  test('may be embedded by an allowed page that its Referer alone names', async () => {
+    const policyFor = async (headers: readonly string[], method = 'GET', leg: Leg = 'plain') => {
+      const code = leg === 'plain' ? '200 OK' : '101 Switching Protocols';
+      const request = { leg, method, target: '/version', headers: [...headers, `X-Code: ${code}`] };
+      return policiesOf((await send(allowing.port, request)).raw);
+    };
+    const site = 'Sec-Fetch-Site: cross-site';
+    const referer = 'Referer: https://app.example/a';
+    for (const headers of [[referer], [referer, site], [allowed, site]])
+      assert.deepEqual(await policyFor(headers), ['cross-origin'], headers.join());
+    for (const headers of [
+      ['Origin: null', referer],
+      ['Origin: https://evil.example', referer],
+      ['Referer: https://evil.example/https://app.example/'],
+      ['Referer: https://app.example@evil.example/'],
+      [referer, referer],
+    ]) {
+      assert.deepEqual(await policyFor(headers), ['same-origin'], headers.join());
+    }
+    assert.deepEqual(await policyFor([referer], 'DELETE'), ['same-origin']);
+    assert.deepEqual(await policyFor([referer], 'GET', 'websocket'), ['same-origin']);
+    const { raw } = await send(allowing.port, { target: '/version', headers: [referer] });
+    assert.deepEqual(fieldsOf(raw, 'vary'), ['Origin, Referer']);
+  });
+});
+
+describe('a preflight', () => {
+  const asks = 'Access-Control-Request-Method: PATCH';
+
+  test('of an allowed origin is answered for every path, and none reaches the API server', async () => {
+    const before = upstream.requests.length;
+    const headers = [
+      allowed,
+      asks,
+      'Access-Control-Request-Headers: content-type',
+      otherSite.headers?.[0] ?? '',
+    ];
+    for (const target of ['/version', '/refused', '/-/metrics', '/static/']) {
+      for (const leg of ['plain', 'websocket'] as const) {
+        const answer = await send(allowing.port, { leg, method: 'OPTIONS', target, headers });
+        assert.deepEqual([answer.code, answer.body], [204, ''], target);
+        assert.deepEqual(toldTo(answer.raw), toOrigin('https://app.example', target), target);
+      }
+    }
+    const preflight = { method: 'OPTIONS', target: '/version', headers };
+    assertStatus(await send(allowing.port, { ...preflight, host: ['Host: evil.example'] }), 403, 'host');
+    assertStatus(await send(allowing.port, { ...preflight, target: '/version/./x' }), 400, 'path');
+    assert.equal(upstream.requests.length, before);
+  });
+
+  test('of any other origin is rejected by the proxy', async () => {
+    const before = upstream.requests.length;
+    for (const [{ port }, origin] of [
+      [plain, allowed],
+      ...['https://evil.example', 'null', 'http://app.example', 'https://app.example.evil.example'].map(
+        other => [allowing, `Origin: ${other}`] as const,
+      ),
+    ] as const) {
+      const answer = await send(port, { method: 'OPTIONS', target: '/version', headers: [origin, asks] });
+      assertStatus(answer, 403, origin);
+      assert.deepEqual(toldTo(answer.raw).cors, []);
+    }
+    assert.equal(upstream.requests.length, before);
+  });
+});

@@ -1,12 +1,13 @@
 import { writeFile } from 'node:fs/promises';
+import type { ClientHttp2Session } from 'node:http2';
 import { join } from 'node:path';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { watchRaw } from '../support/clients/raw-http.js';
 import { callersFlag } from '../support/proxy/callers.js';
 import { connectToListener, hasTls } from '../support/proxy/encrypted.js';
+import { type RunningProgram, startInProcess } from '../support/proxy/in-process.js';
 import type { KubeconfigContents } from '../support/proxy/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
 import type { Scope } from '../support/scope.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
@@ -52,11 +53,11 @@ export interface ScriptedAnswers {
   /** How many requests have arrived. */
   arrived(): number;
   /** Starts a program with more flags. */
-  start(...flags: string[]): Promise<ProxyProcess>;
+  start(...flags: string[]): Promise<RunningProgram>;
   /** Sends a request, and returns the head of its answer. */
-  send(proxy: ProxyProcess, request: WayRequest): Promise<AnswerHead>;
+  send(proxy: RunningProgram, request: WayRequest): Promise<AnswerHead>;
   /** Everything that a connection receives until it ends, after these bytes. */
-  exchange(proxy: ProxyProcess, bytes: string): Promise<string>;
+  exchange(proxy: RunningProgram, bytes: string): Promise<string>;
 }
 
 /** Starts the API server. Everything ends with the scope. */
@@ -75,9 +76,9 @@ export async function startScriptedAnswers(
   const tokens = join(folder, 'tokens.csv');
   await writeFile(tokens, 'alice-token,alice,,\n');
   await writeFile(join(folder, 'page.html'), '<p>page');
-  const proxies: ProxyProcess[] = [];
+  const sessions = new Map<number, ClientHttp2Session>();
   scope.after(async () => {
-    await Promise.all(proxies.map(proxy => proxy.stop('SIGKILL')));
+    for (const session of sessions.values()) session.destroy();
     await upstream.close();
   });
   const ca = files.authority.certificate;
@@ -89,14 +90,13 @@ export async function startScriptedAnswers(
       scripted = answer;
     },
     arrived: () => upstream.requests.length,
-    async start(...flags) {
-      const own = [`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', ...files.flags];
-      const proxy = await startProxy([...own, ...flags]);
-      proxies.push(proxy);
-      return proxy;
-    },
-    send({ port }, { way = 'plain', ...request }) {
-      return way === 'http2' ? overHttp2(port, ca, request) : overHttp1(port, ca, { ...request, leg: way });
+    start: (...flags) =>
+      startInProcess(scope, [`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', ...files.flags, ...flags]),
+    async send({ port }, { way = 'plain', ...request }) {
+      if (way !== 'http2') return overHttp1(port, ca, { ...request, leg: way });
+      const session = sessions.get(port) ?? (await connectHttp2(port, ca));
+      sessions.set(port, session);
+      return overHttp2(session, request);
     },
     async exchange({ port }, bytes) {
       const connection = watchRaw(connectToListener({ port, ca }));
@@ -139,25 +139,19 @@ async function overHttp1(port: number, ca: string, request: AttackRequest): Prom
 }
 
 async function overHttp2(
-  port: number,
-  ca: string,
+  session: ClientHttp2Session,
   { method = 'GET', target, headers = [] }: AttackRequest,
 ): Promise<AnswerHead> {
-  const session = await connectHttp2(port, ca);
-  try {
-    const fields = headers.map(line => line.split(': ', 2) as [string, string]);
-    const answer = await ask(session, target, {
-      headers: { ...Object.fromEntries(fields), authorization, ':method': method },
-    });
-    return {
-      code: answer.status,
-      values(name) {
-        const value = answer.headers[name];
-        if (value === undefined) return [];
-        return Array.isArray(value) ? value : String(value).split(', ');
-      },
-    };
-  } finally {
-    session.destroy();
-  }
+  const fields = headers.map(line => line.split(': ', 2) as [string, string]);
+  const answer = await ask(session, target, {
+    headers: { ...Object.fromEntries(fields), authorization, ':method': method },
+  });
+  return {
+    code: answer.status,
+    values(name) {
+      const value = answer.headers[name];
+      if (value === undefined) return [];
+      return Array.isArray(value) ? value : String(value).split(', ');
+    },
+  };
 }

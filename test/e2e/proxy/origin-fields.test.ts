@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { startScriptedAnswers, ways } from '../scripted-answers.js';
 
+// test/proxy/ has the tables of fields and cookies: here is one of each kind, from every place, on every way.
+
 const answers = await startScriptedAnswers({ after });
 const [open, authenticated, every] = await Promise.all([
   answers.start('--api-prefix=/k8s/'),
@@ -70,17 +72,11 @@ describe('an answer', () => {
   it('never speaks for the whole origin, whether it is a head, a 101 or a trailer', async () => {
     const fields = [
       'NEL: {"report_to":"x","max_age":2592000,"include_subdomains":true}',
-      'nel: {}',
-      'Report-To: {"group":"x","max_age":1,"endpoints":[{"url":"https://evil.example"}]}',
       'REPORTING-ENDPOINTS: x="https://evil.example"',
       'Strict-Transport-Security: max-age=31536000; includeSubDomains',
-      'Clear-Site-Data: "*"',
-      'Alt-Svc: h2="evil.example:443"',
+      'clear-site-data: "*"',
       'Service-Worker-Allowed: /',
       'Access-Control-Allow-Origin: *',
-      'Accept-CH: Sec-CH-UA-Model',
-      'CRITICAL-CH: Sec-CH-UA-Model',
-      'use-as-dictionary: match="/*"',
     ];
     for (const [[proxy, target], way, status] of requests) {
       const answer = await answerTo([proxy, target], way, status, [...fields, 'X-Kept: 1']);
@@ -100,8 +96,7 @@ describe('an answer', () => {
     const fields = [
       `Refresh: 0; url=${pod}/`,
       `LINK: <${pod}/>; rel=prefetch`,
-      `Link: <${pod}/>; rel=preload; as=image`,
-      `speculation-rules: "${pod}/"`,
+      `Link: <${pod}/>; rel=preload`,
     ];
     for (const [[proxy, target, isLeft], way, status] of requests) {
       for (const headers of [[], ['Accept: text/html']]) {
@@ -117,37 +112,14 @@ describe('an answer', () => {
 
   it('has for a browser only the fields of one list, and for a program all', async () => {
     const listed = [
-      ...['Content-Range: bytes 0-1/2', 'Content-Language: en', 'ETag: "a"', 'Age: 1', 'Vary: Accept'],
-      ...[
-        'Cache-Control: no-cache',
-        'Accept-Ranges: bytes',
-        'Retry-After: 1',
-        'Warning: 299 - "a"',
-        'Audit-Id: a',
-      ],
-      ...['X-Kubernetes-Pf-Flowschema-Uid: a', 'X-KUBERNETES-PF-PRIORITYLEVEL-UID: b', 'Location: ./x'],
-      ...['www-authenticate: Bearer', 'Referrer-Policy: no-referrer', 'X-Frame-Options: DENY'],
-      ...['Permissions-Policy: camera=()', 'Cross-Origin-Opener-Policy: same-origin'],
-      ...[
-        'Sec-WebSocket-Accept: a',
-        'Sec-WebSocket-Protocol: v5.channel.k8s.io',
-        'X-Stream-Protocol-Version: v4',
-      ],
+      ...['Content-Language: en', 'ETag: "a"', 'Audit-Id: a', 'X-KUBERNETES-PF-PRIORITYLEVEL-UID: b'],
+      ...['Location: ./x', 'www-authenticate: Bearer', 'X-Frame-Options: DENY', 'Sec-WebSocket-Accept: a'],
     ];
-    const others = [
-      'X-Custom: 1',
-      'x-custom: 2',
-      'Server: a',
-      'Origin-Trial: a',
-      'SourceMap: /a',
-      'Set-Login: logged-in',
-    ];
+    const others = ['X-Custom: 1', 'x-custom: 2', 'Server: a', 'Set-Login: logged-in'];
     const csp = `Content-Security-Policy: img-src *; report-uri ${pod}/`;
     for (const [headers, isBrowser] of [
       [[], false],
-      [['Accept: application/json', 'User-Agent: Mozilla/5.0'], false],
       [['Sec-Fetch-Site: same-origin'], true],
-      [['Sec-Fetch-Dest: empty'], true],
       [['Accept: text/html,*/*;q=0.8'], true],
     ] as const) {
       for (const [[proxy, target, isLeft], way, status] of requests) {
@@ -172,56 +144,32 @@ describe('an answer', () => {
   });
 });
 
-describe('a cookie', () => {
-  it('is held where it came from, in every answer', async () => {
-    const cookies = [
-      'Set-Cookie: a=1',
-      'set-cookie: b=2; Path=/b; Domain=evil.example; HttpOnly',
-      'Set-Cookie: c=3; DOMAIN; path=/c;PATH=c; Secure',
-      'Set-Cookie: __Host-d=4; Secure; Path=/',
-      'Set-Cookie: =__HOST-e=5; Secure; Path=/',
-      'Set-Cookie: f=6; Path=/clusters/other/',
-    ];
-    const attributes = (paths: readonly [string, string, string, string]) => [
-      `a=1; Path=${paths[0]}`,
-      `b=2; HttpOnly; Path=${paths[1]}`,
-      `c=3; Secure; Path=${paths[2]}`,
-      `f=6; Path=${paths[3]}`,
-    ];
-    const inPod = (root: string) =>
-      attributes([`${root}/`, `${root}/b`, `${root}/`, `${root}/clusters/other/`]);
-    const at = (path: string) => attributes([path, path, path, path]);
-    for (const [proxy, target, expected] of [
-      [open, `/k8s${pod}/a/b?c=/d/`, inPod(`/k8s${pod}`)],
-      [open, `/k8s${group}/page`, at(`/k8s${group}/`)],
-      [authenticated, '/', []],
-      [authenticated, '/api/v1/namespaces/x/pods/y/%70roxy/a', at('/api/v1/namespaces/x/pods/y/%70roxy/')],
-      [every, `/clusters/t%65st${pod}/a`, inPod(`/clusters/t%65st${pod}`)],
-      [every, `/clusters/test${group}/pods/y/proxy/a`, at(`/clusters/test${group}/`)],
-      [sent, `/rancher/c-1${pod}/a`, inPod(`/rancher/c-1${pod}`)],
-      [sent, `/rancher/c-11${group}/a/b`, at(`/rancher/c-11${group}/a/`)],
-      [added, `${pod}/a`, inPod(pod)],
-    ] as const) {
-      for (const way of ways) {
-        const status = way === 'spdy' ? '101 Switching Protocols' : '404 Not Found';
-        const answer = await answerTo([proxy, target], way, status, cookies);
-        assert.deepEqual(answer?.values('set-cookie'), expected, `${way} ${target}`);
-      }
+it('a cookie is held where it came from, in every answer, unless its program knows its path', async () => {
+  const cookies = ['Set-Cookie: a=1', 'set-cookie: b=2; Path=/b; Domain=evil.example; HttpOnly'];
+  const known = `Set-Cookie: c=3; Path=/clusters/test${pod}/login`;
+  for (const [proxy, target, first, second, third] of [
+    [open, `/k8s${pod}/a/b?c=/d/`, `/k8s${pod}/`, `/k8s${pod}/b`, `/k8s${pod}/clusters/test${pod}/login`],
+    [open, `/k8s${group}/page`, `/k8s${group}/`, `/k8s${group}/`, `/k8s${group}/`],
+    [
+      every,
+      `/clusters/test${pod}/a`,
+      `/clusters/test${pod}/`,
+      `/clusters/test${pod}/b`,
+      `/clusters/test${pod}/login`,
+    ],
+    [sent, `/rancher/c-1${pod}/a`, `/rancher/c-1${pod}/`, `/rancher/c-1${pod}/b`, undefined],
+    [added, `${pod}/a`, `${pod}/`, `${pod}/b`, undefined],
+    [authenticated, '/', undefined, undefined, undefined],
+  ] as const) {
+    for (const way of ways) {
+      const status = way === 'spdy' ? '101 Switching Protocols' : '404 Not Found';
+      const lines = [...cookies, ...(third === undefined ? [] : [known]), 'Set-Cookie: __Host-d=4; Path=/'];
+      const expected = [
+        ...(first === undefined ? [] : [`a=1; Path=${first}`, `b=2; HttpOnly; Path=${second}`]),
+        ...(third === undefined ? [] : [`c=3; Path=${third}`]),
+      ];
+      const answer = await answerTo([proxy, target], way, status, lines);
+      assert.deepEqual(answer?.values('set-cookie'), expected, `${way} ${target}`);
     }
-  });
-
-  it('of a program that knows its path stays as it is', async () => {
-    for (const mount of ['/clusters/test', '']) {
-      const root = `${mount}${pod}`;
-      for (const way of ways) {
-        const paths = [root, `${root}/`, `${root}/login`, `${root}x`];
-        const cookies = paths.map(path => `Set-Cookie: a=1; Path=${path}`);
-        const answer = await answerTo([every, `${root}/login`], way, '200 OK', cookies);
-        assert.deepEqual(
-          answer?.values('set-cookie'),
-          [root, `${root}/`, `${root}/login`, `${root}${root}x`].map(path => `a=1; Path=${path}`),
-        );
-      }
-    }
-  });
+  }
 });

@@ -21,7 +21,7 @@ const flags = [
   '--cors-allowed-origins=^https://app\\.example$',
 ];
 const [open, secure, authenticated, unfiltered] = await Promise.all([
-  startManyStack({ after }, { clusters, flags }),
+  startManyStack({ after }, { clusters, run: startInProcess, flags }),
   startManyStack({ after }, { clusters, run: startInProcess, flags, tls: files }),
   startManyStack({ after }, { clusters, run: startInProcess, flags: [...flags, callersFlag(tokens)] }),
   startManyStack({ after }, { clusters, run: startInProcess, flags: [...flags, '--disable-filter'] }),
@@ -57,28 +57,20 @@ const evil = { Referer: 'https://evil.example/' };
 const link = metadata('navigate', 'document', { 'Sec-Fetch-User': '?1', ...evil });
 const frame = metadata('navigate', 'iframe', evil);
 
-/** All ways in which a page of another site reaches the port without a preflight. */
+/** Ways in which a page of another site reaches the port without a preflight; test/guard/cross-site.test.ts has all of them. */
 const driveBys: Readonly<Record<string, readonly [method: string, sent: Sent]>> = {
   'a frame': ['GET', frame],
-  'an embedded object': ['GET', metadata('navigate', 'object', evil)],
-  'an embed': ['GET', metadata('navigate', 'embed', evil)],
-  'an image': ['GET', metadata('no-cors', 'image', evil)],
   'an image without a Referer': ['GET', metadata('no-cors', 'image')],
-  'a script': ['GET', metadata('no-cors', 'script', evil)],
   'a module': ['GET', metadata('cors', 'script', { Origin: 'https://evil.example', ...evil })],
-  'a fetch without CORS': ['GET', metadata('no-cors', 'empty', evil)],
-  'a fetch with CORS': ['GET', metadata('cors', 'empty', { Origin: 'https://evil.example' })],
   'a fetch of a sandboxed page': ['GET', metadata('cors', 'empty', { Origin: 'null' })],
   'a HEAD without CORS': ['HEAD', metadata('no-cors', 'empty', evil)],
   'a form with POST': ['POST', { ...link, Origin: 'https://evil.example' }],
   'a beacon': ['POST', metadata('no-cors', 'empty', { Origin: 'https://evil.example' })],
   'a prefetch': ['GET', { ...link, 'Sec-Purpose': 'prefetch' }],
-  'a prerender': ['GET', { ...link, 'Sec-Purpose': 'prefetch;prerender' }],
   'a prefetch by speculation rules': [
     'GET',
     { ...link, 'Sec-Fetch-Site': 'none', 'Sec-Purpose': 'prefetch' },
   ],
-  'a prefetch of an older browser': ['GET', { ...link, Purpose: 'prefetch' }],
   'an image on another port of this host': [
     'GET',
     { ...metadata('no-cors', 'image'), 'Sec-Fetch-Site': 'same-site', Referer: 'http://127.0.0.1:9/' },
@@ -170,15 +162,7 @@ describe('a page of another site', () => {
   });
 
   test('may not link to what may be a proxy subresource', async () => {
-    for (const path of [
-      proxied,
-      `${pod}/proxy`,
-      `${pod}/%70roxy/`,
-      `${pod}/PROXY;a=b/`,
-      '/api/v1/nodes/n/proxy/',
-      `/clusters/a${proxied}`,
-      `/clusters/none${proxied}`,
-    ]) {
+    for (const path of [proxied, `${pod}/%70roxy/`, `/clusters/a${proxied}`, `/clusters/none${proxied}`]) {
       await assertRejected(path, ['GET', link], 'a link');
     }
   });
@@ -186,7 +170,6 @@ describe('a page of another site', () => {
   test('is not one if the browser says so, and programs that are no browsers are not affected', async () => {
     for (const sent of [
       {},
-      { 'Sec-Fetch-Mode': 'cors' },
       { 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image', ...evil },
       { 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' },
       { 'Sec-Fetch-Site': 'none', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' },
@@ -202,18 +185,9 @@ describe('a page of another site', () => {
     for (const headers of [
       ['Sec-Fetch-Site: none', 'Sec-Fetch-Site: none'],
       ['Sec-Fetch-Site: same-origin', 'Sec-Fetch-Site: cross-site'],
-      ['Sec-Fetch-Site: same-origin, same-origin'],
       ['Sec-Fetch-Site:'],
-      ['Sec-Fetch-Site: NONE'],
       [...lines(link), 'Sec-Fetch-Dest: iframe'],
-      [...lines(link), 'Sec-Fetch-Mode: navigate'],
-      [...lines(link), 'Sec-Purpose:'],
       [...lines(frame), 'Referer: https://app.example/'],
-      [
-        ...lines(metadata('navigate', 'iframe')),
-        'Referer: https://app.example/',
-        'Referer: https://app.example/',
-      ],
       [...lines(metadata('cors', 'empty')), `Origin: ${allowed}`, `Origin: ${allowed}`],
       ['Connection: Sec-Fetch-Site', ...lines(frame)],
     ]) {
@@ -275,37 +249,30 @@ describe('a page of an allowed origin', () => {
 
   test('may frame a page behind a proxy subresource by its Referer, on no other leg and for no write', async () => {
     const sent = metadata('navigate', 'iframe', referer);
-    // Another program could read this path in another way.
-    const twice = proxied.replace('web', 'we%2562');
-    assertStatus(await send(open.port, request(twice, ['GET', sent])), 403, twice);
     for (const path of [proxied, `/clusters/a${proxied}`]) {
       const { target, arrived } = marked(path);
       await send(open.port, request(target, ['GET', sent]));
       assert.equal(arrived(), 1, path);
       await overHttp2(target, sent, () => assert.equal(arrived(), 2, path));
       const passed = arrived();
-      for (const leg of ['websocket', 'spdy'] as const)
-        assertStatus(await send(open.port, request(target, ['GET', sent], leg)), 403, leg);
-      for (const method of ['POST', 'DELETE', 'HEAD']) {
-        assert.equal((await send(open.port, request(target, [method, sent]))).code, 403, method);
-        await overHttp2(target, { ':method': method, ...sent }, ({ status }) => assert.equal(status, 403));
+      for (const [method, headers, leg] of [
+        ['GET', sent, 'websocket'],
+        ['GET', sent, 'spdy'],
+        ['POST', sent, 'plain'],
+        ['HEAD', sent, 'plain'],
+        ['GET', { ...sent, Origin: 'null' }, 'plain'],
+        ['GET', { ...sent, Referer: `${allowed}.evil.example/` }, 'plain'],
+      ] as const) {
+        assert.equal((await send(open.port, request(target, [method, headers], leg))).code, 403, method);
+        if (leg !== 'plain') continue;
+        await overHttp2(target, { ':method': method, ...headers }, ({ status }) => assert.equal(status, 403));
       }
-      for (const more of [{ Origin: 'null' }, { Referer: `${allowed}.evil.example/` }, { Referer: '' }])
-        assert.equal((await send(open.port, request(target, ['GET', { ...sent, ...more }]))).code, 403);
       assert.equal(arrived(), passed, path);
     }
-  });
-
-  test('cannot exec by its Referer, with and without an upgrade', async () => {
-    const { target, arrived } = marked(`${pod}/exec`);
-    for (const leg of Object.keys(legs) as Leg[]) {
-      for (const sent of [
-        metadata('navigate', 'iframe', referer),
-        metadata('websocket', 'websocket', referer),
-      ])
-        assertStatus(await send(open.port, request(target, ['GET', sent], leg)), 403, leg);
-    }
-    assert.equal(arrived(), 0);
+    // Another program could read this path in another way, and an exec is no page.
+    const twice = proxied.replace('web', 'we%2562');
+    for (const target of [twice, `${pod}/exec`])
+      assertStatus(await send(open.port, request(target, ['GET', sent])), 403, target);
   });
 
   test('gets its preflights answered for every path, and may embed the answer', async () => {

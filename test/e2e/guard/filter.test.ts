@@ -12,7 +12,7 @@ import {
   isExec,
   refusedSpellings,
 } from '../exec-spellings.js';
-import { assertStatus, type Leg, send } from '../leg.js';
+import { assertStatus, send } from '../leg.js';
 import { requestsReaching } from '../requests-reaching.js';
 
 const serverPath = '/k8s/clusters/c1';
@@ -39,25 +39,26 @@ const proxies = { standard, below, appending, custom, api, unfiltered, strict };
 
 const { reached, refused } = requestsReaching(() => server);
 
-const eachLeg: readonly Leg[] = ['plain', 'websocket', 'spdy'];
-
-for (const leg of eachLeg) {
+for (const leg of ['plain', 'websocket'] as const) {
   describe(`a request for exec on the ${leg} leg`, () => {
     it('is rejected in every spelling that a server could read as exec', async () => {
       for (const target of refusedSpellings)
         await refused(proxies.standard, 403, { leg, target }, /--reject-paths/);
     });
 
-    it('is rejected with every method', async () => {
-      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']) {
-        await refused(proxies.standard, 403, { leg, method, target: execPath }, /--reject-paths/);
-      }
+    it('is rejected with every method, even if its headers name another one', async () => {
+      const headers = [
+        ...['X-HTTP-Method-Override: DELETE', 'X-Original-URL: /version', 'X-Rewrite-URL: /version'],
+        ...['X-Forwarded-Uri: /version', 'X-Forwarded-Prefix: /version'],
+      ];
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'])
+        await refused(proxies.standard, 403, { leg, method, target: execPath, headers }, /--reject-paths/);
     });
 
     it('is rejected in every ambiguous spelling, even without a filter', async () => {
-      for (const proxy of [proxies.standard, proxies.unfiltered]) {
-        for (const target of ambiguousSpellings) await refused(proxy, 400, { leg, target }, /./);
-      }
+      for (const target of ambiguousSpellings) await refused(proxies.standard, 400, { leg, target }, /./);
+      for (const target of ambiguousSpellings.slice(0, 5))
+        await refused(proxies.unfiltered, 400, { leg, target }, /./);
     });
 
     it('is rejected with a query that newer API servers drop, as every request is, even without a filter', async () => {
@@ -113,46 +114,25 @@ for (const leg of eachLeg) {
       }
     });
 
-    it('is rejected even if its headers name another method', async () => {
-      const headers = [
-        'X-HTTP-Method-Override: DELETE',
-        'X-Original-URL: /version',
-        'X-Rewrite-URL: /version',
-        'X-Forwarded-Uri: /version',
-        'X-Forwarded-Prefix: /version',
-      ];
-      await refused(proxies.standard, 403, { leg, target: execPath, headers }, /--reject-paths/);
-    });
-
     it('is rejected below the path of the API server, in every spelling of that path too', async () => {
-      const respelled = [
-        `/${serverPath}`,
-        '/k8s//clusters/c1',
-        '/k8s%2fclusters%2fc1',
-        '/%6b8s/clusters/c1/',
-      ];
+      const prefixes = [serverPath, `/${serverPath}`, '/k8s//clusters/c1', '/k8s%2fclusters%2fc1'];
       const targets = [
         ...refusedSpellings.flatMap(target => [target, serverPath + target]),
-        ...respelled.flatMap(prefix =>
-          refusedSpellings.filter(target => !/%5c/i.test(target)).map(target => prefix + target),
+        ...[...prefixes, '/%6b8s/clusters/c1/'].flatMap(prefix =>
+          [execPath, `/${execPath}`, execPath.replace('exec', '%65xec/')].map(target => prefix + target),
         ),
       ];
       for (const target of targets) await refused(proxies.below, 403, { leg, target }, /--reject-paths/);
     });
 
-    it("is rejected if the API server's path is put before it", async () => {
-      for (const target of refusedSpellings)
+    it("is rejected if the API server's path is put before it, and below an API prefix", async () => {
+      for (const target of refusedSpellings.slice(0, 20)) {
         await refused(proxies.appending, 403, { leg, target }, /--reject-paths/);
-      await refused(proxies.appending, 400, { leg, target: `/..${execPath}` }, /reading/);
-    });
-
-    it('is rejected below an API prefix', async () => {
-      for (const target of refusedSpellings) {
         await refused(proxies.custom, 403, { leg, target: `/custom${target}` }, /--reject-paths/);
       }
-      for (const target of ambiguousSpellings.filter(spelling => spelling.startsWith('/'))) {
+      await refused(proxies.appending, 400, { leg, target: `/..${execPath}` }, /reading/);
+      for (const target of [`${execPath}\\`, `/./${execPath}`, `${execPath}%00`])
         await refused(proxies.custom, 400, { leg, target: `/custom${target}` }, /./);
-      }
     });
 
     it('is not passed on outside an API prefix, or if the prefix is spelled differently', async () => {
@@ -185,74 +165,27 @@ for (const leg of eachLeg) {
     });
   });
 
-  describe(`a path or method rule on the ${leg} leg`, () => {
-    it('rejects paths that --accept-paths does not match, in every spelling', async () => {
-      for (const target of [
-        ...['/', '/versions', '/version/x', '/version%2fx', '//versions'],
-        ...['/api/v1/namespaces/kube-system/pods', '/api/v1/namespaces/default%2d2/pods'],
-        ...['/api/v1/namespaces', '/apis?/api/v1/namespaces/default/', '/apis%3f/version'],
-      ]) {
-        await refused(proxies.strict, 403, { leg, target }, /--accept-paths/);
-      }
-      for (const target of [
-        '/api/v1/namespaces/default/../kube-system/pods',
-        '/api/v1/namespaces/default%2f%2e%2e%2fx',
-      ]) {
-        await refused(proxies.strict, 400, { leg, target }, /reading/);
-      }
+  it(`a path or method rule judges every spelling on the ${leg} leg, the proxy's own paths too`, async () => {
+    const inDefault = (name: string) => `/api/v1/namespaces/default/${name}`;
+    for (const [code, message, targets] of [
+      [403, /--accept-paths/, ['/', '/version/x', '/version%2fx', '//versions', inDefault('').slice(0, -1)]],
+      [403, /--accept-paths/, ['/api/v1/namespaces/kube-system/pods', '/api/v1/namespaces/default%2d2/pods']],
+      [403, /--accept-paths/, ['/apis?/api/v1/namespaces/default/', '/apis%3f/version']],
+      [400, /reading/, [inDefault('../kube-system/pods'), '/api/v1/namespaces/default%2f%2e%2e%2fx']],
+      [403, /--reject-paths/, ['secrets', 'secrets/', '%73ecrets', '/secrets', 'secrets%2f'].map(inDefault)],
+      [404, /not served/, ['/-/api', '/-/%61pi', '/-/ap%69?x', '/-/api/v1/pods', '/-/%6eone', '/-//']],
+      [400, /reading/, ['/-/../version', '/-/%2e%2e/api', '/-/\\..\\api', '/-/api#x']],
+    ] as const) {
+      for (const target of targets) await refused(proxies.strict, code, { leg, target }, message);
+    }
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+      const headers = ['X-HTTP-Method-Override: GET', 'X-HTTP-Method: GET', 'X-Method-Override: GET'];
+      await refused(proxies.strict, 403, { leg, method, target: '/version', headers }, /--reject-methods/);
+    }
+    await send(proxies.strict.port, {
+      ...{ leg, target: '/version', headers: ['X-HTTP-Method-Override: DELETE'] },
     });
-
-    it('rejects paths that --reject-paths matches, in every spelling', async () => {
-      for (const target of [
-        'secrets',
-        'secrets/',
-        '%73ecrets',
-        '/secrets',
-        'secrets//',
-        'secrets%2f',
-        'secrets?watch=1',
-      ]) {
-        await refused(
-          proxies.strict,
-          403,
-          { leg, target: `/api/v1/namespaces/default/${target}` },
-          /--reject-paths/,
-        );
-      }
-    });
-
-    it('rejects methods that --reject-methods matches, by the method only', async () => {
-      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
-        const headers = ['X-HTTP-Method-Override: GET', 'X-HTTP-Method: GET', 'X-Method-Override: GET'];
-        await refused(proxies.strict, 403, { leg, method, target: '/version', headers }, /--reject-methods/);
-      }
-    });
-
-    it('accepts the rest, with headers that name another method unchanged', async () => {
-      await send(proxies.strict.port, {
-        leg,
-        target: '/version',
-        headers: ['X-HTTP-Method-Override: DELETE'],
-      });
-      assert.deepEqual(await reached(), ['GET /version']);
-    });
-
-    it("cannot be bypassed with the proxy's own paths", async () => {
-      for (const target of [
-        '/-/api',
-        '/-/%61pi',
-        '/-/ap%69?x',
-        '/-/none',
-        '/-/api/v1/pods',
-        '/-/%6eone',
-        '/-//',
-      ]) {
-        await refused(proxies.strict, 404, { leg, target }, /not served/);
-      }
-      for (const target of ['/-/../version', '/-/%2e%2e/api', '/-/\\..\\api', '/-/api#x']) {
-        await refused(proxies.strict, 400, { leg, target }, /reading/);
-      }
-    });
+    assert.deepEqual(await reached(), ['GET /version']);
   });
 }
 

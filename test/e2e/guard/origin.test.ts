@@ -1,36 +1,25 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { fetch } from 'undici';
+import { after, describe, it } from 'node:test';
 import { type ClientOptions, WebSocket } from 'ws';
 import { anyApiServer } from '../../support/any-api-server.js';
-import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
-import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
+import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
+import { startStack } from '../../support/proxy/stack.js';
 import { type AttackRequest, assertStatus, type Leg, send } from '../leg.js';
 import { requestsReaching } from '../requests-reaching.js';
 
 const server = await anyApiServer({ after });
-let kubeconfig: KubeconfigFile;
-let open: ProxyProcess;
-let unfiltered: ProxyProcess;
-
-before(async () => {
-  kubeconfig = await writeAdminKubeconfig(server);
-  const start = (...args: string[]) =>
-    startProxy([
-      `--kubeconfig=${kubeconfig.path}`,
-      '--reject-paths=',
-      '--cors-allowed-origins=^https://app\\.example$',
-      ...args,
-    ]);
-  [open, unfiltered] = await Promise.all([
-    start('--accept-hosts=^127\\.0\\.0\\.1$,^gw\\.example$'),
-    start('--disable-filter'),
-  ]);
-});
-
-after(async () => {
-  await Promise.all([open, unfiltered].map(proxy => proxy.stop('SIGKILL')));
-});
+const start = (...flags: string[]) =>
+  startStack(
+    { after },
+    {
+      ...{ run: startInProcess, server },
+      flags: ['--reject-paths=', '--cors-allowed-origins=^https://app\\.example$', ...flags],
+    },
+  );
+const [{ proxy: open }, { proxy: unfiltered }] = await Promise.all([
+  start('--accept-hosts=^127\\.0\\.0\\.1$,^gw\\.example$'),
+  start('--disable-filter'),
+]);
 
 const { reached } = requestsReaching(() => server);
 
@@ -38,26 +27,17 @@ const pod = '/api/v1/namespaces/default/pods/web-0';
 const own = 'Host: 127.0.0.1:8001';
 const sameOrigin = 'Origin: http://127.0.0.1:8001';
 
-/** Header lines of requests from pages that are not allowed. */
+/** Header lines of requests from pages that are not allowed; test/guard/origin.test.ts has all spellings. */
 const foreign: readonly (readonly string[])[] = [
   ['Origin: https://evil.example'],
   ['Origin: http://127.0.0.1:9001'],
-  ['Origin: http://localhost:8001'],
-  ['Origin: https://127.0.0.1:8001'],
-  ['Origin: https://app.example.evil.example'],
-  ['Origin: http://127.0.0.1:8001.evil.example'],
   ['Origin: null'],
   ['Origin:'],
-  ['Origin: http://127.0.0.1:8001/'],
-  ['Origin: http://127.0.0.1:8001 https://evil.example'],
   [sameOrigin, 'Origin: https://evil.example'],
   [sameOrigin, sameOrigin],
-  ['Origin: https://app.example', 'Origin: https://app.example'],
   ['oRiGiN: https://evil.example'],
   ['Origin: https://evil.example', 'Sec-Fetch-Site: same-origin'],
   ['Sec-Fetch-Site: cross-site'],
-  ['Sec-Fetch-Site: same-site'],
-  ['Sec-Fetch-Site: none', 'Sec-Fetch-Site: none'],
   [sameOrigin, 'Sec-Fetch-Site: cross-site'],
 ];
 /** Header lines of requests from allowed pages and other programs. */
@@ -144,21 +124,16 @@ describe('a web page', () => {
   });
 
   it('behind a TLS terminator has the same origin if its browser says so', async () => {
-    const request = { method: 'DELETE', target: `${pod}-none`, host: ['Host: gw.example'] };
     const https = 'Origin: https://gw.example';
-    assert.equal(
-      (await send(open.port, { ...request, headers: [https, 'Sec-Fetch-Site: same-origin'] })).code,
-      404,
-    );
-    for (const headers of [[https], [https, 'Sec-Fetch-Site: cross-site'], [https, 'Sec-Fetch-Site: none']]) {
-      assertStatus(await send(open.port, { ...request, headers }), 403, headers.join());
+    for (const [code, ...headers] of [
+      [404, https, 'Sec-Fetch-Site: same-origin'],
+      [403, https],
+      [403, https, 'Sec-Fetch-Site: cross-site'],
+      [403, 'Origin: https://evil.example', 'Sec-Fetch-Site: same-origin', 'X-Forwarded-Host: evil.example'],
+    ] as const) {
+      const request = { method: 'DELETE', target: `${pod}-none`, host: ['Host: gw.example'], headers };
+      assertStatus(await send(open.port, request), code, headers.join());
     }
-    const evil = [
-      'Origin: https://evil.example',
-      'Sec-Fetch-Site: same-origin',
-      'X-Forwarded-Host: evil.example',
-    ];
-    assertStatus(await send(open.port, { ...request, headers: evil }), 403, 'evil');
   });
 
   it('whose own name was pointed here is rejected by its host, because its origin is the same', async () => {
@@ -174,7 +149,7 @@ describe('a web page', () => {
 });
 
 /** Opens a WebSocket for a shell, like a page of this origin, and returns the result. */
-async function openShell(proxy: ProxyProcess, origin: string | undefined): Promise<string> {
+async function openShell(proxy: RunningProgram, origin: string | undefined): Promise<string> {
   const options: ClientOptions = origin === undefined ? {} : { origin };
   const url = `${proxy.url.replace('http', 'ws')}${pod}/exec?command=echo&command=hello&stdout=true`;
   const socket = new WebSocket(url, ['v5.channel.k8s.io'], options);
@@ -201,17 +176,4 @@ it('a WebSocket opens a shell only for pages of the same origin, allowed origins
       assert.match(await openShell(proxy, origin), /403/, origin);
     }
   }
-});
-
-it("a POST of text/plain, for which browsers send no preflight, does not reach the API server from another origin's page", async () => {
-  const post = (origin: string) =>
-    fetch(`${open.url}/api/v1/namespaces/default/configmaps`, {
-      method: 'POST',
-      body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'from-a-page' } }),
-      headers: { 'content-type': 'text/plain', origin },
-    });
-  assert.equal((await post('https://evil.example')).status, 403);
-  assert.deepEqual(await reached(), []);
-  await post(open.url);
-  assert.equal((await reached()).length, 1);
 });

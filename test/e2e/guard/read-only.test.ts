@@ -1,21 +1,25 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { after, it } from 'node:test';
 import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
 import { anyApiServer } from '../../support/any-api-server.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { eventuallyPasses } from '../../support/eventually.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import { ownMetric } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { ambiguousSpellings, refusedSpellings } from '../exec-spellings.js';
-import { assertStatus, type Leg, send } from '../leg.js';
+import { assertStatus, send } from '../leg.js';
 import { requestsReaching } from '../requests-reaching.js';
 
 // --read-only itself must reject exec and the others, not the filter.
 const server = await anyApiServer({ after });
-const api = await startStack({ after }, { server, flags: ['--read-only', '--reject-paths='] });
+const api = await startStack(
+  { after },
+  { run: startInProcess, server, flags: ['--read-only', '--reject-paths='] },
+);
 const folder = temporaryFolder();
 
 const { reached, arrivals } = requestsReaching(() => server);
@@ -29,7 +33,6 @@ function run(...args: string[]): Promise<KubectlResult> {
 }
 
 const pod = '/api/v1/namespaces/default/pods/web-0';
-const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 
 kubectlTest('kubectl reads through a read-only proxy as it does without one', async () => {
   for (const [args, pattern] of [
@@ -80,58 +83,45 @@ kubectlTest(
   },
 );
 
-for (const leg of legs) {
-  describe(`--read-only on the ${leg} leg`, () => {
-    it('rejects writes, connects and unknown methods', async () => {
-      const before = await rejections();
-      const requests = [
-        ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'].map(method => ({ method, target: pod })),
-        ...['GET', 'POST', 'HEAD', 'PUT'].flatMap(method =>
-          ['exec', 'attach', 'portforward', 'proxy', 'proxy/x', 'EXEC'].map(name => ({
-            method,
-            target: `${pod}/${name}`,
-          })),
-        ),
-        { target: '/api/v1/proxy/nodes/node-0/metrics' },
-        { target: '/api/v1/watch/namespaces/default/pods/web-0/exec' },
-        { method: 'POST', target: '/api/v1/watch/pods' },
-        { method: 'POST', target: '/api/v1/namespaces/default/serviceaccounts/default/token' },
-        { method: 'POST', target: '/version' },
-        { target: '/debug/pprof/profile' },
-        { target: pod, headers: ['X-HTTP-Method-Override: DELETE'] },
-      ];
-      for (const request of requests) {
-        const what = JSON.stringify(request);
-        const answer = await send(api.proxy.port, { leg, ...request });
-        if ('method' in request && request.method === 'HEAD') assert.equal(answer.code, 403, what);
-        else assert.match(assertStatus(answer, 403, what), /--read-only/, what);
-      }
-      assert.deepEqual(await reached(), []);
-      assert.equal(await rejections(), before + requests.length);
-    });
-
-    it('rejects every spelling of exec and every ambiguous request', async () => {
-      for (const target of [...refusedSpellings, ...uncertainSpellings]) {
-        assert.match(assertStatus(await send(api.proxy.port, { leg, target }), 403, target), /--read-only/);
-      }
-      for (const target of ambiguousSpellings) {
-        assertStatus(await send(api.proxy.port, { leg, target }), 400, target);
-      }
-      assert.deepEqual(await reached(), []);
-    });
+for (const leg of ['plain', 'websocket', 'spdy'] as const) {
+  it(`--read-only rejects writes, connects and all that it cannot read on the ${leg} leg`, async () => {
+    const before = await rejections();
+    // test/guard/read-only.test.ts has all methods and paths.
+    const requests = [
+      ...['POST', 'DELETE', 'OPTIONS', 'PROPFIND'].map(method => ({ method, target: pod })),
+      ...['exec', 'attach', 'portforward', 'proxy/x', 'EXEC'].map(name => ({ target: `${pod}/${name}` })),
+      { method: 'HEAD', target: `${pod}/exec` },
+      { target: '/api/v1/proxy/nodes/node-0/metrics' },
+      { target: '/api/v1/watch/namespaces/default/pods/web-0/exec' },
+      { method: 'POST', target: '/api/v1/namespaces/default/serviceaccounts/default/token' },
+      { method: 'POST', target: '/version' },
+      { target: '/debug/pprof/profile' },
+      { target: pod, headers: ['X-HTTP-Method-Override: DELETE'] },
+      ...(leg === 'spdy' ? [] : [...refusedSpellings, ...uncertainSpellings]).map(target => ({ target })),
+    ];
+    for (const request of requests) {
+      const what = JSON.stringify(request);
+      const answer = await send(api.port, { leg, ...request });
+      if ('method' in request && request.method === 'HEAD') assert.equal(answer.code, 403, what);
+      else assert.match(assertStatus(answer, 403, what), /--read-only/, what);
+    }
+    assert.equal(await rejections(), before + requests.length);
+    for (const target of ambiguousSpellings.slice(0, 10))
+      assertStatus(await send(api.port, { leg, target }), 400, target);
+    assert.deepEqual(await reached(), []);
   });
 }
 
 for (const leg of ['websocket', 'spdy'] as const) {
   it(`a read-only proxy upgrades only watches and logs on the ${leg} leg`, async () => {
     for (const target of [pod, '/version', '/api/v1/pods', `${pod}?watch=true`]) {
-      assertStatus(await send(api.proxy.port, { leg, target }), 403, target);
+      assertStatus(await send(api.port, { leg, target }), 403, target);
     }
     assert.deepEqual(await reached(), []);
     const target = '/api/v1/pods?watch=true&timeoutSeconds=1';
     // The API server upgrades a watch only if the request names an origin.
     const headers = ['Origin: http://127.0.0.1'];
-    const { code } = await send(api.proxy.port, { leg, target, headers });
+    const { code } = await send(api.port, { leg, target, headers });
     assert.equal(code, leg === 'spdy' ? 403 : 101);
     assert.deepEqual(await reached(), leg === 'spdy' ? [] : [`GET ${target}`]);
   });

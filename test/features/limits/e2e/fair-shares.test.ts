@@ -6,6 +6,7 @@ import { toBytes } from '../../../e2e/leg.js';
 import { open, send } from '../../../support/clients/http-client.js';
 import { connectRaw, type RawConnection } from '../../../support/clients/raw-http.js';
 import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
 import { ownMetric, untilOwnMetric } from '../../../support/proxy/own-metric.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
@@ -17,10 +18,14 @@ const slowPath = '/api/v1/namespaces/default/slow';
 const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
 
 const [few, three] = await Promise.all([
-  startStack({ after }, { flags: ['--max-requests-inflight=2', '--max-longrunning-requests=2'] }),
+  startStack(
+    { after },
+    { run: startInProcess, flags: ['--max-requests-inflight=2', '--max-longrunning-requests=2'] },
+  ),
   startStack(
     { after },
     {
+      run: startInProcess,
       flags: [
         '--max-requests-inflight=3',
         '--max-longrunning-requests=3',
@@ -97,7 +102,7 @@ describe('a request over a limit of all users', () => {
   const proxied = few;
   const { port } = few;
 
-  test('is rejected at once, and served again when a slot is free', async t => {
+  test('is rejected at once, with the whole body of a POST, and served again when a slot is free', async t => {
     const slow = holdSlowPath(proxied.server);
     t.after(slow.remove);
     const held = [send(port, slowPath), send(port, slowPath)];
@@ -106,36 +111,23 @@ describe('a request over a limit of all users', () => {
     const { status, headers, text } = await send(port, '/version');
     assertTooMany(status, headers, text, 'max-requests-inflight');
     await untilOwnMetric(port, rejected('max_inflight'), before + 1);
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    const post = { method: 'POST', body: Buffer.alloc(1 << 20, 'x'), agent };
+    const posted = await send(port, '/api/v1/namespaces/default/configmaps', post);
+    assertTooMany(posted.status, posted.headers, posted.text, 'max-requests-inflight');
     const watch = await open(port, quietWatch);
     assert.equal(watch.statusCode, 200, 'the other kind has slots of its own');
     watch.destroy();
+    for (const path of ['/-/livez', '/-/readyz', '/-/metrics'])
+      assert.equal((await send(port, path)).status, 200, path);
     slow.release();
     assert.deepEqual(
       (await Promise.all(held)).map(answer => answer.status),
       [200, 200],
     );
     await untilOwnMetric(port, inflight, 0);
-    assert.equal((await send(port, '/version')).status, 200);
-  });
-
-  test('is rejected with the whole body of a POST, and its connection stays open', async t => {
-    const slow = holdSlowPath(proxied.server);
-    t.after(slow.remove);
-    const held = [send(port, slowPath), send(port, slowPath)];
-    await untilOwnMetric(port, inflight, 2);
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-    t.after(() => agent.destroy());
-    const body = Buffer.alloc(1 << 20, 'x');
-    const refused = await send(port, '/api/v1/namespaces/default/configmaps', {
-      method: 'POST',
-      body,
-      agent,
-    });
-    assertTooMany(refused.status, refused.headers, refused.text, 'max-requests-inflight');
-    slow.release();
-    await Promise.all(held);
-    await untilOwnMetric(port, inflight, 0);
-    assert.equal((await send(port, '/version', { agent })).status, 200);
+    assert.equal((await send(port, '/version', { agent })).status, 200, 'its connection has stayed open');
   });
 
   test('is rejected on every leg if it is a watch or an upgrade, and kubectl and browsers can read why', async t => {
@@ -185,26 +177,41 @@ describe('a request over a limit of all users', () => {
     for (const connection of connections) connection.destroy();
     await untilOwnMetric(port, longrunning, 0);
   });
-
-  test("does not prevent that the proxy's own endpoints answer", async t => {
-    const slow = holdSlowPath(proxied.server);
-    t.after(slow.remove);
-    const held = [send(port, slowPath), send(port, slowPath)];
-    await untilOwnMetric(port, inflight, 2);
-    for (const path of ['/-/livez', '/-/readyz', '/-/metrics']) {
-      assert.equal((await send(port, path)).status, 200, path);
-    }
-    slow.release();
-    await Promise.all(held);
-  });
 });
 
 describe('a slot becomes free', () => {
   const proxied = three;
   const { port } = three;
 
-  const plain = (target: string, ...headers: string[]) =>
-    `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${headers.map(line => `${line}\r\n`).join('')}\r\n`;
+  const plain = (target: string) => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+
+  /** Has the API server answer the requests for a target in this way until the end of the test. */
+  const answer = (t: TestContext, target: string, respond: (response: http.ServerResponse) => void) =>
+    t.after(
+      proxied.server.intercept(({ url }, response) => {
+        if (url !== target) return false;
+        respond(response);
+        return true;
+      }),
+    );
+
+  /** A client that has sent these bytes, and has got an answer that begins like this. */
+  const asked = async (t: TestContext, bytes: string | Buffer, begin: RegExp) => {
+    const connection = await connect(t, port);
+    connection.write(bytes);
+    await connection.until(begin);
+    return connection;
+  };
+
+  /** A client that has sent an upgrade, and the answer to it. */
+  const upgraded = async (
+    t: TestContext,
+    leg: 'spdy' | 'websocket',
+    serve: (socket: Duplex) => void = socket => socket.write(switching),
+  ) => {
+    serveUpgrades(t, proxied.server, serve);
+    return asked(t, toBytes({ leg, target: portForward }), /\r\n\r\n/);
+  };
 
   const ways: Record<string, (t: TestContext) => Promise<unknown>> = {
     'when the answer is complete': () => send(port, '/api/v1/pods'),
@@ -213,58 +220,34 @@ describe('a slot becomes free', () => {
     'when the file does not exist': () => send(port, '/static/none'),
     'when the filter rejects the request': () => send(port, '/api/v1/namespaces/default/pods/web-0/exec'),
     'when the target is ambiguous': () => send(port, '/api/v1/%2e%2e/pods'),
-    'when --request-timeout has passed': async t => {
+    'when --request-timeout has passed, also for a list, however it says that it is no watch': async t => {
       t.after(holdSlowPath(proxied.server).remove);
-      assert.equal((await send(port, slowPath)).status, 504);
-    },
-    'when --request-timeout has passed for a list, however it says that it is no watch': async t => {
-      t.after(holdSlowPath(proxied.server).remove);
-      for (const value of ['0', 'False', 'fal%C5%BFe']) {
-        assert.equal((await send(port, `${slowPath}?watch=${value}`)).status, 504, value);
-      }
+      for (const query of ['', '?watch=0', '?watch=False', '?watch=fal%C5%BFe'])
+        assert.equal((await send(port, `${slowPath}${query}`)).status, 504, query);
     },
     'when --request-timeout has passed for a client that does not read its answer': async t => {
-      const answer = Buffer.alloc(32 << 20);
-      t.after(
-        proxied.server.intercept((request, response) => {
-          if (request.url !== '/unread') return false;
-          response.end(answer);
-          return true;
-        }),
-      );
-      const connection = await connect(t, port);
-      connection.write(plain('/unread'));
-      await connection.until(/\r\n\r\n/);
-      connection.socket.pause();
+      const body = Buffer.alloc(32 << 20);
+      answer(t, '/unread', response => response.end(body));
+      (await asked(t, plain('/unread'), /\r\n\r\n/)).socket.pause();
       await untilOwnMetric(port, inflight, 0);
     },
     'when the client leaves before there is an answer': async t => {
-      t.after(holdSlowPath(proxied.server).remove);
+      const arrived = new Promise<void>(resolve => void answer(t, '/unanswered', () => resolve()));
       const connection = await connect(t, port);
-      const before = proxied.server.requests.length;
-      connection.write(plain(slowPath));
-      await proxied.server.waitForRequest(
-        ({ rawUrl }) => rawUrl === slowPath && proxied.server.requests.length > before,
-      );
+      connection.write(plain('/unanswered'));
+      await arrived;
       connection.socket.resetAndDestroy();
     },
     'when the client leaves in the middle of the answer': async t => {
-      t.after(
-        proxied.server.intercept((request, response) => {
-          if (request.url !== '/big') return false;
-          const block = Buffer.alloc(1 << 16);
-          const fill = () => {
-            while (response.write(block));
-            response.once('drain', fill);
-          };
-          fill();
-          return true;
-        }),
-      );
-      const connection = await connect(t, port);
-      connection.write(plain('/big'));
-      await connection.until(/\r\n\r\n/);
-      connection.destroy();
+      const block = Buffer.alloc(1 << 16);
+      answer(t, '/big', response => {
+        const fill = () => {
+          while (response.write(block));
+          response.once('drain', fill);
+        };
+        fill();
+      });
+      (await asked(t, plain('/big'), /\r\n\r\n/)).destroy();
     },
     'when the client leaves in the middle of its body': async t => {
       const connection = await connect(t, port);
@@ -275,24 +258,14 @@ describe('a slot becomes free', () => {
       connection.destroy();
     },
     'when the API server closes the connection without an answer': async t => {
-      t.after(
-        proxied.server.intercept((request, response) => {
-          if (request.url !== '/reset') return false;
-          response.socket?.destroy();
-          return true;
-        }),
-      );
+      answer(t, '/reset', response => response.socket?.destroy());
       assert.equal((await send(port, '/reset')).status, 502);
     },
     'when the API server cuts its answer': async t => {
-      t.after(
-        proxied.server.intercept((request, response) => {
-          if (request.url !== '/cut') return false;
-          response.writeHead(200, { 'content-length': '100' });
-          response.write('x', () => response.socket?.destroy());
-          return true;
-        }),
-      );
+      answer(t, '/cut', response => {
+        response.writeHead(200, { 'content-length': '100' });
+        response.write('x', () => response.socket?.destroy());
+      });
       await send(port, '/cut').catch(() => {});
     },
     'when pipelined requests are cut': async t => {
@@ -303,121 +276,57 @@ describe('a slot becomes free', () => {
       assert.equal(await ownMetric(port, 'kube_api_proxy_inflight_requests'), 1, 'the others wait');
       connection.destroy();
     },
-    'when a watch is ended by its client': async () => {
-      (await open(port, quietWatch)).destroy();
-    },
+    'when a watch is ended by its client': async () => void (await open(port, quietWatch)).destroy(),
     'when a watch is ended by the API server': () => send(port, `${quietWatch}&timeoutSeconds=1`),
-    'when a watch is reset by its client': async t => {
-      const connection = await connect(t, port);
-      connection.write(plain(quietWatch));
-      await connection.until(/\r\n\r\n/);
-      connection.socket.resetAndDestroy();
-    },
+    'when a watch is reset by its client': async t =>
+      (await asked(t, plain(quietWatch), /\r\n\r\n/)).socket.resetAndDestroy(),
     'when an upgraded connection is ended by its client': async t => {
-      serveUpgrades(t, proxied.server, socket => socket.write(switching));
-      const connection = await connect(t, port);
-      connection.write(toBytes({ leg: 'spdy', target: portForward }));
-      await connection.until(/ 101 /);
+      const connection = await upgraded(t, 'spdy');
       connection.socket.end();
       await connection.untilClosed();
     },
     'when an upgraded connection is ended by the API server': async t => {
-      serveUpgrades(t, proxied.server, socket => socket.end(switching));
-      const connection = await connect(t, port);
-      connection.write(toBytes({ leg: 'websocket', target: portForward }));
+      const connection = await upgraded(t, 'websocket', socket => socket.end(switching));
       await connection.untilClosed();
       connection.destroy();
     },
-    'when an upgraded connection is reset': async t => {
-      serveUpgrades(t, proxied.server, socket => socket.write(switching));
-      const connection = await connect(t, port);
-      connection.write(toBytes({ leg: 'websocket', target: portForward }));
-      await connection.until(/ 101 /);
-      connection.socket.resetAndDestroy();
-    },
+    'when an upgraded connection is reset': async t =>
+      (await upgraded(t, 'websocket')).socket.resetAndDestroy(),
     'when an upgrade is refused by the API server': async t => {
-      const connection = await connect(t, port);
-      connection.write(
-        toBytes({ leg: 'websocket', target: '/api/v1/namespaces/default/pods/none/portforward' }),
-      );
-      assert.match(await connection.untilClosed(), /^HTTP\/1\.1 404 /);
+      const target = '/api/v1/namespaces/default/pods/none/portforward';
+      await asked(t, toBytes({ leg: 'websocket', target }), /^HTTP\/1\.1 404 /);
     },
     'when an upgrade is rejected by the filter': async t => {
-      const connection = await connect(t, port);
-      connection.write(toBytes({ leg: 'spdy', target: '/api/v1/namespaces/default/pods/web-0/exec' }));
-      assert.match(await connection.untilClosed(), /^HTTP\/1\.1 403 /);
+      const target = '/api/v1/namespaces/default/pods/web-0/exec';
+      await asked(t, toBytes({ leg: 'spdy', target }), /^HTTP\/1\.1 403 /);
     },
     'when the API server closes the connection of an upgrade without an answer': async t => {
-      serveUpgrades(t, proxied.server, socket => socket.destroy());
-      const connection = await connect(t, port);
-      connection.write(toBytes({ leg: 'spdy', target: portForward }));
-      assert.match(await connection.untilClosed(), /^HTTP\/1\.1 502 /);
+      const connection = await upgraded(t, 'spdy', socket => socket.destroy());
+      assert.match(connection.received(), /^HTTP\/1\.1 502 /);
     },
     'when the client of an upgrade leaves before there is an answer': async t => {
-      const asked = new Promise<void>(resolve => serveUpgrades(t, proxied.server, () => resolve()));
+      const arrived = new Promise<void>(resolve => serveUpgrades(t, proxied.server, () => resolve()));
       const connection = await connect(t, port);
       connection.write(toBytes({ leg: 'spdy', target: portForward }));
-      await asked;
+      await arrived;
       // A close (FIN) may be only of one side, and then the answer still comes.
       connection.socket.resetAndDestroy();
+    },
+    'when the API server is down': async t => {
+      await proxied.server.kill();
+      t.after(() => proxied.server.restart());
+      for (let turn = 0; turn < 4; turn++) {
+        assert.equal((await send(port, '/version')).status, 503);
+        await asked(t, toBytes({ leg: 'spdy', target: portForward }), /^HTTP\/1\.1 503 /);
+      }
     },
   };
 
   for (const [way, go] of Object.entries(ways)) {
     test(way, async t => {
-      for (let turn = 0; turn < 2; turn++) {
-        await go(t);
-        await untilOwnMetric(port, inflight, 0);
-        await untilOwnMetric(port, longrunning, 0);
-        await untilOwnMetric(port, 'kube_api_proxy_users', 0);
-      }
+      await go(t);
+      for (const metric of [inflight, longrunning, 'kube_api_proxy_users'])
+        await untilOwnMetric(port, metric, 0);
     });
   }
-
-  test('when the API server is down', async t => {
-    await proxied.server.kill();
-    t.after(() => proxied.server.restart());
-    for (let turn = 0; turn < 4; turn++) {
-      assert.equal((await send(port, '/version')).status, 503);
-      const connection = await connect(t, port);
-      connection.write(toBytes({ leg: 'spdy', target: portForward }));
-      assert.match(await connection.untilClosed(), /^HTTP\/1\.1 503 /);
-    }
-    await untilOwnMetric(port, inflight, 0);
-    await untilOwnMetric(port, longrunning, 0);
-  });
-});
-
-/** Without authentication, a connection from another loopback address belongs to another user. */
-function agentOf(t: TestContext, localAddress: string): http.Agent {
-  const agent = new http.Agent({ keepAlive: true, localAddress });
-  t.after(() => agent.destroy());
-  return agent;
-}
-
-describe("requests over a user's own limit", { concurrency: true }, () => {
-  test('from an address are rejected, and those from others are served', async t => {
-    const flags = ['--max-requests-inflight-per-user=2', '--max-longrunning-requests-per-user=1'];
-    const { server, port } = await startStack(t, { flags });
-    const slow = holdSlowPath(server);
-    const [jane, joe] = [agentOf(t, '127.0.0.2'), agentOf(t, '127.0.0.3')];
-    const held = [send(port, slowPath, { agent: jane }), send(port, slowPath, { agent: jane })];
-    await untilOwnMetric(port, inflight, 2);
-    const refused = await send(port, '/version', {
-      agent: jane,
-      headers: { 'x-forwarded-for': '127.0.0.3', 'x-real-ip': '127.0.0.3', forwarded: 'for=127.0.0.3' },
-    });
-    assertTooMany(refused.status, refused.headers, refused.text, 'max-requests-inflight-per-user');
-    assert.equal((await send(port, '/version', { agent: joe })).status, 200);
-    const watch = await open(port, quietWatch, { agent: jane });
-    const second = await send(port, quietWatch, { agent: jane });
-    assertTooMany(second.status, second.headers, second.text, 'max-longrunning-requests-per-user');
-    (await open(port, quietWatch, { agent: joe })).destroy();
-    watch.destroy();
-    slow.release();
-    await Promise.all(held);
-    await untilOwnMetric(port, rejected('user_inflight'), 1);
-    await untilOwnMetric(port, rejected('user_longrunning'), 1);
-    await untilOwnMetric(port, 'kube_api_proxy_users', 0);
-  });
 });

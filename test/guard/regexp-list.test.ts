@@ -54,7 +54,7 @@ describe('a list of regular expressions', () => {
   for (const source of [...defaults, '.*', '^*$', ',x', '^localhost$', '^127\\.0\\.0\\.1$', '^\\[::1\\]$']) {
     it(`${source} matches exactly what RE2 matches, line breaks included`, () => {
       const list = compile(source);
-      for (const text of ['', '/api/v1/namespaces/a/pods/b/exec', ...pieces, ...randomTexts(4000)]) {
+      for (const text of ['', '/api/v1/namespaces/a/pods/b/exec', ...pieces, ...randomTexts(1000)]) {
         assert.equal(list.matches(text), matchesPlainly(source, text), JSON.stringify(text));
       }
     });

@@ -59,8 +59,8 @@ function longKubeconfig(random: ReturnType<typeof createRandom>, items: number):
 
 describe('YAML that is read in steps', () => {
   it('has the value that the library reads in one step, whatever its style', () => {
-    for (let seed = 1; seed <= 12; seed++) {
-      const text = longKubeconfig(createRandom(seed), 1 + seed * 6);
+    for (let seed = 1; seed <= 8; seed++) {
+      const text = longKubeconfig(createRandom(seed), 1 + seed * 9);
       const document = expected(text);
       assert.ok('value' in (document as object), `seed ${seed}`);
       assert.deepEqual(actual(text), document, `seed ${seed}`);
@@ -85,7 +85,7 @@ describe('YAML that is read in steps', () => {
 
   it('has an error on the same line, wherever a long text is damaged', () => {
     let damaged = 0;
-    for (let seed = 1; seed <= 25; seed++) {
+    for (let seed = 1; seed <= 16; seed++) {
       const random = createRandom(seed);
       const text = longKubeconfig(random, 34);
       const at = random.below(text.length);
@@ -112,7 +112,7 @@ describe('YAML that is read in steps', () => {
       if (!('value' in (reference as object))) damaged++;
       assert.deepEqual(actual(broken), reference, `seed ${seed}`);
     }
-    assert.ok(damaged > 8, `${damaged} damaged texts`);
+    assert.ok(damaged > 5, `${damaged} damaged texts`);
   });
 
   it('yields often, however many items its lists have', () => {

@@ -19,7 +19,7 @@ import type { ScheduledSocket } from '../support/transport/scheduled-socket.js';
 import { accessTo, onlySource, upstreamRequestTo } from '../support/transport/upstream-requests.js';
 
 /** Steps of all seeds together. */
-const steps = Number(process.env['MODEL_STEPS'] ?? 60_000);
+const steps = Number(process.env['MODEL_STEPS'] ?? 36_000);
 const seeds = 12;
 /** The most bytes that may wait for one client: the writer's limit, and what comes after the pause. */
 const mostWaiting = { 'http/1.1': 448 * 1024, h2: 704 * 1024 };

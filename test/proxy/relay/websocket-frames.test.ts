@@ -30,8 +30,10 @@ describe('one side of a WebSocket', () => {
   it('ends with its first close frame, however its bytes come', () => {
     for (const isMasked of [false, true]) {
       const before = Buffer.concat(
-        [0, 1, 2, 125, 126, 300, 65_535, 65_536, 70_000].flatMap(length =>
-          [0x81, 0x02, 0x80, 0xc2, 0x89].map(opcode => frame(opcode, length, { isMasked })),
+        [0, 1, 2, 125, 126, 300, 65_535, 65_536].flatMap(length =>
+          (length < 1000 ? [0x81, 0x02, 0x80, 0xc2, 0x89] : [0x81]).map(opcode =>
+            frame(opcode, length, { isMasked }),
+          ),
         ),
       );
       for (const close of [0x88, 0xc8, 0x08]) {

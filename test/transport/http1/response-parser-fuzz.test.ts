@@ -140,7 +140,7 @@ function withoutRest(bytes: Buffer, method: string): Buffer {
 }
 
 /** `npm run endurance` sets a higher number. */
-const rounds = process.env['ENDURANCE'] === undefined ? 700 : 50_000;
+const rounds = process.env['ENDURANCE'] === undefined ? 400 : 50_000;
 
 describe('generated answers with random faults', () => {
   for (const seed of [1, 20_260, 4_711]) {

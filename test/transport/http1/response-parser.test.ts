@@ -559,7 +559,7 @@ describe('an answer that comes byte by byte', () => {
           for (let at = 0; at < bytes.length; at++) parser.push(bytes.subarray(at, at + 1));
         };
       };
-      assertLinear(500_000, prepare, what);
+      assertLinear(200_000, prepare, what);
     }
   });
 

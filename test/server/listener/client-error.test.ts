@@ -107,6 +107,18 @@ describe('CONNECT', () => {
     assert.match(message, /CONNECT/);
   });
 
+  it('cuts the connection off if an earlier request of it has no answer yet', async t => {
+    const server = http.createServer(() => {});
+    t.after(() => server.close().closeAllConnections());
+    server.on('connect', (_request, socket) => refuseConnect(socket as Socket));
+    await listen(server);
+    const client = await connectRaw((server.address() as AddressInfo).port);
+    t.after(() => client.destroy());
+    const host = 'Host: localhost\r\n\r\n';
+    client.write(`GET / HTTP/1.1\r\n${host}CONNECT api:443 HTTP/1.1\r\n${host}`);
+    assert.equal(await client.untilClosed(), '');
+  });
+
   it('does not crash the server if the client resets the connection', async t => {
     const { socket, client } = await connect(t);
     client.socket.resetAndDestroy();

@@ -5,7 +5,7 @@ import type net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { serveHalfClosed } from '../../../src/server/listener/half-closed.js';
-import { inTurn } from '../../../src/server/listener/pipelining.js';
+import { inTurn, outlives } from '../../../src/server/listener/pipelining.js';
 import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
 import { closed } from '../../support/closed.js';
 import { eventually, within } from '../../support/eventually.js';
@@ -77,9 +77,16 @@ test('a connection is not read while many of its requests wait, and then all are
   client.write(requests);
   await eventually('the first request', () => first !== undefined);
   await steady(() => sockets[0]?.bytesRead ?? 0);
-  assert.ok((sockets[0]?.bytesRead ?? 0) < requests.length / 2, `${sockets[0]?.bytesRead} bytes`);
+  const [socket = assert.fail()] = sockets;
+  assert.ok(socket.bytesRead < requests.length / 2, `${socket.bytesRead} bytes`);
+  const outlived = () =>
+    ['ERR_HTTP_REQUEST_TIMEOUT', 'HPE_CLOSED_CONNECTION', 'HPE_INVALID_METHOD'].filter(code =>
+      outlives(socket, { code }),
+    );
+  assert.deepEqual(outlived(), ['ERR_HTTP_REQUEST_TIMEOUT', 'HPE_CLOSED_CONNECTION']);
   first?.end();
   await eventually('all requests', () => targets.length === count);
+  assert.deepEqual(outlived(), ['HPE_CLOSED_CONNECTION'], 'a head that is slow is the fault of its client');
   assert.deepEqual(
     targets,
     Array.from({ length: count }, (_, index) => `/${index}`),

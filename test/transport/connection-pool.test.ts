@@ -111,6 +111,18 @@ describe('a pool', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
+  it('counts connections that requests share too', async () => {
+    const opening = () => ({ destroy() {} });
+    const pool = new ConnectionPool(opening, opening);
+    void pool.lease('shared');
+    void pool.lease('shared');
+    assert.deepEqual(pool.counts, { idle: 0, active: 1 });
+    const idle = pool.acquire();
+    assert.deepEqual(pool.counts, { idle: 0, active: 2 });
+    pool.release(idle);
+    assert.deepEqual(pool.counts, { idle: 1, active: 1 });
+  });
+
   it('drops an idle connection that the server closes', async () => {
     const pool = create();
     const all = [pool.acquire(), pool.acquire()];
@@ -144,6 +156,7 @@ describe('a pool that is closed', () => {
     const open = await hold(busy);
     await exchange(idle);
     pool.close();
+    assert.deepEqual(pool.counts, { idle: 0, active: 1 });
     await until(() => connections.size === 1);
     assert.equal(empty, 0);
     held[0]?.end('whole');

@@ -48,6 +48,17 @@ describe('the read buffer of a connection', () => {
     assert.equal(places[0]?.buffer.byteLength, 4 * 1024);
   });
 
+  it('has room for a whole TLS record after a read that fills it, or of which something is kept', () => {
+    for (const [length, holder] of [
+      [4 * 1024, undefined],
+      [500, new Holder()],
+    ] as const) {
+      const buffer = new ReadBuffer();
+      read(buffer, length, 1, holder);
+      assert.equal(target.get(buffer)?.length, recordSize);
+    }
+  });
+
   it('never overwrites bytes that a holder has kept and not released', () => {
     const buffer = new ReadBuffer();
     const holder = new Holder();

@@ -294,6 +294,24 @@ describe('a request', () => {
   });
 });
 
+describe('a 400 without a header field', () => {
+  it('becomes an error about TLS, unlike every other answer', () => {
+    for (const [status, headers, isError] of [
+      [400, [], true],
+      [400, ['X', 'y'], false],
+      [404, [], false],
+    ] as const) {
+      first = new TestAccess('first');
+      response = new RecordedResponse();
+      send();
+      const answer = () => first.lease().head(status, [...headers]);
+      if (isError) assert.throws(answer, { code: 502, reason: 'tls', message: /at api:6443 .*https:/ });
+      else answer();
+      assert.equal(response.status, isError ? 0 : status);
+    }
+  });
+});
+
 describe('a request on a stale connection', () => {
   it('is sent again unchanged on a new connection, and its sink gets only the second response', () => {
     send({ isRepeatable: true, connection: 'shared' });

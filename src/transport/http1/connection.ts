@@ -83,7 +83,6 @@ export class Http1Connection implements Lease, ResponseEvents {
   };
 
   #onData = (chunk: Buffer): void => {
-    if (this.#ended) return;
     this.#answered = true;
     try {
       this.#parser.push(chunk);

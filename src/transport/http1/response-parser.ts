@@ -189,7 +189,7 @@ export class ResponseParser {
     const end = this.#find(endOfLine, chunk, at, maxChunkLine);
     if (end === incomplete) return incomplete;
     const line = chunk.toString('latin1', at, end);
-    const [, size] = chunkLine.exec(line) ?? [];
+    const size = chunkLine.exec(line)?.[1];
     if (size === undefined || illegal.test(line) || lineBreak.test(line))
       throw malformed('the size of a chunk');
     this.#left = Number.parseInt(size, 16);

@@ -19,6 +19,7 @@ import {
   type ForwardProxy,
   type ForwardProxyOptions,
   startConnectProxy,
+  startNamingProxy,
   startSocksProxy,
   untilUnused,
 } from '../../support/upstreams/forward-proxy.js';
@@ -47,8 +48,12 @@ const proxies = {
 
 interface ApiServer {
   readonly port: number;
-  /** For each TLS connection so far: whether its session was resumed, and whose certificate it presented. */
-  readonly handshakes: { readonly resumed: boolean; readonly user: string | undefined }[];
+  /** For each TLS connection so far: whether its session was resumed, whose certificate it presented, and the protocol that it offered. */
+  readonly handshakes: {
+    readonly resumed: boolean;
+    readonly user: string | undefined;
+    readonly protocol: string | false | null;
+  }[];
 }
 
 /** Answers GET with its path, and an upgrade with 101 and an echo that ends after the client's end. */
@@ -67,6 +72,7 @@ async function startApiServer(t: TestContext, protocol: 'https:' | 'http:'): Pro
     handshakes.push({
       resumed: socket.isSessionReused(),
       user: subject === undefined ? undefined : String(subject.CN),
+      protocol: socket.alpnProtocol,
     });
   });
   server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
@@ -100,8 +106,13 @@ async function route(t: TestContext, kind: keyof typeof proxies, protocol: 'http
   const proxy = await start();
   t.after(() => proxy.close());
   const api = await startApiServer(t, protocol);
-  const options = dialOptions(protocol, api.port, proxy, proxyProtocol);
-  return { proxy, api, options, dial: createDial(options) };
+  /** What was measured of each connection: whether it took time to connect, and whether TLS did. */
+  const measured: (readonly [connects: boolean, secures: boolean])[] = [];
+  const options = {
+    ...dialOptions(protocol, api.port, proxy, proxyProtocol),
+    onConnect: (connect: number, secure?: number) => measured.push([connect > 0, (secure ?? 0) > 0]),
+  };
+  return { proxy, api, options, dial: createDial(options), measured };
 }
 
 function connect(dial: Dial): Promise<Socket> {
@@ -113,8 +124,8 @@ function connect(dial: Dial): Promise<Socket> {
 for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
   for (const protocol of ['https:', 'http:'] as const) {
     describe(`a server at ${protocol}// through ${kind}`, () => {
-      it('answers requests in sequence on one connection', async t => {
-        const { proxy, dial } = await route(t, kind, protocol);
+      it('answers requests in sequence on one connection, and measures how it was opened', async t => {
+        const { proxy, dial, measured } = await route(t, kind, protocol);
         const pool = new ConnectionPool(dial);
         for (const path of ['/one', '/two']) {
           const { text } = await sendOn(pool.acquire(), path).over;
@@ -122,6 +133,7 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
           while (pool.counts.idle === 0) await sleep(1);
         }
         assert.equal(proxy.requests.length, 1);
+        assert.deepEqual(measured, [[true, protocol === 'https:']]);
         pool.destroy();
         await untilUnused(proxy);
       });
@@ -207,8 +219,8 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
         socket.destroy();
       }
       assert.deepEqual(api.handshakes, [
-        { resumed: false, user: 'jane' },
-        { resumed: true, user: 'jane' },
+        { resumed: false, user: 'jane', protocol: 'http/1.1' },
+        { resumed: true, user: 'jane', protocol: 'http/1.1' },
       ]);
     });
 
@@ -237,15 +249,39 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
     });
 
     it('causes a reset if the API server closes the connection during the handshake', async t => {
-      const { proxy, options } = await route(t, kind);
+      const { proxy, options, measured } = await route(t, kind);
       const server = net.createServer(socket => socket.on('error', () => {}).end());
       const port = await listenFor(t, server);
       const dialled = connect(createDial({ ...options, server: { ...options.server, port } }));
       await assert.rejects(dialled, (error: Error) => toUpstreamError(error, 'api').reason === 'reset');
+      assert.deepEqual(measured, []);
       await untilUnused(proxy);
     });
   });
 }
+
+describe('a server at an IPv6 address', () => {
+  it('needs a certificate for this address', async t => {
+    const { certificate: cert, key } = await authority.server({ ip: ['fd00::1'] });
+    const port = await listenFor(
+      t,
+      tls.createServer({ cert, key }, socket => socket.on('error', () => {})),
+    );
+    const proxy = await startNamingProxy(port);
+    t.after(() => proxy.close());
+    const dialTo = (hostname: string) => {
+      const options = dialOptions('https:', 443, proxy, 'http:');
+      return connect(createDial({ ...options, server: { ...options.server, hostname } }));
+    };
+    const socket = (await dialTo('fd00::1')) as tls.TLSSocket;
+    assert.equal(socket.authorized, true);
+    socket.destroy();
+    await assert.rejects(dialTo('fd00::2'), {
+      code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+      message: 'the certificate is not for fd00::2',
+    });
+  });
+});
 
 describe('a proxy that does not answer', () => {
   it('has the same time limit as a server: 30 s', async t => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import net, { type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { maxFields } from '../../../src/http/header-fields.js';
 import { createDial, type Dial, lazySecureContext } from '../../../src/transport/dial/dial.js';
 import { UpgradeConnection } from '../../../src/transport/http1/upgrade-connection.js';
 import type { SwitchedResponse } from '../../../src/transport/round-trip.js';
@@ -12,6 +13,9 @@ import { RecordedResponse, requestTo } from '../../support/transport/recorded-re
 const headers = ['Connection', 'Upgrade', 'Upgrade', 'echo'];
 const switching =
   'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\nX-A: \xe9\r\n\r\n';
+
+const chunked = 'HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n';
+const tooMany = 'A: b\r\n'.repeat(maxFields + 1);
 
 /** A sink that takes the switched connection. */
 class UpgradeResponse extends RecordedResponse {
@@ -107,6 +111,22 @@ describe('a request for an upgrade', () => {
     await until(isClosed);
   });
 
+  it('passes an answer without a length on as a whole if the connection ends after it, and as cut if it is reset', async () => {
+    for (const isReset of [false, true]) {
+      accepted = [];
+      sockets = [];
+      const { peer, response } = await send(new UpgradeResponse());
+      peer.write('HTTP/1.1 403 Forbidden\r\n\r\nno');
+      await until(() => response.text === 'no');
+      if (isReset) peer.socket.resetAndDestroy();
+      else peer.socket.end();
+      await response.over;
+      assert.deepEqual([response.whole, response.failure === undefined], [!isReset, !isReset]);
+      await until(isClosed);
+      peer.destroy();
+    }
+  });
+
   it('can be paused before its answer is read, and resumed', async () => {
     const { lease, peer, response } = await send(new UpgradeResponse());
     response.onEvent = event => {
@@ -129,6 +149,13 @@ describe('a request for an upgrade', () => {
     ['is a 101 without a protocol', 'HTTP/1.1 101 Switching Protocols\r\nContent-Length: 0\r\n\r\n', /101/],
     ['has a status line with a control character', 'HTTP/1.1 403 a\x01b\r\nContent-Length: 0\r\n\r\n', /./],
     ['is not HTTP', 'hello\r\n\r\n', /./],
+    [
+      'has too many header fields',
+      `HTTP/1.1 403 Forbidden\r\n${tooMany}Content-Length: 0\r\n\r\n`,
+      /too many/,
+    ],
+    ['switches with too many header fields', switching.replace('X-A: \xe9\r\n', tooMany), /too many/],
+    ['has too many trailers', `${chunked}0\r\n${tooMany}\r\n`, /too many/],
     ['breaks off', 'HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nno', /./],
     ['never comes', '', /./],
   ] as const) {

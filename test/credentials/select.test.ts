@@ -88,12 +88,7 @@ describe('a credential', () => {
 
   it('is rejected if its token does not fit into a header, and the token is not shown', async () => {
     for (const token of [
-      'hunter2\n',
-      'hunter2\r\nX-Injected: 1',
-      'hunter2\0',
-      'hun ter2',
-      'hunter2\u20ac',
-      '',
+      ...['hunter2\n', 'hunter2\r\nX-Injected: 1', 'hunter2\0', 'hun ter2', 'hunter2\u20ac', ''],
     ]) {
       const [problem, ...more] = await problemsOf({ token });
       assert.match(problem ?? '', /^token /);

@@ -73,31 +73,16 @@ describe('the origin guard', () => {
 
   it('rejects upgrades, writes and connects of pages from other origins, but accepts reads, whose answers they do not see', () => {
     for (const origin of [
-      'http://evil.example',
-      'https://evil.example',
-      'http://127.0.0.1',
-      'http://127.0.0.1:8002',
-      'http://localhost:8001',
-      'http://127.0.0.1.evil.example:8001',
-      'http://evil.example:8001',
-      'https://127.0.0.1:8001',
-      'ws://127.0.0.1:8001',
-      'null',
-      '',
-      'file://',
-      'chrome-extension://abcdefgh',
-      '127.0.0.1:8001',
-      'http:127.0.0.1:8001',
-      'http://127.0.0.1:8001/',
-      'http://127.0.0.1:8001/path',
+      ...['http://evil.example', 'https://evil.example', 'http://127.0.0.1'],
+      ...['http://127.0.0.1:8002', 'http://localhost:8001', 'http://127.0.0.1.evil.example:8001'],
+      ...['http://evil.example:8001', 'https://127.0.0.1:8001', 'ws://127.0.0.1:8001', 'null', ''],
+      ...['file://', 'chrome-extension://abcdefgh', '127.0.0.1:8001', 'http:127.0.0.1:8001'],
+      ...['http://127.0.0.1:8001/', 'http://127.0.0.1:8001/path'],
       'http://127.0.0.1:8001 http://evil.example',
       'http://127.0.0.1:8001, http://127.0.0.1:8001',
-      'https://app.example, http://127.0.0.1:8001',
-      'http://u@127.0.0.1:8001',
-      'http://127.0.0.1:8001\\@evil.example',
-      'http://127.0.0.1:08001',
-      'http://127.1:8001',
-      '*',
+      ...['https://app.example, http://127.0.0.1:8001', 'http://u@127.0.0.1:8001'],
+      ...['http://127.0.0.1:8001\\@evil.example', 'http://127.0.0.1:08001'],
+      ...['http://127.1:8001', '*'],
     ]) {
       refuses({ origin });
       for (const site of ['none', 'cross-site', 'same-site']) refuses({ origin, 'sec-fetch-site': site });
@@ -107,13 +92,7 @@ describe('the origin guard', () => {
 
   it('rejects a page that the browser reports as another site', () => {
     for (const site of [
-      'cross-site',
-      'same-site',
-      '',
-      'None',
-      'none, none',
-      'same-origin, cross-site',
-      'x',
+      ...['cross-site', 'same-site', '', 'None', 'none, none', 'same-origin, cross-site', 'x'],
     ]) {
       refuses({ 'sec-fetch-site': site });
       refuses({ origin: `http://${host}`, 'sec-fetch-site': site });

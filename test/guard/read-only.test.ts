@@ -29,12 +29,9 @@ describe('--read-only', () => {
   it('accepts get, list and watch of every resource, aggregated and custom ones too, with GET and HEAD', () => {
     for (const target of [
       pod,
-      '/api/v1/namespaces/a/pods',
-      '/api/v1/pods?watch=true',
-      '/api/v1/watch/namespaces/a/pods/web',
-      '/api/v1/watch/pods',
-      '/api/v1/namespaces/a',
-      '/api/v1/namespaces/a/status',
+      ...['/api/v1/namespaces/a/pods', '/api/v1/pods?watch=true'],
+      ...['/api/v1/watch/namespaces/a/pods/web', '/api/v1/watch/pods'],
+      ...['/api/v1/namespaces/a', '/api/v1/namespaces/a/status'],
       `${pod}/log?follow=true`,
       `${pod}/status`,
       `${pod}/ephemeralcontainers`,

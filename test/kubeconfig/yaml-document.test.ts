@@ -91,21 +91,7 @@ describe('YAML that is read in steps', () => {
       const at = random.below(text.length);
       const end = at + random.below(4);
       const insert = random.pick([
-        '',
-        ',',
-        ' ',
-        '\n',
-        '- ',
-        ': ',
-        '[',
-        '}',
-        '"',
-        '*x ',
-        '&x ',
-        '%',
-        '\t',
-        '# ',
-        '---\n',
+        ...['', ',', ' ', '\n', '- ', ': ', '[', '}', '"', '*x ', '&x ', '%', '\t', '# ', '---\n'],
       ]);
       const broken = text.slice(0, at) + insert + text.slice(end);
       const reference = expected(broken);

@@ -540,7 +540,9 @@ describe('flow control', () => {
       pair.peer.of(windowUpdate, stalled.id).map(each => each.payload.readUInt32BE()),
       [streamWindow],
     );
-    pair.peer.data(stalled.id, bytes, true);
+    pair.peer.data(stalled.id, bytes);
+    await until(() => updatesOf(pair, stalled.id) > streamWindow);
+    pair.peer.data(stalled.id, '', true);
     await stalled.exchange.over;
     assert.ok(stalled.exchange.text === bytes.toString('latin1').repeat(2));
   });

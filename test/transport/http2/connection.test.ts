@@ -114,9 +114,14 @@ describe('an HTTP/2 connection', () => {
     const [first, second] = peer.frames;
     assert.deepEqual([first?.type, second?.type], [settings, windowUpdate]);
     assert.deepEqual(
-      peer.of(settings).map(each => each.flags),
-      [0, flags.ack],
+      peer.of(settings).map(each => [each.flags, each.payload]),
+      [
+        // No dynamic table, no push, the window of a stream, and the largest head.
+        [0, settingsFrame([1, 0], [2, 0], [4, streamWindow], [6, 1 << 20]).subarray(9)],
+        [flags.ack, Buffer.alloc(0)],
+      ],
     );
+    assert.deepEqual([second?.stream, second?.payload], [0, uint32(16 * 1024 * 1024 - 65_535)]);
     const [request] = peer.of(headers);
     assert.ok(request !== undefined);
     assert.equal(request.flags, flags.endHeaders | flags.endStream);

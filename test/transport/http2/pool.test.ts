@@ -107,11 +107,11 @@ describe('a pool of HTTP/2 connections', () => {
     assert.equal(dials(), 2);
   });
 
-  it('does not open connections without limit if each allows only few streams', async () => {
+  it('tries one more connection for a request, and no third one, if each allows only few streams', async () => {
     const server = await start({ settings: [[maxConcurrentStreams, 1]] });
     const { pool, dials } = poolOf(dialPlain(server.port));
     const leases = await acquireMany(pool, 300);
-    assert.ok(dials() <= 6, `${dials()} connections`);
+    assert.ok(dials() > 3 && dials() <= 6, `${dials()} connections`);
     assert.equal(leases.length - arePlain(leases), dials());
   });
 
@@ -250,6 +250,20 @@ describe('a pool of HTTP/2 connections', () => {
     await check(t, peer, 15 + 11);
     assert.ok(pool.isEmpty);
     assert.equal(empties(), 1);
+  });
+
+  it('closes a connection that it opened after its own end as soon as a check finds it idle', async t => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const server = await start();
+    const { pool } = poolOf(dialPlain(server.port));
+    pool.close();
+    const lease = await pool.acquire();
+    await check(t, await server.peer(), 1);
+    assert.deepEqual(pool.counts, { idle: 0, active: 1 });
+    lease.abort();
+    assert.deepEqual(pool.counts, { idle: 1, active: 0 });
+    await check(t, await server.peer(), 2);
+    assert.ok(pool.isEmpty);
   });
 
   it('checks nothing while no connection is open, and as often as before when one is open again', async t => {

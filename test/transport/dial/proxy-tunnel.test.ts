@@ -265,6 +265,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       const error = await failure(undefined, { proxy: through(proxy, protocol, true) });
       assert.equal(error.code, 502);
       assert.equal(error.message, `the proxy 127.0.0.1:${proxy.port} cannot be used: connection refused`);
+      assert.match(String(error.cause), /ECONNREFUSED/, 'the log has the cause');
     });
 
     it('calls back with an error, once, and leaves nothing open if it is aborted', async t => {
@@ -313,6 +314,7 @@ describe('a tunnel by CONNECT', () => {
       const error = await failure(proxy, { proxy: through(proxy, 'http:', true) });
       assert.equal(error.code, 502);
       assert.match(error.message, message);
+      assert.equal(error.cause, undefined, 'the log has no byte of the answer');
     });
   }
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { collectText } from '../support/collected-text.js';
 import { scriptArguments } from '../support/project.js';
 import { median, metrics, quantile, type Sample } from './metrics.js';
 import { cpuSeconds, residentTreeBytes } from './process-usage.js';
@@ -34,13 +35,7 @@ async function startBench(args: readonly string[], env: Readonly<Record<string, 
     env: { ...process.env, TMPDIR: directory, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const output = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output.stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    output.stderr += text;
-  });
+  const output = { stdout: collectText(child.stdout), stderr: collectText(child.stderr) };
   const ended = once(child, 'close').then(([code]) => code as number | null);
   return { child, directory, output, ended, remove: () => rm(directory, { recursive: true, force: true }) };
 }
@@ -64,7 +59,7 @@ test('the benchmark measures each program and leaves only its figures', { skip }
   try {
     const code = await ended;
     // On a busy machine the benchmark says that its figures are doubtful.
-    if (code !== 0) assert.match(output.stdout, /^DOUBTFUL: /m, output.stdout + output.stderr);
+    if (code !== 0) assert.match(output.stdout(), /^DOUBTFUL: /m, output.stdout() + output.stderr());
     const result = JSON.parse(await readFile(join(directory, 'bench-result.json'), 'utf8')) as {
       samples: Sample[];
     };
@@ -80,7 +75,7 @@ test('the benchmark measures each program and leaves only its figures', { skip }
       'the watches of users are shared',
     );
     if (code === 0) assert.ok(result.samples.every(({ value }) => Number.isFinite(value)));
-    assert.match(output.stdout, /^\| GET 3\.4 KB object: CPU, ms\/request +\| +[\d.]+ /m);
+    assert.match(output.stdout(), /^\| GET 3\.4 KB object: CPU, ms\/request +\| +[\d.]+ /m);
     assert.deepEqual(await leftOver(directory), { processes: [], folders: [] });
   } finally {
     await remove();
@@ -90,10 +85,10 @@ test('the benchmark measures each program and leaves only its figures', { skip }
 test('the benchmark removes its processes and files when it is interrupted', { skip }, async () => {
   const { child, directory, output, ended, remove } = await startBench([...tiny, '--programs=kubectl']);
   try {
-    while (!output.stderr.includes('kubectl: GET') && child.exitCode === null) await sleep(20);
+    while (!output.stderr().includes('kubectl: GET') && child.exitCode === null) await sleep(20);
     assert.notDeepEqual(processesOf(directory), []);
     child.kill('SIGINT');
-    assert.equal(await ended, 130, output.stderr);
+    assert.equal(await ended, 130, output.stderr());
     assert.deepEqual(await leftOver(directory), { processes: [], folders: [] });
   } finally {
     await remove();
@@ -110,7 +105,7 @@ test('a program that does not start ends the benchmark with a message and withou
   ]);
   try {
     assert.equal(await ended, 1);
-    assert.match(output.stderr, /--no-such-flag did not start/);
+    assert.match(output.stderr(), /--no-such-flag did not start/);
     assert.deepEqual(await leftOver(directory), { processes: [], folders: [] });
   } finally {
     await remove();

@@ -50,12 +50,3 @@ export async function endChild(child: ChildProcess): Promise<void> {
 export function killChildren(): void {
   for (const child of running) child.kill('SIGKILL');
 }
-
-/** Collects the output of a pipe; `text()` returns what has come so far. */
-export function collect(stream: NodeJS.ReadableStream | null): { text(): string } {
-  let text = '';
-  stream?.setEncoding('utf8').on('data', (more: string) => {
-    text += more;
-  });
-  return { text: () => text };
-}

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { collectText } from '../support/collected-text.js';
 import type { Bench } from './bench.js';
-import { collect, startChild } from './children.js';
+import { startChild } from './children.js';
 import type { RequestWorkload } from './workloads.js';
 
 /** What wrk measured; the latency is in milliseconds. */
@@ -38,12 +39,11 @@ export async function runLoad(
     as: 'load',
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const stdout = collect(child.stdout);
-  const stderr = collect(child.stderr);
+  const stdout = collectText(child.stdout);
+  const stderr = collectText(child.stderr);
   await once(child, 'close');
-  const match = /^result (\d+) (\d+) (\d+) (\d+)$/m.exec(stdout.text());
-  if (match === null)
-    throw new Error(`wrk has no result for ${url}${path}: ${stdout.text()}${stderr.text()}`);
+  const match = /^result (\d+) (\d+) (\d+) (\d+)$/m.exec(stdout());
+  if (match === null) throw new Error(`wrk has no result for ${url}${path}: ${stdout()}${stderr()}`);
   const [requests = 0, microseconds = 1, p99 = 0, errors = 0] = match.slice(1).map(Number);
   return { requests, requestsPerSecond: (requests / microseconds) * 1e6, p99: p99 / 1000, errors };
 }

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sharedIdentity } from '../support/certificates/certificates.js';
-import { projectFile } from '../support/project.js';
+import { packageJson } from '../support/project.js';
 import { type Bench, choosePlacement } from './bench.js';
 import { killChildren } from './children.js';
 import type { Sample } from './metrics.js';
@@ -32,7 +32,7 @@ process.exit();
 async function bench(settings: Settings): Promise<void> {
   const tools = findTools();
   if (!existsSync(settings.main)) throw new Error(`${settings.main} is not there: run npm run build first`);
-  const versions = { 'kube-api-proxy': packageVersion(), ...toolVersions(tools, settings.node) };
+  const versions = { 'kube-api-proxy': packageJson.version, ...toolVersions(tools, settings.node) };
   const directory = mkdtempSync(join(tmpdir(), 'kube-api-proxy-bench-'));
   process.once('exit', () => {
     killChildren();
@@ -108,9 +108,4 @@ function conditions({ settings, placement }: Bench): string[] {
       ? 'No process was pinned.'
       : `The proxy ran on processor ${placement.program}, load and upstream on ${placement.load}.`,
   ];
-}
-
-function packageVersion(): string {
-  const file = projectFile('package.json');
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { collectText } from '../support/collected-text.js';
 import type { Bench } from './bench.js';
-import { collect, endChild, startChild } from './children.js';
+import { endChild, startChild } from './children.js';
 import type { Upstream } from './upstream.js';
 import type { ProgramName } from './workloads.js';
 
@@ -46,15 +47,15 @@ export async function startProgram(
 }
 
 async function announcement(child: ChildProcess, commandLine: string): Promise<string> {
-  const stdout = collect(child.stdout);
-  const stderr = collect(child.stderr);
+  const stdout = collectText(child.stdout);
+  const stderr = collectText(child.stderr);
   const deadline = AbortSignal.timeout(15_000);
   const closed = once(child, 'close').then(() => 'closed');
   while (!deadline.aborted) {
-    const address = /^Starting to serve on (\S+)\n/m.exec(stdout.text())?.[1];
+    const address = /^Starting to serve on (\S+)\n/m.exec(stdout())?.[1];
     if (address !== undefined) return address;
     const more = once(child.stdout as NodeJS.ReadableStream, 'data', { signal: deadline }).catch(() => '');
     if ((await Promise.race([closed, more])) === 'closed') break;
   }
-  throw new Error(`${commandLine} did not start: ${stdout.text()}${stderr.text()}`);
+  throw new Error(`${commandLine} did not start: ${stdout()}${stderr()}`);
 }

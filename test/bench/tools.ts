@@ -1,6 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { findProgram, searchPath } from '../support/installed.js';
 
 /** Paths of the programs that the benchmark runs. */
 export interface Tools {
@@ -47,15 +46,5 @@ export function toolVersions({ kubectl, nginx, wrk }: Tools, node: string): Reco
 
 // Debian installs nginx in a folder that is only in the administrator's PATH.
 function which(name: string): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
-  return folders.map(folder => join(folder, name)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return findProgram(name, [...searchPath(), '/usr/sbin', '/usr/local/sbin']);
 }

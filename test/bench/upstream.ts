@@ -3,10 +3,11 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerIdentity } from '../support/certificates/certificates.js';
+import { collectText } from '../support/collected-text.js';
 import { freePort } from '../support/ports.js';
 import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import type { Bench } from './bench.js';
-import { collect, startChild } from './children.js';
+import { startChild } from './children.js';
 import { answerBody, answerFields, requestWorkloads } from './workloads.js';
 
 /** A server that a proxy can reach. */
@@ -78,9 +79,9 @@ http {
     as: 'load',
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const stderr = collect(nginx.stderr);
+  const stderr = collectText(nginx.stderr);
   while (!(await isListening(port))) {
-    if (nginx.exitCode !== null) throw new Error(`nginx ended with ${nginx.exitCode}: ${stderr.text()}`);
+    if (nginx.exitCode !== null) throw new Error(`nginx ended with ${nginx.exitCode}: ${stderr()}`);
     await sleep(20);
   }
   return describeUpstream(identity, port);

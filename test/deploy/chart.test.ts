@@ -9,7 +9,7 @@ import { authorizationFile } from '../../src/features/authorization-webhooks/val
 import { authenticationFile, readAuthenticators } from '../../src/features/oidc/configuration-file.js';
 import { manifestsOfChart } from '../support/documents/chart-manifests.js';
 import { helm, helmTest } from '../support/documents/helm.js';
-import { projectFile } from '../support/project.js';
+import { packageJson, projectFile } from '../support/project.js';
 import { chart, template } from './chart.js';
 import { type Manifest, only, optionsOf, proxyOf } from './manifests.js';
 
@@ -279,10 +279,9 @@ helmTest('a Service that is reachable from outside the cluster has no admin port
 });
 
 test('the chart has the version of the package', () => {
-  const { version } = JSON.parse(readFileSync(projectFile('package.json'), 'utf8')) as { version: string };
   const { version: own, appVersion } = parse(readFileSync(`${chart}/Chart.yaml`, 'utf8')) as Record<
     string,
     string
   >;
-  assert.deepEqual([own, appVersion], [version, version]);
+  assert.deepEqual([own, appVersion], [packageJson.version, packageJson.version]);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { hasKubectl, kubectlTest } from '../support/clients/kubectl.js';
-import { projectFile } from '../support/project.js';
+import { packageJson, projectFile } from '../support/project.js';
 import { containersOf, type Labels, only, optionsOf, proxyOf, render } from './manifests.js';
 
 function assertIncludes(labels: Labels | undefined, selector: Labels): void {
@@ -81,11 +81,8 @@ for (const folder of ['sidecar', 'gateway']) {
   });
 
   kubectlTest(`deploy/${folder} uses the image of deploy/image, with the package's version`, async () => {
-    const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
-      version: string;
-    };
     const { image } = proxyOf(only(manifests, 'Deployment').spec.template.spec);
-    assert.equal(image, `kube-api-proxy:${version}`);
+    assert.equal(image, `kube-api-proxy:${packageJson.version}`);
     const written = await readFile(projectFile(`deploy/${folder}/deployment.yaml`), 'utf8');
     assert.match(written, /^ +image: kube-api-proxy$/m);
   });

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { send } from '../support/clients/http-client.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
-import { projectFile } from '../support/project.js';
+import { packageJson, projectFile } from '../support/project.js';
 import { environmentOf } from '../support/proxy/program-input.js';
 import { startProgram, writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -106,8 +106,7 @@ test('the files of the image serve the API as the user of the image', {
   await writeFile(join(folder, 'image/etc/config'), written, { mode: 0o644 });
 
   const [chroot = '', ...args] = command();
-  const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as { version: string };
-  assert.equal((await run(chroot, [...args, '--version'])).stdout, `kube-api-proxy ${version}\n`);
+  assert.equal((await run(chroot, [...args, '--version'])).stdout, `kube-api-proxy ${packageJson.version}\n`);
   const missing = await run(chroot, [...args, '--kubeconfig=/missing']).catch(error => error);
   assert.deepEqual([missing.code, /\/missing/.test(missing.stderr)], [1, true]);
 
@@ -194,9 +193,7 @@ test("the image's labels are the package's fields", async () => {
       ([, name, value]) => [name, value],
     ),
   );
-  const { name, description, version, license } = JSON.parse(
-    await readFile(projectFile('package.json'), 'utf8'),
-  ) as Record<string, string>;
+  const { name, description, version, license } = packageJson;
   const revision = ['$', '{REVISION}'].join('');
   assert.deepEqual(labels, { title: name, description, version, revision, licenses: license });
 });

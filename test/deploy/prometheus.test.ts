@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { collectText } from '../support/collected-text.js';
 import { eventuallyPasses } from '../support/eventually.js';
 import { isInstalled } from '../support/installed.js';
 import { projectFile } from '../support/project.js';
@@ -83,15 +84,14 @@ function startPrometheus(file: string, folder: string): { child: ChildProcess; a
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
-  let written = '';
+  const written = collectText(child.stderr);
   const address = new Promise<string>((resolve, reject) => {
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      written += text;
-      const found = /msg="?Listening on"? address=(127\.0\.0\.1:\d+)/.exec(written)?.[1];
+    child.stderr.on('data', () => {
+      const found = /msg="?Listening on"? address=(127\.0\.0\.1:\d+)/.exec(written())?.[1];
       if (found !== undefined) resolve(found);
     });
     child.once('error', reject);
-    child.once('exit', () => reject(new Error(written)));
+    child.once('exit', () => reject(new Error(written())));
   });
   return { child, address };
 }

@@ -5,15 +5,8 @@ import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { projectFile } from '../support/project.js';
+import { packageJson, projectFile } from '../support/project.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-
-interface Manifest {
-  readonly version: string;
-  readonly scripts: Readonly<Record<string, string>>;
-}
-
-const manifest = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as Manifest;
 
 /** Every file of the project that a release changes, except those that npm changes. */
 async function filesWithVersion(): Promise<string[]> {
@@ -23,7 +16,7 @@ async function filesWithVersion(): Promise<string[]> {
     .map(({ parentPath, name }) => relative(projectFile('.'), join(parentPath, name)));
   const found = ['CHANGELOG.md'];
   for (const file of ['Dockerfile', 'README.md', 'CONTRIBUTING.md', 'src/README.md', ...candidates]) {
-    if ((await readFile(projectFile(file), 'utf8')).includes(manifest.version)) found.push(file);
+    if ((await readFile(projectFile(file), 'utf8')).includes(packageJson.version)) found.push(file);
   }
   return found;
 }
@@ -34,14 +27,14 @@ test('npm version writes the new version wherever the old one was', async () => 
   assert.ok(files.length > 4, files.join());
   for (const file of files) await cp(projectFile(file), join(folder, file));
   const script = 'deploy/release/write-version.ts';
-  assert.ok(manifest.scripts['version']?.startsWith(`tsx ${script} && `));
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ ...manifest, version: '12.34.56-rc.1' }));
+  assert.ok(packageJson.scripts['version']?.startsWith(`tsx ${script} && `));
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ ...packageJson, version: '12.34.56-rc.1' }));
   const tsx = createRequire(import.meta.url).resolve('tsx');
   await promisify(execFile)(process.execPath, ['--import', tsx, projectFile(script)], { cwd: folder });
   for (const file of files) {
     const text = await readFile(join(folder, file), 'utf8');
     assert.ok(text.includes('12.34.56-rc.1'), file);
-    if (file !== 'CHANGELOG.md') assert.ok(!text.includes(manifest.version), file);
+    if (file !== 'CHANGELOG.md') assert.ok(!text.includes(packageJson.version), file);
   }
   assert.match(
     await readFile(join(folder, 'CHANGELOG.md'), 'utf8'),

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { kubectlTest } from '../support/clients/kubectl.js';
+import { collectText } from '../support/collected-text.js';
 import { commandsOf, commandsToRun, notRun, pages, ranByOthers } from '../support/documents/shell-lines.js';
 import { documents } from '../support/documents/texts.js';
 import { eventuallyPasses } from '../support/eventually.js';
@@ -24,13 +25,11 @@ async function startDemo() {
     demo.kill();
     await closed;
   });
-  let printed = '';
-  demo.stdout.setEncoding('utf8').on('data', (text: string) => {
-    printed += text;
-  });
+  const printed = collectText(demo.stdout);
   return eventuallyPasses(() => {
     const [, KUBECONFIG = '', address = ''] =
-      /^KUBECONFIG=(.*)$[\s\S]*Things to try:\n +http:\/\/([\d.:]+)/m.exec(printed) ?? assert.fail(printed);
+      /^KUBECONFIG=(.*)$[\s\S]*Things to try:\n +http:\/\/([\d.:]+)/m.exec(printed()) ??
+      assert.fail(printed());
     return { KUBECONFIG, address };
   });
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** The folder with package.json. Tests run from test/ by tsx, or compiled from build/test/. */
@@ -14,6 +14,11 @@ export const program = projectFile('dist/main.js');
 export function projectFile(path: string): string {
   return fileURLToPath(new URL(path, root));
 }
+
+/** The project's package.json. */
+export const packageJson = JSON.parse(readFileSync(projectFile('package.json'), 'utf8')) as Readonly<
+  Record<'name' | 'description' | 'version' | 'license', string>
+> & { readonly scripts: Readonly<Record<string, string>> };
 
 /** Node's arguments that run a script of test/, by its path below that folder and without its extension. */
 export function scriptArguments(script: string): string[] {

@@ -2,7 +2,8 @@
  * URLs with a user name and a password in them, as people write them: also with characters that end the host for a parser, so that it takes
  * a part of the password for the port or the path.
  */
-export function urlsWithUser(username: string, password: string, scheme = 'https'): string[] {
+export function urlsWithUser(username: string, password: string): string[] {
+  const scheme = 'https';
   const passwords = [password, '/', '?', '#', '%2F', '@'].flatMap(part =>
     part === password ? [password] : [`${password}${part}x`, `4711${part}${password}`, `${part}${password}`],
   );

@@ -1,6 +1,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { collectText } from '../collected-text.js';
 import { wholeLines } from '../json-lines.js';
 import { projectFile } from '../project.js';
 import type { Scope } from '../scope.js';
@@ -53,9 +54,6 @@ export function startGoInformer(
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   scope.after(() => child.kill('SIGKILL'));
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (more: string) => {
-    text += more;
-  });
-  return () => wholeLines(text);
+  const text = collectText(child.stdout);
+  return () => wholeLines(text());
 }

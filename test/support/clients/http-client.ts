@@ -7,7 +7,6 @@ import type { CertificateAuthority, CertificatePair } from '../certificates/cert
 /** An answer with its body read to the end. */
 export interface HttpAnswer {
   readonly status: number;
-  readonly statusText: string;
   readonly headers: http.IncomingHttpHeaders;
   readonly rawHeaders: string[];
   readonly body: Buffer;
@@ -33,7 +32,6 @@ export async function send(port: number, path: string, question: HttpQuestion = 
   const body = Buffer.concat(chunks);
   return {
     status: response.statusCode ?? 0,
-    statusText: response.statusMessage ?? '',
     headers: response.headers,
     rawHeaders: response.rawHeaders,
     body,

@@ -21,7 +21,6 @@ export interface KubectlOptions {
   readonly input?: string | Buffer;
   /** Milliseconds until it is killed; only a test about a shorter time sets it. */
   readonly timeout?: number;
-  readonly cwd?: string;
 }
 
 let cache: string | undefined;
@@ -40,7 +39,6 @@ export function kubectl(args: readonly string[], options: KubectlOptions = {}): 
     env: environment(options.env),
     timeout: options.timeout ?? patience,
     killSignal: 'SIGKILL',
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];

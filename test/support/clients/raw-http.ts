@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import net from 'node:net';
 import { patience } from '../eventually.js';
 
@@ -26,41 +26,29 @@ export async function connectRaw(port: number): Promise<RawConnection> {
 export function watchRaw(socket: net.Socket): RawConnection {
   let text = '';
   let ended = false;
+  const progress = new EventEmitter().setMaxListeners(0);
   const finish = () => {
     ended = true;
-    socket.emit('progress');
+    progress.emit('more');
   };
   socket.on('data', chunk => {
     text += chunk.toString('latin1');
-    socket.emit('progress');
+    progress.emit('more');
   });
   socket.on('end', finish).on('close', finish).on('error', finish);
 
-  const waitFor = <T>(what: string, timeout: number, find: () => T | null | undefined): Promise<T> =>
-    new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        stop();
-        const received = JSON.stringify(text.slice(0, 2000));
-        reject(new Error(`${what}: nothing within ${timeout} ms; received ${received}`));
-      }, timeout);
-      const stop = () => {
-        clearTimeout(timer);
-        socket.off('progress', look);
-      };
-      const look = () => {
-        try {
-          const found = find();
-          if (found === null || found === undefined) return;
-          stop();
-          resolve(found);
-        } catch (error) {
-          stop();
-          reject(error);
-        }
-      };
-      socket.on('progress', look);
-      look();
-    });
+  const waitFor = async <T>(what: string, timeout: number, find: () => T | null | undefined): Promise<T> => {
+    const signal = AbortSignal.timeout(timeout);
+    for (;;) {
+      const found = find();
+      if (found !== null && found !== undefined) return found;
+      await once(progress, 'more', { signal }).catch(() => {
+        throw new Error(
+          `${what}: nothing within ${timeout} ms; received ${JSON.stringify(text.slice(0, 2000))}`,
+        );
+      });
+    }
+  };
 
   return {
     socket,
@@ -81,11 +69,11 @@ export function watchRaw(socket: net.Socket): RawConnection {
 /**
  * Sends one request exactly as written, and returns everything until the connection ends. The caller adds `Connection: close` if needed.
  */
-export async function exchangeRaw(port: number, request: string | Buffer, timeout?: number): Promise<string> {
+export async function exchangeRaw(port: number, request: string | Buffer): Promise<string> {
   const connection = await connectRaw(port);
   try {
     connection.write(request);
-    return await connection.untilClosed(timeout);
+    return await connection.untilClosed();
   } finally {
     connection.destroy();
   }

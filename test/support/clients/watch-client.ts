@@ -14,11 +14,9 @@ export interface JsonEvent {
 /** An object, a Status, or a Table, which has columns. */
 interface JsonObject {
   readonly kind: string;
-  readonly apiVersion: string;
   readonly metadata: {
     readonly name?: string;
     readonly resourceVersion: string;
-    readonly labels?: Record<string, string>;
     readonly annotations?: Record<string, string>;
   };
   readonly columnDefinitions?: readonly unknown[] | null;

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { send } from '../clients/http-client.js';
+import { collectText } from '../collected-text.js';
 import { eventuallyPasses, until } from '../eventually.js';
 import { startFakeApiServer } from '../fake-api-server/fake-api-server.js';
 import { scriptArguments } from '../project.js';
@@ -54,14 +55,10 @@ test('the demo logs failures alone, so that what it has printed stays in sight',
     demo.kill();
     await closed;
   });
-  let printed = '';
-  for (const stream of [demo.stdout, demo.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      printed += text;
-    });
-  }
+  const [stdout, stderr] = [collectText(demo.stdout), collectText(demo.stderr)];
+  const printed = () => stdout() + stderr();
   const [, port] = await eventuallyPasses(() => {
-    return /Things to try:\n +http:\/\/127\.0\.0\.1:(\d+)/.exec(printed) ?? assert.fail(printed);
+    return /Things to try:\n +http:\/\/127\.0\.0\.1:(\d+)/.exec(printed()) ?? assert.fail(printed());
   });
   for (let count = 0; count < 30; count++) {
     assert.equal((await send(Number(port), '/api/v1/pods?labelSelector=app%3Dweb')).status, 200);
@@ -70,6 +67,6 @@ test('the demo logs failures alone, so that what it has printed stays in sight',
   assert.equal(failed.status, 400);
   assert.match(failed.text, /unable to parse requirement/);
   // Lines are written in order, so those of the requests before would be there.
-  await until(() => /"code":400/.test(printed));
-  assert.doesNotMatch(printed, /"code":200/);
+  await until(() => /"code":400/.test(printed()));
+  assert.doesNotMatch(printed(), /"code":200/);
 });

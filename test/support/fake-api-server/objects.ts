@@ -29,19 +29,8 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 const metadataOrder = [
-  'name',
-  'namespace',
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'labels',
-  'annotations',
-  'ownerReferences',
-  'finalizers',
-  'managedFields',
+  ...['name', 'namespace', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp'],
+  ...['labels', 'annotations', 'ownerReferences', 'finalizers'],
 ];
 
 /** The same object with its fields in the API server's order, without empty maps. */

@@ -6,13 +6,11 @@ import { type Exchange, sendFailure, sendJson } from './exchange.js';
 export interface ProxyEcho {
   readonly method: string;
   readonly rawUrl: string;
-  readonly httpVersion: string;
   /** Names and values alternately, in their order and case. */
   readonly rawHeaders: readonly string[];
   readonly bodyBytes: number;
   /** Hex digest of the body. */
   readonly sha256: string;
-  readonly rawTrailers: readonly string[];
 }
 
 const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
@@ -55,8 +53,8 @@ export async function serveProxyEcho(exchange: Exchange): Promise<void> {
     sendFailure(exchange, error);
     return;
   }
-  const { method = '', url: rawUrl = '', httpVersion, rawHeaders, rawTrailers } = request;
+  const { method = '', url: rawUrl = '', rawHeaders } = request;
   const sha256 = hash.digest('hex');
-  const echo: ProxyEcho = { method, rawUrl, httpVersion, rawHeaders, bodyBytes, sha256, rawTrailers };
+  const echo: ProxyEcho = { method, rawUrl, rawHeaders, bodyBytes, sha256 };
   sendJson(exchange, 200, echo);
 }

@@ -3,8 +3,8 @@ import { openStream } from './answer-stream.js';
 import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import type { Exchange } from './exchange.js';
-import { readWatchOptions } from './list-options.js';
 import type { KubeObject } from './objects.js';
+import { isTrue } from './request-attributes.js';
 import { readSelector, type Selector } from './selectors.js';
 import { expired, StatusFailure, tooLargeVersion } from './status-failure.js';
 import type { Store, StoreEvent } from './store.js';
@@ -30,6 +30,32 @@ function readVersion(query: URLSearchParams): number | undefined {
     throw new StatusFailure(500, '', message);
   }
   return Number(text);
+}
+
+/** How a watch begins, and what it gets besides changes. */
+interface WatchOptions {
+  /** Whether the current objects come first, as ADDED events. */
+  readonly initial: boolean;
+  readonly bookmarks: boolean;
+}
+
+const matchField = 'resourceVersionMatch';
+const why = 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan';
+
+/** Reads the options of a watch, with their defaults. Throws a 422 for initial events without the match that they need, or of a page. */
+function readWatchOptions(query: URLSearchParams): WatchOptions {
+  const bookmarks = isTrue(query.get('allowWatchBookmarks'));
+  const match = query.get(matchField) ?? '';
+  if (!query.has('sendInitialEvents')) {
+    // SetListOptionsDefaults: a watch from no version, or from version 0, begins with the objects.
+    return { initial: match === '' && ['', '0'].includes(query.get('resourceVersion') ?? ''), bookmarks };
+  }
+  if (match !== 'NotOlderThan' || query.has('continue')) {
+    const causes = [{ reason: 'FieldValueForbidden', message: why, field: matchField }];
+    const message = `ListOptions.meta.k8s.io "" is invalid: ${matchField}: ${why}`;
+    throw new StatusFailure(422, 'Invalid', message, { group: 'meta.k8s.io', kind: 'ListOptions', causes });
+  }
+  return { initial: isTrue(query.get('sendInitialEvents')), bookmarks };
 }
 
 /** What Go's ParseUint says about a text that is no uint64. */

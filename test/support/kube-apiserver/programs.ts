@@ -1,5 +1,4 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { findProgram, searchPath } from '../installed.js';
 
 /** The paths of the two programs. */
 export interface Programs {
@@ -15,20 +14,10 @@ export const missingPrograms =
 export const areRequired = process.env['REQUIRE_APISERVER'] === '1';
 
 /** etcd and kube-apiserver in the folder that KUBEBUILDER_ASSETS names, as in Kubernetes' envtest, or else in PATH; undefined without both. */
-export function findPrograms(env: NodeJS.ProcessEnv = process.env): Programs | undefined {
-  const assets = env['KUBEBUILDER_ASSETS'];
-  const folders = assets ? [assets] : (env['PATH'] ?? '').split(delimiter);
-  const find = (name: string) => folders.map(folder => join(folder, name)).find(isExecutable);
-  const etcd = find('etcd');
-  const apiServer = find('kube-apiserver');
+export function findPrograms(): Programs | undefined {
+  const assets = process.env['KUBEBUILDER_ASSETS'];
+  const folders = assets ? [assets] : searchPath();
+  const etcd = findProgram('etcd', folders);
+  const apiServer = findProgram('kube-apiserver', folders);
   return etcd === undefined || apiServer === undefined ? undefined : { etcd, apiServer };
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,7 +1,6 @@
 import type { Scope } from '../scope.js';
-import type { ApiServer } from './api-server.js';
-import type { GuardedProcess } from './guarded-process.js';
-import { type OwnApiServerOptions, startOwnApiServer, startOwnEtcd } from './run.js';
+import type { ApiServer, ApiServerOptions } from './api-server.js';
+import { type OwnApiServer, startOwnApiServer, startOwnEtcd } from './run.js';
 
 // Without these, an API server writes to etcd every few seconds.
 const quiet = ['--endpoint-reconciler-type=none', '--feature-gates=APIServerIdentity=false'];
@@ -10,15 +9,10 @@ const quiet = ['--endpoint-reconciler-type=none', '--feature-gates=APIServerIden
 export class RestartableServer {
   readonly #scope: Scope;
   readonly #run: ApiServer;
-  readonly #options: OwnApiServerOptions & { readonly etcd: string };
-  #own: { readonly server: ApiServer; readonly process: GuardedProcess };
+  readonly #options: Partial<ApiServerOptions>;
+  #own: OwnApiServer;
 
-  private constructor(
-    scope: Scope,
-    run: ApiServer,
-    options: OwnApiServerOptions & { readonly etcd: string },
-    own: { readonly server: ApiServer; readonly process: GuardedProcess },
-  ) {
+  private constructor(scope: Scope, run: ApiServer, options: Partial<ApiServerOptions>, own: OwnApiServer) {
     this.#scope = scope;
     this.#run = run;
     this.#options = options;
@@ -29,7 +23,7 @@ export class RestartableServer {
   static async start(
     scope: Scope,
     run: ApiServer,
-    options: Omit<OwnApiServerOptions, 'etcd' | 'prefix' | 'port'> = {},
+    options: Partial<ApiServerOptions> = {},
   ): Promise<RestartableServer> {
     const { url: etcd } = await startOwnEtcd(scope);
     const flags = [...quiet, ...(options.flags ?? [])];

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { openSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { allProblems, createProgram, type Program } from '../../../src/app/compose.js';
 import { drain } from '../../../src/app/drain.js';
@@ -9,7 +8,7 @@ import type { Clock } from '../../../src/lib/clock.js';
 import { createLogger, flushed } from '../../../src/observability/log/logger.js';
 import { parseOptions } from '../../../src/options/parse.js';
 import { logLines } from '../json-lines.js';
-import { projectFile } from '../project.js';
+import { packageJson } from '../project.js';
 import type { Scope } from '../scope.js';
 import { temporaryFolder } from '../temporary-folder.js';
 import { environmentOf, withListener } from './program-input.js';
@@ -59,7 +58,7 @@ export async function startInProcess(
   const { options, problems } = parse(args, env);
   log = createLogger({ level: options.logLevel, format: 'json', fd });
   const created = await createProgram(options, {
-    ...(await info(env, log)),
+    ...info(env, log),
     rereadInterval: interval,
     ...(clock && { clock }),
   });
@@ -90,7 +89,7 @@ export async function startUpProblems(
 ): Promise<readonly string[]> {
   const { options, problems } = parse(args, env);
   const logger = createLogger({ level: 'silent', format: 'json' });
-  const created = await createProgram(options, await info(env, logger));
+  const created = await createProgram(options, info(env, logger));
   if (!('problems' in created)) await created.close();
   const all = allProblems(problems, 'problems' in created ? created.problems : []);
   assert.ok(all.length > 0, `nothing is wrong with ${args.join(' ')}`);
@@ -102,8 +101,13 @@ function parse(args: readonly string[], env: Readonly<Record<string, string>>) {
   return parseOptions({ argv: withListener(args), env: environmentOf(env) });
 }
 
-async function info(env: Readonly<Record<string, string>>, logger: ReturnType<typeof createLogger>) {
+function info(env: Readonly<Record<string, string>>, logger: ReturnType<typeof createLogger>) {
   const own = environmentOf(env);
-  const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as { version: string };
-  return { env: own, homedir: own['HOME'] ?? '', version, nodeVersion: process.versions.node, logger };
+  return {
+    env: own,
+    homedir: own['HOME'] ?? '',
+    version: packageJson.version,
+    nodeVersion: process.versions.node,
+    logger,
+  };
 }

@@ -16,7 +16,6 @@ export interface KubeconfigContents {
   readonly token?: string;
   readonly username?: string;
   readonly password?: string;
-  readonly namespace?: string;
   /** More fields of the cluster and user entries; they take precedence over the ones above. */
   readonly cluster?: Readonly<Record<string, unknown>>;
   readonly user?: Readonly<Record<string, unknown>>;
@@ -64,14 +63,13 @@ export async function writeKubeconfig(
     ...(contents.password === undefined ? {} : { password: contents.password }),
     ...contents.user,
   };
-  const namespace = contents.namespace === undefined ? {} : { namespace: contents.namespace };
   const { name = 'test' } = contents;
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [{ name, cluster }],
     users: [{ name, user }],
-    contexts: [{ name, context: { cluster: name, user: name, ...namespace } }],
+    contexts: [{ name, context: { cluster: name, user: name } }],
     'current-context': name,
   };
   const json = form.format === 'json';

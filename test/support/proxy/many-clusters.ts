@@ -35,7 +35,7 @@ export interface ManyKubeconfig {
   kind: 'Config';
   clusters: Named<'cluster', Fields>[];
   users: Named<'user', Fields>[];
-  contexts: Named<'context', { cluster: string; user: string; namespace?: string }>[];
+  contexts: Named<'context', { cluster: string; user: string }>[];
   'current-context': string;
 }
 

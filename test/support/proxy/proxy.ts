@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { collectText } from '../collected-text.js';
 import { patience } from '../eventually.js';
 import type { FakeApiServer } from '../fake-api-server/fake-api-server.js';
 import { logLines } from '../json-lines.js';
@@ -35,7 +36,7 @@ export async function runProgram(
   const timer = setTimeout(() => child.kill('SIGKILL'), patience);
   const exit = await exitOf(child);
   clearTimeout(timer);
-  return { ...exit, ...output };
+  return { ...exit, stdout: output.stdout(), stderr: output.stderr() };
 }
 
 /**
@@ -61,8 +62,8 @@ export async function startProgram(
   const address = await new Promise<string>((resolve, reject) => {
     const look = () => {
       const line =
-        /^Starting to serve on (.*)\n/.exec(output.stdout) ??
-        /"msg":"Starting to serve on (.*)"\}\n/.exec(output.stderr);
+        /^Starting to serve on (.*)\n/.exec(output.stdout()) ??
+        /"msg":"Starting to serve on (.*)"\}\n/.exec(output.stderr());
       if (line === null) return;
       child.stderr?.off('data', look);
       resolve(line[1] as string);
@@ -70,7 +71,7 @@ export async function startProgram(
     child.stdout?.on('data', look);
     child.stderr?.on('data', look);
     void exited.then(({ code }) =>
-      reject(new Error(`the program ended with ${code}: ${output.stdout}${output.stderr}`)),
+      reject(new Error(`the program ended with ${code}: ${output.stdout()}${output.stderr()}`)),
     );
   });
   return {
@@ -79,9 +80,8 @@ export async function startProgram(
     address,
     url: `http://${address}`,
     port: Number(/:(\d+)$/.exec(address)?.[1] ?? 0),
-    stdout: () => output.stdout,
-    stderr: () => output.stderr,
-    log: () => logLines(output.stderr),
+    ...output,
+    log: () => logLines(output.stderr()),
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
       return exited;
@@ -111,13 +111,7 @@ function spawnProgram(
     env: environmentOf(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const output = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output.stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    output.stderr += text;
-  });
+  const output = { stdout: collectText(child.stdout), stderr: collectText(child.stderr) };
   return { child, output };
 }
 

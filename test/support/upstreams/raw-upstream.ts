@@ -1,10 +1,6 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import tls from 'node:tls';
-import {
-  type CertificateAuthority,
-  type CertificatePair,
-  createCertificateAuthority,
-} from '../certificates/certificates.js';
+import { sharedIdentity } from '../certificates/certificates.js';
 import { patience } from '../eventually.js';
 import { listen } from '../ports.js';
 import { type RunningProgram, startInProcess } from '../proxy/in-process.js';
@@ -32,7 +28,6 @@ export interface RawUpstreamRequest {
 /** An API server of raw bytes: TLS with a required client certificate; the caller writes all HTTP itself. */
 export interface RawUpstream {
   readonly port: number;
-  readonly authority: CertificateAuthority;
   /** The proxied requests so far, oldest first. */
   readonly requests: RawUpstreamRequest[];
   /** A kubeconfig that the server accepts; these fields take precedence. */
@@ -49,18 +44,13 @@ export type RawAnswer = (request: RawUpstreamRequest) => void;
  * Starts a TLS server that splits what it receives into requests, and leaves all bytes of the answers to `answer`. The program's own
  * requests for discovery and version get a 404 with `Connection: close`, and are not recorded.
  */
-export async function startRawUpstream(
-  answer: RawAnswer,
-  options: { readonly serverCertificate?: CertificatePair; readonly authority?: CertificateAuthority } = {},
-): Promise<RawUpstream> {
-  const authority = options.authority ?? (await createCertificateAuthority());
-  const pair = options.serverCertificate ?? (await authority.server());
-  const client = await authority.client();
+export async function startRawUpstream(answer: RawAnswer): Promise<RawUpstream> {
+  const { authority, serverCertificate, clientCertificate } = await sharedIdentity();
   const requests: RawUpstreamRequest[] = [];
-  const waiting = new Set<() => void>();
+  const arrivals = new EventEmitter().setMaxListeners(0);
   const server = tls.createServer({
-    cert: pair.certificate,
-    key: pair.key,
+    cert: serverCertificate.certificate,
+    key: serverCertificate.key,
     ca: authority.certificate,
     requestCert: true,
     rejectUnauthorized: true,
@@ -75,39 +65,31 @@ export async function startRawUpstream(
         return;
       }
       requests.push(request);
-      for (const look of [...waiting]) look();
+      arrivals.emit('request');
       answer(request);
     });
   });
   const port = await listen(server);
   return {
     port,
-    authority,
     requests,
     writeKubeconfig: (contents = {}) =>
       writeKubeconfig({
         server: `https://127.0.0.1:${port}`,
         ca: authority.certificate,
-        certificate: client.certificate,
-        key: client.key,
+        ...clientCertificate,
         ...contents,
       }),
-    waitForRequest: matches =>
-      new Promise((resolve, reject) => {
-        const timer = setTimeout(() => {
-          waiting.delete(look);
-          reject(new Error(`no matching request within ${patience} ms`));
-        }, patience);
-        const look = () => {
-          const found = requests.find(matches);
-          if (found === undefined) return;
-          waiting.delete(look);
-          clearTimeout(timer);
-          resolve(found);
-        };
-        waiting.add(look);
-        look();
-      }),
+    async waitForRequest(matches) {
+      const signal = AbortSignal.timeout(patience);
+      for (;;) {
+        const found = requests.find(matches);
+        if (found !== undefined) return found;
+        await once(arrivals, 'request', { signal }).catch(() => {
+          throw new Error(`no matching request within ${patience} ms`);
+        });
+      }
+    },
     close: async () => {
       server.close();
       for (const socket of sockets) socket.destroy();

@@ -18,8 +18,6 @@ export interface StrictUpstream {
   readonly violations: string[];
   /** Open connections. */
   readonly sockets: ReadonlySet<net.Socket>;
-  /** The number of connections accepted so far. */
-  readonly accepted: () => number;
   /** A kubeconfig with its address and authority; these fields take precedence. */
   writeKubeconfig(contents?: Partial<KubeconfigContents>): Promise<KubeconfigFile>;
   /** Stops listening and resets every connection. */
@@ -47,7 +45,6 @@ export async function startStrictUpstream(
   const requests: StrictRequest[] = [];
   const violations: string[] = [];
   const sockets = new Set<net.Socket>();
-  let accepted = 0;
   const connections = new Set<net.Socket>();
   const authority = scheme === 'https' ? await createCertificateAuthority() : undefined;
   const serve = (socket: net.Socket) => {
@@ -82,7 +79,6 @@ export async function startStrictUpstream(
     server = tls.createServer({ ...options, cert, key }, serve);
   }
   server.on('connection', (socket: net.Socket) => {
-    accepted += 1;
     connections.add(socket);
     socket.once('close', () => connections.delete(socket)).on('error', () => socket.destroy());
   });
@@ -97,7 +93,6 @@ export async function startStrictUpstream(
     requests,
     violations,
     sockets,
-    accepted: () => accepted,
     writeKubeconfig: (contents = {}) =>
       writeKubeconfig({
         server: `${scheme}://127.0.0.1:${port}`,

@@ -31,6 +31,8 @@ function identityHeaders(rawHeaders: readonly string[]): string[] {
 
 const server = await anyApiServer({ after });
 
+const shared = await startGateway({ after }, { run: startInProcess, tokenFile: twoUsers, server });
+
 /** A gateway in this process that knows alice and bob. */
 function start(t: TestContext, options: Omit<GatewayOptions, 'run' | 'server'> = {}) {
   return startGateway(t, { tokenFile: twoUsers, ...options, run: startInProcess, server });
@@ -45,7 +47,7 @@ function assertActsAsAlice(arrived: readonly Arrival[]): void {
 
 describe('callers with a token', { concurrency: 4 }, () => {
   test('act under their own name, and the API server decides about their rights', async t => {
-    const { proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers, server });
+    const { proxy } = await start(t);
     for (const leg of bothLegs) {
       const allowed = await probe(proxy, server, leg, { headers: [alice] });
       assert.equal(allowed.code, passed(leg), allowed.answer.raw);
@@ -70,27 +72,13 @@ describe('callers with a token', { concurrency: 4 }, () => {
 
   test('get a 401 with a challenge without a valid token, and nothing goes upstream', async t => {
     const { proxy } = await start(t);
+    // test/authentication/bearer-token/ has all spellings.
     const attempts = [
-      [],
-      ['Authorization:'],
-      ['Authorization: Bearer'],
-      ['Authorization: Bearer '],
-      ['Authorization: alice-token'],
-      ['Authorization: Bearer  alice-token'],
-      ['Authorization: Bearer\talice-token'],
-      ['Authorization: Bearer alice-token2'],
-      ['Authorization: Bearer alice-toke'],
-      ['Authorization: Bearer Alice-token'],
-      ['Authorization: Bearer alice-token bob-token'],
-      ['Authorization: Bearer alice-token,bob-token'],
-      ['Authorization: Bearer alice'],
-      [`Authorization: Bearer ${proxyToken}`],
-      [`Authorization: Basic ${Buffer.from('alice:alice-token').toString('base64')}`],
-      ['Authorization: Token alice-token'],
-      ['Proxy-Authorization: Bearer alice-token'],
-      ['X-Authorization: Bearer alice-token'],
+      ...[[], ['Authorization:'], ['Authorization: Bearer '], ['Authorization: alice-token']],
+      ...[['Authorization: Bearer  alice-token'], ['Authorization: Bearer alice-token2']],
+      ...[['Authorization: Bearer alice-token,bob-token'], [`Authorization: Bearer ${proxyToken}`]],
+      ...[['Authorization: Basic YWxpY2U6YWxpY2UtdG9rZW4='], ['Proxy-Authorization: Bearer alice-token']],
       ['Cookie: token=alice-token; Authorization=Bearer alice-token'],
-      ['Bearer: alice-token'],
     ];
     for (const leg of bothLegs) {
       for (const headers of attempts) {
@@ -102,27 +90,21 @@ describe('callers with a token', { concurrency: 4 }, () => {
         assert.equal(answer.headers.get('www-authenticate'), 'Bearer realm="kube-api-proxy"');
         assert.equal(arrived.length, 0);
       }
-      for (const query of ['access_token=alice-token', 'token=alice-token']) {
-        const target = `/api/v1/namespaces/default/pods?${query}`;
-        assertStatus(await sendRaw(proxy.port, { leg, target }), 401, query);
-      }
-      for (const [one, other] of [
-        [alice, alice],
-        [alice, bob],
-        [bob.toUpperCase(), alice],
-        ['Authorization: Basic eDp5', alice],
-      ] as const) {
-        const { answer, arrived } = await probe(proxy, server, leg, { headers: [one, 'Accept: */*', other] });
-        assertStatus(answer, 400, `${one} ${other}`);
+      const target = '/api/v1/namespaces/default/pods?access_token=alice-token&token=alice-token';
+      assertStatus(await sendRaw(proxy.port, { leg, target }), 401, target);
+      for (const other of [alice, bob.toUpperCase(), 'Authorization: Basic eDp5']) {
+        const { answer, arrived } = await probe(proxy, server, leg, {
+          headers: [alice, 'Accept: */*', other],
+        });
+        assertStatus(answer, 400, other);
         assert.equal(arrived.length, 0);
       }
     }
     const metrics = await send(proxy.port, '/-/metrics', {
       headers: { authorization: 'Bearer alice-token' },
     });
-    const rejected = 2 * (attempts.length + 2);
     const reason = 'kube_api_proxy_rejected_requests_total{reason="unauthenticated"}';
-    assert.ok(metrics.text.includes(`${reason} ${rejected}\n`), metrics.text);
+    assert.ok(metrics.text.includes(`${reason} ${2 * (attempts.length + 1)}\n`), metrics.text);
   });
 
   test('need it everywhere except at the probes, and after the check of the host', async t => {
@@ -149,27 +131,15 @@ describe('callers with a token', { concurrency: 4 }, () => {
     }
   });
 
-  test('cannot act as another user: identity headers of their own get a 403 on both legs', async t => {
-    const { proxy } = await start(t);
-    const attempts = [
-      ['Impersonate-User: bob'],
-      ['IMPERSONATE-USER: bob'],
-      ['impersonate-group: system:masters'],
-      ['Impersonate-Uid: 0'],
-      ['Impersonate-Extra-Scopes: all'],
-      ['Impersonate_User: bob'],
-      ['impersonate.group: system:masters'],
-      ['Impersonate-User:'],
-      ['Connection: Impersonate-User', 'Impersonate-User: bob'],
-      ['X-Remote-User: bob'],
-      ['x-remote-group: system:masters'],
-      ['X_Remote_User: bob'],
-      ['X-Remote-Extra-Scopes: all'],
-      ['X-Remote-Uid: 0'],
-      ['Connection: X-Remote-User', 'X-Remote-User: bob'],
-    ];
+  test('cannot act as another user: identity headers of their own get a 403 on both legs', async () => {
+    const { proxy } = shared;
     for (const leg of bothLegs) {
-      for (const headers of attempts) {
+      for (const headers of [
+        ...[['Impersonate-User: bob'], ['impersonate-group: system:masters'], ['Impersonate_User: bob']],
+        ...[['Impersonate-User:'], ['Connection: Impersonate-User', 'Impersonate-User: bob']],
+        ...[['X_Remote_User: bob'], ['x-remote-group: system:masters']],
+        ['Connection: X-Remote-User', 'X-Remote-User: bob'],
+      ]) {
         const { answer, arrived } = await probe(proxy, server, leg, { headers: [alice, ...headers] });
         assert.match(assertStatus(answer, 403, headers.join()), /Impersonate-\* and X-Remote-\* headers/);
         assert.equal(arrived.length, 0);
@@ -211,9 +181,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
     for (const protocols of [
       [encoded('alice-token')],
       [`v5.channel.k8s.io, ${encoded('wrong')}`],
-      [`v5.channel.k8s.io, ${encoded('alice-token')}, ${encoded('alice-token')}`],
       ['v5.channel.k8s.io', encoded('alice-token'), encoded('bob-token')],
-      [`v5.channel.k8s.io, ${encoded('alice-token')}=`],
       [`v5.channel.k8s.io, ${encoded('alice-token').toUpperCase()}`],
     ]) {
       assert.match(await attach(protocols), /^HTTP\/1\.1 401 /, protocols.join());
@@ -246,7 +214,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
 
 describe('authentication of callers and impersonation', () => {
   test('cannot both come from an edit of the kubeconfig: the last good one stays in use', async t => {
-    const { proxy, kubeconfig } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers, server });
+    const { proxy, kubeconfig } = await start(t);
     const edited = parse(await readFile(kubeconfig, 'utf8')) as { users: { user: object }[] };
     Object.assign(edited.users[0]?.user ?? {}, { as: 'jane' });
     await writeFile(kubeconfig, stringify(edited));
@@ -258,8 +226,6 @@ describe('authentication of callers and impersonation', () => {
     }
   });
 });
-
-describe('a proxy without authentication', () => {});
 
 describe('a 401 of the API server', () => {
   test(
@@ -289,7 +255,7 @@ describe('a 401 of the API server', () => {
 
 describe('kubectl', () => {
   kubectlTest('shows the caller with auth whoami, and a rejection names it', async t => {
-    const { proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers, server });
+    const { proxy } = shared;
     // kubectl sends no token without TLS.
     const terminator = await startTlsTerminator(server.authority, proxy.port);
     t.after(() => terminator.close());

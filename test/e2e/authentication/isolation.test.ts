@@ -6,6 +6,7 @@ import { send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
 import { startGateway } from '../../support/proxy/gateway.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import { probe } from '../credential-probe.js';
 import { legs } from '../leg.js';
 
@@ -13,10 +14,11 @@ const alice = 'Authorization: Bearer alice-token';
 const bob = 'Authorization: Bearer bob-token';
 
 const server = await anyApiServer({ after });
-const judged = await startGateway({ after }, { tokenFile: twoUsers, server });
+const judged = await startGateway({ after }, { run: startInProcess, tokenFile: twoUsers, server });
 
 /** A gateway to an embedded API server that allows everything. */
-const startOpen = (t: TestContext) => startGateway(t, { tokenFile: twoUsers, server: { allow: () => true } });
+const startOpen = (t: TestContext) =>
+  startGateway(t, { run: startInProcess, tokenFile: twoUsers, server: { allow: () => true } });
 
 function identityHeaders(rawHeaders: readonly string[]): string[] {
   return rawHeaders.filter((_, index) =>

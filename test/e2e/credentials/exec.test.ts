@@ -8,7 +8,6 @@ import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-s
 import { type ExecPlugin, writeExecPlugin } from '../../support/identities/exec-plugin.js';
 import { type RunningProgram as Program, startInProcess } from '../../support/proxy/in-process.js';
 import { type KubeconfigContents, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
 import {
   bothLegs,
   health,
@@ -31,8 +30,6 @@ interface Setting {
   revoke(token: string): void;
   /** Starts the program in this process. */
   start(...differences: Differences): Promise<Program>;
-  /** Starts the built program, for tests of its output and for its own clock. */
-  startBuilt(...differences: Differences): Promise<ProxyProcess>;
 }
 
 /** More fields of the plugin's entry and of the kubeconfig, and more environment variables. */
@@ -67,11 +64,6 @@ async function set(t: TestContext, options: Parameters<typeof writeExecPlugin>[0
     },
     async start(more, contents, env) {
       return startInProcess(t, await flags(more, contents), env);
-    },
-    async startBuilt(more, contents, env) {
-      const proxy = await startProxy(await flags(more, contents), env);
-      t.after(() => proxy.stop('SIGKILL'));
-      return proxy;
     },
   };
 }
@@ -112,11 +104,11 @@ async function startAndRevoke(t: TestContext) {
 
 describe('an exec credential plugin', { concurrency: 12 }, () => {
   test('runs once if twenty requests of both legs arrive together', async t => {
-    const { server, plugin, allow, startBuilt } = await set(t);
+    const { server, plugin, allow, start } = await set(t);
     allow('one');
     await plugin.answer({ token: 'one' });
     await plugin.delay(1500);
-    const proxy = await startBuilt();
+    const proxy = await start();
     const legs = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? 'plain' : 'websocket'));
     const answers = await Promise.all(legs.map(leg => probe(proxy, server, leg)));
     for (const [index, { code, authorization }] of answers.entries()) {
@@ -212,35 +204,8 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     await eventually('readiness', async () => (await health(proxy, 'readyz')).status === 200);
   });
 
-  test('that hangs is stopped at its limit of 60 s, and until then livez is ok and readyz is not', async t => {
-    const { server, plugin, allow, startBuilt } = await set(t);
-    allow('one');
-    await plugin.answer({ token: 'one' });
-    await plugin.hang({ stubborn: true });
-    // A timer of 60 s takes only 15 s in this program, so that the test does not wait that long. readyz takes 5 s of them.
-    const clock = 'const s=setTimeout;globalThis.setTimeout=(f,ms,...a)=>s(f,ms===60000?15000:ms,...a)';
-    const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(clock)}"` };
-    const proxy = await startBuilt({}, {}, env);
-    // After its backoff the plugin may run again for one of the program's own checks.
-    const waiting = bothLegs.map(async leg => ({
-      ...(await probe(proxy, server, leg)),
-      connections: server.connectionsAccepted,
-    }));
-    await eventually('the first run', () => plugin.runs() === 1);
-    assert.equal((await health(proxy, 'livez')).status, 200);
-    const unready = await health(proxy, 'readyz');
-    assert.equal(unready.status, 500);
-    assert.match(unready.text, /\[-\]credentials failed: no credential .*within 5 s/);
-    for (const [index, answered] of waiting.entries()) {
-      const { answer, arrived, connections } = await answered;
-      assert.match(assertStatus(answer, 503, bothLegs[index] ?? ''), /did not finish within 60 s/);
-      assert.equal(arrived.length, 0);
-      assert.equal(connections, 0);
-    }
-  });
-
   test('can return a client certificate, and new connections use a new one while open streams stay', async t => {
-    const { server, plugin, startBuilt } = await set(t);
+    const { server, plugin, start } = await set(t);
     const inDays = (days: number) => new Date(Math.floor(Date.now() / 1000) * 1000 + days * 86_400_000);
     const [earlier, later] = [inDays(20), inDays(21)];
     const first = await server.authority.client({ commonName: 'first', notAfter: earlier });
@@ -251,7 +216,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
       expirationTimestamp: inMilliseconds(20_000),
     });
     const sockets = keepSockets(server);
-    const proxy = await startBuilt();
+    const proxy = await start();
     for (const leg of bothLegs) {
       const { code, commonName, authorization } = await probe(proxy, server, leg);
       assert.equal(code, passed(leg));
@@ -280,10 +245,10 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
 });
 
 kubectlTest('kubectl sees no 401 for a revoked token, and prints why there is no credential', async t => {
-  const { plugin, allow, revoke, startBuilt } = await set(t);
+  const { plugin, allow, revoke, start } = await set(t);
   allow('one');
   await plugin.answer({ token: 'one' });
-  const proxy = await startBuilt();
+  const proxy = await start();
   const first = await kubectl(['-s', proxy.url, 'get', 'pod', 'web-0', '-o', 'name']);
   assert.equal(first.stdout, 'pod/web-0\n', first.stderr);
   revoke('one');
@@ -292,7 +257,7 @@ kubectlTest('kubectl sees no 401 for a revoked token, and prints why there is no
   const exec = await kubectl(['-s', proxy.url, 'exec', 'web-0', '--', 'echo', 'hello']);
   assert.deepEqual([exec.code, exec.stdout], [0, 'hello\n'], exec.stderr);
   assert.equal(plugin.runs(), 2);
-  const without = await startBuilt({ command: 'no-such-plugin', installHint: 'Install it first.' });
+  const without = await start({ command: 'no-such-plugin', installHint: 'Install it first.' });
   const refused = await kubectl(['-s', without.url, 'get', '--raw', '/api/v1/pods']);
   assert.notEqual(refused.code, 0);
   assert.match(refused.stderr, /executable no-such-plugin not found[\s\S]*Install it first\./);

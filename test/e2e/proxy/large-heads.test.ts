@@ -199,8 +199,11 @@ describe('the largest head costs /-/livez time in proportion to its length:', ()
     },
   };
 
+  // test/header-fields.test.ts has each function that reads fields. Over HTTP/1.1 two of the heads show that these are all.
+  const ofHttp1 = hasTls ? ['many trailers', 'the most fields, of long values'] : Object.keys(heads);
   for (const [way, open] of Object.entries(ways).filter(([way]) => hasTls || way !== 'HTTP/2')) {
     for (const [what, headOf] of Object.entries(heads)) {
+      if (way === 'HTTP/1.1' && !ofHttp1.includes(what)) continue;
       it(`${what}, over ${way}`, async () => {
         const send = await open();
         const costs: { short: number; long: number }[] = [];

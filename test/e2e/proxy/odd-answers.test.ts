@@ -127,19 +127,29 @@ test(
 );
 
 test('an answer that is not valid HTTP/1.1 is a 502 on every leg, and no uncaught error', async () => {
-  const heads: readonly (readonly [string, number])[] = [
-    ['099 Odd\r\nContent-Length: 2', 502],
-    ['403 O\x7fdd\r\nContent-Length: 2', 502],
-    ['101 Switching Protocols\r\nX: 1', 502],
-    ['403 Forbidden\r\nTrailer: X-Sum\r\nContent-Length: 2', 403],
-    ['204 No Content\r\nTrailer: X-Sum', 204],
-    ['304 Not Modified\r\nTrailer: X-Sum', 304],
-  ];
-  for (const [head, code] of heads) {
-    answers.set('/version?odd', `HTTP/1.1 ${head}\r\n\r\n${head.includes('Content-Length') ? 'ok' : ''}`);
+  // test/transport/http1/response-parser.test.ts has all of them.
+  const ok = 'HTTP/1.1 200 OK\r\n';
+  for (const [bytes, code] of [
+    ['\u0000\u0001\u0002 no HTTP at all\r\n\r\n', 502],
+    ['SSH-2.0-OpenSSH_9.6\r\n', 502],
+    ['HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\nok', 502],
+    ['HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nok', 502],
+    ['HTTP/1.1 403 O\x7fdd\r\nContent-Length: 2\r\n\r\nok', 502],
+    ['HTTP/1.1 101 Switching Protocols\r\nX: 1\r\n\r\n', 502],
+    [`${ok}X-Bad: a\rb\r\nContent-Length: 2\r\n\r\nok`, 502],
+    [`${ok}Content-Length: 2\r\nContent-Length: 3\r\n\r\nok`, 502],
+    [`${ok}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`, 502],
+    [`${ok}X-Large: ${'x'.repeat(4 << 20)}\r\nContent-Length: 0\r\n\r\n`, 502],
+    ['HTTP/1.1 403 Forbidden\r\nTrailer: X-Sum\r\nContent-Length: 2\r\n\r\nok', 403],
+    ['HTTP/1.1 204 No Content\r\nTrailer: X-Sum\r\n\r\n', 204],
+    ['HTTP/1.1 304 Not Modified\r\nTrailer: X-Sum\r\n\r\n', 304],
+  ] as const) {
+    answers.set('/version?odd', bytes);
+    const what = bytes.slice(0, 80);
     for (const leg of Object.keys(legs) as Leg[]) {
       const raw = await overHttp1('/version?odd', /^HTTP\/1\.1 [\s\S]*\r\n\r\n/, leg);
-      assert.equal(Number(raw.slice(9, 12)), code, `${leg} ${head}`);
+      assert.equal(Number(raw.slice(9, 12)), code, `${leg} ${what}`);
+      assert.match(await overHttp1('/version', /ok$/), /^HTTP\/1\.1 200 /, 'the next request works');
     }
   }
   assert.deepEqual(

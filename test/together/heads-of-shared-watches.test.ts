@@ -4,7 +4,7 @@ import { chunk, chunked, clientsOf, fields, maxFields, padding } from '../e2e/la
 import { parseAnswer } from '../e2e/leg.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { ask } from '../support/clients/http2-client.js';
-import { startProxy } from '../support/proxy/proxy.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
 
 const watch = '/api/v1/pods?watch=true&resourceVersion=5&allowWatchBookmarks=true';
@@ -17,10 +17,9 @@ const upstream = await startRawUpstream(({ socket, target }) => {
 after(() => upstream.close());
 const { path } = await upstream.writeKubeconfig();
 const files = await createServingFiles();
-const secure = await startProxy([
+const secure = await startInProcess({ after }, [
   ...[`--kubeconfig=${path}`, '--share-watches', '--reject-paths=', '--log-requests=none', ...files.flags],
 ]);
-after(() => secure.stop('SIGKILL'));
 const { overHttp1, connect } = clientsOf(() => ({ port: secure.port, ca: files.authority.certificate }));
 
 it('an answer with more than 1000 header fields is a 502 for each client of a shared watch', async () => {

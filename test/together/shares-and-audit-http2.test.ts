@@ -9,6 +9,7 @@ import { ask, connectHttp2, headOf, openStream } from '../support/clients/http2-
 import { eventuallyPasses, until } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
 import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import { startStack, type TlsStack } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -24,7 +25,7 @@ const auditLog = join(folder, 'audit.log');
 const limits = ['--max-requests-inflight-per-user=3', '--max-longrunning-requests-per-user=3'];
 const proxied = await startStack(
   { after },
-  { tls: true, flags: [...limits, `--audit-log-path=${auditLog}`] },
+  { run: startInProcess, tls: true, flags: [...limits, `--audit-log-path=${auditLog}`] },
 );
 proxied.server.intercept(({ url }) => url === slowPath);
 proxied.server.intercept(({ url }, response) => {
@@ -50,17 +51,19 @@ const impatient = await startStack(
   { after },
   {
     server: proxied.server,
+    run: startInProcess,
     tls: true,
     flags: [...limits, '--request-timeout=500ms'],
   },
 );
-const observers = new Map<TlsStack, ClientHttp2Session>();
+type SecureStack = Pick<TlsStack, 'port' | 'ca'>;
+const observers = new Map<SecureStack, ClientHttp2Session>();
 for (const stack of [proxied, impatient]) observers.set(stack, await connectHttp2(stack.port, stack.ca));
 after(() => {
   for (const observer of observers.values()) observer.destroy();
 });
 
-async function connect(t: TestContext, { port, ca }: TlsStack = proxied): Promise<ClientHttp2Session> {
+async function connect(t: TestContext, { port, ca }: SecureStack = proxied): Promise<ClientHttp2Session> {
   const session = await connectHttp2(port, ca);
   t.after(() => session.destroy());
   return session;

@@ -100,7 +100,8 @@ describe('a stranger cannot distinguish a context from an unknown name', () => {
   for (const [what, { below, headers = {} }] of Object.entries(attempts) as [string, Attempt][]) {
     test(`by ${what}`, async () => {
       const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-      for (const [known, unknown] of pairs) {
+      // Names of each kind for what needs no header field; one pair for all else.
+      for (const [known, unknown] of lines.length === 0 ? pairs : pairs.slice(0, 1)) {
         for (const leg of legs) {
           for (const method of leg === 'plain' ? ['GET', 'POST', 'OPTIONS', 'HEAD'] : ['GET']) {
             const ask = async (name: string) =>

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
-import { startManyClusters, startManyStack, which } from '../../support/proxy/many-clusters.js';
-import { send } from '../leg.js';
+import {
+  addContext,
+  arn,
+  mountOf,
+  startManyClusters,
+  startManyStack,
+  tokenOf,
+  which,
+} from '../../support/proxy/many-clusters.js';
+import { assertStatus, send } from '../leg.js';
 
 const clusters = await startManyClusters({ after });
 const all = [`--kubeconfig=${clusters.kubeconfig}`, '--all-contexts'];
@@ -40,15 +48,44 @@ describe('--all-contexts', () => {
     assert.ok(!problems.join().includes('s3cret'));
   });
 
-  test('works with --context, --as, --as-group, --as-uid and --as-user-extra', async t => {
-    const flags = ['--context=b', '--as=jane', '--as-group=g', '--as-uid=1', '--as-user-extra=k=v'];
+  test('works with --context, --as, --as-group, --as-uid and --as-user-extra, on every mount and leg', async t => {
+    const flags = ['--context=two', '--as=jane', '--as-group=g', '--as-uid=1', '--as-user-extra=k=v'];
     const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
-    await send(port, { target: `${which}?start-up=1` });
-    await send(port, { target: `/clusters/a${which}?start-up=2` });
-    const found = clusters
-      .arrivals('start-up=')
-      .map(({ context, record }) => `${context} as ${record.headers['impersonate-user']}`);
-    assert.deepEqual(found.sort(), ['a as jane', 'b as jane']);
+    for (const leg of ['plain', 'websocket', 'spdy'] as const) {
+      for (const [mount, context] of [
+        ['', 'two'],
+        ['/clusters/two', 'two'],
+        [mountOf(arn), arn],
+      ] as const) {
+        const target = `${mount}${which}?start-up=${leg}${mount}.`;
+        await send(port, { leg, target });
+        const [arrival] = clusters.arrivals(`start-up=${leg}${mount}.`);
+        const { 'impersonate-user': user } = arrival?.record.headers ?? {};
+        assert.deepEqual([arrival?.context, user], [context, 'jane']);
+        assertStatus(await send(port, { leg, target, headers: ['Impersonate-User: root'] }), 403, mount);
+      }
+    }
+  });
+
+  test('leaves the "as" of a context’s own user to its own mount', async t => {
+    const own = await startManyClusters(t, {
+      edit: (config, { two }) =>
+        addContext(config, 'as jane', two, { user: { token: tokenOf('b'), as: 'jane' } }),
+    });
+    const { port } = await startManyStack(t, { clusters: own, run: startInProcess });
+    for (const [mount, headers, code, user] of [
+      ['/clusters/as%20jane', [], 403, 'jane'],
+      ['/clusters/as%20jane', ['Impersonate-User: joe'], 403, undefined],
+      ['/clusters/b', [], 200, undefined],
+      ['/clusters/b', ['Impersonate-User: joe'], 403, 'joe'],
+      ['', [], 200, undefined],
+    ] as const) {
+      const mark = `as=${mount}${headers.length}.`;
+      const answer = await send(port, { target: `${mount}${which}?${mark}`, headers });
+      const [arrival] = own.arrivals(mark);
+      const found = arrival?.record.headers['impersonate-user'];
+      assert.deepEqual([answer.code, found], [code, user], mark);
+    }
   });
 
   test('serves the contexts of several kubeconfigs in KUBECONFIG, the first one for each name', async t => {

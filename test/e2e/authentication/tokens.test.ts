@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { type Arrival, anyApiServer, embedded } from '../../support/any-api-server.js';
@@ -11,7 +10,6 @@ import { eventually } from '../../support/eventually.js';
 import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
 import { type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
 import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
 import { assertStatus, clientRequests, send as sendRaw } from '../leg.js';
@@ -212,62 +210,32 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 });
 
-describe('authentication of callers and impersonation', () => {
-  test('cannot both come from an edit of the kubeconfig: the last good one stays in use', async t => {
-    const { proxy, kubeconfig } = await start(t);
-    const edited = parse(await readFile(kubeconfig, 'utf8')) as { users: { user: object }[] };
-    Object.assign(edited.users[0]?.user ?? {}, { as: 'jane' });
-    await writeFile(kubeconfig, stringify(edited));
-    await eventually('the error line', () => /impersonate the authenticated callers/.test(proxy.stderr()));
-    for (const leg of bothLegs) {
-      const { code, arrived } = await probe(proxy, server, leg, { headers: [alice] });
-      assert.equal(code, passed(leg));
-      assertActsAsAlice(arrived);
-    }
-  });
+test('authentication of callers and impersonation cannot both come from an edit of the kubeconfig: the last good one stays in use', async t => {
+  const { proxy, kubeconfig } = await start(t);
+  const edited = parse(await readFile(kubeconfig, 'utf8')) as { users: { user: object }[] };
+  Object.assign(edited.users[0]?.user ?? {}, { as: 'jane' });
+  await writeFile(kubeconfig, stringify(edited));
+  await eventually('the error line', () => /impersonate the authenticated callers/.test(proxy.stderr()));
+  for (const leg of bothLegs) {
+    const { code, arrived } = await probe(proxy, server, leg, { headers: [alice] });
+    assert.equal(code, passed(leg));
+    assertActsAsAlice(arrived);
+  }
 });
 
-describe('a 401 of the API server', () => {
-  test(
-    'is about the proxy’s credential if callers are authenticated: it is renewed, and the request is sent again',
-    embedded,
-    async t => {
-      const folder = temporaryFolder();
-      const file = join(folder, 'token');
-      await writeFile(file, proxyToken);
-      const { server, tokens, proxy } = await startGateway(t, {
-        ...{ run: startInProcess, tokenFile: twoUsers, user: { tokenFile: file } },
-      });
-      let current = proxyToken;
-      for (const [index, leg] of bothLegs.entries()) {
-        assert.equal((await probe(proxy, server, leg, { headers: [alice] })).code, passed(leg));
-        delete tokens[current];
-        current = `renewed-${index}`;
-        tokens[current] = { username: 'proxy' };
-        await writeFile(file, current);
-        const found = await probe(proxy, server, leg, { headers: [alice] });
-        assert.equal(found.code, passed(leg), found.answer.raw);
-        assert.equal(found.authorization, `Bearer ${current}`);
-      }
-    },
-  );
-});
-
-describe('kubectl', () => {
-  kubectlTest('shows the caller with auth whoami, and a rejection names it', async t => {
-    const { proxy } = shared;
-    // kubectl sends no token without TLS.
-    const terminator = await startTlsTerminator(server.authority, proxy.port);
-    t.after(() => terminator.close());
-    const args = ['--server', terminator.url, '--token', 'alice-token', '--insecure-skip-tls-verify'];
-    const { code, stdout, stderr } = await kubectl(['auth', 'whoami', ...args]);
-    assert.equal(code, 0, stderr);
-    assert.match(stdout, /Username +alice\nGroups +\[dev system:authenticated\]/);
-    const refused = await kubectl(['get', 'configmaps', ...args]);
-    assert.match(refused.stderr, /Forbidden\): configmaps is forbidden: User "alice" cannot list/);
-    const ran = await kubectl(['exec', 'web-0', ...args, '--', 'echo', 'hello']);
-    assert.equal(ran.stdout, 'hello\n', ran.stderr);
-    const unknown = await kubectl(['get', 'pods', ...args.with(3, 'wrong')]);
-    assert.match(unknown.stderr, /You must be logged in to the server/);
-  });
+kubectlTest('kubectl shows the caller with auth whoami, and a rejection names it', async t => {
+  const { proxy } = shared;
+  // kubectl sends no token without TLS.
+  const terminator = await startTlsTerminator(server.authority, proxy.port);
+  t.after(() => terminator.close());
+  const args = ['--server', terminator.url, '--token', 'alice-token', '--insecure-skip-tls-verify'];
+  const { code, stdout, stderr } = await kubectl(['auth', 'whoami', ...args]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /Username +alice\nGroups +\[dev system:authenticated\]/);
+  const refused = await kubectl(['get', 'configmaps', ...args]);
+  assert.match(refused.stderr, /Forbidden\): configmaps is forbidden: User "alice" cannot list/);
+  const ran = await kubectl(['exec', 'web-0', ...args, '--', 'echo', 'hello']);
+  assert.equal(ran.stdout, 'hello\n', ran.stderr);
+  const unknown = await kubectl(['get', 'pods', ...args.with(3, 'wrong')]);
+  assert.match(unknown.stderr, /You must be logged in to the server/);
 });

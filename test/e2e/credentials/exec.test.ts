@@ -8,16 +8,7 @@ import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-s
 import { type ExecPlugin, writeExecPlugin } from '../../support/identities/exec-plugin.js';
 import { type RunningProgram as Program, startInProcess } from '../../support/proxy/in-process.js';
 import { type KubeconfigContents, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
-import {
-  bothLegs,
-  health,
-  keepSockets,
-  openAttach,
-  openWatch,
-  passed,
-  probe,
-  sample,
-} from '../credential-probe.js';
+import { bothLegs, health, passed, probe, sample } from '../credential-probe.js';
 import { assertStatus } from '../leg.js';
 
 const masters = ['system:masters'];
@@ -67,8 +58,6 @@ async function set(t: TestContext, options: Parameters<typeof writeExecPlugin>[0
     },
   };
 }
-
-const inMilliseconds = (milliseconds: number) => new Date(Date.now() + milliseconds).toISOString();
 
 /** How many renewed credentials the log reports. */
 function renewals(proxy: Program): number {
@@ -202,45 +191,6 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     await eventually('recovery', async () => (await probe(proxy, server)).code === 200);
     assert.equal((await probe(proxy, server, 'websocket')).code, 101);
     await eventually('readiness', async () => (await health(proxy, 'readyz')).status === 200);
-  });
-
-  test('can return a client certificate, and new connections use a new one while open streams stay', async t => {
-    const { server, plugin, start } = await set(t);
-    const inDays = (days: number) => new Date(Math.floor(Date.now() / 1000) * 1000 + days * 86_400_000);
-    const [earlier, later] = [inDays(20), inDays(21)];
-    const first = await server.authority.client({ commonName: 'first', notAfter: earlier });
-    const second = await server.authority.client({ commonName: 'second', notAfter: later });
-    await plugin.answer({
-      clientCertificateData: first.certificate,
-      clientKeyData: first.key,
-      expirationTimestamp: inMilliseconds(20_000),
-    });
-    const sockets = keepSockets(server);
-    const proxy = await start();
-    for (const leg of bothLegs) {
-      const { code, commonName, authorization } = await probe(proxy, server, leg);
-      assert.equal(code, passed(leg));
-      assert.equal(commonName, 'first');
-      assert.equal(authorization, undefined);
-    }
-    const streams = [await openWatch(proxy, server), await openAttach(proxy)];
-    t.after(() => {
-      for (const stream of streams) stream.close();
-    });
-    const idle = (await probe(proxy, server)).arrived[0]?.remotePort ?? 0;
-    const expiry = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
-    assert.equal(await sample(proxy, expiry), earlier.getTime() / 1000);
-    await plugin.answer({ clientCertificateData: second.certificate, clientKeyData: second.key });
-    await eventually(
-      'the second certificate',
-      async () => (await probe(proxy, server)).commonName === 'second',
-    );
-    const exec = await probe(proxy, server, 'websocket');
-    assert.equal(exec.code, 101);
-    assert.equal(exec.commonName, 'second');
-    for (const stream of streams) await stream.isAlive();
-    await eventually('the end of the idle connection', () => sockets.get(idle)?.destroyed === true);
-    assert.equal(await sample(proxy, expiry), later.getTime() / 1000);
   });
 });
 

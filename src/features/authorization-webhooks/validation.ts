@@ -87,7 +87,8 @@ export async function validate(content: object, report: Report): Promise<readonl
       report([...path, 'type'], typeProblem(type));
       continue;
     }
-    const problem = names.indexOf(name) < index ? 'is that of another entry' : nameProblem(name);
+    const isTaken = names.indexOf(name) < index;
+    const problem = nameProblem(name) ?? (isTaken ? 'is that of another entry' : undefined);
     if (problem !== undefined) report([...path, 'name'], problem);
     if (webhook === undefined) {
       report([...path, 'webhook'], 'is missing');

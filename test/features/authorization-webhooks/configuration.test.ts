@@ -97,10 +97,42 @@ describe('the file of authorizers', () => {
     });
   }
 
-  it('has all its problems told together', async t => {
-    const wrong = { ...webhook, timeout: '0s', failurePolicy: '', ...condition('request.nope') };
-    const found = await readFile(t, replaced(fileOf([{ ...entry, name: '', webhook: wrong }, {}], false)));
-    assert.equal('problems' in found && found.problems.length, 5);
+  it('has all its problems told together, each where it is', async t => {
+    const broken = {
+      ...{ subjectAccessReviewVersion: 'v2', timeout: '31s', failurePolicy: 'Allow' },
+      connectionInfo: { type: 'URL' },
+    };
+    const entries = [
+      { type: 'Webhook', webhook: { matchConditions: [{ expression: 'true' }] } },
+      { ...entry, webhook: { ...broken, matchConditionSubjectAccessReviewVersion: 'v2' } },
+      { type: 'Webhook', name: 'b' },
+      { ...entry, name: 'b' },
+      { ...entry, name: 'A' },
+      ...[{}, { type: 'Hook' }],
+    ];
+    const found = await readFile(t, replaced(fileOf(entries, false)));
+    assert.ok('problems' in found);
+    assert.deepEqual(
+      found.problems.map(problem => problem.replace(/^--authorization-config: \S+:1: authorizers/, '')),
+      [
+        '[0].name is missing',
+        '[0].webhook.subjectAccessReviewVersion is missing',
+        '[0].webhook.matchConditionSubjectAccessReviewVersion is missing; match conditions need it',
+        '[0].webhook.failurePolicy is missing',
+        '[0].webhook.timeout is missing',
+        '[0].webhook.connectionInfo.type is missing',
+        '[1].webhook.subjectAccessReviewVersion is not v1',
+        '[1].webhook.matchConditionSubjectAccessReviewVersion is not v1',
+        '[1].webhook.failurePolicy is neither NoOpinion nor Deny',
+        '[1].webhook.timeout is not more than 0s, and at most 30s',
+        '[1].webhook.connectionInfo.type is not KubeConfigFile',
+        '[2].webhook is missing',
+        '[3].name is that of another entry',
+        '[4].name is no DNS name of lower-case letters, digits, - and .',
+        '[5].type is missing',
+        '[6].type is not Webhook',
+      ],
+    );
   });
 });
 
@@ -118,6 +150,13 @@ describe('a match condition', () => {
     );
     const fieldSelector = { rawSelector: 'a=b', requirements: [{ key: 'a', operator: 'In' }] };
     assert.ok(matches({ resourceAttributes: { fieldSelector, labelSelector: { requirements: [] } } }));
+  });
+
+  it('has an empty text for what a request that is about no resource does not say', () => {
+    const { matches } = compileMatchCondition(
+      "request.user + request.uid + request.nonResourceAttributes.path + request.nonResourceAttributes.verb == ''",
+    );
+    assert.ok(matches({ nonResourceAttributes: {} }));
   });
 
   it('takes time in proportion to the size of the request', () => {

@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { authorizationWebhooks } from '../../../src/features/authorization-webhooks/feature.js';
 import { createCheck } from '../../../src/features/authorization-webhooks/guard.js';
+import type { AskedReview } from '../../../src/features/authorization-webhooks/review.js';
+import type { Opinion, Webhook } from '../../../src/features/authorization-webhooks/webhook.js';
+import { Webhooks } from '../../../src/features/authorization-webhooks/webhooks.js';
 import { Rejection } from '../../../src/guard/rejection.js';
 import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
 import { TooManyReviewsError } from '../../../src/reviews/authorizer.js';
+import { createCore } from '../../support/features/core.js';
 import { answeringPool } from '../../support/transport/answering-pool.js';
 import { accessTo, endpoint } from '../../support/transport/upstream-requests.js';
 import { wish } from './fake-webhook.js';
@@ -18,6 +22,83 @@ it('authorization webhooks need a method of authentication', () => {
   ]);
   assert.deepEqual(problems('file', methods), []);
   assert.deepEqual(problems('', []), []);
+});
+
+it('authorization webhooks are off without their file, and ask about callers alone', async () => {
+  const [guard] = authorizationWebhooks.guards;
+  const isOn = (authorizationConfig: string, authentication: object | undefined) =>
+    guard.create({ authorizationConfig }, { authentication } as never, undefined as never) !== undefined;
+  assert.deepEqual([isOn('', {}), isOn('file', undefined), isOn('file', {})], [false, false, true]);
+  const created = authorizationWebhooks.create({ authorizationConfig: '' }, createCore(), {} as never);
+  assert.equal(await created, undefined);
+});
+
+describe('the webhooks of a file', () => {
+  /** What comes of a question if each webhook answers it so, at once or later, and what each was asked. */
+  async function decided(
+    attributes: object,
+    ...opinions: readonly ((verb: string) => Opinion | Promise<Opinion>)[]
+  ) {
+    const asked: string[] = [];
+    const webhooks = new Webhooks();
+    webhooks.use(
+      opinions.map((opinion, at) => {
+        const opinionOn = ({ spec }: AskedReview) => {
+          const { verb = '' } = spec.resourceAttributes ?? {};
+          asked.push(`${at} ${verb}`);
+          return opinion(verb);
+        };
+        return { name: `w${at}`, opinionOn } as unknown as Webhook;
+      }),
+    );
+    const denial = await webhooks.denialOf(wish(attributes));
+    const verb =
+      denial && 'resourceAttributes' in denial.attributes && denial.attributes.resourceAttributes.verb;
+    return [denial && `${denial.by} ${verb} ${denial.reason}`, ...asked];
+  }
+  const no = { reason: 'no', error: undefined };
+  const [none, allow] = [() => 'none', async () => 'allow'] as const;
+
+  it('are asked one after the other, until one allows or denies', async () => {
+    assert.deepEqual(await decided({}, none, async () => 'none', none), [
+      ...[undefined, '0 list', '1 list', '2 list'],
+    ]);
+    assert.deepEqual(await decided({}, none, allow, () => no), [undefined, '0 list', '1 list']);
+    assert.deepEqual(
+      await decided(
+        {},
+        none,
+        () => 'allow',
+        () => no,
+      ),
+      [undefined, '0 list', '1 list'],
+    );
+    assert.deepEqual(await decided({}, none, () => no, none), ['w1 list no', '0 list', '1 list']);
+    assert.deepEqual(await decided({}, async () => no, none), ['w0 list no', '0 list']);
+  });
+
+  it('are asked for the right to create too, if a GET connects to a Pod', async () => {
+    const both = [undefined, '0 get', '0 create'];
+    for (const opinion of [none, allow])
+      for (const [attributes, asked] of [
+        [{ verb: 'get', subresource: 'exec' }, both],
+        [{ verb: 'get', subresource: 'attach' }, both],
+        [{ verb: 'get', subresource: 'portforward' }, both],
+        [{ verb: 'get', subresource: 'log' }, [undefined, '0 get']],
+        [{ verb: 'get' }, [undefined, '0 get']],
+        [{ verb: 'create', subresource: 'exec' }, [undefined, '0 create']],
+        [{ verb: 'get', subresource: 'exec', group: 'x' }, [undefined, '0 get']],
+        [{ verb: 'get', subresource: 'exec', resource: 'services' }, [undefined, '0 get']],
+      ] as const)
+        assert.deepEqual(await decided(attributes, opinion), asked, JSON.stringify(attributes));
+    const exec = { verb: 'get', subresource: 'exec' };
+    const denies = (what: string) => (verb: string) => (verb === what ? no : 'none');
+    assert.deepEqual(await decided(exec, denies('get')), ['w0 get no', '0 get']);
+    assert.deepEqual(await decided(exec, denies('create')), ['w0 create no', '0 get', '0 create']);
+    assert.deepEqual(await decided(exec, async verb => denies('create')(verb)), [
+      ...['w0 create no', '0 get', '0 create'],
+    ]);
+  });
 });
 
 it('a user with too many questions for a webhook gets 429, and no request passes for that', async () => {

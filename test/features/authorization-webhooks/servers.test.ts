@@ -59,7 +59,7 @@ describe('the server of a webhook', () => {
     const { url } = await start(t, (request, response) => {
       const { method, url, headers, socket } = request;
       const { CN } = (socket as TLSSocket).getPeerCertificate().subject ?? {};
-      seen.push(method, url, headers.authorization, headers['content-type'], CN);
+      seen.push(method, url, headers.authorization, headers.accept, headers['content-type'], CN);
       request.on('data', part => seen.push(String(part)));
       request.on('end', () =>
         response.writeHead(201, { 'Retry-After': '7', 'Content-Type': 'a/b' }).end('yes'),
@@ -74,7 +74,8 @@ describe('the server of a webhook', () => {
     const answer = await server.post('{"a":1}', { timeout: 10_000 });
     assert.deepEqual(answer, { status: 201, text: 'yes', retryAfter: '7', contentType: 'a/b' });
     assert.deepEqual(seen, [
-      ...['POST', '/authorize?timeout=3s', 'Bearer secret', 'application/json', 'gateway', '{"a":1}'],
+      ...['POST', '/authorize?timeout=3s', 'Bearer secret', 'application/json, */*'],
+      ...['application/json', 'gateway', '{"a":1}'],
     ]);
     assert.equal(server.url, `${url}/authorize?timeout=3s`);
   });
@@ -157,9 +158,10 @@ describe('the servers of webhooks', () => {
     write(['a']);
     let webhooks: readonly WebhookConfiguration[] = [];
     const reloads: boolean[] = [];
+    const told: unknown[] = [];
     const followed = await followWebhooks({
       ...{ file, env: {}, interval: 10, reloaded: isUsable => reloads.push(isUsable) },
-      logger: { info() {}, warn() {}, error() {} },
+      logger: { info: text => told.push(text), warn() {}, error() {} },
       use(found) {
         webhooks = found;
       },
@@ -190,6 +192,8 @@ describe('the servers of webhooks', () => {
       ],
       [2, 'other', 'other'],
     );
+
+    assert.equal(told.at(-1), 'webhooks of --authorization-config reloaded');
 
     write(['a', 'A']);
     await eventually('the wrong file', () => reloads.length === 4);

@@ -103,7 +103,11 @@ describe('a webhook', () => {
       [answer(504), 5],
       [answer(429), 5],
       [answer(503, '', { retryAfter: '1' }), 5],
-      [answer(418, '{"kind":"Status","status":"Failure","reason":"TooManyRequests"}'), 5],
+      ...['InternalError', 'Timeout', 'TooManyRequests', 'ServerTimeout'].map(
+        reason => [answer(418, JSON.stringify({ kind: 'Status', status: 'Failure', reason })), 5] as const,
+      ),
+      [answer(418, '{"status":"Failure","details":{"retryAfterSeconds":1}}', { retryAfter: '0' }), 5],
+      [answer(418, '{"status":"Failure","details":{}}'), 1],
       [failure('ECONNRESET'), 5],
       [answer(503), 1],
       [answer(500, '{"kind":"Status","status":"Failure","reason":"Invalid"}'), 1],

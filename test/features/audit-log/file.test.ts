@@ -72,11 +72,11 @@ describe('the file of an audit log', { concurrency: true }, () => {
     await assert.rejects(open(join(path, 'none', 'audit.log')), { code: 'ENOENT' });
   });
 
-  it('is reopened by its name on request, immediately and without a lost line', async () => {
+  it('is reopened by its name on request alone, immediately and without a lost line', async () => {
     const { file, path } = await open();
-    file.write('one\n');
-    await eventually('it is written', () => read(path) === 'one\n');
     renameSync(path, `${path}.1`);
+    file.write('one\n');
+    await eventually('it is written', () => read(`${path}.1`) === 'one\n');
     file.write('two\n');
     file.reopen();
     file.write('three\n');
@@ -167,7 +167,27 @@ describe('an audit log', () => {
     await turn();
     assert.equal(isClosed, false);
     log.append({ stage: 'ResponseComplete' } as never);
+    for (let count = 0; count < 3; count += 1) await turn();
+    assert.equal(isClosed, true, 'it waits no longer');
     await closed;
     assert.equal(batches.join('').split('\n').length - 1, 3);
+  });
+
+  it('counts the events that it loses, and logs the first ones of half a minute', async () => {
+    const logged: unknown[] = [];
+    let lost = 0;
+    const metrics = {
+      ...{ recorded() {}, failed() {} },
+      dropped: (events: number) => {
+        lost += events;
+      },
+    };
+    const logger = { info() {}, error: (fields: object) => logged.push(fields) } as never;
+    const log = await AuditLog.open(join(temporaryFolder(), 'audit.log'), { metrics, logger });
+    const large = { userAgent: 'x'.repeat(17 * 1024 * 1024) } as never;
+    log.append(large);
+    log.append(large);
+    await log.close();
+    assert.deepEqual([lost, logged], [2, [{ events: 1 }]]);
   });
 });

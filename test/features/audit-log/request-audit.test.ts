@@ -115,6 +115,21 @@ describe('the audit of a request', () => {
     assert.equal(events[0]?.responseStatus?.reason, 'Forbidden');
   });
 
+  it('says that nobody has verified the addresses that a header names', () => {
+    for (const [headers, ips, annotations] of [
+      [{}, ['192.0.2.1'], undefined],
+      [
+        { 'x-forwarded-for': '198.51.100.7' },
+        ['198.51.100.7', '192.0.2.1'],
+        { 'kube-api-proxy/unverified-source-ips': 'true' },
+      ],
+    ] as const) {
+      const { audit, events } = create(false, headers);
+      audit.completed(200, undefined);
+      assert.deepEqual([events[0]?.sourceIPs, events[0]?.annotations], [ips, annotations]);
+    }
+  });
+
   it('contains no secret of a header', () => {
     const { audit, events } = create(false, {
       authorization: 'Bearer S3CRET',

@@ -56,12 +56,13 @@ async function set(
     issuer?: OidcIssuer;
     caFile?: string;
     discoveryUrl?: string;
+    keys?: readonly object[];
     isSlow?: boolean;
   } = {},
 ): Promise<Setting> {
   const issuer = more.issuer ?? (await startOidcIssuer(authority));
   t.after(() => issuer.close());
-  issuer.jwks = { keys: [signer.jwk] };
+  issuer.jwks = { keys: more.keys ?? [signer.jwk] };
   const clock = new ManualClock(now);
   const log: string[] = [];
   const keys = new OidcKeys({
@@ -499,6 +500,30 @@ describe('the keys of an issuer', () => {
     assert.equal(messages.filter(message => /issuer does not answer/.test(message)).length, 128);
   });
 
+  it('are fetched again for a token whose key has no name that is a text, because such a name is not known', async t => {
+    const elliptic = createOidcSigner('ec', 'ES256').jwk;
+    for (const [kid, user] of [
+      [undefined, 'alice'],
+      [7, undefined],
+    ] as const) {
+      const keys = [{ ...elliptic, kid }];
+      const { verify, claims, issuer, clock, waits } = await set(t, { keys });
+      const token = signer.sign(claims(), { kid });
+      assert.equal(waits(token), true);
+      issuer.jwks = { keys: [{ ...signer.jwk, kid }] };
+      clock.advance(5_000);
+      const found = await verify(token).catch(() => undefined);
+      assert.deepEqual([found, issuer.keyRequests], [user, 2]);
+    }
+  });
+
+  it('are found below the path of their issuer, whether it ends with a slash or not', async t => {
+    const issuer = await startOidcIssuer(authority);
+    issuer.metadata = { ...(issuer.metadata as object), issuer: `${issuer.url}/` };
+    const { verify, claims } = await set(t, { issuer: Object.assign(issuer, { url: `${issuer.url}/` }) });
+    assert.equal(await verify(signer.sign(claims())), 'alice');
+  });
+
   it('are not fetched again for a key ID that is known with another algorithm', async t => {
     const { verify, claims, issuer, clock, waits } = await set(t, { algorithms: ['RS256', 'ES256'] });
     clock.advance(5_000);
@@ -508,25 +533,29 @@ describe('the keys of an issuer', () => {
     assert.equal(issuer.keyRequests, 1);
   });
 
+  const withUri = (uri: unknown) => (i: OidcIssuer) => ({
+    metadata: { ...(i.metadata as object), jwks_uri: uri },
+  });
   for (const [what, spoil, reason] of [
     [
       'a discovery document of another issuer',
-      (i: OidcIssuer) => ({ ...(i.metadata as object), issuer: `${i.url}/` }),
+      i => ({ metadata: { ...(i.metadata as object), issuer: `${i.url}/` } }),
       /another issuer; check --oidc-issuer-url/,
     ],
-    [
-      'a jwks_uri without TLS',
-      (i: OidcIssuer) => ({ ...(i.metadata as object), jwks_uri: 'http://127.0.0.1/keys' }),
-      /no jwks_uri that is an https/,
-    ],
-    ['no jwks_uri', (i: OidcIssuer) => ({ issuer: i.url }), /no jwks_uri/],
-    ['an invalid discovery document', () => 'x', /not 200 with a JSON object/],
-  ] as const) {
+    ['a jwks_uri without TLS', withUri('http://127.0.0.1/keys'), /no jwks_uri that is an https/],
+    ['a jwks_uri that is no URL', withUri('/keys'), /no jwks_uri that is an https/],
+    ['a jwks_uri that is a list', i => withUri([`${i.url}/keys`])(i), /no jwks_uri that is an https/],
+    ['no jwks_uri', i => ({ metadata: { issuer: i.url } }), /no jwks_uri/],
+    ['an invalid discovery document', () => ({ metadata: 'x' }), /answered 200, not 200 with a JSON object/],
+    ['another status than 200', () => ({ status: 500 }), /answered 500, not 200 with a JSON object/],
+    ['a status that is a success, but not 200', () => ({ status: 203 }), /answered 203, not 200/],
+  ] as const satisfies readonly (readonly [string, (i: OidcIssuer) => object, RegExp])[]) {
     it(`are not accepted with ${what}`, async t => {
       const issuer = await startOidcIssuer(authority);
-      issuer.metadata = spoil(issuer);
-      const { log } = await set(t, { issuer });
+      Object.assign(issuer, spoil(issuer));
+      const { log, keys } = await set(t, { issuer });
       assert.match(log.join('\n'), reason);
+      assert.throws(() => keys.check(), reason);
     });
   }
 

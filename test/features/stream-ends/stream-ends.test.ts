@@ -225,6 +225,24 @@ describe('open streams that are checked', () => {
     assert.equal(open.length, 0, 'all of them ended within an interval');
   });
 
+  it('are asked about one after the other, at each look as many', async () => {
+    set({ interval });
+    for (let index = 0; index < 30; index += 1) begin(`user-${index}`);
+    for (let second = 1; second < 59; second += 1) {
+      await pass(1_000);
+      assert.equal(asked.length, second);
+    }
+  });
+
+  it('are asked about after another one that had the same question has ended', async () => {
+    set({ interval });
+    const [first, second] = [begin('jane'), begin('jane')];
+    follower.ended(first);
+    allowed = async () => false;
+    await pass(interval);
+    assert.deepEqual([first.ends, second.ends], [[], ['access']]);
+  });
+
   it('go on while nobody can say whether they may', async () => {
     set({ interval });
     known = () => {
@@ -318,7 +336,8 @@ it('the list of open streams has the oldest ones, nothing of a token, and says h
   set({ interval });
   begin('jane', { token: 'secret', expires: start + 3_600_000 });
   await pass(interval);
-  for (let index = 1; index < 10_003; index += 1) begin('paul');
+  begin('paul', { expires: 1e300 });
+  for (let index = 2; index < 10_003; index += 1) begin('paul');
   const { streams, leftOut } = listStreams(ends.open);
   assert.equal(streams.length, 10_000);
   assert.equal(leftOut, 3);
@@ -328,4 +347,5 @@ it('the list of open streams has the oldest ones, nothing of a token, and says h
     ...{ clientAddress: '10.0.0.1', since: '2026-01-01T00:00:00.000Z', expires: '2026-01-01T01:00:00.000Z' },
     checked: '2026-01-01T00:00:59.000Z',
   });
+  assert.equal(streams[1]?.expires, 'never');
 });

@@ -28,6 +28,8 @@ export interface OidcIssuer {
   metadata: string | Record<string, unknown>;
   /** The keys at its jwks_uri; a string is sent unchanged. */
   jwks: string | { readonly keys: readonly object[] };
+  /** The status of both answers. */
+  status: number;
   /** How often the keys were asked for. */
   keyRequests: number;
   answer(request: TokenRequest): TokenAnswer | Promise<TokenAnswer>;
@@ -64,6 +66,7 @@ export async function startOidcIssuer(
       jwks_uri: `${origin}${issuerPath}/keys`,
     },
     jwks: { keys: [] },
+    status: 200,
     keyRequests: 0,
     answer: () => ({ status: 400, body: { error: 'invalid_grant' } }),
     hold(until) {
@@ -89,13 +92,13 @@ async function serve(
     issuer.discoveries++;
     await held;
     const { metadata } = issuer;
-    response.setHeader('Content-Type', 'application/json');
+    response.writeHead(issuer.status, { 'Content-Type': 'application/json' });
     response.end(typeof metadata === 'string' ? metadata : JSON.stringify(metadata));
     return;
   }
   if (request.method === 'GET' && request.url === `${issuerPath}/keys`) {
     issuer.keyRequests++;
-    response.setHeader('Content-Type', 'application/json');
+    response.writeHead(issuer.status, { 'Content-Type': 'application/json' });
     response.end(typeof issuer.jwks === 'string' ? issuer.jwks : JSON.stringify(issuer.jwks));
     return;
   }

@@ -152,11 +152,15 @@ describe('a match condition', () => {
     assert.ok(matches({ resourceAttributes: { fieldSelector, labelSelector: { requirements: [] } } }));
   });
 
-  it('has an empty text for what a request that is about no resource does not say', () => {
-    const { matches } = compileMatchCondition(
-      "request.user + request.uid + request.nonResourceAttributes.path + request.nonResourceAttributes.verb == ''",
-    );
-    assert.ok(matches({ nonResourceAttributes: {} }));
+  it('has an empty text for what a request does not say', () => {
+    const fields = (of: string, names: string) => names.split(' ').map(name => `request${of}.${name}`);
+    const [resource, other] = ['namespace verb group version resource subresource name', 'path verb'];
+    for (const [texts, spec] of [
+      [fields('.resourceAttributes', resource), { resourceAttributes: {} }],
+      [fields('.nonResourceAttributes', other), { nonResourceAttributes: {} }],
+      [fields('', 'user uid'), {}],
+    ] as const)
+      assert.ok(compileMatchCondition(`${texts.join(' + ')} == ''`).matches(spec), texts.join());
   });
 
   it('takes time in proportion to the size of the request', () => {

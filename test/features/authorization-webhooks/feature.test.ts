@@ -27,18 +27,17 @@ it('authorization webhooks need a method of authentication', () => {
 it('authorization webhooks are off without their file, and ask about callers alone', async () => {
   const [guard] = authorizationWebhooks.guards;
   const isOn = (authorizationConfig: string, authentication: object | undefined) =>
-    guard.create({ authorizationConfig }, { authentication } as never, undefined as never) !== undefined;
+    guard.create({ authorizationConfig }, { authentication } as never) !== undefined;
   assert.deepEqual([isOn('', {}), isOn('file', undefined), isOn('file', {})], [false, false, true]);
   const created = authorizationWebhooks.create({ authorizationConfig: '' }, createCore(), {} as never);
   assert.equal(await created, undefined);
 });
 
 describe('the webhooks of a file', () => {
+  type Answer = (verb: string) => Opinion | Promise<Opinion>;
+
   /** What comes of a question if each webhook answers it so, at once or later, and what each was asked. */
-  async function decided(
-    attributes: object,
-    ...opinions: readonly ((verb: string) => Opinion | Promise<Opinion>)[]
-  ) {
+  async function decided(attributes: object, ...opinions: readonly Answer[]) {
     const asked: string[] = [];
     const webhooks = new Webhooks();
     webhooks.use(
@@ -57,47 +56,42 @@ describe('the webhooks of a file', () => {
     return [denial && `${denial.by} ${verb} ${denial.reason}`, ...asked];
   }
   const no = { reason: 'no', error: undefined };
-  const [none, allow] = [() => 'none', async () => 'allow'] as const;
+  const now = (opinion: Opinion) => () => opinion;
+  const later = (opinion: Opinion) => async () => opinion;
 
   it('are asked one after the other, until one allows or denies', async () => {
-    assert.deepEqual(await decided({}, none, async () => 'none', none), [
-      ...[undefined, '0 list', '1 list', '2 list'],
-    ]);
-    assert.deepEqual(await decided({}, none, allow, () => no), [undefined, '0 list', '1 list']);
-    assert.deepEqual(
-      await decided(
-        {},
-        none,
-        () => 'allow',
-        () => no,
-      ),
-      [undefined, '0 list', '1 list'],
-    );
-    assert.deepEqual(await decided({}, none, () => no, none), ['w1 list no', '0 list', '1 list']);
-    assert.deepEqual(await decided({}, async () => no, none), ['w0 list no', '0 list']);
+    for (const say of [now, later])
+      for (const other of [now, later])
+        for (const [opinions, ...expected] of [
+          [['none', 'none', 'none'], undefined, '0 list', '1 list', '2 list'],
+          [['none', 'allow', no], undefined, '0 list', '1 list'],
+          [['none', no, 'none'], 'w1 list no', '0 list', '1 list'],
+          [[no, 'none'], 'w0 list no', '0 list'],
+        ] as const)
+          assert.deepEqual(
+            await decided({}, ...opinions.map((opinion, at) => (at % 2 ? say : other)(opinion))),
+            expected,
+          );
   });
 
   it('are asked for the right to create too, if a GET connects to a Pod', async () => {
-    const both = [undefined, '0 get', '0 create'];
-    for (const opinion of [none, allow])
-      for (const [attributes, asked] of [
-        [{ verb: 'get', subresource: 'exec' }, both],
-        [{ verb: 'get', subresource: 'attach' }, both],
-        [{ verb: 'get', subresource: 'portforward' }, both],
-        [{ verb: 'get', subresource: 'log' }, [undefined, '0 get']],
-        [{ verb: 'get' }, [undefined, '0 get']],
-        [{ verb: 'create', subresource: 'exec' }, [undefined, '0 create']],
-        [{ verb: 'get', subresource: 'exec', group: 'x' }, [undefined, '0 get']],
-        [{ verb: 'get', subresource: 'exec', resource: 'services' }, [undefined, '0 get']],
-      ] as const)
-        assert.deepEqual(await decided(attributes, opinion), asked, JSON.stringify(attributes));
     const exec = { verb: 'get', subresource: 'exec' };
-    const denies = (what: string) => (verb: string) => (verb === what ? no : 'none');
-    assert.deepEqual(await decided(exec, denies('get')), ['w0 get no', '0 get']);
-    assert.deepEqual(await decided(exec, denies('create')), ['w0 create no', '0 get', '0 create']);
-    assert.deepEqual(await decided(exec, async verb => denies('create')(verb)), [
-      ...['w0 create no', '0 get', '0 create'],
-    ]);
+    for (const say of [now, later]) {
+      for (const [attributes, ...asked] of [
+        [exec, '0 get', '0 create'],
+        [{ ...exec, subresource: 'attach' }, '0 get', '0 create'],
+        [{ ...exec, subresource: 'portforward' }, '0 get', '0 create'],
+        [{ ...exec, subresource: 'log' }, '0 get'],
+        [{ verb: 'get' }, '0 get'],
+        [{ ...exec, verb: 'create' }, '0 create'],
+        [{ ...exec, group: 'x' }, '0 get'],
+        [{ ...exec, resource: 'services' }, '0 get'],
+      ] as const)
+        assert.deepEqual(await decided(attributes, say('none')), [undefined, ...asked]);
+      const denies = (what: string) => (verb: string) => say(verb === what ? no : 'none')();
+      assert.deepEqual(await decided(exec, denies('get')), ['w0 get no', '0 get']);
+      assert.deepEqual(await decided(exec, denies('create')), ['w0 create no', '0 get', '0 create']);
+    }
   });
 });
 

@@ -377,4 +377,14 @@ describe('the questions for a webhook', () => {
     assert.deepEqual([...opinions].sort(), ['busy', 'deny: ']);
     assert.equal(fake.clock.pending, 0);
   });
+
+  it('that have waited and get an error have that error, and are not too many', async () => {
+    const fake = new FakeWebhook({ failurePolicy: 'NoOpinion' });
+    fake.answer = async () => {
+      const isFirst = fake.asked.length <= 200;
+      await turns();
+      return isFirst ? says({ allowed: true }) : answer(404);
+    };
+    assert.deepEqual(new Set(await Promise.all(many(fake, 'jane', 300))), new Set(['allow', 'none']));
+  });
 });

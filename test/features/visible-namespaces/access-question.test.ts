@@ -86,6 +86,8 @@ describe('a review of the own rights', () => {
       const changed = permitted(json, Buffer.from(text(status)), 'because');
       assert.equal(changed?.toString(), text('{"allowed":true,"reason":"because"}'));
     }
+    const indented = permitted(json, Buffer.from(`\n ${text('{}')}`), 'because');
+    assert.equal(indented?.toString(), `\n ${text('{"allowed":true,"reason":"because"}')}`);
     for (const status of ['{"allowed":true}', '{"allowed":false,"denied":true}', 'null'])
       assert.equal(permitted(json, Buffer.from(text(status)), 'because'), undefined, status);
     assert.equal(permitted('application/yaml', Buffer.from(text('{}')), 'because'), undefined);

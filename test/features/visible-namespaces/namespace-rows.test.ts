@@ -112,7 +112,11 @@ describe('a list of namespaces', () => {
     const table = new NamespaceList(tableOf(rowOf('a')));
     for (const text of [table.event('DELETED', table.rows[0] as never, '5'), table.farewell(row.id, '5')]) {
       const event = readEvent(text);
-      assert.deepEqual([event.type, event.version, event.isTable], ['DELETED', '5', true]);
+      assert.deepEqual(
+        [event.type, event.version, event.isTable, event.endsInitialEvents],
+        ['DELETED', '5', true, false],
+      );
+      assert.deepEqual(JSON.parse(text).object.metadata, { resourceVersion: '5' });
       assert.equal(idOf(event.row as never), 'a u-a');
     }
     const partial = new NamespaceList(listOf(partialOf('a')).replace('Namespace', 'PartialObjectMetadata'));

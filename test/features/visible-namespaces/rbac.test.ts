@@ -7,6 +7,7 @@ test('a binding is about the users, groups and service accounts that it names', 
   const rows: readonly (readonly [subject: object, ...users: string[]])[] = [
     [{ kind: 'User', name: 'ann' }, 'ann'],
     [{ kind: 'User', name: 'team' }, 'team'],
+    [{ kind: 'User', name: 'xteam' }],
     [{ kind: 'Group', name: 'team' }, 'ann'],
     [{ kind: 'Group', name: 'ann' }],
     [{ kind: 'ServiceAccount', name: 'robot', namespace: 'ns' }, 'system:serviceaccount:ns:robot'],
@@ -26,6 +27,8 @@ test('a binding is about the users, groups and service accounts that it names', 
     );
     assert.deepEqual(found, expected, JSON.stringify(subject));
   }
+  const nowhere = readBinding({ subjects: [{ kind: 'ServiceAccount', name: 'robot' }] } as never);
+  assert.deepEqual(nowhere.subjects, []);
   assert.deepEqual(readBinding({}), { namespace: undefined, role: 'undefined undefined', subjects: [] });
 });
 

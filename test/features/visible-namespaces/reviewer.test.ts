@@ -144,7 +144,8 @@ describe('a question whether a user may get a namespace', () => {
     await turn();
     asked[0]?.answer.reject(new Error('away'));
     asked[1]?.answer.resolve(true);
-    await assert.rejects(judged, { code: 503, message: /which namespaces you may get: away/ });
+    const message = /which namespaces you may get: away/;
+    await assert.rejects(judged, { code: 503, message, retryAfterSeconds: 1 });
     assert.deepEqual([...ann.visible], ['a 1', 'b 2']);
     assert.equal(counted.at(-2), 'error');
   });
@@ -193,6 +194,20 @@ describe('the questions of watches', () => {
   it('are repeated after a failure, and tell the watches what has changed', async () => {
     const { of, changes } = watched('ann');
     reviewer.askSoon(of, [a]);
+    reviewer.askSoon(of, [b]);
+    reviewer.askSoon(of, [{ name: 'c', uid: '3' }]);
+    clock.advance(100);
+    await answerAll();
+    assert.deepEqual(
+      asked.map(({ name }) => name),
+      ['a', 'b', 'c'],
+    );
+    asked = [];
+    changes.length = 0;
+    of.forget(undefined);
+    of.gone(a);
+    reviewer.askSoon(of, [a]);
+    clock.advance(100);
     await turn();
     asked[0]?.answer.reject(new Error('away'));
     await turn();

@@ -25,6 +25,12 @@ describe('what a user was shown at a version', () => {
     ]);
   });
 
+  it('is known at an older version that a client has told later', () => {
+    shown.record('9', new Set(['a']));
+    shown.record('5', new Set(['a']));
+    assert.deepEqual(['5', '7', '9'].map(at), [['a', 'a'], undefined, ['a', 'a']]);
+  });
+
   it('is uncertain where two clients were shown different sets', () => {
     shown.record('9', new Set(['a', 'b']));
     shown.record('9', new Set(['b', 'c']));

@@ -110,6 +110,13 @@ describe('a watch as a WebSocket', () => {
     }
   });
 
+  it('answers a ping without a mask as soon as its two bytes are there', async () => {
+    const opened = await open();
+    opened.write(Buffer.from([0x89, 0]));
+    await turn();
+    assert.deepEqual(Buffer.concat(received), Buffer.from([0x8a, 0]));
+  });
+
   it('says goodbye at its end, and sends nothing behind that', async () => {
     const opened = await open();
     socket.event('a');

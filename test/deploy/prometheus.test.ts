@@ -15,6 +15,7 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 
 interface ScrapeConfig {
   job_name: string;
+  metrics_path?: string;
   static_configs: { targets: string[] }[];
 }
 
@@ -50,11 +51,11 @@ async function throughGateway(folder: string, address: string): Promise<ScrapeCo
   return { ...(job ?? assert.fail('clients.md has no example')), job_name: 'through a gateway' };
 }
 
-/** Writes the configuration of deploy/ with other addresses, shorter intervals and another job. Returns the file. */
+/** Writes the configuration of deploy/ with other addresses, shorter intervals and more jobs. Returns the file. */
 async function writeConfiguration(
   folder: string,
   addresses: Readonly<Record<string, string>>,
-  more: ScrapeConfig,
+  more: readonly ScrapeConfig[],
 ): Promise<string> {
   const configuration = parse(await readFile(deployed('prometheus.yaml'), 'utf8')) as Configuration;
   for (const { job_name: job, static_configs: groups } of configuration.scrape_configs) {
@@ -62,7 +63,7 @@ async function writeConfiguration(
     assert.ok(address, `an address for the job ${job}`);
     for (const group of groups) group.targets = [address];
   }
-  configuration.scrape_configs.push(more);
+  configuration.scrape_configs.push(...more);
   // A scrape that takes longer, as on a busy machine, is counted with another code.
   Object.assign(configuration.global, {
     ...{ scrape_interval: '5s', scrape_timeout: '5s', evaluation_interval: '1s' },
@@ -142,7 +143,13 @@ test("Prometheus reads the proxy's metrics, the API server's metrics through the
     const file = await writeConfiguration(
       folder,
       { 'kube-api-proxy': await adminAddress(proxy), apiserver: proxy.address },
-      await throughGateway(folder, `127.0.0.1:${gateway.port}`),
+      [
+        await throughGateway(folder, `127.0.0.1:${gateway.port}`),
+        {
+          ...{ job_name: 'main listener', metrics_path: '/-/metrics' },
+          static_configs: [{ targets: [proxy.address] }],
+        },
+      ],
     );
     const prometheus = startPrometheus(file, folder);
     child = prometheus.child;
@@ -150,14 +157,14 @@ test("Prometheus reads the proxy's metrics, the API server's metrics through the
 
     const { activeTargets } = await until(
       () => ask<{ activeTargets: Target[] }>(address, 'targets'),
-      ({ activeTargets: targets }) => targets.length > 2 && targets.every(({ health }) => health === 'up'),
+      ({ activeTargets: targets }) => targets.length > 3 && targets.every(({ health }) => health === 'up'),
     );
     assert.deepEqual(
       activeTargets.map(({ labels, health, lastError }) => [labels.job, health, lastError]).sort(),
-      ['apiserver', 'kube-api-proxy', 'through a gateway'].map(job => [job, 'up', '']),
+      ['apiserver', 'kube-api-proxy', 'main listener', 'through a gateway'].map(job => [job, 'up', '']),
     );
 
-    const query = 'query?query=sum by (job, code) (kube_api_proxy_requests_total) > 0';
+    const query = 'query?query=sum by (job, code) (kube_api_proxy_requests_total{job="kube-api-proxy"}) > 0';
     const { result } = await until(
       () => ask<{ result: { metric: object }[] }>(address, encodeURI(query)),
       found => found.result.length > 0,
@@ -167,6 +174,13 @@ test("Prometheus reads the proxy's metrics, the API server's metrics through the
       [{ job: 'kube-api-proxy', code: '200' }],
     );
 
+    const samples = 'query?query={__name__=~"apiserver_ready|kube_api_proxy_ready"} == 1';
+    await until(
+      () => ask<{ result: { metric: { job: string } }[] }>(address, encodeURI(samples)),
+      found =>
+        found.result.some(({ metric }) => metric.job === 'apiserver') &&
+        found.result.some(({ metric }) => metric.job === 'main listener'),
+    );
     const { groups } = await until(
       () => ask<{ groups: RuleGroup[] }>(address, 'rules'),
       found =>

@@ -8,7 +8,8 @@ const root = {
   paths: ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version'],
 };
 const version = { major: '1', minor: '34', gitVersion: 'v1.34.9', platform: 'linux/amd64' };
-const metrics = '# HELP up Whether it is up.\n# TYPE up gauge\nup 1\n';
+const metrics =
+  '# HELP apiserver_ready Whether it is ready.\n# TYPE apiserver_ready gauge\napiserver_ready 1\n';
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores';
 
 /**

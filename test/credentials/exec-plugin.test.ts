@@ -165,39 +165,32 @@ describe('an exec plugin that fails', () => {
     assert.equal(blank.message, byPath.message);
   });
 
-  it('that cannot be executed has another error than a missing one', async () => {
-    await chmod(plugin.path, 0o644);
-    const plain = await errorOf(createSource().get());
-    assert.equal(plain.message, `exec: executable ${plugin.path} not executable`);
-    await writeFile(plugin.path, '#!/no/such/interpreter\n');
+  const script = async (text: string) => {
+    await writeFile(plugin.path, text);
     await chmod(plugin.path, 0o755);
-    const script = await errorOf(createSource().get());
-    assert.match(script.message, /cannot be run: the interpreter that its first line names is missing$/);
-  });
-
-  it('that a signal ends has an error with the signal', async () => {
-    await writeFile(plugin.path, '#!/bin/sh\nkill -SEGV $$\n');
-    const { message } = await errorOf(createSource().get());
-    assert.equal(message, `exec: executable ${plugin.path} was ended by SIGSEGV`);
-  });
-
-  it('that prints something else has an error that says so', async () => {
-    await plugin.write('hush');
-    const { message } = await errorOf(createSource().get());
-    assert.equal(message, `exec plugin ${plugin.path} did not write a JSON object to its stdout`);
-  });
-
-  it('that floods its stdout is stopped', async () => {
-    await writeFile(plugin.path, '#!/bin/sh\nexec yes\n');
-    const { message } = await errorOf(createSource().get());
-    assert.equal(message, `exec: executable ${plugin.path} wrote more than 1 MiB to its stdout`);
-  });
-
-  it('has an error without its arguments if they are too long for the system', async () => {
-    const args = ['hush'.repeat(50_000)];
-    const { message } = await errorOf(createSource(plugin.exec({ args })).get());
-    assert.match(message, /cannot be run: its arguments and environment are too long \(E2BIG\)$/);
-  });
+  };
+  const noInterpreter = /cannot be run: the interpreter that its first line names is missing$/;
+  const tooLong = /cannot be run: its arguments and environment are too long \(E2BIG\)$/;
+  for (const [what, prepare, message, args] of [
+    ['that is not executable', () => chmod(plugin.path, 0o644), /^exec: executable \S+ not executable$/],
+    ['whose interpreter is missing', () => script('#!/no/such/interpreter\n'), noInterpreter],
+    ['that a signal ends', () => script('#!/bin/sh\nkill -SEGV $$\n'), / was ended by SIGSEGV$/],
+    ['that prints something else', () => plugin.write('hush'), / did not write a JSON object to its stdout$/],
+    [
+      'that floods its stdout',
+      () => script('#!/bin/sh\nexec yes\n'),
+      / wrote more than 1 MiB to its stdout$/,
+    ],
+    ['whose arguments are too long', () => undefined, tooLong, ['hush'.repeat(50_000)]],
+  ] as const) {
+    it(`${what} has an error that says so, and names it alone`, async () => {
+      await prepare();
+      const error = await errorOf(createSource(plugin.exec(args && { args })).get());
+      assert.match(error.message, message);
+      assert.match(error.message, new RegExp(`^exec(: executable| plugin) ${plugin.path} `));
+      assert.doesNotMatch(error.message, /hush/);
+    });
+  }
 
   it('does not reveal its arguments, variables and output', async () => {
     const args = ['--secret=hush-1'];
@@ -212,8 +205,7 @@ describe('an exec plugin that fails', () => {
     errors.push(await errorOf(createSource(plugin.exec({ args, env }), { timeout: 100 }).get()));
     await chmod(plugin.path, 0o644);
     errors.push(await errorOf(createSource(plugin.exec({ args, env })).get()));
-    await writeFile(plugin.path, '#!/no/such/interpreter\n');
-    await chmod(plugin.path, 0o755);
+    await script('#!/no/such/interpreter\n');
     errors.push(await errorOf(createSource(plugin.exec({ args, env })).get()));
     const shown = inspect([errors, report], { depth: null, showHidden: true });
     assert.equal(errors.length, 5);

@@ -71,6 +71,11 @@ function valuesOf(headers: readonly string[], name: string): string[] {
     .map(([, value]) => value);
 }
 
+/** What the API server gets in the fields of this name if the client sends these. */
+function sent(client: readonly string[], name: string, more: Partial<AllAdditions> = {}): string[] {
+  return valuesOf(outboundHeaders(client, { ...additions, ...more }), name);
+}
+
 const hopByHop = [
   ['Connection', 'close'],
   ['Keep-Alive', 'timeout=5'],
@@ -105,15 +110,11 @@ describe('the headers of an upstream request', () => {
   it('contain no hop-by-hop field in any case', () => {
     for (const [name, value] of hopByHop) {
       for (const spelling of [name, name.toLowerCase(), name.toUpperCase()]) {
-        assert.deepEqual(
-          valuesOf(outboundHeaders([spelling, value], additions), name.toLowerCase()),
-          [],
-          name,
-        );
+        assert.deepEqual(sent([spelling, value], name.toLowerCase()), [], name);
       }
     }
-    assert.deepEqual(valuesOf(outboundHeaders(['Expect', '100-continue'], additions), 'expect'), []);
-    assert.deepEqual(valuesOf(outboundHeaders(['Trailer', 'X-Sum'], additions), 'trailer'), []);
+    assert.deepEqual(sent(['Expect', '100-continue'], 'expect'), []);
+    assert.deepEqual(sent(['Trailer', 'X-Sum'], 'trailer'), []);
   });
 
   it('contain no field that Connection names, in one list or several, in any case and with any white space', () => {
@@ -158,20 +159,11 @@ describe('the headers of an upstream request', () => {
   });
 
   it("have the client's own Authorization if there is one, even an empty one, and otherwise the configured one", () => {
-    assert.deepEqual(
-      valuesOf(outboundHeaders(['authorization', 'Bearer client'], additions), 'authorization'),
-      ['Bearer client'],
-    );
-    assert.deepEqual(valuesOf(outboundHeaders(['AUTHORIZATION', ''], additions), 'authorization'), ['']);
-    assert.deepEqual(valuesOf(outboundHeaders([], additions), 'authorization'), ['Bearer configured']);
-    assert.deepEqual(
-      valuesOf(outboundHeaders([], { ...additions, authorization: undefined }), 'authorization'),
-      [],
-    );
-    assert.deepEqual(
-      valuesOf(outboundHeaders(['Proxy-Authorization', 'Bearer client'], additions), 'authorization'),
-      ['Bearer configured'],
-    );
+    assert.deepEqual(sent(['authorization', 'Bearer client'], 'authorization'), ['Bearer client']);
+    assert.deepEqual(sent(['AUTHORIZATION', ''], 'authorization'), ['']);
+    assert.deepEqual(sent([], 'authorization'), ['Bearer configured']);
+    assert.deepEqual(sent([], 'authorization', { authorization: undefined }), []);
+    assert.deepEqual(sent(['Proxy-Authorization', 'Bearer client'], 'authorization'), ['Bearer configured']);
   });
 
   it("have the client's address at the end of one X-Forwarded-For", () => {
@@ -180,17 +172,12 @@ describe('the headers of an upstream request', () => {
       additions,
     );
     assert.deepEqual(valuesOf(headers, 'x-forwarded-for'), ['10.0.0.1, 10.0.0.2, 10.0.0.3, 192.0.2.1']);
-    assert.deepEqual(
-      valuesOf(outboundHeaders([], { ...additions, remoteAddress: undefined }), 'x-forwarded-for'),
-      [],
-    );
+    assert.deepEqual(sent([], 'x-forwarded-for', { remoteAddress: undefined }), []);
   });
 
   it("have the client's X-Request-Id if there is one, and otherwise a new one", () => {
-    assert.deepEqual(valuesOf(outboundHeaders(['x-request-ID', 'mine'], additions), 'x-request-id'), [
-      'mine',
-    ]);
-    assert.deepEqual(valuesOf(outboundHeaders([], additions), 'x-request-id'), ['generated']);
+    assert.deepEqual(sent(['x-request-ID', 'mine'], 'x-request-id'), ['mine']);
+    assert.deepEqual(sent([], 'x-request-id'), ['generated']);
   });
 
   it('contain no credential that the client sent to the proxy', () => {

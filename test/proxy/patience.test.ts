@@ -68,37 +68,21 @@ const post = (target: string) =>
 const upgrade = (target: string) =>
   `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`;
 
+/** Sends this head, and so many bytes behind it. */
+const sends =
+  (headOf: (target: string) => string, bytes: number) => (client: RawConnection, target: string) => {
+    client.write(headOf(target));
+    client.write(Buffer.alloc(bytes));
+  };
+
 /** What clients do, by their description. Each gets its own target. */
-const clients: readonly [
-  what: string,
-  segment: string,
-  act: (client: RawConnection, target: string) => void,
-][] = [
+const clients: readonly [string, string, (client: RawConnection, target: string) => void][] = [
+  ['uploads megabytes that the API server does not read', 'unread', sends(post, megabytes)],
+  ['sends 300,000 bytes behind an upgrade that is not answered', 'silent', sends(upgrade, 300_000)],
+  ['has asked for an upgrade that is not answered', 'silent', sends(upgrade, 0)],
+  ['has sent a request that is not answered', 'silent', sends(get, 0)],
   [
-    'uploads megabytes that the API server does not read',
-    'unread',
-    (client, target) => {
-      client.write(post(target));
-      client.write(Buffer.alloc(megabytes));
-    },
-  ],
-  [
-    'sends 300,000 bytes behind an upgrade that is not answered',
-    'silent',
-    (client, target) => {
-      client.write(upgrade(target));
-      client.write(Buffer.alloc(300_000));
-    },
-  ],
-  [
-    'has asked for an upgrade that is not answered',
-    'silent',
-    (client, target) => client.write(upgrade(target)),
-  ],
-  ['has sent a request that is not answered', 'silent', (client, target) => client.write(get(target))],
-  [
-    'does not read a large answer',
-    'large',
+    ...(['does not read a large answer', 'large'] as const),
     (client, target) => {
       client.socket.pause();
       client.write(get(target));
@@ -174,10 +158,7 @@ describe('a client', { concurrency: true }, () => {
   });
 
   test('continues an upload that the API server reads slowly', async () => {
-    const client = await ask('/upload', (socket, target) => {
-      socket.write(post(target));
-      socket.write(Buffer.alloc(megabytes));
-    });
+    const client = await ask('/upload', sends(post, megabytes));
     await client.until(/whole$/);
     client.destroy();
   });

@@ -156,41 +156,24 @@ describe('a user who is too large', () => {
   it('gets a 403 that names the claim or the mapping, and no part of the token or of an expression', () => {
     const text = 'x'.repeat(90_000);
     const long = 'x'.repeat(300_000);
-    for (const [claims, more, origin] of [
-      [{ sub: long }, {}, 'name, from the claim "sub"'],
+    const large = expression('claims.text + claims.text + claims.text');
+    const byClaim = { claim: 'groups', prefix: 'p'.repeat(100) };
+    const extra = 'extra field "example.org/a", from claimMappings.extra';
+    const ownExtra = 'extra field "authentication.kubernetes.io/credential-id", from the claim "jti"';
+    for (const [origin, claims, more] of [
+      ['name, from the claim "sub"', { sub: long }, {}],
+      ['groups, from the claim "groups"', { groups: names.slice(0, 2_000) }, { groups: byClaim }],
+      ['uid, from the claim "oid"', { oid: long }, { uid: { claim: 'oid', prefix: '' } }],
+      [ownExtra, { jti: long }, {}],
+      ['name, from claimMappings.username.expression', { text }, { username: large }],
+      ['uid, from claimMappings.uid.expression', { text, oid: 'a' }, { uid: large }],
       [
-        { groups: names.slice(0, 2_000) },
-        { groups: { claim: 'groups', prefix: 'p'.repeat(100) } },
-        'groups, from the claim "groups"',
-      ],
-      [{ oid: long }, { uid: { claim: 'oid', prefix: '' } }, 'uid, from the claim "oid"'],
-      [{ jti: long }, {}, 'extra field "authentication.kubernetes.io/credential-id", from the claim "jti"'],
-      [
-        { text },
-        { username: expression('claims.text + claims.text + claims.text') },
-        'name, from claimMappings.username.expression',
-      ],
-      [
-        { text, oid: 'a' },
-        { uid: expression('claims.text + claims.text + claims.text') },
-        'uid, from claimMappings.uid.expression',
-      ],
-      [
-        { names },
+        ...(['groups, from claimMappings.groups.expression', { names }] as const),
         { groups: expression('dyn(claims.names).map(x, x)') },
-        'groups, from claimMappings.groups.expression',
       ],
-      [
-        { names },
-        { extra: extraOf('dyn(claims.names).map(x, "a")') },
-        'extra field "example.org/a", from claimMappings.extra',
-      ],
+      [extra, { names }, { extra: extraOf('dyn(claims.names).map(x, "a")') }],
       // 1.8 GB of header fields
-      [
-        { names, text },
-        { extra: extraOf('dyn(claims.names).map(x, claims.text)') },
-        'extra field "example.org/a", from claimMappings.extra',
-      ],
+      [extra, { names, text }, { extra: extraOf('dyn(claims.names).map(x, claims.text)') }],
     ] as const) {
       assert.throws(
         () => userOfClaims({ sub: 'alice', ...claims }, { ...mapping, ...more }),

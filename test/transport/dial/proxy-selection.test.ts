@@ -22,69 +22,37 @@ function chosen(server: string, environment: Record<string, string>, proxyUrl?: 
 describe('the proxy for a server', () => {
   const both = { HTTPS_PROXY: 'http://secure:1', HTTP_PROXY: 'http://plain:1' };
 
-  const plain = { HTTP_PROXY: 'http://plain:1' };
   const lower = 'http://lower:1';
-  /** What it depends on, besides the server `https://api`. */
-  interface Given {
-    readonly server?: string;
-    readonly proxyUrl?: string;
-    readonly environment?: Record<string, string>;
-  }
-  const choices: readonly (readonly [title: string, expected: string | undefined, given: Given])[] = [
-    ['does not exist without variables', undefined, {}],
-    ['comes from HTTPS_PROXY for https', 'secure', { environment: both }],
-    ['comes from HTTP_PROXY for http', 'plain', { server: 'http://api', environment: both }],
-    ['does not come from HTTP_PROXY for https', undefined, { environment: plain }],
-    [
-      'does not come from HTTPS_PROXY for http',
-      undefined,
-      { server: 'http://api', environment: { HTTPS_PROXY: 'http://secure:1' } },
-    ],
-    ['may come from a variable in lower case', 'lower', { environment: { https_proxy: lower } }],
-    [
-      'may come from a variable in lower case for http',
-      'lower',
-      { server: 'http://api', environment: { http_proxy: lower } },
-    ],
-    [
-      'comes from the variable in upper case if both exist',
-      'secure',
-      { environment: { ...both, https_proxy: lower } },
-    ],
-    [
-      'does not come from an empty variable',
-      'lower',
-      { environment: { HTTPS_PROXY: '', https_proxy: lower } },
-    ],
-    ['does not come from ALL_PROXY', undefined, { environment: { ALL_PROXY: 'http://all:1' } }],
-    ['needs no scheme', 'bare', { environment: { HTTPS_PROXY: 'bare:3128' } }],
-    ['may have credentials without a scheme', 'bare', { environment: { HTTPS_PROXY: 'u:p@bare' } }],
-    [
-      'comes from the kubeconfig rather than the environment',
-      'own',
-      { environment: both, proxyUrl: 'socks5://own' },
-    ],
-    ['comes from the environment if proxy-url is empty', 'secure', { environment: both, proxyUrl: '' }],
-    [
-      'comes from the kubeconfig even if NO_PROXY excludes the server',
-      'own',
-      { environment: { NO_PROXY: '*' }, proxyUrl: 'http://own' },
-    ],
-    [
-      'comes from the kubeconfig even for localhost',
-      'own',
-      { server: 'https://localhost', proxyUrl: 'http://own' },
-    ],
-    ['is not used if NO_PROXY excludes the server', undefined, { environment: { ...both, NO_PROXY: 'api' } }],
-    ['is not used if no_proxy excludes the server', undefined, { environment: { ...both, no_proxy: 'api' } }],
-    [
-      'depends on NO_PROXY rather than no_proxy',
-      'secure',
-      { environment: { ...both, NO_PROXY: 'x', no_proxy: 'api' } },
-    ],
+  const https = 'https://api';
+  const http = 'http://api';
+  /** The host name of the proxy, the server, the environment, and proxy-url. */
+  type Choice = readonly [string | undefined, string, Record<string, string>, string?];
+  const choices: readonly Choice[] = [
+    [undefined, https, {}],
+    ['secure', https, both],
+    ['plain', http, both],
+    [undefined, https, { HTTP_PROXY: 'http://plain:1' }],
+    [undefined, http, { HTTPS_PROXY: 'http://secure:1' }],
+    ['lower', https, { https_proxy: lower }],
+    ['lower', http, { http_proxy: lower }],
+    ['secure', https, { ...both, https_proxy: lower }],
+    ['lower', https, { HTTPS_PROXY: '', https_proxy: lower }],
+    [undefined, https, { ALL_PROXY: 'http://all:1' }],
+    ['bare', https, { HTTPS_PROXY: 'bare:3128' }],
+    ['bare', https, { HTTPS_PROXY: 'u:p@bare' }],
+    // The kubeconfig counts rather than the environment, even for a server that NO_PROXY or its name excludes.
+    ['own', https, both, 'socks5://own'],
+    ['secure', https, both, ''],
+    ['own', https, { NO_PROXY: '*' }, 'http://own'],
+    ['own', 'https://localhost', {}, 'http://own'],
+    [undefined, https, { ...both, NO_PROXY: 'api' }],
+    [undefined, https, { ...both, no_proxy: 'api' }],
+    ['secure', https, { ...both, NO_PROXY: 'x', no_proxy: 'api' }],
   ];
-  for (const [title, expected, { server = 'https://api', environment = {}, proxyUrl }] of choices) {
-    it(title, () => assert.equal(chosen(server, environment, proxyUrl), expected));
+  for (const [expected, server, environment, proxyUrl] of choices) {
+    const by = JSON.stringify({ ...environment, ...(proxyUrl !== undefined && { 'proxy-url': proxyUrl }) });
+    it(`${server} is ${expected ?? 'none'} by ${by}`, () =>
+      assert.equal(chosen(server, environment, proxyUrl), expected));
   }
 
   it('is a problem if the kubeconfig names an invalid one', () => {

@@ -200,7 +200,12 @@ function outcomeOf({ answers: [first], isRefused }: Reading): Outcome {
 }
 
 describe('the HTTP/2 client, unlike node:http2,', () => {
-  for (const { name, example, here, withNode, isIn } of differences) {
+  for (const {
+    name,
+    example,
+    reads: [here, withNode],
+    isIn,
+  } of differences) {
     it(name, async () => {
       const script = { requests: 2, frames: example };
       assert.ok(isIn(framesIn(example) ?? []));

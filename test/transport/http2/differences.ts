@@ -14,15 +14,16 @@ export interface Difference {
   readonly name: string;
   /** The frames after the first SETTINGS. */
   readonly example: readonly Buffer[];
-  readonly here: Outcome;
-  /** Undefined if it depends on the version of Node. */
-  readonly withNode: Outcome | undefined;
+  /** As it is read here and by Node; undefined if that depends on the version of Node. */
+  readonly reads: readonly [here: Outcome, withNode: Outcome | undefined];
   /** Whether it can show in these frames. */
   readonly isIn: (frames: readonly Frame[]) => boolean;
 }
 
 const acknowledged = frame(settings, flags.ack, 0);
-const ok = frame(headers, flags.endHeaders | flags.endStream, 1, bytes('20 88'));
+/** The only frame of an answer with this header block. */
+const head = (block: Buffer, stream = 1) => frame(headers, flags.endHeaders | flags.endStream, stream, block);
+const ok = head(bytes('20 88'));
 const okBegins = frame(headers, flags.endHeaders, 1, bytes('20 88'));
 
 function codeOf({ payload }: Frame, at: number): number {
@@ -105,22 +106,19 @@ export const differences: readonly Difference[] = [
   {
     name: 'rejects an answer that a RST_STREAM with NO_ERROR cuts, because the rest is missing',
     example: [acknowledged, okBegins, frame(data, 0, 1, Buffer.from('a')), frame(rstStream, 0, 1, uint32(0))],
-    here: 'missing',
-    withNode: 'whole',
+    reads: ['missing', 'whole'],
     isIn: frames => frames.some(each => each.type === rstStream && codeOf(each, 0) === 0),
   },
   {
     name: 'reads the answers that a GOAWAY with an error names to their end',
     example: [acknowledged, frame(goaway, 0, 0, bytes(uint32(1), uint32(2))), ok],
-    here: 'whole',
-    withNode: 'refused',
+    reads: ['whole', 'refused'],
     isIn: frames => frames.some(each => each.type === goaway && codeOf(each, 4) !== 0),
   },
   {
     name: 'accepts a GOAWAY with the ID of a stream that no client opens',
     example: [acknowledged, frame(goaway, 0, 0, bytes(uint32(2), uint32(0))), ok],
-    here: 'whole',
-    withNode: 'refused',
+    reads: ['whole', 'refused'],
     isIn: frames => frames.some(each => each.type === goaway && codeOf(each, 0) % 2 === 0),
   },
   {
@@ -131,18 +129,13 @@ export const differences: readonly Difference[] = [
       ...Array.from({ length: 9 }, () => frame(continuation, 0, 1)),
       frame(continuation, flags.endHeaders, 1),
     ],
-    here: 'whole',
-    withNode: 'refused',
+    reads: ['whole', 'refused'],
     isIn: frames => frames.filter(({ type }) => type === continuation).length > 8,
   },
   {
     name: 'rejects an answer with a field that is not valid, instead of removing the field',
-    example: [
-      acknowledged,
-      frame(headers, flags.endHeaders | flags.endStream, 1, bytes('20 88 00', plain('a b'), plain('c'))),
-    ],
-    here: 'missing',
-    withNode: 'whole',
+    example: [acknowledged, head(bytes('20 88 00', plain('a b'), plain('c')))],
+    reads: ['missing', 'whole'],
     isIn: frames =>
       blocksOf(frames).blocks.some(block =>
         fieldsIn(block).some((text, at) => (at % 2 === 0 ? !legalName.test(text) : illegalValue.test(text))),
@@ -150,12 +143,8 @@ export const differences: readonly Difference[] = [
   },
   {
     name: 'accepts a 204 with a Content-Length, which the way to the client removes',
-    example: [
-      acknowledged,
-      frame(headers, flags.endHeaders | flags.endStream, 1, bytes('20 89 0f0d', plain('5'))),
-    ],
-    here: 'whole',
-    withNode: 'missing',
+    example: [acknowledged, head(bytes('20 89 0f0d', plain('5')))],
+    reads: ['whole', 'missing'],
     isIn: frames =>
       blocksOf(frames).blocks.some(block => {
         const fields = fieldsIn(block);
@@ -164,13 +153,8 @@ export const differences: readonly Difference[] = [
   },
   {
     name: 'rejects an answer with a Content-Length among its trailers, which could be taken for that of a head',
-    example: [
-      acknowledged,
-      okBegins,
-      frame(headers, flags.endHeaders | flags.endStream, 1, bytes('20 0f0d', plain('0'))),
-    ],
-    here: 'missing',
-    withNode: 'whole',
+    example: [acknowledged, okBegins, head(bytes('20 0f0d', plain('0')))],
+    reads: ['missing', 'whole'],
     isIn: frames =>
       blocksOf(frames).blocks.some(block => {
         const fields = fieldsIn(block);
@@ -180,17 +164,15 @@ export const differences: readonly Difference[] = [
   {
     name: 'ignores acknowledgements of what it did not send',
     example: [acknowledged, frame(settings, flags.ack, 0), frame(ping, flags.ack, 0, Buffer.alloc(8)), ok],
-    here: 'whole',
-    withNode: 'refused',
+    reads: ['whole', 'refused'],
     isIn: frames =>
       frames.filter(({ type, flags: flag }) => type === settings && (flag & flags.ack) !== 0).length > 1 ||
       frames.some(({ type, flags: flag }) => type === ping && (flag & flags.ack) !== 0),
   },
   {
     name: 'does not need a confirmation of its table size of 0 before the first field',
-    example: [acknowledged, frame(headers, flags.endHeaders | flags.endStream, 1, bytes('88'))],
-    here: 'whole',
-    withNode: 'refused',
+    example: [acknowledged, head(bytes('88'))],
+    reads: ['whole', 'refused'],
     isIn: frames => {
       const [first] = blocksOf(frames).blocks;
       return first !== undefined && first[0] !== 0x20;
@@ -198,11 +180,8 @@ export const differences: readonly Difference[] = [
   },
   {
     name: 'keeps to its own settings also before the server has acknowledged them',
-    example: [
-      frame(headers, flags.endHeaders | flags.endStream, 1, bytes('88 40', plain('a'), plain('b'), 'be')),
-    ],
-    here: 'refused',
-    withNode: 'whole',
+    example: [head(bytes('88 40', plain('a'), plain('b'), 'be'))],
+    reads: ['refused', 'whole'],
     isIn: frames => {
       const acknowledged = frames.findIndex(({ type, flags: flag }) => type === settings && (flag & 1) !== 0);
       const first = frames.findIndex(({ type }) => type === headers || type === pushPromise);
@@ -212,8 +191,7 @@ export const differences: readonly Difference[] = [
   {
     name: 'rejects one answer whose body comes before its head, instead of all',
     example: [acknowledged, frame(data, 0, 3, Buffer.from('a')), ok],
-    here: 'whole',
-    withNode: 'refused',
+    reads: ['whole', 'refused'],
     isIn: frames => {
       const begun = new Set<number>();
       return frames.some(({ type, stream }) => {
@@ -230,20 +208,13 @@ export const differences: readonly Difference[] = [
       frame(data, 0, 3, Buffer.from('ab')),
       ok,
     ],
-    here: 'whole',
-    withNode: undefined,
+    reads: ['whole', undefined],
     isIn: hasLongBody,
   },
   {
     name: 'checks the padding of data for an answer that is over, too',
-    example: [
-      acknowledged,
-      frame(headers, flags.endHeaders | flags.endStream, 3, bytes('20 88')),
-      frame(data, flags.padded, 3, bytes('05 00')),
-      ok,
-    ],
-    here: 'refused',
-    withNode: 'whole',
+    example: [acknowledged, head(bytes('20 88'), 3), frame(data, flags.padded, 3, bytes('05 00')), ok],
+    reads: ['refused', 'whole'],
     isIn: frames =>
       frames.some(
         ({ type, flags: flag, payload }) =>
@@ -253,31 +224,27 @@ export const differences: readonly Difference[] = [
   {
     name: 'does not read windows, because its requests have no body',
     example: [acknowledged, frame(windowUpdate, 0, 0, uint32(0)), ok],
-    here: 'whole',
-    withNode: 'refused',
+    reads: ['whole', 'refused'],
     isIn: frames =>
       frames.some(each => each.type === windowUpdate && (codeOf(each, 0) === 0 || each.stream > 1)),
   },
   {
     name: 'does not check the values of settings that it does not use',
     example: [acknowledged, frame(settings, 0, 0, bytes('0005 00001dff')), ok],
-    here: 'whole',
-    withNode: 'refused',
+    reads: ['whole', 'refused'],
     isIn: frames =>
       frames.some(each => each.type === settings && each.payload.length % 6 === 0 && hasInvalidSetting(each)),
   },
   {
     name: 'decodes a head when it is complete',
     example: [acknowledged, frame(headers, 0, 1, bytes('20 88 ff00'))],
-    here: 'missing',
-    withNode: 'refused',
+    reads: ['missing', 'refused'],
     isIn: frames => blocksOf(frames).isOpen,
   },
   {
     name: 'ignores ALTSVC and ORIGIN frames, valid or not',
     example: [acknowledged, frame(10, 0, 1, bytes('ffff')), ok],
-    here: 'whole',
-    withNode: 'refused',
+    reads: ['whole', 'refused'],
     isIn: frames => frames.some(({ type }) => type === 10 || type === 12),
   },
 ];

@@ -77,34 +77,6 @@ describe('a live list', () => {
     assert.equal(listsOf(configMaps, quiet), before);
   });
 
-  it('is read again if the API server has dropped its version', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(configMaps);
-    await page.getByText('live', { exact: true }).waitFor();
-    await until(() => openWatchesOf(configMaps) === 1);
-    const before = listsOf(configMaps);
-    writeConfigMap('to-be-forgotten');
-    await link(page, 'to-be-forgotten').waitFor();
-    // Next the watch ends, and its version is then too old.
-    const remove = server.interceptUpgrade((request, socket) => {
-      if (request.url?.includes('watch=true') !== true) return false;
-      socket.destroy();
-      return true;
-    });
-    server.cut();
-    server.remove({
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { namespace: 'default', name: 'to-be-forgotten' },
-    });
-    writeConfigMap('written-unseen');
-    server.compact();
-    remove();
-    await link(page, 'written-unseen').waitFor();
-    await link(page, 'to-be-forgotten').waitFor({ state: 'detached' });
-    assert.ok(listsOf(configMaps) > before);
-  });
-
   it('shows that the API server is down, and recovers by itself', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(configMaps);

@@ -43,30 +43,18 @@ afterEach(() => {
 });
 
 describe('an answer of the issuer', () => {
-  const alterations: Readonly<Record<string, readonly [(query: URLSearchParams) => void, RegExp]>> = {
-    'with another state': [query => query.set('state', 'x'), /state/],
-    'without a state': [query => query.delete('state'), /state/],
-    'with two states': [query => query.append('state', 'x'), /state/],
-    'of another issuer': [query => query.set('iss', 'https://other.example'), /iss/],
-    'that does not name its issuer': [query => query.delete('iss'), /iss/],
-    'with a code and an error': [query => query.set('error', 'server_error'), /server_error/],
-    'with two codes': [query => query.append('code', 'x'), /code/],
-    'with an ID token': [query => query.set('id_token', 'x'), /implicit|hybrid/],
-  };
-  for (const [what, [alter, problem]] of Object.entries(alterations)) {
-    it(`${what} is not used`, async () => {
-      issuer.alterAnswer = address => {
-        alter(address.searchParams);
-        return address;
-      };
-      await begin();
-      await refused(problem);
-      assert.equal(tokenRequests(), 0);
-      assert.equal(page.url(), `${ui}#${pods}`);
-      assert.equal(await page.evaluate('sessionStorage.length'), 0);
-      assert.deepEqual(problems, []);
-    });
-  }
+  it('with another state is not used', async () => {
+    issuer.alterAnswer = address => {
+      address.searchParams.set('state', 'x');
+      return address;
+    };
+    await begin();
+    await refused(/state/);
+    assert.equal(tokenRequests(), 0);
+    assert.equal(page.url(), `${ui}#${pods}`);
+    assert.equal(await page.evaluate('sessionStorage.length'), 0);
+    assert.deepEqual(problems, []);
+  });
 
   it('that nobody asked for is not used, and leaves the address bar', async () => {
     requested.length = 0;
@@ -122,22 +110,6 @@ describe('an answer of the issuer', () => {
     await field(page).waitFor();
   });
 
-  it('with an ID token of another nonce, audience or issuer is not used', async () => {
-    for (const claims of [
-      ...[{ nonce: 'x' }, { nonce: undefined }],
-      ...[{ aud: 'other' }, { iss: 'https://other.example' }],
-    ]) {
-      issuer.alterTokens = tokens => {
-        const [header, payload = '', signature] = String(tokens['id_token']).split('.');
-        const altered = { ...JSON.parse(Buffer.from(payload, 'base64url').toString()), ...claims };
-        const written = Buffer.from(JSON.stringify(altered)).toString('base64url');
-        tokens['id_token'] = `${header}.${written}.${signature}`;
-      };
-      await begin();
-      await refused(/cannot be used/);
-    }
-  });
-
   it('with an ID token that the issuer has not signed is refused by the proxy', async () => {
     issuer.alterTokens = tokens => {
       tokens['id_token'] = String(tokens['id_token']).replace(/[^.]+$/, 'c2lnbmF0dXJl');
@@ -190,33 +162,13 @@ describe('a hostile discovery document', () => {
     });
   afterEach(() => page.unroute(url));
 
-  const hostile: Readonly<Record<string, readonly [Readonly<Record<string, unknown>>, RegExp]>> = {
-    'of another issuer': [{ issuer: 'https://other.example' }, /cannot be used/],
-    'with a script as its authorization endpoint': [{ authorization_endpoint: 'javascript:x=1' }, /https/],
-    'with a plain authorization endpoint': [{ authorization_endpoint: 'http://evil.example/' }, /https/],
-    'with a plain token endpoint': [{ token_endpoint: 'http://evil.example/' }, /https/],
-    'with a script as its page for signing out': [{ end_session_endpoint: 'javascript:x=1' }, /https/],
-    'with a list as its authorization endpoint': [
-      { authorization_endpoint: [`${issuer.url}/auth`] },
-      /https/,
-    ],
-    'with a list as its token endpoint': [{ token_endpoint: [[`${issuer.url}/token`]] }, /https/],
-    'with a list as its page for signing out': [{ end_session_endpoint: [issuer.url] }, /https/],
-    'without an authorization endpoint': [{ authorization_endpoint: undefined }, /authorization_endpoint/],
-  };
-  for (const [what, [members, problem]] of Object.entries(hostile)) {
-    it(`${what} is not used`, async () => {
-      await alter(members);
-      await begin();
-      await refused(problem);
-      assert.equal(await page.evaluate('typeof x'), 'undefined');
-      assert.deepEqual(
-        requested.filter(asked => /evil|token$/.test(asked)),
-        [],
-      );
-      assert.deepEqual(problems, []);
-    });
-  }
+  it('with a script as its authorization endpoint is not used', async () => {
+    await alter({ authorization_endpoint: 'javascript:x=1' });
+    await begin();
+    await refused(/https/);
+    assert.equal(await page.evaluate('typeof x'), 'undefined');
+    assert.deepEqual(problems, []);
+  });
 
   it('cannot send a code to an origin that the proxy does not know', async () => {
     await alter({ token_endpoint: 'https://evil.example/token' });

@@ -92,23 +92,6 @@ describe('a page whose proxy offers an issuer', () => {
     assert.equal(page.url(), `${ui}#${pods}`);
   });
 
-  it('becomes no other user in silence, who has signed in at the issuer since', async t => {
-    const { page, go } = await open(t);
-    await go(pods);
-    await signIn(page);
-    await page.locator('summary', { hasText: 'alice' }).waitFor();
-    await page.context().clearCookies();
-    const other = await page.context().newPage();
-    await other.goto(`${ui}#${pods}`);
-    await button(other).click();
-    await logIn(other, 'bob');
-    await other.locator('summary', { hasText: 'bob' }).waitFor();
-    await page.reload();
-    await page.getByRole('alert').getByText('another user has signed in there').waitFor();
-    await button(page).waitFor();
-    assert.equal(await page.evaluate('sessionStorage.length'), 0);
-  });
-
   it('has no tokens if a browser that goes back shows it again as it was', async t => {
     const { page, go } = await open(t);
     await go(pods);

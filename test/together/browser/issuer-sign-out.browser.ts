@@ -7,7 +7,7 @@ import { startBrowser } from '../../support/browser/page.js';
 import { until } from '../../support/eventually.js';
 import type { RunningProvider } from '../../support/identities/oidc-provider.js';
 import type { Scope } from '../../support/scope.js';
-import { button, field, pods, signIn, startAtAnIssuer, traces } from './at-an-issuer.js';
+import { button, field, pods, signIn, startAtAnIssuer } from './at-an-issuer.js';
 
 const scope = { after };
 const browser = await startBrowser(scope);
@@ -56,26 +56,6 @@ describe('a user who signed in at an issuer', () => {
     await page.getByText('Paths that are not resources').waitFor();
   });
 
-  it('forgets everything too if the issuer names no address for signing out', async t => {
-    const { page, go, requested } = await open(t);
-    await page.route(`${issuer.url}/.well-known/openid-configuration`, async route => {
-      const response = await route.fetch();
-      const document = (await response.json()) as object;
-      const none = { end_session_endpoint: undefined, revocation_endpoint: undefined };
-      await route.fulfill({ response, json: { ...document, ...none } });
-    });
-    await go(pods);
-    await signIn(page);
-    await page.getByText('2 objects').waitFor();
-    await signOut(page);
-    await button(page).waitFor();
-    assert.equal(page.url(), `${ui}#${pods}`);
-    assert.doesNotMatch(await traces(page), /web-0|signed-in/);
-    await page.reload();
-    await button(page).waitFor();
-    assert.doesNotMatch(requested.join(), /prompt=none/);
-  });
-
   for (const [what, path] of [
     ['the revocation is slow', '/token/revocation'],
     ['the token is just being renewed', '/token'],
@@ -109,26 +89,6 @@ describe('a user who signed in at an issuer', () => {
       await page.locator('input[name=login]').waitFor();
     });
   }
-
-  it('says so if the page for signing out does not come, and nothing of it comes later', async t => {
-    const { page, go } = await open(t);
-    await page.addInitScript(`{
-      const { setTimeout: wait } = window;
-      window.setTimeout = (run, time, ...rest) => wait(run, time === 15000 ? 50 : time, ...rest);
-    }`);
-    await go(pods);
-    await signIn(page);
-    await page.getByText('2 objects').waitFor();
-    const held = holdAt(t, issuer, '/session/end');
-    await signOut(page);
-    await page
-      .getByRole('alert')
-      .getByText(/does not come.*may still be signed in there/)
-      .waitFor();
-    held.release();
-    await button(page).click();
-    await page.getByText('2 objects').waitFor();
-  });
 
   it('does not leave for an issuer after a token has been entered', async t => {
     const first = await open(t);

@@ -11,7 +11,7 @@
 //            and their renewal (session.ts).
 //   store.ts the one state that all share: session, clusters, discovery, address.
 //
-// Files of api/, text/ and live/ that have no DOM in them are tested by node:test in test/features/explorer/page; everything else in Chromium.
+// Files without views are tested by node:test in test/features/explorer/page, with a window that api/browser.ts describes; views in Chromium.
 import './sign-in/answer.js';
 import { render } from 'preact';
 import { store } from './store.js';

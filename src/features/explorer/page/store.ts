@@ -1,4 +1,5 @@
 import type { SelfSubjectReview, UserInfo } from 'kubernetes-types/authentication/v1.js';
+import { browser } from './api/browser.js';
 import { ApiError, Client, messageOf, proxyItself } from './api/client.js';
 import { type Cluster, type ClustersAnswer, clustersOf } from './api/clusters.js';
 import type { ApiIndex } from './api/discovery.js';
@@ -6,6 +7,7 @@ import { type Address, parseFragment } from './api/fragment.js';
 import { page } from './api/page.js';
 import { readDiscovery } from './api/read-discovery.js';
 import { ApiRequest } from './api/requests.js';
+import { type Arrival, arrival } from './sign-in/answer.js';
 import { IssuerSignIn } from './sign-in/issuer-sign-in.js';
 
 /** A value that is read once. */
@@ -37,14 +39,14 @@ export interface State {
 const loading = { kind: 'loading' } as const;
 const notAccepted = 'The token is not accepted.';
 // Pages of other proxies may be below other paths of this origin.
-const tokensKey = `kube-api-proxy-tokens ${location.pathname}`;
+const tokensKey = `kube-api-proxy-tokens ${browser.location.pathname}`;
 /** Milliseconds between two checks of the clusters' states. */
 const refreshInterval = 15_000;
 /** Milliseconds before a request without an answer is repeated. */
 const retryInterval = 3_000;
 
 /** The one state of the page. */
-class Store {
+export class Store {
   readonly client: Client;
   readonly issuerSignIn: IssuerSignIn;
   state: State = {
@@ -65,9 +67,9 @@ class Store {
   /** Why the user could not sign in at an issuer before the page was loaded; empty without a problem. */
   #problem = '';
 
-  constructor(client: Client) {
+  constructor(client: Client, arrival: Arrival) {
     this.client = client;
-    this.issuerSignIn = new IssuerSignIn(client, problem => this.#close(problem));
+    this.issuerSignIn = new IssuerSignIn(client, arrival, problem => this.#close(problem));
     client.onUnauthorized = prefix => {
       const { cluster, session } = this.state;
       if (session.kind === 'leaving') return;
@@ -90,10 +92,10 @@ class Store {
   start(): void {
     // Tokens stay in the storage only if pages of Pods cannot read it. The proxy says that only to a user with a token.
     for (const [prefix, token] of readTokens()) this.client.tokens.set(prefix, token);
-    sessionStorage.removeItem(tokensKey);
-    addEventListener('hashchange', () => this.#go());
+    browser.sessionStorage.removeItem(tokensKey);
+    browser.addEventListener('hashchange', () => this.#go());
     // A browser that goes back may show a former document with all that it had in memory, although the user signed out in a later one.
-    addEventListener('pageshow', ({ persisted }) => {
+    browser.addEventListener('pageshow', ({ persisted }) => {
       if (persisted && (this.client.hasToken || this.state.session.kind === 'leaving')) this.#forget();
     });
     void this.#resume();
@@ -122,7 +124,7 @@ class Store {
       return;
     }
     this.issuerSignIn.drop();
-    this.client.tokens.set(session.by === 'proxy' ? proxyItself : (cluster?.prefix ?? proxyItself), token);
+    this.client.tokens.set(cluster?.prefix ?? proxyItself, token);
     void this.#open();
   }
 
@@ -153,7 +155,8 @@ class Store {
   #leave(session: Session): void {
     this.client.tokens.delete(proxyItself);
     this.issuerSignIn.forget();
-    sessionStorage.removeItem(tokensKey);
+    browser.sessionStorage.removeItem(tokensKey);
+    this.#opening.abort();
     this.#reading.abort();
     this.#set({
       session,
@@ -175,8 +178,8 @@ class Store {
   #store(): void {
     const { tokens } = this.client;
     if (this.#mayStoreTokens && tokens.size > 0)
-      sessionStorage.setItem(tokensKey, JSON.stringify([...tokens]));
-    else sessionStorage.removeItem(tokensKey);
+      browser.sessionStorage.setItem(tokensKey, JSON.stringify([...tokens]));
+    else browser.sessionStorage.removeItem(tokensKey);
   }
 
   async #open(): Promise<void> {
@@ -196,7 +199,7 @@ class Store {
       this.#go();
       setTimeout(() => void this.#refresh(signal), refreshInterval);
     } catch (error) {
-      if (signal.aborted || (error instanceof ApiError && error.code === 401)) return;
+      if (signal.aborted) return;
       this.#set({ index: { kind: 'loading', problem: messageOf(error) } });
       setTimeout(() => {
         if (!signal.aborted) void this.#open();
@@ -206,11 +209,10 @@ class Store {
 
   /** Reads the clusters' states repeatedly, as long as the user stays the same. */
   async #refresh(signal: AbortSignal): Promise<void> {
-    const isOver = () => signal.aborted || this.state.clusters.length === 0;
-    if (isOver()) return;
-    if (document.visibilityState === 'visible') {
+    if (signal.aborted) return;
+    if (browser.document.visibilityState === 'visible') {
       const answer = await this.client.own<ClustersAnswer>('/clusters').catch(() => undefined);
-      if (isOver()) return;
+      if (signal.aborted) return;
       if (answer !== undefined) {
         this.#set({ clusters: clustersOf(answer) });
         this.#go();
@@ -223,7 +225,7 @@ class Store {
   #go(): void {
     const { clusters, cluster: before } = this.state;
     const beginnings = clusters.flatMap(({ fragment, alias }) => [fragment, alias]);
-    const address = parseFragment(location.hash, beginnings);
+    const address = parseFragment(browser.location.hash, beginnings);
     const cluster = clusters.find(({ fragment, alias }) => [fragment, alias].includes(address.cluster));
     const isSame = address.cluster === this.state.address.cluster && address.text === this.state.address.text;
     const isOther = cluster !== undefined && cluster.prefix !== before?.prefix;
@@ -279,11 +281,14 @@ function namespaceAt({ view }: Address, index: Loaded<ApiIndex>): string | undef
 /** The tokens that this window has stored. */
 function readTokens(): readonly (readonly [prefix: string, token: string])[] {
   try {
-    return JSON.parse(sessionStorage.getItem(tokensKey) ?? '[]') as [string, string][];
+    return JSON.parse(browser.sessionStorage.getItem(tokensKey) ?? '[]') as [string, string][];
   } catch {
     return [];
   }
 }
 
 /** The address of the proxy: the page is at `/-/ui/` below it. */
-export const store = new Store(new Client(location.origin + location.pathname.replace(/\/-\/ui\/$/, '')));
+export const store = new Store(
+  new Client(browser.location.origin + browser.location.pathname.replace(/\/-\/ui\/$/, '')),
+  arrival,
+);

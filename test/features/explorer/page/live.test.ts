@@ -25,6 +25,7 @@ type Reply = number | object | readonly (object | string)[];
 function pageWith(t: TestContext, version: 'h2' | 'http/1.1', replies: readonly Reply[]) {
   const left = [...replies];
   const sent: string[] = [];
+  const signals: (AbortSignal | null | undefined)[] = [];
   const waits: number[] = [];
   let end = () => {};
   const timeline = performance as unknown as { getEntriesByType(type: string): readonly object[] };
@@ -41,6 +42,7 @@ function pageWith(t: TestContext, version: 'h2' | 'http/1.1', replies: readonly 
   t.mock.method(globalThis, 'fetch', async (url: string, { headers, signal }: RequestInit) => {
     const form = /as=(\w+)/.exec(new Headers(headers).get('accept') ?? '')?.[1] ?? '';
     sent.push(`${decodeURIComponent(url.slice('http://p/c/api/v1/namespaces/a/'.length))} ${form}`.trim());
+    signals.push(signal);
     const next = left.shift();
     if (next === undefined) end();
     signal?.throwIfAborted();
@@ -70,6 +72,10 @@ function pageWith(t: TestContext, version: 'h2' | 'http/1.1', replies: readonly 
       const seen: T[] = [];
       end = () => {
         model.close();
+        assert.ok(
+          signals.every(signal => signal?.aborted),
+          'a closed model reads on',
+        );
         resolve(seen);
       };
       model.subscribe(() => {
@@ -113,13 +119,18 @@ describe('a list that is shown', () => {
       table([row('one', '10'), row('four', '21')], { resourceVersion: '22' }),
     ]);
     const list = new LiveList(source, scope);
-    const progress = await run(list, ({ progress }) => progress);
-    assert.deepEqual(rowsOf(list), ['one 1', 'four 1']);
-    assert.deepEqual(progress.slice(0, 3), [
-      { loaded: 1, remaining: 1 },
-      { loaded: 2, remaining: 0 },
-      undefined,
-    ]);
+    const seen = await run(list, ({ progress }) => ({ progress, rows: rowsOf(list).join() }));
+    assert.deepEqual(
+      [...new Set(seen.map(({ rows }) => rows))],
+      [
+        ...['one 0', 'one 0,two 0', 'one 0,two 0,three 1', 'one 1,two 0,three 1', 'one 1,three 1'],
+        ...['one 1,three 1,four 1', 'one 1,four 1'],
+      ],
+    );
+    assert.deepEqual(
+      seen.slice(0, 3).map(({ progress }) => progress),
+      [{ loaded: 1, remaining: 1 }, { loaded: 2, remaining: 0 }, undefined],
+    );
     assert.deepEqual(sent, [
       'pods?limit=500 Table',
       'pods?limit=500&continue=more Table',
@@ -332,6 +343,7 @@ describe('what a user may do with a resource', () => {
       const { verb, resource, subresource, group, version, ...place } = spec.resourceAttributes;
       questions.push([verb, resource, subresource, place['namespace']].join(' '));
       assert.deepEqual([group, version, Object.keys(place).length], ['', 'v1', namespace === '' ? 0 : 1]);
+      assert.notEqual(subresource, '');
       return Response.json({ status: { allowed: subresource === 'log' } });
     });
     const source = { client: new Client('http://p'), prefix: '/c', index: recorded } as Source;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Client } from '../../../../src/features/explorer/page/api/client.js';
+import { groupVersion, isBuiltIn } from '../../../../src/features/explorer/page/api/discovery.js';
 import { readDiscovery } from '../../../../src/features/explorer/page/api/read-discovery.js';
 import { readRecordedDiscovery } from '../../../support/recorded-discovery.js';
 
@@ -38,3 +39,14 @@ for (const [what, answers, found] of [
     });
     assert.deepEqual(kinds, found);
   });
+
+it('a group has a name with its version, and is Kubernetes’ own or not', () => {
+  assert.deepEqual(
+    ['', 'apps'].map(group => groupVersion({ group, version: 'v1' })),
+    ['v1', 'apps/v1'],
+  );
+  const own = ['', 'apps', 'autoscaling', 'batch', 'extensions', 'policy', 'rbac.authorization.k8s.io'];
+  for (const group of [...own, 'events.k8s.io']) assert.ok(isBuiltIn(group), group);
+  for (const group of ['example.com', 'k8s.io', 'a.b.c.k8s.io', 'apps.k8s.io.evil', 'policies'])
+    assert.ok(!isBuiltIn(group), group);
+});

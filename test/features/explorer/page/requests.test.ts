@@ -54,6 +54,7 @@ describe('the requests of the page', () => {
       ['#/readyz', '/readyz'],
     ]) {
       const [request] = requestsOf(fragment as string);
+      if (fragment?.endsWith('/log')) assert.equal(request?.accept, '*/*');
       assert.equal(request?.apiPath.replace(/\?.*/, ''), path, fragment);
       assert.equal(request?.method, 'GET');
     }
@@ -225,7 +226,10 @@ describe('the requests of the page', () => {
   });
 
   it('may also have a path of a fixed list', () => {
-    for (const path of nonResourcePaths) assert.equal(ApiRequest.nonResource('', path).apiPath, path);
+    for (const path of nonResourcePaths) {
+      const { apiPath, accept } = ApiRequest.nonResource('', path);
+      assert.deepEqual([apiPath, accept], [path, '*/*']);
+    }
     for (const path of ['/', '/metrics/', '/debug/pprof', '/readyz/..', '/logs/x', '/api/v1/secrets', ''])
       assert.ok(
         isRefused(() => ApiRequest.nonResource('', path)),

@@ -113,9 +113,10 @@ describe('the session of a user who signed in', () => {
   // A number such as 1e999 in a token is infinite, and the difference of two of them is none.
   for (const lifetime of [0, -1, Number.NaN, Number.NEGATIVE_INFINITY]) {
     it(`does not ask all the time if a token has no lifetime: ${lifetime}`, async t => {
-      const { refresh, pass } = start(t, { ...first, lifetime });
+      const { session, refresh, pass } = start(t, { ...first, lifetime });
       refresh.mock.mockImplementation(async before => before);
       for (let tick = 0; tick < 90; tick++) await pass(10);
+      assert.equal(session.ready(), undefined);
       assert.ok(refresh.mock.callCount() < 3);
     });
   }

@@ -1,19 +1,20 @@
+import { browser } from './browser.js';
 import type { Surroundings } from './follow.js';
 
 /** The browser's page: its visibility, and waiting. */
 export const page: Surroundings = {
   visible: signal => {
-    if (document.visibilityState === 'visible') return Promise.resolve();
+    if (browser.document.visibilityState === 'visible') return Promise.resolve();
     return until(signal, resolve => {
-      document.addEventListener('visibilitychange', resolve, { once: true, signal });
+      browser.document.addEventListener('visibilitychange', () => resolve(), { once: true, signal });
     });
   },
   wait: (milliseconds, signal) => until(signal, resolve => setTimeout(resolve, milliseconds)),
   onHidden: (callback, signal) => {
     const check = () => {
-      if (document.visibilityState === 'hidden') callback();
+      if (browser.document.visibilityState === 'hidden') callback();
     };
-    document.addEventListener('visibilitychange', check, { signal });
+    browser.document.addEventListener('visibilitychange', check, { signal });
   },
 };
 

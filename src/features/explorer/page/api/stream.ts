@@ -1,3 +1,4 @@
+import { browser } from './browser.js';
 import { ApiError, type Client } from './client.js';
 import type { ApiRequest } from './requests.js';
 
@@ -18,14 +19,9 @@ export async function stream(
   }
 }
 
-/** What a browser knows of how it has read the page. */
-interface Timeline {
-  getEntriesByType(type: 'navigation'): readonly { readonly nextHopProtocol?: string }[];
-}
-
 /** Whether requests share one connection without waiting for each other, as over HTTP/2. */
 export function hasOwnStreams(): boolean {
-  const [navigation] = (performance as unknown as Timeline).getEntriesByType('navigation');
+  const [navigation] = browser.performance.getEntriesByType('navigation');
   return /^h[23]/.test(navigation?.nextHopProtocol ?? '');
 }
 

@@ -1,6 +1,7 @@
+import { browser } from '../api/browser.js';
 import { type Client, messageOf, proxyItself } from '../api/client.js';
 import { page } from '../api/page.js';
-import { answer, arrivedAt } from './answer.js';
+import type { Arrival } from './answer.js';
 import type { Issuer } from './issuer.js';
 import { keepAttempt, markSignedIn, takeAttempt, unmarkSignedIn } from './kept.js';
 import type { SignInOffer } from './offer.js';
@@ -15,6 +16,7 @@ const patience = 15_000;
  */
 export class IssuerSignIn {
   readonly #client: Client;
+  readonly #arrival: Arrival;
   readonly #onEnd: (problem: string) => void;
   /** The issuer of the client's session, and the session itself. */
   #open: { readonly issuer: Issuer; readonly session: Session } | undefined;
@@ -24,8 +26,9 @@ export class IssuerSignIn {
   #isLeaving = false;
 
   /** @param onEnd Called when a user has to sign in again, with a sentence that says why. */
-  constructor(client: Client, onEnd: (problem: string) => void) {
+  constructor(client: Client, arrival: Arrival, onEnd: (problem: string) => void) {
     this.#client = client;
+    this.#arrival = arrival;
     this.#onEnd = onEnd;
   }
 
@@ -45,12 +48,12 @@ export class IssuerSignIn {
    */
   begin(issuer: string, subject?: string): Promise<string> {
     return this.#at(issuer, async (found, signal) => {
-      const { url, attempt } = await found.begin(location.hash, subject);
+      const { url, attempt } = await found.begin(browser.location.hash, subject);
       signal.throwIfAborted();
       keepAttempt(attempt);
       this.#isLeaving = true;
-      if (subject === undefined) location.assign(url);
-      else location.replace(url);
+      if (subject === undefined) browser.location.assign(url);
+      else browser.location.replace(url);
       await new Promise(() => {});
     });
   }
@@ -61,15 +64,16 @@ export class IssuerSignIn {
    */
   async resume(): Promise<string> {
     const attempt = takeAttempt();
+    const { address, answer } = this.#arrival;
     if (answer !== undefined) {
       if (attempt === undefined)
         return 'This window has not asked for the answer that it got. Sign in again.';
-      history.replaceState(null, '', location.pathname + attempt.view);
+      browser.history.replaceState(null, '', browser.location.pathname + attempt.view);
       // The answer of another issuer, to which this one sent the browser (RFC 9700, section 4.4).
-      if (arrivedAt !== attempt.redirectUri)
+      if (address !== attempt.redirectUri)
         return 'The answer came to another address than the issuer was given. Sign in again.';
       return this.#at(attempt.issuer, async found => {
-        const tokens = await found.redeem(answer as URLSearchParams, attempt);
+        const tokens = await found.redeem(answer, attempt);
         if (tokens === undefined) return;
         const session = new Session(tokens, before => found.refresh(before), this.#onEnd);
         this.#open = { issuer: found, session };
@@ -79,7 +83,7 @@ export class IssuerSignIn {
       });
     }
     // A link to this page, which anyone can make, begins nothing.
-    const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+    const [navigation] = browser.performance.getEntriesByType('navigation');
     if (navigation?.type === 'navigate') return '';
     // Without the mark, the next document does not try again.
     const before = unmarkSignedIn();
@@ -99,7 +103,7 @@ export class IssuerSignIn {
     this.#way.abort();
     this.#way = new AbortController();
     takeAttempt();
-    if (this.#isLeaving) window.stop();
+    if (this.#isLeaving) browser.stop();
     this.#isLeaving = false;
   }
 
@@ -118,7 +122,7 @@ export class IssuerSignIn {
     const address = open.issuer.signOutAddress;
     if (address === undefined || signal.aborted) return '';
     this.#isLeaving = true;
-    location.assign(address);
+    browser.location.assign(address);
     await page.wait(patience, signal).catch(() => {});
     if (signal.aborted) return '';
     this.drop();

@@ -1,4 +1,5 @@
 import * as oauth from 'oauth4webapi';
+import { browser } from '../api/browser.js';
 import { ApiError } from '../api/client.js';
 import type { Attempt } from './kept.js';
 import { type IssuerEntry, nameOf } from './offer.js';
@@ -109,7 +110,7 @@ export class Issuer {
         optionsFor(this.#entry),
       ] as const),
     );
-    const checks = { expectedNonce: nonce, requireIdToken: true };
+    const checks = { expectedNonce: nonce };
     const granted = await oauth.processAuthorizationCodeResponse(server, client, response, checks);
     const tokens = tokensOf(granted, granted.refresh_token);
     // Nobody becomes another user without noticing.
@@ -212,7 +213,7 @@ function optionsFor(entry: IssuerEntry, more: RequestInit = {}) {
         throw new ApiError(
           0,
           `${nameOf(entry)} does not answer this page. It may not allow requests of pages at ` +
-            `${location.origin} (CORS), or not be reachable. Reload the page, or use a token.`,
+            `${browser.location.origin} (CORS), or not be reachable. Reload the page, or use a token.`,
         );
       }
       if (response.status < 500 && response.status !== 429) return response;

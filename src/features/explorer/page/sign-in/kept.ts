@@ -1,3 +1,5 @@
+import { browser } from '../api/browser.js';
+
 // What this window keeps in its storage over the way to an issuer and back. Tokens are never there.
 
 /** One way to an issuer and back. */
@@ -21,12 +23,12 @@ export interface Attempt {
 export type SignedIn = Pick<Attempt, 'issuer'> & { readonly subject: string };
 
 // Pages of other proxies may be below other paths of this origin.
-const attemptKey = `kube-api-proxy-sign-in ${location.pathname}`;
-const signedInKey = `kube-api-proxy-signed-in ${location.pathname}`;
+const attemptKey = `kube-api-proxy-sign-in ${browser.location.pathname}`;
+const signedInKey = `kube-api-proxy-signed-in ${browser.location.pathname}`;
 
 /** Keeps an attempt until the next document of the page begins. */
 export function keepAttempt(attempt: Attempt): void {
-  sessionStorage.setItem(attemptKey, JSON.stringify(attempt));
+  browser.sessionStorage.setItem(attemptKey, JSON.stringify(attempt));
 }
 
 /** The attempt that this window has kept, once. */
@@ -36,7 +38,7 @@ export function takeAttempt(): Attempt | undefined {
 
 /** Marks this window as signed in at an issuer. */
 export function markSignedIn(signedIn: SignedIn): void {
-  sessionStorage.setItem(signedInKey, JSON.stringify(signedIn));
+  browser.sessionStorage.setItem(signedInKey, JSON.stringify(signedIn));
 }
 
 /** Removes the mark. Returns what it said; undefined without a mark. */
@@ -45,7 +47,7 @@ export function unmarkSignedIn(): SignedIn | undefined {
 }
 
 function taken<T>(key: string): T | undefined {
-  const text = sessionStorage.getItem(key);
-  sessionStorage.removeItem(key);
+  const text = browser.sessionStorage.getItem(key);
+  browser.sessionStorage.removeItem(key);
   return text === null ? undefined : (JSON.parse(text) as T);
 }

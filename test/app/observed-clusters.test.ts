@@ -68,7 +68,10 @@ it('the API server of / is described by its context, or by the flags that take t
     JSON.stringify({
       clusters: ['c', 'd'].map(name => ({ name, cluster: { server: `https://${name}.example:6443/x` } })),
       users: ['u', 'v'].map(name => ({ name, user: { token: 's3cret' } })),
-      contexts: [{ name: 'k', context: { cluster: 'c', user: 'u' } }],
+      contexts: [
+        { name: 'k', context: { cluster: 'c', user: 'u' } },
+        { name: 'j', context: { cluster: 'd', user: 'v' } },
+      ],
       'current-context': 'k',
     }),
   );
@@ -85,6 +88,8 @@ it('the API server of / is described by its context, or by the flags that take t
   const kubeconfig = `--kubeconfig=${file}`;
   const server = 'https://c.example:6443/x';
   assert.deepEqual(await described(kubeconfig), { context: 'k', cluster: 'c', server, user: 'u' });
+  const other = { context: 'j', cluster: 'd', server: 'https://d.example:6443/x', user: 'v' };
+  assert.deepEqual(await described(kubeconfig, '--context=j'), other);
   assert.deepEqual(await described(kubeconfig, '--cluster=d', '--user=v'), {
     ...{ context: 'k', cluster: 'd', server: 'https://d.example:6443/x', user: 'v' },
   });

@@ -19,6 +19,27 @@ describe('the body of a request', () => {
     assert.deepEqual(chunked.framing, ['Transfer-Encoding', 'chunked']);
   });
 
+  it('ends the connection of an API server that does not read it', t => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const raw = new IncomingMessage(new Socket());
+    const head = new RequestHead({ method: 'POST', rawHeaders: ['Content-Length', '9'] });
+    const errors: (Error | undefined)[] = [];
+    const socket = Object.assign(new Socket(), {
+      write: () => false,
+      destroy: (error?: Error) => errors.push(error),
+    });
+    new RequestBody({ raw, head }, 1000).start(socket as unknown as Socket, () => {});
+    t.mock.timers.tick(1000);
+    assert.equal(errors.length, 0, 'it waits for the client');
+    raw.emit('data', Buffer.from('part'));
+    socket.emit('drain');
+    t.mock.timers.tick(1000);
+    assert.equal(errors.length, 0, 'it has read all');
+    raw.emit('data', Buffer.from('part'));
+    t.mock.timers.tick(1000);
+    assert.equal((errors[0] as NodeJS.ErrnoException).code, 'ETIMEDOUT');
+  });
+
   it('is sent whole and in order after a look at it, which sees at most so many bytes', async () => {
     const parts = ['one,', 'two,', 'three'];
     for (const [most, framing, seen] of [

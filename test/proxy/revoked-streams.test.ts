@@ -243,6 +243,10 @@ describe('an upgraded connection whose right has ended', () => {
       ...{ name: 'another protocol', target: `${pods}/web/proxy/`, protocol: 'other/1' },
       ...{ first: Buffer.from('anything'), fields: '', last: bytes() },
     },
+    {
+      ...{ name: 'a protocol with a similar name', target: watch, protocol: 'x-websocket' },
+      ...{ first: Buffer.from('anything'), fields: '', last: bytes() },
+    },
   ]) {
     const knowsFrames = /^(websocket|spdy)/i.test(protocol);
     for (const cut of knowsFrames ? [first.length, 1, 5] : [first.length]) {
@@ -275,6 +279,20 @@ describe('an upgraded connection whose right has ended', () => {
     const { client, revoke } = await begin(exec, '', asks('websocket'));
     revoke();
     await client.until(/^HTTP\/1\.1 401 [\s\S]*"the credential has expired"/);
+  });
+
+  it('ends with the API server’s end of it, and is cut off when the program ends', async () => {
+    for (const endedBy of ['upstream', 'shutdown'] as const) {
+      const { stream, client, upstream } = await begin(exec, upgradeTo('SPDY/3.1'), asks('SPDY/3.1'));
+      await client.until(/^HTTP\/1\.1 101 [\s\S]*\r\n\r\n/);
+      assert.equal(stream.upgradedTo, stream.request.cluster);
+      if (endedBy === 'upstream') upstream.destroy();
+      else stream.destroy();
+      await client.untilClosed();
+      client.destroy();
+      await until(() => ended.has(stream));
+      assert.equal(stream.request.record.endedBy, endedBy);
+    }
   });
 
   it('is reset if its client does not end it, or does not read the rest of a frame', async t => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import http, { type IncomingMessage } from 'node:http';
 import { after, test } from 'node:test';
+import { fieldValue } from '../../src/http/header-fields.js';
 import type { Route } from '../../src/proxy/route.js';
 import { ownBytes } from '../../src/transport/borrowed-bytes.js';
 import type { ResponseSink } from '../../src/transport/round-trip.js';
@@ -82,6 +83,52 @@ test('a route sends a request on to the routes behind it, or to the API server, 
   const client = await connectRaw(behind.port);
   client.write('GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
   assert.match(await client.untilClosed(), /^HTTP\/1\.1 299 .*API server/s);
+});
+
+test('a plain request has a length if its client says one, and may be sent twice if it changes nothing', async t => {
+  const asked: string[] = [];
+  const seeing: Route = {
+    take(_request, { method, headers, isRepeatable }) {
+      asked.push(`${method} ${fieldValue(headers, 'content-length')} ${isRepeatable}`);
+      return undefined;
+    },
+  };
+  const behind = await startProxyApp({ upstreamPort, patience: 25_000, routes: [seeing] });
+  t.after(() => behind.close());
+  for (const [method, body, expected] of [
+    ['GET', undefined, 'GET undefined true'],
+    ['HEAD', undefined, 'HEAD undefined true'],
+    ['OPTIONS', undefined, 'OPTIONS undefined true'],
+    ['GET', '0', 'GET 0 true'],
+    ['GET', '1', 'GET 1 false'],
+    ['DELETE', undefined, 'DELETE undefined false'],
+    ['POST', '0', 'POST 0 false'],
+    ['POST', '1', 'POST 1 false'],
+  ] as const) {
+    const client = await connectRaw(behind.port);
+    const length = body === undefined ? '' : `Content-Length: ${body}\r\n`;
+    client.write(
+      `${method} /x HTTP/1.1\r\nHost: localhost\r\n${length}Connection: close\r\n\r\n${body === '1' ? 'x' : ''}`,
+    );
+    await client.untilClosed();
+    assert.equal(asked.pop(), expected);
+  }
+});
+
+test('an upgrade behind another request of its connection waits, and then gets each byte that came with it', async t => {
+  const echo = http.createServer((_request, response) => response.end('first'));
+  echo.on('upgrade', (_request, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+    socket.pipe(socket);
+  });
+  const behind = await startProxyApp({ upstreamPort: await listenFor(t, echo), patience: 25_000 });
+  t.after(() => behind.close());
+  const client = await connectRaw(behind.port);
+  const upgrade = 'GET /y HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
+  client.write(`GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n${upgrade}early`);
+  await client.until(/first[\s\S]* 101 [\s\S]*\r\n\r\nearly$/);
+  client.socket.end(' late');
+  assert.match(await client.untilClosed(), /\r\n\r\nearly late$/);
 });
 
 test('an upgrade is offered to no route that takes plain requests alone', async () => {

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { type OpenStream, OpenStreams } from '../../src/proxy/open-streams.js';
+
+let streams: OpenStreams;
+let calls: string[];
+beforeEach(() => {
+  streams = new OpenStreams();
+  calls = [];
+});
+
+function stream(name: string, { caller = true, upgradedTo }: { caller?: boolean; upgradedTo?: object } = {}) {
+  return {
+    ...{ name, upgradedTo, request: { caller: caller ? { username: 'ann' } : undefined } },
+    endEarly: () => calls.push(`${name} ends early`),
+    destroy: () => calls.push(`${name} is cut off`),
+  } as unknown as OpenStream;
+}
+
+function follow(): void {
+  const say = (what: string) => (each: OpenStream) =>
+    void calls.push(`${(each as unknown as { name: string }).name} ${what}`);
+  streams.addFollower({ endsAtExpiry: false, began: say('began'), ended: say('ended') });
+}
+
+/** What was called since the last time. */
+const called = () => calls.splice(0);
+
+describe('the open streams', () => {
+  it('of callers are followed from their beginning to their one end, and those of nobody are not', () => {
+    const [one, nobodys] = [stream('one'), stream('nobody’s', { caller: false })];
+    for (const followers of [0, 1, 2]) {
+      const times = (...what: string[]) => what.flatMap(each => Array(followers).fill(each));
+      assert.deepEqual(
+        [one, nobodys].map(each => streams.isFollowed(each.request)),
+        [followers > 0, false],
+      );
+      for (const each of [one, nobodys]) streams.add(each);
+      assert.deepEqual(called(), times('one began'));
+      for (const each of [one, nobodys]) streams.reasked(each);
+      assert.deepEqual(called(), Array(followers).fill(['one ended', 'one began']).flat());
+      for (const each of [one, nobodys, one]) streams.delete(each);
+      assert.deepEqual(called(), times('one ended'));
+      streams.reasked(one);
+      assert.deepEqual(called(), []);
+      follow();
+    }
+  });
+
+  it('are asked to end at a shutdown, also those that begin later, and cut off at its end', async () => {
+    const [gone, open, late] = [stream('gone'), stream('open'), stream('late')];
+    for (const each of [gone, open]) streams.add(each);
+    streams.delete(gone);
+    assert.equal(streams.ending, false);
+    await turn();
+    assert.deepEqual(called(), []);
+    streams.end();
+    assert.deepEqual([streams.ending, ...called()], [true, 'open ends early']);
+    streams.add(late);
+    assert.deepEqual(called(), [], 'not before its request is sent');
+    await turn();
+    assert.deepEqual(called(), ['late ends early']);
+    streams.destroy();
+    assert.deepEqual(called(), ['open is cut off', 'late is cut off']);
+  });
+
+  it('are counted by the cluster that they are upgraded to', () => {
+    const [dev, prod] = [{}, {}];
+    const all = [dev, dev, prod, undefined].map(upgradedTo =>
+      stream('x', { ...(upgradedTo && { upgradedTo }) }),
+    );
+    for (const each of all) streams.add(each);
+    assert.deepEqual(
+      [dev, prod, {}].map(cluster => streams.upgradedTo(cluster as never)),
+      [2, 1, 0],
+    );
+  });
+});

@@ -24,6 +24,15 @@ const initial = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowW
 const fields = [['X-Kubernetes-Pf-Flowschema-Uid', 'x']] as const;
 const refusal = { status: 403, text: 'no', headers: fields.flat() };
 
+const no = {
+  status: 201,
+  text: '{"status":{"allowed":false}}',
+  headers: ['Content-Type', 'application/json'],
+};
+const mayList = JSON.stringify({ spec: { resourceAttributes: { verb: 'list', resource: 'namespaces' } } });
+/** The example of RFC 6455, section 1.3. */
+const handshake = ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version', '13'];
+
 /** What the API server answers to a request; undefined for nothing. */
 interface Answer {
   readonly status: number;
@@ -57,6 +66,7 @@ class Client extends RecordedResponse implements ClientSink {
 
   /** The names of a list. */
   get names(): string {
+    if (this.text === '') return '';
     const { items } = JSON.parse(this.text) as { items: { metadata: { name: string } }[] };
     return items.map(({ metadata }) => metadata.name).join();
   }
@@ -91,6 +101,8 @@ class World {
   ownAnswer: Answer | undefined;
   /** The watches of the proxy that are open, by their paths. */
   readonly #watches = new Map<string, Set<{ write(event: object): void; end(): void }>>();
+  /** How many watches are filtered. */
+  filtered = 0;
   readonly parts: ClusterPart[] = [];
   readonly cluster: Cluster;
   readonly route: NamespaceRoute;
@@ -122,7 +134,12 @@ class World {
     } as unknown as Cluster;
     this.route = new NamespaceRoute({
       clock: this.clock,
-      observer: { reviewed() {}, watches() {} },
+      observer: {
+        reviewed() {},
+        watches: count => {
+          this.filtered += count;
+        },
+      },
       reviews: {
         isStillAllowed: async ({ as, attributes }: Question) => {
           const { name = '' } = 'resourceAttributes' in attributes ? attributes.resourceAttributes : {};
@@ -323,6 +340,37 @@ describe('the route of lists and watches of namespaces', () => {
     }
   });
 
+  it('shows those of 5,000 namespaces, and of more none: the 403 says why', async () => {
+    const world = new World();
+    const others = Array.from({ length: 4_997 }, (_, at) => namespace(`n-${at}`));
+    world.objects.set(path, [...(world.objects.get(path) ?? []), ...others]);
+    // A list that selects some is asked about these.
+    const some = `GET ${path}?fieldSelector=metadata.name%3Da`;
+    const told = async (status: number, isYes: boolean) => {
+      world.answer = refusal;
+      const { names, failure } = await world.ask('ann', some);
+      assert.deepEqual([names, failure?.code], status === 200 ? ['a', undefined] : ['', status]);
+      world.answer = no;
+      const { text } = await world.ask('ann', `POST ${reviews}`, { body: mayList });
+      assert.equal(/"allowed":true/.test(text), isYes);
+      world.answer = refusal;
+    };
+    await told(200, true);
+    await world.happens(path, 'ADDED', namespace('one-more'));
+    for (const [line, parts] of [
+      [`GET ${path}`],
+      [`GET ${path}?watch=1`],
+      [`GET ${path}?watch=1`, { upgrade: 'websocket', headers: handshake }],
+    ] as const) {
+      const { failure } = await world.ask('ann', line, parts);
+      assert.equal(failure?.code, 403, line);
+      assert.match(failure.message, /^you may not list all namespaces.* at most 5000 namespaces$/);
+    }
+    await told(403, false);
+    await world.happens(path, 'DELETED', namespace('one-more'));
+    await told(200, true);
+  });
+
   it('filters lists without the right to read RBAC, and neither without the one to read namespaces', async () => {
     const refused = /^(?:403 no|200 \{"status":\{\}\})$/;
     for (const [missing, list, watch] of [
@@ -353,20 +401,13 @@ describe('the route of lists and watches of namespaces', () => {
 });
 
 describe('a review of the own rights', () => {
-  const body = JSON.stringify({ spec: { resourceAttributes: { verb: 'list', resource: 'namespaces' } } });
-  const no = {
-    status: 201,
-    text: '{"status":{"allowed":false}}',
-    headers: ['Content-Type', 'application/json'],
-  };
-
   it('has a yes, if nobody has compressed it, and if it is about namespaces', async () => {
     for (const [answer, question, isYes] of [
-      [no, body, true],
-      [{ ...no, headers: [...no.headers, 'Content-Encoding', 'identity'] }, body, true],
-      [{ ...no, headers: [...no.headers, 'Content-Encoding', 'gzip'] }, body, false],
-      [no, body.replace('list', 'get'), false],
-      [{ ...no, status: 500 }, body, false],
+      [no, mayList, true],
+      [{ ...no, headers: [...no.headers, 'Content-Encoding', 'identity'] }, mayList, true],
+      [{ ...no, headers: [...no.headers, 'Content-Encoding', 'gzip'] }, mayList, false],
+      [no, mayList.replace('list', 'get'), false],
+      [{ ...no, status: 500 }, mayList, false],
     ] as const) {
       const world = new World();
       world.answer = answer;
@@ -378,11 +419,11 @@ describe('a review of the own rights', () => {
   it('is neither sent nor answered when its client has left', async () => {
     const world = new World();
     world.answer = no;
-    const early = world.take('ann', `POST ${reviews}`, { body });
+    const early = world.take('ann', `POST ${reviews}`, { body: mayList });
     early.trip?.abort();
     await settled();
     assert.deepEqual(world.sent, []);
-    const late = world.take('ann', `POST ${reviews}`, { body });
+    const late = world.take('ann', `POST ${reviews}`, { body: mayList });
     while (world.sent.length === 0) await Promise.resolve();
     await Promise.resolve();
     late.trip?.abort();
@@ -440,6 +481,28 @@ describe('a watch of namespaces', () => {
     await world.happens(`${rbac}/rolebindings`, 'ADDED', bind);
     await world.pass(3_000);
     assert.deepEqual(world.asked, []);
+  });
+
+  it('asks nothing while nothing changes, for 100 users', async () => {
+    const world = new World();
+    const clients: Client[] = [];
+    for (let at = 0; at < 100; at += 1) {
+      world.visible.set(`user-${at}`, 'a');
+      clients.push(await world.ask(`user-${at}`, watching + ['', `&${initial}`][at % 2]));
+    }
+    const annotations = { 'k8s.io/initial-events-end': 'true' };
+    await world.happens(path, 'BOOKMARK', { kind: 'Namespace', metadata: { annotations } });
+    assert.deepEqual([world.filtered, world.asked.length], [100, 300]);
+    // Longer than a yes and a no count.
+    for (let second = 0; second < 90; second += 1) await world.pass(1_000);
+    // A namespace of that name is the same one as long as its uid is.
+    await world.happens(path, 'MODIFIED', namespace('a', { labels: { a: 'b' } }));
+    for (const { events, trip, trailers, failure } of clients) {
+      assert.equal(events.at(-1), 'MODIFIED a 102');
+      assert.deepEqual([trailers, failure], [undefined, undefined]);
+      trip?.abort();
+    }
+    assert.deepEqual([world.filtered, world.asked.length], [0, 300]);
   });
 
   it('begins from a version with what its client has not got, and with nothing of what it may no longer get', async () => {
@@ -505,8 +568,7 @@ describe('a watch of namespaces', () => {
 
   it('comes over a WebSocket too', async () => {
     const world = new World();
-    const headers = ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version', '13'];
-    const { socket } = await world.ask('ann', watching, { upgrade: 'websocket', headers });
+    const { socket } = await world.ask('ann', watching, { upgrade: 'websocket', headers: handshake });
     const received: Buffer[] = [];
     socket?.on('data', (chunk: Buffer) => received.push(chunk));
     await settled();
@@ -523,6 +585,7 @@ it('a user is forgotten ten minutes after the last request', async () => {
   clock.advance(300_000);
   assert.equal(viewerOf('ann'), ann);
   clock.advance(300_000);
+  viewerOf('eve');
   assert.deepEqual([viewerOf('ann') === ann, viewerOf('bob') === bob], [true, false]);
   filtered.close();
 });

@@ -174,7 +174,8 @@ describe('the questions of watches', () => {
   it('are at most 20 in a tenth of a second, one of each user in turn, and none without a watch', async () => {
     const [ann, bob] = [watched('ann'), watched('bob')];
     reviewer.askSoon(viewer('nobody'), many(5));
-    reviewer.askSoon(ann.of, many(100));
+    reviewer.askSoon(ann.of, many(50));
+    reviewer.askSoon(ann.of, many(100).slice(50));
     reviewer.askSoon(bob.of, many(100));
     const rounds: number[] = [];
     for (let round = 0; round < 12; round += 1) {
@@ -194,20 +195,6 @@ describe('the questions of watches', () => {
   it('are repeated after a failure, and tell the watches what has changed', async () => {
     const { of, changes } = watched('ann');
     reviewer.askSoon(of, [a]);
-    reviewer.askSoon(of, [b]);
-    reviewer.askSoon(of, [{ name: 'c', uid: '3' }]);
-    clock.advance(100);
-    await answerAll();
-    assert.deepEqual(
-      asked.map(({ name }) => name),
-      ['a', 'b', 'c'],
-    );
-    asked = [];
-    changes.length = 0;
-    of.forget(undefined);
-    of.gone(a);
-    reviewer.askSoon(of, [a]);
-    clock.advance(100);
     await turn();
     asked[0]?.answer.reject(new Error('away'));
     await turn();

@@ -118,10 +118,15 @@ it('a user with too many questions for a webhook gets 429, and no request passes
 });
 
 describe('a request that may make an object', () => {
-  /** The code of what comes of it, where the webhook denies these verbs and the API server answers whether the object is there. */
+  /** The code or the error of what comes of it, where the webhook denies this verb and the API server answers whether the object is there. */
   async function judged(
     line: string,
-    { denied, answer = 404, type = '' }: { denied: string; answer?: number; type?: string },
+    {
+      denied,
+      answer = 404,
+      type = '',
+      error,
+    }: { denied: string; answer?: number; type?: string; error?: Error },
   ) {
     const [method = '', path = ''] = line.split(' ');
     const asked: string[] = [];
@@ -130,7 +135,7 @@ describe('a request that may make an object', () => {
         const { verb, ...rest } =
           'resourceAttributes' in attributes ? attributes.resourceAttributes : assert.fail();
         asked.push(`${verb} ${rest.resource} ${rest.namespace ?? '-'}/${rest.name ?? '-'}`);
-        return verb === denied ? { by: 'policy', attributes, reason: 'no', error: undefined } : undefined;
+        return verb === denied ? { by: 'policy', attributes, reason: 'no', error } : undefined;
       },
     };
     const pool = answeringPool(({ method, path }) => {
@@ -149,7 +154,7 @@ describe('a request that may make an object', () => {
       .then(() => createCheck({ reviews } as never)(request as never))
       .then(
         () => 200,
-        (error: { readonly code: number }) => error.code,
+        ({ code, message }) => (code === 500 ? message : code),
       );
     return [code, ...asked];
   }
@@ -169,6 +174,8 @@ describe('a request that may make an object', () => {
       [401, 502],
     ] as const)
       assert.deepEqual(await judged(`PUT ${pod}`, { denied, answer }), [code, update, create, `GET ${pod}`]);
+    const failed = await judged(`PUT ${pod}`, { denied, error: new Error('broken') });
+    assert.equal(failed[0], 'Internal error occurred: broken');
     const apply = await judged(`PATCH ${pod}`, { denied, type: 'application/Apply-Patch+yaml' });
     assert.deepEqual(apply, [403, 'patch pods d/x', create, `GET ${pod}`]);
     const namespace = await judged('PUT /api/v1/namespaces/d', { denied });

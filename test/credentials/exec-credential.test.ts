@@ -69,11 +69,7 @@ describe("a plugin's answer", () => {
       assert.equal(answer.expirationTimestamp, time, text);
     }
     for (const text of [
-      'tomorrow',
-      '2031-05-01',
-      '2031-05-01 10:00:00Z',
-      '2031-13-01T10:00:00Z',
-      '1700000000',
+      ...['tomorrow', '2031-05-01', '2031-05-01 10:00:00Z', '2031-13-01T10:00:00Z', '1700000000'],
     ]) {
       const problem = await problemOf(credentialOf({ token: 't-1', expirationTimestamp: text }));
       assert.equal(problem, 'returned an expirationTimestamp that is not an RFC 3339 time', text);

@@ -101,16 +101,10 @@ describe('the guard against pages of other sites', () => {
 
   it('rejects a link to whatever may be a proxy subresource, below contexts and unknown names alike', () => {
     for (const below of [
-      `${pod}/proxy`,
-      `${pod}/proxy/delete`,
-      '/api/v1/nodes/n/proxy/logs/',
-      '/api/v1/proxy/namespaces/n/pods/web/',
-      `${pod}/PROXY/`,
-      `${pod}/%70roxy/`,
-      `${pod}/%2570roxy/`,
-      `${pod}%2Fproxy/`,
-      `${pod}/proxy;v=1/`,
-      '/apis/example.com/v1/things/x/proxy/',
+      ...[`${pod}/proxy`, `${pod}/proxy/delete`, '/api/v1/nodes/n/proxy/logs/'],
+      ...['/api/v1/proxy/namespaces/n/pods/web/', `${pod}/PROXY/`, `${pod}/%70roxy/`],
+      ...[`${pod}/%2570roxy/`, `${pod}%2Fproxy/`],
+      ...[`${pod}/proxy;v=1/`, '/apis/example.com/v1/things/x/proxy/'],
     ]) {
       for (const mount of ['api', 'context', 'unknown context'] as const)
         rejects(`GET ${mount === 'api' ? '' : '/clusters/a'}${below}`, link, mount);
@@ -142,13 +136,9 @@ describe('the guard against pages of other sites', () => {
     for (const origin of ['null', '', 'https://evil.example', 'https://app.example, https://app.example'])
       rejects(`GET ${pod}`, { ...frame, origin });
     for (const referer of [
-      'https://evil.example/',
-      'https://app.example.evil.example/',
-      'https://app.example@evil.example/',
-      'https://app.example:443/',
-      'https://APP.example/',
-      'http://app.example/',
-      'https://evil.example/https://app.example/',
+      ...['https://evil.example/', 'https://app.example.evil.example/'],
+      ...['https://app.example@evil.example/', 'https://app.example:443/', 'https://APP.example/'],
+      ...['http://app.example/', 'https://evil.example/https://app.example/'],
       'https://app.example/, https://evil.example/',
     ]) {
       rejects(`GET ${pod}`, { ...frame, referer });

@@ -59,23 +59,10 @@ describe("the filter with kubectl's defaults", () => {
 
   it('rejects every other spelling of them', () => {
     for (const raw of [
-      `${pod}/%65xec`,
-      `${pod}/%65%78%65%63`,
-      `${pod}%2fexec`,
-      `${pod}%5cexec`,
-      `${pod}%5Cexec%5c`,
-      `${pod}/exec/`,
-      `${pod}/exec//`,
-      `${pod}//exec`,
-      `${pod}/exec;x`,
-      `${pod}/exec%3bx`,
-      `${pod}/exec%3fx`,
-      `${pod}/exec%23`,
-      `${pod}/exec%20`,
-      `/${pod}/exec`,
-      `//${pod}/exec`,
-      `/%2f${pod}/exec`,
-      `/%5c${pod}/exec`,
+      ...[`${pod}/%65xec`, `${pod}/%65%78%65%63`, `${pod}%2fexec`, `${pod}%5cexec`],
+      ...[`${pod}%5Cexec%5c`, `${pod}/exec/`, `${pod}/exec//`, `${pod}//exec`, `${pod}/exec;x`],
+      ...[`${pod}/exec%3bx`, `${pod}/exec%3fx`, `${pod}/exec%23`, `${pod}/exec%20`, `/${pod}/exec`],
+      ...[`//${pod}/exec`, `/%2f${pod}/exec`, `/%5c${pod}/exec`],
       `%2f${pod}/exec`.replace(/^%2f/, '/'),
       '/api//v1/namespaces/default/pods/web/exec',
       '/api%2f%2fv1%2fnamespaces%2fdefault%2fpods%2fweb%2fexec',
@@ -131,11 +118,7 @@ describe('the filter with rules of its own', () => {
     passes(rules, '/%76ersion');
     passes(rules, '/api/v1/namespaces/default/pods?limit=1');
     for (const raw of [
-      '/',
-      '/versions',
-      '/version/',
-      '/version%2fx',
-      '/api/v1/namespaces/kube-system/pods',
+      ...['/', '/versions', '/version/', '/version%2fx', '/api/v1/namespaces/kube-system/pods'],
     ]) {
       refuses(rules, raw);
     }
@@ -158,11 +141,8 @@ describe('the filter with rules of its own', () => {
   it('applies a rule that ends with $ even if slashes follow', () => {
     const rules = { rejectPaths: '^/api/v1/secrets$' };
     for (const raw of [
-      '/api/v1/secrets',
-      '/api/v1/secrets/',
-      '/api/v1/secrets//',
-      '//api/v1/secrets/',
-      '/api/v1/secrets%2f',
+      ...['/api/v1/secrets', '/api/v1/secrets/', '/api/v1/secrets//'],
+      ...['//api/v1/secrets/', '/api/v1/secrets%2f'],
     ]) {
       refuses(rules, raw);
     }

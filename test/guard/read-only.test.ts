@@ -123,25 +123,13 @@ describe('--read-only', () => {
   it('rejects exec, attach, port-forward and proxy with any method, upgrade, case and path', () => {
     for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
       for (const path of [
-        `${pod}/exec?command=id`,
-        `${pod}/attach`,
-        `${pod}/portforward`,
-        `${pod}/proxy`,
-        `${pod}/proxy/index.html`,
-        `${pod}/EXEC`,
-        `${pod}/Proxy/x`,
-        `${pod}/%65xec`,
-        `${pod}%2fexec`,
-        `/${pod}/exec/`,
-        '/api/v1/pods/web/exec',
-        '/api/v1/namespaces/a/services/web/proxy/',
-        '/api/v1/nodes/n/proxy/run/a/web/c',
-        '/api/v1/proxy/nodes/n/metrics',
-        '/api/v1/proxy/namespaces/a/services/web',
-        '/api/v1/proxy/namespaces/a/pods/web/log',
-        '/api/v1/watch/namespaces/a/pods/web/exec',
-        '/apis/example.com/v1/namespaces/a/machines/m/portforward',
-        `${pod}/exec?watch=true`,
+        ...[`${pod}/exec?command=id`, `${pod}/attach`, `${pod}/portforward`, `${pod}/proxy`],
+        ...[`${pod}/proxy/index.html`, `${pod}/EXEC`, `${pod}/Proxy/x`, `${pod}/%65xec`],
+        ...[`${pod}%2fexec`, `/${pod}/exec/`, '/api/v1/pods/web/exec'],
+        ...['/api/v1/namespaces/a/services/web/proxy/', '/api/v1/nodes/n/proxy/run/a/web/c'],
+        ...['/api/v1/proxy/nodes/n/metrics', '/api/v1/proxy/namespaces/a/services/web'],
+        ...['/api/v1/proxy/namespaces/a/pods/web/log', '/api/v1/watch/namespaces/a/pods/web/exec'],
+        ...['/apis/example.com/v1/namespaces/a/machines/m/portforward', `${pod}/exec?watch=true`],
       ]) {
         for (const upgrade of [{}, websocket, { upgrade: 'SPDY/3.1' }]) refuses(`${method} ${path}`, upgrade);
       }

@@ -19,11 +19,7 @@ describe('an id-token', () => {
     const token = createIdToken(new Date());
     const [header, payload, signature] = token.split('.');
     for (const text of [
-      '',
-      'opaque',
-      'a.b.c',
-      `${token}\n`,
-      `${token}.x`,
+      ...['', 'opaque', 'a.b.c', `${token}\n`, `${token}.x`],
       withClaims('[]'),
       withClaims('x'),
       withClaims('null'),

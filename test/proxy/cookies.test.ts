@@ -32,11 +32,7 @@ describe('the Path of a cookie', () => {
       const root = `${prefix}${pod}/`;
       for (const at of [
         pod,
-        `${pod}/`,
-        `${pod}?a=/`,
-        `${pod}/a/b.html`,
-        `${pod}/proxy/a`,
-        `${pod}/a%2F;//b`,
+        ...[`${pod}/`, `${pod}?a=/`, `${pod}/a/b.html`, `${pod}/proxy/a`, `${pod}/a%2F;//b`],
       ]) {
         for (const [own, expected] of [
           ['/', root],
@@ -150,11 +146,7 @@ describe('a cookie', () => {
 
   it('loses its Domain, in any spelling, and keeps all else', () => {
     for (const domain of [
-      'Domain=evil.example',
-      'DOMAIN',
-      'domain=',
-      ' \tdOmAiN\t= .example ',
-      'Domain=a=b',
+      ...['Domain=evil.example', 'DOMAIN', 'domain=', ' \tdOmAiN\t= .example ', 'Domain=a=b'],
     ]) {
       assert.equal(held(`a=1;${domain}`, place), `a=1${path}`, domain);
       assert.equal(held(`a=1;${domain};${domain}; Secure`, place), `a=1; Secure${path}`, domain);

@@ -139,14 +139,9 @@ describe('the headers of an upstream request', () => {
   it('keep everything that the proxy adds, whatever Connection names', () => {
     const headers = outboundHeaders(
       [
-        'Connection',
-        'X-Forwarded-For, Authorization, Host, Impersonate-User',
-        'X-Forwarded-For',
-        '198.51.100.7',
-        'Authorization',
-        'Bearer client',
-        'Impersonate-User',
-        'root',
+        ...['Connection', 'X-Forwarded-For, Authorization, Host, Impersonate-User'],
+        ...['X-Forwarded-For', '198.51.100.7', 'Authorization', 'Bearer client'],
+        ...['Impersonate-User', 'root'],
       ],
       additions,
     );

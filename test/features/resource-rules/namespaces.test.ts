@@ -50,8 +50,7 @@ describe('--accept-namespaces', () => {
       ...['kube-system', 'team-ab', 'xteam-a', 'team-a.b', 'team-', 'TEAM-A', '*', 'team-a%20'],
     ]) {
       for (const line of [
-        `GET /api/v1/namespaces/${namespace}/pods`,
-        `GET /api/v1/namespaces/${namespace}`,
+        ...[`GET /api/v1/namespaces/${namespace}/pods`, `GET /api/v1/namespaces/${namespace}`],
         `GET /api/v1/watch/namespaces/${namespace}/pods`,
         `GET /api/v1/proxy/namespaces/${namespace}/pods/p`,
         `GET /apis/example.com/v1/namespaces/${namespace}/widgets`,

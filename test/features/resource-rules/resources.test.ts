@@ -37,19 +37,13 @@ describe('a resource without a group', () => {
 
   it('is rejected in every group, version, namespace and scope, with all its subresources', () => {
     refuses(
-      '/api/v1/secrets',
-      '/api/v1/secrets?watch=true',
+      ...['/api/v1/secrets', '/api/v1/secrets?watch=true'],
       '/api/v1/secrets?fieldSelector=metadata.name%3Dx&limit=1',
-      '/api/v1/namespaces/a/secrets',
-      '/api/v1/namespaces/a/secrets/',
-      '/api/v1/namespaces/a/secrets/x',
-      '/api/v1/namespaces/a/secrets/x/status',
-      '/api/v1/namespaces/a/secrets/x/anything/else',
-      '/api/v2/namespaces/a/secrets/x',
-      '/apis/example.com/v1/secrets',
-      '/api/v1/watch/secrets',
-      '/api/v1/watch/namespaces/a/secrets/x',
-      '/api/v1/proxy/namespaces/a/secrets/x',
+      ...['/api/v1/namespaces/a/secrets', '/api/v1/namespaces/a/secrets/'],
+      ...['/api/v1/namespaces/a/secrets/x', '/api/v1/namespaces/a/secrets/x/status'],
+      ...['/api/v1/namespaces/a/secrets/x/anything/else', '/api/v2/namespaces/a/secrets/x'],
+      ...['/apis/example.com/v1/secrets', '/api/v1/watch/secrets'],
+      ...['/api/v1/watch/namespaces/a/secrets/x', '/api/v1/proxy/namespaces/a/secrets/x'],
     );
   });
 
@@ -63,19 +57,11 @@ describe('a resource without a group', () => {
 
   it('does not match other resources whose path contains its name', () => {
     passes(
-      '/',
-      '/api',
-      '/api/v1',
-      '/version',
-      '/logs/secrets',
-      '/api/v1/namespaces/secrets',
-      '/api/v1/namespaces/secrets/pods',
-      '/api/v1/namespaces/a/pods/secrets',
+      ...['/', '/api', '/api/v1', '/version', '/logs/secrets', '/api/v1/namespaces/secrets'],
+      ...['/api/v1/namespaces/secrets/pods', '/api/v1/namespaces/a/pods/secrets'],
       '/api/v1/namespaces/a/pods/web/secrets',
-      '/api/v1/namespaces/a/pods/web/proxy/api/v1/secrets',
-      '/api/v1/secretsx',
-      '/api/v1/pods?resource=secrets',
-      '/apis/secrets/v1/pods',
+      ...['/api/v1/namespaces/a/pods/web/proxy/api/v1/secrets', '/api/v1/secretsx'],
+      ...['/api/v1/pods?resource=secrets', '/apis/secrets/v1/pods'],
     );
   });
 });
@@ -84,15 +70,9 @@ describe('a subresource', () => {
   it('is rejected with every method, while its resource is accepted', () => {
     const { passes, refuses } = guardFor('pods/exec,pods/proxy');
     refuses(
-      `${pod}/exec`,
-      `${pod}/exec?command=id`,
-      `${pod}/exec/`,
-      `${pod}/EXEC`,
-      `${pod}/%65xec`,
-      '/api/v1/pods/web/exec',
-      '/api/v1/watch/namespaces/a/pods/web/exec',
-      `${pod}/proxy/x//y`,
-      '/api/v1/proxy/namespaces/a/pods/web',
+      ...[`${pod}/exec`, `${pod}/exec?command=id`, `${pod}/exec/`, `${pod}/EXEC`, `${pod}/%65xec`],
+      ...['/api/v1/pods/web/exec', '/api/v1/watch/namespaces/a/pods/web/exec'],
+      ...[`${pod}/proxy/x//y`, '/api/v1/proxy/namespaces/a/pods/web'],
     );
     passes(
       pod,

@@ -218,11 +218,7 @@ describe('the status line of an answer', () => {
 
   it('is rejected at its first wrong byte if a server speaks another protocol and then waits', () => {
     for (const text of [
-      'SSH-2.0-OpenSSH_9.6\r\n',
-      '\x15\x03\x01\x00\x02\x02F',
-      '220 smtp ESMTP\r\n',
-      '{',
-      '\n',
+      ...['SSH-2.0-OpenSSH_9.6\r\n', '\x15\x03\x01\x00\x02\x02F', '220 smtp ESMTP\r\n', '{', '\n'],
     ]) {
       assertRefused(text);
     }

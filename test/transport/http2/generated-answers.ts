@@ -17,21 +17,11 @@ const plainIndices = Array.from({ length: 61 }, (_, at) => at + 1).filter(
   index => index > 14 && index !== 28 && index !== 57,
 );
 const names = [
-  'audit-id',
-  'x-a',
-  'warning',
-  'x-kubernetes-pf-flowschema-uid',
-  'trailer',
-  'x!#$%&*+-.^_`|~09z',
+  ...['audit-id', 'x-a', 'warning', 'x-kubernetes-pf-flowschema-uid'],
+  ...['trailer', 'x!#$%&*+-.^_`|~09z'],
 ];
 const texts = [
-  'application/json',
-  '',
-  '0',
-  '299 - "a"',
-  'a\tb',
-  '\xff\x80',
-  'no-cache, private',
+  ...['application/json', '', '0', '299 - "a"', 'a\tb', '\xff\x80', 'no-cache, private'],
   'x'.repeat(130),
 ];
 const visible = Array.from({ length: 256 }, (_, octet) => octet).filter(

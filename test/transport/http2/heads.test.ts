@@ -5,12 +5,7 @@ import { readHead, readTrailers } from '../../../src/transport/http2/heads.js';
 const ok = [':status', '200'];
 const malformed = { name: 'Http2Error', code: 'MALFORMED_HTTP2', wireCode: 1 };
 const connectionSpecific = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'transfer-encoding',
-  'upgrade',
+  ...['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'],
 ];
 /** Names and values that would end a field of HTTP/1.1, or the head. */
 const illegal: readonly (readonly [name: string, value: string])[] = [

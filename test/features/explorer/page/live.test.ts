@@ -132,12 +132,8 @@ describe('a list that is shown', () => {
       [{ loaded: 1, remaining: 1 }, { loaded: 2, remaining: 0 }, undefined],
     );
     assert.deepEqual(sent, [
-      'pods?limit=500 Table',
-      'pods?limit=500&continue=more Table',
-      `${watch('7')} Table`,
-      `${watch('20')} Table`,
-      'pods?limit=500 Table',
-      `${watch('22')} Table`,
+      ...['pods?limit=500 Table', 'pods?limit=500&continue=more Table', `${watch('7')} Table`],
+      ...[`${watch('20')} Table`, 'pods?limit=500 Table', `${watch('22')} Table`],
     ]);
     assert.deepEqual([list.columns.map(({ name }) => name), list.error], [['Name'], undefined]);
   });

@@ -90,12 +90,10 @@ describe('the requests of the page', () => {
       ...['#/%61pi/v1/pods'],
       // Characters that a terminal acts on when a command with them is pasted, or that nobody sees.
       ...['%15%0atouch%20pwned%0a', '%00', '%7f', '%c2%9b', '%e2%80%a8', '%e2%80%ae', '%09'].flatMap(text => [
-        `#/api/v1/namespaces/x/pods/a${text}`,
-        `#/api/v1/namespaces/x${text}/pods`,
+        ...[`#/api/v1/namespaces/x/pods/a${text}`, `#/api/v1/namespaces/x${text}/pods`],
         `#/api/v1/pods?labelSelector=${text}`,
         `#/api/v1/pods?fieldSelector=metadata.name%3d${text}`,
-        `#/api/v1/namespaces/x/pods/y/log?container=${text}`,
-        `#/api/v1/pods?${text}=a`,
+        ...[`#/api/v1/namespaces/x/pods/y/log?container=${text}`, `#/api/v1/pods?${text}=a`],
       ]),
     ]) {
       assert.ok(isRefused(() => requestsOf(fragment)) || requestsOf(fragment).length === 0, fragment);

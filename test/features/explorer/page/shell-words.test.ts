@@ -28,11 +28,7 @@ it('a word of a command is the text itself, with any characters that people see,
     assert.deepEqual(argumentsOf(`curl ${evil.map(shellWord).join(' ')}`, shell), evil);
     assert.deepEqual(argumentsOf(curl, shell).slice(0, 2), ['-H', 'Authorization: Bearer secret']);
     assert.deepEqual(argumentsOf(kubectl, shell).slice(2), [
-      '--token',
-      'secret',
-      'get',
-      'pods',
-      '--all-namespaces',
+      ...['--token', 'secret', 'get', 'pods', '--all-namespaces'],
     ]);
   }
 });

@@ -27,13 +27,9 @@ const [few, three] = await Promise.all([
     {
       run: startInProcess,
       flags: [
-        '--max-requests-inflight=3',
-        '--max-longrunning-requests=3',
-        '--max-requests-inflight-per-user=3',
-        '--max-longrunning-requests-per-user=3',
-        '--request-timeout=500ms',
-        '--reject-paths=/exec',
-        '--www=test',
+        ...['--max-requests-inflight=3', '--max-longrunning-requests=3'],
+        ...['--max-requests-inflight-per-user=3', '--max-longrunning-requests-per-user=3'],
+        ...['--request-timeout=500ms', '--reject-paths=/exec', '--www=test'],
       ],
     },
   ),

@@ -17,12 +17,9 @@ for (const leg of Object.keys(legs) as Leg[]) {
   test(`rules about resources apply below a mount as at / on the ${leg} leg`, async () => {
     for (const target of [
       ...[pod, `${pod}/log`, '/version', '/api/v1/pods', '/api/v1/nodes'],
-      '/api/v1/namespaces/kube-system/pods',
-      '/api/v1/namespaces/default/secrets',
-      '/api/v1/namespaces/default/%73ecrets',
-      '/apis/apps/v1/namespaces/default/deployments',
-      `${pod}/exec?command=id`,
-      '//api/v1/namespaces/default/secrets',
+      ...['/api/v1/namespaces/kube-system/pods', '/api/v1/namespaces/default/secrets'],
+      ...['/api/v1/namespaces/default/%73ecrets', '/apis/apps/v1/namespaces/default/deployments'],
+      ...[`${pod}/exec?command=id`, '//api/v1/namespaces/default/secrets'],
       '/api/v1/namespaces/default/secrets/../pods',
     ])
       await assertAsAtRoot(ruled, { leg, target });

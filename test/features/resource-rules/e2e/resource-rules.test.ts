@@ -56,20 +56,14 @@ for (const leg of legs) {
     it('rejects other namespaces and requests without one, in every spelling, and counts them', async () => {
       const before = await rejections(confined, 'namespace');
       const requests = rejectedRequests([
-        '/api/v1/namespaces/default/pods',
-        '/api/v1/namespaces/default',
-        '/api/v1/namespaces/team-01/pods',
-        '/api/v1/namespaces/xteam-0/pods',
+        ...['/api/v1/namespaces/default/pods', '/api/v1/namespaces/default'],
+        ...['/api/v1/namespaces/team-01/pods', '/api/v1/namespaces/xteam-0/pods'],
         '/api/v1/namespaces/default/pods/web-0/exec?command=id',
-        '/api/v1/namespaces/%64efault/pods',
-        '/api/v1/watch/namespaces/default/secrets',
+        ...['/api/v1/namespaces/%64efault/pods', '/api/v1/watch/namespaces/default/secrets'],
         '/api/v1/proxy/namespaces/default/pods/web-0',
-        '/apis/apps/v1/namespaces/default/deployments',
-        '/api/v1/pods',
-        '/api/v1/pods?fieldSelector=metadata.namespace%3Dteam-0',
-        '/api/v1/namespaces',
-        '/api/v1/nodes/node-0/proxy/exec/team-0/web/c',
-        '/apis/example.com/v1/unknowns',
+        ...['/apis/apps/v1/namespaces/default/deployments', '/api/v1/pods'],
+        ...['/api/v1/pods?fieldSelector=metadata.namespace%3Dteam-0', '/api/v1/namespaces'],
+        ...['/api/v1/nodes/node-0/proxy/exec/team-0/web/c', '/apis/example.com/v1/unknowns'],
         '/metrics',
       ]);
       for (const request of requests) {
@@ -96,20 +90,14 @@ for (const leg of legs) {
     it('rejects a resource with any method, version, namespace and spelling, and counts it', async () => {
       const before = await rejections(without, 'resource');
       const requests = rejectedRequests([
-        '/api/v1/secrets',
-        '/api/v1/secrets?watch=true',
+        ...['/api/v1/secrets', '/api/v1/secrets?watch=true'],
         '/api/v1/secrets?fieldSelector=metadata.name%3Dx',
-        '/api/v1/namespaces/default/secrets/',
-        '/api/v1/namespaces/default/secrets/token',
+        ...['/api/v1/namespaces/default/secrets/', '/api/v1/namespaces/default/secrets/token'],
         '/api/v1/namespaces/default/%73ecrets/token',
-        '/api/v1/namespaces/default/Secrets/token',
-        '/api/v1/watch/secrets',
-        '/api/v1/watch/namespaces/default/secrets/token',
-        '/api/v2/secrets',
-        '//api/v1/secrets',
-        '/api/v1/namespaces/default/pods/web-0/exec?command=id',
-        '/api/v1/namespaces/default/pods/web-0/%65xec',
-        '/apis/apps/v1beta2/deployments',
+        ...['/api/v1/namespaces/default/Secrets/token', '/api/v1/watch/secrets'],
+        ...['/api/v1/watch/namespaces/default/secrets/token', '/api/v2/secrets'],
+        ...['//api/v1/secrets', '/api/v1/namespaces/default/pods/web-0/exec?command=id'],
+        ...['/api/v1/namespaces/default/pods/web-0/%65xec', '/apis/apps/v1beta2/deployments'],
         '/apis/apps/v1/namespaces/default/deployments/web/scale',
       ]);
       for (const request of requests) {
@@ -133,14 +121,9 @@ for (const leg of legs) {
   it(`behind a server URL with a path, no path outside that path passes the rules on the ${leg} leg`, async () => {
     const [namespace, prefix] = ['/api/v1/namespaces/team-0', '/k8s/clusters/c1'];
     for (const target of [
-      `${prefix}/api/v1/secrets`,
-      `${prefix}${namespace}/secrets/x`,
-      `${prefix}${namespace}/pods/web-1/exec`,
-      `/k8s/clusters/c2${namespace}/pods`,
-      `${namespace}/pods`,
-      `/${prefix}${namespace}/secrets`,
-      '/version',
-      '/',
+      ...[`${prefix}/api/v1/secrets`, `${prefix}${namespace}/secrets/x`],
+      ...[`${prefix}${namespace}/pods/web-1/exec`, `/k8s/clusters/c2${namespace}/pods`],
+      ...[`${namespace}/pods`, `/${prefix}${namespace}/secrets`, '/version', '/'],
     ]) {
       assertStatus(await send(behindPath.port, { leg, target }), 403, target);
     }

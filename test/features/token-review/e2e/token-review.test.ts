@@ -198,14 +198,8 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
     const ways = [...bothLegs.map(inAuthorization), asSubprotocol, ...http2Ways];
     // As bytes: a tab, and U+00A0, U+0085, U+1680, U+2009, U+2028, U+3000 and a control character in UTF-8.
     const spaces = [
-      '\t',
-      '\xc2\xa0',
-      '\xc2\x85',
-      '\xe1\x9a\x80',
-      '\xe2\x80\x89',
-      '\xe2\x80\xa8',
-      '\xe3\x80\x80',
-      '\xc2\x9f',
+      ...['\t', '\xc2\xa0', '\xc2\x85', '\xe1\x9a\x80', '\xe2\x80\x89', '\xe2\x80\xa8'],
+      ...['\xe3\x80\x80', '\xc2\x9f'],
     ];
     for (const way of ways) {
       for (const space of spaces) assert.equal(await way(token.replace('.', `${space}.`)), 401, space);

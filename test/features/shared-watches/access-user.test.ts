@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { identityOf } from '../../../src/clusters/endpoint.js';
 import type { Credential } from '../../../src/credentials/credential.js';
 import { identify, UnknownUserError } from '../../../src/features/shared-watches/access-user.js';
+import { reviewSubject } from '../../../src/features/shared-watches/subject-review.js';
 import { fieldValue } from '../../../src/http/header-fields.js';
 import type { ClientConfig } from '../../../src/kubeconfig/types.js';
 import type { Access, UserIdentity } from '../../../src/transport/access.js';
@@ -68,6 +69,9 @@ describe('the user of an access', () => {
       ],
       [{ credential: serviceAccount('uid-1', 1) }, { credential: serviceAccount('uid-1', 2) }],
     ];
+    const fleeting = 'exp iat nbf jti auth_time nonce at_hash c_hash aio rh uti'.split(' ');
+    for (const name of fleeting)
+      pairs.push([{ credential: jwt({ sub: 'alice' }) }, { credential: jwt({ sub: 'alice', [name]: '1' }) }]);
     for (const [one, other] of pairs) assert.equal(await keyOf(one), await keyOf(other));
   });
 
@@ -161,6 +165,10 @@ describe('the user of an access with a token that only the API server can read',
       [alice, inOtherOrder],
       [ofToken('1'), ofToken('2')],
       [withKey('ASIA1'), withKey('ASIA2')],
+      [
+        { ...alice, extra: { b: ['1'], a: ['1'], c: ['1'] } },
+        { ...alice, extra: { c: ['1'], b: ['1'], a: ['1'] } },
+      ],
     ]) {
       assert.ok(await isSame(opaque('one', review(one)), opaque('two', review(other))));
     }
@@ -247,6 +255,14 @@ describe('the user of an access with a token that only the API server can read',
       assert.equal(await isSame(opaque('one', review(alice)), opaque('two', answer)), false, message);
       assert.equal(await isSame(opaque('one', answer), opaque('one', answer)), true, message);
     }
+  });
+
+  it('may be said later if the answer is 401, 429 or an error of the server, and else is not said', async () => {
+    for (const status of [401, 429, 500, 503, 504])
+      await assert.rejects(reviewSubject(accessOf(opaque('one', { status, body: '' }))), /SelfSubjectReview/);
+    for (const status of [302, 403, 404, 428, 430, 499])
+      assert.equal(await reviewSubject(accessOf(opaque('one', { status, body: '' }))), undefined);
+    await assert.rejects(reviewSubject(accessOf(opaque('one', undefined))));
   });
 
   it('is asked for with this credential and no impersonation, once for each access', async () => {

@@ -127,6 +127,15 @@ describe('clients that come and go', () => {
     assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=951');
   });
 
+  it('open as many as they like one after another', async () => {
+    const { joins, watch, open } = create();
+    for (let version = 1_000; version > 980; version--) {
+      await open({ version: String(version) });
+      watch(-1).text(`${JSON.stringify({ type: 'ERROR', object: { kind: 'Status' } })}\n`);
+    }
+    assert.ok(joins.every(how => how === 'opened'));
+  });
+
   it('get nothing if their credential expires while they wait', async () => {
     const { clock, counts, watch, join } = create();
     const client = await join({ expires: clock.now() + 1_000 });
@@ -140,7 +149,7 @@ describe('clients that come and go', () => {
   });
 
   it('do not join a watch that ends during the check of their right', async () => {
-    const { clock, server, watch, open, join } = create();
+    const { clock, joins, server, watch, open, join } = create();
     let answer = (_: boolean) => {};
     const isAllowed = () =>
       new Promise<boolean>(resolve => {
@@ -152,7 +161,7 @@ describe('clients that come and go', () => {
     watch(0).text('{}\n');
     answer(true);
     await turn();
-    assert.equal(late.ended, undefined);
+    assert.deepEqual([late.ended, joins], [undefined, ['opened', 'own']]);
     assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=100');
   });
 });
@@ -172,10 +181,13 @@ describe('a cluster that is closed', () => {
   });
 
   it('no longer shares watches', async () => {
-    const { server, shared, join } = create();
+    const { shared, join, joins, watch } = create();
     shared.close();
     await join();
-    assert.equal(server.watches[0]?.path, '/own?resourceVersion=100');
+    assert.equal(watch(0).path, '/own?resourceVersion=100');
+    await join({ initial: true, bookmarks: true });
+    assert.match(watch(1).path, /^\/own/);
+    assert.deepEqual(joins, ['own', 'own']);
   });
 });
 

@@ -5,30 +5,35 @@ import { JsonEventReader } from '../../../src/features/shared-watches/json-event
 import { ProtobufEventReader } from '../../../src/features/shared-watches/protobuf-events.js';
 
 describe('the reader for a watch response', () => {
-  const rows: readonly (readonly [contentType: string, reader: unknown])[] = [
-    ['application/json', JsonEventReader],
-    ['application/json;stream=watch', JsonEventReader],
-    ['Application/JSON ; Stream="watch"', JsonEventReader],
-    ['application/json; charset=UTF-8', JsonEventReader],
-    ['application/vnd.kubernetes.protobuf;stream=watch', ProtobufEventReader],
-    ['application/vnd.kubernetes.protobuf; STREAM=watch', ProtobufEventReader],
-    ['application/vnd.kubernetes.protobuf', undefined],
-    ['application/vnd.kubernetes.protobuf;stream=other', undefined],
-    ['application/json;stream=other', undefined],
-    ['application/json;charset=utf-16', undefined],
-    ['application/json;x=y', undefined],
-    ['application/json-seq', undefined],
-    ['application/jsonl', undefined],
-    ['application/cbor-seq', undefined],
-    ['application/yaml', undefined],
-    ['text/plain;application/json', undefined],
-    ['json', undefined],
-    ['', undefined],
-  ];
-  for (const [contentType, reader] of rows) {
-    it(`for "${contentType}" is ${(reader as { name: string } | undefined)?.name}`, () => {
-      assert.equal(createEventReader(['Date', 'x', 'content-TYPE', contentType])?.constructor, reader);
-    });
+  const protobuf = 'application/vnd.kubernetes.protobuf';
+  for (const [reader, contentTypes] of [
+    [
+      JsonEventReader,
+      [
+        ...['application/json', 'application/json;stream=watch', 'Application/JSON ; Stream="watch"'],
+        'application/json; charset=UTF-8',
+      ],
+    ],
+    [ProtobufEventReader, [`${protobuf};stream=watch`, `${protobuf}; STREAM=watch`]],
+    [
+      undefined,
+      [
+        ...[protobuf, `${protobuf};stream=other`, 'application/json;stream=other', 'application/json;x=y'],
+        ...[
+          'application/json;charset=utf-16',
+          'application/json-seq',
+          'application/jsonl',
+          'application/yaml',
+        ],
+        ...['application/cbor-seq', 'text/plain;application/json', 'text/plain;stream=watch', 'json', ''],
+      ],
+    ],
+  ] as const) {
+    for (const contentType of contentTypes) {
+      it(`for "${contentType}" is ${reader?.name}`, () => {
+        assert.equal(createEventReader(['Date', 'x', 'content-TYPE', contentType])?.constructor, reader);
+      });
+    }
   }
 
   it('does not exist without a Content-Type, or with two', () => {

@@ -57,7 +57,7 @@ describe('a ring buffer of events', () => {
     ring.forgetOldest();
     assert.deepEqual([ring.countBefore(2, '105'), behind(2)], [1, 3], 'all of them are there');
     ring.forgetOldest();
-    assert.deepEqual([ring.countBefore(2, '105'), behind(2)], [undefined, undefined]);
+    assert.deepEqual([ring.countBefore(2, '105'), behind(1), behind(2)], [undefined, undefined, undefined]);
   });
 
   it('accepts an ERROR, which has no version and goes to all clients', () => {

@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { Registry } from 'prom-client';
 import { defaultBuffer } from '../../../src/features/shared-watches/feature.js';
+import { createSharedWatchMetrics } from '../../../src/features/shared-watches/metrics.js';
 import { parseOptions } from '../../../src/options/parse.js';
+import { eventually } from '../../support/eventually.js';
+import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { proxyToken } from '../../support/identities/two-users.js';
+import { callersFlag } from '../../support/proxy/callers.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import { WatchedNamespace } from '../../support/proxy/watched-namespace.js';
 
 const mebibyte = 1024 * 1024;
 const gibibyte = 1024 * mebibyte;
@@ -47,6 +58,67 @@ describe('sharing across users', () => {
     assert.match(
       problems('--share-watches', '--share-watches-across-users').join('\n'),
       /^[^\n]*needs a method/,
+    );
+  });
+});
+
+describe('the program', () => {
+  const share = '--share-watches';
+  for (const [what, atServer, flags] of [
+    ['shares nothing by default', 3, []],
+    ['shares the watches of each user', 2, [share]],
+    ['shares those of all users', 1, [share, '--share-watches-across-users']],
+  ] as const) {
+    it(what, async t => {
+      const tokens = { [proxyToken]: { username: 'proxy', groups: ['system:masters'] } };
+      const server = await startFakeApiServer({ clientCertificates: 'optional', tokens, allow: () => true });
+      t.after(() => server.kill());
+      const kind = { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService' };
+      server.write({ ...kind, metadata: { name: 'v1.' }, spec: { version: 'v1' } });
+      const { path, directory } = await writeKubeconfig({
+        ...{ server: server.url, ca: server.authority.certificate, token: proxyToken },
+      });
+      const callers = join(directory, 'callers');
+      await writeFile(callers, 'ann,ann,,\nbob,bob,,\n');
+      const proxy = await startInProcess(t, [`--kubeconfig=${path}`, callersFlag(callers), ...flags]);
+      const as = (user: string) => ({ headers: { Authorization: `Bearer ${user}` } });
+      // It shares when it knows whose its own token is, and who serves the API.
+      await eventually('the watches at the API server', async () => {
+        const namespace = new WatchedNamespace({ server, proxy });
+        const from = server.version;
+        for (const user of ['ann', 'ann', 'bob'])
+          t.after((await namespace.watch({ from, ...as(user) })).close);
+        return namespace.upstream().length === atServer;
+      });
+      const metrics = await (await fetch(`${proxy.url}/-/metrics`, as('ann'))).text();
+      assert.equal(/joins_total{how="ring"} [^0]/.test(metrics), atServer < 3);
+    });
+  }
+
+  it('counts shared watches, their clients and events, and what happens to these', async () => {
+    const registry = new Registry();
+    const observer = createSharedWatchMetrics(registry);
+    for (const change of [1, 1, -1] as const) observer.watches(change);
+    for (const change of [1, 1, 1, -1] as const) observer.clients(change);
+    observer.joined('ring');
+    observer.initialStream(3);
+    observer.moved('opened', 2);
+    observer.received();
+    observer.delivered(6);
+    observer.resumed('ended');
+    observer.lagged();
+    const lines = (await registry.metrics()).split('\n').filter(line => !/^#|_bucket|^$/.test(line));
+    assert.deepEqual(
+      lines.map(line => line.replace('kube_api_proxy_shared_watch', '')),
+      [
+        ...['es 1', '_clients 2', '_joins_total{how="opened"} 0', '_joins_total{how="ring"} 1'],
+        ...['_joins_total{how="initial"} 0', '_joins_total{how="own"} 0', '_joins_total{how="refused"} 0'],
+        ...['_initial_stream_clients_sum 3', '_initial_stream_clients_count 1'],
+        ...['_moves_total{to="opened"} 2', '_moves_total{to="ring"} 0'],
+        ...['_events_total{direction="in"} 1', '_events_total{direction="out"} 6'],
+        ...['_resumptions_total{reason="ended"} 1', '_resumptions_total{reason="error"} 0'],
+        '_lagging_clients_total 1',
+      ],
     );
   });
 });

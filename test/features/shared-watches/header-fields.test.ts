@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createEventReader } from '../../../src/features/shared-watches/event-reader.js';
 import { headOfClient, sharableHeaders } from '../../../src/features/shared-watches/sharable-headers.js';
@@ -35,4 +36,49 @@ const readers: Readonly<Record<string, (fields: string[]) => unknown>> = {
 
 describe('reading a list of header fields takes time in proportion to its length:', () => {
   for (const [what, read] of Object.entries(readers)) it(what, () => assertLinearIn(names, read));
+});
+
+describe('the head of a shared answer for one client', () => {
+  const own = [
+    'Content-Type',
+    'application/json',
+    'X-Audit-Id',
+    'a',
+    'Audit-Id-X',
+    'a',
+    'X',
+    'x-kubernetes-pf-a',
+  ];
+  const ofSender = [
+    ...[
+      'Audit-Id',
+      'of-ann',
+      'X-Kubernetes-Pf-Flowschema-Uid',
+      'ann',
+      'x-kubernetes-pf-prioritylevel-uid',
+      'ann',
+    ],
+    ...['Set-Cookie', 'a=b'],
+  ];
+
+  for (const [what, client, expected] of [
+    ['among users has nothing of the one as whom the watch was sent', { api: {}, auditId: undefined }, own],
+    [
+      'among users has the Audit-Id of the client’s own request',
+      { api: {}, auditId: 'own' },
+      [...own, 'Audit-Id', 'own'],
+    ],
+    [
+      'stays as it is among clients of one user',
+      { api: undefined, auditId: undefined },
+      [...own, ...ofSender],
+    ],
+  ] as const) {
+    it(`${what}, and has the time of now`, () => {
+      const fields = headOfClient(['DATE', 'Thu, 01 Jan 1970 00:00:00 GMT', ...own, ...ofSender], client);
+      assert.equal(fields[0], 'DATE');
+      assert.ok(Date.now() - Date.parse(fields[1] as string) < 60_000);
+      assert.deepEqual(fields.slice(2), expected);
+    });
+  }
 });

@@ -69,6 +69,16 @@ describe('clients that ask for the initial events', () => {
     assert.equal(sharing.server.watches.length, 1);
   });
 
+  it('get objects from the second one on that nobody has to read, up to the bookmark', async () => {
+    const sharing = new Sharing();
+    const client = await sharing.open(initial);
+    const text = `${eventLine(90, '', { type: 'ADDED' })}{"type":"ADDED","object":7}\n${endLine(100)}`;
+    sharing.watch().text(text);
+    assert.deepEqual([client.text, client.ended], [text, undefined]);
+    sharing.watch().text('{"type":"ADDED","object":7}\n');
+    assert.ok(client.ended instanceof Error);
+  });
+
   it('share the stream that was not sent when they asked, with their own time limits', async () => {
     const sharing = new Sharing();
     const first = await sharing.join(initial);
@@ -416,6 +426,14 @@ describe('a slow client of initial events', () => {
     slow.trip?.abort();
     sharing.clock.advance(5_000);
     assert.deepEqual([sharing.atServer(), sharing.counts.clients], [0, 0]);
+  });
+
+  it('is cut after 10 s if the others have left, because their stream is at its bookmark', async () => {
+    const { sharing, first, stream, slow, quick } = await slowCrowd();
+    for (const text of [objects, endLine(100)]) stream.text(text);
+    for (const client of [first, ...quick]) client.trip?.abort();
+    sharing.clock.advance(10_000);
+    assertLags(slow);
   });
 
   it('goes on if it takes at least 64 KB in 10 s', async () => {

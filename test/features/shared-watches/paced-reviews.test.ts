@@ -20,9 +20,9 @@ function paced() {
       }),
   } as unknown as Reviews;
   const pace = new PacedReviews(reviews, clock);
-  const ask = (user: string) =>
+  const ask = (user: string, as: Question['as'] = ['Impersonate-User', user]) =>
     pace.ask({
-      as: ['Impersonate-User', user],
+      as,
       attributes: { resourceAttributes: {} },
     } as unknown as Question);
   const users = () => asked.map(({ user }) => user);
@@ -47,6 +47,13 @@ describe('questions about many users', () => {
     }
     const all = await Promise.all(answers);
     assert.deepEqual(all.slice(0, 2), [yes, 'failed']);
+  });
+
+  it('are those of one user if it is that of the kubeconfig, or nobody', async () => {
+    const { ask, asked } = paced();
+    for (let count = 0; count < 50; count += 1) ask('', count % 2 === 0 ? 'configured' : []).catch(() => {});
+    await turn();
+    assert.equal(asked.length, atATime / 2);
   });
 
   it('do not wait for slow answers, nor for a user who has many of them', async () => {

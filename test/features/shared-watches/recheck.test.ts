@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Stay } from '../../../src/features/shared-watches/stay.js';
 import type { CredentialCheck } from '../../../src/features/shared-watches/watch-to-share.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { Sharing, turn } from './sharing.js';
 import type { ServedList } from './watched-server.js';
 import type { WatchingClient } from './watching-client.js';
@@ -26,6 +28,23 @@ function answerOf(saying: Saying): boolean {
   if (saying === 'nothing') throw new Error('nobody answers');
   return saying;
 }
+
+it('a client that has left is told nothing of a late answer', async () => {
+  const told: string[] = [];
+  const guest = { goOn: () => told.push('on'), end: () => told.push('end'), fail: () => told.push('fail') };
+  for (const saying of [true, false, 'nothing'] as const) {
+    const one = { ...credential({ isLate: true }), saying };
+    const stay = new Stay(guest, () => one.isStillValid.call(one), {
+      clock: new ManualClock(0),
+      random: () => 0,
+    });
+    stay.recheck();
+    stay.over();
+    await turn();
+    await turn();
+  }
+  assert.deepEqual(told, []);
+});
 
 const count = ({ events }: WatchingClient) => events.length;
 

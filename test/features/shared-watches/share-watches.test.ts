@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
+import { backoff } from '../../../src/features/shared-watches/lasting-watch.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
 import { UpstreamError } from '../../../src/transport/upstream-error.js';
@@ -93,6 +94,8 @@ describe('the watches of several clients', () => {
     assert.equal(server.watches.length, 2);
     server.write();
     watch(0).send();
+    watch(1).send(2);
+    assert.deepEqual(late.events, ['MODIFIED 104'], 'it does not wait for the second one');
     watch(1).send();
     assert.deepEqual(early.events, ['MODIFIED 102', 'MODIFIED 103', 'MODIFIED 104']);
     assert.deepEqual(late.events, ['MODIFIED 104']);
@@ -370,6 +373,14 @@ describe('a watch that cannot be shared', () => {
     );
   });
 
+  it('becomes each client’s own watch if the response has a length, because such a one is no watch', async () => {
+    const { joins, watch, join } = create();
+    await join();
+    watch().open(200, ['Content-Type', 'application/json', 'Content-Length', '7']);
+    await turn();
+    assert.deepEqual(joins, ['own']);
+  });
+
   it('becomes each client’s own watch for ten minutes if its format is unknown', async () => {
     const { server, clock, joins, watch, join } = create();
     await join();
@@ -523,6 +534,35 @@ describe('a shared watch that the API server ends', () => {
       assert.deepEqual(counts.resumed, [how === 'end' ? 'ended' : 'error']);
     });
   }
+
+  it('lets those wait for it who have had what it had, and opens another one for others', async () => {
+    const { server, open, join, watch, change } = create();
+    await open();
+    change();
+    watch().end();
+    await join({ version: '101' });
+    assert.equal(server.watches.length, 1);
+    for (const [index, version] of ['102', '100'].entries()) {
+      await join({ version });
+      assert.equal(watch(1 + index).version, Number(version));
+    }
+  });
+
+  it('continues at once whenever it has lasted 5 s', async () => {
+    const { clock, server, open, watch } = create({ random: () => 0 });
+    await open();
+    for (let count = 1; count < 5; count += 1) {
+      clock.advance(5_000);
+      watch(-1).end();
+      clock.advance(0);
+      assert.equal(server.watches.length, count + 1);
+      watch(-1).open();
+    }
+    clock.advance(4_999);
+    watch(-1).end();
+    clock.advance(0);
+    assert.equal(server.watches.length, 5);
+  });
 
   it('continues from the version of a bookmark', async () => {
     const { server, clock, watch, open } = create();
@@ -684,6 +724,33 @@ describe('a client that reads slowly', () => {
       `${client.text.length} characters`,
     );
   });
+});
+
+it('a client is asked again after each 64 KB, and after all that is there', async () => {
+  for (const [size, idles] of [
+    [1_000, 1],
+    [40_000, 5],
+  ] as const) {
+    const { server, watch, open } = create();
+    const client = await open();
+    client.trip?.pause();
+    for (let count = 0; count < 10; count++) server.write(1, 'x'.repeat(size));
+    watch().send();
+    client.trip?.resume();
+    assert.deepEqual([client.lines.length, client.idles], [10, idles]);
+  }
+});
+
+it('the pauses before a watch is opened again grow to 5 s, half of each by chance', () => {
+  const pauses = [0, 1, 2, 5, 6, 20].map(failures => [0, 0.5, 1].map(part => backoff(failures, () => part)));
+  assert.deepEqual(pauses, [
+    [0, 0, 0],
+    [100, 150, 200],
+    [200, 300, 400],
+    [1_600, 2_400, 3_200],
+    [2_500, 3_750, 5_000],
+    [2_500, 3_750, 5_000],
+  ]);
 });
 
 describe('the end of a cluster', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  type LocalApi,
   type WatchRequest,
   type WatchToShare,
   watchToShare,
@@ -63,6 +64,15 @@ describe('the request of a shared watch', () => {
       ...['Host', 'api:6443', 'User-Agent', 'kube-api-proxy', 'X-Request-Id', 'id'],
       ...['Accept', 'application/json', 'Accept-Encoding', 'gzip', 'Authorization', 'Bearer own', ...jane],
     ]);
+  });
+
+  it('for the initial events is the client’s own query, not compressed, because it continues as another watch', async () => {
+    const query = `sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`;
+    const watch = await shared(accessWith(), { query: `${query}&timeoutSeconds=9` });
+    const { target, headers } = watch.from(undefined, watch.sender);
+    assert.equal(target, `/api/v1/pods?${query}`);
+    assert.equal(fieldValue(headers, 'accept-encoding'), 'identity');
+    assert.equal(fieldValue(watch.from('7', watch.sender).headers, 'accept-encoding'), 'gzip');
   });
 
   it('has no field that the client has not sent', async () => {
@@ -158,6 +168,37 @@ describe('the key of a shared watch', () => {
       keyOf({}, { rawHeaders: ['Accept', 'application/json'] }),
     ]);
     assert.equal(new Set(keys).size, keys.length);
+  });
+
+  it('is equal for all users where all who may watch share, and differs from that of one user alone', async () => {
+    const of = (impersonation: readonly string[], api?: LocalApi) =>
+      shared(accessWith(), { own: { impersonation, headers: ['Audit-Id', 'own'] }, api });
+    const api = { confirm: () => true as const };
+    const [alone, one, other] = [
+      await of(jane),
+      await of(jane, api),
+      await of(['Impersonate-User', 'bob'], api),
+    ];
+    assert.equal(one.key, other.key);
+    assert.notEqual(one.key, alone.key);
+    assert.deepEqual([alone.auditId, one.auditId], [undefined, 'own']);
+  });
+
+  it('of the initial events also differs for another beginning', async () => {
+    const from = async (more: string) => {
+      const query = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+      return shared(accessWith(), { query: query + more });
+    };
+    const [any, again, zero] = [
+      await from(''),
+      await from('&timeoutSeconds=5'),
+      await from('&resourceVersion=0'),
+    ];
+    assert.equal(any.initialKey, again.initialKey);
+    assert.equal(any.key, zero.key);
+    assert.notEqual(any.initialKey, zero.initialKey);
+    const ofBob = await shared(accessWith(), { own: { impersonation: ['Impersonate-User', 'bob'] } });
+    assert.notEqual((await shared(accessWith())).initialKey, ofBob.initialKey);
   });
 });
 

@@ -34,6 +34,7 @@ describe('clients of one shared watch', () => {
     const { server, proxy } = await startGateway(t, {
       serverPath: '/c1',
       server: { allow: () => true },
+      run: startInProcess,
       args: [...sharing, '--all-contexts'],
     });
     const arrived: string[] = [];
@@ -69,7 +70,7 @@ describe('a client on a Unix socket', () => {
     const folder = temporaryFolder();
     const path = join(folder, 'socket');
     const flags = [...sharing, '--share-watches-buffer=1Mi', `--unix-socket=${path}`];
-    const { server } = await startStack(t, { flags });
+    const { server } = await startStack(t, { run: startInProcess, flags });
     const [quick, slow] = [await connectUnix(path), await connectUnix(path)];
     let isClosed = false;
     slow.once('close', () => {
@@ -95,7 +96,7 @@ describe('a client on a Unix socket', () => {
   it('of HTTP/1.0 is cut if the API server breaks its answer off, and the program continues', async t => {
     const folder = temporaryFolder();
     const path = join(folder, 'socket');
-    const { server } = await startStack(t, { flags: [`--unix-socket=${path}`] });
+    const { server } = await startStack(t, { run: startInProcess, flags: [`--unix-socket=${path}`] });
     const socket = await connectUnix(path);
     socket.write(`GET ${watchOf(server)} HTTP/1.0\r\nHost: localhost\r\n\r\n`);
     const [head] = await once(socket, 'data');

@@ -6,13 +6,14 @@ import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import { type JsonEvent, openWatch, type WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { ageless, forms, type NamespaceWatch } from '../../../support/proxy/watched-namespace.js';
 import { createRandom } from '../../../support/random.js';
 
 // The embedded API server compresses as Kubernetes 1.37 does.
 const server = await anyApiServer({ after }, { compressInitialEvents: true });
-const stack = await startStack({ after }, { server, flags: ['--share-watches'] });
+const stack = await startStack({ after }, { server, run: startInProcess, flags: ['--share-watches'] });
 
 /** A namespace with two objects. */
 async function twoObjects(): Promise<AnyWatchedNamespace> {

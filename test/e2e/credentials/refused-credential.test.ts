@@ -194,7 +194,13 @@ describe('the answer passes untouched', () => {
         assert.equal(answer.body, 'log in here');
         assert.equal(answer.headers.get('www-authenticate'), 'Basic realm="x"');
       }
+      // The gateway itself does not know this token.
+      const unknown = { leg, target: pod, headers: ['Authorization: Bearer nobody'] };
+      assertStatus(await send(proxy.port, unknown), 401, leg);
     }
+    const { text } = await sendPlain(proxy.port, '/-/metrics', { headers: bearer });
+    // Only a 401 behind a proxy subresource is certain not to be the API server's own.
+    assert.match(text, new RegExp(`^${refusedMetric} 3$`, 'm'));
   });
 
   test('without authentication, and for the Authorization of a client, over HTTP/1.1 and HTTP/2', async t => {

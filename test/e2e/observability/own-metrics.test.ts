@@ -5,6 +5,7 @@ import { send } from '../../support/clients/http-client.js';
 import { exchangeRaw } from '../../support/clients/raw-http.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import { isInstalled } from '../../support/installed.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import { type Sample, scrapeOwn as scrape, sumOf as sum } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
 
@@ -25,7 +26,7 @@ function allCounted(port: number): Promise<Sample[]> {
 const requestsTotal = 'kube_api_proxy_requests_total';
 const longRunning = 'kube_api_proxy_longrunning_requests';
 
-const proxied = await startStack({ after });
+const proxied = await startStack({ after }, { run: startInProcess });
 
 test('promtool accepts the metrics', {
   skip: findPromtool(),

@@ -7,21 +7,21 @@ import { kubectlTest, seen, startKubectl } from '../../support/clients/kubectl.j
 import { watchRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import { hasTls } from '../../support/proxy/encrypted.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
+import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import { ownMetric, untilOwnMetric } from '../../support/proxy/own-metric.js';
-import type { ProxyProcess } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { assertStatus, send } from '../leg.js';
 
-const { server, proxy: plain } = await startStack({ after }, { flags: ['--reject-paths='] });
-const secure = await startStack({ after }, { server, flags: ['--reject-paths='], tls: true });
+const run = startInProcess;
+const { server, proxy: plain } = await startStack({ after }, { run, flags: ['--reject-paths='] });
+const secure = await startStack({ after }, { run, server, flags: ['--reject-paths='], tls: true });
 const reasons = ['client', 'upstream', 'shutdown', 'error'] as const;
 const sampleOf = (reason: string) => `kube_api_proxy_longrunning_requests_ended_total{reason="${reason}"}`;
 const countsOf = () => Promise.all(reasons.map(reason => ownMetric(plain.port, sampleOf(reason))));
 
 /** The line of a request that has ended; undefined before. */
-const lineOf = (proxy: ProxyProcess, path: string) =>
+const lineOf = (proxy: RunningProgram, path: string) =>
   proxy.log().find(line => line['path'] === path && line['msg'] === 'request');
 
 /** A close frame with the code 1000, from a server and from a client (RFC 6455, section 5.5.1). */
@@ -122,8 +122,7 @@ describe('an upgrade', () => {
 
   it('that is refused, or fails before its answer, has not ended a stream', async t => {
     const guarded = await startStack(t, {
-      run: startInProcess,
-      server,
+      ...{ run, server },
       flags: ['--reject-paths=/exec'],
     });
     const before = await countsOf();

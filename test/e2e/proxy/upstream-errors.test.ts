@@ -203,13 +203,19 @@ describe('an API server', sideBySide, () => {
     });
   }
 
-  test('that speaks HTTPS at an http URL fails without harm', async t => {
-    const server = await startServer(t);
-    const proxy = await start(t, { server: `http://127.0.0.1:${server.port}` });
-    const answer = await send(proxy.port, path);
-    // Node's TLS server closes the connection. Go's server answers with a 400 in plain text, which would be passed on.
-    assert.ok([400, 502].includes(answer.status), String(answer.status));
-    if (answer.status === 502) checkStatus(answer, 502, /./);
+  test('that speaks TLS at an http URL is a 502 that says what to change, on every leg, and not ready', async t => {
+    // The answer of Go's net/http, and so of every API server.
+    const answer = 'HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n';
+    const port = await startTcp(t, socket =>
+      socket.on('error', () => {}).once('data', () => socket.end(answer)),
+    );
+    const proxy = await start(t, { server: `http://127.0.0.1:${port}` });
+    const hint = /\(400\); should the server URL begin with https:\/\/ instead\?$/m;
+    for (const leg of ['plain', 'websocket', 'spdy'] as const)
+      assert.match(assertStatus(await sendRaw(proxy.port, { leg, target: path }), 502, leg), hint);
+    const { text } = await send(proxy.port, '/-/readyz?verbose');
+    assert.match(text, hint);
+    assert.match(text, /^\[-\]upstream failed: /m);
   });
 
   test('that was down is used again as soon as it answers', async t => {

@@ -82,17 +82,21 @@ test('an admin port in use is a start-up problem that names the port', async () 
   assert.equal(stderr, `kube-api-proxy: --admin-port: 127.0.0.1:${port} is already in use\n`);
 });
 
-test('SIGUSR2 lowers the log level by one, and returns from trace to the configured level', async () => {
+test('SIGUSR2 lowers the log level by one, and returns from trace to the configured level; SIGUSR1 opens no inspector', async () => {
   const levels = () =>
     proxy
       .log()
       .filter(({ msg }) => msg === 'log level changed by signal')
       .map(line => line['to']);
   for (const expected of [['debug'], ['debug', 'trace'], ['debug', 'trace', 'info']]) {
+    // Signals arrive in the order of their numbers, so the first has arrived when the second has its effect.
+    proxy.process.kill('SIGUSR1');
     proxy.process.kill('SIGUSR2');
     await eventually('the line', () => levels().length >= expected.length);
     assert.deepEqual(levels(), expected);
   }
+  assert.equal((await send(proxy.port, '/version')).status, 200);
+  assert.doesNotMatch(proxy.stderr(), /Debugger/);
 });
 
 test('a request has the same id upstream and in the log, and --log-requests leaves out lines', async t => {

@@ -61,25 +61,14 @@ async function watch(): Promise<{ client: RawConnection; peer: ServedConnection;
 
 describe('an answer over HTTP/2 that would be malformed over HTTP/1.1', () => {
   const injected = '\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\ninjected';
+  // test/transport/http2/heads.test.ts has all of them.
   const heads: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
     'a value with a line break': [...ok, ['x', `y${injected}`]],
-    'a value with LF': [...ok, ['x', 'y\nset-cookie: injected']],
-    'a value with CR': [...ok, ['x', 'y\rset-cookie: injected']],
-    'a value with NUL': [...ok, ['x', 'y\0injected']],
     'a name with a line break': [...ok, [`x: y${injected}`, 'z']],
-    'a name with a colon': [...ok, ['content-length: 0', 'z']],
-    'a name with a blank': [...ok, ['content-length ', '0']],
-    'a name in capitals': [...ok, ['Content-Length', '0']],
-    'no name': [...ok, ['', 'injected']],
     'a status with a line break': [[':status', `200${injected}`]],
-    'a status of four digits': [[':status', '2000']],
-    'two statuses': [...ok, ...ok],
     'transfer-encoding': [...ok, ['transfer-encoding', 'chunked']],
-    connection: [...ok, ['connection', 'close']],
-    upgrade: [...ok, ['upgrade', 'injected']],
     '101': [[':status', '101']],
     'two lengths': [...ok, ['content-length', '1'], ['content-length', '2']],
-    'an invalid length': [...ok, ['content-length', '0x1']],
   };
   test('becomes a 502 because of its head, and others continue', async () => {
     const other = await watch();

@@ -89,5 +89,9 @@ describe('the redirect URI of an issuer', () => {
       assert.equal(new URL(`/-/ui/${name}`, 'https://gw.example').pathname, `/-/ui/${name}`);
     }
     assert.equal(new Set(Object.values(names)).size, Object.keys(names).length);
+    assert.deepEqual(['', 'main.js', 'from-', 'x/from-a', 'from-a/x'].map(isPageName), [
+      true,
+      ...Array(4).fill(false),
+    ]);
   });
 });

@@ -17,7 +17,7 @@ it('the index has the endpoints of the features, and then those of the core', as
 });
 
 it('/-/clusters says whether clients have to be told the authority of the certificate that they see', async t => {
-  const { server: api, files, ca, port: first } = await startStack(t, { tls: true });
+  const { server: api, files, ca, port: first } = await startStack(t, { run: startInProcess, tls: true });
   const answerAt = async (port: number, host?: string) => {
     const session = await connectHttp2(port, ca);
     const { text } = await ask(session, '/-/clusters', host === undefined ? {} : { headers: { host } });

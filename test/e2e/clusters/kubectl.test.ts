@@ -6,9 +6,10 @@ import { after } from 'node:test';
 import { kubectl, kubectlTest, seen, startKubectl } from '../../support/clients/kubectl.js';
 import { eventually } from '../../support/eventually.js';
 import { configMap } from '../../support/fake-api-server/config-maps.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import { arn, mountOf, rancherPath, startManyStack } from '../../support/proxy/many-clusters.js';
 
-const stack = await startManyStack({ after }, { flags: ['--reject-paths='] });
+const stack = await startManyStack({ after }, { run: startInProcess, flags: ['--reject-paths='] });
 const { proxy, one, two } = stack;
 const home = join(stack.folder, 'home');
 await mkdir(home);

@@ -225,34 +225,36 @@ describe('files that rotate', { concurrency: 6 }, () => {
       ...{ repair: repairConfig, problem: /config\.yaml/ },
     },
   };
-  for (const [what, { damage, repair, problem }] of Object.entries(damages)) {
-    test(`${what} leaves the last good state in use, with one line in the log`, async t => {
-      const setting = await set(t);
-      const { server, path, certificate, start } = setting;
-      intact.set(path, await readFile(path, 'utf8'));
-      const proxy = await start();
-      const next = await certificate('second');
+  test('that are damaged leave the last good state in use, with one line in the log', async t => {
+    const setting = await set(t);
+    const { server, path, certificate, start } = setting;
+    intact.set(path, await readFile(path, 'utf8'));
+    const proxy = await start();
+    let user = 'first';
+    for (const [index, [what, { damage, repair, problem }]] of Object.entries(damages).entries()) {
+      const next = await certificate(`user-${index}`);
       await damage(setting, next);
-      await eventually('a line in the log', () => complaints(proxy).length > 0);
-      const [{ problems, level } = {}] = complaints(proxy);
+      await eventually(`the line about ${what}`, () => complaints(proxy).length > index);
+      const { problems, level } = complaints(proxy)[index] ?? {};
       assert.match(String(problems), problem);
       assert.ok(Number(level) >= 40, 'it is no warning');
-      assert.doesNotMatch(proxy.stderr(), /secret-of-edit|PRIVATE KEY/);
       // Meanwhile it polls several times.
       await delay(4 * pollInterval);
-      assert.equal(complaints(proxy).length, 1);
-      assert.equal(await sample(proxy, reloads('failure')), 1);
+      assert.equal(complaints(proxy).length, index + 1, what);
+      assert.equal(await sample(proxy, reloads('failure')), index + 1);
       assert.equal(await sample(proxy, lastReload), 0);
       for (const leg of bothLegs) {
-        const { code, user } = await probe(proxy, server, leg);
-        assert.deepEqual([code, user], [passed(leg), 'first']);
+        const found = await probe(proxy, server, leg);
+        assert.deepEqual([found.code, found.user], [passed(leg), user], what);
       }
       assert.equal((await health(proxy, 'readyz')).status, 200);
       await repair(setting, next);
-      await arrivesAs(proxy, server, 'second');
+      user = `user-${index}`;
+      await arrivesAs(proxy, server, user);
       await eventually('the gauge', async () => (await sample(proxy, lastReload)) === 1);
-    });
-  }
+    }
+    assert.doesNotMatch(proxy.stderr(), /secret-of-edit|PRIVATE KEY/);
+  });
 
   test('a tokenFile is used when it changes, but never an empty one', async t => {
     const { server, directory, start } = await set(t, { user: { tokenFile: 'token' } });

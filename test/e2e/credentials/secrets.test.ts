@@ -15,6 +15,7 @@ import {
   writeKubeconfig,
 } from '../../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess, runProgram, startProxy } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import { bothLegs, probe } from '../credential-probe.js';
 import { send } from '../leg.js';
 
@@ -130,17 +131,17 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
   test('a token of --token, of the environment and of --config', async t => {
     const token = 'secret-token-of-a-flag';
     const tokens = { [token]: { username: 'one', groups: masters } };
-    const byFlag = await start(t, () => ({}), { tokens, args: ['--token', token] });
-    assert.equal((await probe(byFlag.proxy, byFlag.server)).code, 200);
-    await assertNothingShows(byFlag, [token], 'the flag');
-    const byVariable = await start(t, () => ({}), { tokens, env: { KUBE_API_PROXY_TOKEN: token } });
-    assert.equal((await probe(byVariable.proxy, byVariable.server)).code, 200);
-    await assertNothingShows(byVariable, [token], 'the variable');
-    const config = join(byFlag.directory, 'flags.yaml');
+    const config = join(temporaryFolder(), 'flags.yaml');
     await writeFile(config, `token: ${token}\n`);
-    const byFile = await start(t, () => ({}), { tokens, args: ['--config', config] });
-    assert.equal((await probe(byFile.proxy, byFile.server)).code, 200);
-    await assertNothingShows(byFile, [token], 'the file');
+    for (const options of [
+      { args: ['--token', token] },
+      { env: { KUBE_API_PROXY_TOKEN: token } },
+      { args: ['--config', config] },
+    ]) {
+      const setting = await start(t, () => ({}), { tokens, ...options });
+      assert.equal((await probe(setting.proxy, setting.server)).code, 200);
+      await assertNothingShows(setting, [token], Object.keys(options).join());
+    }
   });
 
   test('a tokenFile, one that becomes unusable too', async t => {

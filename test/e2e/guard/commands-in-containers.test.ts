@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { startProxy } from '../../support/proxy/proxy.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import { startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 import { type Leg, send } from '../leg.js';
 import { byPath, otherWays } from './command-requests.js';
@@ -9,12 +9,10 @@ const upstream = await startStrictUpstream((_request, socket) => {
   socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
 });
 const kubeconfig = await upstream.writeKubeconfig();
-const start = (...flags: string[]) => startProxy([`--kubeconfig=${kubeconfig.path}`, ...flags]);
+const start = (...flags: string[]) =>
+  startInProcess({ after }, [`--kubeconfig=${kubeconfig.path}`, ...flags]);
 const [byDefault, readOnly] = await Promise.all([start(), start('--read-only', '--reject-paths=')]);
-after(async () => {
-  await Promise.all([byDefault, readOnly].map(proxy => proxy.stop('SIGKILL')));
-  await upstream.stop();
-});
+after(() => upstream.stop());
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 

@@ -6,13 +6,17 @@ import { anyApiServer } from '../../support/any-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
 import { startGateway } from '../../support/proxy/gateway.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import { startScriptedAnswers, ways } from '../scripted-answers.js';
 
 const origin = 'https://headlamp.example';
 const server = await anyApiServer({ after });
 const { proxy } = await startGateway(
   { after },
-  { server, tokenFile: twoUsers, args: ['--cors-allowed-origins=^https://headlamp\\.example$'] },
+  {
+    ...{ run: startInProcess, server, tokenFile: twoUsers },
+    args: ['--cors-allowed-origins=^https://headlamp\\.example$'],
+  },
 );
 
 /** What Chromium and Headlamp's own server, which passes the browser's fields on, send with each request of its page. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, afterEach, before } from 'node:test';
+import { after, afterEach } from 'node:test';
 import { anyApiServer, embedded } from '../../support/any-api-server.js';
 import {
   type KubectlResult,
@@ -12,7 +12,8 @@ import {
   startKubectl,
 } from '../../support/clients/kubectl.js';
 import { configMap, configMapsIn } from '../../support/fake-api-server/config-maps.js';
-import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { startStack } from '../../support/proxy/stack.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 // What kubectl prints, writes and streams through the program is shown at a real API server: test/apiserver/.
@@ -22,13 +23,8 @@ const folder = temporaryFolder();
 /** Variables that hide every kubeconfig, so that kubectl gets all from the proxy. */
 const env = { HOME: folder, KUBECONFIG: '' };
 /** The program with its default filter, and without deletions. */
-let proxy: ProxyProcess;
-
-before(async () => {
-  const { path } = await writeAdminKubeconfig(server);
-  proxy = await startProxy([`--kubeconfig=${path}`, '--reject-methods=DELETE']);
-});
-after(() => proxy.stop('SIGKILL'));
+const options = { run: startInProcess, server, flags: ['--reject-methods=DELETE'] };
+const { proxy } = await startStack({ after }, options);
 
 const running: ChildProcess[] = [];
 afterEach(() => {

@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import tls from 'node:tls';
 import { within } from '../../support/eventually.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { startConnectProxy } from '../../support/upstreams/forward-proxy.js';
 
@@ -34,11 +35,12 @@ async function hashOf(socket: Duplex): Promise<string> {
 
 const forwardProxy = await startConnectProxy();
 after(() => forwardProxy.close());
-const plain = await startStack({ after }, { flags: ['--reject-paths='] });
+const run = startInProcess;
+const plain = await startStack({ after }, { run, flags: ['--reject-paths='] });
 const { server } = plain;
 const [secure, tunnelled] = await Promise.all([
-  startStack({ after }, { server, tls: true }),
-  startStack({ after }, { server, cluster: { 'proxy-url': `http://127.0.0.1:${forwardProxy.port}` } }),
+  startStack({ after }, { run, server, tls: true }),
+  startStack({ after }, { run, server, cluster: { 'proxy-url': `http://127.0.0.1:${forwardProxy.port}` } }),
 ]);
 
 /** How a client connects to a program that passes an end of bytes on. */

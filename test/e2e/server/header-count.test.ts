@@ -1,40 +1,26 @@
 import assert from 'node:assert/strict';
 import type { ClientHttp2Session } from 'node:http2';
-import { after, before, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import tls from 'node:tls';
-import { createServingFiles, type ServingFiles } from '../../support/certificates/serving-files.js';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { connectRaw, watchRaw } from '../../support/clients/raw-http.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
-import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
-import { type RawUpstream, startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
 import { assertStatus, type Leg, legs, parseAnswer, send, toBytes } from '../leg.js';
 
 /** Node's own limit. Node before 22.23.3 and 24.21.0 accepts 23 fields more, and drops the fields after them. */
 const limit = 1000;
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
-let upstream: RawUpstream;
-let kubeconfig: KubeconfigFile;
-let files: ServingFiles;
-let proxy: ProxyProcess;
-let secure: ProxyProcess;
-
-before(async () => {
-  upstream = await startRawUpstream(({ socket }) => {
-    socket.write(ok);
-  });
-  kubeconfig = await upstream.writeKubeconfig();
-  files = await createServingFiles();
-  const args = [`--kubeconfig=${kubeconfig.path}`, '--read-only', '--reject-paths='];
-  [proxy, secure] = await Promise.all([startProxy(args), startProxy([...args, ...files.flags])]);
-});
-
-after(async () => {
-  await Promise.all([proxy.stop('SIGKILL'), secure.stop('SIGKILL')]);
-  await upstream.close();
-});
+const upstream = await startRawUpstream(({ socket }) => void socket.write(ok));
+after(() => upstream.close());
+const kubeconfig = await upstream.writeKubeconfig();
+const files = await createServingFiles();
+const start = (...more: string[]) =>
+  startInProcess({ after }, [`--kubeconfig=${kubeconfig.path}`, '--read-only', '--reject-paths=', ...more]);
+const [proxy, secure] = await Promise.all([start(), start(...files.flags)]);
 
 /** Filler fields: as many as make `total` with Host and those of the leg. */
 function fillers(leg: Leg, total: number): string[] {
@@ -63,7 +49,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
   describe(`a request on the ${leg} leg`, () => {
     it(`with more than ${limit} header fields gets a 431 and is not passed on, whatever the last fields are`, async () => {
       for (const total of [limit + 1, limit + 23, limit + 24, 2 * limit]) {
-        for (const field of hidden) {
+        for (const field of total === limit + 1 ? hidden : hidden.slice(0, 2)) {
           const target = `/api/v1/pods?${leg}-${total}`;
           const connection = await connectRaw(proxy.port);
           connection.write(attack(leg, target, total, [field]));

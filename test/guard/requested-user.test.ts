@@ -10,7 +10,11 @@ import { requestOf } from './judged-request.js';
 const carol = { 'Impersonate-User': 'carol', 'Impersonate-Group': 'dev' };
 
 /** Judges a request of jane with these fields; each review has this answer. What was asked, counted, and put into the request. */
-async function judge(headers: Readonly<Record<string, string>>, isAllowed: boolean | Error = true) {
+async function judge(
+  headers: Readonly<Record<string, string>>,
+  isAllowed: boolean | Error = true,
+  deniedBy?: string,
+) {
   const asked: string[] = [];
   const counted: string[] = [];
   const ask = ({
@@ -21,7 +25,7 @@ async function judge(headers: Readonly<Record<string, string>>, isAllowed: boole
     const { resource, name } = attributes.resourceAttributes;
     asked.push(`${resource} ${name}`);
     if (isAllowed instanceof Error) return Promise.reject(isAllowed);
-    return Promise.resolve({ isAllowed, hasError: false, reason: '' });
+    return Promise.resolve({ isAllowed, hasError: false, reason: '', deniedBy });
   };
   const check = requestedUser.create(
     { allowImpersonation: true, allowSystemIdentities: ['system:good'], acceptGroup: [] },
@@ -32,6 +36,8 @@ async function judge(headers: Readonly<Record<string, string>>, isAllowed: boole
     } as unknown as GuardParts,
   );
   const request = requestOf('GET /api/v1/pods', headers);
+  const denials: string[] = [];
+  request.record.denied = by => void denials.push(by);
   request.caller = { username: 'jane', uid: undefined, groups: [], extra: new Map() };
   const error = await Promise.resolve(check?.(request)).then(
     () => undefined,
@@ -44,6 +50,7 @@ async function judge(headers: Readonly<Record<string, string>>, isAllowed: boole
     counted,
     acts: request.impersonated?.user.username,
     user: request.record.impersonatedUser,
+    ...(denials.length > 0 && { denials }),
   };
 }
 
@@ -64,6 +71,8 @@ describe('a caller that names a user to act as', () => {
     const refused = { counted: ['refused'], ...nobody };
     const asked = ['users carol', 'groups dev'];
     assert.deepEqual(await judge(carol, false), { verdict: '403 impersonation', asked, ...refused });
+    const denied = { verdict: '403 impersonation', asked, ...refused, denials: ['a webhook'] };
+    assert.deepEqual(await judge(carol, false, 'a webhook'), denied);
     const masters = { ...carol, 'Impersonate-Group': 'system:masters' };
     assert.deepEqual(await judge(masters), { verdict: '403 impersonation', asked: [], ...refused });
     const twice = { ...carol, 'impersonate-user': 'dave' };

@@ -47,8 +47,8 @@ it('a server counts what is no request that it serves, and answers it at the end
     ['CONNECT api:443 HTTP/1.1\r\nHost: api\r\n\r\n', 405],
     ['what?\r\n\r\n', 400],
     ['GET /version HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: x\r\n\r\n', 400],
-    // Node's parser accepts it, and a guard rejects it.
-    ['GET /api HTTP/0.9\r\nHost: localhost\r\n\r\n', 400],
+    // A guard rejects it.
+    ['PUT /api HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n', 400],
   ] as const) {
     const client = await connectRaw(port);
     t.after(() => client.destroy());

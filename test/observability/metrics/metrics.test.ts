@@ -70,6 +70,10 @@ describe('metrics', () => {
     assert.equal(after.get(`kube_api_proxy_request_duration_seconds_bucket{le="0.05",${labels}}`), 0);
     assert.equal(after.get(`kube_api_proxy_request_duration_seconds_bucket{le="0.1",${labels}}`), 1);
     assert.equal(after.get('kube_api_proxy_upstream_first_byte_duration_seconds_sum'), 0.03);
+    // A watch that many requests share.
+    metrics.firstByte(60);
+    const shared = await samples(metrics);
+    assert.equal(shared.get('kube_api_proxy_upstream_first_byte_duration_seconds_sum'), 0.09);
     assert.equal(after.get('kube_api_proxy_request_bytes_total{leg="plain"}'), 11);
     assert.equal(after.get('kube_api_proxy_response_bytes_total{leg="plain"}'), 12);
   });

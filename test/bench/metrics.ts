@@ -40,7 +40,6 @@ export const metrics: readonly Metric[] = [
     digits: 3,
   },
   { id: 'users.reviews', title: 'the same: reviews for each user', digits: 3 },
-  { id: 'users.streams', title: 'informers of as many users: initial streams at the API server', digits: 4 },
   { id: 'memory.idle', title: 'memory: idle, MB', digits: 3 },
   { id: 'memory.watch', title: 'memory: per open watch, KB', digits: 3 },
   { id: 'memory.busy-watch', title: 'memory: per open watch, events flowing, KB', digits: 3 },

@@ -18,8 +18,8 @@ interface Cost extends WatchResult {
 }
 
 /**
- * Opens watches, and then informers, of as many users as there are watches, and compares them with those of one user. All of them share one
- * watch at the API server.
+ * Opens watches of as many users as there are watches, and compares them with those of one user. All of them share one watch at the API
+ * server.
  */
 export async function runUsersRound(
   bench: Bench,
@@ -34,16 +34,16 @@ export async function runUsersRound(
   await writeFile(tokens, lines.join(''));
   const args = [callersFlag(tokens), '--share-watches-across-users', ...bench.settings.args];
   const gateway = { ...bench, settings: { ...bench.settings, args } };
-  const run = async (kind: 'watches' | 'informers', users: number, count = watches): Promise<Cost> => {
-    progress(`round ${round}: ${count} ${kind} of ${users} users`);
+  const run = async (users: number, count = watches): Promise<Cost> => {
+    progress(`round ${round}: ${count} watches of ${users} users`);
     const of = { ...gateway, settings: { ...gateway.settings, watches: count } };
     const program = await startProgram(of, 'shared-watches', upstream);
     try {
       const idle = residentTreeBytes(program.pid);
-      const result = await runWatches(of, program, upstream, kind, users);
-      if (result.errors > 0) doubt(`round ${round}: ${result.errors} events or watches of ${kind} lost`);
+      const result = await runWatches(of, program, upstream, users);
+      if (result.errors > 0) doubt(`round ${round}: ${result.errors} events or watches lost`);
       if (result.upstreamWatches > mostShared)
-        doubt(`round ${round}: ${count} ${kind} became ${result.upstreamWatches} watches at the server`);
+        doubt(`round ${round}: ${count} watches became ${result.upstreamWatches} watches at the server`);
       return { ...result, bytesPerWatch: (result.busyBytes - idle) / count };
     } finally {
       await program.stop();
@@ -52,12 +52,10 @@ export async function runUsersRound(
   const add = (metric: string, value: number) =>
     addTo({ round, program: 'shared-watches', metric: `users.${metric}`, value });
 
-  const ofOne = await run('watches', 1);
-  const ofAll = await run('watches', watches);
-  const informers = await run('informers', watches);
-  const single = await run('watches', 1, 1);
+  const ofOne = await run(1);
+  const ofAll = await run(watches);
+  const single = await run(1, 1);
   add('upstream', ofAll.serverSecondsPerRound / single.serverSecondsPerRound);
   add('memory', ofAll.bytesPerWatch / ofOne.bytesPerWatch);
   add('reviews', ofAll.reviews / watches);
-  add('streams', informers.lists);
 }

@@ -26,15 +26,6 @@ export function watchEvent(type: 'ADDED' | 'MODIFIED', { changed, sent }: EventT
   return object('.'.repeat(eventBytes - object('').length));
 }
 
-/** The bookmark that ends the initial events of an informer's watch, also a line with times. */
-export function listedEvent(changed: number): string {
-  const stamp = String(changed).padStart(digits, '0');
-  return (
-    '{"type":"BOOKMARK","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{' +
-    `"resourceVersion":"${stamp}","annotations":{${marker}${stamp} ${stamp}","k8s.io/initial-events-end":"true"}}}}\n`
-  );
-}
-
 /** Calls back with the times of each whole event in a stream of chunks. */
 export function createEventReader(onEvent: (times: EventTimes) => void): (chunk: Buffer) => void {
   let rest: Buffer | undefined;

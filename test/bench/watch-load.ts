@@ -41,8 +41,6 @@ export interface WatchResult {
   readonly upstreamWatches: number;
   /** HTTP versions towards the server. */
   readonly protocols: readonly string[];
-  /** Watches that began with the objects at the server. */
-  readonly lists: number;
   /** Access reviews at the server. */
   readonly reviews: number;
 }
@@ -58,23 +56,22 @@ export async function startWatchUpstream(bench: Bench, identity: ServerIdentity)
   return { ...(await describeUpstream(identity, port)), server };
 }
 
-/** Opens the watches through a program, as so many users if it authenticates them, or starts informers there, lets events flow, and measures after the warm-up. */
+/** Opens the watches through a program, as so many users if it authenticates them, lets events flow, and measures after the warm-up. */
 export async function runWatches(
   bench: Bench,
   { pid, url }: Program,
   { server }: WatchUpstream,
-  kind: 'watches' | 'informers' = 'watches',
   users = 0,
 ): Promise<WatchResult> {
   const { watches: count, seconds, warmUp, settle } = bench.settings;
   const before = await askServer(server, { command: 'stop' });
   const client = await startScript(bench, 'bench/watch-client');
   try {
-    await askClient(client, { command: 'open', url, count, informers: kind === 'informers', users });
+    await askClient(client, { command: 'open', url, count, users });
     await sleep(settle * 1000);
     const quietBytes = residentTreeBytes(pid);
 
-    const { protocols, open, lists, reviews } = await askServer(server, { command: 'start' });
+    const { protocols, open, reviews } = await askServer(server, { command: 'start' });
     await sleep(warmUp * 1000);
     const memory = sampleMemory(pid);
     await askClient(client, { command: 'begin' });
@@ -101,7 +98,6 @@ export async function runWatches(
       skipped: skipped - before.skipped,
       upstreamWatches: open,
       protocols,
-      lists: lists - before.lists,
       reviews: reviews - before.reviews,
     };
   } finally {

@@ -20,8 +20,6 @@ export interface ServerState {
   readonly skipped: number;
   /** HTTP versions of the open watches. */
   readonly protocols: readonly string[];
-  /** Watches since it started that began with the objects. */
-  readonly lists: number;
   /** Access reviews since it started. */
   readonly reviews: number;
 }
@@ -32,8 +30,6 @@ export type ClientCommand =
       readonly command: 'open';
       readonly url: string;
       readonly count: number;
-      /** Whether they are informers' watches, which all begin at once. */
-      readonly informers: boolean;
       /** As how many users they come, one after another, with the tokens of `users-load.ts`; 0 without a token. */
       readonly users: number;
     }

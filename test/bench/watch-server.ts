@@ -1,13 +1,13 @@
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { listedEvent, now, watchEvent } from './watch-event.js';
+import { now, watchEvent } from './watch-event.js';
 import { answer, type ServerCommand, type ServerState } from './watch-messages.js';
-import { eventRate, informerObjects } from './workloads.js';
+import { eventRate } from './workloads.js';
 
 // This process stands for the API server in watches: TLS with a required client certificate, HTTP/2 and
-// HTTP/1.1. It allows everything that an access review asks about, and says that it serves the core group itself. Every GET with watch=1 stays open and gets one event at once, or all objects and a
-// bookmark if it asks for initial events, then the same events as all others, with growing versions.
+// HTTP/1.1. It allows everything that an access review asks about, and says that it serves the core group itself. Every GET with watch=1 stays
+// open and gets one event at once, then the same events as all others, with growing versions.
 
 /** The API server's own limit, which spreads a client's watches over several connections. */
 const streamsPerConnection = 100;
@@ -29,7 +29,6 @@ let sent = 0;
 let rounds = 0;
 let latest = 0;
 let skipped = 0;
-let lists = 0;
 let reviews = 0;
 let timer: NodeJS.Timeout | undefined;
 let writing = false;
@@ -52,7 +51,6 @@ answer<ServerCommand, ServerState>(async message => {
     rounds,
     skipped,
     protocols,
-    lists,
     reviews,
     cpu: (user + system) / 1e6,
   };
@@ -96,11 +94,7 @@ function serve(request: Http2ServerRequest, response: Http2ServerResponse): void
   response.once('close', () => open.delete(response));
   open.add(response);
   const stamp = nextStamp();
-  const event = watchEvent('ADDED', { changed: stamp, sent: stamp });
-  if (request.url.includes('sendInitialEvents=true')) {
-    lists += 1;
-    response.write(event.repeat(informerObjects) + listedEvent(stamp));
-  } else response.write(event);
+  response.write(watchEvent('ADDED', { changed: stamp, sent: stamp }));
 }
 
 /** The time, which is also the version of an event. It is different for each change. */

@@ -41,12 +41,6 @@ export const eventRate = 10;
 export const watchPath =
   '/api/v1/namespaces/team-0/configmaps?watch=1&allowWatchBookmarks=true&resourceVersion=1';
 
-/** The first watch of an informer of client-go 0.35 and later, which lists by watching. */
-export const informerPath =
-  '/api/v1/namespaces/team-0/configmaps?watch=1&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan&sendInitialEvents=true';
-/** The objects that it begins with. */
-export const informerObjects = 100;
-
 /** The token of a user, by its number. */
 export const tokenOf = (user: number) => `token-of-user-${user}`;
 

@@ -76,54 +76,29 @@ export async function anyApiServer(
   scope: Scope,
   options: Omit<FakeApiServerOptions, 'allow'> = {},
 ): Promise<AnyApiServer> {
-  if (given !== undefined) return RunApiServer.take(JSON.parse(given) as Location);
+  if (given !== undefined) return takeRunApiServer(JSON.parse(given) as Location);
   const server = await startFakeApiServer({
     clientCertificates: 'optional',
     tokens: { [proxyToken]: { username: 'proxy' } },
     ...options,
   });
   scope.after(() => server.kill());
-  return new EmbeddedApiServer(server);
-}
-
-class EmbeddedApiServer implements AnyApiServer {
-  readonly embedded: FakeApiServer;
-  readonly url: string;
-  readonly authority: CertificateAuthority;
-  readonly clientCertificate: CertificatePair;
-  readonly user = 'admin';
-  readonly proxyUser = { token: proxyToken };
-  readonly proxyName = 'proxy';
-  readonly admin: ApiClient;
-  readonly #rights = new Map<string, readonly Rule[]>(Object.entries(twoUsersRules));
-
-  constructor(server: FakeApiServer) {
-    this.embedded = server;
-    this.url = server.url;
-    this.authority = server.authority;
-    this.clientCertificate = server.clientCertificate;
-    this.admin = new ApiClient(server.url, server.authority.certificate, server.clientCertificate);
-    server.setPolicy(policyOf(user => this.#rights.get(user)));
-  }
-
-  // All users of a file's own server are those of the file.
-  follow(): void {}
-
-  client(commonName: string, options: ClientCertificateOptions = {}): Promise<CertificatePair> {
-    return this.authority.client({ commonName, ...options });
-  }
-
-  async grant(user: string, rules: readonly Rule[]): Promise<void> {
-    this.#rights.set(user, [...(this.#rights.get(user) ?? []), ...rules]);
-  }
-
-  createNamespace(): Promise<string> {
-    return createNamespace(this.admin);
-  }
-
-  async arrivals(): Promise<readonly Arrival[]> {
-    return arrivalsAt(this.embedded).filter(({ userAgent }) => userAgent !== adminAgent);
-  }
+  const { url, authority, clientCertificate } = server;
+  const admin = new ApiClient(url, authority.certificate, clientCertificate);
+  const rights = new Map<string, readonly Rule[]>(Object.entries(twoUsersRules));
+  server.setPolicy(policyOf(user => rights.get(user)));
+  return {
+    ...{ embedded: server, url, authority, clientCertificate, admin },
+    ...{ user: 'admin', proxyUser: { token: proxyToken }, proxyName: 'proxy' },
+    // All users of a file's own server are those of the file.
+    follow() {},
+    client: (commonName, more) => authority.client({ commonName, ...more }),
+    async grant(user, rules) {
+      rights.set(user, [...(rights.get(user) ?? []), ...rules]);
+    },
+    createNamespace: () => createNamespace(admin),
+    arrivals: async () => arrivalsAt(server).filter(({ userAgent }) => userAgent !== adminAgent),
+  };
 }
 
 /** The requests of an embedded API server, oldest first. */
@@ -140,86 +115,47 @@ const methods: Readonly<Record<string, string>> = {
   ...{ delete: 'DELETE', deletecollection: 'DELETE' },
 };
 
-type RunUser = 'admin' | 'proxy';
-type RunUsers = Readonly<Record<RunUser, string>>;
-
 /** The run's real API server, with users of this file. */
-class RunApiServer implements AnyApiServer {
-  readonly url: string;
-  readonly authority: CertificateAuthority;
-  readonly clientCertificate: CertificatePair;
-  readonly user: string;
-  readonly proxyUser: Readonly<Record<string, string>>;
-  readonly proxyName: string;
-  readonly admin: ApiClient;
-  readonly #grant: ApiServer['grant'];
-  readonly #users: Set<string>;
-  readonly #log: AuditLog;
-  readonly #arrivals = new Map<string, Arrival>();
-
-  private constructor(server: ApiServer, names: RunUsers, pairs: Readonly<Record<RunUser, CertificatePair>>) {
-    this.url = server.url;
-    this.authority = server.authority;
-    this.clientCertificate = pairs.admin;
-    this.user = names.admin;
-    this.proxyUser = {
-      'client-certificate-data': Buffer.from(pairs.proxy.certificate).toString('base64'),
-      'client-key-data': Buffer.from(pairs.proxy.key).toString('base64'),
-    };
-    this.proxyName = names.proxy;
-    this.admin = server.admin;
-    this.#grant = (user, rules) => server.grant(user, rules);
-    this.#users = new Set(Object.values(names));
-    const path = server.location.auditLog;
-    this.#log = new AuditLog(path, {
-      start: statSync(path).size,
-      keeps: line => this.#users.has(/"user":\{"username":"([^"]*)"/.exec(line)?.[1] ?? ''),
-    });
-  }
-
-  static async take(location: Location): Promise<RunApiServer> {
-    const server = await ApiServer.at(location);
-    const id = randomUUID();
-    const names = { admin: `admin-${id}`, proxy: `proxy-${id}` };
-    const [admin, proxy] = await Promise.all([
-      server.authority.client({ commonName: names.admin }),
-      server.authority.client({ commonName: names.proxy, organizations: [] }),
-      server.grant(names.proxy, twoUsersRules.proxy),
-    ]);
-    return new RunApiServer(server, names, { admin, proxy });
-  }
-
-  get embedded(): FakeApiServer {
-    throw new Error('this is a real API server; mark the test with `embedded`');
-  }
-
-  createNamespace(): Promise<string> {
-    return createNamespace(this.admin);
-  }
-
-  follow(user: string): void {
-    this.#users.add(user);
-  }
-
-  client(commonName: string, options: ClientCertificateOptions = {}): Promise<CertificatePair> {
-    this.follow(commonName);
-    return this.authority.client({ commonName, ...options });
-  }
-
-  grant(user: string, rules: readonly Rule[]): Promise<void> {
-    return this.#grant(user, rules);
-  }
-
-  /** Waits until each request that has arrived is being answered: only then its events say whom the sender acts as. */
-  arrivals(): Promise<readonly Arrival[]> {
-    return eventuallyPasses(async () => {
-      await this.#log.read();
-      for (const id of this.#log.auditIds) {
-        if (this.#arrivals.get(id)?.isOver !== true) this.#arrivals.set(id, toArrival(this.#log.events(id)));
-      }
-      return [...this.#arrivals.values()].filter(({ userAgent }) => userAgent !== adminAgent);
-    });
-  }
+async function takeRunApiServer(location: Location): Promise<AnyApiServer> {
+  const server = await ApiServer.at(location);
+  const { url, authority, admin } = server;
+  const [user, proxyName] = [`admin-${randomUUID()}`, `proxy-${randomUUID()}`];
+  const [clientCertificate, proxy] = await Promise.all([
+    authority.client({ commonName: user }),
+    authority.client({ commonName: proxyName, organizations: [] }),
+    server.grant(proxyName, twoUsersRules.proxy),
+  ]);
+  const users = new Set([user, proxyName]);
+  const log = new AuditLog(location.auditLog, {
+    start: statSync(location.auditLog).size,
+    keeps: line => users.has(/"user":\{"username":"([^"]*)"/.exec(line)?.[1] ?? ''),
+  });
+  const known = new Map<string, Arrival>();
+  return {
+    ...{ url, authority, clientCertificate, admin, user, proxyName },
+    proxyUser: {
+      'client-certificate-data': Buffer.from(proxy.certificate).toString('base64'),
+      'client-key-data': Buffer.from(proxy.key).toString('base64'),
+    },
+    get embedded(): FakeApiServer {
+      throw new Error('this is a real API server; mark the test with `embedded`');
+    },
+    follow: name => void users.add(name),
+    client(commonName, options) {
+      users.add(commonName);
+      return authority.client({ commonName, ...options });
+    },
+    grant: (name, rules) => server.grant(name, rules),
+    createNamespace: () => createNamespace(admin),
+    /** Waits until each request that has arrived is being answered: only then its events say whom the sender acts as. */
+    arrivals: () =>
+      eventuallyPasses(async () => {
+        await log.read();
+        for (const id of log.auditIds)
+          if (known.get(id)?.isOver !== true) known.set(id, toArrival(log.events(id)));
+        return [...known.values()].filter(({ userAgent }) => userAgent !== adminAgent);
+      }),
+  };
 }
 
 function toArrival(events: readonly ServerEvent[]): Arrival {

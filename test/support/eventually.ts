@@ -18,17 +18,10 @@ export async function eventually(
   holds: () => boolean | Promise<boolean>,
   timeout = patience,
 ): Promise<void> {
-  const deadline = performance.now() + timeout;
-  for (let pause = 1; ; pause = Math.min(2 * pause, 50)) {
-    let cause: unknown;
-    try {
-      if (await holds()) return;
-    } catch (error) {
-      cause = error;
-    }
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${timeout} ms`, { cause });
-    await delay(pause);
-  }
+  const check = async () => assert.ok(await holds(), 'it does not hold');
+  await eventuallyPasses(check, timeout).catch((cause: unknown) => {
+    throw new Error(`${what}: not within ${timeout} ms`, { cause });
+  });
 }
 
 /** Waits until a condition holds. Its source text names it in the error. */

@@ -22,6 +22,6 @@ export function makeFifo(): string {
 /** Replaces a file in one step with a FIFO, or with a regular file that has this content. */
 export async function replaceFile(path: string, content?: string): Promise<void> {
   const other = content === undefined ? makeFifo() : freshPath();
-  if (content !== undefined) await writeFile(other, content);
+  if (content !== undefined) await writeFile(other, content, { mode: 0o600 });
   await rename(other, path);
 }

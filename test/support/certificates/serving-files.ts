@@ -1,6 +1,6 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasTls } from '../proxy/encrypted.js';
+import { replaceFile } from '../replaced-file.js';
 import { temporaryFolder } from '../temporary-folder.js';
 import {
   type CertificateAuthority,
@@ -35,8 +35,7 @@ export async function createServingFiles(): Promise<ServingFiles> {
     flags: hasTls ? [`--tls-cert-file=${certificate}`, `--tls-private-key-file=${key}`] : [],
     async replace(name, content) {
       const file = join(folder, name);
-      await writeFile(`${file}.new`, content);
-      await rename(`${file}.new`, file);
+      await replaceFile(file, content);
       return file;
     },
     async write(pair) {

@@ -18,6 +18,7 @@ const metricsType = 'text/plain; version=0.0.4; charset=utf-8; escaping=undersco
  */
 export function serveNonResource({ api }: Cluster, exchange: Exchange): void {
   const { path, verb } = exchange.attributes;
+  const [, endpoint] = /^\/(healthz|livez|readyz)$/.exec(path) ?? [];
   if (verb !== 'get' && /^\/(version|api|apis)\/?$|^\/api\/v1\/?$|^\/apis\/[^/]+\/[^/]+\/?$/.test(path)) {
     throw methodNotAllowed();
   }
@@ -25,8 +26,9 @@ export function serveNonResource({ api }: Cluster, exchange: Exchange): void {
     sendText(exchange, 200, JSON.stringify(root, null, 2), 'application/json');
   } else if (path === '/version' || path === '/version/') {
     sendText(exchange, 200, JSON.stringify(version, null, 2), 'application/json');
-  } else if (/^\/(healthz|livez|readyz)$/.test(path)) {
-    sendText(exchange, 200, 'ok');
+  } else if (endpoint !== undefined) {
+    const verbose = `[+]ping ok\n[+]etcd ok\n${endpoint} check passed\n`;
+    sendText(exchange, 200, exchange.query.has('verbose') ? verbose : 'ok');
   } else if (path === '/metrics') {
     sendText(exchange, 200, metrics, metricsType);
   } else if (!serveOpenApi(exchange, api) && !serveDiscovery(exchange, api)) {

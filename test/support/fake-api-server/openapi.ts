@@ -10,10 +10,27 @@ function schemasOfAll(types: readonly ResourceType[]): object {
   return Object.assign(known, ...custom.map(customSchema)) as object;
 }
 
-/** Answers /openapi/v3 with the schemas of each group version, as JSON. Returns false for other paths. */
+/** The path of an object, with its kind, by which `kubectl explain` finds the schema. */
+function pathOf({ group, version, kind, namespaced, resource }: ResourceType): [path: string, item: object] {
+  const root = group ? `/apis/${group}/${version}` : `/api/${version}`;
+  const get = {
+    'x-kubernetes-action': 'get',
+    'x-kubernetes-group-version-kind': { group, version, kind },
+    responses: { 200: { description: 'OK' } },
+  };
+  return [`${root}/${namespaced ? 'namespaces/{namespace}/' : ''}${resource}/{name}`, { get }];
+}
+
+const info = { title: 'Kubernetes', version: 'v1.34.9' };
+
+/** Answers /openapi/v2 with an empty document, and /openapi/v3 with the schemas of each group version, as JSON. Returns false for other paths. */
 export function serveOpenApi(exchange: Exchange, { all }: ApiTypes): boolean {
   const [, openapi, version, ...rest] = exchange.attributes.path.replace(/\/+$/, '').split('/');
-  if (openapi !== 'openapi' || version !== 'v3') return false;
+  if (openapi !== 'openapi' || (version !== 'v2' && version !== 'v3')) return false;
+  if (version === 'v2') {
+    sendJson(exchange, 200, { swagger: '2.0', info, paths: {} });
+    return true;
+  }
   const groups = new Map<string, ResourceType[]>();
   for (const type of all) {
     const key = `${type.group ? 'apis' : 'api'}/${groupVersion(type)}`;
@@ -27,11 +44,10 @@ export function serveOpenApi(exchange: Exchange, { all }: ApiTypes): boolean {
   }
   const types = groups.get(path);
   if (types === undefined) return false;
-  const info = { title: 'Kubernetes', version: 'v1.34.9' };
   sendJson(exchange, 200, {
     openapi: '3.0.0',
     info,
-    paths: {},
+    paths: Object.fromEntries(types.map(pathOf)),
     components: { schemas: schemasOfAll(types) },
   });
   return true;

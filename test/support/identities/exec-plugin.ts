@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../replaced-file.js';
 import { temporaryFolder } from '../temporary-folder.js';
 
 /** The part of an ExecCredential that a plugin fills in. */
@@ -88,11 +89,8 @@ export async function writeExecPlugin({
   await writeFile(path, script);
   await chmod(path, 0o755);
 
-  // Written by a rename, so that a running plugin never reads half of it.
-  const put = async (file: string, content: string): Promise<void> => {
-    await writeFile(join(directory, `${file}.new`), content);
-    await rename(join(directory, `${file}.new`), join(directory, file));
-  };
+  // In one step, so that a running plugin never reads half of it.
+  const put = (file: string, content: string) => replaceFile(join(directory, file), content);
   const lines = (file: string): string[] => {
     const target = join(directory, file);
     return existsSync(target) ? readFileSync(target, 'utf8').split('\n').slice(0, -1) : [];

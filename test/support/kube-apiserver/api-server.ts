@@ -29,16 +29,14 @@ export type Credential = ClientCertificateOptions | { readonly token: string };
 
 /** A real API server that is running. */
 export class ApiServer {
-  readonly location: Location;
   readonly url: string;
-  readonly authority: CertificateAuthority;
-  readonly admin: ApiClient;
 
-  private constructor(location: Location, authority: CertificateAuthority, admin: ApiClient) {
-    this.location = location;
+  private constructor(
+    readonly location: Location,
+    readonly authority: CertificateAuthority,
+    readonly admin: ApiClient,
+  ) {
     this.url = location.url;
-    this.authority = authority;
-    this.admin = admin;
   }
 
   static async at(location: Location): Promise<ApiServer> {
@@ -109,7 +107,7 @@ export async function createNamespace(admin: ApiClient): Promise<string> {
 
 /** Options of an API server of one's own. */
 export interface ApiServerOptions extends Pick<Location, 'etcd' | 'files'> {
-  /** What it stores has this prefix in etcd (`/registry`). */
+  /** What it stores has this prefix in etcd (`/registry`). One that starts in place of another has its prefix and its port. */
   readonly prefix?: string;
   /** By default a free one. */
   readonly port?: number;

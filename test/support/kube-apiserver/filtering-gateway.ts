@@ -38,28 +38,20 @@ export interface OpenWatch {
 
 /** A gateway that may read namespaces and RBAC, in front of a real API server, and users of its own: a token is the name of its user, who is in a group. */
 export class FilteringGateway {
-  readonly server: ApiServer;
   readonly url: string;
   readonly port: number;
-  readonly id: string;
-  /** Replaces the tokens. Without users, each is the name of its user. */
-  readonly writeTokens: (tokens: readonly string[], users?: readonly string[]) => Promise<unknown>;
-  /** The authority of its certificate, if it has TLS. */
-  readonly ca: string | undefined;
 
   private constructor(
-    server: ApiServer,
+    readonly server: ApiServer,
     url: string,
-    id: string,
-    ca: string | undefined,
-    writeTokens: FilteringGateway['writeTokens'],
+    readonly id: string,
+    /** The authority of its certificate, if it has TLS. */
+    readonly ca: string | undefined,
+    /** Replaces the tokens. Without users, each is the name of its user. */
+    readonly writeTokens: (tokens: readonly string[], users?: readonly string[]) => Promise<unknown>,
   ) {
-    this.writeTokens = writeTokens;
-    this.ca = ca;
-    this.server = server;
     this.url = ca === undefined ? url : url.replace('http:', 'https:');
     this.port = Number(new URL(url).port);
-    this.id = id;
   }
 
   static async start(

@@ -1,5 +1,6 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { parse, stringify } from 'yaml';
+import { replaceFile } from '../replaced-file.js';
 
 /** Fields to set in a kubeconfig's first cluster and user; undefined removes a field. */
 export interface KubeconfigEdit {
@@ -12,6 +13,5 @@ export async function editKubeconfig(path: string, { cluster, user }: Kubeconfig
   const content = parse(await readFile(path, 'utf8'));
   Object.assign(content.clusters[0].cluster, cluster);
   Object.assign(content.users[0].user, user);
-  await writeFile(`${path}.new`, stringify(JSON.parse(JSON.stringify(content))), { mode: 0o600 });
-  await rename(`${path}.new`, path);
+  await replaceFile(path, stringify(JSON.parse(JSON.stringify(content))));
 }

@@ -1,4 +1,3 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AnyApiServer } from '../any-api-server.js';
 import type { KnownUser } from '../fake-api-server/authentication.js';
@@ -9,12 +8,13 @@ import {
   startFakeApiServer,
 } from '../fake-api-server/fake-api-server.js';
 import { proxyToken, twoUsersPolicy } from '../identities/two-users.js';
+import { replaceFile } from '../replaced-file.js';
 import type { Scope } from '../scope.js';
 import { temporaryFolder } from '../temporary-folder.js';
 import { callersFlag } from './callers.js';
 import type { RunningProgram, startInProcess } from './in-process.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from './proxy.js';
+import { type ProxyProcess, startProxyFor } from './proxy.js';
 
 /** The program as a gateway to an API server, by default the built program and an embedded one. */
 export interface Gateway<
@@ -75,10 +75,7 @@ export async function startGateway<O extends GatewayOptions>(
     { directory: folder },
   );
   const tokenFile = join(folder, 'tokens.csv');
-  const writeTokens = async (content: string) => {
-    await writeFile(`${tokenFile}.new`, content);
-    await rename(`${tokenFile}.new`, tokenFile);
-  };
+  const writeTokens = (content: string) => replaceFile(tokenFile, content);
   if (options.tokenFile !== undefined) await writeTokens(options.tokenFile);
   const args = [
     `--kubeconfig=${kubeconfig}`,
@@ -86,7 +83,7 @@ export async function startGateway<O extends GatewayOptions>(
     ...(options.tokenFile === undefined ? [] : [callersFlag(tokenFile)]),
     ...(options.args ?? []),
   ];
-  const proxy = await (options.run ?? runBuilt)(t, args, options.env);
+  const proxy = await (options.run ?? startProxyFor)(t, args, options.env);
   return { server, tokens, proxy, kubeconfig, tokenFile, writeTokens } as GatewayOf<O>;
 }
 
@@ -105,10 +102,4 @@ async function serverOf(
   t.after(() => server.kill());
   if (intercept !== undefined) server.intercept(intercept);
   return server;
-}
-
-async function runBuilt(t: Scope, args: readonly string[], env?: Readonly<Record<string, string>>) {
-  const proxy = await startProxy(args, env);
-  t.after(() => proxy.stop('SIGKILL'));
-  return proxy;
 }

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { createServingFiles, type ServingFiles } from '../certificates/serving-files.js';
@@ -12,10 +11,11 @@ import {
   startFakeApiServer,
 } from '../fake-api-server/fake-api-server.js';
 import { type ExecPlugin, writeExecPlugin } from '../identities/exec-plugin.js';
+import { replaceFile } from '../replaced-file.js';
 import type { Scope } from '../scope.js';
 import { temporaryFolder } from '../temporary-folder.js';
 import type { RunningProgram, startInProcess } from './in-process.js';
-import { type ProxyProcess, startProxy } from './proxy.js';
+import { type ProxyProcess, startProxyFor } from './proxy.js';
 
 /** The name of a context in the style of cloud providers: with colons, a slash and an at sign. */
 export const arn = 'arn:aws:eks:eu-west-1:123:cluster/x@y';
@@ -186,8 +186,7 @@ export async function startManyClusters(
       tokens.one[tokenOf(name)] ??= user;
       tokens.two[tokenOf(name)] ??= user;
     }
-    await writeFile(`${kubeconfig}.new`, stringify(config), { mode: 0o600 });
-    await rename(`${kubeconfig}.new`, kubeconfig);
+    await replaceFile(kubeconfig, stringify(config));
   };
   await write();
   const ownConnections = two.connectionsAccepted;
@@ -257,7 +256,7 @@ export async function startManyStack(
     ...(options.tls?.flags ?? []),
     ...(options.flags ?? []),
   ];
-  const proxy = await (options.run?.(scope, flags, options.env) ?? runBuilt(scope, flags, options.env));
+  const proxy = await (options.run ?? startProxyFor)(scope, flags, options.env);
   return { ...clusters, proxy, port: proxy.port };
 }
 
@@ -267,16 +266,6 @@ export async function createChainFiles(): Promise<ServingFiles> {
   const leaf = readFileSync(files.certificate, 'utf8');
   await files.replace('tls.crt', `${leaf}${files.authority.certificate}`);
   return files;
-}
-
-async function runBuilt(
-  scope: Scope,
-  flags: readonly string[],
-  env?: Readonly<Record<string, string>>,
-): Promise<ProxyProcess> {
-  const proxy = await startProxy(flags, env);
-  scope.after(() => proxy.stop('SIGKILL'));
-  return proxy;
 }
 
 /** The context of a request's credential, found by the token or the certificate's name. */

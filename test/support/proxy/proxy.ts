@@ -5,6 +5,7 @@ import { patience } from '../eventually.js';
 import type { FakeApiServer } from '../fake-api-server/fake-api-server.js';
 import { logLines } from '../json-lines.js';
 import { program } from '../project.js';
+import type { Scope } from '../scope.js';
 import type { RunningProgram } from './in-process.js';
 import { type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
 import { environmentOf, withListener } from './program-input.js';
@@ -49,6 +50,17 @@ export function startProxy(
   under: readonly string[] = [],
 ): Promise<ProxyProcess> {
   return startProgram([...under, ...built], args, env);
+}
+
+/** The same until the scope ends. */
+export async function startProxyFor(
+  scope: Scope,
+  args: readonly string[],
+  env?: Readonly<Record<string, string>>,
+): Promise<ProxyProcess> {
+  const proxy = await startProxy(args, env);
+  scope.after(() => proxy.stop('SIGKILL'));
+  return proxy;
 }
 
 /** Starts the program from another folder than dist/, by this command. */

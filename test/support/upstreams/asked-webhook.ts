@@ -1,9 +1,9 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { listen } from '../ports.js';
 import { writeKubeconfig } from '../proxy/kubeconfig-file.js';
+import { replaceFile } from '../replaced-file.js';
 import type { Scope } from '../scope.js';
 import { temporaryFolder } from '../temporary-folder.js';
 
@@ -86,8 +86,7 @@ export class AskedWebhook {
     const kind = 'AuthorizationConfiguration';
     const authorizers = [{ type: 'Webhook', name: 'policy', webhook }];
     const content = JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind, authorizers });
-    await writeFile(`${this.file}.new`, content);
-    await rename(`${this.file}.new`, this.file);
+    await replaceFile(this.file, content);
   }
 
   /** What it was asked since the last call: user, verb and resource, or the path. */

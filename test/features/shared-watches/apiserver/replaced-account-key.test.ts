@@ -7,7 +7,7 @@ import { send as sendPlain } from '../../../support/clients/http-client.js';
 import { eventuallyPasses } from '../../../support/eventually.js';
 import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
-import { RestartableServer } from '../../../support/kube-apiserver/restartable-server.js';
+import { startRestartableServer } from '../../../support/kube-apiserver/restartable-server.js';
 import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
 import { startProxy } from '../../../support/proxy/proxy.js';
 import { replaceFile } from '../../../support/replaced-file.js';
@@ -28,7 +28,7 @@ apiServerTest(
   async (t, run) => {
     const folder = temporaryFolder();
     await cp(run.location.files, folder, { recursive: true });
-    const own = await RestartableServer.start(t, run, { files: folder });
+    const own = await startRestartableServer(t, run, { files: folder });
     const objects = await NumberedObjects.in(own.server);
     const [, , , , namespace] = objects.path.split('/');
     const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;

@@ -3,7 +3,10 @@ import type { TestContext } from 'node:test';
 import { send } from '../../../support/clients/http-client.js';
 import { openWatch, type WatchClient } from '../../../support/clients/watch-client.js';
 import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
-import { RestartableServer } from '../../../support/kube-apiserver/restartable-server.js';
+import {
+  type RestartableServer,
+  startRestartableServer,
+} from '../../../support/kube-apiserver/restartable-server.js';
 import { patientClock } from '../../../support/patient-clock.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { untilOwnMetric } from '../../../support/proxy/own-metric.js';
@@ -42,7 +45,7 @@ function assertHistory(reflectors: readonly Reflector[], lists: number, ends: Re
 apiServerTest(
   'an API server that is killed and started again cuts 50 watches, whose clients go on, and 50 shared ones notice nothing, nor do those of Tables, which get columns with their first event alone',
   async (t, run) => {
-    const own = await RestartableServer.start(t, run);
+    const own = await startRestartableServer(t, run);
     const { plain, sharing } = await startBoth(t, own);
     const objects = await NumberedObjects.in(own.server);
     const unshared = follow(t, 50, plain.url + objects.path);
@@ -83,7 +86,7 @@ apiServerTest(
 apiServerTest(
   'after a compaction of etcd and a restart, a version that is too old gets a 410, and the others miss nothing',
   async (t, run) => {
-    const own = await RestartableServer.start(t, run);
+    const own = await startRestartableServer(t, run);
     const { plain, sharing } = await startBoth(t, own);
     const [early, late] = await Promise.all([NumberedObjects.in(own.server), NumberedObjects.in(own.server)]);
     const followers = (objects: NumberedObjects) =>

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { WatchClient } from '../../../../support/clients/watch-client.js';
 import { eventually, eventuallyPasses } from '../../../../support/eventually.js';
 import { apiServerTest } from '../../../../support/kube-apiserver/api-server-test.js';
-import { RestartableServer } from '../../../../support/kube-apiserver/restartable-server.js';
+import { startRestartableServer } from '../../../../support/kube-apiserver/restartable-server.js';
 import {
   bind,
   callers,
@@ -91,7 +91,7 @@ const before = ['ann', 'bob', 'eve', 'joe', 'tim', 'zoe'] as const;
 apiServerTest(
   'after a restart and a compaction those with the right go on or get a 410, and those without it or with another user’s token end',
   async (t, run) => {
-    const own = await RestartableServer.start(t, run);
+    const own = await startRestartableServer(t, run);
     const [namespace, other] = [await own.server.createNamespace(), await own.server.createNamespace()];
     const rule = { apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] };
     const unbind = new Map<string, () => Promise<void>>();

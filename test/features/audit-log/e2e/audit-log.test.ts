@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
@@ -11,13 +11,8 @@ import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { jsonLines } from '../../../support/json-lines.js';
 import { type RunningProgram, startInProcess, startUpProblems } from '../../../support/proxy/in-process.js';
-import { ownMetric, untilOwnMetric } from '../../../support/proxy/own-metric.js';
-import {
-  type ProxyProcess,
-  runProgram,
-  startProxy,
-  writeAdminKubeconfig,
-} from '../../../support/proxy/proxy.js';
+import { ownMetric } from '../../../support/proxy/own-metric.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 type Event = Record<string, unknown> & {
@@ -85,70 +80,8 @@ function untilEvents(events: () => Event[], count: number): Promise<Event[]> {
   });
 }
 
-const text = (value: unknown) => typeof value === 'string';
-const texts = (value: unknown) => Array.isArray(value) && value.every(text);
-const microTime = (value: unknown) =>
-  text(value) && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(value as string);
-const one =
-  (...values: string[]) =>
-  (value: unknown) =>
-    values.includes(value as string);
-const map = (isValue: (value: unknown) => boolean) => (value: unknown) =>
-  typeof value === 'object' && value !== null && Object.values(value).every(isValue);
-
-type Shape = Readonly<Record<string, (value: unknown) => boolean>>;
-
-const userInfo: Shape = { username: text, uid: text, groups: texts, extra: map(texts) };
-/** `Event` of k8s.io/apiserver/pkg/apis/audit/v1: the names and types of its fields, and the required ones. */
-const shapes: Shape = {
-  kind: one('Event'),
-  apiVersion: one('audit.k8s.io/v1'),
-  level: one('None', 'Metadata', 'Request', 'RequestResponse'),
-  auditID: text,
-  stage: one('RequestReceived', 'ResponseStarted', 'ResponseComplete', 'Panic'),
-  requestURI: text,
-  verb: text,
-  user: has(userInfo),
-  impersonatedUser: has(userInfo),
-  sourceIPs: texts,
-  userAgent: text,
-  objectRef: has({
-    resource: text,
-    namespace: text,
-    name: text,
-    uid: text,
-    apiGroup: text,
-    apiVersion: text,
-    resourceVersion: text,
-    subresource: text,
-  }),
-  responseStatus: has({
-    metadata: map(() => false),
-    status: one('Success', 'Failure'),
-    message: text,
-    reason: text,
-    details: map(() => true),
-    code: Number.isInteger,
-  }),
-  requestReceivedTimestamp: microTime,
-  stageTimestamp: microTime,
-  annotations: map(text),
-};
-const required = ['kind', 'apiVersion', 'level', 'auditID', 'stage', 'requestURI', 'verb', 'user'];
-
-function has(shape: Shape): (value: unknown) => boolean {
-  return value =>
-    typeof value === 'object' &&
-    value !== null &&
-    Object.entries(value).every(([key, field]) => shape[key]?.(field) === true);
-}
-
-function assertEvent(event: Event): void {
-  for (const [key, value] of Object.entries(event)) {
-    assert.ok(shapes[key]?.(value), `${key} in ${JSON.stringify(event)}`);
-  }
-  for (const key of [...required, 'requestReceivedTimestamp', 'stageTimestamp']) assert.ok(key in event, key);
-}
+const stages = ['RequestReceived', 'ResponseStarted', 'ResponseComplete'];
+const stagesOf = (events: readonly Event[]) => events.map(({ stage }) => stage);
 
 test('a plain request is one event with the caller, the request and the result', async t => {
   const { port, events, path } = await start(t);
@@ -160,7 +93,6 @@ test('a plain request is one event with the caller, the request and the result',
   const [event, ...more] = await untilEvents(events, 1);
   assert.ok(event !== undefined);
   assert.deepEqual(more, []);
-  assertEvent(event);
   const { auditID, requestReceivedTimestamp, stageTimestamp, ...rest } = event;
   assert.deepEqual(rest, {
     kind: 'Event',
@@ -182,6 +114,8 @@ test('a plain request is one event with the caller, the request and the result',
     responseStatus: { metadata: {}, code: 200 },
     annotations: { 'kube-api-proxy/unverified-source-ips': 'true' },
   });
+  for (const time of [requestReceivedTimestamp, stageTimestamp])
+    assert.match(String(time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
   const received = Date.parse(requestReceivedTimestamp as string);
   assert.ok(received >= started - 5 && received <= Date.parse(stageTimestamp as string));
   const [sent] = clientRequests(server).slice(-1);
@@ -202,22 +136,15 @@ test('every kind of request is in the audit log once, and requests to the proxy 
   await send(port, '/-/metrics');
   await proxy.stop();
   const events = parse(readFileSync(path, 'utf8'));
-  events.forEach(assertEvent);
   assert.deepEqual(
-    events.map(({ verb, requestURI, stage, responseStatus }) => [
-      verb,
-      requestURI,
-      stage,
-      responseStatus?.code,
-    ]),
+    events.map(({ verb, requestURI, responseStatus }) => `${verb} ${requestURI} ${responseStatus?.code}`),
     [
-      ['create', configMaps, 'ResponseComplete', 201],
-      ['list', `${configMaps}?limit=1`, 'ResponseComplete', 200],
-      ['delete', `${configMaps}/audited`, 'ResponseComplete', 200],
-      ['post', '/version', 'ResponseComplete', 405],
-      ['get', '/api/v1/namespaces/default/pods/none', 'ResponseComplete', 404],
+      ...[`create ${configMaps} 201`, `list ${configMaps}?limit=1 200`],
+      ...[`delete ${configMaps}/audited 200`, 'post /version 405'],
+      'get /api/v1/namespaces/default/pods/none 404',
     ],
   );
+  assert.deepEqual(new Set(stagesOf(events)), new Set(['ResponseComplete']));
   assert.equal(new Set(events.map(({ auditID }) => auditID)).size, 5);
 });
 
@@ -229,41 +156,25 @@ for (const leg of ['spdy', 'websocket'] as const) {
     connection.write(toBytes({ leg, target: exec }));
     await connection.until(/^HTTP\/1\.1 101 /);
     const opened = await untilEvents(events, 2);
-    assert.deepEqual(
-      opened.map(({ stage }) => stage),
-      ['RequestReceived', 'ResponseStarted'],
-    );
+    assert.deepEqual(stagesOf(opened), stages.slice(0, 2));
     connection.socket.end();
     const all = await untilEvents(events, 3);
-    all.forEach(assertEvent);
-    assert.deepEqual(
-      all.map(({ stage, responseStatus, verb, requestURI }) => [
-        stage,
-        responseStatus?.code,
-        verb,
-        requestURI,
-      ]),
-      [
-        ['RequestReceived', undefined, 'get', exec],
-        ['ResponseStarted', 101, 'get', exec],
-        ['ResponseComplete', 101, 'get', exec],
-      ],
-    );
+    assert.deepEqual(stagesOf(all), stages);
+    for (const [index, code] of [undefined, 101, 101].entries()) {
+      const { responseStatus, verb, requestURI } = all[index] as Event;
+      assert.deepEqual([responseStatus?.code, verb, requestURI], [code, 'get', exec]);
+    }
     assert.equal(new Set(all.map(({ auditID }) => auditID)).size, 1);
-    assert.deepEqual(all[2]?.['objectRef'], {
-      resource: 'pods',
-      namespace: 'default',
-      name: 'web-0',
-      apiVersion: 'v1',
-      subresource: 'exec',
-    });
+    const object = { resource: 'pods', namespace: 'default', name: 'web-0', apiVersion: 'v1' };
+    assert.deepEqual(all[2]?.['objectRef'], { ...object, subresource: 'exec' });
     const sent = clientRequests(server).at(-1);
     assert.equal(sent?.headers['audit-id'], all[0]?.auditID);
   });
 }
 
-test('a watch has three events, whichever side ends it, and a clean exit loses none', async t => {
-  const { proxy, port, path, events } = await startBuilt(t);
+test('a watch has three events, whichever side ends it, and a clean exit loses none on standard output, which has nothing else', async t => {
+  const { proxy, port } = await startBuilt(t, [], { path: '-' });
+  const events = () => parse(proxy.stdout());
   (await open(port, quietWatch)).destroy();
   await untilEvents(events, 3);
   await send(port, `${quietWatch}&timeoutSeconds=1`);
@@ -274,16 +185,16 @@ test('a watch has three events, whichever side ends it, and a clean exit loses n
   upgrade.write(toBytes({ leg: 'spdy', target: exec.replace('command=id', 'command=sh') }));
   await upgrade.until(/ 101 /);
   assert.equal((await proxy.stop()).code, 0);
-  const all = parse(readFileSync(path, 'utf8'));
-  all.forEach(assertEvent);
-  const stages = byRequest(all);
-  assert.equal(stages.size, 4);
-  for (const course of stages.values()) {
-    assert.deepEqual(
-      course.map(({ stage }) => stage),
-      ['RequestReceived', 'ResponseStarted', 'ResponseComplete'],
-    );
-  }
+  const all = events();
+  const courses = byRequest(all);
+  assert.equal(courses.size, 4);
+  for (const course of courses.values()) assert.deepEqual(stagesOf(course), stages);
+  for (const line of proxy.stderr().trimEnd().split('\n')) JSON.parse(line);
+  const told = proxy.log().filter(({ msg }) => msg === `Starting to serve on 127.0.0.1:${port}`);
+  assert.deepEqual(
+    told.map(({ level }) => level),
+    [30],
+  );
 });
 
 function byRequest(events: readonly Event[]): Map<string, Event[]> {
@@ -305,7 +216,6 @@ test('a rejected request is in the audit log with the rule and the Status, on ev
   await send(port, '/api/v1/%2e%2e/pods');
   await send(port, '/api/v1/pods', { headers: { host: 'evil.example' } });
   const all = await untilEvents(events, 3 * 2 + 2);
-  all.forEach(assertEvent);
   const complete = all.filter(({ stage }) => stage === 'ResponseComplete');
   const rules = complete.map(({ annotations, responseStatus }) => [
     annotations?.['kube-api-proxy/rejected-by'],
@@ -315,19 +225,10 @@ test('a rejected request is in the audit log with the rule and the Status, on ev
     rules.sort(),
     [...Array.from({ length: 3 }, () => ['path', 403]), ['bad_request', 400], ['host', 403]].sort(),
   );
-  for (const { requestURI, responseStatus } of complete.filter(event => event.requestURI === attach)) {
-    assert.deepEqual(
-      responseStatus,
-      {
-        metadata: {},
-        status: 'Failure',
-        message: 'the path is refused by --reject-paths; change that list to allow it',
-        reason: 'Forbidden',
-        code: 403,
-      },
-      requestURI,
-    );
-  }
+  const message = 'the path is refused by --reject-paths; change that list to allow it';
+  const refused = { metadata: {}, status: 'Failure', message, reason: 'Forbidden', code: 403 };
+  for (const { requestURI, responseStatus } of complete)
+    if (requestURI === attach) assert.deepEqual(responseStatus, refused);
   for (const [leg, answer] of answers) {
     const id = /^audit-id: (.*)\r$/im.exec(answer)?.[1];
     assert.ok(
@@ -337,44 +238,7 @@ test('a rejected request is in the audit log with the rule and the Status, on ev
   }
 });
 
-test('a request of a client that leaves before its answer is in the audit log without a code', async t => {
-  const { port, events } = await start(t);
-  const seen = new Promise<void>(resolve => {
-    t.after(
-      server.intercept(request => {
-        if (request.url !== '/slow') return false;
-        resolve();
-        return true;
-      }),
-    );
-  });
-  const connection = await connectRaw(port);
-  connection.write('GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await seen;
-  connection.socket.resetAndDestroy();
-  const [event] = await untilEvents(events, 1);
-  assert.ok(event !== undefined);
-  assertEvent(event);
-  assert.equal(event.responseStatus?.code, undefined);
-  assert.match(event.responseStatus?.message ?? '', /ended before there was an answer/);
-});
-
-test('a request to an API server that is down is in the audit log with the Status that the client gets', async t => {
-  const { port, events } = await start(t);
-  t.after(
-    server.intercept((request, response) => {
-      if (request.url !== '/reset') return false;
-      response.socket?.destroy();
-      return true;
-    }),
-  );
-  const { json } = await send(port, '/reset');
-  const [event] = await untilEvents(events, 1);
-  const { message, reason, code } = json as Record<string, unknown>;
-  assert.deepEqual(event?.responseStatus, { metadata: {}, status: 'Failure', message, reason, code });
-});
-
-test('a request keeps the Audit-ID that it brings, and an invalid one is replaced', async t => {
+test('a request keeps the Audit-ID that it brings, and an invalid one is replaced, but not without an audit log', async t => {
   const { port, events } = await start(t);
   await send(port, '/version', { headers: { 'audit-id': 'given-1' } });
   await send(port, '/version', { headers: { 'Audit-ID': ['given-2', 'given-3'] } });
@@ -393,40 +257,15 @@ test('a request keeps the Audit-ID that it brings, and an invalid one is replace
     ),
     ids.map(id => [id]),
   );
-});
-
-test('without an audit log the Audit-ID is passed between client and API server unchanged', async t => {
-  const proxy = await startInProcess(t, [`--kubeconfig=${kubeconfig.path}`]);
-  await send(proxy.port, '/version', { headers: { 'audit-id': 'not "one"' } });
-  await send(proxy.port, '/version');
-  const [first, second] = clientRequests(server).slice(-2);
-  assert.equal(first?.headers['audit-id'], 'not "one"');
-  assert.equal(second?.headers['audit-id'], undefined);
-  assert.equal(await ownMetric(proxy.port, 'kube_api_proxy_audit_events_total'), 0);
-});
-
-test('an event has the impersonated user, from the kubeconfig or from the client, with the groups that the API server adds', async t => {
-  const configured = await start(t, [
-    '--as=jane',
-    '--as-group=dev',
-    '--as-uid=42',
-    '--as-user-extra=scopes=a',
-  ]);
-  await send(configured.port, '/version');
-  const [event] = await untilEvents(configured.events, 1);
-  assert.ok(event !== undefined);
-  assertEvent(event);
-  assert.deepEqual(event['impersonatedUser'], {
-    username: 'jane',
-    uid: '42',
-    groups: ['dev', 'system:authenticated'],
-    extra: { scopes: ['a'] },
-  });
-  assert.deepEqual(event['user'], {});
-  const open = await start(t);
-  await send(open.port, '/version', { headers: { 'Impersonate-User': 'ann' } });
-  const [asked] = await untilEvents(open.events, 1);
-  assert.deepEqual(asked?.['impersonatedUser'], { username: 'ann', groups: ['system:authenticated'] });
+  const without = await startInProcess(t, [`--kubeconfig=${kubeconfig.path}`]);
+  await send(without.port, '/version', { headers: { 'audit-id': 'not "one"' } });
+  await send(without.port, '/version');
+  const unchanged = clientRequests(server).slice(-2);
+  assert.deepEqual(
+    unchanged.map(({ headers }) => headers['audit-id']),
+    ['not "one"', undefined],
+  );
+  assert.equal(await ownMetric(without.port, 'kube_api_proxy_audit_events_total'), 0);
 });
 
 test('the audit log contains no token, wherever a client puts one', async t => {
@@ -467,60 +306,18 @@ test('every event is one line, whatever a client sends', async t => {
   }
   const all = await untilEvents(events, agents.length);
   assert.equal(all.length, agents.length);
-  all.forEach(assertEvent);
 });
 
 describe('the file of the audit log', () => {
-  /** Sends requests on some connections until it is stopped. Returns the number of answers. */
-  function keepAsking(t: TestContext, port: number): { stop: () => Promise<number> } {
-    const agent = new http.Agent({ keepAlive: true });
-    t.after(() => agent.destroy());
-    let isStopped = false;
-    let count = 0;
-    const loops = Array.from({ length: 8 }, async () => {
-      while (!isStopped) {
-        const number = count++;
-        await send(port, `/version?number=${number}&filler=${'x'.repeat(4000)}`, { agent });
-      }
-    });
-    return {
-      stop: async () => {
-        isStopped = true;
-        await Promise.all(loops);
-        return count;
-      },
-    };
-  }
-
   function assertAll(events: readonly Event[], count: number): void {
     const numbers = events.map(({ requestURI }) => Number(/number=(\d+)/.exec(requestURI)?.[1]));
     assert.equal(numbers.length, count);
     assert.equal(new Set(numbers).size, count);
-    events.forEach(assertEvent);
   }
 
-  test('is opened again on SIGHUP after a rename, and no line is lost', async t => {
-    const { proxy, port, path } = await startBuilt(t);
-    const load = keepAsking(t, port);
-    const parts: string[] = [];
-    for (let turn = 1; turn <= 5; turn++) {
-      await eventually('a file with some events', () => statSync(path).size >= 50_000);
-      parts.push(`${path}.${turn}`);
-      renameSync(path, `${path}.${turn}`);
-      proxy.process.kill('SIGHUP');
-    }
-    await eventually('the last file', () => existsSync(path));
-    const count = await load.stop();
-    assert.equal((await proxy.stop()).code, 0);
-    assertAll(
-      [...parts, path].flatMap(part => parse(readFileSync(part, 'utf8'))),
-      count,
-    );
-  });
-
-  /** Starts the program under a limit for the size of a file, which is like a full disk, and fills the file. */
-  async function fillDisk(t: TestContext) {
-    const { proxy, port, path, events } = await startBuilt(t, [], {
+  test('on a full disk blocks no request, is counted and logged; a cut line is completed first, there or in the next file', async t => {
+    // A limit for the size of a file is like a full disk.
+    const { proxy, port, path } = await startBuilt(t, [], {
       under: ['sh', '-c', 'trap "" XFSZ; ulimit -S -f 32; exec "$@"', 'sh'],
     });
     const agent = new http.Agent({ keepAlive: true });
@@ -531,74 +328,39 @@ describe('the file of the audit log', () => {
       assert.equal(status, 200);
       count += 1;
     };
-    const errors = () => ownMetric(port, 'kube_api_proxy_audit_errors_total');
-    while ((await errors()) === 0) await ask();
-    for (let more = 0; more < 5; more++) await ask();
-    await eventually('further attempts', async () => ((await errors()) ?? 0) >= 3);
-    const lines = readFileSync(path, 'utf8').split('\n');
-    assert.ok(lines.length > 1 && lines.length <= count, `${lines.length - 1} of ${count} lines`);
-    assert.notEqual(lines.at(-1), '', 'the disk has cut a line');
-    const problems = () => proxy.log().filter(({ msg }) => /^cannot write the audit log/.test(String(msg)));
-    await eventually('the line', () => problems().length > 0);
-    const told = problems();
-    assert.equal(told.length, 1, 'it is said once');
-    assert.equal((told[0]?.['err'] as { code: string } | undefined)?.code, 'EFBIG');
-    const untilRecovered = () =>
-      eventually('the line that it is written again', () =>
-        proxy.log().some(({ msg }) => msg === 'the audit log can be written again'),
-      );
-    return { proxy, path, events, ask, count: () => count, untilRecovered };
-  }
-
-  test('on a full disk blocks no request, is counted and logged, and a cut line is whole in the next file', async t => {
-    const { proxy, path, events, count, untilRecovered } = await fillDisk(t);
+    const errors = async () => (await ownMetric(port, 'kube_api_proxy_audit_errors_total')) ?? 0;
+    const logged = (text: string) => proxy.log().filter(({ msg }) => String(msg).startsWith(text));
+    const limit = (size: number) =>
+      execFileSync('prlimit', [`--pid=${proxy.process.pid}`, `--fsize=${size}:`]);
+    const fill = async (time: number) => {
+      const before = await errors();
+      while ((await errors()) === before) await ask();
+      for (let more = 0; more < 5; more++) await ask();
+      await eventually('further attempts', async () => (await errors()) >= before + 3);
+      const lines = readFileSync(path, 'utf8').split('\n');
+      assert.ok(lines.length > 1 && lines.length <= count, `${lines.length - 1} of ${count} lines`);
+      assert.notEqual(lines.at(-1), '', 'the disk has cut a line');
+      await eventually('the line', () => logged('cannot write the audit log').length >= time);
+      const told = logged('cannot write the audit log');
+      assert.equal(told.length, time, 'it is said once');
+      assert.equal((told.at(-1)?.['err'] as { code: string } | undefined)?.code, 'EFBIG');
+    };
+    const untilRecovered = (time: number) =>
+      eventually('the line that it is written again', () => {
+        return logged('the audit log can be written again').length === time;
+      });
+    await fill(1);
+    limit(2 * statSync(path).size);
+    await untilRecovered(1);
+    await fill(2);
     renameSync(path, `${path}.1`);
     proxy.process.kill('SIGHUP');
-    await untilRecovered();
+    await untilRecovered(2);
     await proxy.stop();
     const full = readFileSync(`${path}.1`, 'utf8');
-    assertAll([...parse(full.slice(0, full.lastIndexOf('\n') + 1)), ...events()], count());
+    const whole = full.slice(0, full.lastIndexOf('\n') + 1);
+    assertAll([...parse(whole), ...parse(readFileSync(path, 'utf8'))], count);
     assert.equal(proxy.log().filter(({ msg }) => /lost/.test(String(msg))).length, 0);
-  });
-
-  test('on a full disk continues when there is space again, and the cut line is completed first', async t => {
-    const { proxy, events, ask, count, untilRecovered } = await fillDisk(t);
-    execFileSync('prlimit', [`--pid=${proxy.process.pid}`, '--fsize=unlimited:']);
-    await untilRecovered();
-    await ask();
-    await proxy.stop();
-    assertAll(events(), count());
-    assert.equal(proxy.log().filter(({ msg }) => /lost/.test(String(msg))).length, 0);
-  });
-
-  test('that can never be written does not stop, delay or enlarge the program', async t => {
-    const { proxy, port } = await startBuilt(t, [], { path: '/dev/full' });
-    for (let number = 0; number < 20; number++) assert.equal((await send(port, '/version')).status, 200);
-    await untilOwnMetric(port, 'kube_api_proxy_audit_events_total', 20);
-    await eventually(
-      'an error',
-      async () => ((await ownMetric(port, 'kube_api_proxy_audit_errors_total')) ?? 0) >= 1,
-    );
-    const { code } = await proxy.stop();
-    assert.equal(code, 0);
-    assert.ok(
-      proxy.log().some(({ msg, events }) => /^audit events are lost/.test(String(msg)) && events === 20),
-    );
-  });
-
-  test('is the whole standard output if its name is -; the log then has the address', async t => {
-    const { proxy, port } = await startBuilt(t, [], { path: '-' });
-    await send(port, '/version');
-    assert.equal((await proxy.stop()).code, 0);
-    const [first = '', ...lines] = proxy.stdout().split('\n');
-    assertEvent(JSON.parse(first) as Event);
-    assert.deepEqual(lines, ['']);
-    for (const line of proxy.stderr().trimEnd().split('\n')) JSON.parse(line);
-    const told = proxy.log().filter(({ msg }) => msg === `Starting to serve on 127.0.0.1:${port}`);
-    assert.deepEqual(
-      told.map(({ level }) => level),
-      [30],
-    );
   });
 
   test('that cannot be opened is a start-up problem, reported with the others', async () => {
@@ -620,12 +382,6 @@ describe('the file of the audit log', () => {
       `--audit-log-path: "${path}": ${reason}`,
     ];
     for (const row of reasons) assert.deepEqual(await startUpProblems(flagsOf(row[0])), expected(row));
-    const { code, stderr, stdout } = await runProgram(flagsOf(parent));
-    assert.deepEqual([code, stdout], [1, '']);
-    assert.deepEqual(
-      stderr.trim().split('\n'),
-      expected(reasons[0]).map(problem => `kube-api-proxy: ${problem}`),
-    );
   });
 
   test('may be renamed while the program starts: neither SIGHUP nor SIGUSR2 ends it', async t => {

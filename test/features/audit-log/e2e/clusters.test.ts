@@ -5,6 +5,7 @@ import { after, test } from 'node:test';
 import { assertStatus, send } from '../../../e2e/leg.js';
 import { eventually } from '../../../support/eventually.js';
 import { jsonLines } from '../../../support/json-lines.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
 import {
   arn,
   mountOf,
@@ -12,7 +13,6 @@ import {
   startManyStack,
   which,
 } from '../../../support/proxy/many-clusters.js';
-import { startProxy } from '../../../support/proxy/proxy.js';
 
 interface Event {
   readonly requestURI: string;
@@ -23,20 +23,19 @@ interface Event {
 }
 
 const clusters = await startManyClusters({ after });
-const [manyFile, singleFile] = ['audit.log', 'single.log'].map(name => join(clusters.folder, name));
-const [many, single] = await Promise.all([
-  startManyStack({ after }, { clusters, flags: [`--audit-log-path=${manyFile}`] }),
-  startProxy([`--kubeconfig=${clusters.kubeconfig}`, `--audit-log-path=${singleFile}`]),
-]);
-after(() => single.stop('SIGKILL'));
+const file = join(clusters.folder, 'audit.log');
+const many = await startManyStack(
+  { after },
+  { clusters, run: startInProcess, flags: [`--audit-log-path=${file}`] },
+);
 
 const exec = '/api/v1/namespaces/default/pods/web-0/exec';
 
 /** The last events of all requests with this text, once there is this number of them. */
-async function completed(file: string | undefined, text: string, count: number): Promise<readonly Event[]> {
+async function completed(text: string, count: number): Promise<readonly Event[]> {
   let found: Event[] = [];
   await eventually(`${count} events of ${text}`, () => {
-    found = jsonLines<Event>(readFileSync(String(file), 'utf8')).filter(
+    found = jsonLines<Event>(readFileSync(file, 'utf8')).filter(
       ({ requestURI, stage }) => requestURI.includes(text) && stage === 'ResponseComplete',
     );
     return found.length === count;
@@ -59,7 +58,7 @@ test('an event names the cluster of its request on both legs, even of a rejected
     assert.equal((await send(many.port, { target: `${mount}${which}?${mark}` })).code, 200);
     for (const leg of ['plain', 'websocket', 'spdy'] as const)
       assertStatus(await send(many.port, { leg, target: `${mount}${exec}?${mark}` }), 403, leg);
-    const found = await completed(manyFile, mark, 4);
+    const found = await completed(mark, 4);
     assert.deepEqual(
       found
         .map(event => [
@@ -81,13 +80,6 @@ test('no event names a cluster that a client invents', async () => {
     for (const leg of ['plain', 'websocket'] as const)
       await send(many.port, { leg, target: `/clusters/${name}/version?made-up` });
   }
-  for (const event of await completed(manyFile, 'made-up', 2 * names.length))
+  for (const event of await completed('made-up', 2 * names.length))
     assert.equal(clusterOf(event), undefined, event.requestURI);
-});
-
-test('without --all-contexts no event names a cluster', async () => {
-  assert.equal((await send(single.port, { target: which })).code, 200);
-  assertStatus(await send(single.port, { target: exec }), 403, 'exec');
-  for (const event of await completed(singleFile, '/namespaces/default/', 2))
-    assert.equal(clusterOf(event), undefined);
 });

@@ -265,47 +265,6 @@ describe('the first page', () => {
   });
 });
 
-describe('the access view', () => {
-  it('asks the API server if its rules do not say enough', async t => {
-    const own = await startStack(t, {
-      server: {
-        clientCertificates: 'optional',
-        tokens: { reader: { username: 'reader', groups: ['readers'] } },
-        allow: (_user, { verb, resource, isResourceRequest }) =>
-          !isResourceRequest ||
-          /^selfsubject/.test(resource) ||
-          (['get', 'list', 'watch'].includes(verb) && resource !== 'secrets'),
-      },
-      user: { token: 'reader' },
-      flags: ['--reject-paths='],
-    });
-    const { page, go } = await openPage(t, browser, own.proxy.url);
-    const reviews: string[] = [];
-    page.on('request', request => reviews.push(request.postData() ?? ''));
-    await go('/api/v1/namespaces/default/pods?view=access');
-    for (const row of [/^get yes/, /^list yes/, /^watch yes/, /^create no/, /^delete no/]) {
-      await page.getByRole('row', { name: row }).waitFor();
-    }
-    for (const row of [/^pods\/log get yes/, /^pods\/exec get yes create no/, /^pods\/eviction create no/]) {
-      await page.getByRole('row', { name: row }).waitFor();
-    }
-    // For all namespaces, the API server is asked about each one.
-    await go('/api/v1/pods?view=access');
-    await page.getByText('in all namespaces').waitFor();
-    for (const row of [/^create no/, /^pods\/log get yes/, /^pods\/exec get yes create no/]) {
-      await page.getByRole('row', { name: row }).waitFor();
-    }
-    for (const name of ['exec', 'log', 'portforward', 'eviction', 'status']) {
-      assert.ok(
-        reviews.some(review => review.includes(`"resource":"pods","subresource":"${name}"}`)),
-        name,
-      );
-    }
-    await go('/api/v1/namespaces/default/secrets');
-    await page.getByRole('alert').getByText('secrets is forbidden').waitFor();
-  });
-});
-
 describe('a time on the page', () => {
   it('is in the time zone of the browser', async t => {
     const { page, go } = await openPage(t, browser, proxy.url, {

@@ -2,19 +2,23 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { bothLegs, probe } from '../../../e2e/credential-probe.js';
 import { send } from '../../../e2e/leg.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
-import { eventuallyPasses } from '../../../support/eventually.js';
+import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { jsonLines } from '../../../support/json-lines.js';
 import type { ServerEvent } from '../../../support/kube-apiserver/audit-log.js';
 import { hasTls } from '../../../support/proxy/encrypted.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
+import { startLeadGateway } from '../../../support/proxy/lead-gateway.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const server = await startFakeApiServer();
 after(() => server.kill());
+const own = { server, run: startInProcess };
 const pod = '/api/v1/namespaces/default/pods/web-0';
 const from = (...addresses: readonly string[]) => [`X-Forwarded-For: ${addresses.join(', ')}`];
 
@@ -26,13 +30,13 @@ test('the log and the audit log have the client of a trusted proxy, on each leg 
   ] as const) {
     const auditLog = join(temporaryFolder(), 'audit.log');
     const flags = [`--trusted-proxies=${network}`, '--log-requests=all', `--audit-log-path=${auditLog}`];
-    const { proxy } = await startStack(t, { server, flags: ['--reject-paths=', ...flags] });
+    const { proxy } = await startStack(t, { ...own, flags: ['--reject-paths=', ...flags] });
     const headers = from('203.0.113.9', '198.51.100.7');
     for (const leg of ['plain', 'websocket', 'spdy'] as const) {
       const target = leg === 'plain' ? pod : `${pod}/exec?command=true&stdout=true`;
       assert.equal((await send(proxy.port, { leg, target, headers })).code, leg === 'plain' ? 200 : 101);
     }
-    const secure = await startStack(t, { server, flags: [...flags, ...files.flags] });
+    const secure = await startStack(t, { ...own, flags: [...flags, ...files.flags] });
     if (hasTls) {
       const session = await connectHttp2(secure.proxy.port, files.authority.certificate);
       t.after(() => session.destroy());
@@ -56,5 +60,34 @@ test('the log and the audit log have the client of a trusted proxy, on each leg 
         );
       }
     });
+  }
+});
+
+test('events say who acted as whom', async t => {
+  const path = join(temporaryFolder(), 'audit.log');
+  const { proxy, server } = await startLeadGateway(t, { args: [`--audit-log-path=${path}`] });
+  const by = (token: string) => [`Authorization: Bearer ${token}`];
+  const asAlice = 'Impersonate-User: alice';
+  for (const leg of bothLegs) await probe(proxy, server, leg, { headers: [...by('lead-token'), asAlice] });
+  await probe(proxy, server, 'plain', { headers: [...by('peer-token'), asAlice] });
+  await probe(proxy, server, 'plain', { headers: by('alice-token') });
+  const events = async () => jsonLines<ServerEvent>(await readFile(path, 'utf8'));
+  await eventually('the events', async () => {
+    const complete = (await events()).filter(({ stage }) => stage === 'ResponseComplete');
+    return complete.length === 4;
+  });
+  const told = (await events()).map(({ stage, user, impersonatedUser }) => [
+    ...[stage, user.username, impersonatedUser?.username, impersonatedUser?.groups],
+  ]);
+  const alice = ['alice', ['system:authenticated']];
+  assert.deepEqual(told[0], ['ResponseComplete', 'lead', ...alice]);
+  assert.ok(
+    told.some(event => event[0] === 'ResponseStarted' && event[1] === 'lead' && event[2] === 'alice'),
+  );
+  for (const user of ['peer', 'alice']) {
+    assert.deepEqual(
+      told.filter(event => event[1] === user),
+      [['ResponseComplete', user, undefined, undefined]],
+    );
   }
 });

@@ -62,8 +62,10 @@ it('a server counts what is no request that it serves, and answers it at the end
   assert.equal(await rejected(), before + 4);
 });
 
-it('a server without authentication says that it shares no tokens', async t => {
+it('a server without authentication says that it shares no tokens, and has files only if it has a folder', async t => {
   const { port } = await start(t);
   const states = await (await fetch(`http://127.0.0.1:${port}/-/clusters`)).json();
   assert.equal((states as Record<string, unknown>)['sharesTokens'], false);
+  const { status } = await fetch(`http://127.0.0.1:${port}/static/x`);
+  assert.equal(status, 503, 'the path is one of the API server');
 });

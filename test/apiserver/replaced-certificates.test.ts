@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:tls';
 import { assertStatus, send } from '../e2e/leg.js';
-import type { CertificateAuthority } from '../support/certificates/certificate-types.js';
+import type { CertificateAuthority } from '../support/certificates/certificate-issuing.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { openWatch } from '../support/clients/watch-client.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';

@@ -130,5 +130,7 @@ test("the package's bill of materials lists the content of the bundle, with lice
     assert.deepEqual([name, licenses.length, hashes.length], [name, 1, 1]);
     assert.ok(licences.includes(`${name} ${version} (`), name);
   }
-  assert.equal(licences.split(`\n\n${'-'.repeat(80)}\n\n`).length, bom.components.length);
+  const parts = licences.split(`\n\n${'-'.repeat(80)}\n\n`);
+  assert.equal(parts.length, bom.components.length);
+  for (const part of parts) assert.match(part, /^\S+ \d\S+ \([A-Z][^)]+\)(\n|$)/, part);
 });

@@ -33,12 +33,3 @@ test('with source maps a stack names the files of src', async () => {
   assert.match(failed, /ENOENT[\s\S]*\bsrc\/main\.ts:\d+:\d+/);
   await run(process.execPath, ['--enable-source-maps', program, '--version']);
 });
-
-test('dist/ contains the licences of all its packages', async () => {
-  const text = await readFile(projectFile('dist/THIRD-PARTY-LICENSES'), 'utf8');
-  const parts = text.split(`\n\n${'-'.repeat(80)}\n\n`);
-  const names = parts.map(part => part.split(' ')[0]);
-  for (const name of ['fastify', '@fastify/http-proxy', 'pino', 'undici', 're2js'])
-    assert.ok(names.includes(name), name);
-  for (const part of parts) assert.match(part, /^\S+ \d\S+ \([A-Z][^)]+\)(\n|$)/, part);
-});

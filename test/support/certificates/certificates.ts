@@ -1,8 +1,8 @@
 import { createPrivateKey } from 'node:crypto';
 import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { projectFile } from '../project.js';
+import type { CertificateAuthority, CertificateOptions, CertificatePair } from './certificate-issuing.js';
 import { createAuthority, restoreAuthority } from './certificate-issuing.js';
-import type { CertificateAuthority, CertificateOptions, CertificatePair } from './certificate-types.js';
 
 export type {
   CertificateAuthority,
@@ -11,7 +11,7 @@ export type {
   ClientCertificateOptions,
   KeyType,
   ServerCertificateOptions,
-} from './certificate-types.js';
+} from './certificate-issuing.js';
 
 /** The identity of an embedded API server, and one client that it trusts. */
 export interface ServerIdentity {

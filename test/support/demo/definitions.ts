@@ -1,59 +1,44 @@
 import type { KubeObject } from '../fake-api-server/objects.js';
 import { make } from './objects.js';
 
-type Column = readonly [name: string, jsonPath: string];
+const parts = {
+  spec: { claim: 'Claim of the Backup.' },
+  status: { phase: 'Phase of the Backup.', progress: 'How much is copied.', size: 'Size of the copy.' },
+};
 
-function define(group: string, kind: string, description: string, columns: readonly Column[]): KubeObject {
-  const plural = `${kind.toLowerCase()}s`;
-  const properties = (part: string) =>
-    Object.fromEntries(
-      columns
-        .map(([name, path]) => [name, path.split('.')] as const)
-        .filter(([, [, parent]]) => parent === part)
-        .map(([name, [, , field = '']]) => [
-          field,
-          { type: 'string', description: `${name} of the ${kind}.` },
-        ]),
-    );
-  const additionalPrinterColumns = [
-    ...columns.map(([name, jsonPath]) => ({ name, type: 'string', jsonPath })),
-    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-  ];
-  const openAPIV3Schema = {
-    ...{ type: 'object', description, required: ['spec'] },
-    properties: {
-      spec: { type: 'object', description: 'What is wanted.', properties: properties('spec') },
-      status: { type: 'object', description: 'What was found.', properties: properties('status') },
-    },
-  };
-  return make('CustomResourceDefinition', {
-    name: `${plural}.${group}`,
-    spec: {
-      ...{ group, scope: 'Namespaced', names: { kind, plural, singular: kind.toLowerCase() } },
-      versions: [
-        { name: 'v1', served: true, storage: true, additionalPrinterColumns, schema: { openAPIV3Schema } },
-      ],
-    },
-  });
+/** An object's schema: its fields with their descriptions. */
+function schemaOf(fields: Readonly<Record<string, string>>): object {
+  const properties = Object.entries(fields).map(([name, description]) => [
+    name,
+    { type: 'string', description },
+  ]);
+  return { type: 'object', properties: Object.fromEntries(properties) };
 }
 
 /** The custom resources of the demo. */
 export const definitions: readonly KubeObject[] = [
-  define(
-    'certs.example.com',
-    'Certificate',
-    'Certificate is a serving certificate that is renewed in time.',
-    [
-      ['Ready', '.status.ready'],
-      ['Secret', '.spec.secretName'],
-      ['Expires', '.status.notAfter'],
-      ['Issuer', '.spec.issuer'],
-    ],
-  ),
-  define('storage.example.com', 'Backup', 'Backup is a copy of a volume.', [
-    ['Phase', '.status.phase'],
-    ['Progress', '.status.progress'],
-    ['Size', '.status.size'],
-    ['Claim', '.spec.claim'],
-  ]),
+  make('CustomResourceDefinition', {
+    name: 'backups.storage.example.com',
+    spec: {
+      ...{ group: 'storage.example.com', scope: 'Namespaced' },
+      names: { kind: 'Backup', plural: 'backups', singular: 'backup' },
+      versions: [
+        {
+          ...{ name: 'v1', served: true, storage: true },
+          additionalPrinterColumns: [
+            { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
+            { name: 'Progress', type: 'string', jsonPath: '.status.progress' },
+            { name: 'Claim', type: 'string', jsonPath: '.spec.claim' },
+            { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+          ],
+          schema: {
+            openAPIV3Schema: {
+              ...{ type: 'object', description: 'Backup is a copy of a volume.', required: ['spec'] },
+              properties: { spec: schemaOf(parts.spec), status: schemaOf(parts.status) },
+            },
+          },
+        },
+      ],
+    },
+  }),
 ];

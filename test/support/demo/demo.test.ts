@@ -14,7 +14,7 @@ import { clusterObjects } from './objects.js';
 
 test("the demo's cluster has some hundred objects, even custom ones, and their owners exist", () => {
   const objects = clusterObjects(createRandom(1));
-  assert.ok(objects.length > 250, `${objects.length} objects`);
+  assert.ok(objects.length > 200, `${objects.length} objects`);
   const uids = new Set(objects.map(({ metadata }) => metadata.uid));
   assert.equal(uids.size, objects.length);
   const paths = objects.map(({ apiVersion, kind, metadata: { namespace, name } }) => {

@@ -15,8 +15,7 @@ interface Shape {
 
 const apiVersions: Readonly<Record<string, string>> = {
   ...{ Deployment: 'apps/v1', ReplicaSet: 'apps/v1', StatefulSet: 'apps/v1' },
-  ...{ Job: 'batch/v1', CronJob: 'batch/v1', Ingress: 'networking.k8s.io/v1' },
-  ...{ Certificate: 'certs.example.com/v1', Backup: 'storage.example.com/v1' },
+  ...{ Ingress: 'networking.k8s.io/v1', Backup: 'storage.example.com/v1' },
   CustomResourceDefinition: 'apiextensions.k8s.io/v1',
 };
 const hour = 3_600;
@@ -183,33 +182,20 @@ function deploymentObjects(random: Random, { namespace, name, replicas, host }: 
       ...{ ...common, name: `${name}-settings` },
       data: { 'application.yaml': `server:\n  port: 8080\nname: ${name}\n`, features: 'discounts,reviews' },
     }),
-    ...(host === undefined ? [] : ingressObjects(common, host)),
+    ...(host === undefined ? [] : [ingressOf(common, host)]),
   ];
 }
 
-function ingressObjects(common: Shape, host: string): readonly KubeObject[] {
-  const { name } = common;
-  const secretName = `${name}-tls`;
-  const backend = { service: { name, port: { name: 'http' } } };
-  return [
-    make('Ingress', {
-      ...common,
-      spec: {
-        ...{ ingressClassName: 'nginx', tls: [{ hosts: [host], secretName }] },
-        rules: [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } }],
-      },
-      status: { loadBalancer: { ingress: [{ ip: '203.0.113.10' }] } },
-    }),
-    make('Certificate', {
-      ...common,
-      spec: { secretName, issuer: 'example-ca', dnsNames: [host] },
-      status: { ready: 'True', notAfter: ago(-61 * day).slice(0, 10) },
-    }),
-    make('Secret', {
-      ...{ ...common, name: secretName, type: 'kubernetes.io/tls' },
-      data: { 'tls.crt': encoded('the certificate of the demo'), 'tls.key': encoded('no real key') },
-    }),
-  ];
+function ingressOf(common: Shape, host: string): KubeObject {
+  const backend = { service: { name: common.name, port: { name: 'http' } } };
+  return make('Ingress', {
+    ...common,
+    spec: {
+      ingressClassName: 'nginx',
+      rules: [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } }],
+    },
+    status: { loadBalancer: { ingress: [{ ip: '203.0.113.10' }] } },
+  });
 }
 
 function encoded(value: string): string {
@@ -246,25 +232,6 @@ function statefulObjects(random: Random, namespace: string, name: string, replic
   return [set, ...parts.flat()];
 }
 
-function cronObjects(random: Random, namespace: string, name: string, schedule: string): KubeObject[] {
-  const template = { spec: { containers: [container(name)], restartPolicy: 'OnFailure' } };
-  const cron = make('CronJob', {
-    ...{ namespace, name, spec: { schedule, jobTemplate: { spec: { template } } } },
-    status: { lastScheduleTime: ago(900) },
-  });
-  const runs = [0, 1, 2].flatMap(at => {
-    const age = 900 * (at + 1);
-    const jobName = `${name}-${29_400_000 - at * 15}`;
-    const job = make('Job', {
-      ...{ namespace, name: jobName, owner: cron, age, spec: { completions: 1, parallelism: 1, template } },
-      status: { succeeded: 1, startTime: ago(age), completionTime: ago(age - 20 - random.below(30)) },
-    });
-    const pod = podOf(random, job, name, `${jobName}-${suffix(random, 5)}`, age);
-    return [job, { ...pod, status: { ...(pod['status'] as object), phase: 'Succeeded' } }];
-  });
-  return [cron, ...runs];
-}
-
 function nodeObject(name: string, at: number): KubeObject {
   const role = name.startsWith('control') ? { 'node-role.kubernetes.io/control-plane': '' } : {};
   return make('Node', {
@@ -289,8 +256,6 @@ export function clusterObjects(random: Random): readonly KubeObject[] {
     ...apps.flatMap(app => deploymentObjects(random, app)),
     ...statefulObjects(random, 'default', 'web', 2),
     ...statefulObjects(random, 'shop', 'postgres', 3),
-    ...cronObjects(random, 'payments', 'settlement', '*/15 * * * *'),
-    ...cronObjects(random, 'shop', 'reindex', '0 * * * *'),
     ...['shop', 'payments'].map(namespace =>
       make('Secret', { namespace, name: 'database', type: 'Opaque', data: { password: encoded('secret') } }),
     ),

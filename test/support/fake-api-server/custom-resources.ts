@@ -40,14 +40,6 @@ export interface CustomDetails {
   readonly schema: Readonly<Record<string, unknown>>;
 }
 
-/** The parts of a custom resource that its schema needs. */
-interface CustomType {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-  readonly custom?: CustomDetails | undefined;
-}
-
 /** The resources that CustomResourceDefinitions add to an API. */
 export interface CustomResources {
   readonly groups: readonly DiscoveryGroup[];
@@ -86,19 +78,4 @@ export function readDefinitions(definitions: readonly KubeObject[]): CustomResou
     versions: [...versions].map(([version, resources]) => ({ version, resources })),
   }));
   return { groups: list, details };
-}
-
-/** The schema of a custom resource by its name, with the metadata that every object has. */
-export function customSchema({ group, version, kind, custom }: CustomType): Record<string, object> {
-  const { properties = {}, ...rest } = custom?.schema ?? {};
-  const head = {
-    apiVersion: { type: 'string', description: 'The group and version of the schema.' },
-    kind: { type: 'string', description: 'The kind of the object.' },
-    metadata: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }] },
-  };
-  const schema = {
-    ...{ type: 'object', ...rest, properties: { ...head, ...(properties as object) } },
-    'x-kubernetes-group-version-kind': [{ group, version, kind }],
-  };
-  return { [[...group.split('.').reverse(), version, kind].join('.')]: schema };
 }

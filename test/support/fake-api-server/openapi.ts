@@ -1,4 +1,3 @@
-import { customSchema } from './custom-resources.js';
 import { type ApiTypes, groupVersion, type ResourceType } from './discovery.js';
 import { type Exchange, sendJson } from './exchange.js';
 import { schemasOf } from './schemas.js';
@@ -8,6 +7,21 @@ function schemasOfAll(types: readonly ResourceType[]): object {
   const [type] = custom.length > 0 ? [{ group: 'meta', version: 'v1' }] : types;
   const known = type === undefined ? {} : schemasOf(type.group, type.version);
   return Object.assign(known, ...custom.map(customSchema)) as object;
+}
+
+/** The schema of a custom resource by its name, with the metadata that every object has. */
+function customSchema({ group, version, kind, custom }: ResourceType): Record<string, object> {
+  const { properties = {}, ...rest } = custom?.schema ?? {};
+  const head = {
+    apiVersion: { type: 'string', description: 'The group and version of the schema.' },
+    kind: { type: 'string', description: 'The kind of the object.' },
+    metadata: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }] },
+  };
+  const schema = {
+    ...{ type: 'object', ...rest, properties: { ...head, ...(properties as object) } },
+    'x-kubernetes-group-version-kind': [{ group, version, kind }],
+  };
+  return { [[...group.split('.').reverse(), version, kind].join('.')]: schema };
 }
 
 /** The path of an object, with its kind, by which `kubectl explain` finds the schema. */

@@ -144,11 +144,6 @@ const printers: Readonly<Record<string, Readonly<Record<string, Column['shows']>
   'statefulsets.apps': {
     Ready: object => readyOf(object, field(object, '.status.readyReplicas'), '.spec.replicas'),
   },
-  'jobs.batch': {
-    Status: object => (field(object, '.status.completionTime') === undefined ? 'Running' : 'Complete'),
-    Completions: object => readyOf(object, field(object, '.status.succeeded'), '.spec.completions'),
-  },
-  'cronjobs.batch': { Schedule: '.spec.schedule' },
   'ingresses.networking.k8s.io': {
     Class: '.spec.ingressClassName',
     Hosts: object =>

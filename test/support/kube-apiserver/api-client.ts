@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
-import type { CertificatePair } from '../certificates/certificate-types.js';
+import type { CertificatePair } from '../certificates/certificate-issuing.js';
 import { send } from '../clients/http-client.js';
 import { fileNames } from './authority-files.js';
 

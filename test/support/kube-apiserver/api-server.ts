@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { CertificateAuthority, ClientCertificateOptions } from '../certificates/certificate-types.js';
+import type { CertificateAuthority, ClientCertificateOptions } from '../certificates/certificate-issuing.js';
 import { eventually } from '../eventually.js';
 import type { Rule } from '../fake-api-server/rbac.js';
 import { freePort } from '../ports.js';

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CertificateAuthority } from '../certificates/certificate-types.js';
+import type { CertificateAuthority } from '../certificates/certificate-issuing.js';
 import { createCertificateAuthority } from '../certificates/certificates.js';
 
 /** Tokens of --token-auth-file: token, user, uid, groups. Admin, one and two may do everything; the others have the rights of two-users.ts. */

@@ -238,18 +238,10 @@ export interface ManyStackOptions extends ManyClustersOptions {
 }
 
 /** Starts the program with --all-contexts, and the clusters unless they run. Everything ends with the scope, the program first. */
-export async function startManyStack(
+export async function startManyStack<O extends ManyStackOptions>(
   scope: Scope,
-  options: ManyStackOptions & { readonly run: typeof startInProcess },
-): Promise<ManyStack<RunningProgram>>;
-export async function startManyStack(
-  scope: Scope,
-  options?: Omit<ManyStackOptions, 'run'>,
-): Promise<ManyStack>;
-export async function startManyStack(
-  scope: Scope,
-  options: ManyStackOptions = {},
-): Promise<ManyStack<RunningProgram>> {
+  options: O = {} as O,
+): Promise<ManyStack<O extends { readonly run: typeof startInProcess } ? RunningProgram : ProxyProcess>> {
   const clusters = options.clusters ?? (await startManyClusters(scope, options));
   const flags = [
     ...[`--kubeconfig=${clusters.kubeconfig}`, '--all-contexts'],
@@ -257,7 +249,7 @@ export async function startManyStack(
     ...(options.flags ?? []),
   ];
   const proxy = await (options.run ?? startProxyFor)(scope, flags, options.env);
-  return { ...clusters, proxy, port: proxy.port };
+  return { ...clusters, proxy: proxy as never, port: proxy.port };
 }
 
 /** Files of a TLS listener. The certificate file ends with the authority, so that the program knows it. */

@@ -130,22 +130,13 @@ interface StrictStack {
 }
 
 /** Starts the API server, and then the program. Both end with the scope, the program first. If it serves TLS, clients need `ca`. */
-export async function startStrictStack(
+export async function startStrictStack<O extends StrictStackOptions>(
   scope: Scope,
   answer: StrictAnswer,
-  options: StrictStackOptions & { readonly tls: true },
-): Promise<StrictStack & { readonly ca: string }>;
-export async function startStrictStack(
-  scope: Scope,
-  answer: StrictAnswer,
-  options?: StrictStackOptions,
-): Promise<StrictStack>;
-export async function startStrictStack(
-  scope: Scope,
-  answer: StrictAnswer,
-  { flags = [], env, token, tls = false, ...options }: StrictStackOptions = {},
-): Promise<StrictStack & { readonly ca?: string }> {
-  const upstream = await startStrictUpstream(answer, options);
+  options: O = {} as O,
+): Promise<StrictStack & (O extends { readonly tls: true } ? { readonly ca: string } : unknown)> {
+  const { flags = [], env, token, tls = false, ...upstreamOptions }: StrictStackOptions = options;
+  const upstream = await startStrictUpstream(answer, upstreamOptions);
   const kubeconfig = await upstream.writeKubeconfig(token === undefined ? {} : { token });
   const files = tls ? await createServingFiles() : undefined;
   let proxy: ProxyProcess | undefined;
@@ -154,7 +145,7 @@ export async function startStrictStack(
     await upstream.stop();
   });
   proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, ...(files?.flags ?? []), ...flags], env);
-  return { upstream, proxy, ...(files && { ca: files.authority.certificate }) };
+  return { upstream, proxy, ca: files?.authority.certificate } as never;
 }
 
 /** An answer of 200 with a length. */

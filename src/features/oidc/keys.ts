@@ -130,11 +130,7 @@ export class OidcKeys {
 
   /** Fetches keys again that are old, and waits a moment for that: one of them may have been withdrawn. */
   async #renew(): Promise<void> {
-    if (this.#age >= freshFor) {
-      this.#renewal = this.#fetchWithin(patience.renewal).finally(() => {
-        this.#renewal = undefined;
-      });
-    }
+    if (this.#age >= freshFor) this.#renewal = this.#fetchWithin(patience.renewal);
     await this.#renewal;
   }
 

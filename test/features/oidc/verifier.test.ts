@@ -524,6 +524,23 @@ describe('the keys of an issuer', () => {
     assert.equal(await verify(signer.sign(claims())), 'alice');
   });
 
+  it('are not fetched any more when they are closed', async t => {
+    const broken = await startOidcIssuer(authority);
+    broken.metadata = 'x';
+    const { keys, clock } = await set(t, { issuer: broken });
+    assert.equal(clock.pending, 1);
+    keys.close();
+    assert.equal(clock.pending, 0);
+    const silent = await startOidcIssuer(authority);
+    silent.hold(new Promise(() => {}));
+    const late = await set(t, { issuer: silent, isSlow: true });
+    const waiting = late.verify(signer.sign(late.claims()));
+    await until(() => silent.discoveries === 1);
+    late.keys.close();
+    await assert.rejects(waiting, { code: 503 });
+    assert.deepEqual([late.log, late.clock.pending], [[], 0]);
+  });
+
   it('are not fetched again for a key ID that is known with another algorithm', async t => {
     const { verify, claims, issuer, clock, waits } = await set(t, { algorithms: ['RS256', 'ES256'] });
     clock.advance(5_000);

@@ -106,6 +106,22 @@ for (const leg of Object.keys(legs) as Leg[]) {
   });
 }
 
+for (const leg of ['websocket', 'spdy'] as const) {
+  it(`a POST for an upgrade on the ${leg} leg has no body, and names its protocol and its own fields once`, async () => {
+    const headers = ['X-Repeated: 1', 'X-Repeated: 2', `Authorization: Bearer ${clientToken}`];
+    const record = await arrives({ leg, method: 'POST', target: path, headers });
+    for (const [name, ...values] of [
+      ...[['content-length', '0'], ['transfer-encoding'], ['x-repeated', '1', '2']],
+      ...[
+        ['upgrade', leg === 'spdy' ? 'SPDY/3.1' : leg],
+        ['authorization', `Bearer ${clientToken}`],
+      ],
+    ] as const)
+      assert.deepEqual(valuesOf(record, name as string), values, name);
+    assert.match(valuesOf(record, 'connection').join(), /^upgrade$/i);
+  });
+}
+
 describe('the length of a body', () => {
   it('is kept even if Connection names it', async () => {
     const record = await arrives({

@@ -7,13 +7,12 @@ import type { Duplex } from 'node:stream';
 import { after, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
-import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { connectRaw, type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
 import { closed } from '../../support/closed.js';
 import { eventually, within } from '../../support/eventually.js';
 import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { connectToListener } from '../../support/proxy/encrypted.js';
-import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
+import type { RunningProgram } from '../../support/proxy/in-process.js';
 import { residentBytes } from '../../support/proxy/process-state.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { clientRequests } from '../leg.js';
@@ -148,72 +147,6 @@ test("the client gets nothing before the API server's answer, and then the uncha
   assert.match(head, /\r\nconnection: Upgrade\r\n/i);
   assert.match(head, /\r\nX-One: 1\r\n[\s\S]*X-Two: 2\r\n[\s\S]*X-One: 3\r\n/);
   assert.match(head, /\r\nX-Name: caf\xe9\r\n/);
-});
-
-test('an upgrade has the same credentials and headers as a plain request', async t => {
-  const { clientCertificate } = await sharedIdentity();
-  const base64 = (pem: string) => Buffer.from(pem).toString('base64');
-  const { server: other, proxy: through } = await startStack(t, {
-    run: startInProcess,
-    server: { clientCertificates: 'optional' },
-    user: {
-      'client-certificate-data': base64(clientCertificate.certificate),
-      'client-key-data': base64(clientCertificate.key),
-      token: 'configured',
-    },
-    flags: ['--reject-paths='],
-  });
-  serveUpgrade(t, '/headers', (_request, socket) => socket.end(switching), other);
-  const headers = [
-    'X-Forwarded-For: 192.0.2.7',
-    'Impersonate-User: alice',
-    'X-Named: gone',
-    'Keep-Alive: timeout=5',
-    'Proxy-Authorization: Basic gone',
-    'TE: trailers',
-    'X-Repeated: 1',
-    'X-Repeated: 2',
-  ];
-  const upgrade = await connect(t, through);
-  upgrade.write(
-    upgradeRequest('/headers', ...headers).replace('Connection: Upgrade', 'Connection: Upgrade, X-Named'),
-  );
-  await upgrade.until(/^HTTP\/1\.1 101 /);
-  const plain = await connect(t, through);
-  const lines = ['Host: localhost', 'Connection: close, X-Named', ...headers];
-  plain.write(`GET /version?plain HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
-  await plain.untilClosed();
-
-  const recordOf = (url: string) => other.requests.find(({ rawUrl }) => rawUrl === url);
-  const seen = recordOf('/headers');
-  const reference = recordOf('/version?plain');
-  assert.ok(seen && reference);
-  const fields = (raw: readonly string[], ...without: string[]) =>
-    raw.flatMap((name, index) =>
-      index % 2 === 0 && ![...without, 'x-request-id'].includes(name.toLowerCase())
-        ? [`${name.toLowerCase()}: ${raw[index + 1]}`]
-        : [],
-    );
-  assert.deepEqual(
-    fields(seen.rawHeaders, 'connection', 'upgrade').sort(),
-    fields(reference.rawHeaders, 'connection').sort(),
-  );
-  assert.equal(seen.headers['authorization'], 'Bearer configured');
-  assert.equal(seen.headers['x-forwarded-for'], '192.0.2.7, 127.0.0.1');
-  assert.equal(seen.headers['host'], `127.0.0.1:${other.port}`);
-  assert.equal(seen.headers['connection']?.toString().toLowerCase(), 'upgrade');
-  assert.equal(seen.headers['upgrade'], 'test/1');
-  assert.equal(seen.headers['x-named'], undefined);
-  assert.equal(seen.headers['proxy-authorization'], undefined);
-  assert.equal(seen.tlsSubject?.commonName, 'admin');
-
-  const own = await connect(t, through);
-  own.write(upgradeRequest('/headers', 'Authorization: Bearer own').replace('GET', 'POST'));
-  await own.until(/^HTTP\/1\.1 101 /);
-  const last = clientRequests(other).at(-1)?.headers;
-  assert.equal(last?.['authorization'], 'Bearer own');
-  // What the client sends before the 101 is not a body.
-  assert.deepEqual([last['content-length'], last['transfer-encoding']], ['0', undefined]);
 });
 
 // Bytes

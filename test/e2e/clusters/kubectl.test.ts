@@ -4,7 +4,6 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { kubectl, kubectlTest, seen, startKubectl } from '../../support/clients/kubectl.js';
-import { eventually } from '../../support/eventually.js';
 import { configMap } from '../../support/fake-api-server/config-maps.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { arn, mountOf, rancherPath, startManyStack } from '../../support/proxy/many-clusters.js';
@@ -28,24 +27,11 @@ async function succeed(context: string | undefined, args: readonly string[]): Pr
   return stdout;
 }
 
-/** A kubectl that runs until the end of this file's tests, and its output so far. */
+/** A kubectl that runs until the end of this file's tests. */
 function start(context: string, args: readonly string[]) {
   const child = startKubectl(['-s', `${proxy.url}${mountOf(context)}`, ...args], env);
   running.push(child);
-  let text = '';
-  const add = (chunk: Buffer) => {
-    text += chunk.toString();
-  };
-  child.stdout.on('data', add);
-  child.stderr.on('data', add);
-  const seen = async (pattern: RegExp): Promise<RegExpExecArray> => {
-    await eventually(`${pattern} of kubectl ${args.join(' ')}`, () => {
-      if (child.exitCode !== null && !pattern.test(text)) throw new Error(`it ended: ${text}`);
-      return pattern.test(text);
-    });
-    return pattern.exec(text) as RegExpExecArray;
-  };
-  return { child, seen };
+  return child;
 }
 
 const isOfTwo = (context: string) => !['one', 'a'].includes(context);
@@ -74,13 +60,13 @@ kubectlTest('kubectl prints on a mount what it prints on /', async () => {
 
 kubectlTest('kubectl get -w and logs -f on a mount show changes immediately', async () => {
   const watch = start(arn, ['get', 'configmaps', '-w', '-o', 'name']);
-  await watch.seen(/configmap\/which/);
+  await seen(watch, /configmap\/which/);
   two.write(configMap('default', 'new'));
-  await watch.seen(/configmap\/new/);
+  await seen(watch, /configmap\/new/);
   const logs = start('rancher', ['logs', '-f', 'web-1']);
-  await logs.seen(/log line 4/);
+  await seen(logs, /log line 4/);
   two.appendLog('default', 'web-1', 'a new line');
-  await logs.seen(/a new line/);
+  await seen(logs, /a new line/);
 });
 
 kubectlTest("kubectl exec and port-forward reach the mount's own cluster", async () => {
@@ -91,7 +77,7 @@ kubectlTest("kubectl exec and port-forward reach the mount's own cluster", async
     assert.deepEqual([arrival?.context, arrival?.server], [context, isOfTwo(context) ? 'two' : 'one']);
     assert.deepEqual(more, [], 'there was no second try');
   }
-  await start('b', ['port-forward', 'web-0', ':80']).seen(/Forwarding from/);
+  await seen(start('b', ['port-forward', 'web-0', ':80']), /Forwarding from/);
   assert.deepEqual(
     [one, two].map(({ requests }) => requests.filter(({ rawUrl }) => rawUrl.includes('portforward')).length),
     [0, 1],

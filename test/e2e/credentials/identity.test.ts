@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { type AnyApiServer, anyApiServer, embedded } from '../../support/any-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { createIdToken, type OidcIssuer, startOidcIssuer } from '../../support/identities/oidc-issuer.js';
-import { program } from '../../support/project.js';
 import { type RunningProgram as Program, startInProcess } from '../../support/proxy/in-process.js';
 import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import {
   bothLegs,
@@ -23,6 +21,7 @@ import {
   sample,
 } from '../credential-probe.js';
 import { assertStatus } from '../leg.js';
+import { createVolume } from './volume.js';
 
 const masters = ['system:masters'];
 /** Twice the time in milliseconds within which the built program uses a change, for a busy machine. */
@@ -237,66 +236,18 @@ exec "$@"`;
     concurrency: 4,
     skip: canMount ? false : 'no file system can be mounted here',
   }, () => {
-    /** A folder with the files that the kubelet mounts for a service account. */
-    async function createMount(server: AnyApiServer, token: string) {
-      const directory = temporaryFolder();
-      let version = 0;
-      const rotate = async (newToken: string, ca = server.authority.certificate) => {
-        version += 1;
-        const data = `..2024_${version}`;
-        await mkdir(join(directory, data));
-        await writeFile(join(directory, data, 'token'), newToken);
-        await writeFile(join(directory, data, 'ca.crt'), ca);
-        await symlink(data, join(directory, '..data_tmp'));
-        await rename(join(directory, '..data_tmp'), join(directory, '..data'));
-      };
-      await rotate(token);
-      for (const name of ['token', 'ca.crt']) await symlink(`..data/${name}`, join(directory, name));
-      return { directory, rotate };
-    }
-
-    interface PodProgram {
-      readonly port: number;
-      readonly stderr: () => string;
-    }
-
-    async function startInPod(
-      t: TestContext,
-      mount: string,
-      env: Readonly<Record<string, string>>,
-    ): Promise<PodProgram> {
-      const home = temporaryFolder();
-      const [command = '', ...args] = [...unshare, process.execPath, program, '--port=0', '--reject-paths='];
-      const child: ChildProcess = spawn(command, args, {
-        env: { PATH: process.env['PATH'] ?? '', HOME: home, MOUNT: mount, ...env },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      const exited = once(child, 'close');
-      let stdout = '';
-      let stderr = '';
-      child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-        stdout += text;
-      });
-      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-        stderr += text;
-      });
-      t.after(async () => {
-        child.kill('SIGKILL');
-        await exited;
-      });
-      const port = () => /^Starting to serve on .*:(\d+)\n/.exec(stdout)?.[1];
-      await eventually('the start', () => port() !== undefined || child.exitCode !== null);
-      assert.notEqual(port(), undefined, stderr);
-      return { port: Number(port()), stderr: () => stderr };
-    }
-
     test('the service account is used, its token is read again, and open streams continue', async t => {
       const { server } = await startServer(t);
-      const { directory, rotate } = await createMount(server, 'one');
-      const proxy = await startInPod(t, directory, {
-        KUBERNETES_SERVICE_HOST: '127.0.0.1',
+      const mount = temporaryFolder();
+      const write = createVolume(mount);
+      const rotate = (token: string) => write({ token, 'ca.crt': server.authority.certificate });
+      await rotate('one');
+      const env = {
+        ...{ HOME: temporaryFolder(), MOUNT: mount, KUBERNETES_SERVICE_HOST: '127.0.0.1' },
         KUBERNETES_SERVICE_PORT: new URL(server.url).port,
-      });
+      };
+      const proxy = await startProxy(['--reject-paths='], env, unshare);
+      t.after(() => proxy.stop('SIGKILL'));
       for (const leg of bothLegs) {
         const { code, user } = await probe(proxy, server, leg);
         assert.deepEqual([code, user], [passed(leg), 'one']);

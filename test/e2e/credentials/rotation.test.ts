@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
@@ -20,24 +19,9 @@ import {
   probe,
   sample,
 } from '../credential-probe.js';
+import { createVolume } from './volume.js';
 
 const masters = ['system:masters'];
-
-/** A volume as Kubernetes mounts it: all its files change in one step. */
-function createVolume(directory: string): (files: Readonly<Record<string, string>>) => Promise<void> {
-  let version = 0;
-  return async files => {
-    version += 1;
-    const data = `..version-${version}`;
-    await mkdir(join(directory, data));
-    for (const [name, content] of Object.entries(files))
-      await writeFile(join(directory, data, name), content);
-    await symlink(data, join(directory, '..data_tmp'));
-    await rename(join(directory, '..data_tmp'), join(directory, '..data'));
-    if (version > 1) return;
-    for (const name of Object.keys(files)) await symlink(`..data/${name}`, join(directory, name));
-  };
-}
 
 function kubeconfig(
   server: FakeApiServer,

@@ -171,8 +171,15 @@ describe('the record of a request', () => {
       code: 200,
     });
     const list = lineOf(create('/api/v1/pods').record);
-    for (const key of ['apiGroup', 'subresource', 'namespace', 'resourceName', 'name', 'err'])
+    for (const key of ['apiGroup', 'subresource', 'namespace', 'resourceName', 'name', 'err', 'filtered'])
       assert.ok(!(key in list), key);
+    const shown = create('/api/v1/namespaces', { isRecorded: true });
+    shown.record.isFiltered = true;
+    shown.record.denied('a webhook');
+    const { filtered, deniedBy } = lineOf(shown.record);
+    assert.deepEqual([filtered, deniedBy], [true, 'a webhook']);
+    const denial = shown.told.find(([, key]) => key === 'kube-api-proxy/denied-by');
+    assert.deepEqual(denial, ['annotate', 'kube-api-proxy/denied-by', 'a webhook']);
   });
 
   it('contains only the verb for a path that is not a resource', () => {

@@ -206,18 +206,25 @@ describe('tokens that wait for their check', () => {
 
   it('do not block a token that was good a short while ago, at whichever server, but block all others', async () => {
     const bad = new Set<string>();
+    let isDown = false;
     const { authenticate, clock, server, asked } = setUp(text => {
       if (text.startsWith('made-up')) return never();
+      if (isDown) throw new StatusError(503, 'away');
+      if (text === 'nobody') return undefined;
       if (bad.has(text)) throw new AuthenticationError('no');
       return verified(text);
     });
-    for (const name of ['alice', 'bob', 'carol']) await authenticate(name);
+    for (const name of ['alice', 'bob', 'carol', 'nobody']) await authenticate(name);
     attack(authenticate, '192.0.2.1');
     clock.advance(120_000);
-    assert.equal(await authenticate('alice'), 'alice');
+    await assert.rejects(authenticate('nobody'), { code: 503 }, 'it was never good');
+    isDown = true;
+    await assert.rejects(authenticate('alice'), /away/);
+    isDown = false;
+    assert.equal(await authenticate('alice'), 'alice', 'a check without a result says nothing');
     server.endpoint = {};
     assert.equal(await authenticate('alice'), 'alice');
-    assert.equal(asked.filter(text => text === 'alice').length, 3);
+    assert.equal(asked.filter(text => text === 'alice').length, 4);
     bad.add('bob');
     await assert.rejects(authenticate('bob'), AuthenticationError);
     clock.advance(10_000);

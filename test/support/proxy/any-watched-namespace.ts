@@ -6,7 +6,7 @@ import { adminAgent } from '../kube-apiserver/api-client.js';
 import { type NamespaceWatch, queryOf } from './watched-namespace.js';
 
 /** The addresses of the program and its API server. */
-export interface AnyWatched {
+interface AnyWatched {
   readonly server: AnyApiServer;
   readonly proxy: { readonly url: string };
 }

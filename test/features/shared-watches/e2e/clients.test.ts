@@ -18,7 +18,7 @@ import { WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 const files = await createServingFiles();
 const server = await anyApiServer({ after });
 const [plain, secure] = await Promise.all([
-  startStack({ after }, { server, flags: ['--share-watches'] }),
+  startStack({ after }, { server, run: startInProcess, flags: ['--share-watches'] }),
   startStack({ after }, { server, run: startInProcess, flags: ['--share-watches', ...files.flags] }),
 ]);
 

@@ -3,12 +3,13 @@ import { after, describe, test } from 'node:test';
 import { anyApiServer, embedded } from '../../../support/any-api-server.js';
 import type { WatchClient } from '../../../support/clients/watch-client.js';
 import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { ageless, forms, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
 // At the embedded API server, bookmarks come often, so that most upstream watches begin with one.
 const server = await anyApiServer({ after }, { bookmarkInterval: 50, bookmarkBeforeEnd: 500 });
-const stack = await startStack({ after }, { server, flags: ['--share-watches'] });
+const stack = await startStack({ after }, { server, run: startInProcess, flags: ['--share-watches'] });
 
 /** A namespace of the embedded API server. */
 const embeddedNamespace = () =>

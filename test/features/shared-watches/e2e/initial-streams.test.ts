@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { shownChanges, untilListed } from '../../../support/clients/initial-events.js';
 import type { WatchClient } from '../../../support/clients/watch-client.js';
-import { eventually, until } from '../../../support/eventually.js';
+import { eventually } from '../../../support/eventually.js';
 import type { FakeApiServerOptions } from '../../../support/fake-api-server/fake-api-server.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
 import { startStack } from '../../../support/proxy/stack.js';
-import { type NamespaceWatch, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
+import { forms, type NamespaceWatch, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 import type { Scope } from '../../../support/scope.js';
 
 /** Clients that ask through a program whose clock stands still until the test moves it. */
@@ -75,29 +75,6 @@ class Crowd {
 const objects = ['ADDED a', 'ADDED b', 'END'];
 
 describe('clients that ask for all objects at the same time', () => {
-  test('share the second stream if the first has begun, and later ones the third', async t => {
-    const { crowd, release } = await Crowd.withStream(t, 1);
-    for (let count = 0; count < 5; count += 1) await crowd.ask();
-    assert.equal(crowd.streams, 1, 'they wait for the next one');
-    await crowd.untilStreams(2);
-    for (let count = 0; count < 3; count += 1) await crowd.ask();
-    crowd.clock.advance(1_000);
-    assert.equal(crowd.streams, 2, 'there are at most two at a time');
-    release();
-    await crowd.untilStreams(3);
-    const watches = await crowd.clients;
-    assert.equal(watches.length, 9);
-    for (const watch of watches) await untilListed(watch);
-    await crowd.namespace.untilUpstream(1);
-    crowd.namespace.write('c');
-    crowd.namespace.remove('b');
-    for (const watch of watches) {
-      await until(() => shownChanges(watch).includes('DELETED b'));
-      assert.deepEqual(shownChanges(watch), [...objects, 'ADDED c', 'DELETED b']);
-    }
-    assert.equal(crowd.streams, 3);
-  });
-
   test('get no older state than at the time when they ask', async t => {
     const { crowd, release } = await Crowd.withStream(t, 0);
     crowd.namespace.write('c');
@@ -109,4 +86,19 @@ describe('clients that ask for all objects at the same time', () => {
     assert.deepEqual(shownChanges(first), [...objects, 'ADDED c']);
     assert.deepEqual(shownChanges(second), ['ADDED a', 'ADDED b', 'ADDED c', 'END']);
   });
+});
+
+test('an API server that puts the annotation into no row of a Table without objects, or only into one, is passed on', async t => {
+  const { crowd } = await Crowd.start(t);
+  const { namespace } = crowd;
+  const question = { initial: true, query: '&includeObject=None', headers: { Accept: forms.table } };
+  const watches = [await namespace.watch(question), await namespace.watch(question)];
+  for (const watch of watches) await watch.until(3);
+  namespace.write('c');
+  for (const watch of watches) {
+    await watch.untilNamed('"c"');
+    const types = watch.events().map(({ type }) => type);
+    assert.deepEqual(types, ['ADDED', 'ADDED', 'BOOKMARK', 'ADDED']);
+    watch.close();
+  }
 });

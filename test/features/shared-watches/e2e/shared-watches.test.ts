@@ -8,7 +8,7 @@ import { anyApiServer, embedded } from '../../../support/any-api-server.js';
 import { open as openRequest, send } from '../../../support/clients/http-client.js';
 import { openWatch } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
-import { type AnyWatched, AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
+import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { forms, type NamespaceWatch } from '../../../support/proxy/watched-namespace.js';
@@ -20,14 +20,11 @@ const account = `system:serviceaccount:${randomUUID()}:default`;
 for (const user of [jane, account]) {
   await server.grant(user, [{ apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] }]);
 }
-const [stack, unshared] = await Promise.all([
-  startStack({ after }, { server, flags: ['--share-watches'] }),
-  startStack({ after }, { server, run: startInProcess }),
-]);
+const stack = await startStack({ after }, { server, run: startInProcess, flags: ['--share-watches'] });
 
 /** Opens watches one after the other, waits until each has an event, and counts the watches at the API server. */
-async function watchesOf(questions: readonly NamespaceWatch[], of: AnyWatched = stack): Promise<number> {
-  const namespace = await AnyWatchedNamespace.create(of);
+async function watchesOf(questions: readonly NamespaceWatch[]): Promise<number> {
+  const namespace = await AnyWatchedNamespace.create(stack);
   const from = await namespace.version();
   const watches = [];
   for (const question of questions) watches.push(await namespace.watch({ from, ...question }));
@@ -37,10 +34,6 @@ async function watchesOf(questions: readonly NamespaceWatch[], of: AnyWatched = 
   for (const watch of watches) watch.close();
   return (await namespace.upstream()).length;
 }
-
-test('without --share-watches each watch is a separate one at the API server', async () => {
-  assert.equal(await watchesOf([{}, {}], unshared), 2);
-});
 
 test('watches that differ in nothing that changes their events share one at the API server', async () => {
   const fields = {

@@ -85,11 +85,11 @@ describe('a pool', () => {
     const pool = create();
     const idle = pool.acquire();
     const first = await exchange(idle);
-    assert.equal(pool.acquire(), idle);
+    assert.equal(pool.lease('any'), idle);
     assert.equal(idle.reused, true);
     assert.equal(await exchange(idle), first);
     assert.equal(accepted, 1);
-    const fresh = pool.connect();
+    const fresh = pool.lease('new') as Connection;
     assert.notEqual(fresh, idle);
     assert.equal(fresh.reused, false);
     await exchange(fresh);

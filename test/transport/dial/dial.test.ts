@@ -6,7 +6,12 @@ import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { ConnectionPool } from '../../../src/transport/connection-pool.js';
-import { createDial, type Dial, type DialOptions } from '../../../src/transport/dial/dial.js';
+import {
+  createDial,
+  type Dial,
+  type DialOptions,
+  lazySecureContext,
+} from '../../../src/transport/dial/dial.js';
 import { UpgradeConnection } from '../../../src/transport/http1/upgrade-connection.js';
 import type { SwitchedResponse } from '../../../src/transport/round-trip.js';
 import { toUpstreamError } from '../../../src/transport/upstream-error.js';
@@ -31,10 +36,11 @@ const client = await authority.client({ commonName: 'jane' });
 const proxyAuthority = await createCertificateAuthority({ commonName: 'proxy' });
 const proxyPair = await proxyAuthority.server();
 new WellKnownAuthority(proxyAuthority.certificate);
-const secureContext = tls.createSecureContext({
-  ca: authority.certificate,
-  cert: client.certificate,
-  key: client.key,
+const secureContext = lazySecureContext(Buffer.from(authority.certificate), {
+  clientCertificate: {
+    ...{ certificate: Buffer.from(client.certificate), key: Buffer.from(client.key) },
+    notAfter: new Date(Date.now() + 3_600_000),
+  },
 });
 
 const proxies = {
@@ -48,11 +54,12 @@ const proxies = {
 
 interface ApiServer {
   readonly port: number;
-  /** For each TLS connection so far: whether its session was resumed, whose certificate it presented, and the protocol that it offered. */
+  /** For each TLS connection so far: whether its session was resumed, whose certificate it presented, the protocol that it offered, and its SNI. */
   readonly handshakes: {
     readonly resumed: boolean;
     readonly user: string | undefined;
     readonly protocol: string | false | null;
+    readonly name: string | false | undefined;
   }[];
 }
 
@@ -73,6 +80,7 @@ async function startApiServer(t: TestContext, protocol: 'https:' | 'http:'): Pro
       resumed: socket.isSessionReused(),
       user: subject === undefined ? undefined : String(subject.CN),
       protocol: socket.alpnProtocol,
+      name: (socket as { servername?: string | false }).servername,
     });
   });
   server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
@@ -88,15 +96,15 @@ async function startApiServer(t: TestContext, protocol: 'https:' | 'http:'): Pro
 function dialOptions(
   protocol: 'https:' | 'http:',
   port: number,
-  proxy: ForwardProxy,
-  proxyProtocol: 'http:' | 'https:' | 'socks5:',
+  proxy?: ForwardProxy,
+  proxyProtocol: 'http:' | 'https:' | 'socks5:' = 'http:',
 ): DialOptions {
   return {
     server: { protocol, hostname: '127.0.0.1', port, path: '' },
-    secureContext: () => secureContext,
+    secureContext,
     insecureSkipTlsVerify: false,
     keepAlive: 30_000,
-    proxy: { protocol: proxyProtocol, hostname: '127.0.0.1', port: proxy.port },
+    proxy: proxy && { protocol: proxyProtocol, hostname: '127.0.0.1', port: proxy.port },
   };
 }
 
@@ -121,6 +129,26 @@ function connect(dial: Dial): Promise<Socket> {
   });
 }
 
+/** What comes back after an upgrade whose client has sent `hello` and then its end. */
+function echoed(dial: Dial): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const refused = new RecordedResponse();
+    refused.over.then(({ status, failure }) => reject(failure ?? new Error(`answered ${status}`)));
+    const sink = Object.assign(refused, {
+      switched({ socket }: SwitchedResponse) {
+        let text = '';
+        socket.on('data', chunk => {
+          text += String(chunk);
+        });
+        socket.once('end', () => resolve(text)).once('error', reject);
+        socket.end('hello');
+      },
+    });
+    const headers = ['Connection', 'Upgrade', 'Upgrade', 'echo'];
+    new UpgradeConnection(dial).send(requestTo('/exec', { headers }), sink);
+  });
+}
+
 for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
   for (const protocol of ['https:', 'http:'] as const) {
     describe(`a server at ${protocol}// through ${kind}`, () => {
@@ -140,23 +168,7 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
 
       it('accepts upgrades, which stay half-open', async t => {
         const { proxy, api, dial } = await route(t, kind, protocol);
-        const received = await new Promise<string>((resolve, reject) => {
-          const refused = new RecordedResponse();
-          refused.over.then(({ status, failure }) => reject(failure ?? new Error(`answered ${status}`)));
-          const sink = Object.assign(refused, {
-            switched({ socket }: SwitchedResponse) {
-              let text = '';
-              socket.on('data', chunk => {
-                text += String(chunk);
-              });
-              socket.once('end', () => resolve(text)).once('error', reject);
-              socket.end('hello');
-            },
-          });
-          const headers = ['Connection', 'Upgrade', 'Upgrade', 'echo'];
-          new UpgradeConnection(dial).send(requestTo('/exec', { headers }), sink);
-        });
-        assert.equal(received, 'hello');
+        assert.equal(await echoed(dial), 'hello');
         await untilUnused(proxy);
         assert.equal(proxy.requests[0]?.target, `127.0.0.1:${api.port}`);
       });
@@ -219,8 +231,8 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
         socket.destroy();
       }
       assert.deepEqual(api.handshakes, [
-        { resumed: false, user: 'jane', protocol: 'http/1.1' },
-        { resumed: true, user: 'jane', protocol: 'http/1.1' },
+        { resumed: false, user: 'jane', protocol: 'http/1.1', name: false },
+        { resumed: true, user: 'jane', protocol: 'http/1.1', name: false },
       ]);
     });
 
@@ -259,6 +271,31 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
     });
   });
 }
+
+describe('a server without a proxy', () => {
+  for (const protocol of ['https:', 'http:'] as const) {
+    it(`at ${protocol}// is reached with no delay and the configured keep-alive, and upgrades stay half-open`, async t => {
+      const api = await startApiServer(t, protocol);
+      const keepAlives = t.mock.method(net.Socket.prototype, 'setKeepAlive');
+      const noDelays = t.mock.method(net.Socket.prototype, 'setNoDelay');
+      for (const keepAlive of [30_000, 0]) {
+        const dial = createDial({ ...dialOptions(protocol, api.port), keepAlive });
+        assert.equal(await echoed(dial), 'hello');
+        const socket = await connect(dial);
+        t.after(() => socket.destroy());
+        const isOurs = (call: { readonly this: unknown }) => call.this === socket;
+        assert.deepEqual(keepAlives.mock.calls.filter(isOurs).at(-1)?.arguments, [keepAlive > 0, keepAlive]);
+        assert.deepEqual(noDelays.mock.calls.filter(isOurs).at(-1)?.arguments, [true]);
+      }
+    });
+  }
+
+  it('gets the configured name as SNI', async t => {
+    const { port, handshakes } = await startApiServer(t, 'https:');
+    await echoed(createDial({ ...dialOptions('https:', port), tlsServerName: 'localhost' }));
+    assert.deepEqual(handshakes, [{ resumed: false, user: 'jane', protocol: 'http/1.1', name: 'localhost' }]);
+  });
+});
 
 describe('a server at an IPv6 address', () => {
   it('needs a certificate for this address', async t => {
@@ -313,12 +350,7 @@ describe('a server that does not answer', () => {
       net.createServer(socket => void socket.resume()),
     );
     const limits = t.mock.method(net.Socket.prototype, 'setTimeout');
-    const dialled = connect(
-      createDial({
-        server: { protocol: 'https:', hostname: '127.0.0.1', port, path: '' },
-        ...{ secureContext: () => secureContext, insecureSkipTlsVerify: false, keepAlive: 30_000 },
-      }),
-    );
+    const dialled = connect(createDial(dialOptions('https:', port)));
     await until(() => limits.mock.callCount() === 2);
     const { calls } = limits.mock;
     assert.deepEqual(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { maxFields } from '../../../src/http/header-fields.js';
 import { ResponseError } from '../../../src/transport/http1/header-lines.js';
 import { ResponseParser } from '../../../src/transport/http1/response-parser.js';
 import { assertLinear } from '../../support/growth.js';
@@ -468,6 +469,18 @@ describe('a text that is too long', () => {
     const line = padded('2;x=PAD', 16 * 1024);
     assertLimit(chunked(''), line, '\r\nhi\r\n0\r\n\r\n', { body: 'hi', trailers: [] });
     assert.equal(readAnswers([Buffer.from(`${chunked(line)}xxx`)]).error, 'RESPONSE_HEADERS_TOO_LARGE');
+  });
+
+  it('may be a head or trailers of more fields than an answer may have', () => {
+    const fields = Array.from({ length: maxFields + 1 }, () => 'A: b');
+    const most = fields.slice(1);
+    const { answers } = readAnswers([Buffer.from(answer([...most.slice(1), 'Content-Length: 0']))]);
+    assert.equal(answers[0]?.headers.length, 2 * maxFields);
+    const trailers = most.flatMap(() => ['A', 'b']);
+    const inTrailers = (lines: readonly string[]) => chunked(`0\r\n${lines.join(crlf)}\r\n\r\n`);
+    assert.deepEqual(readAnswers([Buffer.from(inTrailers(most))]).answers[0]?.trailers, trailers);
+    for (const text of [answer([...most, 'Content-Length: 0']), inTrailers(fields)])
+      assert.equal(readAnswers([Buffer.from(text)]).error, 'TOO_MANY_RESPONSE_HEADERS');
   });
 
   it('may be trailers of more than 1 MiB', () => {

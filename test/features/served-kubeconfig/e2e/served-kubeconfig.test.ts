@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
+import { kubeconfigOf } from '../../../../src/features/served-kubeconfig/kubeconfig.js';
+import { runAtOnce } from '../../../../src/lib/steps.js';
+import { answeredBefore, startLarge } from '../../../e2e/endpoints/large-kubeconfig.js';
 import { assertStatus, legs, send as sendRaw } from '../../../e2e/leg.js';
-import { type AnyApiServer, anyApiServer, embedded } from '../../../support/any-api-server.js';
+import { type AnyApiServer, anyApiServer } from '../../../support/any-api-server.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { send } from '../../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
@@ -19,6 +22,7 @@ import { encrypted } from '../../../support/proxy/encrypted.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
+import { hostileNames } from '../hostile-names.js';
 
 const folder = temporaryFolder();
 
@@ -121,11 +125,6 @@ describe('/-/kubeconfig', () => {
     assert.doesNotMatch(text, new RegExp(`${token}|${new URL(server.url).port}|${folder}`));
   });
 
-  test('is called kube-api-proxy if only flags name the API server', async t => {
-    const { port, url } = await startInProcess(t, ['--server=http://127.0.0.1:1', '--kubeconfig=/dev/null']);
-    assert.deepEqual(serversOf((await send(port, '/-/kubeconfig')).text), { 'kube-api-proxy': url });
-  });
-
   kubectlTest('leads kubectl to / and to each context that is served', async () => {
     const { text } = await send(many.port, '/-/kubeconfig');
     const { url } = many;
@@ -171,11 +170,6 @@ describe('/-/kubeconfig', () => {
     assert.match(found.stdout, /^pod\/web-0$/m, found.stderr);
   });
 
-  test('has no prefix that kubectl would not send', async t => {
-    const { port, url } = await startInProcess(t, [flag, '--api-prefix=/api/']);
-    assert.deepEqual(serversOf((await send(port, '/-/kubeconfig')).text), { dev: url });
-  });
-
   kubectlTest('works at once over TLS, where kubectl would prompt without a user', encrypted, async t => {
     const { port, address } = await startInProcess(t, [flag, ...files.flags]);
     const session = await connectHttp2(port, files.authority.certificate);
@@ -191,21 +185,6 @@ describe('/-/kubeconfig', () => {
     const userless = text.replace(/^ {6}user: .*\n/gm, '');
     assert.match((await withKubeconfig(userless, ['get', 'pods'])).stdout, /Please enter Username/);
   });
-
-  kubectlTest(
-    'leads kubectl to the proxy, which sends its own token to the API server',
-    embedded,
-    async () => {
-      const { text } = await send(plain.port, '/-/kubeconfig');
-      const { stdout, stderr } = await withKubeconfig(text, ['get', 'pods', '-o', 'name']);
-      assert.match(stdout, /^pod\/web-\d$/m, stderr);
-      const { requests } = server.embedded;
-      assert.equal(
-        requests.findLast(({ rawUrl }) => /\/pods\b/.test(rawUrl))?.headers['authorization'],
-        `Bearer ${token}`,
-      );
-    },
-  );
 
   test('gets a 404 on a Unix socket, whatever Host says, unless --public-url is set', async t => {
     const socketPath = join(folder, 'socket');
@@ -270,21 +249,8 @@ describe('/-/kubeconfig', () => {
       const session = await connectHttp2(port, files.authority.certificate);
       t.after(() => session.destroy());
       for (const authority of [
-        ...[
-          'a"b',
-          "a'b",
-          'a:0',
-          'a:99999',
-          'a%2fb',
-          '{a}',
-          '*',
-          '&a',
-          '`a`',
-          '[::1',
-          '[::g]',
-          'a<b',
-          '$(id)',
-        ],
+        ...['a"b', "a'b", 'a:0', 'a:99999', 'a%2fb', '{a}', '*', '&a', '`a`', '[::1', '[::g]'],
+        ...['a<b', '$(id)'],
         ...['a:b@c', 'a@c', 'a/b', 'a?b', 'a#b', 'a,b', 'a b', `${'a'.repeat(300)}.example`],
       ]) {
         const { status, text } = await ask(session, '/-/kubeconfig', {
@@ -299,29 +265,35 @@ describe('/-/kubeconfig', () => {
     },
   );
 
-  test('has the authority only for a --public-url that the certificate is for', encrypted, async t => {
-    for (const [url, isKnown] of [
-      ['https://localhost:9/k8s', true],
-      ['https://gw.example', false],
-      ['http://localhost', false],
-    ] as const) {
-      const { port } = await startInProcess(t, [flag, `--public-url=${url}`, ...files.flags]);
-      const session = await connectHttp2(port, files.authority.certificate);
-      const { text } = await ask(session, '/-/kubeconfig');
-      session.destroy();
-      const [entry] = (parse(text) as Config).clusters;
-      assert.equal(entry?.cluster['server'], url);
-      assert.equal('certificate-authority-data' in (entry?.cluster ?? {}), isKnown, url);
+  kubectlTest('is read by kubectl with the same contexts, even with unusual names', async () => {
+    const contexts = hostileNames.map((name, index) => ({
+      name,
+      path: `/clusters/${index}`,
+      namespace: name,
+    }));
+    const users = [{ fields: { token: 'PASTE' }, isComplete: false, isPerCluster: true }];
+    const facts = { address: 'https://gw.example', contexts, authority: 'PEM', users, isForStranger: false };
+    const text = runAtOnce(kubeconfigOf(facts));
+    const { stdout, stderr, code } = await withKubeconfig(text, ['config', 'view', '--raw', '-o', 'json']);
+    assert.equal(code, 0, stderr);
+    const config = JSON.parse(stdout) as Config;
+    const serverOf = new Map(config.clusters.map(({ name, cluster }) => [name, cluster['server']]));
+    assert.deepEqual(new Set(config.contexts.map(({ name }) => name)), new Set(hostileNames));
+    for (const { name, context } of config.contexts) {
+      assert.equal(context.namespace ?? '', name);
+      assert.equal(context.user ?? '', name);
+      const index = hostileNames.indexOf(name);
+      assert.equal(serverOf.get(context.cluster ?? ''), `https://gw.example/clusters/${index}`);
     }
   });
 
-  test('has the address of the connection with --disable-filter, even without a Host', async t => {
-    const { port, url } = await startInProcess(t, [flag, '--disable-filter']);
-    for (const host of [[], ['Host: evil.example'], ['Host: a"\\: b']]) {
-      const version = host.length === 0 ? '1.0' : '1.1';
-      const { body } = await sendRaw(port, { target: '/-/kubeconfig', host, version });
-      assert.deepEqual(serversOf(body), { dev: url }, host.join());
-    }
+  test('has 2,000 contexts and more, and is written while other requests are answered', async t => {
+    const { port } = await startLarge(t);
+    const answered = await answeredBefore(t, port, '/-/kubeconfig');
+    assert.ok(answered >= 5, `${answered} requests were answered meanwhile`);
+    const { text } = await send(port, '/-/kubeconfig');
+    assert.equal(text.match(/^ +server: /gm)?.length, 2_002);
+    assert.match(text, /^ {6}server: ".*\/clusters\/context-1999"$/m);
   });
 });
 

@@ -69,8 +69,7 @@ export class Http2Response extends Http2ServerResponse implements Http2Answer {
       fields = Object.create(null) as OutgoingHttpHeaders;
       this.sendDate = false;
     }
-    // Node does not allow higher codes as the value of the property.
-    if (statusCode > 599) return super.writeHead(statusCode, fields);
+    // Throws for a code above 599, which Node cannot send.
     this.statusCode = statusCode;
     fields[':status'] = statusCode;
     this.#hasTrailers = this.mayHaveTrailers || fields['content-length'] === undefined;

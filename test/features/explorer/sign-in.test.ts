@@ -59,7 +59,12 @@ describe('the origins to which the page may send requests', () => {
     ...['https:', 'https://*', 'https://*.evil.example/', 'https://*:*/'],
     ...["https://evil.example;script-src'*'"],
     ...['https://a;script-src', 'https://a,b/', "https://'unsafe-inline'/", 'https://evil.example\r\nX-A: b'],
-    ...['http://localhost.evil.example/', 'http://127.0.0.1.evil.example/', 'http://[::2]/'],
+    ...[
+      'http://localhost.evil.example/',
+      'http://evil-localhost/',
+      'http://127.0.0.1.evil.example/',
+      'http://[::2]/',
+    ],
     ...['blob:https://a/'],
     `https://${'a.'.repeat(130)}example/`,
     ...['filesystem:https://a/', 'https://token.example https://evil.example', "'self' *", 'https://$a/'],

@@ -20,8 +20,8 @@ it('a request over HTTP/2 has its fields in the form of HTTP/1.1', () => {
   for (const [headers, fields, raw] of [
     [
       { ':authority': 'a' },
-      [':authority', 'a', ':path', '/', 'host', 'a', 'x', '1'],
-      ['host', 'a', 'x', '1'],
+      [':authority', 'a', ':path', '/', 'host', 'a', 'x', 'a'],
+      ['host', 'a', 'x', 'a'],
     ],
     [{ ':authority': 'a' }, ['host', 'b', 'host', 'a'], ['host', 'a', 'host', 'b']],
     [{ host: 'b' }, ['host', 'b', 'x', 'b'], ['host', 'b', 'x', 'b']],
@@ -67,6 +67,7 @@ it('an answer over HTTP/2 has the head that its client takes, and the status alo
     'VARY',
     'b',
   ]);
+  for (const code of [600, 999]) assert.throws(() => answer().writeHead(code, []), RangeError);
   assert.deepEqual(sent, [
     { a: fields(300)[1], ':status': 200 },
     { ':status': 200 },

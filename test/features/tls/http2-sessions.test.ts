@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { after, before, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import tls from 'node:tls';
 import { Http2Sessions } from '../../../src/features/tls/http2-sessions.js';
 import {
   type CertificateAuthority,
   createCertificateAuthority,
 } from '../../support/certificates/certificates.js';
+import { ask as askOnce, connectHttp2 } from '../../support/clients/http2-client.js';
 import { eventually } from '../../support/eventually.js';
 import { listen } from '../../support/ports.js';
 import {
@@ -20,6 +21,7 @@ import {
   settingsFrame,
   uint32,
 } from '../../support/upstreams/http2-frames.js';
+import { overHttp2 } from './secure-server.js';
 
 const checkInterval = 20;
 const patience = { ask: 3, end: 11 };
@@ -51,11 +53,28 @@ after(() => {
   listener.close();
 });
 
-function answer({ url }: IncomingMessage, response: ServerResponse): void {
+/** Bytes of uploads that have been read. */
+let uploaded = 0;
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { url } = request;
   open += 1;
   response.once('close', () => {
     open -= 1;
   });
+  if (url === '/slow') {
+    for await (const chunk of request) {
+      uploaded += (chunk as Buffer).length;
+      await setImmediate();
+    }
+  }
+  if (url?.startsWith('/cut')) {
+    response.writeHead(200, url === '/cut-of-known-length' ? { 'content-length': 100 } : {});
+    response.flushHeaders();
+    if (url !== '/cut-without-bytes') response.write('part');
+    overHttp2(response).cut();
+    return;
+  }
   response.writeHead(200);
   if (url === '/large') response.end(Buffer.alloc(large));
   else if (url === '/some') response.write('some');
@@ -178,4 +197,34 @@ test('the proxy closes a connection that has ended even if its client keeps it o
     );
   await eventually('the end of the connection', async () => (await connections()) === 0);
   connection.socket.destroy();
+});
+
+test('an upload whose reader is slow arrives whole', async () => {
+  const session = await connectHttp2(port, authority.certificate);
+  const headers = { ':method': 'POST' };
+  void askOnce(session, '/slow', { headers, body: Buffer.alloc(2_000_000) });
+  await eventually('all bytes', () => uploaded === 2_000_000);
+  session.destroy();
+  await eventually('the end of the request', () => open === 0);
+});
+
+test('an answer that is cut resets its stream after its bytes', async () => {
+  for (const [path, text] of [
+    ['/cut-of-known-length', 'part'],
+    ['/cut-of-unknown-length', 'part'],
+    ['/cut-without-bytes', ''],
+  ] as const) {
+    const session = await connectHttp2(port, authority.certificate);
+    const answered = await askOnce(session, path);
+    assert.deepEqual([answered.status, answered.text, answered.rstCode], [200, text, 2], path);
+    session.destroy();
+  }
+});
+
+test('connections that are being cut may be asked to end', async () => {
+  const connection = await ask('/quiet');
+  server.closeAllConnections();
+  server.closeIdleConnections();
+  await connection.closed();
+  await eventually('the end of the request', () => open === 0);
 });

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
 import net from 'node:net';
 import { after, describe, it } from 'node:test';
 import tls from 'node:tls';
-import { serveTls } from '../../../src/features/tls/secure-server.js';
-import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { closed } from '../../support/closed.js';
 import { eventually } from '../../support/eventually.js';
-import { listen } from '../../support/ports.js';
 import {
   connectFrames,
   dripFirstHead,
@@ -18,36 +14,17 @@ import {
   get,
   headerBlock,
 } from '../../support/upstreams/http2-frames.js';
+import { startSecureServer } from './secure-server.js';
 
 /** The time limit for a head in these tests, in milliseconds. The program's limit is 30 s, which a test in endurance/ waits for. */
 const headersTimeout = 1_000;
 
-const { authority, serverCertificate } = await sharedIdentity();
-const ca = authority.certificate;
-const handshakeErrors: Error[] = [];
-const server = createServer({ headersTimeout, requestTimeout: 0, connectionsCheckingInterval: 50 });
-serveTls(server, {
-  files: {
-    current: {
-      pair: {
-        certificate: Buffer.from(serverCertificate.certificate),
-        key: Buffer.from(serverCertificate.key),
-        notAfter: new Date(),
-      },
-      clientAuthorities: undefined,
-    },
-  },
-  patience: 20_000,
-  minVersion: 'TLSv1.2',
-  protocols: ['h2', 'http/1.1'],
-  onHandshakeError: error => handshakeErrors.push(error),
-  onAbuse: () => assert.fail('slowness is no abuse'),
+const { port, ca, abuses, handshakeErrors } = await startSecureServer({ after }, () => {}, {
+  headersTimeout,
+  requestTimeout: 0,
+  connectionsCheckingInterval: 50,
 });
-const port = await listen(server);
-after(() => {
-  server.close();
-  server.closeAllConnections();
-});
+after(() => assert.deepEqual(abuses, [], 'slowness is no abuse'));
 
 /** Asserts that a connection stays open up to the time limit, and then ends. */
 async function assertCut(connect: () => net.Socket | Promise<net.Socket>): Promise<void> {

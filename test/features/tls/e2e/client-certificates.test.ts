@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import tls from 'node:tls';
@@ -15,7 +14,7 @@ import { createServingFiles } from '../../../support/certificates/serving-files.
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import { closed } from '../../../support/closed.js';
-import { eventually, within } from '../../../support/eventually.js';
+import { eventually } from '../../../support/eventually.js';
 import { startInProcess, startUpProblems } from '../../../support/proxy/in-process.js';
 import { runProgram } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
@@ -152,32 +151,6 @@ describe('files that change', { concurrency: true }, () => {
       assert.deepEqual([late.reused, late.code], [false, '401']);
     });
   }
-
-  test('an open HTTP/2 connection gets a GOAWAY when its authority is removed, and its watch continues', async t => {
-    const own = await start(t);
-    const session = await connectHttp2(own.proxy.port, own.ca, { cert: jane.certificate, key: jane.key });
-    t.after(() => session.destroy());
-    const watch = session.request({ ':path': '/api/v1/pods?watch=1' });
-    await once(
-      watch.on('error', () => {}),
-      'response',
-    );
-    const goaway = once(session, 'goaway');
-    const other = await createCertificateAuthority();
-    await own.files.replace('clients.crt', other.certificate);
-    await within('a GOAWAY', goaway);
-    assert.equal(watch.closed, false);
-  });
-
-  test('a broken --client-ca-file keeps the last good one', async t => {
-    const own = await start(t);
-    await writeFile(join(own.files.folder, 'clients.crt'), 'nothing of use');
-    await eventually('the log line', async () =>
-      /--client-ca-file \S+ has no certificate/.test(own.proxy.stderr()),
-    );
-    assert.match(await exchange(own, jane, plain), /^HTTP\/1\.1 200 /);
-    assert.match(await exchange(own, stranger, plain), /^HTTP\/1\.1 401 /);
-  });
 });
 
 test('a client cannot renegotiate, with another certificate or at all', async () => {

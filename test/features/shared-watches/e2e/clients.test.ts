@@ -4,14 +4,12 @@ import { after, describe, test } from 'node:test';
 import { anyApiServer, embedded } from '../../../support/any-api-server.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
-import { untilListed } from '../../../support/clients/initial-events.js';
 import { kubectl, kubectlTest, startKubectl } from '../../../support/clients/kubectl.js';
 import { connectRaw } from '../../../support/clients/raw-http.js';
 import { readWatch, type WatchClient } from '../../../support/clients/watch-client.js';
-import { eventually, eventuallyPasses } from '../../../support/eventually.js';
+import { eventually } from '../../../support/eventually.js';
 import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
-import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
@@ -21,73 +19,6 @@ const [plain, secure] = await Promise.all([
   startStack({ after }, { server, run: startInProcess, flags: ['--share-watches'] }),
   startStack({ after }, { server, run: startInProcess, flags: ['--share-watches', ...files.flags] }),
 ]);
-
-test(
-  'metrics count shared watches, streams of initial events, their clients, and what happens to these',
-  embedded,
-  async t => {
-    const stack = await startStack(t, { server, run: startInProcess, flags: ['--share-watches'] });
-    const namespace = new WatchedNamespace({ server: server.embedded, proxy: stack.proxy });
-    const assertSums = async (expected: readonly (readonly [string, number, Record<string, string>?])[]) => {
-      const samples = await scrapeOwn(stack.port);
-      for (const [name, value, labels = {}] of expected)
-        assert.equal(sumOf(samples, `kube_api_proxy_shared_watch${name}`, labels), value, name);
-    };
-    const leave = async (watches: readonly WatchClient[]) => {
-      for (const watch of watches) watch.close();
-      await eventuallyPasses(() => assertSums([['_clients', 0]]));
-    };
-    const from = server.embedded.version;
-    const watches = [
-      await namespace.watch({ from }),
-      await namespace.watch({ from }),
-      await namespace.watch(),
-    ];
-    await assertSums([
-      ...([
-        ['es', 1],
-        ['_clients', 3],
-      ] as const),
-      ...([
-        ['_joins_total', 1, { how: 'opened' }],
-        ['_joins_total', 2, { how: 'ring' }],
-      ] as const),
-    ]);
-    namespace.writeAll('a', 'b');
-    for (const watch of watches) await watch.until(2);
-    await assertSums([
-      ['_events_total', 2, { direction: 'in' }],
-      ['_events_total', 6, { direction: 'out' }],
-    ]);
-    server.embedded.endWatches();
-    await eventuallyPasses(() => assertSums([['_resumptions_total', 1, { reason: 'ended' }]]));
-    await leave(watches);
-    await namespace.untilUpstream(0);
-
-    const initial: WatchClient[] = [];
-    for (let count = 0; count < 3; count += 1) {
-      initial.push(await namespace.watch({ initial: true }));
-      for (const watch of initial) await untilListed(watch);
-    }
-    await eventuallyPasses(() => assertSums([['es', 1]]));
-    await assertSums([
-      ...([
-        ['_clients', 3],
-        ['_joins_total', 3, { how: 'initial' }],
-      ] as const),
-      ...([
-        ['_initial_stream_clients_count', 3],
-        ['_initial_stream_clients_sum', 3],
-      ] as const),
-      ...([
-        ['_moves_total', 1, { to: 'opened' }],
-        ['_moves_total', 2, { to: 'ring' }],
-      ] as const),
-    ]);
-    await leave(initial);
-    await assertSums([['_lagging_clients_total', 0]]);
-  },
-);
 
 test('each page gets the CORS fields of its own origin', async t => {
   const origins = '--cors-allowed-origins=^https://[a-z]+\\.example$';

@@ -7,8 +7,9 @@ import { type RunningProgram, startInProcess } from '../proxy/in-process.js';
 import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from '../proxy/kubeconfig-file.js';
 import type { Scope } from '../scope.js';
 import { openSockets } from './open-sockets.js';
+import { StrictReader, valuesOf } from './strict-http.js';
 
-/** One request in bytes. The body is everything after the head, with its transfer coding. */
+/** One request in bytes. */
 export interface RawUpstreamRequest {
   readonly socket: tls.TLSSocket;
   /** How many requests this connection has carried, this one included. */
@@ -19,7 +20,7 @@ export interface RawUpstreamRequest {
   readonly target: string;
   /** Every value of a header, in order; the name in any case. */
   values(name: string): string[];
-  /** Grows until the body is complete. */
+  /** The content, which grows until it is complete. */
   body(): Buffer;
   /** Settles when the body is complete. */
   readonly complete: Promise<void>;
@@ -98,80 +99,29 @@ export async function startRawUpstream(answer: RawAnswer): Promise<RawUpstream> 
   };
 }
 
+/** Splits what comes into requests, as a strict parser does. What it cannot read ends the connection. */
 function readRequests(socket: tls.TLSSocket, onRequest: (request: RawUpstreamRequest) => void): void {
-  let buffered: Buffer = Buffer.alloc(0);
-  let current: { append(bytes: Buffer): Buffer | undefined } | undefined;
   let turn = 0;
-  socket.on('data', (chunk: Buffer) => {
-    buffered = Buffer.concat([buffered, chunk]);
-    while (buffered.length > 0) {
-      if (current !== undefined) {
-        const rest = current.append(buffered);
-        buffered = rest ?? Buffer.alloc(0);
-        if (rest === undefined) return;
-        current = undefined;
-        continue;
-      }
-      const end = buffered.indexOf('\r\n\r\n');
-      if (end === -1) return;
-      const head = buffered.toString('latin1', 0, end + 4);
-      buffered = buffered.subarray(end + 4);
-      turn += 1;
-      current = startRequest(socket, turn, head, onRequest);
-    }
-  });
-}
-
-function startRequest(
-  socket: tls.TLSSocket,
-  turn: number,
-  head: string,
-  onRequest: (request: RawUpstreamRequest) => void,
-): { append(bytes: Buffer): Buffer | undefined } | undefined {
-  const lines = head.split('\r\n');
-  const [method = '', target = ''] = (lines[0] ?? '').split(' ');
-  const values = (name: string) =>
-    lines
-      .slice(1)
-      .filter(line => line.toLowerCase().startsWith(`${name.toLowerCase()}:`))
-      .map(line => line.slice(name.length + 1).trim());
-  const chunked = values('transfer-encoding').length > 0;
-  const length = Number(values('content-length')[0] ?? 0);
-  let received: Buffer = Buffer.alloc(0);
   let complete = () => {};
-  const request: RawUpstreamRequest = {
-    socket,
-    turn,
-    head,
-    method,
-    target,
-    values,
-    body: () => received,
-    complete: new Promise(resolve => {
-      complete = resolve;
-    }),
-  };
-  const open = chunked || length > 0;
-  if (!open) complete();
-  onRequest(request);
-  if (!open) return undefined;
-  return {
-    append(bytes) {
-      const before = received.length;
-      received = Buffer.concat([received, bytes]);
-      const end = chunked ? endOfChunks(received) : length;
-      if (end === undefined || received.length < end) return undefined;
-      received = received.subarray(0, end);
-      complete();
-      return bytes.subarray(end - before);
+  const reader = new StrictReader({
+    onHead(request) {
+      turn += 1;
+      const { head, method, target } = request;
+      onRequest({
+        ...{ socket, turn, head, method, target },
+        values: name => valuesOf(request, name.toLowerCase()),
+        body: () => Buffer.from(request.body, 'latin1'),
+        complete: new Promise(resolve => {
+          complete = resolve;
+        }),
+      });
     },
-  };
-}
-
-/** The end of a chunked body. No chunk's data may contain the final empty chunk. */
-function endOfChunks(bytes: Buffer): number | undefined {
-  const last = bytes.indexOf('0\r\n\r\n');
-  return last === -1 ? undefined : last + 5;
+    onComplete: () => complete(),
+  });
+  socket.on('data', chunk => {
+    reader.push(chunk.toString('latin1'));
+    if (reader.violation !== undefined) socket.destroy(new Error(reader.violation));
+  });
 }
 
 /** Starts the API server, and then the program in the test's own process. Both end with the scope, the program first. */

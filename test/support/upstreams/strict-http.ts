@@ -1,5 +1,7 @@
 /** A request as RFC 9112 parses it, one character per byte. */
 export interface StrictRequest {
+  /** Request line and header fields with their final empty line, as they came. */
+  readonly head: string;
   readonly method: string;
   readonly target: string;
   readonly version: string;
@@ -74,7 +76,8 @@ export class StrictReader {
     this.#rest = this.#rest.replace(this.#options.lax ? /^[\r\n]+/ : /^(\r\n)+/, '');
     const end = this.#rest.indexOf('\r\n\r\n');
     if (end === -1) return false;
-    const [first = '', ...lines] = this.#rest.slice(0, end).split('\r\n');
+    const head = this.#rest.slice(0, end + 4);
+    const [first = '', ...lines] = head.slice(0, -4).split('\r\n');
     this.#rest = this.#rest.slice(end + 4);
     const start = (this.#options.lax ? laxRequestLine : requestLine).exec(first);
     if (start === null) return this.#stop(`request line ${JSON.stringify(first)}`);
@@ -87,7 +90,10 @@ export class StrictReader {
     const [, method = '', target = '', version = ''] = start;
     const tokens = valuesOf({ fields }, 'connection').flatMap(value => value.toLowerCase().split(/[ \t,]+/));
     const upgrade = valuesOf({ fields }, 'upgrade').length > 0 && tokens.includes('upgrade');
-    const request: StrictRequest = { method, target, version, fields, body: '', complete: false, upgrade };
+    const request: StrictRequest = {
+      ...{ head, method, target, version, fields, upgrade },
+      ...{ body: '', complete: false },
+    };
     const framed = this.#frame(request);
     if (framed === undefined) return false;
     this.requests.push(request);

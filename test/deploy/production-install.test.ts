@@ -82,12 +82,12 @@ async function makeImage(folder: string): Promise<(as?: string) => string[]> {
 }
 
 const mayChroot = spawnSync('chroot', ['/', 'true']).status === 0;
+const folder = temporaryFolder();
+const command = mayChroot ? await makeImage(folder) : () => [];
 
 test('the files of the image serve the API as the user of the image', {
   skip: !mayChroot && 'chroot needs root',
 }, async t => {
-  const folder = temporaryFolder();
-  const command = await makeImage(folder);
   const files = await readdir(join(folder, 'image'), { recursive: true, withFileTypes: true });
   assert.deepEqual(
     files
@@ -131,8 +131,6 @@ async function startWithCache(command: readonly string[]): Promise<{ told: strin
 test('the image has a compile cache that its user uses and cannot change, and that others start without', {
   skip: !mayChroot && 'chroot needs root',
 }, async () => {
-  const folder = temporaryFolder();
-  const command = await makeImage(folder);
   const path = join(folder, 'image', cache);
   const listing = async () => {
     const names = ['.', ...(await readdir(path, { recursive: true }))];

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
+import { acceptWebSocket } from './answer-stream.js';
 import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import { type Exchange, sendText } from './exchange.js';
 import { isTrue } from './request-attributes.js';
 import { badRequest } from './status-failure.js';
-import { acceptWebSocket } from './web-socket.js';
 import { findObject } from './write.js';
 
 const channels = { stdin: 0, stdout: 1, error: 3, close: 255 } as const;

@@ -89,7 +89,7 @@ const requests: readonly AttackRequest[] = [
 
 for (const leg of ['plain', 'websocket', 'spdy'] as const) {
   test(`each rule applies below a mount as at / on the ${leg} leg`, async () => {
-    for (const stack of [ruled, readOnly, unfiltered])
+    for (const stack of leg === 'spdy' ? [ruled] : [ruled, readOnly, unfiltered])
       for (const request of requests) await assertAsAtRoot(stack, { ...request, leg });
   });
 }

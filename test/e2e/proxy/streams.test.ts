@@ -142,8 +142,8 @@ describe('a client that leaves', () => {
 });
 
 describe('backpressure', () => {
-  const size = 50 * megabyte;
-  const uploaded = 100 * megabyte;
+  const size = 40 * megabyte;
+  const uploaded = 80 * megabyte;
   const readers = 6;
   const block = Buffer.alloc(megabyte, 'payload ');
   // Half of them are watches.
@@ -151,7 +151,7 @@ describe('backpressure', () => {
     index % 2 === 0 ? `/api/v1/events?watch=1&big=${index}` : `/api/v1/events?big=${index}`,
   );
 
-  test('lets six slow readers of 50 MB each use little memory, and they get all of it later', async () => {
+  test('lets six slow readers of 40 MB each use little memory, and they get all of it later', async () => {
     let produced = 0;
     const stop = proxied.server.intercept((request, response) => {
       if (!paths.includes(request.url ?? '')) return false;
@@ -195,7 +195,7 @@ describe('backpressure', () => {
       lengths,
       responses.map(() => size),
     );
-    // 300 MB have passed. Part of them is garbage that has not been collected, more with each release of Node.
+    // 240 MB have passed. Part of them is garbage that has not been collected, more with each release of Node.
     const after = residentBytes(proxy.pid) - before;
     assert.ok(after < 200 * megabyte, `resident memory grew by ${Math.round(after / megabyte)} MB`);
     stop();

@@ -308,7 +308,7 @@ describe('the keys of an issuer', () => {
   });
 
   it('are fetched again after ten minutes, and a key that the issuer has removed is dropped', async t => {
-    const { verify, claims, issuer, clock } = await set(t);
+    const { verify, claims, issuer, clock, log } = await set(t);
     const token = signer.sign(claims({ exp: seconds + 9999 }));
     issuer.jwks = { keys: [other.jwk] };
     clock.advance(599_999);
@@ -319,6 +319,7 @@ describe('the keys of an issuer', () => {
     assert.equal(issuer.keyRequests, 2);
     assert.equal(await verify(other.sign(claims({ exp: seconds + 9999 }))), 'alice');
     assert.equal(issuer.keyRequests, 2);
+    assert.equal(log.length, 1, 'the log says once that they are there');
   });
 
   it('that are ten minutes old stay in use if the issuer does not answer within 2 s, until it does', async t => {

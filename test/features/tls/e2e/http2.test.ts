@@ -5,7 +5,6 @@ import type { IncomingMessage } from 'node:http';
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import tls from 'node:tls';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { ask, connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
 import { eventually, within } from '../../../support/eventually.js';
@@ -56,24 +55,6 @@ async function rest(stream: ClientHttp2Stream): Promise<string> {
   });
   return text;
 }
-
-test('ALPN chooses HTTP/2 or HTTP/1.1 on one port, and HTTP/1.1 without ALPN', async () => {
-  const offers: [string[] | undefined, string | false][] = [
-    [['h2', 'http/1.1'], 'h2'],
-    [['http/1.1'], 'http/1.1'],
-    [undefined, false],
-  ];
-  for (const [ALPNProtocols, chosen] of offers) {
-    const socket = tls.connect({
-      port: proxied.port,
-      ca: proxied.ca,
-      ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }),
-    });
-    await once(socket, 'secureConnect');
-    assert.equal(socket.alpnProtocol, chosen);
-    socket.destroy();
-  }
-});
 
 test('requests to the API server get the same answers as over HTTP/1.1, many at once on one connection', async () => {
   const answers = await Promise.all(Array.from({ length: 100 }, () => ask(session, '/api/v1/pods')));

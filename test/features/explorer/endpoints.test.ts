@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { explorer } from '../../../src/features/explorer/explorer.js';
+import { problems } from '../../../src/features/explorer/options.js';
+import { rules } from '../../../src/features/explorer/rules.js';
+
+type Handler = (request: object, reply: object) => Promise<unknown>;
+
+describe('the page', () => {
+  it('is found without its final slash, and has only its files below it', async () => {
+    const serve = explorer.create({ issuers: () => [] } as never, { explorerSignIn: false } as never);
+    const get = (received: string) =>
+      (serve as unknown as Handler)(
+        { context: { path: { received: { path: received } } }, headers: {} },
+        { redirect: (to: string, code: number) => `${code} ${to}` },
+      );
+    assert.equal(await get('/-/ui'), '301 ui/');
+    await assert.rejects(get('/-/ui/constructor'), { message: '/-/ui/constructor is not served here' });
+  });
+});
+
+it('--explorer-sign-in needs the page, and an issuer', () => {
+  const [issuer, other] = [
+    { name: 'oidc', flag: '--oidc-issuer-url', hasIssuers: true },
+    { name: 'token-file', flag: '--token-auth-file' },
+  ];
+  const facts = { methods: [issuer, other] };
+  const issues = /^--explorer-sign-in needs an OpenID Connect issuer: --oidc-issuer-url$/;
+  for (const [explorer, explorerSignIn, methodsOn, expected] of [
+    [false, false, [], []],
+    [true, true, [other, issuer], []],
+    [true, true, [other], [issues]],
+    [false, true, [issuer], [/^--explorer-sign-in needs the page/]],
+  ] as const) {
+    const found = problems({ explorer, explorerSignIn, publicUrl: '' }, undefined, {
+      ...facts,
+      methodsOn,
+    } as never);
+    assert.equal(found.length, expected.length, found.join());
+    for (const [index, problem] of expected.entries()) assert.match(found[index] ?? '', problem);
+  }
+});
+
+describe('what the rules of the proxy would reject', () => {
+  /** Asks about requests, where the rules reject DELETE, and these decide besides. */
+  async function ask(query: string, authorizers: readonly string[] = [], isApi = true) {
+    const cluster = { endpoint: { config: { server: { path: '' } } } };
+    const judge = rules.create({
+      destinationOf: (target: string) => ({ mount: { isApi }, target, prefix: '', cluster }),
+      rejectionOf: ({ head }: { head: { method: string } }) =>
+        head.method === 'DELETE' ? { reason: 'read_only', message: 'no' } : undefined,
+      authorizers: () => authorizers.map(title => ({ title })),
+      noteOn: () => 'noted',
+    } as never);
+    const text = await (judge as unknown as Handler)(
+      { context: { path: { received: { query } } } },
+      { headers: () => {} },
+    );
+    return JSON.parse(String(text));
+  }
+  const get = 'request=GET%20/api';
+
+  it('is told of each request, in their order, with who else decides', async () => {
+    const requests = [
+      { request: 'GET /api', allowed: true, note: 'noted' },
+      { request: 'DELETE /api/v1/pods', allowed: false, reason: 'read_only', message: 'no' },
+    ];
+    const query = `${get}&request=DELETE%20/api/v1/pods`;
+    assert.deepEqual(await ask(query), { requests });
+    assert.deepEqual(await ask(query, ['a webhook']), { requests, alsoDecide: ['a webhook'] });
+  });
+
+  it('is told of 1 to 100 requests for an API server alone', async () => {
+    const most = Array(100).fill(get).join('&');
+    assert.equal((await ask(most)).requests.length, 100);
+    for (const query of [
+      '',
+      'x=1',
+      `${most}&${get}`,
+      'request=GET',
+      'request=get%20/api',
+      'request=GET%20api',
+    ])
+      await assert.rejects(ask(query), /ask as \/-\/rules/, query.slice(0, 40));
+    await assert.rejects(ask(get, [], false), /ask as \/-\/rules/);
+    await assert.rejects(ask('request=GET%20/api/../x'), ({ message }) => !/ask as/.test(message));
+  });
+});

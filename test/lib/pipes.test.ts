@@ -4,7 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { afterEach, describe, it } from 'node:test';
 import { type FileWatch, watchFiles } from '../../src/lib/file-watch.js';
 import { readWhole } from '../../src/lib/read-file.js';
-import { freshPath, makeFifo, replaceFile } from '../support/replaced-file.js';
+import { makeFifo, replaceWithFifo } from '../support/fifo.js';
+import { freshPath, replaceFile } from '../support/replaced-file.js';
 
 const closing: { close(): void }[] = [];
 afterEach(() => {
@@ -44,7 +45,7 @@ describe('a file that is followed', () => {
       onChange: async () => void changes++,
     });
     closing.push(watch);
-    await replaceFile(one);
+    await replaceWithFifo(one);
     await watch.poll();
     assert.equal(changes, 1);
     await watch.poll();

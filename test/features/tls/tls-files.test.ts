@@ -5,6 +5,7 @@ import { followTlsFiles } from '../../../src/features/tls/tls-files.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { until } from '../../support/eventually.js';
+import { replaceWithFifo } from '../../support/fifo.js';
 import { freshPath, replaceFile } from '../../support/replaced-file.js';
 
 it('an incomplete pair leaves the last good one in use, and the complete pair is used', async t => {
@@ -54,7 +55,7 @@ it('each of the files may become a pipe, which is not read, and a regular file a
   t.after(() => followed.close());
   for (const key of ['tlsCertFile', 'tlsPrivateKeyFile', 'clientCaFile'] as const) {
     const before = reloads.length;
-    await replaceFile(names[key]);
+    await replaceWithFifo(names[key]);
     await until(() => reloads.length === before + 1);
     assert.match(reloads.at(-1)?.[0] ?? '', /is a pipe that no program writes to$/);
     await replaceFile(names[key], contents[key]);

@@ -4,6 +4,7 @@ import { probe } from '../../../e2e/credential-probe.js';
 import { anyApiServer } from '../../../support/any-api-server.js';
 import { send } from '../../../support/clients/http-client.js';
 import { eventually } from '../../../support/eventually.js';
+import { replaceWithFifo } from '../../../support/fifo.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
 import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
@@ -26,7 +27,7 @@ test('callers are known by the file as it changes, and by its last good content 
   await writeTokens('secret-token\n');
   await eventually('the error line', () => /fewer than 3 columns/.test(proxy.stderr()));
   assert.equal(await codeOf('new-token'), 200);
-  await replaceFile(tokenFile);
+  await replaceWithFifo(tokenFile);
   await eventually('its next error line', () => /is a pipe that no program writes to/.test(proxy.stderr()));
   assert.equal(await codeOf('new-token'), 200);
   await replaceFile(tokenFile, 'last-token,alice,,\n');

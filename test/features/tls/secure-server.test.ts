@@ -25,7 +25,7 @@ const current = {
 };
 
 /** Answers with whom the client's certificate is of, and whether it is one of the authorities. */
-const { port, ca } = await startSecureServer(
+const { server, port, ca } = await startSecureServer(
   { after },
   ({ socket }, response) => {
     const { authorized } = socket as tls.TLSSocket;
@@ -110,6 +110,11 @@ describe('a handshake', () => {
       assert.equal(socket.alpnProtocol, chosen);
       socket.destroy();
     });
+
+  it('is told to the server, which may end the connection before it is served', async () => {
+    server.once('secureConnection', (socket: tls.TLSSocket) => socket.destroy());
+    for (const isServed of [false, true]) assert.equal((await exchange()).length > 0, isServed);
+  });
 
   it('is of TLS 1.2 or 1.3, or of 1.3 alone', async () => {
     for (const [to, maxVersion] of [

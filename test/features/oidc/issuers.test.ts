@@ -9,6 +9,7 @@ import { OidcKeys } from '../../../src/features/oidc/keys.js';
 import type { ValidAuthenticator } from '../../../src/features/oidc/validation.js';
 import type { Logger } from '../../../src/observability/log/logger.js';
 import { parseOptions } from '../../../src/options/parse.js';
+import { eventuallyPasses } from '../../support/eventually.js';
 import { createCore } from '../../support/features/core.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
@@ -188,6 +189,7 @@ describe('OpenID Connect', () => {
     };
     assert.deepEqual(users[0], { fields: { exec }, isComplete: true, isPerCluster: false });
     assert.match(JSON.stringify(users[1]), /2\.example has not answered the proxy yet/);
+    assert.doesNotMatch(JSON.stringify(users[1]), /extra-scope/);
   });
 
   it('may have no issuer in its file, and is off without an issuer and a file', async t => {
@@ -197,7 +199,13 @@ describe('OpenID Connect', () => {
     assert.deepEqual(made.method.kubeconfigUsers(), [{ fields, isComplete: false, isPerCluster: false }]);
     assert.equal(await create(t), undefined);
     const flags = ['--oidc-issuer-url=https://1.example', '--oidc-client-id=a'];
-    const alone = await created(t, ...flags, '--sign-in-scopes=x');
+    const alone = await created(t, ...flags, '--sign-in-scopes=x', '--oidc-ca-file=/nonexistent/ca.crt');
+    assert.deepEqual([openIdConnect.name, alone.warnings()], ['oidc', []]);
+    alone.start();
+    await eventuallyPasses(() => assert.throws(alone.method.check.check, /--oidc-ca-file: .*no such file/));
+    // The options say themselves what is wrong.
+    const wrong = await create(t, '--oidc-issuer-url=http://1.example', '--oidc-client-id=a');
+    assert.deepEqual(wrong, { problems: [] });
     assert.deepEqual(
       alone.method.issuers().map(({ isAlone, scopes }) => [isAlone, scopes]),
       [[true, ['openid', 'x']]],

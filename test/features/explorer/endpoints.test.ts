@@ -21,11 +21,11 @@ describe('the page', () => {
 
 it('--explorer-sign-in needs the page, and an issuer', () => {
   const [issuer, other] = [
-    { name: 'oidc', flag: '--oidc-issuer-url', hasIssuers: true },
-    { name: 'token-file', flag: '--token-auth-file' },
+    { name: 'oidc', flag: '--issuers', hasIssuers: true },
+    { name: 'token-file', flag: '--tokens' },
   ];
   const facts = { methods: [issuer, other] };
-  const issues = /^--explorer-sign-in needs an OpenID Connect issuer: --oidc-issuer-url$/;
+  const issues = /^--explorer-sign-in needs an OpenID Connect issuer: --issuers$/;
   for (const [explorer, explorerSignIn, methodsOn, expected] of [
     [false, false, [], []],
     [true, true, [other, issuer], []],

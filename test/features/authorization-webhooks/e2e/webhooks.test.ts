@@ -110,6 +110,49 @@ for (const leg of Object.keys(legs) as Leg[]) {
   });
 }
 
+test('a connection to a Pod by a GET takes the right to create too', async () => {
+  for (const subresource of ['exec', 'attach', 'portforward']) {
+    webhook.decide = ({ resourceAttributes }) =>
+      resourceAttributes?.verb === 'create' ? deny('no shells') : { allowed: true };
+    const target = `${pod}/${subresource}?command=id&stdout=true`;
+    const answer = await send(proxy.port, { leg: 'websocket', target, headers: as('alice') });
+    const message = `pods "web-0" is forbidden: User "alice" cannot create resource "pods/${subresource}" in API group "" in the namespace "default": no shells`;
+    assert.equal(assertStatus(answer, 403, subresource), message);
+    assert.deepEqual(webhook.take(), [`alice get pods/${subresource}`, `alice create pods/${subresource}`]);
+  }
+  assert.deepEqual(reached(), []);
+});
+
+test('a PUT takes the right to create, unless the object is there', async () => {
+  const maps = '/api/v1/namespaces/default/configmaps';
+  const write = (method: string, target: string, name: string) => {
+    const rest = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name, namespace: 'default' },
+    });
+    const headers = as('alice', `Content-Length: ${rest.length}`, 'Content-Type: application/json');
+    return send(proxy.port, { method, target, rest, headers });
+  };
+  webhook.decide = () => ({ allowed: true });
+  await write('POST', maps, 'there');
+  reached();
+  webhook.decide = ({ resourceAttributes }) =>
+    resourceAttributes?.verb === 'create' ? deny('nothing new') : { allowed: true };
+  const message =
+    'configmaps "missing" is forbidden: User "alice" cannot create resource "configmaps" in API group "" in the namespace "default": nothing new';
+  assert.equal(assertStatus(await write('PUT', `${maps}/missing`, 'missing'), 403, 'missing'), message);
+  assert.deepEqual(reached(), []);
+  await write('PUT', `${maps}/there`, 'there');
+  assert.equal(reached().length, 1, 'a change of what is there goes on');
+  webhook.decide = ({ resourceAttributes }) =>
+    resourceAttributes?.verb === 'create' ? 400 : { allowed: true };
+  const failed = await write('PUT', `${maps}/missing-too`, 'missing-too');
+  const error = 'Internal error occurred: the server rejected our request for an unknown reason';
+  assert.equal(assertStatus(failed, 500, 'an error'), error);
+  assert.deepEqual(reached(), []);
+});
+
 test('with --as a webhook is asked about each impersonation as the caller, and then as the user', async () => {
   const asCarol = as(
     'lead',
@@ -201,6 +244,30 @@ test('a webhook that hangs costs each request its timeout', async () => {
     assert.match(body, /context deadline exceeded\n$/);
   }
   assert.deepEqual(reached(), []);
+});
+
+test('a webhook that hangs keeps nobody else', async t => {
+  const hanging = await AskedWebhook.start(t, { timeout: '30s' });
+  hanging.decide = ({ user }) => (user === 'alice' ? undefined : { allowed: true });
+  const { port } = (
+    await startGateway(t, {
+      ...{ run: startInProcess, tokenFile: 'alice-token,alice,,\nlead-token,lead,,\n' },
+      args: [`--authorization-config=${hanging.file}`],
+    })
+  ).proxy;
+  const asked = askThirty(port);
+  let answered = 0;
+  for (const each of asked) void each.then(() => answered++);
+  await eventually('the questions', () => hanging.asked.length === 30);
+  for (const target of ['/api/v1/namespaces/default/pods/web-0', '/version']) {
+    const { code, body } = await send(port, { target, headers: as('lead') });
+    assert.doesNotMatch(body, /context deadline/);
+    assert.ok(code < 500, body);
+  }
+  assert.equal((await send(port, { target: '/-/livez' })).code, 200);
+  assert.equal(answered, 0);
+  hanging.answerWaiting({ denied: true });
+  for (const { code } of await Promise.all(asked)) assert.equal(code, 403);
 });
 
 test('a new version of the file forgets what was kept, and nothing that was asked before it is kept', async t => {

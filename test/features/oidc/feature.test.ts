@@ -84,3 +84,18 @@ it('an issuer of a file may have its authorities there, and sign with any algori
   const { authenticate } = await start(t, {}, 'authentication-config', file);
   assert.equal(await authenticate(elliptic.sign({ ...claims, iss: issuer.url, sub: 'alice' })), 'a:alice');
 });
+
+it('no issuer names a service account', async t => {
+  const issuer = await startIssuer(t);
+  const flags = {
+    'oidc-issuer-url': issuer.url,
+    'oidc-client-id': 'gateway',
+    'oidc-username-prefix': '-',
+  };
+  const { authenticate } = await start(t, flags, 'oidc-ca-file', authority.certificate);
+  const tokenOf = (sub: string) => signer.sign({ ...claims, iss: issuer.url, sub });
+  assert.equal(await authenticate(tokenOf('alice')), 'alice');
+  await assert.rejects(authenticate(tokenOf('system:serviceaccount:kube-system:default')), {
+    message: /^user "system:serviceaccount:kube-system:default" is reserved by Kubernetes/,
+  });
+});

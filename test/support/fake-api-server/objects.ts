@@ -30,7 +30,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 
 const metadataOrder = [
   ...['name', 'namespace', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp'],
-  ...['labels', 'annotations', 'ownerReferences', 'finalizers'],
+  ...['labels', 'annotations', 'ownerReferences', 'finalizers', 'managedFields'],
 ];
 
 /** The same object with its fields in the API server's order, without empty maps. */

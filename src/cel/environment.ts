@@ -8,7 +8,7 @@ import type { Variable } from './variable.js';
 /**
  * Parses and checks expressions as they are written. The parser enforces how many nodes there are, and how deeply they are nested. Operators and
  * functions of the library differ from cel-go's in places, so that expressions are rewritten before they are evaluated.
- * Here functions are never called: what they take and return is all that counts.
+ * Its functions are never called: only the types of what they take and return count.
  */
 const checker = new Environment({ enableOptionalTypes: true, limits: { maxAstNodes: 2_000, maxDepth: 50 } })
   .registerFunction('string.replace(string, string): string', String)

@@ -86,7 +86,9 @@ function execClusterOf(config: ClientConfig, certificateAuthority: Buffer | unde
     insecureSkipTlsVerify,
     disableCompression,
     config: config.execClusterConfig,
-    ...{ tlsServerName, certificateAuthority, proxyUrl: proxyUrl?.url },
+    tlsServerName,
+    certificateAuthority,
+    proxyUrl: proxyUrl?.url,
   };
 }
 

@@ -33,17 +33,20 @@ describe('a failed connection to the API server', () => {
       ['CERT_HAS_EXPIRED', 502, 'tls_expired', 'its certificate has expired'],
       [
         'ERR_TLS_CERT_ALTNAME_INVALID',
-        ...([502, 'tls_wrong_name'] as const),
+        502,
+        'tls_wrong_name',
         'its certificate is not for this name; check the server URL or set tls-server-name',
       ],
       [
         'CERT_UNTRUSTED',
-        ...([502, 'tls_unknown_authority'] as const),
+        502,
+        'tls_unknown_authority',
         'its certificate is signed by an unknown authority; check certificate-authority(-data) in the kubeconfig',
       ],
       [
         'ERR_SSL_WRONG_VERSION_NUMBER',
-        ...([502, 'tls'] as const),
+        502,
+        'tls',
         'it does not speak TLS; should the server URL begin with http:// instead?',
       ],
       ['EPROTO', 502, 'tls', 'the TLS handshake failed'],

@@ -61,7 +61,7 @@ export class Reviewer implements Asking {
       const message = `it is not known which namespaces you may get: ${(error as Error).message}`;
       throw new StatusError(503, message, { cause: error, retryAfterSeconds: 1 });
     } finally {
-      // By then the connection of the answer is free, and the next question needs no other one.
+      // A turn later the connection of the answer is free, and the next question can use it.
       setImmediate(() => this.#slots.giveBack(viewer));
     }
   }

@@ -104,6 +104,4 @@ export interface Feature<Options, Metrics = undefined> {
 /** A feature of any metrics, as lists have them. */
 export type AnyFeature<Options> =
   | Feature<Options, never>
-  | (Omit<Feature<Options, never>, 'metrics'> & {
-      readonly metrics: (registry: Registry) => unknown;
-    });
+  | (Omit<Feature<Options, never>, 'metrics'> & { readonly metrics: (registry: Registry) => unknown });

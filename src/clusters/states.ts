@@ -78,10 +78,7 @@ export function createClusterStates(
     const all = registry.names.has(root.name)
       ? served
       : [
-          {
-            name: root.name,
-            server: root.endpoint === undefined ? '' : urlOf(root.endpoint.config.server),
-          },
+          { name: root.name, server: root.endpoint === undefined ? '' : urlOf(root.endpoint.config.server) },
           ...served,
         ];
     return Promise.all(

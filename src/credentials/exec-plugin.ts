@@ -53,11 +53,7 @@ async function runPlugin(
   const info = { KUBERNETES_EXEC_INFO: createExecInfo(config, cluster) };
   const outcome = await runExecCommand(
     { file: executable.file, name: command, args, env: { ...env, ...variables, ...info } },
-    {
-      timeout,
-      signal,
-      onStderr: line => events.log.info({ source: 'exec', command }, line),
-    },
+    { timeout, signal, onStderr: line => events.log.info({ source: 'exec', command }, line) },
   );
   if ('failure' in outcome) throw new CredentialError(`exec: executable ${command} ${outcome.failure}`);
   const parsed = await parseExecCredential(outcome.stdout, apiVersion);

@@ -66,11 +66,7 @@ export async function askIssuer(
       },
     });
     const [mediaType = ''] = String(headers['content-type'] ?? '').split(';');
-    return {
-      status: statusCode,
-      mediaType: mediaType.trim().toLowerCase(),
-      text: await readText(body),
-    };
+    return { status: statusCode, mediaType: mediaType.trim().toLowerCase(), text: await readText(body) };
   } catch (error) {
     throw new CredentialError(
       `${describeIssuer(url)} cannot be used: ${describeFailure(error, authorityName)}`,

@@ -6,11 +6,7 @@ import { regexpList } from './regexp-list.js';
 import { Rejection } from './rejection.js';
 
 const options = defineOptions('Filter', {
-  acceptPaths: {
-    type: regexpList,
-    default: '^.*',
-    help: 'Paths that are accepted.',
-  },
+  acceptPaths: { type: regexpList, default: '^.*', help: 'Paths that are accepted.' },
   rejectPaths: {
     type: regexpList,
     default: '^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach',

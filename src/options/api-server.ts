@@ -34,12 +34,7 @@ const options = defineOptions('API server', {
     default: '',
     help: "Cluster of the kubeconfig to use instead of the context's.",
   },
-  server: {
-    type: text('URL'),
-    short: 's',
-    default: '',
-    help: 'Address and port of the API server.',
-  },
+  server: { type: text('URL'), short: 's', default: '', help: 'Address and port of the API server.' },
   certificateAuthority: {
     type: text('FILE'),
     default: '',

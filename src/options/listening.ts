@@ -48,12 +48,7 @@ function isNetwork(text: string): boolean {
 }
 
 const options = defineOptions('Listening', {
-  port: {
-    type: port,
-    short: 'p',
-    default: '8001',
-    help: 'Port to listen on; 0 picks a free one.',
-  },
+  port: { type: port, short: 'p', default: '8001', help: 'Port to listen on; 0 picks a free one.' },
   address: {
     type: address,
     default: '127.0.0.1',
@@ -65,11 +60,7 @@ const options = defineOptions('Listening', {
     default: '',
     help: 'Unix socket to listen on instead of a port; only its owner can open it.',
   },
-  apiPrefix: {
-    type: pathPrefix,
-    default: '/',
-    help: 'Prefix to serve the API under.',
-  },
+  apiPrefix: { type: pathPrefix, default: '/', help: 'Prefix to serve the API under.' },
   www: {
     type: text('FOLDER'),
     short: 'w',
@@ -107,11 +98,7 @@ const options = defineOptions('Listening', {
     default: '',
     help: 'Port of a second listener, with /metrics, /livez and /readyz of the proxy only; off by default.',
   },
-  adminAddress: {
-    type: address,
-    default: '0.0.0.0',
-    help: 'IP address that --admin-port listens on.',
-  },
+  adminAddress: { type: address, default: '0.0.0.0', help: 'IP address that --admin-port listens on.' },
 });
 
 /** Where the program listens, what it serves there, and how it ends. */

@@ -29,12 +29,7 @@ const clustersPrefix = '/clusters/';
 /** The route of requests to any API server. */
 export const apiRoute = '/api';
 
-const own = {
-  isApi: false,
-  isCounted: false,
-  namesContext: false,
-  appendsServerPath: false,
-} as const;
+const own = { isApi: false, isCounted: false, namesContext: false, appendsServerPath: false } as const;
 
 /** Static files. */
 export const filesMount: Mount = { ...own, route: '/static', access: 'caller', isCounted: true };

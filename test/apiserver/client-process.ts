@@ -76,11 +76,7 @@ export async function startInformer(
 ): Promise<ClientProcess> {
   const value = (flag: string) =>
     credential.find(text => text.startsWith(`--${flag}=`))?.slice(flag.length + 3);
-  const user = {
-    token: value('token'),
-    certFile: value('client-certificate'),
-    keyFile: value('client-key'),
-  };
+  const user = { token: value('token'), certFile: value('client-certificate'), keyFile: value('client-key') };
   const args = [JSON.stringify({ cluster, user, namespace })];
   return new ClientProcess('informer', await startJavascript(informer, args));
 }

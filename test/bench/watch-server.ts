@@ -44,16 +44,7 @@ answer<ServerCommand, ServerState>(async message => {
   }
   const protocols = [...new Set([...open].map(({ req }) => req.httpVersion))];
   const { user, system } = process.cpuUsage();
-  return {
-    port,
-    open: open.size,
-    sent,
-    rounds,
-    skipped,
-    protocols,
-    reviews,
-    cpu: (user + system) / 1e6,
-  };
+  return { port, open: open.size, sent, rounds, skipped, protocols, reviews, cpu: (user + system) / 1e6 };
 });
 
 async function listen({ tls }: Extract<ServerCommand, { command: 'listen' }>): Promise<number> {

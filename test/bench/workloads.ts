@@ -18,12 +18,7 @@ export interface RequestWorkload {
 
 /** The plain requests: the sizes of one object, of a namespace's list and of a cluster's list. */
 export const requestWorkloads: readonly RequestWorkload[] = [
-  {
-    name: 'get',
-    title: 'GET 3.4 KB object',
-    path: '/api/v1/namespaces/team-0/pods/web-0',
-    connections: 16,
-  },
+  { name: 'get', title: 'GET 3.4 KB object', path: '/api/v1/namespaces/team-0/pods/web-0', connections: 16 },
   {
     name: 'list',
     title: 'GET 144 KB list',
@@ -60,12 +55,7 @@ export function answerBody({ items }: RequestWorkload): string {
     ...rest,
     metadata: { ...rest.metadata, name: `web-${index}` },
   }));
-  return JSON.stringify({
-    kind: 'PodList',
-    apiVersion,
-    metadata: { resourceVersion: '2855' },
-    items: pods,
-  });
+  return JSON.stringify({ kind: 'PodList', apiVersion, metadata: { resourceVersion: '2855' }, items: pods });
 }
 
 /** The header fields of an API server's answer that are not about its length, type or time. */

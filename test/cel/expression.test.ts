@@ -26,12 +26,7 @@ function compileExpression(text: string, variable: keyof typeof compilers, optio
   };
 }
 
-const user = {
-  username: 'alice',
-  uid: '',
-  groups: ['dev', 'ops'],
-  extra: { 'example.org/a': ['1', '2'] },
-};
+const user = { username: 'alice', uid: '', groups: ['dev', 'ops'], extra: { 'example.org/a': ['1', '2'] } };
 
 /** Claims that no expression can read, or not as the API server does. */
 const odd = {

@@ -8,11 +8,7 @@ import {
 } from '../../src/credentials/credential.js';
 
 const create = (certificate: string, key: string, authorization?: string): Credential => ({
-  clientCertificate: {
-    certificate: Buffer.from(certificate),
-    key: Buffer.from(key),
-    notAfter: new Date(0),
-  },
+  clientCertificate: { certificate: Buffer.from(certificate), key: Buffer.from(key), notAfter: new Date(0) },
   ...(authorization === undefined ? {} : { authorization }),
 });
 

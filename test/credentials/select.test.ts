@@ -35,13 +35,7 @@ function load(given: Given): ReturnType<typeof prepareCredentialSource> {
 async function sourceOf(given: Given, before?: CredentialSource): Promise<CredentialSource> {
   const result = await load(given);
   assert.ok(typeof result === 'function', JSON.stringify(result));
-  return result({
-    events,
-    rereadFiles: async () => {},
-    before,
-    certificateAuthority: undefined,
-    env: {},
-  });
+  return result({ events, rereadFiles: async () => {}, before, certificateAuthority: undefined, env: {} });
 }
 
 async function loaded(given: Given): Promise<Credential> {

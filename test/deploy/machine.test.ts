@@ -25,9 +25,7 @@ function read(file: string): Promise<string> {
 }
 
 async function composeServices(): Promise<Readonly<Record<string, ComposeService>>> {
-  const { services } = parse(await read('compose.yaml')) as {
-    services: Record<string, ComposeService>;
-  };
+  const { services } = parse(await read('compose.yaml')) as { services: Record<string, ComposeService> };
   return services;
 }
 

@@ -33,10 +33,7 @@ describe('livez and readyz', () => {
         body: '[+]ping ok\n[+]credentials ok\n[+]api-server ok\nreadyz check passed\n',
       });
     }
-    assert.deepEqual(await healthy.livez('verbose'), {
-      code: 200,
-      body: '[+]ping ok\nlivez check passed\n',
-    });
+    assert.deepEqual(await healthy.livez('verbose'), { code: 200, body: '[+]ping ok\nlivez check passed\n' });
   });
 
   it('report each failure and its reason in one line, verbose or not', async () => {

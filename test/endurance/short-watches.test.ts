@@ -126,10 +126,7 @@ for (const [version, start, count, bytes] of [
     const before = await measure(world, { descriptors: 0, heap: Number.POSITIVE_INFINITY });
     const { accepted } = world.connections();
     await watchMany(world, count);
-    const now = await measure(world, {
-      descriptors: before.descriptors + 5,
-      heap: before.heap + bytes,
-    });
+    const now = await measure(world, { descriptors: before.descriptors + 5, heap: before.heap + bytes });
     t.diagnostic(`before ${JSON.stringify(before)}, after ${JSON.stringify(now)}`);
     assert.ok(now.descriptors <= before.descriptors + 5, `${now.descriptors} descriptors`);
     assert.ok(now.resources <= before.resources + 5, `${now.resources} resources`);

@@ -322,12 +322,7 @@ describe('the headers of a response to the client', () => {
       const { headers: _, ...rest } = inboundFields(rawHeaders, request, policy);
       return rest;
     };
-    const none = {
-      contentType: undefined,
-      auditId: undefined,
-      hasLength: false,
-      hasTrailer: false,
-    };
+    const none = { contentType: undefined, auditId: undefined, hasLength: false, hasTrailer: false };
     assert.deepEqual(read('X-Content-Type', 'a', 'Content-Types', 'b', 'Audit-Ids', 'c'), none);
     const fields = ['CONTENT-type', 'a', 'Audit-Id', '1', 'content-TYPE', 'b', 'audit-ID', '2'];
     assert.deepEqual(read(...fields), { ...none, contentType: 'a, b', auditId: '1, 2' });

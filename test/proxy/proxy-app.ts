@@ -86,10 +86,7 @@ export async function startProxyApp({
     keepAlive: 0,
     patience,
   } as unknown as ProxyContext;
-  const records = {
-    recorders: [],
-    logRequests: 'none',
-  } as unknown as RecordParts;
+  const records = { recorders: [], logRequests: 'none' } as unknown as RecordParts;
   const open = new Set<string>();
   const app = fastify({ rewriteUrl: () => '/api', forceCloseConnections: true });
   serveHalfClosed(app.server, patience);

@@ -27,12 +27,7 @@ const folder = temporaryFolder();
 const tokenFile = join(folder, 'tokens.csv');
 await writeFile(tokenFile, 'file-token,fiona,,"dev"\n');
 
-const clusters = await startManyClusters(
-  { after },
-  {
-    server: { allow: () => true },
-  },
-);
+const clusters = await startManyClusters({ after }, { server: { allow: () => true } });
 for (const at of ['one', 'two'] as const) {
   clusters.tokens[at][`only-${at}`] = { username: `user-of-${at}` };
   clusters.tokens[at]['same-token'] = { username: `somebody-of-${at}`, groups: [`group-of-${at}`] };

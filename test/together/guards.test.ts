@@ -72,11 +72,7 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
   const path = has('resources') ? 'pods/web/log' : 'configmaps?watch=true';
   const target = `/api/v1/namespaces/${namespace}/${path}${has('target') ? '\\' : ''}`;
   const socket = { remoteAddress: '127.0.0.1' };
-  const reply = {
-    code: () => reply,
-    send: () => reply,
-    request: { originalUrl: target },
-  };
+  const reply = { code: () => reply, send: () => reply, request: { originalUrl: target } };
   const impersonation = has('configured impersonation') ? {} : undefined;
   const request = new RequestContext(
     { method, rawHeaders, upgrade, httpVersion: '1.1', socket } as unknown as IncomingMessage,

@@ -62,9 +62,7 @@ kubectlTest('/-/kubeconfig makes kubectl log in if there is an OpenID Connect is
     `#!/bin/sh\necho "$@" > '${bin}/arguments'\necho '${credential}'\n`,
     { mode: 0o755 },
   );
-  const { stdout, stderr } = await whoami(text, {
-    PATH: `${bin}:${process.env['PATH']}`,
-  });
+  const { stdout, stderr } = await whoami(text, { PATH: `${bin}:${process.env['PATH']}` });
   assert.match(stdout, /Username +alice\nGroups +\[team system:authenticated\]/, stderr);
   const scopes = ['email', 'groups', 'offline_access'].map(scope => `--oidc-extra-scope=${scope}`);
   assert.equal(

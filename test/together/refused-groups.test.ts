@@ -43,10 +43,7 @@ function start(t: TestContext, ...args: readonly string[]) {
     run: startInProcess,
     server,
     tokenFile,
-    user: {
-      'client-certificate-data': data(pair.certificate),
-      'client-key-data': data(pair.key),
-    },
+    user: { 'client-certificate-data': data(pair.certificate), 'client-key-data': data(pair.key) },
     args,
   });
 }

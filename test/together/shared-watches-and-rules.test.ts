@@ -144,9 +144,7 @@ describe('each client of a shared watch', { concurrency: false }, () => {
         const arrived = (await server.arrivals()).filter(({ target }) => target === path + query);
         assert.deepEqual(arrived, []);
       }
-      const host = await send(guarded.port, namespace.path + query, {
-        headers: { host: 'evil.example' },
-      });
+      const host = await send(guarded.port, namespace.path + query, { headers: { host: 'evil.example' } });
       assert.equal(host.status, 403);
     }
   });

@@ -49,12 +49,7 @@ proxied.server.intercept(({ url }, response) => {
 /** Programs with the same API server. */
 const impatient = await startStack(
   { after },
-  {
-    server: proxied.server,
-    run: startInProcess,
-    tls: true,
-    flags: [...limits, '--request-timeout=500ms'],
-  },
+  { server: proxied.server, run: startInProcess, tls: true, flags: [...limits, '--request-timeout=500ms'] },
 );
 type SecureStack = Pick<TlsStack, 'port' | 'ca'>;
 const observers = new Map<SecureStack, ClientHttp2Session>();

@@ -60,10 +60,7 @@ async function start(
     },
   });
   gateway.tokens['reviewed'] = { username: 'alice', groups: ['dev'] };
-  const stack = {
-    server: gateway.server,
-    proxy: { url: `https://127.0.0.1:${gateway.proxy.port}` },
-  };
+  const stack = { server: gateway.server, proxy: { url: `https://127.0.0.1:${gateway.proxy.port}` } };
   await eventually('the keys', () =>
     /fetched the keys of the OpenID Connect issuer/.test(gateway.proxy.stderr()),
   );

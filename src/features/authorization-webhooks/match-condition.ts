@@ -63,7 +63,5 @@ function requestOf(spec: SubjectAccessReviewSpec): JsonObject {
 function selectorOf({ rawSelector = '', requirements = [] }: SelectorAttributes): JsonObject | undefined {
   if (rawSelector !== '') return { rawSelector };
   if (requirements.length === 0) return undefined;
-  return {
-    requirements: requirements.map(({ key, operator, values = [] }) => ({ key, operator, values })),
-  };
+  return { requirements: requirements.map(({ key, operator, values = [] }) => ({ key, operator, values })) };
 }

@@ -15,16 +15,8 @@ export const options = defineOptions('Authentication', {
     default: '',
     help: "OpenID Connect issuer whose tokens callers may use; an https URL, exactly as in the tokens' iss.",
   },
-  oidcClientId: {
-    type: text('ID'),
-    default: '',
-    help: 'Audience that the tokens must have.',
-  },
-  oidcUsernameClaim: {
-    type: text('CLAIM'),
-    default: 'sub',
-    help: "Claim that is the caller's name.",
-  },
+  oidcClientId: { type: text('ID'), default: '', help: 'Audience that the tokens must have.' },
+  oidcUsernameClaim: { type: text('CLAIM'), default: 'sub', help: "Claim that is the caller's name." },
   oidcUsernamePrefix: {
     type: text('PREFIX'),
     default: '',
@@ -35,11 +27,7 @@ export const options = defineOptions('Authentication', {
     default: '',
     help: "Claim that has the caller's groups: a string, or a list of strings.",
   },
-  oidcGroupsPrefix: {
-    type: text('PREFIX'),
-    default: '',
-    help: 'Prefix of groups.',
-  },
+  oidcGroupsPrefix: { type: text('PREFIX'), default: '', help: 'Prefix of groups.' },
   oidcRequiredClaim: {
     type: texts('KEY=VALUE'),
     default: '',

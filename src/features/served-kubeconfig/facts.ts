@@ -65,13 +65,7 @@ export function createKubeconfigFacts(
     if (address === undefined) return undefined;
     const users = callerEntries();
     const isForStranger = users.length > 0 && request.caller === undefined;
-    return {
-      address,
-      contexts: contextsFor(isForStranger),
-      authority: authority(),
-      users,
-      isForStranger,
-    };
+    return { address, contexts: contextsFor(isForStranger), authority: authority(), users, isForStranger };
   };
 }
 

@@ -7,11 +7,7 @@ const listening = defineOptions('Listening', {
     default: '',
     help: 'Certificate and its chain. The port then speaks HTTPS only (HTTP/2 and HTTP/1.1).',
   },
-  tlsPrivateKeyFile: {
-    type: text('FILE'),
-    default: '',
-    help: 'Private key of --tls-cert-file.',
-  },
+  tlsPrivateKeyFile: { type: text('FILE'), default: '', help: 'Private key of --tls-cert-file.' },
   tlsMinVersion: {
     type: oneOf('VersionTLS12', 'VersionTLS13'),
     default: 'VersionTLS12',

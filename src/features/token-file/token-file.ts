@@ -74,11 +74,7 @@ async function read({
   onWarning,
 }: TokenFileOptions): Promise<{ readonly users: Users } | { readonly problems: readonly string[] }> {
   try {
-    return parseTokenFile(await readWhole(file), {
-      label: `${flag}: ${file}`,
-      rules,
-      onWarning,
-    });
+    return parseTokenFile(await readWhole(file), { label: `${flag}: ${file}`, rules, onWarning });
   } catch (error) {
     return { problems: [`${flag}: ${file}: ${describeFileError(error)}`] };
   }

@@ -134,9 +134,7 @@ test('-h prints the same as --help, on standard output, and ends with 0', async 
 });
 
 test('--version prints the version of package.json', async () => {
-  const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
-    version: string;
-  };
+  const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as { version: string };
   const { code, stdout, stderr } = await runProgram(['--version']);
   assert.equal(code, 0);
   assert.equal(stderr, '');

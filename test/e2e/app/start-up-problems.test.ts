@@ -33,10 +33,7 @@ interface Entries {
 /** A kubeconfig in its own folder, in which the given entries replace the valid ones. */
 async function writeConfig({ cluster, user }: Entries): Promise<string> {
   const file = join(temporaryFolder(), 'config');
-  const clusters = cluster ?? {
-    server: 'https://127.0.0.1:6443',
-    'certificate-authority-data': base64(ca),
-  };
+  const clusters = cluster ?? { server: 'https://127.0.0.1:6443', 'certificate-authority-data': base64(ca) };
   const users = user ?? {
     'client-certificate-data': base64(client.certificate),
     'client-key-data': base64(client.key),

@@ -11,9 +11,7 @@ const under = ['unshare', '--user', '--map-user=64321', '--map-group=64321', 'en
 const works = spawnSync('unshare', [...under.slice(1), 'true']).status === 0;
 const skip = works ? false : 'unshare cannot make a user';
 
-test('the program serves as a user without a name and a home', {
-  skip,
-}, async t => {
+test('the program serves as a user without a name and a home', { skip }, async t => {
   const proxy = await startProxy(['--server=http://127.0.0.1:1'], {}, under);
   t.after(() => proxy.stop('SIGKILL'));
   assert.equal((await send(proxy.port, '/-/livez')).status, 200);

@@ -62,9 +62,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
       ['alice', 'alice', 'bob', 'bob'],
     );
     assert.doesNotMatch(proxy.stderr(), /alice-token|bob-token/);
-    const { text } = await send(proxy.port, '/-/metrics', {
-      headers: { authorization: 'Bearer bob-token' },
-    });
+    const { text } = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer bob-token' } });
     assert.match(text, /_authentication_attempts_total\{method="(?!none)\w+",result="success"\} 5\n/);
   });
 
@@ -106,9 +104,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 
   test('need it everywhere except at the probes, and after the check of the host', async t => {
-    const { proxy } = await start(t, {
-      args: ['--www=src', '--www-prefix=/app/'],
-    });
+    const { proxy } = await start(t, { args: ['--www=src', '--www-prefix=/app/'] });
     for (const target of ['/-/livez', '/-/readyz', '/-/readyz?verbose', '/-/livez?x=/-/metrics']) {
       assert.equal((await send(proxy.port, target)).status, 200, target);
     }

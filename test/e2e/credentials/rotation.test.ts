@@ -51,11 +51,7 @@ test('everything rotates under running watches and open streams, which live on, 
   const forwardProxy = await startConnectProxy();
   const rotate = createVolume(directory);
   const one = await first.authority.client({ commonName: 'one' });
-  const fromFiles = {
-    'client-certificate': 'client.crt',
-    'client-key': 'client.key',
-    tokenFile: 'token',
-  };
+  const fromFiles = { 'client-certificate': 'client.crt', 'client-key': 'client.key', tokenFile: 'token' };
   await rotate({
     config: kubeconfig(first, fromFiles),
     'ca.crt': first.authority.certificate,

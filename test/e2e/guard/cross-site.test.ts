@@ -87,9 +87,7 @@ const request = (
   target: string,
   [method, sent]: readonly [string, Sent],
   leg: Leg = 'plain',
-): AttackRequest => ({
-  ...{ target, method, leg, headers: lines(sent) },
-});
+): AttackRequest => ({ ...{ target, method, leg, headers: lines(sent) } });
 
 /** Marks a target, so that a test finds its requests at the API servers. */
 let marks = 0;

@@ -28,9 +28,7 @@ const longRunning = 'kube_api_proxy_longrunning_requests';
 
 const proxied = await startStack({ after }, { run: startInProcess });
 
-test('promtool accepts the metrics', {
-  skip: findPromtool(),
-}, async () => {
+test('promtool accepts the metrics', { skip: findPromtool() }, async () => {
   await send(proxied.port, '/api/v1/pods');
   await send(proxied.port, '/no/such/path');
   const { text, headers } = await send(proxied.port, '/-/metrics');

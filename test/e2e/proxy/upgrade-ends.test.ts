@@ -121,10 +121,7 @@ describe('an upgrade', () => {
   }
 
   it('that is refused, or fails before its answer, has not ended a stream', async t => {
-    const guarded = await startStack(t, {
-      ...{ run, server },
-      flags: ['--reject-paths=/exec'],
-    });
+    const guarded = await startStack(t, { ...{ run, server }, flags: ['--reject-paths=/exec'] });
     const before = await countsOf();
     const pod = '/api/v1/namespaces/default/pods/web-0';
     for (const leg of ['websocket', 'spdy'] as const) {

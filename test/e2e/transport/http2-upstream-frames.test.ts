@@ -25,10 +25,7 @@ let proxy: ProxyProcess;
 
 before(async () => {
   const { authority } = await sharedIdentity();
-  server = await startFrameServer({
-    authority,
-    settings: [[3, 250]],
-  });
+  server = await startFrameServer({ authority, settings: [[3, 250]] });
   kubeconfig = await writeKubeconfig({
     server: `https://127.0.0.1:${server.port}`,
     ca: authority.certificate,

@@ -87,11 +87,7 @@ it('an issuer of a file may have its authorities there, and sign with any algori
 
 it('no issuer names a service account', async t => {
   const issuer = await startIssuer(t);
-  const flags = {
-    'oidc-issuer-url': issuer.url,
-    'oidc-client-id': 'gateway',
-    'oidc-username-prefix': '-',
-  };
+  const flags = { 'oidc-issuer-url': issuer.url, 'oidc-client-id': 'gateway', 'oidc-username-prefix': '-' };
   const { authenticate } = await start(t, flags, 'oidc-ca-file', authority.certificate);
   const tokenOf = (sub: string) => signer.sign({ ...claims, iss: issuer.url, sub });
   assert.equal(await authenticate(tokenOf('alice')), 'alice');

@@ -21,10 +21,7 @@ function paced() {
   } as unknown as Reviews;
   const pace = new PacedReviews(reviews, clock);
   const ask = (user: string, as: Question['as'] = ['Impersonate-User', user]) =>
-    pace.ask({
-      as,
-      attributes: { resourceAttributes: {} },
-    } as unknown as Question);
+    pace.ask({ as, attributes: { resourceAttributes: {} } } as unknown as Question);
   const users = () => asked.map(({ user }) => user);
   return { clock, asked, ask, users };
 }

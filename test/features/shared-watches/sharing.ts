@@ -26,14 +26,7 @@ export class Sharing {
   readonly clock = new ManualClock(1_000_000);
   readonly server = new WatchedServer();
   readonly joins: Join[] = [];
-  readonly counts = {
-    watches: 0,
-    clients: 0,
-    received: 0,
-    delivered: 0,
-    resumed: [] as Loss[],
-    lagged: 0,
-  };
+  readonly counts = { watches: 0, clients: 0, received: 0, delivered: 0, resumed: [] as Loss[], lagged: 0 };
   /** The number of clients with which each initial stream began. */
   readonly initialStreams: number[] = [];
   readonly moves: Move[] = [];

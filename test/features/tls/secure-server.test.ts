@@ -39,9 +39,7 @@ const onlyTls13 = await startSecureServer(
   { after },
   (_request, response) => response.end(),
   {},
-  {
-    minVersion: 'TLSv1.3',
-  },
+  { minVersion: 'TLSv1.3' },
 );
 
 /** Opens a connection and finishes its handshake, or rejects. */

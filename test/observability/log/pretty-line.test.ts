@@ -59,14 +59,7 @@ describe('a line of the pretty log', () => {
 
   it('is the message with its fields for anything else', () => {
     assert.equal(
-      line({
-        level: 40,
-        resource: 'secretz',
-        why: 'no such thing',
-        list: ['a'],
-        n: 1,
-        msg: 'warned of',
-      }),
+      line({ level: 40, resource: 'secretz', why: 'no such thing', list: ['a'], n: 1, msg: 'warned of' }),
       '[18:47:06.147] WARN: warned of resource=secretz why="no such thing" list=["a"] n=1\n',
     );
     assert.equal(line({ level: 35 }), '[18:47:06.147] 35: \n');

@@ -23,11 +23,7 @@ ${tokens.two},two,,system:masters
 `;
 
 /** Every request has an event at each stage. */
-const auditPolicy = {
-  apiVersion: 'audit.k8s.io/v1',
-  kind: 'Policy',
-  rules: [{ level: 'Metadata' }],
-};
+const auditPolicy = { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules: [{ level: 'Metadata' }] };
 
 /** Names of the files that API servers of a run share. */
 export const fileNames = {

@@ -18,11 +18,7 @@ export interface Instrumented {
 
 /** Puts the mutants into the code of these files of src/, which has no types then. Those that a comment excuses, and those of messages, have the status Ignored. */
 export async function instrument(names: readonly string[]): Promise<Instrumented> {
-  const files = names.map(name => ({
-    name: resolve(name),
-    content: withoutTypes(name),
-    mutate: true,
-  }));
+  const files = names.map(name => ({ name: resolve(name), content: withoutTypes(name), mutate: true }));
   return new Instrumenter(silent).instrument(files, {
     ...{ plugins: null, excludedMutations: [], ignorers: [messages] },
   });

@@ -68,11 +68,7 @@ function open(options: Partial<TunnelOptions> & Pick<TunnelOptions, 'proxy'>): {
   let calls = 0;
   let tunnel = { destroy: () => {} };
   const opened = new Promise<Socket>((resolve, reject) => {
-    const given = {
-      server: { hostname: 'api.test', port: 6443 },
-      keepAlive: 0,
-      timeout: 5000,
-    };
+    const given = { server: { hostname: 'api.test', port: 6443 }, keepAlive: 0, timeout: 5000 };
     tunnel = openTunnel({ ...given, ...options }, (error, socket) => {
       calls += 1;
       if (socket === null) reject(error);
@@ -109,10 +105,8 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
     it('carries bytes in both directions and stays half-open for the answer', async t => {
       const proxy = await started(t, start);
       const port = await startEcho(t);
-      const socket = await open({
-        proxy: through(proxy, protocol),
-        server: { hostname: '127.0.0.1', port },
-      }).opened;
+      const socket = await open({ proxy: through(proxy, protocol), server: { hostname: '127.0.0.1', port } })
+        .opened;
       socket.end('hello');
       assert.equal(await text(socket), 'hello');
       await untilUnused(proxy);

@@ -158,13 +158,7 @@ export class Store {
     browser.sessionStorage.removeItem(tokensKey);
     this.#opening.abort();
     this.#reading.abort();
-    this.#set({
-      session,
-      clusters: [],
-      cluster: undefined,
-      index: loading,
-      user: loading,
-    });
+    this.#set({ session, clusters: [], cluster: undefined, index: loading, user: loading });
   }
 
   /** The other tokens may still give the user access. */

@@ -15,12 +15,6 @@ export function createClientCertificates(
   const authenticators = createClientCertificateAuthenticator(authorities, user =>
     admitUser(user, { ...rules, serviceAccounts: false }),
   );
-  const fields = {
-    'client-certificate': 'PATH-OF-YOUR-CERTIFICATE',
-    'client-key': 'PATH-OF-YOUR-KEY',
-  };
-  return {
-    ...authenticators,
-    kubeconfigUsers: () => [{ fields, isComplete: false, isPerCluster: false }],
-  };
+  const fields = { 'client-certificate': 'PATH-OF-YOUR-CERTIFICATE', 'client-key': 'PATH-OF-YOUR-KEY' };
+  return { ...authenticators, kubeconfigUsers: () => [{ fields, isComplete: false, isPerCluster: false }] };
 }

@@ -35,12 +35,7 @@ apiServerTest(
     const objectRef = { resource: 'configmaps', namespace, apiVersion: 'v1' };
     assert.deepEqual(
       { verb: received.verb, uri: received.requestURI, user: received.user, objectRef: received.objectRef },
-      {
-        verb: 'create',
-        uri: path,
-        user: received.user,
-        objectRef,
-      },
+      { verb: 'create', uri: path, user: received.user, objectRef },
     );
     assert.equal(received.user.username, 'carol');
     assert.deepEqual(received.user.groups, ['dev', 'system:authenticated']);

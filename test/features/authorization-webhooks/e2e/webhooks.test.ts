@@ -17,9 +17,7 @@ import { AskedWebhook } from '../../../support/upstreams/asked-webhook.js';
 
 const webhook = await AskedWebhook.start(
   { after },
-  {
-    ...{ timeout: '2s', cacheAuthorizedRequests: false, cacheUnauthorizedRequests: false },
-  },
+  { ...{ timeout: '2s', cacheAuthorizedRequests: false, cacheUnauthorizedRequests: false } },
 );
 // The API server lets everybody do everything, but for whoever is called `nobody`.
 const everything = [

@@ -14,10 +14,7 @@ import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
 const server = await anyApiServer(scope);
-const { proxy, kubeconfig } = await startStack(scope, {
-  server,
-  flags: ['--api-prefix=/k8s/'],
-});
+const { proxy, kubeconfig } = await startStack(scope, { server, flags: ['--api-prefix=/k8s/'] });
 const { port } = proxy;
 const page = await send(port, '/-/ui/');
 const script = /src="(main-[^"]+\.js)"/.exec(page.text)?.[1] as string;

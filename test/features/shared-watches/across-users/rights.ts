@@ -47,11 +47,7 @@ export class Rights {
   /** What a client of some user asks besides. */
   ask(key: string): Asked {
     const user = this.#random.pick(users);
-    return {
-      api: this.#apis.get(key),
-      impersonation: ['Impersonate-User', user],
-      right: `${user} ${key}`,
-    };
+    return { api: this.#apis.get(key), impersonation: ['Impersonate-User', user], right: `${user} ${key}` };
   }
 
   /** Checks from now on what a client of these gets. */

@@ -16,16 +16,10 @@ test('contexts of several users at one API server never share a watch', async t 
   const server = await anyApiServer({ after });
   const users = [`first-${randomUUID()}`, `second-${randomUUID()}`];
   const kubeconfig = join(temporaryFolder(), 'config');
-  const cluster = {
-    server: server.url,
-    'certificate-authority-data': base64(server.authority.certificate),
-  };
+  const cluster = { server: server.url, 'certificate-authority-data': base64(server.authority.certificate) };
   const entries = users.map(async name => {
     const { certificate, key } = await server.client(name);
-    return {
-      name,
-      user: { 'client-certificate-data': base64(certificate), 'client-key-data': base64(key) },
-    };
+    return { name, user: { 'client-certificate-data': base64(certificate), 'client-key-data': base64(key) } };
   });
   const config = {
     apiVersion: 'v1',

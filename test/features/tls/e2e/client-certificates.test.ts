@@ -42,11 +42,7 @@ async function exchange(
   pair: CertificatePair | undefined,
   head: string,
 ): Promise<string> {
-  const socket = tls.connect({
-    port,
-    ca,
-    ...(pair && { cert: pair.certificate, key: pair.key }),
-  });
+  const socket = tls.connect({ port, ca, ...(pair && { cert: pair.certificate, key: pair.key }) });
   await once(socket, 'secureConnect');
   let received = '';
   socket.on('data', chunk => {

@@ -24,10 +24,7 @@ function breakOff(
   let end = () => {};
   proxied.server.intercept((request, response) => {
     if (request.url !== path) return false;
-    response.writeHead(200, {
-      'Content-Type': 'text/plain',
-      ...fields,
-    });
+    response.writeHead(200, { 'Content-Type': 'text/plain', ...fields });
     response.flushHeaders();
     if (body !== '') response.write(body);
     end = () => response.socket?.destroySoon();

@@ -35,9 +35,7 @@ async function connect(commonName?: string, organizations: readonly string[] = [
     commonName === undefined
       ? undefined
       : await authority.client({ commonName, organizations: [...organizations] });
-  return connectHttp2(proxied.port, proxied.ca, {
-    ...(pair && { cert: pair.certificate, key: pair.key }),
-  });
+  return connectHttp2(proxied.port, proxied.ca, { ...(pair && { cert: pair.certificate, key: pair.key }) });
 }
 
 function token(name: string) {

@@ -46,10 +46,7 @@ export async function makeClientCertificates(
     certificate: CertificatePair,
     authorization: string,
     user: string | undefined,
-  ) => ({
-    ...is(what, certificate, user),
-    authorization: [authorization],
-  });
+  ) => ({ ...is(what, certificate, user), authorization: [authorization] });
   const [aliceOwn, aliceOther] = await Promise.all([authority.client(alice), other.client(alice)]);
   const nameless = await authority.client({ commonName: '' });
   const below = await intermediate.client(alice);

@@ -70,10 +70,7 @@ export function makeIdTokens(issuer: OidcIssuer): readonly Credential[] {
     }),
     bad(
       'with groups at a place that does not answer',
-      {
-        _claim_names: { groups: 'there' },
-        _claim_sources: { there: nowhere },
-      },
+      { _claim_names: { groups: 'there' }, _claim_sources: { there: nowhere } },
       differences.distributedClaims,
     ),
     good('with a verified email', { email_verified: true }),

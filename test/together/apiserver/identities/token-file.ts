@@ -146,10 +146,7 @@ export const formsOfToken: readonly Credential[] = [
   protocols('as a subprotocol with padding', undefined, [channel, `${alice}=`]),
   protocols('as a subprotocol that is unknown', undefined, [channel, protocolOf('unknown')]),
   protocols('as a subprotocol in upper case', anonymous, [channel, alice.toUpperCase()], nobody),
-  {
-    ...protocols('in Authorization of a WebSocket', 'alice', [channel]),
-    authorization: ['Bearer of-alice'],
-  },
+  { ...protocols('in Authorization of a WebSocket', 'alice', [channel]), authorization: ['Bearer of-alice'] },
   {
     ...protocols('in Authorization and another as a subprotocol', 'judy', [channel, alice], twoWords),
     authorization: ['Bearer of-two'],

@@ -121,11 +121,7 @@ export function sortRows<R extends Row>(rows: readonly R[], order: Order | undef
     return isByAge ? (metadata.creationTimestamp ?? '') : String(cells[order.index] ?? '');
   };
   return rows
-    .map(row => ({
-      row,
-      key: orderKey(textOf(row)),
-      name: orderKey(`${row.namespace}/${row.name}`),
-    }))
+    .map(row => ({ row, key: orderKey(textOf(row)), name: orderKey(`${row.namespace}/${row.name}`) }))
     .sort((a, b) => sign * compare(a.key, b.key) || compare(a.name, b.name))
     .map(({ row }) => row);
 }

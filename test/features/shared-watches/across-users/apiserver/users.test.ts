@@ -50,10 +50,12 @@ apiServerTest(
     );
     const pairs = [];
     for (let index = 0; index < asked.length; index += 10) {
-      const some = asked.slice(index, index + 10).map(async one => ({
-        ...one,
-        ...(await gateway.both(one.user, one.target, { accept: one.accept })),
-      }));
+      const some = asked
+        .slice(index, index + 10)
+        .map(async one => ({
+          ...one,
+          ...(await gateway.both(one.user, one.target, { accept: one.accept })),
+        }));
       pairs.push(...(await Promise.all(some)));
     }
     for (const name of names) await create(server, namespace, name);

@@ -6,8 +6,8 @@ import { send } from '../e2e/leg.js';
 import { eventually } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
 import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
-import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { AskedWebhook } from '../support/upstreams/asked-webhook.js';
 
@@ -17,7 +17,7 @@ test('an audit event has the decision and the reason of the authorization webhoo
   const { proxy } = await startGateway(t, {
     run: startInProcess,
     tokenFile: 'alice-token,alice,,\n',
-    args: [`--authorization-config=${webhook.file}`, `--audit-log-path=${auditLog}`],
+    flags: [`--authorization-config=${webhook.file}`, `--audit-log-path=${auditLog}`],
   });
   webhook.decide = ({ nonResourceAttributes }) =>
     nonResourceAttributes?.path === '/version' ? { denied: true, reason: 'closed' } : 400;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { eventuallyPasses } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
-import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { startGateway } from '../support/proxy/stack.js';
 import { WatchedNamespace } from '../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -14,7 +14,7 @@ const { server, proxy, tokens } = await startGateway(
   { after },
   {
     run: startInProcess,
-    args: [
+    flags: [
       ...['--authentication-token-webhook', '--allow-impersonation', '--share-watches'],
       `--audit-log-path=${auditLog}`,
     ],

@@ -8,8 +8,8 @@ import { createIdToken } from '../support/identities/oidc-issuer.js';
 import { proxyToken } from '../support/identities/two-users.js';
 import { jsonLines } from '../support/json-lines.js';
 import { ManualClock } from '../support/manual-clock.js';
-import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { startGateway } from '../support/proxy/stack.js';
 import { untilReviewed, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -19,7 +19,7 @@ async function start(t: TestContext, args: readonly string[]) {
   const auditLog = join(temporaryFolder(), 'audit.log');
   const gateway = await startGateway(t, {
     run: (scope, argv, env) => startInProcess(scope, argv, env, { clock }),
-    args: ['--authentication-token-webhook', '--share-watches', `--audit-log-path=${auditLog}`, ...args],
+    flags: ['--authentication-token-webhook', '--share-watches', `--audit-log-path=${auditLog}`, ...args],
     server: { allow: () => true },
   });
   /** A token of ann that expires in so many seconds. */

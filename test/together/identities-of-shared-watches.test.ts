@@ -12,9 +12,9 @@ import type { RequestRecord } from '../support/fake-api-server/fake-api-server.j
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
 import { proxyToken } from '../support/identities/two-users.js';
-import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { mountOf, startManyStack } from '../support/proxy/many-clusters.js';
+import { startGateway } from '../support/proxy/stack.js';
 import { type NamespaceWatch, untilReviewed, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -53,7 +53,7 @@ const gateway = await startGateway(
       'grace-token,grace,,',
       '',
     ].join('\n'),
-    args: [
+    flags: [
       ...[
         '--share-watches',
         '--authentication-token-webhook',

@@ -9,8 +9,8 @@ import { until } from '../support/eventually.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
 import { proxyToken, twoUsers } from '../support/identities/two-users.js';
-import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** Runs kubectl with a kubeconfig, without an input for prompts. */
@@ -35,7 +35,7 @@ kubectlTest('/-/kubeconfig makes kubectl log in if there is an OpenID Connect is
   await writeFile(ca, files.authority.certificate);
   const { proxy } = await startGateway(t, {
     ...{ run: startInProcess, tokenFile: twoUsers, server },
-    args: [
+    flags: [
       ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gw', `--oidc-ca-file=${ca}`],
       ...['--oidc-username-claim=email', '--oidc-groups-claim=groups', ...files.flags],
     ],

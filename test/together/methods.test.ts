@@ -8,8 +8,8 @@ import { createCertificateAuthority } from '../support/certificates/certificates
 import { eventually } from '../support/eventually.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
-import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess, startUpProblems } from '../support/proxy/in-process.js';
+import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 test('tokens of a file, of an issuer and of the cluster work together, and each one is asked of its own method', async t => {
@@ -25,7 +25,7 @@ test('tokens of a file, of an issuer and of the cluster work together, and each 
   const { server, tokens, proxy } = await startGateway(t, {
     run: startInProcess,
     tokenFile: 'file-token,alice,,\n',
-    args: [
+    flags: [
       ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`],
       ...['--authentication-token-webhook', '--oidc-username-prefix=-'],
     ],

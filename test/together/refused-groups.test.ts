@@ -13,8 +13,8 @@ import { eventually, eventuallyPasses } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
 import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
 import { adminPort } from '../support/proxy/admin-listener.js';
-import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const server = await anyApiServer({ after });
@@ -44,7 +44,7 @@ function start(t: TestContext, ...args: readonly string[]) {
     server,
     tokenFile,
     user: { 'client-certificate-data': data(pair.certificate), 'client-key-data': data(pair.key) },
-    args,
+    flags: args,
   });
 }
 

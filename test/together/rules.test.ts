@@ -6,10 +6,10 @@ import { uncertainSpellings } from '../guard/uncertain-spellings.js';
 import { open, send } from '../support/clients/http-client.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { twoUsers } from '../support/identities/two-users.js';
-import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
+import { startGateway } from '../support/proxy/stack.js';
 
 const server = await startFakeApiServer();
 const serverPath = '/k8s/c1';
@@ -156,7 +156,7 @@ describe('/-/rules', () => {
 
   it('tells a stranger neither the rules nor the contexts', async t => {
     const { proxy } = await startGateway(t, {
-      ...{ run: startInProcess, tokenFile: twoUsers, args: ['--all-contexts', '--read-only'] },
+      ...{ run: startInProcess, tokenFile: twoUsers, flags: ['--all-contexts', '--read-only'] },
     });
     const get = (path: string, authorization?: string) =>
       send(proxy.port, path, authorization === undefined ? {} : { headers: { authorization } });

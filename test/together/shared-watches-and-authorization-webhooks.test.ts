@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { send as ask } from '../support/clients/http-client.js';
 import { openWatch } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
-import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { startGateway } from '../support/proxy/stack.js';
 import { AskedWebhook } from '../support/upstreams/asked-webhook.js';
 
 for (const [who, second, flags] of [
@@ -19,7 +19,7 @@ for (const [who, second, flags] of [
     const { proxy, server } = await startGateway(t, {
       run: startInProcess,
       tokenFile: 'alice-token,alice,,\ncarol-token,carol,,\n',
-      args: [`--authorization-config=${webhook.file}`, '--share-watches', ...flags],
+      flags: [`--authorization-config=${webhook.file}`, '--share-watches', ...flags],
       // Without APIServices, what is built in is shared.
       server: { allow: ({ username }, { verb }) => username !== 'proxy' || verb === 'impersonate' },
     });

@@ -6,8 +6,8 @@ import type { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
 import { ManualClock } from '../support/manual-clock.js';
-import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { startGateway } from '../support/proxy/stack.js';
 import { WatchedNamespace } from '../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -27,7 +27,7 @@ test('each user of a shared watch has audit events with the Audit-Id of the own 
   const gateway = await startGateway(t, {
     run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
     tokenFile: users.map(user => `${user}-token,${user},,\n`).join(''),
-    args: [
+    flags: [
       ...['--share-watches', '--share-watches-across-users', '--recheck-streams=10s'],
       `--audit-log-path=${path}`,
     ],

@@ -10,8 +10,8 @@ import { until } from '../support/eventually.js';
 import { twoUsers } from '../support/identities/two-users.js';
 import { jsonLines } from '../support/json-lines.js';
 import { adminPort } from '../support/proxy/admin-listener.js';
-import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const alice = { authorization: 'Bearer alice-token' };
@@ -19,7 +19,7 @@ const bob = { authorization: 'Bearer bob-token' };
 const pods = '/api/v1/namespaces/default/pods';
 
 async function start(t: TestContext, args: readonly string[]) {
-  const gateway = await startGateway(t, { run: startInProcess, tokenFile: twoUsers, args });
+  const gateway = await startGateway(t, { run: startInProcess, tokenFile: twoUsers, flags: args });
   return { ...gateway, port: gateway.proxy.port };
 }
 

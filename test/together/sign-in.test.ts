@@ -8,8 +8,8 @@ import { send } from '../support/clients/http-client.js';
 import { until } from '../support/eventually.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
-import { type GatewayOptions, startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { type GatewayOptions, startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const server = await startFakeApiServer();
@@ -45,7 +45,7 @@ async function start(
   const { proxy } = await startGateway(t, {
     ...run,
     server,
-    args: [
+    flags: [
       ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`],
       ...flags,
     ],

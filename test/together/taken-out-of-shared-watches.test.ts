@@ -10,8 +10,8 @@ import { eventually } from '../support/eventually.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
 import { proxyToken } from '../support/identities/two-users.js';
-import { startGateway } from '../support/proxy/gateway.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { startGateway } from '../support/proxy/stack.js';
 import { type NamespaceWatch, untilReviewed, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 
 const reviews = '/apis/authentication.k8s.io/v1/tokenreviews';
@@ -47,7 +47,7 @@ async function start(
     run: (scope, argv, environment) => startInProcess(scope, argv, environment, { clock }),
     env,
     tokenFile: 'one,alice,,dev\nother,alice,,dev\nlead,lead,,\ndeputy,deputy,,\n',
-    args: [
+    flags: [
       '--share-watches',
       '--authentication-token-webhook',
       `--authentication-config=${join(files.folder, 'authentication.yaml')}`,

@@ -5,8 +5,8 @@ import { anyApiServer, embedded } from '../../support/any-api-server.js';
 import { send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
-import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { startGateway } from '../../support/proxy/stack.js';
 import { probe } from '../credential-probe.js';
 import { legs } from '../leg.js';
 

@@ -8,8 +8,8 @@ import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
-import { type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { type GatewayOptions, startGateway } from '../../support/proxy/stack.js';
 import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
 import { assertStatus, clientRequests, send as sendRaw } from '../leg.js';
@@ -104,7 +104,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 
   test('need it everywhere except at the probes, and after the check of the host', async t => {
-    const { proxy } = await start(t, { args: ['--www=src', '--www-prefix=/app/'] });
+    const { proxy } = await start(t, { flags: ['--www=src', '--www-prefix=/app/'] });
     for (const target of ['/-/livez', '/-/readyz', '/-/readyz?verbose', '/-/livez?x=/-/metrics']) {
       assert.equal((await send(proxy.port, target)).status, 200, target);
     }

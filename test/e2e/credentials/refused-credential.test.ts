@@ -12,7 +12,6 @@ import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
 import { callersFlag } from '../../support/proxy/callers.js';
 import { untilState } from '../../support/proxy/cluster-states.js';
 import { encrypted, hasTls } from '../../support/proxy/encrypted.js';
-import { type Gateway, type GatewayOptions, startGateway } from '../../support/proxy/gateway.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import {
   addContext,
@@ -22,7 +21,7 @@ import {
   tokenOf,
 } from '../../support/proxy/many-clusters.js';
 import { untilOwnMetric } from '../../support/proxy/own-metric.js';
-import { startStack } from '../../support/proxy/stack.js';
+import { type Gateway, type GatewayOptions, startGateway, startStack } from '../../support/proxy/stack.js';
 import { health } from '../credential-probe.js';
 import { type Answer, assertStatus, clientRequests, type Leg, send } from '../leg.js';
 
@@ -114,7 +113,7 @@ describe("a 401 to the proxy's own credential, where callers are authenticated,"
 
   test('becomes a 502 for clients of HTTP/2', encrypted, async t => {
     const files = await createServingFiles();
-    const { proxy } = await startRefused(t, { args: files.flags });
+    const { proxy } = await startRefused(t, { flags: files.flags });
     const session = await connectHttp2(proxy.port, files.authority.certificate);
     t.after(() => session.destroy());
     for (const { method, target, body } of questions.filter(({ leg }) => leg === 'plain')) {

@@ -130,7 +130,7 @@ describe('what the API server has said about one caller', () => {
     // Two API servers behind one host. Only the second one lets lead act as alice.
     const { proxy, server, kubeconfig } = await startLeadGateway(t, {
       serverPath: '/c1',
-      args: ['--append-server-path'],
+      flags: ['--append-server-path'],
     });
     const asked: string[] = [];
     server.intercept(request => {
@@ -169,7 +169,7 @@ describe('what the API server has said about one caller', () => {
   test('does not let a request pass to an API server that took its place while it was asked', async t => {
     const { proxy, server, kubeconfig } = await startLeadGateway(t, {
       serverPath: '/c1',
-      args: ['--append-server-path'],
+      flags: ['--append-server-path'],
     });
     const release: (() => void)[] = [];
     server.intercept(async request => {

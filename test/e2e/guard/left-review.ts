@@ -15,9 +15,9 @@ const by = (token: string) => `Authorization: Bearer ${token}`;
 export async function leaveDuringReview(
   t: Scope,
   leg: ProbeLeg,
-  args: readonly string[] = [],
+  flags: readonly string[] = [],
 ): Promise<void> {
-  const { proxy, server } = await startLeadGateway(t, { args });
+  const { proxy, server } = await startLeadGateway(t, { flags });
   const release: (() => void)[] = [];
   server.intercept(async ({ url, headers }) => {
     if (!url?.endsWith('/selfsubjectaccessreviews') || headers['impersonate-user'] !== 'lead') return false;

@@ -12,8 +12,8 @@ import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import type { Policy } from '../../support/fake-api-server/authorization.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
-import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
+import { startGateway } from '../../support/proxy/stack.js';
 import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
 import { assertStatus, send as sendRaw } from '../leg.js';
@@ -44,12 +44,12 @@ const asAlice = 'Impersonate-User: alice';
 
 function start(t: TestContext, ...args: readonly string[]) {
   const run = startInProcess;
-  return startGateway(t, { run, server, tokenFile, args: ['--allow-impersonation', ...args] });
+  return startGateway(t, { run, server, tokenFile, flags: ['--allow-impersonation', ...args] });
 }
 
 const shared = await startGateway(
   { after },
-  { run: startInProcess, server, tokenFile, args: ['--allow-impersonation'] },
+  { run: startInProcess, server, tokenFile, flags: ['--allow-impersonation'] },
 );
 
 /** Sends a probe over each leg, which has to reach the API server once, and returns whom it acts as there. */
@@ -336,7 +336,7 @@ test('the program does not start with --allow-impersonation and no method of aut
 test('readyz says that the proxy may not impersonate uids, once callers may name some', embedded, async t => {
   const allow: Policy = (_user, { resource }) => resource !== 'uids';
   const options = { run: startInProcess, tokenFile, server: { allow } };
-  const { proxy } = await startGateway(t, { ...options, args: ['--allow-impersonation'] });
+  const { proxy } = await startGateway(t, { ...options, flags: ['--allow-impersonation'] });
   const { status, text } = await send(proxy.port, '/-/readyz?verbose');
   assert.equal(status, 500);
   assert.match(text, /impersonation failed: .*may not impersonate uids \(authentication\.k8s\.io\);/);

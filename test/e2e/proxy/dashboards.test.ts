@@ -5,8 +5,8 @@ import { WebSocket } from 'ws';
 import { anyApiServer } from '../../support/any-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
-import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { startGateway } from '../../support/proxy/stack.js';
 import { startScriptedAnswers, ways } from '../scripted-answers.js';
 
 const origin = 'https://headlamp.example';
@@ -15,7 +15,7 @@ const { proxy } = await startGateway(
   { after },
   {
     ...{ run: startInProcess, server, tokenFile: twoUsers },
-    args: ['--cors-allowed-origins=^https://headlamp\\.example$'],
+    flags: ['--cors-allowed-origins=^https://headlamp\\.example$'],
   },
 );
 

@@ -7,10 +7,9 @@ import { eventually } from '../../support/eventually.js';
 import type { FakeApiServer, RequestRecord } from '../../support/fake-api-server/fake-api-server.js';
 import { twoUsers } from '../../support/identities/two-users.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
-import { startGateway } from '../../support/proxy/gateway.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { untilOwnMetric } from '../../support/proxy/own-metric.js';
-import { startStack } from '../../support/proxy/stack.js';
+import { startGateway, startStack } from '../../support/proxy/stack.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 /** A watch without events. */

@@ -3,9 +3,9 @@ import { type Clock, systemClock } from '../../../src/lib/clock.js';
 import { openWatch, type WatchClient, type WatchQuestion } from '../clients/watch-client.js';
 import type { Rule } from '../fake-api-server/rbac.js';
 import { patientClock } from '../patient-clock.js';
-import { startGateway } from '../proxy/gateway.js';
 import { startInProcess } from '../proxy/in-process.js';
 import { scrapeOwn } from '../proxy/own-metric.js';
+import { startGateway } from '../proxy/stack.js';
 import { forms } from '../proxy/watched-namespace.js';
 import type { Scope } from '../scope.js';
 import type { ApiServer } from './api-server.js';
@@ -53,7 +53,7 @@ export async function startSharingGateway(
     user: { 'client-certificate-data': inBase64(cert), 'client-key-data': inBase64(key) },
     run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
     tokenFile: callers(...users),
-    args: ['--share-watches', '--share-watches-across-users', ...flags],
+    flags: ['--share-watches', '--share-watches-across-users', ...flags],
   });
   const open = async (url: string, question: WatchQuestion) => {
     const watch = await openWatch(url, question);

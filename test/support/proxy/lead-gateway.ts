@@ -1,8 +1,8 @@
 import type { Policy } from '../fake-api-server/authorization.js';
 import { ManualClock } from '../manual-clock.js';
 import type { Scope } from '../scope.js';
-import { startGateway } from './gateway.js';
 import { startInProcess } from './in-process.js';
+import { type GatewayOptions, startGateway } from './stack.js';
 
 /** Callers by token: lead, with one group, two, or a uid, and others. */
 export const leadTokens = [
@@ -30,19 +30,14 @@ export const leadPolicy: Policy = ({ username, groups, uid }, { verb, name, reso
 /** A gateway in this process whose callers may act as others, and the clock that it goes by. */
 export async function startLeadGateway(
   t: Scope,
-  { args = [], ...options }: { args?: readonly string[]; serverPath?: string } = {},
+  { flags = [], ...options }: Pick<GatewayOptions, 'flags' | 'serverPath'> = {},
 ) {
   const clock = new ManualClock(Date.now());
-  const run: typeof startInProcess = (scope, argv, env) => startInProcess(scope, argv, env, { clock });
   targets.add('alice').add('bob');
   const gateway = await startGateway(t, {
-    ...{
-      run,
-      tokenFile: leadTokens,
-      server: { allow: leadPolicy },
-      args: ['--allow-impersonation', ...args],
-    },
-    ...options,
+    run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
+    ...{ tokenFile: leadTokens, server: { allow: leadPolicy } },
+    ...{ flags: ['--allow-impersonation', ...flags], ...options },
   });
   return { ...gateway, clock };
 }

@@ -1,10 +1,16 @@
+import { join } from 'node:path';
 import { createServingFiles, type ServingFiles } from '../certificates/serving-files.js';
+import type { KnownUser } from '../fake-api-server/authentication.js';
 import {
   type FakeApiServer,
   type FakeApiServerOptions,
   startFakeApiServer,
 } from '../fake-api-server/fake-api-server.js';
+import { proxyToken, twoUsersPolicy } from '../identities/two-users.js';
+import { replaceFile } from '../replaced-file.js';
 import type { Scope } from '../scope.js';
+import { temporaryFolder } from '../temporary-folder.js';
+import { callersFlag } from './callers.js';
 import type { RunningProgram, startInProcess } from './in-process.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { type ProxyProcess, type ServerWithAdmin, startProxy } from './proxy.js';
@@ -23,17 +29,17 @@ export interface StackOptions {
   readonly cluster?: Readonly<Record<string, unknown>>;
   /** Fields of the kubeconfig's user, instead of the admin's client certificate. */
   readonly user?: Readonly<Record<string, unknown>>;
-  /** Whether the program serves TLS, or the files for it, which the stack does not remove. */
+  /** Whether the program serves TLS, or the files for it. */
   readonly tls?: boolean | ServingFiles;
 }
 
 /** The program with an API server, by default the built program with an embedded one. */
-export interface Stack<P extends RunningProgram = ProxyProcess, S extends ServerWithAdmin = FakeApiServer> {
+export interface Stack<P extends RunningProgram = ProxyProcess, S = FakeApiServer> {
   readonly server: S;
   readonly proxy: P;
   /** The program's port on 127.0.0.1. */
   readonly port: number;
-  /** Path of the program's kubeconfig, in its own folder. */
+  /** Path of the program's kubeconfig. */
   readonly kubeconfig: string;
 }
 
@@ -45,7 +51,7 @@ interface Tls {
 }
 
 /** A stack whose program serves TLS. */
-export type TlsStack<S extends ServerWithAdmin = FakeApiServer> = Stack<ProxyProcess, S> & Tls;
+export type TlsStack = Stack & Tls;
 
 /** The stack that these options make. */
 type StackOf<O extends StackOptions> = Stack<
@@ -59,13 +65,11 @@ export async function startStack<O extends StackOptions>(
   scope: Scope,
   options: O = {} as O,
 ): Promise<StackOf<O>> {
+  const { user, flags = [], env, cluster = {} }: StackOptions = options;
   const server = await serverOf(options);
-  const { certificate, key } = server.clientCertificate;
   const kubeconfig = await writeKubeconfig({
-    server: server.url,
-    ca: server.authority.certificate,
-    ...(options.user === undefined ? { certificate, key } : { user: options.user }),
-    ...(options.cluster !== undefined && { cluster: options.cluster }),
+    ...{ server: server.url, ca: server.authority.certificate, cluster },
+    ...(user === undefined ? server.clientCertificate : { user }),
   });
   const files = options.tls === true ? await createServingFiles() : options.tls || undefined;
   let proxy: RunningProgram | undefined;
@@ -73,12 +77,54 @@ export async function startStack<O extends StackOptions>(
     await proxy?.stop('SIGKILL');
     if (server !== options.server) await (server as FakeApiServer).kill();
   });
-  const flags = [`--kubeconfig=${kubeconfig.path}`, ...(files?.flags ?? []), ...(options.flags ?? [])];
-  proxy = await (options.run?.(scope, flags, options.env) ?? startProxy(flags, options.env));
+  const all = [`--kubeconfig=${kubeconfig.path}`, ...(files?.flags ?? []), ...flags];
+  proxy = await (options.run?.(scope, all, env) ?? startProxy(all, env));
   const stack = { server, proxy, port: proxy.port, kubeconfig: kubeconfig.path };
   return (files === undefined ? stack : { ...stack, files, ca: files.authority.certificate }) as StackOf<O>;
 }
 
 async function serverOf({ server }: StackOptions): Promise<ServerWithAdmin> {
   return server !== undefined && 'url' in server ? server : startFakeApiServer(server);
+}
+
+/** Options of a gateway. Its kubeconfig has a user who may impersonate and review tokens, and nothing else. */
+export interface GatewayOptions extends Omit<StackOptions, 'cluster' | 'tls'> {
+  /** Content of the file of callers; without it nobody authenticates. */
+  readonly tokenFile?: string;
+  /** Path of the kubeconfig's server URL. */
+  readonly serverPath?: string;
+}
+
+/** A stack that authenticates its callers. */
+export type Gateway<P extends RunningProgram, S = FakeApiServer> = Stack<P, S> & Callers;
+
+interface Callers {
+  /** The users that the gateway's own API server knows, by token; a test may add some. */
+  readonly tokens: Record<string, KnownUser>;
+  /** The file of the callers’ tokens. */
+  readonly tokenFile: string;
+  /** Replaces its content in one step. */
+  writeTokens(content: string): Promise<void>;
+}
+
+/** Starts a stack with callers, and without rules about paths. It ends with the scope. */
+export async function startGateway<O extends GatewayOptions>(
+  scope: Scope,
+  options: O = {} as O,
+): Promise<StackOf<O> & Callers> {
+  const { server: given = {}, tokenFile: content, serverPath, flags = [] }: GatewayOptions = options;
+  const tokens: Record<string, KnownUser> = { [proxyToken]: { username: 'proxy' } };
+  const own = { clientCertificates: 'optional', tokens, allow: twoUsersPolicy } as const;
+  const server = 'url' in given ? given : await startFakeApiServer({ ...own, ...given });
+  if (server !== given) scope.after(() => (server as FakeApiServer).kill());
+  const tokenFile = join(temporaryFolder(), 'tokens.csv');
+  const writeTokens = (text: string) => replaceFile(tokenFile, text);
+  if (content !== undefined) await writeTokens(content);
+  const stack = await startStack(scope, {
+    user: 'proxyUser' in server ? (server.proxyUser as object) : { token: proxyToken },
+    ...{ ...options, server },
+    ...(serverPath !== undefined && { cluster: { server: server.url + serverPath } }),
+    flags: ['--reject-paths=', ...(content === undefined ? [] : [callersFlag(tokenFile)]), ...flags],
+  });
+  return { ...stack, tokens, tokenFile, writeTokens } as unknown as StackOf<O> & Callers;
 }

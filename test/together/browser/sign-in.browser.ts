@@ -8,8 +8,7 @@ import { createCertificateAuthority } from '../../support/certificates/certifica
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { until } from '../../support/eventually.js';
 import { twoUsers, twoUsersPolicy } from '../../support/identities/two-users.js';
-import { startGateway } from '../../support/proxy/gateway.js';
-import { startStack } from '../../support/proxy/stack.js';
+import { startGateway, startStack } from '../../support/proxy/stack.js';
 import type { Scope } from '../../support/scope.js';
 import { startFront } from './front.js';
 
@@ -78,7 +77,7 @@ describe('a page whose proxy requires a token', () => {
   it('puts the token into no address, cookie, storage, document or log', async t => {
     const own = await startGateway(t, {
       tokenFile: twoUsers,
-      args: ['--sandbox-proxied-pages=false', '-v=9'],
+      flags: ['--sandbox-proxied-pages=false', '-v=9'],
     });
     const { page, go, requested } = await openPage(t, browser, own.proxy.url);
     await go('/api/v1/namespaces/default/pods');
@@ -99,7 +98,7 @@ describe('a page whose proxy requires a token', () => {
   });
 
   it('saves the kubeconfig that the token gives access to', async t => {
-    const own = await startGateway(t, { tokenFile: twoUsers, args: ['--all-contexts'] });
+    const own = await startGateway(t, { tokenFile: twoUsers, flags: ['--all-contexts'] });
     const { page, go, problems } = await openPage(t, browser, own.proxy.url);
     await go('/');
     await signIn(page, 'alice-token');

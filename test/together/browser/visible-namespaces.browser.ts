@@ -4,7 +4,7 @@ import { after, it } from 'node:test';
 import { anyApiServer } from '../../support/any-api-server.js';
 import { openPage, startBrowser } from '../../support/browser/page.js';
 import { eventually, until } from '../../support/eventually.js';
-import { startGateway } from '../../support/proxy/gateway.js';
+import { startGateway } from '../../support/proxy/stack.js';
 
 const scope = { after };
 const server = await anyApiServer(scope);
@@ -26,7 +26,7 @@ const { proxy } = await startGateway(scope, {
   tokenFile: Object.values(users)
     .map(name => `token-of-${name},${name},,\n`)
     .join(''),
-  args: ['--filter-namespaces'],
+  flags: ['--filter-namespaces'],
 });
 const browser = await startBrowser(scope);
 

@@ -65,7 +65,7 @@ test('the log and the audit log have the client of a trusted proxy, on each leg 
 
 test('events say who acted as whom', async t => {
   const path = join(temporaryFolder(), 'audit.log');
-  const { proxy, server } = await startLeadGateway(t, { args: [`--audit-log-path=${path}`] });
+  const { proxy, server } = await startLeadGateway(t, { flags: [`--audit-log-path=${path}`] });
   const by = (token: string) => [`Authorization: Bearer ${token}`];
   const asAlice = 'Impersonate-User: alice';
   for (const leg of bothLegs) await probe(proxy, server, leg, { headers: [...by('lead-token'), asAlice] });

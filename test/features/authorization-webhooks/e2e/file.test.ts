@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { health } from '../../../e2e/credential-probe.js';
 import { eventually } from '../../../support/eventually.js';
 import { callersFlag } from '../../../support/proxy/callers.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess, startUpProblems } from '../../../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
 import { runProgram } from '../../../support/proxy/proxy.js';
+import { startGateway } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 import { AskedWebhook } from '../../../support/upstreams/asked-webhook.js';
 
@@ -40,7 +40,7 @@ test('a file of authorization webhooks that cannot be used any longer is told, w
   const { proxy } = await startGateway(t, {
     run: startInProcess,
     tokenFile,
-    args: [`--authorization-config=${webhook.file}`],
+    flags: [`--authorization-config=${webhook.file}`],
   });
   const reloads = async (result: string) =>
     sumOf(

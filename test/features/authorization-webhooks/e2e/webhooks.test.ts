@@ -9,10 +9,10 @@ import { eventually } from '../../../support/eventually.js';
 import { policyOf } from '../../../support/fake-api-server/rbac.js';
 import { proxyToken } from '../../../support/identities/two-users.js';
 import { callersFlag } from '../../../support/proxy/callers.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
+import { startGateway } from '../../../support/proxy/stack.js';
 import { AskedWebhook } from '../../../support/upstreams/asked-webhook.js';
 
 const webhook = await AskedWebhook.start(
@@ -30,7 +30,7 @@ const { proxy, server } = await startGateway(
     run: startInProcess,
     tokenFile: 'alice-token,alice,7,"dev"\nlead-token,lead,,\nnobody-token,nobody,,\n',
     server: { allow: policyOf(user => (user === 'nobody' ? [] : everything)) },
-    args: [`--authorization-config=${webhook.file}`, '--allow-impersonation'],
+    flags: [`--authorization-config=${webhook.file}`, '--allow-impersonation'],
   },
 );
 
@@ -250,7 +250,7 @@ test('a webhook that hangs keeps nobody else', async t => {
   const { port } = (
     await startGateway(t, {
       ...{ run: startInProcess, tokenFile: 'alice-token,alice,,\nlead-token,lead,,\n' },
-      args: [`--authorization-config=${hanging.file}`],
+      flags: [`--authorization-config=${hanging.file}`],
     })
   ).proxy;
   const asked = askThirty(port);
@@ -273,7 +273,7 @@ test('a new version of the file forgets what was kept, and nothing that was aske
   const gateway = await startGateway(t, {
     run: startInProcess,
     tokenFile: 'alice-token,alice,,\n',
-    args: [`--authorization-config=${kept.file}`],
+    flags: [`--authorization-config=${kept.file}`],
   });
   const { port } = gateway.proxy;
   const isDenied = async (target = '/version') =>
@@ -332,7 +332,7 @@ test('a webhook is asked over HTTP/2 too', async t => {
   const gateway = await startGateway(t, {
     run: startInProcess,
     tokenFile: 'alice-token,alice,,\n',
-    args: [`--authorization-config=${webhook.file}`, ...flags],
+    flags: [`--authorization-config=${webhook.file}`, ...flags],
   });
   const session = await connectHttp2(gateway.proxy.port, authority.certificate);
   t.after(() => session.destroy());

@@ -12,8 +12,7 @@ import { createServingFiles } from '../../../support/certificates/serving-files.
 import { eventuallyPasses } from '../../../support/eventually.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
 import { encrypted } from '../../../support/proxy/encrypted.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
-import { startStack } from '../../../support/proxy/stack.js';
+import { startGateway, startStack } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const scope = { after };
@@ -137,7 +136,7 @@ describe('the panel with the request of a view', () => {
 describe('the commands at a gateway with an authority of its own', () => {
   it('name the file with its certificate, and work', encrypted, async t => {
     const files = await createServingFiles();
-    const gateway = await startGateway(t, { tokenFile: twoUsers, args: files.flags });
+    const gateway = await startGateway(t, { tokenFile: twoUsers, flags: files.flags });
     const { page, go } = await openPage(t, browser, `https://localhost:${gateway.proxy.port}`, {
       ignoreHTTPSErrors: true,
     });

@@ -4,7 +4,7 @@ import { anyApiServer } from '../../../support/any-api-server.js';
 import { openPage, startBrowser } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
 import { configMapsIn } from '../../../support/fake-api-server/config-maps.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
+import { startGateway } from '../../../support/proxy/stack.js';
 
 const scope = { after };
 const server = await anyApiServer(scope);

@@ -79,7 +79,7 @@ for (const leg of bothLegs) {
 }
 
 test('limits count the caller, whomever it acts as', async t => {
-  const { proxy, server } = await startLeadGateway(t, { args: ['--max-requests-inflight-per-user=1'] });
+  const { proxy, server } = await startLeadGateway(t, { flags: ['--max-requests-inflight-per-user=1'] });
   const waiting: ServerResponse[] = [];
   server.intercept(({ url }, response) => {
     if (!url?.startsWith('/api/v1/namespaces/default/pods/slow')) return false;

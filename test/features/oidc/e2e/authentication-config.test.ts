@@ -13,8 +13,8 @@ import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
 import { compactJwt, createOidcSigner, type OidcSigner } from '../../../support/identities/oidc-signer.js';
 import { hasTls } from '../../../support/proxy/encrypted.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
+import { startGateway } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const seconds = () => Math.floor(Date.now() / 1000);
@@ -54,7 +54,7 @@ async function start(t: TestContext) {
     async open(more: readonly string[] = []) {
       const gateway = await startGateway(t, {
         run: startInProcess,
-        args: [`--authentication-config=${file}`, ...more],
+        flags: [`--authentication-config=${file}`, ...more],
       });
       const ask = async (leg: (typeof bothLegs)[number], token: string) => {
         const { code, arrived, answer } = await probe(gateway.proxy, gateway.server, leg, {

@@ -10,8 +10,8 @@ import { eventually } from '../../../support/eventually.js';
 import { startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
 import { compactJwt, createOidcSigner } from '../../../support/identities/oidc-signer.js';
 import { twoUsersRules } from '../../../support/identities/two-users.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess, startUpProblems } from '../../../support/proxy/in-process.js';
+import { startGateway } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const server = await anyApiServer({ after });
@@ -26,7 +26,7 @@ test('callers with an id-token act under the name and groups of its claims', asy
   issuer.jwks = { keys: [signer.jwk] };
   const { proxy } = await startGateway(t, {
     ...{ run: startInProcess, server },
-    args: [
+    flags: [
       ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`],
       ...['--oidc-groups-claim=groups', '--oidc-groups-prefix=oidc:', '--oidc-required-claim=hd=example.com'],
     ],

@@ -163,7 +163,7 @@ kubectlTest('kubectl sees no rejected resource and gets no shell where pods/exec
 });
 
 it('--reject-resources judges a caller who acts as somebody else', async t => {
-  const gateway = await startLeadGateway(t, { args: ['--reject-resources=secrets'] });
+  const gateway = await startLeadGateway(t, { flags: ['--reject-resources=secrets'] });
   const headers = ['Authorization: Bearer lead-token', 'Impersonate-User: alice'];
   const answer = await send(gateway.proxy.port, { target: '/api/v1/namespaces/default/secrets', headers });
   assert.match(assertStatus(answer, 403, 'secrets'), /--reject-resources/);

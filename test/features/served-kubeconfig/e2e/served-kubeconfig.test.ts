@@ -19,8 +19,8 @@ import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-se
 import { proxyToken, twoUsers } from '../../../support/identities/two-users.js';
 import { tokens } from '../../../support/kube-apiserver/authority-files.js';
 import { encrypted } from '../../../support/proxy/encrypted.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
+import { startGateway } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 import { hostileNames } from '../hostile-names.js';
 
@@ -301,7 +301,7 @@ describe('/-/kubeconfig with authentication', () => {
   test('names no context to a stranger, and answers 401 to a bad credential', async t => {
     const { proxy } = await startGateway(t, {
       ...{ run: startInProcess, tokenFile: twoUsers, serverPath, server },
-      args: ['--all-contexts', '--public-url=https://gw.example'],
+      flags: ['--all-contexts', '--public-url=https://gw.example'],
     });
     const get = (authorization?: string) =>
       send(proxy.port, '/-/kubeconfig', authorization === undefined ? {} : { headers: { authorization } });
@@ -329,7 +329,7 @@ describe('/-/kubeconfig with authentication', () => {
 
   kubectlTest('works for a caller who fills in a token, over TLS', encrypted, async t => {
     const { proxy } = await startGateway(t, {
-      ...{ run: startInProcess, tokenFile: twoUsers, args: files.flags, server },
+      ...{ run: startInProcess, tokenFile: twoUsers, flags: files.flags, server },
     });
     const session = await connectHttp2(proxy.port, files.authority.certificate);
     const { text } = await ask(session, '/-/kubeconfig');

@@ -9,9 +9,8 @@ import { openWatch } from '../../../support/clients/watch-client.js';
 import { closed } from '../../../support/closed.js';
 import { eventually } from '../../../support/eventually.js';
 import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
-import { startStack } from '../../../support/proxy/stack.js';
+import { startGateway, startStack } from '../../../support/proxy/stack.js';
 import { replaceFile } from '../../../support/replaced-file.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
@@ -35,7 +34,7 @@ describe('clients of one shared watch', () => {
       serverPath: '/c1',
       server: { allow: () => true },
       run: startInProcess,
-      args: [...sharing, '--all-contexts'],
+      flags: [...sharing, '--all-contexts'],
     });
     const arrived: string[] = [];
     server.intercept(request => {

@@ -12,7 +12,7 @@ import type { Scope } from '../../../support/scope.js';
 
 /** A program that the lead and its peers use, and a way to open watches as one of them, who may act as another user. */
 async function start(scope: Scope, question: NamespaceWatch = {}) {
-  const { proxy, server, clock } = await startLeadGateway(scope, { args: ['--share-watches'] });
+  const { proxy, server, clock } = await startLeadGateway(scope, { flags: ['--share-watches'] });
   const ofAlice = { Authorization: 'Bearer lead-token', 'Impersonate-User': 'alice' };
   await untilReviewed({ server, proxy }, proxyToken, { headers: ofAlice });
   const namespace = new WatchedNamespace({ server, proxy });

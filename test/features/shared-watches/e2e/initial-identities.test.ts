@@ -3,8 +3,8 @@ import { after, describe, test } from 'node:test';
 import { shownChanges, untilListed } from '../../../support/clients/initial-events.js';
 import type { WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
+import { startGateway } from '../../../support/proxy/stack.js';
 import { type NamespaceWatch, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
 /** Users that may no longer watch. */
@@ -16,7 +16,7 @@ const { server, proxy } = await startGateway(
   {
     run: startInProcess,
     tokenFile: names.map(name => `${name}-token,${name},,"dev"\n${name}-other,${name},,"ops"\n`).join(''),
-    args: ['--share-watches'],
+    flags: ['--share-watches'],
     server: {
       allow: (user, { verb }) =>
         user.username === 'proxy' ? verb === 'impersonate' : verb !== 'watch' || !denied.has(user.username),

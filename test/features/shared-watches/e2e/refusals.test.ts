@@ -4,9 +4,8 @@ import { test } from 'node:test';
 import { open, send } from '../../../support/clients/http-client.js';
 import { openWatch } from '../../../support/clients/watch-client.js';
 import { proxyToken, twoUsers } from '../../../support/identities/two-users.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
-import { startStack } from '../../../support/proxy/stack.js';
+import { startGateway, startStack } from '../../../support/proxy/stack.js';
 
 const watch = '/api/v1/namespaces/default/pods?watch=true&resourceVersion=0';
 const by = (name: string) => ({ headers: { authorization: `Bearer ${name}-token` } });
@@ -21,7 +20,7 @@ test("a 401 to the proxy's own credential becomes a 502 for watches that are sha
   const { server, proxy, tokens } = await startGateway(t, {
     run: startInProcess,
     tokenFile: twoUsers,
-    args: ['--share-watches'],
+    flags: ['--share-watches'],
   });
   const opened = await open(proxy.port, watch, by('alice'));
   assert.equal(opened.statusCode, 200);
@@ -49,7 +48,7 @@ test('a group that the gateway may not impersonate is named in the refusal of a 
   const { proxy } = await startGateway(t, {
     run: startInProcess,
     tokenFile: 'both-token,alice,,"dev,secret"\n',
-    args: ['--share-watches'],
+    flags: ['--share-watches'],
     server: {
       allow: ({ username }, { verb, name }) =>
         username !== 'proxy' || verb !== 'impersonate' || name !== 'secret',

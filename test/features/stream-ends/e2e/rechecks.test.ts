@@ -13,8 +13,8 @@ import { proxyToken, twoUsers, twoUsersPolicy } from '../../../support/identitie
 import { ManualClock } from '../../../support/manual-clock.js';
 import { adminPort } from '../../../support/proxy/admin-listener.js';
 import { editKubeconfig } from '../../../support/proxy/edited-kubeconfig.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
+import { startGateway } from '../../../support/proxy/stack.js';
 
 const interval = 10_000;
 const pods = '/api/v1/namespaces/default/pods';
@@ -29,7 +29,7 @@ const gateway = await startGateway(
   {
     run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
     tokenFile: twoUsers,
-    args: [...files.flags, '--recheck-streams=10s', '--admin-port=0', '--admin-address=127.0.0.1'],
+    flags: [...files.flags, '--recheck-streams=10s', '--admin-port=0', '--admin-address=127.0.0.1'],
   },
 );
 const { server, proxy } = gateway;
@@ -181,7 +181,7 @@ describe('an open stream that is checked', { concurrency: false }, () => {
     const { server, proxy } = await startGateway(t, {
       run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
       tokenFile: twoUsers,
-      args: ['--recheck-streams=10s', '--allow-impersonation'],
+      flags: ['--recheck-streams=10s', '--allow-impersonation'],
     });
     const openAs = (path: string, fields: Readonly<Record<string, string>>) =>
       openWatch(proxy.url + path, { headers: { authorization: 'Bearer alice-token', ...fields } });

@@ -6,8 +6,8 @@ import { send } from '../../../support/clients/http-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { replaceWithFifo } from '../../../support/fifo.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
+import { startGateway } from '../../../support/proxy/stack.js';
 import { replaceFile } from '../../../support/replaced-file.js';
 
 const server = await anyApiServer({ after });

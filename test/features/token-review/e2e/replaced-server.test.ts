@@ -8,8 +8,8 @@ import { eventually } from '../../../support/eventually.js';
 import { writeExecPlugin } from '../../../support/identities/exec-plugin.js';
 import { proxyToken } from '../../../support/identities/two-users.js';
 import { adminAddress } from '../../../support/proxy/admin-listener.js';
-import { startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
+import { startGateway } from '../../../support/proxy/stack.js';
 
 /** A TokenReview that waits at the API server until the test answers it. */
 interface WaitingReview {
@@ -25,7 +25,7 @@ test('a second API server’s review of a token does not count for the first one
   // Two clusters behind one host; only the second one knows alice.
   const { server, tokens, proxy, kubeconfig } = await startGateway(t, {
     run: startInProcess,
-    args: [
+    flags: [
       '--authentication-token-webhook',
       '--append-server-path',
       '--admin-port=0',
@@ -101,7 +101,7 @@ test('a second API server’s review of a token does not count for the first one
 test('another path of the server, which it gets during a review, does not bypass the rules', async t => {
   const { server, tokens, proxy, kubeconfig } = await startGateway(t, {
     run: startInProcess,
-    args: ['--authentication-token-webhook', '--reject-paths=^/api/v1/.*/(secrets|exec)'],
+    flags: ['--authentication-token-webhook', '--reject-paths=^/api/v1/.*/(secrets|exec)'],
     server: { allow: () => true },
   });
   tokens['alice-token'] = { username: 'alice' };

@@ -18,8 +18,8 @@ import { proxyToken } from '../../../support/identities/two-users.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { adminAddress } from '../../../support/proxy/admin-listener.js';
 import { hasTls } from '../../../support/proxy/encrypted.js';
-import { type GatewayOptions, startGateway } from '../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
+import { type GatewayOptions, startGateway } from '../../../support/proxy/stack.js';
 
 const robot = {
   username: 'system:serviceaccount:shop:robot',
@@ -34,11 +34,10 @@ const robot = {
 };
 
 /** A gateway in this process whose API server reviews tokens. */
-function start(t: TestContext, { args = [], clock, ...others }: GatewayOptions & { clock?: Clock } = {}) {
-  const flags = ['--authentication-token-webhook', ...args];
+function start(t: TestContext, { flags = [], clock, ...others }: GatewayOptions & { clock?: Clock } = {}) {
   const run: typeof startInProcess = (scope, programArgs, env) =>
     startInProcess(scope, programArgs, env, { ...(clock && { clock }) });
-  return startGateway(t, { run, args: flags, ...others });
+  return startGateway(t, { run, flags: ['--authentication-token-webhook', ...flags], ...others });
 }
 
 function bearer(token: string): string[] {
@@ -117,7 +116,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
 
   test('are reviewed once for requests that arrive together; one that leaves does not fail the others', async t => {
     const { server, tokens, proxy } = await start(t, {
-      args: ['--admin-port=0', '--admin-address=127.0.0.1'],
+      flags: ['--admin-port=0', '--admin-address=127.0.0.1'],
     });
     // The admin listener's metrics need no caller.
     const address = await adminAddress(proxy);
@@ -177,8 +176,9 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
       response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify({ status }));
       return true;
     };
-    const plain = await start(t, { intercept: knowsAll });
-    const secure = await start(t, { intercept: knowsAll, args: files.flags });
+    const plain = await start(t);
+    const secure = await start(t, { flags: files.flags });
+    for (const { server } of [plain, secure]) server.intercept(knowsAll);
     const session = hasTls ? await connectHttp2(secure.proxy.port, files.authority.certificate) : undefined;
     t.after(() => session?.destroy());
     const token = createIdToken(new Date(Date.now() + 60_000));

@@ -11,8 +11,8 @@ import { eventually } from '../../../../support/eventually.js';
 import type { Policy } from '../../../../support/fake-api-server/authorization.js';
 import { proxyToken } from '../../../../support/identities/two-users.js';
 import { ManualClock } from '../../../../support/manual-clock.js';
-import { startGateway } from '../../../../support/proxy/gateway.js';
 import { startInProcess } from '../../../../support/proxy/in-process.js';
+import { startGateway } from '../../../../support/proxy/stack.js';
 import { type NamespaceWatch, WatchedNamespace } from '../../../../support/proxy/watched-namespace.js';
 
 /** Users who have lost the right to watch. */
@@ -34,7 +34,7 @@ const { server, proxy } = await startGateway(
   {
     run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
     tokenFile,
-    args: [...sharing, '--allow-impersonation'],
+    flags: [...sharing, '--allow-impersonation'],
     server: { allow },
   },
 );
@@ -111,7 +111,7 @@ describe('users of a gateway', { concurrency: false }, () => {
     const secure = await startGateway(t, {
       run: startInProcess,
       tokenFile,
-      args: [...sharing, ...files.flags],
+      flags: [...sharing, ...files.flags],
       server,
       user: { token: proxyToken },
     });

@@ -29,7 +29,7 @@ const [few, three] = await Promise.all([
       flags: [
         ...['--max-requests-inflight=3', '--max-longrunning-requests=3'],
         ...['--max-requests-inflight-per-user=3', '--max-longrunning-requests-per-user=3'],
-        ...['--request-timeout=500ms', '--reject-paths=/exec', '--www=test'],
+        ...['--request-timeout=500ms', '--reject-paths=/exec'],
       ],
     },
   ),
@@ -200,25 +200,17 @@ describe('a slot becomes free', () => {
   };
 
   /** A client that has sent an upgrade, and the answer to it. */
-  const upgraded = async (
-    t: TestContext,
-    leg: 'spdy' | 'websocket',
-    serve: (socket: Duplex) => void = socket => socket.write(switching),
-  ) => {
-    serveUpgrades(t, proxied.server, serve);
+  const upgraded = async (t: TestContext, leg: 'spdy' | 'websocket') => {
+    serveUpgrades(t, proxied.server, socket => socket.write(switching));
     return asked(t, toBytes({ leg, target: portForward }), /\r\n\r\n/);
   };
 
   const ways: Record<string, (t: TestContext) => Promise<unknown>> = {
     'when the answer is complete': () => send(port, '/api/v1/pods'),
-    'when there is no such path': () => send(port, '/no/such/path'),
-    'when the answer is a file': () => send(port, '/static/tsconfig.json'),
-    'when the file does not exist': () => send(port, '/static/none'),
     'when the filter rejects the request': () => send(port, '/api/v1/namespaces/default/pods/web-0/exec'),
-    'when the target is ambiguous': () => send(port, '/api/v1/%2e%2e/pods'),
-    'when --request-timeout has passed, also for a list, however it says that it is no watch': async t => {
+    'when --request-timeout has passed, also for a list that says so with a long s': async t => {
       t.after(holdSlowPath(proxied.server).remove);
-      for (const query of ['', '?watch=0', '?watch=False', '?watch=fal%C5%BFe'])
+      for (const query of ['', '?watch=fal%C5%BFe'])
         assert.equal((await send(port, `${slowPath}${query}`)).status, 504, query);
     },
     'when --request-timeout has passed for a client that does not read its answer': async t => {
@@ -234,17 +226,6 @@ describe('a slot becomes free', () => {
       await arrived;
       connection.socket.resetAndDestroy();
     },
-    'when the client leaves in the middle of the answer': async t => {
-      const block = Buffer.alloc(1 << 16);
-      answer(t, '/big', response => {
-        const fill = () => {
-          while (response.write(block));
-          response.once('drain', fill);
-        };
-        fill();
-      });
-      (await asked(t, plain('/big'), /\r\n\r\n/)).destroy();
-    },
     'when the client leaves in the middle of its body': async t => {
       const connection = await connect(t, port);
       connection.write(
@@ -257,13 +238,6 @@ describe('a slot becomes free', () => {
       answer(t, '/reset', response => response.socket?.destroy());
       assert.equal((await send(port, '/reset')).status, 502);
     },
-    'when the API server cuts its answer': async t => {
-      answer(t, '/cut', response => {
-        response.writeHead(200, { 'content-length': '100' });
-        response.write('x', () => response.socket?.destroy());
-      });
-      await send(port, '/cut').catch(() => {});
-    },
     'when pipelined requests are cut': async t => {
       t.after(holdSlowPath(proxied.server).remove);
       const connection = await connect(t, port);
@@ -273,32 +247,16 @@ describe('a slot becomes free', () => {
       connection.destroy();
     },
     'when a watch is ended by its client': async () => void (await open(port, quietWatch)).destroy(),
-    'when a watch is ended by the API server': () => send(port, `${quietWatch}&timeoutSeconds=1`),
-    'when a watch is reset by its client': async t =>
-      (await asked(t, plain(quietWatch), /\r\n\r\n/)).socket.resetAndDestroy(),
     'when an upgraded connection is ended by its client': async t => {
       const connection = await upgraded(t, 'spdy');
       connection.socket.end();
       await connection.untilClosed();
-    },
-    'when an upgraded connection is ended by the API server': async t => {
-      const connection = await upgraded(t, 'websocket', socket => socket.end(switching));
-      await connection.untilClosed();
-      connection.destroy();
     },
     'when an upgraded connection is reset': async t =>
       (await upgraded(t, 'websocket')).socket.resetAndDestroy(),
     'when an upgrade is refused by the API server': async t => {
       const target = '/api/v1/namespaces/default/pods/none/portforward';
       await asked(t, toBytes({ leg: 'websocket', target }), /^HTTP\/1\.1 404 /);
-    },
-    'when an upgrade is rejected by the filter': async t => {
-      const target = '/api/v1/namespaces/default/pods/web-0/exec';
-      await asked(t, toBytes({ leg: 'spdy', target }), /^HTTP\/1\.1 403 /);
-    },
-    'when the API server closes the connection of an upgrade without an answer': async t => {
-      const connection = await upgraded(t, 'spdy', socket => socket.destroy());
-      assert.match(connection.received(), /^HTTP\/1\.1 502 /);
     },
     'when the client of an upgrade leaves before there is an answer': async t => {
       const arrived = new Promise<void>(resolve => serveUpgrades(t, proxied.server, () => resolve()));

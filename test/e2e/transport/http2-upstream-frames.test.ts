@@ -5,7 +5,6 @@ import { connectRaw, type RawConnection } from '../../support/clients/raw-http.j
 import { eventually, within } from '../../support/eventually.js';
 import { type KubeconfigFile, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
-import { steady } from '../../support/steady.js';
 import {
   type FrameServer,
   fieldsOf,
@@ -14,10 +13,9 @@ import {
 } from '../../support/upstreams/http2-frame-server.js';
 import { frameTypes } from '../../support/upstreams/http2-frames.js';
 
-const { rstStream, windowUpdate } = frameTypes;
+const { rstStream } = frameTypes;
 const ok = [[':status', '200']] as const;
 const refusedStream = 7;
-const streamWindow = 256 * 1024;
 
 let server: FrameServer;
 let kubeconfig: KubeconfigFile;
@@ -116,53 +114,6 @@ describe('an answer over HTTP/2 that would be malformed over HTTP/1.1', () => {
   });
 });
 
-describe('streams of one connection', () => {
-  test('do not wait for a stream that is not read, whose bytes all come later', async () => {
-    const stalled = await watch();
-    const fast = await watch();
-    assert.equal(stalled.peer, fast.peer);
-    stalled.client.socket.pause();
-    const total = 8 * 1024 * 1024;
-    const sender = (each: typeof stalled) => {
-      each.peer.head(each.id, ok, false);
-      let sent = 0;
-      const step = () => {
-        const told = each.peer
-          .of(windowUpdate, each.id)
-          .reduce((sum, { payload }) => sum + payload.readUInt32BE(), 0);
-        while (sent < total && streamWindow + told - sent >= 16_384) {
-          each.peer.data(each.id, Buffer.alloc(16_384, String.fromCharCode(97 + ((sent / 16_384) % 26))));
-          sent += 16_384;
-        }
-        return sent;
-      };
-      return step;
-    };
-    const [toStalled, toFast] = [sender(stalled), sender(fast)];
-    const fastHasAll = () => {
-      toStalled();
-      return toFast() === total && fast.client.received().length > total;
-    };
-    await eventually('all for the fast one', fastHasAll);
-    await steady(toStalled);
-    const before = toStalled();
-    assert.ok(before < total, `${before} bytes for one that does not read`);
-    stalled.client.socket.resume();
-    await eventually('all for the other one', () => toStalled() === total);
-    for (const { client, peer, id } of [stalled, fast]) {
-      peer.data(id, '', true);
-      await client.until(/0\r\n\r\n$/);
-      const body = unchunk(client.received());
-      assert.equal(body.length, total);
-      for (let at = 0; at < total; at += 16_384) {
-        assert.equal(body[at], 97 + ((at / 16_384) % 26));
-        assert.equal(body[at + 16_383], body[at]);
-      }
-      client.destroy();
-    }
-  });
-});
-
 test('an idle connection does not delay the exit of the program', async () => {
   const { client, peer, id } = await watch();
   peer.head(id, ok, false);
@@ -172,16 +123,3 @@ test('an idle connection does not delay the exit of the program', async () => {
   const { code } = await within('the end of the program', proxy.stop());
   assert.equal(code, 0);
 });
-
-/** The body of a chunked answer. */
-function unchunk(answer: string): Buffer {
-  const parts: string[] = [];
-  let at = answer.indexOf('\r\n\r\n') + 4;
-  for (;;) {
-    const end = answer.indexOf('\r\n', at);
-    const size = Number.parseInt(answer.slice(at, end), 16);
-    if (size === 0) return Buffer.from(parts.join(''), 'latin1');
-    parts.push(answer.slice(end + 2, end + 2 + size));
-    at = end + 2 + size + 2;
-  }
-}

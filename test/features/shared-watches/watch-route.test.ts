@@ -47,16 +47,7 @@ describe('of all requests, shared watches take', () => {
 });
 
 it('a watch is shared by what its client asks for, and the client is known by its caller alone', () => {
-  const fields = [
-    'Accept',
-    'a',
-    'AUTHORIZATION',
-    'Bearer x',
-    'Impersonate-User',
-    'jane',
-    'X',
-    'authorization',
-  ];
+  const fields = 'Accept a AUTHORIZATION Bearer Impersonate-User jane X authorization'.split(' ');
   const request = requestOf('GET', '/api/v1/pods?watch=1&fieldSelector=a%3Db', fields);
   const own = upstreamRequestTo('/own');
   const asked: OpenRequest[] = [];

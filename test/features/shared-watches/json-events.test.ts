@@ -49,27 +49,20 @@ describe('the reader of a watch in JSON', () => {
       resourceVersion: '7',
       annotations: { other: 'é', 'k8s.io/initial-events-end': value },
     });
-    const table = (metadata: unknown, rows: unknown) =>
-      line(
-        { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions: [{ name: 'a' }], rows },
-        'BOOKMARK',
-      );
+    const pod = (metadata: unknown, type = 'BOOKMARK') => line({ kind: 'Pod', metadata }, type);
+    const table = (rows: unknown) => {
+      const type = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata: { resourceVersion: '7' } };
+      return line({ ...type, columnDefinitions: [{ name: 'a' }], rows }, 'BOOKMARK');
+    };
     const row = (metadata: unknown) => [{ cells: [], object: { kind: 'PartialObjectMetadata', metadata } }];
-    const ends = (text: string) => readAll(new JsonEventReader(), text)[0]?.endsInitialEvents;
-    assert.equal(ends(line({ kind: 'Pod', metadata: annotated('true') }, 'BOOKMARK')), true);
-    assert.equal(ends(table({ resourceVersion: '7' }, row(annotated('true')))), true);
-    for (const other of [
-      line({ kind: 'Pod', metadata: annotated('true') }, 'ADDED'),
-      line({ kind: 'Pod', metadata: annotated('false') }, 'BOOKMARK'),
-      line({ kind: 'Pod', metadata: annotated(true) }, 'BOOKMARK'),
-      line({ kind: 'Pod', metadata: { resourceVersion: '7' } }, 'BOOKMARK'),
-      line({ kind: 'Pod', metadata: { resourceVersion: '7', annotations: null } }, 'BOOKMARK'),
-      table({ resourceVersion: '7' }, row({})),
-      table({ resourceVersion: '7' }, [{ cells: [], object: null }]),
-      table({ resourceVersion: '7' }, []),
-      table({ resourceVersion: '7' }, null),
-    ])
-      assert.equal(ends(other), false, other);
+    for (const [ends, texts] of [
+      [true, [pod(annotated('true')), table(row(annotated('true')))]],
+      [false, [pod(annotated('true'), 'ADDED'), pod(annotated('false')), pod(annotated(true))]],
+      [false, [pod({ resourceVersion: '7' }), pod({ resourceVersion: '7', annotations: null })]],
+      [false, [row({}), [{ cells: [], object: null }], [], null].map(table)],
+    ] as const)
+      for (const text of texts)
+        assert.equal(readAll(new JsonEventReader(), text)[0]?.endsInitialEvents, ends, text);
   });
 
   it('does not parse the objects that a watch begins with, apart from the first one', () => {
@@ -108,23 +101,15 @@ describe('the reader of a watch in JSON', () => {
     assert.deepEqual(event?.bytes.view(), bytes);
   });
 
-  for (const [what, text, summary] of [
-    [
-      'names and values with escapes',
+  it('reads names and values with escapes, and the last of repeated members, as Go does', () => {
+    const [escaped, repeated] = readAll(
+      new JsonEventReader(),
       '{"\\u0074ype":"\\u0041DDED","object":{"meta\\u0064ata":{"resourceVersio\\u006e":"\\u0035"}}}\n',
-      'ADDED 5',
-    ],
-    [
-      'the last of repeated members, as Go does',
       '{"type":"ERROR","type":"DELETED","object":{},"object":{"metadata":{"resourceVersion":"5","resourceVersion":"6"}}}\n',
-      'DELETED 6',
-    ],
-  ] as const) {
-    it(`reads ${what}`, () => {
-      const [event] = readAll(new JsonEventReader(), text);
-      assert.equal(`${event?.type} ${event?.version}`, summary);
-    });
-  }
+    );
+    assert.deepEqual([escaped?.type, escaped?.version], ['ADDED', '5']);
+    assert.deepEqual([repeated?.type, repeated?.version], ['DELETED', '6']);
+  });
 
   it('reads events with deep nesting, and with strings of 10 MB', () => {
     const deep = `{"type":"ADDED","object":{"metadata":{"resourceVersion":"5"},"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}}\n`;
@@ -193,17 +178,11 @@ describe('the reader of a watch in JSON', () => {
     );
   });
 
-  for (const text of [
-    '{"kind":"SecretList","apiVersion":"v1","metadata":',
-    '{"items":[',
-    ' {\t"metadata":{',
-    '[{"type":"ADDED","object":',
-    '"type"',
-    'type',
-    '\0{"type":',
-    'x'.repeat(100),
-  ]) {
-    it(`throws at once for a line that begins with ${JSON.stringify(text.slice(0, 30))}, wherever chunks end`, () => {
+  it('throws at once for a line that does not begin as an event, wherever chunks end', () => {
+    for (const text of [
+      ...['{"kind":"SecretList","apiVersion":"v1","metadata":', '{"items":[', ' {\t"metadata":{'],
+      ...['[{"type":"ADDED","object":', '"type"', 'type', '\0{"type":', 'x'.repeat(100)],
+    ]) {
       const bytes = Buffer.from(text.padEnd(32, 'x'));
       for (const size of [1, 3, 1000]) {
         const reader = new JsonEventReader();
@@ -213,10 +192,10 @@ describe('the reader of a watch in JSON', () => {
             reader.read(bytes.subarray(start, start + size), () => assert.fail());
           }
         };
-        assert.throws(read, /does not begin as an event/);
+        assert.throws(read, /does not begin as an event/, text);
       }
-    });
-  }
+    }
+  });
 
   it('reads events with white space in them and with the object first, wherever chunks end', () => {
     const object = '{"metadata":{"resourceVersion":"5"}}';

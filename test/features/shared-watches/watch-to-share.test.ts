@@ -88,10 +88,8 @@ describe('the request of a shared watch', () => {
     };
     const asked = { own: { judgedFor: endpoint, hidesRefusal: true } };
     const watch = await shared(accessWith(token('alice', '1')), asked);
-    const { connection, isRepeatable, hidesRefusal, bringsAuthorization, user } = watch.from(
-      '7',
-      watch.sender,
-    );
+    const request = watch.from('7', watch.sender);
+    const { connection, isRepeatable, hidesRefusal, bringsAuthorization, user } = request;
     assert.deepEqual(
       [connection, isRepeatable, hidesRefusal, bringsAuthorization],
       ['shared', true, false, false],
@@ -131,14 +129,9 @@ describe('the key of a shared watch', () => {
   });
 
   it('is equal for all tokens of a caller, whatever their IDs are', async () => {
-    const caller = (more: ReadonlyMap<string, readonly string[]>) => {
-      const impersonation = impersonationOf({
-        username: 'jane',
-        uid: undefined,
-        groups: ['dev'],
-        extra: more,
-      });
-      return keyOf({}, { own: { impersonation } });
+    const caller = (extra: ReadonlyMap<string, readonly string[]>) => {
+      const user = { username: 'jane', uid: undefined, groups: ['dev'], extra };
+      return keyOf({}, { own: { impersonation: impersonationOf(user) } });
     };
     const id = 'authentication.kubernetes.io/credential-id';
     const key = await caller(new Map([[id, ['JTI=1']]]));
@@ -147,10 +140,8 @@ describe('the key of a shared watch', () => {
     for (const other of [`${id}s`, 'credential-id', 'JTI=1']) {
       assert.notEqual(await caller(new Map([[other, ['JTI=1']]])), key, other);
     }
-    assert.notEqual(
-      await keyOf({}, { own: { impersonation: [...jane, 'Impersonate-Group', 'JTI=1'] } }),
-      key,
-    );
+    const group = [...jane, 'Impersonate-Group', 'JTI=1'];
+    assert.notEqual(await keyOf({}, { own: { impersonation: group } }), key);
   });
 
   it('differs for another user, API server, impersonation, path, query or form', async () => {
@@ -174,11 +165,8 @@ describe('the key of a shared watch', () => {
     const of = (impersonation: readonly string[], api?: LocalApi) =>
       shared(accessWith(), { own: { impersonation, headers: ['Audit-Id', 'own'] }, api });
     const api = { confirm: () => true as const };
-    const [alone, one, other] = [
-      await of(jane),
-      await of(jane, api),
-      await of(['Impersonate-User', 'bob'], api),
-    ];
+    const bob = ['Impersonate-User', 'bob'];
+    const [alone, one, other] = [await of(jane), await of(jane, api), await of(bob, api)];
     assert.equal(one.key, other.key);
     assert.notEqual(one.key, alone.key);
     assert.deepEqual([alone.auditId, one.auditId], [undefined, 'own']);
@@ -225,32 +213,28 @@ describe('a watch', () => {
   });
 
   it('is not shared with those of another endpoint than the one it was judged for', async () => {
-    const other = { ...endpoint, server: 'other' };
-    await assert.rejects(share(accessWith(), { own: { judgedFor: other } }), ReplacedError);
     const prod = { ...endpoint, context: 'prod' };
-    await assert.rejects(
-      share(accessWith(), { own: { judgedFor: prod, namesContext: true } }),
-      ReplacedError,
-    );
+    for (const own of [
+      { judgedFor: { ...endpoint, server: 'other' } },
+      { judgedFor: prod, namesContext: true },
+    ])
+      await assert.rejects(share(accessWith(), { own }), ReplacedError);
     assert.notEqual(await share(accessWith(), { own: { judgedFor: prod } }), undefined);
   });
 });
 
-describe('the check of a user’s right to a shared watch', () => {
-  it('asks the API server about this watch as this user', async () => {
-    for (const [impersonation, user] of [
-      [jane, 'jane'],
-      ['configured', 'ann'],
-    ] as const) {
-      const asked: OutgoingRequest[] = [];
-      const access = accessWith({ impersonation: ['Impersonate-User', 'ann'] }, asked);
-      const watch = await shared(access, { own: { impersonation } });
-      assert.equal((await new Reviews(systemClock).ask(watch.question)).isAllowed, true);
-      const [{ path, headers, body }] = asked as [OutgoingRequest];
-      assert.equal(path, '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews');
-      assert.equal(fieldValue(headers, 'impersonate-user'), user);
-      const { spec } = jsonOf(body) as { spec: object };
-      assert.deepEqual(spec, { resourceAttributes: { verb: 'watch' } });
-    }
-  });
+it('the check of a user’s right to a shared watch asks the API server about this watch as this user', async () => {
+  for (const [impersonation, user] of [
+    [jane, 'jane'],
+    ['configured', 'ann'],
+  ] as const) {
+    const asked: OutgoingRequest[] = [];
+    const access = accessWith({ impersonation: ['Impersonate-User', 'ann'] }, asked);
+    const watch = await shared(access, { own: { impersonation } });
+    assert.equal((await new Reviews(systemClock).ask(watch.question)).isAllowed, true);
+    const [{ path, headers, body }] = asked as [OutgoingRequest];
+    assert.equal(path, '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews');
+    assert.equal(fieldValue(headers, 'impersonate-user'), user);
+    assert.deepEqual((jsonOf(body) as { spec: object }).spec, { resourceAttributes: { verb: 'watch' } });
+  }
 });

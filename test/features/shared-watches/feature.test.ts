@@ -30,13 +30,9 @@ describe('the memory for shared watches', () => {
     // What the kernel says of a control group without a limit.
     [2 ** 64, 512 * mebibyte, 256],
   ];
-  for (const [limit, machine, mebibytes] of rows) {
-    it(`is by default ${mebibytes}Mi with a limit of ${limit} on a machine with ${machine}`, () => {
-      assert.equal(defaultBuffer(limit, machine), mebibytes * mebibyte);
-    });
-  }
-
-  it('is by default at most 256Mi here', () => {
+  it('is by default a quarter of the limit of the machine or its group, and at most 256Mi', () => {
+    for (const [limit, machine, mebibytes] of rows)
+      assert.equal(defaultBuffer(limit, machine), mebibytes * mebibyte, `${limit} of ${machine}`);
     assert.ok(defaultBuffer() <= 256 * mebibyte);
   });
 
@@ -47,19 +43,12 @@ describe('the memory for shared watches', () => {
   });
 });
 
-describe('sharing across users', () => {
-  const problems = (...argv: string[]) => parseOptions({ argv, env: {} }).problems;
-
-  it('needs shared watches, and users', () => {
-    assert.match(
-      problems('--share-watches-across-users').join('\n'),
-      /needs --share-watches\n.*needs a method/,
-    );
-    assert.match(
-      problems('--share-watches', '--share-watches-across-users').join('\n'),
-      /^[^\n]*needs a method/,
-    );
-  });
+it('sharing across users needs shared watches, and users', () => {
+  for (const [argv, problems] of [
+    [['--share-watches-across-users'], /needs --share-watches\n.*needs a method/],
+    [['--share-watches', '--share-watches-across-users'], /^[^\n]*needs a method/],
+  ] as const)
+    assert.match(parseOptions({ argv, env: {} }).problems.join('\n'), problems);
 });
 
 describe('the program', () => {

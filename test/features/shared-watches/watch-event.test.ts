@@ -15,10 +15,9 @@ describe('a resource version', () => {
       text => [text, undefined] as const,
     ),
   ];
-  for (const [text, version] of rows) {
-    it(`${JSON.stringify(text.slice(0, 25))} reads as ${version?.slice(0, 25)}`, () =>
-      assert.equal(parseVersion(text), version));
-  }
+  it('reads as a number without leading zeros, and nothing else does', () => {
+    for (const [text, version] of rows) assert.equal(parseVersion(text), version, text.slice(0, 25));
+  });
 
   it('is compared as a number of any length', () => {
     const random = createRandom(1);

@@ -59,13 +59,13 @@ export class FilteringGateway {
     server: ApiServer,
     {
       users,
-      flags,
+      flags = [],
       files,
       granted = Object.values(rights),
     }: {
       readonly users: readonly string[];
-      /** Besides those for callers. */
-      readonly flags: readonly string[];
+      /** Besides those for callers and the filter. */
+      readonly flags?: readonly string[];
       readonly files?: ServingFiles;
       readonly granted?: readonly object[];
     },
@@ -86,7 +86,7 @@ export class FilteringGateway {
     await writeTokens(users);
     const kubeconfig = await server.kubeconfig({ commonName: name, organizations: [] });
     const proxy = await startInProcess(t, [
-      ...[`--kubeconfig=${kubeconfig}`, callersFlag(file)],
+      ...[`--kubeconfig=${kubeconfig}`, callersFlag(file), '--filter-namespaces'],
       ...flags,
       ...(files?.flags ?? []),
     ]);
@@ -103,6 +103,25 @@ export class FilteringGateway {
       metadata,
     });
     return full;
+  }
+
+  /** Makes a namespace that this user may get, and waits until that is known. */
+  async namespaceOf(
+    user: string,
+    name: string,
+    labels: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
+    const made = await this.namespace(name, labels);
+    await this.bind(made, this.user(user));
+    const list = () => this.ask(user, '/api/v1/namespaces');
+    await eventually('the API server knows', async () => (await list()).text.includes(made));
+    return made;
+  }
+
+  /** Lets a user list and watch all namespaces. */
+  async letListAll(user: string): Promise<void> {
+    const all = { apiGroups: [''], resources: ['namespaces'], verbs: following };
+    await this.server.grant(`${user}-${this.id}`, [all]);
   }
 
   /** Nothing else finishes it here. */

@@ -14,18 +14,10 @@ apiServerTest(
     const auditLog = join(temporaryFolder(), 'audit.log');
     const gateway = await FilteringGateway.start(t, server, {
       users: ['ann', 'boss'],
-      flags: [
-        '--filter-namespaces',
-        '--recheck-streams=10s',
-        '--share-watches',
-        `--audit-log-path=${auditLog}`,
-      ],
+      flags: ['--recheck-streams=10s', '--share-watches', `--audit-log-path=${auditLog}`],
     });
-    const all = [{ apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] }];
-    await server.grant(`boss-${gateway.id}`, all);
-    const own = await gateway.namespace('own');
-    await gateway.bind(own, gateway.user('ann'));
-    await eventually('the API server knows', async () => (await gateway.names('ann')).length === 1);
+    await gateway.letListAll('boss');
+    const own = await gateway.namespaceOf('ann', 'own');
     const { metadata } = JSON.parse((await gateway.ask('boss', '/api/v1/namespaces')).text);
     const version = `&resourceVersion=${metadata.resourceVersion}`;
     const watch = await gateway.watch('ann', '');

@@ -73,7 +73,7 @@ apiServerTest(
     });
     const gateway = await FilteringGateway.start(t, server, {
       users: ['boss'],
-      flags: ['--filter-namespaces', '--allow-impersonation'],
+      flags: ['--allow-impersonation'],
     });
     const { admin } = server;
     const random = createRandom(7);

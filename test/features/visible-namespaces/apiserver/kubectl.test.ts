@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { kubectlServerTest } from '../../../apiserver/kubectl-stack.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { kubectl, seen, startKubectl } from '../../../support/clients/kubectl.js';
-import { eventually } from '../../../support/eventually.js';
 import { FilteringGateway } from '../../../support/kube-apiserver/filtering-gateway.js';
 import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
 
@@ -11,24 +10,17 @@ kubectlServerTest(
   async (t, server) => {
     const gateway = await FilteringGateway.start(t, server, {
       users: ['ann', 'boss'],
-      flags: ['--filter-namespaces', '--allow-impersonation'],
+      flags: ['--allow-impersonation'],
       // kubectl sends tokens over TLS alone.
       files: await createServingFiles(),
     });
-    const [own, later] = (await Promise.all(
-      ['own', 'later'].map(name => gateway.namespace(name, { stage: name })),
-    )) as [string, string];
+    const later = await gateway.namespace('later', { stage: 'later' });
     await gateway.namespace('secret');
     const ann = `ann-${gateway.id}`;
-    const impersonate = {
-      apiGroups: [''],
-      resources: ['users'],
-      verbs: ['impersonate'],
-      resourceNames: [ann],
-    };
-    await server.grant(`boss-${gateway.id}`, [impersonate]);
-    await gateway.bind(own, gateway.user('ann'));
-    await eventually('the API server knows', async () => (await gateway.names('ann')).length === 1);
+    await server.grant(`boss-${gateway.id}`, [
+      { apiGroups: [''], resources: ['users'], verbs: ['impersonate'], resourceNames: [ann] },
+    ]);
+    const own = await gateway.namespaceOf('ann', 'own', { stage: 'own' });
 
     const run = async (token: string, ...args: readonly string[]) => {
       const { path } = await writeKubeconfig({ ...gateway.address, token });

@@ -10,10 +10,7 @@ const protobuf = 'application/vnd.kubernetes.protobuf';
 apiServerTest(
   'a list has the namespaces that its user may get, in each format, and no byte of any other one',
   async (t, server) => {
-    const gateway = await FilteringGateway.start(t, server, {
-      users: ['ann', 'bob', 'eve'],
-      flags: ['--filter-namespaces'],
-    });
+    const gateway = await FilteringGateway.start(t, server, { users: ['ann', 'bob', 'eve'] });
     const { id } = gateway;
     const [own, team, hidden] = await Promise.all([
       gateway.namespace('own', { stage: 'test' }),
@@ -84,11 +81,7 @@ apiServerTest(
       [[], 403, /may not list and watch namespaces/],
       [[rights.namespaces], 200, /roles, clusterroles, rolebindings and clusterrolebindings/],
     ] as const) {
-      const gateway = await FilteringGateway.start(t, server, {
-        users: ['ann'],
-        flags: ['--filter-namespaces'],
-        granted,
-      });
+      const gateway = await FilteringGateway.start(t, server, { users: ['ann'], granted });
       await eventually('readyz says it', async () =>
         warning.test((await gateway.ask('ann', '/-/readyz?verbose')).text),
       );

@@ -10,10 +10,7 @@ const initial = '&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allow
 apiServerTest(
   'a watch shows what becomes visible, changes, hides and is deleted, in each format and from each beginning',
   async (t, server) => {
-    const gateway = await FilteringGateway.start(t, server, {
-      users: ['ann', 'eve'],
-      flags: ['--filter-namespaces'],
-    });
+    const gateway = await FilteringGateway.start(t, server, { users: ['ann', 'eve'] });
     const { admin } = server;
     const [own, later, hidden] = (await Promise.all(
       ['own', 'later', 'secret'].map(name => gateway.namespace(name, { stage: name })),
@@ -87,10 +84,7 @@ apiServerTest(
 apiServerTest(
   'a watch from a version that was shown begins with the difference, and from any other one ends with 410',
   async (t, server) => {
-    const gateway = await FilteringGateway.start(t, server, {
-      users: ['ann', 'bob'],
-      flags: ['--filter-namespaces'],
-    });
+    const gateway = await FilteringGateway.start(t, server, { users: ['ann', 'bob'] });
     const [lost, won, kept] = (await Promise.all(
       ['lost', 'won', 'kept'].map(name => gateway.namespace(name)),
     )) as [string, string, string];

@@ -6,7 +6,7 @@ import { createServingFiles } from '../../../support/certificates/serving-files.
 import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
 import { kubectl, kubectlTest, startKubectl } from '../../../support/clients/kubectl.js';
 import { connectRaw } from '../../../support/clients/raw-http.js';
-import { readWatch, type WatchClient } from '../../../support/clients/watch-client.js';
+import { readWatch } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
@@ -34,39 +34,6 @@ test('each page gets the CORS fields of its own origin', async t => {
   assert.equal(stranger.headers['access-control-allow-origin'], undefined);
   assert.equal((await namespace.upstream()).length, 1);
 });
-
-test(
-  'only a client that reads slowly is cut, and the others get everything immediately',
-  embedded,
-  async () => {
-    const namespace = new WatchedNamespace({ server: server.embedded, proxy: plain.proxy });
-    const from = server.embedded.version;
-    const [slow, ...others] = (await namespace.watchMany(4, { from })) as [WatchClient, ...WatchClient[]];
-    slow.pause();
-    const body = 'x'.repeat(500_000);
-    const count = 80;
-    for (let index = 0; index < count; index += 1) {
-      namespace.write('large', { body, index: `${index}` });
-      if (index % 10 === 9) for (const watch of others) await watch.until(index + 1);
-    }
-    for (const watch of others) {
-      await watch.until(count);
-      assert.equal(watch.state(), 'open');
-    }
-    slow.resume();
-    assert.equal(await slow.ended, 'cut');
-    // Its events are complete up to the cut: no event is missing between two others.
-    const versions = slow.events().map(({ object }) => object.metadata.resourceVersion);
-    const all = others[0]?.events().map(({ object }) => object.metadata.resourceVersion) ?? [];
-    assert.deepEqual(versions, all.slice(0, versions.length));
-    assert.ok(versions.length < count);
-    assert.equal(namespace.upstream().length, 1);
-    // Its client lists again, and continues from there.
-    const again = await namespace.watch();
-    namespace.write('again');
-    await again.untilNamed('again');
-  },
-);
 
 test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, and leave one by one', async t => {
   const { port } = secure;

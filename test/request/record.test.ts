@@ -129,27 +129,20 @@ function lineOf(record: RequestRecord): Record<string, unknown> {
 const levels = { debug: 20, info: 30, warn: 40 };
 
 describe('the record of a request', () => {
-  it('counts the request with its code and its seconds', async () => {
+  it('counts the request with its seconds and the last code that the client got, 0 without an answer', async () => {
     const begun = performance.now();
     const { record, finished } = create();
     await new Promise(resolve => setTimeout(resolve, 20));
-    record.code = 201;
-    linesOf(record);
-    const took = (performance.now() - begun) / 1000;
-    assert.equal(finished.length, 1);
-    const [code, seconds] = finished[0] ?? [0, 0];
-    assert.equal(code, 201);
-    assert.ok(seconds >= 0.015 && seconds <= took, `${seconds} of ${took}`);
-  });
-
-  it('has the last code that the client got, and 0 without an answer', () => {
-    const { record, finished } = create();
     record.code = 401;
-    record.code = 200;
-    assert.equal(lineOf(record)['code'], 200);
+    record.code = 201;
+    assert.equal(lineOf(record)['code'], 201);
+    const took = (performance.now() - begun) / 1000;
+    const [code, seconds] = finished[0] ?? [0, 0];
+    assert.deepEqual([finished.length, code], [1, 201]);
+    assert.ok(seconds >= 0.015 && seconds <= took, `${seconds} of ${took}`);
     const left = create();
     assert.equal(lineOf(left.record)['code'], 0);
-    assert.deepEqual([finished[0]?.[0], left.finished[0]?.[0]], [200, 0]);
+    assert.equal(left.finished[0]?.[0], 0);
   });
 
   it('writes one line with what was requested, and no field that does not apply', () => {
@@ -180,32 +173,9 @@ describe('the record of a request', () => {
     assert.deepEqual([filtered, deniedBy], [true, 'a webhook']);
     const denial = shown.told.find(([, key]) => key === 'kube-api-proxy/denied-by');
     assert.deepEqual(denial, ['annotate', 'kube-api-proxy/denied-by', 'a webhook']);
-  });
-
-  it('contains only the verb for a path that is not a resource', () => {
-    const { level, time, msg, durationMs, code, ...fields } = lineOf(create('/version').record);
-    assert.deepEqual(fields, { ...line, verb: 'get' });
-  });
-
-  it('warns of a failure with its error, unless the client caused the rejection', () => {
-    const ends: [number, Error | undefined, number][] = [
-      [200, undefined, levels.info],
-      [404, undefined, levels.info],
-      [500, undefined, levels.info],
-      [403, new StatusError(403, 'no'), levels.info],
-      [502, new StatusError(502, 'no'), levels.warn],
-      [503, new StatusError(503, 'no'), levels.warn],
-      [200, new Error('broke off'), levels.warn],
-      [0, new Error('client left'), levels.warn],
-    ];
-    for (const [code, failure, level] of ends) {
-      const { record } = create();
-      record.code = code;
-      record.failure = failure;
-      const found = lineOf(record);
-      assert.equal(found['level'], level, `${code} ${failure}`);
-      assert.equal('err' in found, failure !== undefined);
-    }
+    const other = lineOf(create('/version').record);
+    assert.deepEqual(other, { ...other, ...line, verb: 'get' });
+    assert.ok(!('resource' in other), 'a path that is not a resource has only the verb');
   });
 
   it('writes a debug line for a request to the proxy itself, and does not count it', () => {
@@ -215,38 +185,17 @@ describe('the record of a request', () => {
     assert.deepEqual(finished, []);
   });
 
-  it('is counted even if its line is not logged', () => {
-    const { record, finished } = create('/version', { level: 'warn' });
-    record.code = 200;
-    assert.deepEqual(linesOf(record), []);
-    assert.equal(finished.length, 1);
-  });
-
-  it('writes no line that --log-requests excludes', () => {
-    for (const [which, code, expected] of [
-      ['none', 500, 0],
-      ['errors', 200, 0],
-      ['errors', 404, 1],
+  it('writes no line that --log-requests or the level excludes, and counts the request nevertheless', () => {
+    for (const [situation, code, expected] of [
+      [{ level: 'warn' }, 200, 0],
+      [{ which: 'none' }, 500, 0],
+      [{ which: 'errors' }, 200, 0],
+      [{ which: 'errors' }, 404, 1],
     ] as const) {
-      const { record } = create('/version', { which });
+      const { record, finished } = create('/version', situation);
       record.code = code;
-      assert.equal(linesOf(record).length, expected, `${which} ${code}`);
+      assert.deepEqual([linesOf(record).length, finished.length], [expected, 1]);
     }
-  });
-
-  it('writes a line when a long-running request opens, and one with the cause of its end', () => {
-    const { record } = create('/api/v1/watch/pods');
-    record.auditId = 'audit';
-    record.opened(200);
-    record.endedBy = 'upstream';
-    const lines = linesOf(record);
-    assert.deepEqual(
-      lines.map(({ msg, code, auditId, endedBy }) => [msg, code, auditId, endedBy]),
-      [
-        ['request open', 200, 'audit', undefined],
-        ['request', 200, 'audit', 'upstream'],
-      ],
-    );
   });
 
   it('takes the Audit-ID of the API server’s answer, and a success as a sign that the resource exists', () => {
@@ -305,11 +254,6 @@ describe('the record of a request', () => {
     close();
     record.onEnd(() => called.push('at once'));
     assert.deepEqual([record.hasEnded, called, finished.length], [true, ['at the end', 'at once'], 1]);
-  });
-
-  it('knows whether the request is long-running', () => {
-    assert.equal(create().record.longRunning, false);
-    assert.equal(create('/api/v1/watch/pods').record.longRunning, true);
   });
 
   it('tells recorders the user as whom each attempt was sent', () => {
@@ -422,18 +366,22 @@ describe('the line of a request', () => {
     assert.match(String(other['requestId']), /^[0-9a-f-]{36}$/);
   });
 
-  it('has the code that was sent, the milliseconds, and no end while it is open', async () => {
+  it('of a long request is written when it opens, and with the code that was sent, the milliseconds and the cause of its end', async () => {
     const { record, response } = create('/api/v1/watch/pods');
+    record.auditId = 'audit';
     record.endedBy = 'upstream';
     record.opened(200);
     await new Promise(resolve => setTimeout(resolve, 5));
     Object.assign(response, { headersSent: true, statusCode: 418 });
-    const [open, end] = linesOf(record);
+    const lines = linesOf(record);
     assert.deepEqual(
-      [open?.['endedBy'], end?.['endedBy'], end?.['code'], end?.['msg']],
-      [...[undefined, 'upstream', 418, 'request']],
+      lines.map(({ msg, code, auditId, endedBy }) => [msg, code, auditId, endedBy]),
+      [
+        ['request open', 200, 'audit', undefined],
+        ['request', 418, 'audit', 'upstream'],
+      ],
     );
-    const took = Number(end?.['durationMs']);
+    const took = Number(lines[1]?.['durationMs']);
     assert.ok(took >= 4 && took < 60_000, String(took));
     assert.equal(took, Math.round(took * 1e3) / 1e3);
   });
@@ -456,19 +404,24 @@ describe('the line of a request', () => {
     }
   });
 
-  it('is an error from 400 on, and a warning from 500 on', () => {
+  it('is an error from 400 on, and a warning with its failure, unless the client caused that', () => {
     for (const [code, failure, level] of [
       [399, undefined, undefined],
       [400, undefined, levels.info],
-      [200, new Error('broke off'), levels.warn],
-      [400, new Error('no'), levels.info],
+      [500, undefined, levels.info],
+      [403, new StatusError(403, 'no'), levels.info],
       [499, new Error('no'), levels.info],
       [500, new Error('no'), levels.warn],
+      [503, new StatusError(503, 'no'), levels.warn],
+      [200, new Error('broke off'), levels.warn],
+      [0, new Error('client left'), levels.warn],
     ] as const) {
       const { record } = create('/version', { which: 'errors' });
       record.code = code;
       record.failure = failure;
-      assert.equal(linesOf(record)[0]?.['level'], level, `${code}`);
+      const found = linesOf(record)[0];
+      assert.equal(found?.['level'], level, `${code} ${failure}`);
+      assert.equal(Object.hasOwn(found ?? {}, 'err'), failure !== undefined);
     }
   });
 });

@@ -123,20 +123,6 @@ describe('a pool', () => {
     assert.deepEqual(pool.counts, { idle: 1, active: 1 });
   });
 
-  it('drops an idle connection that the server closes', async () => {
-    const pool = create();
-    const all = [pool.acquire(), pool.acquire()];
-    const busy = pool.acquire();
-    const open = await hold(busy);
-    await Promise.all(all.map(exchange));
-    server.closeIdleConnections();
-    await until(() => pool.counts.idle === 0);
-    assert.deepEqual(pool.counts, { idle: 0, active: 1 });
-    assert.ok(!all.includes(pool.acquire()));
-    held[0]?.end('whole');
-    assert.equal((await open.over).text, 'whole', 'the one in use is left alone');
-  });
-
   it('keeps at most 128 idle connections', () => {
     const pool = create();
     const all = Array.from({ length: 130 }, () => pool.acquire());

@@ -117,13 +117,9 @@ describe('a request that gets a 401', () => {
     assert.equal(times.length, 2);
   });
 
-  it('is aborted on its connection if it is sent again before its answer is whole', async () => {
+  it('is sent again only once, and aborted on its first connection if that answer is not whole', async () => {
     await sendRefused();
     assert.deepEqual(first.lease().calls, ['pause', 'abort']);
-  });
-
-  it('is sent again only once', async () => {
-    await sendRefused();
     second.lease().head(401);
     assert.deepEqual([response.status, refused.length], [401, 1]);
   });
@@ -158,18 +154,11 @@ describe('a request that gets a 401', () => {
     assert.deepEqual([response.status, response.failure instanceof UpstreamError], [401, true]);
   });
 
-  it('is not sent again if it has a body, but another credential is searched for', async () => {
-    send({ body });
-    first.lease().head(401);
-    assert.deepEqual([response.status, refused], [401, [first]]);
-    await find(second);
-    assert.equal(second.pool.leases.length, 0);
-  });
-
-  it('is sent again with a body that can be repeated', async () => {
+  it('is sent again with a body that can be repeated; for any other, another credential is searched for', async () => {
     await sendRefused({ body, isRepeatable: true });
-    assert.equal(second.lease().request.body, body);
-    assert.equal(response.status, 0);
+    assert.deepEqual([second.lease().request.body, response.status], [body, 0]);
+    await sendRefused({ body });
+    assert.deepEqual([response.status, refused, second.pool.leases.length], [401, [first, first], 1]);
   });
 
   it('starts no renewal if the client sent its own credential', () => {
@@ -328,29 +317,20 @@ describe('a request on a stale connection', () => {
     assert.deepEqual([response.status, response.text, response.trailers], [200, 'whole', []]);
   });
 
-  const failures: Readonly<Record<string, readonly [isRepeatable: boolean, happens: () => void]>> = {
-    'it may not be repeated': [false, () => first.lease().goStale(gone)],
-    'its connection fails in another way': [true, () => first.lease().sink.error(gone)],
-    'its response has begun': [
-      true,
-      () => {
-        first.lease().head(200);
-        first.lease().goStale(gone);
-      },
-    ],
-  };
-  for (const [when, [isRepeatable, happens]] of Object.entries(failures)) {
-    it(`fails immediately if ${when}`, () => {
+  it('fails immediately if it may not be repeated, its connection fails in another way, or its response has begun', () => {
+    const failing = (isRepeatable: boolean, happens: () => void) => {
+      first = new TestAccess('first');
+      response = new RecordedResponse();
       send({ isRepeatable });
       happens();
       assert.deepEqual([response.failure?.cause, first.pool.leases.length], [gone, 1]);
+    };
+    failing(false, () => first.lease().goStale(gone));
+    failing(true, () => first.lease().sink.error(gone));
+    failing(true, () => {
+      first.lease().head(200);
+      first.lease().goStale(gone);
     });
-  }
-
-  it('fails if the new connection fails too, even if that is stale', () => {
-    send({ isRepeatable: true });
-    for (const attempt of [0, 1]) first.lease(attempt).goStale(gone);
-    assert.deepEqual([response.failure?.cause, first.pool.leases.length], [gone, 2]);
   });
 });
 
@@ -414,23 +394,6 @@ describe('a call that may be repeated', () => {
     assert.deepEqual(first.lease(0).calls, ['pause']);
     assert.deepEqual(first.lease(1).calls, ['pause', 'resume', 'abort']);
   });
-
-  for (const isRepeatable of [true, false]) {
-    it(`stays over after its response and does not touch its connection, if it may be repeated: ${isRepeatable}`, () => {
-      for (const end of [() => first.lease().sink.end([]), () => first.lease().sink.error(gone)]) {
-        first = new TestAccess('first');
-        response = new RecordedResponse();
-        const call = send({ isRepeatable });
-        end();
-        const before = response.failure;
-        call.pause();
-        call.resume();
-        call.abort();
-        call.fail(reset);
-        assert.deepEqual([call.state, response.failure, first.lease().calls], ['over', before, []]);
-      }
-    });
-  }
 });
 
 describe('a call over a connection to share that is still being opened', () => {
@@ -452,30 +415,6 @@ describe('a call over a connection to share that is still being opened', () => {
     call.pause();
     assert.deepEqual(first.lease().calls, ['pause']);
   });
-
-  for (const [how, end] of [
-    ['aborted', (call: UpstreamCall) => call.abort()],
-    ['ended with an error', (call: UpstreamCall) => call.fail(reset)],
-  ] as const) {
-    it(`aborts a late connection of its second access, and of its second attempt, if it is ${how}`, async () => {
-      second.pool.opening = first.pool.opening;
-      first.pool.opening = undefined;
-      end(await sendRefused({ connection: 'shared' }));
-      first.pool.opening = second.pool.opening;
-      const later = new TestAccess('later');
-      current = () => later;
-      response = new RecordedResponse();
-      const repeated = send({ connection: 'shared', isRepeatable: true });
-      later.pool.opening = first.pool.opening;
-      later.lease().goStale(gone);
-      end(repeated);
-      open();
-      await turn();
-      for (const lease of [second.lease(), later.lease(1)]) {
-        assert.deepEqual([lease.calls, lease.isUsed], [['abort'], false]);
-      }
-    });
-  }
 
   it('does not get the error of the connection if it waits no more', async () => {
     send({ connection: 'shared', isRepeatable: true }).abort();
@@ -683,25 +622,6 @@ describe('a condition on the user that the API server must answer', () => {
     assert.ok((response.failure as Error | undefined) instanceof ReplacedError);
     assert.deepEqual([second.pool.leases, response.status], [[], 0]);
   });
-
-  it('keeps the request back with its own error if it is not answered, from the beginning or only after a 401', async () => {
-    const unknown = new Error('not known yet');
-    send({ user });
-    answers.get(first)?.reject(unknown);
-    await turn();
-    assert.equal(response.failure, unknown);
-    assert.deepEqual(first.pool.leases, []);
-
-    response = new RecordedResponse();
-    send({ user });
-    await answer(first, true);
-    first.lease().head(401);
-    await find(second);
-    answers.get(second)?.reject(unknown);
-    await turn();
-    assert.equal(response.failure, unknown);
-    assert.deepEqual(second.pool.leases, []);
-  });
 });
 
 describe('a request that was judged for an endpoint', () => {
@@ -791,12 +711,15 @@ describe('the observer of a call', () => {
   });
 
   it('is told of the end before the sink is, and of nothing after that', () => {
-    send();
+    const call = send({ isRepeatable: true });
     response.onEvent = event => told.push(`sink: ${event}`);
     first.lease().head(200);
     first.lease().sink.end([]);
     assert.ok(times.every(milliseconds => milliseconds >= 0));
+    for (const late of ['pause', 'resume', 'abort'] as const) call[late]();
+    call.fail(reset);
     assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'sink: head', 'complete', 'sink: end']);
+    assert.deepEqual([call.state, first.lease().calls], ['over', []]);
   });
 
   it('may be left out', () => {

@@ -55,20 +55,14 @@ describe('the proxy for a server', () => {
       assert.equal(chosen(server, environment, proxyUrl), expected));
   }
 
-  it('is a problem if the kubeconfig names an invalid one', () => {
+  it('is a problem if the kubeconfig or a variable names an invalid one, or HTTP_PROXY does in a CGI program, where the client can set it', () => {
     assert.deepEqual(select('https://api', both, 'proxy:3128'), {
       problem: 'proxy-url is not a URL like http://proxy.example.com:3128',
     });
-  });
-
-  it('is a problem with the name of the invalid variable, unless NO_PROXY excludes the server', () => {
     const environment = { https_proxy: 'ftp://user:secret@proxy' };
     const selection = select('https://api', environment);
     assert.match('problem' in selection ? selection.problem : '', /^https_proxy has the scheme ftp:/);
     assert.deepEqual(select('https://api', { ...environment, NO_PROXY: 'api' }), { proxy: undefined });
-  });
-
-  it('does not come from HTTP_PROXY in a CGI program, where the client can set it', () => {
     for (const variable of ['HTTP_PROXY', 'http_proxy']) {
       const selection = select('http://api', { [variable]: 'http://evil:1', REQUEST_METHOD: 'GET' });
       assert.match('problem' in selection ? selection.problem : '', new RegExp(`^${variable} is not used`));

@@ -4,7 +4,6 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import type { BorrowedBytes } from '../../../src/transport/borrowed-bytes.js';
 import { ConnectionPool } from '../../../src/transport/connection-pool.js';
 import { createDial, type Dial, lazySecureContext } from '../../../src/transport/dial/dial.js';
 import type { OutgoingBody } from '../../../src/transport/round-trip.js';
@@ -250,20 +249,6 @@ describe('an answer', () => {
 });
 
 describe('a connection', () => {
-  it('is released after a whole answer, and carries the next exchange', async () => {
-    const connection = pool.acquire();
-    for (let count = 0; count < 5; count++) {
-      const exchange = sendOn(count === 0 ? connection : pool.acquire());
-      const other = await peer();
-      await other.until(new RegExp(`^(GET.*?\\r\\n\\r\\n){${count + 1}}$`, 's'));
-      other.write(hi);
-      assert.equal((await exchange.over).text, 'hi');
-      await until(() => pool.counts.idle === 1);
-    }
-    assert.equal(accepted.length, 1);
-    assert.equal(connection.reused, true);
-  });
-
   for (const [what, answer] of [
     ['says close', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi'],
     ['has the version HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi'],
@@ -377,37 +362,6 @@ describe('the bytes of a body', () => {
       );
       pool.discard(connection);
     }
-  });
-
-  it('are correct even if their holder releases them between reads', async () => {
-    const connection = pool.acquire();
-    const exchange = sendOn(connection);
-    const holder = { holdsBytes: true };
-    exchange.data = chunk => {
-      exchange.text += chunk.keep(holder).toString();
-    };
-    const other = await peer();
-    other.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nab');
-    await until(() => exchange.text === 'ab');
-    holder.holdsBytes = false;
-    other.write('cd');
-    await until(() => exchange.text.length === 4);
-    holder.holdsBytes = true;
-    other.write('ef');
-    assert.equal((await exchange.over).text, 'abcdef');
-  });
-
-  it('are not accessible after the call', async () => {
-    const exchange = sendOn(pool.acquire());
-    const borrowed: BorrowedBytes[] = [];
-    exchange.data = chunk => {
-      borrowed.push(chunk);
-    };
-    (await peer()).write(hi);
-    await exchange.over;
-    assert.equal(borrowed.length, 1);
-    assert.throws(() => borrowed[0]?.view(), /used after the call/);
-    assert.throws(() => borrowed[0]?.keep({ holdsBytes: true }), /used after the call/);
   });
 });
 

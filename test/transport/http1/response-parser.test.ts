@@ -134,7 +134,7 @@ describe('an answer in chunks', () => {
 });
 
 describe('an answer without a length', () => {
-  it('ends with the connection, which is not used again', () => {
+  it('ends with the connection, which is not used again, and is not whole before that', () => {
     for (const fields of [[], ['Connection: close'], ['Connection: keep-alive']]) {
       const text = answer(fields, 'hello\r\n\r\nHTTP/1.1 200 OK\r\n\r\n');
       const { answers, whole, persistent } = readEveryWay(text, { ends: true });
@@ -142,9 +142,6 @@ describe('an answer without a length', () => {
       assert.equal(answers[0]?.body, 'hello\r\n\r\nHTTP/1.1 200 OK\r\n\r\n');
       assert.deepEqual([answers[0]?.trailers, whole, persistent], [[], true, false]);
     }
-  });
-
-  it('is not whole before that', () => {
     assert.equal(readEveryWay(answer([], 'hello')).answers[0]?.trailers, undefined);
   });
 });
@@ -152,16 +149,13 @@ describe('an answer without a length', () => {
 describe('an answer that has no body', () => {
   const framings = [[], ['Content-Length: 5'], ['Transfer-Encoding: chunked']];
 
-  it('ends with its head if it answers a HEAD, or is a 204 or a 304', () => {
+  it('ends with its head if it answers a HEAD, or is a 204 or a 304, which may not have bytes after them', () => {
     for (const fields of framings) assertWhole(answer(fields), {}, { methods: ['HEAD'] });
     for (const fields of framings) {
       for (const status of [204, 304]) {
         assertWhole(answer(fields, '', `HTTP/1.1 ${status} So`), { status, message: 'So' });
       }
     }
-  });
-
-  it('may not have bytes after it', () => {
     for (const fields of framings) {
       for (const status of ['204 No Content', '304 Not Modified']) {
         const { answers, error } = readEveryWay(answer(fields, 'hello', `HTTP/1.1 ${status}`));
@@ -243,7 +237,7 @@ describe('an HTTP/1.0 answer', () => {
 });
 
 describe('Connection', () => {
-  it('closes the connection after the answer if its value is close, in any spelling', () => {
+  it('closes the connection after the answer if its value is close, in any spelling, but not in trailers', () => {
     for (const field of [
       ...['Connection: close', 'connection:CLOSE', 'Connection: keep-alive, close'],
       ...['Connection: close,X-Other', 'Connection: x ,\tClose\t, y'],
@@ -253,9 +247,6 @@ describe('Connection', () => {
       assertWhole(answer([field, 'Content-Length: 2'], 'hi'), { body: 'hi' }, { persistent: false });
       assertWhole(chunked('2\r\nhi\r\n0\r\n\r\n', [field]), { body: 'hi' }, { persistent: false });
     }
-  });
-
-  it('leaves the connection open with any other value, and has no effect in trailers', () => {
     for (const value of ['', 'keep-alive', 'Keep-Alive', 'closed', 'x-close', 'close-x', 'Upgrade', ',']) {
       assertWhole(answer([`Connection: ${value}`, 'Content-Length: 2'], 'hi'), { body: 'hi' });
     }

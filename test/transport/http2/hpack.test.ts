@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
-import http2, { type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import net from 'node:net';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { decodeHeaderBlock, encodeHeaders, HpackError } from '../../../src/transport/http2/hpack.js';
-import { listenFor } from '../../support/ports.js';
 import { createRandom, type Random } from '../../support/random.js';
 import {
   bytes,
@@ -13,7 +10,6 @@ import {
   huffmanBits,
   plain,
 } from '../../support/upstreams/hpack.js';
-import { type Frame, flags, frame, frameTypes } from '../../support/upstreams/http2-frames.js';
 
 const maxListSize = 1 << 25;
 
@@ -255,139 +251,5 @@ describe('encodeHeaders', () => {
       const block = Buffer.from([0x20, 0x80 | index]);
       assert.deepEqual(encodeHeaders(decode(block)), block);
     }
-  });
-});
-
-/** The fields that the server received, and the header block of its answer. */
-interface NodeExchange {
-  readonly received: string[];
-  readonly block: Buffer;
-}
-
-/** Sends one request to Node's server in handwritten frames; the server answers with `headers`. */
-async function exchange(
-  t: TestContext,
-  request: string[],
-  answer: OutgoingHttpHeaders,
-): Promise<NodeExchange> {
-  const server = http2.createServer();
-  let received: string[] = [];
-  server.on('stream', (stream: ServerHttp2Stream, _headers: unknown, _flags: number, raw: string[]) => {
-    received = raw;
-    stream.respond(answer, { endStream: true });
-  });
-  const socket = net.connect(await listenFor(t, server), '127.0.0.1');
-  socket.write(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
-  socket.write(frame(frameTypes.settings, 0, 0, bytes('0001 00000000')));
-  socket.write(frame(frameTypes.headers, flags.endStream | flags.endHeaders, 1, encodeHeaders(request)));
-  return { block: await readBlock(socket), received };
-}
-
-async function readBlock(socket: net.Socket): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let held = Buffer.alloc(0);
-  for await (const chunk of socket) {
-    held = Buffer.concat([held, chunk]);
-    for (let next = cutFrame(held); next !== undefined; next = cutFrame(held)) {
-      held = held.subarray(9 + next.payload.length);
-      if (next.stream !== 1) continue;
-      assert.ok(
-        next.type === frameTypes.headers || next.type === frameTypes.continuation,
-        `type ${next.type}`,
-      );
-      parts.push(next.payload);
-      if ((next.flags & flags.endHeaders) !== 0) return Buffer.concat(parts);
-    }
-  }
-  throw new Error('the server ended the connection');
-}
-
-function cutFrame(held: Buffer): Frame | undefined {
-  if (held.length < 9 || held.length < 9 + held.readUIntBE(0, 3)) return undefined;
-  return {
-    type: held.readUInt8(3),
-    flags: held.readUInt8(4),
-    stream: held.readUInt32BE(5) & 0x7fffffff,
-    payload: held.subarray(9, 9 + held.readUIntBE(0, 3)),
-  };
-}
-
-const request = [':method', 'GET', ':scheme', 'https', ':authority', 'localhost', ':path', '/api?watch=1'];
-
-/** Checks the fields of an answer, to which the server has added the date. */
-function assertAnswer(block: Buffer, expected: readonly string[]): void {
-  const fields = decode(block);
-  const [name, value] = fields.splice(-2);
-  assert.deepEqual(fields, expected);
-  assert.equal(name, 'date');
-  assert.match(value ?? '', /^\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$/);
-}
-
-/** An answer with these values, each in its own field. */
-function makeAnswer(values: readonly string[]): { headers: OutgoingHttpHeaders; flat: string[] } {
-  const named = values.map((value, at): [string, string] => [`x-${at}`, value]);
-  return {
-    headers: { ':status': 200, ...Object.fromEntries(named) },
-    flat: [':status', '200', ...named.flat()],
-  };
-}
-
-describe("Node's HPACK", () => {
-  it('is read: every character, alone and between others', async t => {
-    const characters = [...everyOctet].filter(octet => /[\t\x20-\x7e\x80-\xff]/.test(octet));
-    const inner = characters.map(octet => `e${octet}e${'aeiost'.repeat(4)}`);
-    const { headers, flat } = makeAnswer([...characters.filter(octet => !/\s|\xa0/.test(octet)), ...inner]);
-    const { block } = await exchange(t, request, headers);
-    assertAnswer(block, flat);
-  });
-
-  it('is read: a status and names of the static table, numbers, lists, long and empty values', async t => {
-    const headers = {
-      ':status': 404,
-      'content-type': 'application/json;stream=watch',
-      'cache-control': 'no-cache, private',
-      'content-length': '0',
-      'audit-id': '3f2a1c54-0d3a-4d3e-8c1e-5a9f4b7d2c10',
-      'set-cookie': ['a=b; Secure', 'c=d'],
-      'x-list': ['299 - "old"', '299 - "older"'],
-      'x-empty': '',
-      'x-long': 'long '.repeat(6_000).trim(),
-      'x-incompressible': '\\'.repeat(300),
-    };
-    const { block } = await exchange(t, request, headers);
-    const flat = Object.entries(headers).flatMap(([name, value]) =>
-      [value].flat().flatMap(each => [name, `${each}`]),
-    );
-    assertAnswer(block, flat);
-  });
-
-  it('is read: any values, most of them Huffman-coded, after a change of the table size to 0', async t => {
-    const random = createRandom(2015);
-    const alphabets = [
-      '0123456789abcdef-',
-      'ABCXYZ{}"\\<>~^`',
-      everyOctet.slice(33, 127),
-      everyOctet.slice(161),
-    ];
-    const values = Array.from({ length: 400 }, () => {
-      const alphabet = random.pick(alphabets);
-      return Array.from({ length: 1 + random.below(200) }, () => random.pick([...alphabet])).join('');
-    });
-    const { headers, flat } = makeAnswer(values);
-    const { block } = await exchange(t, request, headers);
-    assert.equal(block[0], 0x20);
-    assert.ok(block.length < flat.join('').length, 'nothing was compressed');
-    assertAnswer(block, flat);
-  });
-
-  it('reads the output of encodeHeaders', async t => {
-    const fields = [
-      ...[...request.slice(0, 6), ':path', `/${'x'.repeat(3_000)}`],
-      ...['accept', 'application/json', 'authorization', 'Bearer abc', 'user-agent', 'kubectl/v1.30'],
-      ...['accept-encoding', 'gzip, deflate', 'x-own', 'a, "b"', 'impersonate-extra-a%2fb', '\xe9', 'te'],
-      ...['trailers'],
-    ];
-    const { received } = await exchange(t, fields, { ':status': 200 });
-    assert.deepEqual([...received], fields);
   });
 });

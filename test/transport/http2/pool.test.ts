@@ -162,24 +162,6 @@ describe('a pool of HTTP/2 connections', () => {
     assert.equal(arePlain([await pool.acquire()]), 0);
   });
 
-  it('gives no stream on a connection that is going away', async () => {
-    const server = await start();
-    const { pool, dials } = poolOf(dialPlain(server.port));
-    const exchange = sendOn(await pool.acquire(), '/');
-    const peer = await server.peer();
-    await peer.request('/');
-    peer.goaway(0x7fffffff);
-    peer.head(1, ok, false);
-    await exchange.begun;
-    const next = sendOn(await pool.acquire(), '/next');
-    assert.equal(dials(), 2);
-    const other = await server.peer(1);
-    other.head(await other.request('/next'), ok, true);
-    peer.data(1, 'x', true);
-    assert.ok((await exchange.over).whole && (await next.over).whole);
-    assert.deepEqual(pool.counts, { idle: 1, active: 0 });
-  });
-
   it('frees the streams of requests that end while they wait', async () => {
     const server = await start({ settings: undefined });
     const { pool } = poolOf(dialPlain(server.port));

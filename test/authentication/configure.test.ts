@@ -16,14 +16,11 @@ const methods = [
 ] as unknown as readonly UsedMethod[];
 
 describe('the methods of authentication together', () => {
-  it('have the hints, the checks, the issuers and the users in a kubeconfig of all', () => {
+  it('x', () => {
     const all = configureAuthentication({ allowImpersonation: false }, methods, { attempted() {} });
     assert.deepEqual(all.authentication.hints, ['send a token', 'present a certificate']);
     assert.deepEqual([all.checks, all.issuers()], [[check], [issuer]]);
     assert.deepEqual(all.kubeconfigUsers(), [{ fields: { a: 1 } }, { fields: { b: 2 } }]);
-  });
-
-  it('need the right to impersonate what their users have, and all that callers may name, each once', () => {
     const ofUsers = ['users', 'groups'].map(resource => ({ group: '', resource }));
     const uid = { group: 'authentication.k8s.io', resource: 'uids' };
     const id = { ...uid, resource: 'userextras', subresource: 'authentication.kubernetes.io/credential-id' };

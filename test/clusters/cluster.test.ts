@@ -140,11 +140,6 @@ async function expirySamples(): Promise<Record<string, number>> {
 }
 
 describe('an access', () => {
-  it('stays the same as long as nothing changes', () => {
-    const one = start(fixed(bearer('t-1')));
-    assert.equal(one.access(), one.access());
-  });
-
   it('is asked for once while its credential lasts, and for each request if it may end', async () => {
     for (const [isLasting, expected] of [
       [true, 1],
@@ -386,11 +381,6 @@ describe('the source of a configuration', () => {
 });
 
 describe('an access that gets a 401', () => {
-  it('is not replaced if its source has no other credential', async () => {
-    const one = start(fixed(bearer('t-1')));
-    assert.equal(await one.refused(accessOf(one)), undefined);
-  });
-
   it('is replaced by an access with the renewed credential', async () => {
     const { source, questions } = controlled();
     const one = start(source);

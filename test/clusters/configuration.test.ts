@@ -44,7 +44,7 @@ async function problemsOf(...parts: Parameters<typeof load>) {
 }
 
 describe('the configuration of a cluster', () => {
-  it('is of the context, by a flag or by the kubeconfig, and names each file that it is read from', async () => {
+  it('is of the context, by a flag or by the kubeconfig, and names each file that it is read from; a flag with the server needs none', async () => {
     const plain = await loaded(kubeconfig);
     assert.deepEqual([plain.context, plain.hasKubeconfig, plain.proxy], ['k', true, undefined]);
     assert.deepEqual([...new Set(plain.files)], [flag]);
@@ -57,9 +57,6 @@ describe('the configuration of a cluster', () => {
     const users = [{ name: 'u', user: { tokenFile: path('token') } }];
     const files = [...new Set((await loaded({ ...kubeconfig, users })).files)];
     assert.deepEqual(files, [flag, path('token')]);
-  });
-
-  it('needs no kubeconfig if a flag has the server, and then has no context', async () => {
     const { context, hasKubeconfig } = await loaded('', { overrides: { server: 'http://127.0.0.1:1' } });
     assert.deepEqual([context, hasKubeconfig], ['', false]);
   });

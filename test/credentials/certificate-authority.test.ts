@@ -9,7 +9,7 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 const folder = temporaryFolder();
 
 describe('a certificate authority', () => {
-  it('is read from a file or inline, with all its certificates', async () => {
+  it('is read from a file or inline, with all its certificates, and without PEM blocks that are none', async () => {
     const [one, two] = await Promise.all([createCertificateAuthority(), createCertificateAuthority()]);
     const pem = `one\n${one.certificate}two\n${two.certificate}`;
     const file = join(folder, 'ca.crt');
@@ -19,9 +19,6 @@ describe('a certificate authority', () => {
       assert.ok('certificateAuthority' in result, JSON.stringify(result));
       assert.equal(result.certificateAuthority?.toString(), one.certificate + two.certificate);
     }
-  });
-
-  it('ignores PEM blocks that are not certificates', async () => {
     const { certificate, key } = await createCertificateAuthority();
     const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
     const result = await loadCertificateAuthority({ data: Buffer.from(key + broken + certificate) });

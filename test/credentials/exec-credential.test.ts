@@ -76,7 +76,7 @@ describe("a plugin's answer", () => {
     }
   });
 
-  it('must have the configured version', async () => {
+  it('must be an ExecCredential in JSON of the configured version', async () => {
     const status = { token: 't-1' };
     assert.equal(
       await problemOf(credentialOf(status, 'client.authentication.k8s.io/v1beta1')),
@@ -88,9 +88,6 @@ describe("a plugin's answer", () => {
       'client.authentication.k8s.io/v1beta1',
     );
     assert.deepEqual(beta, { answer: { token: 't-1' } });
-  });
-
-  it('must be an ExecCredential in JSON', async () => {
     for (const [text, problem] of [
       ['', 'wrote nothing to its stdout'],
       ['secret', 'did not write a JSON object to its stdout'],
@@ -114,9 +111,6 @@ describe("a plugin's answer", () => {
       const problem = await problemOf(credentialOf({ token }));
       assert.match(problem, /^returned a token with a space, a line break/);
     }
-  });
-
-  it('must have a certificate that matches its key', async () => {
     const other = await ca.client({ commonName: 'other' });
     const mixed = { clientCertificateData: pair.certificate, clientKeyData: other.key };
     assert.equal(
@@ -148,7 +142,7 @@ describe('KUBERNETES_EXEC_INFO', () => {
     });
   });
 
-  it('describes the cluster with provideClusterInfo', () => {
+  it('describes the cluster with provideClusterInfo, without fields that it does not have', () => {
     assert.deepEqual(JSON.parse(createExecInfo({ apiVersion, provideClusterInfo: true }, cluster)), {
       kind: 'ExecCredential',
       apiVersion,
@@ -165,9 +159,6 @@ describe('KUBERNETES_EXEC_INFO', () => {
         interactive: false,
       },
     });
-  });
-
-  it('leaves out fields that the cluster does not have', () => {
     const info = createExecInfo({ apiVersion, provideClusterInfo: true }, { server: 'https://example.test' });
     assert.deepEqual(JSON.parse(info).spec.cluster, { server: 'https://example.test' });
   });

@@ -49,15 +49,12 @@ async function problemsOf(given: Given): Promise<readonly string[]> {
 }
 
 describe('a credential', () => {
-  it('may be empty, a bearer token, or basic authentication in UTF-8', async () => {
+  it('may be empty, a bearer token, basic authentication in UTF-8, or a client certificate together with a token', async () => {
     assert.deepEqual(await loaded({}), {});
     assert.deepEqual(await loaded({ token: 'abc.def' }), { authorization: 'Bearer abc.def' });
     const { authorization } = await loaded({ username: 'jürgen', password: 'a:b' });
     assert.equal(authorization, `Basic ${Buffer.from('jürgen:a:b').toString('base64')}`);
     assert.equal((await loaded({ password: 'x' })).authorization, 'Basic Ong=');
-  });
-
-  it('may be a client certificate together with a token', async () => {
     const { certificate, key } = await (await createCertificateAuthority()).client();
     const clientCertificate = {
       certificate: { data: Buffer.from(certificate) },
@@ -119,14 +116,11 @@ describe('a source with state', () => {
     [],
   ) as ExecConfig;
 
-  it('is kept by a reload that changes nothing of it', async () => {
+  it('is kept by a reload that changes nothing of it, and created again if anything of it changes', async () => {
     for (const given of [{ exec }, { oidc }]) {
       const before = await sourceOf(given);
       assert.equal(await sourceOf(structuredClone(given), before), before, before.name);
     }
-  });
-
-  it('is created again if anything of it changes', async () => {
     const changes: [Given, Given][] = [
       [{ exec }, { exec: { ...exec, args: ['--other'] } }],
       [{ exec }, { exec, disableCompression: true }],

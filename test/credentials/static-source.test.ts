@@ -30,16 +30,13 @@ function expiryOf(credential: Credential): Date | undefined {
 }
 
 describe('a static credential', () => {
-  it('expires with its client certificate or a bearer token that is a JSON Web Token, whichever ends first', () => {
+  it('expires with its client certificate or a bearer token that is a JSON Web Token, whichever ends first, or at no known time', () => {
     assert.deepEqual(expiryOf(withCertificate(early)), early);
     assert.deepEqual(expiryOf(bearer(createIdToken(early))), early);
     const token = (at: Date): Credential => bearer(createIdToken(at));
     assert.deepEqual(expiryOf({ ...withCertificate(early), ...token(late) }), early);
     assert.deepEqual(expiryOf({ ...withCertificate(late), ...token(early) }), early);
     assert.deepEqual(expiryOf({ ...withCertificate(late), ...bearer('opaque') }), late);
-  });
-
-  it('has no known end if it names none', () => {
     const basic = `Basic ${Buffer.from(createIdToken(early)).toString('base64')}`;
     const unknown = [
       {},

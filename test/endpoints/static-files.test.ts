@@ -73,16 +73,13 @@ async function gives(target: string, text: string): Promise<void> {
 }
 
 describe('a static file', () => {
-  it('is served with its type and length', async () => {
+  it('is served with its type and length, by its percent-encoded name, decoded once', async () => {
     const answer = await get('/static/hello.txt');
     assert.equal(answer.code, 200);
     assert.equal(answer.body, 'hello world');
     assert.match(answer.headers.get('content-type') ?? '', /^text\/plain/);
     assert.equal(answer.headers.get('content-length'), '11');
     assert.match((await get('/static/page.html')).headers.get('content-type') ?? '', /^text\/html/);
-  });
-
-  it('is served by its percent-encoded name, decoded once', async () => {
     await gives('/static/%68ello.txt', 'hello world');
     await gives('/static/with%20space/what%3F.txt', 'question');
     await gives('/static/with%20space/%231.txt', 'number');
@@ -174,7 +171,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
       }
     });
 
-    it('cannot be left by a symbolic link', async () => {
+    it('cannot be left by a symbolic link, even one with a percent-encoded name', async () => {
       for (const name of [
         ...['leak.txt', 'leak-relative.txt', 'leak-twice.txt', 'leak-folder', 'leak-folder/'],
         ...['leak-folder/secret.txt', 'leak-folder/?format=json', 'leak-root/etc/passwd', 'leak-root/etc/'],
@@ -183,9 +180,6 @@ for (const leg of Object.keys(legs) as Leg[]) {
       ]) {
         leaks(await get(`/static/${name}`, { leg }), name);
       }
-    });
-
-    it('cannot be left by a symbolic link with a percent-encoded name', async () => {
       for (const name of [
         'leak%26.txt',
         'leak%2526.txt',
@@ -201,15 +195,12 @@ for (const leg of Object.keys(legs) as Leg[]) {
 }
 
 describe('a symbolic link within the folder', () => {
-  it('is a 404 Status if its target does not exist', async () => {
+  it('is followed to its target, and is a 404 Status if that does not exist', async () => {
     for (const name of ['dangling', 'dangling/x', 'loop', 'loop/x']) {
       const answer = await get(`/static/${name}`);
       assert.equal(answer.code, 404, `${name}: ${answer.raw}`);
       assert.equal(JSON.parse(answer.body).kind, 'Status', name);
     }
-  });
-
-  it('is followed to its target', async () => {
     await gives('/static/alias.txt', 'hello world');
     await gives('/static/alias-folder/', '<p>index</p>');
     await gives('/static/alias-folder/index.html', '<p>index</p>');
@@ -217,11 +208,8 @@ describe('a symbolic link within the folder', () => {
 });
 
 describe('a folder of static files', () => {
-  it('is shown by its index.html', async () => {
+  it('is shown by its index.html, and listed if it has none, folders with a slash', async () => {
     await gives('/static/indexed/', '<p>index</p>');
-  });
-
-  it('is listed if it has none, folders with a slash', async () => {
     await gives('/static/', 'href="./hello.txt"');
     await gives('/static/listed/', '>deep/<');
     await gives('/static/listed/deep/', '>a.txt<');

@@ -78,7 +78,7 @@ describe('the chain of guards', () => {
     assert.deepEqual(reasons, ['path']);
   });
 
-  it('ends with the first rejection, at once or after a wait', async () => {
+  it('ends with the first rejection, at once or after a wait, and else goes on behind a guard that has waited', async () => {
     const after = { check: () => assert.fail('it was rejected') };
     assert.deepEqual(await outcomeOf(chainOf({ check: reject }, after)), {
       ...{ atOnce: rejection, outcome: rejection, received: 0 },
@@ -89,9 +89,6 @@ describe('the chain of guards', () => {
       outcome: rejection,
       received: 0,
     });
-  });
-
-  it('goes on behind a guard that has waited', async () => {
     const waits = { check: () => Promise.resolve() };
     assert.deepEqual(await outcomeOf(chainOf(waits)), { atOnce: 'waits', outcome: 'passed', received: 1 });
     const { outcome } = await outcomeOf(chainOf({ check() {} }, waits, { check: reject }));

@@ -4,7 +4,7 @@ import { rejectImpersonation } from '../../src/guard/configured-impersonation.js
 import { Rejection } from '../../src/guard/rejection.js';
 
 describe('a proxy that impersonates', () => {
-  it('rejects a request with an Impersonate-* header of any kind and case', () => {
+  it('rejects a request with an Impersonate-* header of any kind and case, and accepts one without', () => {
     for (const name of [
       'Impersonate-User',
       'impersonate-group',
@@ -23,9 +23,6 @@ describe('a proxy that impersonates', () => {
         name,
       );
     }
-  });
-
-  it('accepts a request without them', () => {
     rejectImpersonation(['Host', 'x', 'Connection', 'Impersonate-User', 'Accept', '*/*']);
   });
 });

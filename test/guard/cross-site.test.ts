@@ -37,7 +37,7 @@ function rejects(line: string, headers: Headers, mount?: keyof typeof mounts): v
 }
 
 describe('the guard against pages of other sites', () => {
-  it('lets every request without Sec-Fetch-Site pass, whatever else it sends', () => {
+  it('lets every request without Sec-Fetch-Site pass, whatever else it sends, and own pages and what the user types', () => {
     for (const headers of [
       {},
       { 'sec-fetch-mode': 'cors' },
@@ -49,9 +49,6 @@ describe('the guard against pages of other sites', () => {
         passes(line, { ...headers, upgrade: 'websocket' });
       }
     }
-  });
-
-  it('lets own pages and what the user types pass', () => {
     for (const site of ['same-origin', 'none']) {
       for (const dest of ['document', 'iframe', 'image', 'empty', 'websocket']) {
         for (const line of [`GET ${pod}`, `GET ${pod}/proxy/`, `POST ${pod}`])
@@ -60,16 +57,13 @@ describe('the guard against pages of other sites', () => {
     }
   });
 
-  it('takes no word for a prefetch but same-origin: Chromium says none for those of any page', () => {
+  it('lets another site link here, and takes no word for a prefetch but same-origin: Chromium says none for those of any page', () => {
     for (const name of ['sec-purpose', 'purpose']) {
       const headers = { ...navigation, [name]: 'prefetch' };
       rejects(`GET ${pod}`, { ...headers, 'sec-fetch-site': 'none' });
       passes(`GET ${pod}`, { ...headers, 'sec-fetch-site': 'none', referer: 'https://app.example/' });
       passes(`GET ${pod}`, { ...headers, 'sec-fetch-site': 'same-origin' });
     }
-  });
-
-  it('lets another site link here', () => {
     for (const site of others) {
       for (const line of [`GET ${pod}`, 'GET /', 'GET /-/ui/', 'GET /static/a.html'])
         passes(line, { ...link, 'sec-fetch-site': site, origin: 'null', 'sec-fetch-user': '?1' });

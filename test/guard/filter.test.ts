@@ -77,13 +77,10 @@ describe("the filter with kubectl's defaults", () => {
     }
   });
 
-  it('accepts a similar text that the API server reads as something else', () => {
+  it('rejects them with every method, and accepts a similar text that the API server reads as something else', () => {
     passes({}, `${pod}/%2565xec`);
     passes({}, `${pod}/EXEC`);
     passes({}, `/version?path=${pod}/exec`);
-  });
-
-  it('rejects them with every method', () => {
     for (const method of ['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND']) {
       assert.equal(judge({}, method, `${pod}/exec`)?.rule, 'path', method);
     }

@@ -53,7 +53,7 @@ function refuses(headers: Headers, socket?: object): void {
 }
 
 describe('the origin guard', () => {
-  it('lets a page of the same origin send any request', () => {
+  it('lets a page of the same origin or of an allowed one send any request, and requests that no page has sent', () => {
     passes({ origin: `http://${host}` });
     passes({ origin: `http://${host}`, 'sec-fetch-site': 'same-origin' });
     passes({ origin: 'HTTP://LOCALHOST:8001', host: 'LocalHost:8001' });
@@ -61,9 +61,6 @@ describe('the origin guard', () => {
     passes({ origin: 'http://gw.example', host: 'gw.example' });
     passes({ origin: 'http://gw.example', host: 'gw.example:80' });
     passes({ origin: 'https://gw.example', host: 'gw.example:443' }, { encrypted: true });
-  });
-
-  it('accepts requests that no page has sent, and any request of an allowed page', () => {
     passes({ 'sec-fetch-site': 'none' });
     passes({ 'sec-fetch-site': 'same-origin' });
     for (const site of ['cross-site', 'same-site', 'same-origin', 'none', 'x']) {
@@ -101,16 +98,13 @@ describe('the origin guard', () => {
     refuses({ 'sec-fetch-site': 'none', 'sec-purpose': 'prefetch' });
   });
 
-  it('recognises a page of its own origin by the scheme of the listener', () => {
+  it('recognises a page of its own origin by the scheme of the listener, or behind a TLS terminator if the browser reports the same origin', () => {
     refuses({ origin: 'https://gw.example', host: 'gw.example' });
     refuses({ origin: 'http://gw.example', host: 'gw.example' }, { encrypted: true });
     refuses(
       { origin: 'http://gw.example', host: 'gw.example', 'sec-fetch-site': 'same-origin' },
       { encrypted: true },
     );
-  });
-
-  it('accepts an https page behind a TLS terminator if the browser reports the same origin', () => {
     passes({ origin: 'https://gw.example', host: 'gw.example', 'sec-fetch-site': 'same-origin' });
     passes({ origin: 'https://gw.example:8443', host: 'gw.example:8443', 'sec-fetch-site': 'same-origin' });
     refuses({ origin: 'https://gw.example', host: 'gw.example:80', 'sec-fetch-site': 'same-origin' });

@@ -5,7 +5,7 @@ import { percentDecoded, unescapedText } from '../../src/http/percent-encoding.j
 const decoded = (text: string) => percentDecoded(text).toString('latin1');
 
 describe('percent-encoding', () => {
-  it('is decoded where two hexadecimal digits follow, and remains elsewhere', () => {
+  it('is decoded once, from the beginning, where two hexadecimal digits follow', () => {
     for (let first = 0; first < 256; first++) {
       for (let second = 0; second < 256; second++) {
         const digits = String.fromCharCode(first, second);
@@ -14,9 +14,6 @@ describe('percent-encoding', () => {
         if (decoded(`%${digits}`) !== expected) assert.fail(`%${digits} is ${decoded(`%${digits}`)}`);
       }
     }
-  });
-
-  it('is decoded once, from the beginning', () => {
     for (const [text, expected] of [
       ['', ''],
       ['plain', 'plain'],

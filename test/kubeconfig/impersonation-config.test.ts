@@ -23,7 +23,7 @@ const full: AuthInfo = {
 };
 
 describe('the configured impersonation', () => {
-  it('is absent if no option sets it, and empty values do not set it', () => {
+  it('comes from the kubeconfig, and is absent if no option sets it', () => {
     assert.equal(resolved({}), undefined);
     assert.equal(
       resolved(
@@ -32,9 +32,6 @@ describe('the configured impersonation', () => {
       ),
       undefined,
     );
-  });
-
-  it('comes from the kubeconfig', () => {
     assert.deepEqual(resolved(full), {
       user: 'bob',
       uid: '42',
@@ -100,7 +97,7 @@ describe('the configured impersonation', () => {
     ]);
   });
 
-  it('is rejected if a value does not fit into a header, with its position but not the value', () => {
+  it('is rejected if a value does not fit into a header, with its position but not the value; any other character may be in it', () => {
     const control = 'has a line break or another control character, which a header cannot carry';
     const space = 'begins or ends with a space, which a header cannot carry';
     assert.deepEqual(
@@ -123,9 +120,6 @@ describe('the configured impersonation', () => {
       `--as-group ${space}`,
       `--as-user-extra: a value of "k" ${control}`,
     ]);
-  });
-
-  it('may have any other character', () => {
     const user = 'Zoë\t漢字 🙂 <"\'>';
     assert.equal(resolved({ as: user })?.user, user);
   });

@@ -21,16 +21,13 @@ function resolved(environment: Record<string, string>, overrides = {}): ClientCo
 }
 
 describe('the in-cluster configuration', () => {
-  it('uses the service of the environment with the token and authority of the mounted files', () => {
+  it('uses the service of the environment, an IPv6 one and any port too, with the token and authority of the mounted files', () => {
     assert.deepEqual(resolved(env), {
       server: { protocol: 'https:', hostname: '10.96.0.1', port: 443, path: '' },
       certificateAuthority: { file: join(directory, 'ca.crt') },
       insecureSkipTlsVerify: false,
       tokenFile: join(directory, 'token'),
     });
-  });
-
-  it('may use an IPv6 service and any port, and accepts the same flags as a kubeconfig', () => {
     const { server } = resolved({
       KUBERNETES_SERVICE_HOST: 'fd00:10:96::1',
       KUBERNETES_SERVICE_PORT: '6443',

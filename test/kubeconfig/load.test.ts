@@ -96,7 +96,7 @@ describe('the file of --kubeconfig', () => {
     assert.deepEqual([...kubeconfig.contexts.keys()], ['first']);
   });
 
-  it('must exist', async () => {
+  it('must exist, and cannot be a folder', async () => {
     assert.deepEqual(await problemsOf({ flag: '/nowhere/config' }), [
       '--kubeconfig: /nowhere/config: no such file',
     ]);
@@ -104,9 +104,6 @@ describe('the file of --kubeconfig', () => {
     assert.deepEqual(await problemsOf({ flag: below }), [
       `--kubeconfig: ${below}: part of its path is not a folder`,
     ]);
-  });
-
-  it('cannot be a folder', async () => {
     assert.deepEqual(await problemsOf({ flag: folder }), [`--kubeconfig: ${folder}: is a directory`]);
   });
 
@@ -232,13 +229,10 @@ clusters:
     assert.equal((await read('\ufeffcurrent-context: a\r\nkind: Config\r\n')).currentContext, 'a');
   });
 
-  it('cannot have two entries of one name', async () => {
+  it('is rejected with its line if the YAML is broken, or two entries have one name', async () => {
     assert.deepEqual(await problemsIn('users:\n- name: a\n- name: b\n- name: a\n'), [
       'FILE:4: users[2].name: two entries have the name "a"',
     ]);
-  });
-
-  it('is rejected with its line if the YAML is broken', async () => {
     assert.deepEqual(await problemsIn('clusters:\n- name: a\n  cluster: {server: x\nusers: []\n'), [
       'FILE:4: Flow map in block collection must be sufficiently indented and end with a }',
     ]);

@@ -91,7 +91,7 @@ describe('a context', () => {
     ]);
   });
 
-  it('is a problem in an empty kubeconfig, whatever is selected, unless a server is given', () => {
+  it('is a problem if none is selected, in an empty kubeconfig unless a server is given, or without a cluster or a user', () => {
     const empty = { currentContext: undefined, contexts: {}, clusters: {}, users: {} };
     for (const overrides of [{}, { context: 'x' }, { cluster: 'x' }]) {
       assert.deepEqual(problemsOf(kubeconfig(empty), overrides), [
@@ -99,9 +99,6 @@ describe('a context', () => {
       ]);
     }
     assert.equal(configOf(kubeconfig(empty), { server: 'http://x' }).server.hostname, 'x');
-  });
-
-  it('is a problem if none is selected, or without a cluster or a user', () => {
     assert.deepEqual(problemsOf({ ...several, currentContext: undefined }), [
       `no current-context; choose one with --context (${file} has "c", "d")`,
     ]);
@@ -150,7 +147,7 @@ describe('a start without a kubeconfig', () => {
     assert.deepEqual(configOf(nothing, { server: 'https://x:6443' }).token, undefined);
   });
 
-  it('reports which files were searched', () => {
+  it('reports which files were searched, and that --context does not exist', () => {
     const none = {
       ...kubeconfig({ clusters: {}, users: {}, contexts: {} }),
       files: [],
@@ -158,9 +155,6 @@ describe('a start without a kubeconfig', () => {
     };
     assert.deepEqual(problemsOf(none), ['no kubeconfig: looked for /a, /b; pass --kubeconfig or --server']);
     assert.deepEqual(problemsOf(nothing), ['no kubeconfig: pass --kubeconfig or --server']);
-  });
-
-  it('reports that --context does not exist', () => {
     assert.deepEqual(problemsOf(nothing, { server: 'https://x', context: 'c' }), [
       '--context: there is no context "c" (no kubeconfig has none)',
     ]);
@@ -180,7 +174,7 @@ describe('a cluster', () => {
     ]);
   });
 
-  it('has its authority in a file next to the kubeconfig, inline, or from a flag', () => {
+  it('has its authority in a file next to the kubeconfig; inline data comes before that, and a flag before both', () => {
     const beside = withCluster({ 'certificate-authority': 'pki/ca.crt' });
     assert.deepEqual(configOf(beside).certificateAuthority, { file: '/home/me/.kube/pki/ca.crt' });
     const absolute = withCluster({ 'certificate-authority': '/etc/ca.crt' });
@@ -188,9 +182,6 @@ describe('a cluster', () => {
     assert.deepEqual(configOf(beside, { certificateAuthority: 'ca.crt' }).certificateAuthority, {
       file: resolve('ca.crt'),
     });
-  });
-
-  it('prefers a flag to inline data, and inline data to a file', () => {
     const both = withCluster({ 'certificate-authority': 'x', 'certificate-authority-data': base64('PEM') });
     assert.deepEqual(configOf(both).certificateAuthority, {
       data: Buffer.from('PEM'),
@@ -209,7 +200,7 @@ describe('a cluster', () => {
     ]);
   });
 
-  it('loses its authority to --insecure-skip-tls-verify, and the other way round', () => {
+  it('skips verification if it says so, or loses its authority to --insecure-skip-tls-verify, and the other way round', () => {
     const trusting = configOf(withCluster({ 'certificate-authority': 'x' }), { insecureSkipTlsVerify: true });
     assert.equal(trusting.insecureSkipTlsVerify, true);
     assert.equal(trusting.certificateAuthority, undefined);
@@ -218,9 +209,6 @@ describe('a cluster', () => {
     });
     assert.equal(checking.insecureSkipTlsVerify, false);
     assert.deepEqual(checking.certificateAuthority, { file: '/ca' });
-  });
-
-  it('skips verification if it says so', () => {
     assert.equal(configOf(withCluster({ 'insecure-skip-tls-verify': true })).insecureSkipTlsVerify, true);
   });
 
@@ -273,7 +261,7 @@ describe('a user', () => {
     ]);
   });
 
-  it('has its base64 checked, and the error does not show it', () => {
+  it('has its base64 checked, which may have line breaks, as Go allows, and the error does not show it', () => {
     for (const bad of ['hunter2!', 'aGk', 'a b=', 'aGk=aGk=', 'aGk==', 'aGk-', 'aGk_']) {
       const user = withUser({ 'client-certificate-data': base64('C'), 'client-key-data': bad });
       assert.deepEqual(problemsOf(user), [`client-key-data of user "u" in ${file} is not base64`], bad);
@@ -281,9 +269,6 @@ describe('a user', () => {
     assert.deepEqual(problemsOf(withCluster({ 'certificate-authority-data': 'x' })), [
       `certificate-authority-data of cluster "k" in ${file} is not base64`,
     ]);
-  });
-
-  it('may have line breaks in its base64, as Go allows', () => {
     const data = `${base64('a certificate')}`.replace(/(.{4})/g, '$1\r\n');
     const user = withUser({ 'client-certificate-data': data, 'client-key-data': base64('K') });
     const certificate = configOf(user).clientCertificate?.certificate;
@@ -338,14 +323,11 @@ describe('the plugin of a user', () => {
     assert.deepEqual(config.execClusterConfig, { audience: 'a' });
   });
 
-  it('may not be both exec and auth-provider', () => {
+  it('may not be both exec and auth-provider, and is not checked in an entry that is not selected', () => {
     const from = withUser({ exec, 'auth-provider': { name: 'gcp' } });
     const problems = problemsOf(from);
     assert.equal(problems[0], `user "u" in ${file}: exec and auth-provider cannot be set at the same time`);
     assert.match(problems[1] ?? '', /gke-gcloud-auth-plugin/);
-  });
-
-  it('is not checked in an entry that is not selected', () => {
     const users = { u: { token: 't' }, other: { exec: { command: 'x' } } };
     assert.equal(configOf(kubeconfig({ users })).token, 't');
   });

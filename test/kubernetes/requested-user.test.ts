@@ -75,13 +75,10 @@ describe('the user whom a request names', () => {
     }
   });
 
-  it('is nobody without such a field, and if there are only an empty name and uid', () => {
+  it('is nobody without such a field, and has to have a name if there is anything else', () => {
     assert.equal(asked('Host', 'x', 'Impersonator', 'x', 'X-Impersonate-User', 'y'), undefined);
     assert.equal(asked('Impersonate-User', '', 'Impersonate-Uid', ''), undefined);
     assert.deepEqual(asked('Impersonate-User', 'carol', 'Impersonate-Uid', ''), ['/users carol']);
-  });
-
-  it('has to have a name if there is anything else', () => {
     for (const name of [
       'Impersonate-Group',
       'impersonate-extra-scopes',

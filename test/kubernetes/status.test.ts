@@ -3,15 +3,12 @@ import { describe, it } from 'node:test';
 import { createStatus, StatusError } from '../../src/kubernetes/status.js';
 
 describe('a Status', () => {
-  it("has the shape of the API server's own failures", () => {
+  it("has the shape of the API server's own failures, and says when to try again if that is known, as NewTooManyRequests does", () => {
     assert.equal(
       JSON.stringify(createStatus(403, 'Host "x" is not accepted')),
       '{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",' +
         '"message":"Host \\"x\\" is not accepted","reason":"Forbidden","code":403}',
     );
-  });
-
-  it('says when to try again if that is known, as NewTooManyRequests of apimachinery does', () => {
     assert.equal(
       JSON.stringify(new StatusError(429, 'too many', { retryAfterSeconds: 1 }).toStatus()),
       '{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",' +

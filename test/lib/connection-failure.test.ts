@@ -36,13 +36,10 @@ describe('an error of a connection', () => {
     }
   });
 
-  it('is one of TLS by its code', () => {
+  it('is one of TLS by its code, and stands for all addresses of a host if it is the first of them', () => {
     for (const code of ['ERR_SSL_X', 'ERR_TLS_X', 'EPROTO']) assert.equal(isTlsFailure(code), true, code);
     for (const code of ['ECONNRESET', 'XERR_TLS_X', 'XERR_SSL_'])
       assert.equal(isTlsFailure(code), false, code);
-  });
-
-  it('stands for all addresses of a host if it is the first of them', () => {
     const both = new AggregateError([failed('EHOSTUNREACH'), failed('ECONNREFUSED')]);
     assert.match(toUpstreamError(both, 'api.test:6443').message, /no route to host/);
     assert.match(proxyUnusable(proxy, both).message, /no route to host/);

@@ -25,11 +25,8 @@ describe('work in steps', () => {
     assert.ok(turns >= 12, `${turns} turns of the event loop`);
   });
 
-  it('is done at once if nothing else has to be done', () => {
+  it('is done at once if nothing else has to be done, and fails with the error of a step', async () => {
     assert.equal(runAtOnce(work(3)), 'done');
-  });
-
-  it('fails with the error of a step', async () => {
     function* failing(): Steps<never> {
       yield;
       throw new Error('broken');

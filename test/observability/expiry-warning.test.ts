@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import pino from 'pino';
 import { ExpiryWarnings } from '../../src/observability/expiry-warning.js';
 
@@ -14,11 +14,12 @@ interface Line {
   readonly daysLeft: number;
 }
 
-function create() {
+function create(t: TestContext) {
   const lines: Line[] = [];
   const logger = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });
   let now = start;
   const warnings = new ExpiryWarnings(logger, () => now);
+  t.after(() => warnings.close());
   return {
     warning: {
       watch: (notAfter: Date | undefined) => warnings.watch('the client certificate', notAfter),
@@ -38,19 +39,12 @@ const expiring = (left: number): Date => new Date(start + left);
 const soon = 'the client certificate expires soon';
 
 describe('the warning of an expiring client certificate', () => {
-  it('is not logged for a certificate that is valid for more than a week, or without a certificate', t => {
-    const { warning, lines } = create();
-    t.after(() => warning.close());
+  it('names the time and the remaining days, below a week', t => {
+    const { warning, lines } = create(t);
     warning.start();
     warning.watch(undefined);
     warning.watch(expiring(7 * day));
     assert.deepEqual(lines, []);
-  });
-
-  it('names the time and the remaining days, at the level of a warning', t => {
-    const { warning, lines } = create();
-    t.after(() => warning.close());
-    warning.start();
     warning.watch(expiring(7 * day - 1));
     assert.deepEqual(
       lines.map(({ level, msg, notAfter, daysLeft }) => ({ level, msg, notAfter, daysLeft })),
@@ -59,8 +53,7 @@ describe('the warning of an expiring client certificate', () => {
   });
 
   it('is logged once under a week, once under a day, and once after the end', t => {
-    const { warning, messages, pass } = create();
-    t.after(() => warning.close());
+    const { warning, messages, pass } = create(t);
     warning.start();
     for (let passed = 0; passed < 10 * day; passed += hour) {
       warning.watch(expiring(8 * day));
@@ -70,8 +63,7 @@ describe('the warning of an expiring client certificate', () => {
   });
 
   it('is only the most urgent one if the certificate comes late', t => {
-    const { warning, messages } = create();
-    t.after(() => warning.close());
+    const { warning, messages } = create(t);
     warning.start();
     warning.watch(expiring(hour));
     warning.watch(expiring(-hour));
@@ -79,8 +71,7 @@ describe('the warning of an expiring client certificate', () => {
   });
 
   it('is logged again for another certificate, and not for the same one read again', t => {
-    const { warning, messages } = create();
-    t.after(() => warning.close());
+    const { warning, messages } = create(t);
     warning.start();
     warning.watch(expiring(2 * day));
     warning.watch(expiring(2 * day));
@@ -90,8 +81,7 @@ describe('the warning of an expiring client certificate', () => {
   });
 
   it('waits for the start, and then reports what is already known', t => {
-    const { warning, messages } = create();
-    t.after(() => warning.close());
+    const { warning, messages } = create(t);
     warning.watch(expiring(day / 2));
     assert.deepEqual(messages(), []);
     warning.start();
@@ -100,7 +90,7 @@ describe('the warning of an expiring client certificate', () => {
 
   it('is checked once an hour until it is closed', t => {
     t.mock.timers.enable({ apis: ['setInterval'] });
-    const { warning, messages, pass } = create();
+    const { warning, messages, pass } = create(t);
     warning.watch(expiring(7 * day + hour / 2));
     warning.start();
     const nextHour = (): void => {

@@ -48,14 +48,11 @@ describe('a variable of the environment', () => {
     });
   }
 
-  it('that is similar to no flag is a problem without a suggestion, and its value is not shown', () => {
+  it('that is similar to no flag is a problem without a suggestion and its value, and one of another program is ignored', () => {
     assert.deepEqual(problemsOf({ KUBE_API_PROXY_XYZZY: 'hunter2', KUBE_API_PROXY_: '' }), [
       'unknown variable: KUBE_API_PROXY_XYZZY',
       'unknown variable: KUBE_API_PROXY_',
     ]);
-  });
-
-  it('of another program is ignored', () => {
     assert.deepEqual(
       problemsOf({ KUBE_API_PROXYREADONLY: '1', KUBE_API: '1', MY_KUBE_API_PROXY_X: '1' }),
       [],

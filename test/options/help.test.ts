@@ -16,23 +16,17 @@ describe('the text of --help', () => {
     }
   });
 
-  it('shows short letters, placeholders and quoted defaults', () => {
+  it('shows short letters, placeholders and quoted defaults, and no default of a switch that is off', () => {
     assert.match(help, /^ {2}-p, --port=PORT$/m);
     assert.match(help, /^ {6}--disable-filter$/m);
     assert.match(help, /\(default 8001\)/);
     assert.match(help, /\(default '\^\.\*'\)/);
-  });
-
-  it('shows no default of a switch that is off', () => {
     assert.doesNotMatch(help, /\(default false\)/);
   });
 
-  it('explains how the environment and the file set a flag', () => {
+  it('explains how the environment and the file set a flag, in lines of at most 80 columns', () => {
     assert.match(help, /KUBE_API_PROXY_ACCEPT_HOSTS/);
     assert.match(help, /--config/);
-  });
-
-  it('has lines of at most 80 columns and ends with a line break', () => {
     for (const line of help.split('\n')) assert.ok(line.length <= 80, line);
     assert.ok(help.endsWith('\n'));
     assert.doesNotMatch(help, / $|^ {7}/m);

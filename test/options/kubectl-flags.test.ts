@@ -28,16 +28,13 @@ describe("kubectl's verbosity", () => {
     assert.equal(parse(['--log-level=error', '-v=6']).options.logLevel, 'error');
   });
 
-  it('must be a number', () => {
+  it('must be a number, and has no variable and no key of the file', () => {
     assert.deepEqual(parse(['-v=debug']).problems, ['--v: "debug" is not a number']);
     for (const flag of ['-v', '--v']) {
       assert.deepEqual(parse([flag]).problems, [
         `flag needs an argument: ${flag} (such as -v=6; the version is --version)`,
       ]);
     }
-  });
-
-  it('has no variable and no key of the file', () => {
     assert.equal(parse([], { KUBE_API_PROXY_V: '6' }).problems.length, 1);
     assert.equal(parseOptions({ argv: ['--config=f'], env: {}, readFile: () => 'v: 6' }).problems.length, 1);
   });
@@ -61,14 +58,11 @@ describe('a flag of kubectl without a meaning here', () => {
     assert.equal(options.port, 9);
   });
 
-  it('includes its argument, and a switch has none', () => {
+  it('includes its argument, and has no variable, so that KUBE_API_PROXY_NAMESPACE is not mistaken for a rule', () => {
     assert.equal(parse(['--vmodule', '--port=9']).options.port, 8001);
     assert.equal(parse(['--warnings-as-errors', '--port=9']).options.port, 9);
     assert.deepEqual(parse(['--disable-compression=true', '--kuberc=', '--profile', 'cpu']).problems, []);
     assert.deepEqual(parse(['--cache-dir']).problems, ['flag needs an argument: --cache-dir']);
-  });
-
-  it('has no variable, so that KUBE_API_PROXY_NAMESPACE is not mistaken for a rule', () => {
     assert.equal(parse([], { KUBE_API_PROXY_NAMESPACE: 'team-a' }).problems.length, 1);
   });
 });

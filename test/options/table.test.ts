@@ -86,31 +86,19 @@ describe('the command line', () => {
     it(`reads a value from ${argv.join(' ')}`, () => assert.equal(optionsOf(argv).port, 9000));
   }
 
-  it('uses the last of several values', () => {
+  it('uses the last of several values, even if it is similar to a flag, is empty, or has equals signs', () => {
     assert.equal(optionsOf(['--port=1', '-p', '2', '--port', '3']).port, 3);
-  });
-
-  it('reads the next argument as the value even if it is similar to a flag', () => {
     assert.equal(optionsOf(['--www', '--port']).www, '--port');
     assert.equal(optionsOf(['--keepalive', '-1s']).keepalive, 0);
-  });
-
-  it('reads an empty value after the equals sign', () => {
     assert.equal(optionsOf(['--reject-paths=']).rejectPaths.source, '');
     assert.equal(optionsOf(['--token', '']).token, '');
-  });
-
-  it('keeps further equals signs in the value', () => {
     assert.equal(optionsOf(['--token=a=b=']).token, 'a=b=');
     assert.equal(optionsOf(['-w=a=b']).www, 'a=b');
   });
 
-  it('never uses the next argument as the value of a switch', () => {
+  it('never uses the next argument as the value of a switch, and explains how to give it one', () => {
     assert.deepEqual(problemsOf(['--disable-filter', 'no']), ['unexpected argument after --disable-filter']);
     assert.equal(optionsOf(['--disable-filter']).disableFilter, true);
-  });
-
-  it('explains how to give a switch its value', () => {
     for (const [text, value] of [
       ['false', false],
       ['true', true],
@@ -137,20 +125,14 @@ describe('the command line', () => {
     ]);
   });
 
-  it('names an unknown flag and a similar one', () => {
+  it('names an unknown flag and a similar one, and accepts no abbreviation, negation or property of every object', () => {
     assert.deepEqual(problemsOf(['--prot=1']), ['unknown flag: --prot (did you mean --port?)']);
     assert.deepEqual(problemsOf(['--acept-host=x']), [
       'unknown flag: --acept-host (did you mean --accept-hosts?)',
     ]);
     assert.deepEqual(problemsOf(['--zzzzzz']), ['unknown flag: --zzzzzz']);
-  });
-
-  it('does not accept abbreviations or negations', () => {
     assert.equal(problemsOf(['--insecure']).length, 1);
     assert.equal(problemsOf(['--no-disable-filter']).length, 1);
-  });
-
-  it('does not accept names of properties that every object has', () => {
     assert.deepEqual(problemsOf(['--constructor', '--__proto__=x']), [
       'unknown flag: --constructor',
       'unknown flag: --__proto__',
@@ -184,12 +166,9 @@ describe('the command line', () => {
     }
   });
 
-  it('names an unknown letter once, and nothing that follows it', () => {
+  it('names an unknown letter once, and nothing that follows it, and a missing value', () => {
     assert.deepEqual(problemsOf(['-x8001']), ["unknown shorthand flag: 'x'"]);
     assert.deepEqual(problemsOf(['-token=a']), ["unknown shorthand flag: 't' (did you mean --token?)"]);
-  });
-
-  it('reports a missing value', () => {
     assert.deepEqual(problemsOf(['--port']), ['flag needs an argument: --port']);
     assert.deepEqual(problemsOf(['-p']), ['flag needs an argument: -p']);
   });
@@ -205,14 +184,11 @@ describe('the command line', () => {
 });
 
 describe('a value', () => {
-  it('of --shutdown-grace or --request-timeout may not be negative', () => {
+  it('of --request-timeout may be seconds without a unit, as in client-go, and no time may be negative', () => {
     assert.deepEqual(problemsOf(['--shutdown-grace=-1s', '--request-timeout=-5']), [
       '--shutdown-grace: "-1s" is negative',
       '--request-timeout: "-5" is negative',
     ]);
-  });
-
-  it('of --request-timeout may be seconds without a unit, as in client-go', () => {
     assert.equal(optionsOf(['--request-timeout=30']).requestTimeout, 30_000);
     assert.equal(optionsOf(['--request-timeout=1m']).requestTimeout, 60_000);
     assert.equal(problemsOf(['--request-timeout=soon']).length, 1);
@@ -255,25 +231,19 @@ describe('a value', () => {
 });
 
 describe('options together', () => {
-  it('may not have a port with a Unix socket, as in kubectl', () => {
+  it('may not be a port with a Unix socket, as in kubectl, or the same prefix for files and API', () => {
     assert.deepEqual(problemsOf(['-u', '/tmp/s', '-p', '9000']), [
       '--unix-socket and --port cannot be set at the same time',
     ]);
     assert.equal(optionsOf(['-u', '/tmp/s', '-p', '8001']).unixSocket, '/tmp/s');
-  });
-
-  it('may not have the same prefix for files and API', () => {
     assert.deepEqual(problemsOf(['-w', '.', '-P', '/']), ['--www-prefix and --api-prefix are both "/"']);
     assert.equal(optionsOf(['-P', '/']).wwwPrefix, '/');
   });
 });
 
 describe('a repeatable flag', () => {
-  it('has one value per use, and commas are part of it', () => {
+  it('has one value per use, with its commas, or is a list in the configuration file, which a flag replaces', () => {
     assert.deepEqual(optionsOf(['--as-group=a', '--as-group', 'b,c']).asGroup, ['a', 'b,c']);
-  });
-
-  it('is a list in the configuration file, which a flag replaces', () => {
     const file = 'as-group: [a, "b,c"]';
     assert.deepEqual(optionsOf(['--config=f'], {}, file).asGroup, ['a', 'b,c']);
     assert.deepEqual(optionsOf(['--config=f', '--as-group=z'], {}, file).asGroup, ['z']);
@@ -311,18 +281,12 @@ describe('the environment', () => {
     }
   });
 
-  it('has its variables named in problems', () => {
+  it('has its variables named in problems, may set an empty value, and gives a repeatable flag one value per line', () => {
     assert.deepEqual(problemsOf([], { KUBE_API_PROXY_PORT: 'x', KUBE_API_PROXY_ACCEPT_HOSTS: '(' }), [
       'KUBE_API_PROXY_PORT: "x" is not a port (0 to 65535)',
       'KUBE_API_PROXY_ACCEPT_HOSTS: "(" is not a regular expression: missing closing ): `(`',
     ]);
-  });
-
-  it('gives a repeatable flag one value per line', () => {
     assert.deepEqual(optionsOf([], { KUBE_API_PROXY_AS_GROUP: 'a\nb, c' }).asGroup, ['a', 'b, c']);
-  });
-
-  it('may set an empty value', () => {
     assert.equal(optionsOf([], { KUBE_API_PROXY_REJECT_PATHS: '' }).rejectPaths.source, '');
   });
 
@@ -360,18 +324,12 @@ describe('the configuration file', () => {
     assert.deepEqual({ port, address, logLevel }, { port: 3, address: '127.0.0.2', logLevel: 'warn' });
   });
 
-  it('may contain expressions as a list', () => {
+  it('may contain expressions as a list, numbers as texts, anchors, or nothing', () => {
     const text = "accept-hosts: ['^localhost$', '^gw\\.local$']\nreject-methods: []\n";
     const options = optionsOf(['--config=f'], {}, text);
     assert.equal(options.acceptHosts.source, '^localhost$,^gw\\.local$');
     assert.equal(options.rejectMethods.source, '');
-  });
-
-  it('keeps the spelling of a number if the option is a text', () => {
     assert.equal(optionsOf(['--config=f'], {}, 'password: 00123').password, '00123');
-  });
-
-  it('may be empty, or use anchors', () => {
     assert.equal(optionsOf(['--config=f'], {}, '').port, 8001);
     assert.equal(optionsOf(['--config=f'], {}, '# nothing\n').port, 8001);
     assert.equal(optionsOf(['--config=f'], {}, 'www: &x abc\nuser: *x\n').user, 'abc');
@@ -453,13 +411,10 @@ describe('the configuration file', () => {
 });
 
 describe('--help and --version', () => {
-  it('take precedence over every problem', () => {
+  it('take precedence over every problem, and are off if their value is false', () => {
     assert.equal(optionsOf(['--prot', '--port=x', '-h']).help, true);
     assert.equal(optionsOf(['--version', '--config=/nowhere']).version, true);
     assert.equal(optionsOf(['--help', '--port=x']).port, 8001);
-  });
-
-  it('are off if their value is false', () => {
     assert.equal(optionsOf(['--help=false']).help, false);
   });
 });

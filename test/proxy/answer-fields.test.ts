@@ -61,29 +61,23 @@ const listed = [
 ];
 
 describe('a field of an answer', () => {
-  it('never speaks for the whole origin, to whomever', () => {
+  it('never speaks for the whole origin, to whomever, and lets nobody load another path, unless the page is left to the guards', () => {
     for (const name of forOrigin) {
       for (const one of [program, {}, { path: page }, { path: page, sandboxesProxiedPages: false }])
         assert.equal(passed(name, 'x', one), undefined, name);
     }
-  });
-
-  it('lets nobody load another path, unless the page is left to the guards', () => {
     for (const name of loading) {
       for (const one of [program, {}, { path: page }, { ...program, path: page }])
         assert.equal(passed(name, 'x', one), undefined, name);
     }
   });
 
-  it('reaches a browser only if the list has it', () => {
+  it('reaches a browser only if the list has it, and a program, or anybody from a page that is left to the guards', () => {
     for (const name of others) {
       for (const one of [{}, { path: page }, { rawHeaders: ['Accept', 'text/html'] }])
         assert.equal(passed(name, 'x', one), undefined, name);
     }
     for (const name of listed) assert.equal(passed(name, 'x'), 'x', name);
-  });
-
-  it('reaches a program, and anybody from a page that is left to the guards', () => {
     for (const name of [...others, ...listed]) {
       if (name === 'Set-Cookie') continue;
       assert.equal(passed(name, 'x', program), 'x', name);

@@ -122,14 +122,11 @@ describe('the Path of a cookie', () => {
     }
   });
 
-  it('is never that of the whole host', () => {
+  it('is never that of the whole host, and is the last one of several, as in browsers', () => {
     assert.equal(pathOf('/', { at: '/version' }), '/version');
     assert.equal(pathOf(undefined, { at: '/version?a=/b/' }), '/version');
     assert.equal(pathOf('/', { at: '//' }), '//');
     assert.equal(held('a=1; Path=/', { at: '/' }), undefined);
-  });
-
-  it('is the last one of several, as in browsers', () => {
     const place = { at: `${pod}/` };
     assert.equal(held('a=1; Path=/x; Path=/y', place), `a=1; Path=${pod}/y`);
     assert.equal(held('a=1; Path=/x; PATH', place), `a=1; Path=${pod}/`);
@@ -171,7 +168,7 @@ describe('a cookie', () => {
     assert.equal(held('=1', place), `=1${path}`);
   });
 
-  it('is dropped if a browser would not take the new Path as it is', () => {
+  it('is dropped if a browser would not take the new Path as it is, or with a control character, after which some read no further', () => {
     assert.equal(held('a=1', { at: '/x', prefix: '/clusters/a;b' }), undefined);
     assert.equal(held('a=1', { at: '/logs;v=1/a' }), undefined);
     assert.equal(held('a=1', { at: '/logs\u00e9/a' }), undefined);
@@ -180,9 +177,6 @@ describe('a cookie', () => {
     assert.equal(held(`a=1; Path=/${long}`, place), `a=1; Path=${pod}/${long}`);
     assert.equal(held(`a=1; Path=/${long}b`, place), undefined);
     assert.equal(held('a=1', { at: `/${'b'.repeat(1024)}` }), undefined);
-  });
-
-  it('is dropped with a control character, after which some browsers read no further', () => {
     for (const character of ['\0', '\x01', '\x08', '\x0b', '\x0c', '\x1f', '\x7f', '\r', '\n']) {
       assert.equal(held(`a=1${character}; Path=/`, place), undefined);
       assert.equal(held(`${character}__Host-a=1`, place), undefined);

@@ -27,7 +27,7 @@ function relocated(location: string, { name = 'Location', ...address } = {} as A
 }
 
 describe('a redirect of an API server below /clusters/', () => {
-  it('stays below the prefix', () => {
+  it('stays below the prefix, which stands for the path of the server’s URL', () => {
     for (const [location, expected] of [
       ['/api/v1/', '/clusters/dev/api/v1/'],
       ['/', '/clusters/dev/'],
@@ -40,9 +40,6 @@ describe('a redirect of an API server below /clusters/', () => {
       assert.equal(relocated(location), expected, location);
       assert.equal(relocated(location, { name: 'content-location' }), expected, location);
     }
-  });
-
-  it('loses the path of the server’s URL, because the prefix stands for it', () => {
     const path = '/k8s/clusters/c-1';
     assert.equal(relocated('/k8s/clusters/c-1/api/', { path }), '/clusters/dev/api/');
     assert.equal(relocated('/k8s/clusters/c-1', { path }), '/clusters/dev/');
@@ -82,11 +79,8 @@ describe('a redirect of an API server below /clusters/', () => {
     assert.equal(relocated('http://api.example/', { protocol: 'http:', port: 443 }), 'http://api.example/');
   });
 
-  it('is one of two fields', () => {
+  it('is one of two fields, and is changed in the head of an answer', () => {
     for (const name of ['X-Location', 'Locations', 'Link']) assert.equal(relocated('/api', { name }), '/api');
-  });
-
-  it('is changed in the head of an answer', () => {
     const head = new RequestHead({ method: 'GET', rawHeaders: [] });
     const server = { protocol: 'https:', hostname: 'api.example', port: 6443, path: '' };
     const request = {

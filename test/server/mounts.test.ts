@@ -69,13 +69,10 @@ describe('the destination of a request', () => {
     );
   });
 
-  it('of an endpoint that is a folder has all paths below it, and the folder itself', () => {
+  it('x', () => {
     const destinationOf = mountsOf({});
     for (const path of ['/-/folder', '/-/folder?x', '/-/folder/x', '/-/folder/x/y?z'])
       assert.equal(destinationOf(path).mount.route, '/-/folder/', path);
-  });
-
-  it('is the folder only below its prefix, which also stands for itself', () => {
     checks(
       { apiPrefix: '/', wwwPrefix: '/static/' },
       {
@@ -132,7 +129,7 @@ describe('the destination of a request', () => {
 });
 
 describe('the API prefix', () => {
-  it('is removed, and the rest does not change', () => {
+  it('is removed, and the rest does not change; it is kept if it is / or begins with /api, as in kubectl', () => {
     const strip = createStripPrefix('/custom/');
     for (const [sent, stripped] of [
       ['/custom/', '/'],
@@ -148,9 +145,6 @@ describe('the API prefix', () => {
     ] as const) {
       assert.equal(strip(sent), stripped);
     }
-  });
-
-  it('is kept if it is / or begins with /api, as in kubectl', () => {
     for (const prefix of ['/', '/api/', '/apis/', '/api/v1/']) {
       assert.equal(createStripPrefix(prefix)('/api/v1/pods'), '/api/v1/pods', prefix);
     }
@@ -167,7 +161,7 @@ describe('a path below /clusters/', () => {
     assert.ok(rawUrl.startsWith(prefix), prefix);
   };
 
-  it('goes to the context that it names, wherever the API is', () => {
+  it('goes to the longest matching name of a context, wherever the API is, with its slashes plain or encoded', () => {
     goesTo('/clusters/dev/api/v1?watch=1', 'dev', '/api/v1?watch=1');
     goesTo('/clusters/dev/', 'dev', '/');
     goesTo('/clusters/dev', 'dev', '/');
@@ -177,16 +171,10 @@ describe('a path below /clusters/', () => {
     goesTo('/clusters/%C3%BC/api', 'ü', '/api');
     goesTo('/clusters/100%25/api', '100%', '/api');
     goesTo('/clusters/%64ev/api', 'dev', '/api');
-  });
-
-  it('may contain the slashes of a name plain or encoded', () => {
     for (const spelling of [arn, encodeURIComponent(arn), arn.replace('/', '%2F'), arn.replace('/', '%2f')]) {
       goesTo(`/clusters/${spelling}/api`, arn, '/api');
       goesTo(`/clusters/${spelling}`, arn, '/');
     }
-  });
-
-  it('goes to the longest matching name', () => {
     goesTo('/clusters/a/api', 'a/api', '/');
     goesTo('/clusters/a/api/v1', 'a/api', '/v1');
     goesTo('/clusters/a%2Fapi/v1', 'a/api', '/v1');
@@ -202,7 +190,7 @@ describe('a path below /clusters/', () => {
     goesTo('/clusters/dev/clusters/a/api', 'dev', '/clusters/a/api');
   });
 
-  it('goes nowhere if no context has its name', () => {
+  it('goes nowhere if no context has its name, and is like any other path if no contexts are served, and in another spelling', () => {
     for (const rawUrl of [
       '/clusters',
       '/clusters/',
@@ -223,9 +211,6 @@ describe('a path below /clusters/', () => {
       const { mount, target } = find(rawUrl);
       assert.deepEqual([mount.route, target], ['/unknown-context', rawUrl]);
     }
-  });
-
-  it('is like any other path if no contexts are served, and in another spelling', () => {
     assert.equal(mountsOf({})('/clusters/dev/api').target, '/clusters/dev/api');
     for (const rawUrl of ['/Clusters/dev', '//clusters/dev', '/%63lusters/dev', '/clusterss/dev']) {
       assert.notEqual(find(rawUrl).mount.route, '/unknown-context', rawUrl);

@@ -42,49 +42,24 @@ function setUp(
 }
 
 describe('a cached token', () => {
-  it('is verified again after its time to live, to the millisecond', async () => {
-    const { clock, asked, hits, authenticate } = setUp(text => verified(text));
-    assert.equal(await authenticate('alice'), 'alice');
-    clock.advance(119_999);
-    assert.equal(await authenticate('alice'), 'alice');
-    assert.equal(asked.length, 1);
-    clock.advance(1);
-    assert.equal(await authenticate('alice'), 'alice');
-    assert.equal(asked.length, 2);
-    assert.deepEqual(hits, [false, true, false]);
-  });
-
   for (const [when, pass] of unevenTimes) {
     it(`is valid no longer than its time to live and its own expiry ${when}`, async () => {
       for (const [expires, lifetime] of [
         [undefined, 120_000],
         [start + 5_000, 5_000],
       ] as const) {
-        const { clock, asked, authenticate } = setUp(() => verified('alice', expires));
-        await authenticate('t');
+        const { clock, asked, hits, authenticate } = setUp(() => verified('alice', expires));
+        assert.equal(await authenticate('t'), 'alice');
         pass(clock, lifetime - 1);
         await authenticate('t');
         assert.equal(asked.length, 1);
         clock.advance(1);
         await authenticate('t');
         assert.equal(asked.length, 2);
+        assert.deepEqual(hits, [false, true, false]);
       }
     });
   }
-
-  it('is never valid after its own expiry, however long its time to live is', async () => {
-    let isRevoked = false;
-    const { clock, authenticate } = setUp(() => {
-      if (isRevoked) throw new AuthenticationError('expired');
-      return verified('alice', start + 5_000);
-    });
-    assert.equal(await authenticate('t'), 'alice');
-    isRevoked = true;
-    clock.advance(4_999);
-    assert.equal(await authenticate('t'), 'alice');
-    clock.advance(1);
-    await assert.rejects(authenticate('t'), AuthenticationError);
-  });
 
   it('is verified every time if it has already expired by this clock', async () => {
     const { asked, authenticate } = setUp(() => verified('alice', start));

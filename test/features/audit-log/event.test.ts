@@ -16,7 +16,7 @@ import { assertLinearIn } from '../../support/field-lists.js';
 import { assertLinear } from '../../support/growth.js';
 
 describe('sourceIPs', () => {
-  it("are in the API server's order with the peer last, whatever the headers contain", () => {
+  it("are in the API server's order with the peer last, whatever the headers contain, and empty if the peer has no address", () => {
     const peer = '192.0.2.9';
     for (const [forwardedFor, realIp, expected] of [
       [undefined, undefined, [peer]],
@@ -36,9 +36,6 @@ describe('sourceIPs', () => {
       assert.deepEqual(sourceIPs(rawHeaders, peer), expected, rawHeaders.join());
     }
     assert.deepEqual(sourceIPs([], '::ffff:192.0.2.9'), ['192.0.2.9']);
-  });
-
-  it("are empty if the peer has no address, because all others would be the peer's claims", () => {
     assert.equal(sourceIPs(['X-Forwarded-For', '198.51.100.1'], undefined), undefined);
   });
 });
@@ -78,12 +75,9 @@ describe('the request URI of an audit event', () => {
     assert.equal(loggableUri(others), others);
   });
 
-  it('is left out if it is not a path, because it may contain a password', () => {
+  it('is left out if it is not a path, because it may contain a password, and has bytes percent-encoded that no URL may have', () => {
     assert.equal(loggableUri('http://user:password@host/api'), '');
     assert.equal(loggableUri('*'), '');
-  });
-
-  it('has bytes percent-encoded that no URL may have', () => {
     assert.equal(loggableUri('/caf\xc3\xa9?\xff" !~\x7f\x1f'), '/caf%C3%A9?%FF"%20!~%7F%1F');
     assert.equal(loggableUri('/x?%zz=1&%252525zz=2'), '/x?%zz=1&%252525zz=2');
   });

@@ -189,12 +189,9 @@ describe('the user in Impersonate-* headers', () => {
     });
   }
 
-  it('is undefined without Impersonate-User', () => {
+  it('is undefined without Impersonate-User, and keeps fields with invalid escapes unchanged', () => {
     assert.equal(impersonatedUser(['Impersonate-User', '', 'Impersonate-User', 'a']), undefined);
     assert.equal(impersonatedUser(['Host', 'x', 'If-Match', 'y', 'Impersonate-Group', 'z']), undefined);
-  });
-
-  it('keeps fields with invalid escapes unchanged', () => {
     const user = impersonatedUser(['Impersonate-User', 'a', 'Impersonate-Extra-100%', 'x']);
     assert.deepEqual([...(user?.extra ?? [])], [['100%', ['x']]]);
   });

@@ -129,7 +129,7 @@ describe('request slots', () => {
     take(slots, 1)[0]?.();
   });
 
-  it('have no limit if it is 0', () => {
+  it('have no limit if it is 0, and all belong to a cluster that is the only one', () => {
     for (const allContexts of [false, true]) {
       const slots = create({ allContexts });
       take(slots, 10_000);
@@ -137,9 +137,6 @@ describe('request slots', () => {
       for (let again = 0; again < 10_000; again++) slots.inflight.take('jane', slots);
       assert.deepEqual(slots.inUse, { inflight: 20_000, longrunning: 10_000, users: 0 });
     }
-  });
-
-  it('give a cluster all of them if it is the only one', () => {
     const slots = create({ maxRequestsInflight: 4 });
     const cluster = {};
     for (let again = 0; again < 4; again++) slots.inflight.take('jane', cluster);

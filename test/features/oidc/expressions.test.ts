@@ -5,7 +5,7 @@ import { compileExpression } from '../../../src/features/oidc/expressions.js';
 import { claims } from '../../cel/truths.js';
 
 describe('an expression about claims', () => {
-  it('gives strings, without empty ones', () => {
+  it('gives strings, without empty ones, or one string or bool, and an error for another value', () => {
     const strings = (text: string) => compileExpression(text, 'claims').evaluateStrings(claims);
     assert.deepEqual(strings('claims.sub'), ['alice']);
     assert.deepEqual(strings('claims.roles'), ['dev', 'ops']);
@@ -18,9 +18,6 @@ describe('an expression about claims', () => {
     ]) {
       assert.throws(() => strings(wrong), EvaluationError, wrong);
     }
-  });
-
-  it('gives a string or a bool, and an error for another value', () => {
     const name = compileExpression('claims.sub', 'claims');
     assert.equal(name.evaluateString(claims), 'alice');
     assert.throws(() => name.evaluateBool(claims), /is no bool/);

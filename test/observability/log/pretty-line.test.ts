@@ -45,7 +45,7 @@ describe('a line of the pretty log', () => {
     );
   });
 
-  it('gives the reason for a request that failed', () => {
+  it('gives the reason for a request that failed, and is the message with its fields for anything else', () => {
     const err = {
       type: 'UpstreamError',
       message: 'the API server refused the connection',
@@ -55,9 +55,6 @@ describe('a line of the pretty log', () => {
       line({ ...request, level: 40, code: 503, err }),
       /WARN: GET \S+ 503, 3\.21 ms, 4\.12 kB: the API server refused the connection; connect ECONNREFUSED \(ECONNREFUSED\)\n$/,
     );
-  });
-
-  it('is the message with its fields for anything else', () => {
     assert.equal(
       line({ level: 40, resource: 'secretz', why: 'no such thing', list: ['a'], n: 1, msg: 'warned of' }),
       '[18:47:06.147] WARN: warned of resource=secretz why="no such thing" list=["a"] n=1\n',

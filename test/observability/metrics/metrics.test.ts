@@ -173,14 +173,11 @@ describe('metrics', () => {
     assert.equal(after.get('kube_api_proxy_upstream_errors_total{reason="tls_client_certificate"}'), 1);
   });
 
-  it('read passing checks, upstream connections and used slots at each scrape', async () => {
+  it('read passing checks and upstream connections at each scrape, and the client certificate’s expiry while there is one', async () => {
     const found = await samples(create());
     assert.equal(found.get('kube_api_proxy_ready{check="credentials"}'), 1);
     assert.equal(found.get('kube_api_proxy_ready{check="upstream"}'), 0);
     assert.equal(found.get('kube_api_proxy_upstream_connections{state="upgraded"}'), 3);
-  });
-
-  it('have the client certificate’s expiry only while there is a certificate', async () => {
     const name = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
     const metrics = create();
     assert.equal((await samples(metrics)).has(name), false);
@@ -234,12 +231,9 @@ describe('metrics', () => {
       assert.equal(idle.get(`kube_api_proxy_config_reloads_total{result="${result}"}`), 0);
   });
 
-  it('name the build', async () => {
+  it('name the build, and those of a cluster stay the same when it comes again, and are named only beside others', async () => {
     const found = await samples(create());
     assert.equal(found.get('kube_api_proxy_build_info{version="1.2.3",node_version="20.18.0"}'), 1);
-  });
-
-  it('of a cluster stay the same when it comes again, and are named only beside others', () => {
     for (const [clusterLabel, name] of [
       [withClusterLabel, 'dev'],
       [withoutClusterLabel, undefined],
@@ -249,12 +243,6 @@ describe('metrics', () => {
       assert.equal(ofCluster('dev') === ofCluster('prod'), name === undefined);
       assert.deepEqual([ofCluster('dev').cluster, ofCluster('').cluster], [name, undefined]);
     }
-  });
-
-  it('of two proxies in one process are separate', async () => {
-    const [one, two] = [create(), create()];
-    one.rejected('path');
-    assert.equal((await samples(two)).get('kube_api_proxy_rejected_requests_total{reason="path"}'), 0);
   });
 
   it('have the labels of a resource once a request for it has succeeded or opened', async () => {

@@ -13,12 +13,9 @@ function shown(columns: typeof pods, isNarrow: boolean, { isWide = false, isOver
 }
 
 describe('the columns of a list', () => {
-  it('are those of the server, after the namespace', () => {
+  it('are those of the server, after the namespace, and on a phone name and status first, which fit on it', () => {
     assert.deepEqual(shown(pods, false), ['Namespace', 'Name', 'Ready', 'Status', 'Restarts', 'Age']);
     assert.deepEqual(shown(pods, false, { isWide: true, isOverAll: false }).at(-1), 'Node');
-  });
-
-  it('begin with name and status on a phone, without the namespace, and both fit on it', () => {
     assert.deepEqual(shown(pods, true), ['Name', 'Status', 'Ready', 'Restarts', 'Age']);
     const events = [column('Last Seen'), column('Type'), column('Reason')];
     assert.deepEqual(shown(events, true), ['Last Seen', 'Type', 'Reason']);

@@ -96,7 +96,7 @@ describe('the page', () => {
     stringData: { q: 'hunter' },
   };
 
-  it('hides every value of a Secret, and the annotation of kubectl apply', () => {
+  it('hides every value of a Secret by itself, and the annotation of kubectl apply', () => {
     const list = { kind: 'SecretList', items: [{ ...secret, kind: undefined }] };
     const table = { kind: 'Table', rows: [{ cells: ['s'], object: secret }] };
     for (const object of [
@@ -109,9 +109,6 @@ describe('the page', () => {
       assert.doesNotMatch(text, /aHVudGVy|hunter/);
       assert.match(text, /shown/);
     }
-  });
-
-  it('hides each value of a Secret by itself, in the view of the object', () => {
     for (const [path, isHidden] of [
       [['data', 'p'], true],
       [['stringData', 'q'], true],

@@ -110,15 +110,9 @@ async function set(
 }
 
 describe('an id-token', () => {
-  it('is accepted if the issuer signed it for this client and it is valid now', async t => {
-    const { verify, claims } = await set(t);
-    assert.equal(await verify(signer.sign(claims())), 'alice');
-    assert.equal(await verify(signer.sign(claims({ aud: ['other', 'gateway'] }))), 'alice');
-  });
-
-  it('is invalid from the second of its expiry, and valid up to a minute before its start', async t => {
+  it('for this client is valid up to a minute before its start, and until the second of its expiry', async t => {
     const { verify, claims, clock } = await set(t);
-    const token = signer.sign(claims({ exp: seconds + 60 }));
+    const token = signer.sign(claims({ aud: ['other', 'gateway'], exp: seconds + 60 }));
     clock.advance(59_999);
     assert.equal(await verify(token), 'alice');
     clock.advance(1);
@@ -399,21 +393,14 @@ describe('the keys of an issuer', () => {
     issuer.jwks = { keys: keys(101) };
     clock.advance(5_000);
     await assert.rejects(verify(other.sign(claims(), { kid: 'k7' })), { code: 503 });
-    assert.match(log.join(), /the issuer has more than 100 keys/);
+    assert.match(
+      log.join(),
+      /cannot be renewed; the last ones stay in use.*the issuer has more than 100 keys/s,
+    );
     assert.equal(await verify(signer.sign(claims())), 'alice', 'the last keys stay in use');
     issuer.jwks = { keys: keys(100) };
     clock.advance(5_000);
     assert.equal(await verify(other.sign(claims(), { kid: 'k7' })), 'alice');
-  });
-
-  it('stay in use while the issuer is not reachable', async t => {
-    const { verify, claims, issuer, clock, log } = await set(t);
-    const token = signer.sign(claims({ exp: seconds + 9999 }));
-    await issuer.close();
-    clock.advance(600_000);
-    assert.equal(await verify(token), 'alice');
-    await until(() => log.some(line => /cannot be renewed; the last ones stay in use/.test(line)));
-    assert.equal(await verify(token), 'alice');
   });
 
   it('are fetched again if the issuer was not reachable at the start; until then its tokens get a 503 that says when', async t => {

@@ -48,30 +48,28 @@ describe('a connection over TLS', { concurrency: true }, () => {
     await eventually('the error', () => handshakeErrors.some(({ message }) => /handshake/i.test(message)));
   });
 
-  it('is closed if it uses HTTP/1.1 and never finishes a head', async () => {
-    await assertCut(async () => {
-      const http1 = tls.connect({ host: '127.0.0.1', port, ca });
-      await once(http1, 'secureConnect');
-      http1.write('GET / HTTP/1.1\r\nHost: local');
-      return http1;
-    });
-  });
-
-  it('is closed if it uses HTTP/2 and sends nothing', async () => {
-    await assertCut(async () => (await connectFrames(port, ca, { preface: false })).socket);
-  });
-
-  it('is closed if it uses HTTP/2 and never sends a head', async () => {
-    await assertCut(async () => (await connectFrames(port, ca)).socket);
-  });
-
-  it('is closed if it uses HTTP/2 and never ends its first head', async () => {
-    await assertCut(async () => {
-      const half = await connectFrames(port, ca);
-      half.send(frame(frameTypes.headers, flags.endStream, 1, headerBlock(get('/version'))));
-      return half.socket;
-    });
-  });
+  for (const [what, connect] of [
+    [
+      'HTTP/1.1 and never finishes a head',
+      async () => {
+        const http1 = tls.connect({ host: '127.0.0.1', port, ca });
+        await once(http1, 'secureConnect');
+        http1.write('GET / HTTP/1.1\r\nHost: local');
+        return http1;
+      },
+    ],
+    ['HTTP/2 and sends nothing', async () => (await connectFrames(port, ca, { preface: false })).socket],
+    ['HTTP/2 and never sends a head', async () => (await connectFrames(port, ca)).socket],
+    [
+      'HTTP/2 and never ends its first head',
+      async () => {
+        const half = await connectFrames(port, ca);
+        half.send(frame(frameTypes.headers, flags.endStream, 1, headerBlock(get('/version'))));
+        return half.socket;
+      },
+    ],
+  ] as const)
+    it(`is closed if it uses ${what}`, () => assertCut(connect));
 
   it('is closed if it uses HTTP/2 and sends its first head one byte at a time', async () => {
     let stopDripping = () => {};

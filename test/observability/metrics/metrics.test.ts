@@ -103,49 +103,36 @@ describe('metrics', () => {
 
   it('use the verb connect for exec, attach, port-forward and proxies, and the method for non-resource paths', async () => {
     const metrics = create();
-    const rows = [
-      [
-        'GET',
-        '/api/v1/namespaces/d/pods/p/exec',
-        `verb="connect",${pods},subresource="exec",scope="resource"`,
-      ],
-      [
-        'POST',
-        '/api/v1/namespaces/d/pods/p/attach',
-        `verb="connect",${pods},subresource="attach",scope="resource"`,
-      ],
-      [
-        'DELETE',
-        '/api/v1/namespaces/d/pods/p/proxy/x',
-        `verb="connect",${pods},subresource="proxy",scope="resource"`,
-      ],
-      ['GET', '/api/v1/namespaces/d/pods/p/log', `verb="get",${pods},subresource="log",scope="resource"`],
-      ['OPTIONS', '/api/v1/pods', `verb="other",${pods},subresource="",scope="cluster"`],
-      ['HEAD', '/livez', 'verb="head",group="",version="",resource="",subresource="",scope=""'],
-      ['WATCH', '/livez', 'verb="other",group="",version="",resource="",subresource="",scope=""'],
+    const pod = '/api/v1/namespaces/d/pods/p';
+    for (const [method, target, ...values] of [
+      ['GET', `${pod}/exec`, 'connect', '', 'v1', 'pods', 'exec', 'resource'],
+      ['POST', `${pod}/attach`, 'connect', '', 'v1', 'pods', 'attach', 'resource'],
+      ['DELETE', `${pod}/proxy/x`, 'connect', '', 'v1', 'pods', 'proxy', 'resource'],
+      ['GET', `${pod}/log`, 'get', '', 'v1', 'pods', 'log', 'resource'],
+      ['OPTIONS', '/api/v1/pods', 'other', '', 'v1', 'pods', '', 'cluster'],
+      ['HEAD', '/livez', 'head', '', '', '', '', ''],
+      ['WATCH', '/livez', 'other', '', '', '', '', ''],
       [
         'POST',
         '/apis/apps/v1/namespaces/d/deployments',
-        'verb="create",group="apps",version="v1",resource="deployments",subresource="",scope="resource"',
+        'create',
+        'apps',
+        'v1',
+        'deployments',
+        '',
+        'resource',
       ],
       [
-        'PUT',
-        '/apis/apps/v1/namespaces/d/deployments/a/paint',
-        'verb="update",group="other",version="other",resource="other",subresource="other",scope="resource"',
+        ...(['PUT', '/apis/apps/v1/namespaces/d/deployments/a/paint'] as const),
+        ...(['update', 'other', 'other', 'other', 'other', 'resource'] as const),
       ],
-      [
-        'GET',
-        '/apis/made.up/v1/things',
-        'verb="list",group="other",version="other",resource="other",subresource="other",scope="cluster"',
-      ],
-    ] as const;
-    for (const [method, target, labels] of rows) {
+      ['GET', '/apis/made.up/v1/things', 'list', 'other', 'other', 'other', 'other', 'cluster'],
+    ] as const) {
       serve(metrics, parse(method, target), 204);
-      assert.equal(
-        (await samples(metrics)).get(`kube_api_proxy_requests_total{${labels},code="204"}`),
-        1,
-        target,
-      );
+      const labels = ['verb', 'group', 'version', 'resource', 'subresource', 'scope'];
+      const text = labels.map((label, at) => `${label}="${values[at]}"`).join();
+      const found = (await samples(metrics)).get(`kube_api_proxy_requests_total{${text},code="204"}`);
+      assert.equal(found, 1, target);
     }
   });
 

@@ -342,23 +342,4 @@ describe('a client certificate', () => {
     }
     files.current = first;
   });
-
-  it('stays valid while authorities are added, and becomes invalid when its own authority is removed', async () => {
-    const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
-    const first = files.current;
-    const other = await createCertificateAuthority({ commonName: 'other' });
-    const pair = await authority.client({ commonName: 'x', organizations: [] });
-    assert.deepEqual(await whoIs(pair, agent), ['x', []]);
-    const both = toClientAuthorities(Buffer.from(authority.certificate + other.certificate));
-    files.current = { ...first, clientAuthorities: both };
-    assert.deepEqual(await whoIs(pair, agent), ['x', []]);
-    files.current = { ...first, clientAuthorities: toClientAuthorities(Buffer.from(other.certificate)) };
-    assert.match(String(await whoIs(pair, agent)), /removed from --client-ca-file/);
-    // That answer has ended the connection. The next connection is verified again.
-    assert.match(String(await whoIs(pair, agent)), /is rejected/);
-    assert.match(String(await whoIs(pair)), /is rejected/);
-    files.current = first;
-    assert.deepEqual(await whoIs(pair), ['x', []]);
-    agent.destroy();
-  });
 });

@@ -24,7 +24,7 @@ const { steps, env, strategy } = workflow.jobs.test;
 const script = read('.ci/run');
 
 test('the workflow runs every step of .ci/run, in its order', () => {
-  const commands = [...script.matchAll(/^npm (?:ci|test|run .*)$/gm)].map(([command]) => command);
+  const commands = [...script.matchAll(/^npm (?:ci|test|run).*$/gm)].map(([command]) => command);
   assert.ok(commands.length >= 6, commands.join());
   assert.deepEqual(
     steps.flatMap(({ run = '' }) => (/^npm .*$/.test(run) ? [run] : [])),

@@ -12,19 +12,25 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { importedBy } from '../imported.js';
 import { projectFile } from '../project.js';
 
 // Proves that each feature can be taken out: in a copy of the project, its folder, its tests and its two lines of features.ts are deleted,
-// and the program and the tests that are left have to type-check. Then all of them are deleted at once. With --run the core that is left is
+// and the program and the tests that are left have to type-check. That is tried with several at a time, so that of any two features each one
+// is once taken out while the other one is there. Then all of them are deleted at once. With --run the core that is left is
 // built then, and has to start, and to pass its tests. There a method of the tests makes callers. And that a feature can be added: the
 // example of CONTRIBUTING.md has to pass the compiler and the linter.
 
 const list = 'src/features.ts';
+/** How many times features are taken out: enough for twenty of them. */
+const parts = 6;
 /** Tests of the chart, of manifests and of documents, which are about several features. */
 const aboutDocuments = ['test/deploy', 'test/project'];
 
 /** Tests that a core without features does not run: those of the tests' own tools, and those of the built program where no feature joins it. */
 const notRun = /^(?:bench|support|endurance|apiserver|e2e\/(?:clusters|credentials|transport))\//;
+/** Tests that reach none of these see the same code with features and without, so they are not run either. */
+const reachesFeatures = ['src/features.ts', 'test/support/project.ts', 'node:child_process'];
 
 /** The steps of a core without features, in its folder; each has to end with 0. */
 const steps: Readonly<Record<string, (copy: string) => readonly string[]>> = {
@@ -35,15 +41,15 @@ const steps: Readonly<Record<string, (copy: string) => readonly string[]>> = {
   'its tests': copy => [
     ...['node', '--enable-source-maps', '--test', '--test-reporter=tap', '--test-timeout=300000'],
     '--test-concurrency=6',
-    ...readdirSync(join(copy, 'build/test'), { recursive: true, encoding: 'utf8' })
-      .filter(file => file.endsWith('.test.js') && !notRun.test(file))
-      .map(file => join('build/test', file)),
+    ...readdirSync(join(copy, 'test'), { recursive: true, encoding: 'utf8' })
+      .filter(file => file.endsWith('.test.ts') && !notRun.test(file) && mayDiffer(join('test', file)))
+      .map(file => join('build/test', file.replace(/ts$/, 'js'))),
   ],
 };
 
 const names = readdirSync(projectFile('src/features'));
 const failures = [
-  ...names.flatMap(name => problemsWithout([name], aboutDocuments)),
+  ...splits(names).flatMap(part => problemsWithout(part, aboutDocuments)),
   ...problemsWithout(
     names,
     [...aboutDocuments, 'test/together'],
@@ -55,6 +61,25 @@ for (const failure of failures) process.stderr.write(`${failure}\n`);
 if (failures.length > 0) process.exitCode = 1;
 else process.stdout.write(`each of ${names.length} features can be taken out: ${names.join(', ')}\n`);
 
+/**
+ * Parts of these names, so that of any two each is in a part where the other one is not: each name is in half of the parts, and no two are in
+ * the same ones.
+ */
+function splits(all: readonly string[]): readonly (readonly string[])[] {
+  const half = (set: number) => [...set.toString(2)].filter(bit => bit === '1').length * 2 === parts;
+  const sets = Array.from({ length: 2 ** parts }, (_, set) => set).filter(half);
+  if (sets.length < all.length) throw new Error(`${parts} parts are too few for ${all.length} features`);
+  return Array.from({ length: parts }, (_, part) =>
+    all.filter((_name, index) => ((sets[index] as number) >> part) % 2 === 1),
+  );
+}
+
+/** Whether a test may see another program without features. */
+function mayDiffer(test: string): boolean {
+  const imported = importedBy(test, ['src/', 'test/']);
+  return reachesFeatures.some(name => imported.has(name));
+}
+
 /** What does not type-check without these features; one sentence for each import that stands in the way. If all does, `more` looks on. */
 function problemsWithout(
   taken: readonly string[],
@@ -65,10 +90,9 @@ function problemsWithout(
     const folders = taken.flatMap(name => [`src/features/${name}`, `test/features/${name}`]);
     for (const path of [...folders, ...others]) rmSync(join(copy, path), { recursive: true, force: true });
     changeList(copy, text => withoutLines(text, taken));
-    const what = taken.length === 1 ? `the feature ${taken[0]}` : 'all features together';
     const errors = errorsOf(copy, 'tsc', ['-p', 'test/tsconfig.json', '--pretty', 'false']);
     if (errors.length === 0) return more(copy);
-    return errors.map(line => `${what} cannot be taken out: ${sentenceOf(line)}`);
+    return errors.map(line => `${taken.join(', ')} cannot be taken out: ${sentenceOf(line)}`);
   });
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { dirname, join } from 'node:path';
+import { importedBy } from '../imported.js';
 
 // Which tests have to kill the mutants of a file: README.md, "The tests of a file".
 
@@ -31,21 +32,7 @@ function testsNextTo(source: string): readonly string[] {
 function testsIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
   const files = readdirSync(folder).filter(name => name.endsWith('.test.ts'));
-  return files.map(name => join(folder, name)).filter(file => !startsProcesses(file));
-}
-
-/** Whether a file of test/, or one of test/ that it imports, can start a process. */
-function startsProcesses(file: string, seen = new Set<string>()): boolean {
-  if (seen.has(file) || !file.startsWith('test/') || !existsSync(file)) return false;
-  seen.add(file);
-  const imports = readFileSync(file, 'utf8').matchAll(/\bfrom '([^']+)'|\bimport\('([^']+)'\)/g);
-  return [...imports].some(([, name = '', late = '']) => {
-    const path = name || late;
-    if (path === 'node:child_process') return true;
-    return path.startsWith('.') && startsProcesses(importedFile(file, path), seen);
-  });
-}
-
-function importedFile(importer: string, path: string): string {
-  return normalize(join(dirname(importer), path.replace(/\.js$/, '.ts')));
+  return files
+    .map(name => join(folder, name))
+    .filter(file => !importedBy(file, ['test/']).has('node:child_process'));
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { send } from '../support/clients/http-client.js';
-import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
+import { test } from '../support/kube-apiserver/api-server-test.js';
 import { startProxy } from '../support/proxy/proxy.js';
 
 const openApi = 'application/com.github.proto-openapi.spec';
@@ -42,20 +42,17 @@ const data: readonly (readonly [path: string, accept?: string])[] = [
   ['/.well-known/openid-configuration'],
 ];
 
-apiServerTest(
-  'what an API server answers to programs is not sandboxed, and its pages are',
-  async (t, server) => {
-    const proxy = await startProxy([`--kubeconfig=${await server.kubeconfig()}`, '--reject-paths=']);
-    t.after(() => proxy.stop('SIGKILL'));
-    for (const [path, accept = '*/*'] of data) {
-      const { status, headers } = await send(proxy.port, path, { headers: { accept } });
-      const what = `${path} ${accept}: ${status} ${headers['content-type']}`;
-      assert.equal(headers['content-security-policy'], undefined, what);
-      assert.equal(headers['x-content-type-options'], 'nosniff', what);
-    }
-    const page = await send(proxy.port, '/debug/pprof/');
-    assert.match(page.headers['content-type'] ?? '', /^text\/html/);
-    assert.equal(page.headers['content-security-policy'], "sandbox allow-downloads; frame-ancestors 'self'");
-    assert.equal(page.headers['x-content-type-options'], 'nosniff');
-  },
-);
+test('what an API server answers to programs is not sandboxed, and its pages are', async (t, server) => {
+  const proxy = await startProxy([`--kubeconfig=${await server.kubeconfig()}`, '--reject-paths=']);
+  t.after(() => proxy.stop('SIGKILL'));
+  for (const [path, accept = '*/*'] of data) {
+    const { status, headers } = await send(proxy.port, path, { headers: { accept } });
+    const what = `${path} ${accept}: ${status} ${headers['content-type']}`;
+    assert.equal(headers['content-security-policy'], undefined, what);
+    assert.equal(headers['x-content-type-options'], 'nosniff', what);
+  }
+  const page = await send(proxy.port, '/debug/pprof/');
+  assert.match(page.headers['content-type'] ?? '', /^text\/html/);
+  assert.equal(page.headers['content-security-policy'], "sandbox allow-downloads; frame-ancestors 'self'");
+  assert.equal(page.headers['x-content-type-options'], 'nosniff');
+});

@@ -5,7 +5,7 @@ import { ApiTypes, groupVersion } from '../support/fake-api-server/discovery.js'
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { ApiClient } from '../support/kube-apiserver/api-client.js';
 import { createNamespace } from '../support/kube-apiserver/api-server.js';
-import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
+import { test } from '../support/kube-apiserver/api-server-test.js';
 
 /** What both API servers are asked. */
 interface Question {
@@ -154,7 +154,7 @@ function fieldsOf({ headers }: HttpAnswer): readonly string[] {
   return fields.map(([name, value]) => `${name}: ${value}`).sort();
 }
 
-apiServerTest('the embedded API server answers as a real one', async (t, server) => {
+test('the embedded API server answers as a real one', async (t, server) => {
   const embedded = await startFakeApiServer({ clientCertificates: 'optional' });
   t.after(() => embedded.kill());
   const user = { commonName: `user-${randomUUID()}`, organizations: ['dev'] };
@@ -192,28 +192,25 @@ apiServerTest('the embedded API server answers as a real one', async (t, server)
   assert.deepEqual(differences, []);
 });
 
-apiServerTest(
-  'an empty list of metadata, and a Table that no printer makes, have null as at a real one',
-  async (t, server) => {
-    const embedded = await startFakeApiServer();
-    t.after(() => embedded.kill());
-    const real = { ...server, clientCertificate: await server.authority.client() };
-    // componentstatuses ignores selectors.
-    const types = new ApiTypes().all.filter(
-      ({ verbs, resource }) => verbs.includes('list') && resource !== 'componentstatuses',
-    );
-    for (const type of types) {
-      const path = `${type.group === '' ? '/api' : '/apis'}/${groupVersion(type)}/${type.resource}?labelSelector=a%3Dnone`;
-      for (const headers of [{}, table, form('PartialObjectMetadataList')]) {
-        const [right, answer] = await Promise.all(
-          [real, embedded].map(asked => requestApi(asked, { path, headers })),
-        );
-        const members = (text = '{}') => {
-          const { items, rows } = JSON.parse(text) as Record<string, unknown>;
-          return { items, rows };
-        };
-        assert.deepEqual(members(answer?.text), members(right?.text), path);
-      }
+test('an empty list of metadata, and a Table that no printer makes, have null as at a real one', async (t, server) => {
+  const embedded = await startFakeApiServer();
+  t.after(() => embedded.kill());
+  const real = { ...server, clientCertificate: await server.authority.client() };
+  // componentstatuses ignores selectors.
+  const types = new ApiTypes().all.filter(
+    ({ verbs, resource }) => verbs.includes('list') && resource !== 'componentstatuses',
+  );
+  for (const type of types) {
+    const path = `${type.group === '' ? '/api' : '/apis'}/${groupVersion(type)}/${type.resource}?labelSelector=a%3Dnone`;
+    for (const headers of [{}, table, form('PartialObjectMetadataList')]) {
+      const [right, answer] = await Promise.all(
+        [real, embedded].map(asked => requestApi(asked, { path, headers })),
+      );
+      const members = (text = '{}') => {
+        const { items, rows } = JSON.parse(text) as Record<string, unknown>;
+        return { items, rows };
+      };
+      assert.deepEqual(members(answer?.text), members(right?.text), path);
     }
-  },
-);
+  }
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { test } from 'node:test';
+import { test as nodeTest } from 'node:test';
 import {
   hasKubectl,
   hasScript,
@@ -12,7 +12,7 @@ import {
 } from '../support/clients/kubectl.js';
 import { eventually } from '../support/eventually.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
-import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
+import { test as apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { Kubelet } from '../support/kube-apiserver/kubelet/kubelet.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { ownMetric, scrapeOwn, sumOf, untilOwnMetric } from '../support/proxy/own-metric.js';
@@ -21,15 +21,15 @@ import type { Scope } from '../support/scope.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** A test that needs kubectl too. */
-export const kubectlServerTest: typeof apiServerTest = (name, run) => {
+export const test: typeof apiServerTest = (name, run) => {
   if (hasKubectl) apiServerTest(name, run);
   else kubectlTest(name, () => {});
 };
 
 /** A test that needs kubectl and a terminal too. */
 export const terminalServerTest: typeof apiServerTest = (name, run) => {
-  if (hasScript) kubectlServerTest(name, run);
-  else test(name, { skip: 'script is not in PATH' }, () => {});
+  if (hasScript) test(name, run);
+  else nodeTest(name, { skip: 'script is not in PATH' }, () => {});
 };
 
 /** A protocol between kubectl and the API server. kubectl silently uses SPDY if a WebSocket is refused. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type KubectlOptions, seen } from '../support/clients/kubectl.js';
-import { kubectlServerTest, Stack } from './kubectl-stack.js';
+import { Stack, test } from './kubectl-stack.js';
 
 const configMap = (name: string, data: Readonly<Record<string, string>> = {}) =>
   JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data });
@@ -15,7 +15,7 @@ const deployment = (name: string, containers: Readonly<Record<string, string>>) 
   return JSON.stringify({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name }, spec });
 };
 
-kubectlServerTest('kubectl prints what it reads, as without the program', async (t, server) => {
+test('kubectl prints what it reads, as without the program', async (t, server) => {
   const stack = await Stack.start(t, server);
   const printed: readonly (readonly [command: string, pattern: RegExp])[] = [
     ['get pods -n default', /^NAME +READY +STATUS +RESTARTS +AGE\nweb-0 +1\/1 +Running /],
@@ -50,7 +50,7 @@ kubectlServerTest('kubectl prints what it reads, as without the program', async 
   assert.deepEqual([asked.code, asked.stdout], [1, 'no\n']);
 });
 
-kubectlServerTest('kubectl creates, applies, replaces, patches and deletes objects', async (t, server) => {
+test('kubectl creates, applies, replaces, patches and deletes objects', async (t, server) => {
   const stack = await Stack.start(t, server);
   const succeed = (command: string, options?: KubectlOptions) => stack.succeed(command.split(' '), options);
   const read = (name: string, path: string) => stack.succeed(['get', name, '-o', `jsonpath=${path}`]);
@@ -99,24 +99,21 @@ kubectlServerTest('kubectl creates, applies, replaces, patches and deletes objec
   assert.equal((await stack.run(['get', 'cm/patched'])).code, 1);
 });
 
-kubectlServerTest(
-  'kubectl apply --server-side on a mount writes, reports a conflict of field managers, and forces it',
-  async (t, server) => {
-    const stack = (await Stack.start(t, server)).atMount();
-    const apply = (value: string, manager: string, ...more: string[]) => {
-      const flags = ['--server-side', `--field-manager=${manager}`, ...more];
-      return stack.run(['apply', ...flags, '-f', '-'], { input: configMap('applied', { value }) });
-    };
-    assert.equal((await apply('1', 'one')).stdout, 'configmap/applied serverside-applied\n');
-    const conflict = await apply('2', 'other');
-    assert.equal(conflict.code, 1);
-    assert.match(conflict.stderr, /conflict with "one": \.data\.value/);
-    assert.equal((await apply('2', 'other', '--force-conflicts')).code, 0);
-    assert.equal(await stack.succeed(['get', 'cm/applied', '-o', 'jsonpath={.data.value}']), '2');
-  },
-);
+test('kubectl apply --server-side on a mount writes, reports a conflict of field managers, and forces it', async (t, server) => {
+  const stack = (await Stack.start(t, server)).atMount();
+  const apply = (value: string, manager: string, ...more: string[]) => {
+    const flags = ['--server-side', `--field-manager=${manager}`, ...more];
+    return stack.run(['apply', ...flags, '-f', '-'], { input: configMap('applied', { value }) });
+  };
+  assert.equal((await apply('1', 'one')).stdout, 'configmap/applied serverside-applied\n');
+  const conflict = await apply('2', 'other');
+  assert.equal(conflict.code, 1);
+  assert.match(conflict.stderr, /conflict with "one": \.data\.value/);
+  assert.equal((await apply('2', 'other', '--force-conflicts')).code, 0);
+  assert.equal(await stack.succeed(['get', 'cm/applied', '-o', 'jsonpath={.data.value}']), '2');
+});
 
-kubectlServerTest('kubectl get -w and kubectl wait on a mount see each change at once', async (t, server) => {
+test('kubectl get -w and kubectl wait on a mount see each change at once', async (t, server) => {
   const stack = (await Stack.start(t, server)).atMount();
   await stack.succeed(['create', 'configmap', 'listed']);
   const watch = stack.start(['get', 'configmaps', '-w', '-o', 'name']);

@@ -9,7 +9,7 @@ import { assertStatus, send } from '../e2e/leg.js';
 import { send as sendPlain } from '../support/clients/http-client.js';
 import { eventuallyPasses } from '../support/eventually.js';
 import type { ApiServer, Credential } from '../support/kube-apiserver/api-server.js';
-import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
+import { test } from '../support/kube-apiserver/api-server-test.js';
 import { callersFlag } from '../support/proxy/callers.js';
 import { startProxy } from '../support/proxy/proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -57,65 +57,59 @@ for (const [what, credential, check, others] of [
     { code: 401, message: /^Unauthorized$/ },
   ],
 ] as const) {
-  apiServerTest(
-    `${what} fails readyz; authenticated callers get 502, and others ${others.code}`,
-    async (t, server) => {
-      const { gateway, open } = await startBoth(t, server, credential);
-      for (const { port } of [gateway, open]) {
-        // An API server may need longer for an answer than the check waits.
-        await eventuallyPasses(async () => {
-          const { status, text } = await sendPlain(port, '/-/readyz?verbose');
-          assert.equal(status, 500);
-          assert.match(text, check);
-          assert.match(text, /^\[\+\]upstream ok$/m);
-        });
-      }
-      for (const [leg, target] of legs) {
-        const answer = await send(gateway.port, { leg, target, headers: caller });
-        assert.match(assertStatus(answer, 502, leg), refusal);
-        const other = assertStatus(await send(open.port, { leg, target }), others.code, leg);
-        assert.match(other, others.message);
-      }
-    },
-  );
+  test(`${what} fails readyz; authenticated callers get 502, and others ${others.code}`, async (t, server) => {
+    const { gateway, open } = await startBoth(t, server, credential);
+    for (const { port } of [gateway, open]) {
+      // An API server may need longer for an answer than the check waits.
+      await eventuallyPasses(async () => {
+        const { status, text } = await sendPlain(port, '/-/readyz?verbose');
+        assert.equal(status, 500);
+        assert.match(text, check);
+        assert.match(text, /^\[\+\]upstream ok$/m);
+      });
+    }
+    for (const [leg, target] of legs) {
+      const answer = await send(gateway.port, { leg, target, headers: caller });
+      assert.match(assertStatus(answer, 502, leg), refusal);
+      const other = assertStatus(await send(open.port, { leg, target }), others.code, leg);
+      assert.match(other, others.message);
+    }
+  });
 }
 
-apiServerTest(
-  'a 401 of an aggregated API reaches an authenticated caller unchanged, because the API server accepts the proxy',
-  async (t, server) => {
-    const { certificate: cert, key } = await server.authority.server({ dns: ['localhost'] });
-    const group = 'refusing.example.com';
-    const behind = https.createServer({ cert, key }, ({ url = '' }, response) => {
-      const isDiscovery = url === `/apis/${group}/v1`;
-      const list = { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: `${group}/v1`, resources: [] };
-      response.writeHead(isDiscovery ? 200 : 401, { 'Content-Type': 'application/json' });
-      response.end(isDiscovery ? JSON.stringify(list) : '{"kind":"Status","message":"Unauthorized"}');
-    });
-    behind.listen(0, '127.0.0.1');
-    await once(behind, 'listening');
-    t.after(() => behind.close().closeAllConnections());
-    const { port } = behind.address() as AddressInfo;
-    const namespace = await server.createNamespace();
-    await server.admin.do('POST', `/api/v1/namespaces/${namespace}/services`, {
-      metadata: { name: 'behind' },
-      spec: { type: 'ExternalName', externalName: 'localhost', ports: [{ port }] },
-    });
-    const apiServices = '/apis/apiregistration.k8s.io/v1/apiservices';
-    await server.admin.do('POST', apiServices, {
-      metadata: { name: `v1.${group}` },
-      spec: {
-        ...{ group, version: 'v1', groupPriorityMinimum: 1, versionPriority: 1 },
-        service: { namespace, name: 'behind', port },
-        insecureSkipTLSVerify: true,
-      },
-    });
-    t.after(() => server.admin.do('DELETE', `${apiServices}/v1.${group}`));
-    await server.grant('alice', [{ apiGroups: [group], resources: ['things'], verbs: ['list'] }]);
-    const { gateway } = await startBoth(t, server, {});
-    await eventuallyPasses(async () => {
-      const answer = await send(gateway.port, { target: `/apis/${group}/v1/things`, headers: caller });
-      assert.equal(answer.code, 401, answer.raw);
-      assert.match(answer.body, /"Unauthorized"/);
-    });
-  },
-);
+test('a 401 of an aggregated API reaches an authenticated caller unchanged, because the API server accepts the proxy', async (t, server) => {
+  const { certificate: cert, key } = await server.authority.server({ dns: ['localhost'] });
+  const group = 'refusing.example.com';
+  const behind = https.createServer({ cert, key }, ({ url = '' }, response) => {
+    const isDiscovery = url === `/apis/${group}/v1`;
+    const list = { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: `${group}/v1`, resources: [] };
+    response.writeHead(isDiscovery ? 200 : 401, { 'Content-Type': 'application/json' });
+    response.end(isDiscovery ? JSON.stringify(list) : '{"kind":"Status","message":"Unauthorized"}');
+  });
+  behind.listen(0, '127.0.0.1');
+  await once(behind, 'listening');
+  t.after(() => behind.close().closeAllConnections());
+  const { port } = behind.address() as AddressInfo;
+  const namespace = await server.createNamespace();
+  await server.admin.do('POST', `/api/v1/namespaces/${namespace}/services`, {
+    metadata: { name: 'behind' },
+    spec: { type: 'ExternalName', externalName: 'localhost', ports: [{ port }] },
+  });
+  const apiServices = '/apis/apiregistration.k8s.io/v1/apiservices';
+  await server.admin.do('POST', apiServices, {
+    metadata: { name: `v1.${group}` },
+    spec: {
+      ...{ group, version: 'v1', groupPriorityMinimum: 1, versionPriority: 1 },
+      service: { namespace, name: 'behind', port },
+      insecureSkipTLSVerify: true,
+    },
+  });
+  t.after(() => server.admin.do('DELETE', `${apiServices}/v1.${group}`));
+  await server.grant('alice', [{ apiGroups: [group], resources: ['things'], verbs: ['list'] }]);
+  const { gateway } = await startBoth(t, server, {});
+  await eventuallyPasses(async () => {
+    const answer = await send(gateway.port, { target: `/apis/${group}/v1/things`, headers: caller });
+    assert.equal(answer.code, 401, answer.raw);
+    assert.match(answer.body, /"Unauthorized"/);
+  });
+});

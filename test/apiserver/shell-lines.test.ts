@@ -8,12 +8,12 @@ import { hasKubectl } from '../support/clients/kubectl.js';
 import { helm } from '../support/documents/helm.js';
 import { commandsToRun, pages } from '../support/documents/shell-lines.js';
 import { blocksOf, textOf } from '../support/documents/texts.js';
-import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
+import { test } from '../support/kube-apiserver/api-server-test.js';
 import { projectFile } from '../support/project.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 for (const page of pages.filter(page => commandsToRun(page, { where: 'cluster' }).length > 0)) {
-  apiServerTest(`the commands of ${page} that need a cluster run`, async (t, server) => {
+  test(`the commands of ${page} that need a cluster run`, async (t, server) => {
     if (!hasKubectl) return t.skip('kubectl is not in PATH');
     if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
     const folder = temporaryFolder();

@@ -1,4 +1,4 @@
-import { after, type TestContext, test } from 'node:test';
+import { after, test as nodeTest, type TestContext } from 'node:test';
 import { ApiServer, type Location, locationVariable } from './api-server.js';
 import { areRequired, findPrograms, missingPrograms } from './programs.js';
 import { startPair } from './run.js';
@@ -25,9 +25,6 @@ function sharedApiServer(): Promise<ApiServer> {
 const isMissing = given === undefined && !areRequired && findPrograms() === undefined;
 
 /** A test that needs a real API server. Without the programs it is skipped with a message, or fails if REQUIRE_APISERVER=1. */
-export function apiServerTest(
-  name: string,
-  run: (t: TestContext, server: ApiServer) => void | Promise<void>,
-): void {
-  test(name, { skip: isMissing && missingPrograms }, async t => run(t, await sharedApiServer()));
+export function test(name: string, run: (t: TestContext, server: ApiServer) => void | Promise<void>): void {
+  nodeTest(name, { skip: isMissing && missingPrograms }, async t => run(t, await sharedApiServer()));
 }

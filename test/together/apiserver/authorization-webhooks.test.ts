@@ -10,7 +10,7 @@ import type { TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
-import { apiServerTest } from '../../support/kube-apiserver/api-server-test.js';
+import { test } from '../../support/kube-apiserver/api-server-test.js';
 import { startOwnApiServer } from '../../support/kube-apiserver/run.js';
 import { startProxy } from '../../support/proxy/proxy.js';
 import { createRandom } from '../../support/random.js';
@@ -218,47 +218,44 @@ async function differenceOf(
   return isOwn || isDeepStrictEqual(theirs, ours) ? [] : [JSON.stringify({ request, theirs, ours })];
 }
 
-apiServerTest(
-  'the gateway and an API server with the same webhooks give the same verdicts',
-  async (t, run) => {
-    const { authority } = run;
-    const [webhook, other] = (await Promise.all(
-      [await authority.server(), await authority.server({ dns: ['other.example'], ip: [] })].map(serving =>
-        TestWebhook.start(t, serving, authority.certificate, temporaryFolder()),
-      ),
-    )) as [TestWebhook, TestWebhook];
-    webhook.behaviours.set('/first', byDigest('first'));
-    webhook.behaviours.set('/second', byDigest('second'));
-    for (const [path, behaviour] of Object.entries(oddWebhooks)) webhook.behaviours.set(path, behaviour);
-    const both = await startBoth(t, run, webhook, await entriesOf(webhook, other));
-    const outcomes = new Map<string, number>();
-    const differences: string[] = [];
+test('the gateway and an API server with the same webhooks give the same verdicts', async (t, run) => {
+  const { authority } = run;
+  const [webhook, other] = (await Promise.all(
+    [await authority.server(), await authority.server({ dns: ['other.example'], ip: [] })].map(serving =>
+      TestWebhook.start(t, serving, authority.certificate, temporaryFolder()),
+    ),
+  )) as [TestWebhook, TestWebhook];
+  webhook.behaviours.set('/first', byDigest('first'));
+  webhook.behaviours.set('/second', byDigest('second'));
+  for (const [path, behaviour] of Object.entries(oddWebhooks)) webhook.behaviours.set(path, behaviour);
+  const both = await startBoth(t, run, webhook, await entriesOf(webhook, other));
+  const outcomes = new Map<string, number>();
+  const differences: string[] = [];
 
-    const random = createRandom(seed);
-    let sent = 0;
-    const work = async () => {
-      while (sent++ < count && differences.length < 20) {
-        const request = generateRequest(random, { namespace: 'shop', there: 'there' });
-        differences.push(...(await differenceOf(both, request, outcomes)));
-      }
-    };
-    await Promise.all(Array.from({ length: parallel }, work));
-    assert.equal(differences.join('\n'), '');
-    t.diagnostic(
-      [...outcomes]
-        .map(([outcome, times]) => `${outcome}: ${times}`)
-        .sort()
-        .join(', '),
-    );
+  const random = createRandom(seed);
+  let sent = 0;
+  const work = async () => {
+    while (sent++ < count && differences.length < 20) {
+      const request = generateRequest(random, { namespace: 'shop', there: 'there' });
+      differences.push(...(await differenceOf(both, request, outcomes)));
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, work));
+  assert.equal(differences.join('\n'), '');
+  t.diagnostic(
+    [...outcomes]
+      .map(([outcome, times]) => `${outcome}: ${times}`)
+      .sort()
+      .join(', '),
+  );
 
-    const odd = oddCallers.flatMap(({ name }) =>
-      [false, true].map(isUpgrade => {
-        const target = `/api/v1/namespaces/shop/pods/there${isUpgrade ? '/exec?command=<&>"' : '?x=<&>"'}`;
-        return { caller: name, method: 'GET', target, headers: [], body: undefined, isUpgrade };
-      }),
-    );
-    const found = await Promise.all(odd.map(request => differenceOf(both, request, outcomes)));
-    differences.push(...found.flat());
-    assert.equal(differences.join('\n'), '');
-  },
-);
+  const odd = oddCallers.flatMap(({ name }) =>
+    [false, true].map(isUpgrade => {
+      const target = `/api/v1/namespaces/shop/pods/there${isUpgrade ? '/exec?command=<&>"' : '?x=<&>"'}`;
+      return { caller: name, method: 'GET', target, headers: [], body: undefined, isUpgrade };
+    }),
+  );
+  const found = await Promise.all(odd.map(request => differenceOf(both, request, outcomes)));
+  differences.push(...found.flat());
+  assert.equal(differences.join('\n'), '');
+});

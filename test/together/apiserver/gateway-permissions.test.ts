@@ -4,7 +4,7 @@ import { kubectl } from '../../support/clients/kubectl.js';
 import { helm } from '../../support/documents/helm.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
-import { apiServerTest } from '../../support/kube-apiserver/api-server-test.js';
+import { test } from '../../support/kube-apiserver/api-server-test.js';
 import { projectFile } from '../../support/project.js';
 import { startProxy } from '../../support/proxy/proxy.js';
 
@@ -66,100 +66,97 @@ async function apply(server: ApiServer, manifests: string): Promise<void> {
 }
 
 for (const { what, namespace, account, others, render } of deployments) {
-  apiServerTest(
-    `the gateway of ${what} may act as a service account of its own namespace, and as none of another one with its name`,
-    async (t, server) => {
-      if ((await kubectl(['version', '--client']).catch(() => ({ code: 1 }))).code !== 0) {
-        return t.skip('kubectl is not in PATH');
-      }
-      if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
-      const other = await server.createNamespace();
-      for (const name of [namespace, 'dashboards']) {
-        const { status } = await server.admin.ask('POST', '/api/v1/namespaces', { metadata: { name } });
-        assert.ok(status === 201 || status === 409, name);
-      }
-      await apply(server, await render());
-      const kubeconfig = await server.kubeconfig({ token: await tokenOf(server, namespace, account) });
+  test(`the gateway of ${what} may act as a service account of its own namespace, and as none of another one with its name`, async (t, server) => {
+    if ((await kubectl(['version', '--client']).catch(() => ({ code: 1 }))).code !== 0) {
+      return t.skip('kubectl is not in PATH');
+    }
+    if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
+    const other = await server.createNamespace();
+    for (const name of [namespace, 'dashboards']) {
+      const { status } = await server.admin.ask('POST', '/api/v1/namespaces', { metadata: { name } });
+      assert.ok(status === 201 || status === 409, name);
+    }
+    await apply(server, await render());
+    const kubeconfig = await server.kubeconfig({ token: await tokenOf(server, namespace, account) });
 
-      // Whoever has the gateway's credential names no groups: the API server adds those of the account's namespace.
-      const direct = await startProxy([`--kubeconfig=${kubeconfig}`]);
-      t.after(() => direct.stop('SIGKILL'));
-      const actAs = (user: string) =>
-        send(direct.port, reviews, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', 'impersonate-user': user },
-          body: review,
-        });
-      await eventuallyPasses(async () => {
-        const { status, text } = await actAs('system:serviceaccount:dashboards:dashboard');
-        assert.equal(status, 201, text);
-        assert.match(text, /"system:serviceaccounts:dashboards"/);
+    // Whoever has the gateway's credential names no groups: the API server adds those of the account's namespace.
+    const direct = await startProxy([`--kubeconfig=${kubeconfig}`]);
+    t.after(() => direct.stop('SIGKILL'));
+    const actAs = (user: string) =>
+      send(direct.port, reviews, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'impersonate-user': user },
+        body: review,
       });
-      for (const of of [other, 'default', 'kube-system', namespace]) {
-        const { status, text } = await actAs(`system:serviceaccount:${of}:dashboard`);
-        assert.equal(status, 403, text);
-        assert.ok(text.includes(`in the namespace \\"${of}\\"`), text);
-      }
-      assert.equal((await actAs('system:serviceaccount:dashboards:builder')).status, 403);
+    await eventuallyPasses(async () => {
+      const { status, text } = await actAs('system:serviceaccount:dashboards:dashboard');
+      assert.equal(status, 201, text);
+      assert.match(text, /"system:serviceaccounts:dashboards"/);
+    });
+    for (const of of [other, 'default', 'kube-system', namespace]) {
+      const { status, text } = await actAs(`system:serviceaccount:${of}:dashboard`);
+      assert.equal(status, 403, text);
+      assert.ok(text.includes(`in the namespace \\"${of}\\"`), text);
+    }
+    assert.equal((await actAs('system:serviceaccount:dashboards:builder')).status, 403);
 
-      const gateway = await startProxy([
-        `--kubeconfig=${kubeconfig}`,
-        ...['--authentication-token-webhook', '--allow-impersonation'],
-      ]);
-      t.after(() => gateway.stop('SIGKILL'));
-      await eventuallyPasses(async () => {
-        const { status, text } = await send(gateway.port, '/-/readyz?verbose');
-        assert.equal(status, 200, text);
+    const gateway = await startProxy([
+      `--kubeconfig=${kubeconfig}`,
+      ...['--authentication-token-webhook', '--allow-impersonation'],
+    ]);
+    t.after(() => gateway.stop('SIGKILL'));
+    await eventuallyPasses(async () => {
+      const { status, text } = await send(gateway.port, '/-/readyz?verbose');
+      assert.equal(status, 200, text);
+    });
+    for (const [from, code] of [
+      ['dashboards', 201],
+      ['kube-system', 403],
+      [other, 403],
+    ] as const) {
+      const token = await tokenOf(server, from, 'dashboard');
+      const answer = await send(gateway.port, reviews, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+        body: review,
       });
-      for (const [from, code] of [
-        ['dashboards', 201],
-        ['kube-system', 403],
-        [other, 403],
-      ] as const) {
-        const token = await tokenOf(server, from, 'dashboard');
-        const answer = await send(gateway.port, reviews, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-          body: review,
-        });
-        assert.equal(answer.status, code, answer.text);
-      }
+      assert.equal(answer.status, code, answer.text);
+    }
 
-      // As whom a caller may act: the API server has to let the caller, and then the gateway.
-      const dashboard = 'system:serviceaccount:dashboards:dashboard';
-      const impersonate = { apiGroups: [''], verbs: ['impersonate'] };
-      await server.grant(dashboard, [
-        { ...impersonate, resources: ['users'], resourceNames: ['bob@example.com', 'dave@example.com'] },
-        { ...impersonate, resources: ['groups'], resourceNames: ['testers'] },
-        { ...impersonate, resources: ['serviceaccounts'], resourceNames: ['dashboard'] },
-        { apiGroups: ['authentication.k8s.io'], verbs: ['impersonate'], resources: ['uids'] },
-      ]);
-      const token = await tokenOf(server, 'dashboards', 'dashboard');
-      const cannot = (user: string, name: string) =>
-        new RegExp(`\\\\"${name}\\\\" is forbidden: User \\\\"${user}\\\\" cannot impersonate`);
-      const itself = `system:serviceaccount:${namespace}:${account}`;
-      const bob = others.length > 0 ? 201 : cannot(itself, 'bob@example.com');
-      for (const [user, groups, expected] of [
-        ['bob@example.com', [], bob],
-        ['bob@example.com', ['testers'], bob],
-        [dashboard, [], 201],
-        ['dave@example.com', [], cannot(itself, 'dave@example.com')],
-        ['alice@example.com', [], cannot(dashboard, 'alice@example.com')],
-        ['bob@example.com', ['developers'], cannot(dashboard, 'developers')],
-        [`system:serviceaccount:${other}:dashboard`, [], cannot(itself, 'dashboard')],
-        ['bob@example.com', ['system:masters'], /is reserved by Kubernetes/],
-      ] as const) {
-        const { status, text } = await send(gateway.port, reviews, {
-          method: 'POST',
-          headers: {
-            ...{ 'content-type': 'application/json', authorization: `Bearer ${token}` },
-            ...{ 'impersonate-user': user, 'impersonate-group': [...groups], 'impersonate-uid': '7' },
-          },
-          body: review,
-        });
-        assert.equal(status, expected === 201 ? 201 : 403, `${user} ${groups.join()}: ${text}`);
-        assert.match(text, expected === 201 ? /"uid":"7"/ : expected);
-      }
-    },
-  );
+    // As whom a caller may act: the API server has to let the caller, and then the gateway.
+    const dashboard = 'system:serviceaccount:dashboards:dashboard';
+    const impersonate = { apiGroups: [''], verbs: ['impersonate'] };
+    await server.grant(dashboard, [
+      { ...impersonate, resources: ['users'], resourceNames: ['bob@example.com', 'dave@example.com'] },
+      { ...impersonate, resources: ['groups'], resourceNames: ['testers'] },
+      { ...impersonate, resources: ['serviceaccounts'], resourceNames: ['dashboard'] },
+      { apiGroups: ['authentication.k8s.io'], verbs: ['impersonate'], resources: ['uids'] },
+    ]);
+    const token = await tokenOf(server, 'dashboards', 'dashboard');
+    const cannot = (user: string, name: string) =>
+      new RegExp(`\\\\"${name}\\\\" is forbidden: User \\\\"${user}\\\\" cannot impersonate`);
+    const itself = `system:serviceaccount:${namespace}:${account}`;
+    const bob = others.length > 0 ? 201 : cannot(itself, 'bob@example.com');
+    for (const [user, groups, expected] of [
+      ['bob@example.com', [], bob],
+      ['bob@example.com', ['testers'], bob],
+      [dashboard, [], 201],
+      ['dave@example.com', [], cannot(itself, 'dave@example.com')],
+      ['alice@example.com', [], cannot(dashboard, 'alice@example.com')],
+      ['bob@example.com', ['developers'], cannot(dashboard, 'developers')],
+      [`system:serviceaccount:${other}:dashboard`, [], cannot(itself, 'dashboard')],
+      ['bob@example.com', ['system:masters'], /is reserved by Kubernetes/],
+    ] as const) {
+      const { status, text } = await send(gateway.port, reviews, {
+        method: 'POST',
+        headers: {
+          ...{ 'content-type': 'application/json', authorization: `Bearer ${token}` },
+          ...{ 'impersonate-user': user, 'impersonate-group': [...groups], 'impersonate-uid': '7' },
+        },
+        body: review,
+      });
+      assert.equal(status, expected === 201 ? 201 : 403, `${user} ${groups.join()}: ${text}`);
+      assert.match(text, expected === 201 ? /"uid":"7"/ : expected);
+    }
+  });
 }

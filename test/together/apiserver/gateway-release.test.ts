@@ -13,7 +13,7 @@ import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
 import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../../support/identities/oidc-signer.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
-import { apiServerTest } from '../../support/kube-apiserver/api-server-test.js';
+import { test } from '../../support/kube-apiserver/api-server-test.js';
 import { projectFile } from '../../support/project.js';
 import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
@@ -160,157 +160,136 @@ const modes = {
 } as const;
 
 for (const [mode, { values, groups, reason }] of Object.entries(modes)) {
-  apiServerTest(
-    `the tutorial and the notes of the chart lead from nothing to the Pods that alice may see, with callers.mode ${mode}, and others get 403`,
-    async (t, server) => {
-      if (!hasKubectl) return t.skip('kubectl is not in PATH');
-      if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
-      const release = await Release.prepare(server);
-      const issuer = await startIssuer(t, release.folder);
-      // Its name comes after those of the Pods that are there for other files.
-      const pod = `web-of-${release.namespace}`;
-      const containers = [{ name: 'web', image: 'web' }];
-      await server.admin.do('POST', '/api/v1/namespaces/default/pods', {
-        metadata: { name: pod },
-        spec: { containers },
-      });
-      t.after(() =>
-        server.admin.ask('DELETE', `/api/v1/namespaces/default/pods/${pod}?gracePeriodSeconds=0`),
-      );
-      await fillView(server);
-      const oidc = [
-        ...[`--set=oidc.issuerURL=${issuer.url}`, '--set=oidc.clientID=kube-api-proxy'],
-        ...['--set=oidc.usernameClaim=email', `--set-file=oidc.ca=${join(release.folder, 'issuer.crt')}`],
-      ];
-      const notes = release.helm('install', 'gw', chart, ...values, ...oidc);
-      t.after(() =>
-        Promise.all(
-          ['first-person', 'first-group'].map(name =>
-            server.admin.ask('DELETE', `/apis/${group}/v1/namespaces/default/rolebindings/${name}`),
-          ),
+  test(`the tutorial and the notes of the chart lead from nothing to the Pods that alice may see, with callers.mode ${mode}, and others get 403`, async (t, server) => {
+    if (!hasKubectl) return t.skip('kubectl is not in PATH');
+    if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
+    const release = await Release.prepare(server);
+    const issuer = await startIssuer(t, release.folder);
+    // Its name comes after those of the Pods that are there for other files.
+    const pod = `web-of-${release.namespace}`;
+    const containers = [{ name: 'web', image: 'web' }];
+    await server.admin.do('POST', '/api/v1/namespaces/default/pods', {
+      metadata: { name: pod },
+      spec: { containers },
+    });
+    t.after(() => server.admin.ask('DELETE', `/api/v1/namespaces/default/pods/${pod}?gracePeriodSeconds=0`));
+    await fillView(server);
+    const oidc = [
+      ...[`--set=oidc.issuerURL=${issuer.url}`, '--set=oidc.clientID=kube-api-proxy'],
+      ...['--set=oidc.usernameClaim=email', `--set-file=oidc.ca=${join(release.folder, 'issuer.crt')}`],
+    ];
+    const notes = release.helm('install', 'gw', chart, ...values, ...oidc);
+    t.after(() =>
+      Promise.all(
+        ['first-person', 'first-group'].map(name =>
+          server.admin.ask('DELETE', `/apis/${group}/v1/namespaces/default/rolebindings/${name}`),
         ),
-      );
-      const proxy = await release.start(t);
+      ),
+    );
+    const proxy = await release.start(t);
 
-      // kubectl runs it as the plugin oidc-login, which the served kubeconfig names.
-      const plugin = await writeExecPlugin({ name: 'kubectl-oidc_login' });
-      t.after(() => plugin.remove());
-      await plugin.answer({ token: issuer.tokenOf('alice@example.com', groups.alice) });
-      const commands = commandsOf(notes, / get secret |^curl |rolebinding|whoami|get pods/, proxy.port);
-      const [getAuthority = '', fetch = '', bind = '', whoami = '', getPods = '', ...others] = commands;
-      assert.deepEqual(others, []);
-      const isTutorial = mode === 'everyone';
-      for (const command of isTutorial ? commands : []) {
-        const written = command
-          .replace(`:${proxy.port}`, ':8443')
-          .replace(release.namespace, 'kube-api-proxy');
-        assert.ok(tutorial.includes(`\n${written}\n`), written);
-      }
-      /** Runs a command that prints what the tutorial says. */
-      const runs = async (command: string) => {
-        const printed = await release.run(command, plugin.directory);
-        if (isTutorial) assert.ok(tutorial.includes(`\`\`\`\n${printed}\`\`\``), printed);
-      };
-      await release.run(getAuthority);
-      await release.run(fetch);
-      // The Service sends callers only to a Pod that is ready.
-      const ready = `curl --fail --silent --show-error --cacert ca.crt https://localhost:${proxy.port}/-/readyz?verbose`;
-      await eventuallyPasses(async () => assert.match(await release.run(ready), /\[\+\]impersonation ok/));
-      await assert.rejects(
-        release.run(getPods, plugin.directory),
-        /alice@example\.com.* cannot list resource "pods"/,
-      );
-      await runs(bind);
-      await runs(whoami);
-      // The API server learns of a binding a little later.
+    // kubectl runs it as the plugin oidc-login, which the served kubeconfig names.
+    const plugin = await writeExecPlugin({ name: 'kubectl-oidc_login' });
+    t.after(() => plugin.remove());
+    await plugin.answer({ token: issuer.tokenOf('alice@example.com', groups.alice) });
+    const commands = commandsOf(notes, / get secret |^curl |rolebinding|whoami|get pods/, proxy.port);
+    const [getAuthority = '', fetch = '', bind = '', whoami = '', getPods = '', ...others] = commands;
+    assert.deepEqual(others, []);
+    const isTutorial = mode === 'everyone';
+    for (const command of isTutorial ? commands : []) {
+      const written = command.replace(`:${proxy.port}`, ':8443').replace(release.namespace, 'kube-api-proxy');
+      assert.ok(tutorial.includes(`\n${written}\n`), written);
+    }
+    /** Runs a command that prints what the tutorial says. */
+    const runs = async (command: string) => {
+      const printed = await release.run(command, plugin.directory);
+      if (isTutorial) assert.ok(tutorial.includes(`\`\`\`\n${printed}\`\`\``), printed);
+    };
+    await release.run(getAuthority);
+    await release.run(fetch);
+    // The Service sends callers only to a Pod that is ready.
+    const ready = `curl --fail --silent --show-error --cacert ca.crt https://localhost:${proxy.port}/-/readyz?verbose`;
+    await eventuallyPasses(async () => assert.match(await release.run(ready), /\[\+\]impersonation ok/));
+    await assert.rejects(
+      release.run(getPods, plugin.directory),
+      /alice@example\.com.* cannot list resource "pods"/,
+    );
+    await runs(bind);
+    await runs(whoami);
+    // The API server learns of a binding a little later.
+    await eventuallyPasses(async () =>
+      assert.match(await release.run(getPods, plugin.directory), new RegExp(`^${pod} `, 'm')),
+    );
+    assert.ok(plugin.args().includes(`--oidc-issuer-url=${issuer.url}`), plugin.args().join());
+
+    await plugin.answer({ token: issuer.tokenOf('mallory@example.com', groups.other) });
+    await assert.rejects(release.run(getPods, plugin.directory), reason);
+    // kubectl says this of every 403.
+    await assert.rejects(release.run(whoami, plugin.directory), /you do not have permission to call it/);
+    if (isTutorial) {
+      const [remedy = ''] = /'callers\.groups=.*oidc:everyone\}'/.exec(tutorial) ?? [];
+      release.helm('upgrade', 'gw', chart, '--reuse-values', `--set=${remedy.replaceAll("'", '')}`);
       await eventuallyPasses(async () =>
-        assert.match(await release.run(getPods, plugin.directory), new RegExp(`^${pod} `, 'm')),
+        assert.match(await release.run(whoami, plugin.directory), /\[oidc:everyone system:authenticated\]/),
       );
-      assert.ok(plugin.args().includes(`--oidc-issuer-url=${issuer.url}`), plugin.args().join());
-
-      await plugin.answer({ token: issuer.tokenOf('mallory@example.com', groups.other) });
-      await assert.rejects(release.run(getPods, plugin.directory), reason);
-      // kubectl says this of every 403.
-      await assert.rejects(release.run(whoami, plugin.directory), /you do not have permission to call it/);
-      if (isTutorial) {
-        const [remedy = ''] = /'callers\.groups=.*oidc:everyone\}'/.exec(tutorial) ?? [];
-        release.helm('upgrade', 'gw', chart, '--reuse-values', `--set=${remedy.replaceAll("'", '')}`);
-        await eventuallyPasses(async () =>
-          assert.match(await release.run(whoami, plugin.directory), /\[oidc:everyone system:authenticated\]/),
-        );
-      }
-      const asGateway = `kubectl --kubeconfig=${await release.identity()}`;
-      const controller = release.run(`${asGateway} get --raw=/version --as=system:kube-controller-manager`);
-      // SECURITY.md and the notes warn of this.
-      if (isTutorial) await controller;
-      else await assert.rejects(controller, /cannot impersonate resource "users"/);
-      await assert.rejects(
-        release.run(`${asGateway} get --raw=/version --as=alice@example.com --as-group=system:masters`),
-        /cannot impersonate resource "groups"/,
-      );
-      await assert.rejects(
-        release.run(`${asGateway} get pods`),
-        new RegExp(
-          `User "system:serviceaccount:${release.namespace}:${account}" cannot list resource "pods"`,
-        ),
-      );
-    },
-  );
+    }
+    const asGateway = `kubectl --kubeconfig=${await release.identity()}`;
+    const controller = release.run(`${asGateway} get --raw=/version --as=system:kube-controller-manager`);
+    // SECURITY.md and the notes warn of this.
+    if (isTutorial) await controller;
+    else await assert.rejects(controller, /cannot impersonate resource "users"/);
+    await assert.rejects(
+      release.run(`${asGateway} get --raw=/version --as=alice@example.com --as-group=system:masters`),
+      /cannot impersonate resource "groups"/,
+    );
+    await assert.rejects(
+      release.run(`${asGateway} get pods`),
+      new RegExp(`User "system:serviceaccount:${release.namespace}:${account}" cannot list resource "pods"`),
+    );
+  });
 }
 
-apiServerTest(
-  'an upgrade of the chart keeps the certificate, and its notes say when its names are wrong',
-  async (t, server) => {
-    if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
-    const release = await Release.prepare(server);
-    release.helm('install', 'gw', chart, '--set=callers.mode=everyone');
-    const first = await release.certificate();
-    const upgrade = ['upgrade', 'gw', chart, '--set=callers.mode=everyone'];
-    assert.doesNotMatch(release.helm(...upgrade, '--set=auditLog=false'), /WARNING: the certificate/);
-    assert.deepEqual(await release.certificate(), first);
-    const renamed = [...upgrade, '--set=publicURL=https://gw.example'];
-    assert.match(
-      release.helm(...renamed),
-      /WARNING: the certificate is for .*localhost,127\.0\.0\.1,\n.*,gw\.example\. Make/,
-    );
-    assert.deepEqual(await release.certificate(), first);
+test('an upgrade of the chart keeps the certificate, and its notes say when its names are wrong', async (t, server) => {
+  if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
+  const release = await Release.prepare(server);
+  release.helm('install', 'gw', chart, '--set=callers.mode=everyone');
+  const first = await release.certificate();
+  const upgrade = ['upgrade', 'gw', chart, '--set=callers.mode=everyone'];
+  assert.doesNotMatch(release.helm(...upgrade, '--set=auditLog=false'), /WARNING: the certificate/);
+  assert.deepEqual(await release.certificate(), first);
+  const renamed = [...upgrade, '--set=publicURL=https://gw.example'];
+  assert.match(
+    release.helm(...renamed),
+    /WARNING: the certificate is for .*localhost,127\.0\.0\.1,\n.*,gw\.example\. Make/,
+  );
+  assert.deepEqual(await release.certificate(), first);
 
-    await server.admin.do('DELETE', `/api/v1/namespaces/${release.namespace}/secrets/${account}-tls`);
-    assert.doesNotMatch(release.helm(...renamed), /WARNING: the certificate/);
-    const second = await release.certificate();
-    assert.notEqual(second['tls.key'], first['tls.key']);
-    const certificate = Buffer.from(second['tls.crt'] ?? '', 'base64').toString();
-    assert.ok(certificate.endsWith(Buffer.from(second['ca.crt'] ?? '', 'base64').toString()));
-    const { subjectAltName, validTo } = new X509Certificate(certificate);
-    assert.match(subjectAltName ?? '', /DNS:localhost, .*DNS:gw\.example, IP Address:127\.0\.0\.1/);
-    assert.ok(Date.parse(validTo) > Date.now() + 3640 * 86_400_000);
-  },
-);
+  await server.admin.do('DELETE', `/api/v1/namespaces/${release.namespace}/secrets/${account}-tls`);
+  assert.doesNotMatch(release.helm(...renamed), /WARNING: the certificate/);
+  const second = await release.certificate();
+  assert.notEqual(second['tls.key'], first['tls.key']);
+  const certificate = Buffer.from(second['tls.crt'] ?? '', 'base64').toString();
+  assert.ok(certificate.endsWith(Buffer.from(second['ca.crt'] ?? '', 'base64').toString()));
+  const { subjectAltName, validTo } = new X509Certificate(certificate);
+  assert.match(subjectAltName ?? '', /DNS:localhost, .*DNS:gw\.example, IP Address:127\.0\.0\.1/);
+  assert.ok(Date.parse(validTo) > Date.now() + 3640 * 86_400_000);
+});
 
-apiServerTest(
-  'a real API server accepts what the chart makes for tokens of a file, client certificates, an Ingress and a Secret of its own',
-  async (t, server) => {
-    if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
-    const release = await Release.prepare(server);
-    const authority = join(release.folder, 'clients.crt');
-    await writeFile(authority, server.authority.certificate);
-    const accounts = JSON.stringify([{ namespace: release.namespace, name: 'ci' }]);
-    const notes = release.helm(
-      ...[
-        'install',
-        'gw',
-        chart,
-        '--set=callers.mode=named',
-        `--set-json=callers.serviceAccounts=${accounts}`,
-      ],
-      ...[`--set-file=clientCA=${authority}`, '--set=tokens.secretName=people', '--set=tls.secretName=mine'],
-      ...['--set=publicURL=https://gw.example', '--set=ingress.enabled=true', '--set=dashboard.enabled=true'],
-    );
-    assert.match(notes, /get ingress gw-kube-api-proxy$/m);
-    const made = (await server.admin.do(
-      'GET',
-      `/apis/networking.k8s.io/v1/namespaces/${release.namespace}/ingresses/${account}`,
-    )) as { readonly spec: { readonly rules: readonly { readonly host: string }[] } };
-    assert.equal(made.spec.rules[0]?.host, 'gw.example');
-  },
-);
+test('a real API server accepts what the chart makes for tokens of a file, client certificates, an Ingress and a Secret of its own', async (t, server) => {
+  if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
+  const release = await Release.prepare(server);
+  const authority = join(release.folder, 'clients.crt');
+  await writeFile(authority, server.authority.certificate);
+  const accounts = JSON.stringify([{ namespace: release.namespace, name: 'ci' }]);
+  const notes = release.helm(
+    ...['install', 'gw', chart, '--set=callers.mode=named', `--set-json=callers.serviceAccounts=${accounts}`],
+    ...[`--set-file=clientCA=${authority}`, '--set=tokens.secretName=people', '--set=tls.secretName=mine'],
+    ...['--set=publicURL=https://gw.example', '--set=ingress.enabled=true', '--set=dashboard.enabled=true'],
+  );
+  assert.match(notes, /get ingress gw-kube-api-proxy$/m);
+  const made = (await server.admin.do(
+    'GET',
+    `/apis/networking.k8s.io/v1/namespaces/${release.namespace}/ingresses/${account}`,
+  )) as { readonly spec: { readonly rules: readonly { readonly host: string }[] } };
+  assert.equal(made.spec.rules[0]?.host, 'gw.example');
+});

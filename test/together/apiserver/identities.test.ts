@@ -6,7 +6,7 @@ import { createCertificateAuthority } from '../../support/certificates/certifica
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import { type OidcIssuer, startOidcIssuer } from '../../support/identities/oidc-issuer.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
-import { apiServerTest } from '../../support/kube-apiserver/api-server-test.js';
+import { test } from '../../support/kube-apiserver/api-server-test.js';
 import { startOwnApiServer } from '../../support/kube-apiserver/run.js';
 import { projectFile } from '../../support/project.js';
 import { runProgram, startProxy } from '../../support/proxy/proxy.js';
@@ -128,54 +128,45 @@ async function compare(
   }
 }
 
-apiServerTest(
-  'the gateway knows a credential as the API server does, or differs as its README says',
-  async (t, run) => {
-    const { idTokens, ...servers } = await start(t, run, claimFlags, makeIdTokens);
-    await compare(t, servers, {
-      'a token of the file': () => tokensOfTheFile,
-      'a token': () => formsOfToken,
-      'a client certificate': () => makeClientCertificates(servers.server.authority),
-      'a token of a service account': () => makeServiceAccountTokens(servers.server),
-      'an ID token': () => idTokens,
+test('the gateway knows a credential as the API server does, or differs as its README says', async (t, run) => {
+  const { idTokens, ...servers } = await start(t, run, claimFlags, makeIdTokens);
+  await compare(t, servers, {
+    'a token of the file': () => tokensOfTheFile,
+    'a token': () => formsOfToken,
+    'a client certificate': () => makeClientCertificates(servers.server.authority),
+    'a token of a service account': () => makeServiceAccountTokens(servers.server),
+    'an ID token': () => idTokens,
+  });
+});
+
+test('the gateway knows the subject of an ID token as the API server does with its default claims', async (t, run) => {
+  const { idTokens, ...servers } = await start(t, run, algorithmFlags, makeTokensOfSubjects);
+  await compare(t, servers, { 'an ID token': () => idTokens });
+});
+
+test('a token file that the API server cannot read stops the gateway at its start too', async (t, run) => {
+  const folder = temporaryFolder();
+  const kubeconfig = await run.kubeconfig();
+  const startGateway = async (name: string, content: string) => {
+    const file = join(folder, name);
+    await writeFile(file, content);
+    const { code, stderr } = await runProgram([
+      `--kubeconfig=${kubeconfig}`,
+      '--port=0',
+      `--token-auth-file=${file}`,
+    ]);
+    assert.equal(code, 1, content);
+    assert.ok(stderr.includes(`--token-auth-file: ${file}:`), stderr);
+    return file;
+  };
+  await startGateway('nobody', recordOfTheApiServer);
+  for (const [what, content] of badTokenFiles) {
+    await t.test(`one with ${what}`, async t => {
+      const flags = [`--token-auth-file=${await startGateway(what, content)}`];
+      await assert.rejects(
+        startOwnApiServer(t, run, { flags }),
+        /"command failed" err=".*(parse error on line|at least 3 columns)/,
+      );
     });
-  },
-);
-
-apiServerTest(
-  'the gateway knows the subject of an ID token as the API server does with its default claims',
-  async (t, run) => {
-    const { idTokens, ...servers } = await start(t, run, algorithmFlags, makeTokensOfSubjects);
-    await compare(t, servers, { 'an ID token': () => idTokens });
-  },
-);
-
-apiServerTest(
-  'a token file that the API server cannot read stops the gateway at its start too',
-  async (t, run) => {
-    const folder = temporaryFolder();
-    const kubeconfig = await run.kubeconfig();
-    const startGateway = async (name: string, content: string) => {
-      const file = join(folder, name);
-      await writeFile(file, content);
-      const { code, stderr } = await runProgram([
-        `--kubeconfig=${kubeconfig}`,
-        '--port=0',
-        `--token-auth-file=${file}`,
-      ]);
-      assert.equal(code, 1, content);
-      assert.ok(stderr.includes(`--token-auth-file: ${file}:`), stderr);
-      return file;
-    };
-    await startGateway('nobody', recordOfTheApiServer);
-    for (const [what, content] of badTokenFiles) {
-      await t.test(`one with ${what}`, async t => {
-        const flags = [`--token-auth-file=${await startGateway(what, content)}`];
-        await assert.rejects(
-          startOwnApiServer(t, run, { flags }),
-          /"command failed" err=".*(parse error on line|at least 3 columns)/,
-        );
-      });
-    }
-  },
-);
+  }
+});

@@ -14,7 +14,7 @@ import { type KubectlResult, kubectl } from '../../support/clients/kubectl.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import type { Rule } from '../../support/fake-api-server/rbac.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
-import { apiServerTest } from '../../support/kube-apiserver/api-server-test.js';
+import { test } from '../../support/kube-apiserver/api-server-test.js';
 import { AuditLog, type EventUser } from '../../support/kube-apiserver/audit-log.js';
 import { projectFile } from '../../support/project.js';
 import { startProxy } from '../../support/proxy/proxy.js';
@@ -167,119 +167,103 @@ async function createNames(server: ApiServer): Promise<Names> {
   return { user: `carol-${id}`, group: `dev-${id}`, uid: `uid-${id}`, scope, namespace, elsewhere };
 }
 
-apiServerTest(
-  'a caller who impersonates gets the same answer from the gateway as from the API server, or one that its README lists',
-  async (t, server) => {
-    const names = await createNames(server);
-    const { proxy } = await startGateway(t, server);
-    const ca = server.authority.certificate;
-    let compared = 0;
-    let allowed = 0;
-    const unlike = new Set<Difference>();
-    for (const caller of await makeCallers(server, names)) {
-      const direct = new Client(Number(new URL(server.url).port), ca, caller);
-      const gateway = new Client(proxy.port, ca, caller);
-      const compare = async ({ headers, differs }: Question) => {
-        const [expected, found] = await Promise.all([direct.ask(headers), gateway.ask(headers)]);
-        const what = `${caller.name}: ${JSON.stringify(headers)}`;
-        compared += 1;
-        if (differs.length === 0) {
-          assert.deepEqual(found, expected, what);
-          if (!('code' in found)) allowed += 1;
-          return;
-        }
-        assert.ok('code' in found, what);
-        const difference = differs.find(
-          ({ code, message }) => found.code === code && message.test(found.message),
-        );
-        assert.ok(difference !== undefined, `${what}: ${JSON.stringify(found)}`);
-        if (!isDeepStrictEqual(found, expected)) unlike.add(difference);
-      };
-      const questions = [...combinations(names), ...spellings(names)];
-      for (let at = 0; at < questions.length; at += 4) {
-        await Promise.all(questions.slice(at, at + 4).map(compare));
+test('a caller who impersonates gets the same answer from the gateway as from the API server, or one that its README lists', async (t, server) => {
+  const names = await createNames(server);
+  const { proxy } = await startGateway(t, server);
+  const ca = server.authority.certificate;
+  let compared = 0;
+  let allowed = 0;
+  const unlike = new Set<Difference>();
+  for (const caller of await makeCallers(server, names)) {
+    const direct = new Client(Number(new URL(server.url).port), ca, caller);
+    const gateway = new Client(proxy.port, ca, caller);
+    const compare = async ({ headers, differs }: Question) => {
+      const [expected, found] = await Promise.all([direct.ask(headers), gateway.ask(headers)]);
+      const what = `${caller.name}: ${JSON.stringify(headers)}`;
+      compared += 1;
+      if (differs.length === 0) {
+        assert.deepEqual(found, expected, what);
+        if (!('code' in found)) allowed += 1;
+        return;
       }
-      direct.close();
-      gateway.close();
-    }
-    t.diagnostic(`${compared} combinations, ${allowed} of them allowed alike`);
-    assert.ok(compared >= 1_000 && allowed >= 200, `${compared} ${allowed}`);
-    const readme = await readFile(projectFile('deploy/reference/authentication.md'), 'utf8');
-    for (const difference of Object.values(differences)) {
-      const { documented } = difference;
-      assert.ok(unlike.has(difference), `${documented}: there is no difference`);
-      assert.ok(readme.includes(`\n| ${documented} |`), documented);
-    }
-  },
-);
-
-apiServerTest(
-  'the API server reads the extra keys of a caller in their case, and its refusal names the key in that case',
-  async (_t, server) => {
-    const id = randomUUID();
-    const users = { apiGroups: [''], resources: ['users'], verbs: ['impersonate'] };
-    // As roles list it from before keys kept their case.
-    const former = { ...users, apiGroups: ['authentication.k8s.io'], resources: ['userextras/accesskeyid'] };
-    const ask = async (
-      name: string,
-      rules: readonly Rule[],
-      extra: ReadonlyMap<string, readonly string[]>,
-    ) => {
-      await server.grant(name, rules);
-      const certificate = await server.authority.client({ commonName: name, organizations: [] });
-      const client = new Client(Number(new URL(server.url).port), server.authority.certificate, {
-        ...{ name, certificate },
-      });
-      const headers = impersonationHeaders({ user: 'carol', groups: [], extra });
-      return client.ask(headers).finally(() => client.close());
+      assert.ok('code' in found, what);
+      const difference = differs.find(
+        ({ code, message }) => found.code === code && message.test(found.message),
+      );
+      assert.ok(difference !== undefined, `${what}: ${JSON.stringify(found)}`);
+      if (!isDeepStrictEqual(found, expected)) unlike.add(difference);
     };
-    const extra = new Map(
-      ['accessKeyId', 'accesskeyid', 'Foo', 'foo', '%46oo', 'A-B/c', '\u00c4\u00e4'].map(key => [
-        key,
-        [`of ${key}`],
-      ]),
-    );
-    const found = await ask(`all-${id}`, everybody, extra);
-    assert.deepEqual('extra' in found && found.extra, Object.fromEntries(extra));
-    const refused = await ask(`former-${id}`, [users, former], new Map([['accessKeyId', ['ASIA']]]));
-    assert.match(
-      'message' in refused ? refused.message : '',
-      /impersonate resource "userextras\/accessKeyId"/,
-    );
-  },
-);
+    const questions = [...combinations(names), ...spellings(names)];
+    for (let at = 0; at < questions.length; at += 4) {
+      await Promise.all(questions.slice(at, at + 4).map(compare));
+    }
+    direct.close();
+    gateway.close();
+  }
+  t.diagnostic(`${compared} combinations, ${allowed} of them allowed alike`);
+  assert.ok(compared >= 1_000 && allowed >= 200, `${compared} ${allowed}`);
+  const readme = await readFile(projectFile('deploy/reference/authentication.md'), 'utf8');
+  for (const difference of Object.values(differences)) {
+    const { documented } = difference;
+    assert.ok(unlike.has(difference), `${documented}: there is no difference`);
+    assert.ok(readme.includes(`\n| ${documented} |`), documented);
+  }
+});
 
-apiServerTest(
-  'one Audit-ID joins the event of the gateway, with caller and target, and that of the API server, with gateway and target',
-  async (t, server) => {
-    const names = await createNames(server);
-    const { proxy, proxyName, auditLog } = await startGateway(t, server);
-    const [lead] = await makeCallers(server, names);
-    assert.ok(lead?.certificate !== undefined);
-    const client = new Client(proxy.port, server.authority.certificate, lead);
-    t.after(() => client.close());
-    const auditId = randomUUID();
-    const target = [
-      'Impersonate-User',
-      names.user,
-      'Impersonate-Group',
-      names.group,
-      'Impersonate-Uid',
-      names.uid,
-    ];
-    await client.ask([...target, 'Audit-Id', auditId]);
-    const [own, upstream] = await Promise.all(
-      [auditLog, server.location.auditLog].map(path => new AuditLog(path).event(auditId, 'ResponseComplete')),
-    );
-    const { username, groups, uid } = own?.impersonatedUser ?? {};
-    assert.deepEqual([username, groups, uid], [names.user, [names.group, 'system:authenticated'], names.uid]);
-    assert.deepEqual(upstream?.impersonatedUser, own?.impersonatedUser);
-    assert.equal(own?.user.username, lead.name);
-    assert.equal(upstream?.user.username, proxyName);
-  },
-);
+test('the API server reads the extra keys of a caller in their case, and its refusal names the key in that case', async (_t, server) => {
+  const id = randomUUID();
+  const users = { apiGroups: [''], resources: ['users'], verbs: ['impersonate'] };
+  // As roles list it from before keys kept their case.
+  const former = { ...users, apiGroups: ['authentication.k8s.io'], resources: ['userextras/accesskeyid'] };
+  const ask = async (name: string, rules: readonly Rule[], extra: ReadonlyMap<string, readonly string[]>) => {
+    await server.grant(name, rules);
+    const certificate = await server.authority.client({ commonName: name, organizations: [] });
+    const client = new Client(Number(new URL(server.url).port), server.authority.certificate, {
+      ...{ name, certificate },
+    });
+    const headers = impersonationHeaders({ user: 'carol', groups: [], extra });
+    return client.ask(headers).finally(() => client.close());
+  };
+  const extra = new Map(
+    ['accessKeyId', 'accesskeyid', 'Foo', 'foo', '%46oo', 'A-B/c', '\u00c4\u00e4'].map(key => [
+      key,
+      [`of ${key}`],
+    ]),
+  );
+  const found = await ask(`all-${id}`, everybody, extra);
+  assert.deepEqual('extra' in found && found.extra, Object.fromEntries(extra));
+  const refused = await ask(`former-${id}`, [users, former], new Map([['accessKeyId', ['ASIA']]]));
+  assert.match('message' in refused ? refused.message : '', /impersonate resource "userextras\/accessKeyId"/);
+});
 
-apiServerTest('kubectl --as says the same through the gateway as at the API server', async (t, server) => {
+test('one Audit-ID joins the event of the gateway, with caller and target, and that of the API server, with gateway and target', async (t, server) => {
+  const names = await createNames(server);
+  const { proxy, proxyName, auditLog } = await startGateway(t, server);
+  const [lead] = await makeCallers(server, names);
+  assert.ok(lead?.certificate !== undefined);
+  const client = new Client(proxy.port, server.authority.certificate, lead);
+  t.after(() => client.close());
+  const auditId = randomUUID();
+  const target = [
+    'Impersonate-User',
+    names.user,
+    'Impersonate-Group',
+    names.group,
+    'Impersonate-Uid',
+    names.uid,
+  ];
+  await client.ask([...target, 'Audit-Id', auditId]);
+  const [own, upstream] = await Promise.all(
+    [auditLog, server.location.auditLog].map(path => new AuditLog(path).event(auditId, 'ResponseComplete')),
+  );
+  const { username, groups, uid } = own?.impersonatedUser ?? {};
+  assert.deepEqual([username, groups, uid], [names.user, [names.group, 'system:authenticated'], names.uid]);
+  assert.deepEqual(upstream?.impersonatedUser, own?.impersonatedUser);
+  assert.equal(own?.user.username, lead.name);
+  assert.equal(upstream?.user.username, proxyName);
+});
+
+test('kubectl --as says the same through the gateway as at the API server', async (t, server) => {
   if ((await kubectl(['version', '--client']).catch(() => ({ code: 1 }))).code !== 0) {
     return t.skip('kubectl is not in PATH');
   }

@@ -6,7 +6,7 @@ import { percentDecoded } from '../../../src/http/percent-encoding.js';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { eventually } from '../../support/eventually.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
-import { apiServerTest } from '../../support/kube-apiserver/api-server-test.js';
+import { test } from '../../support/kube-apiserver/api-server-test.js';
 import { AuditLog, type ServerEvent } from '../../support/kube-apiserver/audit-log.js';
 import { tokens } from '../../support/kube-apiserver/authority-files.js';
 import { startProxy } from '../../support/proxy/proxy.js';
@@ -154,55 +154,52 @@ async function sendAll(clients: RequestClients): Promise<Sent[]> {
   return sent;
 }
 
-apiServerTest(
-  `${count} generated requests (seed ${seed}) are refused by the proxy, or read by the API server as the proxy reads them`,
-  async (t, server) => {
-    const { open, gateway, ca } = await start(t, server);
-    const ports = { openPort: open.proxy.port, gatewayPort: gateway.proxy.port };
-    const began = performance.now();
-    const sent = await sendAll(await RequestClients.connect(t, { ...ports, ca }));
-    const seconds = Math.round((performance.now() - began) / 1000);
-    // A proxy that ends writes the last lines of its log.
-    await Promise.all([open.proxy.stop(), gateway.proxy.stop()]);
-    const serverLog = new AuditLog(server.location.auditLog);
-    for (const log of [open.log, gateway.log]) await log.read();
-    // The API server writes the last event of a request after its answer.
-    const isOver = ({ id }: Sent) => {
-      const stages = serverLog.events(id).map(({ stage }) => stage);
-      return !stages.includes('RequestReceived') || stages.includes('ResponseComplete');
-    };
-    let unfinished = sent;
-    await eventually('the last events of the API server', async () => {
-      await serverLog.read();
-      unfinished = unfinished.filter(one => !isOver(one));
-      return unfinished.length === 0;
-    });
+test(`${count} generated requests (seed ${seed}) are refused by the proxy, or read by the API server as the proxy reads them`, async (t, server) => {
+  const { open, gateway, ca } = await start(t, server);
+  const ports = { openPort: open.proxy.port, gatewayPort: gateway.proxy.port };
+  const began = performance.now();
+  const sent = await sendAll(await RequestClients.connect(t, { ...ports, ca }));
+  const seconds = Math.round((performance.now() - began) / 1000);
+  // A proxy that ends writes the last lines of its log.
+  await Promise.all([open.proxy.stop(), gateway.proxy.stop()]);
+  const serverLog = new AuditLog(server.location.auditLog);
+  for (const log of [open.log, gateway.log]) await log.read();
+  // The API server writes the last event of a request after its answer.
+  const isOver = ({ id }: Sent) => {
+    const stages = serverLog.events(id).map(({ stage }) => stage);
+    return !stages.includes('RequestReceived') || stages.includes('ResponseComplete');
+  };
+  let unfinished = sent;
+  await eventually('the last events of the API server', async () => {
+    await serverLog.read();
+    unfinished = unfinished.filter(one => !isOver(one));
+    return unfinished.length === 0;
+  });
 
-    const outcomes = new Map<string, number>();
-    for (const one of sent) {
-      const own = (one.request.route === 'open' ? open : gateway).log.events(one.id);
-      const theirs = serverLog.events(one.id);
-      try {
-        const outcome = outcomeOf(one, own, theirs);
-        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-      } catch (error) {
-        const shown = [one, own, theirs].map(value => JSON.stringify(value)).join('\n');
-        throw new Error(`READING_SEED=${seed}: ${(error as Error).message}\n${shown}`, { cause: error });
-      }
+  const outcomes = new Map<string, number>();
+  for (const one of sent) {
+    const own = (one.request.route === 'open' ? open : gateway).log.events(one.id);
+    const theirs = serverLog.events(one.id);
+    try {
+      const outcome = outcomeOf(one, own, theirs);
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    } catch (error) {
+      const shown = [one, own, theirs].map(value => JSON.stringify(value)).join('\n');
+      throw new Error(`READING_SEED=${seed}: ${(error as Error).message}\n${shown}`, { cause: error });
     }
-    const counts = [...outcomes].sort().map(([outcome, times]) => `${times} ${outcome}`);
-    t.diagnostic(`sent in ${seconds} s:\n${counts.join('\n')}`);
-    const compared = [...outcomes].filter(([outcome]) => outcome.startsWith('compared'));
-    assert.deepEqual(compared.map(([outcome]) => outcome).sort(), kindsCompared, `READING_SEED=${seed}`);
-    assert.ok(
-      compared.reduce((sum, [, times]) => sum + times, 0) > 0.9 * count,
-      `READING_SEED=${seed}: too few requests reached the API server\n${counts.join('\n')}`,
-    );
-    const withoutEvent = [...outcomes.keys()].filter(outcome => outcome.startsWith('without event'));
-    assert.deepEqual(
-      withoutEvent.filter(outcome => !knownWithoutEvent.includes(outcome)),
-      [],
-      `READING_SEED=${seed}`,
-    );
-  },
-);
+  }
+  const counts = [...outcomes].sort().map(([outcome, times]) => `${times} ${outcome}`);
+  t.diagnostic(`sent in ${seconds} s:\n${counts.join('\n')}`);
+  const compared = [...outcomes].filter(([outcome]) => outcome.startsWith('compared'));
+  assert.deepEqual(compared.map(([outcome]) => outcome).sort(), kindsCompared, `READING_SEED=${seed}`);
+  assert.ok(
+    compared.reduce((sum, [, times]) => sum + times, 0) > 0.9 * count,
+    `READING_SEED=${seed}: too few requests reached the API server\n${counts.join('\n')}`,
+  );
+  const withoutEvent = [...outcomes.keys()].filter(outcome => outcome.startsWith('without event'));
+  assert.deepEqual(
+    withoutEvent.filter(outcome => !knownWithoutEvent.includes(outcome)),
+    [],
+    `READING_SEED=${seed}`,
+  );
+});

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import type { SubjectAccessReviewSpec } from '../../../../src/features/authorization-webhooks/subject-access-review.js';
 import { eventually } from '../../../support/eventually.js';
 import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
-import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
+import { test } from '../../../support/kube-apiserver/api-server-test.js';
 import { startOwnApiServer } from '../../../support/kube-apiserver/run.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 import { conditions, specs, unsupportedConditions, verdictOf, wrongConditions } from '../conditions.js';
@@ -69,97 +69,94 @@ async function start(t: TestContext, run: ApiServer) {
   return { hook, server, verdict, read, kubeconfig };
 }
 
-apiServerTest(
-  'the gateway reads the file of authorizers with the same verdicts as the API server',
-  async (t, run) => {
-    const { hook, server, verdict, read, kubeconfig } = await start(t, run);
+test('the gateway reads the file of authorizers with the same verdicts as the API server', async (t, run) => {
+  const { hook, server, verdict, read, kubeconfig } = await start(t, run);
 
-    for (const [what, entries, more] of wrongFiles) {
-      await t.test(`a file with ${what}`, async () => {
-        assert.equal(await verdict(fileOf(entries, true, more)), 'wrong');
-        const found = await read(fileOf(entries, false, more));
-        assert.ok('problems' in found && found.problems.length > 0);
-      });
-    }
-
-    const condition = (expression: string) => ({
-      matchConditionSubjectAccessReviewVersion: 'v1',
-      matchConditions: [{ expression }],
+  for (const [what, entries, more] of wrongFiles) {
+    await t.test(`a file with ${what}`, async () => {
+      assert.equal(await verdict(fileOf(entries, true, more)), 'wrong');
+      const found = await read(fileOf(entries, false, more));
+      assert.ok('problems' in found && found.problems.length > 0);
     });
-    for (const expression of wrongConditions) {
-      await t.test(`a file with the condition ${expression}`, async () => {
-        const entries = [{ type: 'Webhook', name: 'a', webhook: { ...webhook, ...condition(expression) } }];
-        assert.equal(await verdict(fileOf(entries, true)), 'wrong');
-        const found = await read(fileOf(entries, false));
-        assert.ok('problems' in found && found.problems.length === 1);
-      });
-    }
+  }
 
-    for (const expression of unsupportedConditions) {
-      await t.test(`a file with the condition ${expression}, which only the API server takes`, async () => {
-        const entries = [{ type: 'Webhook', name: 'a', webhook: { ...webhook, ...condition(expression) } }];
-        assert.equal(await verdict(fileOf(entries, true)), 'good');
-      });
-    }
-
-    await t.test('conditions say the same of each request', async t => {
-      const entries = ['', ...conditions.map(([, expression]) => expression)].map((expression, index) => ({
-        ...{ type: 'Webhook', name: `e${index}` },
-        webhook: {
-          ...webhook,
-          ...{ cacheAuthorizedRequests: false, cacheUnauthorizedRequests: false },
-          connectionInfo: { type: 'KubeConfigFile', kubeConfigFile: kubeconfig(`e${index}`, `/e${index}`) },
-          ...(expression !== '' && condition(expression)),
-        },
-      }));
-      assert.equal(await verdict(fileOf(entries, true)), 'good');
+  const condition = (expression: string) => ({
+    matchConditionSubjectAccessReviewVersion: 'v1',
+    matchConditions: [{ expression }],
+  });
+  for (const expression of wrongConditions) {
+    await t.test(`a file with the condition ${expression}`, async () => {
+      const entries = [{ type: 'Webhook', name: 'a', webhook: { ...webhook, ...condition(expression) } }];
+      assert.equal(await verdict(fileOf(entries, true)), 'wrong');
       const found = await read(fileOf(entries, false));
-      if ('problems' in found) assert.fail(found.problems.join('\n'));
-      const errors = async () => {
-        const { body } = await server.admin.ask('GET', '/metrics');
-        const name = 'apiserver_authorization_match_condition_evaluation_errors_total';
-        const lines = String(body).matchAll(
-          new RegExp(`^${name}\\{name="(\\w+)",type="Webhook"\\} (\\d+)$`, 'gm'),
-        );
-        return new Map([...lines].map(([, entry = '', count]) => [entry, Number(count)]));
-      };
-      for (const spec of specs) {
-        hook.asked.clear();
-        const before = await errors();
-        await server.admin.do('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', { spec });
-        const after = await errors();
-        const sent = hook.asked.get('/e0')?.spec ?? assert.fail('the API server asks');
-        for (const [index, [verdicts, expression]] of conditions.entries()) {
-          const name = `e${index + 1}`;
-          const hasFailed = (after.get(name) ?? 0) > (before.get(name) ?? 0);
-          const said = hook.asked.has(`/${name}`) ? 't' : 'f';
-          await t.test(`${expression} of ${spec.user}`, () => {
-            assert.equal(hasFailed ? 'e' : said, verdicts[specs.indexOf(spec)]);
-            assert.equal(
-              verdictOf(found.webhooks[index + 1]?.matchConditions[0], sent),
-              verdicts[specs.indexOf(spec)],
-            );
-          });
-        }
-      }
+      assert.ok('problems' in found && found.problems.length === 1);
     });
+  }
 
-    await t.test('a webhook gets the request that the API server would send', async () => {
-      const asking = hook.asked.get('/e0') ?? assert.fail();
-      const [first] = await read(fileOf([{ type: 'Webhook', name: 'a', webhook }], false)).then(found =>
-        'problems' in found ? assert.fail() : found.webhooks,
-      );
-      const answer = await first?.server.post('{"spec":{}}', { timeout: 10_000 });
-      assert.equal(answer?.status, 200);
-      const { request } = hook.asked.get('/main') ?? assert.fail();
-      const told = ({ method, url, headers }: IncomingMessage) => [
-        method,
-        url?.replace(/^\/\w+/, ''),
-        headers['content-type'],
-        headers.accept,
-        headers.authorization,
-      ];
-      assert.deepEqual(told(request), told(asking.request));
+  for (const expression of unsupportedConditions) {
+    await t.test(`a file with the condition ${expression}, which only the API server takes`, async () => {
+      const entries = [{ type: 'Webhook', name: 'a', webhook: { ...webhook, ...condition(expression) } }];
+      assert.equal(await verdict(fileOf(entries, true)), 'good');
     });
-  },
-);
+  }
+
+  await t.test('conditions say the same of each request', async t => {
+    const entries = ['', ...conditions.map(([, expression]) => expression)].map((expression, index) => ({
+      ...{ type: 'Webhook', name: `e${index}` },
+      webhook: {
+        ...webhook,
+        ...{ cacheAuthorizedRequests: false, cacheUnauthorizedRequests: false },
+        connectionInfo: { type: 'KubeConfigFile', kubeConfigFile: kubeconfig(`e${index}`, `/e${index}`) },
+        ...(expression !== '' && condition(expression)),
+      },
+    }));
+    assert.equal(await verdict(fileOf(entries, true)), 'good');
+    const found = await read(fileOf(entries, false));
+    if ('problems' in found) assert.fail(found.problems.join('\n'));
+    const errors = async () => {
+      const { body } = await server.admin.ask('GET', '/metrics');
+      const name = 'apiserver_authorization_match_condition_evaluation_errors_total';
+      const lines = String(body).matchAll(
+        new RegExp(`^${name}\\{name="(\\w+)",type="Webhook"\\} (\\d+)$`, 'gm'),
+      );
+      return new Map([...lines].map(([, entry = '', count]) => [entry, Number(count)]));
+    };
+    for (const spec of specs) {
+      hook.asked.clear();
+      const before = await errors();
+      await server.admin.do('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', { spec });
+      const after = await errors();
+      const sent = hook.asked.get('/e0')?.spec ?? assert.fail('the API server asks');
+      for (const [index, [verdicts, expression]] of conditions.entries()) {
+        const name = `e${index + 1}`;
+        const hasFailed = (after.get(name) ?? 0) > (before.get(name) ?? 0);
+        const said = hook.asked.has(`/${name}`) ? 't' : 'f';
+        await t.test(`${expression} of ${spec.user}`, () => {
+          assert.equal(hasFailed ? 'e' : said, verdicts[specs.indexOf(spec)]);
+          assert.equal(
+            verdictOf(found.webhooks[index + 1]?.matchConditions[0], sent),
+            verdicts[specs.indexOf(spec)],
+          );
+        });
+      }
+    }
+  });
+
+  await t.test('a webhook gets the request that the API server would send', async () => {
+    const asking = hook.asked.get('/e0') ?? assert.fail();
+    const [first] = await read(fileOf([{ type: 'Webhook', name: 'a', webhook }], false)).then(found =>
+      'problems' in found ? assert.fail() : found.webhooks,
+    );
+    const answer = await first?.server.post('{"spec":{}}', { timeout: 10_000 });
+    assert.equal(answer?.status, 200);
+    const { request } = hook.asked.get('/main') ?? assert.fail();
+    const told = ({ method, url, headers }: IncomingMessage) => [
+      method,
+      url?.replace(/^\/\w+/, ''),
+      headers['content-type'],
+      headers.accept,
+      headers.authorization,
+    ];
+    assert.deepEqual(told(request), told(asking.request));
+  });
+});

@@ -11,7 +11,7 @@ import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../../../support/identities/oidc-signer.js';
 import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
-import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
+import { test } from '../../../support/kube-apiserver/api-server-test.js';
 import { startOwnApiServer } from '../../../support/kube-apiserver/run.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { createRandom, type Random } from '../../../support/random.js';
@@ -89,7 +89,7 @@ function claimsOf(url: string, more: object): object {
   return { iss: url, aud: 'gateway', sub: 'alice', iat: seconds() - 60, exp: seconds() + 3000, ...more };
 }
 
-apiServerTest('the gateway reads the file of the API server with the same verdicts', async (t, run) => {
+test('the gateway reads the file of the API server with the same verdicts', async (t, run) => {
   const { issuers, elliptic, write, all, entryOf, server, gateway, servers } = await start(t, run);
   const compare = async (what: string, token: string, user: string | undefined) => {
     const credential = bearer(what, token, user);

@@ -2,70 +2,64 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { assertEnded, assertRunning } from '../../../apiserver/client-process.js';
-import { kubectlServerTest } from '../../../apiserver/kubectl-stack.js';
+import { test } from '../../../apiserver/kubectl-stack.js';
 import { StreamGateway } from '../../../apiserver/stream-gateway.js';
 import { eventually } from '../../../support/eventually.js';
 import { callersFlag } from '../../../support/proxy/callers.js';
 import { replaceFile } from '../../../support/replaced-file.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
-kubectlServerTest(
-  'every stream of kubectl ends after its RoleBinding is deleted or its token is taken away, and no other one',
-  async (t, server) => {
-    const id = randomUUID();
-    const users = ['unbound', 'unknown', 'other'].map(name => `${name}-${id}`) as [string, string, string];
-    const [unbound, unknown, other] = users;
-    const tokens = join(temporaryFolder(), 'tokens.csv');
-    const write = (left: readonly string[]) =>
-      replaceFile(tokens, left.map(user => `token-of-${user},${user},,\n`).join(''));
-    await write(users);
-    const gateway = await StreamGateway.start(t, server, [callersFlag(tokens), '--recheck-streams=10s']);
-    const [unbind] = await Promise.all(users.map(user => gateway.bind(user)));
-    const [ofUnbound, ofUnknown, ofOther] = await Promise.all(
-      users.map(user => gateway.openAll([`--token=token-of-${user}`])),
-    );
-    await unbind?.();
-    await write([unbound, other]);
-    await assertEnded(ofUnbound ?? [], /you may no longer do what this stream began with/);
-    await assertEnded(ofUnknown ?? [], /no longer accepts the credential/);
-    const ends = () =>
-      gateway.proxy
-        .log()
-        .filter(({ endedBy }) => endedBy === 'access' || endedBy === 'caller')
-        .map(({ user, endedBy }) => `${user} ${endedBy}`);
-    await eventually('each stream has its line', () => ends().length === 2 * (ofUnbound?.length ?? 0));
-    assert.deepEqual(new Set(ends()), new Set([`${unbound} access`, `${unknown} caller`]));
-    assertRunning(ofOther ?? []);
-  },
-);
+test('every stream of kubectl ends after its RoleBinding is deleted or its token is taken away, and no other one', async (t, server) => {
+  const id = randomUUID();
+  const users = ['unbound', 'unknown', 'other'].map(name => `${name}-${id}`) as [string, string, string];
+  const [unbound, unknown, other] = users;
+  const tokens = join(temporaryFolder(), 'tokens.csv');
+  const write = (left: readonly string[]) =>
+    replaceFile(tokens, left.map(user => `token-of-${user},${user},,\n`).join(''));
+  await write(users);
+  const gateway = await StreamGateway.start(t, server, [callersFlag(tokens), '--recheck-streams=10s']);
+  const [unbind] = await Promise.all(users.map(user => gateway.bind(user)));
+  const [ofUnbound, ofUnknown, ofOther] = await Promise.all(
+    users.map(user => gateway.openAll([`--token=token-of-${user}`])),
+  );
+  await unbind?.();
+  await write([unbound, other]);
+  await assertEnded(ofUnbound ?? [], /you may no longer do what this stream began with/);
+  await assertEnded(ofUnknown ?? [], /no longer accepts the credential/);
+  const ends = () =>
+    gateway.proxy
+      .log()
+      .filter(({ endedBy }) => endedBy === 'access' || endedBy === 'caller')
+      .map(({ user, endedBy }) => `${user} ${endedBy}`);
+  await eventually('each stream has its line', () => ends().length === 2 * (ofUnbound?.length ?? 0));
+  assert.deepEqual(new Set(ends()), new Set([`${unbound} access`, `${unknown} caller`]));
+  assertRunning(ofOther ?? []);
+});
 
-kubectlServerTest(
-  'a right that is away and back between two checks ends no stream; one that is away at a check ends it, and the next stream goes on',
-  async (t, server) => {
-    const user = `ann-${randomUUID()}`;
-    const tokens = join(temporaryFolder(), 'tokens.csv');
-    await replaceFile(tokens, `token-of-ann,${user},,\n`);
-    const gateway = await StreamGateway.start(t, server, [callersFlag(tokens), '--recheck-streams=10s']);
-    const answers = (answer: string) =>
-      gateway.metric('kube_api_proxy_stream_rechecks_total', { about: 'access', answer });
-    const checked = async () => {
-      const before = await answers('yes');
-      await eventually('a check', async () => (await answers('yes')) > before);
-    };
-    const unbind = await gateway.bind(user);
-    const watch = await gateway.openWatch(['--token=token-of-ann']);
-    await checked();
-    await unbind();
-    await gateway.bind(user);
-    await checked();
-    assert.equal(await answers('no'), 0);
-    assertRunning([watch]);
-    await unbind();
-    await watch.ended();
-    await gateway.bind(user);
-    const next = await gateway.openWatch(['--token=token-of-ann']);
-    await checked();
-    assert.equal(await answers('no'), 1);
-    assertRunning([next]);
-  },
-);
+test('a right that is away and back between two checks ends no stream; one that is away at a check ends it, and the next stream goes on', async (t, server) => {
+  const user = `ann-${randomUUID()}`;
+  const tokens = join(temporaryFolder(), 'tokens.csv');
+  await replaceFile(tokens, `token-of-ann,${user},,\n`);
+  const gateway = await StreamGateway.start(t, server, [callersFlag(tokens), '--recheck-streams=10s']);
+  const answers = (answer: string) =>
+    gateway.metric('kube_api_proxy_stream_rechecks_total', { about: 'access', answer });
+  const checked = async () => {
+    const before = await answers('yes');
+    await eventually('a check', async () => (await answers('yes')) > before);
+  };
+  const unbind = await gateway.bind(user);
+  const watch = await gateway.openWatch(['--token=token-of-ann']);
+  await checked();
+  await unbind();
+  await gateway.bind(user);
+  await checked();
+  assert.equal(await answers('no'), 0);
+  assertRunning([watch]);
+  await unbind();
+  await watch.ended();
+  await gateway.bind(user);
+  const next = await gateway.openWatch(['--token=token-of-ann']);
+  await checked();
+  assert.equal(await answers('no'), 1);
+  assertRunning([next]);
+});

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { WebSocket } from 'undici';
 import { eventually } from '../../../support/eventually.js';
-import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
+import { test } from '../../../support/kube-apiserver/api-server-test.js';
 import { FilteringGateway } from '../../../support/kube-apiserver/filtering-gateway.js';
 
 /** Opens a watch as Headlamp does: the token is one of the subprotocols. */
@@ -35,7 +35,7 @@ async function openSocket(gateway: FilteringGateway, token: string, query: strin
   };
 }
 
-apiServerTest('a watch as a WebSocket shows the same as a plain one', async (t, server) => {
+test('a watch as a WebSocket shows the same as a plain one', async (t, server) => {
   const gateway = await FilteringGateway.start(t, server, { users: ['ann', 'boss'] });
   await gateway.letListAll('boss');
   const [later, hidden] = [await gateway.namespace('later'), await gateway.namespace('secret')];

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { test } from 'node:test';
+import { test as nodeTest } from 'node:test';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { startGoInformer, whyNoGo } from '../../../support/clients/go-informer.js';
 import { startJavascript, whyNoJavascript } from '../../../support/clients/javascript-client.js';
 import { startPython, whyNoPython } from '../../../support/clients/python-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { wholeLines } from '../../../support/json-lines.js';
-import { apiServerTest } from '../../../support/kube-apiserver/api-server-test.js';
+import { test } from '../../../support/kube-apiserver/api-server-test.js';
 import { FilteringGateway } from '../../../support/kube-apiserver/filtering-gateway.js';
 import type { Scope } from '../../../support/scope.js';
 
@@ -98,48 +98,45 @@ function heldBy(lines: readonly string[], what: string): string[] {
 
 const present = Object.entries(clients).flatMap(([name, [why, start]]) => {
   if (why === undefined) return [{ name, start }];
-  test(`${name} holds the visible namespaces`, { skip: why }, () => {});
+  nodeTest(`${name} holds the visible namespaces`, { skip: why }, () => {});
   return [];
 });
 
-apiServerTest(
-  'clients of other projects hold the visible namespaces, while rights come and go, and namespaces of one name',
-  async (t, server) => {
-    const files = await createServingFiles();
-    const gateway = await FilteringGateway.start(t, server, { users: ['ann'], files });
-    const [later, hidden] = [await gateway.namespace('later'), await gateway.namespace('secret')];
-    const own = await gateway.namespaceOf('ann', 'own');
-    const started = await Promise.all(
-      present.map(async ({ name, start }) => ({ name, lines: await start(t, gateway.url) })),
-    );
-    const hold = async (when: string, ...names: readonly string[]) => {
-      for (const { name, lines } of started)
-        await eventually(
-          `${name} holds ${names} ${when}; it has printed ${lines().join(', ')}`,
-          () => heldBy(lines(), name).join() === names.join(),
-        );
-    };
-    await hold('at first', own);
-    const unbind = await gateway.bind(later, gateway.user('ann'));
-    await hold('with another right', later, own);
-    await unbind();
-    await hold('without that right', own);
-    await gateway.deleteNamespace(hidden);
-    await gateway.deleteNamespace(own);
-    await hold('after the end of all');
-    // Made again, it has the binding that nothing has deleted here.
-    await gateway.namespace('own');
-    await hold('with another one of that name', own);
-    await gateway.bind(later, gateway.groupOf('ann'));
-    await hold('with the right of a group', later, own);
+test('clients of other projects hold the visible namespaces, while rights come and go, and namespaces of one name', async (t, server) => {
+  const files = await createServingFiles();
+  const gateway = await FilteringGateway.start(t, server, { users: ['ann'], files });
+  const [later, hidden] = [await gateway.namespace('later'), await gateway.namespace('secret')];
+  const own = await gateway.namespaceOf('ann', 'own');
+  const started = await Promise.all(
+    present.map(async ({ name, start }) => ({ name, lines: await start(t, gateway.url) })),
+  );
+  const hold = async (when: string, ...names: readonly string[]) => {
     for (const { name, lines } of started)
-      assert.deepEqual(
-        lines().filter(line => !line.startsWith('MODIFIED')),
-        [
-          ...[`ADDED ${own}`, `ADDED ${later}`, `DELETED ${later}`, `DELETED ${own}`],
-          ...[`ADDED ${own}`, `ADDED ${later}`],
-        ],
-        name,
+      await eventually(
+        `${name} holds ${names} ${when}; it has printed ${lines().join(', ')}`,
+        () => heldBy(lines(), name).join() === names.join(),
       );
-  },
-);
+  };
+  await hold('at first', own);
+  const unbind = await gateway.bind(later, gateway.user('ann'));
+  await hold('with another right', later, own);
+  await unbind();
+  await hold('without that right', own);
+  await gateway.deleteNamespace(hidden);
+  await gateway.deleteNamespace(own);
+  await hold('after the end of all');
+  // Made again, it has the binding that nothing has deleted here.
+  await gateway.namespace('own');
+  await hold('with another one of that name', own);
+  await gateway.bind(later, gateway.groupOf('ann'));
+  await hold('with the right of a group', later, own);
+  for (const { name, lines } of started)
+    assert.deepEqual(
+      lines().filter(line => !line.startsWith('MODIFIED')),
+      [
+        ...[`ADDED ${own}`, `ADDED ${later}`, `DELETED ${later}`, `DELETED ${own}`],
+        ...[`ADDED ${own}`, `ADDED ${later}`],
+      ],
+      name,
+    );
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../../../support/eventually.js';
-import { apiServerTest } from '../../../../support/kube-apiserver/api-server-test.js';
+import { test } from '../../../../support/kube-apiserver/api-server-test.js';
 import { startOwnApiServer } from '../../../../support/kube-apiserver/run.js';
 import {
   changes,
@@ -70,62 +70,59 @@ const queries = [
   ],
 ];
 
-apiServerTest(
-  'users whom an authorizer lets watch by selectors alone join exactly where it lets them watch the same directly',
-  async (t, run) => {
-    const webhook = await AskedWebhook.start(t, {
-      matchConditions: [{ expression: condition }],
-      failurePolicy: 'NoOpinion',
-    });
-    webhook.decide = ({ user = '', resourceAttributes: asked }) => {
-      if (asked?.verb === 'create' && asked.resource.startsWith('self')) return { allowed: true };
-      return { allowed: asked?.resource === 'configmaps' && rules[user]?.(asked) === true };
-    };
-    const { server } = await startOwnApiServer(t, run, { authorizers: webhook.file });
-    const gateway = await startSharingGateway(t, server, users);
-    const namespace = await server.createNamespace();
-    const from = await createConfigMap(server, namespace, 'z');
-    const path = `/api/v1/namespaces/${namespace}/configmaps`;
-    const deprecated = `/api/v1/watch/namespaces/${namespace}/configmaps`;
-    const targets = [
-      ...queries.map(query => `${path}?${queryOf({ from, query: `&${query}` }, from)}`),
-      ...['', one, b2].flatMap(query => [
-        `${path}?${queryOf({ initial: true, query: `&${query}` }, from)}`,
-        `${deprecated}?resourceVersion=${from}&${query}`,
-      ]),
-    ];
-    const watch = async (user: string, target: string) => ({
-      ...(await gateway.both(user, target)),
-      isInitial: target.includes('sendInitialEvents'),
-      ...{ user, target, isCommon: !target.startsWith(deprecated) && !target.includes(';') },
-    });
-    const pairs: Awaited<ReturnType<typeof watch>>[] = [];
-    for (const target of targets) {
-      // Each of the others finds a watch to join.
-      pairs.push(await watch('all', target));
-      pairs.push(...(await Promise.all(others.map(user => watch(user, target)))));
+test('users whom an authorizer lets watch by selectors alone join exactly where it lets them watch the same directly', async (t, run) => {
+  const webhook = await AskedWebhook.start(t, {
+    matchConditions: [{ expression: condition }],
+    failurePolicy: 'NoOpinion',
+  });
+  webhook.decide = ({ user = '', resourceAttributes: asked }) => {
+    if (asked?.verb === 'create' && asked.resource.startsWith('self')) return { allowed: true };
+    return { allowed: asked?.resource === 'configmaps' && rules[user]?.(asked) === true };
+  };
+  const { server } = await startOwnApiServer(t, run, { authorizers: webhook.file });
+  const gateway = await startSharingGateway(t, server, users);
+  const namespace = await server.createNamespace();
+  const from = await createConfigMap(server, namespace, 'z');
+  const path = `/api/v1/namespaces/${namespace}/configmaps`;
+  const deprecated = `/api/v1/watch/namespaces/${namespace}/configmaps`;
+  const targets = [
+    ...queries.map(query => `${path}?${queryOf({ from, query: `&${query}` }, from)}`),
+    ...['', one, b2].flatMap(query => [
+      `${path}?${queryOf({ initial: true, query: `&${query}` }, from)}`,
+      `${deprecated}?resourceVersion=${from}&${query}`,
+    ]),
+  ];
+  const watch = async (user: string, target: string) => ({
+    ...(await gateway.both(user, target)),
+    isInitial: target.includes('sendInitialEvents'),
+    ...{ user, target, isCommon: !target.startsWith(deprecated) && !target.includes(';') },
+  });
+  const pairs: Awaited<ReturnType<typeof watch>>[] = [];
+  for (const target of targets) {
+    // Each of the others finds a watch to join.
+    pairs.push(await watch('all', target));
+    pairs.push(...(await Promise.all(others.map(user => watch(user, target)))));
+  }
+  const joins = await gateway.joins();
+  for (const name of ['a1', 'b2', 'c1']) await createConfigMap(server, namespace, name);
+  await server.admin.do('PATCH', `${path}/z`, { metadata: { labels: { app: 'one' } } });
+  await server.admin.do('DELETE', `${path}/b2`);
+  for (const { user, target, shared, direct } of pairs) {
+    const what = `${user} ${target}`;
+    assert.equal(shared.status, direct.status, what);
+    if (direct.status === 200) await eventually(what, () => changes(shared) === changes(direct));
+    else {
+      await Promise.all([shared.ended, direct.ended]);
+      assert.equal(shared.bytes().toString(), direct.bytes().toString(), what);
     }
-    const joins = await gateway.joins();
-    for (const name of ['a1', 'b2', 'c1']) await createConfigMap(server, namespace, name);
-    await server.admin.do('PATCH', `${path}/z`, { metadata: { labels: { app: 'one' } } });
-    await server.admin.do('DELETE', `${path}/b2`);
-    for (const { user, target, shared, direct } of pairs) {
-      const what = `${user} ${target}`;
-      assert.equal(shared.status, direct.status, what);
-      if (direct.status === 200) await eventually(what, () => changes(shared) === changes(direct));
-      else {
-        await Promise.all([shared.ended, direct.ended]);
-        assert.equal(shared.bytes().toString(), direct.bytes().toString(), what);
-      }
-    }
-    const common = pairs.filter(({ isCommon }) => isCommon);
-    const allowed = common.filter(({ direct }) => direct.status === 200);
-    const joined = allowed.filter(({ user, isInitial }) => isInitial || user !== 'all');
-    assert.equal((joins['ring'] ?? 0) + (joins['initial'] ?? 0), joined.length);
-    assert.equal(joins['refused'], common.filter(({ direct }) => direct.status === 403).length);
-    for (const user of others) {
-      const statuses = new Set(common.filter(one => one.user === user).map(({ direct }) => direct.status));
-      assert.ok(statuses.has(200) && statuses.has(403), user);
-    }
-  },
-);
+  }
+  const common = pairs.filter(({ isCommon }) => isCommon);
+  const allowed = common.filter(({ direct }) => direct.status === 200);
+  const joined = allowed.filter(({ user, isInitial }) => isInitial || user !== 'all');
+  assert.equal((joins['ring'] ?? 0) + (joins['initial'] ?? 0), joined.length);
+  assert.equal(joins['refused'], common.filter(({ direct }) => direct.status === 403).length);
+  for (const user of others) {
+    const statuses = new Set(common.filter(one => one.user === user).map(({ direct }) => direct.status));
+    assert.ok(statuses.has(200) && statuses.has(403), user);
+  }
+});

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { WatchClient } from '../../../../support/clients/watch-client.js';
 import { eventually, eventuallyPasses } from '../../../../support/eventually.js';
-import { apiServerTest } from '../../../../support/kube-apiserver/api-server-test.js';
+import { test } from '../../../../support/kube-apiserver/api-server-test.js';
 import { startRestartableServer } from '../../../../support/kube-apiserver/restartable-server.js';
 import {
   bind,
@@ -17,178 +17,163 @@ import { createRandom } from '../../../../support/random.js';
 
 const names = ['a1', 'b2', 'c1'];
 
-apiServerTest(
-  '60 users with generated rights get what watches of their own give them, byte for byte',
-  async (t, server) => {
-    const random = createRandom(50);
-    const users = Array.from({ length: 60 }, (_, index) => `user-${index}-${randomUUID().slice(0, 8)}`);
-    const namespace = await server.createNamespace();
-    const configMaps = { apiGroups: [''], resources: ['configmaps'] };
-    for (const user of users) {
-      const verbs = random.pick([['list', 'watch'], ['watch'], ['watch', 'list', 'get'], ['list']]);
-      const kind = random.below(4);
-      if (kind === 0) await server.grant(user, [{ ...configMaps, verbs }]);
-      else if (kind === 1) await bind(server, namespace, user, [{ ...configMaps, verbs }]);
-      else if (kind === 2)
-        await bind(server, namespace, user, [{ ...configMaps, verbs, resourceNames: [random.pick(names)] }]);
+test('60 users with generated rights get what watches of their own give them, byte for byte', async (t, server) => {
+  const random = createRandom(50);
+  const users = Array.from({ length: 60 }, (_, index) => `user-${index}-${randomUUID().slice(0, 8)}`);
+  const namespace = await server.createNamespace();
+  const configMaps = { apiGroups: [''], resources: ['configmaps'] };
+  for (const user of users) {
+    const verbs = random.pick([['list', 'watch'], ['watch'], ['watch', 'list', 'get'], ['list']]);
+    const kind = random.below(4);
+    if (kind === 0) await server.grant(user, [{ ...configMaps, verbs }]);
+    else if (kind === 1) await bind(server, namespace, user, [{ ...configMaps, verbs }]);
+    else if (kind === 2)
+      await bind(server, namespace, user, [{ ...configMaps, verbs, resourceNames: [random.pick(names)] }]);
+  }
+  const gateway = await start(t, server, users);
+  let from = await create(server, namespace, 'z1');
+  from = await create(server, namespace, 'z2');
+  const path = `/api/v1/namespaces/${namespace}/configmaps`;
+  const selectors = [
+    '',
+    '&labelSelector=app%3Done',
+    ...names.map(name => `&fieldSelector=metadata.name%3D${name}`),
+  ];
+  const asked = users.flatMap(user =>
+    [false, true].map(initial => {
+      const query = queryOf({ initial, ...(!initial && { from }) }, from) + random.pick(selectors);
+      const accept = random.pick([forms.json, forms.partial, forms.protobuf]);
+      return { user, initial, target: `${path}?${query}`, accept };
+    }),
+  );
+  const pairs = [];
+  for (let index = 0; index < asked.length; index += 10) {
+    const some = asked
+      .slice(index, index + 10)
+      .map(async one => ({ ...one, ...(await gateway.both(one.user, one.target, { accept: one.accept })) }));
+    pairs.push(...(await Promise.all(some)));
+  }
+  for (const name of names) await create(server, namespace, name);
+  await server.admin.do('DELETE', `${path}/a1`);
+  const counts = { allowed: 0, refused: 0 };
+  for (const { user, target, accept, shared, direct } of pairs) {
+    const what = `${user} ${target} ${accept}`;
+    assert.equal(shared.status, direct.status, what);
+    const text = (watch: WatchClient) =>
+      direct.status === 200 ? changes(watch) : watch.bytes().toString('latin1');
+    if (direct.status !== 200) {
+      await Promise.all([shared.ended, direct.ended]);
+      counts.refused += 1;
+    } else {
+      counts.allowed += 1;
+      const isAboutDeleted = !target.includes('fieldSelector') || target.includes('name%3Da1');
+      if (isAboutDeleted)
+        await eventually(`the last event for ${what}`, () => text(direct).includes('DELETED'));
+      await eventuallyPasses(async () => assert.equal(text(shared), text(direct), what));
     }
-    const gateway = await start(t, server, users);
-    let from = await create(server, namespace, 'z1');
-    from = await create(server, namespace, 'z2');
-    const path = `/api/v1/namespaces/${namespace}/configmaps`;
-    const selectors = [
-      '',
-      '&labelSelector=app%3Done',
-      ...names.map(name => `&fieldSelector=metadata.name%3D${name}`),
-    ];
-    const asked = users.flatMap(user =>
-      [false, true].map(initial => {
-        const query = queryOf({ initial, ...(!initial && { from }) }, from) + random.pick(selectors);
-        const accept = random.pick([forms.json, forms.partial, forms.protobuf]);
-        return { user, initial, target: `${path}?${query}`, accept };
-      }),
-    );
-    const pairs = [];
-    for (let index = 0; index < asked.length; index += 10) {
-      const some = asked
-        .slice(index, index + 10)
-        .map(async one => ({
-          ...one,
-          ...(await gateway.both(one.user, one.target, { accept: one.accept })),
-        }));
-      pairs.push(...(await Promise.all(some)));
-    }
-    for (const name of names) await create(server, namespace, name);
-    await server.admin.do('DELETE', `${path}/a1`);
-    const counts = { allowed: 0, refused: 0 };
-    for (const { user, target, accept, shared, direct } of pairs) {
-      const what = `${user} ${target} ${accept}`;
-      assert.equal(shared.status, direct.status, what);
-      const text = (watch: WatchClient) =>
-        direct.status === 200 ? changes(watch) : watch.bytes().toString('latin1');
-      if (direct.status !== 200) {
-        await Promise.all([shared.ended, direct.ended]);
-        counts.refused += 1;
-      } else {
-        counts.allowed += 1;
-        const isAboutDeleted = !target.includes('fieldSelector') || target.includes('name%3Da1');
-        if (isAboutDeleted)
-          await eventually(`the last event for ${what}`, () => text(direct).includes('DELETED'));
-        await eventuallyPasses(async () => assert.equal(text(shared), text(direct), what));
-      }
-      assert.equal(text(shared), text(direct), what);
-    }
-    const { opened = 0, ring = 0, initial = 0, refused = 0 } = await gateway.joins();
-    t.diagnostic(JSON.stringify({ counts, joins: await gateway.joins() }));
-    assert.ok(counts.allowed > 20 && counts.refused > 20, JSON.stringify(counts));
-    assert.equal(opened + ring + initial, counts.allowed);
-    assert.equal(refused, counts.refused);
-    assert.ok(ring > opened, 'most watches are shared');
-  },
-);
+    assert.equal(text(shared), text(direct), what);
+  }
+  const { opened = 0, ring = 0, initial = 0, refused = 0 } = await gateway.joins();
+  t.diagnostic(JSON.stringify({ counts, joins: await gateway.joins() }));
+  assert.ok(counts.allowed > 20 && counts.refused > 20, JSON.stringify(counts));
+  assert.equal(opened + ring + initial, counts.allowed);
+  assert.equal(refused, counts.refused);
+  assert.ok(ring > opened, 'most watches are shared');
+});
 
 /** Those who watch when the API server restarts: a right, a token, or both users of a token change before that. */
 const before = ['ann', 'bob', 'eve', 'joe', 'tim', 'zoe'] as const;
 
-apiServerTest(
-  'after a restart and a compaction those with the right go on or get a 410, and those without it or with another user’s token end',
-  async (t, run) => {
-    const own = await startRestartableServer(t, run);
-    const [namespace, other] = [await own.server.createNamespace(), await own.server.createNamespace()];
-    const rule = { apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] };
-    const unbind = new Map<string, () => Promise<void>>();
-    for (const user of before) {
-      unbind.set(user, await bind(own.server, namespace, user, [rule]));
-      await bind(own.server, other, user, [rule]);
-    }
-    const gateway = await start(t, own.server, before);
-    const old = await create(own.server, other, 'first');
-    const from = await create(own.server, namespace, 'first');
-    const target = (of: string, version: string) =>
-      `/api/v1/namespaces/${of}/configmaps?watch=1&resourceVersion=${version}`;
-    const watches = new Map<string, WatchClient>();
-    for (const user of before) watches.set(user, await gateway.shared(user, target(namespace, from)));
-    const expiring = [];
-    for (const user of ['ann', 'bob']) expiring.push(await gateway.shared(user, target(other, old)));
-    const { opened, ring } = await gateway.joins();
-    assert.deepEqual([opened, ring], [2, 6]);
-    for (const user of ['ann', 'eve']) await unbind.get(user)?.();
-    await gateway.writeTokens(callers('ann', 'bob', 'eve', [tokenOf('tim'), 'zoe'], [tokenOf('zoe'), 'tim']));
-    await eventually(
-      'the file is read',
-      async () => (await gateway.shared('joe', '/version')).status === 401,
-    );
-    gateway.clock.pass(10_000);
-    const current = await create(own.server, namespace, 'second');
-    for (const watch of watches.values()) await watch.untilNamed('second');
-    await own.kill();
-    await own.compact(current);
-    await own.restart();
-    for (const [user, watch] of watches) if (user !== 'bob') assert.equal(await watch.ended, 'end', user);
-    for (const watch of expiring) {
-      assert.equal(await watch.ended, 'end');
-      assert.equal(watch.events().at(-1)?.object.code, 410);
-    }
-    await create(own.server, namespace, 'third');
-    await watches.get('bob')?.untilNamed('third');
-    for (const [user, watch] of watches) assert.equal(watch.frames().length, user === 'bob' ? 2 : 1, user);
-    const again = await gateway.shared('ann', target(namespace, current));
-    assert.equal(again.status, 403);
-    await again.ended;
-    assert.match(again.bytes().toString(), /User \\"ann\\" cannot watch resource/);
-  },
-);
+test('after a restart and a compaction those with the right go on or get a 410, and those without it or with another user’s token end', async (t, run) => {
+  const own = await startRestartableServer(t, run);
+  const [namespace, other] = [await own.server.createNamespace(), await own.server.createNamespace()];
+  const rule = { apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] };
+  const unbind = new Map<string, () => Promise<void>>();
+  for (const user of before) {
+    unbind.set(user, await bind(own.server, namespace, user, [rule]));
+    await bind(own.server, other, user, [rule]);
+  }
+  const gateway = await start(t, own.server, before);
+  const old = await create(own.server, other, 'first');
+  const from = await create(own.server, namespace, 'first');
+  const target = (of: string, version: string) =>
+    `/api/v1/namespaces/${of}/configmaps?watch=1&resourceVersion=${version}`;
+  const watches = new Map<string, WatchClient>();
+  for (const user of before) watches.set(user, await gateway.shared(user, target(namespace, from)));
+  const expiring = [];
+  for (const user of ['ann', 'bob']) expiring.push(await gateway.shared(user, target(other, old)));
+  const { opened, ring } = await gateway.joins();
+  assert.deepEqual([opened, ring], [2, 6]);
+  for (const user of ['ann', 'eve']) await unbind.get(user)?.();
+  await gateway.writeTokens(callers('ann', 'bob', 'eve', [tokenOf('tim'), 'zoe'], [tokenOf('zoe'), 'tim']));
+  await eventually('the file is read', async () => (await gateway.shared('joe', '/version')).status === 401);
+  gateway.clock.pass(10_000);
+  const current = await create(own.server, namespace, 'second');
+  for (const watch of watches.values()) await watch.untilNamed('second');
+  await own.kill();
+  await own.compact(current);
+  await own.restart();
+  for (const [user, watch] of watches) if (user !== 'bob') assert.equal(await watch.ended, 'end', user);
+  for (const watch of expiring) {
+    assert.equal(await watch.ended, 'end');
+    assert.equal(watch.events().at(-1)?.object.code, 410);
+  }
+  await create(own.server, namespace, 'third');
+  await watches.get('bob')?.untilNamed('third');
+  for (const [user, watch] of watches) assert.equal(watch.frames().length, user === 'bob' ? 2 : 1, user);
+  const again = await gateway.shared('ann', target(namespace, current));
+  assert.equal(again.status, 403);
+  await again.ended;
+  assert.match(again.bytes().toString(), /User \\"ann\\" cannot watch resource/);
+});
 
-apiServerTest(
-  'while two users swap their tokens, each watch is that of the one or of the other, byte for byte, and then that of its new user',
-  async (t, server) => {
-    const id = randomUUID().slice(0, 8);
-    const [ann, bob, eve] = [`ann-${id}`, `bob-${id}`, `eve-${id}`] as const;
-    const spaces = { [ann]: await server.createNamespace(), [bob]: await server.createNamespace() };
-    const rule = { apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] };
-    for (const [user, namespace] of Object.entries(spaces))
-      for (const one of [user, eve]) await bind(server, namespace, one, [rule]);
-    const gateway = await start(t, server, [eve, ann, bob]);
-    const from = await create(server, spaces[ann] as string, 'before');
-    const targets = Object.values(spaces).map(
-      namespace => `/api/v1/namespaces/${namespace}/configmaps?watch=1&resourceVersion=${from}`,
+test('while two users swap their tokens, each watch is that of the one or of the other, byte for byte, and then that of its new user', async (t, server) => {
+  const id = randomUUID().slice(0, 8);
+  const [ann, bob, eve] = [`ann-${id}`, `bob-${id}`, `eve-${id}`] as const;
+  const spaces = { [ann]: await server.createNamespace(), [bob]: await server.createNamespace() };
+  const rule = { apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] };
+  for (const [user, namespace] of Object.entries(spaces))
+    for (const one of [user, eve]) await bind(server, namespace, one, [rule]);
+  const gateway = await start(t, server, [eve, ann, bob]);
+  const from = await create(server, spaces[ann] as string, 'before');
+  const targets = Object.values(spaces).map(
+    namespace => `/api/v1/namespaces/${namespace}/configmaps?watch=1&resourceVersion=${from}`,
+  );
+  for (const target of targets) assert.equal((await gateway.shared(eve, target)).status, 200);
+  /** All watches with both tokens, and the same of both users at the API server itself. */
+  const openAll = () =>
+    Promise.all(
+      targets.flatMap(target =>
+        [ann, bob].map(async user => ({
+          shared: await gateway.shared(user, target),
+          direct: await Promise.all([ann, bob].map(one => gateway.direct(one, target))),
+          what: `${target} with the token of ${user}`,
+        })),
+      ),
     );
-    for (const target of targets) assert.equal((await gateway.shared(eve, target)).status, 200);
-    /** All watches with both tokens, and the same of both users at the API server itself. */
-    const openAll = () =>
-      Promise.all(
-        targets.flatMap(target =>
-          [ann, bob].map(async user => ({
-            shared: await gateway.shared(user, target),
-            direct: await Promise.all([ann, bob].map(one => gateway.direct(one, target))),
-            what: `${target} with the token of ${user}`,
-          })),
-        ),
-      );
-    type Opened = Awaited<ReturnType<typeof openAll>>;
-    const statuses = (opened: Opened) => opened.map(({ shared }) => shared.status);
-    const first = await openAll();
-    assert.deepEqual(statuses(first), [200, 403, 403, 200]);
-    const during: Opened[] = [];
-    const writing = gateway.writeTokens(callers(eve, [tokenOf(ann), bob], [tokenOf(bob), ann]));
-    await eventually('both are the other one', async () => {
-      const opened = await openAll();
-      during.push(opened);
-      return statuses(opened).join() === '403,200,200,403';
-    });
-    await writing;
-    for (const namespace of Object.values(spaces)) await create(server, namespace, `of-${namespace}`);
-    for (const { shared, direct, what } of [first, ...during].flat()) {
-      if (shared.status !== 200) await shared.ended;
-      const text = (watch: WatchClient) => watch.bytes().toString();
-      const users = direct.filter(({ status }) => status === shared.status);
-      await eventually(
-        `${what}: ${text(shared)} ${direct.map(text)}`,
-        () => text(shared) !== '' && users.some(one => text(one) === text(shared)),
-      );
-    }
-    const { opened, ring = 0 } = await gateway.joins();
-    assert.equal(opened, 2);
-    assert.ok(ring >= 4, `${ring}`);
-  },
-);
+  type Opened = Awaited<ReturnType<typeof openAll>>;
+  const statuses = (opened: Opened) => opened.map(({ shared }) => shared.status);
+  const first = await openAll();
+  assert.deepEqual(statuses(first), [200, 403, 403, 200]);
+  const during: Opened[] = [];
+  const writing = gateway.writeTokens(callers(eve, [tokenOf(ann), bob], [tokenOf(bob), ann]));
+  await eventually('both are the other one', async () => {
+    const opened = await openAll();
+    during.push(opened);
+    return statuses(opened).join() === '403,200,200,403';
+  });
+  await writing;
+  for (const namespace of Object.values(spaces)) await create(server, namespace, `of-${namespace}`);
+  for (const { shared, direct, what } of [first, ...during].flat()) {
+    if (shared.status !== 200) await shared.ended;
+    const text = (watch: WatchClient) => watch.bytes().toString();
+    const users = direct.filter(({ status }) => status === shared.status);
+    await eventually(
+      `${what}: ${text(shared)} ${direct.map(text)}`,
+      () => text(shared) !== '' && users.some(one => text(one) === text(shared)),
+    );
+  }
+  const { opened, ring = 0 } = await gateway.joins();
+  assert.equal(opened, 2);
+  assert.ok(ring >= 4, `${ring}`);
+});

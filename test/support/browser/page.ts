@@ -33,14 +33,18 @@ export function rowOf(page: Page, name: string): Locator {
   return page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
 }
 
-/** Opens a page for an explorer at this URL of the proxy; nothing is loaded yet. */
+/** Opens a page for an explorer at this URL of the proxy, at a fragment; without one, nothing is loaded yet. */
 export async function openPage(
   scope: Scope,
   browser: Browser,
   base: string,
+  fragment?: string,
   options: BrowserContextOptions = {},
 ): Promise<OpenedPage> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const context = await browser.newContext({
+    ...{ viewport: { width: 1280, height: 800 }, ignoreHTTPSErrors: true },
+    ...options,
+  });
   scope.after(() => context.close());
   const page = await context.newPage();
   page.setDefaultTimeout(patience);
@@ -53,10 +57,9 @@ export async function openPage(
   });
   page.on('request', request => requested.push(request.url()));
   page.on('websocket', socket => requested.push(socket.url()));
-  return {
-    ...{ page, problems, requested },
-    async go(fragment) {
-      await page.goto(`${base}/-/ui/#${fragment}`);
-    },
+  const go = async (to: string) => {
+    await page.goto(`${base}/-/ui/#${to}`);
   };
+  if (fragment !== undefined) await go(fragment);
+  return { page, problems, requested, go };
 }

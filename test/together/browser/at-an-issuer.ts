@@ -56,7 +56,7 @@ export async function startAtAnIssuer(
   });
   for (const [at, { pages }] of issuers.entries()) pages.add(redirects[at] as string);
   /** A window of its own browser. */
-  const open = (own: Scope) => openPage(own, browser, proxy.url, { ignoreHTTPSErrors: true });
+  const open = (own: Scope, fragment?: string) => openPage(own, browser, proxy.url, fragment);
   return { issuer, issuers, redirects, proxy, server, ui, open };
 }
 

@@ -25,10 +25,8 @@ async function assertLive(page: Page, server: FakeApiServer): Promise<void> {
 describe('a live list', () => {
   it('over HTTP/2 uses one more stream of the one connection, and has the rows of the table', async t => {
     const { server, port } = await startStack(t, { tls: true, flags: ['--reject-paths='] });
-    const { page, go, requested, problems } = await openPage(t, browser, `https://localhost:${port}`, {
-      ignoreHTTPSErrors: true,
-    });
-    await go(configMaps);
+    const opened = await openPage(t, browser, `https://localhost:${port}`, configMaps);
+    const { page, requested, problems } = opened;
     await assertLive(page, server);
     assert.equal(await page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol"), 'h2');
     assert.deepEqual(
@@ -54,8 +52,7 @@ describe('a live list', () => {
 
   it('works with shared watches', async t => {
     const { server, proxy } = await startStack(t, { flags: ['--share-watches', '--reject-paths='] });
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(configMaps);
+    const { page } = await openPage(t, browser, proxy.url, configMaps);
     await assertLive(page, server);
   });
 });
@@ -63,8 +60,7 @@ describe('a live list', () => {
 describe("the page under the proxy's rules", () => {
   it('shows everything through a read-only proxy', async t => {
     const { server, proxy } = await startStack(t, { flags: ['--read-only'] });
-    const { page, go, problems } = await openPage(t, browser, proxy.url);
-    await go(configMaps);
+    const { page, go, problems } = await openPage(t, browser, proxy.url, configMaps);
     await assertLive(page, server);
     await page.locator('summary', { hasText: 'admin' }).waitFor();
     await go('/api/v1/namespaces/default/pods?view=access');
@@ -105,8 +101,7 @@ describe("the page under the proxy's rules", () => {
 
   it('shows what it knows of the rights where a rule refuses the question', async t => {
     const { proxy } = await startStack(t, { flags: ['--reject-methods=^POST$'] });
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/api/v1/namespaces/default/pods?view=access');
+    const { page } = await openPage(t, browser, proxy.url, '/api/v1/namespaces/default/pods?view=access');
     await page.getByRole('row', { name: /^create no --reject-methods/ }).waitFor();
     await page.getByRole('row', { name: /^get unknown/ }).waitFor();
     await page.getByRole('alert').getByText('--reject-methods').waitFor();
@@ -116,8 +111,7 @@ describe("the page under the proxy's rules", () => {
     const { server, proxy } = await startStack(t, {
       flags: ['--accept-namespaces=default', '--reject-paths='],
     });
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(configMaps);
+    const { page } = await openPage(t, browser, proxy.url, configMaps);
     await assertLive(page, server);
     // Namespaces cannot be listed here, so the test types one.
     await page.getByLabel('Namespace').fill('team-0');
@@ -126,18 +120,15 @@ describe("the page under the proxy's rules", () => {
   });
 });
 
-describe('the light and the dark colours', () => {
-  it('follow the reader’s setting, and its changes', async t => {
-    const { proxy } = await startStack(t);
-    const { page, go } = await openPage(t, browser, proxy.url, { colorScheme: 'dark' });
-    await go(configMaps);
-    await page.getByRole('link', { name: 'settings' }).waitFor();
-    const lightness = async () => {
-      const color = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
-      return Math.max(...(color.match(/\d+/g) ?? []).slice(0, 3).map(Number));
-    };
-    assert.ok((await lightness()) < 80);
-    await page.emulateMedia({ colorScheme: 'light' });
-    await until(async () => (await lightness()) > 200);
-  });
+it('the light and the dark colours follow the reader’s setting, and its changes', async t => {
+  const { proxy } = await startStack(t);
+  const { page } = await openPage(t, browser, proxy.url, configMaps, { colorScheme: 'dark' });
+  await page.getByRole('link', { name: 'settings' }).waitFor();
+  const lightness = async () => {
+    const color = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+    return Math.max(...(color.match(/\d+/g) ?? []).slice(0, 3).map(Number));
+  };
+  assert.ok((await lightness()) < 80);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await until(async () => (await lightness()) > 200);
 });

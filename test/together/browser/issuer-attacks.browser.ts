@@ -12,8 +12,7 @@ const browser = await startBrowser(scope);
 const { issuer, proxy, server, ui, open } = await startAtAnIssuer(scope, browser);
 
 /** A window whose user the issuer knows, so that one click signs in. */
-const { page, go, requested, problems } = await open(scope);
-await go(pods);
+const { page, go, requested, problems } = await open(scope, pods);
 await signIn(page);
 await page.getByText('2 objects').waitFor();
 

@@ -23,8 +23,7 @@ async function hurry(page: Page): Promise<void> {
 
 describe('a page whose proxy offers an issuer', () => {
   it('signs in by the keyboard alone, shows the view that was left, and keeps the tokens in its memory', async t => {
-    const { page, go, requested, problems } = await open(t);
-    await go(pods);
+    const { page, requested, problems } = await open(t, pods);
     await button(page).waitFor();
     await until(() => button(page).evaluate(element => element === element.ownerDocument.activeElement));
     await assertAccessible(page);
@@ -61,8 +60,7 @@ describe('a page whose proxy offers an issuer', () => {
   });
 
   it('still takes a token', async t => {
-    const { page, go } = await open(t);
-    await go(pods);
+    const { page } = await open(t, pods);
     await field(page).fill('no-such-token');
     await field(page).press('Enter');
     await page.getByRole('alert').getByText('The token is not accepted').waitFor();
@@ -93,8 +91,7 @@ describe('a page whose proxy offers an issuer', () => {
   });
 
   it('has no tokens if a browser that goes back shows it again as it was', async t => {
-    const { page, go } = await open(t);
-    await go(pods);
+    const { page } = await open(t, pods);
     await signIn(page);
     await page.getByText('2 objects').waitFor();
     await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))");
@@ -139,8 +136,7 @@ describe('a live list over renewals of a token of 5 s', () => {
     });
 
   it('goes on past the end of several tokens', async t => {
-    const { page, go, problems } = await short.open(t);
-    await go(pods);
+    const { page, problems } = await short.open(t, pods);
     await signIn(page);
     await page.getByText('2 objects').waitFor();
     const { refresh_token: before, authorization_code: codes } = short.issuer.granted;
@@ -240,19 +236,16 @@ describe('a page', () => {
   });
 });
 
-describe('a page below --public-url', () => {
-  it('is the one that the issuer sends the browser back to, with any prefix; elsewhere there is a link to it', async t => {
-    const front = await startFront(t, { '/team/k8s': () => below.proxy.port });
-    const publicUrl = `${front}/team/k8s`;
-    const below = await startAtAnIssuer(t, browser, { count: 2, args: [`--public-url=${publicUrl}`] });
-    // With several issuers, each has a redirect URI of its own, below the prefix too.
-    below.issuer.pages.add((below.redirects[0] as string).replace(below.proxy.url, publicUrl));
-    const { page, go } = await below.open(t);
-    await go(pods);
-    await page.getByRole('link', { name: `${publicUrl}/-/ui/` }).click();
-    await page.getByRole('button', { name: `Sign in with ${new URL(below.issuer.url).host}` }).click();
-    await logIn(page);
-    await page.getByText('2 objects').waitFor();
-    assert.equal(page.url(), `${publicUrl}/-/ui/#${pods}`);
-  });
+it('a page below --public-url is the one that the issuer sends the browser back to, with any prefix; elsewhere there is a link to it', async t => {
+  const front = await startFront(t, { '/team/k8s': () => below.proxy.port });
+  const publicUrl = `${front}/team/k8s`;
+  const below = await startAtAnIssuer(t, browser, { count: 2, args: [`--public-url=${publicUrl}`] });
+  // With several issuers, each has a redirect URI of its own, below the prefix too.
+  below.issuer.pages.add((below.redirects[0] as string).replace(below.proxy.url, publicUrl));
+  const { page } = await below.open(t, pods);
+  await page.getByRole('link', { name: `${publicUrl}/-/ui/` }).click();
+  await page.getByRole('button', { name: `Sign in with ${new URL(below.issuer.url).host}` }).click();
+  await logIn(page);
+  await page.getByText('2 objects').waitFor();
+  assert.equal(page.url(), `${publicUrl}/-/ui/#${pods}`);
 });

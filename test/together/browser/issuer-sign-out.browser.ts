@@ -40,8 +40,7 @@ async function signOut(page: Page): Promise<void> {
 
 describe('a user who signed in at an issuer', () => {
   it('forgets everything at signing out, and so does the issuer', async t => {
-    const { page, go } = await open(t);
-    await go(pods);
+    const { page } = await open(t, pods);
     await signIn(page);
     await page.getByText('2 objects').waitFor();
     const before = issuer.revoked;
@@ -61,8 +60,7 @@ describe('a user who signed in at an issuer', () => {
     ['the token is just being renewed', '/token'],
   ] as const) {
     it(`signs out to the end, and nobody signs in meanwhile, if ${what}; another window stays as it is`, async t => {
-      const { page, go } = await short.open(t);
-      await go(pods);
+      const { page } = await short.open(t, pods);
       await signIn(page);
       await page.getByText('2 objects').waitFor();
       const { revoked } = short.issuer;
@@ -97,8 +95,7 @@ describe('a user who signed in at an issuer', () => {
     await signIn(first.page);
     const token = ((await authorization).headers()['authorization'] as string).replace('Bearer ', '');
     for (const path of ['/.well-known/openid-configuration', '/auth']) {
-      const { page, go } = await open(t);
-      await go(pods);
+      const { page } = await open(t, pods);
       await button(page).waitFor();
       const held = holdAt(t, issuer, path);
       await field(page).fill(token);
@@ -118,8 +115,7 @@ describe('a user who signed in at an issuer', () => {
   });
 
   it('is signed in in each window by itself, until one signs out at the issuer', async t => {
-    const { page, go } = await short.open(t);
-    await go(pods);
+    const { page } = await short.open(t, pods);
     await signIn(page);
     await page.getByText('2 objects').waitFor();
     const other = await page.context().newPage();

@@ -9,7 +9,6 @@ import { createServingFiles } from '../../support/certificates/serving-files.js'
 import { until } from '../../support/eventually.js';
 import { twoUsers, twoUsersPolicy } from '../../support/identities/two-users.js';
 import { startGateway, startStack } from '../../support/proxy/stack.js';
-import type { Scope } from '../../support/scope.js';
 import { startFront } from './front.js';
 
 const scope = { after };
@@ -36,8 +35,12 @@ async function traces(page: Page): Promise<string> {
 
 describe('a page whose proxy requires a token', () => {
   it('is public, and asks for the token in a password field', async t => {
-    const { page, go, problems } = await openPage(t, browser, gateway.proxy.url);
-    await go('/api/v1/namespaces/default/pods');
+    const { page, problems } = await openPage(
+      t,
+      browser,
+      gateway.proxy.url,
+      '/api/v1/namespaces/default/pods',
+    );
     assert.equal(await field(page).getAttribute('type'), 'password');
     await until(() => field(page).evaluate(element => element === element.ownerDocument.activeElement));
     await assertAccessible(page);
@@ -45,8 +48,7 @@ describe('a page whose proxy requires a token', () => {
   });
 
   it('reports a token that is not accepted, and shows everything with one that is', async t => {
-    const { page, go } = await openPage(t, browser, gateway.proxy.url);
-    await go('/api/v1/namespaces/default/pods');
+    const { page } = await openPage(t, browser, gateway.proxy.url, '/api/v1/namespaces/default/pods');
     await signIn(page, 'no-such-token');
     await page.getByRole('alert').getByText('The token is not accepted').waitFor();
     assert.equal(await field(page).inputValue(), '');
@@ -61,8 +63,7 @@ describe('a page whose proxy requires a token', () => {
   });
 
   it('shows what a reader with few rights may see, and says what is forbidden', async t => {
-    const { page, go } = await openPage(t, browser, gateway.proxy.url);
-    await go('/api/v1/namespaces/default/pods');
+    const { page, go } = await openPage(t, browser, gateway.proxy.url, '/api/v1/namespaces/default/pods');
     await signIn(page, 'bob-token');
     await page
       .getByRole('alert')
@@ -79,8 +80,7 @@ describe('a page whose proxy requires a token', () => {
       tokenFile: twoUsers,
       flags: ['--sandbox-proxied-pages=false', '-v=9'],
     });
-    const { page, go, requested } = await openPage(t, browser, own.proxy.url);
-    await go('/api/v1/namespaces/default/pods');
+    const { page, requested } = await openPage(t, browser, own.proxy.url, '/api/v1/namespaces/default/pods');
     await signIn(page, 'alice-token');
     await page.getByText('2 objects').waitFor();
     await page.getByText('live', { exact: true }).waitFor();
@@ -99,8 +99,7 @@ describe('a page whose proxy requires a token', () => {
 
   it('saves the kubeconfig that the token gives access to', async t => {
     const own = await startGateway(t, { tokenFile: twoUsers, flags: ['--all-contexts'] });
-    const { page, go, problems } = await openPage(t, browser, own.proxy.url);
-    await go('/');
+    const { page, problems } = await openPage(t, browser, own.proxy.url, '/');
     await signIn(page, 'alice-token');
     const download = page.waitForEvent('download');
     await page.getByRole('link', { name: 'a kubeconfig for this proxy' }).click();
@@ -111,8 +110,7 @@ describe('a page whose proxy requires a token', () => {
   });
 
   it('keeps it only for its window if pages of Pods are sandboxed, and drops it after signing out', async t => {
-    const { page, go } = await openPage(t, browser, gateway.proxy.url);
-    await go('/api/v1/namespaces/default/pods');
+    const { page } = await openPage(t, browser, gateway.proxy.url, '/api/v1/namespaces/default/pods');
     await signIn(page, 'alice-token');
     await page.getByText('2 objects').waitFor();
     await page.reload();
@@ -155,8 +153,7 @@ describe('a page whose proxy requires a token', () => {
   });
 
   it('does not accept hostile text as a token', async t => {
-    const { page, go, problems } = await openPage(t, browser, gateway.proxy.url);
-    await go('/');
+    const { page, problems } = await openPage(t, browser, gateway.proxy.url, '/');
     const hostile = [
       ...[
         '<img src=x onerror=alert(1)>',
@@ -192,25 +189,17 @@ describe('a page whose proxy requires a token', () => {
 
 describe('a page whose proxy accepts client certificates', async () => {
   const authority = await createCertificateAuthority({ commonName: 'clients' });
-  const start = async (own: Scope) => {
-    const files = await createServingFiles();
-    const flags = [`--client-ca-file=${await files.replace('clients.crt', authority.certificate)}`];
-    return startStack(own, {
-      server: { allow: twoUsersPolicy },
-      flags: [...flags, '--reject-paths='],
-      tls: files,
-    });
-  };
-  const { port } = await start(scope);
+  const tls = await createServingFiles();
+  const clients = await tls.replace('clients.crt', authority.certificate);
+  const flags = [`--client-ca-file=${clients}`, '--reject-paths='];
+  const { port } = await startStack(scope, { server: { allow: twoUsersPolicy }, flags, tls });
   const origin = `https://localhost:${port}`;
 
   it('does not ask for a token if the browser has a certificate', async t => {
     const { certificate, key } = await authority.client({ commonName: 'alice', organizations: ['dev'] });
-    const { page, go } = await openPage(t, browser, origin, {
-      ignoreHTTPSErrors: true,
+    const { page } = await openPage(t, browser, origin, '/api/v1/namespaces/default/pods', {
       clientCertificates: [{ origin, cert: Buffer.from(certificate), key: Buffer.from(key) }],
     });
-    await go('/api/v1/namespaces/default/pods');
     await page.getByText('2 objects').waitFor();
     await page.getByText('live', { exact: true }).waitFor();
     await page.locator('summary', { hasText: 'alice' }).waitFor();
@@ -218,8 +207,7 @@ describe('a page whose proxy accepts client certificates', async () => {
   });
 
   it('asks for a token if the browser has none', async t => {
-    const { page, go } = await openPage(t, browser, origin, { ignoreHTTPSErrors: true });
-    await go('/');
+    const { page } = await openPage(t, browser, origin, '/');
     await field(page).waitFor();
   });
 });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, it } from 'node:test';
-import { anyApiServer } from '../../support/any-api-server.js';
 import { openPage, startBrowser } from '../../support/browser/page.js';
+import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually, until } from '../../support/eventually.js';
 import { startGateway } from '../../support/proxy/stack.js';
 
 const scope = { after };
-const server = await anyApiServer(scope);
+const server = await embeddedApiServer(scope);
 const id = randomUUID();
 const users = { ann: `ann-${id}`, boss: `boss-${id}` };
 const following = ['list', 'watch'];
@@ -38,8 +38,7 @@ it('the page offers those namespaces that the user may get, and a list to choose
     return response.status === 200 && ((await response.json()) as { items: unknown[] }).items.length === 3;
   };
   await eventually('the API server knows', listed);
-  const { page, go } = await openPage(t, browser, proxy.url);
-  await go('/api/v1/pods');
+  const { page, go } = await openPage(t, browser, proxy.url, '/api/v1/pods');
   await page.getByLabel('Bearer token').fill(token);
   await page.getByRole('button', { name: 'Sign in' }).click();
   const picker = page.getByRole('combobox', { name: 'Namespace' });

@@ -28,7 +28,7 @@ for (const [name, options] of Object.entries({
   'on a narrow dark screen': { colorScheme: 'dark', viewport: { width: 390, height: 844 } },
 } as const)) {
   describe(`the page ${name}`, async () => {
-    const { page, go } = await openPage(scope, browser, proxy.url, options);
+    const { page, go } = await openPage(scope, browser, proxy.url, '/', options);
     for (const [view, text] of Object.entries(views)) {
       it(`has no serious violation that axe finds, and scrolls in one direction: ${view}`, async () => {
         await go(view);

@@ -34,8 +34,12 @@ const browser = await startBrowser(scope);
 
 describe('the page with several clusters', () => {
   it('offers a choice of clusters, and the address names the chosen one', async t => {
-    const { page, go, problems } = await openPage(t, browser, proxy.url);
-    await go('/api/v1/namespaces/default/configmaps/which');
+    const { page, problems } = await openPage(
+      t,
+      browser,
+      proxy.url,
+      '/api/v1/namespaces/default/configmaps/which',
+    );
     await page.getByText('cluster: one').waitFor();
     const choice = page.getByLabel('Cluster');
     await until(async () => (await choice.locator('option').count()) === names.length);
@@ -66,8 +70,12 @@ describe('the page with several clusters', () => {
   });
 
   it('shows a change in one cluster only there', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(`/clusters/${encodeURIComponent(names[1])}/api/v1/namespaces/default/configmaps`);
+    const { page } = await openPage(
+      t,
+      browser,
+      proxy.url,
+      `/clusters/${encodeURIComponent(names[1])}/api/v1/namespaces/default/configmaps`,
+    );
     await page.getByRole('link', { name: 'which' }).waitFor();
     await page.getByText('live', { exact: true }).waitFor();
     const metadata = (name: string) => ({ namespace: 'default', name, uid: name });
@@ -78,8 +86,7 @@ describe('the page with several clusters', () => {
   });
 
   it('shows that a cluster cannot be reached, and the others continue', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/clusters/gone/');
+    const { page, go } = await openPage(t, browser, proxy.url, '/clusters/gone/');
     await page.getByRole('alert').getByText('The API server does not answer').waitFor();
     await page.reload();
     await page.getByRole('option', { name: /gone · failing/ }).waitFor({ state: 'attached' });

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { anyApiServer } from '../../../support/any-api-server.js';
 import { openPage, rowOf, startBrowser } from '../../../support/browser/page.js';
 import { eventuallyPasses, until } from '../../../support/eventually.js';
 import { configMapsIn } from '../../../support/fake-api-server/config-maps.js';
-import { startStack } from '../../../support/proxy/stack.js';
+import type { KubeObject } from '../../../support/fake-api-server/objects.js';
+import { startGateway, startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
 const server = await anyApiServer(scope);
@@ -25,54 +27,50 @@ function firstCells(page: Page): Promise<string[]> {
   return page.locator('table.objects tbody tr[aria-rowindex] td:first-child').allTextContents();
 }
 
-describe('the headings of a list', () => {
-  it('show that they sort, and how the list is sorted', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/api/v1/namespaces/default/pods');
-    await page.getByRole('link', { name: 'web-0' }).waitFor();
-    const heading = page.getByRole('columnheader', { name: 'Name' });
-    const state = async () => [
-      await heading.getAttribute('aria-sort'),
-      await heading
-        .getByRole('button')
-        .evaluate(button => button.ownerDocument.defaultView?.getComputedStyle(button, '::after').content),
-    ];
-    assert.deepEqual(await state(), ['none', '" ↕"']);
-    await heading.getByRole('button').click();
-    await eventuallyPasses(async () => assert.deepEqual(await state(), ['ascending', '" ↑"']));
-    await heading.getByRole('button').click();
-    await eventuallyPasses(async () => assert.deepEqual(await state(), ['descending', '" ↓"']));
-    await eventuallyPasses(async () => assert.deepEqual(await firstCells(page), ['web-1', 'web-0']));
-  });
+it('the headings of a list show that they sort, and how the list is sorted', async t => {
+  const { page } = await openPage(t, browser, proxy.url, '/api/v1/namespaces/default/pods');
+  await page.getByRole('link', { name: 'web-0' }).waitFor();
+  const heading = page.getByRole('columnheader', { name: 'Name' });
+  const state = async () => [
+    await heading.getAttribute('aria-sort'),
+    await heading
+      .getByRole('button')
+      .evaluate(button => button.ownerDocument.defaultView?.getComputedStyle(button, '::after').content),
+  ];
+  assert.deepEqual(await state(), ['none', '" ↕"']);
+  await heading.getByRole('button').click();
+  await eventuallyPasses(async () => assert.deepEqual(await state(), ['ascending', '" ↑"']));
+  await heading.getByRole('button').click();
+  await eventuallyPasses(async () => assert.deepEqual(await state(), ['descending', '" ↓"']));
+  await eventuallyPasses(async () => assert.deepEqual(await firstCells(page), ['web-1', 'web-0']));
 });
 
-describe('a list on a phone', () => {
-  it('has name and status on the screen, and the namespace of each object in a list over all', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url, { viewport: { width: 390, height: 844 } });
-    for (const path of ['/api/v1/namespaces/default/pods', '/api/v1/pods', '/api/v1/nodes']) {
-      await go(path);
-      await page.getByRole('columnheader', { name: 'Status' }).waitFor();
-      await page.locator('tr[aria-rowindex="2"] .status').waitFor();
-      const cell = page.locator('tr[aria-rowindex="2"]').locator('td', { has: page.locator('.status') });
-      const box = (await cell.boundingBox()) ?? assert.fail('the cell is not drawn');
-      assert.ok(box.x > 0 && box.x + box.width <= 390, `${path}: ${JSON.stringify(box)}`);
-    }
-    for (const path of ['/api/v1/pods', '/api/v1/configmaps']) {
-      await go(path);
-      const within = page.locator('tr[aria-rowindex]').getByText('default', { exact: true }).first();
-      await within.waitFor();
-      const box = (await within.boundingBox()) ?? assert.fail('the namespace is not drawn');
-      assert.ok(box.x > 0 && box.x + box.width <= 390, `${path}: ${JSON.stringify(box)}`);
-      const row = (await page.locator('tr[aria-rowindex="2"]').boundingBox()) ?? assert.fail();
-      assert.equal(row.height, 50, 'as high as the rows that are not drawn');
-    }
-    // A wider screen has the order of the API server.
-    await page.setViewportSize({ width: 1280, height: 800 });
-    await go('/api/v1/namespaces/default/pods');
-    const headings = page.getByRole('columnheader');
-    await headings.filter({ hasText: 'Restarts' }).waitFor();
-    assert.deepEqual((await headings.allTextContents()).slice(0, 3), ['Name', 'Ready', 'Status']);
-  });
+it('a list on a phone has name and status on the screen, and the namespace of each object in a list over all', async t => {
+  const viewport = { width: 390, height: 844 };
+  const { page, go } = await openPage(t, browser, proxy.url, '/', { viewport });
+  for (const path of ['/api/v1/namespaces/default/pods', '/api/v1/pods', '/api/v1/nodes']) {
+    await go(path);
+    await page.getByRole('columnheader', { name: 'Status' }).waitFor();
+    await page.locator('tr[aria-rowindex="2"] .status').waitFor();
+    const cell = page.locator('tr[aria-rowindex="2"]').locator('td', { has: page.locator('.status') });
+    const box = (await cell.boundingBox()) ?? assert.fail('the cell is not drawn');
+    assert.ok(box.x > 0 && box.x + box.width <= 390, `${path}: ${JSON.stringify(box)}`);
+  }
+  for (const path of ['/api/v1/pods', '/api/v1/configmaps']) {
+    await go(path);
+    const within = page.locator('tr[aria-rowindex]').getByText('default', { exact: true }).first();
+    await within.waitFor();
+    const box = (await within.boundingBox()) ?? assert.fail('the namespace is not drawn');
+    assert.ok(box.x > 0 && box.x + box.width <= 390, `${path}: ${JSON.stringify(box)}`);
+    const row = (await page.locator('tr[aria-rowindex="2"]').boundingBox()) ?? assert.fail();
+    assert.equal(row.height, 50, 'as high as the rows that are not drawn');
+  }
+  // A wider screen has the order of the API server.
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await go('/api/v1/namespaces/default/pods');
+  const headings = page.getByRole('columnheader');
+  await headings.filter({ hasText: 'Restarts' }).waitFor();
+  assert.deepEqual((await headings.allTextContents()).slice(0, 3), ['Name', 'Ready', 'Status']);
 });
 
 describe('a live list', () => {
@@ -151,8 +149,7 @@ describe('a list with a filter or an order', () => {
   });
 
   it('stays in its namespace when another resource is chosen, until all namespaces are', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(configMaps);
+    const { page } = await openPage(t, browser, proxy.url, configMaps);
     for (const [resource, path] of [
       [/^secrets/, `/api/v1/namespaces/${namespace}/secrets`],
       [/^nodes/, '/api/v1/nodes'],
@@ -197,8 +194,7 @@ describe('a list with a filter or an order', () => {
   });
 
   it('says that it is empty, or what is wrong in a selector in the API server’s words', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(`${configMaps}?labelSelector=a%20b%20c`);
+    const { page, go } = await openPage(t, browser, proxy.url, `${configMaps}?labelSelector=a%20b%20c`);
     await page.getByRole('alert').getByText('unable to parse requirement').waitFor();
     // The API server sends null for the rows of no roles.
     const roles = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`;
@@ -208,3 +204,66 @@ describe('a list with a filter or an order', () => {
     }
   });
 });
+
+it('an object links to its owner, and to the objects that it owns', async t => {
+  const pods = `/api/v1/namespaces/${namespace}/pods`;
+  const pod = { containers: [{ name: 'app', image: 'registry.example/app:1' }] };
+  const labels = { app: 'top' };
+  const template = { metadata: { labels }, spec: pod };
+  const write = async (path: string, kind: string, name: string, spec: object, owner?: KubeObject) => {
+    const { apiVersion, kind: ownerKind, metadata } = owner ?? {};
+    const reference = { apiVersion, kind: ownerKind, name: metadata?.name, uid: metadata?.uid };
+    const ownerReferences = owner === undefined ? [] : [{ ...reference, controller: true }];
+    const object = { kind, metadata: { name, labels, ownerReferences }, spec };
+    return (await server.admin.do('POST', path, object)) as KubeObject;
+  };
+  const apps = `/apis/apps/v1/namespaces/${namespace}`;
+  const replicated = { replicas: 1, selector: { matchLabels: labels }, template };
+  const top = await write(`${apps}/deployments`, 'Deployment', 'top', replicated);
+  const middle = await write(`${apps}/replicasets`, 'ReplicaSet', 'middle', replicated, top);
+  await write(pods, 'Pod', 'owned', pod, middle);
+
+  const { page } = await openPage(t, browser, proxy.url, `${pods}/owned`);
+  await page.getByRole('link', { name: 'ReplicaSet middle' }).click();
+  await page.getByRole('heading', { name: 'middle' }).waitFor();
+  await page.getByRole('link', { name: 'Deployment top' }).waitFor();
+  await page.getByText('Objects that belong to it').click();
+  await page.getByRole('link', { name: 'Pod owned' }).click();
+  await page.getByRole('heading', { name: 'owned' }).waitFor();
+  await page.goBack();
+  await page.getByRole('heading', { name: 'middle' }).waitFor();
+});
+
+const rights = { 'list and not watch': ['list'], 'list and watch, and not get': ['list', 'watch'] };
+const users = Object.entries(rights).map(([may, verbs]) => ({ may, verbs, name: `user-${randomUUID()}` }));
+const tokenFile = users.map(({ name }) => `token-of-${name},${name},,\n`).join('');
+const gateway = await startGateway(scope, { server, tokenFile });
+
+for (const { may, verbs, name } of users) {
+  it(`a list still follows changes for a user who may ${may}`, async t => {
+    const own = await server.createNamespace();
+    const path = configMapsIn(own);
+    const write = (object: string) => server.admin.do('POST', path, { metadata: { name: object } });
+    await server.grant(name, [{ apiGroups: [''], resources: ['configmaps'], verbs }]);
+    await write('is-there');
+    const { page, go } = await openPage(t, browser, gateway.proxy.url);
+    await page.clock.install();
+    await go(path);
+    await page.getByLabel('Bearer token').fill(`token-of-${name}`);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('cell', { name: 'is-there' }).waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    await write('is-born');
+    const born = page.getByRole('cell', { name: 'is-born' });
+    // The page asks again every 10 s, by its own clock.
+    await until(async () => {
+      if (await born.isVisible()) return true;
+      await page.clock.runFor(11_000);
+      return false;
+    });
+    // These users may list no namespaces, so they type one.
+    await page.getByRole('treeitem', { name: /^services/ }).click();
+    await page.getByRole('alert').getByText('services is forbidden').waitFor();
+    await until(async () => (await page.getByLabel('Namespace').inputValue()) === own);
+  });
+}

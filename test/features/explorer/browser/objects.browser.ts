@@ -64,8 +64,7 @@ function yaml(page: Page) {
 
 describe('the view of an object', () => {
   it('shows YAML with its managed fields folded, which a click unfolds', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(`${pods}/owned`);
+    const { page } = await openPage(t, browser, proxy.url, `${pods}/owned`);
     await yaml(page).getByText('kind: Pod').waitFor();
     const fold = yaml(page).getByRole('button', { name: 'Fold managedFields' });
     assert.equal(await fold.getAttribute('aria-expanded'), 'false');
@@ -102,8 +101,7 @@ describe('the view of an object', () => {
   });
 
   it('follows changes, marks them and announces them, and says that it has been deleted', async t => {
-    const { page, go, problems, requested } = await openPage(t, browser, proxy.url);
-    await go(`${pods}/owned`);
+    const { page, problems, requested } = await openPage(t, browser, proxy.url, `${pods}/owned`);
     await yaml(page).getByText('phase: Running').waitFor();
     await page.getByText('live', { exact: true }).first().waitFor();
     server.write({ ...pod, status: { phase: 'Failed', conditions: [condition] } });
@@ -132,8 +130,7 @@ describe('the view of a Secret', () => {
   });
 
   it('shows a value only after a click on it, and no other value', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(`/api/v1/namespaces/${namespace}/secrets/hidden`);
+    const { page } = await openPage(t, browser, proxy.url, `/api/v1/namespaces/${namespace}/secrets/hidden`);
     const show = page.getByRole('button', { name: 'Show the value of password' });
     await show.waitFor();
     const text = async () => page.content();
@@ -145,8 +142,7 @@ describe('the view of a Secret', () => {
   });
 
   it('says that a value has changed, without the old and the new value', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(`/api/v1/namespaces/${namespace}/secrets/hidden`);
+    const { page } = await openPage(t, browser, proxy.url, `/api/v1/namespaces/${namespace}/secrets/hidden`);
     await page.getByText('live', { exact: true }).first().waitFor();
     const changed = Buffer.from('changed').toString('base64');
     server.write({
@@ -161,8 +157,7 @@ describe('the view of a Secret', () => {
   });
 
   it('shows no value in lists', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/api/v1/secrets');
+    const { page } = await openPage(t, browser, proxy.url, '/api/v1/secrets');
     await page.getByRole('link', { name: 'hidden' }).waitFor();
     assert.doesNotMatch(await page.content(), new RegExp(`${data.password}|${data.token}`));
   });
@@ -170,8 +165,7 @@ describe('the view of a Secret', () => {
 
 describe("a Pod's log", () => {
   it('follows the chosen container, and continues after the API server was down', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(`${pods}/owned`);
+    const { page } = await openPage(t, browser, proxy.url, `${pods}/owned`);
     await page.getByRole('link', { name: 'Log', exact: true }).click();
     const log = page.getByRole('region', { name: 'Log of app' });
     await log.getByText('log line 4').waitFor();

@@ -71,8 +71,13 @@ const hostile = `it's "$(touch pwned)" \`touch pwned\` $HOME; touch pwned # & | 
 describe('the panel with the request of a view', () => {
   it('shows method and path, its commands print what the view shows, and a button copies one', async t => {
     const permissions = ['clipboard-read', 'clipboard-write'];
-    const { page, go } = await openPage(t, browser, proxy.url, { permissions });
-    await go('/api/v1/namespaces/team-0/pods?labelSelector=app%3Dweb&fieldSelector=metadata.name!%3Dweb-1');
+    const { page } = await openPage(
+      t,
+      browser,
+      proxy.url,
+      '/api/v1/namespaces/team-0/pods?labelSelector=app%3Dweb&fieldSelector=metadata.name!%3Dweb-1',
+      { permissions },
+    );
     await page.getByText('1 object', { exact: true }).waitFor();
     await page
       .getByText(
@@ -91,8 +96,12 @@ describe('the panel with the request of a view', () => {
   });
 
   it('has the request for one object in YAML, for a log that is followed, or for a watch', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/apis/apps/v1/namespaces/default/deployments/web');
+    const { page, go } = await openPage(
+      t,
+      browser,
+      proxy.url,
+      '/apis/apps/v1/namespaces/default/deployments/web',
+    );
     await page.getByText('creationTimestamp').waitFor();
     const object = await commandsOf(page);
     assert.match(await run(object.kubectl), /^apiVersion: apps\/v1\nkind: Deployment\n/);
@@ -111,8 +120,7 @@ describe('the panel with the request of a view', () => {
   });
 
   it('has the path of a non-resource, a schema or a review', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/readyz');
+    const { page, go } = await openPage(t, browser, proxy.url, '/readyz');
     await page.getByText('readyz check passed').waitFor();
     const ready = await commandsOf(page);
     assert.match(await run(ready.curl), /readyz check passed/);
@@ -137,10 +145,8 @@ describe('the commands at a gateway with an authority of its own', () => {
   it('name the file with its certificate, and work', encrypted, async t => {
     const files = await createServingFiles();
     const gateway = await startGateway(t, { tokenFile: twoUsers, flags: files.flags });
-    const { page, go } = await openPage(t, browser, `https://localhost:${gateway.proxy.port}`, {
-      ignoreHTTPSErrors: true,
-    });
-    await go('/api/v1/namespaces/team-0/pods');
+    const origin = `https://localhost:${gateway.proxy.port}`;
+    const { page } = await openPage(t, browser, origin, '/api/v1/namespaces/team-0/pods');
     await page.getByLabel('Bearer token').fill('alice-token');
     await page.getByLabel('Bearer token').press('Enter');
     await page.getByText('2 objects').waitFor();
@@ -180,8 +186,12 @@ describe('hostile text in a name or selector', () => {
     });
 
     it(`reaches the API server unchanged from ${shell}`, async t => {
-      const { page, go } = await openPage(t, browser, proxy.url);
-      await go(`/api/v1/namespaces/default/configmaps?labelSelector=${encodeURIComponent(hostile)}`);
+      const { page } = await openPage(
+        t,
+        browser,
+        proxy.url,
+        `/api/v1/namespaces/default/configmaps?labelSelector=${encodeURIComponent(hostile)}`,
+      );
       await page.getByRole('heading', { name: 'configmaps' }).waitFor();
       const { curl, fetch } = await commandsOf(page);
       const selectors = () =>
@@ -211,8 +221,12 @@ describe('the path of the server or cluster before the API path', async () => {
   const prefixed = await startStack(scope, { flags: ['--api-prefix=/k8s/', '--reject-paths='] });
 
   it('is part of the shown path and of the commands', async t => {
-    const { page, go, problems } = await openPage(t, browser, prefixed.proxy.url);
-    await go('/api/v1/namespaces/default/pods');
+    const { page, problems } = await openPage(
+      t,
+      browser,
+      prefixed.proxy.url,
+      '/api/v1/namespaces/default/pods',
+    );
     await page.getByText('2 objects').waitFor();
     await page.getByText('live', { exact: true }).waitFor();
     await page.getByText('GET/k8s/api/v1/namespaces/default/pods?limit=500').waitFor();

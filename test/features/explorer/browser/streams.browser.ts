@@ -41,8 +41,7 @@ async function hide(page: Page, isHidden: boolean): Promise<void> {
 
 describe('a live list', () => {
   it('continues from its version if the API server ends the watch, and is not read again', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(configMaps);
+    const { page } = await openPage(t, browser, proxy.url, configMaps);
     await page.getByText('live', { exact: true }).waitFor();
     await until(() => openWatchesOf(configMaps) === 1);
     // Only the end of a watch that has lived for some time counts as clean.
@@ -58,8 +57,7 @@ describe('a live list', () => {
   it('shows at once what has changed right before the API server ends the watch', async t => {
     // Without bookmarks, which would make the page read the rows later.
     const { server: quiet, proxy: own } = await startStack(t, { flags: ['--reject-paths='] });
-    const { page, go } = await openPage(t, browser, own.url);
-    await go(configMaps);
+    const { page } = await openPage(t, browser, own.url, configMaps);
     await page.getByText('live', { exact: true }).waitFor();
     await until(() => quiet.openWatches.some(({ rawUrl }) => rawUrl.startsWith(configMaps)));
     // After a watch that has lasted, the next one begins at once, and here before changed rows are read.
@@ -78,8 +76,7 @@ describe('a live list', () => {
   });
 
   it('shows that the API server is down, and recovers by itself', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(configMaps);
+    const { page } = await openPage(t, browser, proxy.url, configMaps);
     await page.getByText('live', { exact: true }).waitFor();
     await page.evaluate('isSameDocument = true');
     await server.kill();
@@ -106,20 +103,17 @@ describe('a live list', () => {
   });
 });
 
-describe('a hidden window', () => {
-  it('ends its watches, and continues them when it is visible again', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(configMaps);
-    await page.getByText('live', { exact: true }).waitFor();
-    await until(() => openWatchesOf(configMaps) === 1);
-    const before = listsOf(configMaps);
-    await hide(page, true);
-    await until(() => openWatchesOf(configMaps) === 0);
-    writeConfigMap('written-while-hidden');
-    await hide(page, false);
-    await link(page, 'written-while-hidden').waitFor();
-    assert.equal(listsOf(configMaps), before);
-  });
+it('a hidden window ends its watches, and continues them when it is visible again', async t => {
+  const { page } = await openPage(t, browser, proxy.url, configMaps);
+  await page.getByText('live', { exact: true }).waitFor();
+  await until(() => openWatchesOf(configMaps) === 1);
+  const before = listsOf(configMaps);
+  await hide(page, true);
+  await until(() => openWatchesOf(configMaps) === 0);
+  writeConfigMap('written-while-hidden');
+  await hide(page, false);
+  await link(page, 'written-while-hidden').waitFor();
+  assert.equal(listsOf(configMaps), before);
 });
 
 describe('eight windows with live lists', () => {
@@ -158,8 +152,7 @@ describe('eight windows with live lists', () => {
 
 describe('the raw watch', () => {
   it('shows each event with its type and version, the newest first, and the whole object', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(`${configMaps}?watch=true`);
+    const { page } = await openPage(t, browser, proxy.url, `${configMaps}?watch=true`);
     const events = page.locator('main').getByRole('listitem');
     await events.filter({ hasText: 'settings' }).first().waitFor();
     writeConfigMap('seen-raw', { color: 'green' });

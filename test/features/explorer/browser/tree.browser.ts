@@ -61,8 +61,7 @@ function isFocusVisible(page: Page): Promise<boolean> {
 
 describe('the tree', () => {
   it('has the core group first, then the named groups, with custom ones among them and marked', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/');
+    const { page } = await openPage(t, browser, proxy.url, '/');
     const items = page.getByRole('treeitem');
     await items.first().waitFor();
     const groups = (await page.locator('[role=treeitem][aria-level="1"]').allTextContents()) as string[];
@@ -74,8 +73,7 @@ describe('the tree', () => {
   });
 
   it('marks the current position, even after a visit by a link', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/apis/shop.example/v2/discounts');
+    const { page } = await openPage(t, browser, proxy.url, '/apis/shop.example/v2/discounts');
     const current = page.locator('[role=treeitem][aria-current=page]');
     await current.getByText('discounts').waitFor();
     await until(async () => {
@@ -85,8 +83,7 @@ describe('the tree', () => {
   });
 
   it('leads to a group whose resources have their kind, short names, scope and verbs', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/apis/autoscaling/v2');
+    const { page, go } = await openPage(t, browser, proxy.url, '/apis/autoscaling/v2');
     await page.locator('main').getByText('(preferred)').waitFor();
     const versions = await page.locator('main p', { hasText: 'Versions:' }).textContent();
     assert.match(versions ?? '', /v2 \(preferred\), v1/);
@@ -98,8 +95,7 @@ describe('the tree', () => {
   });
 
   it('shows a custom resource like any other, with its columns, its fields and its rights', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/apis/shop.example/v2/discounts');
+    const { page } = await openPage(t, browser, proxy.url, '/apis/shop.example/v2/discounts');
     await page.getByRole('row', { name: /team-0 summer 20/ }).waitFor();
     await page.getByRole('columnheader', { name: 'Percent' }).waitFor();
     await page.getByRole('link', { name: 'Fields' }).click();
@@ -111,8 +107,7 @@ describe('the tree', () => {
   });
 
   it('filters during typing, by name, short name and kind', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/');
+    const { page } = await openPage(t, browser, proxy.url, '/');
     const filter = page.getByRole('searchbox');
     for (const [text, found] of Object.entries({
       statefuls: 'statefulsets sts',
@@ -130,8 +125,7 @@ describe('the tree', () => {
 
 describe('the keyboard without a mouse', () => {
   it('opens an object: filter, Enter, arrows, Enter, and back', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/');
+    const { page } = await openPage(t, browser, proxy.url, '/');
     await page.getByRole('treeitem').first().waitFor();
     await page.keyboard.press('/');
     assert.equal(await page.getByRole('searchbox').evaluate(element => element.matches(':focus')), true);
@@ -155,8 +149,7 @@ describe('the keyboard without a mouse', () => {
   });
 
   it('walks the tree: arrows unfold, fold and move, Home and End go to the ends, Enter opens', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/');
+    const { page } = await openPage(t, browser, proxy.url, '/');
     await page.getByRole('treeitem').first().waitFor();
     await page.keyboard.press('/');
     await page.keyboard.press('ArrowDown');
@@ -185,8 +178,7 @@ describe('the keyboard without a mouse', () => {
   });
 
   it('leaves the filter with Escape, which also clears it, and opens what has exactly the short name, which is marked', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/');
+    const { page } = await openPage(t, browser, proxy.url, '/');
     await page.getByRole('treeitem').first().waitFor();
     await page.keyboard.press('/');
     await page.keyboard.type('pods');
@@ -205,8 +197,7 @@ describe('the keyboard without a mouse', () => {
   });
 
   it('skips to the content', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('/api/v1/namespaces/default/pods');
+    const { page } = await openPage(t, browser, proxy.url, '/api/v1/namespaces/default/pods');
     await page.getByRole('link', { name: 'web-0' }).waitFor();
     await page.keyboard.press('Tab');
     assert.equal(await focused(page), 'Skip to content');
@@ -215,25 +206,23 @@ describe('the keyboard without a mouse', () => {
   });
 });
 
-describe('the non-resource paths', () => {
-  it('have their status, which is updated', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await page.clock.install();
-    await go('/');
-    await page.getByRole('row', { name: /\/readyz 200/ }).waitFor();
-    await page.getByRole('row', { name: /\/openapi\/v3 200/ }).waitFor();
-    t.after(
-      server.intercept(({ url = '' }, response) => {
-        if (!url.startsWith('/readyz')) return false;
-        response.writeHead(500).end('[-]etcd failed');
-        return true;
-      }),
-    );
-    await page.clock.fastForward(11_000);
-    await page.getByRole('row', { name: /\/readyz 500/ }).waitFor();
-    await page.getByRole('link', { name: '/metrics' }).click();
-    await page.getByText('# TYPE ').first().waitFor();
-  });
+it('the non-resource paths have their status, which is updated', async t => {
+  const { page, go } = await openPage(t, browser, proxy.url);
+  await page.clock.install();
+  await go('/');
+  await page.getByRole('row', { name: /\/readyz 200/ }).waitFor();
+  await page.getByRole('row', { name: /\/openapi\/v3 200/ }).waitFor();
+  t.after(
+    server.intercept(({ url = '' }, response) => {
+      if (!url.startsWith('/readyz')) return false;
+      response.writeHead(500).end('[-]etcd failed');
+      return true;
+    }),
+  );
+  await page.clock.fastForward(11_000);
+  await page.getByRole('row', { name: /\/readyz 500/ }).waitFor();
+  await page.getByRole('link', { name: '/metrics' }).click();
+  await page.getByText('# TYPE ').first().waitFor();
 });
 
 describe('the first page', () => {
@@ -253,8 +242,7 @@ describe('the first page', () => {
   });
 
   it('says what it shows, and has a link to a kubeconfig for the proxy', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go('');
+    const { page } = await openPage(t, browser, proxy.url, '');
     await page.getByRole('heading', { name: /The Kubernetes API/ }).waitFor();
     await page.getByText('It is not kube-proxy').waitFor();
     const download = page.waitForEvent('download');
@@ -265,25 +253,17 @@ describe('the first page', () => {
   });
 });
 
-describe('a time on the page', () => {
-  it('is in the time zone of the browser', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url, {
-      timezoneId: 'Asia/Kolkata',
-      locale: 'en-GB',
-    });
-    const metadata = {
-      namespace: 'default',
-      name: 'timed',
-      uid: 'timed',
-      creationTimestamp: '2026-01-01T20:00:00Z',
-    };
-    server.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: {} });
-    await go('/api/v1/namespaces/default/configmaps');
-    await page.getByRole('link', { name: 'timed' }).waitFor();
-    const title = await page
-      .getByRole('row', { name: /^timed/ })
-      .locator('time')
-      .getAttribute('title');
-    assert.match(title ?? '', /0?2\/0?1\/2026, 0?1:30/);
-  });
+it('a time on the page is in the time zone of the browser', async t => {
+  const [timezoneId, locale] = ['Asia/Kolkata', 'en-GB'];
+  const times = {
+    namespace: 'default',
+    name: 'timed',
+    uid: 'timed',
+    creationTimestamp: '2026-01-01T20:00:00Z',
+  };
+  server.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata: times, data: {} });
+  const path = '/api/v1/namespaces/default/configmaps';
+  const { page } = await openPage(t, browser, proxy.url, path, { timezoneId, locale });
+  const time = page.getByRole('row', { name: /^timed/ }).locator('time');
+  assert.match((await time.getAttribute('title')) ?? '', /0?2\/0?1\/2026, 0?1:30/);
 });

@@ -4,9 +4,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
-import { anyApiServer } from '../support/any-api-server.js';
 import { javascriptClientTest, runJavascript, whyNot } from '../support/clients/javascript-client.js';
 import { python, whyNoPython } from '../support/clients/python-client.js';
+import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { eventuallyPasses } from '../support/eventually.js';
 import { isInstalled } from '../support/installed.js';
 import { projectFile } from '../support/project.js';
@@ -25,7 +25,7 @@ async function snippet(pattern: RegExp, address: string, file = 'deploy/sidecar/
 }
 
 const folder = temporaryFolder();
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 const address = `127.0.0.1:${(await startStack({ after }, { run: startInProcess, server })).port}`;
 
 test('the snippet for curl gets the Pods', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
-import { type AnyApiServer, type Arrival, arrivalsAt } from '../support/any-api-server.js';
+import { type AnyApiServer, type Arrival, arrivalsAt } from '../support/embedded-api-server.js';
 import type { FakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { type AttackRequest, assertStatus, send } from './leg.js';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { anyApiServer } from '../support/any-api-server.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
+import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { until } from '../support/eventually.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
@@ -22,7 +22,7 @@ async function whoami(text: string, env: Record<string, string> = {}) {
 
 kubectlTest('/-/kubeconfig makes kubectl log in if there is an OpenID Connect issuer', async t => {
   const folder = temporaryFolder();
-  const server = await anyApiServer(t, { tokens: { [proxyToken]: { username: 'proxy' } } });
+  const server = await embeddedApiServer(t, { tokens: { [proxyToken]: { username: 'proxy' } } });
   const files = await createServingFiles();
   await files.replace('tls.crt', (await readFile(files.certificate, 'utf8')) + files.authority.certificate);
   const signer = createOidcSigner('one');

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { anyApiServer, embedded } from '../support/any-api-server.js';
 import { send } from '../support/clients/http-client.js';
 import { connectRaw } from '../support/clients/raw-http.js';
 import { openWatch } from '../support/clients/watch-client.js';
+import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
 import { configMap, configMapsIn } from '../support/fake-api-server/config-maps.js';
 import { jsonLines } from '../support/json-lines.js';
@@ -19,7 +19,7 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 const folder = temporaryFolder();
 const auditLog = join(folder, 'audit.log');
 
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 const [plain, guarded] = await Promise.all([
   startStack(
     { after },
@@ -152,7 +152,7 @@ describe('each client of a shared watch', { concurrency: false }, () => {
 
 describe('a client that does not read', () => {
   for (const version of ['1.1', '1.0'] as const) {
-    test(`frees its slot when it is cut (HTTP/${version})`, embedded, async t => {
+    test(`frees its slot when it is cut (HTTP/${version})`, async t => {
       const { server, proxy } = await startStack(t, {
         run: startInProcess,
         flags: ['--share-watches', '--max-longrunning-requests=2', '--share-watches-buffer=1Mi'],

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, describe, type TestContext, test } from 'node:test';
-import { anyApiServer, embedded } from '../../support/any-api-server.js';
 import { send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
+import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { startGateway } from '../../support/proxy/stack.js';
@@ -13,7 +13,7 @@ import { legs } from '../leg.js';
 const alice = 'Authorization: Bearer alice-token';
 const bob = 'Authorization: Bearer bob-token';
 
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 const judged = await startGateway({ after }, { run: startInProcess, tokenFile: twoUsers, server });
 
 /** A gateway to an embedded API server that allows everything. */
@@ -86,7 +86,7 @@ describe('requests on one connection', () => {
 });
 
 describe('two callers on one pool of connections', () => {
-  test('never get each other’s answers, over hundreds of interleaved requests', embedded, async t => {
+  test('never get each other’s answers, over hundreds of interleaved requests', async t => {
     const { server, proxy } = await startOpen(t);
     const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
     t.after(() => agent.destroy());
@@ -133,7 +133,7 @@ describe('two callers on one pool of connections', () => {
 });
 
 describe('two callers with upgrades', () => {
-  test('each act under their own name, over a hundred interleaved upgrades', embedded, async t => {
+  test('each act under their own name, over a hundred interleaved upgrades', async t => {
     const { server, proxy } = await startOpen(t);
     const names = Array.from({ length: 40 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
     let next = 0;

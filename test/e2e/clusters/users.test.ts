@@ -4,16 +4,16 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { stringify } from 'yaml';
-import { anyApiServer } from '../../support/any-api-server.js';
 import { send as sendPlain } from '../../support/clients/http-client.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { tokens } from '../../support/kube-apiserver/authority-files.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { assertStatus, type Leg, send } from '../leg.js';
 
-const server = await anyApiServer(
+const server = await embeddedApiServer(
   { after },
   { tokens: { [tokens.alice]: { username: 'alice' }, [tokens.bob]: { username: 'bob' } } },
 );

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
-import { type AnyApiServer, anyApiServer, embedded } from '../../support/any-api-server.js';
 import type { CertificatePair } from '../../support/certificates/certificates.js';
+import { type AnyApiServer, embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import {
   type RunningProgram as Program,
@@ -67,7 +67,7 @@ interface EditableKubeconfig {
 async function set(t: TestContext, given: Partial<KubeconfigContents> = {}): Promise<Setting> {
   const tokens: Tokens = {};
   for (const name of ['one', 'two']) tokens[name] = { username: name, groups: masters };
-  const server = await anyApiServer(t, { tokens });
+  const server = await embeddedApiServer(t, { tokens });
   for (const name of Object.keys(tokens)) server.follow(name);
   const certificate = (commonName: string, notAfter = new Date(Date.now() + 30 * day)) =>
     server.client(commonName, { notAfter });
@@ -149,23 +149,19 @@ describe('files that rotate', { concurrency: 6 }, () => {
     await eventually('the line', () => proxy.log().some(({ msg }) => msg === 'configuration reloaded'));
   });
 
-  test(
-    'certificate and key that are replaced close the idle connections of the former ones',
-    embedded,
-    async t => {
-      const { server, directory, certificate, start } = await set(t);
-      const sockets = keepSockets(server.embedded);
-      const proxy = await start();
-      const [idle] = (await probe(proxy, server.embedded)).arrived;
-      assert.equal(idle?.tlsSubject?.commonName, 'first');
-      await inPlace(directory, await certificate('second'));
-      await arrivesAs(proxy, server, 'second');
-      await eventually(
-        'the end of the idle connection',
-        () => sockets.get(idle?.remotePort ?? 0)?.destroyed === true,
-      );
-    },
-  );
+  test('certificate and key that are replaced close the idle connections of the former ones', async t => {
+    const { server, directory, certificate, start } = await set(t);
+    const sockets = keepSockets(server.embedded);
+    const proxy = await start();
+    const [idle] = (await probe(proxy, server.embedded)).arrived;
+    assert.equal(idle?.tlsSubject?.commonName, 'first');
+    await inPlace(directory, await certificate('second'));
+    await arrivesAs(proxy, server, 'second');
+    await eventually(
+      'the end of the idle connection',
+      () => sockets.get(idle?.remotePort ?? 0)?.destroyed === true,
+    );
+  });
 
   interface Damage {
     readonly contents?: Partial<KubeconfigContents>;
@@ -257,22 +253,18 @@ describe('files that rotate', { concurrency: 6 }, () => {
   });
 
   for (const leg of bothLegs) {
-    test(
-      `a 401 makes the program read the tokenFile at once, and the request (${leg}) is sent again`,
-      embedded,
-      async t => {
-        const { server, tokens, path, directory, start } = await set(t, { user: { tokenFile: 'token' } });
-        await writeFile(join(directory, 'token'), 'one');
-        // No regular poll comes first.
-        const proxy = await start(['--kubeconfig', path], {}, 3_600_000);
-        assert.equal((await probe(proxy, server)).code, 200);
-        delete tokens['one'];
-        await writeFile(join(directory, 'token'), 'two');
-        const { code, arrived } = await probe(proxy, server.embedded, leg);
-        assert.equal(code, passed(leg));
-        assert.equal(arrived.at(-1)?.headers['authorization'], 'Bearer two');
-      },
-    );
+    test(`a 401 makes the program read the tokenFile at once, and the request (${leg}) is sent again`, async t => {
+      const { server, tokens, path, directory, start } = await set(t, { user: { tokenFile: 'token' } });
+      await writeFile(join(directory, 'token'), 'one');
+      // No regular poll comes first.
+      const proxy = await start(['--kubeconfig', path], {}, 3_600_000);
+      assert.equal((await probe(proxy, server)).code, 200);
+      delete tokens['one'];
+      await writeFile(join(directory, 'token'), 'two');
+      const { code, arrived } = await probe(proxy, server.embedded, leg);
+      assert.equal(code, passed(leg));
+      assert.equal(arrived.at(-1)?.headers['authorization'], 'Bearer two');
+    });
   }
 
   test('every file of a KUBECONFIG list is followed, even one that appears later', async t => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { anyApiServer } from '../../support/any-api-server.js';
+import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { projectFile } from '../../support/project.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { startStack } from '../../support/proxy/stack.js';
@@ -9,7 +9,7 @@ import { requestsReaching } from '../requests-reaching.js';
 
 const www = projectFile('test/fixtures');
 
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 const [standard, custom, named] = await Promise.all([
   startStack({ after }, { run: startInProcess, server, flags: [`--www=${www}`] }),
   startStack({ after }, { run: startInProcess, server, flags: ['--api-prefix=custom'] }),

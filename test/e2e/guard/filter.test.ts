@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { anyApiServer } from '../../support/any-api-server.js';
+import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { writeAdminKubeconfig } from '../../support/proxy/proxy.js';
@@ -17,7 +17,7 @@ import { requestsReaching } from '../requests-reaching.js';
 
 const serverPath = '/k8s/clusters/c1';
 
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 const { proxy: standard, kubeconfig } = await startStack({ after }, { server });
 const belowPath = await writeAdminKubeconfig(server, { server: server.url + serverPath });
 const start = (file: string, ...args: string[]) =>

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { type ClientOptions, WebSocket } from 'ws';
-import { anyApiServer } from '../../support/any-api-server.js';
+import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { type AttackRequest, assertStatus, type Leg, send } from '../leg.js';
 import { requestsReaching } from '../requests-reaching.js';
 
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 const start = (...flags: string[]) =>
   startStack(
     { after },

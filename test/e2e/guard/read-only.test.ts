@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, it } from 'node:test';
 import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
-import { anyApiServer } from '../../support/any-api-server.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../../support/clients/kubectl.js';
+import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { ownMetric } from '../../support/proxy/own-metric.js';
@@ -15,7 +15,7 @@ import { assertStatus, send } from '../leg.js';
 import { requestsReaching } from '../requests-reaching.js';
 
 // --read-only itself must reject exec and the others, not the filter.
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 const api = await startStack(
   { after },
   { run: startInProcess, server, flags: ['--read-only', '--reject-paths='] },

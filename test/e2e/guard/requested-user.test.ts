@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { after, describe, type TestContext, test } from 'node:test';
 import { connect } from 'node:tls';
-import { anyApiServer, embedded } from '../../support/any-api-server.js';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { send } from '../../support/clients/http-client.js';
 import { ask, connectHttp2, seesEveryField } from '../../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
+import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import type { Policy } from '../../support/fake-api-server/authorization.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
@@ -18,7 +18,7 @@ import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
 import { assertStatus, send as sendRaw } from '../leg.js';
 
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 
 /** May act as alice, as a service account and as some of the system, and may do nothing itself. */
 const lead = `lead-${randomUUID()}`;
@@ -333,7 +333,7 @@ test('the program does not start with --allow-impersonation and no method of aut
   );
 });
 
-test('readyz says that the proxy may not impersonate uids, once callers may name some', embedded, async t => {
+test('readyz says that the proxy may not impersonate uids, once callers may name some', async t => {
   const allow: Policy = (_user, { resource }) => resource !== 'uids';
   const options = { run: startInProcess, tokenFile, server: { allow } };
   const { proxy } = await startGateway(t, { ...options, flags: ['--allow-impersonation'] });

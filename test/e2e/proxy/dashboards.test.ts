@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { fetch } from 'undici';
 import { WebSocket } from 'ws';
-import { anyApiServer } from '../../support/any-api-server.js';
+import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
@@ -10,7 +10,7 @@ import { startGateway } from '../../support/proxy/stack.js';
 import { startScriptedAnswers, ways } from '../scripted-answers.js';
 
 const origin = 'https://headlamp.example';
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 const { proxy } = await startGateway(
   { after },
   {

@@ -3,7 +3,6 @@ import type { ChildProcess } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach } from 'node:test';
-import { anyApiServer, embedded } from '../../support/any-api-server.js';
 import {
   type KubectlResult,
   kubectl,
@@ -11,6 +10,7 @@ import {
   seen,
   startKubectl,
 } from '../../support/clients/kubectl.js';
+import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { configMap, configMapsIn } from '../../support/fake-api-server/config-maps.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { startStack } from '../../support/proxy/stack.js';
@@ -18,7 +18,7 @@ import { temporaryFolder } from '../../support/temporary-folder.js';
 
 // What kubectl prints, writes and streams through the program is shown at a real API server: test/apiserver/.
 
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 const folder = temporaryFolder();
 /** Variables that hide every kubeconfig, so that kubectl gets all from the proxy. */
 const env = { HOME: folder, KUBECONFIG: '' };
@@ -63,7 +63,7 @@ kubectlTest('kubectl get -w sees an event immediately', async () => {
   await added;
 });
 
-kubectlTest('kubectl logs -f prints new lines immediately', embedded, async () => {
+kubectlTest('kubectl logs -f prints new lines immediately', async () => {
   const follower = start(['logs', '-f', 'web-1']);
   await seen(follower, /log line 4/);
   const line = seen(follower, /a new line/);

@@ -1,5 +1,5 @@
-import type { AnyApiServer, Arrival } from '../any-api-server.js';
 import { openWatch, type WatchClient, watchServer } from '../clients/watch-client.js';
+import type { AnyApiServer, Arrival } from '../embedded-api-server.js';
 import { eventually } from '../eventually.js';
 import { configMap, configMapsIn } from '../fake-api-server/config-maps.js';
 import { adminAgent } from '../kube-apiserver/api-client.js';

@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { anyApiServer } from '../../../support/any-api-server.js';
 import { send } from '../../../support/clients/http-client.js';
 import { hasScript, seen, startInTerminal } from '../../../support/clients/kubectl.js';
+import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { projectFile } from '../../../support/project.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
-const server = await anyApiServer(scope);
+const server = await embeddedApiServer(scope);
 const { proxy, kubeconfig } = await startStack(scope, { server, flags: ['--api-prefix=/k8s/'] });
 const { port } = proxy;
 const page = await send(port, '/-/ui/');

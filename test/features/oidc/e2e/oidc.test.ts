@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { bothLegs, passed, probe } from '../../../e2e/credential-probe.js';
 import { assertStatus } from '../../../e2e/leg.js';
-import { anyApiServer } from '../../../support/any-api-server.js';
 import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
+import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
 import { startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
 import { compactJwt, createOidcSigner } from '../../../support/identities/oidc-signer.js';
@@ -14,7 +14,7 @@ import { startInProcess, startUpProblems } from '../../../support/proxy/in-proce
 import { startGateway } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 const authority = await createCertificateAuthority();
 const signer = createOidcSigner('one');
 

@@ -9,12 +9,12 @@ import { kubeconfigOf } from '../../../../src/features/served-kubeconfig/kubecon
 import { runAtOnce } from '../../../../src/lib/steps.js';
 import { answeredBefore, startLarge } from '../../../e2e/endpoints/large-kubeconfig.js';
 import { assertStatus, legs, send as sendRaw } from '../../../e2e/leg.js';
-import { type AnyApiServer, anyApiServer } from '../../../support/any-api-server.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { send } from '../../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { javascriptClientTest, runJavascript } from '../../../support/clients/javascript-client.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
+import { type AnyApiServer, embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { proxyToken, twoUsers } from '../../../support/identities/two-users.js';
 import { tokens } from '../../../support/kube-apiserver/authority-files.js';
@@ -28,7 +28,7 @@ const folder = temporaryFolder();
 
 /** A token of the run's API server, too. */
 const token = tokens.admin;
-const server = await anyApiServer(
+const server = await embeddedApiServer(
   { after },
   {
     tokens: {

@@ -4,8 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { stringify } from 'yaml';
-import { anyApiServer } from '../../../support/any-api-server.js';
 import { openWatch } from '../../../support/clients/watch-client.js';
+import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
@@ -13,7 +13,7 @@ import { temporaryFolder } from '../../../support/temporary-folder.js';
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 test('contexts of several users at one API server never share a watch', async t => {
-  const server = await anyApiServer({ after });
+  const server = await embeddedApiServer({ after });
   const users = [`first-${randomUUID()}`, `second-${randomUUID()}`];
   const kubeconfig = join(temporaryFolder(), 'config');
   const cluster = { server: server.url, 'certificate-authority-data': base64(server.authority.certificate) };

@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import tls from 'node:tls';
-import { anyApiServer } from '../../../support/any-api-server.js';
 import {
   type CertificatePair,
   createCertificateAuthority,
@@ -14,6 +13,7 @@ import { createServingFiles } from '../../../support/certificates/serving-files.
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import { closed } from '../../../support/closed.js';
+import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
 import { startInProcess, startUpProblems } from '../../../support/proxy/in-process.js';
 import { runProgram } from '../../../support/proxy/proxy.js';
@@ -25,7 +25,7 @@ const authority = await createCertificateAuthority({ commonName: 'clients' });
 const janeName = `jane-${randomUUID()}`;
 const jane = await authority.client({ commonName: janeName, organizations: ['dev'] });
 const stranger = await (await createCertificateAuthority({ commonName: 'clients' })).client();
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 await server.grant(janeName, [{ apiGroups: [''], resources: ['pods', 'pods/exec'], verbs: ['*'] }]);
 const proxied = await start({ after });
 

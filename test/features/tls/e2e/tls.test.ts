@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { anyApiServer, embedded } from '../../../support/any-api-server.js';
 import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
+import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
 import { callersFlag } from '../../../support/proxy/callers.js';
 import { runProgram } from '../../../support/proxy/proxy.js';
@@ -13,7 +13,7 @@ import { startStack } from '../../../support/proxy/stack.js';
 const pod = '/api/v1/namespaces/default/pods/web-0';
 const configMap = '/api/v1/namespaces/default/configmaps/settings';
 
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 const authority = await createCertificateAuthority({ commonName: 'clients' });
 const files = await createServingFiles();
 const proxied = await startStack(
@@ -111,7 +111,7 @@ describe('callers with a client certificate', () => {
     }
   });
 
-  test('send no token of theirs to the API server', embedded, async t => {
+  test('send no token of theirs to the API server', async t => {
     const session = await connect('bob', ['ops']);
     t.after(() => session.destroy());
     assert.equal((await ask(session, `${configMap}?without-token`, token('alice'))).status, 200);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { probe } from '../../../e2e/credential-probe.js';
-import { anyApiServer } from '../../../support/any-api-server.js';
 import { send } from '../../../support/clients/http-client.js';
+import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
 import { replaceWithFifo } from '../../../support/fifo.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
@@ -10,7 +10,7 @@ import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startGateway } from '../../../support/proxy/stack.js';
 import { replaceFile } from '../../../support/replaced-file.js';
 
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 
 test('callers are known by the file as it changes, and by its last good content while it is bad', async t => {
   const { proxy, tokenFile, writeTokens } = await startGateway(t, {

@@ -60,12 +60,9 @@ function startEtcd(folder: ServerFolder): Promise<Etcd> {
     const peer = `http://127.0.0.1:${await freePort()}`;
     const command = [
       programs().etcd,
-      `--data-dir=${join(folder.path, 'etcd')}`,
-      `--listen-client-urls=${client}`,
-      `--advertise-client-urls=${client}`,
-      `--listen-peer-urls=${peer}`,
-      `--initial-advertise-peer-urls=${peer}`,
-      `--initial-cluster=default=${peer}`,
+      ...[`--data-dir=${join(folder.path, 'etcd')}`, `--listen-client-urls=${client}`],
+      ...[`--advertise-client-urls=${client}`, `--listen-peer-urls=${peer}`],
+      ...[`--initial-advertise-peer-urls=${peer}`, `--initial-cluster=default=${peer}`],
       '--unsafe-no-fsync',
     ];
     const isReady = async () => (await fetch(`${client}/health`)).ok;

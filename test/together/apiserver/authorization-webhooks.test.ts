@@ -64,9 +64,7 @@ class Client {
           ? [
               ...['Connection', 'Upgrade', 'Upgrade', 'websocket', 'Sec-WebSocket-Version', '13'],
               ...[
-                'Sec-WebSocket-Key',
-                'dGhlIHNhbXBsZSBub25jZQ==',
-                'Sec-WebSocket-Protocol',
+                ...['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Protocol'],
                 'v5.channel.k8s.io',
               ],
               ...(method === 'POST' ? ['Content-Length', '0'] : []),
@@ -155,8 +153,7 @@ async function startBoth(
   }
   const serving = await createServingFiles();
   const proxy = await startProxy([
-    `--kubeconfig=${await second.server.kubeconfig()}`,
-    `--token-auth-file=${callersFile}`,
+    ...[`--kubeconfig=${await second.server.kubeconfig()}`, `--token-auth-file=${callersFile}`],
     `--authorization-config=${alone}`,
     ...['--reject-paths=', '--allow-impersonation', ...serving.flags],
   ]);

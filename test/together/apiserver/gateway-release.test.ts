@@ -150,9 +150,7 @@ const modes = {
   },
   named: {
     values: [
-      '--set=callers.mode=named',
-      '--set=callers.users={alice@example.com}',
-      '--set=tokenReview=false',
+      ...['--set=callers.mode=named', '--set=callers.users={alice@example.com}', '--set=tokenReview=false'],
     ],
     groups: { alice: [], other: [] },
     reason: /cannot impersonate resource "users" in API group "" at the cluster scope/,

@@ -72,10 +72,8 @@ async function start(
   const kubeconfig = await server.kubeconfig({ commonName: 'proxy', organizations: [] });
   const serving = await server.authority.server();
   const flags = [
-    `--kubeconfig=${kubeconfig}`,
-    `--tls-cert-file=${await write('tls.crt', serving.certificate)}`,
-    `--tls-private-key-file=${await write('tls.key', serving.key)}`,
-    '--reject-paths=',
+    ...[`--kubeconfig=${kubeconfig}`, `--tls-cert-file=${await write('tls.crt', serving.certificate)}`],
+    ...[`--tls-private-key-file=${await write('tls.key', serving.key)}`, '--reject-paths='],
     '--authentication-token-webhook',
   ];
   const ownMethods = [
@@ -151,9 +149,7 @@ test('a token file that the API server cannot read stops the gateway at its star
     const file = join(folder, name);
     await writeFile(file, content);
     const { code, stderr } = await runProgram([
-      `--kubeconfig=${kubeconfig}`,
-      '--port=0',
-      `--token-auth-file=${file}`,
+      ...[`--kubeconfig=${kubeconfig}`, '--port=0', `--token-auth-file=${file}`],
     ]);
     assert.equal(code, 1, content);
     assert.ok(stderr.includes(`--token-auth-file: ${file}:`), stderr);

@@ -245,12 +245,7 @@ test('one Audit-ID joins the event of the gateway, with caller and target, and t
   t.after(() => client.close());
   const auditId = randomUUID();
   const target = [
-    'Impersonate-User',
-    names.user,
-    'Impersonate-Group',
-    names.group,
-    'Impersonate-Uid',
-    names.uid,
+    ...['Impersonate-User', names.user, 'Impersonate-Group', names.group, 'Impersonate-Uid', names.uid],
   ];
   await client.ask([...target, 'Audit-Id', auditId]);
   const [own, upstream] = await Promise.all(
@@ -288,9 +283,7 @@ test('kubectl --as says the same through the gateway as at the API server', asyn
       ...args,
       '--cache-dir',
       join(folder, randomUUID()),
-      '--server',
-      url,
-      '--token',
+      ...['--server', url, '--token'],
       caller?.token ?? '',
       '--certificate-authority',
       ca,

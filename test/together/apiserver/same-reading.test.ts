@@ -34,11 +34,8 @@ const impersonation = [
 ];
 
 const kindsCompared = [
-  'compared: ResponseStarted 400',
-  'compared: gateway over HTTP/1.1',
-  'compared: gateway over HTTP/1.1, upgrade',
-  'compared: gateway over HTTP/2',
-  'compared: open',
+  ...['compared: ResponseStarted 400', 'compared: gateway over HTTP/1.1'],
+  ...['compared: gateway over HTTP/1.1, upgrade', 'compared: gateway over HTTP/2', 'compared: open'],
   'compared: open, upgrade',
 ];
 

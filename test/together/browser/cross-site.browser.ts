@@ -164,9 +164,7 @@ describe('a page of an allowed origin', async () => {
   const upstream = await startRawUpstream(({ socket, target }) => {
     const [type, body] = contents[target] ?? ['text/plain', 'none'];
     const fields = [
-      `Content-Type: ${type}`,
-      'Cache-Control: max-age=600',
-      'Cross-Origin-Resource-Policy: same-site',
+      ...[`Content-Type: ${type}`, 'Cache-Control: max-age=600', 'Cross-Origin-Resource-Policy: same-site'],
     ];
     socket.write(
       `HTTP/1.1 200 OK\r\n${fields.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,

@@ -240,9 +240,7 @@ describe('a fragment with a path outside the API’s resources', () => {
     );
     for (const line of arrived) assert.match(line, /^GET |^POST .*selfsubject\w*reviews$/);
     for (const fragment of [
-      '/api/v1/namespaces/default/pods/web-0/proxy',
-      '/clusters/other/api/v1/pods',
-      '/debug/pprof/',
+      ...['/api/v1/namespaces/default/pods/web-0/proxy', '/clusters/other/api/v1/pods', '/debug/pprof/'],
     ]) {
       await opened.go(fragment);
       await page.getByRole('heading', { name: 'Not in this API' }).waitFor();

@@ -97,9 +97,7 @@ describe('the page with several clusters', () => {
   it('lists no cluster that the proxy does not serve', async t => {
     const { page, go, requested } = await openPage(t, browser, proxy.url);
     for (const fragment of [
-      '/clusters/two/api/v1/pods',
-      '/clusters/one%2f..%2fgone/api/v1/pods',
-      '/clusters/../-/metrics',
+      ...['/clusters/two/api/v1/pods', '/clusters/one%2f..%2fgone/api/v1/pods', '/clusters/../-/metrics'],
     ]) {
       await go(fragment);
       await page.getByRole('heading', { name: 'Not in this API' }).waitFor();

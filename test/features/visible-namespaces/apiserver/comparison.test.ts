@@ -62,10 +62,8 @@ test('lists and watches show what single requests show, for generated RBAC of 60
   const { server } = await startOwnApiServer(t, shared, {
     flags: [
       // Besides RBAC.
-      '--authorization-mode=Webhook',
-      `--authorization-webhook-config-file=${config}`,
-      '--authorization-webhook-version=v1',
-      '--authorization-webhook-cache-authorized-ttl=1ms',
+      ...['--authorization-mode=Webhook', `--authorization-webhook-config-file=${config}`],
+      ...['--authorization-webhook-version=v1', '--authorization-webhook-cache-authorized-ttl=1ms'],
       '--authorization-webhook-cache-unauthorized-ttl=1ms',
     ],
   });

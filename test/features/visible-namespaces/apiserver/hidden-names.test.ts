@@ -28,9 +28,7 @@ const plain = [
   ...[`${path}?resourceVersion=0`, `${path}?watch=0&watch=1`, `${path}?%77atch=false`, `${path}?WATCH=1`],
   ...[`${path}?includeObject=Object`, `${path}?includeObject=None&includeObject=Object`],
   ...[
-    `${path}?${watch}`,
-    `${path}?${watch}&watch=0`,
-    `${path}?${watch}${initial}`,
+    ...[`${path}?${watch}`, `${path}?${watch}&watch=0`, `${path}?${watch}${initial}`],
     `${path}?%77atch&timeoutSeconds=1`,
   ],
   ...[`${path}?${watch}&resourceVersion=0`, `${path}?${watch}&includeObject=Object`],
@@ -39,27 +37,17 @@ const plain = [
 /** Other spellings: some mean the same to some programs. */
 const odd = [
   ...[
-    '//api/v1/namespaces',
-    '/api//v1/namespaces',
-    '/api/v1//namespaces',
-    `${path}/`,
-    `${path}//`,
+    ...['//api/v1/namespaces', '/api//v1/namespaces', '/api/v1//namespaces', `${path}/`, `${path}//`],
     `${path}/.`,
   ],
   ...['/api/v1/./namespaces', '/api/v1/pods/../namespaces', '/api/v1/%6eamespaces', '/%61pi/v1/namespaces'],
   ...['/api/v1%2Fnamespaces', '/api/v1/namespaces%2F', '/api/v1/namespaces%3Fx', '/api/v1/namespaces%00'],
   ...[
-    '/api/v1/Namespaces',
-    '/API/v1/namespaces',
-    '/api/V1/NAMESPACES',
-    '/api/v1/namespaces;x',
+    ...['/api/v1/Namespaces', '/API/v1/namespaces', '/api/V1/NAMESPACES', '/api/v1/namespaces;x'],
     '/api/v1/namespaces%20',
   ],
   ...[
-    '/api/v1\\namespaces',
-    '/apis/v1/namespaces',
-    '/apis//v1/namespaces',
-    '/api/v1/namespaces/*',
+    ...['/api/v1\\namespaces', '/apis/v1/namespaces', '/apis//v1/namespaces', '/api/v1/namespaces/*'],
     '/api/v1/watch/namespaces/',
   ],
 ].flatMap(target => [target, `${target}?${watch}`]);
@@ -72,8 +60,7 @@ const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
 const accepts = [
   ...['', '*/*', table, 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io'],
   ...[
-    'application/vnd.kubernetes.protobuf',
-    `application/vnd.kubernetes.protobuf,${table}`,
+    ...['application/vnd.kubernetes.protobuf', `application/vnd.kubernetes.protobuf,${table}`],
     'application/yaml',
   ],
   ...['application/cbor', 'application/json;stream=watch', 'text/html'],

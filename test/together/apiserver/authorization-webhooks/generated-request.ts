@@ -36,75 +36,36 @@ const resources = [
   { prefix: '/apis/example.com/v1', name: 'things' },
 ];
 const subresources = [
-  'status',
-  'scale',
-  'log',
-  'exec',
-  'attach',
-  'portforward',
-  'proxy',
-  'proxy/a/b',
-  'eviction',
-  'x',
+  ...['status', 'scale', 'log', 'exec', 'attach', 'portforward', 'proxy', 'proxy/a/b', 'eviction', 'x'],
 ];
 const paths = [
   ...[
-    '/',
-    '/api',
-    '/apis',
-    '/version',
-    '/healthz',
-    '/livez',
-    '/readyz/ping',
-    '/metrics/slis',
-    '/x',
+    ...['/', '/api', '/apis', '/version', '/healthz', '/livez', '/readyz/ping', '/metrics/slis', '/x'],
     '/api/v1',
   ],
   ...[
-    '/apis/apps',
-    '/apis/apps/v1',
-    '/openapi/v3',
-    '/logs',
-    '/.well-known/openid-configuration',
+    ...['/apis/apps', '/apis/apps/v1', '/openapi/v3', '/logs', '/.well-known/openid-configuration'],
     '//healthz',
   ],
 ];
 const fieldSelectors = [
   ...[
-    'metadata.name=there',
-    'metadata.name==there',
-    'metadata.name!=x',
-    'b=1,a=2',
-    'a=1,,',
-    'x',
-    'a=b=c',
-    'a=\\,\\=b',
+    ...['metadata.name=there', 'metadata.name==there', 'metadata.name!=x', 'b=1,a=2', 'a=1,,', 'x'],
+    ...['a=b=c', 'a=\\,\\=b'],
   ],
   ...['spec.nodeName=', 'metadata.name=a/b', 'metadata.name=..', 'metadata.namespace=x,metadata.name=y'],
 ];
 const labelSelectors = [
   ...[
-    'a',
-    '!a',
-    'a=b',
-    'a!=b',
-    'b in (z,y,y),a',
-    'a notin ()',
-    'a in (,b)',
-    'n>1',
-    'n<1,m',
-    'a b',
-    'A/b=c',
-    'x=ü',
+    ...['a', '!a', 'a=b', 'a!=b', 'b in (z,y,y),a', 'a notin ()', 'a in (,b)', 'n>1', 'n<1,m', 'a b'],
+    ...['A/b=c', 'x=ü'],
   ],
   ...['a==b,a==b', 'c,b,a', ' a = b '],
 ];
 /** Apply patches, and others. */
 const patches = [
-  'application/apply-patch+yaml',
-  'application/apply-patch+yaml; charset=utf-8',
-  'application/merge-patch+json',
-  'application/json-patch+json',
+  ...['application/apply-patch+yaml', 'application/apply-patch+yaml; charset=utf-8'],
+  ...['application/merge-patch+json', 'application/json-patch+json'],
 ];
 const users = ['carol', 'jane', 'Ünï', 'system:serviceaccount:default:robot', 'a<b>&"c"'];
 

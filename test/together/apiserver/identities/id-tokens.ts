@@ -6,11 +6,8 @@ import { type Difference, differences } from './differences.js';
 
 /** Flags for the claims of the ID tokens, besides those of the issuer. */
 export const claimFlags = [
-  '--oidc-username-claim=email',
-  '--oidc-username-prefix=corp:',
-  '--oidc-groups-claim=groups',
-  '--oidc-groups-prefix=corp:',
-  '--oidc-required-claim=hd=example.com',
+  ...['--oidc-username-claim=email', '--oidc-username-prefix=corp:', '--oidc-groups-claim=groups'],
+  ...['--oidc-groups-prefix=corp:', '--oidc-required-claim=hd=example.com'],
 ] as const;
 
 /** Flags that leave the claims at their defaults. */

@@ -127,9 +127,7 @@ export function spellings({ user, group, namespace, uid, scope }: Names): readon
     [...as, 'Impersonate-Extra-Scopes', ''],
     [...as, 'Connection', 'Impersonate-User, Impersonate-Group', 'Impersonate-Group', group],
     [
-      'Impersonate-User',
-      `system:serviceaccount:${namespace}:robot`,
-      'Impersonate-Group',
+      ...['Impersonate-User', `system:serviceaccount:${namespace}:robot`, 'Impersonate-Group'],
       'system:serviceaccounts',
     ],
     [

@@ -73,7 +73,7 @@ class AccessUser implements UserIdentity {
   #equals(other: AccessUser): boolean | undefined {
     if (other.#credential === this.#credential) return true;
     if (this.#user === undefined) return false;
-    return other.#user !== undefined || other.#isFinal ? other.#user === this.#user : undefined;
+    return other.#isFinal ? other.#user === this.#user : undefined;
   }
 
   async #equalsLater(other: AccessUser, access: Access): Promise<boolean> {

@@ -233,7 +233,7 @@ export class InitialStream implements WatchHandler, WatchSource, Turn {
       this.#slow.add(client, place.sent);
       place.sent = 0;
     }
-    if (!client.isPaused || this.#isAtEnd(client)) this.#ready.add(client);
+    this.#ready.add(client);
   }
 
   #isAtEnd(client: Watcher): boolean {

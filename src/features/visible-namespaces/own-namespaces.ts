@@ -119,7 +119,6 @@ function selector(text: string): string {
 
 /** Several names come in one list of all. */
 function withName(fieldSelector: string, names: readonly string[]): string {
-  const [name] = names;
-  if (name === undefined || names.length > 1) return fieldSelector;
-  return [...(fieldSelector === '' ? [] : [fieldSelector]), `metadata.name=${name}`].join(',');
+  if (names.length !== 1) return fieldSelector;
+  return [...(fieldSelector === '' ? [] : [fieldSelector]), `metadata.name=${names[0]}`].join(',');
 }

@@ -61,6 +61,7 @@ describe('the watches of several clients', () => {
   it('pass events on immediately that come in one read with the end of a response', async () => {
     const { server, watch, join } = create();
     const client = await join();
+    client.onData = () => client.trip?.pause();
     const body = watch().sink.head(200, 'OK', ['Content-Type', 'application/json']);
     await turn();
     body.data(ownBytes(Buffer.from(server.write().line)));

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Turns } from '../../../src/features/shared-watches/turns.js';
-import { collectGarbage } from '../../support/collect-garbage.js';
 import { Sharing, turn } from './sharing.js';
 import { eventLine } from './watched-server.js';
-import type { WatchingClient } from './watching-client.js';
 
 const lines = (...versions: number[]) => versions.map(version => eventLine(version)).join('');
 
@@ -77,23 +75,6 @@ describe('events with the same version, as when etcd lets Events expire together
 });
 
 describe('clients that come and go', () => {
-  it('leave nothing behind while others wait for the API server', async () => {
-    const { join } = create();
-    await join();
-    const gone: WeakRef<WatchingClient>[] = [];
-    for (let count = 0; count < 20; count++) {
-      const client = await join();
-      client.trip?.abort();
-      gone.push(new WeakRef(client));
-    }
-    await turn();
-    collectGarbage();
-    await turn();
-    collectGarbage();
-    const left = gone.filter(reference => reference.deref() !== undefined).length;
-    assert.ok(left <= 2, `${left} of ${gone.length} are still in memory`);
-  });
-
   it('leave at most a hundred watches at the API server', async () => {
     const { atServer, clock, counts, join, open } = create();
     for (let count = 0; count < 300; count++) {

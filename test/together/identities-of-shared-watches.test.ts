@@ -2,18 +2,15 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
-import { openWatch, type WatchClient } from '../support/clients/watch-client.js';
+import type { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
-import { configMap, configMapsIn } from '../support/fake-api-server/config-maps.js';
 import type { RequestRecord } from '../support/fake-api-server/fake-api-server.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
 import { proxyToken } from '../support/identities/two-users.js';
 import { startInProcess } from '../support/proxy/in-process.js';
-import { mountOf, startManyStack } from '../support/proxy/many-clusters.js';
 import { startGateway } from '../support/proxy/stack.js';
 import { type NamespaceWatch, untilReviewed, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -183,81 +180,4 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
     }
     assert.equal(namespace.upstream().length, before);
   });
-
-  test('who have lost the right cannot join, and open watches continue', async () => {
-    const { namespace, watches } = await open([byToken('grace-token')]);
-    denied.add('grace');
-    await eventually('a refusal', async () => {
-      const watch = await namespace.watch(byToken('grace-token'));
-      watch.close();
-      if (watch.status !== 403) await delay(400);
-      return watch.status === 403;
-    });
-    namespace.write('later');
-    await watches[0]?.untilNamed('later');
-    assert.equal(watches[0]?.state(), 'open');
-    // One answer is valid for 10 s, however many clients join.
-    const reviews = server.requests.filter(
-      ({ rawUrl, headers }) =>
-        rawUrl.endsWith('/selfsubjectaccessreviews') && headers['impersonate-user'] === 'grace',
-    );
-    assert.ok(reviews.length <= 4, `${reviews.length} reviews`);
-    for (const review of reviews) assert.match(identityOf(review), /impersonate-user: grace/);
-  });
-});
-
-describe('a caller’s credential that expires', { concurrency: true }, () => {
-  /** Seconds; before the end, both watches have to be open and to have an event, on a busy machine too. */
-  const lifetime = 15;
-
-  test('ends the watches that were opened with its token, and those with a longer-lived token continue', async () => {
-    const token = (exp: number) =>
-      signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'erin', exp, iat: secondsFromNow(-1) });
-    const exp = secondsFromNow(lifetime);
-    const { namespace, watches, upstream } = await open([byToken(token(exp)), byToken(token(exp + 600))]);
-    assert.equal(upstream.length, 1);
-    const [brief, long] = watches;
-    await brief?.ended;
-    assert.ok(Date.now() > exp * 1000 - 500);
-    namespace.write('later');
-    await long?.untilNamed('later');
-  });
-
-  test('ends the watches that were opened with its certificate, and those with a longer-lived one continue', async () => {
-    const notAfter = new Date(secondsFromNow(lifetime) * 1000);
-    const { namespace, watches, upstream } = await open([
-      await byCertificate('frank', ['dev'], notAfter),
-      await byCertificate('frank', ['dev']),
-    ]);
-    assert.equal(upstream.length, 1);
-    const [brief, long] = watches;
-    await brief?.ended;
-    assert.ok(Date.now() > notAfter.getTime() - 500);
-    namespace.write('later');
-    await long?.untilNamed('later');
-  });
-});
-
-test('contexts never share watches, neither two clusters nor two identities of one cluster', async t => {
-  const many = await startManyStack(t, { run: startInProcess, flags: ['--share-watches'] });
-  const { one, two } = many;
-  const path = configMapsIn('contexts');
-  const watchers: (readonly [WatchClient, string])[] = [];
-  for (const context of ['one', 'two', 'a', 'b', 'one', 'two', 'a', 'b']) {
-    const home = context === 'one' || context === 'a' ? one : two;
-    const url = `${many.proxy.url}${mountOf(context)}${path}?watch=true&resourceVersion=${home.version}`;
-    watchers.push([await openWatch(url), home === one ? 'of-one' : 'of-two']);
-  }
-  one.write(configMap('contexts', 'of-one'));
-  two.write(configMap('contexts', 'of-two'));
-  for (const [watch, name] of watchers) {
-    await watch.untilNamed(name);
-    assert.equal(watch.frames().length, 1);
-  }
-  for (const home of [one, two]) {
-    const upstream = home.watches.filter(({ rawUrl }) => rawUrl.includes(path));
-    assert.equal(upstream.length, 2);
-    // A token or none, with a client certificate.
-    assert.equal(new Set(upstream.map(({ headers }) => headers['authorization'])).size, 2);
-  }
 });

@@ -4,7 +4,7 @@ import { Turns } from '../../../src/features/shared-watches/turns.js';
 import { fieldValue } from '../../../src/http/header-fields.js';
 import { LaggingError } from '../../../src/transport/round-trip.js';
 import { Sharing, turn } from './sharing.js';
-import { bookmarkLine, eventLine, type ServedWatch } from './watched-server.js';
+import { bookmarkLine, eventLine } from './watched-server.js';
 import type { Asked, WatchingClient } from './watching-client.js';
 
 const objects = eventLine(90) + eventLine(42);
@@ -22,25 +22,20 @@ function tableLine(version: number, columns: readonly string[] | null, annotatio
   return `${JSON.stringify({ type: annotations === undefined ? 'MODIFIED' : 'BOOKMARK', object })}\n`;
 }
 
-function assertLags({ ended }: WatchingClient): void {
-  assert.ok(ended instanceof LaggingError);
-}
+const assertLags = ({ ended }: WatchingClient) => assert.ok(ended instanceof LaggingError);
 
 const initial: Asked = { initial: true, bookmarks: true };
 
 /** Two streams that are under way: the first client has one of its own, and the others share the second. */
-async function crowd(
-  sharing = new Sharing(),
-  count = 3,
-): Promise<{ first: WatchingClient; others: WatchingClient[]; streams: ServedWatch[] }> {
+async function crowd(sharing = new Sharing(), count = 3) {
   const first = await sharing.join(initial);
   const others: WatchingClient[] = [];
   for (let index = 0; index < count; index++) others.push(await sharing.join(initial));
   sharing.clock.advance(100);
-  const streams = [sharing.watch(-2), sharing.watch(-1)];
-  for (const stream of streams) stream.open();
+  const [own, stream] = [sharing.watch(-2), sharing.watch(-1)];
+  for (const each of [own, stream]) each.open();
   await turn();
-  return { first, others, streams };
+  return { sharing, first, others, own, stream };
 }
 
 describe('clients that ask for the initial events', () => {
@@ -82,10 +77,8 @@ describe('clients that ask for the initial events', () => {
   it('share the stream that was not sent when they asked, with their own time limits', async () => {
     const sharing = new Sharing();
     const first = await sharing.join(initial);
-    const [brief, long] = [
-      await sharing.join({ ...initial, timeout: 5_000 }),
-      await sharing.join({ ...initial, timeout: 60_000 }),
-    ];
+    const brief = await sharing.join({ ...initial, timeout: 5_000 });
+    const long = await sharing.join({ ...initial, timeout: 60_000 });
     assert.equal(sharing.server.watches.length, 1);
     sharing.clock.advance(100);
     assert.equal(sharing.server.watches.length, 2);
@@ -106,15 +99,14 @@ describe('clients that ask for the initial events', () => {
   it('all get a piece, however many turns that takes', async () => {
     let ticks = 0;
     const sharing = new Sharing({ turns: new Turns(() => ticks++ * 4) });
-    const { others, streams } = await crowd(sharing, 100);
-    streams[1]?.text(objects);
-    streams[1]?.text(eventLine(91));
-    assert.ok(streams[1]?.isPaused, 'the API server waits');
-    streams[1]?.text(endLine(100) + eventLine(101));
+    const { others, stream } = await crowd(sharing, 100);
+    for (const text of [objects, eventLine(91)]) stream.text(text);
+    assert.ok(stream.isPaused, 'the API server waits');
+    stream.text(endLine(100) + eventLine(101));
     for (let count = 0; count < 100; count++) await turn();
     for (const { text } of others)
       assert.equal(text, objects + eventLine(91) + endLine(100) + eventLine(101));
-    assert.equal(streams[1]?.isPaused, false);
+    assert.equal(stream.isPaused, false);
   });
 });
 
@@ -247,27 +239,22 @@ describe('a stream of initial events that fails', () => {
   });
 
   it('cuts its clients after the events that have come, as it would directly, and is not continued', async () => {
-    const sharing = new Sharing();
-    const { first, others, streams } = await crowd(sharing);
-    streams[1]?.text(objects);
-    streams[1]?.fail();
-    for (const { text, ended } of others) {
-      assert.equal(text, objects);
-      assert.ok(ended instanceof Error);
-    }
-    streams[0]?.text(objects);
-    streams[0]?.end();
+    const { sharing, first, others, own, stream } = await crowd();
+    stream.text(objects);
+    stream.fail();
+    for (const { text, ended } of others) assert.deepEqual([text, ended instanceof Error], [objects, true]);
+    own.text(objects);
+    own.end();
     assert.deepEqual([first.text, first.ended], [objects, 'end']);
     sharing.clock.advance(60_000);
-    assert.equal(sharing.atServer(), 0);
-    assert.deepEqual([sharing.counts.watches, sharing.counts.clients], [0, 0]);
+    assert.deepEqual([sharing.atServer(), sharing.counts.watches, sharing.counts.clients], [0, 0, 0]);
     assert.deepEqual(sharing.moves, []);
   });
 
   it('passes an ERROR on, and ends', async () => {
-    const { others, streams } = await crowd();
+    const { others, stream } = await crowd();
     const error = '{"type":"ERROR","object":{"kind":"Status","code":410}}\n';
-    streams[1]?.text(objects + error);
+    stream.text(objects + error);
     for (const { text, ended } of others) assert.deepEqual([text, ended], [objects + error, 'end']);
   });
 
@@ -289,10 +276,10 @@ describe('a stream of initial events that fails', () => {
   it('is cut when its cluster is closed, or continued by nothing if it has had its bookmark', async () => {
     const sharing = new Sharing();
     const done = await sharing.open({ ...initial, key: 'other' });
-    const { first, others, streams } = await crowd(sharing);
+    const { first, others, stream } = await crowd(sharing);
     const waiting = await sharing.join(initial);
     sharing.shared.close();
-    streams[1]?.text(objects);
+    stream.text(objects);
     sharing.watch(0).text(objects + endLine(100) + eventLine(101));
     assert.equal(done.text, objects + endLine(100) + eventLine(101));
     sharing.watch(0).end();
@@ -308,12 +295,8 @@ describe('a stream of initial events that fails', () => {
 /** A stream with a client that takes nothing after a piece, and two that take all. */
 async function slowCrowd(options?: ConstructorParameters<typeof Sharing>[0]) {
   const sharing = new Sharing(options);
-  const { first, others, streams } = await crowd(sharing);
-  const [stream, slow, ...quick] = [streams[1], ...others] as [
-    ServedWatch,
-    WatchingClient,
-    ...WatchingClient[],
-  ];
+  const { first, others, stream } = await crowd(sharing);
+  const [slow, ...quick] = others as [WatchingClient, ...WatchingClient[]];
   slow.onData = () => slow.trip?.pause();
   return { sharing, first, stream, slow, quick };
 }
@@ -339,11 +322,8 @@ describe('a slow client of initial events', () => {
 
   it('is cut if it is 8 MB behind, and the others wait for it 100 ms at a time and 3 s in all', async () => {
     const sharing = new Sharing({ buffer: 30_000_000 });
-    const { others, streams } = await crowd(sharing, 4);
-    const stream = streams[1] as ServedWatch;
-    const [slow, still, ...quick] = others as [WatchingClient, ...WatchingClient[]] as [
-      ...[WatchingClient, WatchingClient, WatchingClient, WatchingClient],
-    ];
+    const { others, stream } = await crowd(sharing, 4);
+    const [slow, still, ...quick] = others as [WatchingClient, WatchingClient, ...WatchingClient[]];
     const pause = (client: WatchingClient) => () => client.trip?.pause();
     slow.onData = pause(slow);
     still.onData = pause(still);
@@ -429,8 +409,8 @@ describe('a slow client of initial events', () => {
 
   it('has more time if the system has taken much for it, because that says late that there is room', async () => {
     const sharing = new Sharing({ buffer: 30_000_000 });
-    const { others, streams } = await crowd(sharing);
-    const [stream, slow] = [streams[1], others[0]] as [ServedWatch, WatchingClient];
+    const { others, stream } = await crowd(sharing);
+    const slow = others[0] as WatchingClient;
     const large = eventLine(91, 'x'.repeat(60_000));
     for (let count = 0; count < 20; count += 1) {
       if (count === 10) slow.onData = () => slow.trip?.pause();

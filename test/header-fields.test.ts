@@ -56,12 +56,7 @@ const requestNames = [
   ...['Host', 'Connection', 'Upgrade', 'Cookie', 'Authorization', 'X-Forwarded-For', 'X-Real-Ip'],
   ...['Impersonate-User', 'Impersonate-Group', 'Impersonate-Extra-a', 'Sec-WebSocket-Protocol', 'Accept'],
   ...[
-    'Audit-ID',
-    'X-Request-Id',
-    'User-Agent',
-    'Content-Length',
-    'Transfer-Encoding',
-    'Origin',
+    ...['Audit-ID', 'X-Request-Id', 'User-Agent', 'Content-Length', 'Transfer-Encoding', 'Origin'],
     'X-Remote-User',
   ],
 ];
@@ -93,14 +88,7 @@ const requestReaders: Readonly<Record<string, (fields: string[]) => unknown>> = 
 const answerNames = [
   ...['X-Content-Type-Options', 'Set-Cookie', 'Trailer', 'Connection', 'Content-Length', 'Transfer-Encoding'],
   ...[
-    'Content-Type',
-    'Content-Encoding',
-    'Location',
-    'Audit-Id',
-    'Date',
-    'Upgrade',
-    'NEL',
-    'Vary',
+    ...['Content-Type', 'Content-Encoding', 'Location', 'Audit-Id', 'Date', 'Upgrade', 'NEL', 'Vary'],
     'Content-Security-Policy',
   ],
 ];

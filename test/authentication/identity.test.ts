@@ -77,11 +77,7 @@ describe('an authenticated user', () => {
       ['ops', 'Team "A"', 'EU', 'DEV'].map(group => ({ group })),
     );
     for (const group of [
-      'system:masters',
-      'kubeadm:cluster-admins',
-      'system:serviceaccounts',
-      ' ops',
-      'o\nps',
+      ...['system:masters', 'kubeadm:cluster-admins', 'system:serviceaccounts', ' ops', 'o\nps'],
     ]) {
       assert.throws(() => admitUser(user('alice', [group]), { ...nobody, accepted }), IdentityError, group);
     }

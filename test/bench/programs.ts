@@ -26,12 +26,7 @@ export async function startProgram(
   const shared = name === 'shared-watches' ? ['--share-watches'] : [];
   const flags = ['--port=0', `--kubeconfig=${kubeconfig}`];
   const own = [
-    settings.node,
-    '--v8-pool-size=1',
-    settings.main,
-    ...flags,
-    ...shared,
-    ...settings.args,
+    ...[settings.node, '--v8-pool-size=1', settings.main, ...flags, ...shared, ...settings.args],
   ] as const;
   const isKubectl = name === 'kubectl';
   const command = isKubectl ? ([tools.kubectl, 'proxy', ...flags] as const) : own;

@@ -58,12 +58,9 @@ describe('an expression', () => {
 
   it('about a user knows the fields of a user', () => {
     for (const text of [
-      'user.username == "alice" && user.uid == ""',
-      'user.groups.all(g, !g.startsWith("system:"))',
-      'user.extra["example.org/a"][1] == "2"',
-      'user.extra.example__dot__org__slash__a.size() == 2',
-      'has(user.uid) && !has(user.extra.none)',
-      'user.?uid.orValue("x") == ""',
+      ...['user.username == "alice" && user.uid == ""', 'user.groups.all(g, !g.startsWith("system:"))'],
+      ...['user.extra["example.org/a"][1] == "2"', 'user.extra.example__dot__org__slash__a.size() == 2'],
+      ...['has(user.uid) && !has(user.extra.none)', 'user.?uid.orValue("x") == ""'],
     ]) {
       assert.equal(compileExpression(text, 'user', { isRule: true }).evaluateBool(user), true, text);
     }
@@ -250,21 +247,13 @@ describe('an expression', () => {
 
   it('of a rule must be a bool for certain, and one about a user has no other fields and no claims', () => {
     for (const text of [
-      'claims.yes',
-      'claims.?yes.orValue(true)',
-      'has(claims.yes) ? claims.yes : true',
-      '1',
+      ...['claims.yes', 'claims.?yes.orValue(true)', 'has(claims.yes) ? claims.yes : true', '1'],
       'claims.?yes',
     ]) {
       assert.throws(() => compileExpression(text, 'claims', { isRule: true }), /must evaluate to bool/, text);
     }
     for (const text of [
-      'user.name',
-      'user["username"]',
-      'claims.sub',
-      'user',
-      'user.extra.a + 1',
-      'user.uid == 1',
+      ...['user.name', 'user["username"]', 'claims.sub', 'user', 'user.extra.a + 1', 'user.uid == 1'],
     ]) {
       assert.throws(() => compileExpression(text, 'user'), ExpressionError, text);
     }
@@ -328,10 +317,8 @@ describe('an expression', () => {
   it('knows which fields it selects', () => {
     const selects = (text: string) => compileExpression(text, 'claims').selects('email_verified');
     for (const text of [
-      'claims.email_verified',
-      'claims.?email_verified.orValue(true) == true',
-      'has(claims.email_verified) ? "a" : "b"',
-      '["a"].all(x, claims.email_verified == true)',
+      ...['claims.email_verified', 'claims.?email_verified.orValue(true) == true'],
+      ...['has(claims.email_verified) ? "a" : "b"', '["a"].all(x, claims.email_verified == true)'],
       '[claims.email_verified]',
     ]) {
       assert.ok(selects(text), text);

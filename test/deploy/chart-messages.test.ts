@@ -87,11 +87,7 @@ helmTest('the chart says which values do not belong together, all in one message
 
 function notes(...values: readonly string[]): string {
   const args = [
-    'install',
-    'x',
-    chart,
-    '--dry-run=client',
-    '--namespace=y',
+    ...['install', 'x', chart, '--dry-run=client', '--namespace=y'],
     ...values.map(value => `--set-json=${value}`),
   ];
   const { code, stdout, stderr } = helm(args);

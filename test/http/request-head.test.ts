@@ -59,13 +59,7 @@ describe('the head of a request', () => {
       );
     }
     const program = [
-      'Accept',
-      'application/json;as=Table, */*',
-      'Origins',
-      'x',
-      'X-Sec-Fetch-Site',
-      'x',
-      'X',
+      ...['Accept', 'application/json;as=Table, */*', 'Origins', 'x', 'X-Sec-Fetch-Site', 'x', 'X'],
       'text/html',
     ];
     assert.equal(headOf(...program, 'Referer', 'http://x/', 'User-Agent', 'Mozilla/5.0').mayBeBrowser, false);

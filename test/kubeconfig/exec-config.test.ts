@@ -105,14 +105,10 @@ describe('the exec of a user', () => {
     assert.deepEqual(problems, [
       'exec.command must be set to the plugin to run',
       'exec.apiVersion must be set: use client.authentication.k8s.io/v1 or client.authentication.k8s.io/v1beta1',
-      'exec.args is not a list of strings',
-      'exec.env[0] has no valid name for a variable',
-      'exec.env[1] has no valid name for a variable',
-      'exec.env[2] has no valid name for a variable',
-      'exec.env[3].value is not a string',
-      'exec.env[4].value is not a string',
-      'exec.installHint is not a string',
-      'exec.provideClusterInfo is not true or false',
+      ...['exec.args is not a list of strings', 'exec.env[0] has no valid name for a variable'],
+      ...['exec.env[1] has no valid name for a variable', 'exec.env[2] has no valid name for a variable'],
+      ...['exec.env[3].value is not a string', 'exec.env[4].value is not a string'],
+      ...['exec.installHint is not a string', 'exec.provideClusterInfo is not true or false'],
     ]);
     assert.deepEqual(problemsOf({ ...v1, command: ['aws'], env: {} }), [
       'exec.command is not a string',

@@ -31,13 +31,9 @@ describe('the user whom a request names', () => {
       ...['impersonate-extra-scopes', 'edit', 'Impersonate-Extra-acme.com%2Fa%41', ''],
     ];
     assert.deepEqual(asked(...headers), [
-      '/users carol',
-      '/groups dev',
-      '/groups ops, more',
-      'authentication.k8s.io/userextras/scopes view',
-      'authentication.k8s.io/userextras/scopes edit',
-      'authentication.k8s.io/userextras/acme.com/aA ',
-      'authentication.k8s.io/uids 7',
+      ...['/users carol', '/groups dev', '/groups ops, more'],
+      ...['authentication.k8s.io/userextras/scopes view', 'authentication.k8s.io/userextras/scopes edit'],
+      ...['authentication.k8s.io/userextras/acme.com/aA ', 'authentication.k8s.io/uids 7'],
     ]);
     const { headers: sent, user } = requestedUser(headers) ?? assert.fail();
     assert.deepEqual(sent, [...headers.slice(2, 6), ...headers.slice(8)]);
@@ -59,12 +55,7 @@ describe('the user whom a request names', () => {
       [`${'s'.repeat(63)}:0.robot`, `/serviceaccounts ${'s'.repeat(63)} 0.robot`],
       [`shop:${name}`, `/serviceaccounts shop ${name}`],
       ...[
-        `shop:${name}c`,
-        `${'s'.repeat(64)}:robot`,
-        'shop',
-        'shop:',
-        ':robot',
-        'shop:robot:x',
+        ...[`shop:${name}c`, `${'s'.repeat(64)}:robot`, 'shop', 'shop:', ':robot', 'shop:robot:x'],
         'Shop:robot',
       ].map(bad => [bad, `/users system:serviceaccount:${bad}`] as const),
       ...['shop:ro_bot', 'sh.op:robot', '-shop:robot', 'shop:robot.', 'shop:robot..x'].map(

@@ -62,12 +62,8 @@ describe('a variable of the environment', () => {
 
 describe('a variable that the kubelet sets for a Service', () => {
   for (const service of [
-    'kube-api-proxy',
-    'kube-api-proxy-admin',
-    'kube-api-proxy-read-only',
-    'kube-api-proxy-port',
-    'kube-api-proxy-service',
-    'kube-api-proxy-2',
+    ...['kube-api-proxy', 'kube-api-proxy-admin', 'kube-api-proxy-read-only', 'kube-api-proxy-port'],
+    ...['kube-api-proxy-service', 'kube-api-proxy-2'],
   ]) {
     it(`called ${service} is neither a mistake nor a flag, whatever its ports and addresses are`, () => {
       for (const address of ['10.96.0.1', 'fd00::1']) {

@@ -43,13 +43,7 @@ describe("kubectl's verbosity", () => {
 describe('a flag of kubectl without a meaning here', () => {
   it('is ignored, and the log names it once', () => {
     const argv = [
-      '-n',
-      'team-a',
-      '--namespace=b',
-      '-nc',
-      '--cache-dir',
-      '/tmp',
-      '--match-server-version',
+      ...['-n', 'team-a', '--namespace=b', '-nc', '--cache-dir', '/tmp', '--match-server-version'],
       '--port=9',
     ];
     const { options, problems, ignored } = parse(argv);
@@ -69,11 +63,7 @@ describe('a flag of kubectl without a meaning here', () => {
 
 it('a flag may have underscores for its dashes, as with kubectl', () => {
   const { options, problems, ignored } = parse([
-    '--api_prefix',
-    '/x',
-    '--reject_paths=',
-    '--cache_dir',
-    '/tmp',
+    ...['--api_prefix', '/x', '--reject_paths=', '--cache_dir', '/tmp'],
   ]);
   assert.deepEqual([problems, ignored], [[], ['--cache-dir']]);
   assert.deepEqual([options.apiPrefix, options.rejectPaths.source], ['/x/', '']);

@@ -44,15 +44,7 @@ describe('a request target', () => {
 
   it('keeps characters that mean nothing in a path: slashes, semicolons, plus signs, dots within a name', () => {
     for (const path of [
-      '/',
-      '//',
-      '//api//v1/',
-      '/a;b=c/d',
-      '/a+b',
-      '/...',
-      '/.a/..b/c..',
-      '/a.',
-      '/a:b@c',
+      ...['/', '//', '//api//v1/', '/a;b=c/d', '/a+b', '/...', '/.a/..b/c..', '/a.', '/a:b@c'],
     ]) {
       reads(path, path);
     }
@@ -74,17 +66,7 @@ describe('a request target', () => {
       for (const raw of [`/a%5c${dots}`, `/a/${dots}%5cb`, `/a%5C${dots}%2Fb`, `/${dots}?x`]) ambiguous(raw);
     }
     for (const raw of [
-      '/a\\b',
-      '\\a',
-      '/a#b',
-      '/#',
-      '/a#?b',
-      '/%',
-      '/a%',
-      '/a%6',
-      '/a%zz',
-      '/%%65',
-      '/%u0065',
+      ...['/a\\b', '\\a', '/a#b', '/#', '/a#?b', '/%', '/a%', '/a%6', '/a%zz', '/%%65', '/%u0065'],
     ]) {
       ambiguous(raw);
     }
@@ -112,14 +94,7 @@ describe('a request target', () => {
 
   it('is not a path in absolute-form, authority-form or asterisk-form', () => {
     for (const raw of [
-      'http://127.0.0.1/api',
-      'HTTPS://127.0.0.1/api',
-      '127.0.0.1:443',
-      '*',
-      '',
-      '?a',
-      'api',
-      '%2fapi',
+      ...['http://127.0.0.1/api', 'HTTPS://127.0.0.1/api', '127.0.0.1:443', '*', '', '?a', 'api', '%2fapi'],
     ]) {
       ambiguous(raw);
     }

@@ -10,16 +10,11 @@ export function urlsWithUser(username: string, password: string): string[] {
   const host = 'host.example:6443';
   return [
     ...passwords.map(written => `${scheme}://${username}:${written}@${host}/path`),
-    `${scheme}://${password}@${host}`,
-    `${scheme}://${username}/x:${password}@${host}`,
-    `${scheme}://${username}:${password}@`,
-    `${scheme}://${username}:${password}@${host}:port`,
-    `${scheme}:///${username}:${password}@${host}`,
-    `${scheme}:${username}:${password}@${host}`,
-    `${scheme}:\\\\${username}:${password}@${host}`,
-    `ftp://${username}:${password}@${host}`,
-    `${username}:${password}@${host}`,
-    `${username}:4711/${password}@${host}`,
+    ...[`${scheme}://${password}@${host}`, `${scheme}://${username}/x:${password}@${host}`],
+    ...[`${scheme}://${username}:${password}@`, `${scheme}://${username}:${password}@${host}:port`],
+    ...[`${scheme}:///${username}:${password}@${host}`, `${scheme}:${username}:${password}@${host}`],
+    ...[`${scheme}:\\\\${username}:${password}@${host}`, `ftp://${username}:${password}@${host}`],
+    ...[`${username}:${password}@${host}`, `${username}:4711/${password}@${host}`],
     ` ${scheme}://${username}:${password}@${host}`,
   ];
 }

@@ -144,12 +144,7 @@ describe('a stranger', () => {
   test('gets a 401 from /-/clusters, and no answer contains the name of a context', async () => {
     for (const stack of [byReview, byFile]) {
       for (const path of [
-        '/-/clusters',
-        '/-/',
-        '/-/metrics',
-        '/clusters/nope',
-        '/-/kubeconfig',
-        '/-/readyz?verbose',
+        ...['/-/clusters', '/-/', '/-/metrics', '/clusters/nope', '/-/kubeconfig', '/-/readyz?verbose'],
         '/-/livez?verbose',
       ]) {
         const { status, text, headers } = await sendPlain(stack.port, path);

@@ -57,14 +57,9 @@ test('a start-up that fails half-way leaves no timer and no open file', async t 
       }),
     );
   const watched = [
-    ...serving.flags,
-    `--kubeconfig=${kubeconfig}`,
-    `--token-auth-file=${tokens}`,
-    `--audit-log-path=${join(folder, 'audit.log')}`,
-    '--authentication-token-webhook',
-    '--all-contexts',
-    '--admin-port=0',
-    '--reject-resources=secrets',
+    ...[...serving.flags, `--kubeconfig=${kubeconfig}`, `--token-auth-file=${tokens}`],
+    ...[`--audit-log-path=${join(folder, 'audit.log')}`, '--authentication-token-webhook'],
+    ...['--all-contexts', '--admin-port=0', '--reject-resources=secrets'],
   ];
   const openFiles = async () => (await readdir('/proc/self/fd')).length;
   const missing = join(folder, 'missing');

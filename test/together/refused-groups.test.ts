@@ -65,11 +65,7 @@ test('a group that the gateway may not impersonate is named in the refusal, on e
     refused += 1;
   };
   for (const target of [
-    pods,
-    `${pods}/web-0/log`,
-    '/version',
-    '/nothing',
-    `${pods}?watch=1&resourceVersion=0`,
+    ...[pods, `${pods}/web-0/log`, '/version', '/nothing', `${pods}?watch=1&resourceVersion=0`],
   ]) {
     for (const accept of ['*/*', 'application/vnd.kubernetes.protobuf', 'application/yaml']) {
       await isRefused({ target, headers: [by('both'), `Accept: ${accept}`] });

@@ -65,10 +65,7 @@ describe('a bearer token', () => {
   it('is bad when it is more than one word', () => {
     for (const value of [
       ...[
-        'Bearer one two',
-        'Bearer one, two',
-        'Bearer one, Bearer one',
-        'Bearer one \ttwo',
+        ...['Bearer one two', 'Bearer one, two', 'Bearer one, Bearer one', 'Bearer one \ttwo'],
         'Bearer one\ttwo',
       ],
     ]) {

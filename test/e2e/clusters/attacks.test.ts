@@ -43,13 +43,7 @@ async function writeContexts(name: string, contexts: readonly string[]): Promise
 const tokenFile = join(folder, 'tokens.csv');
 await writeFile(tokenFile, 'file-token,fiona,,"dev"\n');
 const kubeconfig = await writeContexts('config', [
-  'current',
-  'other',
-  'kind#1',
-  'CORP\\dev',
-  'a\nb',
-  'x/../y',
-  'proxy',
+  ...['current', 'other', 'kind#1', 'CORP\\dev', 'a\nb', 'x/../y', 'proxy'],
 ]);
 const flags = [`--kubeconfig=${kubeconfig}`, '--all-contexts', callersFlag(tokenFile)];
 const proxy = await startInProcess({ after }, [...flags, '--allow-impersonation']);

@@ -92,12 +92,8 @@ for (const leg of ['plain', 'websocket'] as const) {
 
     it('is not a request if its first line has bytes that HTTP does not allow', async () => {
       for (const target of [
-        `${execPath}\x00`,
-        `/version\x00${execPath}`,
-        `${execPath}\t`,
-        `/version\r${execPath}`,
-        `/version ${execPath}`,
-        `${execPath}\x7f`,
+        ...[`${execPath}\x00`, `/version\x00${execPath}`, `${execPath}\t`, `/version\r${execPath}`],
+        ...[`/version ${execPath}`, `${execPath}\x7f`],
         execPath.slice(1),
         `?${execPath}`,
         `127.0.0.1:6443${execPath}`,
@@ -137,12 +133,7 @@ for (const leg of ['plain', 'websocket'] as const) {
 
     it('is not passed on outside an API prefix, or if the prefix is spelled differently', async () => {
       for (const target of [
-        execPath,
-        '/',
-        '/version',
-        '/customs/version',
-        '/CUSTOM/version',
-        '/%63ustom/version',
+        ...[execPath, '/', '/version', '/customs/version', '/CUSTOM/version', '/%63ustom/version'],
         '//custom/version',
       ]) {
         await refused(proxies.custom, 404, { leg, target }, /not served/);
@@ -218,8 +209,7 @@ describe('a filter with hostile requests', () => {
   it('answers 200 requests of 100 KB that are hostile to regular expressions', async () => {
     const length = 100_000;
     const targets = [
-      `/api/${'/pods/'.repeat(length / 6)}`,
-      `/api/v1/exec/attach//${'pods/a/'.repeat(length / 7)}`,
+      ...[`/api/${'/pods/'.repeat(length / 6)}`, `/api/v1/exec/attach//${'pods/a/'.repeat(length / 7)}`],
       `/api//v1${'/exec/attach'.repeat(length / 12)}`,
       `/api/v1/exec/attach${'%5cpods%2f'.repeat(length / 10)}`,
       `/api/v1/pods?fieldSelector=${'metadata.name=a\\,'.repeat(length / 17)}`,

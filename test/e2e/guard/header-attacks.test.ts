@@ -60,15 +60,9 @@ for (const leg of Object.keys(legs) as Leg[]) {
 
     it('have no hop-by-hop field, in any case', async () => {
       const fields = [
-        'Keep-Alive: timeout=5',
-        'KEEP-ALIVE: max=3',
-        'Proxy-Connection: keep-alive',
-        'proxy-authorization: Basic aHVudGVyMg==',
-        'Proxy-Authenticate: Basic',
-        'TE: trailers, deflate',
-        'tRAILER: X-Sum',
-        'HTTP2-Settings: AAMAAABkAAQAAP__',
-        'X-Named: 1',
+        ...['Keep-Alive: timeout=5', 'KEEP-ALIVE: max=3', 'Proxy-Connection: keep-alive'],
+        ...['proxy-authorization: Basic aHVudGVyMg==', 'Proxy-Authenticate: Basic'],
+        ...['TE: trailers, deflate', 'tRAILER: X-Sum', 'HTTP2-Settings: AAMAAABkAAQAAP__', 'X-Named: 1'],
         'Connection: x-named',
       ];
       const record = await arrives({ leg, target: path, headers: fields });

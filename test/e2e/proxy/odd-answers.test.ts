@@ -55,24 +55,12 @@ async function overHttp2(target: string): Promise<Http2Answer> {
 }
 
 const connectionFields = [
-  'HTTP2-Settings: AAMAAABkAAQAAP__',
-  'Keep-Alive: timeout=5',
-  'Proxy-Connection: keep-alive',
-  'TE: gzip',
-  'Upgrade: h2c',
-  'Connection: x-named',
-  'Proxy-Authenticate: Basic',
+  ...['HTTP2-Settings: AAMAAABkAAQAAP__', 'Keep-Alive: timeout=5', 'Proxy-Connection: keep-alive'],
+  ...['TE: gzip', 'Upgrade: h2c', 'Connection: x-named', 'Proxy-Authenticate: Basic'],
 ];
 const goodFields = [
-  'X-Sum: 1',
-  'x-sum: 2',
-  'ETag: "a"',
-  'etag: "b"',
-  '__proto__: 3',
-  'constructor: 4',
-  "!#$%&'*+-.^_`|~: 5",
-  'X-Empty:',
-  'X-Bytes: caf\xe9\xc3\xa9',
+  ...['X-Sum: 1', 'x-sum: 2', 'ETag: "a"', 'etag: "b"', '__proto__: 3', 'constructor: 4'],
+  ...["!#$%&'*+-.^_`|~: 5", 'X-Empty:', 'X-Bytes: caf\xe9\xc3\xa9'],
 ];
 
 function chunked(trailers: readonly string[], headers: readonly string[] = []): string {

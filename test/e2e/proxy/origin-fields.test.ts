@@ -73,10 +73,8 @@ describe('an answer', () => {
     const fields = [
       'NEL: {"report_to":"x","max_age":2592000,"include_subdomains":true}',
       'REPORTING-ENDPOINTS: x="https://evil.example"',
-      'Strict-Transport-Security: max-age=31536000; includeSubDomains',
-      'clear-site-data: "*"',
-      'Service-Worker-Allowed: /',
-      'Access-Control-Allow-Origin: *',
+      ...['Strict-Transport-Security: max-age=31536000; includeSubDomains', 'clear-site-data: "*"'],
+      ...['Service-Worker-Allowed: /', 'Access-Control-Allow-Origin: *'],
     ];
     for (const [[proxy, target], way, status] of requests) {
       const answer = await answerTo([proxy, target], way, status, [...fields, 'X-Kept: 1']);
@@ -151,10 +149,7 @@ it('a cookie is held where it came from, in every answer, unless its program kno
     [open, `/k8s${pod}/a/b?c=/d/`, `/k8s${pod}/`, `/k8s${pod}/b`, `/k8s${pod}/clusters/test${pod}/login`],
     [open, `/k8s${group}/page`, `/k8s${group}/`, `/k8s${group}/`, `/k8s${group}/`],
     [
-      every,
-      `/clusters/test${pod}/a`,
-      `/clusters/test${pod}/`,
-      `/clusters/test${pod}/b`,
+      ...[every, `/clusters/test${pod}/a`, `/clusters/test${pod}/`, `/clusters/test${pod}/b`],
       `/clusters/test${pod}/login`,
     ],
     [sent, `/rancher/c-1${pod}/a`, `/rancher/c-1${pod}/`, `/rancher/c-1${pod}/b`, undefined],

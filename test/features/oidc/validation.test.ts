@@ -80,8 +80,7 @@ jwt:
     username: {claim: 1}
 `);
     assert.deepEqual(problems, [
-      'FILE:8: "audiences" is there twice',
-      'FILE:6: jwt[0].issuer.audience is an unknown field',
+      ...['FILE:8: "audiences" is there twice', 'FILE:6: jwt[0].issuer.audience is an unknown field'],
       'FILE:10: jwt[0].claimMappings.username.claim is not a string',
       'FILE:5: jwt[0].issuer.url "http://a.example" is not https://',
       'FILE:10: jwt[0].claimMappings.username needs a claim or an expression',

@@ -26,20 +26,15 @@ const { passes, refuses } = guardFor('team-a,b-.*');
 describe('--accept-namespaces', () => {
   it('accepts requests in the namespaces, and those for the Namespace itself', () => {
     for (const line of [
-      'GET /api/v1/namespaces/team-a/pods',
-      'GET /api/v1/namespaces/b-1/pods?watch=true',
-      'POST /api/v1/namespaces/team-a/pods/web/exec',
-      'DELETE /api/v1/namespaces/team-a/secrets',
+      ...['GET /api/v1/namespaces/team-a/pods', 'GET /api/v1/namespaces/b-1/pods?watch=true'],
+      ...['POST /api/v1/namespaces/team-a/pods/web/exec', 'DELETE /api/v1/namespaces/team-a/secrets'],
       'GET /api/v1/watch/namespaces/team-a/pods',
       'GET /api/v1/proxy/namespaces/team-a/services/web//x',
-      'GET /api/v1/namespaces/team-a/services/web/proxy/x//y',
-      'GET /api/v1/namespaces/team-a',
-      'PUT /api/v1/namespaces/team-a/finalize',
-      'GET /api/v1/namespaces/team-a/status',
+      ...['GET /api/v1/namespaces/team-a/services/web/proxy/x//y', 'GET /api/v1/namespaces/team-a'],
+      ...['PUT /api/v1/namespaces/team-a/finalize', 'GET /api/v1/namespaces/team-a/status'],
       'GET /apis/example.com/v1/namespaces/team-a/widgets/w',
       'POST /apis/authorization.k8s.io/v1/namespaces/team-a/localsubjectaccessreviews',
-      'GET /api/v1/namespaces/te%61m-a/pods',
-      'OPTIONS /api/v1/namespaces/team-a/pods',
+      ...['GET /api/v1/namespaces/te%61m-a/pods', 'OPTIONS /api/v1/namespaces/team-a/pods'],
     ]) {
       passes(line);
     }
@@ -62,20 +57,12 @@ describe('--accept-namespaces', () => {
 
   it('rejects requests without a namespace: lists across all, cluster-scoped objects, unknown ones', () => {
     for (const line of [
-      'GET /api/v1/pods',
-      'GET /api/v1/pods?watch=true',
-      'GET /api/v1/watch/pods',
+      ...['GET /api/v1/pods', 'GET /api/v1/pods?watch=true', 'GET /api/v1/watch/pods'],
       'GET /api/v1/pods?fieldSelector=metadata.namespace%3Dteam-a',
-      'GET /api/v1/pods?namespace=team-a',
-      'DELETE /api/v1/pods',
-      'GET /api/v1/namespaces',
-      'GET /api/v1/namespaces/',
-      'GET /api/v1/namespaces?fieldSelector=metadata.name%3Dteam-a',
-      'POST /api/v1/namespaces',
-      'GET /api/v1/nodes',
-      'GET /api/v1/nodes/n/proxy/pods',
-      'GET /api/v1/persistentvolumes',
-      'GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+      ...['GET /api/v1/pods?namespace=team-a', 'DELETE /api/v1/pods', 'GET /api/v1/namespaces'],
+      ...['GET /api/v1/namespaces/', 'GET /api/v1/namespaces?fieldSelector=metadata.name%3Dteam-a'],
+      ...['POST /api/v1/namespaces', 'GET /api/v1/nodes', 'GET /api/v1/nodes/n/proxy/pods'],
+      ...['GET /api/v1/persistentvolumes', 'GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions'],
       'GET /apis/example.com/v1/unknowns/team-a',
       'GET /apis/rbac.authorization.k8s.io/v1/clusterroles',
       'POST /apis/authorization.k8s.io/v1/subjectaccessreviews',
@@ -92,22 +79,10 @@ describe('--accept-namespaces', () => {
 
   it('accepts discovery, version, OpenAPI, health and reviews of the caller', () => {
     for (const line of [
-      'GET /',
-      'GET //',
-      'GET //version',
-      'GET /api',
-      'GET /api/',
-      'GET /api/v1',
-      'GET /apis',
-      'GET /apis/apps/v1',
-      'GET /version',
-      'GET /version/',
-      'GET /openapi/v3/apis/apps/v1',
-      'GET /healthz',
-      'GET /livez/ping',
-      'GET /readyz?verbose',
-      'GET /.well-known/openid-configuration',
-      'GET /openid/v1/jwks',
+      ...['GET /', 'GET //', 'GET //version', 'GET /api', 'GET /api/', 'GET /api/v1', 'GET /apis'],
+      ...['GET /apis/apps/v1', 'GET /version', 'GET /version/', 'GET /openapi/v3/apis/apps/v1'],
+      ...['GET /healthz', 'GET /livez/ping', 'GET /readyz?verbose'],
+      ...['GET /.well-known/openid-configuration', 'GET /openid/v1/jwks'],
       'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
       'POST /apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
       'POST /apis/authentication.k8s.io/v1/selfsubjectreviews',

@@ -54,18 +54,7 @@ it('an answer over HTTP/2 has the head that its client takes, and the status alo
     answer().writeHead(200, fields(length));
   }
   answer().writeHead(201, [
-    'Set-Cookie',
-    'a',
-    'set-cookie',
-    'b',
-    'Vary',
-    'a',
-    'vary',
-    'b',
-    'Connection',
-    'x',
-    'VARY',
-    'b',
+    ...['Set-Cookie', 'a', 'set-cookie', 'b', 'Vary', 'a', 'vary', 'b', 'Connection', 'x', 'VARY', 'b'],
   ]);
   for (const code of [600, 999]) assert.throws(() => answer().writeHead(code, []), RangeError);
   assert.deepEqual(sent, [

@@ -69,12 +69,7 @@ describe('a review of the own rights', () => {
       assert.equal(askedVerb('application/cbor', asJson(attributes)), undefined);
     }
     for (const text of [
-      '',
-      '{',
-      'null',
-      '{"spec":null}',
-      '{"spec":{"nonResourceAttributes":{}}}',
-      'k8s\0\xff\xff',
+      ...['', '{', 'null', '{"spec":null}', '{"spec":{"nonResourceAttributes":{}}}', 'k8s\0\xff\xff'],
     ])
       for (const type of [json, protobuf])
         assert.equal(askedVerb(type, Buffer.from(text, 'latin1')), undefined);

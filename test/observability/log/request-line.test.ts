@@ -10,14 +10,7 @@ const necessary = ['method', 'path', 'requestId', 'verb', 'code'];
 /** The fields whose text comes from clients and servers. */
 const texts = [
   ...([
-    'path',
-    'user',
-    'impersonatedUser',
-    'deniedBy',
-    'requestId',
-    'traceparent',
-    'apiGroup',
-    'version',
+    ...['path', 'user', 'impersonatedUser', 'deniedBy', 'requestId', 'traceparent', 'apiGroup', 'version'],
   ] as const),
   ...(['resource', 'subresource', 'namespace', 'resourceName', 'auditId'] as const),
 ];
@@ -86,17 +79,8 @@ describe('the log line of a request', () => {
   it("equals pino's line for hostile texts", () => {
     for (const text of [
       ...[
-        '',
-        ' ',
-        '"',
-        '\\',
-        '\\"',
-        '\\\\"',
-        '","level":60,"x":"',
-        '"}\n{"level":60}',
-        '\r\n',
-        '\\u0022',
-        '\\n',
+        ...['', ' ', '"', '\\', '\\"', '\\\\"', '","level":60,"x":"', '"}\n{"level":60}', '\r\n'],
+        ...['\\u0022', '\\n'],
       ],
       ...['</script>', '%0A', '\x1b[2J', '\0', 'null', '__proto__', `${'"'.repeat(100)}`, '\\'.repeat(1000)],
     ]) {

@@ -113,13 +113,7 @@ describe('metrics', () => {
       ['HEAD', '/livez', 'head', '', '', '', '', ''],
       ['WATCH', '/livez', 'other', '', '', '', '', ''],
       [
-        'POST',
-        '/apis/apps/v1/namespaces/d/deployments',
-        'create',
-        'apps',
-        'v1',
-        'deployments',
-        '',
+        ...['POST', '/apis/apps/v1/namespaces/d/deployments', 'create', 'apps', 'v1', 'deployments', ''],
         'resource',
       ],
       [

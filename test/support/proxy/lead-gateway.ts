@@ -6,13 +6,8 @@ import { type GatewayOptions, startGateway } from './stack.js';
 
 /** Callers by token: lead, with one group, two, or a uid, and others. */
 export const leadTokens = [
-  'lead-token,lead,,"dev"',
-  'lead-again,lead,,"dev"',
-  'lead-in-ops,lead,,"dev,ops"',
-  'lead-with-uid,lead,7,"dev"',
-  'peer-token,peer,,"dev"',
-  'alice-token,alice,,',
-  '',
+  ...['lead-token,lead,,"dev"', 'lead-again,lead,,"dev"', 'lead-in-ops,lead,,"dev,ops"'],
+  ...['lead-with-uid,lead,7,"dev"', 'peer-token,peer,,"dev"', 'alice-token,alice,,', ''],
 ].join('\n');
 
 /** The users that lead, and only lead in group dev without a uid, may act as. */

@@ -219,10 +219,7 @@ describe('a discovery document', () => {
     });
 
   for (const url of [
-    'https://other.example/',
-    'http://localhost:1/',
-    'http://127.0.0.1/',
-    'http://127.100.20.30/',
+    ...['https://other.example/', 'http://localhost:1/', 'http://127.0.0.1/', 'http://127.100.20.30/'],
     'http://[::1]:7/',
   ])
     it(`may name ${url}`, async t => {

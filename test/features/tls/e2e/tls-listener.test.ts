@@ -64,11 +64,7 @@ kubectlTest("kubectl's exec works over TLS", async () => {
   const ca = await files.replace('ca.crt', files.authority.certificate);
   // Without any credential kubectl asks for a password.
   const args = [
-    '--server',
-    `https://127.0.0.1:${proxy.port}`,
-    '--certificate-authority',
-    ca,
-    '--token=unused',
+    ...['--server', `https://127.0.0.1:${proxy.port}`, '--certificate-authority', ca, '--token=unused'],
   ];
   const { stdout, stderr } = await kubectl([...args, 'exec', 'web-0', '--', 'echo', 'over', 'tls']);
   assert.equal(stdout, 'over tls\n', stderr);

@@ -67,13 +67,8 @@ describe('callers over HTTP/2', () => {
     const session = await connect();
     t.after(() => session.destroy());
     for (const header of [
-      'impersonate-user',
-      'impersonate-group',
-      'impersonate-extra-scopes',
-      'impersonate_user',
-      'x-remote-user',
-      'x_remote_group',
-      'x-remote-extra-scopes',
+      ...['impersonate-user', 'impersonate-group', 'impersonate-extra-scopes', 'impersonate_user'],
+      ...['x-remote-user', 'x_remote_group', 'x-remote-extra-scopes'],
     ]) {
       const headers = { ...token('alice').headers, [header]: 'bob' };
       const { status, text } = await ask(session, `${pod}?claimed=${header}`, { headers });

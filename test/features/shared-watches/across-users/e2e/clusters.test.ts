@@ -59,12 +59,7 @@ test('a right in one cluster lets nobody join a watch of another one, where othe
     for (const [index, name] of clusters.entries())
       statuses.push(`${user} ${name} ${await open(user, index)}`);
   assert.deepEqual(statuses, [
-    'bob one 200',
-    'bob two 200',
-    'ann one 200',
-    'ann two 403',
-    'eve one 200',
-    'eve two 200',
+    ...['bob one 200', 'bob two 200', 'ann one 200', 'ann two 403', 'eve one 200', 'eve two 200'],
   ]);
   const sentAs = servers.map(server =>
     server.watches

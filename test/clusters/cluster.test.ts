@@ -279,24 +279,18 @@ describe('an access', () => {
 });
 
 describe('a request that waits for a credential', () => {
-  it('gets the one of the new source if its source is replaced', async () => {
-    const { source, questions } = controlled();
-    const one = start(source);
-    const waiting = [one.access(), one.access()];
-    assert.equal(questions.length, 1);
-    one.replace(endpoint(fixed(bearer('t-2'))));
-    for (const access of await Promise.all(waiting)) assert.equal(access, accessOf(one));
-    assert.deepEqual(accessOf(one).credential, bearer('t-2'));
-  });
-
-  it('gets the one of the new source even if the old source answers', async () => {
-    const { source, questions } = controlled();
-    const one = start(source);
-    const waiting = one.access();
-    questions[0]?.give('t-1');
-    one.replace(endpoint(fixed(bearer('t-2'))));
-    assert.equal(await waiting, accessOf(one));
-    assert.deepEqual(accessOf(one).credential, bearer('t-2'));
+  it('gets the one of the new source if its source is replaced, even if the old source answers', async () => {
+    for (const answers of [false, true]) {
+      const { source, questions } = controlled();
+      const one = start(source);
+      const waiting = [one.access(), one.access()];
+      assert.equal(questions.length, 1);
+      if (answers) questions[0]?.give('t-1');
+      one.replace(endpoint(fixed(bearer('t-2'))));
+      for (const access of await Promise.all(waiting)) assert.equal(access, accessOf(one));
+      assert.deepEqual(accessOf(one).credential, bearer('t-2'));
+      one.destroy();
+    }
   });
 
   it('waits through any number of reloads if the new source has none yet either', async () => {
@@ -353,6 +347,8 @@ describe('the source of a configuration', () => {
 
   it('no longer reports its expiry when a source with another name replaces it', async () => {
     const one = start(fixed({ clientCertificate: alice }));
+    // It reports none before it is in use.
+    fixed({ clientCertificate: bob });
     assert.deepEqual(await expirySamples(), { static: Date.parse('2030-01-01') / 1_000 });
     const { source, questions } = controlled();
     one.replace(endpoint(source));
@@ -371,12 +367,6 @@ describe('the source of a configuration', () => {
     assert.deepEqual(await expirySamples(), { static: Date.parse('2031-01-01') / 1_000 });
     one.replace(endpoint(fixed(bearer('opaque'))));
     assert.deepEqual(await expirySamples(), {});
-  });
-
-  it('reports no expiry before it is in use', async () => {
-    start(fixed({ clientCertificate: alice }));
-    fixed({ clientCertificate: bob });
-    assert.deepEqual(await expirySamples(), { static: Date.parse('2030-01-01') / 1_000 });
   });
 });
 
@@ -462,8 +452,9 @@ describe('a destroyed cluster', () => {
 });
 
 describe('a cluster that is closed', () => {
-  it('stops its logins while it reads its configuration', async () => {
+  it('stops its logins while it reads its configuration, and follows no files', async () => {
     let logins = 0;
+    let closedFollowers = 0;
     let isClosed = false;
     const source: CredentialSource = {
       name: 'exec',
@@ -481,13 +472,13 @@ describe('a cluster that is closed', () => {
     const cluster = createFollowedCluster('dev', async use => {
       await new Promise<void>(resolve => (finish = resolve));
       use(createEndpoint('dev', { source }));
-      return { close() {} };
+      return { close: () => (closedFollowers += 1) };
     });
     const opening = cluster.open();
     cluster.close();
     finish();
     await opening;
-    assert.deepEqual([logins, isClosed], [0, true]);
+    assert.deepEqual([logins, isClosed, closedFollowers], [0, true, 1]);
   });
 });
 

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { accessWithin, get, postReview } from '../../src/clusters/own-request.js';
 import { CredentialError } from '../../src/credentials/credential-source.js';
 import { fieldValue } from '../../src/http/header-fields.js';
-import { type Access, ReplacedError } from '../../src/transport/access.js';
+import type { Access } from '../../src/transport/access.js';
 import { UpstreamError } from '../../src/transport/upstream-error.js';
 import { jsonOf } from '../support/transport/answering-pool.js';
 import { FakePool } from '../support/transport/fake-pool.js';
@@ -85,32 +85,6 @@ describe('a request of the proxy itself', () => {
     assert.equal(fieldValue(second.get().request.headers, 'authorization'), 'Bearer two');
     answer(second, 201, 'yes');
     assert.deepEqual(await waiting, { status: 201, headers: ['X-Status', '201'], text: 'yes' });
-  });
-
-  it('gets the 401 if there is no other credential', async () => {
-    next = Promise.resolve(undefined);
-    const waiting = get(cluster, '/version', { timeout });
-    answer(first, 401, 'no');
-    assert.deepEqual(await waiting, { status: 401, headers: ['X-Status', '401'], text: 'no' });
-  });
-
-  it('is not sent with the access of another user', async () => {
-    const user = { isUserOf: (access: Access) => access === one };
-    const waiting = postReview(cluster, { ...review, user });
-    answer(first, 401, 'no');
-    await assert.rejects(waiting, ReplacedError);
-    current = two;
-    await assert.rejects(postReview(cluster, { ...review, user }), ReplacedError);
-    assert.deepEqual(second.leases, []);
-  });
-
-  it('fails with an error that names the API server if its connection breaks', async () => {
-    const waiting = get(cluster, '/version', { timeout });
-    first.get().sink.error(Object.assign(new Error('reset'), { code: 'ECONNRESET' }));
-    await assert.rejects(waiting, (error: unknown) => {
-      assert.ok(error instanceof UpstreamError);
-      return error.message.startsWith('the API server at api:6443 ') && error.reason === 'reset';
-    });
   });
 
   for (const [most, bytes] of [

@@ -87,21 +87,6 @@ describe('a cluster', () => {
     await cluster.open();
     assert.deepEqual([reads, cluster.failure], [3, undefined]);
   });
-
-  it('that is closed while it reads its configuration follows no files', async () => {
-    let finish: () => void = ignore;
-    let closed = 0;
-    const cluster = createCluster('dev', async use => {
-      await new Promise<void>(resolve => (finish = resolve));
-      use(endpointOf('dev'));
-      return { close: () => (closed += 1) };
-    });
-    const opening = cluster.open();
-    cluster.close();
-    finish();
-    await opening;
-    assert.equal(closed, 1);
-  });
 });
 
 describe('the registry of clusters', () => {

@@ -261,21 +261,14 @@ describe("a plugin's stderr", () => {
 });
 
 describe('the time limit of a plugin', () => {
-  it('ends it together with its child processes', async () => {
-    await plugin.hang();
-    const { message } = await errorOf(createSource(plugin.exec(), { timeout: 2_000 }).get());
-    assert.equal(message, `exec: executable ${plugin.path} did not finish within 2 s`);
-    assert.equal(plugin.pids().length, 2);
-    await until(() => !plugin.pids().some(isAlive));
-  });
-
-  it('ends a plugin that ignores SIGTERM', async () => {
-    await plugin.hang({ stubborn: true });
-    const { message } = await errorOf(createSource(plugin.exec(), { timeout: 2_000 }).get());
-    assert.match(message, /did not finish within 2 s$/);
-    assert.equal(plugin.pids().length, 2);
-    await until(() => !plugin.pids().some(isAlive));
-  });
+  for (const stubborn of [false, true])
+    it(`ends it together with its child processes, if they ignore SIGTERM: ${stubborn}`, async () => {
+      await plugin.hang({ stubborn });
+      const { message } = await errorOf(createSource(plugin.exec(), { timeout: 2_000 }).get());
+      assert.equal(message, `exec: executable ${plugin.path} did not finish within 2 s`);
+      assert.equal(plugin.pids().length, 2);
+      await until(() => !plugin.pids().some(isAlive));
+    });
 
   it('does not include a child that outlives a plugin which has answered', async () => {
     await plugin.leaveChild();

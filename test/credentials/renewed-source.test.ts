@@ -71,7 +71,9 @@ describe('a renewed source', () => {
 
   it('returns its first credential, and renews it shortly before it expires', async () => {
     const source = create({ credential: bearer('a'), expiresAt: start + hour });
+    assert.equal(source.isLasting, false);
     assert.deepEqual(source.get(), bearer('a'));
+    assert.equal(source.isLasting, false);
     assert.deepEqual(expirations, [start + hour]);
     clock.advance(hour - 60_000);
     assert.equal(questions.length, 1);
@@ -110,13 +112,6 @@ describe('a renewed source', () => {
     assert.deepEqual(expirations, [undefined]);
     assert.equal(clock.pending, 0);
     assert.equal(source.isLasting, true);
-  });
-
-  it('says that a credential may end, and that none lasts', async () => {
-    const source = create({ credential: bearer('a'), expiresAt: start + hour });
-    assert.equal(source.isLasting, false);
-    source.get();
-    assert.equal(source.isLasting, false);
   });
 
   for (const [when, pass] of unevenTimes) {
@@ -274,14 +269,6 @@ describe('a renewed source that is closed', () => {
     assert.deepEqual([refreshes, lines, clock.pending], [[], [], 0]);
   });
 
-  it('no longer reports its first credential', () => {
-    const source = create({ credential: bearer('a'), expiresAt: start + hour });
-    source.close();
-    assert.deepEqual(source.get(), bearer('a'));
-    assert.deepEqual(expirations, [undefined]);
-    assert.equal(clock.pending, 0);
-  });
-
   it('stops the renewal of a credential that got a 401, and the credential stays usable', async () => {
     const source = create({ credential: bearer('a'), expiresAt: start + hour });
     const credential = source.get() as Credential;
@@ -293,11 +280,15 @@ describe('a renewed source that is closed', () => {
     assert.deepEqual([source.get(), clock.pending, refreshes], [credential, 0, []]);
   });
 
-  it('no longer asks for a credential', async () => {
+  it('no longer asks for a credential, nor reports its first one', async () => {
     const source = create();
     source.close();
     await assert.rejects(async () => source.get(), /no longer in use$/);
     assert.equal(questions.length, 0);
+    const first = create({ credential: bearer('a'), expiresAt: start + hour });
+    first.close();
+    assert.deepEqual(first.get(), bearer('a'));
+    assert.deepEqual([expirations, clock.pending], [[undefined, undefined], 0]);
   });
 });
 

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
-import { createServer, request as httpRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
-import { Client } from 'undici';
 import {
   hasImpersonationHeader,
   impersonatedUser,
@@ -29,26 +26,13 @@ describe('impersonation headers', () => {
       ]),
     });
     assert.deepEqual(headers, [
-      'Impersonate-User',
-      'system:serviceaccount:ns:name',
-      'Impersonate-Uid',
-      '42',
-      'Impersonate-Group',
-      'developers',
-      'Impersonate-Group',
-      'admins',
-      'Impersonate-Extra-Scopes',
-      'view',
-      'Impersonate-Extra-Scopes',
-      'edit',
-      'Impersonate-Extra-Reason',
-      'a, b',
+      ...['Impersonate-User', 'system:serviceaccount:ns:name', 'Impersonate-Uid', '42'],
+      ...['Impersonate-Group', 'developers', 'Impersonate-Group', 'admins'],
+      ...['Impersonate-Extra-Scopes', 'view', 'Impersonate-Extra-Scopes', 'edit'],
+      ...['Impersonate-Extra-Reason', 'a, b'],
     ]);
-  });
-
-  it('are only the user if nothing else is configured', () => {
-    const headers = impersonationHeaders({ user: 'alice', groups: [], extra: new Map() });
-    assert.deepEqual(headers, ['Impersonate-User', 'alice']);
+    const alone = impersonationHeaders({ user: 'alice', groups: [], extra: new Map() });
+    assert.deepEqual(alone, ['Impersonate-User', 'alice']);
   });
 
   it('spell an extra key as net/http does, and escape the capital letters, the percent sign and the bytes that a header name may not have', () => {
@@ -78,39 +62,16 @@ describe('impersonation headers', () => {
     }
   });
 
-  it('reach the server as UTF-8 bytes, from both undici and node:http', async () => {
-    const headers = impersonationHeaders({
-      user: 'Zoë 漢字 🙂',
-      groups: ['Müller'],
-      extra: new Map([['ключ', ['значение']]]),
-    });
-    const received: string[][] = [];
-    const server = createServer((request, response) => {
-      received.push(request.rawHeaders.map(text => Buffer.from(text, 'latin1').toString('utf8')));
-      response.end();
-    });
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    const client = new Client(`http://127.0.0.1:${port}`);
-    const { body } = await client.request({ method: 'GET', path: '/', headers });
-    await body.dump();
-    await client.close();
-    await new Promise<void>((resolve, reject) => {
-      const plain = ['Host', 'x', ...headers];
-      httpRequest({ port, host: '127.0.0.1', headers: plain, agent: false }, response => {
-        response.resume().on('end', resolve);
-      })
-        .on('error', reject)
-        .end();
-    });
-    server.close();
-    assert.equal(received.length, 2);
-    for (const rawHeaders of received) {
-      const value = (name: string) => rawHeaders[rawHeaders.indexOf(name) + 1];
-      assert.equal(value('Impersonate-User'), 'Zoë 漢字 🙂');
-      assert.equal(value('Impersonate-Group'), 'Müller');
-      assert.equal(value('Impersonate-Extra-%d0%ba%d0%bb%d1%8e%d1%87'), 'значение');
-    }
+  it('have one character for each byte of UTF-8', () => {
+    const extra = new Map([['ключ', ['значение']]]);
+    const headers = impersonationHeaders({ user: 'Zoë 漢字 🙂', groups: ['Müller'], extra });
+    assert.deepEqual(
+      headers.map(text => Buffer.from(text, 'latin1').toString()),
+      [
+        ...['Impersonate-User', 'Zoë 漢字 🙂', 'Impersonate-Group', 'Müller'],
+        ...['Impersonate-Extra-%d0%ba%d0%bb%d1%8e%d1%87', 'значение'],
+      ],
+    );
   });
 });
 

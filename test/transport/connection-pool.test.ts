@@ -62,15 +62,6 @@ function hold(connection: Connection): Promise<RecordedResponse> {
 }
 
 describe('a pool', () => {
-  it('opens a connection for each exchange while all are busy', async () => {
-    const pool = create();
-    const busy = Array.from({ length: 200 }, () => pool.acquire());
-    assert.equal(new Set(busy).size, 200);
-    await Promise.all(busy.map(hold));
-    assert.equal(connections.size, 200);
-    assert.equal(held.length, 200);
-  });
-
   it('returns the connection that was used last', () => {
     const pool = create();
     const [one, two, three] = [pool.acquire(), pool.acquire(), pool.acquire()];
@@ -200,19 +191,5 @@ describe('a pool that is destroyed', () => {
     assert.equal(hanging.failure?.code, 'ECONNRESET');
     sockets[0]?.resume();
     await until(() => sockets[0]?.closed === true || sockets[0]?.readableEnded === true);
-  });
-
-  it('aborts a dialling', () => {
-    const destroyed: boolean[] = [];
-    const pool = new ConnectionPool(callback => ({
-      destroy: () => {
-        destroyed.push(true);
-        callback(new Error('given up'), null);
-      },
-    }));
-    const dialling = sendOn(pool.acquire());
-    pool.destroy();
-    assert.equal(dialling.failure?.code, 'ECONNRESET');
-    assert.deepEqual(destroyed, [true]);
   });
 });

@@ -59,16 +59,6 @@ describe('the read buffer of a connection', () => {
     }
   });
 
-  it('never overwrites bytes that a holder has kept and not released', () => {
-    const buffer = new ReadBuffer();
-    const holder = new Holder();
-    for (let index = 0; index < 200; index++) {
-      read(buffer, 1 + ((index * 7919) % recordSize), index, holder);
-      holder.check();
-      if (index % 17 === 0) holder.kept = [];
-    }
-  });
-
   it('never overwrites bytes of one of several holders, whatever the others release', () => {
     const random = createRandom(1);
     const buffer = new ReadBuffer();

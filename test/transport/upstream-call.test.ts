@@ -628,19 +628,6 @@ describe('a request that was judged for an endpoint', () => {
   const other = { ...endpoint, server: 'other' };
   const at = (access: TestAccess, where: Access['endpoint']): Access => ({ ...access, endpoint: where });
 
-  it('is sent if its endpoint is back, after another one', async () => {
-    const waiting = new Deferred<Access>();
-    current = () => waiting.promise;
-    send({ judgedFor: endpoint });
-    // The configuration was B meanwhile, and is A again: an equal endpoint, and not the same object.
-    waiting.resolve(at(first, { ...endpoint }));
-    await turn();
-    assert.equal(first.pool.leases.length, 1);
-    first.lease().head(401);
-    await find(at(second, { ...endpoint }));
-    assert.equal(second.pool.leases.length, 1);
-  });
-
   it('does not become a request to another one, while it waits for an access or after a 401', async () => {
     const waiting = new Deferred<Access>();
     current = () => waiting.promise;

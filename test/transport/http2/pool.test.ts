@@ -137,13 +137,6 @@ describe('a pool of HTTP/2 connections', () => {
     assert.ok(pool.isEmpty);
   });
 
-  it('changes to HTTP/1.1 if the API server allows no stream', async () => {
-    const server = await start({ settings: [[maxConcurrentStreams, 0]] });
-    const { pool } = poolOf(dialPlain(server.port));
-    assert.equal(arePlain(await acquireMany(pool, 3)), 3);
-    assert.ok(pool.acquire() instanceof PlainLease);
-  });
-
   it('rejects all waiting requests with the error of dialling, and dials again for the next one', async () => {
     const server = await start();
     let fails = true;

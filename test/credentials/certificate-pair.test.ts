@@ -127,13 +127,6 @@ describe('a client certificate', () => {
     );
   });
 
-  it('is rejected if certificate and key are swapped', async () => {
-    assert.deepEqual(await problemsOf({ certificate: pair.key, key: pair.certificate }), [
-      'the certificate has no certificate',
-      'the key has no private key',
-    ]);
-  });
-
   it('names missing files and folders with their purpose, and is rejected if its key is too short for TLS', async () => {
     const certificate = { file: join(folder, 'none.crt') };
     assert.deepEqual(await loadClientCertificate({ certificate, key: { file: folder } }), {

@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Credential } from '../../src/credentials/credential.js';
 import type { CredentialEvents, CredentialSource } from '../../src/credentials/credential-source.js';
 import { prepareCredentialSource } from '../../src/credentials/select.js';
 import { type ExecConfig, parseExecConfig } from '../../src/kubeconfig/exec-config.js';
-import { loadKubeconfig } from '../../src/kubeconfig/load.js';
-import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
 import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
-import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const folder = temporaryFolder();
@@ -137,26 +134,4 @@ describe('a source with state', () => {
       assert.notEqual(await sourceOf(second, before), before);
     }
   });
-});
-
-describe('the credential of a kubeconfig', () => {
-  for (const format of ['yaml', 'json'] as const) {
-    for (const credentials of ['inline', 'files'] as const) {
-      it(`is found in ${format} with its PEM in the form ${credentials}`, async () => {
-        const ca = await createCertificateAuthority();
-        const { certificate, key } = await ca.client();
-        const contents = { server: 'https://localhost:6443', ca: ca.certificate, certificate, key };
-        const file = await writeKubeconfig(contents, { format, credentials });
-        const read = await loadKubeconfig({ flag: file.path, env: undefined, homedir: '/nowhere' }, path =>
-          readFileSync(path, 'utf8'),
-        );
-        assert.ok('kubeconfig' in read, JSON.stringify(read));
-        const resolved = resolveClientConfig(read.kubeconfig, {});
-        assert.ok('config' in resolved, JSON.stringify(resolved));
-        const { clientCertificate } = await loaded(resolved.config);
-        assert.equal(clientCertificate?.certificate.toString(), certificate);
-        assert.equal(clientCertificate?.key.toString(), key);
-      });
-    }
-  }
 });

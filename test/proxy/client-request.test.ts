@@ -98,8 +98,11 @@ for (const [which, leg] of Object.entries(legs)) {
       const rawHeaders = [
         ...['Connection', 'Upgrade, Authorization, Impersonate-User, X-Request-Id, Audit-ID, Host'],
         ...['Upgrade', 'theirs', 'Impersonate-User', 'root', 'Audit-ID', 'theirs', 'Host', 'theirs'],
+        ...['Connection', 'X-Forwarded-For', 'X-Forwarded-For', '198.51.100.7', 'Authorization', 'theirs'],
       ];
-      const headers = headersOf(true, clientRequest({ rawHeaders, caller: alice, auditId: 'own' }));
+      const own = { caller: alice, auditId: 'own', remoteAddress: '192.0.2.1' };
+      const headers = headersOf(true, clientRequest({ rawHeaders, ...own }));
+      assert.deepEqual(valuesOf(headers, 'x-forwarded-for'), ['192.0.2.1']);
       assert.deepEqual(valuesOf(headers, 'host'), ['api:6443']);
       assert.deepEqual(valuesOf(headers, 'authorization'), ['Bearer own']);
       assert.deepEqual(valuesOf(headers, 'impersonate-user'), ['alice']);

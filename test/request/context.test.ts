@@ -17,16 +17,6 @@ function destination(appendsServerPath: boolean, isOpen = true) {
 const message = { method: 'GET', rawHeaders: [] };
 
 describe('an operation', () => {
-  it('is about what is below the path of the server’s URL, if the client sends that', () => {
-    for (const [appends, serverPath, resource] of [
-      [false, '/k8s', 'pods'],
-      [true, '', ''],
-    ] as const) {
-      const { path } = new Operation(message, destination(appends), target);
-      assert.deepEqual([path.serverPath, path.info.resource], [serverPath, resource]);
-    }
-  });
-
   it('opens a cluster that is not open yet', async () => {
     const open = new Operation(message, destination(false), target);
     assert.equal(open.openCluster(), endpoint);

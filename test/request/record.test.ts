@@ -408,6 +408,7 @@ describe('the line of a request', () => {
     for (const [code, failure, level] of [
       [399, undefined, undefined],
       [400, undefined, levels.info],
+      [400, new Error('no'), levels.info],
       [500, undefined, levels.info],
       [403, new StatusError(403, 'no'), levels.info],
       [499, new Error('no'), levels.info],

@@ -44,18 +44,6 @@ describe('the path of a request', () => {
     );
   });
 
-  it('ends for what is proxied at the slash behind the subresource', () => {
-    for (const [target, serverPath, proxied] of [
-      [`${pods}/web/proxy/x?y`, '', `${pods}/web/proxy/`],
-      [`/k8s${pods}/web/proxy/x`, '/k8s', `${pods}/web/proxy/`],
-      [`${pods}/web/proxy/x`, '/k8s', undefined],
-      [`${pods}/web/log/proxy/`, '', undefined],
-      [`${pods}/a%2fb/proxy/`, '', undefined],
-      [`${pods}/web/PROXY/`, '', undefined],
-    ] as const)
-      assert.equal(pathOf(target, serverPath).proxied, proxied, target);
-  });
-
   it('is empty if it has more than one reading', () => {
     for (const raw of ['/a/../b', '/..', '/%2e%2e', '/a\\b', '/%0a', '*']) {
       const { path, ambiguity } = parseRequestTarget(raw);

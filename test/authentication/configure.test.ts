@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { it } from 'node:test';
 import { configureAuthentication, type UsedMethod } from '../../src/authentication/configure.js';
 import { credentialIdTarget, uidTarget } from '../../src/authentication/method.js';
 
@@ -15,23 +15,21 @@ const methods = [
   },
 ] as unknown as readonly UsedMethod[];
 
-describe('the methods of authentication together', () => {
-  it('x', () => {
-    const all = configureAuthentication({ allowImpersonation: false }, methods, { attempted() {} });
-    assert.deepEqual(all.authentication.hints, ['send a token', 'present a certificate']);
-    assert.deepEqual([all.checks, all.issuers()], [[check], [issuer]]);
-    assert.deepEqual(all.kubeconfigUsers(), [{ fields: { a: 1 } }, { fields: { b: 2 } }]);
-    const ofUsers = ['users', 'groups'].map(resource => ({ group: '', resource }));
-    const uid = { group: 'authentication.k8s.io', resource: 'uids' };
-    const id = { ...uid, resource: 'userextras', subresource: 'authentication.kubernetes.io/credential-id' };
-    for (const [allowImpersonation, used, expected] of [
-      [false, methods.slice(0, 1), ofUsers],
-      [true, methods.slice(0, 1), [...ofUsers, uid]],
-      [false, methods, [...ofUsers, uid, id]],
-      [true, methods, [...ofUsers, uid, id]],
-    ] as const) {
-      const { impersonated } = configureAuthentication({ allowImpersonation }, used, { attempted() {} });
-      assert.deepEqual(impersonated(), expected);
-    }
-  });
+it('the methods of authentication together have the hints, checks, issuers and kubeconfig users of all, and need the rights that these need, each once', () => {
+  const all = configureAuthentication({ allowImpersonation: false }, methods, { attempted() {} });
+  assert.deepEqual(all.authentication.hints, ['send a token', 'present a certificate']);
+  assert.deepEqual([all.checks, all.issuers()], [[check], [issuer]]);
+  assert.deepEqual(all.kubeconfigUsers(), [{ fields: { a: 1 } }, { fields: { b: 2 } }]);
+  const ofUsers = ['users', 'groups'].map(resource => ({ group: '', resource }));
+  const uid = { group: 'authentication.k8s.io', resource: 'uids' };
+  const id = { ...uid, resource: 'userextras', subresource: 'authentication.kubernetes.io/credential-id' };
+  for (const [allowImpersonation, used, expected] of [
+    [false, methods.slice(0, 1), ofUsers],
+    [true, methods.slice(0, 1), [...ofUsers, uid]],
+    [false, methods, [...ofUsers, uid, id]],
+    [true, methods, [...ofUsers, uid, id]],
+  ] as const) {
+    const { impersonated } = configureAuthentication({ allowImpersonation }, used, { attempted() {} });
+    assert.deepEqual(impersonated(), expected);
+  }
 });

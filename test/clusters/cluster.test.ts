@@ -431,55 +431,51 @@ describe('an access that gets a 401', () => {
   });
 });
 
-describe('a destroyed cluster', () => {
-  it('ends every connection, even those of accesses that were replaced', async t => {
-    const one = start(fixed({ clientCertificate: alice }));
-    t.after(
-      server.intercept((incoming, outgoing) => {
-        if (incoming.url === '/watch') outgoing.flushHeaders();
-        return incoming.url === '/watch';
-      }),
-    );
-    const watch = await sendOn(await accessOf(one).pool.lease('any'), '/watch').begun;
-    one.replace(endpoint(fixed({ clientCertificate: bob })));
-    await request(one);
-    await until(() => server.connections === 2);
-    one.destroy();
-    assert.equal((await watch.over).failure?.code, 'ECONNRESET');
-    await until(() => server.connections === 0);
-    assert.deepEqual(await expirySamples(), {});
-  });
+it('a destroyed cluster ends every connection, even those of accesses that were replaced', async t => {
+  const one = start(fixed({ clientCertificate: alice }));
+  t.after(
+    server.intercept((incoming, outgoing) => {
+      if (incoming.url === '/watch') outgoing.flushHeaders();
+      return incoming.url === '/watch';
+    }),
+  );
+  const watch = await sendOn(await accessOf(one).pool.lease('any'), '/watch').begun;
+  one.replace(endpoint(fixed({ clientCertificate: bob })));
+  await request(one);
+  await until(() => server.connections === 2);
+  one.destroy();
+  assert.equal((await watch.over).failure?.code, 'ECONNRESET');
+  await until(() => server.connections === 0);
+  assert.deepEqual(await expirySamples(), {});
 });
 
-describe('a cluster that is closed', () => {
-  it('stops its logins while it reads its configuration, and follows no files', async () => {
-    let logins = 0;
-    let closedFollowers = 0;
-    let isClosed = false;
-    const source: CredentialSource = {
-      name: 'exec',
-      isLasting: true,
-      get() {
-        if (!isClosed) logins += 1;
-        return {};
-      },
-      refused: async () => undefined,
-      close: () => {
-        isClosed = true;
-      },
-    };
-    let finish: () => void = () => {};
-    const cluster = createFollowedCluster('dev', async use => {
-      await new Promise<void>(resolve => (finish = resolve));
-      use(createEndpoint('dev', { source }));
-      return { close: () => (closedFollowers += 1) };
-    });
-    const opening = cluster.open();
-    cluster.close();
-    finish();
-    await opening;
-    assert.deepEqual([logins, isClosed, closedFollowers], [0, true, 1]);
+it('a cluster that is closed stops its logins while it reads its configuration, and follows no files', async () => {
+  let logins = 0;
+  let closedFollowers = 0;
+  let isClosed = false;
+  const source: CredentialSource = {
+    name: 'exec',
+    isLasting: true,
+    get() {
+      if (!isClosed) logins += 1;
+      return {};
+    },
+    refused: async () => undefined,
+    close: () => {
+      isClosed = true;
+    },
+  };
+  let finish: () => void = () => {};
+  const cluster = createFollowedCluster('dev', async use => {
+    await new Promise<void>(resolve => (finish = resolve));
+    use(createEndpoint('dev', { source }));
+    return { close: () => (closedFollowers += 1) };
   });
+  const opening = cluster.open();
+  cluster.close();
+  finish();
+  await opening;
+  assert.deepEqual([logins, isClosed, closedFollowers], [0, true, 1]);
 });
 
 it('a cluster tells its parts that it has another endpoint, after the first one', () => {

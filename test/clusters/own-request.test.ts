@@ -154,15 +154,13 @@ describe('the time limit of a request of the proxy itself', () => {
   });
 });
 
-describe('an access for a request that cannot wait', () => {
-  it('is the access if there is one in time, and otherwise a CredentialError', async t => {
-    assert.equal(await accessWithin(cluster, timeout), one);
-    t.mock.timers.enable({ apis: ['setTimeout'] });
-    current = new Promise(() => {});
-    const waiting = assert.rejects(accessWithin(cluster, timeout), CredentialError);
-    t.mock.timers.tick(timeout);
-    await waiting;
-    current = Promise.reject(new CredentialError('no luck'));
-    await assert.rejects(accessWithin(cluster, timeout), /no luck/);
-  });
+it('an access for a request that cannot wait is the access if there is one in time, and otherwise a CredentialError', async t => {
+  assert.equal(await accessWithin(cluster, timeout), one);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  current = new Promise(() => {});
+  const waiting = assert.rejects(accessWithin(cluster, timeout), CredentialError);
+  t.mock.timers.tick(timeout);
+  await waiting;
+  current = Promise.reject(new CredentialError('no luck'));
+  await assert.rejects(accessWithin(cluster, timeout), /no luck/);
 });

@@ -12,28 +12,26 @@ const create = (certificate: string, key: string, authorization?: string): Crede
   ...(authorization === undefined ? {} : { authorization }),
 });
 
-describe('two credentials', () => {
-  it('are equal if the API server gets the same from both, in their token and in their client certificate', () => {
-    assert.ok(isSameCredential({}, {}));
-    assert.ok(isSameCredential(create('c', 'k', 'Bearer t'), create('c', 'k', 'Bearer t')));
-    assert.ok(isSameCredential({ authorization: 'Bearer t' }, { authorization: 'Bearer t' }));
-    const one = create('c', 'k', 'Bearer t');
-    const others = [
-      create('c', 'k', 'Bearer u'),
-      create('c', 'k'),
-      create('d', 'k', 'Bearer t'),
-      create('c', 'l', 'Bearer t'),
-      { authorization: 'Bearer t' },
-    ];
-    for (const other of others) {
-      assert.equal(isSameCredential(one, other), false);
-      assert.equal(isSameCredential(other, one), false);
-    }
-    assert.ok(isSameClientCertificate(create('c', 'k', 'Bearer t'), create('c', 'k')));
-    assert.ok(isSameClientCertificate({ authorization: 'Bearer t' }, {}));
-    assert.equal(isSameClientCertificate(create('c', 'k'), {}), false);
-    assert.equal(isSameClientCertificate(create('c', 'k'), create('c', 'l')), false);
-  });
+it('two credentials are equal if the API server gets the same from both, in their token and in their client certificate', () => {
+  assert.ok(isSameCredential({}, {}));
+  assert.ok(isSameCredential(create('c', 'k', 'Bearer t'), create('c', 'k', 'Bearer t')));
+  assert.ok(isSameCredential({ authorization: 'Bearer t' }, { authorization: 'Bearer t' }));
+  const one = create('c', 'k', 'Bearer t');
+  const others = [
+    create('c', 'k', 'Bearer u'),
+    create('c', 'k'),
+    create('d', 'k', 'Bearer t'),
+    create('c', 'l', 'Bearer t'),
+    { authorization: 'Bearer t' },
+  ];
+  for (const other of others) {
+    assert.equal(isSameCredential(one, other), false);
+    assert.equal(isSameCredential(other, one), false);
+  }
+  assert.ok(isSameClientCertificate(create('c', 'k', 'Bearer t'), create('c', 'k')));
+  assert.ok(isSameClientCertificate({ authorization: 'Bearer t' }, {}));
+  assert.equal(isSameClientCertificate(create('c', 'k'), {}), false);
+  assert.equal(isSameClientCertificate(create('c', 'k'), create('c', 'l')), false);
 });
 
 describe('a bearer token', () => {

@@ -138,17 +138,15 @@ describe('the exec plugin', () => {
   });
 });
 
-describe('a credential of the exec plugin', () => {
-  it('is the same object if the plugin returns the same again', async () => {
-    const clock = new ManualClock(Date.now());
-    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(60_000, clock.now()) });
-    const source = createSource(plugin.exec(), { clock });
-    const first = await source.get();
-    clock.advance(60_000);
-    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(60_000, clock.now()) });
-    assert.equal(await source.get(), first);
-    assert.equal(plugin.runs(), 2);
-  });
+it('a credential of the exec plugin is the same object if the plugin returns the same again', async () => {
+  const clock = new ManualClock(Date.now());
+  await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(60_000, clock.now()) });
+  const source = createSource(plugin.exec(), { clock });
+  const first = await source.get();
+  clock.advance(60_000);
+  await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(60_000, clock.now()) });
+  assert.equal(await source.get(), first);
+  assert.equal(plugin.runs(), 2);
 });
 
 describe('an exec plugin that fails', () => {
@@ -280,17 +278,15 @@ describe('the time limit of a plugin', () => {
   });
 });
 
-describe('a source that is closed', () => {
-  it('ends the running plugin, and waiting requests get an error', async () => {
-    await plugin.hang();
-    const source = createSource();
-    const waiting = errorOf(source.get());
-    await until(() => plugin.pids().length === 2);
-    source.close();
-    assert.equal((await waiting).message, `exec: executable ${plugin.path} was stopped`);
-    await until(() => !plugin.pids().some(isAlive));
-    assert.deepEqual(report.refreshes, []);
-    assert.match((await errorOf(source.get())).message, /no longer in use$/);
-    assert.equal(plugin.runs(), 1);
-  });
+it('a source that is closed ends the running plugin, and waiting requests get an error', async () => {
+  await plugin.hang();
+  const source = createSource();
+  const waiting = errorOf(source.get());
+  await until(() => plugin.pids().length === 2);
+  source.close();
+  assert.equal((await waiting).message, `exec: executable ${plugin.path} was stopped`);
+  await until(() => !plugin.pids().some(isAlive));
+  assert.deepEqual(report.refreshes, []);
+  assert.match((await errorOf(source.get())).message, /no longer in use$/);
+  assert.equal(plugin.runs(), 1);
 });

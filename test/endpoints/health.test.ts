@@ -101,32 +101,30 @@ describe('livez and readyz', () => {
   });
 });
 
-describe('the results of the checks', () => {
-  it('are the latest known ones and never wait for a check, which runs once at a time', async () => {
-    let runs = 0;
-    let settle: (() => void) | undefined;
-    const health = createHealth([
-      { name: 'good', check: () => undefined },
-      { name: 'bad', check: () => Promise.reject(new Error('away')) },
-      {
-        name: 'silent',
-        check: () => {
-          runs += 1;
-          return new Promise<void>(resolve => {
-            settle = resolve;
-          });
-        },
+it('the results of the checks are the latest known ones and never wait for a check, which runs once at a time', async () => {
+  let runs = 0;
+  let settle: (() => void) | undefined;
+  const health = createHealth([
+    { name: 'good', check: () => undefined },
+    { name: 'bad', check: () => Promise.reject(new Error('away')) },
+    {
+      name: 'silent',
+      check: () => {
+        runs += 1;
+        return new Promise<void>(resolve => {
+          settle = resolve;
+        });
       },
-    ]);
-    const quick = [
-      ['good', true],
-      ['bad', false],
-    ];
-    for (let scrape = 0; scrape < 2; scrape += 1) assert.deepEqual([...(await health.results())], quick);
-    assert.equal(runs, 1);
-    settle?.();
-    await new Promise(setImmediate);
-    assert.deepEqual([...(await health.results())], [...quick, ['silent', true]]);
-    assert.equal(runs, 2);
-  });
+    },
+  ]);
+  const quick = [
+    ['good', true],
+    ['bad', false],
+  ];
+  for (let scrape = 0; scrape < 2; scrape += 1) assert.deepEqual([...(await health.results())], quick);
+  assert.equal(runs, 1);
+  settle?.();
+  await new Promise(setImmediate);
+  assert.deepEqual([...(await health.results())], [...quick, ['silent', true]]);
+  assert.equal(runs, 2);
 });

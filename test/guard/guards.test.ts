@@ -261,23 +261,21 @@ describe('the caller of a request', () => {
   });
 });
 
-describe('an option that is about callers', () => {
-  it('needs a method of authentication', () => {
-    const facts = (...methodsOn: string[]) =>
-      ({ methods: [{ flag: '--token-file' }], methodsOn }) as unknown as OptionFacts;
-    for (const [problems, on, off] of [
-      [authentication.problems, { acceptGroup: ['dev'] }, { acceptGroup: [] }],
-      [requestedUser.problems, may, mayNot],
-    ] as unknown as readonly (readonly [
-      (on: object, given: unknown, facts: OptionFacts) => unknown[],
-      object,
-      object,
-    ])[]) {
-      assert.equal(problems(on, undefined, facts()).length, 1);
-      for (const none of [problems(on, undefined, facts('token-file')), problems(off, undefined, facts())])
-        assert.deepEqual(none, []);
-    }
-  });
+it('an option that is about callers needs a method of authentication', () => {
+  const facts = (...methodsOn: string[]) =>
+    ({ methods: [{ flag: '--token-file' }], methodsOn }) as unknown as OptionFacts;
+  for (const [problems, on, off] of [
+    [authentication.problems, { acceptGroup: ['dev'] }, { acceptGroup: [] }],
+    [requestedUser.problems, may, mayNot],
+  ] as unknown as readonly (readonly [
+    (on: object, given: unknown, facts: OptionFacts) => unknown[],
+    object,
+    object,
+  ])[]) {
+    assert.equal(problems(on, undefined, facts()).length, 1);
+    for (const none of [problems(on, undefined, facts('token-file')), problems(off, undefined, facts())])
+      assert.deepEqual(none, []);
+  }
 });
 
 describe('the header fields of an answer', () => {
@@ -348,17 +346,15 @@ describe('the header fields of an answer', () => {
   });
 });
 
-describe('the cluster of a context', () => {
-  it('is opened by the first request to it', async () => {
-    const openCluster = guards.find(({ name }) => name === 'open cluster') as unknown as AnyGuard;
-    const endpoint = { config: { server: { path: '' } } };
-    const cluster = { opened: 0, open: () => Promise.resolve(endpoint).finally(() => cluster.opened++) };
-    const request = requestOf('GET /api', {}, { mount: { appendsServerPath: true }, cluster });
-    for (let times = 0; times < 2; times++) {
-      assert.equal(await verdictOf(openCluster, {}, strangers, request), 'passes');
-      assert.deepEqual([request.endpoint, cluster.opened], [endpoint, 1]);
-    }
-    const check = openCluster.create({} as never, strangers) as (request: object) => unknown;
-    assert.equal(check(request), undefined, 'it need not wait');
-  });
+it('the cluster of a context is opened by the first request to it', async () => {
+  const openCluster = guards.find(({ name }) => name === 'open cluster') as unknown as AnyGuard;
+  const endpoint = { config: { server: { path: '' } } };
+  const cluster = { opened: 0, open: () => Promise.resolve(endpoint).finally(() => cluster.opened++) };
+  const request = requestOf('GET /api', {}, { mount: { appendsServerPath: true }, cluster });
+  for (let times = 0; times < 2; times++) {
+    assert.equal(await verdictOf(openCluster, {}, strangers, request), 'passes');
+    assert.deepEqual([request.endpoint, cluster.opened], [endpoint, 1]);
+  }
+  const check = openCluster.create({} as never, strangers) as (request: object) => unknown;
+  assert.equal(check(request), undefined, 'it need not wait');
 });

@@ -14,17 +14,15 @@ function request(
   return { head, raw: { httpVersion, socket } as IncomingMessage };
 }
 
-describe('an HTTP version', () => {
-  it('other than 1.0 and 1.1 is rejected, together with all that follows on the connection', () => {
-    for (const httpVersion of ['0.9', '2.0']) {
-      const socket = {};
-      const strange = request(false, {}, { httpVersion, socket });
-      assert.throws(() => rejectUncertainFraming(strange), Rejection, httpVersion);
-      const next = request(false, {}, { socket });
-      assert.throws(() => rejectUncertainFraming(next), /before this one/);
-    }
-    rejectUncertainFraming(request(false, {}, { httpVersion: '1.0' }));
-  });
+it('an HTTP version other than 1.0 and 1.1 is rejected, together with all that follows on the connection', () => {
+  for (const httpVersion of ['0.9', '2.0']) {
+    const socket = {};
+    const strange = request(false, {}, { httpVersion, socket });
+    assert.throws(() => rejectUncertainFraming(strange), Rejection, httpVersion);
+    const next = request(false, {}, { socket });
+    assert.throws(() => rejectUncertainFraming(next), /before this one/);
+  }
+  rejectUncertainFraming(request(false, {}, { httpVersion: '1.0' }));
 });
 
 describe('an upgrade', () => {

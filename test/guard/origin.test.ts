@@ -141,9 +141,7 @@ describe('the origin guard', () => {
   });
 });
 
-describe('a port that begins with the default one', () => {
-  it('is another port', () => {
-    refuses({ origin: 'http://127.0.0.1:8001', host: '127.0.0.101' });
-    refuses({ origin: 'https://127.0.0.1:4431', host: '127.0.0.11' }, { encrypted: true });
-  });
+it('a port that begins with the default one of its scheme is another port', () => {
+  refuses({ origin: 'http://127.0.0.1:8001', host: '127.0.0.101' });
+  refuses({ origin: 'https://127.0.0.1:4431', host: '127.0.0.11' }, { encrypted: true });
 });

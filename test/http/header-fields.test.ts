@@ -45,17 +45,15 @@ describe('a list of header fields', () => {
   });
 });
 
-describe('the fields of a protocol', () => {
-  it('are about one connection of HTTP/1.1, or say what browsers may do with an answer, and make no request one of HTTP/2', () => {
-    assert.deepEqual(
-      [...connectionSpecific],
-      ['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'],
-    );
-    assert.deepEqual(noSniff, ['X-Content-Type-Options', 'nosniff']);
-    assert.deepEqual(ownPagesOnly, ['Cross-Origin-Resource-Policy', 'same-origin']);
-    assert.deepEqual(ownAnswerFields, [...noSniff, ...ownPagesOnly]);
-    assert.equal(isHttp2({ httpVersion: '2.0', 'over HTTP/2': true }), false);
-    assert.equal(isHttp2({ [overHttp2]: undefined }), true);
-    assert.equal(overHttp2.description, 'over HTTP/2');
-  });
+it('the fields of a protocol are about one connection of HTTP/1.1, or say what browsers may do with an answer, and make no request one of HTTP/2', () => {
+  assert.deepEqual(
+    [...connectionSpecific],
+    ['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'],
+  );
+  assert.deepEqual(noSniff, ['X-Content-Type-Options', 'nosniff']);
+  assert.deepEqual(ownPagesOnly, ['Cross-Origin-Resource-Policy', 'same-origin']);
+  assert.deepEqual(ownAnswerFields, [...noSniff, ...ownPagesOnly]);
+  assert.equal(isHttp2({ httpVersion: '2.0', 'over HTTP/2': true }), false);
+  assert.equal(isHttp2({ [overHttp2]: undefined }), true);
+  assert.equal(overHttp2.description, 'over HTTP/2');
 });

@@ -151,16 +151,14 @@ describe('the list in KUBECONFIG', () => {
   });
 });
 
-describe('~/.kube/config', () => {
-  it('is read if nothing else is named, and may be missing', async () => {
-    const homedir = join(folder, 'home');
-    mkdirSync(join(homedir, '.kube'), { recursive: true });
-    writeFileSync(join(homedir, '.kube', 'config'), one);
-    assert.deepEqual((await kubeconfigOf({ homedir, env: '' })).files, [join(homedir, '.kube', 'config')]);
-    const kubeconfig = await kubeconfigOf({ homedir: '/nowhere' });
-    assert.deepEqual(kubeconfig.files, []);
-    assert.deepEqual(kubeconfig.candidates, ['/nowhere/.kube/config']);
-  });
+it('~/.kube/config is read if nothing else is named, and may be missing', async () => {
+  const homedir = join(folder, 'home');
+  mkdirSync(join(homedir, '.kube'), { recursive: true });
+  writeFileSync(join(homedir, '.kube', 'config'), one);
+  assert.deepEqual((await kubeconfigOf({ homedir, env: '' })).files, [join(homedir, '.kube', 'config')]);
+  const kubeconfig = await kubeconfigOf({ homedir: '/nowhere' });
+  assert.deepEqual(kubeconfig.files, []);
+  assert.deepEqual(kubeconfig.candidates, ['/nowhere/.kube/config']);
 });
 
 describe('a kubeconfig file', () => {

@@ -333,19 +333,17 @@ describe('the plugin of a user', () => {
   });
 });
 
-describe('several mistakes', () => {
-  it('are all reported at once', () => {
-    const from = kubeconfig({
-      clusters: { k: { server: 'x y', 'certificate-authority-data': '!', 'proxy-url': 'http://p' } },
-      users: { u: { 'client-key': 'k', token: 'a', password: 'b', exec: {} } },
-    });
-    assert.deepEqual(problemsOf(from), [
-      `server of cluster "k" in ${file} is not a URL or host:port`,
-      `certificate-authority-data of cluster "k" in ${file} is not base64`,
-      `user "u" in ${file}: a token and a user name or password cannot be set at the same time`,
-      `user "u" in ${file} has a client-key but no client-certificate`,
-      `user "u" in ${file}: exec.command must be set to the plugin to run`,
-      `user "u" in ${file}: exec.apiVersion must be set: use client.authentication.k8s.io/v1 or client.authentication.k8s.io/v1beta1`,
-    ]);
+it('several mistakes in a kubeconfig are all reported at once', () => {
+  const from = kubeconfig({
+    clusters: { k: { server: 'x y', 'certificate-authority-data': '!', 'proxy-url': 'http://p' } },
+    users: { u: { 'client-key': 'k', token: 'a', password: 'b', exec: {} } },
   });
+  assert.deepEqual(problemsOf(from), [
+    `server of cluster "k" in ${file} is not a URL or host:port`,
+    `certificate-authority-data of cluster "k" in ${file} is not base64`,
+    `user "u" in ${file}: a token and a user name or password cannot be set at the same time`,
+    `user "u" in ${file} has a client-key but no client-certificate`,
+    `user "u" in ${file}: exec.command must be set to the plugin to run`,
+    `user "u" in ${file}: exec.apiVersion must be set: use client.authentication.k8s.io/v1 or client.authentication.k8s.io/v1beta1`,
+  ]);
 });

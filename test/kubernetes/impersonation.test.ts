@@ -75,43 +75,39 @@ describe('impersonation headers', () => {
   });
 });
 
-describe('a request', () => {
-  it('asks for impersonation by any header of that family, in any case and with any hyphen, and not by a value or a similar name', () => {
-    for (const name of [
-      'Impersonate-User',
-      'impersonate-uid',
-      'IMPERSONATE-GROUP',
-      'iMpErSoNaTe-Extra-x',
-      'Impersonate-Anything-New',
-      'Impersonate-',
-      'Impersonate',
-      'Impersonate_User',
-      'impersonate.user',
-    ]) {
-      assert.equal(hasImpersonationHeader(['Host', 'x', name, '']), true, name);
-    }
-    assert.equal(hasImpersonationHeader([]), false);
-    for (const [name, value] of [
-      ['Connection', 'Impersonate-User'],
-      ['X-Impersonate-User', 'x'],
-      ['Impersonated-User', 'x'],
-    ] as const) {
-      assert.equal(hasImpersonationHeader(['Host', 'Impersonate-User', name, value]), false, name);
-    }
-  });
+it('a request asks for impersonation by any header of that family, in any case and with any hyphen, and not by a value or a similar name', () => {
+  for (const name of [
+    'Impersonate-User',
+    'impersonate-uid',
+    'IMPERSONATE-GROUP',
+    'iMpErSoNaTe-Extra-x',
+    'Impersonate-Anything-New',
+    'Impersonate-',
+    'Impersonate',
+    'Impersonate_User',
+    'impersonate.user',
+  ]) {
+    assert.equal(hasImpersonationHeader(['Host', 'x', name, '']), true, name);
+  }
+  assert.equal(hasImpersonationHeader([]), false);
+  for (const [name, value] of [
+    ['Connection', 'Impersonate-User'],
+    ['X-Impersonate-User', 'x'],
+    ['Impersonated-User', 'x'],
+  ] as const) {
+    assert.equal(hasImpersonationHeader(['Host', 'Impersonate-User', name, value]), false, name);
+  }
 });
 
-describe('the impersonation of a caller', () => {
-  it('is created once for each caller, and only for that caller', () => {
-    const alice = { username: 'alice', uid: '7', groups: ['dev'], extra: new Map([['scopes', ['a']]]) };
-    const bob = { username: 'bob', uid: undefined, groups: [], extra: new Map() };
-    assert.deepEqual(impersonationOf(alice), [
-      ...['Impersonate-User', 'alice', 'Impersonate-Uid', '7', 'Impersonate-Group', 'dev'],
-      ...['Impersonate-Extra-Scopes', 'a'],
-    ]);
-    assert.equal(impersonationOf(alice), impersonationOf(alice));
-    assert.deepEqual(impersonationOf(bob), ['Impersonate-User', 'bob']);
-  });
+it('the impersonation of a caller is created once for each caller, and only for that caller', () => {
+  const alice = { username: 'alice', uid: '7', groups: ['dev'], extra: new Map([['scopes', ['a']]]) };
+  const bob = { username: 'bob', uid: undefined, groups: [], extra: new Map() };
+  assert.deepEqual(impersonationOf(alice), [
+    ...['Impersonate-User', 'alice', 'Impersonate-Uid', '7', 'Impersonate-Group', 'dev'],
+    ...['Impersonate-Extra-Scopes', 'a'],
+  ]);
+  assert.equal(impersonationOf(alice), impersonationOf(alice));
+  assert.deepEqual(impersonationOf(bob), ['Impersonate-User', 'bob']);
 });
 
 describe('the user whom a request impersonates', () => {

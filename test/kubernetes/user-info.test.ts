@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { it } from 'node:test';
 import { isSameUser, type UserInfo } from '../../src/kubernetes/user-info.js';
 
 const jane: UserInfo = {
@@ -10,29 +10,27 @@ const jane: UserInfo = {
   ]),
 };
 
-describe('a user', () => {
-  it('is the same whatever the order of groups and extra fields, and another one if any part differs', () => {
-    const extra = new Map([...jane.extra].reverse().map(([key, values]) => [key, [...values].reverse()]));
-    const unread = Object.defineProperty({ ...jane }, 'groups', { get: () => assert.fail() });
-    assert.equal(isSameUser(unread, unread), true);
-    assert.equal(isSameUser(jane, { ...jane, groups: ['a', 'b'], extra }), true);
-    assert.deepEqual(
-      [jane.groups, jane.extra.get('k')],
-      [
-        ['b', 'a'],
-        ['2', '1'],
-      ],
-    );
-    for (const other of [
-      { username: 'joe' },
-      { uid: '8' },
-      { uid: undefined },
-      { groups: ['a'] },
-      { groups: ['a', 'b', 'b'] },
-      { extra: new Map() },
-      { extra: new Map([...jane.extra, ['j', ['4']]]) },
-      { extra: new Map([...jane.extra].map(([key, values]) => [`${key}k`, values])) },
-    ])
-      assert.equal(isSameUser(jane, { ...jane, ...other }), false, JSON.stringify(other));
-  });
+it('a user is the same whatever the order of groups and extra fields, and another one if any part differs', () => {
+  const extra = new Map([...jane.extra].reverse().map(([key, values]) => [key, [...values].reverse()]));
+  const unread = Object.defineProperty({ ...jane }, 'groups', { get: () => assert.fail() });
+  assert.equal(isSameUser(unread, unread), true);
+  assert.equal(isSameUser(jane, { ...jane, groups: ['a', 'b'], extra }), true);
+  assert.deepEqual(
+    [jane.groups, jane.extra.get('k')],
+    [
+      ['b', 'a'],
+      ['2', '1'],
+    ],
+  );
+  for (const other of [
+    { username: 'joe' },
+    { uid: '8' },
+    { uid: undefined },
+    { groups: ['a'] },
+    { groups: ['a', 'b', 'b'] },
+    { extra: new Map() },
+    { extra: new Map([...jane.extra, ['j', ['4']]]) },
+    { extra: new Map([...jane.extra].map(([key, values]) => [`${key}k`, values])) },
+  ])
+    assert.equal(isSameUser(jane, { ...jane, ...other }), false, JSON.stringify(other));
 });

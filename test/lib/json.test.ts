@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { it } from 'node:test';
 import { isObject, parseObject } from '../../src/lib/json.js';
 
-describe('isObject', () => {
-  it('is true for objects, and for nothing else that JSON has', () => {
-    assert.ok(isObject({}));
-    for (const other of [undefined, null, [], [{}], 'text', '', 1, true]) assert.ok(!isObject(other));
-  });
+it('isObject is true for objects, and for nothing else that JSON has', () => {
+  assert.ok(isObject({}));
+  for (const other of [undefined, null, [], [{}], 'text', '', 1, true]) assert.ok(!isObject(other));
 });
 
-describe('parseObject', () => {
-  it('parses an object, and is undefined for any other input', () => {
-    assert.deepEqual(parseObject(' {"name":["value"]}\n'), { name: ['value'] });
-    for (const text of ['', '{', '{} {}', 'null', '[]', '[{}]', '"text"', '1', 'true', '<html>']) {
-      assert.equal(parseObject(text), undefined, text);
-    }
-  });
+it('parseObject parses an object, and is undefined for any other input', () => {
+  assert.deepEqual(parseObject(' {"name":["value"]}\n'), { name: ['value'] });
+  for (const text of ['', '{', '{} {}', 'null', '[]', '[{}]', '"text"', '1', 'true', '<html>']) {
+    assert.equal(parseObject(text), undefined, text);
+  }
 });

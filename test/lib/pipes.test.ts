@@ -33,28 +33,26 @@ describe('a pipe that is read as a whole', () => {
   });
 });
 
-describe('a file that is followed', () => {
-  it('may become a FIFO, which is not read, and a regular file again', async () => {
-    const [one, two] = [freshPath(), freshPath()];
-    await writeFile(one, 'a');
-    await writeFile(two, 'b');
-    let changes = 0;
-    const watch: FileWatch = await watchFiles({
-      files: () => [one, two],
-      interval: 3_600_000,
-      onChange: async () => void changes++,
-    });
-    closing.push(watch);
-    await replaceWithFifo(one);
-    await watch.poll();
-    assert.equal(changes, 1);
-    await watch.poll();
-    assert.equal(changes, 1);
-    await writeFile(two, 'B');
-    await watch.poll();
-    assert.equal(changes, 2, 'others are followed meanwhile');
-    await replaceFile(one, 'a');
-    await watch.poll();
-    assert.equal(changes, 3);
+it('a file that is followed may become a FIFO, which is not read, and a regular file again', async () => {
+  const [one, two] = [freshPath(), freshPath()];
+  await writeFile(one, 'a');
+  await writeFile(two, 'b');
+  let changes = 0;
+  const watch: FileWatch = await watchFiles({
+    files: () => [one, two],
+    interval: 3_600_000,
+    onChange: async () => void changes++,
   });
+  closing.push(watch);
+  await replaceWithFifo(one);
+  await watch.poll();
+  assert.equal(changes, 1);
+  await watch.poll();
+  assert.equal(changes, 1);
+  await writeFile(two, 'B');
+  await watch.poll();
+  assert.equal(changes, 2, 'others are followed meanwhile');
+  await replaceFile(one, 'a');
+  await watch.poll();
+  assert.equal(changes, 3);
 });

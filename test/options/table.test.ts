@@ -230,24 +230,20 @@ describe('a value', () => {
   });
 });
 
-describe('options together', () => {
-  it('may not be a port with a Unix socket, as in kubectl, or the same prefix for files and API', () => {
-    assert.deepEqual(problemsOf(['-u', '/tmp/s', '-p', '9000']), [
-      '--unix-socket and --port cannot be set at the same time',
-    ]);
-    assert.equal(optionsOf(['-u', '/tmp/s', '-p', '8001']).unixSocket, '/tmp/s');
-    assert.deepEqual(problemsOf(['-w', '.', '-P', '/']), ['--www-prefix and --api-prefix are both "/"']);
-    assert.equal(optionsOf(['-P', '/']).wwwPrefix, '/');
-  });
+it('options together may not be a port with a Unix socket, as in kubectl, or one prefix for files and API', () => {
+  assert.deepEqual(problemsOf(['-u', '/tmp/s', '-p', '9000']), [
+    '--unix-socket and --port cannot be set at the same time',
+  ]);
+  assert.equal(optionsOf(['-u', '/tmp/s', '-p', '8001']).unixSocket, '/tmp/s');
+  assert.deepEqual(problemsOf(['-w', '.', '-P', '/']), ['--www-prefix and --api-prefix are both "/"']);
+  assert.equal(optionsOf(['-P', '/']).wwwPrefix, '/');
 });
 
-describe('a repeatable flag', () => {
-  it('has one value per use, with its commas, or is a list in the configuration file, which a flag replaces', () => {
-    assert.deepEqual(optionsOf(['--as-group=a', '--as-group', 'b,c']).asGroup, ['a', 'b,c']);
-    const file = 'as-group: [a, "b,c"]';
-    assert.deepEqual(optionsOf(['--config=f'], {}, file).asGroup, ['a', 'b,c']);
-    assert.deepEqual(optionsOf(['--config=f', '--as-group=z'], {}, file).asGroup, ['z']);
-  });
+it('a repeatable flag has one value per use, with its commas, or is a list in the configuration file, which a flag replaces', () => {
+  assert.deepEqual(optionsOf(['--as-group=a', '--as-group', 'b,c']).asGroup, ['a', 'b,c']);
+  const file = 'as-group: [a, "b,c"]';
+  assert.deepEqual(optionsOf(['--config=f'], {}, file).asGroup, ['a', 'b,c']);
+  assert.deepEqual(optionsOf(['--config=f', '--as-group=z'], {}, file).asGroup, ['z']);
 });
 
 describe('the environment', () => {
@@ -410,20 +406,16 @@ describe('the configuration file', () => {
   });
 });
 
-describe('--help and --version', () => {
-  it('take precedence over every problem, and are off if their value is false', () => {
-    assert.equal(optionsOf(['--prot', '--port=x', '-h']).help, true);
-    assert.equal(optionsOf(['--version', '--config=/nowhere']).version, true);
-    assert.equal(optionsOf(['--help', '--port=x']).port, 8001);
-    assert.equal(optionsOf(['--help=false']).help, false);
-  });
+it('--help and --version take precedence over every problem, and are off if their value is false', () => {
+  assert.equal(optionsOf(['--prot', '--port=x', '-h']).help, true);
+  assert.equal(optionsOf(['--version', '--config=/nowhere']).version, true);
+  assert.equal(optionsOf(['--help', '--port=x']).port, 8001);
+  assert.equal(optionsOf(['--help=false']).help, false);
 });
 
-describe('the table', () => {
-  it('has a description for every option', () => {
-    for (const [flag, key] of optionKeys) {
-      assert.match(optionTable[key].help, /^[A-Z].*\.$/, flag);
-      assert.equal(flagName(key), flag);
-    }
-  });
+it('the table of options has a description for every option', () => {
+  for (const [flag, key] of optionKeys) {
+    assert.match(optionTable[key].help, /^[A-Z].*\.$/, flag);
+    assert.equal(flagName(key), flag);
+  }
 });

@@ -112,7 +112,7 @@ for (const [which, leg] of Object.entries(legs)) {
       assert.deepEqual(valuesOf(headers, 'connection'), which === 'upgrade' ? ['Upgrade'] : []);
     });
 
-    it('x', () => {
+    it('hides a refusal of the proxy’s credential, except behind a proxy subresource, and belongs to the endpoint and context that it was judged for', () => {
       const hides = (authenticates: boolean, subresource: string) =>
         make(authenticates, clientRequest({ caller: alice, subresource })).hidesRefusal;
       assert.deepEqual(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
-import { describe, it } from 'node:test';
+import { it } from 'node:test';
 import type { FastifyReply } from 'fastify';
 import { Operation, RequestContext } from '../../src/request/context.js';
 import type { Destination } from '../../src/request/mount.js';
@@ -16,25 +16,21 @@ function destination(appendsServerPath: boolean, isOpen = true) {
 
 const message = { method: 'GET', rawHeaders: [] };
 
-describe('an operation', () => {
-  it('opens a cluster that is not open yet', async () => {
-    const open = new Operation(message, destination(false), target);
-    assert.equal(open.openCluster(), endpoint);
-    const closed = new Operation(message, destination(true, false), target);
-    assert.equal(closed.endpoint, undefined);
-    assert.equal(await closed.openCluster(), endpoint);
-    assert.equal(closed.endpoint, endpoint);
-  });
+it('an operation opens a cluster that is not open yet', async () => {
+  const open = new Operation(message, destination(false), target);
+  assert.equal(open.openCluster(), endpoint);
+  const closed = new Operation(message, destination(true, false), target);
+  assert.equal(closed.endpoint, undefined);
+  assert.equal(await closed.openCluster(), endpoint);
+  assert.equal(closed.endpoint, endpoint);
 });
 
-describe('the context of a request', () => {
-  it('has an answer of HTTP/2 if the request came over HTTP/2', () => {
-    const reply = { raw: {}, request: { originalUrl: `/x${target}` } } as FastifyReply;
-    for (const httpVersionMajor of [1, 2]) {
-      const raw = { ...message, httpVersionMajor } as unknown as IncomingMessage;
-      const { http2, path } = new RequestContext(raw, reply, destination(false));
-      assert.equal(http2, httpVersionMajor === 2 ? reply.raw : undefined);
-      assert.equal(path.received.raw, `/x${target}`);
-    }
-  });
+it('the context of a request has an answer of HTTP/2 if the request came over HTTP/2', () => {
+  const reply = { raw: {}, request: { originalUrl: `/x${target}` } } as FastifyReply;
+  for (const httpVersionMajor of [1, 2]) {
+    const raw = { ...message, httpVersionMajor } as unknown as IncomingMessage;
+    const { http2, path } = new RequestContext(raw, reply, destination(false));
+    assert.equal(http2, httpVersionMajor === 2 ? reply.raw : undefined);
+    assert.equal(path.received.raw, `/x${target}`);
+  }
 });

@@ -302,22 +302,20 @@ describe('the record of a request', () => {
   });
 });
 
-describe('the record of an upgrade', () => {
-  it('ends with its socket alone, and is a long request', () => {
-    const socket = Object.assign(new EventEmitter(), { bytesRead: 7, bytesWritten: 12 });
-    const { record, finished, told, close } = create('/version', {
-      ...{ isRecorded: true, request: { raw: { socket, upgrade: true } } },
-    });
-    assert.equal(record.isUpgrade, true);
-    assert.deepEqual(told[0], ['begin', true]);
-    close();
-    assert.deepEqual(finished, []);
-    record.endedBy = 'client';
-    socket.emit('close');
-    assert.equal(finished.length, 1);
-    const { lines } = written.get(record) ?? assert.fail();
-    assert.equal(lines[0]?.['endedBy'], 'client');
+it('the record of an upgrade ends with its socket alone, and is a long request', () => {
+  const socket = Object.assign(new EventEmitter(), { bytesRead: 7, bytesWritten: 12 });
+  const { record, finished, told, close } = create('/version', {
+    ...{ isRecorded: true, request: { raw: { socket, upgrade: true } } },
   });
+  assert.equal(record.isUpgrade, true);
+  assert.deepEqual(told[0], ['begin', true]);
+  close();
+  assert.deepEqual(finished, []);
+  record.endedBy = 'client';
+  socket.emit('close');
+  assert.equal(finished.length, 1);
+  const { lines } = written.get(record) ?? assert.fail();
+  assert.equal(lines[0]?.['endedBy'], 'client');
 });
 
 describe('what recorders write of a request', () => {

@@ -18,30 +18,28 @@ function accessOf(host: string, status: number, asked: string[]): Access {
 
 const watch = { resourceAttributes: { verb: 'watch' } };
 
-describe('an access review', () => {
-  it('counts only for the API server and the user of its access, and is sent to no other server', async () => {
-    const asked: string[] = [];
-    const first = accessOf('first', 201, asked);
-    const refusing = accessOf('first', 401, asked);
-    const second = accessOf('second', 201, asked);
-    for (const later of [false, true]) {
-      asked.length = 0;
-      const isUserOf = ({ host }: Access) => (later ? Promise.resolve(host === 'first') : host === 'first');
-      const ask = (now: Access, afterRefusal?: Access) => {
-        const cluster = { host: '', name: '', access: () => now, refused: async () => afterRefusal };
-        const question: Question = {
-          ...{ cluster, as: 'configured', access: { user: { key: '', isUserOf } } },
-          attributes: watch,
-        };
-        return new Reviews(systemClock).ask(question).then(({ isAllowed }) => isAllowed);
+it('an access review counts only for the API server and the user of its access, and is sent to no other server', async () => {
+  const asked: string[] = [];
+  const first = accessOf('first', 201, asked);
+  const refusing = accessOf('first', 401, asked);
+  const second = accessOf('second', 201, asked);
+  for (const later of [false, true]) {
+    asked.length = 0;
+    const isUserOf = ({ host }: Access) => (later ? Promise.resolve(host === 'first') : host === 'first');
+    const ask = (now: Access, afterRefusal?: Access) => {
+      const cluster = { host: '', name: '', access: () => now, refused: async () => afterRefusal };
+      const question: Question = {
+        ...{ cluster, as: 'configured', access: { user: { key: '', isUserOf } } },
+        attributes: watch,
       };
-      assert.equal(await ask(first), true);
-      await assert.rejects(ask(second), ReplacedError);
-      await assert.rejects(ask(refusing, second), ReplacedError);
-      assert.deepEqual(asked, ['first', 'first']);
-      assert.equal(await ask(refusing, first), true);
-    }
-  });
+      return new Reviews(systemClock).ask(question).then(({ isAllowed }) => isAllowed);
+    };
+    assert.equal(await ask(first), true);
+    await assert.rejects(ask(second), ReplacedError);
+    await assert.rejects(ask(refusing, second), ReplacedError);
+    assert.deepEqual(asked, ['first', 'first']);
+    assert.equal(await ask(refusing, first), true);
+  }
 });
 
 describe('permissions', () => {

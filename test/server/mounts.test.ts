@@ -69,7 +69,7 @@ describe('the destination of a request', () => {
     );
   });
 
-  it('x', () => {
+  it('of an endpoint that is a folder has all paths below it, and a folder of files only those below its prefix', () => {
     const destinationOf = mountsOf({});
     for (const path of ['/-/folder', '/-/folder?x', '/-/folder/x', '/-/folder/x/y?z'])
       assert.equal(destinationOf(path).mount.route, '/-/folder/', path);
@@ -128,27 +128,25 @@ describe('the destination of a request', () => {
   });
 });
 
-describe('the API prefix', () => {
-  it('is removed, and the rest does not change; it is kept if it is / or begins with /api, as in kubectl', () => {
-    const strip = createStripPrefix('/custom/');
-    for (const [sent, stripped] of [
-      ['/custom/', '/'],
-      ['/custom', '/'],
-      ['/custom?watch=1', '/?watch=1'],
-      ['/custom/api/v1?a=%2f', '/api/v1?a=%2f'],
-      ['/custom//api', '//api'],
-      ['/custom/custom/api', '/custom/api'],
-      ['/custom/../api', '/../api'],
-      ['/custom/%2e%2e/api', '/%2e%2e/api'],
-      ['http://x/custom/api', 'http://x/custom/api'],
-      ['*', '*'],
-    ] as const) {
-      assert.equal(strip(sent), stripped);
-    }
-    for (const prefix of ['/', '/api/', '/apis/', '/api/v1/']) {
-      assert.equal(createStripPrefix(prefix)('/api/v1/pods'), '/api/v1/pods', prefix);
-    }
-  });
+it('the API prefix is removed, and the rest does not change; it is kept if it is / or begins with /api, as in kubectl', () => {
+  const strip = createStripPrefix('/custom/');
+  for (const [sent, stripped] of [
+    ['/custom/', '/'],
+    ['/custom', '/'],
+    ['/custom?watch=1', '/?watch=1'],
+    ['/custom/api/v1?a=%2f', '/api/v1?a=%2f'],
+    ['/custom//api', '//api'],
+    ['/custom/custom/api', '/custom/api'],
+    ['/custom/../api', '/../api'],
+    ['/custom/%2e%2e/api', '/%2e%2e/api'],
+    ['http://x/custom/api', 'http://x/custom/api'],
+    ['*', '*'],
+  ] as const) {
+    assert.equal(strip(sent), stripped);
+  }
+  for (const prefix of ['/', '/api/', '/apis/', '/api/v1/']) {
+    assert.equal(createStripPrefix(prefix)('/api/v1/pods'), '/api/v1/pods', prefix);
+  }
 });
 
 describe('a path below /clusters/', () => {

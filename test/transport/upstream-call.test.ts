@@ -283,22 +283,20 @@ describe('a request', () => {
   });
 });
 
-describe('a 400 without a header field', () => {
-  it('becomes an error about TLS, unlike every other answer', () => {
-    for (const [status, headers, isError] of [
-      [400, [], true],
-      [400, ['X', 'y'], false],
-      [404, [], false],
-    ] as const) {
-      first = new TestAccess('first');
-      response = new RecordedResponse();
-      send();
-      const answer = () => first.lease().head(status, [...headers]);
-      if (isError) assert.throws(answer, { code: 502, reason: 'tls', message: /at api:6443 .*https:/ });
-      else answer();
-      assert.equal(response.status, isError ? 0 : status);
-    }
-  });
+it('a 400 without a header field becomes an error about TLS, unlike every other answer', () => {
+  for (const [status, headers, isError] of [
+    [400, [], true],
+    [400, ['X', 'y'], false],
+    [404, [], false],
+  ] as const) {
+    first = new TestAccess('first');
+    response = new RecordedResponse();
+    send();
+    const answer = () => first.lease().head(status, [...headers]);
+    if (isError) assert.throws(answer, { code: 502, reason: 'tls', message: /at api:6443 .*https:/ });
+    else answer();
+    assert.equal(response.status, isError ? 0 : status);
+  }
 });
 
 describe('a request on a stale connection', () => {
@@ -383,17 +381,15 @@ describe('a request on a stale connection that gets a 401 too', () => {
   });
 });
 
-describe('a call that may be repeated', () => {
-  it('is paused, resumed and aborted on the connection of the second attempt', () => {
-    const call = send({ isRepeatable: true });
-    call.pause();
-    first.lease().goStale(gone);
-    call.pause();
-    call.resume();
-    call.abort();
-    assert.deepEqual(first.lease(0).calls, ['pause']);
-    assert.deepEqual(first.lease(1).calls, ['pause', 'resume', 'abort']);
-  });
+it('a call that may be repeated is paused, resumed and aborted on the connection of the second attempt', () => {
+  const call = send({ isRepeatable: true });
+  call.pause();
+  first.lease().goStale(gone);
+  call.pause();
+  call.resume();
+  call.abort();
+  assert.deepEqual(first.lease(0).calls, ['pause']);
+  assert.deepEqual(first.lease(1).calls, ['pause', 'resume', 'abort']);
 });
 
 describe('a call over a connection to share that is still being opened', () => {
@@ -643,20 +639,18 @@ describe('a request that was judged for an endpoint', () => {
   });
 });
 
-describe('a call for an upgrade', () => {
-  it('passes the switched connection on, is over then, and does not touch it any more', () => {
-    const switched: SwitchedResponse[] = [];
-    const sink = Object.assign(response, { switched: (answer: SwitchedResponse) => switched.push(answer) });
-    const call = send({ connection: 'upgrade' });
-    assert.equal(first.lease().kind, 'upgrade');
-    const answer = { statusMessage: 'ok', headers: [], socket: {} as Socket, head: Buffer.of(1) };
-    first.lease().sink.switched?.(answer);
-    assert.deepEqual(switched, [answer]);
-    call.abort();
-    call.fail(reset);
-    assert.deepEqual([call.state, first.lease().calls, sink.failure], ['over', [], undefined]);
-    assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'switched']);
-  });
+it('a call for an upgrade passes the switched connection on, is over then, and does not touch it any more', () => {
+  const switched: SwitchedResponse[] = [];
+  const sink = Object.assign(response, { switched: (answer: SwitchedResponse) => switched.push(answer) });
+  const call = send({ connection: 'upgrade' });
+  assert.equal(first.lease().kind, 'upgrade');
+  const answer = { statusMessage: 'ok', headers: [], socket: {} as Socket, head: Buffer.of(1) };
+  first.lease().sink.switched?.(answer);
+  assert.deepEqual(switched, [answer]);
+  call.abort();
+  call.fail(reset);
+  assert.deepEqual([call.state, first.lease().calls, sink.failure], ['over', [], undefined]);
+  assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'switched']);
 });
 
 describe('the observer of a call', () => {

@@ -103,19 +103,17 @@ describe('a failed connection to the API server', () => {
   });
 });
 
-describe("a refusal of the proxy's own credential", () => {
-  it('is a 502 that names the end of a client certificate which has expired', () => {
-    for (const [credential, what] of [
-      [expired, ': its client certificate has expired (2001-02-03T04:05:06.000Z)'],
-      [valid, ''],
-      [undefined, ''],
-    ] as const) {
-      const { code, reason, message } = refusedCredential(credential);
-      assert.deepEqual([code, reason, hasExpired(credential ?? {})], [502, 'credential', what !== '']);
-      assert.ok(
-        message.startsWith(`the API server refuses the proxy's own credential${what}; whoever`),
-        message,
-      );
-    }
-  });
+it("a refusal of the proxy's own credential is a 502 that names the end of a client certificate which has expired", () => {
+  for (const [credential, what] of [
+    [expired, ': its client certificate has expired (2001-02-03T04:05:06.000Z)'],
+    [valid, ''],
+    [undefined, ''],
+  ] as const) {
+    const { code, reason, message } = refusedCredential(credential);
+    assert.deepEqual([code, reason, hasExpired(credential ?? {})], [502, 'credential', what !== '']);
+    assert.ok(
+      message.startsWith(`the API server refuses the proxy's own credential${what}; whoever`),
+      message,
+    );
+  }
 });

@@ -15,29 +15,27 @@ import { StatusError } from '../../../src/kubernetes/status.js';
 import { assertLinearIn } from '../../support/field-lists.js';
 import { assertLinear } from '../../support/growth.js';
 
-describe('sourceIPs', () => {
-  it("are in the API server's order with the peer last, whatever the headers contain, and empty if the peer has no address", () => {
-    const peer = '192.0.2.9';
-    for (const [forwardedFor, realIp, expected] of [
-      [undefined, undefined, [peer]],
-      ['198.51.100.1', undefined, ['198.51.100.1', peer]],
-      ['198.51.100.1, 198.51.100.2', '198.51.100.3', ['198.51.100.1', '198.51.100.2', '198.51.100.3', peer]],
-      ['198.51.100.1', '198.51.100.1', ['198.51.100.1', peer]],
-      [undefined, '2001:db8::1', ['2001:db8::1', peer]],
-      ['unknown, _hidden, , "198.51.100.1", 198.51.100.7:80', 'localhost', [peer]],
-      [`198.51.100.1,${peer}`, undefined, ['198.51.100.1', peer]],
-      [`${peer},198.51.100.1`, undefined, [peer, '198.51.100.1', peer]],
-      ['::ffff:198.51.100.1', undefined, ['198.51.100.1', peer]],
-    ] as const) {
-      const rawHeaders = [
-        ...(forwardedFor === undefined ? [] : ['X-Forwarded-For', forwardedFor]),
-        ...(realIp === undefined ? [] : ['X-Real-Ip', realIp]),
-      ];
-      assert.deepEqual(sourceIPs(rawHeaders, peer), expected, rawHeaders.join());
-    }
-    assert.deepEqual(sourceIPs([], '::ffff:192.0.2.9'), ['192.0.2.9']);
-    assert.equal(sourceIPs(['X-Forwarded-For', '198.51.100.1'], undefined), undefined);
-  });
+it("sourceIPs are in the API server's order with the peer last, whatever the headers contain, and empty if the peer has no address", () => {
+  const peer = '192.0.2.9';
+  for (const [forwardedFor, realIp, expected] of [
+    [undefined, undefined, [peer]],
+    ['198.51.100.1', undefined, ['198.51.100.1', peer]],
+    ['198.51.100.1, 198.51.100.2', '198.51.100.3', ['198.51.100.1', '198.51.100.2', '198.51.100.3', peer]],
+    ['198.51.100.1', '198.51.100.1', ['198.51.100.1', peer]],
+    [undefined, '2001:db8::1', ['2001:db8::1', peer]],
+    ['unknown, _hidden, , "198.51.100.1", 198.51.100.7:80', 'localhost', [peer]],
+    [`198.51.100.1,${peer}`, undefined, ['198.51.100.1', peer]],
+    [`${peer},198.51.100.1`, undefined, [peer, '198.51.100.1', peer]],
+    ['::ffff:198.51.100.1', undefined, ['198.51.100.1', peer]],
+  ] as const) {
+    const rawHeaders = [
+      ...(forwardedFor === undefined ? [] : ['X-Forwarded-For', forwardedFor]),
+      ...(realIp === undefined ? [] : ['X-Real-Ip', realIp]),
+    ];
+    assert.deepEqual(sourceIPs(rawHeaders, peer), expected, rawHeaders.join());
+  }
+  assert.deepEqual(sourceIPs([], '::ffff:192.0.2.9'), ['192.0.2.9']);
+  assert.equal(sourceIPs(['X-Forwarded-For', '198.51.100.1'], undefined), undefined);
 });
 
 describe('the request URI of an audit event', () => {
@@ -83,15 +81,13 @@ describe('the request URI of an audit event', () => {
   });
 });
 
-describe('the Audit-ID of a request', () => {
-  it('is accepted if it is valid, and otherwise not used', () => {
-    assert.equal(ownAuditId(['Audit-ID', '4b2e2a0f-7cc8-4b64-8f4f-1d1cc6c0a0a1'])?.length, 36);
-    assert.equal(ownAuditId(['audit-id', 'team:web.1_2-3']), 'team:web.1_2-3');
-    assert.equal(ownAuditId([]), undefined);
-    for (const id of ['', 'one, two', 'a b', 'a\nb', '"', 'é', 'x'.repeat(129)]) {
-      assert.equal(ownAuditId(['Audit-ID', id]), undefined, id);
-    }
-  });
+it('the Audit-ID of a request is accepted if it is valid, and otherwise not used', () => {
+  assert.equal(ownAuditId(['Audit-ID', '4b2e2a0f-7cc8-4b64-8f4f-1d1cc6c0a0a1'])?.length, 36);
+  assert.equal(ownAuditId(['audit-id', 'team:web.1_2-3']), 'team:web.1_2-3');
+  assert.equal(ownAuditId([]), undefined);
+  for (const id of ['', 'one, two', 'a b', 'a\nb', '"', 'é', 'x'.repeat(129)]) {
+    assert.equal(ownAuditId(['Audit-ID', id]), undefined, id);
+  }
 });
 
 describe('the parts of an audit event', () => {

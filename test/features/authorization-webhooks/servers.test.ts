@@ -132,74 +132,72 @@ describe('the server of a webhook', () => {
   }
 });
 
-describe('the servers of webhooks', () => {
-  it('change with their kubeconfigs and with the file, and the last good version stays in use', async t => {
-    const asked: string[] = [];
-    const listen = async (name: string) => {
-      const server = createPlainServer((request, response) => {
-        asked.push(name);
-        request.resume();
-        response.end(name);
-      });
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      t.after(() => server.close());
-      t.after(() => server.closeAllConnections());
-      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    };
-    const [one, other] = [await listen('one'), await listen('other')];
-    const files = testFiles(one);
-    const kubeconfig = files.kubeconfig('hook', '');
-    const file = join(temporaryFolder(), 'config.json');
-    const write = (names: readonly string[]) => {
-      const entries = names.map(name => ({ type: 'Webhook', name, webhook }));
-      writeFileSync(file, fileOf(entries, false).replaceAll('KUBECONFIG', kubeconfig));
-    };
-    write(['a']);
-    let webhooks: readonly WebhookConfiguration[] = [];
-    const reloads: boolean[] = [];
-    const told: unknown[] = [];
-    const followed = await followWebhooks({
-      ...{ file, env: {}, interval: 10, reloaded: isUsable => reloads.push(isUsable) },
-      logger: { info: text => told.push(text), warn() {}, error() {} },
-      use(found) {
-        webhooks = found;
-      },
+it('the servers of webhooks change with their kubeconfigs and with the file, and the last good version stays in use', async t => {
+  const asked: string[] = [];
+  const listen = async (name: string) => {
+    const server = createPlainServer((request, response) => {
+      asked.push(name);
+      request.resume();
+      response.end(name);
     });
-    if ('problems' in followed) assert.fail(followed.problems.join());
-    t.after(() => followed.close());
-    const answer = async (index = 0) => (await webhooks[index]?.server.post('{}', { timeout: 10_000 }))?.text;
-    assert.equal(await answer(), 'one');
-
-    writeFileSync(kubeconfig, '{');
-    await eventually('the broken kubeconfig', () => followed.warnings().length === 1);
-    assert.match(followed.warnings()[0] ?? '', /hook cannot be used; its last valid version stays in use$/);
-    assert.equal(await answer(), 'one');
-
-    const moved = testFiles(other).kubeconfig('hook', '');
-    writeFileSync(kubeconfig, readFileSync(moved));
-    await eventually('the new kubeconfig', async () => (await answer()) === 'other');
-    assert.deepEqual([followed.warnings(), reloads], [[], [false, true]]);
-
-    const [before] = webhooks;
-    write(['a', 'b']);
-    await eventually('the new file', () => reloads.length === 3);
-    assert.deepEqual(
-      [
-        webhooks.length,
-        await answer(1),
-        await before?.server.post('{}', { timeout: 9_000 }).then(({ text }) => text),
-      ],
-      [2, 'other', 'other'],
-    );
-
-    assert.equal(told.at(-1), 'webhooks of --authorization-config reloaded');
-
-    write(['a', 'A']);
-    await eventually('the wrong file', () => reloads.length === 4);
-    assert.deepEqual(
-      [reloads, webhooks.length, followed.warnings().length],
-      [[false, true, true, false], 2, 1],
-    );
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    t.after(() => server.closeAllConnections());
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  const [one, other] = [await listen('one'), await listen('other')];
+  const files = testFiles(one);
+  const kubeconfig = files.kubeconfig('hook', '');
+  const file = join(temporaryFolder(), 'config.json');
+  const write = (names: readonly string[]) => {
+    const entries = names.map(name => ({ type: 'Webhook', name, webhook }));
+    writeFileSync(file, fileOf(entries, false).replaceAll('KUBECONFIG', kubeconfig));
+  };
+  write(['a']);
+  let webhooks: readonly WebhookConfiguration[] = [];
+  const reloads: boolean[] = [];
+  const told: unknown[] = [];
+  const followed = await followWebhooks({
+    ...{ file, env: {}, interval: 10, reloaded: isUsable => reloads.push(isUsable) },
+    logger: { info: text => told.push(text), warn() {}, error() {} },
+    use(found) {
+      webhooks = found;
+    },
   });
+  if ('problems' in followed) assert.fail(followed.problems.join());
+  t.after(() => followed.close());
+  const answer = async (index = 0) => (await webhooks[index]?.server.post('{}', { timeout: 10_000 }))?.text;
+  assert.equal(await answer(), 'one');
+
+  writeFileSync(kubeconfig, '{');
+  await eventually('the broken kubeconfig', () => followed.warnings().length === 1);
+  assert.match(followed.warnings()[0] ?? '', /hook cannot be used; its last valid version stays in use$/);
+  assert.equal(await answer(), 'one');
+
+  const moved = testFiles(other).kubeconfig('hook', '');
+  writeFileSync(kubeconfig, readFileSync(moved));
+  await eventually('the new kubeconfig', async () => (await answer()) === 'other');
+  assert.deepEqual([followed.warnings(), reloads], [[], [false, true]]);
+
+  const [before] = webhooks;
+  write(['a', 'b']);
+  await eventually('the new file', () => reloads.length === 3);
+  assert.deepEqual(
+    [
+      webhooks.length,
+      await answer(1),
+      await before?.server.post('{}', { timeout: 9_000 }).then(({ text }) => text),
+    ],
+    [2, 'other', 'other'],
+  );
+
+  assert.equal(told.at(-1), 'webhooks of --authorization-config reloaded');
+
+  write(['a', 'A']);
+  await eventually('the wrong file', () => reloads.length === 4);
+  assert.deepEqual(
+    [reloads, webhooks.length, followed.warnings().length],
+    [[false, true, true, false], 2, 1],
+  );
 });

@@ -6,17 +6,15 @@ import { rules } from '../../../src/features/explorer/rules.js';
 
 type Handler = (request: object, reply: object) => Promise<unknown>;
 
-describe('the page', () => {
-  it('is found without its final slash, and has only its files below it', async () => {
-    const serve = explorer.create({ issuers: () => [] } as never, { explorerSignIn: false } as never);
-    const get = (received: string) =>
-      (serve as unknown as Handler)(
-        { context: { path: { received: { path: received } } }, headers: {} },
-        { redirect: (to: string, code: number) => `${code} ${to}` },
-      );
-    assert.equal(await get('/-/ui'), '301 ui/');
-    await assert.rejects(get('/-/ui/constructor'), { message: '/-/ui/constructor is not served here' });
-  });
+it('the page is found without its final slash, and has only its files below it', async () => {
+  const serve = explorer.create({ issuers: () => [] } as never, { explorerSignIn: false } as never);
+  const get = (received: string) =>
+    (serve as unknown as Handler)(
+      { context: { path: { received: { path: received } } }, headers: {} },
+      { redirect: (to: string, code: number) => `${code} ${to}` },
+    );
+  assert.equal(await get('/-/ui'), '301 ui/');
+  await assert.rejects(get('/-/ui/constructor'), { message: '/-/ui/constructor is not served here' });
 });
 
 it('--explorer-sign-in needs the page, and an issuer', () => {

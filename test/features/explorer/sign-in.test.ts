@@ -76,27 +76,25 @@ describe('the origins to which the page may send requests', () => {
   }
 });
 
-describe('the redirect URI of an issuer', () => {
-  it('is one segment of plain characters, which no other issuer has', () => {
-    const names = {
-      'https://login.example/realms/dev': 'from-login.example_realms_dev',
-      'https://login.example/realms/dev/': 'from-login.example_realms_dev_',
-      'https://login.example:8443/my_realm': 'from-login.example:8443_my~5f~realm',
-      'https://login.example/my/realm': 'from-login.example_my_realm',
-      'https://login.example/a/../b': 'from-login.example_a_.._b',
-      'https://login.example/%2F': 'from-login.example_~25~2F',
-      'https://login.example/~25~2F': 'from-login.example_~7e~25~7e~2F',
-      'https://login.example/é?a=b#c': 'from-login.example_~c3a93f~a~3d~b~23~c',
-    };
-    for (const [issuer, name] of Object.entries(names)) {
-      assert.equal(redirectName(issuer), name);
-      assert.ok(isPageName(name));
-      assert.equal(new URL(`/-/ui/${name}`, 'https://gw.example').pathname, `/-/ui/${name}`);
-    }
-    assert.equal(new Set(Object.values(names)).size, Object.keys(names).length);
-    assert.deepEqual(['', 'main.js', 'from-', 'x/from-a', 'from-a/x'].map(isPageName), [
-      true,
-      ...Array(4).fill(false),
-    ]);
-  });
+it('the redirect URI of an issuer is one segment of plain characters, which no other issuer has', () => {
+  const names = {
+    'https://login.example/realms/dev': 'from-login.example_realms_dev',
+    'https://login.example/realms/dev/': 'from-login.example_realms_dev_',
+    'https://login.example:8443/my_realm': 'from-login.example:8443_my~5f~realm',
+    'https://login.example/my/realm': 'from-login.example_my_realm',
+    'https://login.example/a/../b': 'from-login.example_a_.._b',
+    'https://login.example/%2F': 'from-login.example_~25~2F',
+    'https://login.example/~25~2F': 'from-login.example_~7e~25~7e~2F',
+    'https://login.example/é?a=b#c': 'from-login.example_~c3a93f~a~3d~b~23~c',
+  };
+  for (const [issuer, name] of Object.entries(names)) {
+    assert.equal(redirectName(issuer), name);
+    assert.ok(isPageName(name));
+    assert.equal(new URL(`/-/ui/${name}`, 'https://gw.example').pathname, `/-/ui/${name}`);
+  }
+  assert.equal(new Set(Object.values(names)).size, Object.keys(names).length);
+  assert.deepEqual(['', 'main.js', 'from-', 'x/from-a', 'from-a/x'].map(isPageName), [
+    true,
+    ...Array(4).fill(false),
+  ]);
 });

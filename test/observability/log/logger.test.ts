@@ -125,35 +125,33 @@ describe('the log', () => {
   });
 });
 
-describe('a log with a slow reader', () => {
-  it('waits for the reader without blocking other work, and loses nothing', async t => {
-    const child = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] });
-    t.after(() => child.kill('SIGKILL'));
-    child.kill('SIGSTOP');
-    let received = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      received += text;
-    });
-    // A write to this end never blocks: it fails with EAGAIN while the pipe is full.
-    const { fd } = (child.stdin as unknown as { readonly _handle: { readonly fd: number } })._handle;
-    const logger = createLogger({ level: 'trace', format: 'json', fd });
-    const count = 2_000;
-    for (let number = 0; number < count; number++) logger.info({ number, text: 'x'.repeat(2_000) }, 'line');
-    let turns = 0;
-    const ticking = setInterval(() => turns++, 10);
-    t.after(() => clearInterval(ticking));
-    let isFlushed = false;
-    const flushed = flush(logger).then(() => {
-      isFlushed = true;
-    });
-    await eventually('everything else goes on', () => turns > 10);
-    assert.equal(isFlushed, false);
-    child.kill('SIGCONT');
-    await flushed;
-    child.stdin.end();
-    await new Promise(resolve => child.once('close', resolve));
-    assertInOrder(linesOf(received), count);
+it('a log with a slow reader waits for the reader without blocking other work, and loses nothing', async t => {
+  const child = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  child.kill('SIGSTOP');
+  let received = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    received += text;
   });
+  // A write to this end never blocks: it fails with EAGAIN while the pipe is full.
+  const { fd } = (child.stdin as unknown as { readonly _handle: { readonly fd: number } })._handle;
+  const logger = createLogger({ level: 'trace', format: 'json', fd });
+  const count = 2_000;
+  for (let number = 0; number < count; number++) logger.info({ number, text: 'x'.repeat(2_000) }, 'line');
+  let turns = 0;
+  const ticking = setInterval(() => turns++, 10);
+  t.after(() => clearInterval(ticking));
+  let isFlushed = false;
+  const flushed = flush(logger).then(() => {
+    isFlushed = true;
+  });
+  await eventually('everything else goes on', () => turns > 10);
+  assert.equal(isFlushed, false);
+  child.kill('SIGCONT');
+  await flushed;
+  child.stdin.end();
+  await new Promise(resolve => child.once('close', resolve));
+  assertInOrder(linesOf(received), count);
 });
 
 describe('a program that exits', { concurrency: 3 }, () => {

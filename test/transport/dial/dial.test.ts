@@ -297,67 +297,61 @@ describe('a server without a proxy', () => {
   });
 });
 
-describe('a server at an IPv6 address', () => {
-  it('needs a certificate for this address', async t => {
-    const { certificate: cert, key } = await authority.server({ ip: ['fd00::1'] });
-    const port = await listenFor(
-      t,
-      tls.createServer({ cert, key }, socket => socket.on('error', () => {})),
-    );
-    const proxy = await startNamingProxy(port);
-    t.after(() => proxy.close());
-    const dialTo = (hostname: string) => {
-      const options = dialOptions('https:', 443, proxy, 'http:');
-      return connect(createDial({ ...options, server: { ...options.server, hostname } }));
-    };
-    const socket = (await dialTo('fd00::1')) as tls.TLSSocket;
-    assert.equal(socket.authorized, true);
-    socket.destroy();
-    await assert.rejects(dialTo('fd00::2'), {
-      code: 'ERR_TLS_CERT_ALTNAME_INVALID',
-      message: 'the certificate is not for fd00::2',
-    });
+it('a server at an IPv6 address needs a certificate for this address', async t => {
+  const { certificate: cert, key } = await authority.server({ ip: ['fd00::1'] });
+  const port = await listenFor(
+    t,
+    tls.createServer({ cert, key }, socket => socket.on('error', () => {})),
+  );
+  const proxy = await startNamingProxy(port);
+  t.after(() => proxy.close());
+  const dialTo = (hostname: string) => {
+    const options = dialOptions('https:', 443, proxy, 'http:');
+    return connect(createDial({ ...options, server: { ...options.server, hostname } }));
+  };
+  const socket = (await dialTo('fd00::1')) as tls.TLSSocket;
+  assert.equal(socket.authorized, true);
+  socket.destroy();
+  await assert.rejects(dialTo('fd00::2'), {
+    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+    message: 'the certificate is not for fd00::2',
   });
 });
 
-describe('a proxy that does not answer', () => {
-  it('has the same time limit as a server: 30 s', async t => {
-    let asked = () => {};
-    const asking = new Promise<void>(resolve => {
-      asked = resolve;
-    });
-    const proxy = await startConnectProxy({ answer: () => asked() });
-    t.after(() => proxy.close());
-    t.mock.timers.enable({ apis: ['setTimeout'] });
-    let outcome: Error | null | undefined;
-    createDial(dialOptions('https:', 6443, proxy, 'http:'))(error => {
-      outcome = error;
-    });
-    await asking;
-    t.mock.timers.tick(29_999);
-    assert.equal(outcome, undefined);
-    t.mock.timers.tick(1);
-    const { code, reason, message } = toUpstreamError(outcome as unknown as Error, 'api:6443');
-    assert.deepEqual([code, reason], [504, 'proxy']);
-    assert.equal(message, `the proxy 127.0.0.1:${proxy.port} cannot be used: it does not answer in time`);
+it('a proxy that does not answer has the same time limit as a server: 30 s', async t => {
+  let asked = () => {};
+  const asking = new Promise<void>(resolve => {
+    asked = resolve;
   });
+  const proxy = await startConnectProxy({ answer: () => asked() });
+  t.after(() => proxy.close());
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let outcome: Error | null | undefined;
+  createDial(dialOptions('https:', 6443, proxy, 'http:'))(error => {
+    outcome = error;
+  });
+  await asking;
+  t.mock.timers.tick(29_999);
+  assert.equal(outcome, undefined);
+  t.mock.timers.tick(1);
+  const { code, reason, message } = toUpstreamError(outcome as unknown as Error, 'api:6443');
+  assert.deepEqual([code, reason], [504, 'proxy']);
+  assert.equal(message, `the proxy 127.0.0.1:${proxy.port} cannot be used: it does not answer in time`);
 });
 
-describe('a server that does not answer', () => {
-  it('has 30 s to accept the connection, and then 10 s for the handshake', async t => {
-    const port = await listenFor(
-      t,
-      net.createServer(socket => void socket.resume()),
-    );
-    const limits = t.mock.method(net.Socket.prototype, 'setTimeout');
-    const dialled = connect(createDial(dialOptions('https:', port)));
-    await until(() => limits.mock.callCount() === 2);
-    const { calls } = limits.mock;
-    assert.deepEqual(
-      calls.map(call => call.arguments[0]),
-      [30_000, 10_000],
-    );
-    (calls.at(-1) as { this: Socket }).this.emit('timeout');
-    await assert.rejects(dialled, { code: 504, reason: 'timeout' });
-  });
+it('a server that does not answer has 30 s to accept the connection, and then 10 s for the handshake', async t => {
+  const port = await listenFor(
+    t,
+    net.createServer(socket => void socket.resume()),
+  );
+  const limits = t.mock.method(net.Socket.prototype, 'setTimeout');
+  const dialled = connect(createDial(dialOptions('https:', port)));
+  await until(() => limits.mock.callCount() === 2);
+  const { calls } = limits.mock;
+  assert.deepEqual(
+    calls.map(call => call.arguments[0]),
+    [30_000, 10_000],
+  );
+  (calls.at(-1) as { this: Socket }).this.emit('timeout');
+  await assert.rejects(dialled, { code: 504, reason: 'timeout' });
 });

@@ -338,31 +338,29 @@ describe('a connection', () => {
   });
 });
 
-describe('the bytes of a body', () => {
-  it('do not change while a holder needs them, and otherwise their memory is used again', async () => {
-    for (const holdsBytes of [true, false]) {
-      const index = accepted.length;
-      const connection = pool.acquire();
-      const exchange = sendOn(connection);
-      const chunks: Buffer[] = [];
-      exchange.data = chunk => {
-        chunks.push(chunk.keep({ holdsBytes }));
-      };
-      const other = await peer(index);
-      other.write('HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n');
-      for (const [count, letter] of ['a', 'b', 'c'].entries()) {
-        await until(() => exchange.idles === count + 1);
-        other.write(letter.repeat(20));
-      }
-      await exchange.over;
-      const text = Buffer.concat(chunks).toString();
-      assert.equal(
-        text,
-        holdsBytes ? 'aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbcccccccccccccccccccc' : 'c'.repeat(60),
-      );
-      pool.discard(connection);
+it('the bytes of a body do not change while a holder needs them, and otherwise their memory is used again', async () => {
+  for (const holdsBytes of [true, false]) {
+    const index = accepted.length;
+    const connection = pool.acquire();
+    const exchange = sendOn(connection);
+    const chunks: Buffer[] = [];
+    exchange.data = chunk => {
+      chunks.push(chunk.keep({ holdsBytes }));
+    };
+    const other = await peer(index);
+    other.write('HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n');
+    for (const [count, letter] of ['a', 'b', 'c'].entries()) {
+      await until(() => exchange.idles === count + 1);
+      other.write(letter.repeat(20));
     }
-  });
+    await exchange.over;
+    const text = Buffer.concat(chunks).toString();
+    assert.equal(
+      text,
+      holdsBytes ? 'aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbcccccccccccccccccccc' : 'c'.repeat(60),
+    );
+    pool.discard(connection);
+  }
 });
 
 describe('a second answer without a request', () => {

@@ -123,17 +123,15 @@ describe('an answer in chunks', () => {
   });
 });
 
-describe('an answer without a length', () => {
-  it('ends with the connection, which is not used again, and is not whole before that', () => {
-    for (const fields of [[], ['Connection: close'], ['Connection: keep-alive']]) {
-      const text = answer(fields, 'hello\r\n\r\nHTTP/1.1 200 OK\r\n\r\n');
-      const { answers, whole, persistent } = readEveryWay(text, { ends: true });
-      assert.equal(answers.length, 1);
-      assert.equal(answers[0]?.body, 'hello\r\n\r\nHTTP/1.1 200 OK\r\n\r\n');
-      assert.deepEqual([answers[0]?.trailers, whole, persistent], [[], true, false]);
-    }
-    assert.equal(readEveryWay(answer([], 'hello')).answers[0]?.trailers, undefined);
-  });
+it('an answer without a length ends with the connection, which is not used again, and is not whole before that', () => {
+  for (const fields of [[], ['Connection: close'], ['Connection: keep-alive']]) {
+    const text = answer(fields, 'hello\r\n\r\nHTTP/1.1 200 OK\r\n\r\n');
+    const { answers, whole, persistent } = readEveryWay(text, { ends: true });
+    assert.equal(answers.length, 1);
+    assert.equal(answers[0]?.body, 'hello\r\n\r\nHTTP/1.1 200 OK\r\n\r\n');
+    assert.deepEqual([answers[0]?.trailers, whole, persistent], [[], true, false]);
+  }
+  assert.equal(readEveryWay(answer([], 'hello')).answers[0]?.trailers, undefined);
 });
 
 describe('an answer that has no body', () => {
@@ -214,34 +212,30 @@ describe('the status line of an answer', () => {
   });
 });
 
-describe('an HTTP/1.0 answer', () => {
-  it('is the last one of its connection, whatever its headers are, and rejected with a Transfer-Encoding, which HTTP/1.0 does not have', () => {
-    const status = 'HTTP/1.0 200 OK';
-    for (const fields of [['Content-Length: 2'], ['Content-Length: 2', 'Connection: keep-alive']]) {
-      assertWhole(answer(fields, 'hi', status), { body: 'hi' }, { persistent: false });
-    }
-    const { answers, whole } = readEveryWay(answer([], 'hi', status), { ends: true });
-    assert.deepEqual([answers[0]?.body, whole], ['hi', true]);
-    assertRefused(answer(['Transfer-Encoding: chunked'], '0\r\n\r\n', 'HTTP/1.0 200 OK'));
-  });
+it('an HTTP/1.0 answer is the last one of its connection, whatever its headers are, and rejected with a Transfer-Encoding, which HTTP/1.0 does not have', () => {
+  const status = 'HTTP/1.0 200 OK';
+  for (const fields of [['Content-Length: 2'], ['Content-Length: 2', 'Connection: keep-alive']]) {
+    assertWhole(answer(fields, 'hi', status), { body: 'hi' }, { persistent: false });
+  }
+  const { answers, whole } = readEveryWay(answer([], 'hi', status), { ends: true });
+  assert.deepEqual([answers[0]?.body, whole], ['hi', true]);
+  assertRefused(answer(['Transfer-Encoding: chunked'], '0\r\n\r\n', 'HTTP/1.0 200 OK'));
 });
 
-describe('Connection', () => {
-  it('closes the connection after the answer if its value is close, in any spelling, but not in trailers', () => {
-    for (const field of [
-      ...['Connection: close', 'connection:CLOSE', 'Connection: keep-alive, close'],
-      ...['Connection: close,X-Other', 'Connection: x ,\tClose\t, y'],
-      'Connection: keep-alive\r\nConnection: close',
-      'Connection: close\r\nConnection: keep-alive',
-    ]) {
-      assertWhole(answer([field, 'Content-Length: 2'], 'hi'), { body: 'hi' }, { persistent: false });
-      assertWhole(chunked('2\r\nhi\r\n0\r\n\r\n', [field]), { body: 'hi' }, { persistent: false });
-    }
-    for (const value of ['', 'keep-alive', 'Keep-Alive', 'closed', 'x-close', 'close-x', 'Upgrade', ',']) {
-      assertWhole(answer([`Connection: ${value}`, 'Content-Length: 2'], 'hi'), { body: 'hi' });
-    }
-    assertWhole(chunked('0\r\nConnection: close\r\n\r\n'), { trailers: ['Connection', 'close'] });
-  });
+it('the field Connection closes the connection after the answer if it is close, in any spelling, but not in trailers', () => {
+  for (const field of [
+    ...['Connection: close', 'connection:CLOSE', 'Connection: keep-alive, close'],
+    ...['Connection: close,X-Other', 'Connection: x ,\tClose\t, y'],
+    'Connection: keep-alive\r\nConnection: close',
+    'Connection: close\r\nConnection: keep-alive',
+  ]) {
+    assertWhole(answer([field, 'Content-Length: 2'], 'hi'), { body: 'hi' }, { persistent: false });
+    assertWhole(chunked('2\r\nhi\r\n0\r\n\r\n', [field]), { body: 'hi' }, { persistent: false });
+  }
+  for (const value of ['', 'keep-alive', 'Keep-Alive', 'closed', 'x-close', 'close-x', 'Upgrade', ',']) {
+    assertWhole(answer([`Connection: ${value}`, 'Content-Length: 2'], 'hi'), { body: 'hi' });
+  }
+  assertWhole(chunked('0\r\nConnection: close\r\n\r\n'), { trailers: ['Connection', 'close'] });
 });
 
 describe('header fields', () => {
@@ -279,30 +273,28 @@ describe('header fields', () => {
   });
 });
 
-describe('lines that do not end with CRLF', () => {
-  it('are rejected at the wrong byte, before more bytes come', () => {
-    assertRefused('HTTP/1.1 200 OK\nContent-Length: 0\n\n');
-    assertRefused('HTTP/1.1 200 OK\n');
-    assertRefused('HTTP/1.1 200 OK\r\nContent-Length: 0\n\n');
-    assertRefused('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\n');
-    assertRefused('HTTP/1.1 200 OK\r\nContent-Length: 0\r\r\n\r\n');
-    assertRefused('HTTP/1.1 200 OK\rContent-Length: 0\r\n\r\n');
-    assertRefused(chunked('5\nhello\r\n0\r\n\r\n'));
-    assertRefused(chunked('5\n'));
-    assertRefused(chunked('5\r\nhello\n'));
-    assertRefused(chunked('5\r\nhello\r0'));
-    assertRefused(chunked('5\r\nhello0\r\n\r\n'));
-    assertRefused(chunked('5\r\nhelloo\r\n'));
-    assertRefused(chunked('5;a\nb\r\nhello\r\n'));
-    assertRefused(chunked('5;a\rb\r\nhello\r\n'));
-    assertRefused(chunked('5\r\r\nhello\r\n'));
-    assertRefused(chunked('0\r\n\n'));
-    assertRefused(chunked('0\r\n\r\r'));
-    assertRefused(chunked('0\r\n\rA'));
-    assertRefused(chunked('0\n\n'));
-    assertRefused(chunked('0\r\nA: b\n\n'));
-    assertRefused(chunked('0\r\nA: b\r\n\n'));
-  });
+it('lines that do not end with CRLF are rejected at the wrong byte, before more bytes come', () => {
+  assertRefused('HTTP/1.1 200 OK\nContent-Length: 0\n\n');
+  assertRefused('HTTP/1.1 200 OK\n');
+  assertRefused('HTTP/1.1 200 OK\r\nContent-Length: 0\n\n');
+  assertRefused('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\n');
+  assertRefused('HTTP/1.1 200 OK\r\nContent-Length: 0\r\r\n\r\n');
+  assertRefused('HTTP/1.1 200 OK\rContent-Length: 0\r\n\r\n');
+  assertRefused(chunked('5\nhello\r\n0\r\n\r\n'));
+  assertRefused(chunked('5\n'));
+  assertRefused(chunked('5\r\nhello\n'));
+  assertRefused(chunked('5\r\nhello\r0'));
+  assertRefused(chunked('5\r\nhello0\r\n\r\n'));
+  assertRefused(chunked('5\r\nhelloo\r\n'));
+  assertRefused(chunked('5;a\nb\r\nhello\r\n'));
+  assertRefused(chunked('5;a\rb\r\nhello\r\n'));
+  assertRefused(chunked('5\r\r\nhello\r\n'));
+  assertRefused(chunked('0\r\n\n'));
+  assertRefused(chunked('0\r\n\r\r'));
+  assertRefused(chunked('0\r\n\rA'));
+  assertRefused(chunked('0\n\n'));
+  assertRefused(chunked('0\r\nA: b\n\n'));
+  assertRefused(chunked('0\r\nA: b\r\n\n'));
 });
 
 describe('framing with more than one meaning', () => {

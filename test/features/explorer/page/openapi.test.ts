@@ -87,32 +87,30 @@ describe('the fields of a resource', () => {
   });
 });
 
-describe('discovery without aggregation', () => {
-  it('gives the same resources, with the preferred version first', () => {
-    const group = {
-      name: 'apps',
-      versions: [{ version: 'v1beta1' }, { version: 'v1' }, { version: '../v2' }],
-      preferredVersion: { version: 'v1' },
-    };
-    assert.deepEqual(versionsOf(group), ['v1', 'v1beta1']);
-    const resources = [
-      { name: 'deployments', kind: 'Deployment', namespaced: true, verbs: ['get'], shortNames: ['deploy'] },
-      { name: 'deployments/scale', kind: 'Scale', namespaced: true, verbs: ['get'] },
-      { name: 'deployments/../x', kind: 'Scale', namespaced: true },
-      { name: '..', kind: 'Evil', namespaced: false },
-    ];
-    const read = readVersion('apps', 'v1', { groupVersion: 'apps/v1', resources });
-    const gone = readVersion('apps', 'v1beta1', undefined);
-    const index = new ApiIndex([{ name: 'apps', versions: [read, gone] }]);
-    assert.deepEqual(
-      read.resources.map(({ name }) => name),
-      ['deployments'],
-    );
-    assert.deepEqual(
-      index.resource('apps', 'v1', 'deployments')?.subresources.map(({ name }) => name),
-      ['scale'],
-    );
-    assert.equal(index.ofKind('apps/v1', 'Deployment'), read.resources[0]);
-    assert.deepEqual([gone.isStale, gone.resources], [true, []]);
-  });
+it('discovery without aggregation gives the same resources, with the preferred version first', () => {
+  const group = {
+    name: 'apps',
+    versions: [{ version: 'v1beta1' }, { version: 'v1' }, { version: '../v2' }],
+    preferredVersion: { version: 'v1' },
+  };
+  assert.deepEqual(versionsOf(group), ['v1', 'v1beta1']);
+  const resources = [
+    { name: 'deployments', kind: 'Deployment', namespaced: true, verbs: ['get'], shortNames: ['deploy'] },
+    { name: 'deployments/scale', kind: 'Scale', namespaced: true, verbs: ['get'] },
+    { name: 'deployments/../x', kind: 'Scale', namespaced: true },
+    { name: '..', kind: 'Evil', namespaced: false },
+  ];
+  const read = readVersion('apps', 'v1', { groupVersion: 'apps/v1', resources });
+  const gone = readVersion('apps', 'v1beta1', undefined);
+  const index = new ApiIndex([{ name: 'apps', versions: [read, gone] }]);
+  assert.deepEqual(
+    read.resources.map(({ name }) => name),
+    ['deployments'],
+  );
+  assert.deepEqual(
+    index.resource('apps', 'v1', 'deployments')?.subresources.map(({ name }) => name),
+    ['scale'],
+  );
+  assert.equal(index.ofKind('apps/v1', 'Deployment'), read.resources[0]);
+  assert.deepEqual([gone.isStale, gone.resources], [true, []]);
 });

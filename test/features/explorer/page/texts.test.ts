@@ -14,47 +14,45 @@ import { durationOf, humanDuration } from '../../../../src/features/explorer/pag
 import { changesBetween, pathText } from '../../../../src/features/explorer/page/text/changes.js';
 import { isSecretPath, redact } from '../../../../src/features/explorer/page/text/redact.js';
 
-describe('an age', () => {
-  it('is written as kubectl writes it', () => {
-    const second = 1000;
-    const minute = 60 * second;
-    const hour = 60 * minute;
-    const day = 24 * hour;
-    for (const [milliseconds, text] of [
-      ...([
-        [-5 * second, '<invalid>'],
-        [-second, '0s'],
-        [0, '0s'],
-        [119 * second, '119s'],
-        [2 * minute, '2m'],
-      ] as const),
-      ...([
-        [9 * minute + 59 * second, '9m59s'],
-        [10 * minute + 1, '10m'],
-        [179 * minute, '179m'],
-      ] as const),
-      ...([
-        [3 * hour, '3h'],
-        [7 * hour + 59 * minute, '7h59m'],
-        [8 * hour + minute, '8h'],
-        [47 * hour, '47h'],
-      ] as const),
-      ...([
-        [48 * hour, '2d'],
-        [7 * day + 23 * hour, '7d23h'],
-        [8 * day, '8d'],
-        [729 * day, '729d'],
-      ] as const),
-      ...([
-        [730 * day, '2y'],
-        [800 * day, '2y70d'],
-        [2920 * day, '8y'],
-      ] as const),
-    ]) {
-      assert.equal(humanDuration(milliseconds), text);
-      if (milliseconds > 0) assert.equal(humanDuration(durationOf(text) as number), text);
-    }
-  });
+it('an age is written as kubectl writes it', () => {
+  const second = 1000;
+  const minute = 60 * second;
+  const hour = 60 * minute;
+  const day = 24 * hour;
+  for (const [milliseconds, text] of [
+    ...([
+      [-5 * second, '<invalid>'],
+      [-second, '0s'],
+      [0, '0s'],
+      [119 * second, '119s'],
+      [2 * minute, '2m'],
+    ] as const),
+    ...([
+      [9 * minute + 59 * second, '9m59s'],
+      [10 * minute + 1, '10m'],
+      [179 * minute, '179m'],
+    ] as const),
+    ...([
+      [3 * hour, '3h'],
+      [7 * hour + 59 * minute, '7h59m'],
+      [8 * hour + minute, '8h'],
+      [47 * hour, '47h'],
+    ] as const),
+    ...([
+      [48 * hour, '2d'],
+      [7 * day + 23 * hour, '7d23h'],
+      [8 * day, '8d'],
+      [729 * day, '729d'],
+    ] as const),
+    ...([
+      [730 * day, '2y'],
+      [800 * day, '2y70d'],
+      [2920 * day, '8y'],
+    ] as const),
+  ]) {
+    assert.equal(humanDuration(milliseconds), text);
+    if (milliseconds > 0) assert.equal(humanDuration(durationOf(text) as number), text);
+  }
 });
 
 it('a text that is not a duration has no length', () => {
@@ -62,29 +60,27 @@ it('a text that is not a duration has no length', () => {
     assert.equal(durationOf(text), undefined);
 });
 
-describe('a comparison of two objects', () => {
-  it('finds the deepest fields that differ, without fields that the API server maintains', () => {
-    const before = {
-      metadata: { resourceVersion: '1', labels: { a: 'b' } },
-      spec: { list: [1, { x: 1 }], same: {} },
-    };
-    const after = {
-      metadata: { resourceVersion: '2', labels: {} },
-      spec: { list: [1, { x: 2 }, 3], same: {} },
-    };
-    assert.deepEqual(
-      changesBetween(before, after).map(({ path, before, after }) => [pathText(path), before, after]),
-      [
-        ['metadata.labels.a', 'b', undefined],
-        ['spec.list[1].x', 1, 2],
-        ['spec.list[2]', undefined, 3],
-      ],
-    );
-    assert.equal(
-      pathText(['metadata', 'annotations', 'a.b/c', '__proto__']),
-      'metadata.annotations["a.b/c"].__proto__',
-    );
-  });
+it('a comparison of two objects finds the deepest fields that differ, without fields that the API server maintains', () => {
+  const before = {
+    metadata: { resourceVersion: '1', labels: { a: 'b' } },
+    spec: { list: [1, { x: 1 }], same: {} },
+  };
+  const after = {
+    metadata: { resourceVersion: '2', labels: {} },
+    spec: { list: [1, { x: 2 }, 3], same: {} },
+  };
+  assert.deepEqual(
+    changesBetween(before, after).map(({ path, before, after }) => [pathText(path), before, after]),
+    [
+      ['metadata.labels.a', 'b', undefined],
+      ['spec.list[1].x', 1, 2],
+      ['spec.list[2]', undefined, 3],
+    ],
+  );
+  assert.equal(
+    pathText(['metadata', 'annotations', 'a.b/c', '__proto__']),
+    'metadata.annotations["a.b/c"].__proto__',
+  );
 });
 
 describe('the page', () => {
@@ -121,16 +117,14 @@ describe('the page', () => {
   });
 });
 
-describe('the line reader', () => {
-  it('returns whole lines, wherever the text is split', () => {
-    const text = 'one\ntwo\n\nthree é\nrest';
-    for (let size = 1; size < text.length; size++) {
-      const lines: string[] = [];
-      const reader = new LineReader(line => lines.push(line));
-      for (let at = 0; at < text.length; at += size) reader.read(text.slice(at, at + size));
-      assert.deepEqual(lines, ['one', 'two', 'three é']);
-    }
-  });
+it('the line reader returns whole lines, wherever the text is split', () => {
+  const text = 'one\ntwo\n\nthree é\nrest';
+  for (let size = 1; size < text.length; size++) {
+    const lines: string[] = [];
+    const reader = new LineReader(line => lines.push(line));
+    for (let at = 0; at < text.length; at += size) reader.read(text.slice(at, at + size));
+    assert.deepEqual(lines, ['one', 'two', 'three é']);
+  }
 });
 
 describe('a table', () => {

@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { accessWithin, get, postReview } from '../../src/clusters/own-request.js';
 import { CredentialError } from '../../src/credentials/credential-source.js';
 import { fieldValue } from '../../src/http/header-fields.js';
+import { Deferred } from '../../src/lib/deferred.js';
 import type { Access } from '../../src/transport/access.js';
 import { UpstreamError } from '../../src/transport/upstream-error.js';
 import { jsonOf } from '../support/transport/answering-pool.js';
@@ -112,27 +113,23 @@ describe('a request of the proxy itself', () => {
 describe('the time limit of a request of the proxy itself', () => {
   it('ends the wait for a credential', async t => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
-    let late: (access: Access) => void = () => {};
-    current = new Promise(resolve => {
-      late = resolve;
-    });
+    const late = new Deferred<Access>();
+    current = late.promise;
     const waiting = assert.rejects(get(cluster, '/version', { timeout }), CredentialError);
     t.mock.timers.tick(timeout);
     await waiting;
-    late(one);
+    late.resolve(one);
     await turn();
     assert.deepEqual(first.leases, [], 'nothing is sent after that');
   });
 
   it('begins again when the request is sent, ends the wait for the answer, and gives the connection up', async t => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
-    let late: (access: Access) => void = () => {};
-    current = new Promise(resolve => {
-      late = resolve;
-    });
+    const late = new Deferred<Access>();
+    current = late.promise;
     const result = get(cluster, '/version', { timeout });
     t.mock.timers.tick(timeout - 1);
-    late(one);
+    late.resolve(one);
     await turn();
     t.mock.timers.tick(timeout - 1);
     first.get().head(200);

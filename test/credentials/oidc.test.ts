@@ -168,15 +168,6 @@ describe('the oidc credential source', () => {
     assert.equal((await create().get()).authorization, `Bearer ${token}`);
   });
 
-  it('uses a new token for a while even if it has expired by the clock of this machine', async () => {
-    issueTokens(-60 * minute);
-    const oidc = create();
-    const credential = await oidc.get();
-    clock.advance(7_000);
-    assert.equal(oidc.get(), credential);
-    assert.equal(issuer.requests.length, 1);
-  });
-
   it('says that the user must log in again if the token has expired and there is no refresh-token', async () => {
     const oidc = create({ idToken: createIdToken(new Date(start + minute)), refreshToken: '' });
     const credential = oidc.get() as Credential;
@@ -314,28 +305,5 @@ describe('the oidc credential source', () => {
         return true;
       },
     );
-  });
-
-  it('renews with the real clock too', async () => {
-    // Ten seconds before its end it counts as expired. If less than a second is left until then, only a request renews it.
-    const idToken = createIdToken(new Date(Date.now() + 15_000));
-    const next = createIdToken(new Date(Date.now() + 3_600_000));
-    issuer.answer = () => ({ body: { id_token: next } });
-    const oidc = createOidcSource({
-      config: {
-        issuer: `${issuer.url}/`,
-        clientId: 'kubernetes',
-        idToken,
-        certificateAuthority: { data: Buffer.from(authority.certificate) },
-        ...secrets,
-      },
-      base: {},
-      events,
-      dial: createIssuerDial({}),
-    });
-    source = oidc;
-    assert.equal((oidc.get() as Credential).authorization, `Bearer ${idToken}`);
-    await untilRefreshes(1);
-    assert.equal((oidc.get() as Credential).authorization, `Bearer ${next}`);
   });
 });

@@ -87,8 +87,6 @@ const resourceRows: readonly Row[] = [
   ['GET', '/api/v1/pods?watch=1', 'watch api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch', 'watch api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch=', 'watch api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?watch=yes', 'watch api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?watch=00', 'watch api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch=0', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch=false', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch=FaLse', 'list api - v1 - pods - -'],
@@ -101,8 +99,6 @@ const resourceRows: readonly Row[] = [
   ['GET', '/api/v1/pods?watch=0&watch=1', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch=1&watch=0', 'watch api - v1 - pods - -'],
   ['GET', '/api/v1/pods?Watch=1', 'list api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?watcher=1&awatch=1', 'list api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?limit=500&&watch=1', 'watch api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch=1&timeoutSeconds=never', 'watch api - v1 - pods - -'],
   // If the options cannot be decoded, only ToLower makes two spellings the same, and the first value still counts.
   ['GET', '/api/v1/pods?watch=fal%C5%BFe&limit=x', 'watch api - v1 - pods - -'],
@@ -125,33 +121,20 @@ const resourceRows: readonly Row[] = [
   ['POST', '/api/v1/namespaces/d/pods?watch=1', 'create api - v1 d pods - -'],
 
   // Percent-encoding, plus and semicolons, as url.ParseQuery reads them.
-  ['GET', '/api/v1/pods?w%61tch=1', 'watch api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?%77%61%74%63%68=true', 'watch api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?watch=%30', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch=f%61lse', 'list api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?watch%3D1', 'list api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?watch=1%', 'list api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?watch=%zz&watch=1', 'watch api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch=1;a=b', 'list api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?a=b;watch=1', 'list api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?a;b&watch=1', 'watch api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?watch=+0', 'watch api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?watch=%ff', 'watch api - v1 - pods - -'],
 
   // One object of a list or watch.
   ['GET', '/api/v1/nodes?fieldSelector=metadata.name=n1', 'list api - v1 - nodes - n1'],
   ['GET', '/api/v1/nodes?fieldSelector=metadata.name%3D%3Dn1&watch=1', 'watch api - v1 - nodes - n1'],
   ['GET', '/api/v1/pods?fieldSelector=spec.nodeName=x,metadata.name=a', 'list api - v1 - pods - a'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name!=a', 'list api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?fieldSelector=metadata.name', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=a%2Fb', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=..', 'list api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?fieldSelector=metadata.name=.', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=a&limit=x', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=a&limit=9223372036854775808', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=a&limit=9223372036854775807', 'list api - v1 - pods - a'],
   ['GET', '/api/v1/pods?fieldSelector=&watch=0', 'list api - v1 - pods - -'],
-  ['GET', '/api/v1/pods?fieldSelector=metadata.name=a;b', 'list api - v1 - pods - -'],
 ];
 
 const nonResourceRows: readonly Row[] = [

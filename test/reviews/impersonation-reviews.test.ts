@@ -6,6 +6,7 @@ import { CredentialError } from '../../src/credentials/credential-source.js';
 import { requestedUser } from '../../src/kubernetes/requested-user.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
+import { Deferred } from '../../src/lib/deferred.js';
 import { permitImpersonation } from '../../src/reviews/impersonation-reviews.js';
 import { Reviews } from '../../src/reviews/reviews.js';
 import type { Access } from '../../src/transport/access.js';
@@ -96,14 +97,11 @@ function failsWith(promise: Promise<void>, code: number, message: RegExp): Promi
 describe('the reviews of an impersonation', () => {
   it('are sent as the caller with all that is known of it, all at the same time', async () => {
     let arrived = 0;
-    let release = () => {};
-    const all = new Promise<void>(resolve => {
-      release = resolve;
-    });
+    const all = new Deferred();
     answers = async () => {
       arrived += 1;
-      if (arrived === 3) release();
-      await all;
+      if (arrived === 3) all.resolve();
+      await all.promise;
       return allowed;
     };
     await permit(['carol', 'ops', 'more']);
@@ -118,13 +116,10 @@ describe('the reviews of an impersonation', () => {
   });
 
   it('all have to be allowed, and the first one that is refused says why, whichever answer comes first', async () => {
-    let release = () => {};
-    const later = new Promise<void>(resolve => {
-      release = resolve;
-    });
+    const later = new Deferred();
     answers = async name => {
-      if (name === 'more') release();
-      if (name === 'ops') await later;
+      if (name === 'more') later.resolve();
+      if (name === 'ops') await later.promise;
       const reason = name === 'ops' ? 'because' : '';
       return { status: 201, body: { status: { allowed: name === 'carol', reason } } };
     };
@@ -211,17 +206,14 @@ describe('the reviews of an impersonation', () => {
   it('are shared by requests that need the same answer at the same time', async () => {
     for (const isAllowed of [true, false]) {
       asked = [];
-      let release = () => {};
-      const later = new Promise<void>(resolve => {
-        release = resolve;
-      });
+      const later = new Deferred();
       answers = async () => {
-        await later;
+        await later.promise;
         return { status: 201, body: { status: { allowed: isAllowed } } };
       };
       const requests = [permit(['dave', 'ops']), permit(['dave', 'dev']), permit(['dave', 'ops'])];
       const results = Promise.allSettled(requests);
-      release();
+      later.resolve();
       const statuses = (await results).map(({ status }) => status);
       assert.deepEqual(statuses, Array(3).fill(isAllowed ? 'fulfilled' : 'rejected'));
       assert.deepEqual(
@@ -233,12 +225,9 @@ describe('the reviews of an impersonation', () => {
   });
 
   it('of one caller are at most 512 at a time, also of clients that have left, and other callers go on', async () => {
-    let release = () => {};
-    const later = new Promise<void>(resolve => {
-      release = resolve;
-    });
+    const later = new Deferred();
     answers = async () => {
-      await later;
+      await later.promise;
       return allowed;
     };
     const names = (turn: number) => Array.from({ length: 64 }, (_, at) => `n${turn * 64 + at}`);
@@ -253,7 +242,7 @@ describe('the reviews of an impersonation', () => {
       permit(['carol'], { of: elsewhere, at }),
     ];
     assert.equal(asked.length, 514);
-    release();
+    later.resolve();
     await Promise.all([...waiting, ...others]);
     await permit(names(8));
   });

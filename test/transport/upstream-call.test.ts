@@ -393,19 +393,16 @@ it('a call that may be repeated is paused, resumed and aborted on the connection
 });
 
 describe('a call over a connection to share that is still being opened', () => {
-  let open: () => void;
-  let fail: (error: Error) => void;
+  let opening: Deferred;
   beforeEach(() => {
-    first.pool.opening = new Promise<void>((resolve, reject) => {
-      open = resolve;
-      fail = reject;
-    });
+    opening = new Deferred();
+    first.pool.opening = opening.promise;
   });
 
   it('is sent when the connection is open', async () => {
     const call = send({ connection: 'shared' });
     assert.equal(first.lease().isUsed, false);
-    open();
+    opening.resolve();
     await turn();
     assert.equal(first.lease().isUsed, true);
     call.pause();
@@ -414,7 +411,7 @@ describe('a call over a connection to share that is still being opened', () => {
 
   it('does not get the error of the connection if it waits no more', async () => {
     send({ connection: 'shared', isRepeatable: true }).abort();
-    fail(reset);
+    opening.reject(reset);
     await turn();
     assert.deepEqual([response.failure, first.pool.leases.length], [undefined, 1]);
   });

@@ -80,31 +80,17 @@ describe('the server of a webhook', () => {
     assert.equal(server.url, `${url}/authorize?timeout=3s`);
   });
 
-  for (const [what, cluster, code] of [
-    ['of another authority', () => ({ 'tls-server-name': 'hook.example' }), /SELF_SIGNED|UNABLE_TO/],
-    [
-      'of another name',
-      () => ({ 'certificate-authority-data': base64(authority.certificate), 'tls-server-name': 'x.example' }),
-      /ALTNAME/,
-    ],
-  ] as const) {
-    it(`is not asked if its certificate is ${what}`, async t => {
-      let asked = 0;
-      const { url } = await start(t, (_request, response) => {
-        asked++;
-        response.end();
-      });
-      const server = await webhookAt(t, url, cluster());
-      await assert.rejects(
-        server.post('{}', { timeout: 10_000 }),
-        (error: Error & { code?: string }) =>
-          code.test(error.code ?? '') &&
-          error.message.startsWith(new URL(server.url).host) &&
-          !/API server/.test(error.message),
-      );
-      assert.equal(asked, 0);
-    });
-  }
+  it('is not asked if its certificate is of another authority', async t => {
+    const { url } = await start(t, () => assert.fail('it was asked'));
+    const server = await webhookAt(t, url, { 'tls-server-name': 'hook.example' });
+    await assert.rejects(
+      server.post('{}', { timeout: 10_000 }),
+      (error: Error & { code?: string }) =>
+        /SELF_SIGNED|UNABLE_TO/.test(error.code ?? '') &&
+        error.message.startsWith(new URL(server.url).host) &&
+        !/API server/.test(error.message),
+    );
+  });
 
   it('is not followed to another address', async t => {
     const paths: unknown[] = [];

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 import { openIdConnect } from '../../../src/features/oidc/feature.js';
+import { Deferred } from '../../../src/lib/deferred.js';
 import { parseOptions } from '../../../src/options/parse.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { eventuallyPasses } from '../../support/eventually.js';
@@ -47,12 +48,8 @@ const claims = { aud: 'gateway', exp: Math.floor(Date.now() / 1000) + 600 };
 
 it('only id-tokens that wait for their issuer count for the limit of their address', async t => {
   const issuer = await startIssuer(t);
-  let release = () => {};
-  issuer.hold(
-    new Promise(resolve => {
-      release = resolve;
-    }),
-  );
+  const answer = new Deferred();
+  issuer.hold(answer.promise);
   const flags = { 'oidc-issuer-url': issuer.url, 'oidc-client-id': 'gateway' };
   const { check, issuers, authenticate } = await start(t, flags, 'oidc-ca-file', authority.certificate);
   const tokenOf = (sub: string, iss = issuer.url) => signer.sign({ ...claims, iss, sub });
@@ -61,7 +58,7 @@ it('only id-tokens that wait for their issuer count for the limit of their addre
   assert.equal(await authenticate(tokenOf('alice', 'https://other.example')), undefined);
   assert.equal(await authenticate('opaque'), undefined);
   assert.equal(issuers()[0]?.discovery(), undefined);
-  release();
+  answer.resolve();
   assert.equal((await Promise.all(waiting))[127], `${issuer.url}#user-127`);
   await eventuallyPasses(check.check);
   assert.deepEqual(

@@ -8,6 +8,7 @@ import { TokenCache, userOf } from '../../../src/authentication/bearer-token/tok
 import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
 import { OidcKeys } from '../../../src/features/oidc/keys.js';
 import { createIdTokenVerifier, createWaitsForIssuer } from '../../../src/features/oidc/verifier.js';
+import { Deferred } from '../../../src/lib/deferred.js';
 import { createIssuerDial } from '../../../src/transport/dial/issuer-dial.js';
 import {
   type CertificateAuthority,
@@ -320,12 +321,8 @@ describe('the keys of an issuer', () => {
     const { verify, claims, issuer, clock } = await set(t);
     const token = signer.sign(claims({ exp: seconds + 9999 }));
     issuer.jwks = { keys: [other.jwk] };
-    let answer = () => {};
-    issuer.hold(
-      new Promise(resolve => {
-        answer = resolve;
-      }),
-    );
+    const answer = new Deferred();
+    issuer.hold(answer.promise);
     clock.advance(600_000);
     const first = verify(token);
     await until(() => issuer.discoveries === 2);
@@ -337,7 +334,7 @@ describe('the keys of an issuer', () => {
     // Nobody waits for longer than 2 s after the first one, and who comes then does not wait.
     assert.deepEqual([await first, await second, await verify(token)], ['alice', 'alice', 'alice']);
     assert.equal(clock.pending, 0);
-    answer();
+    answer.resolve();
     await eventuallyPasses(() => assert.rejects(verify(token), AuthenticationError));
     assert.equal(issuer.keyRequests, 2);
   });
@@ -426,11 +423,8 @@ describe('the keys of an issuer', () => {
 
   it('delay tokens that come before them, for at most 10 s', async t => {
     const issuer = await startOidcIssuer(authority);
-    let answer = () => {};
-    const held = new Promise<void>(resolve => {
-      answer = resolve;
-    });
-    issuer.hold(held);
+    const answer = new Deferred();
+    issuer.hold(answer.promise);
     const { verify, claims, clock, keys, log, waits } = await set(t, { issuer, isSlow: true });
     const token = signer.sign(claims());
     assert.throws(() => keys.check(), /they are being fetched/);
@@ -442,7 +436,7 @@ describe('the keys of an issuer', () => {
     await until(() => clock.pending === 21);
     clock.advance(1);
     await assert.rejects(late, { code: 503, retryAfterSeconds: 1 });
-    answer();
+    answer.resolve();
     for (const user of inTime) assert.equal(await user, 'alice');
     assert.equal(clock.pending, 0);
     assert.deepEqual([issuer.keyRequests, log.length], [1, 1]);

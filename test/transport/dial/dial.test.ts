@@ -5,6 +5,7 @@ import net, { type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
+import { Deferred } from '../../../src/lib/deferred.js';
 import { ConnectionPool } from '../../../src/transport/connection-pool.js';
 import {
   createDial,
@@ -319,18 +320,15 @@ it('a server at an IPv6 address needs a certificate for this address', async t =
 });
 
 it('a proxy that does not answer has the same time limit as a server: 30 s', async t => {
-  let asked = () => {};
-  const asking = new Promise<void>(resolve => {
-    asked = resolve;
-  });
-  const proxy = await startConnectProxy({ answer: () => asked() });
+  const asked = new Deferred();
+  const proxy = await startConnectProxy({ answer: () => asked.resolve() });
   t.after(() => proxy.close());
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let outcome: Error | null | undefined;
   createDial(dialOptions('https:', 6443, proxy, 'http:'))(error => {
     outcome = error;
   });
-  await asking;
+  await asked.promise;
   t.mock.timers.tick(29_999);
   assert.equal(outcome, undefined);
   t.mock.timers.tick(1);

@@ -188,40 +188,6 @@ export class ServedList extends ServedWatch {
   }
 }
 
-/** A connection for one watch. */
-class WatchLease implements Lease {
-  readonly isStale = false;
-  readonly #server: WatchedServer;
-  #watch: ServedWatch | undefined;
-
-  constructor(server: WatchedServer) {
-    this.#server = server;
-  }
-
-  send(request: OutgoingRequest, sink: ResponseSink): void {
-    if (request.path.includes('sendInitialEvents=true')) {
-      const list = new ServedList(this.#server, request, sink);
-      this.#server.lists.push(list);
-      this.#watch = list;
-      this.#server.onList(list);
-    } else this.#watch = new ServedWatch(this.#server, request, sink);
-    this.#server.watches.push(this.#watch);
-    this.#server.onWatch(this.#watch);
-  }
-
-  pause(): void {
-    this.#watch?.pause();
-  }
-
-  resume(): void {
-    this.#watch?.resume();
-  }
-
-  abort(): void {
-    this.#watch?.abort();
-  }
-}
-
 /** An API server without sockets. The test controls each of its watches. It answers reviews at once. */
 export class WatchedServer implements Pool {
   /** All objects' changes so far, by version. */
@@ -271,7 +237,27 @@ export class WatchedServer implements Pool {
   }
 
   lease(kind: ConnectionKind): Lease | Promise<Lease> {
-    return kind === 'any' ? this.#reviews.lease(kind) : new WatchLease(this);
+    if (kind === 'any') return this.#reviews.lease(kind);
+    let watch: ServedWatch | undefined;
+    return {
+      isStale: false,
+      send: (request, sink) => {
+        watch = this.#serve(request, sink);
+        this.watches.push(watch);
+        this.onWatch(watch);
+      },
+      pause: () => watch?.pause(),
+      resume: () => watch?.resume(),
+      abort: () => watch?.abort(),
+    };
+  }
+
+  #serve(request: OutgoingRequest, sink: ResponseSink): ServedWatch {
+    if (!request.path.includes('sendInitialEvents=true')) return new ServedWatch(this, request, sink);
+    const list = new ServedList(this, request, sink);
+    this.lists.push(list);
+    this.onList(list);
+    return list;
   }
 
   async #review(request: OutgoingRequest): Promise<Answer> {

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import WebSocket from 'ws';
 import { createServingFiles } from '../../../../support/certificates/serving-files.js';
 import { connectHttp2, headOf, openStream } from '../../../../support/clients/http2-client.js';
-import { shownChanges, untilListed } from '../../../../support/clients/initial-events.js';
-import { openWatch, readWatch, type WatchClient } from '../../../../support/clients/watch-client.js';
+import { shownChanges } from '../../../../support/clients/initial-events.js';
+import { readWatch, type WatchClient } from '../../../../support/clients/watch-client.js';
 import { eventually } from '../../../../support/eventually.js';
 import type { Policy } from '../../../../support/fake-api-server/authorization.js';
 import { proxyToken } from '../../../../support/identities/two-users.js';
@@ -147,22 +146,6 @@ describe('users of a gateway', { concurrency: false }, () => {
     assert.deepEqual(sentAs(namespace), ['ann', 'lead', 'bob', 'lead']);
   });
 
-  it('share initial events', async () => {
-    const namespace = begin();
-    namespace.writeAll('b', 'a');
-    const release = server.initialEvents.hold(1);
-    const opening = ['ann', 'bob', 'eve', 'bob'].map(user => open(namespace, user, { initial: true }));
-    await eventually('the first stream', () => namespace.upstream().length > 0);
-    clock.advance(100);
-    await eventually('the second stream', () => namespace.upstream().length === 2);
-    release();
-    for (const client of await Promise.all(opening)) {
-      await untilListed(client);
-      assert.deepEqual(shownChanges(client), ['ADDED a', 'ADDED b', 'END']);
-    }
-    await namespace.untilUpstream(1);
-  });
-
   it('share nothing by a field, a spelling or a selector that makes two questions look like one', async () => {
     const namespace = begin();
     const from = server.version;
@@ -202,54 +185,6 @@ describe('users of a gateway', { concurrency: false }, () => {
     );
     assert.deepEqual(sentAs(namespace), ['bob']);
   });
-
-  it('share no Secrets', async () => {
-    const target = '/api/v1/namespaces/default/secrets';
-    const from = server.version;
-    for (const user of ['ann', 'bob', 'ann'])
-      await opened(openWatch(`${proxy.url}${target}?watch=1&resourceVersion=${from}`, as(user)));
-    const sent = server.watches.filter(({ rawUrl }) => rawUrl.startsWith(target));
-    assert.deepEqual(
-      sent.map(({ impersonated }) => impersonated?.username),
-      ['ann', 'bob'],
-    );
-  });
-
-  it('go on when the API server restarts, but for those who have lost the right', async () => {
-    const namespace = begin();
-    const from = server.version;
-    const [ann, bob, eve] = await Promise.all(
-      ['ann', 'bob', 'eve'].map(user => open(namespace, user, { from })),
-    );
-    denied.add('ann').add('eve');
-    clock.advance(10_000);
-    await server.restart();
-    await eventually('the ends', () => {
-      clock.advance(100);
-      return ann?.state() === 'end' && eve?.state() === 'end';
-    });
-    await namespace.untilUpstream(1);
-    denied.clear();
-    namespace.write('later');
-    await bob?.untilNamed('later');
-    assert.equal(namespace.openUpstream()[0]?.impersonated?.username, 'bob');
-  });
-
-  it('are let in as soon as they have the right, and not after they have lost it', async () => {
-    const namespace = begin();
-    const from = server.version;
-    await open(namespace, 'ann', { from });
-    denied.add('bob');
-    clock.advance(10_000);
-    assert.equal((await open(namespace, 'bob', { from })).status, 403);
-    denied.delete('bob');
-    assert.equal((await open(namespace, 'bob', { from })).status, 200);
-    denied.add('bob');
-    clock.advance(10_000);
-    assert.equal((await open(namespace, 'bob', { from })).status, 403);
-    denied.delete('bob');
-    assert.deepEqual(sentAs(namespace), ['ann', 'bob', 'bob']);
-  });
 });
 
 describe('an API', { concurrency: false }, () => {
@@ -261,23 +196,5 @@ describe('an API', { concurrency: false }, () => {
     await namespace.untilUpstream(0);
     for (const user of ['ann', 'bob', 'bob']) await open(namespace, user);
     assert.deepEqual(sentAs(namespace), ['ann', 'ann', 'bob']);
-  });
-
-  it('of which the gateway cannot read the APIService is shared if it is built in, and readyz says so', async t => {
-    const stop = server.intercept((request, response: ServerResponse) => {
-      const isAbout = request.url?.includes('/apiservices') === true;
-      if (isAbout) response.writeHead(403).end('{}');
-      return isAbout;
-    });
-    t.after(stop);
-    const warned = async () => {
-      clock.advance(30_000);
-      const ready = await (await fetch(`${proxy.url}/-/readyz?verbose`, as('ann'))).text();
-      return /warn: --share-watches-across-users: the proxy's identity may not/.test(ready);
-    };
-    await eventually('the warning', warned);
-    const namespace = begin();
-    for (const user of ['ann', 'bob']) await open(namespace, user);
-    assert.deepEqual(sentAs(namespace), ['ann']);
   });
 });

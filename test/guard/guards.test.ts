@@ -190,7 +190,6 @@ const cases: readonly (readonly [AnyGuard, object, GuardParts, ReturnType<typeof
   [message, {}, strangers, requestOf('GET /api', { 'transfer-encoding': 'gzip' }), '400 bad_request'],
   [message, {}, strangers, requestOf('GET /api\\x'), '400 bad_request'],
   [message, {}, strangers, requestOf('GET /api', { Host: 'again' }), '400 bad_request'],
-  [message, {}, strangers, requestOf('GET /api', {}, { httpVersion: '0.9' }), '400 bad_request'],
   [requestedUser, mayNot, callers, requestOf('GET /api', asUser), 'off'],
   [requestedUser, may, strangers, requestOf('GET /api', asUser), 'off'],
 ];

@@ -109,6 +109,9 @@ describe('the origin guard', () => {
     passes({ origin: 'https://gw.example:8443', host: 'gw.example:8443', 'sec-fetch-site': 'same-origin' });
     refuses({ origin: 'https://gw.example', host: 'gw.example:80', 'sec-fetch-site': 'same-origin' });
     refuses({ origin: 'https://evil.example', host: 'gw.example', 'sec-fetch-site': 'same-origin' });
+    // A port that begins with the default one of its scheme is another port.
+    refuses({ origin: 'http://127.0.0.1:8001', host: '127.0.0.101' });
+    refuses({ origin: 'https://127.0.0.1:4431', host: '127.0.0.11' }, { encrypted: true });
   });
 
   it('accepts what an allowed page embeds of a proxy subresource, which only its Referer says', () => {
@@ -139,9 +142,4 @@ describe('the origin guard', () => {
     const request = { head, raw: { socket: {} } as IncomingMessage };
     assert.equal(rejectionOf(() => guard(request, infoOf('POST /api/v1/pods')))?.reason, 'origin');
   });
-});
-
-it('a port that begins with the default one of its scheme is another port', () => {
-  refuses({ origin: 'http://127.0.0.1:8001', host: '127.0.0.101' });
-  refuses({ origin: 'https://127.0.0.1:4431', host: '127.0.0.11' }, { encrypted: true });
 });

@@ -212,15 +212,6 @@ clusters:
     );
   });
 
-  it('may use anchors and merge keys', async () => {
-    const text =
-      'clusters:\n- name: a\n  cluster: &a {server: "https://a"}\n- name: b\n  cluster: {<<: *a, tls-server-name: x}\n';
-    assert.deepEqual((await read(text)).clusters.get('b')?.value, {
-      server: 'https://a',
-      'tls-server-name': 'x',
-    });
-  });
-
   it('may repeat a key, whose last value counts as in go-yaml, may have a byte order mark and CRLF, and ends at its first document', async () => {
     assert.equal((await read('current-context: a\ncurrent-context: b\n')).currentContext, 'b');
     assert.equal((await read('current-context: a\n---\ncurrent-context: b\n')).currentContext, 'a');

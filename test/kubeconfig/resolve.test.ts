@@ -174,11 +174,12 @@ describe('a cluster', () => {
     ]);
   });
 
-  it('has its authority in a file next to the kubeconfig; inline data comes before that, and a flag before both', () => {
+  it('has its authority in a file next to the kubeconfig; inline data comes before that, a flag before both, and --server leaves it', () => {
     const beside = withCluster({ 'certificate-authority': 'pki/ca.crt' });
     assert.deepEqual(configOf(beside).certificateAuthority, { file: '/home/me/.kube/pki/ca.crt' });
     const absolute = withCluster({ 'certificate-authority': '/etc/ca.crt' });
-    assert.deepEqual(configOf(absolute).certificateAuthority, { file: '/etc/ca.crt' });
+    for (const overrides of [{}, { server: 'https://x' }])
+      assert.deepEqual(configOf(absolute, overrides).certificateAuthority, { file: '/etc/ca.crt' });
     assert.deepEqual(configOf(beside, { certificateAuthority: 'ca.crt' }).certificateAuthority, {
       file: resolve('ca.crt'),
     });
@@ -219,15 +220,10 @@ describe('a cluster', () => {
     assert.equal(configOf(cluster, { server: 'https://x', tlsServerName: 'y' }).tlsServerName, 'y');
     assert.equal(configOf(cluster, { tlsServerName: 'y' }).tlsServerName, 'y');
   });
-
-  it('keeps its authority under --server', () => {
-    const cluster = withCluster({ 'certificate-authority': '/ca' });
-    assert.deepEqual(configOf(cluster, { server: 'https://x' }).certificateAuthority, { file: '/ca' });
-  });
 });
 
 describe('a user', () => {
-  it('has a certificate and a key next to the kubeconfig, or inline', () => {
+  it('has a certificate and a key next to the kubeconfig, or inline, or by flags, each separately', () => {
     const files = withUser({ 'client-certificate': 'client.crt', 'client-key': '../client.key' });
     assert.deepEqual(configOf(files).clientCertificate, {
       certificate: { file: '/home/me/.kube/client.crt' },
@@ -238,10 +234,6 @@ describe('a user', () => {
       certificate: { data: Buffer.from('C'), origin: `client-certificate-data of user "u" in ${file}` },
       key: { data: Buffer.from('K'), origin: `client-key-data of user "u" in ${file}` },
     });
-  });
-
-  it('has inline certificate and key replaced by flags, each separately', () => {
-    const inline = withUser({ 'client-certificate-data': base64('C'), 'client-key-data': base64('K') });
     const { clientCertificate } = configOf(inline, { clientCertificate: '/c', clientKey: '/k' });
     assert.deepEqual(clientCertificate, { certificate: { file: '/c' }, key: { file: '/k' } });
     const mixed = configOf(inline, { clientCertificate: '/c' }).clientCertificate;

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { Registry } from 'prom-client';
 import { limits } from '../../../src/features/limits/feature.js';
 import type { GuardParts } from '../../../src/guard/guard.js';
-import { parseOptions } from '../../../src/options/parse.js';
 import type { RequestContext } from '../../../src/request/context.js';
 
 test('the metrics of limits are there from the start, and count requests of both kinds and their users', async () => {
@@ -41,15 +40,4 @@ test('the metrics of limits are there from the start, and count requests of both
   assert.deepEqual(await samples(), expected(1, 2, 2));
   for (const end of ends) end();
   assert.deepEqual(await samples(), expected(0, 0, 0));
-});
-
-test('a limit is a whole number from 0 up', () => {
-  const parse = (flag: string) => parseOptions({ argv: [flag], env: {} });
-  assert.equal(parse('--max-requests-inflight=0').options.maxRequestsInflight, 0);
-  assert.equal(parse('--max-requests-inflight-per-user=20').options.maxRequestsInflightPerUser, 20);
-  for (const text of ['-1', '1.5', '', 'many', '1e3', '0x10', '12345678901']) {
-    assert.deepEqual(parse(`--max-longrunning-requests=${text}`).problems, [
-      `--max-longrunning-requests: ${JSON.stringify(text)} is not a whole number of 0 or more`,
-    ]);
-  }
 });

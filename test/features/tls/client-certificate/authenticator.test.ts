@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import https from 'node:https';
-import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
-import { connect } from 'node:tls';
 import { IdentityError } from '../../../../src/authentication/identity.js';
 import { createClientCertificateAuthenticator } from '../../../../src/features/tls/client-certificate/authenticator.js';
 import { toClientAuthorities } from '../../../../src/features/tls/client-certificate/authorities.js';
@@ -259,36 +257,6 @@ describe('a client certificate', () => {
     }
     agent.destroy();
   });
-
-  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-    it(`is verified with its whole chain even if the client resumes an earlier TLS session, over ${version}`, async () => {
-      const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });
-      const { certificate, key } = await intermediate.client({ commonName: 'x', organizations: [] });
-      const options = {
-        ...{ port, ca: serving.certificate, cert: certificate, key },
-        ...{ minVersion: version, maxVersion: version, ALPNProtocols: ['http/1.1'] },
-      };
-      let session: Buffer | undefined;
-      const askOnce = async () => {
-        const socket = connect({ ...options, ...(session && { session }) });
-        socket.on('session', given => {
-          session = given;
-        });
-        socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-        return (await text(socket)).split('\r\n\r\n')[1];
-      };
-      assert.match((await askOnce()) ?? '', /\["x",\[\]\]/);
-      assert.match((await askOnce()) ?? '', /\["x",\[\]\]/);
-      now += 2 * day;
-      const http1 = await askOnce();
-      const over2 = await connectHttp2(port, serving.certificate, { cert: certificate, key, session });
-      const http2 = await ask(over2, '/');
-      over2.destroy();
-      now -= 2 * day;
-      assert.match(http1 ?? '', /is not valid now/);
-      assert.match(String(http2.json), /is not valid now/);
-    });
-  }
 
   it('is not verified by the dates of a forged intermediate that the client sends', async () => {
     const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });

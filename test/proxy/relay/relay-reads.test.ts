@@ -11,6 +11,8 @@ class Connection {
   readonly socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() }) as Socket;
   readonly parts: { readonly part: Buffer; readonly copy: Buffer; readonly onWritten: () => void }[] = [];
   readonly rooms = new Set<ArrayBufferLike>();
+  /** Whether the socket is to read on after its last read. */
+  goesOn: boolean | undefined;
   #room: Buffer;
 
   constructor() {
@@ -26,7 +28,7 @@ class Connection {
   /** Reads as many of the bytes as fit, and returns their number. */
   read(bytes: Buffer): number {
     const length = bytes.copy(this.#room);
-    this.reads.options.callback(length, this.#room);
+    this.goesOn = this.reads.options.callback(length, this.#room);
     this.#room = this.#next();
     return length;
   }
@@ -48,15 +50,28 @@ class Connection {
 }
 
 describe('the bytes that a relay reads', () => {
-  it('are written in one part at the end of a turn of the event loop', async () => {
+  it('are written in one part at the end of each turn of the event loop', async () => {
     const connection = new Connection().relay();
-    for (const text of ['one ', 'two ', 'three']) connection.read(Buffer.from(text));
-    assert.equal(connection.parts.length, 0);
+    for (const texts of [
+      ['one ', 'two ', 'three'],
+      ['four ', 'five'],
+    ]) {
+      for (const text of texts) connection.read(Buffer.from(text));
+      assert.equal(connection.parts.length, 0);
+      await turn();
+      assert.equal(connection.written().toString(), texts.join(''));
+    }
+  });
+
+  it('are followed by others unless the socket is paused, which still writes what it has read', async () => {
+    const connection = new Connection().relay();
+    for (const goesOn of [true, false]) {
+      if (!goesOn) connection.socket.pause();
+      connection.read(Buffer.from('part'));
+      assert.equal(connection.goesOn, goesOn);
+    }
     await turn();
-    assert.deepEqual(
-      connection.parts.map(({ copy }) => copy.toString()),
-      ['one two three'],
-    );
+    assert.equal(connection.written().toString(), 'partpart');
   });
 
   it('are written immediately when a buffer is full', () => {

@@ -9,18 +9,18 @@ interface Versioned {
 
 interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
-  readonly object: Versioned & { readonly code?: number };
+  readonly object: Versioned;
 }
 
-/** Why a watch ended: it broke off, it ended cleanly, or the API server said that its version is too old. */
-type End = 'cut' | 'end' | 'expired';
+/** Why a watch ended: it broke off, or it ended cleanly. */
+type End = 'cut' | 'end';
 
 /** Milliseconds until it asks again after a refusal or an end. */
 const pause = 50;
 
 /**
- * Lists and watches a collection as client-go's reflectors do: after the end of a watch it watches from the last version that it knows, and
- * lists again only if that is too old. The objects are numbered from 0 in the order in which they were created (`object-0`, …), so that it
+ * Lists and watches a collection as client-go's reflectors do: after the end of a watch it watches from the last version that it knows. The
+ * objects are numbered from 0 in the order in which they were created (`object-0`, …), so that it
  * sees each gap and each event that comes twice.
  */
 export class Reflector {
@@ -93,11 +93,7 @@ export class Reflector {
       for await (const chunk of body.setEncoding('utf8') as AsyncIterable<string>) {
         const lines = (rest + chunk).split('\n');
         rest = lines.pop() ?? '';
-        for (const line of lines) {
-          if (this.#receive(JSON.parse(line) as WatchEvent)) continue;
-          this.#version = undefined;
-          return 'expired';
-        }
+        for (const line of lines) this.#receive(JSON.parse(line) as WatchEvent);
       }
       return 'end';
     } catch {
@@ -107,13 +103,10 @@ export class Reflector {
     }
   }
 
-  /** Returns false for the Status of a version that is too old. */
-  #receive({ type, object }: WatchEvent): boolean {
-    if (type === 'ERROR' && object.code === 410) return false;
+  #receive({ type, object }: WatchEvent): void {
     if (type === 'ADDED' && object.metadata.name === `object-${this.seen}`) this.seen += 1;
     else if (type !== 'BOOKMARK')
       this.problem ??= `${type} ${object.metadata?.name} after ${this.seen} objects`;
     this.#version = object.metadata.resourceVersion;
-    return true;
   }
 }

@@ -13,11 +13,8 @@ export interface UserInfo {
 }
 
 /** The user of a token or a password; system:authenticated is added to the groups. */
-export interface KnownUser {
-  readonly username: string;
-  readonly uid?: string;
+export interface KnownUser extends Omit<UserInfo, 'groups'> {
   readonly groups?: readonly string[];
-  readonly extra?: Readonly<Record<string, readonly string[]>>;
   /** The audiences of its token; by default the API server itself. */
   readonly audiences?: readonly string[];
 }
@@ -50,26 +47,23 @@ export function certificateSubject(socket: TLSSocket): CertificateSubject | unde
 }
 
 /** The user of a token or password, with the group of all authenticated users. */
-export function toUserInfo(user: KnownUser): UserInfo {
-  const groups = [...(user.groups ?? []), 'system:authenticated'];
-  return {
-    username: user.username,
-    ...(user.uid === undefined ? {} : { uid: user.uid }),
-    groups,
-    ...(user.extra === undefined ? {} : { extra: user.extra }),
-  };
+export function toUserInfo({ audiences: _audiences, groups = [], ...user }: KnownUser): UserInfo {
+  const { username, uid, extra } = user;
+  const all = [...groups, 'system:authenticated'];
+  return { username, ...(uid !== undefined && { uid }), groups: all, ...(extra && { extra }) };
 }
 
 function fromCertificate(socket: TLSSocket): UserInfo | undefined {
   const subject = certificateSubject(socket);
   if (!subject) return undefined;
-  if (!socket.authorized) throw new StatusFailure(401, 'Unauthorized', 'Unauthorized');
+  if (!socket.authorized) throw unauthorized();
   const digest = createHash('sha256').update(socket.getPeerCertificate().raw).digest('hex');
-  return {
-    username: subject.commonName,
-    groups: [...subject.organizations, 'system:authenticated'],
-    extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${digest}`] },
-  };
+  const extra = { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${digest}`] };
+  return toUserInfo({ username: subject.commonName, groups: subject.organizations, extra });
+}
+
+function unauthorized(): StatusFailure {
+  return new StatusFailure(401, 'Unauthorized', 'Unauthorized');
 }
 
 /**
@@ -81,12 +75,11 @@ export function authenticate(request: IncomingMessage, known: KnownCredentials):
   if (user) return user;
   const [scheme = '', value = ''] = (request.headers.authorization ?? '').split(/ +/);
   if (scheme === '') return anonymous;
-  const table = scheme.toLowerCase() === 'basic' ? known.basic : known.tokens;
-  const key = scheme.toLowerCase() === 'basic' ? Buffer.from(value, 'base64').toString() : value;
+  const isBasic = scheme.toLowerCase() === 'basic';
+  const table = isBasic ? known.basic : known.tokens;
+  const key = isBasic ? Buffer.from(value, 'base64').toString() : value;
   const found = Object.hasOwn(table, key) ? table[key] : undefined;
-  if (!found || found.audiences?.includes(apiServerAudience) === false) {
-    throw new StatusFailure(401, 'Unauthorized', 'Unauthorized');
-  }
+  if (!found || found.audiences?.includes(apiServerAudience) === false) throw unauthorized();
   return toUserInfo(found);
 }
 
@@ -106,41 +99,28 @@ function readImpersonation(request: IncomingMessage): UserInfo | undefined {
     const key = decodeURIComponent(name.slice('impersonate-extra-'.length));
     extra[key] = [...(extra[key] ?? []), ...headerValues(request, name)];
   }
-  const more = groups.length > 0 || uid !== undefined || Object.keys(extra).length > 0;
+  const hasExtra = Object.keys(extra).length > 0;
   if (username === '') {
-    if (more) throw badRequest('requested impersonation without impersonating a user');
-    return undefined;
+    if (groups.length === 0 && uid === undefined && !hasExtra) return undefined;
+    throw badRequest('requested impersonation without impersonating a user');
   }
-  return {
-    username,
-    ...(uid === undefined ? {} : { uid }),
-    groups,
-    ...(Object.keys(extra).length > 0 ? { extra } : {}),
-  };
+  return { username, ...(uid !== undefined && { uid }), groups, ...(hasExtra && { extra }) };
 }
 
-type Question = Pick<RequestAttributes, 'group' | 'resource' | 'subresource' | 'name' | 'namespace'>;
-
 /** The authorizer's checks for an impersonation: one each for the user, its groups, extra fields and uid, in this order. */
-function impersonationQuestions(target: UserInfo): Question[] {
+function impersonationQuestions({ username, groups, extra = {}, uid }: UserInfo) {
   const core = (resource: string, name: string, namespace = '') => ({
     ...{ group: '', resource, subresource: '', name, namespace },
   });
   const other = (resource: string, subresource: string, name: string) => ({
-    group: 'authentication.k8s.io',
-    resource,
-    subresource,
-    name,
-    namespace: '',
+    ...{ group: 'authentication.k8s.io', resource, subresource, name, namespace: '' },
   });
-  const [, namespace, account] = serviceAccount.exec(target.username) ?? [];
+  const [, namespace, account] = serviceAccount.exec(username) ?? [];
   return [
-    account === undefined ? core('users', target.username) : core('serviceaccounts', account, namespace),
-    ...target.groups.map(name => core('groups', name)),
-    ...Object.entries(target.extra ?? {}).flatMap(([key, values]) =>
-      values.map(value => other('userextras', key, value)),
-    ),
-    ...(target.uid === undefined ? [] : [other('uids', '', target.uid)]),
+    account === undefined ? core('users', username) : core('serviceaccounts', account, namespace),
+    ...groups.map(name => core('groups', name)),
+    ...Object.entries(extra).flatMap(([key, values]) => values.map(value => other('userextras', key, value))),
+    ...(uid === undefined ? [] : [other('uids', '', uid)]),
   ];
 }
 

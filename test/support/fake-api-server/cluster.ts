@@ -1,58 +1,75 @@
 import { EventEmitter } from 'node:events';
-import type { KnownCredentials } from './authentication.js';
+import type { SecureContextOptions } from 'node:tls';
+import type { CertificateAuthority, CertificatePair } from '../certificates/certificates.js';
+import type { KnownCredentials, KnownUser } from './authentication.js';
 import { defaultPolicy, type Policy } from './authorization.js';
 import { ApiTypes } from './discovery.js';
 import { InitialEvents } from './initial-events.js';
-import type { FakeApiServerOptions } from './options.js';
-import { PodRuntime } from './pod-runtime.js';
+import type { KubeObject } from './objects.js';
+import { PodLogs } from './pod-logs.js';
 import { seed } from './seed.js';
 import { Store } from './store.js';
 
-/** When a watch gets bookmarks, in milliseconds. */
-export interface WatchTimes {
-  /** Time between the bookmarks of a watch that allows them. */
-  readonly bookmarkInterval: number;
-  /** Time from its last bookmark to its end by timeoutSeconds. */
-  readonly bookmarkBeforeEnd: number;
+/** Options of the embedded API server; all have defaults. */
+export interface FakeApiServerOptions {
+  /**
+   * 'required' (the default) rejects the TLS handshake without a valid client certificate; 'optional' accepts a request
+   * without one and answers 401 to an invalid one, as kube-apiserver does; 'none' never requests one.
+   */
+  readonly clientCertificates?: 'required' | 'optional' | 'none';
+  /** Signs the server's certificate and is trusted for clients. By default all servers of a test run share one. */
+  readonly authority?: CertificateAuthority;
+  /** The certificate to present instead of one for localhost, 127.0.0.1 and ::1. */
+  readonly serverCertificate?: CertificatePair;
+  /** The users by bearer token. */
+  readonly tokens?: Readonly<Record<string, KnownUser>>;
+  /** The users by `username:password`. */
+  readonly basic?: Readonly<Record<string, KnownUser>>;
+  /** Decides about users outside system:masters; by default they get health, version, discovery and self reviews. */
+  readonly allow?: Policy;
+  /** Milliseconds between watch bookmarks (60 s). */
+  readonly bookmarkInterval?: number;
+  /** Milliseconds from the last bookmark of a watch to its timeoutSeconds (2 s). */
+  readonly bookmarkBeforeEnd?: number;
+  /** How many events of each resource are kept; watches from before them get 410 (by default all are kept). */
+  readonly watchHistory?: number;
+  /** Whether a watch that begins with the objects, and that allows bookmarks, is compressed for clients that accept gzip, as by Kubernetes 1.37. */
+  readonly compressInitialEvents?: boolean;
+  /** How many requests `requests` keeps (10,000). */
+  readonly requestLogLimit?: number;
+  /** How many lines a new Pod's log has (5). */
+  readonly firstLogLines?: number;
+  /** CustomResourceDefinitions, which are among the objects, and whose resources are served. */
+  readonly customResources?: readonly KubeObject[];
+  /** If false, there are no other objects at the start. */
+  readonly seed?: boolean;
+  /** More TLS options, such as minVersion and maxVersion. */
+  readonly tls?: SecureContextOptions;
 }
 
-/** The state that all requests share: the stored objects, the pods' processes, and the access rules. */
-export interface Cluster {
-  readonly api: ApiTypes;
-  readonly store: Store;
-  readonly pods: PodRuntime;
-  readonly credentials: KnownCredentials;
-  /** May be replaced while the server runs. */
-  policy: Policy;
-  readonly watchTimes: WatchTimes;
-  readonly initialEvents: InitialEvents;
-  readonly compressInitialEvents: boolean;
-  /** True while the server closes: new watches then end at once. */
-  isStopping: boolean;
-  /** Emits 'stop' when the server closes gracefully, so that open streams end. */
-  readonly lifecycle: EventEmitter;
-}
+/** The state that all requests share: the stored objects, the logs, and the access rules. */
+export type Cluster = ReturnType<typeof createCluster>;
 
 /** A cluster with the objects that the options ask for, and without a history. */
-export function createCluster({ customResources = [], ...options }: FakeApiServerOptions): Cluster {
+export function createCluster({ customResources = [], ...options }: FakeApiServerOptions) {
   const api = new ApiTypes(customResources);
   const store = new Store(options.watchHistory);
   if (options.seed !== false) seed(store, api);
   for (const definition of customResources) store.write(api.of(definition), definition);
   store.compact();
+  const credentials: KnownCredentials = { tokens: options.tokens ?? {}, basic: options.basic ?? {} };
   return {
-    api,
-    store,
-    pods: new PodRuntime(options.firstLogLines ?? 5),
-    credentials: { tokens: options.tokens ?? {}, basic: options.basic ?? {} },
+    ...{ api, store, credentials },
+    logs: new PodLogs(options.firstLogLines ?? 5),
+    /** May be replaced while the server runs. */
     policy: options.allow ?? defaultPolicy,
-    watchTimes: {
-      bookmarkInterval: options.bookmarkInterval ?? 60_000,
-      bookmarkBeforeEnd: options.bookmarkBeforeEnd ?? 2000,
-    },
+    bookmarkInterval: options.bookmarkInterval ?? 60_000,
+    bookmarkBeforeEnd: options.bookmarkBeforeEnd ?? 2000,
     initialEvents: new InitialEvents(),
     compressInitialEvents: options.compressInitialEvents ?? false,
+    /** True while the server closes: new watches then end at once. */
     isStopping: false,
+    /** Emits 'stop' when the server closes gracefully, so that open streams end. */
     lifecycle: new EventEmitter().setMaxListeners(0),
   };
 }

@@ -29,24 +29,6 @@ export function groupVersion(type: { readonly group: string; readonly version: s
   return type.group ? `${type.group}/${type.version}` : type.version;
 }
 
-function toResourceType(
-  group: string,
-  version: string,
-  entry: DiscoveryResource,
-  custom: CustomDetails | undefined,
-): ResourceType {
-  return {
-    group,
-    version,
-    resource: entry.resource,
-    kind: entry.responseKind.kind,
-    namespaced: entry.scope === 'Namespaced',
-    verbs: entry.verbs,
-    subresources: new Map((entry.subresources ?? []).map(sub => [sub.subresource, sub.verbs])),
-    custom,
-  };
-}
-
 /** The groups and resources of one API server: those of the recorded one, and its custom resources. */
 export class ApiTypes {
   readonly core: DiscoveryList = recorded.core;
@@ -58,13 +40,13 @@ export class ApiTypes {
   constructor(definitions: readonly KubeObject[] = []) {
     const custom = readDefinitions(definitions);
     this.named = { ...recorded.groups, items: [...recorded.groups.items, ...custom.groups] };
-    this.all = this.groups.flatMap(group =>
-      group.versions.flatMap(version =>
-        version.resources.map(entry => {
-          const { name = '' } = group.metadata;
-          const details = custom.details.get(`${name}/${version.version}/${entry.resource}`);
-          return toResourceType(name, version.version, entry, details);
-        }),
+    this.all = this.groups.flatMap(({ metadata: { name: group = '' }, versions }) =>
+      versions.flatMap(({ version, resources }) =>
+        resources.map(({ resource, responseKind, scope, verbs, subresources = [] }) => ({
+          ...{ group, version, resource, kind: responseKind.kind, namespaced: scope === 'Namespaced', verbs },
+          subresources: new Map(subresources.map(sub => [sub.subresource, sub.verbs])),
+          custom: custom.details.get(`${group}/${version}/${resource}`),
+        })),
       ),
     );
     this.#byPath = new Map(this.all.map(type => [`${groupVersion(type)}/${type.resource}`, type]));
@@ -87,36 +69,25 @@ export class ApiTypes {
   }
 }
 
-function legacyResources(group: string, version: string, resources: readonly DiscoveryResource[]): unknown {
-  const own = groupVersion({ group, version });
+/** The resources of a group and version as APIResourceList has them. */
+function legacyResources(group: string, version: string, resources: readonly DiscoveryResource[]): object {
   const list = resources.flatMap(entry => {
-    const namespaced = entry.scope === 'Namespaced';
-    const { resource: name, singularResource: singularName, verbs, shortNames, categories } = entry;
-    const kind = entry.responseKind.kind;
-    const main = { name, singularName, namespaced, kind, verbs, shortNames, categories };
-    const subs = (entry.subresources ?? []).map(sub => {
-      const other = sub.responseKind.group
-        ? { group: sub.responseKind.group, version: sub.responseKind.version }
-        : {};
-      const subName = `${name}/${sub.subresource}`;
-      return {
-        name: subName,
-        singularName: '',
-        namespaced,
-        ...other,
-        kind: sub.responseKind.kind,
-        verbs: sub.verbs,
-      };
-    });
-    return [main, ...subs];
+    const { resource: name, singularResource: singularName, verbs, shortNames, categories, scope } = entry;
+    const namespaced = scope === 'Namespaced';
+    const { kind } = entry.responseKind;
+    const subs = (entry.subresources ?? []).map(({ subresource, verbs, responseKind }) => ({
+      ...{ name: `${name}/${subresource}`, singularName: '', namespaced },
+      ...(responseKind.group && { group: responseKind.group, version: responseKind.version }),
+      ...{ kind: responseKind.kind, verbs },
+    }));
+    return [{ name, singularName, namespaced, kind, verbs, shortNames, categories }, ...subs];
   });
-  const head = group === '' ? { kind: 'APIResourceList' } : { kind: 'APIResourceList', apiVersion: 'v1' };
-  return { ...head, groupVersion: own, resources: list };
+  const head = { kind: 'APIResourceList', ...(group !== '' && { apiVersion: 'v1' }) };
+  return { ...head, groupVersion: groupVersion({ group, version }), resources: list };
 }
 
-function legacyGroup(group: DiscoveryGroup): Record<string, unknown> {
-  const name = group.metadata.name ?? '';
-  const versions = group.versions.map(({ version }) => ({
+function legacyGroup({ metadata: { name = '' }, versions: all }: DiscoveryGroup) {
+  const versions = all.map(({ version }) => ({
     groupVersion: groupVersion({ group: name, version }),
     version,
   }));
@@ -127,37 +98,31 @@ const aggregatedMediaType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIG
 
 /** Answers /api, /apis and the paths below them down to the group version. Returns false for any other path. */
 export function serveDiscovery(exchange: Exchange, api: ApiTypes): boolean {
-  const path = exchange.attributes.path.replace(/\/+$/, '');
-  const root = path === '/api' ? api.core : path === '/apis' ? api.named : undefined;
-  if (root && exchange.request.headers.accept?.includes(aggregatedMediaType)) {
-    exchange.response.setHeader('Vary', 'Accept');
-    sendJson(exchange, 200, root, aggregatedMediaType);
+  const { request, response, attributes } = exchange;
+  const [, root, ...names] = attributes.path.replace(/\/+$/, '').split('/');
+  if (root !== 'api' && root !== 'apis') return false;
+  const isCore = root === 'api';
+  const answer = (body: object, mediaType?: string) => {
+    sendJson(exchange, 200, body, mediaType);
     return true;
+  };
+  if (names.length === 0 && request.headers.accept?.includes(aggregatedMediaType)) {
+    response.setHeader('Vary', 'Accept');
+    return answer(isCore ? api.core : api.named, aggregatedMediaType);
   }
-  if (path === '/api') {
-    const { localAddress, localPort } = exchange.request.socket;
-    const serverAddressByClientCIDRs = [
-      { clientCIDR: '0.0.0.0/0', serverAddress: `${localAddress}:${localPort}` },
-    ];
-    sendJson(exchange, 200, { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs });
-    return true;
+  if (names.length === 0 && isCore) {
+    const { localAddress, localPort } = request.socket;
+    const addresses = [{ clientCIDR: '0.0.0.0/0', serverAddress: `${localAddress}:${localPort}` }];
+    return answer({ kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: addresses });
   }
-  if (path === '/apis') {
-    const list = api.named.items.map(legacyGroup);
-    sendJson(exchange, 200, { kind: 'APIGroupList', apiVersion: 'v1', groups: list });
-    return true;
+  if (names.length === 0) {
+    return answer({ kind: 'APIGroupList', apiVersion: 'v1', groups: api.named.items.map(legacyGroup) });
   }
-  const [, root1, groupName = '', versionName = ''] = path.split('/');
-  const core = root1 === 'api';
-  if (!core && root1 !== 'apis') return false;
-  const group = api.groups.find(item => (item.metadata.name ?? '') === (core ? '' : groupName));
-  const wanted = core ? groupName : versionName;
-  if (group && !core && wanted === '') {
-    sendJson(exchange, 200, { kind: 'APIGroup', apiVersion: 'v1', ...legacyGroup(group) });
-    return true;
-  }
-  const version = group?.versions.find(item => item.version === wanted);
-  if (!version) return false;
-  sendJson(exchange, 200, legacyResources(core ? '' : groupName, wanted, version.resources));
-  return true;
+  const [groupName = '', wanted] = isCore ? ['', ...names] : names;
+  const group = api.groups.find(({ metadata: { name = '' } }) => name === groupName);
+  if (group === undefined) return false;
+  if (wanted === undefined) return answer({ kind: 'APIGroup', apiVersion: 'v1', ...legacyGroup(group) });
+  const version = group.versions.find(item => item.version === wanted);
+  if (version === undefined) return false;
+  return answer(legacyResources(groupName, wanted, version.resources));
 }

@@ -8,19 +8,18 @@ import {
 } from '../certificates/certificates.js';
 import { authenticate, impersonate } from './authentication.js';
 import { forbidden, isAllowed, type Policy } from './authorization.js';
-import { type Cluster, createCluster } from './cluster.js';
+import { type Cluster, createCluster, type FakeApiServerOptions } from './cluster.js';
 import { type Exchange, sendFailure, setCommonHeaders } from './exchange.js';
 import type { InitialEvents } from './initial-events.js';
 import { Listener } from './listener.js';
 import { serveNonResource } from './non-resource.js';
 import type { KubeObject, ObjectMeta } from './objects.js';
-import type { FakeApiServerOptions } from './options.js';
 import { readAttributes, splitTarget } from './request-attributes.js';
 import { type LiveRecord, RequestLog, type RequestRecord } from './request-log.js';
 import { serveResource } from './resource.js';
 import type { StoreBackup } from './store.js';
 
-export type { FakeApiServerOptions } from './options.js';
+export type { FakeApiServerOptions } from './cluster.js';
 export type { RequestRecord } from './request-log.js';
 
 /** Answers a request itself and returns true, or returns false to leave it to the server. The body is unread and no header is set. */
@@ -42,14 +41,13 @@ export class FakeApiServer {
   readonly #interceptors: Interceptor[] = [];
   readonly #upgradeInterceptors: UpgradeInterceptor[] = [];
   #serverCertificate: CertificatePair;
-  #port: number;
+  #port = 0;
 
   private constructor(options: FakeApiServerOptions, identity: ServerIdentity) {
     this.authority = identity.authority;
     this.clientCertificate = identity.clientCertificate;
     this.#serverCertificate = identity.serverCertificate;
     this.#options = options;
-    this.#port = options.port ?? 0;
     this.#log = new RequestLog(options.requestLogLimit ?? 10_000);
     this.#cluster = createCluster(options);
     this.#listener = new Listener({
@@ -163,7 +161,7 @@ export class FakeApiServer {
   appendLog(namespace: string, pod: string, line: string): void {
     const found = this.#cluster.store.get({ group: '', resource: 'pods' }, namespace, pod);
     if (!found) throw new Error(`no pod ${namespace}/${pod}`);
-    this.#cluster.pods.appendLine(found.metadata.uid ?? '', line);
+    this.#cluster.logs.append(found.metadata.uid ?? '', line);
   }
 
   /** Where a test can hold the initial events of watches. */

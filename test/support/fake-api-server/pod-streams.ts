@@ -3,17 +3,12 @@ import type { WebSocket } from 'ws';
 import { acceptWebSocket } from './answer-stream.js';
 import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
-import { type Exchange, sendText } from './exchange.js';
+import { type Exchange, sendJson, sendText } from './exchange.js';
 import { isTrue } from './request-attributes.js';
 import { badRequest } from './status-failure.js';
 import { findObject } from './write.js';
 
 const channels = { stdin: 0, stdout: 1, error: 3, close: 255 } as const;
-/** What a command and what a forwarded port speak over each kind of upgrade. */
-const protocols = {
-  websocket: { command: 'v5.channel.k8s.io', ports: 'SPDY/3.1+portforward.k8s.io' },
-  'spdy/3.1': { command: 'v4.channel.k8s.io', ports: 'portforward.k8s.io' },
-} as const;
 
 /**
  * The minimum time in milliseconds that a container runtime needs to start a process. kubectl loses bytes that come before it has created its streams: "Unknown
@@ -22,9 +17,9 @@ const protocols = {
 export const startTime = 50;
 
 /**
- * Answers pods/exec, pods/attach and pods/portforward, as far as a client sees that it has a stream and that bytes pass. Over WebSocket
- * `echo` writes its words, `cat` and an attach send their input back, and all other commands end at once. A port, and SPDY after its
- * upgrade, only read. What kubectl does with such streams is shown at a real API server (test/apiserver/streams.test.ts).
+ * Answers pods/exec, pods/attach and pods/portforward, as far as a client sees that it has a stream and that bytes pass. Over WebSocket, in
+ * the protocol that the client offers first, `echo` writes its words, `cat` and an attach send their input back, and all other commands end at once. A port, and
+ * SPDY after its upgrade, only read. What kubectl does with such streams is shown at a real API server (test/apiserver/streams.test.ts).
  */
 export async function servePodStreams(
   cluster: Cluster,
@@ -32,7 +27,7 @@ export async function servePodStreams(
   exchange: Exchange,
 ): Promise<void> {
   findObject(cluster, type, exchange);
-  const { query, request, response, upgrade, attributes } = exchange;
+  const { query, request, upgrade, attributes } = exchange;
   const { subresource } = attributes;
   if (subresource !== 'portforward' && !['stdin', 'stdout', 'stderr'].some(name => isTrue(query.get(name)))) {
     throw badRequest('you must specify at least 1 of stdin, stdout, stderr');
@@ -41,43 +36,40 @@ export async function servePodStreams(
   if (upgrade === undefined || (kind !== 'websocket' && kind !== 'spdy/3.1')) {
     throw badRequest('Upgrade request required');
   }
-  const protocol = protocols[kind][subresource === 'portforward' ? 'ports' : 'command'];
   if (kind === 'spdy/3.1') {
+    const accepted = subresource === 'portforward' ? 'portforward.k8s.io' : 'v4.channel.k8s.io';
     const offered = `${request.headers['x-stream-protocol-version']}`;
-    if (!offered.split(/, */).includes(protocol)) {
-      sendText(
-        exchange,
-        403,
-        `unable to upgrade: client supports [${offered}], server accepts [${protocol}]\n`,
-      );
+    if (!offered.split(/, */).includes(accepted)) {
+      const message = `unable to upgrade: client supports [${offered}], server accepts [${accepted}]\n`;
+      sendText(exchange, 403, message);
       return;
     }
-    response.detachSocket(request.socket);
-    const head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n';
-    upgrade.socket.write(`${head}X-Stream-Protocol-Version: ${protocol}\r\n\r\n`);
+    switchTo(exchange, upgrade, 'SPDY/3.1', `X-Stream-Protocol-Version: ${accepted}\r\n`);
     upgrade.socket.resume().once('end', () => upgrade.socket.end());
     return;
   }
-  const socket = await acceptWebSocket(exchange, upgrade, [protocol]);
-  if (socket === undefined) throw badRequest('no subprotocol that the client offers is known here');
+  const socket = await acceptWebSocket(exchange, upgrade);
   socket.pause();
   await sleep(startTime);
-  if (subresource === 'attach') echo(socket);
-  else if (subresource === 'exec') run(query.getAll('command'), socket);
+  const [program, ...words] = query.getAll('command');
+  if (subresource === 'attach' || program === 'cat') echo(socket);
+  else if (subresource === 'exec') {
+    if (program === 'echo') send(socket, channels.stdout, `${words.join(' ')}\n`);
+    succeed(socket);
+  }
   socket.resume();
 }
 
-function send(socket: WebSocket, channel: number, text: string | Buffer): void {
-  socket.send(Buffer.concat([Buffer.from([channel]), Buffer.from(text)]));
+function switchTo({ request, response }: Exchange, { socket }: Upgrade, protocol: string, fields = ''): void {
+  response.detachSocket(request.socket);
+  const head = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n`;
+  socket.write(`${head}${fields}\r\n`);
 }
 
-function run([program = '', ...words]: readonly string[], socket: WebSocket): void {
-  if (program === 'cat') {
-    echo(socket);
-    return;
-  }
-  if (program === 'echo') send(socket, channels.stdout, `${words.join(' ')}\n`);
-  succeed(socket);
+type Upgrade = NonNullable<Exchange['upgrade']>;
+
+function send(socket: WebSocket, channel: number, text: string | Buffer): void {
+  socket.send(Buffer.concat([Buffer.from([channel]), Buffer.from(text)]));
 }
 
 /** Sends input back until it ends. */
@@ -91,4 +83,25 @@ function echo(socket: WebSocket): void {
 function succeed(socket: WebSocket): void {
   send(socket, channels.error, '{"metadata":{},"status":"Success"}');
   socket.close(1000);
+}
+
+/**
+ * Answers any method below services/proxy, pods/proxy and nodes/proxy, whose object may be missing, with the request as it arrived. Over
+ * WebSocket it sends every message back. With any other protocol it sends every byte back, and ends its output at the end of input.
+ */
+export async function serveProxyEcho(exchange: Exchange): Promise<void> {
+  const { request, upgrade } = exchange;
+  const { method, url: rawUrl, rawHeaders, headers } = request;
+  if (upgrade === undefined) {
+    for await (const _chunk of request) {
+    }
+    sendJson(exchange, 200, { method, rawUrl, rawHeaders });
+  } else if (headers.upgrade?.toLowerCase() === 'websocket') {
+    const socket = await acceptWebSocket(exchange, upgrade);
+    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+  } else {
+    switchTo(exchange, upgrade, `${headers.upgrade}`);
+    upgrade.socket.write(upgrade.head);
+    upgrade.socket.pipe(upgrade.socket);
+  }
 }

@@ -23,13 +23,9 @@ export class StatusFailure extends Error {
   /** The body, with its fields in the recorded order. */
   toStatus(): Record<string, unknown> {
     return {
-      kind: 'Status',
-      apiVersion: 'v1',
-      metadata: {},
-      status: 'Failure',
-      message: this.message,
-      ...(this.reason === '' ? {} : { reason: this.reason }),
-      ...(this.details ? { details: this.details } : {}),
+      ...{ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: this.message },
+      ...(this.reason !== '' && { reason: this.reason }),
+      ...(this.details && { details: this.details }),
       code: this.code,
     };
   }
@@ -40,16 +36,12 @@ interface Target {
   readonly resource: string;
 }
 
-function detailsOf(target: Target, name?: string): Details {
-  return {
-    ...(name ? { name } : {}),
-    ...(target.group ? { group: target.group } : {}),
-    kind: target.resource,
-  };
-}
-
-function qualified(target: Target): string {
-  return target.group ? `${target.resource}.${target.group}` : target.resource;
+/** A failure that is about one object. */
+function about(code: number, reason: string, { group, resource }: Target, name: string) {
+  const details = { ...(name && { name }), ...(group && { group }), kind: resource };
+  const qualified = `${group ? `${resource}.${group}` : resource} "${name}"`;
+  return (message: (qualified: string) => string) =>
+    new StatusFailure(code, reason, message(qualified), details);
 }
 
 /** 400: the request makes no sense to the server. */
@@ -59,12 +51,7 @@ export function badRequest(message: string): StatusFailure {
 
 /** 404 for an object that does not exist. */
 export function notFound(target: Target, name: string): StatusFailure {
-  return new StatusFailure(
-    404,
-    'NotFound',
-    `${qualified(target)} "${name}" not found`,
-    detailsOf(target, name),
-  );
+  return about(404, 'NotFound', target, name)(object => `${object} not found`);
 }
 
 /** 405 for a verb that the resource does not have. */
@@ -75,16 +62,15 @@ export function methodNotAllowed(): StatusFailure {
 
 /** 409 for a create whose name is in use. */
 export function alreadyExists(target: Target, name: string): StatusFailure {
-  const message = `${qualified(target)} "${name}" already exists`;
-  return new StatusFailure(409, 'AlreadyExists', message, detailsOf(target, name));
+  return about(409, 'AlreadyExists', target, name)(object => `${object} already exists`);
 }
 
 /** 409 for a write against an older resourceVersion. */
 export function staleVersion(target: Target, name: string): StatusFailure {
-  const message =
-    `Operation cannot be fulfilled on ${qualified(target)} "${name}": the object has been modified; ` +
-    'please apply your changes to the latest version and try again';
-  return new StatusFailure(409, 'Conflict', message, detailsOf(target, name));
+  const hint = 'please apply your changes to the latest version and try again';
+  return about(...([409, 'Conflict', target, name] as const))(
+    object => `Operation cannot be fulfilled on ${object}: the object has been modified; ${hint}`,
+  );
 }
 
 /** 410 for a list continuation or a watch from a version that is no longer in the history. */

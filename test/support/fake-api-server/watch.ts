@@ -83,7 +83,7 @@ async function reaches(store: Store, version: number): Promise<boolean> {
  * version if it allows bookmarks, and then the changes since.
  */
 export async function watchObjects(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
-  const { store, watchTimes } = cluster;
+  const { store, bookmarkInterval, bookmarkBeforeEnd } = cluster;
   const { query, attributes } = exchange;
   const { headers } = exchange.request;
   const encoder = new WatchEncoder(type, headers.accept, query);
@@ -97,8 +97,7 @@ export async function watchObjects(cluster: Cluster, type: ResourceType, exchang
   const isReached = !initial || from === undefined || (await reaches(store, from));
   const compresses = cluster.compressInitialEvents && initial && bookmarks;
   const isCompressed = compresses && acceptsGzip(headers['accept-encoding']);
-  const stream = await openStream(exchange, encoder.contentType, { isCompressed });
-  if (stream === undefined) return;
+  const stream = await openStream(exchange, encoder.contentType, isCompressed);
   /** Changes up to this version are not sent. */
   let start = from ?? store.version;
   const forward = (event: StoreEvent) => {
@@ -135,11 +134,11 @@ export async function watchObjects(cluster: Cluster, type: ResourceType, exchang
   const bookmark = () => {
     if (!isInitial && store.version >= start) stream.write(encoder.bookmark(store.version));
   };
-  if (bookmarks) timers.push(setInterval(bookmark, watchTimes.bookmarkInterval));
+  if (bookmarks) timers.push(setInterval(bookmark, bookmarkInterval));
   const end = () => stream.end();
   const length = Number(query.get('timeoutSeconds') ?? 0) * 1000;
   if (length > 0) {
-    const last = length - watchTimes.bookmarkBeforeEnd;
+    const last = length - bookmarkBeforeEnd;
     if (bookmarks && last > 0) after(last, bookmark);
     after(length, end);
   }

@@ -9,11 +9,10 @@ import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
 import { configMap, configMapsIn } from '../support/fake-api-server/config-maps.js';
 import { jsonLines } from '../support/json-lines.js';
-import { AnyWatchedNamespace } from '../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { scrapeOwn, sumOf, untilOwnMetric } from '../support/proxy/own-metric.js';
 import { startStack } from '../support/proxy/stack.js';
-import { queryOf } from '../support/proxy/watched-namespace.js';
+import { AnyWatchedNamespace, queryOf } from '../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const folder = temporaryFolder();

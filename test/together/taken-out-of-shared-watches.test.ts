@@ -5,7 +5,7 @@ import { systemClock } from '../../src/lib/clock.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
-import { readWatch, type WatchClient } from '../support/clients/watch-client.js';
+import { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
@@ -142,7 +142,7 @@ const openers = {
     t.after(() => session.destroy());
     const stream = openStream(session, namespace.target(asked), asked.headers);
     const headers = await headOf(stream);
-    return readWatch(stream, headers[':status'] ?? 0, headers);
+    return new WatchClient(stream, headers[':status'] ?? 0, headers);
   },
 };
 
@@ -170,7 +170,7 @@ for (const [version, open] of Object.entries(openers)) {
         namespace.write('later');
         await stays.untilNamed('later');
         assert.equal(await one.ended, 'end');
-        assert.equal(one.frames().length, 1);
+        assert.equal(one.frames.length, 1);
         assert.equal(namespace.upstream().length, 2);
       });
     }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
-import { eventually, within } from '../eventually.js';
+import { eventually, eventuallyPasses } from '../eventually.js';
 import { type ApiServer, open, tlsTo } from './http-client.js';
 
 /** The members of a JSON event that tests use. */
@@ -25,33 +25,122 @@ interface JsonObject {
   readonly message?: string;
 }
 
-/** One open watch, and what it has received. */
-export interface WatchClient {
+/** One open watch, such as an answer or a stream of HTTP/2, and what it has received. */
+export class WatchClient {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** All bytes that have come. */
-  bytes(): Buffer;
   /** The complete events, each with its framing. */
-  frames(): readonly Buffer[];
+  readonly frames: Buffer[] = [];
+  readonly #stream: Readable;
+  #state: 'open' | 'end' | 'cut' = 'open';
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(stream: Readable, status: number, headers: IncomingHttpHeaders) {
+    this.status = status;
+    this.headers = headers;
+    this.#stream = stream;
+    const isProtobuf = headers['content-type']?.startsWith('application/vnd.kubernetes.protobuf') === true;
+    stream.on('data', (chunk: Buffer) => {
+      let start = 0;
+      const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+      for (let end = frameEnd(bytes, start, isProtobuf); end > 0; end = frameEnd(bytes, start, isProtobuf)) {
+        this.frames.push(bytes.subarray(start, end));
+        start = end;
+      }
+      this.#rest = bytes.subarray(start);
+    });
+    const settle = (how: 'end' | 'cut') => {
+      if (this.#state === 'open') this.#state = how;
+    };
+    // Over HTTP/2, a stream that is reset also emits `end`.
+    const wasReset = () => 'rstCode' in stream && (stream.rstCode as number | undefined) !== 0;
+    stream.once('end', () => settle(wasReset() ? 'cut' : 'end'));
+    stream.on('error', () => settle('cut')).once('close', () => settle('cut'));
+  }
+
+  /** All bytes that have come. */
+  bytes(): Buffer {
+    return Buffer.concat([...this.frames, this.#rest]);
+  }
+
   /** The complete events, parsed as JSON. */
-  events(): JsonEvent[];
+  events(): JsonEvent[] {
+    return this.frames.map(frame => JSON.parse(frame.toString()) as JsonEvent);
+  }
+
   /** Type, name and version of each JSON event, such as `ADDED one 1001`. */
-  lines(): string[];
+  lines(): string[] {
+    return this.events().map(({ type, object: { metadata, rows } }) => {
+      const name = metadata.name ?? rows?.[0]?.cells[0] ?? '';
+      return [type, name, metadata.resourceVersion].filter(part => part !== '').join(' ');
+    });
+  }
+
+  /** Type and name of each JSON event, such as `ADDED one`, and `END` for the bookmark that ends the initial events. Others may come at any time. */
+  changes(): string[] {
+    return this.events()
+      .filter(event => event.type !== 'BOOKMARK' || endsInitialEvents(event))
+      .map(event => (event.type === 'BOOKMARK' ? 'END' : `${event.type} ${metadataOf(event).name}`));
+  }
+
   /** The names of the objects in these events, without bookmarks. */
-  names(): (string | undefined)[];
-  /** Waits until this number of events has come. */
-  until(count: number): Promise<void>;
+  names(): (string | undefined)[] {
+    return this.events()
+      .filter(({ type }) => type !== 'BOOKMARK')
+      .map(({ object }) => object.metadata.name);
+  }
+
+  /** Waits until this number of events has come, or until the end. */
+  until(count: number): Promise<void> {
+    return eventually(`${count} events`, () => this.frames.length >= count || this.#state !== 'open');
+  }
+
   /** Waits until an event names this object. */
-  untilNamed(name: string): Promise<void>;
+  untilNamed(name: string): Promise<void> {
+    return eventually(`an event of ${name}`, () => {
+      assert.equal(this.#state, 'open');
+      return this.frames.some(frame => frame.includes(name));
+    });
+  }
+
+  /** Waits until all objects have come. */
+  untilListed(): Promise<void> {
+    return eventually('the end of the initial events', () => this.events().some(endsInitialEvents));
+  }
+
   /** How the watch ended: cleanly, or cut. Waits for the end. */
-  readonly ended: Promise<'end' | 'cut'>;
+  get ended(): Promise<'end' | 'cut'> {
+    return eventuallyPasses(() => {
+      if (this.#state === 'open') throw new Error('the watch goes on');
+      return this.#state;
+    });
+  }
+
   /** How the watch ended, or `open`. */
-  state(): 'open' | 'end' | 'cut';
+  state(): 'open' | 'end' | 'cut' {
+    return this.#state;
+  }
+
   /** Stops reading, and continues. */
-  pause(): void;
-  resume(): void;
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
   /** Closes the connection. */
-  close(): void;
+  readonly close = (): void => void this.#stream.destroy();
+}
+
+function metadataOf({ object }: JsonEvent): JsonObject['metadata'] {
+  return (object.rows?.[0]?.object ?? object).metadata;
+}
+
+/** Whether an event is the bookmark after which a watch has sent all objects (KEP-3157). In a Table, its row has the annotation. */
+function endsInitialEvents(event: JsonEvent): boolean {
+  return event.type === 'BOOKMARK' && metadataOf(event).annotations?.['k8s.io/initial-events-end'] === 'true';
 }
 
 /** How a watch is opened. */
@@ -65,7 +154,7 @@ export async function openWatch(url: string, question: WatchQuestion = {}): Prom
   const { protocol, port, pathname, search } = new URL(url);
   const security = protocol === 'https:' && { tls };
   const response = await open(Number(port), pathname + search, { headers, ...security });
-  return readWatch(response, response.statusCode ?? 0, response.headers);
+  return new WatchClient(response, response.statusCode ?? 0, response.headers);
 }
 
 /** Opens a watch at an API server itself, as its admin. */
@@ -75,64 +164,6 @@ export function watchServer(
   headers: OutgoingHttpHeaders = {},
 ): Promise<WatchClient> {
   return openWatch(`${server.url}${path}`, { headers, ...tlsTo(server) });
-}
-
-/** Reads the events of an answer, such as a stream of HTTP/2. */
-export function readWatch(stream: Readable, status: number, headers: IncomingHttpHeaders): WatchClient {
-  const protobuf = headers['content-type']?.startsWith('application/vnd.kubernetes.protobuf') === true;
-  const frames: Buffer[] = [];
-  let rest: Buffer = Buffer.alloc(0);
-  let state: 'open' | 'end' | 'cut' = 'open';
-  stream.on('data', (chunk: Buffer) => {
-    let start = 0;
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    for (let end = frameEnd(rest, start, protobuf); end > 0; end = frameEnd(rest, start, protobuf)) {
-      frames.push(rest.subarray(start, end));
-      start = end;
-    }
-    rest = rest.subarray(start);
-  });
-  const ended = new Promise<'end' | 'cut'>(resolve => {
-    const settle = (how: 'end' | 'cut') => {
-      if (state === 'open') state = how;
-      resolve(state as 'end' | 'cut');
-    };
-    // Over HTTP/2, a stream that is reset also emits `end`.
-    const wasReset = () => 'rstCode' in stream && (stream.rstCode as number | undefined) !== 0;
-    stream.once('end', () => settle(wasReset() ? 'cut' : 'end'));
-    stream.on('error', () => settle('cut'));
-    stream.once('close', () => settle('cut'));
-  });
-  const events = () => frames.map(frame => JSON.parse(frame.toString()) as JsonEvent);
-  return {
-    status,
-    headers,
-    bytes: () => Buffer.concat([...frames, rest]),
-    frames: () => frames,
-    events,
-    lines: () =>
-      events().map(({ type, object: { metadata, rows } }) => {
-        const name = metadata.name ?? rows?.[0]?.cells[0] ?? '';
-        return [type, name, metadata.resourceVersion].filter(part => part !== '').join(' ');
-      }),
-    names: () =>
-      events()
-        .filter(({ type }) => type !== 'BOOKMARK')
-        .map(({ object }) => object.metadata.name),
-    until: count => eventually(`${count} events`, () => frames.length >= count || state !== 'open'),
-    untilNamed: name =>
-      eventually(`an event of ${name}`, () => {
-        assert.equal(state, 'open');
-        return frames.some(frame => frame.includes(name));
-      }),
-    get ended() {
-      return within('the end of a watch', ended);
-    },
-    state: () => state,
-    pause: () => void stream.pause(),
-    resume: () => void stream.resume(),
-    close: () => void stream.destroy(),
-  };
 }
 
 /** The end of the frame that begins at `start`, or 0 if it is not whole. */

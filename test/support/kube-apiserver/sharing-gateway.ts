@@ -134,7 +134,7 @@ export async function createConfigMap(server: ApiServer, namespace: string, name
 
 /** The events byte for byte, but for bookmarks, whose versions depend on the moment. */
 export function changes(watch: WatchClient): string {
-  const frames = watch.frames().map(frame => frame.toString('latin1'));
+  const frames = watch.frames.map(frame => frame.toString('latin1'));
   return frames
     .map(frame => (frame.includes('initial-events-end') ? 'END' : frame))
     .filter(frame => !frame.includes('BOOKMARK'))

@@ -64,7 +64,7 @@ test('users who are deleted leave the watches that they share, whoever opened th
   }
   for (const { shared, direct } of gone) {
     await direct.untilNamed('one');
-    assert.equal(shared.frames().length, 1);
+    assert.equal(shared.frames.length, 1);
     assert.ok(changes(direct).startsWith(changes(shared)));
   }
   for (const opener of deleted) {

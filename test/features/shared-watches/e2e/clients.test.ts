@@ -6,12 +6,11 @@ import { createServingFiles } from '../../../support/certificates/serving-files.
 import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
 import { kubectl, kubectlTest, startKubectl } from '../../../support/clients/kubectl.js';
 import { connectRaw } from '../../../support/clients/raw-http.js';
-import { readWatch } from '../../../support/clients/watch-client.js';
+import { WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
-import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
-import { WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
+import { AnyWatchedNamespace, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
 const files = await createServingFiles();
 const server = await anyApiServer({ after });
@@ -47,7 +46,7 @@ test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, an
     [1, 2, 3].map(async () => {
       const stream = openStream(session, target);
       const head = await headOf(stream);
-      return readWatch(stream, head[':status'] ?? 0, head);
+      return new WatchClient(stream, head[':status'] ?? 0, head);
     }),
   );
   const overHttp1 = await namespace.watch({ from, tls: { ca } });
@@ -64,7 +63,7 @@ test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, an
   for (const watch of watches.slice(1)) await watch.until(3);
   const brief = openStream(session, `${target}&timeoutSeconds=1`);
   const head = await headOf(brief);
-  assert.equal(await readWatch(brief, 200, head).ended, 'end');
+  assert.equal(await new WatchClient(brief, 200, head).ended, 'end');
   session.destroy();
   await namespace.write('d');
   await overHttp1.until(4);

@@ -6,8 +6,8 @@ import { after, test } from 'node:test';
 import { stringify } from 'yaml';
 import { openWatch } from '../../../support/clients/watch-client.js';
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
-import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
+import { AnyWatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');

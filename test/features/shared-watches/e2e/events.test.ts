@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { anyApiServer } from '../../../support/any-api-server.js';
 import type { WatchClient } from '../../../support/clients/watch-client.js';
-import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
-import { ageless, forms } from '../../../support/proxy/watched-namespace.js';
+import { AnyWatchedNamespace, ageless, forms } from '../../../support/proxy/watched-namespace.js';
 
 // At the embedded API server, bookmarks come often, so that most upstream watches begin with one.
 const server = await anyApiServer({ after }, { bookmarkInterval: 50, bookmarkBeforeEnd: 500 });
@@ -31,12 +30,12 @@ describe('events', { concurrency: 4 }, () => {
         const direct = await namespace.direct({ from, headers });
         for (const name of ['content-type', 'cache-control'])
           assert.equal(client.headers[name], direct.headers[name]);
-        await direct.until(client.frames().length);
-        assert.deepEqual(client.frames().map(read), direct.frames().map(read));
+        await direct.until(client.frames.length);
+        assert.deepEqual(client.frames.map(read), direct.frames.map(read));
         assert.equal(read(client.bytes()), read(direct.bytes()));
         direct.close();
       }
-      assert.equal(clients[0]?.[0].frames().length, 5);
+      assert.equal(clients[0]?.[0].frames.length, 5);
       assert.equal((await namespace.upstream()).length, 1);
     });
   }

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { anyApiServer, embedded } from '../../../support/any-api-server.js';
-import { shownChanges, untilListed } from '../../../support/clients/initial-events.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import { type JsonEvent, openWatch, type WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
-import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
-import { ageless, forms, type NamespaceWatch } from '../../../support/proxy/watched-namespace.js';
+import {
+  AnyWatchedNamespace,
+  ageless,
+  forms,
+  type NamespaceWatch,
+} from '../../../support/proxy/watched-namespace.js';
 import { createRandom } from '../../../support/random.js';
 
 // The embedded API server compresses as Kubernetes 1.37 does.
@@ -62,16 +65,15 @@ describe('watches that begin with the objects', { concurrency: 4 }, () => {
     const namespace = await twoObjects();
     const listed = await namespace.watch();
     const initial = await namespace.watch({ initial: true });
-    await untilListed(initial);
+    await initial.untilListed();
     await namespace.untilUpstream(1);
     const later = await namespace.watch();
     await namespace.write('c');
     for (const watch of [listed, initial, later]) await watch.untilNamed('"c"');
-    assert.deepEqual([listed, initial, later].map(shownChanges), [
-      ['ADDED c'],
-      ['ADDED a', 'ADDED b', 'END', 'ADDED c'],
-      ['ADDED c'],
-    ]);
+    assert.deepEqual(
+      [listed, initial, later].map(watch => watch.changes()),
+      [['ADDED c'], ['ADDED a', 'ADDED b', 'END', 'ADDED c'], ['ADDED c']],
+    );
     assert.equal((await namespace.openUpstream()).length, 1);
     assert.equal((await initialStreams(namespace)).length, 1);
     for (const watch of [listed, initial, later]) watch.close();
@@ -99,10 +101,7 @@ describe('watches that begin with the objects', { concurrency: 4 }, () => {
 
 /** The events but the bookmarks that may come at any time. The bookmark that ends the initial events has no version: those of two watches may differ. */
 function comparable(watch: WatchClient): string[] {
-  const lasting = watch
-    .frames()
-    .map(ageless)
-    .filter(frame => isEnd(frame) || !frame.includes('BOOKMARK'));
+  const lasting = watch.frames.map(ageless).filter(frame => isEnd(frame) || !frame.includes('BOOKMARK'));
   return lasting.map(frame => (isEnd(frame) ? frame.replace(/\d{2,}/g, 'VERSION') : frame));
 }
 
@@ -121,7 +120,7 @@ function partsOf(watch: WatchClient) {
   return {
     initial: events.slice(0, end),
     listed: versionOf(events[end] ?? assert.fail('there is no bookmark')),
-    changes: watch.frames().filter(isChange).map(String),
+    changes: watch.frames.filter(isChange).map(String),
   };
 }
 
@@ -145,7 +144,7 @@ test(`${informers} informers that start under writes get what one direct watch g
   const namespace = await AnyWatchedNamespace.create(stack);
   for (let index = 0; index < 20; index += 1) await namespace.write(`object-${index}`);
   const direct = await namespace.direct({ initial: true });
-  await untilListed(direct);
+  await direct.untilListed();
   let isWriting = true;
   const written = (async () => {
     const there = new Set(Array.from({ length: 20 }, (_, index) => index));
@@ -166,7 +165,7 @@ test(`${informers} informers that start under writes get what one direct watch g
   for (let wave = 0; wave < 6; wave += 1) {
     const started = await namespace.watchMany(informers / 6, { initial: true });
     watches.push(...started);
-    for (const watch of started) await untilListed(watch);
+    for (const watch of started) await watch.untilListed();
   }
   isWriting = false;
   await written;

@@ -5,10 +5,9 @@ import WebSocket from 'ws';
 import { anyApiServer } from '../../../support/any-api-server.js';
 import { openWatch } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
-import { AnyWatchedNamespace } from '../../../support/proxy/any-watched-namespace.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
-import { forms, type NamespaceWatch } from '../../../support/proxy/watched-namespace.js';
+import { AnyWatchedNamespace, forms, type NamespaceWatch } from '../../../support/proxy/watched-namespace.js';
 
 const server = await anyApiServer({ after });
 const jane = `jane-${randomUUID()}`;
@@ -97,7 +96,7 @@ describe('a watch is passed on unshared', { concurrency: 4 }, () => {
     await namespace.write('seen');
     await plain.untilNamed('seen');
     await eventually('both messages', () => messages.length === 2);
-    assert.equal(messages[0], String(plain.frames()[0]));
+    assert.equal(messages[0], String(plain.frames[0]));
     for (const socket of sockets) socket.terminate();
   });
 });

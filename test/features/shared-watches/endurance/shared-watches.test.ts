@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { heapInUse, inspected } from '../../../endurance/garbage.js';
-import { untilListed } from '../../../support/clients/initial-events.js';
 import type { WatchClient } from '../../../support/clients/watch-client.js';
 import { configMap } from '../../../support/fake-api-server/config-maps.js';
 import { ownMetrics } from '../../../support/proxy/own-metric.js';
@@ -163,7 +162,7 @@ test('stalled clients of initial streams cost the memory of their connections, a
     namespace.watch({ initial: true, query: `&labelSelector=app%21%3Dn${index}` });
   // The memory that the program needs for such objects anyway.
   const first = await ask(0);
-  await untilListed(first);
+  await first.untilListed();
   const before = await usedBytes(stack.proxy);
   const stalled: WatchClient[] = [];
   for (let index = 1; index <= count; index += 1) {
@@ -177,8 +176,8 @@ test('stalled clients of initial streams cost the memory of their connections, a
   assert.ok(held < count * 1.5 * megabyte, `${Math.round(held / megabyte)} MB`);
   for (const watch of stalled.slice(0, 5)) {
     watch.resume();
-    await untilListed(watch);
-    assert.equal(watch.frames().length, 61);
+    await watch.untilListed();
+    assert.equal(watch.frames.length, 61);
     watch.close();
   }
   for (const watch of stalled) watch.close();
@@ -214,5 +213,5 @@ test('all ring buffers together stay within --share-watches-buffer, however many
   assert.ok(grown > buffer / 2, 'the rings are used');
   assert.ok(grown < buffer + 16, `${grown} MB`);
   // The ring buffers of other watches do not make a client lose its events.
-  for (const client of clients) assert.equal(client.frames().length, rounds);
+  for (const client of clients) assert.equal(client.frames.length, rounds);
 });

@@ -5,7 +5,7 @@ import { longestEnd } from '../../../../src/proxy/open-streams.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { send } from '../../../support/clients/http-client.js';
 import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
-import { openWatch, readWatch, type WatchClient } from '../../../support/clients/watch-client.js';
+import { openWatch, WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
 import type { Policy } from '../../../support/fake-api-server/authorization.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
@@ -58,7 +58,7 @@ async function open(version: Version, path: string, user = 'alice'): Promise<Wat
   else {
     const answer = openStream(session, path, headers);
     const head = await headOf(answer);
-    stream = readWatch(answer, Number(head[':status']), head);
+    stream = new WatchClient(answer, Number(head[':status']), head);
   }
   assert.equal(stream.status, 200, path);
   streams.push(stream);

@@ -120,7 +120,7 @@ test('after a restart and a compaction those with the right go on or get a 410, 
   }
   await create(own.server, namespace, 'third');
   await watches.get('bob')?.untilNamed('third');
-  for (const [user, watch] of watches) assert.equal(watch.frames().length, user === 'bob' ? 2 : 1, user);
+  for (const [user, watch] of watches) assert.equal(watch.frames.length, user === 'bob' ? 2 : 1, user);
   const again = await gateway.shared('ann', target(namespace, current));
   assert.equal(again.status, 403);
   await again.ended;

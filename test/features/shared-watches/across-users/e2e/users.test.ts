@@ -4,8 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import WebSocket from 'ws';
 import { createServingFiles } from '../../../../support/certificates/serving-files.js';
 import { connectHttp2, headOf, openStream } from '../../../../support/clients/http2-client.js';
-import { shownChanges } from '../../../../support/clients/initial-events.js';
-import { readWatch, type WatchClient } from '../../../../support/clients/watch-client.js';
+import { WatchClient } from '../../../../support/clients/watch-client.js';
 import { eventually } from '../../../../support/eventually.js';
 import type { Policy } from '../../../../support/fake-api-server/authorization.js';
 import { proxyToken } from '../../../../support/identities/two-users.js';
@@ -125,7 +124,7 @@ describe('users of a gateway', { concurrency: false }, () => {
       ['bob', 'lead'].map(async user => {
         const stream = openStream(session, target, as(user).headers);
         const head = await headOf(stream);
-        return readWatch(stream, head[':status'] ?? 0, head);
+        return new WatchClient(stream, head[':status'] ?? 0, head);
       }),
     );
     assert.deepEqual([first.status, bob?.status, lead?.status], [200, 200, 403]);
@@ -170,7 +169,7 @@ describe('users of a gateway', { concurrency: false }, () => {
     }
     namespace.writeAll('two', 'one');
     await allowed.untilNamed('one');
-    assert.deepEqual(shownChanges(allowed), ['ADDED one']);
+    assert.deepEqual(allowed.changes(), ['ADDED one']);
   });
 
   it('share with those who act as one of them', async () => {

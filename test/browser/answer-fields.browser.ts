@@ -3,7 +3,7 @@ import { after, test } from 'node:test';
 import { openPage, startBrowser } from '../support/browser/page.js';
 import { eventually } from '../support/eventually.js';
 import { startProxy } from '../support/proxy/proxy.js';
-import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
+import { startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 
 const browser = await startBrowser({ after });
 
@@ -23,7 +23,7 @@ const variants: Readonly<Record<string, (path: string) => readonly string[]>> = 
 };
 
 /** Each answer has the fields of the variant that ends its path. They name a path of the Pod: the variant, below `/loaded` and that path. */
-const upstream = await startRawUpstream(({ socket, target }) => {
+const upstream = await startStrictUpstream(({ target }, socket) => {
   const fields = variants[target.slice(target.lastIndexOf('/') + 1)]?.(`${pod}/loaded${target}`) ?? [];
   const own = target.startsWith(`${pod}/loaded`) ? [] : fields;
   const head = ['HTTP/1.1 200 OK', 'Content-Type: application/json', 'Content-Length: 2', ...own];
@@ -33,7 +33,7 @@ const kubeconfig = await upstream.writeKubeconfig();
 const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
 after(async () => {
   await proxy.stop('SIGKILL');
-  await upstream.close();
+  await upstream.stop();
 });
 
 /** The paths whose answers made the browser load one of the Pod. */

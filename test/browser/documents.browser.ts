@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { dumpedPage, withoutBrowser } from '../support/clients/dumped-page.js';
 import { startProxy } from '../support/proxy/proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
+import { startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 
 const page = '/clusters/dev/apis/evil.example/v1/page';
 
@@ -27,12 +27,12 @@ new WebSocket(prod.replace('http', 'ws') + '/api/v1/namespaces/x/pods/y/exec?com
 const types = ['text/html', 'application/xhtml+xml', ''];
 
 let type = 'text/html';
-const dev = await startRawUpstream(({ socket }) => {
+const dev = await startStrictUpstream((_request, socket) => {
   const field = type === '' ? '' : `Content-Type: ${type}\r\n`;
   const body = type.includes('xhtml') ? xhtml : html;
   socket.write(`HTTP/1.1 200 OK\r\n${field}Content-Length: ${body.length}\r\n\r\n${body}`);
 });
-const prod = await startRawUpstream(({ socket }) => {
+const prod = await startStrictUpstream((_request, socket) => {
   socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n"S3CRET"');
 });
 const xhtml = `<html xmlns="http://www.w3.org/1999/xhtml"><head><title>dev</title></head><body><h1>from dev</h1><script>
@@ -59,7 +59,7 @@ await once(site, 'listening');
 after(async () => {
   site.close();
   await proxy.stop('SIGKILL');
-  await Promise.all([dev.close(), prod.close()]);
+  await Promise.all([dev.stop(), prod.stop()]);
 });
 
 /** How often the page was requested. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dumpedPage, withoutBrowser } from '../support/clients/dumped-page.js';
 import { startProxy } from '../support/proxy/proxy.js';
-import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
+import { startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 
 const page = '/api/v1/namespaces/x/pods/y/proxy/';
 
@@ -54,7 +54,7 @@ const files: Readonly<Record<string, readonly [string, string]>> = {
 async function visit(
   flag: string,
 ): Promise<{ readonly result: Record<string, unknown>; readonly arrived: readonly string[] }> {
-  const upstream = await startRawUpstream(({ socket, target }) => {
+  const upstream = await startStrictUpstream(({ target }, socket) => {
     const [type, body] = files[target] ?? ['text/plain', 'none'];
     socket.write(
       `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nService-Worker-Allowed: /\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
@@ -71,7 +71,7 @@ async function visit(
     return { result: JSON.parse(text) as Record<string, unknown>, arrived };
   } finally {
     await proxy.stop('SIGKILL');
-    await upstream.close();
+    await upstream.stop();
   }
 }
 

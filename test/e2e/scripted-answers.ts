@@ -10,7 +10,7 @@ import { type RunningProgram, startInProcess } from '../support/proxy/in-process
 import type { KubeconfigContents } from '../support/proxy/kubeconfig-file.js';
 import type { Scope } from '../support/scope.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
+import { startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 import { type AttackRequest, type Leg, legs, toBytes } from './leg.js';
 
 /** The answer of the API server to the next requests. */
@@ -66,10 +66,10 @@ export async function startScriptedAnswers(
   { serverPath = '', ...contents }: Partial<KubeconfigContents> & { readonly serverPath?: string } = {},
 ): Promise<ScriptedAnswers> {
   let scripted: ScriptedAnswer = {};
-  const upstream = await startRawUpstream(({ socket, method }) => {
+  const upstream = await startStrictUpstream(({ method }, socket) => {
     socket.write(bytesOf(scripted, method));
   });
-  const server = `https://127.0.0.1:${upstream.port}${serverPath}`;
+  const server = upstream.url + serverPath;
   const kubeconfig = await upstream.writeKubeconfig({ ...contents, server });
   const files = await createServingFiles();
   const folder = temporaryFolder();
@@ -79,7 +79,7 @@ export async function startScriptedAnswers(
   const sessions = new Map<number, ClientHttp2Session>();
   scope.after(async () => {
     for (const session of sessions.values()) session.destroy();
-    await upstream.close();
+    await upstream.stop();
   });
   const ca = files.authority.certificate;
   return {

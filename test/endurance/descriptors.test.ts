@@ -10,7 +10,6 @@ import { send } from '../support/clients/http-client.js';
 import type { KubeconfigFile } from '../support/proxy/kubeconfig-file.js';
 import { settled } from '../support/proxy/process-state.js';
 import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
-import { valuesOf } from '../support/upstreams/strict-http.js';
 import { ok, type StrictUpstream, startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 
 /** Node itself needs some twenty. */
@@ -161,12 +160,12 @@ describe('a program without a free file descriptor', { skip, timeout: 300_000 },
       await recovered();
       const seen = upstream.requests
         .slice(before)
-        .some(request => valuesOf(request, 'authorization')[0] === 'Bearer second');
+        .some(request => request.values('authorization')[0] === 'Bearer second');
       return seen ? 0 : 1;
     };
     assert.equal(await settled(old, 0), 0, 'the new token is in use');
     const first = upstream.requests.at(-1);
     assert.ok(first);
-    assert.deepEqual(valuesOf(first, 'authorization'), ['Bearer second']);
+    assert.deepEqual(first.values('authorization'), ['Bearer second']);
   });
 });

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { send } from '../support/clients/http-client.js';
 import { openDescriptors, residentBytes, settled } from '../support/proxy/process-state.js';
 import { createRandom } from '../support/random.js';
-import { StrictReader, type StrictRequest, valuesOf } from '../support/upstreams/strict-http.js';
+import { StrictReader, type StrictRequest } from '../support/upstreams/strict-http.js';
 import { ok, startStrictStack } from '../support/upstreams/strict-upstream.js';
 import { type Mutation, mutate } from './mutation.js';
 
@@ -83,7 +83,7 @@ function isSame(sent: StrictRequest, seen: StrictRequest): boolean {
 
 /** A client's own credentials are passed on; otherwise the proxy's credentials are there once. */
 function isAuthorized(request: StrictRequest): boolean {
-  const values = valuesOf(request, 'authorization');
+  const values = request.values('authorization');
   return values.length === 1 && (values[0] === `Bearer ${token}` || !values[0]?.includes(token));
 }
 
@@ -113,7 +113,7 @@ test(`${count} mutated requests (seed ${seed}) reach the API server as a strict 
     const reader = new StrictReader({ lax: true });
     reader.push(mutation.bytes);
     const seen = upstream.requests.filter(
-      request => valuesOf(request, 'x-forwarded-for')[0]?.split(', ').at(-1) === addressOf(index),
+      request => request.values('x-forwarded-for')[0]?.split(', ').at(-1) === addressOf(index),
     );
     const code = answer instanceof Error ? answer.message : (/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 'none');
     codes.set(code, (codes.get(code) ?? 0) + 1);

@@ -5,16 +5,16 @@ import { parseAnswer } from '../e2e/leg.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { ask } from '../support/clients/http2-client.js';
 import { startInProcess } from '../support/proxy/in-process.js';
-import { startRawUpstream } from '../support/upstreams/raw-upstream.js';
+import { startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 
 const watch = '/api/v1/pods?watch=true&resourceVersion=5&allowWatchBookmarks=true';
 
 let answer: string;
 
-const upstream = await startRawUpstream(({ socket, target }) => {
+const upstream = await startStrictUpstream(({ target }, socket) => {
   socket.write(target.startsWith('/api/v1/namespaces') ? `${chunked}\r\n${chunk}` : answer, 'latin1');
 });
-after(() => upstream.close());
+after(() => upstream.stop());
 const { path } = await upstream.writeKubeconfig();
 const files = await createServingFiles();
 const secure = await startInProcess({ after }, [

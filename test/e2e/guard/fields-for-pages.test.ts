@@ -8,7 +8,7 @@ import { projectFile } from '../../support/project.js';
 import { adminPort } from '../../support/proxy/admin-listener.js';
 import { encrypted, hasTls } from '../../support/proxy/encrypted.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
-import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 import { type AttackRequest, assertStatus, type Leg, send } from '../leg.js';
 
 /** Every answer lets all pages read and embed it, also after the body. */
@@ -17,7 +17,7 @@ const sent = [
   ...['Access-Control-Allow-Origin: *', 'access-control-allow-credentials: true'],
   'Access-Control-Expose-Headers: Audit-Id',
 ];
-const upstream = await startRawUpstream(({ socket, values, target }) => {
+const upstream = await startStrictUpstream(({ values, target }, socket) => {
   const [code = '200 OK'] = values('X-Code');
   const protocol = code.startsWith('101') ? ['Connection: Upgrade', 'Upgrade: websocket'] : [];
   const hasBody = protocol.length === 0 && !code.startsWith('304');
@@ -43,7 +43,7 @@ const [plain, secure, allowing, unfiltered] = await Promise.all([
 const http2 = hasTls ? await connectHttp2(secure.port, files.authority.certificate) : undefined;
 after(async () => {
   http2?.destroy();
-  await upstream.close();
+  await upstream.stop();
 });
 
 /** The values of the fields of an answer, trailers included, whose name matches. */

@@ -6,7 +6,7 @@ import { exchangeRaw } from '../../support/clients/raw-http.js';
 import { encrypted, hasTls } from '../../support/proxy/encrypted.js';
 import { readSamples } from '../../support/proxy/own-metric.js';
 import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
-import { type RawUpstream, startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { type StrictUpstream, startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 import { chunk, chunked, clientsOf, fields, maxFields, padding } from '../large-head-clients.js';
 import { assertStatus, type Leg, legs, parseAnswer } from '../leg.js';
 
@@ -16,7 +16,7 @@ const longest = 1_000_000;
 const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n';
 
 let answer: string;
-let upstream: RawUpstream;
+let upstream: StrictUpstream;
 let files: ServingFiles;
 let plain: ProxyProcess;
 let secure: ProxyProcess;
@@ -26,9 +26,12 @@ const { overHttp1, connect, ends } = clientsOf(() => ({
 }));
 
 before(async () => {
-  upstream = await startRawUpstream(({ socket, target }) => {
-    socket.write(target.startsWith('/api/v1/namespaces') ? `${chunked}\r\n${chunk}` : answer, 'latin1');
-  });
+  upstream = await startStrictUpstream(
+    ({ target }, socket) => {
+      socket.write(target.startsWith('/api/v1/namespaces') ? `${chunked}\r\n${chunk}` : answer, 'latin1');
+    },
+    { scheme: 'https' },
+  );
   const { path } = await upstream.writeKubeconfig();
   files = await createServingFiles();
   const flags = [`--kubeconfig=${path}`, '--reject-paths=', '--log-requests=none'];
@@ -36,7 +39,7 @@ before(async () => {
 });
 after(async () => {
   for (const proxy of [plain, secure]) await proxy?.stop('SIGKILL');
-  await upstream?.close();
+  await upstream?.stop();
 });
 
 describe(`an answer with more than ${maxFields} header fields`, () => {

@@ -6,22 +6,25 @@ import { watchRaw } from '../../support/clients/raw-http.js';
 import { connectToListener, encrypted, hasTls } from '../../support/proxy/encrypted.js';
 import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
-import { type RawUpstream, startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { type StrictUpstream, startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 import { type Leg, legs, toBytes } from '../leg.js';
 
 const watch = '/api/v1/pods?watch=true';
 /** The API server's answers, by target. */
 const answers = new Map<string, string>();
 
-let upstream: RawUpstream;
+let upstream: StrictUpstream;
 let kubeconfig: KubeconfigFile;
 let files: ServingFiles;
 let proxy: ProxyProcess;
 
 before(async () => {
-  upstream = await startRawUpstream(({ socket, target }) => {
-    socket.write(answers.get(target) ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 'latin1');
-  });
+  upstream = await startStrictUpstream(
+    ({ target }, socket) => {
+      socket.write(answers.get(target) ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 'latin1');
+    },
+    { scheme: 'https' },
+  );
   kubeconfig = await upstream.writeKubeconfig();
   files = await createServingFiles();
   proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', ...files.flags]);
@@ -29,7 +32,7 @@ before(async () => {
 
 after(async () => {
   await proxy.stop('SIGKILL');
-  await upstream.close();
+  await upstream.stop();
 });
 
 /** The bytes of the answer over HTTP/1.1, up to a match. */

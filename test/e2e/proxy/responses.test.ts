@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { after, describe, test } from 'node:test';
 import { type HttpAnswer, open, send } from '../../support/clients/http-client.js';
 import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
 import { eventuallyPasses } from '../../support/eventually.js';
-import { type RawAnswer, startRawStack } from '../../support/upstreams/raw-upstream.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { reset, type StrictAnswer, startStrictStack } from '../../support/upstreams/strict-upstream.js';
 
 function head(status: string, ...headers: string[]): string {
   return `${[`HTTP/1.1 ${status}`, ...headers].join('\r\n')}\r\n\r\n`;
@@ -14,10 +16,10 @@ function head(status: string, ...headers: string[]): string {
 let cut = () => {};
 
 /** Raw answers of the API server, by path. */
-const answers: Record<string, RawAnswer> = {
-  '/429': ({ socket }) =>
+const answers: Record<string, StrictAnswer> = {
+  '/429': (_request, socket) =>
     socket.write(`${head('429 Too Many Requests', 'Retry-After: 1', 'Content-Length: 4')}slow`),
-  '/repeated': ({ socket }) =>
+  '/repeated': (_request, socket) =>
     socket.write(
       head(
         '200 OK',
@@ -31,16 +33,17 @@ const answers: Record<string, RawAnswer> = {
         'Content-Length: 0',
       ),
     ),
-  '/trailers': ({ socket }) =>
+  '/trailers': (_request, socket) =>
     socket.write(
       `${head('200 OK', 'Trailer: Grpc-Status, X-Checksum', 'Transfer-Encoding: chunked')}5\r\nhello\r\n0\r\nGrpc-Status: 0\r\nX-Checksum: abc\r\n\r\n`,
     ),
-  '/early': ({ socket }) =>
+  '/early': (_request, socket) =>
     socket.write(`${head('413 Request Entity Too Large', 'Connection: close', 'Content-Length: 7')}too big`),
-  '/early-kept-open': ({ socket }) => socket.write(`${head('403 Forbidden', 'Content-Length: 9')}forbidden`),
-  '/early-close': ({ socket }) =>
+  '/early-kept-open': (_request, socket) =>
+    socket.write(`${head('403 Forbidden', 'Content-Length: 9')}forbidden`),
+  '/early-close': (_request, socket) =>
     socket.end(`${head('413 Request Entity Too Large', 'Connection: close', 'Content-Length: 7')}too big`),
-  '/hints': ({ socket }) => {
+  '/hints': (_request, socket) => {
     socket.write(head('103 Early Hints', 'Link: </style.css>; rel=preload'));
     socket.write(head('102 Processing'));
     setTimeout(() => socket.write(`${head('200 OK', 'Content-Length: 2')}ok`), 50);
@@ -49,7 +52,6 @@ const answers: Record<string, RawAnswer> = {
 
 const sized = `${head('200 OK', 'Content-Length: 100')}only these`;
 const inChunks = `${head('200 OK', 'Transfer-Encoding: chunked')}a\r\nonly these\r\n`;
-type Socket = Parameters<RawAnswer>[0]['socket'];
 /** Answers that are cut once their client has its bytes: the bytes, and the cut. */
 const cuts: Readonly<Record<string, readonly [answer: string, cut: (socket: Socket) => void]>> = {
   '/cut-length': [sized, socket => void socket.destroy()],
@@ -58,22 +60,19 @@ const cuts: Readonly<Record<string, readonly [answer: string, cut: (socket: Sock
   '/ended-chunked': [inChunks, socket => void socket.end()],
   // A Node client would see a reset together with the bytes before it as a normal end.
   '/bad-chunk': [inChunks, socket => void socket.write('not a size\r\n')],
-  '/cut-until-close': [`${head('200 OK', 'Content-Type: text/plain')}only these`, resetBelow],
+  '/cut-until-close': [`${head('200 OK', 'Content-Type: text/plain')}only these`, reset],
 };
 
-/** Resets the TCP connection below a TLS connection. */
-function resetBelow(socket: Socket): void {
-  const { _parent: tcp } = socket as unknown as { _parent?: { resetAndDestroy(): void } };
-  if (tcp) tcp.resetAndDestroy();
-  else socket.resetAndDestroy();
-}
-
-const { upstream, proxy } = await startRawStack({ after }, request => {
-  const [bytes, cutNow] = cuts[request.target] ?? [];
-  if (bytes === undefined) return answers[request.target]?.(request);
-  cut = () => cutNow?.(request.socket);
-  request.socket.write(bytes);
-});
+const { upstream, proxy } = await startStrictStack(
+  { after },
+  (request, socket) => {
+    const [bytes, cutNow] = cuts[request.target] ?? [];
+    if (bytes === undefined) return answers[request.target]?.(request, socket);
+    cut = () => cutNow?.(socket);
+    socket.write(bytes);
+  },
+  { run: startInProcess, scheme: 'https', when: 'head' },
+);
 
 const get = (path: string, method = 'GET'): Promise<HttpAnswer> => send(proxy.port, path, { method });
 

@@ -4,10 +4,11 @@ import { after, describe, test } from 'node:test';
 import { open, send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { within } from '../../support/eventually.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
 import { residentBytes } from '../../support/proxy/process-state.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { steady } from '../../support/steady.js';
-import { startRawStack } from '../../support/upstreams/raw-upstream.js';
+import { ok, startStrictStack } from '../../support/upstreams/strict-upstream.js';
 
 const megabyte = 1e6;
 const { server, proxy, port } = await startStack({ after });
@@ -96,11 +97,14 @@ test('six slow readers of 40 MB each take little memory, and get all of it later
 });
 
 test('a stale connection causes no failed GET, and no POST that is sent twice', async t => {
-  const { upstream, proxy } = await startRawStack(t, async ({ socket, turn, target, complete }) => {
-    await complete;
-    if (target === '/warm' || turn === 1) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
-    else socket.destroy();
-  });
+  const { upstream, proxy } = await startStrictStack(
+    t,
+    ({ turn, target }, socket) => {
+      if (target === '/warm' || turn === 1) socket.write(ok('ok'));
+      else socket.destroy();
+    },
+    { run: startInProcess, scheme: 'https' },
+  );
   for (const [method, status, attempts] of [
     ['GET', 200, [2, 1]],
     ['POST', 502, [2]],

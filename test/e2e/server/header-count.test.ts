@@ -7,15 +7,15 @@ import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { connectRaw, watchRaw } from '../../support/clients/raw-http.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
-import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 import { assertStatus, type Leg, legs, parseAnswer, send, toBytes } from '../leg.js';
 
 /** Node's own limit. Node before 22.23.3 and 24.21.0 accepts 23 fields more, and drops the fields after them. */
 const limit = 1000;
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
-const upstream = await startRawUpstream(({ socket }) => void socket.write(ok));
-after(() => upstream.close());
+const upstream = await startStrictUpstream((_request, socket) => void socket.write(ok));
+after(() => upstream.stop());
 const kubeconfig = await upstream.writeKubeconfig();
 const files = await createServingFiles();
 const start = (...more: string[]) =>

@@ -7,6 +7,8 @@ export interface StrictRequest {
   readonly version: string;
   /** Name in lower case and value of each field, in order. */
   readonly fields: readonly (readonly [name: string, value: string])[];
+  /** The values of a field, its name in any case. */
+  values(name: string): string[];
   /** The content so far, without its transfer coding. */
   body: string;
   /** Whether the body is complete. */
@@ -20,11 +22,6 @@ const requestLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~\x80-\xff]+) HTTP\/(1\
 const laxRequestLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) +([!-~\x80-\xff]+) +(?:HTTP|RTSP|ICE)\/(1\.[01])$/;
 const field = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*$/;
 const chunkSize = /^([0-9a-fA-F]{1,13})[ \t]*(;[\t -~\x80-\xff]*)?$/;
-
-/** The values of a field, its name in lower case. */
-export function valuesOf({ fields }: Pick<StrictRequest, 'fields'>, name: string): string[] {
-  return fields.filter(([key]) => key === name).map(([, value]) => value);
-}
 
 /** Options of the parser; all have defaults. */
 export interface ReaderOptions {
@@ -88,10 +85,12 @@ export class StrictReader {
       fields.push([(found[1] as string).toLowerCase(), found[2] as string]);
     }
     const [, method = '', target = '', version = ''] = start;
-    const tokens = valuesOf({ fields }, 'connection').flatMap(value => value.toLowerCase().split(/[ \t,]+/));
-    const upgrade = valuesOf({ fields }, 'upgrade').length > 0 && tokens.includes('upgrade');
+    const values = (name: string) =>
+      fields.filter(([key]) => key === name.toLowerCase()).map(([, value]) => value);
+    const tokens = values('connection').flatMap(value => value.toLowerCase().split(/[ \t,]+/));
+    const upgrade = values('upgrade').length > 0 && tokens.includes('upgrade');
     const request: StrictRequest = {
-      ...{ head, method, target, version, fields, upgrade },
+      ...{ head, method, target, version, fields, values, upgrade },
       ...{ body: '', complete: false },
     };
     const framed = this.#frame(request);
@@ -103,8 +102,8 @@ export class StrictReader {
   }
 
   #frame(request: StrictRequest): true | undefined {
-    const lengths = valuesOf(request, 'content-length');
-    const codings = valuesOf(request, 'transfer-encoding');
+    const lengths = request.values('content-length');
+    const codings = request.values('transfer-encoding');
     const stop = (why: string): undefined => void this.#stop(why);
     if (lengths.length > 1) return stop('two lengths');
     if (codings.length > 0) {

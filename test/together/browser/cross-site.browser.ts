@@ -7,7 +7,7 @@ import { type OpenedPage, openPage, startBrowser } from '../../support/browser/p
 import { eventually } from '../../support/eventually.js';
 import { startManyStack } from '../../support/proxy/many-clusters.js';
 import { startProxy } from '../../support/proxy/proxy.js';
-import { startRawUpstream } from '../../support/upstreams/raw-upstream.js';
+import { startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 
 const scope = { after };
 const browser = await startBrowser(scope);
@@ -161,7 +161,7 @@ describe('a page of an allowed origin', async () => {
       '<svg xmlns="http://www.w3.org/2000/svg" width="7" height="7"/>',
     ],
   };
-  const upstream = await startRawUpstream(({ socket, target }) => {
+  const upstream = await startStrictUpstream(({ target }, socket) => {
     const [type, body] = contents[target] ?? ['text/plain', 'none'];
     const fields = [
       ...[`Content-Type: ${type}`, 'Cache-Control: max-age=600', 'Cross-Origin-Resource-Policy: same-site'],
@@ -177,7 +177,7 @@ describe('a page of an allowed origin', async () => {
   ]);
   after(async () => {
     await proxy.stop('SIGKILL');
-    await upstream.close();
+    await upstream.stop();
   });
 
   /** Whether an image is shown in a page. */

@@ -14,7 +14,7 @@ import { startStack, type TlsStack } from '../../../support/proxy/stack.js';
 import { steady } from '../../../support/steady.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 import { connectFrames, frame, frameTypes, get } from '../../../support/upstreams/http2-frames.js';
-import { startRawUpstream } from '../../../support/upstreams/raw-upstream.js';
+import { startStrictUpstream } from '../../../support/upstreams/strict-upstream.js';
 
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
 const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = http2.constants;
@@ -516,7 +516,7 @@ test('SIGTERM ends idle connections at once, and cuts streams that do not end wi
 
 test('a list whose query has bytes that are not percent-encoded is no watch', async t => {
   // Node's own parser refuses such bytes, and Go's does not.
-  const upstream = await startRawUpstream(() => {});
+  const upstream = await startStrictUpstream(() => {});
   const { path: kubeconfig } = await upstream.writeKubeconfig();
   const files = await createServingFiles();
   const proxy = await startProxy([`--kubeconfig=${kubeconfig}`, '--request-timeout=500ms', ...files.flags]);
@@ -524,7 +524,7 @@ test('a list whose query has bytes that are not percent-encoded is no watch', as
   t.after(async () => {
     own.destroy();
     await proxy.stop('SIGKILL');
-    await upstream.close();
+    await upstream.stop();
   });
   // With the long s, U+017F, which the API server compares without case.
   for (const value of ['fal%C5%BFe', 'fal\xc5\xbfe', 'fal\xc5%bfe']) {

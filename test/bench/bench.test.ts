@@ -3,15 +3,13 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { collectText } from '../support/collected-text.js';
 import { scriptArguments } from '../support/project.js';
-import { median, metrics, quantile, type Sample } from './metrics.js';
 import { cpuSeconds, residentTreeBytes } from './process-usage.js';
-import { formatTable, summarize } from './report.js';
+import { formatTable, median, metrics, quantile, type Sample, summarize } from './report.js';
 import { parseSettings } from './settings.js';
 import { findTools } from './tools.js';
 import { createEventReader, type EventTimes, watchEvent } from './watch-event.js';
@@ -65,7 +63,7 @@ test('the benchmark measures each program and leaves only its figures', { skip }
     };
     const figures = (program: string) =>
       new Set(result.samples.filter(sample => sample.program === program).map(({ metric }) => metric));
-    const all = metrics.map(({ id }) => id).filter(id => !/^(large-)?list/.test(id));
+    const all = metrics.map(([id]) => id).filter(id => !/^(large-)?list/.test(id));
     const without = (pattern: RegExp) => new Set(all.filter(id => !pattern.test(id)));
     assert.deepEqual(figures('shared-watches'), without(/^(get|memory\.load|start)/));
     assert.deepEqual(figures('kube-api-proxy'), without(/^users/));

@@ -5,17 +5,15 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sharedIdentity } from '../support/certificates/certificates.js';
 import { packageJson } from '../support/project.js';
-import { type Bench, choosePlacement } from './bench.js';
-import { killChildren } from './children.js';
-import type { Sample } from './metrics.js';
-import { describeMachine, formatTable, summarize } from './report.js';
-import { type Findings, runRequestRound, runWatchRound } from './rounds.js';
+import { describeMachine, formatTable, type Sample, summarize } from './report.js';
+import { runRequestRound } from './requests.js';
+import { choosePlacement, killChildren, type Round, type Run } from './run.js';
 import { parseSettings, type Settings, usage } from './settings.js';
 import { runStartRound } from './starts.js';
 import { findTools, toolVersions } from './tools.js';
 import { startRequestUpstream } from './upstream.js';
-import { runUsersRound } from './users-load.js';
-import { startWatchUpstream } from './watch-load.js';
+import { runUsersRound } from './users.js';
+import { runWatchRound, startWatchUpstream } from './watches.js';
 import { eventRate } from './workloads.js';
 
 try {
@@ -41,9 +39,9 @@ async function bench(settings: Settings): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => process.exit(128 + constants.signals[signal]));
   }
-  const placement = choosePlacement(tools.taskset !== undefined);
-  const run: Bench = { settings, tools, placement, directory };
-  if (tools.taskset !== undefined && placement.load !== undefined) {
+  const placement = choosePlacement();
+  const run: Run = { settings, tools, placement, directory };
+  if (placement !== undefined) {
     // It reads /proc now and then, and must not use the program's processor or cache for that.
     execFileSync(tools.taskset, ['--all-tasks', '--cpu-list', '--pid', placement.load, String(process.pid)]);
   }
@@ -74,37 +72,39 @@ async function bench(settings: Settings): Promise<void> {
   if (found.doubts.length > 0) process.exitCode = 1;
 }
 
-async function runRounds(run: Bench) {
+async function runRounds(run: Run) {
   const samples: Sample[] = [];
   const doubts: string[] = [];
   const notes = new Set<string>();
-  const findings: Findings = {
-    add: sample => samples.push(sample),
-    doubt: text => doubts.push(text),
-    note: text => notes.add(`${text}.`),
-    progress: text => process.stderr.write(`${text}\n`),
-  };
   const identity = await sharedIdentity();
   const watches = await startWatchUpstream(run, identity);
   const requests = await startRequestUpstream(run, identity);
-  for (let round = 1; round <= run.settings.rounds; round += 1) {
-    if (run.settings.workloads.includes('start')) await runStartRound(run, requests, round, findings);
-    await runRequestRound(run, requests, round, findings);
-    if (run.settings.workloads.includes('watch')) await runWatchRound(run, watches, round, findings);
-    if (run.settings.workloads.includes('users')) await runUsersRound(run, watches, round, findings);
+  const { rounds, workloads } = run.settings;
+  for (let number = 1; number <= rounds; number += 1) {
+    const round: Round = {
+      ...{ ...run, number },
+      add: (program, metric, value) => samples.push({ round: number, program, metric, value }),
+      doubt: text => doubts.push(`round ${number}, ${text}`),
+      note: text => notes.add(`${text}.`),
+      progress: text => process.stderr.write(`round ${number}, ${text}\n`),
+    };
+    if (workloads.includes('start')) await runStartRound(round, requests);
+    await runRequestRound(round, requests);
+    if (workloads.includes('watch')) await runWatchRound(round, watches);
+    if (workloads.includes('users')) await runUsersRound(round, watches);
   }
   return { samples, doubts, notes: [...notes] };
 }
 
 /** What a reader must know to judge the figures. */
-function conditions({ settings, placement }: Bench): string[] {
+function conditions({ settings, placement }: Run): string[] {
   const { rounds, seconds, warmUp, settle, watches } = settings;
   return [
     `${rounds} rounds of ${seconds} s after ${warmUp} s of warm-up; ${watches} watches with ${eventRate} events a second each; idle memory after ${settle} s.`,
     'CPU and memory are those of the proxy process and its children alone.',
     'kube-api-proxy logs a line a request at its default level, to /dev/null; kubectl proxy has no log.',
     'The upstream has TLS 1.3, a required client certificate and HTTP/2 beside HTTP/1.1; its answers come with Content-Length.',
-    placement.program === undefined
+    placement === undefined
       ? 'No process was pinned.'
       : `The proxy ran on processor ${placement.program}, load and upstream on ${placement.load}.`,
   ];

@@ -1,13 +1,13 @@
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerIdentity } from '../support/certificates/certificates.js';
 import { collectText } from '../support/collected-text.js';
+import { eventuallyPasses } from '../support/eventually.js';
 import { freePort } from '../support/ports.js';
 import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
-import type { Bench } from './bench.js';
-import { startChild } from './children.js';
+import { type Run, startChild } from './run.js';
 import { answerBody, answerFields, requestWorkloads } from './workloads.js';
 
 /** A server that a proxy can reach. */
@@ -26,8 +26,8 @@ export async function describeUpstream(identity: ServerIdentity, port: number): 
  * Starts the server that stands for the API server in plain requests: nginx with TLS 1.3 and a required client certificate. It is one process
  * without a master, keeps no log and never closes a connection because of its age.
  */
-export async function startRequestUpstream(bench: Bench, identity: ServerIdentity): Promise<Upstream> {
-  const { directory, settings, tools } = bench;
+export async function startRequestUpstream(run: Run, identity: ServerIdentity): Promise<Upstream> {
+  const { directory, settings, tools } = run;
   const folder = join(directory, 'request-upstream');
   await mkdir(folder);
   const put = async (name: string, content: string): Promise<string> => {
@@ -75,22 +75,15 @@ http {
 }
 `;
   const file = await put('nginx.conf', configuration);
-  const nginx = await startChild(bench, [tools.nginx, '-e', 'stderr', '-p', folder, '-c', file], {
-    as: 'load',
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const command = [tools.nginx, '-e', 'stderr', '-p', folder, '-c', file];
+  const nginx = await startChild(run, 'load', command, ['ignore', 'ignore', 'pipe']);
   const stderr = collectText(nginx.stderr);
-  while (!(await isListening(port))) {
-    if (nginx.exitCode !== null) throw new Error(`nginx ended with ${nginx.exitCode}: ${stderr()}`);
-    await sleep(20);
-  }
-  return describeUpstream(identity, port);
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise(resolve => {
+  await eventuallyPasses(async () => {
+    if (nginx.exitCode !== null) return;
     const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
+    await once(socket, 'connect');
+    socket.destroy();
   });
+  if (nginx.exitCode !== null) throw new Error(`nginx ended with ${nginx.exitCode}: ${stderr()}`);
+  return describeUpstream(identity, port);
 }

@@ -1,7 +1,6 @@
 import { get, type OutgoingHttpHeaders } from 'node:http';
-import { quantile } from './metrics.js';
-import { createEventReader, now } from './watch-event.js';
-import { answer, type ClientCommand, type ClientState } from './watch-messages.js';
+import { quantile } from './report.js';
+import { answer, createEventReader, now } from './watch-event.js';
 import { tokenOf, watchPath } from './workloads.js';
 
 // This process opens watches, each on its own HTTP/1.1 connection, and records how old each event is.
@@ -15,46 +14,45 @@ let measuring = false;
 let sinceSent: number[] = [];
 let sinceChange: number[] = [];
 
+/** What the client does; `open` comes as so many users, one after another, with a token each, or without a token for 0. */
+export type ClientCommand =
+  | { readonly command: 'open'; readonly url: string; readonly count: number; readonly users: number }
+  | { readonly command: 'begin' | 'end' };
+
+/** The client's answer to each of its commands. Latencies are in milliseconds, of the events between begin and end. */
+export type ClientState = ReturnType<typeof stateNow>;
+
 answer<ClientCommand, ClientState>(async message => {
   if (message.command === 'open') await openWatches(message);
   if (message.command === 'begin') {
     sinceSent = [];
     sinceChange = [];
-    measuring = true;
   }
-  if (message.command === 'end') measuring = false;
+  measuring = message.command === 'begin';
+  return stateNow();
+});
+
+function stateNow() {
   return {
-    events: sinceSent.length,
-    received,
+    /** Events since `begin`, and since the start; the first event of each watch is not counted. */
+    ...{ events: sinceSent.length, received },
+    /** Watches that ended. */
     lost,
     p99: quantile(sinceSent, 0.99) / 1000,
     p99SinceChange: quantile(sinceChange, 0.99) / 1000,
   };
-});
-
-async function openWatches({
-  url,
-  count,
-  users,
-}: Extract<ClientCommand, { command: 'open' }>): Promise<void> {
-  let index = 0;
-  await eachInTurn(count, () => openWatch(url + watchPath, headersOf(index++, users)));
 }
 
-async function eachInTurn(count: number, run: () => Promise<void>): Promise<void> {
-  let left = count;
-  const runInTurn = async () => {
-    while (left > 0) {
-      left -= 1;
-      await run();
+async function openWatches({ url, count, users }: Extract<ClientCommand, { command: 'open' }>) {
+  let index = 0;
+  const openInTurn = async () => {
+    while (index < count) {
+      const token = users > 0 && { Authorization: `Bearer ${tokenOf(index % users)}` };
+      index += 1;
+      await openWatch(url + watchPath, { Accept: 'application/json', ...token });
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, runInTurn));
-}
-
-function headersOf(index: number, users: number) {
-  const token = users > 0 && { Authorization: `Bearer ${tokenOf(index % users)}` };
-  return { Accept: 'application/json', ...token };
+  await Promise.all(Array.from({ length: atOnce }, openInTurn));
 }
 
 /** Resolves with the first event, when the watch is open all the way to the server. Only later events count. */

@@ -41,3 +41,11 @@ export function createEventReader(onEvent: (times: EventTimes) => void): (chunk:
     rest = start === bytes.length ? undefined : bytes.subarray(start);
   };
 }
+
+/** Answers commands from the parent process one after the other, and exits when the parent has ended. */
+export function answer<Command, State>(handle: (command: Command) => Promise<State>): void {
+  process.on('disconnect', () => process.exit());
+  process.on('message', async (command: Command) => {
+    process.send?.(await handle(command).catch((error: Error) => ({ error: error.message })));
+  });
+}

@@ -1,8 +1,7 @@
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { now, watchEvent } from './watch-event.js';
-import { answer, type ServerCommand, type ServerState } from './watch-messages.js';
+import { answer, now, watchEvent } from './watch-event.js';
 import { eventRate } from './workloads.js';
 
 // This process stands for the API server in watches: TLS with a required client certificate, HTTP/2 and
@@ -33,6 +32,14 @@ let reviews = 0;
 let timer: NodeJS.Timeout | undefined;
 let writing = false;
 
+/** What the server does. */
+export type ServerCommand =
+  | { readonly command: 'listen'; readonly tls: Readonly<Record<'ca' | 'cert' | 'key', string>> }
+  | { readonly command: 'start' | 'report' | 'stop' };
+
+/** The server's answer to each of its commands. */
+export type ServerState = ReturnType<typeof stateNow>;
+
 answer<ServerCommand, ServerState>(async message => {
   if (message.command === 'listen') port = await listen(message);
   if (message.command === 'start') {
@@ -42,10 +49,23 @@ answer<ServerCommand, ServerState>(async message => {
     clearInterval(timer);
     while (writing) await sleep(1);
   }
-  const protocols = [...new Set([...open].map(({ req }) => req.httpVersion))];
-  const { user, system } = process.cpuUsage();
-  return { port, open: open.size, sent, rounds, skipped, protocols, reviews, cpu: (user + system) / 1e6 };
+  return stateNow();
 });
+
+function stateNow() {
+  const { user, system } = process.cpuUsage();
+  return {
+    port,
+    /** The open watches, and their HTTP versions. */
+    ...{ open: open.size, protocols: [...new Set([...open].map(({ req }) => req.httpVersion))] },
+    /** Since the start: events written, rounds in which every watch got one, and those that were skipped because the one before was still being written. */
+    ...{ sent, rounds, skipped },
+    /** Access reviews since the start. */
+    reviews,
+    /** CPU time in seconds, user and system. */
+    cpu: (user + system) / 1e6,
+  };
+}
 
 async function listen({ tls }: Extract<ServerCommand, { command: 'listen' }>): Promise<number> {
   const server = createSecureServer(

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type ApiServer, type HttpAnswer, requestApi } from '../support/clients/http-client.js';
-import { ApiTypes, groupVersion } from '../support/fake-api-server/discovery.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { ApiClient } from '../support/kube-apiserver/api-client.js';
 import { createNamespace } from '../support/kube-apiserver/api-server.js';
@@ -190,27 +189,4 @@ test('the embedded API server answers as a real one', async (t, server) => {
       differences.push(`${JSON.stringify(question)}\n${show(right)}\n-- embedded:\n${show(answer)}`);
   }
   assert.deepEqual(differences, []);
-});
-
-test('an empty list of metadata, and a Table that no printer makes, have null as at a real one', async (t, server) => {
-  const embedded = await startFakeApiServer();
-  t.after(() => embedded.kill());
-  const real = { ...server, clientCertificate: await server.authority.client() };
-  // componentstatuses ignores selectors.
-  const types = new ApiTypes().all.filter(
-    ({ verbs, resource }) => verbs.includes('list') && resource !== 'componentstatuses',
-  );
-  for (const type of types) {
-    const path = `${type.group === '' ? '/api' : '/apis'}/${groupVersion(type)}/${type.resource}?labelSelector=a%3Dnone`;
-    for (const headers of [{}, table, form('PartialObjectMetadataList')]) {
-      const [right, answer] = await Promise.all(
-        [real, embedded].map(asked => requestApi(asked, { path, headers })),
-      );
-      const members = (text = '{}') => {
-        const { items, rows } = JSON.parse(text) as Record<string, unknown>;
-        return { items, rows };
-      };
-      assert.deepEqual(members(answer?.text), members(right?.text), path);
-    }
-  }
 });

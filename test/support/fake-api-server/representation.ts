@@ -1,7 +1,7 @@
 import { groupVersion, type ResourceType } from './discovery.js';
 import { type KubeObject, orderFields } from './objects.js';
 import { StatusFailure } from './status-failure.js';
-import { noRows, type RowObject, tableColumns, tableRow, toPartial } from './table.js';
+import { type RowObject, tableColumns, tableRow, toPartial } from './table.js';
 
 /** The media types that this server writes. */
 export type MediaType = 'application/json' | 'application/vnd.kubernetes.protobuf';
@@ -68,8 +68,7 @@ function toTable(
     apiVersion: `meta.k8s.io/${version}`,
     metadata,
     columnDefinitions: columns ? tableColumns(type) : null,
-    rows:
-      objects.length === 0 ? noRows(type) : objects.map(object => tableRow(type, object, version, include)),
+    rows: objects.map(object => tableRow(type, object, version, include)),
   };
 }
 
@@ -99,8 +98,7 @@ export function representList(
   const { form, version } = representation;
   if (form === 'table') return toTable(type, objects, metadata, representation);
   if (form === 'partial') {
-    // Go writes a list that nothing was added to as null.
-    const items = objects.length === 0 ? null : objects.map(object => toPartial(object, version));
+    const items = objects.map(object => toPartial(object, version));
     return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}`, metadata, items };
   }
   const items = objects.map(object => {

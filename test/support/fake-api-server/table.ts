@@ -47,16 +47,6 @@ export function tableRow(
   return { ...row, object: include === 'Object' ? whole : toPartial(object, version) };
 }
 
-/** The resources for which the API server has no printer. A Table of such a resource that has no rows has null in their place. */
-const unprinted: ReadonlySet<string> = new Set([
-  ...['limitranges', 'roles', 'clusterroles', 'csistoragecapacities', 'customresourcedefinitions'],
-]);
-
-/** `rows` of a Table without rows. */
-export function noRows({ resource, custom }: ResourceType): readonly [] | null {
-  return custom === undefined && unprinted.has(resource) ? null : [];
-}
-
 /** A duration as kubectl shows it in AGE: at most two units, like `duration.HumanDuration`. */
 function age(since: unknown, until = Date.now()): string {
   if (typeof since !== 'string') return '<unknown>';

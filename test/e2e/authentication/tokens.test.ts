@@ -223,9 +223,8 @@ test('authentication of callers and impersonation cannot both come from an edit 
 kubectlTest('kubectl shows the caller with auth whoami, and a rejection names it', async t => {
   const { proxy } = shared;
   // kubectl sends no token without TLS.
-  const terminator = await startTlsTerminator(server.authority, proxy.port);
-  t.after(() => terminator.close());
-  const args = ['--server', terminator.url, '--token', 'alice-token', '--insecure-skip-tls-verify'];
+  const url = await startTlsTerminator(t, server.authority, proxy.port);
+  const args = ['--server', url, '--token', 'alice-token', '--insecure-skip-tls-verify'];
   const { code, stdout, stderr } = await kubectl(['auth', 'whoami', ...args]);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /Username +alice\nGroups +\[dev system:authenticated\]/);

@@ -346,9 +346,8 @@ test('readyz says that the proxy may not impersonate uids, once callers may name
 
 kubectlTest('kubectl --as works through the gateway as at the API server', async t => {
   // kubectl sends no token without TLS.
-  const terminator = await startTlsTerminator(server.authority, shared.proxy.port);
-  t.after(() => terminator.close());
-  const args = ['--server', terminator.url, '--token', 'lead-token', '--insecure-skip-tls-verify'];
+  const url = await startTlsTerminator(t, server.authority, shared.proxy.port);
+  const args = ['--server', url, '--token', 'lead-token', '--insecure-skip-tls-verify'];
   const run = (...command: readonly string[]) =>
     kubectl([...command.slice(0, 2), ...args, ...command.slice(2)]);
   const whoami = await run('auth', 'whoami', '--as=alice', '--as-group=ops', '--as-uid=7');

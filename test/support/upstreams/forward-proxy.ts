@@ -18,18 +18,7 @@ interface TunnelRequest {
 }
 
 /** A forward proxy on 127.0.0.1. */
-export interface ForwardProxy {
-  readonly port: number;
-  /** The requested tunnels so far, oldest first. */
-  readonly requests: TunnelRequest[];
-  /** Open connections from clients. */
-  openConnections(): number;
-  /** Closes all TCP connections from clients, as a proxy that crashes does. */
-  dropConnections(): void;
-  /** Writes bytes that are neither a TLS record nor HTTP to all TCP connections from clients. */
-  corruptConnections(): void;
-  close(): Promise<void>;
-}
+export type ForwardProxy = Awaited<ReturnType<typeof listening>>;
 
 /** What a forward proxy does besides connecting. */
 export interface ForwardProxyOptions {
@@ -59,10 +48,8 @@ export async function startConnectProxy(
     } else if (wanted !== undefined && !isSame(credentials, wanted)) {
       client.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="x"\r\n\r\n');
     } else {
-      splice(client, target, head, {
-        yes: 'HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n',
-        no: 'HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n',
-      });
+      if (head.length > 0) client.unshift(head);
+      splice(client, target, connected);
     }
   });
   return listening(server, requests);
@@ -70,17 +57,13 @@ export async function startConnectProxy(
 
 /** A CONNECT proxy for names that do not exist: every name leads to this port on this machine. */
 export function startNamingProxy(port: number): Promise<ForwardProxy> {
-  return startConnectProxy({
-    answer(client) {
-      const upstream = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true }, () => {
-        client.write('HTTP/1.1 200 OK\r\n\r\n');
-        client.pipe(upstream).pipe(client);
-      });
-      upstream.on('error', () => client.destroy());
-      client.once('close', () => upstream.destroy());
-    },
-  });
+  return startConnectProxy({ answer: client => splice(client, `127.0.0.1:${port}`, connected) });
 }
+
+const connected = {
+  yes: 'HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n',
+  no: 'HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n',
+};
 
 /** A SOCKS5 proxy (RFC 1928, RFC 1929) that knows only CONNECT. */
 export async function startSocksProxy(options: ForwardProxyOptions = {}): Promise<ForwardProxy> {
@@ -90,7 +73,7 @@ export async function startSocksProxy(options: ForwardProxyOptions = {}): Promis
     const leave = () => client.end();
     client.on('error', () => client.destroy()).once('end', leave);
     void (async () => {
-      const read = createReader(client);
+      const read = (length: number) => readFrom(client, length);
       const [, methodCount = 0] = await read(2);
       const methods = await read(methodCount);
       const method = wanted === undefined ? 0 : 2;
@@ -106,20 +89,21 @@ export async function startSocksProxy(options: ForwardProxyOptions = {}): Promis
         credentials = { username, password };
         const isRight = isSame(credentials, wanted);
         client.write(Buffer.from([1, isRight ? 0 : 1]));
-        if (!isRight) return;
+        if (!isRight) {
+          client.resume();
+          return;
+        }
       }
       const target = await readTarget(read);
       requests.push({ target, headers: {}, credentials });
-      const head = read.rest();
       client.off('end', leave);
-      if (options.answer !== undefined) options.answer(untilItEnds(client), target);
-      else {
-        splice(client, target, head, {
-          yes: Buffer.from([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
-          no: Buffer.from([5, 5, 0, 1, 0, 0, 0, 0, 0, 0]),
-        });
-      }
-    })();
+      const [yes, no] = [0, 5].map(code => Buffer.from([5, code, 0, 1, 0, 0, 0, 0, 0, 0])) as [
+        Buffer,
+        Buffer,
+      ];
+      if (options.answer === undefined) splice(client, target, { yes, no });
+      else options.answer(untilItEnds(client), target);
+    })().catch(() => client.destroy());
   });
   return listening(server, requests);
 }
@@ -134,27 +118,23 @@ export function createHalfOpenServer(options: https.ServerOptions): https.Server
   });
 }
 
-/** Waits until no client has a connection to the proxy. */
-export function untilUnused(proxy: ForwardProxy): Promise<void> {
-  return eventually('the proxy has no open connection', () => proxy.openConnections() === 0);
-}
-
-async function listening(
-  server: net.Server | http.Server | https.Server,
-  requests: TunnelRequest[],
-): Promise<ForwardProxy> {
-  const sockets = openSockets(server as net.Server);
+async function listening(server: net.Server | https.Server, requests: TunnelRequest[]) {
+  const sockets = openSockets(server);
   return {
-    port: await listen(server as net.Server),
+    port: await listen(server),
+    /** The requested tunnels so far, oldest first. */
     requests,
-    openConnections: () => sockets.size,
-    dropConnections: () => {
+    /** Waits until no client has a connection to the proxy. */
+    untilUnused: () => eventually('the proxy has no open connection', () => sockets.size === 0),
+    /** Closes all TCP connections from clients, as a proxy that crashes does. */
+    dropConnections(): void {
       for (const socket of sockets) socket.destroy();
     },
-    corruptConnections: () => {
+    /** Writes bytes that are neither a TLS record nor HTTP to all TCP connections from clients. */
+    corruptConnections(): void {
       for (const socket of sockets) socket.write('\0'.repeat(100));
     },
-    close: async () => {
+    async close(): Promise<void> {
       server.close();
       for (const socket of sockets) socket.destroy();
       await once(server, 'close');
@@ -171,7 +151,6 @@ function untilItEnds(client: Socket): Socket {
 function splice(
   client: Socket,
   target: string,
-  head: Buffer,
   { yes, no }: { readonly yes: string | Buffer; readonly no: string | Buffer },
 ): void {
   const { hostname, port } = new URL(`http://${target}`);
@@ -184,7 +163,6 @@ function splice(
   upstream.once('connect', () => {
     connected = true;
     client.write(yes);
-    if (head.length > 0) upstream.write(head);
     client.pipe(upstream).pipe(client);
   });
   upstream.on('error', () => {
@@ -195,39 +173,17 @@ function splice(
   client.once('close', () => upstream.destroy());
 }
 
-interface Reader {
-  (length: number): Promise<Buffer>;
-  /** Returns the bytes that have come and were not read. From then on the caller owns the socket. */
-  rest(): Buffer;
+/** The next bytes of a socket. It never resolves if they do not come. */
+async function readFrom(socket: Socket, length: number): Promise<Buffer> {
+  if (length === 0) return Buffer.of();
+  for (;;) {
+    const bytes = socket.read(length) as Buffer | null;
+    if (bytes !== null) return bytes;
+    await once(socket, 'readable');
+  }
 }
 
-function createReader(socket: Socket): Reader {
-  let buffered = Buffer.alloc(0);
-  let wake = () => {};
-  const onData = (chunk: Buffer) => {
-    buffered = Buffer.concat([buffered, chunk]);
-    wake();
-  };
-  socket.on('data', onData);
-  const read = async (length: number): Promise<Buffer> => {
-    while (buffered.length < length) {
-      await new Promise<void>(resolve => {
-        wake = resolve;
-      });
-    }
-    const bytes = buffered.subarray(0, length);
-    buffered = buffered.subarray(length);
-    return bytes;
-  };
-  return Object.assign(read, {
-    rest: () => {
-      socket.off('data', onData);
-      return buffered;
-    },
-  });
-}
-
-async function readTarget(read: Reader): Promise<string> {
+async function readTarget(read: (length: number) => Promise<Buffer>): Promise<string> {
   const type = (await read(4))[3];
   let host: string;
   if (type === 1) host = [...(await read(4))].join('.');

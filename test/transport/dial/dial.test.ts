@@ -27,7 +27,6 @@ import {
   startConnectProxy,
   startNamingProxy,
   startSocksProxy,
-  untilUnused,
 } from '../../support/upstreams/forward-proxy.js';
 import { WellKnownAuthority } from './well-known-authority.js';
 
@@ -164,13 +163,13 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
         assert.equal(proxy.requests.length, 1);
         assert.deepEqual(measured, [[true, protocol === 'https:']]);
         pool.destroy();
-        await untilUnused(proxy);
+        await proxy.untilUnused();
       });
 
       it('accepts upgrades, which stay half-open', async t => {
         const { proxy, api, dial } = await route(t, kind, protocol);
         assert.equal(await echoed(dial), 'hello');
-        await untilUnused(proxy);
+        await proxy.untilUnused();
         assert.equal(proxy.requests[0]?.target, `127.0.0.1:${api.port}`);
       });
 
@@ -184,7 +183,7 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
           });
           if (wait > 0) await sleep(wait);
           dialled.destroy();
-          await untilUnused(proxy);
+          await proxy.untilUnused();
           await until(() => calls.length > 0);
           await sleep(1);
           assert.equal(calls.length, 1);
@@ -217,7 +216,7 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
         assert.deepEqual(of(keepAlive.mock.calls), [[true, 30_000]]);
         assert.deepEqual(of(noDelay.mock.calls), [[true]]);
         socket.destroy();
-        await untilUnused(proxy);
+        await proxy.untilUnused();
       });
     });
   }
@@ -258,7 +257,7 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
       const failed = once(socket.resume(), 'error') as Promise<[Error]>;
       proxy.corruptConnections();
       assert.match(toUpstreamError((await failed)[0], 'api').reason, /^(tls|reset)$/);
-      await untilUnused(proxy);
+      await proxy.untilUnused();
     });
 
     it('causes a reset if the API server closes the connection during the handshake', async t => {
@@ -268,7 +267,7 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
       const dialled = connect(createDial({ ...options, server: { ...options.server, port } }));
       await assert.rejects(dialled, (error: Error) => toUpstreamError(error, 'api').reason === 'reset');
       assert.deepEqual(measured, []);
-      await untilUnused(proxy);
+      await proxy.untilUnused();
     });
   });
 }

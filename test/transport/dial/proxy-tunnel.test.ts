@@ -15,7 +15,6 @@ import {
   type ForwardProxyOptions,
   startConnectProxy,
   startSocksProxy,
-  untilUnused,
 } from '../../support/upstreams/forward-proxy.js';
 import { WellKnownAuthority } from './well-known-authority.js';
 
@@ -90,7 +89,7 @@ async function failure(
   assert.ok(error instanceof UpstreamError, inspect(error));
   assert.equal(error.reason, 'proxy');
   assert.ok(!inspect(error, { depth: 20, showHidden: true }).includes('secret'), inspect(error));
-  if (proxy !== undefined) await untilUnused(proxy);
+  if (proxy !== undefined) await proxy.untilUnused();
   assert.equal(calls(), 1);
   return error;
 }
@@ -118,7 +117,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       await sleep(1_050);
       assert.equal(socket.destroyed, false);
       tunnel.destroy();
-      await untilUnused(proxy);
+      await proxy.untilUnused();
     });
 
     it('sends the credentials percent-decoded, and lets the proxy resolve the name', async t => {
@@ -258,7 +257,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
         assert.equal(calls(), 0);
         await assert.rejects(opened, UpstreamError);
         tunnel.destroy();
-        await untilUnused(proxy);
+        await proxy.untilUnused();
         assert.equal(calls(), 1);
       }
     });

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
-import type { Cluster } from '../../src/clusters/cluster.js';
+import { Cluster, type ClusterOptions, type FollowEndpoint } from '../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import { get } from '../../src/clusters/own-request.js';
 import type { CertificatePair as ClientCertificate } from '../../src/credentials/certificate-pair.js';
@@ -26,11 +26,6 @@ import {
   type RequestRecord,
   startFakeApiServer,
 } from '../support/fake-api-server/fake-api-server.js';
-import {
-  createEndpoint,
-  createFollowedCluster,
-  createOpenCluster,
-} from '../support/proxy/followed-cluster.js';
 import { sendOn } from '../support/transport/recorded-response.js';
 
 const groups = ['system:masters'];
@@ -92,14 +87,18 @@ function controlled() {
   return { source, questions };
 }
 
-function endpoint(source: CredentialSource, more: Partial<Endpoint['config']> = {}): Endpoint {
+function endpoint(
+  source: CredentialSource,
+  more: Partial<Endpoint['config']> = {},
+  context = 'dev',
+): Endpoint {
   const parts = {
     config: {
       server: { protocol: 'https:', hostname: '127.0.0.1', port: server.port, path: '' },
       insecureSkipTlsVerify: false,
       ...more,
     },
-    context: 'dev',
+    context,
     certificateAuthority: Buffer.from(server.authority.certificate),
     source,
     proxy: undefined,
@@ -107,10 +106,17 @@ function endpoint(source: CredentialSource, more: Partial<Endpoint['config']> = 
   return { ...parts, identity: identityOf(parts) };
 }
 
+/** A cluster whose configuration follows the test. */
+function follow(how: FollowEndpoint, options: Partial<ClusterOptions> = {}): Cluster {
+  const parts = { metricsOf: () => ({}) as never, onConnect() {}, onCertificate() {} };
+  return new Cluster('dev', how, { keepAlive: 0, http2: true, ...parts, ...options });
+}
+
 function start(source: CredentialSource): Cluster {
-  upstream = createOpenCluster(endpoint(source), {
+  upstream = follow(async () => ({ close() {} }), {
     onCertificate: notAfter => certificates.push(notAfter?.toISOString().slice(0, 4)),
   });
+  upstream.replace(endpoint(source));
   return upstream;
 }
 
@@ -466,9 +472,9 @@ it('a cluster that is closed stops its logins while it reads its configuration, 
     },
   };
   let finish: () => void = () => {};
-  const cluster = createFollowedCluster('dev', async use => {
+  const cluster = follow(async use => {
     await new Promise<void>(resolve => (finish = resolve));
-    use(createEndpoint('dev', { source }));
+    use(endpoint(source));
     return { close: () => (closedFollowers += 1) };
   });
   const opening = cluster.open();
@@ -479,11 +485,10 @@ it('a cluster that is closed stops its logins while it reads its configuration, 
 });
 
 it('a cluster tells its parts that it has another endpoint, after the first one', () => {
-  const one = createFollowedCluster('dev', async () => ({ close() {} }));
+  const one = follow(async () => ({ close() {} }));
   const told: (string | undefined)[] = [];
   one.attach({ close() {}, destroy() {}, replaced: () => told.push(one.endpoint?.context) });
-  one.replace(createEndpoint('first'));
-  one.replace(createEndpoint('second'));
+  for (const context of ['first', 'second']) one.replace(endpoint(fixed({}), {}, context));
   one.destroy();
   assert.deepEqual(told, ['second']);
 });

@@ -3,15 +3,17 @@ import { describe, it } from 'node:test';
 import { type Cluster, ConfigurationError } from '../../src/clusters/cluster.js';
 import type { ClusterRegistry } from '../../src/clusters/registry.js';
 import { createClusterChecks, createClusterStates } from '../../src/clusters/states.js';
-import { createEndpoint } from '../support/proxy/followed-cluster.js';
+import { endpointWith } from '../support/proxy/client-request.js';
 import { FakePool } from '../support/transport/fake-pool.js';
 import { accessTo, onlySource } from '../support/transport/upstream-requests.js';
 
 /** A cluster in use whose API server answers as the test says. */
 function answering(name: string, status: number, text = '', protocol: 'http:' | 'https:' = 'https:') {
   const pool = new FakePool();
-  const endpoint = createEndpoint(name, { host: 'api' });
-  const config = { ...endpoint.config, server: { ...endpoint.config.server, protocol } };
+  const endpoint = endpointWith(
+    { server: { protocol, hostname: 'api', port: 80, path: '' } },
+    { context: name },
+  );
   const source = onlySource(accessTo(pool));
   const access = () => {
     queueMicrotask(() => {
@@ -23,7 +25,7 @@ function answering(name: string, status: number, text = '', protocol: 'http:' | 
     return source.access();
   };
   const parts = { ...source, access, current: undefined, name, host: 'api:6443' };
-  const cluster = { ...parts, endpoint: { ...endpoint, config } } as unknown as Cluster;
+  const cluster = { ...parts, endpoint } as unknown as Cluster;
   return { cluster, pool };
 }
 

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile } from '../replaced-file.js';
 import { temporaryFolder } from '../temporary-folder.js';
@@ -10,44 +10,6 @@ interface ExecStatus {
   readonly clientCertificateData?: string;
   readonly clientKeyData?: string;
   readonly expirationTimestamp?: string;
-}
-
-/** A real exec credential plugin: a shell script in a folder of its own. Files next to it control what it does. */
-export interface ExecPlugin {
-  /** The script. */
-  readonly path: string;
-  readonly directory: string;
-  /** The file's name, for a lookup in PATH. */
-  readonly name: string;
-  /** The `exec` of a kubeconfig's user that runs it; `more` takes precedence. */
-  exec(more?: Readonly<Record<string, unknown>>): Record<string, unknown>;
-  /** From now on it answers with this status, in its API version, and exits with 0. */
-  answer(status: ExecStatus): Promise<void>;
-  /** From now on it writes this text. */
-  write(stdout: string): Promise<void>;
-  /** From now on it exits with this code, after its answer. */
-  fail(exitCode: number): Promise<void>;
-  /** From now on it writes this text to its stderr first. */
-  complain(stderr: string): Promise<void>;
-  /** From now on it waits for this number of milliseconds before it answers. */
-  delay(milliseconds: number): Promise<void>;
-  /** From now on it waits before its answer until it is released. Returns the function that releases it. */
-  hold(): Promise<() => Promise<void>>;
-  /** From now on it starts a child that shares its pipes and waits for it; a stubborn one ignores SIGTERM. */
-  hang(options?: { readonly stubborn?: boolean }): Promise<void>;
-  /** From now on it leaves a child behind that shares its pipes. */
-  leaveChild(): Promise<void>;
-  /** How often it was started. */
-  runs(): number;
-  /** The values of KUBERNETES_EXEC_INFO, one per run. */
-  infos(): unknown[];
-  /** The arguments of the last run. */
-  args(): string[];
-  /** The environment of the last run, without variables that contain line breaks. */
-  env(): Record<string, string>;
-  /** Process ids of itself and its children, over all runs. */
-  pids(): number[];
-  remove(): Promise<void>;
 }
 
 const script = `#!/bin/sh
@@ -76,18 +38,20 @@ if [ -f "$here/stdout" ]; then cat "$here/stdout"; fi
 if [ -f "$here/exit" ]; then exit "$(cat "$here/exit")"; fi
 `;
 
-/** Writes a plugin without an answer. `remove` deletes its folder and ends processes that its runs may have left. */
+/** A real exec credential plugin: a shell script in a folder of its own. Files next to it control what it does. */
+export type ExecPlugin = Awaited<ReturnType<typeof writeExecPlugin>>;
+
+/** Writes a plugin without an answer. `remove` ends processes that its runs may have left. */
 export async function writeExecPlugin({
   apiVersion = 'client.authentication.k8s.io/v1',
   name = 'get-credential',
 }: {
   readonly apiVersion?: string;
   readonly name?: string;
-} = {}): Promise<ExecPlugin> {
+} = {}) {
   const directory = temporaryFolder();
   const path = join(directory, name);
-  await writeFile(path, script);
-  await chmod(path, 0o755);
+  await writeFile(path, script, { mode: 0o755 });
 
   // In one step, so that a running plugin never reads half of it.
   const put = (file: string, content: string) => replaceFile(join(directory, file), content);
@@ -95,41 +59,56 @@ export async function writeExecPlugin({
     const target = join(directory, file);
     return existsSync(target) ? readFileSync(target, 'utf8').split('\n').slice(0, -1) : [];
   };
+  const pids = () => lines('pids').map(Number);
   return {
-    path,
-    directory,
-    name,
-    exec: more => ({ apiVersion, command: path, interactiveMode: 'Never', ...more }),
-    answer: async status => {
+    ...{ path, directory, name },
+    /** The `exec` of a kubeconfig's user that runs it; `more` takes precedence. */
+    exec: (more?: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+      return { apiVersion, command: path, interactiveMode: 'Never', ...more };
+    },
+    /** From now on it answers with this status, in its API version, and exits with 0. */
+    async answer(status: ExecStatus): Promise<void> {
       await put('stdout', JSON.stringify({ kind: 'ExecCredential', apiVersion, status }));
       await rm(join(directory, 'exit'), { force: true });
     },
-    write: stdout => put('stdout', stdout),
-    fail: exitCode => put('exit', String(exitCode)),
-    complain: stderr => put('stderr', stderr),
-    delay: milliseconds => put('delay', String(milliseconds / 1000)),
-    hold: async () => {
+    /** From now on it writes this text. */
+    write: (stdout: string) => put('stdout', stdout),
+    /** From now on it exits with this code, after its answer. */
+    fail: (exitCode: number) => put('exit', String(exitCode)),
+    /** From now on it writes this text to its stderr first. */
+    complain: (stderr: string) => put('stderr', stderr),
+    /** From now on it waits for this number of milliseconds before it answers. */
+    delay: (milliseconds: number) => put('delay', String(milliseconds / 1000)),
+    /** From now on it waits before its answer until it is released. Returns the function that releases it. */
+    async hold(): Promise<() => Promise<void>> {
       await put('held', '');
       return () => rm(join(directory, 'held'), { force: true });
     },
-    hang: async ({ stubborn = false } = {}) => {
+    /** From now on it starts a child that shares its pipes and waits for it; a stubborn one ignores SIGTERM. */
+    async hang({ stubborn = false } = {}): Promise<void> {
       if (stubborn) await put('stubborn', '');
       await put('hang', '');
     },
+    /** From now on it leaves a child behind that shares its pipes. */
     leaveChild: () => put('child', ''),
+    /** How often it was started. */
     runs: () => lines('runs').length,
+    /** The values of KUBERNETES_EXEC_INFO, one per run. */
     infos: () => lines('infos').map(line => JSON.parse(line) as unknown),
+    /** The arguments of the last run. */
     args: () => lines('args'),
+    /** The environment of the last run, without variables that contain line breaks. */
     env: () =>
       Object.fromEntries(
         lines('env').flatMap(line => {
           const [, key, value] = /^([^=]+)=(.*)$/.exec(line) ?? [];
-          return key === undefined || value === undefined ? [] : [[key, value]];
+          return key === undefined ? [] : [[key, value]];
         }),
-      ),
-    pids: () => lines('pids').map(Number),
-    remove: async () => {
-      for (const pid of lines('pids').map(Number).filter(isAlive)) {
+      ) as Record<string, string>,
+    /** Process ids of itself and its children, over all runs. */
+    pids,
+    async remove(): Promise<void> {
+      for (const pid of pids().filter(isAlive)) {
         try {
           process.kill(pid, 'SIGKILL');
         } catch {

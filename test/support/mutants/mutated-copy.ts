@@ -146,6 +146,8 @@ function run(
   });
   return new Promise((done, failed) => {
     child.once('error', failed);
+    // A program that a test has left behind would keep the output open.
+    child.once('exit', () => end('SIGKILL'));
     child.once('close', code => {
       clearTimeout(timer);
       done({ output, code });

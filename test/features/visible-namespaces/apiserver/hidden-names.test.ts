@@ -21,49 +21,32 @@ const path = '/api/v1/namespaces';
 const watch = 'watch=1&timeoutSeconds=1';
 const initial = '&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
 
+const words = (text: string) => text.split(/\s+/);
+
 /** Paths of all namespaces in the API server's spelling, so that the filter answers. */
-const plain = [
-  ...[path, `${path}?`, `${path}?x`, `${path}?=`, `${path}?&&pretty=true`, `${path}?limit=1&limit=500`],
-  ...[`${path}?labelSelector=stage%3Dzebra&labelSelector=`, `${path}?fieldSelector=metadata.name%21%3Dx`],
-  ...[`${path}?resourceVersion=0`, `${path}?watch=0&watch=1`, `${path}?%77atch=false`, `${path}?WATCH=1`],
-  ...[`${path}?includeObject=Object`, `${path}?includeObject=None&includeObject=Object`],
-  ...[
-    ...[`${path}?${watch}`, `${path}?${watch}&watch=0`, `${path}?${watch}${initial}`],
-    `${path}?%77atch&timeoutSeconds=1`,
-  ],
-  ...[`${path}?${watch}&resourceVersion=0`, `${path}?${watch}&includeObject=Object`],
-  ...[`/api/v1/watch/namespaces?timeoutSeconds=1`],
-];
+const plain = words(`${path} ${path}? ${path}?x ${path}?= ${path}?&&pretty=true ${path}?limit=1&limit=500
+  ${path}?labelSelector=stage%3Dzebra&labelSelector= ${path}?fieldSelector=metadata.name%21%3Dx
+  ${path}?resourceVersion=0 ${path}?watch=0&watch=1 ${path}?%77atch=false ${path}?WATCH=1
+  ${path}?includeObject=Object ${path}?includeObject=None&includeObject=Object
+  ${path}?${watch} ${path}?${watch}&watch=0 ${path}?${watch}${initial} ${path}?%77atch&timeoutSeconds=1
+  ${path}?${watch}&resourceVersion=0 ${path}?${watch}&includeObject=Object
+  /api/v1/watch/namespaces?timeoutSeconds=1`);
 /** Other spellings: some mean the same to some programs. */
-const odd = [
-  ...[
-    ...['//api/v1/namespaces', '/api//v1/namespaces', '/api/v1//namespaces', `${path}/`, `${path}//`],
-    `${path}/.`,
-  ],
-  ...['/api/v1/./namespaces', '/api/v1/pods/../namespaces', '/api/v1/%6eamespaces', '/%61pi/v1/namespaces'],
-  ...['/api/v1%2Fnamespaces', '/api/v1/namespaces%2F', '/api/v1/namespaces%3Fx', '/api/v1/namespaces%00'],
-  ...[
-    ...['/api/v1/Namespaces', '/API/v1/namespaces', '/api/V1/NAMESPACES', '/api/v1/namespaces;x'],
-    '/api/v1/namespaces%20',
-  ],
-  ...[
-    ...['/api/v1\\namespaces', '/apis/v1/namespaces', '/apis//v1/namespaces', '/api/v1/namespaces/*'],
-    '/api/v1/watch/namespaces/',
-  ],
-].flatMap(target => [target, `${target}?${watch}`]);
+const odd = words(`//api/v1/namespaces /api//v1/namespaces /api/v1//namespaces ${path}/ ${path}// ${path}/.
+  /api/v1/./namespaces /api/v1/pods/../namespaces /api/v1/%6eamespaces /%61pi/v1/namespaces
+  /api/v1%2Fnamespaces /api/v1/namespaces%2F /api/v1/namespaces%3Fx /api/v1/namespaces%00
+  /api/v1/Namespaces /API/v1/namespaces /api/V1/NAMESPACES /api/v1/namespaces;x /api/v1/namespaces%20
+  /api/v1\\namespaces /apis/v1/namespaces /apis//v1/namespaces /api/v1/namespaces/*
+  /api/v1/watch/namespaces/`).flatMap(target => [target, `${target}?${watch}`]);
 /** Others of the program's own, and of the API server, that are about namespaces. */
-const others = [
-  ...['/-/metrics', '/-/readyz?verbose', '/-/clusters', '/-/kubeconfig', `/-/rules?request=GET%20${path}`],
-  ...['/api/v1/pods', '/api/v1/resourcequotas', '/api/v1', '/metrics'],
-];
+const others = words(`/-/metrics /-/readyz?verbose /-/clusters /-/kubeconfig /-/rules?request=GET%20${path}
+  /api/v1/pods /api/v1/resourcequotas /api/v1 /metrics`);
 const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+const protobuf = 'application/vnd.kubernetes.protobuf';
 const accepts = [
-  ...['', '*/*', table, 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io'],
-  ...[
-    ...['application/vnd.kubernetes.protobuf', `application/vnd.kubernetes.protobuf,${table}`],
-    'application/yaml',
-  ],
-  ...['application/cbor', 'application/json;stream=watch', 'text/html'],
+  '',
+  ...words(`*/* ${table} application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io ${protobuf}
+    ${protobuf},${table} application/yaml application/cbor application/json;stream=watch text/html`),
 ];
 
 /** Asks for a WebSocket, and reads all that comes of it. */
@@ -114,6 +97,9 @@ test('no byte of a namespace that its user may not get is in any answer, in any 
       const { status, rawHeaders, body } = await gateway.ask(user, target, headers);
       return { status, all: `${rawHeaders.join('\n')}\n${readable(body)}` };
     },
+    WebSocket: (user, target, headers) =>
+      upgrade(gateway, target, { authorization: `Bearer ${user}`, ...headers }),
+    // The last one is taken first: a session that nobody uses for a minute is closed.
     'HTTP/2': async (user, target, headers) => {
       const authorization = `Bearer ${user}`;
       const answer = await ask(session, target, { headers: { authorization, ...headers } });
@@ -122,8 +108,6 @@ test('no byte of a namespace that its user may not get is in any answer, in any 
         all: `${JSON.stringify([answer.headers, answer.trailers])}\n${answer.text}`,
       };
     },
-    WebSocket: (user, target, headers) =>
-      upgrade(gateway, target, { authorization: `Bearer ${user}`, ...headers }),
   };
 
   // Its events come in all watches of those who may see it.

@@ -95,6 +95,18 @@ function acknowledge(connection: FrameConnection, payload: Buffer): void {
   connection.send(frame(frameTypes.ping, flags.ack, 0, payload));
 }
 
+/** Acknowledges each PING until the connection ends. */
+function answerPings(connection: FrameConnection): void {
+  let answered = 0;
+  const timer = setInterval(() => {
+    for (const { payload } of connection.frames.filter(isPing).slice(answered)) {
+      answered += 1;
+      acknowledge(connection, payload);
+    }
+  }, 5);
+  connection.socket.once('close', () => clearInterval(timer));
+}
+
 /** A connection with a large answer that fits into its windows, but that the client does not read. */
 async function askForMuch(): Promise<FrameConnection> {
   const connection = await connectFrames(port, authority.certificate);
@@ -127,17 +139,10 @@ test('a client with a closed window keeps its request as long as it answers', as
   const connection = await connectFrames(port, authority.certificate);
   connection.send(settingsFrame([4, 0]));
   connection.head(1, get('/some'));
-  let answered = 0;
-  const timer = setInterval(() => {
-    for (const { payload } of connection.frames.filter(isPing).slice(answered)) {
-      answered += 1;
-      acknowledge(connection, payload);
-    }
-  }, 5);
+  answerPings(connection);
   await connection.until('a PING', isPing);
   await delay(long);
   assert.equal(open, 1);
-  clearInterval(timer);
   connection.socket.destroy();
   await eventually('the end of the request', () => open === 0);
 });
@@ -208,17 +213,42 @@ test('an upload whose reader is slow arrives whole', async () => {
   await eventually('the end of the request', () => open === 0);
 });
 
-test('an answer that is cut resets its stream after its bytes', async () => {
+/** The part of an answer that has come, which does not end its stream. */
+function partOf({ frames }: FrameConnection): string {
+  const parts = frames.filter(({ type }) => type === frameTypes.data);
+  assert.ok(parts.every(part => (part.flags & flags.endStream) === 0));
+  return Buffer.concat(parts.map(({ payload }) => payload)).toString();
+}
+
+test('an answer that is cut resets its stream after its bytes, whatever its window is and whether the body of its request is complete', async () => {
   for (const [path, text] of [
     ['/cut-of-known-length', 'part'],
     ['/cut-of-unknown-length', 'part'],
     ['/cut-without-bytes', ''],
   ] as const) {
-    const session = await connectHttp2(port, authority.certificate);
-    const answered = await askOnce(session, path);
-    assert.deepEqual([answered.status, answered.text, answered.rstCode], [200, text, 2], path);
-    session.destroy();
+    for (const [method, window] of [
+      ['GET', 65_535],
+      ['GET', 2],
+      ['POST', 0],
+      ['POST', 65_535],
+    ] as const) {
+      const connection = await connectFrames(port, authority.certificate);
+      answerPings(connection);
+      connection.send(settingsFrame([4, window]));
+      connection.head(1, [[':method', method], ...get(path).slice(1)], method === 'GET');
+      await connection.until('the head', ({ type }) => type === frameTypes.headers);
+      if (text.length > window) {
+        // The window grows by exactly as many bytes as are needed, and then by one, because an empty frame is not sent with a window of 0.
+        connection.send(frame(frameTypes.windowUpdate, 0, 1, uint32(text.length - window)));
+        await connection.until('the last byte', () => partOf(connection).length === text.length);
+        connection.send(frame(frameTypes.windowUpdate, 0, 1, uint32(1)));
+      }
+      const { payload } = await connection.until('the reset', ({ type }) => type === frameTypes.rstStream);
+      assert.deepEqual([payload.readUInt32BE(0), partOf(connection)], [2, text], `${method} ${path}`);
+      connection.socket.destroy();
+    }
   }
+  await eventually('the end of the requests', () => open === 0);
 });
 
 test('connections that are being cut may be asked to end', async () => {

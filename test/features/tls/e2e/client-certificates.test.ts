@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, test } from 'node:test';
 import tls from 'node:tls';
 import {
   type CertificatePair,
@@ -15,8 +14,7 @@ import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import { closed } from '../../../support/closed.js';
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
-import { startInProcess, startUpProblems } from '../../../support/proxy/in-process.js';
-import { runProgram } from '../../../support/proxy/proxy.js';
+import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import type { Scope } from '../../../support/scope.js';
 
@@ -111,44 +109,6 @@ kubectlTest('kubectl passes with its client certificate', async () => {
   assert.match(refused.stderr, /Unauthorized/);
 });
 
-describe('files that change', { concurrency: true }, () => {
-  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-    test(`a ${maxVersion} session is not resumed, and does not keep its identity after a change of --client-ca-file`, async t => {
-      const own = await start(t);
-      const connect = async (session?: Buffer) => {
-        const socket = tls.connect({
-          ...{ port: own.proxy.port, ca: own.ca, cert: jane.certificate, key: jane.key, maxVersion },
-          ...(session && { session }),
-        });
-        let ticket: Buffer | undefined;
-        let received = '';
-        socket.on('session', got => {
-          ticket = got;
-        });
-        socket.on('data', chunk => {
-          received += chunk;
-        });
-        await once(socket, 'secureConnect');
-        const reused = socket.isSessionReused();
-        socket.write(plain);
-        await closed(socket);
-        return { reused, ticket, code: received.slice(9, 12) };
-      };
-      const { ticket, code } = await connect();
-      assert.equal(code, '200');
-      const again = await connect(ticket);
-      assert.deepEqual([again.reused, again.code], [false, '200']);
-      const other = await createCertificateAuthority({ commonName: 'clients' });
-      await own.files.replace('clients.crt', other.certificate);
-      await eventually('the new authority', async () =>
-        (await exchange(own, jane, plain)).startsWith('HTTP/1.1 401'),
-      );
-      const late = await connect(ticket);
-      assert.deepEqual([late.reused, late.code], [false, '401']);
-    });
-  }
-});
-
 test('a client cannot renegotiate, with another certificate or at all', async () => {
   const client = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${proxied.proxy.port}`, '-tls1_2']);
   let output = '';
@@ -161,20 +121,6 @@ test('a client cannot renegotiate, with another certificate or at all', async ()
   client.stdin.write('R\n');
   await eventually('the refusal', async () => /no renegotiation/.test(output));
   client.kill('SIGKILL');
-});
-
-test('--client-ca-file needs TLS, and is reported with its name if it has no effect', async () => {
-  const files = await createServingFiles();
-  const flags = ['--port=0', '--server=http://127.0.0.1:1'];
-  const run = async (...args: string[]) => (await startUpProblems([...flags, ...args])).join('\n');
-  const { code, stderr } = await runProgram([...flags, `--client-ca-file=${files.certificate}`]);
-  assert.equal(code, 1);
-  assert.match(stderr, /--client-ca-file needs --tls-cert-file/);
-  const nowhere = join(files.folder, 'nowhere.crt');
-  const missing = await run(...files.flags, `--client-ca-file=${nowhere}`);
-  assert.ok(missing.includes(`--client-ca-file ${nowhere}: no such file`), missing);
-  const key = await run(...files.flags, `--client-ca-file=${files.key}`);
-  assert.ok(key.includes(`--client-ca-file ${files.key} has no certificate`), key);
 });
 
 test('a gateway with client certificates may listen beyond loopback', async t => {

@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { after, test } from 'node:test';
 import tls from 'node:tls';
-import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import { closed } from '../../../support/closed.js';
-import { eventually, within } from '../../../support/eventually.js';
-import { startUpProblems } from '../../../support/proxy/in-process.js';
+import { eventually } from '../../../support/eventually.js';
 import { startStack, type TlsStack } from '../../../support/proxy/stack.js';
 
 const shared = await startStack({ after }, { tls: true, flags: ['--reject-paths='] });
@@ -110,43 +107,4 @@ test('an answer without a length that breaks off ends without close_notify', asy
   await once(client, 'close');
   assert.match(output, /half/);
   assert.match(output, /unexpected eof while reading/);
-});
-
-test('SIGTERM ends connections that have sent nothing since their handshake', async t => {
-  // Longer than the test waits.
-  const proxied = await startStack(t, { tls: true, flags: ['--shutdown-grace=5m'] });
-  const idle = await connect(proxied);
-  idle.on('error', () => {}).resume();
-  const { code } = await within('the end of the program', proxied.proxy.stop());
-  assert.equal(code, 0);
-  idle.destroy();
-});
-
-test('files and flags that cannot be used are reported at the start, with their flags and names', async () => {
-  const { flags, folder, authority, replace, certificate, key } = await createServingFiles();
-  const [certificateFlag = '', keyFlag = ''] = flags;
-  const assertProblems = async (given: readonly string[], ...expected: readonly string[]) => {
-    const problems = (await startUpProblems(['--server=http://127.0.0.1:1', ...given])).join('\n');
-    for (const one of expected) assert.ok(problems.includes(one), problems);
-    assert.doesNotMatch(problems, /BEGIN|\n\s+at /);
-  };
-  await assertProblems([certificateFlag], '--tls-cert-file needs --tls-private-key-file');
-  await assertProblems([keyFlag], '--tls-private-key-file needs --tls-cert-file');
-  await assertProblems([...flags, `--unix-socket=${folder}/socket`], '--unix-socket and --tls-cert-file');
-  await assertProblems(
-    [`--tls-cert-file=${folder}/no.crt`, `--tls-private-key-file=${folder}/no.key`],
-    `--tls-cert-file ${folder}/no.crt: no such file`,
-    `--tls-private-key-file ${folder}/no.key: no such file`,
-  );
-  await replace('tls.key', (await authority.server()).key);
-  await assertProblems(
-    flags,
-    `--tls-private-key-file ${key} does not match the certificate in --tls-cert-file ${certificate}`,
-  );
-  for (const file of [certificate, key]) await writeFile(file, 'not PEM');
-  await assertProblems(
-    flags,
-    `--tls-cert-file ${certificate} has no certificate`,
-    `--tls-private-key-file ${key} has no private key`,
-  );
 });

@@ -30,15 +30,14 @@ export interface AskedSpec {
   readonly nonResourceAttributes?: Readonly<Record<'verb' | 'path', string>>;
 }
 
-/** What a webhook answers: a status of a review, the code of an error, or nothing. */
-type Decision = object | number | undefined;
+/** What a webhook answers: a status of a review, or the code of an error. */
+type Decision = object | number;
 
 /** A webhook, and a file that names it. */
 export class AskedWebhook {
   readonly file: string;
   readonly #kubeconfig: string;
   readonly asked: AskedSpec[] = [];
-  readonly #waiting: ServerResponse[] = [];
   decide: (spec: AskedSpec) => Decision = () => ({ allowed: false });
 
   private constructor(kubeconfig: string) {
@@ -66,13 +65,8 @@ export class AskedWebhook {
     const { spec } = (await json(request)) as { spec: AskedSpec };
     this.asked.push(spec);
     const decision = this.decide(spec);
-    if (decision === undefined) this.#waiting.push(response);
-    else answer(response, decision);
-  }
-
-  /** Answers what it has not answered yet. */
-  answerWaiting(status: object): void {
-    for (const response of this.#waiting.splice(0)) answer(response, status);
+    if (typeof decision === 'number') response.writeHead(decision).end();
+    else response.end(JSON.stringify({ status: decision }));
   }
 
   /** Writes the file, in one step. */
@@ -99,9 +93,4 @@ export class AskedWebhook {
           : `${user} ${resource.verb} ${resource.resource}${resource.subresource ? `/${resource.subresource}` : ''}`,
       );
   }
-}
-
-function answer(response: ServerResponse, decision: object | number): void {
-  if (typeof decision === 'number') response.writeHead(decision).end();
-  else response.end(JSON.stringify({ status: decision }));
 }

@@ -105,13 +105,14 @@ describe('a pool', () => {
   it('counts connections that requests share too', async () => {
     const opening = () => ({ destroy() {} });
     const pool = new ConnectionPool(opening, opening);
-    void pool.lease('shared');
-    void pool.lease('shared');
+    const leases = [pool.lease('shared'), pool.lease('shared')];
+    for (const lease of leases) void Promise.resolve(lease).catch(() => {});
     assert.deepEqual(pool.counts, { idle: 0, active: 1 });
     const idle = pool.acquire();
     assert.deepEqual(pool.counts, { idle: 0, active: 2 });
     pool.release(idle);
     assert.deepEqual(pool.counts, { idle: 1, active: 1 });
+    pool.destroy();
   });
 
   it('keeps at most 128 idle connections', () => {

@@ -31,8 +31,11 @@ export async function createCertificateAuthority(
 
 let shared: Promise<ServerIdentity> | undefined;
 
-/** The identity that all servers of a test run share if they need no other. The first process that needs it creates it. */
-export function sharedIdentity(): Promise<ServerIdentity> {
+/**
+ * The identity that all servers of a test run share if they need no other. The first process that needs it creates it. It is async, so that
+ * each test file of a group awaits a promise of its own (write-groups.ts).
+ */
+export async function sharedIdentity(): Promise<ServerIdentity> {
   shared ??= findOrMakeIdentity();
   return shared;
 }

@@ -38,12 +38,16 @@ const steps: Readonly<Record<string, (copy: string) => readonly string[]>> = {
   '--version': () => ['node', 'dist/main.js', '--version'],
   '--help': () => ['node', 'dist/main.js', '--help'],
   'its compiled tests': () => ['tsc', '-p', 'test/tsconfig.json', '--noEmit', 'false'],
-  'its tests': copy => [
-    ...['node', '--enable-source-maps', '--test', '--test-reporter=tap', '--test-timeout=300000'],
-    '--test-concurrency=6',
+  'the groups of its tests': copy => [
+    ...['node', 'build/test/support/write-groups.js'],
     ...readdirSync(join(copy, 'test'), { recursive: true, encoding: 'utf8' })
       .filter(file => file.endsWith('.test.ts') && !notRun.test(file) && mayDiffer(join('test', file)))
       .map(file => join('build/test', file.replace(/ts$/, 'js'))),
+  ],
+  'its tests': copy => [
+    ...['node', '--enable-source-maps', '--test', '--test-reporter=tap', '--test-timeout=600000'],
+    '--test-concurrency=6',
+    ...readdirSync(join(copy, 'build/groups')).map(file => join('build/groups', file)),
   ],
 };
 

@@ -7,7 +7,6 @@ import { eventually } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { startGateway } from '../../support/proxy/stack.js';
-import { startScriptedAnswers, ways } from '../scripted-answers.js';
 
 const origin = 'https://headlamp.example';
 const server = await embeddedApiServer({ after });
@@ -69,46 +68,5 @@ describe('Headlamp’s page', () => {
     const shell = open(`${pod}/exec?command=echo&command=hello&stdout=1&stderr=1`, ...channels);
     await eventually('what the shell writes', () => shell.messages.join('').includes('hello'));
     assert.equal(shell.socket.protocol, 'v5.channel.k8s.io');
-  });
-});
-
-describe('the Kubernetes Dashboard’s page behind a local proxy', async () => {
-  const answers = await startScriptedAnswers({ after });
-  const local = await answers.start();
-  const dashboard = '/api/v1/namespaces/kubernetes-dashboard/services/https:kubernetes-dashboard:/proxy/';
-
-  it('gets every field that the Dashboard sends, by fetch and by WebSockets', async () => {
-    const lines = [
-      'Content-Type: application/json',
-      'X-Csrf-Token: a',
-      'Server: kong',
-      'Refresh: 30',
-      'Link: <a.js>; rel=preload',
-    ];
-    const headers = [
-      ...['Sec-Fetch-Site: same-origin', 'Sec-Fetch-Mode: cors', 'Sec-Fetch-Dest: empty'],
-      ...['Accept: application/json, text/plain, */*', 'X-CSRF-TOKEN: b', 'Cookie: token=c'],
-    ];
-    for (const way of ways) {
-      const isUpgrade = way === 'websocket' || way === 'spdy';
-      const switching = isUpgrade
-        ? ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Accept: d']
-        : [];
-      answers.answer({
-        status: isUpgrade ? '101 Switching Protocols' : '200 OK',
-        lines: [...lines, ...switching, 'Set-Cookie: token=e; HttpOnly'],
-      });
-      const { code, values } = await answers.send(local, {
-        way,
-        target: `${dashboard}api/v1/csrftoken/login`,
-        headers,
-      });
-      assert.equal(code, isUpgrade ? 101 : 200);
-      for (const line of [...lines, ...switching]) {
-        const [name = '', value] = line.split(': ', 2);
-        assert.deepEqual(values(name.toLowerCase()), [value], `${way} ${line}`);
-      }
-      assert.deepEqual(values('set-cookie'), [`token=e; HttpOnly; Path=${dashboard}`]);
-    }
   });
 });

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import type { TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
 import { open, send as sendPlain } from '../support/clients/http-client.js';
 import type { AnyApiServer, Arrival } from '../support/embedded-api-server.js';
@@ -180,14 +179,4 @@ export async function openAttach(proxy: Pick<ProxyProcess, 'port'>, mount = ''):
     },
     close: () => socket.terminate(),
   };
-}
-
-/** Keeps the socket of each request to the API server, to see which of them are closed. */
-export function keepSockets(server: FakeApiServer): Map<number, TLSSocket> {
-  const sockets = new Map<number, TLSSocket>();
-  server.intercept(({ socket }) => {
-    sockets.set(socket.remotePort ?? 0, socket as TLSSocket);
-    return false;
-  });
-  return sockets;
 }

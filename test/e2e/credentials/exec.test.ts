@@ -4,98 +4,43 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { eventually } from '../../support/eventually.js';
-import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { type ExecPlugin, writeExecPlugin } from '../../support/identities/exec-plugin.js';
-import { type RunningProgram as Program, startInProcess } from '../../support/proxy/in-process.js';
-import { type KubeconfigContents, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { bothLegs, health, passed, probe, sample } from '../credential-probe.js';
 import { assertStatus } from '../leg.js';
 
-const masters = ['system:masters'];
-
-interface Setting {
-  readonly server: FakeApiServer;
-  readonly plugin: ExecPlugin;
-  /** Makes the API server accept a token, or no longer accept it. */
-  allow(token: string): void;
-  revoke(token: string): void;
-  /** Starts the program in this process. */
-  start(...differences: Differences): Promise<Program>;
-}
-
-/** More fields of the plugin's entry and of the kubeconfig, and more environment variables. */
-type Differences = [
-  more?: Readonly<Record<string, unknown>>,
-  contents?: Partial<KubeconfigContents>,
-  env?: Readonly<Record<string, string>>,
-];
-
-/** An API server that accepts tokens and certificates, and a kubeconfig with a plugin. */
-async function set(t: TestContext, options: Parameters<typeof writeExecPlugin>[0] = {}): Promise<Setting> {
+/** An API server that accepts the token `one`, which the plugin of a kubeconfig returns. */
+async function set(t: TestContext) {
   const tokens: Record<string, { username: string; groups: string[] }> = {};
   const server = await startFakeApiServer({ clientCertificates: 'optional', tokens });
-  const plugin = await writeExecPlugin(options);
+  const plugin = await writeExecPlugin();
   t.after(async () => {
     await server.kill();
     await plugin.remove();
   });
-  const flags = async (...[more, contents]: Differences) => {
-    const cluster = { server: server.url, ca: server.authority.certificate };
-    const kubeconfig = await writeKubeconfig({ ...cluster, user: { exec: plugin.exec(more) }, ...contents });
-    return ['--kubeconfig', kubeconfig.path, '--reject-paths=', '--log-level=debug'];
+  /** From now on the API server accepts this token alone. */
+  const accept = (token: string) => {
+    for (const old of Object.keys(tokens)) delete tokens[old];
+    tokens[token] = { username: token, groups: ['system:masters'] };
   };
-  return {
-    server,
-    plugin,
-    allow: token => {
-      tokens[token] = { username: token, groups: masters };
-    },
-    revoke: token => {
-      delete tokens[token];
-    },
-    async start(more, contents, env) {
-      return startInProcess(t, await flags(more, contents), env);
-    },
-  };
-}
-
-/** How many renewed credentials the log reports. */
-function renewals(proxy: Program): number {
-  return proxy.log().filter(({ msg }) => msg === 'the exec credential was renewed').length;
-}
-
-/** Waits until the log reports a renewed credential. */
-async function ready(proxy: Program): Promise<void> {
-  await eventually('a first credential', () => renewals(proxy) > 0);
-}
-
-/**
- * The plugin runs at the start and once more after a 401, then at most once in 10 s. A failing plugin runs again after 1, 2, 4, … s,
- * if `failing` is set. A busy machine takes longer for the same requests.
- */
-function assertFewRuns(plugin: ExecPlugin, began: number, failing = false): void {
-  const seconds = (performance.now() - began) / 1000;
-  const most = 2 + Math.floor(failing ? Math.log2(1 + seconds) : seconds / 10);
-  assert.ok(plugin.runs() <= most, `the plugin ran ${plugin.runs()} times, not ${most} at most`);
-}
-
-/** The program after a request with the token `one`. From now on the API server accepts only the token `two`. */
-async function startAndRevoke(t: TestContext) {
-  const { server, plugin, allow, revoke, start } = await set(t);
-  allow('one');
+  accept('one');
   await plugin.answer({ token: 'one' });
-  const proxy = await start();
-  assert.equal((await probe(proxy, server)).code, 200);
-  revoke('one');
-  allow('two');
-  return { server, plugin, proxy };
+  return {
+    ...{ server, plugin, accept },
+    /** Starts the program in this process, with more fields of the plugin's entry. */
+    async start(more?: Readonly<Record<string, unknown>>) {
+      const cluster = { server: server.url, ca: server.authority.certificate };
+      const kubeconfig = await writeKubeconfig({ ...cluster, user: { exec: plugin.exec(more) } });
+      return startInProcess(t, ['--kubeconfig', kubeconfig.path, '--reject-paths=', '--log-level=debug']);
+    },
+  };
 }
 
-describe('an exec credential plugin', { concurrency: 12 }, () => {
+describe('an exec credential plugin', { concurrency: true }, () => {
   test('runs once if twenty requests of both legs arrive together', async t => {
-    const { server, plugin, allow, start } = await set(t);
-    allow('one');
-    await plugin.answer({ token: 'one' });
+    const { server, plugin, start } = await set(t);
     await plugin.delay(1500);
     const proxy = await start();
     const legs = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? 'plain' : 'websocket'));
@@ -114,7 +59,10 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
 
   for (const leg of bothLegs) {
     test(`runs once more after a 401, and the request (${leg}) is sent again with the new credential`, async t => {
-      const { server, plugin, proxy } = await startAndRevoke(t);
+      const { server, plugin, accept, start } = await set(t);
+      const proxy = await start();
+      assert.equal((await probe(proxy, server)).code, 200);
+      accept('two');
       await plugin.answer({ token: 'two' });
       const { code, arrived } = await probe(proxy, server, leg);
       assert.equal(code, passed(leg));
@@ -126,48 +74,8 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     });
   }
 
-  test("does not run for each request while new tokens still get a 401, and the 401 is the API server's", async t => {
-    const { server, plugin, start } = await set(t);
-    const answer = { kind: 'ExecCredential', apiVersion: 'client.authentication.k8s.io/v1' };
-    const text = JSON.stringify({ ...answer, status: { token: 'refused-NUMBER' } });
-    await writeFile(
-      plugin.path,
-      `#!/bin/sh\necho run >> "\${0%/*}/runs"\necho '${text}' | sed s/NUMBER/$$/\n`,
-    );
-    const began = performance.now();
-    const proxy = await start();
-    await ready(proxy);
-    for (let count = 0; count < 10; count++) {
-      for (const leg of bothLegs) {
-        const { answer: refusal, arrived } = await probe(proxy, server, leg);
-        assert.equal(assertStatus(refusal, 401, leg), 'Unauthorized');
-        assert.ok(refusal.headers.has('audit-id'), 'the answer is not that of the API server');
-        assert.ok(arrived.length <= 2);
-      }
-    }
-    assertFewRuns(plugin, began);
-  });
-
-  test('runs after a 401 to the check of readyz, so that a proxy without traffic recovers', async t => {
-    const { plugin, allow, revoke, start } = await set(t);
-    allow('one');
-    await plugin.answer({ token: 'one' });
-    const proxy = await start();
-    await ready(proxy);
-    await plugin.answer({ token: 'two' });
-    revoke('one');
-    allow('two');
-    // The check of the start, if it has passed, counts for 10 s.
-    await eventually(
-      'the second run',
-      async () => (await health(proxy, 'readyz')).status === 200 && plugin.runs() === 2,
-    );
-  });
-
   test('that is missing makes requests fail with a 503 and its hint, and works as soon as it is installed', async t => {
-    const { server, plugin, allow, start } = await set(t);
-    allow('one');
-    await plugin.answer({ token: 'one' });
+    const { server, plugin, start } = await set(t);
     const command = join(plugin.directory, 'not-yet');
     const proxy = await start({ command, installHint: 'Get it at example.com.\nThen log in.' });
     for (const leg of bothLegs) {
@@ -195,14 +103,11 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
 });
 
 kubectlTest('kubectl sees no 401 for a revoked token, and prints why there is no credential', async t => {
-  const { plugin, allow, revoke, start } = await set(t);
-  allow('one');
-  await plugin.answer({ token: 'one' });
+  const { plugin, accept, start } = await set(t);
   const proxy = await start();
   const first = await kubectl(['-s', proxy.url, 'get', 'pod', 'web-0', '-o', 'name']);
   assert.equal(first.stdout, 'pod/web-0\n', first.stderr);
-  revoke('one');
-  allow('two');
+  accept('two');
   await plugin.answer({ token: 'two' });
   const exec = await kubectl(['-s', proxy.url, 'exec', 'web-0', '--', 'echo', 'hello']);
   assert.deepEqual([exec.code, exec.stdout], [0, 'hello\n'], exec.stderr);

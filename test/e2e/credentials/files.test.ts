@@ -3,7 +3,6 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parse, stringify } from 'yaml';
 import type { CertificatePair } from '../../support/certificates/certificates.js';
 import { type AnyApiServer, embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually } from '../../support/eventually.js';
@@ -12,90 +11,38 @@ import {
   pollInterval,
   startInProcess,
 } from '../../support/proxy/in-process.js';
-import { type KubeconfigContents, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { startProxy } from '../../support/proxy/proxy.js';
 import { replaceFile } from '../../support/replaced-file.js';
-import {
-  bothLegs,
-  health,
-  keepSockets,
-  openAttach,
-  openWatch,
-  passed,
-  probe,
-  sample,
-} from '../credential-probe.js';
+import { bothLegs, health, openAttach, openWatch, passed, probe, sample } from '../credential-probe.js';
 import { createVolume } from './volume.js';
 
 const day = 86_400_000;
-const masters = ['system:masters'];
 
 const reloads = (result: string) => `kube_api_proxy_config_reloads_total{result="${result}"}`;
 const lastReload = 'kube_api_proxy_config_last_reload_successful';
 const certificateExpiry = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
 
-type Tokens = Record<string, { username: string; groups: string[] }>;
-
 interface Setting {
   readonly server: AnyApiServer;
-  readonly tokens: Tokens;
   /** The kubeconfig, with ca.crt, client.crt and client.key next to it. */
   readonly path: string;
   readonly directory: string;
-  /** Starts the program in this process, where it polls its files every 50 ms. */
-  start(
-    args?: readonly string[],
-    env?: Readonly<Record<string, string>>,
-    interval?: number,
-  ): Promise<Program>;
-  /** Starts the built program, which uses changed files within 10 s. */
-  startBuilt(): Promise<Program>;
   /** A client certificate of the server's authority. */
   certificate(commonName: string, notAfter?: Date): Promise<CertificatePair>;
-  /** Changes the kubeconfig in one step. */
-  edit(change: (kubeconfig: EditableKubeconfig) => void): Promise<void>;
 }
 
-interface EditableKubeconfig {
-  clusters: { name: string; cluster: Record<string, unknown> }[];
-  users: { name: string; user: Record<string, unknown> }[];
-  contexts: { name: string; context: Record<string, unknown> }[];
-  'current-context': string;
-}
-
-/** A kubeconfig whose user `first` has a certificate in files; `contents` takes precedence. */
-async function set(t: TestContext, given: Partial<KubeconfigContents> = {}): Promise<Setting> {
-  const tokens: Tokens = {};
-  for (const name of ['one', 'two']) tokens[name] = { username: name, groups: masters };
-  const server = await embeddedApiServer(t, { tokens });
-  for (const name of Object.keys(tokens)) server.follow(name);
+/** A kubeconfig whose user `first` has a certificate in files; more fields of the user take the place of that. */
+async function set(t: TestContext, user?: Readonly<Record<string, string>>): Promise<Setting> {
+  const server = await embeddedApiServer(t);
   const certificate = (commonName: string, notAfter = new Date(Date.now() + 30 * day)) =>
     server.client(commonName, { notAfter });
-  const known = { server: server.url, ca: server.authority.certificate };
-  const pair = 'token' in given || 'user' in given ? {} : await certificate('first');
+  const credential = user === undefined ? await certificate('first') : { user };
   const { path, directory } = await writeKubeconfig(
-    { ...known, ...pair, ...given },
+    { server: server.url, ca: server.authority.certificate, ...credential },
     { credentials: 'files' },
   );
-  return {
-    server,
-    tokens,
-    path,
-    directory,
-    certificate,
-    async startBuilt() {
-      const proxy = await startProxy(['--kubeconfig', path, '--reject-paths=']);
-      t.after(() => proxy.stop('SIGKILL'));
-      return proxy;
-    },
-    start: (args = ['--kubeconfig', path], env = {}, interval = pollInterval) =>
-      startInProcess(t, [...args, '--reject-paths='], env, { interval }),
-    async edit(change) {
-      const kubeconfig = parse(await readFile(path, 'utf8')) as EditableKubeconfig;
-      change(kubeconfig);
-      await replaceFile(path, stringify(kubeconfig));
-    },
-  };
+  return { server, path, directory, certificate };
 }
 
 /** Waits until requests of both legs arrive as this user. */
@@ -121,13 +68,15 @@ async function inPlace(directory: string, { certificate, key }: CertificatePair)
 
 describe('files that rotate', { concurrency: 6 }, () => {
   test('certificate and key swapped like a Kubernetes volume are used within 10 s, and open streams continue', async t => {
-    const { server, directory, certificate, startBuilt, edit } = await set(t);
+    const { server, path, directory, certificate } = await set(t, {
+      'client-certificate': 'volume/client.crt',
+      'client-key': 'volume/client.key',
+    });
     const write = createVolume(join(directory, 'volume'));
     const swap = (pair: CertificatePair) => write({ 'client.crt': pair.certificate, 'client.key': pair.key });
     await swap(await certificate('first'));
-    const user = { 'client-certificate': 'volume/client.crt', 'client-key': 'volume/client.key' };
-    await edit(({ users }) => void users.splice(0, 1, { name: 'test', user }));
-    const proxy = await startBuilt();
+    const proxy = await startProxy(['--kubeconfig', path, '--reject-paths=']);
+    t.after(() => proxy.stop('SIGKILL'));
     const watch = await openWatch(proxy, server);
     const streams = [watch, await openAttach(proxy)];
     t.after(() => {
@@ -149,31 +98,16 @@ describe('files that rotate', { concurrency: 6 }, () => {
     await eventually('the line', () => proxy.log().some(({ msg }) => msg === 'configuration reloaded'));
   });
 
-  test('certificate and key that are replaced close the idle connections of the former ones', async t => {
-    const { server, directory, certificate, start } = await set(t);
-    const sockets = keepSockets(server.embedded);
-    const proxy = await start();
-    const [idle] = (await probe(proxy, server.embedded)).arrived;
-    assert.equal(idle?.tlsSubject?.commonName, 'first');
-    await inPlace(directory, await certificate('second'));
-    await arrivesAs(proxy, server, 'second');
-    await eventually(
-      'the end of the idle connection',
-      () => sockets.get(idle?.remotePort ?? 0)?.destroyed === true,
-    );
-  });
-
   interface Damage {
-    readonly contents?: Partial<KubeconfigContents>;
     readonly damage: (setting: Setting, next: CertificatePair) => Promise<void>;
     readonly repair: (setting: Setting, next: CertificatePair) => Promise<void>;
     /** The expected text of the log line. */
     readonly problem: RegExp;
   }
-  const intact = new Map<string, string>();
+  let intact = '';
   const repairConfig = async ({ directory, path }: Setting, next: CertificatePair) => {
     await inPlace(directory, next);
-    await writeFile(path, intact.get(path) ?? '');
+    await writeFile(path, intact);
   };
   // Each in one step: a poll between the truncation and the write of a file would find another fault.
   const damages: Readonly<Record<string, Damage>> = {
@@ -206,9 +140,9 @@ describe('files that rotate', { concurrency: 6 }, () => {
   };
   test('that are damaged leave the last good state in use, with one line in the log', async t => {
     const setting = await set(t);
-    const { server, path, certificate, start } = setting;
-    intact.set(path, await readFile(path, 'utf8'));
-    const proxy = await start();
+    const { server, path, certificate } = setting;
+    intact = await readFile(path, 'utf8');
+    const proxy = await startInProcess(t, ['--kubeconfig', path, '--reject-paths=']);
     let user = 'first';
     for (const [index, [what, { damage, repair, problem }]] of Object.entries(damages).entries()) {
       const next = await certificate(`user-${index}`);
@@ -236,62 +170,5 @@ describe('files that rotate', { concurrency: 6 }, () => {
       await eventually('the gauge', async () => (await sample(proxy, lastReload)) === 1);
     }
     assert.doesNotMatch(proxy.stderr(), /secret-of-edit|PRIVATE KEY/);
-  });
-
-  test('a tokenFile is used when it changes, but never an empty one', async t => {
-    const { server, directory, start } = await set(t, { user: { tokenFile: 'token' } });
-    const file = join(directory, 'token');
-    await writeFile(file, 'one\n');
-    const proxy = await start();
-    assert.equal((await probe(proxy, server)).user, 'one');
-    await writeFile(file, '');
-    await eventually('a line in the log', () => complaints(proxy).length === 1);
-    assert.match(String(complaints(proxy)[0]?.['problems']), /tokenFile .*token is empty/);
-    assert.equal((await probe(proxy, server)).user, 'one');
-    await writeFile(file, 'two');
-    await arrivesAs(proxy, server, 'two');
-  });
-
-  for (const leg of bothLegs) {
-    test(`a 401 makes the program read the tokenFile at once, and the request (${leg}) is sent again`, async t => {
-      const { server, tokens, path, directory, start } = await set(t, { user: { tokenFile: 'token' } });
-      await writeFile(join(directory, 'token'), 'one');
-      // No regular poll comes first.
-      const proxy = await start(['--kubeconfig', path], {}, 3_600_000);
-      assert.equal((await probe(proxy, server)).code, 200);
-      delete tokens['one'];
-      await writeFile(join(directory, 'token'), 'two');
-      const { code, arrived } = await probe(proxy, server.embedded, leg);
-      assert.equal(code, passed(leg));
-      assert.equal(arrived.at(-1)?.headers['authorization'], 'Bearer two');
-    });
-  }
-
-  test('every file of a KUBECONFIG list is followed, even one that appears later', async t => {
-    const { server, path, directory, certificate, start } = await set(t);
-    const missing = join(directory, 'before');
-    const proxy = await start([], { KUBECONFIG: `${missing}:${path}` });
-    assert.equal((await probe(proxy, server)).user, 'first');
-    const { certificate: crt, key } = await certificate('second');
-    await writeFile(join(directory, 'second.crt'), crt);
-    await writeFile(join(directory, 'second.key'), key);
-    const user = { 'client-certificate': 'second.crt', 'client-key': 'second.key' };
-    await writeFile(missing, stringify({ users: [{ name: 'test', user }] }));
-    await arrivesAs(proxy, server, 'second');
-    await rm(missing);
-    await arrivesAs(proxy, server, 'first');
-  });
-
-  test('a kubeconfig that is gone for a while does not count as missing, even if --server would be enough', async t => {
-    const { server, path, start } = await set(t);
-    const args = ['--server', server.url, '--certificate-authority', join(path, '../ca.crt')];
-    const proxy = await start(args, { KUBECONFIG: path });
-    assert.equal((await probe(proxy, server)).user, 'first');
-    await rm(path);
-    await eventually('a line in the log', () => complaints(proxy).length > 0);
-    for (const leg of bothLegs) {
-      const { code, user } = await probe(proxy, server, leg);
-      assert.deepEqual([code, user], [passed(leg), 'first']);
-    }
   });
 });

@@ -9,7 +9,7 @@ import { eventuallyPasses } from '../../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { type RunningProgram as Program, startInProcess } from '../../support/proxy/in-process.js';
 import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
-import { runProgram, startProxy } from '../../support/proxy/proxy.js';
+import { startProxy } from '../../support/proxy/proxy.js';
 import {
   type ForwardProxy,
   type ForwardProxyOptions,
@@ -190,29 +190,5 @@ describe('a proxy on the way to the API server', { concurrency: 4 }, () => {
     assert.equal(proxy.requests[0]?.target, `${host}:${server.port}`);
     assert.deepEqual(proxy.requests[0]?.credentials, credentials);
     await assertNothingShows(program);
-  });
-
-  test('of HTTPS_PROXY is not asked for what NO_PROXY excludes', async t => {
-    const { server, start } = await set(t, { host: 'api.cluster.test' });
-    const proxy = closeAfter(t, await startNamingProxy(server.port));
-    const program = await start({
-      HTTPS_PROXY: `127.0.0.1:${proxy.port}`,
-      NO_PROXY: `x.org, *.cluster.TEST:${server.port}`,
-    });
-    for (const leg of bothLegs) {
-      const message = assertStatus((await probe(program, server, leg)).answer, 503, leg);
-      assert.match(message, /host name does not resolve|DNS server does not answer/);
-    }
-    assert.equal(proxy.requests.length, 0);
-  });
-
-  test('with a URL that cannot be read is reported at start-up, without the URL', async t => {
-    for (const url of [`ftp://team:${encoded}@proxy:21`, `http://team:${password}@proxy:3128`]) {
-      const { path } = await set(t, { proxyUrl: url });
-      const { code, stdout, stderr } = await runProgram(['--kubeconfig', path]);
-      assert.equal(code, 1);
-      assert.match(stderr, /^kube-api-proxy: proxy-url of cluster "test" in .*\n$/);
-      assertHidden(stdout + stderr);
-    }
   });
 });

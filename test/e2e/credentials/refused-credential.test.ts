@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
-import { open, send as sendPlain } from '../../support/clients/http-client.js';
+import { send as sendPlain } from '../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
-import { eventually } from '../../support/eventually.js';
-import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
+import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
 import { callersFlag } from '../../support/proxy/callers.js';
 import { untilState } from '../../support/proxy/cluster-states.js';
@@ -21,8 +19,7 @@ import {
   tokenOf,
 } from '../../support/proxy/many-clusters.js';
 import { untilOwnMetric } from '../../support/proxy/own-metric.js';
-import { type Gateway, type GatewayOptions, startGateway, startStack } from '../../support/proxy/stack.js';
-import { health } from '../credential-probe.js';
+import { type Gateway, type GatewayOptions, startGateway } from '../../support/proxy/stack.js';
 import { type Answer, assertStatus, clientRequests, type Leg, send } from '../leg.js';
 
 const headers = ['Authorization: Bearer alice-token'];
@@ -126,34 +123,6 @@ describe("a 401 to the proxy's own credential, where callers are authenticated,"
     }
   });
 
-  for (const [what, options] of [
-    ['over HTTP/2', {}],
-    ['over HTTP/1.1', { env: { DISABLE_HTTP2: '1' } }],
-  ] as const) {
-    test(`becomes a 502 for watches ${what}, and ends the open ones without it`, async t => {
-      const { server, proxy, refuse, restore } = await startRefused(t, options);
-      restore();
-      const watch = `${pods}?watch=true`;
-      const opened = await open(proxy.port, watch, { headers: bearer });
-      assert.equal(opened.statusCode, 200);
-      let text = '';
-      opened.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-      });
-      const ended = once(opened, 'close');
-      refuse();
-      server.endWatches();
-      await ended;
-      assert.ok(opened.complete);
-      assert.doesNotMatch(text, /Unauthorized|refuses/);
-      for (const target of [watch, `${watch}&labelSelector=a%3Db`]) {
-        const answer = await sendPlain(proxy.port, target, { headers: bearer });
-        assert.equal(answer.status, 502, target);
-        assert.match((answer.json as { message: string }).message, refusal);
-      }
-    });
-  }
-
   test('becomes a 502 at the cluster that refuses it, and at no other one', async t => {
     const clusters = await startManyClusters(t, {
       edit: (config, { two }) => addContext(config, 'refused', two),
@@ -226,44 +195,5 @@ describe('the answer passes untouched', () => {
       assert.equal((answer.json as { message: string }).message, 'Unauthorized');
     }
     await untilOwnMetric(plain.port, refusedMetric, questions.length);
-  });
-});
-
-describe('readyz', () => {
-  test("fails while the API server refuses the proxy's own token", async t => {
-    const { kubeconfig, restore } = await startRefused(t);
-    const proxy = await startInProcess(t, [`--kubeconfig=${kubeconfig}`]);
-    const { status, text } = await health(proxy, 'readyz');
-    assert.equal(status, 500);
-    assert.match(
-      text,
-      /^\[-\]credentials failed: the API server at \S+ refuses the proxy's own credential \(401\)$/m,
-    );
-    assert.match(text, /^\[\+\]upstream ok$/m);
-    restore();
-    await eventually('readyz', async () => (await health(proxy, 'readyz')).status === 200);
-  });
-
-  test('fails while the API server refuses a client certificate in its answers, whatever its dates say', async t => {
-    const server = await startFakeApiServer();
-    t.after(() => server.kill());
-    const accept = server.intercept((_request, response) => {
-      response.writeHead(401, { 'Content-Length': 0 }).end();
-      return true;
-    });
-    const { proxy } = await startStack(t, { run: startInProcess, server });
-    const { text } = await health(proxy, 'readyz');
-    assert.match(text, /^\[-\]credentials failed: .* refuses the proxy's own credential/m);
-    accept();
-    await eventually('readyz', async () => (await health(proxy, 'readyz')).status === 200);
-  });
-
-  test('says that the upstream fails, and not the credential, if there is no answer', async t => {
-    const { server, proxy } = await startStack(t, { run: startInProcess });
-    await server.kill();
-    await eventually('the failure', async () => {
-      const { text } = await health(proxy, 'readyz');
-      return /^\[\+\]credentials ok$/m.test(text) && /^\[-\]upstream failed: /m.test(text);
-    });
   });
 });

@@ -314,24 +314,14 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
     const config = join(directory, 'flags.yaml');
     await writeFile(config, 'token: [secret-in-config]\npassword: {a: secret-in-config}\n');
     const secrets = ['secret flag token', 'secret-of-flag', 'secret-in-yaml', 'secret-in-config'];
+    const kubeconfig = `--kubeconfig=${path}`;
     const runs: readonly (readonly [readonly string[], Readonly<Record<string, string>>?])[] = [
-      [['--kubeconfig', path, '--token', 'secret flag token']],
-      [
-        [
-          '--kubeconfig',
-          path,
-          '--token',
-          'secret-of-flag',
-          '--username',
-          'x',
-          '--password',
-          'secret-of-flag',
-        ],
-      ],
+      [[kubeconfig, '--token', 'secret flag token']],
+      [[kubeconfig, '--token', 'secret-of-flag', '--username', 'x', '--password', 'secret-of-flag']],
       [['--kubeconfig', bad]],
-      [['--kubeconfig', path, '--config', config]],
-      [['--kubeconfig', path], { KUBE_API_PROXY_TOKEN: 'secret flag token' }],
-      [['--kubeconfig', path, '--tokn=secret-of-flag']],
+      [[kubeconfig, '--config', config]],
+      [[kubeconfig], { KUBE_API_PROXY_TOKEN: 'secret flag token' }],
+      [[kubeconfig, '--tokn=secret-of-flag']],
     ];
     for (const [args, env] of runs) {
       assertHidden((await startUpProblems(args, env)).join('\n'), secrets, args.join(' '));

@@ -80,18 +80,3 @@ test('the cluster and the user of a context apply only to it: authority, name, p
   assert.ok(tunnel.requests.length > 0);
   for (const { target } of tunnel.requests) assert.equal(target, new URL(clusters.two.url).host);
 });
-
-test('a Location that leaves the path of the server’s URL leads to the server itself, not to the current cluster', async t => {
-  const stack = await startManyStack(t, { run: startInProcess });
-  let location = '';
-  stack.two.intercept(({ url = '' }, response) => {
-    if (!url.includes('/redirect')) return false;
-    response.writeHead(302, { Location: location, 'Content-Length': 0 }).end();
-    return true;
-  });
-  for (const sent of ['/login', `${stack.two.url}/login`]) {
-    location = sent;
-    const { headers } = await sendPlain(stack.port, '/clusters/rancher/redirect');
-    assert.equal(headers.location, `${stack.two.url}/login`, sent);
-  }
-});

@@ -10,11 +10,10 @@ import {
   decodedMountOf,
   type ManyStack,
   mountOf,
-  rancherPath,
   startManyClusters,
   startManyStack,
 } from '../../support/proxy/many-clusters.js';
-import { type Answer, assertStatus, type Leg, send } from '../leg.js';
+import { type Answer, type Leg, send } from '../leg.js';
 
 /** Names that differ only in how they are split or encoded, and names with special characters of URLs. */
 const hiding = ['a/api', 'a/api/v1'];
@@ -81,66 +80,6 @@ describe('the name of a context in a path', () => {
         const { arrived, answer } = await sent(names, `${mount}/version`);
         assert.deepEqual(arrived, [[context, '/version']], `${mount}: ${answer.raw.slice(0, 300)}`);
       }
-    }
-  });
-});
-
-describe('the path below a mount', () => {
-  test('goes to the API server unchanged, with the query', async () => {
-    for (const [sub, path] of [
-      ['', '/'],
-      ['/', '/'],
-      ['//api', '//api'],
-      ['/api/v1/namespaces/default/pods/web%2D0', '/api/v1/namespaces/default/pods/web%2D0'],
-      [
-        '/api/v1/namespaces/default/services/web/proxy/a%2Fb;c=%20/',
-        '/api/v1/namespaces/default/services/web/proxy/a%2Fb;c=%20/',
-      ],
-      ['/version?a=%2F..%2f&b', '/version?a=%2F..%2f&b'],
-      ['/-/metrics', '/-/metrics'],
-      ['/-/clusters', '/-/clusters'],
-      ['/clusters/b/version', '/clusters/b/version'],
-      ['/static/x', '/static/x'],
-    ] as const) {
-      const { arrived, answer } = await sent(plain, `/clusters/a${sub}`);
-      assert.deepEqual(arrived, [['a', path]], `${sub}: ${answer.raw.slice(0, 200)}`);
-    }
-  });
-
-  test('keeps the path of the server’s URL before it, which / does only if it is configured', async t => {
-    const path = '/api/v1/namespaces/default/configmaps';
-    for (const [flags, before] of [
-      [[], ''],
-      [['--append-server-path'], rancherPath],
-    ] as const) {
-      const stack = await startManyStack(t, {
-        run: startInProcess,
-        clusters,
-        flags: ['--context=rancher', ...flags],
-      });
-      assert.deepEqual((await sent(stack, path)).arrived, [['rancher', `${before}${path}`]]);
-      const below = await sent(stack, `/clusters/rancher${path}`);
-      assert.deepEqual(below.arrived, [['rancher', `${rancherPath}${path}`]]);
-      assert.equal(below.answer.code, 200);
-      const log = await sent(
-        stack,
-        `/clusters/rancher/api/v1/namespaces/default/pods/web-0/log`,
-        'websocket',
-      );
-      assert.equal(log.arrived[0]?.[1], `${rancherPath}/api/v1/namespaces/default/pods/web-0/log`);
-    }
-  });
-});
-
-describe('an unknown name', () => {
-  test('gets a 404 Status with the existing names', async () => {
-    for (const leg of ['plain', 'websocket', 'spdy'] as const) {
-      const target = '/clusters/nope%2Fa/api';
-      const { answer, arrived } = await sent(plain, target, leg);
-      const message = assertStatus(answer, 404, target);
-      assert.equal((JSON.parse(answer.body) as { reason: string }).reason, 'NotFound');
-      for (const name of plain.contexts()) assert.ok(message.includes(name), `${name}: ${message}`);
-      assert.deepEqual(arrived, []);
     }
   });
 });
@@ -234,26 +173,4 @@ test('no spelling reaches another cluster than the named one over HTTP/2', encry
       assert.ok([400, 404, undefined].includes(head[':status']), `${target}: ${head[':status']}`);
   }
   assert.ok(!http2.destroyed);
-});
-
-test('a name that no path can have leads nowhere else', async t => {
-  const stack = await startManyStack(t, {
-    run: startInProcess,
-    edit: (config, { two }) => {
-      addContext(config, '..', two);
-      addContext(config, '.', two);
-      addContext(config, '../b', two);
-    },
-  });
-  for (const target of [
-    '/clusters/../version',
-    '/clusters/./version',
-    '/clusters/%2e%2e/version',
-    '/clusters/../b/version',
-    '/clusters/..%2fb/version',
-  ]) {
-    assertStatus(await send(stack.port, { target: `${target}?dots` }), 400, target);
-  }
-  assert.deepEqual(stack.arrivals('?dots'), []);
-  assert.equal((await send(stack.port, { target: '/clusters/a/version' })).code, 200);
 });

@@ -87,22 +87,6 @@ describe('--all-contexts', () => {
       assert.deepEqual([answer.code, found], [code, user], mark);
     }
   });
-
-  test('serves the contexts of several kubeconfigs in KUBECONFIG, the first one for each name', async t => {
-    const other = await startManyClusters(t, {
-      edit: config => {
-        config.contexts = config.contexts.filter(({ name }) => name === 'a' || name === 'b');
-        const b = config.contexts.find(({ name }) => name === 'b');
-        if (b !== undefined) b.name = 'only here';
-      },
-    });
-    const env = { KUBECONFIG: `${clusters.kubeconfig}:${other.kubeconfig}` };
-    const proxy = await startInProcess(t, ['--all-contexts'], env);
-    assert.equal((await send(proxy.port, { target: `/clusters/a${which}?merged=1` })).code, 200);
-    assert.equal(clusters.arrivals('merged=1').length, 1, 'the first file wins');
-    await send(proxy.port, { target: `/clusters/only%20here${which}?merged=2` });
-    assert.equal([...clusters.arrivals('merged=2'), ...other.arrivals('merged=2')].length, 1);
-  });
 });
 
 test('a prefix at /clusters/ is rejected with --all-contexts', async () => {

@@ -3,17 +3,15 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { ClusterState } from '../../../src/clusters/states.js';
 import { open, send as sendPlain } from '../../support/clients/http-client.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
-import { eventually, eventuallyPasses } from '../../support/eventually.js';
+import { eventually } from '../../support/eventually.js';
 import { listen } from '../../support/ports.js';
 import { callersFlag } from '../../support/proxy/callers.js';
 import { clusterStates, untilState } from '../../support/proxy/cluster-states.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   addContext,
-  arn,
   missingFile,
   mountOf,
   rancherPath,
@@ -123,21 +121,6 @@ test('a context that hangs fails neither readyz nor the others', async t => {
   for (const path of ['/-/readyz', '/-/livez']) assert.equal((await sendPlain(port, path)).status, 200, path);
 });
 
-test('a used cluster is ready, with its version, and others are still unused', async () => {
-  const { gitVersion } = (await sendPlain(port, '/version')).json as { gitVersion: string };
-  for (const name of ['one', 'a', 'b', 'two', 'rancher']) {
-    assert.equal((await sendPlain(port, `/clusters/${name}${which}`)).status, 200);
-    await eventuallyPasses(async () => {
-      const { state, version, reason } = (await clusterStates(port)).get(name) as ClusterState;
-      assert.deepEqual(
-        { name, state, version, reason },
-        { name, state: 'ready', version: gitVersion, reason: undefined },
-      );
-    });
-  }
-  assert.equal((await clusterStates(port)).get(arn)?.state, 'unused');
-});
-
 for (const [name, reason] of [
   ['down', /ECONNREFUSED|refused/i],
   ['broken', new RegExp(missingFile)],
@@ -167,37 +150,6 @@ kubectlTest('kubectl ends at once with the reason if files of a context are miss
   const { code, stderr } = await kubectl(args, { env: { HOME: home, KUBECONFIG: '' }, timeout: 30_000 });
   assert.equal(code, 1, 'it ended by itself');
   assert.ok(stderr.includes(missingFile), stderr);
-});
-
-test('the log warns of an API server at / that cannot be reached, and the program serves', async t => {
-  const flags = ['--context=down'];
-  const { proxy, port } = await startManyStack(t, { clusters, run: startInProcess, flags });
-  const isWarning = (line: Record<string, unknown>) =>
-    Number(line['level']) >= 40 && /refused|reach/i.test(JSON.stringify(line));
-  await eventually('the warning', () => proxy.log().some(isWarning));
-  const [line] = proxy.log().filter(({ context }) => context === 'down');
-  assert.deepEqual([line?.['user'], line?.['server']], ['user of down', 'https://127.0.0.1:1']);
-  assert.ok(!proxy.stderr().includes(tokenOf('down')));
-  assert.equal((await send(port, { target: `/clusters/a${which}` })).code, 200);
-  assert.equal((await send(port, { target: '/-/readyz' })).code, 500);
-});
-
-test('a failing cluster is ready again when its server is up again, or its file exists', async t => {
-  const own = await startManyClusters(t);
-  const { port } = await startManyStack(t, { run: startInProcess, clusters: own });
-  const ask = async (name: string) => (await sendPlain(port, `/clusters/${name}${which}`)).status;
-  await own.two.kill();
-  assert.ok((await ask('b')) >= 500);
-  await untilState(port, 'b', 'failing');
-  assert.equal((await sendPlain(port, '/-/readyz')).status, 200);
-  await own.two.restart();
-  await eventually('the recovery', async () => (await ask('b')) === 200);
-  await untilState(port, 'b', 'ready');
-  const { certificate, key } = await own.one.authority.client();
-  assert.ok((await ask('broken')) >= 500);
-  await writeFile(join(own.folder, missingFile), `${certificate}${key}`);
-  await eventually('the file', async () => (await ask('broken')) === 200);
-  await untilState(port, 'broken', 'ready');
 });
 
 test('/-/clusters with authentication is only for callers, and says if the proxy may not impersonate', async t => {

@@ -165,20 +165,6 @@ describe('a page of another site', () => {
     }
   });
 
-  test('is not one if the browser says so, and programs that are no browsers are not affected', async () => {
-    for (const sent of [
-      {},
-      { 'Sec-Fetch-Mode': 'no-cors', 'Sec-Fetch-Dest': 'image', ...evil },
-      { 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' },
-      { 'Sec-Fetch-Site': 'none', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' },
-    ] as Sent[]) {
-      for (const target of [pod, '/-/metrics', '/static/']) {
-        assert.equal((await send(open.port, request(target, ['GET', sent]))).code, 200, JSON.stringify(sent));
-        await overHttp2(target, sent, ({ status }) => assert.equal(status, 200, JSON.stringify(sent)));
-      }
-    }
-  });
-
   test('hides itself in no repeated or joined field', async () => {
     for (const headers of [
       ['Sec-Fetch-Site: none', 'Sec-Fetch-Site: none'],

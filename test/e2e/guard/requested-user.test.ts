@@ -4,13 +4,10 @@ import { once } from 'node:events';
 import { after, describe, type TestContext, test } from 'node:test';
 import { connect } from 'node:tls';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
-import { send } from '../../support/clients/http-client.js';
 import { ask, connectHttp2, seesEveryField } from '../../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
-import { connectRaw } from '../../support/clients/raw-http.js';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
-import type { Policy } from '../../support/fake-api-server/authorization.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
 import { startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
 import { startGateway } from '../../support/proxy/stack.js';
@@ -223,20 +220,6 @@ describe('a caller who may impersonate', { concurrency: 4 }, () => {
       extra: { wide: values },
     });
   });
-
-  test('may bring the token as a subprotocol of a WebSocket', async () => {
-    const token = Buffer.from('lead-token').toString('base64url');
-    const connection = await connectRaw(shared.proxy.port);
-    const lines = [
-      'GET /api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true HTTP/1.1',
-      ...['Host: 127.0.0.1', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'],
-      ...['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', asAlice],
-      `Sec-WebSocket-Protocol: v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.${token}`,
-    ];
-    connection.write(`${lines.join('\r\n')}\r\n\r\n`);
-    await connection.until(/^HTTP\/1\.1 101 [\s\S]*Sec-WebSocket-Protocol: v5\.channel\.k8s\.io\r\n/i);
-    connection.destroy();
-  });
 });
 
 test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else', encrypted, async t => {
@@ -293,37 +276,6 @@ test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else',
   }
 });
 
-test('lines and metrics say who acted as whom', async t => {
-  const { proxy } = await start(t);
-  for (const leg of bothLegs) await probe(proxy, server, leg, { headers: [byLead, asAlice] });
-  await probe(proxy, server, 'plain', { headers: [byPeer, asAlice] });
-  await probe(proxy, server, 'plain', { headers: ['Authorization: Bearer alice-token'] });
-  const metric = 'kube_api_proxy_impersonation_requests_total';
-  const results = await Promise.all(
-    ['allowed', 'refused', 'error'].map(result => sampleAsAlice(proxy.port, `${metric}{result="${result}"}`)),
-  );
-  assert.deepEqual(results, [2, 1, 0]);
-  const lines = () => proxy.log().filter(({ msg, resource }) => msg === 'request' && resource === 'pods');
-  await eventually('the lines', () => lines().length === 4);
-  assert.deepEqual(
-    lines()
-      .map(({ user, impersonatedUser }) => [user, impersonatedUser])
-      .sort(),
-    [
-      ['alice', undefined],
-      [lead, 'alice'],
-      [lead, 'alice'],
-      [peer, undefined],
-    ].sort(),
-  );
-});
-
-async function sampleAsAlice(port: number, name: string): Promise<number> {
-  const { text } = await send(port, '/-/metrics', { headers: { authorization: 'Bearer alice-token' } });
-  const line = text.split('\n').find(candidate => candidate.startsWith(`${name} `));
-  return Number(line?.slice(name.length + 1));
-}
-
 test('the program does not start with --allow-impersonation and no method of authentication', async () => {
   assert.deepEqual(
     (await startUpProblems([`--kubeconfig=${shared.kubeconfig}`, '--allow-impersonation'])).map(problem =>
@@ -331,17 +283,6 @@ test('the program does not start with --allow-impersonation and no method of aut
     ),
     ['--allow-impersonation needs a method of authentication'],
   );
-});
-
-test('readyz says that the proxy may not impersonate uids, once callers may name some', async t => {
-  const allow: Policy = (_user, { resource }) => resource !== 'uids';
-  const options = { run: startInProcess, tokenFile, server: { allow } };
-  const { proxy } = await startGateway(t, { ...options, flags: ['--allow-impersonation'] });
-  const { status, text } = await send(proxy.port, '/-/readyz?verbose');
-  assert.equal(status, 500);
-  assert.match(text, /impersonation failed: .*may not impersonate uids \(authentication\.k8s\.io\);/);
-  const without = await startGateway(t, options);
-  assert.equal((await send(without.proxy.port, '/-/readyz')).status, 200);
 });
 
 kubectlTest('kubectl --as works through the gateway as at the API server', async t => {

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { send } from '../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
-import { eventuallyPasses } from '../../support/eventually.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
-import { readSamples, scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
+import { readSamples, sumOf } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
 
 const definition = {
@@ -21,36 +18,6 @@ const definition = {
 };
 const widgets = '/apis/example.com/v1/namespaces/default/widgets';
 const requests = 'kube_api_proxy_requests_total';
-
-const start = (flags: readonly string[] = []) =>
-  startStack({ after }, { run: startInProcess, server: { customResources: [definition] }, flags });
-
-test('requests for a custom resource are other until the API server has answered one with success, without discovery', async () => {
-  const { port, server } = await start();
-  const counted = async (resource: string, code: string) =>
-    sumOf(await scrapeOwn(port), requests, {
-      group: resource === 'other' ? 'other' : 'example.com',
-      resource,
-      code,
-    });
-  assert.equal((await send(port, `${widgets}/none`)).status, 404);
-  assert.equal((await send(port, widgets)).status, 200);
-  await eventuallyPasses(async () => {
-    assert.deepEqual([await counted('other', '404'), await counted('other', '200')], [1, 1]);
-  });
-  assert.equal((await send(port, widgets)).status, 200);
-  assert.equal((await send(port, `${widgets}/none`)).status, 404);
-  await eventuallyPasses(async () => {
-    assert.deepEqual([await counted('widgets', '404'), await counted('widgets', '200')], [1, 1]);
-    assert.deepEqual([await counted('other', '404'), await counted('other', '200')], [1, 1]);
-  });
-  const own = server.requests.filter(({ headers }) => headers['user-agent'] === 'kube-api-proxy');
-  assert.deepEqual(
-    own.filter(({ rawUrl }) => /^\/apis?(\/|$)/.test(rawUrl)),
-    [],
-    'the proxy asks for no discovery',
-  );
-});
 
 test('no client can make labels of names that it invents', encrypted, async t => {
   const stack = await startStack(

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
-import net from 'node:net';
 import { after, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
-import { listen } from '../../support/ports.js';
 import { adminPort } from '../../support/proxy/admin-listener.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
-import { runProgram } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
 
 const adminFlags = ['--admin-port=0', '--admin-address=127.0.0.1'];
-const { server, proxy, kubeconfig } = await startStack({ after }, { flags: adminFlags });
+const { server, proxy } = await startStack({ after }, { flags: adminFlags });
 const admin = await adminPort(proxy);
 
 test('the admin listener serves the metrics and the health of the proxy under any host name', async () => {
@@ -67,21 +63,6 @@ test('a signal makes the proxy unready first, and it serves until the delay is o
   assert.ok(took >= 7_950, `it took ${took} ms`);
 });
 
-test('an admin port in use is a start-up problem that names the port', async () => {
-  const taken = net.createServer();
-  const port = await listen(taken);
-  const { code, stderr } = await runProgram([
-    `--kubeconfig=${kubeconfig}`,
-    '--port=0',
-    `--admin-port=${port}`,
-    '--admin-address=127.0.0.1',
-    '--log-level=silent',
-  ]);
-  taken.close();
-  assert.equal(code, 1);
-  assert.equal(stderr, `kube-api-proxy: --admin-port: 127.0.0.1:${port} is already in use\n`);
-});
-
 test('SIGUSR2 lowers the log level by one, and returns from trace to the configured level; SIGUSR1 opens no inspector', async () => {
   const levels = () =>
     proxy
@@ -97,27 +78,4 @@ test('SIGUSR2 lowers the log level by one, and returns from trace to the configu
   }
   assert.equal((await send(proxy.port, '/version')).status, 200);
   assert.doesNotMatch(proxy.stderr(), /Debugger/);
-});
-
-test('a request has the same id upstream and in the log, and --log-requests leaves out lines', async t => {
-  const own = await startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--log-requests=errors']);
-  const seen = () => server.requests.find(({ rawUrl }) => rawUrl === '/version?id');
-  await send(own.port, '/version?id', {
-    headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
-  });
-  const id = seen()?.headers['x-request-id'];
-  assert.match(String(id), /^[0-9a-f-]{36}$/);
-  assert.match(String(seen()?.headers['traceparent']), /^00-0af7651916cd43dd8448eb211c80319c-/);
-  await send(own.port, '/nowhere', { headers: { 'x-request-id': 'mine' } });
-  const requests = () => own.log().filter(({ msg }) => msg === 'request');
-  await eventually(
-    'the line of the second, after which one of the first would have come',
-    () => requests().length > 0,
-  );
-  const lines = requests();
-  assert.deepEqual(
-    lines.map(({ path, requestId, code }) => [path, requestId, code]),
-    [['/nowhere', 'mine', 404]],
-  );
-  assert.match(String(lines[0]?.['auditId']), /^[0-9a-f-]{36}$/);
 });

@@ -7,7 +7,6 @@ import { after, describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { kubeconfigOf } from '../../../../src/features/served-kubeconfig/kubeconfig.js';
 import { runAtOnce } from '../../../../src/lib/steps.js';
-import { answeredBefore, startLarge } from '../../../e2e/endpoints/large-kubeconfig.js';
 import { assertStatus, legs, send as sendRaw } from '../../../e2e/leg.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { send } from '../../../support/clients/http-client.js';
@@ -23,6 +22,7 @@ import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startGateway } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 import { hostileNames } from '../hostile-names.js';
+import { answeredBefore, startLarge } from './large-kubeconfig.js';
 
 const folder = temporaryFolder();
 

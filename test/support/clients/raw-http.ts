@@ -3,17 +3,7 @@ import net from 'node:net';
 import { patience } from '../eventually.js';
 
 /** One end of a connection that writes and reads raw bytes. */
-export interface RawConnection {
-  readonly socket: net.Socket;
-  write(data: string | Buffer): void;
-  /** Everything received so far, one character per byte. */
-  received(): string;
-  /** Waits until the received text matches; rejects after the time (milliseconds) or if the peer closes first. */
-  until(pattern: RegExp, timeout?: number): Promise<RegExpExecArray>;
-  /** Waits for the end of the connection and returns everything received. */
-  untilClosed(timeout?: number): Promise<string>;
-  destroy(): void;
-}
+export type RawConnection = ReturnType<typeof watchRaw>;
 
 /** Connects to a port of 127.0.0.1. */
 export async function connectRaw(port: number): Promise<RawConnection> {
@@ -23,7 +13,7 @@ export async function connectRaw(port: number): Promise<RawConnection> {
 }
 
 /** Reads from an open connection. */
-export function watchRaw(socket: net.Socket): RawConnection {
+export function watchRaw(socket: net.Socket) {
   let text = '';
   let ended = false;
   const progress = new EventEmitter().setMaxListeners(0);
@@ -52,17 +42,21 @@ export function watchRaw(socket: net.Socket): RawConnection {
 
   return {
     socket,
-    write: data => void socket.write(data),
+    write: (data: string | Buffer): void => void socket.write(data),
+    /** Everything received so far, one character per byte. */
     received: () => text,
-    until: (pattern, timeout = patience) =>
+    /** Waits until the received text matches; rejects after the time (milliseconds) or if the peer closes first. */
+    until: (pattern: RegExp, timeout = patience): Promise<RegExpExecArray> =>
       waitFor(String(pattern), timeout, () => {
         const match = pattern.exec(text);
         if (match === null && ended)
           throw new Error(`closed before ${pattern}; received ${JSON.stringify(text.slice(0, 2000))}`);
         return match;
       }),
-    untilClosed: (timeout = patience) => waitFor('close', timeout, () => (ended ? text : undefined)),
-    destroy: () => socket.destroy(),
+    /** Waits for the end of the connection and returns everything received. */
+    untilClosed: (timeout = patience): Promise<string> =>
+      waitFor('close', timeout, () => (ended ? text : undefined)),
+    destroy: (): void => void socket.destroy(),
   };
 }
 

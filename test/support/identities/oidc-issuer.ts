@@ -18,25 +18,7 @@ interface TokenAnswer {
 }
 
 /** An OpenID Connect issuer that the test controls. `answer` and `metadata` may be replaced at any time. */
-export interface OidcIssuer {
-  /** `https://127.0.0.1:PORT/realms/test`, unless it has another name. */
-  readonly url: string;
-  readonly requests: TokenRequest[];
-  /** How often the discovery document was asked for. */
-  discoveries: number;
-  /** The discovery document; a string is sent unchanged. */
-  metadata: string | Record<string, unknown>;
-  /** The keys at its jwks_uri; a string is sent unchanged. */
-  jwks: string | { readonly keys: readonly object[] };
-  /** The status of both answers. */
-  status: number;
-  /** How often the keys were asked for. */
-  keyRequests: number;
-  answer(request: TokenRequest): TokenAnswer | Promise<TokenAnswer>;
-  /** From now on it answers requests for its discovery document only after this promise resolves. */
-  hold(until: Promise<void>): void;
-  close(): Promise<void>;
-}
+export type OidcIssuer = Awaited<ReturnType<typeof startOidcIssuer>>;
 
 const issuerPath = '/realms/test';
 
@@ -48,36 +30,44 @@ const issuerPath = '/realms/test';
 export async function startOidcIssuer(
   authority: CertificateAuthority,
   { port = 0, host }: { readonly port?: number; readonly host?: string } = {},
-): Promise<OidcIssuer> {
+) {
   const { certificate, key } = await authority.server(host === undefined ? {} : { dns: [host] });
   let held: Promise<void> | undefined;
-  const server = createServer({ cert: certificate, key }, (request, response) => {
-    serve(issuer, request, response, held).catch((error: unknown) => response.destroy(error as Error));
-  });
+  const server = createServer({ cert: certificate, key });
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve));
   const origin = `https://${host ?? '127.0.0.1'}:${(server.address() as AddressInfo).port}`;
-  const issuer: OidcIssuer = {
-    url: origin + issuerPath,
-    requests: [],
+  const url = origin + issuerPath;
+  const issuer = {
+    /** `https://127.0.0.1:PORT/realms/test`, unless it has another name. */
+    url,
+    requests: [] as TokenRequest[],
+    /** How often the discovery document was asked for, and the keys. */
     discoveries: 0,
-    metadata: {
-      issuer: origin + issuerPath,
-      token_endpoint: `${origin}${issuerPath}/token`,
-      jwks_uri: `${origin}${issuerPath}/keys`,
-    },
-    jwks: { keys: [] },
-    status: 200,
     keyRequests: 0,
-    answer: () => ({ status: 400, body: { error: 'invalid_grant' } }),
-    hold(until) {
+    /** The discovery document; a string is sent unchanged. */
+    metadata: { issuer: url, token_endpoint: `${url}/token`, jwks_uri: `${url}/keys` } as
+      | string
+      | Record<string, unknown>,
+    /** The keys at its jwks_uri; a string is sent unchanged. */
+    jwks: { keys: [] } as string | { readonly keys: readonly object[] },
+    /** The status of both answers. */
+    status: 200,
+    answer: (_request: TokenRequest): TokenAnswer | Promise<TokenAnswer> => ({
+      ...{ status: 400, body: { error: 'invalid_grant' } },
+    }),
+    /** From now on it answers requests for its discovery document only after this promise resolves. */
+    hold(until: Promise<void>): void {
       held = until;
     },
-    close: () =>
+    close: (): Promise<void> =>
       new Promise(resolve => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+  server.on('request', (request, response) => {
+    serve(issuer, request, response, held).catch((error: unknown) => response.destroy(error as Error));
+  });
   return issuer;
 }
 

@@ -6,29 +6,7 @@ import type { Scope } from '../scope.js';
 import { createOidcSigner } from './oidc-signer.js';
 
 /** A whole OpenID Provider, whose users have any name and any password. */
-export interface RunningProvider {
-  /** `https://127.0.0.1:PORT`. */
-  readonly url: string;
-  readonly provider: Provider;
-  /** The pages to which it may send a browser back. */
-  readonly pages: Set<string>;
-  /** Origins whose pages may not ask it anything. */
-  readonly refusedOrigins: Set<string>;
-  /** How often its token endpoint has granted tokens, by the type of the grant. */
-  readonly granted: { authorization_code: number; refresh_token: number };
-  /** What its token endpoint has refused, in the order of the requests. */
-  readonly refused: string[];
-  /** How many refresh tokens clients have revoked. */
-  revoked: number;
-  /** What a request with this path waits for. */
-  hold: (path: string) => Promise<void>;
-  /** Revokes all refresh tokens, as an administrator does. */
-  revokeAll(): Promise<void>;
-  /** Changes the addresses to which it sends browsers back. */
-  alterAnswer: (address: URL) => URL;
-  /** Changes the answers of its token endpoint. */
-  alterTokens: (tokens: Record<string, unknown>) => void;
-}
+export type RunningProvider = Awaited<ReturnType<typeof startProvider>>;
 
 /** The public client of the tests. */
 export const clientId = 'kube-api-proxy';
@@ -42,7 +20,7 @@ export async function startProvider(
   scope: Scope,
   authority: CertificateAuthority,
   { lifetime = 300 }: { readonly lifetime?: number } = {},
-): Promise<RunningProvider> {
+) {
   const { certificate, key } = await authority.server();
   const server = createServer({ cert: certificate, key });
   const url = `https://127.0.0.1:${await listenFor(scope, server)}`;
@@ -62,15 +40,30 @@ export async function startProvider(
   provider.on('grant.error', (_context, { error }) => refused.push(error));
   const grants = new Set<string>();
   provider.on('refresh_token.saved', ({ grantId }) => grantId !== undefined && grants.add(grantId));
-  const running: RunningProvider = {
-    ...{ url, provider, pages, refusedOrigins, granted, refused },
+  const running = {
+    /** `https://127.0.0.1:PORT`. */
+    url,
+    provider,
+    /** The pages to which it may send a browser back. */
+    pages,
+    /** Origins whose pages may not ask it anything. */
+    refusedOrigins,
+    /** How often its token endpoint has granted tokens, by the type of the grant. */
+    granted,
+    /** What its token endpoint has refused, in the order of the requests. */
+    refused,
+    /** How many refresh tokens clients have revoked. */
     revoked: 0,
-    hold: async () => {},
-    revokeAll: async () => {
+    /** What a request with this path waits for. */
+    hold: async (_path: string): Promise<void> => {},
+    /** Revokes all refresh tokens, as an administrator does. */
+    revokeAll: async (): Promise<void> => {
       await Promise.all([...grants].map(grant => provider.RefreshToken.revokeByGrantId(grant)));
     },
-    alterAnswer: address => address,
-    alterTokens: () => {},
+    /** Changes the addresses to which it sends browsers back. */
+    alterAnswer: (address: URL): URL => address,
+    /** Changes the answers of its token endpoint. */
+    alterTokens: (_tokens: Record<string, unknown>): void => {},
   };
   provider.use(async (context, next) => {
     await running.hold(context.path);

@@ -10,7 +10,7 @@ import {
   type RequestRecord,
   startFakeApiServer,
 } from '../fake-api-server/fake-api-server.js';
-import { type ExecPlugin, writeExecPlugin } from '../identities/exec-plugin.js';
+import { writeExecPlugin } from '../identities/exec-plugin.js';
 import { replaceFile } from '../replaced-file.js';
 import type { Scope } from '../scope.js';
 import { temporaryFolder } from '../temporary-folder.js';
@@ -45,17 +45,6 @@ export function emptyKubeconfig(current: string): ManyKubeconfig {
   return { apiVersion: 'v1', kind: 'Config', ...lists, 'current-context': current };
 }
 
-/** One request that reached an API server, and its credential. */
-export interface Arrival {
-  readonly server: 'one' | 'two';
-  /** The context of the request's credential. */
-  readonly context: string;
-  readonly method: string;
-  /** The request target, byte for byte. */
-  readonly target: string;
-  readonly record: RequestRecord;
-}
-
 /**
  * Two embedded API servers and a kubeconfig with a context for each kind of access. Config map `which` in namespace default says `one`
  * or `two`. Each context has its own credential, which shows the context of each request:
@@ -71,33 +60,14 @@ export interface Arrival {
  * | down | nobody listens there | token |
  * | broken | one | client certificate whose file is missing |
  */
-export interface ManyClusters {
-  readonly one: FakeApiServer;
-  readonly two: FakeApiServer;
-  /** The users that the API servers know, by token; a test may add some. */
-  readonly tokens: { readonly one: Record<string, KnownUser>; readonly two: Record<string, KnownUser> };
-  readonly plugin: ExecPlugin;
-  readonly folder: string;
-  /** Path of the kubeconfig. */
-  readonly kubeconfig: string;
-  /** The names of its contexts, in their order. */
-  readonly contexts: () => string[];
-  /** TCP connections that API server two has accepted since the kubeconfig was first written. */
-  dialledTwo(): number;
-  /** The requests of clients whose targets contain this text. */
-  arrivals(mark: string): Arrival[];
-  /** Changes the kubeconfig, and writes it in one step. */
-  change(edit: (config: ManyKubeconfig) => void): Promise<void>;
-  /** The secrets of the kubeconfig, none of which may appear in an answer or in the log. */
-  secrets(): string[];
-}
+export type ManyClusters = Awaited<ReturnType<typeof startManyClusters>>;
 
 /** Options of a set of clusters. */
 export interface ManyClustersOptions {
   /** Options of both API servers. */
   readonly server?: FakeApiServerOptions;
   /** Changes the kubeconfig before it is first written. */
-  readonly edit?: (config: ManyKubeconfig, clusters: Pick<ManyClusters, 'one' | 'two'>) => void;
+  readonly edit?: (config: ManyKubeconfig, clusters: Readonly<Record<'one' | 'two', FakeApiServer>>) => void;
 }
 
 /** The token of a context's user. */
@@ -142,10 +112,7 @@ export function decodedMountOf(context: string): string {
 export const which = '/api/v1/namespaces/default/configmaps/which';
 
 /** Starts the API servers and writes the kubeconfig. Everything ends with the scope. */
-export async function startManyClusters(
-  scope: Scope,
-  { server, edit }: ManyClustersOptions = {},
-): Promise<ManyClusters> {
+export async function startManyClusters(scope: Scope, { server, edit }: ManyClustersOptions = {}) {
   const folder = temporaryFolder();
   const plugin = await writeExecPlugin();
   scope.after(() => plugin.remove());
@@ -190,39 +157,40 @@ export async function startManyClusters(
   };
   await write();
   const ownConnections = two.connectionsAccepted;
-  const arrivalsAt = (name: 'one' | 'two', mark: string): Arrival[] =>
-    ({ one, two })[name].requests
+  const arrivalsAt = (server: 'one' | 'two', mark: string) =>
+    ({ one, two })[server].requests
       .filter(({ rawUrl, headers }) => rawUrl.includes(mark) && headers['user-agent'] !== 'kube-api-proxy')
-      .map(record => ({
-        server: name,
-        context: contextOf(record),
-        method: record.method,
-        target: record.rawUrl,
-        record,
-      }));
+      .map(record => {
+        const { method, rawUrl: target } = record;
+        return { server, method, target, record, context: contextOf(record) };
+      });
   return {
-    one,
-    two,
+    ...{ one, two, plugin, folder },
+    /** The users that the API servers know, by token; a test may add some. */
     tokens,
-    plugin,
-    folder,
+    /** Path of the kubeconfig. */
     kubeconfig,
+    /** The names of its contexts, in their order. */
     contexts: () => config.contexts.map(({ name }) => name),
+    /** TCP connections that API server two has accepted since the kubeconfig was first written. */
     dialledTwo: () => two.connectionsAccepted - ownConnections,
-    arrivals: mark => [...arrivalsAt('one', mark), ...arrivalsAt('two', mark)],
-    async change(edit) {
+    /** The requests of clients whose targets contain this text, and the contexts of their credentials. */
+    arrivals: (mark: string) => [...arrivalsAt('one', mark), ...arrivalsAt('two', mark)],
+    /** Changes the kubeconfig, and writes it in one step. */
+    async change(edit: (config: ManyKubeconfig) => void): Promise<void> {
       edit(config);
       await write();
     },
+    /** The secrets of the kubeconfig, none of which may appear in an answer or in the log. */
     secrets: () => [...config.contexts.map(({ name }) => tokenOf(name)), inline(key).slice(120, 200)],
   };
 }
 
 /** The program with the clusters. */
-export interface ManyStack<P extends RunningProgram = ProxyProcess> extends ManyClusters {
+export type ManyStack<P extends RunningProgram = ProxyProcess> = ManyClusters & {
   readonly proxy: P;
   readonly port: number;
-}
+};
 
 /** Options of the program. */
 export interface ManyStackOptions extends ManyClustersOptions {

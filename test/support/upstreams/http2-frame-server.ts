@@ -6,7 +6,6 @@ import { listen } from '../ports.js';
 import {
   connectionPreface,
   type Frame,
-  type FrameConnection,
   flags,
   frame,
   frameTypes,
@@ -17,25 +16,10 @@ import {
 import { openSockets } from './open-sockets.js';
 
 /** A client's connection, which the test answers frame by frame. */
-export interface ServedConnection extends FrameConnection<Socket> {
-  /** The stream of the first past or future request for this path. */
-  request(path: string): Promise<number>;
-  /** Sends bytes of a body, in as many frames as they need. */
-  data(stream: number, body: string | Buffer, endStream?: boolean): void;
-  reset(stream: number, code: number): void;
-  goaway(last: number, code?: number): void;
-  /** The received frames of a type, for one stream or all. */
-  of(type: number, stream?: number): Frame[];
-}
+export type ServedConnection = ReturnType<typeof serveFrames>;
 
 /** An HTTP/2 server that sends the test's frames, valid or not. */
-export interface FrameServer {
-  readonly port: number;
-  readonly accepted: readonly ServedConnection[];
-  /** The connection with this index, in the order of acceptance; waits for it. */
-  peer(index?: number): Promise<ServedConnection>;
-  close(): void;
-}
+export type FrameServer = Awaited<ReturnType<typeof startFrameServer>>;
 
 /** The server's first SETTINGS, and the kind of its connections. */
 export interface FrameServerOptions {
@@ -47,7 +31,7 @@ export interface FrameServerOptions {
 }
 
 /** Starts a server on a free port of 127.0.0.1. */
-export async function startFrameServer(options: FrameServerOptions = {}): Promise<FrameServer> {
+export async function startFrameServer(options: FrameServerOptions = {}) {
   const { settings = [], authority, onConnection } = options;
   const greets = !('settings' in options) || options.settings !== undefined;
   const accepted: ServedConnection[] = [];
@@ -63,8 +47,9 @@ export async function startFrameServer(options: FrameServerOptions = {}): Promis
   const sockets = openSockets(server);
   return {
     port: await listen(server),
-    accepted,
-    async peer(index = 0) {
+    accepted: accepted as readonly ServedConnection[],
+    /** The connection with this index, in the order of acceptance; waits for it. */
+    async peer(index = 0): Promise<ServedConnection> {
       while (accepted[index] === undefined) {
         await new Promise<void>(resolve => {
           const before = wake;
@@ -76,7 +61,7 @@ export async function startFrameServer(options: FrameServerOptions = {}): Promis
       }
       return accepted[index] as ServedConnection;
     },
-    close() {
+    close(): void {
       server.close();
       for (const socket of sockets) socket.destroy();
     },
@@ -96,16 +81,18 @@ async function createListener(
   });
 }
 
-function serveFrames(socket: Socket): ServedConnection {
+function serveFrames(socket: Socket) {
   socket.setMaxListeners(0);
   const connection = watchFrames(socket, connectionPreface.length);
   return {
     ...connection,
-    async request(path) {
+    /** The stream of the first past or future request for this path. */
+    async request(path: string): Promise<number> {
       const { stream } = await connection.until(`the request for ${path}`, each => pathOf(each) === path);
       return stream;
     },
-    data(stream, body, endStream = false) {
+    /** Sends bytes of a body, in as many frames as they need. */
+    data(stream: number, body: string | Buffer, endStream = false): void {
       const bytes = Buffer.from(body as string, 'latin1');
       for (let at = 0; at === 0 || at < bytes.length; at += 16_384) {
         const isLast = endStream && at + 16_384 >= bytes.length;
@@ -113,10 +100,12 @@ function serveFrames(socket: Socket): ServedConnection {
         connection.send(frame(frameTypes.data, isLast ? flags.endStream : 0, stream, part));
       }
     },
-    reset: (stream, code) => connection.send(frame(frameTypes.rstStream, 0, stream, uint32(code))),
-    goaway: (last, code = 0) =>
+    reset: (stream: number, code: number): void =>
+      connection.send(frame(frameTypes.rstStream, 0, stream, uint32(code))),
+    goaway: (last: number, code = 0): void =>
       connection.send(frame(frameTypes.goaway, 0, 0, Buffer.concat([uint32(last), uint32(code)]))),
-    of: (type, stream) =>
+    /** The received frames of a type, for one stream or all. */
+    of: (type: number, stream?: number): Frame[] =>
       connection.frames.filter(each => each.type === type && (stream ?? each.stream) === each.stream),
   };
 }

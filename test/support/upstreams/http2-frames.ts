@@ -72,18 +72,7 @@ export function get(path: string): [string, string][] {
 }
 
 /** A connection that sends the test's frames, valid or not. */
-export interface FrameConnection<S extends Socket = tls.TLSSocket> {
-  readonly socket: S;
-  /** All frames received so far. */
-  readonly frames: readonly Frame[];
-  send(...frames: Buffer[]): void;
-  /** Sends a whole head as HEADERS. */
-  head(stream: number, fields: readonly (readonly [string, string])[], endStream?: boolean): void;
-  /** Waits for a frame; rejects if the connection ends first. */
-  until(what: string, matches: (frame: Frame) => boolean, timeout?: number): Promise<Frame>;
-  /** Waits for the end of the connection, for at most `timeout` milliseconds. */
-  closed(timeout?: number): Promise<void>;
-}
+export type FrameConnection<S extends Socket = tls.TLSSocket> = ReturnType<typeof watchFrames<S>>;
 
 /** Opens such a connection to a port of 127.0.0.1; by default it sends the preface and empty SETTINGS. */
 export async function connectFrames(
@@ -113,7 +102,7 @@ export function dripFirstHead(connection: FrameConnection, interval: number): ()
 }
 
 /** Reads the frames that come over a socket, after this number of bytes before the first frame. */
-export function watchFrames<S extends Socket>(socket: S, skipped = 0): FrameConnection<S> {
+export function watchFrames<S extends Socket>(socket: S, skipped = 0) {
   const frames: Frame[] = [];
   let bytes = Buffer.alloc(0);
   let left = skipped;
@@ -149,28 +138,27 @@ export function watchFrames<S extends Socket>(socket: S, skipped = 0): FrameConn
       });
     }
   };
-  const connection: FrameConnection<S> = {
+  const send = (...parts: Buffer[]): void => void socket.write(Buffer.concat(parts));
+  return {
     socket,
-    frames,
-    send: (...parts) => void socket.write(Buffer.concat(parts)),
-    head: (stream, fields, endStream = true) =>
-      connection.send(
-        frame(
-          frameTypes.headers,
-          flags.endHeaders + (endStream ? flags.endStream : 0),
-          stream,
-          headerBlock(fields),
-        ),
-      ),
-    until: (what, matches, timeout = patience) =>
+    /** All frames received so far. */
+    frames: frames as readonly Frame[],
+    send,
+    /** Sends a whole head as HEADERS. */
+    head(stream: number, fields: readonly (readonly [string, string])[], endStream = true): void {
+      const flag = flags.endHeaders + (endStream ? flags.endStream : 0);
+      send(frame(frameTypes.headers, flag, stream, headerBlock(fields)));
+    },
+    /** Waits for a frame; rejects if the connection ends first. */
+    until: (what: string, matches: (frame: Frame) => boolean, timeout = patience): Promise<Frame> =>
       waitFor(what, timeout, () => {
         const found = frames.find(matches);
         if (found === undefined && ended) throw new Error(`${what}: the connection ended before`);
         return found;
       }),
-    closed: async (timeout = patience) => {
+    /** Waits for the end of the connection, for at most `timeout` milliseconds. */
+    async closed(timeout = patience): Promise<void> {
       await waitFor('the end of the connection', timeout, () => (ended ? true : undefined));
     },
   };
-  return connection;
 }

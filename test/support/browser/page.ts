@@ -33,6 +33,11 @@ export function rowOf(page: Page, name: string): Locator {
   return page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
 }
 
+/** A text of an alert of the page. */
+export function alertOf(page: Page, text: RegExp | string): Locator {
+  return page.getByRole('alert').getByText(text);
+}
+
 /** Opens a page for an explorer at this URL of the proxy, at a fragment; without one, nothing is loaded yet. */
 export async function openPage(
   scope: Scope,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import { openPage, startBrowser } from '../../support/browser/page.js';
+import { alertOf, openPage, startBrowser } from '../../support/browser/page.js';
 import { until } from '../../support/eventually.js';
 import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { startStack } from '../../support/proxy/stack.js';
@@ -104,7 +104,7 @@ describe("the page under the proxy's rules", () => {
     const { page } = await openPage(t, browser, proxy.url, '/api/v1/namespaces/default/pods?view=access');
     await page.getByRole('row', { name: /^create no --reject-methods/ }).waitFor();
     await page.getByRole('row', { name: /^get unknown/ }).waitFor();
-    await page.getByRole('alert').getByText('--reject-methods').waitFor();
+    await alertOf(page, '--reject-methods').waitFor();
   });
 
   it('shows the proxy’s message for a namespace that is not accepted, and shows the others', async t => {
@@ -116,7 +116,7 @@ describe("the page under the proxy's rules", () => {
     // Namespaces cannot be listed here, so the test types one.
     await page.getByLabel('Namespace').fill('team-0');
     await page.getByLabel('Namespace').press('Enter');
-    await page.getByRole('alert').getByText('--accept-namespaces').waitFor();
+    await alertOf(page, '--accept-namespaces').waitFor();
   });
 });
 

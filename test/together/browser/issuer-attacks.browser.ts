@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { assertAccessible } from '../../support/browser/axe.js';
-import { startBrowser } from '../../support/browser/page.js';
+import { alertOf, startBrowser } from '../../support/browser/page.js';
 import { until } from '../../support/eventually.js';
 import type { Scope } from '../../support/scope.js';
 import { button, field, logIn, pods, signIn, startAtAnIssuer } from './at-an-issuer.js';
@@ -27,7 +27,7 @@ async function begin(): Promise<void> {
 
 /** Waits until the page says why the user is not signed in. */
 async function refused(problem: RegExp | string): Promise<void> {
-  await page.getByRole('alert').getByText(problem).waitFor();
+  await alertOf(page, problem).waitFor();
   await button(page).waitFor();
 }
 
@@ -123,7 +123,7 @@ describe('an answer of the issuer', () => {
     await other.go(pods);
     await button(other.page).click();
     await other.page.getByRole('link', { name: /Cancel/ }).click();
-    await other.page.getByRole('alert').getByText('answers access_denied').waitFor();
+    await alertOf(other.page, 'answers access_denied').waitFor();
     await assertAccessible(other.page);
     await signIn(other.page);
     await other.page.getByText('2 objects').waitFor();
@@ -226,10 +226,7 @@ describe('an issuer that sends the user to another one, which does not name itse
     });
     await buttonOf(window, dishonest).click();
     await logIn(window);
-    await window
-      .getByRole('alert')
-      .getByText(/another address/)
-      .waitFor();
+    await alertOf(window, /another address/).waitFor();
     assert.equal(window.url(), `${both.ui}#${pods}`);
     assert.ok(requested.some(url => url.startsWith(`${both.redirects[0]}?code=`)));
     assert.deepEqual(sentTo(requested, '/token'), []);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { assertAccessible } from '../../support/browser/axe.js';
-import { startBrowser } from '../../support/browser/page.js';
+import { alertOf, startBrowser } from '../../support/browser/page.js';
 import { until } from '../../support/eventually.js';
 import { button, field, logIn, pods, signIn, startAtAnIssuer, traces } from './at-an-issuer.js';
 import { startFront } from './front.js';
@@ -63,7 +63,7 @@ describe('a page whose proxy offers an issuer', () => {
     const { page } = await open(t, pods);
     await field(page).fill('no-such-token');
     await field(page).press('Enter');
-    await page.getByRole('alert').getByText('The token is not accepted').waitFor();
+    await alertOf(page, 'The token is not accepted').waitFor();
     await button(page).waitFor();
   });
 
@@ -108,18 +108,12 @@ describe('a page whose proxy offers an issuer', () => {
     await signIn(page);
     await page.getByText('2 objects').waitFor();
     short.issuer.alterTokens = tokens => void delete tokens['id_token'];
-    await page
-      .getByRole('alert')
-      .getByText(/has ended/)
-      .waitFor();
+    await alertOf(page, /has ended/).waitFor();
     short.issuer.alterTokens = () => {};
     await button(page).click();
     await page.getByText('2 objects').waitFor();
     await short.issuer.revokeAll();
-    await page
-      .getByRole('alert')
-      .getByText(/has ended/)
-      .waitFor();
+    await alertOf(page, /has ended/).waitFor();
     assert.ok(short.issuer.refused.includes('invalid_grant'));
     assert.equal(await page.evaluate('sessionStorage.length'), 0);
   });
@@ -218,10 +212,7 @@ describe('a page', () => {
     t.after(() => issuer.refusedOrigins.delete(proxy.url));
     await go(pods);
     await signIn(page);
-    await page
-      .getByRole('alert')
-      .getByText(/may not allow requests of pages at .* \(CORS\)/)
-      .waitFor();
+    await alertOf(page, /may not allow requests of pages at .* \(CORS\)/).waitFor();
     await field(page).waitFor();
     await assertAccessible(page);
   });

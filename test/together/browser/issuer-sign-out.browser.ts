@@ -3,7 +3,7 @@ import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { Deferred } from '../../../src/lib/deferred.js';
 import { assertAccessible } from '../../support/browser/axe.js';
-import { startBrowser } from '../../support/browser/page.js';
+import { alertOf, startBrowser } from '../../support/browser/page.js';
 import { until } from '../../support/eventually.js';
 import type { RunningProvider } from '../../support/identities/oidc-provider.js';
 import type { Scope } from '../../support/scope.js';
@@ -12,8 +12,8 @@ import { button, field, pods, signIn, startAtAnIssuer } from './at-an-issuer.js'
 const scope = { after };
 const browser = await startBrowser(scope);
 const { issuer, ui, open } = await startAtAnIssuer(scope, browser);
-/** The same with tokens of 5 s. */
-const short = await startAtAnIssuer(scope, browser, { lifetime: 5 });
+/** The same with tokens of 8 s. */
+const short = await startAtAnIssuer(scope, browser, { lifetime: 8 });
 
 /** Holds the first request of the provider with this path. */
 function holdAt(own: Scope, provider: RunningProvider, path: string) {
@@ -126,10 +126,7 @@ describe('a user who signed in at an issuer', () => {
     await signOut(other);
     await other.getByRole('button', { name: /Yes/ }).click();
     await button(other).waitFor();
-    await page
-      .getByRole('alert')
-      .getByText(/Your sign-in at .* has ended/)
-      .waitFor();
+    await alertOf(page, /Your sign-in at .* has ended/).waitFor();
     assert.doesNotMatch(await page.content(), /web-0/);
   });
 });

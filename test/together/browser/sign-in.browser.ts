@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { assertAccessible } from '../../support/browser/axe.js';
-import { openPage, startBrowser } from '../../support/browser/page.js';
+import { alertOf, openPage, startBrowser } from '../../support/browser/page.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { until } from '../../support/eventually.js';
@@ -12,6 +12,7 @@ import { startGateway, startStack } from '../../support/proxy/stack.js';
 import { startFront } from './front.js';
 
 const scope = { after };
+const pods = '/api/v1/namespaces/default/pods';
 const browser = await startBrowser(scope);
 const gateway = await startGateway(scope, { tokenFile: twoUsers });
 
@@ -35,12 +36,7 @@ async function traces(page: Page): Promise<string> {
 
 describe('a page whose proxy requires a token', () => {
   it('is public, and asks for the token in a password field', async t => {
-    const { page, problems } = await openPage(
-      t,
-      browser,
-      gateway.proxy.url,
-      '/api/v1/namespaces/default/pods',
-    );
+    const { page, problems } = await openPage(t, browser, gateway.proxy.url, pods);
     assert.equal(await field(page).getAttribute('type'), 'password');
     await until(() => field(page).evaluate(element => element === element.ownerDocument.activeElement));
     await assertAccessible(page);
@@ -48,9 +44,9 @@ describe('a page whose proxy requires a token', () => {
   });
 
   it('reports a token that is not accepted, and shows everything with one that is', async t => {
-    const { page } = await openPage(t, browser, gateway.proxy.url, '/api/v1/namespaces/default/pods');
+    const { page } = await openPage(t, browser, gateway.proxy.url, pods);
     await signIn(page, 'no-such-token');
-    await page.getByRole('alert').getByText('The token is not accepted').waitFor();
+    await alertOf(page, 'The token is not accepted').waitFor();
     assert.equal(await field(page).inputValue(), '');
     await signIn(page, 'alice-token');
     await page.getByText('2 objects').waitFor();
@@ -63,12 +59,9 @@ describe('a page whose proxy requires a token', () => {
   });
 
   it('shows what a reader with few rights may see, and says what is forbidden', async t => {
-    const { page, go } = await openPage(t, browser, gateway.proxy.url, '/api/v1/namespaces/default/pods');
+    const { page, go } = await openPage(t, browser, gateway.proxy.url, pods);
     await signIn(page, 'bob-token');
-    await page
-      .getByRole('alert')
-      .getByText(/pods is forbidden: User "bob" cannot list/)
-      .waitFor();
+    await alertOf(page, /pods is forbidden: User "bob" cannot list/).waitFor();
     await go('/api/v1/namespaces/default/pods?view=access');
     await page.getByRole('row', { name: /^get no/ }).waitFor();
     await go('/api/v1/namespaces/default/configmaps?view=access');
@@ -80,7 +73,7 @@ describe('a page whose proxy requires a token', () => {
       tokenFile: twoUsers,
       flags: ['--sandbox-proxied-pages=false', '-v=9'],
     });
-    const { page, requested } = await openPage(t, browser, own.proxy.url, '/api/v1/namespaces/default/pods');
+    const { page, requested } = await openPage(t, browser, own.proxy.url, pods);
     await signIn(page, 'alice-token');
     await page.getByText('2 objects').waitFor();
     await page.getByText('live', { exact: true }).waitFor();
@@ -110,7 +103,7 @@ describe('a page whose proxy requires a token', () => {
   });
 
   it('keeps it only for its window if pages of Pods are sandboxed, and drops it after signing out', async t => {
-    const { page } = await openPage(t, browser, gateway.proxy.url, '/api/v1/namespaces/default/pods');
+    const { page } = await openPage(t, browser, gateway.proxy.url, pods);
     await signIn(page, 'alice-token');
     await page.getByText('2 objects').waitFor();
     await page.reload();
@@ -192,7 +185,7 @@ describe('a page whose proxy accepts client certificates', async () => {
 
   it('does not ask for a token if the browser has a certificate', async t => {
     const { certificate, key } = await authority.client({ commonName: 'alice', organizations: ['dev'] });
-    const { page } = await openPage(t, browser, origin, '/api/v1/namespaces/default/pods', {
+    const { page } = await openPage(t, browser, origin, pods, {
       clientCertificates: [{ origin, cert: Buffer.from(certificate), key: Buffer.from(key) }],
     });
     await page.getByText('2 objects').waitFor();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import { type OpenedPage, openPage, startBrowser } from '../../../support/browser/page.js';
+import { alertOf, type OpenedPage, openPage, startBrowser } from '../../../support/browser/page.js';
 import type { KubeObject } from '../../../support/fake-api-server/objects.js';
 import { listenFor } from '../../../support/ports.js';
 import { startStack } from '../../../support/proxy/stack.js';
@@ -169,7 +169,7 @@ describe('the page shows markup from the API as text', () => {
     t.after(remove);
     const opened = await openPage(t, browser, proxy.url);
     await opened.go('/api/v1/services');
-    await opened.page.getByRole('alert').getByText('class="evil"').waitFor();
+    await alertOf(opened.page, 'class="evil"').waitFor();
     await assertHarmless(opened);
   });
 });

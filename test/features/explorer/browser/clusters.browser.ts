@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { delimiter } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { openPage, startBrowser } from '../../../support/browser/page.js';
+import { alertOf, openPage, startBrowser } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
 import { startProxy } from '../../../support/proxy/proxy.js';
 
 const scope = { after };
+const which = '/api/v1/namespaces/default/configmaps/which';
 /** Names of contexts are free text. */
 const names = ['one', 'arn:aws:eks:eu-west-1:123:cluster/x@y', 'a <b>context</b> & more', 'gone'] as const;
 const clusters = await Promise.all(
@@ -34,12 +35,7 @@ const browser = await startBrowser(scope);
 
 describe('the page with several clusters', () => {
   it('offers a choice of clusters, and the address names the chosen one', async t => {
-    const { page, problems } = await openPage(
-      t,
-      browser,
-      proxy.url,
-      '/api/v1/namespaces/default/configmaps/which',
-    );
+    const { page, problems } = await openPage(t, browser, proxy.url, which);
     await page.getByText('cluster: one').waitFor();
     const choice = page.getByLabel('Cluster');
     await until(async () => (await choice.locator('option').count()) === names.length);
@@ -87,10 +83,10 @@ describe('the page with several clusters', () => {
 
   it('shows that a cluster cannot be reached, and the others continue', async t => {
     const { page, go } = await openPage(t, browser, proxy.url, '/clusters/gone/');
-    await page.getByRole('alert').getByText('The API server does not answer').waitFor();
+    await alertOf(page, 'The API server does not answer').waitFor();
     await page.reload();
     await page.getByRole('option', { name: /gone · failing/ }).waitFor({ state: 'attached' });
-    await go('/api/v1/namespaces/default/configmaps/which');
+    await go(which);
     await page.getByText('cluster: one').waitFor();
   });
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { anyApiServer } from '../../../support/any-api-server.js';
-import { openPage, rowOf, startBrowser } from '../../../support/browser/page.js';
+import { alertOf, openPage, rowOf, startBrowser } from '../../../support/browser/page.js';
 import { eventuallyPasses, until } from '../../../support/eventually.js';
 import { configMapsIn } from '../../../support/fake-api-server/config-maps.js';
 import type { KubeObject } from '../../../support/fake-api-server/objects.js';
@@ -195,7 +195,7 @@ describe('a list with a filter or an order', () => {
 
   it('says that it is empty, or what is wrong in a selector in the API server’s words', async t => {
     const { page, go } = await openPage(t, browser, proxy.url, `${configMaps}?labelSelector=a%20b%20c`);
-    await page.getByRole('alert').getByText('unable to parse requirement').waitFor();
+    await alertOf(page, 'unable to parse requirement').waitFor();
     // The API server sends null for the rows of no roles.
     const roles = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`;
     for (const path of [`${configMaps}?labelSelector=nobody%3Dhas-this`, roles]) {
@@ -263,7 +263,7 @@ for (const { may, verbs, name } of users) {
     });
     // These users may list no namespaces, so they type one.
     await page.getByRole('treeitem', { name: /^services/ }).click();
-    await page.getByRole('alert').getByText('services is forbidden').waitFor();
+    await alertOf(page, 'services is forbidden').waitFor();
     await until(async () => (await page.getByLabel('Namespace').inputValue()) === own);
   });
 }

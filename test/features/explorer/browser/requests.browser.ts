@@ -19,6 +19,7 @@ const scope = { after };
 const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] });
 const browser = await startBrowser(scope);
 const folder = temporaryFolder();
+const pods = '/api/v1/namespaces/default/pods';
 
 const env = { PATH: process.env['PATH'], HOME: folder };
 
@@ -221,12 +222,7 @@ describe('the path of the server or cluster before the API path', async () => {
   const prefixed = await startStack(scope, { flags: ['--api-prefix=/k8s/', '--reject-paths='] });
 
   it('is part of the shown path and of the commands', async t => {
-    const { page, problems } = await openPage(
-      t,
-      browser,
-      prefixed.proxy.url,
-      '/api/v1/namespaces/default/pods',
-    );
+    const { page, problems } = await openPage(t, browser, prefixed.proxy.url, pods);
     await page.getByText('2 objects').waitFor();
     await page.getByText('live', { exact: true }).waitFor();
     await page.getByText('GET/k8s/api/v1/namespaces/default/pods?limit=500').waitFor();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { BrowserContext, Page } from 'playwright-core';
-import { openPage, startBrowser } from '../../../support/browser/page.js';
+import { alertOf, openPage, startBrowser } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
 import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { startStack } from '../../../support/proxy/stack.js';
@@ -94,7 +94,7 @@ describe('a live list', () => {
     await server.kill();
     try {
       await go(configMaps);
-      await page.getByRole('alert').getByText('The API server does not answer').waitFor();
+      await alertOf(page, 'The API server does not answer').waitFor();
     } finally {
       await server.restart();
     }

@@ -510,6 +510,7 @@ describe('a watch of namespaces', () => {
     part?.viewerOf(['Impersonate-User', 'ann']).forget(undefined);
     const from = await world.ask('ann', `${watching}&resourceVersion=100`);
     assert.deepEqual(from.events, ['DELETED b 100', 'ADDED c 100']);
+    assert.match(world.own.at(-1) ?? '', /\?watch=true&allowWatchBookmarks=true&resourceVersion=100$/);
     assert.doesNotMatch(from.text.split('\n')[0] ?? '', /secret/);
     from.trip?.abort();
     // Another client was shown another set at this version: whoever comes back may lack what only one of them got.

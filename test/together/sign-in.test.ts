@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
-import { parseOptions } from '../../src/options/parse.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { send } from '../support/clients/http-client.js';
 import { until } from '../support/eventually.js';
@@ -68,22 +67,6 @@ async function start(
   return { proxy, port, folder, issuer, offer, sources, extraScopes, ready };
 }
 
-function problems(...argv: string[]): readonly string[] {
-  return parseOptions({ argv, env: {} }).problems;
-}
-
-it('--explorer-sign-in needs an issuer, and the page', () => {
-  const anIssuer = ['--oidc-issuer-url=https://login.example', '--oidc-client-id=gateway'];
-  assert.deepEqual(problems('--explorer-sign-in', ...anIssuer), []);
-  assert.deepEqual(problems('--explorer-sign-in', '--authentication-config=issuers.yaml'), []);
-  assert.deepEqual(problems('--explorer-sign-in'), [
-    '--explorer-sign-in needs an OpenID Connect issuer: --oidc-issuer-url or --authentication-config',
-  ]);
-  assert.deepEqual(problems('--explorer-sign-in', '--explorer=false', ...anIssuer), [
-    '--explorer-sign-in needs the page, which --explorer=false takes away',
-  ]);
-});
-
 describe('/-/sign-in', () => {
   it('names the issuer, the client and the scopes to a stranger, and nothing else', async t => {
     const scopes_supported = ['openid', 'email', 'offline_access', 'phone', 7];
@@ -118,16 +101,6 @@ describe('/-/sign-in', () => {
     assert.equal(page, 'https://gw.example/prefix/-/ui/');
     assert.deepEqual(issuers[0]?.['scopes'], ['openid', 'email', 'custom']);
     assert.deepEqual((await extraScopes()).scopes, ['email', 'custom']);
-  });
-
-  it('asks for the email where that is the name, even if the issuer lists no scopes', async t => {
-    const { offer, extraScopes, ready } = await start(t, {
-      ...inProcess,
-      flags: ['--explorer-sign-in', '--oidc-username-claim=email', '--public-url=https://gw.example'],
-    });
-    await ready();
-    assert.deepEqual((await offer()).issuers[0]?.['scopes'], ['openid', 'email']);
-    assert.deepEqual((await extraScopes()).scopes, ['email']);
   });
 
   it('names no issuer without --explorer-sign-in, and is away with the page', async t => {
@@ -165,29 +138,6 @@ describe('/-/sign-in', () => {
     assert.deepEqual(await sources(), ["'self'", new URL(issuer.url).origin]);
     // A browser that has the page from before gets the new policy.
     assert.equal((await send(port, '/-/ui/', { headers: { 'If-None-Match': etag } })).status, 200);
-  });
-});
-
-describe("the page's policy", () => {
-  it('lets in the origins of the discovery document, the token and the revocation endpoint, and no other, without another directive', async t => {
-    const { port, issuer, sources, ready } = await start(t, {
-      discovery: {
-        authorization_endpoint: 'https://authorize.example/a',
-        token_endpoint: 'https://token.example:8443/realms/x/token?a=b',
-        revocation_endpoint: 'http://127.0.0.1:9/revoke',
-        end_session_endpoint: 'https://end.example/',
-        userinfo_endpoint: 'https://userinfo.example/;script-src',
-      },
-    });
-    await ready();
-    assert.deepEqual(await sources(), [
-      "'self'",
-      new URL(issuer.url).origin,
-      'https://token.example:8443',
-      'http://127.0.0.1:9',
-    ]);
-    const { headers } = await send(port, '/-/ui/');
-    assert.match(headers['content-security-policy'] as string, /; script-src 'self'; /);
   });
 });
 

@@ -4,7 +4,6 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { bothLegs, health, probe } from '../../../e2e/credential-probe.js';
-import { assertStatus } from '../../../e2e/leg.js';
 import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { send } from '../../../support/clients/http-client.js';
@@ -153,44 +152,6 @@ describe('callers with ID tokens of several issuers', { concurrency: 2 }, () => 
     };
     await eventuallyPasses(async () => assert.equal(await statusFor(b.signer.sign(b.claims())), 403));
     for (const [what, token] of attacks) assert.equal(await statusFor(token), 401, `${what}, HTTP/2`);
-  });
-
-  test('do not wait for an issuer of others that is away, and get a 503 until their own one answers', async t => {
-    const { a, b, write, open } = await start(t);
-    await write(a.entry(), b.entry());
-    await b.issuer.close();
-    const { ask, proxy } = await open();
-    await eventually('the line', () => /cannot fetch the keys/.test(proxy.stderr()));
-    for (const leg of bothLegs) {
-      assert.equal((await ask(leg, a.signer.sign(a.claims()))).user, 'a:alice');
-      const { answer, arrived } = await ask(leg, b.signer.sign(b.claims()));
-      assert.match(assertStatus(answer, 503, leg), /the OpenID Connect issuer does not answer; try again/);
-      assert.match(answer.headers.get('retry-after') ?? '', /^([1-9]|10)$/);
-      assert.equal(arrived.length, 0);
-      // Tokens that are not of the issuer are still rejected.
-      assert.equal((await ask(leg, 'opaque')).code, 401);
-    }
-    const { status, text } = await health(proxy, 'readyz');
-    assert.equal(status, 200);
-    assert.ok(
-      text.includes(
-        `[+]oidc ok\n[+]oidc/${a.issuer.url} ok\n[-]oidc/${b.issuer.url} failed: there are no keys`,
-      ),
-      text,
-    );
-    await write(b.entry());
-    await eventuallyPasses(async () => {
-      const { status, text } = await health(proxy, 'readyz');
-      assert.equal(status, 500);
-      assert.match(text, /\[-\]oidc failed: .*connection refused\n/);
-    });
-    const back = await startOidcIssuer(authority, { port: Number(new URL(b.issuer.url).port) });
-    t.after(() => back.close());
-    back.jwks = { keys: [b.signer.jwk] };
-    await eventually(
-      'the keys',
-      async () => (await ask('plain', b.signer.sign(b.claims()))).user === 'b:alice',
-    );
   });
 
   test('follow the file: a broken one changes nothing, and a removed issuer counts at once', async t => {

@@ -7,7 +7,6 @@ import { after, describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { kubeconfigOf } from '../../../../src/features/served-kubeconfig/kubeconfig.js';
 import { runAtOnce } from '../../../../src/lib/steps.js';
-import { assertStatus, legs, send as sendRaw } from '../../../e2e/leg.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { send } from '../../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
@@ -22,7 +21,6 @@ import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startGateway } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 import { hostileNames } from '../hostile-names.js';
-import { answeredBefore, startLarge } from './large-kubeconfig.js';
 
 const folder = temporaryFolder();
 
@@ -204,43 +202,6 @@ describe('/-/kubeconfig', () => {
     assert.deepEqual(serversOf((await get()).text), { dev: 'http://gw.example/k8s' });
   });
 
-  test('answers only GET and HEAD, and no upgrade', async () => {
-    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
-      const question = { method, body: '' };
-      const [own, other] = [
-        await send(plain.port, '/-/kubeconfig', question),
-        await send(plain.port, '/-/metrics', question),
-      ];
-      assert.equal(own.status, other.status, method);
-      assert.ok(own.status >= 400, method);
-    }
-    for (const leg of ['websocket', 'spdy'] as const) {
-      const answer = await sendRaw(plain.port, { leg, target: '/-/kubeconfig' });
-      assert.notEqual(answer.code, 101, legs[leg].join());
-      const evil = await sendRaw(plain.port, { leg, target: '/-/kubeconfig', host: ['Host: evil.example'] });
-      assertStatus(evil, 403, leg);
-    }
-  });
-
-  test('has the host that the request names, for `/` and for each context', async t => {
-    const proxy = await startInProcess(t, [flag, '--all-contexts', '--contexts=dev,rancher']);
-    for (const host of [`127.0.0.1:${proxy.port}`, 'localhost']) {
-      const { text } = await send(proxy.port, '/-/kubeconfig', { headers: { host } });
-      assert.deepEqual(serversOf(text), {
-        'kube-api-proxy': `http://${host}`,
-        dev: `http://${host}/clusters/dev`,
-        rancher: `http://${host}/clusters/rancher`,
-      });
-      const { contexts } = parse(text) as Config;
-      assert.deepEqual(
-        contexts.map(({ context }) => context.namespace),
-        ['team-0', 'team-0', undefined],
-      );
-    }
-    const unnamed = await sendRaw(proxy.port, { target: '/-/kubeconfig', host: [], version: '1.0' });
-    assertStatus(unnamed, 403, 'no Host');
-  });
-
   test(
     'has no host that programs read differently, even if --accept-hosts accepts every host',
     encrypted,
@@ -285,15 +246,6 @@ describe('/-/kubeconfig', () => {
       const index = hostileNames.indexOf(name);
       assert.equal(serverOf.get(context.cluster ?? ''), `https://gw.example/clusters/${index}`);
     }
-  });
-
-  test('has 2,000 contexts and more, and is written while other requests are answered', async t => {
-    const { port } = await startLarge(t);
-    const answered = await answeredBefore(t, port, '/-/kubeconfig');
-    assert.ok(answered >= 5, `${answered} requests were answered meanwhile`);
-    const { text } = await send(port, '/-/kubeconfig');
-    assert.equal(text.match(/^ +server: /gm)?.length, 2_002);
-    assert.match(text, /^ {6}server: ".*\/clusters\/context-1999"$/m);
   });
 });
 

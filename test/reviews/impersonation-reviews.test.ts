@@ -9,7 +9,7 @@ import type { UserInfo } from '../../src/kubernetes/user-info.js';
 import { Deferred } from '../../src/lib/deferred.js';
 import { permitImpersonation } from '../../src/reviews/impersonation-reviews.js';
 import { Reviews } from '../../src/reviews/reviews.js';
-import type { Access } from '../../src/transport/access.js';
+import { type Access, ReplacedError } from '../../src/transport/access.js';
 import type { OutgoingRequest } from '../../src/transport/round-trip.js';
 import { refusedCredential } from '../../src/transport/upstream-error.js';
 import { ManualClock, unevenTimes } from '../support/manual-clock.js';
@@ -268,6 +268,19 @@ describe('the reviews of an impersonation', () => {
       await permit(['carol'], { of: moving, at });
       assert.equal(asked.length, index + 1);
     }
+  });
+
+  it('are sent to no other endpoint than the one of the request, and to no other context if the path names it', async () => {
+    const elsewhere = endpointWith({ server: { protocol: 'https:', hostname: 'b', port: 443, path: '' } });
+    const renamed = endpointWith({}, { context: 'prod' });
+    await assert.rejects(permit(['carol'], { of: new TestCluster(elsewhere) }), ReplacedError);
+    await assert.rejects(
+      permit(['carol'], { of: new TestCluster(renamed), namesContext: true }),
+      ReplacedError,
+    );
+    assert.deepEqual(asked, []);
+    await permit(['carol'], { of: new TestCluster(renamed) });
+    assert.equal(asked.length, 1);
   });
 
   it('are refused if the authorizer has an error, whatever else it says', async () => {

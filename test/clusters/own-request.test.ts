@@ -5,7 +5,7 @@ import { accessWithin, get, postReview } from '../../src/clusters/own-request.js
 import { CredentialError } from '../../src/credentials/credential-source.js';
 import { fieldValue } from '../../src/http/header-fields.js';
 import { Deferred } from '../../src/lib/deferred.js';
-import type { Access } from '../../src/transport/access.js';
+import { type Access, ReplacedError } from '../../src/transport/access.js';
 import { UpstreamError } from '../../src/transport/upstream-error.js';
 import { jsonOf } from '../support/transport/answering-pool.js';
 import { FakePool } from '../support/transport/fake-pool.js';
@@ -56,6 +56,13 @@ describe('a request of the proxy itself', () => {
     assert.equal(fieldValue(headers, 'impersonate-user'), 'jane');
     answer(first, 200, 'yes');
     assert.deepEqual(await waiting, { status: 200, headers: ['X-Status', '200'], text: 'yes' });
+  });
+
+  it('is not sent with the access of another user', async () => {
+    const user = { isUserOf: (access: Access) => access === one };
+    current = two;
+    await assert.rejects(postReview(cluster, { ...review, user }), ReplacedError);
+    assert.deepEqual(second.leases, []);
   });
 
   it('is the POST of a review as another user, and with the length of its body', async () => {

@@ -131,6 +131,7 @@ const resourceRows: readonly Row[] = [
   ['GET', '/api/v1/pods?fieldSelector=metadata.name!=a', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=a%2Fb', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=..', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name=.', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=a&limit=x', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=a&limit=9223372036854775808', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?fieldSelector=metadata.name=a&limit=9223372036854775807', 'list api - v1 - pods - a'],

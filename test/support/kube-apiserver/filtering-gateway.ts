@@ -3,7 +3,7 @@ import { Agent } from 'node:https';
 import { join } from 'node:path';
 import type { ServingFiles } from '../certificates/serving-files.js';
 import { requestApi, send } from '../clients/http-client.js';
-import { type JsonEvent, openWatch } from '../clients/watch-client.js';
+import { openWatch, type WatchClient } from '../clients/watch-client.js';
 import { eventually } from '../eventually.js';
 import { callersFlag } from '../proxy/callers.js';
 import { startInProcess } from '../proxy/in-process.js';
@@ -25,16 +25,6 @@ export const rights = {
     verbs: following,
   },
 };
-
-/** A watch that stays open, and what has come of it. */
-export interface OpenWatch {
-  readonly text: string;
-  /** Type and name of each event. */
-  readonly events: readonly string[];
-  readonly lines: readonly JsonEvent[];
-  readonly isOver: boolean;
-  close(): void;
-}
 
 /** A gateway that may read namespaces and RBAC, in front of a real API server, and users of its own: a token is the name of its user, who is in a group. */
 export class FilteringGateway {
@@ -219,36 +209,26 @@ export class FilteringGateway {
     user: string,
     query: string,
     headers: Readonly<Record<string, string>> = {},
-  ): Promise<OpenWatch> {
+  ): Promise<WatchClient> {
     const watch = await openWatch(`${this.url}/api/v1/namespaces?watch=1${query}`, {
       headers: { authorization: `Bearer ${user}`, ...headers },
       ...(this.ca !== undefined && { ca: this.ca }),
     });
     if (watch.status !== 200) throw new Error(`a watch is answered ${watch.status}`);
-    return {
-      get text() {
-        return watch.bytes().toString();
-      },
-      get events() {
-        return watch
-          .events()
-          .map(({ type, object: { metadata, rows } }) =>
-            `${type} ${rows === undefined ? (metadata.name ?? '') : rows?.[0]?.cells[0]}`.trim(),
-          );
-      },
-      get lines() {
-        return watch.events();
-      },
-      get isOver() {
-        return watch.state() !== 'open';
-      },
-      close: () => watch.close(),
-    };
+    return watch;
   }
 }
 
-export async function sees(watch: OpenWatch, ...expected: readonly string[]): Promise<void> {
-  await eventually(`the events ${expected.join(', ')}; there are ${watch.events.join(', ')}`, () =>
-    expected.every(event => watch.events.includes(event)),
+/** Type and name of each event of a watch. */
+export function eventsOf(watch: WatchClient): string[] {
+  return watch.events().map(({ type, object: { metadata, rows } }) => {
+    const name = rows === undefined ? metadata.name : rows?.[0]?.cells[0];
+    return `${type} ${name ?? ''}`.trim();
+  });
+}
+
+export async function sees(watch: WatchClient, ...expected: readonly string[]): Promise<void> {
+  await eventually(`the events ${expected.join(', ')}; there are ${eventsOf(watch).join(', ')}`, () =>
+    expected.every(event => eventsOf(watch).includes(event)),
   );
 }

@@ -37,9 +37,9 @@ test('a filtered watch outlasts questions whether its stream may go on, ends wit
   // The API server would not say yes to the watch of all namespaces.
   for (const answer of ['no', 'unknown'])
     assert.equal(await metric(`stream_rechecks_total{about="access",answer="${answer}"}`), 0, answer);
-  assert.deepEqual([watch.isOver, ...shared.map(({ isOver }) => isOver)], [false, false, false]);
+  for (const open of [watch, ...shared]) assert.equal(open.state(), 'open');
   await gateway.writeTokens(['boss']);
-  await eventually('the watch ends', () => watch.isOver);
+  await eventually('the watch ends', () => watch.state() !== 'open');
   const completed = async () =>
     jsonLines<ServerEvent>(await readFile(auditLog, 'utf8')).filter(
       ({ requestURI, stage }) => requestURI.startsWith('/api/v1/namespaces') && stage === 'ResponseComplete',

@@ -3,9 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
+import type { WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { test } from '../../../support/kube-apiserver/api-server-test.js';
-import { FilteringGateway, type OpenWatch } from '../../../support/kube-apiserver/filtering-gateway.js';
+import { eventsOf, FilteringGateway } from '../../../support/kube-apiserver/filtering-gateway.js';
 import { startOwnApiServer } from '../../../support/kube-apiserver/run.js';
 import { listen } from '../../../support/ports.js';
 import { createRandom } from '../../../support/random.js';
@@ -147,9 +148,9 @@ test('lists and watches show what single requests show, for generated RBAC of 60
       .filter(name => names.includes(name))
       .sort();
   };
-  const held = (watch: OpenWatch) => {
+  const held = (watch: WatchClient) => {
     const shown = new Set<string>();
-    for (const event of watch.events) {
+    for (const event of eventsOf(watch)) {
       const [type, name = ''] = event.split(' ');
       if (type === 'DELETED') shown.delete(name);
       else if (names.includes(name)) shown.add(name);
@@ -157,7 +158,7 @@ test('lists and watches show what single requests show, for generated RBAC of 60
     return [...shown].sort();
   };
   const watchers = people.filter((_, at) => at % 6 === 0 || at === 17);
-  const watches: { readonly person: (typeof people)[number]; readonly watch: OpenWatch }[] = [];
+  const watches: { readonly person: (typeof people)[number]; readonly watch: WatchClient }[] = [];
   for (const person of watchers)
     await eventuallyPasses(async () => {
       watches.push({ person, watch: await gateway.watch('boss', '', as(person)) });
@@ -188,7 +189,7 @@ test('lists and watches show what single requests show, for generated RBAC of 60
         () => held(watch).join() === right,
         delayOf(watches.length * namespaces),
       );
-      assert.equal(watch.isOver, false);
+      assert.equal(watch.state(), 'open');
     }
     for (let change = 0; change < 8; change += 1) await (random.chance(0.5) ? bind() : unbind());
     roles.aggregated = round % 2 === 0 ? [get] : [];

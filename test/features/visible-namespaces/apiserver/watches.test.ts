@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../../support/eventually.js';
 import { test } from '../../../support/kube-apiserver/api-server-test.js';
-import { FilteringGateway, sees } from '../../../support/kube-apiserver/filtering-gateway.js';
+import { eventsOf, FilteringGateway, sees } from '../../../support/kube-apiserver/filtering-gateway.js';
 
 const table = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
 const initial = '&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
@@ -48,11 +48,11 @@ test('a watch shows what becomes visible, changes, hides and is deleted, in each
   await gateway.namespace('more');
   await sleep(3_000);
   for (const watch of [...all, nobodys]) {
-    assert.equal(watch.isOver, false);
-    const names = watch.events.filter(event => !event.startsWith('BOOKMARK'));
-    assert.doesNotMatch(watch.text, new RegExp(hidden));
-    const versions = watch.lines.map(line => BigInt(line.object.metadata.resourceVersion));
-    if (!watch.text.includes('BOOKMARK'))
+    assert.equal(watch.state(), 'open');
+    const names = eventsOf(watch).filter(event => !event.startsWith('BOOKMARK'));
+    assert.doesNotMatch(String(watch.bytes()), new RegExp(hidden));
+    const versions = watch.events().map(line => BigInt(line.object.metadata.resourceVersion));
+    if (!String(watch.bytes()).includes('BOOKMARK'))
       assert.deepEqual(
         versions,
         versions.toSorted((one, other) => Number(one - other)),
@@ -63,15 +63,19 @@ test('a watch shows what becomes visible, changes, hides and is deleted, in each
       else if (type === 'ADDED') assert.ok(!shown.has(name) && shown.add(name), names.join());
       else assert.ok(shown.has(name), names.join());
     assert.deepEqual([...shown], []);
-    for (const [index, { object }] of watch.lines.entries()) {
+    for (const [index, { object }] of watch.events().entries()) {
       if (object.kind !== 'Table') continue;
       const { columnDefinitions } = object as unknown as { columnDefinitions: unknown[] | null };
-      assert.equal(columnDefinitions !== null && columnDefinitions.length > 0, index === 0, watch.text);
+      assert.equal(
+        columnDefinitions !== null && columnDefinitions.length > 0,
+        index === 0,
+        String(watch.bytes()),
+      );
     }
     watch.close();
   }
-  assert.match(watches[2]?.text ?? '', /"object":null/);
-  assert.doesNotMatch(watches[2]?.text ?? '', /"metadata":\{"name"/);
+  assert.match(String(watches[2]?.bytes()), /"object":null/);
+  assert.doesNotMatch(String(watches[2]?.bytes()), /"metadata":\{"name"/);
 
   async function label(name: string, stage: string): Promise<void> {
     await admin.do('PATCH', `/api/v1/namespaces/${name}`, { metadata: { labels: { stage } } });

@@ -5,14 +5,7 @@ import type { SecureContextOptions } from 'node:tls';
 import type { CertificateAuthority, CertificatePair } from '../certificates/certificates.js';
 
 /** An answer with its body read to the end. */
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
-  readonly rawHeaders: string[];
-  readonly body: Buffer;
-  readonly text: string;
-  readonly json: unknown;
-}
+export type HttpAnswer = Awaited<ReturnType<typeof send>>;
 
 /** A request to send; the path is sent unchanged. */
 export interface HttpQuestion {
@@ -25,19 +18,16 @@ export interface HttpQuestion {
 }
 
 /** Sends one request to a port of 127.0.0.1 and reads the whole answer. Without an agent it opens its own connection. */
-export async function send(port: number, path: string, question: HttpQuestion = {}): Promise<HttpAnswer> {
+export async function send(port: number, path: string, question: HttpQuestion = {}) {
   const response = await open(port, path, question);
   const chunks: Buffer[] = [];
   for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
   const body = Buffer.concat(chunks);
+  const { statusCode: status = 0, headers, rawHeaders } = response;
   return {
-    status: response.statusCode ?? 0,
-    headers: response.headers,
-    rawHeaders: response.rawHeaders,
-    body,
-    text: body.toString(),
-    get json() {
-      return JSON.parse(body.toString()) as unknown;
+    ...{ status, headers, rawHeaders, body, text: body.toString() },
+    get json(): unknown {
+      return JSON.parse(body.toString());
     },
   };
 }

@@ -17,15 +17,7 @@ export const seesEveryField = major > 24 || (major === 24 && minor >= 2) || (maj
 type AnswerHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;
 
 /** An answer over HTTP/2 with its body read to the end, or to the reset. */
-export interface Http2Answer {
-  readonly status: number;
-  readonly headers: AnswerHeaders;
-  readonly text: string;
-  readonly json: unknown;
-  readonly trailers: IncomingHttpHeaders;
-  /** Code of the RST_STREAM; 0 means none. */
-  readonly rstCode: number;
-}
+export type Http2Answer = Awaited<ReturnType<typeof ask>>;
 
 /** A request to send. */
 export interface Http2Question {
@@ -70,7 +62,7 @@ export async function ask(
   session: ClientHttp2Session,
   path: string,
   { headers = {}, body, onData }: Http2Question = {},
-): Promise<Http2Answer> {
+) {
   const stream = openStream(session, path, headers, body === undefined);
   if (body !== undefined) stream.end(body);
   let head: AnswerHeaders = {};
@@ -89,13 +81,11 @@ export async function ask(
   await new Promise<void>(resolve => stream.once('close', resolve));
   const text = Buffer.concat(chunks).toString();
   return {
-    status: head[':status'] ?? 0,
-    headers: head,
-    text,
-    get json() {
-      return JSON.parse(text) as unknown;
+    ...{ status: head[':status'] ?? 0, headers: head, text, trailers },
+    get json(): unknown {
+      return JSON.parse(text);
     },
-    trailers,
+    /** Code of the RST_STREAM; 0 means none. */
     rstCode: stream.rstCode ?? 0,
   };
 }

@@ -1,22 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 
-/** The end of a process. */
-export interface ProcessExit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
 /** A process that cannot outlive the one that started it, nor can any process of its group. */
-export interface GuardedProcess {
-  readonly pid: number;
-  readonly exited: Promise<ProcessExit>;
-  isRunning(): boolean;
-  /** Sends a signal to this process alone. */
-  signal(name: NodeJS.Signals): void;
-  /** Kills the whole group, and waits for the end. */
-  kill(): Promise<ProcessExit>;
-}
+export type GuardedProcess = ReturnType<typeof startGuarded>;
 
 // The pipe at descriptor 3 ends when its writer dies, however that happens. The group of a process exists as long as this shell, so that
 // its number cannot be another group's.
@@ -30,7 +16,7 @@ const guard = `{ read -r _ <&3; kill -s KILL -- "-$$"; } & exec "$@" 3<&-`;
 export function startGuarded(
   command: readonly string[],
   { output, env }: { readonly output: 'inherit' | number; readonly env?: NodeJS.ProcessEnv },
-): GuardedProcess {
+) {
   const child: ChildProcess = spawn('sh', ['-c', guard, 'sh', ...command], {
     detached: true,
     stdio: ['ignore', output, output, 'pipe'],
@@ -45,12 +31,19 @@ export function startGuarded(
     pid: child.pid ?? 0,
     exited,
     isRunning: () => child.exitCode === null && child.signalCode === null,
-    signal: name => void child.kill(name),
-    kill() {
+    /** Sends a signal to this process alone. */
+    signal: (name: NodeJS.Signals): void => void child.kill(name),
+    /** Kills the whole group, and waits for the end. */
+    kill(): Promise<ProcessExit> {
       end();
       return exited;
     },
   };
+}
+
+interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
 }
 
 function exitOf(child: ChildProcess): Promise<ProcessExit> {

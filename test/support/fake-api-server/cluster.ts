@@ -4,7 +4,6 @@ import type { CertificateAuthority, CertificatePair } from '../certificates/cert
 import type { KnownCredentials, KnownUser } from './authentication.js';
 import { defaultPolicy, type Policy } from './authorization.js';
 import { ApiTypes } from './discovery.js';
-import { InitialEvents } from './initial-events.js';
 import type { KubeObject } from './objects.js';
 import { PodLogs } from './pod-logs.js';
 import { seed } from './seed.js';
@@ -65,7 +64,6 @@ export function createCluster({ customResources = [], ...options }: FakeApiServe
     policy: options.allow ?? defaultPolicy,
     bookmarkInterval: options.bookmarkInterval ?? 60_000,
     bookmarkBeforeEnd: options.bookmarkBeforeEnd ?? 2000,
-    initialEvents: new InitialEvents(),
     compressInitialEvents: options.compressInitialEvents ?? false,
     /** True while the server closes: new watches then end at once. */
     isStopping: false,

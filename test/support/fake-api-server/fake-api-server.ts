@@ -10,14 +10,12 @@ import { authenticate, impersonate } from './authentication.js';
 import { forbidden, isAllowed, type Policy } from './authorization.js';
 import { type Cluster, createCluster, type FakeApiServerOptions } from './cluster.js';
 import { type Exchange, sendFailure, setCommonHeaders } from './exchange.js';
-import type { InitialEvents } from './initial-events.js';
 import { Listener } from './listener.js';
 import { serveNonResource } from './non-resource.js';
 import type { KubeObject, ObjectMeta } from './objects.js';
 import { readAttributes, splitTarget } from './request-attributes.js';
 import { type LiveRecord, RequestLog, type RequestRecord } from './request-log.js';
 import { serveResource } from './resource.js';
-import type { StoreBackup } from './store.js';
 
 export type { FakeApiServerOptions } from './cluster.js';
 export type { RequestRecord } from './request-log.js';
@@ -142,16 +140,6 @@ export class FakeApiServer {
     return this.#cluster.store.version;
   }
 
-  /** The objects and their version, like a backup of etcd. */
-  backup(): StoreBackup {
-    return this.#cluster.store.backup();
-  }
-
-  /** Goes back to a backup, as operators do with etcd while the API server is stopped: kill(), restore(), restart(). */
-  restore(backup: StoreBackup): void {
-    this.#cluster.store.restore(backup);
-  }
-
   /** Decides from now on about users outside system:masters; open watches continue. */
   setPolicy(policy: Policy): void {
     this.#cluster.policy = policy;
@@ -162,11 +150,6 @@ export class FakeApiServer {
     const found = this.#cluster.store.get({ group: '', resource: 'pods' }, namespace, pod);
     if (!found) throw new Error(`no pod ${namespace}/${pod}`);
     this.#cluster.logs.append(found.metadata.uid ?? '', line);
-  }
-
-  /** Where a test can hold the initial events of watches. */
-  get initialEvents(): InitialEvents {
-    return this.#cluster.initialEvents;
   }
 
   /** Ends watches and log streams cleanly, like an API server in a rolling restart, and continues. */

@@ -12,19 +12,13 @@ export interface StoreEvent {
 
 type Key = Pick<ResourceType, 'group' | 'resource'>;
 
-/** The content of an etcd backup: the objects by resource and the version, without history. */
-export interface StoreBackup {
-  readonly version: number;
-  readonly objects: ReadonlyMap<string, ReadonlyMap<string, KubeObject>>;
-}
-
 /** In-memory etcd: objects by resource, one version counter for all, and a history for watches. */
 export class Store {
   /** resourceVersion of the latest change. */
   version = 1000;
   /** Continued lists and watches from before this version are expired. */
   oldestVersion = 1000;
-  #objects = new Map<string, Map<string, KubeObject>>();
+  readonly #objects = new Map<string, Map<string, KubeObject>>();
   readonly #historyLimit: number;
   readonly #history = new Map<string, StoreEvent[]>();
   readonly #listeners = new Map<string, Set<(event: StoreEvent) => void>>();
@@ -94,19 +88,6 @@ export class Store {
   compact(): void {
     this.#history.clear();
     this.oldestVersion = this.version;
-  }
-
-  /** The current objects and their version. */
-  backup(): StoreBackup {
-    const objects = new Map([...this.#objects].map(([id, table]) => [id, new Map(table)]));
-    return { version: this.version, objects };
-  }
-
-  /** Replaces all objects and the version with those of a backup, and drops the history. Listeners are not called. */
-  restore({ version, objects }: StoreBackup): void {
-    this.#objects = new Map([...objects].map(([id, table]) => [id, new Map(table)]));
-    this.version = version;
-    this.compact();
   }
 
   #next(): number {

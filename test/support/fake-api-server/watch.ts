@@ -155,9 +155,13 @@ export async function watchObjects(cluster: Cluster, type: ResourceType, exchang
   }
   start = store.version;
   const objects = store.list(type, namespace).filter(object => named(object) && selects(object));
-  await cluster.initialEvents.send(stream, initialFrames(encoder, objects, bookmarks ? start : undefined));
+  for (const frame of initialFrames(encoder, objects, bookmarks ? start : undefined)) {
+    if (stream.isFull) await stream.drained();
+    if (stream.isOver) return;
+    stream.write(frame);
+  }
   isInitial = false;
-  if (!stream.isOver) for (const event of later) forward(event);
+  for (const event of later) forward(event);
 }
 
 /** @param version That of the bookmark at the end; undefined for a watch without bookmarks. */

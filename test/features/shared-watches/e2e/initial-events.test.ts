@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { anyApiServer } from '../../../support/any-api-server.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
-import { type JsonEvent, openWatch, type WatchClient } from '../../../support/clients/watch-client.js';
+import { openWatch, type WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
@@ -12,7 +12,6 @@ import {
   forms,
   type NamespaceWatch,
 } from '../../../support/proxy/watched-namespace.js';
-import { createRandom } from '../../../support/random.js';
 
 // The embedded API server compresses as Kubernetes 1.37 does.
 const server = await anyApiServer({ after }, { compressInitialEvents: true });
@@ -61,25 +60,6 @@ describe('watches that begin with the objects', { concurrency: 4 }, () => {
     });
   }
 
-  test('share the watch of clients that listed, and those share theirs', async () => {
-    const namespace = await twoObjects();
-    const listed = await namespace.watch();
-    const initial = await namespace.watch({ initial: true });
-    await initial.untilListed();
-    await namespace.untilUpstream(1);
-    const later = await namespace.watch();
-    await namespace.write('c');
-    for (const watch of [listed, initial, later]) await watch.untilNamed('"c"');
-    assert.deepEqual(
-      [listed, initial, later].map(watch => watch.changes()),
-      [['ADDED c'], ['ADDED a', 'ADDED b', 'END', 'ADDED c'], ['ADDED c']],
-    );
-    assert.equal((await namespace.openUpstream()).length, 1);
-    assert.equal((await initialStreams(namespace)).length, 1);
-    for (const watch of [listed, initial, later]) watch.close();
-    await namespace.untilUpstream(0);
-  });
-
   test('that are wrong get the API server’s own answer', async () => {
     const namespace = await twoObjects();
     for (const query of [
@@ -108,82 +88,6 @@ function comparable(watch: WatchClient): string[] {
 function isEnd(frame: string): boolean {
   return frame.includes('initial-events-end');
 }
-
-const versionOf = ({ object }: JsonEvent) => Number(object.metadata.resourceVersion);
-const isBookmark = ({ type }: JsonEvent) => type === 'BOOKMARK';
-
-/** A watch's initial events and its later changes, with the version of the bookmark between them. */
-function partsOf(watch: WatchClient) {
-  const events = watch.events();
-  const end = events.findIndex(isBookmark);
-  const isChange = (_: unknown, index: number) => index > end && !isBookmark(events[index] as JsonEvent);
-  return {
-    initial: events.slice(0, end),
-    listed: versionOf(events[end] ?? assert.fail('there is no bookmark')),
-    changes: watch.frames.filter(isChange).map(String),
-  };
-}
-
-/** The objects of a version, by name, as their versions show them. */
-function stateAt(version: number, { initial, changes }: ReturnType<typeof partsOf>): Record<string, number> {
-  const state = new Map<string, number>();
-  for (const event of [...initial, ...changes.map(text => JSON.parse(text) as JsonEvent)]) {
-    const { name = '' } = event.object.metadata;
-    if (versionOf(event) > version) break;
-    if (event.type === 'DELETED') state.delete(name);
-    else state.set(name, versionOf(event));
-  }
-  return Object.fromEntries([...state].sort());
-}
-
-test('60 informers that start under writes get what one direct watch gets', async t => {
-  const random = createRandom(1);
-  const namespace = await AnyWatchedNamespace.create(stack);
-  for (let index = 0; index < 20; index += 1) await namespace.write(`object-${index}`);
-  const direct = await namespace.direct({ initial: true });
-  await direct.untilListed();
-  let isWriting = true;
-  const written = (async () => {
-    const there = new Set(Array.from({ length: 20 }, (_, index) => index));
-    while (isWriting) {
-      const index = random.below(40);
-      const name = `object-${index}`;
-      if (there.has(index) && random.chance(0.4)) {
-        await namespace.remove(name);
-        there.delete(index);
-      } else {
-        await namespace.write(name);
-        there.add(index);
-      }
-    }
-    await namespace.write('last');
-  })();
-  const watches: WatchClient[] = [];
-  t.after(() => {
-    for (const watch of [direct, ...watches]) watch.close();
-  });
-  for (let wave = 0; wave < 6; wave += 1) {
-    const started = await namespace.watchMany(10, { initial: true });
-    watches.push(...started);
-    for (const watch of started) await watch.untilListed();
-  }
-  isWriting = false;
-  await written;
-  for (const watch of [direct, ...watches]) await watch.untilNamed('"last"');
-  const all = partsOf(direct);
-  for (const watch of watches) {
-    const { initial, listed, changes } = partsOf(watch);
-    const later = all.changes.filter(text => versionOf(JSON.parse(text) as JsonEvent) > listed);
-    assert.deepEqual(changes, later);
-    const objects = initial.map(event => [event.object.metadata.name, versionOf(event)]);
-    assert.deepEqual(Object.fromEntries(objects.sort()), stateAt(listed, all));
-    assert.equal(watch.state(), 'open');
-  }
-  await namespace.untilUpstream(1);
-  const streams = (await namespace.upstream()).filter(({ target }) => target.includes('sendInitialEvents'));
-  // Alone, each would have one; on a busy machine they begin further apart.
-  assert.ok(streams.length < 45, `${streams.length} streams`);
-});
 
 kubectlTest('kubectl rollout status lists by watching, and two of them share', async t => {
   const namespace = await server.createNamespace();

@@ -11,7 +11,6 @@ import { type RunningProgram, startInProcess } from '../../support/proxy/in-proc
 import { ownMetric, untilOwnMetric } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
-import { assertStatus, send } from '../leg.js';
 
 const run = startInProcess;
 const { server, proxy: plain } = await startStack({ after }, { run, flags: ['--reject-paths='] });
@@ -119,43 +118,6 @@ describe('an upgrade', () => {
       });
     }
   }
-
-  it('that is refused, or fails before its answer, has not ended a stream', async t => {
-    const guarded = await startStack(t, { ...{ run, server }, flags: ['--reject-paths=/exec'] });
-    const before = await countsOf();
-    const pod = '/api/v1/namespaces/default/pods/web-0';
-    for (const leg of ['websocket', 'spdy'] as const) {
-      for (const code of [400, 401, 403, 500]) {
-        const path = `${pod}/exec?code=${code}&leg=${leg}`;
-        t.after(
-          server.interceptUpgrade((request, socket) => {
-            if (request.url !== path) return false;
-            socket.end(`HTTP/1.1 ${code} No\r\nContent-Length: 0\r\n\r\n`);
-            return true;
-          }),
-        );
-        assert.equal((await send(plain.port, { leg, target: path })).code, code);
-      }
-      assertStatus(
-        await send(plain.port, { leg, target: `${pod}/exec`, host: ['Host: evil.example'] }),
-        403,
-        leg,
-      );
-      assertStatus(await send(guarded.port, { leg, target: `${pod}/exec` }), 403, leg);
-      assertStatus(
-        await send(plain.port, { leg, target: `${pod}/exec`, headers: ['Content-Length: x'] }),
-        400,
-        leg,
-      );
-    }
-    for (const target of [
-      '/api/v1/pods?watch=true&resourceVersion=x',
-      '/api/v1/namespaces/default/pods/none/log?follow=true',
-    ])
-      assert.ok((await send(plain.port, { target })).code >= 400, target);
-    assert.deepEqual(await countsOf(), before);
-    assert.equal(await ownMetric(guarded.port, sampleOf('error')), 0);
-  });
 });
 
 // The same over SPDY is in test/apiserver/streams.test.ts.

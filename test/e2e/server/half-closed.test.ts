@@ -3,9 +3,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, describe, test } from 'node:test';
 import tls from 'node:tls';
-import { connectRaw, exchangeRaw, type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
+import { connectRaw, type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
 import { listeners, startBothListeners } from '../../support/proxy/both-listeners.js';
-import { untilOwnMetric } from '../../support/proxy/own-metric.js';
 import { ok, startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 import { type Leg, toBytes } from '../leg.js';
 
@@ -74,23 +73,4 @@ test('a client that closes its side in the middle of its request gets a 400', as
   const connection = await connectRaw(plain.port);
   connection.socket.end('GET /small HTTP/1.1\r\nHost: loc');
   assert.match(await connection.untilClosed(), /^HTTP\/1\.1 400 /);
-});
-
-test('clients that leave in the middle of a request are not counted as rejected', async () => {
-  const partial = [
-    'GET /small HTTP/1.1\r\nHost: loc',
-    'POST /silent HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf',
-    'GET /silent HTTP/1.1\r\nHost: localhost\r\n\r\n',
-  ];
-  for (const leave of ['resetAndDestroy', 'destroy'] as const) {
-    for (const request of partial) {
-      const { socket } = await connectRaw(plain.port);
-      await new Promise(resolve => socket.write(request, resolve));
-      socket[leave]();
-      await once(socket, 'close');
-    }
-  }
-  // This request comes after them, and is counted.
-  await exchangeRaw(plain.port, 'GET /small\r\nnonsense\r\n\r\n');
-  await untilOwnMetric(plain.port, 'kube_api_proxy_rejected_requests_total{reason="bad_request"}', 1);
 });

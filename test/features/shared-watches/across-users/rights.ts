@@ -116,7 +116,7 @@ export class Rights {
 
   #confirm(): true | Promise<boolean> {
     if (this.#isCalm || this.#random.chance(0.6)) return true;
-    const isLocal = this.#random.chance(0.95);
+    const isLocal = this.#random.chance(0.93);
     if (!isLocal) this.seen['not confirmed'] += 1;
     return turn().then(() => isLocal);
   }

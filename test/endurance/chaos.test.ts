@@ -23,7 +23,7 @@ const upstreamRandom = createRandom(seed);
 const { upstream, proxy } = await startStrictStack(
   { after },
   (request, socket) => misbehave(upstreamRandom, request, socket),
-  { scheme: 'https', token: 'token', flags: ['--log-requests=none'] },
+  { scheme: 'https', user: { token: 'token' }, flags: ['--log-requests=none'] },
 );
 
 const watchHead = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';

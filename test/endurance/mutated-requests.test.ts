@@ -25,7 +25,7 @@ const { upstream, proxy } = await startStrictStack(
     else if (request.method === 'HEAD') socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n');
     else socket.write(ok('ok'));
   },
-  { scheme: 'https', token, flags: ['--reject-paths='] },
+  { scheme: 'https', user: { token }, flags: ['--reject-paths='] },
 );
 
 /** Each connection has its own loopback address, which the API server gets in X-Forwarded-For. */

@@ -26,7 +26,7 @@ export type StrictAnswer = (request: UpstreamRequest, socket: net.Socket) => voi
 interface StrictUpstreamOptions {
   /** Whether it answers when the head of a request has come, or, by default, its body too. */
   readonly when?: 'head' | 'complete';
-  /** `http` by default; `https` requires a client certificate. */
+  /** `http` by default. */
   readonly scheme?: 'http' | 'https';
 }
 
@@ -70,7 +70,7 @@ export async function startStrictUpstream(
   };
   const options = { allowHalfOpen: true, noDelay: true };
   const { certificate: cert, key } = serverCertificate;
-  const security = { cert, key, ca: authority.certificate, requestCert: true };
+  const security = { cert, key, ca: authority.certificate, requestCert: true, rejectUnauthorized: false };
   const server =
     scheme === 'http'
       ? net.createServer(options, serve)
@@ -115,7 +115,7 @@ export async function startStrictUpstream(
   };
 }
 
-/** A stack with a strict API server. By default the kubeconfig's user has no credentials. */
+/** A stack with a strict API server. */
 export async function startStrictStack<O extends StackOptions & StrictUpstreamOptions>(
   scope: Scope,
   answer: StrictAnswer,

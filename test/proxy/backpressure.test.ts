@@ -285,7 +285,7 @@ for (const protocol of ['http/1.1', 'h2'] as const) {
     }
 
     it('see everything happen that can happen', () => {
-      for (const [what, count] of Object.entries(seen)) assert.ok(count > 5, `${what}: ${count}`);
+      for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `${what} never happens`);
     });
   });
 }

@@ -16,14 +16,11 @@ import { importedBy } from '../imported.js';
 import { projectFile } from '../project.js';
 
 // Proves that each feature can be taken out: in a copy of the project, its folder, its tests and its two lines of features.ts are deleted,
-// and the program and the tests that are left have to type-check. That is tried with several at a time, so that of any two features each one
-// is once taken out while the other one is there. Then all of them are deleted at once. With --run the core that is left is
+// and the program and the tests that are left have to type-check. Then all of them are deleted at once. With --run the core that is left is
 // built then, and has to start, and to pass its tests. There a method of the tests makes callers. And that a feature can be added: the
 // example of CONTRIBUTING.md has to pass the compiler and the linter.
 
 const list = 'src/features.ts';
-/** How many times features are taken out: enough for twenty of them. */
-const parts = 6;
 /** Tests of the chart, of manifests and of documents, which are about several features. */
 const aboutDocuments = ['test/deploy', 'test/project'];
 
@@ -53,7 +50,7 @@ const steps: Readonly<Record<string, (copy: string) => readonly string[]>> = {
 
 const names = readdirSync(projectFile('src/features'));
 const failures = [
-  ...splits(names).flatMap(part => problemsWithout(part, aboutDocuments)),
+  ...names.flatMap(name => problemsWithout([name], aboutDocuments)),
   ...problemsWithout(
     names,
     [...aboutDocuments, 'test/together'],
@@ -64,19 +61,6 @@ const failures = [
 for (const failure of failures) process.stderr.write(`${failure}\n`);
 if (failures.length > 0) process.exitCode = 1;
 else process.stdout.write(`each of ${names.length} features can be taken out: ${names.join(', ')}\n`);
-
-/**
- * Parts of these names, so that of any two each is in a part where the other one is not: each name is in half of the parts, and no two are in
- * the same ones.
- */
-function splits(all: readonly string[]): readonly (readonly string[])[] {
-  const half = (set: number) => [...set.toString(2)].filter(bit => bit === '1').length * 2 === parts;
-  const sets = Array.from({ length: 2 ** parts }, (_, set) => set).filter(half);
-  if (sets.length < all.length) throw new Error(`${parts} parts are too few for ${all.length} features`);
-  return Array.from({ length: parts }, (_, part) =>
-    all.filter((_name, index) => ((sets[index] as number) >> part) % 2 === 1),
-  );
-}
 
 /** Whether a test may see another program without features. */
 function mayDiffer(test: string): boolean {
@@ -96,7 +80,8 @@ function problemsWithout(
     changeList(copy, text => withoutLines(text, taken));
     const errors = errorsOf(copy, 'tsc', ['-p', 'test/tsconfig.json', '--pretty', 'false']);
     if (errors.length === 0) return more(copy);
-    return errors.map(line => `${taken.join(', ')} cannot be taken out: ${sentenceOf(line)}`);
+    const what = taken.length === 1 ? `the feature ${taken[0]}` : 'all features together';
+    return errors.map(line => `${what} cannot be taken out: ${sentenceOf(line)}`);
   });
 }
 

@@ -14,22 +14,22 @@ test('a `timeout` ends no watch, even if it is no duration, and typed informers 
     startInProcess(t, [`--kubeconfig=${kubeconfig}`]),
     startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--share-watches']),
   ]);
-  const watch = (url: string, timeout: string) =>
+  const open = (url: string, timeout: string) =>
     openWatch(
       `${url}${path}?allowWatchBookmarks=true&resourceVersion=${resourceVersion}&timeout=${timeout}&timeoutSeconds=554&watch=true`,
       { headers: { Accept: 'application/json, */*', 'Accept-Encoding': 'gzip' } },
     );
   const watches = await Promise.all([
-    ...['1ms', '-1s', 'nonsense', ''].map(timeout => watch(unshared.url, timeout)),
-    ...['1ms', '-1s', '9m14s', '6m0s', '5m1s'].map(timeout => watch(shared.url, timeout)),
+    ...['1ms', '-1s', 'nonsense', ''].map(timeout => open(unshared.url, timeout)),
+    ...['1ms', '-1s', '9m14s', '6m0s', '5m1s'].map(timeout => open(shared.url, timeout)),
   ]);
   await untilOwnMetric(shared.port, 'kube_api_proxy_shared_watches', 1);
   await untilOwnMetric(shared.port, 'kube_api_proxy_shared_watch_clients', 5);
   await server.admin.do('POST', path, { metadata: { name: 'later' } });
-  for (const { status, untilNamed, state } of watches) {
-    assert.equal(status, 200);
-    await untilNamed('later');
-    assert.equal(state(), 'open');
+  for (const watch of watches) {
+    assert.equal(watch.status, 200);
+    await watch.untilNamed('later');
+    assert.equal(watch.state(), 'open');
   }
-  for (const { close } of watches) close();
+  for (const watch of watches) watch.close();
 });

@@ -95,6 +95,12 @@ export class ScheduledSocket extends Duplex {
     return goesOn;
   }
 
+  /** The peer has ended its side. */
+  deliverEnd(): void {
+    this.push(null);
+    this.read(0);
+  }
+
   /** The peer takes up to `limit` bytes more, now or when they are written. */
   accept(limit: number): void {
     this.#room = Math.min(this.#room + limit, 4 * 1024 * 1024);

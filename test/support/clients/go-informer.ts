@@ -1,6 +1,7 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { collectText } from '../collected-text.js';
 import { wholeLines } from '../json-lines.js';
 import { projectFile } from '../project.js';
@@ -29,27 +30,27 @@ export interface Informed {
   readonly listsByWatching: boolean;
 }
 
-let built: string | undefined;
+let built: Promise<string> | undefined;
 
-/** Compiles the informer, once. */
-function program(): string {
-  if (built !== undefined) return built;
-  built = join(temporaryFolder(), 'informer');
-  execFileSync('go', ['build', '-o', built, projectFile('test/support/clients/informer/main.go')], {
+/** Compiles the informer. That can take longer than a gateway in the test's own process may stand still. */
+async function compile(): Promise<string> {
+  const program = join(temporaryFolder(), 'informer');
+  const source = projectFile('test/support/clients/informer/main.go');
+  await promisify(execFile)('go', ['build', '-o', program, source], {
     env: { ...process.env, GO111MODULE: 'off', GOPATH: gopath },
-    stdio: 'inherit',
   });
-  return built;
+  return program;
 }
 
 /** Starts a typed informer of client-go, which ends with the scope. Returns the lines that it has printed, such as `ADDED a`. */
-export function startGoInformer(
+export async function startGoInformer(
   scope: Scope,
   url: string,
   { resource, namespace = '', token = '', accept = '', listsByWatching }: Informed,
-): () => string[] {
+): Promise<() => string[]> {
+  built ??= compile();
   const env = { ...process.env, KUBE_FEATURE_WatchListClient: String(listsByWatching) };
-  const child = spawn(program(), [url, resource, namespace, token, accept], {
+  const child = spawn(await built, [url, resource, namespace, token, accept], {
     env,
     stdio: ['pipe', 'pipe', 'inherit'],
   });

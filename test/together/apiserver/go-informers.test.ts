@@ -24,7 +24,8 @@ else
     const proxy = await startProxy(flags);
     t.after(() => proxy.stop('SIGKILL'));
     const informed = { resource: 'configmaps', namespace, listsByWatching: true };
-    const outputs = Array.from({ length: 5 }, () => startGoInformer(t, proxy.url, informed));
+    const started = Array.from({ length: 5 }, () => startGoInformer(t, proxy.url, informed));
+    const outputs = await Promise.all(started);
     for (const output of outputs) await eventually('two objects', () => output().length === 2);
     await untilOwnMetric(proxy.port, 'kube_api_proxy_shared_watches', 1);
     await untilOwnMetric(proxy.port, 'kube_api_proxy_shared_watch_clients', 5);

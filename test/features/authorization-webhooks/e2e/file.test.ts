@@ -35,7 +35,7 @@ test('all problems of the file of authorization webhooks are told at the start, 
   }
 });
 
-test('a file of authorization webhooks that cannot be used any longer is told, without its text, and the last one counts', async t => {
+test('a file of authorization webhooks that cannot be used any longer is told, without its text, and the last one counts, with its verdicts, until there is a new one', async t => {
   const webhook = await AskedWebhook.start(t);
   const { proxy } = await startGateway(t, {
     run: startInProcess,
@@ -60,7 +60,10 @@ test('a file of authorization webhooks that cannot be used any longer is told, w
   await eventually('the log', () => /request\.secret/.test(proxy.stderr()));
   assert.deepEqual([await code(), await reloads('failure'), await reloads('success')], [403, 1, 0]);
 
-  await webhook.write({ matchConditions: [{ expression: "request.user != 'alice'" }] });
+  // The last version keeps the verdict, the new one asks anew.
+  webhook.decide = () => ({ allowed: true });
+  assert.equal(await code(), 403);
+  await webhook.write({ matchConditions: [{ expression: "request.user == 'alice'" }] });
   await eventually('the new file', async () => (await code()) === 200);
   assert.equal(await reloads('success'), 1);
   assert.doesNotMatch((await health(proxy, 'readyz')).text, /warn: --authorization-config/);

@@ -236,7 +236,9 @@ test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else',
     await eventually('the warning', () => /HTTP\/2 is off/.test(proxy.stderr()));
     return;
   }
-  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  const session = await connectHttp2(proxy.port, files.authority.certificate, {
+    maxSendHeaderBlockLength: 256 * 1024,
+  });
   t.after(() => session.destroy());
   const review = (token: string, headers: Readonly<Record<string, string | string[]>>) =>
     ask(session, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {

@@ -144,7 +144,7 @@ describe('a watch as a WebSocket', () => {
 
   it('stops what brings the events while its client does not read', async () => {
     const { socket: opened } = begin();
-    for (let count = 0; count < 5; count += 1) socket.event('x'.repeat(10_000));
+    for (let count = 0; count < 10; count += 1) socket.event('x'.repeat(10_000));
     assert.deepEqual(calls, ['pause']);
     opened.resume();
     await turn();

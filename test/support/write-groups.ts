@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 
-// Writes build/groups/: tests that each run several of the test files of the command line, one after the other in one process. So src/ and
-// its packages are loaded once for all of them; in a process for each file, that was a third of the CPU time of `npm test`. A file is
-// loaded within a `describe`, after the end of the one before it, so its hooks and what it awaits are its own. The one rule: at its top
-// level a file awaits no promise that was made for another one. Node 20 would add the tests and hooks after that line to the other file's:
-// the tests fail, as that file has ended, and the hooks never run.
+// Writes build/groups/: each file there runs several of the test files of the command line in one process, one after the other. So src/ and
+// its packages are loaded once for all of them. With a process for each test file, loading took a third of the CPU time of `npm test`. A
+// file is loaded in a `describe`, after the end of the file before it, so its hooks and what it awaits are its own. There is one rule: at
+// its top level, a file awaits no promise that another file has made. Otherwise Node 20 adds the tests and hooks below that line to the
+// other file, which has ended: the tests fail, and the hooks never run.
 
 /** Most files in a group. More save little, and a group has to end within --test-timeout on a slow machine too. */
 const most = 8;

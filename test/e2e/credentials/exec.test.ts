@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { chmod, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { eventually } from '../../support/eventually.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
@@ -9,7 +9,7 @@ import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { bothLegs, health, passed, probe, sample } from '../credential-probe.js';
-import { assertStatus } from '../leg.js';
+import { assertStatus, clientRequests } from '../leg.js';
 
 /** An API server that accepts the token `one`, which the plugin of a kubeconfig returns. */
 async function set(t: TestContext) {
@@ -38,68 +38,46 @@ async function set(t: TestContext) {
   };
 }
 
-describe('an exec credential plugin', { concurrency: true }, () => {
-  test('runs once if twenty requests of both legs arrive together', async t => {
-    const { server, plugin, start } = await set(t);
-    await plugin.delay(1500);
-    const proxy = await start();
-    const legs = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? 'plain' : 'websocket'));
-    const answers = await Promise.all(legs.map(leg => probe(proxy, server, leg)));
-    for (const [index, { code, authorization }] of answers.entries()) {
-      assert.equal(code, passed(legs[index] ?? 'plain'));
-      assert.equal(authorization, 'Bearer one');
-    }
-    for (const leg of bothLegs) assert.equal((await probe(proxy, server, leg)).code, passed(leg));
-    assert.equal(plugin.runs(), 1);
-    assert.equal(
-      await sample(proxy, 'kube_api_proxy_credential_refreshes_total{source="exec",result="success"}'),
-      1,
-    );
-  });
-
+test('an exec credential plugin that is missing is a 503 with its hint; it works as soon as it is installed, and runs once more for twenty requests that get a 401', async t => {
+  const { server, plugin, accept, start } = await set(t);
+  const command = join(plugin.directory, 'not-yet');
+  const proxy = await start({ command, installHint: 'Get it at example.com.\nThen log in.' });
+  const refreshes = (result: string) =>
+    sample(proxy, `kube_api_proxy_credential_refreshes_total{source="exec",result="${result}"}`);
   for (const leg of bothLegs) {
-    test(`runs once more after a 401, and the request (${leg}) is sent again with the new credential`, async t => {
-      const { server, plugin, accept, start } = await set(t);
-      const proxy = await start();
-      assert.equal((await probe(proxy, server)).code, 200);
-      accept('two');
-      await plugin.answer({ token: 'two' });
-      const { code, arrived } = await probe(proxy, server, leg);
-      assert.equal(code, passed(leg));
-      assert.deepEqual(
-        arrived.map(({ headers }) => headers['authorization']),
-        ['Bearer one', 'Bearer two'],
-      );
-      assert.equal(plugin.runs(), 2);
-    });
-  }
-
-  test('that is missing makes requests fail with a 503 and its hint, and works as soon as it is installed', async t => {
-    const { server, plugin, start } = await set(t);
-    const command = join(plugin.directory, 'not-yet');
-    const proxy = await start({ command, installHint: 'Get it at example.com.\nThen log in.' });
-    for (const leg of bothLegs) {
-      const { answer, arrived } = await probe(proxy, server, leg);
-      const message = assertStatus(answer, 503, leg);
-      assert.match(message, /not-yet not found/);
-      assert.match(message, /Get it at example\.com\.\nThen log in\./);
-      assert.equal(arrived.length, 0);
-    }
-    assert.equal((await health(proxy, 'livez')).status, 200);
-    const unready = await health(proxy, 'readyz');
-    assert.equal(unready.status, 500);
-    assert.match(unready.text, /\[-\]credentials failed: .*not-yet not found/);
-    assert.equal(server.connectionsAccepted, 0, 'something went upstream without a credential');
-    assert.ok(
-      ((await sample(proxy, 'kube_api_proxy_credential_refreshes_total{source="exec",result="failure"}')) ??
-        0) >= 1,
+    const { answer, arrived } = await probe(proxy, server, leg);
+    assert.match(
+      assertStatus(answer, 503, leg),
+      /not-yet not found[\s\S]*Get it at example\.com\.\nThen log in\./,
     );
-    await writeFile(command, `#!/bin/sh\nexec ${plugin.path}\n`);
-    await chmod(command, 0o755);
-    await eventually('recovery', async () => (await probe(proxy, server)).code === 200);
-    assert.equal((await probe(proxy, server, 'websocket')).code, 101);
-    await eventually('readiness', async () => (await health(proxy, 'readyz')).status === 200);
-  });
+    assert.equal(arrived.length, 0);
+  }
+  assert.equal((await health(proxy, 'livez')).status, 200);
+  const unready = await health(proxy, 'readyz');
+  assert.equal(unready.status, 500);
+  assert.match(unready.text, /\[-\]credentials failed: .*not-yet not found/);
+  assert.equal(server.connectionsAccepted, 0, 'something went upstream without a credential');
+  assert.ok(((await refreshes('failure')) ?? 0) >= 1);
+
+  await writeFile(command, `#!/bin/sh\nexec ${plugin.path}\n`, { mode: 0o755 });
+  await eventually('recovery', async () => (await probe(proxy, server)).code === 200);
+  assert.equal((await probe(proxy, server, 'websocket')).code, 101);
+  await eventually('readiness', async () => (await health(proxy, 'readyz')).status === 200);
+
+  accept('two');
+  await plugin.answer({ token: 'two' });
+  const release = await plugin.hold();
+  const legs = Array.from({ length: 20 }, (_, index) => bothLegs[index % 2] ?? 'plain');
+  const before = clientRequests(server).length;
+  const waiting = Promise.all(legs.map(leg => probe(proxy, server, leg)));
+  await eventually('all of them', () => clientRequests(server).length - before >= legs.length);
+  await release();
+  for (const [index, { code, arrived }] of (await waiting).entries()) {
+    assert.equal(code, passed(legs[index] ?? 'plain'));
+    const sent = arrived.map(({ headers }) => headers['authorization']);
+    assert.deepEqual(sent, ['Bearer one', 'Bearer two']);
+  }
+  assert.deepEqual([plugin.runs(), await refreshes('success')], [2, 2]);
 });
 
 kubectlTest('kubectl sees no 401 for a revoked token, and prints why there is no credential', async t => {

@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { parse, stringify } from 'yaml';
 import { send } from '../../support/clients/http-client.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { type RunningProgram as Program, startInProcess } from '../../support/proxy/in-process.js';
 import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
-import { startProxy } from '../../support/proxy/proxy.js';
+import { startProxyFor } from '../../support/proxy/proxy.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 import {
   type ForwardProxy,
-  type ForwardProxyOptions,
   startConnectProxy,
   startNamingProxy,
   startSocksProxy,
@@ -38,68 +37,50 @@ async function assertNothingShows(program: Program): Promise<void> {
   }
 }
 
-interface Setting {
-  readonly server: FakeApiServer;
-  readonly directory: string;
-  readonly path: string;
-  /** Starts the program at trace level, in this process unless the environment variables affect Node itself. */
-  start(env?: Readonly<Record<string, string>>): Promise<Program>;
-}
+/** Starts a proxy on the way to this API server. */
+type Start = (server: FakeApiServer) => Promise<ForwardProxy>;
 
-/** An API server, and a kubeconfig with this proxy-url. */
+/**
+ * An API server, a proxy on the way to it, and the program at trace level, in this process unless the environment variables affect Node
+ * itself. The environment and the cluster of its kubeconfig are made of the proxy's port and of a file with the server's authority.
+ */
 async function set(
   t: TestContext,
-  { proxyUrl, host = '127.0.0.1' }: { readonly proxyUrl?: string; readonly host?: string },
-): Promise<Setting> {
+  startWay: Start,
+  {
+    host = '127.0.0.1',
+    cluster = () => ({}),
+    env = () => ({}),
+  }: {
+    readonly host?: string;
+    readonly cluster?: (address: string) => Readonly<Record<string, string>>;
+    readonly env?: (address: string, authority: string) => Readonly<Record<string, string>>;
+  },
+) {
   const server = await startFakeApiServer();
   t.after(() => server.kill());
   if (host !== '127.0.0.1')
     await server.restart(await server.authority.server({ dns: [host], ip: ['127.0.0.1'] }));
-  const { certificate, key } = server.clientCertificate;
-  const { path, directory } = await writeKubeconfig({
-    server: `https://${host}:${server.port}`,
-    ca: server.authority.certificate,
-    certificate,
-    key,
-    ...(proxyUrl === undefined ? {} : { cluster: { 'proxy-url': proxyUrl } }),
+  const way = await startWay(server);
+  t.after(() => way.close());
+  const address = `team:${encoded}@127.0.0.1:${way.port}`;
+  const { path } = await writeKubeconfig({
+    ...{ server: `https://${host}:${server.port}`, ca: server.authority.certificate },
+    ...{ ...server.clientCertificate, cluster: cluster(address) },
   });
-  return {
-    server,
-    path,
-    directory,
-    async start(env = {}) {
-      const flags = ['--kubeconfig', path, '--reject-paths=', '--log-level=trace'];
-      if (!('NODE_EXTRA_CA_CERTS' in env)) return startInProcess(t, flags, env);
-      const program = await startProxy(flags, env);
-      t.after(() => program.stop('SIGKILL'));
-      return program;
-    },
-  };
+  const authority = join(temporaryFolder(), 'proxy-ca.crt');
+  await writeFile(authority, server.authority.certificate);
+  const environment = env(address, authority);
+  const run = 'NODE_EXTRA_CA_CERTS' in environment ? startProxyFor : startInProcess;
+  const program = await run(t, ['--kubeconfig', path, '--reject-paths=', '--log-level=trace'], environment);
+  return { server, way, program };
 }
-
-function closeAfter(t: TestContext, proxy: ForwardProxy): ForwardProxy {
-  t.after(() => proxy.close());
-  return proxy;
-}
-
-type Start = (setting: {
-  readonly options: ForwardProxyOptions;
-  readonly server: FakeApiServer;
-}) => Promise<ForwardProxy>;
 
 const kinds: Readonly<Record<string, Start>> = {
-  http: ({ options }) => startConnectProxy(options),
-  https: async ({ options, server }) =>
-    startConnectProxy({ ...options, certificate: await server.authority.server() }),
-  socks5: ({ options }) => startSocksProxy(options),
+  http: () => startConnectProxy({ credentials }),
+  https: async ({ authority }) => startConnectProxy({ credentials, certificate: await authority.server() }),
+  socks5: () => startSocksProxy({ credentials }),
 };
-
-/** Writes a proxy's URL into the kubeconfig. */
-async function setProxyUrl(path: string, url: string): Promise<void> {
-  const kubeconfig = parse(await readFile(path, 'utf8')) as { clusters: { cluster: object }[] };
-  Object.assign(kubeconfig.clusters[0]?.cluster ?? {}, { 'proxy-url': url });
-  await writeFile(path, stringify(kubeconfig));
-}
 
 /** Asserts that a GET, an exec, a watch and an attach work, and that no connection bypasses the proxy. */
 async function everythingGoesThrough(
@@ -131,16 +112,14 @@ async function everythingGoesThrough(
 }
 
 describe('a proxy on the way to the API server', { concurrency: 4 }, () => {
-  for (const [scheme, startKind] of Object.entries(kinds)) {
+  for (const [scheme, startWay] of Object.entries(kinds)) {
     test(`of proxy-url ${scheme}:// carries requests, watches and upgrades, with its credentials`, async t => {
-      const { server, path, directory, start } = await set(t, {});
-      const proxy = closeAfter(t, await startKind({ options: { credentials }, server }));
-      await setProxyUrl(path, `${scheme}://team:${encoded}@127.0.0.1:${proxy.port}`);
-      const authority = join(directory, 'proxy-ca.crt');
-      await writeFile(authority, server.authority.certificate);
-      const program = await start(scheme === 'https' ? { NODE_EXTRA_CA_CERTS: authority } : {});
-      await everythingGoesThrough(t, program, server, proxy);
-      for (const { target, credentials: sent } of proxy.requests) {
+      const { server, way, program } = await set(t, startWay, {
+        cluster: address => ({ 'proxy-url': `${scheme}://${address}` }),
+        env: (_, authority) => (scheme === 'https' ? { NODE_EXTRA_CA_CERTS: authority } : {}),
+      });
+      await everythingGoesThrough(t, program, server, way);
+      for (const { target, credentials: sent } of way.requests) {
         assert.equal(target, `127.0.0.1:${server.port}`);
         assert.deepEqual(sent, credentials);
       }
@@ -150,45 +129,38 @@ describe('a proxy on the way to the API server', { concurrency: 4 }, () => {
   }
 
   test('that rejects a target causes a Status with its answer, and so does one that cannot be reached', async t => {
-    const { server, path, start } = await set(t, {});
     const answer = (client: Socket) =>
       void client.end('HTTP/1.1 403 Not For You\r\nContent-Length: 0\r\n\r\n');
-    const proxy = await startConnectProxy({ answer });
-    await setProxyUrl(path, `http://team:${encoded}@127.0.0.1:${proxy.port}`);
-    const program = await start();
-    for (const leg of bothLegs) {
-      const { answer: refusal } = await probe(program, server, leg);
-      assert.match(
-        assertStatus(refusal, 502, leg),
-        /refused to connect to 127\.0\.0\.1:\d+: 403 Not For You/,
-      );
-    }
+    const { server, way, program } = await set(t, () => startConnectProxy({ answer }), {
+      cluster: address => ({ 'proxy-url': `http://${address}` }),
+    });
+    const failsWith = async (problem: RegExp) => {
+      for (const leg of bothLegs) {
+        const { answer: refusal } = await probe(program, server, leg);
+        assert.match(assertStatus(refusal, 502, leg), problem);
+        assertHidden(refusal.raw);
+      }
+    };
+    await failsWith(/refused to connect to 127\.0\.0\.1:\d+: 403 Not For You/);
     const unready = await health(program, 'readyz');
     assert.equal(unready.status, 500);
     assert.match(unready.text, /\[\+\]credentials ok\n\[-\]upstream failed: .*proxy/);
     assert.ok(((await sample(program, 'kube_api_proxy_upstream_errors_total{reason="proxy"}')) ?? 0) >= 2);
-    await proxy.close();
-    for (const leg of bothLegs) {
-      const { answer: failure } = await probe(program, server, leg);
-      assert.match(
-        assertStatus(failure, 502, leg),
-        /the proxy 127\.0\.0\.1:\d+ cannot be used: connection ref/,
-      );
-      assertHidden(failure.raw);
-    }
+    await way.close();
+    await failsWith(/the proxy 127\.0\.0\.1:\d+ cannot be used: connection ref/);
     assert.equal(server.connectionsAccepted, 0, 'the proxy was bypassed');
     await assertNothingShows(program);
   });
 
   test('of HTTPS_PROXY carries requests, watches and upgrades', async t => {
     const host = 'api.cluster.test';
-    const { server, start } = await set(t, { host });
-    const proxy = closeAfter(t, await startNamingProxy(server.port));
-    const program = await start({ HTTPS_PROXY: `http://team:${encoded}@127.0.0.1:${proxy.port}` });
+    const { server, way, program } = await set(t, ({ port }) => startNamingProxy(port), {
+      ...{ host, env: address => ({ HTTPS_PROXY: `http://${address}` }) },
+    });
     // The restart with another certificate is not counted as a connection.
-    await everythingGoesThrough(t, program, server, proxy);
-    assert.equal(proxy.requests[0]?.target, `${host}:${server.port}`);
-    assert.deepEqual(proxy.requests[0]?.credentials, credentials);
+    await everythingGoesThrough(t, program, server, way);
+    assert.equal(way.requests[0]?.target, `${host}:${server.port}`);
+    assert.deepEqual(way.requests[0]?.credentials, credentials);
     await assertNothingShows(program);
   });
 });

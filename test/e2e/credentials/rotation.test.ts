@@ -89,7 +89,8 @@ test('everything rotates under running watches and open streams, which live on, 
   await arrive(first, 'one token-1', bearerAndName);
 
   // Certificate, key and token.
-  const two = await first.authority.client({ commonName: 'two' });
+  const notAfter = new Date(Math.floor(Date.now() / 1000) * 1000 + 17 * 86_400_000);
+  const two = await first.authority.client({ commonName: 'two', notAfter });
   await rotate({
     config: kubeconfig(first, fromFiles),
     'ca.crt': first.authority.certificate,
@@ -98,6 +99,9 @@ test('everything rotates under running watches and open streams, which live on, 
     token: 'token-2',
   });
   await arrive(first, 'two token-2', bearerAndName);
+  const expiry = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
+  assert.equal(await sample(proxy, expiry), notAfter.getTime() / 1000);
+  assert.ok(proxy.log().some(({ msg }) => msg === 'configuration reloaded'));
 
   // Another API server, its authority, a certificate of that, and impersonation.
   const three = await second.authority.client({ commonName: 'three' });

@@ -120,12 +120,19 @@ async function assertHiddenAllAlong(setting: Setting, secrets: readonly string[]
 }
 
 describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => {
-  test('a token of the kubeconfig', async t => {
+  test('a token and the key of a client certificate in the kubeconfig', async t => {
     const token = 'secret-token-of-kubeconfig';
+    const secrets = [token];
+    const contents = async ({ authority }: FakeApiServer): Promise<Contents> => {
+      const pair = await authority.client();
+      secrets.push(pair.key);
+      return { ...pair, token };
+    };
     const tokens = { [token]: { username: 'one', groups: masters } };
-    const setting = await start(t, () => ({ token }), { tokens, built: true });
-    assert.equal((await probe(setting.proxy, setting.server)).authorization, `Bearer ${token}`);
-    await assertHiddenAllAlong(setting, [token]);
+    const setting = await start(t, contents, { tokens, built: true });
+    const { authorization, commonName } = await probe(setting.proxy, setting.server);
+    assert.deepEqual([authorization, commonName], [`Bearer ${token}`, 'admin']);
+    await assertHiddenAllAlong(setting, secrets);
   });
 
   test('a token of --token, of the environment and of --config', async t => {
@@ -144,21 +151,31 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
     }
   });
 
-  test('a tokenFile, one that becomes unusable too', async t => {
+  test('a tokenFile and the key of a client certificate in a file, which become unusable too', async t => {
     const token = 'secret-token-of-a-file';
+    const secrets = [token, 'secret-second-line'];
+    const { directory } = await writeKubeconfigFolder();
+    const [tokenFile, keyFile] = [join(directory, 'token'), join(directory, 'client.key')];
+    await writeFile(tokenFile, token);
+    const contents = async ({ authority }: FakeApiServer): Promise<Contents> => {
+      const pair = await authority.client();
+      secrets.push(pair.key);
+      return { ...pair, user: { tokenFile: 'token' } };
+    };
     const tokens = { [token]: { username: 'one', groups: masters } };
-    const contents = async (server: FakeApiServer): Promise<Contents> => ({
-      server: server.url,
-      user: { tokenFile: 'token' },
-    });
-    const directory = join((await writeKubeconfigFolder()).directory);
-    await writeFile(join(directory, 'token'), token);
-    const setting = await start(t, contents, { tokens, form: { directory } });
-    assert.equal((await probe(setting.proxy, setting.server)).code, 200);
-    await writeFile(join(directory, 'token'), `${token}\nsecret-second-line`);
-    const complained = () => /a token cannot have/.test(setting.proxy.stderr());
-    await eventually('a line in the log', complained);
-    await assertNothingShows(setting, [token, 'secret-second-line'], 'after a broken write');
+    const setting = await start(t, contents, { tokens, form: { directory, credentials: 'files' } });
+    assert.equal((await probe(setting.proxy, setting.server)).commonName, 'admin');
+    for (const [file, broken, problem] of [
+      [tokenFile, `${token}\nsecret-second-line`, /a token cannot have/],
+      [keyFile, (await readFile(keyFile, 'utf8')).replace('MI', 'IM'), /client\.key/],
+    ] as const) {
+      const intact = await readFile(file, 'utf8');
+      await writeFile(file, broken);
+      await eventually('a line in the log', () => problem.test(setting.proxy.stderr()));
+      await assertNothingShows(setting, secrets, 'after a broken write');
+      await writeFile(file, intact);
+    }
+    await assertHiddenAllAlong(setting, secrets);
   });
 
   test('a user name with a password', async t => {
@@ -167,26 +184,6 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
     assert.equal((await probe(setting.proxy, setting.server)).code, 200);
     await assertHiddenAllAlong(setting, [password, `team:${password}`]);
   });
-
-  for (const credentials of ['inline', 'files'] as const) {
-    test(`the key of a client certificate (${credentials})`, async t => {
-      let key = '';
-      const contents = async (server: FakeApiServer): Promise<Contents> => {
-        const pair = await server.authority.client();
-        key = pair.key;
-        return pair;
-      };
-      const setting = await start(t, contents, { form: { credentials } });
-      assert.equal((await probe(setting.proxy, setting.server)).commonName, 'admin');
-      if (credentials === 'files') {
-        await writeFile(join(setting.directory, 'client.key'), key.replace('MI', 'IM'));
-        const complained = () => /client\.key/.test(setting.proxy.stderr());
-        await eventually('a line in the log', complained);
-        await assertNothingShows(setting, [key], 'after a broken write');
-      }
-      await assertHiddenAllAlong(setting, [key]);
-    });
-  }
 
   test('the input and the output of an exec plugin', async t => {
     const plugin = await writeExecPlugin();

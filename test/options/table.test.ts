@@ -232,6 +232,29 @@ it('options together may not be a port with a Unix socket, as in kubectl, or one
   assert.equal(optionsOf(['-P', '/']).wwwPrefix, '/');
 });
 
+it('--all-contexts may not be set with a flag that describes one cluster or user, whose value is not shown, or with a prefix below /clusters/, and --contexts needs it', () => {
+  const ofOne = [
+    ...[
+      'server=https://s3cret',
+      'cluster=s3cret',
+      'user=s3cret',
+      'token=s3cret',
+      'client-certificate=s3cret',
+    ],
+    ...['client-key=s3cret', 'certificate-authority=s3cret', 'tls-server-name=s3cret', 'username=s3cret'],
+    ...['insecure-skip-tls-verify', 'password=s3cret', 'api-prefix=/clusters', 'api-prefix=/clusters/a/'],
+    'www-prefix=/clusters/',
+  ];
+  for (const flag of ofOne) {
+    const [problem = '', ...more] = problemsOf(['--all-contexts', '--www=.', `--${flag}`]);
+    assert.match(problem, new RegExp(`^--${flag.replace(/=.*/, '')}\\b.* --all-contexts `));
+    assert.doesNotMatch(problem, /s3cret/);
+    assert.deepEqual(more, []);
+  }
+  optionsOf(['--all-contexts', '--context=a', '--as=jane', '--www-prefix=/clusters/']);
+  assert.match(String(problemsOf(['--contexts=^a$'])), /^--contexts needs --all-contexts/);
+});
+
 it('a repeatable flag has one value per use, with its commas, or is a list in the configuration file, which a flag replaces', () => {
   assert.deepEqual(optionsOf(['--as-group=a', '--as-group', 'b,c']).asGroup, ['a', 'b,c']);
   const file = 'as-group: [a, "b,c"]';

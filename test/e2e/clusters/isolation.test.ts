@@ -5,6 +5,7 @@ import { send as sendPlain } from '../../support/clients/http-client.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   addContext,
+  arn,
   mountOf,
   startManyClusters,
   startManyStack,
@@ -79,4 +80,44 @@ test('the cluster and the user of a context apply only to it: authority, name, p
   }
   assert.ok(tunnel.requests.length > 0);
   for (const { target } of tunnel.requests) assert.equal(target, new URL(clusters.two.url).host);
+});
+
+test('--context, --as, --as-group, --as-uid and --as-user-extra apply to every context', async t => {
+  const flags = ['--context=two', '--as=jane', '--as-group=g', '--as-uid=1', '--as-user-extra=k=v'];
+  const { port, arrivals } = await startManyStack(t, { run: startInProcess, flags });
+  for (const leg of legs) {
+    for (const [mount, context] of [
+      ['', 'two'],
+      ['/clusters/two', 'two'],
+      [mountOf(arn), arn],
+    ] as const) {
+      const target = `${mount}${which}?start-up=${leg}${mount}.`;
+      await send(port, { leg, target });
+      const [arrival] = arrivals(`start-up=${leg}${mount}.`);
+      const { 'impersonate-user': user } = arrival?.record.headers ?? {};
+      assert.deepEqual([arrival?.context, user], [context, 'jane']);
+      assertStatus(await send(port, { leg, target, headers: ['Impersonate-User: root'] }), 403, mount);
+    }
+  }
+});
+
+test('the "as" of a context’s own user applies to its own mount alone', async t => {
+  const { port, arrivals } = await startManyStack(t, {
+    run: startInProcess,
+    edit: (config, { two }) =>
+      addContext(config, 'as jane', two, { user: { token: tokenOf('b'), as: 'jane' } }),
+  });
+  for (const [mount, headers, code, user] of [
+    ['/clusters/as%20jane', [], 403, 'jane'],
+    ['/clusters/as%20jane', ['Impersonate-User: joe'], 403, undefined],
+    ['/clusters/b', [], 200, undefined],
+    ['/clusters/b', ['Impersonate-User: joe'], 403, 'joe'],
+    ['', [], 200, undefined],
+  ] as const) {
+    const mark = `as=${mount}${headers.length}.`;
+    const answer = await send(port, { target: `${mount}${which}?${mark}`, headers });
+    const [arrival] = arrivals(mark);
+    const found = arrival?.record.headers['impersonate-user'];
+    assert.deepEqual([answer.code, found], [code, user], mark);
+  }
 });

@@ -5,8 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Relay } from '../../../src/proxy/relay/relay.js';
 import { RelayReads } from '../../../src/proxy/relay/relay-reads.js';
 import { createRandom, type Random } from '../../support/random.js';
-import { acceptSome, deliverSome } from '../../support/transport/scheduled-clients.js';
-import { ScheduledSocket } from '../../support/transport/scheduled-socket.js';
+import { acceptSome, deliverSome, ScheduledSocket } from '../../support/transport/scheduled-socket.js';
 
 /** Steps of all seeds together. */
 const steps = Number(process.env['MODEL_STEPS'] ?? 120_000);

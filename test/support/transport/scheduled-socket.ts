@@ -1,5 +1,6 @@
 import type { OnReadOpts } from 'node:net';
 import { Duplex } from 'node:stream';
+import type { Random } from '../random.js';
 
 /** A write that the peer has not taken completely. */
 interface PendingWrite {
@@ -178,4 +179,28 @@ export class ScheduledSocket extends Duplex {
 
 function nextPlace({ buffer }: OnReadOpts): Uint8Array {
   return typeof buffer === 'function' ? buffer() : buffer;
+}
+
+/** A client accepts some bytes: now, or before the next turn of the event loop ends. */
+export function acceptSome(random: Random, client: ScheduledSocket): void {
+  const limit = random.pick([1, 500, 9000, 70_000, 300_000, 1_000_000]);
+  const accept = () => client.accept(limit);
+  const when = random.below(4);
+  if (when === 0) queueMicrotask(accept);
+  else if (when === 1) process.nextTick(accept);
+  else if (when === 2) setImmediate(accept);
+  else accept();
+}
+
+/** Up to so many reads in one go, as TLS has them or as TCP has them. Returns the number of bytes. */
+export function deliverSome(random: Random, socket: ScheduledSocket, reads: number): number {
+  const isTls = random.chance(0.3);
+  let total = 0;
+  for (let read = 0; read < reads; read += 1) {
+    const limit = 1 + random.below(random.pick([20, 5000, 16_384, 70_000]));
+    const length = socket.deliver(limit, isTls && read > 0);
+    if (length === 0) break;
+    total += length;
+  }
+  return total;
 }

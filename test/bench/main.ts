@@ -12,7 +12,6 @@ import { parseSettings, type Settings, usage } from './settings.js';
 import { runStartRound } from './starts.js';
 import { findTools, toolVersions } from './tools.js';
 import { startRequestUpstream } from './upstream.js';
-import { runUsersRound } from './users.js';
 import { runWatchRound, startWatchUpstream } from './watches.js';
 import { eventRate } from './workloads.js';
 
@@ -91,7 +90,6 @@ async function runRounds(run: Run) {
     if (workloads.includes('start')) await runStartRound(round, requests);
     await runRequestRound(round, requests);
     if (workloads.includes('watch')) await runWatchRound(round, watches);
-    if (workloads.includes('users')) await runUsersRound(round, watches);
   }
   return { samples, doubts, notes: [...notes] };
 }
@@ -101,7 +99,7 @@ function conditions({ settings, placement }: Run): string[] {
   const { rounds, seconds, warmUp, settle, watches } = settings;
   return [
     `${rounds} rounds of ${seconds} s after ${warmUp} s of warm-up; ${watches} watches with ${eventRate} events a second each; idle memory after ${settle} s.`,
-    'CPU and memory are those of the proxy process and its children alone.',
+    'CPU and memory are those of the proxy process alone.',
     'kube-api-proxy logs a line a request at its default level, to /dev/null; kubectl proxy has no log.',
     'The upstream has TLS 1.3, a required client certificate and HTTP/2 beside HTTP/1.1; its answers come with Content-Length.',
     placement === undefined

@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import { projectFile } from '../support/project.js';
 import { type ProgramName, programNames, type RequestWorkloadName, requestWorkloads } from './workloads.js';
 
-/** What is measured: starts, one of the request workloads, open watches, or watches of many users. */
-export type WorkloadName = 'start' | RequestWorkloadName | 'watch' | 'users';
+/** What is measured: starts, one of the request workloads, or open watches. */
+export type WorkloadName = 'start' | RequestWorkloadName | 'watch';
 
 /** One run of the benchmark, as the command line says; times are in seconds. */
 export interface Settings {
@@ -29,7 +29,6 @@ const workloadNames: readonly WorkloadName[] = [
   'start',
   ...requestWorkloads.map(({ name }) => name),
   'watch',
-  'users',
 ];
 
 /** The text of --help. */

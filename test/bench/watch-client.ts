@@ -1,7 +1,7 @@
-import { get, type OutgoingHttpHeaders } from 'node:http';
+import { get } from 'node:http';
 import { quantile } from './report.js';
 import { answer, createEventReader, now } from './watch-event.js';
-import { tokenOf, watchPath } from './workloads.js';
+import { watchPath } from './workloads.js';
 
 // This process opens watches, each on its own HTTP/1.1 connection, and records how old each event is.
 
@@ -14,9 +14,9 @@ let measuring = false;
 let sinceSent: number[] = [];
 let sinceChange: number[] = [];
 
-/** What the client does; `open` comes as so many users, one after another, with a token each, or without a token for 0. */
+/** What the client does. */
 export type ClientCommand =
-  | { readonly command: 'open'; readonly url: string; readonly count: number; readonly users: number }
+  | { readonly command: 'open'; readonly url: string; readonly count: number }
   | { readonly command: 'begin' | 'end' };
 
 /** The client's answer to each of its commands. Latencies are in milliseconds, of the events between begin and end. */
@@ -43,20 +43,19 @@ function stateNow() {
   };
 }
 
-async function openWatches({ url, count, users }: Extract<ClientCommand, { command: 'open' }>) {
+async function openWatches({ url, count }: Extract<ClientCommand, { command: 'open' }>) {
   let index = 0;
   const openInTurn = async () => {
     while (index < count) {
-      const token = users > 0 && { Authorization: `Bearer ${tokenOf(index % users)}` };
       index += 1;
-      await openWatch(url + watchPath, { Accept: 'application/json', ...token });
+      await openWatch(url + watchPath);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, openInTurn));
 }
 
 /** Resolves with the first event, when the watch is open all the way to the server. Only later events count. */
-function openWatch(url: string, headers: OutgoingHttpHeaders): Promise<void> {
+function openWatch(url: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let isOpen = false;
     const read = createEventReader(({ changed, sent }) => {
@@ -71,7 +70,7 @@ function openWatch(url: string, headers: OutgoingHttpHeaders): Promise<void> {
       sinceSent.push(time - sent);
       sinceChange.push(time - changed);
     });
-    const request = get(url, { agent: false, headers }, response => {
+    const request = get(url, { agent: false, headers: { Accept: 'application/json' } }, response => {
       if (response.statusCode !== 200) reject(new Error(`a watch was answered ${response.statusCode}`));
       response.on('data', read).on('error', () => {});
       response.once('close', () => {

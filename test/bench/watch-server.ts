@@ -4,9 +4,8 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { answer, now, watchEvent } from './watch-event.js';
 import { eventRate } from './workloads.js';
 
-// This process stands for the API server in watches: TLS with a required client certificate, HTTP/2 and
-// HTTP/1.1. It allows everything that an access review asks about, and says that it serves the core group itself. Every GET with watch=1 stays
-// open and gets one event at once, then the same events as all others, with growing versions.
+// This process stands for the API server in watches: TLS with a required client certificate, HTTP/2 and HTTP/1.1.
+// Every GET with watch=1 stays open and gets one event at once, then the same events as all others, with growing versions.
 
 /** The API server's own limit, which spreads a client's watches over several connections. */
 const streamsPerConnection = 100;
@@ -16,19 +15,12 @@ const streamsPerConnection = 100;
  */
 const slice = 8;
 
-/** The APIService of the core group, alone and in a list. */
-const coreApi = { metadata: { name: 'v1.', resourceVersion: '1' }, spec: {} };
-const apiServices = { metadata: { resourceVersion: '1' }, items: [coreApi] };
-/** What a watch of that list begins with. */
-const bookmark = { type: 'BOOKMARK', object: { metadata: { resourceVersion: '1' } } };
-
 const open = new Set<Http2ServerResponse>();
 let port = 0;
 let sent = 0;
 let rounds = 0;
 let latest = 0;
 let skipped = 0;
-let reviews = 0;
 let timer: NodeJS.Timeout | undefined;
 let writing = false;
 
@@ -60,8 +52,6 @@ function stateNow() {
     ...{ open: open.size, protocols: [...new Set([...open].map(({ req }) => req.httpVersion))] },
     /** Since the start: events written, rounds in which every watch got one, and those that were skipped because the one before was still being written. */
     ...{ sent, rounds, skipped },
-    /** Access reviews since the start. */
-    reviews,
     /** CPU time in seconds, user and system. */
     cpu: (user + system) / 1e6,
   };
@@ -85,19 +75,7 @@ async function listen({ tls }: Extract<ServerCommand, { command: 'listen' }>): P
 
 function serve(request: Http2ServerRequest, response: Http2ServerResponse): void {
   response.on('error', () => {});
-  if (request.url.endsWith('/selfsubjectaccessreviews')) {
-    reviews += 1;
-    request.resume();
-    response.writeHead(201, { 'Content-Type': 'application/json' });
-    response.end(JSON.stringify({ status: { allowed: true } }));
-    return;
-  }
   response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
-  if (request.url.includes('/apiservices')) {
-    if (request.url.includes('watch=true')) response.write(`${JSON.stringify(bookmark)}\n`);
-    else response.end(JSON.stringify(request.url.includes('/v1.') ? coreApi : apiServices));
-    return;
-  }
   if (!request.url.includes('watch=1')) {
     response.end('{}');
     return;

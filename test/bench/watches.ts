@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerIdentity } from '../support/certificates/certificates.js';
 import { scriptArguments } from '../support/project.js';
-import { cpuSeconds, residentTreeBytes, sampleMemory } from './process-usage.js';
+import { residentBytes } from '../support/proxy/process-state.js';
+import { cpuSeconds, sampleMemory } from './process-usage.js';
 import { type Program, startProgram } from './programs.js';
 import { median } from './report.js';
 import { endChild, type Round, type Run, rotated, startChild } from './run.js';
@@ -38,7 +39,7 @@ export async function runWatchRound(round: Round, upstream: WatchUpstream): Prom
     await withProgram(round, name, upstream, async program => {
       await (await fetch(`${program.url}/version`)).text();
       await sleep(settle * 1000);
-      const idle = residentTreeBytes(program.pid);
+      const idle = residentBytes(program.pid);
       const result = await runWatches(round, program, upstream);
       const add = (metric: string, value: number) => round.add(name, metric, value);
       add('watch.cpu', result.cpuSecondsPerEvent * 1e6);
@@ -58,7 +59,7 @@ export async function runWatchRound(round: Round, upstream: WatchUpstream): Prom
 }
 
 /** Starts a program, uses it, and stops it. */
-export async function withProgram<T>(
+async function withProgram<T>(
   run: Run,
   name: Program['name'],
   upstream: Upstream,
@@ -72,17 +73,17 @@ export async function withProgram<T>(
   }
 }
 
-/** Opens the watches through a program, as so many users if it authenticates them, lets events flow, and measures after the warm-up. */
-export async function runWatches(run: Run, { pid, url }: Program, { server }: WatchUpstream, users = 0) {
+/** Opens the watches through a program, lets events flow, and measures after the warm-up. */
+async function runWatches(run: Run, { pid, url }: Program, { server }: WatchUpstream) {
   const { watches: count, seconds, warmUp, settle } = run.settings;
   const before = await askServer(server, { command: 'stop' });
   const client = await startScript(run, 'bench/watch-client');
   try {
-    await askClient(client, { command: 'open', url, count, users });
+    await askClient(client, { command: 'open', url, count });
     await sleep(settle * 1000);
-    const quietBytes = residentTreeBytes(pid);
+    const quietBytes = residentBytes(pid);
 
-    const { protocols, open, reviews } = await askServer(server, { command: 'start' });
+    const { protocols, open } = await askServer(server, { command: 'start' });
     await sleep(warmUp * 1000);
     const memory = sampleMemory(pid);
     await askClient(client, { command: 'begin' });
@@ -113,8 +114,6 @@ export async function runWatches(run: Run, { pid, url }: Program, { server }: Wa
       skipped: skipped - before.skipped,
       /** Watches that the server has, and their HTTP versions. */
       ...{ upstreamWatches: open, protocols },
-      /** Access reviews at the server. */
-      reviews: reviews - before.reviews,
     };
   } finally {
     await endChild(client);

@@ -36,9 +36,6 @@ export const eventRate = 10;
 export const watchPath =
   '/api/v1/namespaces/team-0/configmaps?watch=1&allowWatchBookmarks=true&resourceVersion=1';
 
-/** The token of a user, by its number. */
-export const tokenOf = (user: number) => `token-of-user-${user}`;
-
 /** A pod of the usual size: 3,378 bytes with its kind. */
 const pod = {
   ...{ kind: 'Pod', apiVersion: 'v1' },

@@ -1,22 +1,7 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import net from 'node:net';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import tls from 'node:tls';
 import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
-import { closed } from '../support/closed.js';
-import { encrypted } from '../support/proxy/encrypted.js';
-import { startStack } from '../support/proxy/stack.js';
-import {
-  connectFrames,
-  dripFirstHead,
-  flags,
-  frame,
-  frameTypes,
-  get,
-  headerBlock,
-} from '../support/upstreams/http2-frames.js';
 import { ok, startStrictStack } from '../support/upstreams/strict-upstream.js';
 
 /** The time limit for a head is 30 s, and is checked every 2 s. */
@@ -117,34 +102,4 @@ describe('a client', { concurrency: true, timeout: 180_000 }, () => {
     await connection.until(/\r\n\r\nx{37}$/, 2 * longer);
     connection.destroy();
   });
-
-  test(
-    'of a TLS listener that never finishes a handshake or a head is disconnected after 30 s',
-    encrypted,
-    async t => {
-      const { port, ca } = await startStack(t, { tls: true });
-      const began = Date.now();
-      const silent = net.connect({ host: '127.0.0.1', port });
-      // The head of a TLS record that announces more bytes than will come.
-      silent.write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
-      const http1 = tls.connect({ host: '127.0.0.1', port, ca });
-      await once(http1, 'secureConnect');
-      http1.write('GET / HTTP/1.1\r\nHost: local');
-      for (const socket of [silent, http1]) socket.on('error', () => {});
-      const idle = await connectFrames(port, ca);
-      const half = await connectFrames(port, ca);
-      half.send(frame(frameTypes.headers, flags.endStream, 1, headerBlock(get('/version'))));
-      const drip = await connectFrames(port, ca, { preface: false });
-      const stopDripping = dripFirstHead(drip, 1_000);
-      const took = await Promise.all(
-        [silent, http1, idle.socket, half.socket, drip.socket].map(async socket => {
-          socket.resume();
-          await closed(socket);
-          return Date.now() - began;
-        }),
-      );
-      stopDripping();
-      for (const milliseconds of took) assert.ok(milliseconds > least && milliseconds < most, String(took));
-    },
-  );
 });

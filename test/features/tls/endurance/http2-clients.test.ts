@@ -4,6 +4,11 @@ import type { Socket } from 'node:net';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
+import { send } from '../../../support/clients/http-client.js';
+import { eventually } from '../../../support/eventually.js';
+import { adminPort } from '../../../support/proxy/admin-listener.js';
+import { readSamples, sumOf } from '../../../support/proxy/own-metric.js';
+import { openDescriptors, settled } from '../../../support/proxy/process-state.js';
 import { createRandom, type Random } from '../../../support/random.js';
 import {
   connectionPreface,
@@ -23,20 +28,26 @@ const seconds = Number(process.env['SECONDS'] ?? (long ? 120 : 5));
 const seed = Number(process.env['CHAOS_SEED'] ?? 7);
 const clients = 20;
 
+/** Watches that are open at the API server. */
+let watches = 0;
+
 const upstreamRandom = createRandom(seed);
 const { upstream, proxy, ca } = await startStrictStack(
   { after },
   (request, socket) => misbehave(upstreamRandom, request, socket),
   // Long enough for a busy machine to free the resources of hundreds of clients that have left.
-  { when: 'head', tls: true, flags: ['--log-requests=none', '--shutdown-grace=10s'] },
+  { when: 'head', tls: true, flags: ['--log-requests=none', '--shutdown-grace=10s', '--admin-port=0'] },
 );
+const admin = await adminPort(proxy);
 
 /** Sizes of windows and of bodies, in bytes. If both are equal, a stream stops exactly at the end of its body. */
 const sizes = [0, 1, 100, 5_000, 65_535, 400_000];
+/** A body that is larger than the buffers on the way. */
+const large = 3_000_000;
 
 /** Answers of every size and framing, whole or not, before the request is complete or long after it. */
 function misbehave(random: Random, { target }: StrictRequest, socket: Socket): void {
-  const body = 'x'.repeat(random.pick(sizes));
+  const body = 'x'.repeat(random.pick([...sizes, large]));
   const chunks = body === '' ? '' : `${body.length.toString(16)}\r\n${body}\r\n`;
   const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n';
   const whole = random.pick([
@@ -49,7 +60,11 @@ function misbehave(random: Random, { target }: StrictRequest, socket: Socket): v
   if (target.includes('watch')) {
     socket.write(`${chunked}\r\n`);
     const timer = setInterval(() => socket.write('5\r\nevent\r\n'), 10 + random.below(20));
-    socket.once('close', () => clearInterval(timer));
+    watches += 1;
+    socket.once('close', () => {
+      watches -= 1;
+      clearInterval(timer);
+    });
     if (random.chance(0.7)) setTimeout(end, random.below(100));
     return;
   }
@@ -153,26 +168,56 @@ async function misuse(random: Random): Promise<boolean> {
   return true;
 }
 
-test(`the program survives random behaviour of HTTP/2 clients and an API server, and exits in the middle of it (seed ${seed})`, {
-  timeout: (seconds + 240) * 1000,
-}, async t => {
-  const isRunning = () => proxy.process.exitCode === null && proxy.process.signalCode === null;
+/** Clients misuse the program until `isOver`. Returns how many connections there were. */
+async function misuseUntil(isOver: () => boolean): Promise<number> {
   let connections = 0;
   const client = async (number: number) => {
     const random = createRandom(seed * 1000 + number);
-    while (isRunning()) {
+    while (!isOver()) {
       if (await misuse(random)) connections += 1;
       // During the shutdown no connection can be opened.
       else await delay(50);
     }
   };
-  const working = Promise.all(Array.from({ length: clients }, (_, number) => client(number)));
-  const began = performance.now();
-  while (isRunning() && performance.now() - began < seconds * 1000) await delay(100);
-  assert.equal(proxy.process.signalCode, null, proxy.stderr().slice(-4000));
+  await Promise.all(Array.from({ length: clients }, (_, number) => client(number)));
+  return connections;
+}
+
+async function metric(name: string): Promise<number> {
+  return sumOf(readSamples((await send(admin, '/metrics')).text), name);
+}
+
+test(`random behaviour of HTTP/2 clients and an API server leaves nothing behind, and the program exits in the middle of it (seed ${seed})`, {
+  timeout: (seconds + 300) * 1000,
+}, async t => {
+  const isRunning = () => proxy.process.exitCode === null && proxy.process.signalCode === null;
+  const during = (time: number) => {
+    const began = performance.now();
+    return () => !isRunning() || performance.now() - began > time;
+  };
+  await misuseUntil(during(500));
+  const descriptors = openDescriptors(proxy.pid) - upstream.sockets.size;
+  const memory = await metric('nodejs_external_memory_bytes');
+  t.diagnostic(
+    `${await misuseUntil(during(seconds * 1000))} connections, ${upstream.requests.length} requests`,
+  );
+  assert.ok(isRunning(), proxy.stderr().slice(-4000));
+
+  // The program detects within 25 s that a client has gone.
+  for (const name of ['kube_api_proxy_inflight_requests', 'kube_api_proxy_longrunning_requests'])
+    await eventually(`${name} of 0`, async () => (await metric(name)) === 0, 75_000);
+  await eventually('no watch at the API server', () => watches === 0);
+  const left = await settled(() => openDescriptors(proxy.pid) - upstream.sockets.size - descriptors, 2);
+  assert.ok(left <= 2, `${left} descriptors too many are open`);
+  // Answers that wait are in these buffers. Each client that is kept would have 0.3 MB.
+  const grown = async () => (await metric('nodejs_external_memory_bytes')) - memory;
+  await eventually('memory for no client', async () => (await grown()) < 30e6);
+  t.diagnostic(`memory outside of the heap has grown by ${Math.round((await grown()) / 1e6)} MB`);
+
+  const again = misuseUntil(() => !isRunning());
+  await delay(1_000);
   const { code, signal } = await proxy.stop();
-  await working;
-  t.diagnostic(`${connections} connections, ${upstream.requests.length} requests`);
+  await again;
   assert.deepEqual({ code, signal }, { code: 0, signal: null }, proxy.stderr().slice(-4000));
   assert.doesNotMatch(proxy.stderr(), /uncaught|unhandled/);
 });

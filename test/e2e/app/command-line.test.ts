@@ -1,21 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, type TestContext, test } from 'node:test';
+import { after, test } from 'node:test';
 import { parseOptions } from '../../../src/options/parse.js';
 import { optionKeys } from '../../../src/options/table.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { kubectlOptions } from '../../support/documents/generated-parts.js';
-import { eventually } from '../../support/eventually.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { projectFile } from '../../support/project.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
-import {
-  type ProxyProcess,
-  runProgram,
-  startProxy,
-  writeAdminKubeconfig,
-} from '../../support/proxy/proxy.js';
+import { runProgram, startProxyFor, writeAdminKubeconfig } from '../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const folder = temporaryFolder();
@@ -24,13 +18,6 @@ after(() => server.kill());
 const admin = await writeAdminKubeconfig(server);
 /** The output of `--help`. */
 const helpText = runProgram(['--help']);
-
-/** The built program with the admin's kubeconfig, for tests of its output. */
-async function startProcess(t: TestContext, args: readonly string[]): Promise<ProxyProcess> {
-  const proxy = await startProxy(args, { KUBECONFIG: admin.path });
-  t.after(() => proxy.stop('SIGKILL'));
-  return proxy;
-}
 
 async function getStatus(url: string): Promise<number> {
   const response = await fetch(url, { redirect: 'manual' });
@@ -55,38 +42,13 @@ test('flags are enough: --server needs no kubeconfig; --api-prefix serves the AP
   );
 });
 
-test("kubectl's global flags are accepted: -v=6 logs more, and one line names those that are ignored", async t => {
-  const proxy = await startProcess(t, [
-    '-v=6',
-    '-n',
-    'team-a',
-    '--cache_dir',
-    folder,
-    '--match-server-version',
-  ]);
-  assert.equal(await getStatus(`${proxy.url}/-/livez`), 200);
-  await eventually('a line of level debug', () => proxy.log().some(({ level }) => level === 20));
-  const ignored = () =>
-    proxy.log().flatMap(({ level, flags }) => (flags === undefined ? [] : [[level, flags]]));
-  await eventually('the line of the ignored ones', () => ignored().length > 0);
-  assert.deepEqual(ignored(), [[40, ['--namespace', '--cache-dir', '--match-server-version']]]);
-});
-
-// Help, version and output
-
-test('-h prints the same as --help, on standard output, and ends with 0', async () => {
-  const help = await helpText;
-  assert.equal(help.code, 0);
-  assert.equal(help.stderr, '');
-  assert.deepEqual(await runProgram(['-h']), help);
-});
-
-test('--version prints the version of package.json', async () => {
+test('--help and -h print the flags, and --version that of package.json, on standard output, and end with 0', async () => {
   const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as { version: string };
-  const { code, stdout, stderr } = await runProgram(['--version']);
-  assert.equal(code, 0);
-  assert.equal(stderr, '');
-  assert.match(stdout, new RegExp(`^\\S* ?v?${version.replaceAll('.', '\\.')}\n$`));
+  const help = await helpText;
+  assert.deepEqual(await runProgram(['-h']), help);
+  const printed = await runProgram(['--version']);
+  for (const { code, stderr } of [help, printed]) assert.deepEqual([code, stderr], [0, '']);
+  assert.match(printed.stdout, new RegExp(`^\\S* ?v?${version.replaceAll('.', '\\.')}\n$`));
 });
 
 kubectlTest(
@@ -116,13 +78,16 @@ kubectlTest(
   },
 );
 
-test('standard output gets only the start-up line, and the log is on standard error', async t => {
-  const proxy = await startProcess(t, []);
-  await getStatus(`${proxy.url}/version`);
-  await getStatus(`${proxy.url}/api/v1/namespaces/default/pods/web-0/exec`);
-  const { code } = await proxy.stop();
-  assert.equal(code, 0);
+test('standard output gets only the start-up line; the log is on standard error, with more lines by -v=6 and one that names what of kubectl is ignored', async t => {
+  const flags = ['-v=6', '-n', 'team-a', '--cache_dir', folder, '--match-server-version'];
+  const proxy = await startProxyFor(t, flags, { KUBECONFIG: admin.path });
+  for (const path of ['/version', '/-/livez', '/api/v1/namespaces/default/pods/web-0/exec'])
+    await getStatus(proxy.url + path);
+  assert.equal((await proxy.stop()).code, 0);
   assert.equal(proxy.stdout(), `Starting to serve on 127.0.0.1:${proxy.port}\n`);
-  const requests = proxy.log().filter(line => line['path'] === '/version');
-  assert.equal(requests.length, 1, proxy.stderr());
+  const lines = proxy.log();
+  assert.equal(lines.filter(({ path }) => path === '/version').length, 1, proxy.stderr());
+  assert.ok(lines.some(({ level }) => level === 20));
+  const ignored = lines.filter(({ flags }) => flags !== undefined).map(({ level, flags }) => [level, flags]);
+  assert.deepEqual(ignored, [[40, ['--namespace', '--cache-dir', '--match-server-version']]]);
 });

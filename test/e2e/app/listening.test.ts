@@ -4,9 +4,10 @@ import { chmod, stat } from 'node:fs/promises';
 import http from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/ports.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
-import { startProxy } from '../../support/proxy/proxy.js';
+import { startProxy, startProxyFor } from '../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const server = '--server=http://127.0.0.1:1';
@@ -18,8 +19,7 @@ async function getStatus(host: string, port: number): Promise<number> {
 }
 
 test('port 0 picks a free port and prints it, and binds it only on 127.0.0.1', async t => {
-  const proxy = await startProxy([server, '-p0']);
-  t.after(() => proxy.stop('SIGKILL'));
+  const proxy = await startProxyFor(t, [server, '-p0']);
   assert.notEqual(proxy.port, 0);
   assert.equal(proxy.address, `127.0.0.1:${proxy.port}`);
   assert.equal(await getStatus('127.0.0.1', proxy.port), 200);
@@ -38,11 +38,12 @@ test('--address=::1 serves on the IPv6 loopback and accepts its own name', async
   await assert.rejects(getStatus('127.0.0.1', proxy.port));
 });
 
-test('--address=0.0.0.0 serves on every IPv4 address', async t => {
+test('--address=0.0.0.0 serves on every IPv4 address, and the log says that it is open to all', async t => {
   const flags = ['--address=0.0.0.0', '--insecure-allow-unauthenticated'];
-  const proxy = await startInProcess(t, [server, ...flags]);
+  const proxy = await startProxyFor(t, [server, ...flags]);
   assert.equal(await getStatus('127.0.0.1', proxy.port), 200);
   assert.equal(await getStatus('127.0.0.2', proxy.port), 403, 'the rule about hosts answers');
+  await eventually('the line', () => /no authentication: everyone who reaches this/.test(proxy.stderr()));
 });
 
 test('-u serves on a Unix socket of mode 0600, prints its path, and replaces a stale one', async () => {

@@ -53,36 +53,16 @@ async function sendNever({ server, port }: Stack) {
 // Each test ends its own program, and most of them wait for that.
 describe('the program', { concurrency: 4 }, () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    test(`ends at once with exit code 0 when it is idle and gets ${signal}`, async t => {
+    test(`ends at once with exit code 0 when it is idle and gets ${signal}, and writes every line of its log`, async t => {
       const stack = await start(t);
-      await send(stack.port, '/version');
+      for (let count = 0; count < 50; count++) await send(stack.port, `/last/${count}`);
       assert.equal((await leave(stack, signal)).code, 0);
-      assert.doesNotMatch(stack.proxy.stderr(), /\n\s+at /);
+      const stderr = stack.proxy.stderr();
+      for (let count = 0; count < 50; count++) assert.match(stderr, new RegExp(`/last/${count}[" ]`));
+      assert.match(stderr, /shutting down[^\n]*\n/);
+      assert.doesNotMatch(stderr, /\n\s+at /);
     });
   }
-
-  test('writes every line of its log, even the last one', async t => {
-    const stack = await start(t);
-    for (let count = 0; count < 50; count++) await send(stack.port, `/last/${count}`);
-    assert.equal((await leave(stack)).code, 0);
-    const stderr = stack.proxy.stderr();
-    for (let count = 0; count < 50; count++) assert.match(stderr, new RegExp(`/last/${count}[" ]`));
-    assert.match(stderr, /shutting down[^\n]*\n/);
-  });
-
-  test('loses no line of the log after a second signal', async t => {
-    const stack = await start(t, ['--shutdown-delay=5m']);
-    const exited = leave(stack);
-    await until(async () => (await send(stack.port, '/-/readyz')).status !== 200);
-    await send(stack.port, '/last');
-    assert.equal((await stack.proxy.stop('SIGTERM')).code, 1);
-    await exited;
-    const lines = stack.proxy.log();
-    assert.deepEqual(
-      lines.filter(({ path, msg }) => path === '/last' || msg === 'shutting down').map(({ msg }) => msg),
-      ['shutting down', 'request'],
-    );
-  });
 
   test('ends a hundred open watches and a followed log with their last chunks, and tells the API server', async t => {
     const stack = await start(t);
@@ -150,34 +130,33 @@ describe('the program', { concurrency: 4 }, () => {
     for (const { destroy } of [idle, slow, upload]) destroy();
   });
 
-  test('cuts a request that does not finish, and exits within --shutdown-grace', async t => {
-    const stack = await start(t, ['--shutdown-grace=5s']);
-    const connection = await sendNever(stack);
-    const { code, took } = await leave(stack);
-    // Past its grace and a second more it would end with 1.
-    assert.equal(code, 0);
-    assert.ok(took >= 3_900, `it took ${took} ms`);
-    await connection.untilClosed();
-  });
-
-  test('ends at once with a second signal', async t => {
-    const stack = await start(t);
-    const connection = await sendNever(stack);
-    stack.proxy.process.kill('SIGTERM');
-    await refuses(stack);
-    assert.equal(stack.proxy.process.exitCode, null);
-    assert.notEqual((await leave(stack, 'SIGINT')).code, 0, 'a request was cut');
-    connection.destroy();
-  });
-
-  test('ends within its grace period while clients have sent nothing or half of a head', async t => {
+  test('exits within --shutdown-grace, which cuts a request that does not finish, and clients that have sent nothing or half of a head', async t => {
     const stack = await start(t, ['--shutdown-grace=5s']);
     const connections = await Promise.all(Array.from({ length: 4 }, () => connectRaw(stack.port)));
     for (const connection of connections.slice(2)) connection.write('GET /version HTTP/1.1\r\nHost: loc');
-    assert.equal((await send(stack.port, '/-/livez')).status, 200);
-    const { code, signal } = await leave(stack);
+    const connection = await sendNever(stack);
+    const { code, signal, took } = await leave(stack);
+    // Past its grace and a second more it would end with 1.
     assert.deepEqual({ code, signal }, { code: 0, signal: null });
+    assert.ok(took >= 3_900, `it took ${took} ms`);
     assert.doesNotMatch(stack.proxy.stderr(), /uncaught|unhandled/);
-    for (const connection of connections) connection.destroy();
+    await connection.untilClosed();
+    for (const { destroy } of connections) destroy();
+  });
+
+  test('ends at once with a second signal, which cuts requests but no line of the log', async t => {
+    const stack = await start(t, ['--shutdown-delay=5m', ...longGrace]);
+    const connection = await sendNever(stack);
+    const exited = leave(stack);
+    await until(async () => (await send(stack.port, '/-/readyz')).status !== 200);
+    await send(stack.port, '/last');
+    assert.equal((await stack.proxy.stop('SIGINT')).code, 1);
+    await exited;
+    const lines = stack.proxy.log().filter(({ path, msg }) => path === '/last' || msg === 'shutting down');
+    assert.deepEqual(
+      lines.map(({ msg }) => msg),
+      ['shutting down', 'request'],
+    );
+    connection.destroy();
   });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rename, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { stringify } from 'yaml';
@@ -9,6 +9,7 @@ import { startFakeApiServer } from '../../support/fake-api-server/fake-api-serve
 import { callersFlag } from '../../support/proxy/callers.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { addContext, emptyKubeconfig } from '../../support/proxy/many-clusters.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { type Answer, type Leg, send } from '../leg.js';
 
@@ -21,30 +22,13 @@ const server = await startFakeApiServer({
 });
 after(() => server.kill());
 
-async function writeContexts(name: string, contexts: readonly string[]): Promise<string> {
-  const file = join(folder, name);
-  const cluster = {
-    server: server.url,
-    'certificate-authority-data': Buffer.from(server.authority.certificate).toString('base64'),
-  };
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'c', cluster }],
-    users: [{ name: 'u', user: { token: 'admin' } }],
-    contexts: contexts.map(name => ({ name, context: { cluster: 'c', user: 'u' } })),
-    'current-context': contexts[0],
-  };
-  await writeFile(`${file}.new`, stringify(config), { mode: 0o600 });
-  await rename(`${file}.new`, file);
-  return file;
-}
-
 const tokenFile = join(folder, 'tokens.csv');
 await writeFile(tokenFile, 'file-token,fiona,,"dev"\n');
-const kubeconfig = await writeContexts('config', [
-  ...['current', 'other', 'kind#1', 'CORP\\dev', 'a\nb', 'x/../y', 'proxy'],
-]);
+const config = emptyKubeconfig('current');
+for (const name of ['current', 'other', 'kind#1', 'CORP\\dev', 'a\nb', 'x/../y', 'proxy'])
+  addContext(config, name, server, { user: { token: 'admin' } });
+const kubeconfig = join(folder, 'config');
+await writeFile(kubeconfig, stringify(config));
 const flags = [`--kubeconfig=${kubeconfig}`, '--all-contexts', callersFlag(tokenFile)];
 const proxy = await startInProcess({ after }, [...flags, '--allow-impersonation']);
 const serving = await createServingFiles();

@@ -23,33 +23,16 @@ const full: AuthInfo = {
 };
 
 describe('the configured impersonation', () => {
-  it('comes from the kubeconfig, and is absent if no option sets it', () => {
-    assert.equal(resolved({}), undefined);
-    assert.equal(
-      resolved(
-        { as: '', 'as-uid': '', 'as-groups': [], 'as-user-extra': {} },
-        { as: '', asUid: '', asGroup: [] },
-      ),
-      undefined,
-    );
-    assert.deepEqual(resolved(full), {
-      user: 'bob',
-      uid: '42',
-      groups: ['one', 'two'],
-      extra: new Map([
-        ['scopes', ['view']],
-        ['reason', ['because', 'so']],
-      ]),
-    });
-  });
-
-  it('may come only from the flags, where the API server makes the keys lower case', () => {
+  it('is absent if no option sets it, and may come only from the flags, where the API server makes the keys lower case', () => {
     const overrides = {
       as: 'carol',
       asUid: '7',
       asGroup: ['a,b'],
       asUserExtra: ['k=1', 'other=x=y', 'k=2', 'e=', 'K=3'],
     };
+    assert.equal(resolved({}), undefined);
+    const empty = { as: '', 'as-uid': '', 'as-groups': [], 'as-user-extra': {} };
+    assert.equal(resolved(empty, { as: '', asUid: '', asGroup: [] }), undefined);
     assert.deepEqual(resolved({}, overrides), {
       user: 'carol',
       uid: '7',

@@ -165,15 +165,6 @@ describe('the command line', () => {
     assert.deepEqual(problemsOf(['--port']), ['flag needs an argument: --port']);
     assert.deepEqual(problemsOf(['-p']), ['flag needs an argument: -p']);
   });
-
-  it('has all its problems reported at once', () => {
-    assert.deepEqual(problemsOf(['--prot', '--port=99999', '--log-level=loud', '--reject-methods=(']), [
-      'unknown flag: --prot (did you mean --port?)',
-      '--port: "99999" is not a port (0 to 65535)',
-      '--reject-methods: "(" is not a regular expression: missing closing ): `(`',
-      '--log-level: "loud" is not one of trace, debug, info, warn, error, fatal, silent',
-    ]);
-  });
 });
 
 describe('a value', () => {
@@ -301,33 +292,10 @@ describe('the environment', () => {
     assert.deepEqual(optionsOf([], { KUBE_API_PROXY_AS_GROUP: 'a\nb, c' }).asGroup, ['a', 'b, c']);
     assert.equal(optionsOf([], { KUBE_API_PROXY_REJECT_PATHS: '' }).rejectPaths.source, '');
   });
-
-  it('ignores the variables that Kubernetes sets for a Service called kube-api-proxy', () => {
-    const env = {
-      KUBE_API_PROXY_SERVICE_HOST: '10.0.0.1',
-      KUBE_API_PROXY_SERVICE_PORT: '8001',
-      KUBE_API_PROXY_PORT: 'tcp://10.0.0.1:8001',
-      KUBE_API_PROXY_PORT_8001_TCP: 'tcp://10.0.0.1:8001',
-      KUBE_API_PROXY_PORT_8001_TCP_ADDR: '10.0.0.1',
-    };
-    assert.equal(optionsOf([], env).port, 8001);
-    assert.equal(optionsOf([], { KUBE_API_PROXY_PORT: 'udp://10.0.0.1:53' }).port, 8001);
-    assert.equal(optionsOf(['--config=f'], env, 'port: 9001').port, 9001);
-  });
 });
 
 describe('the configuration file', () => {
   const inFile = (text: string): readonly string[] => problemsOf(['--config=proxy.yaml'], {}, text);
-
-  it('sets flags by name', () => {
-    const text = 'port: 9000\nlog-level: debug\ndisable-filter: true\nkeepalive: 30s\nrequest-timeout: 10\n';
-    const options = optionsOf(['--config=proxy.yaml'], {}, text);
-    assert.equal(options.port, 9000);
-    assert.equal(options.logLevel, 'debug');
-    assert.equal(options.disableFilter, true);
-    assert.equal(options.keepalive, 30_000);
-    assert.equal(options.requestTimeout, 10_000);
-  });
 
   it('comes last: a flag takes precedence over the environment, and the environment over the file', () => {
     const text = 'port: 1\naddress: 127.0.0.1\nlog-level: warn\n';
@@ -336,7 +304,7 @@ describe('the configuration file', () => {
     assert.deepEqual({ port, address, logLevel }, { port: 3, address: '127.0.0.2', logLevel: 'warn' });
   });
 
-  it('may contain expressions as a list, numbers as texts, anchors, or nothing', () => {
+  it('may contain expressions as a list, numbers, switches, anchors, or nothing', () => {
     const text = "accept-hosts: ['^localhost$', '^gw\\.local$']\nreject-methods: []\n";
     const options = optionsOf(['--config=f'], {}, text);
     assert.equal(options.acceptHosts.source, '^localhost$,^gw\\.local$');
@@ -344,6 +312,8 @@ describe('the configuration file', () => {
     assert.equal(optionsOf(['--config=f'], {}, 'password: 00123').password, '00123');
     assert.equal(optionsOf(['--config=f'], {}, '').port, 8001);
     assert.equal(optionsOf(['--config=f'], {}, '# nothing\n').port, 8001);
+    assert.equal(optionsOf(['--config=f'], {}, 'disable-filter: true').disableFilter, true);
+    assert.equal(optionsOf(['--config=f'], {}, 'request-timeout: 10').requestTimeout, 10_000);
     assert.equal(optionsOf(['--config=f'], {}, 'www: &x abc\nuser: *x\n').user, 'abc');
   });
 
@@ -400,25 +370,19 @@ describe('the configuration file', () => {
     }
   });
 
-  describe('on disk', () => {
+  it('is read from the path in --config or KUBE_API_PROXY_CONFIG, and is a problem beside others if it is missing or a folder', () => {
     const folder = temporaryFolder();
-
-    it('is read from the path in --config or KUBE_API_PROXY_CONFIG', () => {
-      const file = join(folder, 'proxy.yaml');
-      writeFileSync(file, 'port: 9000\n');
-      assert.equal(optionsOf([`--config=${file}`]).port, 9000);
-      assert.equal(optionsOf([], { KUBE_API_PROXY_CONFIG: file }).port, 9000);
-    });
-
-    it('is a problem if it is missing or a folder, reported with the other problems', () => {
-      assert.deepEqual(problemsOf([`--config=${folder}/none.yaml`, '--port=x']), [
-        `--config: ${folder}/none.yaml: no such file`,
-        '--port: "x" is not a port (0 to 65535)',
-      ]);
-      assert.deepEqual(problemsOf([], { KUBE_API_PROXY_CONFIG: folder }), [
-        `KUBE_API_PROXY_CONFIG: ${folder}: is a directory`,
-      ]);
-    });
+    const file = join(folder, 'proxy.yaml');
+    writeFileSync(file, 'port: 9000\n');
+    assert.equal(optionsOf([`--config=${file}`]).port, 9000);
+    assert.equal(optionsOf([], { KUBE_API_PROXY_CONFIG: file }).port, 9000);
+    assert.deepEqual(problemsOf([`--config=${folder}/none.yaml`, '--port=x']), [
+      `--config: ${folder}/none.yaml: no such file`,
+      '--port: "x" is not a port (0 to 65535)',
+    ]);
+    assert.deepEqual(problemsOf([], { KUBE_API_PROXY_CONFIG: folder }), [
+      `KUBE_API_PROXY_CONFIG: ${folder}: is a directory`,
+    ]);
   });
 });
 

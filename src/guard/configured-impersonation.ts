@@ -20,7 +20,7 @@ export const configuredImpersonation = {
  * For a proxy that impersonates a user itself: rejects a request with impersonation headers of its own, because clients must not become
  * somebody else. Throws a Rejection.
  */
-export function rejectImpersonation(rawHeaders: readonly string[]): void {
+function rejectImpersonation(rawHeaders: readonly string[]): void {
   if (!hasImpersonationHeader(rawHeaders)) return;
   throw new Rejection(
     403,

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { rejectClaimedIdentity } from '../../src/guard/claimed-identity.js';
-import { Rejection } from '../../src/guard/rejection.js';
 
 describe('a proxy that authenticates its callers', () => {
   it('rejects a request that names its own user, in every spelling that some server accepts', () => {
@@ -15,12 +14,9 @@ describe('a proxy that authenticates its callers', () => {
     ]) {
       assert.throws(
         () => rejectClaimedIdentity(['Host', 'x', name, 'system:admin']),
-        (error: unknown) => {
-          assert.ok(error instanceof Rejection);
-          assert.equal(error.code, 403);
-          assert.equal(error.reason, 'impersonation');
-          assert.match(error.message, /Impersonate-\* and X-Remote-\* headers are not accepted/);
-          return true;
+        {
+          ...{ code: 403, reason: 'impersonation' },
+          message: /Impersonate-\* and X-Remote-\* headers are not accepted/,
         },
         name,
       );
@@ -28,25 +24,19 @@ describe('a proxy that authenticates its callers', () => {
   });
 
   it('lets those fields pass by which a caller may ask to act as another user, and in no other spelling', () => {
-    const allowed = /^impersonate-user$/i;
-    rejectClaimedIdentity(['Impersonate-User', 'a', 'IMPERSONATE-USER', 'b'], allowed);
-    for (const name of ['Impersonate_User', 'Impersonate-Users', 'X-Impersonate-User-', 'X-Remote-User']) {
-      const reject = () => rejectClaimedIdentity(['Impersonate-User', 'a', name, 'b'], allowed);
-      if (name.startsWith('X-I')) reject();
-      else assert.throws(reject, (error: unknown) => error instanceof Rejection && error.code === 403, name);
-    }
+    const judge = (name: string) =>
+      rejectClaimedIdentity(['Impersonate-User', 'a', name, 'b'], /^impersonate-user$/i);
+    for (const name of ['IMPERSONATE-USER', 'X-Impersonate-User-']) judge(name);
+    for (const name of ['Impersonate_User', 'Impersonate-Users', 'X-Remote-User'])
+      assert.throws(() => judge(name), { code: 403 }, name);
   });
 
   it('rejects a second Authorization header, whatever both contain, and accepts other headers, even with a similar name', () => {
-    for (const [one, other] of [
-      ['Authorization', 'Authorization'],
-      ['authorization', 'AUTHORIZATION'],
-    ] as const) {
+    for (const other of ['Authorization', 'AUTHORIZATION'])
       assert.throws(
-        () => rejectClaimedIdentity([one, 'Bearer a', 'Accept', '*/*', other, 'Bearer a']),
-        (error: unknown) => error instanceof Rejection && error.code === 400,
+        () => rejectClaimedIdentity(['Authorization', 'Bearer a', 'Accept', '*/*', other, 'Bearer a']),
+        { code: 400 },
       );
-    }
     rejectClaimedIdentity([
       ...['Host', 'x', 'Authorization', 'Bearer a', 'Connection', 'Impersonate-User', 'X-Remote-Addr', '::1'],
       ...['Accept', 'a', 'Accept-Language', 'b', 'X-Remote-Username-Hint', 'a', 'If-Match', 'b'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createCorsPolicy } from '../../src/guard/cors.js';
-import { originList } from '../../src/guard/origin-list.js';
+import { createCorsPolicy, pageOrigin } from '../../src/guard/cors.js';
+import { isSerializedOrigin, originList } from '../../src/guard/origin-list.js';
 import { parsedValue } from '../support/option-value.js';
 import { headOf } from './judged-request.js';
 
@@ -48,10 +48,46 @@ describe('the CORS policy', () => {
     }
     assert.deepEqual(fieldsFor({}), fields);
   });
+});
 
-  it('still answers after more origins than it caches', () => {
-    for (let port = 1; port < 200; port++) {
-      assert.equal(fieldsFor({ origin: `http://localhost:${port}` })[1], `http://localhost:${port}`);
+describe('the origin of a page', () => {
+  const of = (headers: Readonly<Record<string, string>>, line = 'GET /version') =>
+    pageOrigin(headOf(line, headers));
+  const referer = 'https://app.example/';
+
+  it('is its Origin, or for a GET without one that of its Referer, never what the page can write into its own URL', () => {
+    assert.equal(of({ origin: 'a', Origin: 'b', referer }), 'a, b');
+    for (const [written, origin] of [
+      ['https://app.example', 'https://app.example'],
+      ['https://app.example:8443/d/1?a=b://c', 'https://app.example:8443'],
+      ['https://app.example?https://evil.example/', 'https://app.example'],
+      ['http://[::1]:3000/', 'http://[::1]:3000'],
+      // A comma is a valid character of a path.
+      ['https://app.example/,https://evil.example/', 'https://app.example'],
+      // Not as browsers write it: the list compares it as it is.
+      ['HTTPS://APP.example:443/', 'HTTPS://APP.example:443'],
+      ['https://evil.example/https://app.example/', 'https://evil.example'],
+      ['https://app.example.evil.example/', 'https://app.example.evil.example'],
+      ...[
+        ...['https://app.example@evil.example/', 'https://app.example:x@evil.example/'],
+        ...['https://u@app.example/', 'https://app.example\\@evil.example/'],
+        ...['https://app.example\\.evil.example/', 'https://app.example, https://evil.example/'],
+        'https://app.example/, https://evil.example/',
+        ...['https://evil.example/, https://app.example/', 'https://app.example evil.example/'],
+        ...['https:app.example/', 'https:/app.example/', '//app.example/', 'app.example/'],
+        ...['about:blank', 'null', ''],
+      ].map(text => [text, undefined] as const),
+    ] as const) {
+      const found = of({ referer: written });
+      const asked = found !== undefined && isSerializedOrigin(found) ? found : undefined;
+      assert.equal(asked, origin, written);
     }
+  });
+
+  it('is unknown for a write, a HEAD and an upgrade without an Origin', () => {
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'get'])
+      assert.equal(of({ referer }, `${method} /version`), undefined, method);
+    assert.equal(of({ referer, upgrade: 'websocket' }), undefined);
+    assert.equal(of({}), undefined);
   });
 });

@@ -48,11 +48,15 @@ const pod = '/api/v1/namespaces/default/pods/web';
 
 describe("the filter with kubectl's defaults", () => {
   it('rejects only exec and attach of a pod', () => {
-    refuses({}, `${pod}/exec`);
-    refuses({}, `${pod}/attach`);
-    for (const rest of ['', '/log', '/portforward', '/proxy/', '/proxy/index.html', '/status']) {
+    for (const command of ['exec', 'attach'])
+      assert.deepEqual(judge({}, 'GET', `${pod}/${command}`), {
+        rule: 'path',
+        message: 'the path is refused by --reject-paths, by default; --reject-paths= allows exec and attach',
+      });
+    const message = judge({ rejectPaths: '/exec' }, 'GET', `${pod}/exec`)?.message;
+    assert.equal(message, 'the path is refused by --reject-paths; change that list to allow it');
+    for (const rest of ['', '/log', '/portforward', '/proxy/', '/proxy/index.html', '/status'])
       passes({}, pod + rest);
-    }
     for (const path of ['/', '/api', '/apis/apps/v1/deployments', '/version', '/openapi/v2'])
       passes({}, path);
   });
@@ -84,18 +88,6 @@ describe("the filter with kubectl's defaults", () => {
       assert.equal(judge({}, method, `${pod}/exec`)?.rule, 'path', method);
     }
   });
-
-  it('names the rule and how to allow the request', () => {
-    for (const command of ['exec', 'attach']) {
-      const message = judge({}, 'GET', `${pod}/${command}`)?.message;
-      assert.equal(
-        message,
-        'the path is refused by --reject-paths, by default; --reject-paths= allows exec and attach',
-      );
-    }
-    const message = judge({ rejectPaths: '/exec' }, 'GET', `${pod}/exec`)?.message;
-    assert.equal(message, 'the path is refused by --reject-paths; change that list to allow it');
-  });
 });
 
 describe('the filter with rules of its own', () => {
@@ -110,14 +102,10 @@ describe('the filter with rules of its own', () => {
 
   it('rejects what is not in --accept-paths, in every spelling', () => {
     const rules = { acceptPaths: '^/version$,^/api/v1/namespaces/default/' };
-    passes(rules, '/version');
-    passes(rules, '/%76ersion');
-    passes(rules, '/api/v1/namespaces/default/pods?limit=1');
-    for (const raw of [
-      ...['/', '/versions', '/version/', '/version%2fx', '/api/v1/namespaces/kube-system/pods'],
-    ]) {
+    for (const raw of ['/version', '/%76ersion', '/api/v1/namespaces/default/pods?limit=1'])
+      passes(rules, raw);
+    for (const raw of ['/', '/versions', '/version/', '/version%2fx', '/api/v1/namespaces/kube-system/pods'])
       refuses(rules, raw);
-    }
     assert.match(judge(rules, 'GET', '/apis')?.message ?? '', /--accept-paths.*allow/);
   });
 
@@ -129,25 +117,16 @@ describe('the filter with rules of its own', () => {
     }
   });
 
-  it('rejects everything if --accept-paths is empty, because an empty list matches nothing, and prefers --reject-paths to it', () => {
+  it('applies a rule that is written for the path as it is sent, one that ends with $ even if slashes follow, and none of an empty list', () => {
     refuses({ acceptPaths: '' }, '/');
     refuses({ acceptPaths: '.*', rejectPaths: '/secrets' }, '/api/v1/secrets');
-  });
-
-  it('applies a rule that ends with $ even if slashes follow', () => {
     const rules = { rejectPaths: '^/api/v1/secrets$' };
     for (const raw of [
-      ...['/api/v1/secrets', '/api/v1/secrets/', '/api/v1/secrets//'],
-      ...['//api/v1/secrets/', '/api/v1/secrets%2f'],
-    ]) {
+      ...['/api/v1/secrets', '/api/v1/secrets/', '/api/v1/secrets//', '//api/v1/secrets/'],
+      ...['/api/v1/secrets%2f', '/api/v1%5csecrets%5c'],
+    ])
       refuses(rules, raw);
-    }
-    refuses(rules, '/api/v1%5csecrets%5c');
-    passes(rules, '/api/v1/secrets/a');
-    passes(rules, '/api/v1/secrets2');
-  });
-
-  it('applies a rule that is written for the path as it is sent, and none of an empty list', () => {
+    for (const raw of ['/api/v1/secrets/a', '/api/v1/secrets2']) passes(rules, raw);
     refuses({ rejectPaths: '%2f' }, '/api%2fv1');
     refuses({ rejectPaths: '//' }, '/api//v1');
     passes({ rejectPaths: '', rejectMethods: '' }, `${pod}/exec`);
@@ -159,35 +138,22 @@ describe("the filter for an API server's URL with a path", () => {
 
   it('rejects exec if the API server behind that path sees it', () => {
     for (const prefix of [
-      '/k8s/clusters/c1',
-      '//k8s//clusters/c1',
-      '/k8s/clusters/%631',
-      '/k8s%2fclusters/c1/',
+      ...['/k8s/clusters/c1', '//k8s//clusters/c1', '/k8s/clusters/%631', '/k8s%2fclusters/c1/'],
     ]) {
-      refuses(rancher, `${prefix}${pod}/exec`);
-      refuses(rancher, `${prefix}${pod}/%65xec`);
-      refuses(rancher, `${prefix}${pod}//exec/`);
+      for (const name of ['/exec', '/%65xec', '//exec/']) refuses(rancher, `${prefix}${pod}${name}`);
       passes(rancher, `${prefix}${pod}/log`);
     }
     refuses(rancher, `${pod}/exec`);
-  });
-
-  it('rejects it with a backslash for a slash', () => {
     refuses(rancher, `/k8s/clusters/c1${pod}%5cexec`);
     refuses(rancher, `/k8s%5cclusters%5cc1${pod.replaceAll('/', '%5c')}%5cexec`);
   });
 
-  it('applies a rule that ends with $ even if slashes follow', () => {
+  it('applies a rule that ends with $ even if slashes follow, and not behind a longer name than that path', () => {
     const rules = { ...rancher, rejectPaths: '^/api/v1/secrets$' };
-    refuses(rules, '/k8s/clusters/c1/api/v1/secrets');
-    refuses(rules, '/k8s/clusters/c1//api/v1/secrets');
-    refuses(rules, '/k8s/clusters/c1/api/v1/secrets/');
-    refuses(rules, '/k8s/clusters/c1/api/v1/secrets%2f%2f');
+    for (const path of ['/api/v1/secrets', '//api/v1/secrets', '/api/v1/secrets/', '/api/v1/secrets%2f%2f'])
+      refuses(rules, `/k8s/clusters/c1${path}`);
     passes(rules, '/k8s/clusters/c1/api/v1/secrets2');
     passes({ ...rancher, rejectPaths: '^$' }, '/');
-  });
-
-  it('does not confuse a longer name with that path', () => {
     for (const name of ['c11', 'c2'])
       passes({ ...rancher, rejectPaths: '^/api$' }, `/k8s/clusters/${name}/api`);
   });

@@ -42,8 +42,8 @@ describe('the host guard', () => {
 
   it('rejects names that are only similar', () => {
     for (const host of [
-      ...['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example:8001', 'xlocalhost'],
-      ...['local.host', 'localhostx', 'localhost..', '127.0.0.10', '127x0x0x1', '127.1'],
+      ...['evil.example', 'evil.example', 'localhost.evil.example', '127.0.0.1.evil.example:8001'],
+      ...['xlocalhost', 'local.host', 'localhostx', 'localhost..', '127.0.0.10', '127x0x0x1', '127.1'],
       ...['2130706433', '0x7f000001', '0.0.0.0', '[::]', '[::2]', '[0:0:0:0:0:0:0:1]'],
       ...['[::ffff:127.0.0.1]', '%6cocalhost', '\xe2\x93\x9bocalhost', '-'],
     ]) {
@@ -75,15 +75,6 @@ describe('the host guard', () => {
       assert.equal(standard(name, 'localhost', 'Host', 'evil.example')?.code, 403, name);
       assert.equal(standard(name, 'evil.example', 'Host', 'localhost'), undefined, name);
     }
-  });
-
-  it('caches only the names that it has accepted', () => {
-    const guard = guardFor('^localhost$');
-    for (let port = 1; port <= 200; port++) assert.equal(guard('Host', `localhost:${port}`), undefined);
-    assert.equal(guard('Host', 'localhost:1'), undefined);
-    assert.equal(guard('Host', 'evil.example')?.code, 403);
-    assert.equal(guard('Host', 'evil.example')?.code, 403);
-    assert.equal(guard('Host', 'localhost:1', 'Host', 'localhost:1')?.code, 400);
   });
 
   it('matches an IPv6 address with and without brackets, and a name that its rule has in capitals; it is named in printable characters', () => {

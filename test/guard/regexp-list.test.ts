@@ -46,17 +46,6 @@ describe('a list of regular expressions', () => {
     });
   }
 
-  it('is tested with both matching and other texts', () => {
-    const matching = [...randomTexts(4000)].filter(text => matchesPlainly(rejectPaths.default, text));
-    assert.ok(matching.length > 10, String(matching.length));
-    assert.ok(matching.length < 2000);
-  });
-
-  it('is found anywhere in the text unless it is anchored', () => {
-    assert.ok(compile('exec').matches('/api/v1/namespaces/a/pods/b/exec'));
-    assert.ok(!compile('^exec').matches('/exec'));
-  });
-
   it('can require a match of the whole text, even with alternatives', () => {
     const list = parsedValue(wholeRegexpList, 'a|ab,^c$,x.*');
     for (const text of ['a', 'ab', 'c', 'x', 'xyz']) assert.ok(list.matches(text), text);
@@ -72,17 +61,18 @@ describe('a list of regular expressions', () => {
     assert.equal(whole(), whole());
   });
 
-  it('does not let . match a line break, like Go, and matches $ only at the very end', () => {
-    assert.ok(!compile('^/api/.*/exec$').matches('/api/a\nb/exec'));
-    assert.ok(!compile('^/api/.*/pods/.*/exec').matches('/api/a\nb/pods/c/exec'));
-    assert.ok(!compile('^localhost$').matches('localhost\n'));
-    assert.ok(!compile('^gateway$').matches('gateway\n'));
-  });
-
-  it('matches nothing if it is empty, as in kubectl 1.32, and everything by an empty expression between two commas', () => {
-    assert.ok(!compile('').matches(''));
-    assert.ok(!compile('').matches('/api'));
-    assert.ok(compile('a,,b').matches('zzz'));
+  it('is found anywhere in the text unless it is anchored, at line breaks as in Go, and matches nothing if it is empty', () => {
+    for (const [source, text, matches] of [
+      ['exec', '/api/v1/namespaces/a/pods/b/exec', true],
+      ['^exec', '/exec', false],
+      ['^/api/.*/exec$', '/api/a\nb/exec', false],
+      ['^gateway$', 'gateway\n', false],
+      ['', '', false],
+      ['', '/api', false],
+      // As in kubectl 1.32, an empty expression between two commas matches everything.
+      ['a,,b', 'zzz', true],
+    ] as const)
+      assert.equal(compile(source).matches(text), matches, `${source} ${text}`);
   });
 
   it('takes linear time for a text that makes a backtracking engine explode', () => {

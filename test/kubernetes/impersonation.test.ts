@@ -31,20 +31,20 @@ describe('impersonation headers', () => {
       ...['Impersonate-Extra-Scopes', 'view', 'Impersonate-Extra-Scopes', 'edit'],
       ...['Impersonate-Extra-Reason', 'a, b'],
     ]);
-    const alone = impersonationHeaders({ user: 'alice', groups: [], extra: new Map() });
-    assert.deepEqual(alone, ['Impersonate-User', 'alice']);
+    const alone = impersonationHeaders({ user: 'Zoë 漢字 🙂', groups: [], extra: new Map() });
+    assert.deepEqual(alone, ['Impersonate-User', Buffer.from('Zoë 漢字 🙂').toString('latin1')]);
   });
 
   it('spell an extra key as net/http does, and escape the capital letters, the percent sign and the bytes that a header name may not have', () => {
-    assert.equal(extraName('acme.com/project'), 'Impersonate-Extra-Acme.com%2fproject');
-    assert.equal(extraName('100% a:b'), 'Impersonate-Extra-100%25%20a%3ab');
-    assert.equal(extraName('ключ'), 'Impersonate-Extra-%d0%ba%d0%bb%d1%8e%d1%87');
-    const legal = "!#$&'*+-.^_`|~09az";
-    assert.equal(extraName(legal), `Impersonate-Extra-${legal}`);
-    assert.equal(extraName('a\r\nb'), 'Impersonate-Extra-A%0d%0ab');
-    assert.equal(extraName('acme-team'), 'Impersonate-Extra-Acme-Team');
-    assert.equal(extraName('x--y'), 'Impersonate-Extra-X--Y');
-    assert.equal(extraName('accessKeyId'), 'Impersonate-Extra-Access%4bey%49d');
+    for (const [key, name] of [
+      ['acme.com/project', 'Acme.com%2fproject'],
+      ['100% a:b', '100%25%20a%3ab'],
+      ['ключ', '%d0%ba%d0%bb%d1%8e%d1%87'],
+      ['acme-team', 'Acme-Team'],
+      ['x--y', 'X--Y'],
+      ['accessKeyId', 'Access%4bey%49d'],
+    ] as const)
+      assert.equal(extraName(key), `Impersonate-Extra-${name}`);
     const extra = new Map([
       ['Foo', ['1']],
       ['foo', ['2']],
@@ -61,34 +61,14 @@ describe('impersonation headers', () => {
       assert.equal(extraName(`x${character}`), `Impersonate-Extra-X${expected}`, `character ${code}`);
     }
   });
-
-  it('have one character for each byte of UTF-8', () => {
-    const extra = new Map([['ключ', ['значение']]]);
-    const headers = impersonationHeaders({ user: 'Zoë 漢字 🙂', groups: ['Müller'], extra });
-    assert.deepEqual(
-      headers.map(text => Buffer.from(text, 'latin1').toString()),
-      [
-        ...['Impersonate-User', 'Zoë 漢字 🙂', 'Impersonate-Group', 'Müller'],
-        ...['Impersonate-Extra-%d0%ba%d0%bb%d1%8e%d1%87', 'значение'],
-      ],
-    );
-  });
 });
 
 it('a request asks for impersonation by any header of that family, in any case and with any hyphen, and not by a value or a similar name', () => {
   for (const name of [
-    'Impersonate-User',
-    'impersonate-uid',
-    'IMPERSONATE-GROUP',
-    'iMpErSoNaTe-Extra-x',
-    'Impersonate-Anything-New',
-    'Impersonate-',
-    'Impersonate',
-    'Impersonate_User',
-    'impersonate.user',
-  ]) {
+    ...['Impersonate-User', 'impersonate-uid', 'IMPERSONATE-GROUP', 'iMpErSoNaTe-Extra-x'],
+    ...['Impersonate-Anything-New', 'Impersonate-', 'Impersonate', 'Impersonate_User', 'impersonate.user'],
+  ])
     assert.equal(hasImpersonationHeader(['Host', 'x', name, '']), true, name);
-  }
   assert.equal(hasImpersonationHeader([]), false);
   for (const [name, value] of [
     ['Connection', 'Impersonate-User'],

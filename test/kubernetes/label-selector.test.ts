@@ -19,12 +19,10 @@ const invalid = [
 ];
 
 describe('a label selector', () => {
-  for (const selector of valid) {
-    it(`may be ${JSON.stringify(selector)}`, () => assert.equal(isLabelSelector(selector), true));
-  }
-  for (const selector of invalid) {
-    it(`cannot be ${JSON.stringify(selector)}`, () => assert.equal(isLabelSelector(selector), false));
-  }
+  it('is one that a kube-apiserver accepts', () => {
+    for (const selector of valid) assert.equal(isLabelSelector(selector), true, selector);
+    for (const selector of invalid) assert.equal(isLabelSelector(selector), false, selector);
+  });
 
   it('becomes requirements as in the API server, by key, with the values of each one sorted', () => {
     const read = (selector: string) =>

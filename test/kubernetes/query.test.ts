@@ -16,14 +16,12 @@ describe('query values', () => {
     ['a', ['']],
     ['a=', ['']],
     ['a=1&b=2&a=3', ['1', '3']],
-    ['&&a=1&', ['1']],
     ['a=b=c', ['b=c']],
     ['=a', []],
     ['ab=1', []],
     ['a=x+y', ['x y']],
     ['a=x%2By', ['x+y']],
     ['%61=1', ['1']],
-    ['%6=1&a=2', ['2']],
     ['a=%', []],
     ['a=%4', []],
     ['a=%e2%82%ac%21', ['€!']],
@@ -35,29 +33,24 @@ describe('query values', () => {
     ['a=%3B', [';']],
     ['__proto__=1', []],
   ];
-  for (const [query, values] of rows) {
-    it(`of "a" in "${query}" are ${JSON.stringify(values)}`, () => {
-      assert.deepEqual(parseQuery(query).get('a') ?? [], values);
-    });
-  }
+  it('are decoded once, in their order, as url.ParseQuery of Go does', () => {
+    for (const [query, values] of rows) assert.deepEqual(parseQuery(query).get('a') ?? [], values, query);
+    assert.deepEqual([...parseQuery('&&a=1&')], [['a', ['1']]], 'there is no empty pair');
+  });
 });
 
 it('a query pair is decoded, or may not count', () => {
   for (const [text, name, value] of [
-    ['b=1', 'b', '1'],
     ['%61=x+y', 'a', 'x y'],
     ['c', 'c', ''],
     ['=d', '', 'd'],
     ['a=b=c', 'a', 'b=c'],
-  ] as const) {
+  ] as const)
     assert.deepEqual(decodedPair(text), { name, value });
-  }
   for (const text of ['a=1;b=2', 'a=%', '%4=1', ';']) assert.equal(decodedPair(text), undefined);
 });
 
 describe('a query', () => {
-  it('has no empty pairs', () => assert.deepEqual([...parseQuery('&&a=1&')], [['a', ['1']]]));
-
   it('has too many parameters if there are more than 10,000, empty ones too', () => {
     assert.equal(mostParameters, 10_000);
     for (const [query, expected] of [
@@ -81,27 +74,11 @@ describe('a value', () => {
 
   it('is an integer of 64 bits', () => {
     const most = 9_223_372_036_854_775_807n;
-    for (const value of [
-      '0',
-      '-0',
-      '+1',
-      `${most}`,
-      `${-most - 1n}`,
-      `+${'0'.repeat(30)}1`,
-      `-${'0'.repeat(30)}${most}`,
-    ])
+    const zeros = '0'.repeat(30);
+    for (const value of ['0', '-0', '+1', `${most}`, `${-most - 1n}`, `+${zeros}1`, `-${zeros}${most}`])
       assert.equal(isInt64(value), true, value);
     for (const value of [
-      '',
-      '+',
-      'x1',
-      '1x',
-      '1 ',
-      '0x1',
-      '1.0',
-      `${most + 1n}`,
-      `${-most - 2n}`,
-      `1${'0'.repeat(30)}`,
+      ...['', '+', 'x1', '1x', '1 ', '0x1', '1.0', `${most + 1n}`, `${-most - 2n}`, `1${zeros}`],
     ])
       assert.equal(isInt64(value), false, value);
   });

@@ -45,14 +45,16 @@ describe('a bearer token', () => {
     assert.notEqual(digestOf('one'), digestOf('One'));
     for (const headers of [
       [],
-      ['Authorization', ''],
-      ['Authorization', 'Basic b25lOnR3bw=='],
-      ['Authorization', 'one'],
-      ['Authorization', 'Bearerone'],
-      ['Authorization', 'XBearer one'],
-      ['Authorization', 'Bearer'],
-      ['Authorization', 'Bearer '],
-      ['Authorization', 'Bearer  one'],
+      ...[
+        '',
+        'Basic b25lOnR3bw==',
+        'one',
+        'Bearerone',
+        'XBearer one',
+        'Bearer',
+        'Bearer ',
+        'Bearer  one',
+      ].map(value => ['Authorization', value]),
       ['Authorization', 'Bearer\tone'],
       ['Proxy-Authorization', 'Bearer one'],
       ['Cookie', 'token=one'],
@@ -62,22 +64,7 @@ describe('a bearer token', () => {
     }
   });
 
-  it('is bad when it is more than one word', () => {
-    for (const value of [
-      ...[
-        ...['Bearer one two', 'Bearer one, two', 'Bearer one, Bearer one', 'Bearer one \ttwo'],
-        'Bearer one\ttwo',
-      ],
-    ]) {
-      assert.throws(
-        () => readBearerToken(request(['Authorization', value])),
-        (error: unknown) => error instanceof AuthenticationError && !error.message.includes('one '),
-        value,
-      );
-    }
-  });
-
-  it('is bad with white space or a control character, in both places, and only if its bytes are UTF-8 for one', () => {
+  it('is bad when it is more than one word, with white space or a control character, in both places, and only if its bytes are UTF-8 for one', () => {
     const bytes = (character: string) => Buffer.from(character).toString('latin1');
     const fromHeader = (text: string) => readBearerToken(request(['Authorization', `Bearer ${text}`]))?.text;
     for (let code = 0; code <= 0x10ffff; code += code < 0x3100 ? 1 : 0x1003) {
@@ -100,10 +87,11 @@ describe('a bearer token', () => {
       }
     }
     for (const character of ['\xa0', '\x85', '\x80', '\xe2\x80', '\xc2\xc2', '\xff']) {
-      for (const token of [`${character}one`, `o${character}ne`, `one${character}`]) {
+      for (const token of [`${character}one`, `o${character}ne`, `one${character}`])
         assert.equal(fromHeader(token), token);
-      }
     }
+    for (const words of ['one two', 'one, two', 'one, Bearer one', 'one \ttwo', 'one\ttwo'])
+      assert.throws(() => fromHeader(words), AuthenticationError, words);
     for (const token of [`one${bytes('\u00a0')}`, `${bytes('\u3000')}one`])
       assert.throws(() => fromHeader(token));
   });
@@ -146,15 +134,11 @@ describe('a bearer token', () => {
     for (const protocols of [
       [encoded('one')],
       [`${encoded('one')}, `],
-      ['x', encoded('one'), encoded('one')],
-      ['x', encoded('one'), encoded('two')],
       ['x', encoded('one'), 'y', encoded('two')],
-      ['x', prefix],
-      ['x', `${encoded('one')}=`],
-      ['x', `${prefix}b25l*`],
-      ['x', `${prefix}b25lb`],
-      ['x', `${prefix}_w`],
-      ['x', encoded('one').toUpperCase()],
+      ...[`${encoded('one')}, ${encoded('one')}`, prefix, `${encoded('one')}=`, `${prefix}b25l*`].map(
+        protocol => ['x', protocol],
+      ),
+      ...[`${prefix}b25lb`, `${prefix}_w`, encoded('one').toUpperCase()].map(protocol => ['x', protocol]),
     ]) {
       assert.throws(() => readBearerToken(webSocket(...protocols)), AuthenticationError, protocols.join());
     }

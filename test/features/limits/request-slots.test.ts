@@ -83,31 +83,36 @@ describe('request slots', () => {
     assert.ok(most(one, 'inflight').length > 200);
   });
 
-  it('reject requests over --max-requests-inflight, of every user', () => {
-    const slots = create({ maxRequestsInflight: 3 });
-    take(slots, 2, 'jane');
-    take(slots, 1, 'joe');
-    assertRejected(slots, 'max_inflight', 'jane');
-    assertRejected(slots, 'max_inflight', 'somebody else');
-  });
-
-  it('reject requests over --max-longrunning-requests, and count the two kinds separately', () => {
-    const slots = create({ maxRequestsInflight: 2, maxLongrunningRequests: 1 });
-    take(slots, 1, 'jane', 'longrunning');
-    assertRejected(slots, 'max_longrunning', 'joe', 'longrunning');
-    take(slots, 2);
-    assertRejected(slots, 'max_inflight');
-  });
-
-  it("reject requests over a user's own limits, and none of other users", () => {
-    const slots = create({ maxRequestsInflightPerUser: 2, maxLongrunningRequestsPerUser: 1 });
-    take(slots, 2, 'jane');
-    take(slots, 1, 'jane', 'longrunning');
-    assertRejected(slots, 'user_inflight', 'jane');
-    assertRejected(slots, 'user_longrunning', 'jane', 'longrunning');
-    take(slots, 2, 'joe');
-    take(slots, 1, 'joe', 'longrunning');
-    assert.deepEqual(slots.inUse, { inflight: 4, longrunning: 2, users: 2 });
+  it('reject requests over each limit, which they name, and none of the other kind or below a limit of another user', () => {
+    for (const [index, [key, kind, other, reason, flag]] of (
+      [
+        ['maxRequestsInflight', 'inflight', 'longrunning', 'max_inflight', 'requests-inflight'],
+        ['maxLongrunningRequests', 'longrunning', 'inflight', 'max_longrunning', 'longrunning-requests'],
+        [
+          'maxRequestsInflightPerUser',
+          'inflight',
+          'longrunning',
+          'user_inflight',
+          'requests-inflight-per-user',
+        ],
+        [
+          ...(['maxLongrunningRequestsPerUser', 'longrunning', 'inflight', 'user_longrunning'] as const),
+          'longrunning-requests-per-user',
+        ],
+      ] as const
+    ).entries()) {
+      const limit = 11 + index;
+      const slots = create({ [key]: limit });
+      const own = reason.startsWith('user') ? limit : limit - 2;
+      take(slots, own, 'jane', kind);
+      take(slots, limit - own, 'joe', kind);
+      assertRejected(slots, reason, 'jane', kind);
+      const { message } = rejectionOf(slots, 'jane', kind);
+      assert.match(message, new RegExp(`--max-${flag} \\(${limit}\\) allows; try again in 1 s$`));
+      take(slots, limit, 'jane', other);
+      if (own < limit) assertRejected(slots, reason, 'somebody else', kind);
+      else take(slots, limit, 'joe', kind);
+    }
   });
 
   it("name the user's own limit if the common limit is reached too", () => {
@@ -154,21 +159,5 @@ describe('request slots', () => {
     assert.deepEqual(slots.inUse, { inflight: 0, longrunning: 0, users: 0 });
     take(slots, 2);
     assertRejected(slots, 'user_inflight');
-  });
-
-  it('name the flag and its value in a rejection', () => {
-    const cases: readonly (readonly [Exclude<keyof Limits, 'allContexts'>, RequestKind, string])[] = [
-      ['maxRequestsInflight', 'inflight', 'max-requests-inflight'],
-      ['maxLongrunningRequests', 'longrunning', 'max-longrunning-requests'],
-      ['maxRequestsInflightPerUser', 'inflight', 'max-requests-inflight-per-user'],
-      ['maxLongrunningRequestsPerUser', 'longrunning', 'max-longrunning-requests-per-user'],
-    ];
-    for (const [index, [key, kind, flag]] of cases.entries()) {
-      const limit = 11 + index;
-      const slots = create({ [key]: limit });
-      take(slots, limit, 'jane', kind);
-      const { message } = rejectionOf(slots, 'jane', kind);
-      assert.match(message, new RegExp(`--${flag} \\(${limit}\\) allows; try again in 1 s$`));
-    }
   });
 });

@@ -109,12 +109,6 @@ describe('--accept-namespaces', () => {
     guardFor('').refuses('GET /api/v1/namespaces/a/pods');
     guardFor('').passes('GET /api');
   });
-
-  it('matches an expression with alternatives against whole names', () => {
-    const { passes, refuses } = guardFor('a|b|^c$');
-    for (const namespace of ['a', 'b', 'c']) passes(`GET /api/v1/namespaces/${namespace}/pods`);
-    for (const namespace of ['ax', 'xb', 'xax', 'cc']) refuses(`GET /api/v1/namespaces/${namespace}/pods`);
-  });
 });
 
 describe('the guard for namespaces', () => {
@@ -128,11 +122,5 @@ describe('the guard for namespaces', () => {
     const { name, stage, reasons, options } = namespaces;
     assert.equal(options.acceptNamespaces.default, '.*');
     assert.deepEqual([name, stage, reasons], ['namespaces', 'operation', ['namespace']]);
-  });
-
-  it('remembers 64 namespaces, and judges more of them', () => {
-    const { passes, refuses } = guardFor('n-.*');
-    for (let index = 0; index < 100; index++) passes(`GET /api/v1/namespaces/n-${index}/pods`);
-    refuses('GET /api/v1/namespaces/m-0/pods');
   });
 });

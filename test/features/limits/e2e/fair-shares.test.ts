@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
 import { after, describe, type TestContext, test } from 'node:test';
-import { toBytes } from '../../../e2e/leg.js';
+import { bothLegs } from '../../../e2e/credential-probe.js';
+import { leaveDuringReview } from '../../../e2e/guard/left-review.js';
+import { send as sendRaw, toBytes } from '../../../e2e/leg.js';
 import { open, send } from '../../../support/clients/http-client.js';
 import { connectRaw, type RawConnection } from '../../../support/clients/raw-http.js';
 import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
@@ -34,6 +36,8 @@ const [few, three] = await Promise.all([
     },
   ),
 ]);
+
+const from = (...addresses: readonly string[]) => [`X-Forwarded-For: ${addresses.join(', ')}`];
 
 function rejected(reason: string): string {
   return `kube_api_proxy_rejected_requests_total{reason="${reason}"}`;
@@ -160,19 +164,6 @@ describe('a request over a limit of all users', () => {
     upgrade.destroy();
     await untilOwnMetric(port, longrunning, 0);
   });
-
-  test('counts as long-running if it is an upgrade, whatever its path is, because the client chooses the path', async t => {
-    serveUpgrades(t, proxied.server, socket => socket.write(switching));
-    const connections = [await connect(t, port), await connect(t, port)];
-    for (const connection of connections) {
-      connection.write(toBytes({ leg: 'websocket', target: '/version' }));
-      await connection.until(/ 101 /);
-    }
-    assert.equal(await ownMetric(port, longrunning), 2);
-    assert.equal(await ownMetric(port, inflight), 0);
-    for (const connection of connections) connection.destroy();
-    await untilOwnMetric(port, longrunning, 0);
-  });
 });
 
 describe('a slot becomes free', () => {
@@ -199,14 +190,7 @@ describe('a slot becomes free', () => {
     return connection;
   };
 
-  /** A client that has sent an upgrade, and the answer to it. */
-  const upgraded = async (t: TestContext, leg: 'spdy' | 'websocket') => {
-    serveUpgrades(t, proxied.server, socket => socket.write(switching));
-    return asked(t, toBytes({ leg, target: portForward }), /\r\n\r\n/);
-  };
-
   const ways: Record<string, (t: TestContext) => Promise<unknown>> = {
-    'when the answer is complete': () => send(port, '/api/v1/pods'),
     'when the filter rejects the request': () => send(port, '/api/v1/namespaces/default/pods/web-0/exec'),
     'when --request-timeout has passed, also for a list that says so with a long s': async t => {
       t.after(holdSlowPath(proxied.server).remove);
@@ -234,10 +218,6 @@ describe('a slot becomes free', () => {
       await untilOwnMetric(port, inflight, 1);
       connection.destroy();
     },
-    'when the API server closes the connection without an answer': async t => {
-      answer(t, '/reset', response => response.socket?.destroy());
-      assert.equal((await send(port, '/reset')).status, 502);
-    },
     'when pipelined requests are cut': async t => {
       t.after(holdSlowPath(proxied.server).remove);
       const connection = await connect(t, port);
@@ -247,13 +227,10 @@ describe('a slot becomes free', () => {
       connection.destroy();
     },
     'when a watch is ended by its client': async () => void (await open(port, quietWatch)).destroy(),
-    'when an upgraded connection is ended by its client': async t => {
-      const connection = await upgraded(t, 'spdy');
-      connection.socket.end();
-      await connection.untilClosed();
+    'when an upgraded connection is reset': async t => {
+      serveUpgrades(t, proxied.server, socket => socket.write(switching));
+      (await asked(t, toBytes({ leg: 'websocket', target: portForward }), / 101 /)).socket.resetAndDestroy();
     },
-    'when an upgraded connection is reset': async t =>
-      (await upgraded(t, 'websocket')).socket.resetAndDestroy(),
     'when an upgrade is refused by the API server': async t => {
       const target = '/api/v1/namespaces/default/pods/none/portforward';
       await asked(t, toBytes({ leg: 'websocket', target }), /^HTTP\/1\.1 404 /);
@@ -282,5 +259,32 @@ describe('a slot becomes free', () => {
       for (const metric of [inflight, longrunning, 'kube_api_proxy_users'])
         await untilOwnMetric(port, metric, 0);
     });
+  }
+
+  for (const leg of bothLegs) {
+    test(`when the client leaves while the API server is asked whom it may act as: ${leg}`, t =>
+      leaveDuringReview(t, leg, [
+        '--max-requests-inflight-per-user=1',
+        '--max-longrunning-requests-per-user=1',
+      ]));
+  }
+});
+
+test('limits by address count the clients of a trusted proxy, and not what a client says of itself', async t => {
+  const flags = ['--trusted-proxies=127.0.0.1', '--max-requests-inflight-per-user=1'];
+  const { port, server } = await startStack(t, { run: startInProcess, flags });
+  server.intercept(({ url }) => url === '/never');
+  const waiting = await connectRaw(port);
+  t.after(() => waiting.destroy());
+  waiting.write(toBytes({ target: '/never', headers: from('198.51.100.7') }));
+  await server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
+  for (const [headers, code] of [
+    [from('198.51.100.7'), 429],
+    [from('203.0.113.9', '198.51.100.7'), 429],
+    [from('203.0.113.9'), 200],
+    [from('198.51.100.7', '203.0.113.9'), 200],
+    [[], 200],
+  ] as const) {
+    assert.equal((await sendRaw(port, { target: '/version', headers })).code, code, headers.join());
   }
 });

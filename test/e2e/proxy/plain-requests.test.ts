@@ -6,9 +6,20 @@ import { ok, startStrictStack, type UpstreamRequest } from '../../support/upstre
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
+/** Fields of an answer, as the API server sends them. */
+const answered = [
+  ...['Retry-After: 1', 'wArNing: 299 - "first"', 'Set-Cookie: a=1; Path=/slow'],
+  ...['Warning: 299 - "second, with a comma"', 'X-Empty:', 'X-Accent: caf\u00c3\u00a9', 'Content-Length: 4'],
+];
+
 const { upstream, proxy } = await startStrictStack(
   { after },
-  (_request, socket) => void socket.write(ok('ok')),
+  ({ target }, socket) =>
+    void socket.write(
+      target === '/slow'
+        ? Buffer.from(`HTTP/1.1 429 Too Many\r\n${answered.join('\r\n')}\r\n\r\nslow`, 'latin1')
+        : ok('ok'),
+    ),
   { run: startInProcess, scheme: 'https' },
 );
 
@@ -111,4 +122,22 @@ test('a client of HTTP/1.0 gets an answer without chunks that ends with the conn
   assert.doesNotMatch(answer, /transfer-encoding/i);
   assert.equal(last().head.split('\r\n')[0], 'POST /old HTTP/1.1');
   assert.equal(last().body, 'abc');
+});
+
+test('an answer comes back with its status and its fields in order, and the proxy adds its own', async () => {
+  const answer = await exchangeRaw(
+    proxy.port,
+    'GET /slow HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+  );
+  const lines = answer.split('\r\n').map(line => line.trimEnd());
+  assert.deepEqual(
+    lines.filter(line => !/^connection:/i.test(line)),
+    [
+      ...['HTTP/1.1 429 Too Many', ...answered],
+      // It has no type, so a browser could take it for a page.
+      'X-Content-Type-Options: nosniff',
+      "Content-Security-Policy: sandbox allow-downloads; frame-ancestors 'self'",
+      ...['Cross-Origin-Resource-Policy: same-origin', '', 'slow'],
+    ],
+  );
 });

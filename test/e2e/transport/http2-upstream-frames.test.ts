@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
-import { eventually, within } from '../../support/eventually.js';
-import { type KubeconfigFile, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
+import { within } from '../../support/eventually.js';
+import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
+import { startProxy } from '../../support/proxy/proxy.js';
 import {
-  type FrameServer,
   fieldsOf,
   type ServedConnection,
   startFrameServer,
@@ -15,25 +15,19 @@ import { frameTypes } from '../../support/upstreams/http2-frames.js';
 
 const { rstStream } = frameTypes;
 const ok = [[':status', '200']] as const;
-const refusedStream = 7;
 
-let server: FrameServer;
-let kubeconfig: KubeconfigFile;
-let proxy: ProxyProcess;
-
-before(async () => {
-  const { authority } = await sharedIdentity();
-  server = await startFrameServer({ authority, settings: [[3, 250]] });
-  kubeconfig = await writeKubeconfig({
-    server: `https://127.0.0.1:${server.port}`,
-    ca: authority.certificate,
-    token: 'secret-of-the-proxy',
-  });
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none', '--shutdown-grace=5m']);
+const { authority } = await sharedIdentity();
+const server = await startFrameServer({ authority, settings: [[3, 250]] });
+const { path: kubeconfig } = await writeKubeconfig({
+  server: `https://127.0.0.1:${server.port}`,
+  ca: authority.certificate,
+  token: 'secret-of-the-proxy',
 });
+const flags = [`--kubeconfig=${kubeconfig}`, '--log-requests=none', '--shutdown-grace=5m'];
+const proxy = await startProxy(flags);
 after(async () => {
-  await proxy?.stop('SIGKILL');
-  server?.close();
+  await proxy.stop('SIGKILL');
+  server.close();
 });
 
 let watches = 0;
@@ -44,14 +38,13 @@ async function watch(): Promise<{ client: RawConnection; peer: ServedConnection;
   const path = `/api/v1/pods?watch=true&number=${watches}.`;
   const client = await connectRaw(proxy.port);
   client.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-  const find = () =>
-    server.accepted.flatMap(peer =>
-      peer.frames.filter(each => fieldsOf(each).includes(path)).map(({ stream }) => ({ peer, id: stream })),
-    );
-  await eventually('the request', () => find().length > 0);
-  const [found] = find();
-  assert.ok(found !== undefined);
-  return { client, ...found };
+  for (;;) {
+    for (const peer of server.accepted) {
+      const request = peer.frames.find(each => fieldsOf(each).includes(path));
+      if (request !== undefined) return { client, peer, id: request.stream };
+    }
+    await turn();
+  }
 }
 
 describe('an answer over HTTP/2 that would be malformed over HTTP/1.1', () => {
@@ -59,10 +52,8 @@ describe('an answer over HTTP/2 that would be malformed over HTTP/1.1', () => {
   // test/transport/http2/heads.test.ts has all of them.
   const heads: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
     'a value with a line break': [...ok, ['x', `y${injected}`]],
-    'a name with a line break': [...ok, [`x: y${injected}`, 'z']],
     'a status with a line break': [[':status', `200${injected}`]],
     'transfer-encoding': [...ok, ['transfer-encoding', 'chunked']],
-    '101': [[':status', '101']],
     'two lengths': [...ok, ['content-length', '1'], ['content-length', '2']],
   };
   test('becomes a 502 because of its head, and others continue', async () => {
@@ -89,10 +80,8 @@ describe('an answer over HTTP/2 that would be malformed over HTTP/1.1', () => {
     for (const [what, send] of Object.entries<(peer: ServedConnection, id: number) => void>({
       'a trailer with a line break': (peer, id) => peer.head(id, [['x', `y${injected}`]], true),
       'a trailer that frames': (peer, id) => peer.head(id, [['transfer-encoding', 'injected']], true),
-      'a trailer with a length': (peer, id) => peer.head(id, [['content-length', '8']], true),
       'a second head': (peer, id) => peer.head(id, ok, false),
       'a reset': (peer, id) => peer.reset(id, 2),
-      'a refusal': (peer, id) => peer.reset(id, refusedStream),
     })) {
       const { client, peer, id } = await watch();
       peer.head(id, ok, false);

@@ -24,7 +24,7 @@ export function padding(bytes: number): string {
   return values.map((value, index) => `x${String(index).padStart(2, '0')}: ${value}\r\n`).join('');
 }
 
-/** Clients of a program that serves TLS if it can. After each test their connections end, and all else that is in `ends`. */
+/** Clients of a program that serves TLS if it can. After each test their connections end. */
 export function clientsOf(server: () => { readonly port: number; readonly ca: string }) {
   const ends: (() => void)[] = [];
   afterEach(() => {
@@ -62,5 +62,5 @@ export function clientsOf(server: () => { readonly port: number; readonly ca: st
     };
   };
 
-  return { overHttp1, connect, ends };
+  return { overHttp1, connect };
 }

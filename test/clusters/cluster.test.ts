@@ -26,6 +26,7 @@ import {
   type RequestRecord,
   startFakeApiServer,
 } from '../support/fake-api-server/fake-api-server.js';
+import { endpointWith } from '../support/proxy/client-request.js';
 import { sendOn } from '../support/transport/recorded-response.js';
 
 const groups = ['system:masters'];
@@ -92,18 +93,9 @@ function endpoint(
   more: Partial<Endpoint['config']> = {},
   context = 'dev',
 ): Endpoint {
-  const parts = {
-    config: {
-      server: { protocol: 'https:', hostname: '127.0.0.1', port: server.port, path: '' },
-      insecureSkipTlsVerify: false,
-      ...more,
-    },
-    context,
-    certificateAuthority: Buffer.from(server.authority.certificate),
-    source,
-    proxy: undefined,
-  } as const;
-  return { ...parts, identity: identityOf(parts) };
+  const address = { protocol: 'https:', hostname: '127.0.0.1', port: server.port, path: '' } as const;
+  const certificateAuthority = Buffer.from(server.authority.certificate);
+  return endpointWith({ server: address, ...more }, { context, certificateAuthority, source });
 }
 
 /** A cluster whose configuration follows the test. */

@@ -1,31 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Cluster, ConfigurationError, type FollowEndpoint } from '../../src/clusters/cluster.js';
-import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
+import type { Endpoint } from '../../src/clusters/endpoint.js';
 import { ClusterRegistry } from '../../src/clusters/registry.js';
 import type { ContextSummary } from '../../src/kubeconfig/contexts.js';
+import { endpointWith } from '../support/proxy/client-request.js';
 
 const ignore = () => {};
 
-function endpointOf(context: string): Endpoint {
-  const endpoint = {
-    context,
-    config: {
-      server: { protocol: 'http:', hostname: `${context}.invalid`, port: 80, path: '' },
-      insecureSkipTlsVerify: false,
-    },
-    certificateAuthority: undefined,
-    source: {
-      name: 'static',
-      isLasting: true,
-      get: () => ({}),
-      refused: async () => undefined,
-      close: ignore,
-    },
-    proxy: undefined,
-  } as const;
-  return { ...endpoint, identity: identityOf(endpoint) };
-}
+const source = {
+  ...{ name: 'static', isLasting: true, get: () => ({}), refused: async () => undefined, close: ignore },
+} as const;
+const endpointOf = (context: string): Endpoint => endpointWith({}, { context, source });
 
 function createCluster(name: string, follow: FollowEndpoint): Cluster {
   return new Cluster(name, follow, {

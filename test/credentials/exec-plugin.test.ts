@@ -11,19 +11,14 @@ import { createCertificateAuthority } from '../support/certificates/certificates
 import { until } from '../support/eventually.js';
 import { type ExecPlugin, isAlive, writeExecPlugin } from '../support/identities/exec-plugin.js';
 import { ManualClock } from '../support/manual-clock.js';
-
-interface Report {
-  readonly refreshes: string[];
-  readonly expirations: (number | undefined)[];
-  readonly lines: string[];
-}
+import { type RecordedEvents, recordEvents } from './recorded-events.js';
 
 let plugin: ExecPlugin;
-let report: Report;
+let report: RecordedEvents;
 const sources: CredentialSource[] = [];
 beforeEach(async () => {
   plugin = await writeExecPlugin();
-  report = { refreshes: [], expirations: [], lines: [] };
+  report = recordEvents();
 });
 afterEach(async () => {
   for (const source of sources.splice(0)) source.close();
@@ -38,19 +33,12 @@ function createSource(
   const origin = { label: 'user "test"', file: join(plugin.directory, 'config') };
   const config = parseExecConfig(exec, origin, problems);
   assert.ok(config, problems.join());
-  const log = (fields: object, message: string): void => {
-    report.lines.push(`${JSON.stringify(fields)} ${message}`);
-  };
   const source = createExecSource({
     config,
     cluster: { server: 'https://example.test' },
     base: {},
     env: process.env,
-    events: {
-      refreshed: (name, result) => report.refreshes.push(`${name} ${result}`),
-      expires: (_, at) => report.expirations.push(at?.getTime()),
-      log: { info: log, warn: log },
-    },
+    events: report.events,
     ...more,
   });
   sources.push(source);

@@ -12,41 +12,24 @@ import { eventually } from '../support/eventually.js';
 import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { listenFor } from '../support/ports.js';
+import { type RecordedEvents, recordEvents } from './recorded-events.js';
 
 const authority = await createCertificateAuthority();
 const start = Date.UTC(2030, 0, 1);
 const minute = 60_000;
-
-class Events {
-  readonly refreshes: string[] = [];
-  readonly expirations: (Date | undefined)[] = [];
-  readonly lines: unknown[][] = [];
-  readonly log = {
-    info: (...line: unknown[]) => void this.lines.push(line),
-    warn: (...line: unknown[]) => void this.lines.push(line),
-  };
-
-  refreshed(_source: string, result: string): void {
-    this.refreshes.push(result);
-  }
-
-  expires(_source: string, at: Date | undefined): void {
-    this.expirations.push(at);
-  }
-}
 
 const secrets = { clientSecret: 'the-client-secret', refreshToken: 'the-refresh-token' };
 
 describe('the oidc credential source', () => {
   let issuer: OidcIssuer;
   let clock: ManualClock;
-  let events: Events;
+  let report: RecordedEvents;
   let source: CredentialSource | undefined;
 
   beforeEach(async () => {
     issuer = await startOidcIssuer(authority);
     clock = new ManualClock(start);
-    events = new Events();
+    report = recordEvents();
   });
   afterEach(async () => {
     source?.close();
@@ -65,7 +48,7 @@ describe('the oidc credential source', () => {
         ...config,
       },
       base,
-      events,
+      events: report.events,
       clock,
       dial: createIssuerDial({}),
     });
@@ -84,7 +67,7 @@ describe('the oidc credential source', () => {
   }
 
   const untilRefreshes = (count: number): Promise<void> =>
-    eventually(`${count} refreshes`, () => events.refreshes.length >= count);
+    eventually(`${count} refreshes`, () => report.refreshes.length >= count);
 
   it('returns the id-token at once and sends no request while it is valid', async () => {
     const token = createIdToken(new Date(start + 60 * minute));
@@ -98,7 +81,7 @@ describe('the oidc credential source', () => {
     assert.deepEqual(credential, { clientCertificate, authorization: `Bearer ${token}` });
     clock.advance(50 * minute);
     assert.equal(oidc.get(), credential);
-    assert.deepEqual(events.expirations, [new Date(start + 60 * minute)]);
+    assert.deepEqual(report.expirations, [start + 60 * minute]);
     assert.equal(issuer.discoveries, 0);
   });
 
@@ -171,11 +154,11 @@ describe('the oidc credential source', () => {
   it('says that the user must log in again if the token has expired and there is no refresh-token', async () => {
     const oidc = create({ idToken: createIdToken(new Date(start + minute)), refreshToken: '' });
     const credential = oidc.get() as Credential;
-    assert.match(String(events.lines[0]?.[1]), /there is no refresh-token/);
+    assert.match(String(report.lines[0]), /there is no refresh-token/);
     assert.equal(await oidc.refused(credential), undefined);
     clock.advance(minute);
     await assert.rejects(async () => oidc.get(), /no refresh-token to renew it; log in again/);
-    assert.deepEqual([events.lines.length, events.expirations.length], [1, 1], 'it is said once');
+    assert.deepEqual([report.lines.length, report.expirations.length], [1, 1], 'it is said once');
     assert.equal(issuer.discoveries, 0);
   });
 
@@ -281,8 +264,8 @@ describe('the oidc credential source', () => {
         },
       );
     }
-    shown.push(inspect(events.lines, { depth: 20 }));
-    assert.equal(events.refreshes.length, answers.length);
+    shown.push(inspect(report.lines, { depth: 20 }));
+    assert.equal(report.refreshes.length, answers.length);
     for (const secret of [...Object.values(secrets), idToken, idToken.split('.')[1] as string]) {
       assert.ok(!shown.join('\n').includes(secret), `${secret} in ${shown.join('\n')}`);
     }

@@ -5,11 +5,13 @@ import type { Credential } from '../../src/credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
 import {
   backoffAfter,
+  createRefusalLimit,
   createRenewedSource,
   type ObtainedCredential,
   planLifetime,
 } from '../../src/credentials/renewed-source.js';
 import { ManualClock, unevenTimes } from '../support/manual-clock.js';
+import { type RecordedEvents, recordEvents } from './recorded-events.js';
 
 const start = Date.UTC(2030, 0, 1);
 const hour = 3_600_000;
@@ -23,15 +25,11 @@ interface Question {
 
 let clock: ManualClock;
 let questions: Question[];
-let refreshes: string[];
-let expirations: (number | undefined)[];
-let lines: unknown[];
+let report: RecordedEvents;
 beforeEach(() => {
   clock = new ManualClock(start);
   questions = [];
-  refreshes = [];
-  expirations = [];
-  lines = [];
+  report = recordEvents();
 });
 const sources: CredentialSource[] = [];
 afterEach(() => {
@@ -43,11 +41,7 @@ function create(first?: ObtainedCredential): CredentialSource {
     name: 'oidc',
     first,
     clock,
-    events: {
-      refreshed: (_, result) => void refreshes.push(result),
-      expires: (_, at) => void expirations.push(at?.getTime()),
-      log: { info: (...line) => void lines.push(line), warn: (...line) => void lines.push(line) },
-    },
+    events: report.events,
     obtain: signal =>
       new Promise((give, fail) => {
         questions.push({ signal, give, fail });
@@ -66,7 +60,7 @@ describe('a renewed source', () => {
     create();
     clock.advance(2 * hour);
     assert.equal(clock.pending, 0);
-    assert.deepEqual([questions.length, expirations.length, lines.length], [0, 0, 0]);
+    assert.deepEqual([questions.length, report.expirations.length, report.lines.length], [0, 0, 0]);
   });
 
   it('returns its first credential, and renews it shortly before it expires', async () => {
@@ -74,15 +68,15 @@ describe('a renewed source', () => {
     assert.equal(source.isLasting, false);
     assert.deepEqual(source.get(), bearer('a'));
     assert.equal(source.isLasting, false);
-    assert.deepEqual(expirations, [start + hour]);
+    assert.deepEqual(report.expirations, [start + hour]);
     clock.advance(hour - 60_000);
     assert.equal(questions.length, 1);
     assert.deepEqual(source.get(), bearer('a'));
     questions[0]?.give({ credential: bearer('b'), expiresAt: start + 2 * hour });
     await settled();
     assert.deepEqual(source.get(), bearer('b'));
-    assert.deepEqual(expirations, [start + hour, start + 2 * hour]);
-    assert.deepEqual(refreshes, ['success']);
+    assert.deepEqual(report.expirations, [start + hour, start + 2 * hour]);
+    assert.deepEqual(report.refreshes, ['success']);
   });
 
   it('does not return a first credential that has expired, even for a second', async () => {
@@ -99,7 +93,7 @@ describe('a renewed source', () => {
   it('reports the expiry that the credential names, but stops using it at its end', async () => {
     const source = create({ credential: bearer('a'), expiresAt: start + hour, endsAt: start + hour / 2 });
     source.get();
-    assert.deepEqual(expirations, [start + hour]);
+    assert.deepEqual(report.expirations, [start + hour]);
     clock.advance(hour / 2);
     assert.ok(source.get() instanceof Promise);
   });
@@ -109,7 +103,7 @@ describe('a renewed source', () => {
     source.get();
     clock.advance(10_000 * hour);
     assert.deepEqual(source.get(), bearer('a'));
-    assert.deepEqual(expirations, [undefined]);
+    assert.deepEqual(report.expirations, [undefined]);
     assert.equal(clock.pending, 0);
     assert.equal(source.isLasting, true);
   });
@@ -167,7 +161,7 @@ describe('a renewed source', () => {
     clock.advance(1_000);
     questions[1]?.give({ credential: bearer('b'), expiresAt: clock.now() + hour });
     await settled();
-    assert.deepEqual([source.get(), refreshes], [bearer('b'), ['failure', 'success']]);
+    assert.deepEqual([source.get(), report.refreshes], [bearer('b'), ['failure', 'success']]);
     clock.advance(hour - 60_000);
     questions[2]?.fail(new CredentialError('no luck'));
     await settled();
@@ -205,7 +199,7 @@ describe('a renewed source', () => {
       assert.equal(source.get(), credential);
       clock.advance(next);
     }
-    assert.deepEqual([questions.length, refreshes], [2, ['success', 'failure']]);
+    assert.deepEqual([questions.length, report.refreshes], [2, ['success', 'failure']]);
   });
 
   it('does not show the message of a foreign error', async () => {
@@ -220,7 +214,7 @@ describe('a renewed source', () => {
     );
     questions[0]?.fail(new TypeError('hush'));
     await failed;
-    assert.doesNotMatch(inspect(lines, { depth: null }), /hush/);
+    assert.doesNotMatch(inspect(report.lines, { depth: null }), /hush/);
   });
 });
 
@@ -230,7 +224,7 @@ describe('a renewed source that is closed', () => {
     source.get();
     source.close();
     source.close();
-    assert.deepEqual(expirations, [start + hour, undefined]);
+    assert.deepEqual(report.expirations, [start + hour, undefined]);
     assert.equal(clock.pending, 0);
   });
 
@@ -241,8 +235,8 @@ describe('a renewed source that is closed', () => {
     assert.equal(questions[0]?.signal.aborted, true);
     questions[0]?.give({ credential: bearer('a'), expiresAt: start + hour });
     assert.deepEqual(await waiting, bearer('a'));
-    assert.deepEqual(expirations, [undefined]);
-    assert.deepEqual([refreshes, lines, clock.pending], [[], [], 0]);
+    assert.deepEqual(report.expirations, [undefined]);
+    assert.deepEqual([report.refreshes, report.lines, clock.pending], [[], [], 0]);
   });
 
   it('stops the renewal of a credential that got a 401, and the credential stays usable', async () => {
@@ -253,7 +247,7 @@ describe('a renewed source that is closed', () => {
     assert.equal(questions[0]?.signal.aborted, true);
     questions[0]?.fail(new CredentialError('stopped'));
     assert.equal(await refused, undefined);
-    assert.deepEqual([source.get(), clock.pending, refreshes], [credential, 0, []]);
+    assert.deepEqual([source.get(), clock.pending, report.refreshes], [credential, 0, []]);
   });
 
   it('no longer asks for a credential, nor reports its first one', async () => {
@@ -264,7 +258,7 @@ describe('a renewed source that is closed', () => {
     const first = create({ credential: bearer('a'), expiresAt: start + hour });
     first.close();
     assert.deepEqual(first.get(), bearer('a'));
-    assert.deepEqual([expirations, clock.pending], [[undefined, undefined], 0]);
+    assert.deepEqual([report.expirations, clock.pending], [[undefined, undefined], 0]);
   });
 });
 
@@ -287,4 +281,62 @@ describe('the lifetime of a credential', () => {
 it('the backoff starts at one second and doubles up to half a minute', () => {
   const failures = [1, 2, 3, 4, 5, 6, 7, 2_000];
   assert.deepEqual(failures.map(backoffAfter), [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+});
+
+/** The limit, and a function that asks it this number of seconds after the start. */
+function createLimit() {
+  const clock = new ManualClock(1_000_000);
+  const limit = createRefusalLimit(clock);
+  const mayRenewAt = (second: number) => {
+    clock.advance(second * 1_000 - clock.monotonic());
+    return limit.mayRenew();
+  };
+  return { clock, limit, mayRenewAt };
+}
+
+describe('the limit of renewals after a 401', () => {
+  it('allows a renewal at the first 401, and the next ten seconds later', () => {
+    const { mayRenewAt } = createLimit();
+    assert.equal(mayRenewAt(0), true);
+    assert.equal(mayRenewAt(9.999), false);
+    assert.equal(mayRenewAt(10), true);
+  });
+
+  it('doubles up to five minutes as long as every new credential gets a 401', () => {
+    const { mayRenewAt } = createLimit();
+    const renewals: number[] = [];
+    for (let second = 0; second <= 1_300; second += 5) {
+      if (mayRenewAt(second)) renewals.push(second);
+    }
+    assert.deepEqual(renewals, [0, 10, 30, 70, 150, 310, 610, 910, 1_210]);
+  });
+
+  it('doubles too if a renewal returns the credential that got the 401', () => {
+    const { limit, mayRenewAt } = createLimit();
+    mayRenewAt(0);
+    limit.returnedTheSame();
+    assert.equal(mayRenewAt(10), true);
+    limit.returnedTheSame();
+    assert.equal(mayRenewAt(29.999), false);
+    assert.equal(mayRenewAt(30), true);
+  });
+
+  it('is ten seconds again after a credential that worked for some time', () => {
+    const { mayRenewAt } = createLimit();
+    for (const second of [0, 5, 10, 15, 30, 35]) mayRenewAt(second);
+    assert.equal(mayRenewAt(70), true);
+    assert.equal(mayRenewAt(160), true, 'after 80 quiet seconds');
+    assert.equal(mayRenewAt(170), true);
+  });
+
+  for (const [when, pass] of unevenTimes) {
+    it(`is no longer than that ${when}`, () => {
+      const { clock, limit } = createLimit();
+      assert.equal(limit.mayRenew(), true);
+      pass(clock, 9_999);
+      assert.equal(limit.mayRenew(), false);
+      clock.advance(10_001);
+      assert.equal(limit.mayRenew(), true, 'after the doubled interval');
+    });
+  }
 });

@@ -3,14 +3,19 @@ import { describe, it } from 'node:test';
 import { Cluster, ConfigurationError, type FollowEndpoint } from '../../src/clusters/cluster.js';
 import type { Endpoint } from '../../src/clusters/endpoint.js';
 import { ClusterRegistry } from '../../src/clusters/registry.js';
+import type { CredentialSource } from '../../src/credentials/credential-source.js';
 import type { ContextSummary } from '../../src/kubeconfig/contexts.js';
 import { endpointWith } from '../support/proxy/client-request.js';
 
 const ignore = () => {};
 
-const source = {
-  ...{ name: 'static', isLasting: true, get: () => ({}), refused: async () => undefined, close: ignore },
-} as const;
+const source: CredentialSource = {
+  name: 'static',
+  isLasting: true,
+  get: () => ({}),
+  refused: async () => undefined,
+  close: ignore,
+};
 const endpointOf = (context: string): Endpoint => endpointWith({}, { context, source });
 
 function createCluster(name: string, follow: FollowEndpoint): Cluster {

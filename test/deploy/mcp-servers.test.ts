@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,74 +12,42 @@ import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { startStack } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
-/** What a tool answers. */
-interface ToolResult {
-  readonly isError: boolean;
-  readonly text: string;
-}
-
 interface Answer {
   readonly id?: number;
   readonly error?: { readonly message: string };
   readonly result?: { readonly isError?: boolean; readonly content?: readonly { readonly text?: string }[] };
 }
 
-/** An MCP server as a child process, and its client: JSON-RPC, one message a line, on standard input and output. */
-class McpClient {
-  readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, (answer: Answer) => void>();
-  #asked = 0;
-
-  private constructor(child: ChildProcess) {
-    this.#child = child;
-    // A server may write other lines too.
-    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', line => {
-      if (!line.startsWith('{')) return;
-      const answer = JSON.parse(line) as Answer;
-      this.#waiting.get(answer.id ?? 0)?.(answer);
+/**
+ * Starts an MCP server, a script of Node.js, and waits until it knows its client: JSON-RPC, one message a line, on standard input and output.
+ * Returns what calls a tool. An error of the protocol counts as an error of the tool.
+ */
+async function startServer(t: TestContext, args: readonly string[], env: Readonly<Record<string, string>>) {
+  const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'ignore'] });
+  const exited = once(child, 'exit');
+  t.after(() => child.kill() && exited);
+  const lines = createInterface({ input: child.stdout });
+  const write = (message: object) => child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  let asked = 0;
+  const ask = (method: string, params: object): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const id = ++asked;
+      child.once('exit', () => reject(new Error(`the MCP server ended at ${method}`)));
+      lines.on('line', line => {
+        // A server may write other lines too.
+        const answer: Answer = line.startsWith('{') ? JSON.parse(line) : {};
+        if (answer.id === id) resolve(answer);
+      });
+      write({ id, method, params });
     });
-  }
-
-  /** Starts a script of Node.js, and waits until it knows its client. */
-  static async start(args: readonly string[], env: Readonly<Record<string, string>>): Promise<McpClient> {
-    const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'ignore'] });
-    const client = new McpClient(child);
-    await client.#ask('initialize', {
-      protocolVersion: '2025-06-18',
-      capabilities: {},
-      clientInfo: { name: 'test', version: '1.0.0' },
-    });
-    client.#write({ method: 'notifications/initialized' });
-    return client;
-  }
-
-  /** Calls a tool. An error of the protocol counts as an error of the tool. */
-  async call(name: string, args: object): Promise<ToolResult> {
-    const { result, error } = await this.#ask('tools/call', { name, arguments: args });
+  const clientInfo = { name: 'test', version: '1.0.0' };
+  await ask('initialize', { protocolVersion: '2025-06-18', capabilities: {}, clientInfo });
+  write({ method: 'notifications/initialized' });
+  return async (name: string, args: object) => {
+    const { result, error } = await ask('tools/call', { name, arguments: args });
     const text = (result?.content ?? []).map(part => part.text ?? '').join('\n');
     return { isError: error !== undefined || result?.isError === true, text: text + (error?.message ?? '') };
-  }
-
-  async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exited = once(this.#child, 'exit');
-    this.#child.kill();
-    await exited;
-  }
-
-  #write(message: object): void {
-    this.#child.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
-  }
-
-  #ask(method: string, params: object): Promise<Answer> {
-    this.#asked += 1;
-    const id = this.#asked;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, resolve);
-      this.#child.once('exit', () => reject(new Error(`the MCP server ended at ${method}`)));
-      this.#write({ id, method, params });
-    });
-  }
+  };
 }
 
 /** A tool and its arguments. */
@@ -149,22 +117,21 @@ for (const [server, { script, pods, secrets, deletion }] of Object.entries(serve
         const { audit, kubeconfig } = await start(t);
         const HOME = temporaryFolder();
         const args = server === 'kubernetes-mcp-server' ? ['--kubeconfig', kubeconfig] : [];
-        const client = await McpClient.start([clientFile(server, script), ...args], {
+        const call = await startServer(t, [clientFile(server, script), ...args], {
           ...{ PATH: process.env['PATH'] ?? '', HOME, KUBECONFIG: kubeconfig, KUBECONFIG_PATH: kubeconfig },
         });
-        t.after(() => client.stop());
-        const listed = await client.call(...pods);
+        const listed = await call(...pods);
         assert.ok(!listed.isError, listed.text);
         assert.match(listed.text, /\bweb-0\b/);
         for (const [request, reason] of [
           [secrets, /secrets is refused by --reject-resources/],
           [deletion, /refused by --read-only/],
         ] as const) {
-          const refused = await client.call(...request);
+          const refused = await call(...request);
           assert.ok(refused.isError, refused.text);
           assert.match(refused.text, reason);
         }
-        assert.match((await client.call(...pods)).text, /\bweb-0\b/);
+        assert.match((await call(...pods)).text, /\bweb-0\b/);
         await eventually('the audit log has the refused requests', () =>
           [
             /"verb":"list".*"resource":"secrets".*"code":403/,

@@ -45,16 +45,8 @@ function words(text: string): string[] {
   return text.match(/[a-zA-Z_]\w*/g) ?? [];
 }
 
-interface Panel {
-  readonly type: string;
-  readonly title: string;
-  readonly id: number;
-  readonly gridPos: { readonly h: number; readonly w: number; readonly x: number; readonly y: number };
-  readonly targets?: readonly { readonly expr: string }[];
-}
-
 interface Dashboard {
-  readonly panels: readonly Panel[];
+  readonly panels: readonly { readonly targets?: readonly { readonly expr: string }[] }[];
   readonly templating: {
     readonly list: readonly { readonly definition?: string; readonly allValue?: string }[];
   };
@@ -66,34 +58,23 @@ function path(file: string): string {
 
 const alerts = readAlerts();
 
-async function dashboard(): Promise<Dashboard> {
-  return JSON.parse(await readFile(path('helm/kube-api-proxy/files/dashboard.json'), 'utf8')) as Dashboard;
-}
-
-function expressionsOf({ panels }: Dashboard): string[] {
-  return panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
-}
+const dashboard = JSON.parse(
+  await readFile(path('helm/kube-api-proxy/files/dashboard.json'), 'utf8'),
+) as Dashboard;
+const panelExpressions = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 
 /** Has the label `cluster`, which expressions may use; PromQL reads an absent label as empty. */
 const metrics = createIdleMetrics({ clusterLabel: withClusterLabel });
 
 /** The labels of every possible series, by its name. Prometheus adds the target's labels. */
-function series(): Map<string, Set<string>> {
-  const target = ['job', 'instance', 'namespace'];
-  const found = new Map([['up', new Set(target)]]);
-  for (const { name, type, labelNames } of describeMetrics(metrics)) {
-    const labels = [...labelNames, ...target];
-    if (type !== 'histogram') {
-      found.set(name, new Set(labels));
-      continue;
-    }
-    found.set(`${name}_bucket`, new Set([...labels, 'le']));
-    for (const suffix of ['_sum', '_count']) found.set(`${name}${suffix}`, new Set(labels));
-  }
-  return found;
+const target = ['job', 'instance', 'namespace'];
+const known = new Map([['up', new Set(target)]]);
+for (const { name, type, labelNames } of describeMetrics(metrics)) {
+  const labels = [...labelNames, ...target];
+  if (type === 'histogram') known.set(`${name}_bucket`, new Set([...labels, 'le']));
+  for (const suffix of type === 'histogram' ? ['_sum', '_count'] : [''])
+    known.set(name + suffix, new Set(labels));
 }
-
-const known = series();
 
 function assertExists(expression: string): void {
   const { selectors, grouping } = readExpression(expression);
@@ -108,35 +89,28 @@ function assertExists(expression: string): void {
   for (const label of grouping) assert.ok(groupable.has(label), `no label ${label}: ${expression}`);
 }
 
-test('every alert and every panel uses metrics and labels that the proxy has', async () => {
-  for (const { expr } of alerts) assertExists(expr);
-  const board = await dashboard();
-  for (const expression of expressionsOf(board)) assertExists(expression);
-  for (const { definition } of board.templating.list) {
+test('every alert and every panel uses metrics and labels that the proxy has', () => {
+  for (const expression of [...alerts.map(({ expr }) => expr), ...panelExpressions]) assertExists(expression);
+  for (const { definition, allValue } of dashboard.templating.list) {
+    // Its value All covers only the proxy's jobs and instances, not every job of Prometheus.
+    assert.equal(allValue, undefined, definition);
     if (definition === undefined) continue;
     const [, expression = '', label = ''] = /^label_values\((.*), (\w+)\)$/.exec(definition) ?? [];
     assertExists(`count by (${label}) (${expression})`);
   }
 });
 
-test('every metric of the proxy has a panel or an alert', async () => {
-  const expressions = [...expressionsOf(await dashboard()), ...alerts.map(({ expr }) => expr)];
+test('every metric of the proxy has a panel or an alert', () => {
   const read = new Set(
-    expressions.flatMap(expression => readExpression(expression).selectors.map(({ name }) => name)),
+    [...panelExpressions, ...alerts.map(({ expr }) => expr)].flatMap(expression =>
+      readExpression(expression).selectors.map(({ name }) => name),
+    ),
   );
   const missing = describeMetrics(metrics)
-    .filter(({ name }) => name.startsWith('kube_api_proxy_'))
-    .filter(({ name }) => !['', '_bucket', '_count', '_sum'].some(suffix => read.has(`${name}${suffix}`)));
-  assert.deepEqual(
-    missing.map(({ name }) => name),
-    [],
-  );
-});
-
-test("the dashboard's variable All covers only the proxy's jobs and instances, not every job of Prometheus", async () => {
-  for (const { definition, allValue } of (await dashboard()).templating.list) {
-    assert.equal(allValue, undefined, definition);
-  }
+    .map(({ name }) => name)
+    .filter(name => name.startsWith('kube_api_proxy_'))
+    .filter(name => !['', '_bucket', '_count', '_sum'].some(suffix => read.has(`${name}${suffix}`)));
+  assert.deepEqual(missing, []);
 });
 
 test('the alert of rejected requests explains every reason', async () => {
@@ -177,23 +151,6 @@ test('the unit tests of the rules make every alert fire', async () => {
   }
 });
 
-test('no two panels of the dashboard overlap', async () => {
-  const { panels } = await dashboard();
-  assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
-  const taken = new Set<string>();
-  for (const { title, type, targets = [], gridPos } of panels) {
-    assert.equal(type === 'row', targets.length === 0, title);
-    const { h, w, x, y } = gridPos;
-    assert.ok(x + w <= 24, title);
-    for (let column = x; column < x + w; column++) {
-      for (let line = y; line < y + h; line++) {
-        assert.ok(!taken.has(`${column} ${line}`), title);
-        taken.add(`${column} ${line}`);
-      }
-    }
-  }
-});
-
 kubectlTest('the monitors of deploy/monitoring select the gateway and the sidecars', async () => {
   const monitoring = await render('monitoring');
   const relabelings = [{ targetLabel: 'job', replacement: 'kube-api-proxy' }];
@@ -228,8 +185,8 @@ test('promtool accepts the scrape configuration, the rules and their unit tests'
   promtool(['test', 'rules', path('monitoring/alerts.test.yaml')]);
 });
 
-test('every expression of the dashboard is PromQL', { skip }, async () => {
-  const rules = expressionsOf(await dashboard()).map((expression, index) => ({
+test('every expression of the dashboard is PromQL', { skip }, () => {
+  const rules = panelExpressions.map((expression, index) => ({
     record: `expression:${index}`,
     expr: expression.replaceAll('$__rate_interval', '5m'),
   }));

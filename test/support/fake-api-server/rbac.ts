@@ -9,7 +9,7 @@ export type Rule = Readonly<
 >;
 
 /** Whether a rule allows a request (RuleAllows of RBAC's authorizer). */
-export function ruleAllows(rule: Rule, asked: RequestAttributes): boolean {
+function ruleAllows(rule: Rule, asked: RequestAttributes): boolean {
   const { verbs = [], nonResourceURLs = [], apiGroups = [], resources = [], resourceNames = [] } = rule;
   const { resource, subresource, name } = asked;
   const has = (list: readonly string[], value: string) => list.includes('*') || list.includes(value);

@@ -87,18 +87,20 @@ describe('a page of another site', async () => {
       assert.deepEqual(clusters.arrivals(folder), []);
     });
 
-    it(`at ${new URL(site).hostname} sees nothing of what its frames show`, async t => {
+    it(`at ${new URL(site).hostname} sees nothing of what its frames show, and cannot read it`, async t => {
       const { page } = await openPage(t, browser, proxy.url);
       await page.goto(site);
       for (const path of ['/api/v1/secrets', '/-/metrics', '/-/ui/', '/-/clusters', '/clusters/a/version']) {
         await page.evaluate(`document.body.innerHTML = '<iframe src="${proxy.url}${path}"></iframe>'`);
         const frame = await eventuallyFrame(page, `${proxy.url}${path}`);
         assert.match(await frame.content(), /another site may only link here/, path);
+        const read = `fetch('${proxy.url}${path}').then(answer => answer.text()).catch(error => error.name)`;
+        assert.equal(await page.evaluate(read), 'TypeError', path);
       }
     });
   }
 
-  it('may link to the explorer and to the API, and its windows show them', async t => {
+  it('may link to the explorer and to the API, and its windows show them, but are not its own', async t => {
     for (const site of sites) {
       const { page } = await openPage(t, browser, proxy.url);
       await page.goto(site);
@@ -106,8 +108,10 @@ describe('a page of another site', async () => {
         const [popup] = await Promise.all([page.context().waitForEvent('page'), page.evaluate(script)]);
         return popup;
       };
-      const explorer = await opened(`void window.open('${proxy.url}/-/ui/')`);
+      const explorer = await opened(`void (own = window.open('${proxy.url}/-/ui/'))`);
       await explorer.getByText('Paths that are not resources').waitFor();
+      const title = '(() => { try { return own.document.title } catch (error) { return error.name } })()';
+      assert.equal(await page.evaluate(title), 'SecurityError');
       await explorer.reload();
       await explorer.getByText('Paths that are not resources').waitFor();
       const version = await opened(`void window.open('${proxy.url}/clusters/a/version')`);

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
 import { after, describe, it } from 'node:test';
-import type { Page } from 'playwright-core';
 import { alertOf, type OpenedPage, openPage, startBrowser } from '../../../support/browser/page.js';
 import type { KubeObject } from '../../../support/fake-api-server/objects.js';
-import { listenFor } from '../../../support/ports.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
@@ -14,7 +11,7 @@ const markup =
   `"'><svg class="evil" onload="pwned=1"></svg><a class="evil" href="javascript:pwned=1">x</a>{{pwned=1}}`;
 const link = 'javascript:pwned=1';
 
-const { server, proxy, port } = await startStack(scope, {
+const { server, proxy } = await startStack(scope, {
   flags: ['--reject-paths='],
   server: {
     customResources: [
@@ -175,27 +172,26 @@ describe('the page shows markup from the API as text', () => {
 });
 
 describe('a fragment with a path outside the API’s resources', () => {
+  // One of each kind: requests.test.ts has the other spellings.
   const hostile = [
-    ...['//evil.example', '/\\evil.example', 'http://evil.example/', link, '/api/v1/../../-/metrics'],
-    ...['/api/v1/namespaces/default/pods/../../../../../version', '/api/v1/./pods', '/api//v1/pods'],
-    ...['/api/v1/%2e%2e/%2e%2e/metrics', '/api/v1/namespaces/default/pods/%2e%2e', '/api%2fv1%2fpods'],
-    ...['/api/v1/namespaces/default/pods/web-0/proxy', '/api/v1/namespaces/default/pods/web-0/proxy/'],
+    ...[
+      '//evil.example',
+      '/\\evil.example',
+      link,
+      '/api/v1/../../-/metrics',
+      '/api/v1/%2e%2e/%2e%2e/metrics',
+    ],
     ...['/api/v1/namespaces/default/pods/web-0/proxy/admin', '/api/v1/namespaces/default/pods/web-0%2fproxy'],
-    ...['/api/v1/namespaces/default/pods/web-0/exec?command=id'],
-    ...['/api/v1/namespaces/default/pods/web-0/attach'],
-    ...['/api/v1/namespaces/default/pods/web-0/portforward'],
-    ...['/api/v1/namespaces/default/pods/web-0/eviction'],
-    ...['/api/v1/namespaces/default/services/web/proxy', '/api/v1/nodes/node-0/proxy/metrics'],
-    ...['/api/v1/nodes/node-0/proxy', '/api/v1/proxy/nodes/node-0', '/api/v1/watch/pods'],
-    ...['/API/V1/pods', '/api/v1/Pods', '/apis/apps/v9/deployments', '/apis/nobody.example/v1/things'],
-    ...['/clusters/other/api/v1/pods', '/clusters/%2e%2e/api/v1/pods', '/-/metrics', '/-/clusters'],
-    ...['/logs/../metrics'],
-    ...['/debug/pprof/', '/openapi/v3/../../metrics', '/version?x=1#y', '/api/v1/pods%00'],
-    ...['/api/v1/pods%0d%0aX: y'],
-    ...['/api/v1/namespaces/%2e%2e/pods', '/api/v1/namespaces/a%2f..%2fb/pods', '%', '/api/v1/%'],
-    ...['/%E0%A4%A/'],
-    ...['/api/v1/namespaces/default/pods;x=y', '/api/v1/pods?watch=true&pretty=1&labelSelector=%00&limit=0'],
-    ...['/api/v1/namespaces/default/pods/web-0/log/x', '/api/v1/namespaces/default/configmaps/settings/log'],
+    ...['/api/v1/namespaces/default/pods/web-0/exec?command=id', '/api/v1/nodes/node-0/proxy/metrics'],
+    ...[
+      '/clusters/other/api/v1/pods',
+      '/clusters/one%2f..%2fgone/api/v1/pods',
+      '/-/clusters',
+      '%',
+      '/%E0%A4%A/',
+    ],
+    ...['/logs/../metrics', '/api/v1/pods%0d%0aX: y', '/api/v1/namespaces/default/pods/web-0/log/x'],
+    '/api/v1/pods?watch=true&pretty=1&labelSelector=%00&limit=0',
   ];
   /** All requests that the page may send. */
   const known = [
@@ -223,7 +219,7 @@ describe('a fragment with a path outside the API’s resources', () => {
       assert.equal(new URL(page.url()).pathname, '/-/ui/', fragment);
     }
     await page.goto('about:blank');
-    for (const fragment of hostile.slice(0, 12)) {
+    for (const fragment of hostile.slice(0, 6)) {
       await opened.go(fragment);
       await page.getByRole('heading', { level: 1 }).waitFor();
     }
@@ -241,68 +237,11 @@ describe('a fragment with a path outside the API’s resources', () => {
     for (const line of arrived) assert.match(line, /^GET |^POST .*selfsubject\w*reviews$/);
     for (const fragment of [
       ...['/api/v1/namespaces/default/pods/web-0/proxy', '/clusters/other/api/v1/pods', '/debug/pprof/'],
+      '/api/v1/namespaces/default/pods/a%15%0Atouch%20pwned%0A',
     ]) {
       await opened.go(fragment);
       await page.getByRole('heading', { name: 'Not in this API' }).waitFor();
+      assert.equal(await page.locator('main').getByText('copy as').count(), 0);
     }
-  });
-});
-
-describe('a page of another origin', async () => {
-  const evil = createServer((_request, response) => {
-    response.writeHead(200, { 'Content-Type': 'text/html' });
-    response.end(
-      `<!doctype html><title>evil</title><iframe src="${proxy.url}/-/ui/"></iframe><object data="${proxy.url}/-/ui/"></object>`,
-    );
-  });
-  const evilPort = await listenFor({ after }, evil);
-  const visit = async (page: Page) => {
-    await page.goto(`http://127.0.0.1:${evilPort}/`);
-  };
-
-  it('cannot frame it', async t => {
-    const { page } = await openPage(t, browser, proxy.url);
-    await visit(page);
-    assert.ok(page.frames().length > 1);
-    for (const frame of page.frames().slice(1)) {
-      await frame.waitForLoadState().catch(() => {});
-      assert.doesNotMatch(await frame.content().catch(() => ''), /main-\w+\.js/);
-    }
-  });
-
-  it('cannot read from the proxy, write to it, or open a WebSocket', async t => {
-    const { page } = await openPage(t, browser, proxy.url);
-    await visit(page);
-    const attempt = (script: string) =>
-      page.evaluate<string>(`(async () => ${script})().catch(error => error.name)`);
-    for (const path of ['/-/ui/', '/-/clusters', '/api/v1/secrets']) {
-      assert.equal(await attempt(`(await fetch('${proxy.url}${path}')).text()`), 'TypeError', path);
-    }
-    const before = server.requests.filter(({ method }) => method !== 'GET').length;
-    const path = '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews';
-    await attempt(
-      `(await fetch('${proxy.url}${path}', { method: 'POST', mode: 'no-cors', body: '{}' })).type`,
-    );
-    assert.equal(server.requests.filter(({ method }) => method !== 'GET').length, before);
-    const opened = await page.evaluate(`new Promise(resolve => {
-      const socket = new WebSocket('ws://127.0.0.1:${port}/api/v1/pods?watch=true');
-      socket.onopen = () => resolve(true);
-      socket.onerror = () => resolve(false);
-    })`);
-    assert.equal(opened, false);
-  });
-
-  it('cannot control a window that it opens', async t => {
-    const { page } = await openPage(t, browser, proxy.url);
-    await visit(page);
-    const [popup] = await Promise.all([
-      page.context().waitForEvent('page'),
-      page.evaluate(`void (opened = open('${proxy.url}/-/ui/'))`),
-    ]);
-    await popup.getByText('Paths that are not resources').waitFor();
-    const read = await page.evaluate(
-      `(() => { try { return opened.document.title } catch (error) { return error.name } })()`,
-    );
-    assert.equal(read, 'SecurityError');
   });
 });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
+import type { BrowserContext, Page } from 'playwright-core';
 import { openPage, rowOf, startBrowser } from '../../../support/browser/page.js';
+import { until } from '../../../support/eventually.js';
 import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { startStack } from '../../../support/proxy/stack.js';
-import { longestBlock, staysWithin, watchMainThread } from './measure.js';
 
 const scope = { after };
 const browser = await startBrowser(scope);
@@ -11,6 +12,50 @@ const browser = await startBrowser(scope);
 function writeConfigMap(to: FakeApiServer, name: string, data = {}): void {
   const metadata = { name, namespace: 'team-0', uid: name, creationTimestamp: new Date().toISOString() };
   to.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data });
+}
+
+/** How often a measurement is tried, because other programs on the machine can disturb a single one. */
+const attempts = 8;
+
+/** Throws if no attempt stays within a limit in milliseconds. */
+async function staysWithin(bound: number, attempt: () => Promise<number>): Promise<void> {
+  const taken: number[] = [];
+  for (let count = 0; count < attempts; count++) {
+    taken.push(Math.round(await attempt()));
+    if ((taken.at(-1) as number) <= bound) return;
+  }
+  assert.fail(`it took ${taken.join(', ')} ms in turn, and may take ${bound}`);
+}
+
+/** Records how long the main thread is blocked, in documents that are loaded from now on. */
+async function watchMainThread(page: Page): Promise<void> {
+  await page.addInitScript(`longTasks = [];
+    new PerformanceObserver(list => longTasks.push(...list.getEntries().map(({ duration }) => duration)))
+      .observe({ type: 'longtask', buffered: true })`);
+}
+
+/** The longest time in milliseconds that the main thread was blocked since the last call, or since the document began. */
+function longestBlock(page: Page): Promise<number> {
+  return page.evaluate<number>('Math.max(0, ...longTasks.splice(0))');
+}
+
+/**
+ * Clicks on the first element of a selector with exactly this text. Returns the milliseconds until another text is in the page. Both are
+ * measured in the page itself, because the browser's driver alone takes a second on a busy machine.
+ */
+function clickTime(page: Page, selector: string, text: string, awaited: string): Promise<number> {
+  const [from, to] = [JSON.stringify([selector, text]), JSON.stringify(awaited)];
+  return page.evaluate<number>(`new Promise(resolve => {
+    const [selector, text] = ${from};
+    const element = [...document.querySelectorAll(selector)].find(({ textContent }) => textContent === text);
+    const begun = performance.now();
+    element.click();
+    const look = () => {
+      if (document.querySelector('main').textContent.includes(${to})) resolve(performance.now() - begun);
+      else requestAnimationFrame(look);
+    };
+    look();
+  })`);
 }
 
 describe('a list of ten thousand objects', async () => {
@@ -79,35 +124,38 @@ describe('a list of ten thousand objects', async () => {
   });
 });
 
-describe('a list of a thousand objects', async () => {
-  const some = await startStack(scope);
-  for (let index = 0; index < 1_000; index++) {
-    writeConfigMap(some.server, `object-${index}`);
+describe('eight windows with live lists', async () => {
+  const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] });
+
+  async function openLists(context: BrowserContext): Promise<readonly Page[]> {
+    const names = ['pods', 'services', 'configmaps', 'secrets', 'serviceaccounts', 'events', 'endpoints'];
+    const paths = [...names.map(name => `/api/v1/${name}`), '/apis/apps/v1/deployments'];
+    return Promise.all(
+      paths.map(async path => {
+        const page = await context.newPage();
+        await page.goto(`${proxy.url}/-/ui/#${path}`);
+        await page.getByText('live', { exact: true }).waitFor();
+        return page;
+      }),
+    );
   }
 
-  it('is complete within 1 s of a click, and shows skeletons at once', async t => {
-    const { page, go } = await openPage(t, browser, some.proxy.url);
+  it('leave connections for a click, which is answered within 1 s', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    const pages = await openLists(page.context());
+    await until(() => server.openWatches.length >= pages.length);
     await staysWithin(1_000, async () => {
-      await go('/api/v1/configmaps');
-      await page.getByText('1,002 objects').waitFor();
-      await page.goto('about:blank');
-      await go('/');
-      await page.getByRole('treeitem', { name: 'configmaps cm' }).waitFor();
-      const begun = await page.evaluate<number>('performance.now()');
-      await page.getByRole('treeitem', { name: 'configmaps cm' }).click();
-      await page.getByText('1,002 objects').waitFor();
-      return (await page.evaluate<number>('performance.now()')) - begun;
+      await go('/api/v1/namespaces/default/pods');
+      await rowOf(page, 'web-0').waitFor();
+      return clickTime(page, 'a', 'web-0', 'creationTimestamp');
     });
-    // The API server takes its time.
-    let answer: (isAnswered: boolean) => void = () => {};
-    const slow = new Promise<boolean>(resolve => {
-      answer = resolve;
+    const [pods] = pages as [Page];
+    await staysWithin(1_000, async () => {
+      await pods.bringToFront();
+      const taken = await clickTime(pods, '[role=treeitem]', 'secrets', 'credentials');
+      await pods.goBack();
+      await rowOf(pods, 'web-0').first().waitFor();
+      return taken;
     });
-    const remove = some.server.intercept(async ({ url = '' }) => url.startsWith('/api/v1/secrets') && slow);
-    await page.getByRole('treeitem', { name: 'secrets' }).click();
-    await page.getByRole('status', { name: 'Loading' }).waitFor();
-    answer(false);
-    await page.getByText('2 objects').waitFor();
-    remove();
   });
 });

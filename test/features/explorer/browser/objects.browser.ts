@@ -117,89 +117,105 @@ describe('the view of an object', () => {
 });
 
 describe('the view of a Secret', () => {
-  const values = { password: 'correct horse', token: 'battery staple' };
-  const encoded = (name: keyof typeof values) => Buffer.from(values[name]).toString('base64');
-  const data = { password: encoded('password'), token: encoded('token') };
+  const [password, token, changed] = [
+    'Y29ycmVjdCBob3JzZQ==',
+    'YmF0dGVyeSBzdGFwbGU=',
+    'Y2hhbmdlZA==',
+  ] as const;
+  const data = { password, token };
   const applied = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify({ data }) };
-  server.write({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: meta('hidden', { annotations: applied }),
-    type: 'Opaque',
-    data,
-  });
+  const secret = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque' };
+  const secrets = `/api/v1/namespaces/${namespace}/secrets`;
+  server.write({ ...secret, metadata: meta('hidden', { annotations: applied }), data });
 
-  it('shows a value only after a click on it, and no other value', async t => {
-    const { page } = await openPage(t, browser, proxy.url, `/api/v1/namespaces/${namespace}/secrets/hidden`);
+  it('shows a value only after a click on it, and no other value, in no list and in no watch', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url, '/api/v1/secrets');
+    const shown = async () => {
+      const text = await page.content();
+      return Object.values({ ...data, changed }).filter(value => text.includes(value));
+    };
+    await page.getByRole('link', { name: 'hidden' }).waitFor();
+    assert.deepEqual(await shown(), []);
+    await go(`${secrets}?watch=true`);
+    const event = page.locator('main').getByRole('listitem').filter({ hasText: 'hidden' });
+    await event.locator('summary').first().click();
+    await event.getByText('"password"').first().waitFor();
+    assert.deepEqual(await shown(), []);
+    await go(`${secrets}/hidden`);
     const show = page.getByRole('button', { name: 'Show the value of password' });
     await show.waitFor();
-    const text = async () => page.content();
-    const shown = async () => [(await text()).includes(data.password), (await text()).includes(data.token)];
-    assert.deepEqual(await shown(), [false, false]);
+    assert.deepEqual(await shown(), []);
     await show.click();
-    await yaml(page).getByText(data.password).waitFor();
-    assert.deepEqual(await shown(), [true, false]);
+    await yaml(page).getByText(password).waitFor();
+    assert.deepEqual(await shown(), [password]);
   });
 
   it('says that a value has changed, without the old and the new value', async t => {
-    const { page } = await openPage(t, browser, proxy.url, `/api/v1/namespaces/${namespace}/secrets/hidden`);
+    const { page } = await openPage(t, browser, proxy.url, `${secrets}/hidden`);
     await page.getByText('live', { exact: true }).first().waitFor();
-    const changed = Buffer.from('changed').toString('base64');
-    server.write({
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: meta('hidden'),
-      type: 'Opaque',
-      data: { ...data, token: changed },
-    });
+    server.write({ ...secret, metadata: meta('hidden'), data: { ...data, token: changed } });
     await page.getByRole('complementary', { name: 'Last change' }).getByText('data.token').waitFor();
-    assert.doesNotMatch(await page.content(), new RegExp(`${changed}|${data.token}|${data.password}`));
-  });
-
-  it('shows no value in lists', async t => {
-    const { page } = await openPage(t, browser, proxy.url, '/api/v1/secrets');
-    await page.getByRole('link', { name: 'hidden' }).waitFor();
-    assert.doesNotMatch(await page.content(), new RegExp(`${data.password}|${data.token}`));
+    assert.doesNotMatch(await page.content(), new RegExp(`${changed}|${token}|${password}`));
   });
 });
 
-describe("a Pod's log", () => {
-  it('follows the chosen container, and continues after the API server was down', async t => {
-    const { page } = await openPage(t, browser, proxy.url, `${pods}/owned`);
-    await page.getByRole('link', { name: 'Log', exact: true }).click();
-    const log = page.getByRole('region', { name: 'Log of app' });
-    await log.getByText('log line 4').waitFor();
-    server.appendLog(namespace, 'owned', 'written while followed');
-    await log.getByText('written while followed').waitFor();
-    await server.kill();
-    await page.getByText('not answering').waitFor();
-    server.appendLog(namespace, 'owned', 'written while away');
-    await server.restart();
-    await log.getByText('written while away').waitFor();
-    const count = (text: string) =>
-      log.evaluate((element, own) => element.textContent?.split(own).length ?? 0, text);
-    assert.equal(await count('written while followed'), 2, 'no line comes twice');
-    await page.getByLabel('Container').selectOption('sidecar');
-    await page.getByRole('region', { name: 'Log of sidecar' }).getByText('log line 4').waitFor();
-    await until(() => server.requests.some(({ rawUrl }) => rawUrl.includes('container=sidecar')));
-  });
+it('an object links to its owner, and to the objects that it owns', async t => {
+  const metadata = meta('middle');
+  server.write({ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata, spec: {} });
+  const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'middle', uid: metadata.uid };
+  server.write({ ...pod, metadata: meta('child', { ownerReferences: [{ ...owner, controller: true }] }) });
+  const { page } = await openPage(t, browser, proxy.url, `${pods}/child`);
+  await page.getByRole('link', { name: 'ReplicaSet middle' }).click();
+  await page.getByRole('heading', { name: 'middle' }).waitFor();
+  await page.getByText('Objects that belong to it').click();
+  await page.getByRole('link', { name: 'Pod child' }).click();
+  await page.getByRole('heading', { name: 'child' }).waitFor();
+});
 
-  it('stays at its end until the reader scrolls up', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    for (let line = 0; line < 200; line++) server.appendLog(namespace, 'web-0', `line ${line} of many`);
-    await go(`${pods}/web-0/log`);
-    const log = page.getByRole('region', { name: 'Log of web' });
-    await log.getByText('line 199 of many').waitFor();
-    const fromEnd = () =>
-      log.evaluate(element => element.scrollHeight - element.scrollTop - element.clientHeight);
-    await until(async () => (await fromEnd()) < 5);
-    server.appendLog(namespace, 'web-0', 'one more');
-    await log.getByText('one more').waitFor();
-    await until(async () => (await fromEnd()) < 5);
-    await log.evaluate(element => element.scrollTo(0, 0));
-    await until(async () => (await fromEnd()) > 100);
-    server.appendLog(namespace, 'web-0', 'and another');
-    await log.getByText('and another').waitFor({ state: 'attached' });
-    assert.equal(await log.evaluate(element => element.scrollTop), 0);
+it('a Pod’s log is that of the chosen container, and stays at its end until the reader scrolls up', async t => {
+  const { page } = await openPage(t, browser, proxy.url, `${pods}/owned`);
+  await page.getByRole('link', { name: 'Log', exact: true }).click();
+  await page.getByRole('region', { name: 'Log of app' }).getByText('log line 4').waitFor();
+  for (let line = 0; line < 200; line++) server.appendLog(namespace, 'owned', `line ${line} of many`);
+  await page.getByLabel('Container').selectOption('sidecar');
+  const log = page.getByRole('region', { name: 'Log of sidecar' });
+  await log.getByText('line 199 of many').waitFor();
+  assert.ok(server.requests.some(({ rawUrl }) => rawUrl.includes('container=sidecar')));
+  const fromEnd = () =>
+    log.evaluate(element => element.scrollHeight - element.scrollTop - element.clientHeight);
+  await until(async () => (await fromEnd()) < 5);
+  server.appendLog(namespace, 'owned', 'one more');
+  await log.getByText('one more').waitFor();
+  await until(async () => (await fromEnd()) < 5);
+  await log.evaluate(element => element.scrollTo(0, 0));
+  await until(async () => (await fromEnd()) > 100);
+  server.appendLog(namespace, 'owned', 'and another');
+  await log.getByText('and another').waitFor({ state: 'attached' });
+  assert.equal(await log.evaluate(element => element.scrollTop), 0);
+});
+
+it('a live list shows that the API server is down, and recovers by itself', async t => {
+  const { page } = await openPage(t, browser, proxy.url, `/api/v1/namespaces/${namespace}/configmaps`);
+  await page.getByText('live', { exact: true }).waitFor();
+  await page.evaluate('isSameDocument = true');
+  await server.kill();
+  await page.getByText('not answering').waitFor();
+  await page.getByRole('link', { name: 'settings', exact: true }).waitFor();
+  server.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('written-while-away'), data: {} });
+  await server.restart();
+  await page.getByRole('link', { name: 'written-while-away' }).waitFor();
+  await page.getByText('live', { exact: true }).waitFor();
+  assert.equal(await page.evaluate('isSameDocument'), true);
+});
+
+it('a list that the API server does not answer at once shows skeletons', async t => {
+  let answer: (isAnswered: boolean) => void = () => {};
+  const slow = new Promise<boolean>(resolve => {
+    answer = resolve;
   });
+  t.after(server.intercept(async ({ url = '' }) => url.startsWith('/api/v1/services') && slow));
+  const { page } = await openPage(t, browser, proxy.url, '/api/v1/services');
+  await page.getByRole('status', { name: 'Loading' }).waitFor();
+  answer(false);
+  await page.getByRole('link', { name: 'web', exact: true }).first().waitFor();
 });

@@ -119,30 +119,21 @@ describe('the client of the page', () => {
 
   it('says what is wrong: the message of a Status, the first line, or the code', async t => {
     const aborted = new DOMException('stopped', 'AbortError');
-    const { send } = start(
-      ...([
-        t,
-        [403, '{"message":"no pods"}'],
-        [500, '{"message":""}'],
-        [502, 'first\nsecond'],
-        [404],
-      ] as const),
-      ...([
-        [500, 'x'.repeat(999)],
-        [503, '{"message":7}'],
-        [500, 'null'],
-        new TypeError('no'),
-        aborted,
-      ] as const),
-    );
-    await rejects(send(), 403, '^no pods$');
-    await rejects(send(), 500, '^{"message":""}$');
-    await rejects(send(), 502, '^first$');
-    await rejects(send(), 404, '^HTTP 404$');
-    await rejects(send(), 500, '^x{300}$');
-    await rejects(send(), 503, '^{"message":7}$');
-    await rejects(send(), 500, '^null$');
-    await rejects(send(), 0, '^the proxy does not answer$');
+    const wrong: readonly (readonly [
+      answer: readonly [status: number, body?: string] | Error,
+      said: RegExp,
+    ])[] = [
+      [[403, '{"message":"no pods"}'], /^no pods$/],
+      [[500, '{"message":""}'], /^{"message":""}$/],
+      [[502, 'first\nsecond'], /^first$/],
+      [[404], /^HTTP 404$/],
+      [[500, 'x'.repeat(999)], /^x{300}$/],
+      [[503, '{"message":7}'], /^{"message":7}$/],
+      [[500, 'null'], /^null$/],
+      [new TypeError('no'), /^the proxy does not answer$/],
+    ];
+    const { send } = start(t, ...wrong.map(([answer]) => answer), aborted);
+    for (const [answer, said] of wrong) await rejects(send(), answer instanceof Error ? 0 : answer[0], said);
     await assert.rejects(send(), aborted);
   });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ApiRequest, isVisible } from '../../../../src/features/explorer/page/api/requests.js';
-import { type Action, commandsFor } from '../../../../src/features/explorer/page/text/commands.js';
+import { commandsFor } from '../../../../src/features/explorer/page/text/commands.js';
 import { evil } from './evil-words.js';
 import { recorded, resourceOf } from './recorded-index.js';
 
@@ -79,25 +79,24 @@ describe('the commands', () => {
     }
   });
 
-  it('take the token from a variable, and never contain it', () => {
+  it("take the token from a variable, never contain it, and name the authority of the proxy's certificate", () => {
     const list = { resource: pods, namespace: '' };
-    const action: Action = { kind: 'list', ...list };
-    const request = ApiRequest.list('/clusters/a%2Fb', recorded, list);
-    const commands = commandsFor(request, action, { ...target, hasToken: true });
-    assert.deepEqual(argumentsOf(commands.curl).slice(0, 2), ['-H', 'Authorization: Bearer secret']);
-    assert.deepEqual(argumentsOf(commands.kubectl), [
+    const commandsAt = (cluster: string, more: object) =>
+      commandsFor(
+        ApiRequest.list(cluster, recorded, list),
+        { kind: 'list', ...list },
+        { ...target, ...more },
+      );
+    const withToken = commandsAt('/clusters/a%2Fb', { hasToken: true });
+    assert.deepEqual(argumentsOf(withToken.curl).slice(0, 2), ['-H', 'Authorization: Bearer secret']);
+    assert.deepEqual(argumentsOf(withToken.kubectl), [
       ...['--server', 'http://127.0.0.1:8001/clusters/a%2Fb', '--token', 'secret', 'get', 'pods'],
       ...['--all-namespaces'],
     ]);
-    assert.equal(fetched(commands.fetch).options.headers['Authorization'], 'Bearer from a variable');
-  });
-
-  it("name the authority of the proxy's certificate if clients have to know it", () => {
-    const list = { resource: pods, namespace: '' };
-    const request = ApiRequest.list('', recorded, list);
-    const commands = commandsFor(request, { kind: 'list', ...list }, { ...target, hasOwnAuthority: true });
-    assert.deepEqual(argumentsOf(commands.curl).slice(0, 2), ['--cacert', 'ca.crt']);
-    assert.deepEqual(argumentsOf(commands.kubectl).slice(2, 4), ['--certificate-authority', 'ca.crt']);
+    assert.equal(fetched(withToken.fetch).options.headers['Authorization'], 'Bearer from a variable');
+    const withAuthority = commandsAt('', { hasOwnAuthority: true });
+    assert.deepEqual(argumentsOf(withAuthority.curl).slice(0, 2), ['--cacert', 'ca.crt']);
+    assert.deepEqual(argumentsOf(withAuthority.kubectl).slice(2, 4), ['--certificate-authority', 'ca.crt']);
   });
 
   it('are these', () => {

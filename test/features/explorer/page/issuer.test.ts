@@ -198,9 +198,9 @@ describe('a discovery document', () => {
     'http://evil.example/',
     'javascript:x=1',
     'http://127.0.0.1.evil.example/',
-    [entry.issuer],
-    7,
     '',
+    7,
+    [entry.issuer],
   ];
   for (const [what, members, problem] of [
     ['of another issuer', { issuer: 'https://other.example' }, /issuer/],

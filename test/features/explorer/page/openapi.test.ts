@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ApiIndex, readVersion, versionsOf } from '../../../../src/features/explorer/page/api/discovery.js';
 import {
   fieldsOf,
   type OpenApiDocument,
@@ -85,32 +84,4 @@ describe('the fields of a resource', () => {
     assert.ok(containers?.schema);
     assert.deepEqual(rows(containers.schema), [['name', 'string', '', false, false]]);
   });
-});
-
-it('discovery without aggregation gives the same resources, with the preferred version first', () => {
-  const group = {
-    name: 'apps',
-    versions: [{ version: 'v1beta1' }, { version: 'v1' }, { version: '../v2' }],
-    preferredVersion: { version: 'v1' },
-  };
-  assert.deepEqual(versionsOf(group), ['v1', 'v1beta1']);
-  const resources = [
-    { name: 'deployments', kind: 'Deployment', namespaced: true, verbs: ['get'], shortNames: ['deploy'] },
-    { name: 'deployments/scale', kind: 'Scale', namespaced: true, verbs: ['get'] },
-    { name: 'deployments/../x', kind: 'Scale', namespaced: true },
-    { name: '..', kind: 'Evil', namespaced: false },
-  ];
-  const read = readVersion('apps', 'v1', { groupVersion: 'apps/v1', resources });
-  const gone = readVersion('apps', 'v1beta1', undefined);
-  const index = new ApiIndex([{ name: 'apps', versions: [read, gone] }]);
-  assert.deepEqual(
-    read.resources.map(({ name }) => name),
-    ['deployments'],
-  );
-  assert.deepEqual(
-    index.resource('apps', 'v1', 'deployments')?.subresources.map(({ name }) => name),
-    ['scale'],
-  );
-  assert.equal(index.ofKind('apps/v1', 'Deployment'), read.resources[0]);
-  assert.deepEqual([gone.isStale, gone.resources], [true, []]);
 });

@@ -5,9 +5,9 @@ import { groupVersion, isBuiltIn } from '../../../../src/features/explorer/page/
 import { readDiscovery } from '../../../../src/features/explorer/page/api/read-discovery.js';
 import { readRecordedDiscovery } from '../../../support/recorded-discovery.js';
 
-const resources = (...names: readonly string[]) => ({
-  kind: 'APIResourceList',
-  resources: names.map(name => ({ name, kind: name, namespaced: true, verbs: ['get'] })),
+const resources = (groupVersion: string, ...names: readonly string[]) => ({
+  ...{ kind: 'APIResourceList', groupVersion },
+  resources: names.map(name => ({ name, kind: `${name}-kind`, namespaced: true, verbs: ['get'] })),
 });
 const { core, groups } = readRecordedDiscovery();
 
@@ -19,10 +19,14 @@ for (const [what, answers, found] of [
       '/api': { kind: 'APIVersions', versions: ['v1'] },
       '/apis': {
         kind: 'APIGroupList',
-        groups: ['apps', 'gone.example'].map(name => ({ name, versions: [{ version: 'v1' }] })),
+        groups: ['apps', 'gone.example'].map(name => ({
+          name,
+          versions: ['v1beta1', 'v1', '../v2'].map(version => ({ version })),
+          preferredVersion: { version: 'v1' },
+        })),
       },
-      '/api/v1': resources('pods'),
-      '/apis/apps/v1': resources('deployments'),
+      '/api/v1': resources('v1', 'pods'),
+      '/apis/apps/v1': resources('apps/v1', 'deployments', 'deployments/scale', 'deployments/../x', '..'),
     },
     ['/pods', 'apps/deployments'],
   ],
@@ -38,6 +42,15 @@ for (const [what, answers, found] of [
       return index.preferred(group, name) !== undefined;
     });
     assert.deepEqual(kinds, found);
+    const versions = index.groups.find(({ name }) => name === 'apps')?.versions.map(({ version }) => version);
+    assert.deepEqual([versions?.[0], versions?.includes('../v2')], ['v1', false]);
+    const { kind = '', subresources = [] } = index.resource('apps', 'v1', 'deployments') ?? {};
+    const below = subresources.map(({ name }) => name);
+    assert.deepEqual([below.includes('scale'), below.includes('../x')], [true, false]);
+    assert.equal(index.ofKind('apps/v1', kind)?.name, 'deployments');
+    assert.equal(index.preferred('apps', '..'), undefined);
+    const gone = index.groups.find(({ name }) => name === 'gone.example')?.versions ?? [];
+    assert.ok(gone.every(({ isStale, resources }) => isStale && resources.length === 0));
   });
 
 it('a group has a name with its version, and is Kubernetes’ own or not', () => {

@@ -18,7 +18,7 @@ type Answer = number | object | ((token: string | undefined) => number | object 
 /** A page in front of two clusters, in a window at a view with this storage. Answers may change meanwhile. */
 function load(
   t: TestContext,
-  { view = '', stored = {} as Record<string, string>, answers = {} as Record<string, Answer> } = {},
+  { view = '', stored = {} as Readonly<Record<string, string>>, answers = {} as Record<string, Answer> } = {},
 ) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   t.mock.method(performance, 'getEntriesByType', () => [{ type: 'navigate' }]);
@@ -233,7 +233,13 @@ describe('a user who needs a token', () => {
   it('is asked for it, then has everything, and is asked again once it is accepted no more', async t => {
     const { page, answers, closed, ready, until, tokens, window } = load(t, { answers: { ...needsToken } });
     await closed('');
-    page.signIn('a b');
+    for (const token of [
+      ...['', 'a b', '<img src=x onerror=alert(1)>', 'a\u0000b', 'ключ', '🔑', '"; rm -rf /', 'Bearer good'],
+      ...['good, other', '%0d%0aX-Remote-User: admin', '\u202eabc', 'x\r\nImpersonate-User: admin', 'good\n'],
+    ]) {
+      page.signIn(token);
+      assert.equal(page.client.hasToken, false, token);
+    }
     await closed('The token contains invalid characters.');
     page.signIn('bad');
     assert.equal(page.state.session.kind, 'checking');
@@ -253,26 +259,21 @@ describe('a user who needs a token', () => {
     assert.equal(page.client.hasToken, false);
   });
 
-  it('keeps it over a reload only if no page of a Pod can read it', async t => {
-    const stored = { [tokensKey]: JSON.stringify([[proxyItself, 'good']]) };
-    const kept = load(t, { stored, answers: { ...needsToken } });
-    assert.equal(kept.tokens(), undefined);
-    await kept.ready();
-    assert.equal(kept.tokens(), stored[tokensKey]);
-  });
-
-  it('loses it at a reload if one can', async t => {
-    const stored = { [tokensKey]: JSON.stringify([[proxyItself, 'good']]) };
-    const answers = { '/-/clusters': mustHave('good', clusters({ sandboxesProxiedPages: false })) };
-    const { ready, tokens } = load(t, { stored, answers });
-    await ready();
-    assert.equal(tokens(), undefined);
-  });
-
-  it('stores nothing if there is none', async t => {
-    const { ready, window } = load(t);
-    await ready();
-    assert.equal(window.stored.size, 0);
+  it('keeps it over a reload only if no page of a Pod can read it, and stores nothing if there is none', async t => {
+    const token = JSON.stringify([[proxyItself, 'good']]);
+    for (const [stored, sandboxesProxiedPages, kept] of [
+      [{ [tokensKey]: token }, true, token],
+      [{ [tokensKey]: token }, false, undefined],
+      [{}, true, undefined],
+    ] as const) {
+      const answer = clusters({ sandboxesProxiedPages });
+      const answers = { '/-/clusters': kept === undefined ? answer : mustHave('good', answer) };
+      const { ready, tokens } = load(t, { stored, answers });
+      assert.equal(tokens(), undefined);
+      await ready();
+      assert.equal(tokens(), kept);
+      t.mock.timers.reset();
+    }
   });
 
   it('is asked for another one by another cluster, which alone gets it', async t => {

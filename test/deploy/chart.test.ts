@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { parseConfigurationFile } from '../../src/configuration-file/parse.js';
+import { type FileFormat, parseConfigurationFile } from '../../src/configuration-file/parse.js';
 import type { Problem } from '../../src/configuration-file/problem.js';
 import { authorizationFile } from '../../src/features/authorization-webhooks/validation.js';
 import { authenticationFile, readAuthenticators } from '../../src/features/oidc/configuration-file.js';
@@ -72,15 +72,10 @@ helmTest('the chart lists service accounts in a Role of each namespace, and in n
     ['builds', ['ci']],
     ['dashboards', ['dashboard', 'reports']],
   ]);
-  const bindings = made.filter(({ kind }) => kind === 'RoleBinding');
-  assert.deepEqual(
-    bindings.map(({ metadata, roleRef, subjects }) => [metadata.namespace, roleRef.kind, subjects]),
-    ['builds', 'dashboards'].map(namespace => [
-      namespace,
-      'Role',
-      [{ kind: 'ServiceAccount', name: 'kube-api-proxy', namespace: 'kube-api-proxy' }],
-    ]),
-  );
+  const bindings = made
+    .filter(({ kind }) => kind === 'RoleBinding')
+    .map(({ metadata }) => metadata.namespace);
+  assert.deepEqual(bindings, ['builds', 'dashboards']);
 });
 
 helmTest(
@@ -164,86 +159,63 @@ helmTest(
   },
 );
 
-helmTest(
-  'the file of several issuers is in a folder that changes without a restart, and its uids and extra fields may be sent',
-  async () => {
-    const issuer = { url: 'https://login.example', audiences: ['team'] };
-    const username = { claim: 'sub', prefix: '' };
-    const extra = [{ key: 'example.com/a', valueExpression: '"x"' }];
-    const configured = (prefix: string) =>
-      template({
-        tokenReview: false,
-        authenticationConfig: {
-          jwt: [{ issuer, claimMappings: { username: { ...username, prefix }, extra } }],
-        },
-      });
-    const made = configured('a:');
-    const { spec } = only(made, 'Deployment').spec.template;
-    assert.deepEqual(
-      spec.volumes?.map(({ name }) => name),
-      ['tls', 'authentication'],
-    );
-    const { data } = only(made, 'ConfigMap');
-    const problems: Problem[] = [];
-    const file = parseConfigurationFile(
-      authenticationFile,
-      'config.yaml',
-      data['config.yaml'] ?? '',
-      problems,
-    );
-    const entries = file && (await readAuthenticators(file.content, file.report));
-    assert.deepEqual([problems, entries?.[0]?.entry.claimMappings.username.prefix], [[], 'a:']);
-    assert.deepEqual(only(configured('b:'), 'Deployment'), only(made, 'Deployment'));
-    const role = JSON.stringify(only(made, 'ClusterRole'));
-    for (const target of [
-      'uids',
-      'userextras/authentication.kubernetes.io/credential-id',
-      'userextras/example.com/a',
-    ]) {
-      assert.ok(role.includes(JSON.stringify(target)), target);
-    }
-  },
-);
+/** A configuration file as the proxy reads it. It is in a folder that changes without a restart: with another content, only the ConfigMap differs. */
+function followedFile(made: readonly Manifest[], changed: readonly Manifest[], format: FileFormat) {
+  assert.deepEqual(only(changed, 'Deployment'), only(made, 'Deployment'));
+  const problems: Problem[] = [];
+  const text = only(made, 'ConfigMap').data['config.yaml'] ?? '';
+  assert.notEqual(only(changed, 'ConfigMap').data['config.yaml'], text);
+  const file = parseConfigurationFile(format, 'config.yaml', text, problems);
+  assert.deepEqual(problems, []);
+  return file ?? assert.fail('it cannot be read');
+}
 
-helmTest(
-  'the file of authorization webhooks changes without a restart, and names kubeconfigs of a Secret',
-  () => {
-    const configured = (timeout: string) =>
-      template({
-        authorization: {
-          kubeconfigSecret: 'hooks',
-          config: { authorizers: [{ type: 'Webhook', name: 'policy', webhook: { timeout } }] },
-        },
-      });
-    const made = configured('3s');
-    const { containers, volumes = [] } = only(made, 'Deployment').spec.template.spec;
-    const mounts = containers[0]?.volumeMounts?.map(({ name, mountPath }) => [name, mountPath]) ?? [];
-    assert.deepEqual(mounts.slice(1), [
-      ['authorization', '/etc/kube-api-proxy/authorization'],
-      ['webhooks', '/etc/kube-api-proxy/webhooks'],
-    ]);
-    assert.deepEqual(
-      volumes.slice(1).map(({ configMap, secret }) => configMap?.name ?? secret?.secretName),
-      ['kube-api-proxy-authorization', 'hooks'],
-    );
-    assert.ok(
-      containers[0]?.args?.includes('--authorization-config=/etc/kube-api-proxy/authorization/config.yaml'),
-    );
-    const problems: Problem[] = [];
-    const { data } = only(made, 'ConfigMap');
-    const file = parseConfigurationFile(
-      authorizationFile,
-      'config.yaml',
-      data['config.yaml'] ?? '',
-      problems,
-    );
-    assert.deepEqual(
-      [problems, Object.keys(file?.content ?? {}).sort()],
-      [[], ['apiVersion', 'authorizers', 'kind']],
-    );
-    assert.deepEqual(only(configured('4s'), 'Deployment'), only(made, 'Deployment'));
-  },
-);
+helmTest('the file of several issuers is followed, and its uids and extra fields may be sent', async () => {
+  const issuer = { url: 'https://login.example', audiences: ['team'] };
+  const extra = [{ key: 'example.com/a', valueExpression: '"x"' }];
+  const configured = (prefix: string) => {
+    const claimMappings = { username: { claim: 'sub', prefix }, extra };
+    return template({ tokenReview: false, authenticationConfig: { jwt: [{ issuer, claimMappings }] } });
+  };
+  const made = configured('a:');
+  const file = followedFile(made, configured('b:'), authenticationFile);
+  const entries = await readAuthenticators(file.content, file.report);
+  assert.equal(entries?.[0]?.entry.claimMappings.username.prefix, 'a:');
+  assert.deepEqual(
+    only(made, 'Deployment').spec.template.spec.volumes?.map(({ name }) => name),
+    ['tls', 'authentication'],
+  );
+  const role = JSON.stringify(only(made, 'ClusterRole'));
+  for (const target of [
+    'uids',
+    'userextras/authentication.kubernetes.io/credential-id',
+    'userextras/example.com/a',
+  ]) {
+    assert.ok(role.includes(JSON.stringify(target)), target);
+  }
+});
+
+helmTest('the file of authorization webhooks is followed, and names kubeconfigs of a Secret', () => {
+  const configured = (timeout: string) => {
+    const config = { authorizers: [{ type: 'Webhook', name: 'policy', webhook: { timeout } }] };
+    return template({ authorization: { kubeconfigSecret: 'hooks', config } });
+  };
+  const made = configured('3s');
+  const file = followedFile(made, configured('4s'), authorizationFile);
+  assert.deepEqual(Object.keys(file.content).sort(), ['apiVersion', 'authorizers', 'kind']);
+  const { containers, volumes = [] } = only(made, 'Deployment').spec.template.spec;
+  const mounts = containers[0]?.volumeMounts?.map(({ name, mountPath }) => [name, mountPath]) ?? [];
+  const folder = '/etc/kube-api-proxy';
+  assert.deepEqual(mounts.slice(1), [
+    ['authorization', `${folder}/authorization`],
+    ['webhooks', `${folder}/webhooks`],
+  ]);
+  assert.deepEqual(
+    volumes.slice(1).map(({ configMap, secret }) => configMap?.name ?? secret?.secretName),
+    ['kube-api-proxy-authorization', 'hooks'],
+  );
+  assert.ok(containers[0]?.args?.includes(`--authorization-config=${folder}/authorization/config.yaml`));
+});
 
 helmTest(
   'the certificate that the chart makes is for the names by which clients come, with its authority, and new at each template',

@@ -34,7 +34,7 @@ function settings(unit: string): [string, string][] {
   return [...unit.matchAll(/^([A-Za-z]+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]);
 }
 
-test('the compose file starts a proxy that has few rights on its machine and is reachable only from there', async () => {
+test('the compose file starts a proxy that has few rights on its machine, is reachable only from there, and has time for its drain', async () => {
   const services = await composeServices();
   for (const [name, service] of Object.entries(services)) {
     assert.equal(service.read_only, true, name);
@@ -46,20 +46,14 @@ test('the compose file starts a proxy that has few rights on its machine and is 
   // No port is published, and a service in the machine's own network listens only on loopback.
   assert.ok(Object.values(services).every(service => !('ports' in service)));
   assert.equal(proxy.network_mode, 'host');
-  const { options } = parseOptions({ argv: proxy.command, env: {} });
-  assert.deepEqual([options.address, options.adminAddress], ['127.0.0.1', '127.0.0.1']);
-  assert.ok(services['prometheus']?.command.includes('--web.listen-address=127.0.0.1:9090'));
-  assert.equal(proxy.image, ['$', '{PROXY_IMAGE:-kube-api-proxy}'].join(''));
-});
-
-test('the compose file sets options that the proxy accepts, and leaves time for its drain', async () => {
-  const proxy = (await composeServices())['kube-api-proxy'];
-  assert.ok(proxy);
   const { options, problems } = parseOptions({ argv: proxy.command, env: {} });
   assert.deepEqual(problems, []);
-  assert.deepEqual([options.port, options.adminPort], [8001, 8002]);
+  assert.deepEqual([options.address, options.port], ['127.0.0.1', 8001]);
+  assert.deepEqual([options.adminAddress, options.adminPort], ['127.0.0.1', 8002]);
   const leaving = options.shutdownDelay + options.shutdownGrace + 3_000;
   assert.ok(leaving <= (parseDuration(proxy.stop_grace_period) ?? 0));
+  assert.ok(services['prometheus']?.command.includes('--web.listen-address=127.0.0.1:9090'));
+  assert.equal(proxy.image, ['$', '{PROXY_IMAGE:-kube-api-proxy}'].join(''));
 });
 
 test("the scrape configuration reads the proxy's metrics from the admin port and the API server's through the proxy", async () => {

@@ -167,14 +167,6 @@ test('the image has a compile cache that its user uses and cannot change, and th
   assert.deepEqual(await listing(), before, 'no start writes');
 });
 
-test('the build fills the compile cache with the flags, the path and the user of the image', () => {
-  const filled = instructions(stages[0] ?? '', 'RUN').filter(line => line.includes('chroot'));
-  assert.equal(filled.length, 1);
-  const [, set, as, command] =
-    /NODE_COMPILE_CACHE=(\S+) chroot --userspec=(\S+) \/image +(.*?) --version /.exec(filled[0] ?? '') ?? [];
-  assert.deepEqual([set, as, command], [cache, user, entrypoint.join(' ')]);
-});
-
 test('the image has no base, and so no shell, runs as a numeric user, and its Node counts all header fields that it passes on', () => {
   assert.match(last, /^scratch\n/);
   assert.doesNotMatch(last, /^(RUN|CMD|SHELL|ADD)/m);

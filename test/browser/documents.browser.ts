@@ -4,8 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { dumpedPage, withoutBrowser } from '../support/clients/dumped-page.js';
+import { after, type TestContext, test } from 'node:test';
+import { openPage, startBrowser } from '../support/browser/page.js';
 import { startProxy } from '../support/proxy/proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { startStrictUpstream } from '../support/upstreams/strict-upstream.js';
@@ -62,14 +62,21 @@ after(async () => {
   await Promise.all([dev.stop(), prod.stop()]);
 });
 
+const browser = await startBrowser({ after });
+
+/** What a browser shows of a URL when its scripts have nothing more to do. */
+async function documentAt(t: TestContext, url: string): Promise<string> {
+  const { page } = await openPage(t, browser, proxy.url);
+  await page.goto(url, { waitUntil: 'networkidle' });
+  return page.content();
+}
+
 /** How often the page was requested. */
 const visits = () => dev.requests.filter(({ target }) => target.endsWith('/page')).length;
 
-test('in a browser a page of one cluster’s API server is shown, but reaches no other cluster', {
-  skip: withoutBrowser,
-}, async () => {
+test('in a browser a page of one cluster’s API server is shown, but reaches no other cluster', async t => {
   for (type of types) {
-    const document = await dumpedPage(proxy.url + page);
+    const document = await documentAt(t, proxy.url + page);
     // Without a type, and told not to guess, a browser shows the source as text.
     assert.match(document, type === '' ? /&lt;h1&gt;from dev/ : /<h1>from dev<\/h1>/, type);
     assert.doesNotMatch(document, /S3CRET/);
@@ -81,16 +88,14 @@ test('in a browser a page of one cluster’s API server is shown, but reaches no
   );
 });
 
-test('in a browser such a page reaches no other cluster from a frame, on this origin or on another site', {
-  skip: withoutBrowser,
-}, async () => {
+test('in a browser such a page reaches no other cluster from a frame, on this origin or on another site', async t => {
   type = 'text/html';
   const before = visits();
-  await dumpedPage(`${proxy.url}/static/frame.html`);
+  await documentAt(t, `${proxy.url}/static/frame.html`);
   assert.equal(visits(), before + 1);
   const { port } = site.address() as AddressInfo;
-  assert.match(await dumpedPage(`http://127.0.0.1:${port}/`), /<h1>site/);
-  assert.match(await dumpedPage(`http://localhost:${port}/`), /<h1>site/);
+  assert.match(await documentAt(t, `http://127.0.0.1:${port}/`), /<h1>site/);
+  assert.match(await documentAt(t, `http://localhost:${port}/`), /<h1>site/);
   assert.deepEqual(
     prod.requests.map(({ target }) => target),
     [],

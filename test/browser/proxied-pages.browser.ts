@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { dumpedPage, withoutBrowser } from '../support/clients/dumped-page.js';
+import { after, type TestContext, test } from 'node:test';
+import { openPage, startBrowser } from '../support/browser/page.js';
 import { startProxy } from '../support/proxy/proxy.js';
 import { startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 
@@ -50,8 +50,11 @@ const files: Readonly<Record<string, readonly [string, string]>> = {
   '/api/v1/secrets': ['application/json', '"S3CRET"'],
 };
 
+const browser = await startBrowser({ after });
+
 /** The page's results, and the writes and upgrades that reached the API server. */
 async function visit(
+  t: TestContext,
   flag: string,
 ): Promise<{ readonly result: Record<string, unknown>; readonly arrived: readonly string[] }> {
   const upstream = await startStrictUpstream(({ target }, socket) => {
@@ -63,22 +66,21 @@ async function visit(
   const kubeconfig = await upstream.writeKubeconfig();
   const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', flag]);
   try {
-    const document = await dumpedPage(`${proxy.url}${page}`);
-    const [, text = ''] = /<pre id="result">(.*?)<\/pre>/.exec(document) ?? [];
+    const shown = await openPage(t, browser, proxy.url);
+    await shown.page.goto(`${proxy.url}${page}`);
+    const text = await shown.page.locator('#result', { hasText: '}' }).textContent();
     const arrived = upstream.requests
       .filter(({ method, target }) => method !== 'GET' || target.includes('/exec'))
       .map(({ method, target }) => `${method} ${target}`);
-    return { result: JSON.parse(text) as Record<string, unknown>, arrived };
+    return { result: JSON.parse(text ?? '') as Record<string, unknown>, arrived };
   } finally {
     await proxy.stop('SIGKILL');
     await upstream.stop();
   }
 }
 
-test('in a browser a sandboxed page of a Pod shows itself, but cannot read or change anything else', {
-  skip: withoutBrowser,
-}, async () => {
-  const { result, arrived } = await visit('--sandbox-proxied-pages=true');
+test('in a browser a sandboxed page of a Pod shows itself, but cannot read or change anything else', async t => {
+  const { result, arrived } = await visit(t, '--sandbox-proxied-pages=true');
   // The arrived requests show whether the socket was opened.
   delete result['exec'];
   assert.deepEqual(result, {
@@ -90,10 +92,8 @@ test('in a browser a sandboxed page of a Pod shows itself, but cannot read or ch
   assert.deepEqual(arrived, []);
 });
 
-test('in a browser a page without a sandbox can do everything that its reader may do', {
-  skip: withoutBrowser,
-}, async () => {
-  const { result, arrived } = await visit('--sandbox-proxied-pages=false');
+test('in a browser a page without a sandbox can do everything that its reader may do', async t => {
+  const { result, arrived } = await visit(t, '--sandbox-proxied-pages=false');
   assert.equal(result['secrets'], '"S3CRET"');
   assert.equal(result['frame'], '"S3CRET"');
   assert.equal(result['data'], '"data"');

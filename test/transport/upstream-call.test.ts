@@ -100,7 +100,7 @@ function pathsOf({ pool }: TestAccess): string[] {
 
 describe('a request that gets a 401', () => {
   it('is created for another access and sent with it, and its client does not see the 401', async () => {
-    send();
+    send({ connection: 'upgrade' });
     const lease = first.lease();
     lease.head(401);
     lease.body('no');
@@ -108,20 +108,15 @@ describe('a request that gets a 401', () => {
     assert.deepEqual([refused, lease.calls, response.status], [[first], ['pause'], 0]);
     await find(second);
     assert.deepEqual([pathsOf(first), pathsOf(second)], [['/first/pods'], ['/second/pods']]);
+    assert.deepEqual([lease.kind, second.lease().kind], ['upgrade', 'upgrade']);
+    assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'sent to api:6443'], 'not that it is refused');
     assert.deepEqual(first.lease().request.headers.slice(-2), ['Authorization', 'Bearer first']);
     assert.deepEqual(second.lease().request.headers.slice(-2), ['Authorization', 'Bearer second']);
     second.lease().head(200);
     second.lease().body('yes');
     second.lease().sink.end(['X', 'y']);
     assert.deepEqual([response.status, response.text, response.trailers], [200, 'yes', ['X', 'y']]);
-    assert.equal(times.length, 2);
-  });
-
-  it('is sent again only once, and aborted on its first connection if that answer is not whole', async () => {
-    await sendRefused();
-    assert.deepEqual(first.lease().calls, ['pause', 'abort']);
-    second.lease().head(401);
-    assert.deepEqual([response.status, refused.length], [401, 1]);
+    assert.deepEqual([told.slice(3), times.length], [['firstByte', 'complete'], 2]);
   });
 
   it('passes the 401 on if there is no other credential, with the received part and the rest', async () => {
@@ -134,6 +129,7 @@ describe('a request that gets a 401', () => {
     assert.deepEqual([response.status, response.text, response.idles], [401, 'not you', 1]);
     assert.deepEqual(response.headers, ['X-Status', '401']);
     assert.deepEqual(lease.calls, ['pause', 'resume']);
+    assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'unauthorized']);
     lease.body('!');
     lease.sink.end([]);
     assert.deepEqual([response.text, response.whole], ['not you!', true]);
@@ -154,9 +150,13 @@ describe('a request that gets a 401', () => {
     assert.deepEqual([response.status, response.failure instanceof UpstreamError], [401, true]);
   });
 
-  it('is sent again with a body that can be repeated; for any other, another credential is searched for', async () => {
+  it('is sent again once with a body that can be repeated; for any other, another credential is searched for', async () => {
     await sendRefused({ body, isRepeatable: true });
     assert.deepEqual([second.lease().request.body, response.status], [body, 0]);
+    assert.deepEqual(first.lease().calls, ['pause', 'abort'], 'the first answer was not whole');
+    second.lease().head(401);
+    assert.deepEqual([response.status, refused.length], [401, 1]);
+    response = new RecordedResponse();
     await sendRefused({ body });
     assert.deepEqual([response.status, refused, second.pool.leases.length], [401, [first, first], 1]);
   });
@@ -180,6 +180,7 @@ describe('a request that gets a 401', () => {
     assert.ok(isRefusal(response.failure));
     assert.deepEqual([response.status, response.text], [0, '']);
     assert.deepEqual(first.lease().calls, ['pause', 'abort']);
+    assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'unauthorized', 'error']);
 
     response = new RecordedResponse();
     await sendRefused({ hidesRefusal: true });
@@ -242,47 +243,30 @@ describe('a request that gets a 401', () => {
     first.lease().sink.end([]);
     assert.equal((response.failure as UpstreamError | undefined)?.reason, 'protocol');
   });
-
-  it('fails if its sink throws for the answer', async () => {
-    send();
-    response.head = () => {
-      throw Object.assign(new Error('no head'), { code: 'ERR_INVALID_CHAR' });
-    };
-    first.lease().head(401);
-    await find(undefined);
-    assert.deepEqual(first.lease().calls, ['pause', 'abort']);
-    assert.match(response.failure?.message ?? '', /api:6443 .*not valid HTTP/);
-  });
-
-  it('keeps what it asks for if it is an upgrade: it is sent again over another connection of this kind', async () => {
-    const reader = { options: {}, follow() {} } as unknown as NonNullable<UpstreamRequest['reader']>;
-    await sendRefused({ connection: 'upgrade', reader });
-    for (const access of [first, second])
-      assert.deepEqual([access.lease().kind, access.lease().request.reader], ['upgrade', reader]);
-  });
 });
 
-describe('a request', () => {
-  it('fails with the error if finding its access throws', () => {
-    current = () => {
-      throw gone;
-    };
-    send();
-    assert.deepEqual([response.failure, first.pool.leases], [gone, []]);
-  });
-
-  it('is never sent if it cannot be made, and takes no connection', () => {
-    for (const [request, error] of [
-      [{ impersonation: undefined }, StatusError],
-      [{ target: '/a b' }, TypeError],
-    ] as const) {
-      response = new RecordedResponse();
-      told = [];
-      send(request);
-      assert.ok((response.failure as Error | undefined) instanceof error);
-      assert.deepEqual([first.pool.leases, told], [[], ['error']]);
-    }
-  });
+it('a request that has no access or cannot be made takes no connection, and its observer is told only of its end', async () => {
+  const noAccess = new Error('no credential');
+  for (const [request, access, error] of [
+    [{}, () => Promise.reject(noAccess), Error],
+    [
+      {},
+      () => {
+        throw noAccess;
+      },
+      Error,
+    ],
+    [{ impersonation: undefined }, () => first, StatusError],
+    [{ target: '/a b' }, () => first, TypeError],
+    [{ judgedFor: { ...endpoint, impersonation: 'jane' } }, () => first, ReplacedError],
+  ] as const) {
+    response = new RecordedResponse();
+    told = [];
+    current = access;
+    send(request);
+    assert.ok((await response.over).failure instanceof error);
+    assert.deepEqual([first.pool.leases, told], [[], ['error']]);
+  }
 });
 
 it('a 400 without a header field becomes an error about TLS, unlike every other answer', () => {
@@ -335,32 +319,6 @@ describe('a request on a stale connection', () => {
 });
 
 describe('a request on a stale connection that gets a 401 too', () => {
-  const kinds = ({ pool }: TestAccess) => pool.leases.map(({ kind }) => kind);
-
-  it('is sent again for each of them, in either order, once for each access', async () => {
-    send({ isRepeatable: true, connection: 'shared' });
-    first.lease().goStale(gone);
-    first.lease(1).head(401);
-    await find(second);
-    second.lease().goStale(gone);
-    second.lease(1).head(200);
-    second.lease(1).sink.end([]);
-    assert.deepEqual(
-      [kinds(first), kinds(second)],
-      [
-        ['shared', 'new'],
-        ['shared', 'new'],
-      ],
-    );
-    assert.deepEqual([response.status, response.whole, refused], [200, true, [first]]);
-  });
-
-  it('is renewed no second time after a stale connection', async () => {
-    await sendRefused({ isRepeatable: true });
-    second.lease().goStale(gone);
-    second.lease(1).head(401);
-    assert.deepEqual([response.status, refused], [401, [first]]);
-  });
 
   for (const [isRepeatable, attempts] of [
     [true, 2],
@@ -392,31 +350,6 @@ it('a call that may be repeated is paused, resumed and aborted on the connection
   call.abort();
   assert.deepEqual(first.lease(0).calls, ['pause']);
   assert.deepEqual(first.lease(1).calls, ['pause', 'resume', 'abort']);
-});
-
-describe('a call over a connection to share that is still being opened', () => {
-  let opening: Deferred;
-  beforeEach(() => {
-    opening = new Deferred();
-    first.pool.opening = opening.promise;
-  });
-
-  it('is sent when the connection is open', async () => {
-    const call = send({ connection: 'shared' });
-    assert.equal(first.lease().isUsed, false);
-    opening.resolve();
-    await turn();
-    assert.equal(first.lease().isUsed, true);
-    call.pause();
-    assert.deepEqual(first.lease().calls, ['pause']);
-  });
-
-  it('does not get the error of the connection if it waits no more', async () => {
-    send({ connection: 'shared', isRepeatable: true }).abort();
-    opening.reject(reset);
-    await turn();
-    assert.deepEqual([response.failure, first.pool.leases.length], [undefined, 1]);
-  });
 });
 
 /** A call that was brought into one state. */
@@ -588,7 +521,7 @@ describe('a condition on the user that the API server must answer', () => {
     await turn();
   };
 
-  it('is waited for at each attempt, and not asked for a stale connection', async () => {
+  it('is waited for at each attempt but on a stale connection, and keeps the request from another user', async () => {
     send({ user, isRepeatable: true });
     assert.deepEqual([first.pool.leases, told], [[], []]);
     await answer(first, true);
@@ -596,26 +529,15 @@ describe('a condition on the user that the API server must answer', () => {
     assert.equal(first.pool.leases.length, 2, 'the access is the same');
     first.lease(1).head(401);
     await find(second);
-    assert.deepEqual([second.pool.leases, response.status], [[], 0]);
-    await answer(second, true);
-    second.lease().head(200);
-    assert.equal(response.status, 200);
-  });
-
-  it('keeps the request from another user, from the beginning or only after a 401', async () => {
-    send({ user });
-    await answer(first, false);
+    await answer(second, false);
     assert.ok(response.failure instanceof ReplacedError);
-    assert.deepEqual(first.pool.leases, []);
+    assert.deepEqual([second.pool.leases, response.status], [[], 0]);
 
     response = new RecordedResponse();
     send({ user });
-    await answer(first, true);
-    first.lease().head(401);
-    await find(second);
-    await answer(second, false);
+    await answer(first, false);
     assert.ok((response.failure as Error | undefined) instanceof ReplacedError);
-    assert.deepEqual([second.pool.leases, response.status], [[], 0]);
+    assert.equal(first.pool.leases.length, 2);
   });
 });
 
@@ -653,36 +575,6 @@ it('a call for an upgrade passes the switched connection on, is over then, and d
 });
 
 describe('the observer of a call', () => {
-  it('is told of both attempts if a 401 leads to another access, and not that the first one is refused', async () => {
-    await sendRefused();
-    assert.deepEqual(told, ['sent to api:6443', 'firstByte', 'sent to api:6443']);
-    second.lease().head(200);
-    second.lease().sink.end([]);
-    assert.deepEqual(told.slice(3), ['firstByte', 'complete']);
-  });
-
-  for (const [how, request] of [
-    ['that the sink gets', {}],
-    ['that becomes an error', { hidesRefusal: true }],
-  ] as const) {
-    it(`is told of a 401 ${how} if it says something about the proxy's credential`, async () => {
-      await sendRefused(request, 'none');
-      assert.deepEqual(told.slice(0, 3), ['sent to api:6443', 'firstByte', 'unauthorized']);
-    });
-  }
-
-  it('is told only of the end of a request that was not sent', async () => {
-    current = () => Promise.reject(new Error('no credential'));
-    send();
-    await response.over;
-    assert.deepEqual(told, ['error']);
-    told = [];
-    current = () => first;
-    response = new RecordedResponse();
-    send({ judgedFor: { ...endpoint, impersonation: 'jane' } });
-    assert.deepEqual([told, first.pool.leases], [['error'], []]);
-  });
-
   it('is told of the end before the sink is, and of nothing after that', () => {
     const call = send({ isRepeatable: true });
     response.onEvent = event => told.push(`sink: ${event}`);

@@ -319,7 +319,6 @@ describe('a request on a stale connection', () => {
 });
 
 describe('a request on a stale connection that gets a 401 too', () => {
-
   for (const [isRepeatable, attempts] of [
     [true, 2],
     [false, 1],

@@ -21,6 +21,9 @@ function readAll(pieces: Iterable<Buffer>, reuses = false): Read[] {
   return frames;
 }
 
+/** The first byte of a stream identifier has a reserved bit. */
+const reserved = frame(0, 0, 9);
+reserved.writeUInt8(0x80, 5);
 const stream = Buffer.concat([
   frame(4, 0, 0),
   frame(1, 5, 1, Buffer.from('a header block')),
@@ -28,38 +31,24 @@ const stream = Buffer.concat([
   frame(0xfa, 0xff, 3, Buffer.from('unknown')),
   frame(0, 1, 5),
   frame(0, 0, 7, Buffer.alloc(40, 'long')),
+  reserved,
 ]);
-const summary = (frames: readonly Read[]) =>
-  frames.map(each => [each.type, each.flags, each.stream, each.copy.toString()]);
-const whole = readAll([Buffer.from(stream)]);
 
 describe('a frame reader', () => {
-  it('reads type, flags, stream and payload', () => {
-    assert.deepEqual(summary(whole), [
-      [4, 0, 0, ''],
-      [1, 5, 1, 'a header block'],
-      [0, 0, 0x7fffffff, 'x'],
-      [0xfa, 0xff, 3, 'unknown'],
-      [0, 1, 5, ''],
-      [0, 0, 7, 'long'.repeat(10)],
-    ]);
-  });
-
-  it('reads the same frames wherever the bytes are split, from a buffer that is read into again', () => {
-    for (const pieces of allCuts(stream)) assert.deepEqual(summary(readAll(pieces, true)), summary(whole));
-    for (let first = 1; first < stream.length; first += 3) {
-      for (let second = first + 1; second < stream.length; second += 5) {
-        const pieces = [stream.subarray(0, first), stream.subarray(first, second), stream.subarray(second)];
-        assert.deepEqual(
-          summary(
-            readAll(
-              pieces.map(piece => Buffer.from(piece)),
-              true,
-            ),
-          ),
-          summary(whole),
-        );
-      }
+  it('reads type, flags, stream and payload wherever the bytes are split, from a buffer that is read into again', () => {
+    for (const pieces of allCuts(stream)) {
+      assert.deepEqual(
+        readAll(pieces, true).map(each => [each.type, each.flags, each.stream, each.copy.toString()]),
+        [
+          [4, 0, 0, ''],
+          [1, 5, 1, 'a header block'],
+          [0, 0, 0x7fffffff, 'x'],
+          [0xfa, 0xff, 3, 'unknown'],
+          [0, 1, 5, ''],
+          [0, 0, 7, 'long'.repeat(10)],
+          [0, 0, 9, ''],
+        ],
+      );
     }
   });
 
@@ -69,12 +58,6 @@ describe('a frame reader', () => {
     }
     const pieces = [...stream].map(byte => Buffer.from([byte]));
     for (const { payload, copy } of readAll(pieces, true)) assert.ok(payload.equals(copy));
-  });
-
-  it('ignores the reserved bit of a stream identifier', () => {
-    const bytes = frame(0, 0, 5);
-    bytes.writeUInt8(0x80, 5);
-    assert.deepEqual(summary(readAll([bytes])), [[0, 0, 5, '']]);
   });
 
   it('accepts frames of 16,384 bytes, and rejects larger ones by their head', () => {

@@ -35,13 +35,6 @@ const malformed = { code: 'MALFORMED_HTTP2' };
 const tooLarge = { code: 'RESPONSE_HEADERS_TOO_LARGE' };
 
 describe('a header block', () => {
-  it('may be one frame, with or without the end of the stream', () => {
-    assert.deepEqual(take([[headers, endHeaders, 3, block]]), [{ stream: 3, isEnd: false, fields }]);
-    assert.deepEqual(take([[headers, endHeaders | endStream, 3, block]]), [
-      { stream: 3, isEnd: true, fields },
-    ]);
-  });
-
   it('may be split anywhere into CONTINUATION frames, even empty ones', () => {
     for (let at = 0; at <= block.length; at++) {
       const frames: Given[] = [

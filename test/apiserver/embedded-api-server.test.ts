@@ -39,9 +39,7 @@ const maps = '/api/v1/namespaces/NAMESPACE/configmaps';
 const watching = `${maps}?watch=1&timeoutSeconds=1`;
 const initial = `${watching}&sendInitialEvents=true&resourceVersionMatch=NotOlderThan`;
 const patch = (type: string) => ({ 'Content-Type': `application/${type}-patch+json` });
-const { allow: pods } = {
-  allow: { resourceAttributes: { namespace: 'team-0', verb: 'list', resource: 'pods' } },
-};
+const pods = { resourceAttributes: { namespace: 'team-0', verb: 'list', resource: 'pods' } };
 
 /** In this order, because some of them write. */
 const questions: readonly Question[] = [
@@ -49,9 +47,7 @@ const questions: readonly Question[] = [
   ...['/version', '/livez?verbose', '/apis', '/api/v1', '/apis/apps/v1'].map(path => ({
     ...{ path, otherBody: true as const },
   })),
-  ...['/version', '/api', '/apis/apps/v1', maps, `${maps}/one`, watching].flatMap(path =>
-    ['HEAD', 'OPTIONS', 'PROPFIND'].map(method => ({ method, path, otherBody: true as const })),
-  ),
+  ...['/version', maps].map(path => ({ method: 'HEAD', path, otherBody: true as const })),
   // Writing
   ...Array.from({ length: 2 }, () => ({ method: 'POST', path: maps, headers: json, body: one })),
   { path: `${maps}/one` },
@@ -60,7 +56,7 @@ const questions: readonly Question[] = [
   { method: 'PATCH', path: `${maps}/one`, headers: patch('x'), body: {}, otherBody: true },
   { method: 'PUT', path: `${maps}/one`, headers: json, body: stale },
   { method: 'POST', path: maps, headers: json, body: '{not json', otherBody: true },
-  { method: 'POST', path: maps, headers: { 'Content-Type': 'text/plain' }, body: 'x' },
+  { method: 'POST', path: maps, headers: { 'Content-Type': 'text/plain' }, body: 'x', otherBody: true },
   { method: 'PUT', path: maps, body: {} },
   { method: 'POST', path: `${maps}/one`, headers: json, body: {}, otherBody: true },
   // Forms
@@ -69,20 +65,12 @@ const questions: readonly Question[] = [
   { path: `${maps}/one`, headers: form('PartialObjectMetadata') },
   { path: maps, headers: form('PartialObjectMetadataList') },
   { path: maps, headers: { Accept: 'image/png' }, otherBody: true },
-  ...['curl/8.14.1', 'Mozilla/5.0 (X11; Linux x86_64)', 'Go-http-client/2.0 curl'].flatMap(agent =>
-    ['', '?pretty=true', '?pretty=false'].map(query => ({
-      ...{ path: `${maps}/one${query}`, headers: { 'User-Agent': agent } },
-    })),
-  ),
   { path: '/api/v1/namespaces?limit=2', otherBody: true },
   { path: '/api/v1/namespaces/team-0/pods?limit=2', headers: table, otherBody: true },
   { path: `${maps}?limit=1&continue=garbage`, otherBody: true },
   // Selectors
-  ...['app=x', 'app=y', 'app!=x', '!app', 'app in (x, y),app notin (y)', 'a b c', 'app=x=y'].map(
-    selector => ({
-      ...{ path: `${maps}?labelSelector=${encodeURIComponent(selector)}`, otherBody: true as const },
-    }),
-  ),
+  { path: `${maps}?labelSelector=app%3Dx%2Capp+notin+%28y%29`, otherBody: true },
+  { path: `${maps}?labelSelector=a+b+c`, otherBody: true },
   { path: `${maps}?fieldSelector=metadata.name%3Done` },
   { path: `${maps}?fieldSelector=x`, otherBody: true },
   // Watches
@@ -95,7 +83,7 @@ const questions: readonly Question[] = [
     path: watching,
     headers: { Accept: `application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,${table.Accept}` },
   },
-  { path: `${watching}&resourceVersion=abc` },
+  { path: `${watching}&resourceVersion=abc`, otherBody: true },
   { path: `${watching}&sendInitialEvents=false&resourceVersionMatch=NotOlderThan` },
   { path: `${maps}?watch=1&sendInitialEvents=true` },
   // Users
@@ -120,7 +108,6 @@ const questions: readonly Question[] = [
   { path: '/api/v1/namespaces/team-0/pods/web-0', otherBody: true },
   // Deleting
   { method: 'DELETE', path: `${maps}/one`, headers: json, body: { kind: 'DeleteOptions', apiVersion: 'v1' } },
-  { method: 'DELETE', path: `${maps}?labelSelector=app%3Dx` },
 ];
 
 /** Leaves out what differs from one server to the next, and what the embedded one does not have: managedFields and digests. */
@@ -134,10 +121,10 @@ function comparable(text: string): string {
       .replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, 'TIME')
       .replace(/("cells": ?\[\s*"one",\s*1,\s*)"\d+s"/g, '$1"AGE"')
       .replace(/("resourceVersion": ?)"\d+"/g, '$1"VERSION"')
-      .replace(/"description": ?"(?:[^"\\]|\\.)*"/g, '"description":""')
       // Go escapes these.
       .replaceAll('\\u003c', '<')
       .replaceAll('\\u003e', '>')
+      .replace(/"description": ?"(?:[^"\\]|\\.)*"/g, '"description":""')
       .replace(/,?\s*"managedFields": ?\[\s*\{[\s\S]*?\}\s*\](?=\s*\})/g, '')
       .replace(/[0-9a-f]{64}/g, 'DIGEST')
       .replace(/"\d+\.\d+\.\d+\.\d+:\d+"/g, '"ADDRESS"')

@@ -1,19 +1,17 @@
 import type { KubeObject } from '../fake-api-server/objects.js';
 import { make } from './objects.js';
 
-const parts = {
-  spec: { claim: 'Claim of the Backup.' },
-  status: { phase: 'Phase of the Backup.', progress: 'How much is copied.', size: 'Size of the copy.' },
-};
-
 /** An object's schema: its fields with their descriptions. */
 function schemaOf(fields: Readonly<Record<string, string>>): object {
-  const properties = Object.entries(fields).map(([name, description]) => [
+  const described = Object.entries(fields).map(([name, description]) => [
     name,
     { type: 'string', description },
   ]);
-  return { type: 'object', properties: Object.fromEntries(properties) };
+  return { type: 'object', properties: Object.fromEntries(described) };
 }
+
+const spec = schemaOf({ claim: 'Claim of the Backup.' });
+const status = schemaOf({ phase: 'Phase of the Backup.', progress: 'How much is copied.' });
 
 /** The custom resources of the demo. */
 export const definitions: readonly KubeObject[] = [
@@ -24,19 +22,13 @@ export const definitions: readonly KubeObject[] = [
       names: { kind: 'Backup', plural: 'backups', singular: 'backup' },
       versions: [
         {
-          ...{ name: 'v1', served: true, storage: true },
+          name: 'v1',
           additionalPrinterColumns: [
             { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
             { name: 'Progress', type: 'string', jsonPath: '.status.progress' },
-            { name: 'Claim', type: 'string', jsonPath: '.spec.claim' },
             { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
           ],
-          schema: {
-            openAPIV3Schema: {
-              ...{ type: 'object', description: 'Backup is a copy of a volume.', required: ['spec'] },
-              properties: { spec: schemaOf(parts.spec), status: schemaOf(parts.status) },
-            },
-          },
+          schema: { openAPIV3Schema: { description: 'A copy of a volume.', properties: { spec, status } } },
         },
       ],
     },

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FakeApiServer } from '../fake-api-server/fake-api-server.js';
 import type { KubeObject } from '../fake-api-server/objects.js';
 import type { Random } from '../random.js';
-import { type App, ago, apps, event, make, podOf, startEvents, suffix } from './objects.js';
+import { ago, event, podOf, startEvents, suffix } from './objects.js';
 
-/** What happens in the demo's cluster as long as it runs: Pods write logs, start and end, and backups are made. */
+/** What happens in the demo's cluster as long as it runs: Pods write logs, start and end, and a backup goes on. */
 export class ClusterLife {
   readonly #server: FakeApiServer;
   readonly #random: Random;
@@ -18,8 +18,8 @@ export class ClusterLife {
   start(): void {
     for (const pod of this.#server.list('v1', 'Pod')) for (let at = 0; at < 40; at++) this.#log(pod);
     this.#every(700, () => this.#log(this.#random.pick(this.#server.list('v1', 'Pod'))));
-    for (const [at, app] of apps.filter(({ scales }) => scales).entries())
-      this.#every(12_000 + 1_000 * at, () => this.#scale(app));
+    for (const [at, namespace] of ['shop', 'default'].entries())
+      this.#every(8_000 + 1_000 * at, () => this.#scale(namespace));
     this.#every(2_000, () => this.#copy());
     this.#every(60_000, () => this.#forget());
   }
@@ -35,7 +35,7 @@ export class ClusterLife {
   /** Writes the object with another status, unless it has been deleted in the meantime. */
   #update({ apiVersion, kind, metadata }: KubeObject, status: object, spec: object = {}): void {
     const now = this.#server.read(apiVersion, kind, metadata);
-    if (now === undefined || now.metadata.uid !== metadata.uid) return;
+    if (now === undefined) return;
     this.#server.write({
       ...now,
       spec: { ...(now['spec'] as object), ...spec },
@@ -50,20 +50,18 @@ export class ClusterLife {
     this.#server.appendLog(namespace, name, line);
   }
 
-  /** Adds or removes one Pod, with the changes that controllers make on the way. */
-  async #scale(app: App): Promise<void> {
-    const { namespace, name } = app;
+  /** Adds or removes one Pod of a ReplicaSet, with the changes that controllers make on the way. */
+  async #scale(namespace: string): Promise<void> {
+    const set = this.#random.pick(this.#server.list('apps/v1', 'ReplicaSet', namespace));
+    const name = set.metadata.labels?.['app'] ?? '';
     const deployment = this.#server.read('apps/v1', 'Deployment', { namespace, name });
-    const set = this.#server
-      .list('apps/v1', 'ReplicaSet', namespace)
-      .find(own => own.metadata.labels?.['app'] === name && replicasOf(own) > 0);
-    if (deployment === undefined || set === undefined) return;
-    const before = replicasOf(set);
+    if (deployment === undefined) return;
+    const before = (set['spec'] as { replicas: number }).replicas;
     const isUp = before < 3 || (before < 7 && this.#random.chance(0.5));
     const replicas = before + (isUp ? 1 : -1);
     const message = `Scaled ${isUp ? 'up' : 'down'} replica set ${set.metadata.name} from ${before} to ${replicas}`;
     this.#server.write(event(deployment, 'ScalingReplicaSet', message));
-    await (isUp ? this.#startPod(name, set) : this.#endPod(set));
+    await (isUp ? this.#startPod(name, set) : this.#endPod(name, namespace));
     const counts = { replicas, readyReplicas: replicas, availableReplicas: replicas };
     this.#update(deployment, { ...counts, updatedReplicas: replicas }, { replicas });
     this.#update(set, counts, { replicas });
@@ -77,35 +75,23 @@ export class ClusterLife {
     this.#update(pod, pod['status'] as object);
   }
 
-  async #endPod({ metadata: { namespace, uid = '-' } }: KubeObject): Promise<void> {
-    const pod = this.#server
-      .list('v1', 'Pod', namespace)
-      .findLast(({ metadata }) => JSON.stringify(metadata['ownerReferences'])?.includes(uid));
+  async #endPod(app: string, namespace: string): Promise<void> {
+    const pods = this.#server.list('v1', 'Pod', namespace);
+    const pod = pods.findLast(({ metadata }) => metadata.labels?.['app'] === app);
     if (pod === undefined) return;
     this.#server.write({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: ago(0) } });
-    this.#server.write(event(pod, 'Killing', `Stopping container ${pod.metadata.labels?.['app']}`));
+    this.#server.write(event(pod, 'Killing', `Stopping container ${app}`));
     await delay(2_500, undefined, { ref: false });
     this.#server.remove(pod);
   }
 
-  /** Continues the running backup, or now and then starts another one. */
+  /** Copies some more of a volume, and begins again when all is copied. */
   #copy(): void {
-    const backups = this.#server.list('storage.example.com/v1', 'Backup', 'shop');
-    const running = backups.find(own => (own['status'] as { phase?: string }).phase === 'Running');
-    if (running !== undefined) {
-      const { progress = '0%' } = running['status'] as { progress?: string };
-      const done = Math.min(100, Number.parseInt(progress, 10) + 3 + this.#random.below(9));
-      const phase = done === 100 ? 'Completed' : 'Running';
-      this.#update(running, { phase, progress: `${done}%`, size: `${(done * 0.14).toFixed(1)} GiB` });
-      return;
-    }
-    if (this.#random.chance(0.8)) return;
-    const old = backups.filter(({ metadata }) => metadata.name?.includes('-manual-'));
-    if (old[2] !== undefined) this.#server.remove(old[2]);
-    const claim = `data-postgres-${this.#random.below(3)}`;
-    const name = `${claim}-manual-${suffix(this.#random, 4)}`;
-    const parts = { spec: { claim, keep: 7 }, status: { phase: 'Running', progress: '0%' } };
-    this.#server.write(make('Backup', { namespace: 'shop', name, age: 0, ...parts }));
+    const [backup] = this.#server.list('storage.example.com/v1', 'Backup', 'shop');
+    if (backup === undefined) return;
+    const { progress } = backup['status'] as { readonly progress: string };
+    const done = progress === '100%' ? 0 : Math.min(100, Number.parseInt(progress, 10) + 4);
+    this.#update(backup, { phase: done === 100 ? 'Completed' : 'Running', progress: `${done}%` });
   }
 
   /** Deletes Events after an hour, like the API server with its default `--event-ttl`. */
@@ -114,8 +100,4 @@ export class ClusterLife {
       if (String(own['lastTimestamp']) < ago(3_600)) this.#server.remove(own);
     }
   }
-}
-
-function replicasOf({ spec }: KubeObject): number {
-  return Number((spec as { replicas?: number }).replicas ?? 0);
 }

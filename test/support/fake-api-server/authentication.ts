@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { impersonatedUser, namedUser, serviceAccountOf } from '../../../src/kubernetes/impersonation.js';
+import type { UserInfo as NamedUser } from '../../../src/kubernetes/user-info.js';
 import type { RequestAttributes } from './request-attributes.js';
-import { badRequest, StatusFailure } from './status-failure.js';
+import { StatusFailure } from './status-failure.js';
 
 /** The user of a request, as `authentication.k8s.io` describes it. */
 export interface UserInfo {
@@ -83,60 +85,23 @@ export function authenticate(request: IncomingMessage, known: KnownCredentials):
   return toUserInfo(found);
 }
 
-function headerValues(request: IncomingMessage, name: string): string[] {
-  return request.rawHeaders.filter(
-    (_, index, all) => index % 2 === 1 && all[index - 1]?.toLowerCase() === name,
-  );
-}
-
-function readImpersonation(request: IncomingMessage): UserInfo | undefined {
-  const username = request.headers['impersonate-user']?.toString() ?? '';
-  const groups = headerValues(request, 'impersonate-group');
-  const uid = request.headers['impersonate-uid']?.toString() || undefined;
-  const extra: Record<string, string[]> = {};
-  for (const name of Object.keys(request.headers)) {
-    if (!name.startsWith('impersonate-extra-')) continue;
-    const key = decodeURIComponent(name.slice('impersonate-extra-'.length));
-    extra[key] = [...(extra[key] ?? []), ...headerValues(request, name)];
-  }
-  const hasExtra = Object.keys(extra).length > 0;
-  if (username === '') {
-    if (groups.length === 0 && uid === undefined && !hasExtra) return undefined;
-    throw badRequest('requested impersonation without impersonating a user');
-  }
-  return { username, ...(uid !== undefined && { uid }), groups, ...(hasExtra && { extra }) };
-}
-
 /** The authorizer's checks for an impersonation: one each for the user, its groups, extra fields and uid, in this order. */
-function impersonationQuestions({ username, groups, extra = {}, uid }: UserInfo) {
+function impersonationQuestions({ username, groups, extra, uid }: NamedUser) {
   const core = (resource: string, name: string, namespace = '') => ({
     ...{ group: '', resource, subresource: '', name, namespace },
   });
   const other = (resource: string, subresource: string, name: string) => ({
     ...{ group: 'authentication.k8s.io', resource, subresource, name, namespace: '' },
   });
-  const [, namespace, account] = serviceAccount.exec(username) ?? [];
+  const account = serviceAccountOf(username);
   return [
-    account === undefined ? core('users', username) : core('serviceaccounts', account, namespace),
+    account === undefined
+      ? core('users', username)
+      : core('serviceaccounts', account.name, account.namespace),
     ...groups.map(name => core('groups', name)),
-    ...Object.entries(extra).flatMap(([key, values]) => values.map(value => other('userextras', key, value))),
-    ...(uid === undefined ? [] : [other('uids', '', uid)]),
+    ...[...extra].flatMap(([key, values]) => values.map(value => other('userextras', key, value))),
+    ...(uid ? [other('uids', '', uid)] : []),
   ];
-}
-
-/** Valid names have no capital letters and no underscore; kube-apiserver checks more. */
-const serviceAccount = /^system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)$/;
-
-/** The groups of an impersonated user, with those that the server adds. */
-function allGroups({ username, groups }: UserInfo): readonly string[] {
-  const [, namespace] = serviceAccount.exec(username) ?? [];
-  const named =
-    groups.length > 0 || namespace === undefined
-      ? groups
-      : ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
-  if (named.includes('system:unauthenticated')) return named;
-  const all = username === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated';
-  return named.includes(all) ? named : [...named, all];
 }
 
 /**
@@ -144,14 +109,16 @@ function allGroups({ username, groups }: UserInfo): readonly string[] {
  * `may` throws if it does not.
  */
 export function impersonate(
-  request: IncomingMessage,
+  { rawHeaders }: IncomingMessage,
   user: UserInfo,
   may: (question: RequestAttributes) => void,
 ): UserInfo {
-  const target = readImpersonation(request);
-  if (!target) return user;
-  for (const question of impersonationQuestions(target)) {
+  const [named, target] = [namedUser(rawHeaders), impersonatedUser(rawHeaders)];
+  if (!named || !target) return user;
+  for (const question of impersonationQuestions(named)) {
     may({ verb: 'impersonate', isResourceRequest: true, path: '', version: 'v1', ...question });
   }
-  return { ...target, groups: allGroups(target) };
+  const { username, uid, groups, extra } = target;
+  const hasExtra = extra.size > 0;
+  return { username, ...(uid && { uid }), groups, ...(hasExtra && { extra: Object.fromEntries(extra) }) };
 }

@@ -1,4 +1,3 @@
-import { parse } from 'yaml';
 import { groupVersion, type ResourceType } from './discovery.js';
 import { type Exchange, readBody } from './exchange.js';
 import { isRecord, type KubeObject } from './objects.js';
@@ -6,10 +5,10 @@ import { decodeProtobuf } from './protobuf.js';
 import { badRequest, unsupportedMediaType } from './status-failure.js';
 
 const protobufType = 'application/vnd.kubernetes.protobuf';
-const bodyTypes = ['application/json', 'application/yaml', protobufType];
+const bodyTypes = ['application/json', protobufType];
 const patchType = 'application/merge-patch+json';
 
-/** The object of the type in a request's body, sent as JSON (even without Content-Type), YAML or protobuf; throws 400 or 415. */
+/** The object of the type in a request's body, sent as JSON (even without Content-Type) or protobuf; throws 400 or 415. */
 export async function readObject(exchange: Exchange, type: ResourceType): Promise<KubeObject> {
   const value = await readBodyOf(exchange, bodyTypes);
   if (!isRecord(value))
@@ -39,7 +38,7 @@ async function readBodyOf({ request }: Exchange, accepted: readonly string[]): P
   const body = await readBody(request);
   if (media === protobufType) return decodeProtobuf(body);
   try {
-    return media === 'application/yaml' ? parse(body.toString()) : JSON.parse(body.toString());
+    return JSON.parse(body.toString());
   } catch (error) {
     throw badRequest(`the body cannot be read: ${error}`);
   }

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
+import { isTrue } from '../../../src/kubernetes/query.js';
 import { acceptWebSocket } from './answer-stream.js';
 import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import { type Exchange, sendJson, sendText } from './exchange.js';
-import { isTrue } from './request-attributes.js';
 import { badRequest } from './status-failure.js';
 import { findObject } from './write.js';
 
@@ -29,7 +29,10 @@ export async function servePodStreams(
   findObject(cluster, type, exchange);
   const { query, request, upgrade, attributes } = exchange;
   const { subresource } = attributes;
-  if (subresource !== 'portforward' && !['stdin', 'stdout', 'stderr'].some(name => isTrue(query.get(name)))) {
+  if (
+    subresource !== 'portforward' &&
+    !['stdin', 'stdout', 'stderr'].some(name => isTrue(query.get(name) ?? undefined))
+  ) {
     throw badRequest('you must specify at least 1 of stdin, stdout, stderr');
   }
   const kind = request.headers.upgrade?.toLowerCase();

@@ -8,7 +8,7 @@ const magic = Buffer.from('k8s\0', 'latin1');
 
 /**
  * Fields of the messages that this server reads and writes as protobuf, as `NAME:TYPE` by field number. Types: s string, i varint, or a
- * message; `[T` is a repeated field, `{T` a map with string keys. Numbers are those of the
+ * message; `{T` is a map with string keys, which is only written. Numbers are those of the
  * published generated.proto files of k8s.io/api and k8s.io/apimachinery. `kubectl auth` sends the reviews, and tests watch the rest.
  */
 const messages: Readonly<Record<string, Readonly<Record<number, string>>>> = {
@@ -20,7 +20,6 @@ const messages: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     6: 'resourceVersion:s',
     11: 'labels:{s',
     12: 'annotations:{s',
-    14: 'finalizers:[s',
   },
   ConfigMap: { 1: 'metadata:ObjectMeta', 2: 'data:{s' },
   SelfSubjectReview: { 1: 'metadata:ObjectMeta' },
@@ -57,25 +56,16 @@ function fieldOf(message: string, number: number): readonly string[] {
 
 function readValue(pbf: PbfReader, type: string): unknown {
   if (type === 's') return pbf.readString();
-  if (type === 'i') return pbf.readVarint();
   return pbf.readMessage(fieldReader(type), {});
 }
 
 function fieldReader(message: string): (number: number, result: Message, pbf: PbfReader) => void {
   return (number, result, pbf) => {
     const [key = '', type = ''] = fieldOf(message, number);
-    if (type.startsWith('[')) {
-      result[key] = [...((result[key] ?? []) as unknown[]), readValue(pbf, type.slice(1))];
-    } else if (type.startsWith('{')) {
-      const entry: Message = { 1: '', 2: '' };
-      pbf.readMessage((part, read) => {
-        read[part] = readValue(pbf, part === 1 ? 's' : type.slice(1));
-      }, entry);
-      result[key] = { ...(result[key] as Message | undefined), [String(entry[1])]: entry[2] };
-    } else if (type !== '') {
+    if (type !== '') {
       const value = readValue(pbf, type);
       // The generated encoders write empty values too, but JSON leaves them out.
-      if (value !== '' && value !== 0) result[key] = value;
+      if (value !== '') result[key] = value;
     }
   };
 }
@@ -100,9 +90,7 @@ export function decodeProtobuf(bytes: Buffer): Message {
 function writeValue(pbf: PbfWriter, number: number, type: string, value: unknown): void {
   if (type === 's') pbf.writeStringField(number, String(value));
   else if (type === 'i') pbf.writeVarintField(number, Number(value));
-  else if (type.startsWith('[')) {
-    for (const item of value as unknown[]) writeValue(pbf, number, type.slice(1), item);
-  } else if (type.startsWith('{')) {
+  else if (type.startsWith('{')) {
     // Go's encoders sort the keys of maps.
     for (const [key, item] of Object.entries(value as Message).sort(([a], [b]) => (a < b ? -1 : 1))) {
       const writeEntry = () => {

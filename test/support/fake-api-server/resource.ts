@@ -7,14 +7,7 @@ import { servePodStreams, serveProxyEcho } from './pod-streams.js';
 import { serveReview } from './reviews.js';
 import { methodNotAllowed, StatusFailure } from './status-failure.js';
 import { watchObjects } from './watch.js';
-import {
-  createObject,
-  deleteCollection,
-  deleteObject,
-  findObject,
-  sendObject,
-  updateObject,
-} from './write.js';
+import { createObject, deleteObject, findObject, sendObject, updateObject } from './write.js';
 
 type Handler = (cluster: Cluster, type: ResourceType, exchange: Exchange) => void | Promise<void>;
 
@@ -54,14 +47,13 @@ export async function serveResource(cluster: Cluster, exchange: Exchange): Promi
   await handler(cluster, type, exchange);
 }
 
-const collectionVerbs = new Set(['list', 'create', 'deletecollection']);
-
-/** Answers get, list, watch, create, update, patch, delete and deletecollection of an object or its status. */
+/** Answers get, list, watch, create, update, patch and delete of an object or its status. */
 async function serveObject(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
   const { verb, subresource, name } = exchange.attributes;
   const verbs = subresource === '' ? type.verbs : (type.subresources.get(subresource) ?? []);
-  const onCollection = collectionVerbs.has(verb);
-  if (!verbs.includes(verb) || (verb !== 'watch' && onCollection !== (name === ''))) throw methodNotAllowed();
+  // A list or a watch has a name if its field selector has one.
+  const isOfPath = verb === 'list' || verb === 'watch' || (verb === 'create') === (name === '');
+  if (!verbs.includes(verb) || !isOfPath) throw methodNotAllowed();
   switch (verb) {
     case 'get':
       sendObject(exchange, type, 200, findObject(cluster, type, exchange));
@@ -83,6 +75,6 @@ async function serveObject(cluster: Cluster, type: ResourceType, exchange: Excha
       await deleteObject(cluster, type, exchange);
       break;
     default:
-      await deleteCollection(cluster, type, exchange);
+      throw methodNotAllowed();
   }
 }

@@ -47,16 +47,13 @@ export function tableRow(
   return { ...row, object: include === 'Object' ? whole : toPartial(object, version) };
 }
 
-/** A duration as kubectl shows it in AGE: at most two units, like `duration.HumanDuration`. */
-function age(since: unknown, until = Date.now()): string {
+/** A duration as kubectl shows it in AGE, but for the smaller one of two units. */
+function age(since: unknown): string {
   if (typeof since !== 'string') return '<unknown>';
-  const seconds = Math.max(0, Math.floor((until - Date.parse(since)) / 1000));
-  const minutes = Math.floor(seconds / 60);
-  const hours = Math.floor(minutes / 60);
+  const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(since)) / 1000));
   if (seconds < 120) return `${seconds}s`;
-  if (minutes < 10) return seconds % 60 === 0 ? `${minutes}m` : `${minutes}m${seconds % 60}s`;
-  if (hours < 3) return `${minutes}m`;
-  if (hours < 8) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
+  if (seconds < 7_200) return `${Math.floor(seconds / 60)}m`;
+  const hours = Math.floor(seconds / 3_600);
   return hours < 48 ? `${hours}h` : `${Math.floor(hours / 24)}d`;
 }
 
@@ -72,13 +69,7 @@ function items(object: unknown, path: string): Record<string, unknown>[] {
   return Array.isArray(value) ? value.filter(isRecord) : [];
 }
 
-function podStatus(object: KubeObject): unknown {
-  if (object.metadata.deletionTimestamp) return 'Terminating';
-  const waiting = items(object, '.status.containerStatuses').map(own => field(own, '.state.waiting.reason'));
-  const phase = waiting.find(Boolean) ?? field(object, '.status.phase');
-  return phase === 'Succeeded' ? 'Completed' : (phase ?? 'Pending');
-}
-
+const dataOf = (object: KubeObject) => Object.keys((object['data'] as object | undefined) ?? {}).length;
 const readyOf = (object: KubeObject, have: unknown, wanted: string) =>
   `${have ?? 0}/${field(object, wanted) ?? 1}`;
 
@@ -89,21 +80,14 @@ const printers: Readonly<Record<string, Readonly<Record<string, Column['shows']>
       const ready = items(object, '.status.containerStatuses').filter(status => status['ready'] === true);
       return `${ready.length}/${items(object, '.spec.containers').length}`;
     },
-    Status: podStatus,
-    Restarts: object => {
-      const restarts = items(object, '.status.containerStatuses').map(own =>
-        Number(own['restartCount'] ?? 0),
-      );
-      return String(restarts.reduce((sum, count) => sum + count, 0));
-    },
+    Status: object =>
+      object.metadata.deletionTimestamp ? 'Terminating' : (field(object, '.status.phase') ?? 'Pending'),
+    Restarts: object => String(items(object, '.status.containerStatuses')[0]?.['restartCount'] ?? 0),
     'IP*': '.status.podIP',
     'Node*': '.spec.nodeName',
   },
-  configmaps: { Data: object => Object.keys((object['data'] as object | undefined) ?? {}).length },
-  secrets: {
-    Type: '.type',
-    Data: object => Object.keys((object['data'] as object | undefined) ?? {}).length,
-  },
+  configmaps: { Data: dataOf },
+  secrets: { Type: '.type', Data: dataOf },
   namespaces: { Status: '.status.phase' },
   services: {
     ...{ Type: '.spec.type', 'Cluster-IP': '.spec.clusterIP' },
@@ -119,9 +103,6 @@ const printers: Readonly<Record<string, Readonly<Record<string, Column['shows']>
     },
     Version: '.status.nodeInfo.kubeletVersion',
   },
-  persistentvolumeclaims: {
-    ...{ Status: '.status.phase', Volume: '.spec.volumeName', Capacity: '.status.capacity.storage' },
-  },
   'deployments.apps': {
     Ready: object => readyOf(object, field(object, '.status.readyReplicas'), '.spec.replicas'),
     ...{ 'Up-to-date': '.status.updatedReplicas', Available: '.status.availableReplicas' },
@@ -133,13 +114,6 @@ const printers: Readonly<Record<string, Readonly<Record<string, Column['shows']>
   },
   'statefulsets.apps': {
     Ready: object => readyOf(object, field(object, '.status.readyReplicas'), '.spec.replicas'),
-  },
-  'ingresses.networking.k8s.io': {
-    Class: '.spec.ingressClassName',
-    Hosts: object =>
-      items(object, '.spec.rules')
-        .map(({ host = '*' }) => host)
-        .join(),
   },
 };
 

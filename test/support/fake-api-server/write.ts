@@ -3,8 +3,7 @@ import type { ResourceType } from './discovery.js';
 import { type Exchange, readBody, sendJson } from './exchange.js';
 import { readObject, readPatched } from './object-body.js';
 import { type KubeObject, newObject } from './objects.js';
-import { negotiate, representList, representObject } from './representation.js';
-import { readSelector } from './selectors.js';
+import { negotiate, representObject } from './representation.js';
 import { alreadyExists, notFound, staleVersion } from './status-failure.js';
 
 /** Answers with one object in the form that the client accepts. */
@@ -58,24 +57,4 @@ export async function deleteObject(cluster: Cluster, type: ResourceType, exchang
   cluster.store.remove(type, namespace, name);
   const details = { name, ...(type.group && { group: type.group }), kind: type.resource, uid };
   sendJson(exchange, 200, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details });
-}
-
-/** Answers a deletecollection with the list of what it removed. */
-export async function deleteCollection(
-  cluster: Cluster,
-  type: ResourceType,
-  exchange: Exchange,
-): Promise<void> {
-  await readBody(exchange.request);
-  const selects = readSelector(exchange.query);
-  const selected = cluster.store
-    .list(type, type.namespaced ? exchange.attributes.namespace : '')
-    .filter(selects);
-  const removed = selected.map(
-    object =>
-      cluster.store.remove(type, object.metadata.namespace ?? '', object.metadata.name ?? '') ?? object,
-  );
-  const representation = negotiate(exchange.request.headers.accept, exchange.query);
-  const metadata = { resourceVersion: String(cluster.store.version) };
-  sendJson(exchange, 200, representList(type, removed, metadata, representation));
 }

@@ -64,7 +64,7 @@ async function takeRunApiServer(location: Location): Promise<AnyApiServer> {
       users.add(commonName);
       return authority.client({ commonName, ...options });
     },
-    grant: (name, rules) => server.grant(name, rules),
+    grant: async (name, rules) => void (await server.grant(name, rules)),
     createNamespace: () => createNamespace(admin),
     /** Waits until each request that has arrived is being answered: only then its events say whom the sender acts as. */
     arrivals: () =>

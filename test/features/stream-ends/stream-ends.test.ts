@@ -18,6 +18,7 @@ class TestStream implements OpenStream {
   readonly questions: readonly Question[];
   readonly upgradedTo = undefined;
   ends: StreamEnd['endedBy'][] = [];
+  message = '';
 
   constructor(name: string, { token = name, expires, questions = [name] }: StreamOptions = {}) {
     this.request = {
@@ -39,8 +40,9 @@ class TestStream implements OpenStream {
     }));
   }
 
-  revoke({ endedBy }: StreamEnd): void {
+  revoke({ endedBy, error }: StreamEnd): void {
     this.ends.push(endedBy);
+    this.message = error.message;
   }
 
   endEarly(): void {}
@@ -117,6 +119,7 @@ describe('a stream whose credential expires', () => {
       assert.deepEqual(stream.ends, []);
       await pass(1_000);
       assert.deepEqual(stream.ends, ['expiry']);
+      assert.equal(stream.message, 'the credential that this stream began with has expired');
       await pass(5_000);
       assert.deepEqual([stream.ends, later.ends, lasting.ends], [['expiry'], [], []]);
       for (const each of [stream, later, lasting]) follower.ended(each);

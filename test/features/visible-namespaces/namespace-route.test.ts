@@ -97,6 +97,7 @@ class World {
   sent: string[] = [];
   /** What was done to requests, by their paths. */
   readonly calls: string[] = [];
+  readonly annotations: string[] = [];
   answer: Answer | undefined = refusal;
   ownAnswer: Answer | undefined;
   /** The watches of the proxy that are open, by their paths. */
@@ -211,7 +212,7 @@ class World {
       ...{ cluster: this.cluster, caller: {}, endpoint: { identity: endpoint }, mount: {} },
       head: { method, hasBody: body !== undefined, upgradeProtocol: upgrade ?? '' },
       path: { info, api, forServer: { query } },
-      record: { info, annotate() {} },
+      record: { info, annotate: (...what: string[]) => this.annotations.push(what.join(' ')) },
     } as never;
     const impersonation = user === '' ? undefined : ['Impersonate-User', user];
     const peek = async () => Buffer.from(body ?? '');
@@ -445,6 +446,7 @@ describe('a watch of namespaces', () => {
     const bob = await world.ask('bob', watching);
     assert.deepEqual([ann.status, ann.events, bob.events], [200, ['ADDED a 7'], []]);
     assert.deepEqual(ann.trip?.questions, []);
+    assert.deepEqual(world.annotations, Array(3).fill('kube-api-proxy/filtered namespaces'));
     world.asked = [];
     world.visible.set('ann', 'ab');
     await world.happens(`${rbac}/rolebindings`, 'ADDED', bind);

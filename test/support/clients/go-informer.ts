@@ -17,19 +17,6 @@ export const whyNoGo =
     ? undefined
     : 'go and golang-k8s-client-go-dev are not there';
 
-/** What an informer follows. */
-export interface Informed {
-  /** Of the API group v1, such as `configmaps`. */
-  readonly resource: string;
-  /** Empty for all. */
-  readonly namespace?: string;
-  readonly token?: string;
-  /** The media types that it accepts; by default JSON. */
-  readonly accept?: string;
-  /** Whether its reflector lists by watching (KEP-3157), or with a list. */
-  readonly listsByWatching: boolean;
-}
-
 let built: Promise<string> | undefined;
 
 /** Compiles the informer. That can take longer than a gateway in the test's own process may stand still. */
@@ -42,16 +29,19 @@ async function compile(): Promise<string> {
   return program;
 }
 
-/** Starts a typed informer of client-go, which ends with the scope. Returns the lines that it has printed, such as `ADDED a`. */
+/** Starts a typed informer of client-go for namespaces, which ends with the scope. Returns the lines that it has printed, such as `ADDED a`. */
 export async function startGoInformer(
   scope: Scope,
   url: string,
-  { resource, namespace = '', token = '', accept = '', listsByWatching }: Informed,
+  token: string,
+  /** The media types that it accepts; '' for JSON. */
+  accept: string,
+  /** Whether its reflector lists by watching (KEP-3157), or with a list. */
+  { listsByWatching }: { readonly listsByWatching: boolean },
 ): Promise<() => string[]> {
   built ??= compile();
-  const env = { ...process.env, KUBE_FEATURE_WatchListClient: String(listsByWatching) };
-  const child = spawn(await built, [url, resource, namespace, token, accept], {
-    env,
+  const child = spawn(await built, [url, token, accept], {
+    env: { ...process.env, KUBE_FEATURE_WatchListClient: String(listsByWatching) },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   scope.after(() => child.kill('SIGKILL'));

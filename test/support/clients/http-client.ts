@@ -10,9 +10,10 @@ export type HttpAnswer = Awaited<ReturnType<typeof send>>;
 /** A request to send; the path is sent unchanged. */
 export interface HttpQuestion {
   readonly method?: string;
-  readonly headers?: http.OutgoingHttpHeaders;
+  /** A list is sent as it is: names and values alternately, and Host and Content-Length too. */
+  readonly headers?: http.OutgoingHttpHeaders | readonly string[];
   readonly body?: string | Buffer;
-  readonly agent?: http.Agent;
+  readonly agent?: http.Agent | false;
   /** Over TLS, with these authorities and perhaps a client certificate. */
   readonly tls?: Pick<SecureContextOptions, 'ca' | 'cert' | 'key'>;
 }
@@ -21,7 +22,9 @@ export interface HttpQuestion {
 export async function send(port: number, path: string, question: HttpQuestion = {}) {
   const response = await open(port, path, question);
   const chunks: Buffer[] = [];
-  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  // What follows a 101 is no body.
+  if (response.statusCode !== 101)
+    for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
   const body = Buffer.concat(chunks);
   const { statusCode: status = 0, headers, rawHeaders } = response;
   return {
@@ -32,7 +35,7 @@ export async function send(port: number, path: string, question: HttpQuestion = 
   };
 }
 
-/** Sends one request and resolves with the answer as soon as its headers have come. */
+/** Sends one request and resolves with the answer as soon as its headers have come. Closes a connection that is upgraded. */
 export async function open(
   port: number,
   path: string,
@@ -45,12 +48,17 @@ export async function open(
     path,
     method,
     // Node needs this to send the body of a DELETE or GET with its length.
-    headers: body === undefined ? headers : { 'content-length': Buffer.byteLength(body), ...headers },
+    headers:
+      body === undefined || Array.isArray(headers)
+        ? headers
+        : { 'content-length': Buffer.byteLength(body), ...headers },
     agent: agent ?? false,
   });
+  request.once('upgrade', (_, socket) => socket.destroy());
   // Also an error right behind the head, which comes before the awaiting function continues.
   request.on('error', () => {}).end(body);
-  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  const answered = Promise.race([once(request, 'response'), once(request, 'upgrade')]);
+  const [response] = (await answered) as [http.IncomingMessage];
   return response;
 }
 

@@ -64,21 +64,38 @@ export class ApiServer {
     return createNamespace(this.admin);
   }
 
-  /** Gives rights in all namespaces to a user, and waits until the API server knows. */
-  async grant(user: string, rules: readonly Rule[]): Promise<void> {
-    const metadata = { name: `test-${randomUUID()}` };
-    const group = 'rbac.authorization.k8s.io';
-    await this.admin.do('POST', `/apis/${group}/v1/clusterroles`, { metadata, rules });
-    await this.admin.do('POST', `/apis/${group}/v1/clusterrolebindings`, {
-      metadata,
-      roleRef: { apiGroup: group, kind: 'ClusterRole', name: metadata.name },
-      subjects: [{ apiGroup: group, kind: 'User', name: user }],
-    });
-    await this.untilAllowed(user, rules);
+  /** Gives rights in all namespaces to a user, and waits until the API server knows. Returns what takes them away. */
+  grant(user: string, rules: readonly Rule[]): Promise<() => Promise<void>> {
+    return this.#give('ClusterRole', '', user, rules);
   }
 
-  /** Waits until the API server knows that a user has rights: in this namespace, or everywhere. */
-  async untilAllowed(user: string, [rule]: readonly Rule[], namespace = ''): Promise<void> {
+  /** The same in one namespace. */
+  bind(namespace: string, user: string, rules: readonly Rule[]): Promise<() => Promise<void>> {
+    return this.#give('Role', namespace, user, rules);
+  }
+
+  async #give(kind: 'Role' | 'ClusterRole', namespace: string, user: string, rules: readonly Rule[]) {
+    const metadata = { name: `test-${randomUUID()}` };
+    const apiGroup = 'rbac.authorization.k8s.io';
+    const path = `/apis/${apiGroup}/v1${namespace && `/namespaces/${namespace}`}/${kind.toLowerCase()}`;
+    await this.admin.do('POST', `${path}s`, { metadata, rules });
+    await this.admin.do('POST', `${path}bindings`, {
+      metadata,
+      roleRef: { apiGroup, kind, name: metadata.name },
+      subjects: [{ apiGroup, kind: 'User', name: user }],
+    });
+    await this.#untilAllowed(user, rules, namespace);
+    return async () => void (await this.admin.do('DELETE', `${path}bindings/${metadata.name}`));
+  }
+
+  /** A token of a service account, perhaps for an object or for other audiences. */
+  async tokenOf(namespace: string, account: string, spec: object = {}): Promise<string> {
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`;
+    const { status } = (await this.admin.do('POST', path, { spec })) as { status: { token: string } };
+    return status.token;
+  }
+
+  async #untilAllowed(user: string, [rule]: readonly Rule[], namespace: string): Promise<void> {
     if (rule === undefined) return;
     const path = rule.nonResourceURLs?.[0];
     const verb = rule.verbs?.[0];

@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../../../src/lib/clock.js';
 import { openWatch, type WatchClient, type WatchQuestion } from '../clients/watch-client.js';
-import type { Rule } from '../fake-api-server/rbac.js';
 import { patientClock } from '../patient-clock.js';
 import { startInProcess } from '../proxy/in-process.js';
 import { scrapeOwn } from '../proxy/own-metric.js';
@@ -9,8 +7,6 @@ import { startGateway } from '../proxy/stack.js';
 import { forms } from '../proxy/watched-namespace.js';
 import type { Scope } from '../scope.js';
 import type { ApiServer } from './api-server.js';
-
-const rbac = 'rbac.authorization.k8s.io';
 
 export const tokenOf = (user: string) => `token-of-${user}`;
 
@@ -33,17 +29,8 @@ class ForwardClock implements Clock {
   }
 }
 
-/**
- * A gateway in front of a real API server whose users share watches, and the same watches at the API server itself.
- *
- * @param flags Besides those that let the users share.
- */
-export async function startSharingGateway(
-  t: Scope,
-  server: ApiServer,
-  users: readonly string[],
-  flags: readonly string[] = [],
-) {
+/** A gateway in front of a real API server whose users share watches, and the same watches at the API server itself. */
+export async function startSharingGateway(t: Scope, server: ApiServer, users: readonly string[]) {
   const clock = new ForwardClock();
   const { certificate: cert, key } = await server.authority.client({});
   const admin = { ca: server.authority.certificate, cert, key };
@@ -53,15 +40,15 @@ export async function startSharingGateway(
     user: { 'client-certificate-data': inBase64(cert), 'client-key-data': inBase64(key) },
     run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
     tokenFile: callers(...users),
-    flags: ['--share-watches', '--share-watches-across-users', ...flags],
+    flags: ['--share-watches', '--share-watches-across-users'],
   });
   const open = async (url: string, question: WatchQuestion) => {
     const watch = await openWatch(url, question);
     t.after(() => watch.close());
     return watch;
   };
-  const sharedBy = (token: string, target: string, Accept: string = forms.json) =>
-    open(gateway.proxy.url + target, { headers: { Accept, Authorization: `Bearer ${token}` } });
+  const shared = (user: string, target: string, Accept: string = forms.json) =>
+    open(gateway.proxy.url + target, { headers: { Accept, Authorization: `Bearer ${tokenOf(user)}` } });
   const direct = (user: string, target: string, Accept: string = forms.json) => {
     const as = { 'Impersonate-User': user, 'Impersonate-Group': 'system:authenticated' };
     return open(server.url + target, { headers: { Accept, ...as }, ...admin });
@@ -69,19 +56,11 @@ export async function startSharingGateway(
   return {
     clock,
     writeTokens: gateway.writeTokens,
-    shared: (user: string, target: string, accept?: string) => sharedBy(tokenOf(user), target, accept),
-    direct,
+    ...{ shared, direct },
     /** Both, opened at the same moment. */
-    async both(
-      user: string,
-      target: string,
-      { token = tokenOf(user), accept }: { readonly token?: string; readonly accept?: string } = {},
-    ): Promise<Pair> {
-      const [shared, alone] = await Promise.all([
-        sharedBy(token, target, accept),
-        direct(user, target, accept),
-      ]);
-      return { shared, direct: alone };
+    async both(user: string, target: string, { accept }: { readonly accept?: string } = {}): Promise<Pair> {
+      const both = await Promise.all([shared(user, target, accept), direct(user, target, accept)]);
+      return { shared: both[0], direct: both[1] };
     },
     /** How clients came to their watches. */
     async joins(): Promise<Readonly<Record<string, number>>> {
@@ -98,29 +77,6 @@ export async function startSharingGateway(
 
 /** One watch through the gateway, and the same at the API server itself. */
 export type Pair = Readonly<Record<'shared' | 'direct', WatchClient>>;
-
-/** Binds a user, or a service account of the namespace, to rules in one namespace. Returns what takes them away. */
-export async function bind(
-  server: ApiServer,
-  namespace: string,
-  who: string | { readonly account: string },
-  rules: readonly Rule[],
-): Promise<() => Promise<void>> {
-  const name = `test-${randomUUID()}`;
-  const path = `/apis/${rbac}/v1/namespaces/${namespace}`;
-  const [subject, user] =
-    typeof who === 'string'
-      ? [{ apiGroup: rbac, kind: 'User', name: who }, who]
-      : [
-          { kind: 'ServiceAccount', name: who.account, namespace },
-          `system:serviceaccount:${namespace}:${who.account}`,
-        ];
-  const roleRef = { apiGroup: rbac, kind: 'Role', name };
-  await server.admin.do('POST', `${path}/roles`, { metadata: { name }, rules });
-  await server.admin.do('POST', `${path}/rolebindings`, { metadata: { name }, roleRef, subjects: [subject] });
-  await server.untilAllowed(user, rules, namespace);
-  return async () => void (await server.admin.do('DELETE', `${path}/rolebindings/${name}`));
-}
 
 /** Creates a config map, whose label `app` is `one` if its name ends with 1. Returns its version. */
 export async function createConfigMap(server: ApiServer, namespace: string, name: string): Promise<string> {

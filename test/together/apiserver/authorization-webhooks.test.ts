@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
+import { open } from '../../support/clients/http-client.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
 import { test } from '../../support/kube-apiserver/api-server-test.js';
 import { startOwnApiServer } from '../../support/kube-apiserver/run.js';
@@ -33,6 +31,13 @@ interface Verdict {
   readonly message: string;
 }
 
+type Asked = GeneratedRequest & { readonly type?: string };
+
+const upgradeHeaders = [
+  ...['Connection', 'Upgrade', 'Upgrade', 'websocket', 'Sec-WebSocket-Version', '13', 'Sec-WebSocket-Key'],
+  ...['dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Protocol', 'v5.channel.k8s.io'],
+];
+
 /** A client of one server. */
 class Client {
   readonly #port: number;
@@ -46,40 +51,17 @@ class Client {
     t.after(() => this.#agent.destroy());
   }
 
-  async send({
-    caller,
-    method,
-    target,
-    headers,
-    body,
-    isUpgrade,
-    type,
-  }: GeneratedRequest & { readonly type?: string }): Promise<Verdict> {
-    const request = https.request({
-      ...{ host: '127.0.0.1', port: this.#port, method, path: target, ca: this.#ca },
-      agent: isUpgrade ? false : this.#agent,
+  async send({ caller, method, target, headers, body, isUpgrade, type }: Asked): Promise<Verdict> {
+    const response = await open(this.#port, target, {
+      ...{ method, body: body ?? '', tls: { ca: this.#ca }, agent: !isUpgrade && this.#agent },
       headers: [
         ...['Host', `127.0.0.1:${this.#port}`, 'Authorization', `Bearer ${caller}`, ...headers],
-        ...(isUpgrade
-          ? [
-              ...['Connection', 'Upgrade', 'Upgrade', 'websocket', 'Sec-WebSocket-Version', '13'],
-              ...[
-                ...['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Protocol'],
-                'v5.channel.k8s.io',
-              ],
-              ...(method === 'POST' ? ['Content-Length', '0'] : []),
-            ]
-          : ['Content-Length', String(Buffer.byteLength(body ?? ''))]),
+        ...(isUpgrade ? upgradeHeaders : []),
+        ...(isUpgrade && method === 'GET' ? [] : ['Content-Length', `${Buffer.byteLength(body ?? '')}`]),
         ...(type === undefined ? [] : ['Content-Type', type]),
       ],
     });
-    request.end(body);
-    const [response, socket] = (await Promise.race([
-      once(request, 'response'),
-      once(request, 'upgrade'),
-    ])) as [IncomingMessage, Socket | undefined];
     const code = response.statusCode ?? 0;
-    socket?.destroy();
     // A watch goes on. The bodies of other answers need not be equal.
     if (code < 400) {
       response.destroy();

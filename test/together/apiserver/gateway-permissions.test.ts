@@ -53,11 +53,7 @@ async function tokenOf(server: ApiServer, namespace: string, name: string): Prom
   const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
   const { status } = await server.admin.ask('POST', accounts, { metadata: { name } });
   assert.ok(status === 201 || status === 409, `${namespace}/${name}: ${status}`);
-  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
-  const answer = (await server.admin.do('POST', `${accounts}/${name}/token`, request)) as {
-    readonly status: { readonly token: string };
-  };
-  return answer.status.token;
+  return server.tokenOf(namespace, name);
 }
 
 async function apply(server: ApiServer, manifests: string): Promise<void> {

@@ -73,10 +73,7 @@ class Release {
 
   /** A kubeconfig with the token of the release's service account. */
   async identity(): Promise<string> {
-    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
-    const path = `/api/v1/namespaces/${this.namespace}/serviceaccounts/${account}/token`;
-    const { status } = (await this.#server.admin.do('POST', path, request)) as { status: { token: string } };
-    return this.#server.kubeconfig({ token: status.token });
+    return this.#server.kubeconfig({ token: await this.#server.tokenOf(this.namespace, account) });
   }
 
   /** Starts the container's command on a free port, with the files of its volumes. */
@@ -132,7 +129,7 @@ async function startIssuer(t: TestContext, folder: string) {
   const expiry = Math.floor(Date.now() / 1000) + 3600;
   return {
     url: issuer.url,
-    tokenOf: (email: string, groups: readonly string[] = []) =>
+    tokenOf: (email: string, groups: readonly string[]) =>
       signer.sign({ iss: issuer.url, aud: 'kube-api-proxy', sub: email, email, groups, exp: expiry }),
   };
 }
@@ -141,111 +138,92 @@ async function startIssuer(t: TestContext, folder: string) {
 const tutorial = (await readFile(projectFile('deploy/gateway/README.md'), 'utf8')).replaceAll(/^ {3}/gm, '');
 const [, valuesOfTutorial = ''] = /^helm install .*\\\n((?:.*\\\n)*.*)$/m.exec(tutorial) ?? [];
 
-/** How callers are chosen, and a caller whom each choice keeps out. */
-const modes = {
-  everyone: {
-    values: valuesOfTutorial.replaceAll(/['\\]/g, '').trim().split(/\s+/),
-    groups: { alice: ['developers'], other: ['everyone'] },
-    reason: /does not let this proxy impersonate the group "oidc:everyone"/,
-  },
-  named: {
-    values: [
-      ...['--set=callers.mode=named', '--set=callers.users={alice@example.com}', '--set=tokenReview=false'],
-    ],
-    groups: { alice: [], other: [] },
-    reason: /cannot impersonate resource "users" in API group "" at the cluster scope/,
-  },
-} as const;
-
-for (const [mode, { values, groups, reason }] of Object.entries(modes)) {
-  test(`the tutorial and the notes of the chart lead from nothing to the Pods that alice may see, with callers.mode ${mode}, and others get 403`, async (t, server) => {
-    if (!hasKubectl) return t.skip('kubectl is not in PATH');
-    if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
-    const release = await Release.prepare(server);
-    const issuer = await startIssuer(t, release.folder);
-    // Its name comes after those of the Pods that are there for other files.
-    const pod = `web-of-${release.namespace}`;
-    const containers = [{ name: 'web', image: 'web' }];
-    await server.admin.do('POST', '/api/v1/namespaces/default/pods', {
-      metadata: { name: pod },
-      spec: { containers },
-    });
-    t.after(() => server.admin.ask('DELETE', `/api/v1/namespaces/default/pods/${pod}?gracePeriodSeconds=0`));
-    await fillView(server);
-    const oidc = [
-      ...[`--set=oidc.issuerURL=${issuer.url}`, '--set=oidc.clientID=kube-api-proxy'],
-      ...['--set=oidc.usernameClaim=email', `--set-file=oidc.ca=${join(release.folder, 'issuer.crt')}`],
-    ];
-    const notes = release.helm('install', 'gw', chart, ...values, ...oidc);
-    t.after(() =>
-      Promise.all(
-        ['first-person', 'first-group'].map(name =>
-          server.admin.ask('DELETE', `/apis/${group}/v1/namespaces/default/rolebindings/${name}`),
-        ),
-      ),
-    );
-    const proxy = await release.start(t);
-
-    // kubectl runs it as the plugin oidc-login, which the served kubeconfig names.
-    const plugin = await writeExecPlugin({ name: 'kubectl-oidc_login' });
-    t.after(() => plugin.remove());
-    await plugin.answer({ token: issuer.tokenOf('alice@example.com', groups.alice) });
-    const commands = commandsOf(notes, / get secret |^curl |rolebinding|whoami|get pods/, proxy.port);
-    const [getAuthority = '', fetch = '', bind = '', whoami = '', getPods = '', ...others] = commands;
-    assert.deepEqual(others, []);
-    const isTutorial = mode === 'everyone';
-    for (const command of isTutorial ? commands : []) {
-      const written = command.replace(`:${proxy.port}`, ':8443').replace(release.namespace, 'kube-api-proxy');
-      assert.ok(tutorial.includes(`\n${written}\n`), written);
-    }
-    /** Runs a command that prints what the tutorial says. */
-    const runs = async (command: string) => {
-      const printed = await release.run(command, plugin.directory);
-      if (isTutorial) assert.ok(tutorial.includes(`\`\`\`\n${printed}\`\`\``), printed);
-    };
-    await release.run(getAuthority);
-    await release.run(fetch);
-    // The Service sends callers only to a Pod that is ready.
-    const ready = `curl --fail --silent --show-error --cacert ca.crt https://localhost:${proxy.port}/-/readyz?verbose`;
-    await eventuallyPasses(async () => assert.match(await release.run(ready), /\[\+\]impersonation ok/));
-    await assert.rejects(
-      release.run(getPods, plugin.directory),
-      /alice@example\.com.* cannot list resource "pods"/,
-    );
-    await runs(bind);
-    await runs(whoami);
-    // The API server learns of a binding a little later.
-    await eventuallyPasses(async () =>
-      assert.match(await release.run(getPods, plugin.directory), new RegExp(`^${pod} `, 'm')),
-    );
-    assert.ok(plugin.args().includes(`--oidc-issuer-url=${issuer.url}`), plugin.args().join());
-
-    await plugin.answer({ token: issuer.tokenOf('mallory@example.com', groups.other) });
-    await assert.rejects(release.run(getPods, plugin.directory), reason);
-    // kubectl says this of every 403.
-    await assert.rejects(release.run(whoami, plugin.directory), /you do not have permission to call it/);
-    if (isTutorial) {
-      const [remedy = ''] = /'callers\.groups=.*oidc:everyone\}'/.exec(tutorial) ?? [];
-      release.helm('upgrade', 'gw', chart, '--reuse-values', `--set=${remedy.replaceAll("'", '')}`);
-      await eventuallyPasses(async () =>
-        assert.match(await release.run(whoami, plugin.directory), /\[oidc:everyone system:authenticated\]/),
-      );
-    }
-    const asGateway = `kubectl --kubeconfig=${await release.identity()}`;
-    const controller = release.run(`${asGateway} get --raw=/version --as=system:kube-controller-manager`);
-    // SECURITY.md and the notes warn of this.
-    if (isTutorial) await controller;
-    else await assert.rejects(controller, /cannot impersonate resource "users"/);
-    await assert.rejects(
-      release.run(`${asGateway} get --raw=/version --as=alice@example.com --as-group=system:masters`),
-      /cannot impersonate resource "groups"/,
-    );
-    await assert.rejects(
-      release.run(`${asGateway} get pods`),
-      new RegExp(`User "system:serviceaccount:${release.namespace}:${account}" cannot list resource "pods"`),
-    );
+test('the tutorial and the notes of the chart lead from nothing to the Pods that alice may see, and others get 403', async (t, server) => {
+  if (!hasKubectl) return t.skip('kubectl is not in PATH');
+  if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
+  const release = await Release.prepare(server);
+  const issuer = await startIssuer(t, release.folder);
+  // Its name comes after those of the Pods that are there for other files.
+  const pod = `web-of-${release.namespace}`;
+  const containers = [{ name: 'web', image: 'web' }];
+  await server.admin.do('POST', '/api/v1/namespaces/default/pods', {
+    metadata: { name: pod },
+    spec: { containers },
   });
-}
+  t.after(() => server.admin.ask('DELETE', `/api/v1/namespaces/default/pods/${pod}?gracePeriodSeconds=0`));
+  await fillView(server);
+  const oidc = [
+    ...[`--set=oidc.issuerURL=${issuer.url}`, '--set=oidc.clientID=kube-api-proxy'],
+    ...['--set=oidc.usernameClaim=email', `--set-file=oidc.ca=${join(release.folder, 'issuer.crt')}`],
+  ];
+  const values = valuesOfTutorial.replaceAll(/['\\]/g, '').trim().split(/\s+/);
+  const notes = release.helm('install', 'gw', chart, ...values, ...oidc);
+  t.after(() =>
+    Promise.all(
+      ['first-person', 'first-group'].map(name =>
+        server.admin.ask('DELETE', `/apis/${group}/v1/namespaces/default/rolebindings/${name}`),
+      ),
+    ),
+  );
+  const proxy = await release.start(t);
+
+  // kubectl runs it as the plugin oidc-login, which the served kubeconfig names.
+  const plugin = await writeExecPlugin({ name: 'kubectl-oidc_login' });
+  t.after(() => plugin.remove());
+  await plugin.answer({ token: issuer.tokenOf('alice@example.com', ['developers']) });
+  const commands = commandsOf(notes, / get secret |^curl |rolebinding|whoami|get pods/, proxy.port);
+  const [getAuthority = '', fetch = '', bind = '', whoami = '', getPods = '', ...others] = commands;
+  assert.deepEqual(others, []);
+  for (const command of commands) {
+    const written = command.replace(`:${proxy.port}`, ':8443').replace(release.namespace, 'kube-api-proxy');
+    assert.ok(tutorial.includes(`\n${written}\n`), written);
+  }
+  /** Runs a command that prints what the tutorial says. */
+  const runs = async (command: string) => {
+    const printed = await release.run(command, plugin.directory);
+    assert.ok(tutorial.includes(`\`\`\`\n${printed}\`\`\``), printed);
+  };
+  await release.run(getAuthority);
+  await release.run(fetch);
+  // The Service sends callers only to a Pod that is ready.
+  const ready = `curl --fail --silent --show-error --cacert ca.crt https://localhost:${proxy.port}/-/readyz?verbose`;
+  await eventuallyPasses(async () => assert.match(await release.run(ready), /\[\+\]impersonation ok/));
+  await assert.rejects(
+    release.run(getPods, plugin.directory),
+    /alice@example\.com.* cannot list resource "pods"/,
+  );
+  await runs(bind);
+  await runs(whoami);
+  // The API server learns of a binding a little later.
+  await eventuallyPasses(async () =>
+    assert.match(await release.run(getPods, plugin.directory), new RegExp(`^${pod} `, 'm')),
+  );
+  assert.ok(plugin.args().includes(`--oidc-issuer-url=${issuer.url}`), plugin.args().join());
+
+  await plugin.answer({ token: issuer.tokenOf('mallory@example.com', ['everyone']) });
+  await assert.rejects(
+    release.run(getPods, plugin.directory),
+    /does not let this proxy impersonate the group "oidc:everyone"/,
+  );
+  // kubectl says this of every 403.
+  await assert.rejects(release.run(whoami, plugin.directory), /you do not have permission to call it/);
+  const [remedy = ''] = /'callers\.groups=.*oidc:everyone\}'/.exec(tutorial) ?? [];
+  release.helm('upgrade', 'gw', chart, '--reuse-values', `--set=${remedy.replaceAll("'", '')}`);
+  await eventuallyPasses(async () =>
+    assert.match(await release.run(whoami, plugin.directory), /\[oidc:everyone system:authenticated\]/),
+  );
+  const asGateway = `kubectl --kubeconfig=${await release.identity()}`;
+  // SECURITY.md and the notes warn of this.
+  await release.run(`${asGateway} get --raw=/version --as=system:kube-controller-manager`);
+  await assert.rejects(
+    release.run(`${asGateway} get --raw=/version --as=alice@example.com --as-group=system:masters`),
+    /cannot impersonate resource "groups"/,
+  );
+  await assert.rejects(
+    release.run(`${asGateway} get pods`),
+    new RegExp(`User "system:serviceaccount:${release.namespace}:${account}" cannot list resource "pods"`),
+  );
+});
 
 test('an upgrade of the chart keeps the certificate, and its notes say when its names are wrong', async (t, server) => {
   if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { assertEnded, assertRunning } from '../../../apiserver/client-process.js';
 import { test } from '../../../apiserver/kubectl-stack.js';
-import { StreamGateway } from '../../../apiserver/stream-gateway.js';
+import { assertEnded, assertRunning, StreamGateway } from '../../../apiserver/stream-gateway.js';
 import { eventually } from '../../../support/eventually.js';
 import { callersFlag } from '../../../support/proxy/callers.js';
 import { replaceFile } from '../../../support/replaced-file.js';
@@ -51,11 +50,11 @@ test('a right that is away and back between two checks ends no stream; one that 
   const watch = await gateway.openWatch(['--token=token-of-ann']);
   await checked();
   await unbind();
-  await gateway.bind(user);
+  const unbindAgain = await gateway.bind(user);
   await checked();
   assert.equal(await answers('no'), 0);
   assertRunning([watch]);
-  await unbind();
+  await unbindAgain();
   await watch.ended();
   await gateway.bind(user);
   const next = await gateway.openWatch(['--token=token-of-ann']);

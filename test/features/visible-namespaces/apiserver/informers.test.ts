@@ -61,7 +61,7 @@ const ofProcess = (scope: Scope, child: ChildProcess): Lines => {
 };
 
 const go = (accept: string, listsByWatching: boolean) => (scope: Scope, url: string) =>
-  startGoInformer(scope, url, { resource: 'namespaces', token: 'ann', accept, listsByWatching });
+  startGoInformer(scope, url, 'ann', accept, { listsByWatching });
 const asControllers = 'application/vnd.kubernetes.protobuf,application/json';
 
 /** What follows the namespaces of a user: why it is not here, and how it is started. */

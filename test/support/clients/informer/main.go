@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -14,26 +13,21 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// Arguments: the address of the API, a resource of v1, a namespace or "", a token or "", the media types to accept or "". It ends with its
-// standard input.
+// Arguments: the address of the API, a token, and the media types to accept or "". It follows namespaces, and ends with its standard input.
 func main() {
-	config := &rest.Config{Host: os.Args[1], BearerToken: os.Args[4]}
-	config.AcceptContentTypes = os.Args[5]
+	config := &rest.Config{Host: os.Args[1], BearerToken: os.Args[2]}
+	config.AcceptContentTypes = os.Args[3]
 	config.Insecure = true
 	client := kubernetes.NewForConfigOrDie(config)
-	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(os.Args[3]))
-	generic, err := factory.ForResource(corev1.SchemeGroupVersion.WithResource(os.Args[2]))
-	if err != nil {
-		panic(err)
-	}
-	informer := generic.Informer()
+	factory := informers.NewSharedInformerFactory(client, 0)
+	informer := factory.Core().V1().Namespaces().Informer()
 	print := func(what string, object any) {
 		if unknown, ok := object.(cache.DeletedFinalStateUnknown); ok {
 			object = unknown.Obj
 		}
 		fmt.Println(what, object.(metav1.Object).GetName())
 	}
-	_, err = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(object any) { print("ADDED", object) },
 		UpdateFunc: func(_, object any) { print("MODIFIED", object) },
 		DeleteFunc: func(object any) { print("DELETED", object) },

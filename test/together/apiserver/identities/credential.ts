@@ -1,9 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
-import https from 'node:https';
-import { text } from 'node:stream/consumers';
 import type { CertificatePair } from '../../../support/certificates/certificates.js';
+import { type HttpAnswer, send } from '../../../support/clients/http-client.js';
 import { AuditLog, type EventUser } from '../../../support/kube-apiserver/audit-log.js';
 import type { Difference, Verdict } from './differences.js';
 
@@ -42,19 +39,30 @@ export interface Asked {
   readonly auditLog: string;
 }
 
-const review = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' });
+const review = Buffer.from('{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}');
 const reviewPath = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
 const upgradePath = '/api/v1/namespaces/default/pods/none/exec?command=id&stdout=true';
 
 /** Asks a server who the user of a credential is: by a SelfSubjectReview, and for an upgrade by the API server's audit log. */
 export async function verdictOf(asked: Asked, credential: Credential): Promise<Verdict> {
-  const { protocols } = credential;
+  const { certificate, protocols } = credential;
   const auditId = randomUUID();
   const isUpgrade = protocols !== undefined;
-  const { status, body } = await send(asked, credential, isUpgrade ? 'GET' : 'POST', [
-    ...['Audit-Id', auditId],
-    ...(isUpgrade ? upgradeHeaders(protocols) : ['Content-Type', 'application/json']),
-  ]);
+  const question = {
+    method: isUpgrade ? 'GET' : 'POST',
+    headers: [
+      ...['Host', `127.0.0.1:${asked.port}`, 'Audit-Id', auditId],
+      ...(credential.authorization ?? []).flatMap(value => ['Authorization', value]),
+      ...(isUpgrade
+        ? upgradeHeaders(protocols)
+        : ['Content-Type', 'application/json', 'Content-Length', String(review.length)]),
+    ],
+    // A text would be written together with the head, and both as UTF-8.
+    ...(!isUpgrade && { body: review }),
+    tls: { ca: asked.ca, cert: certificate?.certificate, key: certificate?.key },
+  };
+  const answer = await send(asked.port, isUpgrade ? upgradePath : reviewPath, question).catch(endOfHandshake);
+  const { status, text: body } = answer;
   if (status === 400 || status === 401) return status;
   if (status === 201) {
     const { status: review } = JSON.parse(body) as { readonly status: { readonly userInfo: EventUser } };
@@ -82,32 +90,8 @@ function upgradeHeaders(protocols: string): string[] {
   ];
 }
 
-async function send(
-  { port, ca }: Asked,
-  { authorization = [], certificate }: Credential,
-  method: 'GET' | 'POST',
-  headers: readonly string[],
-): Promise<{ readonly status: number; readonly body: string }> {
-  const request = https.request({
-    ...{ host: '127.0.0.1', port, ca, agent: false, method },
-    path: method === 'GET' ? upgradePath : reviewPath,
-    // A list is sent as it is, with fields that occur twice.
-    headers: [
-      ...['Host', `127.0.0.1:${port}`, ...headers],
-      ...authorization.flatMap(value => ['Authorization', value]),
-      ...(method === 'GET' ? [] : ['Content-Length', String(review.length)]),
-    ],
-    ...(certificate !== undefined && { cert: certificate.certificate, key: certificate.key }),
-  });
-  // A text would be written together with the head, and both as UTF-8.
-  request.end(method === 'GET' ? undefined : Buffer.from(review));
-  const [response] = (await once(request, 'response').catch(endOfHandshake)) as [IncomingMessage?];
-  if (response === undefined) return { status: 401, body: '' };
-  return { status: response.statusCode ?? 0, body: await text(response) };
-}
-
 /** Go ends the handshake if it cannot read a certificate. */
-function endOfHandshake(error: NodeJS.ErrnoException): [] {
-  if (error.code?.endsWith('_ALERT_BAD_CERTIFICATE')) return [];
+function endOfHandshake(error: NodeJS.ErrnoException): Pick<HttpAnswer, 'status' | 'text'> {
+  if (error.code?.endsWith('_ALERT_BAD_CERTIFICATE')) return { status: 401, text: '' };
   throw error;
 }

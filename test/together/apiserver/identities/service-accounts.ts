@@ -18,12 +18,7 @@ export async function makeServiceAccountTokens(server: ApiServer): Promise<reado
   const makeAccount = (name: string) => make('serviceaccounts', { metadata: { name } });
   const remove = (kind: string, name: string) =>
     server.admin.do('DELETE', `${core}/${kind}/${name}`, { gracePeriodSeconds: 0 });
-  const tokenOf = async (name: string, spec: Json = {}) => {
-    const review = (await make(`serviceaccounts/${name}/token`, { spec })) as {
-      readonly status: { readonly token: string };
-    };
-    return review.status.token;
-  };
+  const tokenOf = (name: string, spec: Json = {}) => server.tokenOf(namespace, name, spec);
   const boundTo = (kind: string, name: string, apiVersion = 'v1') =>
     tokenOf('reader', { boundObjectRef: { kind, apiVersion, name } });
   const makePod = (name: string, more: Json = {}) =>

@@ -1,7 +1,7 @@
-import { once } from 'node:events';
-import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import http from 'node:http';
 import type { ClientHttp2Session } from 'node:http2';
 import https from 'node:https';
+import { send } from '../../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import type { Scope } from '../../../support/scope.js';
 import type { GeneratedRequest } from './generated-request.js';
@@ -64,23 +64,23 @@ export class RequestClients {
     fields: Fields,
   ): Promise<Answer> {
     const isOpen = route === 'open';
-    const bytes = body === undefined ? undefined : Buffer.from(body, 'latin1');
-    const request = (isOpen ? http : https).request({
-      host: '127.0.0.1',
-      port: isOpen ? this.#to.openPort : this.#to.gatewayPort,
+    const port = isOpen ? this.#to.openPort : this.#to.gatewayPort;
+    const bytes = Buffer.from(body ?? '', 'latin1');
+    const isChunked = fields.some(([name]) => name === 'Transfer-Encoding');
+    const question = {
       method,
-      path: target,
-      headers: valuesByName([
-        ...fields,
-        ...(isUpgrade || fields.some(([name]) => name === 'Transfer-Encoding')
-          ? []
-          : [['Content-Length', `${bytes?.length ?? 0}`] as const]),
-      ]),
-      agent: isUpgrade ? false : isOpen ? this.#agent : this.#tlsAgent,
-      ...(!isOpen && { ca: this.#to.ca }),
-    });
-    request.end(bytes);
-    return answerTo(request);
+      headers: [
+        ...['Host', `127.0.0.1:${port}`, ...fields.flat()],
+        ...(isUpgrade || isChunked ? [] : ['Content-Length', `${bytes.length}`]),
+      ],
+      ...(!isUpgrade && { body: bytes }),
+      agent: !isUpgrade && (isOpen ? this.#agent : this.#tlsAgent),
+      ...(!isOpen && { tls: { ca: this.#to.ca } }),
+    };
+    // Such as an answer with a body to a HEAD request that is not valid HTTP.
+    const none = () => ({ status: undefined, body: Buffer.alloc(0) });
+    const answer = await send(port, target, question).catch(none);
+    return { status: answer.status, text: answer.body.toString('latin1') };
   }
 
   #close(): void {
@@ -91,28 +91,3 @@ export class RequestClients {
 }
 
 type Fields = readonly (readonly [name: string, value: string])[];
-
-function valuesByName(fields: Fields): Record<string, string[]> {
-  const values: Record<string, string[]> = {};
-  for (const [name, value] of fields) values[name] = [...(values[name] ?? []), value];
-  return values;
-}
-
-async function answerTo(request: ClientRequest): Promise<Answer> {
-  try {
-    const [response, socket] = (await Promise.race([
-      once(request, 'response'),
-      once(request, 'upgrade'),
-    ])) as [IncomingMessage, { destroy(): void } | undefined];
-    socket?.destroy();
-    let text = '';
-    if (socket === undefined)
-      for await (const chunk of response.setEncoding('latin1')) text += chunk as string;
-    return { status: response.statusCode, text };
-  } catch {
-    // Such as an answer with a body to a HEAD request that is not valid HTTP.
-    return { status: undefined, text: '' };
-  } finally {
-    request.on('error', () => {});
-  }
-}

@@ -5,7 +5,6 @@ import { eventually } from '../../../../support/eventually.js';
 import type { ApiServer } from '../../../../support/kube-apiserver/api-server.js';
 import { test } from '../../../../support/kube-apiserver/api-server-test.js';
 import {
-  bind,
   changes,
   type Pair,
   startSharingGateway,
@@ -19,7 +18,7 @@ async function start(t: TestContext, server: ApiServer) {
   const widgets = new Widgets(server, namespace);
   const rule = { apiGroups: [widgets.group], resources: ['widgets'], verbs: ['watch'] };
   const users = [`ann-${widgets.group}`, `bob-${widgets.group}`];
-  for (const user of users) await bind(server, namespace, user, [rule]);
+  for (const user of users) await server.bind(namespace, user, [rule]);
   await widgets.define(version('v1'));
   const gateway = await startSharingGateway(t, server, users);
   const current = async (of = 'v1') => {

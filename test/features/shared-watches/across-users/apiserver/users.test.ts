@@ -5,7 +5,6 @@ import { eventually, eventuallyPasses } from '../../../../support/eventually.js'
 import { test } from '../../../../support/kube-apiserver/api-server-test.js';
 import { startRestartableServer } from '../../../../support/kube-apiserver/restartable-server.js';
 import {
-  bind,
   callers,
   changes,
   createConfigMap as create,
@@ -26,9 +25,9 @@ test('60 users with generated rights get what watches of their own give them, by
     const verbs = random.pick([['list', 'watch'], ['watch'], ['watch', 'list', 'get'], ['list']]);
     const kind = random.below(4);
     if (kind === 0) await server.grant(user, [{ ...configMaps, verbs }]);
-    else if (kind === 1) await bind(server, namespace, user, [{ ...configMaps, verbs }]);
+    else if (kind === 1) await server.bind(namespace, user, [{ ...configMaps, verbs }]);
     else if (kind === 2)
-      await bind(server, namespace, user, [{ ...configMaps, verbs, resourceNames: [random.pick(names)] }]);
+      await server.bind(namespace, user, [{ ...configMaps, verbs, resourceNames: [random.pick(names)] }]);
   }
   const gateway = await start(t, server, users);
   let from = await create(server, namespace, 'z1');
@@ -90,8 +89,8 @@ test('after a restart and a compaction those with the right go on or get a 410, 
   const rule = { apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] };
   const unbind = new Map<string, () => Promise<void>>();
   for (const user of before) {
-    unbind.set(user, await bind(own.server, namespace, user, [rule]));
-    await bind(own.server, other, user, [rule]);
+    unbind.set(user, await own.server.bind(namespace, user, [rule]));
+    await own.server.bind(other, user, [rule]);
   }
   const gateway = await start(t, own.server, before);
   const old = await create(own.server, other, 'first');
@@ -133,7 +132,7 @@ test('while two users swap their tokens, each watch is that of the one or of the
   const spaces = { [ann]: await server.createNamespace(), [bob]: await server.createNamespace() };
   const rule = { apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] };
   for (const [user, namespace] of Object.entries(spaces))
-    for (const one of [user, eve]) await bind(server, namespace, one, [rule]);
+    for (const one of [user, eve]) await server.bind(namespace, one, [rule]);
   const gateway = await start(t, server, [eve, ann, bob]);
   const from = await create(server, spaces[ann] as string, 'before');
   const targets = Object.values(spaces).map(

@@ -360,23 +360,6 @@ describe('an access that gets a 401', () => {
     assert.equal(one.current, undefined, 'the credential expires');
   });
 
-  it('is not replaced if the renewal gives the same credential, or fails', async () => {
-    const { source, questions } = controlled();
-    const one = start(source);
-    questions[0]?.give('t-1');
-    const access = await one.access();
-    const same = one.refused(access);
-    questions[1]?.give('t-1');
-    assert.equal(await same, undefined);
-    assert.equal(one.access(), access);
-
-    const failing = controlled();
-    one.replace(endpoint(failing.source));
-    const none = one.refused(access);
-    failing.questions[0]?.fail('no luck');
-    assert.equal(await none, undefined);
-  });
-
   it('is replaced by one of the configuration that was read again, if that has another secret', async () => {
     for (const token of ['t-2', 't-1']) {
       const rereadFiles = async (): Promise<void> => {

@@ -88,15 +88,6 @@ describe('a credential', () => {
     assert.match(problem ?? '', /^tokenFile /);
     assert.doesNotMatch(problem ?? '', /hunter2/);
   });
-
-  it('has the problems of all its parts reported at once', async () => {
-    const clientCertificate = { certificate: { file: '/nowhere/c' }, key: { file: '/nowhere/k' } };
-    assert.deepEqual(await problemsOf({ tokenFile: '/nowhere/t', clientCertificate }), [
-      'tokenFile /nowhere/t: no such file',
-      'client-certificate /nowhere/c: no such file',
-      'client-key /nowhere/k: no such file',
-    ]);
-  });
 });
 
 describe('a source with state', () => {

@@ -1,61 +1,17 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { createServingFiles, type ServingFiles } from '../../support/certificates/serving-files.js';
-import { ask, connectHttp2, type Http2Answer } from '../../support/clients/http2-client.js';
-import { watchRaw } from '../../support/clients/raw-http.js';
-import { connectToListener, encrypted, hasTls } from '../../support/proxy/encrypted.js';
-import type { KubeconfigFile } from '../../support/proxy/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
-import { type StrictUpstream, startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
-import { type Leg, legs, toBytes } from '../leg.js';
+import { after, describe, it } from 'node:test';
+import { createServingFiles } from '../../support/certificates/serving-files.js';
+import { ask } from '../../support/clients/http2-client.js';
+import { encrypted, hasTls } from '../../support/proxy/encrypted.js';
+import { startInProcess } from '../../support/proxy/in-process.js';
+import { startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
+import { chunk, chunked, clientsOf, fields, maxFields, padding } from '../large-head-clients.js';
+import { assertStatus, type Leg, legs, parseAnswer } from '../leg.js';
 
-const watch = '/api/v1/pods?watch=true';
-/** The API server's answers, by target. */
-const answers = new Map<string, string>();
+/** Almost the most bytes of a head from the API server. */
+const longest = 1_000_000;
 
-let upstream: StrictUpstream;
-let kubeconfig: KubeconfigFile;
-let files: ServingFiles;
-let proxy: ProxyProcess;
-
-before(async () => {
-  upstream = await startStrictUpstream(
-    ({ target }, socket) => {
-      socket.write(answers.get(target) ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 'latin1');
-    },
-    { scheme: 'https' },
-  );
-  kubeconfig = await upstream.writeKubeconfig();
-  files = await createServingFiles();
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', ...files.flags]);
-});
-
-after(async () => {
-  await proxy.stop('SIGKILL');
-  await upstream.stop();
-});
-
-/** The bytes of the answer over HTTP/1.1, up to a match. */
-async function overHttp1(target: string, pattern: RegExp, leg: Leg = 'plain'): Promise<string> {
-  const connection = watchRaw(connectToListener({ port: proxy.port, ca: files.authority.certificate }));
-  try {
-    connection.write(toBytes({ target, leg }));
-    await connection.until(pattern);
-    return connection.received();
-  } finally {
-    connection.destroy();
-  }
-}
-
-/** Sends a request over HTTP/2 on a connection of its own. */
-async function overHttp2(target: string): Promise<Http2Answer> {
-  const session = await connectHttp2(proxy.port, files.authority.certificate);
-  try {
-    return await ask(session, target);
-  } finally {
-    session.destroy();
-  }
-}
+const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n';
 
 const connectionFields = [
   ...['HTTP2-Settings: AAMAAABkAAQAAP__', 'Keep-Alive: timeout=5', 'Proxy-Connection: keep-alive'],
@@ -66,58 +22,177 @@ const goodFields = [
   ...["!#$%&'*+-.^_`|~: 5", 'X-Empty:', 'X-Bytes: caf\xe9\xc3\xa9'],
 ];
 
-function chunked(trailers: readonly string[], headers: readonly string[] = []): string {
-  const lines = ['HTTP/1.1 200 OK', ...headers, 'Transfer-Encoding: chunked'];
-  return `${lines.join('\r\n')}\r\n\r\n2\r\nok\r\n0\r\n${trailers.map(line => `${line}\r\n`).join('')}\r\n`;
-}
+let answer: string;
 
-test('trailers of a connection are removed, and others arrive, over both HTTP versions', async () => {
-  for (const target of ['/version?trailers', watch]) {
-    answers.set(target, chunked([...connectionFields, 'Access-Control-Allow-Origin: *', ...goodFields]));
-    const raw = await overHttp1(target, /\r\n0\r\n[\s\S]*\r\n\r\n$/);
+const upstream = await startStrictUpstream(
+  ({ target }, socket) => {
+    socket.write(target.startsWith('/api/v1/namespaces') ? `${chunked}\r\n${chunk}` : answer, 'latin1');
+  },
+  { scheme: 'https' },
+);
+after(() => upstream.stop());
+const { path } = await upstream.writeKubeconfig();
+const files = await createServingFiles();
+const proxy = await startInProcess({ after }, [
+  ...[`--kubeconfig=${path}`, '--reject-paths=', '--log-requests=none', ...files.flags],
+]);
+const { overHttp1, connect } = clientsOf(() => ({ port: proxy.port, ca: files.authority.certificate }));
+
+// test/header-fields.test.ts shows that all work on heads and trailers takes time in proportion to their length.
+describe(`an answer with more than ${maxFields} header fields`, () => {
+  const whole = (count: number) => `HTTP/1.1 200 OK\r\n${fields(count - 1)}Content-Length: 0\r\n\r\n`;
+  const tooMany = /its answer has more than 1000 header fields$/;
+
+  it('is a 502 that says so on every leg, also if it switches protocols', async () => {
+    for (const leg of Object.keys(legs) as Leg[])
+      for (const [added, answerOf] of [
+        [1, whole],
+        [2, (count: number) => `${switching}${fields(count - 2)}\r\n`],
+      ] as const) {
+        if (leg === 'plain' && answerOf !== whole) continue;
+        answer = answerOf(maxFields);
+        const most = await overHttp1({ leg, target: '/x' }, /\r\n\r\n/);
+        assert.equal(most.match(/^x: y\r$/gm)?.length, maxFields - added);
+        answer = answerOf(maxFields + 1);
+        assert.match(assertStatus(parseAnswer(await overHttp1({ leg, target: '/x' })), 502, leg), tooMany);
+      }
+  });
+
+  it('is a 502 that says so for a client of HTTP/2, whose other streams go on', encrypted, async () => {
+    const { session, check } = await connect();
+    for (const name of ['x', 'Set-Cookie']) {
+      answer = `HTTP/1.1 200 OK\r\n${fields(maxFields, `${name}: y\r\n`)}Content-Length: 0\r\n\r\n`;
+      const { status, json } = await ask(session, '/x');
+      assert.equal(status, 502);
+      assert.match((json as { message: string }).message, tooMany);
+    }
+    answer = `HTTP/1.1 200 OK\r\n${fields(maxFields - 1, 'Set-Cookie: y\r\n')}Content-Length: 0\r\n\r\n`;
+    assert.equal((await ask(session, '/x')).headers['set-cookie']?.length, maxFields - 1);
+    await check();
+  });
+});
+
+describe('a head that is too large for the HTTP/2 connection of its client', encrypted, () => {
+  for (const [what, limit, told] of [
+    ['what clients with nghttp2 take', 128 * 1024, undefined],
+    ['the SETTINGS_MAX_HEADER_LIST_SIZE of the client', 50_000, 50_000],
+  ] as const) {
+    const head = (bytes: number) => `HTTP/1.1 200 OK\r\n${padding(bytes)}Content-Length: 2\r\n\r\nok`;
+    const tooLarge = new RegExp(
+      `exceeds the ${limit} bytes of this HTTP/2 connection, or 65536 in one field; try HTTP/1.1$`,
+    );
+
+    it(`is a 502 for its stream alone: ${what}`, async () => {
+      const { session, check } = await connect(told);
+      answer = head(limit - 2_000);
+      assert.equal((await ask(session, '/x')).text, 'ok');
+      for (const bytes of [limit - 100, limit, 2 * limit, 300_000, longest]) {
+        answer = head(bytes);
+        const { status, json } = await ask(session, '/x');
+        assert.equal(status, 502, String(bytes));
+        assert.match((json as { message: string }).message, tooLarge);
+      }
+      await check();
+      assert.match(await overHttp1({ target: '/x' }), /^HTTP\/1\.1 200 [\s\S]*ok$/);
+    });
+  }
+
+  it('is a 502 for its stream alone, too, if one field is too large, in one line or in lines that HTTP/2 has in one', async () => {
+    const { session, check } = await connect();
+    for (const lines of [
+      `x: ${'y'.repeat(64 * 1024 + 1)}\r\n`,
+      `x: ${'y'.repeat(33_000)}\r\nX: ${'z'.repeat(33_000)}\r\n`,
+    ]) {
+      answer = `HTTP/1.1 200 OK\r\n${lines}Content-Length: 0\r\n\r\n`;
+      assert.equal((await ask(session, '/x')).status, 502);
+      answer = `${chunked}\r\n0\r\n${lines}\r\n`;
+      assert.notEqual((await ask(session, '/x')).rstCode, 0);
+    }
+    answer = `HTTP/1.1 200 OK\r\nx: ${'~'.repeat(64 * 1024)}\r\nContent-Length: 0\r\n\r\n`;
+    assert.equal((await ask(session, '/x')).status, 200);
+    await check();
+  });
+
+  it("is cut to its status if it is the proxy's own", async () => {
+    const { session } = await connect(100);
+    for (const path of ['/-/livez', '/x']) {
+      const { status, headers, text } = await ask(session, path);
+      assert.deepEqual(
+        [status, Object.keys(headers)],
+        path === '/x' ? [502, [':status']] : [200, [':status']],
+      );
+      assert.notEqual(text, '');
+    }
+  });
+});
+
+describe('trailers that are too many or too large', () => {
+  const trailed = (trailers: string) => `${chunked}\r\n2\r\nok\r\n0\r\n${trailers}\r\n`;
+
+  for (const [what, told, trailers] of [
+    [`more than ${maxFields}`, undefined, fields(maxFields + 1)],
+    ['more than clients with nghttp2 take', undefined, padding(128 * 1024)],
+    ['more than the client takes', 50_000, padding(50_000)],
+  ] as const) {
+    it(`reset the stream of a client of HTTP/2 alone, after its body: ${what}`, encrypted, async () => {
+      const { session, check } = await connect(told);
+      answer = trailed(trailers);
+      const received = await ask(session, '/x');
+      assert.deepEqual([received.status, received.text, received.trailers], [200, 'ok', {}]);
+      assert.notEqual(received.rstCode, 0);
+      await check();
+    });
+  }
+
+  it('cut an answer to a request of HTTP/1.1 on every leg', async () => {
+    for (const leg of Object.keys(legs) as Leg[]) {
+      answer = trailed(fields(maxFields));
+      assert.equal((await overHttp1({ leg, target: '/x' })).match(/^x: y\r$/gm)?.length, maxFields);
+      answer = trailed(fields(maxFields + 1));
+      assert.match(await overHttp1({ leg, target: '/x' }), /\r\n\r\n2\r\nok\r\n$/);
+    }
+  });
+});
+
+it('trailers of a connection are removed, and others arrive, over both HTTP versions', async () => {
+  for (const target of ['/version', '/api/v1/pods?watch=true']) {
+    const lines = [...connectionFields, 'Access-Control-Allow-Origin: *', ...goodFields];
+    answer = `${chunked}\r\n2\r\nok\r\n0\r\n${lines.join('\r\n')}\r\n\r\n`;
+    const raw = await overHttp1({ target }, /\r\n0\r\n[\s\S]*\r\n\r\n$/);
     assert.doesNotMatch(raw, /http2-settings|proxy-connection|access-control|h2c/i);
     for (const field of goodFields) assert.ok(raw.includes(field), field);
     if (!hasTls) continue;
-    const { status, text, trailers, rstCode } = await overHttp2(target);
+    const { session } = await connect();
+    const { status, text, trailers, rstCode } = await ask(session, target);
     assert.deepEqual([status, text, rstCode], [200, 'ok', 0]);
-    assert.deepEqual(
-      Object.keys(trailers).filter(
-        name => !goodFields.some(field => field.toLowerCase().startsWith(`${name}:`)),
-      ),
-      [],
-    );
+    const isGood = (name: string) => goodFields.some(field => field.toLowerCase().startsWith(`${name}:`));
+    assert.ok(Object.keys(trailers).every(isGood), Object.keys(trailers).join());
     assert.deepEqual([trailers['x-sum'], trailers['constructor'], trailers.etag], ['1, 2', '4', '"a", "b"']);
   }
 });
 
-test(
+it(
   'a head that node:http2 cannot send is at most a 502, and the connection continues',
   encrypted,
   async () => {
-    const session = await connectHttp2(proxy.port, files.authority.certificate, { maxHeaderListPairs: 5000 });
+    const { session, check } = await connect();
     const heads: readonly (readonly [string, number])[] = [
       [['HTTP/1.1 200 OK', ...connectionFields, ...goodFields, 'Content-Length: 2'].join('\r\n'), 200],
       ['HTTP/1.1 600 Odd\r\nContent-Length: 2', 502],
       ['HTTP/1.1 999 Odd\r\nContent-Length: 2', 502],
       ['HTTP/1.1 200 OK\r\n:status: 201\r\nContent-Length: 2', 502],
-      [`HTTP/1.1 200 OK\r\n${'X: 1\r\n'.repeat(999)}Content-Length: 2`, 200],
     ];
-    try {
-      for (const [index, [head, code]] of heads.entries()) {
-        for (const target of [`/version?head-${index}`, `${watch}&head-${index}`]) {
-          answers.set(target, `${head}\r\n\r\nok`);
-          const { status } = await ask(session, target);
-          assert.equal(status, code, head.slice(0, 80));
-        }
+    for (const [head, code] of heads) {
+      for (const target of ['/version', '/api/v1/pods?watch=true']) {
+        answer = `${head}\r\n\r\nok`;
+        assert.equal((await ask(session, target)).status, code, head.slice(0, 80));
       }
-      assert.equal((await ask(session, '/version')).status, 200);
-    } finally {
-      session.destroy();
     }
+    await check();
   },
 );
 
-test('an answer that is not valid HTTP/1.1 is a 502 on every leg, and no uncaught error', async () => {
+it('an answer that is not valid HTTP/1.1 is a 502 on every leg, and no uncaught error', async () => {
   // test/transport/http1/response-parser.test.ts has all of them.
   const ok = 'HTTP/1.1 200 OK\r\n';
   for (const [bytes, code] of [
@@ -135,12 +210,13 @@ test('an answer that is not valid HTTP/1.1 is a 502 on every leg, and no uncaugh
     ['HTTP/1.1 204 No Content\r\nTrailer: X-Sum\r\n\r\n', 204],
     ['HTTP/1.1 304 Not Modified\r\nTrailer: X-Sum\r\n\r\n', 304],
   ] as const) {
-    answers.set('/version?odd', bytes);
     const what = bytes.slice(0, 80);
     for (const leg of Object.keys(legs) as Leg[]) {
-      const raw = await overHttp1('/version?odd', /^HTTP\/1\.1 [\s\S]*\r\n\r\n/, leg);
+      answer = bytes;
+      const raw = await overHttp1({ target: '/version', leg }, /^HTTP\/1\.1 [\s\S]*\r\n\r\n/);
       assert.equal(Number(raw.slice(9, 12)), code, `${leg} ${what}`);
-      assert.match(await overHttp1('/version', /ok$/), /^HTTP\/1\.1 200 /, 'the next request works');
+      answer = `${ok}Content-Length: 2\r\n\r\nok`;
+      assert.match(await overHttp1({ target: '/version' }), /ok$/, 'the next request works');
     }
   }
   assert.deepEqual(

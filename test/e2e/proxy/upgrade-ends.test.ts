@@ -3,14 +3,12 @@ import { once } from 'node:events';
 import net, { type Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
 import tls from 'node:tls';
-import { kubectlTest, seen, startKubectl } from '../../support/clients/kubectl.js';
 import { watchRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import { hasTls } from '../../support/proxy/encrypted.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
-import { ownMetric, untilOwnMetric } from '../../support/proxy/own-metric.js';
+import { ownMetric } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const run = startInProcess;
 const { server, proxy: plain } = await startStack({ after }, { run, flags: ['--reject-paths='] });
@@ -98,6 +96,7 @@ async function open(listener: 'plain' | 'TLS', path: string): Promise<Sides> {
   return { client, below, upstream: await accepted };
 }
 
+// kubectl over both protocols is in test/apiserver/streams.test.ts.
 describe('an upgrade', () => {
   for (const listener of (['plain', 'TLS'] as const).filter(name => hasTls || name === 'plain')) {
     for (const [what, [endedBy, act]] of Object.entries(ends)) {
@@ -119,29 +118,3 @@ describe('an upgrade', () => {
     }
   }
 });
-
-// The same over SPDY is in test/apiserver/streams.test.ts.
-for (const [signal, args, ready] of [
-  ['SIGKILL', ['exec', '-i', 'web-0', '--', 'cat'], /ready/],
-  ['SIGINT', ['port-forward', 'web-0', ':80'], /Forwarding from 127\.0\.0\.1:(\d+)/],
-] as const) {
-  kubectlTest(`kubectl ${args[0]} that ${signal} ends counts as ended by its client`, async t => {
-    const upgrades = () => ownMetric(plain.port, 'kube_api_proxy_upgrades_total{protocol="websocket"}');
-    const [client = 0, ...others] = (await countsOf()) as number[];
-    const before = (await upgrades()) ?? 0;
-    const child = startKubectl(['-s', plain.url, ...args], { HOME: temporaryFolder(), KUBECONFIG: '' });
-    t.after(() => child.kill('SIGKILL'));
-    const isReady = seen(child, ready);
-    if (args[0] === 'exec') child.stdin.write('ready\n');
-    const [, port] = await isReady;
-    if (port !== undefined) {
-      const forwarded = net.connect(Number(port), '127.0.0.1');
-      await once(forwarded, 'connect');
-      forwarded.on('error', () => {});
-    }
-    assert.equal(await upgrades(), before + 1);
-    child.kill(signal);
-    await untilOwnMetric(plain.port, sampleOf('client'), client + 1);
-    assert.deepEqual((await countsOf()).slice(1), others);
-  });
-}

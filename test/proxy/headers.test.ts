@@ -16,7 +16,6 @@ import {
 } from '../../src/proxy/headers.js';
 import { RequestPath } from '../../src/request/request-path.js';
 import { outgoingRequest } from '../../src/transport/upstream-request.js';
-import { assertLinear } from '../support/growth.js';
 import { clientRequest } from '../support/proxy/client-request.js';
 import { FakePool } from '../support/transport/fake-pool.js';
 import { accessTo } from '../support/transport/upstream-requests.js';
@@ -210,18 +209,6 @@ describe('the headers of an upstream request', () => {
       ...['Accept', 'a/b', 'X-Request-Id', 'generated'],
     ]);
   });
-
-  it('are created in linear time for a hostile Connection header', () => {
-    assertLinear(10_000, length => {
-      const names = Array.from({ length }, (_, index) => `x-${index}`);
-      const client = ['Connection', names.join(' , '), ...names.flatMap(name => [name, '1'])];
-      return () => assert.equal(outboundHeaders(client, additions).length, 8);
-    });
-    assertLinear(100_000, length => {
-      const client = ['Connection', `${' '.repeat(length)}x${','.repeat(length)}`];
-      return () => outboundHeaders(client, additions);
-    });
-  });
 });
 
 const request: FieldRequest = {
@@ -241,17 +228,6 @@ const inboundHeaders = (rawHeaders: readonly string[], request: FieldRequest) =>
   inboundFields(rawHeaders, request, policy).headers;
 
 describe('the headers of a response to the client', () => {
-  it('allow no browser origin that the API server allows', () => {
-    const headers = inboundHeaders(
-      [
-        ...['Access-Control-Allow-Origin', '*', 'ACCESS-CONTROL-ALLOW-CREDENTIALS', 'true'],
-        ...['access-control-x', 'y', 'X-Access-Control-Allow-Origin', 'kept'],
-      ],
-      request,
-    );
-    assert.deepEqual(headers, ['X-Access-Control-Allow-Origin', 'kept']);
-  });
-
   it('hold every cookie where it came from, in a head or in a trailer, and drop one that cannot be held', () => {
     const fields = ['SET-COOKIE', 'a=1; Path=/', 'set-cookie', '__Host-b=2; Path=/'];
     assert.deepEqual(inboundHeaders(fields, request), ['SET-COOKIE', 'a=1; Path=/clusters/dev/logs/']);
@@ -260,12 +236,14 @@ describe('the headers of a response to the client', () => {
     ]);
   });
 
-  it("otherwise equal the API server's headers, in their order and spelling, repeated ones too", () => {
+  it("otherwise equal the API server's headers, in their order and spelling, repeated ones too, but for the origins that it allows", () => {
     const upstream = [
       ...['X-A', '1', 'x-a', '2', 'Warning', '299 - "x"', 'WARNING', '299 - "y"', 'Content-Length', '5'],
-      ...['Content-Security-Policy', "default-src 'self'", 'Set-Cookie2', 'a=1'],
+      ...['Content-Security-Policy', "default-src 'self'", 'Set-Cookie2', 'a=1', 'Trailer', 'X-Sum'],
+      ...['X-Access-Control-Allow-Origin', 'kept'],
     ];
-    assert.deepEqual(inboundHeaders(upstream, request), upstream);
+    const origins = ['Access-Control-Allow-Origin', '*', 'ACCESS-CONTROL-ALLOW-CREDENTIALS', 'true'];
+    assert.deepEqual(inboundHeaders([...upstream, ...origins], request), upstream);
   });
 
   it('contain no hop-by-hop field and none that Connection names, but keep the length', () => {
@@ -288,10 +266,6 @@ describe('the headers of a response to the client', () => {
       const head = switchingProtocols('OK', upstream, { ...request, answerHeaders } as HeadRequest, policy);
       assert.equal(head, `HTTP/1.1 101 OK\r\nConnection: Upgrade\r\nUPGRADE: websocket\r\n${added}\r\n`);
     }
-  });
-
-  it('announce trailers, because the client gets those too', () => {
-    assert.deepEqual(inboundHeaders(['Trailer', 'X-Sum'], request), ['Trailer', 'X-Sum']);
   });
 
   it('are read in any case as the client gets them, all lines of one name together', () => {

@@ -91,12 +91,4 @@ describe('a redirect of an API server below /clusters/', () => {
     const { headers } = responseHeaders(answer, request, { sandboxesProxiedPages: false });
     assert.deepEqual(headers.slice(0, 2), ['Location', '/clusters/dev/api/']);
   });
-
-  it('is unchanged at /', () => {
-    const head = new RequestHead({ method: 'GET', rawHeaders: [] });
-    const request = { mount: { namesContext: false }, path: { prefix: '', api: '/' }, head } as HeadRequest;
-    const answer = { statusCode: 301, rawHeaders: ['Location', '/api/'] };
-    const { headers } = responseHeaders(answer, request, { sandboxesProxiedPages: false });
-    assert.deepEqual(headers.slice(0, 2), ['Location', '/api/']);
-  });
 });

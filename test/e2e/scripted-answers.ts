@@ -42,10 +42,6 @@ export interface AnswerHead {
 
 /** An API server whose answers a test writes, and programs in front of it, which serve TLS if they can. */
 export interface ScriptedAnswers {
-  /** Path of a kubeconfig for the API server; its one context has the name `test`. */
-  readonly kubeconfig: string;
-  /** A folder with the file `page.html`. */
-  readonly folder: string;
   /** The flag for callers whose token is `alice-token`, which every request has. */
   readonly authentication: string;
   /** Writes the same answer from now on. */
@@ -72,10 +68,8 @@ export async function startScriptedAnswers(
   const server = upstream.url + serverPath;
   const kubeconfig = await upstream.writeKubeconfig({ ...contents, server });
   const files = await createServingFiles();
-  const folder = temporaryFolder();
-  const tokens = join(folder, 'tokens.csv');
+  const tokens = join(temporaryFolder(), 'tokens.csv');
   await writeFile(tokens, 'alice-token,alice,,\n');
-  await writeFile(join(folder, 'page.html'), '<p>page');
   const sessions = new Map<number, ClientHttp2Session>();
   scope.after(async () => {
     for (const session of sessions.values()) session.destroy();
@@ -83,8 +77,6 @@ export async function startScriptedAnswers(
   });
   const ca = files.authority.certificate;
   return {
-    kubeconfig: kubeconfig.path,
-    folder,
     authentication: callersFlag(tokens),
     answer(answer) {
       scripted = answer;

@@ -5,6 +5,7 @@ import {
   isFieldSelector,
   requiredFieldValue,
 } from '../../src/kubernetes/field-selector.js';
+import { assertLinear } from '../support/growth.js';
 
 describe('the value that a field selector requires of a field', () => {
   const rows: readonly (readonly [selector: string, value: string | undefined])[] = [
@@ -48,5 +49,13 @@ describe('a field selector', () => {
       { key: 'g', operator: 'NotIn', values: ['1'] },
     ]);
     assert.equal(fieldRequirements('f'), undefined);
+  });
+
+  it('is read in linear time', () => {
+    const piece = 'metadata.name=a\\,';
+    assertLinear(200_000, length => {
+      const selector = piece.repeat(length / piece.length);
+      return () => [isFieldSelector(selector), requiredFieldValue(selector, 'metadata.name')];
+    });
   });
 });

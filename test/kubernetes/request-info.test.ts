@@ -28,12 +28,10 @@ const resourceRows: readonly Row[] = [
   ['GET', '/api/v1/namespaces', 'list api - v1 - namespaces - -'],
   ['GET', '/api/v1/namespaces/other', 'get api - v1 other namespaces - other'],
   ['PUT', '/api/v1/namespaces/other/finalize', 'update api - v1 other namespaces finalize other'],
-  ['PATCH', '/api/v1/namespaces/other/status', 'patch api - v1 other namespaces status other'],
   ['GET', '/api/v1/namespaces/status', 'get api - v1 status namespaces - status'],
   ['GET', '/api/v1/namespaces/other/pods', 'list api - v1 other pods - -'],
   ['GET', '/api/v1/namespaces/other/pods/foo', 'get api - v1 other pods - foo'],
   ['HEAD', '/api/v1/namespaces/other/pods/foo', 'get api - v1 other pods - foo'],
-  ['HEAD', '/api/v1/namespaces/other/pods', 'list api - v1 other pods - -'],
   ['GET', '/api/v1/pods', 'list api - v1 - pods - -'],
   ['POST', '/api/v1/pods', 'create api - v1 - pods - -'],
   ['DELETE', '/api/v1/namespaces/other/pods/foo', 'delete api - v1 other pods - foo'],
@@ -41,14 +39,10 @@ const resourceRows: readonly Row[] = [
   ['DELETE', '/api/v1/nodes?fieldSelector=metadata.name%3Da', 'deletecollection api - v1 - nodes - -'],
   ['OPTIONS', '/api/v1/pods', '- api - v1 - pods - -'],
   ['get', '/api/v1/pods', '- api - v1 - pods - -'],
-  ['GET', '/api/v1/nodes/n1', 'get api - v1 - nodes - n1'],
   ['GET', '/api/v1/nodes/n1/proxy/metrics/cadvisor', 'get api - v1 - nodes proxy n1'],
-  ['GET', '/api/v1/namespaces/other/pods/foo/log', 'get api - v1 other pods log foo'],
   ['POST', '/api/v1/namespaces/other/pods/foo/exec', 'create api - v1 other pods exec foo'],
-  ['GET', '/api/v1/namespaces/other/pods/foo/exec', 'get api - v1 other pods exec foo'],
   ['GET', '/api/v1/namespaces/d/services/http:web:80/proxy/a/b', 'get api - v1 d services proxy http:web:80'],
   ['GET', '/api/v1/namespaces/d/pods/foo/proxy/watch?watch=1', 'get api - v1 d pods proxy foo'],
-  ['GET', '/apis/apps/v1/deployments', 'list apis apps v1 - deployments - -'],
   ['PATCH', '/apis/apps/v1/namespaces/d/deployments/a/scale', 'patch apis apps v1 d deployments scale a'],
   ['GET', '/apis/apps/v1/namespaces/other', 'get apis apps v1 other namespaces - other'],
 
@@ -60,9 +54,7 @@ const resourceRows: readonly Row[] = [
 
   // The verbs in the path, of which only watch is still served.
   ['GET', '/api/v1/watch/pods', 'watch api - v1 - pods - -'],
-  ['GET', '/api/v1/watch/namespaces/other/pods', 'watch api - v1 other pods - -'],
   ['GET', '/api/v1/watch/namespaces/other/pods/foo', 'watch api - v1 other pods - foo'],
-  ['GET', '/apis/apps/v1/watch/namespaces/d/deployments/a', 'watch apis apps v1 d deployments - a'],
   [
     'GET',
     '/apis/apps/v1/watch/namespaces/d/deployments/a/scale/b',

@@ -1,24 +1,12 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import type { ClientHttp2Session } from 'node:http2';
 import { join } from 'node:path';
-import { after, describe, type TestContext, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { type Answer, assertStatus, type Leg, send } from '../e2e/leg.js';
-import { open, send as sendPlain } from '../support/clients/http-client.js';
-import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
-import { eventually } from '../support/eventually.js';
-import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
-import { createOidcSigner } from '../support/identities/oidc-signer.js';
+import { send as sendPlain } from '../support/clients/http-client.js';
 import { callersFlag } from '../support/proxy/callers.js';
 import { startInProcess } from '../support/proxy/in-process.js';
-import {
-  arn,
-  createChainFiles,
-  mountOf,
-  startManyClusters,
-  startManyStack,
-  which,
-} from '../support/proxy/many-clusters.js';
+import { arn, mountOf, startManyClusters, startManyStack, which } from '../support/proxy/many-clusters.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
@@ -33,42 +21,11 @@ for (const at of ['one', 'two'] as const) {
   clusters.tokens[at]['same-token'] = { username: `somebody-of-${at}`, groups: [`group-of-${at}`] };
 }
 
-const files = await createChainFiles();
-const signer = createOidcSigner('key');
-const issuer = await startOidcIssuer(files.authority);
-after(() => issuer.close());
-issuer.jwks = { keys: [signer.jwk] };
-const issuerCa = join(folder, 'issuer.crt');
-await writeFile(issuerCa, files.authority.certificate);
-const clientCa = join(folder, 'clients.crt');
-await writeFile(clientCa, files.authority.certificate);
-
 const common = { clusters, run: startInProcess };
-const [byReview, byFile, byAll] = await Promise.all([
+const [byReview, byFile] = await Promise.all([
   startManyStack({ after }, { ...common, flags: ['--authentication-token-webhook', '--reject-paths='] }),
   startManyStack({ after }, { ...common, flags: [callersFlag(tokenFile), '--reject-paths='] }),
-  startManyStack(
-    { after },
-    {
-      ...common,
-      tls: files,
-      flags: [
-        '--reject-paths=',
-        callersFlag(tokenFile),
-        ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${issuerCa}`],
-        '--oidc-username-prefix=-',
-        `--client-ca-file=${clientCa}`,
-      ],
-    },
-  ),
 ]);
-
-/** A connection that ends with the test: one that is idle for long is ended by the program. */
-async function connect(t: TestContext): Promise<ClientHttp2Session> {
-  const session = await connectHttp2(byAll.port, files.authority.certificate);
-  t.after(() => session.destroy());
-  return session;
-}
 
 let marks = 0;
 
@@ -91,20 +48,6 @@ async function ask(
   const headers = token === undefined ? [] : [`Authorization: Bearer ${token}`];
   const answer = await send(port, { leg, target, headers });
   return { answer, code: answer.code, as: arrivedAs(mark) };
-}
-
-/** The same over HTTP/2, on the connection of a caller. */
-async function askOver(
-  session: ClientHttp2Session,
-  mount: string,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<[code: number | undefined, as: string | undefined]> {
-  marks += 1;
-  const mark = `caller=${marks}.`;
-  const stream = openStream(session, `${mount}${which}?${mark}`, headers);
-  const head = await headOf(stream);
-  stream.destroy();
-  return [head[':status'], arrivedAs(mark)[0]];
 }
 
 const passed = (leg: Leg) => (leg === 'plain' ? 200 : 101);
@@ -182,41 +125,6 @@ describe('a caller', () => {
     const message = assertStatus(answer, 404, 'nope');
     for (const name of clusters.contexts()) assert.ok(message.includes(name), message);
   });
-
-  test('of OpenID Connect acts under its name on every mount, even over HTTP/2', async t => {
-    await eventually('the keys', () => /fetched the keys/.test(byAll.proxy.stderr()));
-    const http2 = await connect(t);
-    const exp = Math.floor(Date.now() / 1000) + 300;
-    const token = signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'olga', exp });
-    for (const [mount, context] of [
-      ['', 'one'],
-      ['/clusters/a', 'a'],
-      ['/clusters/b', 'b'],
-      [mountOf(arn), arn],
-    ] as const) {
-      for (const [bearer, user] of [
-        [token, 'olga'],
-        ['file-token', 'fiona'],
-      ] as const) {
-        const found = await askOver(http2, mount, { authorization: `Bearer ${bearer}` });
-        assert.deepEqual(found, [200, `${context} as ${user}`]);
-      }
-    }
-  });
-
-  test('with a client certificate acts under its name on every mount', async () => {
-    const { certificate, key } = await files.authority.client({
-      commonName: 'carol',
-      organizations: ['dev'],
-    });
-    const session = await connectHttp2(byAll.port, files.authority.certificate, { cert: certificate, key });
-    for (const [mount, context] of [
-      ['', 'one'],
-      [mountOf(arn), arn],
-    ] as const)
-      assert.deepEqual(await askOver(session, mount), [200, `${context} as carol`]);
-    session.destroy();
-  });
 });
 
 describe('a token that a cluster accepts', () => {
@@ -291,17 +199,4 @@ describe('/-/clusters with token reviews', () => {
       assertStatus((await ask(byReview, '/clusters/nope', token)).answer, atNobody, token);
     }
   });
-});
-
-test('the limits of a user apply to all mounts together', async t => {
-  const flags = [callersFlag(tokenFile), '--max-longrunning-requests-per-user=4'];
-  const { port } = await startManyStack(t, { ...common, flags });
-  const headers = { authorization: 'Bearer file-token' };
-  const codes: (number | undefined)[] = [];
-  for (const mount of ['', '/clusters/a', '/clusters/b', '/clusters/one', '/clusters/a', '/clusters/b', '']) {
-    const watch = await open(port, `${mount}/api/v1/namespaces/kube-system/pods?watch=true`, { headers });
-    t.after(() => watch.destroy());
-    codes.push(watch.statusCode);
-  }
-  assert.deepEqual(codes, [200, 200, 200, 200, 429, 429, 429]);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import type { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
 import { createIdToken } from '../support/identities/oidc-issuer.js';
@@ -14,12 +14,15 @@ import { untilReviewed, WatchedNamespace } from '../support/proxy/watched-namesp
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** A gateway for tokens that its cluster reviews, with shared watches and an audit log. */
-async function start(t: TestContext, args: readonly string[]) {
+async function start(t: TestContext) {
   const clock = new ManualClock(Date.now());
   const auditLog = join(temporaryFolder(), 'audit.log');
   const gateway = await startGateway(t, {
     run: (scope, argv, env) => startInProcess(scope, argv, env, { clock }),
-    flags: ['--authentication-token-webhook', '--share-watches', `--audit-log-path=${auditLog}`, ...args],
+    flags: [
+      ...['--authentication-token-webhook', '--share-watches', '--end-streams-at-expiry=10s'],
+      `--audit-log-path=${auditLog}`,
+    ],
     server: { allow: () => true },
   });
   /** A token of ann that expires in so many seconds. */
@@ -54,53 +57,32 @@ async function start(t: TestContext, args: readonly string[]) {
       jsonLines<{ readonly annotations?: Readonly<Record<string, string>> }>(
         readFileSync(auditLog, 'utf8'),
       ).flatMap(({ annotations }) => annotations?.['kube-api-proxy/ended-by'] ?? []),
-    reviews: () => gateway.server.requests.filter(({ rawUrl }) => rawUrl.endsWith('/tokenreviews')).length,
   };
 }
 
-describe('a client of a shared watch', () => {
-  it('stays for the grace after its token has expired, also when the watch is opened again, and leaves alone', async t => {
-    const { token, open, pass, clock, namespace, server, proxy, endings } = await start(t, [
-      '--end-streams-at-expiry=10s',
-    ]);
-    const [short, long] = [await open(token(20)), await open(token(600))];
-    assert.equal(namespace.upstream().length, 1, 'they share');
-    await pass(25);
-    server.endWatches();
-    await eventually('the watch is open again', () => {
-      clock.advance(10);
-      return namespace.upstream().length === 2;
-    });
-    namespace.write('in-the-grace');
-    await short.untilNamed('in-the-grace');
-    await pass(6);
-    assert.equal(await short.ended, 'end');
-    namespace.write('later');
-    await long.untilNamed('later');
-    await eventually('the audit event', () => endings().length === 1);
-    assert.deepEqual(endings(), ['expiry']);
-    const lines = () =>
-      proxy.log().filter(({ path, endedBy }) => path === namespace.path && endedBy !== undefined);
-    await eventually('the line', () => lines().length === 1);
-    assert.deepEqual(
-      lines().map(({ user, endedBy, code }) => [user, endedBy, code]),
-      [['ann', 'expiry', 200]],
-    );
+test('a client of a shared watch stays for the grace after its token has expired, also when the watch is opened again, and leaves alone', async t => {
+  const { token, open, pass, clock, namespace, server, proxy, endings } = await start(t);
+  const [short, long] = [await open(token(20)), await open(token(600))];
+  assert.equal(namespace.upstream().length, 1, 'they share');
+  await pass(25);
+  server.endWatches();
+  await eventually('the watch is open again', () => {
+    clock.advance(10);
+    return namespace.upstream().length === 2;
   });
-
-  it('leaves when the cluster no longer knows its token, which is reviewed once for all streams in an interval', async t => {
-    const { token, open, pass, tokens, endings, reviews } = await start(t, ['--recheck-streams=10s']);
-    const [revoked, good] = [token(600), token(600)];
-    const ended = await Promise.all([open(revoked), open(revoked)]);
-    const other = await open(good);
-    const before = reviews();
-    await pass(10);
-    await eventually('both tokens are reviewed', () => reviews() === before + 2);
-    delete tokens[revoked];
-    await pass(10);
-    for (const watch of ended) assert.equal(await watch.ended, 'end');
-    assert.equal(other.state(), 'open');
-    await eventually('the audit events', () => endings().length === 2);
-    assert.deepEqual(endings(), ['caller', 'caller']);
-  });
+  namespace.write('in-the-grace');
+  await short.untilNamed('in-the-grace');
+  await pass(6);
+  assert.equal(await short.ended, 'end');
+  namespace.write('later');
+  await long.untilNamed('later');
+  await eventually('the audit event', () => endings().length === 1);
+  assert.deepEqual(endings(), ['expiry']);
+  const lines = () =>
+    proxy.log().filter(({ path, endedBy }) => path === namespace.path && endedBy !== undefined);
+  await eventually('the line', () => lines().length === 1);
+  assert.deepEqual(
+    lines().map(({ user, endedBy, code }) => [user, endedBy, code]),
+    [['ann', 'expiry', 200]],
+  );
 });

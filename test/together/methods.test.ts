@@ -8,7 +8,7 @@ import { createCertificateAuthority } from '../support/certificates/certificates
 import { eventually } from '../support/eventually.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
-import { startInProcess, startUpProblems } from '../support/proxy/in-process.js';
+import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -44,17 +44,4 @@ test('tokens of a file, of an issuer and of the cluster work together, and each 
     // A bad token of this issuer is rejected, and no other method is tried.
     assertStatus((await ask(expired)).answer, 401, leg);
   }
-});
-
-test('what is wrong with the options of several methods is reported at once', async () => {
-  const problems = await startUpProblems([
-    ...['--server=https://127.0.0.1:1', '--oidc-issuer-url=http://issuer.example'],
-    '--token-auth-file=/nonexistent/tokens.csv',
-  ]);
-  for (const problem of [
-    /^--oidc-issuer-url and --oidc-client-id must be set together/m,
-    /^--oidc-issuer-url: "http:\/\/issuer\.example" is not https/m,
-    /^--token-auth-file: \/nonexistent\/tokens\.csv: no such file/m,
-  ])
-    assert.match(problems.join('\n'), problem);
 });

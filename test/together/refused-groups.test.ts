@@ -9,7 +9,7 @@ import { anyApiServer } from '../support/any-api-server.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { send } from '../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
-import { eventually, eventuallyPasses } from '../support/eventually.js';
+import { eventuallyPasses } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
 import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
 import { adminPort } from '../support/proxy/admin-listener.js';
@@ -153,32 +153,5 @@ test('a group that the gateway may not impersonate is a warning of readyz, which
   assert.match(
     (await readyz('Bearer dev-token')).text,
     /^warn: .* may not impersonate these groups: "Platform Team <x&y>"; /m,
-  );
-});
-
-test('a caller comes without the groups that --accept-group does not name, and the audit log and the log have them', async t => {
-  const auditLog = join(temporaryFolder(), 'audit.log');
-  const { proxy } = await start(t, '--accept-group=dev', '--accept-group=x', `--audit-log-path=${auditLog}`);
-  await eventuallyPasses(async () => {
-    for (const leg of bothLegs) {
-      const { code, arrived } = await probe(proxy, server, leg, { headers: [by('both')] });
-      assert.equal(code, passed(leg));
-      assert.deepEqual(arrived.at(-1)?.impersonated?.groups, ['dev', 'system:authenticated']);
-    }
-  });
-  await probe(proxy, server, 'plain', { headers: [by('dev')] });
-  const events = await eventuallyPasses(async () => {
-    const found = jsonLines<ServerEvent>(await readFile(auditLog, 'utf8'));
-    // An exec may end later than the request after it.
-    assert.ok(found.some(({ annotations }) => annotations === undefined));
-    return found;
-  });
-  assert.equal(events[0]?.annotations?.['kube-api-proxy/left-out-groups'], JSON.stringify([group]));
-  assert.deepEqual(events[0]?.user.groups, ['dev', 'system:authenticated']);
-  const leftOut = () => proxy.log().filter(({ msg }) => /is left out/.test(String(msg)));
-  await eventually('its line', () => leftOut().length > 0);
-  assert.deepEqual(
-    leftOut().map(line => line['group']),
-    [group],
   );
 });

@@ -46,21 +46,17 @@ function assertHidden(text: string, what: string): void {
 describe('the password of a URL that the program refuses is in no start-up problem:', () => {
   for (const key of urlFlags) {
     const flag = flagName(key);
-    test(`that of --${flag}`, async () => {
-      for (const url of urls) {
-        const problems = await startUpProblems([...flagsBesides(flag), `--${flag}=${url}`]);
-        assert.match(problems.join('\n'), new RegExp(`^--${flag} (?:is|has) .*$`), url);
-        assertHidden(problems.join('\n'), url);
-      }
-    });
-
-    test(`that of ${environmentName(key)} and of ${flag} in the file of --config`, async () => {
-      const url = `https://admin:4711/${password}@host.example`;
+    test(`that of --${flag}, ${environmentName(key)} and ${flag} in the file of --config`, async () => {
       const file = join(kubeconfig.directory, `${flag}.yaml`);
-      await writeFile(file, `${flag}: ${url}\n`);
       const besides = flagsBesides(flag);
+      for (const url of urls) {
+        const problems = (await startUpProblems([...besides, `--${flag}=${url}`])).join('\n');
+        assert.match(problems, new RegExp(`^--${flag} (?:is|has) .*$`), url);
+        assertHidden(problems, url);
+      }
+      const url = `https://admin:4711/${password}@host.example`;
+      await writeFile(file, `${flag}: ${url}\n`);
       for (const [args, env] of [
-        [[...besides, `--${flag}=${url}`], {}],
         [besides, { [environmentName(key)]: url }],
         [[...besides, `--config=${file}`], {}],
       ] as const) {

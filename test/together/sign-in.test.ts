@@ -68,26 +68,6 @@ async function start(
 }
 
 describe('/-/sign-in', () => {
-  it('names the issuer, the client and the scopes to a stranger, and nothing else', async t => {
-    const scopes_supported = ['openid', 'email', 'offline_access', 'phone', 7];
-    const { port, issuer, offer, ready } = await start(t, { ...inProcess, discovery: { scopes_supported } });
-    await ready();
-    assert.deepEqual(await offer(), {
-      issuers: [
-        {
-          issuer: issuer.url,
-          clientId: 'gateway',
-          scopes: ['openid', 'email', 'offline_access'],
-          redirectPath: '/-/ui/',
-        },
-      ],
-    });
-    const { status, headers } = await send(port, '/-/sign-in');
-    assert.equal(status, 200);
-    assert.match(headers['content-type'] as string, /^application\/json/);
-    assert.equal(headers['cache-control'], 'no-store');
-  });
-
   it('has the address of the page and the scopes that flags say', async t => {
     const { offer, extraScopes, ready } = await start(t, {
       ...inProcess,
@@ -112,18 +92,19 @@ describe('/-/sign-in', () => {
     assert.equal((await send(port, '/-/sign-in')).status, 401);
   });
 
-  it('names an issuer only when its discovery document has been read', async t => {
+  it('names an issuer only when its discovery document has been read, and then its client and scopes to a stranger, and nothing else', async t => {
     let release = () => {};
     const hold = new Promise<void>(resolve => {
       release = resolve;
     });
     const { port, issuer, offer, sources, extraScopes, ready } = await start(t, {
       flags: ['--explorer-sign-in', '--public-url=https://gw.example'],
-      discovery: { scopes_supported: ['openid', 'groups', 'phone'] },
+      discovery: { scopes_supported: ['openid', 'groups', 'phone', 7] },
       hold,
     });
     await until(() => issuer.discoveries > 0);
-    assert.deepEqual((await offer()).issuers, []);
+    const page = 'https://gw.example/-/ui/';
+    assert.deepEqual(await offer(), { page, issuers: [] });
     assert.deepEqual(await sources(), ["'self'"]);
     const before = await extraScopes();
     assert.deepEqual(before.scopes, []);
@@ -131,7 +112,11 @@ describe('/-/sign-in', () => {
     const etag = (await send(port, '/-/ui/')).headers.etag as string;
     release();
     await ready();
-    assert.equal((await offer()).issuers.length, 1);
+    const own = { issuer: issuer.url, clientId: 'gateway', redirectPath: '/-/ui/' };
+    assert.deepEqual(await offer(), { page, issuers: [{ ...own, scopes: ['openid', 'groups'] }] });
+    const { headers } = await send(port, '/-/sign-in');
+    assert.match(headers['content-type'] as string, /^application\/json/);
+    assert.equal(headers['cache-control'], 'no-store');
     const after = await extraScopes();
     assert.deepEqual(after.scopes, ['groups']);
     assert.doesNotMatch(after.text, /has not answered/);

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/lib/clock.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
@@ -7,36 +6,20 @@ import { createServingFiles } from '../support/certificates/serving-files.js';
 import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
 import { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
-import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
-import { createOidcSigner } from '../support/identities/oidc-signer.js';
 import { proxyToken } from '../support/identities/two-users.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
 import { type NamespaceWatch, untilReviewed, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 
-const issuerAuthority = await createCertificateAuthority();
 const authority = await createCertificateAuthority({ commonName: 'clients' });
 
-/** A gateway that takes every kind of credential. The one in each test is of alice, in dev. */
+/** A gateway that takes tokens and certificates. The credential in each test is of alice, in dev. */
 async function start(
   t: TestContext,
   { env = {}, flags = [] }: Pick<Case, 'flags'> & { env?: Record<string, string> } = {},
 ) {
   const files = await createServingFiles();
   const clientCa = await files.replace('clients.crt', authority.certificate);
-  const issuer = await startOidcIssuer(issuerAuthority);
-  t.after(() => issuer.close());
-  const signer = createOidcSigner('one', 'ES256');
-  issuer.jwks = { keys: [signer.jwk] };
-  const configure = (...jwt: readonly object[]) =>
-    files.replace(
-      'authentication.yaml',
-      JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration', jwt }),
-    );
-  await configure({
-    issuer: { url: issuer.url, audiences: ['gateway'], certificateAuthority: issuerAuthority.certificate },
-    claimMappings: { username: { claim: 'sub', prefix: '' }, groups: { claim: 'groups', prefix: '' } },
-  });
   const rights = { impersonates: true };
   let setForward = 0;
   const clock = { ...systemClock, now: () => Date.now() + setForward };
@@ -46,28 +29,15 @@ async function start(
     run: (scope, argv, environment) => startInProcess(scope, argv, environment, { clock }),
     env,
     tokenFile: 'one,alice,,dev\nother,alice,,dev\nlead,lead,,\ndeputy,deputy,,\n',
-    flags: [
-      '--share-watches',
-      '--authentication-token-webhook',
-      `--authentication-config=${join(files.folder, 'authentication.yaml')}`,
-      `--client-ca-file=${clientCa}`,
-      ...files.flags,
-      ...flags,
-    ],
+    flags: ['--share-watches', `--client-ca-file=${clientCa}`, ...files.flags, ...flags],
     server: {
       allow: ({ username }, { verb }) => username !== 'lead' || verb !== 'impersonate' || rights.impersonates,
     },
   });
-  gateway.tokens['reviewed'] = { username: 'alice', groups: ['dev'] };
   const stack = { server: gateway.server, proxy: { url: `https://127.0.0.1:${gateway.proxy.port}` } };
-  await eventually('the keys', () =>
-    /fetched the keys of the OpenID Connect issuer/.test(gateway.proxy.stderr()),
-  );
   const ca = files.authority.certificate;
-  const idToken = () =>
-    signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'alice', groups: ['dev'], exp: 4_000_000_000 });
   const certificate = () => authority.client({ commonName: 'alice', organizations: ['dev'] });
-  return { ...{ ...gateway, stack, files, ca, rights, setClockForward, configure, idToken, certificate } };
+  return { ...{ ...gateway, stack, files, ca, rights, setClockForward, certificate } };
 }
 
 type Started = Awaited<ReturnType<typeof start>>;
@@ -94,15 +64,6 @@ const cases: Readonly<Record<string, Case>> = {
     question: ({ ca }) => byToken(ca, 'one'),
     takeOut: ({ writeTokens }) => writeTokens('other,alice,,dev\n'),
     log: tokenFileRead,
-  },
-  'token is no longer known to the API server': {
-    question: ({ ca }) => byToken(ca, 'reviewed'),
-    takeOut: ({ tokens }) => delete tokens['reviewed'],
-  },
-  'issuer is no longer in --authentication-config': {
-    question: ({ ca, idToken }) => byToken(ca, idToken()),
-    takeOut: ({ configure }) => configure(),
-    log: /issuers of --authentication-config reloaded/,
   },
   'authority is no longer in --client-ca-file': {
     async question({ ca, certificate }) {

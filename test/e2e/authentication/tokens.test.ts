@@ -161,7 +161,6 @@ describe('callers with a token', { concurrency: 4 }, () => {
       return head;
     };
     for (const protocols of [
-      [`v5.channel.k8s.io, ${encoded('alice-token')}`],
       [`${encoded('alice-token')},v5.channel.k8s.io`],
       [encoded('alice-token'), 'v5.channel.k8s.io'],
     ]) {

@@ -20,11 +20,10 @@ const flags = [
   ...['--reject-paths=', `--www=${projectFile('test/fixtures')}`],
   '--cors-allowed-origins=^https://app\\.example$',
 ];
-const [open, secure, authenticated, unfiltered] = await Promise.all([
+const [open, secure, authenticated] = await Promise.all([
   startManyStack({ after }, { clusters, run: startInProcess, flags }),
   startManyStack({ after }, { clusters, run: startInProcess, flags, tls: files }),
   startManyStack({ after }, { clusters, run: startInProcess, flags: [...flags, callersFlag(tokens)] }),
-  startManyStack({ after }, { clusters, run: startInProcess, flags: [...flags, '--disable-filter'] }),
 ]);
 const http2 = hasTls ? await connectHttp2(secure.port, files.authority.certificate) : undefined;
 after(() => http2?.destroy());
@@ -183,22 +182,6 @@ describe('a page of another site', () => {
     const joined = { 'sec-fetch-site': ['same-origin', 'cross-site'] };
     await overHttp2(pod, joined, ({ status }) => assert.equal(status, 403));
   });
-
-  test('may read with --disable-filter, but not write or upgrade', async () => {
-    for (const [what, sent] of Object.entries(driveBys)) {
-      const { code, body } = await send(unfiltered.port, request(pod, sent));
-      if (sent[0] === 'GET') assert.equal(code, 200, what);
-      // It passes. The API server has no HEAD of its resources.
-      else if (sent[0] === 'HEAD') assert.equal(code, 405, what);
-      else assert.match(body, /another origin may not do this/, what);
-    }
-    for (const leg of ['websocket', 'spdy'] as const) {
-      const answer = await send(unfiltered.port, request(`${pod}/exec`, ['GET', frame], leg));
-      assert.match(assertStatus(answer, 403, leg), /another origin may not do this/);
-    }
-    for (const sent of [link, { ...link, 'Sec-Fetch-Site': 'none', 'Sec-Purpose': 'prefetch' }])
-      assertStatus(await send(unfiltered.port, request(proxied, ['GET', sent])), 403, 'proxied');
-  });
 });
 
 describe('a page of an allowed origin', () => {
@@ -257,16 +240,5 @@ describe('a page of an allowed origin', () => {
     const twice = proxied.replace('web', 'we%2562');
     for (const target of [twice, `${pod}/exec`])
       assertStatus(await send(open.port, request(target, ['GET', sent])), 403, target);
-  });
-
-  test('gets its preflights answered for every path, and may embed the answer', async () => {
-    const sent = metadata('cors', 'empty', { ...origin, 'Access-Control-Request-Method': 'PUT' });
-    for (const target of [pod, proxied, '/clusters/two/version', '/-/metrics', '/static/']) {
-      for (const { port } of [open, authenticated]) {
-        const { code, headers } = await send(port, request(target, ['OPTIONS', sent]));
-        assert.equal(code, 204, target);
-        assert.equal(headers.get('cross-origin-resource-policy'), 'cross-origin');
-      }
-    }
   });
 });

@@ -51,6 +51,10 @@ function fieldsOf(raw: string, name: string): string[] {
   return [...raw.matchAll(new RegExp(`^${name}: (.*)\\r$`, 'gim'))].map(([, value]) => value as string);
 }
 const policiesOf = (raw: string) => fieldsOf(raw, 'cross-origin-resource-policy');
+const sniffingOf = (raw: string) => fieldsOf(raw, 'x-content-type-options');
+/** Whether the program answers itself, and with no file. */
+const isOwn = ({ target, headers = [] }: AttackRequest, code: number) =>
+  target.startsWith('/-/') || (code >= 400 && !headers.some(line => line.startsWith('X-Code')));
 
 /** What an answer says to pages: its CORS fields as they are sent, its policy, and what caches have to keep apart. */
 const toldTo = (raw: string) => ({
@@ -107,6 +111,7 @@ const upgrades: readonly (readonly [number, AttackRequest])[] = (['websocket', '
   ],
 );
 const allowed = 'Origin: https://app.example';
+const proxied = '/api/v1/namespaces/n/pods/p/proxy/';
 const otherSite: AttackRequest = { target: '/version', headers: ['Sec-Fetch-Site: cross-site'] };
 
 describe('an answer', () => {
@@ -115,6 +120,10 @@ describe('an answer', () => {
       const answer = await send(plain.port, request);
       assert.equal(answer.code, code, request.target);
       assert.deepEqual(toldTo(answer.raw), toOthers(request.target), JSON.stringify(request));
+      // No browser guesses that an answer of the program's own is a page; what a file of --www is, its name says.
+      if (isOwn(request, code))
+        assert.deepEqual(sniffingOf(answer.raw), ['nosniff'], JSON.stringify(request));
+      if (request.target === '/static/resources.txt') assert.deepEqual(sniffingOf(answer.raw), []);
     }
     for (const target of ['/version', '/static/resources.txt', '/-/livez', '/refused'])
       assert.deepEqual(
@@ -128,6 +137,7 @@ describe('an answer', () => {
     for (const path of ['/metrics', '/livez', '/none']) {
       const { headers } = await sendPlain(port, path);
       assert.equal(headers['cross-origin-resource-policy'], 'same-origin', path);
+      assert.equal(headers['x-content-type-options'], 'nosniff', path);
     }
   });
 
@@ -146,6 +156,7 @@ describe('an answer', () => {
       assert.equal(answer.status, code, target);
       assert.equal(answer.headers['cross-origin-resource-policy'], 'same-origin', target);
       assert.equal(answer.headers['access-control-allow-origin'], undefined, target);
+      if (isOwn({ target }, code)) assert.equal(answer.headers['x-content-type-options'], 'nosniff', target);
       assert.deepEqual(Object.keys(answer.trailers), [], target);
     }
   });
@@ -162,6 +173,7 @@ describe('an answer', () => {
       connection.destroy();
       assert.match(head, new RegExp(`^HTTP/1\\.1 ${code} `));
       assert.deepEqual(policiesOf(head), ['same-origin'], bytes.slice(0, 50));
+      assert.deepEqual(sniffingOf(head), ['nosniff'], bytes.slice(0, 50));
     }
   });
 
@@ -188,7 +200,7 @@ describe('a preflight', () => {
       'Access-Control-Request-Headers: content-type',
       otherSite.headers?.[0] ?? '',
     ];
-    for (const target of ['/version', '/refused', '/-/metrics', '/static/']) {
+    for (const target of ['/version', proxied, '/refused', '/-/metrics', '/static/']) {
       for (const leg of ['plain', 'websocket'] as const) {
         const answer = await send(allowing.port, { leg, method: 'OPTIONS', target, headers });
         assert.deepEqual([answer.code, answer.body], [204, ''], target);

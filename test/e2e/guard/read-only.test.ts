@@ -111,18 +111,3 @@ for (const leg of ['plain', 'websocket', 'spdy'] as const) {
     assert.deepEqual(await reached(), []);
   });
 }
-
-for (const leg of ['websocket', 'spdy'] as const) {
-  it(`a read-only proxy upgrades only watches and logs on the ${leg} leg`, async () => {
-    for (const target of [pod, '/version', '/api/v1/pods', `${pod}?watch=true`]) {
-      assertStatus(await send(api.port, { leg, target }), 403, target);
-    }
-    assert.deepEqual(await reached(), []);
-    const target = '/api/v1/pods?watch=true&timeoutSeconds=1';
-    // The API server upgrades a watch only if the request names an origin.
-    const headers = ['Origin: http://127.0.0.1'];
-    const { code } = await send(api.port, { leg, target, headers });
-    assert.equal(code, leg === 'spdy' ? 403 : 101);
-    assert.deepEqual(await reached(), leg === 'spdy' ? [] : [`GET ${target}`]);
-  });
-}

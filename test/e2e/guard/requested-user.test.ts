@@ -97,27 +97,6 @@ describe('a caller who may impersonate', { concurrency: 4 }, () => {
     assert.deepEqual(await actsAs(['Impersonate-User:', 'Impersonate-Uid:']), itself);
   });
 
-  test('acts as a service account, and is understood in every spelling that the API server understands', async () => {
-    const ofAccount = ['system:serviceaccounts', 'system:serviceaccounts:default'];
-    for (const [headers, user] of [
-      [[`Impersonate-User: ${account}`], { username: account, groups: ofAccount }],
-      [[`Impersonate-User: ${account}`, 'Impersonate-Group: ops'], { username: account, groups: ['ops'] }],
-      ...[
-        ['IMPERSONATE-USER: alice', 'impersonate-group: ops', 'impersonate-extra-SCOPES: view'],
-        [asAlice, 'Impersonate-Group:   ops  ', 'Impersonate-Extra-%73c%6Fpes: view'],
-        [
-          'Connection: Impersonate-User, impersonate-group, Impersonate-Extra-Scopes',
-          ...[asAlice, 'Impersonate-Group: ops', 'Impersonate-Extra-Scopes: view'],
-        ],
-      ].map(
-        headers => [headers, { username: 'alice', groups: ['ops'], extra: { scopes: ['view'] } }] as const,
-      ),
-    ] as const) {
-      const groups = [...user.groups, 'system:authenticated'];
-      assert.deepEqual(await actsAs(headers), { ...user, groups }, headers.join());
-    }
-  });
-
   test('does not become anybody by a field that only some programs take for one of these, nor by a trailer', async () => {
     // test/guard/claimed-identity.test.ts has all names.
     for (const field of ['Impersonate_User: alice', 'Impersonate: alice', 'X_Remote_Group: ops']) {
@@ -173,23 +152,6 @@ describe('a caller who may impersonate', { concurrency: 4 }, () => {
     await isRefused([asAlice], 401, /Unauthorized/);
     const most = [byLead, asAlice, ...Array<string>(63).fill('Impersonate-Group: ops')];
     assert.equal((await probe(shared.proxy, server, 'plain', { headers: most })).code, 200);
-  });
-
-  test('acts as nobody of the system, even where the API server allows it, unless the options name them', async t => {
-    const allowing = await start(t, `--allow-system-identities=system:anonymous,system:masters,${account}:b`);
-    for (const [user, group, ...own] of [
-      ['system:anonymous', 'system:unauthenticated'],
-      ['alice', 'system:masters', 'Impersonate-Group: system:masters'],
-    ] as const) {
-      const headers = [`Impersonate-User: ${user}`, ...own];
-      await isRefused([byLead, ...headers], 403, /is reserved by Kubernetes .*--allow-system-identities/);
-      const groups = own.length === 0 ? [group] : [group, 'system:authenticated'];
-      assert.deepEqual(await actsAs(headers, allowing), { username: user, groups });
-    }
-    await isRefused([byLead, 'Impersonate-User: system:admin'], 403, /is reserved/, allowing);
-    // Any other name that begins like that of a service account is one of a user, which the API server has to allow.
-    const named = [byLead, `Impersonate-User: ${account}:b`];
-    await isRefused(named, 403, /^users "system:serviceaccount:default:robot:b" is forbidden/, allowing);
   });
 
   test('is subject to the rules of the proxy, and names nobody to the proxy’s own paths', async t => {

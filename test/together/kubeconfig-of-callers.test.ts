@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createServingFiles } from '../support/certificates/serving-files.js';
+import { parse } from 'yaml';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 import { embeddedApiServer } from '../support/embedded-api-server.js';
@@ -10,12 +10,12 @@ import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
 import { proxyToken, twoUsers } from '../support/identities/two-users.js';
 import { startInProcess } from '../support/proxy/in-process.js';
+import { createChainFiles } from '../support/proxy/many-clusters.js';
 import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** Runs kubectl with a kubeconfig, without an input for prompts. */
-async function whoami(text: string, env: Record<string, string> = {}) {
-  const home = temporaryFolder();
+async function whoami(text: string, env: Record<string, string> = {}, home = temporaryFolder()) {
   await writeFile(join(home, 'config'), text);
   return kubectl(['--kubeconfig', join(home, 'config'), 'auth', 'whoami'], { env: { HOME: home, ...env } });
 }
@@ -23,8 +23,7 @@ async function whoami(text: string, env: Record<string, string> = {}) {
 kubectlTest('/-/kubeconfig makes kubectl log in if there is an OpenID Connect issuer', async t => {
   const folder = temporaryFolder();
   const server = await embeddedApiServer(t, { tokens: { [proxyToken]: { username: 'proxy' } } });
-  const files = await createServingFiles();
-  await files.replace('tls.crt', (await readFile(files.certificate, 'utf8')) + files.authority.certificate);
+  const files = await createChainFiles();
   const signer = createOidcSigner('one');
   const issuer = await startOidcIssuer(files.authority);
   t.after(() => issuer.close());
@@ -70,3 +69,35 @@ kubectlTest('/-/kubeconfig makes kubectl log in if there is an OpenID Connect is
     `get-token --oidc-issuer-url=${issuer.url} --oidc-client-id=gw ${scopes.join(' ')}\n`,
   );
 });
+
+kubectlTest(
+  '/-/kubeconfig works with a client certificate once its files exist, and no X-Forwarded-* or Forwarded says its address',
+  async t => {
+    const files = await createChainFiles();
+    const ca = await files.replace('clients.crt', files.authority.certificate);
+    const { proxy } = await startGateway(t, {
+      ...{ run: startInProcess, server: { allow: () => true } },
+      flags: [...files.flags, `--client-ca-file=${ca}`],
+    });
+    const { certificate, key } = await files.authority.client({ commonName: 'carol', organizations: [] });
+    const session = await connectHttp2(proxy.port, files.authority.certificate, { cert: certificate, key });
+    const { text } = await ask(session, '/-/kubeconfig', {
+      headers: {
+        ...{ 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'http', 'x-forwarded-port': '666' },
+        ...{ 'x-forwarded-prefix': '/evil', 'x-forwarded-server': 'evil.example', 'x-real-ip': '10.6.6.6' },
+        ...{ 'x-forwarded-for': '10.6.6.6', 'x-original-host': 'evil.example' },
+        forwarded: 'host=evil.example;proto=http',
+      },
+    });
+    session.destroy();
+    assert.doesNotMatch(text, /evil|:666|http:|10\.6/);
+    assert.doesNotMatch(text, /PRIVATE|carol/);
+    const { users } = parse(text) as { users: readonly { user: Readonly<Record<string, string>> }[] };
+    const home = temporaryFolder();
+    // Relative names are below the kubeconfig's folder, and none is a path of the proxy's machine.
+    await writeFile(join(home, users[0]?.user['client-certificate'] ?? ''), certificate);
+    await writeFile(join(home, users[0]?.user['client-key'] ?? ''), key);
+    const { stdout, stderr } = await whoami(text, {}, home);
+    assert.match(stdout, /Username +carol\n/, stderr);
+  },
+);

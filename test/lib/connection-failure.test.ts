@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
-import { askIssuer, createIssuerDispatcher } from '../../src/credentials/oidc-request.js';
 import { isTlsFailure } from '../../src/lib/connection-failure.js';
-import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
 import { proxyUnusable } from '../../src/transport/dial/proxy-error.js';
 import { toUpstreamError } from '../../src/transport/upstream-error.js';
-import { sharedIdentity } from '../support/certificates/certificates.js';
-import { listen } from '../support/ports.js';
 
 const proxy = { protocol: 'http:', hostname: 'proxy.test', port: 3128 } as const;
 
@@ -43,24 +37,5 @@ describe('an error of a connection', () => {
     const both = new AggregateError([failed('EHOSTUNREACH'), failed('ECONNREFUSED')]);
     assert.match(toUpstreamError(both, 'api.test:6443').message, /no route to host/);
     assert.match(proxyUnusable(proxy, both).message, /no route to host/);
-  });
-
-  it('names an issuer whose certificate is not valid yet', async t => {
-    const { authority } = await sharedIdentity();
-    const day = 86_400_000;
-    const { certificate, key } = await authority.server({
-      notBefore: new Date(Date.now() + day),
-      notAfter: new Date(Date.now() + 2 * day),
-    });
-    const server = createServer({ cert: certificate, key });
-    t.after(() => server.close());
-    await listen(server);
-    const dispatcher = createIssuerDispatcher(createIssuerDial({}), Buffer.from(authority.certificate));
-    t.after(() => dispatcher.destroy());
-    const url = new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    await assert.rejects(
-      askIssuer(url, { dispatcher, signal: new AbortController().signal }),
-      /the OpenID Connect issuer at https:.* cannot be used: its certificate is not valid yet$/,
-    );
   });
 });

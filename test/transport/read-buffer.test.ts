@@ -87,15 +87,6 @@ describe('the read buffer of a connection', () => {
     for (const holder of holders) holder.check();
   });
 
-  it('can lend and keep bytes that are not in it', () => {
-    const buffer = new ReadBuffer();
-    const holder = new Holder();
-    const first = read(buffer, 10, 1, holder);
-    keep(buffer, Buffer.from('joined'), new Holder());
-    read(buffer, 10, 2);
-    assert.ok(first.every(byte => byte === 1));
-  });
-
   it('lends bytes until the call returns, and no longer', () => {
     const buffer = new ReadBuffer();
     let after: BorrowedBytes | undefined;
@@ -108,22 +99,6 @@ describe('the read buffer of a connection', () => {
     });
     for (const use of ['toChunk', 'view', 'keep'] as const)
       assert.throws(() => after?.[use](new Holder()), /after the call/);
-  });
-
-  it('starts again at its beginning if everything was written within one read', () => {
-    const buffer = new ReadBuffer();
-    const holder = new Holder();
-    const places = new Set<number>();
-    read(buffer, 4 * 1024, 0);
-    for (let index = 0; index < 100; index++) {
-      const bytes = target.get(buffer) as Buffer;
-      places.add(bytes.byteOffset);
-      buffer.wasRead(recordSize);
-      keep(buffer, bytes, holder);
-      holder.kept = [];
-      target.set(buffer, buffer.next());
-    }
-    assert.equal(places.size, 1);
   });
 
   it('alternates between two buffers of 64 KB if kept bytes are released before the next read', () => {

@@ -7,7 +7,7 @@ import { Http2Pool } from '../../../src/transport/http2/pool.js';
 import type { Lease } from '../../../src/transport/round-trip.js';
 import { until } from '../../support/eventually.js';
 import { listenFor } from '../../support/ports.js';
-import { RecordedResponse, requestTo, sendOn } from '../../support/transport/recorded-response.js';
+import { sendOn } from '../../support/transport/recorded-response.js';
 import { callOver } from '../../support/transport/upstream-requests.js';
 import {
   type FrameServer,
@@ -254,24 +254,6 @@ describe('a pool that shares connections', () => {
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
   });
 
-  it('ends second attempts that start while it is destroyed', async () => {
-    const server = await start();
-    const connectionPool = new ConnectionPool(dialPlain(server.port, ''), dialPlain(server.port));
-    callOver(connectionPool, '/1', { connection: 'shared' });
-    const exchange = new RecordedResponse();
-    let again: RecordedResponse | undefined;
-    exchange.onEvent = () => {
-      assert.ok(second.isStale);
-      again = sendOn(connectionPool.connect(), '/2');
-    };
-    const second = await connectionPool.lease('shared');
-    second.send(requestTo('/2'), exchange);
-    await (await server.peer()).request('/2');
-    connectionPool.destroy();
-    assert.equal(again?.failure?.code, 'ECONNRESET');
-    assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
-  });
-
   it('gives a request whose head is larger than the API server has told for this connection one of its own', async t => {
     const told = 1_000;
     const alone: string[] = [];
@@ -309,24 +291,5 @@ describe('a pool that shares connections', () => {
       [open.status, open.whole, alone, server.accepted.length],
       [200, true, ['/larger', '/less'], 1],
     );
-  });
-
-  it('reports an error of dialling, and lets a request be aborted during dialling', async () => {
-    const error = Object.assign(new Error('nobody there'), { code: 'ECONNREFUSED' });
-    const callbacks: Parameters<Dial>[0][] = [];
-    const dial: Dial = callback => {
-      callbacks.push(callback);
-      return { destroy() {} };
-    };
-    const connectionPool = new ConnectionPool(dial, dial);
-    const request = { connection: 'shared', isRepeatable: true } as const;
-    const waiting = callOver(connectionPool, '/', request).response;
-    const left = callOver(connectionPool, '/', request);
-    left.call.abort();
-    const dialled = callbacks.length;
-    for (const callback of callbacks) callback(error, null);
-    assert.equal((await waiting.over).failure?.cause, error);
-    assert.equal(callbacks.length, dialled, 'it is not stale, and not sent again');
-    assert.equal(left.response.failure, undefined);
   });
 });

@@ -2,6 +2,7 @@ import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
 import { decodeHeaderBlock } from '../../../src/transport/http2/hpack.js';
 import type { CertificateAuthority } from '../certificates/certificates.js';
+import { until } from '../eventually.js';
 import { listen } from '../ports.js';
 import {
   connectionPreface,
@@ -35,13 +36,11 @@ export async function startFrameServer(options: FrameServerOptions = {}) {
   const { settings = [], authority, onConnection } = options;
   const greets = !('settings' in options) || options.settings !== undefined;
   const accepted: ServedConnection[] = [];
-  let wake = () => {};
   const serve = (socket: Socket) => {
     const connection = serveFrames(socket);
     if (greets) connection.send(settingsFrame(...settings));
     accepted.push(connection);
     onConnection?.(connection);
-    wake();
   };
   const server = await createListener(authority, serve);
   const sockets = openSockets(server);
@@ -50,15 +49,7 @@ export async function startFrameServer(options: FrameServerOptions = {}) {
     accepted: accepted as readonly ServedConnection[],
     /** The connection with this index, in the order of acceptance; waits for it. */
     async peer(index = 0): Promise<ServedConnection> {
-      while (accepted[index] === undefined) {
-        await new Promise<void>(resolve => {
-          const before = wake;
-          wake = () => {
-            before();
-            resolve();
-          };
-        });
-      }
+      await until(() => accepted[index] !== undefined);
       return accepted[index] as ServedConnection;
     },
     close(): void {

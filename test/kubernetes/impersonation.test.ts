@@ -144,8 +144,9 @@ describe('the user whom a request impersonates', () => {
       assert.deepEqual(serviceAccountOf(`system:serviceaccount:a:${name}`), { namespace: 'a', name });
     for (const name of [
       'xsystem:serviceaccount:a:b',
-      'system:serviceaccount:a:b\n',
-      'system:serviceaccount:a:',
+      ...['a:b\n', 'a:', 'a', 'a:b:c', 'A:b', 'a:b_c', `a:${'b'.repeat(254)}`].map(
+        rest => `system:serviceaccount:${rest}`,
+      ),
     ])
       assert.equal(serviceAccountOf(name), undefined);
   });

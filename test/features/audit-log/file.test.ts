@@ -153,6 +153,16 @@ describe('an audit log', () => {
     assert.equal(recorded(), 10_002);
   });
 
+  it('has no character in a line that controls a terminal, and no second line', async () => {
+    const hostile = '\r\n[23:59:59.000] INFO: forged\x1b[2J\x9b2J\x7f\x85\u2028\u2066\\n';
+    const { log, batches } = start();
+    log.append({ userAgent: hostile } as never);
+    await log.close();
+    const [lines = ''] = batches;
+    assert.doesNotMatch(lines.slice(0, -1), /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u);
+    assert.equal((JSON.parse(lines) as { userAgent: string }).userAgent, hostile);
+  });
+
   it('is closed when every request that began has had its last event', async () => {
     await start().log.close();
     const { log, batches } = start();

@@ -3,11 +3,6 @@ import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import type { AuditEvent } from '../../../src/features/audit-log/event.js';
 import { RequestAudit } from '../../../src/features/audit-log/request-audit.js';
-import {
-  type Impersonation,
-  impersonatedUser,
-  impersonationHeaders,
-} from '../../../src/kubernetes/impersonation.js';
 import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import type { UserInfo } from '../../../src/kubernetes/user-info.js';
@@ -127,60 +122,5 @@ describe('the audit of a request', () => {
     });
     audit.completed(200, undefined);
     assert.doesNotMatch(JSON.stringify(events), /S3CRET/);
-  });
-});
-
-describe('the user in Impersonate-* headers', () => {
-  it('is the user that impersonationHeaders wrote', () => {
-    const impersonation: Impersonation = {
-      user: 'jané',
-      uid: '42',
-      groups: ['développeurs', 'b'],
-      extra: new Map([
-        ['example.com/acmé scope', ['one', 'zwei']],
-        ['plain', ['x']],
-      ]),
-    };
-    const { user: username, uid, extra } = impersonation;
-    assert.deepEqual(impersonatedUser(impersonationHeaders(impersonation)), {
-      username,
-      uid,
-      groups: ['développeurs', 'b', 'system:authenticated'],
-      extra,
-    });
-  });
-
-  const authenticated = 'system:authenticated';
-  const ofTeam = ['system:serviceaccounts', 'system:serviceaccounts:team-a', authenticated];
-  const builder = 'system:serviceaccount:team-a:builder';
-  for (const [user, named, groups] of [
-    ['jane', [], [authenticated]],
-    ['jane', ['dev'], ['dev', authenticated]],
-    ['jane', [authenticated, 'dev'], [authenticated, 'dev']],
-    ['jane', ['system:unauthenticated'], ['system:unauthenticated']],
-    ['jane', [''], ['', authenticated]],
-    ['system:anonymous', [], ['system:unauthenticated']],
-    ['system:anonymous', [authenticated], [authenticated, 'system:unauthenticated']],
-    [builder, [], ofTeam],
-    [builder, ['dev'], ['dev', authenticated]],
-    ['system:serviceaccount:team-a:a.b-c', [], ofTeam],
-    ['system:serviceaccount:team-a', [], [authenticated]],
-    ['system:serviceaccount:team-a:b:c', [], [authenticated]],
-    ['system:serviceaccount:Team-A:b', [], [authenticated]],
-    ['system:serviceaccount:team-a:', [], [authenticated]],
-    ['system:serviceaccount:team-a:b_c', [], [authenticated]],
-    [`system:serviceaccount:team-a:${'b'.repeat(254)}`, [], [authenticated]],
-  ] as const) {
-    it(`has the groups that the API server gives to ${user.slice(0, 60)} in [${named.join(' ')}]`, () => {
-      const headers = named.flatMap(group => ['Impersonate-Group', group]);
-      assert.deepEqual(impersonatedUser(['Impersonate-User', user, ...headers])?.groups, groups);
-    });
-  }
-
-  it('is undefined without Impersonate-User, and keeps fields with invalid escapes unchanged', () => {
-    assert.equal(impersonatedUser(['Impersonate-User', '', 'Impersonate-User', 'a']), undefined);
-    assert.equal(impersonatedUser(['Host', 'x', 'If-Match', 'y', 'Impersonate-Group', 'z']), undefined);
-    const user = impersonatedUser(['Impersonate-User', 'a', 'Impersonate-Extra-100%', 'x']);
-    assert.deepEqual([...(user?.extra ?? [])], [['100%', ['x']]]);
   });
 });

@@ -2,15 +2,17 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
+import { Registry } from 'prom-client';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 import { openIdConnect } from '../../../src/features/oidc/feature.js';
 import { Deferred } from '../../../src/lib/deferred.js';
 import { parseOptions } from '../../../src/options/parse.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
-import { eventuallyPasses } from '../../support/eventually.js';
+import { eventuallyPasses, until } from '../../support/eventually.js';
 import { createCore } from '../../support/features/core.js';
-import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
+import { type OidcIssuer, startOidcIssuer } from '../../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../../support/identities/oidc-signer.js';
+import { replaceFile } from '../../support/replaced-file.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const authority = await createCertificateAuthority();
@@ -33,7 +35,17 @@ async function start(
   const file = join(temporaryFolder(), 'file');
   await writeFile(file, content);
   const argv = [...Object.entries(flags), [fileFlag, file]].map(([flag, value]) => `--${flag}=${value}`);
-  const made = await openIdConnect.create(parseOptions({ argv, env: {} }).options, createCore(), () => {});
+  const reloads: boolean[] = [];
+  const registry = new Registry();
+  const count = openIdConnect.metrics(registry);
+  const made = await openIdConnect.create(
+    parseOptions({ argv, env: {} }).options,
+    createCore({ rereadInterval: 5 }),
+    isUsable => {
+      count(isUsable);
+      reloads.push(isUsable);
+    },
+  );
   if (made === undefined || 'problems' in made) return assert.fail(JSON.stringify(made));
   t.after(made.close);
   made.start();
@@ -41,7 +53,13 @@ async function start(
     const token = { text, digest: digestOf(text), source };
     return (await made.method.authenticator.authenticateToken(token))?.username;
   };
-  return { ...made.method, authenticate };
+  const write = async (text: string) => {
+    const { length } = reloads;
+    await replaceFile(file, text);
+    await until(() => reloads.length > length);
+    return reloads.at(-1);
+  };
+  return { ...made.method, authenticate, write, registry, warnings: () => made.warnings().join('\n') };
 }
 
 const claims = { aud: 'gateway', exp: Math.floor(Date.now() / 1000) + 600 };
@@ -68,18 +86,56 @@ it('only id-tokens that wait for their issuer count for the limit of their addre
   assert.equal(await authenticate(tokenOf('alice')), `${issuer.url}#alice`);
 });
 
+const head = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration' };
+/** An entry of a file, with the authorities of the issuer. */
+const entryOf = ({ url }: OidcIssuer, prefix: string, more: object = {}) => ({
+  issuer: { url, audiences: ['gateway'], certificateAuthority: authority.certificate },
+  claimMappings: { username: { claim: 'sub', prefix } },
+  ...more,
+});
+const fileOf = (...jwt: readonly object[]) => JSON.stringify({ ...head, jwt });
+
 it('an issuer of a file may have its authorities there, and sign with any algorithm', async t => {
   const issuer = await startIssuer(t);
   const elliptic = createOidcSigner('two', 'ES256');
   issuer.jwks = { keys: [signer.jwk, elliptic.jwk] };
-  const entry = {
-    issuer: { url: issuer.url, audiences: ['gateway'], certificateAuthority: authority.certificate },
-    claimMappings: { username: { claim: 'sub', prefix: 'a:' } },
-  };
-  const head = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration' };
-  const file = JSON.stringify({ ...head, jwt: [entry] });
-  const { authenticate } = await start(t, {}, 'authentication-config', file);
+  const { authenticate } = await start(t, {}, 'authentication-config', fileOf(entryOf(issuer, 'a:')));
   assert.equal(await authenticate(elliptic.sign({ ...claims, iss: issuer.url, sub: 'alice' })), 'a:alice');
+});
+
+it('a file that changes counts at once: a broken one changes nothing, and a removed issuer is unknown', async t => {
+  const [a, b] = [await startIssuer(t), await startIssuer(t)];
+  const [ofA, ofB] = [a, b].map(({ url }) => signer.sign({ ...claims, iss: url, sub: 'alice' }));
+  const both = fileOf(entryOf(a, 'a:'), entryOf(b, 'b:'));
+  const { authenticate, write, warnings, registry } = await start(t, {}, 'authentication-config', both);
+  const users = async () => [await authenticate(ofA as string), await authenticate(ofB as string)];
+  assert.deepEqual(await users(), ['a:alice', 'b:alice']);
+  const secret = [{ expression: 'claims.team == url("some-secret")' }];
+  for (const [text, warning] of [
+    [
+      fileOf(entryOf(a, ''), entryOf(a, '')),
+      /jwt\[1\]\.issuer\.url is that of another entry; the last valid/,
+    ],
+    [
+      fileOf(entryOf(a, '', { claimValidationRules: secret })),
+      /:1: jwt\[0\]\.claimValidationRules\[0\]\.expression cannot be used; the last/,
+    ],
+    ['{', /the last valid/],
+  ] as const) {
+    assert.equal(await write(text), false);
+    assert.match(warnings(), warning);
+    assert.doesNotMatch(warnings(), /some-secret|claims\.team/);
+    assert.deepEqual(await users(), ['a:alice', 'b:alice']);
+  }
+  const { discoveries } = b;
+  assert.equal(await write(fileOf(entryOf(b, 'b:'))), true);
+  assert.deepEqual([await users(), warnings()], [[undefined, 'b:alice'], '']);
+  assert.equal(b.discoveries, discoveries, 'an entry that has not changed keeps its keys');
+  await write(fileOf());
+  assert.deepEqual(await users(), [undefined, undefined]);
+  assert.match(warnings(), /has no jwt entries/);
+  const metrics = await registry.metrics();
+  assert.match(metrics, /result="success"\} 2\n.*result="failure"\} 3\n/);
 });
 
 it('no issuer names a service account', async t => {

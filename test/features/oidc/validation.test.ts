@@ -13,6 +13,9 @@ const issuer = { url: 'https://a.example', audiences: ['gateway'] };
 const claimMappings = { username: { claim: 'sub', prefix: '' } };
 const entry = { issuer, claimMappings };
 
+const issuers = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ ...issuer, url: `https://${index}.example` }));
+
 async function read(text: string) {
   const problems: Problem[] = [];
   const parsed = parseConfigurationFile(authenticationFile, 'FILE', text, problems);
@@ -106,22 +109,11 @@ jwt:
     [file({ jwts: [] }), /jwts is an unknown field/],
     [file({ JWT: [] }), /JWT is an unknown field/],
     [file({ jwt: {} }), /jwt is not a list/],
-    [
-      ofEntries(
-        ...Array.from({ length: 65 }, (_, index) => ({
-          ...entry,
-          issuer: { ...issuer, url: `https://${index}.example` },
-        })),
-      ),
-      /^FILE:1: jwt has more than 64/,
-    ],
+    [ofEntries(...issuers(65).map(one => ({ ...entry, issuer: one }))), /^FILE:1: jwt has more than 64/],
     [ofEntries(entry, entry), /jwt\[1\]\.issuer\.url is that of another entry/],
     [
       ofEntries(
-        ...['a', 'b'].map(host => ({
-          ...entry,
-          issuer: { ...issuer, url: `https://${host}.example`, discoveryURL: 'https://d.example' },
-        })),
+        ...issuers(2).map(one => ({ ...entry, issuer: { ...one, discoveryURL: 'https://d.example' } })),
       ),
       /discoveryURL is that of another entry/,
     ],
@@ -187,12 +179,8 @@ jwt:
   }
 
   it('may have what looks like that', async () => {
-    const issuers = Array.from({ length: 64 }, (_, index) => ({
-      ...issuer,
-      url: `https://${index}.example`,
-    }));
     for (const text of [
-      ofEntries(...issuers.map(one => ({ ...entry, issuer: one }))),
+      ofEntries(...issuers(64).map(one => ({ ...entry, issuer: one }))),
       issued({ egressSelectorType: '' }),
       mapped({ groups: {}, uid: {} }),
       mapped({ groups: { expression: 'claims.a' } }),
@@ -213,49 +201,30 @@ jwt:
 
   it('causes a warning where two issuers could make the same name or group', async () => {
     type Mapped = Readonly<Record<string, object>>;
-    const warningsOf = async (...mappings: readonly Mapped[]) => {
-      const issuers = mappings.map((_, index) => ({ url: `https://${index}.example`, audiences: ['a'] }));
-      const { problems, entries } = await read(
-        ofEntries(...mappings.map((mapping, index) => ({ issuer: issuers[index], claimMappings: mapping }))),
-      );
+    const warningsOf = async (mappings: readonly Mapped[]) => {
+      const all = issuers(mappings.length).map((one, index) => ({
+        issuer: one,
+        claimMappings: mappings[index],
+      }));
+      const { problems, entries } = await read(ofEntries(...all));
       assert.deepEqual(problems, []);
       return [...collisions(entries)].map(warning =>
-        /make the same (\w+): .*(\(.*\))$/.exec(warning)?.slice(1),
+        warning.replace(/^.* make the same (\w+): .*(\(.*\))$/, '$1 $2'),
       );
     };
-    const name = (prefix: string) => ({ username: { claim: 'sub', prefix } });
+    const name = (prefix: string, more: object = {}) => ({ username: { claim: 'sub', prefix }, ...more });
     const group = (prefix: string) => ({ groups: { claim: 'g', prefix } });
     const text = { expression: '"x"' };
     for (const [mappings, ...warnings] of [
       [[name('a:'), name('b:')]],
-      [
-        [name(''), name('b:')],
-        ['name', '("", "b:")'],
-      ],
-      [
-        [name('b:c'), name('b:')],
-        ['name', '("b:c", "b:")'],
-      ],
-      [
-        [name('a'), name('b'), name('a')],
-        ['name', '("a", "a")'],
-      ],
+      [[name(''), name('b:')], 'name ("", "b:")'],
+      [[name('b:c'), name('b:')], 'name ("b:c", "b:")'],
+      [[name('a'), name('b'), name('a')], 'name ("a", "a")'],
       [[{ username: text }, name('')]],
-      [
-        [
-          { ...name('a:'), ...group('g') },
-          { ...name('b:'), ...group('g:') },
-        ],
-        ['group', '("g", "g:")'],
-      ],
-      [
-        [
-          { ...name('a:'), groups: text },
-          { ...name('b:'), ...group('') },
-        ],
-      ],
+      [[name('a:', group('g')), name('b:', group('g:'))], 'group ("g", "g:")'],
+      [[name('a:', { groups: text }), name('b:', group(''))]],
     ] as const)
-      assert.deepEqual(await warningsOf(...mappings), warnings);
+      assert.deepEqual(await warningsOf(mappings), warnings);
   });
 
   it('may have other things among its authorities, but no certificate that cannot be read', async () => {

@@ -17,8 +17,8 @@ import { startInProcess } from '../../../support/proxy/in-process.js';
 import { createRandom, type Random } from '../../../support/random.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 import { type Asked, bearer, verdictOf } from '../../../together/apiserver/identities/credential.js';
+import { configurations, type JwtConfiguration, wrongEntries } from '../jwt-configurations.js';
 import { generateExpression } from './generated-expression.js';
-import { configurations, type JwtConfiguration, wrongEntries } from './jwt-configurations.js';
 
 /** A file, an API server and a gateway that follow it, and an issuer for each configuration. */
 async function start(t: TestContext, run: ApiServer) {
@@ -41,8 +41,8 @@ async function start(t: TestContext, run: ApiServer) {
       return { configuration: { ...configuration, issuer: { discoveryURL } }, url: discoveredAs, signer };
     }),
   );
-  const write = async (jwt: readonly object[], version = 'v1') => {
-    const head = { apiVersion: `apiserver.config.k8s.io/${version}`, kind: 'AuthenticationConfiguration' };
+  const write = async (jwt: readonly object[]) => {
+    const head = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration' };
     await writeFile(`${path}.new`, JSON.stringify({ ...head, jwt }));
     await rename(`${path}.new`, path);
   };
@@ -190,16 +190,5 @@ test('the gateway reads the file of the API server with the same verdicts', asyn
       }
     }
     assert.ok(results.size > 10, 'there are many results');
-  });
-
-  await t.test('of a file that was changed', async () => {
-    const prefixed = { claimMappings: { username: { claim: 'sub', prefix: 'new:' } } };
-    await write([entryOf(first.url, { entry: prefixed }), ...all.slice(2)], 'v1beta1');
-    await compare('of a changed entry', first.signer.sign(claimsOf(first.url, {})), 'new:alice');
-    const [, removed] = issuers;
-    assert.ok(removed);
-    await compare('of a removed entry', removed.signer.sign(claimsOf(removed.url, {})), undefined);
-    await write([]);
-    await compare('when nothing is left', first.signer.sign(claimsOf(first.url, {})), undefined);
   });
 });

@@ -1,4 +1,4 @@
-import { claims as celClaims, truths } from '../../../cel/truths.js';
+import { claims as celClaims, truths } from '../../cel/truths.js';
 
 /** An entry of the file without its issuer, and tokens of that issuer. */
 export interface JwtConfiguration {
@@ -52,6 +52,9 @@ export const configurations: readonly JwtConfiguration[] = [
       ['for another audience', { aud: 'other' }, undefined],
       ['for several audiences', { aud: ['other', 'gateway'] }, 'alice'],
       ['without a subject', { sub: undefined }, undefined],
+      ...[7, ['alice'], { toString: 'alice' }].map(
+        sub => [`with the subject ${JSON.stringify(sub)}`, { sub }, undefined] as const,
+      ),
       ['with groups that nothing maps', { groups: ['dev'] }, 'alice'],
     ],
   },
@@ -88,10 +91,15 @@ export const configurations: readonly JwtConfiguration[] = [
     { username: { claim: 'email', prefix: 'a:' }, groups: { claim: 'groups', prefix: 'g:' } },
     ['with an email', { email: 'a@example.com' }, 'a:a@example.com'],
     ['with a verified email', { email: 'a@example.com', email_verified: true }, 'a:a@example.com'],
-    ['with an email that is not verified', { email: 'a@example.com', email_verified: false }, undefined],
+    ...[false, 'true', 1, null].map(
+      email_verified =>
+        [`with email_verified ${email_verified}`, { email: 'a', email_verified }, undefined] as const,
+    ),
     ['with groups', { email: 'a', groups: ['dev', 'ops'] }, 'a:a'],
     ['with a group', { email: 'a', groups: 'dev' }, 'a:a'],
     ['with groups that are numbers', { email: 'a', groups: [1] }, undefined],
+    ['with a group that is a number', { email: 'a', groups: ['dev', 7] }, undefined],
+    ['with groups that are an object', { email: 'a', groups: { dev: true } }, undefined],
     ['with groups that are null', { email: 'a', groups: null }, 'a:a'],
   ),
   mapped(
@@ -189,6 +197,8 @@ export const configurations: readonly JwtConfiguration[] = [
     tokens: [
       ['with both', { hd: 'example.com', x: '' }, 'alice'],
       ['with another value', { hd: 'example.org', x: '' }, undefined],
+      ['with capital letters', { hd: 'Example.com', x: '' }, undefined],
+      ['with a bool', { hd: true, x: '' }, undefined],
       ['with null as the empty one', { hd: 'example.com', x: null }, 'alice'],
       ['with null as the other one', { hd: null, x: '' }, undefined],
       ['with a list', { hd: ['example.com'], x: '' }, undefined],

@@ -27,7 +27,6 @@ export function testFiles(url: string) {
     );
   const main = kubeconfig('main', '/main');
   write('broken', '{');
-  write('empty', '');
   write('contextless', JSON.stringify(head));
   return {
     kubeconfig,

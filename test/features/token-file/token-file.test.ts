@@ -51,13 +51,17 @@ describe('a token file', () => {
     assert.deepEqual(warnings, []);
   });
 
-  it('uses the last line for a repeated token and skips an empty token, with warnings', () => {
+  it('uses the last line for a repeated token and skips tokens that no request can bring, with warnings', () => {
     const { find, warnings } = parse('t1,alice,1\nt1,bob,2\n,mallory,3\n');
     const found = find('t1');
     assert.equal(found !== undefined && 'username' in found && found.username, 'bob');
     assert.equal(find(''), undefined);
     assert.equal(warnings.length, 2);
     assert.doesNotMatch(warnings.join(), /t1/);
+    const { parsed, warnings: told } = parse(' t1,alice,1\nt\u00a02,bob,2\n"t\n3",carol,3\n');
+    assert.ok('users' in parsed && parsed.users.size === 0);
+    assert.equal(told.length, 3);
+    assert.match(told[2] ?? '', /^tokens\.csv: record 3 has a token with white space or a control/);
   });
 
   it('compares the bytes of tokens, also of those that are not UTF-8', () => {
@@ -78,25 +82,15 @@ describe('a token file', () => {
     assert.deepEqual(warnings, []);
   });
 
-  it('ignores a token that no request can bring, with a warning', () => {
-    const { parsed, warnings } = parse(' t1,alice,1\nt\u00a02,bob,2\n"t\n3",carol,3\n');
-    assert.ok('users' in parsed && parsed.users.size === 0);
-    assert.equal(warnings.length, 3);
-    assert.match(warnings[2] ?? '', /^tokens\.csv: record 3 has a token with white space or a control/);
-  });
-
-  it('rejects users that Kubernetes reserves, with a warning when it is read', () => {
-    const { find, warnings } = parse('t1,alice,1,"dev,system:masters"\nt2,system:admin,\n');
-    assert.ok(find('t1') instanceof IdentityError);
-    assert.ok(find('t2') instanceof IdentityError);
-    assert.match(warnings.join('\n'), /record 1 is rejected: group "system:masters"/);
-    assert.match(warnings.join('\n'), /record 2 is rejected: user "system:admin"/);
-  });
-
-  it('identifies nobody by a token of the anonymous user, as every other method', () => {
-    const { find, warnings } = parse('t1,system:anonymous,1\nt2,alice,2,system:unauthenticated\n');
-    for (const token of ['t1', 't2']) assert.ok(find(token) instanceof AuthenticationError);
-    assert.match(warnings.join('\n'), /record 1 is rejected: .*\n.*record 2 is rejected: /);
+  it('rejects users that Kubernetes reserves and the anonymous user, with a warning when it is read', () => {
+    const { find, warnings } = parse(
+      't1,alice,1,"dev,system:masters"\nt2,system:admin,\nt3,system:anonymous,1\nt4,a,2,system:unauthenticated\n',
+    );
+    for (const token of ['t1', 't2']) assert.ok(find(token) instanceof IdentityError);
+    for (const token of ['t3', 't4']) assert.ok(find(token) instanceof AuthenticationError);
+    assert.match(warnings[0] ?? '', /record 1 is rejected: group "system:masters"/);
+    assert.match(warnings[1] ?? '', /record 2 is rejected: user "system:admin"/);
+    assert.match(warnings.slice(2).join('\n'), /record 3 is rejected: .*\n.*record 4 is rejected: /);
   });
 
   it('is invalid with too few columns, no name, too large a user or broken quotes; the problem names the line and shows no token', () => {

@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
+import { health } from '../../../e2e/credential-probe.js';
 import { assertStatus, clientRequests, type Leg, legs, send } from '../../../e2e/leg.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { policyOf } from '../../../support/fake-api-server/rbac.js';
-import { proxyToken } from '../../../support/identities/two-users.js';
-import { callersFlag } from '../../../support/proxy/callers.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
-import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
 import { startGateway } from '../../../support/proxy/stack.js';
 import { AskedWebhook } from '../../../support/upstreams/asked-webhook.js';
@@ -95,27 +91,6 @@ for (const leg of Object.keys(legs) as Leg[]) {
   });
 }
 
-test('a PUT takes the right to create, unless the object is there', async () => {
-  const maps = '/api/v1/namespaces/default/configmaps';
-  const write = (method: string, target: string, name: string) => {
-    const metadata = { name, namespace: 'default' };
-    const rest = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata });
-    const headers = as('alice', `Content-Length: ${rest.length}`, 'Content-Type: application/json');
-    return send(proxy.port, { method, target, rest, headers });
-  };
-  webhook.decide = () => ({ allowed: true });
-  await write('POST', maps, 'there');
-  reached();
-  webhook.decide = ({ resourceAttributes }) =>
-    resourceAttributes?.verb === 'create' ? deny('nothing new') : { allowed: true };
-  const message =
-    'configmaps "missing" is forbidden: User "alice" cannot create resource "configmaps" in API group "" in the namespace "default": nothing new';
-  assert.equal(assertStatus(await write('PUT', `${maps}/missing`, 'missing'), 403, 'missing'), message);
-  assert.deepEqual(reached(), []);
-  await write('PUT', `${maps}/there`, 'there');
-  assert.equal(reached().length, 1, 'a change of what is there goes on');
-});
-
 test('with --as a webhook is asked about each impersonation as the caller, and then as the user', async () => {
   const asCarol = as(
     'lead',
@@ -195,31 +170,6 @@ test('the log, the metrics and the rules say which webhook decides', async () =>
   assert.deepEqual(webhook.take(), []);
 });
 
-test('one file is for all clusters, and each question has the name of its cluster', async t => {
-  const { path, directory } = await writeKubeconfig(
-    { server: server.url, ca: server.authority.certificate, token: proxyToken },
-    { format: 'json' },
-  );
-  const config = JSON.parse(await readFile(path, 'utf8'));
-  config.contexts.push({ ...config.contexts[0], name: 'prod' });
-  await writeFile(path, JSON.stringify(config));
-  const callers = join(directory, 'callers.csv');
-  await writeFile(callers, 'alice-token,alice,,\n');
-  const many = await startInProcess(t, [
-    ...[`--kubeconfig=${path}`, '--all-contexts', callersFlag(callers)],
-    `--authorization-config=${webhook.file}`,
-  ]);
-  webhook.decide = ({ extra }) =>
-    extra?.['kube-api-proxy/cluster']?.join() === 'prod' ? deny('not there') : { allowed: true };
-  for (const [target, code] of [
-    [`/clusters/test${pod}`, 200],
-    [`/clusters/prod${pod}`, 403],
-    [pod, 200],
-  ] as const) {
-    assert.equal((await send(many.port, { target, headers: as('alice') })).code, code, target);
-  }
-});
-
 test('a webhook is asked over HTTP/2 too', async t => {
   const { flags, authority } = await createServingFiles();
   const gateway = await startGateway(t, {
@@ -250,4 +200,39 @@ test('a webhook is asked over HTTP/2 too', async t => {
     ],
   });
   assert.deepEqual(clientRequests(gateway.server), []);
+});
+
+test('a file of authorization webhooks that cannot be used any longer is told, without its text, and the last one counts, with its verdicts, until there is a new one', async t => {
+  const own = await AskedWebhook.start(t);
+  const authorization = 'Bearer alice-token';
+  const { proxy } = await startGateway(t, {
+    run: startInProcess,
+    tokenFile: 'alice-token,alice,,\n',
+    flags: [`--authorization-config=${own.file}`],
+  });
+  const reloads = async (result: string) =>
+    sumOf(
+      await scrapeOwn(proxy.port, { authorization }),
+      'kube_api_proxy_authorization_config_reloads_total',
+      { result },
+    );
+  own.decide = () => ({ allowed: false, denied: true, reason: 'no' });
+  const code = async () => (await fetch(`${proxy.url}/api`, { headers: { authorization } })).status;
+  assert.equal(await code(), 403);
+
+  await own.write({ matchConditions: [{ expression: 'request.secret' }] });
+  const told =
+    /^warn: --authorization-config: \S+:1: .*expression cannot be used; the last valid version of the file stays in use$/m;
+  await eventually('readyz says so', async () => told.test((await health(proxy, 'readyz')).text));
+  assert.doesNotMatch((await health(proxy, 'readyz')).text, /secret/);
+  await eventually('the log', () => /request\.secret/.test(proxy.stderr()));
+  assert.deepEqual([await code(), await reloads('failure'), await reloads('success')], [403, 1, 0]);
+
+  // The last version keeps the verdict, the new one asks anew.
+  own.decide = () => ({ allowed: true });
+  assert.equal(await code(), 403);
+  await own.write({ matchConditions: [{ expression: "request.user == 'alice'" }] });
+  await eventually('the new file', async () => (await code()) === 200);
+  assert.equal(await reloads('success'), 1);
+  assert.doesNotMatch((await health(proxy, 'readyz')).text, /warn: --authorization-config/);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { JoinedBytes, SharedBytes } from '../../../src/features/shared-watches/shared-bytes.js';
 import type { BorrowedBytes } from '../../../src/transport/borrowed-bytes.js';
 import { Sharing, turn } from './sharing.js';
 import { bookmarkLine, eventLine, type ServedWatch } from './watched-server.js';
@@ -78,4 +79,12 @@ describe('events of a shared watch that come together', () => {
     assert.equal(slow.parts.length, 4);
     assert.equal(slow.parts[3], quick.parts[1]);
   });
+});
+
+it('bytes that clients share are not copied to be kept', () => {
+  const part = () => new SharedBytes([Buffer.from('a'), Buffer.from('bc')]);
+  for (const bytes of [part(), new JoinedBytes([part(), part()])]) {
+    assert.equal(bytes.length, bytes.view().length);
+    assert.equal(bytes.keep(), bytes.view());
+  }
 });

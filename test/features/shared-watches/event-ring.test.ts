@@ -24,6 +24,7 @@ describe('a ring buffer of events', () => {
     const some = ringOf(['101', '105', '110']);
     assert.deepEqual(after(some, '100', '101', '103', '105', '110', '999'), [0, 1, 1, 2, 3, 3]);
     assert.deepEqual(after(ringOf([]), '99', '100'), [undefined, 0]);
+    assert.deepEqual(after(ringOf(['104', '105', '105', '107']), '104', '105'), [1, 3]);
     const [long, longer] = ['99999999999999999999999', '100000000000000000000000'];
     assert.deepEqual(after(ringOf(['999', '1000', long, longer]), '999', long), [1, 3]);
   });

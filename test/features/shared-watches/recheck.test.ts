@@ -4,7 +4,6 @@ import { Stay } from '../../../src/features/shared-watches/stay.js';
 import type { CredentialCheck } from '../../../src/features/shared-watches/watch-to-share.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { Sharing, turn } from './sharing.js';
-import type { ServedList } from './watched-server.js';
 import type { WatchingClient } from './watching-client.js';
 
 type Saying = Exclude<Awaited<ReturnType<CredentialCheck>>, never> | 'nothing';
@@ -117,54 +116,9 @@ for (const isLate of [false, true]) {
         assert.equal(clients[1].ended, undefined);
       }
     });
-
-    it('each further attempt asks again', async () => {
-      const { sharing, clients, credentials } = await lose(true, true);
-      credentials[0].saying = false;
-      sharing.watch(-1).open(503);
-      await sharing.pass(1_000);
-      assert.equal(clients[0].ended, 'end');
-      assert.equal(sharing.server.watches.length, 3);
-    });
-
-    it('a client that comes meanwhile counts, because it has just been let in', async () => {
-      const { sharing, clients } = await lose('nothing', 'nothing');
-      const late = await sharing.join({ version: '101', isStillValid: credential({ isLate }).isStillValid });
-      assert.equal(sharing.server.watches.length, 2);
-      sharing.watch(-1).open();
-      await turn();
-      sharing.change();
-      assert.deepEqual([...clients, late].map(count), [1, 1, 1]);
-    });
   });
 
   describe(`at a move, ${isLate ? 'if the answer is late' : 'if the answer is there'},`, () => {
-    it('a client whose credential is no longer valid ends after the initial events', async () => {
-      const [good, bad] = [credential({ isLate }), credential({ isLate })];
-      const sharing = new Sharing();
-      const clients = [
-        await sharing.join({ initial: true, bookmarks: true, isStillValid: good.isStillValid }),
-        await sharing.join({ initial: true, bookmarks: true, isStillValid: bad.isStillValid }),
-      ];
-      // The second one waits for the next stream.
-      sharing.clock.advance(100);
-      for (const list of sharing.server.lists) list.open();
-      await turn();
-      bad.saying = false;
-      for (const list of sharing.server.lists) (list as ServedList).finish();
-      await turn();
-      await turn();
-      sharing.server.write();
-      for (const list of sharing.server.watches) if (list.isOpen) list.send();
-      assert.deepEqual(
-        [clients.map(count), ends(clients)],
-        [
-          [2, 1],
-          [undefined, 'end'],
-        ],
-      );
-    });
-
     it('a client whose credential is no longer valid ends when an older watch takes its place', async () => {
       const [good, bad] = [credential({ isLate }), credential({ isLate })];
       const sharing = new Sharing();

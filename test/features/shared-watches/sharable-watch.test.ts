@@ -55,23 +55,12 @@ const programs: Readonly<Record<string, readonly [(seconds: number) => string, .
       `allowWatchBookmarks=true&resourceVersion=7&timeout=${duration(seconds)}&timeoutSeconds=${seconds}&watch=true`,
     ...[...go, 'application/json, */*'],
   ],
-  "client-go's typed informers with protobuf and selectors": [
-    seconds =>
-      `allowWatchBookmarks=true&${selectors}&resourceVersion=7&timeout=${duration(seconds)}&timeoutSeconds=${seconds}&watch=true`,
-    ...[...go, 'application/vnd.kubernetes.protobuf,application/json'],
-  ],
-  // dynamic/simple.go
-  "client-go's dynamic informers": [
-    seconds => `allowWatchBookmarks=true&resourceVersion=7&timeoutSeconds=${seconds}&watch=true`,
-    ...[...go, 'application/json'],
-  ],
   // rest/request.go: a request without a time limit of its own has that of the rest.Config.
   "client-go's dynamic clients with a timeout": [
     seconds => `resourceVersion=7&timeout=${duration(seconds)}&watch=true`,
     ...[...go, 'application/json'],
   ],
   // Seen with kubectl 1.32.
-  'kubectl get --watch': [() => 'resourceVersion=7&watch=true', ...[...go, table]],
   'kubectl get --watch --request-timeout': [
     seconds => `${selectors}&resourceVersion=7&timeout=${duration(seconds)}&watch=true`,
     ...[...go, table],

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { backoff } from '../../../src/features/shared-watches/lasting-watch.js';
+import { Turns } from '../../../src/features/shared-watches/turns.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
 import { UpstreamError } from '../../../src/transport/upstream-error.js';
-import { unevenTimes } from '../../support/manual-clock.js';
 import type { Answer } from '../../support/transport/answering-pool.js';
 import { endpoint } from '../../support/transport/upstream-requests.js';
 import { Sharing, turn } from './sharing.js';
@@ -25,6 +25,8 @@ const create = (options?: ConstructorParameters<typeof Sharing>[0]) => new Shari
 /** Where clients of these versions ask when they share, and when they do not. */
 const asked = (version: string) => `/shared?resourceVersion=${version}&allowWatchBookmarks=true`;
 const own = (version: string) => `/own?resourceVersion=${version}`;
+
+const lines = (...versions: number[]) => versions.map(version => eventLine(version)).join('');
 
 const ends = (...clients: WatchingClient[]) => clients.map(({ ended }) => ended);
 
@@ -124,18 +126,6 @@ describe('the watches of several clients', () => {
     clock.advance(30 * 60_000 + 2);
     assert.equal(endless.ended, 'end');
   });
-
-  for (const [when, pass] of unevenTimes) {
-    it(`last no longer than the client's credential ${when}`, async () => {
-      const { clock, open } = create();
-      const client = await open({ expires: clock.now() + 600_000 });
-      pass(clock, 599_999);
-      assert.equal(client.ended, undefined);
-      // A timer notices at the next minute that the machine has slept.
-      clock.advance(60_000);
-      assert.equal(client.ended, 'end');
-    });
-  }
 
   it('last a little longer at the API server than their last client, and before its answer too', async () => {
     const { clock, counts, watch, join, open } = create();
@@ -255,19 +245,6 @@ describe('a shared watch whose user only the API server knows', () => {
     watch(1).open();
     change();
     assert.deepEqual(client.events, ['MODIFIED 101']);
-  });
-
-  it('is tried again while the API server does not say it, and ends in time', async () => {
-    const { server, clock, client } = await lose(() => undefined);
-    for (let count = 0; count < 30; count += 1) {
-      await turn();
-      assert.equal(server.watches.length, 1);
-      if (count < 29) assert.equal(client.ended, undefined, `after ${count} s`);
-      clock.advance(1_000);
-    }
-    await turn();
-    // If a second has really passed, the API server is being asked once more, and the watch ends because of the time.
-    assert.ok(client.ended instanceof Error);
   });
 
   it('becomes a watch of each client if the user is another one when it is sent, or is not known', async () => {
@@ -478,6 +455,7 @@ describe('a shared watch that the API server ends', () => {
         assert.equal(watch(index + 1).path, asked(String(version)));
         watch(index + 1).open();
       }
+      clock.advance(60_000);
       change();
       assert.deepEqual(first.events, ['MODIFIED 101', 'MODIFIED 102', 'MODIFIED 501']);
       assert.deepEqual(second.events, ['MODIFIED 102', 'BOOKMARK 500', 'MODIFIED 501']);
@@ -496,22 +474,6 @@ describe('a shared watch that the API server ends', () => {
       await join({ version });
       assert.equal(watch(1 + index).version, Number(version));
     }
-  });
-
-  it('continues at once whenever it has lasted 5 s', async () => {
-    const { clock, server, open, watch } = create({ random: () => 0 });
-    await open();
-    for (let count = 1; count < 5; count += 1) {
-      clock.advance(5_000);
-      watch(-1).end();
-      clock.advance(0);
-      assert.equal(server.watches.length, count + 1);
-      watch(-1).open();
-    }
-    clock.advance(4_999);
-    watch(-1).end();
-    clock.advance(0);
-    assert.equal(server.watches.length, 5);
   });
 
   it('is opened again and again, with growing pauses, up to the time limit', async () => {
@@ -613,15 +575,6 @@ describe('a shared watch that the API server ends', () => {
     watch(1).open(200, ['Content-Type', 'application/vnd.kubernetes.protobuf;stream=watch']);
     assert.ok(client.ended instanceof Error);
   });
-
-  it('is not opened again if it has no clients left', async () => {
-    const { server, clock, watch, open } = create();
-    (await open()).trip?.abort();
-    watch().end();
-    clock.advance(10_000);
-    assert.ok(server.watches.length <= 2);
-    assert.equal(server.watches.filter(({ isOpen }) => isOpen).length, 0);
-  });
 });
 
 describe('a client that reads slowly', () => {
@@ -700,5 +653,128 @@ describe('the end of a cluster', () => {
     await join({ initial: true, bookmarks: true });
     for (const { path } of server.watches) assert.match(path, /^\/own/);
     assert.deepEqual(joins, ['own', 'own']);
+  });
+});
+
+describe('an API server that accepts a watch again and then sends nothing', () => {
+  it('delays its clients at most for the time limit', async () => {
+    for (const how of ['end', 'fail'] as const) {
+      const { clock, counts, watch, open } = create();
+      const client = await open();
+      watch(0)[how]();
+      clock.advance(29_000);
+      const before = client.ended;
+      clock.advance(1_001);
+      assert.deepEqual([before, client.ended instanceof Error], [undefined, true]);
+      assert.deepEqual([watch(1).isAborted, counts.watches], [true, 0]);
+    }
+  });
+});
+
+describe('events with the same version, as when etcd lets Events expire together', () => {
+  it('reach a client once if its watch is replaced between them', async () => {
+    for (const had of [1, 2, 3]) {
+      const { watch, open } = create();
+      const late = await open({ version: '103' });
+      const early = await open({ version: '101' });
+      watch(0).text(lines(...[105, 105, 105].slice(0, had)));
+      watch(1).text(lines(102, 105, 105));
+      watch(1).text(lines(105, 106));
+      watch(0).text(lines(...[105, 105, 105].slice(had), 106));
+      assert.equal(early.text, lines(102, 105, 105, 105, 106));
+      assert.equal(late.text, lines(105, 105, 105, 106), `${had} before`);
+    }
+  });
+});
+
+describe('clients that come and go', () => {
+  it('leave at most a hundred watches at the API server', async () => {
+    const { atServer, clock, counts, join, open } = create();
+    for (let count = 0; count < 300; count++) {
+      (await (count % 2 === 0 ? join : open)({ key: `key ${count}` })).trip?.abort();
+    }
+    assert.ok(atServer() <= 100, `${atServer()} watches`);
+    assert.equal((await join({ key: 'key 299' })).status, 200, 'the last one is still there');
+    clock.advance(5_001);
+    assert.deepEqual([atServer(), counts.watches], [1, 1]);
+  });
+
+  it('get nothing if their credential expires while they wait', async () => {
+    const { clock, counts, watch, join } = create();
+    const client = await join({ expires: clock.now() + 1_000 });
+    const other = await join();
+    clock.advance(1_000);
+    watch(0).open();
+    watch(0).text(lines(101));
+    await turn();
+    assert.deepEqual([client.text, client.ended, other.text], ['', 'end', lines(101)]);
+    assert.equal(counts.clients, 1);
+  });
+});
+
+describe('a burst of events', () => {
+  it('makes the API server wait for clients whose turn has not come, and no client is cut', async () => {
+    // The clock jumps so far that each turn uses up its time.
+    let now = 0;
+    const { counts, watch, open, join } = create({ turns: new Turns(() => (now += 20)) });
+    const clients = [await open()];
+    for (let count = 0; count < 20; count++) clients.push(await join());
+    for (let version = 101; version < 5_101; ) {
+      if (watch(0).isPaused) await turn();
+      else {
+        watch(0).text(lines(...Array.from({ length: 100 }, (_, index) => version + index)));
+        version += 100;
+      }
+    }
+    while (watch(0).isPaused) await turn();
+    for (let count = 0; count < 30; count++) await turn();
+    assert.equal(counts.lagged, 0);
+    for (const client of clients) assert.equal(client.lines.length, 5_000);
+  });
+});
+
+describe('clients that read slowly', () => {
+  it('make the API server wait if all of them have stopped reading, as each alone would', async () => {
+    const { counts, watch, open, join, reopen } = create({ buffer: 4_000 });
+    const [one, other] = [await open(), await join()];
+    one.trip?.pause();
+    watch(0).text(lines(101));
+    assert.equal(watch(0).isPaused, false, 'the other client still reads');
+    other.trip?.pause();
+    watch(0).text(lines(102));
+    assert.equal(watch(0).isPaused, true);
+    reopen('fail');
+    assert.equal(watch(1).isPaused, true, 'even after a loss');
+    one.trip?.resume();
+    assert.equal(watch(1).isPaused, false);
+    watch(1).text(lines(...Array.from({ length: 30 }, (_, index) => 103 + index)), 100);
+    assert.deepEqual([counts.lagged, one.lines.length], [1, 32]);
+    one.trip?.pause();
+    watch(1).text(lines(140));
+    assert.equal(watch(1).isPaused, true);
+    const next = await join({ version: '140' });
+    assert.equal(watch(1).isPaused, false, 'a new client reads');
+    next.trip?.pause();
+    watch(1).text(lines(141));
+    assert.equal(watch(1).isPaused, true);
+    next.trip?.abort();
+    one.trip?.abort();
+    assert.equal(watch(1).isPaused, false, 'none is left');
+  });
+});
+
+describe('the memory for Tables', () => {
+  it('is counted, and each event is held once', async () => {
+    const { budget, watch, open } = create();
+    await open();
+    const table = (version: number, columnDefinitions: unknown) => {
+      const rows = [{ cells: ['x'.repeat(10_000)] }];
+      const metadata = { resourceVersion: String(version) };
+      const object = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions, rows };
+      return `${JSON.stringify({ type: 'ADDED', object })}\n`;
+    };
+    watch(0).text(table(101, [{ name: 'Name' }]));
+    watch(0).text(table(102, null));
+    assert.ok(budget.used >= 20_000 && budget.used < 22_000, `${budget.used} bytes`);
   });
 });

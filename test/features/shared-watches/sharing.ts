@@ -5,7 +5,6 @@ import { SharedWatches } from '../../../src/features/shared-watches/share-watche
 import { Turns } from '../../../src/features/shared-watches/turns.js';
 import { Reviews } from '../../../src/reviews/reviews.js';
 import type { Access } from '../../../src/transport/access.js';
-import type { Pool } from '../../../src/transport/round-trip.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { accessTo } from '../../support/transport/upstream-requests.js';
 import { type ServedWatch, WatchedServer } from './watched-server.js';
@@ -17,8 +16,6 @@ interface SharingOptions {
   readonly buffer?: number;
   readonly turns?: Turns;
   readonly random?: () => number;
-  /** Sends the watches over other connections. */
-  readonly pool?: Pool;
 }
 
 /** Shared watches, with an API server and a clock that the test controls, and with counts of events. */
@@ -32,23 +29,18 @@ export class Sharing {
   readonly moves: Move[] = [];
   readonly budget: RingBudget;
   readonly shared: SharedWatches;
-  readonly #pool: Pool;
   /** The access for a request now. */
   access: () => Access | Promise<Access>;
   /** The access after a 401. */
   refused: (access: Access) => Promise<Access | undefined> = async () => undefined;
-  /** Milliseconds to the heads of responses. */
-  readonly firstBytes: number[] = [];
 
   constructor({
     buffer = 1_000_000,
     // No turn takes too long, however busy the machine is.
     turns = new Turns(() => 0),
     random = Math.random,
-    pool = this.server,
   }: SharingOptions = {}) {
     const { clock, counts } = this;
-    this.#pool = { lease: kind => (kind === 'any' ? this.server : pool).lease(kind) };
     const own = this.accessWith();
     this.access = () => own;
     this.budget = new RingBudget(buffer);
@@ -58,7 +50,7 @@ export class Sharing {
         access: () => this.access(),
         refused: access => this.refused(access),
       },
-      onFirstByte: milliseconds => this.firstBytes.push(milliseconds),
+      onFirstByte() {},
       budget: this.budget,
       clock,
       reviews: new Reviews(clock),
@@ -90,7 +82,7 @@ export class Sharing {
 
   /** An access to the API server. By default it has no credential. */
   accessWith(more: Partial<Access> = {}): Access {
-    return accessTo(this.#pool, more);
+    return accessTo(this.server, more);
   }
 
   /** The watch with this index at the API server; a negative index counts from the last one. */

@@ -167,30 +167,6 @@ describe('users who may watch the same', () => {
     assert.equal(slow.ended, undefined);
   });
 
-  it('join or get their own if their review is answered in the moment of a move', async () => {
-    for (const says of [true, false, new Error('no answer')])
-      for (const moment of ['before', 'after', 'later'] as const) {
-        const sharing = new Sharing();
-        const eves = slowReview();
-        const eve = await sharing.join(begins('eve', eves));
-        const ann = await sharing.join(begins('ann'));
-        const list = await openList(sharing);
-        if (moment === 'before') eves.answer(says);
-        list.finish();
-        if (moment === 'after') eves.answer(says);
-        await turn();
-        sharing.server.write();
-        list.send();
-        if (moment === 'later') eves.answer(says);
-        await turn();
-        sharing.server.write();
-        list.send();
-        assert.equal(ann.lines.length, 3, moment);
-        assert.equal(eve.text, says === true ? ann.text : '', moment);
-        assert.equal(sharing.watch(-1).path.startsWith('/own'), says !== true, moment);
-      }
-  });
-
   it('wait for nobody’s review but their own, and are forgotten if they leave during it', async () => {
     const sharing = new Sharing();
     const [eves, joes] = [slowReview(), slowReview()];
@@ -281,16 +257,6 @@ describe('as whom a shared watch is sent:', () => {
     });
   }
 
-  it('each user once while the API server is silent, and then a user who comes later', async () => {
-    const sharing = new Sharing();
-    for (const user of ['ann', 'bob']) await sharing.join(of(user));
-    await sharing.pass(20_000);
-    assert.deepEqual(senders(sharing), ['ann', 'bob']);
-    await sharing.join(of('eve'));
-    await sharing.pass(2_000);
-    assert.deepEqual(senders(sharing), ['ann', 'bob', 'eve']);
-  });
-
   it('a lost watch as a client who is still connected, and whose right has not ended', async () => {
     const sharing = new Sharing({ random: () => 0 });
     const [bobs, joes] = [right(), right()];
@@ -312,16 +278,6 @@ describe('as whom a shared watch is sent:', () => {
     joes.is = true;
     await sharing.pass(5_000);
     assert.deepEqual(joe.events, ['MODIFIED 101'], 'nobody could say it before');
-  });
-
-  it('initial events as one who still waits for them', async () => {
-    const sharing = new Sharing();
-    await sharing.open(begins('zoe'));
-    const ann = await sharing.join(begins('ann'));
-    await sharing.join(begins('bob'));
-    ann.trip?.abort();
-    await sharing.pass(100);
-    assert.deepEqual(senders(sharing), ['zoe', 'bob']);
   });
 });
 
@@ -361,28 +317,6 @@ describe('clients that move', () => {
     assert.deepEqual(ends(ann, bob), [undefined, 'end']);
     assert.deepEqual([ann.lines.length, bob.lines.length], [2, 1]);
   });
-
-  it('end at the move to an older watch if their right has ended, whoever caused it', async () => {
-    const sharing = new Sharing();
-    const bobs = right();
-    for (let count = 0; count < 3; count += 1) sharing.server.write();
-    const bob = await sharing.open(of('bob', { version: '102', isAllowed: bobs.isAllowed }));
-    await sharing.pass(10_000);
-    bobs.is = false;
-    const ann = await sharing.open(of('ann', { version: '101' }));
-    sharing.watch(1).send();
-    await turn();
-    assert.deepEqual(ends(ann, bob), [undefined, 'end']);
-  });
-
-  it('leave nobody behind: the one as whom the watch was sent may go', async () => {
-    const sharing = new Sharing();
-    const [ann, bob] = [await sharing.open(of('ann')), await sharing.join(of('bob'))];
-    ann.trip?.abort();
-    sharing.change();
-    assert.deepEqual(bob.events, ['MODIFIED 101']);
-    assert.equal(sharing.server.watches.length, 1);
-  });
 });
 
 describe('an API that another server may serve', () => {
@@ -398,21 +332,6 @@ describe('an API that another server may serve', () => {
     assert.equal(sharing.watch().isPaused, false);
     for (const { events } of [ann, bob]) assert.deepEqual(events, ['MODIFIED 101']);
     assert.equal(api.asked, 1);
-  });
-
-  it('keeps what has come if the answer ends meanwhile', async () => {
-    for (const how of ['end', 'fail'] as const) {
-      const sharing = new Sharing({ random: () => 0 });
-      const api = confirmation();
-      const client = await sharing.open(of('ann', { api }));
-      sharing.change();
-      sharing.watch()[how]();
-      api.answer(true);
-      await turn();
-      assert.deepEqual(client.events, ['MODIFIED 101']);
-      await sharing.pass(100);
-      assert.equal(sharing.server.watches.length, 2, 'it is opened again');
-    }
   });
 
   it('is shared with nobody if it does not', async () => {

@@ -16,15 +16,16 @@ const group = 'rbac.authorization.k8s.io';
 const rbac = `/apis/${group}/v1`;
 const following = ['list', 'watch'];
 
-/** What the gateway's identity may do, besides impersonating callers. */
-export const rights = {
-  namespaces: { apiGroups: [''], resources: ['namespaces'], verbs: following },
-  rbac: {
+/** What the gateway's identity may do. */
+const rights = [
+  { apiGroups: [''], resources: ['namespaces'], verbs: following },
+  {
     apiGroups: [group],
     resources: ['roles', 'clusterroles', 'rolebindings', 'clusterrolebindings'],
     verbs: following,
   },
-};
+  { apiGroups: [''], resources: ['users', 'groups', 'serviceaccounts'], verbs: ['impersonate'] },
+];
 
 /** A gateway that may read namespaces and RBAC, in front of a real API server, and users of its own: a token is the name of its user, who is in a group. */
 export class FilteringGateway {
@@ -51,23 +52,16 @@ export class FilteringGateway {
       users,
       flags = [],
       files,
-      granted = Object.values(rights),
     }: {
       readonly users: readonly string[];
       /** Besides those for callers and the filter. */
       readonly flags?: readonly string[];
       readonly files?: ServingFiles;
-      readonly granted?: readonly object[];
     },
   ): Promise<FilteringGateway> {
     const id = randomUUID().slice(0, 8);
     const name = `gateway-${id}`;
-    const impersonate = {
-      apiGroups: [''],
-      resources: ['users', 'groups', 'serviceaccounts'],
-      verbs: ['impersonate'],
-    };
-    await server.grant(name, [impersonate, ...granted] as never);
+    await server.grant(name, rights);
     const file = join(temporaryFolder(), 'tokens.csv');
     const writeTokens: FilteringGateway['writeTokens'] = (tokens, owners = tokens) => {
       const lines = tokens.map((token, at) => `${token},${owners[at]}-${id},,"team-${owners[at]}-${id}"\n`);

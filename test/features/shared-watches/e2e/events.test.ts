@@ -1,13 +1,23 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { anyApiServer } from '../../../support/any-api-server.js';
+import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import type { WatchClient } from '../../../support/clients/watch-client.js';
+import { eventually } from '../../../support/eventually.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
-import { AnyWatchedNamespace, ageless, forms } from '../../../support/proxy/watched-namespace.js';
+import {
+  AnyWatchedNamespace,
+  ageless,
+  forms,
+  type NamespaceWatch,
+} from '../../../support/proxy/watched-namespace.js';
 
-// At the embedded API server, bookmarks come often, so that most upstream watches begin with one.
-const server = await anyApiServer({ after }, { bookmarkInterval: 50, bookmarkBeforeEnd: 500 });
+// At the embedded API server, bookmarks come often, so that most upstream watches begin with one. It compresses as Kubernetes 1.37 does.
+const server = await anyApiServer(
+  { after },
+  { bookmarkInterval: 50, bookmarkBeforeEnd: 500, compressInitialEvents: true },
+);
 const stack = await startStack({ after }, { server, run: startInProcess, flags: ['--share-watches'] });
 
 describe('events', { concurrency: 4 }, () => {
@@ -38,5 +48,89 @@ describe('events', { concurrency: 4 }, () => {
       assert.equal(clients[0]?.[0].frames.length, 5);
       assert.equal((await namespace.upstream()).length, 1);
     });
+
+    test(`of watches that begin with the objects are what they would get directly, and the changes are shared (${form})`, async () => {
+      const namespace = await AnyWatchedNamespace.create(stack);
+      await namespace.writeAll('b', 'a');
+      const question: NamespaceWatch = { initial: true, headers: { Accept, 'Accept-Encoding': 'gzip' } };
+      const direct = await namespace.direct({ ...question, headers: { Accept } });
+      await direct.until(3);
+      const watches: WatchClient[] = [];
+      for (let count = 0; count < 3; count += 1) {
+        const watch = await namespace.watch(question);
+        await watch.until(3);
+        watches.push(watch);
+      }
+      await namespace.untilUpstream(1);
+      await namespace.write('c', { text: 'ünïcödé "quoted" \\ \n </script> \u2028' });
+      await namespace.remove('b');
+      await namespace.write('last');
+      await direct.untilNamed('last');
+      for (const watch of watches) {
+        await watch.untilNamed('last');
+        assert.equal(watch.headers['content-encoding'], undefined);
+        assert.equal(watch.headers['content-type'], direct.headers['content-type']);
+        assert.deepEqual(comparable(watch), comparable(direct));
+        watch.close();
+      }
+      direct.close();
+      const sent = await namespace.upstream();
+      assert.ok(sent.filter(({ target }) => target.includes('sendInitialEvents')).length <= 3);
+    });
   }
+});
+
+/** The events but the bookmarks that may come at any time. The bookmark that ends the initial events has no version: those of two watches may differ. */
+function comparable(watch: WatchClient): string[] {
+  const lasting = watch.frames.map(ageless).filter(frame => isEnd(frame) || !frame.includes('BOOKMARK'));
+  return lasting.map(frame => (isEnd(frame) ? frame.replace(/\d{2,}/g, 'VERSION') : frame));
+}
+
+function isEnd(frame: string): boolean {
+  return frame.includes('initial-events-end');
+}
+
+kubectlTest('kubectl rollout status lists by watching, and two of them share', async t => {
+  const namespace = await server.createNamespace();
+  const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+  const labels = { app: 'web' };
+  await server.admin.do('POST', deployments, {
+    metadata: { name: 'web' },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [{ name: 'web', image: 'web:1' }] } },
+    },
+  });
+  const ready = {
+    replicas: 1,
+    updatedReplicas: 1,
+    readyReplicas: 1,
+    availableReplicas: 1,
+    observedGeneration: 1,
+  };
+  const setStatus = (status: object) => server.admin.do('PATCH', `${deployments}/web/status`, { status });
+  await setStatus({ ...ready, updatedReplicas: 0 });
+  const start = () =>
+    kubectl(
+      ['-s', stack.proxy.url, '-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=2m', '-v=8'],
+      { env: { KUBE_FEATURE_WatchListClient: 'true' } },
+    );
+  const running = [start(), start()];
+  const watches = async () =>
+    (await server.arrivals()).filter(
+      ({ target }) => target.startsWith(`${deployments}?`) && /watch=/.test(target),
+    );
+  // Each sends one watch with sendInitialEvents; the API server has one open when both have their objects.
+  await eventually('one watch for both', async () => {
+    const arrived = await watches();
+    return arrived.length >= 2 && arrived.filter(({ isOver }) => !isOver).length === 1;
+  });
+  await setStatus(ready);
+  for (const { code, stdout, stderr } of await Promise.all(running)) {
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /deployment "web" successfully rolled out/);
+    assert.match(stderr, /sendInitialEvents=true/);
+  }
+  t.diagnostic((await watches()).map(({ target }) => target).join('\n'));
 });

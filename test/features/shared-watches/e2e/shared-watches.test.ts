@@ -3,17 +3,26 @@ import { randomUUID } from 'node:crypto';
 import { after, describe, test } from 'node:test';
 import WebSocket from 'ws';
 import { anyApiServer } from '../../../support/any-api-server.js';
-import { openWatch } from '../../../support/clients/watch-client.js';
+import { createServingFiles } from '../../../support/certificates/serving-files.js';
+import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
+import { kubectl, kubectlTest, startKubectl } from '../../../support/clients/kubectl.js';
+import { connectRaw } from '../../../support/clients/raw-http.js';
+import { WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { AnyWatchedNamespace, forms, type NamespaceWatch } from '../../../support/proxy/watched-namespace.js';
 
+const files = await createServingFiles();
 const server = await anyApiServer({ after });
 const jane = `jane-${randomUUID()}`;
 // So that a header that changes the identity reaches the API server.
 await server.grant(jane, [{ apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] }]);
-const stack = await startStack({ after }, { server, run: startInProcess, flags: ['--share-watches'] });
+const cors = '--cors-allowed-origins=^https://[a-z]+\\.example$';
+const [plain, secure] = await Promise.all([
+  startStack({ after }, { server, run: startInProcess, flags: ['--share-watches', cors] }),
+  startStack({ after }, { server, run: startInProcess, flags: ['--share-watches', ...files.flags] }),
+]);
 
 test('watches that differ in nothing that changes their events share one at the API server, which ends soon after its last client has left', async () => {
   const alike: readonly NamespaceWatch[] = [
@@ -27,8 +36,8 @@ test('watches that differ in nothing that changes their events share one at the 
     { headers: { Accept: forms.table } },
     { headers: { 'Accept-Encoding': 'gzip' } },
   ];
-  const namespace = await AnyWatchedNamespace.create(stack);
-  const other = await AnyWatchedNamespace.create(stack);
+  const namespace = await AnyWatchedNamespace.create(plain);
+  const other = await AnyWatchedNamespace.create(plain);
   const from = await namespace.version();
   const watches = [await other.watch()];
   for (const question of [...alike, ...different, ...different])
@@ -42,29 +51,9 @@ test('watches that differ in nothing that changes their events share one at the 
   await namespace.untilUpstream(0);
 });
 
-describe('a watch is passed on unshared', { concurrency: 4 }, () => {
-  test('with a query that is odd, and with that query unchanged', async () => {
-    const namespace = await AnyWatchedNamespace.create(stack);
-    for (const query of [
-      'watch=true',
-      `watch=true&resourceVersion=${await namespace.version()}&labelSelector=%`,
-      'watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=x',
-    ]) {
-      const target = `${namespace.path}?${query}`;
-      const before = (await namespace.upstream()).length;
-      const watches = [await openWatch(stack.proxy.url + target), await openWatch(stack.proxy.url + target)];
-      assert.equal(watches[0]?.status, watches[1]?.status);
-      const arrived = (await namespace.upstream()).slice(before);
-      assert.deepEqual(
-        arrived.map(one => one.target),
-        [target, target],
-      );
-      for (const watch of watches) watch.close();
-    }
-  });
-
+describe('a watch is passed on unshared', { concurrency: 2 }, () => {
   test('with a header that may change the answer', async () => {
-    const namespace = await AnyWatchedNamespace.create(stack);
+    const namespace = await AnyWatchedNamespace.create(plain);
     const from = await namespace.version();
     const shared = await namespace.watch({ from });
     for (const [index, headers] of [
@@ -85,18 +74,131 @@ describe('a watch is passed on unshared', { concurrency: 4 }, () => {
   });
 
   test('over WebSocket', async () => {
-    const namespace = await AnyWatchedNamespace.create(stack);
-    const plain = await namespace.watch();
+    const namespace = await AnyWatchedNamespace.create(plain);
+    const watch = await namespace.watch();
     const messages: string[] = [];
-    const { url: origin } = stack.proxy;
+    const { url: origin } = plain.proxy;
     const target = await namespace.target();
     const sockets = [1, 2].map(() => new WebSocket(`${origin.replace('http', 'ws')}${target}`, { origin }));
     for (const socket of sockets) socket.on('message', data => messages.push(String(data)));
     await eventually('all watches', async () => (await namespace.openUpstream()).length === 3);
     await namespace.write('seen');
-    await plain.untilNamed('seen');
+    await watch.untilNamed('seen');
     await eventually('both messages', () => messages.length === 2);
-    assert.equal(messages[0], String(plain.frames[0]));
+    assert.equal(messages[0], String(watch.frames[0]));
     for (const socket of sockets) socket.terminate();
   });
+});
+
+test('each page gets the CORS fields of its own origin', async () => {
+  const namespace = await AnyWatchedNamespace.create(plain);
+  const from = await namespace.version();
+  const ask = (Origin: string) => namespace.watch({ from, headers: { Origin } });
+  const [one, other] = [await ask('https://one.example'), await ask('https://other.example')];
+  assert.equal(one.headers['access-control-allow-origin'], 'https://one.example');
+  assert.equal(other.headers['access-control-allow-origin'], 'https://other.example');
+  const stranger = await ask('https://stranger.invalid');
+  assert.equal(stranger.headers['access-control-allow-origin'], undefined);
+  assert.equal((await namespace.upstream()).length, 1);
+});
+
+test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, and leave one by one', async t => {
+  const { port } = secure;
+  const ca = files.authority.certificate;
+  const namespace = await AnyWatchedNamespace.create({ server, proxy: { url: `https://127.0.0.1:${port}` } });
+  const session = await connectHttp2(port, ca);
+  t.after(() => session.destroy());
+  const from = await namespace.version();
+  const target = await namespace.target({ from });
+  const overHttp2 = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const stream = openStream(session, target);
+      const head = await headOf(stream);
+      return new WatchClient(stream, head[':status'] ?? 0, head);
+    }),
+  );
+  const overHttp1 = await namespace.watch({ from, tls: { ca } });
+  const watches = [...overHttp2, overHttp1];
+  await namespace.writeAll('a', 'b');
+  for (const watch of watches) await watch.until(2);
+  for (const watch of watches) {
+    assert.equal(watch.status, 200);
+    assert.deepEqual(watch.bytes(), overHttp1.bytes());
+  }
+  assert.equal((await namespace.upstream()).length, 1);
+  overHttp2[0]?.close();
+  await namespace.write('c');
+  for (const watch of watches.slice(1)) await watch.until(3);
+  const brief = openStream(session, `${target}&timeoutSeconds=1`);
+  const head = await headOf(brief);
+  assert.equal(await new WatchClient(brief, 200, head).ended, 'end');
+  session.destroy();
+  await namespace.write('d');
+  await overHttp1.until(4);
+});
+
+test('a client of HTTP/1.0 gets the events without chunks, and a connection of HTTP/1.1 serves requests after its watch', async t => {
+  const namespace = await AnyWatchedNamespace.create(plain);
+  const from = await namespace.version();
+  const watch = await namespace.watch({ from });
+  const ask = async (target: string, version: string) => {
+    const connection = await connectRaw(plain.port);
+    t.after(() => connection.destroy());
+    connection.write(`GET ${target} HTTP/${version}\r\nHost: localhost\r\n\r\n`);
+    return connection;
+  };
+  const old = await ask(await namespace.target({ from }), '1.0');
+  await old.until(/\r\n\r\n/);
+  await namespace.writeAll('a', 'b');
+  await watch.until(2);
+  await old.until(/"b"[^\n]*\n/);
+  const received = old.received();
+  assert.match(received, /^HTTP\/1\.[01] 200 /);
+  assert.equal(received.slice(received.indexOf('\r\n\r\n') + 4), String(watch.bytes()));
+  assert.equal((await namespace.upstream()).length, 1);
+  // Its events come at once, however long the machine takes for a write.
+  const kept = await ask(await namespace.target({ from, query: '&timeoutSeconds=3' }), '1.1');
+  await kept.until(/"b"[^\n]*\n\r\n0\r\n\r\n$/);
+  kept.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await kept.until(/gitVersion/);
+});
+
+test('a program that gets SIGTERM ends shared watches and exits', async t => {
+  const stack = await startStack(t, { server, flags: ['--share-watches', '--shutdown-grace=30s'] });
+  const namespace = await AnyWatchedNamespace.create(stack);
+  const watches = await namespace.watchMany(3);
+  const exit = await stack.proxy.stop();
+  assert.equal(exit.code, 0);
+  for (const watch of watches) assert.equal(await watch.ended, 'end');
+  await namespace.untilUpstream(0);
+  assert.doesNotMatch(stack.proxy.stderr(), /uncaught/i);
+});
+
+kubectlTest('kubectl get -w in each format, two at a time, and kubectl wait, see each change', async t => {
+  const namespace = await AnyWatchedNamespace.create(plain);
+  await namespace.write('there');
+  const to = ['-s', plain.proxy.url, '-n', namespace.name];
+  const forms = [[], ['-o', 'yaml'], ['-o', 'json'], ['-o', 'name']];
+  const outputs = [...forms, ...forms].map(form => {
+    const child = startKubectl([...to, 'get', 'configmaps', '-w', ...form], {});
+    t.after(() => child.kill('SIGKILL'));
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    return () => text;
+  });
+  const wait = kubectl([...to, 'wait', '--for=delete', 'configmap/there', '--timeout=2m'], {});
+  const isOpening = (line: Record<string, unknown>) =>
+    line['msg'] === 'request open' && line['verb'] === 'watch' && line['path'] === namespace.path;
+  await eventually('9 watches', () => plain.proxy.log().filter(isOpening).length === 9);
+  await namespace.write('changed', { text: 'new' });
+  for (const output of outputs) await eventually('the change', () => output().includes('changed'));
+  // kubectl writes an object in several pieces.
+  for (const [index] of forms.entries())
+    await eventually('the same output', () => outputs[index]?.() === outputs[index + forms.length]?.());
+  await eventually('both names', () => outputs[3]?.() === 'configmap/there\nconfigmap/changed\n');
+  assert.match(outputs[0]?.() ?? '', /^NAME .*\nthere .*\nchanged .*\n$/);
+  await namespace.remove('there');
+  assert.equal((await wait).code, 0);
 });

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import type { WatchClient } from '../../../../support/clients/watch-client.js';
 import { eventually, eventuallyPasses } from '../../../../support/eventually.js';
 import { test } from '../../../../support/kube-apiserver/api-server-test.js';
-import { startRestartableServer } from '../../../../support/kube-apiserver/restartable-server.js';
 import {
   callers,
   changes,
@@ -78,52 +77,6 @@ test('60 users with generated rights get what watches of their own give them, by
   assert.equal(opened + ring + initial, counts.allowed);
   assert.equal(refused, counts.refused);
   assert.ok(ring > opened, 'most watches are shared');
-});
-
-/** Those who watch when the API server restarts: a right, a token, or both users of a token change before that. */
-const before = ['ann', 'bob', 'eve', 'joe', 'tim', 'zoe'] as const;
-
-test('after a restart and a compaction those with the right go on or get a 410, and those without it or with another user’s token end', async (t, run) => {
-  const own = await startRestartableServer(t, run);
-  const [namespace, other] = [await own.server.createNamespace(), await own.server.createNamespace()];
-  const rule = { apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] };
-  const unbind = new Map<string, () => Promise<void>>();
-  for (const user of before) {
-    unbind.set(user, await own.server.bind(namespace, user, [rule]));
-    await own.server.bind(other, user, [rule]);
-  }
-  const gateway = await start(t, own.server, before);
-  const old = await create(own.server, other, 'first');
-  const from = await create(own.server, namespace, 'first');
-  const target = (of: string, version: string) =>
-    `/api/v1/namespaces/${of}/configmaps?watch=1&resourceVersion=${version}`;
-  const watches = new Map<string, WatchClient>();
-  for (const user of before) watches.set(user, await gateway.shared(user, target(namespace, from)));
-  const expiring = [];
-  for (const user of ['ann', 'bob']) expiring.push(await gateway.shared(user, target(other, old)));
-  const { opened, ring } = await gateway.joins();
-  assert.deepEqual([opened, ring], [2, 6]);
-  for (const user of ['ann', 'eve']) await unbind.get(user)?.();
-  await gateway.writeTokens(callers('ann', 'bob', 'eve', [tokenOf('tim'), 'zoe'], [tokenOf('zoe'), 'tim']));
-  await eventually('the file is read', async () => (await gateway.shared('joe', '/version')).status === 401);
-  gateway.clock.pass(10_000);
-  const current = await create(own.server, namespace, 'second');
-  for (const watch of watches.values()) await watch.untilNamed('second');
-  await own.kill();
-  await own.compact(current);
-  await own.restart();
-  for (const [user, watch] of watches) if (user !== 'bob') assert.equal(await watch.ended, 'end', user);
-  for (const watch of expiring) {
-    assert.equal(await watch.ended, 'end');
-    assert.equal(watch.events().at(-1)?.object.code, 410);
-  }
-  await create(own.server, namespace, 'third');
-  await watches.get('bob')?.untilNamed('third');
-  for (const [user, watch] of watches) assert.equal(watch.frames.length, user === 'bob' ? 2 : 1, user);
-  const again = await gateway.shared('ann', target(namespace, current));
-  assert.equal(again.status, 403);
-  await again.ended;
-  assert.match(again.bytes().toString(), /User \\"ann\\" cannot watch resource/);
 });
 
 test('while two users swap their tokens, each watch is that of the one or of the other, byte for byte, and then that of its new user', async (t, server) => {

@@ -22,8 +22,6 @@ interface WrittenPart {
  * so a buffer that is used again too early shows.
  */
 export class ScheduledSocket extends Duplex {
-  /** The protocol that a TLS handshake would have chosen. */
-  alpnProtocol: string | undefined;
   /** Gets the bytes that the peer has taken. They are only good for the call. */
   onTaken: (bytes: Buffer) => void = () => {};
   readonly #onread: OnReadOpts | undefined;
@@ -46,11 +44,6 @@ export class ScheduledSocket extends Duplex {
     return this.#isReading;
   }
 
-  /** Whether the peer has sent bytes that were not read yet. */
-  get hasUnread(): boolean {
-    return this.#sent.length > 0;
-  }
-
   /** Whether the peer has taken all that was written. */
   get isDrained(): boolean {
     return this.writableLength === 0;
@@ -66,7 +59,7 @@ export class ScheduledSocket extends Duplex {
    * records that it has decrypted. Returns the number of bytes.
    */
   deliver(limit: number, isDecrypted = false): number {
-    if (!this.hasUnread || this.destroyed || !(this.#isReading || isDecrypted)) return 0;
+    if (this.#sent.length === 0 || this.destroyed || !(this.#isReading || isDecrypted)) return 0;
     const bytes = this.#takeUnread(Math.min(limit, this.#place?.length ?? limit));
     const goesOn = this.#onread === undefined ? this.push(bytes) : this.#fill(bytes);
     if (!goesOn) this.#isReading = false;

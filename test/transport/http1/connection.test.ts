@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import net, { type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { ConnectionPool } from '../../../src/transport/connection-pool.js';
 import { createDial, type Dial, lazySecureContext } from '../../../src/transport/dial/dial.js';
@@ -88,16 +87,6 @@ async function asked() {
   const connection = pool.acquire();
   const exchange = sendOn(connection);
   return { connection, exchange, other: await peer(index) };
-}
-
-/** Runs one whole exchange on the only connection, which is idle afterwards. */
-async function used(): Promise<RawConnection> {
-  const { exchange, other } = await asked();
-  await other.until(/\r\n\r\n$/);
-  other.write(hi);
-  await exchange.over;
-  await until(() => pool.counts.idle === 1);
-  return other;
 }
 
 /** A request body that the test writes itself. */
@@ -452,16 +441,6 @@ describe('the end of a connection', () => {
     }
   });
 
-  it('is an error for its exchange during dialling, and no socket stays open', async () => {
-    const body = new Dictation();
-    const connection = pool.acquire();
-    const exchange = sendOn(connection, '/', { body });
-    pool.discard(connection);
-    assert.deepEqual([exchange.failure?.code, body.stopped, body.socket], ['ECONNRESET', 1, undefined]);
-    await sleep(30);
-    for (const other of accepted) await other.untilClosed();
-  });
-
   it('during the events of an answer is reported once, and no further event follows', async () => {
     for (const [index, at] of (['head', 'body', 'end'] as const).entries()) {
       const connection = pool.acquire();
@@ -512,7 +491,10 @@ describe('a stale connection', () => {
   });
 
   it('has not received a byte of the answer', async () => {
-    const other = await used();
+    const { exchange: first, other } = await asked();
+    other.write(hi);
+    await first.over;
+    await until(() => pool.counts.idle === 1);
     const connection = pool.acquire();
     const exchange = sendOn(connection);
     await other.until(/GET.*GET.*\r\n\r\n$/s);

@@ -137,12 +137,6 @@ describe('a plain stream whose right has ended', () => {
     });
   }
 
-  it('is a Status if its answer has not begun', async () => {
-    const { client, revoke } = await begin(watch, '');
-    revoke();
-    await client.until(/^HTTP\/1\.1 401 [\s\S]*"the credential has expired"/);
-  });
-
   it('is cut if its client does not read for 10 s', async t => {
     const { stream, client, upstream, revoke } = await begin(log, `${json}\r\n`);
     await client.until(/\r\n\r\n/);
@@ -275,12 +269,6 @@ describe('an upgraded connection whose right has ended', () => {
     }
   }
 
-  it('is a Status if the API server has not answered', async () => {
-    const { client, revoke } = await begin(exec, '', asks('websocket'));
-    revoke();
-    await client.until(/^HTTP\/1\.1 401 [\s\S]*"the credential has expired"/);
-  });
-
   it('ends with the API server’s end of it, and is cut off when the program ends', async () => {
     for (const endedBy of ['upstream', 'shutdown'] as const) {
       const { stream, client, upstream } = await begin(exec, upgradeTo('SPDY/3.1'), asks('SPDY/3.1'));
@@ -315,4 +303,15 @@ describe('an upgraded connection whose right has ended', () => {
       await until(() => stream.request.record.hasEnded);
     }
   });
+});
+
+it('a stream whose right has ended is a Status if its answer has not begun', async () => {
+  for (const [target, fields] of [
+    [watch, ''],
+    [`${pods}/web/exec`, asks('websocket')],
+  ] as const) {
+    const { client, revoke } = await begin(target, '', fields);
+    revoke();
+    await client.until(/^HTTP\/1\.1 401 [\s\S]*"the credential has expired"/);
+  }
 });

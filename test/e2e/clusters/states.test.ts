@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { open, send as sendPlain } from '../../support/clients/http-client.js';
 import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
-import { eventually } from '../../support/eventually.js';
+import { eventually, eventuallyPasses } from '../../support/eventually.js';
+import { isInstalled } from '../../support/installed.js';
 import { listen } from '../../support/ports.js';
 import { callersFlag } from '../../support/proxy/callers.js';
 import { clusterStates, untilState } from '../../support/proxy/cluster-states.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   addContext,
+  arn,
   missingFile,
   mountOf,
   rancherPath,
@@ -20,6 +23,7 @@ import {
   tokenOf,
   which,
 } from '../../support/proxy/many-clusters.js';
+import { scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { assertStatus, type Leg, send } from '../leg.js';
 
@@ -30,6 +34,8 @@ const silentSockets: net.Socket[] = [];
 silent.on('connection', socket => silentSockets.push(socket));
 after(() => silent.close());
 
+/** The name of a context that has to be escaped in metrics. */
+const quoted = 'quo"ted\\name';
 const clusters = await startManyClusters(
   { after },
   {
@@ -39,6 +45,7 @@ const clusters = await startManyClusters(
       const server = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
       addContext(config, 'silent', one, { cluster: { server } });
       addContext(config, 'weak', two);
+      addContext(config, quoted, two);
       addContext(config, 'secretive', two, {
         cluster: { server: `${two.url.replace('//', '//someone:s3cret@')}${rancherPath}` },
       });
@@ -170,4 +177,40 @@ test('/-/clusters with authentication is only for callers, and says if the proxy
   const { json } = await sendPlain(port, '/-/clusters', { headers });
   const { sharesTokens, sandboxesProxiedPages } = json as Record<string, unknown>;
   assert.deepEqual([sharesTokens, sandboxesProxiedPages], [true, true]);
+});
+
+test('metrics and the log have the names of contexts, at / that of the current one, and none that a client invents', async () => {
+  const list = '/api/v1/namespaces/default/configmaps';
+  const names = ['one', 'a', 'two', arn, quoted];
+  for (const path of [...names.map(mountOf), ''])
+    assert.equal((await sendPlain(port, path + list)).status, 200, path);
+  for (const name of ['made-up', 'ONE', 'a%0ab', encodeURIComponent('x"} 1\nevil 2')]) {
+    for (const leg of legs) {
+      const { code } = await send(port, { leg, target: `/clusters/${name}${which}` });
+      assert.ok([400, 404].includes(code), `${name}: ${code}`);
+    }
+  }
+  const escaped = (name: string) => name.replace(/["\\]/g, '\\$&');
+  const known = new Set(['', ...clusters.contexts().map(escaped)]);
+  await eventuallyPasses(async () => {
+    const samples = await scrapeOwn(port);
+    for (const name of names) {
+      const labels = { cluster: escaped(name), verb: 'list', code: '200' };
+      assert.equal(sumOf(samples, 'kube_api_proxy_requests_total', labels), name === 'one' ? 2 : 1, name);
+    }
+    for (const { labels } of samples) assert.ok(known.has(labels['cluster'] ?? ''), labels['cluster']);
+    assert.ok(proxy.log().some(({ path }) => String(path).includes('made-up')));
+  });
+  for (const { cluster = '', context } of proxy.log()) {
+    if (context === undefined) assert.ok(known.has(escaped(String(cluster))), String(cluster));
+  }
+});
+
+test('metrics with the names of contexts have no problems, says promtool', {
+  skip: !isInstalled('promtool') && 'promtool is not installed',
+}, async () => {
+  const { text: input } = await sendPlain(port, '/-/metrics');
+  const checked = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
+  assert.equal(`${checked.stdout}${checked.stderr}`, '');
+  assert.equal(checked.status, 0);
 });

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { stringify } from 'yaml';
 import { eventually } from '../../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { startConnectProxy } from '../../support/upstreams/forward-proxy.js';
 import {
@@ -23,19 +24,12 @@ import { createVolume } from './volume.js';
 
 const masters = ['system:masters'];
 
-function kubeconfig(
-  server: FakeApiServer,
-  user: Readonly<Record<string, unknown>>,
-  cluster: Readonly<Record<string, unknown>> = {},
-): string {
-  return stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'c', cluster: { server: server.url, 'certificate-authority': 'ca.crt', ...cluster } }],
-    users: [{ name: 'u', user }],
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'x',
-  });
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The text of a kubeconfig with this user, beside ca.crt. */
+async function kubeconfig({ url }: FakeApiServer, user: Fields, cluster: Fields = {}): Promise<string> {
+  const beside = { 'certificate-authority': 'ca.crt', ...cluster };
+  return readFile((await writeKubeconfig({ server: url, cluster: beside, user })).path, 'utf8');
 }
 
 test('everything rotates under running watches and open streams, which live on, and new requests use the new identity', async t => {
@@ -53,7 +47,7 @@ test('everything rotates under running watches and open streams, which live on, 
   const one = await first.authority.client({ commonName: 'one' });
   const fromFiles = { 'client-certificate': 'client.crt', 'client-key': 'client.key', tokenFile: 'token' };
   await rotate({
-    config: kubeconfig(first, fromFiles),
+    config: await kubeconfig(first, fromFiles),
     'ca.crt': first.authority.certificate,
     'client.crt': one.certificate,
     'client.key': one.key,
@@ -92,7 +86,7 @@ test('everything rotates under running watches and open streams, which live on, 
   const notAfter = new Date(Math.floor(Date.now() / 1000) * 1000 + 17 * 86_400_000);
   const two = await first.authority.client({ commonName: 'two', notAfter });
   await rotate({
-    config: kubeconfig(first, fromFiles),
+    config: await kubeconfig(first, fromFiles),
     'ca.crt': first.authority.certificate,
     'client.crt': two.certificate,
     'client.key': two.key,
@@ -108,7 +102,7 @@ test('everything rotates under running watches and open streams, which live on, 
   const files = { 'client.crt': three.certificate, 'client.key': three.key, token: 'token-2' };
   const authority = { 'ca.crt': second.authority.certificate };
   await rotate({
-    config: kubeconfig(second, { ...fromFiles, as: 'jane', 'as-groups': masters }),
+    config: await kubeconfig(second, { ...fromFiles, as: 'jane', 'as-groups': masters }),
     ...files,
     ...authority,
   });
@@ -122,7 +116,11 @@ test('everything rotates under running watches and open streams, which live on, 
   const expirationTimestamp = new Date(Date.now() + 20_000).toISOString();
   await plugin.answer({ token: 'exec-1', expirationTimestamp });
   const proxied = { 'proxy-url': `http://127.0.0.1:${forwardProxy.port}` };
-  await rotate({ config: kubeconfig(second, { exec: plugin.exec() }, proxied), ...files, ...authority });
+  await rotate({
+    config: await kubeconfig(second, { exec: plugin.exec() }, proxied),
+    ...files,
+    ...authority,
+  });
   await arrive(second, 'exec-1', ({ authorization, commonName }) =>
     commonName === undefined ? [authorization?.slice('Bearer '.length)] : ['a certificate'],
   );

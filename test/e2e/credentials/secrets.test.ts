@@ -185,50 +185,37 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
     await assertHiddenAllAlong(setting, [password, `team:${password}`]);
   });
 
-  test('the input and the output of an exec plugin', async t => {
+  test('the input and the output of an exec plugin, even if it cannot be used', async t => {
     const plugin = await writeExecPlugin();
     t.after(() => plugin.remove());
     const token = 'secret-token-of-plugin';
     const secrets = [token, 'secret-of-args', 'secret-of-env', 'secret-of-extension', 'secret-of-inherited'];
-    const extension = { audience: 'secret-of-extension' };
-    const setting = await start(
-      t,
-      async server => {
-        const { certificate, key } = await server.authority.client({ commonName: 'of-plugin' });
-        secrets.push(key);
-        await plugin.answer({ token, clientCertificateData: certificate, clientKeyData: key });
-        await plugin.complain('a line for the log\n');
-        return {
-          user: {
-            exec: plugin.exec({
-              args: ['--password=secret-of-args'],
-              env: [{ name: 'SECRET', value: 'secret-of-env' }],
-              provideClusterInfo: true,
-            }),
-          },
-          cluster: { extensions: [{ name: 'client.authentication.k8s.io/exec', extension }] },
-        };
-      },
-      { env: { INHERITED: 'secret-of-inherited' }, built: true },
-    );
-    const { commonName, authorization } = await probe(setting.proxy, setting.server);
-    assert.deepEqual([commonName, authorization], ['of-plugin', `Bearer ${token}`]);
-    assert.match(JSON.stringify(plugin.infos()), /secret-of-extension/);
-    await eventually('its line in the log', () => /a line for the log/.test(setting.proxy.stderr()));
-    await assertHiddenAllAlong(setting, secrets);
-  });
-
-  test('the stdout of an exec plugin that cannot be used', async t => {
-    const plugin = await writeExecPlugin();
-    t.after(() => plugin.remove());
+    secrets.push('secret-of-stdout', 'secret-of-stderr');
     const answer = { kind: 'ExecCredential', apiVersion: 'client.authentication.k8s.io/v1' };
     await plugin.write(JSON.stringify({ ...answer, status: { token: 'secret-of-stdout\n' } }));
     await plugin.complain('Authorization: Bearer secret-of-stderr\n{"token": "secret-of-stderr"}\n');
-    const exec = plugin.exec({ args: ['secret-of-args'], env: [{ name: 'S', value: 'secret-of-env' }] });
-    const setting = await start(t, () => ({ user: { exec } }));
-    assert.equal((await probe(setting.proxy, setting.server)).code, 503);
-    const secrets = ['secret-of-stdout', 'secret-of-args', 'secret-of-env', 'secret-of-stderr'];
+    const exec = plugin.exec({
+      args: ['--password=secret-of-args'],
+      env: [{ name: 'SECRET', value: 'secret-of-env' }],
+      provideClusterInfo: true,
+    });
+    const extension = { audience: 'secret-of-extension' };
+    const extensions = [{ name: 'client.authentication.k8s.io/exec', extension }];
+    const env = { INHERITED: 'secret-of-inherited' };
+    const setting = await start(t, () => ({ user: { exec }, cluster: { extensions } }), { env, built: true });
+    const { proxy, server } = setting;
+    assert.equal((await probe(proxy, server)).code, 503);
     await assertNothingShows(setting, secrets, 'a failing plugin');
+
+    const { certificate, key } = await server.authority.client({ commonName: 'of-plugin' });
+    secrets.push(key);
+    await plugin.complain('a line for the log\n');
+    await plugin.answer({ token, clientCertificateData: certificate, clientKeyData: key });
+    await eventually('recovery', async () => (await probe(proxy, server)).commonName === 'of-plugin');
+    assert.equal((await probe(proxy, server)).authorization, `Bearer ${token}`);
+    assert.match(JSON.stringify(plugin.infos()), /secret-of-extension/);
+    await eventually('its line in the log', () => /a line for the log/.test(proxy.stderr()));
+    await assertHiddenAllAlong(setting, secrets);
   });
 
   test('the tokens and the client secret of an oidc auth provider', async t => {

@@ -7,6 +7,7 @@ import type { AnyApiServer, Arrival } from '../support/embedded-api-server.js';
 import { eventually } from '../support/eventually.js';
 import { configMap, configMapsIn } from '../support/fake-api-server/config-maps.js';
 import type { FakeApiServer, RequestRecord } from '../support/fake-api-server/fake-api-server.js';
+import { ownMetric } from '../support/proxy/own-metric.js';
 import type { ProxyProcess } from '../support/proxy/proxy.js';
 import { type Answer, send } from './leg.js';
 
@@ -94,11 +95,7 @@ export function passed(leg: ProbeLeg): number {
 }
 
 /** The value of one sample of the program's own metrics; undefined if there is none. */
-export async function sample(proxy: Pick<ProxyProcess, 'port'>, name: string): Promise<number | undefined> {
-  const { text } = await sendPlain(proxy.port, '/-/metrics');
-  const line = text.split('\n').find(candidate => candidate.startsWith(`${name} `));
-  return line === undefined ? undefined : Number(line.slice(name.length + 1));
-}
+export const sample = (proxy: Pick<ProxyProcess, 'port'>, name: string) => ownMetric(proxy.port, name);
 
 /** The status and the text of a health endpoint of the program's own. */
 export async function health(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isAlive, writeExecPlugin } from '../../support/identities/exec-plugin.js';
 import { listenFor } from '../../support/ports.js';
 import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { runProgram } from '../../support/proxy/proxy.js';
@@ -47,4 +48,18 @@ test('a port in use is reported with address and port', async t => {
   assert.deepEqual(await printedProblems(['--server=http://127.0.0.1:1', `--port=${port}`]), [
     `kube-api-proxy: --port: ${port} is already in use on 127.0.0.1`,
   ]);
+});
+
+test('a start that fails because of a part, an option, its port or its admin port ends the login that has begun', async t => {
+  const plugin = await writeExecPlugin();
+  t.after(() => plugin.remove());
+  await plugin.hang({ stubborn: false });
+  const { path } = await writeKubeconfig({ server: 'https://127.0.0.1:1', user: { exec: plugin.exec() } });
+  const port = await listenFor(t, net.createServer());
+  for (const args of [
+    ...[['--www=/nothing/here'], ['--port=x'], [`--port=${port}`], [`--admin-port=${port}`, '--port=0']],
+  ]) {
+    await printedProblems([`--kubeconfig=${path}`, '--admin-address=127.0.0.1', ...args]);
+    assert.deepEqual(plugin.pids().filter(isAlive), [], args.join());
+  }
 });

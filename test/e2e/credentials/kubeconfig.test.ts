@@ -10,7 +10,7 @@ import {
   type KubeconfigForm,
   writeKubeconfig,
 } from '../../support/proxy/kubeconfig-file.js';
-import { startProxy } from '../../support/proxy/proxy.js';
+import { startProxyFor } from '../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 /** The embedded one rejects the TLS handshake without a certificate of its authority, with or without a chain. */
@@ -65,8 +65,7 @@ test('the default is ~/.kube/config, without a flag and KUBECONFIG, with paths r
   const contents = { ...byCertificate, ...(await admin('at-home')) };
   const file = await writeKubeconfig(contents, { directory, credentials: 'files' });
   await rename(file.path, join(directory, 'config'));
-  const proxy = await startProxy([], { HOME });
-  t.after(() => proxy.stop('SIGKILL'));
+  const proxy = await startProxyFor(t, [], { HOME });
   assert.equal(await whoami(proxy.url), 'at-home');
   const empty = await startInProcess(t, [], { HOME, KUBECONFIG: '' });
   assert.equal(await whoami(empty.url), 'at-home');

@@ -14,7 +14,7 @@ import {
   type KubeconfigForm,
   writeKubeconfig,
 } from '../../support/proxy/kubeconfig-file.js';
-import { type ProxyProcess, runProgram, startProxy } from '../../support/proxy/proxy.js';
+import { type ProxyProcess, runProgram, startProxyFor } from '../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 import { bothLegs, probe } from '../credential-probe.js';
 import { send } from '../leg.js';
@@ -76,8 +76,7 @@ async function start(
   const { path, directory } = await writeKubeconfig({ ...known, ...(await contents(server)) }, form);
   const flags = ['--kubeconfig', path, '--reject-paths=', '--log-level=trace', ...args];
   if (!built) return { server, proxy: await startInProcess(t, flags, env), path, directory };
-  const proxy = await startProxy(flags, env);
-  t.after(() => proxy.stop('SIGKILL'));
+  const proxy = await startProxyFor(t, flags, env);
   return { server, proxy, path, directory };
 }
 

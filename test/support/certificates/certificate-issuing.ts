@@ -210,10 +210,10 @@ function issuing(issuer: Issuer, own: CertificatePair): CertificateAuthority {
   };
 }
 
-/** A new self-signed authority. */
-export function createAuthority(
-  options: CertificateOptions & { readonly commonName?: string },
-): CertificateAuthority {
+/** Makes a new self-signed authority. Two authorities with the same name do not trust each other's certificates. */
+export async function createCertificateAuthority(
+  options: CertificateOptions & { readonly commonName?: string } = {},
+): Promise<CertificateAuthority> {
   return authority(options.commonName ?? 'kubernetes', options);
 }
 

@@ -1,16 +1,17 @@
 import { createPrivateKey } from 'node:crypto';
 import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { projectFile } from '../project.js';
-import type { CertificateAuthority, CertificateOptions, CertificatePair } from './certificate-issuing.js';
-import { createAuthority, restoreAuthority } from './certificate-issuing.js';
+import type { CertificateAuthority, CertificatePair } from './certificate-issuing.js';
+import { createCertificateAuthority, restoreAuthority } from './certificate-issuing.js';
 
-export type {
-  CertificateAuthority,
-  CertificateOptions,
-  CertificatePair,
-  ClientCertificateOptions,
-  KeyType,
-  ServerCertificateOptions,
+export {
+  type CertificateAuthority,
+  type CertificateOptions,
+  type CertificatePair,
+  type ClientCertificateOptions,
+  createCertificateAuthority,
+  type KeyType,
+  type ServerCertificateOptions,
 } from './certificate-issuing.js';
 
 /** The identity of an embedded API server, and one client that it trusts. */
@@ -20,13 +21,6 @@ export interface ServerIdentity {
   readonly serverCertificate: CertificatePair;
   /** User admin in group system:masters. */
   readonly clientCertificate: CertificatePair;
-}
-
-/** Makes a new self-signed authority. Two authorities with the same name do not trust each other's certificates. */
-export async function createCertificateAuthority(
-  options: CertificateOptions & { readonly commonName?: string } = {},
-): Promise<CertificateAuthority> {
-  return createAuthority(options);
 }
 
 let shared: Promise<ServerIdentity> | undefined;

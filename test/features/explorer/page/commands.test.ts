@@ -28,32 +28,22 @@ const hidden = [
 ];
 
 describe('the commands', () => {
-  it('contain the same request, for a list with any selector', () => {
-    for (const selector of evil) {
-      const list = { resource: pods, namespace: 'team-0', labelSelector: selector, fieldSelector: selector };
+  it('contain the same request for any selector, and pass any object name as an argument that is not a flag', () => {
+    const kubectl = ['--server', 'http://127.0.0.1:8001', 'get'];
+    for (const text of evil) {
+      const list = { resource: pods, namespace: 'team-0', labelSelector: text, fieldSelector: text };
       const request = ApiRequest.list('', recorded, list, { limit: '500' });
       const commands = commandsFor(request, { kind: 'list', ...list }, target);
       assert.equal(argumentsOf(commands.curl).at(-1), `http://127.0.0.1:8001${request.apiPath}`);
-      const selectors = selector === '' ? [] : [`--selector=${selector}`, `--field-selector=${selector}`];
-      assert.deepEqual(argumentsOf(commands.kubectl), [
-        ...['--server', 'http://127.0.0.1:8001', 'get', 'pods', '--namespace=team-0'],
-        ...selectors,
-      ]);
-      assert.deepEqual(fetched(commands.fetch).url, `http://127.0.0.1:8001${request.apiPath}`);
-    }
-  });
-
-  it('pass any object name as an argument that is not a flag', () => {
-    for (const name of evil.filter(text => text !== '' && !/[/%\\]/.test(text))) {
-      const object = { resource: deployments, namespace: 'x', name };
-      const commands = commandsFor(
-        ApiRequest.object('', recorded, object),
-        { kind: 'object', ...object },
-        target,
-      );
-      assert.deepEqual(argumentsOf(commands.kubectl), [
-        ...['--server', 'http://127.0.0.1:8001', 'get', `deployments.v1.apps/${name}`, '--namespace=x'],
-        ...['-o', 'yaml'],
+      assert.equal(fetched(commands.fetch).url, `http://127.0.0.1:8001${request.apiPath}`);
+      const selectors = text === '' ? [] : [`--selector=${text}`, `--field-selector=${text}`];
+      const expected = [...kubectl, 'pods', '--namespace=team-0', ...selectors];
+      assert.deepEqual(argumentsOf(commands.kubectl), expected);
+      if (text === '' || /[/%\\]/.test(text)) continue;
+      const object = { resource: deployments, namespace: 'x', name: text };
+      const one = ApiRequest.object('', recorded, object);
+      assert.deepEqual(argumentsOf(commandsFor(one, { kind: 'object', ...object }, target).kubectl), [
+        ...[...kubectl, `deployments.v1.apps/${text}`, '--namespace=x', '-o', 'yaml'],
       ]);
     }
   });

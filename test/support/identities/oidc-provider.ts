@@ -33,47 +33,30 @@ export async function startProvider(
     postLogoutRedirectUriAllowed: (page: string) => pages.has(page),
   });
   const granted = { authorization_code: 0, refresh_token: 0 };
-  const refused: string[] = [];
   provider.on('grant.success', ({ oidc }) => {
     granted[oidc.params?.['grant_type'] as keyof typeof granted]++;
   });
-  provider.on('grant.error', (_context, { error }) => refused.push(error));
-  const grants = new Set<string>();
-  provider.on('refresh_token.saved', ({ grantId }) => grantId !== undefined && grants.add(grantId));
   const running = {
     /** `https://127.0.0.1:PORT`. */
     url,
-    provider,
     /** The pages to which it may send a browser back. */
     pages,
     /** Origins whose pages may not ask it anything. */
     refusedOrigins,
     /** How often its token endpoint has granted tokens, by the type of the grant. */
     granted,
-    /** What its token endpoint has refused, in the order of the requests. */
-    refused,
     /** How many refresh tokens clients have revoked. */
     revoked: 0,
-    /** What a request with this path waits for. */
-    hold: async (_path: string): Promise<void> => {},
-    /** Revokes all refresh tokens, as an administrator does. */
-    revokeAll: async (): Promise<void> => {
-      await Promise.all([...grants].map(grant => provider.RefreshToken.revokeByGrantId(grant)));
-    },
     /** Changes the addresses to which it sends browsers back. */
     alterAnswer: (address: URL): URL => address,
-    /** Changes the answers of its token endpoint. */
-    alterTokens: (_tokens: Record<string, unknown>): void => {},
   };
   provider.use(async (context, next) => {
-    await running.hold(context.path);
     await next();
     const address = context.response.get('Location') ?? '';
     if ([...pages].some(page => address.startsWith(`${page}?`))) {
       context.response.set('Location', running.alterAnswer(new URL(address)).href);
     }
     if (context.path === '/token/revocation' && context.status === 200) running.revoked++;
-    if (context.path === '/token' && context.status === 200) running.alterTokens(context.body as never);
   });
   server.on('request', provider.callback());
   return running;

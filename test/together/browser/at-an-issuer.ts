@@ -86,7 +86,7 @@ export async function signIn(page: Page): Promise<void> {
 /** Everything that stays after the document, or that others can read. */
 export async function traces(page: Page): Promise<string> {
   const stored = await page.evaluate<string>(
-    'JSON.stringify([location.href, document.cookie, { ...localStorage }, { ...sessionStorage }, history.state])',
+    'JSON.stringify([location.href, { ...localStorage }, { ...sessionStorage }, history.state])',
   );
-  return [stored, await page.content()].join('\n');
+  return [stored, JSON.stringify(await page.context().cookies(page.url())), await page.content()].join('\n');
 }

@@ -38,18 +38,6 @@ describe('a live list', () => {
     assert.deepEqual(problems, []);
   });
 
-  it('uses an answer without an end if no WebSocket can be opened', async t => {
-    const { server, proxy } = await startStack(t, { flags: ['--reject-paths='] });
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await page.addInitScript(`WebSocket = class {
-      constructor() { setTimeout(() => { this.onerror?.({}); this.onclose?.({ wasClean: false }) }) }
-      addEventListener() {}
-      close() {}
-    }`);
-    await go(configMaps);
-    await assertLive(page, server);
-  });
-
   it('works with shared watches', async t => {
     const { server, proxy } = await startStack(t, { flags: ['--share-watches', '--reject-paths='] });
     const { page } = await openPage(t, browser, proxy.url, configMaps);
@@ -77,34 +65,6 @@ describe("the page under the proxy's rules", () => {
     // The default of another rule comes first.
     await page.getByRole('listitem').filter({ hasText: 'refused by --reject-paths' }).waitFor();
     assert.deepEqual(problems, []);
-  });
-
-  it('says which of its rules refuse what the API server allows', async t => {
-    const { proxy } = await startStack(t, {
-      flags: ['--accept-namespaces=default', '--reject-resources=secrets,*/scale', '--reject-paths='],
-    });
-    const { page, go } = await openPage(t, browser, proxy.url);
-    const rowsAre = async (fragment: string, rows: readonly RegExp[]) => {
-      await go(`${fragment}?view=access`);
-      for (const row of rows) await page.getByRole('row', { name: row }).waitFor();
-    };
-    await rowsAre('/api/v1/namespaces/default/pods', [/^create yes/, /^pods\/exec get yes create yes/]);
-    await rowsAre('/api/v1/namespaces/team-0/pods', [
-      ...[/^get no --accept-namespaces/, /^pods\/log get no --accept-namespaces/],
-    ]);
-    await rowsAre('/api/v1/pods', [/^list no --accept-namespaces/]);
-    await rowsAre('/api/v1/namespaces/default/secrets', [/^list no --reject-resources/]);
-    await rowsAre('/apis/apps/v1/namespaces/default/deployments', [
-      ...[/^update yes/, /^deployments\/scale get no --reject-resources.*patch no --reject-resources/],
-    ]);
-  });
-
-  it('shows what it knows of the rights where a rule refuses the question', async t => {
-    const { proxy } = await startStack(t, { flags: ['--reject-methods=^POST$'] });
-    const { page } = await openPage(t, browser, proxy.url, '/api/v1/namespaces/default/pods?view=access');
-    await page.getByRole('row', { name: /^create no --reject-methods/ }).waitFor();
-    await page.getByRole('row', { name: /^get unknown/ }).waitFor();
-    await alertOf(page, '--reject-methods').waitFor();
   });
 
   it('shows the proxy’s message for a namespace that is not accepted, and shows the others', async t => {

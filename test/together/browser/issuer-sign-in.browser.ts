@@ -13,12 +13,9 @@ const { issuer, proxy, ui, open } = await startAtAnIssuer(scope, browser);
 /** The same with tokens of 5 s. */
 const short = await startAtAnIssuer(scope, browser, { lifetime: 5 });
 
-/** Lets a page renew its token of 5 s after 50 ms instead of two thirds of its life; everything else takes its time. */
-async function hurry(page: Page): Promise<void> {
-  await page.addInitScript(`{
-    const { setTimeout: wait } = window;
-    window.setTimeout = (run, time, ...rest) => wait(run, time > 1500 && time < 3400 ? 50 : time, ...rest);
-  }`);
+async function signOut(page: Page): Promise<void> {
+  await page.locator('summary', { hasText: 'alice' }).click();
+  await page.getByRole('button', { name: 'Sign out' }).click({ noWaitAfter: true });
 }
 
 describe('a page whose proxy offers an issuer', () => {
@@ -59,14 +56,6 @@ describe('a page whose proxy offers an issuer', () => {
     assert.deepEqual(status, [code, 400]);
   });
 
-  it('still takes a token', async t => {
-    const { page } = await open(t, pods);
-    await field(page).fill('no-such-token');
-    await field(page).press('Enter');
-    await alertOf(page, 'The token is not accepted').waitFor();
-    await button(page).waitFor();
-  });
-
   it('signs in again in silence after a reload, and once only if the issuer would have to ask', async t => {
     const { page, go, requested } = await open(t);
     const silent = () => requested.filter(url => /\/auth\?.*prompt=none/.test(url)).length;
@@ -89,119 +78,53 @@ describe('a page whose proxy offers an issuer', () => {
     assert.equal(silent(), 3);
     assert.equal(page.url(), `${ui}#${pods}`);
   });
+});
 
-  it('has no tokens if a browser that goes back shows it again as it was', async t => {
+describe('a user who signed in at an issuer', () => {
+  it('forgets everything at signing out, and so does the issuer', async t => {
     const { page } = await open(t, pods);
     await signIn(page);
     await page.getByText('2 objects').waitFor();
-    await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))");
+    const before = issuer.revoked;
+    await signOut(page);
+    await page.getByRole('button', { name: /Yes/ }).click();
     await button(page).waitFor();
-    assert.doesNotMatch(await traces(page), /web-0|signed-in/);
-    await button(page).click();
-    await page.getByText('2 objects').waitFor();
-  });
-
-  it('asks to sign in again if the refresh token was revoked, or brings no ID token', async t => {
-    const { page, go } = await short.open(t);
-    await hurry(page);
-    await go(pods);
+    assert.equal(page.url(), ui);
+    assert.ok(issuer.revoked > before);
+    assert.equal(await page.evaluate('sessionStorage.length + localStorage.length'), 0);
+    await page.reload();
     await signIn(page);
-    await page.getByText('2 objects').waitFor();
-    short.issuer.alterTokens = tokens => void delete tokens['id_token'];
-    await alertOf(page, /has ended/).waitFor();
-    short.issuer.alterTokens = () => {};
-    await button(page).click();
-    await page.getByText('2 objects').waitFor();
-    await short.issuer.revokeAll();
-    await alertOf(page, /has ended/).waitFor();
-    assert.ok(short.issuer.refused.includes('invalid_grant'));
-    assert.equal(await page.evaluate('sessionStorage.length'), 0);
+    await page.getByText('Paths that are not resources').waitFor();
   });
-});
 
-describe('a live list over renewals of a token of 5 s', () => {
-  /** A Pod. */
-  const write = (to: typeof short.server, name: string) =>
-    to.write({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { namespace: 'default', name, uid: name },
-      spec: {},
-    });
-
-  it('goes on past the end of several tokens', async t => {
+  it('has a live list that goes on past the end of several tokens', async t => {
     const { page, problems } = await short.open(t, pods);
     await signIn(page);
     await page.getByText('2 objects').waitFor();
     const { refresh_token: before, authorization_code: codes } = short.issuer.granted;
     await until(() => short.issuer.granted.refresh_token >= before + 2);
-    write(short.server, 'late');
+    const late = { apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'default', name: 'late' } };
+    short.server.write({ ...late, spec: {} });
     await page.getByRole('link', { name: 'late' }).waitFor();
-    short.server.remove({ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'default', name: 'late' } });
+    short.server.remove(late);
     assert.equal(short.issuer.granted.authorization_code, codes);
     assert.deepEqual(problems, []);
   });
 
-  it('gets another token if the proxy refuses one that has ended earlier than the page expects', async t => {
-    const { page, go } = await short.open(t);
-    // By its own clock, this window's token never ends.
-    await page.addInitScript(`{
-      const begin = Date.now();
-      Date.now = () => begin;
-      const { setTimeout: wait } = window;
-      window.setTimeout = (run, time, ...rest) => wait(run, time > 1500 ? 1e9 : time, ...rest);
-    }`);
-    let authorization = '';
-    page.on('request', request => {
-      authorization = request.headers()['authorization'] ?? authorization;
-    });
-    await go(pods);
+  it('is signed in in each window by itself, until one signs out at the issuer', async t => {
+    const { page } = await short.open(t, pods);
     await signIn(page);
     await page.getByText('2 objects').waitFor();
-    await page.getByText('live', { exact: true }).waitFor();
-    const { refresh_token: before, authorization_code: codes } = short.issuer.granted;
-    const headers = { authorization };
-    let meanwhile = before;
-    await until(async () => {
-      const { refresh_token: now } = short.issuer.granted;
-      const { status } = await fetch(`${short.proxy.url}/-/clusters`, { headers });
-      if (status === 200) meanwhile = now;
-      return status === 401;
-    });
-    assert.equal(meanwhile, before, 'there is no other token as long as the proxy accepts this one');
-    write(short.server, 'awake');
-    await page.getByRole('link', { name: 'awake' }).waitFor();
-    short.server.remove({ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'default', name: 'awake' } });
-    // On a slow machine the new token may end too before the last request of the page.
-    assert.ok(short.issuer.granted.refresh_token > before);
-    assert.equal(short.issuer.granted.authorization_code, codes);
-  });
-
-  it('loses no event over 100 of them, which come at once', async t => {
-    const { page, go } = await short.open(t);
-    await hurry(page);
-    await go(pods);
-    await signIn(page);
-    await page.getByText('2 objects').waitFor();
-    await page.getByText('live', { exact: true }).waitFor();
-    const listed = () =>
-      short.server.requests.filter(({ rawUrl }) => rawUrl.startsWith(`${pods}?limit=`)).length;
-    const before = listed();
-    const { granted } = short.issuer;
-    const { refresh_token: first, authorization_code: codes } = granted;
-    for (let count = 1; count <= 100; count++) {
-      await until(() => granted.refresh_token >= first + count);
-      write(short.server, `pod-${count}`);
-      // The page reads single rows again as long as not more than 24 of them have changed at once.
-      if (count % 20 === 0) {
-        // The watch goes on from its version, with the newest token.
-        short.server.endWatches();
-        await page.getByText(`${2 + count} objects`).waitFor();
-      }
-    }
-    await page.getByText('102 objects').waitFor();
-    assert.equal(listed(), before, 'the list was not read again');
-    assert.equal(granted.authorization_code, codes);
+    const other = await page.context().newPage();
+    await other.goto(`${short.ui}#${pods}`);
+    // The issuer knows the user by now.
+    await button(other).click();
+    await other.getByText('2 objects').waitFor();
+    await signOut(other);
+    await other.getByRole('button', { name: /Yes/ }).click();
+    await button(other).waitFor();
+    await alertOf(page, /Your sign-in at .* has ended/).waitFor();
+    assert.doesNotMatch(await page.content(), /web-0/);
   });
 });
 
@@ -213,7 +136,10 @@ describe('a page', () => {
     await go(pods);
     await signIn(page);
     await alertOf(page, /may not allow requests of pages at .* \(CORS\)/).waitFor();
-    await field(page).waitFor();
+    await field(page).fill('no-such-token');
+    await field(page).press('Enter');
+    await alertOf(page, 'The token is not accepted').waitFor();
+    await button(page).waitFor();
     await assertAccessible(page);
   });
 

@@ -9,42 +9,24 @@ import { createServingFiles } from '../../support/certificates/serving-files.js'
 import { until } from '../../support/eventually.js';
 import { twoUsers, twoUsersPolicy } from '../../support/identities/two-users.js';
 import { startGateway, startStack } from '../../support/proxy/stack.js';
+import { field, pods, traces } from './at-an-issuer.js';
 import { startFront } from './front.js';
 
 const scope = { after };
-const pods = '/api/v1/namespaces/default/pods';
 const browser = await startBrowser(scope);
 const gateway = await startGateway(scope, { tokenFile: twoUsers });
-
-function field(page: Page) {
-  return page.getByLabel('Bearer token');
-}
 
 async function signIn(page: Page, token: string): Promise<void> {
   await field(page).fill(token);
   await field(page).press('Enter');
 }
 
-/** Everything that stays after the document, or that others can read. */
-async function traces(page: Page): Promise<string> {
-  const cookies = JSON.stringify(await page.context().cookies());
-  const stored = await page.evaluate<string>(
-    'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state])',
-  );
-  return [page.url(), cookies, stored, await page.content()].join('\n');
-}
-
 describe('a page whose proxy requires a token', () => {
-  it('is public, and asks for the token in a password field', async t => {
+  it('is public, asks for the token, reports one that is not accepted, and shows everything with one that is', async t => {
     const { page, problems } = await openPage(t, browser, gateway.proxy.url, pods);
     assert.equal(await field(page).getAttribute('type'), 'password');
     await until(() => field(page).evaluate(element => element === element.ownerDocument.activeElement));
     await assertAccessible(page);
-    assert.deepEqual(problems, []);
-  });
-
-  it('reports a token that is not accepted, and shows everything with one that is', async t => {
-    const { page } = await openPage(t, browser, gateway.proxy.url, pods);
     await signIn(page, 'no-such-token');
     await alertOf(page, 'The token is not accepted').waitFor();
     assert.equal(await field(page).inputValue(), '');
@@ -56,6 +38,7 @@ describe('a page whose proxy requires a token', () => {
     await page.locator('summary', { hasText: 'alice' }).click();
     await page.getByText('The API server knows you as').waitFor();
     await page.getByRole('listitem').filter({ hasText: /^dev$/ }).waitFor();
+    assert.deepEqual(problems, []);
   });
 
   it('shows what a reader with few rights may see, and says what is forbidden', async t => {
@@ -143,35 +126,6 @@ describe('a page whose proxy requires a token', () => {
     assert.deepEqual([...new Set(sent)], ['none']);
     await visit('one');
     await page.getByText('2 objects').waitFor();
-  });
-
-  it('does not accept hostile text as a token', async t => {
-    const { page, problems } = await openPage(t, browser, gateway.proxy.url, '/');
-    const hostile = [
-      ...[
-        ...['<img src=x onerror=alert(1)>', 'a\u0000b', 'ключ', '🔑', 'a b c', '"; rm -rf /'],
-        'Bearer alice-token',
-      ],
-      ...['a'.repeat(20_000), 'alice-token, bob-token', '%0d%0aX-Remote-User: admin', '\u202eabc'],
-    ];
-    for (const token of hostile) {
-      await signIn(page, token);
-      await page.getByRole('alert').waitFor();
-      assert.match((await page.getByRole('alert').textContent()) ?? '', /\w/, token.slice(0, 40));
-      await page.reload();
-      await field(page).waitFor();
-    }
-    // A field of one line removes line breaks.
-    await field(page).evaluate(element => {
-      (element as unknown as { value: string }).value = 'x\r\nImpersonate-User: admin';
-    });
-    await field(page).press('Enter');
-    await page.getByRole('alert').waitFor();
-    assert.deepEqual(problems, []);
-    assert.equal(
-      gateway.server.requests.some(({ headers }) => headers['impersonate-user'] === 'admin'),
-      false,
-    );
   });
 });
 

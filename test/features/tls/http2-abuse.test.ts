@@ -19,8 +19,11 @@ const [cancel, refusedStream, protocolError] = [8, 7, 1];
 
 /** All requests so far, and the open ones. */
 let [requests, open] = [0, 0];
-const { port, ca, abuses } = await startSecureServer({ after }, ({ url }, response) => {
+/** The fields of the last request. */
+let lastFields: readonly string[] = [];
+const { port, ca, abuses } = await startSecureServer({ after }, ({ url, rawHeaders }, response) => {
   requests += 1;
+  lastFields = rawHeaders;
   open += 1;
   // Node emits no `close` of the answer to a HEAD request that was reset without an error.
   overHttp2(response).stream.once('close', () => {
@@ -173,5 +176,115 @@ it('the rest of a body is refused after the whole answer, of a known length or n
     connection.head(1, [[':method', 'POST'], ...get(path).slice(1)], false);
     await connection.until('the end of the stream', isReset(0));
     connection.socket.destroy();
+  }
+});
+
+describe('a request head', () => {
+  /** As HEADERS and as many CONTINUATION frames as it needs. */
+  function longHead(fields: Fields): Buffer {
+    const block = headerBlock([...get('/version'), ...fields]);
+    const frames: Buffer[] = [];
+    for (let from = 0; from < block.length; from += 16_384) {
+      const [type, end] = from === 0 ? [frameTypes.headers, flags.endStream] : [frameTypes.continuation, 0];
+      const last = from + 16_384 >= block.length ? flags.endHeaders : 0;
+      frames.push(frame(type, end + last, 1, block.subarray(from, from + 16_384)));
+    }
+    return Buffer.concat(frames);
+  }
+
+  /** A field of 3.9 KB for the dynamic table, and one byte for each repetition. */
+  function indexedBomb(references: number): Buffer {
+    const value = Buffer.alloc(3_900, 'v');
+    const left = value.length - 127;
+    const length = Buffer.from([127, (left % 128) + 128, Math.floor(left / 128)]);
+    const field = Buffer.concat([Buffer.from([0x40, 3]), Buffer.from('x-b'), length, value]);
+    const block = Buffer.concat([headerBlock(get('/version')), field, Buffer.alloc(references, 0xbe)]);
+    return frame(frameTypes.headers, whole, 1, block);
+  }
+
+  const fields = (count: number, length: number): Fields =>
+    Array.from({ length: count }, (_, index) => [`x-${index}`, 'y'.repeat(length)]);
+  for (const [what, bytes, isAccepted] of [
+    ['of 100 KB', longHead(fields(4, 25_000)), true],
+    ['of more than 128 KB', longHead(fields(700, 200)), false],
+    ['of 3,000 fields', longHead(Array.from({ length: 3_000 }, () => ['x', 'y'])), false],
+    ['of 10,000 references to one large field', indexedBomb(10_000), false],
+    ['of 500 references to one large field, which are 2 MB', indexedBomb(500), false],
+  ] as const)
+    it(`${what} is ${isAccepted ? 'accepted' : 'rejected, in limited memory'}`, async () => {
+      const connection = await connect();
+      const [before, memory] = [requests, process.memoryUsage.rss()];
+      connection.send(bytes);
+      const { type } = await connection.until(
+        'a reset, the end or an answer',
+        ({ type }) => type !== frameTypes.settings && type !== frameTypes.windowUpdate,
+      );
+      assert.ok(
+        [frameTypes.headers, frameTypes.rstStream, frameTypes.goaway].includes(type as never),
+        `${type}`,
+      );
+      assert.equal(requests - before, isAccepted ? 1 : 0);
+      assert.ok(process.memoryUsage.rss() < memory + 50e6);
+      connection.socket.destroy();
+    });
+
+  const version = get('/version');
+  for (const [what, malformed] of Object.entries<Fields>({
+    Connection: [...version, ['connection', 'x-secret']],
+    'Keep-Alive': [...version, ['keep-alive', 'timeout=5']],
+    'Transfer-Encoding': [...version, ['transfer-encoding', 'chunked']],
+    Upgrade: [...version, ['upgrade', 'websocket']],
+    'TE other than trailers': [...version, ['te', 'gzip']],
+    'a pseudo-header field behind others': [...version, ['x', 'y'], [':path', '/api']],
+    'two paths': [...version, [':path', '/api']],
+    'an extended CONNECT': [[':method', 'CONNECT'], ...version.slice(1), [':protocol', 'websocket']],
+    'two lengths': [...version, ['content-length', '0'], ['content-length', '5']],
+    'a line break in its path': get('/version HTTP/1.1\r\nHost: evil\r\n\r\nGET /evil'),
+    'a space in its path': get('/version HTTP/1.1'),
+    'a line break in its method': [[':method', 'GET /evil HTTP/1.1\r\nX:'], ...version.slice(1)],
+    'no path': version.slice(0, 3),
+  }))
+    it(`with ${what} is reset, and its request does not begin`, async () => {
+      const connection = await connect();
+      const before = requests;
+      connection.head(1, malformed);
+      await connection.until('the reset', isReset(protocolError));
+      assert.equal(requests, before);
+      connection.socket.destroy();
+    });
+
+  it('has no field with a line break, a NUL, or an invalid name', async () => {
+    for (const field of [
+      ['x-a', 'a\r\nx-smuggled: 1'],
+      ['x-b', 'a\nx-smuggled: 1'],
+      ['x-c', 'a\u0000b'],
+      ['x-d: 1\r\nx-smuggled', '1'],
+      ['x e', '1'],
+      ['x:f', '1'],
+    ] as const) {
+      const connection = await connect();
+      lastFields = [];
+      connection.head(1, [...version, field]);
+      await connection.until(
+        'an answer or a reset',
+        ({ type, stream }) => stream === 1 && (type === frameTypes.headers || type === frameTypes.rstStream),
+      );
+      assert.deepEqual(
+        lastFields.filter(text => /x/.test(text)),
+        [],
+      );
+      connection.socket.destroy();
+    }
+  });
+});
+
+it('a body that is longer or shorter than its Content-Length ends its stream, or with newer versions of Node its connection', async () => {
+  for (const body of ['123', '123456789']) {
+    const connection = await connect();
+    connection.head(1, [...post, ['content-length', '5']], false);
+    connection.send(frame(frameTypes.data, flags.endStream, 1, Buffer.from(body)));
+    await connection.until('the reset', isReset(protocolError)).catch(() => connection.closed());
+    connection.socket.destroy();
+    await eventually('the end of the request', () => open === 0);
   }
 });

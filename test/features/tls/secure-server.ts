@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import type { Http2Response } from '../../../src/features/tls/http2-response.js';
-import { type SecureServerOptions, serveTls } from '../../../src/features/tls/secure-server.js';
+import { serveTls } from '../../../src/features/tls/secure-server.js';
+import type { TlsFiles } from '../../../src/features/tls/tls-files.js';
 import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { listen } from '../../support/ports.js';
 import type { Scope } from '../../support/scope.js';
@@ -19,12 +20,12 @@ export interface SecureServer {
 /** Answers requests; over HTTP/2 the answer is an Http2Response. */
 export type Answer = (...parts: Parameters<RequestListener>) => void;
 
-/** Starts it until the scope ends. */
+/** Starts it until the scope ends. Its clients may have certificates of these authorities. */
 export async function startSecureServer(
   scope: Scope,
   answer: Answer,
   serverOptions: ServerOptions = {},
-  { current, ...options }: Partial<SecureServerOptions['files'] & SecureServerOptions> = {},
+  clientAuthorities: () => TlsFiles['clientAuthorities'] = () => undefined,
 ): Promise<SecureServer> {
   const { authority, serverCertificate } = await sharedIdentity();
   const pair = {
@@ -35,11 +36,14 @@ export async function startSecureServer(
   const [handshakeErrors, abuses]: [Error[], string[]] = [[], []];
   const server = createServer(serverOptions, answer);
   serveTls(server, {
-    files: { current: current ?? { pair, clientAuthorities: undefined } },
+    files: {
+      get current() {
+        return { pair, clientAuthorities: clientAuthorities() };
+      },
+    },
     ...{ patience: 20_000, minVersion: 'TLSv1.2', protocols: ['h2', 'http/1.1'] },
     onHandshakeError: error => handshakeErrors.push(error),
     onAbuse: reason => abuses.push(reason),
-    ...options,
   });
   const port = await listen(server);
   scope.after(() => {

@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
-import { after, before, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { IdentityError } from '../../../../src/authentication/identity.js';
 import { createClientCertificateAuthenticator } from '../../../../src/features/tls/client-certificate/authenticator.js';
 import { toClientAuthorities } from '../../../../src/features/tls/client-certificate/authorities.js';
-import { serveTls } from '../../../../src/features/tls/secure-server.js';
-import type { TlsFiles } from '../../../../src/features/tls/tls-files.js';
 import type { UserInfo } from '../../../../src/kubernetes/user-info.js';
 import {
-  type CertificateAuthority,
   type CertificatePair,
   type ClientCertificateOptions,
   createCertificateAuthority,
+  sharedIdentity,
 } from '../../../support/certificates/certificates.js';
 import {
   ambiguousCertificate,
@@ -22,46 +20,33 @@ import {
   oddCertificates,
 } from '../../../support/certificates/odd-certificates.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
-import { listen } from '../../../support/ports.js';
+import { startSecureServer } from '../secure-server.js';
 
 const day = 86_400_000;
 
-let serving: CertificateAuthority;
-let authority: CertificateAuthority;
-let server: Server;
-let port: number;
-let files: { current: TlsFiles };
 let now = Date.now();
 let admissions = 0;
 let lastUser: UserInfo | undefined;
 
-before(async () => {
-  serving = await createCertificateAuthority();
-  authority = await createCertificateAuthority({
-    commonName: 'clients',
-    notAfter: new Date(now + 100 * day),
-  });
-  const pair = await serving.server();
-  files = {
-    current: {
-      pair: {
-        certificate: Buffer.from(pair.certificate),
-        key: Buffer.from(pair.key),
-        notAfter: new Date(now + day),
-      },
-      clientAuthorities: toClientAuthorities(Buffer.from(authority.certificate)),
-    },
-  };
-  const { authenticator, rechecker } = createClientCertificateAuthenticator(
-    () => files.current.clientAuthorities,
-    user => {
-      admissions += 1;
-      if (user.username === 'root') throw new IdentityError('root may not act here');
-      return { ...user };
-    },
-    () => now,
-  );
-  server = createServer((request, response) => {
+/** The authority of the listener's own certificate. */
+const { authority: serving } = await sharedIdentity();
+const authority = await createCertificateAuthority({
+  commonName: 'clients',
+  notAfter: new Date(now + 100 * day),
+});
+let trusted = toClientAuthorities(Buffer.from(authority.certificate));
+const { authenticator, rechecker } = createClientCertificateAuthenticator(
+  () => trusted,
+  user => {
+    admissions += 1;
+    if (user.username === 'root') throw new IdentityError('root may not act here');
+    return { ...user };
+  },
+  () => now,
+);
+const { port } = await startSecureServer(
+  { after },
+  (request, response) => {
     try {
       const asked = request.url === '/again' ? rechecker : authenticator;
       const user = asked.authenticateRequest(request) as UserInfo | undefined;
@@ -70,22 +55,10 @@ before(async () => {
     } catch (error) {
       response.end(JSON.stringify((error as Error).message));
     }
-  });
-  serveTls(server, {
-    files,
-    patience: 20_000,
-    minVersion: 'TLSv1.2',
-    protocols: ['h2', 'http/1.1'],
-    onHandshakeError: () => {},
-    onAbuse: () => {},
-  });
-  port = await listen(server);
-});
-
-after(() => {
-  server.close();
-  server.closeAllConnections();
-});
+  },
+  {},
+  () => trusted,
+);
 
 /** @param path `/again` asks as about a request that is open already. */
 async function whoIs(pair: CertificatePair | undefined, agent?: https.Agent, path = '/'): Promise<unknown> {
@@ -280,12 +253,12 @@ describe('a client certificate', () => {
   });
 
   it('stays valid for an open request until its own authority is removed, whichever other ones are', async () => {
-    const first = files.current;
+    const first = trusted;
     const other = await createCertificateAuthority({ commonName: 'other' });
     const pair = await authority.client({ commonName: 'x', organizations: [] });
-    const trust = (...trusted: readonly { readonly certificate: string }[]) => {
-      const pem = Buffer.from(trusted.map(({ certificate }) => certificate).join(''));
-      files.current = { ...first, clientAuthorities: toClientAuthorities(pem) };
+    const trust = (...authorities: readonly { readonly certificate: string }[]) => {
+      const pem = Buffer.from(authorities.map(({ certificate }) => certificate).join(''));
+      trusted = toClientAuthorities(pem);
     };
     for (const [left, path, expected] of [
       [authority, '/again', /^x,$/],
@@ -299,6 +272,6 @@ describe('a client certificate', () => {
       assert.match(String(await whoIs(pair, agent, path)), expected);
       agent.destroy();
     }
-    files.current = first;
+    trusted = first;
   });
 });

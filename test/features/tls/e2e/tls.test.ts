@@ -1,41 +1,71 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { after, describe, test } from 'node:test';
-import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
+import tls from 'node:tls';
+import { toBytes } from '../../../e2e/leg.js';
+import {
+  type CertificatePair,
+  createCertificateAuthority,
+} from '../../../support/certificates/certificates.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
+import { closed } from '../../../support/closed.js';
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
+import { eventually } from '../../../support/eventually.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
 import { callersFlag } from '../../../support/proxy/callers.js';
-import { runProgram } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const pod = '/api/v1/namespaces/default/pods/web-0';
+const exec = `${pod}/exec?command=true&stdout=true`;
 const configMap = '/api/v1/namespaces/default/configmaps/settings';
 
-const server = await embeddedApiServer({ after });
 const authority = await createCertificateAuthority({ commonName: 'clients' });
+/** Her name is new, because she gets rights. */
+const janeName = `jane-${randomUUID()}`;
+const jane = await authority.client({ commonName: janeName, organizations: ['dev'] });
+const bob = await authority.client({ commonName: 'bob', organizations: ['ops'] });
+const stranger = await (await createCertificateAuthority({ commonName: 'clients' })).client({
+  commonName: 'bob',
+});
+const server = await embeddedApiServer({ after });
+await server.grant(janeName, [{ apiGroups: [''], resources: ['pods', 'pods/exec'], verbs: ['*'] }]);
 const files = await createServingFiles();
-const proxied = await startStack(
+const { proxy, port, ca } = await startStack(
   { after },
   {
     server,
     flags: [
+      ...['--address=0.0.0.0', '--reject-paths='],
       `--client-ca-file=${await files.replace('clients.crt', authority.certificate)}`,
       callersFlag(await files.replace('tokens.csv', twoUsers)),
-      '--reject-paths=',
     ],
     tls: files,
   },
 );
 
-/** A connection that presents a certificate with this subject, or none. */
-async function connect(commonName?: string, organizations: readonly string[] = []) {
-  const pair =
-    commonName === undefined
-      ? undefined
-      : await authority.client({ commonName, organizations: [...organizations] });
-  return connectHttp2(proxied.port, proxied.ca, { ...(pair && { cert: pair.certificate, key: pair.key }) });
+/** A connection over HTTP/2 that presents this certificate, or none. */
+async function connect(pair?: CertificatePair) {
+  const session = await connectHttp2(port, ca, { ...(pair && { cert: pair.certificate, key: pair.key }) });
+  after(() => session.destroy());
+  return session;
+}
+
+/** Sends bytes over TLS and returns everything until the connection ends, or until the head of a 101. */
+async function exchange(pair: CertificatePair | undefined, bytes: string | Buffer): Promise<string> {
+  const socket = tls.connect({ port, ca, ...(pair && { cert: pair.certificate, key: pair.key }) });
+  await once(socket, 'secureConnect');
+  let received = '';
+  socket.on('data', chunk => {
+    received += chunk.toString('latin1');
+    if (received.startsWith('HTTP/1.1 101')) socket.destroy();
+  });
+  socket.write(bytes);
+  await closed(socket);
+  return received;
 }
 
 function token(name: string) {
@@ -46,10 +76,62 @@ async function arrived(mark: string) {
   return (await server.arrivals()).filter(({ target }) => target.endsWith(mark));
 }
 
+/** `openssl s_client` at the program, and its output. */
+function openssl(...args: string[]) {
+  const client = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, ...args]);
+  let output = '';
+  for (const stream of [client.stdout, client.stderr]) {
+    stream.on('data', chunk => {
+      output += chunk;
+    });
+  }
+  return { client, output: () => output };
+}
+
+describe('a listener with a certificate', () => {
+  test('prints the same line as without one, and may listen beyond loopback with client certificates', () => {
+    assert.match(proxy.stdout(), /^Starting to serve on 0\.0\.0\.0:\d+\n$/);
+    assert.doesNotMatch(proxy.stderr(), /no authentication/);
+  });
+
+  test('rejects what is not HTTP, a head that is too large and a host that is not its own', async () => {
+    for (const [code, bytes] of [
+      [400, 'nonsense\r\n\r\n'],
+      [431, toBytes({ target: '/', headers: [`X: ${'x'.repeat(200_000)}`] })],
+      [403, toBytes({ target: '/version', host: ['Host: evil.example'] })],
+    ] as const)
+      assert.match(await exchange(jane, bytes), new RegExp(`^HTTP/1\\.1 ${code} [\\s\\S]*"kind":"Status"`));
+  });
+
+  test('lets no client renegotiate, with another certificate or at all', async () => {
+    const { client, output } = openssl('-tls1_2');
+    await eventually('the handshake', () => /Verify return code/.test(output()));
+    client.stdin.write('R\n');
+    await eventually('the refusal', () => /no renegotiation/.test(output()));
+    client.kill('SIGKILL');
+  });
+
+  test('ends without close_notify after an answer without a length that breaks off', async () => {
+    let cut = () => {};
+    server.embedded.intercept((request, response) => {
+      if (request.url !== '/cut') return false;
+      response.write('half');
+      cut = () => response.socket?.destroy();
+      return true;
+    });
+    const { client, output } = openssl('-quiet', '-no_ign_eof');
+    client.stdin.write('GET /cut HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer alice-token\r\n\r\n');
+    await eventually('the first half', () => /half/.test(output()));
+    cut();
+    await once(client, 'close');
+    assert.match(output(), /half/);
+    assert.match(output(), /unexpected eof while reading/);
+  });
+});
+
 describe('callers over HTTP/2', () => {
-  test('with tokens share one connection, and each request acts as its own caller', async t => {
+  test('with tokens share one connection, and each request acts as its own caller', async () => {
     const session = await connect();
-    t.after(() => session.destroy());
     const names = Array.from({ length: 300 }, (_, index) => ['alice', 'bob', 'nobody'][index % 3] as string);
     const answers = await Promise.all(
       names.map((name, index) => ask(session, `${pod}?h2=${index}.`, name === 'nobody' ? {} : token(name))),
@@ -63,9 +145,8 @@ describe('callers over HTTP/2', () => {
     }
   });
 
-  test('cannot name their user themselves', async t => {
+  test('cannot name their user themselves', async () => {
     const session = await connect();
-    t.after(() => session.destroy());
     for (const header of [
       ...['impersonate-user', 'impersonate-group', 'impersonate-extra-scopes', 'impersonate_user'],
       ...['x-remote-user', 'x_remote_group', 'x-remote-extra-scopes'],
@@ -78,9 +159,8 @@ describe('callers over HTTP/2', () => {
     }
   });
 
-  test('that name a user with a control character act as themselves: neither the rules nor the API server see that field', async t => {
+  test('that name a user with a control character act as themselves: neither the rules nor the API server see that field', async () => {
     const session = await connect();
-    t.after(() => session.destroy());
     const fields = ['impersonate-user', 'impersonate-group', 'impersonate-extra-scopes', 'x-remote-user'];
     for (const [index, header] of fields.entries()) {
       const headers = { ...token('alice').headers, [header]: 'bo\x01b' };
@@ -93,9 +173,25 @@ describe('callers over HTTP/2', () => {
 });
 
 describe('callers with a client certificate', () => {
-  test('act under its CN and groups, even if a token is sent with it', async t => {
-    const session = await connect('bob', ['ops']);
-    t.after(() => session.destroy());
+  for (const [leg, target, code] of [
+    ['plain', `${pod}?pretty=true`, 200],
+    ['websocket', exec, 101],
+  ] as const) {
+    test(`of --client-ca-file are accepted (${leg}), and those without one or with another get a 401`, async () => {
+      const mark = `&own=${leg}`;
+      const head = toBytes({ leg, target: target + mark });
+      assert.match(await exchange(jane, head), new RegExp(`^HTTP/1\\.1 ${code} `));
+      const before = (await arrived(mark)).length;
+      for (const pair of [undefined, stranger]) {
+        const answer = await exchange(pair, head);
+        assert.match(answer, /^HTTP\/1\.1 401 [\s\S]*"kind":"Status"[\s\S]*"reason":"Unauthorized"/);
+      }
+      assert.equal((await arrived(mark)).length, before);
+    });
+  }
+
+  test('act under its CN and groups, even if a token is sent with it, which the API server does not get', async () => {
+    const session = await connect(bob);
     for (const [index, question] of [{}, token('alice'), token('wrong')].entries()) {
       const mark = `?certified=${index}`;
       assert.equal((await ask(session, configMap + mark, question)).status, 200);
@@ -103,70 +199,48 @@ describe('callers with a client certificate', () => {
       assert.equal(request?.user?.username, server.user);
       assert.deepEqual(request?.impersonated, { username: 'bob', groups: ['ops', 'system:authenticated'] });
       assert.equal((await ask(session, pod, question)).status, 403);
+      const [sent] = server.embedded.requests.filter(({ rawUrl }) => rawUrl.endsWith(mark));
+      assert.equal(sent?.headers['authorization'], undefined);
     }
   });
 
-  test('send no token of theirs to the API server', async t => {
-    const session = await connect('bob', ['ops']);
-    t.after(() => session.destroy());
-    assert.equal((await ask(session, `${configMap}?without-token`, token('alice'))).status, 200);
-    const sent = server.embedded.requests.filter(({ rawUrl }) => rawUrl.endsWith('?without-token'));
-    assert.deepEqual(
-      sent.map(({ headers }) => headers['authorization']),
-      [undefined],
-    );
-  });
-
-  test('with names and groups that Kubernetes reserves are rejected', async t => {
-    for (const [name, group] of [
+  test('with names and groups that Kubernetes reserves are rejected', async () => {
+    for (const [commonName, group] of [
       ['system:admin', 'dev'],
       ['alice', 'system:masters'],
     ] as const) {
-      const session = await connect(name, [group]);
-      t.after(() => session.destroy());
-      const mark = `?own=${encodeURIComponent(name + group)}`;
+      const session = await connect(await authority.client({ commonName, organizations: [group] }));
+      const mark = `?own=${encodeURIComponent(commonName + group)}`;
       for (const question of [{}, token('alice')]) {
-        assert.equal((await ask(session, pod + mark, question)).status, 403, `${name} ${group}`);
+        assert.equal((await ask(session, pod + mark, question)).status, 403, `${commonName} ${group}`);
       }
       assert.deepEqual(await arrived(mark), []);
     }
   });
 
-  test('with a stranger’s certificate are authenticated by their token, if there is one', async t => {
-    const stranger = await (await createCertificateAuthority({ commonName: 'clients' })).client({
-      commonName: 'bob',
-    });
-    const session = await connectHttp2(proxied.port, proxied.ca, {
-      cert: stranger.certificate,
-      key: stranger.key,
-    });
-    t.after(() => session.destroy());
+  test('with a stranger’s certificate are authenticated by their token, if there is one', async () => {
+    const session = await connect(stranger);
     assert.equal((await ask(session, pod)).status, 401);
+    assert.equal((await ask(session, '/-/metrics')).status, 401);
     const afterTwoSpaces = { headers: { authorization: 'Bearer  alice-token' } };
     assert.equal((await ask(session, pod, afterTwoSpaces)).status, 401);
     assert.equal((await ask(session, pod, token('alice'))).status, 200);
     assert.equal((await ask(session, configMap, token('alice'))).status, 403);
   });
-});
 
-describe('kubectl over TLS', () => {
-  kubectlTest('has the user of its token', async () => {
-    const ca = await proxied.files.replace('ca.crt', proxied.ca);
-    const server = `--server=https://127.0.0.1:${proxied.port}`;
-    const args = [server, `--certificate-authority=${ca}`, '--token=alice-token'];
-    const { stdout, stderr } = await kubectl(['auth', 'whoami', ...args]);
+  kubectlTest('pass with kubectl, which may exec, and with its token', async () => {
+    const at = [
+      `--server=https://127.0.0.1:${port}`,
+      `--certificate-authority=${await files.replace('ca.crt', ca)}`,
+    ];
+    const certificate = await files.replace('jane.crt', jane.certificate);
+    const key = await files.replace('jane.key', jane.key);
+    const credential = [`--client-certificate=${certificate}`, `--client-key=${key}`];
+    const executed = await kubectl([...at, ...credential, 'exec', 'web-0', '--', 'echo', 'over', 'tls']);
+    assert.equal(executed.stdout, 'over tls\n', executed.stderr);
+    const { stdout, stderr } = await kubectl([...at, 'auth', 'whoami', '--token=alice-token']);
     assert.match(stdout, /Username +alice/, stderr);
-    const executed = await kubectl(['exec', 'web-0', ...args, '--', 'echo', 'hello']);
-    assert.equal(executed.stdout, 'hello\n', executed.stderr);
-  });
-});
-
-describe('tokens of callers', () => {
-  test('are not accepted beyond loopback without TLS', async () => {
-    const { code, stderr } = await runProgram([
-      ...['--server=https://127.0.0.1:1', '--address=0.0.0.0', '--port=0', callersFlag('/nonexistent/t.csv')],
-    ]);
-    assert.equal(code, 1);
-    assert.match(stderr, /the tokens of --\S+ would cross the network unencrypted; set --tls-cert-file/);
+    const refused = await kubectl([...at, '--token=unused', 'get', 'pods']);
+    assert.match(refused.stderr, /Unauthorized/);
   });
 });

@@ -69,8 +69,9 @@ async function start(
     readonly built?: boolean;
   } = {},
 ): Promise<Setting> {
-  const basic = { 'team:secret-password': { username: 'team', groups: masters } };
-  const server = await startFakeApiServer({ clientCertificates: 'optional', tokens, basic });
+  const basic = { [btoa('team:secret-password')]: { username: 'team', groups: masters } };
+  const all = { ...tokens, ...basic };
+  const server = await startFakeApiServer({ clientCertificates: 'optional', tokens: all });
   t.after(() => server.kill());
   const known = { server: server.url, ca: server.authority.certificate };
   const { path, directory } = await writeKubeconfig({ ...known, ...(await contents(server)) }, form);

@@ -14,23 +14,13 @@ export interface UserInfo {
   readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** The user of a token or a password; system:authenticated is added to the groups. */
+/** The user of a token; system:authenticated is added to the groups. */
 export interface KnownUser extends Omit<UserInfo, 'groups'> {
   readonly groups?: readonly string[];
-  /** The audiences of its token; by default the API server itself. */
-  readonly audiences?: readonly string[];
 }
 
-/** Credentials that the server accepts besides client certificates. */
-export interface KnownCredentials {
-  /** The users by bearer token. */
-  readonly tokens: Readonly<Record<string, KnownUser>>;
-  /** The users by `username:password`. */
-  readonly basic: Readonly<Record<string, KnownUser>>;
-}
-
-/** The audience of tokens that are for the API server itself. */
-export const apiServerAudience = 'https://kubernetes.default.svc';
+/** The users by bearer token. */
+export type KnownTokens = Readonly<Record<string, KnownUser>>;
 
 const anonymous: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
 
@@ -48,8 +38,8 @@ export function certificateSubject(socket: TLSSocket): CertificateSubject | unde
   return { commonName: [subject.CN ?? []].flat().at(-1) ?? '', organizations: [subject.O ?? []].flat() };
 }
 
-/** The user of a token or password, with the group of all authenticated users. */
-export function toUserInfo({ audiences: _audiences, groups = [], ...user }: KnownUser): UserInfo {
+/** The user of a token, with the group of all authenticated users. */
+export function toUserInfo({ groups = [], ...user }: KnownUser): UserInfo {
   const { username, uid, extra } = user;
   const all = [...groups, 'system:authenticated'];
   return { username, ...(uid !== undefined && { uid }), groups: all, ...(extra && { extra }) };
@@ -72,16 +62,13 @@ function unauthorized(): StatusFailure {
  * Tries the client certificate, then the Authorization header, then system:anonymous, which is kube-apiserver's order. Throws 401
  * for an unknown Authorization header or certificate.
  */
-export function authenticate(request: IncomingMessage, known: KnownCredentials): UserInfo {
+export function authenticate(request: IncomingMessage, tokens: KnownTokens): UserInfo {
   const user = fromCertificate(request.socket as TLSSocket);
   if (user) return user;
-  const [scheme = '', value = ''] = (request.headers.authorization ?? '').split(/ +/);
+  const [scheme = '', token = ''] = (request.headers.authorization ?? '').split(/ +/);
   if (scheme === '') return anonymous;
-  const isBasic = scheme.toLowerCase() === 'basic';
-  const table = isBasic ? known.basic : known.tokens;
-  const key = isBasic ? Buffer.from(value, 'base64').toString() : value;
-  const found = Object.hasOwn(table, key) ? table[key] : undefined;
-  if (!found || found.audiences?.includes(apiServerAudience) === false) throw unauthorized();
+  const found = Object.hasOwn(tokens, token) ? tokens[token] : undefined;
+  if (!found) throw unauthorized();
   return toUserInfo(found);
 }
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { SecureContextOptions } from 'node:tls';
 import type { CertificateAuthority, CertificatePair } from '../certificates/certificates.js';
-import type { KnownCredentials, KnownUser } from './authentication.js';
+import type { KnownTokens } from './authentication.js';
 import { defaultPolicy, type Policy } from './authorization.js';
 import { ApiTypes } from './discovery.js';
 import type { KubeObject } from './objects.js';
@@ -20,10 +20,8 @@ export interface FakeApiServerOptions {
   readonly authority?: CertificateAuthority;
   /** The certificate to present instead of one for localhost, 127.0.0.1 and ::1. */
   readonly serverCertificate?: CertificatePair;
-  /** The users by bearer token. */
-  readonly tokens?: Readonly<Record<string, KnownUser>>;
-  /** The users by `username:password`. */
-  readonly basic?: Readonly<Record<string, KnownUser>>;
+  /** The users by bearer token, or by user name and password as Basic encodes them. */
+  readonly tokens?: KnownTokens;
   /** Decides about users outside system:masters; by default they get health, version, discovery and self reviews. */
   readonly allow?: Policy;
   /** Milliseconds between watch bookmarks (60 s). */
@@ -56,9 +54,8 @@ export function createCluster({ customResources = [], ...options }: FakeApiServe
   if (options.seed !== false) seed(store, api);
   for (const definition of customResources) store.write(api.of(definition), definition);
   store.compact();
-  const credentials: KnownCredentials = { tokens: options.tokens ?? {}, basic: options.basic ?? {} };
   return {
-    ...{ api, store, credentials },
+    ...{ api, store, tokens: options.tokens ?? {} },
     logs: new PodLogs(options.firstLogLines ?? 5),
     /** May be replaced while the server runs. */
     policy: options.allow ?? defaultPolicy,

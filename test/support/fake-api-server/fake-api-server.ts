@@ -243,12 +243,12 @@ export class FakeApiServer {
     response: ServerResponse,
     { record, upgrade }: { readonly record: LiveRecord; readonly upgrade: Exchange['upgrade'] },
   ): Promise<void> {
-    const { credentials, policy } = this.#cluster;
+    const { tokens, policy } = this.#cluster;
     const { method = 'GET', url = '/' } = request;
     setCommonHeaders(response);
     if (upgrade) response.setHeader('Connection', 'close');
     const attributes = readAttributes(method, url);
-    const authenticated = authenticate(request, credentials);
+    const authenticated = authenticate(request, tokens);
     record.user = authenticated;
     const user = impersonate(request, authenticated, question => {
       if (!isAllowed(policy, authenticated, question)) throw forbidden(authenticated, question);

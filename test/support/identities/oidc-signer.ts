@@ -29,7 +29,7 @@ export function createOidcSigner(kid: string, alg: 'RS256' | 'ES256' = 'RS256'):
 }
 
 /** A compact JWT with a signature of RS256 or ES256 by this private key, whatever its header says. */
-export function signedJwt(header: object, claims: object, key: KeyObject): string {
+function signedJwt(header: object, claims: object, key: KeyObject): string {
   const input = compactJwt(header, claims, '').slice(0, -1);
   // Only EC keys use dsaEncoding.
   const signature = sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' });

@@ -23,18 +23,6 @@ test('a guarded process and its child end when it is killed', async () => {
   await eventually('its group has ended', () => !exists(-shell.pid));
 });
 
-test('what a guarded process leaves behind ends with it', async () => {
-  const shell = startGuarded(['sh', '-c', 'sleep 1000 & exit 3'], { output: 'inherit' });
-  assert.deepEqual(await shell.exited, { code: 3, signal: null });
-  await eventually('its group has ended', () => !exists(-shell.pid));
-});
-
-test('a guarded process gets a signal itself', async () => {
-  const shell = startGuarded(['sleep', '1000'], { output: 'inherit' });
-  shell.signal('SIGTERM');
-  assert.deepEqual(await shell.exited, { code: null, signal: 'SIGTERM' });
-});
-
 test('a guarded process ends when the process that started it is killed', async () => {
   const module = import.meta.url.replace('.test.', '.');
   const script = `const { startGuarded } = await import('${module}');

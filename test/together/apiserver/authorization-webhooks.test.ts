@@ -18,7 +18,7 @@ import {
   type GeneratedRequest,
   generateRequest,
 } from './authorization-webhooks/generated-request.js';
-import { byDigest, oddWebhooks, TestWebhook } from './authorization-webhooks/test-webhook.js';
+import { byDigest, oddWebhooks, startWebhook } from './authorization-webhooks/test-webhook.js';
 
 /** AUTHORIZATION_SEED and AUTHORIZATIONS select other requests, or more of them. */
 const seed = Number(process.env['AUTHORIZATION_SEED'] ?? 20_261);
@@ -106,12 +106,7 @@ async function makeObjects({ admin }: ApiServer): Promise<void> {
 }
 
 /** An API server with the file, and the gateway with the same webhooks in front of another one. Both have the same callers and objects. */
-async function startBoth(
-  t: TestContext,
-  run: ApiServer,
-  webhook: TestWebhook,
-  entries: readonly object[],
-): Promise<Both> {
+async function startBoth(t: TestContext, run: ApiServer, entries: readonly object[]): Promise<Both> {
   const folder = temporaryFolder();
   const callersFile = join(folder, 'callers.csv');
   const admin = 'token-of-admin,admin,,system:masters\n';
@@ -120,8 +115,14 @@ async function startBoth(
   const rows = [...callers, ...odd].map(row => row.map(quote).join(','));
   await writeFile(callersFile, rows.join('\n'));
   await writeFile(join(folder, 'tokens.csv'), `${admin}${rows.join('\n')}`);
-  const withRbac = await webhook.configuration('server', entries, [{ type: 'RBAC', name: 'rbac' }]);
-  const alone = await webhook.configuration('gateway', entries);
+  const configuration = async (file: string, authorizers: readonly object[]) => {
+    const kind = 'AuthorizationConfiguration';
+    const content = JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind, authorizers });
+    await writeFile(join(folder, file), content);
+    return join(folder, file);
+  };
+  const withRbac = await configuration('server.yaml', [...entries, { type: 'RBAC', name: 'rbac' }]);
+  const alone = await configuration('gateway.yaml', entries);
   const [first, second] = await Promise.all([
     startOwnApiServer(t, run, {
       authorizers: withRbac,
@@ -164,19 +165,23 @@ function frameOf({ message }: Verdict): string | undefined {
   return /^Internal Server Error: "(?:[^"\\]|\\.)*": /.exec(message)?.[0];
 }
 
-/** Two webhooks that decide by a digest, behind the odd ones of some users. */
-async function entriesOf(webhook: TestWebhook, other: TestWebhook): Promise<readonly object[]> {
-  const others = [{ expression: "!request.user.matches('-(Deny|NoOpinion)$')" }];
+/** Two webhooks that decide by a digest, behind the odd ones of some users. One of those has a certificate for another name. */
+async function startWebhooks(t: TestContext, { authority }: ApiServer): Promise<readonly object[]> {
+  const behaviours = { '/first': byDigest('first'), '/second': byDigest('second'), ...oddWebhooks };
+  const [webhook, other] = await Promise.all([
+    startWebhook(t, await authority.server(), authority.certificate, behaviours),
+    startWebhook(t, await authority.server({ dns: ['other.example'], ip: [] }), authority.certificate, {}),
+  ]);
+  const matchConditions = [{ expression: "!request.user.matches('-(Deny|NoOpinion)$')" }];
   return Promise.all([
     ...oddCallers.map(({ path, failurePolicy, name }) =>
-      (path === '/name' ? other : webhook).entry(path, {
-        name: `${name.toLowerCase()}.example.com`,
+      (path === '/name' ? other : webhook)(path, name.toLowerCase(), {
         ...{ failurePolicy, ...(path === '/hang' && { timeout: '2s' }) },
         matchConditions: [{ expression: `request.user == '${name}'` }],
       }),
     ),
-    webhook.entry('/first', { matchConditions: others }),
-    webhook.entry('/second', { matchConditions: others }),
+    webhook('/first', 'first', { matchConditions }),
+    webhook('/second', 'second', { matchConditions }),
   ]);
 }
 
@@ -198,16 +203,7 @@ async function differenceOf(
 }
 
 test('the gateway and an API server with the same webhooks give the same verdicts', async (t, run) => {
-  const { authority } = run;
-  const [webhook, other] = (await Promise.all(
-    [await authority.server(), await authority.server({ dns: ['other.example'], ip: [] })].map(serving =>
-      TestWebhook.start(t, serving, authority.certificate, temporaryFolder()),
-    ),
-  )) as [TestWebhook, TestWebhook];
-  webhook.behaviours.set('/first', byDigest('first'));
-  webhook.behaviours.set('/second', byDigest('second'));
-  for (const [path, behaviour] of Object.entries(oddWebhooks)) webhook.behaviours.set(path, behaviour);
-  const both = await startBoth(t, run, webhook, await entriesOf(webhook, other));
+  const both = await startBoth(t, run, await startWebhooks(t, run));
   const outcomes = new Map<string, number>();
   const differences: string[] = [];
 

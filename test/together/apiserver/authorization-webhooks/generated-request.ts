@@ -35,32 +35,16 @@ const resources = [
   { prefix: '/apis/rbac.authorization.k8s.io/v1', name: 'roles' },
   { prefix: '/apis/example.com/v1', name: 'things' },
 ];
-const subresources = [
-  ...['status', 'scale', 'log', 'exec', 'attach', 'portforward', 'proxy', 'proxy/a/b', 'eviction', 'x'],
-];
-const paths = [
-  ...[
-    ...['/', '/api', '/apis', '/version', '/healthz', '/livez', '/readyz/ping', '/metrics/slis', '/x'],
-    '/api/v1',
-  ],
-  ...[
-    ...['/apis/apps', '/apis/apps/v1', '/openapi/v3', '/logs', '/.well-known/openid-configuration'],
-    '//healthz',
-  ],
-];
-const fieldSelectors = [
-  ...[
-    ...['metadata.name=there', 'metadata.name==there', 'metadata.name!=x', 'b=1,a=2', 'a=1,,', 'x'],
-    ...['a=b=c', 'a=\\,\\=b'],
-  ],
-  ...['spec.nodeName=', 'metadata.name=a/b', 'metadata.name=..', 'metadata.namespace=x,metadata.name=y'],
-];
+const subresources = 'status scale log exec attach portforward proxy proxy/a/b eviction x'.split(' ');
+const paths =
+  `/ /api /apis /version /healthz /livez /readyz/ping /metrics/slis /x /api/v1 /apis/apps /apis/apps/v1
+  /openapi/v3 /logs /.well-known/openid-configuration //healthz`.split(/\s+/);
+const fieldSelectors =
+  String.raw`metadata.name=there metadata.name==there metadata.name!=x b=1,a=2 a=1,, x a=b=c a=\,\=b
+  spec.nodeName= metadata.name=a/b metadata.name=.. metadata.namespace=x,metadata.name=y`.split(/\s+/);
 const labelSelectors = [
-  ...[
-    ...['a', '!a', 'a=b', 'a!=b', 'b in (z,y,y),a', 'a notin ()', 'a in (,b)', 'n>1', 'n<1,m', 'a b'],
-    ...['A/b=c', 'x=ü'],
-  ],
-  ...['a==b,a==b', 'c,b,a', ' a = b '],
+  ...['a', '!a', 'a=b', 'a!=b', 'b in (z,y,y),a', 'a notin ()', 'a in (,b)', 'n>1', 'n<1,m', 'a b'],
+  ...['A/b=c', 'x=ü', 'a==b,a==b', 'c,b,a', ' a = b '],
 ];
 /** Apply patches, and others. */
 const patches = [

@@ -1,111 +1,55 @@
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
-import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import type { CertificatePair } from '../../../support/certificates/certificates.js';
-import { listen } from '../../../support/ports.js';
+import { listenFor } from '../../../support/ports.js';
 import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
 import type { Scope } from '../../../support/scope.js';
 
 /** The spec of a review. */
-export interface Spec {
+interface Spec {
   readonly user: string;
   readonly extra?: Readonly<Record<string, readonly string[]>>;
   readonly resourceAttributes?: { readonly verb?: string; readonly subresource?: string };
 }
 
 /** Answers a review, or does something else with the request. */
-export type Behaviour = (spec: Spec, response: ServerResponse) => void;
+type Behaviour = (spec: Spec, response: ServerResponse) => void;
 
-/** A webhook of a test: an HTTPS server, and the kubeconfig that leads to each path of it. */
-export class TestWebhook {
-  readonly url: string;
-  readonly #folder: string;
-  readonly #ca: string;
-  /** By path. */
-  readonly behaviours = new Map<string, Behaviour>();
-  /** What each path was asked. */
-  readonly asked: { readonly path: string; readonly review: { readonly spec: Spec } }[] = [];
-
-  private constructor(url: string, folder: string, ca: string) {
-    this.url = url;
-    this.#folder = folder;
-    this.#ca = ca;
-  }
-
-  static async start(
-    scope: Scope,
-    serving: CertificatePair,
-    ca: string,
-    folder: string,
-  ): Promise<TestWebhook> {
-    const server = https.createServer(
-      { cert: serving.certificate, key: serving.key },
-      (request, response) => {
-        webhook.#answer(request, response).catch(() => response.destroy());
+/** Starts a webhook that behaves by the path at which it is asked. Returns what makes its entry of a file of authorizers for a path. */
+export async function startWebhook(
+  scope: Scope,
+  { certificate: cert, key }: CertificatePair,
+  ca: string,
+  behaviours: Readonly<Record<string, Behaviour>>,
+) {
+  const serve = async (request: IncomingMessage, response: ServerResponse) => {
+    const review = request.method === 'POST' ? ((await json(request)) as { spec: Spec }) : undefined;
+    behaviours[(request.url ?? '').replace(/\?.*/, '')]?.(review?.spec ?? { user: '' }, response);
+  };
+  const server = https.createServer({ cert, key }, (request, response) => {
+    serve(request, response).catch(() => response.destroy());
+  });
+  const url = `https://127.0.0.1:${await listenFor(scope, server)}`;
+  return async (path: string, name: string, more: object): Promise<object> => ({
+    type: 'Webhook',
+    name: `${name}.example.com`,
+    webhook: {
+      // The longest timeout: both servers ask dozens of webhooks at once, many of them several times.
+      ...{ authorizedTTL: '30s', unauthorizedTTL: '30s', timeout: '30s', subjectAccessReviewVersion: 'v1' },
+      ...{ matchConditionSubjectAccessReviewVersion: 'v1', failurePolicy: 'Deny' },
+      connectionInfo: {
+        type: 'KubeConfigFile',
+        kubeConfigFile: (await writeKubeconfig({ server: `${url}${path}`, ca })).path,
       },
-    );
-    scope.after(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    const port = await listen(server);
-    const webhook: TestWebhook = new TestWebhook(`https://127.0.0.1:${port}`, folder, ca);
-    return webhook;
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = (request.url ?? '').replace(/\?.*/, '');
-    const review =
-      request.method === 'POST' ? ((await json(request)) as { spec: Spec }) : { spec: { user: '' } };
-    this.asked.push({ path, review });
-    this.behaviours.get(path)?.(review.spec, response);
-  }
-
-  /** The path of a kubeconfig for this path. */
-  async kubeconfig(path: string): Promise<string> {
-    const file = await writeKubeconfig({ server: `${this.url}${path}`, ca: this.#ca });
-    return file.path;
-  }
-
-  /** Writes an AuthorizationConfiguration whose webhooks have the names of these paths. */
-  async configuration(
-    name: string,
-    webhooks: readonly object[],
-    others: readonly object[] = [],
-  ): Promise<string> {
-    const path = join(this.#folder, `${name}.yaml`);
-    const authorizers = [...webhooks, ...others];
-    const kind = 'AuthorizationConfiguration';
-    await writeFile(path, JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind, authorizers }));
-    return path;
-  }
-
-  async entry(
-    path: string,
-    {
-      name = `${path.slice(1)}.example.com`,
-      ...more
-    }: { readonly name?: string } & Readonly<Record<string, unknown>> = {},
-  ): Promise<object> {
-    return {
-      type: 'Webhook',
-      name,
-      webhook: {
-        // The longest timeout: both servers ask dozens of webhooks at once, many of them several times.
-        ...{ authorizedTTL: '30s', unauthorizedTTL: '30s', timeout: '30s', subjectAccessReviewVersion: 'v1' },
-        ...{ matchConditionSubjectAccessReviewVersion: 'v1', failurePolicy: 'Deny' },
-        connectionInfo: { type: 'KubeConfigFile', kubeConfigFile: await this.kubeconfig(path) },
-        ...more,
-      },
-    };
-  }
+      ...more,
+    },
+  });
 }
 
 /** Answers a review with this status. */
-export function say(response: ServerResponse, status: object): void {
+function say(response: ServerResponse, status: object): void {
   const review = { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', status };
   response.setHeader('Content-Type', 'application/json').end(JSON.stringify(review));
 }

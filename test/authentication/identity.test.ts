@@ -6,11 +6,8 @@ import {
   admitUser,
   checkIdentity,
   IdentityError,
-  identity,
 } from '../../src/authentication/identity.js';
-import { parseOptions } from '../../src/options/parse.js';
 import { assertLinear } from '../support/growth.js';
-import { callersFlag } from '../support/proxy/callers.js';
 
 const nobody = { allowed: new Set<string>(), serviceAccounts: false };
 const cluster = { allowed: new Set<string>(), serviceAccounts: true };
@@ -84,14 +81,6 @@ describe('an authenticated user', () => {
     assert.equal(admitUser(user('alice', many), { ...nobody, accepted }).leftOut?.length, 200);
     assert.equal(lines.length, 101);
     assert.deepEqual(lines.at(-1), ['the log names no more groups that are left out']);
-  });
-
-  it('is what --accept-group needs', () => {
-    const defaults = Object.values(identity.options).map(option => option.default);
-    assert.deepEqual(defaults, ['', '', 'false']);
-    const problems = (...argv: string[]) => parseOptions({ argv, env: {} }).problems;
-    assert.deepEqual(problems('--accept-group=a, b', '--accept-group=c', callersFlag('tokens.csv')), []);
-    assert.match(problems('--accept-group=a').join(), /^--accept-group needs a method of authentication \(/);
   });
 
   it('may be a service account with its own groups, if the cluster itself says so', () => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
-  decodedPair,
   hasTooManyParameters,
   isInt64,
   isTrue,
@@ -37,17 +36,6 @@ describe('query values', () => {
     for (const [query, values] of rows) assert.deepEqual(parseQuery(query).get('a') ?? [], values, query);
     assert.deepEqual([...parseQuery('&&a=1&')], [['a', ['1']]], 'there is no empty pair');
   });
-});
-
-it('a query pair is decoded, or may not count', () => {
-  for (const [text, name, value] of [
-    ['%61=x+y', 'a', 'x y'],
-    ['c', 'c', ''],
-    ['=d', '', 'd'],
-    ['a=b=c', 'a', 'b=c'],
-  ] as const)
-    assert.deepEqual(decodedPair(text), { name, value });
-  for (const text of ['a=1;b=2', 'a=%', '%4=1', ';']) assert.equal(decodedPair(text), undefined);
 });
 
 describe('a query', () => {

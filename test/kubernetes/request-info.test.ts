@@ -27,6 +27,7 @@ function fieldsOf(info: RequestInfo): string {
 const resourceRows: readonly Row[] = [
   ['GET', '/api/v1/namespaces', 'list api - v1 - namespaces - -'],
   ['GET', '/api/v1/namespaces/other', 'get api - v1 other namespaces - other'],
+  ['PATCH', '/api/v1/namespaces/other/status', 'patch api - v1 other namespaces status other'],
   ['PUT', '/api/v1/namespaces/other/finalize', 'update api - v1 other namespaces finalize other'],
   ['GET', '/api/v1/namespaces/status', 'get api - v1 status namespaces - status'],
   ['GET', '/api/v1/namespaces/other/pods', 'list api - v1 other pods - -'],

@@ -84,18 +84,6 @@ describe('a cached token', () => {
     }
   });
 
-  it('is not cached if its check failed', async () => {
-    let isDown = true;
-    const { asked, authenticate } = setUp(() => {
-      if (isDown) throw new StatusError(503, 'down');
-      return verified('alice');
-    });
-    await assert.rejects(authenticate('t'), { code: 503 });
-    isDown = false;
-    assert.equal(await authenticate('t'), 'alice');
-    assert.equal(asked.length, 2);
-  });
-
   it('is verified once for all requests that bring it at the same time, and each token separately', async () => {
     const waiting = new Map<string, (result: VerifiedUser) => void>();
     const { asked, authenticate } = setUp(text => new Promise(resolve => waiting.set(text, resolve)));

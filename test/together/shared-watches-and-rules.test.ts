@@ -3,14 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { send } from '../support/clients/http-client.js';
-import { connectRaw } from '../support/clients/raw-http.js';
-import { openWatch } from '../support/clients/watch-client.js';
 import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
-import { configMap, configMapsIn } from '../support/fake-api-server/config-maps.js';
 import { jsonLines } from '../support/json-lines.js';
 import { startInProcess } from '../support/proxy/in-process.js';
-import { scrapeOwn, sumOf, untilOwnMetric } from '../support/proxy/own-metric.js';
+import { scrapeOwn, sumOf } from '../support/proxy/own-metric.js';
 import { startStack } from '../support/proxy/stack.js';
 import { AnyWatchedNamespace, queryOf } from '../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -147,36 +144,4 @@ describe('each client of a shared watch', { concurrency: false }, () => {
       assert.equal(host.status, 403);
     }
   });
-});
-
-describe('a client that does not read', () => {
-  for (const version of ['1.1', '1.0'] as const) {
-    test(`frees its slot when it is cut (HTTP/${version})`, async t => {
-      const { server, proxy } = await startStack(t, {
-        run: startInProcess,
-        flags: ['--share-watches', '--max-longrunning-requests=2', '--share-watches-buffer=1Mi'],
-      });
-      const target = () => `${configMapsIn('default')}?watch=1&resourceVersion=${server.version}`;
-      const quick = await openWatch(proxy.url + target());
-      const slow = await connectRaw(proxy.port);
-      t.after(() => slow.destroy());
-      slow.socket.pause();
-      slow.write(`GET ${target()} HTTP/${version}\r\nHost: localhost\r\n\r\n`);
-      const slots = 'kube_api_proxy_request_slots_in_use{kind="longrunning"}';
-      await untilOwnMetric(proxy.port, slots, 2);
-      const lagging = 'kube_api_proxy_shared_watch_lagging_clients_total';
-      let written = 0;
-      await eventually('the slow client to be cut', async () => {
-        for (let count = 0; count < 20; count++)
-          server.write(configMap('default', 'big', { data: { text: 'x'.repeat(100_000) } }));
-        written += 20;
-        await quick.until(written);
-        const text = await (await fetch(`${proxy.url}/-/metrics`)).text();
-        return text.includes(`${lagging} 1`);
-      });
-      await untilOwnMetric(proxy.port, slots, 1);
-      assert.equal(quick.state(), 'open');
-      quick.close();
-    });
-  }
 });

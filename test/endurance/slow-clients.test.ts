@@ -48,15 +48,6 @@ describe('a client', { concurrency: true, timeout: 180_000 }, () => {
     'sends half of a head and no more': connection => connection.write('GET /version HTTP/1.1\r\nHost: loc'),
     'sends a head a byte at a time': connection =>
       void trickle(connection, `GET /version HTTP/1.1\r\nHost: localhost\r\nX: ${'y'.repeat(200)}`, 250),
-    'sends a head a line at a time': async connection => {
-      connection.write('GET /version HTTP/1.1\r\nHost: localhost\r\n');
-      void (async () => {
-        for (let line = 0; !connection.socket.readableEnded && line < 45; line += 1) {
-          connection.write(`X-${line}: y\r\n`);
-          await delay(1000);
-        }
-      })();
-    },
     'sends a slow head behind a request that was answered': async connection => {
       connection.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
       await connection.until(/200 OK/);

@@ -152,7 +152,9 @@ function echoed(dial: Dial): Promise<string> {
 for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
   for (const protocol of ['https:', 'http:'] as const) {
     describe(`a server at ${protocol}// through ${kind}`, () => {
-      it('answers requests in sequence on one connection, and measures how it was opened', async t => {
+      it('answers requests in sequence on one connection, with TCP keep-alive and no delay, and measures how it was opened', async t => {
+        const keepAlive = t.mock.method(net.Socket.prototype, 'setKeepAlive');
+        const noDelay = t.mock.method(net.Socket.prototype, 'setNoDelay');
         const { proxy, dial, measured } = await route(t, kind, protocol);
         const pool = new ConnectionPool(dial);
         for (const path of ['/one', '/two']) {
@@ -162,6 +164,11 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
         }
         assert.equal(proxy.requests.length, 1);
         assert.deepEqual(measured, [[true, protocol === 'https:']]);
+        const toProxy = ({ mock }: typeof keepAlive | typeof noDelay) =>
+          mock.calls
+            .filter(({ this: socket }) => (socket as Socket).remotePort === proxy.port)
+            .map(call => call.arguments);
+        assert.deepEqual([toProxy(keepAlive), toProxy(noDelay)], [[[true, 30_000]], [[true]]]);
         pool.destroy();
         await proxy.untilUnused();
       });
@@ -198,25 +205,6 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
         const writing = setInterval(() => socket.write('x'), 5);
         t.after(() => clearInterval(writing));
         assert.equal(toUpstreamError((await failed)[0], 'api').reason, 'reset');
-      });
-
-      it('has TCP keep-alive and no delay on the connection to the proxy', async t => {
-        const keepAlive = t.mock.method(net.Socket.prototype, 'setKeepAlive');
-        const noDelay = t.mock.method(net.Socket.prototype, 'setNoDelay');
-        const { proxy, dial } = await route(t, kind, protocol);
-        const socket = await connect(dial);
-        interface Call {
-          readonly this: unknown;
-          readonly arguments: readonly unknown[];
-        }
-        const of = (calls: readonly Call[]) =>
-          calls
-            .filter(call => call.this instanceof net.Socket && call.this.remotePort === proxy.port)
-            .map(call => call.arguments);
-        assert.deepEqual(of(keepAlive.mock.calls), [[true, 30_000]]);
-        assert.deepEqual(of(noDelay.mock.calls), [[true]]);
-        socket.destroy();
-        await proxy.untilUnused();
       });
     });
   }

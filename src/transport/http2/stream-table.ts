@@ -70,7 +70,7 @@ export class StreamTable {
    * begun.
    */
   find(id: number): Http2Stream | undefined {
-    if (id === 0 || id % 2 === 0 || id >= this.#nextId) throw malformed('the stream of a frame');
+    if (id % 2 === 0 || id >= this.#nextId) throw malformed('the stream of a frame');
     return this.#open.get(id);
   }
 

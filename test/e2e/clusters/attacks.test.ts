@@ -97,19 +97,10 @@ describe('a stranger cannot distinguish a context from an unknown name', () => {
       t.after(() => http2.destroy());
       for (const method of ['GET', 'POST']) {
         const ask = async (name: string) => {
-          const {
-            status,
-            headers: head,
-            text,
-          } = await askHttp2(http2, `/clusters/${name}${below}`, {
-            headers: { ':method': method, ...headers },
-          });
-          return {
-            status,
-            text,
-            policy: head['content-security-policy'],
-            challenge: head['www-authenticate'],
-          };
+          const fields = { ':method': method, ...headers };
+          const answer = await askHttp2(http2, `/clusters/${name}${below}`, { headers: fields });
+          const { 'content-security-policy': policy, 'www-authenticate': challenge } = answer.headers;
+          return { status: answer.status, text: answer.text, policy, challenge };
         };
         assert.deepEqual(await ask('other'), await ask('otter'), method);
       }

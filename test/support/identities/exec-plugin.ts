@@ -32,10 +32,8 @@ if [ -f "$here/child" ]; then
   sleep 60 &
   echo $! >> "$here/pids"
 fi
-if [ -f "$here/delay" ]; then sleep "$(cat "$here/delay")"; fi
 while [ -f "$here/held" ]; do sleep 0.05; done
 if [ -f "$here/stdout" ]; then cat "$here/stdout"; fi
-if [ -f "$here/exit" ]; then exit "$(cat "$here/exit")"; fi
 `;
 
 /** A real exec credential plugin: a shell script in a folder of its own. Files next to it control what it does. */
@@ -66,19 +64,13 @@ export async function writeExecPlugin({
     exec: (more?: Readonly<Record<string, unknown>>): Record<string, unknown> => {
       return { apiVersion, command: path, interactiveMode: 'Never', ...more };
     },
-    /** From now on it answers with this status, in its API version, and exits with 0. */
-    async answer(status: ExecStatus): Promise<void> {
-      await put('stdout', JSON.stringify({ kind: 'ExecCredential', apiVersion, status }));
-      await rm(join(directory, 'exit'), { force: true });
-    },
+    /** From now on it answers with this status, in its API version. */
+    answer: (status: ExecStatus) =>
+      put('stdout', JSON.stringify({ kind: 'ExecCredential', apiVersion, status })),
     /** From now on it writes this text. */
     write: (stdout: string) => put('stdout', stdout),
-    /** From now on it exits with this code, after its answer. */
-    fail: (exitCode: number) => put('exit', String(exitCode)),
     /** From now on it writes this text to its stderr first. */
     complain: (stderr: string) => put('stderr', stderr),
-    /** From now on it waits for this number of milliseconds before it answers. */
-    delay: (milliseconds: number) => put('delay', String(milliseconds / 1000)),
     /** From now on it waits before its answer until it is released. Returns the function that releases it. */
     async hold(): Promise<() => Promise<void>> {
       await put('held', '');

@@ -21,10 +21,9 @@ export interface KubeconfigContents {
   readonly user?: Readonly<Record<string, unknown>>;
 }
 
-/** The form of the kubeconfig: PEM inline (`*-data`, the default) or in files next to it, as YAML (the default) or JSON. */
+/** The form of the kubeconfig: PEM inline (`*-data`, the default) or in files next to it. */
 export interface KubeconfigForm {
   readonly credentials?: 'inline' | 'files';
-  readonly format?: 'yaml' | 'json';
   /** An existing folder to write into; by default a new temporary one. */
   readonly directory?: string;
 }
@@ -72,8 +71,7 @@ export async function writeKubeconfig(
     contexts: [{ name, context: { cluster: name, user: name } }],
     'current-context': name,
   };
-  const json = form.format === 'json';
-  const path = join(directory, json ? 'config.json' : 'config.yaml');
-  await writeFile(path, json ? JSON.stringify(config, null, 2) : stringify(config), { mode: 0o600 });
+  const path = join(directory, 'config.yaml');
+  await writeFile(path, stringify(config), { mode: 0o600 });
   return { path, directory };
 }

@@ -200,8 +200,6 @@ export interface ManyStackOptions extends ManyClustersOptions {
   readonly run?: typeof startInProcess;
   /** Flags besides --kubeconfig and --all-contexts. */
   readonly flags?: readonly string[];
-  /** More environment variables for the program. */
-  readonly env?: Readonly<Record<string, string>>;
   readonly tls?: ServingFiles;
 }
 
@@ -216,7 +214,7 @@ export async function startManyStack<O extends ManyStackOptions>(
     ...(options.tls?.flags ?? []),
     ...(options.flags ?? []),
   ];
-  const proxy = await (options.run ?? startProxyFor)(scope, flags, options.env);
+  const proxy = await (options.run ?? startProxyFor)(scope, flags);
   return { ...clusters, proxy: proxy as never, port: proxy.port };
 }
 

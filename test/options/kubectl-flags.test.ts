@@ -7,17 +7,15 @@ function parse(argv: readonly string[], env: Readonly<Record<string, string>> = 
 }
 
 describe("kubectl's verbosity", () => {
-  for (const argv of [['-v=6'], ['-v', '6'], ['-v6'], ['--v=8'], ['--v', '10'], ['-v=1', '-v=9']]) {
-    it(`sets the log level debug as ${argv.join(' ')}`, () => {
-      const { options, problems, ignored } = parse(argv);
-      assert.deepEqual([options.logLevel, problems, ignored], ['debug', [], []]);
-    });
-  }
-
-  for (const argv of [['-v=5'], ['-v', '0'], ['--v=-1'], ['-v=9', '-v=2']]) {
-    it(`does not change the log level as ${argv.join(' ')}`, () => {
-      const { options, problems } = parse(argv);
-      assert.deepEqual([options.logLevel, problems], ['info', []]);
+  for (const [level, uses] of [
+    ['debug', [['-v=6'], ['-v', '6'], ['-v6'], ['--v=8'], ['--v', '10'], ['-v=1', '-v=9']]],
+    ['info', [['-v=5'], ['-v', '0'], ['--v=-1'], ['-v=9', '-v=2']]],
+  ] as const) {
+    it(`makes the log level ${level} as ${uses.map(argv => argv.join(' ')).join(', ')}`, () => {
+      for (const argv of uses) {
+        const { options, problems, ignored } = parse(argv);
+        assert.deepEqual([options.logLevel, problems, ignored], [level, [], []], argv.join(' '));
+      }
     });
   }
 

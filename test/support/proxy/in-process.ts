@@ -27,7 +27,7 @@ export interface RunningProgram {
   stop(signal?: NodeJS.Signals): Promise<unknown>;
 }
 
-/** Default time in milliseconds between two reads of the kubeconfig and its files; in the built program it is 4,000. */
+/** Time in milliseconds between two reads of the kubeconfig and its files; in the built program it is 4,000. */
 export const pollInterval = 100;
 
 /**
@@ -39,7 +39,7 @@ export async function startInProcess(
   scope: Scope,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  { interval = pollInterval, clock }: { readonly interval?: number; readonly clock?: Clock } = {},
+  { clock }: { readonly clock?: Clock } = {},
 ): Promise<RunningProgram> {
   const folder = temporaryFolder();
   const logFile = join(folder, 'log');
@@ -59,7 +59,7 @@ export async function startInProcess(
   log = createLogger({ level: options.logLevel, format: 'json', fd });
   const created = await createProgram(options, {
     ...info(env, log),
-    rereadInterval: interval,
+    rereadInterval: pollInterval,
     ...(clock && { clock }),
   });
   if ('problems' in created) assert.fail([...problems, ...created.problems].join('\n'));

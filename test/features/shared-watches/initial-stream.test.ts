@@ -215,13 +215,6 @@ describe('a stream of initial events that fails', () => {
     assert.deepEqual(sharing.moves, []);
   });
 
-  it('passes an ERROR on, and ends', async () => {
-    const { others, stream } = await crowd();
-    const error = '{"type":"ERROR","object":{"kind":"Status","code":410}}\n';
-    stream.text(objects + error);
-    for (const { text, ended } of others) assert.deepEqual([text, ended], [objects + error, 'end']);
-  });
-
   it('is over when all its clients have left, before and after it was sent', async () => {
     const sharing = new Sharing();
     const clients = [];

@@ -142,10 +142,11 @@ describe('a match condition', () => {
 
   it('sees a selector that is only written down, and no selector in an empty one', () => {
     const { matches } = compileMatchCondition(
-      "request.resourceAttributes.fieldSelector.rawSelector == 'a=b' && !has(request.resourceAttributes.labelSelector)",
+      "request.resourceAttributes.fieldSelector.rawSelector == 'a=b' && !has(request.resourceAttributes.labelSelector) && request.groups == []",
     );
     const fieldSelector = { rawSelector: 'a=b', requirements: [{ key: 'a', operator: 'In' }] };
-    assert.ok(matches({ resourceAttributes: { fieldSelector, labelSelector: { requirements: [] } } }));
+    for (const labelSelector of [{}, { requirements: [] }])
+      assert.ok(matches({ resourceAttributes: { fieldSelector, labelSelector } }));
   });
 
   it('has an empty text for what a request does not say', () => {

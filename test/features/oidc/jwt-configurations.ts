@@ -56,6 +56,7 @@ export const configurations: readonly JwtConfiguration[] = [
         sub => [`with the subject ${JSON.stringify(sub)}`, { sub }, undefined] as const,
       ),
       ['with groups that nothing maps', { groups: ['dev'] }, 'alice'],
+      ['with an email that is not verified', { email: 'a', email_verified: false }, 'alice'],
     ],
   },
   {

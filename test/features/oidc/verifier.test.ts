@@ -126,6 +126,7 @@ describe('an id-token', () => {
     const { verify, claims } = await set(t);
     for (const more of [
       { exp: seconds + 0.9 },
+      { sub: 7 },
       ...[2 ** 63, 2 ** 63 - 62_135_596_800, 1e300].map(exp => ({ exp })),
       { _claim_names: { groups: '' }, _claim_sources: { '': {} } },
       ...[7, true, [], {}].flatMap(value => [{ nonce: value }, { at_hash: value }]),

@@ -133,29 +133,6 @@ describe('the schedule of requests with initial events', () => {
     assert.equal(join().sentAt, 1_000);
   });
 
-  it('sends none that is not ready, and lets all clients join it meanwhile', () => {
-    const { clock, join, schedule } = new Scheduled();
-    const first = schedule.join(() => Object.assign(new Request(0, clock), { isReady: false }));
-    clock.advance(10_000);
-    assert.equal(join(), first);
-    assert.equal(first.sentAt, undefined);
-    first.isReady = true;
-    schedule.ready();
-    assert.equal(first.sentAt, 10_000);
-    assert.notEqual(join(), first);
-  });
-
-  it('goes on if a request is over before it has begun', () => {
-    const { clock, schedule } = new Scheduled();
-    for (let count = 0; count < 5; count++)
-      schedule.join(() => {
-        const request = new Request(count, clock);
-        return Object.assign(request, { start: () => schedule.done(request) });
-      });
-    clock.advance(1_000);
-    assert.deepEqual(schedule.requests, []);
-  });
-
   it('says that it is of no use any more only when its pace allows two at once again', () => {
     const scheduled = new Scheduled();
     const { clock, join, done } = scheduled;

@@ -34,19 +34,4 @@ describe('turns', () => {
     await turn();
     assert.equal(worked, 7);
   });
-
-  it('come also for calls during a turn', () => {
-    const turns = new Turns();
-    const worked: string[] = [];
-    const second = { work: () => void worked.push('second') };
-    turns.call({
-      work() {
-        worked.push('first');
-        turns.call(second);
-        turns.run();
-      },
-    });
-    turns.run();
-    assert.deepEqual(worked, ['first', 'second']);
-  });
 });

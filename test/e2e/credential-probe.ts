@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import WebSocket from 'ws';
 import { open, send as sendPlain } from '../support/clients/http-client.js';
-import type { AnyApiServer, Arrival } from '../support/embedded-api-server.js';
+import type { Arrival, EmbeddedApiServer } from '../support/embedded-api-server.js';
 import { eventually } from '../support/eventually.js';
 import { configMap, configMapsIn } from '../support/fake-api-server/config-maps.js';
 import type { FakeApiServer, RequestRecord } from '../support/fake-api-server/fake-api-server.js';
@@ -52,13 +52,13 @@ export async function probe(
 ): Promise<Probe>;
 export async function probe(
   proxy: Pick<ProxyProcess, 'port'>,
-  server: AnyApiServer,
+  server: EmbeddedApiServer,
   leg?: ProbeLeg,
   question?: ProbeQuestion,
 ): Promise<AnyProbe<Arrival>>;
 export async function probe(
   proxy: Pick<ProxyProcess, 'port'>,
-  server: AnyApiServer | FakeApiServer,
+  server: EmbeddedApiServer | FakeApiServer,
   leg: ProbeLeg = 'plain',
   question: ProbeQuestion = {},
 ): Promise<AnyProbe<Arrival> | Probe> {
@@ -118,7 +118,7 @@ export interface OpenStream {
 /** Opens a watch on the config maps of a namespace. It is alive if it gets the event of a new one. */
 export async function openWatch(
   proxy: Pick<ProxyProcess, 'port'>,
-  server: AnyApiServer | FakeApiServer,
+  server: EmbeddedApiServer | FakeApiServer,
   mount = '',
 ): Promise<OpenStream> {
   const namespace = 'arrivals' in server ? await server.createNamespace() : 'default';

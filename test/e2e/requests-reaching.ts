@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
-import { type AnyApiServer, type Arrival, arrivalsAt } from '../support/embedded-api-server.js';
+import { type Arrival, arrivalsAt, type EmbeddedApiServer } from '../support/embedded-api-server.js';
 import type { FakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { type AttackRequest, assertStatus, send } from './leg.js';
 
@@ -19,7 +19,7 @@ interface Reaching {
 }
 
 /** Follows the requests of the file's tests. The server may start later, in a `before`. */
-export function requestsReaching(server: () => AnyApiServer | FakeApiServer): Reaching {
+export function requestsReaching(server: () => EmbeddedApiServer | FakeApiServer): Reaching {
   let seen = 0;
   const all = async () => {
     const found = server();

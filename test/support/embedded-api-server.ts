@@ -1,8 +1,4 @@
-import type {
-  CertificateAuthority,
-  CertificatePair,
-  ClientCertificateOptions,
-} from './certificates/certificates.js';
+import type { ClientCertificateOptions } from './certificates/certificates.js';
 import {
   type FakeApiServer,
   type FakeApiServerOptions,
@@ -29,41 +25,11 @@ export interface Arrival {
   readonly isOver: boolean;
 }
 
-/** The API server of a file's tests: an embedded one, or the real one of `any-api-server.ts`. */
-export interface AnyApiServer {
-  /** https://127.0.0.1:PORT */
-  readonly url: string;
-  /** The authority of its certificate and of client certificates that it trusts. */
-  readonly authority: CertificateAuthority;
-  /** Certificate and key of a user in group system:masters. */
-  readonly clientCertificate: CertificatePair;
-  /** The name of that user, which no other file has. */
-  readonly user: string;
-  /** Fields of a kubeconfig's user that may impersonate and review tokens, and nothing else. */
-  readonly proxyUser: Readonly<Record<string, string>>;
-  /** The name of that user. */
-  readonly proxyName: string;
-  /** Asks the API server without the program, to prepare what a test needs. */
-  readonly admin: ApiClient;
-  /** The requests of the file's programs, oldest first. */
-  arrivals(): Promise<readonly Arrival[]>;
-  /** From now on the requests of this user too are among the arrivals. No other file may use its name. */
-  follow(user: string): void;
-  /** A certificate of a user in system:masters, who is followed. */
-  client(commonName: string, options?: ClientCertificateOptions): Promise<CertificatePair>;
-  /** Makes a namespace with a new name, which stays. */
-  createNamespace(): Promise<string>;
-  /** Gives rights in all namespaces to a user. No other file may use its name. */
-  grant(user: string, rules: readonly Rule[]): Promise<void>;
-  /** The embedded one. Throws if it is a real one, so only tests marked `embedded` use it. */
-  readonly embedded: FakeApiServer;
-}
+/** The embedded API server of a file's tests. */
+export type EmbeddedApiServer = Awaited<ReturnType<typeof embeddedApiServer>>;
 
 /** Starts an embedded API server, which ends with the scope. It has the objects of fake-api-server/seed.ts, and the rights of two-users.ts. */
-export async function embeddedApiServer(
-  scope: Scope,
-  options: Omit<FakeApiServerOptions, 'allow'> = {},
-): Promise<AnyApiServer> {
+export async function embeddedApiServer(scope: Scope, options: Omit<FakeApiServerOptions, 'allow'> = {}) {
   const server = await startFakeApiServer({
     clientCertificates: 'optional',
     tokens: { [proxyToken]: { username: 'proxy' } },
@@ -75,15 +41,22 @@ export async function embeddedApiServer(
   const rights = new Map<string, readonly Rule[]>(Object.entries(twoUsersRules));
   server.setPolicy(policyOf(user => rights.get(user)));
   return {
-    ...{ embedded: server, url, authority, clientCertificate, admin },
-    ...{ user: 'admin', proxyUser: { token: proxyToken }, proxyName: 'proxy' },
-    // All users of a file's own server are those of the file.
-    follow() {},
-    client: (commonName, more) => authority.client({ commonName, ...more }),
-    async grant(user, rules) {
+    embedded: server,
+    ...{ url, authority, clientCertificate, user: 'admin' },
+    /** Asks the API server without the program, to prepare what a test needs. */
+    admin,
+    /** Fields of a kubeconfig's user that may impersonate and review tokens, and nothing else, and its name. */
+    ...{ proxyUser: { token: proxyToken }, proxyName: 'proxy' },
+    /** A certificate of a user in system:masters. */
+    client: (commonName: string, more?: ClientCertificateOptions) =>
+      authority.client({ commonName, ...more }),
+    /** Gives rights in all namespaces to a user. */
+    async grant(user: string, rules: readonly Rule[]): Promise<void> {
       rights.set(user, [...(rights.get(user) ?? []), ...rules]);
     },
+    /** Makes a namespace with a new name. */
     createNamespace: () => createNamespace(admin),
+    /** The requests of the file's programs, oldest first. */
     arrivals: async () => arrivalsAt(server).filter(({ userAgent }) => userAgent !== adminAgent),
   };
 }

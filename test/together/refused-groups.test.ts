@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { bothLegs, passed, probe } from '../e2e/credential-probe.js';
 import { assertStatus, send as sendRaw } from '../e2e/leg.js';
-import { anyApiServer } from '../support/any-api-server.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { send } from '../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
+import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { eventuallyPasses } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
 import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
@@ -17,7 +17,7 @@ import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 
 /** A gateway that may impersonate two groups and no other. */
 const identity = `gateway-${randomUUID()}`;
@@ -29,7 +29,6 @@ await server.grant(identity, [
   { ...impersonate, resources: ['groups'], resourceNames: ['dev', 'system:authenticated'] },
 ]);
 await server.grant(lead, [{ ...impersonate, resources: ['users'], resourceNames: ['alice'] }]);
-server.follow(identity);
 
 const group = 'Platform Team <x&y>';
 const tokenFile = `dev-token,alice,,"dev"\nboth-token,alice,,"dev,${group}"\nlead-token,${lead},,"dev,${group}"\n`;

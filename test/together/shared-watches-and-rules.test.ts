@@ -9,7 +9,7 @@ import { jsonLines } from '../support/json-lines.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../support/proxy/own-metric.js';
 import { startStack } from '../support/proxy/stack.js';
-import { AnyWatchedNamespace, queryOf } from '../support/proxy/watched-namespace.js';
+import { queryOf, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const folder = temporaryFolder();
@@ -19,16 +19,20 @@ const server = await embeddedApiServer({ after });
 const [plain, guarded] = await Promise.all([
   startStack(
     { after },
-    { server, run: startInProcess, flags: ['--share-watches', `--audit-log-path=${auditLog}`] },
+    {
+      server: server.embedded,
+      run: startInProcess,
+      flags: ['--share-watches', `--audit-log-path=${auditLog}`],
+    },
   ),
   startStack(
     { after },
     {
-      server,
+      server: server.embedded,
       run: startInProcess,
       flags: [
         ...['--share-watches', '--read-only', '--reject-resources=secrets', '--max-longrunning-requests=3'],
-        ...['--accept-namespaces=^(test-|default).*', '--reject-paths=^/api/v1/namespaces/[^/]*/pods'],
+        ...['--accept-namespaces=^(watched-|default).*', '--reject-paths=^/api/v1/namespaces/[^/]*/pods'],
       ],
     },
   ),
@@ -56,8 +60,8 @@ function auditEvents(path: string): AuditEvent[] {
 describe('each client of a shared watch', { concurrency: false }, () => {
   for (const initial of [false, true]) {
     test(`has its own audit events and log line, and counts in the metrics${initial ? ', if it begins with the objects too' : ''}`, async () => {
-      const namespace = await AnyWatchedNamespace.create(plain);
-      const from = await namespace.version();
+      const namespace = new WatchedNamespace(plain);
+      const from = server.embedded.version;
       const before = await scrapeOwn(plain.port);
       const ended = (samples: typeof before) =>
         sumOf(samples, 'kube_api_proxy_requests_total', { ...watched, code: '200' });
@@ -67,7 +71,7 @@ describe('each client of a shared watch', { concurrency: false }, () => {
       }
       const open = await scrapeOwn(plain.port);
       assert.equal(sumOf(open, longRunning, watched) - sumOf(before, longRunning, watched), 3);
-      await namespace.write('large', { text: 'x'.repeat(20_000) });
+      namespace.write('large', { text: 'x'.repeat(20_000) });
       for (const watch of watches) await watch.untilNamed('large');
       await namespace.untilUpstream(1);
       // The audit log is written in the background.
@@ -107,8 +111,8 @@ describe('each client of a shared watch', { concurrency: false }, () => {
 
   for (const initial of [false, true]) {
     test(`counts towards the limits${initial ? ', if it begins with the objects too' : ''}`, async () => {
-      const namespace = await AnyWatchedNamespace.create(guarded);
-      const question = { from: await namespace.version(), initial };
+      const namespace = new WatchedNamespace(guarded);
+      const question = { from: server.embedded.version, initial };
       const watches = await namespace.watchMany(3, question);
       await namespace.untilUpstream(1);
       const refused = await namespace.watch(question);
@@ -125,9 +129,9 @@ describe('each client of a shared watch', { concurrency: false }, () => {
   }
 
   test('passes the guards, even if a watch is shared', async () => {
-    const namespace = await AnyWatchedNamespace.create(guarded);
+    const namespace = new WatchedNamespace(guarded);
     for (const initial of [false, true]) {
-      const query = `?${queryOf({ initial }, await namespace.version())}`;
+      const query = `?${queryOf({ initial }, server.embedded.version)}`;
       for (const path of [
         '/api/v1/namespaces/default/secrets',
         '/api/v1/namespaces/default/pods',

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { describe, type TestContext, test } from 'node:test';
-import { anyApiServer } from '../../support/any-api-server.js';
-import type { AnyApiServer } from '../../support/embedded-api-server.js';
+import { type EmbeddedApiServer, embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
@@ -27,11 +26,9 @@ const asJane = {
 };
 
 /** An API server with the users one and two, whose tokens are their names. */
-async function startServer(t: TestContext): Promise<AnyApiServer> {
+function startServer(t: TestContext): Promise<EmbeddedApiServer> {
   const users = ['one', 'two'].map(name => [name, { username: name, groups: masters }] as const);
-  const server = await anyApiServer(t, { tokens: Object.fromEntries(users) });
-  for (const [name] of users) server.follow(name);
-  return server;
+  return embeddedApiServer(t, { tokens: Object.fromEntries(users) });
 }
 
 // The tests wait for files and renewals at the same time.

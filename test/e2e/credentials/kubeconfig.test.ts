@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { anyApiServer } from '../../support/any-api-server.js';
 import { createCertificateAuthority, type KeyType } from '../../support/certificates/certificates.js';
+import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   type KubeconfigContents,
@@ -14,11 +14,11 @@ import { startProxyFor } from '../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 /** The embedded one rejects the TLS handshake without a certificate of its authority, with or without a chain. */
-const server = await anyApiServer({ after }, { clientCertificates: 'required' });
+const server = await embeddedApiServer({ after }, { clientCertificates: 'required' });
 const { authority } = server;
 const masters = ['system:masters'];
 /** Accepts tokens, and requests no certificate. */
-const tokenServer = await anyApiServer(
+const tokenServer = await embeddedApiServer(
   { after },
   { clientCertificates: 'none', tokens: { 'token-of-alice': { username: 'alice', groups: masters } } },
 );

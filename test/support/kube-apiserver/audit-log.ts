@@ -29,32 +29,16 @@ export interface EventUser {
   readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** What of an audit log is read. */
-export interface AuditLogPart {
-  /** The first byte (0). */
-  readonly start?: number;
-  /** Which of its lines are kept (all). */
-  readonly keeps?: (line: string) => boolean;
-}
-
 /** Finds the events of an audit log, of an API server or of the program, by their Audit-ID. */
 export class AuditLog {
   readonly #path: string;
-  readonly #keeps: (line: string) => boolean;
-  #read: number;
+  #read = 0;
   #reading = Promise.resolve();
   #rest = Buffer.alloc(0);
   readonly #lines = new Map<string, string[]>();
 
-  constructor(path: string, { start = 0, keeps = () => true }: AuditLogPart = {}) {
+  constructor(path: string) {
     this.#path = path;
-    this.#read = start;
-    this.#keeps = keeps;
-  }
-
-  /** The Audit-IDs of all requests, in the order of their first events, as of the last `read`. */
-  get auditIds(): readonly string[] {
-    return [...this.#lines.keys()];
   }
 
   /** The events of a request, in their order, as of the last `read`. */
@@ -91,7 +75,7 @@ export class AuditLog {
 
   #keep(line: string): void {
     const id = /"auditID":"([^"]*)"/.exec(line)?.[1];
-    if (id === undefined || !this.#keeps(line)) return;
+    if (id === undefined) return;
     const lines = this.#lines.get(id);
     if (lines === undefined) this.#lines.set(id, [line]);
     else lines.push(line);

@@ -1,10 +1,8 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { openWatch, type WatchClient, type WatchQuestion, watchServer } from '../clients/watch-client.js';
-import type { AnyApiServer, Arrival } from '../embedded-api-server.js';
 import { eventually } from '../eventually.js';
 import { configMap, configMapsIn } from '../fake-api-server/config-maps.js';
 import type { FakeApiServer, RequestRecord } from '../fake-api-server/fake-api-server.js';
-import { adminAgent } from '../kube-apiserver/api-client.js';
 
 /** The Accept header of each format of a watch. */
 export const forms = {
@@ -44,61 +42,43 @@ export function queryOf(
   return `watch=true&${initialEvents}${from === undefined ? '' : `&resourceVersion=${from}`}${query}`;
 }
 
-/** The config maps of a namespace that no other test uses, and their watches: those of clients and those at the API server. */
-abstract class ConfigMapWatches<A extends Arrival | RequestRecord> {
-  readonly name: string;
-  readonly path: string;
-  readonly #url: string;
-
-  constructor(name: string, url: string) {
-    this.name = name;
-    this.path = configMapsIn(name);
-    this.#url = url;
-  }
-
-  /** The path and query of a watch. */
-  abstract target(question?: NamespaceWatch): string | Promise<string>;
-  /** The watches that the program has opened at the API server, and that are open. */
-  abstract openUpstream(): readonly A[] | Promise<readonly A[]>;
-
-  /** Opens a watch through the program. */
-  async watch(question: NamespaceWatch = {}): Promise<WatchClient> {
-    const { headers = {}, tls = {} } = question;
-    return openWatch(this.#url + (await this.target(question)), { headers, ...tls });
-  }
-
-  /** Opens several watches of the same kind. */
-  watchMany(number: number, question: NamespaceWatch = {}): Promise<WatchClient[]> {
-    return Promise.all(Array.from({ length: number }, () => this.watch(question)));
-  }
-
-  /** Waits until this number of watches is open at the API server. */
-  untilUpstream(number: number): Promise<void> {
-    const isOpen = async () => (await this.openUpstream()).length === number;
-    return eventually(`${number} watches of the API server`, isOpen);
-  }
-}
-
 /** The addresses and identities of the program and its API server. */
-export interface Watched<S = FakeApiServer> {
-  readonly server: S;
+export interface Watched {
+  readonly server: FakeApiServer;
   readonly proxy: { readonly url: string };
 }
 
 let count = 0;
 
-/** Watched config maps of an embedded API server. */
-export class WatchedNamespace extends ConfigMapWatches<RequestRecord> {
+/** The config maps of a namespace that no other test uses, and their watches: those of clients and those at the API server. */
+export class WatchedNamespace {
+  readonly name: string;
+  readonly path: string;
+  readonly #url: string;
   readonly #server: FakeApiServer;
 
   constructor({ server, proxy }: Watched, { mount = '' }: { readonly mount?: string } = {}) {
     count += 1;
-    super(`watched-${count}-`, proxy.url + mount);
+    this.name = `watched-${count}-`;
+    this.path = configMapsIn(this.name);
+    this.#url = proxy.url + mount;
     this.#server = server;
   }
 
+  /** The path and query of a watch. */
   target(question: NamespaceWatch = {}): string {
     return `${this.path}?${queryOf(question, this.#server.version)}`;
+  }
+
+  /** Opens a watch through the program. */
+  watch(question: NamespaceWatch = {}): Promise<WatchClient> {
+    const { headers = {}, tls = {} } = question;
+    return openWatch(this.#url + this.target(question), { headers, ...tls });
+  }
+
+  /** Opens several watches of the same kind. */
+  watchMany(number: number, question: NamespaceWatch = {}): Promise<WatchClient[]> {
+    return Promise.all(Array.from({ length: number }, () => this.watch(question)));
   }
 
   /** Opens the same watch at the API server itself. */
@@ -128,72 +108,15 @@ export class WatchedNamespace extends ConfigMapWatches<RequestRecord> {
     );
   }
 
+  /** Those that are open. */
   openUpstream(): readonly RequestRecord[] {
     return this.upstream().filter(({ closedAt }) => closedAt === undefined);
   }
-}
 
-/** The same of any API server. */
-export class AnyWatchedNamespace extends ConfigMapWatches<Arrival> {
-  readonly #server: AnyApiServer;
-  #writes = 0;
-
-  private constructor({ server, proxy }: Watched<AnyApiServer>, name: string) {
-    super(name, proxy.url);
-    this.#server = server;
+  /** Waits until this number of watches is open at the API server. */
+  untilUpstream(number: number): Promise<void> {
+    return eventually(`${number} watches of the API server`, () => this.openUpstream().length === number);
   }
-
-  static async create(watched: Watched<AnyApiServer>): Promise<AnyWatchedNamespace> {
-    return new AnyWatchedNamespace(watched, await watched.server.createNamespace());
-  }
-
-  /** The current resourceVersion. */
-  async version(): Promise<string> {
-    return versionOf(await this.#server.admin.do('GET', `${this.path}?limit=1`));
-  }
-
-  async target(question: NamespaceWatch = {}): Promise<string> {
-    const { from = question.initial ? '' : await this.version() } = question;
-    return `${this.path}?${queryOf(question, from)}`;
-  }
-
-  async direct(question: NamespaceWatch = {}): Promise<WatchClient> {
-    const headers = { ...question.headers, 'user-agent': adminAgent };
-    return watchServer(this.#server, await this.target(question), headers);
-  }
-
-  async write(name: string, data: Readonly<Record<string, string>> = {}): Promise<string> {
-    // An update that changes nothing has no event.
-    this.#writes += 1;
-    const labels = { app: 'web' };
-    const object = configMap(this.name, name, { labels, data: { write: `${this.#writes}`, ...data } });
-    const { admin } = this.#server;
-    const { status, body } = await admin.ask('PUT', `${this.path}/${name}`, object);
-    return versionOf(status === 200 ? body : await admin.do('POST', this.path, object));
-  }
-
-  async writeAll(...names: readonly string[]): Promise<string[]> {
-    const versions: string[] = [];
-    for (const name of names) versions.push(await this.write(name));
-    return versions;
-  }
-
-  async remove(name: string): Promise<void> {
-    await this.#server.admin.do('DELETE', `${this.path}/${name}`);
-  }
-
-  async upstream(): Promise<readonly Arrival[]> {
-    const all = await this.#server.arrivals();
-    return all.filter(({ target }) => target.startsWith(`${this.path}?`));
-  }
-
-  async openUpstream(): Promise<readonly Arrival[]> {
-    return (await this.upstream()).filter(({ isOver }) => !isOver);
-  }
-}
-
-function versionOf(written: unknown): string {
-  return (written as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion;
 }
 
 /**

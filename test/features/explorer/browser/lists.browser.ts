@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import { anyApiServer } from '../../../support/any-api-server.js';
 import { alertOf, openPage, rowOf, startBrowser } from '../../../support/browser/page.js';
+import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventuallyPasses, until } from '../../../support/eventually.js';
 import { configMapsIn } from '../../../support/fake-api-server/config-maps.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
-const server = await anyApiServer(scope);
+const server = await embeddedApiServer(scope);
 const { proxy } = await startStack(scope, { server, flags: ['--reject-paths='] });
 const browser = await startBrowser(scope);
 const [namespace, other] = await Promise.all([server.createNamespace(), server.createNamespace()]);

@@ -13,7 +13,7 @@ import { send } from '../../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { javascriptClientTest, runJavascript } from '../../../support/clients/javascript-client.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
-import { type AnyApiServer, embeddedApiServer } from '../../../support/embedded-api-server.js';
+import { type EmbeddedApiServer, embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { proxyToken, twoUsers } from '../../../support/identities/two-users.js';
 import { tokens } from '../../../support/kube-apiserver/authority-files.js';
@@ -52,7 +52,7 @@ const files = await createServingFiles();
 await files.replace('tls.crt', (await readFile(files.certificate, 'utf8')) + files.authority.certificate);
 
 const named = (name: string, fields: object) => ({ name, ...fields });
-const authorityOf = ({ authority }: Pick<AnyApiServer, 'authority'>) => ({
+const authorityOf = ({ authority }: Pick<EmbeddedApiServer, 'authority'>) => ({
   'certificate-authority-data': Buffer.from(authority.certificate).toString('base64'),
 });
 const kubeconfig = join(folder, 'own');

@@ -1,39 +1,42 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { anyApiServer } from '../../../support/any-api-server.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import type { WatchClient } from '../../../support/clients/watch-client.js';
+import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import {
-  AnyWatchedNamespace,
   ageless,
   forms,
   type NamespaceWatch,
+  WatchedNamespace,
 } from '../../../support/proxy/watched-namespace.js';
 
 // At the embedded API server, bookmarks come often, so that most upstream watches begin with one. It compresses as Kubernetes 1.37 does.
-const server = await anyApiServer(
+const server = await embeddedApiServer(
   { after },
   { bookmarkInterval: 50, bookmarkBeforeEnd: 500, compressInitialEvents: true },
 );
-const stack = await startStack({ after }, { server, run: startInProcess, flags: ['--share-watches'] });
+const stack = await startStack(
+  { after },
+  { server: server.embedded, run: startInProcess, flags: ['--share-watches'] },
+);
 
 describe('events', { concurrency: 4 }, () => {
   for (const [form, Accept] of Object.entries(forms)) {
     test(`come to first, late and returning clients as to a client without the program (${form})`, async () => {
-      const namespace = await AnyWatchedNamespace.create(stack);
+      const namespace = new WatchedNamespace(stack);
       const headers = { Accept };
-      const clients: (readonly [WatchClient, string])[] = [];
-      const join = async (from: string) => clients.push([await namespace.watch({ from, headers }), from]);
-      await join(await namespace.version());
-      const one = await namespace.write('one');
-      await namespace.write('one', { text: 'x' });
-      const two = await namespace.write('two', { text: 'ünïcödé "quoted" \\ \n </script> \u2028' });
-      await namespace.remove('one');
-      for (const from of [one, two, await namespace.version()]) await join(from);
-      await namespace.write('last', { long: 'x'.repeat(70_000) });
+      const clients: (readonly [WatchClient, number])[] = [];
+      const join = async (from: number) => clients.push([await namespace.watch({ from, headers }), from]);
+      await join(server.embedded.version);
+      const one = namespace.write('one');
+      namespace.write('one', { text: 'x' });
+      const two = namespace.write('two', { text: 'ünïcödé "quoted" \\ \n </script> \u2028' });
+      namespace.remove('one');
+      for (const from of [one, two, server.embedded.version]) await join(from);
+      namespace.write('last', { long: 'x'.repeat(70_000) });
       const read = form === 'table' ? ageless : (bytes: Buffer) => bytes.toString('latin1');
       for (const [client, from] of clients) {
         await client.untilNamed('last');
@@ -46,12 +49,12 @@ describe('events', { concurrency: 4 }, () => {
         direct.close();
       }
       assert.equal(clients[0]?.[0].frames.length, 5);
-      assert.equal((await namespace.upstream()).length, 1);
+      assert.equal(namespace.upstream().length, 1);
     });
 
     test(`of watches that begin with the objects are what they would get directly, and the changes are shared (${form})`, async () => {
-      const namespace = await AnyWatchedNamespace.create(stack);
-      await namespace.writeAll('b', 'a');
+      const namespace = new WatchedNamespace(stack);
+      namespace.writeAll('b', 'a');
       const question: NamespaceWatch = { initial: true, headers: { Accept, 'Accept-Encoding': 'gzip' } };
       const direct = await namespace.direct({ ...question, headers: { Accept } });
       await direct.until(3);
@@ -62,9 +65,9 @@ describe('events', { concurrency: 4 }, () => {
         watches.push(watch);
       }
       await namespace.untilUpstream(1);
-      await namespace.write('c', { text: 'ünïcödé "quoted" \\ \n </script> \u2028' });
-      await namespace.remove('b');
-      await namespace.write('last');
+      namespace.write('c', { text: 'ünïcödé "quoted" \\ \n </script> \u2028' });
+      namespace.remove('b');
+      namespace.write('last');
       await direct.untilNamed('last');
       for (const watch of watches) {
         await watch.untilNamed('last');
@@ -74,8 +77,8 @@ describe('events', { concurrency: 4 }, () => {
         watch.close();
       }
       direct.close();
-      const sent = await namespace.upstream();
-      assert.ok(sent.filter(({ target }) => target.includes('sendInitialEvents')).length <= 3);
+      const sent = namespace.upstream();
+      assert.ok(sent.filter(({ rawUrl }) => rawUrl.includes('sendInitialEvents')).length <= 3);
     });
   }
 });

@@ -2,26 +2,29 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, describe, test } from 'node:test';
 import WebSocket from 'ws';
-import { anyApiServer } from '../../../support/any-api-server.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
 import { kubectl, kubectlTest, startKubectl } from '../../../support/clients/kubectl.js';
 import { connectRaw } from '../../../support/clients/raw-http.js';
 import { WatchClient } from '../../../support/clients/watch-client.js';
+import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
-import { AnyWatchedNamespace, forms, type NamespaceWatch } from '../../../support/proxy/watched-namespace.js';
+import { forms, type NamespaceWatch, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
 const files = await createServingFiles();
-const server = await anyApiServer({ after });
+const server = await embeddedApiServer({ after });
 const jane = `jane-${randomUUID()}`;
 // So that a header that changes the identity reaches the API server.
 await server.grant(jane, [{ apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] }]);
 const cors = '--cors-allowed-origins=^https://[a-z]+\\.example$';
 const [plain, secure] = await Promise.all([
-  startStack({ after }, { server, run: startInProcess, flags: ['--share-watches', cors] }),
-  startStack({ after }, { server, run: startInProcess, flags: ['--share-watches', ...files.flags] }),
+  startStack({ after }, { server: server.embedded, run: startInProcess, flags: ['--share-watches', cors] }),
+  startStack(
+    { after },
+    { server: server.embedded, run: startInProcess, flags: ['--share-watches', ...files.flags] },
+  ),
 ]);
 
 test('watches that differ in nothing that changes their events share one at the API server, which ends soon after its last client has left', async () => {
@@ -36,14 +39,14 @@ test('watches that differ in nothing that changes their events share one at the 
     { headers: { Accept: forms.table } },
     { headers: { 'Accept-Encoding': 'gzip' } },
   ];
-  const namespace = await AnyWatchedNamespace.create(plain);
-  const other = await AnyWatchedNamespace.create(plain);
-  const from = await namespace.version();
+  const namespace = new WatchedNamespace(plain);
+  const other = new WatchedNamespace(plain);
+  const from = server.embedded.version;
   const watches = [await other.watch()];
   for (const question of [...alike, ...different, ...different])
     watches.push(await namespace.watch({ from, ...question }));
   for (const watch of watches) assert.equal(watch.status, 200);
-  for (const written of [namespace, other]) await written.write('seen');
+  for (const written of [namespace, other]) written.write('seen');
   for (const watch of watches) await watch.untilNamed('seen');
   await namespace.untilUpstream(1 + different.length);
   await other.untilUpstream(1);
@@ -53,8 +56,8 @@ test('watches that differ in nothing that changes their events share one at the 
 
 describe('a watch is passed on unshared', { concurrency: 2 }, () => {
   test('with a header that may change the answer', async () => {
-    const namespace = await AnyWatchedNamespace.create(plain);
-    const from = await namespace.version();
+    const namespace = new WatchedNamespace(plain);
+    const from = server.embedded.version;
     const shared = await namespace.watch({ from });
     for (const [index, headers] of [
       { Authorization: 'Bearer of-the-client' },
@@ -62,27 +65,27 @@ describe('a watch is passed on unshared', { concurrency: 2 }, () => {
       { Impersonate_User: jane },
       { 'X-Remote-User': jane },
     ].entries()) {
-      const before = (await namespace.upstream()).length;
+      const before = namespace.upstream().length;
       const own = await namespace.watchMany(2, { from, headers });
       // With some headers the program rejects the request, which then joins no watch either.
       const served = own.filter(({ status }) => status === 200);
-      assert.equal((await namespace.upstream()).length - before, served.length === 0 ? 0 : 2, `${index}`);
-      await namespace.write(`seen-${index}x`);
+      assert.equal(namespace.upstream().length - before, served.length === 0 ? 0 : 2, `${index}`);
+      namespace.write(`seen-${index}x`);
       for (const watch of [shared, ...served]) await watch.untilNamed(`seen-${index}x`);
       for (const watch of own) watch.close();
     }
   });
 
   test('over WebSocket', async () => {
-    const namespace = await AnyWatchedNamespace.create(plain);
+    const namespace = new WatchedNamespace(plain);
     const watch = await namespace.watch();
     const messages: string[] = [];
     const { url: origin } = plain.proxy;
-    const target = await namespace.target();
+    const target = namespace.target();
     const sockets = [1, 2].map(() => new WebSocket(`${origin.replace('http', 'ws')}${target}`, { origin }));
     for (const socket of sockets) socket.on('message', data => messages.push(String(data)));
-    await eventually('all watches', async () => (await namespace.openUpstream()).length === 3);
-    await namespace.write('seen');
+    await eventually('all watches', () => namespace.openUpstream().length === 3);
+    namespace.write('seen');
     await watch.untilNamed('seen');
     await eventually('both messages', () => messages.length === 2);
     assert.equal(messages[0], String(watch.frames[0]));
@@ -91,25 +94,28 @@ describe('a watch is passed on unshared', { concurrency: 2 }, () => {
 });
 
 test('each page gets the CORS fields of its own origin', async () => {
-  const namespace = await AnyWatchedNamespace.create(plain);
-  const from = await namespace.version();
+  const namespace = new WatchedNamespace(plain);
+  const from = server.embedded.version;
   const ask = (Origin: string) => namespace.watch({ from, headers: { Origin } });
   const [one, other] = [await ask('https://one.example'), await ask('https://other.example')];
   assert.equal(one.headers['access-control-allow-origin'], 'https://one.example');
   assert.equal(other.headers['access-control-allow-origin'], 'https://other.example');
   const stranger = await ask('https://stranger.invalid');
   assert.equal(stranger.headers['access-control-allow-origin'], undefined);
-  assert.equal((await namespace.upstream()).length, 1);
+  assert.equal(namespace.upstream().length, 1);
 });
 
 test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, and leave one by one', async t => {
   const { port } = secure;
   const ca = files.authority.certificate;
-  const namespace = await AnyWatchedNamespace.create({ server, proxy: { url: `https://127.0.0.1:${port}` } });
+  const namespace = new WatchedNamespace({
+    server: server.embedded,
+    proxy: { url: `https://127.0.0.1:${port}` },
+  });
   const session = await connectHttp2(port, ca);
   t.after(() => session.destroy());
-  const from = await namespace.version();
-  const target = await namespace.target({ from });
+  const from = server.embedded.version;
+  const target = namespace.target({ from });
   const overHttp2 = await Promise.all(
     [1, 2, 3].map(async () => {
       const stream = openStream(session, target);
@@ -119,27 +125,27 @@ test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, an
   );
   const overHttp1 = await namespace.watch({ from, tls: { ca } });
   const watches = [...overHttp2, overHttp1];
-  await namespace.writeAll('a', 'b');
+  namespace.writeAll('a', 'b');
   for (const watch of watches) await watch.until(2);
   for (const watch of watches) {
     assert.equal(watch.status, 200);
     assert.deepEqual(watch.bytes(), overHttp1.bytes());
   }
-  assert.equal((await namespace.upstream()).length, 1);
+  assert.equal(namespace.upstream().length, 1);
   overHttp2[0]?.close();
-  await namespace.write('c');
+  namespace.write('c');
   for (const watch of watches.slice(1)) await watch.until(3);
   const brief = openStream(session, `${target}&timeoutSeconds=1`);
   const head = await headOf(brief);
   assert.equal(await new WatchClient(brief, 200, head).ended, 'end');
   session.destroy();
-  await namespace.write('d');
+  namespace.write('d');
   await overHttp1.until(4);
 });
 
 test('a client of HTTP/1.0 gets the events without chunks, and a connection of HTTP/1.1 serves requests after its watch', async t => {
-  const namespace = await AnyWatchedNamespace.create(plain);
-  const from = await namespace.version();
+  const namespace = new WatchedNamespace(plain);
+  const from = server.embedded.version;
   const watch = await namespace.watch({ from });
   const ask = async (target: string, version: string) => {
     const connection = await connectRaw(plain.port);
@@ -147,25 +153,28 @@ test('a client of HTTP/1.0 gets the events without chunks, and a connection of H
     connection.write(`GET ${target} HTTP/${version}\r\nHost: localhost\r\n\r\n`);
     return connection;
   };
-  const old = await ask(await namespace.target({ from }), '1.0');
+  const old = await ask(namespace.target({ from }), '1.0');
   await old.until(/\r\n\r\n/);
-  await namespace.writeAll('a', 'b');
+  namespace.writeAll('a', 'b');
   await watch.until(2);
   await old.until(/"b"[^\n]*\n/);
   const received = old.received();
   assert.match(received, /^HTTP\/1\.[01] 200 /);
   assert.equal(received.slice(received.indexOf('\r\n\r\n') + 4), String(watch.bytes()));
-  assert.equal((await namespace.upstream()).length, 1);
+  assert.equal(namespace.upstream().length, 1);
   // Its events come at once, however long the machine takes for a write.
-  const kept = await ask(await namespace.target({ from, query: '&timeoutSeconds=3' }), '1.1');
+  const kept = await ask(namespace.target({ from, query: '&timeoutSeconds=3' }), '1.1');
   await kept.until(/"b"[^\n]*\n\r\n0\r\n\r\n$/);
   kept.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await kept.until(/gitVersion/);
 });
 
 test('a program that gets SIGTERM ends shared watches and exits', async t => {
-  const stack = await startStack(t, { server, flags: ['--share-watches', '--shutdown-grace=30s'] });
-  const namespace = await AnyWatchedNamespace.create(stack);
+  const stack = await startStack(t, {
+    server: server.embedded,
+    flags: ['--share-watches', '--shutdown-grace=30s'],
+  });
+  const namespace = new WatchedNamespace(stack);
   const watches = await namespace.watchMany(3);
   const exit = await stack.proxy.stop();
   assert.equal(exit.code, 0);
@@ -175,8 +184,8 @@ test('a program that gets SIGTERM ends shared watches and exits', async t => {
 });
 
 kubectlTest('kubectl get -w in each format, two at a time, and kubectl wait, see each change', async t => {
-  const namespace = await AnyWatchedNamespace.create(plain);
-  await namespace.write('there');
+  const namespace = new WatchedNamespace(plain);
+  namespace.write('there');
   const to = ['-s', plain.proxy.url, '-n', namespace.name];
   const forms = [[], ['-o', 'yaml'], ['-o', 'json'], ['-o', 'name']];
   const outputs = [...forms, ...forms].map(form => {
@@ -192,13 +201,13 @@ kubectlTest('kubectl get -w in each format, two at a time, and kubectl wait, see
   const isOpening = (line: Record<string, unknown>) =>
     line['msg'] === 'request open' && line['verb'] === 'watch' && line['path'] === namespace.path;
   await eventually('9 watches', () => plain.proxy.log().filter(isOpening).length === 9);
-  await namespace.write('changed', { text: 'new' });
+  namespace.write('changed', { text: 'new' });
   for (const output of outputs) await eventually('the change', () => output().includes('changed'));
   // kubectl writes an object in several pieces.
   for (const [index] of forms.entries())
     await eventually('the same output', () => outputs[index]?.() === outputs[index + forms.length]?.());
   await eventually('both names', () => outputs[3]?.() === 'configmap/there\nconfigmap/changed\n');
   assert.match(outputs[0]?.() ?? '', /^NAME .*\nthere .*\nchanged .*\n$/);
-  await namespace.remove('there');
+  namespace.remove('there');
   assert.equal((await wait).code, 0);
 });

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { explorer } from '../../../src/features/explorer/explorer.js';
 import { problems } from '../../../src/features/explorer/options.js';
 import { rules } from '../../../src/features/explorer/rules.js';
+import { formatHelp } from '../../../src/options/help.js';
 
 type Handler = (request: object, reply: object) => Promise<unknown>;
 
@@ -15,6 +16,10 @@ it('the page is found without its final slash, and has only its files below it',
     );
   assert.equal(await get('/-/ui'), '301 ui/');
   await assert.rejects(get('/-/ui/constructor'), { message: '/-/ui/constructor is not served here' });
+});
+
+it('the text of --help shows the default of a switch that is on', () => {
+  assert.match(formatHelp(), /^ {6}--explorer\n(?: {6}.*\n)*? {6}.*\(default true\)$/m);
 });
 
 it('--explorer-sign-in needs the page, and an issuer', () => {

@@ -20,6 +20,9 @@ describe('the rights of a caller', () => {
       [[{ ...rule, resources: ['pods/log', '*/scale'] }], get, false],
       [[{ ...rule, apiGroups: ['apps'] }], get, false],
       [[], get, false],
+      // Go writes null in place of an empty list.
+      [null, get, false],
+      [[{ verbs: null, apiGroups: null, resources: null, resourceNames: null }], get, false],
       // A right to the resource is no right to its subresources (RBAC's ResourceMatches).
       [[rule], log, false],
       [[any], log, true],

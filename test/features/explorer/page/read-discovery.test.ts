@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Client } from '../../../../src/features/explorer/page/api/client.js';
-import { groupVersion, isBuiltIn } from '../../../../src/features/explorer/page/api/discovery.js';
+import {
+  groupVersion,
+  isBuiltIn,
+  readAggregated,
+  readVersion,
+  versionsOf,
+} from '../../../../src/features/explorer/page/api/discovery.js';
 import { readDiscovery } from '../../../../src/features/explorer/page/api/read-discovery.js';
 import { readRecordedDiscovery } from '../../../support/recorded-discovery.js';
 
@@ -52,6 +58,34 @@ for (const [what, answers, found] of [
     const gone = index.groups.find(({ name }) => name === 'gone.example')?.versions ?? [];
     assert.ok(gone.every(({ isStale, resources }) => isStale && resources.length === 0));
   });
+
+it('a discovery may have null in place of any list', () => {
+  const kind = 'APIGroupDiscoveryList';
+  const lists = { verbs: null, shortNames: null, subresources: null };
+  const nothing = { verbs: [], shortNames: [], subresources: [] };
+  const things = { group: 'a', version: 'v1', name: 'things', kind: '', namespaced: false, ...nothing };
+  const versions = [
+    { version: 'v1', resources: [{ resource: 'things', scope: 'Cluster', ...lists }] },
+    { version: 'v2', resources: null },
+  ];
+  assert.deepEqual(readAggregated({ kind, items: null }), []);
+  const [empty, full] = readAggregated({
+    kind,
+    items: [{ versions: null }, { metadata: { name: 'a' }, versions }],
+  });
+  assert.deepEqual(empty, { name: '', versions: [] });
+  assert.deepEqual(
+    full?.versions.map(({ resources }) => resources),
+    [[things], []],
+  );
+  assert.deepEqual(versionsOf({ name: 'a', versions: null }), []);
+  const plain = [{ name: 'things', kind: '', namespaced: false, ...lists }];
+  for (const [resources, read] of [
+    [null, []],
+    [plain, [things]],
+  ] as const)
+    assert.deepEqual(readVersion('a', 'v1', { groupVersion: 'a/v1', resources }).resources, read);
+});
 
 it('a group has a name with its version, and is Kubernetes’ own or not', () => {
   assert.deepEqual(

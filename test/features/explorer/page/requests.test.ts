@@ -44,18 +44,39 @@ function refuses(run: () => unknown, what?: string): void {
   assert.throws(run, RefusedRequest, what);
 }
 
+const words = (text: string) => text.trim().split(/\s+/);
+
+/** What links may name. */
+const served = words(`
+  /api/v1/pods /api/v1/namespaces/team-0/pods /api/v1/namespaces/team-0/pods/web-0 /readyz
+  /api/v1/namespaces/team-0 /api/v1/namespaces/team-0/pods/web-0/log
+  /apis/apps/v1/deployments /apis/rbac.authorization.k8s.io/v1/clusterroles/system:node`);
+
+/** Subresources of a Pod that connect or that the page does not read, in every spelling. */
+const subresources = words(`
+  proxy exec attach portforward eviction PROXY eXec proxy/ proxy/x log/x %70roxy status log%2f..%2fproxy log/../proxy
+  log;proxy %2e%2e .. proxy%00 log%2fproxy exec?command=id ../../../../../version`);
+
+/** Other subresources, another host, another path of this host, and paths that parsers read differently. */
+const hostile = words(`
+  /api/v1/namespaces/x/pods/y%2fproxy /api/v1/namespaces/x/pods;x=y /api/v1/namespaces/x/services/web/proxy
+  /api/v1/nodes/n/proxy /api/v1/nodes/n/proxy/metrics /api/v1/namespaces/x/configmaps/y/log /api/v1/proxy/nodes/n
+  //evil.example/api/v1/pods /\\evil.example/api/v1/pods https://evil.example/api ///api/v1/pods
+  /api/v1/namespaces/../pods /api/v1/namespaces/%2e%2e/pods /api/v1/./pods /api/v1/namespaces/a%2fb/pods
+  /api/v1/namespaces/a\\b/pods /api/v1/pods/%252e%252e /api/v1//pods /api%2fv1%2fpods
+  /api/v1/namespaces/x/pods/..%2f..%2fsecrets /api/v1/../../-/x /API/v1/pods /Api/v1/pods /api/V1/pods /api/v1/Pods
+  /%61pi/v1/pods /api/v1/secretz /api/v1/proxy/namespaces/x/pods/y /api/v1/watch/pods /apis/evil/v1/things
+  /api/v1/pods/% /apis/apps/v9/deployments /api/v1/namespaces/x/nodes /api/v1/pods/%ff /api/v1/% %
+  /-/clusters /-/metrics /debug/pprof/profile /logs/kube-apiserver.log /metrics/../api/v1/secrets
+  /readyz/../../api/v1/secrets /readyz%2f..%2fapi /%E0%A4%A/ /openapi/v3/../../metrics /clusters/one/api/v1/pods
+  /clusters/two/../one/api/v1/pods /clusters/%2e%2e/api/v1/pods javascript:alert(1)`);
+
+/** Characters that a terminal acts on when a command with them is pasted, or that nobody sees. */
+const unseen = words('%15%0atouch%20pwned%0a %00 %7f %c2%9b %e2%80%a8 %e2%80%ae %09');
+
 describe('the requests of the page', () => {
   it('are sent for resources and objects of the discovery', () => {
-    for (const path of [
-      ...[
-        '/api/v1/pods',
-        '/api/v1/namespaces/team-0/pods',
-        '/api/v1/namespaces/team-0/pods/web-0',
-        '/readyz',
-      ],
-      ...['/api/v1/namespaces/team-0', '/api/v1/namespaces/team-0/pods/web-0/log'],
-      ...['/apis/apps/v1/deployments', '/apis/rbac.authorization.k8s.io/v1/clusterroles/system:node'],
-    ]) {
+    for (const path of served) {
       const [request] = requestsOf(`#${path}`);
       assert.deepEqual([request?.method, request?.apiPath.replace(/\?.*/, '')], ['GET', path]);
       if (path.endsWith('/log')) assert.equal(request?.accept, '*/*');
@@ -63,73 +84,17 @@ describe('the requests of the page', () => {
   });
 
   it('are not sent for hostile text in a link', () => {
-    const pod = '/api/v1/namespaces/x/pods/y';
     for (const fragment of [
-      // Connecting subresources, in every spelling.
-      ...[
-        'proxy',
-        'exec',
-        'attach',
-        'portforward',
-        'eviction',
-        'PROXY',
-        'eXec',
-        'proxy/',
-        'proxy/x',
-        'log/x',
-      ],
-      ...['%70roxy', 'status', 'log%2f..%2fproxy', 'log/../proxy', 'log;proxy', '%2e%2e', '..', 'proxy%00'],
-      ...['log%2fproxy', 'exec?command=id', '../../../../../version'],
-    ].map(subresource => `${pod}/${subresource}`)) {
-      assert.deepEqual(sentFor(fragment), [], fragment);
-    }
-    for (const fragment of [
-      ...[
-        `${pod}%2fproxy`,
-        '/api/v1/namespaces/x/pods;x=y',
-        '/api/v1/namespaces/x/services/web/proxy',
-        '/api/v1/nodes/n/proxy',
-      ],
-      ...['/api/v1/nodes/n/proxy/metrics', '/api/v1/namespaces/x/configmaps/y/log', '/api/v1/proxy/nodes/n'],
-      // Another host, another path of this host, and paths that parsers read differently.
-      ...['//evil.example/api/v1/pods', '/\\evil.example/api/v1/pods', 'https://evil.example/api'],
-      ...['///api/v1/pods', '/api/v1/namespaces/../pods', '/api/v1/namespaces/%2e%2e/pods', '/api/v1/./pods'],
-      ...['/api/v1/namespaces/a%2fb/pods', '/api/v1/namespaces/a\\b/pods', '/api/v1/pods/%252e%252e'],
-      ...[
-        '/api/v1//pods',
-        '/api%2fv1%2fpods',
-        '/api/v1/namespaces/x/pods/..%2f..%2fsecrets',
-        '/api/v1/../../-/x',
-      ],
-      ...[
-        '/API/v1/pods',
-        '/Api/v1/pods',
-        '/api/V1/pods',
-        '/api/v1/Pods',
-        '/%61pi/v1/pods',
-        '/api/v1/secretz',
-      ],
-      ...[
-        '/api/v1/proxy/namespaces/x/pods/y',
-        '/api/v1/watch/pods',
-        '/apis/evil/v1/things',
-        '/api/v1/pods/%',
-      ],
-      ...['/apis/apps/v9/deployments', '/api/v1/namespaces/x/nodes', '/api/v1/pods/%ff', '/api/v1/%', '%'],
-      ...['/-/clusters', '/-/metrics', '/debug/pprof/profile', '/logs/kube-apiserver.log'],
-      ...['/metrics/../api/v1/secrets', '/readyz/../../api/v1/secrets', '/readyz%2f..%2fapi', '/%E0%A4%A/'],
-      ...['/openapi/v3/../../metrics', '/clusters/one/api/v1/pods', '/clusters/two/../one/api/v1/pods'],
-      ...['/clusters/%2e%2e/api/v1/pods', 'javascript:alert(1)'],
-      // Characters that a terminal acts on when a command with them is pasted, or that nobody sees.
-      ...['%15%0atouch%20pwned%0a', '%00', '%7f', '%c2%9b', '%e2%80%a8', '%e2%80%ae', '%09'].flatMap(text => [
+      ...subresources.map(subresource => `/api/v1/namespaces/x/pods/y/${subresource}`),
+      ...hostile,
+      ...unseen.flatMap(text => [
         ...[`/api/v1/namespaces/x/pods/a${text}`, `/api/v1/namespaces/x${text}/pods`],
         `/api/v1/pods?labelSelector=${text}`,
         `/api/v1/pods?fieldSelector=metadata.name%3d${text}`,
         ...[`/api/v1/namespaces/x/pods/y/log?container=${text}`, `/api/v1/pods?${text}=a`],
       ]),
-    ]) {
+    ])
       assert.deepEqual(sentFor(fragment), [], fragment);
-    }
   });
 
   it('contain only those parameters of a query that the view uses, and keep the text of each within it', () => {
@@ -162,8 +127,8 @@ describe('the requests of the page', () => {
       assert.deepEqual([decodeURIComponent(own), more, search, hash], [name, [], '', '']);
     }
     // The last ones are characters that nobody sees, or that a terminal acts on.
-    const unseen = ['a\nb', '\u0015', '\u007f', '\u009b', '\u2028', '\u202e', '\ud800'];
-    for (const name of ['', '.', '..', 'a/b', 'a%2fb', '%2e%2e', 'a\\b', ...unseen]) {
+    const invisible = ['a\nb', '\u0015', '\u007f', '\u009b', '\u2028', '\u202e', '\ud800'];
+    for (const name of ['', '.', '..', 'a/b', 'a%2fb', '%2e%2e', 'a\\b', ...invisible]) {
       refuses(() => ApiRequest.object('', recorded, { resource: nodes, namespace: '', name }), name);
       refuses(() => ApiRequest.list('', recorded, { resource: pods, namespace: name || '..' }), name);
     }
@@ -199,12 +164,8 @@ describe('the requests of the page', () => {
     for (const prefix of ['', '/k8s', '/clusters/a%2Fb', '/clusters/arn%3Aaws']) {
       assert.equal(ApiRequest.discovery(prefix, '/api').prefix, prefix);
     }
-    for (const prefix of [
-      ...['//evil.example', 'evil', '/..', '/a/../b', '/%2e%2E/x', '/a?b', '/a#b', '/a\\b'],
-      ...['/a//b', '/'],
-    ]) {
+    for (const prefix of words('//evil.example evil /.. /a/../b /%2e%2E/x /a?b /a#b /a\\b /a//b /'))
       refuses(() => ApiRequest.discovery(prefix, '/api'), prefix);
-    }
   });
 
   it('use POST only for the three reviews of the caller’s own rights', () => {

@@ -114,6 +114,15 @@ describe('a table', () => {
     assert.deepEqual([table.resourceVersion, table.rows[0]?.name, table.rows[0]?.namespace], ['7', 'a', 'n']);
   });
 
+  it('may have null in place of a list', () => {
+    for (const [answer, cells] of [
+      [{ kind: 'ThingList', items: null }, undefined],
+      [{ kind: 'Table', columnDefinitions: null, rows: null }, undefined],
+      [{ kind: 'Table', rows: [{ cells: null, object: null }] }, []],
+    ] as const)
+      assert.deepEqual(readTable(answer as never).rows[0]?.cells, cells);
+  });
+
   it('is sorted by numbers and numbers within texts, and by the age of the objects rather than its text', () => {
     const column = { name: 'Name', type: 'string', description: '', priority: 0 };
     const rows = ['web-10', 'web-9', 'web-1'].map((name, at) => ({

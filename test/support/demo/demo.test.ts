@@ -33,7 +33,7 @@ test("the demo's cluster changes by itself, the Pods of its default namespace to
   assert.notEqual(JSON.stringify(backup?.['status']), '{"phase":"Completed","progress":"100%"}');
 });
 
-test('the demo logs failures alone, so that what it has printed stays in sight', async t => {
+test('the demo logs failures alone, so that what it has printed stays in sight, and serves what `kubectl explain` reads', async t => {
   const demo = spawn(process.execPath, [...scriptArguments('support/demo/demo'), '--port=0'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -50,6 +50,9 @@ test('the demo logs failures alone, so that what it has printed stays in sight',
   for (let count = 0; count < 30; count++) {
     assert.equal((await send(Number(port), '/api/v1/pods?labelSelector=app%3Dweb')).status, 200);
   }
+  const { paths } = JSON.parse((await send(Number(port), '/openapi/v3/api/v1')).text);
+  const action = paths['/api/v1/namespaces/{namespace}/pods/{name}'].get;
+  assert.equal(action['x-kubernetes-group-version-kind'].kind, 'Pod');
   const failed = await send(Number(port), '/api/v1/pods?labelSelector=app%3Dweb%3Dx');
   assert.equal(failed.status, 400);
   assert.match(failed.text, /unable to parse requirement/);

@@ -24,6 +24,17 @@ function customSchema({ group, version, kind, custom }: ResourceType): Record<st
   return { [[...group.split('.').reverse(), version, kind].join('.')]: schema };
 }
 
+/** The path of an object, with its kind, by which `kubectl explain` finds the schema. */
+function pathOf({ group, version, kind, namespaced, resource }: ResourceType): [path: string, item: object] {
+  const root = group ? `/apis/${group}/${version}` : `/api/${version}`;
+  const get = {
+    'x-kubernetes-action': 'get',
+    'x-kubernetes-group-version-kind': { group, version, kind },
+    responses: { 200: { description: 'OK' } },
+  };
+  return [`${root}/${namespaced ? 'namespaces/{namespace}/' : ''}${resource}/{name}`, { get }];
+}
+
 const info = { title: 'Kubernetes', version: 'v1.34.9' };
 
 /** Answers /openapi/v2 with an empty document, and /openapi/v3 with the schemas of each group version, as JSON. Returns false for other paths. */
@@ -50,7 +61,7 @@ export function serveOpenApi(exchange: Exchange, { all }: ApiTypes): boolean {
   sendJson(exchange, 200, {
     openapi: '3.0.0',
     info,
-    paths: {},
+    paths: Object.fromEntries(types.map(pathOf)),
     components: { schemas: schemasOfAll(types) },
   });
   return true;

@@ -10,8 +10,10 @@ import type { ApiRequest } from '../../../../src/features/explorer/page/api/requ
 
 const get = { method: 'GET', prefix: '/clusters/a', apiPath: '/api/v1/pods', accept: 'application/json' };
 
-/** A client whose requests get these answers: a status and a body, or an error. */
-function start(t: TestContext, ...answers: readonly (readonly [status: number, body?: string] | Error)[]) {
+type Answer = readonly [status: number, body?: string] | Error;
+
+/** A client whose requests get these answers. */
+function start(t: TestContext, ...answers: readonly Answer[]) {
   const left = [...answers];
   const fetch = t.mock.method(globalThis, 'fetch', async (_url: string, _init: RequestInit) => {
     const next = left.shift() ?? [200, '{}'];
@@ -46,15 +48,10 @@ describe('the client of the page', () => {
     assert.equal(client.kubeconfigUrl, 'http://proxy.test/x/-/kubeconfig');
     const url = 'http://proxy.test/x/clusters/a/api/v1/pods';
     const accept = { Accept: 'application/json' };
+    const json = { ...accept, 'Content-Type': 'application/json' };
     assert.deepEqual(sent(), [
       { url, method: 'GET', headers: accept, signal, ...always },
-      {
-        url,
-        method: 'POST',
-        headers: { ...accept, 'Content-Type': 'application/json' },
-        body: '{}',
-        ...always,
-      },
+      { url, method: 'POST', headers: json, body: '{}', ...always },
       { url: 'http://proxy.test/x/-/clusters', headers: accept, signal, ...always },
       { url: 'http://proxy.test/x/-/kubeconfig', headers: {}, ...always },
     ]);
@@ -119,10 +116,7 @@ describe('the client of the page', () => {
 
   it('says what is wrong: the message of a Status, the first line, or the code', async t => {
     const aborted = new DOMException('stopped', 'AbortError');
-    const wrong: readonly (readonly [
-      answer: readonly [status: number, body?: string] | Error,
-      said: RegExp,
-    ])[] = [
+    const wrong: readonly (readonly [Answer, said: RegExp])[] = [
       [[403, '{"message":"no pods"}'], /^no pods$/],
       [[500, '{"message":""}'], /^{"message":""}$/],
       [[502, 'first\nsecond'], /^first$/],

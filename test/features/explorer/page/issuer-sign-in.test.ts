@@ -80,46 +80,26 @@ describe('an answer', () => {
     assert.deepEqual([client.session, window.stored.size], [undefined, 0]);
   });
 
-  const silent = { ...attempt, subject: 'alice' };
+  const unanswered = { 'https://gw.example/x/-/sign-in': () => new Response('no', { status: 403 }) };
+  const asking = `${redirectUri}?error=login_required&state=s&iss=${entry.issuer}`;
+  const silent = { [attemptKey]: { ...attempt, subject: 'alice' } };
   for (const [what, options, problem] of [
-    ['that nobody asked for', { ...arrived, stored: {} }, /^This window has not asked/],
-    [
-      'at another address',
-      { ...arrived, address: `${ui}?${answerTo(attempt)}` },
-      /^The answer came to another/,
-    ],
-    ['of an issuer that is offered no more', { ...arrived, issuers: [] }, /^The proxy no longer offers this/],
-    [
-      'that the proxy says nothing about',
-      {
-        ...arrived,
-        answers: { 'https://gw.example/x/-/sign-in': () => new Response('no', { status: 403 }) },
-      },
-      /^403: no$/,
-    ],
-    [
-      'that says in silence that the user has to be asked',
-      {
-        address: `${redirectUri}?error=login_required&state=s&iss=${entry.issuer}`,
-        stored: { [attemptKey]: silent },
-      },
-      /^$/,
-    ],
+    ['that nobody asked for', { stored: {} }, /^This window has not asked/],
+    ['at another address', { address: `${ui}?${answerTo(attempt)}` }, /^The answer came to another/],
+    ['of an issuer that is offered no more', { issuers: [] }, /^The proxy no longer offers this/],
+    ['that the proxy says nothing about', { answers: unanswered }, /^403: no$/],
+    ['that says in silence that the user has to be asked', { address: asking, stored: silent }, /^$/],
   ] as readonly (readonly [string, Parameters<typeof load>[1], RegExp])[])
     it(`${what} signs nobody in`, async t => {
-      const { signIn, client, window } = load(t, options);
+      const { signIn, client, window } = load(t, { ...arrived, ...options });
       assert.match(await signIn.resume(), problem);
       assert.deepEqual([client.session, window.stored.size], [undefined, 0]);
     });
 
   it('that ends with the issuer’s no asks to sign in again', async t => {
-    const { signIn, client, onEnd } = load(t, {
-      ...arrived,
-      answers: {
-        token: ({ form }) =>
-          form['grant_type'] === 'refresh_token' ? new Response('', { status: 400 }) : grant({ nonce: 'n' }),
-      },
-    });
+    const token = ({ form }: Sent) =>
+      form['grant_type'] === 'refresh_token' ? new Response('', { status: 400 }) : grant({ nonce: 'n' });
+    const { signIn, client, onEnd } = load(t, { ...arrived, answers: { token } });
     await signIn.resume();
     await assert.rejects(client.session?.replace(client.session.token) ?? assert.fail());
     assert.match(String(onEnd.mock.calls[0]?.arguments), /^Your sign-in at login\.example\/.* has ended/);

@@ -54,11 +54,6 @@ describe('the way to an issuer', () => {
       assert.equal(issuer.name, name);
       assert.deepEqual(sent.map(alwaysOf), [always]);
     });
-
-  it('does not exist if it names no page for it', async t => {
-    const { issuer } = await discover(t, { authorization_endpoint: undefined });
-    assert.match(await sentence(issuer.begin('', undefined)), /cannot be used: it names no authorization_/);
-  });
 });
 
 describe('an answer of an issuer', () => {
@@ -99,7 +94,10 @@ describe('an answer of an issuer', () => {
     });
 
   it('that is an error is shown, but for one in silence, which only means that the user has to be asked', async t => {
-    const { issuer } = await discover(t);
+    const refusal = { error: 'invalid_grant', error_description: 'used already' };
+    const { issuer } = await discover(t, {}, () => Response.json(refusal, { status: 400 }));
+    const said = await sentence(issuer.redeem(answerTo(anyone), anyone));
+    assert.equal(said, `${name} answers invalid_grant: used already`);
     const [error, error_description] = ['access_denied', 'no'];
     const query = new URLSearchParams({ error, error_description, state: 's', iss: entry.issuer });
     assert.equal(await sentence(issuer.redeem(query, anyone)), `${name} answers access_denied: no`);
@@ -121,16 +119,10 @@ describe('an answer of an issuer', () => {
     it(`with an ID token of ${what} is not used`, async t => {
       const { issuer } = await discover(t, {}, () => grant(claims, members));
       const known = { ...attempt, subject: 'alice' };
-      assert.match(await sentence(issuer.redeem(answerTo(known), known)), /cannot be used: /);
-      assert.match(await sentence(issuer.redeem(answerTo(known), known)), problem);
+      const said = await sentence(issuer.redeem(answerTo(known), known));
+      assert.match(said, /cannot be used: /);
+      assert.match(said, problem);
     });
-
-  it('is refused by the issuer with its words', async t => {
-    const refusal = { error: 'invalid_grant', error_description: 'used already' };
-    const { issuer } = await discover(t, {}, () => Response.json(refusal, { status: 400 }));
-    const said = await sentence(issuer.redeem(answerTo(anyone), anyone));
-    assert.equal(said, `${name} answers invalid_grant: used already`);
-  });
 
   it('counts the life of its token from its begin, or from now, but never less than a quarter of it', async t => {
     const now = Math.floor(Date.now() / 1000);
@@ -172,36 +164,26 @@ describe('a refresh token', () => {
       });
     });
 
-  it('is revoked by a request that outlives the document, if the issuer can do that', async t => {
-    const can = await discover(t);
-    can.issuer.revoke('first');
+  it('is revoked by a request that outlives the document', async t => {
+    const { issuer, sentTo } = await discover(t);
+    issuer.revoke('first');
     await setImmediate();
-    const [request] = can.sentTo('revoke');
+    const [request] = sentTo('revoke');
     assert.deepEqual([request?.form, request?.keepalive], [{ token: 'first', client_id: 'gateway' }, true]);
-    const cannot = await discover(t, { revocation_endpoint: undefined });
-    cannot.issuer.revoke('first');
-    assert.equal(cannot.sent.length, 1);
   });
 });
 
-it('the page for signing out gets no token, and does not exist if the issuer names none', async t => {
+it('the page for signing out gets no token', async t => {
   const { issuer } = await discover(t);
   const address = issuer.signOutAddress ?? assert.fail();
   assert.ok(address.startsWith(`${discovery.end_session_endpoint}?`));
   assert.deepEqual(parametersOf(address), { client_id: 'gateway', post_logout_redirect_uri: redirectUri });
-  assert.equal((await discover(t, { end_session_endpoint: undefined })).issuer.signOutAddress, undefined);
 });
 
 describe('a discovery document', () => {
   const endpoints = ['authorization', 'token', 'revocation', 'end_session'].map(each => `${each}_endpoint`);
-  const bad = [
-    'http://evil.example/',
-    'javascript:x=1',
-    'http://127.0.0.1.evil.example/',
-    '',
-    7,
-    [entry.issuer],
-  ];
+  const insecure = 'http://evil.example/ javascript:x=1 http://127.0.0.1.evil.example/'.split(' ');
+  const bad = [...insecure, '', 7, [entry.issuer]];
   for (const [what, members, problem] of [
     ['of another issuer', { issuer: 'https://other.example' }, /issuer/],
     ...endpoints.flatMap(endpoint =>
@@ -211,11 +193,9 @@ describe('a discovery document', () => {
     ),
   ] as const)
     it(`${what} is not used`, async t => {
-      assert.match(
-        await sentence(discover(t, members)),
-        /^The answer of login\.example\/realms\/dev cannot be used: /,
-      );
-      assert.match(await sentence(discover(t, members)), problem);
+      const said = await sentence(discover(t, members));
+      assert.match(said, /^The answer of login\.example\/realms\/dev cannot be used: /);
+      assert.match(said, problem);
     });
 
   for (const url of [
@@ -227,11 +207,19 @@ describe('a discovery document', () => {
       assert.ok(issuer.signOutAddress?.startsWith(url));
     });
 
+  it('that names no endpoints is of an issuer that nobody can sign in or out at, or ask to forget', async t => {
+    const names = ['authorization_endpoint', 'revocation_endpoint', 'end_session_endpoint'];
+    const { issuer, sent } = await discover(t, Object.fromEntries(names.map(each => [each, undefined])));
+    assert.match(await sentence(issuer.begin('', undefined)), /cannot be used: it names no authorization_/);
+    issuer.revoke('first');
+    assert.deepEqual([sent.length, issuer.signOutAddress], [1, undefined]);
+  });
+
   it('that does not come, or not now, is no verdict on the user: another attempt may succeed', async t => {
     for (const [status, message] of [
-      [429, `${name} answers 429. Try again later.`],
-      [500, `${name} answers 500. Try again later.`],
-      [503, `${name} answers 503. Try again later.`],
+      [429, /^login\.example\/realms\/dev answers 429\. Try again later\.$/],
+      [500, /^login\.example\/realms\/dev answers 500\. Try again later\.$/],
+      [503, /^login\.example\/realms\/dev answers 503\. Try again later\.$/],
       [0, /does not answer this page\. It may not allow requests of pages at https:\/\/gw\.example \(CORS\)/],
     ] as const) {
       startIssuer(t, {
@@ -243,8 +231,7 @@ describe('a discovery document', () => {
       const error: unknown = await Issuer.discover(entry, base).catch((reason: unknown) => reason);
       assert.ok(error instanceof ApiError && error.isPassing && error.code === status, String(error));
       assert.equal(sentenceOf(error, entry), error.message);
-      if (typeof message === 'string') assert.equal(error.message, message);
-      else assert.match(error.message, message);
+      assert.match(error.message, message);
     }
     startIssuer(t, { [document]: () => new Response('', { status: 499 }) });
     assert.match(await sentence(Issuer.discover(entry, base)), /cannot be used/);

@@ -13,6 +13,12 @@ const tokensKey = 'kube-api-proxy-tokens /-/ui/';
 const one = { name: 'one', path: '/clusters/one', server: 'https://one', current: true, state: 'ready' };
 const two = { ...one, name: 'two', path: '/clusters/two', current: false };
 
+/** What the proxy says of its clusters. */
+const clusters = (more: object = {}) => ({
+  ...{ root: { path: '' }, clusters: [one, two], sandboxesProxiedPages: true, sharesTokens: false },
+  ...more,
+});
+
 /** The answer to one request: a status without a body, an object, or what its token decides. */
 type Answer = number | object | ((token: string | undefined) => number | object | Promise<object>);
 
@@ -27,10 +33,7 @@ function load(
   for (const [key, value] of Object.entries(stored)) window.stored.set(key, value);
   const user = { status: { userInfo: { username: 'alice' } } };
   const all: Record<string, Answer> = {
-    '/-/clusters': {
-      ...{ root: { path: '' }, clusters: [two, one], sandboxesProxiedPages: true },
-      ...{ sharesTokens: false, hasOwnAuthority: true },
-    },
+    '/-/clusters': clusters({ clusters: [two, one], hasOwnAuthority: true }),
     ...Object.fromEntries(
       ['', '/clusters/two'].flatMap(prefix => [
         [`${prefix}/api`, core],
@@ -74,10 +77,6 @@ function load(
 
 const mustHave = (accepted: string, answer: object) => (token: string | undefined) =>
   token === accepted ? answer : 401;
-const clusters = (more: object = {}) => ({
-  ...{ root: { path: '' }, clusters: [one, two], sandboxesProxiedPages: true, sharesTokens: false },
-  ...more,
-});
 const needsToken = { '/-/clusters': mustHave('good', clusters()) };
 
 describe('the page', () => {

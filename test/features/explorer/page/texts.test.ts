@@ -14,7 +14,7 @@ import { durationOf, humanDuration } from '../../../../src/features/explorer/pag
 import { changesBetween, pathText } from '../../../../src/features/explorer/page/text/changes.js';
 import { isSecretPath, redact } from '../../../../src/features/explorer/page/text/redact.js';
 
-it('an age is written as kubectl writes it', () => {
+it('an age is written as kubectl writes it, and another text has no length', () => {
   const texts = '119s 2m 9m59s 10m 179m 3h 7h59m 8h 47h 2d 7d23h 8d 729d 2y 2y70d 8y';
   for (const text of texts.split(' ')) assert.equal(humanDuration(durationOf(text) as number), text);
   const minute = 60_000;
@@ -27,9 +27,6 @@ it('an age is written as kubectl writes it', () => {
     [800 * 24 * 60 * minute, '2y70d'],
   ] as const)
     assert.equal(humanDuration(milliseconds), text);
-});
-
-it('a text that is not a duration has no length', () => {
   for (const text of ['', '5', 'm', '5x', '1d2h3m', '<unknown>', '5m ago', '-5s'])
     assert.equal(durationOf(text), undefined);
 });

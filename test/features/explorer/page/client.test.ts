@@ -82,7 +82,7 @@ describe('the client of the page', () => {
 
   it('waits for the token of a session, and sends a request again with another one after a 401', async t => {
     const steps: string[] = [];
-    const { client, send, tokens, unauthorized } = start(t, [401], [200], [401], [401], [401]);
+    const { client, send, tokens, unauthorized } = start(t, [200], [401], [200], [401], [401], [401]);
     let token = 'first';
     client.session = {
       get token() {
@@ -95,9 +95,10 @@ describe('the client of the page', () => {
       },
     };
     await send();
-    assert.deepEqual(steps, ['ready', 'replace first', 'ready']);
+    await send();
+    assert.deepEqual(steps, ['ready', 'ready', 'replace first', 'ready']);
     await rejects(send(), 401, '');
-    assert.deepEqual([tokens().length, unauthorized], [3, ['/clusters/a']]);
+    assert.deepEqual([tokens().length, unauthorized], [4, ['/clusters/a']]);
     client.session = undefined;
     await rejects(send(), 401, '');
     assert.deepEqual([tokens().at(-1), unauthorized.length], [null, 2]);

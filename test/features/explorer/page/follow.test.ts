@@ -47,6 +47,7 @@ describe('the loop that follows a stream', () => {
     const { states, pauses, failure } = await run(t, [away, away, away, live, away]);
     assert.match(String(failure), /the end/);
     assert.deepEqual(states, ['away', 'away', 'away', 'live', 'away']);
+    assert.equal(pauses.length, 5, 'there is a pause after a stream that ends at once too');
     const [first = 0, second = 0, third = 0, afterLife = 0] = pauses;
     assert.ok(first < second && second < third && afterLife < second, pauses.join());
     assert.ok(pauses.every(pause => pause > 0 && pause <= 12_500));

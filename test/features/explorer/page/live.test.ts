@@ -148,7 +148,7 @@ describe('a list that is shown', () => {
       [
         ...['one', 'two', 'four'].map(name => event('MODIFIED', name, '8')),
         event('DELETED', 'three', '9'),
-        event('BOOKMARK', 'one', '10'),
+        event('BOOKMARK', '', '10'),
       ],
       table([row('one', '8')]),
       404,

@@ -88,7 +88,7 @@ function kubectlOf(
     ...(hasOwnAuthority ? ['--certificate-authority', authorityFile] : []),
     ...(hasToken ? ['--token', token] : []),
   ];
-  if (action.kind === 'raw' && body !== undefined) {
+  if (body !== undefined) {
     const create = lineOf([...server, 'create', '--raw', prefix + apiPath, '-f', '-']);
     return `${lineOf(['printf', '%s', body])} | ${create}`;
   }
@@ -144,9 +144,8 @@ function fetchOf({ method, prefix, apiPath, accept, body }: ApiRequest, { base, 
   ];
   const options = init.length === 0 ? '' : `, { ${init.join(', ')} }`;
   const isText = !accept.includes('json') || /[?&](?:watch|follow)=true/.test(apiPath);
-  const read = isText ? '' : ')).json()';
   const call = `await fetch(${script(base + prefix + apiPath)}${options}`;
-  return isText ? `const response = ${call})` : `const answer = await (${call}${read}`;
+  return isText ? `const response = ${call})` : `const answer = await (${call})).json()`;
 }
 
 /** A string in single quotes for JavaScript. JSON escapes everything else. */

@@ -27,7 +27,6 @@ it('--explorer-sign-in needs the page, and an issuer', () => {
     { name: 'oidc', flag: '--issuers', hasIssuers: true },
     { name: 'token-file', flag: '--tokens' },
   ];
-  const facts = { methods: [issuer, other] };
   const issues = /^--explorer-sign-in needs an OpenID Connect issuer: --issuers$/;
   for (const [explorer, explorerSignIn, methodsOn, expected] of [
     [false, false, [], []],
@@ -35,10 +34,8 @@ it('--explorer-sign-in needs the page, and an issuer', () => {
     [true, true, [other], [issues]],
     [false, true, [issuer], [/^--explorer-sign-in needs the page/]],
   ] as const) {
-    const found = problems({ explorer, explorerSignIn, publicUrl: '' }, undefined, {
-      ...facts,
-      methodsOn,
-    } as never);
+    const facts = { methods: [issuer, other], methodsOn } as never;
+    const found = problems({ explorer, explorerSignIn, publicUrl: '' }, undefined, facts);
     assert.equal(found.length, expected.length, found.join());
     for (const [index, problem] of expected.entries()) assert.match(found[index] ?? '', problem);
   }
@@ -76,15 +73,8 @@ describe('what the rules of the proxy would reject', () => {
   it('is told of 1 to 100 requests for an API server alone', async () => {
     const most = Array(100).fill(get).join('&');
     assert.equal((await ask(most)).requests.length, 100);
-    for (const query of [
-      '',
-      'x=1',
-      `${most}&${get}`,
-      'request=GET',
-      'request=get%20/api',
-      'request=GET%20api',
-    ])
-      await assert.rejects(ask(query), /ask as \/-\/rules/, query.slice(0, 40));
+    const malformed = ['', 'x=1', `${most}&${get}`, 'request=GET', 'request=get%20/api', 'request=GET%20api'];
+    for (const query of malformed) await assert.rejects(ask(query), /ask as \/-\/rules/, query.slice(0, 40));
     await assert.rejects(ask(get, [], false), /ask as \/-\/rules/);
     await assert.rejects(ask('request=GET%20/api/../x'), ({ message }) => !/ask as/.test(message));
   });

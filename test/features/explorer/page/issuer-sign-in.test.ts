@@ -80,13 +80,14 @@ describe('an answer', () => {
     assert.deepEqual([client.session, window.stored.size], [undefined, 0]);
   });
 
+  const other = { ...entry, issuer: 'https://other.example' };
   const unanswered = { 'https://gw.example/x/-/sign-in': () => new Response('no', { status: 403 }) };
   const asking = `${redirectUri}?error=login_required&state=s&iss=${entry.issuer}`;
   const silent = { [attemptKey]: { ...attempt, subject: 'alice' } };
   for (const [what, options, problem] of [
     ['that nobody asked for', { stored: {} }, /^This window has not asked/],
     ['at another address', { address: `${ui}?${answerTo(attempt)}` }, /^The answer came to another/],
-    ['of an issuer that is offered no more', { issuers: [] }, /^The proxy no longer offers this/],
+    ['of an issuer that is offered no more', { issuers: [other] }, /^The proxy no longer offers this/],
     ['that the proxy says nothing about', { answers: unanswered }, /^403: no$/],
     ['that says in silence that the user has to be asked', { address: asking, stored: silent }, /^$/],
   ] as readonly (readonly [string, Parameters<typeof load>[1], RegExp])[])

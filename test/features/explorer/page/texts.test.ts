@@ -32,14 +32,10 @@ it('an age is written as kubectl writes it, and another text has no length', () 
 });
 
 it('a comparison of two objects finds the deepest fields that differ, without fields that the API server maintains', () => {
-  const before = {
-    metadata: { resourceVersion: '1', labels: { a: 'b' } },
-    spec: { list: [1, { x: 1 }], same: {} },
+  const object = (resourceVersion: string, labels: object, list: readonly unknown[]) => {
+    return { metadata: { resourceVersion, labels }, spec: { list, same: {} } };
   };
-  const after = {
-    metadata: { resourceVersion: '2', labels: {} },
-    spec: { list: [1, { x: 2 }, 3], same: {} },
-  };
+  const [before, after] = [object('1', { a: 'b' }, [1, { x: 1 }]), object('2', {}, [1, { x: 2 }, 3])];
   assert.deepEqual(
     changesBetween(before, after).map(({ path, before, after }) => [pathText(path), before, after]),
     [
@@ -135,12 +131,8 @@ describe('a table', () => {
     assert.deepEqual(order(3, 'None'), ['web-1', 'web-9', 'web-10'], 'equal rows are sorted by name');
     const elsewhere = { ...rows[2], namespace: 'a', cells: [], metadata: {} } as Row;
     const named = (sorted: readonly Row[]) => sorted.map(({ namespace, name }) => `${namespace}/${name}`);
-    assert.deepEqual(named(sortRows([elsewhere, ...rows], undefined)), [
-      '/web-1',
-      '/web-9',
-      '/web-10',
-      'a/web-1',
-    ]);
+    const byName = ['/web-1', '/web-9', '/web-10', 'a/web-1'];
+    assert.deepEqual(named(sortRows([elsewhere, ...rows], undefined)), byName);
     assert.deepEqual(named(rowsNamed([elsewhere, ...rows], ' WEB-9')), ['/web-9']);
     assert.deepEqual(
       [{ ...column, type: 'date' }, { ...column, name: 'Last Seen' }, column].map(isPastTime),

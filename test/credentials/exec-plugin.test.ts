@@ -3,7 +3,6 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import type { Credential } from '../../src/credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
 import { createExecSource, type ExecSourceOptions } from '../../src/credentials/exec-plugin.js';
 import { parseExecConfig } from '../../src/kubeconfig/exec-config.js';
@@ -45,9 +44,10 @@ function createSource(
   return source;
 }
 
-async function errorOf(credential: Credential | Promise<Credential>): Promise<CredentialError> {
+/** The error that a source has instead of a credential. */
+async function errorOf(source: CredentialSource): Promise<CredentialError> {
   try {
-    await credential;
+    await source.get();
   } catch (error) {
     assert.ok(error instanceof CredentialError, String(error));
     return error;
@@ -75,12 +75,9 @@ describe('the exec plugin', () => {
     assert.deepEqual(plugin.args(), ['get-token', '--flag=a b']);
     const { GREETING, INHERITED } = plugin.env();
     assert.deepEqual({ GREETING, INHERITED }, { GREETING: 'hello', INHERITED: 'yes' });
+    const spec = { cluster: { server: 'https://example.test' }, interactive: false };
     assert.deepEqual(plugin.infos(), [
-      {
-        kind: 'ExecCredential',
-        apiVersion: 'client.authentication.k8s.io/v1',
-        spec: { cluster: { server: 'https://example.test' }, interactive: false },
-      },
+      { kind: 'ExecCredential', apiVersion: 'client.authentication.k8s.io/v1', spec },
     ]);
   });
 
@@ -95,34 +92,23 @@ describe('the exec plugin', () => {
     assert.equal(plugin.runs(), 2);
   });
 
-  it('may return a client certificate, whose end counts if it comes before expirationTimestamp', async () => {
+  it('may return a client certificate, whose end counts if it comes first, and which does not replace the user’s own', async () => {
     const ca = await createCertificateAuthority();
     const notAfter = new Date(Math.ceil(Date.now() / 1000) * 1000 + 600_000);
     const { certificate, key } = await ca.client({ notAfter });
-    await plugin.answer({
-      token: 't-1',
-      clientCertificateData: certificate,
-      clientKeyData: key,
-      expirationTimestamp: inFuture(3_600_000),
-    });
+    const pair = { clientCertificateData: certificate, clientKeyData: key };
+    await plugin.answer({ token: 't-1', ...pair, expirationTimestamp: inFuture(3_600_000) });
     const credential = await createSource().get();
     assert.equal(credential.authorization, 'Bearer t-1');
     assert.equal(credential.clientCertificate?.certificate.toString(), certificate);
-    assert.deepEqual(report.expirations, [notAfter.getTime()]);
-  });
-
-  it('leaves the user’s own certificate in use, and its own unused certificate does not count for the expiry', async () => {
-    const ca = await createCertificateAuthority();
-    const { certificate, key } = await ca.client({ notAfter: new Date(Date.now() + 600_000) });
-    await plugin.answer({ token: 't-1', clientCertificateData: certificate, clientKeyData: key });
-    const clientCertificate = {
-      certificate: Buffer.from('own'),
-      key: Buffer.from('own'),
-      notAfter: new Date(),
-    };
-    const credential = await createSource(plugin.exec(), { base: { clientCertificate } }).get();
-    assert.deepEqual(credential, { authorization: 'Bearer t-1', clientCertificate });
-    assert.deepEqual(report.expirations, [undefined]);
+    await plugin.answer({ token: 't-1', ...pair });
+    const own = Buffer.from('own');
+    const base = { clientCertificate: { certificate: own, key: own, notAfter: new Date() } };
+    assert.deepEqual(await createSource(plugin.exec(), { base }).get(), {
+      authorization: 'Bearer t-1',
+      ...base,
+    });
+    assert.deepEqual(report.expirations, [notAfter.getTime(), undefined]);
   });
 });
 
@@ -139,16 +125,17 @@ it('a credential of the exec plugin is the same object if the plugin returns the
 
 describe('an exec plugin that fails', () => {
   it('that is missing is named, with the hint how to install it', async () => {
+    const messageOf = async (exec: Record<string, unknown>) =>
+      (await errorOf(createSource(plugin.exec(exec)))).message;
     const installHint = 'Install it with:\n  brew install it\n';
-    const { message } = await errorOf(
-      createSource(plugin.exec({ command: 'no-such-plugin', installHint })).get(),
+    assert.equal(
+      await messageOf({ command: 'no-such-plugin', installHint }),
+      'exec: executable no-such-plugin not found\n\nInstall it with:\n  brew install it',
     );
-    assert.equal(message, 'exec: executable no-such-plugin not found\n\nInstall it with:\n  brew install it');
-    const missing = join(plugin.directory, 'missing');
-    const byPath = await errorOf(createSource(plugin.exec({ command: './missing' })).get());
-    assert.equal(byPath.message, `exec: executable ${missing} not found`);
-    const blank = await errorOf(createSource(plugin.exec({ command: './missing', installHint: ' ' })).get());
-    assert.equal(blank.message, byPath.message);
+    for (const hint of [{}, { installHint: ' ' }]) {
+      const missing = `exec: executable ${join(plugin.directory, 'missing')} not found`;
+      assert.equal(await messageOf({ command: './missing', ...hint }), missing);
+    }
   });
 
   const script = async (text: string) => {
@@ -163,20 +150,15 @@ describe('an exec plugin that fails', () => {
     ['whose interpreter is missing', () => script('#!/no/such/interpreter\n'), noInterpreter],
     ['that a signal ends', () => script('#!/bin/sh\nkill -SEGV $$\n'), / was ended by SIGSEGV$/],
     ['that prints something else', () => plugin.write('hush'), / did not write a JSON object to its stdout$/],
-    [
-      'that floods its stdout',
-      () => script('#!/bin/sh\nexec yes\n'),
-      / wrote more than 1 MiB to its stdout$/,
-    ],
+    ['that writes too much', () => script('#!/bin/sh\nexec yes\n'), / wrote more than 1 MiB to its stdout$/],
     ['that fails', () => script('#!/bin/sh\necho hush\nexit 1\n'), / failed with exit code 1$/],
     ['that returns another version', () => plugin.write(JSON.stringify(other)), / returned another version$/],
-    ['that does not end', () => plugin.hang(), / did not finish within 2 s$/],
     ['whose arguments are too long', () => undefined, tooLong, ['hush'.repeat(50_000)]],
   ] as const) {
     it(`${what} has an error that says so, names it alone, and does not show its arguments, variables and output`, async () => {
       await prepare();
       const exec = plugin.exec({ args: args ?? ['--secret=hush'], env: [{ name: 'SECRET', value: 'hush' }] });
-      const error = await errorOf(createSource(exec, { timeout: 2_000 }).get());
+      const error = await errorOf(createSource(exec, { timeout: 2_000 }));
       assert.match(error.message, message);
       assert.match(error.message, new RegExp(`^exec(: executable| plugin) ${plugin.path} `));
       assert.doesNotMatch(inspect([error, report], { depth: null, showHidden: true }), /hush/);
@@ -194,16 +176,6 @@ describe("a plugin's stderr", () => {
     assert.deepEqual(lines, [`${fields} first`, `${fields} second`, `${fields} last`]);
   });
 
-  it('is logged while the plugin runs', async () => {
-    await plugin.complain('open https://login.test and enter ABCD\n');
-    await plugin.hang();
-    const source = createSource();
-    const waiting = errorOf(source.get());
-    await until(() => report.lines.length === 1);
-    source.close();
-    await waiting;
-  });
-
   it('is logged up to 8 KiB per run', async () => {
     await plugin.complain(`${'a line of 32 characters in total\n'.repeat(10_000)}`);
     await plugin.answer({ token: 't-1' });
@@ -219,9 +191,8 @@ describe("a plugin's stderr", () => {
     const answer = JSON.stringify({ status: { token: 'hush' } });
     const tokens = '{"id_token": "hush"}\n{\\"refresh_token\\" : \\"hush\\"}';
     const jwt = `eyJhbGciOiJub25lIn0.${Buffer.from('hush').toString('base64url')}.c2ln`;
-    await plugin.complain(
-      `+ echo '${answer}'\n> Authorization: Bearer hush\nfailed to refresh token: got ${jwt} back\n${tokens}\n${key}`,
-    );
+    const failed = `failed to refresh token: got ${jwt} back`;
+    await plugin.complain(`+ echo '${answer}'\n> Authorization: Bearer hush\n${failed}\n${tokens}\n${key}`);
     await plugin.answer({ token: 't-1' });
     await createSource().get();
     const log = report.lines.join('\n');
@@ -235,8 +206,10 @@ describe('the time limit of a plugin', () => {
   for (const stubborn of [false, true])
     it(`ends it together with its child processes, if they ignore SIGTERM: ${stubborn}`, async () => {
       await plugin.hang({ stubborn });
-      const { message } = await errorOf(createSource(plugin.exec(), { timeout: 2_000 }).get());
-      assert.equal(message, `exec: executable ${plugin.path} did not finish within 2 s`);
+      const source = createSource(plugin.exec({ args: ['--secret=hush'] }), { timeout: 2_000 });
+      const error = await errorOf(source);
+      assert.equal(error.message, `exec: executable ${plugin.path} did not finish within 2 s`);
+      assert.doesNotMatch(inspect([error, report], { depth: null, showHidden: true }), /hush/);
       assert.equal(plugin.pids().length, 2);
       await until(() => !plugin.pids().some(isAlive));
     });
@@ -244,22 +217,22 @@ describe('the time limit of a plugin', () => {
   it('does not include a child that outlives a plugin which has answered', async () => {
     await plugin.leaveChild();
     await plugin.answer({ token: 't-1' });
-    assert.deepEqual(await createSource(plugin.exec(), { timeout: 10_000 }).get(), {
-      authorization: 'Bearer t-1',
-    });
+    const source = createSource(plugin.exec(), { timeout: 10_000 });
+    assert.deepEqual(await source.get(), { authorization: 'Bearer t-1' });
     assert.ok(plugin.pids().some(isAlive), 'a helper that the plugin left behind may stay');
   });
 });
 
-it('a source that is closed ends the running plugin, and waiting requests get an error', async () => {
+it('a source that is closed ends the running plugin, whose stderr was logged meanwhile, and waiting requests get an error', async () => {
+  await plugin.complain('open https://login.test and enter ABCD\n');
   await plugin.hang();
   const source = createSource();
-  const waiting = errorOf(source.get());
-  await until(() => plugin.pids().length === 2);
+  const waiting = errorOf(source);
+  await until(() => plugin.pids().length === 2 && report.lines.length === 1);
   source.close();
   assert.equal((await waiting).message, `exec: executable ${plugin.path} was stopped`);
   await until(() => !plugin.pids().some(isAlive));
   assert.deepEqual(report.refreshes, []);
-  assert.match((await errorOf(source.get())).message, /no longer in use$/);
+  assert.match((await errorOf(source)).message, /no longer in use$/);
   assert.equal(plugin.runs(), 1);
 });

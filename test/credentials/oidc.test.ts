@@ -55,27 +55,12 @@ describe('the oidc credential source', () => {
     return source;
   }
 
-  /** Lets the issuer return a new token at each refresh, valid for this time from then on. */
-  function issueTokens(lifetime: number): string[] {
-    const tokens: string[] = [];
-    issuer.answer = () => {
-      const token = createIdToken(new Date(clock.now() + lifetime));
-      tokens.push(token);
-      return { body: { access_token: 'a', token_type: 'Bearer', id_token: token } };
-    };
-    return tokens;
-  }
-
-  const untilRefreshes = (count: number): Promise<void> =>
-    eventually(`${count} refreshes`, () => report.refreshes.length >= count);
+  const tokenFor = (milliseconds: number): string => createIdToken(new Date(clock.now() + milliseconds));
 
   it('returns the id-token at once and sends no request while it is valid', async () => {
-    const token = createIdToken(new Date(start + 60 * minute));
-    const clientCertificate = {
-      certificate: Buffer.from('c'),
-      key: Buffer.from('k'),
-      notAfter: new Date(start),
-    };
+    const token = tokenFor(60 * minute);
+    const [certificate, key] = [Buffer.from('c'), Buffer.from('k')];
+    const clientCertificate = { certificate, key, notAfter: new Date(start) };
     const oidc = create({ idToken: token }, { clientCertificate });
     const credential = oidc.get();
     assert.deepEqual(credential, { clientCertificate, authorization: `Bearer ${token}` });
@@ -86,17 +71,18 @@ describe('the oidc credential source', () => {
   });
 
   it('treats the id-token as expired ten seconds early, and one without exp always', async () => {
-    const tokens = issueTokens(60 * minute);
-    const oidc = create({ idToken: createIdToken(new Date(start + 10_000)) });
-    const credential = await oidc.get();
-    assert.equal(credential.authorization, `Bearer ${tokens[0]}`);
-    oidc.close();
-    const timeless = create({ idToken: createIdToken(undefined) });
-    assert.equal((await timeless.get()).authorization, `Bearer ${tokens[1]}`);
+    const token = tokenFor(60 * minute);
+    issuer.answer = () => ({ body: { id_token: token } });
+    for (const expires of [new Date(start + 10_000), undefined]) {
+      const { authorization } = await create({ idToken: createIdToken(expires) }).get();
+      assert.equal(authorization, `Bearer ${token}`);
+      source?.close();
+    }
+    assert.equal(issuer.requests.length, 2);
   });
 
   it('sends the refresh grant without scopes, and tries basic authentication for the client first', async () => {
-    issueTokens(60 * minute);
+    issuer.answer = () => ({ body: { id_token: tokenFor(60 * minute) } });
     await create({ clientId: 'a b:c', clientSecret: 'p+ä' }).get();
     const pair = Buffer.from('a+b%3Ac:p%2B%C3%A4').toString('base64');
     assert.deepEqual(issuer.requests, [
@@ -107,52 +93,41 @@ describe('the oidc credential source', () => {
     ]);
   });
 
-  it('falls back to the client in the body, and remembers what the endpoint accepts', async () => {
-    issuer.answer = ({ form }) =>
-      form['client_id'] === undefined
-        ? { status: 401, body: { error: 'invalid_client' } }
-        : { body: { id_token: createIdToken(new Date(clock.now() + 60 * minute)) } };
+  it('falls back to the client in the body, remembers what the endpoint accepts, and uses a new refresh-token', async () => {
+    issuer.answer = ({ form }) => {
+      if (form['client_id'] === undefined) return { status: 401, body: { error: 'invalid_client' } };
+      const next = form['refresh_token'] === secrets.refreshToken ? { refresh_token: 'second' } : {};
+      return { body: { id_token: tokenFor(60 * minute), ...next } };
+    };
     const oidc = create();
     await oidc.get();
-    clock.advance(61 * minute);
-    await untilRefreshes(2);
+    for (const refreshes of [2, 3]) {
+      clock.advance(61 * minute);
+      await oidc.get();
+      await eventually(`${refreshes} refreshes`, () => report.refreshes.length >= refreshes);
+    }
+    const inBody = [false, 'the-client-secret'] as const;
     assert.deepEqual(
-      issuer.requests.map(({ authorization, form }) => [authorization !== undefined, form['client_secret']]),
+      issuer.requests.map(({ authorization, form }) => [
+        ...[authorization !== undefined, form['client_secret'], form['refresh_token']],
+      ]),
       [
-        [true, undefined],
-        [false, 'the-client-secret'],
-        [false, 'the-client-secret'],
+        [true, undefined, secrets.refreshToken],
+        [...inBody, secrets.refreshToken],
+        [...inBody, 'second'],
+        [...inBody, 'second'],
       ],
     );
   });
 
-  it('uses the new refresh-token if the issuer returns one', async () => {
-    let count = 0;
-    issuer.answer = () => ({
-      body: {
-        id_token: createIdToken(new Date(clock.now() + 60 * minute)),
-        ...(++count === 1 ? { refresh_token: 'second' } : {}),
-      },
-    });
-    const oidc = create();
-    await oidc.get();
-    for (const refreshes of [2, 3]) {
-      clock.advance(70 * minute);
-      await oidc.get();
-      await untilRefreshes(refreshes);
-    }
-    const sent = issuer.requests.map(({ form }) => form['refresh_token']);
-    assert.deepEqual(sent, ['the-refresh-token', 'second', 'second']);
-  });
-
   it('reads an answer in form encoding, which some issuers send', async () => {
-    const token = createIdToken(new Date(start + 60 * minute));
+    const token = tokenFor(60 * minute);
     issuer.answer = () => ({ contentType: 'text/plain; charset=utf-8', body: `id_token=${token}&x=y` });
     assert.equal((await create().get()).authorization, `Bearer ${token}`);
   });
 
   it('says that the user must log in again if the token has expired and there is no refresh-token', async () => {
-    const oidc = create({ idToken: createIdToken(new Date(start + minute)), refreshToken: '' });
+    const oidc = create({ idToken: tokenFor(minute), refreshToken: '' });
     const credential = oidc.get() as Credential;
     assert.match(String(report.lines[0]), /there is no refresh-token/);
     assert.equal(await oidc.refused(credential), undefined);
@@ -167,7 +142,7 @@ describe('the oidc credential source', () => {
       await assert.rejects(async () => create(config).get(), pattern);
     };
 
-    it('an issuer with a certificate of another authority', async () => {
+    it('an issuer with a certificate of another authority, or that cannot be reached', async () => {
       const stranger = await createCertificateAuthority();
       const certificateAuthority = { data: Buffer.from(stranger.certificate) };
       await failWith(/unknown authority; check idp-certificate-authority/, { certificateAuthority });
@@ -175,25 +150,19 @@ describe('the oidc credential source', () => {
         certificateAuthority: { file: '/nowhere/ca.crt' },
       });
       assert.equal(issuer.discoveries, 0);
+      await issuer.close();
+      await failWith(/connection refused/);
     });
 
     it('a discovery document that is of another issuer, or has no endpoint with TLS', async () => {
-      const token_endpoint = `${issuer.url}/token`;
+      const { url } = issuer;
       const bad: [string | Record<string, unknown>, RegExp][] = [
-        [{ issuer: 'https://issuer.example', token_endpoint }, /for another issuer/],
-        [{ token_endpoint }, /for another issuer/],
-        [{ issuer: issuer.url }, /has no token_endpoint/],
-        [
-          { issuer: issuer.url, token_endpoint: token_endpoint.replace('https', 'http') },
-          /not a plain https/,
-        ],
-        ...['eve@', ':hush@'].map(
-          user =>
-            [
-              { issuer: issuer.url, token_endpoint: token_endpoint.replace('//', `//${user}`) },
-              /not a plain https/,
-            ] as [Record<string, unknown>, RegExp],
-        ),
+        [{ issuer: 'https://issuer.example', token_endpoint: `${url}/token` }, /for another issuer/],
+        [{ token_endpoint: `${url}/token` }, /for another issuer/],
+        [{ issuer: url }, /has no token_endpoint/],
+        [{ issuer: url, token_endpoint: `${url.replace('https', 'http')}/token` }, /not a plain https/],
+        [{ issuer: url, token_endpoint: `${url.replace('//', '//eve@')}/token` }, /not a plain https/],
+        [{ issuer: url, token_endpoint: `${url.replace('//', '//:hush@')}/token` }, /not a plain https/],
         ['<html>', /not a JSON object/],
         ['[{}]', /not a JSON object/],
         [`"${'x'.repeat(1024 * 1024)}"`, /its answer is too large/],
@@ -222,22 +191,17 @@ describe('the oidc credential source', () => {
         issuer.answer = () => ({ status: 400, body: { error } });
         await failWith(new RegExp(`: it answered 400 ${error}\\b`));
       }
-      const body = { id_token: createIdToken(new Date(start + 60 * minute)) };
+      const body = { id_token: tokenFor(60 * minute) };
       issuer.answer = () => ({ status: 200, body: { ...body, error: 'other' } });
       await failWith(/: it answered 200$/);
       issuer.answer = () => ({ status: 300, body });
       await failWith(/: it answered 300$/);
     });
-
-    it('an issuer that cannot be reached', async () => {
-      await issuer.close();
-      await failWith(/connection refused/);
-    });
   });
 
   it('shows no secret in an error, in its causes or in the log', async () => {
     const { url } = issuer;
-    const idToken = createIdToken(new Date(start));
+    const idToken = tokenFor(0);
     const everything = `${secrets.clientSecret} ${secrets.refreshToken} ${idToken}`;
     const answers: { status?: number; body: string | object }[] = [
       { status: 400, body: { error: everything, error_description: everything } },

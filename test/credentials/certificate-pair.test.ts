@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
-import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import {
   type CertificatePair as ClientCertificate,
   loadClientCertificate,
 } from '../../src/credentials/certificate-pair.js';
 import type { PemSource } from '../../src/kubeconfig/pem-source.js';
 import {
-  type CertificateAuthority,
   type CertificatePair,
   convertKey,
   createCertificateAuthority,
@@ -17,15 +16,16 @@ import {
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const folder = temporaryFolder();
+const ca = await createCertificateAuthority();
+const pair = await ca.client({ commonName: 'me' });
 
 const inline = (pem: string, origin: string): PemSource => ({ data: Buffer.from(pem), origin });
 
-function load(pair: CertificatePair): ReturnType<typeof loadClientCertificate> {
-  return loadClientCertificate({
+const load = (pair: CertificatePair) =>
+  loadClientCertificate({
     certificate: inline(pair.certificate, 'the certificate'),
     key: inline(pair.key, 'the key'),
   });
-}
 
 async function loaded(pair: CertificatePair): Promise<ClientCertificate> {
   const result = await load(pair);
@@ -40,30 +40,22 @@ async function problemsOf(pair: CertificatePair): Promise<readonly string[]> {
 }
 
 describe('a client certificate', () => {
-  let ca: CertificateAuthority;
-  let pair: CertificatePair;
-  before(async () => {
-    ca = await createCertificateAuthority();
-    pair = await ca.client({ commonName: 'me' });
-  });
-
-  for (const keyType of ['rsa2048', 'ec', 'ed25519'] as const) {
-    it(`may have a key of the type ${keyType}`, async () => {
-      const made = await ca.client({ keyType });
+  it('may have a key of any type, as PKCS#8, PKCS#1 or SEC1, with EC parameters before it, as openssl writes them', async () => {
+    const rsa = await ca.client({ keyType: 'rsa2048' });
+    const parameters = '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n';
+    const sec1 = convertKey(pair.key, 'sec1');
+    for (const [made, header] of [
+      [rsa, 'PRIVATE KEY'],
+      [pair, 'PRIVATE KEY'],
+      [await ca.client({ keyType: 'ed25519' }), 'PRIVATE KEY'],
+      [{ ...rsa, key: convertKey(rsa.key, 'pkcs1') }, 'RSA PRIVATE KEY'],
+      [{ ...pair, key: sec1 }, 'EC PRIVATE KEY'],
+      [{ ...pair, key: parameters + sec1 }, 'EC PRIVATE KEY'],
+    ] as const) {
       const { certificate, key } = await loaded(made);
       assert.ok(new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key)));
-    });
-  }
-
-  it('may have its key as PKCS#1 or SEC1, with EC parameters before it, as openssl writes them', async () => {
-    const rsa = await ca.client({ keyType: 'rsa2048' });
-    const pkcs1 = convertKey(rsa.key, 'pkcs1');
-    assert.match((await loaded({ ...rsa, key: pkcs1 })).key.toString(), /BEGIN RSA PRIVATE KEY/);
-    const sec1 = convertKey(pair.key, 'sec1');
-    assert.match((await loaded({ ...pair, key: sec1 })).key.toString(), /BEGIN EC PRIVATE KEY/);
-    const parameters = '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n';
-    const { key } = await loaded({ ...pair, key: parameters + convertKey(pair.key, 'sec1') });
-    assert.doesNotMatch(key.toString(), /PARAMETERS/);
+      assert.ok(key.toString().startsWith(`-----BEGIN ${header}-----`), key.toString());
+    }
   });
 
   it('keeps its chain in order, and reports when its first certificate expires, even in the past', async () => {
@@ -83,31 +75,31 @@ describe('a client certificate', () => {
     writeFileSync(file, text);
     const result = await loadClientCertificate({ certificate: { file }, key: { file } });
     assert.ok('clientCertificate' in result, JSON.stringify(result));
-    assert.match(result.clientCertificate.certificate.toString(), /^-----BEGIN CERTIFICATE-----/);
-    assert.match(result.clientCertificate.key.toString(), /^-----BEGIN PRIVATE KEY-----/);
-    assert.doesNotMatch(result.clientCertificate.certificate.toString(), /PRIVATE KEY/);
+    const { certificate, key } = result.clientCertificate;
+    assert.match(certificate.toString(), /^-----BEGIN CERTIFICATE-----/);
+    assert.match(key.toString(), /^-----BEGIN PRIVATE KEY-----/);
+    assert.doesNotMatch(certificate.toString(), /PRIVATE KEY/);
   });
 
   it('is rejected with the key of another certificate, even of one of its chain', async () => {
-    const other = await ca.client();
-    assert.deepEqual(await problemsOf({ ...pair, key: other.key }), [
-      'the key does not match the certificate in the certificate',
-    ]);
-    const rsa = await ca.client({ keyType: 'rsa2048' });
-    assert.equal((await problemsOf({ ...pair, key: rsa.key })).length, 1);
     const intermediate = await ca.intermediate();
-    const chained = await intermediate.client();
-    assert.equal((await problemsOf({ ...chained, key: intermediate.key })).length, 1);
+    for (const [certificate, { key }] of [
+      [pair, await ca.client()],
+      [pair, await ca.client({ keyType: 'rsa2048' })],
+      [await intermediate.client(), intermediate],
+    ] as const) {
+      const problem = 'the key does not match the certificate in the certificate';
+      assert.deepEqual(await problemsOf({ ...certificate, key }), [problem]);
+    }
   });
 
   it('is rejected with an encrypted key', async () => {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const lock = { format: 'pem', cipher: 'aes-256-cbc', passphrase: 'hunter2' } as const;
     for (const type of ['pkcs1', 'pkcs8'] as const) {
-      const key = privateKey.export({ type, ...lock }).toString();
-      assert.deepEqual(await problemsOf({ ...pair, key }), [
-        'the key is encrypted; store the key without a passphrase',
-      ]);
+      const key = createPrivateKey((await ca.client({ keyType: 'rsa2048' })).key)
+        .export({ type, format: 'pem', cipher: 'aes-256-cbc', passphrase: 'hunter2' })
+        .toString();
+      const problem = 'the key is encrypted; store the key without a passphrase';
+      assert.deepEqual(await problemsOf({ ...pair, key }), [problem]);
     }
   });
 

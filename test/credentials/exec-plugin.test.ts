@@ -46,13 +46,9 @@ function createSource(
 
 /** The error that a source has instead of a credential. */
 async function errorOf(source: CredentialSource): Promise<CredentialError> {
-  try {
-    await source.get();
-  } catch (error) {
-    assert.ok(error instanceof CredentialError, String(error));
-    return error;
-  }
-  throw assert.fail('no credential was expected');
+  const error = await (async () => source.get())().catch((reason: unknown) => reason);
+  assert.ok(error instanceof CredentialError, 'no credential was expected');
+  return error;
 }
 
 const inFuture = (milliseconds: number, from = Date.now()): string =>

@@ -8,32 +8,31 @@ import type { AuthInfo, ClientConfig, Cluster, Context, Kubeconfig } from '../..
 const file = '/home/me/.kube/config';
 const server = { protocol: 'https:', hostname: 'one', port: 6443, path: '' } as const;
 
-interface Entries {
-  currentContext?: string | undefined;
-  clusters?: Record<string, Cluster>;
-  users?: Record<string, AuthInfo>;
-  contexts?: Record<string, Context>;
-}
-
 function named<T>(entries: Record<string, T>): Map<string, { value: T; file: string }> {
   return new Map(Object.entries(entries).map(([name, value]) => [name, { value, file }]));
 }
 
 /** A kubeconfig with context `c`, cluster `k` and user `u`, and the test's own parts instead. */
-function kubeconfig(entries: Entries = {}): Kubeconfig {
-  const { clusters = { k: { server: 'https://one:6443' } }, users = { u: { token: 't' } } } = entries;
-  const { contexts = { c: { cluster: 'k', user: 'u' } } } = entries;
+function kubeconfig({
+  currentContext = 'c',
+  clusters = { k: { server: 'https://one:6443' } } as Record<string, Cluster>,
+  users = { u: { token: 't' } } as Record<string, AuthInfo>,
+  contexts = { c: { cluster: 'k', user: 'u' } } as Record<string, Context>,
+} = {}): Kubeconfig {
   return {
     files: [file],
     candidates: [file],
-    currentContext: 'currentContext' in entries ? entries.currentContext : 'c',
+    currentContext,
     clusters: named(clusters),
     users: named(users),
     contexts: named(contexts),
   };
 }
 
-const empty = kubeconfig({ clusters: {}, users: {}, contexts: {}, currentContext: undefined });
+const empty: Kubeconfig = {
+  ...kubeconfig({ clusters: {}, users: {}, contexts: {} }),
+  currentContext: undefined,
+};
 /** What is loaded if there is no file. */
 const nothing: Kubeconfig = { ...empty, files: [], candidates: [] };
 const several = kubeconfig({
@@ -193,10 +192,6 @@ const refused: Record<string, readonly (readonly [Kubeconfig, string | readonly 
   'has a context that does not exist, or none': [
     [several, `--context: there is no context "x" (${file} has "c", "d")`, { context: 'x' }],
     [kubeconfig({ currentContext: 'x' }), `current-context: there is no context "x" (${file} has "c")`],
-    [
-      kubeconfig({ currentContext: 'x', contexts: {} }),
-      `current-context: there is no context "x" (${file} has none)`,
-    ],
     [nothing, '--context: there is no context "c" (no kubeconfig has none)', { ...x, context: 'c' }],
     [unselected, `no current-context; choose one with --context (${file} has "c", "d")`],
   ],

@@ -139,6 +139,13 @@ describe('the client writer', () => {
     await client.until(/\r\n2328\r\nx{9000}\r\n7\r\nevent 2\r\n$/);
   });
 
+  test('sends the head of any answer whose body is not there yet', async () => {
+    const { writer, client } = await start();
+    writer.head(200, 'OK', chunked);
+    writer.idle();
+    await client.until(/\r\n\r\n$/);
+  });
+
   test('sends the events of a watch without chunks to a client of HTTP/1.0, whose answer ends with the connection', async () => {
     const { writer, client, pass } = await start({ longRunning: true, version: '1.0' });
     writer.head(200, 'OK', chunked);

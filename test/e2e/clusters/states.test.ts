@@ -91,11 +91,11 @@ test('nothing is dialled, run, read or reported for a context before its first r
   const told = proxy.log().filter(({ msg }) => /down|broken|silent|missing/.test(String(msg)));
   assert.deepEqual(told, [], 'what is not used is no problem');
   // One line says what is at /.
-  const line = proxy.log().find(({ context }) => context === 'one');
-  assert.deepEqual(
-    [line?.['server'], line?.['user'], line?.['cluster']],
-    [one.url, 'user of one', 'cluster of one'],
+  const line = await eventuallyPasses(
+    () => proxy.log().find(({ context }) => context === 'one') ?? assert.fail('no line names the context'),
   );
+  const named = [line['server'], line['user'], line['cluster']];
+  assert.deepEqual(named, [one.url, 'user of one', 'cluster of one']);
   for (const secret of clusters.secrets()) assert.ok(!proxy.stderr().includes(secret));
 });
 

@@ -135,6 +135,11 @@ describe('the commands', () => {
       ],
       [
         review,
+        { kind: 'command', words: ['auth', 'can-i', 'list', 'pods'] },
+        { kubectl: `${server} auth can-i list pods` },
+      ],
+      [
+        review,
         { kind: 'raw' },
         {
           kubectl: `printf %s '${body.replace("'", "'\\''")}' | ${server} create --raw ${review.apiPath} -f -`,

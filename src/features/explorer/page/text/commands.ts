@@ -88,7 +88,7 @@ function kubectlOf(
     ...(hasOwnAuthority ? ['--certificate-authority', authorityFile] : []),
     ...(hasToken ? ['--token', token] : []),
   ];
-  if (body !== undefined) {
+  if (action.kind === 'raw' && body !== undefined) {
     const create = lineOf([...server, 'create', '--raw', prefix + apiPath, '-f', '-']);
     return `${lineOf(['printf', '%s', body])} | ${create}`;
   }

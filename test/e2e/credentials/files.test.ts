@@ -77,9 +77,9 @@ test('files that are damaged leave the last good state in use, with one line in 
   let user = 'first';
   for (const [index, [what, { damage, repair, problem }]] of Object.entries(damages).entries()) {
     const next = await server.client(`user-${index}`);
-    // The repair before it took two steps, and there may be a line about the time between them.
-    const before = complaints().length;
-    const failed = (await failures()) ?? 0;
+    // The repair before it took two steps, and there may be a line about the time between them, which may come late.
+    const before = (await failures()) ?? 0;
+    await eventually('the lines before', () => complaints().length === before);
     await damage(next);
     await eventually(`the line about ${what}`, () => complaints().length > before);
     const { problems, level } = complaints()[before] ?? {};
@@ -88,7 +88,7 @@ test('files that are damaged leave the last good state in use, with one line in 
     // Meanwhile it polls several times.
     await delay(4 * pollInterval);
     assert.equal(complaints().length, before + 1, what);
-    assert.deepEqual([await failures(), await lastReload()], [failed + 1, 0]);
+    assert.deepEqual([await failures(), await lastReload()], [before + 1, 0]);
     for (const leg of bothLegs) {
       const found = await probe(proxy, server, leg);
       assert.deepEqual([found.code, found.user], [passed(leg), user], what);

@@ -188,9 +188,9 @@ class World {
     this.seen[what] += 1;
     if (what === 'left') client.destroy();
     else if (what === 'broken') upstream?.destroy();
-    else {
-      writer?.endEarly(new Error('the program ends'));
-      writer?.trip?.abort();
+    else if (writer !== undefined && writer.state !== 'over') {
+      writer.endEarly(new Error('the program ends'));
+      writer.trip?.abort();
     }
   }
 

@@ -13,14 +13,9 @@ export const documents: readonly Document[] = readdirSync(projectFile('.'), {
   recursive: true,
   withFileTypes: true,
 })
-  .filter(
-    ({ name, parentPath }) =>
-      name.endsWith('.md') && !/node_modules|\/(?:build|dist)(?:\/|$)/.test(parentPath),
-  )
-  .map(({ name, parentPath }) => {
-    const path = relative(projectFile('.'), join(parentPath, name));
-    return { path, text: readFileSync(projectFile(path), 'utf8') };
-  });
+  .map(({ name, parentPath }) => relative(projectFile('.'), join(parentPath, name)))
+  .filter(path => path.endsWith('.md') && !/(?:^|\/)(?:node_modules|build|dist)\//.test(path))
+  .map(path => ({ path, text: readFileSync(projectFile(path), 'utf8') }));
 
 /** The text of a document. Throws if there is none. */
 export function textOf(path: string): string {

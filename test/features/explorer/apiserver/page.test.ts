@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { after } from 'node:test';
 import { openPage, rowOf, startBrowser } from '../../../support/browser/page.js';
 import { test } from '../../../support/kube-apiserver/api-server-test.js';
 import { startProxy } from '../../../support/proxy/proxy.js';
 
-const browser = await startBrowser({ after });
-
 test('the page reads the discovery, tables, events and documentation of a real API server', async (t, server) => {
+  const browser = await startBrowser(t);
   const namespace = await server.createNamespace();
   const configMaps = `/api/v1/namespaces/${namespace}/configmaps`;
   const write = (name: string) =>

@@ -145,7 +145,7 @@ describe('the page', () => {
     }
   });
 
-  it('tries again until the proxy answers, and then the API server, but not after its no, and says what is wrong', async t => {
+  it('tries again until the proxy answers, and then the API server, but not after it has refused, and says what is wrong', async t => {
     const { page, answers, pass, until, ready, window, sent } = load(t, {
       answers: { '/-/clusters': 503, '/api': 503, '/clusters/two/apis': 403 },
     });

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, describe, it } from 'node:test';
-import { byPath, otherWays } from '../../../e2e/guard/command-requests.js';
-import { assertStatus, type Leg, send } from '../../../e2e/leg.js';
+import { type AttackRequest, assertStatus, type Leg, send } from '../../../e2e/leg.js';
 import { requestsReaching } from '../../../e2e/requests-reaching.js';
 import { uncertainSpellings } from '../../../guard/uncertain-spellings.js';
 import { send as sendPlain } from '../../../support/clients/http-client.js';
@@ -42,6 +41,20 @@ async function rejections(proxy: RunningProgram, reason: string): Promise<number
 function run(proxy: RunningProgram, ...args: string[]): Promise<KubectlResult> {
   return kubectl(['-s', proxy.url, ...args], { env: { HOME: home, KUBECONFIG: '' } });
 }
+
+const pod = '/api/v1/namespaces/default/pods/web-0';
+/** Requests that run a command in a container. kubectl's filter stops the first three alone. */
+const commands: readonly AttackRequest[] = [
+  { target: `${pod}/exec?command=id` },
+  { method: 'POST', target: `${pod}/exec?command=id` },
+  { target: `${pod}/attach` },
+  { target: '/api/v1/nodes/node-0/proxy/exec/default/web-0/main?command=id' },
+  { method: 'POST', target: '/api/v1/nodes/node-0/proxy/run/default/web-0/main?cmd=id' },
+  { target: '/api/v1/nodes/node-0:10250/proxy/exec/default/web-0/main?command=id' },
+  { target: '/api/v1/nodes/node-0/proxy/attach/default/web-0/main' },
+  { method: 'PATCH', target: `${pod}/ephemeralcontainers` },
+  { method: 'PUT', target: `${pod}/ephemeralcontainers` },
+];
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -180,7 +193,7 @@ it('the log and readyz name misspelt entries of --reject-resources, and readyz p
 
 for (const leg of legs) {
   it(`commands in containers are all stopped by the line of SECURITY.md on the ${leg} leg`, async () => {
-    for (const request of [...byPath, ...otherWays])
+    for (const request of commands)
       assert.equal((await send(recommended.port, { leg, ...request })).code, 403, request.target);
     assert.deepEqual(await reached(), []);
   });

@@ -45,8 +45,8 @@ export interface AccessSource {
 
 /** The user of an access at the API server, for requests that must be sent as this user alone. */
 export interface UserIdentity {
-  /** Whether an access has this user. A promise if the API server must say it first; it rejects if the API server does not. */
-  isUserOf(access: Access): boolean | Promise<boolean>;
+  /** Whether an access has this user. */
+  isUserOf(access: Access): boolean;
 }
 
 /** What an access must be like for a request. */

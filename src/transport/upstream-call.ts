@@ -79,8 +79,8 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   start(): this {
     try {
       const access = this.#source.current ?? this.#source.access();
-      const waiting = access instanceof Promise ? access.then(late => this.#use(late)) : this.#use(access);
-      waiting?.catch(this.#onThrow);
+      if (access instanceof Promise) access.then(late => this.#send(late)).catch(this.#onThrow);
+      else this.#send(access);
     } catch (error) {
       this.#onThrow(error as Error);
     }
@@ -108,13 +108,9 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
 
   readonly #onThrow = (error: Error): void => this.fail(error);
 
-  #use(access: Access): void | Promise<void> {
-    const waiting = requireAccess(this.#request, access);
-    return waiting === undefined ? this.#send(access) : waiting.then(() => this.#send(access));
-  }
-
   #send(access: Access): void {
     if (this.state === 'over') return;
+    requireAccess(this.#request, access);
     const outgoing = outgoingRequest(this.#request, access);
     this.#access = access;
     this.#outgoing = outgoing;
@@ -162,12 +158,15 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     return response;
   }
 
-  #onRenewal(next: Access | undefined, response: WithheldResponse): void | Promise<void> {
-    if (this.state === 'over') return undefined;
+  #onRenewal(next: Access | undefined, response: WithheldResponse): void {
+    if (this.state === 'over') return;
     this.#withheld = undefined;
-    if (next === undefined) return this.#release(response);
+    if (next === undefined) {
+      this.#release(response);
+      return;
+    }
     this.#drop();
-    return this.#use(next);
+    this.#send(next);
   }
 
   /** No other credential was found, so the response counts. */

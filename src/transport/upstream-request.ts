@@ -36,26 +36,15 @@ export interface UpstreamRequest extends AccessConditions {
   readonly isRepeatable: boolean;
 }
 
-/** Throws a ReplacedError if a request with these conditions must not use this access. Returns a promise if the API server must be asked. */
-export function requireAccess(
-  { judgedFor, namesContext, user }: AccessConditions,
-  access: Access,
-): void | Promise<void> {
+/** Throws a ReplacedError if a request with these conditions must not use this access. */
+export function requireAccess({ judgedFor, namesContext, user }: AccessConditions, access: Access): void {
   const { endpoint } = access;
-  if (judgedFor !== undefined) {
-    const isSame =
-      endpoint.server === judgedFor.server &&
+  const isSame =
+    judgedFor === undefined ||
+    (endpoint.server === judgedFor.server &&
       endpoint.impersonation === judgedFor.impersonation &&
-      (!namesContext || endpoint.context === judgedFor.context);
-    if (!isSame) throw new ReplacedError();
-  }
-  if (user === undefined) return undefined;
-  const isUser = user.isUserOf(access);
-  return isUser instanceof Promise ? isUser.then(requireUser) : requireUser(isUser);
-}
-
-function requireUser(isUser: boolean): void {
-  if (!isUser) throw new ReplacedError();
+      (!namesContext || endpoint.context === judgedFor.context));
+  if (!isSame || user?.isUserOf(access) === false) throw new ReplacedError();
 }
 
 /**

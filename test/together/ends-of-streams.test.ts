@@ -5,12 +5,11 @@ import { type TestContext, test } from 'node:test';
 import type { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
 import { createIdToken } from '../support/identities/oidc-issuer.js';
-import { proxyToken } from '../support/identities/two-users.js';
 import { jsonLines } from '../support/json-lines.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
-import { untilReviewed, WatchedNamespace } from '../support/proxy/watched-namespace.js';
+import { WatchedNamespace } from '../support/proxy/watched-namespace.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** A gateway for tokens that its cluster reviews, with shared watches and an audit log. */
@@ -31,7 +30,6 @@ async function start(t: TestContext) {
     gateway.tokens[made] = { username: 'ann' };
     return made;
   };
-  await untilReviewed(gateway, proxyToken, { headers: { Authorization: `Bearer ${token(600)}` } });
   const namespace = new WatchedNamespace(gateway);
   const watches: WatchClient[] = [];
   t.after(() => {

@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import type { WatchClient } from '../support/clients/watch-client.js';
 import type { RequestRecord } from '../support/fake-api-server/fake-api-server.js';
-import { proxyToken } from '../support/identities/two-users.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
-import { type NamespaceWatch, untilReviewed, WatchedNamespace } from '../support/proxy/watched-namespace.js';
+import { type NamespaceWatch, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 
 /** Users that may no longer watch. */
 const denied = new Set<string>();
@@ -79,8 +78,6 @@ function identityOf({ rawHeaders }: RequestRecord): string {
     .sort()
     .join(', ');
 }
-
-await untilReviewed(gateway, proxyToken, byToken('bob-token'));
 
 describe('callers of a gateway', { concurrency: 4 }, () => {
   test('share with themselves, with any token, and never if a name, group, uid or extra field differs', async () => {

@@ -6,10 +6,9 @@ import { createServingFiles } from '../support/certificates/serving-files.js';
 import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
 import { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
-import { proxyToken } from '../support/identities/two-users.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
-import { type NamespaceWatch, untilReviewed, WatchedNamespace } from '../support/proxy/watched-namespace.js';
+import { type NamespaceWatch, WatchedNamespace } from '../support/proxy/watched-namespace.js';
 
 const authority = await createCertificateAuthority({ commonName: 'clients' });
 
@@ -115,7 +114,6 @@ for (const [version, open] of Object.entries(openers)) {
         const env: Record<string, string> = version === 'HTTP/2' ? {} : { DISABLE_HTTP2: '1' };
         const started = await start(t, { env, flags });
         const { stack, server, ca, proxy } = started;
-        await untilReviewed(stack, proxyToken, byToken(ca, 'other'));
         const namespace = new WatchedNamespace(stack);
         const from = server.version;
         const one = await open(t, started, namespace, { from, ...(await question(started)) });

@@ -379,15 +379,6 @@ const situations: Readonly<Record<string, Situation>> = {
       return { call: send(), settle: () => access.resolve(first), fail: error => access.reject(error) };
     },
   },
-  'that waits for a condition': {
-    state: 'waiting',
-    failsWith: 'the error itself',
-    enter() {
-      const isUser = new Deferred<boolean>();
-      const call = send({ user: { isUserOf: () => isUser.promise } });
-      return { call, settle: () => isUser.resolve(true), fail: error => isUser.reject(error) };
-    },
-  },
   'that waits for a connection': {
     state: 'sent',
     failsWith: 'an error of the API server',
@@ -418,18 +409,6 @@ const situations: Readonly<Record<string, Situation>> = {
       first.lease().head(401);
       first.lease().sink.end([]);
       return { call, settle: () => renew(undefined) };
-    },
-  },
-  'with another credential that waits for a condition': {
-    state: 'renewing',
-    failsWith: 'the error itself',
-    async enter() {
-      const isUser = new Deferred<boolean>();
-      const user = { isUserOf: (access: Access) => access === first || isUser.promise };
-      const call = send({ user });
-      first.lease().head(401);
-      await find(second);
-      return { call, settle: () => isUser.resolve(true), fail: error => isUser.reject(error) };
     },
   },
   'that was sent with another credential': {
@@ -503,41 +482,15 @@ for (const [which, { state, enter, failsWith, hasEnded = false }] of Object.entr
   });
 }
 
-describe('a condition on the user that the API server must answer', () => {
-  let answers: Map<Access, Deferred<boolean>>;
-  const user = {
-    isUserOf(access: Access) {
-      const answer = new Deferred<boolean>();
-      answers.set(access, answer);
-      return answer.promise;
-    },
-  };
-  beforeEach(() => {
-    answers = new Map();
-  });
-  const answer = async (access: Access, isUser: boolean) => {
-    answers.get(access)?.resolve(isUser);
-    await turn();
-  };
+it('a request of one user is sent with no access of another one, at first or after a 401', async () => {
+  send({ user: { isUserOf: access => access === second } });
+  assert.ok(response.failure instanceof ReplacedError);
+  assert.deepEqual(first.pool.leases, []);
 
-  it('is waited for at each attempt but on a stale connection, and keeps the request from another user', async () => {
-    send({ user, isRepeatable: true });
-    assert.deepEqual([first.pool.leases, told], [[], []]);
-    await answer(first, true);
-    first.lease().goStale(gone);
-    assert.equal(first.pool.leases.length, 2, 'the access is the same');
-    first.lease(1).head(401);
-    await find(second);
-    await answer(second, false);
-    assert.ok(response.failure instanceof ReplacedError);
-    assert.deepEqual([second.pool.leases, response.status], [[], 0]);
-
-    response = new RecordedResponse();
-    send({ user });
-    await answer(first, false);
-    assert.ok((response.failure as Error | undefined) instanceof ReplacedError);
-    assert.equal(first.pool.leases.length, 2);
-  });
+  response = new RecordedResponse();
+  await sendRefused({ user: { isUserOf: access => access === first } }, second);
+  assert.ok((response.failure as Error | undefined) instanceof ReplacedError);
+  assert.deepEqual([second.pool.leases, response.status], [[], 0]);
 });
 
 describe('a request that was judged for an endpoint', () => {

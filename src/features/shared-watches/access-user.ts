@@ -3,124 +3,46 @@ import type { Credential } from '../../credentials/credential.js';
 import { readClaims } from '../../kubeconfig/id-token.js';
 import { digest } from '../../lib/digest.js';
 import { isObject } from '../../lib/json.js';
-import { within } from '../../lib/within.js';
 import type { Access, UserIdentity } from '../../transport/access.js';
-import { reviewSubject } from './subject-review.js';
-
-/** The longest time in milliseconds that a client waits until the API server has said who the user is. */
-const patience = 1_000;
-/** If the API server cannot be asked, it is not asked again for this number of milliseconds. */
-const retryInterval = 1_000;
-
-/** It is not known yet whether an access has the user of a request. */
-export class UnknownUserError extends Error {
-  constructor() {
-    super('the API server has not said yet whose the new credential is');
-  }
-}
 
 const users = new WeakMap<Access, AccessUser>();
-
-function userOf(access: Access): AccessUser {
-  let user = users.get(access);
-  if (user === undefined) {
-    user = new AccessUser(access);
-    users.set(access, user);
-  }
-  return user;
-}
-
-/**
- * Finds out who the user of an access is. If only the API server can say that, it is asked, once for each access, and this takes a second
- * at most. Never rejects: if the API server does not say it, the credential itself is the identity.
- */
-export async function identify(access: Access): Promise<AccessUser> {
-  const user = userOf(access);
-  await user.learn(access);
-  return user;
-}
 
 /**
  * The API server of an access and the user there. An access with the same user may continue what another one began, even if the credential
  * was rotated between them. It contains no secret.
  */
-class AccessUser implements UserIdentity {
-  /** Equal for a renewed certificate, and for a renewed token that says whose it is. */
-  readonly #credential: string;
-  /** What the API server says about another token; undefined if it has not said it. */
-  #user: string | undefined;
-  /** Whether the API server does not have to be asked any more who the user is. */
-  #isFinal: boolean;
-  #learning: Promise<unknown> | undefined;
-  #askAgainAt = 0;
+export class AccessUser implements UserIdentity {
+  /** Equal keys are the same user. */
+  readonly key: string;
 
-  constructor({ endpoint, credential, impersonation }: Access) {
-    this.#credential = digest([endpoint.server, ownerOf(credential), impersonation]);
-    this.#isFinal = credential.authorization === undefined || claimsOf(credential) !== undefined;
+  private constructor({ endpoint, credential, impersonation }: Access) {
+    this.key = digest([endpoint.server, ownerOf(credential), impersonation]);
   }
 
-  /** Equal keys are the same user. The key may change once, when the API server has said who the user is. */
-  get key(): string {
-    return this.#user ?? this.#credential;
+  static of(access: Access): AccessUser {
+    let user = users.get(access);
+    if (user === undefined) {
+      user = new AccessUser(access);
+      users.set(access, user);
+    }
+    return user;
   }
 
-  isUserOf(access: Access): boolean | Promise<boolean> {
-    const other = userOf(access);
-    return this.#equals(other) ?? this.#equalsLater(other, access);
-  }
-
-  /** Undefined if the API server has not said yet who the other one is. */
-  #equals(other: AccessUser): boolean | undefined {
-    if (other.#credential === this.#credential) return true;
-    if (this.#user === undefined) return false;
-    return other.#isFinal ? other.#user === this.#user : undefined;
-  }
-
-  async #equalsLater(other: AccessUser, access: Access): Promise<boolean> {
-    await other.learn(access);
-    const isSame = this.#equals(other);
-    if (isSame === undefined) throw new UnknownUserError();
-    return isSame;
-  }
-
-  /** Asks the API server if necessary. Resolves when the user is known, or when callers should not wait any longer. */
-  learn(access: Access): Promise<unknown> | undefined {
-    if (this.#isFinal) return undefined;
-    if (this.#learning === undefined && performance.now() >= this.#askAgainAt)
-      this.#learning = this.#ask(access);
-    return this.#learning;
-  }
-
-  #ask(access: Access): Promise<unknown> {
-    const answer = reviewSubject(access)
-      .then(user => this.#answered(access, user))
-      .catch(() => {
-        this.#askAgainAt = performance.now() + retryInterval;
-      })
-      .finally(() => {
-        this.#learning = undefined;
-      });
-    return within(patience, answer, () => undefined);
-  }
-
-  #answered({ endpoint, credential, impersonation }: Access, user: string | undefined): void {
-    this.#isFinal = true;
-    if (user === undefined) return;
-    this.#user = digest([endpoint.server, subjectOf(credential), 'reviewed', user, impersonation]);
+  isUserOf(access: Access): boolean {
+    return AccessUser.of(access).key === this.key;
   }
 }
 
 /**
  * A renewed certificate has the same subject. A renewed token of a service account or an issuer has the same claims. Any other token counts
- * as a user of its own, because a plugin or an edited file may now provide another user's token.
+ * as a user of its own: only the API server can say whose it is, and it may have lost the rights that the one before it had.
  */
 function ownerOf(credential: Credential): unknown {
+  const { clientCertificate, authorization } = credential;
+  const subject =
+    clientCertificate === undefined ? '' : new X509Certificate(clientCertificate.certificate).subject;
   const claims = claimsOf(credential);
-  return [subjectOf(credential), claims ? lastingClaims(claims) : credential.authorization];
-}
-
-function subjectOf({ clientCertificate }: Credential): string {
-  return clientCertificate === undefined ? '' : new X509Certificate(clientCertificate.certificate).subject;
+  return [subject, claims ? lastingClaims(claims) : authorization];
 }
 
 /**

@@ -4,7 +4,6 @@ import { ReplacedError } from '../../transport/access.js';
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
 import type { BodySink } from '../../transport/round-trip.js';
 import type { SentRequest } from '../../transport/upstream-request.js';
-import { UnknownUserError } from './access-user.js';
 import { createEventReader } from './event-reader.js';
 import type { Loss } from './metrics.js';
 import type { AfterRefusal } from './senders.js';
@@ -245,10 +244,9 @@ export class LastingWatch implements AttemptOwner, BodySink {
       }
       this.#beginToResume(loss);
     }
-    const isReplaced = error instanceof ReplacedError;
-    // If the API server or the user was replaced, each client sends its own request.
-    if (this.#loss === undefined) this.#end(isReplaced || error instanceof UnknownUserError ? 'end' : error);
-    else if (isReplaced || this.#isLast) this.#end(error);
+    // If the API server or the user was replaced, each client sends its own request, or comes back with its version.
+    if (error instanceof ReplacedError) this.#end('end');
+    else if (this.#loss === undefined || this.#isLast) this.#end(error);
     else this.#retry(error);
   }
 

@@ -62,7 +62,7 @@ export class SharingTrip implements RoundTrip {
   async #choose(): Promise<void> {
     // Each call waits, if only for a microtask: a response that began before `send` returned could not be paused.
     const { source } = this.#parts;
-    const request = await watchToShare(this.#client.request, await source.access(), source);
+    const request = watchToShare(this.#client.request, await source.access(), source);
     if (this.#isAborted) return;
     if (request === undefined) this.#goAlone();
     else if (this.#shared.unsharable.has(request)) this.#goAlone('own');

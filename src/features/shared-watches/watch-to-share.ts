@@ -6,7 +6,7 @@ import type { Attributes } from '../../reviews/attributes.js';
 import type { Question } from '../../reviews/reviews.js';
 import type { Access } from '../../transport/access.js';
 import { requireAccess, type UpstreamRequest } from '../../transport/upstream-request.js';
-import { identify } from './access-user.js';
+import { AccessUser } from './access-user.js';
 import type { SharableHeaders } from './sharable-headers.js';
 import { sharableWatch } from './sharable-watch.js';
 
@@ -84,22 +84,22 @@ export interface WatchToShare extends ClientWatch {
 }
 
 /**
- * Returns the client's watch in a form that can be shared with clients that ask for the same. Returns undefined if something in the request may change the answer. It may take a moment to find out who the user is. Rejects with a ReplacedError if the
- * request must not be sent with this access.
+ * Returns the client's watch in a form that can be shared with clients that ask for the same. Returns undefined if something in the request
+ * may change the answer. Throws a ReplacedError if the request must not be sent with this access.
  */
-export async function watchToShare(
+export function watchToShare(
   { own, path, query: asked, rawHeaders, requestId, expires, attributes, api }: WatchRequest,
   access: Access,
   cluster: ReviewingCluster,
-): Promise<WatchToShare | undefined> {
+): WatchToShare | undefined {
   const { impersonation } = own;
   if (impersonation === undefined) return undefined;
   // The path and the access review below are for the path of the server's URL. Another path may lead to another cluster.
   if (!own.isBelowServerPath && access.serverPath !== '') return undefined;
   const watch = sharableWatch(asked, rawHeaders);
   if (watch === undefined) return undefined;
-  await requireAccess(own, access);
-  const user = await identify(access);
+  requireAccess(own, access);
+  const user = AccessUser.of(access);
 
   // The returned object outlives the request. It must keep nothing else of the request in memory.
   const { query, initialQuery, version, bookmarks, timeout, accept, acceptEncoding } = watch;

@@ -209,8 +209,6 @@ export class WatchedServer implements Pool {
   readonly rights = new Map<string, () => Promise<boolean>>();
   /** How many access reviews it was asked. */
   reviews = 0;
-  /** What it answers to a SelfSubjectReview with this credential. */
-  whoIs: (authorization: string) => Answer | Promise<Answer> = () => ({ status: 404, body: '' });
   readonly #reviews = answeringPool(request => this.#review(request));
 
   constructor(version = 100) {
@@ -261,9 +259,6 @@ export class WatchedServer implements Pool {
   }
 
   async #review(request: OutgoingRequest): Promise<Answer> {
-    if (request.path.endsWith('/selfsubjectreviews')) {
-      return this.whoIs(fieldValue(request.headers, 'authorization') as string);
-    }
     this.reviews += 1;
     const { spec } = jsonOf(request.body) as { spec: { resourceAttributes: { name: string } } };
     const allowed = (await this.rights.get(spec.resourceAttributes.name)?.()) ?? true;

@@ -118,24 +118,3 @@ export class WatchedNamespace {
     return eventually(`${number} watches of the API server`, () => this.openUpstream().length === number);
   }
 }
-
-/**
- * Opens watches until the API server has said whose this token of the program is. The program waits a second for that, and shares by the
- * token itself until it knows: then it opens another watch for the clients that come later.
- */
-export async function untilReviewed(
-  watched: Watched,
-  token: string,
-  question: NamespaceWatch = {},
-): Promise<void> {
-  await eventually(`the review of ${token}`, async () => {
-    const watch = await new WatchedNamespace(watched).watch(question);
-    watch.close();
-    return watched.server.requests.some(
-      ({ rawUrl, headers, statusCode }) =>
-        rawUrl.endsWith('/selfsubjectreviews') &&
-        headers['authorization'] === `Bearer ${token}` &&
-        statusCode === 201,
-    );
-  });
-}

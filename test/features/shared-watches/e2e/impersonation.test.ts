@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { proxyToken } from '../../../support/identities/two-users.js';
 import { startLeadGateway, targets } from '../../../support/proxy/lead-gateway.js';
-import { untilReviewed, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
+import { WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
 test('a shared watch of another user has the events of that user, is opened once for all callers who may act as it, and for nobody else', async t => {
   const { proxy, server, clock } = await startLeadGateway(t, { flags: ['--share-watches'] });
-  const ofAlice = { Authorization: 'Bearer lead-token', 'Impersonate-User': 'alice' };
-  await untilReviewed({ server, proxy }, proxyToken, { headers: ofAlice });
   const namespace = new WatchedNamespace({ server, proxy });
   const from = server.version;
   const open = async (token: string, user?: string) => {

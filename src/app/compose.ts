@@ -10,7 +10,7 @@ import { isMissingKubeconfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { refusedGroupReason } from '../kubernetes/refused-group.js';
 import { type Clock, systemClock } from '../lib/clock.js';
-import type { Logger } from '../observability/log/logger.js';
+import { droppedLines, type Logger } from '../observability/log/logger.js';
 import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js';
 import { authenticationMethods, methodsOn } from '../options/facts.js';
@@ -96,6 +96,7 @@ export async function createProgram(
     authenticationMethods: authenticationMethods.map(({ name }) => name),
     clusterLabel: options.allContexts ? withClusterLabel : withoutClusterLabel,
     connections: () => connectionsOf(clusters.registry, openStreams),
+    droppedLines: () => droppedLines(logger),
     readiness: async () => health?.results() ?? new Map(),
   });
   const features = new FeatureSet(metrics.registry);

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
+import { LineFile, type LineFileEvents } from '../../observability/line-file.js';
 import { escapeControls } from '../../observability/log/control-characters.js';
 import type { Logger } from '../../observability/log/logger.js';
 import type { AuditEvent } from './event.js';
-import { AuditFile, type AuditFileEvents } from './file.js';
 import type { AuditMetrics } from './metrics.js';
 
 /** Where trouble with the file is reported. */
@@ -22,20 +22,20 @@ const quiet = 30_000;
 
 /** Turns events into lines, and writes several at a time. */
 export class AuditLog {
-  readonly #file: Pick<AuditFile, 'write' | 'reopen' | 'close'>;
+  readonly #file: Pick<LineFile, 'write' | 'reopen' | 'close'>;
   readonly #metrics: Pick<AuditMetrics, 'recorded'>;
   #lines = '';
   #open = 0;
   #isScheduled = false;
 
-  constructor(file: Pick<AuditFile, 'write' | 'reopen' | 'close'>, metrics: Pick<AuditMetrics, 'recorded'>) {
+  constructor(file: Pick<LineFile, 'write' | 'reopen' | 'close'>, metrics: Pick<AuditMetrics, 'recorded'>) {
     this.#file = file;
     this.#metrics = metrics;
   }
 
   /** Opens the file; `-` is standard output. Rejects with the system's error. */
   static async open(path: string, { metrics, logger }: AuditLogParts): Promise<AuditLog> {
-    return new AuditLog(await AuditFile.open(path, report(metrics, logger)), metrics);
+    return new AuditLog(await LineFile.open(path, report(metrics, logger)), metrics);
   }
 
   /** A request has come; its last event will follow. */
@@ -80,7 +80,7 @@ export class AuditLog {
   }
 }
 
-function report(metrics: AuditMetrics, logger: AuditLogParts['logger']): AuditFileEvents {
+function report(metrics: AuditMetrics, logger: AuditLogParts['logger']): LineFileEvents {
   let failureLoggedAt = -quiet;
   let dropsLoggedAt = -quiet;
   let dropped = 0;

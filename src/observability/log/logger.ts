@@ -1,4 +1,5 @@
 import pino from 'pino';
+import { LineFile } from '../line-file.js';
 import { escapeControls } from './control-characters.js';
 import { prettyLine } from './pretty-line.js';
 
@@ -15,93 +16,122 @@ export interface LoggerOptions {
 
 /**
  * A logger that writes one line for each event. A line has the fields that the caller names, never whole requests, headers or options. An
- * error becomes its type, message and code, and those of its causes. No value in a line can begin a new line or control a terminal.
+ * error becomes its type, message and code, and those of its causes. No value in a line can begin a new line or control a terminal. While
+ * nobody reads the lines, they wait; when 16 MB wait, further lines are dropped, and the next line that is written says how many.
  */
 export function createLogger({ level, format, fd = 2 }: LoggerOptions): Logger {
-  const destination = format === 'pretty' ? createPretty(fd) : new Batches(fd);
   const hooks = { streamWrite: escapeControls };
-  return pino({ level, base: null, serializers: { err: describe }, hooks }, destination);
+  return pino({ level, base: null, serializers: { err: describe }, hooks }, new LogFile(fd, format));
 }
 
-function createPretty(fd: number): pino.DestinationStream {
-  const stream = pino.destination({ dest: fd, sync: true });
-  return { write: line => void stream.write(prettyLine(line)) };
+/** How many lines were dropped. */
+export function droppedLines(logger: Logger): number {
+  return fileOf(logger)?.droppedLines ?? 0;
+}
+
+/** Resolves when every line is written, or after a second if nobody reads them. */
+export function flushed(logger: Logger): Promise<void> {
+  return new Promise(resolve => {
+    setTimeout(resolve, maxFlushTime).unref();
+    logger.flush(() => resolve());
+  });
 }
 
 /**
- * Writes the waiting lines, and returns when they are written. Use it when the process ends. It cannot wait for a write that has begun. If
- * there is time, use `logger.flush`, which waits and keeps the order.
+ * Writes the waiting lines, and returns when they are written, or after a second if nobody reads them. Use it when the process exits, after
+ * `flushed` if there is time: it cannot wait for a write that has begun.
  */
 export function flushSync(logger: Logger): void {
+  fileOf(logger)?.flushSync();
+}
+
+function fileOf(logger: Logger): LogFile | undefined {
   const stream = (logger as unknown as Record<symbol, unknown>)[pino.symbols.streamSym];
-  if (stream instanceof Batches) stream.flushSync();
+  return stream instanceof LogFile ? stream : undefined;
 }
 
 /** How many bytes of lines may wait for one system call. */
 const batchSize = 128 * 1024;
-/** For how many milliseconds they may wait. */
-const batchTime = 50;
+/** For how many milliseconds they may wait. A person at a terminal waits for none. */
+const batchTime = { json: 50, pretty: 0 } as const;
+/** Milliseconds that the end of the process waits for whoever reads the lines. */
+const maxFlushTime = 1000;
 
 /**
  * Writes several lines at a time: a system call for each line was a quarter of the CPU time of a small GET. The lines wait as bytes.
  * As a string, a line is a tree of short strings, which the garbage collector would have to copy.
  */
-class Batches implements pino.DestinationStream {
-  readonly #destination: ReturnType<typeof pino.destination>;
+class LogFile implements pino.DestinationStream {
+  readonly #format: LoggerOptions['format'];
+  readonly #file: LineFile;
   readonly #batch = Buffer.allocUnsafeSlow(batchSize);
   #length = 0;
   #timer: NodeJS.Timeout | undefined;
+  #flushUntil: number | undefined;
+  /** Dropped lines that no line tells of yet. */
+  #untold = 0;
+  /** All dropped lines. */
+  droppedLines = 0;
 
-  constructor(fd: number) {
-    this.#destination = pino.destination({
-      dest: fd,
-      sync: false,
-      minLength: 1,
-      maxWrite: batchSize,
-      contentMode: 'buffer',
-    } as never);
+  constructor(fd: number, format: LoggerOptions['format']) {
+    this.#format = format;
+    const dropped = (lines: number): void => {
+      this.#untold += lines;
+      this.droppedLines += lines;
+    };
+    this.#file = LineFile.of(fd, { failed() {}, recovered() {}, dropped });
   }
 
-  write(line: string): void {
+  write(json: string): void {
+    const line = this.#printed(json);
     // A character is at most three bytes of UTF-8 for each of its UTF-16 units.
     if (this.#length + line.length * 3 > batchSize) this.#writeBatch();
     if (line.length * 3 > batchSize) {
-      this.#destination.write(Buffer.from(line) as never);
+      this.#append(Buffer.from(line));
       return;
     }
     this.#length += this.#batch.write(line, this.#length);
-    // The timer keeps a program alive that has nothing else to do: pino closes its destination before such a program exits.
-    this.#timer ??= setTimeout(this.#writeBatch, batchTime);
+    // The timer keeps a program alive that has nothing else to do.
+    this.#timer ??= setTimeout(this.#writeBatch, batchTime[this.#format]);
   }
 
   #writeBatch = (): void => {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#length === 0) return;
-    this.#destination.write(Buffer.from(this.#batch.subarray(0, this.#length)) as never);
+    const lines = Buffer.from(this.#batch.subarray(0, this.#length));
     this.#length = 0;
+    this.#append(lines);
   };
+
+  #append(lines: Buffer): void {
+    if (this.#untold > 0) {
+      const note = `{"level":40,"time":${Date.now()},"lines":${this.#untold},"msg":"lines of the log are missing, because nobody read it"}\n`;
+      const both = Buffer.concat([Buffer.from(this.#printed(note)), lines]);
+      if (this.#file.hasRoomFor(both)) {
+        this.#untold = 0;
+        this.#file.write(both);
+        return;
+      }
+    }
+    this.#file.write(lines);
+  }
+
+  #printed(json: string): string {
+    return this.#format === 'pretty' ? prettyLine(json) : json;
+  }
 
   /** Calls back when everything is written; pino's `logger.flush` calls it. */
   flush(callback: () => void): void {
+    this.#flushUntil ??= performance.now() + maxFlushTime;
     this.#writeBatch();
-    this.#destination.flush(callback);
+    void this.#file.flush().then(callback);
   }
 
   flushSync(): void {
-    // pino writes at exit what its destination already has.
-    if (this.#length === 0) return;
     this.#writeBatch();
-    this.#destination.flushSync();
+    this.#file.flushSync(this.#flushUntil ?? performance.now() + maxFlushTime);
   }
-}
-
-/** Resolves when every line is written, or after a second if nobody reads them. */
-export function flushed(logger: Logger): Promise<void> {
-  return new Promise(resolve => {
-    setTimeout(resolve, 1000).unref();
-    logger.flush(() => resolve());
-  });
 }
 
 /** An error in a log line. Only unexpected errors have a stack. */

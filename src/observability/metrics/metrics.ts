@@ -26,6 +26,8 @@ export interface MetricsOptions {
   readonly clusterLabel: ClusterLabel;
   /** Called at every scrape. */
   readonly connections: () => ReadonlyMap<string, ConnectionCounts>;
+  /** How many lines of the log were dropped; called at every scrape. */
+  readonly droppedLines: () => number;
   /** Whether each check of readyz passes; called at every scrape. */
   readonly readiness: () => Promise<ReadonlyMap<string, boolean>>;
 }
@@ -85,6 +87,15 @@ export function createMetrics(options: MetricsOptions) {
     name: 'kube_api_proxy_uncaught_exceptions_total',
     help: 'Uncaught errors. Each is a bug of the program and is logged.',
     registers,
+  });
+  new Counter({
+    name: 'kube_api_proxy_log_dropped_lines_total',
+    help: 'Lines that are missing in the log because nobody read it for too long.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(options.droppedLines());
+    },
   });
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision });
   for (const name of misnamed) registry.removeSingleMetric(name);

@@ -19,6 +19,7 @@ export function createIdleMetrics(options: Partial<MetricsOptions> = {}): Metric
     authenticationMethods: authenticationMethods.map(({ name }) => name),
     clusterLabel: withoutClusterLabel,
     connections: () => new Map([['', { idle: 0, active: 0, upgraded: 0 }]]),
+    droppedLines: () => 0,
     readiness: async () => new Map(),
     ...options,
   });

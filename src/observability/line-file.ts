@@ -1,4 +1,4 @@
-import { close, fstat, open, read, write } from 'node:fs';
+import { close, fstat, open, read, write, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -8,8 +8,8 @@ const readFile = promisify(read);
 const statFile = promisify(fstat);
 const writeFile = promisify(write);
 
-/** What happens to the lines, for the program's log and metrics. */
-export interface AuditFileEvents {
+/** What happens to the lines of a file. */
+export interface LineFileEvents {
   /** Writing or reopening the file failed; there will be another try. */
   failed(error: Error): void;
   /** Writing works again. */
@@ -28,14 +28,18 @@ const busyInterval = 10;
 const maxBusyAtEnd = 2000;
 const lineBreak = 0x0a;
 
+/** What a synchronous wait waits for: nothing, until its time is over. */
+const never = new Int32Array(new SharedArrayBuffer(4));
+
 /**
  * Appends lines to a file in the background. While the file cannot be written, it keeps a bounded number of bytes. A line that a full disk
  * has cut is completed before the next one; if the file was replaced meanwhile, the new file gets the whole line. Only its owner can read a
  * file that this class creates.
  */
-export class AuditFile {
-  readonly #path: string;
-  readonly #events: AuditFileEvents;
+export class LineFile {
+  /** Undefined for a file that was open before. */
+  readonly #path: string | undefined;
+  readonly #events: LineFileEvents;
   #fd: number;
   /** Whether the file ended within a line when it was opened. */
   #endsWithinLine: boolean;
@@ -46,11 +50,13 @@ export class AuditFile {
   /** How many bytes of the first chunk are in the file. */
   #written = 0;
   #isFailing = false;
+  /** Whether a thread is writing the first chunk. */
+  #isWriting = false;
   #working: Promise<void> | undefined;
   /** When closing must end, on the clock of `performance.now()`; undefined until `close` is called. */
   #closeBy: number | undefined;
 
-  private constructor(path: string, { fd, endsWithinLine }: OpenFile, events: AuditFileEvents) {
+  private constructor(path: string | undefined, { fd, endsWithinLine }: OpenFile, events: LineFileEvents) {
     this.#path = path;
     this.#fd = fd;
     this.#endsWithinLine = endsWithinLine;
@@ -58,15 +64,24 @@ export class AuditFile {
   }
 
   /** Opens the file, or creates it; `-` is standard output. Rejects with the system's error. */
-  static async open(path: string, events: AuditFileEvents): Promise<AuditFile> {
-    const opened = path === '-' ? { fd: 1, endsWithinLine: false } : await openToAppend(path);
-    return new AuditFile(path, opened, events);
+  static async open(path: string, events: LineFileEvents): Promise<LineFile> {
+    return path === '-' ? LineFile.of(1, events) : new LineFile(path, await openToAppend(path), events);
   }
 
-  /** Takes whole lines, each with its line break, in their order; never fails and never waits. */
-  write(lines: string): void {
-    const chunk = Buffer.from(lines);
-    if (this.#closeBy !== undefined || this.#waitingBytes + chunk.length > maxWaiting) {
+  /**
+   * Writes to a file that is open, and leaves it open. Node makes a pipe behind standard output or standard error non-blocking once its
+   * stream was read. A blocking write to a full pipe would hold a thread, and the exit of the process waits for all threads.
+   */
+  static of(fd: number, events: LineFileEvents): LineFile {
+    if (fd === 1) void process.stdout;
+    if (fd === 2) void process.stderr;
+    return new LineFile(undefined, { fd, endsWithinLine: false }, events);
+  }
+
+  /** Takes whole lines, each with its line break, in their order; never fails and never waits. Their bytes must not change afterwards. */
+  write(lines: string | Buffer): void {
+    const chunk = typeof lines === 'string' ? Buffer.from(lines) : lines;
+    if (!this.hasRoomFor(chunk)) {
       this.#events.dropped(countLines(chunk));
       return;
     }
@@ -75,9 +90,38 @@ export class AuditFile {
     this.#work();
   }
 
-  /** Call this after the file was renamed: further lines go to a file that is opened by its path again. Standard output stays. */
+  /** Whether lines that were written now would be taken, and not dropped. */
+  hasRoomFor(lines: Buffer): boolean {
+    return this.#closeBy === undefined && this.#waitingBytes + lines.length <= maxWaiting;
+  }
+
+  /** Resolves when no line waits. */
+  async flush(): Promise<void> {
+    await this.#working;
+  }
+
+  /**
+   * Writes the lines that wait, for a process that exits: without its event loop, and until a time on the clock of `performance.now()` if a
+   * pipe is full. A write that a thread has begun goes on beside it.
+   */
+  flushSync(until: number): void {
+    const lines = this.#waiting.splice(this.#isWriting ? 1 : 0);
+    const bytes = Buffer.concat(lines).subarray(this.#isWriting ? 0 : this.#written);
+    this.#waitingBytes = this.#waiting[0]?.length ?? 0;
+    if (!this.#isWriting) this.#written = 0;
+    for (let at = 0; at < bytes.length; ) {
+      try {
+        at += writeSync(this.#fd, bytes, at);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || performance.now() > until) return;
+        Atomics.wait(never, 0, 0, busyInterval);
+      }
+    }
+  }
+
+  /** Call this after the file was renamed: further lines go to a file that is opened by its path again. One that was open before stays. */
   reopen(): void {
-    if (this.#path === '-' || this.#closeBy !== undefined) return;
+    if (this.#path === undefined || this.#closeBy !== undefined) return;
     this.#wantsReopen = true;
     this.#work();
   }
@@ -89,7 +133,7 @@ export class AuditFile {
     await this.#working;
     const lost = countLines(Buffer.concat(this.#waiting).subarray(this.#written));
     if (lost > 0) this.#events.dropped(lost);
-    if (this.#path !== '-') await closeFile(this.#fd).catch(() => {});
+    if (this.#path !== undefined) await closeFile(this.#fd).catch(() => {});
   }
 
   #work(): void {
@@ -107,7 +151,9 @@ export class AuditFile {
       this.#report(isBusy ? undefined : error);
       if (error === undefined) continue;
       if (closeBy !== undefined && (!isBusy || performance.now() > closeBy)) return;
-      await delay(isBusy ? busyInterval : retryInterval);
+      // A program that has nothing else to do waits for the reader of a pipe, and not for a file that another program opened and that fails.
+      const ref = isBusy || this.#path !== undefined;
+      await delay(isBusy ? busyInterval : retryInterval, undefined, { ref });
     }
   }
 
@@ -115,7 +161,7 @@ export class AuditFile {
   async #openAgain(): Promise<void> {
     this.#wantsReopen = false;
     try {
-      const { fd, endsWithinLine } = await openToAppend(this.#path);
+      const { fd, endsWithinLine } = await openToAppend(this.#path as string);
       const before = this.#fd;
       this.#fd = fd;
       this.#endsWithinLine = endsWithinLine;
@@ -131,6 +177,7 @@ export class AuditFile {
   async #writeFirst(): Promise<NodeJS.ErrnoException | undefined> {
     const [chunk] = this.#waiting;
     if (chunk === undefined) return undefined;
+    this.#isWriting = true;
     try {
       if (this.#endsWithinLine) await writeFile(this.#fd, '\n');
       this.#endsWithinLine = false;
@@ -138,6 +185,8 @@ export class AuditFile {
         this.#written += (await writeFile(this.#fd, chunk, this.#written)).bytesWritten;
     } catch (error) {
       return error as NodeJS.ErrnoException;
+    } finally {
+      this.#isWriting = false;
     }
     this.#waiting.shift();
     this.#waitingBytes -= chunk.length;

@@ -1,8 +1,10 @@
 import { Cluster } from '../clusters/cluster.js';
 import type { ConfigurationOptions } from '../clusters/configuration.js';
 import type { Endpoint } from '../clusters/endpoint.js';
-import { type FollowOptions, followConfiguration } from '../clusters/follow.js';
+import { type EndpointChange, type FollowOptions, followConfiguration } from '../clusters/follow.js';
 import { ClusterRegistry } from '../clusters/registry.js';
+import { FollowedKubeconfig } from '../kubeconfig/followed-kubeconfig.js';
+import { isSet } from '../kubeconfig/overrides.js';
 import { urlOf } from '../kubeconfig/server-address.js';
 import type { Component } from '../lib/component.js';
 import { ExpiryWarnings } from '../observability/expiry-warning.js';
@@ -29,12 +31,20 @@ export class ObservedClusters implements Component {
   readonly registry: ClusterRegistry;
   readonly #parts: ClusterParts;
   readonly #expiryWarnings: ExpiryWarnings;
-  readonly #lastGood: FollowOptions['lastGood'] & object = { kubeconfig: undefined };
+  readonly #kubeconfig: FollowedKubeconfig;
 
   constructor(parts: ClusterParts) {
     this.#parts = parts;
     this.#expiryWarnings = new ExpiryWarnings(parts.logger);
-    const { allContexts, contexts } = parts.options;
+    const { options, env, homedir, rereadInterval } = parts;
+    const { allContexts, contexts } = options;
+    this.#kubeconfig = new FollowedKubeconfig({
+      location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
+      env,
+      hasServer: isSet(options.server),
+      interval: rereadInterval,
+    });
+    this.#kubeconfig.whenRead(() => this.registry.update(this.#kubeconfig.contexts));
     this.registry = new ClusterRegistry({
       create: name => this.#create(name),
       serves: name => allContexts && contexts.matches(name),
@@ -61,6 +71,7 @@ export class ObservedClusters implements Component {
 
   close(): void {
     this.registry.close();
+    this.#kubeconfig.close();
     this.#expiryWarnings.close();
   }
 
@@ -93,12 +104,11 @@ export class ObservedClusters implements Component {
   }
 
   #followOptions(name: string, credentials: () => CredentialMetrics): FollowOptions {
-    const { options, env, homedir, metrics, refuse, rereadInterval } = this.#parts;
+    const { options, env, metrics, refuse, rereadInterval } = this.#parts;
     const logger = name === '' ? this.#parts.logger : this.#parts.logger.child({ cluster: name });
     return {
-      location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
+      kubeconfig: this.#kubeconfig,
       env,
-      lastGood: this.#lastGood,
       overrides: name === '' ? options : { ...options, context: name },
       events: {
         expires: (source, at) => credentials().expires(source, at),
@@ -107,12 +117,22 @@ export class ObservedClusters implements Component {
       },
       interval: rereadInterval,
       ...(refuse !== undefined && { refuse }),
-      ...(name === '' && { onContexts: contexts => this.registry.update(contexts) }),
-      onReload: problems => {
+      onReload(problems, change) {
         if (name === '') metrics.reloaded(problems.length === 0);
-        if (problems.length === 0) logger.info('configuration reloaded');
+        if (problems.length === 0) logger.info(changesOf(change), 'configuration reloaded');
         else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
       },
     };
   }
+}
+
+/** The context and the server of a configuration, as far as they are others than before. */
+function changesOf(change: EndpointChange | undefined): object {
+  if (change === undefined) return {};
+  const { before, now } = change;
+  const server = urlOf(now.config.server);
+  return {
+    ...(now.context !== before.context && { context: now.context }),
+    ...(server !== urlOf(before.config.server) && { server }),
+  };
 }

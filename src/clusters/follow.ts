@@ -1,17 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ContextSummary } from '../kubeconfig/contexts.js';
-import { type FileWatchOptions, watchFiles } from '../lib/file-watch.js';
+import type { FollowedKubeconfig } from '../kubeconfig/followed-kubeconfig.js';
+import { isSet } from '../kubeconfig/overrides.js';
+import type { Kubeconfig } from '../kubeconfig/types.js';
+import { follow } from '../lib/follow.js';
 import { ConfigurationError } from './cluster.js';
-import { type Configuration, type ConfigurationOptions, loadConfiguration } from './configuration.js';
+import { type ConfigurationOptions, loadConfiguration } from './configuration.js';
 import type { Endpoint } from './endpoint.js';
 
 /** How the changes of a configuration are followed. */
 export interface FollowOptions extends Omit<ConfigurationOptions, 'rereadFiles'> {
+  readonly kubeconfig: FollowedKubeconfig;
   /** Called after changed files were read. If there are problems, the last valid configuration stays in use. */
-  readonly onReload: (problems: readonly string[]) => void;
-  /** Called after the kubeconfig was read, with its contexts. */
-  readonly onContexts?: (contexts: readonly ContextSummary[]) => void;
-  readonly interval?: FileWatchOptions['interval'];
+  readonly onReload: (problems: readonly string[], change?: EndpointChange) => void;
+  /** Milliseconds between two looks at the files. */
+  readonly interval?: number | undefined;
+}
+
+/** An endpoint that takes the place of another one. */
+export interface EndpointChange {
+  readonly before: Endpoint;
+  readonly now: Endpoint;
 }
 
 /** Milliseconds that a request waits after a 401 until the files are read. Reading takes longer only if a file does not answer. */
@@ -26,34 +34,62 @@ export async function followConfiguration(
   options: FollowOptions,
   use: (endpoint: Endpoint) => void,
 ): Promise<{ close(): void }> {
-  let check: () => Promise<void> = async () => {};
-  const rereadFiles = () => Promise.race([check(), sleep(rereadTimeout, undefined, { ref: false })]);
-  const configurationOptions = { ...options, rereadFiles };
-  const first = await loadConfiguration(configurationOptions);
-  if (first.contexts !== undefined) options.onContexts?.(first.contexts);
-  if ('problems' in first) throw new ConfigurationError(first.problems);
-
-  let current: Configuration = first;
-  // An invalid configuration may name files that do not exist yet. They are watched too.
-  let awaited: readonly string[] = [];
-  use(first);
-  const watch = await watchFiles({
-    files: () => [...current.files, ...awaited],
-    interval: options.interval,
-    onChange: async () => {
-      const next = await loadConfiguration(configurationOptions, current);
-      if (next.contexts !== undefined) options.onContexts?.(next.contexts);
-      awaited = 'problems' in next ? (next.files ?? []) : [];
-      if ('problems' in next) {
-        options.onReload(next.problems);
-        return;
-      }
-      if (current.source.name !== next.source.name) options.events.expires(current.source.name, undefined);
-      current = next;
-      use(next);
-      options.onReload([]);
+  const { kubeconfig, overrides, events, interval, onReload } = options;
+  const rereadFiles = async () => {
+    const reread = async () => {
+      await kubeconfig.poll();
+      const followed = await started;
+      if ('poll' in followed) await followed.poll();
+    };
+    await Promise.race([reread(), sleep(rereadTimeout, undefined, { ref: false })]);
+  };
+  let loaded: Kubeconfig | undefined;
+  const started = follow<Endpoint>({
+    interval,
+    async load(read, before) {
+      // Files and kubeconfig may have been replaced in one step: a new token must not go to the old server.
+      await kubeconfig.poll();
+      loaded = kubeconfig.current;
+      if (loaded === undefined) return { problems: kubeconfig.problems };
+      const next = await loadConfiguration(loaded, { ...options, rereadFiles }, read, before);
+      if (!('problems' in next)) use(next);
+      return next;
+    },
+    isStale: () => loaded !== kubeconfig.current,
+    onChange(next, before) {
+      if ('problems' in next) return onReload(next.problems);
+      if (before.source.name !== next.source.name) events.expires(before.source.name, undefined);
+      onReload([], { before, now: next });
     },
   });
-  check = watch.poll;
-  return watch;
+  const unsubscribe = kubeconfig.whenRead(async () => {
+    const followed = await started;
+    if ('problems' in followed) return;
+    if (kubeconfig.problems.length > 0) return onReload(kubeconfig.problems);
+    await followed.poll();
+    warnOfContext(followed.current.context);
+  });
+  let warnedOf: string | undefined;
+  const warnOfContext = (context: string) => {
+    const { currentContext = '' } = kubeconfig.current ?? {};
+    const isOther = ![context, ''].includes(currentContext) && context !== '' && !isSet(overrides.context);
+    if (isOther && currentContext !== warnedOf) {
+      events.log.warn(
+        { context, currentContext },
+        'the current-context of the kubeconfig has changed; the context of the start stays in use; to change it, restart, or set --context',
+      );
+    }
+    warnedOf = isOther ? currentContext : undefined;
+  };
+  const followed = await started;
+  if ('problems' in followed) {
+    unsubscribe();
+    throw new ConfigurationError(followed.problems);
+  }
+  return {
+    close() {
+      unsubscribe();
+      followed.close();
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import { describeFileError } from '../lib/file-problem.js';
-import { watchFiles } from '../lib/file-watch.js';
-import { readWhole } from '../lib/read-file.js';
+import { follow } from '../lib/follow.js';
+import type { ReadFile } from '../lib/read-file.js';
 import { type FileFormat, parseConfigurationFile } from './parse.js';
 import type { Problem, Report } from './problem.js';
 
@@ -36,15 +36,16 @@ export interface FollowedFile {
 export async function followConfigurationFile<T>(
   options: FollowOptions<T>,
 ): Promise<FollowedFile | { readonly problems: readonly string[] }> {
-  const { flag, file, subject, reloaded, logger } = options;
+  const { flag, subject, reloaded, logger } = options;
   let failure: readonly Problem[] = [];
-  // The watch begins first, so that a change during the first reading is not missed.
-  const watch = await watchFiles({
-    files: () => [file],
+  const followed = await follow<object, Problem>({
     interval: options.interval,
-    async onChange() {
-      await first;
-      failure = await useFile(options);
+    async load(readFile) {
+      const problems = await useFile(options, readFile);
+      return problems.length > 0 ? { problems } : {};
+    },
+    onChange(result) {
+      failure = 'problems' in result ? (result.problems as readonly Problem[]) : [];
       const isUsable = failure.length === 0;
       reloaded(isUsable);
       if (isUsable) logger.info(`${subject} of ${flag} reloaded`);
@@ -54,26 +55,24 @@ export async function followConfigurationFile<T>(
       }
     },
   });
-  const first = useFile(options);
-  const problems = await first;
-  if (problems.length > 0) {
-    watch.close();
-    return { problems: problems.map(({ text }) => text) };
-  }
+  if ('problems' in followed) return { problems: followed.problems.map(({ text }) => text) };
   return {
     warnings: () =>
       failure
         .slice(0, 1)
         .map(({ publicText }) => `${publicText}; the last valid version of the file stays in use`),
-    close: watch.close,
+    close: followed.close,
   };
 }
 
 /** Returns why the file cannot be used; nothing if it is in use now. */
-async function useFile<T>({ flag, file, format, read, use }: FollowOptions<T>): Promise<readonly Problem[]> {
+async function useFile<T>(
+  { flag, file, format, read, use }: FollowOptions<T>,
+  readFile: ReadFile,
+): Promise<readonly Problem[]> {
   let text: string;
   try {
-    text = (await readWhole(file)).toString();
+    text = (await readFile(file)).toString();
   } catch (error) {
     const problem = `${flag}: ${file}: ${describeFileError(error)}`;
     return [{ text: problem, publicText: problem }];

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { PemSource } from '../kubeconfig/pem-source.js';
+import type { ReadFile } from '../lib/read-file.js';
 import { readPem } from './pem.js';
 
 /**
@@ -8,10 +9,11 @@ import { readPem } from './pem.js';
  */
 export async function loadCertificateAuthority(
   source: PemSource | undefined,
+  read: ReadFile,
   field = 'certificate-authority',
 ): Promise<{ readonly certificateAuthority: Buffer | undefined } | { readonly problems: readonly string[] }> {
   if (source === undefined) return { certificateAuthority: undefined };
-  const document = await readPem(source, field);
+  const document = await readPem(source, field, read);
   if ('problem' in document) return { problems: [document.problem] };
   const certificates = document.blocks.filter(
     ({ type, text }) => type === 'CERTIFICATE' && isCertificate(text),

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { PemSource } from '../kubeconfig/pem-source.js';
+import type { ReadFile } from '../lib/read-file.js';
 import { type PemDocument, readPem } from './pem.js';
 
 type Result<T> = { readonly value: T } | { readonly problem: string };
@@ -28,10 +29,11 @@ interface PairNames {
 export async function loadCertificatePair(
   sources: { readonly certificate: PemSource; readonly key: PemSource },
   names: PairNames,
+  read: ReadFile,
 ): Promise<{ readonly pair: CertificatePair } | { readonly problems: readonly string[] }> {
   const [certificatePem, keyPem] = await Promise.all([
-    readPem(sources.certificate, names.certificate),
-    readPem(sources.key, names.key),
+    readPem(sources.certificate, names.certificate, read),
+    readPem(sources.key, names.key, read),
   ]);
   const chain = 'problem' in certificatePem ? certificatePem : readChain(certificatePem);
   const key = 'problem' in keyPem ? keyPem : readKey(keyPem);
@@ -94,10 +96,11 @@ function whyTlsRefuses({ certificate, key }: CertificatePair): string | undefine
 }
 
 /** Reads the client certificate of a kubeconfig's user, and its key. */
-export async function loadClientCertificate(sources: {
-  readonly certificate: PemSource;
-  readonly key: PemSource;
-}): Promise<{ readonly clientCertificate: CertificatePair } | { readonly problems: readonly string[] }> {
-  const loaded = await loadCertificatePair(sources, { certificate: 'client-certificate', key: 'client-key' });
+export async function loadClientCertificate(
+  sources: { readonly certificate: PemSource; readonly key: PemSource },
+  read: ReadFile,
+): Promise<{ readonly clientCertificate: CertificatePair } | { readonly problems: readonly string[] }> {
+  const names = { certificate: 'client-certificate', key: 'client-key' };
+  const loaded = await loadCertificatePair(sources, names, read);
   return 'problems' in loaded ? loaded : { clientCertificate: loaded.pair };
 }

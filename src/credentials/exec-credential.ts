@@ -1,5 +1,6 @@
 import { type ExecApiVersion, type ExecConfig, execApiVersions } from '../kubeconfig/exec-config.js';
 import { isObject, parseObject } from '../lib/json.js';
+import { readWhole } from '../lib/read-file.js';
 import { type CertificatePair, loadClientCertificate } from './certificate-pair.js';
 import { isBearerToken } from './credential.js';
 
@@ -127,10 +128,11 @@ async function readPair(
   certificate: string,
   key: string,
 ): Promise<{ readonly clientCertificate: CertificatePair } | { readonly problem: string }> {
-  const result = await loadClientCertificate({
+  const sources = {
     certificate: { data: Buffer.from(certificate), origin: 'status.clientCertificateData' },
     key: { data: Buffer.from(key), origin: 'status.clientKeyData' },
-  });
+  };
+  const result = await loadClientCertificate(sources, readWhole);
   if ('clientCertificate' in result) return result;
   return { problem: `returned a client certificate that cannot be used: ${result.problems.join('; ')}` };
 }

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { OidcConfig } from '../kubeconfig/auth-provider.js';
 import { parseObject } from '../lib/json.js';
+import { readWhole } from '../lib/read-file.js';
 import { loadCertificateAuthority } from './certificate-authority.js';
 import { CredentialError } from './credential-source.js';
 import {
@@ -48,7 +49,7 @@ export class OidcIssuer {
   }
 
   async #loadAuthority(): Promise<Buffer | undefined> {
-    const loaded = await loadCertificateAuthority(this.#config.certificateAuthority);
+    const loaded = await loadCertificateAuthority(this.#config.certificateAuthority, readWhole);
     if ('certificateAuthority' in loaded) return loaded.certificateAuthority;
     throw new CredentialError(`the OpenID Connect issuer cannot be verified: ${loaded.problems.join('; ')}`);
   }

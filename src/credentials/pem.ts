@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { PemSource } from '../kubeconfig/pem-source.js';
 import { describeFileError } from '../lib/file-problem.js';
-import { readWhole } from '../lib/read-file.js';
+import type { ReadFile } from '../lib/read-file.js';
 
 /** One block of a PEM document (RFC 7468). `text` includes the BEGIN and END lines. */
 interface PemBlock {
@@ -21,11 +21,12 @@ export interface PemDocument {
 export async function readPem(
   source: PemSource,
   field: string,
+  read: ReadFile,
 ): Promise<PemDocument | { readonly problem: string }> {
   if ('data' in source) return { name: source.origin ?? field, blocks: blocksOf(source.data) };
   const name = `${field} ${source.file}`;
   try {
-    return { name, blocks: blocksOf(await readWhole(source.file)) };
+    return { name, blocks: blocksOf(await read(source.file)) };
   } catch (error) {
     return { problem: `${name}: ${describeFileError(error)}` };
   }

@@ -2,7 +2,7 @@ import { urlOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { digest } from '../lib/digest.js';
 import { describeFileError } from '../lib/file-problem.js';
-import { readWhole } from '../lib/read-file.js';
+import type { ReadFile } from '../lib/read-file.js';
 import { loadClientCertificate } from './certificate-pair.js';
 import { type Credential, isBearerToken } from './credential.js';
 import type { CredentialEvents, CredentialSource } from './credential-source.js';
@@ -34,11 +34,12 @@ type CreateSource = (options: CredentialSourceOptions) => CredentialSource;
 export async function prepareCredentialSource(
   config: ClientConfig,
   dialIssuer: IssuerDial,
+  read: ReadFile,
 ): Promise<CreateSource | { readonly problems: readonly string[] }> {
   const { clientCertificate } = config;
   const parts = await Promise.all([
-    loadAuthorization(config),
-    clientCertificate === undefined ? {} : loadClientCertificate(clientCertificate),
+    loadAuthorization(config, read),
+    clientCertificate === undefined ? {} : loadClientCertificate(clientCertificate, read),
   ]);
   let credential: Credential = {};
   const problems: string[] = [];
@@ -109,17 +110,17 @@ function keepUnchanged(
 
 type Authorization = Pick<Credential, 'authorization'> | { readonly problems: readonly string[] };
 
-async function loadAuthorization(config: ClientConfig): Promise<Authorization> {
-  if (config.tokenFile !== undefined) return loadTokenFile(config.tokenFile);
+async function loadAuthorization(config: ClientConfig, read: ReadFile): Promise<Authorization> {
+  if (config.tokenFile !== undefined) return loadTokenFile(config.tokenFile, read);
   if (config.token !== undefined) return bearer(config.token, 'token');
   if (config.username === undefined && config.password === undefined) return {};
   const pair = `${config.username ?? ''}:${config.password ?? ''}`;
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
 }
 
-async function loadTokenFile(file: string): Promise<Authorization> {
+async function loadTokenFile(file: string, read: ReadFile): Promise<Authorization> {
   try {
-    const token = (await readWhole(file)).toString().trim();
+    const token = (await read(file)).toString().trim();
     return token === '' ? { problems: [`tokenFile ${file} is empty`] } : bearer(token, `tokenFile ${file}`);
   } catch (error) {
     return { problems: [`tokenFile ${file}: ${describeFileError(error)}`] };

@@ -1,4 +1,3 @@
-import { runInSlices, type Steps } from '../lib/steps.js';
 import { parseServerAddress, urlOf } from './server-address.js';
 import type { Kubeconfig } from './types.js';
 
@@ -12,24 +11,12 @@ export interface ContextSummary {
   readonly server: string;
 }
 
-/** The summaries by kubeconfig: all its contexts share them. */
-const summaries = new WeakMap<Kubeconfig, Promise<readonly ContextSummary[]>>();
-
-/** The contexts, in the kubeconfig's order. The event loop goes on meanwhile, because there may be thousands. */
-export function summarizeContexts(kubeconfig: Kubeconfig): Promise<readonly ContextSummary[]> {
-  const made = summaries.get(kubeconfig) ?? runInSlices(summarize(kubeconfig));
-  summaries.set(kubeconfig, made);
-  return made;
-}
-
-function* summarize({ contexts, clusters }: Kubeconfig): Steps<readonly ContextSummary[]> {
-  const all: ContextSummary[] = [];
-  for (const [name, { value }] of contexts) {
+/** The contexts, in the kubeconfig's order. */
+export function summarizeContexts({ contexts, clusters }: Kubeconfig): readonly ContextSummary[] {
+  return [...contexts].map(([name, { value }]) => {
     const { cluster = '', user = '', namespace = '' } = value;
-    all.push({ name, cluster, user, namespace, server: serverUrl(clusters.get(cluster)?.value.server) });
-    yield;
-  }
-  return all;
+    return { name, cluster, user, namespace, server: serverUrl(clusters.get(cluster)?.value.server) };
+  });
 }
 
 function serverUrl(server = ''): string {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { describeFileError } from '../lib/file-problem.js';
-import { runInSlices, type Steps } from '../lib/steps.js';
+import type { ReadFile } from '../lib/read-file.js';
+import { runAtOnce } from '../lib/steps.js';
 import { parseKubeconfig } from './parse.js';
 import type { AuthInfo, Cluster, Context, Kubeconfig, Named } from './types.js';
 
@@ -14,47 +15,35 @@ export interface KubeconfigLocation {
   readonly homedir: string;
 }
 
-/** The content of a file; throws the system's error. */
-export type ReadText = (file: string) => string;
-
 /**
  * Merges kubeconfig files by client-go's loading rules: the file of --kubeconfig, which must exist; otherwise the KUBECONFIG list;
  * otherwise ~/.kube/config. Missing files of a list are skipped. For each name, and for the current context, the first file wins. Problems
- * name the file, and the line if there is one. The event loop goes on meanwhile: a file with thousands of contexts takes a second.
+ * name the file, and the line if there is one.
  */
-export function loadKubeconfig(location: KubeconfigLocation, readText: ReadText): Promise<LoadedKubeconfig> {
-  const read = kubeconfigFiles(location).map(file => ({
-    file,
-    ...readKubeconfig(file, location.flag !== '', readText),
-  }));
-  // Every context loads the same files. With 1,000 contexts this took 40 ms and 1 MB for each of them.
-  if (last === undefined || !isSameRead(last.read, read)) last = { read, loaded: runInSlices(merge(read)) };
-  return last.loaded;
+export async function loadKubeconfig(
+  location: KubeconfigLocation,
+  read: ReadFile,
+): Promise<LoadedKubeconfig> {
+  return merge(
+    await Promise.all(
+      kubeconfigFiles(location).map(async file => ({
+        file,
+        ...(await readKubeconfig(file, location.flag !== '', read)),
+      })),
+    ),
+  );
 }
 
 type LoadedKubeconfig = { readonly kubeconfig: Kubeconfig } | { readonly problems: readonly string[] };
 
 /** A file with its content or its problems. It has neither if it is optional and missing. */
-interface ReadFile {
+interface FileContent {
   readonly file: string;
   readonly text?: string;
   readonly problems?: readonly string[];
 }
 
-/** The last result. */
-let last: { readonly read: readonly ReadFile[]; readonly loaded: Promise<LoadedKubeconfig> } | undefined;
-
-function isSameRead(one: readonly ReadFile[], other: readonly ReadFile[]): boolean {
-  return (
-    one.length === other.length &&
-    one.every(({ file, text, problems }, index) => {
-      const { file: otherFile, text: otherText, problems: otherProblems } = other[index] as ReadFile;
-      return file === otherFile && text === otherText && `${problems}` === `${otherProblems}`;
-    })
-  );
-}
-
-function* merge(read: readonly ReadFile[]): Steps<LoadedKubeconfig> {
+function merge(read: readonly FileContent[]): LoadedKubeconfig {
   const candidates = read.map(({ file }) => file);
   const problems: string[] = [];
   const files: string[] = [];
@@ -65,7 +54,7 @@ function* merge(read: readonly ReadFile[]): Steps<LoadedKubeconfig> {
   for (const { file, text, problems: unreadable = [] } of read) {
     problems.push(...unreadable);
     if (text === undefined) continue;
-    const parsed = yield* parseKubeconfig(file, text);
+    const parsed = runAtOnce(parseKubeconfig(file, text));
     if ('problems' in parsed) {
       problems.push(...parsed.problems);
       continue;
@@ -87,20 +76,20 @@ function addMissing<T>(into: Map<string, Named<T>>, entries: ReadonlyMap<string,
 }
 
 /** The files that may contain a kubeconfig, in the order of their priority. */
-export function kubeconfigFiles({ flag, env, homedir }: KubeconfigLocation): string[] {
+function kubeconfigFiles({ flag, env, homedir }: KubeconfigLocation): string[] {
   if (flag !== '') return [resolve(flag)];
   if (env === undefined || env === '') return [resolve(homedir, '.kube', 'config')];
   return [...new Set(env.split(':').filter(file => file !== ''))].map(file => resolve(file));
 }
 
 /** The file's content; undefined if it is optional and missing. */
-function readKubeconfig(
+async function readKubeconfig(
   file: string,
   isRequired: boolean,
-  readText: ReadText,
-): { readonly text: string } | { readonly problems: readonly string[] } | undefined {
+  read: ReadFile,
+): Promise<{ readonly text: string } | { readonly problems: readonly string[] } | undefined> {
   try {
-    return { text: readText(file) };
+    return { text: (await read(file)).toString() };
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     if (isMissing && !isRequired) return undefined;

@@ -17,21 +17,35 @@ const stuck = new Set<string>();
 /** Files that were read before: a pipe delivers its content only once. */
 const known = new Set<string>();
 
+/** Reads a file: `readWhole`, or the function of files that are followed. */
+export type ReadFile = (file: string) => Promise<Buffer>;
+
 /**
  * The content of a file, or of a pipe until its end, such as a shell's `<(command)`. Rejects with the system's error. The code is ETIMEDOUT
  * if the system does not answer in time, for example because a file server is down. It is ENODATA if no program writes to the pipe, and
  * EFBIG if there are more than 16 MB.
  */
-export function readWhole(
+export async function readWhole(file: string, timeout?: Timeouts): Promise<Buffer> {
+  return (await readAny(file, timeout)).content;
+}
+
+/** Milliseconds. */
+interface Timeouts {
+  readonly answer: number;
+  readonly pipe: number;
+}
+
+/** Like `readWhole`, with whether it is a regular file: its content can be read again. */
+export function readAny(
   file: string,
-  timeout = { answer: answerTimeout, pipe: pipeTimeout },
-): Promise<Buffer> {
+  timeout: Timeouts = { answer: answerTimeout, pipe: pipeTimeout },
+): Promise<{ readonly content: Buffer; readonly isRegular: boolean }> {
   const patience = known.has(file) ? 0 : timeout.pipe;
   known.add(file);
   return readWithin(file, timeout.answer, async (handle, stopTimer) => {
     const found = await handle.stat();
     if (!found.isFile()) stopTimer();
-    return readToEnd(handle, found.isFIFO(), patience);
+    return { content: await readToEnd(handle, found.isFIFO(), patience), isRegular: found.isFile() };
   });
 }
 
@@ -43,9 +57,9 @@ export function readRegular(file: string, timeout = answerTimeout): Promise<Buff
   });
 }
 
-type Read = (handle: FileHandle, stopTimer: () => void) => Promise<Buffer>;
+type Read<T> = (handle: FileHandle, stopTimer: () => void) => Promise<T>;
 
-function readWithin(file: string, timeout: number, read: Read): Promise<Buffer> {
+function readWithin<T>(file: string, timeout: number, read: Read<T>): Promise<T> {
   if (stuck.has(file)) return Promise.reject(withCode('ETIMEDOUT'));
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
@@ -63,7 +77,7 @@ function readWithin(file: string, timeout: number, read: Read): Promise<Buffer> 
   });
 }
 
-async function openAndRead(file: string, read: (handle: FileHandle) => Promise<Buffer>): Promise<Buffer> {
+async function openAndRead<T>(file: string, read: (handle: FileHandle) => Promise<T>): Promise<T> {
   // Without O_NONBLOCK, opening a FIFO blocks a thread until a program writes to it, and so blocks the end of the process (fifo(7)).
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

@@ -126,14 +126,15 @@ function classify(error: Error & { readonly code?: string }): Verdict {
 }
 
 /**
- * The error that a client gets for a failed connection or round trip. The message names the server and the way out, and only the kind of
- * the cause. The original error stays in `cause`, for the log.
+ * The error that a client gets for a failed connection or round trip: an UpstreamError, or the StatusError with which the receiver of the
+ * response has ended it. The message names the server and the way out, and only the kind of the cause. The original error stays in
+ * `cause`, for the log.
  *
  * @param address `host:port` of the API server, as in its URL.
  * @param credential The proxy's own, if the connection has presented it.
  */
-export function toUpstreamError(cause: Error, address: string, credential: Credential = {}): UpstreamError {
-  if (cause instanceof UpstreamError) return cause;
+export function toUpstreamError(cause: Error, address: string, credential: Credential = {}): StatusError {
+  if (cause instanceof StatusError) return cause;
   const inner = firstError(cause);
   const verdict = classify(inner);
   const [code, reason] = verdict;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { followConfigurationFile } from '../../src/configuration-file/follow.js';
 import { eventually } from '../support/eventually.js';
+import { replacedWhenRead } from '../support/replaced-when-read.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const head = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'Thing' };
@@ -12,8 +13,11 @@ const [name, wait, on] = ['a string', 'a duration', 'true or false'] as const;
 const fields = { name, wait, on, words: [name], items: [{ name }] } as const;
 
 /** Follows a file that has `first`, or that is not there, and returns what has happened. */
-async function follow(first: string | undefined, onUse: (write: (text: string) => void) => void = () => {}) {
-  const file = join(temporaryFolder(), 'config.json');
+async function follow(
+  first: string | undefined,
+  onUse: (write: (text: string) => void) => void = () => {},
+  file = join(temporaryFolder(), 'config.json'),
+) {
   const write = (text: string) => writeFileSync(file, text);
   if (first !== undefined) write(first);
   const used: unknown[] = [];
@@ -43,12 +47,23 @@ async function follow(first: string | undefined, onUse: (write: (text: string) =
 
 const thing = (fields: object) => JSON.stringify({ ...head, ...fields });
 
-test('a configuration file is read again if it changes while it is read at the start', async t => {
+test('a configuration file is read again if it changes while it is used at the start', async t => {
   const { followed, used } = await follow(thing({ name: 'one' }), write => write(thing({ name: 'other' })));
   if ('problems' in followed) assert.fail(followed.problems.join());
   t.after(() => followed.close());
   await eventually('the change', () => used.length === 2);
   assert.deepEqual(used[1], { ...head, name: 'other' });
+});
+
+test('a configuration file that is replaced right after it was read at the start is read again', async t => {
+  const file = join(temporaryFolder(), 'config.json');
+  const { followed, used } = await replacedWhenRead(t, file, thing({ name: 'two' }), () =>
+    follow(thing({ name: 'one' }), () => {}, file),
+  );
+  if ('problems' in followed) assert.fail(followed.problems.join());
+  t.after(() => followed.close());
+  await eventually('the change', () => used.length === 2);
+  assert.deepEqual(used[1], { ...head, name: 'two' });
 });
 
 test('the last valid version of a configuration file stays in use, and readyz gets no text of the file', async t => {

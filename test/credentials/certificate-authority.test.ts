@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { loadCertificateAuthority } from '../../src/credentials/certificate-authority.js';
+import { readWhole } from '../../src/lib/read-file.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -15,23 +16,26 @@ describe('a certificate authority', () => {
     const file = join(folder, 'ca.crt');
     writeFileSync(file, pem);
     for (const source of [{ file }, { data: Buffer.from(pem) }]) {
-      const result = await loadCertificateAuthority(source);
+      const result = await loadCertificateAuthority(source, readWhole);
       assert.ok('certificateAuthority' in result, JSON.stringify(result));
       assert.equal(result.certificateAuthority?.toString(), one.certificate + two.certificate);
     }
     const { certificate, key } = await createCertificateAuthority();
     const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
-    const result = await loadCertificateAuthority({ data: Buffer.from(key + broken + certificate) });
+    const result = await loadCertificateAuthority(
+      { data: Buffer.from(key + broken + certificate) },
+      readWhole,
+    );
     assert.ok('certificateAuthority' in result, JSON.stringify(result));
     assert.equal(result.certificateAuthority?.toString(), certificate);
   });
 
   it('is a problem if it has no certificate, or if its file cannot be read', async () => {
     const origin = 'certificate-authority-data of cluster "k" in FILE';
-    assert.deepEqual(await loadCertificateAuthority({ data: Buffer.from('x'), origin }), {
+    assert.deepEqual(await loadCertificateAuthority({ data: Buffer.from('x'), origin }, readWhole), {
       problems: [`${origin} has no certificate`],
     });
-    assert.deepEqual(await loadCertificateAuthority({ file: '/nowhere/ca.crt' }), {
+    assert.deepEqual(await loadCertificateAuthority({ file: '/nowhere/ca.crt' }, readWhole), {
       problems: ['certificate-authority /nowhere/ca.crt: no such file'],
     });
   });

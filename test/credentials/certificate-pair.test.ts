@@ -8,6 +8,7 @@ import {
   loadClientCertificate,
 } from '../../src/credentials/certificate-pair.js';
 import type { PemSource } from '../../src/kubeconfig/pem-source.js';
+import { readWhole } from '../../src/lib/read-file.js';
 import {
   type CertificatePair,
   convertKey,
@@ -22,10 +23,10 @@ const pair = await ca.client({ commonName: 'me' });
 const inline = (pem: string, origin: string): PemSource => ({ data: Buffer.from(pem), origin });
 
 const load = (pair: CertificatePair) =>
-  loadClientCertificate({
-    certificate: inline(pair.certificate, 'the certificate'),
-    key: inline(pair.key, 'the key'),
-  });
+  loadClientCertificate(
+    { certificate: inline(pair.certificate, 'the certificate'), key: inline(pair.key, 'the key') },
+    readWhole,
+  );
 
 async function loaded(pair: CertificatePair): Promise<ClientCertificate> {
   const result = await load(pair);
@@ -73,7 +74,7 @@ describe('a client certificate', () => {
     const file = join(folder, 'combined.pem');
     const text = `subject: me\n${pair.key}\nissuer: x\n${pair.certificate}`.replaceAll('\n', '\r\n');
     writeFileSync(file, text);
-    const result = await loadClientCertificate({ certificate: { file }, key: { file } });
+    const result = await loadClientCertificate({ certificate: { file }, key: { file } }, readWhole);
     assert.ok('clientCertificate' in result, JSON.stringify(result));
     const { certificate, key } = result.clientCertificate;
     assert.match(certificate.toString(), /^-----BEGIN CERTIFICATE-----/);
@@ -121,7 +122,7 @@ describe('a client certificate', () => {
 
   it('names missing files and folders with their purpose, and is rejected if its key is too short for TLS', async () => {
     const certificate = { file: join(folder, 'none.crt') };
-    assert.deepEqual(await loadClientCertificate({ certificate, key: { file: folder } }), {
+    assert.deepEqual(await loadClientCertificate({ certificate, key: { file: folder } }, readWhole), {
       problems: [
         `client-certificate ${folder}/none.crt: no such file`,
         `client-key ${folder}: is a directory`,

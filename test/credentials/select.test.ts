@@ -7,6 +7,7 @@ import type { CredentialEvents, CredentialSource } from '../../src/credentials/c
 import { prepareCredentialSource } from '../../src/credentials/select.js';
 import { type ExecConfig, parseExecConfig } from '../../src/kubeconfig/exec-config.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
+import { readWhole } from '../../src/lib/read-file.js';
 import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -26,7 +27,7 @@ const events: CredentialEvents = {
 function load(given: Given): ReturnType<typeof prepareCredentialSource> {
   const server = { protocol: 'https:', hostname: 'localhost', port: 6443, path: '' } as const;
   const config = { server, insecureSkipTlsVerify: false, ...given };
-  return prepareCredentialSource(config, createIssuerDial({}));
+  return prepareCredentialSource(config, createIssuerDial({}), readWhole);
 }
 
 async function sourceOf(given: Given, before?: CredentialSource): Promise<CredentialSource> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { afterEach, describe, it } from 'node:test';
-import { type FileWatch, watchFiles } from '../../src/lib/file-watch.js';
+import { follow } from '../../src/lib/follow.js';
 import { readWhole } from '../../src/lib/read-file.js';
 import { makeFifo, replaceWithFifo } from '../support/fifo.js';
 import { freshPath, replaceFile } from '../support/replaced-file.js';
@@ -38,11 +38,12 @@ it('a file that is followed may become a FIFO, which is not read, and a regular 
   await writeFile(one, 'a');
   await writeFile(two, 'b');
   let changes = 0;
-  const watch: FileWatch = await watchFiles({
-    files: () => [one, two],
+  const watch = await follow({
+    load: async read => Promise.allSettled([read(one), read(two)]),
     interval: 3_600_000,
-    onChange: async () => void changes++,
+    onChange: () => void changes++,
   });
+  assert.ok('poll' in watch);
   closing.push(watch);
   await replaceWithFifo(one);
   await watch.poll();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Credential } from '../../src/credentials/credential.js';
+import { StatusError } from '../../src/kubernetes/status.js';
 import {
   hasExpired,
   refusedCredential,
@@ -9,6 +10,11 @@ import {
 } from '../../src/transport/upstream-error.js';
 
 const address = 'api.test:6443';
+function failure(cause: Error, credential?: Credential): UpstreamError {
+  const error = toUpstreamError(cause, address, credential);
+  assert.ok(error instanceof UpstreamError);
+  return error;
+}
 const failed = (code: string) => Object.assign(new Error('not to be shown'), { code });
 const alert = failed('ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED');
 
@@ -61,11 +67,11 @@ describe('a failed connection to the API server', () => {
       ['', 502, 'other', 'the connection failed'],
     ] as const) {
       const cause = failed(code);
-      const error = toUpstreamError(cause, address, expired);
+      const error = failure(cause, expired);
       assert.deepEqual([error.code, error.reason, error.cause], [status, reason, cause], code);
       assert.equal(error.message, `the API server at ${address} cannot be used: ${words}`);
     }
-    assert.equal(toUpstreamError(new Error('without a code'), address).reason, 'other');
+    assert.equal(failure(new Error('without a code')).reason, 'other');
   });
 
   it('is about the client certificate by the alerts of TLS that reject one, and by no other', () => {
@@ -74,12 +80,12 @@ describe('a failed connection to the API server', () => {
       ...['SSLV3_ALERT_CERTIFICATE_REVOKED', 'SSLV3_ALERT_CERTIFICATE_UNKNOWN', 'TLSV1_ALERT_ACCESS_DENIED'],
       ...['TLSV13_ALERT_CERTIFICATE_REQUIRED', 'TLSV1_ALERT_DECRYPT_ERROR'],
     ]) {
-      const { reason, message } = toUpstreamError(failed(`ERR_SSL_${name}`), address);
+      const { reason, message } = failure(failed(`ERR_SSL_${name}`));
       assert.equal(reason, 'tls_client_certificate', name);
       assert.match(message, /refused the client certificate .*; check client-certificate\(-data\)/);
     }
     for (const name of ['ALERT_UNKNOWN_CA', 'TLSV1_ALERT_UNKNOWN_CAX', 'TLSV1_ALERT_INTERNAL_ERROR'])
-      assert.equal(toUpstreamError(failed(`ERR_SSL_${name}`), address).reason, 'tls', name);
+      assert.equal(failure(failed(`ERR_SSL_${name}`)).reason, 'tls', name);
   });
 
   it('names the end of the client certificate if that was refused and has expired', () => {
@@ -93,9 +99,10 @@ describe('a failed connection to the API server', () => {
       );
   });
 
-  it('stays as it is if it is one already, and is counted by its reason', () => {
+  it('stays as it is if it has a status already, and is counted by its reason', () => {
     const error = new UpstreamError(504, 'proxy', 'no tunnel');
-    assert.equal(toUpstreamError(error, address), error);
+    for (const given of [error, new StatusError(410, 'gone')])
+      assert.equal(toUpstreamError(given, address), given);
     const counted: string[] = [];
     const wrong = () => assert.fail('counted as something else');
     error.count({ failedUpstream: reason => counted.push(reason), rejected: wrong, refusedGroup: wrong });

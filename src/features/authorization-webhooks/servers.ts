@@ -2,6 +2,7 @@ import { Cluster, ConfigurationError } from '../../clusters/cluster.js';
 import { followConfiguration } from '../../clusters/follow.js';
 import { post } from '../../clusters/own-request.js';
 import { fieldValue } from '../../http/header-fields.js';
+import { FollowedKubeconfig } from '../../kubeconfig/followed-kubeconfig.js';
 import { codedError } from '../../lib/coded-error.js';
 import { within } from '../../lib/within.js';
 import { UpstreamError } from '../../transport/upstream-error.js';
@@ -94,11 +95,14 @@ export class WebhookServers {
       info: (fields: object, message: string) => logger.info({ ...fields, kubeconfig: file }, message),
       warn: (fields: object, message: string) => logger.warn({ ...fields, kubeconfig: file }, message),
     };
+    const kubeconfig = new FollowedKubeconfig({
+      location: { flag: file, env: undefined, homedir: '' },
+      ...{ env, interval, hasServer: false },
+    });
     const follow: ConstructorParameters<typeof Cluster>[1] = use =>
       followConfiguration(
         {
-          location: { flag: file, env: undefined, homedir: '' },
-          ...{ env, overrides: {}, interval },
+          ...{ kubeconfig, env, overrides: {}, interval },
           events: { refreshed() {}, expires() {}, log },
           onReload(problems) {
             server.problems = problems;
@@ -125,6 +129,7 @@ export class WebhookServers {
       onCertificate() {},
       onConnect() {},
     });
+    cluster.attach({ close: () => kubeconfig.close(), destroy() {} });
     const server: OpenServer = { cluster, problems: [] };
     return server;
   }

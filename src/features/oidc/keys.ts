@@ -13,6 +13,7 @@ import { StatusError } from '../../kubernetes/status.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { type JsonObject, parseObject } from '../../lib/json.js';
 import { Moment } from '../../lib/moment.js';
+import { readWhole } from '../../lib/read-file.js';
 
 /** How the keys of an issuer are fetched. */
 export interface OidcKeysOptions {
@@ -197,7 +198,7 @@ export class OidcKeys {
 
   async #load(): Promise<JSONWebKeySet> {
     const { issuer, discoveryUrl, certificateAuthority, names, dial } = this.#options;
-    const authority = await loadCertificateAuthority(certificateAuthority);
+    const authority = await loadCertificateAuthority(certificateAuthority, readWhole);
     if ('problems' in authority)
       throw new Error(`${names.certificateAuthority}: ${authority.problems.join('; ')}`);
     const dispatcher = createIssuerDispatcher(dial, authority.certificateAuthority);

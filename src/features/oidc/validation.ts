@@ -2,6 +2,7 @@ import type { Report } from '../../configuration-file/problem.js';
 import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
 import type { Path } from '../../kubeconfig/yaml-document.js';
 import { issuerProblem } from '../../lib/issuer-url.js';
+import { readWhole } from '../../lib/read-file.js';
 import type {
   AuthenticationConfiguration,
   ClaimOrExpression,
@@ -75,7 +76,8 @@ async function checkIssuer(
     report([...path, 'discoveryURL'], 'is the same as url');
   }
   if (certificateAuthority !== '') {
-    const loaded = await loadCertificateAuthority({ data: Buffer.from(certificateAuthority), origin: 'it' });
+    const source = { data: Buffer.from(certificateAuthority), origin: 'it' };
+    const loaded = await loadCertificateAuthority(source, readWhole);
     const parts = partsOf(certificateAuthority);
     if ('problems' in loaded) report([...path, 'certificateAuthority'], 'has no certificate');
     else if (partsOf(String(loaded.certificateAuthority)) < parts)

@@ -7,8 +7,8 @@ import { admitUser, type CallerRules, sizeProblem } from '../../authentication/i
 import { utf8Text } from '../../http/utf8.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { describeFileError } from '../../lib/file-problem.js';
-import { type FileWatchOptions, watchFiles } from '../../lib/file-watch.js';
-import { readWhole } from '../../lib/read-file.js';
+import { type FollowOptions, follow } from '../../lib/follow.js';
+import type { ReadFile } from '../../lib/read-file.js';
 import { CsvError, parseCsv } from './csv.js';
 
 /** The options of a token file. */
@@ -20,7 +20,7 @@ export interface TokenFileOptions {
   readonly onReload: (problems: readonly string[]) => void;
   /** Called for each record with something unusual. The line contains no token. */
   readonly onWarning: (warning: string) => void;
-  readonly interval?: FileWatchOptions['interval'];
+  readonly interval?: FollowOptions<never>['interval'];
 }
 
 /** A token file whose changes are followed. */
@@ -43,24 +43,18 @@ const flag = '--token-auth-file';
 export async function followTokenFile(
   options: TokenFileOptions,
 ): Promise<FollowedTokenFile | { readonly problems: readonly string[] }> {
-  const first = await read(options);
-  if ('problems' in first) return first;
-  let { users } = first;
-  const watch = await watchFiles({
-    files: () => [options.file],
+  const followed = await follow<{ readonly users: Users }>({
     interval: options.interval,
-    async onChange() {
-      const next = await read(options);
-      if ('users' in next) users = next.users;
-      options.onReload('users' in next ? [] : next.problems);
-    },
+    load: read => loadUsers(options, read),
+    onChange: next => options.onReload('problems' in next ? next.problems : []),
   });
+  if ('problems' in followed) return followed;
   return {
-    close: watch.close,
-    hasUids: () => [...users.values()].some(user => 'uid' in user && user.uid !== undefined),
+    close: followed.close,
+    hasUids: () => [...followed.current.users.values()].some(user => 'uid' in user && user.uid !== undefined),
     authenticator: {
       authenticateToken({ digest }) {
-        const found = users.get(digest);
+        const found = followed.current.users.get(digest);
         if (found instanceof Error) throw found;
         return found;
       },
@@ -68,13 +62,12 @@ export async function followTokenFile(
   };
 }
 
-async function read({
-  file,
-  rules,
-  onWarning,
-}: TokenFileOptions): Promise<{ readonly users: Users } | { readonly problems: readonly string[] }> {
+async function loadUsers(
+  { file, rules, onWarning }: TokenFileOptions,
+  read: ReadFile,
+): Promise<{ readonly users: Users } | { readonly problems: readonly string[] }> {
   try {
-    return parseTokenFile(await readWhole(file), { label: `${flag}: ${file}`, rules, onWarning });
+    return parseTokenFile(await read(file), { label: `${flag}: ${file}`, rules, onWarning });
   } catch (error) {
     return { problems: [`${flag}: ${file}: ${describeFileError(error)}`] };
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
-import { kubeconfigFiles } from '../../../src/kubeconfig/load.js';
+import { loadKubeconfig } from '../../../src/kubeconfig/load.js';
 import { send } from '../../support/clients/http-client.js';
 import { startProxy } from '../../support/proxy/proxy.js';
 
@@ -25,6 +25,8 @@ test('a user without a home gets a problem that names the searched files', { ski
   });
 });
 
-test('the kubeconfig of a user without a home is in the working directory, as in client-go', () => {
-  assert.deepEqual(kubeconfigFiles({ flag: '', env: undefined, homedir: '' }), [resolve('.kube/config')]);
+test('the kubeconfig of a user without a home is in the working directory, as in client-go', async () => {
+  const loaded = await loadKubeconfig({ flag: '', env: undefined, homedir: '' }, async () => Buffer.alloc(0));
+  assert.ok('kubeconfig' in loaded);
+  assert.deepEqual(loaded.kubeconfig.files, [resolve('.kube/config')]);
 });

@@ -1,20 +1,34 @@
 import assert from 'node:assert/strict';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it, type TestContext, test } from 'node:test';
 import { Registry } from 'prom-client';
 import { bearerTokenFields, digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
 import { uidTarget } from '../../../src/authentication/method.js';
 import { tokenFile } from '../../../src/features/token-file/feature.js';
-import { parseTokenFile } from '../../../src/features/token-file/token-file.js';
+import { followTokenFile, parseTokenFile } from '../../../src/features/token-file/token-file.js';
 import type { Logger } from '../../../src/observability/log/logger.js';
 import { parseOptions } from '../../../src/options/parse.js';
 import { until } from '../../support/eventually.js';
 import { createCore } from '../../support/features/core.js';
+import { replacedWhenRead } from '../../support/replaced-when-read.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 const rules = { allowed: new Set<string>(), serviceAccounts: false };
+
+test('a token that goes right after the file was read at the start is not accepted any longer', async t => {
+  const file = join(temporaryFolder(), 'tokens.csv');
+  await writeFile(file, 'old,alice,1\n');
+  const followed = await replacedWhenRead(t, file, 'new,alice,1\n', () =>
+    followTokenFile({ ...{ file, rules, interval: 10 }, onReload() {}, onWarning() {} }),
+  );
+  assert.ok('authenticator' in followed);
+  t.after(() => followed.close());
+  const find = (token: string) => followed.authenticator.authenticateToken({ digest: digestOf(token) });
+  await until(() => find('new') !== undefined);
+  assert.equal(find('old'), undefined);
+});
 
 function parse(content: string | Buffer) {
   const warnings: string[] = [];

@@ -15,7 +15,7 @@ import {
 } from '../../../src/transport/dial/dial.js';
 import { UpgradeConnection } from '../../../src/transport/http1/upgrade-connection.js';
 import type { SwitchedResponse } from '../../../src/transport/round-trip.js';
-import { toUpstreamError } from '../../../src/transport/upstream-error.js';
+import { toUpstreamError, UpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { until } from '../../support/eventually.js';
 import { listenFor } from '../../support/ports.js';
@@ -29,6 +29,12 @@ import {
   startSocksProxy,
 } from '../../support/upstreams/forward-proxy.js';
 import { WellKnownAuthority } from './well-known-authority.js';
+
+function failure(cause: Error): UpstreamError {
+  const error = toUpstreamError(cause, 'api:6443');
+  assert.ok(error instanceof UpstreamError);
+  return error;
+}
 
 const authority = await createCertificateAuthority();
 const serverPair = await authority.server();
@@ -204,7 +210,7 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
         proxy.dropConnections();
         const writing = setInterval(() => socket.write('x'), 5);
         t.after(() => clearInterval(writing));
-        assert.equal(toUpstreamError((await failed)[0], 'api').reason, 'reset');
+        assert.equal(failure((await failed)[0]).reason, 'reset');
       });
     });
   }
@@ -235,7 +241,7 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
       ] as const) {
         const error = await connect(createDial({ ...options, ...wrong })).catch((failure: Error) => failure);
         assert.ok(error instanceof Error);
-        assert.equal(toUpstreamError(error, 'api').reason, reason);
+        assert.equal(failure(error).reason, reason);
       }
     });
 
@@ -244,7 +250,7 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
       const socket = await connect(dial);
       const failed = once(socket.resume(), 'error') as Promise<[Error]>;
       proxy.corruptConnections();
-      assert.match(toUpstreamError((await failed)[0], 'api').reason, /^(tls|reset)$/);
+      assert.match(failure((await failed)[0]).reason, /^(tls|reset)$/);
       await proxy.untilUnused();
     });
 
@@ -253,7 +259,7 @@ for (const kind of Object.keys(proxies) as (keyof typeof proxies)[]) {
       const server = net.createServer(socket => socket.on('error', () => {}).end());
       const port = await listenFor(t, server);
       const dialled = connect(createDial({ ...options, server: { ...options.server, port } }));
-      await assert.rejects(dialled, (error: Error) => toUpstreamError(error, 'api').reason === 'reset');
+      await assert.rejects(dialled, (error: Error) => failure(error).reason === 'reset');
       assert.deepEqual(measured, []);
       await proxy.untilUnused();
     });
@@ -319,7 +325,7 @@ it('a proxy that does not answer has the same time limit as a server: 30 s', asy
   t.mock.timers.tick(29_999);
   assert.equal(outcome, undefined);
   t.mock.timers.tick(1);
-  const { code, reason, message } = toUpstreamError(outcome as unknown as Error, 'api:6443');
+  const { code, reason, message } = failure(outcome as unknown as Error);
   assert.deepEqual([code, reason], [504, 'proxy']);
   assert.equal(message, `the proxy 127.0.0.1:${proxy.port} cannot be used: it does not answer in time`);
 });

@@ -89,7 +89,9 @@ function identify(peer: Peer, admit: (user: UserInfo) => UserInfo): Identity | E
 
 /** Throws an AuthenticationError, or a DerError, for a certificate that is not verified. */
 function verify({ certificate, problem, authorities }: Peer) {
-  if (problem !== undefined) throw new AuthenticationError(`the client certificate is rejected: ${problem}`);
+  if (problem !== undefined || certificate === undefined) {
+    throw new AuthenticationError(`the client certificate is rejected: ${problem}`);
+  }
   const chain = chainOf(certificate, authorities);
   if (chain === undefined) {
     throw new AuthenticationError(

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { after, describe, it } from 'node:test';
+import { type SecureVersion, TLSSocket } from 'node:tls';
 import { IdentityError } from '../../../../src/authentication/identity.js';
 import { createClientCertificateAuthenticator } from '../../../../src/features/tls/client-certificate/authenticator.js';
 import { toClientAuthorities } from '../../../../src/features/tls/client-certificate/authorities.js';
@@ -61,9 +62,14 @@ const { port } = await startSecureServer(
 );
 
 /** @param path `/again` asks as about a request that is open already. */
-async function whoIs(pair: CertificatePair | undefined, agent?: https.Agent, path = '/'): Promise<unknown> {
+async function whoIs(
+  pair: CertificatePair | undefined,
+  agent?: https.Agent,
+  path = '/',
+  maxVersion: SecureVersion = 'TLSv1.3',
+): Promise<unknown> {
   const request = https.get({
-    ...{ port, path },
+    ...{ port, path, maxVersion },
     ca: serving.certificate,
     agent: agent ?? false,
     ...(pair !== undefined && { cert: pair.certificate, key: pair.key }),
@@ -202,6 +208,29 @@ describe('a client certificate', () => {
   };
   for (const [what, [pairOf, reason]] of Object.entries(rejected)) {
     it(`${what} is rejected`, async () => assert.match(String(await whoIs(await pairOf())), reason));
+  }
+
+  for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
+    it(`has its chain read only if it is accepted, over ${version}`, async t => {
+      let chains = 0;
+      const { getPeerCertificate } = TLSSocket.prototype;
+      t.mock.method(TLSSocket.prototype, 'getPeerCertificate', function (
+        this: TLSSocket,
+        withChain: boolean,
+      ) {
+        if (this.localPort === port && withChain) chains += 1;
+        return getPeerCertificate.call(this, withChain);
+      } as never);
+      const stranger = await createCertificateAuthority({ commonName: 'clients' });
+      for (const issuer of [stranger, await stranger.intermediate()]) {
+        const user = await whoIs(await issuer.client(), undefined, '/', version);
+        assert.match(String(user), /^the client certificate is rejected: [A-Z_]+$/);
+        assert.equal(chains, 0);
+      }
+      const pair = await (await authority.intermediate()).client({ commonName: 'x', organizations: [] });
+      assert.deepEqual(await whoIs(pair, undefined, '/', version), ['x', []]);
+      assert.equal(chains, 1);
+    });
   }
 
   it('stops authenticating on an open connection when it expires, and works again when the clock goes back', async () => {

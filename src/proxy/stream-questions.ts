@@ -16,7 +16,6 @@ export function streamQuestions(request: OpenRequest): readonly Question[] {
     as: impersonated?.headers ?? impersonationOf(request.caller as UserInfo),
     attributes: attributesOf(path.info, path.forServer.query),
     access: { judgedFor: endpoint.identity, namesContext: mount.namesContext },
-    scope: endpoint,
   };
   return [...actingQuestions(request), question];
 }

@@ -51,7 +51,6 @@ export function impersonationQuestion(
     as: impersonationOf(caller),
     attributes: { resourceAttributes: asked },
     access: { judgedFor: endpoint.identity, namesContext: mount.namesContext },
-    scope: endpoint,
   };
 }
 

@@ -1,5 +1,5 @@
 import { OwnRefusalError } from '../clusters/own-request.js';
-import { impersonatedUser, namedUser } from '../kubernetes/impersonation.js';
+import { impersonatedUser, namedUser, userOfImpersonation } from '../kubernetes/impersonation.js';
 import type { Clock } from '../lib/clock.js';
 import { digest } from '../lib/digest.js';
 import { FairSlots } from '../lib/fair-slots.js';
@@ -22,8 +22,6 @@ export interface Question {
   readonly access?: AccessConditions & {
     readonly user?: (UserIdentity & { readonly key: string }) | undefined;
   };
-  /** What is remembered for one of these objects counts for no other one, and is forgotten with it. By default the cluster. */
-  readonly scope?: object;
 }
 
 /** The answer of the API server, or of an added authorizer that denies. */
@@ -47,7 +45,7 @@ const capacity = 4096;
  */
 const mostAtATime = 512;
 
-/** What is remembered for one scope. */
+/** What is remembered for one cluster, by `memoryKey`. */
 interface Answers {
   /** When each permission was asked for. */
   readonly permissions: Map<string, Moment>;
@@ -60,13 +58,13 @@ interface Answers {
 /**
  * Asks what users may do. All such questions go through here: whether a client may join a shared watch, whether a caller may act as another
  * user, what the proxy's own identity may do. Added authorizers come first, but for the proxy's own identity; what none of them denies, the
- * API server decides. Only its permissions are remembered, each for one user with all that is known of it. Equal questions at the same time
- * share a review.
+ * API server decides. Only its permissions are remembered: once for one question of one user, whoever asks. A definite no removes it for all
+ * of them. Equal questions at the same time share a review.
  */
 export class Reviews {
   readonly #clock: Clock;
   readonly #capacity = new SharedCapacity(capacity);
-  readonly #answers = new WeakMap<object, Answers>();
+  readonly #answers = new WeakMap<ReviewingCluster, Answers>();
   readonly #slots = new WeakMap<ReviewingCluster, FairSlots<string>>();
   readonly #authorizers: Authorizer[] = [];
 
@@ -110,13 +108,14 @@ export class Reviews {
   /** Whether the API server has permitted it within `lifetime`, and nobody else has to be asked. */
   isPermitted(question: Question): boolean {
     return (
-      this.#wishOf(question) === undefined && this.#isPermitted(this.#answersOf(question), keyOf(question))
+      this.#wishOf(question) === undefined &&
+      this.#isPermitted(this.#answersOf(question), memoryKey(question))
     );
   }
 
   /** The API server has just let the user do it. */
   permitted(question: Question): void {
-    this.#permit(this.#answersOf(question), keyOf(question), new Moment(this.#clock));
+    this.#permit(this.#answersOf(question), memoryKey(question), new Moment(this.#clock));
   }
 
   /**
@@ -130,7 +129,7 @@ export class Reviews {
       return { isAllowed: false, reason, hasError: error !== undefined, deniedBy };
     }
     const answers = this.#answersOf(question);
-    const key = keyOf(question);
+    const key = memoryKey(question);
     if (this.#isPermitted(answers, key)) return permission;
     return answers.pending.get(key) ?? this.#begin(answers, key, question);
   }
@@ -138,7 +137,8 @@ export class Reviews {
   /**
    * Whether the user may still do it. The API server is asked now: nothing that it said before counts, and a permission is not remembered,
    * because there may be thousands of such questions. Resolves to false only for a clear no: an authorizer denies it, or the API server says
-   * so, and none has had an error, or it does not let the proxy act as the user any longer. Rejects if nobody can say it.
+   * so, and none has had an error, or it does not let the proxy act as the user any longer. From then on nothing that was said before counts
+   * for anybody. Rejects if nobody can say it.
    */
   async isStillAllowed(question: Question): Promise<boolean> {
     const wish = this.#wishOf(question);
@@ -147,7 +147,7 @@ export class Reviews {
     if (denial !== undefined) return false;
     const { isAllowed, hasError } = await this.#askInLimits(question).catch(noImpersonation);
     if (!isAllowed && hasError) throw new Error('an authorizer of the API server has an error');
-    if (!isAllowed) this.#answersOf(question).permissions.delete(keyOf(question));
+    if (!isAllowed) this.#forget(question);
     return isAllowed;
   }
 
@@ -160,14 +160,26 @@ export class Reviews {
 
   #begin(answers: Answers, key: string, question: Question): Promise<Verdict> {
     const since = new Moment(this.#clock);
-    const review = this.#askInLimits(question)
-      .then(verdict => {
-        if (verdict.isAllowed && !verdict.hasError) this.#permit(answers, key, since);
-        return verdict;
-      })
-      .finally(() => answers.pending.delete(key));
+    const review = this.#askInLimits(question);
+    const settle = (verdict?: Verdict) => {
+      // A no may have come meanwhile: then this answer is from before it.
+      if (answers.pending.get(key) !== review) return;
+      answers.pending.delete(key);
+      if (verdict === undefined || verdict.hasError) return;
+      if (verdict.isAllowed) this.#permit(answers, key, since);
+      else answers.permissions.delete(key);
+    };
     answers.pending.set(key, review);
+    review.then(settle, () => settle());
     return review;
+  }
+
+  /** Nobody joins a review that began before, and its answer is not remembered. */
+  #forget(question: Question): void {
+    const { permissions, pending } = this.#answersOf(question);
+    const key = memoryKey(question);
+    permissions.delete(key);
+    pending.delete(key);
   }
 
   async #askInLimits(question: Question): Promise<Verdict> {
@@ -203,12 +215,11 @@ export class Reviews {
     });
   }
 
-  #answersOf({ scope, cluster }: Question): Answers {
-    const object = scope ?? cluster;
-    let answers = this.#answers.get(object);
+  #answersOf({ cluster }: Question): Answers {
+    let answers = this.#answers.get(cluster);
     if (answers === undefined) {
       answers = { permissions: this.#capacity.createMap(), pending: new Map(), willForget: false };
-      this.#answers.set(object, answers);
+      this.#answers.set(cluster, answers);
     }
     return answers;
   }
@@ -216,12 +227,16 @@ export class Reviews {
 
 const permission: Verdict = { isAllowed: true, reason: '', hasError: false };
 
-/** Equal for two questions of one scope that the API server must answer alike. */
-function keyOf({ as, attributes, access }: Question): string {
-  return digest([as, attributes, access?.user?.key]);
+/**
+ * Equal for two questions of one cluster about the same user, who wants the same at the same API server. Who asks for the user, and with
+ * which credential, says nothing about what the user may do. The answer about the configured identity is that of the access.
+ */
+function memoryKey({ as, attributes, access }: Question): string {
+  const user = as === 'configured' ? access?.user?.key : userOfImpersonation(as);
+  return digest([user, attributes, access?.judgedFor?.server]);
 }
 
-/** Equal for two questions that the same API server must answer alike. */
+/** Equal for two questions about which one review can be asked: the API server must answer them alike, by the same access. */
 export function questionKey({ as, attributes, access }: Question): string {
   return digest([as, attributes, access?.user?.key, access?.judgedFor, access?.namesContext]);
 }

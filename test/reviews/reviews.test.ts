@@ -9,22 +9,22 @@ const watch = { resourceAttributes: { verb: 'watch' } };
 
 describe('permissions', () => {
   const never = () => assert.fail('nothing is asked');
-  const cluster = { host: '', name: '', access: never, refused: never };
-  const of = (scope: object, user: number): Question => ({
-    ...{ cluster, scope, attributes: watch },
+  const createCluster = () => ({ host: '', name: '', access: never, refused: never });
+  const of = (cluster: Question['cluster'], user: number): Question => ({
+    ...{ cluster, attributes: watch },
     as: ['Impersonate-User', `user-${user}`],
   });
 
   it('that have expired are forgotten, and make no room scarce for those that count', () => {
     const clock = new ManualClock(1_000_000);
     const reviews = new Reviews(clock);
-    const [before, now] = [{}, {}];
+    const [before, now] = [createCluster(), createCluster()];
     const count = 4_000;
-    const permit = (scope: object) => {
-      for (let user = 0; user < count; user += 1) reviews.permitted(of(scope, user));
+    const permit = (cluster: Question['cluster']) => {
+      for (let user = 0; user < count; user += 1) reviews.permitted(of(cluster, user));
     };
-    const counting = (scope: object) =>
-      Array.from({ length: count }, (_, user) => user).filter(user => reviews.isPermitted(of(scope, user)));
+    const counting = (cluster: Question['cluster']) =>
+      Array.from({ length: count }, (_, user) => user).filter(user => reviews.isPermitted(of(cluster, user)));
     permit(before);
     clock.advance(5_000);
     reviews.permitted(of(before, 0));
@@ -87,6 +87,71 @@ describe('a right that is asked about again', () => {
     assert.equal(await reviews.isStillAllowed(question), true);
     refuse({ status: 201, body: { status: { allowed: false } } });
     assert.equal((await before).isAllowed, false);
+  });
+
+  it('counts once for one user, whoever asks and with which credential, and a no ends it for all of them', async () => {
+    const id = ['Impersonate-Extra-Authentication.kubernetes.io%2fcredential-Id', 'JTI=1'];
+    const user = { key: 'the proxy', isUserOf: () => true };
+    const same: readonly Question[] = [
+      { ...question, access: { judgedFor: endpoint } },
+      { ...question, access: { judgedFor: { ...endpoint, context: 'b' }, namesContext: true } },
+      { ...question, access: { judgedFor: endpoint, user } },
+      { ...question, as: ['Impersonate-User', 'jane', ...id], access: { judgedFor: endpoint } },
+    ];
+    const [first, ...others] = same as [Question, ...Question[]];
+    for (const each of same) {
+      says({ allowed: true });
+      await reviews.ask(first);
+      assert.deepEqual(
+        same.map(one => reviews.isPermitted(one)),
+        same.map(() => true),
+      );
+      says({ allowed: false });
+      assert.equal(await reviews.isStillAllowed({ ...each, access: { judgedFor: endpoint } }), false);
+      assert.deepEqual(
+        same.map(one => reviews.isPermitted(one)),
+        same.map(() => false),
+      );
+    }
+    for (const each of others) reviews.permitted(each);
+    const different: readonly Question[] = [
+      { ...first, as: ['Impersonate-User', 'jan'] },
+      { ...first, as: ['Impersonate-User', 'jane', 'Impersonate-Group', 'dev'] },
+      { ...first, as: 'configured' },
+      { ...first, attributes: { resourceAttributes: { verb: 'list' } } },
+      { ...first, access: { judgedFor: { ...endpoint, server: 'other' } } },
+      { ...first, cluster: { ...question.cluster } },
+    ];
+    for (const each of different) assert.equal(reviews.isPermitted(each), false);
+  });
+
+  it('that a no ends is given by no review that began before: nobody joins it, and nobody remembers it', async () => {
+    let permit: (value: Answer) => void = () => {};
+    answer = () => new Promise(resolve => (permit = resolve));
+    const before = reviews.ask(question);
+    await new Promise(setImmediate);
+    const permitLate = permit;
+    says({ allowed: false });
+    assert.equal(await reviews.isStillAllowed(question), false);
+    assert.equal((await reviews.ask(question)).isAllowed, false);
+    permitLate({ status: 201, body: { status: { allowed: true } } });
+    assert.equal((await before).isAllowed, true);
+    assert.equal(reviews.isPermitted(question), false);
+    assert.equal((await reviews.ask(question)).isAllowed, false);
+  });
+
+  it('is forgotten at any definite no, also of a review whose answer comes after a permission', async () => {
+    for (const [status, stays] of [
+      [{ allowed: false, evaluationError: 'e' }, true],
+      [{ allowed: false }, false],
+    ] as const) {
+      says(status);
+      const own = { ...question, cluster: { ...question.cluster } };
+      const asking = reviews.ask(own);
+      reviews.permitted(own);
+      await asking;
+      assert.equal(reviews.isPermitted(own), stays);
+    }
   });
 
   it('has ended if the proxy may not act as the user any longer', async () => {

@@ -129,7 +129,7 @@ export function watchToShare(
         isRepeatable: true,
       };
     },
-    question: { cluster, as: impersonation, attributes, access: { user } },
+    question: { cluster, as: impersonation, attributes, access: { user, judgedFor: access.endpoint } },
   };
 }
 

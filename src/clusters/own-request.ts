@@ -33,6 +33,8 @@ export interface OwnAnswer {
 
 /** Maximum bytes of an answer, unless the request says another number. The discovery document of a cluster with hundreds of custom resources has a few MB. */
 const maxBytes = 32 * 1024 * 1024;
+/** The code of the cause of the UpstreamError for an answer with more bytes. */
+export const tooLarge = 'ANSWER_TOO_LARGE';
 const tooLate = codedError('ETIMEDOUT', 'no answer in time');
 
 /** The options of a request: the format of the answer, the time limit, the user, and what the access must be like. */
@@ -167,7 +169,7 @@ class AnswerInMemory implements ResponseSink, BodySink {
 
   data(chunk: BorrowedBytes): void {
     this.#length += chunk.length;
-    if (this.#length > this.#most) throw new Error('the answer is too large');
+    if (this.#length > this.#most) throw codedError(tooLarge, 'the answer is too large');
     this.#chunks.push(Buffer.from(chunk.view()));
   }
 

@@ -8,6 +8,8 @@ import {
   LineCounter,
   type Node,
   Parser,
+  type ScalarTag,
+  type Tags,
   visit,
   type YAMLMap,
   type YAMLSeq,
@@ -39,7 +41,7 @@ const tokensAtOnce = 100;
 const itemsAtOnce = 32;
 
 /**
- * Parses YAML as go-yaml does: merge keys work, and the last of two equal keys is used. A problem names the file and line, and quotes no
+ * Parses YAML as go-yaml does: merge keys work, `yes` is a boolean, and the last of two equal keys is used. A problem names the file and line, and quotes no
  * part of the file, which may be secret.
  */
 export function* parseYaml(
@@ -102,7 +104,15 @@ function* readTokens(text: string, lineCounter: LineCounter): Steps<readonly CST
   return tokens.slice(0, documents[1]);
 }
 
+/** The booleans of YAML 1.1, which go-yaml takes where no quotes are around them. */
+const booleans: ScalarTag = {
+  ...{ tag: 'tag:yaml.org,2002:bool', default: true },
+  test: /^(?:[yYnN]|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)$/,
+  resolve: text => /^(?:y|on)/i.test(text),
+};
+
 const options = {
+  customTags: (tags: Tags) => [booleans, ...tags],
   prettyErrors: false,
   uniqueKeys: false,
   merge: true,

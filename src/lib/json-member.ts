@@ -1,4 +1,5 @@
 const quote = 0x22;
+const colon = 0x3a;
 const openingBracket = 0x5b;
 const closingBracket = 0x5d;
 const openingBrace = 0x7b;
@@ -45,6 +46,46 @@ export function elementSpans(text: string, start: number): Span[] {
     at = text[next] === ',' ? spaceEnd(text, next + 1) : next;
   }
   return spans;
+}
+
+/**
+ * Whether no object in a JSON string has two members of one name, and nothing has more levels than these. In linear time: each colon outside
+ * of a string is one member of the text.
+ *
+ * @param value What JSON.parse has made of the text. Of members of one name it has only the last one.
+ */
+export function isPlainJson(text: string, value: unknown, mostLevels: number): boolean {
+  let count = 0;
+  let level = 0;
+  for (let at = 0; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case quote:
+        at = stringEnd(text, at) - 1;
+        break;
+      case colon:
+        count += 1;
+        break;
+      case openingBrace:
+      case openingBracket:
+        level += 1;
+        if (level > mostLevels) return false;
+        break;
+      case closingBrace:
+      case closingBracket:
+        level -= 1;
+        break;
+    }
+  }
+  return count === memberCount(value);
+}
+
+/** How many members all objects of a value have. */
+function memberCount(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const inner = Object.values(value);
+  let count = Array.isArray(value) ? 0 : inner.length;
+  for (const item of inner) count += memberCount(item);
+  return count;
 }
 
 function spaceEnd(text: string, start: number): number {

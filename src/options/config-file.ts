@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, type Scalar } from 'yaml';
 import { parseYaml } from '../kubeconfig/yaml-document.js';
 import { runAtOnce } from '../lib/steps.js';
 import { environmentName } from './environment.js';
@@ -47,7 +47,8 @@ function textOf(node: unknown, key: OptionKey): { readonly text: string } | { re
   const { type } = definitionOf(key);
   if (isScalar(node)) {
     if (node.value === null) return { problem: 'has no value' };
-    if (typeof node.value === 'string') return { text: node.value };
+    const text = stringOf(node);
+    if (text !== undefined) return { text };
     if (typeof node.value === 'boolean' && type.placeholder !== undefined)
       return { problem: 'is not a string' };
     return { text: node.source ?? String(node.value) };
@@ -55,7 +56,7 @@ function textOf(node: unknown, key: OptionKey): { readonly text: string } | { re
   if (!isSeq(node))
     return { problem: type.separator ? 'is not a string or a list of strings' : 'is not a single value' };
   if (!type.separator) return { problem: 'is not a single value' };
-  const items = node.items.map(item => (isScalar(item) ? item.value : undefined));
+  const items = node.items.map(item => (isScalar(item) ? stringOf(item) : undefined));
   const texts = items.filter(item => typeof item === 'string');
   if (texts.length !== items.length) return { problem: 'is not a list of strings' };
   const { separator } = type;
@@ -65,4 +66,10 @@ function textOf(node: unknown, key: OptionKey): { readonly text: string } | { re
     return { problem: `${JSON.stringify(divided)} has ${what}, which separates items` };
   }
   return { text: texts.join(separator) };
+}
+
+/** A string; also what only YAML 1.1 takes for a boolean, such as `on`. */
+function stringOf({ value, source }: Scalar): string | undefined {
+  if (typeof value === 'boolean') return /^(?:true|false)$/i.test(source ?? '') ? undefined : source;
+  return typeof value === 'string' ? value : undefined;
 }

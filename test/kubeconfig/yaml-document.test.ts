@@ -57,6 +57,26 @@ function longKubeconfig(random: ReturnType<typeof createRandom>, items: number):
   return stringify(config, { indentSeq: style === 'indented', lineWidth: 40 });
 }
 
+// kubectl and kube-apiserver agree: features/authorization-webhooks/apiserver/configuration.test.ts.
+it('YAML has the booleans of go-yaml where no quotes are around them', () => {
+  for (const [word, value] of [
+    ...['y', 'Y', 'yes', 'Yes', 'YES', 'on', 'On', 'ON', 'true', 'True', 'TRUE'].map(
+      word => [word, true] as const,
+    ),
+    ...['n', 'N', 'no', 'No', 'NO', 'off', 'Off', 'OFF', 'false', 'False', 'FALSE'].map(
+      word => [word, false] as const,
+    ),
+    ...['yEs', 'oN', 'nO', 'oFF', 'tRue', 'yes no', 'yes.', 'none'].map(word => [word, word] as const),
+  ]) {
+    assert.deepEqual(actual(`a: ${word}\nb: [${word}, "${word}"]`), {
+      value: { a: value, b: [value, word] },
+    });
+    assert.deepEqual(actual(`a: '${word}'\nb: !!str ${word}\nc: |-\n  ${word}`), {
+      value: { a: word, b: word, c: word },
+    });
+  }
+});
+
 describe('YAML that is read in steps', () => {
   it('has the value that the library reads in one step, whatever its style', () => {
     for (let seed = 1; seed <= 8; seed++) {

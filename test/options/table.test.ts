@@ -251,6 +251,7 @@ it('a repeatable flag has one value per use, with its commas, or is a list in th
   const file = 'as-group: [a, "b,c"]';
   assert.deepEqual(optionsOf(['--config=f'], {}, file).asGroup, ['a', 'b,c']);
   assert.deepEqual(optionsOf(['--config=f', '--as-group=z'], {}, file).asGroup, ['z']);
+  assert.deepEqual(optionsOf(['--config=f'], {}, 'as-group: [on, y, No]').asGroup, ['on', 'y', 'No']);
 });
 
 describe('the environment', () => {
@@ -296,6 +297,12 @@ describe('the environment', () => {
 
 describe('the configuration file', () => {
   const inFile = (text: string): readonly string[] => problemsOf(['--config=proxy.yaml'], {}, text);
+
+  it('has texts that are booleans in YAML 1.1 alone, and no others', () => {
+    assert.equal(optionsOf(['--config=f'], {}, 'user: on').user, 'on');
+    assert.match(String(inFile('user: True')), /is not a string/);
+    assert.match(String(inFile('read-only: yes')), /"yes"/);
+  });
 
   it('comes last: a flag takes precedence over the environment, and the environment over the file', () => {
     const text = 'port: 1\naddress: 127.0.0.1\nlog-level: warn\n';

@@ -21,13 +21,16 @@ export interface MatchCondition {
   matches(spec: SubjectAccessReviewSpec): boolean;
 }
 
+/** The code of an error: there is an answer, but it is no strict HTTP/1.1, or has more than 16 MB. */
+export const unreadableAnswer = 'UNREADABLE_ANSWER';
+
 /** The server of a webhook, as its kubeconfig says. */
 export interface WebhookServer {
   /** For messages. */
   readonly url: string;
   /**
    * Posts a body of JSON, and resolves to any complete answer; redirects are not followed. Rejects with the error of the connection or of the
-   * credential; if there is no answer within this number of milliseconds (with the code `ETIMEDOUT`), if it has more than 16 MB, and if the signal aborts.
+   * credential; if there is no answer within this number of milliseconds (with the code `ETIMEDOUT`), if it is unreadable (with that code), and if the signal aborts.
    */
   post(body: string, options: PostOptions): Promise<WebhookAnswer>;
 }
@@ -43,6 +46,7 @@ export interface WebhookAnswer {
   readonly status: number;
   /** Of the fields of the same name; without one they are empty, or undefined. */
   readonly contentType?: string | undefined;
+  readonly contentEncoding?: string | undefined;
   readonly retryAfter?: string | undefined;
   readonly text: string;
 }

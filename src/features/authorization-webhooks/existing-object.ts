@@ -14,7 +14,7 @@ const accept = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, ap
  */
 export async function isThere(request: OpenRequest): Promise<boolean> {
   const { cluster, endpoint, mount, caller, impersonated, path } = request;
-  if (path.info.name === '' || path.api === undefined) return false;
+  if (path.api === undefined) return false;
   const as = impersonated?.headers ?? impersonationOf(caller as UserInfo);
   const access = { judgedFor: endpoint.identity, namesContext: mount.namesContext };
   const { status } = await get(cluster, path.api, { as, accept, timeout, ...access });

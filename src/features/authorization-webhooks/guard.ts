@@ -35,6 +35,8 @@ export function createCheck({ reviews }: Pick<GuardParts, 'reviews'>): OpenCheck
     const { info } = path;
     const denial = denialOf(request, user, attributesOf(info, path.forServer.query));
     const mayCreate =
+      info.isResourceRequest &&
+      info.name !== '' &&
       info.subresource === '' &&
       (info.verb === 'update' || (info.verb === 'patch' && isApply(head.rawHeaders)));
     if (!mayCreate && !(denial instanceof Promise)) {

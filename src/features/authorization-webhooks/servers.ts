@@ -1,12 +1,12 @@
 import { Cluster, ConfigurationError } from '../../clusters/cluster.js';
 import { followConfiguration } from '../../clusters/follow.js';
-import { post } from '../../clusters/own-request.js';
+import { post, tooLarge } from '../../clusters/own-request.js';
 import { fieldValue } from '../../http/header-fields.js';
 import { FollowedKubeconfig } from '../../kubeconfig/followed-kubeconfig.js';
 import { codedError } from '../../lib/coded-error.js';
 import { within } from '../../lib/within.js';
 import { UpstreamError } from '../../transport/upstream-error.js';
-import type { WebhookServer } from './configuration.js';
+import { unreadableAnswer, type WebhookServer } from './configuration.js';
 
 /** What servers are made with. */
 export interface ServerParts {
@@ -167,6 +167,7 @@ export class ServerSet {
           return {
             ...{ status, text },
             contentType: fieldValue(headers, 'content-type'),
+            contentEncoding: fieldValue(headers, 'content-encoding'),
             retryAfter: fieldValue(headers, 'retry-after'),
           };
         } catch (error) {
@@ -179,9 +180,10 @@ export class ServerSet {
 
 /** The error of the connection, without the name of an API server. */
 function connectionError({ message, cause, reason }: UpstreamError): Error {
-  const { code } = (cause ?? {}) as { readonly code?: string };
-  const fallback = reason === 'timeout' ? 'ETIMEDOUT' : reason;
-  return codedError(code ?? fallback, message.replace('the API server at ', ''));
+  const text = message.replace('the API server at ', '');
+  const { code = reason === 'timeout' ? 'ETIMEDOUT' : reason } = (cause ?? {}) as { readonly code?: string };
+  if (code === tooLarge) return codedError(unreadableAnswer, `${text}: its answer has more than 16 MB`);
+  return codedError(reason === 'protocol' ? unreadableAnswer : code, text);
 }
 
 /** Without the names of the flags for the kubeconfig of the API server. */

@@ -1,3 +1,6 @@
+export const apiVersion = 'authorization.k8s.io/v1';
+export const kind = 'SubjectAccessReview';
+
 /** `SubjectAccessReviewSpec` of authorization.k8s.io/v1: what a webhook is asked, and what match conditions see as `request`. */
 export interface SubjectAccessReviewSpec {
   /** Either this, or `nonResourceAttributes`. */

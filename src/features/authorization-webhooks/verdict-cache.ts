@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.js';
 import { Moment } from '../../lib/moment.js';
-import type { ReviewStatus } from './review.js';
+import type { ReviewStatus } from './answer.js';
 
 interface Kept {
   readonly status: ReviewStatus;

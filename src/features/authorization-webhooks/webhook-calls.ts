@@ -3,9 +3,9 @@ import type { Clock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 import { Moment } from '../../lib/moment.js';
 import { TooManyReviewsError } from '../../reviews/authorizer.js';
-import type { WebhookConfiguration } from './configuration.js';
+import { type ReviewStatus, readStatus } from './answer.js';
+import { unreadableAnswer, type WebhookConfiguration } from './configuration.js';
 import type { WebhookMetrics } from './metrics.js';
-import { type ReviewStatus, readStatus } from './review.js';
 import { errorOf, WebhookError } from './webhook-error.js';
 
 /** A webhook and how it is called. */
@@ -130,7 +130,11 @@ function toWebhookError(error: Error & { code?: unknown }, url: string): Webhook
   const isLate = error.code === 'ETIMEDOUT';
   return new WebhookError(
     `Post ${quoted(url)}: ${isLate ? 'context deadline exceeded' : error.message}`,
-    { result: isLate ? 'timeout' : 'error', mayRecover: recovering.has(error.code) },
+    {
+      result: isLate ? 'timeout' : 'error',
+      alwaysDenies: error.code === unreadableAnswer,
+      mayRecover: recovering.has(error.code),
+    },
     { cause: error },
   );
 }

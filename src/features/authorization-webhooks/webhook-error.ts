@@ -8,6 +8,8 @@ export type CallResult = 'success' | 'timeout' | 'error';
 /** A webhook has not said what it thinks. The message is that of the API server. */
 export class WebhookError extends Error {
   readonly result: CallResult;
+  /** Whether it counts as a denial, whatever `failurePolicy` says: the API server may read a denial in the same answer. */
+  readonly alwaysDenies: boolean;
   /** Whether it may say it if it is asked again. */
   readonly mayRecover: boolean;
   /** Milliseconds that it asks to wait before that. */
@@ -15,11 +17,17 @@ export class WebhookError extends Error {
 
   constructor(
     message: string,
-    { result = 'error', mayRecover = false, retryAfter = 0 }: Partial<WebhookError> = {},
+    {
+      result = 'error',
+      alwaysDenies = false,
+      mayRecover = false,
+      retryAfter = 0,
+    }: Partial<WebhookError> = {},
     options?: ErrorOptions,
   ) {
     super(message, options);
     this.result = result;
+    this.alwaysDenies = alwaysDenies;
     this.mayRecover = mayRecover;
     this.retryAfter = retryAfter;
   }
@@ -45,19 +53,24 @@ const recovering: ReadonlySet<unknown> = new Set([
   'TooManyRequests',
   'ServerTimeout',
 ]);
+/** The API server follows these, and reads the answer there. */
+const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** The longest text of an answer in a message. */
 const longestText = 2_048;
 
 /** The error of an answer that is no success, as client-go reads it (`transformResponse`): from its Status, if it has one. */
 export function errorOf({ status, contentType = '', retryAfter = '', text }: WebhookAnswer): WebhookError {
-  const result = status === 504 ? 'timeout' : 'error';
+  const common = {
+    result: status === 504 ? 'timeout' : 'error',
+    alwaysDenies: redirects.has(status),
+  } as const;
   const told = statusOf(text);
   const seconds = /^\d+$/.test(retryAfter) && (status === 429 || status >= 500) ? Number(retryAfter) : 0;
   if (told !== undefined) {
     const details = isObject(told['details']) ? Number(told['details']['retryAfterSeconds'] ?? 0) : 0;
     const mayRecover = recovering.has(told['reason']) || details > 0 || seconds > 0;
     return new WebhookError(String(told['message'] ?? ''), {
-      result,
+      ...common,
       mayRecover,
       retryAfter: 1_000 * Math.max(details, seconds),
     });
@@ -66,7 +79,7 @@ export function errorOf({ status, contentType = '', retryAfter = '', text }: Web
   const own = isText ? text.slice(0, longestText).trim() : 'unknown';
   const isInternal = status >= 500 && status !== 503 && status !== 504;
   const mayRecover = isInternal || status === 504 || status === 429 || seconds > 0;
-  return new WebhookError(messageOf(status, own), { result, mayRecover, retryAfter: 1_000 * seconds });
+  return new WebhookError(messageOf(status, own), { ...common, mayRecover, retryAfter: 1_000 * seconds });
 }
 
 function messageOf(status: number, text: string): string {

@@ -1,11 +1,12 @@
 import type { Clock } from '../../lib/clock.js';
 import { TooManyReviewsError } from '../../reviews/authorizer.js';
+import type { ReviewStatus } from './answer.js';
 import type { WebhookConfiguration } from './configuration.js';
 import type { WebhookMetrics, WebhooksMetrics } from './metrics.js';
-import type { AskedReview, ReviewStatus } from './review.js';
+import type { AskedReview } from './review.js';
 import { VerdictCache } from './verdict-cache.js';
 import { WebhookCalls } from './webhook-calls.js';
-import type { WebhookError } from './webhook-error.js';
+import { WebhookError } from './webhook-error.js';
 
 /** A no, or an error that counts as one. */
 interface Refusal {
@@ -115,8 +116,13 @@ export class Webhook {
   }
 
   #withoutAnswer(error: Error): Opinion {
-    return this.#configuration.failurePolicy === 'Deny' ? { reason: '', error } : 'none';
+    const denies = this.#configuration.failurePolicy === 'Deny' || isDenial(error);
+    return denies ? { reason: '', error } : 'none';
   }
+}
+
+function isDenial(error: Error): boolean {
+  return error instanceof WebhookError && error.alwaysDenies;
 }
 
 const contradiction = new Error('webhook subject access review returned both allow and deny response');

@@ -4,7 +4,7 @@ import { compileMatchCondition } from '../../../src/features/authorization-webho
 import { assertLinear } from '../../support/growth.js';
 import { conditions, specs, unsupportedConditions, verdictOf, wrongConditions } from './conditions.js';
 import { readFile, testFiles } from './read-file.js';
-import { fileOf, unsupportedFiles, webhook, wrongFiles } from './wrong-files.js';
+import { fileOf, unsupportedFiles, webhook, words, wrongFiles, yamlFileOf } from './wrong-files.js';
 
 const { replaced } = testFiles('http://127.0.0.1:1');
 const entry = { type: 'Webhook', name: 'a', webhook };
@@ -60,6 +60,16 @@ describe('the file of authorizers', () => {
     const file = fileOf([entry], false, { apiVersion: 'apiserver.config.k8s.io/v1beta1' });
     assert.ok('webhooks' in (await readFile(t, replaced(file))));
     assert.ok('problems' in (await readFile(t, fileOf([], false))));
+  });
+
+  it('has the booleans of YAML 1.1, and no names that are one', async t => {
+    for (const [word, value] of words) {
+      const found = await readFile(t, replaced(yamlFileOf({ cacheAuthorized: word }, false)));
+      assert.equal('webhooks' in found ? found.webhooks[0]?.cacheAuthorized : undefined, value, word);
+    }
+    const found = await readFile(t, replaced(yamlFileOf({ cacheAuthorized: 'no', type: 'on' }, false)));
+    const [problem = ''] = 'problems' in found ? found.problems : [];
+    assert.match(problem, /:11: authorizers\[0\]\.webhook\.connectionInfo\.type is not a string$/);
   });
 
   for (const [what, entries, more] of wrongFiles) {

@@ -132,8 +132,12 @@ describe('a request that may make an object', () => {
     const asked: string[] = [];
     const reviews = {
       async denialOf({ attributes }: ReturnType<typeof wish>) {
-        const { verb, ...rest } =
-          'resourceAttributes' in attributes ? attributes.resourceAttributes : assert.fail();
+        if ('nonResourceAttributes' in attributes) {
+          const { verb, path } = attributes.nonResourceAttributes;
+          asked.push(`${verb} ${path}`);
+          return undefined;
+        }
+        const { verb, ...rest } = attributes.resourceAttributes;
         asked.push(`${verb} ${rest.resource} ${rest.namespace ?? '-'}/${rest.name ?? '-'}`);
         return verb === denied ? { by: 'policy', attributes, reason: 'no', error } : undefined;
       },
@@ -184,10 +188,15 @@ describe('a request that may make an object', () => {
     assert.equal(role[2], 'create clusterroles -/r');
   });
 
-  it('is no other PATCH, and none to a subresource', async () => {
+  it('is no other PATCH, and none to a subresource, to a collection or to a path that is no resource', async () => {
     for (const [line, type, asked] of [
       [`PATCH ${pod}`, 'application/json-patch+json', 'patch pods d/x'],
       [`PUT ${pod}/status`, '', 'update pods d/x'],
+      ['PATCH /version', 'application/apply-patch+yaml', 'patch /version'],
+      ['PATCH /api/v1', 'application/apply-patch+yaml', 'patch /api/v1'],
+      ['PUT /healthz', 'application/apply-patch+yaml', 'put /healthz'],
+      ['PATCH /api/v1/namespaces/d/pods', 'application/apply-patch+yaml', 'patch pods d/-'],
+      ['PUT /api/v1/namespaces/d/pods', '', 'update pods d/-'],
       [`POST /api/v1/namespaces/d/pods`, 'application/apply-patch+yaml', 'create pods d/-'],
     ] as const)
       assert.deepEqual(await judged(line, { denied: '', type }), [200, asked]);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AskedReview } from '../../../src/features/authorization-webhooks/review.js';
+import { fieldValue } from '../../../src/http/header-fields.js';
 import type { Wish } from '../../../src/reviews/authorizer.js';
 import { TooManyReviewsError } from '../../../src/reviews/authorizer.js';
 import { unevenTimes } from '../../support/manual-clock.js';
+import { oddAnswers } from './answers.js';
 import { condition, FakeWebhook, failure, says, turns, wish } from './fake-webhook.js';
 
 const opinionOn = ({ webhook }: FakeWebhook, asked: Wish = wish()) =>
@@ -47,8 +49,6 @@ describe('a webhook', () => {
     const review = says({ allowed: true }).text;
     for (const [given, message] of [
       [answer(200), /^error: 0-length response with status code: 200 and content type: application\/json$/],
-      [answer(200, 'garbage'), /no object of JSON/],
-      [answer(200, '[]'), /no object of JSON/],
       [
         answer(200, review.replace('/v1', '/v1beta1')),
         /converting \(v1beta1.SubjectAccessReview\) to \(v1.SubjectAccessReview\)/,
@@ -68,8 +68,8 @@ describe('a webhook', () => {
         /object into Go struct field SubjectAccessReviewStatus.status.reason of type string/,
       ],
       [
-        answer(307, review),
-        /^error: the server responded with the status code 307 but did not return more information$/,
+        answer(418, review),
+        /^error: the server responded with the status code 418 but did not return more information$/,
       ],
       [answer(404, review), /^error: the server could not find the requested resource$/],
       [answer(403, ' closed \n'), /^error: closed$/],
@@ -90,6 +90,39 @@ describe('a webhook', () => {
         assert.deepEqual(await fake.metric('webhook_evaluations_fail_open_total'), open);
         await told(fake);
         assert.equal(fake.asked.length, 2, 'an error is not kept');
+      }
+    }
+  });
+
+  it('has no other verdict than one of the API server, and denies what that may read in another way', async () => {
+    for (const { what, status = 200, headers = [], body, theirs, isRefused } of oddAnswers) {
+      for (const failurePolicy of ['Deny', 'NoOpinion'] as const) {
+        const fake = new FakeWebhook({ failurePolicy });
+        fake.answer = () => ({
+          ...{ status, text: String(body) },
+          contentType: fieldValue(headers, 'content-type'),
+          contentEncoding: fieldValue(headers, 'content-encoding'),
+        });
+        const opinion = (await told(fake)).replace(/:.*$/s, '');
+        const failed = isRefused || failurePolicy === 'Deny' ? 'error' : 'none';
+        const expected = { ...{ deny: ['deny'], error: ['error'], fail: [failed], pass: ['allow', 'none'] } }[
+          theirs
+        ];
+        const known = isRefused ? ['error'] : expected;
+        assert.ok(known.includes(opinion), `${what}, ${failurePolicy}: ${opinion}`);
+        const passed = opinion === 'none' && theirs === 'fail' ? ['policy error 1'] : [];
+        assert.deepEqual(await fake.metric('webhook_evaluations_fail_open_total'), passed, what);
+      }
+    }
+    for (const [given, policies] of [
+      [failure('UNREADABLE_ANSWER'), ['error', 'error']],
+      [failure('ECONNREFUSED'), ['error', 'none']],
+      [answer(307, '{"kind":"Status","status":"Failure","message":"elsewhere"}'), ['error', 'error']],
+    ] as const) {
+      for (const [at, failurePolicy] of (['Deny', 'NoOpinion'] as const).entries()) {
+        const fake = new FakeWebhook({ failurePolicy });
+        fake.answer = () => given;
+        assert.equal((await told(fake)).replace(/:.*$/s, ''), policies[at]);
       }
     }
   });

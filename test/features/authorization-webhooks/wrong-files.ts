@@ -95,3 +95,42 @@ export const unsupportedFiles: readonly (readonly [entries: readonly object[], p
     /type is InClusterConfig, which is not supported/,
   ],
 ];
+
+/** A file in YAML in which these texts stand as they are. The API server reads a file again only if something in it changes, such as the name. */
+export function yamlFileOf(
+  {
+    cacheAuthorized,
+    name = 'a',
+    type = 'KubeConfigFile',
+  }: Readonly<Record<'cacheAuthorized', string>> & { readonly name?: string; readonly type?: string },
+  isForApiServer: boolean,
+): string {
+  const { connectionInfo, ...others } = webhook;
+  return [
+    ...Object.entries(head).map(([name, value]) => `${name}: ${value}`),
+    'authorizers:',
+    '- type: Webhook',
+    `  name: ${name}`,
+    '  webhook:',
+    ...Object.entries(others).map(([name, value]) => `    ${name}: ${value}`),
+    `    cacheAuthorizedRequests: ${cacheAuthorized}`,
+    `    connectionInfo: {type: ${type}, kubeConfigFile: ${connectionInfo.kubeConfigFile}}`,
+    ...(isForApiServer ? ['- type: RBAC', '  name: rbac'] : []),
+    '',
+  ].join('\n');
+}
+
+/** Words, and what each is as a boolean: undefined if it is none. */
+export const words: readonly (readonly [word: string, value: boolean | undefined])[] = [
+  ...['y', 'Y', 'yes', 'Yes', 'YES', 'on', 'On', 'ON', 'true', 'True', 'TRUE'].map(
+    word => [word, true] as const,
+  ),
+  ...['n', 'N', 'no', 'No', 'NO', 'off', 'Off', 'OFF', 'false', 'False', 'FALSE'].map(
+    word => [word, false] as const,
+  ),
+  ...['yEs', 'oN', 'nO', 'tRue', 'yes.', '"yes"', "'no'", '!!str on', '1', '0'].map(
+    word => [word, undefined] as const,
+  ),
+  // Null is a missing value.
+  ...['null', '~', ''].map(word => [word, true] as const),
+];

@@ -160,6 +160,9 @@ const oddCallers = [...Object.keys(oddWebhooks), '/name'].flatMap(path =>
 /** The errors of connections, and of JSON that cannot be read, have the words of Go's libraries: only the beginning is the same. */
 const inOtherWords = /^(?:hang|cut|closed|garbage|list|unknown|redirect|again|name)-/;
 
+/** What the gateway denies whatever `failurePolicy` says, because the API server may read a denial in it. */
+const refusedHere = /^(?:garbage|list|redirect|again)-NoOpinion$/;
+
 /** Up to the request's URI, which is in quotes. */
 function frameOf({ message }: Verdict): string | undefined {
   return /^Internal Server Error: "(?:[^"\\]|\\.)*": /.exec(message)?.[0];
@@ -196,7 +199,8 @@ async function differenceOf(
   const outcome = isOwn ? 'own' : `${theirs.code}${/was asked/.test(theirs.message) ? ' of a webhook' : ''}`;
   outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   if (inOtherWords.test(request.caller) && ours.code === 500) {
-    const isSame = theirs.code === 500 && frameOf(theirs) === frameOf(ours);
+    const isSame =
+      refusedHere.test(request.caller) || (theirs.code === 500 && frameOf(theirs) === frameOf(ours));
     return isSame ? [] : [JSON.stringify({ request, theirs, ours })];
   }
   return isOwn || isDeepStrictEqual(theirs, ours) ? [] : [JSON.stringify({ request, theirs, ours })];

@@ -12,7 +12,7 @@ import { startOwnApiServer } from '../../../support/kube-apiserver/run.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 import { conditions, specs, unsupportedConditions, verdictOf, wrongConditions } from '../conditions.js';
 import { readFile, testFiles } from '../read-file.js';
-import { fileOf, webhook, wrongFiles } from '../wrong-files.js';
+import { fileOf, webhook, words, wrongFiles, yamlFileOf } from '../wrong-files.js';
 
 /** A webhook without an opinion, which keeps what it is asked, by its path. */
 async function startWebhook(t: TestContext) {
@@ -79,6 +79,16 @@ test('the gateway reads the file of authorizers with the same verdicts as the AP
       assert.ok('problems' in found && found.problems.length > 0);
     });
   }
+
+  for (const [index, [cacheAuthorized, value]] of words.entries()) {
+    await t.test(`a file whose cacheAuthorizedRequests is ${cacheAuthorized}`, async () => {
+      const text = yamlFileOf({ cacheAuthorized, name: `w${index}` }, true);
+      assert.equal(await verdict(text), value === undefined ? 'wrong' : 'good');
+    });
+  }
+  await t.test('a file whose type is on', async () => {
+    assert.equal(await verdict(yamlFileOf({ cacheAuthorized: 'no', type: 'on' }, true)), 'wrong');
+  });
 
   const condition = (expression: string) => ({
     matchConditionSubjectAccessReviewVersion: 'v1',

@@ -1,0 +1,185 @@
+import { quoted } from '../../kubernetes/quoted.js';
+import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
+import { isPlainJson } from '../../lib/json-member.js';
+import type { WebhookAnswer } from './configuration.js';
+import { apiVersion, kind } from './subject-access-review.js';
+import { WebhookError } from './webhook-error.js';
+
+/** The status of a review. */
+export interface ReviewStatus {
+  readonly isAllowed: boolean;
+  readonly isDenied: boolean;
+  readonly reason: string;
+}
+
+/** The most characters of a reason: it becomes a part of an answer, and of lines of the log. */
+const longestReason = 10_000;
+/** The API server reads 10,000. */
+const mostLevels = 100;
+
+/** What a value may be, besides null. */
+type Shape =
+  | 'string'
+  | 'bool'
+  | 'nothing'
+  | { readonly list: Shape }
+  | { readonly map: Shape }
+  | { readonly type: string; readonly members: { readonly [name: string]: Shape } };
+
+const strings = { list: 'string' } as const;
+const texts = (...names: readonly string[]) =>
+  Object.fromEntries(names.map(name => [name, 'string' as const]));
+
+const selector = (type: string): Shape => ({
+  type,
+  members: {
+    rawSelector: 'string',
+    requirements: {
+      list: { type: `${type}Requirement`, members: { ...texts('key', 'operator'), values: strings } },
+    },
+  },
+});
+
+/** `SubjectAccessReview` of authorization.k8s.io/v1. A review has no use for members that must be nothing, and Go reads them in ways of its own. */
+const review: Shape = {
+  type: kind,
+  members: {
+    ...texts('apiVersion', 'kind'),
+    metadata: {
+      type: 'ObjectMeta',
+      members: {
+        ...texts('name', 'generateName', 'namespace', 'selfLink', 'uid', 'resourceVersion'),
+        ...{ labels: { map: 'string' }, annotations: { map: 'string' }, finalizers: strings },
+        ...{ generation: 'nothing', deletionGracePeriodSeconds: 'nothing' },
+        ...{ creationTimestamp: 'nothing', deletionTimestamp: 'nothing' },
+        ...{ ownerReferences: 'nothing', managedFields: 'nothing' },
+      },
+    },
+    spec: {
+      type: 'SubjectAccessReviewSpec',
+      members: {
+        ...texts('user', 'uid'),
+        ...{ groups: strings, extra: { map: strings } },
+        resourceAttributes: {
+          type: 'ResourceAttributes',
+          members: {
+            ...texts('namespace', 'verb', 'group', 'version', 'resource', 'subresource', 'name'),
+            fieldSelector: selector('FieldSelector'),
+            labelSelector: selector('LabelSelector'),
+          },
+        },
+        nonResourceAttributes: { type: 'NonResourceAttributes', members: texts('path', 'verb') },
+      },
+    },
+    status: {
+      type: 'SubjectAccessReviewStatus',
+      members: { allowed: 'bool', denied: 'bool', ...texts('reason', 'evaluationError') },
+    },
+  },
+};
+
+/**
+ * Reads the answer of a webhook as the API server does: null is a missing value, and without a kind it is a review. Throws a WebhookError for
+ * anything else. Of what Go's decoders may read in another way, the error always denies: the API server may have read a denial.
+ */
+export function readStatus(answer: WebhookAnswer): ReviewStatus {
+  const content = contentOf(answer);
+  refuseOtherKind(content);
+  check(content, review, '', []);
+  const { allowed, denied, reason } = (content['status'] ?? {}) as JsonObject;
+  return {
+    isAllowed: allowed === true,
+    isDenied: denied === true,
+    reason: String(reason ?? '').slice(0, longestReason),
+  };
+}
+
+const token = "[-!#$%&'+.^_`|~0-9A-Za-z]+";
+/** A type that every parser reads alike, with one parameter at most. */
+const plainType = new RegExp(`^${token}/${token}[ \t]*(?:;[ \t]*(?:${token}=(?:${token}|"[^"\\\\]*"))?)?$`);
+
+function contentOf({ status, contentType = '', contentEncoding = '', text }: WebhookAnswer): JsonObject {
+  if (text === '') {
+    const type = contentType || 'application/json';
+    throw new WebhookError(`0-length response with status code: ${status} and content type: ${type}`);
+  }
+  if (contentType !== '' && !plainType.test(contentType)) throw unclear('its Content-Type is no plain one');
+  if (contentEncoding !== '' && contentEncoding.toLowerCase() !== 'identity')
+    throw unclear('it has a Content-Encoding');
+  const content = parseObject(text);
+  if (content === undefined) throw unclear('it is no object of plain JSON');
+  if (!isPlainJson(text, content, mostLevels))
+    throw unclear(`a member is there twice, or there are more than ${mostLevels} levels`);
+  return content;
+}
+
+function refuseOtherKind(content: JsonObject): void {
+  const itsKind = content['kind'] || kind;
+  const itsVersion = content['apiVersion'] || apiVersion;
+  if (itsKind === kind && itsVersion === apiVersion) return;
+  // For Go it is a missing one.
+  if (String(itsVersion).endsWith('/')) throw unclear('its apiVersion is incomplete');
+  const version = /^authorization\.k8s\.io\/(v1|v1beta1)$/.exec(String(itsVersion))?.[1];
+  throw new WebhookError(
+    version === undefined
+      ? `no kind ${quoted(String(itsKind))} is registered for version ${quoted(String(itsVersion))}`
+      : `converting (${version}.${itsKind}) to (v1.${kind}): unknown conversion`,
+  );
+}
+
+/**
+ * Throws a WebhookError if a value has not this shape.
+ *
+ * @param owner The type of the object that has it.
+ */
+function check(value: unknown, shape: Shape, owner: string, path: readonly string[]): void {
+  if (value === null) return;
+  if (shape === 'nothing') throw unclear(`it has ${path.join('.')}`);
+  if (typeof shape === 'string') {
+    if (typeof value !== javascriptTypes[shape]) throw mistyped(value, shape, owner, path);
+  } else if ('list' in shape) {
+    if (!Array.isArray(value)) throw mistyped(value, shape, owner, path);
+    for (const item of value) check(item, shape.list, owner, path);
+  } else if (!isObject(value)) throw mistyped(value, shape, owner, path);
+  else if ('map' in shape) for (const item of Object.values(value)) check(item, shape.map, owner, path);
+  else {
+    for (const [name, member] of Object.entries(value)) {
+      if (Object.hasOwn(shape.members, name))
+        check(member, shape.members[name] as Shape, shape.type, [...path, name]);
+      else if (spellings(shape.members).has(folded(name)))
+        throw unclear(`${quoted(name)} is there in another case`);
+    }
+  }
+}
+
+const javascriptTypes = { string: 'string', bool: 'boolean' } as const;
+
+function spellings(members: object): ReadonlySet<string> {
+  return new Set(Object.keys(members).map(folded));
+}
+
+/** Equal for two names that Go's encoding/json takes for one. */
+function folded(name: string): string {
+  return name.toUpperCase().toLowerCase();
+}
+
+/** The words of Go's encoding/json for a value of another type. */
+function mistyped(value: unknown, shape: Shape, owner: string, path: readonly string[]): WebhookError {
+  const given = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  const field = `${owner}.${path.join('.')}`;
+  return new WebhookError(
+    `json: cannot unmarshal ${given} into Go struct field ${field} of type ${typeOf(shape)}`,
+  );
+}
+
+function typeOf(shape: Shape): string {
+  if (typeof shape === 'string') return shape;
+  if ('list' in shape) return `[]${typeOf(shape.list)}`;
+  return 'map' in shape ? `map[string]${typeOf(shape.map)}` : `v1.${shape.type}`;
+}
+
+function unclear(what: string): WebhookError {
+  return new WebhookError(`the answer of the webhook can be read in more than one way: ${what}`, {
+    alwaysDenies: true,
+  });
+}

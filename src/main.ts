@@ -1,4 +1,3 @@
-#!/usr/bin/env -S node --v8-pool-size=1
 import './app/no-inspector.js';
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';

@@ -2,7 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { bundledPackages } from './bundled-packages.js';
 
-// Makes dist/ of src/: main.js, and the libraries that are loaded seldom, each in a folder of its own. What features build stands beside it.
+// Makes dist/ of src/: program.js, main.js, which looks at the version of Node.js before it loads that, and the libraries that are loaded
+// seldom, each in a folder of its own. What features build stands beside it.
 
 /**
  * What packages import for options that this program never sets, and what stands in its place. All together it would be 14 MB of an idle
@@ -46,7 +47,7 @@ const asciiExpressions: Plugin = {
   },
 };
 
-/** Each is loaded where an option needs it, from a file of its own: main.js would be larger by 1.5 MB of memory. */
+/** Each is loaded where an option needs it, from a file of its own: program.js would be larger by 1.5 MB of memory. */
 const seldom = ['re2js', 'socks', 'undici'];
 
 const options = {
@@ -70,7 +71,7 @@ const options = {
 
 mkdirSync('build/metafiles', { recursive: true });
 await bundle('bundle', {
-  entryPoints: { main: 'src/main.ts' },
+  entryPoints: { program: 'src/main.ts' },
   external: seldom,
   plugins: [leaveOut, asciiExpressions],
   supported: { 'dynamic-import': false },
@@ -80,6 +81,9 @@ await bundle('libraries', {
   entryPoints: Object.fromEntries(seldom.map(name => [`${name}/index`, name])),
   outdir: 'dist/node_modules',
   sourcemap: false,
+});
+writeFileSync('dist/main.js', `${readFileSync('src/node-version.cjs', 'utf8')}require('./program.js');\n`, {
+  mode: 0o755,
 });
 writeFileSync('dist/package.json', '{"type":"commonjs"}\n');
 writeFileSync('dist/THIRD-PARTY-LICENSES', licences());

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { projectFile } from '../support/project.js';
+import { transform } from 'esbuild';
+import { packageJson, projectFile } from '../support/project.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 type Version = readonly [major: number, minor: number, patch: number];
 
@@ -51,6 +55,48 @@ test('every package supports the oldest versions of Node.js that package.json na
   }
   const readme = await readFile(projectFile('README.md'), 'utf8');
   assert.match(readme, /^You need Node\.js 20\.19\+, 22\.13\+ or 24\+\.$/m);
+});
+
+test('a version of Node.js that is too old is told in one sentence, with those that work, before anything else is loaded', async () => {
+  const run = async (version: string) => {
+    const asVersion = join(temporaryFolder(), 'as-version.cjs');
+    // Without this function of Node.js 20, the program itself could not be loaded.
+    await writeFile(
+      asVersion,
+      `Object.defineProperty(process, 'versions', { value: { node: '${version}' } });
+       if (${version.startsWith('18.')}) delete Array.prototype.toSorted;`,
+    );
+    const args = ['--require', asVersion, projectFile('dist/main.js'), '--version'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    return [status, stdout, stderr];
+  };
+  for (const version of [
+    '6.17.1',
+    '16.20.2',
+    '18.20.8',
+    '20.10.0',
+    '20.18.3',
+    '21.7.3',
+    '22.12.0',
+    '23.11.1',
+  ]) {
+    const sentence = `kube-api-proxy: Node.js ${version} is not supported: use 20.19+, 22.13+ or 24+\n`;
+    assert.deepEqual(await run(version), [1, '', sentence]);
+  }
+  for (const version of ['20.19.0', '20.20.2', '22.13.0', '22.23.3', '24.0.0', '25.2.1', '26.1.0', '100.0.0'])
+    assert.deepEqual(await run(version), [0, `kube-api-proxy ${packageJson.version}\n`, ''], version);
+});
+
+test('a build and npm ci say it too, and Node.js 10 can parse the file that says it', async () => {
+  assert.match(packageJson.scripts['build'] ?? '', /^node src\/node-version\.cjs && /);
+  for (const script of ['prestart', 'predemo'])
+    assert.equal(packageJson.scripts[script], 'npm run build --silent');
+  assert.match(await readFile(projectFile('.npmrc'), 'utf8'), /^engine-strict=true$/m);
+  const text = await readFile(projectFile('dist/main.js'), 'utf8');
+  const [asItIs, forOld] = await Promise.all(
+    ['esnext', 'node10'].map(async target => (await transform(text, { target })).code),
+  );
+  assert.equal(forOld, asItIs);
 });
 
 test('the check notices a package that supports only newer versions', () => {

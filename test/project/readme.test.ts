@@ -151,3 +151,13 @@ test('CONTRIBUTING.md lists every feature with the members by which it joins the
     ]),
   );
 });
+
+test('README names how to run and how to test the program, and CONTRIBUTING what a commit must pass', () => {
+  const [run = '', ...others] = textOf('README.md').split('npm ci && npm run demo\n');
+  assert.ok(run.endsWith('```\ngit clone REPOSITORY kube-api-proxy && cd kube-api-proxy\n'));
+  assert.match(
+    others.join(''),
+    /^```\n[^#]*```\nnpm ci && npm test\n```\n\nThis runs the tests in [^.]+ minutes [^.]+\.\n/,
+  );
+  assert.match(textOf('CONTRIBUTING.md'), /^npm run check {5}# /m);
+});

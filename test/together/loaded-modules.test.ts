@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { createIdToken } from '../support/identities/oidc-issuer.js';
-import { program, projectFile } from '../support/project.js';
+import { projectFile } from '../support/project.js';
 import { type KubeconfigFile, writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { startProxy } from '../support/proxy/proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -83,14 +83,14 @@ function nameOf(module: string): string | undefined {
   return /.*\bnode_modules\/((?:@[^/]+\/)?[^/]+)/.exec(module)?.[1] ?? /^src\/[^/]+/.exec(module)?.[0];
 }
 
-/** The modules in dist/main.js, and those that run when it is loaded. Each of the others is a function with its name. */
+/** The modules in dist/program.js, and those that run when it is loaded. Each of the others is a function with its name. */
 async function readBundle(): Promise<{ readonly bundled: string[]; readonly atOnce: string[] }> {
   const { outputs } = JSON.parse(await readFile(projectFile('build/metafiles/bundle.json'), 'utf8')) as {
     outputs: Record<string, { inputs: Record<string, unknown> }>;
   };
-  const bundled = Object.keys(outputs['dist/main.js']?.inputs ?? {});
+  const bundled = Object.keys(outputs['dist/program.js']?.inputs ?? {});
   // esbuild breaks long lines, also inside of strings.
-  const text = (await readFile(program, 'utf8')).replace(/\\?\n/g, '');
+  const text = (await readFile(projectFile('dist/program.js'), 'utf8')).replace(/\\?\n/g, '');
   return { bundled, atOnce: bundled.filter(module => !text.includes(`"${module}"(`)) };
 }
 

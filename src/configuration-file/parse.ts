@@ -1,6 +1,5 @@
 import { isScalar, visit } from 'yaml';
 import { parseYaml, spell } from '../kubeconfig/yaml-document.js';
-import { runAtOnce } from '../lib/steps.js';
 import type { Problem, Report } from './problem.js';
 import { decode, type Shape } from './shape.js';
 
@@ -29,7 +28,7 @@ export function parseConfigurationFile(
   text: string,
   problems: Problem[],
 ): ParsedFile | undefined {
-  const yaml = runAtOnce(parseYaml(file, text));
+  const yaml = parseYaml(file, text);
   if ('problems' in yaml) {
     problems.push(...yaml.problems.map(text => ({ text, publicText: text })));
     return undefined;

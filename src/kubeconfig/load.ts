@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { describeFileError } from '../lib/file-problem.js';
 import type { ReadFile } from '../lib/read-file.js';
-import { runAtOnce } from '../lib/steps.js';
 import { parseKubeconfig } from './parse.js';
 import type { AuthInfo, Cluster, Context, Kubeconfig, Named } from './types.js';
 
@@ -54,7 +53,7 @@ function merge(read: readonly FileContent[]): LoadedKubeconfig {
   for (const { file, text, problems: unreadable = [] } of read) {
     problems.push(...unreadable);
     if (text === undefined) continue;
-    const parsed = runAtOnce(parseKubeconfig(file, text));
+    const parsed = parseKubeconfig(file, text);
     if ('problems' in parsed) {
       problems.push(...parsed.problems);
       continue;

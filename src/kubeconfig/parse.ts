@@ -1,5 +1,4 @@
 import { isObject, type JsonObject } from '../lib/json.js';
-import type { Steps } from '../lib/steps.js';
 import type { AuthInfo, Cluster, Context } from './types.js';
 import { type Path, parseYaml, spell } from './yaml-document.js';
 
@@ -57,11 +56,11 @@ const contextFields: Readonly<Record<keyof Context, FieldShape>> = {
  * Reads one kubeconfig (client-go's `clientcmd/api/v1`, YAML or JSON). Unknown keys and extensions are ignored, null means a missing value,
  * and an empty file is an empty kubeconfig. Problems name the file and line, and quote no values.
  */
-export function* parseKubeconfig(
+export function parseKubeconfig(
   file: string,
   text: string,
-): Steps<{ readonly content: KubeconfigContent } | { readonly problems: readonly string[] }> {
-  const yaml = yield* parseYaml(file, text);
+): { readonly content: KubeconfigContent } | { readonly problems: readonly string[] } {
+  const yaml = parseYaml(file, text);
   if ('problems' in yaml) return yaml;
   const problems: string[] = [];
   const report = (path: Path, problem: string): void => {
@@ -80,9 +79,9 @@ export function* parseKubeconfig(
   if (typeof currentContext !== 'string') report(['current-context'], ' is not a string');
   const content = {
     currentContext: typeof currentContext === 'string' && currentContext !== '' ? currentContext : undefined,
-    clusters: yield* readEntries<Cluster>(root, 'clusters', 'cluster', clusterFields, report),
-    users: yield* readEntries<AuthInfo>(root, 'users', 'user', userFields, report),
-    contexts: yield* readEntries<Context>(root, 'contexts', 'context', contextFields, report),
+    clusters: readEntries<Cluster>(root, 'clusters', 'cluster', clusterFields, report),
+    users: readEntries<AuthInfo>(root, 'users', 'user', userFields, report),
+    contexts: readEntries<Context>(root, 'contexts', 'context', contextFields, report),
   };
   return problems.length > 0 ? { problems } : { content };
 }
@@ -90,13 +89,13 @@ export function* parseKubeconfig(
 type Report = (path: Path, problem: string) => void;
 
 /** Reads a list of `{name, [field]: {…}}`. Two entries with the same name in one file are a problem, as in client-go. */
-function* readEntries<T extends object>(
+function readEntries<T extends object>(
   root: JsonObject,
   list: string,
   field: string,
   fields: Readonly<Record<keyof T, FieldShape>>,
   report: Report,
-): Steps<Map<string, T>> {
+): Map<string, T> {
   const entries = new Map<string, T>();
   const items = root[list] ?? [];
   if (!Array.isArray(items)) {
@@ -112,7 +111,6 @@ function* readEntries<T extends object>(
     if (typeof name !== 'string') report([list, index, 'name'], ' is not a string');
     else if (entries.has(name)) report([list, index, 'name'], `: two entries have the name "${name}"`);
     else entries.set(name, readFields<T>(item[field] ?? {}, [list, index, field], fields, report));
-    yield;
   }
   return entries;
 }

@@ -1,6 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, type Scalar } from 'yaml';
 import { parseYaml } from '../kubeconfig/yaml-document.js';
-import { runAtOnce } from '../lib/steps.js';
 import { environmentName } from './environment.js';
 import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
@@ -11,7 +10,7 @@ import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type 
  */
 export function parseConfigFile(file: string, content: string): Source {
   const settings = new Map<OptionKey, Setting>();
-  const yaml = runAtOnce(parseYaml(file, content));
+  const yaml = parseYaml(file, content);
   if ('problems' in yaml) return { settings, problems: yaml.problems };
   const { document, at } = yaml;
   const root = document.contents;

@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LineCounter, parseAllDocuments, stringify } from 'yaml';
 import { parseYaml } from '../../src/kubeconfig/yaml-document.js';
-import { runAtOnce } from '../../src/lib/steps.js';
 import { createRandom } from '../support/random.js';
 
-/** The value of a text, or the line of its first error; as the library reads it in one step. */
+/** The value of a text, or the line of its first error; as the library reads it. */
 function expected(text: string): unknown {
   const lineCounter = new LineCounter();
   const options = {
@@ -28,12 +27,12 @@ function expected(text: string): unknown {
 }
 
 function actual(text: string): unknown {
-  const yaml = runAtOnce(parseYaml('file', text));
+  const yaml = parseYaml('file', text);
   if ('value' in yaml) return { value: yaml.value };
   return { line: Number(/^file:(\d+): /.exec(yaml.problems[0])?.[1]) };
 }
 
-/** A kubeconfig with lists that are longer than what is composed at once, in block or flow style. */
+/** A kubeconfig with long lists, in block or flow style. */
 function longKubeconfig(random: ReturnType<typeof createRandom>, items: number): string {
   const list = (what: string, fields: (index: number) => object) =>
     Array.from({ length: items }, (_, index) => ({ name: `${what}-${index}`, [what]: fields(index) }));
@@ -77,30 +76,14 @@ it('YAML has the booleans of go-yaml where no quotes are around them', () => {
   }
 });
 
-describe('YAML that is read in steps', () => {
-  it('has the value that the library reads in one step, whatever its style', () => {
+describe('YAML', () => {
+  it('has the value that the library reads, whatever its style', () => {
     for (let seed = 1; seed <= 8; seed++) {
       const text = longKubeconfig(createRandom(seed), 1 + seed * 9);
       const document = expected(text);
       assert.ok('value' in (document as object), `seed ${seed}`);
       assert.deepEqual(actual(text), document, `seed ${seed}`);
     }
-  });
-
-  it('has aliases and merge keys across the parts of a long list', () => {
-    const lines = Array.from({ length: 100 }, (_, index) =>
-      index === 2
-        ? '- &two {a: 1, b: 2}'
-        : index % 3 === 0 && index > 2
-          ? `- {<<: *two, b: ${index}}`
-          : `- ${index}`,
-    );
-    const text = `list:\n${lines.join('\n')}\n`;
-    assert.deepEqual(actual(text), expected(text));
-    assert.match(JSON.stringify(actual(text)), /\{"a":1,"b":99\}/);
-    // An alias before its anchor is an error.
-    const early = `list:\n- *late\n${'- 1\n'.repeat(80)}- &late 2\n`;
-    assert.deepEqual(actual(early), expected(early));
   });
 
   it('has an error on the same line, wherever a long text is damaged', () => {
@@ -120,28 +103,43 @@ describe('YAML that is read in steps', () => {
     }
     assert.ok(damaged > 5, `${damaged} damaged texts`);
   });
-
-  it('yields often, however many items its lists have', () => {
-    const steps = parseYaml('file', longKubeconfig(createRandom(1), 200));
-    let count = 0;
-    while (steps.next().done !== true) count++;
-    // Some hundred steps for the tokens, and one for each 32 items of each list.
-    assert.ok(count > 200, `${count} steps`);
-  });
 });
 
 it('YAML that is a file of brackets is rejected at the first error, before the rest is read', () => {
   for (const wrong of [']', '}', '[}', '{]', '] ']) {
-    const steps = parseYaml('file', `a: 1\nb: []\n${wrong.repeat(40_000)}`);
-    let count = 0;
-    for (let step = steps.next(); ; step = steps.next(), count++) {
-      if (step.done !== true) continue;
-      assert.ok('problems' in step.value, wrong);
-      assert.match(step.value.problems[0], /^file:3: /);
-      break;
-    }
-    assert.ok(count < 10, `${count} steps`);
+    // If the rest was read, it would have too many pieces of text.
+    const yaml = parseYaml('file', `a: 1\nb: []\n${wrong.repeat(600_000)}`);
+    assert.ok('problems' in yaml, wrong);
+    assert.match(yaml.problems[0], /^file:3: (?!more than)/);
   }
+});
+
+describe('YAML with too much text', () => {
+  const reasonFor = (text: string) => {
+    const yaml = parseYaml('file', text);
+    return 'problems' in yaml ? yaml.problems[0] : undefined;
+  };
+
+  it('is an error that says of what, and names the line', () => {
+    for (const [text, problem] of [
+      [`a: 1\n${'\n'.repeat(500_000)}`, /^file:4\d{5}: more than 500000 pieces of text$/],
+      [`[${'{},'.repeat(200_000)}]`, /^file:1: more than 500000 pieces of text$/],
+      [Array.from({ length: 130_000 }, (_, key) => `k${key}:\n`).join(''), /^file:1\d{5}: more than 500000 /],
+      [`a: 1\nb: "${'x'.repeat(1024 * 1024)}"`, /^file:2: more than 1 MB in one value$/],
+      [`a: |\n${' x\n'.repeat(400_000)}`, /^file:2: more than 1 MB in one value$/],
+    ] as const) {
+      assert.match(reasonFor(text) ?? '', problem);
+    }
+  });
+
+  it('is no kubeconfig with 4,000 contexts, or one with a value of almost 1 MB', () => {
+    const entry = (index: number) =>
+      `- name: c${index}\n  context:\n    cluster: c${index}\n    user: u${index}\n`;
+    const contexts = Array.from({ length: 4_000 }, (_, index) => entry(index)).join('');
+    const many = `contexts:\n${contexts}clusters:\n${contexts}users:\n${contexts}`;
+    assert.equal(reasonFor(many), undefined);
+    assert.equal(reasonFor(`a: ${'x'.repeat(1024 * 1024 - 1)}`), undefined);
+  });
 });
 
 describe('YAML with too many levels', () => {
@@ -157,12 +155,11 @@ describe('YAML with too many levels', () => {
       nested(40_000, '{"a":', ''),
       `\n\nb: ${nested(40_000, '[', ']')}`,
     ]) {
-      const steps = parseYaml('file', text);
-      const yaml = runAtOnce(steps);
+      const yaml = parseYaml('file', text);
       assert.ok('problems' in yaml, text.slice(0, 20));
       assert.match(yaml.problems[0], /^file:\d+: more than 100 levels$/);
     }
-    const late = runAtOnce(parseYaml('file', `\n\nb: ${nested(40_000, '[', ']')}`));
+    const late = parseYaml('file', `\n\nb: ${nested(40_000, '[', ']')}`);
     assert.deepEqual(late, { problems: ['file:3: more than 100 levels'] });
   });
 
@@ -173,7 +170,7 @@ describe('YAML with too many levels', () => {
       nested(100, '{"a":', '}').replace(':}', ':1}'),
       nested(100, '[', ']').replace('[]', '["x"]'),
     ]) {
-      assert.ok('value' in runAtOnce(parseYaml('file', text)), text.slice(0, 20));
+      assert.ok('value' in parseYaml('file', text), text.slice(0, 20));
     }
   });
 });

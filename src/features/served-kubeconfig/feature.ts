@@ -1,9 +1,9 @@
 import type { OwnEndpoint } from '../../endpoints/own-endpoint.js';
 import type { Feature } from '../../feature.js';
 import { StatusError } from '../../kubernetes/status.js';
-import { runInSlices } from '../../lib/steps.js';
 import { createKubeconfigFacts } from './facts.js';
 import { kubeconfigOf } from './kubeconfig.js';
+import { runInSlices } from './steps.js';
 
 interface ReadOptions {
   readonly publicUrl: string;

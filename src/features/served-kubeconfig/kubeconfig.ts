@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import type { CallerEntry } from '../../kubeconfig/types.js';
-import type { Steps } from '../../lib/steps.js';
 import type { KubeconfigFacts } from './facts.js';
+import type { Steps } from './steps.js';
 
 const sharedUser = 'kube-api-proxy';
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { parse } from 'yaml';
 import type { KubeconfigFacts } from '../../../src/features/served-kubeconfig/facts.js';
 import { kubeconfigOf } from '../../../src/features/served-kubeconfig/kubeconfig.js';
-import { runAtOnce } from '../../../src/lib/steps.js';
+import { allSteps } from './all-steps.js';
 import { hostileNames } from './hostile-names.js';
 
 const token = { fields: { token: 'PASTE' }, isComplete: false, isPerCluster: false };
@@ -27,7 +27,7 @@ interface Config {
 }
 
 function made(facts: Partial<KubeconfigFacts> = {}) {
-  const text = runAtOnce(
+  const text = allSteps(
     kubeconfigOf({
       address: 'https://gw.example',
       contexts: [

@@ -7,7 +7,6 @@ import { text as readText } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { kubeconfigOf } from '../../../../src/features/served-kubeconfig/kubeconfig.js';
-import { runAtOnce } from '../../../../src/lib/steps.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { send } from '../../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
@@ -21,6 +20,7 @@ import { encrypted } from '../../../support/proxy/encrypted.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startGateway } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
+import { allSteps } from '../all-steps.js';
 import { hostileNames } from '../hostile-names.js';
 
 const folder = temporaryFolder();
@@ -230,7 +230,7 @@ describe('/-/kubeconfig', () => {
     }));
     const users = [{ fields: { token: 'PASTE' }, isComplete: false, isPerCluster: true }];
     const facts = { address: 'https://gw.example', contexts, authority: 'PEM', users, isForStranger: false };
-    const text = runAtOnce(kubeconfigOf(facts));
+    const text = allSteps(kubeconfigOf(facts));
     const { stdout, stderr, code } = await withKubeconfig(text, ['config', 'view', '--raw', '-o', 'json']);
     assert.equal(code, 0, stderr);
     const config = JSON.parse(stdout) as Config;

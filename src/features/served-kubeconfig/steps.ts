@@ -6,14 +6,6 @@ export type Steps<T> = Generator<void, T, void>;
 /** Milliseconds of work after which the event loop gets its turn. */
 const slice = 3;
 
-/** Does all the work at once, for a program that has nothing else to do. */
-export function runAtOnce<T>(steps: Steps<T>): T {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-  }
-}
-
 /** Does the work in slices. Between two of them the event loop does everything else, such as answering requests. */
 export async function runInSlices<T>(steps: Steps<T>): Promise<T> {
   for (let end = performance.now() + slice; ; ) {

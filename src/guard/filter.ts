@@ -2,7 +2,7 @@ import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
 import type { RequestTarget } from '../request/request-path.js';
 import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
-import { regexpList } from './regexp-list.js';
+import { type RegexpList, regexpList } from './regexp-list.js';
 import { Rejection } from './rejection.js';
 
 const options = defineOptions('Filter', {
@@ -58,23 +58,37 @@ export function createFilterCheck({ acceptPaths, rejectPaths, rejectMethods }: F
     rejectPaths.source === options.rejectPaths.default
       ? ', by default; --reject-paths= allows exec and attach'
       : '; change that list to allow it';
-  const rejected = () => new Rejection(403, 'path', `the path is refused by --reject-paths${allowed}`);
+  const rejected = (reading: string) =>
+    new Rejection(
+      403,
+      'path',
+      `the path is refused by --reject-paths${allowed}`,
+      matched(rejectPaths, reading),
+    );
   return (method: string, target: RequestTarget, serverPath: string): void => {
     if (rejectMethods.matches(method)) {
-      throw new Rejection(403, 'method', `method ${method} is refused by --reject-methods`);
+      const cause = matched(rejectMethods, method);
+      throw new Rejection(403, 'method', `method ${method} is refused by --reject-methods`, cause);
     }
     // Stryker disable next-line StringLiteral,BlockStatement: what follows says the same of such a path, but later
     if (serverPath === '' && !respellable.test(target.rawPath)) {
       if (!acceptPaths.matches(target.path)) throw notAccepted();
-      if (rejectPaths.matches(target.path)) throw rejected();
+      if (rejectPaths.matches(target.path)) throw rejected(target.path);
       return;
     }
     const readings = readingsOf(target.path);
     if (!readings.every(reading => acceptPaths.matches(reading))) throw notAccepted();
     for (const reading of [target.rawPath, ...readings, ...readings.map(withoutFinalSlash)]) {
-      if (rejectPaths.matches(reading) || rejectPaths.matches(relativeTo(serverPath, reading)))
-        throw rejected();
+      for (const path of [reading, relativeTo(serverPath, reading)])
+        if (rejectPaths.matches(path)) throw rejected(path);
     }
+  };
+}
+
+/** For the log, not for the client: the expression that matches, as kubectl proxy logs it. */
+function matched(list: RegexpList, text: string): { readonly cause: Error } {
+  return {
+    cause: new Error(`${JSON.stringify(list.find(text))} matches ${JSON.stringify(text.slice(0, 256))}`),
   };
 }
 

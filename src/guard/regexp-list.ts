@@ -7,6 +7,8 @@ export interface RegexpList {
   readonly source: string;
   /** True if any expression matches. An empty list matches nothing. */
   matches(text: string): boolean;
+  /** The first expression that matches; undefined if none does. */
+  find(text: string): string | undefined;
 }
 
 export type Matcher = (text: string) => boolean;
@@ -68,7 +70,8 @@ export function compileList(
 ): Parsed<RegexpList> {
   const matchers: Matcher[] = [];
   const problems: string[] = [];
-  for (const expression of source === '' ? [] : source.split(',')) {
+  const expressions = source === '' ? [] : source.split(',');
+  for (const expression of expressions) {
     const problem = (what: string) => problems.push(`${where}: ${JSON.stringify(expression)} ${what}`);
     try {
       const compiled = compile(expression);
@@ -80,8 +83,9 @@ export function compileList(
   }
   if (problems.length > 0) return { problems };
   const [only] = matchers;
-  if (only !== undefined && matchers.length === 1) return { value: { source, matches: only } };
-  return { value: { source, matches: text => matchers.some(matches => matches(text)) } };
+  const find = (text: string) => expressions[matchers.findIndex(matches => matches(text))];
+  if (only !== undefined && matchers.length === 1) return { value: { source, matches: only, find } };
+  return { value: { source, matches: text => matchers.some(matches => matches(text)), find } };
 }
 
 /** RE2's message, without the words that the line already has. */

@@ -26,7 +26,7 @@ const parseArgsOptions = Object.fromEntries(
 
 /**
  * Reads arguments in pflag's syntax: `--flag=value`, `--flag value`, `-p 8001`, `-p8001`, `-p=8001`. A switch never takes the next argument
- * as its value. `--` ends the flags. If a flag is repeated, the last value wins, except for lists. Names cannot be abbreviated. kubectl's
+ * as its value: kubectl ignores that argument, which is accepted here only if it means the same, as in `--disable-filter true`. `--` ends the flags. If a flag is repeated, the last value wins, except for lists. Names cannot be abbreviated. kubectl's
  * verbosity sets --log-level, unless that is set too.
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
@@ -48,9 +48,12 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     if (token.kind === 'positional') {
       // An argument after an unknown flag was probably meant as its value.
       if (token.index - 1 === unknownAt) continue;
-      const isMeant = token.index - 1 === switchedAt;
+      const follows = token.index - 1 === switchedAt;
+      const value = follows ? bool.parse(token.value, '') : undefined;
+      const meant = value !== undefined && 'value' in value ? value.value : undefined;
       const isProxy = token.index === 0 && token.value === 'proxy';
-      problems.push(isProxy ? notKubectl : unexpectedArgument(flagBefore, isMeant ? token.value : undefined));
+      if (isProxy) problems.push(notKubectl);
+      else if (meant !== true) problems.push(unexpectedArgument(token.index + 1, flagBefore, meant));
       continue;
     }
     // One argument can contain many letters. What follows the first unknown one may be a part of a password.
@@ -94,16 +97,16 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 const notKubectl = 'unexpected argument "proxy": leave it out, this program is the proxy';
 
 /**
- * Does not quote the argument, which may be a part of a password: `--token $TOKEN` has one if there is a space in it. Adds a hint if the
- * argument follows a switch and was meant as its value, because a switch takes a value only after an equals sign.
+ * Does not quote the argument, which may be a part of a password: `--token $TOKEN` has one if there is a space in it.
  *
+ * @param position Of the argument; the first one is 1.
  * @param after The flag before it; undefined if there is none.
- * @param meant The argument if it stands directly after a switch.
+ * @param meant Its value, if it stands directly after a switch and is one: a switch takes a value only after an equals sign.
  */
-function unexpectedArgument(after: string | undefined, meant: string | undefined): string {
-  const value = meant === undefined ? undefined : bool.parse(meant, '');
-  const hint = value !== undefined && 'value' in value ? ` (did you mean ${after}=${value.value}?)` : '';
-  return `unexpected argument ${after === undefined ? 'at the start' : `after ${after}`}${hint}`;
+function unexpectedArgument(position: number, after: string | undefined, meant: boolean | undefined): string {
+  const where = after === undefined ? '' : `, after ${after},`;
+  const hint = meant === undefined ? '' : ` (did you mean ${after}=${meant}?)`;
+  return `argument ${position}${where} is not a flag${hint}`;
 }
 
 /** Adds a hint for -v: it is kubectl's verbosity, but the version in many other programs. */

@@ -68,7 +68,7 @@ type Verdict = readonly [code: 502 | 503 | 504, reason: UpstreamErrorReason, wha
 const clientCertificateRefused: Verdict = [
   502,
   'tls_client_certificate',
-  'it refused the client certificate in the TLS handshake; check client-certificate(-data) in the kubeconfig',
+  'it refused the client certificate in the TLS handshake; check client-certificate(-data) or --client-certificate',
 ];
 const brokeOff: Verdict = [502, 'reset', 'the connection was closed before the answer was complete'];
 const notHttp: Verdict = [502, 'protocol', 'its answer is not valid HTTP/1.1'];
@@ -95,7 +95,7 @@ const common: Readonly<
   'unknown authority': [
     502,
     'tls_unknown_authority',
-    '; check certificate-authority(-data) in the kubeconfig',
+    '; check certificate-authority(-data) or --certificate-authority',
   ],
   expired: [502, 'tls_expired', ''],
   'wrong name': [502, 'tls_wrong_name', '; check the server URL or set tls-server-name'],

@@ -15,10 +15,17 @@ interface Rules {
   readonly serverPath?: string;
 }
 
+/** The rule that rejects a request, what the client is told, and what the log says besides. */
+interface Verdict {
+  readonly rule: string;
+  readonly message: string;
+  readonly logged: string | undefined;
+}
+
 const compile = (source: string): RegexpList => parsedValue(regexpList, source);
 
 /** The rule that rejects the request, if any; the rules are the defaults unless others are passed. */
-function judge(rules: Rules, method: string, raw: string): { rule: string; message: string } | undefined {
+function judge(rules: Rules, method: string, raw: string): Verdict | undefined {
   const filter = createFilterCheck({
     acceptPaths: compile(rules.acceptPaths ?? optionTable.acceptPaths.default),
     rejectPaths: compile(rules.rejectPaths ?? optionTable.rejectPaths.default),
@@ -32,7 +39,8 @@ function judge(rules: Rules, method: string, raw: string): { rule: string; messa
   } catch (error) {
     assert.ok(error instanceof Rejection);
     assert.equal(error.code, 403);
-    return { rule: error.reason, message: error.message };
+    const { reason: rule, message, cause } = error;
+    return { rule, message, logged: cause instanceof Error ? cause.message : undefined };
   }
 }
 
@@ -52,6 +60,7 @@ describe("the filter with kubectl's defaults", () => {
       assert.deepEqual(judge({}, 'GET', `${pod}/${command}`), {
         rule: 'path',
         message: 'the path is refused by --reject-paths, by default; --reject-paths= allows exec and attach',
+        logged: `"^/api/.*/pods/.*/${command}" matches "${pod}/${command}"`,
       });
     const message = judge({ rejectPaths: '/exec' }, 'GET', `${pod}/exec`)?.message;
     assert.equal(message, 'the path is refused by --reject-paths; change that list to allow it');
@@ -98,6 +107,22 @@ describe('the filter with rules of its own', () => {
     }
     assert.equal(judge(rules, 'GET', '/api'), undefined);
     assert.match(judge(rules, 'DELETE', '/api')?.message ?? '', /DELETE.*--reject-methods/);
+  });
+
+  it('tells the log, and not the client, which expression of the list matches, and what it matches', () => {
+    const rules = { rejectPaths: '^/apis,^/api/.*/secrets', rejectMethods: '^PUT$,^POST$' };
+    const path = '/api/v1/namespaces/d/secrets';
+    for (const [method, raw, logged] of [
+      ['GET', path, `"^/api/.*/secrets" matches "${path}"`],
+      ['GET', '/api/v1/namespaces/d/%73ecrets', `"^/api/.*/secrets" matches "${path}"`],
+      ['POST', '/version', '"^POST$" matches "POST"'],
+    ] as const) {
+      const verdict = judge(rules, method, raw);
+      assert.equal(verdict?.logged, logged);
+      assert.doesNotMatch(verdict?.message ?? '', /\^/);
+    }
+    const behind = judge({ ...rules, serverPath: '/k8s' }, 'GET', '/k8s/api/v1/secrets');
+    assert.equal(behind?.logged, '"^/api/.*/secrets" matches "/api/v1/secrets"');
   });
 
   it('rejects what is not in --accept-paths, in every spelling', () => {

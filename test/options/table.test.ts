@@ -97,31 +97,39 @@ describe('the command line', () => {
   });
 
   it('never uses the next argument as the value of a switch, and explains how to give it one', () => {
-    assert.deepEqual(problemsOf(['--disable-filter', 'no']), ['unexpected argument after --disable-filter']);
+    assert.deepEqual(problemsOf(['--disable-filter', 'no']), [
+      'argument 2, after --disable-filter, is not a flag',
+    ]);
     assert.equal(optionsOf(['--disable-filter']).disableFilter, true);
-    for (const [text, value] of [
-      ['false', false],
-      ['true', true],
-      ['0', false],
-    ]) {
-      assert.deepEqual(problemsOf(['--read-only', String(text)]), [
-        `unexpected argument after --read-only (did you mean --read-only=${value}?)`,
+    for (const text of ['false', '0', 'F'])
+      assert.deepEqual(problemsOf(['--read-only', text]), [
+        'argument 2, after --read-only, is not a flag (did you mean --read-only=false?)',
       ]);
-    }
-    assert.deepEqual(problemsOf(['--read-only=true', 'false']), ['unexpected argument after --read-only']);
+    assert.deepEqual(problemsOf(['--read-only=true', 'false']), [
+      'argument 2, after --read-only, is not a flag',
+    ]);
     const later = ['--read-only', '--port=1', 'false'];
-    assert.deepEqual(problemsOf(later), ['unexpected argument after --port']);
+    assert.deepEqual(problemsOf(later), ['argument 3, after --port, is not a flag']);
+  });
+
+  it('accepts true after a switch, which kubectl ignores there, and nowhere else', () => {
+    for (const text of ['true', 'TRUE', 't', '1']) {
+      const { disableFilter, port } = optionsOf(['--disable-filter', text, '--port=3']);
+      assert.deepEqual([disableFilter, port], [true, 3]);
+    }
+    for (const before of [['--disable-filter=false'], ['--disable-filter', 'true'], ['--port=1'], ['--']])
+      assert.equal(problemsOf([...before, 'true']).length, 1, before.join(' '));
   });
 
   it('has no arguments except flags, even after --', () => {
-    assert.deepEqual(problemsOf(['secret']), ['unexpected argument at the start']);
+    assert.deepEqual(problemsOf(['secret']), ['argument 1 is not a flag']);
     assert.deepEqual(problemsOf(['proxy', '--port=1']), [
       'unexpected argument "proxy": leave it out, this program is the proxy',
     ]);
-    assert.deepEqual(problemsOf(['--port=1', 'proxy']), ['unexpected argument after --port']);
+    assert.deepEqual(problemsOf(['--port=1', 'proxy']), ['argument 2, after --port, is not a flag']);
     assert.deepEqual(problemsOf(['--', '--port=1', '-p2']), [
-      'unexpected argument after --',
-      'unexpected argument after --',
+      'argument 2, after --, is not a flag',
+      'argument 3, after --, is not a flag',
     ]);
   });
 

@@ -47,7 +47,7 @@ describe('a failed connection to the API server', () => {
         'CERT_UNTRUSTED',
         502,
         'tls_unknown_authority',
-        'its certificate is signed by an unknown authority; check certificate-authority(-data) in the kubeconfig',
+        'its certificate is signed by an unknown authority; check certificate-authority(-data) or --certificate-authority',
       ],
       [
         'ERR_SSL_WRONG_VERSION_NUMBER',

@@ -12,7 +12,10 @@ export interface StreamEnd {
   readonly error: StatusError;
 }
 
-/** An exchange that both sides may keep open: a watch, a followed log, an upgraded connection. */
+/**
+ * An exchange that both sides may keep open: a watch, a followed log, an upgraded connection. Any other request is one too as long as it is
+ * open, because its body, or its answer, may come slowly.
+ */
 export interface OpenStream {
   readonly request: OpenRequest;
   /** What its user has to be allowed to do, all of it, as long as the stream is open. */
@@ -39,6 +42,8 @@ export interface StreamFollower {
   readonly endsAtExpiry: boolean;
   /** A caller's request was sent to the API server. Its answer begins later. */
   began(stream: OpenStream): void;
+  /** The answer of a long-running request, or an upgraded connection, has begun: the API server has let the user do it. */
+  opened(stream: OpenStream): void;
   ended(stream: OpenStream): void;
 }
 
@@ -49,8 +54,9 @@ export interface StreamFollower {
  */
 export type CreateFollower = (isStillKnown: Recheck) => StreamFollower;
 
-/** All open long-running requests and upgrades, so that a shutdown can end them, and others can follow those of callers. */
+/** All open requests and upgrades for API servers, so that a shutdown can end the long-running ones, and others can follow those of callers. */
 export class OpenStreams {
+  /** The long-running requests and the upgrades. */
   readonly #streams = new Set<OpenStream>();
   readonly #followers: StreamFollower[] = [];
   /** Whether the streams have been asked to end. From then on, the connections of clients close after their answer. */
@@ -67,24 +73,22 @@ export class OpenStreams {
   }
 
   add(stream: OpenStream): void {
-    this.#streams.add(stream);
-    // A connection that is still open can begin a stream after all others were asked to end.
-    if (this.ending) setImmediate(() => stream.endEarly());
+    if (staysOpen(stream)) {
+      this.#streams.add(stream);
+      // A connection that is still open can begin a stream after all others were asked to end.
+      if (this.ending) setImmediate(() => stream.endEarly());
+    }
     if (this.isFollowed(stream.request)) for (const follower of this.#followers) follower.began(stream);
   }
 
   delete(stream: OpenStream): void {
-    if (!this.#streams.delete(stream) || !this.isFollowed(stream.request)) return;
-    for (const follower of this.#followers) follower.ended(stream);
+    this.#streams.delete(stream);
+    if (this.isFollowed(stream.request)) for (const follower of this.#followers) follower.ended(stream);
   }
 
-  /** The answer of a stream has begun, and its questions are others now. */
-  reasked(stream: OpenStream): void {
-    if (!this.#streams.has(stream) || !this.isFollowed(stream.request)) return;
-    for (const follower of this.#followers) {
-      follower.ended(stream);
-      follower.began(stream);
-    }
+  /** The answer of a stream has begun. */
+  opened(stream: OpenStream): void {
+    if (this.isFollowed(stream.request)) for (const follower of this.#followers) follower.opened(stream);
   }
 
   /** The number of upgraded connections to a cluster. */
@@ -104,4 +108,9 @@ export class OpenStreams {
   destroy(): void {
     for (const stream of this.#streams) stream.destroy();
   }
+}
+
+/** Whether both sides may keep it open: the API server would call it long-running, or it is an upgrade. */
+export function staysOpen({ request: { record } }: OpenStream): boolean {
+  return record.longRunning || record.isUpgrade;
 }

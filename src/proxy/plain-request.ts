@@ -48,8 +48,8 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
   /** Sends the request to the API server. Every result and error goes to the reply. */
   start(): void {
     const { record, cluster } = this.#client;
-    if (record.longRunning) this.#context.openStreams.add(this);
-    else if (this.#context.requestTimeout > 0) this.#startTimer();
+    this.#context.openStreams.add(this);
+    if (!record.longRunning && this.#context.requestTimeout > 0) this.#startTimer();
     record.onEnd(() => this.#onClientClose());
     if (this.#client.http2 === undefined && this.#isEndless()) this.#endWithClient();
     if (this.#writer.state === 'over') return;
@@ -143,13 +143,12 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
   }
 
   onOpened(): void {
-    if (this.#routed?.questions !== undefined) this.#context.openStreams.reasked(this);
+    this.#context.openStreams.opened(this);
   }
 
   onOver(): void {
-    if (!this.#client.record.longRunning) return;
     this.#context.openStreams.delete(this);
-    this.#message.socket.off('end', this.#onClientEnd);
+    if (this.#client.record.longRunning) this.#message.socket.off('end', this.#onClientEnd);
   }
 
   /**

@@ -12,8 +12,8 @@ export type Recheck = (request: OpenRequest) => boolean | Promise<boolean>;
 /** A request that a route has taken. */
 export interface RoutedTrip extends RoundTrip {
   /**
-   * What the user of an open stream has to be allowed to do, if that is not what the request asks for. It is read when the stream begins,
-   * and again when its answer does.
+   * What the user of an open stream has to be allowed to do, if that is not what the request asks for. It is read when the answer begins,
+   * and before if that takes long.
    */
   readonly questions?: readonly Question[] | undefined;
 }

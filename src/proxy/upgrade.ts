@@ -23,7 +23,7 @@ import { type ProxyContext, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import { farewell, isSpdy, isWebSocket } from './farewell.js';
 import { switchingProtocols } from './headers.js';
-import type { OpenStream, StreamEnd } from './open-streams.js';
+import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
 import { spdyFrames } from './parts.js';
 import { hasTurn, maxEarlyBytes, PipelinedUpgrade } from './pipelined-upgrade.js';
 import { Relay } from './relay/relay.js';
@@ -72,7 +72,7 @@ export function listenForUpgrades(app: FastifyInstance, patience: number): void 
  */
 export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<ResponseSink> {
   readonly mayHaveTrailers = false;
-  /** The answer of a refused upgrade ends soon by itself. */
+  /** Nothing says where the answer of a refused upgrade may end. */
   readonly isFollowed = false;
   readonly #context: ProxyContext;
   readonly request: OpenRequest;
@@ -209,7 +209,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
         );
     }
     this.#early = [];
-    if (this.#trip?.questions !== undefined) this.#context.openStreams.reasked(this);
+    this.#context.openStreams.opened(this);
     upstream.once('close', () => {
       if (this.#stopEnding === undefined) this.#tearDown('upstream');
     });
@@ -257,15 +257,17 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     this.#client.destroySoon();
   }
 
-  /** The answer of a refused upgrade ends by itself. */
+  /** The answer of a refused upgrade is cut: a program behind the API server may send it without end. */
   revoke({ endedBy, error }: StreamEnd): void {
     if (this.#stopEnding !== undefined) return;
-    if (this.#sayFarewell !== undefined) {
-      this.request.record.endWith(endedBy);
-      this.#stopEnding = this.#sayFarewell(error);
-    } else if (!this.#response.headersSent) {
-      this.request.record.endWith(endedBy);
-      this.#fail(error);
+    this.request.record.endWith(endedBy);
+    if (this.#sayFarewell !== undefined) this.#stopEnding = this.#sayFarewell(error);
+    else {
+      const timer = setTimeout(() => this.#client.destroy(), longestEnd);
+      this.request.record.onEnd(() => clearTimeout(timer));
+      this.#stopWaiting();
+      this.#writer.cut(error);
+      this.#trip?.abort();
     }
   }
 

@@ -15,6 +15,7 @@ import type {
 import type { ClusterMetrics } from '../observability/metrics/metrics.js';
 import {
   type EndReason,
+  isRightEnd,
   isSuccess,
   type RequestSeries,
   type RightEnd,
@@ -236,6 +237,10 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     return this.#series === undefined ? 'debug' : 'info';
   }
 
+  get #saysWhoEnded(): boolean {
+    return this.longRunning || this.isUpgrade || isRightEnd(this.endedBy);
+  }
+
   /** @param bytes Written to the client's connection for this request, including heads and framing. */
   #fields(bytes?: number, durationMs?: number): RequestLineFields {
     const { info, origin } = this;
@@ -262,7 +267,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
       auditId: this.auditId,
       bytes,
       durationMs,
-      endedBy: bytes !== undefined && (this.longRunning || this.isUpgrade) ? this.endedBy : undefined,
+      endedBy: bytes !== undefined && this.#saysWhoEnded ? this.endedBy : undefined,
     };
   }
 }

@@ -10,9 +10,16 @@ beforeEach(() => {
   calls = [];
 });
 
-function stream(name: string, { caller = true, upgradedTo }: { caller?: boolean; upgradedTo?: object } = {}) {
+interface Options {
+  readonly caller?: boolean;
+  readonly upgradedTo?: object;
+  readonly longRunning?: boolean;
+}
+
+function stream(name: string, { caller = true, upgradedTo, longRunning = true }: Options = {}) {
+  const record = { longRunning, isUpgrade: upgradedTo !== undefined };
   return {
-    ...{ name, upgradedTo, request: { caller: caller ? { username: 'ann' } : undefined } },
+    ...{ name, upgradedTo, request: { caller: caller ? { username: 'ann' } : undefined, record } },
     endEarly: () => calls.push(`${name} ends early`),
     destroy: () => calls.push(`${name} is cut off`),
   } as unknown as OpenStream;
@@ -21,7 +28,12 @@ function stream(name: string, { caller = true, upgradedTo }: { caller?: boolean;
 function follow(): void {
   const say = (what: string) => (each: OpenStream) =>
     void calls.push(`${(each as unknown as { name: string }).name} ${what}`);
-  streams.addFollower({ endsAtExpiry: false, began: say('began'), ended: say('ended') });
+  streams.addFollower({
+    endsAtExpiry: false,
+    began: say('began'),
+    opened: say('opened'),
+    ended: say('ended'),
+  });
 }
 
 /** What was called since the last time. */
@@ -30,6 +42,7 @@ const called = () => calls.splice(0);
 describe('the open streams', () => {
   it('of callers are followed from their beginning to their one end, and those of nobody are not', () => {
     const [one, nobodys] = [stream('one'), stream('nobody’s', { caller: false })];
+    const short = stream('short', { longRunning: false });
     for (const followers of [0, 1, 2]) {
       const times = (...what: string[]) => what.flatMap(each => Array(followers).fill(each));
       assert.deepEqual(
@@ -38,19 +51,20 @@ describe('the open streams', () => {
       );
       for (const each of [one, nobodys]) streams.add(each);
       assert.deepEqual(called(), times('one began'));
-      for (const each of [one, nobodys]) streams.reasked(each);
-      assert.deepEqual(called(), Array(followers).fill(['one ended', 'one began']).flat());
-      for (const each of [one, nobodys, one]) streams.delete(each);
+      for (const each of [one, nobodys]) streams.opened(each);
+      assert.deepEqual(called(), times('one opened'));
+      for (const each of [one, nobodys]) streams.delete(each);
       assert.deepEqual(called(), times('one ended'));
-      streams.reasked(one);
-      assert.deepEqual(called(), []);
+      streams.add(short);
+      streams.delete(short);
+      assert.deepEqual(called(), times('short began', 'short ended'));
       follow();
     }
   });
 
   it('are asked to end at a shutdown, also those that begin later, and cut off at its end', async () => {
     const [gone, open, late] = [stream('gone'), stream('open'), stream('late')];
-    for (const each of [gone, open]) streams.add(each);
+    for (const each of [gone, open, stream('short', { longRunning: false })]) streams.add(each);
     streams.delete(gone);
     assert.equal(streams.ending, false);
     await turn();
@@ -68,7 +82,7 @@ describe('the open streams', () => {
   it('are counted by the cluster that they are upgraded to', () => {
     const [dev, prod] = [{}, {}];
     const all = [dev, dev, prod, undefined].map(upgradedTo =>
-      stream('x', { ...(upgradedTo && { upgradedTo }) }),
+      stream('x', { ...(upgradedTo && { upgradedTo }), longRunning: false }),
     );
     for (const each of all) streams.add(each);
     assert.deepEqual(

@@ -31,6 +31,7 @@ before(async () => {
     follower: {
       endsAtExpiry: false,
       began: stream => streams.push(stream),
+      opened() {},
       ended: stream => ended.add(stream),
     },
   });

@@ -12,7 +12,7 @@ const options = defineOptions('Authentication', {
   recheckStreams: {
     type: optional(duration),
     default: '',
-    help: 'Once in each interval of this length, at least 10s, ask about each open stream whether its caller is still known and may still do it; if not, end it. By default nobody asks.',
+    help: 'Once in each interval of this length, at least 10s, ask about each open stream, and each request that has lasted for longer, whether its caller is still known and may still do it; if not, end it. By default nobody asks.',
   },
 });
 

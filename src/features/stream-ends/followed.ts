@@ -25,7 +25,7 @@ export interface Check {
 
 const noChecks: readonly Check[] = [];
 
-/** One open stream of a caller, since the moment at which it began. There may be thousands, so it has little. */
+/** One open request of a caller, since the moment at which it began. There may be thousands, so it has little. */
 export class Followed extends Moment {
   readonly stream: OpenStream;
   /** Milliseconds since 1970; undefined if nothing about it was found out yet. */
@@ -48,11 +48,6 @@ export class Followed extends Moment {
   hasExpiredFor(milliseconds: number): boolean {
     const { expires } = this;
     return expires !== undefined && this.age >= expires + milliseconds - this.time;
-  }
-
-  /** Whether the API server has begun to answer: it has let the user do it. */
-  get hasBegun(): boolean {
-    return this.stream.request.record.code !== 0;
   }
 
   end(endedBy: StreamEnd['endedBy']): void {

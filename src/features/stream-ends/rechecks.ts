@@ -20,8 +20,8 @@ type Asked = Pick<Check, 'about' | 'key'>;
 type AnswerOf = (followed: Followed) => boolean | Promise<boolean>;
 
 /**
- * Asks about all open streams, about each once in an interval, and evenly: at each look a part of what there is to ask. What several streams
- * have in common is asked once for all of them.
+ * Asks about streams, about each once in an interval, and evenly: at each look a part of what there is to ask. What several streams have in
+ * common is asked once for all of them.
  */
 export class Rechecks {
   readonly #parts: RechecksParts;
@@ -35,12 +35,19 @@ export class Rechecks {
     this.#parts = parts;
   }
 
+  /** Asks about this stream from now on, by the questions that it has now. */
   add(followed: Followed): void {
+    const former = followed.checks;
     // An array that has grown would have room for 17.
     followed.checks = askedAbout(followed.stream).map(asked => this.#join(asked));
+    this.#leave(former);
   }
 
   delete({ checks }: Followed): void {
+    this.#leave(checks);
+  }
+
+  #leave(checks: readonly Check[]): void {
     for (const check of checks) {
       check.streams -= 1;
       if (check.streams === 0) this.#checks.delete(check.key);
@@ -90,10 +97,6 @@ export class Rechecks {
     return check;
   }
 
-  /**
-   * Asks about the streams that have begun. The API server lets the others begin later, and its answer now may come from before a right that
-   * lets them.
-   */
   #ask(check: Check, streams: readonly Followed[]): void {
     const [first] = streams;
     if (first === undefined) return;
@@ -127,7 +130,7 @@ export class Rechecks {
 
 /** Whether an answer would be about this stream. What comes after the end of its credential is not about its caller. */
 function counts({ about }: Check, followed: Followed): boolean {
-  return !followed.isOver && followed.hasBegun && (about === 'access' || !followed.hasExpiredFor(0));
+  return !followed.isOver && (about === 'access' || !followed.hasExpiredFor(0));
 }
 
 /** Undefined if nobody can say it. */

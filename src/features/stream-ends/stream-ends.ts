@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.js';
-import type { OpenStream, StreamFollower } from '../../proxy/open-streams.js';
+import { type OpenStream, type StreamFollower, staysOpen } from '../../proxy/open-streams.js';
 import type { Recheck } from '../../proxy/route.js';
 import type { Reviews } from '../../reviews/reviews.js';
 import { Followed } from './followed.js';
@@ -24,6 +24,12 @@ export class StreamEnds {
   readonly #parts: StreamEndsParts;
   /** The oldest first. */
   readonly #open = new Map<OpenStream, Followed>();
+  /**
+   * Those about which nobody is asked yet, the oldest first. The API server may let a stream begin later than an answer now, which may come
+   * from before a right that lets it. So it is asked about once it has begun, or after an interval: a request whose head or body comes slowly
+   * is a stream too.
+   */
+  readonly #young = new Set<Followed>();
   #rechecks: Rechecks | undefined;
   #stopTimer: (() => void) | undefined;
 
@@ -44,6 +50,7 @@ export class StreamEnds {
     return {
       endsAtExpiry: grace !== undefined,
       began: stream => this.#began(stream),
+      opened: stream => this.#opened(stream),
       ended: stream => this.#ended(stream),
     };
   }
@@ -53,10 +60,27 @@ export class StreamEnds {
   }
 
   #began(stream: OpenStream): void {
+    if (this.#rechecks === undefined && !staysOpen(stream)) return;
     const followed = new Followed(stream, this.#parts.clock);
     this.#open.set(stream, followed);
-    this.#rechecks?.add(followed);
+    this.#young.add(followed);
     if (this.#stopTimer === undefined) this.#startTimer();
+  }
+
+  #opened(stream: OpenStream): void {
+    const followed = this.#open.get(stream);
+    if (followed !== undefined) this.#grown(followed);
+  }
+
+  /** Whether it is more than a request that is answered soon. */
+  #isStream(followed: Followed): boolean {
+    return staysOpen(followed.stream) || !this.#young.has(followed);
+  }
+
+  /** It is asked about from now on. */
+  #grown(followed: Followed): void {
+    this.#young.delete(followed);
+    this.#rechecks?.add(followed);
   }
 
   #ended(stream: OpenStream): void {
@@ -64,23 +88,29 @@ export class StreamEnds {
     if (followed === undefined) return;
     followed.isOver = true;
     this.#open.delete(stream);
+    this.#young.delete(followed);
     this.#rechecks?.delete(followed);
-    if (this.#open.size > 0) return;
-    this.#stopTimer?.();
-    this.#stopTimer = undefined;
   }
 
+  /** It stops at the first look without a request: short ones may come all the time. */
   #startTimer(): void {
     this.#stopTimer = this.#parts.clock.schedule(tick, () => {
+      this.#stopTimer = undefined;
+      if (this.#open.size === 0) return;
       this.#startTimer();
       this.#look();
     });
   }
 
   #look(): void {
-    const { grace } = this.#parts;
+    const { grace, interval = Number.POSITIVE_INFINITY } = this.#parts;
+    for (const followed of this.#young) {
+      if (followed.age < interval) break;
+      this.#grown(followed);
+    }
     if (grace !== undefined)
-      for (const followed of this.#open.values()) if (followed.hasExpiredFor(grace)) followed.end('expiry');
+      for (const followed of this.#open.values())
+        if (this.#isStream(followed) && followed.hasExpiredFor(grace)) followed.end('expiry');
     this.#rechecks?.look(this.#open.values());
   }
 }

@@ -11,7 +11,12 @@ import { KnownResources, other } from './known-resources.js';
 const rightEnds = ['expiry', 'caller', 'access'] as const;
 export type RightEnd = (typeof rightEnds)[number];
 
-/** Who or what ended a long-running request. */
+/** Whether the proxy has ended a request for the end of a right. */
+export function isRightEnd(reason: EndReason | undefined): boolean {
+  return (rightEnds as readonly unknown[]).includes(reason);
+}
+
+/** Who or what ended a request. */
 export const endReasons = ['client', 'upstream', 'shutdown', 'error', ...rightEnds] as const;
 export type EndReason = (typeof endReasons)[number];
 
@@ -128,7 +133,7 @@ export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLa
   }).labels({});
   const ends = new Counter({
     name: 'kube_api_proxy_longrunning_requests_ended_total',
-    help: 'Long-running requests that ended after a successful answer, by who ended them.',
+    help: 'Long-running requests that ended after a successful answer, by who ended them; and all requests that the proxy ended with the right of their caller.',
     labelNames: ['reason'],
     registers,
   });
@@ -178,12 +183,12 @@ export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLa
         counter.add(1);
         if (info.isLongRunning) {
           open.dec();
-          // A refusal is no stream that may end.
-          if (isSuccess(code)) ends.inc({ reason: endedBy });
         } else {
           inflight -= 1;
           duration.observe(seconds);
         }
+        // A refusal is no stream that may end.
+        if ((info.isLongRunning && isSuccess(code)) || isRightEnd(endedBy)) ends.inc({ reason: endedBy });
         leg.received.add(bytesReceived);
         leg.sent.add(bytesSent);
       },

@@ -20,7 +20,10 @@ class TestStream implements OpenStream {
   ends: StreamEnd['endedBy'][] = [];
   message = '';
 
-  constructor(name: string, { token = name, expires, questions = [name] }: StreamOptions = {}) {
+  constructor(
+    name: string,
+    { token = name, expires, questions = [name], longRunning = true }: StreamOptions = {},
+  ) {
     this.request = {
       caller: { username: name, uid: undefined, groups: ['g'], extra: new Map(), expires },
       head: { authorization: `Bearer ${token}`, asksForUpgrade: false },
@@ -28,7 +31,7 @@ class TestStream implements OpenStream {
       clientAddress: undefined,
       cluster: { name: 'dev' },
       record: {
-        code: 200,
+        ...{ longRunning, isUpgrade: false },
         user: name,
         info: { verb: 'watch', apiGroup: '', resource: 'pods', subresource: '', namespace: 'a', name: '' },
       },
@@ -53,6 +56,7 @@ interface StreamOptions {
   readonly token?: string;
   readonly expires?: number;
   readonly questions?: readonly string[];
+  readonly longRunning?: boolean;
 }
 
 let clock: ManualClock;
@@ -84,9 +88,17 @@ function set(parts: { readonly grace?: number; readonly interval?: number }): vo
   });
 }
 
-function begin(name: string, options?: StreamOptions): TestStream {
+/** A request that has no answer yet. */
+function send(name: string, options?: StreamOptions): TestStream {
   const stream = new TestStream(name, options);
   follower.began(stream);
+  return stream;
+}
+
+/** A stream whose answer begins. */
+function begin(name: string, options?: StreamOptions): TestStream {
+  const stream = send(name, options);
+  follower.opened(stream);
   return stream;
 }
 
@@ -269,14 +281,65 @@ describe('open streams that are checked', () => {
     await pass(interval - 1_000);
     assert.deepEqual(asked, ['caller jane', 'access jane jane']);
     const sameTick = begin('jane');
-    const waiting = begin('jane');
-    (waiting.request.record as { code: number }).code = 0;
+    const waiting = send('jane');
     refuse(false);
     await turn();
     assert.deepEqual([before.ends, sameTick.ends, waiting.ends], [['access'], [], []]);
     allowed = async () => false;
-    await pass(interval);
+    await pass(interval - 1_000);
     assert.deepEqual([sameTick.ends, waiting.ends], [['access'], []]);
+    allowed = async () => true;
+    follower.opened(waiting);
+    await pass(interval);
+    assert.deepEqual(waiting.ends, []);
+  });
+
+  for (const [what, options] of [
+    ['a stream', {}],
+    ['any other request', { longRunning: false }],
+  ] as const)
+    it(`are all that last for longer than an interval: ${what} without an answer`, async () => {
+      for (const reason of ['caller', 'access'] as const) {
+        set({ interval });
+        const [short, long] = [send('jane', options), send('jane', options)];
+        await pass(interval - 1_000);
+        assert.deepEqual(asked.splice(0), []);
+        follower.ended(short);
+        known = () => reason !== 'caller';
+        allowed = async () => reason !== 'access';
+        await pass(interval);
+        assert.deepEqual([short.ends, long.ends], [[], [reason]]);
+        follower.ended(long);
+        asked = [];
+        known = () => true;
+      }
+    });
+
+  it('are asked about by other questions when the answer begins with them', async () => {
+    set({ interval });
+    const stream = send('jane', { questions: ['as asked'] });
+    await pass(2 * interval);
+    assert.deepEqual(new Set(asked.splice(0)), new Set(['caller jane', 'access jane as asked']));
+    const { questions } = new TestStream('jane', { questions: ['as answered'] });
+    Object.assign(stream, { questions });
+    follower.opened(stream);
+    await pass(interval);
+    assert.deepEqual(new Set(asked), new Set(['caller jane', 'access jane as answered']));
+  });
+
+  it('are not short requests, whose credential may expire on the way', async () => {
+    set({ interval, grace: 0 });
+    const [request, stream] = [
+      send('jane', { longRunning: false, expires: clock.now() + 1_000 }),
+      send('jane', { expires: clock.now() + 1_000 }),
+    ];
+    await pass(interval - 1_000);
+    assert.deepEqual([request.ends, stream.ends], [[], ['expiry']]);
+    await pass(1_000);
+    assert.deepEqual(request.ends, ['expiry']);
+    set({ grace: 0 });
+    send('jane', { longRunning: false });
+    assert.equal(ends.open.size, 0);
   });
 
   it('end because of the user whom the caller may no longer act as, too', async () => {
@@ -302,7 +365,10 @@ it('a stream takes at most 500 bytes, even if no other one has its question, and
   // The first figures contain what is compiled meanwhile.
   for (let round = 0; round < 3; round += 1) {
     const before = used();
-    for (const stream of streams) follower.began(stream);
+    for (const stream of streams) {
+      follower.began(stream);
+      follower.opened(stream);
+    }
     await pass(interval);
     bytes.push((used() - before) / streams.length);
     for (const stream of streams) follower.ended(stream);
@@ -310,7 +376,7 @@ it('a stream takes at most 500 bytes, even if no other one has its question, and
   assert.ok(Math.min(...bytes) <= 500, `${bytes}`);
 });
 
-it('there is one timer for all streams, and none without a stream', async () => {
+it('there is one timer for all streams, and none a second after the last one', async () => {
   set({ grace: 0, interval });
   assert.equal(clock.pending, 0);
   const streams = ['jane', 'paul'].map(name => begin(name));
@@ -318,6 +384,7 @@ it('there is one timer for all streams, and none without a stream', async () => 
   await pass(3_000);
   assert.equal(clock.pending, 1);
   for (const stream of streams) follower.ended(stream);
+  await pass(1_000);
   assert.equal(clock.pending, 0);
   assert.equal(ends.open.size, 0);
   begin('jane');

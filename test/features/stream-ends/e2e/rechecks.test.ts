@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import tls from 'node:tls';
 import { longestEnd } from '../../../../src/proxy/open-streams.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { send } from '../../../support/clients/http-client.js';
 import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
+import { watchRaw } from '../../../support/clients/raw-http.js';
 import { openWatch, WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
 import type { Policy } from '../../../support/fake-api-server/authorization.js';
@@ -179,4 +181,127 @@ describe('an open stream that is checked', { concurrency: false }, () => {
     t.mock.timers.reset();
     server.setPolicy(twoUsersPolicy);
   });
+});
+
+/** A request that is not complete: its client still sends, and the API server's end of it is in the test's hands. */
+interface LongRequest {
+  /** Sends some bytes of the body. */
+  sendMore(): void;
+  /** What the client has got so far, and whether it will get more. */
+  readonly state: () => { readonly text: string; readonly isOver: boolean };
+  close(): void;
+}
+
+function begin(version: Version, method: string, path: string, fields: Record<string, string>): LongRequest {
+  const headers = { ...fields, authorization: 'Bearer alice-token' };
+  if (version === 'HTTP/2') {
+    const stream = openStream(session, path, { ':method': method, ...headers }, method === 'GET');
+    let text = '';
+    let isOver = false;
+    stream.on('response', head => {
+      text += head[':status'];
+    });
+    stream.on('data', chunk => {
+      text += chunk;
+    });
+    stream.once('close', () => {
+      isOver = true;
+    });
+    const sendMore = () => void (method === 'GET' || stream.destroyed || stream.write('more'));
+    return { sendMore, state: () => ({ text, isOver }), close: () => stream.destroy() };
+  }
+  const connection = watchRaw(tls.connect({ host: '127.0.0.1', port: proxy.port, ca }));
+  const lines = Object.entries({ Host: 'localhost', ...headers }).map(([name, value]) => `${name}: ${value}`);
+  const coding = method === 'GET' ? [] : ['Transfer-Encoding: chunked'];
+  connection.write([`${method} ${path} HTTP/1.1`, ...lines, ...coding, '', ''].join('\r\n'));
+  let isOver = false;
+  connection.socket.once('end', () => {
+    isOver = true;
+  });
+  return {
+    sendMore: () => method === 'GET' || connection.write('4\r\nmore\r\n'),
+    state: () => ({ text: connection.received(), isOver }),
+    close: () => connection.destroy(),
+  };
+}
+
+const upgrade = { connection: 'Upgrade', upgrade: 'websocket' };
+
+const both: readonly Version[] = ['HTTP/1.1', 'HTTP/2'];
+
+describe('a request that lasts for longer than an interval', { concurrency: false }, () => {
+  for (const { name, method, path, fields = {}, hasHead, versions = both } of [
+    { name: 'a body that has no answer', method: 'PUT', path: `${pods}/web-0/proxy/up`, hasHead: false },
+    { name: 'a body that is answered', method: 'PUT', path: `${pods}/web-0/proxy/up`, hasHead: true },
+    { name: 'the body of an object', method: 'PUT', path: `${pods}/web-0`, hasHead: false },
+    { name: 'a list without end', method: 'GET', path: pods, hasHead: true },
+    { name: 'an answer that does not begin', method: 'GET', path: `${pods}/web-0/proxy/`, hasHead: false },
+    {
+      ...{ name: 'an upgrade that waits for its 101', method: 'GET', path: `${pods}/web-0/exec` },
+      ...{ fields: upgrade, hasHead: false, versions: ['HTTP/1.1'] },
+    },
+    {
+      ...{ name: 'a refused upgrade whose answer has no end', method: 'GET', path: `${pods}/web-0/proxy/` },
+      ...{ fields: upgrade, hasHead: true, versions: ['HTTP/1.1'] },
+    },
+  ] as const)
+    for (const version of versions as readonly Version[])
+      it(`ends over ${version} with the right to it: ${name}`, async t => {
+        let upstream: 'none' | 'open' | 'closed' = 'none';
+        let received = 0;
+        t.after(
+          server.intercept((request, response) => {
+            if (!request.url?.startsWith(path)) return false;
+            upstream = 'open';
+            request.on('data', chunk => {
+              received += chunk.length;
+            });
+            const closed = () => {
+              upstream = 'closed';
+            };
+            request.socket.once('close', closed).once('end', closed);
+            if (request.headers.upgrade !== undefined) request.socket.resume();
+            if (hasHead) response.writeHead(200).write('first');
+            return true;
+          }),
+        );
+        t.after(() => server.setPolicy(twoUsersPolicy));
+        const request = begin(version, method, path, fields);
+        t.after(() => request.close());
+        await eventually('the request', () => upstream === 'open');
+        request.sendMore();
+        await eventually('its beginning', () => method === 'GET' || received > 0);
+        if (hasHead) await eventually('the head', () => request.state().text.includes('first'));
+        await passInterval();
+        await passInterval();
+        request.sendMore();
+        await new Promise(resolve => setTimeout(resolve, 50));
+        assert.equal(upstream, 'open');
+        assert.equal(request.state().isOver, false);
+        server.setPolicy(withoutPods);
+        const before = proxy.log().length;
+        const counter = 'kube_api_proxy_longrunning_requests_ended_total{reason="access"}';
+        const counted = await metric(counter);
+        await passInterval();
+        await passInterval();
+        await eventually('the end at the API server', () => upstream === 'closed');
+        const got = request.state().text;
+        if (hasHead) await eventually('the cut', () => request.state().isOver);
+        else
+          await eventually('a 403', () =>
+            /^(?:HTTP\/1\.1 )?403[\s\S]*you may no longer do/.test(request.state().text),
+          );
+        if (hasHead) assert.doesNotMatch(got, /\r\n0\r\n\r\n$/);
+        const ended = () =>
+          proxy
+            .log()
+            .slice(before)
+            .filter(({ endedBy }) => endedBy === 'access');
+        await eventually('its line', () => ended().length === 1);
+        assert.deepEqual(
+          ended().map(({ user, code }) => [user, code]),
+          [['alice', hasHead ? 200 : 403]],
+        );
+        assert.equal(await metric(counter), counted + 1);
+      });
 });

@@ -32,8 +32,10 @@ export function configureAuthentication(
         ...methods.flatMap(method => method.impersonates?.() ?? []),
       ]),
     ],
-    /** The checks for readyz. */
-    checks: methods.flatMap(({ check }) => (check === undefined ? [] : [check])),
+    /** The checks for readyz: none where a method always works, because then callers of that one must be served. */
+    checks: methods.every(({ check }) => check !== undefined)
+      ? methods.flatMap(({ check }) => check ?? [])
+      : [],
     /** The OpenID Connect issuers whose tokens callers may use now. */
     issuers: () => methods.flatMap(method => method.issuers?.() ?? []),
     /** The users in a kubeconfig for callers. */

@@ -29,17 +29,12 @@ export interface ActiveMethod {
   readonly rechecker: RequestAuthenticator | TokenAuthenticator;
   /** What the proxy's identity must be allowed to impersonate now, besides users and groups. */
   impersonates?(): readonly ImpersonationTarget[];
-  /** The method's check for readyz. The failure of a part is a line there, and nothing else. */
-  readonly check?: ReadinessCheck & { readonly parts?: () => readonly ReadinessCheck[] };
+  /** Fails while the method cannot find out anybody. A method without a check always can. */
+  readonly check?: { readonly name: string; readonly check: () => void };
   /** The issuers whose tokens callers may use now. */
   issuers?(): readonly TrustedIssuer[];
   /** The users in a kubeconfig for callers. */
   kubeconfigUsers(): readonly CallerEntry[];
-}
-
-interface ReadinessCheck {
-  readonly name: string;
-  readonly check: () => void;
 }
 
 /** An OpenID Connect issuer whose tokens callers may use. */

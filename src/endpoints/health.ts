@@ -6,8 +6,6 @@ export interface HealthCheck {
   /** The name in `?exclude=NAME` and in the answer's lines. */
   readonly name: string;
   readonly check: () => void | Promise<void>;
-  /** Checks of its parts. Each has a line of its own, and does not make readyz fail. */
-  readonly parts?: () => readonly HealthCheck[];
 }
 
 /** A line of readyz that does not make it fail. */
@@ -79,10 +77,8 @@ async function answer(
     checks.map(check => (excluded.has(check.name) ? undefined : failureOf(check))),
   );
   let lines = '';
-  for (const [index, { name, parts }] of checks.entries()) {
+  for (const [index, { name }] of checks.entries())
     lines += excluded.has(name) ? `[+]${name} excluded: ok\n` : lineOf(name, failures[index]);
-    for (const part of parts?.() ?? []) lines += lineOf(part.name, await failureOf(part));
-  }
   if (unmatched.size > 0) {
     const names = [...unmatched].sort().map(name => JSON.stringify(name));
     lines += `warn: some health checks cannot be excluded: no matches for ${names.join(',')}\n`;

@@ -18,7 +18,10 @@ const methods = [
 it('the methods of authentication together have the hints, checks, issuers and kubeconfig users of all, and need the rights that these need, each once', () => {
   const all = configureAuthentication({ allowImpersonation: false }, methods, { attempted() {} });
   assert.deepEqual(all.authentication.hints, ['send a token', 'present a certificate']);
-  assert.deepEqual([all.checks, all.issuers()], [[check], [issuer]]);
+  assert.deepEqual([all.checks, all.issuers()], [[], [issuer]], 'the first method can find out somebody');
+  const checked = methods.slice(1);
+  const alone = configureAuthentication({ allowImpersonation: false }, checked, { attempted() {} });
+  assert.deepEqual(alone.checks, [check]);
   assert.deepEqual(all.kubeconfigUsers(), [{ fields: { a: 1 } }, { fields: { b: 2 } }]);
   const ofUsers = ['users', 'groups'].map(resource => ({ group: '', resource }));
   const uid = { group: 'authentication.k8s.io', resource: 'uids' };

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { bothLegs, passed, probe } from '../e2e/credential-probe.js';
-import { assertStatus } from '../e2e/leg.js';
+import { assertStatus, send } from '../e2e/leg.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { eventually } from '../support/eventually.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
@@ -43,5 +43,34 @@ test('tokens of a file, of an issuer and of the cluster work together, and each 
     }
     // A bad token of this issuer is rejected, and no other method is tried.
     assertStatus((await ask(expired)).answer, 401, leg);
+  }
+});
+
+test('an issuer that is down at the start leaves the gateway ready for callers of other methods; its own callers get the reason at once, and no client repeats that', async t => {
+  const gone = await startOidcIssuer(await createCertificateAuthority());
+  await gone.close();
+  const flags = [`--oidc-issuer-url=${gone.url}`, '--oidc-client-id=gateway'];
+  const token = createOidcSigner('one').sign({ iss: gone.url, aud: 'gateway', sub: 'alice', exp: 4e9 });
+  const reason = `there are no keys of the OpenID Connect issuer ${gone.url} yet, so its tokens get 503: .*connection refused`;
+  for (const others of [{ tokenFile: 'file-token,alice,,\n' }, {}]) {
+    const { proxy, server, port } = await startGateway(t, { run: startInProcess, flags, ...others });
+    await eventually('the issuer has failed', () => /cannot fetch the keys/.test(proxy.stderr()));
+    const { code, body } = await send(port, { target: '/-/readyz?verbose' });
+    assert.match(body, new RegExp(`^warn: ${reason}$`, 'm'));
+    if ('tokenFile' in others) {
+      assert.equal(code, 200);
+      assert.doesNotMatch(body, /^\[-\]|oidc ok/m);
+    } else {
+      assert.equal(code, 500);
+      assert.match(body, new RegExp(`^\\[-\\]oidc failed: ${reason}$`, 'm'));
+    }
+    for (const leg of bothLegs) {
+      const ask = (token: string) =>
+        probe(proxy, server, leg, { headers: [`Authorization: Bearer ${token}`] });
+      if ('tokenFile' in others) assert.equal((await ask('file-token')).code, passed(leg));
+      const { answer } = await ask(token);
+      assert.match(assertStatus(answer, 503, leg), /the OpenID Connect issuer does not answer this proxy/);
+      assert.equal(answer.headers.has('retry-after'), false);
+    }
   }
 });

@@ -101,12 +101,7 @@ export const openIdConnect = {
         authenticator,
         // No server is asked about a token, and what is remembered for `ttl` ends with the token and with the configuration.
         rechecker: authenticator,
-        check: {
-          name: 'oidc',
-          check: () => issuers.check(),
-          parts: () =>
-            issuers.all.map(({ url, keys }) => ({ name: `oidc/${url}`, check: () => keys.check() })),
-        },
+        check: { name: 'oidc', check: () => issuers.check() },
         issuers: () => issuers.all,
         impersonates: () => issuers.all.flatMap(({ valid }) => impersonated(valid.mapping)),
         kubeconfigUsers: () => (issuers.all.length === 0 ? [anyToken] : issuers.all.map(kubeconfigUser)),
@@ -114,7 +109,7 @@ export const openIdConnect = {
       warnings() {
         const none =
           issuers.all.length === 0 ? [`${file} has no jwt entries, so every ID token is refused`] : [];
-        return [...none, ...(followed?.warnings() ?? [])];
+        return [...none, ...(followed?.warnings() ?? []), ...issuers.warnings()];
       },
       start: () => issuers.start(),
       close() {

@@ -115,15 +115,13 @@ export class Issuers {
 
   /** Throws if no issuer can be used; the error contains the reason of the first one. */
   check(): void {
-    const failures = this.all.flatMap(({ keys }) => {
-      try {
-        keys.check();
-        return [];
-      } catch (error) {
-        return [error];
-      }
-    });
-    if (failures.length > 0 && failures.length === this.current.size) throw failures[0];
+    const [first] = this.warnings();
+    if (first !== undefined && this.warnings().length === this.current.size) throw new Error(first);
+  }
+
+  /** Why issuers cannot be used yet, one line for each. */
+  warnings(): readonly string[] {
+    return this.all.flatMap(({ keys }) => keys.warning ?? []);
   }
 
   start(): void {

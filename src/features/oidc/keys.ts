@@ -34,8 +34,11 @@ export interface OidcKeysOptions {
 const retryInterval = 10_000;
 /** Minimum milliseconds between two searches for a missing key, whichever keys the tokens name. */
 const cooldown = 5_000;
-/** How long a token waits at most, in milliseconds: for a key that is not known, and for the keys to be fetched again. */
-const patience = { unknown: 10_000, renewal: 2_000 };
+/**
+ * How long tokens wait for a fetch, in milliseconds: for a key that is not known, the same if the last fetch has failed, and for the keys to be
+ * fetched again.
+ */
+const patience = { unknown: 5_000, afterFailure: 1_000, renewal: 2_000 };
 /** A token without the name of its key is checked with each key, and anybody may send one. */
 const mostKeys = 100;
 /** Milliseconds after which keys are fetched again, so that keys that the issuer has withdrawn are forgotten. */
@@ -60,8 +63,6 @@ export class OidcKeys {
   #asked: Moment | undefined;
   /** Why the last fetch failed; undefined if it succeeded. */
   #failure: string | undefined;
-  /** How long after a moment the next fetch may begin, after a failure. */
-  #pause: { readonly since: Moment; readonly length: number } | undefined;
   #cancelRetry = () => {};
 
   constructor(options: OidcKeysOptions) {
@@ -79,12 +80,12 @@ export class OidcKeys {
     this.#closed.abort();
   }
 
-  /** Throws while there are no keys; the error contains the reason. */
-  check(): void {
-    if (this.#keys !== undefined) return;
+  /** While there are no keys, why that is so. */
+  get warning(): string | undefined {
+    if (this.#keys !== undefined) return undefined;
     const { issuer } = this.#options;
     const reason = this.#failure ?? 'they are being fetched';
-    throw new Error(`there are no keys of the OpenID Connect issuer ${issuer} yet: ${reason}`);
+    return `there are no keys of the OpenID Connect issuer ${issuer} yet, so its tokens get 503: ${reason}`;
   }
 
   /** Whether there is a key with this name (`kid`). If so, its tokens need not wait for the issuer. */
@@ -94,7 +95,7 @@ export class OidcKeys {
 
   /**
    * The key for a token's header: jose's `JWTVerifyGetKey`. Waits at most 2 s for keys in the place of old ones. If there is no such key,
-   * asks the issuer once more. Waits at most 10 s for the issuer, then rejects with a StatusError of 503.
+   * asks the issuer once more. Rejects with a StatusError of 503 when the issuer has not answered for 5 s, and at once if that is known.
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     if (this.#keys === undefined) await this.#lookAgain(Number.POSITIVE_INFINITY);
@@ -125,7 +126,10 @@ export class OidcKeys {
    */
   async #lookAgain(after: number): Promise<boolean> {
     if (this.#fetching === undefined && this.#age < after) return false;
-    await this.#fetchWithin(patience.unknown);
+    const limit = this.#failure === undefined ? patience.unknown : patience.afterFailure;
+    // A token that comes late does not wait for an issuer that has been silent for as long as that.
+    const left = this.#fetching === undefined ? limit : limit - this.#age;
+    if (left > 0) await this.#fetchWithin(left);
     return true;
   }
 
@@ -135,7 +139,7 @@ export class OidcKeys {
     await this.#renewal;
   }
 
-  /** Waits at most so many milliseconds for the fetch, which goes on then. */
+  /** Waits at most so many milliseconds for the fetch, which goes on then. If there is none, starts one. */
   async #fetchWithin(milliseconds: number): Promise<void> {
     let cancel = () => {};
     const late = new Promise<void>(resolve => {
@@ -145,13 +149,11 @@ export class OidcKeys {
     cancel();
   }
 
+  /** There is no Retry-After: client-go would try ten times, without a word, although an issuer that is down stays so for longer. */
   #unavailable(): StatusError {
-    const left = this.#pause === undefined ? 0 : this.#pause.length - this.#pause.since.age;
-    return new StatusError(
-      503,
-      'callers cannot be authenticated: the OpenID Connect issuer does not answer; try again',
-      { retryAfterSeconds: Math.max(Math.ceil(left / 1000), 1) },
-    );
+    const message =
+      'the token cannot be checked: the OpenID Connect issuer does not answer this proxy; /-/readyz?verbose says why';
+    return new StatusError(503, message);
   }
 
   /** Never rejects. Concurrent calls share one fetch. */
@@ -164,8 +166,7 @@ export class OidcKeys {
 
   async #fetchOnce(): Promise<void> {
     const { issuer, log } = this.#options;
-    const asked = new Moment(this.#clock);
-    this.#asked = asked;
+    this.#asked = new Moment(this.#clock);
     try {
       const isFirst = this.#keys === undefined;
       const set = await this.#load();
@@ -180,7 +181,6 @@ export class OidcKeys {
       const reason = error instanceof Error ? error.message : 'unknown';
       this.#failure = reason;
       if (this.#keys !== undefined) {
-        this.#pause = { since: asked, length: cooldown };
         log.warn(
           { reason, issuer },
           'the keys of the OpenID Connect issuer cannot be renewed; the last ones stay in use',
@@ -191,7 +191,6 @@ export class OidcKeys {
         { reason, issuer },
         'cannot fetch the keys of the OpenID Connect issuer yet; its tokens get the answer 503',
       );
-      this.#pause = { since: new Moment(this.#clock), length: retryInterval };
       this.#cancelRetry = this.#clock.schedule(retryInterval, () => void this.#fetch());
     }
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { rejectClaimedIdentity } from '../src/guard/claimed-identity.js';
 import { isRead } from '../src/guard/read-only.js';
+import { forwardedFor } from '../src/http/forwarded-for.js';
 import { fieldListSize, fieldValue, hasField, removeFields } from '../src/http/header-fields.js';
 import { RequestHead } from '../src/http/request-head.js';
 import {
@@ -65,6 +66,7 @@ const requestNames = [
 const requestReaders: Readonly<Record<string, (fields: string[]) => unknown>> = {
   'the head': rawHeaders => new RequestHead({ method: 'GET', rawHeaders }),
   'the size': fieldListSize,
+  'the addresses that it came from': forwardedFor,
   'the rule about identities': fields => rejectClaimedIdentity(fields, /^impersonate-/i),
   'the rule about methods': rawHeaders => isRead(info, new RequestHead({ method: 'GET', rawHeaders })),
   'the rule about impersonation': hasImpersonationHeader,

@@ -1,5 +1,6 @@
 import type { RequestHead } from '../http/request-head.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
+import { ownCopy } from '../lib/own-copy.js';
 import { SmallMap } from '../lib/small-map.js';
 import type { FilterSwitch } from './filter.js';
 import { type Check, everyMount, type Guard } from './guard.js';
@@ -69,5 +70,5 @@ function spellings(header: string): string[] {
 }
 
 function printable(text: string): string {
-  return text.slice(0, 200).replace(/[^ -~]/g, '?');
+  return ownCopy(text, 200).replace(/[^ -~]/g, '?');
 }

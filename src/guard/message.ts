@@ -21,6 +21,7 @@ export const message = {
     rejectUncertainFraming(request);
     rejectAmbiguousTarget(request.path.received);
     rejectUncertainHost(request.head, request.raw.httpVersion);
+    rejectTooLong(request.head);
   },
 } as const satisfies Guard;
 
@@ -74,6 +75,12 @@ export function rejectUncertainHost({ hosts }: RequestHead, httpVersion: string)
   if (hosts === 0 && httpVersion !== '1.0') {
     throw new Rejection(400, 'bad_request', 'the request has no Host header');
   }
+}
+
+/** Rejects a field whose lines are too long together: the rules would read only some of them. */
+export function rejectTooLong({ tooLong }: RequestHead): void {
+  if (tooLong !== undefined)
+    throw new Rejection(431, 'bad_request', `the lines of ${tooLong} are too long together`);
 }
 
 function condemn(socket: Socket, message: string, code = 400): Rejection {

@@ -25,18 +25,30 @@ export const connectionSpecific: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The value of a field; undefined if there is none. Lines of the same name are one list (RFC 9110, section 5.2). All guards read fields
- * with this function, from the same list that goes upstream: Node's `headers` omits fields beyond a limit and drops repeated ones.
+ * The value of a field; undefined if there is none. Its lines are joined as `withLine` does. All guards read fields with this function, from
+ * the same list that goes upstream: Node's `headers` omits fields beyond a limit and drops repeated ones.
  *
  * @param key The name in lower case.
  */
 export function fieldValue(headers: RawHeaders, key: string): string | undefined {
   let value: string | undefined;
   for (let index = 0; index < headers.length; index += 2) {
-    if (!isNamed(headers[index] as string, key)) continue;
-    value = value === undefined ? headers[index + 1] : `${value}, ${headers[index + 1]}`;
+    if (isNamed(headers[index] as string, key)) value = withLine(value, headers[index + 1] as string);
   }
   return value;
+}
+
+/** The most characters of a value that several lines make. */
+const mostJoined = 1024;
+
+/**
+ * The value of a field with one more of its lines: lines of the same name are one list (RFC 9110, section 5.2). Lines that would make the
+ * value longer than 1 KB are left out: a compressed head has a line of 4 KB for one byte (RFC 7541, section 6.1), so that a value grows on
+ * the way to 2,000 times what it cost.
+ */
+export function withLine(value: string | undefined, line: string, most = mostJoined): string {
+  if (value === undefined) return line;
+  return value.length + line.length > most ? value : `${value}, ${line}`;
 }
 
 /** Whether there is a field of this name (in lower case). */
@@ -59,6 +71,7 @@ export function removeFields(headers: string[], key: string): void {
   headers.length = kept;
 }
 
-function isNamed(name: string, key: string): boolean {
+/** Whether a field has this name (in lower case). */
+export function isNamed(name: string, key: string): boolean {
   return name.length === key.length && name.toLowerCase() === key;
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { RawHeaders } from './header-fields.js';
+import { ownCopy } from '../lib/own-copy.js';
+import { type RawHeaders, withLine } from './header-fields.js';
 
 /** The parts of a message that say what is asked for. */
 export type RequestMessage = Pick<IncomingMessage, 'method' | 'rawHeaders'> & {
@@ -17,10 +18,13 @@ const http2 = /(^|[\s,])h2c?($|[\s,/])/i;
 
 const page = /text\/html/i;
 
+/** The most characters of Cookie over HTTP/2, where a cookie may cost one byte (RFC 9113, section 8.2.3): what Node takes as a whole head. */
+const mostCookies = 16 * 1024;
+
 /**
  * What this program itself reads of a request, read once. All guards read it from the list that goes upstream: Node's `headers` omits
  * fields beyond a limit and drops repeated ones. A field is undefined if the request has none; lines of the same name are one list (RFC
- * 9110, section 5.2).
+ * 9110, section 5.2). What it reads is kept as long as the request, so no value grows: see `withLine`.
  */
 export class RequestHead {
   readonly method: string;
@@ -52,8 +56,12 @@ export class RequestHead {
   readonly webSocketProtocols: string | undefined;
   readonly contentLength: string | undefined;
   readonly transferEncoding: string | undefined;
+  /** At most 128 characters. */
   readonly requestId: string | undefined;
+  /** At most 128 characters. */
   readonly traceparent: string | undefined;
+  /** A field, in lower case, whose lines are too long together to be kept; its value is not whole then. Undefined if there is none. */
+  tooLong: string | undefined;
 
   constructor({ method, rawHeaders, upgrade, httpVersion }: RequestMessage) {
     this.method = method as string;
@@ -70,48 +78,52 @@ export class RequestHead {
           if (page.test(value)) mayBeBrowser = true;
           break;
         case 'host':
-          this.host = list(this.host, value);
+          this.host = list(this, key, this.host, value);
           this.hosts += 1;
           break;
         case 'origin':
-          this.origin = list(this.origin, value);
+          this.origin = list(this, key, this.origin, value);
           break;
         case 'referer':
-          this.referer = list(this.referer, value);
+          this.referer = list(this, key, this.referer, value);
           break;
         case 'sec-fetch-site':
-          this.fetchSite = list(this.fetchSite, value);
+          this.fetchSite = list(this, key, this.fetchSite, value);
           break;
         case 'sec-fetch-mode':
-          this.fetchMode = list(this.fetchMode, value);
+          this.fetchMode = list(this, key, this.fetchMode, value);
           break;
         case 'sec-fetch-dest':
-          this.fetchDest = list(this.fetchDest, value);
+          this.fetchDest = list(this, key, this.fetchDest, value);
           break;
         case 'sec-purpose':
         case 'purpose':
           this.isPrefetch = true;
           break;
         case 'authorization':
-          this.authorization = list(this.authorization, value);
+          this.authorization = list(this, key, this.authorization, value);
+          break;
+        case 'cookie':
+          if (httpVersion === '2.0' && value.length > mostCookies) this.tooLong = key;
           break;
         case 'upgrade':
-          protocol = list(protocol, value);
+          protocol = list(this, key, protocol, value);
           break;
         case 'sec-websocket-protocol':
-          this.webSocketProtocols = list(this.webSocketProtocols, value);
+          // May have a long token. Only upgrades read it, and over HTTP/1.1 nothing grows.
+          this.webSocketProtocols = withLine(this.webSocketProtocols, value, Infinity);
           break;
         case 'content-length':
-          this.contentLength = list(this.contentLength, value);
+          this.contentLength = list(this, key, this.contentLength, value);
           break;
         case 'transfer-encoding':
-          this.transferEncoding = list(this.transferEncoding, value);
+          this.transferEncoding = list(this, key, this.transferEncoding, value);
           break;
         case 'x-request-id':
-          this.requestId = list(this.requestId, value);
+          this.requestId = recorded(this.requestId, value);
           break;
         case 'traceparent':
-          this.traceparent = list(this.traceparent, value);
+          this.traceparent = recorded(this.traceparent, value);
           break;
       }
     }
@@ -124,6 +136,16 @@ export class RequestHead {
   }
 }
 
-function list(before: string | undefined, value: string): string {
-  return before === undefined ? value : `${before}, ${value}`;
+/** A value with one more of its lines. */
+function list(head: Pick<RequestHead, 'tooLong'>, key: string, before: string | undefined, line: string) {
+  const value = withLine(before, line);
+  if (value === before) head.tooLong = key;
+  return value;
+}
+
+const mostRecorded = 128;
+
+/** The same for a value that is only written down. */
+function recorded(before: string | undefined, line: string): string {
+  return before?.length === mostRecorded ? before : ownCopy(withLine(before, line), mostRecorded);
 }

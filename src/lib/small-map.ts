@@ -1,6 +1,15 @@
-/** A map that keeps the first 64 keys alone: for what nearly all requests have in common, and only some client varies. */
+import { ownCopy } from './own-copy.js';
+
+const mostKeys = 64;
+const longestKey = 256;
+
+/**
+ * A map that keeps the first 64 keys alone, and none of more than 256 characters: for what nearly all requests have in common, and only
+ * some client varies.
+ */
 export class SmallMap<V> extends Map<string, V> {
   override set(key: string, value: V): this {
-    return this.size < 64 ? super.set(key, value) : this;
+    const isKept = this.size < mostKeys && key.length <= longestKey;
+    return isKept ? super.set(ownCopy(key, longestKey), value) : this;
   }
 }

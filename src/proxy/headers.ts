@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { forwardedFor } from '../http/forwarded-for.js';
 import { type RawHeaders, removeFields } from '../http/header-fields.js';
 import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
 import { impersonationPrefix } from '../kubernetes/impersonation.js';
@@ -40,6 +41,7 @@ const hopByHop: ReadonlySet<string> = new Set([
 /**
  * Returns the client's part of the headers of a request to the API server, for plain requests and upgrades. Hop-by-hop fields and the
  * fields that `Connection` names are removed first, and the proxy's own fields are added after that, so that a client cannot remove these.
+ * Of a long X-Forwarded-For, its end is sent.
  * Host is left out, because it depends on the API server. Content-Length is left out too: only the sender of the body adds it, so that no
  * length is sent without its body.
  */
@@ -47,14 +49,14 @@ export function clientHeaders(rawHeaders: RawHeaders, additions: Additions): str
   const named = namedByConnection(rawHeaders);
   const headers: string[] = [];
   let identified = false;
-  let forwardedFor = '';
+  let isForwarded = false;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
     const value = rawHeaders[index + 1] as string;
     const key = name.toLowerCase();
     if (key === 'host' || key === 'content-length' || hopByHop.has(key) || named?.has(key)) continue;
     if (key === 'x-forwarded-for') {
-      forwardedFor = forwardedFor === '' ? value : `${forwardedFor}, ${value}`;
+      isForwarded = true;
       continue;
     }
     if (key === 'audit-id' && additions.auditId !== undefined) continue;
@@ -69,11 +71,10 @@ export function clientHeaders(rawHeaders: RawHeaders, additions: Additions): str
   }
   if (!identified) headers.push('X-Request-Id', additions.requestId);
   if (additions.auditId !== undefined) headers.push('Audit-ID', additions.auditId);
-  if (additions.remoteAddress !== undefined) {
-    forwardedFor =
-      forwardedFor === '' ? additions.remoteAddress : `${forwardedFor}, ${additions.remoteAddress}`;
-  }
-  if (forwardedFor !== '') headers.push('X-Forwarded-For', forwardedFor);
+  const { remoteAddress } = additions;
+  const sent = isForwarded ? forwardedFor(rawHeaders)?.list : undefined;
+  const addresses = sent && remoteAddress ? `${sent}, ${remoteAddress}` : sent || remoteAddress;
+  if (addresses) headers.push('X-Forwarded-For', addresses);
   return headers;
 }
 

@@ -6,6 +6,7 @@ import type { Http2Answer } from '../http/http2-answer.js';
 import type { RequestHead } from '../http/request-head.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { type FailureObserver, StatusError } from '../kubernetes/status.js';
+import { ownCopy } from '../lib/own-copy.js';
 import type {
   createRequestLines,
   Logger,
@@ -156,7 +157,8 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
 
   /** The API server has answered, with this status code and Audit-Id. */
   answeredUpstream(code: number, auditId: string | undefined): void {
-    this.auditId = auditId;
+    // A part of the head would keep the whole head, for as long as the request.
+    this.auditId = this.longRunning && auditId !== undefined ? ownCopy(auditId, 128) : auditId;
     // An API server with CORS answers OPTIONS with success for every path.
     this.hasSucceeded = isSuccess(code) && this.origin.method !== 'OPTIONS';
   }
@@ -285,7 +287,7 @@ function originOf(
     clientAddress,
     cluster,
     // The one that the request brings, or a new one.
-    requestId: head.requestId?.slice(0, 128) ?? randomUUID(),
-    traceparent: head.traceparent?.slice(0, 128),
+    requestId: head.requestId ?? randomUUID(),
+    traceparent: head.traceparent,
   };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
-import { rejectUncertainFraming, rejectUncertainHost } from '../../src/guard/message.js';
+import { rejectTooLong, rejectUncertainFraming, rejectUncertainHost } from '../../src/guard/message.js';
 import { Rejection } from '../../src/guard/rejection.js';
 import { RequestHead } from '../../src/http/request-head.js';
 
@@ -70,6 +70,22 @@ describe('a message', () => {
     assert.deepEqual(of('1.0', 'chunked'), inOld);
     for (const coding of ['gzip', 'chunked, chunked', ''])
       assert.deepEqual(of('1.1', coding), [400, 'no Transfer-Encoding but chunked is supported', true]);
+  });
+
+  it('has no field of which the rules would read only some lines', () => {
+    const verdict = (name: string, count: number) =>
+      verdictOf(() =>
+        rejectTooLong(
+          new RequestHead({
+            method: 'GET',
+            rawHeaders: Array.from({ length: count }, () => [name, 'x'.repeat(500)]).flat(),
+          }),
+        ),
+      );
+    assert.equal(verdict('Authorization', 2), undefined);
+    const tooLong = [431, 'the lines of authorization are too long together', false];
+    assert.deepEqual(verdict('Authorization', 3), tooLong);
+    assert.equal(verdict('X', 500), undefined);
   });
 
   it('has one host, or in HTTP/1.0 none', () => {

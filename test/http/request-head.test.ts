@@ -41,6 +41,24 @@ describe('the head of a request', () => {
     assert.deepEqual([none.hosts, none.upgradeProtocol, none.isPrefetch], [0, '', false]);
   });
 
+  it('keeps little of a field with many lines, and says which rules would read only a part', () => {
+    const line = 'x'.repeat(600);
+    for (const [name, property] of fields) {
+      const head = headOf(...Array.from({ length: 100 }, () => [name, line]).flat());
+      const isRecorded = property === 'requestId' || property === 'traceparent';
+      // Only upgrades read it, over HTTP/1.1.
+      const isWhole = property === 'webSocketProtocols';
+      assert.equal(head[property]?.length, isRecorded ? 128 : isWhole ? 60_198 : 600, name);
+      assert.equal(head.tooLong, isRecorded || isWhole ? undefined : name.toLowerCase());
+      assert.equal(headOf(name, line.repeat(100)).tooLong, undefined, 'one line of any length');
+    }
+    const cookie = (length: number, httpVersion: string) =>
+      new RequestHead({ method: 'GET', httpVersion, rawHeaders: ['cookie', 'x'.repeat(length)] }).tooLong;
+    assert.equal(cookie(16_384, '2.0'), undefined);
+    assert.equal(cookie(16_385, '2.0'), 'cookie');
+    assert.equal(cookie(100_000, '1.1'), undefined);
+  });
+
   it('may be from a browser if it says where it comes from, or asks for a page', () => {
     for (const [name, value] of [
       ...['Origin', 'Sec-Fetch-Site', 'sec-fetch-MODE', 'SEC-FETCH-USER', 'Sec-Fetch-Next'].map(name => [

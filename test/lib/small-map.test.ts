@@ -10,3 +10,9 @@ it('a small map keeps its first 64 keys', () => {
     Array.from({ length: 64 }, (_, index) => index),
   );
 });
+
+it('a small map keeps no long key', () => {
+  const map = new SmallMap<number>();
+  for (const length of [256, 257]) map.set('x'.repeat(length), length);
+  assert.deepEqual([...map.values()], [256]);
+});

@@ -147,6 +147,9 @@ describe('the headers of an upstream request', () => {
     );
     assert.deepEqual(valuesOf(headers, 'x-forwarded-for'), ['10.0.0.1, 10.0.0.2, 10.0.0.3, 192.0.2.1']);
     assert.deepEqual(sent([], 'x-forwarded-for', { remoteAddress: undefined }), []);
+    const [long = ''] = sent(['X-Forwarded-For', '10.0.0.1, '.repeat(9_000)], 'x-forwarded-for');
+    assert.equal(long.match(/10\.0\.0\.1/g)?.length, 63);
+    assert.match(long, /, 192\.0\.2\.1$/);
     assert.deepEqual(sent(['x-request-ID', 'mine'], 'x-request-id'), ['mine']);
     assert.deepEqual(sent([], 'x-request-id'), ['generated']);
   });

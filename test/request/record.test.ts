@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
 import pino from 'pino';
 import { Rejection } from '../../src/guard/rejection.js';
+import { RequestHead } from '../../src/http/request-head.js';
 import { RefusedGroupError } from '../../src/kubernetes/refused-group.js';
 import { parseRequestInfo } from '../../src/kubernetes/request-info.js';
 import { StatusError } from '../../src/kubernetes/status.js';
@@ -340,7 +341,8 @@ describe('what recorders write of a request', () => {
 describe('the line of a request', () => {
   it('has no more of a path, an id and a trace than a line can hold, and no target that is no path', () => {
     const long = 'x'.repeat(3000);
-    const head = { method: 'GET', requestId: long, traceparent: long };
+    const rawHeaders = ['X-Request-Id', long, 'Traceparent', long];
+    const head = new RequestHead({ method: 'GET', rawHeaders });
     const lineFor = (rawPath: string, own: object) => {
       const target = { raw: rawPath, rawPath };
       const path = { received: target, forServer: target, info: parseRequestInfo('GET', '/', '') };

@@ -30,6 +30,9 @@ describe('the address of a client', () => {
     ['10.1.2.3', ['198.51.100.7, unknown'], undefined],
     ['10.1.2.3', ['198.51.100.7:443'], undefined],
     ['10.1.2.3', ['198.51.100.7, "quoted", 10.1.1.1'], undefined],
+    // Only the end of a long field counts.
+    ['10.1.2.3', ['127.0.0.1,'.repeat(10_000), '198.51.100.7'], '198.51.100.7'],
+    ['10.1.2.3', ['203.0.113.1', ...Array.from({ length: 64 }, () => '10.9.9.9')], '10.9.9.9'],
   ] as const) {
     it(`from ${peer} with ${JSON.stringify(forwardedFor)} is ${client}`, () => {
       assert.equal(clientOf(peer, ...forwardedFor), client);

@@ -1,9 +1,11 @@
 import { isIP } from 'node:net';
+import { forwardedFor } from '../../http/forwarded-for.js';
 import { fieldValue, type RawHeaders } from '../../http/header-fields.js';
 import { utf8Text } from '../../http/utf8.js';
 import type { RequestInfo } from '../../kubernetes/request-info.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
+import { ownCopy } from '../../lib/own-copy.js';
 
 /** The stage of a request at which an event was made. */
 export type AuditStage = 'RequestReceived' | 'ResponseStarted' | 'ResponseComplete';
@@ -102,26 +104,29 @@ export function responseStatus(code: number, failure: Error | undefined): Respon
   return { metadata: {}, status: 'Failure', message, ...(reason === '' ? {} : { reason }), code };
 }
 
+interface SourceIPs {
+  readonly addresses: readonly string[];
+  /** Whether X-Forwarded-For had more. */
+  readonly areCut: boolean;
+}
+
 /**
- * The addresses that a request comes from, in the API server's order (apimachinery `net.SourceIPs`): X-Forwarded-For, X-Real-Ip, the peer.
- * A client controls the headers, but the last address is always the peer's. A peer on a Unix socket has no address; then the result is
- * undefined.
+ * The addresses that a request comes from, in the API server's order (apimachinery `net.SourceIPs`): the last ones of X-Forwarded-For,
+ * X-Real-Ip, the peer. A client controls the headers, but the last address is always the peer's. A peer on a Unix socket has no address;
+ * then the result is undefined.
  */
-export function sourceIPs(
-  rawHeaders: RawHeaders,
-  remoteAddress: string | undefined,
-): readonly string[] | undefined {
+export function sourceIPs(rawHeaders: RawHeaders, remoteAddress: string | undefined): SourceIPs | undefined {
   const peer = ipOf(remoteAddress);
   if (peer === undefined) return undefined;
-  const forwardedFor = fieldValue(rawHeaders, 'x-forwarded-for');
-  const realIp = fieldValue(rawHeaders, 'x-real-ip');
-  if (forwardedFor === undefined && realIp === undefined) return [peer];
-  const found = (forwardedFor ?? '').split(',').map(ipOf);
-  const addresses = found.filter(address => address !== undefined);
-  const real = ipOf(realIp);
-  if (real !== undefined && !addresses.includes(real)) addresses.push(real);
+  const { list = '', isCut = false } = forwardedFor(rawHeaders) ?? {};
+  const addresses = list
+    .split(',')
+    .map(ipOf)
+    .filter(address => address !== undefined);
+  const real = ipOf(fieldValue(rawHeaders, 'x-real-ip'));
+  if (real !== undefined && !addresses.includes(real)) addresses.push(ownCopy(real, real.length));
   if (addresses.at(-1) !== peer) addresses.push(peer);
-  return addresses;
+  return { addresses, areCut: isCut };
 }
 
 /** The address without spaces and without the IPv6 form of an IPv4 address; undefined if the string is not an address. */
@@ -138,7 +143,7 @@ const auditId = /^[\w.:-]{1,128}$/;
 /** The request's own Audit-ID, from a client or another proxy, if it is acceptable. The API server uses the same ID. */
 export function ownAuditId(rawHeaders: RawHeaders): string | undefined {
   const value = fieldValue(rawHeaders, 'audit-id');
-  return value !== undefined && auditId.test(value) ? value : undefined;
+  return value !== undefined && auditId.test(value) ? ownCopy(value, value.length) : undefined;
 }
 
 /** Bytes. */

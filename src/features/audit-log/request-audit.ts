@@ -29,7 +29,8 @@ export class RequestAudit implements Recording {
   #isReceived = false;
   #impersonated: UserInfo | undefined;
   #annotations: Record<string, string> | undefined;
-  readonly #sourceIPs: readonly string[] | undefined;
+  readonly #remoteAddress: string | undefined;
+  #sourceIPs: readonly string[] | undefined;
 
   constructor(
     request: RecordedRequest,
@@ -44,12 +45,7 @@ export class RequestAudit implements Recording {
     this.#info = info;
     this.#longRunning = longRunning;
     // A connection that has ended no longer has its peer's address.
-    this.#sourceIPs = sourceIPs(rawHeaders, socket.remoteAddress);
-    const { clientAddress } = request;
-    if (clientAddress !== undefined) this.annotate('kube-api-proxy/client-address', clientAddress);
-    else if (this.#sourceIPs !== undefined && this.#sourceIPs.length > 1) {
-      this.annotate('kube-api-proxy/unverified-source-ips', 'true');
-    }
+    this.#remoteAddress = socket.remoteAddress;
   }
 
   /**
@@ -81,11 +77,24 @@ export class RequestAudit implements Recording {
     this.#log.append(this.#event('ResponseComplete', microTime(), code, failure));
   }
 
+  /** Reads what all events say. Not before the first one: that of a stranger comes when the request ends, and until then nothing is held. */
+  #begin(): string {
+    const { raw, path, clientAddress } = this.#request;
+    const { addresses, areCut = false } = sourceIPs(raw.rawHeaders, this.#remoteAddress) ?? {};
+    this.#sourceIPs = addresses;
+    if (clientAddress !== undefined) this.annotate('kube-api-proxy/client-address', clientAddress);
+    else if (addresses !== undefined && addresses.length > 1) {
+      this.annotate('kube-api-proxy/unverified-source-ips', 'true');
+    }
+    if (areCut) this.annotate('kube-api-proxy/omitted-source-ips', 'true');
+    return loggableUri(path.received.raw);
+  }
+
   /** All events have the same properties. JSON leaves out those that are undefined. */
   #event(stage: AuditStage, time: number, code?: number, failure?: Error): AuditEvent {
-    const { raw, path, caller } = this.#request;
+    const { raw, caller } = this.#request;
     const user = auditUser(caller);
-    this.#uri ??= loggableUri(path.received.raw);
+    this.#uri ??= this.#begin();
     return {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',

@@ -48,6 +48,8 @@ const harmless: ReadonlySet<string> = new Set([
   'upgrade-insecure-requests',
   'x-requested-with',
 ]);
+/** The most characters of a field that is a part of the key. */
+const mostKeyCharacters = 1024;
 const harmlessPrefix = /^sec-(?:ch|fetch)-/;
 
 /** The fields that clients of a shared watch have in common; empty if there is none. */
@@ -57,8 +59,9 @@ export interface SharableHeaders {
 }
 
 /**
- * Reads the fields that are a part of the key of a watch. Returns undefined if another field can change the events. Fields that authenticate
- * or impersonate (Authorization, Cookie, Impersonate-*, X-Remote-*) are not on the list, and unknown fields are not either.
+ * Reads the fields that are a part of the key of a watch, of at most 1 KB. Returns undefined if they are longer, or if another field can
+ * change the events. Fields that authenticate or impersonate (Authorization, Cookie, Impersonate-*, X-Remote-*) are not on the list, and
+ * unknown fields are not either.
  */
 export function sharableHeaders(rawHeaders: RawHeaders): SharableHeaders | undefined {
   let accept: string | undefined;
@@ -77,7 +80,8 @@ export function sharableHeaders(rawHeaders: RawHeaders): SharableHeaders | undef
       if (!namesNoField(value)) return undefined;
     } else if (!harmless.has(key) && !harmlessPrefix.test(key)) return undefined;
   }
-  return { accept: accept ?? '', acceptEncoding: acceptEncoding ?? '' };
+  const kept = { accept: accept ?? '', acceptEncoding: acceptEncoding ?? '' };
+  return kept.accept.length + kept.acceptEncoding.length > mostKeyCharacters ? undefined : kept;
 }
 
 const connectionOptions: ReadonlySet<string> = new Set(['', 'close', 'keep-alive']);

@@ -64,9 +64,19 @@ export class Http2Request extends Readable {
   }
 }
 
+/** The most characters of a value of `headers`. */
+const mostCharacters = 4096;
+
+/**
+ * What Fastify and its plugins read, such as Accept-Encoding. Longer values are left out: Node has joined lines that cost their sender one
+ * byte each, and whoever reads such a value makes it one text that stays as long as the stream.
+ */
 function plainHeaders(headers: Http2Headers): IncomingHttpHeaders {
   const plain: IncomingHttpHeaders = {};
-  for (const name of Object.keys(headers)) if (!name.startsWith(':')) plain[name] = headers[name];
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
+    if (!name.startsWith(':') && (value?.length ?? 0) <= mostCharacters) plain[name] = value;
+  }
   if (headers[':authority'] !== undefined) plain.host = headers[':authority'];
   return plain;
 }

@@ -32,9 +32,9 @@ it("sourceIPs are in the API server's order with the peer last, whatever the hea
       ...(forwardedFor === undefined ? [] : ['X-Forwarded-For', forwardedFor]),
       ...(realIp === undefined ? [] : ['X-Real-Ip', realIp]),
     ];
-    assert.deepEqual(sourceIPs(rawHeaders, peer), expected, rawHeaders.join());
+    assert.deepEqual(sourceIPs(rawHeaders, peer), { addresses: expected, areCut: false }, rawHeaders.join());
   }
-  assert.deepEqual(sourceIPs([], '::ffff:192.0.2.9'), ['192.0.2.9']);
+  assert.deepEqual(sourceIPs([], '::ffff:192.0.2.9')?.addresses, ['192.0.2.9']);
   assert.equal(sourceIPs(['X-Forwarded-For', '198.51.100.1'], undefined), undefined);
 });
 

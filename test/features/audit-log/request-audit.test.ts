@@ -113,6 +113,18 @@ describe('the audit of a request', () => {
     }
   });
 
+  it('has the last 64 addresses that a header names, and says that there were more', () => {
+    const { audit, events } = create(false, {
+      'x-forwarded-for': '198.51.100.7, '.repeat(9_000).slice(0, -2),
+    });
+    audit.completed(401, undefined);
+    assert.equal(events[0]?.sourceIPs?.length, 65);
+    assert.deepEqual(events[0]?.annotations, {
+      'kube-api-proxy/unverified-source-ips': 'true',
+      'kube-api-proxy/omitted-source-ips': 'true',
+    });
+  });
+
   it('contains no secret of a header', () => {
     const { audit, events } = create(false, {
       authorization: 'Bearer S3CRET',

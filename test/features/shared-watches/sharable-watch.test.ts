@@ -24,6 +24,12 @@ describe('a watch that can be shared', () => {
     });
   });
 
+  it('has no more than 1 KB of them, because they stay with the watch', () => {
+    const query = 'resourceVersion=1';
+    assert.equal(isShared(query, ['Accept-Encoding', 'x'.repeat(1024)]), true);
+    assert.equal(isShared(query, ['Accept-Encoding', 'x'.repeat(1025)]), false);
+  });
+
   it('needs no header fields', () => {
     assert.deepEqual(sharableWatch('resourceVersion=9223372036854775807', []), {
       query: '',

@@ -5,7 +5,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 import { kubeconfigOf } from '../../../../src/features/served-kubeconfig/kubeconfig.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { send } from '../../../support/clients/http-client.js';
@@ -58,7 +58,7 @@ const authorityOf = ({ authority }: Pick<EmbeddedApiServer, 'authority'>) => ({
 const kubeconfig = join(folder, 'own');
 await writeFile(
   kubeconfig,
-  stringify({
+  JSON.stringify({
     clusters: [
       named('plain', { cluster: { server: server.url, ...authorityOf(server) } }),
       named('below', { cluster: { server: rancher.url + serverPath, ...authorityOf(rancher) } }),

@@ -4,21 +4,28 @@ import type { AuthenticationMetrics } from '../observability/metrics/authenticat
 import { type BearerToken, readBearerToken } from './bearer-token/bearer-token.js';
 import { AuthenticationError, UndecidedError } from './identity.js';
 import type { ActiveMethod, AuthenticationMethod, AuthenticationRequest } from './method.js';
+import { Strangers } from './strangers.js';
 
 /** The parts of a method that authentication uses: its name in the metrics, its hint in a 401, its authenticator and its rechecker. */
 export type AskedMethod = Pick<AuthenticationMethod<never>, 'name' | 'hint'> &
   Pick<ActiveMethod, 'authenticator' | 'rechecker'>;
 
+/** The metrics that authentication writes. */
+export type CallerMetrics = Pick<AuthenticationMetrics, 'attempted' | 'strangerReset'>;
+
 /** Finds out who sends a request. The first method that knows the credential decides. Each attempt is counted once. */
 export class Authentication {
   readonly #methods: readonly AskedMethod[];
-  readonly #metrics: Pick<AuthenticationMetrics, 'attempted'>;
+  readonly #metrics: CallerMetrics;
   #rechecking: Authentication | undefined;
+  /** The requests whose caller is not known. */
+  readonly strangers: Strangers;
 
   /** @param methods In the order in which they are tried. */
-  constructor(methods: readonly AskedMethod[], metrics: Pick<AuthenticationMetrics, 'attempted'>) {
+  constructor(methods: readonly AskedMethod[], metrics: CallerMetrics) {
     this.#methods = methods;
     this.#metrics = metrics;
+    this.strangers = new Strangers(metrics.strangerReset);
   }
 
   /** What a caller without a valid credential can do. Tokens come first, because every client can send them. */
@@ -47,7 +54,7 @@ export class Authentication {
   recheck(request: AuthenticationRequest): UserInfo | Promise<UserInfo> {
     this.#rechecking ??= new Authentication(
       this.#methods.map(method => ({ ...method, authenticator: method.rechecker })),
-      { attempted() {} },
+      { attempted() {}, strangerReset() {} },
     );
     return this.#rechecking.authenticate(request);
   }

@@ -1,6 +1,5 @@
-import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
 import type { ImpersonationTarget } from '../reviews/own-rights.js';
-import { Authentication } from './authentication.js';
+import { Authentication, type CallerMetrics } from './authentication.js';
 import type { IdentityOptions } from './identity.js';
 import { type ActiveMethod, type AuthenticationMethod, uidTarget } from './method.js';
 
@@ -20,7 +19,7 @@ const userTargets: readonly ImpersonationTarget[] = ['users', 'groups'].map(reso
 export function configureAuthentication(
   { allowImpersonation }: Pick<IdentityOptions, 'allowImpersonation'>,
   methods: readonly UsedMethod[],
-  metrics: Pick<AuthenticationMetrics, 'attempted'>,
+  metrics: CallerMetrics,
 ) {
   return {
     authentication: new Authentication(methods, metrics),

@@ -46,6 +46,11 @@ function createAuthenticationCheck(
     // What is wrong with the credential is only logged: a client that guesses learns nothing from the answer.
     return new Rejection(401, 'unauthenticated', message, { headers: challenge, cause: error });
   };
+  const accept = (user: UserInfo | undefined, request: RequestContext) => {
+    if (user === undefined) return;
+    acceptCaller(request, user);
+    authentication.strangers.known(request.raw);
+  };
   return request => {
     let found: UserInfo | undefined | Promise<UserInfo | undefined>;
     try {
@@ -57,11 +62,11 @@ function createAuthenticationCheck(
       throw toRejection(error);
     }
     if (!(found instanceof Promise)) {
-      accept(request, found);
+      accept(found, request);
       return;
     }
     return found.then(
-      user => accept(request, user),
+      user => accept(user, request),
       error => {
         throw toRejection(error);
       },
@@ -69,8 +74,7 @@ function createAuthenticationCheck(
   };
 }
 
-function accept(request: RequestContext, user: UserInfo | undefined): void {
-  if (user === undefined) return;
+function acceptCaller(request: RequestContext, user: UserInfo): void {
   if (request.mount.isApi) rejectOtherServer(request.path);
   request.caller = user;
   request.record.user = user.username;

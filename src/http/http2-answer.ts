@@ -17,6 +17,8 @@ export interface Http2Answer {
   cut(): void;
   /** Resets the stream immediately, for a client that does not read what is written. */
   drop(): void;
+  /** The caller of the request is known: from now on, the connection may have as many streams as callers have. */
+  callerIsKnown(): void;
 }
 
 /** Marks a request that came over HTTP/2. */

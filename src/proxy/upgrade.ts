@@ -44,8 +44,14 @@ const sockets = new WeakMap<IncomingMessage, UpgradeSocket>();
 /**
  * Passes upgrade requests through the same hooks and routes as all other requests. Each gets an ordinary response, so that a rejection can
  * be written and ends the connection. The handler may take over the socket instead.
+ *
+ * @param strangers Undefined if callers are not authenticated.
  */
-export function listenForUpgrades(app: FastifyInstance, patience: number): void {
+export function listenForUpgrades(
+  app: FastifyInstance,
+  patience: number,
+  strangers?: { add(request: IncomingMessage, answer: ServerResponse): void },
+): void {
   app.server.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
     const socket = duplex as Socket;
     // Node has removed its own listeners. Without one, a reset would end the process.
@@ -53,6 +59,7 @@ export function listenForUpgrades(app: FastifyInstance, patience: number): void 
     const response = new ServerResponse(request);
     // The answer to a refused upgrade ends the connection.
     response.shouldKeepAlive = false;
+    strangers?.add(request, response);
     const begin = (behind: readonly Buffer[]) => {
       // Node has removed its own listener. Without one, a large rejection would wait forever.
       socket.on('drain', () => response.emit('drain'));

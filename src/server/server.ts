@@ -121,7 +121,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     guards.judge(request, done);
   });
   // Answers of the API server are sent without Fastify, and with these fields already.
-  app.addHook('onSend', (request, reply, _payload, done) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     // Fastify answers a request that it cannot route before the other hook.
     const context = request.context as RequestContext | null;
     const fields = context?.answerHeaders ?? [];
@@ -132,7 +132,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       // Caches keep apart what both say.
       else if (name === 'Vary') reply.header(name, `${own}, ${fields[index + 1]}`);
     }
-    done();
+    done(null, authentication?.strangers.counted(request.raw, reply, payload) ?? payload);
   });
 
   answerErrors(app, () => registry.names);
@@ -190,7 +190,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       patience: clientPatience,
     },
   });
-  listenForUpgrades(app, clientPatience);
+  listenForUpgrades(app, clientPatience, authentication?.strangers);
   app.server.on('connect', (_request, socket) => {
     metrics.rejected('bad_request');
     refuseConnect(socket as Socket);
@@ -252,7 +252,7 @@ function createDestinations({ options, registry, endpoints }: ServerParts): (raw
 }
 
 function createApp(
-  { options, metrics, listener }: ServerParts,
+  { options, metrics, listener, authentication }: ServerParts,
   destinationOf: (rawUrl: string) => Destination,
 ): FastifyInstance {
   const http = {
@@ -273,9 +273,10 @@ function createApp(
       metrics.rejected('bad_request');
       refuseUnknownMethod(response);
     };
-    const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, inTurn(handle));
+    const serve = authentication?.strangers.counting(inTurn(handle)) ?? inTurn(handle);
+    const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, serve);
     serveHalfClosed(server);
-    listener?.serve(server, clientPatience);
+    listener?.serve(server, { patience: clientPatience, authenticates: authentication !== undefined });
     return server;
   };
   return fastify({

@@ -63,7 +63,7 @@ function setUp(certificates?: RequestAuthenticator) {
       method('token_file', 'f'),
       method('token_review', 'r'),
     ],
-    { attempted: (name, result) => void attempts.push(`${name} ${result}`) },
+    { attempted: (name, result) => void attempts.push(`${name} ${result}`), strangerReset() {} },
   );
   const authenticate = async (token?: string) =>
     (await authentication.authenticate(requestWith(token))).username;
@@ -100,7 +100,7 @@ describe('the methods of authentication', () => {
         method('token_file', 'f'),
         method('token_review', 'r'),
       ],
-      { attempted: (_name, result) => void attempts.push({ result }) },
+      { attempted: (_name, result) => void attempts.push({ result }), strangerReset() {} },
     );
     assert.equal(await authentication.identify(requestWith()), undefined);
     assert.equal(attempts.length, 0);
@@ -129,7 +129,7 @@ describe('the methods of authentication', () => {
       for (const methods of [[none], [none, method('token_file', 'f')]]) {
         const attempts: string[] = [];
         const attempted = (...attempt: string[]) => void attempts.push(attempt.join(' '));
-        const authentication = new Authentication(methods, { attempted });
+        const authentication = new Authentication(methods, { attempted, strangerReset() {} });
         await assert.rejects(async () => authentication.identify(request), problem);
         assert.deepEqual(attempts, ['none failure']);
       }
@@ -141,6 +141,7 @@ describe('the methods of authentication', () => {
     const rechecker = { authenticateToken: () => user('now') };
     const authentication = new Authentication([{ ...method('token_file', 'f'), rechecker }], {
       attempted: (name, result) => void attempts.push(`${name} ${result}`),
+      strangerReset() {},
     });
     const found = authentication.authenticate(requestWith('f1'));
     assert.equal((found as UserInfo).username, 'f1', 'no server is asked: it is there at once');

@@ -16,7 +16,10 @@ const methods = [
 ] as unknown as readonly UsedMethod[];
 
 it('the methods of authentication together have the hints, checks, issuers and kubeconfig users of all, and need the rights that these need, each once', () => {
-  const all = configureAuthentication({ allowImpersonation: false }, methods, { attempted() {} });
+  const all = configureAuthentication({ allowImpersonation: false }, methods, {
+    attempted() {},
+    strangerReset() {},
+  });
   assert.deepEqual(all.authentication.hints, ['send a token', 'present a certificate']);
   assert.deepEqual([all.checks, all.issuers()], [[], [issuer]], 'the first method can find out somebody');
   const checked = methods.slice(1);
@@ -32,7 +35,10 @@ it('the methods of authentication together have the hints, checks, issuers and k
     [false, methods, [...ofUsers, uid, id]],
     [true, methods, [...ofUsers, uid, id]],
   ] as const) {
-    const { impersonated } = configureAuthentication({ allowImpersonation }, used, { attempted() {} });
+    const { impersonated } = configureAuthentication({ allowImpersonation }, used, {
+      attempted() {},
+      strangerReset() {},
+    });
     assert.deepEqual(impersonated(), expected);
   }
 });

@@ -33,9 +33,11 @@ export class Http2Response extends Http2ServerResponse implements Http2Answer {
   mayHaveTrailers = false;
   /** Whether Node asks for trailers after the body. */
   #hasTrailers = true;
+  readonly callerIsKnown: () => void;
 
-  constructor(request: Http2Request) {
+  constructor(request: Http2Request, callerIsKnown = () => {}) {
     super(request.stream);
+    this.callerIsKnown = callerIsKnown;
     Object.assign(this, { req: request });
   }
 

@@ -22,9 +22,13 @@ const resets = { rate: 20, burst: 500 };
 /** PING and SETTINGS frames, each of which must be answered. */
 const controls = { rate: 20, burst: 500 };
 
-/** Bytes that a client may send on one stream before they are read. */
+/** Bytes that a client may send on one stream before they are read, and on one connection of a caller. HTTP/2 begins with 64 KB. */
 const streamWindow = 256 * 1024;
 const connectionWindow = 1024 * 1024;
+
+/** Streams of a connection before a caller of it is known, and after, as in the API server. */
+const strangersStreams = 20;
+const callersStreams = 250;
 
 /** Maximum bytes of a request's head, as with HTTP/1.1. */
 const maxHeaderListSize = 128 * 1024;
@@ -34,12 +38,7 @@ const maxHeaderListSize = 128 * 1024;
  * row), malformed heads and empty DATA frames (1,000 on a connection), acknowledgements that a client does not read (1,000).
  */
 const sessionOptions = {
-  settings: {
-    // As in the API server.
-    maxConcurrentStreams: 250,
-    initialWindowSize: streamWindow,
-    maxHeaderListSize,
-  },
+  settings: { maxConcurrentStreams: callersStreams, initialWindowSize: streamWindow, maxHeaderListSize },
   maxHeaderListPairs: maxFields,
   maxSessionRejectedStreams: 100,
   maxSendHeaderBlockLength: maxSentHead,
@@ -47,6 +46,11 @@ const sessionOptions = {
   maxSessionMemory: 128,
   // By default nghttp2 drops a field with a space at either end and says nothing, so that no rule sees it.
   strictFieldWhitespaceValidation: false,
+};
+
+const strangersOptions = {
+  ...sessionOptions,
+  settings: { ...sessionOptions.settings, maxConcurrentStreams: strangersStreams },
 };
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -70,6 +74,8 @@ export class Http2Session {
   readonly #socket: TLSSocket;
   readonly #server: Server;
   readonly #onAbuse: (reason: AbuseReason) => void;
+  /** Whether no caller of the connection is known. */
+  #isStrange: boolean;
   readonly #resets = new TokenBucket(resets);
   readonly #controls = new TokenBucket(controls);
   readonly #responses = new Set<Http2Response>();
@@ -88,17 +94,24 @@ export class Http2Session {
   /** Whether bytes waited for the connection at the last check. */
   #waited = false;
 
-  constructor(server: Server, socket: TLSSocket, onAbuse: (reason: AbuseReason) => void) {
+  /** @param authenticates Whether the connection may have less until a caller of it is known. */
+  constructor(
+    server: Server,
+    socket: TLSSocket,
+    authenticates: boolean,
+    onAbuse: (reason: AbuseReason) => void,
+  ) {
     this.#server = server;
     this.#socket = socket;
+    this.#isStrange = authenticates;
     this.#onAbuse = onAbuse;
     // An HTTP/1.1 server accepts half-open connections. Here, a client that has left would not be noticed.
     socket.allowHalfOpen = false;
-    this.#session = performServerHandshake(socket, sessionOptions);
+    this.#session = performServerHandshake(socket, authenticates ? strangersOptions : sessionOptions);
     this.#closeByNode = this.#session.close.bind(this.#session);
     // Node calls `close` when a client sends GOAWAY.
     this.#session.close = () => void setImmediate(() => this.close());
-    this.#session.setLocalWindowSize(connectionWindow);
+    if (!authenticates) this.#session.setLocalWindowSize(connectionWindow);
     const onControl = () => {
       if (!this.#controls.take()) this.#endForAbuse('controls');
     };
@@ -187,6 +200,13 @@ export class Http2Session {
     });
   }
 
+  #callerIsKnown = (): void => {
+    if (!this.#isStrange || this.#session.destroyed) return;
+    this.#isStrange = false;
+    this.#session.settings({ maxConcurrentStreams: callersStreams });
+    this.#session.setLocalWindowSize(connectionWindow);
+  };
+
   #onStream = (
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
@@ -197,13 +217,13 @@ export class Http2Session {
     stream.on('error', () => {});
     this.#used = true;
     // The GOAWAY that is being sent tells the client that this stream was not processed, and closes it.
-    if (this.#isLeaving) return;
+    if (this.#isLeaving || this.#isAbused) return;
     if (stream.closed || stream.destroyed) {
       this.#countReset();
       return;
     }
     const request = new Http2Request(stream, this.#socket, headers, rawHeaders);
-    const response = new Http2Response(request);
+    const response = new Http2Response(request, this.#callerIsKnown);
     this.#responses.add(response);
     stream.once('close', () => {
       this.#responses.delete(response);

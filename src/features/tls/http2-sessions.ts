@@ -1,14 +1,13 @@
 import type { Server } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import type { ClientRules } from '../../http/listener.js';
 import { Http2Session, type Patience } from './http2-session.js';
 import type { AbuseReason } from './metrics.js';
 
-/** The events of HTTP/2 connections that are counted and logged. */
-export interface Http2SessionsOptions {
+/** What HTTP/2 connections may do, and their events that are counted and logged. */
+export interface Http2SessionsOptions extends ClientRules {
   /** A connection was ended because its client sent too many resets or control frames. */
   readonly onAbuse: (reason: AbuseReason, remoteAddress: string | undefined) => void;
-  /** Milliseconds that a client may be silent while bytes wait for it. */
-  readonly patience: number;
 }
 
 /** How often connections are checked, in milliseconds, and how often a client may be silent then. */
@@ -51,7 +50,7 @@ export class Http2Sessions {
 
   /** Speaks HTTP/2 on a connection that has negotiated h2 by ALPN. */
   accept(socket: TLSSocket): void {
-    const session = new Http2Session(this.#server, socket, reason =>
+    const session = new Http2Session(this.#server, socket, this.#options.authenticates, reason =>
       this.#options.onAbuse(reason, socket.remoteAddress),
     );
     this.#sessions.add(session);

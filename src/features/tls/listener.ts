@@ -61,11 +61,11 @@ export async function configureTls(
   authorities = files.current.clientAuthorities;
   return {
     listener: {
-      serve(server, patience) {
+      serve(server, rules) {
         servers.push(server);
         serveTls(server, {
+          ...rules,
           files,
-          patience,
           minVersion: versions[options.tlsMinVersion],
           protocols,
           onAbuse(reason, remoteAddress) {

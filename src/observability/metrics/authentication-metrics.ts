@@ -8,6 +8,10 @@ const impersonationResults = ['allowed', 'refused', 'error'] as const;
 /** `error` means that the API server did not say whether the caller may. */
 type ImpersonationResult = (typeof impersonationResults)[number];
 
+const strangerResets = ['memory', 'unread'] as const;
+/** Why a request of an unknown caller was reset: all of them held too much memory, or its client did not take the answer. */
+export type StrangerReset = (typeof strangerResets)[number];
+
 /** The metrics of callers' authentication. */
 export type AuthenticationMetrics = ReturnType<typeof createAuthenticationMetrics>;
 
@@ -37,6 +41,13 @@ export function createAuthenticationMetrics(registry: Registry, names: readonly 
     labelNames: ['result'],
     registers,
   });
+  const resets = new Counter({
+    name: 'kube_api_proxy_strangers_reset_total',
+    help: 'Requests of unknown callers that the proxy reset, because all of them held too much memory, or because a client took nothing of its answer (unread).',
+    labelNames: ['reason'],
+    registers,
+  });
+  for (const reason of strangerResets) resets.inc({ reason }, 0);
   const counters = new Map(
     methods.map(method => [
       method,
@@ -55,6 +66,8 @@ export function createAuthenticationMetrics(registry: Registry, names: readonly 
     attempted: (method: string, result: AuthenticationResult) => counters.get(method)?.[result]?.inc(),
     /** A token was looked up in the cache of earlier results. */
     cacheAsked: (isHit: boolean) => (isHit ? hits : misses).inc(),
+    /** A request of an unknown caller was reset. */
+    strangerReset: (reason: StrangerReset) => resets.inc({ reason }),
     /** A caller asked to act as another user. */
     impersonated: (result: ImpersonationResult) => impersonations.inc({ result }),
   };

@@ -3,6 +3,7 @@ import { after, afterEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import { eventually, until } from '../../support/eventually.js';
+import { plain } from '../../support/upstreams/hpack.js';
 import {
   connectFrames,
   flags,
@@ -62,6 +63,27 @@ describe('resets of streams', () => {
     await connection.closed();
     await eventually('the end of all', () => open === 0);
     assert.ok(requests - before <= 600, `${requests - before}`);
+    assert.deepEqual(abuses.slice(known), ['resets']);
+  });
+
+  it('in thousands in one read are counted before all of it is read', async () => {
+    const connection = await connect();
+    const [before, known] = [requests, abuses.length];
+    // The fields that are not in the static table are sent once, and are one byte each after.
+    const first = Buffer.concat([
+      Buffer.from('828741', 'hex'),
+      plain('localhost'),
+      Buffer.from([0x44]),
+      plain('/never'),
+    ]);
+    const parts = [frame(frameTypes.headers, whole, 1, first), reset(1)];
+    for (let stream = 3; stream < 4_000; stream += 2)
+      parts.push(frame(frameTypes.headers, whole, stream, Buffer.from('8287bebf', 'hex')), reset(stream));
+    connection.send(...parts);
+    await connection.closed();
+    await eventually('the end of all', () => open === 0);
+    assert.ok(requests - before > 1, 'the heads can be read');
+    assert.ok(requests - before <= 250 + 500, `${requests - before}`);
     assert.deepEqual(abuses.slice(known), ['resets']);
   });
 

@@ -42,7 +42,8 @@ before(async () => {
   authority = await createCertificateAuthority();
   const { certificate: cert, key } = await authority.server();
   server = createServer(answer);
-  const sessions = new Http2Sessions(server, { onAbuse: () => {}, patience: 0 }, { checkInterval, patience });
+  const rules = { onAbuse: () => {}, patience: 0, authenticates: false };
+  const sessions = new Http2Sessions(server, rules, { checkInterval, patience });
   listener = tls.createServer({ cert, key, ALPNProtocols: ['h2'] }, socket => sessions.accept(socket));
   port = await listen(listener);
 });

@@ -43,7 +43,7 @@ async function start(t: TestContext, options: Partial<TlsOptions> = {}, authorit
     response.write('begun');
     if (url !== '/open') response.end();
   });
-  parts.listener?.serve(server, 20_000);
+  parts.listener?.serve(server, { patience: 20_000, authenticates: false });
   const port = await listenFor(t, server);
   const ca = files.authority.certificate;
   const connect = async (more: tls.ConnectionOptions = {}) => {

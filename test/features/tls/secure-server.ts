@@ -26,6 +26,7 @@ export async function startSecureServer(
   answer: Answer,
   serverOptions: ServerOptions = {},
   clientAuthorities: () => TlsFiles['clientAuthorities'] = () => undefined,
+  authenticates = false,
 ): Promise<SecureServer> {
   const { authority, serverCertificate } = await sharedIdentity();
   const pair = {
@@ -41,6 +42,7 @@ export async function startSecureServer(
         return { pair, clientAuthorities: clientAuthorities() };
       },
     },
+    authenticates,
     ...{ patience: 20_000, minVersion: 'TLSv1.2', protocols: ['h2', 'http/1.1'] },
     onHandshakeError: error => handshakeErrors.push(error),
     onAbuse: reason => abuses.push(reason),

@@ -23,7 +23,10 @@ it('the methods of authentication together have the hints, checks, issuers and k
   assert.deepEqual(all.authentication.hints, ['send a token', 'present a certificate']);
   assert.deepEqual([all.checks, all.issuers()], [[], [issuer]], 'the first method can find out somebody');
   const checked = methods.slice(1);
-  const alone = configureAuthentication({ allowImpersonation: false }, checked, { attempted() {} });
+  const alone = configureAuthentication({ allowImpersonation: false }, checked, {
+    attempted() {},
+    strangerReset() {},
+  });
   assert.deepEqual(alone.checks, [check]);
   assert.deepEqual(all.kubeconfigUsers(), [{ fields: { a: 1 } }, { fields: { b: 2 } }]);
   const ofUsers = ['users', 'groups'].map(resource => ({ group: '', resource }));

@@ -27,21 +27,18 @@ export interface RequestedUser {
 
 /** Each value costs the API server a review. */
 const mostValues = 64;
-/** Characters of all values together. */
-const mostText = 16 * 1024;
 /** The fields that have one value, which may be empty. */
 const single: ReadonlySet<string> = new Set(['impersonate-user', 'impersonate-uid']);
 
 /**
  * The user whom the Impersonate-* fields of a request name, read as the API server reads them; undefined if they name none. Throws a
  * StatusError of 400 if they name a group, uid or extra field of no user (since Kubernetes 1.35, `processImpersonationHeaders`); and if
- * there are two users or uids, more than 64 values or 16 KB of them, or a value that is not UTF-8, so that no review could name it exactly.
+ * there are two users or uids, more than 64 values, or a value that is not UTF-8, so that no review could name it exactly.
  */
 export function requestedUser(rawHeaders: RawHeaders): RequestedUser | undefined {
   const headers: string[] = [];
   const seen = new Set<string>();
   let namesAny = false;
-  let size = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
     const value = rawHeaders[index + 1] as string;
@@ -50,12 +47,10 @@ export function requestedUser(rawHeaders: RawHeaders): RequestedUser | undefined
     if (single.has(key) && seen.has(key))
       throw new StatusError(400, `the request has more than one ${name} header`);
     seen.add(key);
-    size += value.length;
     headers.push(name, value);
     namesAny ||= value !== '' || !single.has(key);
   }
   if (!namesAny) return undefined;
-  if (size > mostText) throw new StatusError(400, 'the request impersonates values of more than 16 KB');
   const user = namedUser(headers);
   if (user === undefined) {
     throw new StatusError(400, 'the request impersonates a group, a uid or an extra field, but no user');

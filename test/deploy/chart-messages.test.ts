@@ -1,4 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { parse, parseDocument } from 'yaml';
+import type { Bounds, ValueType } from '../../src/lib/value-type.js';
+import { definitionOf, flagName, type OptionKey, optionKeys, optionTable } from '../../src/options/table.js';
 import { helm, helmTest } from '../support/documents/helm.js';
 import { chart, template } from './chart.js';
 import { only, optionsOf, proxyOf } from './manifests.js';
@@ -157,3 +162,79 @@ helmTest(
     assert.doesNotMatch(named, /everyone|ends on/);
   },
 );
+
+const bounds = parse(await readFile(`${chart}/files/bounds.yaml`, 'utf8')) as Readonly<
+  Record<string, Bounds & { readonly value?: string }>
+>;
+
+test("the chart's list of bounds has each duration and number that the program knows, as the program knows it", () => {
+  const known = Object.entries(optionTable).flatMap(
+    ([key, { type }]: [string, { type: ValueType<unknown> }]) =>
+      type.bounds === undefined ? [] : [[`--${flagName(key as OptionKey)}`, type.bounds]],
+  );
+  const listed = Object.entries(bounds).map(([flag, { value: _, ...of }]) => [flag, of]);
+  assert.deepEqual(listed, known);
+  assert.ok(listed.length > 10);
+});
+
+helmTest(
+  'the chart rejects a duration or number that the program would reject, by the name of the value that sets it',
+  () => {
+    const texts = [
+      ...['0', '5', '-1', '+5', '1.5', '00', '65535', '65536', '999999999', '1000000000', '1e3', '0x10'],
+      ...[
+        '5s',
+        '10s',
+        '9.999s',
+        '-5s',
+        '+10s',
+        '1h30m',
+        '10000ms',
+        '9999ms',
+        '.5h',
+        '1.h',
+        '1e3s',
+        '5 s',
+        's',
+        '1s2',
+      ],
+      ...[
+        '10000000us',
+        '10000000µs',
+        '9999999µs',
+        '10µ',
+        '256Mi',
+        '256MiB',
+        '1k',
+        '1ki',
+        '1K',
+        'x',
+        'none',
+        '0s',
+        '-0',
+      ],
+    ];
+    const tried = Object.keys(bounds).flatMap(flag => texts.map(text => [flag, text] as const));
+    const rejectedByProgram = tried.filter(([flag, text]) => {
+      const { type } = definitionOf(optionKeys.get(flag.slice(2)) as OptionKey);
+      return 'problems' in type.parse(text, flag);
+    });
+    const args = JSON.stringify(tried.map(([flag, text]) => `${flag}=${text}`));
+    const lines = problemWith('callers.mode="everyone"', `extraArgs=${args}`);
+    const rejectedByChart = [...lines.matchAll(/^- extraArgs: (--[\w-]+): "(.*)" is .*\.$/gm)];
+    assert.deepEqual(
+      rejectedByChart.map(([, flag, text]) => [flag, text]),
+      rejectedByProgram,
+    );
+    for (const [value, text, expected] of [
+      ['streams.recheck', '"5s"', '"5s" is less than 10s'],
+      ['streams.recheck', '"0"', '"0" is less than 10s'],
+      ['limits.requestsInflightPerUser', '1000000000', '"1000000000" is not a whole number of 0 or more'],
+    ] as const)
+      assert.ok(
+        problemWith('callers.mode="everyone"', `${value}=${text}`).includes(`- ${value}: ${expected}.\n`),
+      );
+    const values = parseDocument(await readFile(`${chart}/values.yaml`, 'utf8'));
+  for (const { value } of Object.values(bounds))
+    assert.ok(value === undefined || values.hasIn(value.split('.')), value);
+});

@@ -15,7 +15,7 @@ it('the flags need callers, and an interval of at least 10 s', async () => {
   for (const flag of ['--end-streams-at-expiry=0', '--recheck-streams=10s'])
     assert.equal((await startUpProblems([server, flag])).length, 1, flag);
   assert.deepEqual(await startUpProblems([server, callersFlag('/dev/null'), '--recheck-streams=9s']), [
-    '--recheck-streams is less than 10s',
+    '--recheck-streams: "9s" is less than 10s',
   ]);
 });
 

@@ -63,14 +63,24 @@
 {{- $problems = append $problems (printf "%s needs publicURL with a host name, such as https://gw.example: it is how people reach the gateway." $way) }}
 {{- end }}
 {{- end }}
+{{- $bounds := .Files.Get "files/bounds.yaml" | fromYaml }}
 {{- $own := list }}
-{{- range fromYamlArray (include "proxy.flags" .) }}
-{{- $own = append $own (include "proxy.flagName" .) }}
+{{- range $argument := fromYamlArray (include "proxy.flags" .) }}
+{{- $flag := include "proxy.flagName" $argument }}
+{{- $own = append $own $flag }}
+{{- with get $bounds $flag }}
+{{- $problem := include "proxy.boundsProblem" (dict "argument" $argument "bounds" .) }}
+{{- if $problem }}{{ $problems = append $problems (printf "%s: %s" (.value | default $flag) $problem) }}{{ end }}
 {{- end }}
-{{- range .Values.extraArgs }}
-{{- $flag := include "proxy.flagName" . }}
+{{- end }}
+{{- range $argument := .Values.extraArgs }}
+{{- $flag := include "proxy.flagName" $argument }}
 {{- if has $flag $own }}
 {{- $problems = append $problems (printf "extraArgs sets %s, which the chart sets too. Use the chart's value for it." $flag) }}
+{{- end }}
+{{- with get $bounds $flag }}
+{{- $problem := include "proxy.boundsProblem" (dict "argument" $argument "bounds" .) }}
+{{- if $problem }}{{ $problems = append $problems (printf "extraArgs: %s: %s" $flag $problem) }}{{ end }}
 {{- end }}
 {{- end }}
 {{- if $problems }}
@@ -81,4 +91,39 @@
 {{- /* The program takes underscores for dashes. */}}
 {{- define "proxy.flagName" -}}
 {{ regexFind "^[^=]*" . | replace "_" "-" }}
+{{- end }}
+
+{{- /* What is wrong with the value of an argument; nothing if it is within the bounds of its flag in files/bounds.yaml. */}}
+{{- define "proxy.boundsProblem" -}}
+{{- $given := regexReplaceAll "^[^=]*=?" .argument "" }}
+{{- $text := $given }}
+{{- $bounds := .bounds }}
+{{- $number := 0.0 }}
+{{- $problem := "" }}
+{{- if not $text }}
+{{- else if eq $bounds.type "duration" }}
+{{- if and $bounds.seconds (regexMatch "^[+-]?[0-9]+$" $text) }}{{ $text = printf "%ss" $text }}{{ end }}
+{{- if regexMatch "^[+-]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$" $text }}
+{{- $milliseconds := dict "ns" 0.000001 "us" 0.001 "µs" 0.001 "μs" 0.001 "ms" 1.0 "s" 1000.0 "m" 60000.0 "h" 3600000.0 }}
+{{- range regexFindAll "[0-9.]+(ns|us|µs|μs|ms|s|m|h)" $text -1 }}
+{{- $number = addf $number (mulf (regexFind "^[0-9.]+" . | float64) (get $milliseconds (regexFind "[^0-9.]+$" .))) }}
+{{- end }}
+{{- if hasPrefix "-" $text }}{{ $number = subf 0.0 $number }}{{ end }}
+{{- else }}
+{{- $problem = "is not a duration (such as 30s, 5m or 1h30m)" }}
+{{- end }}
+{{- else if eq $bounds.type "size" }}
+{{- if not (regexMatch "^[0-9]{1,9}(k|M|G|Ki|Mi|Gi)?$" $text) }}{{ $problem = "is not a size (such as 256Mi)" }}{{ end }}
+{{- else if regexMatch "^[0-9]{1,9}$" $text }}
+{{- $number = float64 $text }}
+{{- else }}
+{{- $problem = "is not a whole number of 0 or more" }}
+{{- end }}
+{{- if and $text (not $problem) (hasKey $bounds "least") (lt $number (float64 $bounds.least)) }}
+{{- $problem = printf "is less than %v%s" (ternary (divf $bounds.least 1000) $bounds.least (eq $bounds.type "duration")) (ternary "s" "" (eq $bounds.type "duration")) }}
+{{- end }}
+{{- if and (not $problem) (hasKey $bounds "most") (gt $number (float64 $bounds.most)) }}
+{{- $problem = printf "is more than %v" (int64 $bounds.most) }}
+{{- end }}
+{{- if $problem }}{{ printf "%s %s." (quote $given) $problem }}{{ end }}
 {{- end }}

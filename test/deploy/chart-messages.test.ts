@@ -179,7 +179,7 @@ test("the chart's list of bounds has each duration and number that the program k
 
 helmTest(
   'the chart rejects a duration or number that the program would reject, by the name of the value that sets it',
-  () => {
+  async () => {
     const texts = [
       ...['0', '5', '-1', '+5', '1.5', '00', '65535', '65536', '999999999', '1000000000', '1e3', '0x10'],
       ...[
@@ -235,6 +235,7 @@ helmTest(
         problemWith('callers.mode="everyone"', `${value}=${text}`).includes(`- ${value}: ${expected}.\n`),
       );
     const values = parseDocument(await readFile(`${chart}/values.yaml`, 'utf8'));
-  for (const { value } of Object.values(bounds))
-    assert.ok(value === undefined || values.hasIn(value.split('.')), value);
-});
+    for (const { value } of Object.values(bounds))
+      assert.ok(value === undefined || values.hasIn(value.split('.')), value);
+  },
+);

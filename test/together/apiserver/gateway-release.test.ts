@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -76,11 +76,16 @@ class Release {
     return this.#server.kubeconfig({ token: await this.#server.tokenOf(this.namespace, account) });
   }
 
-  /** Starts the container's command on a free port, with the files of its volumes. */
-  async start(t: TestContext): Promise<ProxyProcess> {
+  /** The arguments of the container. */
+  async arguments(): Promise<readonly string[]> {
     const { spec } = await this.#get<{
       spec: { template: { spec: { containers: readonly [{ readonly args: readonly string[] }] } } };
     }>(`/apis/apps/v1/namespaces/${this.namespace}/deployments/${account}`);
+    return spec.template.spec.containers[0].args;
+  }
+
+  /** Starts the container's command on a free port, with the files of its volumes. */
+  async start(t: TestContext): Promise<ProxyProcess> {
     const { data } = await this.#get<{ data: Data }>(
       `/api/v1/namespaces/${this.namespace}/configmaps/${account}-authorities`,
     );
@@ -93,7 +98,7 @@ class Release {
       for (const [name = '', content = ''] of files)
         await writeFile(join(this.folder, folder, name), content);
     }
-    const { args } = spec.template.spec.containers[0];
+    const args = await this.arguments();
     const proxy = await startProxy([
       ...args
         .filter(arg => !/^--(?:address|port|admin-port|shutdown-delay)=/.test(arg))
@@ -225,7 +230,7 @@ test('the tutorial and the notes of the chart lead from nothing to the Pods that
   );
 });
 
-test('an upgrade of the chart keeps the certificate, and its notes say when its names are wrong', async (t, server) => {
+test('an upgrade, a rollback and a new installation of the chart keep the newest certificate, and the notes say when its names are wrong', async (t, server) => {
   if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
   const release = await Release.prepare(server);
   release.helm('install', 'gw', chart, '--set=callers.mode=everyone');
@@ -249,6 +254,41 @@ test('an upgrade of the chart keeps the certificate, and its notes say when its 
   const { subjectAltName, validTo } = new X509Certificate(certificate);
   assert.match(subjectAltName ?? '', /DNS:localhost, .*DNS:gw\.example, IP Address:127\.0\.0\.1/);
   assert.ok(Date.parse(validTo) > Date.now() + 3640 * 86_400_000);
+
+  // Past the certificate that was made again, to the release that made the first one.
+  const isAuditing = async () => JSON.stringify(await release.arguments()).includes('--audit-log-path');
+  assert.equal(await isAuditing(), true);
+  for (const [revision, audits] of [
+    ['1', true],
+    ['2', false],
+    ['4', true],
+  ] as const) {
+    release.helm('rollback', 'gw', revision);
+    assert.equal(await isAuditing(), audits, revision);
+    assert.deepEqual(await release.certificate(), second, revision);
+  }
+  release.helm(...upgrade);
+  assert.deepEqual(await release.certificate(), second);
+  // Clients trust it still when the gateway comes again.
+  release.helm('uninstall', 'gw');
+  release.helm('install', 'gw', chart, '--set=callers.mode=everyone');
+  assert.deepEqual(await release.certificate(), second);
+});
+
+test('an upgrade keeps a certificate that was one of the objects of a release, and a later one keeps it too', async (t, server) => {
+  if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
+  const release = await Release.prepare(server);
+  const before = join(release.folder, 'chart');
+  await cp(chart, before, { recursive: true });
+  const template = join(before, 'templates', 'tls.yaml');
+  const text = await readFile(template, 'utf8');
+  await writeFile(template, text.replace(/^ +helm\.sh\/(?:hook|resource-policy): .*\n/gm, ''));
+  release.helm('install', 'gw', before, '--set=callers.mode=everyone');
+  const first = await release.certificate();
+  for (let count = 0; count < 2; count++) {
+    release.helm('upgrade', 'gw', chart, '--set=callers.mode=everyone');
+    assert.deepEqual(await release.certificate(), first);
+  }
 });
 
 test('a real API server accepts what the chart makes for tokens of a file, client certificates, an Ingress and a Secret of its own', async (t, server) => {

@@ -64,11 +64,14 @@ export const authorizationWebhooks = {
       import('./webhooks.js'),
     ]);
     const authorizer = new Webhooks();
+    const parts = { metrics: webhooks, clock, log: logger };
     const followed = await followWebhooks({
       ...{ file, env, logger, reloaded, interval: rereadInterval },
       // Each version of the file begins without what was kept before.
-      use: entries => authorizer.use(entries.map(entry => new Webhook(entry, webhooks, clock))),
+      use: entries => authorizer.use(entries.map(entry => new Webhook(entry, parts))),
     });
-    return 'problems' in followed ? followed : { ...followed, authorizer };
+    if ('problems' in followed) return followed;
+    const warnings = () => [...followed.warnings(), ...authorizer.warnings()];
+    return { authorizer, warnings, close: followed.close };
   },
 } as const satisfies Feature<Values, Metrics>;

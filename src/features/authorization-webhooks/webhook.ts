@@ -3,6 +3,7 @@ import { TooManyReviewsError } from '../../reviews/authorizer.js';
 import type { ReviewStatus } from './answer.js';
 import type { WebhookConfiguration } from './configuration.js';
 import type { WebhookMetrics, WebhooksMetrics } from './metrics.js';
+import { Outage, type OutageLog } from './outage.js';
 import type { AskedReview } from './review.js';
 import { VerdictCache } from './verdict-cache.js';
 import { WebhookCalls } from './webhook-calls.js';
@@ -26,18 +27,32 @@ export class Webhook {
   readonly #metrics: WebhookMetrics;
   readonly #calls: WebhookCalls;
   readonly #verdicts: VerdictCache;
+  readonly #outage: Outage;
   /** The questions that have no answer yet. */
   readonly #pending = new Map<string, Promise<Opinion>>();
 
-  constructor(configuration: WebhookConfiguration, metrics: WebhooksMetrics, clock: Clock) {
+  constructor(
+    configuration: WebhookConfiguration,
+    {
+      metrics,
+      clock,
+      log,
+    }: { readonly metrics: WebhooksMetrics; readonly clock: Clock; readonly log: OutageLog },
+  ) {
     this.#configuration = configuration;
     this.#metrics = metrics.of(configuration.name);
     this.#calls = new WebhookCalls({ webhook: configuration, clock, metrics: this.#metrics });
     this.#verdicts = new VerdictCache(clock);
+    this.#outage = new Outage(configuration, clock, log);
   }
 
   get name(): string {
     return this.#configuration.name;
+  }
+
+  /** What readyz says of it while it fails. */
+  get warning(): string | undefined {
+    return this.#outage.warning;
   }
 
   /** A promise only if the webhook has to be called. Rejects with a TooManyReviewsError. */
@@ -101,10 +116,12 @@ export class Webhook {
       status = await this.#calls.ask(review.wish.user.username, review.body);
     } catch (error) {
       if (error instanceof TooManyReviewsError) throw error;
+      this.#outage.failed(error as WebhookError);
       const opinion = this.#withoutAnswer(error as Error);
       if (opinion === 'none') this.#metrics.failedOpen((error as WebhookError).result);
       return opinion;
     }
+    this.#outage.ended();
     if (review.isKept) this.#verdicts.set(review.key, status, this.#lifetimeOf(status));
     return opinionOf(status);
   }

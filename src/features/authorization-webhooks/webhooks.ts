@@ -13,6 +13,11 @@ export class Webhooks implements Authorizer {
     this.#webhooks = webhooks;
   }
 
+  /** One line for each webhook that fails. */
+  warnings(): readonly string[] {
+    return this.#webhooks.flatMap(({ warning }) => warning ?? []);
+  }
+
   denialOf(wish: Wish): ReturnType<Authorizer['denialOf']> {
     const denial = this.#ask(wish);
     const attributes = alsoAsked(wish.attributes);

@@ -17,6 +17,8 @@ export class FakeWebhook {
   readonly clock: ManualClock;
   readonly webhook: Webhook;
   readonly #registry = new Registry();
+  /** The warnings of its log. */
+  readonly log: (readonly [fields: object, message: string])[] = [];
   /** The specs that the server got, and the timeouts. */
   readonly asked: SubjectAccessReviewSpec[] = [];
   readonly timeouts: number[] = [];
@@ -41,7 +43,9 @@ export class FakeWebhook {
       ...{ cacheAuthorized: true, cacheUnauthorized: true, timeout: 10_000, failurePolicy: 'Deny' },
       ...{ server, matchConditions: [], ...configuration },
     };
-    this.webhook = new Webhook(all, createWebhookMetrics(this.#registry), clock);
+    const metrics = createWebhookMetrics(this.#registry);
+    const log = { warn: (fields: object, message: string) => this.log.push([fields, message]) };
+    this.webhook = new Webhook(all, { metrics, clock, log });
   }
 
   /** The values of a metric that are not 0, each with its labels. The metric is without its prefix. */

@@ -190,6 +190,62 @@ describe('a webhook', () => {
   });
 });
 
+describe('the outage of a webhook', () => {
+  const at = (clock: { now(): number }) => new Date(clock.now()).toISOString();
+
+  it('is told from its first failure to its next answer, with what follows by its failurePolicy', async () => {
+    for (const [failurePolicy, given, consequence] of [
+      ['Deny', failure('ECONNREFUSED'), 'is denied (failurePolicy Deny)'],
+      ['Deny', failure('ETIMEDOUT'), 'is denied (failurePolicy Deny)'],
+      ['NoOpinion', answer(403, 'secret'), 'goes on without it (failurePolicy NoOpinion)'],
+      [
+        'NoOpinion',
+        answer(200, 'garbage'),
+        'is denied, although failurePolicy is NoOpinion: its answers are not clear',
+      ],
+    ] as const) {
+      const fake = new FakeWebhook({ failurePolicy, cacheAuthorized: false });
+      assert.equal(await told(fake), 'allow');
+      assert.equal(fake.webhook.warning, undefined);
+      fake.answer = () => given;
+      fake.clock.advance(5_000);
+      const since = at(fake.clock);
+      const follows = `, and what it is asked about ${consequence}`;
+      for (let count = 0; count < 3; count++) {
+        await told(fake);
+        assert.equal(fake.webhook.warning, `the authorization webhook policy fails since ${since}${follows}`);
+        fake.clock.advance(1_000);
+      }
+      const [[fields, message] = [], ...others] = fake.log;
+      assert.equal(message, `an authorization webhook fails${follows}`);
+      const { webhook, reason } = fields as { webhook: string; reason: string };
+      assert.deepEqual([webhook, reason === '', others], ['policy', false, []]);
+      fake.answer = () => says({ allowed: true });
+      await told(fake);
+      assert.equal(fake.webhook.warning, undefined);
+    }
+  });
+
+  it('begins again with each failure behind an answer, and is in the log at most once a minute', async () => {
+    const fake = new FakeWebhook({ cacheAuthorized: false });
+    for (let count = 1; count <= 61; count++) {
+      fake.answer = () => failure('ECONNREFUSED');
+      await told(fake);
+      assert.match(fake.webhook.warning ?? '', new RegExp(at(fake.clock)));
+      fake.answer = () => says({ allowed: true });
+      await told(fake);
+      assert.equal(fake.log.length, count === 61 ? 2 : 1);
+      fake.clock.advance(1_000);
+    }
+  });
+
+  it('is none if a match condition has no result: the webhook was not asked', async () => {
+    const fake = new FakeWebhook({ matchConditions: [condition(new Error('no such key: a'))] });
+    await told(fake);
+    assert.deepEqual([fake.webhook.warning, fake.log], [undefined, []]);
+  });
+});
+
 describe('the match conditions of a webhook', () => {
   const broken = new Error('no such key: a');
 

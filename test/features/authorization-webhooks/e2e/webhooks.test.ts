@@ -4,7 +4,7 @@ import { health } from '../../../e2e/credential-probe.js';
 import { assertStatus, clientRequests, type Leg, legs, send } from '../../../e2e/leg.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
-import { eventually } from '../../../support/eventually.js';
+import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { policyOf } from '../../../support/fake-api-server/rbac.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
@@ -235,4 +235,45 @@ test('a file of authorization webhooks that cannot be used any longer is told, w
   await eventually('the new file', async () => (await code()) === 200);
   assert.equal(await reloads('success'), 1);
   assert.doesNotMatch((await health(proxy, 'readyz')).text, /warn: --authorization-config/);
+});
+
+test('a webhook that is down is a warning of readyz, with since when and what follows, until it answers', async t => {
+  const own = await AskedWebhook.start(t, { cacheAuthorizedRequests: false });
+  const { proxy } = await startGateway(t, {
+    run: startInProcess,
+    tokenFile: 'alice-token,alice,,\n',
+    flags: [`--authorization-config=${own.file}`],
+  });
+  const ask = async () =>
+    (await fetch(`${proxy.url}/version`, { headers: { authorization: 'Bearer alice-token' } })).status;
+  const warnings = async () => {
+    const { status, text } = await health(proxy, 'readyz');
+    return [status, ...text.split('\n').filter(line => line.startsWith('warn: '))];
+  };
+  for (const [failurePolicy, code, follows] of [
+    ['Deny', 500, 'is denied (failurePolicy Deny)'],
+    ['NoOpinion', 200, 'goes on without it (failurePolicy NoOpinion)'],
+  ] as const) {
+    await own.write({ failurePolicy, cacheAuthorizedRequests: false });
+    own.decide = () => 403;
+    await eventually('the policy counts', async () => (await ask()) === code);
+    const [ready, warning = '', ...others] = await warnings();
+    assert.deepEqual([ready, others], [200, []]);
+    const [, since = '', consequence] =
+      /^warn: the authorization webhook policy fails since (\S+), and what it is asked about (.*)$/.exec(
+        String(warning),
+      ) ?? [];
+    assert.equal(consequence, follows);
+    assert.ok(Math.abs(Date.now() - Date.parse(since)) < 60_000, since);
+    own.decide = () => ({ allowed: true });
+    assert.equal(await ask(), 200);
+    assert.deepEqual(await warnings(), [200]);
+  }
+  await eventuallyPasses(() => {
+    const told = proxy
+      .log()
+      .filter(line => String(line['msg']).startsWith('an authorization webhook fails'))
+      .map(({ webhook, failurePolicy }) => `${webhook} ${failurePolicy}`);
+    assert.deepEqual(told, ['policy Deny', 'policy NoOpinion']);
+  });
 });

@@ -1,15 +1,19 @@
 import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import { type BorrowedBytes, ownBytes } from '../transport/borrowed-bytes.js';
 import type { BodySink } from '../transport/round-trip.js';
+import type { EventFormat } from './error-event.js';
 import { Lines, type PartReader, protobufEvents } from './parts.js';
 
 /** The parts of an answer, between two of which it may be ended: the events of a watch, the lines of a log. */
 export class AnswerParts {
   readonly #reader: PartReader;
+  /** Of the events of a watch. */
+  readonly format: EventFormat;
   #callback: (() => void) | undefined;
 
-  private constructor(reader: PartReader) {
+  private constructor(reader: PartReader, format: EventFormat) {
     this.#reader = reader;
+    this.format = format;
   }
 
   /**
@@ -17,8 +21,8 @@ export class AnswerParts {
    * a binary format.
    */
   static of(rawHeaders: RawHeaders, isWatch: boolean): AnswerParts | undefined {
-    const reader = readerOf(rawHeaders, isWatch);
-    return reader && new AnswerParts(reader);
+    const format = formatOf(rawHeaders, isWatch);
+    return format && new AnswerParts(format === 'json' ? new Lines() : protobufEvents(), format);
   }
 
   /** Calls back as soon as all parts that have begun are whole: now, or within `endIn`. */
@@ -47,11 +51,12 @@ export class AnswerParts {
   }
 }
 
-function readerOf(rawHeaders: RawHeaders, isWatch: boolean): PartReader | undefined {
+/** A log has lines, as a watch in JSON has. */
+function formatOf(rawHeaders: RawHeaders, isWatch: boolean): EventFormat | undefined {
   const encoding = fieldValue(rawHeaders, 'content-encoding') ?? 'identity';
   if (encoding !== 'identity') return undefined;
-  if (!isWatch) return new Lines();
+  if (!isWatch) return 'json';
   const type = fieldValue(rawHeaders, 'content-type') ?? '';
-  if (/^application\/json\b/i.test(type)) return new Lines();
-  return /^application\/vnd\.kubernetes\.protobuf\b/i.test(type) ? protobufEvents() : undefined;
+  if (/^application\/json\b/i.test(type)) return 'json';
+  return /^application\/vnd\.kubernetes\.protobuf\b/i.test(type) ? 'protobuf' : undefined;
 }

@@ -213,15 +213,18 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     else this.#http2.cut();
   }
 
-  /** Ends the answer as the API server ends a watch: with its last chunk. An answer that has not begun becomes this error. */
-  endEarly(error: Error): void {
+  /**
+   * Ends the answer as the API server ends a watch: with its last chunk, behind these bytes. An answer that has not begun becomes this error.
+   */
+  endEarly(error: Error, last?: Buffer): void {
     if (this.state === 'over') return;
     if (!this.#response.headersSent) {
       this.error(error);
       return;
     }
     this.close();
-    this.#response.end();
+    if (last === undefined) this.#response.end();
+    else this.#response.end(last);
   }
 
   /** Writes nothing more. It is also called when the client has gone. */

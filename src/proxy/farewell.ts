@@ -1,6 +1,7 @@
 import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { StatusError } from '../kubernetes/status.js';
+import { errorEvent } from './error-event.js';
 
 /** An upgraded connection: the protocol that it was switched to, the fields of the 101, and what the request was about. */
 interface Upgraded {
@@ -49,6 +50,23 @@ export function farewell({ protocol, headers, info: { subresource } }: Upgraded,
   }
   if (!isCommand || !isSpdy(protocol)) return Buffer.alloc(0);
   return spdyStatus(fieldValue(headers, 'x-stream-protocol-version'), error);
+}
+
+/**
+ * What a watch over a WebSocket tells its client before the proxy ends it: an ERROR event, as text in JSON and binary in protobuf. In another
+ * format, which is binary too, there is only a close frame.
+ *
+ * @param isBinary Whether its events are; undefined before the first one, when the client's Accept has to say it.
+ */
+export function lastEvent(error: StatusError, isBinary: boolean | undefined, accept: string): Buffer {
+  const prefersBinary = /^\s*application\/(?:vnd\.kubernetes\.protobuf|cbor)/i.test(accept);
+  if (!(isBinary ?? prefersBinary)) return eventMessage(opcodes.text, errorEvent(error.toStatus(), 'json'));
+  if (/cbor/i.test(accept)) return closeFrame(policyViolation, error.message);
+  return eventMessage(opcodes.binary, errorEvent(error.toStatus(), 'protobuf'));
+}
+
+function eventMessage(opcode: number, event: Buffer): Buffer {
+  return Buffer.concat([frame(opcode, event), closeFrame(normalClosure, '')]);
 }
 
 /** A message on the channel of errors; undefined for a subprotocol in which that has no Status. */

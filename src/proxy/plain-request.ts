@@ -2,13 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Cluster } from '../clusters/cluster.js';
 import { parseQuery } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
+import type { RightEnd } from '../observability/metrics/request-metrics.js';
 import type { OpenRequest } from '../request/context.js';
 import type { Question } from '../reviews/reviews.js';
 import type { ClientSink, ConnectionKind, RoundTrip } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
+import type { AnswerParts } from './answer-parts.js';
 import { type ProxyContext, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
+import { framedErrorEvent } from './error-event.js';
 import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
 import { RequestBody } from './request-body.js';
 import type { Onward, Route, RoutedTrip } from './route.js';
@@ -65,7 +68,7 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
   }
 
   get isFollowed(): boolean {
-    return this.#context.openStreams.isFollowed(this.#client);
+    return this.#routed?.mayExpire === true || this.#context.openStreams.isFollowed(this.#client);
   }
 
   get mayHaveTrailers(): boolean {
@@ -172,20 +175,29 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
 
   /** A watch gets its last chunk, and comes back. To a client of a log that would mean that the log is complete, so it gets none. */
   revoke({ endedBy, error }: StreamEnd): void {
+    this.#end(endedBy, error, () => undefined);
+  }
+
+  expire(error: StatusError): void {
+    this.#end('access', error, ({ format }) => framedErrorEvent(error.toStatus(), format));
+  }
+
+  /** @param last What a watch gets before its last chunk. */
+  #end(endedBy: RightEnd, error: StatusError, last: (parts: AnswerParts) => Buffer | undefined): void {
     if (this.#writer.state === 'over') return;
     const { record } = this.#client;
     record.endWith(endedBy);
     const timer = setTimeout(() => this.#drop(), longestEnd);
     record.onEnd(() => clearTimeout(timer));
-    const finish = (isWhole: boolean) => {
-      if (isWhole && record.info.verb === 'watch') this.#writer.endEarly(error);
+    const { parts } = this.#writer;
+    const finish = (whole: AnswerParts | undefined) => {
+      if (whole !== undefined && record.info.verb === 'watch') this.#writer.endEarly(error, last(whole));
       else this.#writer.cut(error);
       // The round trip may be passing bytes on at this moment.
       setImmediate(() => this.#writer.trip?.abort());
     };
-    const { parts } = this.#writer;
-    if (parts === undefined) finish(false);
-    else parts.whenBetween(() => finish(true));
+    if (parts === undefined) finish(undefined);
+    else parts.whenBetween(() => finish(parts));
   }
 
   /** Ends the answer as the API server ends a watch: with its last chunk. */

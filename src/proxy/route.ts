@@ -1,3 +1,4 @@
+import type { StatusError } from '../kubernetes/status.js';
 import type { OpenRequest, Operation } from '../request/context.js';
 import type { Question } from '../reviews/reviews.js';
 import type { ClientSink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
@@ -16,6 +17,8 @@ export interface RoutedTrip extends RoundTrip {
    * and before if that takes long.
    */
   readonly questions?: readonly Question[] | undefined;
+  /** Whether `expire` may end its answer, which is a watch: then the ends of its events are read. */
+  readonly mayExpire?: boolean;
 }
 
 /** Lets a route send the request that it has taken. */
@@ -27,6 +30,11 @@ export interface Onward<Sink> {
    * @param own The same as the route has got, but for its body.
    */
   sendAfter(route: Route, own: UpstreamRequest, sink: Sink): RoundTrip;
+  /**
+   * Ends a watch that has begun with an ERROR event in its own format, behind the event that is on its way: its client then lists again.
+   * A watch in a format that has no such place, and one whose client does not read, is cut.
+   */
+  expire(error: StatusError): void;
 }
 
 /** Takes requests for the API server, and answers them in place of an upstream call. */

@@ -21,7 +21,7 @@ import { UpstreamError } from '../transport/upstream-error.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import { type ProxyContext, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
-import { farewell, isSpdy, isWebSocket } from './farewell.js';
+import { farewell, isSpdy, isWebSocket, lastEvent } from './farewell.js';
 import { switchingProtocols } from './headers.js';
 import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
 import { spdyFrames } from './parts.js';
@@ -94,7 +94,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
   readonly #stall: StallTimer;
   #upstream: SwitchedSocket | undefined;
   /** Ends the upgraded connection in the way of its protocol. Returns what cancels its timers. */
-  #sayFarewell: ((error: StatusError) => () => void) | undefined;
+  #sayFarewell: ((error: StatusError, isEvent?: boolean) => () => void) | undefined;
   #stopEnding: (() => void) | undefined;
 
   constructor(context: ProxyContext, request: OpenRequest) {
@@ -208,11 +208,14 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     const frames = isFollowed && isSpdy(protocol) ? spdyFrames() : side.frames;
     const toClient = new Relay(upstream, client, { ...side, frames }, this.#reads);
     toClient.start(head.length > 0 ? [head] : []);
-    if (isFollowed) {
-      this.#sayFarewell = error =>
+    if (isFollowed || this.#trip?.mayExpire === true) {
+      const accept = fieldValue(this.request.head.rawHeaders, 'accept') ?? '';
+      this.#sayFarewell = (error, isEvent) =>
         endUpgraded(
           { client, upstream, toClient },
-          farewell({ protocol, headers, info: record.info }, error),
+          isEvent
+            ? lastEvent(error, side.frames?.isBinary, accept)
+            : farewell({ protocol, headers, info: record.info }, error),
         );
     }
     this.#early = [];
@@ -276,6 +279,12 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
       this.#writer.cut(error);
       this.#trip?.abort();
     }
+  }
+
+  expire(error: StatusError): void {
+    if (this.#stopEnding !== undefined) return;
+    this.request.record.endWith('access');
+    this.#stopEnding = this.#sayFarewell?.(error, true);
   }
 
   /** Gives the request up, and answers it with an error. */

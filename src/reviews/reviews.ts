@@ -22,6 +22,8 @@ export interface Question {
   readonly access?: AccessConditions & {
     readonly user?: (UserIdentity & { readonly key: string }) | undefined;
   };
+  /** Asks it in place of authorizers and API server whether the user may still do it. Rejects if nobody can say it. */
+  readonly askAgain?: () => Promise<boolean>;
 }
 
 /** The answer of the API server, or of an added authorizer that denies. */
@@ -141,6 +143,7 @@ export class Reviews {
    * for anybody. Rejects if nobody can say it.
    */
   async isStillAllowed(question: Question): Promise<boolean> {
+    if (question.askAgain !== undefined) return question.askAgain();
     const wish = this.#wishOf(question);
     const denial = wish && (await this.denialOf(wish));
     if (denial?.error !== undefined) throw denial.error;

@@ -77,6 +77,13 @@ describe('a right that is asked about again', () => {
     assert.equal((await reviews.ask(question)).isAllowed, false);
   });
 
+  it('is said by whoever has a way of its own to ask', async () => {
+    const before = asked;
+    for (const isAllowed of [true, false])
+      assert.equal(await reviews.isStillAllowed({ ...question, askAgain: async () => isAllowed }), isAllowed);
+    assert.equal(asked, before);
+  });
+
   it('does not share a review that began before', async () => {
     let release: (value: Answer) => void = () => {};
     answer = () => new Promise(resolve => (release = resolve));

@@ -19,16 +19,10 @@ const ofStatus = ['', 'allowed', 'reason', 'evaluationError', 'denied'];
  * namespace although it means nothing there: kubectl sends its own.
  */
 export function askedVerb(contentType: string, body: Buffer): AskedVerb | undefined {
-  const {
-    verb,
-    group = '',
-    version = '',
-    resource,
-    subresource = '',
-    name = '',
-  } = attributesOf(contentType, body) ?? {};
-  const isAboutAll = group === '' && resource === 'namespaces' && subresource === '' && name === '';
-  if (!isAboutAll || !['', '*', 'v1'].includes(String(version))) return undefined;
+  const { verb, version = '', resource, ...more } = attributesOf(contentType, body) ?? {};
+  const isAboutAll = ['group', 'subresource', 'name'].every(key => (more[key] ?? '') === '');
+  if (!isAboutAll || resource !== 'namespaces' || !['', '*', 'v1'].includes(String(version)))
+    return undefined;
   return verb === 'list' || verb === 'watch' ? verb : undefined;
 }
 
@@ -67,9 +61,8 @@ function permittedJson(text: string, reason: string): Buffer | undefined {
   const status = parseObject(text)?.['status'];
   const span = memberSpan(text, text.indexOf('{'), 'status');
   if (!isObject(status) || span === undefined || !isSoftNo(status)) return undefined;
-  return Buffer.from(
-    `${text.slice(0, span.start)}${JSON.stringify({ allowed: true, reason })}${text.slice(span.end)}`,
-  );
+  const yes = JSON.stringify({ allowed: true, reason });
+  return Buffer.from(text.slice(0, span.start) + yes + text.slice(span.end));
 }
 
 function permittedProtobuf(body: Buffer, reason: string): Buffer | undefined {

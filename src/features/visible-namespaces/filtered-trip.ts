@@ -1,233 +1,220 @@
-import { OwnRefusalError } from '../../clusters/own-request.js';
-import { userOfImpersonation } from '../../kubernetes/impersonation.js';
+import { fieldValue, hasField, removeFields } from '../../http/header-fields.js';
+import { parseQuery } from '../../kubernetes/query.js';
 import { StatusError } from '../../kubernetes/status.js';
-import { digest } from '../../lib/digest.js';
-import type { Onward, Route, RoutedTrip } from '../../proxy/route.js';
-import { actingQuestions } from '../../proxy/stream-questions.js';
+import type { Onward } from '../../proxy/route.js';
+import { streamQuestions } from '../../proxy/stream-questions.js';
 import type { OpenRequest } from '../../request/context.js';
-import { attributesOf } from '../../reviews/attributes.js';
 import type { Question } from '../../reviews/reviews.js';
-import { ownBytes } from '../../transport/borrowed-bytes.js';
-import type {
-  BodySink,
-  ClientSink,
-  ResponseSink,
-  RoundTrip,
-  SwitchedResponse,
-} from '../../transport/round-trip.js';
-import { SentRequest, type UpstreamRequest } from '../../transport/upstream-request.js';
-import { type AskedNamespaces, readAskedNamespaces } from './asked-namespaces.js';
-import { type FilteredCluster, mostNamespaces } from './filtered-cluster.js';
-import { HeldRefusal } from './held-refusal.js';
-import { OwnNamespaces } from './own-namespaces.js';
-import type { Viewer } from './viewer.js';
-
-/** How the filtered answer goes to its client. */
-export interface Answering {
-  readonly request: OpenRequest;
-  readonly asked: AskedNamespaces;
-  readonly own: OwnNamespaces;
-  readonly viewer: Viewer;
-  readonly filtered: FilteredCluster;
-}
-
-/** Begins the filtered answer. Rejects with the error of the answer. */
-export type Answer = (answering: Answering) => RoundTrip | Promise<RoundTrip>;
-
-interface TripParts<Sink extends ResponseSink> {
-  readonly request: OpenRequest;
-  readonly own: UpstreamRequest;
-  readonly sink: Sink;
-  readonly route: Route;
-  readonly onward: Onward<FilteredTrip<Sink>>;
-  readonly filtered: FilteredCluster;
-  readonly answer: Answer;
-}
+import { fairnessField } from '../../transport/refusal-reader.js';
+import type { BodySink, ResponseSink, SwitchedResponse } from '../../transport/round-trip.js';
+import { UpstreamCall } from '../../transport/upstream-call.js';
+import type { UpstreamRequest } from '../../transport/upstream-request.js';
+import { HeldAnswer, HoldingTrip, type TripParts } from './held-answer.js';
+import type { FilterObserver } from './metrics.js';
+import { askedVersion, namedTarget, tooManyNames } from './named-request.js';
+import type { Onlooker, Shown, Viewer } from './viewer.js';
 
 /**
- * A client's list or watch of namespaces. It is sent as its user first. If the API server refuses that, or has just done so, the client gets
- * the filtered answer in place of the 403.
+ * - `asking`: it was sent as the user.
+ * - `choosing`: the API server has refused it, and what the user is shown is looked for.
+ * - `sent`: it was sent as the gateway, with the names of these.
+ * - `open`: these are being answered.
  */
-export class FilteredTrip<Sink extends ResponseSink> implements RoutedTrip, ClientSink {
-  readonly #parts: TripParts<Sink>;
-  readonly #as: readonly string[];
-  readonly #key: string;
-  #trip: RoundTrip | undefined;
-  #held: HeldRefusal | undefined;
-  #isOver = false;
-  #isPaused = false;
-  questions: readonly Question[] | undefined;
+type State = 'asking' | 'choosing' | 'sent' | 'open' | 'answered';
 
-  constructor(parts: TripParts<Sink>, as: readonly string[]) {
-    const { request, own } = parts;
-    this.#parts = parts;
-    this.#as = as;
-    const attributes = attributesOf(request.path.info, request.path.forServer.query);
-    this.#key = digest([userOfImpersonation(as), attributes, own.judgedFor?.server]);
+/** Watches that lack names end within so many milliseconds, so that their clients do not come back all at once. */
+const longestDelay = 5_000;
+
+/**
+ * A client's list or watch of namespaces. It is sent as its user first. If the API server refuses that, it is sent again as the gateway, with a
+ * selector of the names that the user may get.
+ */
+export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> implements Onlooker {
+  readonly mayExpire: boolean;
+  questions: readonly Question[] | undefined;
+  readonly #onward: Pick<Onward<unknown>, 'expire'>;
+  readonly #observer: Pick<FilterObserver, 'watches'>;
+  #state: State = 'asking';
+  #viewer: Viewer | undefined;
+  /** The version that a watch goes on from; undefined for one that begins with the state. */
+  #from: bigint | undefined;
+  /** Whether the watch ends as soon as it begins. */
+  #isExpired = false;
+
+  constructor(parts: TripParts<Sink>, observer: Pick<FilterObserver, 'watches'>) {
+    super(parts);
+    this.#onward = parts.onward;
+    this.#observer = observer;
+    this.mayExpire = parts.request.record.info.verb === 'watch';
   }
 
   start(): this {
-    if (this.#parts.filtered.refusals.has(this.#key)) this.#filter();
-    else this.#sendAsUser();
+    const { onward, route, own } = this.parts as TripParts<Sink>;
+    this.use(onward.sendAfter(route, own, this));
     return this;
   }
 
-  get waiting(): number {
-    return (this.#parts.sink as Partial<ClientSink>).waiting ?? 0;
-  }
-
-  pause(): void {
-    this.#isPaused = true;
-    this.#trip?.pause();
-  }
-
-  resume(): void {
-    this.#isPaused = false;
-    this.#trip?.resume();
-  }
-
-  abort(): void {
-    this.#isOver = true;
-    this.#trip?.abort();
-  }
-
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
-    if (statusCode !== 403) return this.#parts.sink.head(statusCode, statusMessage, headers);
-    this.#held = new HeldRefusal(statusCode, statusMessage, headers);
-    return this.#held;
-  }
-
-  end(trailers: string[]): void {
-    const held = this.#held;
-    if (held === undefined) {
-      this.#parts.sink.end(trailers);
-      return;
+    const { held } = this;
+    if (this.#state === 'asking' && statusCode === 403) {
+      this.held = new HeldAnswer(statusCode, statusMessage, headers);
+      return this.held;
     }
-    held.ending = trailers;
-    if (!held.isAboutUser) {
-      held.giveTo(this.#parts.sink);
-      return;
-    }
-    this.#parts.filtered.refusals.add(this.#key);
-    this.#filter();
-  }
-
-  error(error: Error): void {
-    this.#parts.sink.error(error);
+    if (this.#state === 'sent' && isTooLong(statusCode, headers))
+      return this.#answerWith(() => this.sink.error(tooManyNames()));
+    // The gateway may no longer read what it has to.
+    if (this.#state === 'sent' && statusCode === 403) return this.#answerWith(() => held?.giveTo(this.sink));
+    const isExpired = this.#answered(statusCode === 200);
+    const body = this.sink.head(statusCode, statusMessage, headers);
+    if (isExpired) this.#onward.expire(expired());
+    return body;
   }
 
   switched(response: SwitchedResponse): void {
-    this.#parts.sink.switched?.(response);
+    const isExpired = this.#answered(true);
+    // What has come behind the head is not for the client of one that ends at once.
+    this.sink.switched?.(isExpired ? { ...response, head: Buffer.alloc(0) } : response);
+    if (isExpired) this.#onward.expire(expired());
   }
 
-  #sendAsUser(): void {
-    const { onward, route, own } = this.#parts;
-    this.#use(onward.sendAfter(route, own, this));
+  protected decide(held: HeldAnswer): void {
+    if (isAboutUser(held)) this.#filter();
+    else this.#answerWith(() => held.giveTo(this.sink));
   }
 
-  #use(trip: RoundTrip): void {
-    this.#trip = trip;
-    if (this.#isOver) trip.abort();
-    else if (this.#isPaused) trip.pause();
+  renamed(isLoss: boolean): void {
+    if (this.#state === 'sent') {
+      this.drop();
+      this.#filter();
+    } else if (this.#state === 'open' && this.mayExpire) {
+      if (isLoss) this.#onward.expire(expired());
+      else
+        this.filtered.later(
+          Math.random() * longestDelay,
+          () => this.isOver || this.#onward.expire(expired()),
+        );
+    } else if (this.#state === 'open') {
+      this.drop();
+      this.error(expired());
+    }
+  }
+
+  raised(floor: bigint): void {
+    if (this.#from === undefined || this.#from >= floor) return;
+    if (this.#state === 'open') this.#onward.expire(expired());
+    else this.#isExpired = true;
+  }
+
+  protected override leave(): void {
+    if (this.#state === 'open' && this.mayExpire && !this.isOver) this.#observer.watches(-1);
+    super.leave();
+    this.#viewer?.left(this);
   }
 
   #filter(): void {
-    this.#answer().then(
-      trip => {
-        if (trip !== undefined) this.#use(trip);
-      },
-      (error: Error) => {
-        if (this.#isOver) return;
-        // The gateway may no longer read what it has to.
-        if (error instanceof OwnRefusalError && error.status === 403) this.#refuse();
-        else if (error instanceof OwnRefusalError) this.#passOn(error);
-        else this.#parts.sink.error(error);
-      },
-    );
+    this.#state = 'choosing';
+    this.#choose()
+      .then(shown => {
+        if (this.isOver) return;
+        if (shown === undefined) this.#answerWith(held => held?.giveTo(this.sink));
+        else this.#send(shown);
+      })
+      .catch((error: Error) => this.error(error));
   }
 
-  async #answer(): Promise<RoundTrip | undefined> {
-    const { request, own, filtered, answer } = this.#parts;
-    const { verb } = request.record.info;
-    const isWatch = verb === 'watch';
-    const canFilter = await filtered.canFilter(isWatch);
-    if (this.#isOver) return undefined;
-    if (!canFilter) {
-      this.#refuse();
-      return undefined;
-    }
-    const asked = readAskedNamespaces(isWatch, request.path.forServer.query, own.headers);
-    checkAsked(asked, filtered);
-    const { record, cluster } = request;
-    // A refusal that is remembered was an answer to the same request of the same user.
-    if (this.#held === undefined) record.sent?.(new SentRequest(cluster.host, this.#as));
+  /** What the user is shown now; undefined if nobody can know that. */
+  async #choose(): Promise<Shown | undefined> {
+    const { as } = this.parts as TripParts<Sink>;
+    if (!(await this.filtered.canFilter()) || this.isOver) return undefined;
+    this.#viewer?.left(this);
+    const viewer = this.filtered.viewerOf(as);
+    this.#viewer = viewer;
+    // Before the names are known, so that it hears of each change.
+    viewer.open.add(this);
+    return viewer.shown();
+  }
+
+  /** Sends it as the gateway. It is not offered to another route, which would read the target of its client. */
+  #send({ names, floor }: Shown): void {
+    const { request, own } = this.parts as TripParts<Sink>;
+    const { record } = request;
+    const { isPast, version } = askedVersion(this.mayExpire, parseQuery(request.path.forServer.query));
+    const isOld = version === undefined ? isPast : version < floor;
+    if (isPast && isOld && !this.mayExpire) throw expired();
+    this.#isExpired = isPast && isOld;
+    this.#from = isPast ? version : undefined;
+    // The state is that of now: a version says only how old it may be.
+    const without = isOld ? ['resourceVersion', ...(this.mayExpire ? [] : ['resourceVersionMatch'])] : [];
+    namedTarget(own.target, names, without);
+    const headers = [...own.headers];
+    // The ends of its events are read.
+    if (this.mayExpire) removeFields(headers, 'accept-encoding');
+    const named: UpstreamRequest = {
+      ...{ ...own, headers, impersonation: 'configured' },
+      // It may be long, and is not kept when it was sent.
+      get target() {
+        return namedTarget(own.target, names, without);
+      },
+    };
+    if (this.mayExpire && request.caller !== undefined)
+      this.questions = questionsOf(request, this.#viewer as Viewer);
     record.annotate('kube-api-proxy/filtered', 'namespaces');
     record.isFiltered = true;
-    this.questions = isWatch && request.caller !== undefined ? actingQuestions(request) : undefined;
-    const viewer = filtered.viewerOf(this.#as);
-    return answer({
-      request,
-      asked,
-      viewer,
-      filtered,
-      own: new OwnNamespaces(cluster, asked, own, filtered.recent),
-    });
+    this.#state = 'sent';
+    const observer = {
+      firstByte: (milliseconds: number) => record.firstByte(milliseconds),
+      unauthorized: () => record.unauthorized(),
+    };
+    this.use(new UpstreamCall(request.cluster, named, this, observer).start());
   }
 
-  /** What the client would get without the filter. */
-  #refuse(): void {
-    const held = this.#held;
-    if (held === undefined) this.#sendAsUser();
-    else held.giveTo(this.#parts.sink);
+  /** The answer begins. Returns whether it ends at once. */
+  #answered(isSuccess: boolean): boolean {
+    const isOpen = this.#state === 'sent' && isSuccess;
+    this.#state = isOpen ? 'open' : 'answered';
+    if (isOpen && this.mayExpire) this.#observer.watches(1);
+    this.parts = undefined;
+    this.held = undefined;
+    return isOpen && this.#isExpired;
   }
 
-  #passOn({ status, body }: OwnRefusalError): void {
-    const { sink } = this.#parts;
-    answerJson(sink, status, Buffer.from(body));
+  /** Answers in place of the API server, whose answer is dropped. */
+  #answerWith(answer: (held: HeldAnswer | undefined) => void): BodySink {
+    const { held } = this;
+    this.leave();
+    // It may be passing bytes on at this moment.
+    setImmediate(() => this.drop());
+    answer(held);
+    return { data() {}, idle() {} };
   }
 }
 
-/** Throws a StatusError for what the filter cannot answer. */
-function checkAsked({ accept, continues }: AskedNamespaces, { hasTooMany }: FilteredCluster): void {
-  if (hasTooMany) {
-    throw new StatusError(
-      403,
-      `you may not list all namespaces, and this proxy shows only those that you may get in clusters of at most ${mostNamespaces} namespaces`,
-    );
-  }
-  if (accept === undefined) {
-    throw new StatusError(
-      406,
-      'this proxy shows only the namespaces that you may get, and only in JSON: accept application/json',
-    );
-  }
-  if (continues) {
-    throw new StatusError(
-      410,
-      'the list of the namespaces that you may get has no pages, so that none can follow: list again without continue',
-    );
-  }
+/** What is asked again about an open watch: for all of one user once. If the names are others then, it ends by itself. */
+function questionsOf(request: OpenRequest, viewer: Viewer): readonly Question[] {
+  const attributes = { resourceAttributes: { verb: 'get', version: 'v1', resource: 'namespaces' } };
+  const askAgain = () => viewer.renew(true).then(() => true);
+  const [question, ...acting] = streamQuestions(request).toReversed() as [Question, ...Question[]];
+  return [...acting, { ...question, attributes, askAgain }];
 }
 
-/** Sends a whole answer in JSON. */
-export function answerJson(
-  sink: ResponseSink,
-  status: number,
-  body: Buffer,
-  more: readonly string[] = [],
-): void {
-  const headers = [
-    ...['Content-Type', 'application/json', 'Cache-Control', 'no-cache, private'],
-    ...['Content-Length', String(body.length), 'Date', new Date().toUTCString(), ...more],
-  ];
-  try {
-    const to = sink.head(status, '', headers);
-    if (body.length > 0) {
-      to.data(ownBytes(body));
-      to.idle();
-    }
-    sink.end([]);
-  } catch (error) {
-    sink.error(error as Error);
-  }
+/** The watch shows other names than its user may get now, or wants what is below the floor: its client has to list again. */
+function expired(): StatusError {
+  return new StatusError(410, 'too old resource version: the namespaces that you may get have changed');
+}
+
+/** Something between the gateway and the API server does not take a target of this length. The API server's own 400 is about the client's selector. */
+function isTooLong(statusCode: number, headers: readonly string[]): boolean {
+  if (statusCode === 400) return fieldValue(headers, 'audit-id') === undefined;
+  return statusCode === 414 || statusCode === 431;
+}
+
+/** How the API server says that it does not let a user list or watch namespaces, in JSON and in protobuf. */
+const aboutNamespaces = /cannot (?:list|watch) resource \\?"namespaces/;
+
+/**
+ * Whether the API server does not let the user do it. A 403 may also say that the proxy may not act as the user; that comes before the filter
+ * whose fields most API servers send.
+ */
+function isAboutUser({ headers, whole }: HeldAnswer): boolean {
+  return hasField(headers, fairnessField) || aboutNamespaces.test(whole.toString());
 }

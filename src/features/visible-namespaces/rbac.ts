@@ -11,6 +11,12 @@ export interface Binding {
   readonly subjects: readonly string[];
 }
 
+/** Namespaces that RBAC lets somebody get: all, or those of these names. */
+export interface Proposal {
+  readonly isAll: boolean;
+  readonly names: readonly string[];
+}
+
 /** Reads a binding; a cluster role binding has no namespace. */
 export function readBinding({ metadata, roleRef, subjects }: JsonObject): Binding {
   const namespace = isObject(metadata) ? metadata['namespace'] : undefined;
@@ -40,18 +46,30 @@ export function isAbout(subjects: readonly string[], { username, groups }: UserI
   );
 }
 
-/** What a role says about getting namespaces, as a text that is equal for the same rules. */
-export function readRole({ rules }: JsonObject): string {
-  const about = (Array.isArray(rules) ? rules : []).filter(
-    rule =>
+/** Which namespaces a role lets get, where it is bound. Rules without names are about all. */
+export function readRole({ rules }: JsonObject): Proposal {
+  const names = new Set<string>();
+  let isAll = false;
+  for (const rule of Array.isArray(rules) ? rules : []) {
+    const isAboutNamespaces =
       isObject(rule) &&
       has(rule['verbs'], 'get') &&
       has(rule['apiGroups'], '') &&
-      has(rule['resources'], 'namespaces'),
-  );
-  return JSON.stringify(about.map(({ resourceNames }) => resourceNames ?? []));
+      has(rule['resources'], 'namespaces');
+    if (!isAboutNamespaces) continue;
+    const named = Array.isArray(rule['resourceNames']) ? rule['resourceNames'] : [];
+    if (named.length === 0) isAll = true;
+    for (const name of named) names.add(String(name));
+  }
+  return { isAll, names: [...names].sort() };
 }
 
 function has(list: unknown, item: string): boolean {
   return Array.isArray(list) && (list.includes(item) || list.includes('*'));
+}
+
+/** Which namespaces a binding of this role lets get. */
+export function bound({ namespace }: Binding, role: Proposal): Proposal {
+  if (namespace === undefined) return role;
+  return { isAll: false, names: role.isAll || role.names.includes(namespace) ? [namespace] : [] };
 }

@@ -1,5 +1,7 @@
 import { SteppedParts } from '../parts.js';
 
+const textFrame = 0x1;
+const binaryFrame = 0x2;
 const closeFrame = 0x8;
 
 /**
@@ -19,6 +21,8 @@ export class WebSocketFrames extends SteppedParts {
   #maskLength = 0;
   /** Whether more frames of the same message follow. */
   #isFragmented = false;
+  /** Whether the last message was binary; undefined before the first one. */
+  isBinary: boolean | undefined;
 
   constructor(onClose: () => void) {
     super();
@@ -65,6 +69,7 @@ export class WebSocketFrames extends SteppedParts {
     const opcode = byte & 0x0f;
     // Control frames may come between the frames of a message.
     if (opcode < closeFrame) this.#isFragmented = (byte & 0x80) === 0;
+    if (opcode === textFrame || opcode === binaryFrame) this.isBinary = opcode === binaryFrame;
     if (opcode !== closeFrame) return;
     this.#isClosed = true;
     this.#onClose();

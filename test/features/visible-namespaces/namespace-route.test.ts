@@ -4,10 +4,16 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Cluster, ClusterPart } from '../../../src/clusters/cluster.js';
 import { NamespaceRoute } from '../../../src/features/visible-namespaces/namespace-route.js';
 import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
+import type { StatusError } from '../../../src/kubernetes/status.js';
 import type { RoutedTrip } from '../../../src/proxy/route.js';
 import type { Question } from '../../../src/reviews/reviews.js';
-import { type BorrowedBytes, ownBytes } from '../../../src/transport/borrowed-bytes.js';
-import type { ClientSink, ResponseSink, SwitchedResponse } from '../../../src/transport/round-trip.js';
+import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
+import type {
+  ClientSink,
+  OutgoingRequest,
+  ResponseSink,
+  SwitchedResponse,
+} from '../../../src/transport/round-trip.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { RecordedResponse } from '../../support/transport/recorded-response.js';
 import {
@@ -20,20 +26,18 @@ import {
 const path = '/api/v1/namespaces';
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
-const initial = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
-const fields = [['X-Kubernetes-Pf-Flowschema-Uid', 'x']] as const;
-const refusal = { status: 403, text: 'no', headers: fields.flat() };
-
+const rules = '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews';
+const watching = `GET ${path}?watch=1`;
+const fields = ['X-Kubernetes-Pf-Flowschema-Uid', 'x'];
+const refusal = { status: 403, text: 'no', headers: fields };
 const no = {
   status: 201,
   text: '{"status":{"allowed":false}}',
   headers: ['Content-Type', 'application/json'],
 };
 const mayList = JSON.stringify({ spec: { resourceAttributes: { verb: 'list', resource: 'namespaces' } } });
-/** The example of RFC 6455, section 1.3. */
-const handshake = ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version', '13'];
+const selected = (names: string) => `labelSelector=kubernetes.io/metadata.name+in+(${names})`;
 
-/** What the API server answers to a request; undefined for nothing. */
 interface Answer {
   readonly status: number;
   readonly text: string;
@@ -43,87 +47,67 @@ interface Answer {
 /** A client's connection. */
 class Client extends RecordedResponse implements ClientSink {
   readonly waiting = 0;
-  socket: SwitchedResponse['socket'] | undefined;
+  socket: SwitchedResponse | undefined;
   trip: RoutedTrip | undefined;
+  /** With what its watch was ended. */
+  expired: StatusError[] = [];
 
-  override data(chunk: BorrowedBytes): void {
-    assert.ok(chunk.length > 0);
-    super.data(chunk);
-  }
-
-  switched({ socket }: SwitchedResponse): void {
-    this.socket = socket;
-  }
-
-  /** Each event, as its type, its name and its version. */
-  get events(): string[] {
-    const lines = this.text.split('\n').slice(0, -1);
-    return lines.map(line => {
-      const { type, object } = JSON.parse(line);
-      return [type, object.metadata?.name ?? object.code, object.metadata?.resourceVersion].join(' ');
-    });
-  }
-
-  /** The names of a list. */
-  get names(): string {
-    if (this.text === '') return '';
-    const { items } = JSON.parse(this.text) as { items: { metadata: { name: string } }[] };
-    return items.map(({ metadata }) => metadata.name).join();
+  switched(response: SwitchedResponse): void {
+    this.socket = response;
   }
 }
 
-/** A cluster with the namespaces a, b and c, whose API server refuses users lists and watches of them. */
+/** A request of the gateway with names, until it is answered. */
+interface Named {
+  readonly request: OutgoingRequest;
+  readonly sink: ResponseSink;
+  readonly calls: string[];
+}
+
+const meta = (name: string) => ({ name, uid: `u-${name}`, resourceVersion: '7' });
+
+/** A cluster with the namespaces a, b and c, of which ann may get a, whose API server refuses users lists and watches of them. */
 class World {
   readonly clock = new ManualClock(0);
-  /** Whether the proxy itself may read these paths, and what they have. */
+  /** What the proxy itself may read. */
   readonly objects = new Map<string, object[]>([
-    [path, ['a', 'b', 'c'].map(name => namespace(name))],
+    [path, ['a', 'b', 'c'].map(name => ({ metadata: meta(name) }))],
     [`${rbac}/roles`, []],
-    [`${rbac}/clusterroles`, [{ metadata: meta('reader'), rules: [] }]],
-    [`${rbac}/rolebindings`, []],
+    [
+      `${rbac}/clusterroles`,
+      [{ metadata: meta('reader'), rules: [{ verbs: ['get'], apiGroups: [''], resources: ['namespaces'] }] }],
+    ],
+    [`${rbac}/rolebindings`, [bindingOf('ann', 'a')]],
     [`${rbac}/clusterrolebindings`, []],
   ]);
   version = 100;
-  /** What users may get. */
-  readonly visible = new Map([
-    ['ann', 'a'],
-    ['bob', ''],
-  ]);
-  /** The questions of users, as `USER NAME`. */
+  allowed = new Set(['ann a', 'ann b', 'ann c']);
   asked: string[] = [];
-  /** The requests of the proxy itself. */
-  own: string[] = [];
   /** What the API server got of users. */
   sent: string[] = [];
-  /** What was done to requests, by their paths. */
+  /** What it got of the gateway with names, and has not answered. */
+  named: Named[] = [];
+  /** What it answers to these; undefined for nothing. */
+  namedAnswer: Answer | undefined = { status: 200, text: 'shown' };
   readonly calls: string[] = [];
   readonly annotations: string[] = [];
   answer: Answer | undefined = refusal;
-  ownAnswer: Answer | undefined;
-  /** The watches of the proxy that are open, by their paths. */
-  readonly #watches = new Map<string, Set<{ write(event: object): void; end(): void }>>();
-  /** How many watches are filtered. */
+  readonly #watches = new Map<string, (event: object) => void>();
   filtered = 0;
   readonly parts: ClusterPart[] = [];
   readonly cluster: Cluster;
   readonly route: NamespaceRoute;
 
   constructor() {
-    const world = this;
     const pool = {
       lease: () => {
-        let isOver = false;
-        let end = () => {};
-        const call = (what: string) => () => world.calls.push(what);
+        const calls: string[] = [];
+        const call = (what: string) => () => calls.push(what);
         return {
-          ...{ isStale: false, pause: call('pause'), resume: call('resume') },
-          abort() {
-            isOver = true;
-            end();
-          },
-          send({ path: target }: { path: string }, sink: ResponseSink) {
+          ...{ isStale: false, pause: call('pause'), resume: call('resume'), abort: call('abort') },
+          send: (request: OutgoingRequest, sink: ResponseSink) => {
             queueMicrotask(() => {
-              if (!isOver) end = world.#answer(decodeURIComponent(target), sink);
+              if (!calls.includes('abort')) this.#answer(request, sink, calls);
             });
           },
         };
@@ -142,58 +126,52 @@ class World {
         },
       },
       reviews: {
+        authorizers: [],
         isStillAllowed: async ({ as, attributes }: Question) => {
           const { name = '' } = 'resourceAttributes' in attributes ? attributes.resourceAttributes : {};
           this.asked.push(`${as[1]} ${name}`);
-          return this.visible.get(`${as[1]}`)?.includes(name) === true;
+          return this.allowed.has(`${as[1]} ${name}`);
         },
         denialOf: async () => undefined,
       },
     });
   }
 
-  /** Answers the proxy itself. Returns what ends the answer. */
-  #answer(target: string, sink: ResponseSink): () => void {
-    const [of = '', query = ''] = target.split('?');
-    this.own.push(target);
-    const objects = this.objects.get(of);
-    const given = this.ownAnswer ?? (objects === undefined ? { status: 403, text: 'not you' } : undefined);
-    if (given !== undefined) {
-      const body = sink.head(given.status, '', []);
-      if (given.text !== '') body.data(ownBytes(Buffer.from(given.text)));
-      sink.end([]);
-      return () => {};
+  #answer(request: OutgoingRequest, sink: ResponseSink, calls: string[]): void {
+    const [of = '', query = ''] = request.path.split('?');
+    if (query.startsWith('labelSelector=')) {
+      this.named.push({ request, sink, calls });
+      if (this.namedAnswer !== undefined) this.respond(this.namedAnswer);
+      return;
     }
-    const body = sink.head(200, '', []);
+    const objects = of === rules ? [] : this.objects.get(of);
+    const body = sink.head(objects === undefined ? 403 : 200, '', []);
     const write = (part: object) => body.data(ownBytes(Buffer.from(`${JSON.stringify(part)}\n`)));
-    if (!query.includes('watch=true')) {
-      const names = /name(?: in \(|=)([^)]*)/.exec(query)?.[1]?.split(',');
-      const items = objects?.filter(object => names?.includes(nameOf(object)) ?? true);
-      write({ kind: 'NamespaceList', metadata: { resourceVersion: `${this.version}` }, items });
-      sink.end([]);
-      return () => {};
+    if (query.includes('watch=true')) {
+      this.#watches.set(of, write);
+      return;
     }
-    const watch = { write, end: () => sink.end([]) };
-    const open = this.#watches.get(of) ?? new Set();
-    this.#watches.set(of, open.add(watch));
-    return () => open.delete(watch);
+    const metadata = { resourceVersion: `${this.version}` };
+    write({ metadata, items: query === 'limit=1' ? [] : objects, status: { incomplete: false } });
+    sink.end([]);
   }
 
-  /** An event of all watches of a path. */
-  async happens(of: string, type: string, object: object): Promise<void> {
+  /** The API server answers the oldest request of the gateway with names. A watch stays open. */
+  respond({ status, text, headers = ['Audit-Id', 'x'] }: Answer): Named {
+    const named = this.named.shift() as Named;
+    const body = named.sink.head(status, '', [...headers]);
+    body.data(ownBytes(Buffer.from(text)));
+    body.idle();
+    if (!named.request.path.includes('watch=1') && !named.calls.includes('abort')) named.sink.end([]);
+    return named;
+  }
+
+  /** An event of the gateway's watch of a path. */
+  async happens(of: string, type: 'ADDED' | 'DELETED', object: object): Promise<void> {
     this.version += 1;
     const { metadata, ...rest } = object as { metadata: object };
     const changed = { ...rest, metadata: { ...metadata, resourceVersion: `${this.version}` } };
-    const all = this.objects.get(of) ?? [];
-    const others = all.filter(known => nameOf(known) !== nameOf(changed));
-    if (type !== 'BOOKMARK') this.objects.set(of, type === 'DELETED' ? others : [...others, changed]);
-    for (const watch of this.#watches.get(of) ?? []) watch.write({ type, object: changed });
-    await settled();
-  }
-
-  /** The API server ends the watches of a path, but for the first one, which follows all. */
-  async endWatches(of: string): Promise<void> {
-    for (const watch of [...(this.#watches.get(of) ?? [])].slice(1)) watch.end();
+    this.#watches.get(of)?.({ type, object: changed });
     await settled();
   }
 
@@ -209,10 +187,15 @@ class World {
     const info = parseRequestInfo(method, api, query);
     const client = new Client();
     const request = {
-      ...{ cluster: this.cluster, caller: {}, endpoint: { identity: endpoint }, mount: {} },
+      ...{ cluster: this.cluster, endpoint: { identity: endpoint }, mount: {} },
+      caller: { username: user, uid: undefined, groups: [], extra: new Map() },
       head: { method, hasBody: body !== undefined, upgradeProtocol: upgrade ?? '' },
       path: { info, api, forServer: { query } },
-      record: { info, annotate: (...what: string[]) => this.annotations.push(what.join(' ')) },
+      record: {
+        info,
+        annotate: (...what: string[]) => this.annotations.push(what.join(' ')),
+        ...{ firstByte() {}, unauthorized() {} },
+      },
     } as never;
     const impersonation = user === '' ? undefined : ['Impersonate-User', user];
     const peek = async () => Buffer.from(body ?? '');
@@ -236,7 +219,8 @@ class World {
         };
         return { pause: call('pause'), resume: call('resume'), abort };
       },
-    };
+      expire: (error: StatusError) => client.expired.push(error),
+    } as never;
     client.trip =
       upgrade === undefined
         ? this.route.take(request, own, client, onward)
@@ -257,9 +241,11 @@ interface RequestParts {
   readonly headers?: readonly string[];
 }
 
-const meta = (name: string) => ({ name, uid: `u-${name}`, resourceVersion: '7' });
-const namespace = (name: string, more: object = {}) => ({ metadata: { ...meta(name), ...more } });
-const nameOf = (object: object) => (object as { metadata: { name: string } }).metadata.name;
+function bindingOf(user: string, namespace: string) {
+  const metadata = { ...meta(`${user}-${namespace}`), namespace };
+  const roleRef = { kind: 'ClusterRole', name: 'reader' };
+  return { metadata, roleRef, subjects: [{ kind: 'User', name: user }] };
+}
 
 async function settled(): Promise<void> {
   for (let count = 0; count < 12; count += 1) await turn();
@@ -289,7 +275,7 @@ describe('the route of lists and watches of namespaces', () => {
         trip?.abort();
       }
     await settled();
-    assert.equal(world.parts.length, 1, 'the cluster is followed once');
+    assert.equal(world.parts.length, 6, 'the cluster is followed once, with five lists');
   });
 
   it('passes on whatever is no refusal of the user', async () => {
@@ -305,99 +291,280 @@ describe('the route of lists and watches of namespaces', () => {
     }
     // In an API server without priority and fairness.
     world.answer = { status: 403, text: 'User "ann" cannot list resource "namespaces" in API group ""' };
-    assert.equal((await world.ask('ann', `GET ${path}`)).names, 'a');
+    assert.equal((await world.ask('ann', `GET ${path}`)).text, 'shown');
   });
 
-  it('shows those that the user may get, and remembers the refusal for ten seconds', async () => {
+  it('sends what was refused again as the gateway, with the names', async () => {
     const world = new World();
-    const { names, trip } = await world.ask('ann', `GET ${path}`);
-    assert.deepEqual([names, trip?.questions], ['a', undefined]);
-    assert.equal((await world.ask('ann', `GET ${path}`)).names, 'a');
-    assert.equal((await world.ask('bob', `GET ${path}`)).names, '');
-    const one = [`ann GET ${path}`];
-    assert.deepEqual(world.sent, [...one, `bob GET ${path}`]);
-    await world.pass(10_000);
-    await world.ask('ann', `GET ${path}`);
-    assert.deepEqual(world.sent.slice(2), one);
-    assert.deepEqual(world.calls, []);
+    world.namedAnswer = undefined;
+    const headers = ['Accept', 'application/vnd.kubernetes.protobuf', 'Accept-Encoding', 'gzip'];
+    for (const [user, line, parts, target, sent] of [
+      ['ann', `GET ${path}?labelSelector=x`, {}, `${selected('a')},x`, headers],
+      ['bob', `GET ${path}`, {}, 'labelSelector=!kubernetes.io/metadata.name', headers],
+      ['ann', watching, {}, `${selected('a')}&watch=1`, headers.slice(0, 2)],
+      ['ann', watching, { upgrade: 'websocket' }, `${selected('a')}&watch=1`, headers.slice(0, 2)],
+    ] as const) {
+      const { trip } = await world.ask(user, line, { ...parts, headers });
+      assert.equal(world.sent.pop(), `${user} ${line}`);
+      const request = world.named.pop()?.request;
+      assert.equal(request?.path, `${path}?${target}`);
+      assert.deepEqual(request?.headers, ['Host', 'api:6443', ...sent]);
+      assert.equal(world.annotations.pop(), 'kube-api-proxy/filtered namespaces');
+      assert.equal(trip?.questions?.length, line === watching ? 1 : undefined);
+    }
   });
 
-  it('has an answer of its own for what it cannot show', async () => {
-    const world = new World();
-    await world.ask('ann', `GET ${path}`);
-    for (const [query, headers, code] of [
-      ['?limit=1&continue=x', [], 410],
-      ['', ['Accept', 'application/yaml'], 406],
-    ] as const)
-      assert.equal((await world.ask('ann', `GET ${path}${query}`, { headers })).failure?.code, code);
-    for (const [ownAnswer, status, text] of [
-      [{ status: 500, text: '' }, 500, ''],
+  it('passes on what the API server answers then, but not what is about the gateway or the length', async () => {
+    const audited = ['Audit-Id', 'x'];
+    for (const [answer, status, text, message] of [
+      [{ status: 200, text: 'shown' }, 200, 'shown'],
       [{ status: 429, text: 'later' }, 429, 'later'],
-      [{ status: 403, text: 'not you' }, 403, 'no'],
-    ] as const) {
-      world.ownAnswer = ownAnswer;
-      const answer = await world.ask('ann', `GET ${path}?labelSelector=a`);
-      assert.deepEqual([answer.status, answer.text, answer.failure], [status, text, undefined]);
-    }
+      [{ status: 400, text: 'selector', headers: audited }, 400, 'selector'],
+      [{ status: 403, text: 'User "proxy" cannot list' }, 403, 'no'],
+      [
+        { status: 400, text: 'bad', headers: ['Server', 'nginx'] },
+        0,
+        '',
+        /^you may not list all namespaces, .*\(256 KB\)$/,
+      ],
+      [{ status: 414, text: 'long' }, 0, '', /256 KB/],
+      [{ status: 431, text: 'long' }, 0, '', /256 KB/],
+    ] as const)
+      for (const line of [`GET ${path}`, watching]) {
+        const world = new World();
+        world.namedAnswer = answer;
+        const client = await world.ask('ann', line);
+        assert.deepEqual([client.status, client.text], [status, text], `${line} ${JSON.stringify(answer)}`);
+        if (message === undefined) assert.equal(client.failure, undefined);
+        else {
+          assert.equal(client.failure?.code, 403);
+          assert.match(client.failure.message, message);
+        }
+      }
   });
 
-  it('shows those of 5,000 namespaces, and of more none: the 403 says why', async () => {
+  it('lets who has gone cost nothing more, at each moment', async () => {
     const world = new World();
-    const others = Array.from({ length: 4_997 }, (_, at) => namespace(`n-${at}`));
-    world.objects.set(path, [...(world.objects.get(path) ?? []), ...others]);
-    // A list that selects some is asked about these.
-    const some = `GET ${path}?fieldSelector=metadata.name%3Da`;
-    const told = async (status: number, isYes: boolean) => {
-      world.answer = refusal;
-      const { names, failure } = await world.ask('ann', some);
-      assert.deepEqual([names, failure?.code], status === 200 ? ['a', undefined] : ['', status]);
-      world.answer = no;
-      const { text } = await world.ask('ann', `POST ${reviews}`, { body: mayList });
-      assert.equal(/"allowed":true/.test(text), isYes);
-      world.answer = refusal;
-    };
-    await told(200, true);
-    await world.happens(path, 'ADDED', namespace('one-more'));
-    for (const [line, parts] of [
-      [`GET ${path}`],
-      [`GET ${path}?watch=1`],
-      [`GET ${path}?watch=1`, { upgrade: 'websocket', headers: handshake }],
-    ] as const) {
-      const { failure } = await world.ask('ann', line, parts);
-      assert.equal(failure?.code, 403, line);
-      assert.match(failure.message, /^you may not list all namespaces.* at most 5000 namespaces$/);
+    world.namedAnswer = undefined;
+    for (const turns of [0, 1, 2, 3, 4, 5, 6, 8, 20]) {
+      const client = world.take('ann', watching);
+      for (let count = 0; count < turns; count += 1) await turn();
+      client.trip?.abort();
+      await settled();
+      for (const { calls } of world.named.splice(0)) assert.deepEqual(calls, ['abort']);
+      assert.deepEqual([client.status, client.failure, world.filtered], [0, undefined, 0]);
     }
-    await told(403, false);
-    await world.happens(path, 'DELETED', namespace('one-more'));
-    await told(200, true);
   });
 
-  it('filters lists without the right to read RBAC, and neither without the one to read namespaces', async () => {
-    const refused = /^(?:403 no|200 \{"status":\{\}\})$/;
-    for (const [missing, list, watch] of [
-      [`${rbac}/roles`, /^200/, refused],
-      [path, refused, refused],
-    ] as const) {
+  it('stops and goes on as its client does', async () => {
+    const world = new World();
+    const { trip } = await world.ask('ann', watching);
+    trip?.pause();
+    trip?.resume();
+    world.namedAnswer = undefined;
+    const other = world.take('ann', watching);
+    other.trip?.pause();
+    await settled();
+    assert.deepEqual(world.named[0]?.calls, ['pause']);
+    assert.deepEqual(world.calls, ['pause as user']);
+  });
+
+  it('answers with the API server’s 403 without the right to read namespaces or RBAC', async () => {
+    for (const missing of [path, `${rbac}/clusterroles`]) {
       const world = new World();
       world.objects.delete(missing);
-      const told = async (line: string, parts?: RequestParts) => {
-        const { status, text } = await world.ask('ann', line, parts);
-        return `${status} ${text}`;
-      };
-      assert.match(await told(`GET ${path}`), list);
-      assert.match(await told(`GET ${path}?watch=1`), watch);
-      world.answer = { status: 200, text: '{"status":{}}', headers: ['Content-Type', 'application/json'] };
-      for (const [verb, expected] of [
-        ['list', list],
-        ['watch', watch],
-      ] as const) {
-        const spec = { resourceAttributes: { verb, resource: 'namespaces' } };
-        const answer = await told(`POST ${reviews}`, { body: JSON.stringify({ spec }) });
-        assert.match(answer, expected === refused ? refused : /"allowed":true/, `${missing} ${verb}`);
+      for (const line of [`GET ${path}`, watching]) {
+        const { status, text } = await world.ask('ann', line);
+        assert.deepEqual([status, text], [403, 'no'], missing);
       }
-      const [part] = world.parts as unknown as { warnings(): string[] }[];
-      assert.match(part?.warnings().join() ?? '', /^the proxy's identity may not list and watch .* at api;/);
+      world.answer = no;
+      const { text } = await world.ask('ann', `POST ${reviews}`, { body: mayList });
+      assert.equal(text, no.text);
+      const warnings = world.parts.flatMap(part =>
+        'warnings' in part ? (part as unknown as { warnings(): string[] }).warnings() : [],
+      );
+      assert.match(warnings.join(), /^the proxy's identity may not list and watch .* at api;.*does nothing$/);
     }
+  });
+});
+
+describe('a change of what a user is shown', () => {
+  it('lets what has no answer begin anew with the new names', async () => {
+    const world = new World();
+    world.namedAnswer = undefined;
+    const list = await world.ask('ann', `GET ${path}`);
+    const watch = await world.ask('ann', watching);
+    const old = world.named.splice(0);
+    await world.happens(path, 'DELETED', { metadata: meta('a') });
+    assert.deepEqual(
+      old.map(({ calls }) => calls),
+      [['abort'], ['abort']],
+    );
+    assert.equal(world.named.length, 2);
+    for (const { request } of world.named) assert.match(request.path, /labelSelector=!kubernetes/);
+    for (let count = 0; count < 2; count += 1) world.respond({ status: 200, text: 'new' });
+    assert.deepEqual([list.text, watch.text, watch.expired], ['new', 'new', []]);
+  });
+
+  it('cuts a list that is being answered', async () => {
+    const world = new World();
+    world.namedAnswer = undefined;
+    const list = await world.ask('ann', `GET ${path}`);
+    const [{ sink, calls } = {} as Named] = world.named;
+    sink.head(200, '', []).data(ownBytes(Buffer.from('half')));
+    await world.happens(`${rbac}/rolebindings`, 'DELETED', bindingOf('ann', 'a'));
+    assert.deepEqual([list.text, list.failure?.code, calls], ['half', 410, ['abort']]);
+  });
+
+  it('ends a watch: at once for a loss, and within some seconds for a grant, after one review', async () => {
+    const world = new World();
+    const lost = await world.ask('ann', watching);
+    assert.equal(world.filtered, 1);
+    await world.happens(`${rbac}/rolebindings`, 'DELETED', bindingOf('ann', 'a'));
+    assert.deepEqual([lost.expired[0]?.code, lost.text], [410, 'shown']);
+    lost.trip?.abort();
+    const watches = [await world.ask('ann', watching), await world.ask('ann', watching)];
+    world.asked = [];
+    await world.happens(`${rbac}/rolebindings`, 'ADDED', bindingOf('ann', 'b'));
+    await world.happens(`${rbac}/rolebindings`, 'ADDED', bindingOf('ann', 'c'));
+    assert.deepEqual(world.asked, []);
+    await world.pass(1_000);
+    await world.pass(1_000);
+    assert.deepEqual(world.asked, ['ann b', 'ann c']);
+    await world.pass(5_000);
+    for (const { expired } of watches)
+      assert.deepEqual(
+        expired.map(({ code }) => code),
+        [410],
+      );
+    assert.equal(world.filtered, 2);
+    for (const { trip } of watches) trip?.abort();
+    assert.equal(world.filtered, 0);
+  });
+
+  it('of another user, and of what is not about namespaces, ends nothing', async () => {
+    const world = new World();
+    const watch = await world.ask('ann', watching);
+    await world.happens(`${rbac}/rolebindings`, 'ADDED', bindingOf('bob', 'b'));
+    await world.happens(`${rbac}/rolebindings`, 'ADDED', bindingOf('ann', 'none'));
+    await world.happens(`${rbac}/clusterroles`, 'ADDED', { metadata: meta('other'), rules: [] });
+    await world.happens(path, 'ADDED', { metadata: meta('d') });
+    await world.happens(path, 'DELETED', { metadata: meta('c') });
+    world.asked = [];
+    await world.pass(60_000);
+    assert.deepEqual([watch.expired, world.asked], [[], []]);
+    // It is asked about while there are watches, when its yes is over.
+    for (let second = 0; second < 300; second += 10) await world.pass(10_000);
+    assert.deepEqual(world.asked, ['ann a']);
+  });
+
+  it('that a recheck finds ends a watch too', async () => {
+    const world = new World();
+    const watch = await world.ask('ann', watching);
+    world.allowed.delete('ann a');
+    const [question] = watch.trip?.questions ?? [];
+    assert.equal(await question?.askAgain?.(), true);
+    await settled();
+    assert.equal(watch.expired[0]?.code, 410);
+  });
+
+  it('of a role, of the right to read RBAC and of the endpoint ends all', async () => {
+    for (const change of [
+      (world: World) =>
+        world.happens(`${rbac}/clusterroles`, 'DELETED', { metadata: meta('reader'), rules: [] }),
+      async (world: World) => {
+        for (const part of world.parts) part.replaced?.();
+      },
+      async (world: World) => {
+        for (const part of world.parts) part.close();
+      },
+    ]) {
+      const world = new World();
+      const watch = await world.ask('ann', watching);
+      await change(world);
+      assert.equal(watch.expired[0]?.code, 410);
+    }
+  });
+});
+
+describe('the floor', () => {
+  it('lets nothing of the past pass, but the state', async () => {
+    const world = new World();
+    world.version = 50;
+    for (const [query, code, target] of [
+      ['?resourceVersion=49&resourceVersionMatch=Exact', 410, ''],
+      ['?limit=1&continue=x', 410, ''],
+      [
+        '?resourceVersion=50&resourceVersionMatch=Exact',
+        undefined,
+        '&resourceVersion=50&resourceVersionMatch=Exact',
+      ],
+      ['?resourceVersion=0&limit=5', undefined, '&limit=5'],
+      ['?resourceVersion=49&resourceVersionMatch=NotOlderThan', undefined, ''],
+      [
+        '?resourceVersion=51&resourceVersionMatch=NotOlderThan',
+        undefined,
+        '&resourceVersion=51&resourceVersionMatch=NotOlderThan',
+      ],
+      ['?resourceVersion=x', undefined, '&resourceVersion=x'],
+    ] as const) {
+      world.namedAnswer = undefined;
+      const client = await world.ask('ann', `GET ${path}${query}`);
+      assert.equal(client.failure?.code, code, query);
+      assert.equal(
+        world.named.pop()?.request.path,
+        code === 410 ? undefined : `${path}?${selected('a')}${target}`,
+      );
+    }
+  });
+
+  it('lets a watch from below it begin, with the state, and end at once', async () => {
+    const world = new World();
+    for (const [query, isExpired, target] of [
+      ['&resourceVersion=99', true, ''],
+      ['&resourceVersion=100', false, '&resourceVersion=100'],
+      ['&resourceVersion=0', false, ''],
+      [
+        '&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=9',
+        false,
+        '&sendInitialEvents=true&resourceVersionMatch=NotOlderThan',
+      ],
+    ] as const) {
+      world.namedAnswer = undefined;
+      const client = await world.ask('ann', watching + query);
+      assert.equal(world.named[0]?.request.path, `${path}?${selected('a')}&watch=1${target}`);
+      world.respond({ status: 200, text: 'event' });
+      assert.deepEqual(
+        client.expired.map(({ code }) => code),
+        isExpired ? [410] : [],
+        query,
+      );
+    }
+    const client = await world.ask('ann', `${watching}&resourceVersion=99`, { upgrade: 'websocket' });
+    const named = world.named.pop();
+    const response = { statusMessage: '', headers: [], socket: {} as never, head: Buffer.from('event') };
+    named?.sink.switched?.(response);
+    assert.deepEqual([client.socket?.head.length, client.expired[0]?.code], [0, 410]);
+  });
+
+  it('ends watches from a version once more, 15 s after a change', async () => {
+    const world = new World();
+    await world.ask('ann', `GET ${path}`);
+    await world.happens(`${rbac}/rolebindings`, 'ADDED', bindingOf('ann', 'b'));
+    await world.ask('ann', `GET ${path}`);
+    const [from, state] = [
+      await world.ask('ann', `${watching}&resourceVersion=${world.version}`),
+      await world.ask('ann', watching),
+    ];
+    world.namedAnswer = undefined;
+    const late = world.take('ann', `${watching}&resourceVersion=${world.version}`);
+    await settled();
+    world.version += 1;
+    await world.pass(15_000);
+    assert.deepEqual([from.expired[0]?.code, state.expired], [410, []]);
+    world.respond({ status: 200, text: '' });
+    assert.equal(late.expired[0]?.code, 410);
+    assert.deepEqual(world.asked, ['ann a', 'ann b', 'ann b']);
   });
 });
 
@@ -430,144 +597,6 @@ describe('a review of the own rights', () => {
     late.trip?.abort();
     await settled();
     assert.deepEqual([world.sent.length, late.status], [1, 0]);
-  });
-});
-
-describe('a watch of namespaces', () => {
-  const subjects = ['ann', 'eve'].map(name => ({ kind: 'User', name }));
-  const roleRef = { kind: 'ClusterRole', name: 'reader' };
-  const bind = { metadata: { ...meta('r'), namespace: 'b' }, roleRef, subjects };
-  const watching = `GET ${path}?watch=1`;
-
-  it('shows what a binding, a role or a new namespace changes, and asks nothing for who has no watch open', async () => {
-    const world = new World();
-    await world.ask('eve', `GET ${path}`);
-    const ann = await world.ask('ann', watching);
-    const bob = await world.ask('bob', watching);
-    assert.deepEqual([ann.status, ann.events, bob.events], [200, ['ADDED a 7'], []]);
-    assert.deepEqual(ann.trip?.questions, []);
-    assert.deepEqual(world.annotations, Array(3).fill('kube-api-proxy/filtered namespaces'));
-    world.asked = [];
-    world.visible.set('ann', 'ab');
-    await world.happens(`${rbac}/rolebindings`, 'ADDED', bind);
-    assert.deepEqual(world.asked, []);
-    await world.pass(500);
-    await world.pass(2_000);
-    assert.deepEqual(world.asked, ['ann b']);
-    assert.deepEqual(ann.events.slice(1), ['ADDED b 100']);
-    assert.match(world.own.at(-1) ?? '', /^\/api\/v1\/namespaces\?fieldSelector=metadata\.name=b$/);
-    world.visible.set('ann', 'a');
-    const rules = [{ verbs: ['get'], apiGroups: [''], resources: ['namespaces'] }];
-    await world.happens(`${rbac}/clusterroles`, 'MODIFIED', { metadata: meta('reader'), rules });
-    await world.pass(500);
-    await world.pass(2_000);
-    assert.deepEqual(ann.events.slice(2), ['DELETED b 100']);
-    // What of a role is not about namespaces changes nothing.
-    world.asked = [];
-    await world.happens(`${rbac}/clusterroles`, 'MODIFIED', { metadata: meta('reader'), rules, other: 1 });
-    await world.pass(2_500);
-    assert.deepEqual(world.asked, []);
-    world.visible.set('ann', 'ad');
-    await world.happens(path, 'ADDED', namespace('d'));
-    await world.pass(100);
-    assert.deepEqual(world.asked.sort(), ['ann d', 'bob d']);
-    assert.deepEqual([ann.events.slice(3), bob.events], [['ADDED d 104'], []]);
-    await world.happens(path, 'DELETED', namespace('d'));
-    assert.deepEqual(ann.events.slice(4), ['DELETED d 105']);
-  });
-
-  it('asks nothing while nothing changes, for 100 users', async () => {
-    const world = new World();
-    const clients: Client[] = [];
-    for (let at = 0; at < 100; at += 1) {
-      world.visible.set(`user-${at}`, 'a');
-      clients.push(await world.ask(`user-${at}`, watching + ['', `&${initial}`][at % 2]));
-    }
-    const annotations = { 'k8s.io/initial-events-end': 'true' };
-    await world.happens(path, 'BOOKMARK', { kind: 'Namespace', metadata: { annotations } });
-    assert.deepEqual([world.filtered, world.asked.length], [100, 300]);
-    // Longer than a yes and a no count.
-    for (let second = 0; second < 90; second += 1) await world.pass(1_000);
-    // A namespace of that name is the same one as long as its uid is.
-    await world.happens(path, 'MODIFIED', namespace('a', { labels: { a: 'b' } }));
-    for (const { events, trip, trailers, failure } of clients) {
-      assert.equal(events.at(-1), 'MODIFIED a 102');
-      assert.deepEqual([trailers, failure], [undefined, undefined]);
-      trip?.abort();
-    }
-    assert.deepEqual([world.filtered, world.asked.length], [0, 300]);
-  });
-
-  it('begins from a version with what its client has not got, and with nothing of what it may no longer get', async () => {
-    const world = new World();
-    world.visible.set('ann', 'ab');
-    const list = await world.ask('ann', `GET ${path}`);
-    assert.equal(list.names, 'a,b');
-    world.visible.set('ann', 'ac');
-    world.objects.set(
-      path,
-      ['a', 'b', 'c'].map(name => namespace(name, { labels: { now: 'secret' } })),
-    );
-    const [part] = world.parts as unknown as { viewerOf(as: string[]): { forget(name: undefined): void } }[];
-    part?.viewerOf(['Impersonate-User', 'ann']).forget(undefined);
-    const from = await world.ask('ann', `${watching}&resourceVersion=100`);
-    assert.deepEqual(from.events, ['DELETED b 100', 'ADDED c 100']);
-    assert.match(world.own.at(-1) ?? '', /\?watch=true&allowWatchBookmarks=true&resourceVersion=100$/);
-    assert.doesNotMatch(from.text.split('\n')[0] ?? '', /secret/);
-    from.trip?.abort();
-    // Another client was shown another set at this version: whoever comes back may lack what only one of them got.
-    const again = await world.ask('ann', `${watching}&resourceVersion=100`);
-    assert.deepEqual(again.events, ['DELETED b 100', 'ADDED c 100']);
-    const other = await world.ask('ann', `${watching}&resourceVersion=99`);
-    assert.deepEqual([other.events, other.trailers], [['ERROR 410 '], []]);
-  });
-
-  it('begins with the initial events and their bookmark, if its client asks for these', async () => {
-    const world = new World();
-    const ann = await world.ask('ann', `${watching}&${initial}`);
-    assert.match(world.own.at(-1) ?? '', /\?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&/);
-    const annotations = { 'k8s.io/initial-events-end': 'true' };
-    for (const name of ['a', 'b']) await world.happens(path, 'ADDED', namespace(name));
-    await world.happens(path, 'BOOKMARK', { kind: 'Namespace', metadata: { annotations } });
-    assert.deepEqual(ann.events, ['ADDED a 101', 'BOOKMARK  103']);
-    const without = await world.ask('ann', watching);
-    await world.happens(path, 'BOOKMARK', { kind: 'Namespace', metadata: {} });
-    assert.deepEqual([without.events, ann.events.length], [['ADDED a 101'], 3]);
-  });
-
-  it('stops, goes on and ends as its client and the API server do', async () => {
-    const world = new World();
-    const ann = await world.ask('ann', watching);
-    assert.deepEqual(world.calls, []);
-    ann.trip?.pause();
-    ann.trip?.resume();
-    assert.deepEqual(world.calls, ['pause', 'resume']);
-    await world.endWatches(path);
-    assert.deepEqual([ann.trailers, ann.failure], [[], undefined]);
-  });
-
-  it('gets the error of the proxy’s own watch', async () => {
-    for (const [ownAnswer, status, code] of [
-      [{ status: 403, text: 'not you' }, 0, 503],
-      [{ status: 429, text: 'later' }, 429, undefined],
-    ] as const) {
-      const world = new World();
-      await world.ask('ann', `GET ${path}`);
-      const client = world.take('ann', `${watching}&resourceVersion=100`);
-      world.ownAnswer = ownAnswer;
-      await settled();
-      assert.deepEqual([client.status, client.failure?.code], [status, code]);
-    }
-  });
-
-  it('comes over a WebSocket too', async () => {
-    const world = new World();
-    const { socket } = await world.ask('ann', watching, { upgrade: 'websocket', headers: handshake });
-    const received: Buffer[] = [];
-    socket?.on('data', (chunk: Buffer) => received.push(chunk));
-    await settled();
-    assert.match(Buffer.concat(received).toString(), /"type":"ADDED".*"name":"a"/);
-    socket?.destroy();
   });
 });
 

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isAbout, readBinding, readRole } from '../../../src/features/visible-namespaces/rbac.js';
+import {
+  type Binding,
+  bound,
+  isAbout,
+  readBinding,
+  readRole,
+} from '../../../src/features/visible-namespaces/rbac.js';
 
 test('a binding is about the users, groups and service accounts that it names', () => {
   const users = ['ann', 'system:serviceaccount:ns:robot', 'system:serviceaccount:own:robot', 'team'];
@@ -41,18 +47,36 @@ test('a binding refers to a role of its namespace or to a cluster role', () => {
     assert.equal(readBinding({ metadata, roleRef: { kind, name: 'r' } } as never).role, role);
 });
 
-test('of a role only what it says about getting namespaces counts', () => {
+test('of a role only what it says about getting namespaces counts, and a rule without names is about all', () => {
   const get = { verbs: ['get'], apiGroups: [''], resources: ['namespaces'] };
-  const before = readRole({ rules: [get] });
-  for (const rule of [
-    { ...get, verbs: ['list'] },
-    { ...get, apiGroups: ['apps'] },
-    { ...get, resources: ['pods'] },
-    { nonResourceURLs: ['*'], verbs: ['*'] },
-    null,
-  ])
-    assert.equal(readRole({ rules: [get, rule] } as never), before);
   const every = { verbs: ['*'], apiGroups: ['*'], resources: ['*'] };
-  for (const rules of [[], null, [get, every], [{ ...get, resourceNames: ['a'] }]])
-    assert.notEqual(readRole({ rules } as never), before);
+  const named = (...resourceNames: string[]) => ({ ...get, resourceNames });
+  for (const [rules, isAll, names] of [
+    [[get], true, []],
+    [[every], true, []],
+    [[named('b', 'a'), named('b', 'c')], false, ['a', 'b', 'c']],
+    [[named('a'), get], true, ['a']],
+    [[{ ...get, resourceNames: [] }], true, []],
+    [[{ ...get, verbs: ['list'] }], false, []],
+    [[{ ...get, apiGroups: ['apps'] }], false, []],
+    [[{ ...get, resources: ['pods'] }], false, []],
+    [[{ nonResourceURLs: ['*'], verbs: ['*'] }, null], false, []],
+    [[], false, []],
+    [null, false, []],
+  ] as const)
+    assert.deepEqual(readRole({ rules } as never), { isAll, names }, JSON.stringify(rules));
+});
+
+test('a binding of a namespace lets get that one, if its role does, and a cluster role binding what its role says', () => {
+  const [inA, everywhere] = ['a', undefined].map(namespace =>
+    readBinding({ metadata: { namespace }, roleRef: {}, subjects: [] } as never),
+  ) as [Binding, Binding];
+  for (const role of [
+    { isAll: true, names: [] },
+    { isAll: false, names: ['a', 'b'] },
+  ]) {
+    assert.deepEqual(bound(inA, role), { isAll: false, names: ['a'] });
+    assert.deepEqual(bound(everywhere, role), role);
+  }
+  assert.deepEqual(bound(inA, { isAll: false, names: ['b'] }), { isAll: false, names: [] });
 });

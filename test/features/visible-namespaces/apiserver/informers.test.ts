@@ -39,12 +39,25 @@ config = client.Configuration()
 config.host, config.verify_ssl = sys.argv[1], False
 config.api_key = {'authorization': 'Bearer ' + sys.argv[2]}
 api = client.CoreV1Api(client.ApiClient(config))
-listed = api.list_namespace()
-for item in listed.items:
-    print('ADDED', item.metadata.name)
-version = listed.metadata.resource_version
-for event in watch.Watch().stream(api.list_namespace, resource_version=version):
-    print(event['type'], event['object'].metadata.name)
+held = set()
+while True:
+    listed = api.list_namespace()
+    names = {item.metadata.name for item in listed.items}
+    for name in sorted(held - names):
+        print('DELETED', name)
+    for name in sorted(names - held):
+        print('ADDED', name)
+    held = names
+    version = listed.metadata.resource_version
+    try:
+        for event in watch.Watch().stream(api.list_namespace, resource_version=version):
+            name = event['object'].metadata.name
+            print(event['type'], name)
+            held = held - {name} if event['type'] == 'DELETED' else held | {name}
+    except client.exceptions.ApiException as error:
+        # As this client's documentation says: list again.
+        if error.status != 410:
+            raise
 `;
 
 /** The lines that a program has printed, such as `ADDED a`. */

@@ -55,12 +55,17 @@ test('kubectl lists, watches and asks about the namespaces of a user, also as an
   const watching = startKubectl(['get', 'ns', '-w', '--output-watch-events'], { KUBECONFIG: path });
   t.after(() => watching.kill());
   await seen(watching, new RegExp(`EVENT +NAME.*\nADDED +${own} +Active`));
-  const added = seen(watching, new RegExp(`ADDED +${later} +Active`));
-  const unbind = await gateway.bind(later, gateway.user('ann'));
-  await added;
-  const deleted = seen(watching, new RegExp(`DELETED +${later} +Active`));
-  await unbind();
-  await deleted;
+  const modified = seen(watching, new RegExp(`MODIFIED +${own} +Active`));
+  await server.admin.do('PATCH', `/api/v1/namespaces/${own}`, { metadata: { labels: { stage: 'new' } } });
+  await modified;
+  // What kubectl says to a version that is too old.
+  const ended = seen(watching, /too old resource version/);
+  await gateway.bind(later, gateway.user('ann'));
+  await ended;
+  assert.match(
+    await run('ann', 'get', 'ns', '-o', 'name'),
+    new RegExp(`^0 namespace/${later}\nnamespace/${own}\n$`),
+  );
 
   const note = JSON.parse(
     (await gateway.ask('ann', '/-/rules?request=GET%20/api/v1/namespaces&request=GET%20/api/v1/pods')).text,

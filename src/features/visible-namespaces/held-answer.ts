@@ -1,0 +1,122 @@
+import { removeFields } from '../../http/header-fields.js';
+import type { Onward, Route, RoutedTrip } from '../../proxy/route.js';
+import type { OpenRequest } from '../../request/context.js';
+import { ownBytes } from '../../transport/borrowed-bytes.js';
+import type { BodySink, ClientSink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
+import type { UpstreamRequest } from '../../transport/upstream-request.js';
+import { WithheldResponse } from '../../transport/withheld-response.js';
+import type { FilteredCluster } from './filtered-cluster.js';
+
+/** An answer of the API server, until all of it has come. */
+export class HeldAnswer extends WithheldResponse {
+  get whole(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+
+  /** Passes it on, perhaps with another body. */
+  giveTo(sink: ResponseSink, body = this.whole): void {
+    const headers = [...this.headers];
+    removeFields(headers, 'content-length');
+    headers.push('Content-Length', String(body.length));
+    try {
+      const to = sink.head(this.statusCode, this.statusMessage, headers);
+      if (body.length > 0) {
+        to.data(ownBytes(body));
+        to.idle();
+      }
+      sink.end([]);
+    } catch (error) {
+      sink.error(error as Error);
+    }
+  }
+}
+
+/** A request that a route has taken, and what it needs to answer it. */
+export interface TripParts<Sink extends ResponseSink> {
+  readonly request: OpenRequest;
+  readonly own: UpstreamRequest;
+  /** Impersonate-* fields of its user: name, value, … */
+  readonly as: readonly string[];
+  readonly sink: Sink;
+  readonly route: Route;
+  readonly onward: Onward<Sink | ClientSink>;
+  readonly filtered: FilteredCluster;
+}
+
+/** A request that a route has sent on as it is, and whose client perhaps gets another answer. */
+export abstract class HoldingTrip<Sink extends ResponseSink> implements RoutedTrip, ClientSink {
+  protected readonly sink: Sink;
+  protected readonly filtered: FilteredCluster;
+  /** Undefined when they are needed no more: a watch keeps little. */
+  protected parts: TripParts<Sink> | undefined;
+  protected held: HeldAnswer | undefined;
+  protected isOver = false;
+  #trip: RoundTrip | undefined;
+  #isPaused = false;
+
+  constructor(parts: TripParts<Sink>) {
+    this.sink = parts.sink;
+    this.filtered = parts.filtered;
+    this.parts = parts;
+  }
+
+  abstract head(statusCode: number, statusMessage: string, headers: string[]): BodySink;
+  /** All of the held answer has come. */
+  protected abstract decide(held: HeldAnswer): void;
+
+  get waiting(): number {
+    return (this.sink as Partial<ClientSink>).waiting ?? 0;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#trip?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#trip?.resume();
+  }
+
+  abort(): void {
+    this.leave();
+    this.#trip?.abort();
+  }
+
+  end(trailers: string[]): void {
+    const { held } = this;
+    if (this.isOver) return;
+    if (held !== undefined && held.ending === undefined) {
+      held.ending = trailers;
+      this.decide(held);
+      return;
+    }
+    this.leave();
+    this.sink.end(trailers);
+  }
+
+  error(error: Error): void {
+    if (this.isOver) return;
+    this.leave();
+    this.sink.error(error);
+  }
+
+  /** The client gets nothing more from here. */
+  protected leave(): void {
+    this.isOver = true;
+    this.parts = undefined;
+    this.held = undefined;
+  }
+
+  /** The answer comes from this round trip; that of the one before, if there is one, is dropped. */
+  protected use(trip: RoundTrip): void {
+    this.#trip = trip;
+    if (this.isOver) trip.abort();
+    else if (this.#isPaused) trip.pause();
+  }
+
+  /** Drops the answer that comes. */
+  protected drop(): void {
+    this.#trip?.abort();
+  }
+}

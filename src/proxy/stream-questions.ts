@@ -21,7 +21,7 @@ export function streamQuestions(request: OpenRequest): readonly Question[] {
 }
 
 /** What the caller of a request has to be allowed to do to act as another user; none if it acts under its own name. */
-export function actingQuestions({
+function actingQuestions({
   cluster,
   endpoint,
   mount,

@@ -31,6 +31,7 @@ const longestDelay = 5_000;
  */
 export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> implements Onlooker {
   readonly mayExpire: boolean;
+  /** Undefined while it is as its client has sent it. */
   questions: readonly Question[] | undefined;
   readonly #onward: Pick<Onward<unknown>, 'expire'>;
   readonly #observer: Pick<FilterObserver, 'watches'>;
@@ -124,13 +125,14 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
 
   /** What the user is shown now; undefined if nobody can know that. */
   async #choose(): Promise<Shown | undefined> {
-    const { as } = this.parts as TripParts<Sink>;
+    const { as, request } = this.parts as TripParts<Sink>;
     if (!(await this.filtered.canFilter()) || this.isOver) return undefined;
     this.#viewer?.left(this);
     const viewer = this.filtered.viewerOf(as);
     this.#viewer = viewer;
     // Before the names are known, so that it hears of each change.
     viewer.open.add(this);
+    this.questions = questionsOf(request, viewer);
     return viewer.shown();
   }
 
@@ -156,8 +158,6 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
         return namedTarget(own.target, names, without);
       },
     };
-    if (this.mayExpire && request.caller !== undefined)
-      this.questions = questionsOf(request, this.#viewer as Viewer);
     record.annotate('kube-api-proxy/filtered', 'namespaces');
     record.isFiltered = true;
     this.#state = 'sent';
@@ -189,7 +189,7 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
   }
 }
 
-/** What is asked again about an open watch: for all of one user once. If the names are others then, it ends by itself. */
+/** What is asked again about an open request: for all of one user once. If the names are others then, it ends by itself. */
 function questionsOf(request: OpenRequest, viewer: Viewer): readonly Question[] {
   const attributes = { resourceAttributes: { verb: 'get', version: 'v1', resource: 'namespaces' } };
   const askAgain = () => viewer.renew(true).then(() => true);

@@ -50,12 +50,7 @@ describe('a question of the gateway about a user', () => {
     const all = { verb: 'get', version: 'v1', resource: 'namespaces' };
     for (const [at, attributes] of [{ ...all, namespace: 'a', name: 'a' }, all].entries())
       assert.deepEqual(asked[at]?.question, {
-        ...{
-          cluster,
-          as: ['Impersonate-User', 'ann'],
-          scope: cluster.endpoint,
-          access: { judgedFor: endpoint },
-        },
+        ...{ cluster, as: ['Impersonate-User', 'ann'], access: { judgedFor: endpoint } },
         attributes: { resourceAttributes: attributes },
       });
     asked[0]?.answer.resolve(true);

@@ -3,6 +3,7 @@ import { AcceptedGroups } from '../authentication/accepted-groups.js';
 import { configureAuthentication } from '../authentication/configure.js';
 import { accessWithin } from '../clusters/own-request.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
+import { serverPathProblem } from '../clusters/server-path.js';
 import { createClusterChecks, createClusterStates } from '../clusters/states.js';
 import { createHealth, type Health } from '../endpoints/health.js';
 import { GuardChain } from '../guard/chain.js';
@@ -205,9 +206,13 @@ export async function createProgram(
     start() {
       components.start();
       logger.info(clusters.describeDefault(options), 'requests to / go to this API server');
-      reachability.check().catch((error: Error) => {
-        logger.warn({ reason: error.message }, 'the API server cannot be reached');
-      });
+      reachability
+        .check()
+        .then(() => serverPathProblem(cluster, options.appendServerPath))
+        .then(reason => reason !== undefined && logger.warn({ reason }, 'requests to / may get 404'))
+        .catch((error: Error) => {
+          logger.warn({ reason: error.message }, 'the API server cannot be reached');
+        });
       mayImpersonate?.().catch((error: Error) => {
         logger.warn({ reason: error.message }, 'callers cannot be impersonated');
       });

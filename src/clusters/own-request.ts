@@ -46,6 +46,8 @@ export interface OwnRequest extends AccessConditions {
   readonly timeout: number;
   /** Maximum bytes of the answer. */
   readonly most?: number;
+  /** Whether the path of the server's URL comes before the path; true by default. */
+  readonly isBelowServerPath?: boolean;
 }
 
 interface Question extends OwnRequest {
@@ -104,7 +106,7 @@ function noCredential(timeout: number): CredentialError {
 
 function ask(source: AccessSource, question: Question): Promise<OwnAnswer> {
   const { path, body, accept = 'application/json', timeout, as = 'configured' } = question;
-  const { user, judgedFor, namesContext, most = maxBytes } = question;
+  const { user, judgedFor, namesContext, most = maxBytes, isBelowServerPath = true } = question;
   const headers = ['Accept', accept, 'User-Agent', 'kube-api-proxy'];
   if (body !== undefined) {
     headers.push('Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body)));
@@ -112,7 +114,7 @@ function ask(source: AccessSource, question: Question): Promise<OwnAnswer> {
   const request = {
     method: body === undefined ? 'GET' : 'POST',
     target: path,
-    isBelowServerPath: true,
+    isBelowServerPath,
     headers,
     bringsAuthorization: false,
     impersonation: as,

@@ -51,6 +51,8 @@ const mostAtATime = 512;
 interface Answers {
   /** When each permission was asked for. */
   readonly permissions: Map<string, Moment>;
+  /** When each definite no came. */
+  readonly refusals: Map<string, Moment>;
   /** The reviews that have no answer yet. */
   readonly pending: Map<string, Promise<Verdict>>;
   /** Whether permissions that have expired will be forgotten. */
@@ -115,9 +117,12 @@ export class Reviews {
     );
   }
 
-  /** The API server has just let the user do it. */
-  permitted(question: Question): void {
-    this.#permit(this.#answersOf(question), memoryKey(question), new Moment(this.#clock));
+  /**
+   * The API server has let the user do it, who asked for it after this moment. It counts from this moment on, unless a definite no has come
+   * since.
+   */
+  permitted(question: Question, since: Moment): void {
+    this.#permit(this.#answersOf(question), memoryKey(question), since);
   }
 
   /**
@@ -170,7 +175,7 @@ export class Reviews {
       answers.pending.delete(key);
       if (verdict === undefined || verdict.hasError) return;
       if (verdict.isAllowed) this.#permit(answers, key, since);
-      else answers.permissions.delete(key);
+      else this.#refuse(answers, key);
     };
     answers.pending.set(key, review);
     review.then(settle, () => settle());
@@ -179,10 +184,16 @@ export class Reviews {
 
   /** Nobody joins a review that began before, and its answer is not remembered. */
   #forget(question: Question): void {
-    const { permissions, pending } = this.#answersOf(question);
+    const answers = this.#answersOf(question);
     const key = memoryKey(question);
-    permissions.delete(key);
-    pending.delete(key);
+    answers.pending.delete(key);
+    this.#refuse(answers, key);
+  }
+
+  #refuse(answers: Answers, key: string): void {
+    answers.permissions.delete(key);
+    this.#capacity.set(answers.refusals, key, new Moment(this.#clock));
+    if (!answers.willForget) this.#forgetLater(answers);
   }
 
   async #askInLimits(question: Question): Promise<Verdict> {
@@ -203,25 +214,32 @@ export class Reviews {
   }
 
   #permit(answers: Answers, key: string, since: Moment): void {
+    const refused = answers.refusals.get(key);
+    if (refused !== undefined && refused.age <= since.age) return;
     this.#capacity.set(answers.permissions, key, since);
     if (!answers.willForget) this.#forgetLater(answers);
   }
 
-  /** Forgets the permissions that have expired by then: users of shared watches may be thousands, and each has one. */
+  /** Forgets the answers that have expired by then: users of shared watches may be thousands, and each has one. */
   #forgetLater(answers: Answers): void {
-    const { permissions } = answers;
+    const { permissions, refusals } = answers;
     answers.willForget = true;
     this.#clock.schedule(lifetime, () => {
-      for (const [key, { age }] of permissions) if (age >= lifetime) permissions.delete(key);
+      for (const moments of [permissions, refusals])
+        for (const [key, { age }] of moments) if (age >= lifetime) moments.delete(key);
       answers.willForget = false;
-      if (permissions.size > 0) this.#forgetLater(answers);
+      if (permissions.size + refusals.size > 0) this.#forgetLater(answers);
     });
   }
 
   #answersOf({ cluster }: Question): Answers {
     let answers = this.#answers.get(cluster);
     if (answers === undefined) {
-      answers = { permissions: this.#capacity.createMap(), pending: new Map(), willForget: false };
+      const [permissions, refusals] = [
+        this.#capacity.createMap<Moment>(),
+        this.#capacity.createMap<Moment>(),
+      ];
+      answers = { permissions, refusals, pending: new Map(), willForget: false };
       this.#answers.set(cluster, answers);
     }
     return answers;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import { Moment } from '../../src/lib/moment.js';
 import { type Question, questionKey, Reviews } from '../../src/reviews/reviews.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { type Answer, answeringPool } from '../support/transport/answering-pool.js';
@@ -21,13 +22,13 @@ describe('permissions', () => {
     const [before, now] = [createCluster(), createCluster()];
     const count = 4_000;
     const permit = (cluster: Question['cluster']) => {
-      for (let user = 0; user < count; user += 1) reviews.permitted(of(cluster, user));
+      for (let user = 0; user < count; user += 1) reviews.permitted(of(cluster, user), new Moment(clock));
     };
     const counting = (cluster: Question['cluster']) =>
       Array.from({ length: count }, (_, user) => user).filter(user => reviews.isPermitted(of(cluster, user)));
     permit(before);
     clock.advance(5_000);
-    reviews.permitted(of(before, 0));
+    reviews.permitted(of(before, 0), new Moment(clock));
     assert.equal(counting(before).length, count);
     clock.advance(5_000);
     assert.deepEqual(counting(before), [0]);
@@ -43,6 +44,7 @@ describe('a right that is asked about again', () => {
   let answer: () => Answer | Promise<Answer>;
   let asked: number;
   let reviews: Reviews;
+  let clock: ManualClock;
   const pool = answeringPool(() => {
     asked += 1;
     return answer();
@@ -62,7 +64,8 @@ describe('a right that is asked about again', () => {
 
   beforeEach(() => {
     asked = 0;
-    reviews = new Reviews(new ManualClock(1_000_000));
+    clock = new ManualClock(1_000_000);
+    reviews = new Reviews(clock);
     says({ allowed: true });
   });
 
@@ -107,6 +110,7 @@ describe('a right that is asked about again', () => {
     ];
     const [first, ...others] = same as [Question, ...Question[]];
     for (const each of same) {
+      clock.advance(1);
       says({ allowed: true });
       await reviews.ask(first);
       assert.deepEqual(
@@ -120,7 +124,9 @@ describe('a right that is asked about again', () => {
         same.map(() => false),
       );
     }
-    for (const each of others) reviews.permitted(each);
+    clock.advance(1);
+    for (const each of others) reviews.permitted(each, new Moment(clock));
+    for (const each of same) assert.equal(reviews.isPermitted(each), true);
     const different: readonly Question[] = [
       { ...first, as: ['Impersonate-User', 'jan'] },
       { ...first, as: ['Impersonate-User', 'jane', 'Impersonate-Group', 'dev'] },
@@ -155,10 +161,38 @@ describe('a right that is asked about again', () => {
       says(status);
       const own = { ...question, cluster: { ...question.cluster } };
       const asking = reviews.ask(own);
-      reviews.permitted(own);
+      reviews.permitted(own, new Moment(clock));
       await asking;
       assert.equal(reviews.isPermitted(own), stays);
     }
+  });
+
+  it('counts for 10 s from the moment at which it was asked for, unless a definite no has come since', async () => {
+    const no = { allowed: false };
+    for (const [status, ask, counts] of [
+      [no, () => reviews.isStillAllowed(question), false],
+      [no, () => reviews.ask(question), false],
+      [{ ...no, evaluationError: 'e' }, () => reviews.ask(question), true],
+    ] as const) {
+      clock.advance(10_000);
+      const since = new Moment(clock);
+      says(status);
+      clock.advance(1_000);
+      await ask();
+      clock.advance(1_000);
+      reviews.permitted(question, since);
+      assert.equal(reviews.isPermitted(question), counts);
+      // What is asked for after the no counts.
+      reviews.permitted(question, new Moment(clock));
+      assert.equal(reviews.isPermitted(question), true);
+      reviews.permitted(question, since);
+      clock.advance(7_999);
+      assert.equal(reviews.isPermitted(question), true);
+      clock.advance(1);
+      assert.equal(reviews.isPermitted(question), !counts);
+    }
+    clock.advance(20_000);
+    assert.equal(clock.pending, 0);
   });
 
   it('has ended if the proxy may not act as the user any longer', async () => {

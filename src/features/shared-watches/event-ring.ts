@@ -1,5 +1,4 @@
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
-import { Held, MemoryBudget } from './memory-budget.js';
 import { JoinedBytes } from './shared-bytes.js';
 import { compareVersions, type WatchEvent } from './watch-event.js';
 
@@ -9,7 +8,7 @@ export const portion = 64 * 1024;
 const mostEvents = 2_000;
 const mostBytes = 16 * 1024 * 1024;
 /** The bytes of memory that an event takes besides its own bytes. */
-export const overhead = 300;
+const overhead = 300;
 
 /**
  * The first event is not newer than the version from which the watch began. A client chose that version, so other watches of the same kind
@@ -17,19 +16,19 @@ export const overhead = 300;
  */
 export class VersionAheadError extends Error {}
 
-/** An event in a ring. */
-class RingEntry extends Held {
+/** An event in a ring. The events of all rings form one list, ordered by age. */
+class RingEntry {
   readonly event: WatchEvent;
-  readonly #ring: EventRing;
+  readonly ring: EventRing;
+  /** In bytes. */
+  readonly size: number;
+  older: RingEntry | undefined;
+  newer: RingEntry | undefined;
 
   constructor(event: WatchEvent, ring: EventRing) {
-    super(event.bytes.length + overhead);
     this.event = event;
-    this.#ring = ring;
-  }
-
-  drop(): void {
-    this.#ring.forgetOldest();
+    this.ring = ring;
+    this.size = event.bytes.length + overhead;
   }
 }
 
@@ -41,9 +40,40 @@ interface JoinedEvents {
   readonly bytes: BorrowedBytes;
 }
 
-/** The memory for the events of all rings, and for what is behind them. */
-export class RingBudget extends MemoryBudget {
+/** The memory that the events of all rings of a process may take together. When it is full, the oldest ones are dropped first. */
+export class RingBudget {
+  readonly #most: number;
+  /** In bytes. */
+  used = 0;
+  #oldest: RingEntry | undefined;
+  #newest: RingEntry | undefined;
   #joined: JoinedEvents | undefined;
+
+  /** @param most The limit in bytes. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  add(entry: RingEntry): void {
+    entry.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+    this.used += entry.size;
+    // The newest stays, however large it is, because its clients will get it next.
+    while (this.used > this.#most && this.#oldest !== entry) this.#oldest?.ring.forgetOldest();
+  }
+
+  remove(entry: RingEntry): void {
+    const { older, newer } = entry;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    entry.older = undefined;
+    entry.newer = undefined;
+    this.used -= entry.size;
+  }
 
   /** Joins events for `EventRing.batch`. Only the last joined piece is kept, for all rings together, so that it needs no budget. */
   join(ring: EventRing, from: number, to: number): BorrowedBytes {

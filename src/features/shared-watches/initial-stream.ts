@@ -1,292 +1,202 @@
-import { Backlog } from './backlog.js';
-import { EventRing } from './event-ring.js';
-import { Hold } from './hold.js';
-import { type Ending, LastingWatch, type WatchHandler } from './lasting-watch.js';
-import { type Place, Places } from './places.js';
-import { type AfterRefusal, Senders } from './senders.js';
-import type { SharedBeginning, SharedWatch, SharedWatchParts } from './shared-watch.js';
-import { SlowClients } from './slow-clients.js';
-import type { Turn } from './turns.js';
-import type { WatchEvent } from './watch-event.js';
-import type { LocalApi, Sender, WatchToShare } from './watch-to-share.js';
-import type { Watcher, WatchSource } from './watcher.js';
+import { fieldValue, hasField, removeFields } from '../../http/header-fields.js';
+import type { Clock } from '../../lib/clock.js';
+import { Moment } from '../../lib/moment.js';
+import type { AccessSource } from '../../transport/access.js';
+import { type BorrowedBytes, ownBytes } from '../../transport/borrowed-bytes.js';
+import type { BodySink, ClientSink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
+import { type CallObserver, UpstreamCall } from '../../transport/upstream-call.js';
+import type { UpstreamRequest } from '../../transport/upstream-request.js';
+import { createEventReader } from './event-reader.js';
+import { TableEvents } from './table-events.js';
+import { compareVersions, type EventReader, type WatchEvent } from './watch-event.js';
 
-/** An initial stream that has got its bookmark of this version. */
-export type StreamAtBookmark = Required<SharedBeginning>;
-
-/** What owns an initial stream. */
-interface StreamOwner {
-  /** The bookmark after the initial events has come. Returns the shared watch for the clients: an open one, or this one from now on. */
-  reached(beginning: StreamAtBookmark): SharedWatch;
-  /** The stream may be sent now. */
-  ready(): void;
-  /** The stream is over before its bookmark. */
-  ended(ending: Ending): void;
+/** Who wants the stream, and gets it. */
+interface StreamClient {
+  readonly request: { readonly own: UpstreamRequest };
+  readonly sink: ClientSink;
+  readonly observer: CallObserver;
 }
 
-/** After this number of clients, others may have their turn. */
-const some = 16;
-/** How many bytes a client may be behind, while others go on. */
-const mostBehind = 8 * 1024 * 1024;
+/** Decides where the client goes. */
+interface StreamOwner {
+  /** The API server has accepted the watch, which was asked for after this moment; undefined if it has not, or it cannot be left. */
+  answered(since: Moment | undefined): void;
+  /** The client has had all events up to this version, and nothing else. Returns whether it has left the stream. */
+  reached(version: string): boolean;
+  /** The stream is over, and the client with it. */
+  over(): void;
+}
+
+/** A place in a stream at which a client may leave it. */
+interface Exit {
+  readonly version: string;
+  /** The index of the next byte in its chunk. */
+  readonly at: number;
+}
+
 /**
- * One watch at the API server that begins with the initial events, for all clients that asked before it was sent. It sends an event for each
- * object, then a bookmark (KEP-3157). Up to this bookmark every client gets the same bytes, as the API server sent them. The fastest client
- * sets the pace; what slower ones lack is kept, up to `mostBehind`, in the memory for events. After the bookmark the clients move to a
- * shared watch, and if there is none for them, this stream becomes one. A stream that breaks off ends its clients.
+ * A client's own watch at the API server, which begins with all objects (KEP-3157). All bytes go to the client as they come. From the
+ * bookmark after the objects on, the client may leave it wherever it has had all events of a version, and go on elsewhere from that version.
  */
-export class InitialStream implements WatchHandler, WatchSource, Turn {
-  readonly version = undefined;
-  /** Always empty: the backlog has the events. */
-  readonly ring: EventRing;
-  readonly api: LocalApi | undefined;
-  readonly #senders: Senders;
-  readonly #parts: SharedWatchParts;
+export class InitialStream implements RoundTrip, ResponseSink, BodySink {
+  readonly #call: UpstreamCall;
+  readonly #sink: ClientSink;
   readonly #owner: StreamOwner;
-  readonly upstream: LastingWatch;
-  readonly #backlog: Backlog;
-  readonly #places = new Places();
-  /** The clients that may get their next piece. */
-  readonly #ready = new Set<Watcher>();
-  /** The clients that have not taken their last piece. */
-  readonly #slow: SlowClients;
-  #isStarted = false;
-  #hasEvents = false;
-  /** Whether it began for several clients. */
-  #isShared = false;
-  readonly #hold: Hold;
-  /** Where the clients go after the last piece. */
-  #next: { readonly watch: SharedWatch; readonly version: string } | undefined;
-  ending: Ending | undefined;
+  readonly #since: Moment;
+  readonly #tables = new TableEvents();
+  /** Undefined before the head, and when the client does not leave the stream any more. */
+  #reader: EventReader | undefined;
+  #body: BodySink | undefined;
+  /** When the answer began. */
+  #begun: Moment | undefined;
+  readonly #clock: Clock;
+  contentType: string | undefined;
+  /** How many bytes of the body have come. */
+  #received = 0;
+  /** The version of the last event since the bookmark; undefined before that. */
+  #version: string | undefined;
+  /** Whether no more events of this version can come. */
+  #isComplete = false;
+  isPaused = false;
 
-  constructor(parts: SharedWatchParts, request: WatchToShare, owner: StreamOwner) {
-    this.#parts = parts;
+  constructor(
+    { source, clock }: { readonly source: AccessSource; readonly clock: Clock },
+    { request, sink, observer }: StreamClient,
+    owner: StreamOwner,
+  ) {
+    this.#sink = sink;
     this.#owner = owner;
-    this.api = request.api;
-    this.#senders = new Senders(request.sender);
-    this.ring = new EventRing('0', parts.budget);
-    this.#backlog = new Backlog(parts.budget);
-    this.upstream = new LastingWatch(parts, request, this);
-    const among = request.api === undefined ? 'one user' : 'users';
-    this.#hold = new Hold(parts.clock, among, () => this.#dropBehind());
-    this.#slow = new SlowClients(parts.clock, client => this.#onTooSlow(client));
+    this.#clock = clock;
+    this.#since = new Moment(clock);
+    this.#call = new UpstreamCall(source, readable(request.own), this, observer);
   }
 
-  /** Whether there is a client as whom it can be sent. */
-  get isReady(): boolean {
-    return this.api === undefined || this.#places.letIn().next().done === false;
-  }
-
-  /** A client's user may watch this. Until then it waits here, and gets nothing. */
-  letIn(client: Watcher): void {
-    const place = this.#places.get(client);
-    if (place !== undefined) place.isLetIn = true;
-    if (!this.#isStarted && this.ending === undefined) this.#owner.ready();
-  }
-
-  /** Sends it as one of its clients. The one that asked first may have left. */
   start(): void {
-    this.#isStarted = true;
-    this.#chooseSender();
-    this.#parts.observer.watches(1);
-    this.upstream.start();
+    this.#call.start();
   }
 
-  /** The number of clients. */
-  get size(): number {
-    return this.#places.size;
+  pause(): void {
+    this.isPaused = true;
+    this.#call.pause();
   }
 
-  get sender(): Sender {
-    return this.#senders.current;
+  resume(): void {
+    this.isPaused = false;
+    this.#call.resume();
   }
 
-  #chooseSender(): void {
-    for (const { sender } of this.#places.letIn()) if (this.#senders.take(sender)) return;
+  abort(): void {
+    this.stay();
+    this.#body = undefined;
+    this.#call.abort();
   }
 
-  enter(client: Watcher): void {
-    this.#places.enter(client, this.api === undefined);
+  /** The client does not leave the stream any more. */
+  stay(): void {
+    this.#reader = undefined;
   }
 
-  leave(client: Watcher): void {
-    const place = this.#places.get(client);
-    if (place === undefined) return;
-    this.#places.delete(client);
-    this.#ready.delete(client);
-    this.#slow.delete(client);
-    this.#backlog.release(place.next);
-    if (this.#places.size > 0) this.#keepPace();
-    else if (this.#next === undefined) this.close();
-    else this.#next.watch.expectsNoMore(this);
+  /** The columns of its Tables as JSON; undefined if it has none. */
+  get columns(): Buffer | undefined {
+    return this.#tables.columns;
   }
 
-  has(client: Watcher): boolean {
-    return this.#places.has(client);
+  /** Milliseconds since the answer began. */
+  get age(): number {
+    return this.#begun?.age ?? 0;
   }
 
-  call(client: Watcher): void {
-    if (!this.#places.has(client)) return;
-    if (!client.isPaused) this.#slow.accepts(client);
-    this.#ready.add(client);
-    this.#work();
+  /** The version up to which the client has had all events, and nothing else; undefined if it cannot leave the stream at this moment. */
+  get version(): string | undefined {
+    const isBetween = this.#isComplete && this.#reader?.consumed === this.#received;
+    return isBetween ? this.#version : undefined;
   }
 
-  /** Ends the stream. By default its clients are cut off. */
-  close(ending: Ending = new Error('the watch is no longer shared')): void {
-    this.upstream.stop();
-    this.ended(ending);
+  /** Ends the stream, whose client goes on elsewhere. Returns where the bytes for the client go. */
+  leave(): BodySink {
+    const body = this.#body as BodySink;
+    this.abort();
+    return body;
   }
 
-  began(): void {
-    this.#isShared = this.size > 1;
-    this.#parts.observer.initialStream(this.size);
-    for (const client of this.#places.keys()) client.stateChanged();
+  head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
+    const isWatch = statusCode === 200 && !hasField(headers, 'content-length');
+    this.#reader = isWatch ? createEventReader(headers, this.#tables, true) : undefined;
+    this.contentType = fieldValue(headers, 'content-type');
+    const body = this.#sink.head(statusCode, statusMessage, headers);
+    this.#owner.answered(this.#reader && this.#since);
+    if (this.#reader === undefined) return body;
+    this.#body = body;
+    this.#begun = new Moment(this.#clock);
+    return this;
   }
 
-  received(event: WatchEvent): void {
-    this.#backlog.append((this.#hasEvents ? event.bytes : event.first).keep(), this.size);
-    this.#hasEvents = true;
-    this.#parts.observer.received();
-    if (!event.endsInitialEvents) return;
-    const { version } = event;
-    this.#over();
-    const watch = this.#owner.reached({ version, upstream: this.upstream });
-    this.#next = { watch, version };
-    watch.expects(this);
-    this.#callAll();
-  }
-
-  idle(): void {
-    if (this.#next === undefined) this.#callAll();
-  }
-
-  refused(): AfterRefusal {
-    return this.#senders.refused(this.#places.letIn());
-  }
-
-  /** Only called before the first event, after a refusal: there is no version to continue from. */
-  mayReopen(open: () => void): void {
-    this.#chooseSender();
-    open();
-  }
-
-  /** Never called. */
-  resumed(): void {}
-
-  ended(ending: Ending): void {
-    if (this.ending !== undefined || this.#next !== undefined) return;
-    this.ending = ending;
-    this.#over();
-    this.#owner.ended(ending);
-    for (const client of this.#places.keys()) client.stateChanged();
-    this.#callAll();
-  }
-
-  /** The request at the API server is over, or belongs to a shared watch now. */
-  #over(): void {
-    if (this.#isStarted) this.#parts.observer.watches(-1);
-  }
-
-  /** All clients may get what has come. */
-  #callAll(): void {
-    this.#backlog.complete(this.size);
-    for (const client of this.#places.keys()) this.#ready.add(client);
-    this.#work();
-  }
-
-  #work(): void {
-    this.#parts.turns.call(this);
-    this.#parts.turns.run();
-    this.#keepPace();
-  }
-
-  /** Sends the next piece to some clients. */
-  work(): void {
-    let count = 0;
-    for (const client of this.#ready) {
-      this.#ready.delete(client);
-      // One that has not begun, or has not taken its last piece, calls later.
-      if (client.hasBegun && (!client.isPaused || this.#isAtEnd(client))) this.#pass(client);
-      count += 1;
-      if (count === some) break;
+  data(chunk: BorrowedBytes): void {
+    const exits = this.#read(chunk.view());
+    let passed = 0;
+    for (const { version, at } of exits) {
+      this.#pass(chunk, passed, at);
+      if (this.#owner.reached(version)) return;
+      passed = at;
     }
-    if (this.#ready.size > 0) this.#parts.turns.call(this);
-    else this.#keepPace();
+    this.#pass(chunk, passed, chunk.length);
   }
 
-  #pass(client: Watcher): void {
-    const place = this.#places.get(client) as Place;
-    if (place.next < this.#backlog.first) {
-      client.lag();
-      return;
+  #pass(chunk: BorrowedBytes, from: number, to: number): void {
+    if (from === 0 && to === chunk.length) this.#body?.data(chunk);
+    // A part of a read buffer cannot be lent.
+    else if (from < to) this.#body?.data(ownBytes(Buffer.from(chunk.view().subarray(from, to))));
+  }
+
+  /** Reads a chunk. Returns where the client can leave. A stream that cannot be read goes on as it is. */
+  #read(chunk: Buffer): readonly Exit[] {
+    const reader = this.#reader;
+    const before = this.#received;
+    const exits: Exit[] = [];
+    this.#received += chunk.length;
+    try {
+      reader?.read(chunk, event => this.#note(event, reader.consumed - before, exits));
+    } catch {
+      this.stay();
     }
-    const piece = this.#backlog.take(place.next);
-    if (piece === undefined) {
-      this.#leadOn(client);
-      return;
-    }
-    place.next += 1;
-    place.sent += piece.bytes.length;
-    client.pass(piece.bytes, piece.events);
-    if (!this.#places.has(client)) return;
-    if (client.isPaused) {
-      this.#slow.add(client, place.sent);
-      place.sent = 0;
-    }
-    this.#ready.add(client);
+    return exits;
   }
 
-  #isAtEnd(client: Watcher): boolean {
-    return this.#places.get(client)?.next === this.#backlog.end;
+  /** @param end Where the event ends in its chunk. */
+  #note({ type, version, bytes, endsInitialEvents }: WatchEvent, end: number, exits: Exit[]): void {
+    const before = this.#version;
+    if (before === undefined && !endsInitialEvents) return;
+    const order = before === undefined ? 1 : compareVersions(version, before);
+    const isBookmark = type === 'BOOKMARK';
+    if (type === 'ERROR' || order < 0 || (order === 0 && this.#isComplete && !isBookmark))
+      throw new Error('nobody can go on elsewhere from this event');
+    const start = end - bytes.length;
+    if (before !== undefined && order > 0 && start >= 0) exits.push({ version: before, at: start });
+    this.#version = version;
+    this.#isComplete = isBookmark;
+    if (isBookmark) exits.push({ version, at: end });
   }
 
-  /** A client has had all of the stream: it moves to the next watch, or ends. */
-  #leadOn(client: Watcher): void {
-    if (this.#next !== undefined) client.continueAt(this.#next.watch, this.#next.version);
-    else if (this.ending !== undefined) client.work();
+  idle(most?: number): void {
+    this.#body?.idle(most);
   }
 
-  /** Reads nothing more from the API server while each client has something to take, or while one is too far behind. */
-  #keepPace(): void {
-    if (this.#next !== undefined || this.ending !== undefined) {
-      this.#hold.end();
-      return;
-    }
-    if (this.#backlog.bytes > mostBehind) this.#leaveBehind();
-    const isBusy = this.#ready.size > 0 || (this.size > 0 && this.#slow.size === this.size);
-    if (!isBusy && this.#backlog.bytes > mostBehind) this.#hold.begin();
-    else this.#hold.end();
-    const waits = isBusy || this.#hold.isOn;
-    if (waits === this.upstream.isPaused) return;
-    if (waits) this.upstream.pause();
-    else this.upstream.resume();
+  end(trailers: string[]): void {
+    this.stay();
+    this.#owner.over();
+    this.#sink.end(trailers);
   }
 
-  /** Nobody waits for clients that have not begun, because it is not known yet whether they may watch. They get watches of their own. */
-  #leaveBehind(): void {
-    for (const [client, { next }] of this.#places) {
-      if (client.hasBegun) continue;
-      this.#places.delete(client);
-      this.#backlog.release(next);
-    }
-    if (this.size === 0) this.close();
+  error(error: Error): void {
+    this.stay();
+    this.#owner.over();
+    this.#sink.error(error);
   }
+}
 
-  /** Cuts the clients off that are too far behind. */
-  #dropBehind(): void {
-    while (this.#backlog.bytes > mostBehind) this.#backlog.dropOldest();
-    for (const client of this.#places.before(this.#backlog.first)) client.lag();
-    this.#keepPace();
-  }
-
-  /** Ends all clients now: the API server no longer serves the API of the watch itself. */
-  expel(): void {
-    this.close('end');
-    for (const client of this.#places.keys()) if (client.hasBegun) client.end();
-  }
-
-  #onTooSlow(client: Watcher): void {
-    // After the others, it still takes memory.
-    if (this.size > 1 || (this.#isShared && this.#next !== undefined)) client.lag();
-  }
+/** The same request, but its answer is not compressed: what a client leaves has to be read. */
+function readable(request: UpstreamRequest): UpstreamRequest {
+  const headers = [...request.headers];
+  removeFields(headers, 'accept-encoding');
+  return { ...request, headers };
 }

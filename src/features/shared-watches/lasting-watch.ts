@@ -25,8 +25,8 @@ export type Ending = 'end' | Error;
 
 /** Receives the events of a watch. */
 export interface WatchHandler {
-  /** The version from which the watch continues after a loss; undefined during the initial events, where it ends then. */
-  readonly version: string | undefined;
+  /** The version from which the watch begins, and continues after a loss. */
+  readonly version: string;
   /** As whom the next request is sent. */
   readonly sender: Sender;
   /** The API server has sent the head of a response, the first one or one after a loss. */
@@ -72,8 +72,10 @@ const longestBackoff = 5_000;
 export class LastingWatch implements AttemptOwner, BodySink {
   readonly #parts: LastingWatchParts;
   readonly #request: Pick<WatchToShare, 'from' | 'api'>;
-  #handler: WatchHandler;
+  readonly #handler: WatchHandler;
   #attempt: WatchAttempt | undefined;
+  /** Since when the last request is on its way. */
+  since: Moment;
   /** What the last request was sent with; undefined before it was sent. */
   sentWith: SentRequest | undefined;
   #reader: EventReader | undefined;
@@ -81,7 +83,7 @@ export class LastingWatch implements AttemptOwner, BodySink {
   readonly #tables = new TableEvents();
   /** The head of the first response; undefined before it has come. */
   firstHead: WatchHead | undefined;
-  #contentType: string | undefined;
+  contentType: string | undefined;
   /** When the last response began. */
   #opened: Moment | undefined;
   /** How the response was lost; undefined before the first response, and during a response. */
@@ -101,9 +103,11 @@ export class LastingWatch implements AttemptOwner, BodySink {
     this.#parts = parts;
     this.#request = request;
     this.#handler = handler;
+    this.since = new Moment(parts.clock);
   }
 
   start(): void {
+    this.since = new Moment(this.#parts.clock);
     this.#failure = undefined;
     const { version, sender } = this.#handler;
     const { api } = this.#request;
@@ -120,9 +124,9 @@ export class LastingWatch implements AttemptOwner, BodySink {
     return this.#tables.columns;
   }
 
-  /** Another handler gets all further calls. */
-  handOver(handler: WatchHandler): void {
-    this.#handler = handler;
+  /** Its Tables must have these columns. Until now it had none. */
+  expectColumns(columns: Buffer | undefined): void {
+    this.#tables.columns ??= columns;
   }
 
   /** Ends the watch: it has no clients any more. */
@@ -182,7 +186,7 @@ export class LastingWatch implements AttemptOwner, BodySink {
   #begin(head: WatchHead): void {
     const contentType = fieldValue(head.headers, 'content-type');
     const reader = this.#readerFor(head.headers);
-    if (reader === undefined || contentType !== (this.#contentType ?? contentType)) {
+    if (reader === undefined || contentType !== (this.contentType ?? contentType)) {
       this.#end(new UnsharableError('the response has a form that cannot be shared'));
       return;
     }
@@ -190,7 +194,7 @@ export class LastingWatch implements AttemptOwner, BodySink {
     this.#loss = undefined;
     this.#cancelDeadline();
     this.#reader = reader;
-    this.#contentType = contentType;
+    this.contentType = contentType;
     this.#opened = new Moment(this.#parts.clock);
     if (loss !== undefined) this.#handler.resumed(loss);
     if (this.isPaused) this.#attempt?.pause();
@@ -201,7 +205,7 @@ export class LastingWatch implements AttemptOwner, BodySink {
   /** Creates the reader for a response. A response with a Content-Length is not a watch, because the end of a watch is not known before. */
   #readerFor(headers: readonly string[]): EventReader | undefined {
     if (hasField(headers, 'content-length')) return undefined;
-    return createEventReader(headers, this.#tables, this.#handler.version === undefined);
+    return createEventReader(headers, this.#tables);
   }
 
   data(chunk: BorrowedBytes): void {
@@ -237,13 +241,7 @@ export class LastingWatch implements AttemptOwner, BodySink {
     // The last events may have come in one read with the end. Then no call of `idle` follows them.
     this.idle();
     if (this.#isOver) return;
-    if (this.#reader !== undefined) {
-      if (this.#handler.version === undefined) {
-        this.#end(loss === 'ended' ? 'end' : error);
-        return;
-      }
-      this.#beginToResume(loss);
-    }
+    if (this.#reader !== undefined) this.#beginToResume(loss);
     // If the API server or the user was replaced, each client sends its own request, or comes back with its version.
     if (error instanceof ReplacedError) this.#end('end');
     else if (this.#loss === undefined || this.#isLast) this.#end(error);

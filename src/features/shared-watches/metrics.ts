@@ -1,9 +1,9 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { BatchedCounter } from '../../observability/metrics/hot-metrics.js';
 
 /**
- * How a client got its watch: it opened a shared one (`opened`), joined one (`ring`), began with others at an initial stream (`initial`), has
- * its own (`own`), or has its own because it may not join (`refused`).
+ * How a client got its watch: it opened a shared one (`opened`), joined one (`ring`), has an initial stream (`initial`), has its own (`own`), or
+ * has its own because it may not join (`refused`).
  */
 const watchJoins = ['opened', 'ring', 'initial', 'own', 'refused'] as const;
 export type Join = (typeof watchJoins)[number];
@@ -11,10 +11,6 @@ export type Join = (typeof watchJoins)[number];
 /** Why a shared watch had to be opened again: its response ended normally, or broke off. */
 const watchLosses = ['ended', 'error'] as const;
 export type Loss = (typeof watchLosses)[number];
-
-/** Where a client went after the initial events: to a shared watch that was open (`ring`), or its stream became one (`opened`). */
-const watchMoves = ['opened', 'ring'] as const;
-export type Move = (typeof watchMoves)[number];
 
 /** Is told what the metrics of shared watches need. */
 export type ShareObserver = ReturnType<typeof createSharedWatchMetrics>;
@@ -24,7 +20,7 @@ export function createSharedWatchMetrics(registry: Registry) {
   const registers = [registry];
   const watches = new Gauge({
     name: 'kube_api_proxy_shared_watches',
-    help: 'Open watches at the API server that clients share, initial streams included.',
+    help: 'Open watches at the API server that clients share.',
     registers,
   });
   const clients = new Gauge({
@@ -34,20 +30,13 @@ export function createSharedWatchMetrics(registry: Registry) {
   });
   const joins = new Counter({
     name: 'kube_api_proxy_shared_watch_joins_total',
-    help: 'Watches of clients, by where their events come from: a shared watch that they opened or joined (ring), an initial stream, or a watch of their own.',
+    help: 'Watches of clients, by where their events come from: a shared watch that they opened or joined (ring), a stream of their own that begins with all objects (initial), or a watch of their own.',
     labelNames: ['how'],
-    registers,
-  });
-  const initialStreams = new Histogram({
-    name: 'kube_api_proxy_shared_watch_initial_stream_clients',
-    help: 'Streams of initial events (sendInitialEvents) from the API server, by the number of clients that each began with.',
-    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
     registers,
   });
   const moves = new Counter({
     name: 'kube_api_proxy_shared_watch_moves_total',
-    help: 'Clients that have had the initial events, by where they get changes from: a shared watch that was open (ring), or one that their initial stream became (opened).',
-    labelNames: ['to'],
+    help: 'Clients that have had all objects by a stream of their own, and have moved to a shared watch.',
     registers,
   });
   const events = new BatchedCounter({
@@ -71,17 +60,14 @@ export function createSharedWatchMetrics(registry: Registry) {
   const delivered = events.labels({ direction: 'out' });
   for (const how of watchJoins) joins.inc({ how }, 0);
   for (const reason of watchLosses) resumptions.inc({ reason }, 0);
-  for (const to of watchMoves) moves.inc({ to }, 0);
   return {
-    /** A shared watch or an initial stream is being opened at the API server (1), or is over (-1). */
+    /** A shared watch is being opened at the API server (1), or is over (-1). */
     watches: (change: 1 | -1): void => watches.inc(change),
     /** A client has joined a shared watch (1), or left it (-1). */
     clients: (change: 1 | -1): void => clients.inc(change),
     joined: (how: Join): void => joins.inc({ how }),
-    /** An initial stream has begun for this number of clients. */
-    initialStream: (clients: number): void => initialStreams.observe(clients),
-    /** This number of clients have had the initial events, and move to a shared watch. */
-    moved: (to: Move, clients: number): void => moves.inc({ to }, clients),
+    /** A client has had the initial events, and moves to a shared watch. */
+    moved: (): void => moves.inc(),
     /** An event has come from the API server. */
     received: (): void => received.add(1),
     /** A client was sent this number of events. */

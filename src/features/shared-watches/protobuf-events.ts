@@ -25,6 +25,7 @@ const magic = Buffer.from('k8s\0');
  */
 export class ProtobufEventReader implements EventReader {
   readonly #pending = new PendingBytes();
+  consumed = 0;
 
   read(chunk: Buffer, onEvent: (event: WatchEvent) => void): void {
     for (let start = 0; start < chunk.length; ) {
@@ -33,6 +34,7 @@ export class ProtobufEventReader implements EventReader {
         this.#pending.append(chunk.subarray(start));
         return;
       }
+      this.consumed += this.#pending.length + missing;
       const bytes = this.#pending.takeWith(chunk.subarray(start, start + missing));
       start += missing;
       onEvent(parseEvent(bytes));

@@ -4,15 +4,10 @@ import { parseDuration } from '../../lib/duration.js';
 import { type SharableHeaders, sharableHeaders } from './sharable-headers.js';
 import { compareVersions, parseVersion } from './watch-event.js';
 
-/** Where a watch begins: after a version, or with the initial events (KEP-3157), which this query asks for. */
-type Beginning =
-  | { readonly version: string; readonly initialQuery: undefined }
-  | { readonly version: undefined; readonly initialQuery: string };
-
 /** The parts of a watch request that decide with which watches it can share, and which events it gets. */
-export type SharableWatch = SharableHeaders & Beginning & Common;
-
-interface Common {
+export interface SharableWatch extends SharableHeaders {
+  /** The version after which it begins; undefined if it begins with the initial events (KEP-3157). */
+  readonly version: string | undefined;
   /** The query without `ownParameters`. The other pairs are as sent, in their order. */
   readonly query: string;
   /** Whether the client gets bookmarks. */
@@ -21,14 +16,10 @@ interface Common {
   readonly timeout: number | undefined;
 }
 
-/**
- * How long a client's watch lasts. client-go's typed clients send `timeout` beside `timeoutSeconds`, and kubectl sends its
- * `--request-timeout` there. The API server ignores it for a watch (apiserver `endpoints/handlers/get.go`, `handleWatch`).
- */
-const timeLimits: ReadonlySet<string> = new Set(['timeout', 'timeoutSeconds']);
-/** Parameters that may differ between the clients of a shared watch. Those of the same initial events differ in their time limits alone. */
+/** Parameters that may differ between the clients of a shared watch. */
 const ownParameters: ReadonlySet<string> = new Set([
-  ...timeLimits,
+  'timeout',
+  'timeoutSeconds',
   'resourceVersion',
   'resourceVersionMatch',
   'sendInitialEvents',
@@ -51,15 +42,14 @@ const longestTimeout = 2_147_483;
  * might reject, or read in another way, is not shared, so that the API server answers it itself. The caller must check method, path and
  * body.
  *
- * @param query Raw query string, without `?`.
+ * @param asked Raw query string, without `?`.
  * @param rawHeaders As the client sent them, but with only those credentials that go to the API server; a watch with such a credential
  * cannot be shared.
  */
-export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWatch | undefined {
+export function sharableWatch(asked: string, rawHeaders: RawHeaders): SharableWatch | undefined {
   const own = new Map<string, string>();
   const rest: string[] = [];
-  const unlimited: string[] = [];
-  for (const text of query.split('&')) {
+  for (const text of asked.split('&')) {
     if (text === '') continue;
     const pair = decodedPair(text);
     // Go ignores a broken pair; other servers may not.
@@ -67,50 +57,42 @@ export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWa
     const { name, value } = pair;
     if (ownParameters.has(name)) own.set(name, value);
     else rest.push(text);
-    if (!timeLimits.has(name)) unlimited.push(text);
   }
   const bookmarks = isTrue(own.get('allowWatchBookmarks'));
-  const beginning = beginningOf(own, bookmarks, unlimited.join('&'));
+  const query = rest.join('&');
+  const beginning = beginningOf(own, bookmarks, query);
   const timeout = seconds(own.get('timeoutSeconds') ?? '0');
   if (beginning === undefined || timeout === undefined) return undefined;
+  // client-go's typed clients send it, and kubectl its `--request-timeout`. It ends no watch (apiserver `endpoints/handlers/get.go`).
   if (parseDuration(own.get('timeout') ?? '0') === undefined) return undefined;
   if (rest.length + addedParameters > mostParameters) return undefined;
   const headers = sharableHeaders(rawHeaders);
   if (headers === undefined || !acceptsSharedFormat(headers.accept)) return undefined;
-  return {
-    ...beginning,
-    query: rest.join('&'),
-    bookmarks,
-    timeout: timeout === 0 ? undefined : timeout * 1000,
-    ...headers,
-  };
+  return { ...beginning, query, bookmarks, timeout: timeout === 0 ? undefined : timeout * 1000, ...headers };
 }
 
 /**
  * Where a watch with these parameters begins; undefined if it cannot be shared. Initial events need a bookmark that ends them, and an object
  * in it that says so. They may begin without a version, from 0 or from a number, with the meaning that the API server gives to it.
- *
- * @param query The query without time limits.
  */
 function beginningOf(
   own: ReadonlyMap<string, string>,
   bookmarks: boolean,
   query: string,
-): Beginning | undefined {
+): Pick<SharableWatch, 'version'> | undefined {
   const asked = own.get('resourceVersion') ?? '';
   const version = parseVersion(asked);
   if (version !== undefined && compareVersions(version, largestVersion) > 0) return undefined;
   const match = own.get('resourceVersionMatch');
   const sends = own.get('sendInitialEvents');
-  if (match === undefined && sends === undefined)
-    return version === undefined ? undefined : { version, initialQuery: undefined };
+  if (match === undefined && sends === undefined) return version === undefined ? undefined : { version };
   const areShared =
     match === 'NotOlderThan' &&
     sends === 'true' &&
     bookmarks &&
     parseQuery(query).get('includeObject')?.[0] !== 'None' &&
     (version !== undefined || asked === '' || asked === '0');
-  return areShared ? { version: undefined, initialQuery: query } : undefined;
+  return areShared ? { version: undefined } : undefined;
 }
 
 /** Parses whole seconds; undefined for any other string. */

@@ -1,11 +1,9 @@
 import type { ClientSink, RoundTrip } from '../../transport/round-trip.js';
 import type { CallObserver } from '../../transport/upstream-call.js';
-import { InitialSchedule } from './initial-schedule.js';
-import { InitialStream, type StreamAtBookmark } from './initial-stream.js';
 import { type Ending, UnsharableError } from './lasting-watch.js';
 import { Lingering } from './lingering.js';
 import { senderKey } from './senders.js';
-import { type SharedBeginning, SharedWatch } from './shared-watch.js';
+import { SharedWatch } from './shared-watch.js';
 import { SharingTrip, type TripParts } from './sharing-trip.js';
 import { UnsharableKeys } from './unsharable-keys.js';
 import type { LocalApi, WatchRequest, WatchToShare } from './watch-to-share.js';
@@ -24,8 +22,6 @@ export class SharedWatches {
   readonly #parts: TripParts;
   /** The open shared watches, by key. A client may need a watch that begins earlier than an existing one with the same key. */
   readonly #watches = new Map<string, SharedWatch[]>();
-  /** When the streams of initial events are sent that some clients wait for, by `initialKey`. */
-  readonly #schedules = new Map<string, InitialSchedule<InitialStream>>();
   readonly unsharable: UnsharableKeys;
   readonly #lingering: Lingering;
   #isClosed = false;
@@ -53,14 +49,11 @@ export class SharedWatches {
   /** Ends the clients of all watches of an API that the API server no longer serves itself. */
   expel(api: LocalApi): void {
     for (const watch of this.#all) if (watch.api === api) watch.expel();
-    for (const { requests } of this.#schedules.values())
-      for (const stream of requests) if (stream.api === api) stream.expel();
   }
 
   /** Cuts all clients of shared watches. */
   destroy(): void {
     for (const watch of this.#all) watch.close();
-    for (const schedule of this.#schedules.values()) for (const stream of schedule.requests) stream.close();
   }
 
   get #all(): SharedWatch[] {
@@ -70,74 +63,25 @@ export class SharedWatches {
   /**
    * Finds the shared watch for a client of this version: the one with the most clients, or a new one. Returns undefined if there are too
    * many with the same key, or its user has caused too many of them.
+   *
+   * @param columns Those of the Tables that the client has had, as JSON; undefined if it has had none.
    */
-  find(request: WatchToShare, version: string): SharedWatch | undefined {
+  find(request: WatchToShare, version: string, columns?: Buffer): SharedWatch | undefined {
     if (this.#isClosed) return undefined;
-    const found = this.#largest(request.key, watch => watch.serves(version));
-    if (found !== undefined) return found;
-    return this.#mayOpen(request) ? this.#open(request, { version }) : undefined;
+    const watches = this.#watches.get(request.key) ?? [];
+    const [largest] = watches
+      .filter(watch => watch.serves(version) && watch.mayHaveColumns(columns))
+      .sort((one, other) => other.size - one.size);
+    return largest ?? this.#open(request, version, watches);
   }
 
-  #mayOpen({ key, api, sender }: WatchToShare): boolean {
-    const watches = this.#watches.get(key) ?? [];
-    if (api === undefined) return watches.length < mostOfOneKind;
-    const user = senderKey(sender);
-    const own = watches.filter(({ causedBy }) => causedBy === user);
-    return watches.length < mostOfOneKind && own.length < mostOfOneUser;
-  }
-
-  /** The initial stream for a client: one that is not sent yet. */
-  initialStream(request: WatchToShare): InitialStream | undefined {
-    if (this.#isClosed) return undefined;
-    const { initialKey } = request;
-    const schedule =
-      this.#schedules.get(initialKey) ??
-      new InitialSchedule<InitialStream>(this.#parts.clock, () => this.#schedules.delete(initialKey));
-    this.#schedules.set(initialKey, schedule);
-    return schedule.join(() => {
-      const stream: InitialStream = new InitialStream(this.#parts, request, {
-        reached: beginning => {
-          schedule.done(stream);
-          return this.#watchAfter(request, beginning, stream.size);
-        },
-        ready: () => schedule.ready(),
-        ended: ending => {
-          schedule.done(stream);
-          this.#remember(request, ending);
-        },
-      });
-      return stream;
-    });
-  }
-
-  /** The shared watch for the clients of an initial stream that is at its bookmark: an open one, or the stream itself from now on. */
-  #watchAfter(request: WatchToShare, beginning: StreamAtBookmark, clients: number): SharedWatch {
-    const { version, upstream } = beginning;
-    const open = this.#largest(
-      request.key,
-      watch =>
-        watch.upstream.firstHead !== undefined && watch.serves(version) && watch.hasColumns(upstream.columns),
-    );
-    this.#parts.observer.moved(open === undefined ? 'opened' : 'ring', clients);
-    const watch = open ?? this.#open(request, beginning);
-    if (open !== undefined) upstream.stop();
-    else if (this.#isClosed) watch.resumeNoMore();
-    return watch;
-  }
-
-  #largest(key: string, isUsable: (watch: SharedWatch) => boolean): SharedWatch | undefined {
-    const watches = this.#watches.get(key) ?? [];
-    const [largest] = watches.filter(isUsable).sort((one, other) => other.size - one.size);
-    return largest;
-  }
-
-  #open(request: WatchToShare, beginning: SharedBeginning): SharedWatch {
+  #open(request: WatchToShare, version: string, others: readonly SharedWatch[]): SharedWatch | undefined {
+    if (!mayOpen(request, others)) return undefined;
     const { key } = request;
-    const others = this.#watches.get(key) ?? [];
-    const watch: SharedWatch = new SharedWatch(this.#parts, request, beginning, {
+    const watch: SharedWatch = new SharedWatch(this.#parts, request, version, {
       lingering: this.#lingering,
       ended: ending => {
-        this.#remember(request, ending);
+        this.#remember(request, version, ending);
         this.#forget(key, watch);
       },
     });
@@ -147,8 +91,8 @@ export class SharedWatches {
     return watch;
   }
 
-  #remember(request: WatchToShare, ending: Ending): void {
-    if (ending instanceof UnsharableError) this.unsharable.add(request, ending);
+  #remember({ key }: WatchToShare, version: string, ending: Ending): void {
+    if (ending instanceof UnsharableError) this.unsharable.add({ key, version }, ending);
   }
 
   #forget(key: string, watch: SharedWatch): void {
@@ -156,4 +100,11 @@ export class SharedWatches {
     if (others.length === 0) this.#watches.delete(key);
     else this.#watches.set(key, others);
   }
+}
+
+function mayOpen({ api, sender }: WatchToShare, watches: readonly SharedWatch[]): boolean {
+  if (api === undefined) return watches.length < mostOfOneKind;
+  const user = senderKey(sender);
+  const own = watches.filter(({ causedBy }) => causedBy === user);
+  return watches.length < mostOfOneKind && own.length < mostOfOneUser;
 }

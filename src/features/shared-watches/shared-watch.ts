@@ -1,8 +1,9 @@
-import type { Question, Reviews } from '../../reviews/reviews.js';
+import type { Question } from '../../reviews/reviews.js';
 import { EventRing, type RingBudget } from './event-ring.js';
 import { type Ending, LastingWatch, type LastingWatchParts, type WatchHandler } from './lasting-watch.js';
 import type { Lingering } from './lingering.js';
 import type { Loss, ShareObserver } from './metrics.js';
+import type { Rights } from './rights.js';
 import { type AfterRefusal, Senders, senderKey } from './senders.js';
 import type { Turns } from './turns.js';
 import { compareVersions, type WatchEvent } from './watch-event.js';
@@ -14,15 +15,7 @@ export interface SharedWatchParts extends LastingWatchParts {
   readonly budget: RingBudget;
   readonly turns: Turns;
   readonly observer: ShareObserver;
-  readonly reviews: Pick<Reviews, 'isPermitted' | 'permitted' | 'ask'>;
-}
-
-/** How a shared watch begins. */
-export interface SharedBeginning {
-  /** The watch has the events after this version. */
-  readonly version: string;
-  /** A watch that has come to this version; by default a new one is opened. */
-  readonly upstream?: LastingWatch;
+  readonly rights: Rights;
 }
 
 /** What owns a shared watch. */
@@ -45,8 +38,6 @@ export class SharedWatch implements WatchHandler, WatchSource {
   readonly #owner: WatchOwner;
   readonly #watchers = new Set<Watcher>();
   readonly #narrower = new Set<SharedWatch>();
-  /** The streams whose clients are still to come. */
-  readonly #expected = new Set<object>();
   ending: Ending | undefined;
   /** Whether the watch closes when its last client leaves. */
   #isLeaving = false;
@@ -61,12 +52,8 @@ export class SharedWatch implements WatchHandler, WatchSource {
   /** Opens a lost watch again. It waits for a client whose credential is still valid. */
   #reopen: (() => void) | undefined;
 
-  constructor(
-    parts: SharedWatchParts,
-    request: WatchToShare,
-    { version, upstream = new LastingWatch(parts, request, this) }: SharedBeginning,
-    owner: WatchOwner,
-  ) {
+  /** @param version The watch has the events after this version. */
+  constructor(parts: SharedWatchParts, request: WatchToShare, version: string, owner: WatchOwner) {
     this.#parts = parts;
     this.#owner = owner;
     this.#question = request.question;
@@ -74,17 +61,18 @@ export class SharedWatch implements WatchHandler, WatchSource {
     this.api = request.api;
     this.causedBy = senderKey(request.sender);
     this.ring = new EventRing(version, parts.budget);
-    this.upstream = upstream;
+    this.upstream = new LastingWatch(parts, request, this);
     parts.observer.watches(1);
   }
 
-  /** Opens the watch, or takes over the one that is open. */
+  /** Opens the watch. */
   start(): void {
-    if (this.upstream.firstHead === undefined) this.upstream.start();
-    else {
-      this.upstream.handOver(this);
-      this.#owner.lingering.add(this);
-    }
+    this.upstream.start();
+  }
+
+  /** Whether it has been opened once. */
+  get isOpen(): boolean {
+    return this.upstream.firstHead !== undefined;
   }
 
   /** The number of clients. */
@@ -105,9 +93,10 @@ export class SharedWatch implements WatchHandler, WatchSource {
     return { ...this.#question, as: this.sender.impersonation };
   }
 
-  /** Whether clients that have had Tables with these columns, or none, can get the events of this watch. */
-  hasColumns(columns: Buffer | undefined): boolean {
-    return columns === undefined || this.upstream.columns?.equals(columns) === true;
+  /** Whether clients that have had Tables with these columns, or none, can get the events of this watch: there were no others so far. */
+  mayHaveColumns(columns: Buffer | undefined): boolean {
+    const own = this.upstream.columns;
+    return columns === undefined || own === undefined || own.equals(columns);
   }
 
   /** Whether this watch can give a client of this version all newer events. */
@@ -136,30 +125,15 @@ export class SharedWatch implements WatchHandler, WatchSource {
     if (this.upstream.isPaused) this.#keepPace();
   }
 
-  has(watcher: Watcher): boolean {
-    return this.#watchers.has(watcher);
-  }
-
   leave(watcher: Watcher): void {
     this.#watchers.delete(watcher);
     if (this.upstream.isPaused) this.#keepPace();
     this.#rest();
   }
 
-  /** Clients will come from this stream. */
-  expects(stream: object): void {
-    this.#owner.lingering.delete(this);
-    this.#expected.add(stream);
-  }
-
-  expectsNoMore(stream: object): void {
-    this.#expected.delete(stream);
-    this.#rest();
-  }
-
-  /** Has no client, and closes later or at once, unless there is one or will be. */
+  /** Has no client, and closes later or at once, unless there is one. */
   #rest(): void {
-    if (this.#watchers.size > 0 || this.#expected.size > 0) return;
+    if (this.#watchers.size > 0) return;
     if (this.ending !== undefined) this.ring.clear();
     else if (this.#isLeaving) this.close();
     else this.#owner.lingering.add(this);
@@ -186,7 +160,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
 
   began(): void {
     this.#senders.accepted();
-    this.#parts.reviews.permitted(this.question);
+    this.#parts.rights.proven(this.question, this.upstream.since);
     this.ring.completeVersion();
     for (const watcher of this.#watchers) watcher.stateChanged();
   }
@@ -243,7 +217,7 @@ export class SharedWatch implements WatchHandler, WatchSource {
       watcher.recheck();
       this.#reopenFor(watcher);
     }
-    if (this.#watchers.size === 0 && this.#expected.size === 0) this.close();
+    if (this.#watchers.size === 0) this.close();
   }
 
   #reopenFor(watcher: Watcher): void {
@@ -293,7 +267,8 @@ export class SharedWatch implements WatchHandler, WatchSource {
 
   /** Moves the clients to another watch, if its ring has the events that they need, and its Tables have the same columns. */
   giveTo(watch: SharedWatch): void {
-    if (!watch.hasColumns(this.upstream.columns)) return;
+    if (!watch.mayHaveColumns(this.upstream.columns)) return;
+    watch.upstream.expectColumns(this.upstream.columns);
     for (const watcher of this.#watchers) watcher.moveTo(watch);
   }
 }

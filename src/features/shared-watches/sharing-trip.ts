@@ -1,16 +1,14 @@
 import type { ReviewingCluster } from '../../reviews/access-review.js';
-import type { Question } from '../../reviews/reviews.js';
 import type { ClientSink, RoundTrip } from '../../transport/round-trip.js';
 import { type CallObserver, UpstreamCall } from '../../transport/upstream-call.js';
 import { SentRequest } from '../../transport/upstream-request.js';
-import type { InitialStream } from './initial-stream.js';
+import { InitialStream } from './initial-stream.js';
 import { UnsharableError } from './lasting-watch.js';
 import type { Join } from './metrics.js';
-import { Right } from './right.js';
 import type { SharedWatch, SharedWatchParts } from './shared-watch.js';
 import type { UnsharableKeys } from './unsharable-keys.js';
 import { type WatchRequest, type WatchToShare, watchToShare } from './watch-to-share.js';
-import { Watcher, type WatchSource } from './watcher.js';
+import { Watcher } from './watcher.js';
 
 /** What the shared watches of a cluster need. */
 export interface TripParts extends SharedWatchParts {
@@ -20,16 +18,7 @@ export interface TripParts extends SharedWatchParts {
 /** The watches that a client may share. */
 interface Shared {
   readonly unsharable: UnsharableKeys;
-  find(request: WatchToShare, version: string): SharedWatch | undefined;
-  initialStream(request: WatchToShare): InitialStream | undefined;
-}
-
-/** How a client gets its events. */
-interface Joining {
-  readonly how: Join;
-  /** Why it does not join; undefined if it does. */
-  readonly refusal: Join | undefined;
-  readonly of: WatchSource;
+  find(request: WatchToShare, version: string, columns?: Buffer): SharedWatch | undefined;
 }
 
 /** Who wants a watch, and gets its response. */
@@ -46,6 +35,10 @@ export class SharingTrip implements RoundTrip {
   readonly #client: Client;
   /** The watcher that waits at a shared watch or gets its events, or else the client's own round trip. */
   #trip: RoundTrip | undefined;
+  /** The watcher that waits for a shared watch, for a client that has a stream of its own. */
+  #next: Watcher | undefined;
+  /** Whether a client that has a stream of its own waits for a shared watch, or for an answer about its right. */
+  #isWaiting = false;
   #isAborted = false;
 
   constructor(shared: Shared, parts: TripParts, client: Client) {
@@ -61,86 +54,136 @@ export class SharingTrip implements RoundTrip {
 
   async #choose(): Promise<void> {
     // Each call waits, if only for a microtask: a response that began before `send` returned could not be paused.
-    const { source } = this.#parts;
+    const { source, rights } = this.#parts;
     const request = watchToShare(this.#client.request, await source.access(), source);
     if (this.#isAborted) return;
     if (request === undefined) this.#goAlone();
     else if (this.#shared.unsharable.has(request)) this.#goAlone('own');
-    else if (request.version === undefined) await this.#shareInitialEvents(request);
-    else if (request.api !== undefined && !(await this.#isCertain(request.question)))
+    else if (request.version === undefined) this.#beginWithObjects(request);
+    else if (request.api !== undefined && !(await rights.isCertain(request.question)))
       this.#goAlone('refused');
     else if (!this.#isAborted) await this.#share(request, request.version);
   }
 
-  async #shareInitialEvents(request: WatchToShare): Promise<void> {
-    const stream = this.#shared.initialStream(request);
-    if (stream === undefined) {
-      this.#goAlone('own');
-      return;
-    }
-    const watcher = this.#enter(stream, request);
-    const mayWatch = request.api === undefined || (await this.#isCertain(request.question));
-    // It has its place meanwhile, so that reviews that take a second do not cost ten streams.
-    if (mayWatch && !this.#isAborted) stream.letIn(watcher);
-    const refusal = mayWatch ? await this.#opened(watcher, request) : 'refused';
-    this.#begin(watcher, { how: 'initial', refusal, of: stream });
-  }
-
   async #share(request: WatchToShare, version: string): Promise<void> {
+    const { rights } = this.#parts;
     const watch = this.#shared.find(request, version);
     if (watch === undefined) {
       this.#goAlone('own');
       return;
     }
-    const how = watch.upstream.firstHead === undefined && watch.size === 0 ? 'opened' : 'ring';
+    const how = !watch.isOpen && watch.size === 0 ? 'opened' : 'ring';
     const watcher = this.#enter(watch, request);
+    this.#trip = watcher;
     let refusal: Join | undefined;
-    if (watch.upstream.firstHead === undefined) refusal = await this.#opened(watcher, request);
-    else if (request.api === undefined && !(await this.#isCertain(watch.question))) refusal = 'refused';
+    if (!watch.isOpen) refusal = await this.#opened(watcher, request);
+    else if (request.api === undefined && !(await rights.isCertain(watch.question))) refusal = 'refused';
     // The watch may have been lost, and have continued, while the API server was asked.
     if (!watch.isUnbrokenSince(version)) refusal ??= 'own';
-    this.#begin(watcher, { how, refusal, of: watch });
+    if (this.#isAborted) return;
+    if (refusal === undefined && this.#begin(watcher, watch)) this.#parts.observer.joined(how);
+    else {
+      watcher.abort();
+      this.#goAlone(refusal ?? 'own');
+    }
   }
 
   /** Waits for the API server's answer. Meanwhile the right of a client may have ended that is not the one as whom the watch was sent. */
   async #opened(watcher: Watcher, { api, question }: WatchToShare): Promise<Join | undefined> {
     const refusal = await watcher.opened().then(() => undefined, toOwn);
     if (refusal !== undefined || api === undefined || this.#isAborted) return refusal;
-    return (await this.#isCertain(question)) ? undefined : 'refused';
+    return (await this.#parts.rights.isCertain(question)) ? undefined : 'refused';
   }
 
-  #isCertain(question: Question): true | Promise<boolean> {
-    return new Right(this.#parts.reviews, question).isCertain();
-  }
-
-  #enter(watch: WatchSource, request: WatchToShare): Watcher {
+  #enter(watch: SharedWatch, request: WatchToShare): Watcher {
+    const { rights } = this.#parts;
     const { isStillValid: isKnown } = this.#client.request;
     const { api, question } = request;
-    const isStillValid = api === undefined ? isKnown : new Right(this.#parts.reviews, question).with(isKnown);
-    const watcher = new Watcher(watch, request, { sink: this.#client.sink, isStillValid }, this.#parts);
-    this.#trip = watcher;
-    return watcher;
+    const isStillValid = api === undefined ? isKnown : () => rights.check(question, isKnown);
+    return new Watcher(watch, request, { sink: this.#client.sink, isStillValid }, this.#parts);
   }
 
-  /** Begins the client's response, unless the client must have a watch of its own. */
-  #begin(watcher: Watcher, { how, refusal, of }: Joining): void {
-    if (this.#isAborted) return;
-    const { sentWith } = of.upstream;
-    if (refusal === undefined) {
-      if (sentWith !== undefined) this.#client.observer.sent?.(this.#asOwn(sentWith));
-      if (watcher.begin()) {
-        this.#parts.observer.joined(how);
-        return;
-      }
-    }
-    watcher.abort();
-    this.#goAlone(refusal ?? 'own');
+  #begin(watcher: Watcher, { upstream: { sentWith } }: SharedWatch): boolean {
+    if (sentWith !== undefined) this.#client.observer.sent?.(this.#asOwn(sentWith));
+    return watcher.begin();
   }
 
   /** What this client's request would have been sent with: the clients of a watch may differ in the ID of their credential. */
   #asOwn(sent: SentRequest): SentRequest {
     const { impersonation } = this.#client.request.own;
     return typeof impersonation === 'object' ? new SentRequest(sent.host, impersonation) : sent;
+  }
+
+  /** The client gets all objects by a stream of its own, and changes from a shared watch. If anything is in the way of that, it stays. */
+  #beginWithObjects(request: WatchToShare): void {
+    const { rights, observer } = this.#parts;
+    const stream: InitialStream = new InitialStream(this.#parts, this.#client, {
+      answered: since => {
+        observer.joined(since === undefined ? 'own' : 'initial');
+        if (since !== undefined) rights.proven(request.question, since);
+      },
+      reached: version => this.#reached(stream, request, version),
+      over: () => this.#next?.abort(),
+    });
+    this.#trip = stream;
+    stream.start();
+  }
+
+  /**
+   * The client of a stream has had all events up to this version. Returns whether it has moved.
+   *
+   * @param isSure Whether it was just asked if the client may.
+   */
+  #reached(stream: InitialStream, request: WatchToShare, version: string, isSure = false): boolean {
+    if (this.#isWaiting) return false;
+    const mayMove = isSure || this.#mayMove(request);
+    if (mayMove !== true) return this.#wait(stream, request, mayMove);
+    const watch = this.#shared.find(request, version, stream.columns);
+    if (watch === undefined) return false;
+    const watcher = this.#enter(watch, request);
+    if (watch.isOpen) return this.#move(stream, watch, watcher, version);
+    this.#next = watcher;
+    const isOpen = watcher.opened().then(() => !watcher.isOver && this.#mayMove(request));
+    return this.#wait(stream, request, isOpen);
+  }
+
+  /** Whether the client's credential is still valid, and its user may watch. Throws nothing: a promise may reject if nobody says it. */
+  #mayMove({ question }: WatchToShare): boolean | Promise<boolean> {
+    try {
+      return this.#parts.rights.check(question, this.#client.request.isStillValid);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Lets the client move after a yes, now or, if it is in the middle of an event, later. */
+  #wait(stream: InitialStream, request: WatchToShare, mayMove: boolean | Promise<boolean>): false {
+    this.#isWaiting = true;
+    const done = (isSure: boolean) => {
+      this.#isWaiting = false;
+      if (!isSure) stream.stay();
+      const { version } = stream;
+      const waiting = this.#next;
+      this.#next = undefined;
+      if (version !== undefined) this.#reached(stream, request, version, isSure);
+      waiting?.abort();
+    };
+    Promise.resolve(mayMove).then(done, () => done(false));
+    return false;
+  }
+
+  #move(stream: InitialStream, watch: SharedWatch, watcher: Watcher, version: string): boolean {
+    const isSame = watch.upstream.contentType === stream.contentType && watch.mayHaveColumns(stream.columns);
+    if (!isSame || !watch.serves(version) || !watcher.canContinue(version)) {
+      watcher.abort();
+      return false;
+    }
+    watch.upstream.expectColumns(stream.columns);
+    this.#trip = watcher;
+    this.#parts.observer.moved();
+    const { age, isPaused } = stream;
+    watcher.continue({ age, isPaused, body: stream.leave() });
+    return true;
   }
 
   /** @param join Undefined for a watch that cannot be shared because of its request. */
@@ -169,6 +212,7 @@ export class SharingTrip implements RoundTrip {
   abort(): void {
     this.#isAborted = true;
     this.#trip?.abort();
+    this.#next?.abort();
   }
 }
 

@@ -45,10 +45,15 @@ export class Stay {
     this.#random = random;
   }
 
-  /** The client's response begins. Returns false if its time is over already: its credential may have expired while it waited. */
-  begin({ timeout, expires = Number.POSITIVE_INFINITY }: ClientWatch): boolean {
+  /**
+   * The client's response begins, or has begun before. Returns false if its time is over already: its credential may have expired meanwhile.
+   *
+   * @param age For how many milliseconds the response has lasted.
+   */
+  begin({ timeout, expires = Number.POSITIVE_INFINITY }: ClientWatch, age = 0): boolean {
     const begun = new Moment(this.#clock);
-    const lifetime = Math.min(timeout ?? minLifetime * (1 + this.#random()), expires - begun.time);
+    const allowed = timeout ?? minLifetime * (1 + this.#random());
+    const lifetime = Math.min(allowed - age, expires - begun.time);
     this.#cancelEnd = begun.schedule(lifetime, () => this.#guest.end());
     return lifetime > 0;
   }

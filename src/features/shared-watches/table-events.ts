@@ -23,7 +23,7 @@ export function isTable(kind: unknown, apiVersion: unknown): boolean {
  * `AllowsMediaTypeTransform`).
  */
 export class TableEvents {
-  /** The columns of the watch's first Table. */
+  /** The columns of the watch's first Table, or those that it must have. */
   columns: Buffer | undefined;
   /** Whether the next Table is the first one of a response. */
   #begins = true;

@@ -3,7 +3,7 @@ import type { SharedBytes } from './shared-bytes.js';
 /** One event of a watch (metav1.WatchEvent), with the bytes that clients get. */
 export interface WatchEvent {
   readonly type: WatchEventType;
-  /** The parsed resourceVersion of the object; empty for an ERROR, whose Status has none, and for an initial event that nobody had to read. */
+  /** The parsed resourceVersion of the object; empty for an ERROR, whose Status has none. */
   readonly version: string;
   /**
    * The event as the API server framed it: a line of JSON with its newline, or a length of 4 bytes and the message. A client gets these
@@ -60,8 +60,10 @@ export const initialEventsEnd = 'k8s.io/initial-events-end';
 
 /** Reads the events of one watch response. */
 export interface EventReader {
+  /** How many bytes the events so far have had, up to the end of the one that is told. */
+  readonly consumed: number;
   /**
-   * Calls back for each complete event. The caller may overwrite the chunk after the call, because events have memory of their own. Throws
+   * Calls back for each complete event, but for initial events that nobody has to read. The caller may overwrite the chunk after the call, because events have memory of their own. Throws
    * an Error for bytes that are not a watch event, after it has called back for the events before them; the reader must not be used after
    * that.
    */

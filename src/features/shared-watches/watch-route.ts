@@ -8,7 +8,7 @@ import { attributesOf } from '../../reviews/attributes.js';
 import type { Reviews } from '../../reviews/reviews.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
 import { RingBudget } from './event-ring.js';
-import { PacedReviews } from './paced-reviews.js';
+import { Rights } from './rights.js';
 import { SharedWatches } from './share-watches.js';
 import type { SharedWatchParts } from './shared-watch.js';
 import { Turns } from './turns.js';
@@ -44,8 +44,8 @@ export function createWatchRoute(
   const ofClusters = new WeakMap<Cluster, ClusterWatches>();
   const create = (cluster: Cluster): ClusterWatches => {
     const apis = apisOf?.(cluster);
-    const reviews = apis === undefined ? options.reviews : new PacedReviews(options.reviews, options.clock);
-    const watches = new SharedWatches({ ...common, reviews, source: cluster });
+    const rights = new Rights(options.reviews, options.clock);
+    const watches = new SharedWatches({ ...common, rights, source: cluster });
     apis?.whenGone(api => watches.expel(api));
     cluster.attach(watches);
     return { watches, apis };

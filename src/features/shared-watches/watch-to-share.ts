@@ -50,7 +50,7 @@ export type CredentialCheck = () => boolean | Promise<boolean>;
 
 /** The parts of a watch that may differ between the clients that share it. */
 export interface ClientWatch {
-  /** The client gets the events after this version; undefined if it gets the initial events first. */
+  /** The client gets the events after this version; undefined if it gets the initial events first, by a stream of its own. */
   readonly version: string | undefined;
   /** Whether the client asked for bookmarks. */
   readonly bookmarks: boolean;
@@ -72,13 +72,8 @@ export interface WatchToShare extends ClientWatch {
    * format.
    */
   readonly key: string;
-  /** Two watches that begin with the initial events can share those if these keys are equal, too. */
-  readonly initialKey: string;
-  /**
-   * The request for the watch of all clients: from this version on, or with the initial events if it is undefined. Only an access of the
-   * same user of the same API server may send it.
-   */
-  from(version: string | undefined, sender: Sender): UpstreamRequest;
+  /** The request for the watch of all clients, from this version on. Only an access of the same user of the same API server may send it. */
+  from(version: string, sender: Sender): UpstreamRequest;
   /** Whether the client's user may watch this. */
   readonly question: Question;
 }
@@ -102,25 +97,20 @@ export function watchToShare(
   const user = AccessUser.of(access);
 
   // The returned object outlives the request. It must keep nothing else of the request in memory.
-  const { query, initialQuery, version, bookmarks, timeout, accept, acceptEncoding } = watch;
+  const { query, version, bookmarks, timeout, accept, acceptEncoding } = watch;
   const sharers = api === undefined ? userOfImpersonation(impersonation) : 'all who may';
   const key = digest([user.key, sharers, path, query, accept, acceptEncoding]);
   return {
     ...{ key, version, bookmarks, timeout, expires, api },
     auditId: api && fieldValue(own.headers, 'audit-id'),
-    initialKey: digest([key, initialQuery]),
     sender: { impersonation, requestId },
     from(continued, sender) {
-      const isInitial = continued === undefined;
       const fields = `resourceVersion=${continued}&allowWatchBookmarks=true`;
-      const continuing = query === '' ? fields : `${query}&${fields}`;
-      // From 1.37 on, API servers compress the whole response with initial events. It could not continue as another watch.
-      const encoding = isInitial ? 'identity' : acceptEncoding;
       return {
         method: 'GET',
-        target: `${path}?${isInitial ? initialQuery : continuing}`,
+        target: `${path}?${query === '' ? fields : `${query}&${fields}`}`,
         isBelowServerPath: true,
-        headers: headersOf({ accept, acceptEncoding: encoding }, sender.requestId),
+        headers: headersOf({ accept, acceptEncoding }, sender.requestId),
         ...{ impersonation: sender.impersonation, user },
         bringsAuthorization: false,
         // A 401 ends the watch, and each client gets the answer to a request of its own.

@@ -19,8 +19,6 @@ export interface WatchSource {
   readonly ending: Ending | undefined;
   enter(watcher: Watcher): void;
   leave(watcher: Watcher): void;
-  /** Whether it has entered, and may still begin. */
-  has(watcher: Watcher): boolean;
   /** A watcher has begun, or accepts more: lets it work when its turn comes. */
   call(watcher: Watcher): void;
 }
@@ -38,6 +36,14 @@ interface Client {
   readonly isStillValid: CredentialCheck | undefined;
 }
 
+/** What a client has had before it goes on at a shared watch. */
+export interface Before {
+  readonly body: BodySink;
+  /** The milliseconds since its answer began. */
+  readonly age: number;
+  readonly isPaused: boolean;
+}
+
 /** One client of a shared watch: its position in the ring. */
 export class Watcher implements RoundTrip, Turn, Guest {
   readonly #parts: WatcherParts;
@@ -51,7 +57,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
   #body: BodySink | undefined;
   /** The position of the client's next event in the ring. */
   #position = 0;
-  /** The client has had all events before this version; 0, which is before all others, if it gets the initial events first. */
+  /** The client has had all events before this version. */
   #version: string;
   /** Whether the client has had all events of this version. More events of the same version may still come. */
   #hasVersion = true;
@@ -59,7 +65,8 @@ export class Watcher implements RoundTrip, Turn, Guest {
   #isSettled = false;
   #hasHadEvent = false;
   #isPaused = false;
-  #isOver = false;
+  /** Whether the client has left, or ended. */
+  isOver = false;
   /** Undefined once the response has begun, because a watch to share is large. */
   #client: ClientWatch | undefined;
   #waiting: Deferred | undefined;
@@ -90,64 +97,56 @@ export class Watcher implements RoundTrip, Turn, Guest {
     const waiting = this.#waiting;
     const { ending } = this.#watch;
     this.#waiting = undefined;
-    if (ending === undefined || this.#isOver) waiting?.resolve();
+    if (ending === undefined || this.isOver) waiting?.resolve();
     else waiting?.reject(ending === 'end' ? new UnsharableError('the watch has ended') : ending);
   }
 
   /** Begins to send events. Returns false if the watch cannot give it all events after its version; then the client has left the watch. */
   begin(): boolean {
-    const { upstream, ending, ring } = this.#watch;
-    const head = upstream.firstHead;
-    const position = this.#watch.has(this) ? ring.positionAfter(this.#version) : undefined;
-    if (head === undefined || ending !== undefined || position === undefined) {
+    const head = this.#watch.upstream.firstHead;
+    if (head === undefined || !this.canContinue(this.#version)) {
       this.abort();
       return false;
     }
-    this.#position = position;
-    this.#isSettled = ring.isPast(this.#version);
-    const client = this.#client as ClientWatch;
-    this.#client = undefined;
-    const hasTime = this.stay.begin(client);
+    const headers = headOfClient(head.headers, this.#client as ClientWatch);
     try {
-      this.#body = this.#sink.head(head.statusCode, head.statusMessage, headOfClient(head.headers, client));
-      this.#parts.observer.clients(1);
+      this.#start(0, this.#sink.head(head.statusCode, head.statusMessage, headers));
     } catch (error) {
       this.fail(error as Error);
     }
+    return true;
+  }
+
+  /** Whether the watch can give the client all events after this version, up to which it has had all. */
+  canContinue(version: string): boolean {
+    const { ring, ending } = this.#watch;
+    const position = ending === undefined ? ring.positionAfter(version) : undefined;
+    if (position === undefined) return false;
+    this.#position = position;
+    this.#version = version;
+    this.#isSettled = ring.isPast(version);
+    return true;
+  }
+
+  /** Begins to send the events after those that the client has had elsewhere. `canContinue` has said that the watch can. */
+  continue({ body, age, isPaused }: Before): void {
+    this.#isPaused = isPaused;
+    this.#hasHadEvent = true;
+    this.#start(age, body);
+  }
+
+  #start(age: number, body: BodySink): void {
+    const hasTime = this.stay.begin(this.#client as ClientWatch, age);
+    this.#client = undefined;
+    this.#body = body;
+    this.#parts.observer.clients(1);
     if (hasTime) this.#watch.call(this);
     else this.end();
-    return true;
   }
 
   /** Whether the response to the client has begun. */
   get hasBegun(): boolean {
     return this.#body !== undefined;
-  }
-
-  /** Sends a piece of the initial events. If the client does not take all of it at once, it is paused until it has. */
-  pass(bytes: BorrowedBytes, events: number): void {
-    if (this.#isOver) return;
-    this.#hasHadEvent = true;
-    try {
-      this.#body?.data(bytes);
-      this.#body?.idle(0);
-    } catch (error) {
-      this.fail(error as Error);
-    }
-    this.#parts.observer.delivered(events);
-  }
-
-  /** How many bytes wait for the client. */
-  get waiting(): number {
-    return this.#sink.waiting;
-  }
-
-  /** The client has had the initial events up to the bookmark of this version, and gets the events of another watch. */
-  continueAt(watch: WatchSource, version: string): void {
-    this.#version = version;
-    if (this.moveTo(watch)) watch.call(this);
-    else if (watch.ending === undefined) this.lag();
-    else this.#finish(watch.ending);
   }
 
   /** Moves to another watch. Returns false if its ring does not have all events that the client has not had. */
@@ -156,7 +155,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
     const position = this.#positionIn(watch.ring);
     if (this.#body === undefined || position === undefined) return false;
     this.recheck();
-    if (this.#isOver) return true;
+    if (this.isOver) return true;
     this.#position = position;
     this.#isSettled = !this.#hasVersion || watch.ring.isPast(this.#version);
     this.#watch = watch;
@@ -175,7 +174,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
   /** Sends the events that are there, as far as the client accepts them. */
   work(): void {
     const body = this.#body;
-    if (body === undefined || this.#isOver || !this.stay.isCertain) return;
+    if (body === undefined || this.isOver || !this.stay.isCertain) return;
     // Without a closure: one for each client and event would be garbage to collect.
     try {
       this.#passOn(body);
@@ -188,9 +187,9 @@ export class Watcher implements RoundTrip, Turn, Guest {
     const { ring } = this.#watch;
     const { observer } = this.#parts;
     let passed = 0;
-    while (!this.#isOver) {
-      if (this.#position < ring.first) this.lag();
-      if (this.#isOver || this.#isPaused) return;
+    while (!this.isOver) {
+      if (this.#position < ring.first) this.#lag();
+      if (this.isOver || this.#isPaused) return;
       if (this.#position === ring.end) break;
       const from = this.#position;
       const event = ring.at(from);
@@ -264,8 +263,8 @@ export class Watcher implements RoundTrip, Turn, Guest {
 
   /** The client has gone. */
   abort(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.isOver) return;
+    this.isOver = true;
     this.stay.over();
     this.stateChanged();
     if (this.#body !== undefined) this.#parts.observer.clients(-1);
@@ -280,13 +279,13 @@ export class Watcher implements RoundTrip, Turn, Guest {
 
   /** Ends the client's response, complete. */
   end(): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.abort();
     this.#sink.end([]);
   }
 
   /** Cuts the client off, because it reads too slowly. */
-  lag(): void {
+  #lag(): void {
     this.#parts.observer.lagged();
     this.fail(new LaggingError('the client reads the events of its watch too slowly'));
   }

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Turns } from '../../../src/features/shared-watches/turns.js';
 import { fieldValue } from '../../../src/http/header-fields.js';
-import { LaggingError } from '../../../src/transport/round-trip.js';
 import { Sharing, turn } from './sharing.js';
 import { bookmarkLine, eventLine } from './watched-server.js';
 import type { Asked, WatchingClient } from './watching-client.js';
 
-const objects = eventLine(90) + eventLine(42);
+const added = { type: 'ADDED' };
+const objects = eventLine(90, '', added) + eventLine(42, '', added);
 
 /** The bookmark after the initial events. */
 const endLine = (version: number | string) => bookmarkLine(version, { 'k8s.io/initial-events-end': 'true' });
@@ -22,390 +21,392 @@ function tableLine(version: number, columns: readonly string[] | null, annotatio
   return `${JSON.stringify({ type: annotations === undefined ? 'MODIFIED' : 'BOOKMARK', object })}\n`;
 }
 
-const assertLags = ({ ended }: WatchingClient) => assert.ok(ended instanceof LaggingError);
-
 const initial: Asked = { initial: true, bookmarks: true };
 
-/** Two streams that are under way: the first client has one of its own, and the others share the second. */
-async function crowd(sharing = new Sharing(), count = 3) {
-  const first = await sharing.join(initial);
-  const others: WatchingClient[] = [];
-  for (let index = 0; index < count; index++) others.push(await sharing.join(initial));
-  sharing.clock.advance(100);
-  const [own, stream] = [sharing.watch(-2), sharing.watch(-1)];
-  for (const each of [own, stream]) each.open();
-  await turn();
-  return { sharing, first, others, own, stream };
+/** What is open at the API server. */
+const open = ({ server }: Sharing) =>
+  server.watches.filter(({ isAborted, isOver }) => !isAborted && !isOver).map(({ path }) => path);
+
+const shared = (version: number) => `/shared?resourceVersion=${version}&allowWatchBookmarks=true`;
+
+/** A client of a stream of its own, to which the API server has sent the objects. */
+async function begin(sharing = new Sharing(), asked: Asked = {}) {
+  const client = await sharing.open({ ...initial, ...asked });
+  const stream = sharing.watch(-1);
+  stream.text(objects);
+  return { sharing, client, stream };
 }
 
-describe('clients that ask for the initial events', () => {
-  it('get them and the changes as the API server sends them, and the stream becomes a shared watch', async () => {
+/** The same, with an open shared watch from a version on, which another client has opened. */
+async function beginBeside(version: number, options?: ConstructorParameters<typeof Sharing>[0]) {
+  const sharing = new Sharing(options);
+  const listed = await sharing.open({ version: String(version) });
+  return { ...(await begin(sharing)), listed, watch: sharing.watch(0) };
+}
+
+describe('a client that asks for the initial events', () => {
+  it('gets them by a request of its own, which is not compressed, and changes from a shared watch', async () => {
     const sharing = new Sharing();
-    const client = await sharing.join({ ...initial, version: '0', timeout: 300_000 });
-    const stream = sharing.watch();
+    const { client, stream } = await begin(sharing, { version: '0', timeout: 300_000 });
     assert.equal(
       stream.path,
-      '/shared?sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=0&allowWatchBookmarks=true',
+      '/own?sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=0&allowWatchBookmarks=true&timeoutSeconds=300',
     );
-    assert.equal(fieldValue(stream.request.headers, 'accept-encoding'), 'identity');
-    stream.open();
-    const text = objects + eventLine(101) + bookmarkLine(7) + endLine(101) + eventLine(102);
-    stream.text(text, 11);
-    await turn();
-    stream.text(eventLine(103));
-    assert.equal(client.text, text + eventLine(103));
-    assert.deepEqual(sharing.joins, ['initial']);
-    assert.deepEqual([sharing.counts.watches, sharing.counts.clients], [1, 1]);
-    assert.deepEqual(sharing.moves, ['opened']);
-
-    const later = await sharing.join({ version: '102' });
-    assert.deepEqual(later.events, ['MODIFIED 103']);
-    assert.deepEqual(sharing.joins, ['initial', 'ring']);
-    assert.equal(sharing.server.watches.length, 1);
-  });
-
-  it('get objects from the second one on that nobody has to read, up to the bookmark', async () => {
-    const sharing = new Sharing();
-    const client = await sharing.open(initial);
-    const text = `${eventLine(90, '', { type: 'ADDED' })}{"type":"ADDED","object":7}\n${endLine(100)}`;
-    sharing.watch().text(text);
-    assert.deepEqual([client.text, client.ended], [text, undefined]);
-    sharing.watch().text('{"type":"ADDED","object":7}\n');
-    assert.ok(client.ended instanceof Error);
-  });
-
-  it('share the stream that was not sent when they asked, with their own time limits', async () => {
-    const sharing = new Sharing();
-    const first = await sharing.join(initial);
-    const brief = await sharing.join({ ...initial, timeout: 5_000 });
-    const long = await sharing.join({ ...initial, timeout: 60_000 });
-    assert.equal(sharing.server.watches.length, 1);
-    sharing.clock.advance(100);
-    assert.equal(sharing.server.watches.length, 2);
-    assert.doesNotMatch(sharing.watch(1).path, /timeout/);
+    assert.equal(fieldValue(stream.request.headers, 'accept-encoding'), undefined);
+    assert.equal(fieldValue(stream.request.headers, 'x-client'), client.id);
+    const rest = eventLine(101) + bookmarkLine(7) + endLine(101);
+    stream.text(rest, 11);
+    assert.equal(client.text, objects + rest);
+    assert.deepEqual(open(sharing), [stream.path, shared(101)]);
     sharing.watch(1).open();
     await turn();
-    sharing.watch(1).text(objects);
-    for (const client of [brief, long]) assert.equal(client.text, objects);
-    assert.equal(first.status, undefined);
+    assert.deepEqual(open(sharing), [shared(101)]);
+    sharing.watch(1).text(eventLine(102) + bookmarkLine(103));
+    assert.equal(client.text, objects + rest + eventLine(102) + bookmarkLine(103));
+    assert.deepEqual([sharing.joins, sharing.counts.moved], [['initial'], 1]);
+    assert.deepEqual([sharing.counts.watches, sharing.counts.clients], [1, 1]);
+
+    const later = await sharing.join({ version: '102' });
+    assert.deepEqual(later.events, []);
+    assert.deepEqual(sharing.joins, ['initial', 'ring']);
+    client.trip?.abort();
+    later.trip?.abort();
     sharing.clock.advance(5_000);
-    assert.equal(brief.ended, 'end');
-    assert.equal(long.ended, undefined);
-    sharing.watch(1).text(endLine(100));
-    assert.equal(long.text, objects + endLine(100));
-    assert.deepEqual(sharing.initialStreams, [2]);
+    assert.deepEqual([open(sharing), sharing.counts.watches], [[], 0]);
   });
 
-  it('all get a piece, however many turns that takes', async () => {
-    let ticks = 0;
-    const sharing = new Sharing({ turns: new Turns(() => ticks++ * 4) });
-    const { others, stream } = await crowd(sharing, 100);
-    for (const text of [objects, eventLine(91)]) stream.text(text);
-    assert.ok(stream.isPaused, 'the API server waits');
-    stream.text(endLine(100) + eventLine(101));
-    for (let count = 0; count < 100; count++) await turn();
-    for (const { text } of others)
-      assert.equal(text, objects + eventLine(91) + endLine(100) + eventLine(101));
-    assert.equal(stream.isPaused, false);
+  it('keeps its own stream if something in its request may change the answer, or what is said differs', async () => {
+    for (const headers of [
+      ['Content-Type', 'application/json', 'Content-Length', '9000'],
+      ['Content-Type', 'application/json', 'Content-Encoding', 'gzip'],
+      ['Content-Type', 'application/cbor-seq'],
+    ]) {
+      const sharing = new Sharing();
+      const client = await sharing.join(initial);
+      sharing.watch().open(200, headers);
+      sharing.watch().text(objects + endLine(100) + eventLine(101));
+      await turn();
+      assert.equal(client.text, objects + endLine(100) + eventLine(101));
+      assert.equal(sharing.server.watches.length, 1);
+    }
+  });
+
+  it('gets bytes that cannot be read as they are, and stays', async () => {
+    for (const broken of [
+      'no event\n',
+      eventLine(100),
+      '{"type":"ERROR","object":{}}\n',
+      bookmarkLine('a'),
+    ]) {
+      const { sharing, client, stream } = await begin();
+      const text = endLine(100) + eventLine(101);
+      stream.text(text);
+      await turn();
+      stream.text(broken + bookmarkLine(102));
+      sharing.watch(1).open();
+      await turn();
+      stream.text(eventLine(103));
+      assert.equal(client.text, objects + text + broken + bookmarkLine(102) + eventLine(103));
+      assert.equal(sharing.counts.moved, 0);
+      assert.equal(sharing.counts.clients, 0);
+    }
+  });
+
+  it('is not read while it has objects, and gets each part of an object when it comes', async () => {
+    const { client, stream } = await begin();
+    const text = `{"type":"ADDED","object":7}\n${eventLine(9, 'x'.repeat(100_000), added)}`;
+    for (let at = 0; at < text.length; at += 10_000) {
+      stream.text(text.slice(at, at + 10_000));
+      assert.equal(client.text, objects + text.slice(0, at + 10_000));
+    }
+  });
+
+  it('waits for nobody, and nobody for it, whether it reads or not', async () => {
+    const sharing = new Sharing();
+    const clients: WatchingClient[] = [];
+    for (let count = 0; count < 5; count += 1) clients.push(await sharing.open(initial));
+    assert.equal(sharing.server.watches.length, 5);
+    clients[0]?.trip?.pause();
+    assert.deepEqual(
+      sharing.server.watches.map(({ isPaused }) => isPaused),
+      [true, false, false, false, false],
+    );
+    sharing.watch(4).text(objects + endLine(100));
+    sharing.watch(5).open();
+    await turn();
+    sharing.clock.advance(600_000);
+    assert.equal(clients[0]?.ended, undefined);
+    clients[0]?.trip?.resume();
+    sharing.watch(0).text(objects + endLine(100));
+    await turn();
+    sharing.watch(5).text(eventLine(101));
+    for (const client of [clients[0], clients[4]])
+      assert.equal(client?.text, objects + endLine(100) + eventLine(101));
+    assert.equal(sharing.counts.moved, 2);
+  });
+
+  it('gets the answer of the API server if that is an error, and its end before the bookmark', async () => {
+    const sharing = new Sharing();
+    const refused = await sharing.join(initial);
+    sharing.watch().open(422);
+    const ended = await begin(sharing);
+    ended.stream.end();
+    const cut = await begin(sharing);
+    cut.stream.fail();
+    assert.equal(refused.status, 422);
+    assert.deepEqual([ended.client.text, ended.client.ended], [objects, 'end']);
+    assert.ok(cut.client.ended instanceof Error);
+    assert.deepEqual([sharing.server.watches.length, sharing.counts.clients], [3, 0]);
   });
 });
 
 describe('at the bookmark', () => {
-  it('clients move to the shared watch that is open, even if it is behind, get nothing twice, and the stream ends', async () => {
-    const sharing = new Sharing();
-    const listed = await sharing.open({ version: '95' });
-    const client = await sharing.open(initial);
-    sharing.watch(1).text(objects + endLine(100));
-    assert.ok(sharing.watch(1).isAborted);
-    sharing.watch(0).text(eventLine(99) + bookmarkLine(99) + eventLine(100) + bookmarkLine(100));
-    sharing.watch(0).text(bookmarkLine(101) + eventLine(102));
-    assert.deepEqual(client.events.slice(2), ['BOOKMARK 100', 'BOOKMARK 101', 'MODIFIED 102']);
+  it('a client moves at once to the shared watch that is open, even if that is behind, and gets nothing twice', async () => {
+    const { sharing, client, stream, listed, watch } = await beginBeside(95);
+    stream.text(endLine(100));
+    assert.ok(stream.isAborted);
+    watch.text(eventLine(99) + bookmarkLine(99) + eventLine(100) + bookmarkLine(100));
+    watch.text(bookmarkLine(101) + eventLine(102));
+    assert.deepEqual(client.events.slice(3), ['BOOKMARK 101', 'MODIFIED 102']);
     assert.deepEqual(listed.events, ['MODIFIED 99', 'MODIFIED 100', 'MODIFIED 102']);
-    assert.deepEqual([sharing.moves, sharing.counts.watches], [['ring'], 1]);
+    assert.deepEqual([sharing.counts.moved, sharing.counts.watches], [1, 1]);
   });
 
-  it('a stream becomes a second shared watch if the first began later, and takes over its clients', async () => {
-    const sharing = new Sharing();
-    const client = await sharing.join(initial);
-    sharing.watch(0).open();
-    const listed = await sharing.open({ version: '105' });
-    sharing.watch(1).text(eventLine(106));
-    sharing.watch(0).text(objects + endLine(100));
+  it('a client gets from the shared watch what is behind the bookmark in the same piece', async () => {
+    const { client, stream, watch } = await beginBeside(95);
+    watch.text(eventLine(101));
+    stream.text(endLine(100) + eventLine(101) + eventLine(102).slice(0, 9));
+    assert.equal(client.text, objects + endLine(100) + eventLine(101));
+    watch.text(eventLine(102));
+    assert.equal(client.text, objects + endLine(100) + eventLine(101) + eventLine(102));
+  });
+
+  it('a client whose version the shared watch does not have any more causes another one, which takes over the clients of the first', async () => {
+    const { sharing, client, stream, listed, watch } = await beginBeside(105);
+    watch.text(eventLine(106));
+    stream.text(endLine(100));
+    assert.deepEqual(open(sharing), [shared(105), stream.path, shared(100)]);
+    sharing.watch(2).open();
     await turn();
-    assert.equal(sharing.atServer(), 2);
-    sharing.watch(0).text(eventLine(103) + eventLine(106) + eventLine(107));
+    assert.ok(stream.isAborted);
+    sharing.watch(2).text(eventLine(103) + eventLine(106) + eventLine(107));
     assert.deepEqual(client.events.slice(3), ['MODIFIED 103', 'MODIFIED 106', 'MODIFIED 107']);
     assert.deepEqual(listed.events, ['MODIFIED 106', 'MODIFIED 107']);
     sharing.clock.advance(5_000);
-    assert.equal(sharing.atServer(), 1);
+    assert.deepEqual(open(sharing), [shared(100)]);
   });
 
-  it('a stream keeps its clients if the columns of the shared Tables are others', async () => {
+  it('a client goes on with its own stream as long as there are too many watches of its kind, and leaves at a version that one of them has', async () => {
     const sharing = new Sharing();
-    const listed = await sharing.open({ version: '95' });
-    sharing.watch(0).text(tableLine(96, ['Name']));
-    const client = await sharing.open(initial);
-    const end = tableLine(100, null, { 'k8s.io/initial-events-end': 'true' });
-    sharing.watch(1).text(tableLine(42, ['Name', 'Age']) + end);
-    sharing.watch(0).text(tableLine(101, null));
-    sharing.watch(1).text(tableLine(101, null));
-    assert.equal(client.text, tableLine(42, ['Name', 'Age']) + end + tableLine(101, null));
+    for (let version = 210; version > 200; version -= 1) await sharing.open({ version: String(version) });
+    const { client, stream } = await begin(sharing);
+    stream.text(endLine(100) + eventLine(199) + eventLine(201));
+    assert.equal(sharing.counts.moved, 0);
+    assert.equal(open(sharing).length, 11);
+    const before = client.text;
+    // All events of version 201 have come when there is one of a later version.
+    stream.text(eventLine(202));
+    assert.equal(client.text, before);
+    assert.ok(stream.isAborted);
+    sharing.watch(9).text(eventLine(202) + eventLine(203));
+    assert.deepEqual(client.events.slice(3), [
+      'MODIFIED 199',
+      'MODIFIED 201',
+      'MODIFIED 202',
+      'MODIFIED 203',
+    ]);
+  });
+
+  it('a client goes on with its own stream until the shared watch is open, and leaves where it has all events of a version', async () => {
+    const events = [eventLine(101), eventLine(101), eventLine(102), bookmarkLine(102), eventLine(103)];
+    const all = events.join('');
+    // The part of the events that has come when the shared watch opens.
+    for (let at = 0; at < all.length; at += 7) {
+      const { sharing, client, stream } = await begin();
+      stream.text(endLine(100));
+      stream.text(all.slice(0, at));
+      assert.equal(client.text, objects + endLine(100) + all.slice(0, at));
+      sharing.watch(1).open();
+      await turn();
+      sharing.watch(1).text(all);
+      if (!stream.isAborted) stream.text(all.slice(at) + eventLine(104));
+      sharing.watch(1).text(eventLine(104) + eventLine(105));
+      assert.ok(stream.isAborted);
+      assert.equal(client.text, objects + endLine(100) + all + eventLine(104) + eventLine(105));
+    }
+  });
+
+  it('a client in the middle of an event does not leave, and leaves the next time, when the shared watch may have closed', async () => {
+    for (const isClosed of [false, true]) {
+      const { sharing, client, stream } = await begin();
+      stream.text(endLine(100) + eventLine(101).slice(0, 20));
+      sharing.watch(1).open();
+      await turn();
+      assert.deepEqual([sharing.counts.moved, stream.isAborted], [0, false]);
+      if (isClosed) sharing.clock.advance(5_000);
+      stream.text(eventLine(101).slice(20) + bookmarkLine(101));
+      assert.equal(sharing.server.watches.length, isClosed ? 3 : 2);
+      if (isClosed) sharing.watch(2).open();
+      await turn();
+      assert.ok(stream.isAborted);
+      sharing.watch(-1).text((isClosed ? '' : eventLine(101)) + eventLine(102));
+      assert.equal(client.text, objects + endLine(100) + eventLine(101) + bookmarkLine(101) + eventLine(102));
+    }
+  });
+
+  it('a client stays with its own stream if the shared watch is refused, or has another form', async () => {
+    for (const answer of [
+      ({ watch }: Sharing) => watch(1).open(403),
+      ({ watch }: Sharing) => watch(1).open(500),
+      ({ watch }: Sharing) => watch(1).fail(),
+      ({ watch }: Sharing) => watch(1).open(200, ['Content-Type', 'application/json;charset=utf-8']),
+      ({ watch }: Sharing) => watch(1).open(200, ['Content-Type', 'application/cbor-seq']),
+    ]) {
+      const { sharing, client, stream } = await begin();
+      stream.text(endLine(100));
+      answer(sharing);
+      await turn();
+      stream.text(eventLine(101) + bookmarkLine(101) + eventLine(102));
+      await turn();
+      assert.equal(client.text, objects + endLine(100) + eventLine(101) + bookmarkLine(101) + eventLine(102));
+      assert.deepEqual([sharing.counts.moved, sharing.counts.clients, client.ended], [0, 0, undefined]);
+      client.trip?.abort();
+      sharing.clock.advance(5_000);
+      assert.deepEqual([open(sharing), sharing.counts.watches], [[], 0]);
+    }
+  });
+
+  it('a client that leaves, or whose stream ends, while the shared watch is opened leaves nothing behind', async () => {
+    for (const how of ['leaves', 'end', 'fail'] as const) {
+      const { sharing, client, stream } = await begin();
+      stream.text(endLine(100));
+      if (how === 'leaves') client.trip?.abort();
+      else stream[how]();
+      if (how === 'end') assert.equal(client.ended, 'end');
+      if (how === 'fail') assert.ok(client.ended instanceof Error);
+      sharing.clock.advance(5_000);
+      assert.deepEqual([open(sharing), sharing.counts.watches, sharing.counts.clients], [[], 0, 0]);
+      const { text } = client;
+      await turn();
+      assert.equal(client.text, text);
+    }
+  });
+
+  it('a client that does not read stays paused, and gets what it lacks when it reads', async () => {
+    const { sharing, client, stream, watch } = await beginBeside(100);
+    client.trip?.pause();
+    stream.text(endLine(100));
+    watch.text(eventLine(101));
+    assert.equal(client.text, objects + endLine(100));
+    client.trip?.resume();
+    assert.equal(client.text, objects + endLine(100) + eventLine(101));
+    assert.deepEqual([watch.isPaused, sharing.counts.lagged], [false, 0]);
+  });
+
+  it('a client is ended when its own time is over, counted from its first byte, or when its credential expires', async () => {
+    for (const asked of [{ timeout: 60_000 }, { expires: 1_060_000 }]) {
+      const { sharing, client, stream } = await begin(new Sharing(), asked);
+      sharing.clock.advance(40_000);
+      stream.text(endLine(100));
+      await turn();
+      sharing.watch(1).open();
+      await turn();
+      sharing.clock.advance(19_999);
+      assert.equal(client.ended, undefined);
+      sharing.clock.advance(1);
+      assert.equal(client.ended, 'end');
+    }
+  });
+
+  it('a client whose credential is no longer valid, or about which nobody says it, stays with its own stream', async () => {
+    for (const isStillValid of [
+      () => false,
+      async () => false,
+      () => {
+        throw new Error('nobody answers');
+      },
+      () => Promise.reject(new Error('nobody answers')),
+    ]) {
+      const { sharing, client, stream } = await begin(new Sharing(), { isStillValid });
+      stream.text(endLine(100));
+      await turn();
+      stream.text(eventLine(101) + bookmarkLine(101));
+      await turn();
+      assert.deepEqual([open(sharing), client.ended], [[stream.path], undefined]);
+      assert.equal(client.text, objects + endLine(100) + eventLine(101) + bookmarkLine(101));
+    }
+  });
+
+  it('nobody is asked about its right for 10 s from its request on, and each is afterwards', async () => {
+    for (const [age, reviews] of [
+      [9_999, 0],
+      [10_000, 1],
+    ] as const) {
+      const { sharing, stream } = await begin();
+      sharing.clock.advance(age);
+      stream.text(endLine(100));
+      await turn();
+      sharing.watch(1).open();
+      await turn();
+      assert.deepEqual([sharing.counts.moved, sharing.server.reviews], [1, reviews]);
+    }
+  });
+
+  it('a closed cluster shares nothing new, and a shared watch is not continued', async () => {
+    const { sharing, client, stream, watch } = await beginBeside(100);
+    const other = await begin(sharing);
+    stream.text(endLine(100));
+    sharing.shared.close();
+    other.stream.text(endLine(100) + eventLine(101));
+    assert.equal(other.client.text, objects + endLine(100) + eventLine(101));
+    watch.end();
+    assert.ok(client.ended instanceof Error);
+    sharing.shared.destroy();
+    assert.deepEqual([open(sharing), other.client.ended], [[other.stream.path], undefined]);
+  });
+});
+
+describe('a client of Tables', () => {
+  const end = tableLine(100, null, { 'k8s.io/initial-events-end': 'true' });
+  const first = (...columns: string[]) => tableLine(42, columns);
+
+  it('moves to a shared watch that has had the same columns, or none, and not to one with others', async () => {
+    const { sharing, client, stream, listed, watch } = await beginTables('Name', 'Age');
+    watch.text(tableLine(96, ['Name']));
+    stream.text(end);
+    assert.deepEqual(open(sharing), [shared(95), stream.path, shared(100)]);
+    sharing.watch(2).open();
+    await turn();
+    assert.ok(stream.isAborted);
+    watch.text(tableLine(101, null));
+    sharing.watch(2).text(tableLine(101, ['Name', 'Age']));
+    assert.equal(client.text, first('Name', 'Age') + end + tableLine(101, null));
     assert.equal(listed.text, tableLine(96, ['Name']) + tableLine(101, null));
 
     const same = await sharing.open(initial);
-    sharing.watch(2).text(tableLine(42, ['Name', 'Age']) + end);
-    assert.ok(sharing.watch(2).isAborted);
-    assert.equal(same.text, tableLine(42, ['Name', 'Age']) + end + tableLine(101, null));
-    sharing.watch(1).text(tableLine(102, null));
-    assert.ok(same.text.endsWith(tableLine(102, null)));
+    sharing.watch(3).text(first('Name', 'Age') + end);
+    assert.ok(sharing.watch(3).isAborted);
+    assert.equal(same.text, first('Name', 'Age') + end + tableLine(101, null));
   });
 
-  it('a stream goes on as a shared watch if its clients leave, and continues without initial events', async () => {
+  it('comes back if the shared watch has other columns than its own stream had', async () => {
+    const { sharing, client, stream, watch } = await beginTables('Name', 'Age');
+    stream.text(end);
+    assert.ok(stream.isAborted);
+    watch.text(tableLine(101, ['Name']));
+    assert.ok(client.ended instanceof Error);
+    assert.equal(client.text, first('Name', 'Age') + end);
+    // That is no reason not to share later.
+    const later = await sharing.open({ version: '101' });
+    assert.deepEqual([sharing.joins.at(-1), later.ended], ['opened', undefined]);
+  });
+
+  /** A client that has had the first Table, beside a shared watch that has had none. */
+  async function beginTables(...columns: string[]) {
     const sharing = new Sharing();
-    const client = await sharing.join(initial);
-    sharing.watch(0).open();
-    sharing.watch(0).text(objects + endLine(100));
-    client.trip?.abort();
-    await turn();
-    const next = await sharing.join({ version: '100' });
-    assert.equal(sharing.server.watches.length, 1);
-    sharing.watch(0).end();
-    sharing.clock.advance(0);
-    assert.equal(sharing.watch(1).path, '/shared?resourceVersion=100&allowWatchBookmarks=true');
-    sharing.watch(1).open();
-    sharing.watch(1).text(eventLine(101));
-    assert.deepEqual(next.events, ['MODIFIED 101']);
-    next.trip?.abort();
-    sharing.clock.advance(5_000);
-    assert.equal(sharing.atServer(), 0);
-    assert.equal(sharing.counts.watches, 0);
-  });
-});
-
-describe('a stream of initial events that fails', () => {
-  it('gives each client the answer to a request of its own', async () => {
-    const sharing = new Sharing();
-    const clients = [await sharing.join(initial), await sharing.join(initial)];
-    sharing.watch(0).open(422);
-    await turn();
-    sharing.watch(1).open(422);
-    await turn();
-    sharing.clock.advance(1_000);
-    for (const watch of sharing.server.watches) if (!watch.isAborted) watch.open(422);
-    await turn();
-    assert.deepEqual(
-      clients.map(({ status }) => status),
-      [422, 422],
-    );
-    const own = sharing.server.watches.filter(({ path }) => path.startsWith('/own?sendInitialEvents=true'));
-    assert.equal(own.length, 2);
-    assert.equal(sharing.counts.watches, 0);
-  });
-
-  it('cuts its clients after the events that have come, as it would directly, and is not continued', async () => {
-    const { sharing, first, others, own, stream } = await crowd();
-    stream.text(objects);
-    stream.fail();
-    for (const { text, ended } of others) assert.deepEqual([text, ended instanceof Error], [objects, true]);
-    own.text(objects);
-    own.end();
-    assert.deepEqual([first.text, first.ended], [objects, 'end']);
-    sharing.clock.advance(60_000);
-    assert.deepEqual([sharing.atServer(), sharing.counts.watches, sharing.counts.clients], [0, 0, 0]);
-    assert.deepEqual(sharing.moves, []);
-  });
-
-  it('is cut when its cluster is closed, or continued by nothing if it has had its bookmark', async () => {
-    const sharing = new Sharing();
-    const done = await sharing.open({ ...initial, key: 'other' });
-    const { first, others, stream } = await crowd(sharing);
-    const waiting = await sharing.join(initial);
-    sharing.shared.close();
-    stream.text(objects);
-    sharing.watch(0).text(objects + endLine(100) + eventLine(101));
-    assert.equal(done.text, objects + endLine(100) + eventLine(101));
-    sharing.watch(0).end();
-    assert.ok(done.ended instanceof Error);
-    sharing.shared.destroy();
-    await turn();
-    for (const client of [first, ...others, waiting]) assert.ok(client.ended instanceof Error);
-    sharing.clock.advance(60_000);
-    assert.deepEqual([sharing.atServer(), sharing.counts.watches, sharing.counts.clients], [0, 0, 0]);
-  });
-});
-
-/** A stream with a client that takes nothing after a piece, and two that take all. */
-async function slowCrowd(options?: ConstructorParameters<typeof Sharing>[0]) {
-  const sharing = new Sharing(options);
-  const { first, others, stream } = await crowd(sharing);
-  const [slow, ...quick] = others as [WatchingClient, ...WatchingClient[]];
-  slow.onData = () => slow.trip?.pause();
-  return { sharing, first, stream, slow, quick };
-}
-
-describe('a slow client of initial events', () => {
-  it('lets nobody wait, gets what it lacks from memory, and is cut after 10 s in which it has taken too little', async () => {
-    const { sharing, stream, slow, quick } = await slowCrowd({ buffer: 30_000_000 });
-    const all = objects + eventLine(91) + eventLine(92);
-    for (const event of [objects, eventLine(91), eventLine(92)]) stream.text(event);
-    assert.equal(stream.isPaused, false);
-    for (const { text } of quick) assert.equal(text, all);
-    assert.equal(slow.text, objects);
-    slow.trip?.resume();
-    assert.equal(slow.text, objects + eventLine(91));
-    sharing.clock.advance(9_999);
-    assert.equal(slow.ended, undefined);
-    sharing.clock.advance(1);
-    assertLags(slow);
-    assert.equal(sharing.counts.lagged, 1);
-    assert.equal(sharing.budget.used, 0);
-    for (const { text, ended } of quick) assert.deepEqual([text, ended], [all, undefined]);
-  });
-
-  it('is cut if it is 8 MB behind, and the others wait for it 100 ms at a time and 3 s in all', async () => {
-    const sharing = new Sharing({ buffer: 30_000_000 });
-    const { others, stream } = await crowd(sharing, 4);
-    const [slow, still, ...quick] = others as [WatchingClient, WatchingClient, ...WatchingClient[]];
-    const pause = (client: WatchingClient) => () => client.trip?.pause();
-    slow.onData = pause(slow);
-    still.onData = pause(still);
-    // They take their time to be too slow.
-    for (const client of [slow, still]) client.waiting = 100 * 64 * 1024;
-    const large = eventLine(91, 'x'.repeat(64_000));
-    let sent = 0;
-    const fill = () => {
-      for (; !stream.isPaused; sent += 1) stream.text(large);
-    };
-    fill();
-    assert.ok(sharing.budget.used > 8 * 1024 * 1024 && sharing.budget.used < 8.2 * 1024 * 1024);
-    for (const { text } of quick) assert.equal(text.length, sent * large.length);
-    sharing.clock.advance(50);
-    slow.trip?.resume();
-    assert.ok(stream.isPaused, 'the other one is as far behind');
-    sharing.clock.advance(50);
-    assertLags(still);
-    assert.equal(slow.ended, undefined);
-    let waited = 100;
-    for (; slow.ended === undefined && waited < 5_000; waited += 50) {
-      fill();
-      sharing.clock.advance(50);
-      slow.trip?.resume();
-      slow.trip?.resume();
-    }
-    assertLags(slow);
-    assert.ok(waited >= 2_900 && waited <= 3_100, `${waited} ms`);
-    stream.text(large);
-    assert.equal(stream.isPaused, false);
-  });
-
-  it('is cut if the memory for events is needed for newer ones', async () => {
-    const { sharing, stream, slow, quick } = await slowCrowd({ buffer: 300_000 });
-    const large = eventLine(91, 'x'.repeat(50_000));
-    for (let count = 0; count < 10; count += 1) stream.text(large);
-    assert.ok(sharing.budget.used <= 300_000);
-    for (const { text } of quick) assert.equal(text, large.repeat(10));
-    slow.trip?.resume();
-    assertLags(slow);
-    assert.equal(sharing.budget.used, 0);
-  });
-
-  it('gets the changes after the bookmark when it has had the objects, although the others have left, or is cut after 10 s', async () => {
-    for (const isInTime of [true, false]) {
-      const { sharing, first, stream, slow, quick } = await slowCrowd();
-      for (const text of [objects, eventLine(91), endLine(100)]) stream.text(text);
-      for (const client of [first, ...quick]) client.trip?.abort();
-      sharing.clock.advance(isInTime ? 9_000 : 10_000);
-      if (!isInTime) {
-        assertLags(slow);
-        continue;
-      }
-      stream.text(eventLine(101));
-      slow.onData = () => {};
-      slow.trip?.resume();
-      assert.equal(slow.text, objects + eventLine(91) + endLine(100) + eventLine(101));
-      slow.trip?.pause();
-      stream.text(eventLine(102));
-      sharing.clock.advance(60_000);
-      assert.equal(slow.ended, undefined, 'it is a client of a shared watch now');
-      slow.trip?.abort();
-      sharing.clock.advance(5_000);
-      assert.deepEqual([sharing.atServer(), sharing.counts.clients], [0, 0]);
-    }
-  });
-
-  it('goes on if it takes at least 64 KB in 10 s', async () => {
-    const { sharing, stream, slow } = await slowCrowd();
-    for (let count = 0; count < 10; count++) {
-      stream.text(objects);
-      sharing.clock.advance(9_000);
-      slow.trip?.resume();
-    }
-    assert.equal(slow.ended, undefined);
-    assert.equal(slow.text, objects.repeat(10));
-    // Half of that is too little, although it takes each piece within 10 s.
-    slow.waiting = 32 * 1024;
-    for (let count = 0; count < 3 && slow.ended === undefined; count++) {
-      stream.text(objects);
-      sharing.clock.advance(9_000);
-      slow.trip?.resume();
-    }
-    assertLags(slow);
-    assert.equal(slow.text, objects.repeat(12));
-  });
-
-  it('has more time if the system has taken much for it, because that says late that there is room', async () => {
-    const sharing = new Sharing({ buffer: 30_000_000 });
-    const { others, stream } = await crowd(sharing);
-    const slow = others[0] as WatchingClient;
-    const large = eventLine(91, 'x'.repeat(60_000));
-    for (let count = 0; count < 20; count += 1) {
-      if (count === 10) slow.onData = () => slow.trip?.pause();
-      stream.text(large);
-    }
-    sharing.clock.advance(29_999);
-    assert.equal(slow.ended, undefined);
-    sharing.clock.advance(1);
-    assertLags(slow);
-  });
-
-  it('sets the pace if it is alone', async () => {
-    const { sharing, first, stream, slow, quick } = await slowCrowd();
-    stream.text(objects);
-    for (const client of [first, ...quick]) client.trip?.abort();
-    sharing.clock.advance(600_000);
-    assert.deepEqual([slow.ended, stream.isPaused], [undefined, true]);
-    slow.onData = () => {};
-    slow.trip?.resume();
-    assert.equal(stream.isPaused, false);
-    stream.text(endLine(100));
-    assert.equal(slow.text, objects + endLine(100));
-  });
-
-  it('holds nobody up when the bookmark has come, so that no other client misses the changes after it', async () => {
-    const { sharing, stream, quick } = await slowCrowd();
-    // The last event comes in pieces, and the bookmark with the last one.
-    const last = eventLine(91, 'x'.repeat(150_000)) + endLine(100);
-    stream.text(last);
-    // Together more than a shared watch keeps for those who lag.
-    let changes = '';
-    for (let version = 101; version <= 2_200; version++) {
-      changes += eventLine(version);
-      stream.text(eventLine(version));
-    }
-    sharing.clock.advance(60_000);
-    for (const { ended, text } of quick) assert.deepEqual([ended, text], [undefined, last + changes]);
-  });
-
-  it('gets a large event in pieces', async () => {
-    const { stream, slow, quick } = await slowCrowd();
-    const large = eventLine(91, 'x'.repeat(150_000));
-    stream.text(large);
-    assert.deepEqual(
-      [slow, ...quick].map(({ text }) => text.length),
-      [65_536, large.length, large.length],
-    );
-    slow.trip?.resume();
-    slow.trip?.resume();
-    assert.equal(slow.text, large);
-  });
+    const listed = await sharing.open({ version: '95' });
+    const client = await sharing.open(initial);
+    sharing.watch(1).text(first(...columns));
+    return { sharing, client, stream: sharing.watch(1), listed, watch: sharing.watch(0) };
+  }
 });

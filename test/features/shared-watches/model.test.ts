@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Turns } from '../../../src/features/shared-watches/turns.js';
-import { LaggingError } from '../../../src/transport/round-trip.js';
+import { fieldValue } from '../../../src/http/header-fields.js';
 import type { ManualClock } from '../../support/manual-clock.js';
 import { createRandom, type Random } from '../../support/random.js';
 import { Rights } from './across-users/rights.js';
@@ -18,16 +18,8 @@ interface Guest {
   readonly client: WatchingClient;
   /** The version in its request, or that of the API server at that time if it begins with the objects. */
   readonly version: number;
-  /** What it has in common with the clients of the same streams of objects. */
-  readonly key: string;
-  /** When it asked, on the monotonic clock; undefined until the program has had time to read its request. */
-  askedAt: number | undefined;
   isPaused: boolean;
 }
-
-/** How long a client may wait for objects, in milliseconds, and how many streams of objects of a key there are while none has to. */
-const longestWait = 5_000;
-const mostLists = 2;
 
 /** Shared watches, an API server, and clients that come and go at random. */
 class World {
@@ -39,17 +31,14 @@ class World {
   /** Those of the users who share with each other. */
   readonly rights: Rights;
   /**
-   * How many streams of objects were sent, how many of them because a client had waited, how many clients were too slow for one, and how many
-   * got changes after it; how many clients ended because of their credential, and for how many it was not known; how many got objects
-   * from memory that others had had.
+   * How many clients got changes after the objects, how many of them by a stream of their own, and how many moved later than at the bookmark;
+   * how many ended because of their credential, and for how many it was not known.
    */
-  readonly seen = { lists: 0, forced: 0, slow: 0, followed: 0, 'taken out': 0, unknown: 0, behind: 0 };
+  readonly seen = { followed: 0, stayed: 0, 'moved later': 0, 'taken out': 0, unknown: 0 };
   /** Whether every credential is valid. */
   #isCalm = false;
-  /** What is wrong with a stream of objects; undefined while nothing is. */
+  /** What is wrong with a client; undefined while nothing is. */
   #problem: string | undefined;
-  /** When the last stream of objects was sent, by its query. */
-  readonly #lastList = new Map<string, number>();
 
   constructor(seed: number) {
     let ticks = 0;
@@ -64,7 +53,6 @@ class World {
     this.clock = this.sharing.clock;
     this.server = this.sharing.server;
     this.server.now = () => this.clock.monotonic();
-    this.server.onList = list => this.#countList(list);
     this.rights = new Rights(this.random, this.sharing);
   }
 
@@ -86,7 +74,7 @@ class World {
     if (what < 30) this.write();
     else if (watch instanceof ServedList && watch.isInitial && what < 60) this.list(watch);
     else if (what < 55) watch?.send(1 + random.below(5), 1 + random.below(400));
-    else if (what < 60 && watch?.path.startsWith('/shared')) {
+    else if (what < 60 && (watch instanceof ServedList || watch?.path.startsWith('/shared'))) {
       watch.send();
       watch.bookmark();
     } else if (what < 72) this.join();
@@ -125,9 +113,6 @@ class World {
   list(watch: ServedList): void {
     const { random } = this;
     const size = 1 + random.below(400);
-    // Those who have waited meanwhile get what they lack.
-    for (const guest of this.guests)
-      if (random.chance(guest.isPaused ? 0.2 : 0.05)) this.pauseOrResume(guest);
     if (random.chance(0.3)) watch.finish(size);
     else if (random.chance(0.7)) watch.sendObjects(1 + random.below(4), size);
     else watch.send(1, size);
@@ -151,8 +136,7 @@ class World {
         ...(!isCommon && { isAllowed: async () => random.chance(0.9) }),
         ...(random.chance(0.5) && { isStillValid: () => this.judge(client) }),
       });
-      const list = listKey(client.query, isCommon);
-      this.guests.push({ client, version, key: list, askedAt: undefined, isPaused: false });
+      this.guests.push({ client, version, isPaused: false });
       this.rights.follow(client);
       this.sharing.send(client);
     } while (initial && random.chance(0.5));
@@ -182,13 +166,7 @@ class World {
     const { client } = guest;
     guest.isPaused = !guest.isPaused;
     if (guest.isPaused) client.trip?.pause();
-    else {
-      const { text } = client;
-      client.trip?.resume();
-      const gets = text !== '' && !text.includes('initial-events-end') && client.text.length > text.length;
-      const had = this.guests.filter(one => one !== guest && one.client.text.startsWith(text));
-      if (gets && had.some(one => one.client.text.length > text.length)) this.seen.behind += 1;
-    }
+    else client.trip?.resume();
   }
 
   /** Asserts that the events of each client are the beginning of those that it must get. */
@@ -197,23 +175,24 @@ class World {
       this.checkChanges(guest.client, guest.client.text, guest.version, isComplete);
       return;
     }
-    const { text, ended } = guest.client;
-    const marked = text.indexOf('initial-events-end');
-    const initial = marked === -1 ? text : text.slice(0, text.indexOf('\n', marked) + 1);
-    // The API server lists at the earliest when it gets a request, which must be after the client's.
-    const list = this.server.lists.findLast(
-      one =>
-        one.listed >= guest.version &&
-        (marked === -1 ? one.initial.startsWith(initial) : one.initial === initial),
-    );
-    if (marked === -1 && ended instanceof LaggingError) this.seen.slow += 1;
-    // A client that waits has got nothing.
-    if (text === '' && list === undefined && !isComplete) return;
-    assert.ok(list !== undefined, `no stream of objects is ${initial}`);
-    assert.ok(!isComplete || marked !== -1, 'the initial events have come');
-    if (list.endVersion === undefined || marked === -1) return;
-    if (text.length > initial.length) this.seen.followed += 1;
-    this.checkChanges(guest.client, text.slice(initial.length), list.endVersion, isComplete);
+    const { text, id } = guest.client;
+    const list = this.server.lists.find(({ request }) => fieldValue(request.headers, 'x-client') === id);
+    if (list === undefined) {
+      assert.ok(text === '' && !isComplete);
+      return;
+    }
+    assert.ok(list.listed >= guest.version);
+    assert.ok(!isComplete || list.endVersion !== undefined, 'the initial events have come');
+    if (list.endVersion === undefined) {
+      assert.equal(text, list.initial);
+      return;
+    }
+    const changes = text.slice(list.initial.length);
+    assert.equal(text, list.initial + changes);
+    if (changes !== '') this.seen.followed += 1;
+    if (changes !== '' && !list.isAborted) this.seen.stayed += 1;
+    if (list.isAborted && list.hasChanges) this.seen['moved later'] += 1;
+    this.checkChanges(guest.client, changes, list.endVersion, isComplete);
   }
 
   /** Asserts that a text has the changes after a version, or the beginning of them. */
@@ -232,40 +211,17 @@ class World {
       assert.equal(`${line}\n`, bookmarkLine(JSON.parse(line).object.metadata.resourceVersion));
   }
 
-  /** Asserts that no client waits too long for objects, and that no more streams of objects run at a time than must. */
-  checkLists(): void {
+  /** Asserts that all who have asked for the objects have a stream of their own, and lets clients leave that have ended. */
+  checkGuests(): void {
     assert.equal(this.#problem ?? this.rights.problem, undefined);
-    const now = this.clock.monotonic();
-    for (const { client, key, askedAt } of this.guests) {
-      if (client.asked.initial !== true || client.ended !== undefined || askedAt === undefined) continue;
-      const last = this.#lastList.get(key) ?? 0;
-      assert.ok(last >= askedAt || now - askedAt < longestWait, 'a client waits too long');
-    }
     for (const guest of [...this.guests]) {
-      guest.askedAt ??= now;
-      if (guest.client.ended !== undefined) this.leave(guest);
+      const { client } = guest;
+      const isThere = this.server.lists.some(
+        ({ request }) => fieldValue(request.headers, 'x-client') === client.id,
+      );
+      assert.ok(isThere || client.asked.initial !== true, 'a client waits for objects');
+      if (client.ended !== undefined) this.leave(guest);
     }
-  }
-
-  /** Counts a stream of objects that is sent now. */
-  #countList({ path, sentAt, user }: ServedList): void {
-    this.#lastList.set(listKey(path, user !== undefined), sentAt);
-    if (!path.startsWith('/shared')) return;
-    this.seen.lists += 1;
-    const running = this.server.watches.filter(
-      one =>
-        one instanceof ServedList &&
-        one.path === path &&
-        (one.user === undefined) === (user === undefined) &&
-        one.isInitial &&
-        !one.isAborted &&
-        !one.isOver,
-    );
-    // This one is not among the watches yet.
-    if (running.length < mostLists) return;
-    this.seen.forced += 1;
-    const hasWaited = ({ askedAt = sentAt }: Guest) => sentAt - askedAt >= longestWait;
-    if (!this.guests.some(hasWaited)) this.#problem = 'too many streams of objects at a time';
   }
 
   /** Lets every client receive its missing events. */
@@ -285,24 +241,13 @@ class World {
   }
 }
 
-/** The query of a stream of objects, or of a client that asks for one, without what may differ between clients of one stream. */
-function listKey(target: string, isCommon: boolean): string {
-  const pairs = target.replace(/^.*\?/, '').split('&');
-  return pairs
-    .filter(pair => !pair.startsWith('timeoutSeconds='))
-    .sort()
-    .concat(isCommon ? 'of any user' : [])
-    .join('&');
-}
-
 /** The last event of a watch whose version is too old. */
 const tooOld = '{"type":"ERROR","object":{"kind":"Status","code":410,"metadata":{}}}\n';
 
 describe('shared watches under random events', () => {
   const seen = {
-    ...{ opened: 0, ring: 0, own: 0, refused: 0, resumed: 0, lagged: 0, initial: 0, shared: 0 },
-    ...{ 'moved to ring': 0, 'moved to opened': 0 },
-    ...{ lists: 0, forced: 0, slow: 0, followed: 0, 'taken out': 0, unknown: 0, behind: 0 },
+    ...{ opened: 0, ring: 0, own: 0, refused: 0, resumed: 0, lagged: 0, initial: 0, moved: 0 },
+    ...{ followed: 0, stayed: 0, 'moved later': 0, 'taken out': 0, unknown: 0 },
     ...{ 'as another': 0, refusals: 0, expelled: 0, 'not confirmed': 0, 'rights ended': 0 },
   };
 
@@ -314,19 +259,18 @@ describe('shared watches under random events', () => {
         // Clients join asynchronously.
         if (step % 3 === 0) {
           await turn();
-          world.checkLists();
+          world.checkGuests();
         }
       }
       for (const guest of world.guests) world.check(guest);
       await world.settle();
       for (const guest of world.guests) world.check(guest, guest.client.ended === undefined);
 
-      const { joins, counts, moves, initialStreams } = world.sharing;
+      const { joins, counts } = world.sharing;
       for (const how of joins) seen[how] += 1;
-      for (const to of moves) seen[`moved to ${to}`] += 1;
+      seen.moved += counts.moved;
       seen.resumed += counts.resumed.length;
       seen.lagged += counts.lagged;
-      for (const clients of initialStreams) if (clients > 1) seen.shared += 1;
       for (const what of Object.keys(world.seen) as (keyof World['seen'])[]) seen[what] += world.seen[what];
       for (const what of Object.keys(world.rights.seen) as (keyof Rights['seen'])[])
         seen[what] += world.rights.seen[what];
@@ -340,11 +284,5 @@ describe('shared watches under random events', () => {
 
   it('reach every possible state', () => {
     for (const [what, count] of Object.entries(seen)) assert.ok(count > 20, `${what}: ${count}`);
-    // The others end before a change, or were too slow.
-    const moved = seen['moved to ring'] + seen['moved to opened'];
-    assert.ok(
-      seen.followed > moved / 3,
-      `${seen.followed} of ${moved} clients get changes after the objects`,
-    );
   });
 });

@@ -44,7 +44,7 @@ describe('the watches of several clients', () => {
     assert.deepEqual(joins, ['opened', 'ring', 'ring']);
     assert.deepEqual(
       { ...counts },
-      { watches: 1, clients: 3, received: 3, delivered: 9, resumed: [], lagged: 0 },
+      { watches: 1, clients: 3, received: 3, delivered: 9, resumed: [], lagged: 0, moved: 0 },
     );
   });
 
@@ -634,9 +634,8 @@ describe('the end of a cluster', () => {
     const { server, shared, join, joins } = create();
     shared.close();
     await join();
-    await join({ initial: true, bookmarks: true });
-    for (const { path } of server.watches) assert.match(path, /^\/own/);
-    assert.deepEqual(joins, ['own', 'own']);
+    assert.match(server.watches[0]?.path ?? '', /^\/own/);
+    assert.deepEqual(joins, ['own']);
   });
 });
 

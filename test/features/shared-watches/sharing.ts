@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { RingBudget } from '../../../src/features/shared-watches/event-ring.js';
-import type { Join, Loss, Move } from '../../../src/features/shared-watches/metrics.js';
+import type { Join, Loss } from '../../../src/features/shared-watches/metrics.js';
+import { Rights } from '../../../src/features/shared-watches/rights.js';
 import { SharedWatches } from '../../../src/features/shared-watches/share-watches.js';
 import { Turns } from '../../../src/features/shared-watches/turns.js';
 import { Reviews } from '../../../src/reviews/reviews.js';
@@ -23,10 +24,15 @@ export class Sharing {
   readonly clock = new ManualClock(1_000_000);
   readonly server = new WatchedServer();
   readonly joins: Join[] = [];
-  readonly counts = { watches: 0, clients: 0, received: 0, delivered: 0, resumed: [] as Loss[], lagged: 0 };
-  /** The number of clients with which each initial stream began. */
-  readonly initialStreams: number[] = [];
-  readonly moves: Move[] = [];
+  readonly counts = {
+    watches: 0,
+    clients: 0,
+    received: 0,
+    delivered: 0,
+    resumed: [] as Loss[],
+    lagged: 0,
+    moved: 0,
+  };
   readonly budget: RingBudget;
   readonly shared: SharedWatches;
   /** The access for a request now. */
@@ -53,7 +59,7 @@ export class Sharing {
       onFirstByte() {},
       budget: this.budget,
       clock,
-      reviews: new Reviews(clock),
+      rights: new Rights(new Reviews(clock), clock),
       random,
       turns,
       observer: {
@@ -64,8 +70,9 @@ export class Sharing {
           counts.clients += change;
         },
         joined: how => this.joins.push(how),
-        initialStream: clients => this.initialStreams.push(clients),
-        moved: (to, clients) => this.moves.push(...Array<Move>(clients).fill(to)),
+        moved: () => {
+          counts.moved += 1;
+        },
         received: () => {
           counts.received += 1;
         },

@@ -4,7 +4,7 @@ import type { LocalApi } from '../../../src/features/shared-watches/watch-to-sha
 import { UpstreamError } from '../../../src/transport/upstream-error.js';
 import { collectGarbage } from '../../support/collect-garbage.js';
 import { Sharing, turn } from './sharing.js';
-import { eventLine, type ServedList } from './watched-server.js';
+import type { ServedList } from './watched-server.js';
 import type { Asked, WatchingClient } from './watching-client.js';
 
 const local: LocalApi = { confirm: () => true };
@@ -51,12 +51,10 @@ function slowReview() {
   return state;
 }
 
-/** The API server accepts the last watch, which begins with the objects. */
-async function openList(sharing: Sharing): Promise<ServedList> {
-  const list = sharing.watch(-1) as ServedList;
-  list.open();
-  await turn();
-  return list;
+/** A client of a user with a stream of its own that the API server has accepted. */
+async function openList(sharing: Sharing, asked: Asked) {
+  const client = await sharing.open(asked);
+  return { client, list: sharing.watch(-1) as ServedList };
 }
 
 /** What an API server says about an API when the test wants it. */
@@ -87,17 +85,19 @@ describe('users who may watch the same', () => {
     assert.deepEqual(acted, ['ann', 'bob', 'eve'], 'logs and audit events have each one');
   });
 
-  it('share initial events and what follows', async () => {
+  it('have initial events by streams of their own, and share what follows without a review, since those were accepted', async () => {
     const sharing = new Sharing();
     sharing.server.change('web-1');
-    await sharing.join(begins('zoe'));
-    const clients = [await sharing.join(begins('ann')), await sharing.join(begins('bob'))];
-    await sharing.pass(100);
-    assert.deepEqual(senders(sharing), ['zoe', 'ann']);
-    (await openList(sharing)).finish();
+    const lists = [];
+    for (const user of ['zoe', 'ann', 'bob']) lists.push(await openList(sharing, begins(user)));
+    for (const { list } of lists) list.finish();
+    sharing.watch(-1).open();
     await turn();
     sharing.change();
-    for (const { lines } of clients) assert.equal(lines.length, 3);
+    for (const { client, list } of lists) assert.deepEqual([client.lines.length, list.isAborted], [3, true]);
+    assert.deepEqual([senders(sharing), sharing.server.reviews], [['zoe', 'ann', 'bob', 'zoe'], 0]);
+    const acted = lists.map(({ client }) => client.sent.map(({ user }) => user?.username));
+    assert.deepEqual(acted, [['zoe'], ['ann'], ['bob']], 'logs and audit events have each one');
   });
 
   it('share with nobody who shares with their own user alone', async () => {
@@ -107,64 +107,44 @@ describe('users who may watch the same', () => {
   });
 
   it('send their own request if the review refuses or fails, before a watch is open and after', async () => {
-    for (const how of [false, 'unknown'] as const)
-      for (const asks of [of, begins]) {
-        const sharing = new Sharing();
-        const { isAllowed } = right(how);
-        await sharing.join(asks('eve', { isAllowed }));
-        await sharing.open(asks('ann'));
-        await sharing.join(asks('eve', { isAllowed }));
-        assert.deepEqual(
-          sharing.server.watches.map(({ path, user }) => [user, path.startsWith('/own')]),
-          [
-            ['eve', true],
-            ['ann', false],
-            ['eve', true],
-          ],
-        );
-        assert.equal(sharing.joins.filter(join => join === 'refused').length, 2);
-      }
-  });
-
-  it('have a place in the next stream of initial events from the beginning, which is sent as soon as one of them may watch', async () => {
-    const sharing = new Sharing();
-    const answers: (() => void)[] = [];
-    const isAllowed = () => new Promise<boolean>(resolve => answers.push(() => resolve(true)));
-    const clients = [];
-    for (const user of ['ann', 'bob', 'eve']) {
-      clients.push(await sharing.join(begins(user, { isAllowed })));
-      await sharing.pass(1_000);
+    for (const how of [false, 'unknown'] as const) {
+      const sharing = new Sharing();
+      const { isAllowed } = right(how);
+      await sharing.join(of('eve', { isAllowed }));
+      await sharing.open(of('ann'));
+      await sharing.join(of('eve', { isAllowed }));
+      assert.deepEqual(
+        sharing.server.watches.map(({ path, user }) => [user, path.startsWith('/own')]),
+        [
+          ['eve', true],
+          ['ann', false],
+          ['eve', true],
+        ],
+      );
+      assert.equal(sharing.joins.filter(join => join === 'refused').length, 2);
     }
-    assert.deepEqual(senders(sharing), []);
-    answers[1]?.();
-    await turn();
-    assert.deepEqual(senders(sharing), ['bob']);
-    (await openList(sharing)).finish();
-    await turn();
-    for (const answer of answers) answer();
-    await turn();
-    sharing.change();
-    for (const { lines } of clients) assert.equal(lines.length, 2);
-    assert.deepEqual(senders(sharing), ['bob']);
   });
 
-  it('get initial events of their own if their review takes so long that others would wait for it', async () => {
-    const sharing = new Sharing({ buffer: 100_000_000 });
-    const eves = slowReview();
-    const slow = await sharing.join(begins('eve', eves));
-    const ann = await sharing.join(begins('ann'));
-    const list = await openList(sharing);
-    for (let count = 0; count < 20; count += 1) {
-      list.text(eventLine(100, 'x'.repeat(1_000_000), { type: 'ADDED' }));
+  it('go on with the stream of their own if its request was sent 10 s ago and the review refuses, fails or takes long', async () => {
+    for (const how of [false, 'unknown', 'slow', true] as const) {
+      const sharing = new Sharing();
+      const eves = slowReview();
+      const { isAllowed } = how === 'slow' ? eves : right(how);
+      const { client, list } = await openList(sharing, begins('eve', { isAllowed }));
+      await sharing.open(of('ann'));
+      await sharing.pass(10_000);
+      list.finish();
       await turn();
-      assert.equal(list.isPaused, false);
+      sharing.server.write();
+      list.send();
+      const hasMoved = how === true;
+      assert.deepEqual([list.isAborted, client.lines.length], [hasMoved, hasMoved ? 1 : 2]);
+      if (how !== 'slow') continue;
+      eves.answer(true);
+      await turn();
+      list.bookmark();
+      assert.deepEqual([list.isAborted, client.lines.length], [true, 3]);
     }
-    assert.equal(ann.lines.length, 20);
-    assert.ok(sharing.budget.used < 10_000_000);
-    eves.answer(true);
-    await turn();
-    assertOwn(sharing, 'eve');
-    assert.equal(slow.ended, undefined);
   });
 
   it('wait for nobody’s review but their own, and are forgotten if they leave during it', async () => {
@@ -216,22 +196,31 @@ describe('as whom a shared watch is sent:', () => {
 
   for (const [what, refuse] of Object.entries(refusals)) {
     it(`another user after ${what}, at most three, and then each client sends its own`, async () => {
-      for (const asks of [of, begins]) {
-        const sharing = new Sharing();
-        // The first one gets a stream of initial events of its own.
-        if (asks === begins) await sharing.open(begins('zoe'));
-        const before = sharing.server.watches.length;
-        const users = ['ann', 'ann', 'bob', 'eve', 'joe'];
-        for (const user of users) await sharing.join(asks(user));
-        if (asks === begins) await sharing.pass(100);
-        for (const user of ['ann', 'bob', 'eve']) {
-          assert.equal(sharing.watch(-1).user, user);
-          await refuse(sharing);
-        }
-        await turn();
-        assert.deepEqual(senders(sharing).slice(before), ['ann', 'bob', 'eve', ...users]);
-        for (const { path } of sharing.server.watches.slice(before + 3)) assert.match(path, /^\/own/);
+      const sharing = new Sharing();
+      const users = ['ann', 'ann', 'bob', 'eve', 'joe'];
+      for (const user of users) await sharing.join(of(user));
+      for (const user of ['ann', 'bob', 'eve']) {
+        assert.equal(sharing.watch(-1).user, user);
+        await refuse(sharing);
       }
+      await turn();
+      assert.deepEqual(senders(sharing), ['ann', 'bob', 'eve', ...users]);
+      for (const { path } of sharing.server.watches.slice(3)) assert.match(path, /^\/own/);
+    });
+
+    it(`another user after ${what}, at most three, and clients with streams of their own stay there`, async () => {
+      const sharing = new Sharing();
+      const users = ['ann', 'ann', 'bob', 'eve', 'joe'];
+      const lists = [];
+      for (const user of users) lists.push(await openList(sharing, begins(user)));
+      for (const { list } of lists) list.finish();
+      for (const user of ['ann', 'bob', 'eve']) {
+        assert.equal(sharing.watch(-1).user, user);
+        await refuse(sharing);
+      }
+      await turn();
+      assert.deepEqual(senders(sharing), [...users, 'ann', 'bob', 'eve']);
+      for (const { client, list } of lists) assert.deepEqual([client.ended, list.isOpen], [undefined, true]);
     });
 
     it(`a lost watch after ${what} as another user, and the others notice nothing, but after three all are cut`, async () => {
@@ -283,39 +272,34 @@ describe('as whom a shared watch is sent:', () => {
 
 describe('clients that wait for the head of a watch', () => {
   it('are asked about again if they have waited longer than an answer counts', async () => {
-    for (const asks of [of, begins]) {
-      const sharing = new Sharing();
-      const bobs = right();
-      const ann = await sharing.join(asks('ann'));
-      const bob = await sharing.join(asks('bob', bobs));
-      await sharing.pass(1_000);
-      bobs.is = false;
-      await sharing.pass(10_000);
-      for (const watch of [...sharing.server.watches]) if (!watch.isAborted) watch.open();
-      await turn();
-      await turn();
-      assert.deepEqual([ann.status, bob.status], [200, undefined]);
-      assertOwn(sharing, 'bob');
-    }
-  });
-});
-
-describe('clients that move', () => {
-  it('end at the end of the initial events if their right has ended meanwhile', async () => {
     const sharing = new Sharing();
     const bobs = right();
-    await sharing.open(begins('zoe'));
-    const ann = await sharing.join(begins('ann'));
-    const bob = await sharing.join(begins('bob', bobs));
-    await sharing.pass(100);
-    const list = await openList(sharing);
-    await sharing.pass(10_000);
+    const ann = await sharing.join(of('ann'));
+    const bob = await sharing.join(of('bob', bobs));
+    await sharing.pass(1_000);
     bobs.is = false;
-    list.finish();
+    await sharing.pass(10_000);
+    for (const watch of [...sharing.server.watches]) if (!watch.isAborted) watch.open();
     await turn();
+    await turn();
+    assert.deepEqual([ann.status, bob.status], [200, undefined]);
+    assertOwn(sharing, 'bob');
+  });
+
+  it('are asked about again, and stay with streams of their own if their right has ended', async () => {
+    const sharing = new Sharing();
+    const bobs = right();
+    const ann = await openList(sharing, begins('ann'));
+    const bob = await openList(sharing, begins('bob', bobs));
+    for (const { list } of [ann, bob]) list.finish();
+    await sharing.pass(1_000);
+    bobs.is = false;
+    await sharing.pass(10_000);
+    sharing.watch(-1).open();
+    await turn();
+    assert.deepEqual([ann.list.isAborted, bob.list.isOpen, bob.client.ended], [true, true, undefined]);
     sharing.change();
-    assert.deepEqual(ends(ann, bob), [undefined, 'end']);
-    assert.deepEqual([ann.lines.length, bob.lines.length], [2, 1]);
+    assert.deepEqual([ann.client.lines.length, bob.client.lines.length], [2, 1]);
   });
 });
 
@@ -335,22 +319,17 @@ describe('an API that another server may serve', () => {
   });
 
   it('is shared with nobody if it does not', async () => {
-    for (const asks of [of, begins]) {
-      const sharing = new Sharing();
-      const api = confirmation();
-      const clients = [await sharing.open(asks('ann', { api })), await sharing.join(asks('bob', { api }))];
-      const shared = sharing.server.watches.length;
-      for (let index = 0; index < shared; index += 1) {
-        api.answer(false);
-        await sharing.pass(200);
-        if (sharing.watch(index + 1).path.startsWith('/shared')) sharing.watch(index + 1).open();
-      }
-      api.answer(false);
-      await turn();
-      for (const { status } of clients) assert.equal(status, undefined);
-      const own = sharing.server.watches.filter(({ path }) => path.startsWith('/own'));
-      assert.deepEqual(own.map(({ user }) => user).sort(), ['ann', 'bob']);
-    }
+    const sharing = new Sharing();
+    const api = confirmation();
+    const clients = [await sharing.open(of('ann', { api })), await sharing.join(of('bob', { api }))];
+    const { client, list } = await openList(sharing, begins('eve', { api }));
+    list.finish();
+    api.answer(false);
+    await turn();
+    for (const { status } of clients) assert.equal(status, undefined);
+    const own = sharing.server.watches.filter(({ path }) => path.startsWith('/own'));
+    assert.deepEqual(own.map(({ user }) => user).sort(), ['ann', 'bob', 'eve']);
+    assert.deepEqual([list.isOpen, client.ended, sharing.counts.clients], [true, undefined, 0]);
   });
 
   it('gives nothing after a loss before it is said again, and ends all if it is not so', async () => {
@@ -378,38 +357,14 @@ describe('an API that another server may serve', () => {
     const paused = await sharing.join(of('bob', { api, key: 'a' }));
     paused.trip?.pause();
     const other = await sharing.open(of('eve', { key: 'b' }));
-    const initial = await sharing.open(begins('zoe', { api, key: 'c' }));
-    const waiting = await sharing.join(begins('joe', { api, key: 'c' }));
-    sharing.change();
+    const waiting = await openList(sharing, begins('joe', { api, key: 'c' }));
+    waiting.list.finish();
+    const { path } = sharing.watch(-1);
     sharing.shared.expel(api);
     await turn();
-    assert.deepEqual(ends(ann, paused, initial, other), ['end', 'end', 'end', undefined]);
-    assertOwn(sharing, 'joe');
-    assert.equal(waiting.ended, undefined);
-  });
-});
-
-describe('a client that stalls initial events', () => {
-  it('holds other users for half a second at most, and is cut then', async () => {
-    const sharing = new Sharing({ buffer: 100_000_000 });
-    await sharing.open(begins('zoe'));
-    const stalled = await sharing.join(begins('eve'));
-    const ann = await sharing.join(begins('ann'));
-    await sharing.pass(100);
-    const list = await openList(sharing);
-    stalled.trip?.pause();
-    let held = 0;
-    for (let round = 0; stalled.ended === undefined && round < 1_000; round += 1) {
-      list.text(eventLine(100, 'x'.repeat(200_000), { type: 'ADDED', name: `n${round}` }));
-      await turn();
-      while (list.isPaused) {
-        await sharing.pass(100);
-        held += 100;
-      }
-    }
-    assert.ok(stalled.ended instanceof Error);
-    assert.ok(held <= 500, `${held} ms`);
-    assert.equal(ann.ended, undefined);
+    assert.match(path, /^\/shared/);
+    assert.deepEqual(ends(ann, paused, other), ['end', 'end', undefined]);
+    assert.deepEqual([waiting.client.ended, waiting.list.isOpen], [undefined, true]);
   });
 });
 

@@ -144,6 +144,8 @@ export class ServedList extends ServedWatch {
   initial = '';
   /** The version of the bookmark after the objects; undefined before it was sent. */
   endVersion: number | undefined;
+  /** Whether anything was sent after the bookmark. */
+  hasChanges = false;
   readonly #objects: string[];
   readonly #state: WatchedServer;
 
@@ -184,6 +186,7 @@ export class ServedList extends ServedWatch {
 
   override text(text: string, size = Number.POSITIVE_INFINITY): void {
     if (this.isInitial) this.initial += text;
+    else if (text !== '') this.hasChanges = true;
     super.text(text, size);
   }
 }
@@ -199,8 +202,6 @@ export class WatchedServer implements Pool {
   /** The ADDED events of all objects, by name. */
   readonly objects = new Map<string, string>();
   version: number;
-  /** Called when a request for one of them arrives. */
-  onList: (list: ServedList) => void = () => {};
   /** Called when the request of any watch has arrived. */
   onWatch: (watch: ServedWatch) => void = () => {};
   /** Milliseconds of the test's clock. */
@@ -254,7 +255,6 @@ export class WatchedServer implements Pool {
     if (!request.path.includes('sendInitialEvents=true')) return new ServedWatch(this, request, sink);
     const list = new ServedList(this, request, sink);
     this.lists.push(list);
-    this.onList(list);
     return list;
   }
 

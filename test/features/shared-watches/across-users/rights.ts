@@ -3,7 +3,7 @@ import type { LocalApi } from '../../../../src/features/shared-watches/watch-to-
 import { fieldValue } from '../../../../src/http/header-fields.js';
 import type { Random } from '../../../support/random.js';
 import { type Sharing, turn } from '../sharing.js';
-import { ServedList, type ServedWatch } from '../watched-server.js';
+import type { ServedWatch } from '../watched-server.js';
 import type { Asked, WatchingClient } from '../watching-client.js';
 
 const users = ['ann', 'bob', 'eve', 'joe', 'zoe'];
@@ -22,8 +22,8 @@ export class Rights {
   readonly #endedAt = new Map<string, number>();
   readonly #apis = new Map<string, LocalApi>();
   readonly #clients = new Set<WatchingClient>();
-  /** The clients that have watches of their own, which last as at the API server. */
-  readonly #alone = new Set<string>();
+  /** The watches of clients' own, which last as at the API server. */
+  readonly #own = new Map<string, ServedWatch>();
   /** What the API server has been asked for all users, but for what is over since long ago. */
   #responses: ServedWatch[] = [];
   readonly #lastSender = new Map<string, string>();
@@ -61,7 +61,7 @@ export class Rights {
       return head(...parts);
     };
     client.onData = () => {
-      const since = this.#alone.has(client.id) ? undefined : this.#oldestResponse(right);
+      const since = this.#own.get(client.id)?.isAborted === false ? undefined : this.#oldestResponse(right);
       if (since !== undefined) this.#require(right, since, 'gets events');
     };
   }
@@ -116,7 +116,7 @@ export class Rights {
 
   #confirm(): true | Promise<boolean> {
     if (this.#isCalm || this.#random.chance(0.6)) return true;
-    const isLocal = this.#random.chance(0.93);
+    const isLocal = this.#random.chance(0.5);
     if (!isLocal) this.seen['not confirmed'] += 1;
     return turn().then(() => isLocal);
   }
@@ -129,7 +129,8 @@ export class Rights {
   }
 
   #onWatch(watch: ServedWatch): void {
-    if (watch.path.startsWith('/own')) this.#alone.add(fieldValue(watch.request.headers, 'x-client') ?? '');
+    if (watch.path.startsWith('/own'))
+      this.#own.set(fieldValue(watch.request.headers, 'x-client') ?? '', watch);
     const right = rightOf(watch);
     if (right === undefined || !watch.path.startsWith('/shared')) return;
     this.#require(right, this.#now - longestWait, 'is a sender');
@@ -148,7 +149,7 @@ export class Rights {
   #oldestResponse(right: string): number | undefined {
     const key = right.replace(/^.* /, '');
     this.#responses = this.#responses.filter(
-      watch => watch.overAt === undefined || watch.overAt > this.#now - lastsOn(watch),
+      watch => watch.overAt === undefined || watch.overAt > this.#now - lastsOn,
     );
     const moments = this.#responses.filter(watch => keyOf(watch) === key).map(({ sentAt }) => sentAt);
     return moments.length === 0 ? undefined : Math.min(...moments);
@@ -156,9 +157,7 @@ export class Rights {
 }
 
 /** For how many milliseconds clients may still get what came with a response that is over: until it is asked about them again. */
-function lastsOn(watch: ServedWatch): number {
-  return watch instanceof ServedList ? 40_000 : 5_000;
-}
+const lastsOn = 5_000;
 
 function keyOf({ path }: ServedWatch): string {
   return keys.find(one => path.includes(`labelSelector=${one}`)) ?? assert.fail(path);

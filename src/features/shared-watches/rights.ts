@@ -1,0 +1,77 @@
+import { namedUser } from '../../kubernetes/impersonation.js';
+import type { Clock } from '../../lib/clock.js';
+import { FairSlots } from '../../lib/fair-slots.js';
+import type { Moment } from '../../lib/moment.js';
+import type { Question, Reviews, Verdict } from '../../reviews/reviews.js';
+import type { CredentialCheck } from './watch-to-share.js';
+
+/** How many questions are asked at a time, of all users. */
+const atATime = 16;
+/** After this number of milliseconds a question does not count any more: others do not wait for slow answers. */
+const patience = 1_000;
+
+/**
+ * The rights of clients' users to their watches, as the API server says them. It is asked about a few at a time, and in turns: a thousand
+ * clients that come together, or whose watch is opened again, would otherwise cost a thousand connections.
+ */
+export class Rights {
+  readonly #reviews: Pick<Reviews, 'isPermitted' | 'permitted' | 'ask'>;
+  readonly #clock: Clock;
+  readonly #slots = new FairSlots<string>(atATime);
+
+  constructor(reviews: Pick<Reviews, 'isPermitted' | 'permitted' | 'ask'>, clock: Clock) {
+    this.#reviews = reviews;
+    this.#clock = clock;
+  }
+
+  /** The API server has accepted a watch that was asked for after this moment: its user may watch. */
+  proven(question: Question, since: Moment): void {
+    this.#reviews.permitted(question, since);
+  }
+
+  /** Whether the user may watch. Also false if nobody says it. */
+  isCertain(question: Question): true | Promise<boolean> {
+    if (this.#reviews.isPermitted(question)) return true;
+    return this.#ask(question).then(
+      ({ isAllowed }) => isAllowed,
+      () => false,
+    );
+  }
+
+  /** Whether the client's credential is valid, and the user may watch. Throws, or rejects, if nobody can say it at this moment. */
+  check(question: Question, isStillValid: CredentialCheck | undefined): boolean | Promise<boolean> {
+    const isValid = isStillValid?.() ?? true;
+    if (isValid instanceof Promise) return isValid.then(valid => valid && this.#mayWatch(question));
+    return isValid && this.#mayWatch(question);
+  }
+
+  #mayWatch(question: Question): boolean | Promise<boolean> {
+    if (this.#reviews.isPermitted(question)) return true;
+    return this.#ask(question).then(({ isAllowed, hasError }) => {
+      if (!isAllowed && hasError) throw new Error('it is not known whether the user may still watch');
+      return isAllowed;
+    });
+  }
+
+  async #ask(question: Question): Promise<Verdict> {
+    const { as } = question;
+    const user = as === 'configured' ? '' : (namedUser(as)?.username ?? '');
+    await this.#slots.take(user);
+    const answer = this.#reviews.ask(question);
+    this.#giveBackAfter(answer, user);
+    return answer;
+  }
+
+  #giveBackAfter(answer: Promise<unknown>, user: string): void {
+    let isTaken = true;
+    const giveBack = () => {
+      cancel();
+      if (isTaken) this.#slots.giveBack(user);
+      isTaken = false;
+    };
+    const cancel = this.#clock.schedule(patience, () => giveBack());
+    // By then the connection of the answer is free, and the next question needs no other one.
+    const inNextTurn = () => setImmediate(giveBack);
+    answer.then(inNextTurn, inNextTurn);
+  }
+}

@@ -45,7 +45,7 @@ export interface FeatureParts extends Component {
   readonly route?: CreateRoute;
   /** Is asked before the API server what users may do. Authorizers are asked in the order of the features. */
   readonly authorizer?: Authorizer;
-  /** Follows the open streams of callers, where callers are authenticated. */
+  /** Follows the open streams. */
   readonly follower?: CreateFollower;
   /** Besides metrics and health, what the admin listener has for operators. */
   readonly adminEndpoint?: AdminEndpoint;

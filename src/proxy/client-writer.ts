@@ -36,7 +36,7 @@ export interface WriterOwner {
   /** Whether trailers may follow a body of known length: the answer may come over HTTP/2. */
   readonly mayHaveTrailers: boolean;
   /** Whether the answer may be ended between two of its parts. */
-  readonly isFollowed: boolean;
+  readonly mayBeEnded: boolean;
   /** The head of a long-running answer was written. */
   onOpened?(): void;
   /** The answer is over, complete or not. */
@@ -79,7 +79,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   #paused = false;
   /** Whether the client can distinguish a complete answer from one that broke off. */
   #delimited = true;
-  /** Undefined before the head, if the answer is not followed, or if nothing says where they end. */
+  /** Undefined before the head, if nobody may end it, or if nothing says where they end. */
   parts: AnswerParts | undefined;
 
   constructor(request: AnsweredRequest, context: WriterContext, owner: WriterOwner) {
@@ -116,7 +116,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     if (!record.longRunning) return this;
     record.opened(statusCode);
     this.#owner.onOpened?.();
-    if (this.#owner.isFollowed) this.parts = AnswerParts.of(rawHeaders, record.info.verb === 'watch');
+    if (this.#owner.mayBeEnded) this.parts = AnswerParts.of(rawHeaders, record.info.verb === 'watch');
     flushHead(response, this.#http2);
     if (this.#http2 === undefined && response.chunkedEncoding) this.#socket = response.socket ?? undefined;
     return this;

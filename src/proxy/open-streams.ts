@@ -1,13 +1,13 @@
 import type { Cluster } from '../clusters/cluster.js';
 import type { StatusError } from '../kubernetes/status.js';
-import type { RightEnd } from '../observability/metrics/request-metrics.js';
+import type { Revocation } from '../observability/metrics/request-metrics.js';
 import type { OpenRequest } from '../request/context.js';
 import type { Question } from '../reviews/reviews.js';
 import type { Recheck } from './route.js';
 
-/** Why a stream is ended although both sides would keep it open: the right of its caller has ended. */
+/** Why a stream is ended although both sides would keep it open. */
 export interface StreamEnd {
-  readonly endedBy: RightEnd;
+  readonly endedBy: Revocation;
   /** What its client is told, if its protocol can say it. */
   readonly error: StatusError;
 }
@@ -36,11 +36,13 @@ export interface OpenStream {
 /** The longest time in milliseconds between `OpenStream.revoke` and the end of the stream. */
 export const longestEnd = 10_000;
 
-/** Follows the open streams of authenticated callers. */
+/** Follows the open streams. */
 export interface StreamFollower {
   /** Whether it ends streams whose credential has expired. Then nobody else does. */
   readonly endsAtExpiry: boolean;
-  /** A caller's request was sent to the API server. Its answer begins later. */
+  /** Whether it may end this request. Otherwise nobody has to know where its answer can be ended. */
+  mayEnd(request: Pick<OpenRequest, 'caller'>): boolean;
+  /** A request was sent to the API server. Its answer begins later. */
   began(stream: OpenStream): void;
   /** The answer of a long-running request, or an upgraded connection, has begun: the API server has let the user do it. */
   opened(stream: OpenStream): void;
@@ -50,11 +52,12 @@ export interface StreamFollower {
 /**
  * Makes a follower, once, when the server is built.
  *
- * @param isStillKnown Whether the credential of an open request's caller is valid, and still that of the same user.
+ * @param isStillKnown Whether the credential of an open request's caller is valid, and still that of the same user. Undefined if callers are
+ * not authenticated.
  */
-export type CreateFollower = (isStillKnown: Recheck) => StreamFollower;
+export type CreateFollower = (isStillKnown: Recheck | undefined) => StreamFollower;
 
-/** All open requests and upgrades for API servers, so that a shutdown can end the long-running ones, and others can follow those of callers. */
+/** All open requests and upgrades for API servers, so that a shutdown can end the long-running ones, and others can follow them. */
 export class OpenStreams {
   /** The long-running requests and the upgrades. */
   readonly #streams = new Set<OpenStream>();
@@ -62,14 +65,14 @@ export class OpenStreams {
   /** Whether the streams have been asked to end. From then on, the connections of clients close after their answer. */
   ending = false;
 
-  /** From now on, this one follows the streams of callers. */
+  /** From now on, this one follows the streams. */
   addFollower(follower: StreamFollower): void {
     this.#followers.push(follower);
   }
 
-  /** Whether the streams of this request's caller are followed. */
-  isFollowed({ caller }: Pick<OpenRequest, 'caller'>): boolean {
-    return this.#followers.length > 0 && caller !== undefined;
+  /** Whether a follower may end this request. */
+  mayEnd(request: Pick<OpenRequest, 'caller'>): boolean {
+    return this.#followers.some(follower => follower.mayEnd(request));
   }
 
   add(stream: OpenStream): void {
@@ -78,17 +81,17 @@ export class OpenStreams {
       // A connection that is still open can begin a stream after all others were asked to end.
       if (this.ending) setImmediate(() => stream.endEarly());
     }
-    if (this.isFollowed(stream.request)) for (const follower of this.#followers) follower.began(stream);
+    for (const follower of this.#followers) follower.began(stream);
   }
 
   delete(stream: OpenStream): void {
     this.#streams.delete(stream);
-    if (this.isFollowed(stream.request)) for (const follower of this.#followers) follower.ended(stream);
+    for (const follower of this.#followers) follower.ended(stream);
   }
 
   /** The answer of a stream has begun. */
   opened(stream: OpenStream): void {
-    if (this.isFollowed(stream.request)) for (const follower of this.#followers) follower.opened(stream);
+    for (const follower of this.#followers) follower.opened(stream);
   }
 
   /** The number of upgraded connections to a cluster. */

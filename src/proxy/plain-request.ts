@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Cluster } from '../clusters/cluster.js';
 import { parseQuery } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
-import type { RightEnd } from '../observability/metrics/request-metrics.js';
+import type { Revocation } from '../observability/metrics/request-metrics.js';
 import type { OpenRequest } from '../request/context.js';
 import type { Question } from '../reviews/reviews.js';
 import type { ClientSink, ConnectionKind, RoundTrip } from '../transport/round-trip.js';
@@ -67,8 +67,8 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
     return this.#routed?.questions ?? streamQuestions(this.#client);
   }
 
-  get isFollowed(): boolean {
-    return this.#routed?.mayExpire === true || this.#context.openStreams.isFollowed(this.#client);
+  get mayBeEnded(): boolean {
+    return this.#routed?.mayExpire === true || this.#context.openStreams.mayEnd(this.#client);
   }
 
   get mayHaveTrailers(): boolean {
@@ -183,7 +183,7 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
   }
 
   /** @param last What a watch gets before its last chunk. */
-  #end(endedBy: RightEnd, error: StatusError, last: (parts: AnswerParts) => Buffer | undefined): void {
+  #end(endedBy: Revocation, error: StatusError, last: (parts: AnswerParts) => Buffer | undefined): void {
     if (this.#writer.state === 'over') return;
     const { record } = this.#client;
     record.endWith(endedBy);

@@ -80,7 +80,7 @@ export function listenForUpgrades(
 export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<ResponseSink> {
   readonly mayHaveTrailers = false;
   /** Nothing says where the answer of a refused upgrade may end. */
-  readonly isFollowed = false;
+  readonly mayBeEnded = false;
   readonly #context: ProxyContext;
   readonly request: OpenRequest;
   readonly #response: ServerResponse;
@@ -203,12 +203,12 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
       return { end, frames: isWebSocket(protocol) ? new WebSocketFrames(end) : undefined };
     };
     new Relay(client, upstream, sideOf('client')).start(this.#early);
-    const isFollowed = this.#context.openStreams.isFollowed(this.request);
+    const mayBeEnded = this.#context.openStreams.mayEnd(this.request);
     const side = sideOf('upstream');
-    const frames = isFollowed && isSpdy(protocol) ? spdyFrames() : side.frames;
+    const frames = mayBeEnded && isSpdy(protocol) ? spdyFrames() : side.frames;
     const toClient = new Relay(upstream, client, { ...side, frames }, this.#reads);
     toClient.start(head.length > 0 ? [head] : []);
-    if (isFollowed || this.#trip?.mayExpire === true) {
+    if (mayBeEnded || this.#trip?.mayExpire === true) {
       const accept = fieldValue(this.request.head.rawHeaders, 'accept') ?? '';
       this.#sayFarewell = (error, isEvent) =>
         endUpgraded(

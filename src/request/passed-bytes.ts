@@ -9,6 +9,11 @@ interface Passed {
 /** The bytes of each connection at the end of its last request. */
 const passedBefore = new WeakMap<Socket, Passed>();
 
+/** The bytes that a connection has sent since the end of its last request. */
+export function sentSince(socket: Socket): number {
+  return socket.bytesWritten - (passedBefore.get(socket)?.sent ?? 0);
+}
+
 /** The bytes that a connection has transferred since the end of its last request. */
 export function passedSince(socket: Socket): Passed {
   const { bytesRead, bytesWritten } = socket;

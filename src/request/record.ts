@@ -16,10 +16,10 @@ import type {
 import type { ClusterMetrics } from '../observability/metrics/metrics.js';
 import {
   type EndReason,
-  isRightEnd,
+  isRevocation,
   isSuccess,
   type RequestSeries,
-  type RightEnd,
+  type Revocation,
   type ServedRequest,
 } from '../observability/metrics/request-metrics.js';
 import type { RecordedRequest, Recorder, Recording } from '../observability/recorder.js';
@@ -185,8 +185,8 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     this.annotate('kube-api-proxy/denied-by', by);
   }
 
-  /** The proxy ends the request, because a right of its caller has ended. */
-  endWith(reason: RightEnd): void {
+  /** The proxy itself ends the request. */
+  endWith(reason: Revocation): void {
     if (this.endedBy !== undefined) return;
     this.endedBy = reason;
     this.annotate('kube-api-proxy/ended-by', reason);
@@ -240,7 +240,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   }
 
   get #saysWhoEnded(): boolean {
-    return this.longRunning || this.isUpgrade || isRightEnd(this.endedBy);
+    return this.longRunning || this.isUpgrade || isRevocation(this.endedBy);
   }
 
   /** @param bytes Written to the client's connection for this request, including heads and framing. */

@@ -204,12 +204,12 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   return app;
 }
 
-/** Lets features follow the open streams of callers. Undefined if callers are not authenticated. */
+/** Lets features follow the open streams. Undefined if callers are not authenticated. */
 function followCallers(parts: ServerParts): OpenCallers | undefined {
   const rechecks = createRechecks(parts);
-  if (rechecks === undefined) return undefined;
-  const followers = parts.followers.map(create => create(rechecks.isStillKnown));
+  const followers = parts.followers.map(create => create(rechecks?.isStillKnown));
   for (const follower of followers) parts.openStreams.addFollower(follower);
+  if (rechecks === undefined) return undefined;
   return openCallers(rechecks, followers.some(({ endsAtExpiry }) => endsAtExpiry) ? parts.clock : undefined);
 }
 

@@ -250,7 +250,7 @@ function writerFor(response: ServerResponse, { isWatch }: Exchange): ClientWrite
   return new ClientWriter(
     request as never,
     { sandboxesProxiedPages: false, openStreams: { ending: false } },
-    { mayHaveTrailers: false, isFollowed: false, onOver() {} },
+    { mayHaveTrailers: false, mayBeEnded: false, onOver() {} },
   );
 }
 

@@ -49,7 +49,7 @@ class Part extends LentBytes {
 async function start({
   longRunning = false,
   ending = false,
-  isFollowed = false,
+  mayBeEnded = false,
   version = '1.1',
 } = {}): Promise<Written> {
   const arrived = new Promise<ServerResponse>(resolve => {
@@ -70,7 +70,7 @@ async function start({
   let overs = 0;
   const owner = {
     mayHaveTrailers: false,
-    isFollowed,
+    mayBeEnded,
     onOver() {
       overs += 1;
     },

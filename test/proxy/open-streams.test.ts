@@ -29,6 +29,7 @@ function follow(): void {
   const say = (what: string) => (each: OpenStream) =>
     void calls.push(`${(each as unknown as { name: string }).name} ${what}`);
   streams.addFollower({
+    mayEnd: ({ caller }) => caller !== undefined,
     endsAtExpiry: false,
     began: say('began'),
     opened: say('opened'),
@@ -40,21 +41,21 @@ function follow(): void {
 const called = () => calls.splice(0);
 
 describe('the open streams', () => {
-  it('of callers are followed from their beginning to their one end, and those of nobody are not', () => {
+  it('are followed from their beginning to their end, and may be ended if a follower may do that', () => {
     const [one, nobodys] = [stream('one'), stream('nobody’s', { caller: false })];
     const short = stream('short', { longRunning: false });
     for (const followers of [0, 1, 2]) {
       const times = (...what: string[]) => what.flatMap(each => Array(followers).fill(each));
       assert.deepEqual(
-        [one, nobodys].map(each => streams.isFollowed(each.request)),
+        [one, nobodys].map(each => streams.mayEnd(each.request)),
         [followers > 0, false],
       );
       for (const each of [one, nobodys]) streams.add(each);
-      assert.deepEqual(called(), times('one began'));
+      assert.deepEqual(called(), times('one began').concat(times('nobody’s began')));
       for (const each of [one, nobodys]) streams.opened(each);
-      assert.deepEqual(called(), times('one opened'));
+      assert.deepEqual(called(), times('one opened').concat(times('nobody’s opened')));
       for (const each of [one, nobodys]) streams.delete(each);
-      assert.deepEqual(called(), times('one ended'));
+      assert.deepEqual(called(), times('one ended').concat(times('nobody’s ended')));
       streams.add(short);
       streams.delete(short);
       assert.deepEqual(called(), times('short began', 'short ended'));

@@ -30,6 +30,7 @@ before(async () => {
     patience: 600_000,
     follower: {
       endsAtExpiry: false,
+      mayEnd: () => true,
       began: stream => streams.push(stream),
       opened() {},
       ended: stream => ended.add(stream),

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { send } from '../support/clients/http-client.js';
 import type { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
 import { createIdToken } from '../support/identities/oidc-issuer.js';
 import { jsonLines } from '../support/json-lines.js';
 import { ManualClock } from '../support/manual-clock.js';
+import { adminPort } from '../support/proxy/admin-listener.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
 import { WatchedNamespace } from '../support/proxy/watched-namespace.js';
@@ -20,7 +22,8 @@ async function start(t: TestContext) {
     run: (scope, argv, env) => startInProcess(scope, argv, env, { clock }),
     flags: [
       ...['--authentication-token-webhook', '--share-watches', '--end-streams-at-expiry=10s'],
-      `--audit-log-path=${auditLog}`,
+      ...[`--audit-log-path=${auditLog}`, '--admin-end-streams', '--admin-port=0'],
+      '--admin-address=127.0.0.1',
     ],
     server: { allow: () => true },
   });
@@ -58,7 +61,7 @@ async function start(t: TestContext) {
   };
 }
 
-test('a client of a shared watch stays for the grace after its token has expired, also when the watch is opened again, and leaves alone', async t => {
+test('a client of a shared watch stays for the grace after its token has expired, also when the watch is opened again, and leaves alone; the other one ends by an operator', async t => {
   const { token, open, pass, clock, namespace, server, proxy, endings } = await start(t);
   const [short, long] = [await open(token(20)), await open(token(600))];
   assert.equal(namespace.upstream().length, 1, 'they share');
@@ -83,4 +86,9 @@ test('a client of a shared watch stays for the grace after its token has expired
     lines().map(({ user, endedBy, code }) => [user, endedBy, code]),
     [['ann', 'expiry', 200]],
   );
+  const port = await adminPort(proxy);
+  assert.equal((await send(port, '/streams?user=ann', { method: 'DELETE' })).status, 200);
+  assert.equal(await long.ended, 'end');
+  await eventually('the audit event', () => endings().length === 2);
+  assert.deepEqual(endings(), ['expiry', 'operator']);
 });

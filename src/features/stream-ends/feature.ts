@@ -1,9 +1,9 @@
 import type { Feature } from '../../feature.js';
 import { defineOptions, flagsOf, type OptionFacts, type OptionValues } from '../../lib/option.js';
-import { duration, durationFrom, optional } from '../../lib/value-type.js';
+import { bool, duration, durationFrom, optional } from '../../lib/value-type.js';
 import { createRecheckMetrics, type RecheckMetrics } from './metrics.js';
 
-const options = defineOptions('Authentication', {
+const rightsOptions = defineOptions('Authentication', {
   endStreamsAtExpiry: {
     type: optional(duration),
     default: '',
@@ -16,34 +16,59 @@ const options = defineOptions('Authentication', {
   },
 });
 
-type Values = OptionValues<typeof options>;
+const adminOptions = defineOptions('Listening', {
+  adminEndStreams: {
+    type: bool,
+    default: 'false',
+    help: 'Let operators end open streams by DELETE of /streams?user=NAME or /streams/ID on the listener of --admin-port, from this machine alone.',
+  },
+});
 
-/** Ends the open streams of callers whose right to them has ended. */
+const options = { ...rightsOptions, ...adminOptions };
+
+type Values = OptionValues<typeof options> & { readonly adminPort: number | undefined };
+
+/** Lists the open streams, and ends those of callers whose right to them has ended, or that an operator ends. */
 export const streamEnds = {
   name: 'stream-ends',
   options,
 
-  problems({ endStreamsAtExpiry, recheckStreams }, _given, { methods, methodsOn }: OptionFacts) {
+  problems(
+    { endStreamsAtExpiry, recheckStreams, adminEndStreams, adminPort }: Values,
+    _given,
+    { methods, methodsOn }: OptionFacts,
+  ) {
     const flags = [
       ...(endStreamsAtExpiry === undefined ? [] : ['--end-streams-at-expiry']),
       ...(recheckStreams === undefined ? [] : ['--recheck-streams']),
     ];
     const needsCallers = `needs a method of authentication (${flagsOf(methods)}): it is about the rights of callers`;
-    return methodsOn.length > 0 ? [] : flags.map(flag => `${flag} ${needsCallers}`);
+    return [
+      ...(methodsOn.length > 0 ? [] : flags.map(flag => `${flag} ${needsCallers}`)),
+      ...(adminEndStreams && adminPort === undefined ? ['--admin-end-streams needs --admin-port'] : []),
+    ];
   },
 
   metrics: createRecheckMetrics,
 
-  async create({ endStreamsAtExpiry: grace, recheckStreams: interval }, { clock, reviews }, { rechecked }) {
-    if (grace === undefined && interval === undefined) return undefined;
-    const [{ StreamEnds }, { listStreams }] = await Promise.all([
+  async create(
+    { endStreamsAtExpiry: grace, recheckStreams: interval, adminEndStreams: byOperator, adminPort },
+    { clock, reviews, logger },
+    { rechecked },
+  ) {
+    if (grace === undefined && interval === undefined && adminPort === undefined) return undefined;
+    const [{ StreamEnds }, { createStreamsEndpoint }] = await Promise.all([
       import('./stream-ends.js'),
-      import('./list.js'),
+      import('./streams-endpoint.js'),
     ]);
-    const ends = new StreamEnds({ grace, interval, clock, reviews, rechecked });
+    const ends = new StreamEnds({ grace, interval, byOperator, clock, reviews, rechecked });
     return {
       follower: isStillKnown => ends.follow(isStillKnown),
-      adminEndpoint: { path: '/streams', answer: () => listStreams(ends.open) },
+      adminEndpoint: createStreamsEndpoint({
+        open: () => ends.open.values(),
+        endsStreams: byOperator,
+        logger,
+      }),
       close: () => ends.close(),
     };
   },

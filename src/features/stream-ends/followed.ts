@@ -1,15 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import { StatusError } from '../../kubernetes/status.js';
 import type { Clock } from '../../lib/clock.js';
 import { Moment } from '../../lib/moment.js';
 import type { OpenStream, StreamEnd } from '../../proxy/open-streams.js';
 
 /** What is asked again about an open stream: is its caller still known, and may it still do this? */
-export type About = Exclude<StreamEnd['endedBy'], 'expiry'>;
+export type About = Exclude<StreamEnd['endedBy'], 'expiry' | 'operator'>;
 
 const errors: Readonly<Record<StreamEnd['endedBy'], StatusError>> = {
   expiry: new StatusError(401, 'the credential that this stream began with has expired'),
   caller: new StatusError(401, 'this proxy no longer accepts the credential that this stream began with'),
   access: new StatusError(403, 'you may no longer do what this stream began with'),
+  operator: new StatusError(403, 'an operator of this proxy has ended this stream'),
 };
 
 /** What is asked at one moment about all streams that have it in common. It keeps no question: the streams have it. */
@@ -25,7 +27,7 @@ export interface Check {
 
 const noChecks: readonly Check[] = [];
 
-/** One open request of a caller, since the moment at which it began. There may be thousands, so it has little. */
+/** One open request, since the moment at which it began. There may be thousands, so it has little. */
 export class Followed extends Moment {
   readonly stream: OpenStream;
   /** Milliseconds since 1970; undefined if nothing about it was found out yet. */
@@ -33,10 +35,17 @@ export class Followed extends Moment {
   /** What is asked about it. */
   checks: readonly Check[] = noChecks;
   isOver = false;
+  #id: string | undefined;
 
   constructor(stream: OpenStream, clock: Clock) {
     super(clock);
     this.stream = stream;
+  }
+
+  /** What no other stream of any process has. Most streams are never asked for it. */
+  get id(): string {
+    this.#id ??= randomUUID();
+    return this.#id;
   }
 
   /** When the caller's credential expires, in milliseconds since 1970; undefined if that is not known. */

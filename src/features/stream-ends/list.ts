@@ -1,11 +1,20 @@
-import type { OpenStream } from '../../proxy/open-streams.js';
+import { fieldValue } from '../../http/header-fields.js';
+import { utf8Text } from '../../http/utf8.js';
+import { sentSince } from '../../request/passed-bytes.js';
+import { kindOf } from './filter.js';
 import type { Followed } from './followed.js';
 
 /** The most streams of one answer. */
 const mostStreams = 10_000;
 
+/** The most characters of a client's User-Agent. */
+const mostOfUserAgent = 256;
+
 /** One open stream. Fields that do not apply are left out. Nothing of it is secret. */
 interface ListedStream {
+  /** For DELETE. Another process has other IDs. */
+  readonly id: string;
+  readonly kind: string;
   readonly user: string | undefined;
   /** The user that the caller acts as. */
   readonly impersonatedUser?: string | undefined;
@@ -18,28 +27,34 @@ interface ListedStream {
   /** Name of the context. */
   readonly cluster: string;
   readonly clientAddress: string | undefined;
+  readonly userAgent: string | undefined;
+  /** As in the log. */
+  readonly requestId: string;
+  /** Written to the client's connection so far, as in the log. */
+  readonly bytes: number;
+  readonly ageSeconds: number;
   /** RFC 3339. */
   readonly since: string;
   readonly expires: string | undefined;
   readonly checked: string | undefined;
 }
 
-/** The open streams of callers for an operator, the oldest first, and how many there are besides. */
-export function listStreams(open: ReadonlyMap<OpenStream, Followed>): {
+/** Open streams for an operator, and how many there are besides. */
+export function listStreams(chosen: readonly Followed[]): {
   readonly streams: readonly ListedStream[];
   readonly leftOut: number;
 } {
-  const streams: ListedStream[] = [];
-  for (const followed of open.values()) {
-    if (streams.length === mostStreams) break;
-    streams.push(toRow(followed));
-  }
-  return { streams, leftOut: open.size - streams.length };
+  const streams = chosen.slice(0, mostStreams).map(toRow);
+  return { streams, leftOut: chosen.length - streams.length };
 }
 
-function toRow({ stream: { request }, time, expires, checkedAt }: Followed): ListedStream {
-  const { info, user, impersonatedUser } = request.record;
+function toRow({ id, stream, time, age, expires, checkedAt }: Followed): ListedStream {
+  const { request } = stream;
+  const { info, user, impersonatedUser, origin } = request.record;
+  const userAgent = fieldValue(request.head.rawHeaders, 'user-agent');
   return {
+    id,
+    kind: kindOf(stream),
     user,
     impersonatedUser,
     verb: info.verb,
@@ -50,6 +65,10 @@ function toRow({ stream: { request }, time, expires, checkedAt }: Followed): Lis
     name: info.name || undefined,
     cluster: request.cluster.name,
     clientAddress: request.clientAddress ?? request.raw.socket.remoteAddress,
+    userAgent: userAgent && utf8Text(userAgent.slice(0, mostOfUserAgent)),
+    requestId: origin.requestId,
+    bytes: request.http2?.bytesSent ?? sentSince(request.raw.socket),
+    ageSeconds: Math.floor(age / 1_000),
     since: timeOf(time),
     expires: expires === undefined ? undefined : timeOf(expires),
     checked: checkedAt === undefined ? undefined : timeOf(checkedAt),

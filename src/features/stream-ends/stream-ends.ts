@@ -12,6 +12,8 @@ export interface StreamEndsParts extends RecheckMetrics {
   readonly grace: number | undefined;
   /** How often is asked about each stream; undefined for never. */
   readonly interval: number | undefined;
+  /** Whether an operator may end them. */
+  readonly byOperator: boolean;
   readonly clock: Clock;
   readonly reviews: Pick<Reviews, 'isStillAllowed'>;
 }
@@ -19,7 +21,7 @@ export interface StreamEndsParts extends RecheckMetrics {
 /** Milliseconds between two looks at the open streams. One timer serves them all, and there is none without a stream. */
 const tick = 1_000;
 
-/** Ends the open streams of callers whose credential has expired, who are no longer known, or who may no longer do it. */
+/** Knows the open requests. Ends those of callers whose credential has expired, who are no longer known, or who may no longer do it. */
 export class StreamEnds {
   readonly #parts: StreamEndsParts;
   /** The oldest first. */
@@ -37,18 +39,19 @@ export class StreamEnds {
     this.#parts = parts;
   }
 
-  /** The open streams of callers, the oldest first. */
+  /** The open requests, the oldest first. */
   get open(): ReadonlyMap<OpenStream, Followed> {
     return this.#open;
   }
 
-  follow(isStillKnown: Recheck): StreamFollower {
-    const { grace, interval } = this.#parts;
-    if (interval !== undefined) {
+  follow(isStillKnown: Recheck | undefined): StreamFollower {
+    const { grace, interval, byOperator } = this.#parts;
+    if (interval !== undefined && isStillKnown !== undefined) {
       this.#rechecks = new Rechecks({ ...this.#parts, isStillKnown, looks: interval / tick });
     }
     return {
       endsAtExpiry: grace !== undefined,
+      mayEnd: ({ caller }) => byOperator || (this.#looks && caller !== undefined),
       began: stream => this.#began(stream),
       opened: stream => this.#opened(stream),
       ended: stream => this.#ended(stream),
@@ -60,11 +63,16 @@ export class StreamEnds {
   }
 
   #began(stream: OpenStream): void {
-    if (this.#rechecks === undefined && !staysOpen(stream)) return;
     const followed = new Followed(stream, this.#parts.clock);
     this.#open.set(stream, followed);
     this.#young.add(followed);
-    if (this.#stopTimer === undefined) this.#startTimer();
+    if (this.#looks && this.#stopTimer === undefined) this.#startTimer();
+  }
+
+  /** Whether streams are ended by time. */
+  get #looks(): boolean {
+    const { grace, interval } = this.#parts;
+    return grace !== undefined || interval !== undefined;
   }
 
   #opened(stream: OpenStream): void {
@@ -80,7 +88,7 @@ export class StreamEnds {
   /** It is asked about from now on. */
   #grown(followed: Followed): void {
     this.#young.delete(followed);
-    this.#rechecks?.add(followed);
+    if (followed.stream.request.caller !== undefined) this.#rechecks?.add(followed);
   }
 
   #ended(stream: OpenStream): void {

@@ -5,19 +5,19 @@ import { BatchedCounter, Histogram, type Observer, type Sum } from './hot-metric
 import { KnownResources, other } from './known-resources.js';
 
 /**
- * Which right of a caller has ended, so that the proxy ended the caller's request: its credential has expired, nobody knows the caller any
- * longer, or the caller may no longer do it.
+ * Why the proxy itself ended a request: the caller's credential has expired, nobody knows the caller any longer, the caller may no longer do
+ * it, or an operator has ended it.
  */
-const rightEnds = ['expiry', 'caller', 'access'] as const;
-export type RightEnd = (typeof rightEnds)[number];
+const revocations = ['expiry', 'caller', 'access', 'operator'] as const;
+export type Revocation = (typeof revocations)[number];
 
-/** Whether the proxy has ended a request for the end of a right. */
-export function isRightEnd(reason: EndReason | undefined): boolean {
-  return (rightEnds as readonly unknown[]).includes(reason);
+/** Whether the proxy itself has ended a request. */
+export function isRevocation(reason: EndReason | undefined): boolean {
+  return (revocations as readonly unknown[]).includes(reason);
 }
 
 /** Who or what ended a request. */
-export const endReasons = ['client', 'upstream', 'shutdown', 'error', ...rightEnds] as const;
+export const endReasons = ['client', 'upstream', 'shutdown', 'error', ...revocations] as const;
 export type EndReason = (typeof endReasons)[number];
 
 /** What the metrics read of a request that the API server has answered, or that has ended. */
@@ -133,7 +133,7 @@ export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLa
   }).labels({});
   const ends = new Counter({
     name: 'kube_api_proxy_longrunning_requests_ended_total',
-    help: 'Long-running requests that ended after a successful answer, by who ended them; and all requests that the proxy ended with the right of their caller.',
+    help: 'Long-running requests that ended after a successful answer, by who ended them; and all requests that the proxy itself ended.',
     labelNames: ['reason'],
     registers,
   });
@@ -188,7 +188,7 @@ export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLa
           duration.observe(seconds);
         }
         // A refusal is no stream that may end.
-        if ((info.isLongRunning && isSuccess(code)) || isRightEnd(endedBy)) ends.inc({ reason: endedBy });
+        if ((info.isLongRunning && isSuccess(code)) || isRevocation(endedBy)) ends.inc({ reason: endedBy });
         leg.received.add(bytesReceived);
         leg.sent.add(bytesSent);
       },

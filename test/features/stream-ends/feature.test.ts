@@ -17,6 +17,9 @@ it('the flags need callers, and an interval of at least 10 s', async () => {
   assert.deepEqual(await startUpProblems([server, callersFlag('/dev/null'), '--recheck-streams=9s']), [
     '--recheck-streams: "9s" is less than 10s',
   ]);
+  assert.deepEqual(await startUpProblems([server, '--admin-end-streams']), [
+    '--admin-end-streams needs --admin-port',
+  ]);
 });
 
 it('each answer about a stream is counted by what was asked, from 0', async () => {

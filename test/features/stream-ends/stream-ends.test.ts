@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Followed } from '../../../src/features/stream-ends/followed.js';
-import { listStreams } from '../../../src/features/stream-ends/list.js';
 import { StreamEnds } from '../../../src/features/stream-ends/stream-ends.js';
+import { createStreamsEndpoint } from '../../../src/features/stream-ends/streams-endpoint.js';
 import type { OpenStream, StreamEnd, StreamFollower } from '../../../src/proxy/open-streams.js';
 import type { Question } from '../../../src/reviews/reviews.js';
 import { collectGarbage } from '../../support/collect-garbage.js';
@@ -26,12 +26,15 @@ class TestStream implements OpenStream {
   ) {
     this.request = {
       caller: { username: name, uid: undefined, groups: ['g'], extra: new Map(), expires },
-      head: { authorization: `Bearer ${token}`, asksForUpgrade: false },
-      raw: { socket: { remoteAddress: '10.0.0.1' } },
+      head: {
+        ...{ authorization: `Bearer ${token}`, asksForUpgrade: false },
+        rawHeaders: ['Authorization', `Bearer ${token}`, 'User-Agent', `kubectl ${'x'.repeat(300)}`],
+      },
+      raw: { socket: { remoteAddress: '10.0.0.1', bytesWritten: 42 } },
       clientAddress: undefined,
       cluster: { name: 'dev' },
       record: {
-        ...{ longRunning, isUpgrade: false },
+        ...{ longRunning, isUpgrade: false, origin: { requestId: `request of ${name}` } },
         user: name,
         info: { verb: 'watch', apiGroup: '', resource: 'pods', subresource: '', namespace: 'a', name: '' },
       },
@@ -69,9 +72,13 @@ let known: (stream: OpenStream['request']) => boolean | Promise<boolean>;
 let allowed: (question: Question) => Promise<boolean>;
 let found: string[];
 
-function set(parts: { readonly grace?: number; readonly interval?: number }): void {
+function set(parts: {
+  readonly grace?: number;
+  readonly interval?: number;
+  readonly byOperator?: boolean;
+}): void {
   ends = new StreamEnds({
-    ...{ grace: undefined, interval: undefined, clock, ...parts },
+    ...{ grace: undefined, interval: undefined, byOperator: false, clock, ...parts },
     reviews: {
       isStillAllowed(question) {
         const { name } = (question.attributes as { resourceAttributes: { name: string } }).resourceAttributes;
@@ -337,9 +344,6 @@ describe('open streams that are checked', () => {
     assert.deepEqual([request.ends, stream.ends], [[], ['expiry']]);
     await pass(1_000);
     assert.deepEqual(request.ends, ['expiry']);
-    set({ grace: 0 });
-    send('jane', { longRunning: false });
-    assert.equal(ends.open.size, 0);
   });
 
   it('end because of the user whom the caller may no longer act as, too', async () => {
@@ -392,20 +396,117 @@ it('there is one timer for all streams, and none a second after the last one', a
   assert.equal(clock.pending, 0);
 });
 
+const endpoint = (endsStreams = true) =>
+  createStreamsEndpoint({ open: () => ends.open.values(), endsStreams, logger: { warn() {} } as never });
+type Answer = { streams: readonly Readonly<Record<string, unknown>>[]; leftOut: number };
+const get = (query = '') => endpoint().answer(new URLSearchParams(query)) as Answer;
+const remove = (query: string, id?: string, endsStreams?: boolean) =>
+  endpoint(endsStreams).remove?.(new URLSearchParams(query), id) as Answer;
+
 it('the list of open streams has the oldest ones, nothing of a token, and says how many it leaves out', async () => {
   set({ interval });
   begin('jane', { token: 'secret', expires: start + 3_600_000 });
   await pass(interval);
   begin('paul', { expires: 1e300 });
   for (let index = 2; index < 10_003; index += 1) begin('paul');
-  const { streams, leftOut } = listStreams(ends.open);
+  const { streams, leftOut } = get();
   assert.equal(streams.length, 10_000);
   assert.equal(leftOut, 3);
   assert.doesNotMatch(JSON.stringify(streams), /secret|Bearer/);
-  assert.deepEqual(JSON.parse(JSON.stringify(streams[0])), {
-    ...{ user: 'jane', verb: 'watch', resource: 'pods', namespace: 'a', cluster: 'dev' },
-    ...{ clientAddress: '10.0.0.1', since: '2026-01-01T00:00:00.000Z', expires: '2026-01-01T01:00:00.000Z' },
+  const { id, ...first } = JSON.parse(JSON.stringify(streams[0]));
+  assert.deepEqual(first, {
+    ...{ kind: 'watch', user: 'jane', verb: 'watch', resource: 'pods', namespace: 'a', cluster: 'dev' },
+    ...{ clientAddress: '10.0.0.1', userAgent: `kubectl ${'x'.repeat(248)}`, requestId: 'request of jane' },
+    ...{ bytes: 42, ageSeconds: 60 },
+    ...{ since: '2026-01-01T00:00:00.000Z', expires: '2026-01-01T01:00:00.000Z' },
     checked: '2026-01-01T00:00:59.000Z',
   });
-  assert.equal(streams[1]?.expires, 'never');
+  assert.equal(streams[1]?.['expires'], 'never');
+  assert.equal(get().streams[0]?.['id'], id, 'it stays the same');
+  assert.equal(new Set(streams.map(each => each['id'])).size, 10_000);
+});
+
+describe('the open streams that an operator ends', () => {
+  const all = () => [begin('jane'), begin('jane', { longRunning: false }), begin('paul')] as const;
+
+  it('are those of a user, whatever they are and however young, and no other ones; each once', () => {
+    set({ byOperator: true });
+    const streams = all();
+    const { streams: ended, leftOut } = remove('user=jane');
+    assert.deepEqual([ended.map(({ user }) => user), leftOut], [['jane', 'jane'], 0]);
+    assert.deepEqual(
+      streams.map(stream => stream.ends),
+      [['operator'], ['operator'], []],
+    );
+    assert.equal(streams[0].message, 'an operator of this proxy has ended this stream');
+    assert.deepEqual(remove('user=jane').streams, []);
+  });
+
+  it('are the one with an ID, and none with an unknown one', () => {
+    set({ byOperator: true });
+    const streams = all();
+    const [, second] = get().streams;
+    assert.equal(remove('', String(second?.['id'])).streams.length, 1);
+    assert.deepEqual(
+      streams.map(stream => stream.ends),
+      [[], ['operator'], []],
+    );
+    assert.throws(() => remove('', 'unknown'), { code: 404 });
+    assert.throws(() => remove('user=paul', String(second?.['id'])), { code: 400 });
+  });
+
+  it('are chosen by cluster and kind too, and by nothing that is not known', () => {
+    set({ byOperator: true });
+    const streams = all();
+    assert.equal(get('user=jane&cluster=dev&kind=watch').streams.length, 2);
+    for (const none of ['user=nobody', 'user=Jane', 'user=jane&cluster=prod', 'user=jane&kind=exec'])
+      assert.deepEqual(remove(none).streams, []);
+    for (const unclear of ['usr=jane', 'user=', 'user=jane&user=paul', 'kind=logs', 'user=jane&all', 'x'])
+      for (const ask of [get, remove]) assert.throws(() => ask(unclear), { code: 400 }, unclear);
+    assert.throws(() => remove(''), { code: 400 }, 'all of them');
+    for (const { ends } of streams) assert.deepEqual(ends, []);
+  });
+
+  it('are none without --admin-end-streams', () => {
+    set({ grace: 0, interval });
+    const streams = all();
+    for (const id of [undefined, String(get().streams[0]?.['id'])])
+      assert.throws(() => remove('user=jane', id, false), { code: 403, message: /--admin-end-streams/ });
+    for (const { ends } of streams) assert.deepEqual(ends, []);
+  });
+
+  it('have no callers where nobody authenticates, and only then may each be ended by its parts', () => {
+    for (const byOperator of [false, true]) {
+      set({ byOperator });
+      assert.equal(follower.mayEnd({ caller: undefined }), byOperator);
+      set({ byOperator, interval });
+      const { caller } = new TestStream('jane').request;
+      assert.deepEqual(
+        [follower.mayEnd({ caller }), follower.mayEnd({ caller: undefined })],
+        [true, byOperator],
+      );
+    }
+    assert.equal(clock.pending, 0);
+  });
+
+  for (const [kind, info, isUpgrade] of [
+    ['watch', { verb: 'watch', subresource: '' }, false],
+    ['watch', { verb: 'watch', subresource: '' }, true],
+    ['log', { verb: 'get', subresource: 'log' }, false],
+    ['exec', { verb: 'create', subresource: 'exec' }, true],
+    ['attach', { verb: 'get', subresource: 'attach' }, true],
+    ['portforward', { verb: 'create', subresource: 'portforward' }, true],
+    ['proxy', { verb: 'update', subresource: 'proxy' }, false],
+    ['upgrade', { verb: 'get', subresource: 'vnc' }, true],
+    ['request', { verb: 'list', subresource: '' }, false],
+  ] as const)
+    it(`are of the kind ${kind}: ${info.verb} ${info.subresource}${isUpgrade ? ' with an upgrade' : ''}`, () => {
+      set({});
+      const stream = begin('jane');
+      Object.assign(stream.request.record, { info, isUpgrade });
+      assert.deepEqual(
+        get(`kind=${kind}`).streams.map(each => each['kind']),
+        [kind],
+      );
+    });
 });

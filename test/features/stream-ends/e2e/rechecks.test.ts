@@ -100,10 +100,11 @@ describe('an open stream that is checked', { concurrency: false }, () => {
       return (json as { readonly streams: readonly Readonly<Record<string, unknown>>[] }).streams;
     };
     await eventually('it was checked', async () => (await list()).at(-1)?.['checked'] !== undefined);
-    const { since, checked, ...row } = (await list()).at(-1) ?? {};
+    const { id, requestId, bytes, ageSeconds, since, checked, ...row } = (await list()).at(-1) ?? {};
+    assert.ok(id && requestId && Number(bytes) > 0 && Number(ageSeconds) >= 10);
     assert.ok(Date.parse(String(since)) <= Date.parse(String(checked)));
     assert.deepEqual(row, {
-      ...{ user: 'alice', verb: 'watch', resource: 'pods', namespace: 'default' },
+      ...{ kind: 'watch', user: 'alice', verb: 'watch', resource: 'pods', namespace: 'default' },
       ...{ cluster: row['cluster'], clientAddress: '127.0.0.1' },
     });
     stream.close();

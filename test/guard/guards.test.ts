@@ -70,8 +70,11 @@ describe('the guards of the core', () => {
 });
 
 const jane: UserInfo = { username: 'jane', uid: undefined, groups: [], extra: new Map() };
+/** The requests whose callers have become known. */
+const known: unknown[] = [];
 const methods = {
   hints: ['send a token', 'sign in'],
+  strangers: { known: (request: unknown) => known.push(request) },
   authenticate: () => jane,
   identify: (): UserInfo | undefined => undefined,
 };
@@ -203,14 +206,18 @@ describe('the caller of a request', () => {
   it('is the user whom authentication finds, at once or later', async () => {
     for (const user of [jane, Promise.resolve(jane)]) {
       const request = requestOf('GET /api');
+      known.length = 0;
       assert.equal(await judge(request, { authenticate: () => user as UserInfo }), 'passes');
+      assert.deepEqual(known, [request.raw]);
       assert.deepEqual([request.caller, request.record.user, request.annotations], [jane, 'jane', {}]);
     }
   });
 
   it('may be nobody where a credential is optional', async () => {
     const request = requestOf('GET /-/', {}, { ...behind, ...ownPage });
+    known.length = 0;
     assert.equal(await judge(request, {}), 'passes');
+    assert.deepEqual(known, [], 'it is still a stranger');
     assert.deepEqual([request.caller, request.record.user], [undefined, undefined]);
     assert.equal(await judge(request, { identify: () => jane }), 'passes');
     assert.equal(request.caller, jane);

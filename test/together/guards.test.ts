@@ -92,6 +92,7 @@ async function judge(
 ): Promise<string> {
   const authentication = {
     hints: [],
+    strangers: { known() {} },
     authenticate() {
       if (faults.has('authentication')) throw new AuthenticationError('no credential');
       return { username: 'jane', groups: [], extra: new Map() };

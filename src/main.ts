@@ -19,7 +19,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 void main();
 
 async function main(): Promise<void> {
-  const { options, problems, ignored } = parseOptions({ argv: process.argv.slice(2), env: process.env });
+  // What this process sets for itself is not for the programs that it starts.
+  const env = { ...process.env };
+  const { options, problems, ignored } = parseOptions({ argv: process.argv.slice(2), env });
   if (options.help) {
     process.stdout.write(formatHelp());
     return;
@@ -29,6 +31,9 @@ async function main(): Promise<void> {
     return;
   }
 
+  // libuv reads it when it starts its threads, which are 4 otherwise. A host name whose DNS server does not answer keeps one of them. With
+  // 96 threads, 23 such names keep no other one waiting (transport/dial/name-lookup.ts).
+  process.env['UV_THREADPOOL_SIZE'] ??= options.allContexts ? '96' : '16';
   const logger = createLogger({ level: options.logLevel, format: logFormat(options) });
   process.on('exit', () => flushSync(logger));
   let running: Program | undefined;
@@ -41,7 +46,7 @@ async function main(): Promise<void> {
   let created: Program | undefined;
   if (followsHangup(options)) process.on('SIGHUP', () => created?.hangup());
   const program = await createProgram(options, {
-    env: process.env,
+    env,
     homedir: homeOrNone(),
     version,
     nodeVersion: process.versions.node,

@@ -5,6 +5,7 @@ import type { Credential } from '../../credentials/credential.js';
 import type { ServerAddress } from '../../kubeconfig/types.js';
 import { codedError } from '../../lib/coded-error.js';
 import { UpstreamError } from '../upstream-error.js';
+import { connectByName } from './name-lookup.js';
 import { loadSocks } from './proxy-socks.js';
 import { openTunnel } from './proxy-tunnel.js';
 import type { ProxyConfig } from './proxy-url.js';
@@ -93,7 +94,12 @@ class DialClock {
 /** Starts TLS: on a new connection to an address, or in a tunnel that is already open. */
 type StartTls = (
   over:
-    | { readonly host: string; readonly port: number; readonly onread?: net.OnReadOpts }
+    | {
+        readonly host: string;
+        readonly port: number;
+        readonly lookup: net.LookupFunction;
+        readonly onread?: net.OnReadOpts;
+      }
     | { readonly socket: net.Socket },
 ) => tls.TLSSocket;
 
@@ -135,8 +141,10 @@ function createDirectDial(
   return (callback, onread) => {
     const clock = new DialClock(onConnect);
     const reads = onread === undefined ? {} : { onread };
-    const socket =
-      startTls?.({ ...address, ...reads }) ?? net.connect({ ...address, ...reads, allowHalfOpen: true });
+    const socket = connectByName(lookup => {
+      const to = { ...address, ...reads, lookup };
+      return startTls?.(to) ?? net.connect({ ...to, allowHalfOpen: true });
+    });
     socket.setTimeout(connectTimeout);
     socket.once('connect', () => {
       clock.connected();

@@ -1,6 +1,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { codedError } from '../../lib/coded-error.js';
+import { connectByName } from './name-lookup.js';
 import { negotiateConnect } from './proxy-connect.js';
 import { proxyUnusable } from './proxy-error.js';
 import { negotiateSocks } from './proxy-socks.js';
@@ -53,7 +54,7 @@ export function openTunnel(
 }
 
 function connectPlain({ hostname, port }: ProxyConfig): net.Socket {
-  return net.connect({ host: hostname, port, allowHalfOpen: true });
+  return connectByName(lookup => net.connect({ host: hostname, port, lookup, allowHalfOpen: true }));
 }
 
 /** The public authorities verify the proxy: those of Node, and of NODE_EXTRA_CA_CERTS. */
@@ -67,5 +68,5 @@ function connectTls({ hostname, port }: ProxyConfig): net.Socket {
     rejectUnauthorized: true,
     ALPNProtocols: ['http/1.1'],
   };
-  return tls.connect(options);
+  return connectByName(lookup => tls.connect({ ...options, lookup }));
 }

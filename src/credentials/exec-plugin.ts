@@ -3,6 +3,7 @@ import { access, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { ExecConfig } from '../kubeconfig/exec-config.js';
 import { type Clock, systemClock } from '../lib/clock.js';
+import { FairSlots } from '../lib/fair-slots.js';
 import type { Credential } from './credential.js';
 import { CredentialError, type CredentialEvents, type CredentialSource } from './credential-source.js';
 import { createExecInfo, type ExecAnswer, type ExecCluster, parseExecCredential } from './exec-credential.js';
@@ -19,9 +20,12 @@ export interface ExecSourceOptions {
   readonly clock?: Clock;
   /** The environment, to which the plugin's own variables are added. Its PATH is searched for the command. */
   readonly env: NodeJS.ProcessEnv;
-  /** Milliseconds that the plugin may take; 60 s by default. */
+  /** Milliseconds that the plugin may take, with the time that it waits for its turn; 60 s by default. */
   readonly timeout?: number;
 }
+
+/** At most 8 plugins of the process run at a time. One cluster never has more than half of these. */
+const turns = new FairSlots<string>(8);
 
 /**
  * Credentials from an exec credential plugin (client-go's `plugin/pkg/client/auth/exec`, KEP-541). The plugin runs when the first request
@@ -51,14 +55,58 @@ async function runPlugin(
   }
   const variables = Object.fromEntries(config.env.map(({ name, value }) => [name, value]));
   const info = { KUBERNETES_EXEC_INFO: createExecInfo(config, cluster) };
-  const outcome = await runExecCommand(
-    { file: executable.file, name: command, args, env: { ...env, ...variables, ...info } },
-    { timeout, signal, onStderr: line => events.log.info({ source: 'exec', command }, line) },
+  const program = { file: executable.file, name: command, args, env: { ...env, ...variables, ...info } };
+  const onStderr = (line: string) => events.log.info({ source: 'exec', command }, line);
+  const outcome = await inTurn(cluster.server, timeout, signal, waited =>
+    runExecCommand(program, { timeout, waited, signal, onStderr }),
   );
   if ('failure' in outcome) throw new CredentialError(`exec: executable ${command} ${outcome.failure}`);
   const parsed = await parseExecCredential(outcome.stdout, apiVersion);
   if ('problem' in parsed) throw new CredentialError(`exec plugin ${command} ${parsed.problem}`);
   return parsed.answer;
+}
+
+/**
+ * Runs when it is the turn of this cluster, with the milliseconds that this took. After the time limit, or on abort, it does not run any more.
+ */
+async function inTurn<T>(
+  cluster: string,
+  timeout: number,
+  signal: AbortSignal,
+  run: (waited: number) => Promise<T>,
+): Promise<T | { readonly failure: string }> {
+  const turn = turns.take(cluster);
+  const began = performance.now();
+  const failure = turn && (await failureBefore(turn, timeout, signal));
+  if (failure !== undefined) {
+    void turn?.then(() => turns.giveBack(cluster));
+    return { failure };
+  }
+  try {
+    return await run(performance.now() - began);
+  } finally {
+    turns.giveBack(cluster);
+  }
+}
+
+/** Why a turn does not come; undefined if it comes. */
+function failureBefore(
+  turn: Promise<void>,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  return new Promise(resolve => {
+    const done = (failure?: string) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      resolve(failure);
+    };
+    const onAbort = () => done('was stopped');
+    const late = `was not started within ${timeout / 1000} s, because other plugins run`;
+    const timer = setTimeout(() => done(late), timeout).unref();
+    signal.addEventListener('abort', onAbort);
+    void turn.then(() => done());
+  });
 }
 
 function merge(

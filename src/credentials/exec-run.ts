@@ -13,8 +13,9 @@ interface ExecCommand {
 
 /** Limits and listeners of one run. */
 interface ExecRunOptions {
-  /** Milliseconds. */
+  /** Milliseconds, and how many of them are over before the program starts. */
   readonly timeout: number;
+  readonly waited: number;
   readonly signal: AbortSignal;
   onStderr(line: string): void;
 }
@@ -56,7 +57,7 @@ export function runExecCommand(
     const onAbort = (): void => stop('was stopped');
     const timer = setTimeout(
       () => stop(`did not finish within ${options.timeout / 1000} s`),
-      options.timeout,
+      options.timeout - options.waited,
     ).unref();
     options.signal.addEventListener('abort', onAbort);
 

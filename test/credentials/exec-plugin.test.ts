@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
 import { createExecSource, type ExecSourceOptions } from '../../src/credentials/exec-plugin.js';
@@ -231,4 +233,85 @@ it('a source that is closed ends the running plugin, whose stderr was logged mea
   assert.deepEqual(report.refreshes, []);
   assert.match((await errorOf(source)).message, /no longer in use$/);
   assert.equal(plugin.runs(), 1);
+});
+
+describe('exec plugins of many clusters', () => {
+  /** Plugins that write a line when they start, and end when the test says so. */
+  async function waiting() {
+    const log = join(plugin.directory, 'starts');
+    const gate = join(plugin.directory, 'gate');
+    const script = join(plugin.directory, 'waits');
+    const answer = JSON.stringify({
+      ...{ apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status: { token: 't' } },
+    });
+    await writeFile(log, '');
+    await writeFile(
+      script,
+      `#!/bin/sh\necho "$1" >>'${log}'\nwhile [ ! -e '${gate}' ]; do sleep 0.05; done\necho '${answer}'\n`,
+    );
+    await chmod(script, 0o755);
+    return {
+      get: (name: string, more: Partial<ExecSourceOptions> = {}) => {
+        const cluster = { server: `https://${name.replace(/ .*/, '')}.test` };
+        const source = createSource(plugin.exec({ command: script, args: [name] }), { cluster, ...more });
+        return { source, error: (async () => source.get())().then(() => undefined, String) };
+      },
+      started: () => readFileSync(log, 'utf8').split('\n').slice(0, -1),
+      release: () => writeFile(gate, ''),
+    };
+  }
+
+  it('run at most 8 at a time, and all run in the end', async () => {
+    const { get, started, release } = await waiting();
+    const errors = Array.from({ length: 20 }, (_, index) => get(`cluster-${index}`).error);
+    await until(() => started().length >= 8);
+    await sleep(200);
+    assert.equal(started().length, 8);
+    await release();
+    assert.deepEqual(await Promise.all(errors), Array(20).fill(undefined));
+    assert.equal(started().length, 20);
+  });
+
+  it('leave turns to other clusters, however many contexts one has', async () => {
+    const { get, started, release } = await waiting();
+    const errors = Array.from({ length: 20 }, (_, index) => get(`busy ${index}`).error);
+    await until(() => started().length >= 4);
+    errors.push(get('other').error);
+    await until(() => started().includes('other'));
+    assert.equal(started().length, 5);
+    await release();
+    await Promise.all(errors);
+  });
+
+  it('fail if their turn does not come within their time limit, or their context goes first; then they never run', async () => {
+    const { get, started, release } = await waiting();
+    const running = Array.from({ length: 8 }, (_, index) => get(`cluster-${index}`).error);
+    await until(() => started().length === 8);
+    const late = get('late', { timeout: 100 });
+    const gone = get('gone');
+    assert.match(String(await late.error), /was not started within 0\.1 s, because other plugins run$/);
+    gone.source.close();
+    assert.notEqual(await gone.error, undefined);
+    await release();
+    assert.deepEqual(await Promise.all(running), Array(8).fill(undefined));
+    assert.equal(await get('next').error, undefined);
+    assert.deepEqual([started().includes('late'), started().includes('gone')], [false, false]);
+  });
+
+  it('have what is left of their time limit when their turn comes', async () => {
+    const { get, started, release } = await waiting();
+    const running = Array.from({ length: 8 }, (_, index) =>
+      get(`cluster-${index}`, index === 0 ? { timeout: 1_500 } : {}),
+    );
+    await until(() => started().length === 8);
+    const began = performance.now();
+    const late = get('late', { timeout: 3_000 });
+    assert.match(String(await running[0]?.error), /did not finish within 1\.5 s/);
+    assert.match(String(await late.error), /did not finish within 3 s/);
+    // With all of its own time after the wait it would take 4.5 s.
+    assert.ok(performance.now() - began < 4_200);
+    assert.ok(started().includes('late'));
+    await release();
+    await Promise.all(running.map(({ error }) => error));
+  });
 });

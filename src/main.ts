@@ -21,7 +21,7 @@ void main();
 async function main(): Promise<void> {
   // What this process sets for itself is not for the programs that it starts.
   const env = { ...process.env };
-  const { options, problems, ignored } = parseOptions({ argv: process.argv.slice(2), env });
+  const { options, problems, ignored, named } = parseOptions({ argv: process.argv.slice(2), env });
   if (options.help) {
     process.stdout.write(formatHelp());
     return;
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
     nodeVersion: process.versions.node,
     logger,
   });
-  if ('problems' in program) return fail(allProblems(problems, program.problems));
+  if ('problems' in program) return fail(allProblems(problems, program.problems.map(named)));
   created = program;
   const giveUp = async (reasons: readonly string[]): Promise<void> => {
     fail(reasons);
@@ -67,9 +67,9 @@ async function main(): Promise<void> {
   surviveErrors(logger, program.metrics.uncaught);
 
   const listening = await listen(program.app, options, withUmask);
-  if ('problem' in listening) return giveUp([listening.problem]);
+  if ('problem' in listening) return giveUp([named(listening.problem)]);
   const admin = await listenForAdmin(program.admin, options);
-  if (admin !== undefined && 'problem' in admin) return giveUp([admin.problem]);
+  if (admin !== undefined && 'problem' in admin) return giveUp([named(admin.problem)]);
   if (admin !== undefined) logger.info({ address: admin.address }, 'admin listener');
   if (isOpenToOthers(options)) {
     logger.warn(

@@ -5,6 +5,7 @@ import { parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
 import { factsOf } from './facts.js';
+import { inNamesOfSource } from './names.js';
 import {
   definitionOf,
   type OptionKey,
@@ -32,6 +33,8 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
   readonly problems: readonly string[];
   /** The flags of kubectl that are ignored, with their dashes. */
   readonly ignored: readonly string[];
+  /** Says a problem of another part, whose sentence names flags, in the names of those who set the options. */
+  readonly named: (problem: string) => string;
 } {
   const flags = parseCommandLine(argv);
   const { ignored } = flags;
@@ -55,12 +58,17 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
     }
   }
   const options = Object.fromEntries(values) as Options;
-  if (options.help || options.version) return { options, problems: [], ignored };
+  const named = inNamesOfSource({
+    flags: flags.settings,
+    environment: environment.settings,
+    file: file.settings,
+  });
+  if (options.help || options.version) return { options, problems: [], ignored, named };
   const given = new Set(sources.flatMap(source => [...source.settings.keys()]));
   return {
     options,
-    problems: [...problems, ...problemsOf(optionOwners, options, given, factsOf(options))],
-    ignored,
+    problems: [...problems, ...problemsOf(optionOwners, options, given, factsOf(options)).map(named)],
+    ...{ ignored, named },
   };
 }
 

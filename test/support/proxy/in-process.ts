@@ -87,11 +87,11 @@ export async function startUpProblems(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<readonly string[]> {
-  const { options, problems } = parse(args, env);
+  const { options, problems, named } = parse(args, env);
   const logger = createLogger({ level: 'silent', format: 'json' });
   const created = await createProgram(options, info(env, logger));
   if (!('problems' in created)) await created.close();
-  const all = allProblems(problems, 'problems' in created ? created.problems : []);
+  const all = allProblems(problems, 'problems' in created ? created.problems.map(named) : []);
   assert.ok(all.length > 0, `nothing is wrong with ${args.join(' ')}`);
   for (const problem of all) assert.match(problem, /^\S.*$/, 'it is one line');
   return all;

@@ -30,8 +30,8 @@ export interface AskedSpec {
   readonly nonResourceAttributes?: Readonly<Record<'verb' | 'path', string>>;
 }
 
-/** What a webhook answers: a status of a review, or the code of an error. */
-type Decision = object | number;
+/** What a webhook answers: a status of a review, the code of an error, or a body as it is. */
+type Decision = object | number | string;
 
 /** A webhook, and a file that names it. */
 export class AskedWebhook {
@@ -66,7 +66,7 @@ export class AskedWebhook {
     this.asked.push(spec);
     const decision = this.decide(spec);
     if (typeof decision === 'number') response.writeHead(decision).end();
-    else response.end(JSON.stringify({ status: decision }));
+    else response.end(typeof decision === 'string' ? decision : JSON.stringify({ status: decision }));
   }
 
   /** Writes the file, in one step. */

@@ -170,6 +170,45 @@ test('the log, the metrics and the rules say which webhook decides', async () =>
   assert.deepEqual(webhook.take(), []);
 });
 
+test('an answer that the API server may read as a denial passes on no leg and in no version of HTTP, whatever failurePolicy says', async t => {
+  const own = await AskedWebhook.start(t, { failurePolicy: 'NoOpinion', cacheUnauthorizedRequests: false });
+  const { flags, authority } = await createServingFiles();
+  const start = (more: readonly string[]) =>
+    startGateway(t, {
+      run: startInProcess,
+      tokenFile: 'alice-token,alice,,\n',
+      server: { allow: policyOf(() => everything) },
+      flags: [`--authorization-config=${own.file}`, ...more],
+    });
+  const [plain, overTls] = await Promise.all([start([]), start(flags)]);
+  const session = await connectHttp2(overTls.proxy.port, authority.certificate);
+  t.after(() => session.destroy());
+  const http2 = async () =>
+    (await ask(session, pod, { headers: { authorization: 'Bearer alice-token' } })).status;
+  for (const [decision, isRefused] of [
+    ['\ufeff{"status":{"denied":true}}', true],
+    ['{"status":{"denied":true},"status":{"allowed":false}}', true],
+    ['status: {denied: true}', true],
+    [302, true],
+    [404, false],
+    ['{"status":null}', false],
+  ] as const) {
+    own.decide = () => decision;
+    for (const leg of Object.keys(legs) as Leg[]) {
+      const target = leg === 'plain' ? pod : `${pod}/exec?command=id&stdout=true`;
+      const { code } = await send(plain.proxy.port, { leg, target, headers: as('alice') });
+      assert.equal(code === 500, isRefused, `${decision}, ${leg}: ${code}`);
+    }
+    assert.equal((await http2()) === 500, isRefused, `${decision}`);
+    if (isRefused)
+      assert.deepEqual(
+        [plain, overTls].flatMap(({ server }) => clientRequests(server)),
+        [],
+      );
+  }
+  assert.ok(clientRequests(plain.server).length >= 4);
+});
+
 test('a webhook is asked over HTTP/2 too', async t => {
   const { flags, authority } = await createServingFiles();
   const gateway = await startGateway(t, {

@@ -1,34 +1,17 @@
-import type { RequestContext } from '../request/context.js';
 import { authentication } from './authentication.js';
 import { claimedIdentity } from './claimed-identity.js';
 import { configuredImpersonation } from './configured-impersonation.js';
 import { cors, preflight } from './cors.js';
 import { crossSite } from './cross-site.js';
 import { filter } from './filter.js';
-import { type Check, type Guard, stages } from './guard.js';
+import { type Guard, stages } from './guard.js';
 import { host } from './host.js';
 import { message } from './message.js';
+import { openCluster } from './open-cluster.js';
 import { origin } from './origin.js';
 import { proxiedPage } from './proxied-page.js';
 import { readOnly } from './read-only.js';
 import { requestedUser } from './requested-user.js';
-
-/**
- * The configuration of a context is read when the first request to it comes this far. A request that was rejected before does not cause
- * that.
- */
-const openCluster = {
-  name: 'open cluster',
-  stage: 'operation',
-  options: {},
-  reasons: [],
-  judges: ({ namesContext }) => namesContext,
-  create: (): Check => request => (request.endpoint === undefined ? open(request) : undefined),
-} as const satisfies Guard;
-
-async function open(request: RequestContext): Promise<void> {
-  await request.openCluster();
-}
 
 /** The guards of the core. `inOrder` says where they stand among those of the features. */
 export const guards = [

@@ -1,7 +1,7 @@
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
-import { type BearerToken, readBearerToken } from './bearer-token/bearer-token.js';
+import { type BearerToken, readBearerToken } from './bearer-token.js';
 import { AuthenticationError, UndecidedError } from './identity.js';
 import type { ActiveMethod, AuthenticationMethod, AuthenticationRequest } from './method.js';
 import { Strangers } from './strangers.js';

@@ -7,7 +7,7 @@ import type { UserInfo } from '../kubernetes/user-info.js';
 import type { JsonObject } from '../lib/json.js';
 import type { MethodFacts } from '../lib/option.js';
 import type { ImpersonationTarget } from '../reviews/own-rights.js';
-import type { BearerToken } from './bearer-token/bearer-token.js';
+import type { BearerToken } from './bearer-token.js';
 
 /** One way to find out who a caller is, as it is known before the start. */
 export interface AuthenticationMethod<Options> extends MethodFacts {

@@ -1,4 +1,4 @@
-import { loadCertificateAuthority } from '../credentials/certificate-authority.js';
+import { loadCertificateAuthority } from '../certificates/certificate-authority.js';
 import type { CredentialEvents } from '../credentials/credential-source.js';
 import { prepareCredentialSource } from '../credentials/select.js';
 import { isSet, type Overrides } from '../kubeconfig/overrides.js';

@@ -1,4 +1,4 @@
-import type { CertificatePair } from './certificate-pair.js';
+import type { CertificatePair } from '../certificates/certificate-pair.js';
 
 /** How requests to the API server authenticate. */
 export interface Credential {

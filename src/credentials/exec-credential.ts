@@ -1,7 +1,7 @@
+import { type CertificatePair, loadClientCertificate } from '../certificates/certificate-pair.js';
 import { type ExecApiVersion, type ExecConfig, execApiVersions } from '../kubeconfig/exec-config.js';
 import { isObject, parseObject } from '../lib/json.js';
 import { readWhole } from '../lib/read-file.js';
-import { type CertificatePair, loadClientCertificate } from './certificate-pair.js';
 import { isBearerToken } from './credential.js';
 
 /** The cluster, for plugins with provideClusterInfo (client-go's `clientauthentication.Cluster`). */

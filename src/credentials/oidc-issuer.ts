@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici';
+import { loadCertificateAuthority } from '../certificates/certificate-authority.js';
 import type { OidcConfig } from '../kubeconfig/auth-provider.js';
 import { parseObject } from '../lib/json.js';
 import { readWhole } from '../lib/read-file.js';
-import { loadCertificateAuthority } from './certificate-authority.js';
 import { CredentialError } from './credential-source.js';
 import {
   askIssuer,

@@ -1,6 +1,6 @@
 import { isObject, type JsonObject } from '../lib/json.js';
+import { type Path, parseYaml, spell } from '../lib/yaml-document.js';
 import type { AuthInfo, Cluster, Context } from './types.js';
-import { type Path, parseYaml, spell } from './yaml-document.js';
 
 /** The content of one kubeconfig file. */
 export interface KubeconfigContent {

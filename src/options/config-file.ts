@@ -1,5 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, type Scalar } from 'yaml';
-import { parseYaml } from '../kubeconfig/yaml-document.js';
+import { parseYaml } from '../lib/yaml-document.js';
 import { environmentName } from './environment.js';
 import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';

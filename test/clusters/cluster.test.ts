@@ -3,10 +3,10 @@ import type { ServerResponse } from 'node:http';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
+import type { CertificatePair as ClientCertificate } from '../../src/certificates/certificate-pair.js';
 import { Cluster, type ClusterOptions, type FollowEndpoint } from '../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import { get } from '../../src/clusters/own-request.js';
-import type { CertificatePair as ClientCertificate } from '../../src/credentials/certificate-pair.js';
 import type { Credential } from '../../src/credentials/credential.js';
 import {
   CredentialError,

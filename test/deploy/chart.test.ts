@@ -3,9 +3,12 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { type FileFormat, parseConfigurationFile } from '../../src/configuration-file/parse.js';
-import type { Problem } from '../../src/configuration-file/problem.js';
 import { authorizationFile } from '../../src/features/authorization-webhooks/validation.js';
+import {
+  type FileFormat,
+  parseConfigurationFile,
+} from '../../src/features/common/configuration-file/parse.js';
+import type { Problem } from '../../src/features/common/configuration-file/problem.js';
 import { authenticationFile, readAuthenticators } from '../../src/features/oidc/configuration-file.js';
 import { manifestsOfChart } from '../support/documents/chart-manifests.js';
 import { helm, helmTest } from '../support/documents/helm.js';

@@ -1,6 +1,6 @@
 import { quoted } from '../../kubernetes/quoted.js';
 import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
-import { isPlainJson } from '../../lib/json-member.js';
+import { isPlainJson } from '../common/json-member.js';
 import type { WebhookAnswer } from './configuration.js';
 import { apiVersion, kind } from './subject-access-review.js';
 import { WebhookError } from './webhook-error.js';

@@ -1,5 +1,5 @@
-import { bool, Compiler } from '../../cel/expression.js';
 import type { JsonObject } from '../../lib/json.js';
+import { bool, Compiler } from '../common/cel/expression.js';
 import type { MatchCondition } from './configuration.js';
 import type { SelectorAttributes, SubjectAccessReviewSpec } from './subject-access-review.js';
 

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import type { FileFormat } from '../../configuration-file/parse.js';
-import type { Report } from '../../configuration-file/problem.js';
-import type { Path } from '../../kubeconfig/yaml-document.js';
 import { parseDuration } from '../../lib/duration.js';
 import { describeFileError } from '../../lib/file-problem.js';
+import type { Path } from '../../lib/yaml-document.js';
+import type { FileFormat } from '../common/configuration-file/parse.js';
+import type { Report } from '../common/configuration-file/problem.js';
 import type { MatchCondition, WebhookConfiguration } from './configuration.js';
 
 /** The API server's file of authorizers. */

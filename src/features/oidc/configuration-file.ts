@@ -1,5 +1,5 @@
-import type { FileFormat } from '../../configuration-file/parse.js';
-import type { Report } from '../../configuration-file/problem.js';
+import type { FileFormat } from '../common/configuration-file/parse.js';
+import type { Report } from '../common/configuration-file/problem.js';
 import type { AuthenticationConfiguration, PrefixedClaimOrExpression } from './configuration.js';
 import { type ValidAuthenticator, validate } from './validation.js';
 

@@ -1,6 +1,6 @@
-import { bool, Compiler, type ResultType } from '../../cel/expression.js';
-import { isSplit } from '../../cel/functions.js';
 import type { JsonObject } from '../../lib/json.js';
+import { bool, Compiler, type ResultType } from '../common/cel/expression.js';
+import { isSplit } from '../common/cel/functions.js';
 
 /** A variable of an expression: `claims` of a token, or the `user` that they were mapped to. */
 export type Variable = 'claims' | 'user';

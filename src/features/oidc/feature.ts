@@ -1,15 +1,11 @@
-import {
-  type BearerToken,
-  bearerTokenFields,
-  bearerTokenHint,
-} from '../../authentication/bearer-token/bearer-token.js';
+import { type BearerToken, bearerTokenFields, bearerTokenHint } from '../../authentication/bearer-token.js';
 import { credentialIdTarget, type TrustedIssuer, uidTarget } from '../../authentication/method.js';
-import type { FollowedFile } from '../../configuration-file/follow.js';
 import type { Feature } from '../../feature.js';
 import type { CallerEntry } from '../../kubeconfig/types.js';
 import { createReloadCounter } from '../../observability/metrics/reload-counter.js';
 import type { ImpersonationTarget } from '../../reviews/own-rights.js';
 import { createIssuerDial } from '../../transport/dial/issuer-dial.js';
+import type { FollowedFile } from '../common/configuration-file/follow.js';
 import { allowedAlgorithms, configurationOf, type OidcOptions, oidcProblems, options } from './options.js';
 
 /** Milliseconds, as in the API server. A key that the issuer has withdrawn may be accepted for this long. */
@@ -40,7 +36,7 @@ export const openIdConnect = {
     const [{ Issuers }, { validate }, { TokenCache, userOf }] = await Promise.all([
       import('./issuers.js'),
       import('./validation.js'),
-      import('../../authentication/bearer-token/token-cache.js'),
+      import('../common/token-cache.js'),
     ]);
     const { authenticationConfig: file, oidcCaFile } = options;
     const isFile = file !== '';
@@ -60,7 +56,10 @@ export const openIdConnect = {
     let followed: FollowedFile | undefined;
     if (isFile) {
       const [{ followConfigurationFile }, { authenticationFile, readAuthenticators, collisions }] =
-        await Promise.all([import('../../configuration-file/follow.js'), import('./configuration-file.js')]);
+        await Promise.all([
+          import('../common/configuration-file/follow.js'),
+          import('./configuration-file.js'),
+        ]);
       const found = await followConfigurationFile({
         ...{ flag: '--authentication-config', file, format: authenticationFile, subject: 'issuers' },
         read: readAuthenticators,

@@ -1,9 +1,9 @@
-import type { BearerToken } from '../../authentication/bearer-token/bearer-token.js';
-import type { VerifiedUser } from '../../authentication/bearer-token/token-cache.js';
+import type { BearerToken } from '../../authentication/bearer-token.js';
 import type { CallerRules } from '../../authentication/identity.js';
 import type { TrustedIssuer } from '../../authentication/method.js';
 import type { PemSource } from '../../kubeconfig/pem-source.js';
 import type { JsonObject } from '../../lib/json.js';
+import type { VerifiedUser } from '../common/token-cache.js';
 import { OidcKeys, type OidcKeysOptions } from './keys.js';
 import type { ValidAuthenticator } from './validation.js';
 import { createIdTokenVerifier, createWaitsForIssuer, issuerOf } from './verifier.js';

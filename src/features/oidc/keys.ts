@@ -1,7 +1,7 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { JWKSNoMatchingKey } from 'jose/errors';
 import { AuthenticationError } from '../../authentication/identity.js';
-import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
+import { loadCertificateAuthority } from '../../certificates/certificate-authority.js';
 import {
   askIssuer,
   createIssuerDispatcher,

@@ -1,8 +1,8 @@
-import type { Report } from '../../configuration-file/problem.js';
-import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
-import type { Path } from '../../kubeconfig/yaml-document.js';
+import { loadCertificateAuthority } from '../../certificates/certificate-authority.js';
 import { issuerProblem } from '../../lib/issuer-url.js';
 import { readWhole } from '../../lib/read-file.js';
+import type { Path } from '../../lib/yaml-document.js';
+import type { Report } from '../common/configuration-file/problem.js';
 import type {
   AuthenticationConfiguration,
   ClaimOrExpression,

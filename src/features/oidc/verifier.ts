@@ -1,13 +1,13 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose';
 import { JOSENotSupported, JWKSMultipleMatchingKeys, JWSSignatureVerificationFailed } from 'jose/errors';
-import type { BearerToken } from '../../authentication/bearer-token/bearer-token.js';
-import type { VerifiedUser } from '../../authentication/bearer-token/token-cache.js';
+import type { BearerToken } from '../../authentication/bearer-token.js';
 import { AuthenticationError, admitUser, type CallerRules } from '../../authentication/identity.js';
-import { EvaluationError } from '../../cel/values.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { isObject, type JsonObject } from '../../lib/json.js';
+import { EvaluationError } from '../common/cel/values.js';
+import type { VerifiedUser } from '../common/token-cache.js';
 import type { OidcKeys } from './keys.js';
 import { type ClaimMapping, userOfClaims } from './mapping.js';
 

@@ -1,4 +1,4 @@
-import { memberSpan, type Span } from '../../lib/json-member.js';
+import { memberSpan, type Span } from '../common/json-member.js';
 import { SharedBytes } from './shared-bytes.js';
 import type { WatchEvent } from './watch-event.js';
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
-import { RecentKeys } from '../../lib/recent-keys.js';
 import { VersionAheadError } from './event-ring.js';
 import type { UnsharableError } from './lasting-watch.js';
+import { RecentKeys } from './recent-keys.js';
 import { ColumnsChangedError } from './table-events.js';
 import type { WatchToShare } from './watch-to-share.js';
 

@@ -1,4 +1,4 @@
-import { readBearerToken } from '../../authentication/bearer-token/bearer-token.js';
+import { readBearerToken } from '../../authentication/bearer-token.js';
 import type { Clock } from '../../lib/clock.js';
 import type { OpenStream } from '../../proxy/open-streams.js';
 import type { Recheck } from '../../proxy/route.js';

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
-import { certificatesIn } from '../../credentials/pem.js';
+import { certificatesIn } from '../../certificates/pem.js';
 import type { ServingCertificate } from '../../http/listener.js';
 
 /** The certificates of --tls-cert-file. */

@@ -1,5 +1,5 @@
-import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
-import { type CertificatePair, loadCertificatePair } from '../../credentials/certificate-pair.js';
+import { loadCertificateAuthority } from '../../certificates/certificate-authority.js';
+import { type CertificatePair, loadCertificatePair } from '../../certificates/certificate-pair.js';
 import type { Problems } from '../../feature.js';
 import { type Followed, follow } from '../../lib/follow.js';
 import type { ReadFile } from '../../lib/read-file.js';

@@ -1,4 +1,4 @@
-import { bearerTokenFields, bearerTokenHint } from '../../authentication/bearer-token/bearer-token.js';
+import { bearerTokenFields, bearerTokenHint } from '../../authentication/bearer-token.js';
 import { uidTarget } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';

@@ -1,8 +1,4 @@
-import {
-  type BearerToken,
-  digestOf,
-  hasSpaceOrControl,
-} from '../../authentication/bearer-token/bearer-token.js';
+import { type BearerToken, digestOf, hasSpaceOrControl } from '../../authentication/bearer-token.js';
 import { admitUser, type CallerRules, sizeProblem } from '../../authentication/identity.js';
 import { utf8Text } from '../../http/utf8.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';

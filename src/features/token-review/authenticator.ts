@@ -1,11 +1,4 @@
-import type { BearerToken } from '../../authentication/bearer-token/bearer-token.js';
-import {
-  type Outcome,
-  TokenBounds,
-  TokenCache,
-  userOf,
-  type VerifiedUser,
-} from '../../authentication/bearer-token/token-cache.js';
+import type { BearerToken } from '../../authentication/bearer-token.js';
 import { UndecidedError } from '../../authentication/identity.js';
 import type { AuthenticationRequest, TokenAuthenticator } from '../../authentication/method.js';
 import type { Cluster } from '../../clusters/cluster.js';
@@ -17,6 +10,7 @@ import { FairSlots } from '../../lib/fair-slots.js';
 import { Moment } from '../../lib/moment.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 import { ReplacedError } from '../../transport/access.js';
+import { type Outcome, TokenBounds, TokenCache, userOf, type VerifiedUser } from '../common/token-cache.js';
 
 /** How tokens are reviewed, and how long a result is valid. */
 export interface TokenReviewAuthenticatorOptions {

@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import { bearerTokenFields, bearerTokenHint } from '../../authentication/bearer-token/bearer-token.js';
+import { bearerTokenFields, bearerTokenHint } from '../../authentication/bearer-token.js';
 import { credentialIdTarget, uidTarget } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';

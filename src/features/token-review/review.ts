@@ -1,5 +1,4 @@
-import type { BearerToken } from '../../authentication/bearer-token/bearer-token.js';
-import type { VerifiedUser } from '../../authentication/bearer-token/token-cache.js';
+import type { BearerToken } from '../../authentication/bearer-token.js';
 import { AuthenticationError, admitUser, type CallerRules } from '../../authentication/identity.js';
 import type { Cluster } from '../../clusters/cluster.js';
 import { postReview } from '../../clusters/own-request.js';
@@ -8,6 +7,7 @@ import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { isObject, parseObject } from '../../lib/json.js';
 import { refusedCredential } from '../../transport/upstream-error.js';
+import type { VerifiedUser } from '../common/token-cache.js';
 
 /** The options of a review. */
 export interface TokenReviewOptions {

@@ -1,6 +1,6 @@
 import { PbfReader, PbfWriter } from 'pbf';
 import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
-import { memberSpan } from '../../lib/json-member.js';
+import { memberSpan } from '../common/json-member.js';
 
 /** What a SelfSubjectAccessReview asks, as far as it is about all namespaces. */
 export type AskedVerb = 'list' | 'watch';

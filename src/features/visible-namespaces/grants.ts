@@ -1,8 +1,8 @@
 import type { Cluster } from '../../clusters/cluster.js';
-import { FollowedList, type FollowedListParts } from '../../clusters/followed-list.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { Clock } from '../../lib/clock.js';
 import { isObject } from '../../lib/json.js';
+import { FollowedList, type FollowedListParts } from '../common/followed-list.js';
 import { type Binding, bound, isAbout, type Proposal, readBinding, readRole } from './rbac.js';
 
 interface GrantsParts {

@@ -68,7 +68,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
 
   test('get a 401 with a challenge without a valid token, and nothing goes upstream', async t => {
     const { proxy } = await start(t);
-    // test/authentication/bearer-token/ has all spellings.
+    // test/authentication/bearer-token.test.ts has all spellings.
     const attempts = [
       ...[[], ['Authorization:'], ['Authorization: Bearer '], ['Authorization: alice-token']],
       ...[['Authorization: Bearer  alice-token'], ['Authorization: Bearer alice-token2']],

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { EvaluationError } from '../../../src/cel/values.js';
+import { EvaluationError } from '../../../src/features/common/cel/values.js';
 import { compileExpression } from '../../../src/features/oidc/expressions.js';
-import { claims } from '../../cel/truths.js';
+import { claims } from '../common/cel/truths.js';
 
 it('an expression about claims gives strings, without empty ones, or one string or bool, and an error for another value', () => {
   const strings = (text: string) => compileExpression(text, 'claims').evaluateStrings(claims);

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { Registry } from 'prom-client';
-import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
+import { digestOf } from '../../../src/authentication/bearer-token.js';
 import { openIdConnect } from '../../../src/features/oidc/feature.js';
 import { Deferred } from '../../../src/lib/deferred.js';
 import { parseOptions } from '../../../src/options/parse.js';

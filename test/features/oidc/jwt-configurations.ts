@@ -1,4 +1,4 @@
-import { claims as celClaims, truths } from '../../cel/truths.js';
+import { claims as celClaims, truths } from '../common/cel/truths.js';
 
 /** An entry of the file without its issuer, and tokens of that issuer. */
 export interface JwtConfiguration {

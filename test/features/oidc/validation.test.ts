@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseConfigurationFile } from '../../../src/configuration-file/parse.js';
-import type { Problem } from '../../../src/configuration-file/problem.js';
+import { parseConfigurationFile } from '../../../src/features/common/configuration-file/parse.js';
+import type { Problem } from '../../../src/features/common/configuration-file/problem.js';
 import {
   authenticationFile,
   collisions,

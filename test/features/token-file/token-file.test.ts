@@ -3,7 +3,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext, test } from 'node:test';
 import { Registry } from 'prom-client';
-import { bearerTokenFields, digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
+import { bearerTokenFields, digestOf } from '../../../src/authentication/bearer-token.js';
 import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
 import { uidTarget } from '../../../src/authentication/method.js';
 import { tokenFile } from '../../../src/features/token-file/feature.js';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
-import type { VerifiedUser } from '../../../src/authentication/bearer-token/token-cache.js';
+import { digestOf } from '../../../src/authentication/bearer-token.js';
 import { AuthenticationError, IdentityError, UndecidedError } from '../../../src/authentication/identity.js';
 import type { AuthenticationRequest } from '../../../src/authentication/method.js';
 import type { Cluster } from '../../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../../src/clusters/endpoint.js';
+import type { VerifiedUser } from '../../../src/features/common/token-cache.js';
 import { createTokenReviewAuthenticator } from '../../../src/features/token-review/authenticator.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { collectGarbage } from '../../support/collect-garbage.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Registry } from 'prom-client';
-import { bearerTokenFields, digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
+import { bearerTokenFields, digestOf } from '../../../src/authentication/bearer-token.js';
 import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
 import {
   type AuthenticationRequest,

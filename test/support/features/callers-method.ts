@@ -1,9 +1,5 @@
 import { readFileSync } from 'node:fs';
-import {
-  bearerTokenFields,
-  bearerTokenHint,
-  digestOf,
-} from '../../../src/authentication/bearer-token/bearer-token.js';
+import { bearerTokenFields, bearerTokenHint, digestOf } from '../../../src/authentication/bearer-token.js';
 import { admitUser } from '../../../src/authentication/identity.js';
 import { uidTarget } from '../../../src/authentication/method.js';
 import type { Feature } from '../../../src/feature.js';

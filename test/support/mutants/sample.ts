@@ -7,7 +7,7 @@ import { keyOf } from './mutant-text.js';
 export const wholeParts = [
   ...['src/guard/', 'src/request/', 'src/kubernetes/', 'src/http/', 'src/authentication/'],
   ...[
-    ...['src/cel/', 'src/configuration-file/', 'src/features/oidc/', 'src/features/token-file/'],
+    ...['src/features/common/', 'src/features/oidc/', 'src/features/token-file/'],
     'src/features/token-review/',
   ],
   'src/features/tls/client-certificate/',

@@ -1,10 +1,10 @@
 import type { Cluster } from '../../../clusters/cluster.js';
-import { FollowedList, type ObjectChange } from '../../../clusters/followed-list.js';
 import { get } from '../../../clusters/own-request.js';
 import { builtInResources } from '../../../kubernetes/built-in-resources.js';
 import type { RequestInfo } from '../../../kubernetes/request-info.js';
 import type { Clock } from '../../../lib/clock.js';
 import { isObject, type JsonObject, parseObject } from '../../../lib/json.js';
+import { FollowedList, type ObjectChange } from '../../common/followed-list.js';
 import type { LocalApi } from '../watch-to-share.js';
 
 const apiServices = '/apis/apiregistration.k8s.io/v1/apiservices';

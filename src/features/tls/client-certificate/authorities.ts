@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { certificatesIn } from '../../../credentials/pem.js';
+import { certificatesIn } from '../../../certificates/pem.js';
 
 /** The period in which a certificate is valid, in milliseconds since 1970. */
 export interface Validity {

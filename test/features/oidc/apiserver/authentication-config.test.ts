@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { ExpressionError } from '../../../../src/cel/expression-error.js';
+import { ExpressionError } from '../../../../src/features/common/cel/expression-error.js';
 import { compileExpression } from '../../../../src/features/oidc/expressions.js';
-import { claims as celClaims } from '../../../cel/truths.js';
 import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { eventually, eventuallyPasses } from '../../../support/eventually.js';
@@ -17,6 +16,7 @@ import { startInProcess } from '../../../support/proxy/in-process.js';
 import { createRandom, type Random } from '../../../support/random.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 import { type Asked, bearer, verdictOf } from '../../../together/apiserver/identities/credential.js';
+import { claims as celClaims } from '../../common/cel/truths.js';
 import { configurations, type JwtConfiguration, wrongEntries } from '../jwt-configurations.js';
 import { generateExpression } from './generated-expression.js';
 

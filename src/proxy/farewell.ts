@@ -2,6 +2,7 @@ import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { StatusError } from '../kubernetes/status.js';
 import { errorEvent } from './error-event.js';
+import { closeFrame, frame, normalClosure, opcodes, policyViolation } from './relay/websocket-frames.js';
 
 /** An upgraded connection: the protocol that it was switched to, the fields of the 101, and what the request was about. */
 interface Upgraded {
@@ -10,13 +11,6 @@ interface Upgraded {
   readonly info: Pick<RequestInfo, 'subresource'>;
 }
 
-/** RFC 6455, section 5.2. */
-const opcodes = { text: 0x1, binary: 0x2, close: 0x8 } as const;
-/** RFC 6455, section 7.4.1. */
-const normalClosure = 1000;
-const policyViolation = 1008;
-/** The most bytes of a control frame. */
-const mostControlBytes = 125;
 /** The channel of errors of a remote command (k8s.io/apimachinery `remotecommand`). */
 const errorChannel = 3;
 /**
@@ -81,17 +75,6 @@ function channelStatus(subprotocol: string | undefined, error: StatusError): Buf
     default:
       return undefined;
   }
-}
-
-function closeFrame(code: number, reason: string): Buffer {
-  const payload = Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason)]);
-  return frame(opcodes.close, payload.subarray(0, mostControlBytes));
-}
-
-function frame(opcode: number, payload: Buffer): Buffer {
-  const { length } = payload;
-  const head = length < 126 ? [length] : [126, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([0x80 | opcode, ...head]), payload]);
 }
 
 /** The last frame of the stream of errors. Before version 4 it has text. */

@@ -1,8 +1,30 @@
 import { SteppedParts } from '../parts.js';
 
-const textFrame = 0x1;
-const binaryFrame = 0x2;
-const closeFrame = 0x8;
+/** RFC 6455, section 5.2. */
+export const opcodes = { text: 0x1, binary: 0x2, close: 0x8 } as const;
+/** RFC 6455, section 7.4.1. */
+export const normalClosure = 1000;
+export const policyViolation = 1008;
+/** The most bytes of a control frame. */
+const mostControlBytes = 125;
+
+/** A whole message in one frame, as a server sends it. */
+export function frame(opcode: number, payload: Buffer): Buffer {
+  const { length } = payload;
+  const head = Buffer.alloc(length < 126 ? 2 : length < 0x10000 ? 4 : 10);
+  head[0] = 0x80 | opcode;
+  if (head.length === 2) head[1] = length;
+  else if (head.length === 4) head.writeUInt16BE(length, 2);
+  else head.writeBigUInt64BE(BigInt(length), 2);
+  if (head.length > 2) head[1] = head.length === 4 ? 126 : 127;
+  return Buffer.concat([head, payload]);
+}
+
+/** The frame that closes a connection. A reason that is too long is cut. */
+export function closeFrame(code: number, reason: string): Buffer {
+  const payload = Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason)]);
+  return frame(opcodes.close, payload.subarray(0, mostControlBytes));
+}
 
 /**
  * Reads the frames of one direction of a WebSocket (RFC 6455, section 5.2) up to the first close frame, after which the other side closes
@@ -68,9 +90,9 @@ export class WebSocketFrames extends SteppedParts {
     this.#isHead = true;
     const opcode = byte & 0x0f;
     // Control frames may come between the frames of a message.
-    if (opcode < closeFrame) this.#isFragmented = (byte & 0x80) === 0;
-    if (opcode === textFrame || opcode === binaryFrame) this.isBinary = opcode === binaryFrame;
-    if (opcode !== closeFrame) return;
+    if (opcode < opcodes.close) this.#isFragmented = (byte & 0x80) === 0;
+    if (opcode === opcodes.text || opcode === opcodes.binary) this.isBinary = opcode === opcodes.binary;
+    if (opcode !== opcodes.close) return;
     this.#isClosed = true;
     this.#onClose();
   }

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { WebSocketFrames } from '../../../src/proxy/relay/websocket-frames.js';
+import {
+  closeFrame,
+  opcodes,
+  policyViolation,
+  WebSocketFrames,
+  frame as writeFrame,
+} from '../../../src/proxy/relay/websocket-frames.js';
 import { assertLinear } from '../../support/growth.js';
 
 /** A frame with this opcode. Each byte of its mask and its payload could begin a close frame. */
@@ -25,6 +31,14 @@ function endAt(bytes: Buffer, size: number): number | undefined {
   for (; read < bytes.length; read += size) side.read(bytes.subarray(read, read + size));
   return at;
 }
+
+it('a message is written in one frame, whatever its length, and a close frame has at most 125 bytes', () => {
+  for (const length of [0, 1, 125, 126, 0xffff, 0x1_0000, 70_000])
+    assert.deepEqual(writeFrame(opcodes.binary, Buffer.alloc(length, 0x88)), frame(0x82, length));
+  const [head, length, high, low, ...reason] = closeFrame(policyViolation, 'x'.repeat(200));
+  assert.deepEqual([head, length, high, low], [0x88, 125, 0x03, 0xf0]);
+  assert.equal(Buffer.from(reason).toString(), 'x'.repeat(123));
+});
 
 describe('one side of a WebSocket', () => {
   it('ends with its first close frame, however its bytes come', () => {

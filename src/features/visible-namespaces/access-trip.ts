@@ -27,8 +27,7 @@ export class AccessTrip extends HoldingTrip<ClientSink> {
   }
 
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
-    const isAnswer = statusCode === 200 || statusCode === 201;
-    if (!isAnswer) return this.sink.head(statusCode, statusMessage, headers);
+    if (statusCode !== 200 && statusCode !== 201) return this.sink.head(statusCode, statusMessage, headers);
     this.held = new HeldAnswer(statusCode, statusMessage, headers);
     return this.held;
   }

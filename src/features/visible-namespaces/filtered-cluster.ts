@@ -28,7 +28,7 @@ export class FilteredCluster implements ClusterPart {
   readonly #cluster: Cluster;
   readonly #parts: FilterParts;
   readonly #grants: Grants;
-  readonly #questions: Questions;
+  readonly questions: Questions;
   readonly #viewers = new Map<string, Viewer>();
   #waiting = new Deferred();
   /** Those who may get others since the present `moment` began. */
@@ -41,7 +41,7 @@ export class FilteredCluster implements ClusterPart {
     const { clock } = parts;
     this.#cluster = cluster;
     this.#parts = parts;
-    this.#questions = new Questions(cluster, parts);
+    this.questions = new Questions(cluster, parts);
     this.#grants = new Grants({
       ...{ cluster, clock },
       granted: (subjects, namespace) => {
@@ -70,8 +70,7 @@ export class FilteredCluster implements ClusterPart {
   /** What readyz says about it. */
   warnings(): readonly string[] {
     if (!this.#grants.isForbidden) return [];
-    const { host } = this.#cluster;
-    const at = host === '' ? '' : ` at ${host}`;
+    const at = this.#cluster.host === '' ? '' : ` at ${this.#cluster.host}`;
     return [
       `the proxy's identity may not list and watch namespaces, roles, clusterroles, rolebindings and clusterrolebindings${at}; grant it both, otherwise --filter-namespaces does nothing`,
     ];
@@ -98,7 +97,7 @@ export class FilteredCluster implements ClusterPart {
     const key = digest(userOfImpersonation(as));
     let viewer = this.#viewers.get(key);
     if (viewer === undefined) {
-      const parts = { ...this.#parts, grants: this.#grants, questions: this.#questions };
+      const parts = { ...this.#parts, grants: this.#grants, questions: this.questions };
       const user = impersonatedUser(as) as UserInfo;
       const hasPast = this.#recent.some(
         ({ since, subjects }) => since.age < othersKnow && isAbout(subjects, user),
@@ -113,17 +112,12 @@ export class FilteredCluster implements ClusterPart {
     return viewer;
   }
 
-  /** Runs it later, unless the cluster is closed before. */
-  later(delay: number, run: () => void): void {
-    this.#questions.later(delay, run);
-  }
-
   replaced(): void {
     this.#forgetAll();
   }
 
   close(): void {
-    this.#questions.close();
+    this.questions.close();
     this.#forgetAll();
   }
 
@@ -169,10 +163,10 @@ export class FilteredCluster implements ClusterPart {
     if (!this.#grants.isSynced) return;
     viewer.forget(namespace);
     if (this.#changed.size === 0)
-      this.later(moment, () => {
+      this.questions.later(moment, () => {
         const viewers = [...this.#changed];
         this.#changed.clear();
-        this.later(settling, () => this.#confirm(viewers));
+        this.questions.later(settling, () => this.#confirm(viewers));
       });
     this.#changed.add(viewer);
   }
@@ -181,12 +175,12 @@ export class FilteredCluster implements ClusterPart {
   #confirm(viewers: readonly Viewer[]): void {
     for (const viewer of viewers)
       if (viewer.open.size > 0)
-        viewer.confirm(false).catch(() => this.later(retryAfter, () => this.#confirm([viewer])));
+        viewer.confirm(false).catch(() => this.questions.later(retryAfter, () => this.#confirm([viewer])));
   }
 
   /** Now and then asks about what watches show. */
   #look(): void {
-    this.later(look, () => {
+    this.questions.later(look, () => {
       for (const viewer of this.#viewers.values())
         if (viewer.open.size > 0) viewer.renew(false).catch(() => {});
       this.#forgetUnused();

@@ -90,7 +90,7 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
     } else if (this.#state === 'open' && this.mayExpire) {
       if (isLoss) this.#onward.expire(expired());
       else
-        this.filtered.later(
+        this.filtered.questions.later(
           Math.random() * longestDelay,
           () => this.isOver || this.#onward.expire(expired()),
         );

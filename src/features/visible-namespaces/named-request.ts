@@ -1,6 +1,6 @@
 import { decodedPair, hasTooManyParameters, isTrue, type Query } from '../../kubernetes/query.js';
 import { StatusError } from '../../kubernetes/status.js';
-import { isObject, parseObject } from '../../lib/json.js';
+import { parseObject } from '../../lib/json.js';
 
 /** The API server sets this label of each namespace to its name, and nobody can change it. */
 const nameLabel = 'kubernetes.io/metadata.name';
@@ -81,9 +81,8 @@ function isExact(first: (name: string) => string): boolean {
  */
 function versionOfToken(token: string): bigint | undefined {
   const bytes = Buffer.from(token, 'base64url');
-  if (bytes.toString('base64url') !== token) return undefined;
   const content = parseObject(bytes.toString('utf8'));
-  if (!isObject(content)) return undefined;
+  if (bytes.toString('base64url') !== token || content === undefined) return undefined;
   // Go's encoding/json takes names in any case.
   const names = Object.keys(content).filter(name => name.toLowerCase() === 'rv');
   const version = content['rv'];

@@ -1,7 +1,6 @@
 import type { Cluster } from '../../clusters/cluster.js';
-import type { Onward, Route, RoutedTrip } from '../../proxy/route.js';
+import type { Route } from '../../proxy/route.js';
 import type { OpenRequest, Operation } from '../../request/context.js';
-import type { ClientSink, ResponseSink } from '../../transport/round-trip.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
 import { AccessTrip } from './access-trip.js';
 import { FilteredCluster } from './filtered-cluster.js';
@@ -38,12 +37,7 @@ export class NamespaceRoute implements Route {
     return isAboutNamespaces(operation) ? note : undefined;
   }
 
-  take(
-    request: OpenRequest,
-    own: UpstreamRequest,
-    sink: ClientSink,
-    onward: Onward<ClientSink>,
-  ): RoutedTrip | undefined {
+  readonly take: Route['take'] = (request, own, sink, onward) => {
     const { impersonation: as } = own;
     // Without callers, everyone has the rights of the gateway.
     if (as === undefined || as === 'configured') return undefined;
@@ -52,20 +46,15 @@ export class NamespaceRoute implements Route {
       return new AccessTrip({ ...parts, filtered: this.of(request.cluster) }).start();
     if (!isAboutNamespaces(request)) return undefined;
     return new FilteredTrip({ ...parts, filtered: this.of(request.cluster) }, this.#parts.observer).start();
-  }
+  };
 
-  takeUpgrade(
-    request: OpenRequest,
-    own: UpstreamRequest,
-    sink: ResponseSink,
-    onward: Onward<ResponseSink>,
-  ): RoutedTrip | undefined {
+  readonly takeUpgrade: NonNullable<Route['takeUpgrade']> = (request, own, sink, onward) => {
     const { impersonation: as } = own;
     const isWatch = request.record.info.verb === 'watch' && /^websocket$/i.test(request.head.upgradeProtocol);
     if (as === undefined || as === 'configured' || !isWatch || !isAboutNamespaces(request)) return undefined;
     const parts = { request, own, as, sink, onward, route: this, filtered: this.of(request.cluster) };
     return new FilteredTrip(parts, this.#parts.observer).start();
-  }
+  };
 }
 
 /** Whether a request asks what its user may do. */

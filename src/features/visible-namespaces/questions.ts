@@ -49,10 +49,10 @@ export class Questions {
     const cluster = this.#cluster;
     const named = name !== '' && { namespace: name, name };
     return this.#inTurn(asker, () => {
-      const attributes = { verb: 'get', version: 'v1', resource: 'namespaces', ...named };
-      const asked = reviews.isStillAllowed({
-        ...{ cluster, as: asker.as, access: this.#access, attributes: { resourceAttributes: attributes } },
-      });
+      const attributes = {
+        resourceAttributes: { verb: 'get', version: 'v1', resource: 'namespaces', ...named },
+      };
+      const asked = reviews.isStillAllowed({ cluster, as: asker.as, access: this.#access, attributes });
       asked.then(
         isAllowed => observer.reviewed(isAllowed ? 'allowed' : 'refused'),
         () => observer.reviewed('error'),
@@ -63,11 +63,10 @@ export class Questions {
 
   /** Whether the API server can list all that a user may do: a webhook cannot. Rejects as `mayGet`. */
   canList(asker: Asker): Promise<boolean> {
-    const cluster = this.#cluster;
     const subject = { ...this.#access, as: asker.as };
     const spec = { namespace: 'default' };
     return this.#inTurn(asker, async () => {
-      const { incomplete } = await reviewAccess(cluster, 'SelfSubjectRulesReview', spec, subject);
+      const { incomplete } = await reviewAccess(this.#cluster, 'SelfSubjectRulesReview', spec, subject);
       return incomplete === false;
     });
   }

@@ -96,7 +96,7 @@ const options = defineOptions('Listening', {
   adminPort: {
     type: optional(port),
     default: '',
-    help: 'Port of a second listener of plain HTTP, with the /metrics, /livez and /readyz of the proxy, and for clients on this machine /streams, its open streams. It never serves the API. Off by default.',
+    help: 'Port of a second listener of plain HTTP, with the /metrics, /livez and /readyz of the proxy, and for clients on this machine /streams, its open streams. The main one has no /-/metrics then. It never serves the API. Off by default.',
   },
   adminAddress: { type: address, default: '0.0.0.0', help: 'IP address that --admin-port listens on.' },
 });

@@ -41,6 +41,7 @@ type ServerOptions = GuardOptions & {
   readonly apiPrefix: string;
   /** Without a final slash; may be empty. */
   readonly publicUrl: string;
+  readonly adminPort: number | undefined;
   /** Path of a folder; empty to serve none. */
   readonly www: string;
   readonly wwwPrefix: string;
@@ -135,7 +136,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     done(null, authentication?.strangers.counted(request.raw, reply, payload) ?? payload);
   });
 
-  answerErrors(app, () => registry.names);
+  answerErrors(app, () => registry.names, options.adminPort);
 
   const callers = followCallers(parts);
   const routes = parts.routes.map(create => create(callers));

@@ -83,8 +83,9 @@ test("Prometheus reads the proxy's metrics, the API server's metrics through the
   const folder = temporaryFolder();
   const tokens = join(folder, 'tokens.csv');
   await writeFile(tokens, 'token-of-prometheus,prometheus,,\n', { mode: 0o600 });
-  const [{ proxy }, gateway] = await Promise.all([
+  const [{ proxy }, plain, gateway] = await Promise.all([
     startStack(t, { flags: ['--admin-port=0', '--admin-address=127.0.0.1'] }),
+    startStack(t),
     startStack(t, {
       server: { allow: (user, { path }) => user.username !== 'prometheus' || path === '/metrics' },
       flags: [`--token-auth-file=${tokens}`],
@@ -108,7 +109,7 @@ test("Prometheus reads the proxy's metrics, the API server's metrics through the
     await throughGateway(folder, `127.0.0.1:${gateway.port}`),
     {
       ...{ job_name: 'main listener', metrics_path: '/-/metrics' },
-      static_configs: [{ targets: [proxy.address] }],
+      static_configs: [{ targets: [plain.proxy.address] }],
     },
   ];
   const configuration = {

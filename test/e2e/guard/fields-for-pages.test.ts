@@ -34,7 +34,8 @@ const flags = [
   `--www=${projectFile('test/fixtures')}`,
 ];
 const start = (...more: readonly string[]) => startInProcess({ after }, [...flags, ...more]);
-const [plain, secure, allowing, unfiltered] = await Promise.all([
+const [plain, withAdmin, secure, allowing, unfiltered] = await Promise.all([
+  start(),
   start('--admin-port=0', '--admin-address=127.0.0.1'),
   start(...files.flags),
   start('--cors-allowed-origins=^https://app\\.example$,//localhost(:|$)'),
@@ -133,7 +134,7 @@ describe('an answer', () => {
       );
     const { code, raw } = await send(unfiltered.port, { target: '/version' });
     assert.deepEqual([code, ...policiesOf(raw)], [200, 'same-origin']);
-    const port = await adminPort(plain);
+    const port = await adminPort(withAdmin);
     for (const path of ['/metrics', '/livez', '/none']) {
       const { headers } = await sendPlain(port, path);
       assert.equal(headers['cross-origin-resource-policy'], 'same-origin', path);

@@ -103,7 +103,7 @@ interface Misuse {
 function openStream({ random, packet, open, uploads, next }: Misuse): number {
   const method = random.pick(['GET', 'POST', 'POST', 'PUT', 'HEAD']);
   const path = random.pick([
-    ...['/api/v1/pods', '/api/v1/pods', '/api/v1/pods', '/api/v1/pods?watch=1', '/-/metrics'],
+    ...['/api/v1/pods', '/api/v1/pods', '/api/v1/pods', '/api/v1/pods?watch=1', '/-/clusters'],
   ]);
   const endsStream = method === 'GET' || random.chance(0.3);
   const flag = flags.endHeaders + (endsStream ? flags.endStream : 0);

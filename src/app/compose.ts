@@ -7,6 +7,7 @@ import { serverPathProblem } from '../clusters/server-path.js';
 import { createClusterChecks, createClusterStates } from '../clusters/states.js';
 import { createHealth, type Health } from '../endpoints/health.js';
 import { GuardChain } from '../guard/chain.js';
+import { RejectedPages } from '../guard/rejected-pages.js';
 import { isMissingKubeconfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { refusedGroupReason } from '../kubernetes/refused-group.js';
@@ -90,6 +91,7 @@ export async function createProgram(
   const openStreams = new OpenStreams();
   const reviews = new Reviews(clock);
   const refusedGroups = new RefusedGroups(clock, logger);
+  const rejectedPages = new RejectedPages(clock, logger);
   const metrics = createMetrics({
     ...info,
     rejectionReasons: [...rejectionReasons, replacedReason, refusedGroupReason],
@@ -158,6 +160,7 @@ export async function createProgram(
     () => [
       ...added.flatMap(parts => parts.warnings?.() ?? []).map(text => ({ text })),
       ...refusedGroups.warnings(),
+      ...rejectedPages.warnings(),
     ],
   );
   const endpoints = servedOwnEndpoints(options);
@@ -177,7 +180,7 @@ export async function createProgram(
       endpoints,
       guards: new GuardChain(options, features.guards, {
         authentication: authentication?.authentication,
-        ...{ metrics, reviews },
+        ...{ metrics, reviews, rejectedPages },
       }),
       metrics,
       health,

@@ -1,10 +1,11 @@
 import type { RequestHead } from '../http/request-head.js';
 import type { RequestContext } from '../request/context.js';
-import { type CorsOptions, corsPolicyOf, pageOrigin } from './cors.js';
+import { type CorsOptions, corsPolicyOf } from './cors.js';
 import type { FilterSwitch } from './filter.js';
-import { type Check, type Guard, pagesMounts } from './guard.js';
+import { type Check, type Guard, type GuardParts, pagesMounts } from './guard.js';
+import { pageOrigin } from './page-origin.js';
 import { mayBeProxiedPage } from './proxied-page.js';
-import { Rejection } from './rejection.js';
+import type { RejectedPages } from './rejected-pages.js';
 
 /**
  * A page of another site may only link here (Fetch Metadata), unless `--cors-allowed-origins` names its origin. It comes before
@@ -16,10 +17,13 @@ export const crossSite = {
   options: {},
   reasons: ['cross_site'],
   judges: pagesMounts,
-  create({ disableFilter, ...options }: CorsOptions & FilterSwitch): Check | undefined {
+  create(
+    { disableFilter, ...options }: CorsOptions & FilterSwitch,
+    { rejectedPages }: GuardParts,
+  ): Check | undefined {
     if (disableFilter) return undefined;
     const cors = corsPolicyOf(options);
-    return createCrossSiteCheck(origin => cors?.isAllowed(origin) === true);
+    return createCrossSiteCheck(origin => cors?.isAllowed(origin) === true, rejectedPages);
   },
 } as const satisfies Guard;
 
@@ -38,7 +42,7 @@ export function comesFromOtherSite({ fetchSite, isPrefetch }: RequestHead): bool
  * something. The target is read as sent, so that the answer does not tell strangers whether a context exists. A request without
  * `Sec-Fetch-Site` passes: only browsers send it, to https and loopback.
  */
-export function createCrossSiteCheck(isAllowed: (origin: string) => boolean) {
+export function createCrossSiteCheck(isAllowed: (origin: string) => boolean, rejectedPages: RejectedPages) {
   return ({ head, mount, path }: Pick<RequestContext, 'mount' | 'path' | 'head'>): void => {
     if (!comesFromOtherSite(head)) return;
     const origin = pageOrigin(head);
@@ -46,11 +50,11 @@ export function createCrossSiteCheck(isAllowed: (origin: string) => boolean) {
     const isLink = head.method === 'GET' && !head.isUpgrade && isTopLevelNavigation(head);
     const mayBeProxied = (mount.isApi || mount.namesContext) && mayBeProxiedPage(path.received.path);
     if (isLink && !mayBeProxied) return;
-    throw new Rejection(
-      403,
+    throw rejectedPages.reject(
+      head,
       'cross_site',
-      'a web page of another site may only link here, and not to a proxy subresource; allow its origin with ' +
-        '--cors-allowed-origins, or type the address',
+      name => `a web page of another site${name} may only link here, and not to a proxy subresource`,
+      'type the address',
     );
   };
 }

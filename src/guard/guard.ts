@@ -4,6 +4,7 @@ import type { AuthenticationMetrics } from '../observability/metrics/authenticat
 import type { OpenRequest, Operation, RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
 import type { Reviews } from '../reviews/reviews.js';
+import type { RejectedPages } from './rejected-pages.js';
 
 /** What a check returns if it has answered the request itself: no other guard judges it. */
 export const answered = Symbol('answered');
@@ -26,6 +27,7 @@ export interface GuardParts {
   readonly authentication: Authentication | undefined;
   readonly metrics: { readonly authentication: Pick<AuthenticationMetrics, 'impersonated'> };
   readonly reviews: Reviews;
+  readonly rejectedPages: RejectedPages;
 }
 
 /** The questions of which every request is asked one after the other. A guard answers a part of one of them. */

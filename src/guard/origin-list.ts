@@ -1,6 +1,7 @@
 import type { RE2JS } from 're2js';
 import { compileRe2 } from '../lib/re2.js';
 import type { ValueType } from '../lib/value-type.js';
+import { matchesNoOrigin } from './origin-pattern.js';
 import { compileList, type Matcher, type RegexpList } from './regexp-list.js';
 
 /** One origin as serialized by RFC 6454, section 6.2: no `null`, no list, no path. */
@@ -16,6 +17,10 @@ export function isSerializedOrigin(text: string): boolean {
 const unpinned =
   "does not pin both ends of the host in the Origin; write it like '^https://app\\.example$' or '//app\\.example(:|$)'";
 
+const unmatchable =
+  'can never match: an origin is a scheme and a host, without a path, such as https://app.example; pages of files, ' +
+  'and sandboxed ones, have none';
+
 function findsHost(expression: RE2JS, origin: string): boolean {
   const found = expression.matcher(origin);
   if (!found.find()) return false;
@@ -30,7 +35,8 @@ function findsHost(expression: RE2JS, origin: string): boolean {
 /**
  * An option's comma-separated list of Go regular expressions for origins of web pages, as for the API server's flag: they match anywhere in
  * the Origin, with case, and each must pin both ends of the host (`^` or `//`, and `$` or `:`). The API server does not check more, so there
- * `^https://app.example` lets `https://app.example.evil.example` in. Here a match must also cover the whole host.
+ * `^https://app.example` lets `https://app.example.evil.example` in. Here a match must also cover the whole host, and an
+ * expression that can match no origin is a problem.
  */
 export const originList: ValueType<RegexpList> = {
   placeholder: 'REGEXPS',
@@ -41,5 +47,6 @@ export const originList: ValueType<RegexpList> = {
 function compileOrigin(expression: string): Matcher | string {
   if (!/\^|\/\//.test(expression) || !/[$:]/.test(expression)) return unpinned;
   const compiled = compileRe2(expression);
+  if (matchesNoOrigin(expression)) return unmatchable;
   return origin => isSerializedOrigin(origin) && findsHost(compiled, origin);
 }

@@ -2,13 +2,14 @@ import type { TLSSocket } from 'node:tls';
 import type { RequestHead } from '../http/request-head.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { RequestContext } from '../request/context.js';
-import { type CorsOptions, corsPolicyOf, pageOrigin } from './cors.js';
+import { type CorsOptions, corsPolicyOf } from './cors.js';
 import { comesFromOtherSite } from './cross-site.js';
-import { apiMounts, type Check, type Guard } from './guard.js';
+import { apiMounts, type Check, type Guard, type GuardParts } from './guard.js';
 import { hasOneReading } from './one-reading.js';
 import { isSerializedOrigin } from './origin-list.js';
+import { pageOrigin } from './page-origin.js';
 import { isRead } from './read-only.js';
-import { Rejection } from './rejection.js';
+import type { RejectedPages } from './rejected-pages.js';
 
 /** What a web page of another origin may do: read only, unless `--cors-allowed-origins` names it. `--disable-filter` does not turn it off. */
 export const origin = {
@@ -17,9 +18,9 @@ export const origin = {
   options: {},
   reasons: ['origin'],
   judges: apiMounts,
-  create(options: CorsOptions): Check {
+  create(options: CorsOptions, { rejectedPages }: GuardParts): Check {
     const cors = corsPolicyOf(options);
-    const check = createOriginCheck(origin => cors?.isAllowed(origin) === true);
+    const check = createOriginCheck(origin => cors?.isAllowed(origin) === true, rejectedPages);
     return request => {
       if (comesFromBrowser(request.head)) check(request, request.path.decidedOn);
     };
@@ -39,18 +40,18 @@ export function comesFromBrowser({ origin, fetchSite }: RequestHead): boolean {
  * form, a POST of text/plain. A page has the same origin if its Origin is this listener's scheme and the request's own Host. Behind a load
  * balancer that ends TLS the scheme differs; then the browser itself has to say `same-origin`.
  */
-export function createOriginCheck(isAllowed: (origin: string) => boolean) {
+export function createOriginCheck(isAllowed: (origin: string) => boolean, rejectedPages: RejectedPages) {
   return (request: PageRequest, info: RequestInfo): void => {
     const { head } = request;
     if (head.origin !== undefined && isAllowed(head.origin)) return;
     if (isOwn(request)) return;
     if (isRead(info, head) && !head.asksForUpgrade) return;
     if (isEmbedded(head, info, isAllowed)) return;
-    throw new Rejection(
-      403,
+    throw rejectedPages.reject(
+      head,
       'origin',
-      'a web page of another origin may not do this; allow its origin with --cors-allowed-origins, ' +
-        'or use the address that the page itself came from',
+      name => `a web page of another origin${name} may not do this`,
+      'use the address that the page itself came from',
     );
   };
 }

@@ -216,8 +216,9 @@ function followCallers(parts: ServerParts): OpenCallers | undefined {
 
 /** Whether a request has a valid credential. An invalid one, or one that cannot be checked, is as good as none. */
 async function knows(authentication: Authentication | undefined, request: RequestContext): Promise<boolean> {
+  if (authentication === undefined) return true;
   try {
-    return (await authentication?.identify(request)) !== undefined;
+    return (await authentication.identify(request)) !== undefined;
   } catch {
     return false;
   }

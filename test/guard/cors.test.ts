@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createCorsPolicy, pageOrigin } from '../../src/guard/cors.js';
+import { createCorsPolicy } from '../../src/guard/cors.js';
 import { isSerializedOrigin, originList } from '../../src/guard/origin-list.js';
+import { pageOrigin } from '../../src/guard/page-origin.js';
 import { parsedValue } from '../support/option-value.js';
 import { headOf } from './judged-request.js';
 

@@ -3,11 +3,11 @@ import { describe, it } from 'node:test';
 import { createCrossSiteCheck } from '../../src/guard/cross-site.js';
 import type { Mount } from '../../src/request/mount.js';
 import { RequestPath } from '../../src/request/request-path.js';
-import { headOf, rejectionOf } from './judged-request.js';
+import { headOf, rejectedPages, rejectionOf } from './judged-request.js';
 
 type Headers = Readonly<Record<string, string>>;
 
-const check = createCrossSiteCheck(origin => origin === 'https://app.example');
+const check = createCrossSiteCheck(origin => origin === 'https://app.example', rejectedPages());
 const mounts = {
   api: { isApi: true, namesContext: false } as Mount,
   context: { isApi: true, namesContext: true } as Mount,

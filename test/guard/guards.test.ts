@@ -22,7 +22,7 @@ import type { UserInfo } from '../../src/kubernetes/user-info.js';
 import type { OptionFacts } from '../../src/lib/option.js';
 import type { Mount } from '../../src/request/mount.js';
 import { parsedValue } from '../support/option-value.js';
-import { apiMount, type RequestParts, requestOf } from './judged-request.js';
+import { apiMount, type RequestParts, rejectedPages, requestOf } from './judged-request.js';
 
 const own = { ...apiMount, isApi: false };
 const mounts: Readonly<Record<string, Mount>> = {
@@ -78,8 +78,8 @@ const methods = {
   authenticate: () => jane,
   identify: (): UserInfo | undefined => undefined,
 };
-const callers = { authentication: methods } as unknown as GuardParts;
-const strangers = { authentication: undefined } as unknown as GuardParts;
+const callers = { authentication: methods, rejectedPages: rejectedPages() } as unknown as GuardParts;
+const strangers = { authentication: undefined, rejectedPages: rejectedPages() } as unknown as GuardParts;
 
 type AnyGuard = Pick<Guard, 'name'> & { create(options: never, parts: GuardParts): unknown };
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { Cluster } from '../../src/clusters/cluster.js';
+import { RejectedPages } from '../../src/guard/rejected-pages.js';
 import { Rejection } from '../../src/guard/rejection.js';
 import { RequestHead } from '../../src/http/request-head.js';
 import { parseRequestInfo, type RequestInfo } from '../../src/kubernetes/request-info.js';
@@ -9,6 +10,7 @@ import { type OpenRequest, RequestContext } from '../../src/request/context.js';
 import type { Mount } from '../../src/request/mount.js';
 import type { RequestRecord } from '../../src/request/record.js';
 import { parseRequestTarget } from '../../src/request/request-path.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 /** The RequestInfo of a request's first line, `METHOD target`, as the server creates it. */
 export function infoOf(line: string): RequestInfo {
@@ -39,6 +41,11 @@ export function rejectionOf(judge: () => void): Rejection | undefined {
     assert.equal(error.toStatus().reason, 'Forbidden');
     return error;
   }
+}
+
+/** What guards reject pages with; it logs nothing. */
+export function rejectedPages(): RejectedPages {
+  return new RejectedPages(new ManualClock(0), { warn() {} });
 }
 
 /** A mount of the API server's paths. */

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { comesFromBrowser, createOriginCheck } from '../../src/guard/origin.js';
-import { headOf, infoOf, rejectionOf } from './judged-request.js';
+import { headOf, infoOf, rejectedPages, rejectionOf } from './judged-request.js';
 
 type Headers = Readonly<Record<string, string>>;
 
-const guard = createOriginCheck(origin => origin === 'https://app.example');
+const guard = createOriginCheck(origin => origin === 'https://app.example', rejectedPages());
 const host = '127.0.0.1:8001';
 const pod = '/api/v1/namespaces/a/pods/web';
 const upgrade = { upgrade: 'websocket' };

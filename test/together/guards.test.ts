@@ -9,6 +9,7 @@ import type { Authentication } from '../../src/authentication/authentication.js'
 import { AuthenticationError } from '../../src/authentication/identity.js';
 import { GuardChain } from '../../src/guard/chain.js';
 import { inOrder } from '../../src/guard/guards.js';
+import { RejectedPages } from '../../src/guard/rejected-pages.js';
 import { Rejection } from '../../src/guard/rejection.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { parseOptions } from '../../src/options/parse.js';
@@ -110,6 +111,7 @@ async function judge(
     authentication: authenticates ? (authentication as unknown as Authentication) : undefined,
     metrics: createIdleMetrics(),
     reviews,
+    rejectedPages: new RejectedPages(systemClock, { warn() {} }),
   });
   let outcome = 'answered';
   const request = createRequest(faults, upgrade === true);

@@ -3,10 +3,11 @@ import { browser } from './api/browser.js';
 import { ApiError, Client, messageOf, proxyItself } from './api/client.js';
 import { type Cluster, type ClustersAnswer, clustersOf } from './api/clusters.js';
 import type { ApiIndex } from './api/discovery.js';
-import { type Address, parseFragment } from './api/fragment.js';
+import { type Address, namespaceAt, parseFragment } from './api/fragment.js';
 import { page } from './api/page.js';
 import { readDiscovery } from './api/read-discovery.js';
 import { ApiRequest } from './api/requests.js';
+import { forgetVisits, visit, visitsOf } from './api/visits.js';
 import { type Arrival, arrival } from './sign-in/answer.js';
 import { IssuerSignIn } from './sign-in/issuer-sign-in.js';
 
@@ -131,6 +132,7 @@ export class Store {
   /** Forgets all tokens, and signs out at the issuer too. */
   async signOut(): Promise<void> {
     this.client.tokens.clear();
+    forgetVisits();
     const ending = this.issuerSignIn.end();
     this.#leave({ kind: 'leaving' });
     const problem = await ending;
@@ -223,10 +225,20 @@ export class Store {
     const cluster = clusters.find(({ fragment, alias }) => [fragment, alias].includes(address.cluster));
     const isSame = address.cluster === this.state.address.cluster && address.text === this.state.address.text;
     const isOther = cluster !== undefined && cluster.prefix !== before?.prefix;
-    const namespace =
-      namespaceAt(address, isOther ? loading : this.state.index) ?? (isOther ? '' : this.state.namespace);
+    const index = isOther || this.state.index.kind !== 'ready' ? undefined : this.state.index.value;
+    const namespace = namespaceAt(address, index) ?? (isOther ? '' : this.state.namespace);
     this.#set({ address: isSame ? this.state.address : address, cluster, namespace });
     if (isOther) void this.#show(cluster);
+    else this.#visit();
+  }
+
+  /** Keeps the namespace of the view; a view without one is in the last one that this caller had in this cluster. */
+  #visit(): void {
+    const { address, index, user, cluster, namespace } = this.state;
+    const caller = user.kind === 'ready' ? user.value.username : undefined;
+    if (cluster === undefined || caller === undefined || index.kind !== 'ready') return;
+    if (namespaceAt(address, index.value) !== undefined) visit(cluster.prefix, caller, namespace);
+    else if (namespace === '') this.#set({ namespace: visitsOf(cluster.prefix, caller)[0] ?? '' });
   }
 
   async #show({ prefix }: Cluster): Promise<void> {
@@ -256,20 +268,11 @@ export class Store {
       const request = ApiRequest.review(prefix, index, 'SelfSubjectReview');
       const { status } = await this.client.json<SelfSubjectReview>(request, signal);
       this.#set({ user: { kind: 'ready', value: status?.userInfo ?? {} } });
+      this.#visit();
     } catch (error) {
       if (!signal.aborted) this.#set({ user: { kind: 'failed', problem: messageOf(error) } });
     }
   }
-}
-
-/** The namespace of a view, empty for a list over all. Undefined if the view says nothing about it: it is of the whole cluster. */
-function namespaceAt({ view }: Address, index: Loaded<ApiIndex>): string | undefined {
-  if (!('namespace' in view)) return undefined;
-  if (view.namespace !== '') return view.namespace;
-  const { group, version, resource } = view;
-  return index.kind === 'ready' && index.value.resource(group, version, resource)?.namespaced
-    ? ''
-    : undefined;
 }
 
 /** The tokens that this window has stored. */

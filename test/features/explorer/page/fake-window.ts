@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+
 /**
  * A browser's window: what the page's modules know of it are globals. Modules that read `location` when they are loaded have to be imported
  * after it.
@@ -7,6 +9,8 @@ export class FakeWindow extends EventTarget {
   readonly ways: string[] = [];
   /** What its storage has. */
   readonly stored = new Map<string, string>();
+  /** What the browser keeps for all windows. Undefined if it keeps nothing. */
+  kept: Map<string, string> | undefined = new Map();
   readonly document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
   readonly location = Object.assign(new URL('about:blank'), {
     assign: (url: string) => void this.ways.push(`assign ${url}`),
@@ -21,6 +25,10 @@ export class FakeWindow extends EventTarget {
   constructor(address: string) {
     super();
     this.location.href = address;
+    const kept = () => {
+      assert.ok(this.kept !== undefined, 'this browser keeps nothing');
+      return this.kept;
+    };
     const globals = {
       location: this.location,
       document: this.document,
@@ -31,6 +39,11 @@ export class FakeWindow extends EventTarget {
         getItem: (key: string) => this.stored.get(key) ?? null,
         setItem: (key: string, value: string) => void this.stored.set(key, value),
         removeItem: (key: string) => void this.stored.delete(key),
+      },
+      localStorage: {
+        getItem: (key: string) => kept().get(key) ?? null,
+        setItem: (key: string, value: string) => void kept().set(key, value),
+        removeItem: (key: string) => void kept().delete(key),
       },
     };
     for (const [name, value] of Object.entries(globals))

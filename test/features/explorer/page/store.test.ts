@@ -10,6 +10,7 @@ const { Store, store } = await import('../../../../src/features/explorer/page/st
 const { core, groups } = readRecordedDiscovery();
 const review = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
 const tokensKey = 'kube-api-proxy-tokens /-/ui/';
+const visitsKey = 'kube-api-proxy-namespaces /-/ui/';
 const one = { name: 'one', path: '/clusters/one', server: 'https://one', current: true, state: 'ready' };
 const two = { ...one, name: 'two', path: '/clusters/two', current: false };
 
@@ -25,12 +26,18 @@ type Answer = number | object | ((token: string | undefined) => number | object 
 /** A page in front of two clusters, in a window at a view with this storage. Answers may change meanwhile. */
 function load(
   t: TestContext,
-  { view = '', stored = {} as Readonly<Record<string, string>>, answers = {} as Record<string, Answer> } = {},
+  {
+    view = '',
+    stored = {} as Readonly<Record<string, string>>,
+    kept = '',
+    answers = {} as Record<string, Answer>,
+  } = {},
 ) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   t.mock.method(performance, 'getEntriesByType', () => [{ type: 'navigate' }]);
   const window = new FakeWindow(`https://gw.example/-/ui/${view && `#${view}`}`);
   for (const [key, value] of Object.entries(stored)) window.stored.set(key, value);
+  if (kept !== '') window.kept?.set(visitsKey, kept);
   const user = { status: { userInfo: { username: 'alice' } } };
   const all: Record<string, Answer> = {
     '/-/clusters': clusters({ clusters: [two, one], hasOwnAuthority: true }),
@@ -143,6 +150,28 @@ describe('the page', () => {
       window.show(view);
       assert.equal(page.state.namespace, namespace, view);
     }
+  });
+
+  it('begins in the last namespace of this caller in this cluster, which this browser keeps until the caller signs out', async t => {
+    const kept = JSON.stringify([
+      ['', 'bob', 'bobs'],
+      ['', 'alice', 'team-a', 'dev'],
+      ['/clusters/two', 'alice', 'team-b'],
+    ]);
+    const { page, window, ready, until } = load(t, { view: '/api/v1/nodes', kept });
+    await ready();
+    assert.equal(page.state.namespace, 'team-a');
+    window.show('/clusters/two/');
+    await until(({ user, cluster }) => user.kind === 'ready' && cluster?.name === 'two');
+    assert.equal(page.state.namespace, 'team-b');
+    window.show('/clusters/two/api/v1/namespaces/team-c/pods');
+    window.show('/clusters/two/api/v1/pods');
+    window.show('/clusters/two/api/v1/nodes');
+    assert.equal(page.state.namespace, '', 'all namespaces were the last ones');
+    const visits = JSON.parse(window.kept?.get(visitsKey) ?? '');
+    assert.deepEqual(visits[0], ['/clusters/two', 'alice', '', 'team-c', 'team-b']);
+    void page.signOut();
+    assert.equal(window.kept?.size, 0);
   });
 
   it('tries again until the proxy answers, and then the API server, but not after it has refused, and says what is wrong', async t => {

@@ -14,6 +14,8 @@ interface BrowserWindow {
     setItem(key: string, value: string): void;
     removeItem(key: string): void;
   };
+  /** Reading the property throws where the browser stores nothing. */
+  readonly localStorage: BrowserWindow['sessionStorage'];
   readonly document: EventTarget & { readonly visibilityState: 'visible' | 'hidden' };
   readonly performance: {
     getEntriesByType(

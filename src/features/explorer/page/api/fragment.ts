@@ -1,3 +1,4 @@
+import type { ApiIndex } from './discovery.js';
 import { isSegmentName, isVisible } from './requests.js';
 
 /** The view that a fragment names. Nothing in it has been checked against the API server. */
@@ -42,6 +43,16 @@ export function parseFragment(fragment: string, clusters: readonly string[]): Ad
     clusters.find(path => path !== '' && (whole === path || whole.startsWith(`${path}/`))) ?? '';
   const view = isVisible([...query].join()) ? viewOf(whole.slice(cluster.length)) : unknown;
   return { cluster, view, query, text };
+}
+
+/**
+ * The namespace of a view, empty for a list over all. Undefined if the view says nothing about it: it is of the whole cluster, or nobody knows
+ * yet.
+ */
+export function namespaceAt({ view }: Address, index: ApiIndex | undefined): string | undefined {
+  if (!('namespace' in view)) return undefined;
+  if (view.namespace !== '') return view.namespace;
+  return index?.resource(view.group, view.version, view.resource)?.namespaced ? '' : undefined;
 }
 
 function viewOf(path: string): View {

@@ -99,6 +99,14 @@ function orderKey(text: string): string {
   return text.toLowerCase().replace(/\d+/g, digits => digits.padStart(12, '0'));
 }
 
+/** Names in the order of rows. */
+export function inOrder(names: readonly string[]): string[] {
+  return names
+    .map(name => ({ name, key: orderKey(name) }))
+    .sort((a, b) => compare(a.key, b.key))
+    .map(({ name }) => name);
+}
+
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,4 +1,4 @@
-import { messageOf } from '../api/client.js';
+import { ApiError, messageOf } from '../api/client.js';
 import { follow, type StreamState } from '../api/follow.js';
 import { Model } from './model.js';
 import type { Source } from './source.js';
@@ -8,6 +8,8 @@ export abstract class Followed extends Model {
   state: StreamState = { kind: 'connecting' };
   /** Why the stream cannot be followed; undefined as long as it can. */
   error: string | undefined;
+  /** The status of the answer that the error is of; undefined without such an answer. */
+  code: number | undefined;
   protected readonly source: Source;
 
   constructor(source: Source) {
@@ -35,5 +37,6 @@ export abstract class Followed extends Model {
   /** The stream has failed, and another attempt would not help. */
   protected failed(error: unknown): void {
     this.error = messageOf(error);
+    this.code = error instanceof ApiError ? error.code : undefined;
   }
 }

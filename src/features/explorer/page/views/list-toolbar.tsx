@@ -1,18 +1,16 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { ObjectList } from '../api/objects.js';
-import { ApiRequest, isSegmentName, type ListScope } from '../api/requests.js';
-import type { Source } from '../live/source.js';
-import { useLoaded } from '../parts/hooks.js';
+import { isSegmentName, type ListScope } from '../api/requests.js';
 import { linkToList } from '../parts/links.js';
 import { TextField } from '../parts/text-field.js';
+import type { Loaded } from '../store.js';
 
 /** Narrows a list: its namespace and selectors, which go into the address. */
 export function ListToolbar({
-  source,
+  namespaces,
   scope,
   rest,
 }: {
-  readonly source: Source;
+  readonly namespaces: Loaded<readonly string[]>;
   readonly scope: ListScope;
   /** What else is in the query of the address. */
   readonly rest: Readonly<Record<string, string>>;
@@ -36,7 +34,7 @@ export function ListToolbar({
       }}
     >
       {resource.namespaced && (
-        <NamespacePicker source={source} namespace={within} onType={setWithin} onChoose={go} />
+        <NamespacePicker names={namespaces} namespace={within} onType={setWithin} onChoose={go} />
       )}
       <TextField label="Label selector" placeholder="app=web,tier!=cache" value={labels} onType={setLabels} />
       <TextField label="Field selector" placeholder="metadata.name=web-0" value={fields} onType={setFields} />
@@ -46,17 +44,16 @@ export function ListToolbar({
 }
 
 function NamespacePicker({
-  source,
+  names,
   namespace,
   onType,
   onChoose,
 }: {
-  readonly source: Source;
+  readonly names: Loaded<readonly string[]>;
   readonly namespace: string;
   readonly onType: (namespace: string) => void;
   readonly onChoose: (namespace: string) => void;
 }) {
-  const names = useLoaded(signal => readNamespaces(source, signal), [source]);
   if (names.kind === 'failed') {
     // A user who may not list namespaces may still know the name of one.
     return <TextField label="Namespace" placeholder="all" value={namespace} onType={onType} />;
@@ -76,15 +73,4 @@ function NamespacePicker({
       </select>
     </label>
   );
-}
-
-async function readNamespaces(
-  { client, prefix, index }: Source,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const resource = index.preferred('', 'namespaces');
-  if (resource === undefined) return [];
-  const request = ApiRequest.list(prefix, index, { resource, namespace: '' }, {}, 'metadata');
-  const { items } = await client.json<ObjectList>(request, signal);
-  return (items ?? []).flatMap(({ metadata }) => metadata?.name ?? []);
 }

@@ -1,7 +1,9 @@
 import type { ApiResource } from '../api/discovery.js';
 import type { ListScope } from '../api/requests.js';
+import { readNamespaces } from '../live/namespaces.js';
 import type { Source } from '../live/source.js';
 import { Breadcrumb } from '../parts/breadcrumb.js';
+import { useLoaded } from '../parts/hooks.js';
 import { linkToList } from '../parts/links.js';
 import { Tabs } from '../parts/tabs.js';
 import { AccessView } from './access-view.js';
@@ -26,7 +28,10 @@ export function ListView({
   const fieldSelector = query.get('fieldSelector') ?? '';
   const name = query.get('name') ?? '';
   const scope: ListScope = { resource, namespace, labelSelector, fieldSelector };
-
+  const namespaces = useLoaded(
+    async signal => (resource.namespaced ? readNamespaces(source, signal) : []),
+    [source, resource.namespaced],
+  );
   const hrefOf = (more: Readonly<Record<string, string>>) =>
     linkToList(resource, namespace, { labelSelector, fieldSelector, name, ...more });
   const { verbs, kind, namespaced, shortNames } = resource;
@@ -52,15 +57,15 @@ export function ListView({
       <Tabs label={`Views of ${resource.name}`} tabs={tabs} chosen={view} />
       {isList && (
         <ListToolbar
-          source={source}
+          namespaces={namespaces}
           scope={scope}
           rest={view === 'watch' ? { name, watch: 'true' } : { name }}
         />
       )}
       {view === 'objects' && (
-        <ObjectsView source={source} scope={scope} name={name} hrefOf={found => hrefOf({ name: found })} />
+        <ObjectsView {...{ source, scope, namespaces, name }} hrefOf={found => hrefOf({ name: found })} />
       )}
-      {view === 'watch' && <WatchView source={source} scope={scope} />}
+      {view === 'watch' && <WatchView {...{ source, scope, namespaces }} />}
       {view === 'fields' && <FieldsView source={source} resource={resource} />}
       {view === 'access' && <AccessView source={source} resource={resource} namespace={namespace} />}
     </section>

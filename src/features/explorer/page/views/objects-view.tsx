@@ -4,8 +4,10 @@ import { rowsNamed } from '../api/table.js';
 import { LiveList } from '../live/live-list.js';
 import type { Source } from '../live/source.js';
 import { useModel } from '../parts/hooks.js';
-import { Problem, Skeleton, StreamBadge } from '../parts/notices.js';
+import { Skeleton, StreamBadge } from '../parts/notices.js';
 import { RequestBar } from '../parts/request-bar.js';
+import type { Loaded } from '../store.js';
+import { ListProblem } from './list-problem.js';
 import { NameSearch } from './name-search.js';
 import { ObjectsTable } from './objects-table.js';
 
@@ -18,21 +20,33 @@ export function ObjectsView(props: ObjectsViewProps) {
 interface ObjectsViewProps {
   readonly source: Source;
   readonly scope: ListScope;
+  /** The namespaces that the user may list. */
+  readonly namespaces: Loaded<readonly string[]>;
   /** A part of the names of the objects that are shown. */
   readonly name: string;
   /** The address with another part of a name. */
   readonly hrefOf: (name: string) => string;
 }
 
-function Listed({ source, scope, name, hrefOf }: ObjectsViewProps) {
+function Listed({ source, scope, namespaces, name, hrefOf }: ObjectsViewProps) {
   const list = useModel(() => new LiveList(source, scope), [source]);
   const [isWide, setWide] = useState(false);
   const request = ApiRequest.list(source.prefix, source.index, scope, { limit: '500' });
   const { rows, version, progress, error, columns, state } = list;
   const found = useMemo(() => rowsNamed(rows.values(), name), [rows, version, name]);
+  const bar = <RequestBar request={request} action={{ kind: 'list', ...scope }} />;
+  const problem = <ListProblem failed={list} {...{ scope, namespaces }} rest={{ name }} />;
+  if (error !== undefined && rows.size === 0) {
+    return (
+      <>
+        {bar}
+        {problem}
+      </>
+    );
+  }
   return (
     <>
-      <RequestBar request={request} action={{ kind: 'list', ...scope }} />
+      {bar}
       <div class="status-line">
         <span role="status">
           {countOf(rows.size, progress !== undefined)}
@@ -54,8 +68,8 @@ function Listed({ source, scope, name, hrefOf }: ObjectsViewProps) {
           </label>
         )}
       </div>
-      {error !== undefined && <Problem>{error}</Problem>}
-      {columns.length === 0 && error === undefined ? (
+      {problem}
+      {columns.length === 0 ? (
         <Skeleton lines={12} />
       ) : (
         <ObjectsTable list={list} rows={found} name={name} scope={scope} isWide={isWide} />

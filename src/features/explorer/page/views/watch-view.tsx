@@ -2,17 +2,26 @@ import { ApiRequest, type ListScope } from '../api/requests.js';
 import { type RawEvent, RawWatch } from '../live/raw-watch.js';
 import type { Source } from '../live/source.js';
 import { useModel } from '../parts/hooks.js';
-import { Problem, StreamBadge } from '../parts/notices.js';
+import { StreamBadge } from '../parts/notices.js';
 import { RequestBar } from '../parts/request-bar.js';
 import { ScrollBox } from '../parts/scroll-box.js';
+import type { Loaded } from '../store.js';
+import { ListProblem } from './list-problem.js';
 
 /** The stream of a watch as the API server sends it: one event for each change. */
-export function WatchView({ source, scope }: { readonly source: Source; readonly scope: ListScope }) {
-  const { namespace, labelSelector, fieldSelector } = scope;
-  return <Watched key={`${namespace} ${labelSelector} ${fieldSelector}`} source={source} scope={scope} />;
+export function WatchView(props: WatchViewProps) {
+  const { namespace, labelSelector, fieldSelector } = props.scope;
+  return <Watched key={`${namespace} ${labelSelector} ${fieldSelector}`} {...props} />;
 }
 
-function Watched({ source, scope }: { readonly source: Source; readonly scope: ListScope }) {
+interface WatchViewProps {
+  readonly source: Source;
+  readonly scope: ListScope;
+  /** The namespaces that the user may list. */
+  readonly namespaces: Loaded<readonly string[]>;
+}
+
+function Watched({ source, scope, namespaces }: WatchViewProps) {
   const watch = useModel(() => new RawWatch(source, scope), [source]);
   const request = ApiRequest.watch(source.prefix, source.index, scope, '', 'object');
   return (
@@ -26,7 +35,7 @@ function Watched({ source, scope }: { readonly source: Source; readonly scope: L
         </span>
         {watch.error === undefined && <StreamBadge state={watch.state} />}
       </div>
-      {watch.error !== undefined && <Problem>{watch.error}</Problem>}
+      <ListProblem failed={watch} {...{ scope, namespaces }} rest={{ watch: 'true' }} />
       <ol class="events">
         {watch.events.map(event => (
           <Event key={event.id} event={event} />

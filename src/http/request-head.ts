@@ -18,6 +18,9 @@ const http2 = /(^|[\s,])h2c?($|[\s,/])/i;
 
 const page = /text\/html/i;
 
+/** A URL with a path, and its origin. No browser sends one as Origin, but Headlamp's multiplexer does. A list of two URLs is none. */
+const urlWithPath = /^([a-z][a-z0-9+.-]*:\/\/[^\s/\\?#@,]+)\/[^\s,]*$/i;
+
 /** The most characters of Cookie over HTTP/2, where a cookie may cost one byte (RFC 9113, section 8.2.3): what Node takes as a whole head. */
 const mostCookies = 16 * 1024;
 
@@ -38,6 +41,7 @@ export class RequestHead {
   readonly host: string | undefined;
   /** The number of Host fields. */
   readonly hosts: number = 0;
+  /** Without a path. */
   readonly origin: string | undefined;
   readonly referer: string | undefined;
   readonly fetchSite: string | undefined;
@@ -127,6 +131,7 @@ export class RequestHead {
           break;
       }
     }
+    if (this.origin !== undefined) this.origin = this.origin.replace(urlWithPath, '$1');
     this.mayBeBrowser = mayBeBrowser || this.origin !== undefined;
     this.upgradeProtocol = protocol ?? '';
     // A server has to ignore Upgrade in an HTTP/1.0 request (RFC 9110, section 7.8).

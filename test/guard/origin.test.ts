@@ -61,6 +61,8 @@ describe('the origin guard', () => {
     passes({ origin: 'http://gw.example', host: 'gw.example' });
     passes({ origin: 'http://gw.example', host: 'gw.example:80' });
     passes({ origin: 'https://gw.example', host: 'gw.example:443' }, { encrypted: true });
+    for (const path of ['/', '/path', '/clusters/c', '/a?b#c', '//x.example/'])
+      for (const allowed of [`http://${host}`, 'https://app.example']) passes({ origin: allowed + path });
     passes({ 'sec-fetch-site': 'none' });
     passes({ 'sec-fetch-site': 'same-origin' });
     for (const site of ['cross-site', 'same-site', 'same-origin', 'none', 'x']) {
@@ -74,7 +76,16 @@ describe('the origin guard', () => {
       ...['http://127.0.0.1:8002', 'http://localhost:8001', 'http://127.0.0.1.evil.example:8001'],
       ...['http://evil.example:8001', 'https://127.0.0.1:8001', 'ws://127.0.0.1:8001', 'null', ''],
       ...['file://', 'chrome-extension://abcdefgh', '127.0.0.1:8001', 'http:127.0.0.1:8001'],
-      ...['http://127.0.0.1:8001/', 'http://127.0.0.1:8001/path'],
+      ...['http://127.0.0.1:8001?/path', 'http://127.0.0.1:8001#/path', 'http://127.0.0.1:8001\\/path'],
+      ...[
+        'https://evil.example/http://127.0.0.1:8001/',
+        'https://u@app.example/',
+        'null/',
+        '//app.example/',
+        '/',
+      ],
+      ...['https://app.example/,https://evil.example', 'https://app.example/ https://app.example'],
+      ...['https://app.example/, https://app.example/', 'https://app.example.evil.example/', 'file:///a'],
       'http://127.0.0.1:8001 http://evil.example',
       'http://127.0.0.1:8001, http://127.0.0.1:8001',
       ...['https://app.example, http://127.0.0.1:8001', 'http://u@127.0.0.1:8001'],

@@ -1,4 +1,5 @@
 import { urlOf } from '../kubeconfig/server-address.js';
+import { type Clock, systemClock } from '../lib/clock.js';
 import { within } from '../lib/within.js';
 import type { Cluster } from './cluster.js';
 import { Reachability } from './reachability.js';
@@ -15,6 +16,8 @@ export interface ClusterState {
   readonly state: 'unused' | 'ready' | 'failing';
   /** Why the state is `failing`. */
   readonly reason?: string;
+  /** When the first check failed after the last one that passed (RFC 3339). */
+  readonly since?: string;
   /** The API server's `gitVersion`, such as `v1.34.1`. */
   readonly version?: string;
 }
@@ -54,11 +57,18 @@ const patience = 1_000;
 export function createClusterStates(
   registry: ClusterRegistry,
   checksOf: ChecksOf,
+  clock: Clock = systemClock,
 ): () => Promise<readonly ClusterState[]> {
-  const stateOf = async (cluster: Cluster): Promise<Pick<ClusterState, 'state' | 'reason' | 'version'>> => {
+  const failingSince = new WeakMap<Cluster, string>();
+  const failing = (cluster: Cluster, reason: string) => {
+    const since = failingSince.get(cluster) ?? new Date(clock.now()).toISOString();
+    failingSince.set(cluster, since);
+    return { state: 'failing', reason, since } as const;
+  };
+  const stateOf = async (cluster: Cluster): Promise<Omit<ClusterState, 'name' | 'server' | 'current'>> => {
     if (cluster.endpoint === undefined) {
       const { failure } = cluster;
-      return failure === undefined ? { state: 'unused' } : { state: 'failing', reason: failure.message };
+      return failure === undefined ? { state: 'unused' } : failing(cluster, failure.message);
     }
     const { reachability, mayImpersonate } = checksOf(cluster);
     const check = async () => {
@@ -66,10 +76,10 @@ export function createClusterStates(
       await mayImpersonate?.();
     };
     const failure = await within(patience, failureOf(check), () => `no answer within ${patience / 1000} s`);
+    if (failure !== undefined) return failing(cluster, failure);
+    failingSince.delete(cluster);
     const { version } = reachability;
-    return failure === undefined
-      ? { state: 'ready', ...(version !== undefined && { version }) }
-      : { state: 'failing', reason: failure };
+    return { state: 'ready', ...(version !== undefined && { version }) };
   };
   return () => {
     const used = new Map(registry.used.map(cluster => [cluster.name, cluster]));

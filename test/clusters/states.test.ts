@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { type Cluster, ConfigurationError } from '../../src/clusters/cluster.js';
 import type { ClusterRegistry } from '../../src/clusters/registry.js';
 import { createClusterChecks, createClusterStates } from '../../src/clusters/states.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { endpointWith } from '../support/proxy/client-request.js';
 import { FakePool } from '../support/transport/fake-pool.js';
 import { accessTo, onlySource } from '../support/transport/upstream-requests.js';
@@ -28,6 +29,8 @@ function answering(name: string, status: number, text = '', protocol: 'http:' | 
   const cluster = { ...parts, endpoint } as unknown as Cluster;
   return { cluster, pool };
 }
+
+const startTime = '2023-11-14T22:13:20.000Z';
 
 const version = JSON.stringify({ gitVersion: 'v1.34.1' });
 
@@ -55,9 +58,11 @@ describe('the check of an API server', () => {
       const states = createClusterStates(
         { default: cluster, used: [cluster], contexts: [], names: new Set() } as never as ClusterRegistry,
         () => ({ reachability, mayImpersonate: undefined }),
+        new ManualClock(Date.parse(startTime)),
       );
       const server = protocol.length > 0 ? 'http://api' : 'https://api:80';
-      assert.deepEqual(await states(), [{ name: 'dev', server, current: true, ...expected }]);
+      const since = expected.state === 'failing' ? { since: startTime } : {};
+      assert.deepEqual(await states(), [{ name: 'dev', server, current: true, ...expected, ...since }]);
       const isAnswer = status === 401 || expected.state === 'ready';
       const passes = (check: Promise<void>) =>
         check.then(
@@ -103,13 +108,45 @@ describe('the states of the clusters', () => {
       if (cluster === weak) throw new Error(weakness);
     });
     assert.equal(checksOf(weak), checksOf(weak));
-    assert.deepEqual(await createClusterStates(registry, checksOf)(), [
-      { name: 'root', server: 'https://root', current: true, state: 'ready', version: 'v1.34.1' },
-      { name: 'weak', server: 'https://weak', current: false, state: 'failing', reason: weakness },
-      { name: 'bad', server: 'https://bad', current: false, state: 'failing', reason: failed.message },
-      { name: 'new', server: 'https://new', current: false, state: 'unused' },
-      { name: 'never', server: 'https://never', current: false, state: 'unused' },
-    ]);
+    const since = startTime;
+    assert.deepEqual(
+      await createClusterStates(registry, checksOf, new ManualClock(Date.parse(startTime)))(),
+      [
+        { name: 'root', server: 'https://root', current: true, state: 'ready', version: 'v1.34.1' },
+        { name: 'weak', server: 'https://weak', current: false, state: 'failing', reason: weakness, since },
+        {
+          name: 'bad',
+          server: 'https://bad',
+          current: false,
+          state: 'failing',
+          reason: failed.message,
+          since,
+        },
+        { name: 'new', server: 'https://new', current: false, state: 'unused' },
+        { name: 'never', server: 'https://never', current: false, state: 'unused' },
+      ],
+    );
+  });
+
+  it('say since when one fails: since the first check that failed after the last one that passed', async () => {
+    const { cluster } = answering('root', 200, version);
+    const clock = new ManualClock(Date.parse(startTime));
+    let weakness: string | undefined;
+    const checksOf = createClusterChecks(() => async () => {
+      if (weakness !== undefined) throw new Error(weakness);
+    });
+    const registry = { default: cluster, used: [cluster], contexts: [], names: new Set() };
+    const states = createClusterStates(registry as never as ClusterRegistry, checksOf, clock);
+    const since = async () => (await states())[0]?.since;
+    assert.equal(await since(), undefined);
+    const times: (string | undefined)[] = [];
+    for (const next of ['one', 'another', undefined, 'one']) {
+      clock.advance(1_000);
+      weakness = next;
+      times.push(await since());
+    }
+    const at = (seconds: number) => new Date(Date.parse(startTime) + seconds * 1_000).toISOString();
+    assert.deepEqual(times, [at(1), at(1), undefined, at(4)]);
   });
 
   it('begin with that of / if it is of no context, without an address before it is open', async () => {

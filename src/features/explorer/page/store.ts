@@ -44,7 +44,7 @@ const tokensKey = `kube-api-proxy-tokens ${browser.location.pathname}`;
 /** Milliseconds between two checks of the clusters' states. */
 const refreshInterval = 15_000;
 /** Milliseconds before a request without an answer is repeated. */
-const retryInterval = 3_000;
+export const retryInterval = 3_000;
 
 /** The one state of the page. */
 export class Store {
@@ -206,15 +206,21 @@ export class Store {
   /** Reads the clusters' states repeatedly, as long as the user stays the same. */
   async #refresh(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    if (browser.document.visibilityState === 'visible') {
-      const answer = await this.client.own<ClustersAnswer>('/clusters').catch(() => undefined);
-      if (signal.aborted) return;
-      if (answer !== undefined) {
-        this.#set({ clusters: clustersOf(answer) });
-        this.#go();
-      }
-    }
+    if (browser.document.visibilityState === 'visible') await this.#readStates(signal);
+    if (signal.aborted) return;
     setTimeout(() => void this.#refresh(signal), refreshInterval);
+  }
+
+  async #readStates(signal: AbortSignal): Promise<void> {
+    const answer = await this.client.own<ClustersAnswer>('/clusters', signal).catch(() => undefined);
+    if (signal.aborted || answer === undefined) return;
+    this.#set({ clusters: clustersOf(answer) });
+    this.#go();
+  }
+
+  /** Reads the cluster that is shown once more. */
+  readAgain(): void {
+    if (this.state.cluster !== undefined) void this.#show(this.state.cluster);
   }
 
   /** Shows the view that the fragment names. */
@@ -258,6 +264,8 @@ export class Store {
         if (!(error instanceof ApiError && error.isPassing))
           return this.#set({ index: { kind: 'failed', problem } });
         this.#set({ index: { kind: 'loading', problem } });
+        // It may have been unused until now.
+        void this.#readStates(signal);
         await page.wait(retryInterval, signal).catch(() => {});
       }
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { delimiter } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { assertAccessible } from '../../../support/browser/axe.js';
 import { alertOf, openPage, startBrowser } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
@@ -31,6 +32,10 @@ after(async () => {
   for (const { server } of clusters) await server.kill();
 });
 const browser = await startBrowser(scope);
+const windows = {
+  'wide and light': { colorScheme: 'light', viewport: { width: 1280, height: 800 } },
+  'narrow and dark': { colorScheme: 'dark', viewport: { width: 390, height: 844 } },
+} as const;
 
 describe('the page with several clusters', () => {
   it('offers a choice of clusters, the address names the chosen one, and only its changes are shown', async t => {
@@ -76,9 +81,35 @@ describe('the page with several clusters', () => {
   it('shows that a cluster cannot be reached, and the others continue', async t => {
     const { page, go } = await openPage(t, browser, proxy.url, '/clusters/gone/');
     await alertOf(page, 'The API server does not answer').waitFor();
+    // It was unused until the page asked for it.
+    await page.getByRole('option', { name: /gone · failing/ }).waitFor({ state: 'attached' });
     await page.reload();
     await page.getByRole('option', { name: /gone · failing/ }).waitFor({ state: 'attached' });
     await go(which);
     await page.getByText('cluster: one').waitFor();
   });
+
+  for (const [name, options] of Object.entries(windows)) {
+    it(`says in a window that is ${name} why a cluster cannot be read and since when, in the place of the content, and leads to the others`, async t => {
+      const { page, problems } = await openPage(
+        ...([t, browser, proxy.url, '/clusters/gone/api/v1/namespaces/default/configmaps', options] as const),
+      );
+      const main = page.locator('main');
+      await main.getByRole('heading', { name: 'gone cannot be read' }).waitFor();
+      await alertOf(page, /The API server does not answer: .*Trying again every 3 s\./).waitFor();
+      await main.getByText(/^It fails since .*, for \d+m?\d*s?\.$/).waitFor();
+      const box = (await main.boundingBox()) ?? assert.fail('the content is not drawn');
+      assert.equal(box.width, options.viewport.width);
+      await assertAccessible(page);
+      assert.equal(await main.locator('b').count(), 0, 'no name is HTML');
+      const links = main.getByRole('list').getByRole('link');
+      assert.deepEqual(await links.allTextContents(), names.slice(0, 3));
+      await links.nth(1).focus();
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: 'configmaps' }).waitFor();
+      await page.getByRole('link', { name: 'which' }).waitFor();
+      assert.match(page.url(), /#\/clusters\/[^/]+\/api\/v1\/namespaces\/default\/configmaps$/);
+      assert.deepEqual(problems, []);
+    });
+  }
 });

@@ -20,6 +20,8 @@ interface ClusterEntry {
   readonly current: boolean;
   readonly state: 'unused' | 'ready' | 'failing';
   readonly reason?: string;
+  /** When it began to fail. */
+  readonly since?: string;
   readonly version?: string;
 }
 

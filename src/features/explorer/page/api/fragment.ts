@@ -55,6 +55,18 @@ export function namespaceAt({ view }: Address, index: ApiIndex | undefined): str
   return index?.resource(view.group, view.version, view.resource)?.namespaced ? '' : undefined;
 }
 
+/** The fragment of the same view in another cluster, with no more than resource and namespace: objects of one name are not the same object. */
+export function fragmentIn(cluster: string, { view }: Address): string {
+  const segments = (names: readonly string[]) => names.map(name => `/${encodeURIComponent(name)}`).join('');
+  if (view.kind === 'path') return cluster + view.path;
+  if (view.kind === 'home' || view.kind === 'unknown') return `${cluster}/`;
+  const { group, version } = view;
+  const root = segments([...(group === '' ? ['api'] : ['apis', group]), ...(version ? [version] : [])]);
+  if (view.kind === 'group') return cluster + root;
+  const within = view.namespace === '' ? [] : ['namespaces', view.namespace];
+  return cluster + root + segments([...within, view.resource]);
+}
+
 function viewOf(path: string): View {
   if (path === '' || path === '/') return { kind: 'home' };
   if (!path.startsWith('/')) return unknown;

@@ -1,7 +1,9 @@
 import { useEffect } from 'preact/hooks';
 import type { Address, View } from '../api/fragment.js';
 import { useStore } from '../parts/hooks.js';
-import { Problem, Skeleton } from '../parts/notices.js';
+import { Skeleton } from '../parts/notices.js';
+import type { State } from '../store.js';
+import { Away } from './away.js';
 import { Content } from './content.js';
 import { Header } from './header.js';
 import { Sidebar } from './sidebar.js';
@@ -40,27 +42,28 @@ export function App() {
   }
   const isReady = cluster !== undefined && index.kind === 'ready';
   return (
-    <div class="app">
+    <div class={isReady ? 'app' : 'app alone'}>
       <button type="button" class="skip" onClick={() => document.querySelector('main')?.focus()}>
         Skip to content
       </button>
       <Header />
       {isReady && <Sidebar index={index.value} />}
       <main id="content" tabIndex={-1}>
-        {index.kind !== 'ready' && index.problem !== undefined && (
-          <Problem>
-            The API server does not answer: {index.problem}.{index.kind === 'loading' && ' Trying again.'}
-          </Problem>
-        )}
         {session.kind === 'closed' && (
           <div class="sign-in">
             <SignIn problem={session.problem} cluster={cluster?.name} />
           </div>
         )}
-        {session.kind !== 'closed' && (isReady ? <Content index={index.value} /> : <Skeleton lines={10} />)}
+        {session.kind !== 'closed' && isReady && <Content index={index.value} />}
+        {session.kind !== 'closed' && !isReady && <NotReady index={index} />}
       </main>
     </div>
   );
+}
+
+function NotReady({ index }: { readonly index: State['index'] }) {
+  if (index.kind === 'ready' || index.problem === undefined) return <Skeleton lines={10} />;
+  return <Away problem={index.problem} isFinal={index.kind === 'failed'} />;
 }
 
 /** The title of the window, with the most specific part first. */

@@ -106,9 +106,12 @@ const common: Readonly<
 const refusal =
   /^ERR_SSL_.*_ALERT_(CERTIFICATE_(REQUIRED|REVOKED|EXPIRED|UNKNOWN)|(BAD|UNSUPPORTED)_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR)$/;
 
+/** By which a server built with Go 1.26 or later rejects a client certificate that it cannot parse; without one it means something else. */
+const unreadable = /^ERR_SSL_.*_ALERT_DECODE_ERROR$/;
+
 const malformed = new Set(['ERR_INVALID_CHAR', 'ERR_HTTP_INVALID_STATUS_CODE']);
 
-function classify(error: Error & { readonly code?: string }): Verdict {
+function classify(error: Error & { readonly code?: string }, { clientCertificate }: Credential): Verdict {
   const code = error.code ?? '';
   const known = verdicts[code];
   if (known !== undefined) return known;
@@ -117,7 +120,8 @@ function classify(error: Error & { readonly code?: string }): Verdict {
     const [status, reason, advice] = common[failure.kind];
     return [status, reason, failure.words + advice];
   }
-  if (refusal.test(code)) return clientCertificateRefused;
+  if (refusal.test(code) || (clientCertificate !== undefined && unreadable.test(code)))
+    return clientCertificateRefused;
   if (code.startsWith('HPE_')) return notHttp;
   if (isTlsFailure(code)) return [502, 'tls', 'the TLS handshake failed'];
   // Node's parser of upgrades and Node's responses throw these for what is never valid in an HTTP/1.1 response.
@@ -136,7 +140,7 @@ function classify(error: Error & { readonly code?: string }): Verdict {
 export function toUpstreamError(cause: Error, address: string, credential: Credential = {}): StatusError {
   if (cause instanceof StatusError) return cause;
   const inner = firstError(cause);
-  const verdict = classify(inner);
+  const verdict = classify(inner, credential);
   const [code, reason] = verdict;
   const isExpired = verdict === clientCertificateRefused && hasExpired(credential);
   const what = isExpired ? `it refused the proxy's own credential: ${expired(credential)}` : verdict[2];

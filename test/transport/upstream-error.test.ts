@@ -88,6 +88,14 @@ describe('a failed connection to the API server', () => {
       assert.equal(failure(failed(`ERR_SSL_${name}`)).reason, 'tls', name);
   });
 
+  it('is about a client certificate that the API server cannot read, if the connection has presented one', () => {
+    const unread = failed('ERR_SSL_TLSV1_ALERT_DECODE_ERROR');
+    const { reason, message } = failure(unread, valid);
+    assert.equal(reason, 'tls_client_certificate');
+    assert.match(message, /refused the client certificate .*; check client-certificate\(-data\)/);
+    for (const credential of [{}, undefined]) assert.equal(failure(unread, credential).reason, 'tls');
+  });
+
   it('names the end of the client certificate if that was refused and has expired', () => {
     assert.ok(
       toUpstreamError(alert, address, expired).message.endsWith(`: it refused the ${hasExpiredWords}`),

@@ -133,8 +133,10 @@ export const oddCertificates: readonly OddCertificate[] = [
   extended('with constraints on names that are empty', false, extension('2.5.29.30', hex('3000'))),
 ];
 
-/** One that versions of the API server read in different ways: Go 1.24 takes the bytes as they are, and later versions take them for ISO 8859-1. */
+/** One that versions of the API server read in different ways: Kubernetes 1.34 takes the bytes as they are, and 1.36 takes them for ISO 8859-1. */
 export const ambiguousCertificate = named('with UTF-8 in a T61String', 0x14, Buffer.from('zoë'), 'zoë');
+/** What an API server that takes them for ISO 8859-1 reads in it. */
+export const laterAmbiguousName = Buffer.from('zoë').toString('latin1');
 
 /** A client certificate of an intermediate authority that has an extension once, or twice. */
 export function issueBelow(authority: CertificatePair, times: 1 | 2): CertificatePair {

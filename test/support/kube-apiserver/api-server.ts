@@ -35,16 +35,16 @@ export class ApiServer {
     readonly location: Location,
     readonly authority: CertificateAuthority,
     readonly admin: ApiClient,
+    /** 34 of Kubernetes 1.34. */
+    readonly minorVersion: number,
   ) {
     this.url = location.url;
   }
 
   static async at(location: Location): Promise<ApiServer> {
-    return new ApiServer(
-      location,
-      await readAuthority(location.files),
-      await ApiClient.asAdmin(location.url, location.files),
-    );
+    const admin = await ApiClient.asAdmin(location.url, location.files);
+    const { minor } = (await admin.do('GET', '/version')) as { readonly minor: string };
+    return new ApiServer(location, await readAuthority(location.files), admin, Number.parseInt(minor, 10));
   }
 
   /** The path of a file of the run's authority. */

@@ -3,7 +3,11 @@ import type { ApiServer, ApiServerOptions } from './api-server.js';
 import { startOwnApiServer, startOwnEtcd } from './run.js';
 
 // Without these, an API server writes to etcd every few seconds.
-const quiet = ['--endpoint-reconciler-type=none', '--feature-gates=APIServerIdentity=false'];
+const quiet = [
+  '--endpoint-reconciler-type=none',
+  // Since 1.36 the second gate needs the first.
+  '--feature-gates=APIServerIdentity=false,UnknownVersionInteroperabilityProxy=false',
+];
 
 /** An API server that tests kill and start again, and its own etcd, to which nothing but tests writes once it is ready. */
 export type RestartableServer = Awaited<ReturnType<typeof startRestartableServer>>;

@@ -131,7 +131,7 @@ test('the gateway knows a credential as the API server does, or differs as its R
   await compare(t, servers, {
     'a token of the file': () => tokensOfTheFile,
     'a token': () => formsOfToken,
-    'a client certificate': () => makeClientCertificates(servers.server.authority),
+    'a client certificate': () => makeClientCertificates(servers.server),
     'a token of a service account': () => makeServiceAccountTokens(servers.server),
     'an ID token': () => idTokens,
   });

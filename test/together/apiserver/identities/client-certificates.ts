@@ -1,5 +1,4 @@
 import {
-  type CertificateAuthority,
   type CertificatePair,
   type ClientCertificateOptions,
   createCertificateAuthority,
@@ -8,8 +7,10 @@ import {
   ambiguousCertificate,
   issueBelow,
   issueOdd,
+  laterAmbiguousName,
   oddCertificates,
 } from '../../../support/certificates/odd-certificates.js';
+import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
 import type { Credential } from './credential.js';
 import { type Difference, differences } from './differences.js';
 
@@ -17,9 +18,10 @@ const day = 86_400_000;
 const at = (days: number) => new Date(Date.now() + days * day);
 
 /** Client certificates of this authority and of others. */
-export async function makeClientCertificates(
-  authority: CertificateAuthority,
-): Promise<readonly Credential[]> {
+export async function makeClientCertificates({
+  authority,
+  minorVersion,
+}: ApiServer): Promise<readonly Credential[]> {
   const other = await createCertificateAuthority();
   const intermediate = await authority.intermediate({ commonName: 'team' });
   const expired = await authority.intermediate({ notBefore: at(-9), notAfter: at(-1) });
@@ -146,7 +148,7 @@ export async function makeClientCertificates(
     is(
       ambiguousCertificate.what,
       issueOdd(authority, ambiguousCertificate.parts),
-      ambiguousCertificate.user?.[0],
+      minorVersion < 36 ? ambiguousCertificate.user?.[0] : laterAmbiguousName,
       differences.ambiguous,
     ),
   ]);

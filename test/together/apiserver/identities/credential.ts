@@ -90,8 +90,8 @@ function upgradeHeaders(protocols: string): string[] {
   ];
 }
 
-/** Go ends the handshake if it cannot read a certificate. */
+/** Go ends the handshake if it cannot read a certificate: up to 1.25 with one alert, from 1.26 on (Kubernetes 1.36) with the other. */
 function endOfHandshake(error: NodeJS.ErrnoException): Pick<HttpAnswer, 'status' | 'text'> {
-  if (error.code?.endsWith('_ALERT_BAD_CERTIFICATE')) return { status: 401, text: '' };
+  if (/_ALERT_(BAD_CERTIFICATE|DECODE_ERROR)$/.test(error.code ?? '')) return { status: 401, text: '' };
   throw error;
 }

@@ -20,7 +20,8 @@ const views: Readonly<Record<string, string>> = {
   '/api/v1/namespaces/team-0/secrets/credentials': 'Show',
   '/api/v1/namespaces/team-0/pods/web-0/log': 'log line 4',
   '/readyz': 'readyz check passed',
-  '/api/v1/nothing': 'Not in this API',
+  '/api/v1/nothing': 'has no nothing',
+  '/api/v1/a/b/c/d': 'Not in this API',
 };
 
 for (const [name, options] of Object.entries({

@@ -52,9 +52,9 @@ describe('the page with several clusters', () => {
     assert.match(shown[0] ?? '', /^one \(current\)/);
     for (const name of names.slice(1, 3)) {
       await choice.selectOption({ label: shown.find(text => text.includes(name)) as string });
-      await page.getByRole('heading', { name: /The Kubernetes API/ }).waitFor();
-      await page.getByRole('heading', { name }).waitFor();
-      await page.getByRole('treeitem', { name: 'configmaps cm' }).click();
+      // The list of the other cluster, not the object of that name.
+      await page.getByRole('heading', { name: 'configmaps' }).waitFor();
+      assert.match(page.url(), /#\/clusters\/[^/]+\/api\/v1\/namespaces\/default\/configmaps$/);
       await page.getByRole('link', { name: 'which' }).click();
       await page
         .getByText(`cluster: ${name}`)
@@ -78,6 +78,38 @@ describe('the page with several clusters', () => {
     assert.deepEqual(problems, []);
   });
 
+  it('keeps resource and namespace when another cluster is chosen, and says so if it has not got them', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    const name = 'only-here';
+    clusters[0]?.server.write({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, uid: name } });
+    await go(`/api/v1/namespaces/${name}/configmaps`);
+    await page.getByText('0 objects').waitFor();
+    assert.equal(await page.getByText(/lists no namespace/).count(), 0);
+    const choice = page.getByLabel('Cluster');
+    const second = (await choice.locator('option').nth(1).getAttribute('value')) ?? assert.fail();
+    await choice.selectOption(second);
+    await page.getByText(`${names[1]} lists no namespace ${name} for you.`).waitFor();
+    await page.getByRole('link', { name: 'All namespaces' }).click();
+    await page.getByRole('link', { name: 'which' }).waitFor();
+    for (const [before, after] of [
+      ['/apis/apps/v1/deployments?view=access', '/apis/apps/v1/deployments'],
+      ['/apis/apps/v1', '/apis/apps/v1'],
+      ['/readyz', '/readyz'],
+      ['/', '/'],
+    ] as const) {
+      await go(before);
+      await choice.selectOption(second);
+      await page.waitForURL(url => url.hash === `#${second}${after}`);
+    }
+    await go(`${second}/apis/apps/v1beta9/namespaces/default/deployments`);
+    await page.getByRole('heading', { name: `${names[1]} has no deployments` }).waitFor();
+    await page.getByRole('link', { name: 'deployments in apps/v1' }).click();
+    await page.waitForURL(/apis\/apps\/v1\/namespaces\/default\/deployments$/);
+    await go(`${second}/apis/example.com/v1/namespaces/default/%3Cb%3Ewidgets`);
+    await page.getByRole('heading', { name: `${names[1]} has no <b>widgets` }).waitFor();
+    await assertAccessible(page);
+  });
+
   it('shows that a cluster cannot be reached, and the others continue', async t => {
     const { page, go } = await openPage(t, browser, proxy.url, '/clusters/gone/');
     await alertOf(page, 'The API server does not answer').waitFor();
@@ -97,7 +129,7 @@ describe('the page with several clusters', () => {
       const main = page.locator('main');
       await main.getByRole('heading', { name: 'gone cannot be read' }).waitFor();
       await alertOf(page, /The API server does not answer: .*Trying again every 3 s\./).waitFor();
-      await main.getByText(/^It fails since .*, for \d+m?\d*s?\.$/).waitFor();
+      await main.getByText(/^It has been failing since .*, for \d+m?\d*s?\.$/).waitFor();
       const box = (await main.boundingBox()) ?? assert.fail('the content is not drawn');
       assert.equal(box.width, options.viewport.width);
       await assertAccessible(page);

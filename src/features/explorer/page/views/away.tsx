@@ -1,6 +1,6 @@
 import { fragmentIn } from '../api/fragment.js';
 import { useNow, useStore } from '../parts/hooks.js';
-import { Problem, Skeleton } from '../parts/notices.js';
+import { Problem } from '../parts/notices.js';
 import { Status } from '../parts/status.js';
 import { retryInterval, store } from '../store.js';
 import { humanDuration } from '../text/age.js';
@@ -24,14 +24,13 @@ export function Away({ problem, isFinal }: { readonly problem: string; readonly 
       {reason !== undefined && !problem.includes(reason) && <p>The proxy says: {reason}.</p>}
       {since !== undefined && !Number.isNaN(began) && (
         <p>
-          It fails since{' '}
+          It has been failing since{' '}
           <time dateTime={since} title={new Date(began).toLocaleString()}>
             {new Date(began).toLocaleTimeString()}
           </time>
           , for {humanDuration(Math.max(0, now - began))}.
         </p>
       )}
-      {!isFinal && <Skeleton lines={3} />}
       {isFinal && (
         <button type="button" onClick={() => store.readAgain()}>
           Try again

@@ -1,8 +1,8 @@
-import type { ApiIndex } from '../api/discovery.js';
+import { type ApiIndex, groupVersion } from '../api/discovery.js';
 import type { View } from '../api/fragment.js';
 import { nonResourcePaths } from '../api/requests.js';
 import { useSource, useStore } from '../parts/hooks.js';
-import { linkTo } from '../parts/links.js';
+import { linkTo, linkToList } from '../parts/links.js';
 import { GroupView } from './group-view.js';
 import { Home } from './home.js';
 import { ListView } from './list-view.js';
@@ -34,7 +34,7 @@ export function Content({ index }: { readonly index: ApiIndex }) {
       );
     case 'list': {
       const resource = resourceOf(index, view);
-      if (resource === undefined) return <NotFound />;
+      if (resource === undefined) return <NoResource index={index} view={view} />;
       const { namespace } = view;
       return (
         <ListView
@@ -47,7 +47,8 @@ export function Content({ index }: { readonly index: ApiIndex }) {
     case 'log': {
       const resource = resourceOf(index, view);
       const { namespace, name } = view;
-      if (resource === undefined || resource.namespaced !== (namespace !== '')) return <NotFound />;
+      if (resource === undefined) return <NoResource index={index} view={view} />;
+      if (resource.namespaced !== (namespace !== '')) return <NotFound />;
       const Chosen = view.kind === 'object' ? ObjectView : LogView;
       return (
         <Chosen
@@ -61,10 +62,42 @@ export function Content({ index }: { readonly index: ApiIndex }) {
   }
 }
 
-function resourceOf(index: ApiIndex, view: View & { readonly kind: 'list' | 'object' | 'log' }) {
+type ResourceView = View & { readonly kind: 'list' | 'object' | 'log' };
+
+function resourceOf(index: ApiIndex, view: ResourceView) {
   const { group, version, resource, namespace } = view;
   const found = index.resource(group, version, resource);
   return found?.namespaced === false && namespace !== '' ? undefined : found;
+}
+
+/** The address may be from another cluster, or from an older version of this one. */
+function NoResource({ index, view: { group, version, resource, namespace } }: ViewProps) {
+  const cluster = useStore(state => state.cluster);
+  const other = index.preferred(group, resource);
+  return (
+    <section class="page">
+      <h1>
+        {cluster?.name || 'The API server'} has no {resource}
+      </h1>
+      <p>
+        It lists no resource {resource} in <code>{groupVersion({ group, version })}</code>
+        {namespace !== '' && ` with namespaces such as ${namespace}`}.
+      </p>
+      {other !== undefined && (
+        <p>
+          There is <a href={linkToList(other, namespace)}>{`${other.name} in ${groupVersion(other)}`}</a>.
+        </p>
+      )}
+      <p>
+        <a href={linkTo('/')}>All groups and resources</a>
+      </p>
+    </section>
+  );
+}
+
+interface ViewProps {
+  readonly index: ApiIndex;
+  readonly view: ResourceView;
 }
 
 function NotFound() {

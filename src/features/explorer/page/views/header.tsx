@@ -1,4 +1,5 @@
 import type { Cluster } from '../api/clusters.js';
+import { fragmentIn } from '../api/fragment.js';
 import { ApiRequest } from '../api/requests.js';
 import type { Source } from '../live/source.js';
 import { useSource, useStore } from '../parts/hooks.js';
@@ -41,7 +42,7 @@ function ClusterPicker({
         aria-label="Cluster"
         value={chosen.fragment}
         onChange={({ currentTarget }) => {
-          location.hash = `${currentTarget.value}/`;
+          location.hash = fragmentIn(currentTarget.value, store.state.address);
         }}
       >
         {clusters.map(({ fragment, name, state, current }) => (

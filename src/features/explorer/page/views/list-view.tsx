@@ -3,9 +3,10 @@ import type { ListScope } from '../api/requests.js';
 import { readNamespaces } from '../live/namespaces.js';
 import type { Source } from '../live/source.js';
 import { Breadcrumb } from '../parts/breadcrumb.js';
-import { useLoaded } from '../parts/hooks.js';
+import { useLoaded, useStore } from '../parts/hooks.js';
 import { linkToList } from '../parts/links.js';
 import { Tabs } from '../parts/tabs.js';
+import type { Loaded } from '../store.js';
 import { AccessView } from './access-view.js';
 import { FieldsView } from './fields-view.js';
 import { ListToolbar } from './list-toolbar.js';
@@ -62,6 +63,7 @@ export function ListView({
           rest={view === 'watch' ? { name, watch: 'true' } : { name }}
         />
       )}
+      {isList && <NoNamespace {...{ resource, namespace, namespaces }} />}
       {view === 'objects' && (
         <ObjectsView {...{ source, scope, namespaces, name }} hrefOf={found => hrefOf({ name: found })} />
       )}
@@ -69,5 +71,26 @@ export function ListView({
       {view === 'fields' && <FieldsView source={source} resource={resource} />}
       {view === 'access' && <AccessView source={source} resource={resource} namespace={namespace} />}
     </section>
+  );
+}
+
+/** Says that a namespace is not among those of the list: the address may be from another cluster. */
+function NoNamespace({
+  resource,
+  namespace,
+  namespaces,
+}: {
+  readonly resource: ApiResource;
+  readonly namespace: string;
+  readonly namespaces: Loaded<readonly string[]>;
+}) {
+  const cluster = useStore(state => state.cluster);
+  if (namespace === '' || namespaces.kind !== 'ready' || namespaces.value.length === 0) return null;
+  if (namespaces.value.includes(namespace)) return null;
+  return (
+    <p class="rules" role="status">
+      {cluster?.name || 'The API server'} lists no namespace {namespace} for you.{' '}
+      <a href={linkToList(resource)}>All namespaces</a>
+    </p>
   );
 }

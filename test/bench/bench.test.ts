@@ -23,7 +23,13 @@ const skip = (() => {
 /** A short run. It has, with its children, its own folder for temporary files. */
 async function startBench(programs: string) {
   const directory = temporaryFolder();
-  const tiny = ['--quick', '--warm-up=0', '--watches=20', '--only=start,get,watch', `--programs=${programs}`];
+  const tiny = [
+    '--quick',
+    '--warm-up=0',
+    '--watches=20',
+    '--only=start,get,watch,herd',
+    `--programs=${programs}`,
+  ];
   const child = spawn(process.execPath, [...scriptArguments('bench/main'), ...tiny], {
     env: { ...process.env, TMPDIR: directory },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -12,7 +12,7 @@ import { parseSettings, type Settings, usage } from './settings.js';
 import { runStartRound } from './starts.js';
 import { findTools, toolVersions } from './tools.js';
 import { startRequestUpstream } from './upstream.js';
-import { runWatchRound, startWatchUpstream } from './watches.js';
+import { runHerdRound, runWatchRound, startWatchUpstream } from './watches.js';
 import { eventRate } from './workloads.js';
 
 try {
@@ -90,6 +90,7 @@ async function runRounds(run: Run) {
     if (workloads.includes('start')) await runStartRound(round, requests);
     await runRequestRound(round, requests);
     if (workloads.includes('watch')) await runWatchRound(round, watches);
+    if (workloads.includes('herd')) await runHerdRound(round, watches);
   }
   return { samples, doubts, notes: [...notes] };
 }

@@ -1,5 +1,5 @@
 import { cpus, release, totalmem } from 'node:os';
-import { type ProgramName, requestWorkloads } from './workloads.js';
+import { herds, type ProgramName, requestWorkloads } from './workloads.js';
 
 /** One measurement of one program in one round. */
 export interface Sample {
@@ -22,6 +22,12 @@ export const metrics: readonly (readonly [id: string, title: string, digits?: nu
   ['watch.p99', 'watch: event p99, ms'],
   ['watch.changed', 'watch: event p99 since the change, ms'],
   ['watch.upstream', 'watch: CPU of the API server, times that for one watch'],
+  ...herds.flatMap(count => [
+    [`herd-${count}.upstream`, `${count} informers at once: CPU of the API server, ms`] as const,
+    [`herd-${count}.bytes`, `${count} informers at once: sent by the API server, MB`] as const,
+    [`herd-${count}.memory`, `${count} informers at once: highest memory, MB`] as const,
+    [`herd-${count}.open`, `${count} informers at once: watches of the API server afterwards`] as const,
+  ]),
   ['memory.idle', 'memory: idle, MB'],
   ['memory.watch', 'memory: per open watch, KB'],
   ['memory.busy-watch', 'memory: per open watch, events flowing, KB'],

@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import { projectFile } from '../support/project.js';
 import { type ProgramName, programNames, type RequestWorkloadName, requestWorkloads } from './workloads.js';
 
-/** What is measured: starts, one of the request workloads, or open watches. */
-export type WorkloadName = 'start' | RequestWorkloadName | 'watch';
+/** What is measured: starts, one of the request workloads, open watches, or informers that start at the same moment. */
+export type WorkloadName = 'start' | RequestWorkloadName | 'watch' | 'herd';
 
 /** One run of the benchmark, as the command line says; times are in seconds. */
 export interface Settings {
@@ -29,6 +29,7 @@ const workloadNames: readonly WorkloadName[] = [
   'start',
   ...requestWorkloads.map(({ name }) => name),
   'watch',
+  'herd',
 ];
 
 /** The text of --help. */

@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { quantile } from './report.js';
 import { answer, createEventReader, now } from './watch-event.js';
-import { watchPath } from './workloads.js';
+import { informerPath, initialEventsEnd, watchPath } from './workloads.js';
 
 // This process opens watches, each on its own HTTP/1.1 connection, and records how old each event is.
 
@@ -16,7 +16,7 @@ let sinceChange: number[] = [];
 
 /** What the client does. */
 export type ClientCommand =
-  | { readonly command: 'open'; readonly url: string; readonly count: number }
+  | { readonly command: 'open' | 'inform'; readonly url: string; readonly count: number }
   | { readonly command: 'begin' | 'end' };
 
 /** The client's answer to each of its commands. Latencies are in milliseconds, of the events between begin and end. */
@@ -24,6 +24,7 @@ export type ClientState = ReturnType<typeof stateNow>;
 
 answer<ClientCommand, ClientState>(async message => {
   if (message.command === 'open') await openWatches(message);
+  if (message.command === 'inform') await openInformers(message);
   if (message.command === 'begin') {
     sinceSent = [];
     sinceChange = [];
@@ -43,7 +44,28 @@ function stateNow() {
   };
 }
 
-async function openWatches({ url, count }: Extract<ClientCommand, { command: 'open' }>) {
+/** Opens all at the same moment. Resolves when each has had all objects and the bookmark. */
+async function openInformers({ url, count }: Extract<ClientCommand, { url: string }>) {
+  await Promise.all(Array.from({ length: count }, () => openInformer(url + informerPath)));
+}
+
+function openInformer(url: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const request = get(url, { agent: false, headers: { Accept: 'application/json' } }, response => {
+      response
+        .on('error', () => {})
+        .on('data', (chunk: Buffer) => {
+          text = text.slice(-1_000) + chunk.toString('latin1');
+          if (text.includes(initialEventsEnd)) resolve();
+        });
+      response.once('close', () => reject(new Error('an informer ended before its bookmark')));
+    });
+    request.once('error', reject);
+  });
+}
+
+async function openWatches({ url, count }: Extract<ClientCommand, { url: string }>) {
   let index = 0;
   const openInTurn = async () => {
     while (index < count) {

@@ -15,15 +15,19 @@ export interface EventTimes {
   readonly sent: number;
 }
 
-/** One watch event: a line of 500 bytes with its times. */
-export function watchEvent(type: 'ADDED' | 'MODIFIED', { changed, sent }: EventTimes): string {
+/** One watch event: a line of 500 bytes, or another size, with its times. */
+export function watchEvent(
+  type: 'ADDED' | 'MODIFIED' | 'BOOKMARK',
+  { changed, sent }: EventTimes,
+  { size = eventBytes, annotation = '' } = {},
+): string {
   const stamp = (time: number) => String(time).padStart(digits, '0');
   const object = (filler: string) =>
     `{"type":"${type}","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"feed","namespace":"team-0",` +
     `"uid":"d38fef58-4f7f-4c14-a96e-802381a8debf","resourceVersion":"${stamp(changed)}",` +
-    `"creationTimestamp":"2026-01-01T00:00:00Z","annotations":{${marker}${stamp(changed)} ${stamp(sent)}"}},` +
+    `"creationTimestamp":"2026-01-01T00:00:00Z","annotations":{${annotation}${marker}${stamp(changed)} ${stamp(sent)}"}},` +
     `"data":{"filler":"${filler}"}}}\n`;
-  return object('.'.repeat(eventBytes - object('').length));
+  return object('.'.repeat(Math.max(size - object('').length, 0)));
 }
 
 /** Calls back with the times of each whole event in a stream of chunks. */

@@ -1,11 +1,12 @@
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { answer, now, watchEvent } from './watch-event.js';
-import { eventRate } from './workloads.js';
+import { eventRate, herdObjects, initialEventsEnd } from './workloads.js';
 
 // This process stands for the API server in watches: TLS with a required client certificate, HTTP/2 and HTTP/1.1.
-// Every GET with watch=1 stays open and gets one event at once, then the same events as all others, with growing versions.
+// Every GET with watch=1 stays open and gets one event at once, or all objects and a bookmark if it asks for that, then the same events as
+// all others, with growing versions.
 
 /** The API server's own limit, which spreads a client's watches over several connections. */
 const streamsPerConnection = 100;
@@ -15,7 +16,13 @@ const streamsPerConnection = 100;
  */
 const slice = 8;
 
+/** A pod of the usual size. */
+const objectBytes = 3_400;
+
 const open = new Set<Http2ServerResponse>();
+const sockets = new Set<Socket>();
+/** What the connections have sent that are closed. */
+let sentByClosed = 0;
 let port = 0;
 let sent = 0;
 let rounds = 0;
@@ -52,6 +59,8 @@ function stateNow() {
     ...{ open: open.size, protocols: [...new Set([...open].map(({ req }) => req.httpVersion))] },
     /** Since the start: events written, rounds in which every watch got one, and those that were skipped because the one before was still being written. */
     ...{ sent, rounds, skipped },
+    /** Bytes that all connections have sent. */
+    bytes: [...sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, sentByClosed),
     /** CPU time in seconds, user and system. */
     cpu: (user + system) / 1e6,
   };
@@ -69,6 +78,13 @@ async function listen({ tls }: Extract<ServerCommand, { command: 'listen' }>): P
     },
     serve,
   );
+  server.on('secureConnection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      sentByClosed += socket.bytesWritten;
+    });
+  });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', 4096, resolve));
   return (server.address() as AddressInfo).port;
 }
@@ -83,7 +99,14 @@ function serve(request: Http2ServerRequest, response: Http2ServerResponse): void
   response.once('close', () => open.delete(response));
   open.add(response);
   const stamp = nextStamp();
-  response.write(watchEvent('ADDED', { changed: stamp, sent: stamp }));
+  const times = { changed: stamp, sent: stamp };
+  if (!request.url.includes('sendInitialEvents=true')) {
+    response.write(watchEvent('ADDED', times));
+    return;
+  }
+  const object = watchEvent('ADDED', times, { size: objectBytes });
+  for (let count = 0; count < herdObjects; count += 1) response.write(object);
+  response.write(watchEvent('BOOKMARK', times, { size: 0, annotation: `${initialEventsEnd},` }));
 }
 
 /** The time, which is also the version of an event. It is different for each change. */

@@ -11,6 +11,7 @@ import { endChild, type Round, type Run, rotated, startChild } from './run.js';
 import { describeUpstream, type Upstream } from './upstream.js';
 import type { ClientCommand, ClientState } from './watch-client.js';
 import type { ServerCommand, ServerState } from './watch-server.js';
+import { herds } from './workloads.js';
 
 /** The server that stands for the API server in watches, in its own process. */
 export interface WatchUpstream extends Upstream {
@@ -56,6 +57,34 @@ export async function runWatchRound(round: Round, upstream: WatchUpstream): Prom
         round.doubt(`${name}: the server for watches fell ${result.skipped} rounds of events behind`);
     });
   }
+}
+
+/** Lets informers start at the same moment, each number of them through a program that is newly started. */
+export async function runHerdRound(round: Round, upstream: WatchUpstream): Promise<void> {
+  const { programs: names, settle, watches } = round.settings;
+  for (const name of rotated(names, round))
+    for (const count of herds) {
+      round.progress(`${name}: ${count} informers`);
+      await withProgram(round, name, upstream, async program => {
+        await (await fetch(`${program.url}/version`)).text();
+        const client = await startScript(round, 'bench/watch-client');
+        try {
+          await sleep(settle * 1000);
+          const before = await askServer(upstream.server, { command: 'report' });
+          const memory = sampleMemory(program.pid);
+          await askClient(client, { command: 'inform', url: program.url, count: Math.min(count, watches) });
+          await sleep(settle * 1000);
+          const after = await askServer(upstream.server, { command: 'report' });
+          const add = (metric: string, value: number) => round.add(name, `herd-${count}.${metric}`, value);
+          add('upstream', (after.cpu - before.cpu) * 1e3);
+          add('bytes', (after.bytes - before.bytes) / 1e6);
+          add('memory', Math.max(...memory.stop()) / 1e6);
+          add('open', after.open);
+        } finally {
+          await endChild(client);
+        }
+      });
+    }
 }
 
 /** Starts a program, uses it, and stops it. */

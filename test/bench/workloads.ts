@@ -36,6 +36,17 @@ export const eventRate = 10;
 export const watchPath =
   '/api/v1/namespaces/team-0/configmaps?watch=1&allowWatchBookmarks=true&resourceVersion=1';
 
+/** How many informers start at the same moment, and the objects that each gets. */
+export const herds = [60, 1_000] as const;
+export const herdObjects = 60;
+
+/** The target of an informer since client-go 0.35, which lists by watching. */
+export const informerPath =
+  '/api/v1/namespaces/team-0/configmaps?watch=1&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan';
+
+/** The annotation of the bookmark after the objects. */
+export const initialEventsEnd = '"k8s.io/initial-events-end":"true"';
+
 /** A pod of the usual size: 3,378 bytes with its kind. */
 const pod = {
   ...{ kind: 'Pod', apiVersion: 'v1' },

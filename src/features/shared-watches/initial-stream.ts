@@ -11,7 +11,7 @@ import { TableEvents } from './table-events.js';
 import { compareVersions, type EventReader, type WatchEvent } from './watch-event.js';
 
 /** Who wants the stream, and gets it. */
-interface StreamClient {
+export interface StreamClient {
   readonly request: { readonly own: UpstreamRequest };
   readonly sink: ClientSink;
   readonly observer: CallObserver;
@@ -112,9 +112,11 @@ export class InitialStream implements RoundTrip, ResponseSink, BodySink {
     return isBetween ? this.#version : undefined;
   }
 
-  /** Ends the stream, whose client goes on elsewhere. Returns where the bytes for the client go. */
+  /** Ends the stream, whose client has got all its bytes and goes on elsewhere. Returns where the next ones go. It may have been paused. */
   leave(): BodySink {
     const body = this.#body as BodySink;
+    // The client's way may hold back the last bytes until it is told that no more come now.
+    body.idle();
     this.abort();
     return body;
   }

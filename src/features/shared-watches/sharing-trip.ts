@@ -1,8 +1,8 @@
 import type { ReviewingCluster } from '../../reviews/access-review.js';
-import type { ClientSink, RoundTrip } from '../../transport/round-trip.js';
-import { type CallObserver, UpstreamCall } from '../../transport/upstream-call.js';
+import type { RoundTrip } from '../../transport/round-trip.js';
+import { UpstreamCall } from '../../transport/upstream-call.js';
 import { SentRequest } from '../../transport/upstream-request.js';
-import { InitialStream } from './initial-stream.js';
+import { InitialStream, type StreamClient } from './initial-stream.js';
 import { UnsharableError } from './lasting-watch.js';
 import type { Join } from './metrics.js';
 import type { SharedWatch, SharedWatchParts } from './shared-watch.js';
@@ -22,11 +22,7 @@ interface Shared {
 }
 
 /** Who wants a watch, and gets its response. */
-interface Client {
-  readonly request: WatchRequest;
-  readonly sink: ClientSink;
-  readonly observer: CallObserver;
-}
+type Client = StreamClient & { readonly request: WatchRequest };
 
 /** Finds the watch for one client: a shared one, or one of its own. */
 export class SharingTrip implements RoundTrip {
@@ -72,12 +68,15 @@ export class SharingTrip implements RoundTrip {
       this.#goAlone('own');
       return;
     }
-    const how = !watch.isOpen && watch.size === 0 ? 'opened' : 'ring';
+    const wasOpen = watch.isOpen;
+    const how = !wasOpen && watch.size === 0 ? 'opened' : 'ring';
     const watcher = this.#enter(watch, request);
     this.#trip = watcher;
-    let refusal: Join | undefined;
-    if (!watch.isOpen) refusal = await this.#opened(watcher, request);
-    else if (request.api === undefined && !(await rights.isCertain(watch.question))) refusal = 'refused';
+    let refusal: Join | undefined = wasOpen ? undefined : await watcher.opened().then(() => undefined, toOwn);
+    // While others waited for the API server's answer, their right may have ended.
+    const isAsked = refusal === undefined && !this.#isAborted && (wasOpen || request.api !== undefined);
+    const { question } = request.api === undefined ? watch : request;
+    if (isAsked && !(await rights.isCertain(question))) refusal = 'refused';
     // The watch may have been lost, and have continued, while the API server was asked.
     if (!watch.isUnbrokenSince(version)) refusal ??= 'own';
     if (this.#isAborted) return;
@@ -86,13 +85,6 @@ export class SharingTrip implements RoundTrip {
       watcher.abort();
       this.#goAlone(refusal ?? 'own');
     }
-  }
-
-  /** Waits for the API server's answer. Meanwhile the right of a client may have ended that is not the one as whom the watch was sent. */
-  async #opened(watcher: Watcher, { api, question }: WatchToShare): Promise<Join | undefined> {
-    const refusal = await watcher.opened().then(() => undefined, toOwn);
-    if (refusal !== undefined || api === undefined || this.#isAborted) return refusal;
-    return (await this.#parts.rights.isCertain(question)) ? undefined : 'refused';
   }
 
   #enter(watch: SharedWatch, request: WatchToShare): Watcher {
@@ -179,10 +171,11 @@ export class SharingTrip implements RoundTrip {
       return false;
     }
     watch.upstream.expectColumns(stream.columns);
+    const body = stream.leave();
+    const { age, isPaused } = stream;
     this.#trip = watcher;
     this.#parts.observer.moved();
-    const { age, isPaused } = stream;
-    watcher.continue({ age, isPaused, body: stream.leave() });
+    watcher.continue({ age, isPaused, body });
     return true;
   }
 

@@ -292,6 +292,25 @@ describe('at the bookmark', () => {
     }
   });
 
+  it('a client gets all bytes of its own stream when it moves, and is paused then if it does not take them', async () => {
+    const { client, stream, watch } = await beginBeside(100);
+    let isHeldBack = false;
+    client.onData = () => {
+      isHeldBack = true;
+    };
+    client.idle = () => {
+      if (isHeldBack) client.trip?.pause();
+      isHeldBack = false;
+    };
+    stream.text(endLine(100));
+    assert.ok(stream.isAborted);
+    assert.equal(isHeldBack, false);
+    watch.text(eventLine(101));
+    assert.equal(client.text, objects + endLine(100));
+    client.trip?.resume();
+    assert.equal(client.text, objects + endLine(100) + eventLine(101));
+  });
+
   it('a client that does not read stays paused, and gets what it lacks when it reads', async () => {
     const { sharing, client, stream, watch } = await beginBeside(100);
     client.trip?.pause();

@@ -17,7 +17,7 @@ export interface RoutedTrip extends RoundTrip {
    * and before if that takes long.
    */
   readonly questions?: readonly Question[] | undefined;
-  /** Whether `expire` may end its answer, which is a watch: then the ends of its events are read. */
+  /** Whether `expire` may end its answer, which is a watch: then the ends of its events are read. It is read when the answer begins. */
   readonly mayExpire?: boolean;
 }
 

@@ -23,7 +23,7 @@ const mostVerdicts = 1_000_000;
 /** Milliseconds after which a user is forgotten who has no watch. */
 const forgetAfter = 600_000;
 
-/** What the filter knows of one cluster: its namespaces, its RBAC, and what users are shown. */
+/** What the filter knows of one cluster, which it follows: its namespaces, its RBAC, and what users are shown. */
 export class FilteredCluster implements ClusterPart {
   readonly #cluster: Cluster;
   readonly #parts: FilterParts;
@@ -59,12 +59,8 @@ export class FilteredCluster implements ClusterPart {
       },
       stateChanged: () => this.#stateChanged(),
     });
-    this.#look();
-  }
-
-  /** Begins to follow what the cluster has. */
-  follow(): void {
     this.#grants.follow();
+    this.#look();
   }
 
   /** What readyz says about it. */

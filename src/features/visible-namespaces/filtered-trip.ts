@@ -30,7 +30,7 @@ const longestDelay = 5_000;
  * selector of the names that the user may get.
  */
 export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> implements Onlooker {
-  readonly mayExpire: boolean;
+  readonly #isWatch: boolean;
   /** Undefined while it is as its client has sent it. */
   questions: readonly Question[] | undefined;
   readonly #onward: Pick<Onward<unknown>, 'expire'>;
@@ -46,7 +46,11 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
     super(parts);
     this.#onward = parts.onward;
     this.#observer = observer;
-    this.mayExpire = parts.request.record.info.verb === 'watch';
+    this.#isWatch = parts.request.record.info.verb === 'watch';
+  }
+
+  get mayExpire(): boolean {
+    return this.#isWatch && this.#state === 'open';
   }
 
   start(): this {
@@ -87,13 +91,10 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
     if (this.#state === 'sent') {
       this.drop();
       this.#filter();
-    } else if (this.#state === 'open' && this.mayExpire) {
-      if (isLoss) this.#onward.expire(expired());
-      else
-        this.filtered.questions.later(
-          Math.random() * longestDelay,
-          () => this.isOver || this.#onward.expire(expired()),
-        );
+    } else if (this.mayExpire) {
+      const expire = () => this.isOver || this.#onward.expire(expired());
+      if (isLoss) expire();
+      else this.filtered.questions.later(Math.random() * longestDelay, expire);
     } else if (this.#state === 'open') {
       this.drop();
       this.error(expired());
@@ -107,7 +108,7 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
   }
 
   protected override leave(): void {
-    if (this.#state === 'open' && this.mayExpire && !this.isOver) this.#observer.watches(-1);
+    if (this.mayExpire && !this.isOver) this.#observer.watches(-1);
     super.leave();
     this.#viewer?.left(this);
   }
@@ -140,17 +141,17 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
   #send({ names, floor }: Shown): void {
     const { request, own } = this.parts as TripParts<Sink>;
     const { record } = request;
-    const { isPast, version } = askedVersion(this.mayExpire, parseQuery(request.path.forServer.query));
+    const { isPast, version } = askedVersion(this.#isWatch, parseQuery(request.path.forServer.query));
     const isOld = version === undefined ? isPast : version < floor;
-    if (isPast && isOld && !this.mayExpire) throw expired();
+    if (isPast && isOld && !this.#isWatch) throw expired();
     this.#isExpired = isPast && isOld;
     this.#from = isPast ? version : undefined;
     // The state is that of now: a version says only how old it may be.
-    const without = isOld ? ['resourceVersion', ...(this.mayExpire ? [] : ['resourceVersionMatch'])] : [];
+    const without = isOld ? ['resourceVersion', ...(this.#isWatch ? [] : ['resourceVersionMatch'])] : [];
     namedTarget(own.target, names, without);
     const headers = [...own.headers];
     // The ends of its events are read.
-    if (this.mayExpire) removeFields(headers, 'accept-encoding');
+    if (this.#isWatch) removeFields(headers, 'accept-encoding');
     const named: UpstreamRequest = {
       ...{ ...own, headers, impersonation: 'configured' },
       // It may be long, and is not kept when it was sent.
@@ -172,7 +173,7 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
   #answered(isSuccess: boolean): boolean {
     const isOpen = this.#state === 'sent' && isSuccess;
     this.#state = isOpen ? 'open' : 'answered';
-    if (isOpen && this.mayExpire) this.#observer.watches(1);
+    if (isOpen && this.#isWatch) this.#observer.watches(1);
     this.parts = undefined;
     this.held = undefined;
     return isOpen && this.#isExpired;

@@ -28,7 +28,6 @@ export class NamespaceRoute implements Route {
       filtered = new FilteredCluster(cluster, this.#parts);
       this.#ofClusters.set(cluster, filtered);
       cluster.attach(filtered);
-      filtered.follow();
     }
     return filtered;
   }

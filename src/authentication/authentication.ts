@@ -71,7 +71,8 @@ export class Authentication {
     token?: BearerToken,
   ): UserInfo | undefined | Promise<UserInfo | undefined> {
     for (let index = from; index < this.#methods.length; index++) {
-      const { name, authenticator } = this.#methods[index] as AskedMethod;
+      const method = this.#methods[index] as AskedMethod;
+      const { authenticator } = method;
       const takesTokens = 'authenticateToken' in authenticator;
       if (takesTokens) {
         token ??= this.#readToken(request);
@@ -87,11 +88,14 @@ export class Authentication {
       }
       if (found instanceof Promise) {
         return found.then(
-          user => (user === undefined ? this.#ask(request, index + 1, token) : this.#succeeded(name, user)),
+          user =>
+            user === undefined
+              ? this.#ask(request, index + 1, token)
+              : this.#succeeded(request, method, user),
           error => this.#askOthers(error, request, index),
         );
       }
-      if (found !== undefined) return this.#succeeded(name, found);
+      if (found !== undefined) return this.#succeeded(request, method, found);
     }
     token ??= this.#readToken(request);
     if (token === undefined && request.head.authorization === undefined) return undefined;
@@ -123,8 +127,9 @@ export class Authentication {
     }
   }
 
-  #succeeded(method: string, user: UserInfo): UserInfo {
-    this.#metrics.attempted(method, 'success');
+  #succeeded(request: AuthenticationRequest, { name, authenticator }: AskedMethod, user: UserInfo): UserInfo {
+    request.isByToken = 'authenticateToken' in authenticator;
+    this.#metrics.attempted(name, 'success');
     return user;
   }
 

@@ -69,6 +69,11 @@ export function readBearerToken({ head, raw, clientAddress }: TokenRequest): Bea
   return { text, digest: digestOf(text), source: clientAddress ?? raw.socket.remoteAddress ?? '' };
 }
 
+/** Whether a request has a bearer token in Authorization, be it valid or not. */
+export function bringsHeaderToken({ authorization }: Pick<RequestHead, 'authorization'>): boolean {
+  return authorization !== undefined && /^[ \t]*bearer [^ \t]/i.test(authorization);
+}
+
 /** RFC 6750, section 2.1: one space before the token. Any other value is no bearer token, as in the API server. */
 function parseAuthorization(value: string): string | undefined {
   const match = /^[ \t]*bearer ([^ \t]+)[ \t]*(.*)/i.exec(value);

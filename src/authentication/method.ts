@@ -75,6 +75,8 @@ export interface TokenAuthenticator {
 export interface AuthenticationRequest {
   readonly raw: IncomingMessage;
   readonly head: RequestHead;
+  /** Whether a bearer token, and no other credential, has decided who the caller is. Authentication sets it. */
+  isByToken?: boolean;
   /** From a trusted proxy; undefined if the peer is the client. */
   readonly clientAddress?: string | undefined;
   /** Whether its path names a context. If so, strangers must not learn whether that context exists. */

@@ -1,11 +1,15 @@
 import type { RequestHead } from '../http/request-head.js';
+import { flagsOf, type MethodFacts, type OptionFacts } from '../lib/option.js';
 import type { RequestContext } from '../request/context.js';
 import { type CorsOptions, corsPolicyOf } from './cors.js';
 import type { FilterSwitch } from './filter.js';
-import { type Check, type Guard, type GuardParts, pagesMounts } from './guard.js';
+import { type Check, callersMounts, type Guard, type GuardParts, pagesMounts } from './guard.js';
 import { pageOrigin } from './page-origin.js';
 import { mayBeProxiedPage } from './proxied-page.js';
 import type { RejectedPages } from './rejected-pages.js';
+import { isTokenPage, mayBeTokenPage, type TokenPageOptions, tokenPageOptions } from './token-pages.js';
+
+type CrossSiteOptions = CorsOptions & FilterSwitch & TokenPageOptions;
 
 /**
  * A page of another site may only link here (Fetch Metadata), unless `--cors-allowed-origins` names its origin. It comes before
@@ -14,18 +18,49 @@ import type { RejectedPages } from './rejected-pages.js';
 export const crossSite = {
   name: 'cross-site',
   stage: 'page',
-  options: {},
+  options: tokenPageOptions,
   reasons: ['cross_site'],
   judges: pagesMounts,
-  create(
-    { disableFilter, ...options }: CorsOptions & FilterSwitch,
-    { rejectedPages }: GuardParts,
-  ): Check | undefined {
-    if (disableFilter) return undefined;
-    const cors = corsPolicyOf(options);
-    return createCrossSiteCheck(origin => cors?.isAllowed(origin) === true, rejectedPages);
+
+  problems({ acceptTokenPages }: TokenPageOptions, _given: unknown, { methods, methodsOn }: OptionFacts) {
+    if (!acceptTokenPages || methodsOn.some(takesTokens)) return [];
+    return [
+      `--accept-token-pages needs a method of authentication that takes bearer tokens (${flagsOf(methods.filter(takesTokens))})`,
+    ];
+  },
+
+  create(options: CrossSiteOptions, parts: GuardParts): Check | undefined {
+    const check = createCheck(options, parts);
+    const waits = options.acceptTokenPages && parts.authentication !== undefined;
+    if (check === undefined || !waits) return check;
+    return request => (mayBeTokenPage(request) ? undefined : check(request));
   },
 } as const satisfies Guard;
+
+/** The same, where `--accept-token-pages` has waited for the caller. */
+export const crossSiteOfCallers = {
+  name: 'cross-site of callers',
+  stage: 'origin',
+  options: {},
+  reasons: ['cross_site'],
+  judges: callersMounts,
+  create(options: CrossSiteOptions, parts: GuardParts): Check | undefined {
+    const check = options.acceptTokenPages ? createCheck(options, parts) : undefined;
+    return (
+      check && (request => (mayBeTokenPage(request) && !isTokenPage(request) ? check(request) : undefined))
+    );
+  },
+} as const satisfies Guard;
+
+function takesTokens({ sendsSecret }: MethodFacts): boolean {
+  return sendsSecret;
+}
+
+function createCheck({ disableFilter, ...options }: CrossSiteOptions, { rejectedPages }: GuardParts) {
+  if (disableFilter) return undefined;
+  const cors = corsPolicyOf(options);
+  return createCrossSiteCheck(origin => cors?.isAllowed(origin) === true, rejectedPages);
+}
 
 /**
  * Whether a browser says that a page of another origin causes a request: by every `Sec-Fetch-Site` but `same-origin` and `none`, compared

@@ -2,7 +2,7 @@ import { authentication } from './authentication.js';
 import { claimedIdentity } from './claimed-identity.js';
 import { configuredImpersonation } from './configured-impersonation.js';
 import { cors, preflight } from './cors.js';
-import { crossSite } from './cross-site.js';
+import { crossSite, crossSiteOfCallers } from './cross-site.js';
 import { filter } from './filter.js';
 import { type Guard, stages } from './guard.js';
 import { host } from './host.js';
@@ -21,6 +21,7 @@ export const guards = [
   crossSite,
   claimedIdentity,
   authentication,
+  crossSiteOfCallers,
   origin,
   filter,
   openCluster,

@@ -10,6 +10,7 @@ import { isSerializedOrigin } from './origin-list.js';
 import { pageOrigin } from './page-origin.js';
 import { isRead } from './read-only.js';
 import type { RejectedPages } from './rejected-pages.js';
+import { isTokenPage, type TokenPageOptions } from './token-pages.js';
 
 /** What a web page of another origin may do: read only, unless `--cors-allowed-origins` names it. `--disable-filter` does not turn it off. */
 export const origin = {
@@ -18,11 +19,15 @@ export const origin = {
   options: {},
   reasons: ['origin'],
   judges: apiMounts,
-  create(options: CorsOptions, { rejectedPages }: GuardParts): Check {
+  create(
+    { acceptTokenPages, ...options }: CorsOptions & TokenPageOptions,
+    { rejectedPages }: GuardParts,
+  ): Check {
     const cors = corsPolicyOf(options);
     const check = createOriginCheck(origin => cors?.isAllowed(origin) === true, rejectedPages);
     return request => {
-      if (comesFromBrowser(request.head)) check(request, request.path.decidedOn);
+      if (!comesFromBrowser(request.head) || (acceptTokenPages && isTokenPage(request))) return;
+      check(request, request.path.decidedOn);
     };
   },
 } as const satisfies Guard;

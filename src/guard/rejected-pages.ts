@@ -94,5 +94,5 @@ function wayOf(origin: string | undefined): string {
   if (line !== undefined)
     return `if you trust it with all that you can do, add ${line} (in the chart: to extraArgs)`;
   if (isSerializedOrigin(origin)) return 'allow its origin with --cors-allowed-origins';
-  return 'no pattern of --cors-allowed-origins can name that origin: use another page';
+  return 'no pattern of --cors-allowed-origins can name it, but there is --accept-token-pages';
 }

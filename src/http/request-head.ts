@@ -55,6 +55,7 @@ export class RequestHead {
    */
   readonly mayBeBrowser: boolean;
   readonly authorization: string | undefined;
+  readonly hasCookie: boolean = false;
   /** The protocol of `Upgrade`; empty if there is none. */
   readonly upgradeProtocol: string;
   readonly webSocketProtocols: string | undefined;
@@ -108,6 +109,7 @@ export class RequestHead {
           this.authorization = list(this, key, this.authorization, value);
           break;
         case 'cookie':
+          this.hasCookie = true;
           if (httpVersion === '2.0' && value.length > mostCookies) this.tooLong = key;
           break;
         case 'upgrade':

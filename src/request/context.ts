@@ -52,6 +52,8 @@ export class RequestContext extends Operation {
   clientAddress: string | undefined;
   /** The user who sends the request; undefined before authentication, and if callers are not authenticated. */
   caller: UserInfo | undefined;
+  /** Whether a bearer token has decided who the caller is. */
+  isByToken = false;
   /** The user that the caller acts as, with the API server's permission; undefined for a caller that acts under its own name. */
   impersonated: RequestedUser | undefined;
   /** Counts, logs and records the request. The server sets it before any guard runs. */

@@ -71,6 +71,34 @@ function setUp(certificates?: RequestAuthenticator) {
 }
 
 describe('the methods of authentication', () => {
+  it('say whether a token has decided, and not whether there is one', async () => {
+    for (const [certificate, token, isByToken] of [
+      [undefined, 'f1', true],
+      [undefined, 'r1', true],
+      ['jane', 'f1', false],
+      ['jane', undefined, false],
+      ['bad', 'f1', true],
+      ['bad', 'r1', true],
+      [undefined, 'fx', undefined],
+    ] as const) {
+      const authentication = new Authentication(
+        [
+          certificateMethod({
+            authenticateRequest() {
+              if (certificate === 'bad') throw new AuthenticationError('bad');
+              return certificate === undefined ? undefined : user(certificate);
+            },
+          }),
+          ...[method('token_file', 'f'), method('token_review', 'r')],
+        ],
+        { attempted() {}, strangerReset() {} },
+      );
+      const request = requestWith(token);
+      await (async () => authentication.authenticate(request))().catch(() => {});
+      assert.equal(request.isByToken, isByToken, `${certificate} ${token}`);
+    }
+  });
+
   it('are tried in their order until one recognises the credential, and one attempt is counted', async () => {
     for (const [token, result, attempt] of [
       ['f1', 'f1', 'token_file success'],

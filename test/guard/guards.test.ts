@@ -4,7 +4,7 @@ import { authentication } from '../../src/guard/authentication.js';
 import { claimedIdentity } from '../../src/guard/claimed-identity.js';
 import { configuredImpersonation } from '../../src/guard/configured-impersonation.js';
 import { cors, preflight } from '../../src/guard/cors.js';
-import { crossSite } from '../../src/guard/cross-site.js';
+import { crossSite, crossSiteOfCallers } from '../../src/guard/cross-site.js';
 import { filter } from '../../src/guard/filter.js';
 import { answered, type Guard, type GuardParts, stages } from '../../src/guard/guard.js';
 import { guards, inOrder } from '../../src/guard/guards.js';
@@ -52,6 +52,7 @@ describe('the guards of the core', () => {
         `page: cross-site (cross_site) of ${pages}`,
         `caller: claimed identity (impersonation, bad_request) of ${everything}`,
         `caller: authentication (unauthenticated, identity) of ${callers}`,
+        `origin: cross-site of callers (cross_site) of ${callers}`,
         'origin: origin (origin) of api',
         'operation: filter (path, method) of api',
         'operation: open cluster () of unknown context',
@@ -113,6 +114,9 @@ const rules = {
   rejectMethods: list('^TRACE$'),
 };
 const off = { ...rules, disableFilter: true };
+const tokenPages = { ...rules, ...noApp, acceptTokenPages: true };
+const byToken = { ...fromEvil, authorization: 'Bearer t' };
+const decidedByToken = Object.assign(requestOf('POST /', byToken), { isByToken: true });
 const unknownContext: RequestParts = { mount: { isApi: false, namesContext: true } };
 const ownPage: RequestParts = { mount: { isApi: false, access: 'optional' } };
 const may = { allowImpersonation: true };
@@ -129,6 +133,23 @@ const cases: readonly (readonly [AnyGuard, object, GuardParts, ReturnType<typeof
   [crossSite, { ...rules, ...app }, strangers, requestOf('POST /', fromEvil), '403 cross_site'],
   [crossSite, { ...rules, ...noApp }, strangers, requestOf('POST /', fromApp), '403 cross_site'],
   [crossSite, { ...off, ...noApp }, strangers, requestOf('POST /', fromEvil), 'off'],
+  [crossSite, tokenPages, callers, requestOf('POST /', byToken), 'passes'],
+  [crossSite, tokenPages, callers, requestOf('POST /', fromEvil), '403 cross_site'],
+  [crossSite, tokenPages, strangers, requestOf('POST /', byToken), '403 cross_site'],
+  [crossSite, { ...rules, ...noApp }, callers, requestOf('POST /', byToken), '403 cross_site'],
+  [crossSiteOfCallers, { ...rules, ...noApp }, callers, requestOf('POST /', byToken), 'off'],
+  [
+    crossSiteOfCallers,
+    { ...off, ...tokenPages, disableFilter: true },
+    callers,
+    requestOf('POST /', byToken),
+    'off',
+  ],
+  [crossSiteOfCallers, tokenPages, callers, requestOf('POST /', byToken), '403 cross_site'],
+  [crossSiteOfCallers, tokenPages, callers, decidedByToken, 'passes'],
+  [origin, { ...noApp, acceptTokenPages: true }, callers, decidedByToken, 'passes'],
+  [origin, { ...noApp, acceptTokenPages: true }, callers, requestOf('POST /', byToken), '403 origin'],
+  [origin, noApp, callers, decidedByToken, '403 origin'],
   [preflight, app, strangers, requestOf('OPTIONS /', fromApp), 'passes'],
   [preflight, noApp, strangers, requestOf('OPTIONS /', fromApp), 'off'],
   [claimedIdentity, mayNot, strangers, requestOf('GET /api', asUser), 'off'],

@@ -65,7 +65,11 @@ describe('rejected pages', () => {
   it('get no line that matches nothing, or that does harm to whoever copies it into a shell', () => {
     const { reject, logged } = create();
     for (const origin of ['null', 'file://', '', 'a.example', 'https://a.example, https://b.example']) {
-      assert.match(reject({ origin }), /no pattern of --cors-allowed-origins can name that origin/, origin);
+      assert.match(
+        reject({ origin }),
+        /no pattern of --cors-allowed-origins can name it, but there is --accept-token-pages/,
+        origin,
+      );
     }
     for (const origin of [
       ...["https://a';id;'.example", 'https://$(id).example', 'https://`id`', 'https://a"b', 'https://a,b'],

@@ -131,8 +131,14 @@ describe('the list of guards', () => {
       guards.map(({ stage, name }) => `${stage}: ${name}`),
       [
         ...['answer: CORS', 'answer: proxied page', 'message: message', 'page: host', 'page: preflight'],
-        ...['page: cross-site', 'caller: claimed identity', 'caller: authentication', 'origin: origin'],
-        ...['room: limits', 'operation: filter', 'operation: open cluster'],
+        ...['page: cross-site', 'caller: claimed identity', 'caller: authentication'],
+        ...[
+          'origin: cross-site of callers',
+          'origin: origin',
+          'room: limits',
+          'operation: filter',
+          'operation: open cluster',
+        ],
         ...['operation: configured impersonation', 'operation: read-only', 'operation: namespaces'],
         ...['operation: resources', 'user: requested user', 'user: authorization webhooks'],
       ],
@@ -141,9 +147,11 @@ describe('the list of guards', () => {
 
   for (const upgrade of [false, true]) {
     for (const authenticates of [false, true]) {
+      // The cross-site guard has waited for no caller.
+      const never = ['open cluster', 'cross-site of callers'];
       const notInForce: readonly string[] = authenticates
-        ? ['open cluster', 'configured impersonation']
-        : ['open cluster', 'claimed identity', 'authentication', 'requested user', 'authorization webhooks'];
+        ? [...never, 'configured impersonation']
+        : [...never, 'claimed identity', 'authentication', 'requested user', 'authorization webhooks'];
       const inForce = guards.filter(({ name, stage }) => stage !== 'answer' && !notInForce.includes(name));
       const leg = upgrade ? 'an upgrade' : 'a plain request';
       it(`is the order of the checks of ${leg} ${authenticates ? 'with' : 'without'} authentication`, async () => {
@@ -195,10 +203,10 @@ describe('the list of guards', () => {
     }
   });
 
-  it('has separate reasons for each guard, except for malformed requests and the impersonation rules', () => {
+  it('has separate reasons for each guard, except for malformed requests, pages of other sites and the impersonation rules', () => {
     const all = guards.flatMap(({ reasons }): readonly string[] => [...new Set(reasons)]);
     const shared = all.filter((reason, index) => all.indexOf(reason) !== index);
-    assert.deepEqual([...new Set(shared)].sort(), ['bad_request', 'impersonation']);
+    assert.deepEqual([...new Set(shared)].sort(), ['bad_request', 'cross_site', 'impersonation']);
     assert.deepEqual([...rejectionReasons], [...new Set(all)]);
   });
 });

@@ -11,7 +11,9 @@ interface Violation {
 /** Throws if axe finds a serious violation in the shown page. */
 export async function assertAccessible(page: Page): Promise<void> {
   await page.evaluate(axe.source);
-  const { violations } = (await page.evaluate('axe.run()')) as { violations: readonly Violation[] };
+  const { violations } = (await page.evaluate(
+    "axe.run({ rules: { 'target-size': { enabled: true } } })",
+  )) as { violations: readonly Violation[] };
   const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
   assert.deepEqual(
     serious.map(({ id, nodes: [node] }) => `${id}: ${node?.html} ${node?.failureSummary}`),

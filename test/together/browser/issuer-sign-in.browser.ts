@@ -24,6 +24,7 @@ describe('a page whose proxy offers an issuer', () => {
     await button(page).waitFor();
     await until(() => button(page).evaluate(element => element === element.ownerDocument.activeElement));
     await assertAccessible(page);
+    assert.deepEqual(await page.locator('.primary').allTextContents(), [await button(page).textContent()]);
     await page.keyboard.press('Enter');
     await logIn(page);
     await page.getByText('2 objects').waitFor();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
 import { assertAccessible } from '../../../support/browser/axe.js';
 import { openPage, startBrowser } from '../../../support/browser/page.js';
 import { startStack } from '../../../support/proxy/stack.js';
@@ -23,6 +24,30 @@ const views: Readonly<Record<string, string>> = {
   '/api/v1/nothing': 'has no nothing',
   '/api/v1/a/b/c/d': 'Not in this API',
 };
+
+it('nothing is clipped in a window of 1280 px, and a log is wrapped on a phone', async t => {
+  const viewport = { width: 1280, height: 800 };
+  const { page, go } = await openPage(t, browser, proxy.url, '/', { viewport });
+  for (const [view, text] of Object.entries(views)) {
+    if (/pods|secrets/.test(view)) continue;
+    await go(view);
+    await page.locator('main').getByText(text).first().waitFor();
+    assert.deepEqual(await clipped(page), [], view);
+  }
+  await page.setViewportSize({ width: 390, height: 844 });
+  await go('/api/v1/namespaces/team-0/pods/web-0/log');
+  await page.getByText('log line 4').first().waitFor();
+  await page.evaluate("document.querySelector('.line').append('x'.repeat(1000))");
+  assert.deepEqual(await clipped(page), []);
+});
+
+/** The elements of the content that are wider inside than outside. */
+function clipped(page: Page): Promise<readonly string[]> {
+  return page.evaluate(`[...document.querySelectorAll('main *')]
+    .filter(element => element.closest('details:not([open])') === null)
+    .filter(({ clientWidth, scrollWidth }) => clientWidth > 0 && scrollWidth > clientWidth)
+    .map(({ outerHTML }) => outerHTML.slice(0, 200))`);
+}
 
 for (const [name, options] of Object.entries({
   'in a wide light window': { colorScheme: 'light', viewport: { width: 1280, height: 800 } },

@@ -51,6 +51,13 @@ function focused(page: Page): Promise<string> {
   return page.evaluate<string>('document.activeElement.dataset.path ?? document.activeElement.textContent');
 }
 
+/** Waits until the focus is on the heading of the view. */
+async function headingHasFocus(page: Page, name: string): Promise<void> {
+  const heading = page.getByRole('heading', { name, exact: true, level: 1 });
+  await heading.waitFor();
+  await until(() => heading.evaluate(element => element.matches(':focus')));
+}
+
 /** Whether the focus is visible. */
 function isFocusVisible(page: Page): Promise<boolean> {
   return page.evaluate<boolean>(`(() => {
@@ -119,8 +126,14 @@ describe('the keyboard without a mouse', () => {
     await page.keyboard.press('ArrowDown');
     await until(() => page.evaluate<boolean>(`document.activeElement.closest('tr')?.ariaRowIndex === '3'`));
     await page.keyboard.press('Enter');
-    await page.getByRole('heading', { name: 'web' }).waitFor();
+    await headingHasFocus(page, 'web');
     assert.match(page.url(), /#\/apis\/apps\/v1\/namespaces\/team-0\/deployments\/web$/);
+    // A click leaves the focus where it is.
+    await page.getByRole('navigation', { name: 'Path' }).getByText('deployments', { exact: true }).click();
+    await page.getByRole('columnheader', { name: 'Up-to-date' }).waitFor();
+    assert.notEqual(await page.evaluate('document.activeElement.tagName'), 'H1');
+    await page.goBack();
+    await page.getByRole('heading', { name: 'web' }).waitFor();
     await page.goBack();
     await page.getByRole('heading', { name: 'deployments' }).waitFor();
   });
@@ -144,8 +157,10 @@ describe('the keyboard without a mouse', () => {
     await until(async () => (await isOpen()) === 'true');
     await press('ArrowRight', /controllerrevisions$/);
     await press('ArrowDown', /daemonsets$/);
-    await press('Enter', /daemonsets$/);
-    await page.getByRole('heading', { name: 'daemonsets' }).waitFor();
+    await page.keyboard.press('Enter');
+    await headingHasFocus(page, 'daemonsets');
+    await page.locator('[role=treeitem][tabindex="0"]').focus();
+    assert.match(await focused(page), /daemonsets$/);
     await press('ArrowLeft', /^\/apis\/apps(?:\/v1)?$/);
     await press('End', /./);
     const last = page.getByRole('treeitem').last();

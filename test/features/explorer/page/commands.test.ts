@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ApiRequest, isVisible } from '../../../../src/features/explorer/page/api/requests.js';
-import { commandsFor } from '../../../../src/features/explorer/page/text/commands.js';
+import { commandsFor, withoutLimit } from '../../../../src/features/explorer/page/text/commands.js';
 import { evil } from './evil-words.js';
 import { recorded, resourceOf } from './recorded-index.js';
 
@@ -28,14 +28,27 @@ const hidden = [
 ];
 
 describe('the commands', () => {
+  it('leave out the limit of a first page, and nothing of a later one', () => {
+    for (const [path, expected] of [
+      ['/api/v1/pods?limit=500', '/api/v1/pods'],
+      ['/api/v1/pods?labelSelector=limit%3D1&limit=500', '/api/v1/pods?labelSelector=limit%3D1'],
+      ['/api/v1/pods?limit=500&includeObject=Object', '/api/v1/pods?includeObject=Object'],
+      ['/api/v1/pods?limit=500&continue=abc', '/api/v1/pods?limit=500&continue=abc'],
+      ['/api/v1/pods', '/api/v1/pods'],
+    ] as const)
+      assert.equal(withoutLimit(path), expected);
+  });
+
   it('contain the same request for any selector, and pass any object name as an argument that is not a flag', () => {
     const kubectl = ['--server', 'http://127.0.0.1:8001', 'get'];
     for (const text of evil) {
       const list = { resource: pods, namespace: 'team-0', labelSelector: text, fieldSelector: text };
       const request = ApiRequest.list('', recorded, list, { limit: '500' });
       const commands = commandsFor(request, { kind: 'list', ...list }, target);
-      assert.equal(argumentsOf(commands.curl).at(-1), `http://127.0.0.1:8001${request.apiPath}`);
-      assert.equal(fetched(commands.fetch).url, `http://127.0.0.1:8001${request.apiPath}`);
+      // They read the whole list, where the page reads a part of it at a time.
+      const url = `http://127.0.0.1:8001${request.apiPath.replace(/[?&]limit=500$/, '')}`;
+      assert.equal(argumentsOf(commands.curl).at(-1), url);
+      assert.equal(fetched(commands.fetch).url, url);
       const selectors = text === '' ? [] : [`--selector=${text}`, `--field-selector=${text}`];
       const expected = [...kubectl, 'pods', '--namespace=team-0', ...selectors];
       assert.deepEqual(argumentsOf(commands.kubectl), expected);

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useReducer, useState } from 'preact/hooks';
+import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
 import { messageOf } from '../api/client.js';
 import { page } from '../api/page.js';
 import type { Model } from '../live/model.js';
@@ -69,6 +69,26 @@ export function useLoaded<T>(read: (signal: AbortSignal) => Promise<T>, keys: re
     return () => ending.abort();
   }, keys);
   return loaded;
+}
+
+/** After a link was followed by keyboard, the focus is on the heading of the view, as soon as there is one. */
+export function useFocusOnHeading(keys: readonly unknown[]): void {
+  const isWanted = useRef(false);
+  useEffect(() => {
+    const followed = ({ target, detail }: MouseEvent) => {
+      // A click of the keyboard has no count.
+      isWanted.current = detail === 0 && target instanceof Element && target.closest('a') !== null;
+    };
+    document.addEventListener('click', followed);
+    return () => document.removeEventListener('click', followed);
+  }, []);
+  useEffect(() => {
+    const heading = document.querySelector<HTMLElement>('main h1');
+    if (!isWanted.current || heading === null) return;
+    isWanted.current = false;
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }, keys);
 }
 
 /** Whether the page is as narrow as a phone. */

@@ -1,6 +1,6 @@
 import type { ApiRequest } from '../api/requests.js';
 import { store } from '../store.js';
-import { type Action, commandsFor } from '../text/commands.js';
+import { type Action, commandsFor, withoutLimit } from '../text/commands.js';
 import { CopyButton } from './copy-button.js';
 import { ScrollBox } from './scroll-box.js';
 
@@ -27,6 +27,12 @@ export function RequestBar({ request, action }: { readonly request: ApiRequest; 
           </div>
         ))}
       </dl>
+      {withoutLimit(request.apiPath) !== request.apiPath && (
+        <p class="hint">
+          The page reads a part of the list at a time (<code>limit=500</code>). These commands leave that out,
+          and get the whole list.
+        </p>
+      )}
       {hasOwnAuthority && (
         <p class="hint">
           <code>ca.crt</code> is the certificate of this proxy’s authority. Node.js reads it for fetch with{' '}

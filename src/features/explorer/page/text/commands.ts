@@ -74,8 +74,21 @@ function curlOf(
     ...(hasToken ? ['-H', authorization] : []),
     ...(accept.includes('as=') ? ['-H', `Accept: ${accept.split(',')[0]}`] : []),
     ...(body === undefined ? [] : ['-H', 'Content-Type: application/json', '-d', body]),
-    base + prefix + apiPath,
+    base + prefix + withoutLimit(apiPath),
   ]);
+}
+
+/** The path of a request for the first page of a list, for a program that reads all at once. */
+export function withoutLimit(apiPath: string): string {
+  const [path = '', query] = apiPath.split('?');
+  const pairs = query?.split('&') ?? [];
+  if (!pairs.some(isLimit) || pairs.some(pair => pair.startsWith('continue='))) return apiPath;
+  const rest = pairs.filter(pair => !isLimit(pair));
+  return rest.length === 0 ? path : `${path}?${rest.join('&')}`;
+}
+
+function isLimit(pair: string): boolean {
+  return pair.startsWith('limit=');
 }
 
 function kubectlOf(
@@ -144,7 +157,7 @@ function fetchOf({ method, prefix, apiPath, accept, body }: ApiRequest, { base, 
   ];
   const options = init.length === 0 ? '' : `, { ${init.join(', ')} }`;
   const isText = !accept.includes('json') || /[?&](?:watch|follow)=true/.test(apiPath);
-  const call = `await fetch(${script(base + prefix + apiPath)}${options}`;
+  const call = `await fetch(${script(base + prefix + withoutLimit(apiPath))}${options}`;
   return isText ? `const response = ${call})` : `const answer = await (${call})).json()`;
 }
 

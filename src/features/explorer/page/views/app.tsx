@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import type { Address, View } from '../api/fragment.js';
-import { useStore } from '../parts/hooks.js';
+import { useFocusOnHeading, useStore } from '../parts/hooks.js';
 import { Skeleton } from '../parts/notices.js';
 import type { State } from '../store.js';
 import { Away } from './away.js';
@@ -19,6 +19,8 @@ export function App() {
   const shown = address.text.replace(/[?&]name=[^&]*/, '');
   // A new view starts at its top.
   useEffect(() => document.querySelector('main')?.scrollTo(0, 0), [shown]);
+  const isReady = cluster !== undefined && index.kind === 'ready';
+  useFocusOnHeading([shown, isReady]);
   useEffect(() => {
     // A screen reader starts at its heading.
     document.title = titleOf(address, cluster?.name);
@@ -40,7 +42,6 @@ export function App() {
       </main>
     );
   }
-  const isReady = cluster !== undefined && index.kind === 'ready';
   return (
     <div class={isReady ? 'app' : 'app alone'}>
       <button type="button" class="skip" onClick={() => document.querySelector('main')?.focus()}>

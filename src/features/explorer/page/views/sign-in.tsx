@@ -18,6 +18,7 @@ export function SignIn({
     async () => (cluster === undefined ? store.issuerSignIn.offer() : nothing),
     [cluster],
   );
+  const hasIssuers = offer.kind === 'ready' && offer.value.issuers.length > 0;
   const form = useRef<HTMLFormElement>(null);
   const isComplete = offer.kind !== 'loading';
   useEffect(() => form.current?.querySelector<HTMLElement>('button.issuer, input')?.focus(), [isComplete]);
@@ -53,7 +54,7 @@ export function SignIn({
         </p>
       )}
       {isComplete && (
-        <button type="submit" class="primary">
+        <button type="submit" class={hasIssuers ? '' : 'primary'}>
           Sign in
         </button>
       )}
@@ -79,11 +80,11 @@ function Issuers({ offer: { page, issuers } }: { readonly offer: SignInOffer }) 
   if (globalThis.crypto.subtle === undefined) {
     return <p>To sign in without a token, open this page over https.</p>;
   }
-  return issuers.map(entry => (
+  return issuers.map((entry, at) => (
     <button
       key={entry.issuer}
       type="button"
-      class="primary issuer"
+      class={at === 0 ? 'primary issuer' : 'issuer'}
       onClick={() => void store.signInAt(entry.issuer)}
     >
       Sign in with {nameOf(entry)}

@@ -1,3 +1,4 @@
+import { type Backoff, pauseAfter } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { Moment } from '../lib/moment.js';
 import { type Credential, isSameCredential } from './credential.js';
@@ -43,6 +44,8 @@ interface Use extends ObtainedCredential, Lifetime {
 
 /** If a credential has expired on arrival, it is used for this many milliseconds, so that not every request starts a renewal. */
 const leastUse = 1_000;
+/** After a failure. */
+const backoff: Backoff = { first: 1_000, most: 30_000 };
 
 /**
  * A source that uses a credential until its end, and renews it in the background before that. After a failure there is no other
@@ -94,7 +97,7 @@ export function createRenewedSource({
         : new CredentialError(`the ${name} credential is not available: internal error`);
     if (closing.signal.aborted) return error;
     const count = (failure?.count ?? 0) + 1;
-    const pause = backoffAfter(count);
+    const pause = pauseAfter(count, backoff);
     failure = { error, count, since: new Moment(clock), pause };
     events.refreshed(name, 'failure');
     events.log.warn({ source: name, failures: count, retryAfterSeconds: pause / 1000 }, error.message);
@@ -211,11 +214,6 @@ export function planLifetime(endsAfter: number): Lifetime {
   if (endsAfter === Infinity) return { renewAfter: Infinity, endsAfter };
   const renewAfter = Math.max(0.8 * endsAfter, endsAfter - 60_000, leastPause);
   return { renewAfter: renewAfter < endsAfter ? renewAfter : Infinity, endsAfter };
-}
-
-/** Milliseconds to wait after a number of failures in a row: 1 s, doubling to 30 s. */
-export function backoffAfter(failures: number): number {
-  return Math.min(1_000 * 2 ** (failures - 1), 30_000);
 }
 
 /** Milliseconds between two renewals. */

@@ -1,4 +1,5 @@
 import { quoted } from '../../kubernetes/quoted.js';
+import { type Backoff, pauseAfter } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 import { Moment } from '../../lib/moment.js';
@@ -22,7 +23,7 @@ const mostAtATime = 200;
 const mostWaiting = 512;
 /** As the API server's webhooks: how often a question is asked, and how long it waits in between, in milliseconds. */
 const attempts = 5;
-const backoff = { first: 500, factor: 1.5, jitter: 0.2 };
+const backoff: Backoff = { first: 500, factor: 1.5, most: Infinity, jitter: 0.2 };
 
 /** The calls of one webhook: several users share them fairly, and a call that may succeed later is made again. */
 export class WebhookCalls {
@@ -78,17 +79,15 @@ export class WebhookCalls {
   }
 
   async #try(body: string, since: Moment): Promise<ReviewStatus> {
-    let pause = backoff.first;
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#call(body, since);
       } catch (error) {
         const { mayRecover, retryAfter } = error as WebhookError;
-        const wait = Math.max(pause * (1 + Math.random() * backoff.jitter), retryAfter);
+        const wait = Math.max(pauseAfter(attempt, backoff), retryAfter);
         if (!mayRecover || attempt === attempts || since.age + wait >= this.#parts.webhook.timeout)
           throw error;
         await new Promise<void>(resolve => this.#parts.clock.schedule(wait, resolve));
-        pause *= backoff.factor;
       }
     }
   }

@@ -1,5 +1,6 @@
 import type { Cluster, ClusterPart } from '../../clusters/cluster.js';
 import { get, OwnRefusalError } from '../../clusters/own-request.js';
+import { type Backoff, pauseAfter } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
 import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
 import type { RoundTrip } from '../../transport/round-trip.js';
@@ -37,8 +38,8 @@ interface Kept<T> {
 const timeout = 15_000;
 /** Objects of one page. */
 const pageSize = 500;
-/** Milliseconds before the next attempt after one that failed, doubled each time. */
-const delays = { least: 1_000, most: 30_000 };
+/** After an attempt that failed, and after a watch that is over. */
+const backoff: Backoff = { first: 1_000, most: 30_000, jitter: 0.5 };
 /** Seconds that a watch lasts at least; at most twice as long (client-go, `Reflector`). */
 const watchSeconds = 300;
 /** Milliseconds that the end of a watch may be late. Then its connection is dead. */
@@ -236,10 +237,9 @@ export class FollowedList<T> implements ClusterPart {
       const isForbidden = status === 403;
       this.#say({ isSynced: this.isSynced && !isForbidden, isForbidden, problem: error.message });
     }
-    const { clock, random = Math.random } = this.#parts;
-    const delay = Math.min(delays.least * 2 ** this.#failures, delays.most) * (0.75 + random() / 2);
-    if (this.#failures < 8) this.#failures += 1;
-    this.#cancelTimer = clock.schedule(delay, () => {
+    const { clock, random } = this.#parts;
+    this.#failures += 1;
+    this.#cancelTimer = clock.schedule(pauseAfter(this.#failures, backoff, random), () => {
       if (run === this.#run) this.#begin();
     });
   }

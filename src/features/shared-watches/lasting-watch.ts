@@ -1,4 +1,5 @@
 import { fieldValue, hasField } from '../../http/header-fields.js';
+import { type Backoff, pauseAfter } from '../../lib/backoff.js';
 import { Moment } from '../../lib/moment.js';
 import { ReplacedError } from '../../transport/access.js';
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
@@ -62,7 +63,8 @@ const refusals: ReadonlySet<number> = new Set([403, 429]);
 export const resumeWithin = 30_000;
 /** If a response has lasted at least this number of milliseconds, the next request is sent without delay. */
 const steadyAfter = 5_000;
-const longestBackoff = 5_000;
+/** After a request that failed, so that the requests of many watches are spread. */
+export const backoff: Backoff = { first: 100, most: 2_500, jitter: 1 };
 
 /**
  * A watch that outlives its responses. If a response ends or breaks off, for example because the API server restarts, another request
@@ -262,7 +264,7 @@ export class LastingWatch implements AttemptOwner, BodySink {
     this.#drop();
     this.#failure = error;
     const { clock, random } = this.#parts;
-    const delay = backoff(this.#failures, random);
+    const delay = this.#failures === 0 ? 0 : pauseAfter(this.#failures, backoff, random);
     this.#failures += 1;
     this.#cancelRetry = clock.schedule(delay, () => this.#handler.mayReopen(this.#reopen));
   }
@@ -283,12 +285,4 @@ export class LastingWatch implements AttemptOwner, BodySink {
     this.#reader = undefined;
     attempt?.abort();
   }
-}
-
-/**
- * Milliseconds before the next attempt after this number of failures: 0 at first, then growing. A random part spreads the attempts of many
- * watches.
- */
-export function backoff(failures: number, random: () => number): number {
-  return failures === 0 ? 0 : Math.min(100 * 2 ** failures, longestBackoff) * (0.5 + random() / 2);
 }

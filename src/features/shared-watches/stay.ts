@@ -1,3 +1,4 @@
+import { pauseAfter } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
 import { Moment } from '../../lib/moment.js';
 import { backoff, resumeWithin } from './lasting-watch.js';
@@ -113,7 +114,7 @@ export class Stay {
     if (this.#isOver) return;
     this.#failure = error;
     this.#failures += 1;
-    const delay = backoff(this.#failures, this.#random);
-    this.#cancelRetry = this.#clock.schedule(delay, () => this.#await(this.#answer()));
+    const pause = pauseAfter(this.#failures, backoff, this.#random);
+    this.#cancelRetry = this.#clock.schedule(pause, () => this.#await(this.#answer()));
   }
 }

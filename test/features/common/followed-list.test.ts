@@ -67,7 +67,7 @@ const asked = () => [
   pool.leases.length,
   latest()
     .request.path.replace(/^.*things\?/, '')
-    .replace(/&timeoutSeconds=450$/, ''),
+    .replace(/&timeoutSeconds=300$/, ''),
 ];
 const watchFrom = (version: number) => `watch=true&allowWatchBookmarks=true&resourceVersion=${version}`;
 

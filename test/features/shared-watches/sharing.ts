@@ -35,6 +35,7 @@ export class Sharing {
   };
   readonly budget: RingBudget;
   readonly shared: SharedWatches;
+  readonly reviews: Reviews;
   /** The access for a request now. */
   access: () => Access | Promise<Access>;
   /** The access after a 401. */
@@ -50,6 +51,7 @@ export class Sharing {
     const own = this.accessWith();
     this.access = () => own;
     this.budget = new RingBudget(buffer);
+    this.reviews = new Reviews(clock);
     this.shared = new SharedWatches({
       source: {
         ...{ host: own.host, name: '' },
@@ -59,7 +61,7 @@ export class Sharing {
       onFirstByte() {},
       budget: this.budget,
       clock,
-      rights: new Rights(new Reviews(clock), clock),
+      rights: new Rights(this.reviews, clock),
       random,
       turns,
       observer: {

@@ -125,6 +125,23 @@ describe('users who may watch the same', () => {
     }
   });
 
+  it('are asked about although their own stream was just accepted, if a definite no has come since its request was sent', async () => {
+    const sharing = new Sharing();
+    const eves = right(false);
+    const client = await sharing.join(begins('eve', eves));
+    sharing.clock.advance(1);
+    // Another client of the user is refused before the API server has answered.
+    await sharing.join(of('eve', { right: client.name, isAllowed: eves.isAllowed }));
+    assert.equal(sharing.server.reviews, 1);
+    const list = sharing.watch(0) as ServedList;
+    list.open();
+    list.finish();
+    await turn();
+    assert.equal(sharing.server.reviews, 2);
+    assert.deepEqual([list.isOpen, client.ended], [true, undefined]);
+    assert.ok(sharing.server.watches.every(({ path }) => path.startsWith('/own')));
+  });
+
   it('go on with the stream of their own if its request was sent 10 s ago and the review refuses, fails or takes long', async () => {
     for (const how of [false, 'unknown', 'slow', true] as const) {
       const sharing = new Sharing();

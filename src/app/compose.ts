@@ -18,6 +18,7 @@ import { createMetrics, type Metrics } from '../observability/metrics/metrics.js
 import { authenticationMethods, methodsOn } from '../options/facts.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
+import { ConstrainedImpersonation } from '../reviews/constrained-impersonation.js';
 import { createImpersonationCheck } from '../reviews/own-rights.js';
 import { Reviews } from '../reviews/reviews.js';
 import { buildAdminServer } from '../server/admin-server.js';
@@ -90,6 +91,7 @@ export async function createProgram(
   let health: Health | undefined;
   const openStreams = new OpenStreams();
   const reviews = new Reviews(clock);
+  const constrainedImpersonation = new ConstrainedImpersonation(clock);
   const refusedGroups = new RefusedGroups(clock, logger);
   const rejectedPages = new RejectedPages(clock, logger);
   const metrics = createMetrics({
@@ -180,7 +182,7 @@ export async function createProgram(
       endpoints,
       guards: new GuardChain(options, features.guards, {
         authentication: authentication?.authentication,
-        ...{ metrics, reviews, rejectedPages },
+        ...{ constrainedImpersonation, metrics, reviews, rejectedPages },
       }),
       metrics,
       health,

@@ -3,6 +3,7 @@ import type { OptionOwner } from '../lib/option.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
 import type { OpenRequest, Operation, RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
+import type { ConstrainedImpersonation } from '../reviews/constrained-impersonation.js';
 import type { Reviews } from '../reviews/reviews.js';
 import type { RejectedPages } from './rejected-pages.js';
 
@@ -27,6 +28,7 @@ export interface GuardParts {
   readonly authentication: Authentication | undefined;
   readonly metrics: { readonly authentication: Pick<AuthenticationMetrics, 'impersonated'> };
   readonly reviews: Reviews;
+  readonly constrainedImpersonation: Pick<ConstrainedImpersonation, 'isThere'>;
   readonly rejectedPages: RejectedPages;
 }
 

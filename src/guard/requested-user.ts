@@ -28,7 +28,7 @@ export const requestedUser = {
 
   create(
     { allowImpersonation, allowSystemIdentities }: IdentityOptions,
-    { authentication, metrics, reviews }: GuardParts,
+    { authentication, constrainedImpersonation, metrics, reviews }: GuardParts,
   ): OpenCheck | undefined {
     if (!allowImpersonation || authentication === undefined) return undefined;
     const rules = { allowed: new Set(allowSystemIdentities), serviceAccounts: true };
@@ -36,7 +36,11 @@ export const requestedUser = {
 
     const judge = async (request: OpenRequest): Promise<void> => {
       const { cluster, endpoint, mount } = request;
-      const requested = readRequestedUser(request.head.rawHeaders);
+      // Where it is not known, the reviews say what is wrong.
+      const hasConstrained = await constrainedImpersonation
+        .isThere(cluster, endpoint.identity)
+        .catch(() => false);
+      const requested = readRequestedUser(request.head.rawHeaders, hasConstrained);
       if (requested === undefined) return;
       checkIdentity(requested.user, rules);
       const caller = request.caller as UserInfo;

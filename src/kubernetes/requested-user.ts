@@ -1,19 +1,8 @@
 import type { RawHeaders } from '../http/header-fields.js';
-import { impersonationPrefix, namedUser, serviceAccountOf } from './impersonation.js';
+import { impersonationPrefix, namedUser } from './impersonation.js';
+import { type ImpersonatedAttribute, legacyRights } from './impersonation-rights.js';
 import { StatusError } from './status.js';
 import type { UserInfo } from './user-info.js';
-
-/** What a caller needs a right to impersonate: `ResourceAttributes` of authorization.k8s.io/v1. */
-export interface ImpersonatedAttribute {
-  readonly verb: 'impersonate';
-  readonly group: string;
-  /** The API server names none for users, groups and service accounts. */
-  readonly version?: 'v1';
-  readonly resource: string;
-  readonly subresource?: string;
-  readonly namespace?: string;
-  readonly name: string;
-}
 
 /** A user that a caller asks to act as (`kubectl --as`). */
 export interface RequestedUser {
@@ -21,7 +10,7 @@ export interface RequestedUser {
   readonly user: UserInfo;
   /** The client's Impersonate-* fields: name, value, … */
   readonly headers: RawHeaders;
-  /** In the order in which the API server of Kubernetes 1.34 judges them (apiserver `WithImpersonation`). */
+  /** What its caller needs rights for, in the order in which the API server judges them. */
   readonly attributes: readonly ImpersonatedAttribute[];
 }
 
@@ -34,8 +23,10 @@ const single: ReadonlySet<string> = new Set(['impersonate-user', 'impersonate-ui
  * The user whom the Impersonate-* fields of a request name, read as the API server reads them; undefined if they name none. Throws a
  * StatusError of 400 if they name a group, uid or extra field of no user (since Kubernetes 1.35, `processImpersonationHeaders`); and if
  * there are two users or uids, more than 64 values, or a value that is not UTF-8, so that no review could name it exactly.
+ *
+ * @param hasConstrained Whether the API server has constrained impersonation.
  */
-export function requestedUser(rawHeaders: RawHeaders): RequestedUser | undefined {
+export function requestedUser(rawHeaders: RawHeaders, hasConstrained: boolean): RequestedUser | undefined {
   const headers: string[] = [];
   const seen = new Set<string>();
   let namesAny = false;
@@ -55,7 +46,7 @@ export function requestedUser(rawHeaders: RawHeaders): RequestedUser | undefined
   if (user === undefined) {
     throw new StatusError(400, 'the request impersonates a group, a uid or an extra field, but no user');
   }
-  const attributes = attributesOf(user);
+  const attributes = legacyRights(user, hasConstrained);
   if (attributes.length > mostValues) {
     throw new StatusError(400, `the request impersonates more than ${mostValues} values`);
   }
@@ -63,20 +54,4 @@ export function requestedUser(rawHeaders: RawHeaders): RequestedUser | undefined
     throw new StatusError(400, 'the request impersonates a value that is not UTF-8');
   }
   return { user, headers, attributes };
-}
-
-function attributesOf({ username, uid = '', groups, extra }: UserInfo): ImpersonatedAttribute[] {
-  const core = { verb: 'impersonate', group: '' } as const;
-  const other = { ...core, group: 'authentication.k8s.io', version: 'v1' } as const;
-  const account = serviceAccountOf(username);
-  return [
-    account === undefined
-      ? { ...core, resource: 'users', name: username }
-      : { ...core, resource: 'serviceaccounts', ...account },
-    ...groups.map(name => ({ ...core, resource: 'groups', name })),
-    ...[...extra].flatMap(([subresource, values]) =>
-      values.map(name => ({ ...other, resource: 'userextras', subresource, name })),
-    ),
-    ...(uid === '' ? [] : [{ ...other, resource: 'uids', name: uid }]),
-  ];
 }

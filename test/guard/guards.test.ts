@@ -202,7 +202,11 @@ const cases: readonly (readonly [AnyGuard, object, GuardParts, ReturnType<typeof
   [requestedUser, may, strangers, requestOf('GET /api', asUser), 'off'],
 ];
 
-const idle = { metrics: { authentication: { impersonated() {} } }, reviews: {} } as unknown as GuardParts;
+const idle = {
+  metrics: { authentication: { impersonated() {} } },
+  reviews: {},
+  constrainedImpersonation: { isThere: async () => false },
+} as unknown as GuardParts;
 
 describe('the guard', () => {
   for (const [guard, options, parts, request, verdict] of cases) {

@@ -33,6 +33,7 @@ async function judge(
       authentication: {},
       metrics: { authentication: { impersonated: (result: string) => counted.push(result) } },
       reviews: { ask },
+      constrainedImpersonation: { isThere: async () => false },
     } as unknown as GuardParts,
   );
   const request = requestOf('GET /api/v1/pods', headers);

@@ -5,7 +5,7 @@ import { StatusError } from '../../src/kubernetes/status.js';
 
 /** What has to be reviewed, as `group/resource/subresource namespace name`. */
 function asked(...rawHeaders: readonly string[]): readonly string[] | undefined {
-  return requestedUser(rawHeaders)?.attributes.map(
+  return requestedUser(rawHeaders, false)?.attributes.map(
     ({ verb, version, group, resource, subresource, namespace, name }) => {
       assert.deepEqual([verb, version], ['impersonate', group === '' ? undefined : 'v1']);
       return [`${group}/${resource}${subresource === undefined ? '' : `/${subresource}`}`, namespace, name]
@@ -17,7 +17,7 @@ function asked(...rawHeaders: readonly string[]): readonly string[] | undefined 
 
 function refuses(pattern: RegExp, ...rawHeaders: readonly string[]): void {
   assert.throws(
-    () => requestedUser(rawHeaders),
+    () => requestedUser(rawHeaders, false),
     (error: unknown) => error instanceof StatusError && error.code === 400 && pattern.test(error.message),
     JSON.stringify(rawHeaders),
   );
@@ -35,7 +35,7 @@ describe('the user whom a request names', () => {
       ...['authentication.k8s.io/userextras/scopes view', 'authentication.k8s.io/userextras/scopes edit'],
       ...['authentication.k8s.io/userextras/acme.com/aA ', 'authentication.k8s.io/uids 7'],
     ]);
-    const { headers: sent, user } = requestedUser(headers) ?? assert.fail();
+    const { headers: sent, user } = requestedUser(headers, false) ?? assert.fail();
     assert.deepEqual(sent, [...headers.slice(2, 6), ...headers.slice(8)]);
     assert.deepEqual(user, {
       username: 'carol',
@@ -46,6 +46,18 @@ describe('the user whom a request names', () => {
         ['acme.com/aA', ['']],
       ]),
     });
+  });
+
+  it('needs them in another order, and with a version, where the API server has constrained impersonation', () => {
+    const headers = [
+      ...['Impersonate-Uid', '7', 'Impersonate-Extra-Scopes', 'view', 'Impersonate-Group', 'dev'],
+      ...['Impersonate-User', 'carol'],
+    ];
+    const attributes = requestedUser(headers, true)?.attributes ?? [];
+    assert.deepEqual(
+      attributes.map(({ verb, version, resource }) => [verb, version, resource]),
+      ['users', 'uids', 'groups', 'userextras'].map(resource => ['impersonate', 'v1', resource]),
+    );
   });
 
   it('is a service account only if namespace and name are valid', () => {

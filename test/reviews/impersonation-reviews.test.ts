@@ -82,7 +82,7 @@ function permit(
   const [user = '', ...groups] = names;
   const headers = ['Impersonate-User', user, ...groups.flatMap(group => ['Impersonate-Group', group])];
   const impersonator = { caller, cluster: of as unknown as Cluster, endpoint: at, mount: { namesContext } };
-  return permitImpersonation(reviews, impersonator, requestedUser(headers)?.attributes ?? []);
+  return permitImpersonation(reviews, impersonator, requestedUser(headers, false)?.attributes ?? []);
 }
 
 function failsWith(promise: Promise<void>, code: number, message: RegExp): Promise<void> {

@@ -111,6 +111,7 @@ async function judge(
     authentication: authenticates ? (authentication as unknown as Authentication) : undefined,
     metrics: createIdleMetrics(),
     reviews,
+    constrainedImpersonation: { isThere: async () => false },
     rejectedPages: new RejectedPages(systemClock, { warn() {} }),
   });
   let outcome = 'answered';

@@ -8,7 +8,9 @@ import type {
 import { FakeLease } from './fake-pool.js';
 
 /** What an API server answers; undefined for a connection that breaks. A body that is not a text becomes JSON. */
-export type Answer = { readonly status: number; readonly body: unknown } | undefined;
+export type Answer =
+  | { readonly status: number; readonly body: unknown; readonly headers?: string[] }
+  | undefined;
 
 /** Connections on which each request gets an answer of its own. */
 export function answeringPool(answer: (request: OutgoingRequest) => Answer | Promise<Answer>): Pool {
@@ -30,8 +32,8 @@ class AnsweringLease extends FakeLease {
       const answer = await this.#answer(request);
       if (!isOpen()) return;
       if (answer === undefined) throw new Error('the connection broke');
-      const { status, body } = answer;
-      this.head(status, []);
+      const { status, body, headers = [] } = answer;
+      this.head(status, headers);
       this.body(typeof body === 'string' ? body : JSON.stringify(body));
       if (isOpen()) sink.end([]);
     };

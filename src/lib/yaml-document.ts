@@ -2,6 +2,7 @@ import {
   Composer,
   type CST,
   type Document,
+  isCollection,
   isNode,
   Lexer,
   LineCounter,
@@ -9,6 +10,7 @@ import {
   Parser,
   type ScalarTag,
   type Tags,
+  visit,
 } from 'yaml';
 
 /** The way to a value of a document, such as `['users', 0, 'name']`. */
@@ -31,10 +33,11 @@ const maxAliasCount = 1000;
 const mostLevels = 100;
 
 /**
- * How many pieces of text a file may be divided into: scalars, punctuation, line breaks, indentation. A kubeconfig with 1,000 contexts has
- * some 100,000. Each takes some 400 bytes of memory while the file is read.
+ * How many pieces of text a file may be divided into: scalars, punctuation, line breaks, indentation; and how many lines it may have. A
+ * kubeconfig with 1,000 contexts has some 100,000 pieces. To read a file takes at most 300 MB of memory so: some 500 bytes a piece, and
+ * 1.7 KB a collection.
  */
-const mostLexemes = 500_000;
+const mostPieces = 400_000;
 /** How many characters one of them may have. To read a longer value takes 40 times its size. */
 const longestLexeme = 1024 * 1024;
 
@@ -53,6 +56,9 @@ export function parseYaml(
   const document = new Composer(options).compose(tokens, true, 0).next().value as Document.Parsed;
   const [error] = document.errors.toSorted((one, other) => one.pos[0] - other.pos[0]);
   if (error !== undefined) return { problems: [`${lineOf(error.pos[0])}: ${withoutText(error.message)}`] };
+  const key = collectionAsKey(document);
+  if (key !== undefined)
+    return { problems: [`${lineOf(key.range?.[0] ?? 0)}: a key that is a list or a map`] };
   try {
     const value: unknown = document.toJS({ maxAliasCount });
     return {
@@ -98,11 +104,13 @@ function readTokens(text: string, lineCounter: LineCounter): readonly CST.Token[
     tokens.push(...parser.next(lexeme));
     // The first error counts. A file of brackets has hundreds of thousands, which would take seconds.
     if (tokens.at(-1)?.type === 'error') break;
-    count += 1;
-    if (count > mostLexemes) return { offset: parser.offset, excess: `${mostLexemes} pieces of text` };
+    // A collection in brackets takes as much memory as three pieces, and may have no more than two.
+    count += lexeme === '[' || lexeme === '{' ? 2 : 1;
+    if (count > mostPieces || lineCounter.lineStarts.length > mostPieces)
+      return { offset: parser.offset, excess: `${mostPieces} pieces of text or lines` };
     // The stack has the document, the open collections, and sometimes a scalar that is being read.
     const { stack } = parser;
-    if (stack.length > mostLevels + 1 && stack.filter(isCollection).length > mostLevels)
+    if (stack.length > mostLevels + 1 && stack.filter(opensCollection).length > mostLevels)
       return { offset: parser.offset, excess: `${mostLevels} levels` };
   }
   tokens.push(...parser.end());
@@ -110,7 +118,23 @@ function readTokens(text: string, lineCounter: LineCounter): readonly CST.Token[
   return tokens.slice(0, documents[1]);
 }
 
-function isCollection({ type }: CST.Token): boolean {
+/**
+ * The first key that is no scalar, which go-yaml takes neither. The library makes a text of each, so that a file of 0.5 MB with such keys in
+ * such keys would take minutes.
+ */
+function collectionAsKey(document: Document.Parsed): Node | undefined {
+  let found: Node | undefined;
+  visit(document, {
+    Pair(_, { key }) {
+      if (!isCollection(key)) return undefined;
+      found = key;
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
+function opensCollection({ type }: CST.Token): boolean {
   return type === 'block-map' || type === 'block-seq' || type === 'flow-collection';
 }
 

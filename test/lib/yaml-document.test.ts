@@ -122,9 +122,18 @@ describe('YAML with too much text', () => {
 
   it('is an error that says of what, and names the line', () => {
     for (const [text, problem] of [
-      [`a: 1\n${'\n'.repeat(500_000)}`, /^file:4\d{5}: more than 500000 pieces of text$/],
-      [`[${'{},'.repeat(200_000)}]`, /^file:1: more than 500000 pieces of text$/],
-      [Array.from({ length: 130_000 }, (_, key) => `k${key}:\n`).join(''), /^file:1\d{5}: more than 500000 /],
+      [`a: 1\n${'\n'.repeat(500_000)}`, /^file:\d{6}: more than 400000 pieces of text or lines$/],
+      [`[${'{},'.repeat(200_000)}]`, /^file:1: more than 400000 pieces of text or lines$/],
+      [Array.from({ length: 130_000 }, (_, key) => `k${key}:\n`).join(''), /^file:\d{6}: more than 400000 /],
+      // A bracket that opens a collection counts twice.
+      [
+        `[${'['.repeat(90)}${']'.repeat(90)}${`,${'['.repeat(90)}${']'.repeat(90)}`.repeat(1_500)}]`,
+        /^file:1: more than 400000 /,
+      ],
+      [
+        `a: |\n${`${' x\n'.repeat(300_000)}b: |\n`.repeat(2)}`,
+        /^file:\d{6}: more than 400000 pieces of text or lines$/,
+      ],
       [`a: 1\nb: "${'x'.repeat(1024 * 1024)}"`, /^file:2: more than 1 MB in one value$/],
       [`a: |\n${' x\n'.repeat(400_000)}`, /^file:2: more than 1 MB in one value$/],
     ] as const) {
@@ -132,13 +141,32 @@ describe('YAML with too much text', () => {
     }
   });
 
-  it('is no kubeconfig with 4,000 contexts, or one with a value of almost 1 MB', () => {
-    const entry = (index: number) =>
-      `- name: c${index}\n  context:\n    cluster: c${index}\n    user: u${index}\n`;
-    const contexts = Array.from({ length: 4_000 }, (_, index) => entry(index)).join('');
-    const many = `contexts:\n${contexts}clusters:\n${contexts}users:\n${contexts}`;
+  it('is no kubeconfig with 3,000 contexts, or one with a value of almost 1 MB', () => {
+    const entries = (fields: string) =>
+      Array.from({ length: 3_000 }, (_, index) => `- name: c${index}\n  ${fields}\n`).join('');
+    const many = [
+      `contexts:\n${entries('context:\n    cluster: c\n    namespace: n\n    user: u')}`,
+      `clusters:\n${entries('cluster:\n    certificate-authority-data: QQ==\n    server: https://c')}`,
+      `users:\n${entries('user:\n    client-certificate-data: QQ==\n    client-key-data: QQ==')}`,
+    ].join('');
     assert.equal(reasonFor(many), undefined);
     assert.equal(reasonFor(`a: ${'x'.repeat(1024 * 1024 - 1)}`), undefined);
+  });
+});
+
+it('YAML with a list or a map as a key is rejected at its line, before anything is made of the key', () => {
+  for (const text of [
+    'a: 1\n? - b\n: 1',
+    'a: 1\n[b]: 1',
+    'a: 1\n{b: 1}: 1',
+    'a:\n- ? ? x\n',
+    'a: 1\n? b:\n',
+  ]) {
+    assert.deepEqual(parseYaml('file', text), { problems: ['file:2: a key that is a list or a map'] }, text);
+  }
+  // Each of 97 keys would be written into the one around it: 30 s for 100 KB.
+  assert.deepEqual(parseYaml('file', `${'? '.repeat(97)}x\n`.repeat(500)), {
+    problems: ['file:1: a key that is a list or a map'],
   });
 });
 

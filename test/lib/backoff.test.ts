@@ -17,11 +17,11 @@ it('a pause grows by its factor', () => {
 
 it('the random part of a pause is added to it, to the longest one too', () => {
   const pauses = [1, 2, 3].map(count =>
-    [0, 0.5, 1].map(part => pauseAfter(count, { first: 100, most: 250, jitter: 0.2 }, () => part)),
+    [0, 0.5, 1].map(part => pauseAfter(count, { first: 100, most: 250, jitter: 0.5 }, () => part)),
   );
   assert.deepEqual(pauses, [
-    [100, 110, 120],
-    [200, 220, 240],
-    [250, 275, 300],
+    [100, 125, 150],
+    [200, 250, 300],
+    [250, 312.5, 375],
   ]);
 });

@@ -1,4 +1,5 @@
 import type { CredentialSource } from '../credentials/credential-source.js';
+import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { impersonationHeaders } from '../kubernetes/impersonation.js';
 import { digest } from '../lib/digest.js';
@@ -36,4 +37,9 @@ export function identityOf({
     impersonation: impersonation === undefined ? '' : digest(impersonationHeaders(impersonation)),
     context,
   };
+}
+
+/** The origin of pages that the API server itself would serve (RFC 6454, section 6.2). */
+export function originOf({ config: { server } }: Endpoint): string {
+  return `${server.protocol}//${hostOf(server)}`;
 }

@@ -1,7 +1,10 @@
+import { originOf } from '../clusters/endpoint.js';
 import { hasField } from '../http/header-fields.js';
+import type { RequestHead } from '../http/request-head.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import type { ConnectionMetrics } from '../observability/metrics/connection-metrics.js';
 import type { OpenRequest } from '../request/context.js';
+import type { RequestRecord } from '../request/record.js';
 import type { ConnectionKind, OutgoingBody, SocketReader } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import type { DocumentPolicy } from './documents.js';
@@ -51,6 +54,7 @@ export function upstreamRequest(
     remoteAddress: raw.socket.remoteAddress,
   });
   headers.push(...added);
+  if (needsOrigin(head, record)) headers.push('Origin', originOf(endpoint));
   return {
     method: head.method,
     target: path.forServer.raw,
@@ -70,4 +74,16 @@ export function upstreamRequest(
     reader,
     isRepeatable,
   };
+}
+
+/**
+ * Whether what is upstream may compare a page's origin with its own host, as Pods and WebSocket servers do. They get the origin that goes with
+ * the Host that they see: the guards have judged the page's own.
+ */
+function needsOrigin(
+  { origin, asksForUpgrade, upgradeProtocol }: RequestHead,
+  { info }: RequestRecord,
+): boolean {
+  if (origin === undefined) return false;
+  return info.subresource === 'proxy' || (asksForUpgrade && upgradeProtocol.toLowerCase() === 'websocket');
 }

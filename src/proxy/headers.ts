@@ -42,7 +42,8 @@ const hopByHop: ReadonlySet<string> = new Set([
  * Returns the client's part of the headers of a request to the API server, for plain requests and upgrades. Hop-by-hop fields and the
  * fields that `Connection` names are removed first, and the proxy's own fields are added after that, so that a client cannot remove these.
  * Of a long X-Forwarded-For, its end is sent.
- * Host is left out, because it depends on the API server. Content-Length is left out too: only the sender of the body adds it, so that no
+ * Origin and Sec-Fetch-* are left out: the guards have judged the page by them, and a program like this one upstream would judge it again, by
+ * its own host. Host is left out, because it depends on the API server. Content-Length is left out too: only the sender of the body adds it, so that no
  * length is sent without its body.
  */
 export function clientHeaders(rawHeaders: RawHeaders, additions: Additions): string[] {
@@ -55,6 +56,7 @@ export function clientHeaders(rawHeaders: RawHeaders, additions: Additions): str
     const value = rawHeaders[index + 1] as string;
     const key = name.toLowerCase();
     if (key === 'host' || key === 'content-length' || hopByHop.has(key) || named?.has(key)) continue;
+    if (key === 'origin' || key.startsWith('sec-fetch-')) continue;
     if (key === 'x-forwarded-for') {
       isForwarded = true;
       continue;

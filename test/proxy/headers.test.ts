@@ -16,7 +16,7 @@ import {
 } from '../../src/proxy/headers.js';
 import { RequestPath } from '../../src/request/request-path.js';
 import { outgoingRequest } from '../../src/transport/upstream-request.js';
-import { clientRequest } from '../support/proxy/client-request.js';
+import { clientRequest, endpointWith } from '../support/proxy/client-request.js';
 import { FakePool } from '../support/transport/fake-pool.js';
 import { accessTo } from '../support/transport/upstream-requests.js';
 
@@ -88,6 +88,55 @@ const hopByHop = [
 ] as const;
 
 describe('the headers of an upstream request', () => {
+  it('say nothing of the page, but the origin of the upstream itself to what may compare it: a proxy subresource, a WebSocket', () => {
+    const page = [
+      'oRIGIN',
+      'https://app.example',
+      'SEC-Fetch-Site',
+      'cross-site',
+      'sec-fetch-x',
+      '1',
+      'Origin',
+      'null',
+    ];
+    const upgrade = (protocol: string) => ['Connection', 'Upgrade', 'Upgrade', protocol];
+    for (const [client, subresource, origins] of [
+      [page, '', []],
+      [page, 'log', []],
+      [page, 'proxy', ['https://api.example']],
+      [[], 'proxy', []],
+      [[...page, ...upgrade('WebSocket')], 'exec', ['https://api.example']],
+      [upgrade('websocket'), 'exec', []],
+      [[...page, ...upgrade('SPDY/3.1')], 'exec', []],
+      [[...page, ...upgrade('SPDY/3.1')], 'proxy', ['https://api.example']],
+      [[...page, 'Connection', 'Origin'], 'proxy', ['https://api.example']],
+    ] as const) {
+      const request = clientRequest({
+        rawHeaders: client,
+        subresource,
+        isUpgrade: (client as readonly string[]).includes('Upgrade'),
+      });
+      const { headers } = upstreamRequest({ authenticates: false }, request, {
+        ...{ headers: [], connection: 'any', isRepeatable: true },
+      });
+      assert.deepEqual(valuesOf(headers, 'origin'), origins, `${client} ${subresource}`);
+      assert.deepEqual(
+        fields(headers).filter(([name]) => name.startsWith('sec-fetch-')),
+        [],
+      );
+    }
+    const server = { protocol: 'http:', hostname: '::1', port: 8080, path: '/k8s' } as const;
+    const request = clientRequest({
+      rawHeaders: page,
+      subresource: 'proxy',
+      endpoint: endpointWith({ server }),
+    });
+    const { headers } = upstreamRequest({ authenticates: false }, request, {
+      ...{ headers: [], connection: 'any', isRepeatable: true },
+    });
+    assert.deepEqual(valuesOf(headers, 'origin'), ['http://[::1]:8080']);
+  });
+
   it('equal the client’s headers, in their order and spelling, repeated and empty ones too', () => {
     const client = [
       ...['ACCEPT', 'a/b', 'x-Y', '1', 'X-y', '2', 'Empty', '', 'Cookie', 'a=b; c=d'],

@@ -5,18 +5,23 @@ import { WebSocket } from 'ws';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
+import { encrypted, hasTls } from '../../support/proxy/encrypted.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
+import { writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { startGateway } from '../../support/proxy/stack.js';
+import { type AttackRequest, assertStatus, send } from '../leg.js';
 
 const origin = 'https://headlamp.example';
 const server = await embeddedApiServer({ after });
-const { proxy } = await startGateway(
-  { after },
-  {
-    ...{ run: startInProcess, server, tokenFile: twoUsers },
-    flags: ['--cors-allowed-origins=^https://headlamp\\.example$'],
-  },
-);
+const base = { run: startInProcess, server, tokenFile: twoUsers } as const;
+const [{ proxy }, strict, accepting, secure] = await Promise.all([
+  startGateway({ after }, { ...base, flags: ['--cors-allowed-origins=^https://headlamp\\.example$'] }),
+  startGateway({ after }, base),
+  startGateway({ after }, { ...base, flags: ['--accept-token-pages'] }),
+  startGateway({ after }, { ...base, ...(hasTls && { tls: true }) }),
+]);
+const pod = '/api/v1/namespaces/default/pods/web-0';
+const token = 'Authorization: Bearer alice-token';
 
 /** What Chromium and Headlamp's own server, which passes the browser's fields on, send with each request of its page. */
 const browser = {
@@ -63,10 +68,100 @@ describe('Headlamp’s page', () => {
     const watch = open('/api/v1/namespaces/default/pods?watch=1&resourceVersion=0', 'base64.binary.k8s.io');
     await eventually('an event', () => watch.messages.length > 0);
     assert.match(watch.messages[0] as string, /^{"type":"ADDED"/);
-    const pod = '/api/v1/namespaces/default/pods/web-0';
     const channels = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v3.channel.k8s.io', 'channel.k8s.io'];
     const shell = open(`${pod}/exec?command=echo&command=hello&stdout=1&stderr=1`, ...channels);
     await eventually('what the shell writes', () => shell.messages.join('').includes('hello'));
     assert.equal(shell.socket.protocol, 'v5.channel.k8s.io');
   });
+});
+
+/** What each dashboard sends with the requests of its page, most of it as its server forwards it. */
+const forms: Readonly<Record<string, { readonly headers: readonly string[]; readonly origin: string }>> = {
+  'Headlamp’s backend': {
+    origin: 'https://headlamp.example',
+    headers: [
+      ...['Origin: https://headlamp.example', 'Sec-Fetch-Site: same-origin', 'Sec-Fetch-Mode: cors'],
+      ...['X-Forwarded-Host: headlamp.example', 'Cookie: headlamp-auth-main.0=x', 'cluster: main'],
+    ],
+  },
+  'Headlamp’s page on a neighbouring port': {
+    origin: 'http://localhost:3000',
+    headers: ['Origin: http://localhost:3000', 'Sec-Fetch-Site: same-site', 'Cookie: headlamp-auth-main.0=x'],
+  },
+  'Headlamp’s desktop': {
+    origin: 'file://',
+    headers: ['Origin: file://', 'Sec-Fetch-Site: cross-site', 'Sec-Fetch-Mode: cors'],
+  },
+  'Freelens’ proxy': {
+    origin: 'https://af13.renderer.freelens.app:4711',
+    headers: ['Origin: https://af13.renderer.freelens.app:4711', 'Sec-Fetch-Site: same-origin'],
+  },
+  'Backstage’s proxy': {
+    origin: 'https://backstage.example',
+    headers: ['Origin: https://backstage.example', 'Sec-Fetch-Site: same-site', 'Cookie: session=x'],
+  },
+  'a local kubectl proxy': {
+    origin: 'http://127.0.0.1:8001',
+    headers: ['Origin: http://127.0.0.1:8001', 'Sec-Fetch-Site: same-origin'],
+  },
+};
+
+const requests: readonly (AttackRequest & { readonly passes: number })[] = [
+  { method: 'DELETE', target: `${pod}-none`, passes: 404 },
+  { leg: 'websocket', target: `${pod}/exec?command=echo&command=hello&stdout=1&stderr=1`, passes: 101 },
+  { leg: 'websocket', target: '/api/v1/namespaces/default/pods?watch=1&resourceVersion=0', passes: 101 },
+];
+
+describe('what a dashboard does for its page', () => {
+  for (const [form, { headers, origin }] of Object.entries(forms)) {
+    it(`is refused to ${form} with its origin and the way out, and works with --accept-token-pages`, async () => {
+      for (const { passes, ...request } of requests) {
+        const sent = { ...request, headers: [...headers, token] };
+        const message = assertStatus(await send(strict.port, sent), 403, form);
+        assert.ok(message.includes(`("${origin}")`), message);
+        const line = `--cors-allowed-origins='^${origin.replaceAll('.', '\\.')}$'`;
+        assert.ok(message.includes(origin === 'file://' ? '--accept-token-pages' : line), message);
+        assert.equal((await send(accepting.port, sent)).code, passes, form);
+      }
+    });
+  }
+
+  it('works for Headlamp’s multiplexer without a flag: its Origin is the URL of the cluster', async () => {
+    for (const { port } of [strict, accepting]) {
+      for (const { passes, ...request } of requests) {
+        const headers = [`Origin: http://127.0.0.1:${port}/clusters/c`, token];
+        const host = [`Host: 127.0.0.1:${port}`];
+        assert.equal((await send(port, { ...request, host, headers })).code, passes);
+      }
+    }
+  });
+
+  it(
+    'works for a page of a local proxy of this program in front of a gateway, on each way up',
+    encrypted,
+    async () => {
+      const { path } = await writeKubeconfig({
+        server: `${hasTls ? 'https' : 'http'}://127.0.0.1:${secure.port}`,
+        ...('ca' in secure && { ca: String(secure.ca) }),
+        user: { token: 'alice-token' },
+      });
+      const local = await startInProcess({ after }, [`--kubeconfig=${path}`, '--reject-paths=']);
+      const page = [`Origin: http://127.0.0.1:${local.port}`, 'Sec-Fetch-Site: same-origin'];
+      const proxied = {
+        method: 'POST',
+        headers: ['Content-Length: 0'],
+        target: `${pod}/proxy/`,
+        passes: 200,
+      };
+      for (const { passes, headers = [], ...request } of [...requests, proxied]) {
+        const host = [`Host: 127.0.0.1:${local.port}`];
+        const answer = await send(local.port, { ...request, host, headers: [...page, ...headers] });
+        assert.doesNotMatch(answer.body, /a web page of another/);
+        assert.equal(answer.code, passes, answer.raw.slice(0, 500));
+      }
+      // Another page is refused by the local proxy itself.
+      const evil = { ...requests[0], target: `${pod}-none`, headers: ['Origin: https://evil.example'] };
+      assert.match(assertStatus(await send(local.port, evil), 403, 'evil'), /\("https:\/\/evil\.example"\)/);
+    },
+  );
 });

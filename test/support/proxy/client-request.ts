@@ -11,6 +11,7 @@ interface ClientRequestParts {
   readonly requestId?: string;
   readonly auditId?: string | undefined;
   readonly subresource?: string;
+  readonly isUpgrade?: boolean;
   readonly caller?: UserInfo | undefined;
   readonly endpoint?: Endpoint;
   readonly mount?: Partial<OpenRequest['mount']>;
@@ -45,6 +46,7 @@ export function clientRequest({
   requestId = 'generated',
   auditId,
   subresource = '',
+  isUpgrade = false,
   caller,
   endpoint = endpointWith(),
   mount,
@@ -54,7 +56,7 @@ export function clientRequest({
     mount: { appendsServerPath: false, namesContext: false, ...mount },
     path: { forServer: { raw: target } },
     raw: { socket: { remoteAddress } },
-    head: new RequestHead({ method, rawHeaders: [...rawHeaders] }),
+    head: new RequestHead({ method, rawHeaders: [...rawHeaders], upgrade: isUpgrade }),
     record: {
       origin: { requestId },
       recordings: auditId === undefined ? undefined : [{ auditId }],

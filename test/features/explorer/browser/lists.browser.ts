@@ -92,6 +92,56 @@ it('a live list highlights only the row that has changed, and updates ages', asy
   await until(async () => (await age()) !== before);
 });
 
+it('events come newest first, the object is the link, and reason and object are found', async t => {
+  const within = await server.createNamespace();
+  const events: readonly (readonly [name: string, reason: string, about: object, second: number])[] = [
+    ['a-old', 'Pulled', { apiVersion: 'v1', kind: 'Pod', name: 'web-0' }, 1],
+    ['b-new', 'Killing', { apiVersion: 'v1', kind: 'Pod', name: 'web-1' }, 30],
+    ['c-mid', 'BackOff', { apiVersion: 'evil.example/v1', kind: '<b>Evil</b>', name: 'x' }, 20],
+    ['d-bad', 'Odd', { apiVersion: 'v1', kind: 'Pod', name: '../../secrets' }, 10],
+  ];
+  for (const [name, reason, about, second] of events) {
+    const lastTimestamp = `2026-01-01T00:00:${String(second).padStart(2, '0')}Z`;
+    const involvedObject = { ...about, namespace: within };
+    const object = {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name },
+      reason,
+      involvedObject,
+      lastTimestamp,
+    };
+    await server.admin.do('POST', `/api/v1/namespaces/${within}/events`, {
+      ...object,
+      type: 'Normal',
+      message: 'x',
+    });
+  }
+  const { page, problems } = await openPage(t, browser, proxy.url, `/api/v1/namespaces/${within}/events`);
+  await page.getByText('4 objects').waitFor();
+  await page.getByText('newest first', { exact: true }).waitFor();
+  const cells = (at: number) =>
+    page.locator(`table.objects tbody tr[aria-rowindex] td:nth-child(${at})`).allTextContents();
+  await eventuallyPasses(async () =>
+    assert.deepEqual(await cells(3), ['Killing', 'BackOff', 'Odd', 'Pulled']),
+  );
+  const links = await page.locator('table.objects tbody a').all();
+  const hrefs = await Promise.all(links.map(link => link.getAttribute('href')));
+  assert.deepEqual(
+    hrefs.map(href => href?.split(`/${within}`).at(-1)),
+    [
+      ...['/events/b-new', '/pods/web-1', '/events/c-mid', '/events/c-mid'],
+      ...['/events/d-bad', '/events/d-bad', '/events/a-old', '/pods/web-0'],
+    ],
+  );
+  assert.equal(await page.locator('main b').count(), 0);
+  await page.getByLabel('Find by name, reason or object').fill('killing');
+  await page.getByText('4 objects, 1 found').waitFor();
+  await page.getByLabel('Find by name, reason or object').fill('web-0');
+  await eventuallyPasses(async () => assert.deepEqual(await cells(3), ['Pulled']));
+  assert.deepEqual(problems, []);
+});
+
 describe('a list with a filter or an order', () => {
   it('has the namespace, the label selector and the field selector in its address', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);

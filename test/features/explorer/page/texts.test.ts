@@ -133,7 +133,7 @@ describe('a table', () => {
     const named = (sorted: readonly Row[]) => sorted.map(({ namespace, name }) => `${namespace}/${name}`);
     const byName = ['/web-1', '/web-9', '/web-10', 'a/web-1'];
     assert.deepEqual(named(sortRows([elsewhere, ...rows], undefined)), byName);
-    assert.deepEqual(named(rowsNamed([elsewhere, ...rows], ' WEB-9')), ['/web-9']);
+    assert.deepEqual(named(rowsNamed([elsewhere, ...rows], ' WEB-9', [])), ['/web-9']);
     assert.deepEqual(
       [{ ...column, type: 'date' }, { ...column, name: 'Last Seen' }, column].map(isPastTime),
       [true, true, false],

@@ -1,4 +1,5 @@
 import { type ApiIndex, type ApiResource, groupVersion, isPlain, isPlainGroup } from './discovery.js';
+import { isEvents } from './events.js';
 
 /**
  * The one module that decides which requests this page may send. A fragment may come from anyone, so no path is copied from it: paths are
@@ -57,7 +58,12 @@ export class ApiRequest {
     form: Form = 'table',
   ): ApiRequest {
     const path = collectionPath(listed(index, list.resource, 'list'), list.namespace);
-    return ApiRequest.#of(prefix, path, { ...selectorsOf(list), ...page }, accepts[form]);
+    return ApiRequest.#of(
+      prefix,
+      path,
+      { ...selectorsOf(list), ...page, ...wholeRows(list, form) },
+      accepts[form],
+    );
   }
 
   /** A watch: the changes of a list after a version. */
@@ -75,6 +81,7 @@ export class ApiRequest {
       resourceVersion,
       timeoutSeconds: '280',
       ...selectorsOf(list),
+      ...wholeRows(list, form),
     };
     return ApiRequest.#of(prefix, path, query, accepts[form]);
   }
@@ -84,7 +91,7 @@ export class ApiRequest {
     return ApiRequest.#of(
       prefix,
       objectPath(listed(index, object.resource, 'get'), object),
-      {},
+      wholeRows(object, form),
       accepts[form],
     );
   }
@@ -237,6 +244,11 @@ function checkedPrefix(prefix: string): string {
 
 function selectorsOf({ labelSelector, fieldSelector }: ListScope): Query {
   return { labelSelector, fieldSelector };
+}
+
+/** The rows of events come with the events, because no column has their time. */
+function wholeRows({ resource }: Pick<ListScope, 'resource'>, form: Form): Query {
+  return form === 'table' && isEvents(resource) ? { includeObject: 'Object' } : {};
 }
 
 function flag(value: boolean | undefined): string | undefined {

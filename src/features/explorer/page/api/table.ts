@@ -1,4 +1,5 @@
 import type { ListMeta, ObjectMeta } from 'kubernetes-types/meta/v1.js';
+import { type EventFields, eventOf } from './events.js';
 import type { ApiObject, ObjectList, WireList } from './objects.js';
 
 /** One column of a table (apimachinery `TableColumnDefinition`). */
@@ -16,6 +17,8 @@ export interface Row {
   readonly name: string;
   readonly cells: readonly unknown[];
   readonly metadata: Readonly<ObjectMeta>;
+  /** Undefined for other objects than events. */
+  readonly event?: EventFields | undefined;
 }
 
 /** A table, or one page of it. */
@@ -64,7 +67,7 @@ export function readTable(answer: ApiObject): Table {
       description: column.description ?? '',
       priority: column.priority ?? 0,
     })),
-    rows: (rows ?? []).map(({ cells, object }) => rowOf(cells ?? [], object?.metadata ?? {})),
+    rows: (rows ?? []).map(({ cells, object }) => rowOf(cells ?? [], object?.metadata ?? {}, object ?? {})),
     ...rest,
   };
 }
@@ -73,9 +76,9 @@ const nameAndAge: readonly Column[] = ['Name', 'Age'].map(name => {
   return { name, type: 'string', description: '', priority: 0 };
 });
 
-function rowOf(cells: readonly unknown[], metadata: ObjectMeta): Row {
+function rowOf(cells: readonly unknown[], metadata: ObjectMeta, object: ApiObject = {}): Row {
   const { namespace = '', name = String(cells[0]) } = metadata;
-  return { namespace, name, cells, metadata };
+  return { namespace, name, cells, metadata, event: eventOf(object) };
 }
 
 /** Whether a column is the age of the object itself, which the page keeps counting. */
@@ -88,15 +91,23 @@ export function isPastTime({ name, type }: Column): boolean {
   return type === 'date' || /^(?:Last Seen|First Seen|Last Schedule)$/.test(name);
 }
 
-/** The rows whose names contain a text, in any case. */
-export function rowsNamed<R extends Row>(rows: Iterable<R>, text: string): readonly R[] {
+/** The rows whose names contain a text, in any case, or for events their reason or object. */
+export function rowsNamed<R extends Row>(
+  rows: Iterable<R>,
+  text: string,
+  columns: readonly Column[],
+): readonly R[] {
   const wanted = text.trim().toLowerCase();
-  return [...rows].filter(({ name }) => name.toLowerCase().includes(wanted));
+  const searched = [...columns.keys()].filter(at => /^(?:Reason|Object)$/.test(columns[at]?.name ?? ''));
+  const has = (value: unknown) => String(value).toLowerCase().includes(wanted);
+  return [...rows].filter(
+    ({ name, cells, event }) => has(name) || (event !== undefined && searched.some(at => has(cells[at]))),
+  );
 }
 
 /** A key that sorts strings as people do: without case, and numbers by their value. An Intl.Collator takes ten times as long. */
 function orderKey(text: string): string {
-  return text.toLowerCase().replace(/\d+/g, digits => digits.padStart(12, '0'));
+  return text.toLowerCase().replace(/\d+/g, digits => digits.padStart(14, '0'));
 }
 
 /** Names in the order of rows. */
@@ -118,18 +129,27 @@ export interface Order {
   readonly isDescending: boolean;
 }
 
-/** The rows in an order. Rows that are equal in it, or all rows if there is no order, are sorted by namespace and name. */
+/**
+ * The rows in an order. Rows that are equal in it, or all rows if there is no order, are sorted by namespace and name; without an order,
+ * events by time, the newest first.
+ */
 export function sortRows<R extends Row>(rows: readonly R[], order: Order | undefined): R[] {
   // A younger object has a lower age.
-  const isByAge = order !== undefined && isAge(order.column);
+  const isByAge = order !== undefined && (isAge(order.column) || order.column.name === 'Last Seen');
   const sign = order !== undefined && order.isDescending !== isByAge ? -1 : 1;
-  const textOf = ({ cells, namespace, metadata }: R): string => {
+  const textOf = ({ cells, namespace, metadata, event }: R): string => {
     if (order === undefined) return '';
     if (order.index < 0) return namespace;
+    if (isByAge && event !== undefined) return String(event.time);
     return isByAge ? (metadata.creationTimestamp ?? '') : String(cells[order.index] ?? '');
   };
   return rows
-    .map(row => ({ row, key: orderKey(textOf(row)), name: orderKey(`${row.namespace}/${row.name}`) }))
-    .sort((a, b) => sign * compare(a.key, b.key) || compare(a.name, b.name))
+    .map(row => ({
+      row,
+      time: order === undefined ? (row.event?.time ?? 0) : 0,
+      key: orderKey(textOf(row)),
+      name: orderKey(`${row.namespace}/${row.name}`),
+    }))
+    .sort((a, b) => b.time - a.time || sign * compare(a.key, b.key) || compare(a.name, b.name))
     .map(({ row }) => row);
 }

@@ -3,8 +3,10 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 /** Finds objects by a part of their name. With each key the text is in the address, where it replaces the one before. */
 export function NameSearch({
   name,
+  label,
   hrefOf,
 }: {
+  readonly label: string;
   /** The text in the address. */
   readonly name: string;
   readonly hrefOf: (name: string) => string;
@@ -18,8 +20,8 @@ export function NameSearch({
     <input
       ref={box}
       type="search"
-      placeholder="Find by name"
-      aria-label="Find by name"
+      placeholder={label}
+      aria-label={label}
       spellcheck={false}
       onInput={({ currentTarget }) => location.replace(hrefOf(currentTarget.value))}
     />

@@ -1,6 +1,8 @@
 import { useMemo, useState } from 'preact/hooks';
+import type { ApiIndex } from '../api/discovery.js';
+import { type EventFields, isEvents } from '../api/events.js';
 import type { ListScope } from '../api/requests.js';
-import { isAge, keyOf, sortRows } from '../api/table.js';
+import { type Column, isAge, keyOf, sortRows } from '../api/table.js';
 import type { LiveList, LiveRow } from '../live/live-list.js';
 import { useNarrow, useNow } from '../parts/hooks.js';
 import { linkToObject } from '../parts/links.js';
@@ -17,12 +19,14 @@ const flashTime = 3_000;
 
 /** Draws only the rows that are in view, however many there are. */
 export function ObjectsTable({
+  index,
   list,
   rows: found,
   name,
   scope,
   isWide,
 }: {
+  readonly index: ApiIndex;
   readonly list: LiveList;
   /** Those that are shown. */
   readonly rows: readonly LiveRow[];
@@ -39,7 +43,9 @@ export function ObjectsTable({
   const isStacked = isOverAll && isNarrow;
   const rowHeight = rowHeights[isStacked ? 'stacked' : 'single'];
   const shown = shownColumns(list.columns, { isOverAll, isWide, isNarrow });
-  const linked = shown.find(({ column }) => column.name === 'Name') ?? shown.find(({ index }) => index === 0);
+  const nameOfLinked = isEvents(resource) ? 'Object' : 'Name';
+  const linked =
+    shown.find(({ column }) => column.name === nameOfLinked) ?? shown.find(({ index }) => index === 0);
   const sortedBy = shown.find(({ column }) => column.name === order?.name);
   const rows = useMemo(() => {
     const isDescending = order?.isDescending === true;
@@ -92,7 +98,7 @@ export function ObjectsTable({
             <ObjectRow
               key={keyOf(row)}
               position={first + at + 2}
-              {...{ row, shown, linked, scope, now, isStacked }}
+              {...{ row, shown, linked, index, scope, now, isStacked }}
             />
           ))}
           <Gap height={(rows.length - end) * rowHeight} />
@@ -113,10 +119,12 @@ function ObjectRow({
   position,
   shown,
   linked,
+  index,
   scope,
   now,
   isStacked,
 }: {
+  readonly index: ApiIndex;
   readonly row: LiveRow;
   readonly position: number;
   readonly shown: readonly Shown[];
@@ -127,24 +135,35 @@ function ObjectRow({
   /** Whether the namespace is below the name. */
   readonly isStacked: boolean;
 }) {
-  const { changes, changedAt, readAt, cells, namespace, name, metadata } = row;
+  const { changes, changedAt, readAt, cells, namespace, name, metadata, event } = row;
+  const own = linkToObject(scope.resource, namespace, name);
+  const linkOf = (column: Column) => {
+    if (column === linked?.column) return event === undefined ? own : (linkToSubject(index, event) ?? own);
+    return event !== undefined && column.name === 'Reason' ? own : undefined;
+  };
   // The animation has two names: it starts again when the name changes.
   const flash = now - changedAt < flashTime ? `changed-${changes % 2}` : undefined;
   return (
     <tr aria-rowindex={position} class={flash}>
-      {shown.map(({ column, index }) => (
+      {shown.map(({ column, index: at }) => (
         <td key={column.name}>
           <Cell
             {...{ column, now, readAt }}
-            value={index < 0 ? namespace : cells[index]}
+            value={at < 0 ? namespace : cells[at]}
             created={isAge(column) ? metadata.creationTimestamp : undefined}
-            href={column === linked?.column ? linkToObject(scope.resource, namespace, name) : undefined}
+            href={linkOf(column)}
           />
           {isStacked && column === linked?.column && <span class="within">{namespace}</span>}
         </td>
       ))}
     </tr>
   );
+}
+
+/** The object that an event is about; undefined if discovery does not list its kind, or its name is not valid. */
+function linkToSubject(index: ApiIndex, { about }: EventFields): string | undefined {
+  const resource = index.ofKind(about.apiVersion, about.kind);
+  return resource && linkToObject(resource, about.namespace, about.name);
 }
 
 /** An empty row, as high as the rows that are not drawn. */

@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
+import { isEvents } from '../api/events.js';
 import { ApiRequest, type ListScope } from '../api/requests.js';
 import { rowsNamed } from '../api/table.js';
 import { LiveList } from '../live/live-list.js';
@@ -33,7 +34,8 @@ function Listed({ source, scope, namespaces, name, hrefOf }: ObjectsViewProps) {
   const [isWide, setWide] = useState(false);
   const request = ApiRequest.list(source.prefix, source.index, scope, { limit: '500' });
   const { rows, version, progress, error, columns, state } = list;
-  const found = useMemo(() => rowsNamed(rows.values(), name), [rows, version, name]);
+  const found = useMemo(() => rowsNamed(rows.values(), name, columns), [rows, version, name, columns]);
+  const ofEvents = isEvents(scope.resource);
   const bar = <RequestBar request={request} action={{ kind: 'list', ...scope }} />;
   const problem = <ListProblem failed={list} {...{ scope, namespaces }} rest={{ name }} />;
   if (error !== undefined && rows.size === 0) {
@@ -59,9 +61,19 @@ function Listed({ source, scope, namespaces, name, hrefOf }: ObjectsViewProps) {
             max={progress.loaded + progress.remaining}
           />
         )}
+        {ofEvents && (
+          <span class="muted">
+            {progress === undefined
+              ? 'newest first'
+              : 'newest first of these; more exist, because the server lists by name'}
+          </span>
+        )}
         {error === undefined && <StreamBadge state={state} />}
         <span class="space" />
-        <NameSearch name={name} hrefOf={hrefOf} />
+        <NameSearch
+          {...{ name, hrefOf }}
+          label={ofEvents ? 'Find by name, reason or object' : 'Find by name'}
+        />
         {columns.some(({ priority }) => priority > 0) && (
           <label class="check">
             <input type="checkbox" checked={isWide} onChange={() => setWide(!isWide)} /> All columns
@@ -72,7 +84,7 @@ function Listed({ source, scope, namespaces, name, hrefOf }: ObjectsViewProps) {
       {columns.length === 0 ? (
         <Skeleton lines={12} />
       ) : (
-        <ObjectsTable list={list} rows={found} name={name} scope={scope} isWide={isWide} />
+        <ObjectsTable index={source.index} rows={found} {...{ list, name, scope, isWide }} />
       )}
     </>
   );

@@ -152,6 +152,11 @@ export function startApiServerProcess(
   });
 }
 
+/** The API server's own flag for a file of tokens, to be given as another one than the run's. */
+export function tokenFlag(file: string): string {
+  return `--token-auth-file=${file}`;
+}
+
 function flagsOf(
   { etcd, files, prefix = '/registry', authorizers }: ApiServerOptions,
   port: number,

@@ -8,6 +8,7 @@ import { json } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { send } from '../../../support/clients/http-client.js';
 import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
+import { tokenFlag } from '../../../support/kube-apiserver/api-server.js';
 import { test } from '../../../support/kube-apiserver/api-server-test.js';
 import { startOwnApiServer } from '../../../support/kube-apiserver/run.js';
 import { listenFor } from '../../../support/ports.js';
@@ -113,7 +114,7 @@ async function startBoth(
   const tokens = await write('tokens.csv', `token-of-admin,admin,,system:masters\n${rows}`);
   const { server } = await startOwnApiServer(t, run, {
     authorizers: await write('server.json', configuration([...entries, { type: 'RBAC', name: 'rbac' }])),
-    flags: [`--token-auth-file=${tokens}`],
+    flags: [tokenFlag(tokens)],
   });
   const group = 'rbac.authorization.k8s.io';
   for (const { admin } of [server, run]) {

@@ -137,7 +137,11 @@ export async function createProgram(
 
   let isLeaving = false;
   const checksOf = createClusterChecks(
-    authentication && (of => createImpersonationCheck(reviews, of, () => authentication.impersonated())),
+    authentication &&
+      (of =>
+        createImpersonationCheck({ reviews, constrainedImpersonation }, of, () =>
+          authentication.impersonated(),
+        )),
   );
   const { reachability, mayImpersonate } = checksOf(cluster);
   health = createHealth(

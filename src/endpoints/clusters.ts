@@ -2,8 +2,8 @@ import type { ServingCertificate } from '../http/listener.js';
 import type { OwnEndpoint } from './own-endpoint.js';
 
 /**
- * The contexts, their paths and their states, as JSON: `{"root": {"path"}, "clusters": [{"name", "path", "server", …}]}`, and what pages have
- * to know about tokens and certificates.
+ * The contexts, their paths and their states, as JSON: `{"root": {"path"}, "clusters": [{"name", "path", "server", …}]}`, what pages have
+ * to know about tokens and certificates, and who the caller is, if callers are authenticated.
  */
 export const clusters = {
   name: 'clusters',
@@ -20,6 +20,7 @@ export const clusters = {
         root: { path: root },
         ...tokenRules,
         hasOwnAuthority: hasOwnAuthority(addressFor(context), certificate()),
+        ...(context.caller !== undefined && { caller: { username: context.caller.username } }),
         clusters: states,
       };
       return `${JSON.stringify(answer, undefined, 2)}\n`;

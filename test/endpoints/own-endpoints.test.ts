@@ -67,6 +67,17 @@ describe('/-/clusters', () => {
     assert.deepEqual([path, current, address, state], ['/k8s', true, server.url, 'ready']);
   });
 
+  it('tells callers who they are, and nothing of it where callers are not authenticated', async () => {
+    const answer = clustersEndpoint.create({
+      ...{ clusterStates: async () => [], apiPaths: {}, tokenRules: {} },
+      ...{ addressFor: () => undefined, certificate: () => undefined },
+    } as unknown as OwnEndpointParts) as (...of: unknown[]) => Promise<string>;
+    const told = async (caller?: object) =>
+      JSON.parse(await answer({ context: { caller } }, { headers() {} })).caller;
+    assert.equal(await told(), undefined);
+    assert.deepEqual(await told({ username: 'alice', groups: ['dev'] }), { username: 'alice' });
+  });
+
   it('tells of the certificate’s authority only if the certificate is for the address that the caller used', async () => {
     const own = { isPublic: false, isFor: (name: string) => name === 'localhost' };
     for (const [address, certificate, expected] of [
@@ -81,7 +92,7 @@ describe('/-/clusters', () => {
         ...{ clusterStates: async () => [], apiPaths: {}, tokenRules: {} },
         ...{ addressFor: () => address, certificate: () => certificate },
       } as unknown as OwnEndpointParts) as (...of: unknown[]) => Promise<string>;
-      const { hasOwnAuthority } = JSON.parse(await answer({}, { headers() {} }));
+      const { hasOwnAuthority } = JSON.parse(await answer({ context: {} }, { headers() {} }));
       assert.equal(hasOwnAuthority, expected, `${address} ${JSON.stringify(certificate)}`);
     }
   });

@@ -9,7 +9,7 @@
 //   styles/  style sheets; tokens.css has the colours and sizes.
 //   sign-in/ signing in at an issuer of OpenID Connect: there and back (issuer-sign-in.ts), what is asked of it (issuer.ts), and the tokens
 //            and their renewal (session.ts).
-//   store.ts the one state that all share: session, clusters, discovery, address.
+//   store.ts the one state that all share (state.ts): session, clusters, discovery, address.
 //
 // Files without views are tested by node:test in test/features/explorer/page, with a window that api/browser.ts describes; views in Chromium.
 import './sign-in/answer.js';

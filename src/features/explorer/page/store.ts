@@ -1,41 +1,16 @@
-import type { SelfSubjectReview, UserInfo } from 'kubernetes-types/authentication/v1.js';
+import type { SelfSubjectReview } from 'kubernetes-types/authentication/v1.js';
 import { browser } from './api/browser.js';
 import { ApiError, Client, messageOf, proxyItself } from './api/client.js';
 import { type Cluster, type ClustersAnswer, clustersOf } from './api/clusters.js';
 import type { ApiIndex } from './api/discovery.js';
-import { type Address, namespaceAt, parseFragment } from './api/fragment.js';
+import { namespaceAt, parseFragment } from './api/fragment.js';
 import { page } from './api/page.js';
 import { readDiscovery } from './api/read-discovery.js';
 import { ApiRequest } from './api/requests.js';
 import { forgetVisits, visit, visitsOf } from './api/visits.js';
 import { type Arrival, arrival } from './sign-in/answer.js';
 import { IssuerSignIn } from './sign-in/issuer-sign-in.js';
-
-/** A value that is read once. */
-export type Loaded<T> =
-  | { readonly kind: 'loading'; readonly problem?: string }
-  | { readonly kind: 'ready'; readonly value: T }
-  | { readonly kind: 'failed'; readonly problem: string };
-
-/** Whether the user has access. */
-type Session =
-  /** Until an issuer's page for signing out comes, nobody can sign in. */
-  | { readonly kind: 'checking' | 'open' | 'leaving' }
-  /** The proxy, or the cluster that is shown, requires a token. */
-  | { readonly kind: 'closed'; readonly by: 'proxy' | 'cluster'; readonly problem: string };
-
-/** The state that all views are drawn from. */
-export interface State {
-  readonly session: Session;
-  readonly address: Address;
-  readonly clusters: readonly Cluster[];
-  /** The cluster that is shown. */
-  readonly cluster: Cluster | undefined;
-  /** The namespace that links to other resources stay in; empty for all. */
-  readonly namespace: string;
-  readonly index: Loaded<ApiIndex>;
-  readonly user: Loaded<UserInfo>;
-}
+import type { Session, State } from './state.js';
 
 const loading = { kind: 'loading' } as const;
 const notAccepted = 'The token is not accepted.';
@@ -54,6 +29,7 @@ export class Store {
     session: { kind: 'checking' },
     address: parseFragment('', []),
     clusters: [],
+    caller: undefined,
     cluster: undefined,
     namespace: '',
     index: loading,
@@ -160,7 +136,14 @@ export class Store {
     browser.sessionStorage.removeItem(tokensKey);
     this.#opening.abort();
     this.#reading.abort();
-    this.#set({ session, clusters: [], cluster: undefined, index: loading, user: loading });
+    this.#set({
+      session,
+      clusters: [],
+      caller: undefined,
+      cluster: undefined,
+      index: loading,
+      user: loading,
+    });
   }
 
   /** The other tokens may still give the user access. */
@@ -191,7 +174,12 @@ export class Store {
       this.client.hasOwnAuthority = answer.hasOwnAuthority;
       this.client.root = answer.root.path;
       this.#store();
-      this.#set({ session: { kind: 'open' }, clusters: clustersOf(answer), cluster: undefined });
+      this.#set({
+        session: { kind: 'open' },
+        clusters: clustersOf(answer),
+        caller: answer.caller?.username,
+        cluster: undefined,
+      });
       this.#go();
       setTimeout(() => void this.#refresh(signal), refreshInterval);
     } catch (error) {

@@ -133,6 +133,18 @@ describe('the panel with the request of a view', () => {
   });
 });
 
+it('the home of a proxy without authentication says that nobody is asked who they are, and as whom requests go', async t => {
+  const { page } = await openPage(t, browser, proxy.url, '/');
+  const way = page.getByRole('figure', { name: 'The way of a request' });
+  for (const text of [
+    'plain HTTP, no credentials',
+    'adds the kubeconfig’s credentials',
+    'requests go as admin',
+  ])
+    await way.getByText(text, { exact: true }).waitFor();
+  await page.getByText('with the credentials of its kubeconfig, whoever sends it').waitFor();
+});
+
 describe('the commands at a gateway with an authority of its own', () => {
   it('name the file with its certificate, and work', encrypted, async t => {
     const files = await createServingFiles();
@@ -155,5 +167,14 @@ describe('the commands at a gateway with an authority of its own', () => {
     assert.match(await runThere(kubectl), /^NAME +READY[\s\S]*web-0 /);
     await assert.rejects(runThere(curl.replace('--cacert ca.crt', '')), /certificate/);
     await assert.rejects(runThere(kubectl.replace('--certificate-authority ca.crt', '')), /certificate/);
+    await page.goto(`${origin}/-/ui/#/`);
+    const way = page.getByRole('figure', { name: 'The way of a request' });
+    for (const text of [
+      'TLS, you are alice',
+      'checks who you are, and acts in your name',
+      'requests go as alice',
+    ])
+      await way.getByText(text, { exact: true }).waitFor();
+    await page.getByText('with its own credential, in your name').waitFor();
   });
 });

@@ -7,6 +7,8 @@ export interface ClustersAnswer {
   readonly sharesTokens: boolean;
   /** Whether clients need the certificate of the proxy's authority. */
   readonly hasOwnAuthority: boolean;
+  /** Who the proxy says the caller is; undefined if it does not authenticate callers. */
+  readonly caller?: { readonly username: string };
   readonly clusters: readonly ClusterEntry[];
 }
 

@@ -3,7 +3,8 @@ import { messageOf } from '../api/client.js';
 import { page } from '../api/page.js';
 import type { Model } from '../live/model.js';
 import type { Source } from '../live/source.js';
-import { type Loaded, type State, store } from '../store.js';
+import type { Loaded, State } from '../state.js';
+import { store } from '../store.js';
 
 /** A part of the page's state. The view is drawn again when this part changes. */
 export function useStore<T>(select: (state: State) => T): T {

@@ -8,7 +8,7 @@ import { Problem } from '../parts/notices.js';
 import { RequestBar } from '../parts/request-bar.js';
 import { Status } from '../parts/status.js';
 import { WideTable } from '../parts/wide-table.js';
-import type { Loaded } from '../store.js';
+import type { Loaded } from '../state.js';
 
 const meanings: Readonly<Record<string, string>> = {
   get: 'read one object by its name',

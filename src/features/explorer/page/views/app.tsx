@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks';
 import type { Address, View } from '../api/fragment.js';
 import { useFocusOnHeading, useStore } from '../parts/hooks.js';
 import { Skeleton } from '../parts/notices.js';
-import type { State } from '../store.js';
+import type { State } from '../state.js';
 import { Away } from './away.js';
 import { Content } from './content.js';
 import { Header } from './header.js';

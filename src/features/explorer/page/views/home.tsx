@@ -4,13 +4,16 @@ import { useStore } from '../parts/hooks.js';
 import { KubeconfigLink } from '../parts/kubeconfig-link.js';
 import { linkTo } from '../parts/links.js';
 import { RequestBar } from '../parts/request-bar.js';
-import { Picture } from './picture.js';
+import { store } from '../store.js';
 import { ServerPaths } from './server-paths.js';
+import { Way } from './way.js';
 
 /** A short text about the API, and the paths that are not resources. */
 export function Home({ source }: { readonly source: Source }) {
   const { prefix, index } = source;
   const cluster = useStore(state => state.cluster);
+  const caller = useStore(state => state.caller);
+  const hasToken = store.client.tokenFor(prefix) !== undefined;
   const resources = index.groups.flatMap(({ versions }) => versions[0]?.resources ?? []);
   return (
     <section class="page home">
@@ -32,11 +35,10 @@ export function Home({ source }: { readonly source: Source }) {
           <code>update</code>, <code>patch</code>, <code>delete</code>. This page only reads; it never writes.
         </p>
       </div>
-      <Picture server={cluster?.server ?? ''} />
+      <Way />
       <p class="muted">
-        The proxy sends each request to the API server with the credentials of its kubeconfig. If it
-        authenticates its users, it sends the request in your name. It is not kube-proxy, which runs on every
-        node and routes the traffic of Services.
+        The proxy sends each request to the API server {howOf(caller, hasToken)}. It is not kube-proxy, which
+        runs on every node and routes the traffic of Services.
       </p>
       <p class="clients">
         For kubectl and other clients there is <KubeconfigLink />:{' '}
@@ -49,4 +51,9 @@ export function Home({ source }: { readonly source: Source }) {
       <ServerPaths source={source} />
     </section>
   );
+}
+
+function howOf(caller: string | undefined, hasToken: boolean): string {
+  if (caller !== undefined) return 'with its own credential, in your name';
+  return hasToken ? 'with your token' : 'with the credentials of its kubeconfig, whoever sends it';
 }

@@ -4,7 +4,7 @@ import { visitsOf } from '../api/visits.js';
 import { useStore } from '../parts/hooks.js';
 import { linkToList } from '../parts/links.js';
 import { Problem } from '../parts/notices.js';
-import type { Loaded } from '../store.js';
+import type { Loaded } from '../state.js';
 
 /** The most links that are drawn. */
 const most = 200;

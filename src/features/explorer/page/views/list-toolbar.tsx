@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { isSegmentName, type ListScope } from '../api/requests.js';
 import { linkToList } from '../parts/links.js';
 import { TextField } from '../parts/text-field.js';
-import type { Loaded } from '../store.js';
+import type { Loaded } from '../state.js';
 
 /** Narrows a list: its namespace and selectors, which go into the address. */
 export function ListToolbar({

@@ -6,7 +6,7 @@ import { Breadcrumb } from '../parts/breadcrumb.js';
 import { useLoaded, useStore } from '../parts/hooks.js';
 import { linkToList } from '../parts/links.js';
 import { Tabs } from '../parts/tabs.js';
-import type { Loaded } from '../store.js';
+import type { Loaded } from '../state.js';
 import { AccessView } from './access-view.js';
 import { FieldsView } from './fields-view.js';
 import { ListToolbar } from './list-toolbar.js';

@@ -7,7 +7,7 @@ import type { Source } from '../live/source.js';
 import { useModel } from '../parts/hooks.js';
 import { Skeleton, StreamBadge } from '../parts/notices.js';
 import { RequestBar } from '../parts/request-bar.js';
-import type { Loaded } from '../store.js';
+import type { Loaded } from '../state.js';
 import { ListProblem } from './list-problem.js';
 import { NameSearch } from './name-search.js';
 import { ObjectsTable } from './objects-table.js';

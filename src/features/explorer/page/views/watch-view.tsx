@@ -5,7 +5,7 @@ import { useModel } from '../parts/hooks.js';
 import { StreamBadge } from '../parts/notices.js';
 import { RequestBar } from '../parts/request-bar.js';
 import { ScrollBox } from '../parts/scroll-box.js';
-import type { Loaded } from '../store.js';
+import type { Loaded } from '../state.js';
 import { ListProblem } from './list-problem.js';
 
 /** The stream of a watch as the API server sends it: one event for each change. */

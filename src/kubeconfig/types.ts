@@ -47,6 +47,8 @@ export interface Context {
 export interface CallerEntry {
   /** Words in capitals are placeholders for what only the caller knows. */
   readonly fields: AuthInfo;
+  /** The fields for clients that sign people in themselves; undefined if they need no issuer. */
+  readonly signInFields?: AuthInfo;
   /** Whether the entry has no placeholders. */
   readonly isComplete: boolean;
   /** Whether each cluster has its own credentials, and so needs its own user. */

@@ -44,6 +44,25 @@ kubectlTest('/-/kubeconfig makes kubectl log in if there is an OpenID Connect is
     async () => !(await ask(session, '/-/readyz?verbose')).text.includes('warn: there are no keys'),
   );
   const { text } = await ask(session, '/-/kubeconfig');
+  const forSignIn = await ask(session, '/-/kubeconfig?auth=oidc');
+  assert.deepEqual((parse(forSignIn.text) as { users: unknown }).users, [
+    {
+      name: 'kube-api-proxy',
+      user: {
+        'auth-provider': {
+          name: 'oidc',
+          config: { 'client-id': 'gw', 'idp-issuer-url': issuer.url, scope: 'email,groups,offline_access' },
+        },
+      },
+    },
+  ]);
+  for (const query of ['auth=exec', 'auth=', 'auth', 'auth=oidc&auth=oidc', 'auth=OIDC']) {
+    const { status, text } = await ask(session, `/-/kubeconfig?${query}`);
+    assert.equal(status, 400, query);
+    assert.match(text, /auth can only be oidc, once/);
+  }
+  for (const query of ['?', '?x=auth', '?auth2=oidc'])
+    assert.equal((await ask(session, `/-/kubeconfig${query}`)).text, text, query);
   session.destroy();
   assert.match(text, /^# token: "PASTE-YOUR-TOKEN-HERE"$/m);
   const without = await whoami(text);

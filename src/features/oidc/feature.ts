@@ -142,9 +142,12 @@ const anyToken = { fields: bearerTokenFields, isComplete: false, isPerCluster: f
 
 /**
  * The same fields as kubelogin's own setup writes, but the command is the plugin itself: kubectl says how to install a command that is
- * missing, and `kubectl oidc-login` would not be. kubelogin always asks for `openid`.
+ * missing, and `kubectl oidc-login` would not be. kubelogin always asks for `openid`. Clients that sign people in themselves, such as Headlamp's
+ * backend, read client-go's former auth provider, with `scope` as Headlamp splits it.
  */
 function kubeconfigUser({ url, clientId, scopes }: TrustedIssuer): CallerEntry {
+  const more = scopes?.filter(scope => scope !== 'openid') ?? [];
+  const scope = more.length > 0 && { scope: more.join(',') };
   return {
     fields: {
       exec: {
@@ -154,11 +157,14 @@ function kubeconfigUser({ url, clientId, scopes }: TrustedIssuer): CallerEntry {
           'get-token',
           `--oidc-issuer-url=${url}`,
           `--oidc-client-id=${clientId}`,
-          ...(scopes ?? []).flatMap(scope => (scope === 'openid' ? [] : [`--oidc-extra-scope=${scope}`])),
+          ...more.map(scope => `--oidc-extra-scope=${scope}`),
         ],
         installHint: 'kubectl krew install oidc-login',
         interactiveMode: 'IfAvailable',
       },
+    },
+    signInFields: {
+      'auth-provider': { name: 'oidc', config: { 'client-id': clientId, 'idp-issuer-url': url, ...scope } },
     },
     isComplete: true,
     isPerCluster: false,

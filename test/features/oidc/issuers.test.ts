@@ -184,7 +184,10 @@ describe('OpenID Connect', () => {
       installHint: 'kubectl krew install oidc-login',
       interactiveMode: 'IfAvailable',
     };
-    assert.deepEqual(users[0], { fields: { exec }, isComplete: true, isPerCluster: false });
+    const config = { 'client-id': 'a', 'idp-issuer-url': one, scope: 'groups' };
+    const signInFields = { 'auth-provider': { name: 'oidc', config } };
+    assert.deepEqual(users[0], { fields: { exec }, signInFields, isComplete: true, isPerCluster: false });
+    assert.doesNotMatch(JSON.stringify(users[1]), /"scope"/);
     assert.match(JSON.stringify(users[1]), /2\.example has not answered the proxy yet/);
     assert.doesNotMatch(JSON.stringify(users[1]), /extra-scope/);
   });

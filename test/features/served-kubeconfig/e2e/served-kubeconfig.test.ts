@@ -275,3 +275,10 @@ describe('/-/kubeconfig with authentication', () => {
     assert.match(own.text, /authentication_attempts_total\{method="none",result="failure"\} 4\n/);
   });
 });
+
+test('a kubeconfig for signing in is only there where callers have an issuer', async () => {
+  const { port } = await startGateway({ after }, { run: startInProcess, server, tokenFile: twoUsers });
+  const { status, text } = await send(port, '/-/kubeconfig?auth=oidc');
+  assert.equal(status, 400);
+  assert.match(text, /auth=oidc needs an OpenID Connect issuer, and this proxy has none for its callers/);
+});

@@ -5,12 +5,13 @@ import { impersonationOf } from '../kubernetes/impersonation.js';
 import type { ConnectionMetrics } from '../observability/metrics/connection-metrics.js';
 import type { OpenRequest } from '../request/context.js';
 import type { RequestRecord } from '../request/record.js';
-import type { ConnectionKind, OutgoingBody, SocketReader } from '../transport/round-trip.js';
+import type { ConnectionKind, OutgoingBody, ResponseSink, SocketReader } from '../transport/round-trip.js';
+import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import type { DocumentPolicy } from './documents.js';
 import { clientHeaders } from './headers.js';
 import type { OpenStreams } from './open-streams.js';
-import type { Route } from './route.js';
+import type { Route, RoutedTrip } from './route.js';
 
 /** What all requests of clients to the API server need. */
 export interface ProxyContext extends DocumentPolicy {
@@ -32,7 +33,7 @@ export interface ProxyContext extends DocumentPolicy {
 }
 
 /** What only plain requests, or only upgrades, know of a request. */
-interface Leg {
+interface LegFields {
   /** Header fields for the framing of a body, or for an upgrade. */
   readonly headers: readonly string[];
   readonly body?: OutgoingBody | undefined;
@@ -45,7 +46,7 @@ interface Leg {
 export function upstreamRequest(
   { authenticates }: Pick<ProxyContext, 'authenticates'>,
   { mount, path, raw, head, record, caller, impersonated, endpoint }: OpenRequest,
-  { headers: added, body, connection, reader, isRepeatable }: Leg,
+  { headers: added, body, connection, reader, isRepeatable }: LegFields,
 ): UpstreamRequest {
   const headers = clientHeaders(head.rawHeaders, {
     dropsCredentials: authenticates,
@@ -86,4 +87,30 @@ function needsOrigin(
 ): boolean {
   if (origin === undefined) return false;
   return info.subresource === 'proxy' || (asksForUpgrade && upgradeProtocol.toLowerCase() === 'websocket');
+}
+
+/** A request of a client on its leg: plain, or with an upgrade. */
+interface Leg<Sink extends ResponseSink> {
+  readonly request: OpenRequest;
+  /** Asks a route whether it takes the request. */
+  offer(route: Route, request: UpstreamRequest, sink: Sink): RoutedTrip | undefined;
+}
+
+/** The trip of a client's request: that of the first of these routes that takes it, or else a call of the API server, which has yet to start. */
+export function tripFor<Sink extends ResponseSink>(
+  leg: Leg<Sink>,
+  request: UpstreamRequest,
+  sink: Sink,
+  routes: readonly Route[],
+): RoutedTrip {
+  for (const route of routes) {
+    const trip = leg.offer(route, request, sink);
+    if (trip !== undefined) return trip;
+  }
+  return new UpstreamCall(leg.request.cluster, request, sink, leg.request.record);
+}
+
+/** Starts a trip of `tripFor`. A route has started its own. The sink may get an error during this call. */
+export function startTrip(trip: RoutedTrip): RoutedTrip {
+  return trip instanceof UpstreamCall ? trip.start() : trip;
 }

@@ -4,12 +4,13 @@ import type { RawHeaders } from '../http/header-fields.js';
 import type { Http2Answer } from '../http/http2-answer.js';
 import type { OpenRequest } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
-import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '../transport/round-trip.js';
+import { type BodySink, type ClientSink, LaggingError } from '../transport/round-trip.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 import { AnswerParts } from './answer-parts.js';
 import { cut } from './cut.js';
 import type { DocumentPolicy } from './documents.js';
 import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from './headers.js';
+import type { RoutedTrip } from './route.js';
 
 /**
  * If this number of bytes of an answer waits for the client, the upstream connection is paused. At Node's own mark of 16 KB every TLS record
@@ -63,7 +64,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   readonly #http2: Http2Answer | undefined;
   readonly #owner: WriterOwner;
   /** The round trip that the response comes from. It is paused while the client does not read. */
-  trip: RoundTrip | undefined;
+  trip: RoutedTrip | undefined;
   /** Only the writer changes it. */
   state: AnswerState = 'begins';
   /**

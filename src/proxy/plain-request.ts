@@ -1,15 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Cluster } from '../clusters/cluster.js';
 import { parseQuery } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { Revocation } from '../observability/metrics/request-metrics.js';
 import type { OpenRequest } from '../request/context.js';
 import type { Question } from '../reviews/reviews.js';
 import type { ClientSink, ConnectionKind, RoundTrip } from '../transport/round-trip.js';
-import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import type { AnswerParts } from './answer-parts.js';
-import { type ProxyContext, upstreamRequest } from './client-request.js';
+import { type ProxyContext, startTrip, tripFor, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import { framedErrorEvent } from './error-event.js';
 import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
@@ -27,87 +25,64 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
    */
   readonly #connection: ConnectionKind;
   readonly #context: ProxyContext;
-  readonly #client: OpenRequest;
+  readonly request: OpenRequest;
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #writer: ClientWriter;
-  /** Undefined if no route has taken the request. */
-  #routed: RoutedTrip | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(context: ProxyContext, client: OpenRequest) {
+  constructor(context: ProxyContext, request: OpenRequest) {
     this.#context = context;
-    this.#client = client;
-    this.#message = client.raw;
-    this.#response = client.reply.raw;
-    this.#hasBody = client.head.hasBody;
-    const { verb, subresource } = client.record.info;
+    this.request = request;
+    this.#message = request.raw;
+    this.#response = request.reply.raw;
+    this.#hasBody = request.head.hasBody;
+    const { verb, subresource } = request.record.info;
     const isShared =
-      (verb === 'watch' || subresource === 'log') && client.head.method === 'GET' && !this.#hasBody;
+      (verb === 'watch' || subresource === 'log') && request.head.method === 'GET' && !this.#hasBody;
     this.#connection = isShared ? 'shared' : 'any';
-    this.#writer = new ClientWriter(client, context, this);
+    this.#writer = new ClientWriter(request, context, this);
   }
 
   /** Sends the request to the API server. Every result and error goes to the reply. */
   start(): void {
-    const { record, cluster } = this.#client;
+    const { record, http2 } = this.request;
     this.#context.openStreams.add(this);
     if (!record.longRunning && this.#context.requestTimeout > 0) this.#startTimer();
     record.onEnd(() => this.#onClientClose());
-    if (this.#client.http2 === undefined && this.#isEndless()) this.#endWithClient();
+    if (http2 === undefined && this.#isEndless()) this.#endWithClient();
     if (this.#writer.state === 'over') return;
-    this.#send(cluster);
-  }
-
-  get request(): OpenRequest {
-    return this.#client;
+    const trip = tripFor(this, this.#upstreamRequest(), this.#writer, this.#context.routes);
+    this.#writer.trip = trip;
+    startTrip(trip);
   }
 
   get questions(): readonly Question[] {
-    return this.#routed?.questions ?? streamQuestions(this.#client);
+    return this.#writer.trip?.questions ?? streamQuestions(this.request);
   }
 
   get mayBeEnded(): boolean {
-    return this.#routed?.mayExpire === true || this.#context.openStreams.mayEnd(this.#client);
+    return this.#writer.trip?.mayExpire === true || this.#context.openStreams.mayEnd(this.request);
   }
 
   get mayHaveTrailers(): boolean {
     return this.#connection === 'shared';
   }
 
-  #send(cluster: Cluster): void {
-    const request = this.#upstreamRequest();
-    this.#routed = this.#offer(0, request, this.#writer);
-    this.#writer.trip = this.#routed;
-    if (this.#routed !== undefined) return;
-    const call = new UpstreamCall(cluster, request, this.#writer, this.#client.record);
-    this.#writer.trip = call;
-    call.start();
-  }
-
-  /** Offers the request to the routes from this one on. */
-  #offer(first: number, request: UpstreamRequest, sink: ClientSink): RoutedTrip | undefined {
-    const { routes } = this.#context;
-    for (let index = first; index < routes.length; index += 1) {
-      const trip = (routes[index] as Route).take(this.#client, request, sink, this);
-      if (trip !== undefined) return trip;
-    }
-    return undefined;
+  offer(route: Route, request: UpstreamRequest, sink: ClientSink): RoutedTrip | undefined {
+    return route.take(this.request, request, sink, this);
   }
 
   sendAfter(route: Route, request: UpstreamRequest, sink: ClientSink): RoundTrip {
-    const { cluster, record } = this.#client;
-    return (
-      this.#offer(this.#context.routes.indexOf(route) + 1, request, sink) ??
-      new UpstreamCall(cluster, request, sink, record).start()
-    );
+    const { routes } = this.#context;
+    return startTrip(tripFor(this, request, sink, routes.slice(routes.indexOf(route) + 1)));
   }
 
   #upstreamRequest(): UpstreamRequest {
-    const { method, contentLength } = this.#client.head;
-    const body = this.#hasBody ? new RequestBody(this.#client, this.#context.patience) : undefined;
+    const { method, contentLength } = this.request.head;
+    const body = this.#hasBody ? new RequestBody(this.request, this.#context.patience) : undefined;
     const saysNoBody = body === undefined && contentLength !== undefined;
-    return upstreamRequest(this.#context, this.#client, {
+    return upstreamRequest(this.#context, this.request, {
       headers: body?.framing ?? (saysNoBody ? ['Content-Length', '0'] : []),
       body,
       connection: this.#connection,
@@ -117,9 +92,9 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
 
   /** Whether the answer goes on without end, and may be silent for long. */
   #isEndless(): boolean {
-    const { info } = this.#client.record;
+    const { info } = this.request.record;
     if (info.verb === 'watch') return true;
-    return info.subresource === 'log' && parseQuery(this.#client.path.forServer.query).has('follow');
+    return info.subresource === 'log' && parseQuery(this.request.path.forServer.query).has('follow');
   }
 
   /**
@@ -140,7 +115,7 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
   #onClientClose(): void {
     clearTimeout(this.#timer);
     if (this.#writer.state === 'over') return;
-    this.#client.record.endedBy ??= 'client';
+    this.request.record.endedBy ??= 'client';
     this.#writer.close();
     this.#writer.trip?.abort();
   }
@@ -151,7 +126,7 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
 
   onOver(): void {
     this.#context.openStreams.delete(this);
-    if (this.#client.record.longRunning) this.#message.socket.off('end', this.#onClientEnd);
+    if (this.request.record.longRunning) this.#message.socket.off('end', this.#onClientEnd);
   }
 
   /**
@@ -185,7 +160,7 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
   /** @param last What a watch gets before its last chunk. */
   #end(endedBy: Revocation, error: StatusError, last: (parts: AnswerParts) => Buffer | undefined): void {
     if (this.#writer.state === 'over') return;
-    const { record } = this.#client;
+    const { record } = this.request;
     record.endWith(endedBy);
     const timer = setTimeout(() => this.#drop(), longestEnd);
     record.onEnd(() => clearTimeout(timer));
@@ -202,18 +177,18 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
 
   /** Ends the answer as the API server ends a watch: with its last chunk. */
   endEarly(): void {
-    this.#client.record.endedBy ??= 'shutdown';
+    this.request.record.endedBy ??= 'shutdown';
     this.#writer.endEarly(new StatusError(503, 'kube-api-proxy is shutting down'));
     this.#writer.trip?.abort();
   }
 
   destroy(): void {
-    this.#client.record.endedBy ??= 'shutdown';
+    this.request.record.endedBy ??= 'shutdown';
     this.#drop();
   }
 
   #drop(): void {
-    const { http2 } = this.#client;
+    const { http2 } = this.request;
     if (http2 === undefined) this.#message.socket.destroy();
     else http2.drop();
   }

@@ -16,10 +16,9 @@ import type {
   SwitchedResponse,
   SwitchedSocket,
 } from '../transport/round-trip.js';
-import { UpstreamCall } from '../transport/upstream-call.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
-import { type ProxyContext, upstreamRequest } from './client-request.js';
+import { type ProxyContext, startTrip, tripFor, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import { farewell, isSpdy, isWebSocket, lastEvent } from './farewell.js';
 import { switchingProtocols } from './headers.js';
@@ -88,8 +87,6 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
   #early: Buffer[];
   #earlyBytes = 0;
   readonly #reads = new RelayReads();
-  /** Undefined before the request is sent. */
-  #trip: RoutedTrip | undefined;
   readonly #writer: ClientWriter;
   readonly #stall: StallTimer;
   #upstream: SwitchedSocket | undefined;
@@ -113,7 +110,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
   }
 
   get questions(): readonly Question[] {
-    return this.#trip?.questions ?? streamQuestions(this.request);
+    return this.#writer.trip?.questions ?? streamQuestions(this.request);
   }
 
   /** Sends the request to the API server. Every result and error goes to the reply or to the two sockets. */
@@ -126,29 +123,18 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     if (this.#writer.state === 'over') return;
     // Reading is the only way to notice that the client leaves before there is an answer.
     client.on('data', this.#keepEarly).resume();
-    const request = this.#upstreamRequest();
-    const trip = this.#offer(0, request, this);
-    const call = trip ?? new UpstreamCall(this.request.cluster, request, this, this.request.record);
-    this.#trip = call;
-    this.#writer.trip = call;
-    if (call instanceof UpstreamCall) call.start();
+    const trip = tripFor<ResponseSink>(this, this.#upstreamRequest(), this, this.#context.routes);
+    this.#writer.trip = trip;
+    startTrip(trip);
   }
 
-  /** Offers the request to the routes from this one on. */
-  #offer(first: number, request: UpstreamRequest, sink: ResponseSink): RoutedTrip | undefined {
-    for (const route of this.#context.routes.slice(first)) {
-      const trip = route.takeUpgrade?.(this.request, request, sink, this);
-      if (trip !== undefined) return trip;
-    }
-    return undefined;
+  offer(route: Route, request: UpstreamRequest, sink: ResponseSink): RoutedTrip | undefined {
+    return route.takeUpgrade?.(this.request, request, sink, this);
   }
 
   sendAfter(route: Route, request: UpstreamRequest, sink: ResponseSink): RoundTrip {
-    const { cluster, record } = this.request;
-    return (
-      this.#offer(this.#context.routes.indexOf(route) + 1, request, sink) ??
-      new UpstreamCall(cluster, request, sink, record).start()
-    );
+    const { routes } = this.#context;
+    return startTrip(tripFor(this, request, sink, routes.slice(routes.indexOf(route) + 1)));
   }
 
   #upstreamRequest(): UpstreamRequest {
@@ -208,7 +194,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     const frames = mayBeEnded && isSpdy(protocol) ? spdyFrames() : side.frames;
     const toClient = new Relay(upstream, client, { ...side, frames }, this.#reads);
     toClient.start(head.length > 0 ? [head] : []);
-    if (mayBeEnded || this.#trip?.mayExpire === true) {
+    if (mayBeEnded || this.#writer.trip?.mayExpire === true) {
       const accept = fieldValue(this.request.head.rawHeaders, 'accept') ?? '';
       this.#sayFarewell = (error, isEvent) =>
         endUpgraded(
@@ -262,7 +248,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     this.#stall.stop();
     this.#stopEnding?.();
     this.#writer.close();
-    this.#trip?.abort();
+    this.#writer.trip?.abort();
     this.#upstream?.destroySoon();
     this.#client.destroySoon();
   }
@@ -277,7 +263,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
       this.request.record.onEnd(() => clearTimeout(timer));
       this.#stopWaiting();
       this.#writer.cut(error);
-      this.#trip?.abort();
+      this.#writer.trip?.abort();
     }
   }
 
@@ -289,7 +275,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
 
   /** Gives the request up, and answers it with an error. */
   #fail(error: Error): void {
-    this.#trip?.abort();
+    this.#writer.trip?.abort();
     this.error(error);
   }
 

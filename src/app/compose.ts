@@ -18,6 +18,7 @@ import { createMetrics, type Metrics } from '../observability/metrics/metrics.js
 import { authenticationMethods, methodsOn } from '../options/facts.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
+import { endReasons } from '../request/end-reason.js';
 import { ConstrainedImpersonation } from '../reviews/constrained-impersonation.js';
 import { createImpersonationCheck } from '../reviews/own-rights.js';
 import { Reviews } from '../reviews/reviews.js';
@@ -98,6 +99,7 @@ export async function createProgram(
     ...info,
     rejectionReasons: [...rejectionReasons, replacedReason, refusedGroupReason],
     upstreamErrorReasons,
+    endReasons,
     authenticationMethods: authenticationMethods.map(({ name }) => name),
     clusterLabel: options.allContexts ? withClusterLabel : withoutClusterLabel,
     connections: () => connectionsOf(clusters.registry, openStreams),

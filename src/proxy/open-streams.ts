@@ -1,7 +1,7 @@
 import type { Cluster } from '../clusters/cluster.js';
 import type { StatusError } from '../kubernetes/status.js';
-import type { Revocation } from '../observability/metrics/request-metrics.js';
 import type { OpenRequest } from '../request/context.js';
+import type { Revocation } from '../request/end-reason.js';
 import type { Question } from '../reviews/reviews.js';
 import type { Recheck } from './route.js';
 

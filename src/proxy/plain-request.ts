@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseQuery } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
-import type { Revocation } from '../observability/metrics/request-metrics.js';
 import type { OpenRequest } from '../request/context.js';
+import type { Revocation } from '../request/end-reason.js';
 import type { Question } from '../reviews/reviews.js';
 import type { ClientSink, ConnectionKind, RoundTrip } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';

@@ -6,8 +6,8 @@ import type { Cluster } from '../clusters/cluster.js';
 import { fieldValue } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import { StallTimer } from '../lib/stall-timer.js';
-import type { EndReason } from '../observability/metrics/request-metrics.js';
 import type { OpenRequest } from '../request/context.js';
+import type { EndReason } from '../request/end-reason.js';
 import type { Question } from '../reviews/reviews.js';
 import type {
   BodySink,

@@ -15,15 +15,13 @@ import type {
 } from '../observability/log/logger.js';
 import type { ClusterMetrics } from '../observability/metrics/metrics.js';
 import {
-  type EndReason,
-  isRevocation,
   isSuccess,
   type RequestSeries,
-  type Revocation,
   type ServedRequest,
 } from '../observability/metrics/request-metrics.js';
 import type { RecordedRequest, Recorder, Recording } from '../observability/recorder.js';
 import type { CallObserver } from '../transport/upstream-call.js';
+import type { EndReason, Revocation } from './end-reason.js';
 import type { Mount } from './mount.js';
 import { passedSince } from './passed-bytes.js';
 import type { RequestPath } from './request-path.js';
@@ -94,6 +92,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   failure: Error | undefined;
   /** Who ended the request; the first value counts. */
   endedBy: EndReason | undefined;
+  isRevoked = false;
   /** Undefined without recorders: nothing else needs to know which user the request was sent as. */
   readonly sent: CallObserver['sent'];
 
@@ -189,6 +188,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   endWith(reason: Revocation): void {
     if (this.endedBy !== undefined) return;
     this.endedBy = reason;
+    this.isRevoked = true;
     this.annotate('kube-api-proxy/ended-by', reason);
   }
 
@@ -240,7 +240,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   }
 
   get #saysWhoEnded(): boolean {
-    return this.longRunning || this.isUpgrade || isRevocation(this.endedBy);
+    return this.longRunning || this.isUpgrade || this.isRevoked;
   }
 
   /** @param bytes Written to the client's connection for this request, including heads and framing. */

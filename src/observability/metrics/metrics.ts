@@ -20,6 +20,8 @@ export interface MetricsOptions {
   readonly rejectionReasons: readonly string[];
   /** What can go wrong on the way to the API server: the values of the label `reason`. */
   readonly upstreamErrorReasons: readonly string[];
+  /** Who or what may end a request: the values of the label `reason` of those that have ended. */
+  readonly endReasons: readonly string[];
   /** Names of the methods that authenticate callers. */
   readonly authenticationMethods: readonly string[];
   /** Whether samples say which cluster they are about: `withClusterLabel` if there are several. */
@@ -55,7 +57,7 @@ export function createMetrics(options: MetricsOptions) {
 
   // The order of these calls is the order of a scrape.
   const { clusterLabel } = options;
-  const requestMetrics = createRequestMetrics(registry, clusterLabel);
+  const requestMetrics = createRequestMetrics(registry, options);
   const rejections = new Counter({
     name: 'kube_api_proxy_rejected_requests_total',
     help: 'Requests that the proxy rejected itself, by the rule that rejected them.',

@@ -4,22 +4,6 @@ import type { ClusterLabel } from './cluster-label.js';
 import { BatchedCounter, Histogram, type Observer, type Sum } from './hot-metrics.js';
 import { KnownResources, other } from './known-resources.js';
 
-/**
- * Why the proxy itself ended a request: the caller's credential has expired, nobody knows the caller any longer, the caller may no longer do
- * it, or an operator has ended it.
- */
-const revocations = ['expiry', 'caller', 'access', 'operator'] as const;
-export type Revocation = (typeof revocations)[number];
-
-/** Whether the proxy itself has ended a request. */
-export function isRevocation(reason: EndReason | undefined): boolean {
-  return (revocations as readonly unknown[]).includes(reason);
-}
-
-/** Who or what ended a request. */
-export const endReasons = ['client', 'upstream', 'shutdown', 'error', ...revocations] as const;
-export type EndReason = (typeof endReasons)[number];
-
 /** What the metrics read of a request that the API server has answered, or that has ended. */
 export interface ServedRequest {
   readonly info: RequestInfo;
@@ -31,7 +15,10 @@ export interface ServedRequest {
   readonly firstByteAfter: number | undefined;
   /** Whether the API server has answered with success, so that the resource exists. */
   readonly hasSucceeded: boolean;
-  readonly endedBy: EndReason | undefined;
+  /** Who or what ended it: one of the reasons that the metrics were made with. */
+  readonly endedBy: string | undefined;
+  /** Whether the proxy itself has ended it. */
+  readonly isRevoked: boolean;
 }
 
 /** The requests of one cluster that have the same labels. */
@@ -81,7 +68,13 @@ const methods: ReadonlySet<string> = new Set(['get', 'head', 'post', 'put', 'pat
 export type StartRequest = (info: RequestInfo) => RequestSeries;
 
 /** Adds the metrics of requests to a registry. */
-export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLabel) {
+export function createRequestMetrics(
+  registry: Registry,
+  {
+    clusterLabel,
+    endReasons,
+  }: { readonly clusterLabel: ClusterLabel; readonly endReasons: readonly string[] },
+) {
   const registers = [registry];
   const labelNames = [...clusterLabel.names, ...requestLabelNames];
   const requests = new BatchedCounter({
@@ -176,7 +169,7 @@ export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLa
       },
       opened,
       ended(request, seconds, bytesReceived, bytesSent) {
-        const { info, code, isUpgrade, endedBy = 'error' } = request;
+        const { info, code, isUpgrade, endedBy = 'error', isRevoked } = request;
         const leg = isUpgrade ? upgrade : plain;
         const counter = counterOf(code);
         opened(request);
@@ -188,7 +181,7 @@ export function createRequestMetrics(registry: Registry, clusterLabel: ClusterLa
           duration.observe(seconds);
         }
         // A refusal is no stream that may end.
-        if ((info.isLongRunning && isSuccess(code)) || isRevocation(endedBy)) ends.inc({ reason: endedBy });
+        if ((info.isLongRunning && isSuccess(code)) || isRevoked) ends.inc({ reason: endedBy });
         leg.received.add(bytesReceived);
         leg.sent.add(bytesSent);
       },

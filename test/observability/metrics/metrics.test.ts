@@ -19,7 +19,15 @@ function create(): Metrics & ClusterMetrics {
 
 /** How a request ends. */
 const end = (info: RequestInfo, code: number, more: Partial<ServedRequest> = {}): ServedRequest => ({
-  ...{ info, code, isUpgrade: false, firstByteAfter: undefined, hasSucceeded: false, endedBy: undefined },
+  ...{
+    info,
+    code,
+    isUpgrade: false,
+    firstByteAfter: undefined,
+    hasSucceeded: false,
+    endedBy: undefined,
+    isRevoked: false,
+  },
   ...more,
 });
 
@@ -90,6 +98,7 @@ describe('metrics', () => {
     assert.equal(during.get('kube_api_proxy_upstream_first_byte_duration_seconds_count'), 1);
     request.ended(end(info, 200, { isUpgrade: true, endedBy: 'client' }), 3600, 11, 12);
     serve(metrics, info, 403, { endedBy: 'upstream' });
+    serve(metrics, info, 403, { endedBy: 'access', isRevoked: true });
     const after = await samples(metrics);
     assert.equal(after.get(`kube_api_proxy_longrunning_requests{${labels}}`), 0);
     assert.equal(after.get(`kube_api_proxy_requests_total{${labels},code="200"}`), 1);
@@ -98,6 +107,7 @@ describe('metrics', () => {
     assert.equal(after.get('kube_api_proxy_longrunning_requests_ended_total{reason="client"}'), 1);
     const refused = after.get('kube_api_proxy_longrunning_requests_ended_total{reason="upstream"}');
     assert.equal(refused, 0, 'a refusal is no stream that ends');
+    assert.equal(after.get('kube_api_proxy_longrunning_requests_ended_total{reason="access"}'), 1);
     assert.ok(![...after.keys()].some(key => key.startsWith('kube_api_proxy_request_duration_seconds')));
   });
 

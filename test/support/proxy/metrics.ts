@@ -7,6 +7,7 @@ import {
   type MetricsOptions,
 } from '../../../src/observability/metrics/metrics.js';
 import { authenticationMethods } from '../../../src/options/facts.js';
+import { endReasons } from '../../../src/request/end-reason.js';
 import { upstreamErrorReasons } from '../../../src/transport/upstream-error.js';
 
 /** Metrics without a program: those of the process, of all features, and of one cluster without connections and requests. */
@@ -16,6 +17,7 @@ export function createIdleMetrics(options: Partial<MetricsOptions> = {}): Metric
     nodeVersion: '20.18.0',
     rejectionReasons,
     upstreamErrorReasons,
+    endReasons,
     authenticationMethods: authenticationMethods.map(({ name }) => name),
     clusterLabel: withoutClusterLabel,
     connections: () => new Map([['', { idle: 0, active: 0, upgraded: 0 }]]),

@@ -1,0 +1,10 @@
+/**
+ * Why the proxy itself ended a request: the caller's credential has expired, nobody knows the caller any longer, the caller may no longer do
+ * it, or an operator has ended it.
+ */
+const revocations = ['expiry', 'caller', 'access', 'operator'] as const;
+export type Revocation = (typeof revocations)[number];
+
+/** Who or what ended a request. */
+export const endReasons = ['client', 'upstream', 'shutdown', 'error', ...revocations] as const;
+export type EndReason = (typeof endReasons)[number];

@@ -219,3 +219,57 @@ it('a list that the API server does not answer at once shows skeletons', async t
   answer(false);
   await page.getByRole('link', { name: 'web', exact: true }).first().waitFor();
 });
+
+describe('an object’s page', () => {
+  const names = '../../secrets/x';
+  server.write({
+    ...{ apiVersion: 'v1', kind: 'Pod', metadata: meta('referring'), status: { phase: 'Running' } },
+    spec: {
+      ...{ nodeName: 'node-0', serviceAccountName: '<b>evil</b>' },
+      volumes: [
+        { configMap: { name: 'files' } },
+        { secret: { secretName: names } },
+        { secret: { secretName: 'https://x' } },
+      ],
+      containers: [{ name: 'app', image: 'x', envFrom: [{ secretRef: { name: 'keys' } }] }],
+    },
+  });
+
+  it('has the row that the API server prints with its request, and links to what it names, in this page alone', async t => {
+    const { page, problems, requested } = await openPage(t, browser, proxy.url, `${pods}/referring`);
+    const row = page.getByRole('region', { name: 'As a table' });
+    await row.getByRole('cell', { name: 'Running' }).waitFor();
+    assert.deepEqual((await row.getByRole('columnheader').allTextContents()).slice(0, 3), [
+      'Name',
+      'Ready',
+      'Status',
+    ]);
+    await page.locator('.object-row .request').getByText(`GET${pods}/referring`).waitFor();
+    assert.equal(
+      requested.filter(url => url.endsWith(`${pods}/referring`)).length,
+      2,
+      'the object and its row',
+    );
+    const links = await page
+      .getByText(/^Uses /)
+      .getByRole('link')
+      .all();
+    const hrefs = await Promise.all(links.map(link => link.getAttribute('href')));
+    assert.deepEqual(
+      hrefs,
+      [
+        ...['#/api/v1/nodes/node-0', '#/api/v1/namespaces/default/configmaps/files'],
+        '#/api/v1/namespaces/default/secrets/keys',
+      ].sort((a, b) => hrefs.indexOf(a) - hrefs.indexOf(b)),
+    );
+    assert.equal(await page.locator('main b').count(), 0);
+    server.write({
+      ...pod,
+      metadata: meta('referring'),
+      status: { phase: 'Failed' },
+      spec: { containers: [] },
+    });
+    await row.getByRole('cell', { name: 'Failed' }).waitFor();
+    assert.deepEqual(problems, []);
+  });
+});

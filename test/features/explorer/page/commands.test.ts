@@ -58,6 +58,9 @@ describe('the commands', () => {
       assert.deepEqual(argumentsOf(commandsFor(one, { kind: 'object', ...object }, target).kubectl), [
         ...[...kubectl, `deployments.v1.apps/${text}`, '--namespace=x', '-o', 'yaml'],
       ]);
+      const row = ApiRequest.object('', recorded, object, 'table');
+      const words = argumentsOf(commandsFor(row, { kind: 'row', ...object }, target).kubectl);
+      assert.deepEqual(words, [...kubectl, `deployments.v1.apps/${text}`, '--namespace=x']);
     }
   });
 

@@ -29,7 +29,7 @@ const authorityFile = 'ca.crt';
 /** The words of a kubectl command, without the server and the token. */
 export type Action =
   | ({ readonly kind: 'list' | 'watch' } & ListScope)
-  | ({ readonly kind: 'object' } & ObjectName)
+  | ({ readonly kind: 'object' | 'row' } & ObjectName)
   | ({ readonly kind: 'log' } & ObjectName & LogQuery)
   /** A kubectl command that sends the same request, or nearly the same. */
   | { readonly kind: 'command'; readonly words: readonly string[] }
@@ -127,7 +127,10 @@ function wordsOf(action: Exclude<Action, { readonly kind: 'raw' }>): readonly st
       ...(tailLines === undefined ? [] : [`--tail=${tailLines}`]),
     ];
   }
-  if (action.kind === 'object') return ['get', `${typeOf(resource)}/${action.name}`, ...scope, '-o', 'yaml'];
+  if ('name' in action) {
+    const format = action.kind === 'object' ? ['-o', 'yaml'] : [];
+    return ['get', `${typeOf(resource)}/${action.name}`, ...scope, ...format];
+  }
   const { labelSelector = '', fieldSelector = '' } = action;
   return [
     ...['get', typeOf(resource)],

@@ -11,6 +11,7 @@ import { RequestBar } from '../parts/request-bar.js';
 import { Conditions } from './conditions.js';
 import { LastChange } from './last-change.js';
 import { ObjectEvents } from './object-events.js';
+import { ObjectRow } from './object-row.js';
 import { Relatives } from './relatives.js';
 import { YamlView } from './yaml-view.js';
 
@@ -49,6 +50,7 @@ export function ObjectView({
       {object === undefined && error === undefined && <Skeleton lines={14} />}
       {object !== undefined && (
         <>
+          <ObjectRow source={source} object={objectName} version={object.metadata?.resourceVersion ?? ''} />
           <Relatives source={source} object={object} />
           <LastChange live={live} />
           <Conditions conditions={conditions} />

@@ -1,6 +1,7 @@
 import type { OwnerReference } from 'kubernetes-types/meta/v1.js';
 import { useState } from 'preact/hooks';
 import type { ApiObject, ObjectList } from '../api/objects.js';
+import { referencesOf } from '../api/references.js';
 import { ApiRequest } from '../api/requests.js';
 import type { Source } from '../live/source.js';
 import { useLoaded } from '../parts/hooks.js';
@@ -23,6 +24,7 @@ export function Relatives({ source, object }: { readonly source: Source; readonl
           ))}
         </p>
       )}
+      <Uses source={source} object={object} />
       {mayOwn(object) && (
         <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
           <summary>Objects that belong to it</summary>
@@ -30,6 +32,26 @@ export function Relatives({ source, object }: { readonly source: Source; readonl
         </details>
       )}
     </section>
+  );
+}
+
+/** Links to the objects that it names. */
+function Uses({ source, object }: { readonly source: Source; readonly object: ApiObject }) {
+  const links = referencesOf(object, source.index).flatMap(({ resource, namespace, name }) => {
+    const href = linkToObject(resource, namespace, name);
+    return href === undefined ? [] : [{ href, title: `${resource.kind} ${name}` }];
+  });
+  if (links.length === 0) return null;
+  return (
+    <p>
+      Uses{' '}
+      {links.map(({ href, title }, at) => (
+        <span key={href}>
+          {at > 0 && ', '}
+          <a href={href}>{title}</a>
+        </span>
+      ))}
+    </p>
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { CallerRules } from './authentication/identity.js';
-import type { ActiveMethod, AuthenticationMethod } from './authentication/method.js';
+import type { ActiveMethod, AuthenticationMethod, OptionFacts } from './authentication/method.js';
 import type { Cluster } from './clusters/cluster.js';
 import type { AdminEndpoint } from './endpoints/admin-endpoint.js';
 import type { OwnEndpoint } from './endpoints/own-endpoint.js';
@@ -8,7 +8,7 @@ import type { Guard } from './guard/guard.js';
 import type { Listener } from './http/listener.js';
 import type { Clock } from './lib/clock.js';
 import type { Component } from './lib/component.js';
-import type { ListenerFacts, OptionDefinitions, OptionFacts } from './lib/option.js';
+import type { OptionDefinitions } from './lib/option.js';
 import type { Logger } from './observability/log/logger.js';
 import type { AuthenticationMetrics } from './observability/metrics/authentication-metrics.js';
 import type { Recorder } from './observability/recorder.js';
@@ -68,6 +68,13 @@ export interface Problems {
 
 type Created = FeatureParts | Problems | undefined;
 
+/** A listener that encrypts, as it is known before the start. */
+export interface ListenerFacts<Options> {
+  /** The flags that turn it on, with their dashes, for a sentence. */
+  readonly flag: string;
+  isOn(options: Options): boolean;
+}
+
 /**
  * One capability that the program can do without: a folder of `features/`, and an entry in `features.ts`. It imports from folders of the core
  * that are below `app/` and `options/`, never from another feature. The core reaches it through these members alone. The file is always
@@ -86,8 +93,8 @@ export interface Feature<Options, Metrics = undefined> {
   readonly guards?: readonly Guard<Options, Metrics>[];
   /** How it finds out who a caller is. Methods are asked in the order of the features. */
   readonly method?: AuthenticationMethod<Options>;
-  /** How its listener encrypts what crosses the network. At most one feature has one. */
-  readonly listener?: ListenerFacts & { isOn(options: Options): boolean };
+  /** How its listener encrypts what crosses the network, in place of plain HTTP. At most one feature has one. */
+  readonly listener?: ListenerFacts<Options>;
   /** What it answers itself below `/-/`. In the index they come before those of the core. */
   readonly endpoints?: readonly OwnEndpoint<Options>[];
   /** Adds its metrics to the registry, whether it is on or off: alerts and documents need all of them. */

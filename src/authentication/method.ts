@@ -5,9 +5,30 @@ import type { RequestHead } from '../http/request-head.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { JsonObject } from '../lib/json.js';
-import type { MethodFacts } from '../lib/option.js';
 import type { ImpersonationTarget } from '../reviews/own-rights.js';
 import type { BearerToken } from './bearer-token.js';
+
+/** A method of authentication, as parts ask about it that do not know its options. */
+export interface MethodFacts {
+  /** The flags that turn the method on, with their dashes, for a sentence. */
+  readonly flag: string;
+  /** Whether callers send a secret that can be used by anyone who reads it. */
+  readonly sendsSecret: boolean;
+  /** Whether OpenID Connect issuers say who a caller is, so that people can sign in there. */
+  readonly hasIssuers?: boolean;
+}
+
+/** What the owner of options may ask about methods of authentication (`OptionOwner.problems`). */
+export interface OptionFacts {
+  readonly methods: readonly MethodFacts[];
+  /** Those that the options turn on. If there is at least one, callers have to authenticate. */
+  readonly methodsOn: readonly MethodFacts[];
+}
+
+/** The flags of methods or listeners, for a sentence. */
+export function flagsOf(parts: readonly Pick<MethodFacts, 'flag'>[]): string {
+  return parts.map(({ flag }) => flag).join(', ');
+}
 
 /** One way to find out who a caller is, as it is known before the start. */
 export interface AuthenticationMethod<Options> extends MethodFacts {

@@ -1,8 +1,8 @@
 import type { Authentication } from '../authentication/authentication.js';
 import { IdentityError, type IdentityOptions } from '../authentication/identity.js';
+import { flagsOf, type OptionFacts } from '../authentication/method.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
-import { flagsOf, type OptionFacts } from '../lib/option.js';
 import type { RequestContext } from '../request/context.js';
 import type { RequestPath } from '../request/request-path.js';
 import { type Check, callersMounts, type Guard, type GuardParts } from './guard.js';

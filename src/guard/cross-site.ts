@@ -1,5 +1,5 @@
+import { flagsOf, type MethodFacts, type OptionFacts } from '../authentication/method.js';
 import type { RequestHead } from '../http/request-head.js';
-import { flagsOf, type MethodFacts, type OptionFacts } from '../lib/option.js';
 import type { RequestContext } from '../request/context.js';
 import { type CorsOptions, corsPolicyOf } from './cors.js';
 import type { FilterSwitch } from './filter.js';

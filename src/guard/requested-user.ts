@@ -1,10 +1,10 @@
 import { checkIdentity, type IdentityOptions } from '../authentication/identity.js';
+import { flagsOf, type OptionFacts } from '../authentication/method.js';
 import { hasImpersonationHeader } from '../kubernetes/impersonation.js';
 import { RefusedGroupError } from '../kubernetes/refused-group.js';
 import { requestedUser as readRequestedUser } from '../kubernetes/requested-user.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
-import { flagsOf, type OptionFacts } from '../lib/option.js';
 import type { OpenRequest } from '../request/context.js';
 import { ForbiddenError } from '../reviews/forbidden.js';
 import { permitImpersonation } from '../reviews/impersonation-reviews.js';

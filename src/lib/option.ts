@@ -33,39 +33,6 @@ export type OptionValues<D> = {
   readonly [K in keyof D]: D[K] extends { readonly type: ValueType<infer T> } ? T : never;
 };
 
-/** A method of authentication, as parts ask about it that do not know its options. */
-export interface MethodFacts {
-  /** The flags that turn the method on, with their dashes, for a sentence. */
-  readonly flag: string;
-  /** Whether callers send a secret that can be used by anyone who reads it. */
-  readonly sendsSecret: boolean;
-  /** Whether OpenID Connect issuers say who a caller is, so that people can sign in there. */
-  readonly hasIssuers?: boolean;
-}
-
-/** A listener that encrypts what crosses the network, in place of plain HTTP. */
-export interface ListenerFacts {
-  /** The flags that turn it on, with their dashes, for a sentence. */
-  readonly flag: string;
-}
-
-/** What a part may ask about other parts. */
-export interface OptionFacts {
-  /** All methods of authentication. */
-  readonly methods: readonly MethodFacts[];
-  /** Those that the options turn on. If there is at least one, callers have to authenticate. */
-  readonly methodsOn: readonly MethodFacts[];
-  /** All listeners that encrypt what crosses the network. */
-  readonly listeners: readonly ListenerFacts[];
-  /** Whether the options turn one of them on. */
-  readonly isEncrypted: boolean;
-}
-
-/** The flags of methods or listeners, for a sentence. */
-export function flagsOf(parts: readonly ListenerFacts[]): string {
-  return parts.map(({ flag }) => flag).join(', ');
-}
-
 /** A part that has its own options: a group, a guard, an authentication method. */
 export interface OptionOwner {
   readonly options: OptionDefinitions;
@@ -73,8 +40,9 @@ export interface OptionOwner {
    * The problems of options that are valid separately but not together, one line each. It may read the options of other owners.
    *
    * @param given The keys of the options that are set, be it to their defaults.
+   * @param facts What it may ask about other parts.
    */
-  problems?(options: never, given: ReadonlySet<string>, facts: OptionFacts): readonly string[];
+  problems?(options: never, given: ReadonlySet<string>, facts: never): readonly string[];
 }
 
 type Ungrouped = Omit<OptionDefinition<unknown>, 'group'>;
@@ -111,13 +79,18 @@ type ReadByProblems<Owner> = Owner extends {
 }
   ? Options
   : never;
+type AskedByProblems<Owner> = Owner extends {
+  problems(options: never, given: never, facts: infer Facts): unknown;
+}
+  ? Facts
+  : never;
 
 /** The problems that the members of a list find, in the order of the list. */
 export function problemsOf<const Owners extends readonly OptionOwner[]>(
   owners: Owners,
   options: IntersectionOf<ReadByProblems<Owners[number]>>,
   given: ReadonlySet<string>,
-  facts: OptionFacts,
+  facts: IntersectionOf<AskedByProblems<Owners[number]>>,
 ): readonly string[] {
-  return owners.flatMap(owner => owner.problems?.(options as never, given, facts) ?? []);
+  return owners.flatMap(owner => owner.problems?.(options as never, given, facts as never) ?? []);
 }

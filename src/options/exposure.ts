@@ -1,7 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { defineOptions, flagsOf, type OptionFacts, type OptionValues } from '../lib/option.js';
+import { flagsOf } from '../authentication/method.js';
+import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
-import { type FactOptions, methodsOn } from './facts.js';
+import { authenticationMethods, type FactOptions, isEncrypted, listeners, methodsOn } from './facts.js';
 
 const options = defineOptions('Authentication', {
   insecureAllowUnauthenticated: {
@@ -39,20 +40,19 @@ export function isOpenToOthers(options: FactOptions & ListenerOptions): boolean 
  * Rejects options that expose the kubeconfig's user to the network. Listening beyond loopback without authentication has to be allowed
  * explicitly. Callers' secrets that cross the network unencrypted are never allowed.
  */
-function problems(options: ExposureOptions, _given: unknown, facts: OptionFacts): string[] {
+function problems(options: ExposureOptions): string[] {
   if (!isBeyondLoopback(options)) return [];
   const { address, insecureAllowUnauthenticated } = options;
-  const { methods, methodsOn, listeners, isEncrypted } = facts;
   const where = `--address: ${JSON.stringify(address)} can be reached from other machines`;
   const found: string[] = [];
   if (isOpenToOthers(options) && !insecureAllowUnauthenticated) {
     found.push(
-      `${where}, and everyone there would act as the kubeconfig's user; authenticate callers (${flagsOf(methods)}), ` +
+      `${where}, and everyone there would act as the kubeconfig's user; authenticate callers (${flagsOf(authenticationMethods)}), ` +
         'listen on 127.0.0.1 or --unix-socket, or accept it with --insecure-allow-unauthenticated',
     );
   }
-  const secrets = methodsOn.filter(({ sendsSecret }) => sendsSecret);
-  if (secrets.length > 0 && !isEncrypted) {
+  const secrets = methodsOn(options).filter(({ sendsSecret }) => sendsSecret);
+  if (secrets.length > 0 && !isEncrypted(options)) {
     found.push(
       `${where}, and the tokens of ${flagsOf(secrets)} would cross the network unencrypted; ` +
         `${listeners.length === 0 ? '' : `set ${flagsOf(listeners)}, or `}listen on 127.0.0.1 or --unix-socket`,

@@ -1,6 +1,7 @@
-import type { AuthenticationMethod } from '../authentication/method.js';
+import type { AuthenticationMethod, OptionFacts } from '../authentication/method.js';
+import type { ListenerFacts } from '../feature.js';
 import { features } from '../features.js';
-import type { IntersectionOf, ListenerFacts, OptionFacts } from '../lib/option.js';
+import type { IntersectionOf } from '../lib/option.js';
 
 type ReadBy<Part> = Part extends { isOn(options: infer Options): boolean } ? Options : never;
 type PartsIn<F> =
@@ -11,11 +12,12 @@ type PartsIn<F> =
 export type FactOptions = IntersectionOf<ReadBy<PartsIn<(typeof features)[number]>>>;
 
 type Method = AuthenticationMethod<FactOptions>;
-type Listener = ListenerFacts & { isOn(options: FactOptions): boolean };
+type Listener = ListenerFacts<FactOptions>;
 
 const all: readonly { readonly name: string; readonly method?: Method; readonly listener?: Listener }[] =
   features;
-const listeners = all.flatMap(({ listener }) => listener ?? []);
+/** The listeners that encrypt what crosses the network. */
+export const listeners = all.flatMap(({ listener }) => listener ?? []);
 
 /** Every method of authentication, in the order in which they are asked, which is the API server's. */
 export const authenticationMethods: readonly Method[] = all.flatMap(({ method }) => method ?? []);
@@ -32,10 +34,5 @@ export function isEncrypted(options: FactOptions): boolean {
 
 /** What a part may ask about other parts, with these options. */
 export function factsOf(options: FactOptions): OptionFacts {
-  return {
-    methods: authenticationMethods,
-    methodsOn: methodsOn(options),
-    listeners,
-    isEncrypted: isEncrypted(options),
-  };
+  return { methods: authenticationMethods, methodsOn: methodsOn(options) };
 }

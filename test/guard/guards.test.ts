@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { OptionFacts } from '../../src/authentication/method.js';
 import { authentication } from '../../src/guard/authentication.js';
 import { claimedIdentity } from '../../src/guard/claimed-identity.js';
 import { configuredImpersonation } from '../../src/guard/configured-impersonation.js';
@@ -19,7 +20,6 @@ import { Rejection } from '../../src/guard/rejection.js';
 import { requestedUser } from '../../src/guard/requested-user.js';
 import { ownPagesOnly } from '../../src/http/browser-fields.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
-import type { OptionFacts } from '../../src/lib/option.js';
 import type { Mount } from '../../src/request/mount.js';
 import { parsedValue } from '../support/option-value.js';
 import { apiMount, type RequestParts, rejectedPages, requestOf } from './judged-request.js';

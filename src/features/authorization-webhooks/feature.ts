@@ -1,7 +1,8 @@
 import type { Registry } from 'prom-client';
+import { flagsOf, type OptionFacts } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
 import type { Guard } from '../../guard/guard.js';
-import { defineOptions, flagsOf, type OptionFacts, type OptionValues } from '../../lib/option.js';
+import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { text } from '../../lib/value-type.js';
 import { createReloadCounter } from '../../observability/metrics/reload-counter.js';
 import { createCheck, rule } from './guard.js';

@@ -1,4 +1,5 @@
-import { defineOptions, flagsOf, type OptionFacts, type OptionValues } from '../../lib/option.js';
+import { flagsOf, type OptionFacts } from '../../authentication/method.js';
+import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { bool } from '../../lib/value-type.js';
 
 /** Whether there is the page, and whether people can sign in on it at an issuer. */

@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os';
+import { flagsOf, type OptionFacts } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
-import { defineOptions, flagsOf, type OptionFacts, type OptionValues } from '../../lib/option.js';
+import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { bool, byteSize, optional } from '../../lib/value-type.js';
 import { createSharedWatchMetrics, type ShareObserver } from './metrics.js';
 

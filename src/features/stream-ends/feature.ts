@@ -1,5 +1,6 @@
+import { flagsOf, type OptionFacts } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
-import { defineOptions, flagsOf, type OptionFacts, type OptionValues } from '../../lib/option.js';
+import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { bool, duration, durationFrom, optional } from '../../lib/value-type.js';
 import { createRecheckMetrics, type RecheckMetrics } from './metrics.js';
 

@@ -1,5 +1,6 @@
+import { flagsOf, type OptionFacts } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
-import { defineOptions, flagsOf, type OptionFacts, type OptionValues } from '../../lib/option.js';
+import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { bool } from '../../lib/value-type.js';
 import { createFilterMetrics, type FilterObserver } from './metrics.js';
 

@@ -5,11 +5,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
+import { createServingFiles } from '../support/certificates/serving-files.js';
 import { clientFile, javascriptClientTest } from '../support/clients/javascript-client.js';
 import { eventually } from '../support/eventually.js';
+import { twoUsers } from '../support/identities/two-users.js';
+import { freePort } from '../support/ports.js';
 import { projectFile } from '../support/project.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
-import { startStack } from '../support/proxy/stack.js';
+import { startGateway, startStack } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 interface Answer {
@@ -143,3 +146,59 @@ for (const [server, { script, pods, secrets, deletion }] of Object.entries(serve
     );
   }
 }
+
+javascriptClientTest(
+  'kubernetes-mcp-server over HTTP, with the file of deploy/clients.md, lets each caller act as themselves through a gateway',
+  async t => {
+    const files = await createServingFiles();
+    const ca = files.authority.certificate;
+    const { port } = await startGateway(t, { tokenFile: twoUsers, tls: files });
+    const directory = temporaryFolder();
+    const server = `https://127.0.0.1:${port}`;
+    const { path } = await writeKubeconfig({ server, ca }, { directory });
+    const [, line = ''] = /^echo '(cluster_auth_mode.*)' > mcp\.toml$/m.exec(document) ?? [];
+    await writeFile(join(directory, 'mcp.toml'), line);
+    const own = await freePort();
+    const args = ['--config', 'mcp.toml', '--kubeconfig', path, '--bind-address', '127.0.0.1'];
+    const script = clientFile('kubernetes-mcp-server', 'bin/index.js');
+    const env = { PATH: process.env['PATH'] ?? '', HOME: directory };
+    const child = spawn(process.execPath, [script, ...args, '--port', String(own)], {
+      ...{ cwd: directory, env, stdio: 'ignore', detached: true },
+    });
+    const exited = once(child, 'exit');
+    // The script starts the server itself, which is in its group.
+    t.after(() => process.kill(-(child.pid as number)) && exited);
+    const url = `http://127.0.0.1:${own}/mcp`;
+    await eventually('the server listens', () =>
+      fetch(url).then(
+        () => true,
+        () => false,
+      ),
+    );
+    const podsAs = async (name: string): Promise<string> => {
+      const post = async (message: object, session?: string) => {
+        const headers = {
+          Authorization: `Bearer ${name}-token`,
+          'Content-Type': 'application/json',
+          Accept: 'application/json, text/event-stream',
+          ...(session !== undefined && { 'Mcp-Session-Id': session }),
+        };
+        const body = JSON.stringify({ jsonrpc: '2.0', ...message });
+        return fetch(url, { method: 'POST', headers, body });
+      };
+      const clientInfo = { name: 'test', version: '1.0.0' };
+      const params = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo };
+      const begun = await post({ id: 1, method: 'initialize', params });
+      const session = begun.headers.get('mcp-session-id') ?? undefined;
+      await begun.text();
+      await (await post({ method: 'notifications/initialized' }, session)).text();
+      const [tool, tools] = servers['kubernetes-mcp-server']?.pods ?? [];
+      const call = { id: 2, method: 'tools/call', params: { name: tool, arguments: tools } };
+      return (await post(call, session)).text();
+    };
+    assert.match(await podsAs('alice'), /\bweb-0\b/);
+    assert.match(await podsAs('bob'), /User \\+"bob\\+" cannot list resource/);
+    assert.doesNotMatch(await podsAs('nobody'), /\bweb-0\b/);
+  },
+  'kubernetes-mcp-server',
+);

@@ -42,7 +42,13 @@ const windows = {
 for (const [name, options] of Object.entries(windows)) {
   describe(`a window that is ${name}, for a user with rights in some namespaces`, () => {
     it('offers the namespaces that the user may list, in the place of a table of all that is refused', async t => {
-      const { page } = await openPage(t, browser, proxy.url, '/api/v1/pods?labelSelector=app!%3Dx', options);
+      const { page, go } = await openPage(
+        t,
+        browser,
+        proxy.url,
+        '/api/v1/pods?labelSelector=app!%3Dx',
+        options,
+      );
       await signIn(page, 'bob-token');
       const choice = page.locator('.choice');
       await choice.getByRole('heading', { name: 'Choose a namespace' }).waitFor();
@@ -64,6 +70,10 @@ for (const [name, options] of Object.entries(windows)) {
       await page.keyboard.press('Enter');
       await page.getByRole('link', { name: 'web-of-team-d' }).waitFor();
       assert.match(page.url(), /namespaces\/team-d\/pods\?labelSelector=app/);
+      await go('/api/v1/namespaces/team-9/pods/x');
+      await page.locator('main').getByText('This view asked to get pods x in team-9.').waitFor();
+      await page.locator('main').locator('p').getByRole('link', { name: 'What I may do' }).click();
+      await page.waitForURL(/namespaces\/team-9\/pods\?view=access$/);
     });
 
     it('offers the namespaces that the user has visited, if the user may not list any', async t => {
@@ -74,6 +84,12 @@ for (const [name, options] of Object.entries(windows)) {
         .getByText(/pods is forbidden: User "alice"/)
         .waitFor();
       assert.equal(await page.locator('.choice').count(), 0);
+      const main = page.locator('main');
+      await main.getByText('This view asked to list pods in all namespaces.').waitFor();
+      await main.getByText('copy as').last().click();
+      const canI = await main.getByRole('region', { name: 'kubectl command' }).last().textContent();
+      assert.match(canI ?? '', / auth can-i list pods --all-namespaces$/);
+      await assertAccessible(page);
       await go('/api/v1/namespaces/team-a/pods');
       await page.getByRole('link', { name: 'web-of-team-a' }).waitFor();
       await go('/api/v1/namespaces/team-d/pods');

@@ -68,12 +68,12 @@ describe('the page', () => {
     assert.equal(plain.headers['cache-control'], 'public, max-age=31536000, immutable');
   });
 
-  it('takes at most 200 KB on its way to a browser, with all parts that are loaded later, and answers HEAD without the body', async () => {
+  it('takes at most 83 KB on its way to a browser, with all parts that are loaded later, and answers HEAD without the body', async () => {
     const folder = projectFile('dist/explorer');
     const names = (await readdir(folder)).filter(name => name.endsWith('.gz'));
     const sizes = await Promise.all(names.map(async name => (await stat(join(folder, name))).size));
     const sum = sizes.reduce((total, size) => total + size, 0);
-    assert.ok(sum > 30_000 && sum < 200 * 1024, `${sum} bytes`);
+    assert.ok(sum > 30_000 && sum < 83_230, `${sum} bytes`);
     const { status, headers, text } = await send(port, '/-/ui/', { method: 'HEAD' });
     assert.deepEqual([status, text, headers.etag], [200, '', page.headers.etag]);
   });

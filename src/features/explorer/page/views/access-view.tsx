@@ -1,11 +1,10 @@
 import { type Operation, operationsOf, type Verdict } from '../api/access.js';
 import type { ApiResource } from '../api/discovery.js';
-import { ApiRequest } from '../api/requests.js';
 import { type Access, keyOf, readAccess } from '../live/access.js';
 import type { Source } from '../live/source.js';
+import { CanI } from '../parts/can-i.js';
 import { useLoaded } from '../parts/hooks.js';
 import { Problem } from '../parts/notices.js';
-import { RequestBar } from '../parts/request-bar.js';
 import { Status } from '../parts/status.js';
 import { WideTable } from '../parts/wide-table.js';
 import type { Loaded } from '../state.js';
@@ -55,15 +54,11 @@ export function AccessView({
   );
   const operations = operationsOf(resource);
   const of = (subresource: string) => operations.filter(operation => operation.subresource === subresource);
-  const attributes = { verb: 'list', group, resource: name, ...(namespace !== '' && { namespace }) };
-  const request = askRequest(source, attributes);
   const where =
     namespace === '' ? (resource.namespaced ? 'in all namespaces' : 'in the cluster') : `in ${namespace}`;
   return (
     <>
-      {request !== undefined && (
-        <RequestBar request={request} action={{ kind: 'command', words: canI(resource, namespace) }} />
-      )}
+      <CanI source={source} asked={{ verb: 'list', resource, namespace }} />
       <Problems access={access} />
       <table class="plain access">
         <caption>
@@ -166,15 +161,4 @@ function messageOf(verdict: Verdict): string | undefined {
 /** The flag that a rule's message names. */
 function flagIn(message: string): string {
   return /--[a-z-]+/.exec(message)?.[0] ?? 'a rule of the proxy';
-}
-
-function canI({ group, name, namespaced }: ApiResource, namespace: string): readonly string[] {
-  const scope = namespace === '' ? (namespaced ? ['--all-namespaces'] : []) : [`--namespace=${namespace}`];
-  return ['auth', 'can-i', 'list', group === '' ? name : `${name}.${group}`, ...scope];
-}
-
-/** Undefined if the API server does not have this review. */
-function askRequest({ prefix, index }: Source, resourceAttributes: object): ApiRequest | undefined {
-  if (index.preferred('authorization.k8s.io', 'selfsubjectaccessreviews') === undefined) return undefined;
-  return ApiRequest.review(prefix, index, 'SelfSubjectAccessReview', { resourceAttributes });
 }

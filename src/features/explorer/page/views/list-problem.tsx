@@ -1,9 +1,10 @@
 import type { ListScope } from '../api/requests.js';
 import { inOrder } from '../api/table.js';
 import { visitsOf } from '../api/visits.js';
+import type { Source } from '../live/source.js';
+import { Failed } from '../parts/can-i.js';
 import { useStore } from '../parts/hooks.js';
 import { linkToList } from '../parts/links.js';
-import { Problem } from '../parts/notices.js';
 import type { Loaded } from '../state.js';
 
 /** The most links that are drawn. */
@@ -16,9 +17,13 @@ const most = 200;
 export function ListProblem({
   failed: { error, code },
   scope: { resource, namespace, labelSelector = '', fieldSelector = '' },
+  source,
+  verb,
   namespaces,
   rest,
 }: {
+  readonly source: Source;
+  readonly verb: 'list' | 'watch';
   readonly failed: { readonly error: string | undefined; readonly code: number | undefined };
   readonly scope: ListScope;
   /** The namespaces that the user may list. */
@@ -29,7 +34,7 @@ export function ListProblem({
   const known = useKnownNamespaces(namespaces);
   if (error === undefined) return null;
   if (code !== 403 || namespace !== '' || !resource.namespaced || known.names.length === 0)
-    return <Problem>{error}</Problem>;
+    return <Failed asked={{ verb, resource, namespace }} {...{ source, error, code }} />;
   const { names, areVisited } = known;
   return (
     <section class="choice">

@@ -4,6 +4,7 @@ import { ApiRequest } from '../api/requests.js';
 import { LiveObject } from '../live/live-object.js';
 import type { Source } from '../live/source.js';
 import { Breadcrumb } from '../parts/breadcrumb.js';
+import { Failed } from '../parts/can-i.js';
 import { useModel } from '../parts/hooks.js';
 import { Problem, Skeleton, StreamBadge } from '../parts/notices.js';
 import { ObjectTabs } from '../parts/object-tabs.js';
@@ -46,7 +47,9 @@ export function ObjectView({
       <ObjectTabs object={objectName} chosen="object" />
       <RequestBar request={request} action={{ kind: 'object', ...objectName }} />
       {isGone && <Problem>It has been deleted. This is its last state.</Problem>}
-      {error !== undefined && <Problem>{error}</Problem>}
+      {error !== undefined && (
+        <Failed asked={{ verb: 'get', ...objectName }} code={live.code} {...{ source, error }} />
+      )}
       {object === undefined && error === undefined && <Skeleton lines={14} />}
       {object !== undefined && (
         <>

@@ -37,7 +37,9 @@ function Listed({ source, scope, namespaces, name, hrefOf }: ObjectsViewProps) {
   const found = useMemo(() => rowsNamed(rows.values(), name, columns), [rows, version, name, columns]);
   const ofEvents = isEvents(scope.resource);
   const bar = <RequestBar request={request} action={{ kind: 'list', ...scope }} />;
-  const problem = <ListProblem failed={list} {...{ scope, namespaces }} rest={{ name }} />;
+  const problem = (
+    <ListProblem failed={list} verb="list" {...{ source, scope, namespaces }} rest={{ name }} />
+  );
   if (error !== undefined && rows.size === 0) {
     return (
       <>

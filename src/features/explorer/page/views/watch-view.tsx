@@ -35,7 +35,7 @@ function Watched({ source, scope, namespaces }: WatchViewProps) {
         </span>
         {watch.error === undefined && <StreamBadge state={watch.state} />}
       </div>
-      <ListProblem failed={watch} {...{ scope, namespaces }} rest={{ watch: 'true' }} />
+      <ListProblem failed={watch} verb="watch" {...{ source, scope, namespaces }} rest={{ watch: 'true' }} />
       <ol class="events">
         {watch.events.map(event => (
           <Event key={event.id} event={event} />

@@ -1,0 +1,73 @@
+import type { ApiResource } from '../api/discovery.js';
+import { ApiRequest } from '../api/requests.js';
+import type { Source } from '../live/source.js';
+import { linkToList } from './links.js';
+import { Problem } from './notices.js';
+import { RequestBar } from './request-bar.js';
+
+/** What was asked for. An empty namespace means all of them; without a name it is about all objects. */
+interface Asked {
+  readonly verb: string;
+  readonly resource: ApiResource;
+  readonly namespace: string;
+  readonly name?: string;
+}
+
+/** The request that asks whether the user may do something, and `kubectl auth can-i`. Nothing if the API server does not have this review. */
+export function CanI({ source, asked }: { readonly source: Source; readonly asked: Asked }) {
+  const { prefix, index } = source;
+  if (index.preferred('authorization.k8s.io', 'selfsubjectaccessreviews') === undefined) return null;
+  const {
+    verb,
+    resource: { group, name: resource },
+    namespace,
+    name,
+  } = asked;
+  const request = ApiRequest.review(prefix, index, 'SelfSubjectAccessReview', {
+    resourceAttributes: {
+      ...{ verb, group, resource },
+      ...(namespace !== '' && { namespace }),
+      ...(name !== undefined && { name }),
+    },
+  });
+  return <RequestBar request={request} action={{ kind: 'command', words: wordsOf(asked) }} />;
+}
+
+/** A problem of a view. A refusal says what was asked for, and how to find out what is allowed. */
+export function Failed({
+  source,
+  asked,
+  error,
+  code,
+}: {
+  readonly source: Source;
+  readonly asked: Asked;
+  readonly error: string;
+  readonly code: number | undefined;
+}) {
+  if (code !== 403) return <Problem>{error}</Problem>;
+  const { verb, resource, namespace, name } = asked;
+  const where =
+    namespace === '' ? (resource.namespaced ? 'in all namespaces' : 'in the cluster') : `in ${namespace}`;
+  return (
+    <>
+      <Problem>{error}</Problem>
+      <p>
+        This view asked to <code>{verb}</code> {typeOf(resource)} {name} {where}.{' '}
+        <a href={linkToList(resource, namespace, { view: 'access' })}>What I may do</a>
+      </p>
+      <CanI source={source} asked={asked} />
+    </>
+  );
+}
+
+function wordsOf({ verb, resource, namespace, name }: Asked): readonly string[] {
+  const scope =
+    namespace === '' ? (resource.namespaced ? ['--all-namespaces'] : []) : [`--namespace=${namespace}`];
+  const type = typeOf(resource);
+  return ['auth', 'can-i', verb, name === undefined ? type : `${type}/${name}`, ...scope];
+}
+
+function typeOf({ group, name }: ApiResource): string {
+  return group === '' ? name : `${name}.${group}`;
+}

@@ -79,7 +79,10 @@ const requestReaders: Readonly<Record<string, (fields: string[]) => unknown>> = 
     for (const authenticates of [true, false]) {
       const user = { username: 'alice', uid: undefined, groups: [], extra: new Map() };
       const request = clientRequest({ rawHeaders, auditId: 'a', remoteAddress: '192.0.2.1', caller: user });
-      const outgoing = outgoingRequest(upstreamRequest({ authenticates }, request, leg), access);
+      const outgoing = outgoingRequest(
+        upstreamRequest({ authenticates, missingRights: { errorFor: async () => undefined } }, request, leg),
+        access,
+      );
       new SentRequest('a', outgoing.headers).user;
     }
   },

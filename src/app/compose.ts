@@ -20,6 +20,7 @@ import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
 import { endReasons } from '../request/end-reason.js';
 import { ConstrainedImpersonation } from '../reviews/constrained-impersonation.js';
+import { MissingRights } from '../reviews/missing-rights.js';
 import { createImpersonationCheck } from '../reviews/own-rights.js';
 import { Reviews } from '../reviews/reviews.js';
 import { buildAdminServer } from '../server/admin-server.js';
@@ -202,6 +203,7 @@ export async function createProgram(
       recorders: added.flatMap(({ recorder }) => recorder ?? []),
       routes: added.flatMap(({ route }) => route ?? []),
       followers: added.flatMap(({ follower }) => follower ?? []),
+      missingRights: new MissingRights(reviews, constrainedImpersonation, clock),
       ...{ refusedGroups, reviews, clock },
     }),
   );

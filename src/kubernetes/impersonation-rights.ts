@@ -39,3 +39,33 @@ export function legacyRights(
   );
   return hasConstrained ? [name, ...uids, ...named, ...extras] : [name, ...named, ...extras, ...uids];
 }
+
+/** A node whose name is valid (apiserver `isNodeUsername`). */
+const node =
+  /^system:node:(?=.{1,253}$)([a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)$/;
+
+/**
+ * The rights of constrained impersonation for the values of this user, in the order in which the API server asks for them, and the mode that
+ * the right `impersonate-on:MODE:VERB` on the request needs besides. Undefined for a user without a mode: a service account or a node with
+ * more than its name.
+ */
+export function constrainedRights(
+  user: UserInfo,
+): { readonly mode: string; readonly values: readonly ImpersonatedAttribute[] } | undefined {
+  const { username, uid = '', groups, extra } = user;
+  const isNameAlone = uid === '' && groups.length === 0 && extra.size === 0;
+  const account = serviceAccountOf(username);
+  const [, nodeName] = node.exec(username) ?? [];
+  if (account === undefined && nodeName === undefined) {
+    const verb = 'impersonate:user-info';
+    const values = legacyRights(user, true).map(right => ({ ...right, ...authentication, verb }));
+    return { mode: 'user-info', values };
+  }
+  if (!isNameAlone) return undefined;
+  const mode = account === undefined ? 'arbitrary-node' : 'serviceaccount';
+  const value =
+    account === undefined
+      ? { resource: 'nodes', name: nodeName as string }
+      : { resource: 'serviceaccounts', ...account };
+  return { mode, values: [{ ...authentication, ...value, verb: `impersonate:${mode}` }] };
+}

@@ -9,11 +9,12 @@ export class RefusedGroupError extends StatusError {
 
   readonly group: string;
 
-  constructor(group: string) {
+  /** @param verb The one whose right is missing. */
+  constructor(group: string, verb = 'impersonate') {
     super(
       403,
       `the API server does not let this proxy impersonate the group ${JSON.stringify(group.slice(0, 200))}, which the user of the ` +
-        'request has; whoever runs the proxy can allow it (the verb impersonate on this group; in the chart: callers.groups), or leave ' +
+        `request has; whoever runs the proxy can allow it (the verb ${verb} on this group; in the chart: callers.groups), or leave ` +
         'other groups out (--accept-group; in the chart: callers.dropOtherGroups)',
     );
     this.group = group;

@@ -5,6 +5,8 @@ import { impersonationOf } from '../kubernetes/impersonation.js';
 import type { ConnectionMetrics } from '../observability/metrics/connection-metrics.js';
 import type { OpenRequest } from '../request/context.js';
 import type { RequestRecord } from '../request/record.js';
+import { attributesOf } from '../reviews/attributes.js';
+import type { MissingRights } from '../reviews/missing-rights.js';
 import type { ConnectionKind, OutgoingBody, ResponseSink, SocketReader } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
@@ -21,6 +23,7 @@ export interface ProxyContext extends DocumentPolicy {
    * credential is never sent to the API server.
    */
   readonly authenticates: boolean;
+  readonly missingRights: Pick<MissingRights, 'errorFor'>;
   /** The longest duration of a request that is not long-running, in milliseconds; 0 for no limit. */
   readonly requestTimeout: number;
   readonly connections: ConnectionMetrics;
@@ -44,10 +47,11 @@ interface LegFields {
 
 /** Returns the request of a client in the form for the API server, for plain requests and upgrades. */
 export function upstreamRequest(
-  { authenticates }: Pick<ProxyContext, 'authenticates'>,
-  { mount, path, raw, head, record, caller, impersonated, endpoint }: OpenRequest,
+  { authenticates, missingRights }: Pick<ProxyContext, 'authenticates' | 'missingRights'>,
+  request: OpenRequest,
   { headers: added, body, connection, reader, isRepeatable }: LegFields,
 ): UpstreamRequest {
+  const { mount, path, raw, head, record, caller, impersonated, endpoint } = request;
   const headers = clientHeaders(head.rawHeaders, {
     dropsCredentials: authenticates,
     requestId: record.origin.requestId,
@@ -56,6 +60,10 @@ export function upstreamRequest(
   });
   headers.push(...added);
   if (needsOrigin(head, record)) headers.push('Origin', originOf(endpoint));
+  const hidesRefusal = authenticates && record.info.subresource !== 'proxy';
+  const impersonation = authenticates
+    ? caller && (impersonated?.headers ?? impersonationOf(caller))
+    : 'configured';
   return {
     method: head.method,
     target: path.forServer.raw,
@@ -63,11 +71,12 @@ export function upstreamRequest(
     headers,
     // A client may name its own credential in `Connection`, and then it is not sent on.
     bringsAuthorization: hasField(headers, 'authorization'),
-    impersonation: authenticates
-      ? caller && (impersonated?.headers ?? impersonationOf(caller))
-      : 'configured',
+    impersonation,
     // Behind a proxy subresource another program may have sent a 401, which its client has to see.
-    hidesRefusal: authenticates && record.info.subresource !== 'proxy',
+    hidesRefusal,
+    missingRight: hidesRefusal
+      ? () => missingRights.errorFor(refusedRequest(request, impersonation as readonly string[]))
+      : undefined,
     judgedFor: endpoint.identity,
     namesContext: mount.namesContext,
     body,
@@ -87,6 +96,11 @@ function needsOrigin(
 ): boolean {
   if (origin === undefined) return false;
   return info.subresource === 'proxy' || (asksForUpgrade && upgradeProtocol.toLowerCase() === 'websocket');
+}
+
+function refusedRequest({ cluster, endpoint, mount, path }: OpenRequest, impersonation: readonly string[]) {
+  const access = { judgedFor: endpoint.identity, namesContext: mount.namesContext };
+  return { cluster, access, impersonation, attributes: attributesOf(path.info, path.forServer.query) };
 }
 
 /** A request of a client on its leg: plain, or with an upgrade. */

@@ -12,6 +12,7 @@ import type { Listener } from '../http/listener.js';
 import type { Clock } from '../lib/clock.js';
 import { createRequestLines, type Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
+import type { ProxyContext } from '../proxy/client-request.js';
 import type { CreateFollower, OpenStreams } from '../proxy/open-streams.js';
 import type { CreateRoute, OpenCallers } from '../proxy/route.js';
 import { listenForUpgrades } from '../proxy/upgrade.js';
@@ -77,6 +78,7 @@ export interface ServerParts {
   readonly followers: readonly CreateFollower[];
   readonly refusedGroups: RecordParts['refusedGroups'];
   readonly reviews: Reviews;
+  readonly missingRights: ProxyContext['missingRights'];
   readonly clock: Clock;
 }
 
@@ -184,6 +186,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       openStreams,
       connections: metrics.connections,
       authenticates,
+      missingRights: parts.missingRights,
       sandboxesProxiedPages: sandboxes,
       routes,
       requestTimeout: options.requestTimeout,

@@ -4,6 +4,7 @@ import { refusedGroup } from '../kubernetes/refused-group.js';
 import type { BorrowedBytes } from './borrowed-bytes.js';
 import type { BodySink, ResponseSink } from './round-trip.js';
 import { toUpstreamError } from './upstream-error.js';
+import type { UpstreamRequest } from './upstream-request.js';
 import { WithheldResponse } from './withheld-response.js';
 
 /**
@@ -15,6 +16,9 @@ export const fairnessField = 'x-kubernetes-pf-flowschema-uid';
 /** Bytes. A longer answer is passed on as it comes. */
 const longest = 128 * 1024;
 
+/** What an API server with constrained impersonation says if it names none of the rights of legacy impersonation. YAML breaks long lines. */
+const ofConstrained = /\bcannot\s+impersonate(?:-on)?:/;
+
 /** The head of a 403, and the request that it answers. */
 export interface Refusal {
   readonly statusMessage: string;
@@ -23,6 +27,7 @@ export interface Refusal {
   readonly impersonation: readonly string[] | 'configured' | undefined;
   /** `host:port` of the API server. */
   readonly host: string;
+  readonly missingRight?: UpstreamRequest['missingRight'];
 }
 
 /** Whether a 403 may say that the proxy may not impersonate a group. */
@@ -31,8 +36,8 @@ export function mayBeAboutGroup({ headers, impersonation }: Refusal): boolean {
 }
 
 /**
- * Reads a 403 before its sink gets it. The sink gets a RefusedGroupError in its place if it is about a group of the request's user, and
- * otherwise the answer as it came.
+ * Reads a 403 before its sink gets it. The sink gets a RefusedGroupError in its place if it is about a group of the request's user, the
+ * error that names the missing right if that is another one than the answer says, and otherwise the answer as it came.
  */
 export class RefusalReader extends WithheldResponse implements ResponseSink {
   readonly #refusal: Refusal;
@@ -59,13 +64,22 @@ export class RefusalReader extends WithheldResponse implements ResponseSink {
   }
 
   end(trailers: string[]): void {
-    if (this.body === undefined) {
-      const { impersonation } = this.#refusal;
-      const groups = typeof impersonation === 'object' ? (namedUser(impersonation)?.groups ?? []) : [];
-      const refused = refusedGroup(Buffer.concat(this.chunks).toString(), groups);
-      if (refused === undefined) this.#release();
-      else this.#fail(refused);
+    if (this.body !== undefined || this.#isOver) {
+      this.#finish(undefined, trailers);
+      return;
     }
+    const { impersonation, missingRight } = this.#refusal;
+    const text = Buffer.concat(this.chunks).toString();
+    const groups = typeof impersonation === 'object' ? (namedUser(impersonation)?.groups ?? []) : [];
+    const refused = refusedGroup(text, groups);
+    if (refused === undefined && missingRight !== undefined && ofConstrained.test(text))
+      missingRight().then(error => this.#finish(error, trailers));
+    else this.#finish(refused, trailers);
+  }
+
+  #finish(refused: Error | undefined, trailers: string[]): void {
+    if (refused === undefined) this.#release();
+    else this.#fail(refused);
     if (!this.#isOver) this.#next.end(trailers);
   }
 

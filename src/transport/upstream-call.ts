@@ -203,7 +203,8 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   /** The sink may get an error in place of a 403. */
   #readRefusal(statusMessage: string, headers: string[]): void {
     const { host } = this.#access as Access;
-    const refusal = { statusMessage, headers, host, impersonation: this.#request.impersonation };
+    const { impersonation, missingRight } = this.#request;
+    const refusal = { statusMessage, headers, host, impersonation, missingRight };
     if (mayBeAboutGroup(refusal)) this.#sink = new RefusalReader(refusal, this.#sink);
   }
 

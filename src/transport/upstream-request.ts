@@ -27,6 +27,8 @@ export interface UpstreamRequest extends AccessConditions {
    * Callers who have authenticated to the proxy would take it for a refusal of their own credential, or look for rights of their own.
    */
   readonly hidesRefusal: boolean;
+  /** Finds the right that the proxy lacks when the API server names one of constrained impersonation. Never rejects. */
+  readonly missingRight?: (() => Promise<Error | undefined>) | undefined;
   /** The body of a repeatable request can be sent again. */
   readonly body?: OutgoingBody | undefined;
   readonly connection: ConnectionKind;

@@ -17,6 +17,7 @@ const access = accessTo(new FakePool(), {
 });
 
 /** What the two legs know of a request. */
+const missingRights = { errorFor: async () => undefined };
 const legs = {
   'plain request': { headers: [], connection: 'any', isRepeatable: true },
   upgrade: {
@@ -33,7 +34,7 @@ function valuesOf(headers: readonly string[], name: string): string[] {
 for (const [which, leg] of Object.entries(legs)) {
   describe(`an upstream request of a ${which}`, () => {
     const make = (authenticates: boolean, request: OpenRequest) =>
-      upstreamRequest({ authenticates }, request, leg);
+      upstreamRequest({ authenticates, missingRights }, request, leg);
     const headersOf = (authenticates: boolean, request: OpenRequest) =>
       outgoingRequest(make(authenticates, request), access).headers;
 

@@ -20,6 +20,8 @@ import { clientRequest, endpointWith } from '../support/proxy/client-request.js'
 import { FakePool } from '../support/transport/fake-pool.js';
 import { accessTo } from '../support/transport/upstream-requests.js';
 
+const missingRights = { errorFor: async () => undefined };
+
 /** What the proxy adds to a client's fields, from the client's request and from the access. */
 interface AllAdditions extends Additions {
   readonly host: string;
@@ -47,7 +49,7 @@ function outboundHeaders(
     ? { username: user, uid: undefined, groups: [], extra: new Map() }
     : undefined;
   const request = upstreamRequest(
-    { authenticates: dropsCredentials },
+    { authenticates: dropsCredentials, missingRights },
     clientRequest({ rawHeaders, caller, ...parts }),
     { headers: [], connection: 'any', isRepeatable: true },
   );
@@ -116,7 +118,7 @@ describe('the headers of an upstream request', () => {
         subresource,
         isUpgrade: (client as readonly string[]).includes('Upgrade'),
       });
-      const { headers } = upstreamRequest({ authenticates: false }, request, {
+      const { headers } = upstreamRequest({ authenticates: false, missingRights }, request, {
         ...{ headers: [], connection: 'any', isRepeatable: true },
       });
       assert.deepEqual(valuesOf(headers, 'origin'), origins, `${client} ${subresource}`);
@@ -131,7 +133,7 @@ describe('the headers of an upstream request', () => {
       subresource: 'proxy',
       endpoint: endpointWith({ server }),
     });
-    const { headers } = upstreamRequest({ authenticates: false }, request, {
+    const { headers } = upstreamRequest({ authenticates: false, missingRights }, request, {
       ...{ headers: [], connection: 'any', isRepeatable: true },
     });
     assert.deepEqual(valuesOf(headers, 'origin'), ['http://[::1]:8080']);

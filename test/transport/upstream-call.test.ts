@@ -199,7 +199,7 @@ describe('a request that gets a 401', () => {
     assert.deepEqual([response.status, response.headers], [401, headers]);
   });
 
-  it('fails if it is a 403 about a group of its user, and is passed on as it came if it is about something else', () => {
+  it('fails if it is a 403 about a group of its user, and is passed on as it came if it is about something else', async () => {
     const impersonation = ['Impersonate-User', 'alice', 'Impersonate-Group', 'ops'];
     const about = (resource: string) =>
       `{"message":"${resource} \\"ops\\" is forbidden: User \\"gw\\" cannot impersonate resource \\"${resource}\\" in"}`;
@@ -230,6 +230,16 @@ describe('a request that gets a 401', () => {
         [403, headers, text, ['Trailer', 'x'], undefined],
       );
     }
+
+    // The answer names a right of constrained impersonation, and the proxy another one.
+    const on = '{"message":"forbidden: User \\"gw\\" cannot\n  impersonate-on:user-info:get path"}';
+    for (const error of [new StatusError(403, 'missing'), undefined]) {
+      answer(on, { missingRight: async () => error }).sink.end([]);
+      await turn();
+      assert.deepEqual([response.failure, response.text], [error, error === undefined ? on : '']);
+    }
+    answer(about('users'), { missingRight: () => assert.fail('the answer names the right') }).sink.end([]);
+    assert.equal(response.text, about('users'));
 
     answer('{"mess').sink.error(reset);
     assert.deepEqual([response.status, response.text], [403, '{"mess']);

@@ -43,6 +43,8 @@ export interface ProcessInfo {
   readonly logger: Logger;
   /** The clock of features and of the callers' tokens; by default the machine's. */
   readonly clock?: Clock;
+  /** A path that the whole main listener is behind, with a slash before it and none after it. Nothing tells it; by default there is none. */
+  readonly basePath?: string;
   /** Milliseconds between two readings of the configuration's files. */
   readonly rereadInterval?: number;
 }
@@ -205,6 +207,7 @@ export async function createProgram(
       followers: added.flatMap(({ follower }) => follower ?? []),
       missingRights: new MissingRights(reviews, constrainedImpersonation, clock),
       ...{ refusedGroups, reviews, clock },
+      basePath: info.basePath ?? '',
     }),
   );
   return {

@@ -115,7 +115,7 @@ export function responseHeaders(
 ): ClientFields {
   const fields = inboundFields(rawHeaders, request, policy);
   const { headers } = fields;
-  if (request.mount.namesContext) relocate(headers, request);
+  if (request.mount.relocates) relocate(headers, request);
   if (!isLeftToGuards(request, policy)) {
     removeFields(headers, 'x-content-type-options');
     headers.push(...documentFields(statusCode, fields.contentType, request));

@@ -4,7 +4,8 @@ import type { OpenRequest } from '../request/context.js';
 export type PrefixedRequest = Pick<OpenRequest, 'mount' | 'path' | 'cluster' | 'endpoint'>;
 
 /**
- * Changes redirects that stay on the API server of a context: the context's prefix replaces the path of the server's URL. A redirect to
+ * Changes redirects that stay on the API server: the request's prefix comes before them. It replaces the path of the server's URL where the
+ * proxy adds that. A redirect to
  * another path on that server becomes a full URL, since here it would lead to the current cluster. Paths relative to the request's own
  * path, and redirects to other servers, stay as they are.
  *
@@ -18,7 +19,7 @@ export function relocate(headers: string[], request: PrefixedRequest): void {
     const location = headers[index + 1] as string;
     const path = pathOn(server, location);
     if (path === undefined) continue;
-    const below = pathBelow(server, path);
+    const below = pathBelow(request.mount.appendsServerPath ? server.path : '', path);
     if (below !== undefined) headers[index + 1] = request.path.prefix + below;
     else if (path === location) headers[index + 1] = `${server.protocol}//${cluster.host}${path}`;
   }
@@ -26,10 +27,10 @@ export function relocate(headers: string[], request: PrefixedRequest): void {
 
 type ServerAddress = PrefixedRequest['endpoint']['config']['server'];
 
-/** Returns the path below the server URL's path, with its query and fragment; undefined if it is not below it. */
-function pathBelow(server: ServerAddress, path: string): string | undefined {
-  if (!path.startsWith(server.path)) return undefined;
-  const rest = path.slice(server.path.length);
+/** Returns the path below another one, with its query and fragment; undefined if it is not below it. */
+function pathBelow(serverPath: string, path: string): string | undefined {
+  if (!path.startsWith(serverPath)) return undefined;
+  const rest = path.slice(serverPath.length);
   if (rest === '') return '/';
   if (rest.startsWith('/')) return rest;
   return /^[?#]/.test(rest) ? `/${rest}` : undefined;

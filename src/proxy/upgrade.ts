@@ -47,7 +47,7 @@ const sockets = new WeakMap<IncomingMessage, UpgradeSocket>();
  * @param strangers Undefined if callers are not authenticated.
  */
 export function listenForUpgrades(
-  app: FastifyInstance,
+  app: Pick<FastifyInstance, 'server' | 'routing'>,
   patience: number,
   strangers?: { add(request: IncomingMessage, answer: ServerResponse): void },
 ): void {

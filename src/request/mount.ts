@@ -16,6 +16,8 @@ export interface Mount {
   readonly isCounted: boolean;
   /** Whether its prefix names a context of the kubeconfig, even one that does not exist. */
   readonly namesContext: boolean;
+  /** Whether a redirect that stays on the API server gets the prefix of the request, so that it leads here. */
+  readonly relocates: boolean;
   /** Whether the proxy adds the path of the server's URL to each path, so that clients leave it out. */
   readonly appendsServerPath: boolean;
 }

@@ -14,6 +14,8 @@ export interface MountOptions {
   readonly appendServerPath: boolean;
   /** Whether contexts are served below `/clusters/`. */
   readonly allContexts: boolean;
+  /** The path that has been removed from all targets, without a final slash; empty if there is none. Clients send it in front of all others. */
+  readonly basePath: string;
 }
 
 /** What is read of an endpoint. */
@@ -29,7 +31,10 @@ const clustersPrefix = '/clusters/';
 /** The route of requests to any API server. */
 export const apiRoute = '/api';
 
-const own = { isApi: false, isCounted: false, namesContext: false, appendsServerPath: false } as const;
+const own = {
+  ...{ isApi: false, isCounted: false, namesContext: false },
+  ...{ relocates: false, appendsServerPath: false },
+} as const;
 
 /** Static files. */
 export const filesMount: Mount = { ...own, route: '/static', access: 'caller', isCounted: true };
@@ -45,6 +50,7 @@ const contextMount: Mount = {
   isApi: true,
   isCounted: true,
   namesContext: true,
+  relocates: true,
   appendsServerPath: true,
 };
 
@@ -83,16 +89,19 @@ export function createApiPaths(
  * @param endpoints Those of the proxy itself that are served.
  */
 export function createMounts(
-  { apiPrefix, wwwPrefix, appendServerPath, allContexts }: MountOptions,
+  { apiPrefix, wwwPrefix, appendServerPath, allContexts, basePath }: MountOptions,
   clusters: Registry,
   endpoints: readonly OwnEndpointPath[],
 ): (rawUrl: string) => Destination {
-  const api: Mount = { ...contextMount, namesContext: false, appendsServerPath: appendServerPath };
+  const api: Mount = {
+    ...{ ...contextMount, namesContext: false, relocates: basePath !== '' },
+    appendsServerPath: appendServerPath,
+  };
   const findOwn = createOwnSearch(endpoints);
   const removed = apiPath(apiPrefix);
   const findContext = createContextSearch(clusters);
   const at = (mount: Mount, target: string, prefix = '', cluster = clusters.default): Destination => {
-    return { mount, target, prefix, cluster };
+    return { mount, target, prefix: basePath + prefix, cluster };
   };
   return rawUrl => {
     if (rawUrl.startsWith(ownPrefix)) return at(findOwn(pathOf(rawUrl)), rawUrl);

@@ -22,6 +22,7 @@ import { type RecordParts, RequestRecord } from '../request/record.js';
 import type { Reviews } from '../reviews/reviews.js';
 import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
+import { createBasePath } from './base-path.js';
 import { createClientAddress } from './client-address.js';
 import { answerErrors } from './errors.js';
 import {
@@ -32,6 +33,7 @@ import {
   refuseUnknownMethod,
 } from './listener/client-error.js';
 import { clientPatience, serveHalfClosed } from './listener/half-closed.js';
+import { trackConnections } from './listener/open-connections.js';
 import { inTurn, outlives } from './listener/pipelining.js';
 import { apiRoute, createApiPaths, createMounts, filesMount, ownPrefix } from './mounts.js';
 import { addressFor } from './own-address.js';
@@ -80,6 +82,8 @@ export interface ServerParts {
   readonly reviews: Reviews;
   readonly missingRights: ProxyContext['missingRights'];
   readonly clock: Clock;
+  /** The path that the whole listener is behind, as `createBasePath` takes it; empty for none. */
+  readonly basePath: string;
 }
 
 /** Maximum milliseconds for a request's head. Bodies and answers have no limit. */
@@ -109,9 +113,10 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     nowhere: metrics.ofCluster(''),
     isClosing: false,
   };
+  const behindBasePath = createBasePath(parts.basePath);
   const destinationOf = createDestinations(parts);
   const clientAddress = createClientAddress(options.trustedProxies);
-  const app = createApp(parts, destinationOf);
+  const app = createApp(parts, behindBasePath, destinationOf);
   app.decorateRequest('context', null as unknown as RequestContext);
 
   app.addHook('onRequest', ({ raw }, reply, done) => {
@@ -194,12 +199,13 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       patience: clientPatience,
     },
   });
-  listenForUpgrades(app, clientPatience, authentication?.strangers);
+  const routing = behindBasePath((request, response) => app.routing(request, response));
+  listenForUpgrades({ server: app.server, routing }, clientPatience, authentication?.strangers);
   app.server.on('connect', (_request, socket) => {
     metrics.rejected('bad_request');
     refuseConnect(socket as Socket);
   });
-  const connections = trackConnections(app, openStreams);
+  const connections = trackConnections(app.server, openStreams);
   app.addHook('preClose', async () => {
     records.isClosing = true;
     openStreams.end();
@@ -227,37 +233,14 @@ async function knows(authentication: Authentication | undefined, request: Reques
   }
 }
 
-/**
- * Open connections and, with TLS, the TLS sockets on top of them. Node does not count connections that have sent nothing yet as idle
- * (browsers keep some in reserve), and does not know those whose handshake is not done.
- */
-function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams): Set<Socket> {
-  const sockets = new Set<Socket>();
-  const track = (socket: Socket) => {
-    // The connection was being opened when the shutdown began.
-    if (openStreams.ending) socket.destroy();
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  };
-  server.on('connection', track).on('secureConnection', track);
-  const closeAllConnections = server.closeAllConnections.bind(server);
-  server.closeAllConnections = () => {
-    closeAllConnections();
-    // The TLS socket is destroyed before the connection below it: to destroy a connection under a TLS socket with pending writes can end
-    // the process (SIGSEGV).
-    for (const socket of [...sockets].reverse()) socket.destroy();
-  };
-  return sockets;
-}
-
-function createDestinations({ options, registry, endpoints }: ServerParts): (rawUrl: string) => Destination {
-  const { apiPrefix, appendServerPath, allContexts } = options;
+function createDestinations({ options, registry, endpoints, basePath }: ServerParts) {
   const wwwPrefix = options.www === '' ? undefined : options.wwwPrefix;
-  return createMounts({ apiPrefix, wwwPrefix, appendServerPath, allContexts }, registry, endpoints);
+  return createMounts({ ...options, wwwPrefix, basePath }, registry, endpoints);
 }
 
 function createApp(
   { options, metrics, listener, authentication }: ServerParts,
+  behindBasePath: (serve: RequestListener) => RequestListener,
   destinationOf: (rawUrl: string) => Destination,
 ): FastifyInstance {
   const http = {
@@ -278,7 +261,8 @@ function createApp(
       metrics.rejected('bad_request');
       refuseUnknownMethod(response);
     };
-    const serve = authentication?.strangers.counting(inTurn(handle)) ?? inTurn(handle);
+    const ordered = inTurn(behindBasePath(handle));
+    const serve = authentication?.strangers.counting(ordered) ?? ordered;
     const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, serve);
     serveHalfClosed(server);
     listener?.serve(server, { patience: clientPatience, authenticates: authentication !== undefined });

@@ -51,7 +51,7 @@ export function rejectedPages(): RejectedPages {
 /** A mount of the API server's paths. */
 export const apiMount: Mount = {
   ...{ route: '/', access: 'caller', isApi: true, isCounted: true },
-  ...{ namesContext: false, appendsServerPath: false },
+  ...{ namesContext: false, relocates: false, appendsServerPath: false },
 };
 
 /** What a request is besides its first line and its header fields. */

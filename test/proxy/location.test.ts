@@ -16,6 +16,7 @@ interface Address {
 function relocated(location: string, { name = 'Location', ...address } = {} as Address): string {
   const server = { protocol: 'https:', hostname: 'api.example', port: 6443, path: '', ...address };
   const request = {
+    mount: { appendsServerPath: true },
     path: { prefix: '/clusters/dev' },
     cluster: { host: 'api.example:6443' },
     endpoint: { config: { server } },
@@ -84,7 +85,11 @@ describe('a redirect of an API server below /clusters/', () => {
     const head = new RequestHead({ method: 'GET', rawHeaders: [] });
     const server = { protocol: 'https:', hostname: 'api.example', port: 6443, path: '' };
     const request = {
-      ...{ mount: { namesContext: true }, path: { prefix: '/clusters/dev', api: '/' }, head },
+      ...{
+        mount: { namesContext: true, relocates: true, appendsServerPath: true },
+        path: { prefix: '/clusters/dev', api: '/' },
+        head,
+      },
       ...{ cluster: { host: 'api.example:6443' }, endpoint: { config: { server } } },
     } as unknown as HeadRequest;
     const answer = { statusCode: 301, rawHeaders: ['Location', '/api/'] };

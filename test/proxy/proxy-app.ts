@@ -73,6 +73,7 @@ export async function startProxyApp({
     isApi: true,
     isCounted: true,
     namesContext: false,
+    relocates: false,
     appendsServerPath: false,
   };
   const openStreams = new OpenStreams();

@@ -20,6 +20,7 @@ function mountsOf(options: Partial<MountOptions>, names: readonly string[] = [])
       wwwPrefix: undefined,
       appendServerPath: false,
       allContexts: names.length > 0,
+      basePath: '',
       ...options,
     },
     { default: {} as Cluster, names: new Set(names), get: name => clusters.get(name) },

@@ -31,6 +31,7 @@ const api: Mount = {
   isApi: true,
   isCounted: true,
   namesContext: false,
+  relocates: false,
   appendsServerPath: false,
 };
 

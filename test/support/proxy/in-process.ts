@@ -39,7 +39,7 @@ export async function startInProcess(
   scope: Scope,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  { clock }: { readonly clock?: Clock } = {},
+  { clock, basePath = '' }: { readonly clock?: Clock; readonly basePath?: string } = {},
 ): Promise<RunningProgram> {
   const folder = temporaryFolder();
   const logFile = join(folder, 'log');
@@ -61,6 +61,7 @@ export async function startInProcess(
     ...info(env, log),
     rereadInterval: pollInterval,
     ...(clock && { clock }),
+    basePath,
   });
   if ('problems' in created) assert.fail([...problems, ...created.problems].join('\n'));
   program = created;

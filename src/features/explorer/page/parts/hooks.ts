@@ -84,11 +84,19 @@ export function useFocusOnHeading(keys: readonly unknown[]): void {
     return () => document.removeEventListener('click', followed);
   }, []);
   useEffect(() => {
-    const heading = document.querySelector<HTMLElement>('main h1');
-    if (!isWanted.current || heading === null) return;
-    isWanted.current = false;
-    heading.tabIndex = -1;
-    heading.focus({ preventScroll: true });
+    const focus = () => {
+      const heading = document.querySelector<HTMLElement>('main h1');
+      if (!isWanted.current || heading === null) return;
+      isWanted.current = false;
+      heading.tabIndex = -1;
+      heading.focus({ preventScroll: true });
+    };
+    focus();
+    if (!isWanted.current) return;
+    // The code of the view may still be on its way.
+    const observer = new MutationObserver(focus);
+    observer.observe(document.body, { childList: true, subtree: true });
+    return () => observer.disconnect();
   }, keys);
 }
 

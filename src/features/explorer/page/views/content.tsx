@@ -5,8 +5,8 @@ import { useSource, useStore } from '../parts/hooks.js';
 import { linkTo, linkToList } from '../parts/links.js';
 import { GroupView } from './group-view.js';
 import { Home } from './home.js';
+import { LazyLogView } from './lazy-log-view.js';
 import { ListView } from './list-view.js';
-import { LogView } from './log-view.js';
 import { ObjectView } from './object-view.js';
 import { PathView } from './path-view.js';
 
@@ -49,7 +49,7 @@ export function Content({ index }: { readonly index: ApiIndex }) {
       const { namespace, name } = view;
       if (resource === undefined) return <NoResource index={index} view={view} />;
       if (resource.namespaced !== (namespace !== '')) return <NotFound />;
-      const Chosen = view.kind === 'object' ? ObjectView : LogView;
+      const Chosen = view.kind === 'object' ? ObjectView : LazyLogView;
       return (
         <Chosen
           key={`${source.prefix} ${namespace}/${name}`}

@@ -14,7 +14,7 @@ interface Part {
 }
 
 const tokens =
-  /\\[pP]\{[^}]*\}|\\x\{[^}]*\}|\\[\s\S]|\[\^?\]?(?:\[:\^?\w+:\]|\\[\s\S]|[^\]\\])*\]|(?:[*+?]|\{\d+(?:,\d*)?\})\??|[\s\S]/g;
+  /\\[pP]\{[^}]*\}?|\\x\{[^}]*\}?|\\[\s\S]|\[\^?\]?(?:\[:\^?\w+:\]|\\[\s\S]|[^\]\\])*\]?|(?:[*+?]|\{\d+(?:,\d*)?\})\??|[\s\S]/g;
 
 /**
  * Whether no origin of a browser has a match that ends with its host or port, for a valid Go regular expression. It never says so of one

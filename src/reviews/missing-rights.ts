@@ -122,7 +122,7 @@ export class MissingRights {
 function refusedAction(verb: string, what: string, right: string): StatusError {
   return new StatusError(
     403,
-    `this proxy may not ${verb} ${what.slice(0, 200)}, whoever asks; whoever runs the proxy can allow it (the verb ${right}; in the chart: rbac.acts)`,
+    `this proxy may not ${verb} ${what.slice(0, 200)}, whoever asks; whoever runs the proxy can allow it (the verb ${right})`,
   );
 }
 

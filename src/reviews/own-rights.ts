@@ -53,7 +53,7 @@ async function check(
   if (!(await constrainedImpersonation.isThere(cluster))) {
     throw new Error(
       "this API server has no constrained impersonation (Kubernetes 1.36), by which the proxy's identity may act as callers; " +
-        'upgrade it, or grant the verb impersonate (in the chart: rbac.impersonation=legacy), otherwise requests of callers fail with 403',
+        'upgrade it, or grant the verb impersonate, otherwise requests of callers fail with 403',
     );
   }
   await checkConstrained(reviews, cluster, { targets, rules });

@@ -78,7 +78,7 @@ describe('an identity with rights of constrained impersonation', () => {
 
   it('lacks an API server that knows them', async () => {
     const message = await missing(rules, [users, ids], undefined, false);
-    assert.match(message, /^this API server has no constrained impersonation .*rbac\.impersonation=legacy/);
+    assert.match(message, /^this API server has no constrained impersonation .*grant the verb impersonate,/);
   });
 
   it('lacks the values and reviews that no rule names, and those of legacy impersonation do not count', async () => {

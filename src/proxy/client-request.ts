@@ -52,6 +52,7 @@ export function upstreamRequest(
   { headers: added, body, connection, reader, isRepeatable }: LegFields,
 ): UpstreamRequest {
   const { mount, path, raw, head, record, caller, impersonated, endpoint } = request;
+  const origin = needsOrigin(head, record) ? originOf(endpoint) : undefined;
   const headers = clientHeaders(head.rawHeaders, {
     dropsCredentials: authenticates,
     requestId: record.origin.requestId,
@@ -59,7 +60,7 @@ export function upstreamRequest(
     remoteAddress: raw.socket.remoteAddress,
   });
   headers.push(...added);
-  if (needsOrigin(head, record)) headers.push('Origin', originOf(endpoint));
+  if (origin !== undefined) headers.push('Origin', origin);
   const hidesRefusal = authenticates && record.info.subresource !== 'proxy';
   const impersonation = authenticates
     ? caller && (impersonated?.headers ?? impersonationOf(caller))
@@ -124,7 +125,14 @@ export function tripFor<Sink extends ResponseSink>(
   return new UpstreamCall(leg.request.cluster, request, sink, leg.request.record);
 }
 
-/** Starts a trip of `tripFor`. A route has started its own. The sink may get an error during this call. */
-export function startTrip(trip: RoutedTrip): RoutedTrip {
+/** As `Onward.sendAfter`, on either leg. */
+export function sendAfter<Sink extends ResponseSink>(
+  route: Route,
+  { routes }: Pick<ProxyContext, 'routes'>,
+  leg: Leg<Sink>,
+  request: UpstreamRequest,
+  sink: Sink,
+): RoutedTrip {
+  const trip = tripFor(leg, request, sink, routes.slice(routes.indexOf(route) + 1));
   return trip instanceof UpstreamCall ? trip.start() : trip;
 }

@@ -117,8 +117,9 @@ export function responseHeaders(
   const { headers } = fields;
   if (request.mount.relocates) relocate(headers, request);
   if (!isLeftToGuards(request, policy)) {
+    const added = documentFields(statusCode, fields.contentType, request);
     removeFields(headers, 'x-content-type-options');
-    headers.push(...documentFields(statusCode, fields.contentType, request));
+    headers.push(...added);
   }
   if (request.answerHeaders !== undefined) headers.push(...request.answerHeaders);
   return fields;

@@ -5,9 +5,10 @@ import type { OpenRequest } from '../request/context.js';
 import type { Revocation } from '../request/end-reason.js';
 import type { Question } from '../reviews/reviews.js';
 import type { ClientSink, ConnectionKind, RoundTrip } from '../transport/round-trip.js';
+import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import type { AnswerParts } from './answer-parts.js';
-import { type ProxyContext, startTrip, tripFor, upstreamRequest } from './client-request.js';
+import { type ProxyContext, sendAfter, tripFor, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import { framedErrorEvent } from './error-event.js';
 import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
@@ -54,7 +55,7 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
     if (this.#writer.state === 'over') return;
     const trip = tripFor(this, this.#upstreamRequest(), this.#writer, this.#context.routes);
     this.#writer.trip = trip;
-    startTrip(trip);
+    if (trip instanceof UpstreamCall) trip.start();
   }
 
   get questions(): readonly Question[] {
@@ -74,8 +75,7 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
   }
 
   sendAfter(route: Route, request: UpstreamRequest, sink: ClientSink): RoundTrip {
-    const { routes } = this.#context;
-    return startTrip(tripFor(this, request, sink, routes.slice(routes.indexOf(route) + 1)));
+    return sendAfter(route, this.#context, this, request, sink);
   }
 
   #upstreamRequest(): UpstreamRequest {

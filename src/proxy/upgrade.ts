@@ -16,9 +16,10 @@ import type {
   SwitchedResponse,
   SwitchedSocket,
 } from '../transport/round-trip.js';
+import { UpstreamCall } from '../transport/upstream-call.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
-import { type ProxyContext, startTrip, tripFor, upstreamRequest } from './client-request.js';
+import { type ProxyContext, sendAfter, tripFor, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import { farewell, isSpdy, isWebSocket, lastEvent } from './farewell.js';
 import { switchingProtocols } from './headers.js';
@@ -125,7 +126,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     client.on('data', this.#keepEarly).resume();
     const trip = tripFor<ResponseSink>(this, this.#upstreamRequest(), this, this.#context.routes);
     this.#writer.trip = trip;
-    startTrip(trip);
+    if (trip instanceof UpstreamCall) trip.start();
   }
 
   offer(route: Route, request: UpstreamRequest, sink: ResponseSink): RoutedTrip | undefined {
@@ -133,8 +134,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
   }
 
   sendAfter(route: Route, request: UpstreamRequest, sink: ResponseSink): RoundTrip {
-    const { routes } = this.#context;
-    return startTrip(tripFor(this, request, sink, routes.slice(routes.indexOf(route) + 1)));
+    return sendAfter(route, this.#context, this, request, sink);
   }
 
   #upstreamRequest(): UpstreamRequest {

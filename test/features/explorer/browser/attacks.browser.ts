@@ -158,15 +158,19 @@ describe('the page shows markup from the API as text', () => {
 
   it('in an error of the API server', async t => {
     const remove = server.intercept(({ url = '' }, response) => {
-      if (!url.startsWith('/api/v1/services')) return false;
+      if (!/^\/api\/v1\/(?:namespaces\/default\/)?services/.test(url)) return false;
       response.writeHead(403, { 'Content-Type': 'application/json' });
       response.end(JSON.stringify({ kind: 'Status', message: markup, reason: markup, code: 403 }));
       return true;
     });
     t.after(remove);
     const opened = await openPage(t, browser, proxy.url);
-    await opened.go('/api/v1/services');
+    await opened.go('/api/v1/namespaces/default/services');
     await alertOf(opened.page, 'class="evil"').waitFor();
+    await assertHarmless(opened);
+    // The choice of a namespace in the place of a table of all.
+    await opened.go('/api/v1/services');
+    await opened.page.locator('.choice').getByText('class="evil"').waitFor();
     await assertHarmless(opened);
   });
 });

@@ -93,7 +93,13 @@ export function watchRequest(
   };
 }
 
-/** The fields without those that say who the client is: the impersonation of the request says that. */
+/**
+ * The fields without those that say who the client is: the impersonation of the request says that. A cookie says it to other programs alone,
+ * and a shared watch is sent without one. Dashboards send theirs with each request.
+ */
 function withoutWho(headers: RawHeaders): RawHeaders {
-  return headers.filter((_, index) => !saysWho((headers[index - (index % 2)] as string).toLowerCase()));
+  return headers.filter((_, index) => {
+    const key = (headers[index - (index % 2)] as string).toLowerCase();
+    return !saysWho(key) && key !== 'cookie';
+  });
 }

@@ -10,7 +10,7 @@ import { WatchClient } from '../../../support/clients/watch-client.js';
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
-import { startStack } from '../../../support/proxy/stack.js';
+import { startGateway, startStack } from '../../../support/proxy/stack.js';
 import { forms, type NamespaceWatch, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
 const files = await createServingFiles();
@@ -52,6 +52,42 @@ test('watches that differ in nothing that changes their events share one at the 
   await other.untilUpstream(1);
   for (const watch of watches) watch.close();
   await namespace.untilUpstream(0);
+});
+
+test('a cookie keeps no watch from being shared where callers are authenticated, reaches no API server with it, and joins no users', async t => {
+  const { server, proxy } = await startGateway(t, {
+    ...{
+      run: startInProcess,
+      tokenFile: 'bob-token,bob,,\nother-token,bob-2,,\n',
+      flags: ['--share-watches'],
+    },
+    server: { allow: () => true },
+  });
+  const namespace = new WatchedNamespace({ server, proxy });
+  const from = server.version;
+  const as = (name: string, more: object) =>
+    namespace.watch({ from, headers: { Authorization: `Bearer ${name}-token`, ...more } });
+  const watches = [
+    await as('bob', {}),
+    await as('bob', { Cookie: 'headlamp-auth-main.0=a' }),
+    await as('bob', { COOKIE: 'b=c; d=e' }),
+  ];
+  await namespace.untilUpstream(1);
+  const other = await as('other', { Cookie: 'headlamp-auth-main.0=a' });
+  await namespace.untilUpstream(2);
+  namespace.write('seen');
+  for (const watch of [...watches, other]) await watch.untilNamed('seen');
+  for (const { headers } of namespace.upstream()) assert.equal(headers['cookie'], undefined);
+  for (const watch of [...watches, other]) watch.close();
+});
+
+test('without authentication, a watch with a cookie is sent as it is', async () => {
+  const namespace = new WatchedNamespace(plain);
+  const from = server.embedded.version;
+  const shared = await namespace.watch({ from });
+  const own = await namespace.watchMany(2, { from, headers: { Cookie: 'a=b' } });
+  await namespace.untilUpstream(3);
+  for (const watch of [shared, ...own]) watch.close();
 });
 
 describe('a watch is passed on unshared', { concurrency: 2 }, () => {

@@ -4,8 +4,7 @@ import { defineOptions, type OptionValues } from '../lib/option.js';
 import { SmallMap } from '../lib/small-map.js';
 import type { RequestContext } from '../request/context.js';
 import { answered, type Check, everyMount, type Guard } from './guard.js';
-import { originList } from './origin-list.js';
-import { pageOrigin } from './page-origin.js';
+import { originList, pageOrigin } from './origin-list.js';
 import type { RegexpList } from './regexp-list.js';
 
 const options = defineOptions('Filter', {

@@ -4,7 +4,7 @@ import type { RequestContext } from '../request/context.js';
 import { type CorsOptions, corsPolicyOf } from './cors.js';
 import type { FilterSwitch } from './filter.js';
 import { type Check, callersMounts, type Guard, type GuardParts, pagesMounts } from './guard.js';
-import { pageOrigin } from './page-origin.js';
+import { pageOrigin } from './origin-list.js';
 import { mayBeProxiedPage } from './proxied-page.js';
 import type { RejectedPages } from './rejected-pages.js';
 import { isTokenPage, mayBeTokenPage, type TokenPageOptions, tokenPageOptions } from './token-pages.js';

@@ -4,8 +4,7 @@ import type { Clock } from '../lib/clock.js';
 import { Moment } from '../lib/moment.js';
 import { ownCopy } from '../lib/own-copy.js';
 import type { Logger } from '../observability/log/logger.js';
-import { isSerializedOrigin } from './origin-list.js';
-import { pageOrigin } from './page-origin.js';
+import { isSerializedOrigin, pageOrigin } from './origin-list.js';
 import { Rejection } from './rejection.js';
 
 /** How many origins are remembered: any page, and any program, chooses its own. */

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createCorsPolicy } from '../../src/guard/cors.js';
-import { isSerializedOrigin, originList } from '../../src/guard/origin-list.js';
-import { pageOrigin } from '../../src/guard/page-origin.js';
+import { isSerializedOrigin, originList, pageOrigin } from '../../src/guard/origin-list.js';
 import { parsedValue } from '../support/option-value.js';
 import { headOf } from './judged-request.js';
 

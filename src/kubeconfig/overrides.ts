@@ -25,6 +25,7 @@ export interface Overrides extends ImpersonationOverrides {
   readonly certificateAuthority?: string;
   readonly insecureSkipTlsVerify?: boolean;
   readonly tlsServerName?: string;
+  readonly proxyUrl?: string;
 }
 
 /** Whether the string is neither undefined nor empty. */

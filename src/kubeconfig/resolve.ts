@@ -48,13 +48,18 @@ export function resolveClientConfig(
   const credentials = resolveCredentials(user, isTls, problems);
   const impersonation = resolveImpersonation(user, overrides, problems);
   if (server === undefined || problems.length > 0) return { problems };
-  const proxyUrl = cluster.value['proxy-url'] ?? '';
+  const proxyUrl = proxyUrlOf(cluster, overrides);
   const identity = {
     ...(impersonation === undefined ? {} : { impersonation }),
-    ...(proxyUrl === '' ? {} : { proxyUrl: { url: proxyUrl, name: `proxy-url of ${cluster.label}` } }),
+    ...(proxyUrl.url === '' ? {} : { proxyUrl }),
   };
   if (!isTls) return { config: { server, insecureSkipTlsVerify: false, ...identity } };
   return { config: { server, ...trust, ...credentials, ...identity } };
+}
+
+function proxyUrlOf({ label, value }: Selected<Cluster>, { proxyUrl }: Overrides) {
+  if (isSet(proxyUrl)) return { url: proxyUrl, name: '--proxy-url' };
+  return { url: value['proxy-url'] ?? '', name: `proxy-url of ${label}` };
 }
 
 /** Whether a kubeconfig has no content. */

@@ -51,6 +51,11 @@ const options = defineOptions('API server', {
     default: '',
     help: "Name that the API server's certificate must have, instead of the host of its address.",
   },
+  proxyUrl: {
+    type: text('URL'),
+    default: '',
+    help: 'Proxy server on the way to the API server, whatever the kubeconfig and the environment say.',
+  },
   insecureSkipTlsVerify: {
     type: bool,
     default: 'false',

@@ -21,6 +21,7 @@ const ofOneCluster = {
   cluster: '--cluster',
   certificateAuthority: '--certificate-authority',
   tlsServerName: '--tls-server-name',
+  proxyUrl: '--proxy-url',
   insecureSkipTlsVerify: '--insecure-skip-tls-verify',
   user: '--user',
   clientCertificate: '--client-certificate',

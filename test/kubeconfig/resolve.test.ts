@@ -134,6 +134,15 @@ describe('a cluster', () => {
     assert.equal(configOf(cluster, { server: 'https://x', tlsServerName: 'y' }).tlsServerName, 'y');
     assert.equal(configOf(cluster, { tlsServerName: 'y' }).tlsServerName, 'y');
   });
+
+  it('has its proxy-url, in place of which --proxy-url comes', () => {
+    const cluster = withCluster({ 'proxy-url': 'http://inner' });
+    assert.match(configOf(cluster).proxyUrl?.name ?? '', /^proxy-url of /);
+    assert.equal(configOf(cluster, { proxyUrl: '' }).proxyUrl?.url, 'http://inner');
+    const given = { url: 'socks5://outer', name: '--proxy-url' };
+    assert.deepEqual(configOf(cluster, { proxyUrl: given.url }).proxyUrl, given);
+    assert.deepEqual(configOf(cluster, { proxyUrl: given.url, server: 'http://x' }).proxyUrl, given);
+  });
 });
 
 describe('a user', () => {

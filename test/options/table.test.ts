@@ -48,6 +48,7 @@ describe('the defaults', () => {
       certificateAuthority: '',
       insecureSkipTlsVerify: false,
       tlsServerName: '',
+      proxyUrl: '',
       as: '',
       asGroup: [],
       asUid: '',
@@ -241,6 +242,7 @@ it('--all-contexts may not be set with a flag that describes one cluster or user
       'client-certificate=s3cret',
     ],
     ...['client-key=s3cret', 'certificate-authority=s3cret', 'tls-server-name=s3cret', 'username=s3cret'],
+    'proxy-url=http://s3cret',
     ...['insecure-skip-tls-verify', 'password=s3cret', 'api-prefix=/clusters', 'api-prefix=/clusters/a/'],
     'www-prefix=/clusters/',
   ];

@@ -71,10 +71,11 @@ kubectlTest(
       const value = preset === 'false' ? '' : preset.replace(/^'(.*)'$/, '$1');
       assert.ok(text?.includes(value), `${flag} has another default than ${value}: ${text}`);
     }
-    // kubectl does not list --help. Only newer versions have --as-user-extra.
+    // kubectl does not list --help. Only newer versions have --as-user-extra, and since 1.36 --proxy-url.
     const names = [...own, ...global].map(([, , name = '']) => name);
     const shared = names.filter(name => optionKeys.has(name) && name !== 'as-user-extra');
-    assert.deepEqual([...shared, 'help'].sort(), [...kubectlOptions].sort());
+    const all = new Set([...shared, 'help', 'proxy-url']);
+    assert.deepEqual([...all].sort(), [...kubectlOptions].sort());
   },
 );
 

@@ -47,14 +47,14 @@ function entryOf(name: string, facts: readonly (string | undefined)[], meaning: 
   return `- ${name}${known.length === 0 ? '' : ` (${known.join('; ')})`}: ${meaning}\n`;
 }
 
-/** The options that `kubectl proxy` 1.32 has too, as its own flags or as global flags of kubectl. */
+/** The options that `kubectl proxy` 1.36 has too, as its own flags or as global flags of kubectl. */
 export const kubectlOptions: ReadonlySet<string> = new Set([
   ...['accept-hosts', 'accept-paths', 'address', 'api-prefix', 'append-server-path', 'disable-filter'],
   ...['help'],
   ...['keepalive', 'port', 'reject-methods', 'reject-paths', 'unix-socket', 'www', 'www-prefix'],
   ...['as', 'as-group', 'as-uid', 'certificate-authority', 'client-certificate', 'client-key', 'cluster'],
   ...['context', 'insecure-skip-tls-verify', 'kubeconfig', 'password', 'request-timeout', 'server'],
-  ...['tls-server-name', 'token', 'user', 'username'],
+  ...['proxy-url', 'tls-server-name', 'token', 'user', 'username'],
 ]);
 
 function flagList(): string {

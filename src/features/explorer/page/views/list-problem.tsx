@@ -1,4 +1,4 @@
-import type { ListScope } from '../api/requests.js';
+import { isSegmentName, type ListScope } from '../api/requests.js';
 import { inOrder } from '../api/table.js';
 import { visitsOf } from '../api/visits.js';
 import type { Source } from '../live/source.js';
@@ -59,7 +59,8 @@ export function ListProblem({
 function useKnownNamespaces(listed: Loaded<readonly string[]>) {
   const prefix = useStore(state => state.cluster?.prefix);
   const user = useStore(state => state.user);
-  const names = listed.kind === 'ready' ? listed.value : [];
+  // An API server may list what is no name, and nothing can be asked with it.
+  const names = listed.kind === 'ready' ? listed.value.filter(isSegmentName) : [];
   const caller = user.kind === 'ready' ? user.value.username : undefined;
   if (names.length > 0 || listed.kind === 'loading' || prefix === undefined || caller === undefined)
     return { names, areVisited: false };

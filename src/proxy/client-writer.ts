@@ -214,9 +214,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     else this.#http2.cut();
   }
 
-  /**
-   * Ends the answer as the API server ends a watch: with its last chunk, behind these bytes. An answer that has not begun becomes this error.
-   */
+  /** Ends the answer as the API server ends a watch: with its last chunk, behind these bytes. Before its head it becomes this error. */
   endEarly(error: Error, last?: Buffer): void {
     if (this.state === 'over') return;
     if (!this.#response.headersSent) {
@@ -224,8 +222,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
       return;
     }
     this.close();
-    if (last === undefined) this.#response.end();
-    else this.#response.end(last);
+    this.#response.end(last);
   }
 
   /** Writes nothing more. It is also called when the client has gone. */

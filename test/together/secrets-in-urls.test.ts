@@ -49,7 +49,8 @@ describe('the password of a URL that the program refuses is in no start-up probl
     test(`that of --${flag}, ${environmentName(key)} and ${flag} in the file of --config`, async () => {
       const file = join(kubeconfig.directory, `${flag}.yaml`);
       const besides = flagsBesides(flag);
-      for (const url of urls) {
+      // The URL of a proxy may have a user.
+      for (const url of flag === 'proxy-url' ? proxyUrls : urls) {
         const problems = (await startUpProblems([...besides, `--${flag}=${url}`])).join('\n');
         assert.match(problems, new RegExp(`^--${flag} (?:is|has) .*$`), url);
         assertHidden(problems, url);
@@ -67,8 +68,8 @@ describe('the password of a URL that the program refuses is in no start-up probl
     });
   }
 
-  test('the flags with a URL are those of the API server, the issuer and the address of clients', () => {
-    assert.deepEqual(urlFlags.map(flagName).sort(), ['oidc-issuer-url', 'public-url', 'server']);
+  test('the flags with a URL are those of the API server, the issuer, a proxy and the address of clients', () => {
+    assert.deepEqual(urlFlags.map(flagName).sort(), ['oidc-issuer-url', 'proxy-url', 'public-url', 'server']);
   });
 
   test('those of the kubeconfig: server, proxy-url and idp-issuer-url', async () => {

@@ -62,7 +62,7 @@ describe('a page whose proxy requires a token', () => {
     await page.getByText('live', { exact: true }).waitFor();
     await page.getByRole('link', { name: 'web-0' }).click();
     await page.getByText('creationTimestamp').waitFor();
-    await page.locator('main').getByText('copy as').click();
+    await page.locator('main').getByText('copy as').last().click();
     const encoded = Buffer.from('alice-token').toString('base64url');
     const secret = new RegExp(`alice-token|${encoded}|${encodeURIComponent('alice-token')}`);
     assert.doesNotMatch(await traces(page), secret);

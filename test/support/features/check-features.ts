@@ -79,7 +79,12 @@ function problemsWithout(
   return inCopy(copy => {
     const folders = taken.flatMap(name => [`src/features/${name}`, `test/features/${name}`]);
     for (const path of [...folders, ...others]) rmSync(join(copy, path), { recursive: true, force: true });
-    changeList(copy, text => withoutLines(text, taken));
+    changeList(copy, text =>
+      withoutLines(
+        text,
+        taken.filter(name => name !== common),
+      ),
+    );
     const errors = errorsOf(copy, 'tsc', ['-p', 'test/tsconfig.json', '--pretty', 'false']);
     if (errors.length === 0) return more(copy);
     const what = taken.length === 1 ? `the feature ${taken[0]}` : 'all features together';

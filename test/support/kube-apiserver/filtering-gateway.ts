@@ -175,10 +175,10 @@ export class FilteringGateway {
   }
 
   /** What the API server gives to one who may read all. */
-  async asAdmin(path: string, accept: string): Promise<string> {
+  async asAdmin(path: string, accept: string): Promise<Buffer> {
     const headers = accept === '' ? {} : { accept };
     const clientCertificate = await this.server.authority.client();
-    return (await requestApi({ ...this.server, clientCertificate }, { path, headers })).text;
+    return (await requestApi({ ...this.server, clientCertificate }, { path, headers })).body;
   }
 
   /** The status of what another user would get, as whom an administrator acts. */

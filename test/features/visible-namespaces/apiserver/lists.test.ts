@@ -64,9 +64,12 @@ test('a list has the namespaces that its user may get, in each format, as the AP
     assert.equal(status, 200, where);
     assert.doesNotMatch(text, /secret/, where);
     for (const name of [own, team]) assert.equal(text.includes(name), names.includes(name), where);
-    const direct = await gateway.asAdmin(`${path}?${asGateway}`, accept);
-    if (accept.startsWith(protobuf)) assert.equal(text.length, Buffer.byteLength(direct, 'latin1'), where);
-    else assert.equal(text.replace(variable, ''), direct.replace(variable, ''), where);
+    const direct = (await gateway.asAdmin(`${path}?${asGateway}`, accept)).toString('latin1');
+    // In protobuf the version of the list stands in front of the first object.
+    const compared = accept.startsWith(protobuf)
+      ? (list: string) => list.slice(list.indexOf(names[0] as string))
+      : (list: string) => list.replace(variable, '');
+    assert.equal(compared(text), compared(direct), where);
   }
 
   const pages: string[] = [];
